@@ -1,0 +1,94 @@
+# batchtune's one makefile. Knobs, given on the command line (make V=1 SANITIZE=address):
+#
+#   ARGS="--models hrnet"     passed on to the program behind a target
+#   PROFILE=strict-latency    a file of configs/profiles/ (without .json) behind the same programs
+#   CC, CXX                   compilers (gcc and g++)
+#   OPTIMIZE                  optimisation flags (-O2 -g)
+#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings undefined)
+#   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
+#   OFFLINE=1                 never download; say what is missing
+#   YES=1                     answer `make deps`'s question
+#   V=1                       show every command
+#
+# `make help` lists the targets; it is made from the ## comments below.
+
+VERSION  := $(shell cat VERSION)
+CC        = gcc
+CXX       = g++
+OPTIMIZE  = -O2 -g
+SANITIZE  =
+V         =
+Q        := $(if $(V),,@)
+
+O := build$(if $(SANITIZE),/$(SANITIZE))
+SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
+                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread)
+, := ,
+
+WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
+CPPFLAGS  := -Isrc -D_GNU_SOURCE -DBT_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden -fPIC \
+             -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) $(CFLAGS)
+LDLIBS    := -ljansson -ldl -lm -pthread
+
+LIBRARY := $(O)/lib/libbatchtune.a
+SOURCES := $(wildcard src/*/*.c)
+OBJECTS := $(SOURCES:%.c=$(O)/%.o)
+TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
+TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
+TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: core ## build everything into build/
+
+core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS)
+
+# Objects are built anew when the flags change, not only when a source does.
+$(O)/flags: FORCE
+	@mkdir -p $(O)
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' >$@
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o: CPPFLAGS += -Itests/lib
+
+$(LIBRARY): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  AR    $@")
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define link
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(LDLIBS) $(1)
+endef
+
+$(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
+	$(call link)
+
+$(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call link,-lcmocka)
+
+$(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call link,-lcmocka)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
+
+format: ## lay the code out with clang-format
+	clang-format -i $(wildcard src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp tests/*/*.[ch])
+
+clean: ## remove build/
+	rm -rf build
+
+FORCE:
+.PHONY: all core help format clean FORCE
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

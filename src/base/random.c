@@ -1,0 +1,66 @@
+#include "base/random.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GOLDEN 0x9E3779B97F4A7C15ULL
+
+static uint64_t mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    return z ^ (z >> 31);
+}
+
+static double unit(uint64_t bits) {
+    return (double)(bits >> 11) / 9007199254740992.0; /* 2^53 */
+}
+
+bt_random bt_random_stream(uint64_t seed, const char *purpose) {
+    return (bt_random){.state = mix(bt_counter_key(purpose, seed))};
+}
+
+uint64_t bt_random_next(bt_random *random) {
+    random->state += GOLDEN;
+    return mix(random->state);
+}
+
+double bt_random_uniform(bt_random *random) {
+    return unit(bt_random_next(random));
+}
+
+double bt_random_between(bt_random *random, double low, double high) {
+    return low + (high - low) * bt_random_uniform(random);
+}
+
+uint64_t bt_random_below(bt_random *random, uint64_t bound) {
+    uint64_t limit = UINT64_MAX - UINT64_MAX % bound; /* the largest multiple of bound that fits */
+    uint64_t bits;
+    do {
+        bits = bt_random_next(random);
+    } while (bits >= limit);
+    return bits % bound;
+}
+
+double bt_random_normal(bt_random *random) {
+    double radius = sqrt(-2.0 * log(1.0 - bt_random_uniform(random)));
+    return radius * cos(2.0 * 3.14159265358979323846 * bt_random_uniform(random));
+}
+
+double bt_random_exponential(bt_random *random) {
+    return -log(1.0 - bt_random_uniform(random));
+}
+
+uint64_t bt_fnv1a64(uint64_t hash, const void *bytes, size_t size) {
+    const unsigned char *byte = bytes;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ byte[i]) * 0x100000001b3ULL;
+    return hash;
+}
+
+uint64_t bt_counter_key(const char *name, uint64_t seed) {
+    return bt_fnv1a64(BT_FNV_START, name, strlen(name)) ^ seed;
+}
+
+double bt_counter_uniform(uint64_t key, uint64_t index) {
+    return unit(mix(key + (index + 1) * GOLDEN));
+}

@@ -1,0 +1,49 @@
+/* Seeded randomness, of two kinds.
+ *
+ * A *stream* (bt_random) gives numbers one after another, for noise, schedules and bootstraps. A *counter* generator
+ * gives element i of a named tensor without its predecessors, so that weights and inputs need no file: two programs
+ * that agree on a name and a seed agree on every element. Both are splitmix64 (Steele, Lea and Flood 2014). Nothing
+ * here is for cryptography. */
+#ifndef BT_BASE_RANDOM_H
+#define BT_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_random {
+    uint64_t state;
+} bt_random;
+
+/* A stream for one purpose: the same seed under two purposes gives unrelated numbers, so that changing how one
+ * dimension is drawn leaves the others as they were. */
+bt_random bt_random_stream(uint64_t seed, const char *purpose);
+
+uint64_t bt_random_next(bt_random *random);
+/* Uniform in [0, 1), 53 bits. */
+double bt_random_uniform(bt_random *random);
+/* Uniform in [low, high). */
+double bt_random_between(bt_random *random, double low, double high);
+/* Uniform integer in [0, bound), without modulo bias; bound > 0. */
+uint64_t bt_random_below(bt_random *random, uint64_t bound);
+/* Standard normal, by Box and Muller. */
+double bt_random_normal(bt_random *random);
+/* Exponential of mean 1. */
+double bt_random_exponential(bt_random *random);
+
+/* FNV-1a, 64 bits (Fowler, Noll, Vo). Chain by giving the last result as `hash`; start from BT_FNV_START. */
+#define BT_FNV_START 0xcbf29ce484222325ULL
+uint64_t bt_fnv1a64(uint64_t hash, const void *bytes, size_t size);
+
+/* The counter generator: z = fnv1a64(name) ^ seed, and element i is splitmix64's output for the state
+ * z + (i + 1) * 0x9E3779B97F4A7C15, as 53 bits in [0, 1). */
+uint64_t bt_counter_key(const char *name, uint64_t seed);
+double bt_counter_uniform(uint64_t key, uint64_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

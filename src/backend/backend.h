@@ -1,9 +1,9 @@
 /* The boundary between deciding and computing: everything that can run a batch looks like this.
  *
- * A backend gives synchronous sessions: one network, one set of weights, one device, one path. A session belongs to
- * one thread, blocks while it runs, and owns no queue: batching, timing and retrying are the business of those above.
- * Keep this narrow, so that the simulated backend can stand in for any other and every command can be tried in a
- * second without a runtime.
+ * A backend gives synchronous sessions: one network, one set of weights, one device, one path. A session
+ * belongs to one thread, blocks while it runs, and owns no queue: batching, timing and retrying are the
+ * business of those above. Keep this narrow, so that the simulated backend can stand in for any other and
+ * every command can be tried in a second without a runtime.
  */
 #ifndef BT_BACKEND_BACKEND_H
 #define BT_BACKEND_BACKEND_H
@@ -19,8 +19,8 @@ extern "C" {
 #endif
 
 typedef enum bt_path {
-    BT_PATH_STANDARD, /* FP32, contiguous, plain operators: the reference and the fallback */
-    BT_PATH_PLAIN,    /* AMP and channels_last as asked, plain operators */
+    BT_PATH_STANDARD,  /* FP32, contiguous, plain operators: the reference and the fallback */
+    BT_PATH_PLAIN,     /* AMP and channels_last as asked, plain operators */
     BT_PATH_PRODUCTION /* the fastest that this backend has; today the plain path */
 } bt_path;
 
@@ -30,32 +30,35 @@ typedef struct bt_session_options {
     const char *weights; /* "demo" or "counter:SEED" */
     const char *device;  /* "cpu" or "cuda:N" */
     bt_path path;
-    int height, width;   /* of the model's input, pixels */
-    int threads;         /* of the session, on a CPU; 0: all that the process may use */
+    int height, width; /* of the model's input, pixels */
+    int threads;       /* of the session, on a CPU; 0: all that the process may use */
     bool use_amp, use_channels_last, use_cudnn_benchmark; /* of the plain and production paths */
 } bt_session_options;
 
 /* What a session is, for records: filled at open, constant after. */
 typedef struct bt_session_info {
-    char backend[64];      /* "torch 2.15.0", "sim" */
+    char backend[64];         /* "torch 2.15.0", "sim" */
     char backend_detail[256]; /* the specification as given, or build facts (oneDNN, cuDNN, CUDA versions) */
-    char device[128];      /* "cpu: AMD EPYC ...", "cuda:0 NVIDIA H100" */
-    char precision[8];     /* "fp32", "bf16", "fp16", "none" where nothing is computed */
+    char device[128];         /* "cpu: AMD EPYC ...", "cuda:0 NVIDIA H100" */
+    char precision[8];        /* "fp32", "bf16", "fp16", "none" where nothing is computed */
     char precision_note[160]; /* empty, or why it is not what was asked for */
-    char weights[64];      /* source */
-    uint64_t weights_hash; /* 0 where there are none */
+    char weights[64];         /* source */
+    uint64_t weights_hash;    /* 0 where there are none */
     int threads;
-    bool trained_weights;  /* masks mean something */
-    bool computes_masks;   /* false for a simulated backend: agreement is not defined */
-    bool device_memory;    /* true: bt_memory counts device bytes; false: the process's */
+    bool trained_weights; /* masks mean something */
+    bool computes_masks;  /* false for a simulated backend: agreement is not defined */
+    bool device_memory;   /* true: bt_memory counts device bytes; false: the process's */
 } bt_session_info;
 
-/* Bytes. On a device: the allocator's peak, what it reserved, and the device's own high-water mark, workspaces
- * included. On a CPU (or simulated): used_peak_bytes is the process's peak resident size. */
+/* Bytes. On a device: the allocator's peak, what it reserved, and the device's own high-water mark,
+ * workspaces included. On a CPU (or simulated): used_peak_bytes is the process's peak resident size. */
 typedef struct bt_memory {
-    int64_t total_bytes;     /* the device's memory; on a CPU the smaller of the machine's and the cgroup's limit */
-    int64_t used_peak_bytes; /* the high-water mark since bt_session_memory_reset, everything on the device included */
-    int64_t before_bytes;    /* used before the session was opened: used_peak - before is attributable to the model */
+    int64_t
+        total_bytes; /* the device's memory; on a CPU the smaller of the machine's and the cgroup's limit */
+    int64_t used_peak_bytes; /* the high-water mark since bt_session_memory_reset, everything on the device
+                                included */
+    int64_t before_bytes;    /* used before the session was opened: used_peak - before is attributable to the
+                                model */
     int64_t allocated_peak_bytes, reserved_peak_bytes, process_bytes; /* device sessions; 0 where unknown */
 } bt_memory;
 
@@ -65,7 +68,8 @@ typedef struct bt_backend_operations {
     const char *name;
     bt_status (*open)(bt_session **out, const bt_session_options *options, bt_error *error);
     bt_status (*prepare)(bt_session *session, int batch_size, bt_error *error);
-    bt_status (*run)(bt_session *session, int batch_size, const float *images, float *logits, bt_error *error);
+    bt_status (*run)(bt_session *session, int batch_size, const float *images, float *logits,
+                     bt_error *error);
     bt_status (*memory_reset)(bt_session *session, bt_error *error);
     bt_status (*memory)(bt_session *session, bt_memory *memory, bt_error *error);
     void (*close)(bt_session *session);
@@ -77,20 +81,22 @@ struct bt_session {
     bt_session_info info;
 };
 
-/* Opens a session: loads the runtime and the weights, takes the device. BT_INVALID (the message names what is wrong
- * with the options), BT_UNSUPPORTED (no such device, runtime missing or of another ABI: with the remedy),
- * BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. The calling thread is the session's from here on. */
+/* Opens a session: loads the runtime and the weights, takes the device. BT_INVALID (the message names what is
+ * wrong with the options), BT_UNSUPPORTED (no such device, runtime missing or of another ABI: with the
+ * remedy), BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. The calling thread is the session's from here
+ * on. */
 BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options *options, bt_error *error);
 
 /* Checks a backend specification without opening anything: BT_INVALID names the bad key or value. */
 BT_MUST_USE bt_status bt_backend_check(const char *specification, bt_error *error);
 
-/* Makes batches of `batch_size` ready (buffers, autotuning), so that later runs of that size take steady time. */
+/* Makes batches of `batch_size` ready (buffers, autotuning), so that later runs of that size take steady
+ * time. */
 BT_MUST_USE bt_status bt_session_prepare(bt_session *session, int batch_size, bt_error *error);
 
 /* One forward pass: `images` is batch_size x 3 x H x W float32, normalised, in host memory; `logits` receives
- * batch_size x 1 x H x W. Returns when the logits are in host memory. After BT_OUT_OF_DEVICE_MEMORY or BT_BACKEND the
- * session can run again. */
+ * batch_size x 1 x H x W. Returns when the logits are in host memory. After BT_OUT_OF_DEVICE_MEMORY or
+ * BT_BACKEND the session can run again. */
 BT_MUST_USE bt_status bt_session_run(bt_session *session, int batch_size, const float *images, float *logits,
                                      bt_error *error);
 

@@ -1,5 +1,5 @@
-/* Time, in int64_t nanoseconds. Only the outermost loops read a clock; decisions take the time as an argument,
- * so that a simulator can drive the same code. */
+/* Time, in int64_t nanoseconds. Only the outermost loops read a clock; decisions take the time as an
+ * argument, so that a simulator can drive the same code. */
 #ifndef BT_BASE_CLOCK_H
 #define BT_BASE_CLOCK_H
 
@@ -16,8 +16,8 @@ extern "C" {
 /* CLOCK_MONOTONIC; never goes back; its zero means nothing. */
 int64_t bt_clock_now_ns(void);
 
-/* Sleeps until the monotonic clock shows `wake_ns`; returns at once where that is past. A signal does not cut it
- * short. */
+/* Sleeps until the monotonic clock shows `wake_ns`; returns at once where that is past. A signal does not cut
+ * it short. */
 void bt_clock_sleep_until_ns(int64_t wake_ns);
 
 /* Wall-clock UTC in ISO 8601, "2026-01-31T12:34:56Z". */

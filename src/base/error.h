@@ -32,8 +32,8 @@ typedef struct bt_error {
     char message[BT_ERROR_MESSAGE_SIZE]; /* one line, no trailing newline, cut with "..." when too long */
 } bt_error;
 
-#define BT_MUST_USE             __attribute__((warn_unused_result))
-#define BT_PRINTF(text, args)   __attribute__((format(printf, text, args)))
+#define BT_MUST_USE           __attribute__((warn_unused_result))
+#define BT_PRINTF(text, args) __attribute__((format(printf, text, args)))
 
 /* Fills `error` (which may be NULL) and returns `status`, so that a failing function ends in
  * `return bt_fail(error, BT_IO, "...", ...)`. Newlines in the message become spaces. Safe in any thread. */

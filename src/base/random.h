@@ -1,9 +1,9 @@
 /* Seeded randomness, of two kinds.
  *
- * A *stream* (bt_random) gives numbers one after another, for noise, schedules and bootstraps. A *counter* generator
- * gives element i of a named tensor without its predecessors, so that weights and inputs need no file: two programs
- * that agree on a name and a seed agree on every element. Both are splitmix64 (Steele, Lea and Flood 2014). Nothing
- * here is for cryptography. */
+ * A *stream* (bt_random) gives numbers one after another, for noise, schedules and bootstraps. A *counter*
+ * generator gives element i of a named tensor without its predecessors, so that weights and inputs need no
+ * file: two programs that agree on a name and a seed agree on every element. Both are splitmix64 (Steele, Lea
+ * and Flood 2014). Nothing here is for cryptography. */
 #ifndef BT_BASE_RANDOM_H
 #define BT_BASE_RANDOM_H
 
@@ -18,8 +18,8 @@ typedef struct bt_random {
     uint64_t state;
 } bt_random;
 
-/* A stream for one purpose: the same seed under two purposes gives unrelated numbers, so that changing how one
- * dimension is drawn leaves the others as they were. */
+/* A stream for one purpose: the same seed under two purposes gives unrelated numbers, so that changing how
+ * one dimension is drawn leaves the others as they were. */
 bt_random bt_random_stream(uint64_t seed, const char *purpose);
 
 uint64_t bt_random_next(bt_random *random);

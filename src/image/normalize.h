@@ -11,7 +11,8 @@ extern "C" {
 /* ImageNet's per-channel mean and standard deviation, of values in [0, 1]. */
 extern const float bt_image_mean[3], bt_image_std[3];
 
-/* rgb (height x width x 3 bytes) to planar float32, 3 x height x width: (value / 255 - mean) / std. No resizing. */
+/* rgb (height x width x 3 bytes) to planar float32, 3 x height x width: (value / 255 - mean) / std. No
+ * resizing. */
 void bt_image_normalize(const uint8_t *rgb, int height, int width, float *planar);
 
 #ifdef __cplusplus

@@ -1,0 +1,54 @@
+/* JSON files, through jansson: reading with messages that name the file, line and key; writing that never
+ * leaves half a file. */
+#ifndef BT_BASE_JSON_H
+#define BT_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Reads a JSON object from `path` (at most 256 MiB; repeated keys are refused). The caller owns *out. BT_IO
+ * where the file cannot be read, BT_PARSE with line and column where it is not JSON or its top is no object.
+ */
+BT_MUST_USE bt_status bt_json_load(json_t **out, const char *path, bt_error *error);
+
+/* Writes `json` to `path`, indented, by atomic replace (see base/files.h). */
+BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error);
+
+/* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")
+ * starts the message. The required forms fail with BT_PARSE when the key is absent; all fail with BT_PARSE
+ * when it has another type or, for numbers, lies outside minimum..maximum. Where a number may be null or
+ * absent (bt_json_optional_number) it reads as `otherwise` (often NAN). Texts are copied, and BT_PARSE when
+ * they do not fit. */
+BT_MUST_USE bt_status bt_json_number(const json_t *object, const char *key, double minimum, double maximum,
+                                     double *out, const char *where, bt_error *error);
+BT_MUST_USE bt_status bt_json_optional_number(const json_t *object, const char *key, double otherwise,
+                                              double *out, const char *where, bt_error *error);
+BT_MUST_USE bt_status bt_json_integer(const json_t *object, const char *key, int64_t minimum, int64_t maximum,
+                                      int64_t *out, const char *where, bt_error *error);
+BT_MUST_USE bt_status bt_json_boolean(const json_t *object, const char *key, bool *out, const char *where,
+                                      bt_error *error);
+BT_MUST_USE bt_status bt_json_text(const json_t *object, const char *key, char *out, size_t size,
+                                   const char *where, bt_error *error);
+BT_MUST_USE bt_status bt_json_optional_text(const json_t *object, const char *key, const char *otherwise,
+                                            char *out, size_t size, const char *where, bt_error *error);
+/* A borrowed reference to the array or object under `key`. */
+BT_MUST_USE bt_status bt_json_array(const json_t *object, const char *key, json_t **out, const char *where,
+                                    bt_error *error);
+BT_MUST_USE bt_status bt_json_object(const json_t *object, const char *key, json_t **out, const char *where,
+                                     bt_error *error);
+
+/* A JSON real, or null where `value` is not finite (JSON has no NaN). New reference; NULL when memory is
+ * short. */
+json_t *bt_json_real_or_null(double value);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

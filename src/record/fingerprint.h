@@ -1,0 +1,50 @@
+/* Whose figures are these? The machine must be the same for two figures to be comparable; the subject is what
+ * a comparison is about. */
+#ifndef BT_RECORD_FINGERPRINT_H
+#define BT_RECORD_FINGERPRINT_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What must match. */
+typedef struct bt_machine {
+    char fingerprint[20];  /* 16 hex digits over the fields below */
+    char cpu[128];         /* model name, or "simulated" */
+    int cores;             /* that this process may use */
+    int64_t memory_bytes;  /* the smaller of the machine's and the cgroup's */
+    char clock_policy[64]; /* frequency governor, "unknown" where the kernel does not tell */
+    char gpu[128];         /* empty without one */
+    int64_t gpu_memory_bytes;
+} bt_machine;
+
+/* What may differ. */
+typedef struct bt_subject {
+    char tool_version[32], revision[64];   /* the revision of the source tree, "unknown" outside one */
+    char runtime[64], runtime_detail[256]; /* "torch 2.15.0", build facts */
+    char gpu_driver[64];                   /* empty without one */
+} bt_subject;
+
+/* Reads this machine's facts from /proc, /sys and the cgroup; nothing is started or loaded, so it takes well
+ * under a millisecond. What cannot be read is "unknown" or 0. GPU facts come from /proc/driver/nvidia, where
+ * it is. */
+void bt_machine_read(bt_machine *machine);
+
+/* Recomputes machine->fingerprint from the other fields. Memory is rounded to GiB: kernels differ in what
+ * they keep. */
+void bt_machine_seal(bt_machine *machine);
+
+/* One phrase for each field in which two machines differ ("cpu: A, here B"), into `out`; returns how many
+ * differ. */
+int bt_machine_differences(const bt_machine *recorded, const bt_machine *here, char *out, int size);
+int bt_subject_differences(const bt_subject *recorded, const bt_subject *here, char *out, int size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,152 @@
+/* The result record: the only bridge between measuring and everything that prints, plots or judges.
+ *
+ * A tuning run fills one bt_record; scoring writes its verdicts into it; tables, plots, reports, the config
+ * file and the gate read it and never measure. As a file it is one versioned JSON document that holds every
+ * sample, so whatever was printed can be made again from it. Numbers that are not known are NaN here and null
+ * there, never a guess.
+ */
+#ifndef BT_RECORD_RECORD_H
+#define BT_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "record/fingerprint.h"
+#include "record/settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_RECORD_SCHEMA_VERSION 1
+#define BT_TEXT_SIZE             512 /* of a sentence in a record */
+
+/* What came of one point (one batch size of one model). */
+typedef enum bt_outcome {
+    BT_OUTCOME_MEASURED,      /* admissible: P95 <= SLA shown, memory within the reserve, masks agree */
+    BT_OUTCOME_OVER_SLA,      /* P95 > SLA shown */
+    BT_OUTCOME_UNDECIDED,     /* neither shown within the budget */
+    BT_OUTCOME_OUT_OF_MEMORY, /* tried, and the device or the kernel refused */
+    BT_OUTCOME_OVER_MEMORY,   /* ran, but its high-water mark breaks the reserve */
+    BT_OUTCOME_PREDICTED_OVER_MEMORY, /* not tried: the fit of smaller ones says it would break the reserve */
+    BT_OUTCOME_CRASHED,               /* the worker died or the backend failed */
+    BT_OUTCOME_SKIPPED_DOMINATED, /* not confirmed: a confirmed point beats it under every objective, or it is
+                                     late beyond doubt because a smaller batch already is */
+    BT_OUTCOME_MASK_DISAGREES,    /* masks differ from the FP32 reference's more than allowed */
+    BT_OUTCOME_COUNT
+} bt_outcome;
+
+/* One measured (or refused) batch size. Durations in milliseconds: these are service times of whole batches.
+ */
+typedef struct bt_point {
+    int batch_size;
+    bt_outcome outcome;
+    char why[BT_TEXT_SIZE]; /* one phrase: why it won or lost; for people */
+    double *samples_ms;     /* in the order taken; owned by the record */
+    int sample_count;
+    double p50_ms, p95_ms, p95_lower_ms,
+        p95_upper_ms; /* bounds at 95 % one-sided; NaN where they do not exist */
+    double mean_ms;
+    double throughput_imgs_per_sec; /* batch size / mean service time */
+    double efficiency;              /* throughput / sqrt(batch size) */
+    double effective_samples;       /* sample_count less what autocorrelation takes away */
+    bool drifting;                  /* the series was not stationary */
+    double late_budget_ms;          /* worst wait + service of a request: max_queue_delay + 2 * P95 */
+    double memory_mb;               /* high-water mark attributable to the model (MiB) */
+    double memory_total_used_mb;    /* the same with everything else on the device or in the process */
+    double memory_predicted_mb;     /* by the fit, for a point that was not run */
+    double logit_error;   /* relative L2 error of centred logits against the standard path; NaN if unknown */
+    double mask_iou;      /* against the standard path's masks; NaN if unknown */
+    bool on_pareto_front; /* no other admissible point has both more throughput and less P95 */
+} bt_point;
+
+/* M(b) = base + per_image * b, least squares over the ascending pass, in MiB. */
+typedef struct bt_memory_fit {
+    char precision[8];
+    double base_mb, per_image_mb; /* NaN where fewer than two sizes ran */
+    int points;
+    int64_t largest_batch; /* that total * (1 - reserve) would allow; 0 where unknown */
+} bt_memory_fit;
+
+/* One model's part of a run. */
+typedef struct bt_model_record {
+    char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
+    int image_size;
+    char precision[8], precision_note[160];
+    int threads;
+    char device[128], backend[64], backend_detail[256];
+    char weights_source[64];
+    uint64_t weights_hash;
+    bool trained_weights, computes_masks;
+    bt_point *points; /* ascending by batch size; owned */
+    int point_count;
+    double *standard_samples_ms; /* the standard path, one image, interleaved with the points; owned; may be
+                                    NULL */
+    int standard_sample_count;
+    double standard_median_ms; /* NaN if not measured */
+    double memory_total_mb;    /* of the device, or what the process may use */
+    bool device_memory;
+    bt_memory_fit production_memory, standard_memory;
+    int full_size;       /* 1024 where a CPU demonstration timed one such image for scale, else 0 */
+    double full_size_ms; /* NaN if not timed */
+    double measuring_s;  /* wall-clock time spent on this model */
+    bool interrupted;    /* the run was stopped before this model was settled */
+    /* scoring's verdict; indexes into points, -1 for none */
+    int winners[BT_OBJECTIVE_COUNT];
+    int chosen; /* what the config gets; may be inadmissible: then meets_sla is false */
+    bool meets_sla;
+    bool batching_pays;      /* the chosen batch size is above 1, by the objective asked for */
+    double reachable_sla_ms; /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if
+                                none */
+    double speedup_over_single_image; /* chosen point's throughput / the standard path's, one image; NaN */
+    char advice[BT_TEXT_SIZE];        /* one closing sentence: what to do */
+} bt_model_record;
+
+typedef struct bt_record {
+    char run_id[64];    /* the folder's name under results/ */
+    char command[1024]; /* what repeats it, as a shell line */
+    char started_at[32], finished_at[32];
+    char workload[32]; /* "production" or "cpu-demo" */
+    bt_machine machine;
+    bt_subject subject;
+    bt_settings settings;
+    bt_option_sources sources;
+    bt_model_record *models; /* owned */
+    int model_count;
+    double joint_memory_mb, joint_memory_limit_mb; /* of the chosen batch sizes together; NaN if unknown */
+    bool joint_memory_fits;
+    char joint_memory_note[BT_TEXT_SIZE]; /* empty, or what had to give way */
+    double measuring_s;
+    char verdict[32];              /* "good", "failed", "sla-broken", "inconclusive", "interrupted" */
+    int verdict_code;              /* the command's exit code */
+    char previous_run[64];         /* the run_id behind the config file as it was; empty if none */
+    char changes[8][BT_TEXT_SIZE]; /* against the config file as it was: "hrnet: batch 4 -> 8, ..." */
+    int change_count;
+} bt_record;
+
+/* An empty record with room for `model_count` models: NaN where nothing is known, -1 for no winner. The
+ * caller owns it. */
+BT_MUST_USE bt_status bt_record_open(bt_record **out, int model_count, bt_error *error);
+void bt_record_close(bt_record **record); /* NULL-safe; nulls */
+
+/* Appends an empty point for `batch_size` to a model, keeping the points in ascending order; returns it (the
+ * record owns it; pointers to other points of the model become invalid), or NULL when memory is short. */
+bt_point *bt_record_add_point(bt_model_record *model, int batch_size);
+BT_MUST_USE bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count,
+                                           bt_error *error);
+
+/* Writes and reads the file form. Reading checks everything it relies on: BT_PARSE names the file and the
+ * key; a schema version above BT_RECORD_SCHEMA_VERSION is BT_UNSUPPORTED ("written by a newer batchtune"). */
+BT_MUST_USE bt_status bt_record_save(const bt_record *record, const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_record_load(bt_record **out, const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *error);
+
+/* "measured", "over_sla", ...: what files call it; never NULL. */
+const char *bt_outcome_name(bt_outcome outcome);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* What a tuning run is asked to do: the settings, and the one table that describes them.
+ *
+ * The vocabulary is the config file's ("p95_sla_ms", "memory_reserve_percent", ...): users know these words
+ * from there. Commands that need only some of the options pick rows of this table by name rather than
+ * describing them again.
+ */
+#ifndef BT_RECORD_SETTINGS_H
+#define BT_RECORD_SETTINGS_H
+
+#include "base/options.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What "best" means, among the admissible batch sizes. */
+typedef enum bt_objective {
+    BT_OBJECTIVE_EFFICIENCY, /* highest throughput / sqrt(batch size) */
+    BT_OBJECTIVE_THROUGHPUT, /* most images per second */
+    BT_OBJECTIVE_LATENCY,    /* lowest P95 service time */
+    BT_OBJECTIVE_COUNT
+} bt_objective;
+
+typedef enum bt_format { BT_FORMAT_TABLE, BT_FORMAT_JSON, BT_FORMAT_CSV, BT_FORMAT_MARKDOWN } bt_format;
+
+typedef struct bt_settings {
+    /* the promise */
+    double p95_sla_ms;
+    double memory_reserve_percent;
+    int objective; /* bt_objective */
+    double min_mask_iou;
+    /* the network and how it runs */
+    bt_names models;
+    int64_t image_size; /* pixels, square; 0: by device */
+    bool use_amp, use_channels_last, use_cudnn_benchmark;
+    char device[BT_OPTION_TEXT_SIZE];  /* "auto", "cpu", "cuda:N" */
+    char backend[BT_OPTION_TEXT_SIZE]; /* "torch", "sim:..." */
+    char weights[BT_OPTION_TEXT_SIZE]; /* "demo", "counter:SEED" */
+    int64_t threads;                   /* of one instance on a CPU; 0: all that the process may use */
+    /* the service the answer is for */
+    double max_queue_delay_ms;
+    int64_t max_queue_size;
+    /* the search */
+    bt_sizes batches;
+    int64_t time_budget_ns; /* of measuring, all models together */
+    int64_t seed;
+    /* this one run */
+    bool resume, require_sla, quiet;
+    int format; /* bt_format, of what is printed */
+    char output[BT_OPTION_TEXT_SIZE];
+    char results[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE]; /* folders */
+    char config[BT_OPTION_TEXT_SIZE], profile[BT_OPTION_TEXT_SIZE];
+} bt_settings;
+
+extern const bt_option bt_settings_table[];
+extern const size_t bt_settings_count;
+
+/* "efficiency", ...; never NULL. */
+const char *bt_objective_name(bt_objective objective);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,7 +1,6 @@
 #include "measure/quantile.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* log(n!) minus Stirling's main terms. Far from zero the series is exact to the last bits; near zero
  * log-gamma's own error is as small. lgamma_r, because lgamma writes a global. */
@@ -70,13 +69,25 @@ double bt_binomial_at_least(int64_t successes, int64_t trials, double probabilit
     return 1 - tail(successes - 1, trials, probability, -1);
 }
 
-static int ascending(const void *left, const void *right) {
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
+static void sift_down(double *heap, size_t root, size_t count) {
+    double value = heap[root];
+    for (size_t child; (child = 2 * root + 1) < count; root = child) {
+        if (child + 1 < count && heap[child] < heap[child + 1]) child++;
+        if (heap[child] <= value) break;
+        heap[root] = heap[child];
+    }
+    heap[root] = value;
 }
 
 void bt_sort(double *samples, size_t count) {
-    if (count > 1) qsort(samples, count, sizeof *samples, ascending);
+    for (size_t root = count / 2; root-- > 0;)
+        sift_down(samples, root, count);
+    for (size_t last = count; last-- > 1;) {
+        double largest = samples[0];
+        samples[0] = samples[last];
+        samples[last] = largest;
+        sift_down(samples, 0, last);
+    }
 }
 
 size_t bt_quantile_rank(double quantile, size_t count) {

@@ -24,7 +24,7 @@ double bt_binomial_at_most(int64_t successes, int64_t trials, double probability
 /* P[Bin(trials, probability) >= successes], likewise; a tiny tail keeps its relative precision. */
 double bt_binomial_at_least(int64_t successes, int64_t trials, double probability);
 
-/* Ascending, in place. The samples must not hold NaN. */
+/* Ascending, in place, by heap sort: the C library's qsort may allocate. The samples must not hold NaN. */
 void bt_sort(double *samples, size_t count);
 
 /* The rank, counted from 1, of the sample that stands for a quantile: ceil(quantile * count), at least 1 and

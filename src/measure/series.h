@@ -34,10 +34,10 @@ double bt_median_absolute_deviation(const double *samples, size_t count, double 
 double bt_effective_count(const double *samples, size_t count, double *scratch);
 
 typedef struct bt_drift {
-    double p_value; /* two-sided, of no trend; 1 where fewer than 8 samples or all equal */
-    double
-        relative_shift; /* median of the second half over that of the first, minus 1; NaN where undefined */
-    bool drifting;      /* p_value < BT_DRIFT_P_VALUE, and the shift is at least the tolerance either way */
+    double p_value;        /* two-sided, of no trend; 1 where fewer than 8 samples or all equal */
+    double relative_shift; /* median of the second half over that of the first, minus 1; NaN for fewer than 2
+                              samples or from 0 */
+    bool drifting; /* p_value < BT_DRIFT_P_VALUE, and the shift is not below the tolerance, up or down */
 } bt_drift;
 
 #define BT_DRIFT_P_VALUE   0.01
@@ -46,17 +46,19 @@ typedef struct bt_drift {
 /* Does the series drift? The Mann-Kendall rank test with the variance corrected for ties (Kendall, Rank
  * Correlation Methods, 1975) and for autocorrelation by the effective count of the detrended ranks (Yue and
  * Wang, 2004): flagged only when also the median shifts by `tolerance` between the halves, since with many
- * samples any trend is sure and few matter. O(count log count). scratch: 4 * count doubles. */
+ * samples any trend is sure and few matter. O(count log count), and count * lags. scratch: 2 * count doubles.
+ */
 bt_drift bt_drift_test(const double *samples, size_t count, double tolerance, double *scratch);
 
 #define BT_NOT_STEADY ((size_t)-1)
 
-/* The index from which a series that starts with a warm-up is steady, or BT_NOT_STEADY. Leading level changes
- * are cut off one by one (Pettitt's rank test, "A non-parametric approach to the change-point problem", 1979,
- * at 5 %, where the medians on both sides differ by more than `tolerance`), then leading samples that stick
- * out of the rest by more than five scaled deviations; what is left must hold at least `least_tail` samples
- * (at least 4) and be free of level changes. A level change in fewer than about 12 samples cannot be seen.
- * O(count^2) at worst. scratch: 4 * count doubles. */
+/* The index from which a series that starts with a warm-up is steady, or BT_NOT_STEADY. Cut off, again and
+ * again, are leading samples that stick out of the rest by more than five scaled median absolute deviations,
+ * and everything before a level change (Pettitt's rank test, "A non-parametric approach to the change-point
+ * problem", 1979, at 5 %), where the median before it differs from the one after by more than `tolerance` of
+ * the latter. What is left must hold at least `least_tail` samples (4 at the least). A change of level near
+ * the end so makes the series not yet steady. In fewer than 12 samples a change of level cannot be sure, and
+ * only single outliers are cut. O(count^2) at worst. scratch: 2 * count doubles. */
 size_t bt_steady_from(const double *samples, size_t count, size_t least_tail, double tolerance,
                       double *scratch);
 

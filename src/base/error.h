@@ -36,7 +36,8 @@ typedef struct bt_error {
 #define BT_PRINTF(text, args) __attribute__((format(printf, text, args)))
 
 /* Fills `error` (which may be NULL) and returns `status`, so that a failing function ends in
- * `return bt_fail(error, BT_IO, "...", ...)`. Newlines in the message become spaces. Safe in any thread. */
+ * `return bt_fail(error, BT_IO, "...", ...)`. Newlines in the message become spaces. The arguments may
+ * point into error->message. Safe in any thread. */
 bt_status bt_fail(bt_error *error, bt_status status, const char *format, ...) BT_PRINTF(3, 4);
 
 /* Puts "prefix: " before the message that is there, for a caller that knows the file or the key.

@@ -1,0 +1,225 @@
+#include "base/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool bt_file_exists(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0;
+}
+
+bt_status bt_path_join(char out[BT_PATH_SIZE], bt_error *error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(out, BT_PATH_SIZE, format, arguments);
+    va_end(arguments);
+    if (length >= 0 && length < BT_PATH_SIZE) return BT_OK;
+    return bt_fail(error, BT_INVALID, "%.100s...: the path is too long (%d bytes, at most %d)", out, length,
+                   BT_PATH_SIZE - 1);
+}
+
+/* "a/b.json" lies in "a", "b.json" in ".", "/b.json" in "/". */
+static bt_status folder_of(char out[BT_PATH_SIZE], const char *path, bt_error *error) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return bt_path_join(out, error, ".");
+    return bt_path_join(out, error, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+bt_status bt_path_of_program(char out[BT_PATH_SIZE], bt_error *error) {
+    char program[BT_PATH_SIZE];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length < 0)
+        return bt_fail(error, BT_IO, "/proc/self/exe: cannot be read (%s); is /proc mounted?",
+                       strerror(errno));
+    program[length] = '\0';
+    return folder_of(out, program, error);
+}
+
+bt_status bt_folder_make(const char *path, bt_error *error) {
+    char part[BT_PATH_SIZE];
+    if (!*path) return bt_fail(error, BT_INVALID, "the folder's name is empty");
+    bt_status status = bt_path_join(part, error, "%s", path);
+    if (status) return status;
+    for (char *end = part + 1;; end++) {
+        if (*end && *end != '/') continue;
+        char kept = *end;
+        *end = '\0';
+        struct stat about;
+        if (mkdir(part, 0777) != 0) {
+            int cause = errno;
+            if (stat(part, &about) != 0)
+                return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", part, strerror(cause));
+            if (!S_ISDIR(about.st_mode))
+                return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", part, path);
+        }
+        if (!kept) return BT_OK;
+        *end = kept;
+    }
+}
+
+/* A link is followed, so that the file it names is replaced and the link stays. What is there and is no
+ * regular file is refused: a rename onto /dev/null would take the device away from the whole machine. */
+static bt_status resolve(char out[BT_PATH_SIZE], const char *path, bt_error *error) {
+    struct stat about;
+    if (!*path) return bt_fail(error, BT_INVALID, "the file's name is empty");
+    bt_status status = bt_path_join(out, error, "%s", path);
+    if (status || lstat(path, &about) != 0) return status;
+    if (S_ISLNK(about.st_mode)) {
+        char *target = realpath(path, NULL);
+        if (!target) return bt_fail(error, BT_IO, "%s: the link leads nowhere: %s", path, strerror(errno));
+        status = bt_path_join(out, error, "%s", target);
+        free(target);
+        if (status || stat(out, &about) != 0) return status;
+    }
+    if (S_ISDIR(about.st_mode)) return bt_fail(error, BT_IO, "%s: is a folder, not a file", path);
+    if (!S_ISREG(about.st_mode)) return bt_fail(error, BT_IO, "%s: is a device or pipe, not a file", path);
+    return BT_OK;
+}
+
+bt_status bt_file_check_writable(const char *path, bt_error *error) {
+    char target[BT_PATH_SIZE], folder[BT_PATH_SIZE];
+    bt_status status = resolve(target, path, error);
+    if (status) return status;
+    status = folder_of(folder, target, error);
+    if (status) return status;
+    status = bt_folder_make(folder, error);
+    if (status) return bt_fail_at(error, status, "%s", path);
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        return bt_fail(error, BT_IO, "%s: files cannot be written in %s: %s", path, folder, strerror(errno));
+    return BT_OK;
+}
+
+static int write_all(int file, const char *bytes, size_t size) {
+    while (size > 0) {
+        ssize_t written = write(file, bytes, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return -1;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+/* Opens a file that was not there, beside `path`; -1 with errno. The number makes threads and leftovers of a
+ * killed process with our id differ. */
+static int open_temporary(char out[BT_PATH_SIZE], const char *path) {
+    static atomic_uint serial;
+    for (int tries = 0; tries < 1000; tries++) {
+        bt_status status =
+            bt_path_join(out, NULL, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        if (status) return errno = ENAMETOOLONG, -1;
+        int file = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (file >= 0 || errno != EEXIST) return file;
+    }
+    return -1;
+}
+
+/* The bytes, safely on disk under a new name. On failure nothing is left, and errno tells the cause. */
+static int write_temporary(char out[BT_PATH_SIZE], const char *path, const void *bytes, size_t size) {
+    int file = open_temporary(out, path);
+    if (file < 0) return -1;
+    int failed = write_all(file, bytes, size) != 0 || fsync(file) != 0;
+    int cause = errno;
+    if (close(file) != 0 && !failed) failed = 1, cause = errno;
+    if (failed) unlink(out);
+    errno = cause;
+    return failed ? -1 : 0;
+}
+
+/* Makes the rename last. A file system that cannot flush folders says EINVAL, and there is nothing to do. */
+static bt_status flush_folder(const char *path, bt_error *error) {
+    char folder[BT_PATH_SIZE];
+    bt_status status = folder_of(folder, path, error);
+    if (status) return status;
+    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return errno == EACCES ? BT_OK : bt_fail(error, BT_IO, "%s: %s", folder, strerror(errno));
+    if (fsync(file) != 0 && errno != EINVAL)
+        status =
+            bt_fail(error, BT_IO, "%s: written, but may not survive a power cut: %s", path, strerror(errno));
+    close(file);
+    return status;
+}
+
+/* A copy rather than a second name for the old file: not every file system has hard links. */
+static bt_status back_up(const char *path, bt_error *error) {
+    char backup[BT_PATH_SIZE];
+    char *old = NULL;
+    size_t old_size;
+    bt_status status = bt_path_join(backup, error, "%s.bak", path);
+    if (!status) status = bt_file_read(path, SIZE_MAX - 1, &old, &old_size, error);
+    if (!status) status = bt_file_replace(backup, old, old_size, false, error);
+    free(old);
+    return status;
+}
+
+bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool keep_backup,
+                          bt_error *error) {
+    char target[BT_PATH_SIZE], temporary[BT_PATH_SIZE];
+    bt_status status = resolve(target, path, error);
+    if (status) return status;
+    if (write_temporary(temporary, target, bytes, size) != 0)
+        return bt_fail(error, BT_IO, "%s: cannot be written: %s", path, strerror(errno));
+    if (keep_backup && bt_file_exists(target)) status = back_up(target, error);
+    if (!status && rename(temporary, target) != 0)
+        status = bt_fail(error, BT_IO, "%s: cannot be replaced: %s", path, strerror(errno));
+    if (status) {
+        unlink(temporary);
+        return status;
+    }
+    return flush_folder(target, error);
+}
+
+static bt_status read_all(int file, const char *path, size_t limit, char **out, size_t *size,
+                          bt_error *error) {
+    size_t used = 0, room = 0;
+    char *bytes = NULL;
+    for (;;) {
+        if (room - used < 2) { /* one for the next byte, one for the NUL */
+            room = room ? room * 2 : 16384;
+            char *more = realloc(bytes, room);
+            if (!more) {
+                free(bytes);
+                return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out after %zu bytes", path, used);
+            }
+            bytes = more;
+        }
+        ssize_t got = read(file, bytes + used, room - used - 1);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
+            free(bytes);
+            return BT_IO;
+        }
+        used += (size_t)got;
+        if (used > limit) {
+            free(bytes);
+            return bt_fail(error, BT_PARSE, "%s: is larger than the %zu bytes that are read", path, limit);
+        }
+        if (got == 0) break;
+    }
+    bytes[used] = '\0';
+    *out = bytes;
+    *size = used;
+    return BT_OK;
+}
+
+bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error) {
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
+    bt_status status;
+    if (fstat(file, &about) == 0 && S_ISDIR(about.st_mode))
+        status = bt_fail(error, BT_IO, "%s: is a folder, not a file", path);
+    else
+        status = read_all(file, path, limit, out, size, error);
+    close(file);
+    return status;
+}

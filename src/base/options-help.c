@@ -1,0 +1,202 @@
+#include <string.h>
+
+#include "base/options-value.h"
+#include "base/text.h"
+
+#define HELP_COLUMNS  100
+#define LEFT_MAX      28 /* wider flags get a line of their own */
+#define DETAILS_SIZE  (BT_OPTION_SHOWN_SIZE + 160)
+#define RANGE_SIZE    (BT_OPTION_BOUNDS_SIZE + 8)
+#define SENTENCE_SIZE 2048
+
+void bt_option_text(const bt_option *option, const void *values, char *out, size_t size) {
+    bt_option_value value;
+    char shown[BT_OPTION_SHOWN_SIZE];
+    bt_option_value_load(option, values, &value);
+    bt_option_value_show(option, &value, shown);
+    if (size > 0) snprintf(out, size, "%.*s", (int)bt_text_fit(shown, size - 1), shown);
+}
+
+/* ---- the flags that repeat a run ---- */
+
+/* In single quotes where a shell would see more than one plain word. */
+static void write_word(const char *word, FILE *out) {
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*word, out);
+    fputc('\'', out);
+}
+
+void bt_options_write_flags(const bt_option *table, size_t count, const void *values,
+                            const bt_option_sources *sources, FILE *out) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].scope != BT_SCOPE_SETTING || sources->of[i] == BT_SOURCE_DEFAULT) continue;
+        char flag[BT_NAME_SIZE], shown[BT_OPTION_SHOWN_SIZE];
+        bt_option_flag(table[i].name, flag);
+        bt_option_text(&table[i], values, shown, sizeof shown);
+        bool number = table[i].type == BT_OPTION_INTEGER || table[i].type == BT_OPTION_NUMBER ||
+                      table[i].type == BT_OPTION_DURATION;
+        if (table[i].type == BT_OPTION_SWITCH) {
+            fprintf(out, " --%s%s", strcmp(shown, "true") == 0 ? "" : "no-", flag);
+        } else if (*shown || !number) { /* a number that was not given cannot be typed */
+            fprintf(out, " --%s ", flag);
+            write_word(shown, out);
+        }
+    }
+}
+
+/* ---- what --help and the Markdown table share ---- */
+
+/* "--p95-sla-ms MS", "--[no-]use-amp". A switch of one run that starts off has no use for its opposite. */
+static void put_usage(const bt_option *option, char out[256]) {
+    char flag[BT_NAME_SIZE];
+    bt_option_flag(option->name, flag);
+    bool starts_on = option->initial && strcmp(option->initial, "true") == 0;
+    if (option->type == BT_OPTION_SWITCH)
+        snprintf(out, 256, "--%s%s", starts_on || option->scope == BT_SCOPE_SETTING ? "[no-]" : "", flag);
+    else if (option->placeholder)
+        snprintf(out, 256, "--%s %s", flag, option->placeholder);
+    else
+        snprintf(out, 256, "--%s %s", flag, option->choices ? option->choices : "VALUE");
+}
+
+/* The default as a person reads it, with its unit; "" where there is none worth telling. */
+static void put_default(const bt_option *option, char out[DETAILS_SIZE]) {
+    const char *initial = option->initial ? option->initial : "";
+    const char *unit = bt_option_unit_symbol(option);
+    if (option->type == BT_OPTION_SWITCH && option->scope == BT_SCOPE_SETTING)
+        snprintf(out, DETAILS_SIZE, "%s", strcmp(initial, "true") == 0 ? "on" : "off");
+    else if (option->type == BT_OPTION_SWITCH)
+        snprintf(out, DETAILS_SIZE, "%s", strcmp(initial, "true") == 0 ? "on" : "");
+    else if (option->type == BT_OPTION_SIZES && !*initial)
+        snprintf(out, DETAILS_SIZE, "auto");
+    else
+        snprintf(out, DETAILS_SIZE, "%s%s%s", initial, *initial && *unit ? " " : "", *initial ? unit : "");
+}
+
+static void put_range(const bt_option *option, char out[RANGE_SIZE]) {
+    char bounds[BT_OPTION_BOUNDS_SIZE];
+    out[0] = '\0';
+    if (option->type != BT_OPTION_INTEGER && option->type != BT_OPTION_NUMBER &&
+        option->type != BT_OPTION_DURATION)
+        return;
+    bt_option_bounds(option, bounds);
+    snprintf(out, RANGE_SIZE, "%s%s", bounds,
+             *bounds && option->type == BT_OPTION_DURATION ? " seconds" : "");
+}
+
+/* ---- --help ---- */
+
+/* Writes words from column `indent` on, the first line being at `column` already. */
+static void write_wrapped(const char *words, size_t column, size_t indent, FILE *out) {
+    bool fresh = true; /* no word on this line yet */
+    for (;;) {
+        words += strspn(words, " ");
+        if (!*words) break;
+        size_t length = strcspn(words, " ");
+        size_t width = bt_text_columns(words, length);
+        if (!fresh && column + 1 + width > HELP_COLUMNS) {
+            fprintf(out, "\n");
+            column = 0;
+            fresh = true;
+        }
+        if (column < indent) column += (size_t)fprintf(out, "%*s", (int)(indent - column), "");
+        fprintf(out, "%s%.*s", fresh ? "" : " ", (int)length, words);
+        column += width + !fresh;
+        fresh = false;
+        words += length;
+    }
+    fprintf(out, "\n");
+}
+
+/* Flag, then help from column `indent` on, below where the flag is too wide. */
+static void write_entry(const char *usage, const char *words, size_t indent, FILE *out) {
+    size_t column = 2 + bt_text_columns(usage, strlen(usage));
+    fprintf(out, "  %s", usage);
+    if (column + 2 > indent) {
+        fprintf(out, "\n");
+        column = 0;
+    }
+    write_wrapped(words, column, indent, out);
+}
+
+static void write_option(const bt_option *option, size_t indent, FILE *out) {
+    char usage[256], initial[DETAILS_SIZE], range[RANGE_SIZE], words[SENTENCE_SIZE];
+    put_usage(option, usage);
+    put_default(option, initial);
+    put_range(option, range);
+    bool details = *initial || *range;
+    snprintf(words, sizeof words, "%s%s%s%s%s%s%s", option->help ? option->help : "", details ? " (" : "",
+             *initial ? "default " : "", initial, *initial && *range ? "; " : "", range, details ? ")" : "");
+    write_entry(usage, words, indent, out);
+}
+
+static size_t help_indent(const bt_option *table, size_t count) {
+    size_t widest = strlen("--version");
+    for (size_t i = 0; i < count; i++) {
+        char usage[256];
+        put_usage(&table[i], usage);
+        size_t width = bt_text_columns(usage, strlen(usage));
+        if (width > widest && width <= LEFT_MAX) widest = width;
+    }
+    return widest + 4;
+}
+
+static bool opens_group(const bt_option *table, size_t index) {
+    if (!table[index].group) return false;
+    return index == 0 || !table[index - 1].group || strcmp(table[index].group, table[index - 1].group) != 0;
+}
+
+void bt_options_write_help(const bt_option *table, size_t count, FILE *out) {
+    size_t indent = help_indent(table, count);
+    for (size_t i = 0; i < count; i++) {
+        if (opens_group(table, i)) fprintf(out, "%s%s:\n", i ? "\n" : "", table[i].group);
+        write_option(&table[i], indent, out);
+    }
+    fprintf(out, "%sAbout:\n", count ? "\n" : "");
+    write_entry("--help", "This text.", indent, out);
+    write_entry("--version", "The version, and what it was built from.", indent, out);
+}
+
+/* ---- Markdown ---- */
+
+/* A bar would end the cell. */
+static void write_cell(const char *text, FILE *out) {
+    for (; *text; text++)
+        fprintf(out, "%s%c", *text == '|' ? "\\" : "", *text);
+}
+
+static void write_row(const bt_option *option, FILE *out) {
+    char usage[256], initial[DETAILS_SIZE], range[RANGE_SIZE];
+    put_usage(option, usage);
+    put_default(option, initial);
+    put_range(option, range);
+    fprintf(out, "| `");
+    write_cell(usage, out);
+    fprintf(out, "` | %s%s%s | ", option->scope == BT_SCOPE_SETTING ? "`" : "",
+            option->scope == BT_SCOPE_SETTING ? option->name : "",
+            option->scope == BT_SCOPE_SETTING ? "`" : "");
+    write_cell(initial, out);
+    fprintf(out, " | %s | ", range);
+    write_cell(option->help ? option->help : "", out);
+    fprintf(out, " |\n");
+}
+
+void bt_options_write_markdown(const bt_option *table, size_t count, FILE *out) {
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || opens_group(table, i)) {
+            if (table[i].group) fprintf(out, "%s**%s**\n\n", i ? "\n" : "", table[i].group);
+            fprintf(out, "| flag | JSON key | default | bounds | what it does |\n");
+            fprintf(out, "| --- | --- | --- | --- | --- |\n");
+        }
+        write_row(&table[i], out);
+    }
+}

@@ -1,0 +1,65 @@
+/* What a handful of latencies says about a quantile, and how surely.
+ *
+ * A point estimate of P95 from fifty samples is a guess with a precise look. This module gives the guess and
+ * the order statistics that bracket the truth with a stated confidence, whatever the distribution: latencies
+ * are skewed, often bimodal, and no formula fits them all. Where too few samples exist for a bound, the bound
+ * is NaN rather than the largest sample dressed up as one. Everything here is pure, allocates nothing and may
+ * be called from any thread.
+ */
+#ifndef BT_MEASURE_QUANTILE_H
+#define BT_MEASURE_QUANTILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* P[Bin(trials, probability) <= successes], to about 12 digits, for up to 1e6 trials and beyond. 0 for
+ * successes < 0, 1 for successes >= trials. Needs trials >= 0 and probability in [0, 1]. Takes
+ * O(sqrt(trials)) steps: the point probability by Loader's saddle-point form ("Fast and accurate computation
+ * of binomial probabilities", 2000), then the smaller tail term by term. */
+double bt_binomial_at_most(int64_t successes, int64_t trials, double probability);
+/* P[Bin(trials, probability) >= successes], likewise; a tiny tail keeps its relative precision. */
+double bt_binomial_at_least(int64_t successes, int64_t trials, double probability);
+
+/* Ascending, in place, by heap sort: the C library's qsort may allocate. The samples must not hold NaN. */
+void bt_sort(double *samples, size_t count);
+
+/* The rank, counted from 1, of the sample that stands for a quantile: ceil(quantile * count), at least 1 and
+ * at most count. So a quantile is always a value that really occurred (no interpolation into the gap of a
+ * bimodal distribution) and at least the share `quantile` of the samples is at or below it. The P95 of fewer
+ * than 20 samples is the largest. Needs count > 0. The histogram uses the same rule. */
+size_t bt_quantile_rank(double quantile, size_t count);
+
+/* The sample at that rank of an ascending array; NaN where count is 0. */
+double bt_quantile(const double *sorted, size_t count, double quantile);
+
+typedef struct bt_bounds {
+    double lower,
+        upper; /* each holds by itself with the stated confidence; NaN where the samples are too few */
+} bt_bounds;
+
+/* One-sided, distribution-free confidence bounds of the distribution's quantile, as two order statistics.
+ *
+ * upper is the smallest X(k) with P[Bin(n, quantile) <= k - 1] >= confidence, lower the largest X(k) with
+ * P[Bin(n, quantile) <= k - 1] <= 1 - confidence (David and Nagaraja, Order Statistics, section 7.1). Both
+ * together make an interval of confidence 2 * confidence - 1. P95's upper bound at 0.95 needs 59 samples
+ * (0.95^59 < 0.05).
+ *
+ * effective_count is how many independent samples these are worth (bt_effective_count); give count where they
+ * are independent. A smaller one makes n = floor(effective_count) above, and the ranks keep their distance
+ * from the ends in proportion, rounded outwards: the way effective sample sizes enter binomial intervals in
+ * survey practice (Korn and Graubard, Survey Methodology 24, 1998). Above count it is taken as count. */
+bt_bounds bt_quantile_bounds(const double *sorted, size_t count, double quantile, double confidence,
+                             double effective_count);
+
+/* The standard normal's distribution function and its inverse (probability in (0, 1)). */
+double bt_normal_below(double z);
+double bt_normal_quantile(double probability);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* What the order of the samples says: are they independent, do they drift, has the warm-up ended?
+ *
+ * Samples of one machine are not drawn from an urn. A slow spell makes neighbours alike, a heating processor
+ * makes later ones slower, and the first ones pay for caches and tuning. Each question here is answered
+ * robustly (ranks and medians, so that one outlier decides nothing), and a difference counts only when it is
+ * both statistically sure and large enough to matter. Order is the order of measurement. All is pure; where
+ * working room is needed the caller gives it (`scratch`), so that nothing is allocated. Samples must not hold
+ * NaN.
+ */
+#ifndef BT_MEASURE_SERIES_H
+#define BT_MEASURE_SERIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The middle sample, or the mean of the middle two; NaN where there is none. scratch: count doubles. */
+double bt_median(const double *samples, size_t count, double *scratch);
+
+/* The median of the distances from the median (not scaled; times 1.4826 it estimates a normal's standard
+ * deviation). scratch: count doubles. */
+double bt_median_absolute_deviation(const double *samples, size_t count, double *scratch);
+
+/* How many independent samples these are worth, from 1 to count: count / (1 + 2 * sum of autocorrelations),
+ * over ranks, so that outliers neither hide nor fake correlation, summed over Geyer's initial monotone
+ * positive sequence
+ * ("Practical Markov chain Monte Carlo", 1992). An estimated sum is never exactly 0, so series without any
+ * correlation would lose samples too; they keep all of them: the sum counts only where the first lag, or the
+ * first three together, exceed what one white series in 40 shows. Below 10 samples nothing can be seen and
+ * the answer is count. A trend reads as correlation. O(count * lags). scratch: 2 * count doubles. */
+double bt_effective_count(const double *samples, size_t count, double *scratch);
+
+typedef struct bt_drift {
+    double p_value;        /* two-sided, of no trend; 1 where fewer than 8 samples or all equal */
+    double relative_shift; /* median of the second half over that of the first, minus 1; NaN for fewer than 2
+                              samples or from 0 */
+    bool drifting; /* p_value < BT_DRIFT_P_VALUE, and the shift is not below the tolerance, up or down */
+} bt_drift;
+
+#define BT_DRIFT_P_VALUE   0.01
+#define BT_DRIFT_TOLERANCE 0.01 /* relative shift; smaller ones do not change a choice */
+
+/* Does the series drift? The Mann-Kendall rank test with the variance corrected for ties (Kendall, Rank
+ * Correlation Methods, 1975) and for autocorrelation by the effective count of the detrended ranks (Yue and
+ * Wang, 2004): flagged only when also the median shifts by `tolerance` between the halves, since with many
+ * samples any trend is sure and few matter. O(count log count), and count * lags. scratch: 2 * count doubles.
+ */
+bt_drift bt_drift_test(const double *samples, size_t count, double tolerance, double *scratch);
+
+#define BT_NOT_STEADY ((size_t)-1)
+
+/* The index from which a series that starts with a warm-up is steady, or BT_NOT_STEADY. Cut off, again and
+ * again, are leading samples that stick out of the rest by more than five scaled median absolute deviations,
+ * and everything before a level change (Pettitt's rank test, "A non-parametric approach to the change-point
+ * problem", 1979, at 5 %), where the median before it differs from the one after by more than `tolerance` of
+ * the latter. What is left must hold at least `least_tail` samples (4 at the least). A change of level near
+ * the end so makes the series not yet steady. In fewer than 12 samples a change of level cannot be sure, and
+ * only single outliers are cut. O(count^2) at worst. scratch: 2 * count doubles. */
+size_t bt_steady_from(const double *samples, size_t count, size_t least_tail, double tolerance,
+                      double *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,131 @@
+#include "networks/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "networks/builder.h"
+
+#define MAX_SIZE 16384
+
+/* A third network is one more file with a bt_describe_... function, and one more line here. */
+static const struct {
+    const char *name, *title;
+    int (*describe)(bt_builder *builder);
+    int size_multiple; /* every halving must come out even */
+} known[] = {
+    {"hrnet", "HRNet", bt_describe_hrnet, 32},
+    {"cbam_resunet", "CBAM-ResUNet", bt_describe_cbam_resunet, 16},
+};
+
+#define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
+
+const char *bt_network_name(size_t index) {
+    return index < KNOWN_COUNT ? known[index].name : NULL;
+}
+
+static bt_status unknown(const char *name, bt_error *error) {
+    char names[128] = "";
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof(names) - length, "%s%s", i > 0 ? ", " : "", known[i].name);
+    }
+    return bt_fail(error, BT_INVALID, "unknown model \"%s\": the known ones are %s", name, names);
+}
+
+bt_status bt_network_open(bt_network **out, const char *name, bt_error *error) {
+    size_t index = 0;
+    *out = NULL;
+    while (index < KNOWN_COUNT && strcmp(known[index].name, name) != 0)
+        index++;
+    if (index == KNOWN_COUNT) return unknown(name, error);
+    bt_network *network = calloc(1, sizeof(*network));
+    if (network == NULL) return bt_fail(error, BT_NO_MEMORY, "network \"%s\": out of memory", name);
+    network->name = known[index].name;
+    network->title = known[index].title;
+    network->size_multiple = known[index].size_multiple;
+    bt_builder builder = bt_builder_start(network, error);
+    bt_status status = bt_builder_finish(&builder, known[index].describe(&builder));
+    if (status != BT_OK) {
+        bt_network_close(&network);
+        return status;
+    }
+    *out = network;
+    return BT_OK;
+}
+
+void bt_network_close(bt_network **network) {
+    if (network == NULL || *network == NULL) return;
+    free((*network)->parameters);
+    free((*network)->operations);
+    free((*network)->channels);
+    free(*network);
+    *network = NULL;
+}
+
+static bt_shape output_shape(const bt_network *network, const bt_operation *operation,
+                             const bt_shape *shapes) {
+    bt_shape shape = shapes[operation->inputs[0]];
+    switch (operation->kind) {
+    case BT_OPERATION_CONVOLUTION:
+        shape.height = (shape.height + 2 * operation->padding - operation->kernel) / operation->stride + 1;
+        shape.width = (shape.width + 2 * operation->padding - operation->kernel) / operation->stride + 1;
+        break;
+    case BT_OPERATION_TRANSPOSED_CONVOLUTION:
+        shape.height *= operation->stride;
+        shape.width *= operation->stride;
+        break;
+    case BT_OPERATION_MAX_POOL:
+        shape.height /= operation->kernel;
+        shape.width /= operation->kernel;
+        break;
+    case BT_OPERATION_RESIZE:
+        shape.height *= operation->scale;
+        shape.width *= operation->scale;
+        break;
+    case BT_OPERATION_ADD:
+    case BT_OPERATION_CONCATENATE:
+        shape = shapes[operation->inputs[operation->resize_to_input]];
+        break;
+    case BT_OPERATION_NORM:
+    case BT_OPERATION_GATE:
+    case BT_OPERATION_CHANNEL_ATTENTION:
+    case BT_OPERATION_SPATIAL_ATTENTION:
+        break;
+    }
+    shape.channels = network->channels[operation->output];
+    return shape;
+}
+
+bt_status bt_network_shapes(const bt_network *network, int height, int width, bt_shape *shapes,
+                            bt_error *error) {
+    int multiple = network->size_multiple;
+    if (height <= 0 || width <= 0 || height > MAX_SIZE || width > MAX_SIZE || height % multiple != 0 ||
+        width % multiple != 0)
+        return bt_fail(
+            error, BT_INVALID,
+            "%s takes images whose height and width are multiples of %d from %d to %d, not %d x %d",
+            network->title, multiple, multiple, MAX_SIZE, height, width);
+    shapes[0] = (bt_shape){network->channels[0], height, width};
+    for (int i = 0; i < network->operation_count; i++) {
+        const bt_operation *operation = &network->operations[i];
+        shapes[operation->output] = output_shape(network, operation, shapes);
+    }
+    return BT_OK;
+}
+
+const char *bt_operation_name(bt_operation_kind kind) {
+    static const char *const names[] = {
+        [BT_OPERATION_CONVOLUTION] = "convolution",
+        [BT_OPERATION_TRANSPOSED_CONVOLUTION] = "transposed_convolution",
+        [BT_OPERATION_NORM] = "norm",
+        [BT_OPERATION_ADD] = "add",
+        [BT_OPERATION_CONCATENATE] = "concatenate",
+        [BT_OPERATION_MAX_POOL] = "max_pool",
+        [BT_OPERATION_RESIZE] = "resize",
+        [BT_OPERATION_GATE] = "gate",
+        [BT_OPERATION_CHANNEL_ATTENTION] = "channel_attention",
+        [BT_OPERATION_SPATIAL_ATTENTION] = "spatial_attention",
+    };
+    return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
+}

@@ -1,0 +1,290 @@
+#include "tune/score.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "measure/summary.h"
+#include "tune/search.h"
+
+bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *error) {
+    if (point->sample_count == 0) return BT_OK;
+    bt_summary summary;
+    bt_status status = bt_summarize(point->samples_ms, (size_t)point->sample_count, &summary, error);
+    if (status != BT_OK) return status;
+    point->p50_ms = summary.median;
+    point->p95_ms = summary.p95;
+    point->p95_lower_ms = summary.p95_lower;
+    point->p95_upper_ms = summary.p95_upper;
+    point->mean_ms = summary.mean;
+    point->throughput_imgs_per_sec = point->batch_size / summary.mean * 1e3;
+    point->efficiency = point->throughput_imgs_per_sec / sqrt((double)point->batch_size);
+    point->effective_samples = summary.effective_count;
+    point->drifting = summary.drift.drifting;
+    point->late_budget_ms = max_queue_delay_ms + 2 * summary.p95;
+    return BT_OK;
+}
+
+static bool admissible(const bt_point *point) {
+    return point->outcome == BT_OUTCOME_MEASURED;
+}
+
+static double score(const bt_point *point, bt_objective objective) {
+    if (objective == BT_OBJECTIVE_LATENCY) return 1e3 / point->p95_ms;
+    return bt_score_of(objective, point->batch_size, point->mean_ms);
+}
+
+static int best_by(const bt_model_record *model, bt_objective objective) {
+    int best = -1;
+    for (int i = 0; i < model->point_count; i++) {
+        if (!admissible(&model->points[i])) continue;
+        if (best < 0 || score(&model->points[i], objective) > score(&model->points[best], objective)) best = i;
+    }
+    return best;
+}
+
+static int lowest_p95(const bt_model_record *model) {
+    int best = -1;
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        bool usable = point->sample_count > 0 &&
+                      (point->outcome == BT_OUTCOME_OVER_SLA || point->outcome == BT_OUTCOME_UNDECIDED);
+        if (usable && (best < 0 || point->p95_ms < model->points[best].p95_ms)) best = i;
+    }
+    return best;
+}
+
+static void mark_pareto(bt_model_record *model) {
+    for (int i = 0; i < model->point_count; i++) {
+        bt_point *point = &model->points[i];
+        point->on_pareto_front = admissible(point);
+        for (int j = 0; j < model->point_count && point->on_pareto_front; j++) {
+            const bt_point *other = &model->points[j];
+            if (j == i || !admissible(other)) continue;
+            bool as_good = other->throughput_imgs_per_sec >= point->throughput_imgs_per_sec &&
+                           other->p95_ms <= point->p95_ms;
+            bool better = other->throughput_imgs_per_sec > point->throughput_imgs_per_sec ||
+                          other->p95_ms < point->p95_ms;
+            if (as_good && better) point->on_pareto_front = false;
+        }
+    }
+}
+
+static void explain(bt_point *point, const char *format, ...) BT_PRINTF(2, 3);
+static void explain(bt_point *point, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(point->why, sizeof point->why, format, arguments);
+    va_end(arguments);
+}
+
+static double percent_below(double value, double best) {
+    return 100 * (1 - value / best);
+}
+
+/* Losers that the sweep refused carry its reason already; what is explained here follows from the statistics. */
+static void explain_point(bt_model_record *model, int index, const bt_settings *settings) {
+    bt_point *point = &model->points[index];
+    const char *objective = bt_objective_name((bt_objective)settings->objective);
+    const bt_point *winner = model->chosen >= 0 ? &model->points[model->chosen] : NULL;
+    double over_ms = point->p95_ms - settings->p95_sla_ms;
+    switch (point->outcome) {
+    case BT_OUTCOME_MEASURED:
+        if (index == model->chosen)
+            explain(point, "best %s", objective);
+        else
+            explain(point, "%s %.1f %% below batch %d", objective,
+                    percent_below(score(point, settings->objective), score(winner, settings->objective)),
+                    winner->batch_size);
+        break;
+    case BT_OUTCOME_OVER_SLA: explain(point, "P95 %+.1f ms over the SLA", over_ms); break;
+    case BT_OUTCOME_UNDECIDED:
+        if (point->sample_count == 0)
+            explain(point, "not measured: time ran out");
+        else if (over_ms > 0)
+            explain(point, "P95 looks %.1f ms over the SLA; %d samples do not prove it", over_ms, point->sample_count);
+        else
+            explain(point, "P95 is %.1f ms under the SLA; %d samples do not prove it", -over_ms, point->sample_count);
+        break;
+    case BT_OUTCOME_SKIPPED_DOMINATED:
+        if (winner && admissible(winner))
+            explain(point, "%s about %.0f %% below batch %d; not confirmed", objective,
+                    percent_below(bt_score_of(settings->objective, point->batch_size, point->mean_ms),
+                                  bt_score_of(settings->objective, winner->batch_size, winner->mean_ms)),
+                    winner->batch_size);
+        break;
+    case BT_OUTCOME_MASK_DISAGREES:
+        explain(point, "masks agree only to IoU %.4f (at least %g)", point->mask_iou, settings->min_mask_iou);
+        break;
+    case BT_OUTCOME_OUT_OF_MEMORY:
+    case BT_OUTCOME_OVER_MEMORY:
+    case BT_OUTCOME_PREDICTED_OVER_MEMORY:
+    case BT_OUTCOME_CRASHED:
+    case BT_OUTCOME_COUNT: break;
+    }
+}
+
+/* "; throughput would take batch 8: +32 % images at 6.0x the P95", or nothing. */
+static void say_throughput(const bt_model_record *model, char *out, size_t size) {
+    out[0] = '\0';
+    int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
+    if (most < 0 || most == model->chosen) return;
+    const bt_point *now = &model->points[model->chosen], *then = &model->points[most];
+    snprintf(out, size, "; --objective throughput would take batch %d: %.0f %% more images/s at %.1fx the P95",
+             then->batch_size, 100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1),
+             then->p95_ms / now->p95_ms);
+}
+
+static void advise_sla(bt_model_record *model, const bt_settings *settings) {
+    if (model->chosen < 0) {
+        snprintf(model->advice, sizeof model->advice, "%s: nothing could be measured; the reasons stand beside each batch size",
+                 model->title);
+        return;
+    }
+    const bt_point *point = &model->points[model->chosen];
+    char promise[128] = "";
+    if (isfinite(model->reachable_sla_ms))
+        snprintf(promise, sizeof promise, "; an SLA of %.0f ms could be kept here", ceil(model->reachable_sla_ms));
+    const char *remedy = point->outcome == BT_OUTCOME_UNDECIDED ? "give a longer --time-budget" :
+                         strcmp(model->precision, "fp32") == 0  ? "use a smaller --image-size or a faster device, or --use-amp" :
+                                                                  "use a smaller --image-size or a faster device";
+    snprintf(model->advice, sizeof model->advice,
+             "%s: no batch size is shown to keep P95 <= %g ms; batch %d comes closest with %.1f ms%s: %s", model->title,
+             settings->p95_sla_ms, point->batch_size, point->p95_ms, promise, remedy);
+}
+
+static void advise(bt_model_record *model, const bt_settings *settings) {
+    if (!model->meets_sla) {
+        advise_sla(model, settings);
+        return;
+    }
+    const bt_point *point = &model->points[model->chosen];
+    const char *objective = bt_objective_name((bt_objective)settings->objective);
+    char throughput[160], bound[96] = "";
+    say_throughput(model, throughput, sizeof throughput);
+    int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
+    bool largest = model->chosen == model->point_count - 1 || most == model->chosen;
+    if (point->p95_upper_ms < settings->p95_sla_ms / 2 && !largest)
+        snprintf(bound, sizeof bound, "; the SLA does not bind");
+    if (model->batching_pays)
+        snprintf(model->advice, sizeof model->advice,
+                 "%s: serve batches of %d (best %s): %.1f images/s, P95 %.1f ms of %g%s%s", model->title, point->batch_size,
+                 objective, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms, bound, throughput);
+    else
+        snprintf(model->advice, sizeof model->advice,
+                 "%s: batching does not pay by %s; serve single images: %.1f images/s, P95 %.1f ms of %g%s%s", model->title,
+                 objective, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms, bound, throughput);
+}
+
+/* Everything that follows from the winners and the choice. */
+static void conclude(bt_model_record *model, const bt_settings *settings) {
+    const bt_point *chosen = model->chosen >= 0 ? &model->points[model->chosen] : NULL;
+    model->meets_sla = chosen && admissible(chosen);
+    model->batching_pays = model->meets_sla && chosen->batch_size > 1;
+    model->speedup_over_single_image = NAN;
+    if (chosen && chosen->sample_count > 0 && model->standard_median_ms > 0)
+        model->speedup_over_single_image = chosen->throughput_imgs_per_sec * model->standard_median_ms / 1e3;
+    for (int i = 0; i < model->point_count; i++)
+        explain_point(model, i, settings);
+    advise(model, settings);
+}
+
+static double reachable_sla(const bt_model_record *model) {
+    double lowest = NAN;
+    for (int i = 0; i < model->point_count; i++)
+        lowest = fmin(lowest, model->points[i].p95_upper_ms); /* fmin passes NaN over */
+    return lowest;
+}
+
+bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error) {
+    for (int i = 0; i < model->point_count; i++) {
+        bt_status status = bt_score_point(&model->points[i], settings->max_queue_delay_ms, error);
+        if (status != BT_OK) return status;
+    }
+    model->standard_median_ms = NAN;
+    if (model->standard_sample_count > 0) {
+        bt_summary summary;
+        bt_status status =
+            bt_summarize(model->standard_samples_ms, (size_t)model->standard_sample_count, &summary, error);
+        if (status != BT_OK) return status;
+        model->standard_median_ms = summary.median;
+    }
+    for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++)
+        model->winners[objective] = best_by(model, (bt_objective)objective);
+    mark_pareto(model);
+    model->chosen = model->winners[settings->objective];
+    if (model->chosen < 0) model->chosen = lowest_p95(model);
+    model->reachable_sla_ms = reachable_sla(model);
+    conclude(model, settings);
+    return BT_OK;
+}
+
+/* Tries every combination of admissible points from model `at` on; keeps the best that fits. Few models of few points each:
+ * the product stays small. */
+typedef struct joint_search {
+    const bt_record *record;
+    int chosen[BT_NAMES_MAX], best[BT_NAMES_MAX];
+    double best_score;
+} joint_search;
+
+static void try_combinations(joint_search *search, int at, double memory_mb, double product) {
+    if (memory_mb > search->record->joint_memory_limit_mb) return;
+    if (at == search->record->model_count) {
+        if (product > search->best_score) {
+            search->best_score = product;
+            memcpy(search->best, search->chosen, sizeof search->best);
+        }
+        return;
+    }
+    const bt_model_record *model = &search->record->models[at];
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        if (!admissible(point) && i != model->chosen) continue;
+        search->chosen[at] = i;
+        try_combinations(search, at + 1, memory_mb + point->memory_mb,
+                         product * score(point, (bt_objective)search->record->settings.objective));
+    }
+}
+
+static double joint_memory(const bt_record *record) {
+    double sum_mb = 0;
+    for (int i = 0; i < record->model_count; i++) {
+        const bt_model_record *model = &record->models[i];
+        sum_mb += model->chosen >= 0 ? model->points[model->chosen].memory_mb : NAN;
+    }
+    return sum_mb;
+}
+
+void bt_score_joint_memory(bt_record *record) {
+    record->joint_memory_mb = joint_memory(record);
+    record->joint_memory_limit_mb = NAN;
+    for (int i = 0; i < record->model_count; i++)
+        record->joint_memory_limit_mb =
+            fmin(record->joint_memory_limit_mb,
+                 record->models[i].memory_total_mb * (1 - record->settings.memory_reserve_percent / 100));
+    record->joint_memory_fits = !(record->joint_memory_mb > record->joint_memory_limit_mb);
+    record->joint_memory_note[0] = '\0';
+    if (record->joint_memory_fits || record->model_count < 2 || record->model_count > BT_NAMES_MAX) return;
+
+    joint_search search = {.record = record};
+    try_combinations(&search, 0, 0, 1);
+    if (search.best_score <= 0) {
+        snprintf(record->joint_memory_note, sizeof record->joint_memory_note,
+                 "no combination of batch sizes fits both models within the reserve: serve them on two devices");
+        return;
+    }
+    size_t used = (size_t)snprintf(record->joint_memory_note, sizeof record->joint_memory_note, "to fit together:");
+    for (int i = 0; i < record->model_count; i++) {
+        bt_model_record *model = &record->models[i];
+        if (search.best[i] == model->chosen) continue;
+        used += (size_t)snprintf(record->joint_memory_note + used, sizeof record->joint_memory_note - used,
+                                 " %s gives way from batch %d to %d;", model->title,
+                                 model->points[model->chosen].batch_size, model->points[search.best[i]].batch_size);
+        if (used >= sizeof record->joint_memory_note) used = sizeof record->joint_memory_note - 1;
+        model->chosen = search.best[i];
+        conclude(model, &record->settings);
+    }
+    record->joint_memory_mb = joint_memory(record);
+    record->joint_memory_fits = true;
+}

@@ -1,0 +1,114 @@
+#include "tune/step.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+
+static const char *const step_names[] = {
+    [BT_STEP_DONE] = "done",
+    [BT_STEP_MEMORY] = "warming up",
+    [BT_STEP_MEASURE] = "measuring",
+    [BT_STEP_AGREEMENT] = "comparing masks of",
+    [BT_STEP_STANDARD] = "measuring the standard path at",
+    [BT_STEP_FRESH_MEMORY] = "taking the memory of",
+    [BT_STEP_STANDARD_MEMORY] = "taking the standard path's memory at",
+    [BT_STEP_FULL_SIZE] = "timing one full-size image at",
+};
+
+const char *bt_step_name(bt_step_kind kind) {
+    return step_names[kind];
+}
+
+/* What the JSON form calls the kinds. */
+static const char *const step_keys[] = {
+    [BT_STEP_DONE] = "done",
+    [BT_STEP_MEMORY] = "memory",
+    [BT_STEP_MEASURE] = "measure",
+    [BT_STEP_AGREEMENT] = "agreement",
+    [BT_STEP_STANDARD] = "standard",
+    [BT_STEP_FRESH_MEMORY] = "fresh_memory",
+    [BT_STEP_STANDARD_MEMORY] = "standard_memory",
+    [BT_STEP_FULL_SIZE] = "full_size",
+};
+
+#define STEP_KINDS (int)(sizeof step_keys / sizeof step_keys[0])
+
+bt_step_result bt_step_result_empty(void) {
+    return (bt_step_result){
+        .memory_mb = NAN, .memory_total_used_mb = NAN, .logit_error = NAN, .mask_iou = NAN, .elapsed_s = 0};
+}
+
+bool bt_step_equal(const bt_step *a, const bt_step *b) {
+    return a->kind == b->kind && a->batch_size == b->batch_size && a->runs == b->runs;
+}
+
+json_t *bt_step_to_json(const bt_step *step) {
+    return json_pack("{s:s, s:i, s:i}", "kind", step_keys[step->kind], "batch_size", step->batch_size, "runs", step->runs);
+}
+
+bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where, bt_error *error) {
+    char kind[32];
+    int64_t batch_size, runs;
+    bt_status status = bt_json_text(json, "kind", kind, sizeof kind, where, error);
+    if (status == BT_OK) status = bt_json_integer(json, "batch_size", 0, 65536, &batch_size, where, error);
+    if (status == BT_OK) status = bt_json_integer(json, "runs", 0, BT_MAX_TURN_SAMPLES, &runs, where, error);
+    if (status != BT_OK) return status;
+    *step = (bt_step){.batch_size = (int)batch_size, .runs = (int)runs};
+    for (int i = 0; i < STEP_KINDS; i++) {
+        if (strcmp(kind, step_keys[i]) != 0) continue;
+        step->kind = (bt_step_kind)i;
+        return BT_OK;
+    }
+    return bt_fail(error, BT_PARSE, "%s: \"%s\" is no kind of step", where, kind);
+}
+
+json_t *bt_step_result_to_json(const bt_step_result *result) {
+    json_t *samples = json_array();
+    for (int i = 0; i < result->sample_count; i++)
+        if (json_array_append_new(samples, json_real(result->samples_ms[i])) != 0) {
+            json_decref(samples);
+            return NULL;
+        }
+    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:f}", "status", (int)result->status, "message", result->message,
+                     "samples_ms", samples, "memory_mb", bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
+                     bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
+                     bt_json_real_or_null(result->logit_error), "mask_iou", bt_json_real_or_null(result->mask_iou),
+                     "elapsed_s", result->elapsed_s);
+}
+
+static bt_status samples_from_json(const json_t *json, bt_step_result *result, const char *where, bt_error *error) {
+    json_t *samples;
+    bt_status status = bt_json_array(json, "samples_ms", &samples, where, error);
+    if (status != BT_OK) return status;
+    if (json_array_size(samples) > BT_MAX_TURN_SAMPLES)
+        return bt_fail(error, BT_PARSE, "%s: more than %d samples in one step", where, BT_MAX_TURN_SAMPLES);
+    result->sample_count = (int)json_array_size(samples);
+    for (int i = 0; i < result->sample_count; i++) {
+        const json_t *sample = json_array_get(samples, (size_t)i);
+        result->samples_ms[i] = json_number_value(sample);
+        if (!json_is_number(sample) || !(result->samples_ms[i] >= 0))
+            return bt_fail(error, BT_PARSE, "%s: samples_ms[%d] is no duration", where, i);
+    }
+    return BT_OK;
+}
+
+bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, const char *where, bt_error *error) {
+    *result = bt_step_result_empty();
+    int64_t step_status;
+    bt_status status = bt_json_integer(json, "status", BT_OK, BT_UNSUPPORTED, &step_status, where, error);
+    if (status == BT_OK) status = bt_json_text(json, "message", result->message, sizeof result->message, where, error);
+    if (status == BT_OK) status = samples_from_json(json, result, where, error);
+    struct {
+        const char *key;
+        double *value;
+    } numbers[] = {{"memory_mb", &result->memory_mb},
+                   {"memory_total_used_mb", &result->memory_total_used_mb},
+                   {"logit_error", &result->logit_error},
+                   {"mask_iou", &result->mask_iou}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == BT_OK; i++)
+        status = bt_json_optional_number(json, numbers[i].key, NAN, numbers[i].value, where, error);
+    if (status == BT_OK) status = bt_json_number(json, "elapsed_s", 0, 1e9, &result->elapsed_s, where, error);
+    if (status == BT_OK) result->status = (bt_status)step_status;
+    return status;
+}

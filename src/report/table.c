@@ -184,9 +184,11 @@ bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE
     return check_written(out, error);
 }
 
-/* An underscore within a word means nothing to GitHub's Markdown; escaped, it would only hurt the eye. */
+/* At the start of a line, some characters begin a heading, a list or a quotation. An underscore within a word
+ * means nothing to GitHub's Markdown; escaped, it would only hurt the eye. */
 static bool means_something(const char *text, size_t at) {
-    if (text[at] != '_') return strchr("\\`*[]<>|", text[at]) != NULL;
+    if (at == 0 && strchr("#>-+~", text[at])) return true;
+    if (text[at] != '_') return strchr("\\`*[]<|", text[at]) != NULL;
     return at == 0 || !isalnum((unsigned char)text[at - 1]) || !isalnum((unsigned char)text[at + 1]);
 }
 

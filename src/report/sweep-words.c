@@ -41,7 +41,7 @@ const char *bt_words_verdict(bt_outcome outcome) {
     case BT_OUTCOME_SKIPPED_DOMINATED:
         return "unconfirmed";
     case BT_OUTCOME_MASK_DISAGREES:
-        return "masks off";
+        return "masks differ";
     case BT_OUTCOME_COUNT:
         break;
     }

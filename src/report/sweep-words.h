@@ -13,7 +13,7 @@ extern "C" {
 
 #define BT_WORDS_SIZE 1024
 
-/* "ok", "over SLA", ...: at most 11 columns; never NULL. */
+/* "ok", "over SLA", ...: at most 12 columns; never NULL. */
 const char *bt_words_verdict(bt_outcome outcome);
 
 /* Why a point won or lost: the record's reason, or the outcome's meaning where it holds none. */

@@ -26,7 +26,7 @@ SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undef
 , := ,
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
-CPPFLAGS  := -Isrc -D_GNU_SOURCE -DBT_VERSION='"$(VERSION)"'
+CPPFLAGS  := -Isrc -D_GNU_SOURCE
 ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden -fPIC \
              -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) $(CFLAGS)
 LDLIBS    := -ljansson -ldl -lm -pthread
@@ -56,6 +56,14 @@ $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# The version and revision live in one object: a commit rebuilds that, not everything.
+REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
+$(O)/revision: FORCE
+	@mkdir -p $(O)
+	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' >$@
+$(O)/src/base/version.o: CPPFLAGS += -DBT_VERSION='"$(VERSION)"' -DBT_REVISION='"$(REVISION)"'
+$(O)/src/base/version.o: $(O)/revision
 
 $(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o: CPPFLAGS += -Itests/lib
 

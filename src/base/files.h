@@ -1,4 +1,4 @@
-/* Files that are whole or not there: atomic replacement, run locks, folders. */
+/* Files that are whole or not there: atomic replacement, folders (files.c), run locks (lock.c). */
 #ifndef BT_BASE_FILES_H
 #define BT_BASE_FILES_H
 
@@ -14,22 +14,27 @@ extern "C" {
 #define BT_PATH_SIZE 1024
 
 /* Puts `size` bytes at `path` so that a reader, or a crash at any moment, sees the old file or the new one
- * and nothing between: a temporary file beside it (mode 0644), fsync, rename, fsync of the folder. With
- * `keep_backup` what was there becomes path.bak. BT_IO names the file and the cause; nothing of a failed try
- * is left behind. */
+ * and nothing between: a temporary file beside it (mode 0644 less the umask), fsync, rename, fsync of the
+ * folder. A link is followed; a device or pipe is refused. With `keep_backup` what was there is copied to
+ * path.bak, in the same way, before it is replaced. BT_IO names the file and the cause; nothing of a failed
+ * try is left behind (of a killed one, a file path.PID-N.tmp may be). */
 BT_MUST_USE bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool keep_backup,
                                       bt_error *error);
 
 /* Reads a whole file of at most `limit` bytes; *out is malloc'ed, the caller's, and NUL-terminated past
- * *size. */
+ * *size; it is untouched on failure. A pipe will do. BT_IO where it cannot be read, BT_PARSE where it is
+ * larger.
+ */
 BT_MUST_USE bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error);
 
 /* Makes `path` and every folder above it; no error where they exist. */
 BT_MUST_USE bt_status bt_folder_make(const char *path, bt_error *error);
 
-/* Makes the folder that `path` lies in, and checks that a file there could be written. */
+/* Makes the folder that `path` lies in, and checks that bt_file_replace would be let in: BT_IO where the
+ * folder cannot be written or `path` is no regular file. Writes nothing; a full disk shows only later. */
 BT_MUST_USE bt_status bt_file_check_writable(const char *path, bt_error *error);
 
+/* Whether anything is at `path`, a folder included. */
 bool bt_file_exists(const char *path);
 
 /* snprintf into a path of BT_PATH_SIZE bytes; BT_INVALID where it does not fit. */
@@ -39,9 +44,10 @@ BT_MUST_USE bt_status bt_path_join(char out[BT_PATH_SIZE], bt_error *error, cons
 /* The folder of the running executable, without a trailing slash. */
 BT_MUST_USE bt_status bt_path_of_program(char out[BT_PATH_SIZE], bt_error *error);
 
-/* A lock that two runs writing the same output cannot hold at once; released on close and by the kernel when
- * the process dies. BT_CLOSED names the process that holds it. The lock file itself stays (removing it would
- * race). */
+/* A lock that two runs writing the same output cannot hold at once, not even two in one process; released on
+ * close, and by the kernel when the process dies. BT_CLOSED, at once, names the process that holds it. The
+ * lock file itself stays (removing it would race), and its folder must be there. A child that is forked
+ * without exec shares the lock: it is free only when both are gone. */
 typedef struct bt_lock bt_lock;
 BT_MUST_USE bt_status bt_lock_open(bt_lock **out, const char *path, bt_error *error);
 void bt_lock_close(bt_lock **lock);

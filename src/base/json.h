@@ -18,13 +18,14 @@ extern "C" {
  */
 BT_MUST_USE bt_status bt_json_load(json_t **out, const char *path, bt_error *error);
 
-/* Writes `json` to `path`, indented, by atomic replace (see base/files.h). */
+/* Writes `json` to `path` by atomic replace (see base/files.h): indented, arrays of plain values side by
+ * side, every real as the shortest text that reads back to the same double. */
 BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error);
 
 /* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")
  * starts the message. The required forms fail with BT_PARSE when the key is absent; all fail with BT_PARSE
- * when it has another type or, for numbers, lies outside minimum..maximum. Where a number may be null or
- * absent (bt_json_optional_number) it reads as `otherwise` (often NAN). Texts are copied, and BT_PARSE when
+ * when it has another type or, for numbers, lies outside minimum..maximum. The optional
+ * forms take null and an absent key as `otherwise` (often NAN). Texts are copied, and BT_PARSE when
  * they do not fit. */
 BT_MUST_USE bt_status bt_json_number(const json_t *object, const char *key, double minimum, double maximum,
                                      double *out, const char *where, bt_error *error);
@@ -44,7 +45,7 @@ BT_MUST_USE bt_status bt_json_array(const json_t *object, const char *key, json_
 BT_MUST_USE bt_status bt_json_object(const json_t *object, const char *key, json_t **out, const char *where,
                                      bt_error *error);
 
-/* A JSON real, or null where `value` is not finite (JSON has no NaN). New reference; NULL when memory is
+/* A JSON real, or null where `value` is not finite (JSON has no NaN). A new reference; NULL when memory is
  * short. */
 json_t *bt_json_real_or_null(double value);
 

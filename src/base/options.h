@@ -54,13 +54,19 @@ typedef enum bt_option_scope {
     BT_SCOPE_COMMAND  /* a flag only: how this one run behaves (--resume, --quiet, --output) */
 } bt_option_scope;
 
+/* An option without an `initial` starts as text "", switch false, no names, sizes auto, the first choice, or
+ * the number 0. That 0 says "not given" whatever the bounds; it is "" as text and null as JSON. A text or a
+ * list of names may be set to "" only where its default is empty too.
+ *
+ * A name that ends in _ms, _us, _seconds, _days, _percent, _bytes, _mb, _gb or _rps tells --help and the
+ * messages its unit. */
 typedef struct bt_option {
     const char *name; /* "p95_sla_ms" */
     bt_option_type type;
     bt_option_scope scope;
     size_t offset;           /* of the value in the program's struct */
-    const char *initial;     /* the default, as it would be typed; NULL: text "", switch false, names empty */
-    double minimum, maximum; /* of integers and numbers, both inclusive; a duration's in seconds */
+    const char *initial;     /* the default, as it would be typed; NULL: none, see below */
+    double minimum, maximum; /* inclusive; a duration's in seconds; both 0: no bounds */
     bool above_minimum;      /* the minimum itself is not allowed */
     const char *choices;     /* "efficiency|throughput|latency" */
     const char *placeholder; /* what --help shows for the value: "MS", "FILE", "N" */
@@ -92,22 +98,26 @@ typedef enum bt_options_request { BT_REQUEST_RUN, BT_REQUEST_HELP, BT_REQUEST_VE
 /* Reads argv[1..]: "--name value", "--name=value", "--switch", "--no-switch". `operands` receives pointers
  * into argv of what is no flag (up to operands_max; more is BT_INVALID). --help and --version stop the
  * reading and are told in `request`. BT_INVALID names the flag, the value and what would be right; an unknown
- * flag gets the nearest known name as a suggestion. On failure `values` may be half set. */
+ * flag gets the nearest known name as a suggestion. On failure `values` may be half set. A flag given twice
+ * counts the last time. What follows "--" is operands; "-" alone is one too, and -h is --help. A value may
+ * start with "--" only in the form --name=value. `operands` and `operand_count` may be NULL when operands_max
+ * is 0. */
 BT_MUST_USE bt_status bt_options_parse(const bt_option *table, size_t count, int argc, char **argv,
                                        void *values, bt_option_sources *sources, const char **operands,
                                        int operands_max, int *operand_count, bt_options_request *request,
                                        bt_error *error);
 
-/* Reads the settings of a JSON object whose keys are option names. Values that a stronger source set stay.
- * `where`
- * ("configs/x.json") starts every message. BT_PARSE for an unknown key (with the nearest known one), a key of
- * the wrong type or out of bounds. Keys that start with "$" or "_" (comments, "$schema") are passed over. */
+/* Reads the settings of a JSON object whose keys are option names. Values that a stronger source set stay,
+ * but the weaker ones are checked all the same. `where` ("configs/x.json") starts every message. BT_PARSE for
+ * an unknown key (with the nearest known one), a key of the wrong type or out of bounds. Keys that start with
+ * "$" or "_" (comments, "$schema") are passed over. */
 BT_MUST_USE bt_status bt_options_read_json(const bt_option *table, size_t count, const json_t *object,
                                            bt_option_source source, const char *where, void *values,
                                            bt_option_sources *sources, bt_error *error);
 
-/* Reads "key=value,key=value" (the simulated backend's specification). `where` starts every message. Sets
- * source FLAG. */
+/* Reads "key=value,key=value" (the simulated backend's specification); "" is no pairs. A list's value goes on
+ * to the next "key=": "sizes=1,2,noise=0" gives the sizes 1 and 2. `where` starts every message. BT_INVALID
+ * as for flags. Sets source FLAG. */
 BT_MUST_USE bt_status bt_options_read_pairs(const bt_option *table, size_t count, const char *pairs,
                                             const char *where, void *values, bt_option_sources *sources,
                                             bt_error *error);
@@ -119,12 +129,13 @@ json_t *bt_options_write_json(const bt_option *table, size_t count, const void *
 /* One option's value as it would be typed ("1,2,4", "180s", "true"), cut to size. */
 void bt_option_text(const bt_option *option, const void *values, char *out, size_t size);
 
-/* The command line that repeats the settings: " --flag value" for each option whose source is not the
- * default. */
+/* The command line that repeats the settings: " --flag value" for each setting (not command) whose source is
+ * not the default, in quotes where a shell needs them. Profiles and config files are thereby spelled out. */
 void bt_options_write_flags(const bt_option *table, size_t count, const void *values,
                             const bt_option_sources *sources, FILE *out);
 
-/* The options part of --help: grouped, aligned, wrapped at 100 columns, with units, defaults and bounds. */
+/* The options part of --help: grouped, aligned, wrapped at 100 columns, with units, defaults and bounds;
+ * --help and --version come last. */
 void bt_options_write_help(const bt_option *table, size_t count, FILE *out);
 
 /* The same as Markdown tables, for the documentation. */

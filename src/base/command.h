@@ -1,0 +1,69 @@
+/* What every program in tools/ does the same way: read its flags, answer --help and --version, say an error
+ * in one line, and end with a verdict.
+ *
+ * make turns every failure into its own exit code 2, so a program also says its exit code in its last line,
+ * "verdict: good (0)". Nothing here knows standard output: the program gives the streams, which also lets a
+ * test look at what was written.
+ */
+#ifndef BT_BASE_COMMAND_H
+#define BT_BASE_COMMAND_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/options.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_exit {
+    BT_EXIT_GOOD = 0,         /* did what was asked */
+    BT_EXIT_FAILED = 1,       /* something broke that the caller could not have prevented */
+    BT_EXIT_USAGE = 2,        /* wrong usage or bad input: the message says what would be right */
+    BT_EXIT_BROKEN = 3,       /* the SLA is broken, or the gate says slower */
+    BT_EXIT_INCONCLUSIVE = 4, /* unstable machine, incomparable records, nothing measured */
+    BT_EXIT_INTERRUPTED = 130 /* Ctrl-C */
+} bt_exit;
+
+/* When a command ends with `code`, for --help. A list of them ends where `when` is NULL. */
+typedef struct bt_command_exit {
+    int code;
+    const char *when;
+} bt_command_exit;
+
+typedef struct bt_command {
+    const char *name;             /* "show-batch-config" */
+    const char *summary;          /* one or two sentences: what it is for */
+    const char *usage;            /* what follows the name: "[options]" */
+    const char *examples;         /* whole lines, each ended; may be NULL */
+    const bt_command_exit *exits; /* may be NULL */
+    const bt_option *table;
+    size_t count;
+} bt_command;
+
+/* Sets `values` to their defaults, then reads the flags into them. -1: go on. Otherwise the program returns
+ * what it got, since everything is said: --help and --version on `out` (0), or wrong usage (2) in one line on
+ * `err` and the verdict on `out`. `sources` as for bt_options_parse. */
+int bt_command_start(const bt_command *command, int argc, char **argv, void *values,
+                     bt_option_sources *sources, FILE *out, FILE *err);
+
+/* Says "name: message" on `err` and returns the exit code that the status calls for. */
+int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err);
+
+/* Writes the last line, "verdict: good (0)", and flushes. Returns `code`, so that a main can end in
+ * `return bt_command_finish(...)`; but BT_EXIT_FAILED, with the verdict on `err`, when `stream` did not take
+ * all that was written to it (a full disk must not look like success). */
+int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code);
+
+/* "good", "failed", "bad-input", "sla-broken", "inconclusive", "interrupted"; never NULL. */
+const char *bt_exit_name(int code);
+
+/* BT_OK is good; what the caller can put right (input, files, a machine that cannot do what was asked) is
+ * wrong usage; anything else failed. */
+int bt_exit_code_of(bt_status status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

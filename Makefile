@@ -43,7 +43,7 @@ TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/pro
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: core ## build everything into build/
+all: core shim ## build everything into build/
 
 core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS)
 
@@ -87,6 +87,40 @@ $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
+# The libtorch shim: C++ behind shim/torch_shim.h, a library of its own that src/backend/torch.c loads at run time, so
+# that everything else builds and runs without libtorch. Never under a sanitizer: libtorch is not, and the two would
+# disagree about memory. Its libtorch is LIBTORCH, else what `make deps` fetched, else that of an installed Python.
+SHIM           := build/lib/libbatchtune_torch.so
+SHIM_OBJECTS   := $(patsubst %.cpp,build/%.o,$(wildcard shim/*.cpp))
+LIBTORCH_FOUND := $(or $(LIBTORCH),$(patsubst %/lib/libtorch_cpu.so,%,$(wildcard .deps/torch/lib/libtorch_cpu.so)))
+ifeq ($(LIBTORCH_FOUND),)
+LIBTORCH_FOUND := $(shell python3 -c 'import importlib.util as u; s = u.find_spec("torch"); \
+                    print(s.submodule_search_locations[0] if s else "")' 2>/dev/null)
+endif
+# The one under .deps is found from where the shim lies, so that a tree can be moved.
+LIBTORCH_RPATH  = $(if $(filter .deps/%,$(LIBTORCH_FOUND)),$$ORIGIN/../../$(LIBTORCH_FOUND)/lib,$(abspath $(LIBTORCH_FOUND))/lib)
+SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP \
+                  -Isrc -Ishim -isystem $(LIBTORCH_FOUND)/include $(CXXFLAGS)
+
+shim: $(SHIM) ## build the libtorch shim alone
+
+build/shim-flags: FORCE
+	@mkdir -p build
+	@echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' | cmp -s - $@ || echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' >$@
+
+build/shim/%.o: shim/%.cpp build/shim-flags
+	@test -n '$(LIBTORCH_FOUND)' || { echo 'libtorch not found: run `make deps`, or give LIBTORCH=/path' >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX   $<")
+	$(Q)$(CXX) $(SHIM_CXXFLAGS) -c -o $@ $<
+
+# DT_RPATH, not RUNPATH: an LD_LIBRARY_PATH made for something else does not bring in another libtorch.
+$(SHIM): $(SHIM_OBJECTS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
+	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--no-undefined -Wl,--allow-shlib-undefined
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
@@ -97,6 +131,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core help format clean FORCE
+.PHONY: all core shim help format clean FORCE
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -8,6 +8,7 @@
 #   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
+#   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c and tests/commands/*.sh, * allowed
 #   V=1                       show every command
 #
 # `make help` lists the targets; it is made from the ## comments below.
@@ -39,6 +40,9 @@ TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
 
+# The sanitizers cannot see into libtorch: unit tests that need it are named torch-*, and left out there.
+CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -52,7 +56,7 @@ $(O)/flags: FORCE
 	@mkdir -p $(O)
 	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' >$@
 
-$(O)/%.o: %.c $(O)/flags
+$(O)/%.o: %.c $(O)/flags | .deps/core.stamp
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
@@ -79,6 +83,45 @@ $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
+# Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
+# torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
+deps: ## install and fetch what is missing: Debian packages, libtorch
+	@tools/setup/deps.sh core lint torch
+
+deps-core: ## only what `make core` needs: no libtorch, no formatter
+	@tools/setup/deps.sh core
+
+.deps/core.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
+	@tools/setup/deps.sh $*
+
+.deps/torch.stamp: FORCE
+	@tools/setup/deps.sh --quiet torch
+
+doctor: core ## print what a bug report needs, and what is wrong with this machine
+	@O=$(O) tools/setup/doctor.sh
+
+# Tests: TAP programs, run and counted by tests/run.
+test: all .deps/torch.stamp ## set up, build and run every test
+	@O=$(O) tests/run $(TESTS)
+
+test-core: core ## the tests that need no libtorch
+	@O=$(O) tests/run --core $(TESTS)
+
+unit-core: $(CORE_TESTS)
+	@O=$(O) tests/run --core --unit $(TESTS)
+
+check: ## lint, every test, and the core's unit tests under the sanitizers
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory sanitizers
+
+sanitizers: ## the core's unit tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+	@$(MAKE) --no-print-directory SANITIZE=address unit-core
+	@$(MAKE) --no-print-directory SANITIZE=thread unit-core
+
+lint: $(LIBRARY) .deps/lint.stamp ## layers, headers on their own, symbol prefix, layout, forbidden words
+	@LIBRARY=$(LIBRARY) tools/setup/lint.sh
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
@@ -89,6 +132,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core help format clean FORCE
+.PHONY: all core deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -6,13 +6,14 @@
 #include "base/canary.h"
 #include "base/clock.h"
 
-static const char usage[] = "usage: canary [SECONDS]\n"
-                            "\n"
-                            "Times a fixed small computation for SECONDS (2; 0 to 60) and prints its median, 95th\n"
-                            "percentile and maximum, and the spread (95th - 5th percentile, in percent of the median).\n"
-                            "On a quiet machine the spread is 1-3 %.\n"
-                            "\n"
-                            "  --help, --version\n";
+static const char usage[] =
+    "usage: canary [SECONDS]\n"
+    "\n"
+    "Times a fixed small computation for SECONDS (2; 0 to 60) and prints its median, 95th\n"
+    "percentile and maximum, and the spread (95th - 5th percentile, in percent of the median).\n"
+    "On a quiet machine the spread is 1-3 %.\n"
+    "\n"
+    "  --help, --version\n";
 
 int main(int argc, char **argv) {
     double seconds = 2;

@@ -12,8 +12,8 @@
 /* Where results go, so that the compiler cannot leave the work out. */
 static volatile double sink;
 
-/* Every round depends on the one before, integer and floating point alike: a chain of latencies, which neither
- * wider vectors nor a better compiler shortens much. */
+/* Every round depends on the one before, integer and floating point alike: a chain of latencies, which
+ * neither wider vectors nor a better compiler shortens much. */
 static double compute(void) {
     double cells[CELLS];
     uint64_t state = 1;
@@ -48,7 +48,8 @@ static int64_t nearest_rank(const int64_t *sorted, int count, double fraction) {
 
 bt_status bt_canary_watch(bt_canary_summary *out, int64_t duration_ns, bt_error *error) {
     if (duration_ns < 0)
-        return bt_fail(error, BT_INVALID, "the canary cannot run for %lld ns: give 0 or more", (long long)duration_ns);
+        return bt_fail(error, BT_INVALID, "the canary cannot run for %lld ns: give 0 or more",
+                       (long long)duration_ns);
     int64_t *runs_ns = malloc(BT_CANARY_RUNS_MAX * sizeof *runs_ns);
     if (!runs_ns) return bt_fail(error, BT_NO_MEMORY, "no memory for %d canary runs", BT_CANARY_RUNS_MAX);
     int64_t end_ns = bt_clock_now_ns() + duration_ns;
@@ -62,7 +63,8 @@ bt_status bt_canary_watch(bt_canary_summary *out, int64_t duration_ns, bt_error 
         .p95_ns = nearest_rank(runs_ns, count, 0.95),
         .maximum_ns = runs_ns[count - 1],
     };
-    out->spread_percent = 100.0 * (double)(out->p95_ns - nearest_rank(runs_ns, count, 0.05)) / (double)out->median_ns;
+    out->spread_percent =
+        100.0 * (double)(out->p95_ns - nearest_rank(runs_ns, count, 0.05)) / (double)out->median_ns;
     free(runs_ns);
     return BT_OK;
 }

@@ -1,8 +1,8 @@
 /* A fixed small computation, timed: tells a slow machine from a slow program.
  *
- * The work never changes, fits a core's own caches and mixes integer and floating-point arithmetic, so that when its
- * duration moves, the machine has moved: clocks, a neighbour, a hypervisor, a cgroup quota. It says nothing about how
- * fast a machine is; compare it only with itself.
+ * The work never changes, fits a core's own caches and mixes integer and floating-point arithmetic, so that
+ * when its duration moves, the machine has moved: clocks, a neighbour, a hypervisor, a cgroup quota. It says
+ * nothing about how fast a machine is; compare it only with itself.
  */
 #ifndef BT_BASE_CANARY_H
 #define BT_BASE_CANARY_H
@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 
-/* Does the computation once, on the calling thread, and returns how long it took: around 5 ms on a core of 2020s.
- * Allocates nothing; any thread, any number at once. */
+/* Does the computation once, on the calling thread, and returns how long it took: around 5 ms on a core of
+ * 2020s. Allocates nothing; any thread, any number at once. */
 int64_t bt_canary_run_ns(void);
 
 typedef struct bt_canary_summary {

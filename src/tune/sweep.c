@@ -11,6 +11,7 @@
 
 #define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
 #define TURN_S              5.0  /* about the longest turn */
+#define SCREENING_SCORE     0.75 /* of the best, after the first turn: less is not screened further in a search */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
 #define REACHABLE_SAMPLES   64   /* enough for an upper bound of P95 where nothing keeps the SLA */
@@ -221,12 +222,21 @@ static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* The living size with the fewest samples has the next turn, so that turns go round; a size that came later takes turns
- * with the best of the others. */
+/* A search does not linger on a size that its first turn showed to be far from the best by the objective asked for. Sizes
+ * that somebody listed are all screened: they were asked about. */
+static bool worth_screening(const bt_sweep *sweep, int index) {
+    bt_objective objective = (bt_objective)sweep->options.objective;
+    if (sweep->candidates[index].dead) return false;
+    if (sweep->options.batches.count || samples_of(sweep, index) == 0) return true;
+    return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
+}
+
+/* The size with the fewest samples has the next turn, so that turns go round; a size that came later takes turns with the
+ * best of the others. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     int fewest = -1;
     for (int i = 0; i < sweep->count; i++) {
-        if (sweep->candidates[i].dead) continue;
+        if (!worth_screening(sweep, i)) continue;
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
     if (fewest < 0 || samples_of(sweep, fewest) >= BT_SCREENING_SAMPLES) return false;
@@ -238,32 +248,28 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     return true;
 }
 
-static bt_status refine(bt_sweep *sweep, bt_error *error) {
-    int batches[BT_SIZES_MAX];
-    double service_ms[BT_SIZES_MAX];
-    bool dead[BT_SIZES_MAX];
-    int count = 0;
-    while (!sweep->refining_done) {
-        count = 0;
-        for (int i = 0; i < sweep->count; i++) {
-            if (samples_of(sweep, i) == 0 && !sweep->candidates[i].dead) continue;
-            batches[count] = sweep->candidates[i].batch_size;
-            dead[count] = sweep->candidates[i].dead;
-            service_ms[count++] = samples_of(sweep, i) ? mean_ms(sweep, i) : INFINITY;
-        }
-        int middle = sweep->options.batches.count || sweep->count >= BT_SIZES_MAX
-                         ? 0
-                         : bt_search_refine((bt_objective)sweep->options.objective, batches, service_ms, dead, count);
-        if (middle == 0) {
-            sweep->refining_done = true;
-            return BT_OK;
-        }
-        bt_status status = add_candidate(sweep, middle, false, error);
-        if (status != BT_OK) return status;
-        predict_memory(sweep, find(sweep, middle));
-        if (!sweep->candidates[find(sweep, middle)].dead) return BT_OK;
+/* The next size between those measured, 0 when the search has ended. */
+static int next_between(const bt_sweep *sweep) {
+    bt_search_point points[BT_SIZES_MAX];
+    int tried = 0;
+    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX) return 0;
+    for (int i = 0; i < sweep->count; i++) {
+        const candidate *c = &sweep->candidates[i];
+        tried += !c->on_ladder;
+        points[i] = (bt_search_point){.batch_size = c->batch_size,
+                                      .service_ms = samples_of(sweep, i) ? mean_ms(sweep, i) : INFINITY,
+                                      .dead = c->dead};
     }
-    return BT_OK;
+    return tried < BT_SEARCH_TRIES ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count) : 0;
+}
+
+static bt_status refine(bt_sweep *sweep, bt_error *error) {
+    int between = next_between(sweep);
+    sweep->refining_done = between == 0;
+    if (sweep->refining_done) return BT_OK;
+    bt_status status = add_candidate(sweep, between, false, error);
+    if (status == BT_OK) predict_memory(sweep, find(sweep, between));
+    return status;
 }
 
 /* ---- confirming ---------------------------------------------------------------------------------------------------- */

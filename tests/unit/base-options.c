@@ -249,7 +249,7 @@ static const struct {
     {"--time-budget 1h", "time_budget", "3600s"},
     {"--time-budget 250ms", "time_budget", "250ms"},
     {"--time-budget 0.5s", "time_budget", "500ms"},
-    {"--limit 9000000000000000ms", "limit", "9000000000000000ms"},
+    {"--limit 9000000000001ms", "limit", "9000000000001ms"},
     {"--limit 9007199254740993ns", "limit", "9007199254740993ns"}, /* a double would lose the last digit */
     {"--limit -3us", "limit", "-3us"},
     {"--device cuda:1", "device", "cuda:1"},

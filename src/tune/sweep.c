@@ -10,6 +10,7 @@
 #include "tune/search.h"
 
 #define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
+#define TURN_S              5.0  /* about the longest turn */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
 #define REACHABLE_SAMPLES   64   /* enough for an upper bound of P95 where nothing keeps the SLA */
@@ -44,7 +45,6 @@ struct bt_sweep {
     bool full_size_asked, stopped;
     double elapsed_s;
     bt_step step;
-    char doing[128];
 };
 
 /* ---- points ------------------------------------------------------------------------------------------------------ */
@@ -189,6 +189,13 @@ static bt_status climb(bt_sweep *sweep, bt_error *error) {
     }
 }
 
+/* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
+static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
+    if (samples_of(sweep, index) == 0) return wanted;
+    int affordable = (int)(1e3 * TURN_S / mean_ms(sweep, index));
+    return affordable < 1 ? 1 : affordable < wanted ? affordable : wanted;
+}
+
 static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->ladder_done) return false;
     for (int i = 0; i < sweep->count; i++) {
@@ -226,7 +233,8 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     const candidate *c = &sweep->candidates[fewest];
     int best = leader(sweep, (bt_objective)sweep->options.objective);
     bool companion_due = !c->on_ladder && best >= 0 && best != fewest && c->companion_samples < samples_of(sweep, fewest);
-    *step = (bt_step){BT_STEP_MEASURE, companion_due ? sweep->candidates[best].batch_size : c->batch_size, BT_TURN_SAMPLES};
+    int next = companion_due ? best : fewest;
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, turn_runs(sweep, next, BT_TURN_SAMPLES)};
     return true;
 }
 
@@ -285,9 +293,9 @@ static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_ste
     if (standard_due(sweep, samples_of(sweep, lead)))
         *step = (bt_step){BT_STEP_STANDARD, 1, 1};
     else if (other >= 0)
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size, BT_TURN_SAMPLES};
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size, turn_runs(sweep, other, BT_TURN_SAMPLES)};
     else
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, CONFIRM_SAMPLES};
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, turn_runs(sweep, lead, CONFIRM_SAMPLES)};
     return true;
 }
 
@@ -320,7 +328,8 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     if (fastest < 0 || samples_of(sweep, fastest) >= REACHABLE_SAMPLES) return false;
     *step = standard_due(sweep, samples_of(sweep, fastest))
                 ? (bt_step){BT_STEP_STANDARD, 1, 1}
-                : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size, CONFIRM_SAMPLES};
+                : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size,
+                            turn_runs(sweep, fastest, CONFIRM_SAMPLES)};
     return true;
 }
 

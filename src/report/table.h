@@ -1,0 +1,59 @@
+/* One table of cells, written as aligned text, Markdown or CSV.
+ *
+ * A report fills the cells once; how they are laid out is decided when they are written, so the three forms
+ * cannot disagree. Cells are filled row by row, left to right. A failed allocation is remembered and told by
+ * the writer, which keeps the filling free of checks. A table belongs to one thread.
+ */
+#ifndef BT_REPORT_TABLE_H
+#define BT_REPORT_TABLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_column {
+    const char *name; /* borrowed: must outlive the table */
+    bool number;      /* right-aligned */
+} bt_column;
+
+typedef struct bt_table bt_table;
+
+/* An empty table; the columns are copied, their names are not. The caller owns it. */
+BT_MUST_USE bt_status bt_table_open(bt_table **out, const bt_column *columns, int column_count,
+                                    bt_error *error);
+void bt_table_close(bt_table **table); /* NULL-safe; nulls */
+
+/* The next cell. The text is cleaned (report/text.h). */
+void bt_table_text(bt_table *table, const char *format, ...) BT_PRINTF(2, 3);
+/* The next cell, with that many decimals; unknown where `value` is not finite. */
+void bt_table_number(bt_table *table, double value, int decimals);
+/* The next cell, with nine significant digits, for CSV that other programs read. */
+void bt_table_exact(bt_table *table, double value);
+/* The next cell is unknown: "–" in text and Markdown, nothing in CSV. */
+void bt_table_unknown(bt_table *table);
+
+/* Writers. BT_INVALID where the last row is not full, BT_NO_MEMORY where a cell could not be kept, BT_IO
+ * where `out` fails.
+ *
+ * Text: columns as wide as their widest cell, two spaces apart, each line after `margin` spaces; the last
+ * column wraps so that no line is longer than `width` columns (as long as it leaves at least 16 for it). A
+ * line below the header. */
+BT_MUST_USE bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out,
+                                          bt_error *error);
+/* GitHub's Markdown table, its special characters escaped. */
+BT_MUST_USE bt_status bt_table_write_markdown(const bt_table *table, FILE *out, bt_error *error);
+/* RFC 4180, with line feeds; the header row holds the columns' names. */
+BT_MUST_USE bt_status bt_table_write_csv(const bt_table *table, FILE *out, bt_error *error);
+
+/* `text`, cleaned, with the characters that mean something in Markdown escaped. */
+void bt_markdown_text(FILE *out, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

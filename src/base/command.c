@@ -56,7 +56,8 @@ int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err)
 int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code) {
     fprintf(stream, "verdict: %s (%d)\n", bt_exit_name(code), code);
     if (fflush(stream) == 0 && !ferror(stream)) return code;
-    fprintf(err, "%s: the output could not be written\nverdict: failed (%d)\n", command->name, BT_EXIT_FAILED);
+    fprintf(err, "%s: the output could not be written\nverdict: failed (%d)\n", command->name,
+            BT_EXIT_FAILED);
     return BT_EXIT_FAILED;
 }
 

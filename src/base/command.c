@@ -1,5 +1,7 @@
 #include "base/command.h"
 
+#include "base/version.h"
+
 const char *bt_exit_name(int code) {
     switch (code) {
     case BT_EXIT_GOOD:
@@ -72,6 +74,6 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     if (request == BT_REQUEST_HELP)
         write_help(command, out);
     else
-        fprintf(out, "%s (batchtune) %s\n", command->name, BT_VERSION);
+        fprintf(out, "%s (batchtune) %s\n", command->name, bt_version());
     return fflush(out) == 0 && !ferror(out) ? BT_EXIT_GOOD : BT_EXIT_FAILED;
 }

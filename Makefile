@@ -144,7 +144,7 @@ SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffil
 
 shim: $(SHIM) ## build the libtorch shim alone
 
-build/shim-flags: .deps/torch.stamp FORCE
+build/shim-flags: .deps/torch.stamp FORCE | .deps/core.stamp
 	@mkdir -p build
 	@echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' | cmp -s - $@ || echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' >$@
 

@@ -8,6 +8,7 @@
 #   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
+#   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c and tests/commands/*.sh, * allowed
 #   V=1                       show every command
 #
 # `make help` lists the targets; it is made from the ## comments below.
@@ -26,7 +27,7 @@ SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undef
 , := ,
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
-CPPFLAGS  := -Isrc -D_GNU_SOURCE -DBT_VERSION='"$(VERSION)"'
+CPPFLAGS  := -Isrc -D_GNU_SOURCE
 ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden -fPIC \
              -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) $(CFLAGS)
 LDLIBS    := -ljansson -ldl -lm -pthread
@@ -39,11 +40,14 @@ TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
 
+# The sanitizers cannot see into libtorch: unit tests that need it are named torch-*, and left out there.
+CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: core ## build everything into build/
+all: core shim ## build everything into build/
 
 core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS)
 
@@ -52,12 +56,20 @@ $(O)/flags: FORCE
 	@mkdir -p $(O)
 	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' >$@
 
-$(O)/%.o: %.c $(O)/flags
+$(O)/%.o: %.c $(O)/flags | .deps/core.stamp
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(OWN_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
-$(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o: CPPFLAGS += -Itests/lib
+# The version and revision live in one object: a commit rebuilds that, not everything.
+REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
+$(O)/revision: FORCE
+	@mkdir -p $(O)
+	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' >$@
+$(O)/src/base/version.o: OWN_CPPFLAGS = -DBT_VERSION='"$(VERSION)"' -DBT_REVISION='"$(REVISION)"'
+$(O)/src/base/version.o: $(O)/revision
+
+$(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o: OWN_CPPFLAGS = -Itests/lib
 
 $(LIBRARY): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -79,6 +91,75 @@ $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
+# Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
+# torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
+deps: ## install and fetch what is missing: Debian packages, libtorch
+	@tools/setup/deps.sh core lint torch
+
+deps-core: ## only what `make core` needs: no libtorch, no formatter
+	@tools/setup/deps.sh core
+
+.deps/core.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
+	@tools/setup/deps.sh $*
+
+.deps/torch.stamp: FORCE
+	@tools/setup/deps.sh --quiet torch
+
+doctor: core ## print what a bug report needs, and what is wrong with this machine
+	@O=$(O) tools/setup/doctor.sh
+
+# Tests: TAP programs, run and counted by tests/run.
+test: all .deps/torch.stamp ## set up, build and run every test
+	@O=$(O) tests/run $(TESTS)
+
+test-core: core ## the tests that need no libtorch
+	@O=$(O) tests/run --core $(TESTS)
+
+unit-core: $(CORE_TESTS)
+	@O=$(O) tests/run --core --unit $(TESTS)
+
+check: ## lint, every test, and the core's unit tests under the sanitizers
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory sanitizers
+
+sanitizers: ## the core's unit tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+	@$(MAKE) --no-print-directory SANITIZE=address unit-core
+	@$(MAKE) --no-print-directory SANITIZE=thread unit-core
+
+lint: $(LIBRARY) .deps/lint.stamp ## layers, headers on their own, symbol prefix, layout, forbidden words
+	@LIBRARY=$(LIBRARY) tools/setup/lint.sh
+
+# The libtorch shim: C++ behind shim/torch_shim.h, a library of its own that src/backend/torch.c loads at run time, so
+# that everything else builds and runs without libtorch. Never under a sanitizer: libtorch is not, and the two would
+# disagree about memory. Its libtorch is LIBTORCH, else what `make deps` found or fetched.
+SHIM           := build/lib/libbatchtune_torch.so
+SHIM_OBJECTS   := $(patsubst %.cpp,build/%.o,$(wildcard shim/*.cpp))
+# .deps/torch.stamp says which that is; it is read when a recipe needs it, since the same make may just have fetched it.
+LIBTORCH_FOUND  = $(shell cut -d ' ' -f 3- .deps/torch.stamp)
+# The one under .deps is found from where the shim lies, so that a tree can be moved.
+LIBTORCH_RPATH  = $(if $(filter $(CURDIR)/.deps/torch,$(LIBTORCH_FOUND)),$$ORIGIN/../../.deps/torch/lib,$(LIBTORCH_FOUND)/lib)
+SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP \
+                  -Isrc -Ishim -isystem $(LIBTORCH_FOUND)/include $(CXXFLAGS)
+
+shim: $(SHIM) ## build the libtorch shim alone
+
+build/shim-flags: .deps/torch.stamp FORCE | .deps/core.stamp
+	@mkdir -p build
+	@echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' | cmp -s - $@ || echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' >$@
+
+build/shim/%.o: shim/%.cpp build/shim-flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX   $<")
+	$(Q)$(CXX) $(SHIM_CXXFLAGS) -c -o $@ $<
+
+# DT_RPATH, not RUNPATH: an LD_LIBRARY_PATH made for something else does not bring in another libtorch.
+$(SHIM): $(SHIM_OBJECTS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
+	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--no-undefined -Wl,--allow-shlib-undefined
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
@@ -89,6 +170,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core help format clean FORCE
+.PHONY: all core shim deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

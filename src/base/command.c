@@ -1,4 +1,7 @@
 #include "base/command.h"
+#include "base/version.h"
+
+#include "base/version.h"
 
 const char *bt_exit_name(int code) {
     switch (code) {
@@ -55,7 +58,8 @@ int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err)
 int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code) {
     fprintf(stream, "verdict: %s (%d)\n", bt_exit_name(code), code);
     if (fflush(stream) == 0 && !ferror(stream)) return code;
-    fprintf(err, "%s: the output could not be written\nverdict: failed (%d)\n", command->name, BT_EXIT_FAILED);
+    fprintf(err, "%s: the output could not be written\nverdict: failed (%d)\n", command->name,
+            BT_EXIT_FAILED);
     return BT_EXIT_FAILED;
 }
 
@@ -72,6 +76,6 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     if (request == BT_REQUEST_HELP)
         write_help(command, out);
     else
-        fprintf(out, "%s (batchtune) %s\n", command->name, BT_VERSION);
+        fprintf(out, "%s (batchtune) %s\n", command->name, bt_version());
     return fflush(out) == 0 && !ferror(out) ? BT_EXIT_GOOD : BT_EXIT_FAILED;
 }

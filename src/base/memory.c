@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
+
 /* The number, in kB, on the line of a /proc file that starts with `key` ("VmRSS:"); in bytes, 0 where there
  * is none. */
 static int64_t kilobytes_line(const char *path, const char *key) {
@@ -56,68 +58,21 @@ static int64_t read_limit(const char *path) {
     return limit;
 }
 
-/* The tightest limit of the group `group` ("/a/b") under `mount` and of its parents up to the mount itself. A
- * container often sees its own group as the mount's root while /proc names it from outside, so that a group
- * which is not there is no fault: its existing parents still count. */
-static int64_t tightest(const char *mount, const char *group, const char *limit_file) {
-    char path[PATH_MAX], walk[PATH_MAX];
-    int64_t limit = INT64_MAX;
-    snprintf(walk, sizeof walk, "%s", group);
-    for (;;) {
-        char *slash = strrchr(walk, '/');
-        if (slash && !slash[1]) *slash = '\0';
-        if (snprintf(path, sizeof path, "%s%s/%s", mount, walk, limit_file) < (int)sizeof path) {
-            int64_t here = read_limit(path);
-            if (here < limit) limit = here;
-        }
-        slash = strrchr(walk, '/');
-        if (!slash) return limit;
-        *slash = '\0';
-    }
-}
-
-/* Whether a comma-separated list of controllers names the memory controller. */
-static int lists_memory(const char *controllers) {
-    for (const char *at = controllers; at; at = strchr(at, ',')) {
-        at += *at == ',';
-        size_t length = strcspn(at, ",");
-        if (length == strlen("memory") && strncmp(at, "memory", length) == 0) return 1;
-    }
-    return 0;
-}
-
-/* Lines of /proc/self/cgroup are "number:controllers:group"; v2's has number 0 and no controllers. */
-static int64_t group_limit(const char *root) {
-    char path[PATH_MAX], line[PATH_MAX];
-    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *file = fopen(path, "re");
-    if (!file) return INT64_MAX;
-    int64_t limit = INT64_MAX;
-    while (fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *controllers = strchr(line, ':');
-        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!group) continue;
-        *group++ = '\0';
-        int64_t here = INT64_MAX;
-        if (controllers[1] == '\0') {
-            snprintf(path, sizeof path, "%s/sys/fs/cgroup", root);
-            here = tightest(path, group, "memory.max");
-        } else if (lists_memory(controllers + 1)) {
-            snprintf(path, sizeof path, "%s/sys/fs/cgroup/memory", root);
-            here = tightest(path, group, "memory.limit_in_bytes");
-        }
-        if (here < limit) limit = here;
-    }
-    fclose(file);
-    return limit;
+/* Keeps the tightest limit of the groups that it is shown; one that is not there has none. */
+static void tighten(const char *folder, int version, void *limit) {
+    char path[PATH_MAX];
+    const char *file = version == 2 ? "memory.max" : "memory.limit_in_bytes";
+    if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path) return;
+    int64_t here = read_limit(path);
+    if (here < *(int64_t *)limit) *(int64_t *)limit = here;
 }
 
 int64_t bt_memory_limit_bytes_under(const char *root) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/proc/meminfo", root);
     int64_t machine = kilobytes_line(path, "MemTotal:");
-    int64_t group = group_limit(root);
+    int64_t group = INT64_MAX;
+    bt_cgroup_walk(root, "memory", tighten, &group);
     return machine == 0 || group < machine ? (group == INT64_MAX ? 0 : group) : machine;
 }
 

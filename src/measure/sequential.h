@@ -27,7 +27,9 @@ extern "C" {
 
 #define BT_SEQUENTIAL_MAX_LIMIT 1000
 
-/* The rule of DESIGN section 6, for P95. bt_sequential_solve derives them from the errors 0.05 and 0.002. */
+/* The rule for P95. Where exactly 5 % are late it accepts in 4.9 % of all sequences and rejects in 0.2 %
+ * (0.04 % where 4 % are); bt_sequential_solve arrives at these constants from the errors 0.05 and 0.0022. The
+ * first reject can come after 3 samples, the first accept after 85. */
 #define BT_SEQUENTIAL_LATE_FRACTION     0.05
 #define BT_SEQUENTIAL_ACCEPT_CONFIDENCE 0.987
 #define BT_SEQUENTIAL_REJECT_CONFIDENCE 0.9998
@@ -53,9 +55,9 @@ typedef enum bt_sequential_verdict {
     BT_SEQUENTIAL_REJECT
 } bt_sequential_verdict;
 
-/* Fills the tables of a rule (under a millisecond). BT_INVALID unless late_fraction and both confidences lie
- * within (0, 1), and limit within 1..BT_SEQUENTIAL_MAX_LIMIT. A reject_confidence of 1 makes a rule that
- * never rejects, an accept_confidence of 1 one that never accepts. */
+/* Fills the tables of a rule (under a millisecond). A reject_confidence of 1 makes a rule that never rejects,
+ * an accept_confidence of 1 one that never accepts. BT_INVALID unless late_fraction lies between 0 and 1,
+ * both confidences are above 0 and at most 1, and limit is within 1..BT_SEQUENTIAL_MAX_LIMIT. */
 bt_status bt_sequential_rule_make(bt_sequential_rule *rule, double late_fraction, double accept_confidence,
                                   double reject_confidence, int limit, bt_error *error) BT_MUST_USE;
 

@@ -6,6 +6,8 @@
 
 #include "measure/quantile.h"
 
+#define TAIL_QUANTILE 0.9
+
 enum { LEAST_FOR_CORRELATION = 10, LEAST_FOR_TREND = 8, LEAST_TAIL = 4 };
 
 static double middle_of(const double *sorted, size_t count) {
@@ -91,9 +93,15 @@ static double effective_of(const double *centred, size_t count) {
 
 double bt_effective_count(const double *samples, size_t count, double *scratch) {
     if (count < LEAST_FOR_CORRELATION) return (double)count;
-    mean_ranks(samples, count, scratch, scratch + count);
+    double *sorted = scratch + count;
+    mean_ranks(samples, count, scratch, sorted);
     subtract_mean(scratch, count);
-    return effective_of(scratch, count);
+    double of_ranks = effective_of(scratch, count);
+    double tail_start = bt_quantile(sorted, count, TAIL_QUANTILE);
+    for (size_t i = 0; i < count; i++)
+        scratch[i] = samples[i] > tail_start;
+    subtract_mean(scratch, count);
+    return fmin(of_ranks, effective_of(scratch, count));
 }
 
 /* Merge-sorts the values and returns how many pairs stood in falling order. */

@@ -25,12 +25,17 @@ double bt_median(const double *samples, size_t count, double *scratch);
 double bt_median_absolute_deviation(const double *samples, size_t count, double *scratch);
 
 /* How many independent samples these are worth, from 1 to count: count / (1 + 2 * sum of autocorrelations),
- * over ranks, so that outliers neither hide nor fake correlation, summed over Geyer's initial monotone
- * positive sequence
- * ("Practical Markov chain Monte Carlo", 1992). An estimated sum is never exactly 0, so series without any
- * correlation would lose samples too; they keep all of them: the sum counts only where the first lag, or the
- * first three together, exceed what one white series in 40 shows. Below 10 samples nothing can be seen and
- * the answer is count. A trend reads as correlation. O(count * lags). scratch: 2 * count doubles. */
+ * summed over Geyer's initial monotone positive sequence ("Practical Markov chain Monte Carlo", 1992). The
+ * smaller of two answers (as in Vehtari and others, "Rank-normalization, folding, and localization", 2021):
+ * over the ranks, which outliers can neither hide nor fake correlation in, and over "is it among the highest
+ * tenth?", since rare slow spells leave the ranks of the many as they were but make late samples come
+ * together.
+ *
+ * An estimated sum is never exactly 0, so a series without correlation would lose samples too. It keeps all
+ * of them: a sum counts only where the first lag, or the first three together, exceed what one white series
+ * in 40 shows. The price is that a weak correlation in a short series goes unseen (a lag-1 correlation below
+ * about 2.2 / sqrt(count)). Below 10 samples nothing can be seen, and the answer is count. A trend reads as
+ * correlation. O(count * lags). scratch: 2 * count doubles. */
 double bt_effective_count(const double *samples, size_t count, double *scratch);
 
 typedef struct bt_drift {

@@ -3,7 +3,7 @@
 #ifndef BT_RECORD_FINGERPRINT_H
 #define BT_RECORD_FINGERPRINT_H
 
-#include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -35,12 +35,16 @@ typedef struct bt_subject {
  * it is. */
 void bt_machine_read(bt_machine *machine);
 
+/* The version of the NVIDIA kernel driver that is loaded, "" where none is; for bt_subject.gpu_driver. */
+void bt_gpu_driver_read(char *out, size_t size);
+
 /* Recomputes machine->fingerprint from the other fields. Memory is rounded to GiB: kernels differ in what
- * they keep. */
+ * they keep. The GPU's memory stays out: it can be asked only of a driver that is loaded, and whoever just
+ * looks at a config does not load one. */
 void bt_machine_seal(bt_machine *machine);
 
-/* One phrase for each field in which two machines differ ("cpu: A, here B"), into `out`; returns how many
- * differ. */
+/* One phrase for each field in which two machines differ ("cores: 8, here 2; clock policy: ..."), into `out`
+ * (cut to size); returns how many differ. What either side does not know is no difference. */
 int bt_machine_differences(const bt_machine *recorded, const bt_machine *here, char *out, int size);
 int bt_subject_differences(const bt_subject *recorded, const bt_subject *here, char *out, int size);
 

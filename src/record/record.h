@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/error.h"
 #include "record/fingerprint.h"
 #include "record/settings.h"
@@ -131,8 +133,10 @@ typedef struct bt_record {
 BT_MUST_USE bt_status bt_record_open(bt_record **out, int model_count, bt_error *error);
 void bt_record_close(bt_record **record); /* NULL-safe; nulls */
 
-/* Appends an empty point for `batch_size` to a model, keeping the points in ascending order; returns it (the
- * record owns it; pointers to other points of the model become invalid), or NULL when memory is short. */
+/* Adds an empty point for `batch_size` to a model, keeping the points in ascending order and the winners' and
+ * the choice's indexes on the points they meant; where there is one of that size already, that one. Returns
+ * it (the record owns it; pointers to other points of the model become invalid), or NULL when memory is
+ * short. */
 bt_point *bt_record_add_point(bt_model_record *model, int batch_size);
 BT_MUST_USE bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count,
                                            bt_error *error);
@@ -145,6 +149,8 @@ BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, b
 
 /* "measured", "over_sla", ...: what files call it; never NULL. */
 const char *bt_outcome_name(bt_outcome outcome);
+/* The other way round; false where no outcome is called so. */
+bool bt_outcome_find(const char *name, bt_outcome *out);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,8 @@
 #include "tune/search.h"
 
 #define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
+#define TURN_S              5.0  /* about the longest turn */
+#define SCREENING_SCORE     0.75 /* of the best, after the first turn: less is not screened further in a search */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
 #define REACHABLE_SAMPLES   64   /* enough for an upper bound of P95 where nothing keeps the SLA */
@@ -44,7 +46,6 @@ struct bt_sweep {
     bool full_size_asked, stopped;
     double elapsed_s;
     bt_step step;
-    char doing[128];
 };
 
 /* ---- points ------------------------------------------------------------------------------------------------------ */
@@ -189,6 +190,13 @@ static bt_status climb(bt_sweep *sweep, bt_error *error) {
     }
 }
 
+/* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
+static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
+    if (samples_of(sweep, index) == 0) return wanted;
+    int affordable = (int)(1e3 * TURN_S / mean_ms(sweep, index));
+    return affordable < 1 ? 1 : affordable < wanted ? affordable : wanted;
+}
+
 static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->ladder_done) return false;
     for (int i = 0; i < sweep->count; i++) {
@@ -214,48 +222,54 @@ static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* The living size with the fewest samples has the next turn, so that turns go round; a size that came later takes turns
- * with the best of the others. */
+/* A search does not linger on a size that its first turn showed to be far from the best by the objective asked for. Sizes
+ * that somebody listed are all screened: they were asked about. */
+static bool worth_screening(const bt_sweep *sweep, int index) {
+    bt_objective objective = (bt_objective)sweep->options.objective;
+    if (sweep->candidates[index].dead) return false;
+    if (sweep->options.batches.count || samples_of(sweep, index) == 0) return true;
+    return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
+}
+
+/* The size with the fewest samples has the next turn, so that turns go round; a size that came later takes turns with the
+ * best of the others. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     int fewest = -1;
     for (int i = 0; i < sweep->count; i++) {
-        if (sweep->candidates[i].dead) continue;
+        if (!worth_screening(sweep, i)) continue;
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
     if (fewest < 0 || samples_of(sweep, fewest) >= BT_SCREENING_SAMPLES) return false;
     const candidate *c = &sweep->candidates[fewest];
     int best = leader(sweep, (bt_objective)sweep->options.objective);
     bool companion_due = !c->on_ladder && best >= 0 && best != fewest && c->companion_samples < samples_of(sweep, fewest);
-    *step = (bt_step){BT_STEP_MEASURE, companion_due ? sweep->candidates[best].batch_size : c->batch_size, BT_TURN_SAMPLES};
+    int next = companion_due ? best : fewest;
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, turn_runs(sweep, next, BT_TURN_SAMPLES)};
     return true;
 }
 
-static bt_status refine(bt_sweep *sweep, bt_error *error) {
-    int batches[BT_SIZES_MAX];
-    double service_ms[BT_SIZES_MAX];
-    bool dead[BT_SIZES_MAX];
-    int count = 0;
-    while (!sweep->refining_done) {
-        count = 0;
-        for (int i = 0; i < sweep->count; i++) {
-            if (samples_of(sweep, i) == 0 && !sweep->candidates[i].dead) continue;
-            batches[count] = sweep->candidates[i].batch_size;
-            dead[count] = sweep->candidates[i].dead;
-            service_ms[count++] = samples_of(sweep, i) ? mean_ms(sweep, i) : INFINITY;
-        }
-        int middle = sweep->options.batches.count || sweep->count >= BT_SIZES_MAX
-                         ? 0
-                         : bt_search_refine((bt_objective)sweep->options.objective, batches, service_ms, dead, count);
-        if (middle == 0) {
-            sweep->refining_done = true;
-            return BT_OK;
-        }
-        bt_status status = add_candidate(sweep, middle, false, error);
-        if (status != BT_OK) return status;
-        predict_memory(sweep, find(sweep, middle));
-        if (!sweep->candidates[find(sweep, middle)].dead) return BT_OK;
+/* The next size between those measured, 0 when the search has ended. */
+static int next_between(const bt_sweep *sweep) {
+    bt_search_point points[BT_SIZES_MAX];
+    int tried = 0;
+    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX) return 0;
+    for (int i = 0; i < sweep->count; i++) {
+        const candidate *c = &sweep->candidates[i];
+        tried += !c->on_ladder;
+        points[i] = (bt_search_point){.batch_size = c->batch_size,
+                                      .service_ms = samples_of(sweep, i) ? mean_ms(sweep, i) : INFINITY,
+                                      .dead = c->dead};
     }
-    return BT_OK;
+    return tried < BT_SEARCH_TRIES ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count) : 0;
+}
+
+static bt_status refine(bt_sweep *sweep, bt_error *error) {
+    int between = next_between(sweep);
+    sweep->refining_done = between == 0;
+    if (sweep->refining_done) return BT_OK;
+    bt_status status = add_candidate(sweep, between, false, error);
+    if (status == BT_OK) predict_memory(sweep, find(sweep, between));
+    return status;
 }
 
 /* ---- confirming ---------------------------------------------------------------------------------------------------- */
@@ -285,9 +299,9 @@ static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_ste
     if (standard_due(sweep, samples_of(sweep, lead)))
         *step = (bt_step){BT_STEP_STANDARD, 1, 1};
     else if (other >= 0)
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size, BT_TURN_SAMPLES};
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size, turn_runs(sweep, other, BT_TURN_SAMPLES)};
     else
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, CONFIRM_SAMPLES};
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, turn_runs(sweep, lead, CONFIRM_SAMPLES)};
     return true;
 }
 
@@ -320,7 +334,8 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     if (fastest < 0 || samples_of(sweep, fastest) >= REACHABLE_SAMPLES) return false;
     *step = standard_due(sweep, samples_of(sweep, fastest))
                 ? (bt_step){BT_STEP_STANDARD, 1, 1}
-                : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size, CONFIRM_SAMPLES};
+                : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size,
+                            turn_runs(sweep, fastest, CONFIRM_SAMPLES)};
     return true;
 }
 

@@ -1,0 +1,91 @@
+/* What the shim's own files share. C++, never seen by the core. */
+#ifndef BT_SHIM_INTERNAL_H
+#define BT_SHIM_INTERNAL_H
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include "torch_shim.h"
+
+namespace bt {
+
+/* How a session computes: decided once at open. */
+struct Mode {
+    at::Device device{at::kCPU};
+    at::ScalarType dtype = at::kFloat; /* of convolutions; anything but float means autocast */
+    bool channels_last = false;
+    bool cudnn_benchmark = false;
+    int threads = 1;
+};
+
+/* A network's parameters on the device, and when each of its tensors may go. */
+class RunList {
+  public:
+    RunList(const bt_network &network, const bt_weights &weights, const Mode &mode);
+    /* images: N x 3 x H x W on the device, float, laid out as the mode says. Returns N x 1 x H x W. */
+    at::Tensor forward(at::Tensor images) const;
+
+  private:
+    at::Tensor apply(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
+
+    const bt_network &network_;
+    std::vector<at::Tensor> parameters_;
+    std::vector<std::vector<int>> finished_; /* finished_[i]: tensors that no operation after i reads */
+};
+
+/* Sets this thread up for a mode and puts everything back when it goes: inference mode, autocast, thread
+ * count, cuDNN's autotuning. Two sessions of one thread may alternate. */
+class ThreadMode {
+  public:
+    explicit ThreadMode(const Mode &mode);
+    ~ThreadMode();
+    ThreadMode(const ThreadMode &) = delete;
+    ThreadMode &operator=(const ThreadMode &) = delete;
+
+  private:
+    struct Saved;
+    Saved *saved_;
+};
+
+/* An error that already knows its status. */
+struct Failure : std::exception {
+    Failure(bt_status why, std::string text) : status(why), message(std::move(text)) {}
+    const char *what() const noexcept override {
+        return message.c_str();
+    }
+    bt_status status;
+    std::string message;
+};
+
+void describe(bt_torch_facts &facts);
+
+/* Loads libtorch_cuda and takes the device; throws Failure(BT_UNSUPPORTED) with the remedy where it cannot.
+ */
+void use_cuda(int device_index, bt_torch_session_facts &facts);
+bt_torch_memory cuda_memory(const at::Device &device);
+void cuda_memory_reset(const at::Device &device);
+/* Gives the device what the allocator keeps but nobody uses: after running out of memory. Never throws. */
+void release_cached(const at::Device &device) noexcept;
+
+/* Which status an exception in flight is, with its first line as the message. Call in a catch block only. */
+bt_status status_of_exception(bt_error *error) noexcept;
+bt_status fail(bt_error *error, bt_status status, const char *message) noexcept;
+
+/* Runs `body` and turns whatever it throws into a status. */
+template <typename Body> bt_status guarded(bt_error *error, Body body) noexcept {
+    try {
+        body();
+        return BT_OK;
+    } catch (...) {
+        return status_of_exception(error);
+    }
+}
+
+} // namespace bt
+#endif

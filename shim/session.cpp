@@ -1,0 +1,134 @@
+/* A session: a network's parameters on a device, and the way there and back. */
+#include "internal.h"
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+
+#include "session.h"
+
+using namespace bt;
+
+namespace {
+
+/* Autotuning happens in the first run of a shape; on CUDA a second one sees what the first one's choice
+ * needs. */
+constexpr int prepare_runs_cpu = 1, prepare_runs_cuda = 2;
+
+/* What AMP means on this device, and a word where it is not to be had. */
+at::ScalarType choose_dtype(const bt_torch_options &options, bt_torch_session_facts &facts) {
+    if (options.standard || !options.use_amp) return at::kFloat;
+    if (options.device_index >= 0) return at::kHalf;
+    bt_torch_facts machine;
+    describe(machine);
+    if (machine.cpu_bf16) return at::kBFloat16;
+    snprintf(facts.precision_note, sizeof facts.precision_note,
+             "AMP was asked for, but this CPU has neither AVX512-BF16 nor AMX: FP32 is faster here");
+    return at::kFloat;
+}
+
+const char *precision_name(at::ScalarType dtype) {
+    return dtype == at::kHalf ? "fp16" : dtype == at::kBFloat16 ? "bf16" : "fp32";
+}
+
+Mode choose_mode(const bt_torch_options &options, bt_torch_session_facts &facts) {
+    Mode mode;
+    if (options.device_index >= 0)
+        mode.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device_index));
+    mode.dtype = choose_dtype(options, facts);
+    mode.channels_last = !options.standard && options.use_channels_last;
+    mode.cudnn_benchmark = !options.standard && options.use_cudnn_benchmark;
+    mode.threads = options.threads;
+    snprintf(facts.precision, sizeof facts.precision, "%s", precision_name(mode.dtype));
+    return mode;
+}
+
+} // namespace
+
+struct bt_torch_session {
+    bt_torch_session(const bt_torch_options &options, const Mode &chosen)
+        : mode(chosen), height(options.height), width(options.width),
+          list(*options.network, *options.weights, chosen) {}
+
+    at::MemoryFormat layout() const {
+        return mode.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    }
+
+    /* The failed batch's tensors are gone by the time this is called; what the allocator kept of them goes
+     * too, so that a smaller batch finds all the room there is. */
+    bt_status recovered(bt_status status) const {
+        if (status == BT_OUT_OF_DEVICE_MEMORY) release_cached(mode.device);
+        return status;
+    }
+
+    Mode mode;
+    int64_t height, width;
+    RunList list;
+};
+
+namespace bt {
+
+bt_status session_open(bt_torch_session **out, const bt_torch_options *options, bt_torch_session_facts *facts,
+                       bt_error *error) {
+    *out = nullptr;
+    *facts = {};
+    return guarded(error, [&] {
+        if (options->device_index >= 0) use_cuda(options->device_index, *facts);
+        Mode mode = choose_mode(*options, *facts);
+        ThreadMode thread(mode);
+        *out = new bt_torch_session(*options, mode);
+    });
+}
+
+bt_status session_prepare(bt_torch_session *session, int batch_size, bt_error *error) {
+    const Mode &mode = session->mode;
+    bt_status status = guarded(error, [&] {
+        ThreadMode thread(mode);
+        at::Tensor images =
+            at::zeros({batch_size, 3, session->height, session->width}, at::TensorOptions(mode.device))
+                .contiguous(session->layout());
+        int runs = mode.device.is_cuda() ? prepare_runs_cuda : prepare_runs_cpu;
+        for (int i = 0; i < runs; i++)
+            session->list.forward(images).to(at::kCPU);
+    });
+    return session->recovered(status);
+}
+
+bt_status session_run(bt_torch_session *session, int batch_size, const float *images, float *logits,
+                      bt_error *error) {
+    const Mode &mode = session->mode;
+    int64_t height = session->height, width = session->width;
+    bt_status status = guarded(error, [&] {
+        ThreadMode thread(mode);
+        /* Read only: no operation of a list writes to its inputs. */
+        at::Tensor input =
+            at::from_blob(const_cast<float *>(images), {batch_size, 3, height, width}, at::kFloat);
+        input = input.to(mode.device).contiguous(session->layout());
+        at::Tensor output = session->list.forward(std::move(input));
+        at::from_blob(logits, {batch_size, 1, height, width}, at::kFloat).copy_(output);
+    });
+    return session->recovered(status);
+}
+
+bt_status session_memory_reset(bt_torch_session *session, bt_error *error) {
+    if (!session->mode.device.is_cuda())
+        return fail(error, BT_UNSUPPORTED,
+                    "a CPU session's memory is the process's: libtorch does not count it");
+    return guarded(error, [&] { cuda_memory_reset(session->mode.device); });
+}
+
+bt_status session_memory(bt_torch_session *session, bt_torch_memory *memory, bt_error *error) {
+    *memory = {};
+    if (!session->mode.device.is_cuda())
+        return fail(error, BT_UNSUPPORTED,
+                    "a CPU session's memory is the process's: libtorch does not count it");
+    return guarded(error, [&] { *memory = cuda_memory(session->mode.device); });
+}
+
+void session_close(bt_torch_session *session) {
+    if (!session) return;
+    at::Device device = session->mode.device;
+    delete session;
+    release_cached(device);
+}
+
+} // namespace bt

@@ -1,0 +1,85 @@
+/* libtorch behind a plain C table: what src/backend/torch.c loads with dlopen.
+ *
+ * The shim does what cannot be done without C++ (run a network's operation list through ATen, turn exceptions
+ * into statuses, ask libtorch about itself) and nothing else: names, files, devices' drivers and the
+ * process's memory are the core's business. It reads the core's plain structs and calls none of its
+ * functions, so that neither side links to the other. Keep it thin: it is the one part that sanitizers cannot
+ * see into.
+ *
+ * One exported function, bt_torch_shim_table, gives a table of functions. Bump BT_TORCH_SHIM_ABI when the
+ * table or a struct in it, bt_network and bt_weights included, changes shape.
+ */
+#ifndef BT_SHIM_TORCH_SHIM_H
+#define BT_SHIM_TORCH_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/torch.h"
+#include "base/error.h"
+#include "networks/network.h"
+#include "networks/weights.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_TORCH_SHIM_ABI 1
+
+typedef struct bt_torch_options {
+    const bt_network *network; /* read until close; the caller's */
+    const bt_weights *weights; /* copied at open */
+    int device_index;          /* of a CUDA device; -1 for the CPU */
+    int height, width;         /* of the input, pixels */
+    int threads;               /* of the session on a CPU; positive */
+    bool standard;             /* FP32, contiguous: the three below do not count */
+    bool use_amp, use_channels_last, use_cudnn_benchmark;
+} bt_torch_options;
+
+/* Filled at open. */
+typedef struct bt_torch_session_facts {
+    char precision[8];        /* "fp32", "bf16", "fp16" */
+    char precision_note[160]; /* "" or why it is not what was asked for */
+    char cuda[64];            /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
+    int64_t
+        device_used_bytes; /* on the CUDA device before the weights, the context included; 0 for the CPU */
+} bt_torch_session_facts;
+
+/* Bytes on a CUDA device. */
+typedef struct bt_torch_memory {
+    int64_t total_bytes, used_peak_bytes; /* of the whole device; the peak is since the last reset */
+    int64_t allocated_peak_bytes, reserved_peak_bytes;
+} bt_torch_memory;
+
+typedef struct bt_torch_session bt_torch_session;
+
+/* A session belongs to the thread that opened it: libtorch's inference mode, autocast and thread count are
+ * per thread. Every function that returns a bt_status fills `error` with one line when it fails, and leaves
+ * the process usable: BT_OUT_OF_DEVICE_MEMORY where the device (or, for a CPU session, the machine) has no
+ * room for a tensor, BT_NO_MEMORY where the host has none for anything else, BT_UNSUPPORTED where the CUDA
+ * device cannot be used, BT_BACKEND for any other exception. */
+typedef struct bt_torch_shim {
+    int abi; /* BT_TORCH_SHIM_ABI; look at nothing else where it differs */
+    bt_status (*describe)(bt_torch_facts *facts, bt_error *error);
+    /* Copies the weights to the device in the session's precision and layout. Free with close. */
+    bt_status (*open)(bt_torch_session **out, const bt_torch_options *options, bt_torch_session_facts *facts,
+                      bt_error *error);
+    /* Runs batches of that size, of zeros, until autotuning and primitive caches are filled. */
+    bt_status (*prepare)(bt_torch_session *session, int batch_size, bt_error *error);
+    /* batch_size x 3 x H x W in, batch_size x 1 x H x W out, both float32, contiguous, in host memory. */
+    bt_status (*run)(bt_torch_session *session, int batch_size, const float *images, float *logits,
+                     bt_error *error);
+    /* CUDA sessions only; BT_UNSUPPORTED for the CPU, where the process's memory is what counts. */
+    bt_status (*memory_reset)(bt_torch_session *session, bt_error *error);
+    bt_status (*memory)(bt_torch_session *session, bt_torch_memory *memory, bt_error *error);
+    void (*close)(bt_torch_session *session); /* NULL-safe */
+} bt_torch_shim;
+
+/* The table; never NULL, lives as long as the library is loaded. */
+__attribute__((visibility("default"))) const bt_torch_shim *bt_torch_shim_table(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,88 @@
+#include "backend/backend.h"
+
+#include <string.h>
+
+#include "backend/backends.h"
+
+typedef struct backend_entry {
+    const bt_backend_operations *operations;
+    bt_status (*check)(const char *specification, bt_error *error);
+} backend_entry;
+
+static const backend_entry backends[] = {
+    {&bt_backend_torch, bt_torch_check},
+    {&bt_backend_sim, bt_sim_check},
+};
+
+/* The backend whose name stands before the specification's colon; NULL with the error filled where there is
+ * none. */
+static const backend_entry *find(const char *specification, bt_error *error) {
+    if (!specification) specification = "";
+    size_t length = strcspn(specification, ":");
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+        const char *name = backends[i].operations->name;
+        if (strlen(name) == length && strncmp(name, specification, length) == 0) return &backends[i];
+    }
+    bt_fail(error, BT_INVALID, "unknown backend '%.60s'; known: torch, sim:key=value,...", specification);
+    return NULL;
+}
+
+bt_status bt_backend_check(const char *specification, bt_error *error) {
+    const backend_entry *backend = find(specification, error);
+    return backend ? backend->check(specification, error) : BT_INVALID;
+}
+
+static bt_status check_options(const bt_session_options *options, bt_error *error) {
+    if (options->height <= 0 || options->width <= 0)
+        return bt_fail(error, BT_INVALID, "an image size of %d x %d pixels: both must be positive",
+                       options->height, options->width);
+    if (options->threads < 0)
+        return bt_fail(error, BT_INVALID, "%d threads: give a positive number, or 0 for all",
+                       options->threads);
+    return BT_OK;
+}
+
+bt_status bt_session_open(bt_session **out, const bt_session_options *options, bt_error *error) {
+    *out = NULL;
+    const backend_entry *backend = find(options->backend, error);
+    if (!backend) return BT_INVALID;
+    bt_status status = check_options(options, error);
+    if (status == BT_OK) status = backend->check(options->backend, error);
+    if (status == BT_OK) status = backend->operations->open(out, options, error);
+    if (status == BT_OK) (*out)->operations = backend->operations;
+    return status;
+}
+
+static bt_status check_batch_size(int batch_size, bt_error *error) {
+    if (batch_size > 0) return BT_OK;
+    return bt_fail(error, BT_INVALID, "a batch of %d images: give 1 or more", batch_size);
+}
+
+bt_status bt_session_prepare(bt_session *session, int batch_size, bt_error *error) {
+    bt_status status = check_batch_size(batch_size, error);
+    return status == BT_OK ? session->operations->prepare(session, batch_size, error) : status;
+}
+
+bt_status bt_session_run(bt_session *session, int batch_size, const float *images, float *logits,
+                         bt_error *error) {
+    bt_status status = check_batch_size(batch_size, error);
+    return status == BT_OK ? session->operations->run(session, batch_size, images, logits, error) : status;
+}
+
+bt_status bt_session_memory_reset(bt_session *session, bt_error *error) {
+    return session->operations->memory_reset(session, error);
+}
+
+bt_status bt_session_memory(bt_session *session, bt_memory *memory, bt_error *error) {
+    return session->operations->memory(session, memory, error);
+}
+
+void bt_session_close(bt_session **session) {
+    if (!*session) return;
+    (*session)->operations->close(*session);
+    *session = NULL;
+}
+
+const bt_session_info *bt_session_describe(const bt_session *session) {
+    return &session->info;
+}

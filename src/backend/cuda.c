@@ -1,0 +1,138 @@
+#include "backend/cuda.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../../shim/cuda/probe.h"
+#include "backend/library.h"
+
+/* Of the driver's interface (cuda.h, stable since CUDA 3.2), as much as is asked here. */
+typedef int (*driver_count)(int *count);
+typedef int (*driver_handle)(int *device, int index);
+typedef int (*driver_text)(char *out, int size, int device);
+typedef int (*driver_attribute)(int *value, int attribute, int device);
+typedef int (*driver_memory)(size_t *bytes, int device);
+typedef int (*driver_init)(unsigned flags);
+
+enum { ATTRIBUTE_CAPABILITY_MAJOR = 75, ATTRIBUTE_CAPABILITY_MINOR = 76 };
+enum { ERROR_NO_DEVICE = 100, ERROR_VERSION_MISMATCH = 803, ERROR_COMPATIBILITY = 804 };
+
+static struct {
+    pthread_once_t once;
+    driver_count get_version, get_count;
+    driver_handle get_device;
+    driver_text get_name, get_pci_id;
+    driver_attribute get_attribute;
+    driver_memory get_memory;
+    int result;  /* of cuInit */
+    int version; /* of CUDA, that the driver serves */
+    int device_count;
+    const char *fault; /* NULL where devices can be asked about */
+} driver = {.once = PTHREAD_ONCE_INIT};
+
+/* A symbol into a function pointer, the way POSIX means it. */
+static int look_up(void *library, const char *name, void *function) {
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);
+    return symbol != NULL;
+}
+
+static int look_up_all(void *library, driver_init *init) {
+    return look_up(library, "cuInit", init) && look_up(library, "cuDriverGetVersion", &driver.get_version) &&
+           look_up(library, "cuDeviceGetCount", &driver.get_count) &&
+           look_up(library, "cuDeviceGet", &driver.get_device) &&
+           look_up(library, "cuDeviceGetName", &driver.get_name) &&
+           look_up(library, "cuDeviceGetPCIBusId", &driver.get_pci_id) &&
+           look_up(library, "cuDeviceGetAttribute", &driver.get_attribute) &&
+           look_up(library, "cuDeviceTotalMem_v2", &driver.get_memory);
+}
+
+static const char *init_fault(int result) {
+    switch (result) {
+    case ERROR_NO_DEVICE:
+        return "the NVIDIA driver sees no CUDA device: check nvidia-smi and CUDA_VISIBLE_DEVICES";
+    case ERROR_VERSION_MISMATCH:
+        return "the NVIDIA driver in the kernel and its libcuda.so.1 are of different versions: reboot, or "
+               "install them "
+               "from one release";
+    case ERROR_COMPATIBILITY:
+        return "libcuda.so.1 is a compatibility library that this GPU does not take: use the driver's own";
+    default:
+        return "the NVIDIA driver does not start: check nvidia-smi";
+    }
+}
+
+static void load_driver(void) {
+    driver_init init;
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        driver.fault = "no NVIDIA driver on this machine (libcuda.so.1): install one, or use --device cpu";
+        return;
+    }
+    if (!look_up_all(library, &init)) {
+        driver.fault =
+            "libcuda.so.1 lacks functions that every driver since CUDA 3.2 has: reinstall the NVIDIA driver";
+        return;
+    }
+    driver.result = init(0);
+    if (driver.result == 0) driver.result = driver.get_version(&driver.version);
+    if (driver.result == 0) driver.result = driver.get_count(&driver.device_count);
+    if (driver.result == 0 && driver.device_count == 0) driver.result = ERROR_NO_DEVICE;
+    if (driver.result != 0) driver.fault = init_fault(driver.result);
+}
+
+bt_status bt_cuda_count(int *count, bt_error *error) {
+    pthread_once(&driver.once, load_driver);
+    *count = driver.device_count;
+    if (!driver.fault) return BT_OK;
+    if (driver.result == 0) return bt_fail(error, BT_UNSUPPORTED, "%s", driver.fault);
+    return bt_fail(error, BT_UNSUPPORTED, "%s (CUDA error %d)", driver.fault, driver.result);
+}
+
+bt_status bt_cuda_describe(bt_cuda_device *device, int index, bt_error *error) {
+    int count, handle = 0;
+    size_t bytes = 0;
+    memset(device, 0, sizeof *device);
+    bt_status status = bt_cuda_count(&count, error);
+    if (status != BT_OK) return status;
+    if (index < 0 || index >= count)
+        return bt_fail(error, BT_UNSUPPORTED, "cuda:%d: this machine's CUDA devices are cuda:0 to cuda:%d",
+                       index, count - 1);
+    int result = driver.get_device(&handle, index);
+    if (result == 0) result = driver.get_name(device->name, sizeof device->name, handle);
+    if (result == 0) result = driver.get_pci_id(device->pci_id, sizeof device->pci_id, handle);
+    if (result == 0) result = driver.get_attribute(&device->major, ATTRIBUTE_CAPABILITY_MAJOR, handle);
+    if (result == 0) result = driver.get_attribute(&device->minor, ATTRIBUTE_CAPABILITY_MINOR, handle);
+    if (result == 0) result = driver.get_memory(&bytes, handle);
+    device->driver_version = driver.version;
+    device->total_bytes = (int64_t)bytes;
+    if (result != 0)
+        return bt_fail(error, BT_UNSUPPORTED, "cuda:%d does not answer (CUDA error %d): check nvidia-smi",
+                       index, result);
+    return BT_OK;
+}
+
+bt_status bt_cuda_check_device(bt_cuda_check *check, int index, bt_error *error) {
+    int count;
+    char path[PATH_MAX];
+    memset(check, 0, sizeof *check);
+    bt_status status = bt_cuda_count(&count, error);
+    if (status == BT_OK) status = bt_library_find(path, sizeof path, "libbatchtune_cuda.so", error);
+    if (status != BT_OK) return status;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* stays: the context it makes does too */
+    int (*probe)(int, int, bt_cuda_probe_result *);
+    if (!library || !look_up(library, "bt_cuda_probe", &probe))
+        return bt_fail(error, BT_UNSUPPORTED, "the CUDA check does not load: %s", dlerror());
+    bt_cuda_probe_result result = {0};
+    int code = probe(BT_CUDA_PROBE_ABI, index, &result);
+    if (code != 0)
+        return bt_fail(error, BT_UNSUPPORTED, "cuda:%d: %s (CUDA error %d)", index, result.launch_fault,
+                       code);
+    check->runtime_version = result.runtime_version;
+    check->free_bytes = result.free_bytes;
+    memcpy(check->fault, result.launch_fault, sizeof check->fault);
+    return BT_OK;
+}

@@ -1,0 +1,46 @@
+/* The NVIDIA driver, asked through the libcuda.so.1 that comes with it: which CUDA devices there are, or why
+ * there are none. Needs neither libtorch nor the CUDA toolkit, so that a machine without a GPU gets its
+ * answer at once and a machine with a broken one gets the remedy. */
+#ifndef BT_BACKEND_CUDA_H
+#define BT_BACKEND_CUDA_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_cuda_device {
+    char name[128];      /* "NVIDIA H100 80GB HBM3" */
+    char pci_id[32];     /* "0000:65:00.0" */
+    int major, minor;    /* compute capability */
+    int driver_version;  /* the newest CUDA that the driver serves: 13020 is 13.2 */
+    int64_t total_bytes; /* memory */
+} bt_cuda_device;
+
+/* What a kernel launch on the device showed: only where libbatchtune_cuda.so was built (nvcc). */
+typedef struct bt_cuda_check {
+    int runtime_version; /* CUDA that the check was built with: 13000 is 13.0 */
+    int64_t free_bytes;  /* of the device, this process's context already counted */
+    char fault[160];     /* "" where a kernel ran and gave the right numbers, else what went wrong */
+} bt_cuda_check;
+
+/* How many CUDA devices this process sees. BT_UNSUPPORTED where it sees none, with the reason and the remedy:
+ * no driver, a driver that does not start, no device. Any thread. */
+BT_MUST_USE bt_status bt_cuda_count(int *count, bt_error *error);
+
+/* Device `index`, without making a context on it. BT_UNSUPPORTED as above, or where there are fewer devices.
+ */
+BT_MUST_USE bt_status bt_cuda_describe(bt_cuda_device *device, int index, bt_error *error);
+
+/* Runs a small kernel on device `index`; makes a context there, which stays until the process ends.
+ * BT_UNSUPPORTED where the check was not built or the device does not answer; a device that answers but
+ * computes wrongly is BT_OK with check->fault filled. Any thread. */
+BT_MUST_USE bt_status bt_cuda_check_device(bt_cuda_check *check, int index, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

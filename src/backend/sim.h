@@ -1,0 +1,22 @@
+/* The simulated backend: a batch of b takes tau0 + alpha * b of real time and computes nothing.
+ *
+ * It lets every command be tried in a second without a runtime, and lets tests plant what a real device does
+ * only on a bad day: noise, running out of memory, failing now and then, dying. A session is named by a
+ * specification such as "sim:tau0_ms=4,alpha_ms=2,noise=0"; bt_sim_help lists the keys. Logits are left as
+ * the caller has them. */
+#ifndef BT_BACKEND_SIM_H
+#define BT_BACKEND_SIM_H
+
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Writes one line a key: name, default, bounds and meaning, from the table that parsing uses. */
+void bt_sim_help(FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

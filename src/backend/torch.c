@@ -1,0 +1,280 @@
+/* libtorch as a backend: finds and loads the shim, hands it the network and its weights, and accounts for
+ * memory. */
+#include "backend/torch.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../shim/torch_shim.h"
+#include "backend/backends.h"
+#include "backend/cuda.h"
+#include "backend/library.h"
+#include "backend/torch_internal.h"
+#include "base/memory.h"
+#include "networks/network.h"
+#include "networks/weights.h"
+
+#define SHIM_NAME       "libbatchtune_torch.so"
+#define LIBTORCH_REMEDY "run `make deps` and `make`, or give LIBTORCH=/path to make"
+
+typedef struct torch_session {
+    bt_session base;
+    const bt_torch_shim *shim;
+    bt_torch_session *inside;
+    bt_network *network; /* the shim reads it until close */
+    int64_t before_bytes;
+    bool on_cuda;
+} torch_session;
+
+/* The shim of this process: loaded once, never unloaded, since libtorch does not survive that. */
+static struct {
+    pthread_mutex_t lock;
+    const bt_torch_shim *table;
+    bt_torch_facts facts;
+} loaded = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+bt_status bt_torch_check_shim(const bt_torch_shim *table, const bt_torch_facts *facts, bt_error *error) {
+    if (table->abi != BT_TORCH_SHIM_ABI)
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "the libtorch shim has interface %d, this program needs %d: run `make` again",
+                       table->abi, BT_TORCH_SHIM_ABI);
+    if (facts && strcmp(facts->version, facts->built_version) != 0)
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "the shim was built against libtorch %s, but %s is loaded from %s: run `make` again",
+                       facts->built_version, facts->version, facts->library);
+    return BT_OK;
+}
+
+/* Why dlopen failed, for a person: by far the commonest cause is that libtorch itself is not there. */
+static bt_status fail_load(const char *path, const char *reason, bt_error *error) {
+    if (strstr(reason, "libtorch") && strstr(reason, "cannot open shared object"))
+        return bt_fail(error, BT_UNSUPPORTED, "libtorch not found: " LIBTORCH_REMEDY " (%s)", reason);
+    if (strstr(reason, "undefined symbol"))
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "the shim was built against another libtorch: run `make` again (%s)", reason);
+    return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim %s does not load: %s", path, reason);
+}
+
+static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {
+    char found[PATH_MAX];
+    const char *path = getenv("BATCHTUNE_SHIM");
+    if (!path || !*path) {
+        if (bt_library_find(found, sizeof found, SHIM_NAME, error) != BT_OK)
+            return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim is not built (%s): " LIBTORCH_REMEDY,
+                           SHIM_NAME);
+        path = found;
+    }
+    /* Lazily, so that with another libtorch than the one compiled against the table can still say so. */
+    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    if (!library) return fail_load(path, dlerror(), error);
+    const bt_torch_shim *(*table)(void);
+    void *symbol = dlsym(library, "bt_torch_shim_table");
+    if (!symbol) return bt_fail(error, BT_UNSUPPORTED, "%s is not batchtune's libtorch shim", path);
+    memcpy(&table, &symbol, sizeof symbol);
+    *out = table();
+    return BT_OK;
+}
+
+/* Loads the shim where that is not done yet. A failure is not remembered. */
+static bt_status use_shim(const bt_torch_shim **out, bt_error *error) {
+    const bt_torch_shim *table = NULL;
+    bt_torch_facts facts;
+    bt_status status = BT_OK;
+    pthread_mutex_lock(&loaded.lock);
+    if (!loaded.table) {
+        status = load_shim(&table, error);
+        if (status == BT_OK) status = bt_torch_check_shim(table, NULL, error);
+        if (status == BT_OK) status = table->describe(&facts, error);
+        if (status == BT_OK) status = bt_torch_check_shim(table, &facts, error);
+        if (status == BT_OK) {
+            loaded.table = table;
+            loaded.facts = facts;
+        }
+    }
+    *out = loaded.table;
+    pthread_mutex_unlock(&loaded.lock);
+    return status;
+}
+
+bt_status bt_torch_describe(bt_torch_facts *facts, bt_error *error) {
+    const bt_torch_shim *shim;
+    memset(facts, 0, sizeof *facts);
+    bt_status status = use_shim(&shim, error);
+    if (status == BT_OK) *facts = loaded.facts;
+    return status;
+}
+
+bt_status bt_torch_check(const char *specification, bt_error *error) {
+    if (strcmp(specification, bt_backend_torch.name) == 0) return BT_OK;
+    return bt_fail(error, BT_INVALID, "backend '%.60s': torch takes no keys", specification);
+}
+
+/* "cpu" to -1, "cuda:N" to N. */
+static bt_status parse_device(int *index, const char *device, bt_error *error) {
+    *index = -1;
+    if (device && strcmp(device, "cpu") == 0) return BT_OK;
+    const char *digits = device && strncmp(device, "cuda:", 5) == 0 ? device + 5 : "";
+    char *end;
+    long number = strtol(digits, &end, 10);
+    if (!isdigit((unsigned char)*digits) || *end ||
+        number > 127) /* libtorch counts devices in a signed byte */
+        return bt_fail(error, BT_INVALID, "unknown device '%.40s': give cpu or cuda:N", device ? device : "");
+    *index = (int)number;
+    return BT_OK;
+}
+
+static int usable_threads(void) {
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? count : 1;
+}
+
+static void describe_cpu(char *out, size_t size) {
+    char line[256];
+    snprintf(out, size, "cpu");
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    if (!file) return;
+    while (fgets(line, sizeof line, file)) {
+        char *name = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        if (!name) continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(out, size, "cpu: %.100s", name + 1 + strspn(name + 1, " "));
+        break;
+    }
+    fclose(file);
+}
+
+static void describe(torch_session *session, const bt_session_options *options,
+                     const bt_torch_options *inside, const bt_torch_session_facts *facts,
+                     const bt_cuda_device *cuda) {
+    bt_session_info *info = &session->base.info;
+    snprintf(info->backend, sizeof info->backend, "torch %s", loaded.facts.version);
+    if (session->on_cuda) {
+        snprintf(info->backend_detail, sizeof info->backend_detail, "%s", facts->cuda);
+        snprintf(info->device, sizeof info->device, "%s %.100s", options->device, cuda->name);
+    } else {
+        snprintf(info->backend_detail, sizeof info->backend_detail, "oneDNN %s, %s",
+                 loaded.facts.onednn_version, loaded.facts.cpu_capability);
+        describe_cpu(info->device, sizeof info->device);
+    }
+    memcpy(info->precision, facts->precision, sizeof info->precision);
+    memcpy(info->precision_note, facts->precision_note, sizeof info->precision_note);
+    memcpy(info->weights, inside->weights->source, sizeof info->weights);
+    info->weights_hash = inside->weights->hash;
+    info->trained_weights = inside->weights->trained;
+    info->threads = inside->threads;
+    info->computes_masks = true;
+    info->device_memory = session->on_cuda;
+}
+
+/* The image's size must suit the network: found out before anything is loaded. */
+static bt_status check_size(const bt_network *network, int height, int width, bt_error *error) {
+    bt_shape *shapes = calloc((size_t)network->tensor_count, sizeof *shapes);
+    if (!shapes) return bt_fail(error, BT_NO_MEMORY, "out of memory opening %s", network->name);
+    bt_status status = bt_network_shapes(network, height, width, shapes, error);
+    free(shapes);
+    return status;
+}
+
+static bt_torch_options inside_options(const torch_session *session, const bt_session_options *options,
+                                       const bt_weights *weights, int device_index) {
+    return (bt_torch_options){
+        .network = session->network,
+        .weights = weights,
+        .device_index = device_index,
+        .height = options->height,
+        .width = options->width,
+        .threads = options->threads > 0 ? options->threads : usable_threads(),
+        .standard = options->path == BT_PATH_STANDARD,
+        .use_amp = options->use_amp,
+        .use_channels_last = options->use_channels_last,
+        .use_cudnn_benchmark = options->use_cudnn_benchmark,
+    };
+}
+
+static void torch_close(bt_session *base) {
+    torch_session *session = (torch_session *)base;
+    if (session->inside) session->shim->close(session->inside);
+    bt_network_close(&session->network);
+    free(session);
+}
+
+static bt_status torch_open(bt_session **out, const bt_session_options *options, bt_error *error) {
+    int device_index;
+    bt_cuda_device cuda = {0};
+    bt_weights *weights = NULL;
+    bt_torch_session_facts facts;
+    torch_session *session = calloc(1, sizeof *session);
+    if (!session) return bt_fail(error, BT_NO_MEMORY, "out of memory opening a session");
+    bt_status status = parse_device(&device_index, options->device, error);
+    session->on_cuda = status == BT_OK && device_index >= 0;
+    if (status == BT_OK) status = bt_network_open(&session->network, options->model, error);
+    if (status == BT_OK) status = check_size(session->network, options->height, options->width, error);
+    if (status == BT_OK && session->on_cuda) status = bt_cuda_describe(&cuda, device_index, error);
+    if (status == BT_OK) status = use_shim(&session->shim, error);
+    if (status != BT_OK) goto done;
+    session->before_bytes = bt_memory_resident_bytes();
+    status = bt_weights_open(&weights, session->network, options->weights, error);
+    if (status != BT_OK) goto done;
+    bt_torch_options inside = inside_options(session, options, weights, device_index);
+    status = session->shim->open(&session->inside, &inside, &facts, error);
+    if (status != BT_OK) goto done;
+    if (session->on_cuda) session->before_bytes = facts.device_used_bytes;
+    describe(session, options, &inside, &facts, &cuda);
+    *out = &session->base;
+done:
+    bt_weights_close(&weights);
+    if (status != BT_OK) torch_close(&session->base);
+    return status;
+}
+
+static bt_status torch_prepare(bt_session *base, int batch_size, bt_error *error) {
+    torch_session *session = (torch_session *)base;
+    return session->shim->prepare(session->inside, batch_size, error);
+}
+
+static bt_status torch_run(bt_session *base, int batch_size, const float *images, float *logits,
+                           bt_error *error) {
+    torch_session *session = (torch_session *)base;
+    return session->shim->run(session->inside, batch_size, images, logits, error);
+}
+
+static bt_status torch_memory_reset(bt_session *base, bt_error *error) {
+    torch_session *session = (torch_session *)base;
+    if (session->on_cuda) return session->shim->memory_reset(session->inside, error);
+    return bt_memory_peak_reset(error);
+}
+
+static bt_status torch_memory(bt_session *base, bt_memory *memory, bt_error *error) {
+    torch_session *session = (torch_session *)base;
+    *memory = (bt_memory){.before_bytes = session->before_bytes};
+    if (!session->on_cuda) {
+        memory->total_bytes = bt_memory_limit_bytes();
+        memory->used_peak_bytes = bt_memory_peak_bytes();
+        return BT_OK;
+    }
+    bt_torch_memory device;
+    bt_status status = session->shim->memory(session->inside, &device, error);
+    if (status != BT_OK) return status;
+    memory->total_bytes = device.total_bytes;
+    memory->used_peak_bytes = device.used_peak_bytes;
+    memory->allocated_peak_bytes = device.allocated_peak_bytes;
+    memory->reserved_peak_bytes = device.reserved_peak_bytes;
+    return BT_OK;
+}
+
+const bt_backend_operations bt_backend_torch = {
+    .name = "torch",
+    .open = torch_open,
+    .prepare = torch_prepare,
+    .run = torch_run,
+    .memory_reset = torch_memory_reset,
+    .memory = torch_memory,
+    .close = torch_close,
+};

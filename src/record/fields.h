@@ -1,0 +1,75 @@
+/* A struct's plain members as JSON keys, told once for both directions.
+ *
+ * Records and the config file are mostly flat structs of texts, numbers and switches. One table for each
+ * struct says which key is which member and what it may hold, so that what is written is what is read, and a
+ * broken file is always told by file and key. Only the record modules include this.
+ */
+#ifndef BT_RECORD_FIELDS_H
+#define BT_RECORD_FIELDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_field_type {
+    BT_FIELD_TEXT,    /* char[]; bytes that are no UTF-8 (a cut character) become '?' */
+    BT_FIELD_NUMBER,  /* double; what is not finite is null */
+    BT_FIELD_INTEGER, /* int, not negative */
+    BT_FIELD_BIG,     /* int64_t, not negative */
+    BT_FIELD_SWITCH,  /* bool */
+    BT_FIELD_HASH     /* uint64_t, as 16 hex digits */
+} bt_field_type;
+
+typedef struct bt_field {
+    const char *key;
+    bt_field_type type;
+    size_t offset, size;     /* of the member */
+    bool optional;           /* may be absent: the member then stays as it was; not written while NaN */
+    double minimum, maximum; /* inclusive; both 0: no bounds */
+} bt_field;
+
+#define BT_FIELD(type_, structure, member)                                                                   \
+    .key = #member, .type = BT_FIELD_##type_, .offset = offsetof(structure, member),                         \
+    .size = sizeof(((structure *)NULL)->member)
+
+/* Adds the members to `object`. -1 when memory is short, as jansson's own functions. */
+int bt_fields_write(const bt_field *fields, size_t count, const void *values, json_t *object);
+
+/* The members as an object of their own, and one text by itself: new references, NULL when memory is short.
+ */
+json_t *bt_fields_to_json(const bt_field *fields, size_t count, const void *values);
+json_t *bt_field_text(const char *text);
+
+/* Reads the members from `object`. BT_PARSE with `where` and the key; `values` may then be half set. */
+BT_MUST_USE bt_status bt_fields_read(const bt_field *fields, size_t count, const json_t *object, void *values,
+                                     const char *where, bt_error *error);
+
+/* BT_PARSE for the first key of `object` that is neither a field nor among the NULL-ended `others`, with the
+ * nearest known one. Keys that start with "$" or "_" are comments. */
+BT_MUST_USE bt_status bt_fields_refuse_unknown(const bt_field *fields, size_t count,
+                                               const char *const *others, const json_t *object,
+                                               const char *where, bt_error *error);
+
+/* "a.json: models[0].points[3]" out of "a.json: models[0]", "points" and 3: places are cut rather than
+ * refused when they get long. `parent` without a colon is a file's name. */
+#define BT_WHERE_SIZE 192
+void bt_where_item(char out[BT_WHERE_SIZE], const char *parent, const char *key, size_t index);
+void bt_where_key(char out[BT_WHERE_SIZE], const char *parent, const char *key);
+
+/* Reads an array of durations or the like, finite and not negative, into *out (malloc'ed, the caller's; NULL
+ * when empty). `name` is the key that messages tell. */
+BT_MUST_USE bt_status bt_numbers_read(const json_t *array, double **out, int *count, const char *name,
+                                      const char *where, bt_error *error);
+/* A new reference; NULL when memory is short. */
+json_t *bt_numbers_write(const double *values, int count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,253 @@
+#include "record/fingerprint.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cgroup.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "record/fields.h"
+#include "record/parts.h"
+
+#define COUNT(table) (sizeof table / sizeof table[0])
+#define UNKNOWN      "unknown"
+#define GIB          (1LL << 30)
+
+/* ---- reading this machine ---- */
+
+/* Copies without the spaces around; cut to size. */
+static void put_trimmed(char *out, size_t size, const char *text) {
+    text += strspn(text, " \t");
+    size_t length = strcspn(text, "\n");
+    while (length > 0 && strchr(" \t", text[length - 1]))
+        length--;
+    snprintf(out, size, "%.*s", (int)length, text);
+}
+
+/* What follows the colon on the first line of `root` + `file` that starts with `key`; false where there is
+ * none. */
+static bool read_line(const char *root, const char *file, const char *key, char *out, size_t size) {
+    char path[PATH_MAX], line[4096];
+    snprintf(path, sizeof path, "%s%s", root, file);
+    FILE *stream = fopen(path, "re");
+    if (!stream) return false;
+    bool found = false;
+    while (!found && fgets(line, sizeof line, stream)) {
+        size_t length = strlen(key);
+        if (strncmp(line, key, length) != 0) continue;
+        const char *value = line + length + strspn(line + length, " \t");
+        if (*value != ':' && length > 0) continue;
+        put_trimmed(out, size, length > 0 ? value + 1 : line);
+        found = true;
+    }
+    fclose(stream);
+    return found;
+}
+
+/* How many CPUs a list like "0-3,8" names; 0 where it is none. */
+static int count_cpus(const char *list) {
+    int count = 0;
+    while (*list) {
+        char *end;
+        long first = strtol(list, &end, 10), last = first;
+        if (end == list) return count;
+        if (*end == '-') last = strtol(end + 1, &end, 10);
+        if (last >= first && last - first < 1 << 20) count += (int)(last - first) + 1;
+        list = end + (*end == ',');
+    }
+    return count;
+}
+
+/* Keeps the least of the CPU times that the groups it is shown may use, in CPUs. v2 writes "quota period" or
+ * "max period" into one file, v1 two files and -1 for no limit. */
+static void tighten_quota(const char *folder, int version, void *cpus) {
+    char quota[64] = "", period[64] = "";
+    bool known = version == 2 ? read_line(folder, "/cpu.max", "", quota, sizeof quota)
+                              : read_line(folder, "/cpu.cfs_quota_us", "", quota, sizeof quota) &&
+                                    read_line(folder, "/cpu.cfs_period_us", "", period, sizeof period);
+    if (!known) return;
+    char *rest;
+    double time = strtod(quota, &rest), of = strtod(version == 2 ? rest : period, NULL);
+    if (time > 0 && of > 0 && time / of < *(double *)cpus) *(double *)cpus = time / of;
+}
+
+/* The affinity mask's CPUs, or the control groups' share of them where that is less; a part of a CPU counts
+ * whole. */
+static int read_cores(const char *root) {
+    char list[4000];
+    double share = INT_MAX;
+    if (!read_line(root, "/proc/self/status", "Cpus_allowed_list", list, sizeof list)) return 0;
+    int cores = count_cpus(list);
+    bt_cgroup_walk(root, "cpu", tighten_quota, &share);
+    if (share >= cores) return cores;
+    return (int)share + (share > (int)share);
+}
+
+static void read_gpu(const char *root, char *out, size_t size) {
+    char folder[PATH_MAX], file[PATH_MAX], first[NAME_MAX + 1] = "";
+    snprintf(folder, sizeof folder, "%s/proc/driver/nvidia/gpus", root);
+    DIR *gpus = opendir(folder);
+    *out = '\0';
+    if (!gpus) return;
+    for (struct dirent *entry; (entry = readdir(gpus));) /* the order is the kernel's: take the lowest bus */
+        if (entry->d_name[0] != '.' && (!*first || strcmp(entry->d_name, first) < 0))
+            snprintf(first, sizeof first, "%s", entry->d_name);
+    closedir(gpus);
+    if (!*first) return;
+    snprintf(file, sizeof file, "/proc/driver/nvidia/gpus/%s/information", first);
+    if (!read_line(root, file, "Model", out, size)) snprintf(out, size, "%s", UNKNOWN);
+}
+
+void bt_gpu_driver_read_under(const char *root, char *out, size_t size) {
+    char line[512], *rest = NULL;
+    *out = '\0';
+    if (!read_line(root, "/proc/driver/nvidia/version", "NVRM version", line, sizeof line)) return;
+    for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (!strchr(word, '.') || word[strspn(word, "0123456789.")]) continue;
+        snprintf(out, size, "%s", word);
+        return;
+    }
+}
+
+void bt_gpu_driver_read(char *out, size_t size) {
+    bt_gpu_driver_read_under("", out, size);
+}
+
+void bt_machine_read_under(const char *root, bt_machine *machine) {
+    memset(machine, 0, sizeof *machine);
+    if (!read_line(root, "/proc/cpuinfo", "model name", machine->cpu, sizeof machine->cpu))
+        snprintf(machine->cpu, sizeof machine->cpu, "%s", UNKNOWN);
+    machine->cores = read_cores(root);
+    machine->memory_bytes = bt_memory_limit_bytes_under(root);
+    if (!read_line(root, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "", machine->clock_policy,
+                   sizeof machine->clock_policy))
+        snprintf(machine->clock_policy, sizeof machine->clock_policy, "%s", UNKNOWN);
+    read_gpu(root, machine->gpu, sizeof machine->gpu);
+    bt_machine_seal(machine);
+}
+
+void bt_machine_read(bt_machine *machine) {
+    bt_machine_read_under("", machine);
+}
+
+static long long gibibytes(int64_t bytes) {
+    return (long long)((bytes + GIB / 2) / GIB);
+}
+
+void bt_machine_seal(bt_machine *machine) {
+    char facts[512];
+    int length = snprintf(facts, sizeof facts, "%s|%d|%lld|%s|%s", machine->cpu, machine->cores,
+                          gibibytes(machine->memory_bytes), machine->clock_policy, machine->gpu);
+    snprintf(machine->fingerprint, sizeof machine->fingerprint, "%016" PRIx64,
+             bt_fnv1a64(BT_FNV_START, facts, (size_t)length));
+}
+
+/* ---- differences ---- */
+
+typedef struct phrases {
+    char *out;
+    size_t size, used;
+    int count;
+} phrases;
+
+static void add_phrase(phrases *list, const char *format, ...) BT_PRINTF(2, 3);
+static void add_phrase(phrases *list, const char *format, ...) {
+    char phrase[640];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(phrase, sizeof phrase, format, arguments);
+    va_end(arguments);
+    list->count++;
+    if (list->used + 1 >= list->size) return;
+    size_t room = list->size - list->used;
+    int length = snprintf(list->out + list->used, room, "%s%s", list->count > 1 ? "; " : "", phrase);
+    list->used += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+static phrases start_phrases(char *out, int size) {
+    if (size > 0) *out = '\0';
+    return (phrases){.out = out, .size = size > 0 ? (size_t)size : 0};
+}
+
+static bool known(const char *text) {
+    return *text && strcmp(text, UNKNOWN) != 0;
+}
+
+/* What one side does not know is no difference. */
+static void compare_texts(phrases *list, const char *what, const char *recorded, const char *here) {
+    if (known(recorded) && known(here) && strcmp(recorded, here) != 0)
+        add_phrase(list, "%s: %s, here %s", what, recorded, here);
+}
+
+/* A GPU or its driver that only one side has is a difference, unlike a fact that could not be read. */
+static void compare_presence(phrases *list, const char *what, const char *recorded, const char *here) {
+    if (*recorded && *here)
+        compare_texts(list, what, recorded, here);
+    else if (*recorded || *here)
+        add_phrase(list, "%s: %s, here %s", what, *recorded ? recorded : "none", *here ? here : "none");
+}
+
+static void compare_memory(phrases *list, const char *what, int64_t recorded, int64_t here) {
+    if (recorded && here && gibibytes(recorded) != gibibytes(here))
+        add_phrase(list, "%s: %lld GiB, here %lld GiB", what, gibibytes(recorded), gibibytes(here));
+}
+
+int bt_machine_differences(const bt_machine *recorded, const bt_machine *here, char *out, int size) {
+    phrases list = start_phrases(out, size);
+    compare_texts(&list, "CPU", recorded->cpu, here->cpu);
+    if (recorded->cores && here->cores && recorded->cores != here->cores)
+        add_phrase(&list, "cores: %d, here %d", recorded->cores, here->cores);
+    compare_memory(&list, "memory", recorded->memory_bytes, here->memory_bytes);
+    compare_texts(&list, "clock policy", recorded->clock_policy, here->clock_policy);
+    compare_presence(&list, "GPU", recorded->gpu, here->gpu);
+    compare_memory(&list, "GPU memory", recorded->gpu_memory_bytes, here->gpu_memory_bytes);
+    return list.count;
+}
+
+int bt_subject_differences(const bt_subject *recorded, const bt_subject *here, char *out, int size) {
+    phrases list = start_phrases(out, size);
+    compare_texts(&list, "batchtune", recorded->tool_version, here->tool_version);
+    compare_texts(&list, "revision", recorded->revision, here->revision);
+    compare_texts(&list, "runtime", recorded->runtime, here->runtime);
+    compare_texts(&list, "runtime's build", recorded->runtime_detail, here->runtime_detail);
+    compare_presence(&list, "GPU driver", recorded->gpu_driver, here->gpu_driver);
+    return list.count;
+}
+
+/* ---- JSON ---- */
+
+static const bt_field machine_fields[] = {
+    {BT_FIELD(TEXT, bt_machine, fingerprint)},     {BT_FIELD(TEXT, bt_machine, cpu)},
+    {BT_FIELD(INTEGER, bt_machine, cores)},        {BT_FIELD(BIG, bt_machine, memory_bytes)},
+    {BT_FIELD(TEXT, bt_machine, clock_policy)},    {BT_FIELD(TEXT, bt_machine, gpu)},
+    {BT_FIELD(BIG, bt_machine, gpu_memory_bytes)},
+};
+
+static const bt_field subject_fields[] = {
+    {BT_FIELD(TEXT, bt_subject, tool_version)}, {BT_FIELD(TEXT, bt_subject, revision)},
+    {BT_FIELD(TEXT, bt_subject, runtime)},      {BT_FIELD(TEXT, bt_subject, runtime_detail)},
+    {BT_FIELD(TEXT, bt_subject, gpu_driver)},
+};
+
+json_t *bt_machine_to_json(const bt_machine *machine) {
+    return bt_fields_to_json(machine_fields, COUNT(machine_fields), machine);
+}
+
+json_t *bt_subject_to_json(const bt_subject *subject) {
+    return bt_fields_to_json(subject_fields, COUNT(subject_fields), subject);
+}
+
+bt_status bt_machine_from_json(const json_t *object, bt_machine *machine, const char *where,
+                               bt_error *error) {
+    return bt_fields_read(machine_fields, COUNT(machine_fields), object, machine, where, error);
+}
+
+bt_status bt_subject_from_json(const json_t *object, bt_subject *subject, const char *where,
+                               bt_error *error) {
+    return bt_fields_read(subject_fields, COUNT(subject_fields), object, subject, where, error);
+}

@@ -1,0 +1,37 @@
+/* The machine and the subject as JSON: records and the config file hold them alike. Only the record modules
+ * include this. */
+#ifndef BT_RECORD_PARTS_H
+#define BT_RECORD_PARTS_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "record/fingerprint.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_BATCH_MAX 65536 /* what the settings allow */
+
+/* New references, NULL when memory is short. */
+json_t *bt_machine_to_json(const bt_machine *machine);
+json_t *bt_subject_to_json(const bt_subject *subject);
+
+/* BT_PARSE names `where` and the key. */
+BT_MUST_USE bt_status bt_machine_from_json(const json_t *object, bt_machine *machine, const char *where,
+                                           bt_error *error);
+BT_MUST_USE bt_status bt_subject_from_json(const json_t *object, bt_subject *subject, const char *where,
+                                           bt_error *error);
+
+/* bt_machine_read with `root`/proc and `root`/sys in place of /proc and /sys, so that a test can lay out any
+ * machine. */
+void bt_machine_read_under(const char *root, bt_machine *machine);
+
+/* The version of the NVIDIA kernel driver that is loaded ("580.65.06"), "" where none is. */
+void bt_gpu_driver_read_under(const char *root, char *out, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,143 @@
+#include "record/record.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bt_memory_fit no_fit(void) {
+    return (bt_memory_fit){.base_mb = NAN, .per_image_mb = NAN};
+}
+
+static void clear_model(bt_model_record *model) {
+    *model = (bt_model_record){
+        .standard_median_ms = NAN,
+        .memory_total_mb = NAN,
+        .production_memory = no_fit(),
+        .standard_memory = no_fit(),
+        .full_size_ms = NAN,
+        .measuring_s = NAN,
+        .chosen = -1,
+        .reachable_sla_ms = NAN,
+        .speedup_over_single_image = NAN,
+    };
+    for (int i = 0; i < BT_OBJECTIVE_COUNT; i++)
+        model->winners[i] = -1;
+}
+
+bt_status bt_record_open(bt_record **out, int model_count, bt_error *error) {
+    *out = NULL;
+    if (model_count < 0)
+        return bt_fail(error, BT_INVALID, "a record of %d models was asked for", model_count);
+    bt_record *record = (bt_record *)calloc(1, sizeof *record);
+    size_t models = model_count > 0 ? (size_t)model_count : 1;
+    if (record) record->models = (bt_model_record *)calloc(models, sizeof *record->models);
+    if (!record || !record->models) {
+        free(record);
+        return bt_fail(error, BT_NO_MEMORY, "no memory for a record of %d models", model_count);
+    }
+    record->model_count = model_count;
+    for (int i = 0; i < model_count; i++)
+        clear_model(&record->models[i]);
+    record->joint_memory_mb = record->joint_memory_limit_mb = record->measuring_s = NAN;
+    bt_options_default(bt_settings_table, bt_settings_count, &record->settings, &record->sources);
+    *out = record;
+    return BT_OK;
+}
+
+void bt_record_close(bt_record **record) {
+    if (!record || !*record) return;
+    for (int i = 0; i < (*record)->model_count; i++) {
+        bt_model_record *model = &(*record)->models[i];
+        for (int j = 0; j < model->point_count; j++)
+            free(model->points[j].samples_ms);
+        free(model->points);
+        free(model->standard_samples_ms);
+    }
+    free((*record)->models);
+    free(*record);
+    *record = NULL;
+}
+
+static bt_point empty_point(int batch_size) {
+    return (bt_point){
+        .batch_size = batch_size,
+        .outcome = BT_OUTCOME_UNDECIDED,
+        .p50_ms = NAN,
+        .p95_ms = NAN,
+        .p95_lower_ms = NAN,
+        .p95_upper_ms = NAN,
+        .mean_ms = NAN,
+        .throughput_imgs_per_sec = NAN,
+        .efficiency = NAN,
+        .effective_samples = NAN,
+        .late_budget_ms = NAN,
+        .memory_mb = NAN,
+        .memory_total_used_mb = NAN,
+        .memory_predicted_mb = NAN,
+        .logit_error = NAN,
+        .mask_iou = NAN,
+    };
+}
+
+/* Verdicts point at points by index, so they move along when one is put before them. */
+static void move_index(int *index, int from) {
+    if (*index >= from) ++*index;
+}
+
+bt_point *bt_record_add_point(bt_model_record *model, int batch_size) {
+    int at = 0;
+    while (at < model->point_count && model->points[at].batch_size < batch_size)
+        at++;
+    if (at < model->point_count && model->points[at].batch_size == batch_size) return &model->points[at];
+    bt_point *points = (bt_point *)realloc(model->points, ((size_t)model->point_count + 1) * sizeof *points);
+    if (!points) return NULL;
+    model->points = points;
+    memmove(&points[at + 1], &points[at], (size_t)(model->point_count - at) * sizeof *points);
+    points[at] = empty_point(batch_size);
+    model->point_count++;
+    for (int i = 0; i < BT_OBJECTIVE_COUNT; i++)
+        move_index(&model->winners[i], at);
+    move_index(&model->chosen, at);
+    return &points[at];
+}
+
+bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count, bt_error *error) {
+    if (count <= 0) return BT_OK;
+    double *all = NULL;
+    if (count <= INT_MAX - point->sample_count)
+        all =
+            (double *)realloc(point->samples_ms, ((size_t)point->sample_count + (size_t)count) * sizeof *all);
+    if (!all)
+        return bt_fail(error, BT_NO_MEMORY, "no memory for %d more samples of batch size %d", count,
+                       point->batch_size);
+    memcpy(all + point->sample_count, samples_ms, (size_t)count * sizeof *all);
+    point->samples_ms = all;
+    point->sample_count += count;
+    return BT_OK;
+}
+
+static const char *const outcome_names[BT_OUTCOME_COUNT] = {
+    [BT_OUTCOME_MEASURED] = "measured",
+    [BT_OUTCOME_OVER_SLA] = "over_sla",
+    [BT_OUTCOME_UNDECIDED] = "undecided",
+    [BT_OUTCOME_OUT_OF_MEMORY] = "out_of_memory",
+    [BT_OUTCOME_OVER_MEMORY] = "over_memory",
+    [BT_OUTCOME_PREDICTED_OVER_MEMORY] = "predicted_over_memory",
+    [BT_OUTCOME_CRASHED] = "crashed",
+    [BT_OUTCOME_SKIPPED_DOMINATED] = "skipped_dominated",
+    [BT_OUTCOME_MASK_DISAGREES] = "mask_disagrees",
+};
+
+const char *bt_outcome_name(bt_outcome outcome) {
+    return (unsigned)outcome < BT_OUTCOME_COUNT ? outcome_names[outcome] : "unknown";
+}
+
+bool bt_outcome_find(const char *name, bt_outcome *out) {
+    for (int i = 0; i < BT_OUTCOME_COUNT; i++) {
+        if (strcmp(outcome_names[i], name) != 0) continue;
+        *out = (bt_outcome)i;
+        return true;
+    }
+    return false;
+}

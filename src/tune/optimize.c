@@ -1,0 +1,304 @@
+#include "tune/optimize.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/version.h"
+#include "networks/network.h"
+#include "tune/probe.h"
+#include "tune/score.h"
+#include "tune/sweep.h"
+#include "tune/worker.h"
+
+#define MIB 1048576.0
+
+/* ---- settings ----------------------------------------------------------------------------------------------------- */
+
+static bool simulated(const bt_settings *settings) {
+    return strncmp(settings->backend, "sim", 3) == 0;
+}
+
+static bt_status check_model(const bt_settings *settings, const char *name, bt_error *error) {
+    bt_network *network;
+    bt_status status = bt_network_open(&network, name, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--models");
+    if (settings->image_size % network->size_multiple)
+        status = bt_fail(error, BT_INVALID, "--image-size: %lld is not a multiple of %d, as %s needs",
+                         (long long)settings->image_size, network->size_multiple, network->title);
+    bt_network_close(&network);
+    return status;
+}
+
+static bt_status resolve_device(bt_settings *settings, const bt_machine *machine, bt_error *error) {
+    char *device = settings->device;
+    if (simulated(settings))
+        snprintf(device, BT_OPTION_TEXT_SIZE, "cpu"); /* where its sleeping happens */
+    else if (strcmp(device, "auto") == 0)
+        snprintf(device, BT_OPTION_TEXT_SIZE, "%s", machine->gpu[0] ? "cuda:0" : "cpu");
+    int number, end = 0;
+    bool cuda = sscanf(device, "cuda:%3d%n", &number, &end) == 1 && device[end] == '\0' && number >= 0;
+    if (!cuda && strcmp(device, "cpu") != 0)
+        return bt_fail(error, BT_INVALID, "--device: \"%s\" is no device (auto, cpu or cuda:N, e.g. cuda:0)", device);
+    return BT_OK;
+}
+
+bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, bt_error *error) {
+    bt_status status = bt_backend_check(settings->backend, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--backend");
+    status = resolve_device(settings, machine, error);
+    if (status != BT_OK) return status;
+    if (settings->image_size == 0)
+        settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
+    if (settings->models.count == 0)
+        return bt_fail(error, BT_INVALID, "--models: name at least one, e.g. hrnet,cbam_resunet");
+    for (int i = 0; i < settings->models.count && status == BT_OK; i++)
+        status = check_model(settings, settings->models.names[i], error);
+    return status;
+}
+
+const char *bt_optimize_workload(const bt_settings *settings) {
+    if (simulated(settings)) return "simulated";
+    return strcmp(settings->device, "cpu") == 0 ? "cpu-demo" : "production";
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------------- */
+
+bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine, bt_error *error) {
+    *out = NULL;
+    json_t *header = bt_options_write_json(bt_settings_table, bt_settings_count, settings);
+    if (!header || json_object_set_new(header, "machine", json_string(machine->fingerprint)) != 0 ||
+        json_object_set_new(header, "tool_version", json_string(bt_version())) != 0) {
+        json_decref(header);
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for the run's header");
+    }
+    bt_status status = bt_run_open(out, settings->results, "optimize-batch", header, settings->resume, error);
+    json_decref(header);
+    return status;
+}
+
+/* One model's tuning under way. */
+typedef struct tuning {
+    const bt_optimize_options *options;
+    bt_model_record *model;
+    const bt_network *network;
+    bt_probe *probe;
+    bt_sweep *sweep;
+    bool probing; /* the journal's answers are used up */
+    double progress_from, progress_share;
+} tuning;
+
+static bool stopped(const bt_optimize_options *options) {
+    return options->stop && *options->stop;
+}
+
+static bt_probe_options probe_options(const bt_optimize_options *options, const char *model, const char *worker_log) {
+    const bt_settings *settings = options->settings;
+    return (bt_probe_options){
+        .worker_program = options->worker_program,
+        .worker_log = worker_log,
+        .session = {.backend = settings->backend,
+                    .model = model,
+                    .weights = settings->weights,
+                    .device = settings->device,
+                    .path = BT_PATH_PRODUCTION,
+                    .height = (int)settings->image_size,
+                    .width = (int)settings->image_size,
+                    .threads = (int)settings->threads,
+                    .use_amp = settings->use_amp,
+                    .use_channels_last = settings->use_channels_last,
+                    .use_cudnn_benchmark = settings->use_cudnn_benchmark},
+        .full_size = BT_FULL_IMAGE_SIZE,
+        .seed = settings->seed,
+        .answer_within_s = fmax(120, 2 * bt_ms(settings->time_budget_ns) / 1e3),
+        .stop = options->stop,
+    };
+}
+
+/* The session's facts, from the journal where an earlier try left them, else from a worker; they are journaled as the
+ * worker's own answer would read. */
+static bt_status learn_facts(tuning *t, bt_probe_facts *facts, bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run);
+    if (line) {
+        const json_t *told = json_object_get(line, "facts");
+        const char *model = json_string_value(json_object_get(line, "model"));
+        if (!told || !model || strcmp(model, t->model->model) != 0)
+            return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
+                           bt_run_folder(t->options->run));
+        return bt_worker_read_info(told, &facts->info, &facts->total_memory_bytes, error);
+    }
+    t->probing = true;
+    bt_status status = bt_probe_start(t->probe, facts, error);
+    if (status != BT_OK) return status;
+    return bt_run_append(t->options->run,
+                         json_pack("{s:s, s:o}", "model", t->model->model, "facts",
+                                   bt_worker_info_to_json(&facts->info, facts->total_memory_bytes)),
+                         error);
+}
+
+static void note_facts(bt_model_record *model, const bt_probe_facts *facts) {
+    const bt_session_info *info = &facts->info;
+    snprintf(model->backend, sizeof model->backend, "%s", info->backend);
+    snprintf(model->backend_detail, sizeof model->backend_detail, "%s", info->backend_detail);
+    snprintf(model->device, sizeof model->device, "%s", info->device);
+    snprintf(model->precision, sizeof model->precision, "%s", info->precision);
+    snprintf(model->precision_note, sizeof model->precision_note, "%s", info->precision_note);
+    snprintf(model->weights_source, sizeof model->weights_source, "%s", info->weights);
+    model->weights_hash = info->weights_hash;
+    model->threads = info->threads;
+    model->trained_weights = info->trained_weights;
+    model->computes_masks = info->computes_masks;
+    model->device_memory = info->device_memory;
+    model->memory_total_mb = (double)facts->total_memory_bytes / MIB;
+}
+
+static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
+    const bt_settings *settings = t->options->settings;
+    const bt_model_record *model = t->model;
+    bool demo = strcmp(bt_optimize_workload(settings), "cpu-demo") == 0;
+    return (bt_sweep_options){
+        .batches = settings->batches,
+        .p95_sla_ms = settings->p95_sla_ms,
+        .memory_limit_mb = model->memory_total_mb * (1 - settings->memory_reserve_percent / 100),
+        .objective = settings->objective,
+        .min_mask_iou = settings->min_mask_iou,
+        .computes_masks = model->computes_masks,
+        .trained_weights = model->trained_weights,
+        .standard_path = model->computes_masks,
+        .full_size = demo && settings->image_size != BT_FULL_IMAGE_SIZE ? BT_FULL_IMAGE_SIZE : 0,
+        .time_budget_s = time_budget_s,
+    };
+}
+
+/* The step's result, from the journal or measured. */
+static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *result, bt_error *error) {
+    const json_t *line = t->probing ? NULL : bt_run_replay(t->options->run);
+    if (line) {
+        bt_step recorded;
+        bt_status status = bt_step_from_json(json_object_get(line, "step"), &recorded, "journal", error);
+        if (status == BT_OK)
+            status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
+        if (status == BT_OK && !bt_step_equal(step, &recorded))
+            status = bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
+                             bt_run_folder(t->options->run));
+        return status;
+    }
+    t->probing = true;
+    bt_status status = bt_probe_run(t->probe, step, result, error);
+    if (status != BT_OK) return status;
+    return bt_run_append(t->options->run,
+                         json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step), "result",
+                                   bt_step_result_to_json(result)),
+                         error);
+}
+
+static void report_step(const tuning *t, const bt_step *step, const bt_step_result *result) {
+    char doing[96];
+    if (result->status != BT_OK)
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s batch %d: %s", t->model->title, bt_step_name(step->kind),
+                     step->batch_size, result->message);
+    else
+        bt_log_write(t->options->log, BT_LOG_DETAIL, "%s: %s batch %d took %.2f s", t->model->title,
+                     bt_step_name(step->kind), step->batch_size, result->elapsed_s);
+    double fraction = bt_sweep_progress(t->sweep, doing, sizeof doing);
+    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction, "%s: %s",
+                    t->model->title, doing);
+}
+
+static bt_status run_sweep(tuning *t, bt_error *error) {
+    for (;;) {
+        bt_step step = bt_sweep_next(t->sweep);
+        if (step.kind == BT_STEP_DONE) return BT_OK;
+        bt_step_result result;
+        bt_status status = stopped(t->options) ? BT_CLOSED : answer_step(t, &step, &result, error);
+        if (stopped(t->options)) {
+            bt_sweep_stop(t->sweep);
+            return BT_OK;
+        }
+        if (status != BT_OK) return status;
+        status = bt_sweep_done(t->sweep, &step, &result, error);
+        if (status != BT_OK) return status;
+        report_step(t, &step, &result);
+    }
+}
+
+/* Tunes one model within `time_budget_s`; adds what it took to the record's. */
+static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index, double time_budget_s,
+                            bt_error *error) {
+    char worker_log[BT_PATH_SIZE];
+    bt_network *network = NULL;
+    bt_model_record *model = &record->models[index];
+    tuning t = {.options = options,
+                .model = model,
+                .progress_from = (double)index / record->model_count,
+                .progress_share = 1.0 / record->model_count};
+    snprintf(model->model, sizeof model->model, "%s", options->settings->models.names[index]);
+    model->image_size = (int)options->settings->image_size;
+    bt_status status = bt_network_open(&network, model->model, error);
+    if (status != BT_OK) return status;
+    snprintf(model->title, sizeof model->title, "%s", network->title);
+    status = bt_path_join(worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
+    bt_probe_options probing = probe_options(options, model->model, worker_log);
+    bt_probe_facts facts;
+    if (status == BT_OK) status = bt_probe_open(&t.probe, &probing, error);
+    if (status == BT_OK) status = learn_facts(&t, &facts, error);
+    if (stopped(options)) {
+        model->interrupted = true;
+        status = BT_OK;
+        goto done;
+    }
+    if (status != BT_OK) goto done;
+    note_facts(model, &facts);
+    if (model->precision_note[0]) bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
+    bt_sweep_options sweeping = sweep_options(&t, time_budget_s);
+    status = bt_sweep_open(&t.sweep, &sweeping, model, error);
+    if (status == BT_OK) status = run_sweep(&t, error);
+    record->measuring_s += model->measuring_s;
+done:
+    bt_sweep_close(&t.sweep);
+    bt_probe_close(&t.probe);
+    bt_network_close(&network);
+    return status;
+}
+
+static void note_subject(bt_record *record) {
+    snprintf(record->subject.tool_version, sizeof record->subject.tool_version, "%s", bt_version());
+    snprintf(record->subject.revision, sizeof record->subject.revision, "%s", bt_revision());
+    const bt_model_record *model = &record->models[0];
+    snprintf(record->subject.runtime, sizeof record->subject.runtime, "%s", model->backend);
+    snprintf(record->subject.runtime_detail, sizeof record->subject.runtime_detail, "%s", model->backend_detail);
+}
+
+bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_error *error) {
+    *out = NULL;
+    const bt_settings *settings = options->settings;
+    bt_record *record;
+    bt_status status = bt_record_open(&record, settings->models.count, error);
+    if (status != BT_OK) return status;
+    bt_clock_utc(record->started_at);
+    snprintf(record->run_id, sizeof record->run_id, "%s", bt_run_id(options->run));
+    snprintf(record->command, sizeof record->command, "%s", options->command);
+    snprintf(record->workload, sizeof record->workload, "%s", bt_optimize_workload(settings));
+    record->machine = *options->machine;
+    record->settings = *settings;
+    record->sources = *options->sources;
+
+    double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
+    for (int i = 0; i < record->model_count && status == BT_OK; i++) {
+        double share_s = (budget_s - record->measuring_s) / (record->model_count - i);
+        status = tune_model(options, record, i, share_s, error);
+        if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
+    }
+    if (status != BT_OK) {
+        bt_record_close(&record);
+        return status;
+    }
+    bt_score_joint_memory(record);
+    note_subject(record);
+    bt_clock_utc(record->finished_at);
+    *out = record;
+    return BT_OK;
+}

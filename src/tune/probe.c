@@ -1,0 +1,256 @@
+#include "tune/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tune/worker.h"
+
+#define ANSWER_BYTES_MAX 65536
+#define POLL_MS          100 /* how soon an interrupt is noticed */
+#define LEAVING_NS       (2 * BT_NS_PER_S)
+
+/* A worker process and the socket to it. */
+typedef struct process {
+    pid_t pid; /* 0: none runs */
+    int socket;
+} process;
+
+struct bt_probe {
+    bt_probe_options options;
+    process worker;      /* holds the production session */
+    process auxiliary;   /* of the steps that ask for a process of their own */
+    bt_step_kind auxiliary_kind;
+};
+
+/* ---- processes ---------------------------------------------------------------------------------------------------- */
+
+/* In the child, between fork and exec: only calls that are safe there. */
+static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127); /* the parent died before the line above */
+    signal(SIGINT, SIG_IGN);             /* the terminal's interrupt is for the parent to judge */
+    int log = open(probe->options.worker_log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (log >= 0) {
+        dup2(log, STDERR_FILENO);
+        dup2(log, STDOUT_FILENO);
+    }
+    int adjust = open("/proc/self/oom_score_adj", O_WRONLY); /* should memory run out, the worker goes first */
+    if (adjust >= 0) {
+        if (write(adjust, "1000", 4) != 4) close(adjust);
+    }
+    dup2(socket, STDIN_FILENO);
+    char *const argv[] = {(char *)probe->options.worker_program, NULL};
+    execv(probe->options.worker_program, argv);
+    _exit(127);
+}
+
+static bt_status start_process(const bt_probe *probe, process *p, bt_error *error) {
+    int pair[2];
+    if (access(probe->options.worker_program, X_OK) != 0)
+        return bt_fail(error, BT_IO, "%s: the worker program cannot be run: %s", probe->options.worker_program,
+                       strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return bt_fail(error, BT_IO, "cannot make a socket for the worker: %s", strerror(errno));
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) become_worker(probe, pair[1], parent);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return bt_fail(error, BT_IO, "cannot start the worker: %s", strerror(errno));
+    }
+    *p = (process){.pid = pid, .socket = pair[0]};
+    return BT_OK;
+}
+
+/* Collects a process that is gone or about to be; says how it died. */
+static bt_status bury(process *p, const char *cause, bt_error *error) {
+    int how = 0;
+    kill(p->pid, SIGKILL);
+    while (waitpid(p->pid, &how, 0) < 0 && errno == EINTR) {
+    }
+    close(p->socket);
+    *p = (process){0};
+    if (cause) return bt_fail(error, BT_CLOSED, "%s", cause);
+    if (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL)
+        return bt_fail(error, BT_CLOSED, "the worker was killed (SIGKILL): often the kernel, for want of memory");
+    if (WIFSIGNALED(how))
+        return bt_fail(error, BT_CLOSED, "the worker crashed (signal %d, %s)", WTERMSIG(how), strsignal(WTERMSIG(how)));
+    return bt_fail(error, BT_CLOSED, "the worker ended with status %d", WEXITSTATUS(how));
+}
+
+/* Lets a worker that hears its socket close leave by itself, so that a device is given back in order; then kills it. */
+static void dismiss(process *p) {
+    if (p->pid == 0) return;
+    shutdown(p->socket, SHUT_RDWR);
+    int64_t until_ns = bt_clock_now_ns() + LEAVING_NS;
+    while (bt_clock_now_ns() < until_ns) {
+        if (waitpid(p->pid, NULL, WNOHANG) != 0) {
+            close(p->socket);
+            *p = (process){0};
+            return;
+        }
+        bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
+    }
+    bt_error ignored;
+    (void)bury(p, NULL, &ignored);
+}
+
+/* ---- the conversation --------------------------------------------------------------------------------------------- */
+
+static bool send_order(const process *p, json_t *order) {
+    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    if (!text) return false;
+    size_t size = strlen(text) + 1;
+    text[size - 1] = '\n';
+    size_t done = 0;
+    while (done < size) {
+        ssize_t sent = send(p->socket, text + done, size - done, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) break;
+        done += (size_t)sent;
+    }
+    free(text);
+    return done == size;
+}
+
+static bool stopped(const bt_probe *probe) {
+    return probe->options.stop && *probe->options.stop;
+}
+
+/* Waits for one line. BT_CLOSED: the worker died (or the run was stopped); BT_TIMEOUT: it was silent too long. */
+static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_error *error) {
+    int64_t until_ns = bt_clock_now_ns() + (int64_t)(probe->options.answer_within_s * 1e9);
+    size_t size = 0;
+    while (size == 0 || line[size - 1] != '\n') {
+        struct pollfd ready = {.fd = p->socket, .events = POLLIN};
+        int count = poll(&ready, 1, POLL_MS);
+        if (stopped(probe)) return bury(p, "stopped", error);
+        if (count == 0 && bt_clock_now_ns() > until_ns) {
+            (void)bury(p, NULL, error);
+            return bt_fail(error, BT_TIMEOUT, "the worker was silent for %.0f s and was killed",
+                           probe->options.answer_within_s);
+        }
+        if (count <= 0) continue;
+        ssize_t received = recv(p->socket, line + size, ANSWER_BYTES_MAX - 1 - size, 0);
+        if (received < 0 && errno == EINTR) continue;
+        if (received <= 0) return bury(p, NULL, error);
+        size += (size_t)received;
+        if (size >= ANSWER_BYTES_MAX - 1) return bury(p, "the worker's answer is too long", error);
+    }
+    line[size] = '\0';
+    return BT_OK;
+}
+
+/* Gives one order, whose reference it takes over, and hears the answer (the caller's reference). */
+static bt_status converse(const bt_probe *probe, process *p, json_t *order, json_t **answer, bt_error *error) {
+    *answer = NULL;
+    bool sent = send_order(p, order);
+    json_decref(order);
+    if (!sent) return bury(p, NULL, error);
+    char *line = malloc(ANSWER_BYTES_MAX);
+    if (!line) return bt_fail(error, BT_NO_MEMORY, "out of memory for an answer");
+    bt_status status = receive_line(probe, p, line, error);
+    if (status == BT_OK) {
+        json_error_t at;
+        *answer = json_loads(line, JSON_REJECT_DUPLICATES, &at);
+        if (!*answer) status = bury(p, "the worker's answer is not JSON", error);
+    }
+    free(line);
+    return status;
+}
+
+static bt_status open_session(const bt_probe *probe, process *p, const bt_session_options *session, bt_probe_facts *facts,
+                              bt_error *error) {
+    bt_status status = start_process(probe, p, error);
+    if (status != BT_OK) return status;
+    json_t *answer;
+    status = converse(probe, p, bt_worker_open_order(session, probe->options.seed), &answer, error);
+    if (status != BT_OK) return status;
+    bt_status opened = (bt_status)json_integer_value(json_object_get(answer, "status"));
+    if (opened != BT_OK)
+        status = bt_fail(error, opened, "%s", json_string_value(json_object_get(answer, "message")));
+    else if (facts)
+        status = bt_worker_read_info(answer, &facts->info, &facts->total_memory_bytes, error);
+    json_decref(answer);
+    if (status != BT_OK) dismiss(p);
+    return status;
+}
+
+/* ---- the interface ------------------------------------------------------------------------------------------------- */
+
+bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error) {
+    *out = calloc(1, sizeof **out);
+    if (!*out) return bt_fail(error, BT_NO_MEMORY, "out of memory for a probe");
+    (*out)->options = *options;
+    return BT_OK;
+}
+
+void bt_probe_close(bt_probe **probe) {
+    if (!*probe) return;
+    dismiss(&(*probe)->worker);
+    dismiss(&(*probe)->auxiliary);
+    free(*probe);
+    *probe = NULL;
+}
+
+bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error) {
+    dismiss(&probe->worker);
+    return open_session(probe, &probe->worker, &probe->options.session, facts, error);
+}
+
+/* The process for a step. One of its own is kept while the same kind of step goes on (it climbs in batch size). */
+static bt_status process_for(bt_probe *probe, bt_step_kind kind, process **out, bt_error *error) {
+    bt_session_options session = probe->options.session;
+    bool own = kind == BT_STEP_FRESH_MEMORY || kind == BT_STEP_STANDARD_MEMORY || kind == BT_STEP_FULL_SIZE;
+    *out = own ? &probe->auxiliary : &probe->worker;
+    if (!own) dismiss(&probe->auxiliary);
+    if (own && (probe->auxiliary_kind != kind || kind == BT_STEP_FRESH_MEMORY)) dismiss(&probe->auxiliary);
+    if ((*out)->pid) return BT_OK;
+    if (own) probe->auxiliary_kind = kind;
+    if (kind == BT_STEP_STANDARD_MEMORY) session.path = BT_PATH_STANDARD;
+    if (kind == BT_STEP_FULL_SIZE) session.height = session.width = probe->options.full_size;
+    return open_session(probe, *out, &session, NULL, error);
+}
+
+static void fail_result(bt_step_result *result, const bt_error *error) {
+    *result = bt_step_result_empty();
+    result->status = error->status;
+    snprintf(result->message, sizeof result->message, "%s", error->message);
+}
+
+bt_status bt_probe_run(bt_probe *probe, const bt_step *step, bt_step_result *result, bt_error *error) {
+    int64_t start_ns = bt_clock_now_ns();
+    process *p;
+    json_t *answer = NULL;
+    bool auxiliary = step->kind == BT_STEP_FRESH_MEMORY || step->kind == BT_STEP_STANDARD_MEMORY ||
+                     step->kind == BT_STEP_FULL_SIZE;
+    bt_status status = process_for(probe, step->kind, &p, error);
+    if (status != BT_OK && !auxiliary) return status; /* the model itself cannot be had */
+    if (status == BT_OK) {
+        json_t *order = bt_step_to_json(step);
+        if (order && json_object_set_new(order, "order", json_string("step")) != 0) {
+            json_decref(order);
+            order = NULL;
+        }
+        status = converse(probe, p, order, &answer, error);
+    }
+    if (stopped(probe)) {
+        json_decref(answer);
+        return bt_fail(error, BT_CLOSED, "stopped");
+    }
+    if (status == BT_OK) status = bt_step_result_from_json(answer, result, "worker's answer", error);
+    json_decref(answer);
+    if (status != BT_OK) fail_result(result, error);
+    result->elapsed_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
+    return BT_OK;
+}

@@ -1,0 +1,64 @@
+# Lint is only worth what it catches: one violation of each kind is planted in a copy, and must be reported.
+. tests/lib/tap.sh
+plan 20
+
+copy=$scratch/copy
+mkdir "$copy"
+cp -r --parents Makefile .clang-format src tools tests/lib tests/commands tests/run "$copy"
+[ ! -d shim ] || cp -r shim "$copy"
+mkdir -p "$copy/shim" "$copy/.ci"
+printf '#!/usr/bin/env bash\ntrue\n' >"$copy/.ci/run"
+
+# A library of two objects, one of which shows a name without the prefix.
+printf 'int bt_good(void);\nint bt_good(void) {\n    return 1;\n}\n' >"$scratch/good.c"
+printf 'int leaked_name(void);\nint leaked_name(void) {\n    return 1;\n}\n' >"$copy/src/base/leaky.c"
+gcc -c -o "$scratch/good.o" "$scratch/good.c"
+gcc -c -o "$scratch/leaky.o" "$copy/src/base/leaky.c"
+ar rcs "$scratch/libgood.a" "$scratch/good.o"
+ar rcs "$scratch/libleaky.a" "$scratch/good.o" "$scratch/leaky.o"
+
+lint() { run env LIBRARY="$1" "$copy/tools/setup/lint.sh"; }
+
+# plant FILE TEXT PATTERN NAME: writes FILE; once all are planted, a line that starts with it must match PATTERN.
+planted=()
+plant() {
+    mkdir -p "$(dirname "$copy/$1")"
+    printf "$2" >"$copy/$1"
+    planted+=("^$1:[0-9]+: .*$3" "$4")
+}
+
+lint "$scratch/absent.a"
+says 'is not built' 'a library that is not there is said to be missing'
+mv "$copy/src/base/leaky.c" "$scratch/leaky.c"
+lint "$scratch/libgood.a"
+exits 0 'the project itself is good'
+mv "$scratch/leaky.c" "$copy/src/base/leaky.c"
+
+word=TO; word=${word}DO
+place=/ho; place=${place}me/somebody
+plant src/base/upwards.c '#include "record/record.h"\n' 'may include only what stands before it' 'an include from a lower layer'
+plant src/report/measures.c '#include "networks/network.h"\n' 'base, record and measure only' 'a report that measures'
+plant src/tune/bare.c '#include "record.h"\n' 'write it from src/' 'an include without its layer'
+plant src/extra/extra.c 'static int x;\n' 'is no layer' 'a folder that is no layer'
+plant src/tune/shim.c '#include "shim/torch.h"\n' 'only src/backend/torch.c' 'the shim known elsewhere'
+plant tools/shim.c '#include "shim/torch.h"\n' 'only src/backend/torch.c' 'the shim known to a program'
+plant src/kernels/torch.c '#include <torch/script.h>\n' 'includes libtorch' 'libtorch in the core'
+plant src/base/vector.c '#include <vector>\n' 'includes a C\+\+ header' 'a C++ header in the core'
+plant src/base/plus.cpp 'int x;\n' 'is C\+\+' 'a C++ file in the core'
+plant src/base/leans.h 'size_t bt_x(void);\n' 'does not compile alone as C17' 'a header that leans on others'
+plant shim/class.h 'int bt_x(int class);\n' 'does not compile alone as C\+\+17' 'a header that C++ cannot read'
+plant tests/commands/broken.sh 'if true; then\n' "is not valid for 'bash -n'" 'a script with a syntax error'
+plant tools/later.c "/* $word: later */\n" "says $word" 'work put off'
+plant src/base/place.c "static const char *x = \"$place/x\";\n" 'path of one machine' 'a path of one machine'
+plant shim/place.cpp "// read from $place/data\n" 'path of one machine' 'a path of one machine in a comment'
+
+if command -v clang-format-14 >/dev/null || clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
+    plant src/base/layout.c 'int   x ;\n' 'run make format' 'a file that is not laid out'
+else
+    skip 'no clang-format 14'
+fi
+
+lint "$scratch/libleaky.a"
+exits 1 'a violation makes lint fail'
+says '^src/base/leaky\.c:1: global symbol leaked_name lacks the prefix; call it bt_leaked_name' 'a name without bt_'
+for ((i = 0; i < ${#planted[@]}; i += 2)); do says "${planted[i]}" "${planted[i + 1]}"; done

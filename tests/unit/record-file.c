@@ -1,0 +1,394 @@
+/* bt_record's file form: what is saved comes back, and what is broken is refused in one line, never crashed
+ * on. A failing random case prints the seed that repeats it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/random.h"
+#include "record/record.h"
+
+#define RECORDS   200
+#define MUTATIONS 10000
+
+static char folder[] = "/tmp/bt-record-XXXXXX";
+static char path[64];
+
+static int make_folder(void **state) {
+    (void)state;
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/record.json", folder);
+    return 0;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+/* ---- made-up records ---- */
+
+static double any_number(bt_random *random) {
+    return bt_random_below(random, 5) == 0 ? NAN : bt_random_exponential(random) * 100;
+}
+
+static bool any_switch(bt_random *random) {
+    return bt_random_below(random, 2) == 1;
+}
+
+static void any_text(bt_random *random, char *out, size_t size) {
+    static const char *const pieces[] = {"a", " ", "\"", "\\", "\n", "→", "img/s ", "\x01", "{", "é"};
+    size_t used = 0, wanted = bt_random_below(random, size);
+    out[0] = '\0';
+    for (;;) {
+        const char *piece = pieces[bt_random_below(random, sizeof pieces / sizeof pieces[0])];
+        if (used + strlen(piece) >= size || used >= wanted) return;
+        strcpy(out + used, piece);
+        used += strlen(piece);
+    }
+}
+
+#define ANY_TEXT(member) any_text(random, member, sizeof(member))
+
+static void fill_samples(bt_random *random, bt_point *point) {
+    double samples[16];
+    int count = (int)bt_random_below(random, 17);
+    for (int i = 0; i < count; i++)
+        samples[i] = bt_random_exponential(random) * 100;
+    assert_int_equal(bt_point_add_samples(point, samples, count, NULL), BT_OK);
+}
+
+static void fill_points(bt_random *random, bt_model_record *model) {
+    int count = (int)bt_random_below(random, 8);
+    for (int i = 0; i < count; i++) {
+        bt_point *point = bt_record_add_point(model, 1 + (int)bt_random_below(random, 64));
+        assert_non_null(point);
+        point->outcome = (bt_outcome)bt_random_below(random, BT_OUTCOME_COUNT);
+        ANY_TEXT(point->why);
+        point->p50_ms = any_number(random);
+        point->p95_ms = any_number(random);
+        point->p95_lower_ms = any_number(random);
+        point->p95_upper_ms = any_number(random);
+        point->mean_ms = any_number(random);
+        point->throughput_imgs_per_sec = any_number(random);
+        point->efficiency = any_number(random);
+        point->effective_samples = any_number(random);
+        point->drifting = any_switch(random);
+        point->late_budget_ms = any_number(random);
+        point->memory_mb = any_number(random);
+        point->memory_total_used_mb = any_number(random);
+        point->memory_predicted_mb = any_number(random);
+        point->logit_error = any_number(random);
+        point->mask_iou = any_switch(random) ? bt_random_uniform(random) : NAN;
+        point->on_pareto_front = any_switch(random);
+        fill_samples(random, point);
+    }
+}
+
+static bt_memory_fit any_fit(bt_random *random) {
+    bt_memory_fit fit = {.base_mb = -any_number(random), .per_image_mb = any_number(random)};
+    fit.points = (int)bt_random_below(random, 9);
+    fit.largest_batch = (int64_t)bt_random_below(random, 1 << 30);
+    ANY_TEXT(fit.precision);
+    return fit;
+}
+
+static void fill_model(bt_random *random, bt_model_record *model) {
+    ANY_TEXT(model->model);
+    ANY_TEXT(model->title);
+    model->image_size = (int)bt_random_below(random, 4096);
+    ANY_TEXT(model->precision);
+    ANY_TEXT(model->precision_note);
+    model->threads = (int)bt_random_below(random, 64);
+    ANY_TEXT(model->device);
+    ANY_TEXT(model->backend);
+    ANY_TEXT(model->backend_detail);
+    ANY_TEXT(model->weights_source);
+    model->weights_hash = bt_random_next(random);
+    model->trained_weights = any_switch(random);
+    model->computes_masks = any_switch(random);
+    fill_points(random, model);
+    model->standard_median_ms = any_number(random);
+    model->memory_total_mb = any_number(random);
+    model->device_memory = any_switch(random);
+    model->production_memory = any_fit(random);
+    model->standard_memory = any_fit(random);
+    model->full_size = (int)bt_random_below(random, 2) * 1024;
+    model->full_size_ms = any_number(random);
+    model->measuring_s = any_number(random);
+    model->interrupted = any_switch(random);
+    for (int i = 0; i < BT_OBJECTIVE_COUNT; i++)
+        model->winners[i] = (int)bt_random_below(random, (uint64_t)model->point_count + 1) - 1;
+    model->chosen = (int)bt_random_below(random, (uint64_t)model->point_count + 1) - 1;
+    model->meets_sla = any_switch(random);
+    model->batching_pays = any_switch(random);
+    model->reachable_sla_ms = any_number(random);
+    model->speedup_over_single_image = any_number(random);
+    ANY_TEXT(model->advice);
+}
+
+static void fill_run(bt_random *random, bt_record *record) {
+    ANY_TEXT(record->run_id);
+    ANY_TEXT(record->command);
+    ANY_TEXT(record->started_at);
+    ANY_TEXT(record->finished_at);
+    ANY_TEXT(record->workload);
+    ANY_TEXT(record->machine.cpu);
+    ANY_TEXT(record->machine.gpu);
+    ANY_TEXT(record->machine.clock_policy);
+    record->machine.cores = (int)bt_random_below(random, 256);
+    record->machine.memory_bytes = (int64_t)bt_random_below(random, 1ULL << 40);
+    record->machine.gpu_memory_bytes = (int64_t)bt_random_below(random, 1ULL << 40);
+    bt_machine_seal(&record->machine);
+    ANY_TEXT(record->subject.tool_version);
+    ANY_TEXT(record->subject.runtime_detail);
+    record->settings.p95_sla_ms = 1 + bt_random_below(random, 1000) / 8.0;
+    record->settings.objective = (int)bt_random_below(random, BT_OBJECTIVE_COUNT);
+    record->settings.time_budget_ns = 1000000LL * (int64_t)(1 + bt_random_below(random, 1000000));
+    record->settings.batches.count = 2;
+    record->settings.batches.sizes[0] = 1 + (int)bt_random_below(random, 10);
+    record->settings.batches.sizes[1] = 20;
+    record->sources.of[0] = (bt_option_source)bt_random_below(random, 4);
+    record->joint_memory_mb = any_number(random);
+    record->joint_memory_fits = any_switch(random);
+    ANY_TEXT(record->joint_memory_note);
+    record->measuring_s = any_number(random);
+    ANY_TEXT(record->verdict);
+    record->verdict_code = (int)bt_random_below(random, 131);
+    ANY_TEXT(record->previous_run);
+    record->change_count = (int)bt_random_below(random, 9);
+    for (int i = 0; i < record->change_count; i++)
+        ANY_TEXT(record->changes[i]);
+}
+
+static bt_record *any_record(uint64_t seed) {
+    bt_random random = bt_random_stream(seed, "record");
+    bt_record *record;
+    assert_int_equal(bt_record_open(&record, (int)bt_random_below(&random, 4), NULL), BT_OK);
+    fill_run(&random, record);
+    for (int i = 0; i < record->model_count; i++) {
+        fill_model(&random, &record->models[i]);
+        bt_random *r = &random;
+        int count = (int)bt_random_below(r, 5);
+        if (count == 0) continue;
+        record->models[i].standard_samples_ms = (double *)calloc((size_t)count, sizeof(double));
+        assert_non_null(record->models[i].standard_samples_ms);
+        record->models[i].standard_sample_count = count;
+    }
+    return record;
+}
+
+/* ---- the promises ---- */
+
+static void saved_records_come_back_the_same(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= RECORDS; seed++) {
+        bt_record *record = any_record(seed), *again;
+        json_t *before, *after;
+        bt_error error = {BT_OK, ""};
+        assert_int_equal(bt_record_to_json(record, &before, &error), BT_OK);
+        if (bt_record_save(record, path, &error) || bt_record_load(&again, path, &error))
+            fail_msg("seed %llu: %s", (unsigned long long)seed, error.message);
+        assert_int_equal(bt_record_to_json(again, &after, &error), BT_OK);
+        if (!json_equal(before, after)) fail_msg("seed %llu: not the same", (unsigned long long)seed);
+        json_decref(before);
+        json_decref(after);
+        bt_record_close(&record);
+        bt_record_close(&again);
+    }
+}
+
+/* One change of the kind that disks, editors and people make. */
+static void mutate(bt_random *random, char *bytes, size_t *size) {
+    static const char replacements[] = "0-9\"{}[],:.nte \\x\xff";
+    size_t at = (size_t)bt_random_below(random, *size), length = 1 + bt_random_below(random, 40);
+    if (at + length > *size) length = *size - at;
+    switch (bt_random_below(random, 4)) {
+    case 0:
+        *size = at;
+        break;
+    case 1:
+        bytes[at] = replacements[bt_random_below(random, sizeof replacements - 1)];
+        break;
+    case 2:
+        memmove(bytes + at, bytes + at + length, *size - at - length);
+        *size -= length;
+        break;
+    default: { /* a key by another name, or a value of another */
+        size_t from = (size_t)bt_random_below(random, *size - length + 1);
+        memmove(bytes + at, bytes + from, length);
+    }
+    }
+}
+
+static void broken_files_are_refused_in_one_line(void **state) {
+    (void)state;
+    bt_record *record = any_record(7);
+    char *whole, *broken;
+    size_t whole_size;
+    int refused = 0;
+    assert_int_equal(bt_record_save(record, path, NULL), BT_OK);
+    bt_record_close(&record);
+    assert_int_equal(bt_file_read(path, 1 << 24, &whole, &whole_size, NULL), BT_OK);
+    broken = (char *)malloc(whole_size);
+    assert_non_null(broken);
+    for (uint64_t seed = 1; seed <= MUTATIONS; seed++) {
+        bt_random random = bt_random_stream(seed, "mutation");
+        size_t size = whole_size;
+        bt_error error = {BT_OK, ""};
+        memcpy(broken, whole, whole_size);
+        mutate(&random, broken, &size);
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(broken, 1, size, file), size);
+        assert_int_equal(fclose(file), 0);
+        bt_status status = bt_record_load(&record, path, &error);
+        if ((status != BT_OK) != (record == NULL)) fail_msg("seed %llu", (unsigned long long)seed);
+        if (status && (!strstr(error.message, path) || strchr(error.message, '\n')))
+            fail_msg("seed %llu: \"%s\"", (unsigned long long)seed, error.message);
+        refused += status != BT_OK;
+        bt_record_close(&record);
+    }
+    assert_true(refused > MUTATIONS / 4);
+    free(whole);
+    free(broken);
+}
+
+/* ---- one fault each ---- */
+
+/* A record of one model of two points. */
+static json_t *small_record(void) {
+    bt_record *record;
+    json_t *json;
+    assert_int_equal(bt_record_open(&record, 1, NULL), BT_OK);
+    strcpy(record->models[0].model, "hrnet");
+    assert_non_null(bt_record_add_point(&record->models[0], 4));
+    assert_non_null(bt_record_add_point(&record->models[0], 1));
+    record->models[0].chosen = 1;
+    assert_int_equal(bt_record_to_json(record, &json, NULL), BT_OK);
+    bt_record_close(&record);
+    return json;
+}
+
+static json_t *model_of(json_t *json) {
+    return json_array_get(json_object_get(json, "models"), 0);
+}
+
+static json_t *point_of(json_t *json, size_t index) {
+    return json_array_get(json_object_get(model_of(json), "points"), index);
+}
+
+/* Loads `json` (released here) and expects `status` with every one of the words. */
+static void expect_refusal(json_t *json, bt_status status, const char *words[2]) {
+    bt_record *record;
+    bt_error error = {BT_OK, ""};
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+    json_decref(json);
+    assert_int_equal(bt_record_load(&record, path, &error), status);
+    assert_null(record);
+    assert_non_null(strstr(error.message, path));
+    for (int i = 0; i < 2; i++)
+        if (!strstr(error.message, words[i])) fail_msg("\"%s\" does not say \"%s\"", error.message, words[i]);
+}
+
+#define REFUSES(json, status, place, what) expect_refusal(json, status, (const char *[]){place, what})
+
+static void every_fault_is_named(void **state) {
+    (void)state;
+    json_t *json = small_record();
+    json_object_set_new(json, "schema_version", json_integer(2));
+    REFUSES(json, BT_UNSUPPORTED, "newer batchtune", "schema_version 2");
+    json = small_record();
+    json_object_set_new(json, "kind", json_string("load"));
+    REFUSES(json, BT_PARSE, "kind", "load");
+    json = small_record();
+    json_object_set_new(point_of(json, 1), "p95_ms", json_string("fast"));
+    REFUSES(json, BT_PARSE, "models[0].points[1]", "p95_ms is text");
+    json = small_record();
+    json_object_del(point_of(json, 0), "mask_iou");
+    REFUSES(json, BT_PARSE, "models[0].points[0]", "mask_iou is missing");
+    json = small_record();
+    json_object_set_new(point_of(json, 0), "mask_iou", json_real(1.5));
+    REFUSES(json, BT_PARSE, "mask_iou", "above 1");
+    json = small_record();
+    json_object_set_new(point_of(json, 0), "outcome", json_string("lucky"));
+    REFUSES(json, BT_PARSE, "outcome", "lucky");
+    json = small_record();
+    json_object_set_new(point_of(json, 1), "batch_size", json_integer(1));
+    REFUSES(json, BT_PARSE, "models[0].points[1]", "batch_size 1 does not come after");
+    json = small_record();
+    json_object_set_new(model_of(json), "optimal_batch_size", json_integer(3));
+    REFUSES(json, BT_PARSE, "models[0]", "batch size 3, of which there is no point");
+    json = small_record();
+    json_object_set_new(model_of(json), "weights_hash", json_string("12"));
+    REFUSES(json, BT_PARSE, "weights_hash", "16 hexadecimal digits");
+    json = small_record();
+    json_object_set_new(json_object_get(json, "settings"), "p95_sla_ms", json_integer(0));
+    REFUSES(json, BT_PARSE, "settings", "p95_sla_ms");
+    json = small_record();
+    json_array_append_new(json_object_get(point_of(json, 0), "samples_ms"), json_real(-1));
+    REFUSES(json, BT_PARSE, "points[0]", "samples_ms[0]");
+}
+
+static void points_keep_their_order_and_verdicts_follow(void **state) {
+    (void)state;
+    bt_record *record;
+    assert_int_equal(bt_record_open(&record, 1, NULL), BT_OK);
+    bt_model_record *model = &record->models[0];
+    assert_int_equal(model->chosen, -1);
+    bt_record_add_point(model, 8);
+    model->chosen = 0;
+    bt_record_add_point(model, 2);
+    bt_record_add_point(model, 16);
+    assert_ptr_equal(bt_record_add_point(model, 8), &model->points[1]);
+    assert_int_equal(model->point_count, 3);
+    assert_int_equal(model->points[model->chosen].batch_size, 8);
+    assert_true(isnan(model->points[0].p95_ms));
+    bt_record_close(&record);
+    assert_null(record);
+    bt_record_close(&record);
+}
+
+static void outcomes_have_names_both_ways(void **state) {
+    (void)state;
+    for (int i = 0; i < BT_OUTCOME_COUNT; i++) {
+        bt_outcome found;
+        assert_true(bt_outcome_find(bt_outcome_name((bt_outcome)i), &found));
+        assert_int_equal(found, i);
+    }
+    assert_string_equal(bt_outcome_name((bt_outcome)99), "unknown");
+}
+
+/* A phrase cut in the middle of a character must not cost the whole record. */
+static void text_that_is_no_utf8_is_saved_all_the_same(void **state) {
+    (void)state;
+    bt_record *record, *again;
+    assert_int_equal(bt_record_open(&record, 0, NULL), BT_OK);
+    strcpy(record->command, "4 \xe2\x86");
+    assert_int_equal(bt_record_save(record, path, NULL), BT_OK);
+    assert_int_equal(bt_record_load(&again, path, NULL), BT_OK);
+    assert_string_equal(again->command, "4 ??");
+    bt_record_close(&record);
+    bt_record_close(&again);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(saved_records_come_back_the_same),
+        cmocka_unit_test(broken_files_are_refused_in_one_line),
+        cmocka_unit_test(every_fault_is_named),
+        cmocka_unit_test(points_keep_their_order_and_verdicts_follow),
+        cmocka_unit_test(outcomes_have_names_both_ways),
+        cmocka_unit_test(text_that_is_no_utf8_is_saved_all_the_same),
+    };
+    return cmocka_run_group_tests_name("record-file", tests, make_folder, remove_folder);
+}

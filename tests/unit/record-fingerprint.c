@@ -1,0 +1,171 @@
+/* The fingerprint: a made-up machine is read as it was laid out, and differences read like sentences. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "record/fingerprint.h"
+#include "record/parts.h"
+
+static char root[] = "/tmp/bt-machine-XXXXXX";
+
+/* Writes `text` to `path` on the made-up machine, with the folders above it. */
+static void put(const char *path, const char *text) {
+    char full[512];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    for (char *at = full + strlen(root) + 1; *at; at++) {
+        if (*at != '/') continue;
+        *at = '\0';
+        assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
+        *at = '/';
+    }
+    FILE *file = fopen(full, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int make_machine(void **state) {
+    (void)state;
+    strcpy(root + strlen(root) - 6, "XXXXXX");
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int remove_machine(void **state) {
+    char command[600];
+    (void)state;
+    snprintf(command, sizeof command, "rm -r '%s'", root);
+    return system(command);
+}
+
+static void lay_out_cpu(void) {
+    put("/proc/cpuinfo", "processor\t: 0\nmodel name\t: AMD EPYC 9654  \nmodel name\t: other\n");
+    put("/proc/self/status", "Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t0-3,8,10-11\n");
+    put("/proc/meminfo", "MemTotal:       16777216 kB\n");
+    put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n");
+}
+
+static void a_cpu_machine_is_read(void **state) {
+    (void)state;
+    bt_machine machine;
+    lay_out_cpu();
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.cpu, "AMD EPYC 9654");
+    assert_int_equal(machine.cores, 7);
+    assert_int_equal(machine.memory_bytes, 16LL << 30);
+    assert_string_equal(machine.clock_policy, "performance");
+    assert_string_equal(machine.gpu, "");
+    assert_int_equal(strlen(machine.fingerprint), 16);
+}
+
+static void a_container_has_what_its_groups_allow(void **state) {
+    (void)state;
+    bt_machine machine;
+    lay_out_cpu();
+    put("/proc/self/cgroup", "0::/pod/box\n");
+    put("/sys/fs/cgroup/pod/cpu.max", "250000 100000\n");
+    put("/sys/fs/cgroup/pod/box/cpu.max", "max 100000\n");
+    put("/sys/fs/cgroup/pod/box/memory.max", "1073741824\n");
+    bt_machine_read_under(root, &machine);
+    assert_int_equal(machine.cores, 3); /* 2.5, a part counts whole */
+    assert_int_equal(machine.memory_bytes, 1LL << 30);
+    put("/proc/self/cgroup", "4:cpu,cpuacct:/old\n");
+    put("/sys/fs/cgroup/cpu/old/cpu.cfs_quota_us", "100000\n");
+    put("/sys/fs/cgroup/cpu/old/cpu.cfs_period_us", "50000\n");
+    bt_machine_read_under(root, &machine);
+    assert_int_equal(machine.cores, 2);
+    put("/sys/fs/cgroup/cpu/old/cpu.cfs_quota_us", "-1\n");
+    bt_machine_read_under(root, &machine);
+    assert_int_equal(machine.cores, 7);
+}
+
+static void a_gpu_is_told_by_its_driver(void **state) {
+    (void)state;
+    bt_machine machine;
+    char driver[64];
+    lay_out_cpu();
+    put("/proc/driver/nvidia/gpus/0000:c1:00.0/information", "Model: \t\t Other\n");
+    put("/proc/driver/nvidia/gpus/0000:41:00.0/information", "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ: 1\n");
+    put("/proc/driver/nvidia/version",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\n");
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.gpu, "NVIDIA H100 80GB HBM3");
+    bt_gpu_driver_read_under(root, driver, sizeof driver);
+    assert_string_equal(driver, "580.65.06");
+}
+
+static void what_cannot_be_read_is_unknown(void **state) {
+    (void)state;
+    bt_machine machine;
+    char driver[64];
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.cpu, "unknown");
+    assert_string_equal(machine.clock_policy, "unknown");
+    assert_int_equal(machine.cores, 0);
+    assert_int_equal(machine.memory_bytes, 0);
+    bt_gpu_driver_read_under(root, driver, sizeof driver);
+    assert_string_equal(driver, "");
+}
+
+static void the_fingerprint_follows_the_machine_and_not_its_kernel(void **state) {
+    (void)state;
+    bt_machine machine = {.cpu = "A", .cores = 2, .memory_bytes = 8LL << 30}, other = machine;
+    bt_machine_seal(&machine);
+    other.memory_bytes -= 100 << 20; /* what a kernel keeps for itself */
+    bt_machine_seal(&other);
+    assert_string_equal(machine.fingerprint, other.fingerprint);
+    other.cores = 4;
+    bt_machine_seal(&other);
+    assert_string_not_equal(machine.fingerprint, other.fingerprint);
+}
+
+static void differences_read_like_sentences(void **state) {
+    (void)state;
+    bt_machine a = {.cpu = "A", .cores = 8, .memory_bytes = 8LL << 30, .clock_policy = "performance"};
+    bt_machine b = {.cpu = "A", .cores = 2, .memory_bytes = 8LL << 30, .clock_policy = "unknown"};
+    char text[256], cut[20];
+    assert_int_equal(bt_machine_differences(&a, &a, text, sizeof text), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(bt_machine_differences(&a, &b, text, sizeof text), 1);
+    assert_string_equal(text, "cores: 8, here 2");
+    strcpy(a.gpu, "NVIDIA T4");
+    assert_int_equal(bt_machine_differences(&a, &b, text, sizeof text), 2);
+    assert_string_equal(text, "cores: 8, here 2; GPU: NVIDIA T4, here none");
+    assert_int_equal(bt_machine_differences(&a, &b, cut, sizeof cut), 2);
+    assert_string_equal(cut, "cores: 8, here 2; G");
+    assert_int_equal(bt_machine_differences(&a, &b, NULL, 0), 2);
+    bt_subject old = {.runtime = "torch 2.14.0", .revision = "unknown", .gpu_driver = "570.1"};
+    bt_subject new = {.runtime = "torch 2.15.0", .revision = "abc", .gpu_driver = "570.1"};
+    assert_int_equal(bt_subject_differences(&old, &new, text, sizeof text), 1);
+    assert_string_equal(text, "runtime: torch 2.14.0, here torch 2.15.0");
+}
+
+static void this_machine_can_be_read(void **state) {
+    (void)state;
+    bt_machine machine;
+    bt_machine_read(&machine);
+    assert_true(machine.cores >= 1);
+    assert_true(machine.memory_bytes > 1 << 20);
+}
+
+#define ON_A_MACHINE(test) cmocka_unit_test_setup_teardown(test, make_machine, remove_machine)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_A_MACHINE(a_cpu_machine_is_read),
+        ON_A_MACHINE(a_container_has_what_its_groups_allow),
+        ON_A_MACHINE(a_gpu_is_told_by_its_driver),
+        ON_A_MACHINE(what_cannot_be_read_is_unknown),
+        cmocka_unit_test(the_fingerprint_follows_the_machine_and_not_its_kernel),
+        cmocka_unit_test(differences_read_like_sentences),
+        cmocka_unit_test(this_machine_can_be_read),
+    };
+    return cmocka_run_group_tests_name("record-fingerprint", tests, NULL, NULL);
+}

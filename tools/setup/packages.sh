@@ -1,0 +1,78 @@
+# The Debian part of deps.sh: what is probed for, which package brings it, and how it is installed. Sourced, not run.
+#
+# A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
+
+# plan_packages core|lint
+plan_packages() {
+    case $1 in
+    core)
+        probe gcc needs_command "${CC:-gcc}"
+        probe g++ needs_command "${CXX:-g++}"
+        probe libc6-dev needs_header stdio.h
+        probe libjansson-dev needs_header jansson.h
+        probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
+        probe gnuplot-nox needs_command gnuplot
+        probe fonts-dejavu-core needs_font
+        probe perl needs_command prove
+        ;;
+    lint) probe clang-format needs_command clang-format ;;
+    esac
+}
+
+# probe PACKAGE COMMAND...
+probe() {
+    local package=$1
+    shift
+    "$@" || packages_missing="$packages_missing $package"
+}
+
+needs_command() { command -v "$1" >/dev/null; }
+
+# The last header is the one asked about; those before it are what it wants first.
+needs_header() {
+    printf '#include <%s>\n' "$@" | ${CC:-gcc} ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
+}
+
+# Plots name DejaVu Sans; fontconfig finds it in the user's own folders too.
+needs_font() {
+    [ -n "$(find /usr/share/fonts -name 'DejaVuSans.ttf' -print -quit 2>/dev/null)" ] ||
+        fc-list 2>/dev/null | grep -q 'DejaVu Sans:'
+}
+
+install_packages() {
+    [ -n "$packages_missing" ] || return 0
+    command -v apt-get >/dev/null ||
+        fail 1 "this is no Debian; install what these Debian packages bring, then run it again:$packages_missing"
+    local sudo=''
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail 1 "ask an administrator to run: apt-get install$packages_missing"
+        sudo=sudo
+        [ -t 0 ] || sudo='sudo -n'
+    fi
+    say "installing packages (log: .deps/apt.log)"
+    : >.deps/apt.log
+    # An empty or outdated package list is told by apt itself: refresh it only then.
+    apt_get install --simulate $packages_missing >>.deps/apt.log 2>&1 || refresh_lists
+    if ! try 3 install_or_refresh; then
+        fail 1 "apt-get failed: $(grep -m 1 -E '^E:|Permission|password' .deps/apt.log || tail -n 1 .deps/apt.log)"
+    fi
+    local wanted=$packages_missing
+    plan "$parts"
+    [ -z "$packages_missing" ] || fail 1 "still missing after installing$wanted: what$packages_missing bring"
+}
+
+apt_get() {
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+        "$@" 8>&- 9>&- </dev/null
+}
+
+refresh_lists() {
+    say "refreshing the package list"
+    apt_get update >>.deps/apt.log 2>&1 || true # the install that follows says what is wrong
+}
+
+install_or_refresh() {
+    apt_get install $packages_missing >>.deps/apt.log 2>&1 && return
+    refresh_lists
+    return 1
+}

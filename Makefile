@@ -21,10 +21,10 @@ SANITIZE  =
 V         =
 Q        := $(if $(V),,@)
 
+, := ,
 O := build$(if $(SANITIZE),/$(SANITIZE))
 SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
                   $(if $(filter thread,$(SANITIZE)),-fsanitize=thread)
-, := ,
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
 CPPFLAGS  := -Isrc -D_GNU_SOURCE

@@ -34,8 +34,9 @@
 extern "C" {
 #endif
 
-#define BT_TURN_SAMPLES      3  /* timed runs in a row of one size; all of them late is the soonest possible rejection */
-#define BT_SCREENING_SAMPLES 12 /* of each size before sizes are compared */
+#define BT_FIRST_TURN_SAMPLES 3 /* timed runs in a row of a new size: all of them late is the soonest possible rejection */
+#define BT_TURN_SAMPLES       5 /* of later turns */
+#define BT_SCREENING_SAMPLES 12 /* at least, of each size before sizes are compared */
 
 typedef struct bt_sweep_options {
     bt_sizes batches; /* count 0: search */

@@ -11,6 +11,7 @@
 
 #define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
 #define TURN_S              5.0  /* about the longest turn */
+#define CONFIRMING_MARGIN   2.0  /* times the time that confirming takes at best is kept for it */
 #define SCREENING_SCORE     0.9  /* of the best, after the first turn: less is not screened further in a search */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
@@ -211,21 +212,24 @@ static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* ---- agreement, screening, refining -------------------------------------------------------------------------------- */
+/* ---- refining, agreement, screening -------------------------------------------------------------------------------- */
 
-static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
-    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed) return false;
+/* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared. */
+static bool refining_step(const bt_sweep *sweep, bt_step *step) {
+    int best = leader(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
-        if (c->dead || c->agreement_taken) continue;
-        *step = (bt_step){BT_STEP_AGREEMENT, c->batch_size, 1};
+        if (c->on_ladder || c->dead || c->companion_samples >= BT_FIRST_TURN_SAMPLES) continue;
+        int next = samples_of(sweep, i) == 0 || best < 0 ? i : best;
+        if (next == i && samples_of(sweep, i) > 0) continue; /* it leads alone */
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, BT_FIRST_TURN_SAMPLES};
         return true;
     }
     return false;
 }
 
 /* A search does not linger on a size that its first turn showed to be far from the best by the objective asked for. Sizes
- * that somebody listed are all screened: they were asked about. */
+ * that somebody listed are all looked into: they were asked about. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     if (sweep->candidates[index].dead) return false;
@@ -233,8 +237,17 @@ static bool worth_screening(const bt_sweep *sweep, int index) {
     return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
 }
 
-/* The size with the fewest samples has the next turn, so that turns go round; a size that came later takes turns with the
- * best of the others. */
+static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
+    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed) return false;
+    for (int i = 0; i < sweep->count; i++) {
+        if (sweep->candidates[i].agreement_taken || !worth_screening(sweep, i)) continue;
+        *step = (bt_step){BT_STEP_AGREEMENT, sweep->candidates[i].batch_size, 1};
+        return true;
+    }
+    return false;
+}
+
+/* The size with the fewest samples has the next turn, so that turns go round. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     int fewest = -1;
     for (int i = 0; i < sweep->count; i++) {
@@ -242,25 +255,33 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
     if (fewest < 0 || samples_of(sweep, fewest) >= BT_SCREENING_SAMPLES) return false;
-    const candidate *c = &sweep->candidates[fewest];
-    int best = leader(sweep, (bt_objective)sweep->options.objective);
-    bool companion_due = !c->on_ladder && best >= 0 && best != fewest && c->companion_samples < samples_of(sweep, fewest);
-    int next = companion_due ? best : fewest;
-    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, turn_runs(sweep, next, BT_TURN_SAMPLES)};
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size, turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
     return true;
+}
+
+/* Whether the time left is more than confirming the leader is about to take: searching on must not cost the answer. */
+static bool time_to_search(const bt_sweep *sweep) {
+    int lead = leader(sweep, (bt_objective)sweep->options.objective);
+    if (lead < 0) return false;
+    double confirming_s = sweep->first_accept * mean_ms(sweep, lead) / 1e3;
+    return sweep->elapsed_s + CONFIRMING_MARGIN * confirming_s < sweep->options.time_budget_s;
 }
 
 /* The next size between those measured, 0 when the search has ended. */
 static int next_between(const bt_sweep *sweep) {
     bt_search_point points[BT_SIZES_MAX];
     int tried = 0;
-    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX) return 0;
+    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !time_to_search(sweep)) return 0;
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
         tried += !c->on_ladder;
-        points[i] = (bt_search_point){.batch_size = c->batch_size,
-                                      .service_ms = samples_of(sweep, i) ? mean_ms(sweep, i) : INFINITY,
-                                      .dead = c->dead};
+        double scratch[BT_SEQUENTIAL_LIMIT]; /* so early, no size has as many samples */
+        const bt_point *point = point_of(sweep, i);
+        bool run = point->sample_count > 0 && point->sample_count <= BT_SEQUENTIAL_LIMIT;
+        points[i] = (bt_search_point){
+            .batch_size = c->batch_size,
+            .service_ms = run ? bt_median(point->samples_ms, (size_t)point->sample_count, scratch) : INFINITY,
+            .dead = c->dead};
     }
     return tried < BT_SEARCH_TRIES ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count) : 0;
 }
@@ -422,16 +443,16 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
             if (status != BT_OK) return status;
             continue;
         }
-        if (agreement_step(sweep, step) || screening_step(sweep, step)) break;
+        if (refining_step(sweep, step)) break;
         if (!sweep->refining_done) {
             bt_status status = refine(sweep, error);
             if (status != BT_OK) return status;
             continue;
         }
-        if (once_step(sweep, step) || confirming_step(sweep, step) || reachable_step(sweep, step) ||
-            fresh_memory_step(sweep, step))
+        if (agreement_step(sweep, step) || screening_step(sweep, step) || once_step(sweep, step) ||
+            confirming_step(sweep, step) || reachable_step(sweep, step) || fresh_memory_step(sweep, step))
             break;
-        break;
+        time_left = false;
     }
     settle_outcomes(sweep);
     return BT_OK;
@@ -619,6 +640,6 @@ double bt_sweep_progress(const bt_sweep *sweep, char *text, size_t size) {
              step->batch_size, samples);
     if (step->kind == BT_STEP_DONE) return 1;
     if (!sweep->ladder_done) return 0.05 + 0.15 * (1 - 1.0 / (1 + sweep->count));
-    if (!sweep->refining_done) return 0.3;
+    if (!sweep->refining_done) return 0.25;
     return 0.4 + 0.55 * confirmed;
 }

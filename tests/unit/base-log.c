@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "scratch.h"
 
 /* ---- a terminal that is a plain file ---- */
 
@@ -75,20 +76,18 @@ static void the_terminal_hears_its_level_and_above(void **state) {
 
 static void the_file_hears_everything_with_time_and_level(void **state) {
     (void)state;
-    char path[] = "/tmp/base-log-XXXXXX", *text = NULL;
+    char *text = NULL;
     size_t size;
-    int file = mkstemp(path), year, used = 0;
+    int year, used = 0;
     bt_log *log;
-    close(file);
     for (int run = 0; run < 2; run++) { /* the second appends */
-        assert_int_equal(bt_log_open(&log, NULL, BT_LOG_ERROR, path, NULL), BT_OK);
+        assert_int_equal(bt_log_open(&log, NULL, BT_LOG_ERROR, "log.txt", NULL), BT_OK);
         bt_log_write(log, BT_LOG_DETAIL, "run %d", run);
         bt_log_write(log, BT_LOG_WARNING, "odd");
         bt_log_progress(log, 0, 0.5, "not here");
         bt_log_close(&log);
     }
-    assert_int_equal(bt_file_read(path, 10000, &text, &size, NULL), BT_OK);
-    unlink(path);
+    assert_int_equal(bt_file_read("log.txt", 10000, &text, &size, NULL), BT_OK);
     assert_int_equal(sscanf(text, "%4d-%*2d-%*2dT%*2d:%*2d:%*2dZ detail  run 0\n%n", &year, &used), 1);
     assert_true(year >= 2024 && used > 0);
     assert_non_null(strstr(text, "Z warning odd\n"));
@@ -164,12 +163,11 @@ static void assert_unmixed(char *text, size_t skip) {
 
 static void lines_of_two_threads_do_not_mix(void **state) {
     (void)state;
-    char path[] = "/tmp/base-log-XXXXXX", *text = NULL;
+    char *text = NULL;
     size_t size;
     plain terminal = open_plain();
     bt_log *log;
-    close(mkstemp(path));
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, path, NULL), BT_OK);
+    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, "log.txt", NULL), BT_OK);
     speaker one = {log, 'a'}, other = {log, 'b'};
     pthread_t threads[2];
     assert_int_equal(pthread_create(&threads[0], NULL, speak, &one), 0);
@@ -179,8 +177,7 @@ static void lines_of_two_threads_do_not_mix(void **state) {
     bt_log_close(&log);
     heard(&terminal);
     assert_unmixed(terminal.text, 0);
-    assert_int_equal(bt_file_read(path, 10 << 20, &text, &size, NULL), BT_OK);
-    unlink(path);
+    assert_int_equal(bt_file_read("log.txt", 10 << 20, &text, &size, NULL), BT_OK);
     assert_unmixed(text, strlen("2026-01-31T12:34:56Z info    "));
     free(text);
     close_plain(&terminal);
@@ -331,14 +328,16 @@ static void a_dumb_terminal_gets_plain_lines(void **state) {
     close_tty(&terminal);
 }
 
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, bt_scratch_enter, bt_scratch_leave)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_that_is_null_says_nothing),
         cmocka_unit_test(the_terminal_hears_its_level_and_above),
-        cmocka_unit_test(the_file_hears_everything_with_time_and_level),
+        IN_FOLDER(the_file_hears_everything_with_time_and_level),
         cmocka_unit_test(a_file_that_cannot_be_opened_is_told),
         cmocka_unit_test(lines_are_one_line_each),
-        cmocka_unit_test(lines_of_two_threads_do_not_mix),
+        IN_FOLDER(lines_of_two_threads_do_not_mix),
         cmocka_unit_test(plain_progress_is_a_line_now_and_then),
         cmocka_unit_test(the_next_work_starts_its_own_clock),
         cmocka_unit_test(a_quiet_terminal_has_no_progress),

@@ -183,6 +183,40 @@ static void lines_of_two_threads_do_not_mix(void **state) {
     close_plain(&terminal);
 }
 
+static void *advance(void *argument) {
+    speaker *self = argument;
+    for (int i = 0; i <= LINES; i++)
+        bt_log_progress(self->log, i * BT_NS_PER_MS, i / (double)LINES, "%c", self->letter);
+    return NULL;
+}
+
+/* The thread sanitizer sees here what luck would hide: progress is redrawn by whoever writes a line. */
+static void progress_and_lines_of_two_threads_do_not_mix(void **state) {
+    (void)state;
+    plain terminal = open_plain();
+    bt_log *log;
+    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    speaker one = {log, 'a'}, other = {log, 'b'};
+    pthread_t threads[2];
+    assert_int_equal(pthread_create(&threads[0], NULL, speak, &one), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, advance, &other), 0);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    bt_log_close(&log);
+    int told = 0, lines = 0;
+    heard(&terminal);
+    for (char *line = terminal.text; *line; line += strcspn(line, "\n") + 1) {
+        size_t length = strcspn(line, "\n");
+        bool progress = line[length - 1] == 'b';
+        assert_non_null(memchr(line, progress ? '%' : 'a', length));
+        told += progress;
+        lines += !progress;
+    }
+    assert_int_equal(lines, LINES);
+    assert_in_range(told, 11, 12); /* each 10 %, and the two ends */
+    close_plain(&terminal);
+}
+
 /* ---- progress where nothing can be drawn over ---- */
 
 #define S BT_NS_PER_S
@@ -338,6 +372,7 @@ int main(void) {
         cmocka_unit_test(a_file_that_cannot_be_opened_is_told),
         cmocka_unit_test(lines_are_one_line_each),
         IN_FOLDER(lines_of_two_threads_do_not_mix),
+        cmocka_unit_test(progress_and_lines_of_two_threads_do_not_mix),
         cmocka_unit_test(plain_progress_is_a_line_now_and_then),
         cmocka_unit_test(the_next_work_starts_its_own_clock),
         cmocka_unit_test(a_quiet_terminal_has_no_progress),

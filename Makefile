@@ -21,10 +21,10 @@ SANITIZE  =
 V         =
 Q        := $(if $(V),,@)
 
+, := ,
 O := build$(if $(SANITIZE),/$(SANITIZE))
 SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
                   $(if $(filter thread,$(SANITIZE)),-fsanitize=thread)
-, := ,
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
 CPPFLAGS  := -Isrc -D_GNU_SOURCE
@@ -144,7 +144,7 @@ SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffil
 
 shim: $(SHIM) ## build the libtorch shim alone
 
-build/shim-flags: .deps/torch.stamp FORCE
+build/shim-flags: .deps/torch.stamp FORCE | .deps/core.stamp
 	@mkdir -p build
 	@echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' | cmp -s - $@ || echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' >$@
 

@@ -1,6 +1,8 @@
 #include "base/command.h"
 #include "base/version.h"
 
+#include "base/version.h"
+
 const char *bt_exit_name(int code) {
     switch (code) {
     case BT_EXIT_GOOD:

@@ -16,7 +16,7 @@
 static bt_status parse(json_t **out, const char *bytes, size_t size, const char *path, bt_error *error) {
     json_error_t cause;
     *out = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &cause);
-    if (!*out && json_error_code(&cause) == json_error_out_of_memory)
+    if (!*out && cause.line < 0) /* jansson's sign for it: a fault without a place */
         return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
     if (!*out)
         return bt_fail(error, BT_PARSE, "%s: line %d, column %d: %s", path, cause.line, cause.column,

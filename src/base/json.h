@@ -15,6 +15,7 @@ extern "C" {
 
 /* Reads a JSON object from `path` (at most 256 MiB; repeated keys are refused). The caller owns *out. BT_IO
  * where the file cannot be read, BT_PARSE with line and column where it is not JSON or its top is no object.
+ * BT_NO_MEMORY when memory runs out, except inside a string, which jansson takes for a broken one (BT_PARSE).
  */
 BT_MUST_USE bt_status bt_json_load(json_t **out, const char *path, bt_error *error);
 

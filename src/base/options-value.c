@@ -99,6 +99,7 @@ static void put_hint(const bt_option *option, bool with_bounds, char out[HINT_SI
     char bounds[BT_OPTION_BOUNDS_SIZE] = "";
     const char *unit = bt_option_unit_words(option);
     if (with_bounds) bt_option_bounds(option, bounds);
+    if (*bounds && option->type == BT_OPTION_DURATION) unit = "seconds"; /* which its bounds are in */
     bool example = option->initial && *option->initial;
     out[0] = '\0';
     if (!*bounds && !*unit && !example) return;
@@ -128,7 +129,7 @@ static bt_status check_bounds(const bt_option *option, double value, const char 
     bt_text_number(value > option->maximum ? option->maximum : option->minimum, bound);
     put_hint(option, false, hint);
     return bt_fail(error, BT_INVALID, "%s is %s %s%s%s", shown, why, bound,
-                   option->type == BT_OPTION_DURATION ? " s" : "", hint);
+                   option->type == BT_OPTION_DURATION ? " seconds" : "", hint);
 }
 
 /* ---- reading one value from text ---- */
@@ -138,9 +139,7 @@ static bool looks_decimal(const char *text) {
     return *text && text[strspn(text, "+-0123456789.eE")] == '\0';
 }
 
-static bt_status read_switch(const bt_option *option, const char *text, const char *shown, bool *out,
-                             bt_error *error) {
-    (void)option;
+static bt_status read_switch(const char *text, const char *shown, bool *out, bt_error *error) {
     *out = strcmp(text, "true") == 0;
     if (*out || strcmp(text, "false") == 0) return BT_OK;
     return bt_fail(error, BT_INVALID, "%s is neither true nor false", shown);
@@ -318,7 +317,7 @@ bt_status bt_option_value_read(const bt_option *option, const char *text, bt_opt
     bt_text_quote(text, shown);
     switch (option->type) {
     case BT_OPTION_SWITCH:
-        return read_switch(option, text, shown, &out->on, error);
+        return read_switch(text, shown, &out->on, error);
     case BT_OPTION_INTEGER:
         return read_integer(option, text, shown, &out->integer, error);
     case BT_OPTION_NUMBER:

@@ -235,8 +235,8 @@ static bt_status read_pair(const bt_option *table, size_t count, char **rest, co
                            bt_option_sources *sources, bt_error *error) {
     char *key = *rest, *text = key + strcspn(key, "=,");
     char shown[BT_TEXT_QUOTE_SIZE];
-    if (*text != '=') {
-        *text = '\0';
+    if (*text != '=' || text == key) {
+        key[strcspn(key, ",")] = '\0';
         bt_text_quote(key, shown);
         return bt_fail(error, BT_INVALID, "%s: %s is not key=value", where, shown);
     }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "report/text.h"
+#include "report/layout.h"
 
 #define REAP_INTERVAL_NS (2 * BT_NS_PER_MS)
 
@@ -86,9 +86,9 @@ static bool reap(pid_t process, int64_t deadline_ns, int *result) {
 /* One line of at most a message's length, from the end: that is where gnuplot names its error. */
 static void last_words(const char *said, char out[BT_ERROR_MESSAGE_SIZE]) {
     char clean[BT_GNUPLOT_SAID_SIZE];
-    bt_text_clean(said, clean, sizeof clean);
+    bt_layout_clean(said, clean, sizeof clean);
     size_t length = strlen(clean), most = 160;
-    bt_text_clean(length > most ? clean + length - most : clean, out, BT_ERROR_MESSAGE_SIZE);
+    bt_layout_clean(length > most ? clean + length - most : clean, out, BT_ERROR_MESSAGE_SIZE);
 }
 
 bt_status bt_gnuplot_run(const char *folder, const char *const *scripts, int count, int64_t timeout_ns,

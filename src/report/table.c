@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/text.h"
+#include "report/layout.h"
 
 #define GAP       2 /* columns of white space between two cells */
 #define NARROWEST 16
@@ -68,7 +68,7 @@ void bt_table_text(bt_table *table, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(raw, sizeof raw, format, arguments);
     va_end(arguments);
-    bt_text_clean(raw, clean, sizeof clean);
+    bt_layout_clean(raw, clean, sizeof clean);
     char *cell = strdup(clean);
     if (!cell) table->out_of_memory = true;
     add_cell(table, cell);
@@ -109,9 +109,9 @@ static const char *shown(const char *cell) {
 }
 
 static int column_width(const bt_table *table, int column) {
-    int width = bt_text_width(table->columns[column].name);
+    int width = bt_layout_width(table->columns[column].name);
     for (size_t i = (size_t)column; i < table->cell_count; i += (size_t)table->column_count) {
-        int cell = bt_text_width(shown(table->cells[i]));
+        int cell = bt_layout_width(shown(table->cells[i]));
         if (cell > width) width = cell;
     }
     return width;
@@ -119,7 +119,7 @@ static int column_width(const bt_table *table, int column) {
 
 /* White space that is owed before the next visible cell: so none is left at a line's end. */
 static void put_cell(FILE *out, int *owed, const char *text, int width, bool number) {
-    int missing = width - bt_text_width(text);
+    int missing = width - bt_layout_width(text);
     if (number) *owed += missing;
     if (*text) {
         fprintf(out, "%*s%s", *owed, "", text);
@@ -138,7 +138,7 @@ static void put_row(FILE *out, const bt_table *table, char *const *cells, const 
     }
     const char *text = shown(cells[last]);
     for (;;) {
-        size_t bytes = bt_text_line_bytes(text, widths[last]);
+        size_t bytes = bt_layout_line_bytes(text, widths[last]);
         char line[CELL_SIZE];
         snprintf(line, sizeof line, "%.*s", (int)bytes, text);
         put_cell(out, &owed, line, widths[last], table->columns[last].number);
@@ -184,15 +184,17 @@ bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE
     return check_written(out, error);
 }
 
-/* An underscore within a word means nothing to GitHub's Markdown; escaped, it would only hurt the eye. */
+/* At the start of a line, some characters begin a heading, a list or a quotation. An underscore within a word
+ * means nothing to GitHub's Markdown; escaped, it would only hurt the eye. */
 static bool means_something(const char *text, size_t at) {
-    if (text[at] != '_') return strchr("\\`*[]<>|", text[at]) != NULL;
+    if (at == 0 && strchr("#>-+~", text[at])) return true;
+    if (text[at] != '_') return strchr("\\`*[]<|", text[at]) != NULL;
     return at == 0 || !isalnum((unsigned char)text[at - 1]) || !isalnum((unsigned char)text[at + 1]);
 }
 
 void bt_markdown_text(FILE *out, const char *text) {
     char clean[CELL_SIZE];
-    bt_text_clean(text, clean, sizeof clean);
+    bt_layout_clean(text, clean, sizeof clean);
     for (size_t i = 0; clean[i]; i++) {
         if (means_something(clean, i)) fputc('\\', out);
         fputc(clean[i], out);

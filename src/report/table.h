@@ -28,7 +28,7 @@ BT_MUST_USE bt_status bt_table_open(bt_table **out, const bt_column *columns, in
                                     bt_error *error);
 void bt_table_close(bt_table **table); /* NULL-safe; nulls */
 
-/* The next cell. The text is cleaned (report/text.h). */
+/* The next cell. The text is cleaned (report/layout.h). */
 void bt_table_text(bt_table *table, const char *format, ...) BT_PRINTF(2, 3);
 /* The next cell, with that many decimals; unknown where `value` is not finite. */
 void bt_table_number(bt_table *table, double value, int decimals);

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* How far below the straight line between two neighbours a service time may plausibly lie. */
-#define OPTIMISM 0.08
+#define LINE_POINTS    4    /* fewer do not show a line */
+#define LINE_TOLERANCE 0.03 /* relative */
 
 double bt_score_of(bt_objective objective, int batch_size, double service_ms) {
     switch (objective) {
@@ -23,32 +23,63 @@ bool bt_search_goes_on(const double *throughputs, int count, int last_batch) {
     return since >= before * (1 + BT_SEARCH_PLATEAU_GAIN);
 }
 
-/* The middle of the gap between two sizes if some size in it could beat `best`, else 0. */
-static int worthwhile_middle(bt_objective objective, int low, double low_ms, int high, double high_ms, double best) {
-    double conceivable = 0;
-    for (int b = low + 1; b < high; b++) {
-        double line_ms = low_ms + (high_ms - low_ms) * (b - low) / (high - low);
-        double service_ms = fmax(line_ms * (1 - OPTIMISM), fmin(low_ms, high_ms));
-        conceivable = fmax(conceivable, bt_score_of(objective, b, service_ms));
-    }
-    return conceivable > best * (1 + BT_SEARCH_WORTHWHILE) ? low + (high - low) / 2 : 0;
+/* The straight line that fits the service times best (least squares of relative errors). */
+typedef struct line {
+    double base_ms, per_image_ms;
+    bool fits; /* every measured time lies within LINE_TOLERANCE of it */
+} line;
+
+static double on_line(const line *l, int batch_size) {
+    return l->base_ms + l->per_image_ms * batch_size;
 }
 
-int bt_search_refine(bt_objective objective, const int *batches, const double *service_ms, const bool *dead, int count) {
-    int top = -1;
-    double best = 0;
+static line fit_line(const bt_search_point *points, int count) {
+    double w = 0, wb = 0, wbb = 0, ws = 0, wbs = 0;
+    int used = 0;
     for (int i = 0; i < count; i++) {
-        double score = dead[i] ? 0 : bt_score_of(objective, batches[i], service_ms[i]);
-        if (score > best) {
-            best = score;
-            top = i;
-        }
+        double b = points[i].batch_size, s = points[i].service_ms, weight = 1 / (s * s);
+        if (!isfinite(s)) continue;
+        used++;
+        w += weight;
+        wb += weight * b;
+        wbb += weight * b * b;
+        ws += weight * s;
+        wbs += weight * b * s;
     }
-    if (top < 0) return 0;
+    double determinant = w * wbb - wb * wb;
+    line l = {.fits = used >= LINE_POINTS && determinant > 0};
+    if (!l.fits) return l;
+    l.per_image_ms = (w * wbs - wb * ws) / determinant;
+    l.base_ms = (ws - l.per_image_ms * wb) / w;
+    for (int i = 0; i < count; i++) {
+        double s = points[i].service_ms;
+        if (isfinite(s) && fabs(on_line(&l, points[i].batch_size) - s) > LINE_TOLERANCE * s) l.fits = false;
+    }
+    return l;
+}
+
+/* The best score that some size strictly between two neighbours may have. */
+static double conceivable(bt_objective objective, const bt_search_point *low, const bt_search_point *high, const line *l) {
+    double best = 0;
+    for (int b = low->batch_size + 1; b < high->batch_size; b++) {
+        double service_ms = l->fits ? fmax(low->service_ms, on_line(l, b) * (1 - LINE_TOLERANCE)) : low->service_ms;
+        best = fmax(best, bt_score_of(objective, b, service_ms));
+    }
+    return best;
+}
+
+int bt_search_refine(bt_objective objective, const bt_search_point *points, int count) {
+    double best = 0, most = 0;
     int middle = 0;
-    if (top + 1 < count)
-        middle = worthwhile_middle(objective, batches[top], service_ms[top], batches[top + 1], service_ms[top + 1], best);
-    if (middle == 0 && top > 0)
-        middle = worthwhile_middle(objective, batches[top - 1], service_ms[top - 1], batches[top], service_ms[top], best);
+    for (int i = 0; i < count; i++)
+        if (!points[i].dead) best = fmax(best, bt_score_of(objective, points[i].batch_size, points[i].service_ms));
+    line l = fit_line(points, count);
+    for (int i = 0; i + 1 < count; i++) {
+        if (points[i].dead || !isfinite(points[i].service_ms)) continue; /* what is larger is no better */
+        double promise = conceivable(objective, &points[i], &points[i + 1], &l);
+        if (promise <= best * (1 + BT_SEARCH_WORTHWHILE) || promise <= most) continue;
+        most = promise;
+        middle = points[i].batch_size + (points[i + 1].batch_size - points[i].batch_size) / 2;
+    }
     return middle;
 }

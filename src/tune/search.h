@@ -24,12 +24,22 @@ double bt_score_of(bt_objective objective, int batch_size, double service_ms);
  * BT_SEARCH_MAX_BATCH, and where two doublings in a row gained no throughput. */
 bool bt_search_goes_on(const double *throughputs, int count, int last_batch);
 
-/* The size to try next between those that were measured, or 0 when none is worth it. `batches` ascending with their
- * median service times; `dead[i]` marks sizes that cannot win (late, out of memory). The gaps on both sides of the best
- * living size are halved until no size lies between; a gap whose best conceivable score (service time between its ends,
- * at least the smaller one's) cannot beat the best by more than BT_SEARCH_WORTHWHILE is left alone. */
-#define BT_SEARCH_WORTHWHILE 0.01
-int bt_search_refine(bt_objective objective, const int *batches, const double *service_ms, const bool *dead, int count);
+/* What is known of a size when the search goes on. */
+typedef struct bt_search_point {
+    int batch_size;
+    double service_ms; /* mean; INFINITY where it was never run */
+    bool dead;         /* cannot win: late, out of memory, broken */
+} bt_search_point;
+
+#define BT_SEARCH_TRIES      10   /* sizes between the doubled ones, at most */
+#define BT_SEARCH_WORTHWHILE 0.01 /* a gap that cannot beat the best by more than this is left alone */
+
+/* The size to try next between those that were measured (ascending), or 0 when none is worth it.
+ *
+ * Every gap has a best conceivable score: service times rise with the batch size, so no size in it can be faster than its
+ * lower end; where all measured times lie on one line, none is expected far below that line either. The gap that promises
+ * most is halved. On a staircase this is a binary search for the edge, and the sizes just before an edge are the best. */
+int bt_search_refine(bt_objective objective, const bt_search_point *points, int count);
 
 #ifdef __cplusplus
 }

@@ -221,7 +221,7 @@ steadiness() {
         return
     fi
     local said spread
-    said=$("$build/bin/canary" "${CANARY_S:-2}")
+    said=$("$build/bin/canary" --duration "${CANARY_S:-2}s" | head -n 1)
     spread=$(printf '%s\n' "$said" | sed -n 's/.*spread \([0-9.]*\) .*/\1/p')
     if awk -v spread="${spread:-100}" 'BEGIN { exit !(spread > 10) }'; then
         problem canary "$said: something else is using the machine; stop it, or expect wide bounds"

@@ -174,8 +174,9 @@ pip_download() {
     if [ -t 2 ]; then
         TMPDIR=$2/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download -q --progress-bar on "${arguments[@]}" 8>&- 9>&- >&2
     elif ! TMPDIR=$2/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download -q "${arguments[@]}" \
-        8>&- 9>&- >"$2/log" 2>&1; then
-        warn "pip: $(grep -m 1 ERROR "$2/log" || tail -n 1 "$2/log")"
+        8>&- 9>&- >.deps/pip.log 2>&1; then
+        # The first complaint is the cause ("connection broken by ..."), the last only that nothing was found.
+        warn "pip (log: .deps/pip.log): $(grep -m 1 -E 'broken by|Could not fetch|ERROR' .deps/pip.log | cut -c 1-300)"
         return 1
     fi
 }

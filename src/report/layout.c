@@ -1,4 +1,4 @@
-#include "report/text.h"
+#include "report/layout.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -45,7 +45,7 @@ static size_t step(const char *text, int *columns) {
     return bytes ? bytes : 1;
 }
 
-int bt_text_width(const char *text) {
+int bt_layout_width(const char *text) {
     int width = 0;
     while (*text) {
         int columns;
@@ -59,7 +59,7 @@ static bool is_blank(const char *text, size_t bytes, uint32_t code) {
     return bytes == 1 && ((unsigned char)*text <= ' ' || code == 0x7F);
 }
 
-void bt_text_clean(const char *text, char *out, size_t size) {
+void bt_layout_clean(const char *text, char *out, size_t size) {
     static const char cut[] = "…";
     size_t used = 0, fits_before_cut = 0;
     bool blank_due = false;
@@ -88,7 +88,7 @@ void bt_text_clean(const char *text, char *out, size_t size) {
     out[used] = '\0';
 }
 
-size_t bt_text_line_bytes(const char *text, int width) {
+size_t bt_layout_line_bytes(const char *text, int width) {
     size_t at = 0, last_space = 0;
     int used = 0;
     while (text[at]) {
@@ -102,11 +102,11 @@ size_t bt_text_line_bytes(const char *text, int width) {
     return at;
 }
 
-void bt_text_paragraph(FILE *out, const char *label, int indent, int width, const char *text) {
-    int gap = indent - bt_text_width(label);
+void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *text) {
+    int gap = indent - bt_layout_width(label);
     fprintf(out, "%s%*s", label, gap > 0 ? gap : 0, "");
     for (;;) {
-        size_t bytes = bt_text_line_bytes(text, width - indent);
+        size_t bytes = bt_layout_line_bytes(text, width - indent);
         fprintf(out, "%.*s\n", (int)bytes, text);
         text += bytes;
         while (*text == ' ')
@@ -116,14 +116,14 @@ void bt_text_paragraph(FILE *out, const char *label, int indent, int width, cons
     }
 }
 
-int bt_text_decimals(double value) {
+int bt_layout_decimals(double value) {
     double size = fabs(value);
     return size >= 1000 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
 }
 
-const char *bt_text_number(double value, char *out, size_t size) {
+const char *bt_layout_number(double value, char *out, size_t size) {
     if (isfinite(value))
-        snprintf(out, size, "%.*f", bt_text_decimals(value), value);
+        snprintf(out, size, "%.*f", bt_layout_decimals(value), value);
     else
         snprintf(out, size, "%s", BT_UNKNOWN_TEXT);
     return out;

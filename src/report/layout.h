@@ -4,8 +4,8 @@
  * once, here, before it is laid out: one line, valid UTF-8, no control characters. All is pure and may be
  * called from any thread.
  */
-#ifndef BT_REPORT_TEXT_H
-#define BT_REPORT_TEXT_H
+#ifndef BT_REPORT_LAYOUT_H
+#define BT_REPORT_LAYOUT_H
 
 #include <stddef.h>
 #include <stdio.h>
@@ -18,30 +18,30 @@ extern "C" {
 
 #define BT_UNKNOWN_TEXT "–" /* what is printed for a number that is not known */
 
-/* Terminal columns that `text` (valid UTF-8) takes: 2 for East Asian wide characters, 0 for combining marks,
- * else 1. */
-int bt_text_width(const char *text);
+/* Terminal columns that `text` takes: 2 for East Asian wide characters, 0 for combining marks, else 1. (Names
+ * of models and devices are anybody's; base/text.h, for the program's own words, counts one a character.) */
+int bt_layout_width(const char *text);
 
 /* Copies `text` into `out` of `size` bytes (at least 4) as one line of valid UTF-8: runs of white space and
  * control characters become one space, bytes that are no UTF-8 become '?'. What does not fit is cut between
  * characters and ends in "…". `text` may be NULL, which gives "". */
-void bt_text_clean(const char *text, char *out, size_t size);
+void bt_layout_clean(const char *text, char *out, size_t size);
 
 /* The number of bytes of `text` that go on a line of `width` columns: up to a space if there is one, never
  * zero for a text that is not empty, never through a character. */
-size_t bt_text_line_bytes(const char *text, int width);
+size_t bt_layout_line_bytes(const char *text, int width);
 
 /* Prints `text` after `label` as a paragraph: the label stands at the left, the text starts at column
  * `indent` and wraps there at `width` columns. Ends with a newline. */
-void bt_text_paragraph(FILE *out, const char *label, int indent, int width, const char *text);
+void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *text);
 
 /* `value` with enough decimals for three significant digits (none above 1000), BT_UNKNOWN_TEXT where it is
  * not finite. Returns out. */
-const char *bt_text_number(double value, char *out, size_t size);
+const char *bt_layout_number(double value, char *out, size_t size);
 
 /* The decimals that show `value` with three significant digits: 0 from 1000 on, 1 from 10, 2 from 1, else
  * 3. */
-int bt_text_decimals(double value);
+int bt_layout_decimals(double value);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,648 @@
+#include "report/panels.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "report/layout.h"
+
+/* Colours after Okabe and Ito (Color Universal Design, 2008): told apart by the colour-blind. Every outcome
+ * also has a marker of its own, for print in grey. */
+#define BLUE       "#0072B2"
+#define VERMILLION "#D55E00"
+#define GREEN      "#009E73"
+#define GREY       "#9A9A9A"
+#define DARK       "#404040"
+
+#define BAR_STYLE                                                                                            \
+    "heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds, 95 % one-sided'"
+
+/* A line that lies further above the data than this would squeeze them flat: it is named instead. */
+#define FARTHEST_LINE 2.5
+#define HEADROOM      1.14
+
+/* A letter's width as a share of the axis. */
+#define LETTER         0.010
+#define LETTER_ON_PAGE 0.017
+
+typedef struct marker {
+    const char *title, *colour;
+    int shape; /* gnuplot's point type */
+} marker;
+
+static const marker markers[BT_OUTCOME_COUNT] = {
+    [BT_OUTCOME_MEASURED] = {"admissible", BLUE, 7},
+    [BT_OUTCOME_OVER_SLA] = {"over the SLA", VERMILLION, 9},
+    [BT_OUTCOME_UNDECIDED] = {"undecided", "#E69F00", 13},
+    [BT_OUTCOME_OUT_OF_MEMORY] = {"out of memory", "#CC79A7", 2},
+    [BT_OUTCOME_OVER_MEMORY] = {"over the memory reserve", "#CC79A7", 5},
+    [BT_OUTCOME_PREDICTED_OVER_MEMORY] = {"predicted, not run", "#CC79A7", 4},
+    [BT_OUTCOME_CRASHED] = {"crashed", "#000000", 1},
+    [BT_OUTCOME_SKIPPED_DOMINATED] = {"not confirmed", GREY, 6},
+    [BT_OUTCOME_MASK_DISAGREES] = {"masks differ", GREEN, 11},
+};
+
+/* One panel while it is written. */
+typedef struct drawing {
+    FILE *out;
+    const bt_record *record;
+    const bt_model_record *model;
+    const char *y_column;                     /* of the data file */
+    double (*y_value)(const bt_point *point); /* the same number */
+    bool on_page, by_latency;                 /* by_latency: the x axis is P95, not the batch size */
+    double top;                               /* of the y axis */
+    int clauses;                              /* of the plot command, so far */
+} drawing;
+
+void bt_panel_string(FILE *out, const char *text) {
+    char clean[BT_TEXT_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    fputc('\'', out);
+    for (const char *at = clean; *at; at++) {
+        if (*at == '\'') fputc('\'', out);
+        fputc(*at, out);
+    }
+    fputc('\'', out);
+}
+
+void bt_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
+    char device[72], precision[sizeof model->precision];
+    bool on_cpu = strncasecmp(model->device, "cpu", 3) == 0 && !model->device[3] && record->machine.cpu[0];
+    bt_layout_clean(on_cpu ? record->machine.cpu : model->device, device, sizeof device);
+    bt_layout_clean(model->precision, precision, sizeof precision);
+    for (char *letter = precision; *letter; letter++)
+        *letter = (char)toupper((unsigned char)*letter);
+    snprintf(out, size, "%s, %s, %d × %d px%s", device, precision, model->image_size, model->image_size,
+             strcmp(record->workload, "cpu-demo") == 0 ? " (CPU demonstration profile)" : "");
+}
+
+static double throughput_of(const bt_point *point) {
+    return point->throughput_imgs_per_sec;
+}
+static double p95_of(const bt_point *point) {
+    return point->p95_ms;
+}
+static double efficiency_of(const bt_point *point) {
+    return point->efficiency;
+}
+static double memory_of(const bt_point *point) {
+    return point->outcome == BT_OUTCOME_PREDICTED_OVER_MEMORY ? point->memory_predicted_mb : point->memory_mb;
+}
+
+/* A point with no finite number on either axis cannot be drawn. */
+static bool is_drawn(const drawing *panel, const bt_point *point) {
+    return isfinite(panel->y_value(point)) && (!panel->by_latency || isfinite(point->p95_ms));
+}
+
+static double largest(const bt_model_record *model, double (*value)(const bt_point *)) {
+    double most = 0;
+    for (int i = 0; i < model->point_count; i++)
+        most = fmax(most, value(&model->points[i]));
+    return isfinite(most) ? most : 0;
+}
+
+static double largest_p95_or_bound(const bt_point *point) {
+    return fmax(point->p95_ms, point->p95_upper_ms);
+}
+
+static void put_number(FILE *out, double value) {
+    if (isfinite(value))
+        fprintf(out, " %12.6g", value);
+    else
+        fprintf(out, " %12s", "NaN");
+}
+
+static int by_p95(const void *a, const void *b) {
+    double left = (*(const bt_point *const *)a)->p95_ms, right = (*(const bt_point *const *)b)->p95_ms;
+    return (left > right) - (left < right);
+}
+
+static bool on_front(const bt_point *point) {
+    return point->on_pareto_front && isfinite(point->p95_ms) && isfinite(point->throughput_imgs_per_sec);
+}
+
+static int front_size(const bt_model_record *model) {
+    int count = 0;
+    for (int i = 0; i < model->point_count; i++)
+        count += on_front(&model->points[i]);
+    return count;
+}
+
+static bool has_bounds(const bt_point *point) {
+    return isfinite(point->p95_lower_ms) && isfinite(point->p95_upper_ms);
+}
+
+static void put_bounds(FILE *out, const bt_model_record *model) {
+    fputs("\n\n# bounds\n", out);
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        if (!has_bounds(point)) continue;
+        fprintf(out, "%5d", point->batch_size);
+        put_number(out, point->p95_lower_ms);
+        put_number(out, point->p95_upper_ms);
+        fputc('\n', out);
+    }
+}
+
+static void put_front(FILE *out, const bt_model_record *model) {
+    int count = 0;
+    const bt_point **front = malloc((size_t)model->point_count * sizeof *front + 1);
+    if (!front) return;
+    for (int i = 0; i < model->point_count; i++)
+        if (on_front(&model->points[i])) front[count++] = &model->points[i];
+    qsort(front, (size_t)count, sizeof *front, by_p95);
+    fprintf(out, "\n\n# front\n");
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "%5d", front[i]->batch_size);
+        put_number(out, front[i]->p95_ms);
+        put_number(out, front[i]->throughput_imgs_per_sec);
+        fputc('\n', out);
+    }
+    free(front);
+}
+
+void bt_panel_data(FILE *out, const bt_record *record, const bt_model_record *model) {
+    char title[BT_NAME_SIZE], subject[256], run[64];
+    bt_layout_clean(model->title, title, sizeof title);
+    bt_layout_clean(record->run_id, run, sizeof run);
+    bt_panel_subject(record, model, subject, sizeof subject);
+    fprintf(out, "# %s on %s; run %s\n", title, subject, run);
+    fprintf(
+        out,
+        "# 1 batch_size, 2 outcome, 3 samples, 4 p50_ms, 5 p95_ms, 6 p95_lower_ms, 7 p95_upper_ms,\n"
+        "# 8 throughput_imgs_per_sec, 9 efficiency, 10 memory_mb (MiB; predicted where not run)\n"
+        "# then \"bounds\": batch_size, p95_lower_ms, p95_upper_ms, where both exist; and \"front\", the\n"
+        "# Pareto front by rising P95: batch_size, p95_ms, throughput_imgs_per_sec\n");
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        fprintf(out, "%5d %-22s %5d", point->batch_size, bt_outcome_name(point->outcome),
+                point->sample_count);
+        const double numbers[] = {point->p50_ms,       point->p95_ms,        point->p95_lower_ms,
+                                  point->p95_upper_ms, throughput_of(point), point->efficiency,
+                                  memory_of(point)};
+        for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++)
+            put_number(out, numbers[n]);
+        fputc('\n', out);
+    }
+    put_bounds(out, model);
+    put_front(out, model);
+}
+
+/* Starts the plot command, or its next part; the caller prints the part itself. */
+static void next_clause(drawing *panel) {
+    fputs(panel->clauses++ == 0 ? "plot " : ", \\\n     ", panel->out);
+}
+
+/* A panel's title; on a page of its own, what was measured stands below it. */
+static void put_title(const drawing *panel, const char *what) {
+    char title[160], name[BT_NAME_SIZE], subject[256];
+    bt_layout_clean(panel->model->title, name, sizeof name);
+    if (panel->on_page)
+        snprintf(title, sizeof title, "%c%s", toupper((unsigned char)what[0]), what + 1);
+    else
+        snprintf(title, sizeof title, "%s: %s", name, what);
+    fputs("set title ", panel->out);
+    bt_panel_string(panel->out, title);
+    fprintf(panel->out, " font ',%d' offset 0,%s\n", panel->on_page ? 11 : 14,
+            panel->on_page ? "-0.3" : "0.9");
+    if (panel->on_page) return;
+    bt_panel_subject(panel->record, panel->model, subject, sizeof subject);
+    fputs("set label ", panel->out);
+    bt_panel_string(panel->out, subject);
+    fprintf(panel->out, " at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '" DARK "'\n");
+}
+
+/* "not shown: 16 (out of memory), 32 (...)" below the axis, since a gap says nothing. */
+static void put_x_label(const drawing *panel, const char *label) {
+    char left_out[400] = "";
+    size_t used = 0;
+    for (int i = 0; i < panel->model->point_count && used < sizeof left_out; i++) {
+        const bt_point *point = &panel->model->points[i];
+        if (is_drawn(panel, point)) continue;
+        used += (size_t)snprintf(left_out + used, sizeof left_out - used, "%s%d (%s)", used ? ", " : "",
+                                 point->batch_size, markers[point->outcome].title);
+    }
+    fputs("set xlabel ", panel->out);
+    bt_panel_string(panel->out, label);
+    if (left_out[0]) {
+        char clean[110];
+        bt_layout_clean(left_out, clean, panel->on_page ? 60 : sizeof clean);
+        fputs(" . \"\\nnot shown: \" . ", panel->out);
+        bt_panel_string(panel->out, clean);
+    }
+    fputc('\n', panel->out);
+}
+
+/* Ticks at the measured sizes, on a logarithm of base 2; of labels that would touch, the later gives way. */
+static void put_batch_axis(const drawing *panel) {
+    const bt_model_record *model = panel->model;
+    double first = model->point_count ? model->points[0].batch_size : 1;
+    double last = model->point_count ? model->points[model->point_count - 1].batch_size : 1;
+    double span = fmax(log2(last / first), 1);
+    double low = first * exp2(-0.06 * span), high = last * exp2(0.06 * span);
+    if (first == last) {
+        low = first / 2;
+        high = first * 2;
+    }
+    fprintf(panel->out, "set logscale x 2\nset xrange [%.6g:%.6g]\nset xtics (", low, high);
+    double nearest = panel->on_page ? 0.06 : 0.035, labelled = -1e9;
+    for (int i = 0; i < model->point_count; i++) {
+        double at = log2(model->points[i].batch_size) / span;
+        bool fits = at - labelled >= nearest;
+        if (fits) labelled = at;
+        char label[16] = "";
+        if (fits) snprintf(label, sizeof label, "%d", model->points[i].batch_size);
+        fprintf(panel->out, "%s'%s' %d", i ? ", " : "", label, model->points[i].batch_size);
+    }
+    fputs(")\n", panel->out);
+}
+
+/* A share of the x axis, 0..1, at which a point stands. */
+static double x_share(const drawing *panel, const bt_point *point) {
+    const bt_model_record *model = panel->model;
+    double first = model->points[0].batch_size, last = model->points[model->point_count - 1].batch_size;
+    return last > first ? log2(point->batch_size / first) / log2(last / first) : 0.5;
+}
+
+/* Whether a label that starts at one end of the axis, above or below a line at `level`, would cover a point.
+ */
+static bool label_is_free(const drawing *panel, double level, const char *text, bool left, bool above) {
+    double width = 0.04 + bt_layout_width(text) * (panel->on_page ? LETTER_ON_PAGE : LETTER),
+           height = 0.1 * panel->top;
+    for (int i = 0; i < panel->model->point_count; i++) {
+        const bt_point *point = &panel->model->points[i];
+        double x = x_share(panel, point), y = panel->y_value(point);
+        bool beside = left ? x > width : x < 1 - width;
+        bool outside = above ? y < level - 0.02 * panel->top || y > level + height
+                             : y > level + 0.02 * panel->top || y < level - height;
+        if (isfinite(y) && !beside && !outside) return false;
+    }
+    return true;
+}
+
+/* A horizontal line, its text where no point is; a line far above the data is only named. */
+static void put_level(drawing *panel, double level, const char *colour, const char *text) {
+    if (!isfinite(level)) return;
+    if (level > panel->top) {
+        char said[200];
+        snprintf(said, sizeof said, "%s (above this range)", text);
+        fputs("set label ", panel->out);
+        bt_panel_string(panel->out, said);
+        fprintf(panel->out, " at graph 0.02, graph 0.95 left font ',10' textcolor rgb '%s'\n", colour);
+        return;
+    }
+    bool left = true, above = true;
+    for (int choice = 0; choice < 4; choice++) {
+        left = choice % 2 == 0;
+        above = choice < 2;
+        if (label_is_free(panel, level, text, left, above)) break;
+        left = above = true;
+    }
+    fprintf(panel->out,
+            "set arrow from graph 0, first %.6g to graph 1, first %.6g nohead back linecolor rgb '%s' "
+            "linewidth 1.5 dashtype 2\nset label ",
+            level, level, colour);
+    bt_panel_string(panel->out, text);
+    fprintf(panel->out, " at graph %s, first %.6g %s offset 0,%s font ',10' textcolor rgb '%s' boxed\n",
+            left ? "0.02" : "0.98", level, left ? "left" : "right", above ? "0.75" : "-0.8", colour);
+}
+
+/* The y axis from 0, with room above the data; `level` is a line that should be seen, NaN where none. */
+static void put_y_axis(drawing *panel, const char *label, double most, double level) {
+    if (level <= FARTHEST_LINE * most) most = fmax(most, level);
+    panel->top = most > 0 ? HEADROOM * most : 1;
+    fputs("set ylabel ", panel->out);
+    bt_panel_string(panel->out, label);
+    fprintf(panel->out, "\nset yrange [0:%.6g]\n", panel->top);
+}
+
+/* The points of each outcome that occurs, with its marker, and a ring around the chosen one. */
+static void put_markers(drawing *panel, const char *x_column, bool front_apart) {
+    const bt_model_record *model = panel->model;
+    for (int outcome = 0; outcome < BT_OUTCOME_COUNT; outcome++) {
+        const marker *look = &markers[outcome];
+        bool occurs = false;
+        for (int i = 0; i < model->point_count; i++) {
+            const bt_point *point = &model->points[i];
+            bool drawn_as_front = front_apart && on_front(point);
+            if ((int)point->outcome == outcome && is_drawn(panel, point) && !drawn_as_front) occurs = true;
+        }
+        if (!occurs) continue;
+        bool dominated = front_apart && outcome == BT_OUTCOME_MEASURED;
+        next_clause(panel);
+        fprintf(panel->out,
+                "data index 0 using %s:(strcol(2) eq '%s' ? column(%s) : NaN) with points pointtype %d "
+                "pointsize 1.3 "
+                "linewidth 1.5 linecolor rgb '%s' title '%s'",
+                x_column, bt_outcome_name((bt_outcome)outcome), panel->y_column, look->shape,
+                dominated ? GREY : look->colour, dominated ? "admissible, dominated" : look->title);
+    }
+    if (model->chosen < 0 || !is_drawn(panel, &model->points[model->chosen])) return;
+    next_clause(panel);
+    fprintf(panel->out,
+            "data index 0 every ::%d::%d using %s:%s with points pointtype 6 pointsize 2.4 linewidth 2 "
+            "linecolor rgb '#000000' title 'chosen: batch %d'",
+            model->chosen, model->chosen, x_column, panel->y_column, model->points[model->chosen].batch_size);
+}
+
+static void put_line(drawing *panel, const char *what, const char *style, const char *title) {
+    next_clause(panel);
+    fprintf(panel->out, "%s with lines %s ", what, style);
+    if (title) {
+        fputs("title ", panel->out);
+        bt_panel_string(panel->out, title);
+    } else {
+        fputs("notitle", panel->out);
+    }
+}
+
+static bool anything_drawn(const drawing *panel) {
+    for (int i = 0; i < panel->model->point_count; i++)
+        if (is_drawn(panel, &panel->model->points[i])) return true;
+    return false;
+}
+
+/* gnuplot wants something to plot: a line below the range, and words in its place. */
+static void put_nothing(drawing *panel) {
+    fputs("set label 'no batch size was measured' at graph 0.5, graph 0.5 center textcolor rgb '" DARK "'\n",
+          panel->out);
+    put_line(panel, "-1", "linecolor rgb '" GREY "'", NULL);
+}
+
+static void draw_throughput(drawing *panel) {
+    double single = panel->model->standard_median_ms > 0 ? 1e3 / panel->model->standard_median_ms : NAN;
+    char words[120], number[32];
+    snprintf(words, sizeof words, "standard path, one image at a time: %s images/s",
+             bt_layout_number(single, number, sizeof number));
+    panel->y_column = "8";
+    panel->y_value = throughput_of;
+    put_title(panel, "throughput by batch size");
+    put_x_label(panel, "batch size (images)");
+    put_batch_axis(panel);
+    put_y_axis(panel, "throughput (images/s)", largest(panel->model, throughput_of), single);
+    if (!anything_drawn(panel)) {
+        put_nothing(panel);
+        return;
+    }
+    put_level(panel, single, DARK, words);
+    put_line(panel, "data index 0 using 1:8", "linecolor rgb '" GREY "'", NULL);
+    put_markers(panel, "1", false);
+}
+
+static void draw_latency(drawing *panel) {
+    const bt_model_record *model = panel->model;
+    double sla_ms = panel->record->settings.p95_sla_ms;
+    bool bars = false, medians = false;
+    for (int i = 0; i < model->point_count; i++) {
+        bars |= has_bounds(&model->points[i]);
+        medians |= isfinite(model->points[i].p50_ms);
+    }
+    char words[64];
+    snprintf(words, sizeof words, "P95 SLA %g ms", sla_ms);
+    panel->y_column = "5";
+    panel->y_value = p95_of;
+    put_title(panel, "P95 service time by batch size");
+    put_x_label(panel, "batch size (images)");
+    put_batch_axis(panel);
+    put_y_axis(panel, "service time of a batch (ms)", largest(model, largest_p95_or_bound), sla_ms);
+    if (!anything_drawn(panel)) {
+        put_nothing(panel);
+        return;
+    }
+    put_level(panel, sla_ms, VERMILLION, words);
+    if (medians)
+        put_line(panel, "data index 0 using 1:4", "linecolor rgb '" GREY "' dashtype 3 linewidth 1.5",
+                 "median");
+    put_markers(panel, "1", false);
+    if (bars) {
+        next_clause(panel);
+        fputs("data index 'bounds' using 1:2:(0):($3 - $2) with vectors " BAR_STYLE, panel->out);
+    }
+}
+
+static void draw_efficiency(drawing *panel) {
+    const bt_model_record *model = panel->model;
+    int knee = model->winners[BT_OBJECTIVE_EFFICIENCY];
+    panel->y_column = "9";
+    panel->y_value = efficiency_of;
+    put_title(panel, "efficiency by batch size");
+    put_x_label(panel, "batch size (images)");
+    put_batch_axis(panel);
+    put_y_axis(panel, "efficiency (images/s per √batch)", largest(model, efficiency_of), NAN);
+    if (!anything_drawn(panel)) {
+        put_nothing(panel);
+        return;
+    }
+    if (knee >= 0) {
+        int size = model->points[knee].batch_size;
+        bool right = x_share(panel, &model->points[knee]) > 0.5;
+        fprintf(panel->out,
+                "set arrow from first %d, graph 0 to first %d, graph 1 nohead back linecolor rgb '" BLUE
+                "' dashtype 3\nset label 'knee: batch %d' at first %d, graph 0.05 %s offset %d,0 font ',10' "
+                "textcolor rgb '" BLUE "'\n",
+                size, size, size, size, right ? "right" : "left", right ? -1 : 1);
+    }
+    put_line(panel, "data index 0 using 1:9", "linecolor rgb '" GREY "'", NULL);
+    put_markers(panel, "1", false);
+}
+
+/* What the reserve leaves for this model: the rest of the device or process uses some of it too. */
+static double memory_left_mb(const drawing *panel) {
+    const bt_model_record *model = panel->model;
+    double others = 0;
+    for (int i = 0; i < model->point_count; i++)
+        others = fmax(others, model->points[i].memory_total_used_mb - model->points[i].memory_mb);
+    return model->memory_total_mb * (1 - panel->record->settings.memory_reserve_percent / 100) - others;
+}
+
+static void draw_memory(drawing *panel) {
+    const bt_memory_fit *fit = &panel->model->production_memory;
+    double left_mb = memory_left_mb(panel);
+    char words[160], formula[96], function[96], base[32], slope[32];
+    snprintf(words, sizeof words, "limit with %g %% reserve: %.0f MiB",
+             panel->record->settings.memory_reserve_percent, left_mb);
+    snprintf(formula, sizeof formula, "fit: %s + %s · batch size",
+             bt_layout_number(fit->base_mb, base, sizeof base),
+             bt_layout_number(fit->per_image_mb, slope, sizeof slope));
+    snprintf(function, sizeof function, "%.9g + %.9g * x", fit->base_mb, fit->per_image_mb);
+    panel->y_column = "10";
+    panel->y_value = memory_of;
+    put_title(panel, "memory by batch size");
+    put_x_label(panel, "batch size (images)");
+    put_batch_axis(panel);
+    put_y_axis(panel, "high-water mark of the model (MiB)", largest(panel->model, memory_of), left_mb);
+    if (!anything_drawn(panel)) {
+        put_nothing(panel);
+        return;
+    }
+    put_level(panel, left_mb, VERMILLION, words);
+    if (isfinite(fit->base_mb) && isfinite(fit->per_image_mb))
+        put_line(panel, function, "linecolor rgb '" GREY "' dashtype 2 linewidth 1.5", formula);
+    put_markers(panel, "1", false);
+}
+
+/* The batch size beside each point: below it to the right, where a front that rises and bends leaves room;
+ * above it to the left where the one before, or the SLA's line, stands too near. */
+static void put_size_labels(const drawing *panel, double right, double sla_ms) {
+    const bt_point *before = NULL;
+    bool was_above = true;
+    for (int i = 0; i < panel->model->point_count; i++) {
+        const bt_point *point = &panel->model->points[i];
+        if (!is_drawn(panel, point)) continue;
+        bool near = before && fabs(point->p95_ms - before->p95_ms) < 0.05 * right &&
+                    fabs(throughput_of(point) - throughput_of(before)) < 0.07 * panel->top;
+        bool on_line = sla_ms >= point->p95_ms && sla_ms - point->p95_ms < 0.05 * right;
+        bool above = on_line || (near && !was_above);
+        fprintf(panel->out,
+                "set label '%d' at first %.6g, first %.6g %s offset %s font ',10' textcolor rgb '%s'\n",
+                point->batch_size, point->p95_ms, throughput_of(point), above ? "right" : "left",
+                above ? "-0.7,0.7" : "0.9,-0.7", point->outcome == BT_OUTCOME_MEASURED ? "#000000" : DARK);
+        before = point;
+        was_above = above;
+    }
+}
+
+static void draw_pareto(drawing *panel) {
+    const bt_model_record *model = panel->model;
+    double sla_ms = panel->record->settings.p95_sla_ms, right = largest(model, p95_of);
+    bool sla_seen = sla_ms <= FARTHEST_LINE * right;
+    if (sla_seen) right = fmax(right, sla_ms);
+    right = right > 0 ? 1.08 * right : 1;
+    panel->by_latency = true;
+    panel->y_column = "8";
+    panel->y_value = throughput_of;
+    put_title(panel, "throughput against P95 (numbers: batch size)");
+    put_x_label(panel, "P95 service time of a batch (ms)");
+    fprintf(panel->out, "set xrange [0:%.6g]\nset xtics auto\n", right);
+    put_y_axis(panel, "throughput (images/s)", largest(model, throughput_of), NAN);
+    if (!anything_drawn(panel)) {
+        put_nothing(panel);
+        return;
+    }
+    if (sla_seen)
+        fprintf(
+            panel->out,
+            "set arrow from first %.6g, graph 0 to first %.6g, graph 1 nohead back linecolor rgb '" VERMILLION
+            "' linewidth 1.5 dashtype 2\n"
+            "set label 'P95 SLA %g ms' at first %.6g, graph 0.95 %s offset %s,0 font ',10' textcolor rgb "
+            "'" VERMILLION "'\n",
+            sla_ms, sla_ms, sla_ms, sla_ms, sla_ms > right / 2 ? "right" : "left",
+            sla_ms > right / 2 ? "-0.7" : "0.7");
+    else
+        fprintf(panel->out,
+                "set label 'P95 SLA %g ms (right of this range)' at graph 0.98, graph 0.95 right font ',10' "
+                "textcolor rgb '" VERMILLION "'\n",
+                sla_ms);
+    put_size_labels(panel, right, sla_ms);
+    if (front_size(model) > 0) {
+        next_clause(panel);
+        fputs("data index 'front' using 2:3 with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 "
+              "linecolor rgb "
+              "'" BLUE "' title 'Pareto front'",
+              panel->out);
+    }
+    put_markers(panel, "5", true);
+}
+
+void bt_panel_write(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot,
+                    bool on_page) {
+    drawing panel = {.out = out, .record = record, .model = model, .on_page = on_page};
+    fputs("reset\nset encoding utf8\nset border 3\nset tics nomirror out\n"
+          "set grid ytics linecolor rgb '#E4E4E4' linetype 1\nset errorbars 1.5\n"
+          "set style textbox opaque noborder margins 0.4,0.2\n",
+          out);
+    if (on_page)
+        fputs("set key off\nset bmargin 4.4\n", out);
+    else
+        fputs("set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 "
+              "maxcols 3\n"
+              "set tmargin 4\nset bmargin 9.5\n",
+              out);
+    switch (plot) {
+    case BT_PLOT_THROUGHPUT:
+        draw_throughput(&panel);
+        break;
+    case BT_PLOT_LATENCY:
+        draw_latency(&panel);
+        break;
+    case BT_PLOT_EFFICIENCY:
+        draw_efficiency(&panel);
+        break;
+    case BT_PLOT_MEMORY:
+        draw_memory(&panel);
+        break;
+    case BT_PLOT_PARETO:
+        draw_pareto(&panel);
+        break;
+    case BT_PLOT_OVERVIEW:
+    case BT_PLOT_COUNT:
+        break;
+    }
+    fputc('\n', out);
+}
+
+/* Which markers the five panels use. */
+static bool used_anywhere(const bt_model_record *model, int outcome) {
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        if ((int)point->outcome == outcome && (isfinite(memory_of(point)) || isfinite(point->p95_ms)))
+            return true;
+    }
+    return false;
+}
+
+static void put_legend_keys(drawing *panel) {
+    const bt_model_record *model = panel->model;
+    put_line(panel, "-1", "linecolor rgb '" GREY "'", NULL);
+    for (int outcome = 0; outcome < BT_OUTCOME_COUNT; outcome++) {
+        if (!used_anywhere(model, outcome)) continue;
+        next_clause(panel);
+        fprintf(panel->out,
+                "keyentry with points pointtype %d pointsize 1.3 linewidth 1.5 linecolor rgb '%s' title '%s'",
+                markers[outcome].shape, markers[outcome].colour, markers[outcome].title);
+    }
+    if (model->chosen >= 0) {
+        next_clause(panel);
+        fprintf(panel->out,
+                "keyentry with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' "
+                "title 'chosen'");
+    }
+    next_clause(panel);
+    fputs("keyentry with vectors " BAR_STYLE, panel->out);
+    next_clause(panel);
+    fputs("keyentry with lines dashtype 3 linewidth 1.5 linecolor rgb '" GREY "' title 'median service time'",
+          panel->out);
+    next_clause(panel);
+    fputs("keyentry with lines dashtype 2 linewidth 1.5 linecolor rgb '" GREY "' title 'memory fit'",
+          panel->out);
+    fputc('\n', panel->out);
+}
+
+static void put_wrapped(FILE *out, const char *text, double from_top, int width) {
+    char clean[BT_TEXT_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    const char *at = clean;
+    for (int line = 0; *at; line++) {
+        char part[BT_TEXT_SIZE];
+        size_t bytes = bt_layout_line_bytes(at, width);
+        snprintf(part, sizeof part, "%.*s", (int)bytes, at);
+        fputs("set label ", out);
+        bt_panel_string(out, part);
+        fprintf(out, " at graph 0, graph %.3f left font ',10'\n", from_top - 0.065 * line);
+        at += bytes;
+        while (*at == ' ')
+            at++;
+    }
+}
+
+void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *model) {
+    drawing panel = {.out = out, .record = record, .model = model, .on_page = true};
+    fputs("reset\nset encoding utf8\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n"
+          "set tmargin 3\nset key at graph 0, graph 0.66 left top vertical Left reverse samplen 2 spacing "
+          "1.2\n",
+          out);
+    put_wrapped(out, model->advice, 1.0, 62);
+    put_legend_keys(&panel);
+}

@@ -1,0 +1,40 @@
+/* The drawings themselves: what one plot shows, as gnuplot commands.
+ *
+ * A panel is a plot without its page: plots.c puts one on a page of its own, or five on an overview. All text
+ * that comes from outside goes through bt_panel_string, and all ranges are computed here, so that gnuplot is
+ * never asked to guess a range from data that may be empty.
+ */
+#ifndef BT_REPORT_PANELS_H
+#define BT_REPORT_PANELS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "record/record.h"
+#include "report/plots.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The data of a model: one row a point, then the named blocks "bounds" and "front". */
+void bt_panel_data(FILE *out, const bt_record *record, const bt_model_record *model);
+
+/* The commands of one panel, which expect the variable `data` to hold the data file's path. `on_page`: the
+ * panel is one of several, its legend is elsewhere and its title short. Not for BT_PLOT_OVERVIEW. */
+void bt_panel_write(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot,
+                    bool on_page);
+
+/* The sixth place of an overview: the legend of the other five, what was chosen and the advice. */
+void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *model);
+
+/* "Some CPU, BF16, 128 × 128 px" into `out`. */
+void bt_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size);
+
+/* A gnuplot string of any text: in single quotes, where nothing but the quote itself means anything. */
+void bt_panel_string(FILE *out, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

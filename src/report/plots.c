@@ -1,0 +1,159 @@
+#include "report/plots.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/layout.h"
+#include "report/panels.h"
+
+#define PAGE_SIZE     "800,520"
+#define OVERVIEW_SIZE "1000,1160"
+
+const char *bt_plot_name(bt_plot plot) {
+    switch (plot) {
+    case BT_PLOT_OVERVIEW:
+        return "overview";
+    case BT_PLOT_THROUGHPUT:
+        return "throughput";
+    case BT_PLOT_LATENCY:
+        return "latency";
+    case BT_PLOT_EFFICIENCY:
+        return "efficiency";
+    case BT_PLOT_MEMORY:
+        return "memory";
+    case BT_PLOT_PARETO:
+        return "pareto";
+    case BT_PLOT_COUNT:
+        break;
+    }
+    return "unknown";
+}
+
+/* A model's name as part of a file's. */
+static void file_stem(const char *model, char out[BT_NAME_SIZE]) {
+    size_t length = 0;
+    for (; model[length] && length < BT_NAME_SIZE - 1; length++) {
+        unsigned char letter = (unsigned char)model[length];
+        bool plain = isalnum(letter) || letter == '_' || letter == '-' || (letter == '.' && length > 0);
+        out[length] = plain ? (char)letter : '_';
+    }
+    if (length == 0) out[length++] = '_';
+    out[length] = '\0';
+}
+
+static bt_status file_path(char out[BT_PATH_SIZE], const char *folder, const char *model, const char *rest,
+                           bt_error *error) {
+    char stem[BT_NAME_SIZE];
+    file_stem(model, stem);
+    return bt_path_join(out, error, "%s%s%s%s", folder, folder[0] ? "/" : "", stem, rest);
+}
+
+bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model, bt_plot plot,
+                       const char *extension, bt_error *error) {
+    char rest[64];
+    snprintf(rest, sizeof rest, "-%s.%s", bt_plot_name(plot), extension);
+    return file_path(out, folder, model, rest, error);
+}
+
+/* What every script starts with: its data and pictures lie beside it, wherever it is run from. */
+static void put_prologue(FILE *out, const char *stem, bt_plot plot) {
+    fprintf(out,
+            "# gnuplot %s-%s.gnuplot makes the SVG and the PNG anew, beside this script.\n"
+            "folder = ''\n"
+            "if (exists('ARG0')) {\n"
+            "    do for [i = 1:strlen(ARG0)] { if (ARG0[i:i] eq '/') { folder = ARG0[1:i] } }\n"
+            "}\n"
+            "data = folder . '%s.dat'\n"
+            "do for [format in 'svg png'] {\n"
+            "if (format eq 'svg') {\n"
+            "    set terminal svg size %s font 'sans-serif,12' background rgb 'white' noenhanced\n"
+            "} else {\n"
+            "    set terminal pngcairo size %s font ',10' background rgb 'white' noenhanced\n"
+            "}\n"
+            "set output folder . '%s-%s.' . format\n",
+            stem, bt_plot_name(plot), stem, plot == BT_PLOT_OVERVIEW ? OVERVIEW_SIZE : PAGE_SIZE,
+            plot == BT_PLOT_OVERVIEW ? OVERVIEW_SIZE : PAGE_SIZE, stem, bt_plot_name(plot));
+}
+
+static void put_overview(FILE *out, const bt_record *record, const bt_model_record *model) {
+    char subject[256];
+    bt_panel_subject(record, model, subject, sizeof subject);
+    fputs("set multiplot layout 3,2 title ", out);
+    bt_panel_string(out, model->title);
+    fputs(" . \"\\n\" . ", out);
+    bt_panel_string(out, subject);
+    fputs(" font ',13'\n", out);
+    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
+        bt_panel_write(out, record, model, (bt_plot)plot, true);
+    bt_panel_legend(out, record, model);
+    fputs("unset multiplot\n", out);
+}
+
+static void put_script(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot) {
+    char stem[BT_NAME_SIZE];
+    file_stem(model->model, stem);
+    put_prologue(out, stem, plot);
+    if (plot == BT_PLOT_OVERVIEW)
+        put_overview(out, record, model);
+    else
+        bt_panel_write(out, record, model, plot, false);
+    fputs("unset output\n}\n", out);
+}
+
+/* Writes one file: a model's data for plot BT_PLOT_COUNT, else that plot's script. */
+static bt_status write_one(const bt_record *record, const bt_model_record *model, const char *folder,
+                           bt_plot plot, bt_error *error) {
+    char path[BT_PATH_SIZE], *text = NULL;
+    size_t size = 0;
+    bool is_data = plot == BT_PLOT_COUNT;
+    bt_status status = is_data ? file_path(path, folder, model->model, ".dat", error)
+                               : bt_plot_path(path, folder, model->model, plot, "gnuplot", error);
+    if (status) return status;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return bt_fail(error, BT_NO_MEMORY, "%s: no memory to write it", path);
+    if (is_data)
+        bt_panel_data(out, record, model);
+    else
+        put_script(out, record, model, plot);
+    if (fclose(out) != 0)
+        status = bt_fail(error, BT_NO_MEMORY, "%s: no memory to write it", path);
+    else
+        status = bt_file_replace(path, text, size, false, error);
+    free(text);
+    return status;
+}
+
+bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *error) {
+    bt_status status = bt_folder_make(folder, error);
+    for (int i = 0; !status && i < record->model_count; i++)
+        for (int plot = 0; !status && plot <= BT_PLOT_COUNT; plot++)
+            status = write_one(record, &record->models[i], folder, (bt_plot)plot, error);
+    return status;
+}
+
+static bt_status render_model(const char *folder, const char *model, int64_t timeout_ns,
+                              char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
+    char names[BT_PLOT_COUNT][BT_PATH_SIZE];
+    const char *scripts[BT_PLOT_COUNT];
+    for (int plot = 0; plot < BT_PLOT_COUNT; plot++) {
+        /* "./" keeps a name that starts with a dash from being read as an option. */
+        bt_status status = bt_plot_path(names[plot], ".", model, (bt_plot)plot, "gnuplot", error);
+        if (status) return status;
+        scripts[plot] = names[plot];
+    }
+    return bt_gnuplot_run(folder, scripts, BT_PLOT_COUNT, timeout_ns, said, error);
+}
+
+bt_status bt_plots_render(const bt_record *record, const char *folder, int64_t timeout_ns,
+                          char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
+    bt_status status = BT_OK;
+    said[0] = '\0';
+    for (int i = 0; !status && i < record->model_count; i++) {
+        char now[BT_GNUPLOT_SAID_SIZE];
+        status = render_model(folder, record->models[i].model, timeout_ns, now, error);
+        if (now[0]) memcpy(said, now, sizeof now);
+    }
+    return status;
+}

@@ -1,0 +1,93 @@
+#include <stdbool.h>
+
+#include "report/sweep.h"
+#include "report/table.h"
+
+static const bt_column columns[] = {
+    {"run_id", false},
+    {"workload", false},
+    {"model", false},
+    {"device", false},
+    {"backend", false},
+    {"precision", false},
+    {"image_size", true},
+    {"threads", true},
+    {"batch_size", true},
+    {"outcome", false},
+    {"chosen", true},
+    {"on_pareto_front", true},
+    {"best_efficiency", true},
+    {"best_throughput", true},
+    {"best_latency", true},
+    {"sample_count", true},
+    {"effective_samples", true},
+    {"drifting", true},
+    {"p50_ms", true},
+    {"p95_ms", true},
+    {"p95_lower_ms", true},
+    {"p95_upper_ms", true},
+    {"mean_ms", true},
+    {"throughput_imgs_per_sec", true},
+    {"efficiency", true},
+    {"late_budget_ms", true},
+    {"memory_mb", true},
+    {"memory_total_used_mb", true},
+    {"memory_predicted_mb", true},
+    {"logit_error", true},
+    {"mask_iou", true},
+    {"why", false},
+};
+
+static void add_flag(bt_table *table, bool flag) {
+    bt_table_text(table, "%d", flag);
+}
+
+static void add_row(bt_table *table, const bt_record *record, const bt_model_record *model, int index) {
+    const bt_point *point = &model->points[index];
+    bt_table_text(table, "%s", record->run_id);
+    bt_table_text(table, "%s", record->workload);
+    bt_table_text(table, "%s", model->model);
+    bt_table_text(table, "%s", model->device);
+    bt_table_text(table, "%s", model->backend);
+    bt_table_text(table, "%s", model->precision);
+    bt_table_text(table, "%d", model->image_size);
+    bt_table_text(table, "%d", model->threads);
+    bt_table_text(table, "%d", point->batch_size);
+    bt_table_text(table, "%s", bt_outcome_name(point->outcome));
+    add_flag(table, index == model->chosen);
+    add_flag(table, point->on_pareto_front);
+    add_flag(table, index == model->winners[BT_OBJECTIVE_EFFICIENCY]);
+    add_flag(table, index == model->winners[BT_OBJECTIVE_THROUGHPUT]);
+    add_flag(table, index == model->winners[BT_OBJECTIVE_LATENCY]);
+    bt_table_text(table, "%d", point->sample_count);
+    bt_table_exact(table, point->effective_samples);
+    add_flag(table, point->drifting);
+    const double numbers[] = {point->p50_ms,
+                              point->p95_ms,
+                              point->p95_lower_ms,
+                              point->p95_upper_ms,
+                              point->mean_ms,
+                              point->throughput_imgs_per_sec,
+                              point->efficiency,
+                              point->late_budget_ms,
+                              point->memory_mb,
+                              point->memory_total_used_mb,
+                              point->memory_predicted_mb,
+                              point->logit_error,
+                              point->mask_iou};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        bt_table_exact(table, numbers[i]);
+    bt_table_text(table, "%s", point->why);
+}
+
+bt_status bt_report_csv(const bt_record *record, FILE *out, bt_error *error) {
+    bt_table *table;
+    bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
+    if (status) return status;
+    for (int i = 0; i < record->model_count; i++)
+        for (int point = 0; point < record->models[i].point_count; point++)
+            add_row(table, record, &record->models[i], point);
+    status = bt_table_write_csv(table, out, error);
+    bt_table_close(&table);
+    return status;
+}

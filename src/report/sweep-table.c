@@ -1,0 +1,132 @@
+#include <string.h>
+
+#include "report/layout.h"
+#include "report/sweep-words.h"
+#include "report/sweep.h"
+#include "report/table.h"
+
+#define WIDTH  100
+#define INDENT 13
+
+static double p95_of(const bt_point *point) {
+    return point->p95_ms;
+}
+static double throughput_of(const bt_point *point) {
+    return point->throughput_imgs_per_sec;
+}
+static double efficiency_of(const bt_point *point) {
+    return point->efficiency;
+}
+
+static void say(FILE *out, const char *label, const char *words) {
+    if (words[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, words);
+}
+
+/* Words that come from outside and may hold anything. */
+static void say_cleaned(FILE *out, const char *label, const char *words) {
+    char clean[BT_WORDS_SIZE];
+    bt_layout_clean(words, clean, sizeof clean);
+    say(out, label, clean);
+}
+
+static void add_row(bt_table *table, const bt_model_record *model, int index) {
+    const bt_point *point = &model->points[index];
+    bt_table_text(table, "%s%s", index == model->chosen ? "→" : "", point->on_pareto_front ? "•" : "");
+    bt_table_text(table, "%d", point->batch_size);
+    bt_table_number(table, point->p95_ms, bt_words_decimals(model, p95_of));
+    bt_table_number(table, point->p95_upper_ms, bt_words_decimals(model, p95_of));
+    bt_table_number(table, point->throughput_imgs_per_sec, bt_words_decimals(model, throughput_of));
+    bt_table_number(table, point->efficiency, bt_words_decimals(model, efficiency_of));
+    bool predicted = point->outcome == BT_OUTCOME_PREDICTED_OVER_MEMORY;
+    bt_table_number(table, predicted ? point->memory_predicted_mb : point->memory_mb, 0);
+    bt_table_number(table, point->mask_iou, 3);
+    bt_table_text(table, "%s%s", bt_words_verdict(point->outcome), point->drifting ? " ~" : "");
+    bt_table_text(table, "%s", bt_words_why(point));
+}
+
+static bt_status put_points(const bt_model_record *model, FILE *out, bt_error *error) {
+    static const bt_column columns[] = {
+        {"", false},          {"batch", true}, {"P95 ms", true}, {"bound", true},    {"img/s", true},
+        {"efficiency", true}, {"MiB", true},   {"IoU", true},    {"verdict", false}, {"why", false},
+    };
+    bt_table *table;
+    bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
+    if (status) return status;
+    for (int i = 0; i < model->point_count; i++)
+        add_row(table, model, i);
+    status = bt_table_write_text(table, 0, WIDTH, out, error);
+    bt_table_close(&table);
+    return status;
+}
+
+static void put_winners(const bt_model_record *model, FILE *out) {
+    for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
+        char words[BT_WORDS_SIZE], line[BT_WORDS_SIZE + 64];
+        bt_words_winner(model, (bt_objective)objective, words);
+        snprintf(line, sizeof line, "%-11s %s", bt_objective_name((bt_objective)objective), words);
+        say(out, objective == 0 ? "winners" : "", line);
+    }
+}
+
+static bt_status put_model(const bt_record *record, const bt_model_record *model, FILE *out,
+                           bt_error *error) {
+    char words[BT_WORDS_SIZE], clean[BT_WORDS_SIZE];
+    bt_words_subject(model, words);
+    bt_layout_clean(words, clean, sizeof clean);
+    fputc('\n', out);
+    bt_layout_paragraph(out, "", 0, WIDTH, clean);
+    if (model->point_count == 0) {
+        fputs("no batch size was measured\n", out);
+    } else {
+        bt_status status = put_points(model, out, error);
+        if (status) return status;
+        fputs("→ chosen   • on the Pareto front   bound: of P95, 95 % one-sided   efficiency: img/s per "
+              "√batch\n",
+              out);
+    }
+    if (model->point_count > 0) put_winners(model, out);
+    bt_words_memory(record, model, words);
+    say(out, "memory", words);
+    bt_words_lateness(record, model, words);
+    say(out, "lateness", words);
+    bt_words_scale(model, words);
+    say(out, "scale", words);
+    bt_words_warnings(model, words);
+    say(out, "warning", words);
+    say_cleaned(out, "advice", model->advice);
+    return BT_OK;
+}
+
+static void put_run(const bt_record *record, FILE *out) {
+    char words[BT_WORDS_SIZE];
+    fputc('\n', out);
+    bt_words_joint_memory(record, words);
+    say_cleaned(out, "together", words);
+    for (int i = 0; i < record->change_count; i++)
+        say_cleaned(out, i == 0 ? "changed" : "", record->changes[i]);
+    if (record->previous_run[0] && record->change_count == 0) {
+        snprintf(words, sizeof words, "nothing against %s", record->previous_run);
+        say_cleaned(out, "changed", words);
+    }
+    bt_words_machine(record, words);
+    say_cleaned(out, "machine", words);
+    bt_words_versions(record, words);
+    say_cleaned(out, "versions", words);
+    say_cleaned(out, "repeat with", record->command);
+}
+
+bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
+    char notice[BT_WORDS_SIZE];
+    bt_words_notice(record, notice);
+    if (notice[0]) bt_layout_paragraph(out, "", 0, WIDTH, notice);
+    for (int i = 0; i < record->model_count; i++) {
+        bt_status status = put_model(record, &record->models[i], out, error);
+        if (status) return status;
+    }
+    put_run(record, out);
+    if (notice[0]) {
+        fputc('\n', out);
+        bt_layout_paragraph(out, "", 0, WIDTH, notice);
+    }
+    return ferror(out) ? bt_fail(error, BT_IO, "the report could not be written") : BT_OK;
+}

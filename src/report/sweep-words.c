@@ -1,0 +1,252 @@
+#include "report/sweep-words.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/layout.h"
+
+#define NUMBER_SIZE  32
+#define MIB_PER_GIB  1024.0
+#define MEMORY_BOUND 65536 /* the largest batch size that is considered: memory does not bind there */
+
+typedef struct number_text {
+    char text[NUMBER_SIZE];
+} number_text;
+
+static number_text number(double value) {
+    number_text shown;
+    bt_layout_number(value, shown.text, sizeof shown.text);
+    return shown;
+}
+
+const char *bt_words_verdict(bt_outcome outcome) {
+    switch (outcome) {
+    case BT_OUTCOME_MEASURED:
+        return "ok";
+    case BT_OUTCOME_OVER_SLA:
+        return "over SLA";
+    case BT_OUTCOME_UNDECIDED:
+        return "undecided";
+    case BT_OUTCOME_OUT_OF_MEMORY:
+        return "no memory";
+    case BT_OUTCOME_OVER_MEMORY:
+        return "over memory";
+    case BT_OUTCOME_PREDICTED_OVER_MEMORY:
+        return "not tried";
+    case BT_OUTCOME_CRASHED:
+        return "crashed";
+    case BT_OUTCOME_SKIPPED_DOMINATED:
+        return "unconfirmed";
+    case BT_OUTCOME_MASK_DISAGREES:
+        return "masks differ";
+    case BT_OUTCOME_COUNT:
+        break;
+    }
+    return "unknown";
+}
+
+const char *bt_words_why(const bt_point *point) {
+    if (point->why[0]) return point->why;
+    switch (point->outcome) {
+    case BT_OUTCOME_MEASURED:
+        return "keeps the SLA, the memory reserve and the masks";
+    case BT_OUTCOME_OVER_SLA:
+        return "P95 is shown to be over the SLA";
+    case BT_OUTCOME_UNDECIDED:
+        return "the samples show neither that P95 keeps the SLA nor that it breaks it";
+    case BT_OUTCOME_OUT_OF_MEMORY:
+        return "the device or the kernel refused the memory";
+    case BT_OUTCOME_OVER_MEMORY:
+        return "its high-water mark breaks the memory reserve";
+    case BT_OUTCOME_PREDICTED_OVER_MEMORY:
+        return "the memory fit says it would break the reserve";
+    case BT_OUTCOME_CRASHED:
+        return "the worker died or the backend failed";
+    case BT_OUTCOME_SKIPPED_DOMINATED:
+        return "a confirmed batch size beats it, or a smaller one is late already";
+    case BT_OUTCOME_MASK_DISAGREES:
+        return "its masks differ from the FP32 reference's more than allowed";
+    case BT_OUTCOME_COUNT:
+        break;
+    }
+    return "no reason is recorded";
+}
+
+void bt_words_notice(const bt_record *record, char out[BT_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (strcmp(record->workload, "cpu-demo") != 0) return;
+    int image_size = record->model_count ? record->models[0].image_size : 0;
+    snprintf(
+        out, BT_WORDS_SIZE,
+        "CPU demonstration profile: %d × %d px images on a CPU, to show how tuning works. Tune again on the "
+        "device and at the image size that you serve.",
+        image_size, image_size);
+}
+
+static void upper_case(const char *text, char *out, size_t size) {
+    snprintf(out, size, "%s", text);
+    for (; *out; out++)
+        *out = (char)toupper((unsigned char)*out);
+}
+
+void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    char precision[sizeof model->precision], threads[32] = "";
+    upper_case(model->precision, precision, sizeof precision);
+    if (model->threads > 0)
+        snprintf(threads, sizeof threads, ", %d thread%s", model->threads, model->threads == 1 ? "" : "s");
+    char size[48] = BT_UNKNOWN_TEXT " px";
+    if (model->image_size > 0)
+        snprintf(size, sizeof size, "%d × %d px", model->image_size, model->image_size);
+    int used = snprintf(out, BT_WORDS_SIZE, "%s, %s, %s, %s on %s%s, weights %s", model->title, size,
+                        precision[0] ? precision : BT_UNKNOWN_TEXT,
+                        model->backend[0] ? model->backend : BT_UNKNOWN_TEXT,
+                        model->device[0] ? model->device : BT_UNKNOWN_TEXT, threads,
+                        model->weights_source[0] ? model->weights_source : BT_UNKNOWN_TEXT);
+    if (model->precision_note[0] && used < BT_WORDS_SIZE)
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->precision_note);
+}
+
+void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]) {
+    int index = model->winners[objective];
+    if (index < 0 || index >= model->point_count) {
+        snprintf(out, BT_WORDS_SIZE, "none");
+        return;
+    }
+    const bt_point *point = &model->points[index];
+    if (objective == BT_OBJECTIVE_LATENCY)
+        snprintf(out, BT_WORDS_SIZE, "batch %d (P95 %s ms)", point->batch_size, number(point->p95_ms).text);
+    else if (objective == BT_OBJECTIVE_EFFICIENCY)
+        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s per √batch)", point->batch_size,
+                 number(point->efficiency).text);
+    else
+        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s)", point->batch_size,
+                 number(point->throughput_imgs_per_sec).text);
+}
+
+static void largest_batch(const bt_memory_fit *fit, char *out, size_t size) {
+    char precision[sizeof fit->precision];
+    upper_case(fit->precision, precision, sizeof precision);
+    if (fit->largest_batch <= 0)
+        snprintf(out, size, "%s %s", precision, BT_UNKNOWN_TEXT);
+    else if (fit->largest_batch >= MEMORY_BOUND)
+        snprintf(out, size, "%s not bound by memory", precision);
+    else
+        snprintf(out, size, "%s %" PRId64, precision, fit->largest_batch);
+}
+
+void bt_words_memory(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    const bt_memory_fit *fit = &model->production_memory;
+    char standard[64], production[64];
+    out[0] = '\0';
+    if (!isfinite(fit->base_mb) && !isfinite(model->memory_total_mb)) return;
+    largest_batch(&model->standard_memory, standard, sizeof standard);
+    largest_batch(fit, production, sizeof production);
+    bool two = strcmp(model->standard_memory.precision, fit->precision) != 0;
+    int used = snprintf(out, BT_WORDS_SIZE, "largest batch memory would allow: %s%s%s", two ? standard : "",
+                        two ? ", " : "", production);
+    if (isfinite(fit->base_mb))
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; a batch of b takes %s + %s·b MiB",
+                         number(fit->base_mb).text, number(fit->per_image_mb).text);
+    if (isfinite(model->memory_total_mb))
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; the %s has %.0f MiB, of which %g %% stay free",
+                 model->device_memory ? "device" : "process", model->memory_total_mb,
+                 record->settings.memory_reserve_percent);
+}
+
+void bt_words_lateness(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (model->chosen < 0 || !isfinite(model->points[model->chosen].late_budget_ms)) return;
+    const bt_point *point = &model->points[model->chosen];
+    snprintf(out, BT_WORDS_SIZE,
+             "a request may take up to %s ms: %g ms for its batch to fill, the batch before it and its own "
+             "(max_queue_delay + 2 × P95)",
+             number(point->late_budget_ms).text, record->settings.max_queue_delay_ms);
+}
+
+void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    int used = 0;
+    out[0] = '\0';
+    if (isfinite(model->speedup_over_single_image))
+        used =
+            snprintf(out, BT_WORDS_SIZE,
+                     "%s times the images/s of the standard path (FP32, one image at a time: %s ms)",
+                     number(model->speedup_over_single_image).text, number(model->standard_median_ms).text);
+    if (model->full_size > 0 && isfinite(model->full_size_ms))
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "%sone %d × %d px image takes %s s here",
+                 used ? "; " : "", model->full_size, model->full_size,
+                 number(model->full_size_ms / 1e3).text);
+}
+
+static int drifting_points(const bt_model_record *model) {
+    int count = 0;
+    for (int i = 0; i < model->point_count; i++)
+        count += model->points[i].drifting;
+    return count;
+}
+
+void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    int used = 0, drifting = drifting_points(model);
+    out[0] = '\0';
+    if (!model->meets_sla)
+        used += snprintf(out, BT_WORDS_SIZE, "✗ no batch size is shown to keep the promise");
+    if (!model->meets_sla && isfinite(model->reachable_sla_ms))
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; an SLA of %s ms is within reach",
+                         number(model->reachable_sla_ms).text);
+    if (model->interrupted)
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
+                         "%sstopped before this model was settled: --resume goes on", used ? "; " : "");
+    if (drifting > 0)
+        snprintf(
+            out + used, BT_WORDS_SIZE - (size_t)used,
+            "%s%d of %d batch sizes drifted while they were measured (marked ~): close other programs and "
+            "measure again",
+            used ? "; " : "", drifting, model->point_count);
+}
+
+void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (record->model_count < 2 || !isfinite(record->joint_memory_mb)) return;
+    int used = snprintf(out, BT_WORDS_SIZE, "the chosen batch sizes together take %.0f MiB",
+                        record->joint_memory_mb);
+    if (isfinite(record->joint_memory_limit_mb))
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " of the %.0f MiB allowed: %s",
+                         record->joint_memory_limit_mb,
+                         record->joint_memory_fits ? "they fit" : "they do not fit");
+    if (record->joint_memory_note[0])
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; %s", record->joint_memory_note);
+}
+
+void bt_words_machine(const bt_record *record, char out[BT_WORDS_SIZE]) {
+    const bt_machine *machine = &record->machine;
+    double memory_gib = machine->memory_bytes / (MIB_PER_GIB * MIB_PER_GIB * MIB_PER_GIB);
+    int used = snprintf(out, BT_WORDS_SIZE, "%s, %d core%s, %s GiB, clocks %s",
+                        machine->cpu[0] ? machine->cpu : BT_UNKNOWN_TEXT, machine->cores,
+                        machine->cores == 1 ? "" : "s", number(memory_gib > 0 ? memory_gib : NAN).text,
+                        machine->clock_policy[0] ? machine->clock_policy : "unknown");
+    if (machine->gpu[0]) used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", %s", machine->gpu);
+    if (machine->fingerprint[0])
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (fingerprint %s)", machine->fingerprint);
+}
+
+void bt_words_versions(const bt_record *record, char out[BT_WORDS_SIZE]) {
+    const bt_subject *subject = &record->subject;
+    int used = snprintf(out, BT_WORDS_SIZE, "batchtune %s, revision %s, seed %" PRId64,
+                        subject->tool_version[0] ? subject->tool_version : BT_UNKNOWN_TEXT,
+                        subject->revision[0] ? subject->revision : "unknown", record->settings.seed);
+    if (subject->runtime[0])
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", %s", subject->runtime);
+    if (subject->gpu_driver[0])
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", driver %s", subject->gpu_driver);
+}
+
+int bt_words_decimals(const bt_model_record *model, double (*field)(const bt_point *point)) {
+    double smallest = INFINITY;
+    for (int i = 0; i < model->point_count; i++) {
+        double value = field(&model->points[i]);
+        if (isfinite(value) && value > 0) smallest = fmin(smallest, value);
+    }
+    return isfinite(smallest) ? bt_layout_decimals(smallest) : 1;
+}

@@ -1,0 +1,56 @@
+/* The words that every form of a sweep's report shares, so that they cannot say different things.
+ *
+ * Each function writes one phrase or sentence, "" where there is nothing to say. Pure.
+ */
+#ifndef BT_REPORT_SWEEP_WORDS_H
+#define BT_REPORT_SWEEP_WORDS_H
+
+#include "record/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_WORDS_SIZE 1024
+
+/* "ok", "over SLA", ...: at most 12 columns; never NULL. */
+const char *bt_words_verdict(bt_outcome outcome);
+
+/* Why a point won or lost: the record's reason, or the outcome's meaning where it holds none. */
+const char *bt_words_why(const bt_point *point);
+
+/* "CPU demonstration profile: ...", for a cpu-demo run. */
+void bt_words_notice(const bt_record *record, char out[BT_WORDS_SIZE]);
+
+/* "HRNet, 128 × 128 px, BF16, on cpu (...)": what was measured. */
+void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
+/* "batch 4 (31.2 images/s)": who wins by an objective, or "none". */
+void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]);
+
+/* "largest batch memory would allow: FP32 412, BF16 803; ...". */
+void bt_words_memory(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
+/* "a request may take up to 181.8 ms: ..." for the chosen point. */
+void bt_words_lateness(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
+/* The speed-up over single images on the standard path, and the full-size image's time. */
+void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
+/* What kept this model from a plain yes: the SLA not met, the run interrupted, a drifting series. */
+void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
+/* The chosen sizes' memory together. */
+void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]);
+
+/* CPU, cores, memory, GPU; versions of what ran. */
+void bt_words_machine(const bt_record *record, char out[BT_WORDS_SIZE]);
+void bt_words_versions(const bt_record *record, char out[BT_WORDS_SIZE]);
+
+/* The lowest of a field over a model's points decides a column's decimals; 1 where none is known. */
+int bt_words_decimals(const bt_model_record *model, double (*field)(const bt_point *point));
+
+#ifdef __cplusplus
+}
+#endif
+#endif

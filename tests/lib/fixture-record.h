@@ -1,0 +1,14 @@
+/* A record as a sweep of two networks on a two-core CPU leaves it, with one point of nearly every outcome. */
+#ifndef FIXTURE_RECORD_H
+#define FIXTURE_RECORD_H
+
+#include "record/record.h"
+
+/* HRNet: s(b) = 40 + 22 b ms, batching pays (the knee is 2). CBAM-ResUNet: s(b) = 60 + 55 b ms, batching does
+ * not pay, larger sizes are late. SLA 250 ms. The caller closes it; aborts where memory is short. */
+bt_record *fixture_record(void);
+
+/* One model without a single point, and an empty record around it. */
+bt_record *fixture_record_of_nothing(void);
+
+#endif

@@ -77,7 +77,9 @@ bt_sequential_verdict bt_sequential_add(const bt_sequential_rule *rule, bt_seque
  * binomial intervals (Korn and Graubard, Survey Methodology 24, 1998). Each side is rounded against its own
  * verdict: accepting looks at floor(n * ratio) samples with ceil(t * ratio) late, rejecting at ceil(n *
  * ratio) samples with floor(t * ratio) late. Then three late of three do not reject where the ratio is a
- * half, and 0 of 85 do not accept. */
+ * half, and 0 of 85 do not accept. The rule's limit is on the discounted samples. A ratio is itself an
+ * estimate, and correlation that the series did not show yet cannot be discounted: the stated errors are
+ * exact only for independent samples. */
 bt_sequential_verdict bt_sequential_judge(const bt_sequential_rule *rule, bt_sequential state,
                                           double effective_ratio);
 

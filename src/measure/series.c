@@ -7,6 +7,8 @@
 #include "measure/quantile.h"
 
 #define TAIL_QUANTILE 0.9
+#define WHITE_REACH                                                                                          \
+    2.5 /* standard deviations: the four looks together raise a false alarm in about one of 20 */
 
 enum { LEAST_FOR_CORRELATION = 10, LEAST_FOR_TREND = 8, LEAST_TAIL = 4 };
 
@@ -68,12 +70,11 @@ static double lagged_product(const double *values, size_t count, size_t lag) {
 }
 
 /* Do the first lags of this centred series rise above what white noise shows? A white series'
- * autocorrelations have mean -1/n and variance about 1/n; 2.24 deviations on each of two looks make one false
- * alarm in 40. */
+ * autocorrelations have mean -1/n and variance about 1/n. */
 static bool looks_correlated(const double *centred, size_t count, double power) {
     double n = (double)count, first = lagged_product(centred, count, 1) / power;
     double three = first + (lagged_product(centred, count, 2) + lagged_product(centred, count, 3)) / power;
-    return first + 1 / n > 2.24 / sqrt(n) || three + 3 / n > 2.24 * sqrt(3 / n);
+    return first + 1 / n > WHITE_REACH / sqrt(n) || three + 3 / n > WHITE_REACH * sqrt(3 / n);
 }
 
 /* The effective count of values that are centred on 0. */
@@ -173,25 +174,29 @@ bt_drift bt_drift_test(const double *samples, size_t count, double tolerance, do
     return drift;
 }
 
-/* Where the ranks change level most: the number of samples before the change, or 0 where none is sure at 5 %.
- * The evidence is reckoned with the effective count of what remains when both levels are taken out. */
+/* Where the ranks change level: the number of samples before the change, or 0 where none is sure at 5 %.
+ * Pettitt's statistic says whether; its place leans towards the middle of the series, so the place is where
+ * the two means differ most for their lengths. The evidence is reckoned with the effective count of what is
+ * left without both levels. */
 static size_t level_change(const double *samples, size_t count, double *scratch) {
-    double *ranks = scratch, n = (double)count, sum = 0, before_sum = 0, furthest = 0;
+    double *ranks = scratch, n = (double)count, sum = 0, before_sum = 0, furthest = 0, clearest = 0;
     size_t change = 0;
     mean_ranks(samples, count, ranks, scratch + count);
-    for (size_t i = 0; i + 1 < count; i++) {
-        sum += ranks[i];
-        double distance = fabs(2 * sum - (double)(i + 1) * (n + 1));
-        if (distance <= furthest) continue;
-        furthest = distance;
+    for (size_t i = 1; i < count; i++) {
+        double before = (double)i, after = (double)(count - i);
+        sum += ranks[i - 1];
+        double distance = fabs(2 * sum - before * (n + 1));
+        furthest = fmax(furthest, distance);
+        if (distance / sqrt(before * after) <= clearest) continue;
+        clearest = distance / sqrt(before * after);
         before_sum = sum;
-        change = i + 1;
+        change = i;
     }
     if (!change) return 0;
-    double before = before_sum / (double)change;
-    double after = (n * (n + 1) / 2 - before_sum) / (double)(count - change);
+    double level_before = before_sum / (double)change;
+    double level_after = (n * (n + 1) / 2 - before_sum) / (double)(count - change);
     for (size_t i = 0; i < count; i++)
-        ranks[i] -= i < change ? before : after;
+        ranks[i] -= i < change ? level_before : level_after;
     double share = effective_of(ranks, count) / n;
     double p_value = 2 * exp(-6 * furthest * furthest * share / (n * n * n + n * n));
     return p_value < 0.05 ? change : 0;
@@ -208,18 +213,26 @@ static size_t leading_outliers(const double *samples, size_t count, double toler
     return leading;
 }
 
+/* How many samples of this series to give up because what comes first is unlike what follows; 0: it is
+ * steady. */
+static size_t unsteady_lead(const double *samples, size_t count, double tolerance, double *scratch) {
+    size_t cut = level_change(samples, count, scratch);
+    if (!cut) cut = leading_outliers(samples, count, tolerance, scratch);
+    if (cut) {
+        double before = bt_median(samples, cut, scratch);
+        double after = bt_median(samples + cut, count - cut, scratch);
+        if (!(fabs(relative_shift(after, before)) <= tolerance)) return cut;
+    }
+    return bt_drift_test(samples, count, tolerance, scratch).drifting ? (count + 7) / 8 : 0;
+}
+
 size_t bt_steady_from(const double *samples, size_t count, size_t least_tail, double tolerance,
                       double *scratch) {
     if (least_tail < LEAST_TAIL) least_tail = LEAST_TAIL;
     size_t start = 0;
     while (count - start >= least_tail) {
-        const double *rest = samples + start;
-        size_t left = count - start, cut = leading_outliers(rest, left, tolerance, scratch);
-        if (!cut) cut = level_change(rest, left, scratch);
+        size_t cut = unsteady_lead(samples + start, count - start, tolerance, scratch);
         if (!cut) return start;
-        double shift =
-            relative_shift(bt_median(rest + cut, left - cut, scratch), bt_median(rest, cut, scratch));
-        if (fabs(shift) <= tolerance) return start;
         start += cut;
     }
     return BT_NOT_STEADY;

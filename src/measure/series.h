@@ -57,13 +57,19 @@ bt_drift bt_drift_test(const double *samples, size_t count, double tolerance, do
 
 #define BT_NOT_STEADY ((size_t)-1)
 
-/* The index from which a series that starts with a warm-up is steady, or BT_NOT_STEADY. Cut off, again and
- * again, are leading samples that stick out of the rest by more than five scaled median absolute deviations,
- * and everything before a level change (Pettitt's rank test, "A non-parametric approach to the change-point
- * problem", 1979, at 5 %), where the median before it differs from the one after by more than `tolerance` of
- * the latter. What is left must hold at least `least_tail` samples (4 at the least). A change of level near
- * the end so makes the series not yet steady. In fewer than 12 samples a change of level cannot be sure, and
- * only single outliers are cut. O(count^2) at worst. scratch: 2 * count doubles. */
+/* The index from which a series that starts with a warm-up is steady, or BT_NOT_STEADY.
+ *
+ * Given up, again and again, is everything before a level change (Pettitt's rank test, "A non-parametric
+ * approach to the change-point problem", 1979, at 5 %); where there is none, the leading samples that stick
+ * out of the rest by more than five scaled median absolute deviations. Either only where the medians of the
+ * two parts differ by more than `tolerance` of the later one. Where there is neither, but the rest drifts by
+ * bt_drift_test, its first eighth goes.
+ *
+ * What is left must hold at least `least_tail` samples (4 at the least), so a change near the end makes the
+ * series not yet steady. A change of level shows only when some six samples lie on its smaller side and a
+ * dozen or more are there in all; before that, only leading outliers and drift are seen. A steady series of
+ * independent samples loses some to a false alarm in about one of 25. O(count^2) at worst. scratch: 2 * count
+ * doubles. */
 size_t bt_steady_from(const double *samples, size_t count, size_t least_tail, double tolerance,
                       double *scratch);
 

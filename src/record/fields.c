@@ -47,11 +47,28 @@ static json_t *write_field(const bt_field *field, const void *member) {
     return NULL;
 }
 
+static bool is_empty(const bt_field *field, const void *member) {
+    switch (field->type) {
+    case BT_FIELD_TEXT:
+        return !*(const char *)member;
+    case BT_FIELD_NUMBER:
+        return !isfinite(*(const double *)member);
+    case BT_FIELD_INTEGER:
+        return *(const int *)member == 0;
+    case BT_FIELD_BIG:
+        return *(const int64_t *)member == 0;
+    case BT_FIELD_SWITCH:
+        return !*(const bool *)member;
+    case BT_FIELD_HASH:
+        return *(const uint64_t *)member == 0;
+    }
+    return false;
+}
+
 int bt_fields_write(const bt_field *fields, size_t count, const void *values, json_t *object) {
     for (size_t i = 0; i < count; i++) {
         const void *member = (const char *)values + fields[i].offset;
-        if (fields[i].optional && fields[i].type == BT_FIELD_NUMBER && !isfinite(*(const double *)member))
-            continue;
+        if (fields[i].brief && is_empty(&fields[i], member)) continue;
         if (json_object_set_new(object, fields[i].key, write_field(&fields[i], member)) != 0) return -1;
     }
     return 0;

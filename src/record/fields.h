@@ -30,7 +30,8 @@ typedef struct bt_field {
     const char *key;
     bt_field_type type;
     size_t offset, size;     /* of the member */
-    bool optional;           /* may be absent: the member then stays as it was; not written while NaN */
+    bool optional;           /* may be absent or null: the member then stays as it was */
+    bool brief;              /* not written while it is NaN, 0 or empty */
     double minimum, maximum; /* inclusive; both 0: no bounds */
 } bt_field;
 

@@ -1,5 +1,13 @@
 #include "record/settings.h"
 
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/json.h"
+
 #define VALUE(field) .offset = offsetof(bt_settings, field)
 
 const bt_option bt_settings_table[] = {
@@ -226,6 +234,56 @@ const bt_option bt_settings_table[] = {
 };
 
 const size_t bt_settings_count = sizeof bt_settings_table / sizeof bt_settings_table[0];
+
+static bt_status read_file(bt_settings *settings, bt_option_sources *sources, bt_option_source source, const char *path,
+                           bt_error *error) {
+    json_t *json;
+    bt_status status = bt_json_load(&json, path, error);
+    if (status != BT_OK) return status;
+    status = bt_options_read_json(bt_settings_table, bt_settings_count, json, source, path, settings, sources, error);
+    json_decref(json);
+    return status;
+}
+
+/* "cpu-demo, strict-latency": the profiles in a folder; empty where it cannot be read. */
+static void list_profiles(const char *folder, char *out, size_t size) {
+    static const char ending[] = ".json";
+    struct dirent **entries;
+    int count = scandir(folder, &entries, NULL, alphasort);
+    out[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        char *name = entries[i]->d_name, *end = strstr(name, ending);
+        size_t used = strlen(out);
+        if (end && end[sizeof ending - 1] == '\0')
+            snprintf(out + used, size - used, "%s%.*s", used ? ", " : "", (int)(end - name), name);
+        free(entries[i]);
+    }
+    if (count >= 0) free(entries);
+}
+
+bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sources, const char *name, bt_error *error) {
+    char program[BT_PATH_SIZE], path[BT_PATH_SIZE], known[BT_ERROR_MESSAGE_SIZE];
+    const char *folders[] = {".", program};
+    bt_status status = bt_path_of_program(program, error);
+    if (status != BT_OK) return status;
+    if (name[0] == '\0' || strchr(name, '/'))
+        return bt_fail(error, BT_INVALID, "--profile: \"%s\" is no profile's name, e.g. strict-latency", name);
+    for (int i = 0; i < 2; i++) {
+        const char *up = i ? "/../.." : "";
+        status = bt_path_join(path, error, "%s%s/configs/profiles/%s.json", folders[i], up, name);
+        if (status != BT_OK) return status;
+        if (bt_file_exists(path)) return read_file(settings, sources, BT_SOURCE_PROFILE, path, error);
+    }
+    status = bt_path_join(path, error, "%s/../../configs/profiles", program);
+    if (status != BT_OK) return status;
+    list_profiles(path, known, sizeof known);
+    return bt_fail(error, BT_INVALID, "--profile: there is no configs/profiles/%s.json; there are: %s", name, known);
+}
+
+bt_status bt_settings_read_config(bt_settings *settings, bt_option_sources *sources, bt_error *error) {
+    if (settings->config[0] == '\0') return BT_OK;
+    return read_file(settings, sources, BT_SOURCE_CONFIG, settings->config, error);
+}
 
 const char *bt_objective_name(bt_objective objective) {
     switch (objective) {

@@ -286,6 +286,7 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     record->settings = *settings;
     record->sources = *options->sources;
 
+    record->measuring_s = 0;
     double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
     for (int i = 0; i < record->model_count && status == BT_OK; i++) {
         double share_s = (budget_s - record->measuring_s) / (record->model_count - i);

@@ -35,10 +35,13 @@ static double score(const bt_point *point, bt_objective objective) {
     return bt_score_of(objective, point->batch_size, point->mean_ms);
 }
 
-static int best_by(const bt_model_record *model, bt_objective objective) {
+/* The best point by an objective. By the one that was asked for it must be admissible; by the others it may also be one that
+ * screening did not find late but that was not worth confirming (its outcome tells). */
+static int best_by(const bt_model_record *model, bt_objective objective, bool confirmed) {
     int best = -1;
     for (int i = 0; i < model->point_count; i++) {
-        if (!admissible(&model->points[i])) continue;
+        bool screened = !confirmed && model->points[i].outcome == BT_OUTCOME_SKIPPED_DOMINATED;
+        if (!admissible(&model->points[i]) && !screened) continue;
         if (best < 0 || score(&model->points[i], objective) > score(&model->points[best], objective)) best = i;
     }
     return best;
@@ -131,9 +134,9 @@ static void say_throughput(const bt_model_record *model, char *out, size_t size)
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
     if (most < 0 || most == model->chosen) return;
     const bt_point *now = &model->points[model->chosen], *then = &model->points[most];
-    snprintf(out, size, "; --objective throughput would take batch %d: %.0f %% more images/s at %.1fx the P95",
-             then->batch_size, 100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1),
-             then->p95_ms / now->p95_ms);
+    snprintf(out, size, "; --objective throughput would take batch %d%s: %.0f %% more images/s at %.1fx the latency",
+             then->batch_size, admissible(then) ? "" : " (not confirmed)",
+             100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1), then->p50_ms / now->p50_ms);
 }
 
 static void advise_sla(bt_model_record *model, const bt_settings *settings) {
@@ -211,7 +214,7 @@ bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt
         model->standard_median_ms = summary.median;
     }
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++)
-        model->winners[objective] = best_by(model, (bt_objective)objective);
+        model->winners[objective] = best_by(model, (bt_objective)objective, objective == settings->objective);
     mark_pareto(model);
     model->chosen = model->winners[settings->objective];
     if (model->chosen < 0) model->chosen = lowest_p95(model);

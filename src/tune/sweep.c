@@ -11,12 +11,14 @@
 
 #define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
 #define TURN_S              5.0  /* about the longest turn */
-#define SCREENING_SCORE     0.75 /* of the best, after the first turn: less is not screened further in a search */
+#define CONFIRMING_MARGIN   1.5  /* times the time that confirming takes at best is kept for it */
+#define SCREENING_SCORE     0.93 /* of the best, after the first turn: less is not screened further in a search */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
 #define REACHABLE_SAMPLES   64   /* enough for an upper bound of P95 where nothing keeps the SLA */
-#define SECONDARY_SAMPLES   200  /* at most, for a leader by an objective that was not asked for */
-#define SECONDARY_BUDGET    0.6  /* share of the time budget after which those are left undecided */
+#define SECONDARY_SHARE     0.1  /* more time than was spent so far: confirms the leaders by the other objectives */
+#define BOUND_SAMPLES       59   /* independent ones, before P95 has an upper bound at 95 % */
+#define BOUND_SAMPLES_MAX   170  /* taken for its sake */
 #define STANDARD_MEMORY_MAX 2    /* sizes of the standard path whose memory is taken: enough for a line */
 
 /* What the sweep knows of a size beside its point in the record (same index). */
@@ -27,7 +29,7 @@ typedef struct candidate {
     bool dead;         /* cannot win; the point's outcome says why */
     bool confirmed;    /* P95 <= SLA was shown */
     bool gave_up;      /* the sequential test ended without a verdict */
-    double sum_ms;
+    double sum_ms, effective_samples;
     bt_sequential sla;
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be compared */
 } candidate;
@@ -44,7 +46,8 @@ struct bt_sweep {
     double standard_memory_mb[STANDARD_MEMORY_MAX];
     int standard_memory_asked, standard_memory_count;
     bool full_size_asked, stopped;
-    double elapsed_s;
+    double elapsed_s, primary_s; /* primary_s: until the leader by the objective asked for was settled */
+    int first_accept;            /* the fewest samples, none late, that show P95 <= SLA */
     bt_step step;
 };
 
@@ -192,7 +195,7 @@ static bt_status climb(bt_sweep *sweep, bt_error *error) {
 
 /* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
 static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
-    if (samples_of(sweep, index) == 0) return wanted;
+    if (samples_of(sweep, index) == 0) return BT_FIRST_TURN_SAMPLES;
     int affordable = (int)(1e3 * TURN_S / mean_ms(sweep, index));
     return affordable < 1 ? 1 : affordable < wanted ? affordable : wanted;
 }
@@ -202,28 +205,31 @@ static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
         if (c->dead || (c->memory_taken && samples_of(sweep, i) > 0)) continue;
-        *step = c->memory_taken ? (bt_step){BT_STEP_MEASURE, c->batch_size, BT_TURN_SAMPLES}
+        *step = c->memory_taken ? (bt_step){BT_STEP_MEASURE, c->batch_size, BT_FIRST_TURN_SAMPLES}
                                 : (bt_step){BT_STEP_MEMORY, c->batch_size, 1};
         return true;
     }
     return false;
 }
 
-/* ---- agreement, screening, refining -------------------------------------------------------------------------------- */
+/* ---- refining, agreement, screening -------------------------------------------------------------------------------- */
 
-static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
-    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed) return false;
+/* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared. */
+static bool refining_step(const bt_sweep *sweep, bt_step *step) {
+    int best = leader(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
-        if (c->dead || c->agreement_taken) continue;
-        *step = (bt_step){BT_STEP_AGREEMENT, c->batch_size, 1};
+        if (c->on_ladder || c->dead || c->companion_samples >= BT_FIRST_TURN_SAMPLES) continue;
+        int next = samples_of(sweep, i) == 0 || best < 0 ? i : best;
+        if (next == i && samples_of(sweep, i) > 0) continue; /* it leads alone */
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, BT_FIRST_TURN_SAMPLES};
         return true;
     }
     return false;
 }
 
 /* A search does not linger on a size that its first turn showed to be far from the best by the objective asked for. Sizes
- * that somebody listed are all screened: they were asked about. */
+ * that somebody listed are all looked into: they were asked about. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     if (sweep->candidates[index].dead) return false;
@@ -231,8 +237,17 @@ static bool worth_screening(const bt_sweep *sweep, int index) {
     return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
 }
 
-/* The size with the fewest samples has the next turn, so that turns go round; a size that came later takes turns with the
- * best of the others. */
+static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
+    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed) return false;
+    for (int i = 0; i < sweep->count; i++) {
+        if (sweep->candidates[i].agreement_taken || !worth_screening(sweep, i)) continue;
+        *step = (bt_step){BT_STEP_AGREEMENT, sweep->candidates[i].batch_size, 1};
+        return true;
+    }
+    return false;
+}
+
+/* The size with the fewest samples has the next turn, so that turns go round. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     int fewest = -1;
     for (int i = 0; i < sweep->count; i++) {
@@ -240,25 +255,33 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
     if (fewest < 0 || samples_of(sweep, fewest) >= BT_SCREENING_SAMPLES) return false;
-    const candidate *c = &sweep->candidates[fewest];
-    int best = leader(sweep, (bt_objective)sweep->options.objective);
-    bool companion_due = !c->on_ladder && best >= 0 && best != fewest && c->companion_samples < samples_of(sweep, fewest);
-    int next = companion_due ? best : fewest;
-    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, turn_runs(sweep, next, BT_TURN_SAMPLES)};
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size, turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
     return true;
+}
+
+/* Whether the time left is more than confirming the leader is about to take: searching on must not cost the answer. */
+static bool time_to_search(const bt_sweep *sweep) {
+    int lead = leader(sweep, (bt_objective)sweep->options.objective);
+    if (lead < 0) return false;
+    double confirming_s = sweep->first_accept * mean_ms(sweep, lead) / 1e3;
+    return sweep->elapsed_s + CONFIRMING_MARGIN * confirming_s < sweep->options.time_budget_s;
 }
 
 /* The next size between those measured, 0 when the search has ended. */
 static int next_between(const bt_sweep *sweep) {
     bt_search_point points[BT_SIZES_MAX];
     int tried = 0;
-    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX) return 0;
+    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !time_to_search(sweep)) return 0;
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
         tried += !c->on_ladder;
-        points[i] = (bt_search_point){.batch_size = c->batch_size,
-                                      .service_ms = samples_of(sweep, i) ? mean_ms(sweep, i) : INFINITY,
-                                      .dead = c->dead};
+        double scratch[BT_SEQUENTIAL_LIMIT]; /* so early, no size has as many samples */
+        const bt_point *point = point_of(sweep, i);
+        bool run = point->sample_count > 0 && point->sample_count <= BT_SEQUENTIAL_LIMIT;
+        points[i] = (bt_search_point){
+            .batch_size = c->batch_size,
+            .service_ms = run ? bt_median(point->samples_ms, (size_t)point->sample_count, scratch) : INFINITY,
+            .dead = c->dead};
     }
     return tried < BT_SEARCH_TRIES ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count) : 0;
 }
@@ -280,20 +303,35 @@ static bool standard_due(const bt_sweep *sweep, int leader_samples) {
            sweep->model->standard_sample_count * CONFIRM_SAMPLES < leader_samples;
 }
 
-/* A point near the leader that has fallen behind a third of its samples. */
+/* The size to confirm: the leader, but among those as good as it the one that is best known already, so that noise does not
+ * send the work from one to the other. */
+static int to_confirm(const bt_sweep *sweep, bt_objective objective) {
+    int lead = leader(sweep, objective), best = lead;
+    for (int i = 0; i < sweep->count && lead >= 0; i++) {
+        const candidate *c = &sweep->candidates[i];
+        if (c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
+        bool as_good = score_of(sweep, i, objective) >= (1 - BT_SEARCH_WORTHWHILE) * score_of(sweep, lead, objective);
+        if (as_good && samples_of(sweep, i) > samples_of(sweep, best)) best = i;
+    }
+    return best;
+}
+
+/* The runner-up, where it is near the leader and has fallen behind a third of its samples: so that what parts them is no drift
+ * of the machine. */
 static int contender(const bt_sweep *sweep, int lead) {
     bt_objective objective = (bt_objective)sweep->options.objective;
+    int second = -1;
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
-        if (i == lead || c->dead || c->gave_up || c->confirmed) continue;
-        bool near = score_of(sweep, i, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
-        if (near && 3 * samples_of(sweep, i) < samples_of(sweep, lead)) return i;
+        if (i == lead || c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
+        if (second < 0 || score_of(sweep, i, objective) > score_of(sweep, second, objective)) second = i;
     }
-    return -1;
+    bool near = second >= 0 && score_of(sweep, second, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
+    return near && 3 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
 static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_step *step) {
-    int lead = leader(sweep, objective);
+    int lead = to_confirm(sweep, objective);
     if (lead < 0 || sweep->candidates[lead].confirmed) return false;
     int other = contender(sweep, lead);
     if (standard_due(sweep, samples_of(sweep, lead)))
@@ -305,15 +343,35 @@ static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_ste
     return true;
 }
 
-static bool confirming_step(const bt_sweep *sweep, bt_step *step) {
-    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step)) return true;
-    if (sweep->elapsed_s > SECONDARY_BUDGET * sweep->options.time_budget_s) return false;
+/* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are shown either way,
+ * with what is known of them. */
+static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
-        int lead = leader(sweep, (bt_objective)objective);
-        if (lead >= 0 && samples_of(sweep, lead) >= SECONDARY_SAMPLES) continue;
+        int lead = to_confirm(sweep, (bt_objective)objective);
+        if (lead < 0 || sweep->candidates[lead].confirmed) continue;
+        double cost_s = (sweep->first_accept - samples_of(sweep, lead)) * mean_ms(sweep, lead) / 1e3;
+        if (cost_s > SECONDARY_SHARE * sweep->primary_s) continue;
+        if (sweep->elapsed_s > (1 + 2 * SECONDARY_SHARE) * sweep->primary_s) continue;
         if (confirm_leader(sweep, (bt_objective)objective, step)) return true;
     }
     return false;
+}
+
+/* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper bound. */
+static bool bound_step(const bt_sweep *sweep, bt_step *step) {
+    int lead = to_confirm(sweep, (bt_objective)sweep->options.objective);
+    if (lead < 0 || !sweep->candidates[lead].confirmed || samples_of(sweep, lead) >= BOUND_SAMPLES_MAX) return false;
+    if (sweep->candidates[lead].effective_samples >= BOUND_SAMPLES) return false;
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, turn_runs(sweep, lead, CONFIRM_SAMPLES)};
+    return true;
+}
+
+static bool confirming_step(bt_sweep *sweep, bt_step *step) {
+    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step) || bound_step(sweep, step)) {
+        sweep->primary_s = sweep->elapsed_s;
+        return true;
+    }
+    return secondary_step(sweep, step);
 }
 
 static bool any_confirmed(const bt_sweep *sweep) {
@@ -400,16 +458,16 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
             if (status != BT_OK) return status;
             continue;
         }
-        if (agreement_step(sweep, step) || screening_step(sweep, step)) break;
+        if (refining_step(sweep, step)) break;
         if (!sweep->refining_done) {
             bt_status status = refine(sweep, error);
             if (status != BT_OK) return status;
             continue;
         }
-        if (once_step(sweep, step) || confirming_step(sweep, step) || reachable_step(sweep, step) ||
-            fresh_memory_step(sweep, step))
+        if (agreement_step(sweep, step) || screening_step(sweep, step) || once_step(sweep, step) ||
+            confirming_step(sweep, step) || reachable_step(sweep, step) || fresh_memory_step(sweep, step))
             break;
-        break;
+        time_left = false;
     }
     settle_outcomes(sweep);
     return BT_OK;
@@ -417,14 +475,24 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
 
 /* ---- results ------------------------------------------------------------------------------------------------------- */
 
+/* How many independent samples each one is worth as evidence about the SLA. Correlation among runs that all end long before
+ * the SLA (a neighbour's noise, say) says nothing about late ones, so times below half of it count as alike. */
+static double sla_evidence(const bt_sweep *sweep, const bt_point *point) {
+    double clipped_ms[BT_SEQUENTIAL_LIMIT], scratch[2 * BT_SEQUENTIAL_LIMIT];
+    int count = point->sample_count < BT_SEQUENTIAL_LIMIT ? point->sample_count : BT_SEQUENTIAL_LIMIT;
+    for (int i = 0; i < count; i++)
+        clipped_ms[i] = fmax(point->samples_ms[i], sweep->options.p95_sla_ms / 2);
+    return bt_effective_count(clipped_ms, (size_t)count, scratch) / count;
+}
+
 static void judge(bt_sweep *sweep, int index) {
     candidate *c = &sweep->candidates[index];
     bt_point *point = point_of(sweep, index);
+    double scratch[2 * BT_SEQUENTIAL_LIMIT];
+    if (point->sample_count <= BT_SEQUENTIAL_LIMIT)
+        c->effective_samples = bt_effective_count(point->samples_ms, (size_t)point->sample_count, scratch);
     if (c->confirmed || c->gave_up || c->dead) return;
-    double scratch[2 * BT_SEQUENTIAL_MAX_LIMIT];
-    int count = point->sample_count < BT_SEQUENTIAL_MAX_LIMIT ? point->sample_count : BT_SEQUENTIAL_MAX_LIMIT;
-    double effective_ratio = bt_effective_count(point->samples_ms, (size_t)count, scratch) / count;
-    bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, effective_ratio);
+    bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, sla_evidence(sweep, point));
     if (verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
     if (verdict == BT_SEQUENTIAL_REJECT) kill_candidate(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
     if (verdict == BT_SEQUENTIAL_UNDECIDED && c->sla.samples >= sweep->rule.limit) c->gave_up = true;
@@ -534,6 +602,8 @@ bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_mode
     sweep->options = *options;
     sweep->model = model;
     bt_sequential_rule_p95(&sweep->rule);
+    while (sweep->rule.accept_at_most[sweep->first_accept] < 0)
+        sweep->first_accept++;
     bt_status status = plan(sweep, error);
     if (status != BT_OK) {
         bt_sweep_close(&sweep);
@@ -585,6 +655,6 @@ double bt_sweep_progress(const bt_sweep *sweep, char *text, size_t size) {
              step->batch_size, samples);
     if (step->kind == BT_STEP_DONE) return 1;
     if (!sweep->ladder_done) return 0.05 + 0.15 * (1 - 1.0 / (1 + sweep->count));
-    if (!sweep->refining_done) return 0.3;
+    if (!sweep->refining_done) return 0.25;
     return 0.4 + 0.55 * confirmed;
 }

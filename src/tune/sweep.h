@@ -8,10 +8,9 @@
  *   1. ladder    sizes in ascending order, each prepared, its memory's high-water mark and one turn of timed runs taken.
  *                Peaks only rise, so memory has to be taken on the way up. A size that the fit of the smaller ones
  *                predicts to break the reserve is not run. `auto` doubles, until the SLA, memory or a plateau ends it.
- *   2. agreement every size's masks against the standard path's.
- *   3. screening interleaved rounds, a turn of each size that is still possible, BT_SCREENING_SAMPLES samples each.
- *   4. refining  (`auto` only) sizes between the best one and its neighbours are prepared and screened, until no gap is
- *                left or the neighbours cannot win.
+ *   2. refining  (`auto` only) sizes between the doubled ones, where one could be better: a turn each, in turn with the best.
+ *   3. agreement every size's masks against the standard path's.
+ *   4. screening interleaved rounds, a turn of each size that is still possible, BT_SCREENING_SAMPLES samples each.
  *   5. confirming the sequential test of P95 <= SLA on the leader; if it fails, on the next; then on the leaders by the
  *                other objectives while time lasts. A turn of the standard path (one image) goes into each round, so
  *                that the speed-up is a ratio of one time.
@@ -34,8 +33,9 @@
 extern "C" {
 #endif
 
-#define BT_TURN_SAMPLES      3  /* timed runs in a row of one size; all of them late is the soonest possible rejection */
-#define BT_SCREENING_SAMPLES 12 /* of each size before sizes are compared */
+#define BT_FIRST_TURN_SAMPLES 3 /* timed runs in a row of a new size: all of them late is the soonest possible rejection */
+#define BT_TURN_SAMPLES       5 /* of later turns */
+#define BT_SCREENING_SAMPLES 12 /* at least, of each size before sizes are compared */
 
 typedef struct bt_sweep_options {
     bt_sizes batches; /* count 0: search */

@@ -9,27 +9,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
-
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/base-json-XXXXXX");
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
-}
+#include "scratch.h"
 
 static void put(const char *path, const char *text) {
     bt_error error;
@@ -384,5 +369,5 @@ int main(void) {
         cmocka_unit_test(loading_without_memory_is_told),
         cmocka_unit_test(saving_without_memory_leaves_the_old_file),
     };
-    return cmocka_run_group_tests_name("base-json", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("base-json", tests, bt_scratch_enter, bt_scratch_leave);
 }

@@ -711,41 +711,38 @@ static void help_tells_every_option_within_100_columns(void **state) {
     free(help);
 }
 
+static const bt_option few[] = {
+    {.name = "p95_sla_ms",
+     .type = BT_OPTION_NUMBER,
+     .initial = "100",
+     .maximum = 3600,
+     .above_minimum = true,
+     .placeholder = "MS",
+     .group = "Goal",
+     .help = "The latency promised to 95 % of \xc2\xb5-requests."},
+    {.name = "objective",
+     .type = BT_OPTION_CHOICE,
+     .initial = "efficiency",
+     .choices = "efficiency|throughput|latency",
+     .group = "Goal",
+     .help = "What the winner has most of, and this sentence goes on until a second line is needed."},
+    {.name = "use_amp", .type = BT_OPTION_SWITCH, .initial = "true", .group = "Networks", .help = "Mixed."},
+    {.name = "quiet",
+     .type = BT_OPTION_SWITCH,
+     .scope = BT_SCOPE_COMMAND,
+     .group = "Networks",
+     .help = "Say less."},
+    {.name = "time_budget",
+     .type = BT_OPTION_DURATION,
+     .initial = "180s",
+     .maximum = 60,
+     .placeholder = "TIME",
+     .group = "Networks",
+     .help = "At most."},
+};
+
 static void help_is_grouped_aligned_and_wrapped(void **state) {
     (void)state;
-    static const bt_option few[] = {
-        {.name = "p95_sla_ms",
-         .type = BT_OPTION_NUMBER,
-         .initial = "100",
-         .maximum = 3600,
-         .above_minimum = true,
-         .placeholder = "MS",
-         .group = "Goal",
-         .help = "The latency promised to 95 % of \xc2\xb5-requests."},
-        {.name = "objective",
-         .type = BT_OPTION_CHOICE,
-         .initial = "efficiency",
-         .choices = "efficiency|throughput|latency",
-         .group = "Goal",
-         .help = "What the winner has most of, and this sentence goes on until a second line is needed."},
-        {.name = "use_amp",
-         .type = BT_OPTION_SWITCH,
-         .initial = "true",
-         .group = "Networks",
-         .help = "Mixed."},
-        {.name = "quiet",
-         .type = BT_OPTION_SWITCH,
-         .scope = BT_SCOPE_COMMAND,
-         .group = "Networks",
-         .help = "Say less."},
-        {.name = "time_budget",
-         .type = BT_OPTION_DURATION,
-         .initial = "180s",
-         .maximum = 60,
-         .placeholder = "TIME",
-         .group = "Networks",
-         .help = "At most."},
-    };
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);

@@ -100,7 +100,7 @@ static void errors_by_recursion_are_those_of_the_design(void **state) {
 }
 
 static void check_simulated(const bt_sequential_rule *rule, double late_fraction) {
-    enum { ROUNDS = 40000 };
+    enum { ROUNDS = 10000 };
     bt_sequential_chances seen = simulate(rule, late_fraction, ROUNDS),
                           exact = bt_sequential_error(rule, late_fraction);
     assert_about(exact.accept + exact.reject + exact.undecided, 1, 1e-12);
@@ -109,7 +109,7 @@ static void check_simulated(const bt_sequential_rule *rule, double late_fraction
     assert_about(seen.accept, exact.accept, accept_noise);
     assert_about(seen.reject, exact.reject, reject_noise);
     assert_about(seen.expected_samples, exact.expected_samples,
-                 4 * 200 / sqrt(ROUNDS)); /* deviation below 200 */
+                 4 * 200 / sqrt(ROUNDS)); /* their deviation is below 200 */
 }
 
 static void simulation_agrees_with_the_recursion(void **state) {

@@ -200,8 +200,7 @@ static void every_objective_has_its_winner(void **state) {
     assert_int_equal(t.model->points[t.model->winners[BT_OBJECTIVE_EFFICIENCY]].batch_size, 2);
     assert_int_equal(t.model->points[t.model->winners[BT_OBJECTIVE_THROUGHPUT]].batch_size, 16);
     assert_int_equal(t.model->points[t.model->winners[BT_OBJECTIVE_LATENCY]].batch_size, 1);
-    assert_true(point_of(&t, 1)->on_pareto_front);
-    assert_true(point_of(&t, 16)->on_pareto_front);
+    assert_true(point_of(&t, 2)->on_pareto_front);
     finish(&t);
 }
 
@@ -367,11 +366,11 @@ static void auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time(void **st
         tuned search = prepare("", 1e6, BT_OBJECTIVE_EFFICIENCY);
         whole.options.standard_path = search.options.standard_path = false;
         tune(&whole, &exhaustive);
-        search.options.time_budget_s = 0.25 * exhaustive.busy_ms / 1e3;
+        search.options.time_budget_s = 0.24 * exhaustive.busy_ms / 1e3;
         tune(&search, &searching);
         double best = exhaustive_best(&searching, BT_OBJECTIVE_EFFICIENCY);
         double found = bt_score_of(BT_OBJECTIVE_EFFICIENCY, chosen_batch(&search), service_ms(&searching, chosen_batch(&search)));
-        if (found < 0.97 * best || !search.model->meets_sla || searching.busy_ms > 0.26 * exhaustive.busy_ms)
+        if (found < 0.97 * best || !search.model->meets_sla || searching.busy_ms > 0.25 * exhaustive.busy_ms)
             fail_msg("seed %llu: batch %d (%s) scores %.4f of the best, in %.3f of the time", (unsigned long long)seed,
                      chosen_batch(&search), search.model->meets_sla ? "confirmed" : "not confirmed", found / best,
                      searching.busy_ms / exhaustive.busy_ms);

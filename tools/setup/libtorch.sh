@@ -148,7 +148,7 @@ fetch_wheel() {
     if [ -e "$cache/$file" ]; then
         has_checksum "$cache/$file" "$1" && return
         rm -f "$cache/$file"
-        warn "the cached $file has a wrong checksum; fetching it again"
+        warn "the cached $file has a wrong checksum: thrown away"
     fi
     ! is_offline || fail 1 "OFFLINE=1 and the wheel $file is missing: put it into $cache, or give LIBTORCH=/path"
     say "downloading $file"
@@ -174,8 +174,9 @@ pip_download() {
     if [ -t 2 ]; then
         TMPDIR=$2/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download -q --progress-bar on "${arguments[@]}" 8>&- 9>&- >&2
     elif ! TMPDIR=$2/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download -q "${arguments[@]}" \
-        8>&- 9>&- >"$2/log" 2>&1; then
-        warn "pip: $(grep -m 1 ERROR "$2/log" || tail -n 1 "$2/log")"
+        8>&- 9>&- >.deps/pip.log 2>&1; then
+        # The first complaint is the cause ("connection broken by ..."), the last only that nothing was found.
+        warn "pip (log: .deps/pip.log): $(grep -m 1 -E 'broken by|Could not fetch|ERROR' .deps/pip.log | cut -c 1-300)"
         return 1
     fi
 }

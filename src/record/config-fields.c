@@ -1,0 +1,120 @@
+#include "record/config-fields.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "record/parts.h"
+
+#define COUNT(table)      (sizeof table / sizeof table[0])
+#define NOT_NEGATIVE      .minimum = 0, .maximum = DBL_MAX
+#define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
+#define OPTIONAL          .optional = true
+#define ONLY_WHEN_KNOWN   .optional = true, .brief = true
+#define TOP(type, m)      BT_FIELD(type, bt_config, m)
+#define MODEL(type, m)    BT_FIELD(type, bt_config_model, m)
+#define POINT(type, m)    BT_FIELD(type, bt_config_point, m)
+#define INSTANCE(type, m) BT_FIELD(type, bt_config_instance, m)
+#define WEIGHTS(type, m)  BT_FIELD(type, bt_config_weights, m)
+
+static const bt_field top_fields[] = {
+    {TOP(INTEGER, schema_version), .minimum = 1, .maximum = BT_CONFIG_SCHEMA_VERSION},
+    {TOP(TEXT, generated_at), OPTIONAL},
+    {TOP(TEXT, tool_version), OPTIONAL},
+    {TOP(TEXT, run_id), OPTIONAL},
+    {TOP(TEXT, workload), OPTIONAL},
+};
+static const char *const top_others[] = {"machine", "subject", "settings", "configurations", NULL};
+
+/* The first four are what other programs read: exactly so, and first. */
+static const bt_field model_fields[] = {
+    {MODEL(INTEGER, optimal_batch_size), BATCH_SIZE},
+    {MODEL(NUMBER, p95_latency_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, throughput_imgs_per_sec), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, memory_usage_mb), OPTIONAL},
+    {MODEL(NUMBER, p95_upper_bound_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, efficiency_score), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(SWITCH, meets_sla), OPTIONAL},
+    {MODEL(NUMBER, p95_sla_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, reachable_sla_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(TEXT, memory_kind), OPTIONAL},
+    {MODEL(TEXT, precision), OPTIONAL},
+    {MODEL(INTEGER, image_size), OPTIONAL},
+    {MODEL(NUMBER, capacity_rps), ONLY_WHEN_KNOWN, NOT_NEGATIVE},
+    {MODEL(NUMBER, recommended_rps), ONLY_WHEN_KNOWN, NOT_NEGATIVE},
+    {MODEL(NUMBER, predicted_p95_ms), ONLY_WHEN_KNOWN, NOT_NEGATIVE},
+    {MODEL(NUMBER, speedup_over_single_image), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, mask_iou), OPTIONAL, .minimum = 0, .maximum = 1},
+    {MODEL(INTEGER, full_size), ONLY_WHEN_KNOWN},
+    {MODEL(NUMBER, full_size_ms), ONLY_WHEN_KNOWN, NOT_NEGATIVE},
+    {MODEL(TEXT, generated_at), OPTIONAL},
+    {MODEL(TEXT, run_id), OPTIONAL},
+    {MODEL(TEXT, runtime), OPTIONAL},
+    {MODEL(TEXT, machine_fingerprint), OPTIONAL},
+};
+static const char *const model_others[] = {"instances", "weights", "points", NULL};
+
+static const bt_field point_fields[] = {
+    {POINT(INTEGER, batch_size), BATCH_SIZE},
+    {POINT(NUMBER, p50_ms), OPTIONAL, NOT_NEGATIVE},
+    {POINT(NUMBER, p95_ms), OPTIONAL, NOT_NEGATIVE},
+    {POINT(NUMBER, p95_upper_ms), OPTIONAL, NOT_NEGATIVE},
+    {POINT(NUMBER, mean_ms), OPTIONAL, NOT_NEGATIVE},
+    {POINT(NUMBER, throughput_imgs_per_sec), OPTIONAL, NOT_NEGATIVE},
+    {POINT(NUMBER, efficiency), OPTIONAL, NOT_NEGATIVE},
+    {POINT(NUMBER, memory_mb), OPTIONAL},
+};
+static const char *const point_others[] = {"outcome", "service_ms_quantiles", NULL};
+
+static const bt_field instance_fields[] = {
+    {INSTANCE(TEXT, device)},
+    {INSTANCE(INTEGER, threads), OPTIONAL},
+    {INSTANCE(TEXT, cpus), OPTIONAL},
+};
+static const char *const none[] = {NULL};
+
+static const bt_field weights_fields[] = {
+    {WEIGHTS(TEXT, source), OPTIONAL},
+    {WEIGHTS(HASH, hash), ONLY_WHEN_KNOWN},
+    {WEIGHTS(TEXT, path), ONLY_WHEN_KNOWN},
+    {WEIGHTS(BIG, size_bytes), ONLY_WHEN_KNOWN},
+    {WEIGHTS(TEXT, modified_at), ONLY_WHEN_KNOWN},
+    {WEIGHTS(HASH, header_hash), ONLY_WHEN_KNOWN},
+    {WEIGHTS(HASH, content_hash), ONLY_WHEN_KNOWN},
+};
+
+const bt_config_keys bt_config_top_keys = {top_fields, COUNT(top_fields), top_others};
+const bt_config_keys bt_config_model_keys = {model_fields, COUNT(model_fields), model_others};
+const bt_config_keys bt_config_point_keys = {point_fields, COUNT(point_fields), point_others};
+const bt_config_keys bt_config_instance_keys = {instance_fields, COUNT(instance_fields), none};
+const bt_config_keys bt_config_weights_keys = {weights_fields, COUNT(weights_fields), none};
+
+bt_config_model bt_config_model_empty(void) {
+    return (bt_config_model){
+        .p95_latency_ms = NAN,
+        .throughput_imgs_per_sec = NAN,
+        .memory_usage_mb = NAN,
+        .p95_upper_bound_ms = NAN,
+        .efficiency_score = NAN,
+        .p95_sla_ms = NAN,
+        .reachable_sla_ms = NAN,
+        .speedup_over_single_image = NAN,
+        .mask_iou = NAN,
+        .capacity_rps = NAN,
+        .recommended_rps = NAN,
+        .predicted_p95_ms = NAN,
+        .full_size_ms = NAN,
+    };
+}
+
+bt_config_point bt_config_point_empty(void) {
+    return (bt_config_point){
+        .outcome = BT_OUTCOME_MEASURED,
+        .p50_ms = NAN,
+        .p95_ms = NAN,
+        .p95_upper_ms = NAN,
+        .mean_ms = NAN,
+        .throughput_imgs_per_sec = NAN,
+        .efficiency = NAN,
+        .memory_mb = NAN,
+    };
+}

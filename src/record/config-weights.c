@@ -1,0 +1,80 @@
+/* Is a weights file the one that was measured? A cheap answer by size, time and header, a thorough one by
+ * hash. */
+#include "record/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/random.h"
+
+#define HEADER_BYTES 65536
+
+static void put_time(char out[32], time_t when) {
+    struct tm parts;
+    if (!gmtime_r(&when, &parts) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) *out = '\0';
+}
+
+/* Hashes the first HEADER_BYTES, and the rest where `whole`. */
+static bt_status hash_file(bt_config_weights *weights, bool whole, bt_error *error) {
+    unsigned char buffer[HEADER_BYTES];
+    FILE *file = fopen(weights->path, "rbe");
+    if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", weights->path, strerror(errno));
+    size_t got = fread(buffer, 1, sizeof buffer, file);
+    weights->header_hash = weights->content_hash = bt_fnv1a64(BT_FNV_START, buffer, got);
+    while (whole && (got = fread(buffer, 1, sizeof buffer, file)) > 0)
+        weights->content_hash = bt_fnv1a64(weights->content_hash, buffer, got);
+    int failed = ferror(file);
+    fclose(file);
+    return failed ? bt_fail(error, BT_IO, "%s: cannot be read to its end", weights->path) : BT_OK;
+}
+
+static bt_status describe(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
+    struct stat about;
+    if (stat(path, &about) != 0) return bt_fail(error, BT_IO, "%s: %s", path, strerror(errno));
+    snprintf(weights->path, sizeof weights->path, "%s", path);
+    weights->size_bytes = about.st_size;
+    put_time(weights->modified_at, about.st_mtime);
+    return hash_file(weights, whole, error);
+}
+
+bt_status bt_config_weights_describe(bt_config_weights *weights, const char *path, bt_error *error) {
+    return describe(weights, path, true, error);
+}
+
+bool bt_config_weights_check(const bt_config_weights *weights, bool thorough, char *out, size_t size) {
+    bt_config_weights here = {.size_bytes = 0};
+    bt_error error;
+    if (!*weights->path) {
+        snprintf(out, size, "built in: there is no file to compare");
+        return true;
+    }
+    if (describe(&here, weights->path, thorough, &error) != BT_OK) {
+        snprintf(out, size, "%s", error.message);
+        return false;
+    }
+    if (here.size_bytes != weights->size_bytes) {
+        snprintf(out, size, "%s: %lld bytes, here %lld", weights->path, (long long)weights->size_bytes,
+                 (long long)here.size_bytes);
+        return false;
+    }
+    if (here.header_hash != weights->header_hash ||
+        (thorough && here.content_hash != weights->content_hash)) {
+        snprintf(out, size, "%s: the same size, but other contents", weights->path);
+        return false;
+    }
+    if (thorough) {
+        snprintf(out, size, "%s: the same contents, by hash", weights->path);
+        return true;
+    }
+    bool same_time = strcmp(here.modified_at, weights->modified_at) == 0;
+    if (same_time)
+        snprintf(out, size, "%s: the same size, time and header", weights->path);
+    else
+        snprintf(out, size,
+                 "%s: the same size and header, but written anew at %s; --verify compares all of it",
+                 weights->path, here.modified_at);
+    return same_time;
+}

@@ -1,0 +1,227 @@
+/* From a run's record to the config file. */
+#include "record/config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "record/config-fields.h"
+#include "record/parts.h"
+
+/* Four decimals of a millisecond or an image per second: people read this file. */
+static double rounded(double value) {
+    return round(value * 1e4) / 1e4;
+}
+
+/* ---- one model ---- */
+
+static const bt_point *chosen_point(const bt_model_record *model) {
+    return model->chosen >= 0 && model->chosen < model->point_count ? &model->points[model->chosen] : NULL;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Quantiles 0, 1/63, ... 1 of the samples, by linear interpolation between order statistics (type 7 of
+ * Hyndman and Fan 1996); all of the samples where they are no more. NULL when memory is short. */
+static json_t *write_quantiles(const bt_point *point) {
+    int count = point->sample_count, wanted = count < BT_CONFIG_QUANTILES ? count : BT_CONFIG_QUANTILES;
+    double quantiles[BT_CONFIG_QUANTILES];
+    if (count == 0) return json_array();
+    double *sorted = (double *)malloc((size_t)count * sizeof *sorted);
+    if (!sorted) return NULL;
+    memcpy(sorted, point->samples_ms, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
+    for (int i = 0; i < wanted; i++) {
+        double place = wanted > 1 ? (double)i * (count - 1) / (wanted - 1) : 0;
+        int below = (int)place, above = below + 1 < count ? below + 1 : below;
+        quantiles[i] = rounded(sorted[below] + (place - below) * (sorted[above] - sorted[below]));
+    }
+    free(sorted);
+    return bt_numbers_write(quantiles, wanted);
+}
+
+static json_t *write_point(const bt_point *from) {
+    const bt_config_point point = {
+        .batch_size = from->batch_size,
+        .p50_ms = rounded(from->p50_ms),
+        .p95_ms = rounded(from->p95_ms),
+        .p95_upper_ms = rounded(from->p95_upper_ms),
+        .mean_ms = rounded(from->mean_ms),
+        .throughput_imgs_per_sec = rounded(from->throughput_imgs_per_sec),
+        .efficiency = rounded(from->efficiency),
+        .memory_mb = rounded(from->memory_mb),
+    };
+    json_t *object = bt_fields_to_json(bt_config_point_keys.fields, bt_config_point_keys.count, &point);
+    if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(from->outcome))) == 0 &&
+        json_object_set_new(object, "service_ms_quantiles", write_quantiles(from)) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *write_points(const bt_model_record *model) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < model->point_count; i++) {
+        if (json_array_append_new(array, write_point(&model->points[i])) == 0) continue;
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
+/* A run measures one instance, on the device that its description starts with: "cpu: AMD ...", "cuda:0
+ * NVIDIA ...". */
+static json_t *write_instances(const bt_model_record *model) {
+    bt_config_instance instance = {.threads = model->threads};
+    size_t length = strcspn(model->device, " ");
+    if (length > 0 && model->device[length - 1] == ':') length--;
+    snprintf(instance.device, sizeof instance.device, "%.*s", (int)length, model->device);
+    json_t *object =
+        bt_fields_to_json(bt_config_instance_keys.fields, bt_config_instance_keys.count, &instance);
+    if (!object || json_object_set_new(object, "cpus", json_null()) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return json_pack("[o]", object);
+}
+
+static json_t *write_weights(const bt_model_record *model) {
+    bt_config_weights weights = {.hash = model->weights_hash};
+    snprintf(weights.source, sizeof weights.source, "%s", model->weights_source);
+    return bt_fields_to_json(bt_config_weights_keys.fields, bt_config_weights_keys.count, &weights);
+}
+
+static bt_config_model entry_of(const bt_record *record, const bt_model_record *model,
+                                const bt_point *point) {
+    bt_config_model entry = bt_config_model_empty();
+    entry.optimal_batch_size = point->batch_size;
+    entry.p95_latency_ms = rounded(point->p95_ms);
+    entry.throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec);
+    entry.memory_usage_mb = rounded(point->memory_mb);
+    entry.p95_upper_bound_ms = rounded(point->p95_upper_ms);
+    entry.efficiency_score = rounded(point->efficiency);
+    entry.meets_sla = model->meets_sla;
+    entry.p95_sla_ms = record->settings.p95_sla_ms;
+    entry.reachable_sla_ms = rounded(model->reachable_sla_ms);
+    entry.image_size = model->image_size;
+    entry.speedup_over_single_image = rounded(model->speedup_over_single_image);
+    entry.mask_iou = rounded(point->mask_iou);
+    entry.full_size = model->full_size;
+    entry.full_size_ms = rounded(model->full_size_ms);
+    snprintf(entry.memory_kind, sizeof entry.memory_kind, "%s", model->device_memory ? "device" : "process");
+    snprintf(entry.precision, sizeof entry.precision, "%s", model->precision);
+    snprintf(entry.generated_at, sizeof entry.generated_at, "%s", record->finished_at);
+    snprintf(entry.run_id, sizeof entry.run_id, "%s", record->run_id);
+    snprintf(entry.runtime, sizeof entry.runtime, "%s", model->backend);
+    snprintf(entry.machine_fingerprint, sizeof entry.machine_fingerprint, "%s", record->machine.fingerprint);
+    return entry;
+}
+
+static json_t *write_model(const bt_record *record, const bt_model_record *model, const bt_point *point) {
+    const bt_config_model entry = entry_of(record, model, point);
+    json_t *object = bt_fields_to_json(bt_config_model_keys.fields, bt_config_model_keys.count, &entry);
+    int failed = !object;
+    failed = failed || json_object_set_new(object, "instances", write_instances(model));
+    failed = failed || json_object_set_new(object, "weights", write_weights(model));
+    failed = failed || json_object_set_new(object, "points", write_points(model));
+    if (!failed) return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* ---- the document ---- */
+
+static bool is_comment(const char *key) {
+    return *key == '$' || *key == '_';
+}
+
+static int keep_comments(json_t *top, const bt_config *before) {
+    const char *key;
+    json_t *item;
+    if (!before) return 0;
+    json_object_foreach(before->json, key, item) {
+        if (is_comment(key) && json_object_set(top, key, item) != 0) return -1;
+    }
+    return 0;
+}
+
+/* Setting a key that is there leaves it in its place, so the file's order is kept. */
+static json_t *write_models(const bt_record *record, const bt_config *before) {
+    json_t *kept = before ? json_object_get(before->json, "configurations") : NULL;
+    json_t *object = kept ? json_deep_copy(kept) : json_object();
+    for (int i = 0; object && i < record->model_count; i++) {
+        const bt_model_record *model = &record->models[i];
+        const bt_point *point = chosen_point(model);
+        if (!point || json_object_set_new(object, model->model, write_model(record, model, point)) == 0)
+            continue;
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_config *before,
+                                bt_error *error) {
+    bt_config head = {.schema_version = BT_CONFIG_SCHEMA_VERSION};
+    snprintf(head.generated_at, sizeof head.generated_at, "%s", record->finished_at);
+    snprintf(head.tool_version, sizeof head.tool_version, "%s", record->subject.tool_version);
+    snprintf(head.run_id, sizeof head.run_id, "%s", record->run_id);
+    snprintf(head.workload, sizeof head.workload, "%s", record->workload);
+    json_t *top = json_object();
+    int failed = !top || keep_comments(top, before);
+    failed = failed || bt_fields_write(bt_config_top_keys.fields, bt_config_top_keys.count, &head, top);
+    failed = failed || json_object_set_new(top, "machine", bt_machine_to_json(&record->machine));
+    failed = failed || json_object_set_new(top, "subject", bt_subject_to_json(&record->subject));
+    failed = failed || json_object_set_new(
+                           top, "settings",
+                           bt_options_write_json(bt_settings_table, bt_settings_count, &record->settings));
+    failed = failed || json_object_set_new(top, "configurations", write_models(record, before));
+    *out = top;
+    if (!failed) return BT_OK;
+    json_decref(top);
+    *out = NULL;
+    return bt_fail(error, BT_NO_MEMORY, "no memory to write the config");
+}
+
+bt_status bt_config_save(const json_t *json, const char *path, bt_error *error) {
+    return bt_json_save(json, path, true, error);
+}
+
+/* ---- what changed ---- */
+
+static void put_change(char out[BT_TEXT_SIZE], const bt_config_model *old, const bt_model_record *model,
+                       const bt_point *point) {
+    char batch[64];
+    if (!old) {
+        snprintf(out, BT_TEXT_SIZE, "%s: new, batch %d, P95 %.1f ms, %.1f img/s", model->model,
+                 point->batch_size, point->p95_ms, point->throughput_imgs_per_sec);
+        return;
+    }
+    if (old->optimal_batch_size == point->batch_size)
+        snprintf(batch, sizeof batch, "batch %d as before", point->batch_size);
+    else
+        snprintf(batch, sizeof batch, "batch %d -> %d", old->optimal_batch_size, point->batch_size);
+    if (!old->measured) {
+        snprintf(out, BT_TEXT_SIZE, "%s: %s, P95 unmeasured -> %.1f ms, %.1f img/s", model->model, batch,
+                 point->p95_ms, point->throughput_imgs_per_sec);
+        return;
+    }
+    snprintf(out, BT_TEXT_SIZE, "%s: %s, P95 %.1f -> %.1f ms, %.1f -> %.1f img/s", model->model, batch,
+             old->p95_latency_ms, point->p95_ms, old->throughput_imgs_per_sec,
+             point->throughput_imgs_per_sec);
+}
+
+int bt_config_changes(const bt_config *before, const bt_record *record, char lines[8][BT_TEXT_SIZE]) {
+    int count = 0;
+    for (int i = 0; before && i < record->model_count && count < 8; i++) {
+        const bt_model_record *model = &record->models[i];
+        const bt_point *point = chosen_point(model);
+        if (point) put_change(lines[count++], bt_config_find(before, model->model), model, point);
+    }
+    return count;
+}

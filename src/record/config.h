@@ -1,0 +1,137 @@
+/* The config file that a tuning run leaves and a service starts from: which batch size for which model.
+ *
+ * People edit this file and other programs read it, so its keys are a promise (the first four of a model most
+ * of all), a wrong key is refused by name rather than passed over, and what a person wrote is honoured, but
+ * never passed off as measured. Each model's entry stands on its own: tuning one leaves the others' as they
+ * are.
+ */
+#ifndef BT_RECORD_CONFIG_H
+#define BT_RECORD_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "record/fingerprint.h"
+#include "record/record.h"
+#include "record/settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_CONFIG_SCHEMA_VERSION 1
+#define BT_CONFIG_QUANTILES      64
+#define BT_CONFIG_INSTANCES_MAX  16
+
+/* What is known of one batch size. NaN where it is not. */
+typedef struct bt_config_point {
+    int batch_size;
+    bt_outcome outcome;
+    double p50_ms, p95_ms, p95_upper_ms, mean_ms; /* service time of a whole batch */
+    double throughput_imgs_per_sec, efficiency, memory_mb;
+    /* The service time's distribution: `quantile_count` (at most BT_CONFIG_QUANTILES) values, ascending and
+     * evenly spaced in probability from the least sample to the greatest. A simulator draws from it by
+     * interpolating at a uniform place. */
+    double *service_ms_quantiles; /* owned */
+    int quantile_count;
+} bt_config_point;
+
+/* One copy of a model with its own worker. */
+typedef struct bt_config_instance {
+    char device[64];
+    int threads;
+    char cpus[256]; /* "0-3,8"; empty: wherever the system puts it */
+} bt_config_instance;
+
+/* Where the weights came from. Built-in ones ("demo", "counter:1") have no file. */
+typedef struct bt_config_weights {
+    char source[64];
+    uint64_t hash; /* over the parameters' values; 0 where unknown */
+    char path[512];
+    int64_t size_bytes;
+    char modified_at[32];  /* UTC */
+    uint64_t header_hash;  /* FNV-1a over the file's first 64 KiB */
+    uint64_t content_hash; /* over the whole file */
+} bt_config_weights;
+
+typedef struct bt_config_model {
+    char name[BT_NAME_SIZE];
+    int optimal_batch_size;
+    double p95_latency_ms, throughput_imgs_per_sec, memory_usage_mb, p95_upper_bound_ms, efficiency_score;
+    bool meets_sla;
+    double p95_sla_ms; /* the SLA that it was tuned under */
+    double reachable_sla_ms;
+    char memory_kind[16]; /* "device" or "process": whose memory memory_usage_mb is */
+    char precision[16];
+    int image_size;
+    double speedup_over_single_image, mask_iou;
+    double capacity_rps, recommended_rps, predicted_p95_ms; /* NaN until somebody predicts them */
+    int full_size;                                          /* 0: no full-size image was timed */
+    double full_size_ms;
+    char generated_at[32], run_id[64], runtime[64], machine_fingerprint[20];
+    bt_config_weights weights;
+    bt_config_instance instances[BT_CONFIG_INSTANCES_MAX];
+    int instance_count;
+    bt_config_point *points; /* ascending by batch size; owned */
+    int point_count;
+    /* What people do to the file. A batch size without a measured point has no figures (NaN) and meets no
+     * SLA; one that was changed to another measured size has that size's. */
+    bool measured; /* there is a measured point of optimal_batch_size */
+    bool edited;   /* optimal_batch_size is not the one that the run chose */
+} bt_config_model;
+
+typedef struct bt_config {
+    json_t *json; /* the document as it was read, owned */
+    int schema_version;
+    char generated_at[32], tool_version[32], run_id[64], workload[32];
+    bt_machine machine;
+    bt_subject subject;
+    bt_settings settings;
+    bt_option_sources sources; /* CONFIG for what the file says */
+    bt_config_model *models;   /* in the file's order; owned */
+    int model_count;
+} bt_config;
+
+/* Reads a config file. Only schema_version, configurations and a model's optimal_batch_size must be there;
+ * what is there must be right. BT_IO where there is no file, BT_PARSE with file, place and key for anything
+ * unknown, of the wrong type or out of bounds, BT_UNSUPPORTED for a newer schema, BT_NO_MEMORY. The caller
+ * owns *out. */
+BT_MUST_USE bt_status bt_config_load(bt_config **out, const char *path, bt_error *error);
+void bt_config_close(bt_config **config); /* NULL-safe; nulls */
+
+/* The model called `name`, or NULL. */
+const bt_config_model *bt_config_find(const bt_config *config, const char *name);
+
+/* The point of a batch size, or NULL. */
+const bt_config_point *bt_config_model_point(const bt_config_model *model, int batch_size);
+
+/* The config file that a run leaves: a new document, the caller's. Models of `before` (may be NULL) that the
+ * run has no choice for keep their entries and places untouched, and so do comments ("$...", "_..."); the
+ * others' are made anew. */
+BT_MUST_USE bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_config *before,
+                                            bt_error *error);
+
+/* Writes a document by atomic replace; what was there is kept beside it as .bak. */
+BT_MUST_USE bt_status bt_config_save(const json_t *json, const char *path, bt_error *error);
+
+/* What the run changes against `before` (may be NULL: then nothing), a line for each model with a choice:
+ * "hrnet: batch 4
+ * -> 8, P95 81.0 -> 95.2 ms, 20.1 -> 27.9 img/s". Returns how many lines (at most 8: a record has room for
+ * that many). */
+int bt_config_changes(const bt_config *before, const bt_record *record, char lines[8][BT_TEXT_SIZE]);
+
+/* Whether a weights file is as recorded: a phrase for people into `out` ("the same size, time and header").
+ * `thorough` hashes the whole file. False where it differs or is gone; built-in weights are always as
+ * recorded. */
+bool bt_config_weights_check(const bt_config_weights *weights, bool thorough, char *out, size_t size);
+
+/* Fills in path, size, time and hashes of a weights file. BT_IO. */
+BT_MUST_USE bt_status bt_config_weights_describe(bt_config_weights *weights, const char *path,
+                                                 bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

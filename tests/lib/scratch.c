@@ -1,0 +1,29 @@
+#include "scratch.h"
+
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[PATH_MAX], before[PATH_MAX];
+
+int bt_scratch_enter(void **state) {
+    (void)state;
+    const char *place = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/batchtune-test-XXXXXX", place && *place ? place : P_tmpdir);
+    if (!getcwd(before, sizeof before) || !mkdtemp(folder) || chmod(folder, 0755) != 0) return -1;
+    return chdir(folder);
+}
+
+static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)about, (void)kind, (void)where;
+    return remove(path);
+}
+
+int bt_scratch_leave(void **state) {
+    (void)state;
+    if (chdir(before) != 0) return -1;
+    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}

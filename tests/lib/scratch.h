@@ -1,0 +1,20 @@
+/* A folder for one test's files: its own, empty, and gone afterwards. Both have cmocka's form of a set-up and
+ * a tear-down, for one test or a group. */
+#ifndef BT_TESTS_SCRATCH_H
+#define BT_TESTS_SCRATCH_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes a folder under $TMPDIR (or the system's place for such) that everybody may look into, and goes there.
+ */
+int bt_scratch_enter(void **state);
+
+/* Goes back to where the test came from, and removes the folder with all that is in it. */
+int bt_scratch_leave(void **state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,207 @@
+/* optimize-batch: measures batch sizes, chooses, writes the config and shows why. The work is done by src/tune, what is
+ * written by src/record and src/report; here they are put in order. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/command.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "record/config.h"
+#include "record/record.h"
+#include "report/publish.h"
+#include "tune/optimize.h"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int signal_number) {
+    (void)signal_number;
+    stop = 1;
+}
+
+static const bt_command_exit exits[] = {
+    {BT_EXIT_GOOD, "the config is written; a model that cannot keep the SLA is marked in it"},
+    {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
+    {BT_EXIT_USAGE, "wrong usage or bad input; nothing was overwritten"},
+    {BT_EXIT_BROKEN, "with --require-sla: a model has no batch size that keeps the SLA"},
+    {BT_EXIT_INCONCLUSIVE, "nothing could be measured"},
+    {BT_EXIT_INTERRUPTED, "interrupted; --resume goes on where it stopped"},
+    {0, NULL},
+};
+
+static bt_command command = {
+    .name = "optimize-batch",
+    .summary = "Finds the batch size that serves the most under a P95 latency promise and a memory reserve, for each network, by\n"
+               "measuring it on this machine. Writes the config that the service reads, a record of every sample, plots and a report.",
+    .usage = "[options]",
+    .examples = "  optimize-batch                                    tune both networks here\n"
+                "  optimize-batch --models hrnet --p95-sla-ms 50     one network, a stricter promise\n"
+                "  optimize-batch --objective throughput             the most images, whatever the latency within the SLA\n"
+                "  optimize-batch --resume                           go on with a run that was cut off\n"
+                "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
+                "                                                    a try-out in seconds, without libtorch\n",
+    .exits = exits,
+    .table = bt_settings_table,
+};
+
+/* Everything a run holds open. */
+typedef struct optimization {
+    bt_settings settings;
+    bt_option_sources sources;
+    bt_machine machine;
+    bt_lock *lock;
+    bt_run *run;
+    bt_log *log;
+    bt_record *record;
+    char command_line[1024];
+    char worker_program[BT_PATH_SIZE];
+} optimization;
+
+/* Flags are in; adds the config file's and the profile's settings, and settles what "auto" means here. */
+static bt_status settle(optimization *o, bt_error *error) {
+    bt_status status = bt_settings_read_config(&o->settings, &o->sources, error);
+    if (status != BT_OK) return status;
+    bt_machine_read(&o->machine);
+    bool on_cpu = o->machine.gpu[0] == '\0' || strcmp(o->settings.device, "cpu") == 0;
+    const char *profile = o->settings.profile;
+    if (profile[0] == '\0' && on_cpu && strncmp(o->settings.backend, "sim", 3) != 0) profile = "cpu-demo";
+    if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
+    if (status == BT_OK) status = bt_optimize_resolve(&o->settings, &o->machine, error);
+    return status;
+}
+
+/* Takes what must be had before anything is measured: the outputs, the run's folder, the log. */
+static bt_status prepare(optimization *o, bt_error *error) {
+    char path[BT_PATH_SIZE], program[BT_PATH_SIZE];
+    bt_status status = bt_file_check_writable(o->settings.output, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--output");
+    status = bt_path_join(path, error, "%s.lock", o->settings.output);
+    if (status == BT_OK) status = bt_lock_open(&o->lock, path, error);
+    if (status == BT_OK) status = bt_path_of_program(program, error);
+    if (status == BT_OK) status = bt_path_join(o->worker_program, error, "%s/probe-worker", program);
+    if (status == BT_OK) status = bt_optimize_open_run(&o->run, &o->settings, &o->machine, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/log.txt", bt_run_folder(o->run));
+    if (status == BT_OK)
+        status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, path, error);
+    return status;
+}
+
+/* The shell line that repeats this run. */
+static bt_status write_command_line(optimization *o, const char *program, bt_error *error) {
+    FILE *out = fmemopen(o->command_line, sizeof o->command_line, "w");
+    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    fprintf(out, "%s", program);
+    bt_options_write_flags(bt_settings_table, bt_settings_count, &o->settings, &o->sources, out);
+    if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
+    return BT_OK;
+}
+
+static void say_first(const optimization *o) {
+    if (strcmp(bt_optimize_workload(&o->settings), "cpu-demo") == 0)
+        bt_log_write(o->log, BT_LOG_INFO,
+                     "no GPU: this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms (profile cpu-demo)",
+                     (long long)o->settings.image_size, o->settings.p95_sla_ms);
+    if (bt_run_lines_left(o->run))
+        bt_log_write(o->log, BT_LOG_INFO, "going on with %s: %d steps are measured already", bt_run_id(o->run),
+                     bt_run_lines_left(o->run));
+    else if (o->settings.resume)
+        bt_log_write(o->log, BT_LOG_INFO, "nothing to resume in %s: starting anew", o->settings.results);
+    bt_log_write(o->log, BT_LOG_INFO, "run %s; Ctrl-C stops, --resume goes on", bt_run_folder(o->run));
+}
+
+static bool interrupted(const bt_record *record) {
+    for (int i = 0; i < record->model_count; i++)
+        if (record->models[i].interrupted) return true;
+    return stop;
+}
+
+static int judge(const optimization *o) {
+    const bt_record *record = o->record;
+    if (interrupted(record)) return BT_EXIT_INTERRUPTED;
+    for (int i = 0; i < record->model_count; i++)
+        if (record->models[i].chosen < 0) return BT_EXIT_INCONCLUSIVE;
+    for (int i = 0; i < record->model_count; i++)
+        if (o->settings.require_sla && !record->models[i].meets_sla) return BT_EXIT_BROKEN;
+    return BT_EXIT_GOOD;
+}
+
+/* The config file, merged into what is there; what it changes goes into the record. An interrupted run leaves it alone. */
+static bt_status write_config(optimization *o, bt_error *error) {
+    bt_config *before = NULL;
+    json_t *after = NULL;
+    bt_status status = bt_file_exists(o->settings.output) ? bt_config_load(&before, o->settings.output, error) : BT_OK;
+    if (status == BT_OK) status = bt_config_from_record(&after, o->record, before, error);
+    if (status == BT_OK) status = bt_config_save(after, o->settings.output, error);
+    if (status == BT_OK) {
+        o->record->change_count = bt_config_changes(before, o->record, o->record->changes);
+        if (before) snprintf(o->record->previous_run, sizeof o->record->previous_run, "%s", before->run_id);
+    }
+    json_decref(after);
+    bt_config_close(&before);
+    return status;
+}
+
+/* Everything that a run leaves, then the closing line of its journal: from here on there is nothing to resume. */
+static bt_status leave_results(optimization *o, int code, bt_error *error) {
+    char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
+    bt_status status = code == BT_EXIT_INTERRUPTED ? BT_OK : write_config(o, error);
+    o->record->verdict_code = code;
+    snprintf(o->record->verdict, sizeof o->record->verdict, "%s", bt_exit_name(code));
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
+    if (status == BT_OK) status = bt_record_save(o->record, path, error);
+    if (code == BT_EXIT_INTERRUPTED) return status;
+    if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
+    if (status == BT_OK) status = bt_publish_plots(o->record, plots, o->log, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", bt_run_folder(o->run));
+    if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_MARKDOWN, plots, path, error);
+    if (status == BT_OK) status = bt_run_finish(o->run, error);
+    if (status != BT_OK) return status;
+    bt_log_write(o->log, BT_LOG_INFO, "config %s", o->settings.output);
+    bt_log_write(o->log, BT_LOG_INFO, "report %s", path);
+    bt_log_write(o->log, BT_LOG_INFO, "plots  %s", plots);
+    return BT_OK;
+}
+
+static bt_status run(optimization *o, int *code, bt_error *error) {
+    bt_optimize_options options = {
+        .settings = &o->settings,
+        .sources = &o->sources,
+        .machine = &o->machine,
+        .command = o->command_line,
+        .worker_program = o->worker_program,
+        .run = o->run,
+        .log = o->log,
+        .stop = &stop,
+    };
+    say_first(o);
+    bt_status status = bt_optimize(&o->record, &options, error);
+    if (status != BT_OK) return status;
+    *code = judge(o);
+    status = leave_results(o, *code, error);
+    if (status == BT_OK)
+        status = bt_publish(o->record, (bt_format)o->settings.format, NULL, "./report.md", stdout, error);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static optimization o; /* large: kept off the stack */
+    bt_error error = {BT_OK, ""};
+    command.count = bt_settings_count;
+    int code = bt_command_start(&command, argc, argv, &o.settings, &o.sources, stdout, stderr);
+    if (code >= 0) return code;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    bt_status status = settle(&o, &error);
+    if (status == BT_OK) status = write_command_line(&o, argv[0], &error);
+    if (status == BT_OK) status = prepare(&o, &error);
+    if (status == BT_OK) status = run(&o, &code, &error);
+    if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
+    /* What another program reads from standard output must not end in a verdict. */
+    bool for_people = status != BT_OK || o.settings.format == BT_FORMAT_TABLE;
+    code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    bt_record_close(&o.record);
+    bt_log_close(&o.log);
+    bt_run_close(&o.run);
+    bt_lock_close(&o.lock);
+    return code;
+}

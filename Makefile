@@ -38,6 +38,7 @@ OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
+BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
 
 # The sanitizers cannot see into libtorch: unit tests that need it are named torch-*, and left out there.
@@ -49,7 +50,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS)
+core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -82,6 +83,9 @@ define link
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(LDLIBS) $(1)
 endef
 
+$(O)/bench/%: $(O)/tests/bench/%.o $(LIBRARY)
+	$(call link)
+
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
 	$(call link)
 
@@ -90,6 +94,20 @@ $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
+
+# The commands. A target is the program of that name with ARGS; those that simulate need no libtorch.
+PROFILE =
+ARGS    =
+RUN     = $(O)/bin/$@ $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
+
+optimize-batch: $(if $(findstring sim:,$(ARGS)),core,all) ## tune both networks on this machine, write the config
+	$(Q)$(RUN)
+
+show-batch-config: core ## print the config, what it was measured on, whether it fits this machine
+	$(Q)$(O)/bin/$@ $(ARGS)
+
+bench: core ## the core's own cost: time a batch takes in the prober, histogram, sweep
+	$(Q)$(O)/bench/bench-core $(ARGS)
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
@@ -184,6 +202,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch show-batch-config bench shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -74,10 +74,10 @@ static bt_status settle(optimization *o, bt_error *error) {
 static bt_status prepare(optimization *o, bt_error *error) {
     char path[BT_PATH_SIZE], program[BT_PATH_SIZE];
     bt_status status = bt_file_check_writable(o->settings.output, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--output");
-    status = bt_path_join(path, error, "%s.lock", o->settings.output);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s.lock", o->settings.output);
     if (status == BT_OK) status = bt_lock_open(&o->lock, path, error);
-    if (status == BT_OK) status = bt_path_of_program(program, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--output");
+    status = bt_path_of_program(program, error);
     if (status == BT_OK) status = bt_path_join(o->worker_program, error, "%s/probe-worker", program);
     if (status == BT_OK) status = bt_optimize_open_run(&o->run, &o->settings, &o->machine, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/log.txt", bt_run_folder(o->run));

@@ -51,7 +51,8 @@ typedef struct bt_point {
     double p50_ms, p95_ms, p95_lower_ms,
         p95_upper_ms; /* bounds at 95 % one-sided; NaN where they do not exist */
     double mean_ms;
-    double throughput_imgs_per_sec; /* batch size / mean service time */
+    double throughput_imgs_per_sec; /* batch size / median service time: a neighbour's noise moves the
+                                       mean, of short runs more than of long ones */
     double efficiency;              /* throughput / sqrt(batch size) */
     double effective_samples;       /* sample_count less what autocorrelation takes away */
     bool drifting;                  /* the series was not stationary */

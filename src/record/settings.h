@@ -17,7 +17,7 @@ extern "C" {
 typedef enum bt_objective {
     BT_OBJECTIVE_EFFICIENCY, /* highest throughput / sqrt(batch size) */
     BT_OBJECTIVE_THROUGHPUT, /* most images per second */
-    BT_OBJECTIVE_LATENCY,    /* lowest P95 service time */
+    BT_OBJECTIVE_LATENCY,    /* shortest service time */
     BT_OBJECTIVE_COUNT
 } bt_objective;
 

@@ -18,7 +18,7 @@ bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *e
     point->p95_lower_ms = summary.p95_lower;
     point->p95_upper_ms = summary.p95_upper;
     point->mean_ms = summary.mean;
-    point->throughput_imgs_per_sec = point->batch_size / summary.mean * 1e3;
+    point->throughput_imgs_per_sec = point->batch_size / summary.median * 1e3;
     point->efficiency = point->throughput_imgs_per_sec / sqrt((double)point->batch_size);
     point->effective_samples = summary.effective_count;
     point->drifting = summary.drift.drifting;
@@ -31,8 +31,7 @@ static bool admissible(const bt_point *point) {
 }
 
 static double score(const bt_point *point, bt_objective objective) {
-    if (objective == BT_OBJECTIVE_LATENCY) return 1e3 / point->p95_ms;
-    return bt_score_of(objective, point->batch_size, point->mean_ms);
+    return bt_score_of(objective, point->batch_size, point->p50_ms);
 }
 
 /* The best point by an objective. By the one that was asked for it must be admissible; by the others it may also be one that
@@ -113,8 +112,7 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
     case BT_OUTCOME_SKIPPED_DOMINATED:
         if (winner && admissible(winner))
             explain(point, "%s about %.0f %% below batch %d; not confirmed", objective,
-                    percent_below(bt_score_of(settings->objective, point->batch_size, point->mean_ms),
-                                  bt_score_of(settings->objective, winner->batch_size, winner->mean_ms)),
+                    percent_below(score(point, settings->objective), score(winner, settings->objective)),
                     winner->batch_size);
         break;
     case BT_OUTCOME_MASK_DISAGREES:

@@ -29,7 +29,7 @@ typedef struct candidate {
     bool dead;         /* cannot win; the point's outcome says why */
     bool confirmed;    /* P95 <= SLA was shown */
     bool gave_up;      /* the sequential test ended without a verdict */
-    double sum_ms, effective_samples;
+    double typical_ms, effective_samples;
     bt_sequential sla;
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be compared */
 } candidate;
@@ -61,12 +61,13 @@ static int samples_of(const bt_sweep *sweep, int index) {
     return point_of(sweep, index)->sample_count;
 }
 
-static double mean_ms(const bt_sweep *sweep, int index) {
-    return sweep->candidates[index].sum_ms / samples_of(sweep, index);
+/* The median: a neighbour's noise lengthens some runs, by more of a short one than of a long one. */
+static double typical_ms(const bt_sweep *sweep, int index) {
+    return sweep->candidates[index].typical_ms;
 }
 
 static double score_of(const bt_sweep *sweep, int index, bt_objective objective) {
-    return bt_score_of(objective, sweep->candidates[index].batch_size, mean_ms(sweep, index));
+    return bt_score_of(objective, sweep->candidates[index].batch_size, typical_ms(sweep, index));
 }
 
 static int find(const bt_sweep *sweep, int batch_size) {
@@ -162,7 +163,7 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
     *batch_size = 0;
     for (int i = 0; i < sweep->count; i++) {
         if (sweep->candidates[i].dead) return; /* late, too large or broken: larger ones are no better */
-        throughputs[i] = sweep->candidates[i].batch_size / mean_ms(sweep, i);
+        throughputs[i] = sweep->candidates[i].batch_size / typical_ms(sweep, i);
         last = sweep->candidates[i].batch_size;
     }
     if (sweep->count == 0)
@@ -196,7 +197,7 @@ static bt_status climb(bt_sweep *sweep, bt_error *error) {
 /* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
 static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
     if (samples_of(sweep, index) == 0) return BT_FIRST_TURN_SAMPLES;
-    int affordable = (int)(1e3 * TURN_S / mean_ms(sweep, index));
+    int affordable = (int)(1e3 * TURN_S / typical_ms(sweep, index));
     return affordable < 1 ? 1 : affordable < wanted ? affordable : wanted;
 }
 
@@ -263,7 +264,7 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
 static bool time_to_search(const bt_sweep *sweep) {
     int lead = leader(sweep, (bt_objective)sweep->options.objective);
     if (lead < 0) return false;
-    double confirming_s = sweep->first_accept * mean_ms(sweep, lead) / 1e3;
+    double confirming_s = sweep->first_accept * typical_ms(sweep, lead) / 1e3;
     return sweep->elapsed_s + CONFIRMING_MARGIN * confirming_s < sweep->options.time_budget_s;
 }
 
@@ -275,13 +276,9 @@ static int next_between(const bt_sweep *sweep) {
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
         tried += !c->on_ladder;
-        double scratch[BT_SEQUENTIAL_LIMIT]; /* so early, no size has as many samples */
-        const bt_point *point = point_of(sweep, i);
-        bool run = point->sample_count > 0 && point->sample_count <= BT_SEQUENTIAL_LIMIT;
-        points[i] = (bt_search_point){
-            .batch_size = c->batch_size,
-            .service_ms = run ? bt_median(point->samples_ms, (size_t)point->sample_count, scratch) : INFINITY,
-            .dead = c->dead};
+        points[i] = (bt_search_point){.batch_size = c->batch_size,
+                                      .service_ms = samples_of(sweep, i) ? typical_ms(sweep, i) : INFINITY,
+                                      .dead = c->dead};
     }
     return tried < BT_SEARCH_TRIES ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count) : 0;
 }
@@ -349,7 +346,7 @@ static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
         int lead = to_confirm(sweep, (bt_objective)objective);
         if (lead < 0 || sweep->candidates[lead].confirmed) continue;
-        double cost_s = (sweep->first_accept - samples_of(sweep, lead)) * mean_ms(sweep, lead) / 1e3;
+        double cost_s = (sweep->first_accept - samples_of(sweep, lead)) * typical_ms(sweep, lead) / 1e3;
         if (cost_s > SECONDARY_SHARE * sweep->primary_s) continue;
         if (sweep->elapsed_s > (1 + 2 * SECONDARY_SHARE) * sweep->primary_s) continue;
         if (confirm_leader(sweep, (bt_objective)objective, step)) return true;
@@ -387,7 +384,7 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     for (int i = 0; i < sweep->count; i++) {
         bt_outcome outcome = point_of(sweep, i)->outcome;
         if (samples_of(sweep, i) == 0 || (outcome != BT_OUTCOME_OVER_SLA && outcome != BT_OUTCOME_UNDECIDED)) continue;
-        if (fastest < 0 || mean_ms(sweep, i) < mean_ms(sweep, fastest)) fastest = i;
+        if (fastest < 0 || typical_ms(sweep, i) < typical_ms(sweep, fastest)) fastest = i;
     }
     if (fastest < 0 || samples_of(sweep, fastest) >= REACHABLE_SAMPLES) return false;
     *step = standard_due(sweep, samples_of(sweep, fastest))
@@ -475,44 +472,51 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
 
 /* ---- results ------------------------------------------------------------------------------------------------------- */
 
-/* How many independent samples each one is worth as evidence about the SLA. Correlation among runs that all end long before
- * the SLA (a neighbour's noise, say) says nothing about late ones, so times below half of it count as alike. */
-static double sla_evidence(const bt_sweep *sweep, const bt_point *point) {
-    double clipped_ms[BT_SEQUENTIAL_LIMIT], scratch[2 * BT_SEQUENTIAL_LIMIT];
-    int count = point->sample_count < BT_SEQUENTIAL_LIMIT ? point->sample_count : BT_SEQUENTIAL_LIMIT;
-    for (int i = 0; i < count; i++)
+/* How many independent samples these are worth as evidence about the SLA. Correlation among runs that all end long before the
+ * SLA (a neighbour's noise, say) says nothing about late ones, so times below half of it count as alike. `scratch` holds three
+ * times the samples. */
+static double sla_evidence(const bt_sweep *sweep, const bt_point *point, double *scratch) {
+    double *clipped_ms = scratch + 2 * point->sample_count;
+    for (int i = 0; i < point->sample_count; i++)
         clipped_ms[i] = fmax(point->samples_ms[i], sweep->options.p95_sla_ms / 2);
-    return bt_effective_count(clipped_ms, (size_t)count, scratch) / count;
+    return bt_effective_count(clipped_ms, (size_t)point->sample_count, scratch);
 }
 
-static void judge(bt_sweep *sweep, int index) {
+static void judge(bt_sweep *sweep, int index, double *scratch) {
     candidate *c = &sweep->candidates[index];
     bt_point *point = point_of(sweep, index);
-    double scratch[2 * BT_SEQUENTIAL_LIMIT];
-    if (point->sample_count <= BT_SEQUENTIAL_LIMIT)
-        c->effective_samples = bt_effective_count(point->samples_ms, (size_t)point->sample_count, scratch);
     if (c->confirmed || c->gave_up || c->dead) return;
-    bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, sla_evidence(sweep, point));
+    double ratio = sla_evidence(sweep, point, scratch) / point->sample_count;
+    bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, ratio);
     if (verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
     if (verdict == BT_SEQUENTIAL_REJECT) kill_candidate(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
     if (verdict == BT_SEQUENTIAL_UNDECIDED && c->sla.samples >= sweep->rule.limit) c->gave_up = true;
+}
+
+/* What follows from a size's samples so far. */
+static bt_status digest(bt_sweep *sweep, int index, bt_error *error) {
+    const bt_point *point = point_of(sweep, index);
+    size_t count = (size_t)point->sample_count;
+    double *scratch = malloc(3 * count * sizeof *scratch);
+    if (!scratch) return bt_fail(error, BT_NO_MEMORY, "out of memory for a size's samples");
+    sweep->candidates[index].typical_ms = bt_median(point->samples_ms, count, scratch);
+    sweep->candidates[index].effective_samples = bt_effective_count(point->samples_ms, count, scratch);
+    judge(sweep, index, scratch);
+    free(scratch);
+    return BT_OK;
 }
 
 static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
     candidate *c = &sweep->candidates[index];
     bt_status status = bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;
-    for (int i = 0; i < result->sample_count; i++) {
-        c->sum_ms += result->samples_ms[i];
-        if (c->sla.samples < sweep->rule.limit) {
-            c->sla.samples++;
-            c->sla.late += result->samples_ms[i] > sweep->options.p95_sla_ms;
-        }
+    for (int i = 0; i < result->sample_count && c->sla.samples < sweep->rule.limit; i++) {
+        c->sla.samples++;
+        c->sla.late += result->samples_ms[i] > sweep->options.p95_sla_ms;
     }
     for (int i = 0; i < sweep->count; i++) /* a size that is being screened late counts its companions */
         if (!sweep->candidates[i].on_ladder && i != index) sweep->candidates[i].companion_samples += result->sample_count;
-    judge(sweep, index);
-    return BT_OK;
+    return digest(sweep, index, error);
 }
 
 static void take_memory(bt_sweep *sweep, int index, const bt_step_result *result) {

@@ -1,0 +1,168 @@
+# optimize-batch on the simulated backend: what it picks, what it leaves, what it refuses, and what survives what.
+. tests/lib/tap.sh
+program=$PWD/$bin/optimize-batch
+sim=sim:tau0_ms=4,alpha_ms=2,noise=0
+cd "$scratch" || exit 1
+
+# tune ARGS...: quietly, into ./c.json; a network each, so that a test is short.
+tune() { run "$program" --quiet --models hrnet --output c.json "$@"; }
+batch() { json c.json .configurations.hrnet.optimal_batch_size; }
+# point BATCH FIELD: of the newest record
+point() {
+    json "$(ls -d results/*/ | tail -n 1)record.json" .models.0.points |
+        perl -MJSON::PP -0777 -e '
+            my ($batch, $field) = @ARGV;
+            for (@{decode_json(<STDIN>)}) {
+                next if $_->{batch_size} != $batch;
+                my $value = $field eq "samples" ? scalar @{$_->{samples_ms}} : $_->{$field};
+                print defined $value ? $value : "null", "\n";
+            }' "$1" "$2"
+}
+
+# Takes the closing line off $out; what is left is what `refuses` wants empty.
+without_verdict() { out=$(printf '%s\n' "$out" | grep -v '^verdict: bad-input (2)$'); }
+
+# --- what it picks
+tune --backend $sim --batches 1,2,4,8,16
+exits 0 'a sweep on the simulated backend is good'
+is "$(batch)" 2 'efficiency picks the size nearest tau0 / alpha'
+is "$(point 2 outcome)" measured 'the chosen size is confirmed'
+says 'verdict: good \(0\)' 'the last line is the verdict'
+says 'batch 16' 'the size that throughput would take is named'
+[ "$(point 2 samples)" -ge 85 ]
+ok $? 'with at least the 85 samples that can show it'
+
+tune --backend $sim --batches 1,2,4,8,16 --objective throughput
+is "$(batch)" 16 'throughput picks the largest'
+says 'changed .*batch 2 -> 16' 'what changed against the config before is said'
+[ -s c.json.bak ]
+ok $? 'the config before is kept as .bak'
+
+tune --backend $sim --batches 1,2,4,8,16 --p95-sla-ms 11
+[ "$(point 16 samples)" -le 5 ]
+ok $? 'a size that is late beyond doubt costs five samples at most'
+is "$(point 16 outcome)" over_sla 'and is over the SLA'
+
+tune --backend $sim --p95-sla-ms 3 --require-sla
+exits 3 'with --require-sla an SLA that nothing keeps is exit 3'
+is "$(json c.json .configurations.hrnet.meets_sla)" false 'the config says that the SLA is not met'
+says 'an SLA of [0-9]+ ms could be kept' 'and the report what could be kept'
+
+# --- what it leaves
+run "$program" --quiet --models hrnet,cbam_resunet --backend sim:tau0_ms=1,alpha_ms=0.1,noise=0 --batches 1,4 --output both.json
+run "$program" --quiet --models cbam_resunet --backend sim:tau0_ms=1,alpha_ms=1,noise=0 --batches 1 --output both.json
+is "$(json both.json .configurations.hrnet.optimal_batch_size) $(json both.json .configurations.cbam_resunet.optimal_batch_size)" \
+    '4 1' "tuning one model keeps the other's entry"
+newest=$(ls -d results/*/ | tail -n 1)
+for file in record.json report.md log.txt journal.jsonl; do
+    [ -s "$newest$file" ]
+    ok $? "the run leaves $file"
+done
+[ -s "plots/$(basename "$newest")/cbam_resunet-overview.png" ]
+ok $? 'and pictures'
+for format in json csv markdown; do
+    run "$program" --quiet --models hrnet --backend sim:tau0_ms=1,alpha_ms=1,noise=0 --batches 1 --output f.json --format $format
+    exits 0 "--format $format is good"
+    case $format in
+    json) printf '%s\n' "$out" >out.json && is "$(json out.json .kind)" sweep 'the JSON on standard output parses' ;;
+    csv) says '^run_id,.*,batch_size,' 'the CSV has a header' ;;
+    markdown) says '^# ' 'the Markdown has a title' ;;
+    esac
+    says_error 'verdict: good' 'the verdict goes to standard error then'
+done
+
+# --- trouble on the way
+tune --backend $sim,crash_at=8 --batches 1,2,4,8,16
+exits 0 'a worker that dies costs its points and not the run'
+is "$(point 8 outcome) $(batch)" 'crashed 2' 'the point is marked, another wins'
+tune --backend $sim,oom_at=4 --batches 1,2,4,8 --objective throughput
+is "$(point 4 outcome) $(point 8 outcome) $(batch)" 'out_of_memory predicted_over_memory 2' \
+    'after running out of memory larger sizes are not tried'
+tune --backend sim:tau0_ms=1,alpha_ms=1,noise=0,memory_mb=1000,memory_per_image_mb=2000 --batches 1,2,4,16 --objective throughput
+is "$(point 16 outcome) $(batch)" 'predicted_over_memory 4' 'a size predicted to break the reserve is not run'
+
+run env PATH=/nonexistent "$program" --quiet --models hrnet --backend sim:tau0_ms=1,alpha_ms=0,noise=0 --batches 1 --output g.json
+exits 0 'a missing gnuplot is not fatal'
+says_error 'gnuplot' 'but said'
+ls plots/*/hrnet-overview.gnuplot >/dev/null
+ok $? 'scripts and data are written all the same'
+
+# --- cut off and resumed
+rm -rf results
+for moment in 0.3 0.7 1.1; do
+    "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json >/dev/null 2>&1 &
+    pid=$!
+    sleep $moment
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    journal=$(ls results/*/journal.jsonl | tail -n 1)
+    lines=$(wc -l <"$journal")
+    cp "$journal" before.jsonl
+    run "$program" --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json --resume
+    exits 0 "a run killed after $moment s is resumed"
+    is "$(ls -d results/*/ | wc -l)" 1 'in its own folder'
+    is "$(head -n "$lines" "$journal" | cmp - <(head -n "$lines" before.jsonl) && echo same)" same 'with all that was measured'
+    [ "$lines" -lt 2 ] || says_error "going on with .*: [0-9]+ steps" 'and says so'
+    rm -rf results r.json
+done
+"$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json >out.txt 2>err.txt &
+pid=$!
+sleep 0.7
+kill -INT $pid
+wait $pid
+is $? 130 'an interrupt ends with 130'
+is "$(tail -n 1 out.txt)" 'verdict: interrupted (130)' 'and says so'
+[ -s "$(ls -d results/*/)record.json" ] && [ ! -e r.json ]
+ok $? 'with what was measured kept and no config written'
+run "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,4 --output r.json --resume
+without_verdict
+refuses '--resume: the cut-off run .* had batches' 'a resume under other settings is refused'
+run "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json --resume
+exits 0 'under the same it goes on'
+
+# --- two at once
+"$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json >/dev/null 2>&1 &
+pid=$!
+sleep 0.5
+run "$program" --quiet --models hrnet --backend $sim --output r.json
+like "$err" "process $pid" 'a second run on the same output names the first'
+unlike "$status" '^0$' 'and fails'
+kill -INT $pid
+wait $pid
+
+# --- bad input
+cp c.json untouched.json
+refuse() {
+    local pattern=$1 name=$2
+    shift 2
+    run "$program" --output c.json "$@"
+    without_verdict
+    refuses "$pattern" "$name"
+}
+refuse '^optimize-batch: --models: .*unet.*hrnet' 'an unknown model' --models unet --backend sim
+refuse '--p95-sla-ms: "0"' 'an SLA of 0' --p95-sla-ms 0
+refuse '--p95-sla-ms: "nan"' 'an SLA that is no number' --p95-sla-ms nan
+refuse '--memory-reserve-percent: "101"' 'a reserve of 101' --memory-reserve-percent 101
+refuse '--batches: "-?[03x]' 'sizes that are none' --batches 0,-3,x
+refuse '--backend.*frobnicate' 'an unknown key of the simulated backend' --backend sim:frobnicate=1
+refuse '--backend.*tau0_ms=x: give a number' 'a malformed value of it' --backend sim:tau0_ms=x
+refuse '--image-size.*100.*multiple of' 'an image size that a network cannot take' --image-size 100 --backend sim
+refuse '--device: "gpu"' 'a device that is none' --device gpu
+refuse 'unknown|no option' 'an unknown flag' --frob
+printf '{"p95_sla_mss": 100}' >wrong.json
+refuse 'wrong\.json: p95_sla_mss .*p95_sla_ms' 'a config with an unknown key' --config wrong.json --backend sim
+printf '{"p95_sla_ms": "100"}' >wrong.json
+refuse 'wrong\.json: p95_sla_ms' 'a config with a mistyped value' --config wrong.json --backend sim
+refuse '--profile.*cpu-demo' 'a profile that is not there' --profile fast --backend sim
+refuse 'absent\.json' 'a config that is not there' --config absent.json --backend sim
+run "$program" --backend sim --output /proc/c.json
+without_verdict
+refuses '--output: .*/proc/c\.json' 'an output that cannot be written'
+cmp -s c.json untouched.json
+ok $? 'nothing was overwritten by any of these'
+
+run "$program" --help
+says 'p95-sla-ms' '--help lists the options'
+run "$program" --version
+says '^optimize-batch \(batchtune\) [0-9]' '--version says the version'
+done_testing

@@ -47,7 +47,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: core shim ## build everything into build/
+all: core shim cuda ## build everything into build/
 
 core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS)
 
@@ -160,16 +160,30 @@ $(SHIM): $(SHIM_OBJECTS)
 	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
 	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--no-undefined -Wl,--allow-shlib-undefined
 
+# A check of the GPU itself, without libtorch: built where nvcc is, loaded only where a driver is. The runtime is linked in
+# statically (nvcc's default), so that it needs nothing but the driver. Code for sm_75 to sm_90, and PTX for what is newer.
+NVCC       := $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_CHECK := $(if $(NVCC),build/lib/libbatchtune_cuda.so)
+NVCC_ARCHITECTURES := $(foreach sm,75 80 86 89 90,-gencode arch=compute_$(sm)$(,)code=sm_$(sm)) \
+                      -gencode arch=compute_90$(,)code=compute_90
+
+cuda: $(CUDA_CHECK) ## build the CUDA device check alone; nothing where there is no nvcc
+
+build/lib/libbatchtune_cuda.so: shim/cuda/probe.cu shim/cuda/probe.h
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  NVCC  $<")
+	$(Q)$(NVCC) -O2 -std=c++17 -shared $(NVCC_ARCHITECTURES) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -o $@ $<
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 format: ## lay the code out with clang-format
-	clang-format -i $(wildcard src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp tests/*/*.[ch])
+	clang-format -i $(wildcard src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* tests/*/*.[ch])
 
 clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core shim deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -2,15 +2,14 @@
  * written by src/record and src/report; here they are put in order. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "backend/sim.h"
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "record/config.h"
 #include "record/record.h"
+#include "report/publish.h"
 #include "tune/optimize.h"
 
 static volatile sig_atomic_t stop;
@@ -87,8 +86,105 @@ static bt_status prepare(optimization *o, bt_error *error) {
     return status;
 }
 
+/* The shell line that repeats this run. */
+static bt_status write_command_line(optimization *o, const char *program, bt_error *error) {
+    FILE *out = fmemopen(o->command_line, sizeof o->command_line, "w");
+    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    fprintf(out, "%s", program);
+    bt_options_write_flags(bt_settings_table, bt_settings_count, &o->settings, &o->sources, out);
+    if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
+    return BT_OK;
+}
+
+static void say_first(const optimization *o) {
+    if (strcmp(bt_optimize_workload(&o->settings), "cpu-demo") == 0)
+        bt_log_write(o->log, BT_LOG_INFO,
+                     "no GPU: this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms (profile cpu-demo)",
+                     (long long)o->settings.image_size, o->settings.p95_sla_ms);
+    if (bt_run_lines_left(o->run))
+        bt_log_write(o->log, BT_LOG_INFO, "going on with %s: %d steps are measured already", bt_run_id(o->run),
+                     bt_run_lines_left(o->run));
+    else if (o->settings.resume)
+        bt_log_write(o->log, BT_LOG_INFO, "nothing to resume in %s: starting anew", o->settings.results);
+    bt_log_write(o->log, BT_LOG_INFO, "run %s; Ctrl-C stops, --resume goes on", bt_run_folder(o->run));
+}
+
+static bool interrupted(const bt_record *record) {
+    for (int i = 0; i < record->model_count; i++)
+        if (record->models[i].interrupted) return true;
+    return stop;
+}
+
+static int judge(const optimization *o) {
+    const bt_record *record = o->record;
+    if (interrupted(record)) return BT_EXIT_INTERRUPTED;
+    for (int i = 0; i < record->model_count; i++)
+        if (record->models[i].chosen < 0) return BT_EXIT_INCONCLUSIVE;
+    for (int i = 0; i < record->model_count; i++)
+        if (o->settings.require_sla && !record->models[i].meets_sla) return BT_EXIT_BROKEN;
+    return BT_EXIT_GOOD;
+}
+
+/* The config file, merged into what is there; what it changes goes into the record. An interrupted run leaves it alone. */
+static bt_status write_config(optimization *o, bt_error *error) {
+    bt_config *before = NULL;
+    json_t *after = NULL;
+    bt_status status = bt_file_exists(o->settings.output) ? bt_config_load(&before, o->settings.output, error) : BT_OK;
+    if (status == BT_OK) status = bt_config_from_record(&after, o->record, before, error);
+    if (status == BT_OK) status = bt_config_save(after, o->settings.output, error);
+    if (status == BT_OK) {
+        o->record->change_count = bt_config_changes(before, o->record, o->record->changes);
+        if (before) snprintf(o->record->previous_run, sizeof o->record->previous_run, "%s", before->run_id);
+    }
+    json_decref(after);
+    bt_config_close(&before);
+    return status;
+}
+
+/* Everything that a run leaves, then the closing line of its journal: from here on there is nothing to resume. */
+static bt_status leave_results(optimization *o, int code, bt_error *error) {
+    char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
+    bt_status status = code == BT_EXIT_INTERRUPTED ? BT_OK : write_config(o, error);
+    o->record->verdict_code = code;
+    snprintf(o->record->verdict, sizeof o->record->verdict, "%s", bt_exit_name(code));
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
+    if (status == BT_OK) status = bt_record_save(o->record, path, error);
+    if (code == BT_EXIT_INTERRUPTED) return status;
+    if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
+    if (status == BT_OK) status = bt_publish_plots(o->record, plots, o->log, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", bt_run_folder(o->run));
+    if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_MARKDOWN, plots, path, error);
+    if (status == BT_OK) status = bt_run_finish(o->run, error);
+    if (status != BT_OK) return status;
+    bt_log_write(o->log, BT_LOG_INFO, "config %s", o->settings.output);
+    bt_log_write(o->log, BT_LOG_INFO, "report %s", path);
+    bt_log_write(o->log, BT_LOG_INFO, "plots  %s", plots);
+    return BT_OK;
+}
+
+static bt_status run(optimization *o, int *code, bt_error *error) {
+    bt_optimize_options options = {
+        .settings = &o->settings,
+        .sources = &o->sources,
+        .machine = &o->machine,
+        .command = o->command_line,
+        .worker_program = o->worker_program,
+        .run = o->run,
+        .log = o->log,
+        .stop = &stop,
+    };
+    say_first(o);
+    bt_status status = bt_optimize(&o->record, &options, error);
+    if (status != BT_OK) return status;
+    *code = judge(o);
+    status = leave_results(o, *code, error);
+    if (status == BT_OK)
+        status = bt_publish(o->record, (bt_format)o->settings.format, NULL, "./report.md", stdout, error);
+    return status;
+}
+
 int main(int argc, char **argv) {
-    optimization o = {0};
+    static optimization o; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
     command.count = bt_settings_count;
     int code = bt_command_start(&command, argc, argv, &o.settings, &o.sources, stdout, stderr);
@@ -96,14 +192,16 @@ int main(int argc, char **argv) {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     bt_status status = settle(&o, &error);
+    if (status == BT_OK) status = write_command_line(&o, argv[0], &error);
     if (status == BT_OK) status = prepare(&o, &error);
-    bt_optimize_options options = {.settings = &o.settings, .sources = &o.sources, .machine = &o.machine, .command = "x", .worker_program = o.worker_program, .run = o.run, .log = o.log, .stop = &stop};
-    if (status == BT_OK) status = bt_optimize(&o.record, &options, &error);
-    if (status == BT_OK) { json_t *j; if (bt_record_to_json(o.record, &j, &error) == BT_OK) { json_dumpf(j, stdout, JSON_INDENT(1)); json_decref(j);} }
-    code = status == BT_OK ? 0 : bt_command_fail(&command, &error, stderr);
+    if (status == BT_OK) status = run(&o, &code, &error);
+    if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
+    /* What another program reads from standard output must not end in a verdict. */
+    bool for_people = status != BT_OK || o.settings.format == BT_FORMAT_TABLE;
+    code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
     bt_record_close(&o.record);
     bt_log_close(&o.log);
     bt_run_close(&o.run);
     bt_lock_close(&o.lock);
-    return bt_command_finish(&command, stdout, stderr, code);
+    return code;
 }

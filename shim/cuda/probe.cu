@@ -50,7 +50,7 @@ cudaError_t ask(int index, bt_cuda_probe_result *result) {
     if (error == cudaSuccess) error = cudaDeviceGetPCIBusId(result->pci_id, sizeof result->pci_id, index);
     if (error == cudaSuccess) error = cudaMemGetInfo(&free_bytes, &total_bytes);
     if (error != cudaSuccess) return error;
-    snprintf(result->name, sizeof result->name, "%s", properties.name);
+    snprintf(result->name, sizeof result->name, "%.127s", properties.name);
     result->major = properties.major;
     result->minor = properties.minor;
     result->total_bytes = static_cast<int64_t>(total_bytes);

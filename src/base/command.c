@@ -69,8 +69,12 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     bt_error error;
     int operand_count;
     bt_options_default(command->table, command->count, values, sources);
-    bt_status status = bt_options_parse(command->table, command->count, argc, argv, values, sources, NULL, 0,
-                                        &operand_count, &request, &error);
+    bt_status status =
+        bt_options_parse(command->table, command->count, argc, argv, values, sources, command->operands,
+                         command->operand_count, &operand_count, &request, &error);
+    if (!status && request == BT_REQUEST_RUN && operand_count < command->operand_count)
+        status = bt_fail(&error, BT_INVALID, "%d word(s) missing; usage: %s %s",
+                         command->operand_count - operand_count, command->name, command->usage);
     if (status) return bt_command_finish(command, out, err, bt_command_fail(command, &error, err));
     if (request == BT_REQUEST_RUN) return -1;
     if (request == BT_REQUEST_HELP)

@@ -40,6 +40,8 @@ typedef struct bt_command {
     const bt_command_exit *exits; /* may be NULL */
     const bt_option *table;
     size_t count;
+    const char **operands; /* receives the words that are no flags; NULL where none are taken */
+    int operand_count;     /* exactly so many are wanted */
 } bt_command;
 
 /* Sets `values` to their defaults, then reads the flags into them. -1: go on. Otherwise the program returns

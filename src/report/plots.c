@@ -1,6 +1,7 @@
 #include "report/plots.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,49 @@ bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *m
     char rest[64];
     snprintf(rest, sizeof rest, "-%s.%s", bt_plot_name(plot), extension);
     return file_path(out, folder, model, rest, error);
+}
+
+/* The folder that a file lies in, without links. The caller frees it; NULL with errno. */
+static char *real_folder_of(const char *file, char path[BT_PATH_SIZE]) {
+    const char *slash = strrchr(file, '/');
+    if (!slash)
+        snprintf(path, BT_PATH_SIZE, ".");
+    else
+        snprintf(path, BT_PATH_SIZE, "%.*s", slash == file ? 1 : (int)(slash - file), file);
+    return realpath(path, NULL);
+}
+
+/* Both are absolute. What they share ends at a slash or at either's end. */
+static size_t shared_folders(const char *a, const char *b) {
+    size_t shared = 0, at = 0;
+    for (;; at++) {
+        bool a_ends = !a[at] || a[at] == '/', b_ends = !b[at] || b[at] == '/';
+        if (a_ends && b_ends) shared = at;
+        if (!a[at] || a[at] != b[at]) return shared;
+    }
+}
+
+bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const char *report,
+                             bt_error *error) {
+    char report_folder[BT_PATH_SIZE], ups[BT_PATH_SIZE] = "";
+    bt_status status = BT_OK;
+    char *to = realpath(folder, NULL), *from = real_folder_of(report, report_folder);
+    if (!to || !from) {
+        status = bt_fail(error, BT_IO, "%s: %s", to ? report_folder : folder, strerror(errno));
+        goto done;
+    }
+    size_t shared = shared_folders(from, to), used = 0;
+    for (const char *at = from + shared; *at; at++)
+        if (*at == '/' && at[1] && used + 3 < sizeof ups) used += (size_t)sprintf(ups + used, "../");
+    const char *rest = to + shared;
+    while (*rest == '/')
+        rest++;
+    if (used > 0 && !*rest) ups[used - 1] = '\0';
+    status = bt_path_join(out, error, "%s%s", ups, used == 0 && !*rest ? "." : rest);
+done:
+    free(to);
+    free(from);
+    return status;
 }
 
 /* What every script starts with: its data and pictures lie beside it, wherever it is run from. */

@@ -37,6 +37,11 @@ const char *bt_plot_name(bt_plot plot);
 BT_MUST_USE bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
                                    bt_plot plot, const char *extension, bt_error *error);
 
+/* The way from a report at `report` to the pictures in `folder`, as a link in it needs it ("../../plots", "."
+ * for the same folder). The report's folder and `folder` must be there: BT_IO names what is not. */
+BT_MUST_USE bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const char *report,
+                                         bt_error *error);
+
 /* Writes every model's data and scripts into `folder`, which is made where it is not there. Files that are
  * there are replaced whole. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long). */
 BT_MUST_USE bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *error);

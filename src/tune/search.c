@@ -4,6 +4,7 @@
 
 #define LINE_POINTS    4    /* fewer do not show a line */
 #define LINE_TOLERANCE 0.03 /* relative */
+#define LINE_OPTIMISM  0.01 /* how far below a line that fits a size may be hoped to lie */
 
 double bt_score_of(bt_objective objective, int batch_size, double service_ms) {
     switch (objective) {
@@ -62,7 +63,7 @@ static line fit_line(const bt_search_point *points, int count) {
 static double conceivable(bt_objective objective, const bt_search_point *low, const bt_search_point *high, const line *l) {
     double best = 0;
     for (int b = low->batch_size + 1; b < high->batch_size; b++) {
-        double service_ms = l->fits ? fmax(low->service_ms, on_line(l, b) * (1 - LINE_TOLERANCE)) : low->service_ms;
+        double service_ms = l->fits ? fmax(low->service_ms, on_line(l, b) * (1 - LINE_OPTIMISM)) : low->service_ms;
         best = fmax(best, bt_score_of(objective, b, service_ms));
     }
     return best;

@@ -32,7 +32,7 @@ typedef struct bt_search_point {
 } bt_search_point;
 
 #define BT_SEARCH_TRIES      10   /* sizes between the doubled ones, at most */
-#define BT_SEARCH_WORTHWHILE 0.01 /* a gap that cannot beat the best by more than this is left alone */
+#define BT_SEARCH_WORTHWHILE 0.02 /* a gap that cannot beat the best by more than this is left alone */
 
 /* The size to try next between those that were measured (ascending), or 0 when none is worth it.
  *

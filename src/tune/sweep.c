@@ -11,8 +11,8 @@
 
 #define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
 #define TURN_S              5.0  /* about the longest turn */
-#define CONFIRMING_MARGIN   2.0  /* times the time that confirming takes at best is kept for it */
-#define SCREENING_SCORE     0.9  /* of the best, after the first turn: less is not screened further in a search */
+#define CONFIRMING_MARGIN   1.5  /* times the time that confirming takes at best is kept for it */
+#define SCREENING_SCORE     0.93 /* of the best, after the first turn: less is not screened further in a search */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
 #define REACHABLE_SAMPLES   64   /* enough for an upper bound of P95 where nothing keeps the SLA */
@@ -303,20 +303,35 @@ static bool standard_due(const bt_sweep *sweep, int leader_samples) {
            sweep->model->standard_sample_count * CONFIRM_SAMPLES < leader_samples;
 }
 
-/* A point near the leader that has fallen behind a third of its samples. */
+/* The size to confirm: the leader, but among those as good as it the one that is best known already, so that noise does not
+ * send the work from one to the other. */
+static int to_confirm(const bt_sweep *sweep, bt_objective objective) {
+    int lead = leader(sweep, objective), best = lead;
+    for (int i = 0; i < sweep->count && lead >= 0; i++) {
+        const candidate *c = &sweep->candidates[i];
+        if (c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
+        bool as_good = score_of(sweep, i, objective) >= (1 - BT_SEARCH_WORTHWHILE) * score_of(sweep, lead, objective);
+        if (as_good && samples_of(sweep, i) > samples_of(sweep, best)) best = i;
+    }
+    return best;
+}
+
+/* The runner-up, where it is near the leader and has fallen behind a third of its samples: so that what parts them is no drift
+ * of the machine. */
 static int contender(const bt_sweep *sweep, int lead) {
     bt_objective objective = (bt_objective)sweep->options.objective;
+    int second = -1;
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
-        if (i == lead || c->dead || c->gave_up || c->confirmed) continue;
-        bool near = score_of(sweep, i, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
-        if (near && 3 * samples_of(sweep, i) < samples_of(sweep, lead)) return i;
+        if (i == lead || c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
+        if (second < 0 || score_of(sweep, i, objective) > score_of(sweep, second, objective)) second = i;
     }
-    return -1;
+    bool near = second >= 0 && score_of(sweep, second, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
+    return near && 3 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
 static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_step *step) {
-    int lead = leader(sweep, objective);
+    int lead = to_confirm(sweep, objective);
     if (lead < 0 || sweep->candidates[lead].confirmed) return false;
     int other = contender(sweep, lead);
     if (standard_due(sweep, samples_of(sweep, lead)))
@@ -332,7 +347,7 @@ static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_ste
  * with what is known of them. */
 static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
-        int lead = leader(sweep, (bt_objective)objective);
+        int lead = to_confirm(sweep, (bt_objective)objective);
         if (lead < 0 || sweep->candidates[lead].confirmed) continue;
         double cost_s = (sweep->first_accept - samples_of(sweep, lead)) * mean_ms(sweep, lead) / 1e3;
         if (cost_s > SECONDARY_SHARE * sweep->primary_s) continue;
@@ -344,7 +359,7 @@ static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
 
 /* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper bound. */
 static bool bound_step(const bt_sweep *sweep, bt_step *step) {
-    int lead = leader(sweep, (bt_objective)sweep->options.objective);
+    int lead = to_confirm(sweep, (bt_objective)sweep->options.objective);
     if (lead < 0 || !sweep->candidates[lead].confirmed || samples_of(sweep, lead) >= BOUND_SAMPLES_MAX) return false;
     if (sweep->candidates[lead].effective_samples >= BOUND_SAMPLES) return false;
     *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, turn_runs(sweep, lead, CONFIRM_SAMPLES)};

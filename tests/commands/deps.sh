@@ -103,7 +103,7 @@ cp "$links/$torch_wheel" "$cache/"
 printf 'x' | dd of="$cache/$torch_wheel" bs=1 seek=40 conv=notrunc 2>/dev/null
 deps torch
 exits 0 'a corrupt cached wheel is fetched again'
-says_error 'wrong checksum; fetching it again' 'and said to be'
+says_error 'wrong checksum: thrown away' 'and said to be'
 
 # What a killed run leaves: a folder half unpacked, a tree without its mark, a download under way.
 mkdir -p "$checkout/.deps/tmp.1/torch" "$cache/fetch.1"

@@ -1,12 +1,11 @@
-# Lint is only worth what it catches: one violation of each kind is planted in a copy, and must be reported.
+# Lint is only worth what it catches: one violation of each kind is planted in a small copy, and must be reported.
 . tests/lib/tap.sh
 plan 20
 
 copy=$scratch/copy
 mkdir "$copy"
-cp -r --parents Makefile .clang-format src tools tests/lib tests/commands tests/run "$copy"
-[ ! -d shim ] || cp -r shim "$copy"
-mkdir -p "$copy/shim" "$copy/.ci"
+cp -r --parents .clang-format src/base/error.h src/base/error.c tools/setup tests/lib/tap.sh tests/run "$copy"
+mkdir -p "$copy/shim" "$copy/.ci" "$copy/tests/commands"
 printf '#!/usr/bin/env bash\ntrue\n' >"$copy/.ci/run"
 
 # A library of two objects, one of which shows a name without the prefix.
@@ -31,7 +30,7 @@ lint "$scratch/absent.a"
 says 'is not built' 'a library that is not there is said to be missing'
 mv "$copy/src/base/leaky.c" "$scratch/leaky.c"
 lint "$scratch/libgood.a"
-exits 0 'the project itself is good'
+exits 0 'a project without a fault is good'
 mv "$scratch/leaky.c" "$copy/src/base/leaky.c"
 
 word=TO; word=${word}DO
@@ -40,13 +39,13 @@ plant src/base/upwards.c '#include "record/record.h"\n' 'may include only what s
 plant src/report/measures.c '#include "networks/network.h"\n' 'base, record and measure only' 'a report that measures'
 plant src/tune/bare.c '#include "record.h"\n' 'write it from src/' 'an include without its layer'
 plant src/extra/extra.c 'static int x;\n' 'is no layer' 'a folder that is no layer'
-plant src/tune/shim.c '#include "shim/torch.h"\n' 'only src/backend/torch.c' 'the shim known elsewhere'
-plant tools/shim.c '#include "shim/torch.h"\n' 'only src/backend/torch.c' 'the shim known to a program'
+plant src/tune/shim.c '#include "../../shim/torch_shim.h"\n' 'only src/backend/torch.c' 'the shim known elsewhere'
+plant tools/shim.c '#include "shim/torch_shim.h"\n' 'only src/backend/torch.c' 'the shim known to a program'
 plant src/kernels/torch.c '#include <torch/script.h>\n' 'includes libtorch' 'libtorch in the core'
 plant src/base/vector.c '#include <vector>\n' 'includes a C\+\+ header' 'a C++ header in the core'
 plant src/base/plus.cpp 'int x;\n' 'is C\+\+' 'a C++ file in the core'
 plant src/base/leans.h 'size_t bt_x(void);\n' 'does not compile alone as C17' 'a header that leans on others'
-plant shim/class.h 'int bt_x(int class);\n' 'does not compile alone as C\+\+17' 'a header that C++ cannot read'
+plant shim/class.h '#ifdef __cplusplus\nextern "C"\n#endif\nint bt_x(int class);\n' 'does not compile alone as C\+\+17' 'a header that C++ cannot read'
 plant tests/commands/broken.sh 'if true; then\n' "is not valid for 'bash -n'" 'a script with a syntax error'
 plant tools/later.c "/* $word: later */\n" "says $word" 'work put off'
 plant src/base/place.c "static const char *x = \"$place/x\";\n" 'path of one machine' 'a path of one machine'

@@ -12,9 +12,7 @@
 
 #include "backend/backend.h"
 #include "base/clock.h"
-#include "base/random.h"
-#include "image/normalize.h"
-#include "image/spheroids.h"
+#include "inputs.h"
 
 static const char usage[] =
     "usage: model-forward --model NAME --shape N,3,H,W [options]\n"
@@ -178,26 +176,6 @@ static int open_session(bt_session **session, const forward_options *options, bt
     return 0;
 }
 
-static void counter_input(float *images, size_t count, const forward_options *options) {
-    uint64_t key = bt_counter_key(options->counter_input, strtoull(options->counter_weights, NULL, 10));
-    for (size_t i = 0; i < count; i++)
-        images[i] = (float)bt_counter_uniform(key, i);
-}
-
-static bt_status spheroid_input(float *images, const forward_options *options, bt_error *error) {
-    int height = options->shape[2], width = options->shape[3];
-    size_t plane = (size_t)height * (size_t)width;
-    uint8_t *rgb = malloc(3 * plane);
-    if (!rgb) return bt_fail(error, BT_NO_MEMORY, "out of memory drawing images");
-    bt_status status = BT_OK;
-    for (int i = 0; i < options->shape[0] && status == BT_OK; i++) {
-        status = bt_spheroids_draw(options->images_seed, (uint64_t)i, height, width, rgb, NULL, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, images + (size_t)i * 3 * plane);
-    }
-    free(rgb);
-    return status;
-}
-
 static bt_status write_file(const char *path, const float *values, size_t count, bt_error *error) {
     FILE *file = fopen(path, "wbe");
     size_t written = file ? fwrite(values, sizeof *values, count, file) : 0;
@@ -239,9 +217,11 @@ static bt_status forward(bt_session *session, const forward_options *options, bt
     if (!images || !logits)
         status = bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d", options->shape[0]);
     else if (options->counter_input)
-        counter_input(images, 3 * pixels, options);
+        input_counter(images, 3 * pixels, options->counter_input,
+                      strtoull(options->counter_weights, NULL, 10));
     else
-        status = spheroid_input(images, options, error);
+        status = input_spheroids(images, NULL, options->images_seed, options->shape[0], options->shape[2],
+                                 options->shape[3], error);
     if (status == BT_OK) status = bt_session_prepare(session, options->shape[0], error);
     if (status == BT_OK) status = bt_session_run(session, options->shape[0], images, logits, error);
     if (status == BT_OK && options->output) status = write_file(options->output, logits, pixels, error);

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 
 #define MEGABYTE (1024 * 1024)
+#define SLACK    (8 * MEGABYTE) /* the kernel counts pages in batches, each processor by itself */
 
 static char machine[] = "/tmp/bt-memory-XXXXXX";
 
@@ -107,7 +108,7 @@ static void peak_follows_what_was_touched(void **state) {
     int64_t resident = bt_memory_resident_bytes();
     free((void *)block);
     assert_in_range(bt_memory_peak_bytes() - before, 56 * MEGABYTE, 512 * MEGABYTE);
-    assert_true(bt_memory_peak_bytes() >= resident);
+    assert_true(bt_memory_peak_bytes() + SLACK >= resident);
     assert_true(bt_memory_limit_bytes() >= resident);
 }
 

@@ -88,7 +88,7 @@ refuse_offline() {
 
 show_plan() {
     local wheel
-    [ -z "$packages_missing" ] || say "will install Debian packages:$packages_missing"
+    [ -z "$packages_missing" ] || say "will install Debian packages (at most 150 MB to download, 0.6 GB on disk):$packages_missing"
     for wheel in $wheels_missing; do
         say "will download $(wheel_field "$wheel" name) $(wheel_field "$wheel" version)," \
             "$(megabytes "$(wheel_field "$wheel" bytes)"), to $cache"
@@ -101,7 +101,7 @@ show_plan() {
 # Checks each file system that will grow; two folders on one file system count together.
 check_disk() {
     local packages_bytes=0
-    [ -z "$packages_missing" ] || packages_bytes=700000000
+    [ -z "$packages_missing" ] || packages_bytes=750000000
     {
         filesystem_of "$cache" "$(sum bytes $wheels_missing)"
         filesystem_of "$PWD/.deps" "$(sum unpacked_bytes $(wheels_of $trees_missing))"

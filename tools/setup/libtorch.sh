@@ -148,7 +148,7 @@ fetch_wheel() {
     if [ -e "$cache/$file" ]; then
         has_checksum "$cache/$file" "$1" && return
         rm -f "$cache/$file"
-        warn "the cached $file has a wrong checksum; fetching it again"
+        warn "the cached $file has a wrong checksum: thrown away"
     fi
     ! is_offline || fail 1 "OFFLINE=1 and the wheel $file is missing: put it into $cache, or give LIBTORCH=/path"
     say "downloading $file"

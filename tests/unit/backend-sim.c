@@ -1,0 +1,245 @@
+/* The simulated backend takes the time it was told to, keeps its memory's account, and fails when asked to;
+ * what it does not understand it refuses by name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "backend/sim.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+#define MEGABYTE (1024 * 1024)
+
+static bt_session *open_sim(const char *specification) {
+    bt_session_options options = {.backend = specification, .model = "hrnet", .height = 64, .width = 64};
+    bt_session *session = NULL;
+    bt_error error = {0};
+    if (bt_session_open(&session, &options, &error) != BT_OK)
+        fail_msg("%s: %s", specification, error.message);
+    return session;
+}
+
+static int64_t run_ns(bt_session *session, int batch_size) {
+    bt_error error = {0};
+    int64_t start_ns = bt_clock_now_ns();
+    assert_int_equal(bt_session_run(session, batch_size, NULL, NULL, &error), BT_OK);
+    return bt_clock_now_ns() - start_ns;
+}
+
+/* A busy machine makes single runs late, never early, and the least of several is close to what was asked
+ * for. */
+static void time_is_tau0_plus_alpha_b(void **state) {
+    (void)state;
+    bt_session *session = open_sim("sim:tau0_ms=4,alpha_ms=2,noise=0");
+    for (int b = 1; b <= 4; b *= 2) {
+        int64_t wanted_ns = (4 + 2 * b) * BT_NS_PER_MS, least_ns = INT64_MAX;
+        for (int i = 0; i < 10; i++) {
+            int64_t took_ns = run_ns(session, b);
+            assert_true(took_ns >= wanted_ns);
+            if (took_ns < least_ns) least_ns = took_ns;
+        }
+        assert_true(least_ns < wanted_ns + 2 * BT_NS_PER_MS);
+    }
+    bt_session_close(&session);
+    assert_null(session);
+    bt_session_close(&session);
+}
+
+/* The noise is the seed's own stream of normal numbers, so that what each run must take at least is known. */
+static void noise_is_lognormal_and_seeded(void **state) {
+    (void)state;
+    bt_session *session = open_sim("sim:tau0_ms=1,alpha_ms=0,noise=0.5,seed=7");
+    bt_random noise = bt_random_stream(7, "sim/noise");
+    int shorter = 0;
+    int64_t least_late_ns = INT64_MAX;
+    for (int i = 0; i < 40; i++) {
+        int64_t wanted_ns = (int64_t)(1e6 * exp(0.5 * bt_random_normal(&noise)));
+        int64_t late_ns = run_ns(session, 1) - wanted_ns;
+        assert_true(late_ns >= 0);
+        if (late_ns < least_late_ns) least_late_ns = late_ns;
+        shorter += wanted_ns < BT_NS_PER_MS;
+    }
+    assert_true(least_late_ns < BT_NS_PER_MS);
+    assert_in_range(shorter, 8, 32);
+    bt_session_close(&session);
+}
+
+static void zero_time_is_nearly_nothing(void **state) {
+    (void)state;
+    bt_session *session = open_sim("sim:tau0_ms=0,alpha_ms=0");
+    int64_t least_ns = INT64_MAX;
+    for (int i = 0; i < 1000; i++) {
+        int64_t took_ns = run_ns(session, 16);
+        if (took_ns < least_ns) least_ns = took_ns;
+    }
+    assert_true(least_ns < 1000);
+    bt_session_close(&session);
+}
+
+static void memory_is_the_high_water_mark(void **state) {
+    (void)state;
+    bt_session *session =
+        open_sim("sim:tau0_ms=0,alpha_ms=0,memory_mb=100,memory_per_image_mb=30,memory_total_mb=1000");
+    bt_error error = {0};
+    bt_memory memory;
+    run_ns(session, 8);
+    run_ns(session, 2);
+    assert_int_equal(bt_session_memory(session, &memory, &error), BT_OK);
+    assert_int_equal(memory.used_peak_bytes, (100 + 8 * 30) * MEGABYTE);
+    assert_int_equal(memory.total_bytes, 1000 * MEGABYTE);
+    assert_int_equal(memory.before_bytes, 0);
+    assert_int_equal(bt_session_memory_reset(session, &error), BT_OK);
+    run_ns(session, 2);
+    assert_int_equal(bt_session_memory(session, &memory, &error), BT_OK);
+    assert_int_equal(memory.used_peak_bytes, (100 + 2 * 30) * MEGABYTE);
+    assert_int_equal(bt_session_prepare(session, 30, &error), BT_OK); /* 1000 MB just fit */
+    assert_int_equal(bt_session_prepare(session, 31, &error), BT_OUT_OF_DEVICE_MEMORY);
+    assert_int_equal(bt_session_run(session, 31, NULL, NULL, &error), BT_OUT_OF_DEVICE_MEMORY);
+    run_ns(session, 30);
+    bt_session_close(&session);
+}
+
+static void faults_come_when_asked_for(void **state) {
+    (void)state;
+    bt_session *session = open_sim("sim:tau0_ms=0,alpha_ms=0,oom_at=8,fail_every=3");
+    bt_error error = {0};
+    assert_int_equal(bt_session_run(session, 8, NULL, NULL, &error), BT_OUT_OF_DEVICE_MEMORY);
+    assert_non_null(strstr(error.message, "batch of 8"));
+    for (int i = 1; i <= 9; i++)
+        assert_int_equal(bt_session_run(session, 7, NULL, NULL, &error), i % 3 == 0 ? BT_BACKEND : BT_OK);
+    bt_session_close(&session);
+}
+
+static void crash_kills_the_process(void **state) {
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        bt_session *session = open_sim("sim:tau0_ms=0,alpha_ms=0,crash_at=4");
+        run_ns(session, 3);
+        run_ns(session, 4);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void loading_takes_its_time(void **state) {
+    (void)state;
+    int64_t start_ns = bt_clock_now_ns();
+    bt_session *session = open_sim("sim:load_ms=30");
+    assert_true(bt_clock_now_ns() - start_ns >= 30 * BT_NS_PER_MS);
+    bt_session_close(&session);
+}
+
+static void bad_specifications_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *specification, *named;
+    } cases[] = {
+        {"sim:tau_ms=4", "'tau_ms'"},
+        {"sim:tau0_ms", "tau0_ms="},
+        {"sim:tau0_ms=", "tau0_ms="},
+        {"sim:tau0_ms=4x", "tau0_ms=4x"},
+        {"sim:tau0_ms=-1", "tau0_ms=-1"},
+        {"sim:tau0_ms=nan", "tau0_ms=nan"},
+        {"sim:tau0_ms=inf", "tau0_ms=inf"},
+        {"sim:noise=3", "from 0 to 2"},
+        {"sim:oom_at=1.5", "whole number"},
+        {"sim:seed=1,,noise=0", "''"},
+        {"sim:", "''"},
+        {"sim:seed=1,", "''"},
+        {"simulated", "'simulated'"},
+        {"", "''"},
+        {"torch:threads=2", "torch"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_error error = {0};
+        if (bt_backend_check(cases[i].specification, &error) != BT_INVALID)
+            fail_msg("'%s' was taken", cases[i].specification);
+        if (!strstr(error.message, cases[i].named))
+            fail_msg("'%s': '%s' does not say %s", cases[i].specification, error.message, cases[i].named);
+    }
+    bt_error error = {0};
+    assert_int_equal(bt_backend_check("sim", &error), BT_OK);
+    assert_int_equal(bt_backend_check("torch", &error), BT_OK);
+    assert_int_equal(
+        bt_backend_check("sim:tau0_ms=4,alpha_ms=2,noise=0.05,seed=1,memory_mb=100,memory_per_image_mb=30,"
+                         "oom_at=5,fail_every=9",
+                         &error),
+        BT_OK);
+    assert_int_equal(bt_backend_check(NULL, &error), BT_INVALID);
+}
+
+static void options_out_of_bounds_are_refused(void **state) {
+    (void)state;
+    bt_session *session = NULL;
+    bt_error error = {0};
+    bt_session_options options = {.backend = "sim", .height = 0, .width = 64};
+    assert_int_equal(bt_session_open(&session, &options, &error), BT_INVALID);
+    options = (bt_session_options){.backend = "sim", .height = 64, .width = 64, .threads = -1};
+    assert_int_equal(bt_session_open(&session, &options, &error), BT_INVALID);
+    session = open_sim("sim:tau0_ms=0,alpha_ms=0");
+    assert_int_equal(bt_session_run(session, 0, NULL, NULL, &error), BT_INVALID);
+    assert_int_equal(bt_session_prepare(session, -1, &error), BT_INVALID);
+    bt_session_close(&session);
+}
+
+static void help_names_every_key_that_is_taken(void **state) {
+    (void)state;
+    char text[4096] = "", name[64];
+    FILE *file = fmemopen(text, sizeof text, "w");
+    assert_non_null(file);
+    bt_sim_help(file);
+    fclose(file);
+    int keys = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), keys++) {
+        char specification[96];
+        bt_error error;
+        assert_int_equal(sscanf(line, " %63s", name), 1);
+        snprintf(specification, sizeof specification, "sim:%s=1", name);
+        assert_int_equal(bt_backend_check(specification, &error), BT_OK);
+    }
+    assert_int_equal(keys, 11);
+}
+
+static void description_says_that_nothing_is_computed(void **state) {
+    (void)state;
+    bt_session *session = open_sim("sim:seed=5");
+    const bt_session_info *info = bt_session_describe(session);
+    assert_string_equal(info->backend, "sim");
+    assert_string_equal(info->backend_detail, "sim:seed=5");
+    assert_string_equal(info->precision, "none");
+    assert_false(info->computes_masks);
+    assert_true(info->device_memory);
+    bt_session_close(&session);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(time_is_tau0_plus_alpha_b),
+        cmocka_unit_test(noise_is_lognormal_and_seeded),
+        cmocka_unit_test(zero_time_is_nearly_nothing),
+        cmocka_unit_test(memory_is_the_high_water_mark),
+        cmocka_unit_test(faults_come_when_asked_for),
+        cmocka_unit_test(crash_kills_the_process),
+        cmocka_unit_test(loading_takes_its_time),
+        cmocka_unit_test(bad_specifications_are_named),
+        cmocka_unit_test(options_out_of_bounds_are_refused),
+        cmocka_unit_test(help_names_every_key_that_is_taken),
+        cmocka_unit_test(description_says_that_nothing_is_computed),
+    };
+    return cmocka_run_group_tests_name("backend/sim", tests, NULL, NULL);
+}

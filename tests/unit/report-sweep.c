@@ -1,0 +1,275 @@
+/* What a report promises: every batch size with its numbers and its reason, the choice, how to repeat the
+ * run; the same from a record that was read back; and nothing that looks like a number where none is known.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fixture-record.h"
+#include "report/layout.h"
+#include "report/sweep.h"
+#include "report/table.h"
+
+#define WIDTH 100
+
+typedef enum report_form { TABLE, CSV, MARKDOWN, FORMS } report_form;
+
+/* The caller frees it. */
+static char *written(const bt_record *record, report_form form) {
+    char *text = NULL;
+    size_t size = 0;
+    bt_error error;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    bt_status status = form == TABLE ? bt_report_table(record, out, &error)
+                       : form == CSV ? bt_report_csv(record, out, &error)
+                                     : bt_report_markdown(record, "../plots", out, &error);
+    assert_int_equal(status, BT_OK);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+/* All words of a text, one space between two, so that where a line breaks does not matter. A table's cell
+ * that goes on below itself is put together by looking for its words in order. */
+static void assert_words_in_order(const char *text, const char *words) {
+    char copy[BT_TEXT_SIZE];
+    const char *at = text;
+    snprintf(copy, sizeof copy, "%s", words);
+    for (char *rest, *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        at = strstr(at, word);
+        if (!at) fail_msg("\"%s\" of \"%s\" is missing", word, words);
+        at += strlen(word);
+    }
+}
+
+static void test_every_point_stands_with_its_reason(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    for (report_form form = TABLE; form < FORMS; form++) {
+        char *text = written(record, form);
+        for (int i = 0; i < record->model_count; i++) {
+            const char *part = strstr(text, form == CSV ? record->models[i].model : record->models[i].title);
+            assert_non_null(part);
+            for (int p = 0; p < record->models[i].point_count; p++)
+                assert_words_in_order(part, record->models[i].points[p].why);
+        }
+        free(text);
+    }
+    bt_record_close(&record);
+}
+
+static void test_a_loser_without_a_recorded_reason_still_gets_one(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_point *late = &record->models[0].points[6];
+    assert_int_equal(late->outcome, BT_OUTCOME_OVER_SLA);
+    late->why[0] = '\0';
+    char *text = written(record, TABLE);
+    assert_words_in_order(text, "P95 is shown to be over the SLA");
+    free(text);
+    bt_record_close(&record);
+}
+
+static void test_the_choice_the_winners_and_how_to_repeat_are_told(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    for (report_form form = TABLE; form < FORMS; form++) {
+        if (form == CSV) continue;
+        char *text = written(record, form);
+        assert_words_in_order(text, "→ efficiency batch 2 throughput batch 8 latency batch 1");
+        assert_words_in_order(text, "largest batch memory would allow: FP32 5, BF16 15");
+        assert_words_in_order(text, "batching does not pay by efficiency");
+        assert_words_in_order(text, "together 813 MiB 922 MiB allowed: they fit");
+        assert_words_in_order(text, "hrnet: batch 4");
+        assert_words_in_order(text, "revision 5fa8ce6, seed 7");
+        assert_words_in_order(text, record->command);
+        free(text);
+    }
+    bt_record_close(&record);
+}
+
+static void test_a_cpu_demonstration_says_so_first_and_last(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    char *text = written(record, TABLE);
+    static const char notice[] = "CPU demonstration profile", end[] = "at the image size that you serve.\n";
+    assert_int_equal(strncmp(text, notice, strlen(notice)), 0);
+    assert_string_equal(text + strlen(text) - strlen(end), end);
+    free(text);
+    snprintf(record->workload, sizeof record->workload, "production");
+    text = written(record, TABLE);
+    assert_null(strstr(text, notice));
+    free(text);
+    bt_record_close(&record);
+}
+
+static void assert_no_number_is_made_up(const char *text) {
+    static const char *const never[] = {"nan", "NaN", "inf ", "Infinity", "(null)", "-nan"};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (strstr(text, never[i])) fail_msg("\"%s\" is printed:\n%s", never[i], text);
+}
+
+static void test_what_is_unknown_is_a_dash(void **state) {
+    (void)state;
+    bt_record *records[] = {fixture_record(), fixture_record_of_nothing()};
+    records[0]->models[1].standard_median_ms = records[0]->models[1].full_size_ms = NAN;
+    records[0]->models[1].production_memory.base_mb = NAN;
+    records[0]->models[1].points[0].p95_ms = INFINITY;
+    for (int i = 0; i < 2; i++) {
+        for (report_form form = TABLE; form < FORMS; form++) {
+            char *text = written(records[i], form);
+            assert_no_number_is_made_up(text);
+            if (form != CSV) assert_non_null(strstr(text, "–"));
+            free(text);
+        }
+        bt_record_close(&records[i]);
+    }
+}
+
+static void test_the_table_fits_a_terminal_of_100_columns(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    memset(record->command, 'x', 300);
+    snprintf(record->models[0].points[2].why, BT_TEXT_SIZE, "%0200d", 7);
+    char *text = written(record, TABLE);
+    for (char *rest, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        assert_true(bt_layout_width(line) <= WIDTH);
+        if (line[0]) assert_int_not_equal(line[strlen(line) - 1], ' ');
+    }
+    free(text);
+    bt_record_close(&record);
+}
+
+/* A reader of RFC 4180 made for this test: the next field of a row. */
+static const char *next_field(const char *at, char *out, size_t size) {
+    size_t used = 0;
+    bool quoted = *at == '"';
+    if (quoted) at++;
+    while (*at && (quoted || (*at != ',' && *at != '\n'))) {
+        if (quoted && *at == '"') {
+            if (at[1] != '"') break;
+            at++;
+        }
+        if (used + 1 < size) out[used++] = *at;
+        at++;
+    }
+    if (quoted && *at == '"') at++;
+    out[used] = '\0';
+    return at;
+}
+
+static void test_csv_reads_back_to_the_same_points(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    snprintf(record->models[0].points[0].why, BT_TEXT_SIZE, "a \"quoted\", comma'd reason");
+    char *text = written(record, CSV), header[40][64], field[BT_TEXT_SIZE];
+    int columns = 0;
+    const char *at = text;
+    do {
+        at = next_field(at, header[columns++], sizeof header[0]);
+    } while (*at++ == ',');
+    for (int i = 0; i < record->model_count; i++) {
+        for (int p = 0; p < record->models[i].point_count; p++) {
+            const bt_point *point = &record->models[i].points[p];
+            for (int column = 0; column < columns; column++) {
+                at = next_field(at, field, sizeof field);
+                assert_int_equal(*at++, column + 1 < columns ? ',' : '\n');
+                if (strcmp(header[column], "model") == 0) assert_string_equal(field, record->models[i].model);
+                if (strcmp(header[column], "batch_size") == 0)
+                    assert_int_equal(atoi(field), point->batch_size);
+                if (strcmp(header[column], "outcome") == 0)
+                    assert_string_equal(field, bt_outcome_name(point->outcome));
+                if (strcmp(header[column], "why") == 0) assert_string_equal(field, point->why);
+                if (strcmp(header[column], "p95_ms") != 0) continue;
+                if (isnan(point->p95_ms))
+                    assert_string_equal(field, "");
+                else
+                    assert_true(fabs(strtod(field, NULL) / point->p95_ms - 1) < 1e-8);
+            }
+        }
+    }
+    assert_int_equal(*at, '\0');
+    free(text);
+    bt_record_close(&record);
+}
+
+static void test_a_record_that_was_read_back_prints_the_same(void **state) {
+    (void)state;
+    char path[] = "/tmp/bt-report-XXXXXX.json";
+    int file = mkstemps(path, 5);
+    assert_true(file >= 0);
+    close(file);
+    bt_error error;
+    bt_record *record = fixture_record(), *again = NULL;
+    assert_int_equal(bt_record_save(record, path, &error), BT_OK);
+    assert_int_equal(bt_record_load(&again, path, &error), BT_OK);
+    unlink(path);
+    for (report_form form = TABLE; form < FORMS; form++) {
+        char *first = written(record, form), *second = written(again, form);
+        assert_string_equal(first, second);
+        free(first);
+        free(second);
+    }
+    bt_record_close(&record);
+    bt_record_close(&again);
+}
+
+static void test_markdown_escapes_what_users_name(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    snprintf(record->models[0].title, BT_NAME_SIZE, "a|b <img> *c* [d](e) _f_ g_h");
+    char *text = written(record, MARKDOWN);
+    assert_non_null(strstr(text, "a\\|b \\<img> \\*c\\* \\[d\\](e) \\_f\\_ g_h"));
+    assert_non_null(strstr(text, "](<../plots/hrnet-latency.svg>)"));
+    free(text);
+    bt_record_close(&record);
+}
+
+static void test_text_is_cleaned_and_measured_in_columns(void **state) {
+    (void)state;
+    char out[16];
+    bt_layout_clean("  a\t\nb\x1b[31m\xff é  ", out, sizeof out);
+    assert_string_equal(out, "a b [31m? é");
+    bt_layout_clean("0123456789abcdefgh", out, sizeof out);
+    assert_string_equal(out, "0123456789ab…");
+    assert_int_equal(bt_layout_width("é→e\u0301網"), 5);
+    assert_int_equal(bt_layout_line_bytes("one two three", 8), 7);
+    assert_int_equal(bt_layout_line_bytes("onetwothree", 4), 4);
+}
+
+static void test_a_row_that_is_not_full_is_refused(void **state) {
+    (void)state;
+    static const bt_column columns[] = {{"a", false}, {"b", true}};
+    bt_table *table;
+    bt_error error;
+    assert_int_equal(bt_table_open(&table, columns, 2, &error), BT_OK);
+    bt_table_text(table, "x");
+    assert_int_equal(bt_table_write_csv(table, stdout, &error), BT_INVALID);
+    bt_table_close(&table);
+    assert_null(table);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_point_stands_with_its_reason),
+        cmocka_unit_test(test_a_loser_without_a_recorded_reason_still_gets_one),
+        cmocka_unit_test(test_the_choice_the_winners_and_how_to_repeat_are_told),
+        cmocka_unit_test(test_a_cpu_demonstration_says_so_first_and_last),
+        cmocka_unit_test(test_what_is_unknown_is_a_dash),
+        cmocka_unit_test(test_the_table_fits_a_terminal_of_100_columns),
+        cmocka_unit_test(test_csv_reads_back_to_the_same_points),
+        cmocka_unit_test(test_a_record_that_was_read_back_prints_the_same),
+        cmocka_unit_test(test_markdown_escapes_what_users_name),
+        cmocka_unit_test(test_text_is_cleaned_and_measured_in_columns),
+        cmocka_unit_test(test_a_row_that_is_not_full_is_refused),
+    };
+    return cmocka_run_group_tests_name("report: the sweep's table, CSV and Markdown", tests, NULL, NULL);
+}

@@ -108,6 +108,11 @@ deps-core: ## only what `make core` needs: no libtorch, no formatter
 doctor: core ## print what a bug report needs, and what is wrong with this machine
 	@O=$(O) tools/setup/doctor.sh
 
+# Whoever only looks must not be made to download.
+show-batch-config: export OFFLINE = 1
+show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was measured on, and whether it still fits
+	$(Q)$< $(ARGS)
+
 # Tests: TAP programs, run and counted by tests/run.
 test: all .deps/torch.stamp ## set up, build and run every test
 	@O=$(O) tests/run $(TESTS)
@@ -184,6 +189,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core shim cuda deps deps-core doctor show-batch-config test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -89,6 +89,9 @@ bt_status bt_config_advice(bt_advice **out, const bt_config *config, const bt_co
     bt_advice *advice = calloc(1, sizeof *advice);
     *out = advice;
     if (!advice) return bt_fail(error, BT_NO_MEMORY, "no memory for the advice");
+    if (strcmp(config->workload, "simulated") == 0)
+        advise(advice,
+               "The figures are a simulation's: no network ran. Tune with the real backend before serving.");
     advise_on_file(advice, check);
     for (int i = 0; i < config->model_count; i++)
         advise_on_model(advice, config, &config->models[i], check, &check->models[i]);

@@ -197,6 +197,13 @@ static void a_demonstration_is_called_one_first_and_last(void **state) {
     free(text);
 }
 
+static void a_simulation_is_called_one(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(json, "workload", json_string("simulated"));
+    SAYS(json, "The figures are a simulation's");
+}
+
 static void a_file_of_four_keys_says_what_it_does_not_know(void **state) {
     (void)state;
     SAYS(json_pack("{s:i, s:{s:{s:i}}}", "schema_version", 1, "configurations", "hrnet", "optimal_batch_size",
@@ -275,6 +282,7 @@ int main(void) {
         HERE(an_entry_from_elsewhere_is_told),
         HERE(missing_weights_are_told),
         HERE(a_demonstration_is_called_one_first_and_last),
+        HERE(a_simulation_is_called_one),
         HERE(a_file_of_four_keys_says_what_it_does_not_know),
         HERE(no_line_is_wider_than_the_terminal),
         HERE(the_json_form_says_the_same),

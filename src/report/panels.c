@@ -16,12 +16,16 @@
 #define GREY       "#9A9A9A"
 #define DARK       "#404040"
 
+#define FRONT_STYLE "pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '" BLUE "' title 'Pareto front'"
 #define BAR_STYLE                                                                                            \
     "heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds, 95 % one-sided'"
 
 /* A line that lies further above the data than this would squeeze them flat: it is named instead. */
 #define FARTHEST_LINE 2.5
 #define HEADROOM      1.14
+#define PARETO_ROOM   1.08 /* more, where batch sizes stand above points and the SLA's name above them */
+
+#define ADVICE_SIZE 310 /* five lines above an overview's legend */
 
 /* A letter's width as a share of the axis. */
 #define LETTER         0.010
@@ -61,8 +65,10 @@ void bt_panel_string(FILE *out, const char *text) {
     bt_layout_clean(text, clean, sizeof clean);
     fputc('\'', out);
     for (const char *at = clean; *at; at++) {
-        if (*at == '\'') fputc('\'', out);
-        fputc(*at, out);
+        if (*at == '\'')
+            fputs("’", out);
+        else
+            fputc(*at, out);
     }
     fputc('\'', out);
 }
@@ -318,8 +324,8 @@ static void put_y_axis(drawing *panel, const char *label, double most, double le
     fprintf(panel->out, "\nset yrange [0:%.6g]\n", panel->top);
 }
 
-/* The points of each outcome that occurs, with its marker, and a ring around the chosen one. */
-static void put_markers(drawing *panel, const char *x_column, bool front_apart) {
+/* The points of each outcome that occurs, with its marker. */
+static void put_outcomes(drawing *panel, const char *x_column, bool front_apart) {
     const bt_model_record *model = panel->model;
     for (int outcome = 0; outcome < BT_OUTCOME_COUNT; outcome++) {
         const marker *look = &markers[outcome];
@@ -337,7 +343,17 @@ static void put_markers(drawing *panel, const char *x_column, bool front_apart) 
                 "pointsize 1.3 "
                 "linewidth 1.5 linecolor rgb '%s' title '%s'",
                 x_column, bt_outcome_name((bt_outcome)outcome), panel->y_column, look->shape,
-                dominated ? GREY : look->colour, dominated ? "admissible, dominated" : look->title);
+                dominated ? GREY : look->colour, dominated ? "dominated, though admissible" : look->title);
+    }
+}
+
+/* All points: by outcome, then the front over those that it joins, then a ring around the chosen one. */
+static void put_markers(drawing *panel, const char *x_column, bool front_apart) {
+    const bt_model_record *model = panel->model;
+    put_outcomes(panel, x_column, front_apart);
+    if (front_apart && front_size(model) > 0) {
+        next_clause(panel);
+        fputs("data index 'front' using 2:3 with linespoints " FRONT_STYLE, panel->out);
     }
     if (model->chosen < 0 || !is_drawn(panel, &model->points[model->chosen])) return;
     next_clause(panel);
@@ -516,7 +532,7 @@ static void draw_pareto(drawing *panel) {
     put_title(panel, "throughput against P95 (numbers: batch size)");
     put_x_label(panel, "P95 service time of a batch (ms)");
     fprintf(panel->out, "set xrange [0:%.6g]\nset xtics auto\n", right);
-    put_y_axis(panel, "throughput (images/s)", largest(model, throughput_of), NAN);
+    put_y_axis(panel, "throughput (images/s)", PARETO_ROOM * largest(model, throughput_of), NAN);
     if (!anything_drawn(panel)) {
         put_nothing(panel);
         return;
@@ -536,13 +552,6 @@ static void draw_pareto(drawing *panel) {
                 "textcolor rgb '" VERMILLION "'\n",
                 sla_ms);
     put_size_labels(panel, right, sla_ms);
-    if (front_size(model) > 0) {
-        next_clause(panel);
-        fputs("data index 'front' using 2:3 with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 "
-              "linecolor rgb "
-              "'" BLUE "' title 'Pareto front'",
-              panel->out);
-    }
     put_markers(panel, "5", true);
 }
 
@@ -593,6 +602,12 @@ static bool used_anywhere(const bt_model_record *model, int outcome) {
     return false;
 }
 
+static bool has_dominated(const bt_model_record *model) {
+    for (int i = 0; i < model->point_count; i++)
+        if (model->points[i].outcome == BT_OUTCOME_MEASURED && !on_front(&model->points[i])) return true;
+    return false;
+}
+
 static void put_legend_keys(drawing *panel) {
     const bt_model_record *model = panel->model;
     put_line(panel, "-1", "linecolor rgb '" GREY "'", NULL);
@@ -602,6 +617,16 @@ static void put_legend_keys(drawing *panel) {
         fprintf(panel->out,
                 "keyentry with points pointtype %d pointsize 1.3 linewidth 1.5 linecolor rgb '%s' title '%s'",
                 markers[outcome].shape, markers[outcome].colour, markers[outcome].title);
+    }
+    if (front_size(model) > 0) {
+        next_clause(panel);
+        fputs("keyentry with linespoints " FRONT_STYLE, panel->out);
+    }
+    if (has_dominated(model)) {
+        next_clause(panel);
+        fputs("keyentry with points pointtype 7 pointsize 1.3 linecolor rgb '" GREY
+              "' title 'dominated, though admissible'",
+              panel->out);
     }
     if (model->chosen >= 0) {
         next_clause(panel);
@@ -621,7 +646,7 @@ static void put_legend_keys(drawing *panel) {
 }
 
 static void put_wrapped(FILE *out, const char *text, double from_top, int width) {
-    char clean[BT_TEXT_SIZE];
+    char clean[ADVICE_SIZE];
     bt_layout_clean(text, clean, sizeof clean);
     const char *at = clean;
     for (int line = 0; *at; line++) {

@@ -31,7 +31,9 @@ void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *
 /* "Some CPU, BF16, 128 × 128 px" into `out`. */
 void bt_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size);
 
-/* A gnuplot string of any text: in single quotes, where nothing but the quote itself means anything. */
+/* A gnuplot string of any text: in single quotes, where nothing but the quote itself means anything. A quote
+ * in the text becomes a typographic one, since gnuplot takes the doubled quote that stands first in a string
+ * for an empty string, and what follows for commands. */
 void bt_panel_string(FILE *out, const char *text);
 
 #ifdef __cplusplus

@@ -26,7 +26,7 @@ static char *path_before;
 
 static int set_up(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/bt-plots-XXXXXX");
+    snprintf(folder, sizeof folder, "%s/bt-plots-XXXXXX", P_tmpdir);
     path_before = strdup(getenv("PATH"));
     return mkdtemp(folder) && path_before ? 0 : -1;
 }

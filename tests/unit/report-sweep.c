@@ -203,7 +203,7 @@ static void test_csv_reads_back_to_the_same_points(void **state) {
 
 static void test_a_record_that_was_read_back_prints_the_same(void **state) {
     (void)state;
-    char path[] = "/tmp/bt-report-XXXXXX.json";
+    char path[] = P_tmpdir "/bt-report-XXXXXX.json";
     int file = mkstemps(path, 5);
     assert_true(file >= 0);
     close(file);

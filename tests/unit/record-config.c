@@ -16,24 +16,9 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "record/config.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/bt-config-XXXXXX";
-static char path[64], backup[80];
-
-static int make_folder(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/config.json", folder);
-    snprintf(backup, sizeof backup, "%s.bak", path);
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    unlink(path);
-    unlink(backup);
-    return rmdir(folder);
-}
+static const char path[] = "config.json";
 
 /* ---- a run to write from ---- */
 
@@ -182,7 +167,7 @@ static void tuning_one_model_leaves_the_others_as_they_are(void **state) {
     assert_string_equal(after->models[0].name, "hrnet");
     assert_string_equal(json_string_value(json_object_get(after->json, "_note")),
                         "ask Ada before changing this");
-    assert_true(bt_file_exists(backup));
+    assert_true(bt_file_exists("config.json.bak"));
     json_decref(untouched);
     bt_config_close(&before);
     bt_config_close(&after);
@@ -452,5 +437,5 @@ int main(void) {
         cmocka_unit_test(writing_survives_any_failed_allocation),
         cmocka_unit_test(weights_are_recognised),
     };
-    return cmocka_run_group_tests_name("record-config", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("record-config", tests, bt_scratch_enter, bt_scratch_leave);
 }

@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "record/config-check.h"
 #include "report/config.h"
+#include "scratch.h"
 
-static char path[] = "/tmp/bt-report-config-XXXXXX";
+static const char path[] = "config.json";
 static bt_config_here here;
 
 /* A config of one model that was measured here, today. */
@@ -33,20 +33,12 @@ static const char document[] =
     "   'points': [{'batch_size': 4, 'p95_ms': 44}, {'batch_size': 8, 'p95_ms': 88}]}}}";
 
 static int set_up(void **state) {
-    (void)state;
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    int file = mkstemp(path);
     here = (bt_config_here){
         .machine = {.cpu = "CPU A", .cores = 8, .memory_bytes = 8LL << 30, .clock_policy = "performance"},
         .subject = {.tool_version = "0.1.0", .revision = "abc", .runtime = "torch 2.15.0"},
         .now = "2026-01-31T18:00:00Z",
     };
-    return file < 0 ? -1 : close(file);
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    return unlink(path);
+    return bt_scratch_enter(state);
 }
 
 static json_t *the_document(void) {
@@ -266,7 +258,7 @@ static void this_machine_is_compared_with_what_make_noted(void **state) {
     assert_string_equal(here.subject.runtime, "");
 }
 
-#define HERE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define HERE(test) cmocka_unit_test_setup_teardown(test, set_up, bt_scratch_leave)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -103,8 +103,10 @@ RUN     = $(O)/bin/$@ $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
 optimize-batch: $(if $(findstring sim:,$(ARGS)),core,all) ## tune both networks on this machine, write the config
 	$(Q)$(RUN)
 
-show-batch-config: core ## print the config, what it was measured on, whether it fits this machine
-	$(Q)$(O)/bin/$@ $(ARGS)
+# Whoever only looks must not be made to download.
+show-batch-config: export OFFLINE = 1
+show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was measured on, whether it fits this machine
+	$(Q)$< $(ARGS)
 
 bench: core ## the core's own cost: time a batch takes in the prober, histogram, sweep
 	$(Q)$(O)/bench/bench-core $(ARGS)

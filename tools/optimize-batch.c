@@ -52,6 +52,7 @@ typedef struct optimization {
     bt_lock *lock;
     bt_run *run;
     bt_log *log;
+    bt_config *before; /* the config file as it was; NULL where there was none */
     bt_record *record;
     char command_line[1024];
     char worker_program[BT_PATH_SIZE];
@@ -77,7 +78,8 @@ static bt_status prepare(optimization *o, bt_error *error) {
     if (status == BT_OK) status = bt_path_join(path, error, "%s.lock", o->settings.output);
     if (status == BT_OK) status = bt_lock_open(&o->lock, path, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
-    status = bt_path_of_program(program, error);
+    if (bt_file_exists(o->settings.output)) status = bt_config_load(&o->before, o->settings.output, error);
+    if (status == BT_OK) status = bt_path_of_program(program, error);
     if (status == BT_OK) status = bt_path_join(o->worker_program, error, "%s/probe-worker", program);
     if (status == BT_OK) status = bt_optimize_open_run(&o->run, &o->settings, &o->machine, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/log.txt", bt_run_folder(o->run));
@@ -125,31 +127,31 @@ static int judge(const optimization *o) {
     return BT_EXIT_GOOD;
 }
 
-/* The config file, merged into what is there; what it changes goes into the record. An interrupted run leaves it alone. */
-static bt_status write_config(optimization *o, bt_error *error) {
-    bt_config *before = NULL;
+/* The config file, merged into what is there. */
+static bt_status write_config(const optimization *o, bt_error *error) {
     json_t *after = NULL;
-    bt_status status = bt_file_exists(o->settings.output) ? bt_config_load(&before, o->settings.output, error) : BT_OK;
-    if (status == BT_OK) status = bt_config_from_record(&after, o->record, before, error);
+    bt_status status = bt_config_from_record(&after, o->record, o->before, error);
     if (status == BT_OK) status = bt_config_save(after, o->settings.output, error);
-    if (status == BT_OK) {
-        o->record->change_count = bt_config_changes(before, o->record, o->record->changes);
-        if (before) snprintf(o->record->previous_run, sizeof o->record->previous_run, "%s", before->run_id);
-    }
     json_decref(after);
-    bt_config_close(&before);
     return status;
+}
+
+static void note_changes(optimization *o) {
+    o->record->change_count = bt_config_changes(o->before, o->record, o->record->changes);
+    const bt_config_model *entry = o->before ? bt_config_find(o->before, o->record->models[0].model) : NULL;
+    if (entry) snprintf(o->record->previous_run, sizeof o->record->previous_run, "%s", entry->run_id);
 }
 
 /* Everything that a run leaves, then the closing line of its journal: from here on there is nothing to resume. */
 static bt_status leave_results(optimization *o, int code, bt_error *error) {
     char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
-    bt_status status = code == BT_EXIT_INTERRUPTED ? BT_OK : write_config(o, error);
     o->record->verdict_code = code;
     snprintf(o->record->verdict, sizeof o->record->verdict, "%s", bt_exit_name(code));
-    if (status == BT_OK) status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
+    if (code != BT_EXIT_INTERRUPTED) note_changes(o);
+    bt_status status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
     if (status == BT_OK) status = bt_record_save(o->record, path, error);
-    if (code == BT_EXIT_INTERRUPTED) return status;
+    if (code == BT_EXIT_INTERRUPTED) return status; /* the config stays as it was */
+    if (status == BT_OK) status = write_config(o, error);
     if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
     if (status == BT_OK) status = bt_publish_plots(o->record, plots, o->log, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", bt_run_folder(o->run));
@@ -199,6 +201,7 @@ int main(int argc, char **argv) {
     /* What another program reads from standard output must not end in a verdict. */
     bool for_people = status != BT_OK || o.settings.format == BT_FORMAT_TABLE;
     code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    bt_config_close(&o.before);
     bt_record_close(&o.record);
     bt_log_close(&o.log);
     bt_run_close(&o.run);

@@ -48,7 +48,8 @@ bool bt_config_weights_check(const bt_config_weights *weights, bool thorough, ch
     bt_config_weights here = {.size_bytes = 0};
     bt_error error;
     if (!*weights->path) {
-        snprintf(out, size, "built in: there is no file to compare");
+        bool none = !*weights->source || strcmp(weights->source, "none") == 0;
+        snprintf(out, size, none ? "nothing to compare" : "built in, no file to compare");
         return true;
     }
     if (describe(&here, weights->path, thorough, &error) != BT_OK) {

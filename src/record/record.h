@@ -97,8 +97,9 @@ typedef struct bt_model_record {
     double measuring_s;  /* wall-clock time spent on this model */
     bool interrupted;    /* the run was stopped before this model was settled */
     /* scoring's verdict; indexes into points, -1 for none */
-    int winners[BT_OBJECTIVE_COUNT]; /* by objectives not asked for a point may be merely screened: see its outcome */
-    int chosen; /* what the config gets; may be inadmissible: then meets_sla is false */
+    int winners[BT_OBJECTIVE_COUNT]; /* by objectives not asked for a point may be merely screened: see its
+                                        outcome */
+    int chosen;                      /* what the config gets; may be inadmissible: then meets_sla is false */
     bool meets_sla;
     bool batching_pays;      /* the chosen batch size is above 1, by the objective asked for */
     double reachable_sla_ms; /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if

@@ -235,12 +235,13 @@ const bt_option bt_settings_table[] = {
 
 const size_t bt_settings_count = sizeof bt_settings_table / sizeof bt_settings_table[0];
 
-static bt_status read_file(bt_settings *settings, bt_option_sources *sources, bt_option_source source, const char *path,
-                           bt_error *error) {
+static bt_status read_file(bt_settings *settings, bt_option_sources *sources, bt_option_source source,
+                           const char *path, bt_error *error) {
     json_t *json;
     bt_status status = bt_json_load(&json, path, error);
     if (status != BT_OK) return status;
-    status = bt_options_read_json(bt_settings_table, bt_settings_count, json, source, path, settings, sources, error);
+    status = bt_options_read_json(bt_settings_table, bt_settings_count, json, source, path, settings, sources,
+                                  error);
     json_decref(json);
     return status;
 }
@@ -261,13 +262,15 @@ static void list_profiles(const char *folder, char *out, size_t size) {
     if (count >= 0) free(entries);
 }
 
-bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sources, const char *name, bt_error *error) {
+bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sources, const char *name,
+                                   bt_error *error) {
     char program[BT_PATH_SIZE], path[BT_PATH_SIZE], known[BT_ERROR_MESSAGE_SIZE];
     const char *folders[] = {".", program};
     bt_status status = bt_path_of_program(program, error);
     if (status != BT_OK) return status;
     if (name[0] == '\0' || strchr(name, '/'))
-        return bt_fail(error, BT_INVALID, "--profile: \"%s\" is no profile's name, e.g. strict-latency", name);
+        return bt_fail(error, BT_INVALID, "--profile: \"%s\" is no profile's name, e.g. strict-latency",
+                       name);
     for (int i = 0; i < 2; i++) {
         const char *up = i ? "/../.." : "";
         status = bt_path_join(path, error, "%s%s/configs/profiles/%s.json", folders[i], up, name);
@@ -277,7 +280,8 @@ bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sou
     status = bt_path_join(path, error, "%s/../../configs/profiles", program);
     if (status != BT_OK) return status;
     list_profiles(path, known, sizeof known);
-    return bt_fail(error, BT_INVALID, "--profile: there is no configs/profiles/%s.json; there are: %s", name, known);
+    return bt_fail(error, BT_INVALID, "--profile: there is no configs/profiles/%s.json; there are: %s", name,
+                   known);
 }
 
 bt_status bt_settings_read_config(bt_settings *settings, bt_option_sources *sources, bt_error *error) {

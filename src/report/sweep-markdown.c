@@ -165,7 +165,7 @@ static void put_head(const bt_record *record, FILE *out) {
         bt_markdown_text(out, record->models[i].title);
     }
     fputs("\n\n", out);
-    bt_words_notice(record, words);
+    bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, words);
     put_quote(out, words);
     for (int i = 0; i < record->model_count; i++)
         put_item(out, "advice", record->models[i].advice);
@@ -184,7 +184,7 @@ static void put_head(const bt_record *record, FILE *out) {
 static bt_status put_ground(const bt_record *record, FILE *out, bt_error *error) {
     char words[BT_WORDS_SIZE];
     fputs("## What was asked, and of what\n\n", out);
-    bt_words_machine(record, words);
+    bt_words_machine(&record->machine, words);
     put_item(out, "machine", words);
     bt_words_versions(record, words);
     put_item(out, "versions", words);
@@ -218,7 +218,7 @@ bt_status bt_report_markdown(const bt_record *record, const char *pictures, FILE
         status = put_model(record, &record->models[i], pictures, out, error);
     if (!status) status = put_ground(record, out, error);
     if (status) return status;
-    bt_words_notice(record, notice);
+    bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, notice);
     put_quote(out, notice);
     return ferror(out) ? bt_fail(error, BT_IO, "the report could not be written") : BT_OK;
 }

@@ -108,7 +108,7 @@ static void put_run(const bt_record *record, FILE *out) {
         snprintf(words, sizeof words, "nothing against %s", record->previous_run);
         say_cleaned(out, "changed", words);
     }
-    bt_words_machine(record, words);
+    bt_words_machine(&record->machine, words);
     say_cleaned(out, "machine", words);
     bt_words_versions(record, words);
     say_cleaned(out, "versions", words);
@@ -117,7 +117,7 @@ static void put_run(const bt_record *record, FILE *out) {
 
 bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
     char notice[BT_WORDS_SIZE];
-    bt_words_notice(record, notice);
+    bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, notice);
     if (notice[0]) bt_layout_paragraph(out, "", 0, WIDTH, notice);
     for (int i = 0; i < record->model_count; i++) {
         bt_status status = put_model(record, &record->models[i], out, error);

@@ -75,10 +75,9 @@ const char *bt_words_why(const bt_point *point) {
     return "no reason is recorded";
 }
 
-void bt_words_notice(const bt_record *record, char out[BT_WORDS_SIZE]) {
+void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZE]) {
     out[0] = '\0';
-    if (strcmp(record->workload, "cpu-demo") != 0) return;
-    int image_size = record->model_count ? record->models[0].image_size : 0;
+    if (strcmp(workload, "cpu-demo") != 0) return;
     snprintf(
         out, BT_WORDS_SIZE,
         "CPU demonstration profile: %d × %d px images on a CPU, to show how tuning works. Tune again on the "
@@ -219,8 +218,7 @@ void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]) {
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; %s", record->joint_memory_note);
 }
 
-void bt_words_machine(const bt_record *record, char out[BT_WORDS_SIZE]) {
-    const bt_machine *machine = &record->machine;
+void bt_words_machine(const bt_machine *machine, char out[BT_WORDS_SIZE]) {
     double memory_gib = machine->memory_bytes / (MIB_PER_GIB * MIB_PER_GIB * MIB_PER_GIB);
     int used = snprintf(out, BT_WORDS_SIZE, "%s, %d core%s, %s GiB, clocks %s",
                         machine->cpu[0] ? machine->cpu : BT_UNKNOWN_TEXT, machine->cores,

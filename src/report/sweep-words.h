@@ -19,8 +19,8 @@ const char *bt_words_verdict(bt_outcome outcome);
 /* Why a point won or lost: the record's reason, or the outcome's meaning where it holds none. */
 const char *bt_words_why(const bt_point *point);
 
-/* "CPU demonstration profile: ...", for a cpu-demo run. */
-void bt_words_notice(const bt_record *record, char out[BT_WORDS_SIZE]);
+/* "CPU demonstration profile: ...", for the workload cpu-demo. */
+void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZE]);
 
 /* "HRNet, 128 × 128 px, BF16, on cpu (...)": what was measured. */
 void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]);
@@ -44,7 +44,7 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]);
 
 /* CPU, cores, memory, GPU; versions of what ran. */
-void bt_words_machine(const bt_record *record, char out[BT_WORDS_SIZE]);
+void bt_words_machine(const bt_machine *machine, char out[BT_WORDS_SIZE]);
 void bt_words_versions(const bt_record *record, char out[BT_WORDS_SIZE]);
 
 /* The lowest of a field over a model's points decides a column's decimals; 1 where none is known. */

@@ -15,7 +15,6 @@
 #define SCREENING_SCORE     0.93 /* of the best, after the first turn: less is not screened further in a search */
 #define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
-#define REACHABLE_SAMPLES   64   /* enough for an upper bound of P95 where nothing keeps the SLA */
 #define SECONDARY_SHARE     0.1  /* more time than was spent so far: confirms the leaders by the other objectives */
 #define BOUND_SAMPLES       59   /* independent ones, before P95 has an upper bound at 95 % */
 #define BOUND_SAMPLES_MAX   170  /* taken for its sake */
@@ -386,7 +385,9 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
         if (samples_of(sweep, i) == 0 || (outcome != BT_OUTCOME_OVER_SLA && outcome != BT_OUTCOME_UNDECIDED)) continue;
         if (fastest < 0 || typical_ms(sweep, i) < typical_ms(sweep, fastest)) fastest = i;
     }
-    if (fastest < 0 || samples_of(sweep, fastest) >= REACHABLE_SAMPLES) return false;
+    if (fastest < 0 || sweep->candidates[fastest].effective_samples >= BOUND_SAMPLES ||
+        samples_of(sweep, fastest) >= BOUND_SAMPLES_MAX)
+        return false;
     *step = standard_due(sweep, samples_of(sweep, fastest))
                 ? (bt_step){BT_STEP_STANDARD, 1, 1}
                 : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size,

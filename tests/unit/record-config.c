@@ -16,24 +16,9 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "record/config.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/bt-config-XXXXXX";
-static char path[64], backup[80];
-
-static int make_folder(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/config.json", folder);
-    snprintf(backup, sizeof backup, "%s.bak", path);
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    unlink(path);
-    unlink(backup);
-    return rmdir(folder);
-}
+static const char path[] = "config.json";
 
 /* ---- a run to write from ---- */
 
@@ -182,7 +167,7 @@ static void tuning_one_model_leaves_the_others_as_they_are(void **state) {
     assert_string_equal(after->models[0].name, "hrnet");
     assert_string_equal(json_string_value(json_object_get(after->json, "_note")),
                         "ask Ada before changing this");
-    assert_true(bt_file_exists(backup));
+    assert_true(bt_file_exists("config.json.bak"));
     json_decref(untouched);
     bt_config_close(&before);
     bt_config_close(&after);
@@ -369,6 +354,39 @@ static void broken_files_never_crash(void **state) {
     free(whole);
 }
 
+/* ---- memory that runs out ---- */
+
+static long allocations_left;
+
+static void *scarce_malloc(size_t size) {
+    return allocations_left-- > 0 ? malloc(size) : NULL;
+}
+
+/* Every allocation of the writing fails once: each time it says so, and (under the address sanitizer) leaks
+ * nothing. */
+static void writing_survives_any_failed_allocation(void **state) {
+    (void)state;
+    bt_config *before = written(a_run("one", 1, 2), NULL);
+    bt_record *record = a_run("two", 0, -1);
+    bt_status status = BT_NO_MEMORY;
+    long allowed = 0;
+    for (; status; allowed++) {
+        json_t *json;
+        bt_error error = {BT_OK, ""};
+        allocations_left = allowed;
+        json_set_alloc_funcs(scarce_malloc, free);
+        status = bt_config_from_record(&json, record, before, &error);
+        json_set_alloc_funcs(malloc, free);
+        if (status && (status != BT_NO_MEMORY || json || !*error.message))
+            fail_msg("allocation %ld: %s", allowed, error.message);
+        json_decref(json);
+        if (allowed > 100000) fail_msg("never enough memory");
+    }
+    assert_true(allowed > 100); /* the failures were real ones */
+    bt_config_close(&before);
+    bt_record_close(&record);
+}
+
 /* ---- weights files ---- */
 
 static void put(const char *file_path, const char *text) {
@@ -416,7 +434,8 @@ int main(void) {
         cmocka_unit_test(misspelt_keys_are_named_with_what_was_meant),
         cmocka_unit_test(wrong_values_are_named),
         cmocka_unit_test(broken_files_never_crash),
+        cmocka_unit_test(writing_survives_any_failed_allocation),
         cmocka_unit_test(weights_are_recognised),
     };
-    return cmocka_run_group_tests_name("record-config", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("record-config", tests, bt_scratch_enter, bt_scratch_leave);
 }

@@ -10,30 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/files.h"
 #include "base/random.h"
 #include "record/record.h"
+#include "scratch.h"
 
 #define RECORDS   200
 #define MUTATIONS 10000
 
-static char folder[] = "/tmp/bt-record-XXXXXX";
-static char path[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/record.json", folder);
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
-}
+static const char path[] = "record.json";
 
 /* ---- made-up records ---- */
 
@@ -390,5 +376,5 @@ int main(void) {
         cmocka_unit_test(outcomes_have_names_both_ways),
         cmocka_unit_test(text_that_is_no_utf8_is_saved_all_the_same),
     };
-    return cmocka_run_group_tests_name("record-file", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("record-file", tests, bt_scratch_enter, bt_scratch_leave);
 }

@@ -7,20 +7,20 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "record/fingerprint.h"
 #include "record/parts.h"
+#include "scratch.h"
 
-static char root[] = "/tmp/bt-machine-XXXXXX";
+static const char root[] = "machine";
 
 /* Writes `text` to `path` on the made-up machine, with the folders above it. */
 static void put(const char *path, const char *text) {
     char full[512];
     snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *at = full + strlen(root) + 1; *at; at++) {
+    for (char *at = full; *at; at++) {
         if (*at != '/') continue;
         *at = '\0';
         assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
@@ -30,19 +30,6 @@ static void put(const char *path, const char *text) {
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
-}
-
-static int make_machine(void **state) {
-    (void)state;
-    strcpy(root + strlen(root) - 6, "XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_machine(void **state) {
-    char command[600];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r '%s'", root);
-    return system(command);
 }
 
 static void lay_out_cpu(void) {
@@ -155,7 +142,7 @@ static void this_machine_can_be_read(void **state) {
     assert_true(machine.memory_bytes > 1 << 20);
 }
 
-#define ON_A_MACHINE(test) cmocka_unit_test_setup_teardown(test, make_machine, remove_machine)
+#define ON_A_MACHINE(test) cmocka_unit_test_setup_teardown(test, bt_scratch_enter, bt_scratch_leave)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,0 +1,139 @@
+#include "record/config-check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/version.h"
+
+#define S_PER_DAY 86400.0
+
+/* ---- what is here ---- */
+
+static void read_runtime(const char *torch_stamp, char *out, size_t size) {
+    char version[48];
+    *out = '\0';
+    FILE *file = fopen(torch_stamp, "re");
+    if (!file) return;
+    if (fscanf(file, "%47s", version) == 1) snprintf(out, size, "torch %s", version);
+    fclose(file);
+}
+
+void bt_config_here_read(bt_config_here *here, const char *torch_stamp) {
+    memset(here, 0, sizeof *here);
+    bt_machine_read(&here->machine);
+    snprintf(here->subject.tool_version, sizeof here->subject.tool_version, "%s", bt_version());
+    snprintf(here->subject.revision, sizeof here->subject.revision, "%s", bt_revision());
+    read_runtime(torch_stamp, here->subject.runtime, sizeof here->subject.runtime);
+    bt_gpu_driver_read(here->subject.gpu_driver, sizeof here->subject.gpu_driver);
+    bt_clock_utc(here->now);
+}
+
+/* ---- age ---- */
+
+static bool read_time(const char *text, time_t *out) {
+    struct tm parts = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!end || (strcmp(end, "Z") != 0 && *end != '\0')) return false;
+    *out = timegm(&parts);
+    return true;
+}
+
+int bt_days_between(const char *from, const char *to) {
+    time_t start, end;
+    if (!read_time(from, &start) || !read_time(to, &end)) return BT_AGE_UNKNOWN;
+    double days = floor(difftime(end, start) / S_PER_DAY);
+    return fabs(days) < 1e6 ? (int)days : BT_AGE_UNKNOWN;
+}
+
+/* ---- software ---- */
+
+/* "torch 2.15.0+cu132" and "torch 2.15.0" are one version: what follows the plus tells how it was built. */
+static void cut_build(char *runtime) {
+    runtime[strcspn(runtime, "+")] = '\0';
+}
+
+static void compare_software(bt_config_check *check, const bt_config *config, const bt_subject *subject) {
+    bt_subject recorded = config->subject, here = *subject;
+    bool torch = strncmp(recorded.runtime, "torch ", 6) == 0;
+    cut_build(recorded.runtime);
+    cut_build(here.runtime);
+    if (!torch)
+        here.runtime[0] = '\0'; /* a simulation needs no libtorch: whichever is here is no difference */
+    check->software_known = *recorded.tool_version || *recorded.runtime;
+    check->runtime_checked = !torch || *here.runtime;
+    check->software_same =
+        bt_subject_differences(&recorded, &here, check->software, sizeof check->software) == 0;
+    here.revision[0] = '\0';
+    check->software_alike = bt_subject_differences(&recorded, &here, NULL, 0) == 0;
+}
+
+/* ---- settings ---- */
+
+static void add_setting(bt_config_check *check, const bt_option *option, const bt_settings *settings,
+                        const bt_settings *defaults) {
+    char value[BT_TEXT_SIZE], initial[BT_TEXT_SIZE];
+    bt_option_text(option, settings, value, sizeof value);
+    bt_option_text(option, defaults, initial, sizeof initial);
+    if (strcmp(value, initial) == 0) return;
+    size_t used = strlen(check->settings);
+    snprintf(check->settings + used, sizeof check->settings - used, "%s%s %s (default %s)",
+             check->settings_differing ? ", " : "", option->name, value, initial);
+    check->settings_differing++;
+}
+
+static void compare_settings(bt_config_check *check, const bt_settings *settings) {
+    bt_settings defaults;
+    bt_option_sources sources;
+    bt_options_default(bt_settings_table, bt_settings_count, &defaults, &sources);
+    for (size_t i = 0; i < bt_settings_count; i++)
+        if (bt_settings_table[i].scope == BT_SCOPE_SETTING)
+            add_setting(check, &bt_settings_table[i], settings, &defaults);
+}
+
+/* ---- models ---- */
+
+static void check_model(bt_config_model_check *check, const bt_config *config, const bt_config_model *model,
+                        const char *now, bool thorough) {
+    const char *dated = *model->generated_at ? model->generated_at : config->generated_at;
+    check->age_days = bt_days_between(dated, now);
+    check->other_machine = *model->machine_fingerprint && *config->machine.fingerprint &&
+                           strcmp(model->machine_fingerprint, config->machine.fingerprint) != 0;
+    check->weights_same =
+        bt_config_weights_check(&model->weights, thorough, check->weights, sizeof check->weights);
+}
+
+void bt_config_check_close(bt_config_check **check) {
+    if (!check || !*check) return;
+    free((*check)->models);
+    free(*check);
+    *check = NULL;
+}
+
+bt_status bt_config_check_open(bt_config_check **out, const bt_config *config, const bt_config_here *here,
+                               bool thorough, bt_error *error) {
+    *out = NULL;
+    bt_config_check *check = (bt_config_check *)calloc(1, sizeof *check);
+    size_t room = (size_t)config->model_count + 1;
+    if (check) check->models = (bt_config_model_check *)calloc(room, sizeof *check->models);
+    if (!check || !check->models) {
+        free(check);
+        return bt_fail(error, BT_NO_MEMORY, "no memory to check the config");
+    }
+    check->here = here->machine;
+    check->age_days = bt_days_between(config->generated_at, here->now);
+    check->machine_known = *config->machine.cpu;
+    check->machine_same =
+        bt_machine_differences(&config->machine, &here->machine, check->machine, sizeof check->machine) == 0;
+    if (!check->machine_known) check->machine_same = false, check->machine[0] = '\0';
+    compare_software(check, config, &here->subject);
+    compare_settings(check, &config->settings);
+    check->model_count = config->model_count;
+    for (int i = 0; i < config->model_count; i++)
+        check_model(&check->models[i], config, &config->models[i], here->now, thorough);
+    *out = check;
+    return BT_OK;
+}

@@ -1,0 +1,255 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/config-words.h"
+#include "report/config.h"
+#include "report/layout.h"
+#include "report/sweep-words.h"
+#include "report/table.h"
+
+#define WIDTH  100
+#define INDENT 13
+
+static void say(FILE *out, const char *label, const char *words) {
+    char clean[BT_WORDS_SIZE];
+    bt_layout_clean(words, clean, sizeof clean);
+    if (clean[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, clean);
+}
+
+static const char *or_unknown(const char *text) {
+    return *text ? text : BT_UNKNOWN_TEXT;
+}
+
+/* ---- the file ---- */
+
+static void put_origin(const bt_config *config, const bt_config_check *check, FILE *out) {
+    char age[64], words[BT_WORDS_SIZE];
+    bt_config_age(check->age_days, age, sizeof age);
+    if (!*config->generated_at) {
+        say(out, "tuned", "the file does not say when");
+        return;
+    }
+    snprintf(words, sizeof words, "%s%s%s%s, by batchtune %s, run %s", age, *age ? " (" : "",
+             config->generated_at, *age ? ")" : "", or_unknown(config->tool_version),
+             or_unknown(config->run_id));
+    say(out, "tuned", words);
+}
+
+static void put_machine(const bt_config *config, const bt_config_check *check, FILE *out) {
+    char words[BT_WORDS_SIZE], line[BT_WORDS_SIZE + BT_CHECK_TEXT_SIZE];
+    if (!check->machine_known) {
+        say(out, "machine", "the file does not say which; this one cannot be compared");
+        return;
+    }
+    bt_words_machine(&config->machine, words);
+    say(out, "machine", words);
+    if (check->machine_same)
+        snprintf(line, sizeof line, "✓ this machine is the same");
+    else
+        snprintf(line, sizeof line, "✗ this machine differs: %s", check->machine);
+    say(out, "", line);
+}
+
+static void put_software(const bt_config *config, const bt_config_check *check, FILE *out) {
+    const bt_subject *subject = &config->subject;
+    char words[BT_WORDS_SIZE], line[BT_CHECK_TEXT_SIZE + 64];
+    if (!check->software_known) {
+        say(out, "software", "the file does not say which");
+        return;
+    }
+    snprintf(words, sizeof words, "batchtune %s (%s), %s, GPU driver %s", or_unknown(subject->tool_version),
+             or_unknown(subject->revision), or_unknown(subject->runtime),
+             *subject->gpu_driver ? subject->gpu_driver : "none");
+    say(out, "software", words);
+    if (!check->software_same)
+        snprintf(line, sizeof line, "✗ here it differs: %s", check->software);
+    else
+        snprintf(line, sizeof line, "✓ here it is the same%s",
+                 check->runtime_checked ? "" : "; libtorch not checked: none is set up in this tree");
+    say(out, "", line);
+}
+
+static void put_settings(const bt_config *config, const bt_config_check *check, FILE *out) {
+    const bt_settings *settings = &config->settings;
+    char words[BT_WORDS_SIZE + 64];
+    snprintf(words, sizeof words,
+             "P95 ≤ %g ms, %g %% of memory kept free, best by %s, queue delay ≤ %g ms, queue of %lld%s%s%s",
+             settings->p95_sla_ms, settings->memory_reserve_percent,
+             bt_objective_name((bt_objective)settings->objective), settings->max_queue_delay_ms,
+             (long long)settings->max_queue_size, settings->use_amp ? ", AMP" : ", no AMP",
+             settings->use_channels_last ? ", channels_last" : "",
+             settings->use_cudnn_benchmark ? ", cudnn.benchmark" : "");
+    say(out, "settings", words);
+    if (check->settings_differing == 0) return;
+    snprintf(words, sizeof words, "not the defaults: %s", check->settings);
+    say(out, "", words);
+}
+
+static void put_advice(const bt_advice *advice, FILE *out) {
+    for (int i = 0; i < advice->count; i++)
+        say(out, i == 0 ? "advice" : "", advice->lines[i]);
+    if (advice->count == 0) say(out, "advice", "none: the figures hold for this machine");
+}
+
+/* ---- the models ---- */
+
+static void add_model(bt_table *table, const bt_config *config, const bt_config_model *model) {
+    bt_table_text(table, "%s", model->name);
+    bt_table_text(table, "%d", model->optimal_batch_size);
+    bt_table_number(table, model->p95_latency_ms, 1);
+    bt_table_number(table, model->p95_upper_bound_ms, 1);
+    bt_table_number(table, model->throughput_imgs_per_sec, 1);
+    bt_table_number(table, model->efficiency_score, 1);
+    bt_table_number(table, model->memory_usage_mb, 0);
+    double sla_ms = isnan(model->p95_sla_ms) ? config->settings.p95_sla_ms : model->p95_sla_ms;
+    if (model->measured)
+        bt_table_text(table, "%s %g ms%s", model->meets_sla ? "✓" : "✗", sla_ms,
+                      model->edited ? ", set by hand" : "");
+    else
+        bt_table_text(table, "? %g ms, unmeasured", sla_ms);
+}
+
+static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error) {
+    static const bt_column columns[] = {
+        {"model", false}, {"batch", true},      {"P95 ms", true}, {"bound", true},
+        {"img/s", true},  {"efficiency", true}, {"MiB", true},    {"SLA", false},
+    };
+    bt_table *table;
+    bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
+    if (status) return status;
+    for (int i = 0; i < config->model_count; i++)
+        add_model(table, config, &config->models[i]);
+    status = bt_table_write_text(table, 0, WIDTH, out, error);
+    bt_table_close(&table);
+    return status;
+}
+
+static void put_how(const bt_config_model *model, FILE *out) {
+    char words[BT_WORDS_SIZE];
+    snprintf(words, sizeof words, "%s: %d × %d px, %s, %s", model->name, model->image_size, model->image_size,
+             or_unknown(model->precision), or_unknown(model->runtime));
+    for (int i = 0; i < model->instance_count; i++) {
+        const bt_config_instance *instance = &model->instances[i];
+        size_t used = strlen(words);
+        snprintf(words + used, sizeof words - used, "%s %s", i == 0 ? ", on" : " and", instance->device);
+        used = strlen(words);
+        if (instance->threads > 0)
+            snprintf(words + used, sizeof words - used, " (%d thread%s)", instance->threads,
+                     instance->threads == 1 ? "" : "s");
+    }
+    fputc('\n', out);
+    bt_layout_paragraph(out, "", 0, WIDTH, words);
+}
+
+static void put_facts(const bt_config *config, const bt_config_model *model,
+                      const bt_config_model_check *check, FILE *out) {
+    char words[BT_WORDS_SIZE], age[64];
+    snprintf(words, sizeof words, "%s, %s", or_unknown(model->weights.source), check->weights);
+    say(out, "weights", words);
+    if (!isnan(model->speedup_over_single_image)) {
+        snprintf(words, sizeof words, "%.2f × the standard path, one image at a time",
+                 model->speedup_over_single_image);
+        say(out, "speed-up", words);
+    }
+    if (!isnan(model->mask_iou)) {
+        snprintf(words, sizeof words, "masks agree with the standard path's: IoU %.4f", model->mask_iou);
+        say(out, "agreement", words);
+    }
+    if (!isnan(model->capacity_rps)) {
+        snprintf(words, sizeof words, "%.1f requests/s at most, %.1f recommended (P95 %.1f ms predicted)",
+                 model->capacity_rps, model->recommended_rps, model->predicted_p95_ms);
+        say(out, "capacity", words);
+    }
+    if (!isnan(model->full_size_ms)) {
+        snprintf(words, sizeof words, "one %d × %d px image took %.0f ms", model->full_size, model->full_size,
+                 model->full_size_ms);
+        say(out, "scale", words);
+    }
+    if (strcmp(model->run_id, config->run_id) != 0 && *model->run_id) {
+        bt_config_age(check->age_days, age, sizeof age);
+        snprintf(words, sizeof words, "%s, run %s: kept from before", or_unknown(age), model->run_id);
+        say(out, "tuned", words);
+    }
+}
+
+static void add_point(bt_table *table, const bt_config_model *model, const bt_config_point *point) {
+    bt_table_text(table, "%s", point->batch_size == model->optimal_batch_size ? "→" : "");
+    bt_table_text(table, "%d", point->batch_size);
+    bt_table_number(table, point->p50_ms, 1);
+    bt_table_number(table, point->p95_ms, 1);
+    bt_table_number(table, point->p95_upper_ms, 1);
+    bt_table_number(table, point->throughput_imgs_per_sec, 1);
+    bt_table_number(table, point->efficiency, 1);
+    bt_table_number(table, point->memory_mb, 0);
+    bt_table_text(table, "%s", bt_words_verdict(point->outcome));
+}
+
+/* The batch size that stands there although no run measured it. */
+static void add_unmeasured(bt_table *table, const bt_config_model *model) {
+    bt_table_text(table, "→");
+    bt_table_text(table, "%d", model->optimal_batch_size);
+    for (int i = 0; i < 6; i++)
+        bt_table_unknown(table);
+    bt_table_text(table, "unmeasured");
+}
+
+static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *error) {
+    static const bt_column columns[] = {
+        {"", false},     {"batch", true},      {"P50 ms", true}, {"P95 ms", true},   {"bound", true},
+        {"img/s", true}, {"efficiency", true}, {"MiB", true},    {"verdict", false},
+    };
+    bt_table *table;
+    bool missing = !bt_config_model_point(model, model->optimal_batch_size);
+    bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
+    if (status) return status;
+    for (int i = 0; i < model->point_count; i++) {
+        if (missing && model->points[i].batch_size > model->optimal_batch_size) {
+            add_unmeasured(table, model);
+            missing = false;
+        }
+        add_point(table, model, &model->points[i]);
+    }
+    if (missing) add_unmeasured(table, model);
+    status = bt_table_write_text(table, 0, WIDTH, out, error);
+    bt_table_close(&table);
+    return status;
+}
+
+static bt_status put_models(const bt_config *config, const bt_config_check *check, FILE *out,
+                            bt_error *error) {
+    bt_status status = put_summary(config, out, error);
+    for (int i = 0; !status && i < config->model_count; i++) {
+        put_how(&config->models[i], out);
+        if (config->models[i].point_count > 0) status = put_points(&config->models[i], out, error);
+        put_facts(config, &config->models[i], &check->models[i], out);
+    }
+    return status;
+}
+
+bt_status bt_report_config_table(const bt_config *config, const bt_config_check *check, const char *path,
+                                 FILE *out, bt_error *error) {
+    char notice[BT_WORDS_SIZE];
+    bt_advice *advice;
+    bt_status status = bt_config_advice(&advice, config, check, error);
+    if (status) return status;
+    bt_words_notice(config->workload, config->model_count ? config->models[0].image_size : 0, notice);
+    if (notice[0]) bt_layout_paragraph(out, "", 0, WIDTH, notice);
+    if (notice[0]) fputc('\n', out);
+    say(out, "config", path);
+    put_origin(config, check, out);
+    put_machine(config, check, out);
+    put_software(config, check, out);
+    put_settings(config, check, out);
+    fputc('\n', out);
+    status = put_models(config, check, out, error);
+    if (!status) {
+        fputs("\n→ chosen   bound: of P95, 95 % one-sided   efficiency: img/s per √batch\n", out);
+        put_advice(advice, out);
+        if (notice[0]) fprintf(out, "\n");
+        if (notice[0]) bt_layout_paragraph(out, "", 0, WIDTH, notice);
+    }
+    free(advice);
+    if (status) return status;
+    return ferror(out) ? bt_fail(error, BT_IO, "the config could not be written out") : BT_OK;
+}

@@ -1,0 +1,99 @@
+#include "report/config-words.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void bt_config_age(int days, char *out, size_t size) {
+    if (days == BT_AGE_UNKNOWN)
+        snprintf(out, size, "%s", "");
+    else if (days < 0)
+        snprintf(out, size, "dated in the future");
+    else if (days == 0)
+        snprintf(out, size, "today");
+    else
+        snprintf(out, size, "%d day%s ago", days, days == 1 ? "" : "s");
+}
+
+static void advise(bt_advice *advice, const char *format, ...) BT_PRINTF(2, 3);
+static void advise(bt_advice *advice, const char *format, ...) {
+    va_list arguments;
+    if (advice->count == BT_ADVICE_MAX) return;
+    va_start(arguments, format);
+    vsnprintf(advice->lines[advice->count++], BT_TEXT_SIZE, format, arguments);
+    va_end(arguments);
+}
+
+static void advise_on_file(bt_advice *advice, const bt_config_check *check) {
+    if (check->machine_known && !check->machine_same)
+        advise(advice,
+               "This machine is not the one that was measured (%s): tune again here with `make "
+               "optimize-batch`.",
+               check->machine);
+    if (check->age_days != BT_AGE_UNKNOWN && check->age_days > BT_CONFIG_OLD_DAYS)
+        advise(advice,
+               "The figures are %d days old: tune again, as every quarter and after each change of "
+               "hardware or driver.",
+               check->age_days);
+    if (check->age_days != BT_AGE_UNKNOWN && check->age_days < 0)
+        advise(advice, "The file is dated in the future: check this machine's clock.");
+    if (!check->software_alike)
+        advise(advice, "The software is not the one that was measured: tune again before relying on the "
+                       "figures.");
+}
+
+static void advise_on_choice(bt_advice *advice, const bt_config *config, const bt_config_model *model) {
+    double sla_ms = config->settings.p95_sla_ms;
+    if (!model->measured) {
+        advise(advice,
+               "%s: batch size %d was never measured: `make optimize-batch ARGS=\"--models %s --batches "
+               "1,%d\"` measures it.",
+               model->name, model->optimal_batch_size, model->name, model->optimal_batch_size);
+        return;
+    }
+    if (model->edited)
+        advise(advice, "%s: batch size %d was set by hand; the figures are that size's, as it was measured.",
+               model->name, model->optimal_batch_size);
+    if (!isnan(model->p95_sla_ms) && model->p95_sla_ms != sla_ms)
+        advise(advice, "%s: was tuned for a P95 of %g ms, and the settings now say %g ms: tune again.",
+               model->name, model->p95_sla_ms, sla_ms);
+    if (!model->meets_sla && !isnan(model->reachable_sla_ms))
+        advise(advice,
+               "%s: could not be shown to keep a P95 of %g ms; %g ms could. Allow that, or take smaller "
+               "images.",
+               model->name, isnan(model->p95_sla_ms) ? sla_ms : model->p95_sla_ms,
+               ceil(model->reachable_sla_ms * 10) / 10);
+    else if (!model->meets_sla)
+        advise(advice, "%s: could not be shown to keep a P95 of %g ms.", model->name,
+               isnan(model->p95_sla_ms) ? sla_ms : model->p95_sla_ms);
+}
+
+static void advise_on_model(bt_advice *advice, const bt_config *config, const bt_config_model *model,
+                            const bt_config_check *file, const bt_config_model_check *check) {
+    advise_on_choice(advice, config, model);
+    if (check->other_machine)
+        advise(advice,
+               "%s: its entry was measured on another machine than the rest of the file: tune it again.",
+               model->name);
+    if (!check->weights_same)
+        advise(advice, "%s: other weights than those that were measured (%s).", model->name, check->weights);
+    if (file->age_days <= BT_CONFIG_OLD_DAYS && check->age_days != BT_AGE_UNKNOWN &&
+        check->age_days > BT_CONFIG_OLD_DAYS)
+        advise(advice, "%s: its figures are %d days old: tune it again.", model->name, check->age_days);
+}
+
+bt_status bt_config_advice(bt_advice **out, const bt_config *config, const bt_config_check *check,
+                           bt_error *error) {
+    bt_advice *advice = calloc(1, sizeof *advice);
+    *out = advice;
+    if (!advice) return bt_fail(error, BT_NO_MEMORY, "no memory for the advice");
+    if (strcmp(config->workload, "simulated") == 0)
+        advise(advice,
+               "The figures are a simulation's: no network ran. Tune with the real backend before serving.");
+    advise_on_file(advice, check);
+    for (int i = 0; i < config->model_count; i++)
+        advise_on_model(advice, config, &config->models[i], check, &check->models[i]);
+    return BT_OK;
+}

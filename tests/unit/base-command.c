@@ -1,0 +1,145 @@
+/* What every program does alike: answers, refusals, verdicts, and exit codes that mean the same everywhere.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/command.h"
+#include "base/version.h"
+
+typedef struct values {
+    double depth_ms;
+} values;
+
+static const bt_option options[] = {
+    {.name = "depth_ms",
+     .type = BT_OPTION_NUMBER,
+     .offset = offsetof(values, depth_ms),
+     .initial = "3",
+     .minimum = 0,
+     .maximum = 10,
+     .placeholder = "MS",
+     .group = "Digging",
+     .help = "How deep."},
+};
+
+static const bt_command_exit exits[] = {{BT_EXIT_GOOD, "the hole is there"}, {0, NULL}};
+
+static const bt_command command = {
+    .name = "dig",
+    .summary = "Digs a hole.",
+    .usage = "[options]",
+    .examples = "  dig --depth-ms 4\n",
+    .exits = exits,
+    .table = options,
+    .count = 1,
+};
+
+/* What came of a start with one flag: its result, and what was written where. */
+static char *out, *err;
+static size_t out_size, err_size;
+
+static int start(char *flag, values *read) {
+    char *argv[] = {(char *)"dig", flag, NULL};
+    bt_option_sources sources;
+    free(out);
+    free(err);
+    FILE *out_file = open_memstream(&out, &out_size), *err_file = open_memstream(&err, &err_size);
+    assert_true(out_file && err_file);
+    int code = bt_command_start(&command, flag ? 2 : 1, argv, read, &sources, out_file, err_file);
+    fclose(out_file);
+    fclose(err_file);
+    return code;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    free(out);
+    free(err);
+    return 0;
+}
+
+static void a_good_command_line_goes_on(void **state) {
+    (void)state;
+    values read;
+    assert_int_equal(start(NULL, &read), -1);
+    assert_true(read.depth_ms == 3);
+    assert_int_equal(start((char *)"--depth-ms=4", &read), -1);
+    assert_true(read.depth_ms == 4);
+    assert_string_equal(out, "");
+    assert_string_equal(err, "");
+}
+
+static void a_bad_one_is_refused_in_one_line_with_a_verdict(void **state) {
+    (void)state;
+    values read;
+    assert_int_equal(start((char *)"--depth-ms=11", &read), BT_EXIT_USAGE);
+    assert_string_equal(out, "verdict: bad-input (2)\n");
+    assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+    assert_non_null(strstr(err, "dig: --depth-ms"));
+}
+
+static void help_shows_usage_options_examples_and_exit_codes(void **state) {
+    (void)state;
+    values read;
+    assert_int_equal(start((char *)"--help", &read), BT_EXIT_GOOD);
+    const char *const words[] = {"Usage: dig [options]", "Digs a hole.", "--depth-ms MS",
+                                 "dig --depth-ms 4",     "0  good",      "the hole is there"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strstr(out, words[i])) fail_msg("\"%s\" is not in: %s", words[i], out);
+    assert_int_equal(start((char *)"--version", &read), BT_EXIT_GOOD);
+    assert_non_null(strstr(out, bt_version()));
+}
+
+static void the_last_line_says_the_exit_code(void **state) {
+    (void)state;
+    char text[64] = "";
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    assert_non_null(stream);
+    assert_int_equal(bt_command_finish(&command, stream, stderr, BT_EXIT_BROKEN), BT_EXIT_BROKEN);
+    fclose(stream);
+    assert_string_equal(text, "verdict: sla-broken (3)\n");
+}
+
+static void output_that_is_lost_is_no_success(void **state) {
+    (void)state;
+    char said[256] = "";
+    FILE *full = fopen("/dev/full", "w"), *errors = fmemopen(said, sizeof said, "w");
+    assert_true(full && errors);
+    fputs("the result", full);
+    assert_int_equal(bt_command_finish(&command, full, errors, BT_EXIT_GOOD), BT_EXIT_FAILED);
+    fclose(full);
+    fclose(errors);
+    assert_non_null(strstr(said, "verdict: failed (1)"));
+}
+
+static void what_the_caller_can_put_right_is_wrong_usage(void **state) {
+    (void)state;
+    const bt_status callers[] = {BT_INVALID, BT_IO, BT_PARSE, BT_UNSUPPORTED};
+    const bt_status ours[] = {BT_NO_MEMORY, BT_BACKEND, BT_OUT_OF_DEVICE_MEMORY, BT_TIMEOUT};
+    assert_int_equal(bt_exit_code_of(BT_OK), BT_EXIT_GOOD);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(bt_exit_code_of(callers[i]), BT_EXIT_USAGE);
+        assert_int_equal(bt_exit_code_of(ours[i]), BT_EXIT_FAILED);
+    }
+    assert_string_equal(bt_exit_name(BT_EXIT_INCONCLUSIVE), "inconclusive");
+    assert_string_equal(bt_exit_name(BT_EXIT_INTERRUPTED), "interrupted");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_command_line_goes_on),
+        cmocka_unit_test(a_bad_one_is_refused_in_one_line_with_a_verdict),
+        cmocka_unit_test(help_shows_usage_options_examples_and_exit_codes),
+        cmocka_unit_test(the_last_line_says_the_exit_code),
+        cmocka_unit_test(output_that_is_lost_is_no_success),
+        cmocka_unit_test(what_the_caller_can_put_right_is_wrong_usage),
+    };
+    return cmocka_run_group_tests_name("base-command", tests, NULL, tear_down);
+}

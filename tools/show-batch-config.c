@@ -1,0 +1,101 @@
+/* show-batch-config: the config file that a tuning run left, and whether it still fits this machine. Loads no
+ * runtime. */
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/command.h"
+#include "base/files.h"
+#include "record/config-check.h"
+#include "record/config.h"
+#include "report/config.h"
+
+typedef enum show_format { SHOW_TABLE, SHOW_JSON } show_format;
+
+typedef struct show_values {
+    char config[BT_OPTION_TEXT_SIZE];
+    int format; /* show_format */
+    bool verify;
+} show_values;
+
+static const bt_option options[] = {
+    {.name = "config",
+     .type = BT_OPTION_TEXT,
+     .scope = BT_SCOPE_COMMAND,
+     .offset = offsetof(show_values, config),
+     .initial = "configs/production_batch_config.json",
+     .placeholder = "FILE",
+     .group = "What to show",
+     .help = "The config file."},
+    {.name = "format",
+     .type = BT_OPTION_CHOICE,
+     .scope = BT_SCOPE_COMMAND,
+     .offset = offsetof(show_values, format),
+     .initial = "table",
+     .choices = "table|json",
+     .group = "What to show",
+     .help = "How it is printed; with json the verdict goes to standard error."},
+    {.name = "verify",
+     .type = BT_OPTION_SWITCH,
+     .scope = BT_SCOPE_COMMAND,
+     .offset = offsetof(show_values, verify),
+     .group = "What to show",
+     .help = "Compare weights files by a hash over all of them rather than by size, time and header."},
+};
+
+static const bt_command_exit exits[] = {
+    {BT_EXIT_GOOD, "the config was shown, whether it fits this machine or not"},
+    {BT_EXIT_FAILED, "memory ran out, or the output could not be written"},
+    {BT_EXIT_USAGE, "wrong usage, or the config is not there or broken"},
+    {0, NULL},
+};
+
+static const bt_command command = {
+    .name = "show-batch-config",
+    .summary =
+        "Prints the batch sizes that a tuning run chose, what they were measured on, how old they are, and\n"
+        "whether this machine and its software are still the ones that were measured.\n",
+    .usage = "[options]",
+    .examples = "  show-batch-config\n"
+                "  show-batch-config --config /etc/batchtune/config.json --verify\n"
+                "  show-batch-config --format json | jq .check.machine_matches\n",
+    .exits = exits,
+    .table = options,
+    .count = sizeof options / sizeof options[0],
+};
+
+static bt_status show(const show_values *values, bt_error *error) {
+    char program[BT_PATH_SIZE], stamp[BT_PATH_SIZE];
+    bt_config_here here;
+    bt_config *config = NULL;
+    bt_config_check *check = NULL;
+    bt_status status = bt_path_of_program(program, error);
+    if (!status) status = bt_path_join(stamp, error, "%s/../../.deps/torch.stamp", program);
+    if (!status) status = bt_config_load(&config, values->config, error);
+    if (status == BT_IO && !bt_file_exists(values->config))
+        bt_fail(error, BT_IO, "%s: there is no such file; `make optimize-batch` makes one", values->config);
+    if (status) goto out;
+    bt_config_here_read(&here, stamp);
+    status = bt_config_check_open(&check, config, &here, values->verify, error);
+    if (status) goto out;
+    if (values->format == SHOW_JSON)
+        status = bt_report_config_json(config, check, values->config, stdout, error);
+    else
+        status = bt_report_config_table(config, check, values->config, stdout, error);
+out:
+    bt_config_check_close(&check);
+    bt_config_close(&config);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    show_values values;
+    bt_option_sources sources;
+    bt_error error;
+    int code = bt_command_start(&command, argc, argv, &values, &sources, stdout, stderr);
+    if (code >= 0) return code;
+    bt_status status = show(&values, &error);
+    code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
+    FILE *last = values.format == SHOW_JSON ? stderr : stdout;
+    if (last == stdout && !status) fputc('\n', stdout);
+    return bt_command_finish(&command, last, stderr, code);
+}

@@ -87,7 +87,7 @@ source_of() {
 
 # Another version lays code out otherwise, so only the one that Debian 12 brings is asked.
 check_layout() {
-    local formatter files=(src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/*.cu tests/*/*.[ch])
+    local formatter files=(src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* tests/*/*.[ch])
     formatter=$(command -v clang-format-14 || command -v clang-format) || {
         echo "tools/setup/lint.sh:1: no clang-format here; apt-get install clang-format"
         return

@@ -41,6 +41,7 @@ main() {
     if ! nothing_to_do; then
         ! is_offline || refuse_offline
         show_plan
+        check_installer
         check_disk
         ask
         install_packages

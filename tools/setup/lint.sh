@@ -87,7 +87,7 @@ source_of() {
 
 # Another version lays code out otherwise, so only the one that Debian 12 brings is asked.
 check_layout() {
-    local formatter files=(src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/*.cu tests/*/*.[ch])
+    local formatter files=(src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* tests/*/*.[ch])
     formatter=$(command -v clang-format-14 || command -v clang-format) || {
         echo "tools/setup/lint.sh:1: no clang-format here; apt-get install clang-format"
         return
@@ -124,7 +124,7 @@ check_words() {
     while IFS= read -r file; do files+=("$file"); done < <(find tests configs plots .ci Makefile ./*.md -type f \
         ! -name '*.json' ! -path 'tests/golden/*' 2>/dev/null | grep -E '\.(c|h|sh|md|gp|py)$|Makefile|/run$' | sort)
     grep -n -H -o -E "(^|[^A-Za-z0-9_.\$}*])/(ho""me|ro""ot|wo""rk|Us""ers|m""nt|t""mp)/[A-Za-z0-9_.-]+" "${files[@]}" |
-        grep -v 'X\{6\}$' | # a template of mkdtemp
+        grep -v 'X\{6\}' | # a template of mkdtemp
         sed -E 's/^([^:]*:[0-9]+):[^\/]*(.*)/\1: names a path of one machine (\2); make it relative, or an option/'
 }
 

@@ -39,16 +39,20 @@ needs_font() {
         fc-list 2>/dev/null | grep -q 'DejaVu Sans:'
 }
 
-install_packages() {
+# Can this user install packages at all? Asked before anything is begun; sets `sudo`.
+check_installer() {
+    sudo=''
     [ -n "$packages_missing" ] || return 0
     command -v apt-get >/dev/null ||
         fail 1 "this is no Debian; install what these Debian packages bring, then run it again:$packages_missing"
-    local sudo=''
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || fail 1 "ask an administrator to run: apt-get install$packages_missing"
-        sudo=sudo
-        [ -t 0 ] || sudo='sudo -n'
-    fi
+    [ "$(id -u)" != 0 ] || return 0
+    command -v sudo >/dev/null || fail 1 "ask an administrator to run: apt-get install$packages_missing"
+    sudo=sudo
+    [ -t 0 ] || sudo='sudo -n'
+}
+
+install_packages() {
+    [ -n "$packages_missing" ] || return 0
     say "installing packages (log: .deps/apt.log)"
     : >.deps/apt.log
     # An empty or outdated package list is told by apt itself: refresh it only then.

@@ -70,6 +70,9 @@ $(O)/revision: FORCE
 $(O)/src/base/version.o: OWN_CPPFLAGS = -DBT_VERSION='"$(VERSION)"' -DBT_REVISION='"$(REVISION)"'
 $(O)/src/base/version.o: $(O)/revision
 
+# The assembler copies these files into the object.
+$(O)/src/networks/demo.o: src/networks/demo/hrnet.f16 src/networks/demo/cbam_resunet.f16
+
 $(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o: OWN_CPPFLAGS = -Itests/lib
 
 $(LIBRARY): $(OBJECTS)

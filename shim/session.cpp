@@ -55,6 +55,38 @@ struct bt_torch_session {
 
     /* The failed batch's tensors are gone by the time this is called; what the allocator kept of them goes
      * too, so that a smaller batch finds all the room there is. */
+    bt_status recovered(bt_status status, int batch_size, bt_error *error) const {
+        if (status != BT_OUT_OF_DEVICE_MEMORY) return status;
+        release_cached(mode.device);
+        std::string said = error ? error->message : "";
+        return fail(error, status,
+                    ("a batch of " + std::to_string(batch_size) + " does not fit: " + said).c_str());
+    }
+
+    Mode mode;
+    if (options.device_index >= 0)
+        mode.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device_index));
+    mode.dtype = choose_dtype(options, facts);
+    mode.channels_last = !options.standard && options.use_channels_last;
+    mode.cudnn_benchmark = !options.standard && options.use_cudnn_benchmark;
+    mode.threads = options.threads;
+    snprintf(facts.precision, sizeof facts.precision, "%s", precision_name(mode.dtype));
+    return mode;
+}
+
+} // namespace
+
+struct bt_torch_session {
+    bt_torch_session(const bt_torch_options &options, const Mode &chosen)
+        : mode(chosen), height(options.height), width(options.width),
+          list(*options.network, *options.weights, chosen) {}
+
+    at::MemoryFormat layout() const {
+        return mode.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    }
+
+    /* The failed batch's tensors are gone by the time this is called; what the allocator kept of them goes
+     * too, so that a smaller batch finds all the room there is. */
     bt_status recovered(bt_status status) const {
         if (status == BT_OUT_OF_DEVICE_MEMORY) release_cached(mode.device);
         return status;
@@ -90,7 +122,7 @@ bt_status session_prepare(bt_torch_session *session, int batch_size, bt_error *e
         for (int i = 0; i < runs; i++)
             session->list.forward(images).to(at::kCPU);
     });
-    return session->recovered(status);
+    return session->recovered(status, batch_size, error);
 }
 
 bt_status session_run(bt_torch_session *session, int batch_size, const float *images, float *logits,
@@ -106,7 +138,7 @@ bt_status session_run(bt_torch_session *session, int batch_size, const float *im
         at::Tensor output = session->list.forward(std::move(input));
         at::from_blob(logits, {batch_size, 1, height, width}, at::kFloat).copy_(output);
     });
-    return session->recovered(status);
+    return session->recovered(status, batch_size, error);
 }
 
 bt_status session_memory_reset(bt_torch_session *session, bt_error *error) {

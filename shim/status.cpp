@@ -37,12 +37,13 @@ static bt_status classify(const char *message) {
     return tells_of_unusable_device(message) ? BT_UNSUPPORTED : BT_BACKEND;
 }
 
-/* libtorch's checks put "[enforce fail at file:line] . " before what a person wants to read. */
+/* What a person wants to read: libtorch's checks put "[enforce fail at file:line] . the condition. " before
+ * it. */
 static const char *plain(const char *message) {
-    if (strncmp(message, "[enforce fail", 13) != 0) return message;
-    const char *text = strstr(message, "] ");
-    if (!text) return message;
-    return text + 2 + strspn(text + 2, ". ");
+    const char *text = strstr(message, "DefaultCPUAllocator: ");
+    if (text) return text + strlen("DefaultCPUAllocator: ");
+    text = strncmp(message, "[enforce fail", 13) == 0 ? strstr(message, "] ") : nullptr;
+    return text ? text + 2 + strspn(text + 2, ". ") : message;
 }
 
 bt_status status_of_exception(bt_error *error) noexcept {

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 
 COUNTER_SEED = 20240917
-TRAINING_SEED = 1  # of the images
+TRAINING_SEED = 1000  # of the images, and all above
 HELD_OUT_SEED = 2
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -210,11 +210,11 @@ def loss_of(logits, mask):
     return F.binary_cross_entropy_with_logits(logits, mask) + dice.mean()
 
 
-def train(network, steps, batch, rate):
-    parameters = [counter_parameter(p, COUNTER_SEED) for p in network["parameters"]]
+def train(network, parameters, steps, batch, rate):
     learned = [v.requires_grad_() for p, v in zip(network["parameters"], parameters) if is_trained(p)]
     cast = in_bf16(network, parameters)
-    small, full = Images(TRAINING_SEED, 96), Images(TRAINING_SEED + 1000, 128)
+    seed = TRAINING_SEED + steps  # so that training that goes on sees other images
+    small, full = Images(seed, 96), Images(seed + 1, 128)
     optimizer = torch.optim.AdamW(learned, lr=rate, weight_decay=0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     start = time.time()
@@ -296,6 +296,7 @@ def main():
     parser.add_argument("--batch", type=int, default=4, help="images a step")
     parser.add_argument("--rate", type=float, default=3e-2, help="the learning rate's peak")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--go-on", action="store_true", help="start from the file, not from the counter's values")
     parser.add_argument("--output", help="the file to write (default src/networks/demo/MODEL.f16)")
     parser.add_argument("--evaluate", type=int, metavar="SIZE", nargs="?", const=128, help="judge the file; no training")
     parser.add_argument("--count", type=int, default=64, help="held-out images")
@@ -308,7 +309,11 @@ def main():
     if arguments.golden:
         return run_golden(network)
     if arguments.evaluate is None:
-        save(path, network, train(network, arguments.steps, arguments.batch, arguments.rate))
+        if arguments.go_on:
+            parameters = load(path, network)
+        else:
+            parameters = [counter_parameter(p, COUNTER_SEED) for p in network["parameters"]]
+        save(path, network, train(network, parameters, arguments.steps, arguments.batch, arguments.rate))
     evaluate(network, load(path, network), arguments.evaluate or 128, arguments.count)
 
 

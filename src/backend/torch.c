@@ -51,14 +51,16 @@ bt_status bt_torch_check_shim(const bt_torch_shim *table, const bt_torch_facts *
     return BT_OK;
 }
 
-/* Why dlopen failed, for a person: by far the commonest cause is that libtorch itself is not there. */
+/* Why dlopen failed, for a person: by far the commonest cause is that libtorch, or what it needs, is not
+ * there. The loader's text starts with the file that it could not open. */
 static bt_status fail_load(const char *path, const char *reason, bt_error *error) {
-    if (strstr(reason, "libtorch") && strstr(reason, "cannot open shared object"))
-        return bt_fail(error, BT_UNSUPPORTED, "libtorch not found: " LIBTORCH_REMEDY " (%s)", reason);
+    if (strstr(reason, "cannot open shared object") && strncmp(reason, path, strlen(path)) != 0)
+        return bt_fail(error, BT_UNSUPPORTED, "libtorch not found, or not whole: " LIBTORCH_REMEDY " (%s)",
+                       reason);
     if (strstr(reason, "undefined symbol"))
         return bt_fail(error, BT_UNSUPPORTED,
                        "the shim was built against another libtorch: run `make` again (%s)", reason);
-    return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim %s does not load: %s", path, reason);
+    return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim does not load: %s", reason);
 }
 
 static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {

@@ -37,8 +37,7 @@ typedef enum bt_operation_kind {
     BT_OPERATION_CHANNEL_ATTENTION, /* y = x * sigmoid(mlp(mean of x) + mlp(max of x)) over H x W, with
                                        mlp(v) = weight[1] relu(weight[0] v), no biases */
     BT_OPERATION_SPATIAL_ATTENTION  /* y = x * sigmoid(conv(mean of x over C, max of x over C)); kernel,
-                                       padding;  the mean is the convolution's first channel, the max its second
-                                     */
+                                       padding; the convolution sees the mean first, then the max */
 } bt_operation_kind;
 
 typedef enum bt_activation { BT_ACTIVATION_NONE, BT_ACTIVATION_RELU, BT_ACTIVATION_SIGMOID } bt_activation;

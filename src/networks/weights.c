@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "networks/demo.h"
 
 /* A vector register's reach and a cache line: kernels may load from the start of any parameter. */
 #define ALIGNMENT       64
@@ -69,17 +70,31 @@ static bt_status parse_counter(const char *source, uint64_t *seed, bt_error *err
                    source, (unsigned long long)UINT64_MAX);
 }
 
+/* The counter seed that `source` names; *demo is the trained data to lay over it, NULL for none. */
+static bt_status find_source(const bt_network *network, const char *source, uint64_t *seed,
+                             const uint8_t **demo, bt_error *error) {
+    size_t size;
+    *demo = NULL;
+    *seed = 0;
+    if (strcmp(source, "demo") != 0) return parse_counter(source, seed, error);
+    bt_status status = bt_demo_data(network, demo, &size, error);
+    return status == BT_OK ? bt_demo_seed(network, *demo, size, seed, error) : status;
+}
+
 bt_status bt_weights_open(bt_weights **out, const bt_network *network, const char *source, bt_error *error) {
     bt_weights *weights = NULL;
-    uint64_t seed = 0;
+    const uint8_t *demo;
+    uint64_t seed;
     *out = NULL;
-    bt_status status = parse_counter(source, &seed, error);
-    if (status != BT_OK) return status;
-    status = allocate(&weights, network, error);
+    bt_status status = find_source(network, source, &seed, &demo, error);
+    if (status == BT_OK) status = allocate(&weights, network, error);
     if (status != BT_OK) return status;
     for (int i = 0; i < network->parameter_count; i++)
-        fill_counter(weights->values[i], &network->parameters[i], seed);
+        if (demo == NULL || !bt_demo_trains(&network->parameters[i]))
+            fill_counter(weights->values[i], &network->parameters[i], seed);
+    if (demo != NULL) bt_demo_apply(network, demo, weights->values);
     snprintf(weights->source, sizeof(weights->source), "%s", source);
+    weights->trained = demo != NULL;
     weights->hash = hash_weights(weights, network);
     *out = weights;
     return BT_OK;

@@ -134,8 +134,8 @@ static void running_out_of_memory_leaves_the_session_usable(void **state) {
     bt_error error = {0};
     run_one(session, before);
     assert_int_equal(bt_session_prepare(large, INT_MAX, &error), BT_OUT_OF_DEVICE_MEMORY);
+    assert_non_null(strstr(error.message, "a batch of 2147483647 does not fit: can't allocate memory"));
     assert_null(strchr(error.message, '\n'));
-    assert_null(strstr(error.message, ".cpp"));
     run_one(session, after);
     assert_memory_equal(before, after, sizeof before);
     assert_int_equal(bt_session_prepare(large, 1, &error), BT_OK);

@@ -13,7 +13,7 @@
 #define TURN_S              5.0  /* about the longest turn */
 #define CONFIRMING_MARGIN   1.5  /* times the time that confirming takes at best is kept for it */
 #define SCREENING_SCORE     0.93 /* of the best, after the first turn: less is not screened further in a search */
-#define CONTENDER_SCORE     0.95 /* a point this near the leader is measured on, at a third of its pace */
+#define CONTENDER_SCORE     0.97 /* a point this near the leader is measured on, at a quarter of its pace */
 #define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
 #define SECONDARY_SHARE     0.1  /* more time than was spent so far: confirms the leaders by the other objectives */
 #define BOUND_SAMPLES       59   /* independent ones, before P95 has an upper bound at 95 % */
@@ -312,7 +312,7 @@ static int to_confirm(const bt_sweep *sweep, bt_objective objective) {
     return best;
 }
 
-/* The runner-up, where it is near the leader and has fallen behind a third of its samples: so that what parts them is no drift
+/* The runner-up, where it is near the leader and has fallen behind a quarter of its samples: so that what parts them is no drift
  * of the machine. */
 static int contender(const bt_sweep *sweep, int lead) {
     bt_objective objective = (bt_objective)sweep->options.objective;
@@ -323,7 +323,7 @@ static int contender(const bt_sweep *sweep, int lead) {
         if (second < 0 || score_of(sweep, i, objective) > score_of(sweep, second, objective)) second = i;
     }
     bool near = second >= 0 && score_of(sweep, second, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
-    return near && 3 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
+    return near && 4 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
 static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_step *step) {

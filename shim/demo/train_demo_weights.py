@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Trains the demo weights: norm scales, norm offsets and the head, over the counter generator's convolutions.
 
-    make                                                              # builds the two programs this script runs
-    shim/demo/train_demo_weights.py hrnet --steps 1200                # writes src/networks/demo/hrnet.f16
-    shim/demo/train_demo_weights.py cbam_resunet --steps 400
-    shim/demo/train_demo_weights.py hrnet --evaluate                  # judges what is committed, trains nothing
-    shim/demo/train_demo_weights.py hrnet --golden                    # runs the golden cases, trains nothing
+    make core                                                   # builds the two programs that this script runs
+    shim/demo/train_demo_weights.py cbam_resunet --steps 400    # writes src/networks/demo/cbam_resunet.f16
+    shim/demo/train_demo_weights.py hrnet --steps 400
+    shim/demo/train_demo_weights.py hrnet --go-on --steps 500 --rate 2e-2
+    shim/demo/train_demo_weights.py hrnet --evaluate            # judges what is committed, trains nothing
+    shim/demo/train_demo_weights.py hrnet --golden              # runs the golden cases, trains nothing
 
-Needs Python 3.9, torch and numpy; run it from the repository's root. It takes some ten minutes a network on two
-cores. The networks are not defined here again: build/tests/network-list prints the C library's operation list, and
+That is how the committed files came to be: on 64 held-out images of 128 x 128 their masks' IoU with the truth is 0.959
+(CBAM-ResUNet) and 0.951 (HRNet) in FP32, and that of BF16 masks with FP32 masks 0.999 and 0.998.
+
+Needs Python 3.9, torch and numpy; run it from the repository's root. It takes some ten minutes a network on two idle
+cores (OMP_WAIT_POLICY=passive on busy ones). The networks are not defined here again: build/tests/network-list prints the C library's operation list, and
 this script runs that. The images are the C library's too, drawn by build/tests/draw-spheroids. So whoever changes a
 network or the drawing trains again, and commits the two files that come out.
 
@@ -292,7 +296,7 @@ def run_golden(network):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", help="hrnet or cbam_resunet")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=4, help="images a step")
     parser.add_argument("--rate", type=float, default=3e-2, help="the learning rate's peak")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,5 +1,5 @@
-/* optimize-batch: measures batch sizes, chooses, writes the config and shows why. The work is done by src/tune, what is
- * written by src/record and src/report; here they are put in order. */
+/* optimize-batch: measures batch sizes, chooses, writes the config and shows why. The work is done by
+ * src/tune, what is written by src/record and src/report; here they are put in order. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,15 +31,19 @@ static const bt_command_exit exits[] = {
 
 static bt_command command = {
     .name = "optimize-batch",
-    .summary = "Finds the batch size that serves the most under a P95 latency promise and a memory reserve, for each network, by\n"
-               "measuring it on this machine. Writes the config that the service reads, a record of every sample, plots and a report.",
+    .summary = "Finds the batch size that serves the most under a P95 latency promise and a memory reserve, "
+               "for each network, by\n"
+               "measuring it on this machine. Writes the config that the service reads, a record of every "
+               "sample, plots and a report.",
     .usage = "[options]",
-    .examples = "  optimize-batch                                    tune both networks here\n"
-                "  optimize-batch --models hrnet --p95-sla-ms 50     one network, a stricter promise\n"
-                "  optimize-batch --objective throughput             the most images, whatever the latency within the SLA\n"
-                "  optimize-batch --resume                           go on with a run that was cut off\n"
-                "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
-                "                                                    a try-out in seconds, without libtorch\n",
+    .examples =
+        "  optimize-batch                                    tune both networks here\n"
+        "  optimize-batch --models hrnet --p95-sla-ms 50     one network, a stricter promise\n"
+        "  optimize-batch --objective throughput             the most images, whatever the latency within "
+        "the SLA\n"
+        "  optimize-batch --resume                           go on with a run that was cut off\n"
+        "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
+        "                                                    a try-out in seconds, without libtorch\n",
     .exits = exits,
     .table = bt_settings_table,
 };
@@ -101,11 +105,12 @@ static bt_status write_command_line(optimization *o, const char *program, bt_err
 static void say_first(const optimization *o) {
     if (strcmp(bt_optimize_workload(&o->settings), "cpu-demo") == 0)
         bt_log_write(o->log, BT_LOG_INFO,
-                     "no GPU: this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms (profile cpu-demo)",
+                     "no GPU: this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms "
+                     "(profile cpu-demo)",
                      (long long)o->settings.image_size, o->settings.p95_sla_ms);
     if (bt_run_lines_left(o->run))
-        bt_log_write(o->log, BT_LOG_INFO, "going on with %s: %d steps are measured already", bt_run_id(o->run),
-                     bt_run_lines_left(o->run));
+        bt_log_write(o->log, BT_LOG_INFO, "going on with %s: %d steps are measured already",
+                     bt_run_id(o->run), bt_run_lines_left(o->run));
     else if (o->settings.resume)
         bt_log_write(o->log, BT_LOG_INFO, "nothing to resume in %s: starting anew", o->settings.results);
     bt_log_write(o->log, BT_LOG_INFO, "run %s; Ctrl-C stops, --resume goes on", bt_run_folder(o->run));
@@ -142,7 +147,8 @@ static void note_changes(optimization *o) {
     if (entry) snprintf(o->record->previous_run, sizeof o->record->previous_run, "%s", entry->run_id);
 }
 
-/* Everything that a run leaves, then the closing line of its journal: from here on there is nothing to resume. */
+/* Everything that a run leaves, then the closing line of its journal: from here on there is nothing to
+ * resume. */
 static bt_status leave_results(optimization *o, int code, bt_error *error) {
     char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
     o->record->verdict_code = code;

@@ -62,7 +62,7 @@ typedef struct bt_point {
     double memory_predicted_mb;     /* by the fit, for a point that was not run */
     double logit_error;   /* relative L2 error of centred logits against the standard path; NaN if unknown */
     double mask_iou;      /* against the standard path's masks; NaN if unknown */
-    bool on_pareto_front; /* no other admissible point has both more throughput and less P95 */
+    bool on_pareto_front; /* of the points not found wanting, none has both more throughput and less P95 */
 } bt_point;
 
 /* M(b) = base + per_image * b, least squares over the ascending pass, in MiB. */

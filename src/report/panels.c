@@ -80,7 +80,9 @@ void bt_panel_subject(const bt_record *record, const bt_model_record *model, cha
     bt_layout_clean(model->precision, precision, sizeof precision);
     for (char *letter = precision; *letter; letter++)
         *letter = (char)toupper((unsigned char)*letter);
-    snprintf(out, size, "%s, %s, %d × %d px%s", device, precision, model->image_size, model->image_size,
+    bool computes = strcmp(model->precision, "none") != 0;
+    snprintf(out, size, "%s%s%s, %d × %d px%s", device, computes ? ", " : "", computes ? precision : "",
+             model->image_size, model->image_size,
              strcmp(record->workload, "cpu-demo") == 0 ? " (CPU demonstration profile)" : "");
 }
 
@@ -94,7 +96,7 @@ static double efficiency_of(const bt_point *point) {
     return point->efficiency;
 }
 static double memory_of(const bt_point *point) {
-    return point->outcome == BT_OUTCOME_PREDICTED_OVER_MEMORY ? point->memory_predicted_mb : point->memory_mb;
+    return isfinite(point->memory_mb) ? point->memory_mb : point->memory_predicted_mb;
 }
 
 /* A point with no finite number on either axis cannot be drawn. */

@@ -31,14 +31,15 @@ static void say_cleaned(FILE *out, const char *label, const char *words) {
 
 static void add_row(bt_table *table, const bt_model_record *model, int index) {
     const bt_point *point = &model->points[index];
+    char memory[BT_WORDS_SIZE];
+    bt_words_memory_mb(point, memory);
     bt_table_text(table, "%s%s", index == model->chosen ? "→" : "", point->on_pareto_front ? "•" : "");
     bt_table_text(table, "%d", point->batch_size);
     bt_table_number(table, point->p95_ms, bt_words_decimals(model, p95_of));
     bt_table_number(table, point->p95_upper_ms, bt_words_decimals(model, p95_of));
     bt_table_number(table, point->throughput_imgs_per_sec, bt_words_decimals(model, throughput_of));
     bt_table_number(table, point->efficiency, bt_words_decimals(model, efficiency_of));
-    bool predicted = point->outcome == BT_OUTCOME_PREDICTED_OVER_MEMORY;
-    bt_table_number(table, predicted ? point->memory_predicted_mb : point->memory_mb, 0);
+    bt_table_text(table, "%s", memory);
     bt_table_number(table, point->mask_iou, 3);
     bt_table_text(table, "%s%s", bt_words_verdict(point->outcome), point->drifting ? " ~" : "");
     bt_table_text(table, "%s", bt_words_why(point));

@@ -91,6 +91,11 @@ static void upper_case(const char *text, char *out, size_t size) {
         *out = (char)toupper((unsigned char)*out);
 }
 
+/* A simulated session computes nothing, so it has no precision, weights or standard path to speak of. */
+static bool computes(const bt_model_record *model) {
+    return strcmp(model->precision, "none") != 0;
+}
+
 void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     char precision[sizeof model->precision], threads[32] = "";
     upper_case(model->precision, precision, sizeof precision);
@@ -99,6 +104,10 @@ void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     char size[48] = BT_UNKNOWN_TEXT " px";
     if (model->image_size > 0)
         snprintf(size, sizeof size, "%d × %d px", model->image_size, model->image_size);
+    if (!computes(model)) {
+        snprintf(out, BT_WORDS_SIZE, "%s, %s, simulated: nothing is computed", model->title, size);
+        return;
+    }
     int used = snprintf(out, BT_WORDS_SIZE, "%s, %s, %s, %s on %s%s, weights %s", model->title, size,
                         precision[0] ? precision : BT_UNKNOWN_TEXT,
                         model->backend[0] ? model->backend : BT_UNKNOWN_TEXT,
@@ -106,6 +115,15 @@ void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
                         model->weights_source[0] ? model->weights_source : BT_UNKNOWN_TEXT);
     if (model->precision_note[0] && used < BT_WORDS_SIZE)
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->precision_note);
+}
+
+void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {
+    if (isfinite(point->memory_mb))
+        snprintf(out, BT_WORDS_SIZE, "%.0f", point->memory_mb);
+    else if (isfinite(point->memory_predicted_mb))
+        snprintf(out, BT_WORDS_SIZE, "~%.0f", point->memory_predicted_mb);
+    else
+        snprintf(out, BT_WORDS_SIZE, "%s", BT_UNKNOWN_TEXT);
 }
 
 void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]) {
@@ -126,14 +144,17 @@ void bt_words_winner(const bt_model_record *model, bt_objective objective, char 
 }
 
 static void largest_batch(const bt_memory_fit *fit, char *out, size_t size) {
-    char precision[sizeof fit->precision];
-    upper_case(fit->precision, precision, sizeof precision);
+    char precision[sizeof fit->precision + 1] = "";
+    if (strcmp(fit->precision, "none") != 0) {
+        upper_case(fit->precision, precision, sizeof fit->precision);
+        strcat(precision, " ");
+    }
     if (fit->largest_batch <= 0)
-        snprintf(out, size, "%s %s", precision, BT_UNKNOWN_TEXT);
+        snprintf(out, size, "%s%s", precision, BT_UNKNOWN_TEXT);
     else if (fit->largest_batch >= MEMORY_BOUND)
-        snprintf(out, size, "%s not bound by memory", precision);
+        snprintf(out, size, "%snot bound by memory", precision);
     else
-        snprintf(out, size, "%s %" PRId64, precision, fit->largest_batch);
+        snprintf(out, size, "%s%" PRId64, precision, fit->largest_batch);
 }
 
 void bt_words_memory(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]) {
@@ -143,7 +164,7 @@ void bt_words_memory(const bt_record *record, const bt_model_record *model, char
     if (!isfinite(fit->base_mb) && !isfinite(model->memory_total_mb)) return;
     largest_batch(&model->standard_memory, standard, sizeof standard);
     largest_batch(fit, production, sizeof production);
-    bool two = strcmp(model->standard_memory.precision, fit->precision) != 0;
+    bool two = computes(model) && strcmp(model->standard_memory.precision, fit->precision) != 0;
     int used = snprintf(out, BT_WORDS_SIZE, "largest batch memory would allow: %s%s%s", two ? standard : "",
                         two ? ", " : "", production);
     if (isfinite(fit->base_mb))

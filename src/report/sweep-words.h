@@ -25,6 +25,9 @@ void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZ
 /* "HRNet, 128 × 128 px, BF16, on cpu (...)": what was measured. */
 void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
+/* "412" MiB measured, "~412" by the fit where it was not, or unknown. */
+void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]);
+
 /* "batch 4 (31.2 images/s)": who wins by an objective, or "none". */
 void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]);
 

@@ -95,7 +95,8 @@ static bt_status parse_lines(json_t *lines, char *text, size_t size, const char 
             json_decref(object);
             return bt_fail(error, BT_PARSE, "%s:%d: no journal line: %s", path, number, at.text);
         }
-        if (json_array_append_new(lines, object) != 0) return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+        if (json_array_append_new(lines, object) != 0)
+            return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
     }
     return BT_OK;
 }
@@ -107,7 +108,8 @@ bt_status bt_journal_load(json_t **out, const char *path, bt_error *error) {
     bt_status status = bt_file_read(path, JOURNAL_BYTES_MAX, &text, &size, error);
     if (status != BT_OK) return status;
     json_t *lines = json_array();
-    status = lines ? parse_lines(lines, text, size, path, error) : bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+    status = lines ? parse_lines(lines, text, size, path, error)
+                   : bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
     free(text);
     if (status != BT_OK) {
         json_decref(lines);

@@ -1,7 +1,8 @@
-/* What a run has measured so far, on disk before anybody relies on it: `kill -9` costs the step under way and no more.
+/* What a run has measured so far, on disk before anybody relies on it: `kill -9` costs the step under way and
+ * no more.
  *
- * One JSON object a line, appended and flushed to the disk one by one. The first line says what run it is; a last line
- * without its newline is what a crash left of one, and is passed over. */
+ * One JSON object a line, appended and flushed to the disk one by one. The first line says what run it is; a
+ * last line without its newline is what a crash left of one, and is passed over. */
 #ifndef BT_TUNE_JOURNAL_H
 #define BT_TUNE_JOURNAL_H
 
@@ -19,7 +20,8 @@ typedef struct bt_journal bt_journal;
 BT_MUST_USE bt_status bt_journal_open(bt_journal **out, const char *path, bt_error *error);
 void bt_journal_close(bt_journal **journal);
 
-/* Appends one object; takes over the reference (also on failure). On return it is on the disk. NULL is BT_NO_MEMORY. */
+/* Appends one object; takes over the reference (also on failure). On return it is on the disk. NULL is
+ * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_journal_append(bt_journal *journal, json_t *line, bt_error *error);
 
 /* Reads every whole line into a new array (the caller's). BT_PARSE names the file and line. */

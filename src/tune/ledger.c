@@ -27,6 +27,7 @@ double bt_memory_fit_at(const bt_memory_fit *fit, int batch_size) {
 
 int64_t bt_memory_fit_largest(const bt_memory_fit *fit, double limit_mb) {
     if (!isfinite(fit->base_mb) || fit->base_mb + fit->per_image_mb > limit_mb) return 0;
-    double largest = fit->per_image_mb > 0 ? floor((limit_mb - fit->base_mb) / fit->per_image_mb) : LARGEST_BATCH;
+    double largest =
+        fit->per_image_mb > 0 ? floor((limit_mb - fit->base_mb) / fit->per_image_mb) : LARGEST_BATCH;
     return (int64_t)fmin(largest, LARGEST_BATCH);
 }

@@ -10,15 +10,15 @@
 extern "C" {
 #endif
 
-/* Fits M(b) = base + per_image * b to `count` points by least squares; slopes below zero are taken as zero (a high-water
- * mark cannot fall). NaN in both where fewer than two different sizes are given. MiB. */
+/* Fits M(b) = base + per_image * b to `count` points by least squares; slopes below zero are taken as zero (a
+ * high-water mark cannot fall). NaN in both where fewer than two different sizes are given. MiB. */
 bt_memory_fit bt_memory_fit_make(const int *batch_sizes, const double *memory_mb, int count);
 
 /* The fit's memory for a batch size, MiB; NaN without a fit. */
 double bt_memory_fit_at(const bt_memory_fit *fit, int batch_size);
 
-/* The largest batch size whose fitted memory stays within `limit_mb`; 0 without a fit or where none does; at most
- * 65536, which stands for "memory does not bind". */
+/* The largest batch size whose fitted memory stays within `limit_mb`; 0 without a fit or where none does; at
+ * most 65536, which stands for "memory does not bind". */
 int64_t bt_memory_fit_largest(const bt_memory_fit *fit, double limit_mb);
 
 #ifdef __cplusplus

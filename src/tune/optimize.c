@@ -16,7 +16,8 @@
 
 #define MIB 1048576.0
 
-/* ---- settings ----------------------------------------------------------------------------------------------------- */
+/* ---- settings
+ * ----------------------------------------------------------------------------------------------------- */
 
 static bool simulated(const bt_settings *settings) {
     return strncmp(settings->backend, "sim", 3) == 0;
@@ -42,7 +43,8 @@ static bt_status resolve_device(bt_settings *settings, const bt_machine *machine
     int number, end = 0;
     bool cuda = sscanf(device, "cuda:%3d%n", &number, &end) == 1 && device[end] == '\0' && number >= 0;
     if (!cuda && strcmp(device, "cpu") != 0)
-        return bt_fail(error, BT_INVALID, "--device: \"%s\" is no device (auto, cpu or cuda:N, e.g. cuda:0)", device);
+        return bt_fail(error, BT_INVALID, "--device: \"%s\" is no device (auto, cpu or cuda:N, e.g. cuda:0)",
+                       device);
     return BT_OK;
 }
 
@@ -65,9 +67,11 @@ const char *bt_optimize_workload(const bt_settings *settings) {
     return strcmp(settings->device, "cpu") == 0 ? "cpu-demo" : "production";
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------- */
+/* ---- the run
+ * ------------------------------------------------------------------------------------------------------- */
 
-bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine, bt_error *error) {
+bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
+                               bt_error *error) {
     *out = NULL;
     json_t *header = bt_options_write_json(bt_settings_table, bt_settings_count, settings);
     if (!header || json_object_set_new(header, "machine", json_string(machine->fingerprint)) != 0 ||
@@ -95,7 +99,8 @@ static bool stopped(const bt_optimize_options *options) {
     return options->stop && *options->stop;
 }
 
-static bt_probe_options probe_options(const bt_optimize_options *options, const char *model, const char *worker_log) {
+static bt_probe_options probe_options(const bt_optimize_options *options, const char *model,
+                                      const char *worker_log) {
     const bt_settings *settings = options->settings;
     return (bt_probe_options){
         .worker_program = options->worker_program,
@@ -118,8 +123,8 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
     };
 }
 
-/* The session's facts, from the journal where an earlier try left them, else from a worker; they are journaled as the
- * worker's own answer would read. */
+/* The session's facts, from the journal where an earlier try left them, else from a worker; they are
+ * journaled as the worker's own answer would read. */
 static bt_status learn_facts(tuning *t, bt_probe_facts *facts, bt_error *error) {
     const json_t *line = bt_run_replay(t->options->run);
     if (line) {
@@ -190,22 +195,22 @@ static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *res
     bt_status status = bt_probe_run(t->probe, step, result, error);
     if (status != BT_OK) return status;
     return bt_run_append(t->options->run,
-                         json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step), "result",
-                                   bt_step_result_to_json(result)),
+                         json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step),
+                                   "result", bt_step_result_to_json(result)),
                          error);
 }
 
 static void report_step(const tuning *t, const bt_step *step, const bt_step_result *result) {
     char doing[96];
     if (result->status != BT_OK)
-        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s batch %d: %s", t->model->title, bt_step_name(step->kind),
-                     step->batch_size, result->message);
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s batch %d: %s", t->model->title,
+                     bt_step_name(step->kind), step->batch_size, result->message);
     else
         bt_log_write(t->options->log, BT_LOG_DETAIL, "%s: %s batch %d took %.2f s", t->model->title,
                      bt_step_name(step->kind), step->batch_size, result->elapsed_s);
     double fraction = bt_sweep_progress(t->sweep, doing, sizeof doing);
-    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction, "%s: %s",
-                    t->model->title, doing);
+    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction,
+                    "%s: %s", t->model->title, doing);
 }
 
 static bt_status run_sweep(tuning *t, bt_error *error) {
@@ -226,8 +231,8 @@ static bt_status run_sweep(tuning *t, bt_error *error) {
 }
 
 /* Tunes one model within `time_budget_s`; adds what it took to the record's. */
-static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index, double time_budget_s,
-                            bt_error *error) {
+static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
+                            double time_budget_s, bt_error *error) {
     char worker_log[BT_PATH_SIZE];
     bt_network *network = NULL;
     bt_model_record *model = &record->models[index];
@@ -252,7 +257,8 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
     }
     if (status != BT_OK) goto done;
     note_facts(model, &facts);
-    if (model->precision_note[0]) bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
+    if (model->precision_note[0])
+        bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
     bt_sweep_options sweeping = sweep_options(&t, time_budget_s);
     status = bt_sweep_open(&t.sweep, &sweeping, model, error);
     if (status == BT_OK) status = run_sweep(&t, error);
@@ -269,7 +275,8 @@ static void note_subject(bt_record *record) {
     snprintf(record->subject.revision, sizeof record->subject.revision, "%s", bt_revision());
     const bt_model_record *model = &record->models[0];
     snprintf(record->subject.runtime, sizeof record->subject.runtime, "%s", model->backend);
-    snprintf(record->subject.runtime_detail, sizeof record->subject.runtime_detail, "%s", model->backend_detail);
+    snprintf(record->subject.runtime_detail, sizeof record->subject.runtime_detail, "%s",
+             model->backend_detail);
 }
 
 bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_error *error) {

@@ -1,7 +1,8 @@
 /* The whole of a tuning run: from settings to a scored record.
  *
- * Ties the pieces together and decides nothing itself: the sweep says what to measure, the probe measures, the journal
- * remembers, scoring judges. What is written beside the journal (record, config, plots, report) is the caller's business.
+ * Ties the pieces together and decides nothing itself: the sweep says what to measure, the probe measures,
+ * the journal remembers, scoring judges. What is written beside the journal (record, config, plots, report)
+ * is the caller's business.
  */
 #ifndef BT_TUNE_OPTIMIZE_H
 #define BT_TUNE_OPTIMIZE_H
@@ -19,16 +20,17 @@ extern "C" {
 
 #define BT_FULL_IMAGE_SIZE 1024 /* what the networks are for; a CPU demonstration times one such image */
 
-/* Checks what can be checked before anything is measured (known models, sizes that they take, a backend specification that
- * parses) and fills in what "auto" stands for on `machine`: the device and the image size. BT_INVALID names the flag. */
+/* Checks what can be checked before anything is measured (known models, sizes that they take, a backend
+ * specification that parses) and fills in what "auto" stands for on `machine`: the device and the image size.
+ * BT_INVALID names the flag. */
 BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, bt_error *error);
 
 /* "production" on a GPU, "cpu-demo" on a CPU, "simulated" for a simulated backend; of resolved settings. */
 const char *bt_optimize_workload(const bt_settings *settings);
 
 /* Starts the run's folder and journal, or finds the one to resume (see bt_run_open). */
-BT_MUST_USE bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
-                                           bt_error *error);
+BT_MUST_USE bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings,
+                                           const bt_machine *machine, bt_error *error);
 
 typedef struct bt_optimize_options {
     const bt_settings *settings; /* resolved */
@@ -41,8 +43,9 @@ typedef struct bt_optimize_options {
     const volatile sig_atomic_t *stop; /* set by a signal handler: stop cleanly; may be NULL */
 } bt_optimize_options;
 
-/* Measures and scores. The record is the caller's; after a stop it holds what was measured, with `interrupted` set in the
- * models concerned. Errors: those of bt_session_open (nothing can be measured), BT_IO of the journal, BT_NO_MEMORY. */
+/* Measures and scores. The record is the caller's; after a stop it holds what was measured, with
+ * `interrupted` set in the models concerned. Errors: those of bt_session_open (nothing can be measured),
+ * BT_IO of the journal, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_error *error);
 
 #ifdef __cplusplus

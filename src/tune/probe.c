@@ -27,12 +27,13 @@ typedef struct process {
 
 struct bt_probe {
     bt_probe_options options;
-    process worker;      /* holds the production session */
-    process auxiliary;   /* of the steps that ask for a process of their own */
+    process worker;    /* holds the production session */
+    process auxiliary; /* of the steps that ask for a process of their own */
     bt_step_kind auxiliary_kind;
 };
 
-/* ---- processes ---------------------------------------------------------------------------------------------------- */
+/* ---- processes
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
@@ -44,7 +45,8 @@ static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
     }
-    int adjust = open("/proc/self/oom_score_adj", O_WRONLY); /* should memory run out, the worker goes first */
+    int adjust =
+        open("/proc/self/oom_score_adj", O_WRONLY); /* should memory run out, the worker goes first */
     if (adjust >= 0) {
         if (write(adjust, "1000", 4) != 4) close(adjust);
     }
@@ -57,8 +59,8 @@ static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
 static bt_status start_process(const bt_probe *probe, process *p, bt_error *error) {
     int pair[2];
     if (access(probe->options.worker_program, X_OK) != 0)
-        return bt_fail(error, BT_IO, "%s: the worker program cannot be run: %s", probe->options.worker_program,
-                       strerror(errno));
+        return bt_fail(error, BT_IO, "%s: the worker program cannot be run: %s",
+                       probe->options.worker_program, strerror(errno));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return bt_fail(error, BT_IO, "cannot make a socket for the worker: %s", strerror(errno));
     pid_t parent = getpid(), pid = fork();
@@ -82,13 +84,16 @@ static bt_status bury(process *p, const char *cause, bt_error *error) {
     *p = (process){0};
     if (cause) return bt_fail(error, BT_CLOSED, "%s", cause);
     if (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL)
-        return bt_fail(error, BT_CLOSED, "the worker was killed (SIGKILL): often the kernel, for want of memory");
+        return bt_fail(error, BT_CLOSED,
+                       "the worker was killed (SIGKILL): often the kernel, for want of memory");
     if (WIFSIGNALED(how))
-        return bt_fail(error, BT_CLOSED, "the worker crashed (signal %d, %s)", WTERMSIG(how), strsignal(WTERMSIG(how)));
+        return bt_fail(error, BT_CLOSED, "the worker crashed (signal %d, %s)", WTERMSIG(how),
+                       strsignal(WTERMSIG(how)));
     return bt_fail(error, BT_CLOSED, "the worker ended with status %d", WEXITSTATUS(how));
 }
 
-/* Lets a worker that hears its socket close leave by itself, so that a device is given back in order; then kills it. */
+/* Lets a worker that hears its socket close leave by itself, so that a device is given back in order; then
+ * kills it. */
 static void dismiss(process *p) {
     if (p->pid == 0) return;
     shutdown(p->socket, SHUT_RDWR);
@@ -105,7 +110,8 @@ static void dismiss(process *p) {
     (void)bury(p, NULL, &ignored);
 }
 
-/* ---- the conversation --------------------------------------------------------------------------------------------- */
+/* ---- the conversation
+ * --------------------------------------------------------------------------------------------- */
 
 static bool send_order(const process *p, json_t *order) {
     char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
@@ -127,7 +133,8 @@ static bool stopped(const bt_probe *probe) {
     return probe->options.stop && *probe->options.stop;
 }
 
-/* Waits for one line. BT_CLOSED: the worker died (or the run was stopped); BT_TIMEOUT: it was silent too long. */
+/* Waits for one line. BT_CLOSED: the worker died (or the run was stopped); BT_TIMEOUT: it was silent too
+ * long. */
 static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_error *error) {
     int64_t until_ns = bt_clock_now_ns() + (int64_t)(probe->options.answer_within_s * 1e9);
     size_t size = 0;
@@ -152,7 +159,8 @@ static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_
 }
 
 /* Gives one order, whose reference it takes over, and hears the answer (the caller's reference). */
-static bt_status converse(const bt_probe *probe, process *p, json_t *order, json_t **answer, bt_error *error) {
+static bt_status converse(const bt_probe *probe, process *p, json_t *order, json_t **answer,
+                          bt_error *error) {
     *answer = NULL;
     bool sent = send_order(p, order);
     json_decref(order);
@@ -169,8 +177,8 @@ static bt_status converse(const bt_probe *probe, process *p, json_t *order, json
     return status;
 }
 
-static bt_status open_session(const bt_probe *probe, process *p, const bt_session_options *session, bt_probe_facts *facts,
-                              bt_error *error) {
+static bt_status open_session(const bt_probe *probe, process *p, const bt_session_options *session,
+                              bt_probe_facts *facts, bt_error *error) {
     bt_status status = start_process(probe, p, error);
     if (status != BT_OK) return status;
     json_t *answer;
@@ -186,7 +194,8 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
     return status;
 }
 
-/* ---- the interface ------------------------------------------------------------------------------------------------- */
+/* ---- the interface
+ * ------------------------------------------------------------------------------------------------- */
 
 bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error) {
     *out = calloc(1, sizeof **out);
@@ -208,7 +217,8 @@ bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error
     return open_session(probe, &probe->worker, &probe->options.session, facts, error);
 }
 
-/* The process for a step. One of its own is kept while the same kind of step goes on (it climbs in batch size). */
+/* The process for a step. One of its own is kept while the same kind of step goes on (it climbs in batch
+ * size). */
 static bt_status process_for(bt_probe *probe, bt_step_kind kind, process **out, bt_error *error) {
     bt_session_options session = probe->options.session;
     bool own = kind == BT_STEP_FRESH_MEMORY || kind == BT_STEP_STANDARD_MEMORY || kind == BT_STEP_FULL_SIZE;

@@ -1,8 +1,8 @@
 /* Carries out the sweep's steps: starts workers, gives orders, waits, and survives their deaths.
  *
- * A probe serves one model. It starts its worker at the first step that needs one and anew after a death; steps that ask
- * for a fresh process get one. What a step came to, a worker's death included, is a result; only what makes further
- * probing pointless (no worker program, a session that cannot open) is an error.
+ * A probe serves one model. It starts its worker at the first step that needs one and anew after a death;
+ * steps that ask for a fresh process get one. What a step came to, a worker's death included, is a result;
+ * only what makes further probing pointless (no worker program, a session that cannot open) is an error.
  */
 #ifndef BT_TUNE_PROBE_H
 #define BT_TUNE_PROBE_H
@@ -18,13 +18,13 @@ extern "C" {
 #endif
 
 typedef struct bt_probe_options {
-    const char *worker_program;         /* path of the worker's executable */
-    const char *worker_log;             /* file that receives what a worker writes to standard error; appended to */
-    bt_session_options session;         /* of the production path; strings must outlive the probe */
-    int full_size;                      /* of BT_STEP_FULL_SIZE, pixels */
-    int64_t seed;                       /* of the images */
-    double answer_within_s;             /* watchdog of one step; a worker that is silent for longer is killed */
-    const volatile sig_atomic_t *stop;  /* set: the step under way is given up (may be NULL) */
+    const char *worker_program; /* path of the worker's executable */
+    const char *worker_log;     /* file that receives what a worker writes to standard error; appended to */
+    bt_session_options session; /* of the production path; strings must outlive the probe */
+    int full_size;              /* of BT_STEP_FULL_SIZE, pixels */
+    int64_t seed;               /* of the images */
+    double answer_within_s;     /* watchdog of one step; a worker that is silent for longer is killed */
+    const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
 } bt_probe_options;
 
 /* What the first open told of the session and its device. */
@@ -39,13 +39,15 @@ typedef struct bt_probe bt_probe;
 BT_MUST_USE bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error);
 void bt_probe_close(bt_probe **probe); /* kills workers; NULL-safe; nulls */
 
-/* Starts the worker, if none runs, and tells what it opened. Errors are those of bt_session_open, and BT_IO, BT_CLOSED
- * where the worker could not be started or died while it opened. */
+/* Starts the worker, if none runs, and tells what it opened. Errors are those of bt_session_open, and BT_IO,
+ * BT_CLOSED where the worker could not be started or died while it opened. */
 BT_MUST_USE bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error);
 
-/* Carries out one step. The result's status is BT_CLOSED where the worker died (the message says how) and BT_TIMEOUT where
- * it was silent too long. An error as in bt_probe_start; BT_CLOSED with options.stop set means given up. */
-BT_MUST_USE bt_status bt_probe_run(bt_probe *probe, const bt_step *step, bt_step_result *result, bt_error *error);
+/* Carries out one step. The result's status is BT_CLOSED where the worker died (the message says how) and
+ * BT_TIMEOUT where it was silent too long. An error as in bt_probe_start; BT_CLOSED with options.stop set
+ * means given up. */
+BT_MUST_USE bt_status bt_probe_run(bt_probe *probe, const bt_step *step, bt_step_result *result,
+                                   bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -30,7 +30,8 @@ static int compare_names(const void *a, const void *b) {
 }
 
 /* The names of the runs of `kind` under `results`, newest first; *out and its strings are the caller's. */
-static bt_status list_runs(const char *results, const char *kind, char ***out, size_t *count, bt_error *error) {
+static bt_status list_runs(const char *results, const char *kind, char ***out, size_t *count,
+                           bt_error *error) {
     *out = NULL;
     *count = 0;
     DIR *folder = opendir(results);
@@ -84,9 +85,10 @@ static bt_status check_header(const bt_run *run, const json_t *header, bt_error 
         if (json_equal(value, other)) continue;
         char *before = other ? json_dumps(other, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
         char *now = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        bt_status status = bt_fail(error, BT_INVALID,
-                                   "--resume: the cut-off run %s had %s %s, now it is %s: give the same, or leave --resume out",
-                                   run->id, key, before ? before : "unset", now ? now : "?");
+        bt_status status = bt_fail(
+            error, BT_INVALID,
+            "--resume: the cut-off run %s had %s %s, now it is %s: give the same, or leave --resume out",
+            run->id, key, before ? before : "unset", now ? now : "?");
         free(before);
         free(now);
         return status;

@@ -1,8 +1,9 @@
 /* One run's folder under results/, and the way back into one that was cut off.
  *
- * Everything a run leaves lies in results/<run id>/: journal, log, record, report. The journal's first line is a header that
- * says what was asked; a run whose journal lacks the closing line was cut off and can be resumed by the same command: its
- * lines are handed out again in order, and new ones are appended behind them.
+ * Everything a run leaves lies in results/<run id>/: journal, log, record, report. The journal's first line
+ * is a header that says what was asked; a run whose journal lacks the closing line was cut off and can be
+ * resumed by the same command: its lines are handed out again in order, and new ones are appended behind
+ * them.
  */
 #ifndef BT_TUNE_RUN_H
 #define BT_TUNE_RUN_H
@@ -18,12 +19,12 @@ extern "C" {
 
 typedef struct bt_run bt_run;
 
-/* Makes a folder results/<UTC time>-<kind> and starts its journal with `header`; with `resume`, goes on with the newest
- * cut-off run of that kind under `results` instead, where there is one. BT_INVALID where that run's header differs from
- * `header` (the message names the first difference), BT_CLOSED where another process is at it, BT_IO, BT_PARSE. `header` is
- * borrowed. */
-BT_MUST_USE bt_status bt_run_open(bt_run **out, const char *results, const char *kind, const json_t *header, bool resume,
-                                  bt_error *error);
+/* Makes a folder results/<UTC time>-<kind> and starts its journal with `header`; with `resume`, goes on with
+ * the newest cut-off run of that kind under `results` instead, where there is one. BT_INVALID where that
+ * run's header differs from `header` (the message names the first difference), BT_CLOSED where another
+ * process is at it, BT_IO, BT_PARSE. `header` is borrowed. */
+BT_MUST_USE bt_status bt_run_open(bt_run **out, const char *results, const char *kind, const json_t *header,
+                                  bool resume, bt_error *error);
 void bt_run_close(bt_run **run);
 
 const char *bt_run_id(const bt_run *run);

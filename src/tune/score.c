@@ -30,18 +30,23 @@ static bool admissible(const bt_point *point) {
     return point->outcome == BT_OUTCOME_MEASURED;
 }
 
+/* Nothing speaks against it: admissible, or screened without being found late. */
+static bool possible(const bt_point *point) {
+    return admissible(point) || point->outcome == BT_OUTCOME_SKIPPED_DOMINATED;
+}
+
 static double score(const bt_point *point, bt_objective objective) {
     return bt_score_of(objective, point->batch_size, point->p50_ms);
 }
 
-/* The best point by an objective. By the one that was asked for it must be admissible; by the others it may also be one that
- * screening did not find late but that was not worth confirming (its outcome tells). */
+/* The best point by an objective. By the one that was asked for it must be admissible; by the others it may
+ * also be one that screening did not find late but that was not worth confirming (its outcome tells). */
 static int best_by(const bt_model_record *model, bt_objective objective, bool confirmed) {
     int best = -1;
     for (int i = 0; i < model->point_count; i++) {
-        bool screened = !confirmed && model->points[i].outcome == BT_OUTCOME_SKIPPED_DOMINATED;
-        if (!admissible(&model->points[i]) && !screened) continue;
-        if (best < 0 || score(&model->points[i], objective) > score(&model->points[best], objective)) best = i;
+        if (!(confirmed ? admissible : possible)(&model->points[i])) continue;
+        if (best < 0 || score(&model->points[i], objective) > score(&model->points[best], objective))
+            best = i;
     }
     return best;
 }
@@ -60,10 +65,10 @@ static int lowest_p95(const bt_model_record *model) {
 static void mark_pareto(bt_model_record *model) {
     for (int i = 0; i < model->point_count; i++) {
         bt_point *point = &model->points[i];
-        point->on_pareto_front = admissible(point);
+        point->on_pareto_front = possible(point);
         for (int j = 0; j < model->point_count && point->on_pareto_front; j++) {
             const bt_point *other = &model->points[j];
-            if (j == i || !admissible(other)) continue;
+            if (j == i || !possible(other)) continue;
             bool as_good = other->throughput_imgs_per_sec >= point->throughput_imgs_per_sec &&
                            other->p95_ms <= point->p95_ms;
             bool better = other->throughput_imgs_per_sec > point->throughput_imgs_per_sec ||
@@ -85,7 +90,17 @@ static double percent_below(double value, double best) {
     return 100 * (1 - value / best);
 }
 
-/* Losers that the sweep refused carry its reason already; what is explained here follows from the statistics. */
+static void explain_screened(bt_point *point, const bt_point *winner, bt_objective objective) {
+    double below = percent_below(score(point, objective), score(winner, objective));
+    const char *name = bt_objective_name(objective);
+    if (below < 100 * BT_SEARCH_WORTHWHILE)
+        explain(point, "no better %s than batch %d; not confirmed", name, winner->batch_size);
+    else
+        explain(point, "%s about %.0f %% below batch %d; not confirmed", name, below, winner->batch_size);
+}
+
+/* Losers that the sweep refused carry its reason already; what is explained here follows from the statistics.
+ */
 static void explain_point(bt_model_record *model, int index, const bt_settings *settings) {
     bt_point *point = &model->points[index];
     const char *objective = bt_objective_name((bt_objective)settings->objective);
@@ -100,20 +115,21 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
                     percent_below(score(point, settings->objective), score(winner, settings->objective)),
                     winner->batch_size);
         break;
-    case BT_OUTCOME_OVER_SLA: explain(point, "P95 %+.1f ms over the SLA", over_ms); break;
+    case BT_OUTCOME_OVER_SLA:
+        explain(point, "P95 %+.1f ms over the SLA", over_ms);
+        break;
     case BT_OUTCOME_UNDECIDED:
         if (point->sample_count == 0)
             explain(point, "not measured: time ran out");
         else if (over_ms > 0)
-            explain(point, "P95 looks %.1f ms over the SLA; %d samples do not prove it", over_ms, point->sample_count);
+            explain(point, "P95 looks %.1f ms over the SLA; %d samples do not prove it", over_ms,
+                    point->sample_count);
         else
-            explain(point, "P95 is %.1f ms under the SLA; %d samples do not prove it", -over_ms, point->sample_count);
+            explain(point, "P95 is %.1f ms under the SLA; %d samples do not prove it", -over_ms,
+                    point->sample_count);
         break;
     case BT_OUTCOME_SKIPPED_DOMINATED:
-        if (winner && admissible(winner))
-            explain(point, "%s about %.0f %% below batch %d; not confirmed", objective,
-                    percent_below(score(point, settings->objective), score(winner, settings->objective)),
-                    winner->batch_size);
+        if (winner && admissible(winner)) explain_screened(point, winner, (bt_objective)settings->objective);
         break;
     case BT_OUTCOME_MASK_DISAGREES:
         explain(point, "masks agree only to IoU %.4f (at least %g)", point->mask_iou, settings->min_mask_iou);
@@ -122,7 +138,8 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
     case BT_OUTCOME_OVER_MEMORY:
     case BT_OUTCOME_PREDICTED_OVER_MEMORY:
     case BT_OUTCOME_CRASHED:
-    case BT_OUTCOME_COUNT: break;
+    case BT_OUTCOME_COUNT:
+        break;
     }
 }
 
@@ -132,27 +149,31 @@ static void say_throughput(const bt_model_record *model, char *out, size_t size)
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
     if (most < 0 || most == model->chosen) return;
     const bt_point *now = &model->points[model->chosen], *then = &model->points[most];
-    snprintf(out, size, "; --objective throughput would take batch %d%s: %.0f %% more images/s at %.1fx the latency",
+    snprintf(out, size,
+             "; --objective throughput would take batch %d%s: %.0f %% more images/s at %.1fx the latency",
              then->batch_size, admissible(then) ? "" : " (not confirmed)",
-             100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1), then->p50_ms / now->p50_ms);
+             100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1),
+             then->p50_ms / now->p50_ms);
 }
 
 static void advise_sla(bt_model_record *model, const bt_settings *settings) {
     if (model->chosen < 0) {
-        snprintf(model->advice, sizeof model->advice, "%s: nothing could be measured; the reasons stand beside each batch size",
-                 model->title);
+        snprintf(model->advice, sizeof model->advice,
+                 "%s: nothing could be measured; the reasons stand beside each batch size", model->title);
         return;
     }
     const bt_point *point = &model->points[model->chosen];
     char promise[128] = "";
     if (isfinite(model->reachable_sla_ms))
-        snprintf(promise, sizeof promise, "; an SLA of %.0f ms could be kept here", ceil(model->reachable_sla_ms));
-    const char *remedy = point->outcome == BT_OUTCOME_UNDECIDED ? "give a longer --time-budget" :
-                         strcmp(model->precision, "fp32") == 0  ? "use a smaller --image-size or a faster device, or --use-amp" :
-                                                                  "use a smaller --image-size or a faster device";
+        snprintf(promise, sizeof promise, "; an SLA of %.0f ms could be kept here",
+                 ceil(model->reachable_sla_ms));
+    const char *remedy = point->outcome == BT_OUTCOME_UNDECIDED ? "give a longer --time-budget"
+                         : strcmp(model->precision, "fp32") == 0
+                             ? "use a smaller --image-size or a faster device, or --use-amp"
+                             : "use a smaller --image-size or a faster device";
     snprintf(model->advice, sizeof model->advice,
-             "%s: no batch size is shown to keep P95 <= %g ms; batch %d comes closest with %.1f ms%s: %s", model->title,
-             settings->p95_sla_ms, point->batch_size, point->p95_ms, promise, remedy);
+             "%s: no batch size is shown to keep P95 <= %g ms; batch %d comes closest with %.1f ms%s: %s",
+             model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, promise, remedy);
 }
 
 static void advise(bt_model_record *model, const bt_settings *settings) {
@@ -170,12 +191,14 @@ static void advise(bt_model_record *model, const bt_settings *settings) {
         snprintf(bound, sizeof bound, "; the SLA does not bind");
     if (model->batching_pays)
         snprintf(model->advice, sizeof model->advice,
-                 "%s: serve batches of %d (best %s): %.1f images/s, P95 %.1f ms of %g%s%s", model->title, point->batch_size,
-                 objective, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms, bound, throughput);
+                 "%s: serve batches of %d (best %s): %.1f images/s, P95 %.1f ms of %g%s%s", model->title,
+                 point->batch_size, objective, point->throughput_imgs_per_sec, point->p95_ms,
+                 settings->p95_sla_ms, bound, throughput);
     else
         snprintf(model->advice, sizeof model->advice,
-                 "%s: batching does not pay by %s; serve single images: %.1f images/s, P95 %.1f ms of %g%s%s", model->title,
-                 objective, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms, bound, throughput);
+                 "%s: batching does not pay by %s; serve single images: %.1f images/s, P95 %.1f ms of %g%s%s",
+                 model->title, objective, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms,
+                 bound, throughput);
 }
 
 /* Everything that follows from the winners and the choice. */
@@ -221,8 +244,8 @@ bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt
     return BT_OK;
 }
 
-/* Tries every combination of admissible points from model `at` on; keeps the best that fits. Few models of few points each:
- * the product stays small. */
+/* Tries every combination of admissible points from model `at` on; keeps the best that fits. Few models of
+ * few points each: the product stays small. */
 typedef struct joint_search {
     const bt_record *record;
     int chosen[BT_NAMES_MAX], best[BT_NAMES_MAX];
@@ -271,17 +294,20 @@ void bt_score_joint_memory(bt_record *record) {
     joint_search search = {.record = record};
     try_combinations(&search, 0, 0, 1);
     if (search.best_score <= 0) {
-        snprintf(record->joint_memory_note, sizeof record->joint_memory_note,
-                 "no combination of batch sizes fits both models within the reserve: serve them on two devices");
+        snprintf(
+            record->joint_memory_note, sizeof record->joint_memory_note,
+            "no combination of batch sizes fits both models within the reserve: serve them on two devices");
         return;
     }
-    size_t used = (size_t)snprintf(record->joint_memory_note, sizeof record->joint_memory_note, "to fit together:");
+    size_t used =
+        (size_t)snprintf(record->joint_memory_note, sizeof record->joint_memory_note, "to fit together:");
     for (int i = 0; i < record->model_count; i++) {
         bt_model_record *model = &record->models[i];
         if (search.best[i] == model->chosen) continue;
         used += (size_t)snprintf(record->joint_memory_note + used, sizeof record->joint_memory_note - used,
                                  " %s gives way from batch %d to %d;", model->title,
-                                 model->points[model->chosen].batch_size, model->points[search.best[i]].batch_size);
+                                 model->points[model->chosen].batch_size,
+                                 model->points[search.best[i]].batch_size);
         if (used >= sizeof record->joint_memory_note) used = sizeof record->joint_memory_note - 1;
         model->chosen = search.best[i];
         conclude(model, &record->settings);

@@ -1,4 +1,5 @@
-/* From measurements to a decision: pure, and made of the record alone, so it can be made again from a file. */
+/* From measurements to a decision: pure, and made of the record alone, so it can be made again from a file.
+ */
 #ifndef BT_TUNE_SCORE_H
 #define BT_TUNE_SCORE_H
 
@@ -8,18 +9,20 @@
 extern "C" {
 #endif
 
-/* Fills a point's statistics (P50, P95 and bounds, throughput, efficiency, drift, latency budget) from its samples; NaN
- * where it has none. BT_NO_MEMORY. */
+/* Fills a point's statistics (P50, P95 and bounds, throughput, efficiency, drift, latency budget) from its
+ * samples; NaN where it has none. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *error);
 
-/* Scores every point of a model and chooses: winners by each objective among the admissible points, the Pareto front,
- * the chosen point (the winner by the settings' objective, or, where nothing is admissible, the point of lowest P95 with
- * meets_sla false), why each point won or lost, the speed-up, and the closing advice. BT_NO_MEMORY. */
+/* Scores every point of a model and chooses: winners by each objective among the admissible points, the
+ * Pareto front, the chosen point (the winner by the settings' objective, or, where nothing is admissible, the
+ * point of lowest P95 with meets_sla false), why each point won or lost, the speed-up, and the closing
+ * advice. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error);
 
-/* Checks the chosen batch sizes' memory together, since the models share a device, and gives way where they do not fit:
- * among all pairs (or more) of admissible points, those that fit with the highest product of scores are chosen. Records
- * what it came to. Where no combination fits, the choices stay and the note says so. */
+/* Checks the chosen batch sizes' memory together, since the models share a device, and gives way where they
+ * do not fit: among all pairs (or more) of admissible points, those that fit with the highest product of
+ * scores are chosen. Records what it came to. Where no combination fits, the choices stay and the note says
+ * so. */
 void bt_score_joint_memory(bt_record *record);
 
 #ifdef __cplusplus

@@ -8,10 +8,13 @@
 
 double bt_score_of(bt_objective objective, int batch_size, double service_ms) {
     switch (objective) {
-    case BT_OBJECTIVE_THROUGHPUT: return batch_size / service_ms * 1e3;
-    case BT_OBJECTIVE_LATENCY: return 1e3 / service_ms;
+    case BT_OBJECTIVE_THROUGHPUT:
+        return batch_size / service_ms * 1e3;
+    case BT_OBJECTIVE_LATENCY:
+        return 1e3 / service_ms;
     case BT_OBJECTIVE_EFFICIENCY:
-    case BT_OBJECTIVE_COUNT: break;
+    case BT_OBJECTIVE_COUNT:
+        break;
     }
     return sqrt((double)batch_size) / service_ms * 1e3;
 }
@@ -60,10 +63,12 @@ static line fit_line(const bt_search_point *points, int count) {
 }
 
 /* The best score that some size strictly between two neighbours may have. */
-static double conceivable(bt_objective objective, const bt_search_point *low, const bt_search_point *high, const line *l) {
+static double conceivable(bt_objective objective, const bt_search_point *low, const bt_search_point *high,
+                          const line *l) {
     double best = 0;
     for (int b = low->batch_size + 1; b < high->batch_size; b++) {
-        double service_ms = l->fits ? fmax(low->service_ms, on_line(l, b) * (1 - LINE_OPTIMISM)) : low->service_ms;
+        double service_ms =
+            l->fits ? fmax(low->service_ms, on_line(l, b) * (1 - LINE_OPTIMISM)) : low->service_ms;
         best = fmax(best, bt_score_of(objective, b, service_ms));
     }
     return best;
@@ -73,7 +78,8 @@ int bt_search_refine(bt_objective objective, const bt_search_point *points, int 
     double best = 0, most = 0;
     int middle = 0;
     for (int i = 0; i < count; i++)
-        if (!points[i].dead) best = fmax(best, bt_score_of(objective, points[i].batch_size, points[i].service_ms));
+        if (!points[i].dead)
+            best = fmax(best, bt_score_of(objective, points[i].batch_size, points[i].service_ms));
     line l = fit_line(points, count);
     for (int i = 0; i + 1 < count; i++) {
         if (points[i].dead || !isfinite(points[i].service_ms)) continue; /* what is larger is no better */

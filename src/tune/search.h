@@ -1,7 +1,7 @@
 /* Which batch sizes are worth trying? Doubling first, then between the best neighbours. Pure.
  *
- * Service time over batch size is a staircase more than a line, and the best size is seldom a power of two; but scores
- * do not jump about, so the best of the doubled sizes brackets the best of all.
+ * Service time over batch size is a staircase more than a line, and the best size is seldom a power of two;
+ * but scores do not jump about, so the best of the doubled sizes brackets the best of all.
  */
 #ifndef BT_TUNE_SEARCH_H
 #define BT_TUNE_SEARCH_H
@@ -20,8 +20,8 @@ extern "C" {
 /* The score of a point under an objective: higher is better. */
 double bt_score_of(bt_objective objective, int batch_size, double service_ms);
 
-/* Whether doubling goes on after `last` (throughputs of the sizes so far, ascending; at least one). It ends at
- * BT_SEARCH_MAX_BATCH, and where two doublings in a row gained no throughput. */
+/* Whether doubling goes on after `last` (throughputs of the sizes so far, ascending; at least one). It ends
+ * at BT_SEARCH_MAX_BATCH, and where two doublings in a row gained no throughput. */
 bool bt_search_goes_on(const double *throughputs, int count, int last_batch);
 
 /* What is known of a size when the search goes on. */
@@ -36,9 +36,10 @@ typedef struct bt_search_point {
 
 /* The size to try next between those that were measured (ascending), or 0 when none is worth it.
  *
- * Every gap has a best conceivable score: service times rise with the batch size, so no size in it can be faster than its
- * lower end; where all measured times lie on one line, none is expected far below that line either. The gap that promises
- * most is halved. On a staircase this is a binary search for the edge, and the sizes just before an edge are the best. */
+ * Every gap has a best conceivable score: service times rise with the batch size, so no size in it can be
+ * faster than its lower end; where all measured times lie on one line, none is expected far below that line
+ * either. The gap that promises most is halved. On a staircase this is a binary search for the edge, and the
+ * sizes just before an edge are the best. */
 int bt_search_refine(bt_objective objective, const bt_search_point *points, int count);
 
 #ifdef __cplusplus

@@ -44,7 +44,8 @@ bool bt_step_equal(const bt_step *a, const bt_step *b) {
 }
 
 json_t *bt_step_to_json(const bt_step *step) {
-    return json_pack("{s:s, s:i, s:i}", "kind", step_keys[step->kind], "batch_size", step->batch_size, "runs", step->runs);
+    return json_pack("{s:s, s:i, s:i}", "kind", step_keys[step->kind], "batch_size", step->batch_size, "runs",
+                     step->runs);
 }
 
 bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where, bt_error *error) {
@@ -70,14 +71,16 @@ json_t *bt_step_result_to_json(const bt_step_result *result) {
             json_decref(samples);
             return NULL;
         }
-    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:f}", "status", (int)result->status, "message", result->message,
-                     "samples_ms", samples, "memory_mb", bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
+    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:f}", "status", (int)result->status, "message",
+                     result->message, "samples_ms", samples, "memory_mb",
+                     bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
                      bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
-                     bt_json_real_or_null(result->logit_error), "mask_iou", bt_json_real_or_null(result->mask_iou),
-                     "elapsed_s", result->elapsed_s);
+                     bt_json_real_or_null(result->logit_error), "mask_iou",
+                     bt_json_real_or_null(result->mask_iou), "elapsed_s", result->elapsed_s);
 }
 
-static bt_status samples_from_json(const json_t *json, bt_step_result *result, const char *where, bt_error *error) {
+static bt_status samples_from_json(const json_t *json, bt_step_result *result, const char *where,
+                                   bt_error *error) {
     json_t *samples;
     bt_status status = bt_json_array(json, "samples_ms", &samples, where, error);
     if (status != BT_OK) return status;
@@ -93,11 +96,13 @@ static bt_status samples_from_json(const json_t *json, bt_step_result *result, c
     return BT_OK;
 }
 
-bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, const char *where, bt_error *error) {
+bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, const char *where,
+                                   bt_error *error) {
     *result = bt_step_result_empty();
     int64_t step_status;
     bt_status status = bt_json_integer(json, "status", BT_OK, BT_UNSUPPORTED, &step_status, where, error);
-    if (status == BT_OK) status = bt_json_text(json, "message", result->message, sizeof result->message, where, error);
+    if (status == BT_OK)
+        status = bt_json_text(json, "message", result->message, sizeof result->message, where, error);
     if (status == BT_OK) status = samples_from_json(json, result, where, error);
     struct {
         const char *key;

@@ -1,5 +1,5 @@
-/* One order from the sweep to the prober, and its answer; as structs and as the JSON in which they cross to the worker
- * process and stand in the journal. */
+/* One order from the sweep to the prober, and its answer; as structs and as the JSON in which they cross to
+ * the worker process and stand in the journal. */
 #ifndef BT_TUNE_STEP_H
 #define BT_TUNE_STEP_H
 
@@ -15,11 +15,11 @@ extern "C" {
 #define BT_MAX_TURN_SAMPLES 16
 
 typedef enum bt_step_kind {
-    BT_STEP_DONE,            /* nothing is left to do */
-    BT_STEP_MEMORY,          /* prepare a size, warm it up, take the high-water mark; no timed runs count */
-    BT_STEP_MEASURE,         /* `runs` timed runs of a prepared size */
-    BT_STEP_AGREEMENT,       /* compare the size's logits and masks with the standard path's on the same images */
-    BT_STEP_STANDARD,        /* `runs` timed runs of the standard path, one image each */
+    BT_STEP_DONE,      /* nothing is left to do */
+    BT_STEP_MEMORY,    /* prepare a size, warm it up, take the high-water mark; no timed runs count */
+    BT_STEP_MEASURE,   /* `runs` timed runs of a prepared size */
+    BT_STEP_AGREEMENT, /* compare the size's logits and masks with the standard path's on the same images */
+    BT_STEP_STANDARD,  /* `runs` timed runs of the standard path, one image each */
     BT_STEP_FRESH_MEMORY,    /* MEMORY, in a worker started for it alone: sizes measured out of order */
     BT_STEP_STANDARD_MEMORY, /* FRESH_MEMORY of the standard path */
     BT_STEP_FULL_SIZE        /* one timed run of one full-size image, in a worker of its own */
@@ -54,7 +54,8 @@ json_t *bt_step_to_json(const bt_step *step);
 json_t *bt_step_result_to_json(const bt_step_result *result);
 
 /* BT_PARSE names what is missing or out of bounds; `where` starts the message. */
-BT_MUST_USE bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where, bt_error *error);
+BT_MUST_USE bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where,
+                                        bt_error *error);
 BT_MUST_USE bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, const char *where,
                                                bt_error *error);
 

@@ -9,28 +9,32 @@
 #include "tune/ledger.h"
 #include "tune/search.h"
 
-#define CONFIRM_SAMPLES     6    /* of the leader in a confirming round */
-#define TURN_S              5.0  /* about the longest turn */
-#define CONFIRMING_MARGIN   1.5  /* times the time that confirming takes at best is kept for it */
-#define SCREENING_SCORE     0.93 /* of the best, after the first turn: less is not screened further in a search */
-#define CONTENDER_SCORE     0.97 /* a point this near the leader is measured on, at a quarter of its pace */
-#define STANDARD_SAMPLES    24   /* of the standard path, for the speed-up */
-#define SECONDARY_SHARE     0.1  /* more time than was spent so far: confirms the leaders by the other objectives */
-#define BOUND_SAMPLES       59   /* independent ones, before P95 has an upper bound at 95 % */
-#define BOUND_SAMPLES_MAX   170  /* taken for its sake */
-#define STANDARD_MEMORY_MAX 2    /* sizes of the standard path whose memory is taken: enough for a line */
+#define CONFIRM_SAMPLES   6   /* of the leader in a confirming round */
+#define TURN_S            5.0 /* about the longest turn */
+#define CONFIRMING_MARGIN 1.5 /* times the time that confirming takes at best is kept for it */
+#define SCREENING_SCORE                                                                                      \
+    0.93                      /* of the best, after the first turn: less is not screened further in a search \
+                               */
+#define CONTENDER_SCORE  0.97 /* a point this near the leader is measured on, at a quarter of its pace */
+#define STANDARD_SAMPLES 24   /* of the standard path, for the speed-up */
+#define SECONDARY_SHARE                                                                                      \
+    0.1 /* more time than was spent so far: confirms the leaders by the other objectives */
+#define BOUND_SAMPLES       59  /* independent ones, before P95 has an upper bound at 95 % */
+#define BOUND_SAMPLES_MAX   170 /* taken for its sake */
+#define STANDARD_MEMORY_MAX 2   /* sizes of the standard path whose memory is taken: enough for a line */
 
 /* What the sweep knows of a size beside its point in the record (same index). */
 typedef struct candidate {
     int batch_size;
-    bool on_ladder;    /* prepared on the ascending pass */
+    bool on_ladder; /* prepared on the ascending pass */
     bool memory_taken, agreement_taken;
-    bool dead;         /* cannot win; the point's outcome says why */
-    bool confirmed;    /* P95 <= SLA was shown */
-    bool gave_up;      /* the sequential test ended without a verdict */
+    bool dead;      /* cannot win; the point's outcome says why */
+    bool confirmed; /* P95 <= SLA was shown */
+    bool gave_up;   /* the sequential test ended without a verdict */
     double typical_ms, effective_samples;
     bt_sequential sla;
-    int companion_samples; /* taken of the then best size while this one was screened, so that they can be compared */
+    int companion_samples; /* taken of the then best size while this one was screened, so that they can be
+                              compared */
 } candidate;
 
 struct bt_sweep {
@@ -39,7 +43,8 @@ struct bt_sweep {
     bt_sequential_rule rule;
     candidate *candidates; /* ascending, parallel to model->points */
     int count, capacity;
-    int next_rung;         /* explicit sizes: the next of options.batches; auto: the next size, 0 when the ladder ended */
+    int next_rung; /* explicit sizes: the next of options.batches; auto: the next size, 0 when the ladder
+                      ended */
     bool ladder_done, refining_done, memory_refused, standard_failed;
     int standard_memory_sizes[STANDARD_MEMORY_MAX];
     double standard_memory_mb[STANDARD_MEMORY_MAX];
@@ -47,10 +52,12 @@ struct bt_sweep {
     bool full_size_asked, stopped;
     double elapsed_s, primary_s; /* primary_s: until the leader by the objective asked for was settled */
     int first_accept;            /* the fewest samples, none late, that show P95 <= SLA */
+    double progress;             /* as told so far: it never goes back */
     bt_step step;
 };
 
-/* ---- points ------------------------------------------------------------------------------------------------------ */
+/* ---- points
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bt_point *point_of(const bt_sweep *sweep, int index) {
     return &sweep->model->points[index];
@@ -99,7 +106,8 @@ static void kill_candidate(bt_sweep *sweep, int index, bt_outcome outcome, const
     snprintf(point_of(sweep, index)->why, sizeof point_of(sweep, index)->why, "%s", why);
 }
 
-/* The living point of highest score that has been measured, leaving out those that gave up when asked; -1 for none. */
+/* The living point of highest score that has been measured, leaving out those that gave up when asked; -1 for
+ * none. */
 static int leader(const bt_sweep *sweep, bt_objective objective) {
     int best = -1;
     for (int i = 0; i < sweep->count; i++) {
@@ -110,7 +118,8 @@ static int leader(const bt_sweep *sweep, bt_objective objective) {
     return best;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bt_memory_fit fit_memory(const bt_sweep *sweep) {
     int sizes[BT_SIZES_MAX];
@@ -142,7 +151,8 @@ static void predict_memory(bt_sweep *sweep, int index) {
     double limit_mb = sweep->options.memory_limit_mb - others_mb(sweep);
     char why[BT_TEXT_SIZE];
     if (sweep->memory_refused) {
-        kill_candidate(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY, "a smaller batch already ran out of memory");
+        kill_candidate(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY,
+                       "a smaller batch already ran out of memory");
     } else if (point->memory_predicted_mb > limit_mb) {
         snprintf(why, sizeof why, "would take about %.0f MB; %.0f MB are free within the reserve",
                  point->memory_predicted_mb, limit_mb);
@@ -150,10 +160,13 @@ static void predict_memory(bt_sweep *sweep, int index) {
     }
 }
 
-/* ---- the ladder --------------------------------------------------------------------------------------------------- */
+/* ---- the ladder
+ * --------------------------------------------------------------------------------------------------- */
 
 static void next_explicit_rung(bt_sweep *sweep, int *batch_size) {
-    *batch_size = sweep->next_rung < sweep->options.batches.count ? sweep->options.batches.sizes[sweep->next_rung++] : 0;
+    *batch_size = sweep->next_rung < sweep->options.batches.count
+                      ? sweep->options.batches.sizes[sweep->next_rung++]
+                      : 0;
 }
 
 static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
@@ -212,9 +225,11 @@ static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* ---- refining, agreement, screening -------------------------------------------------------------------------------- */
+/* ---- refining, agreement, screening
+ * -------------------------------------------------------------------------------- */
 
-/* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared. */
+/* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared.
+ */
 static bool refining_step(const bt_sweep *sweep, bt_step *step) {
     int best = leader(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count; i++) {
@@ -228,17 +243,19 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* A search does not linger on a size that its first turn showed to be far from the best by the objective asked for. Sizes
- * that somebody listed are all looked into: they were asked about. */
+/* A search does not linger on a size that its first turn showed to be far from the best by the objective
+ * asked for. Sizes that somebody listed are all looked into: they were asked about. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     if (sweep->candidates[index].dead) return false;
     if (sweep->options.batches.count || samples_of(sweep, index) == 0) return true;
-    return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
+    return score_of(sweep, index, objective) >=
+           SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
 }
 
 static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
-    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed) return false;
+    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed)
+        return false;
     for (int i = 0; i < sweep->count; i++) {
         if (sweep->candidates[i].agreement_taken || !worth_screening(sweep, i)) continue;
         *step = (bt_step){BT_STEP_AGREEMENT, sweep->candidates[i].batch_size, 1};
@@ -255,11 +272,13 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
     if (fewest < 0 || samples_of(sweep, fewest) >= BT_SCREENING_SAMPLES) return false;
-    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size, turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size,
+                      turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
     return true;
 }
 
-/* Whether the time left is more than confirming the leader is about to take: searching on must not cost the answer. */
+/* Whether the time left is more than confirming the leader is about to take: searching on must not cost the
+ * answer. */
 static bool time_to_search(const bt_sweep *sweep) {
     int lead = leader(sweep, (bt_objective)sweep->options.objective);
     if (lead < 0) return false;
@@ -279,7 +298,9 @@ static int next_between(const bt_sweep *sweep) {
                                       .service_ms = samples_of(sweep, i) ? typical_ms(sweep, i) : INFINITY,
                                       .dead = c->dead};
     }
-    return tried < BT_SEARCH_TRIES ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count) : 0;
+    return tried < BT_SEARCH_TRIES
+               ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count)
+               : 0;
 }
 
 static bt_status refine(bt_sweep *sweep, bt_error *error) {
@@ -291,7 +312,8 @@ static bt_status refine(bt_sweep *sweep, bt_error *error) {
     return status;
 }
 
-/* ---- confirming ---------------------------------------------------------------------------------------------------- */
+/* ---- confirming
+ * ---------------------------------------------------------------------------------------------------- */
 
 static bool standard_due(const bt_sweep *sweep, int leader_samples) {
     return sweep->options.standard_path && !sweep->standard_failed &&
@@ -299,21 +321,22 @@ static bool standard_due(const bt_sweep *sweep, int leader_samples) {
            sweep->model->standard_sample_count * CONFIRM_SAMPLES < leader_samples;
 }
 
-/* The size to confirm: the leader, but among those as good as it the one that is best known already, so that noise does not
- * send the work from one to the other. */
+/* The size to confirm: the leader, but among those as good as it the one that is best known already, so that
+ * noise does not send the work from one to the other. */
 static int to_confirm(const bt_sweep *sweep, bt_objective objective) {
     int lead = leader(sweep, objective), best = lead;
     for (int i = 0; i < sweep->count && lead >= 0; i++) {
         const candidate *c = &sweep->candidates[i];
         if (c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
-        bool as_good = score_of(sweep, i, objective) >= (1 - BT_SEARCH_WORTHWHILE) * score_of(sweep, lead, objective);
+        bool as_good =
+            score_of(sweep, i, objective) >= (1 - BT_SEARCH_WORTHWHILE) * score_of(sweep, lead, objective);
         if (as_good && samples_of(sweep, i) > samples_of(sweep, best)) best = i;
     }
     return best;
 }
 
-/* The runner-up, where it is near the leader and has fallen behind a quarter of its samples: so that what parts them is no drift
- * of the machine. */
+/* The runner-up, where it is near the leader and has fallen behind a quarter of its samples: so that what
+ * parts them is no drift of the machine. */
 static int contender(const bt_sweep *sweep, int lead) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     int second = -1;
@@ -322,7 +345,8 @@ static int contender(const bt_sweep *sweep, int lead) {
         if (i == lead || c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
         if (second < 0 || score_of(sweep, i, objective) > score_of(sweep, second, objective)) second = i;
     }
-    bool near = second >= 0 && score_of(sweep, second, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
+    bool near = second >= 0 &&
+                score_of(sweep, second, objective) >= CONTENDER_SCORE * score_of(sweep, lead, objective);
     return near && 4 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
@@ -333,14 +357,16 @@ static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_ste
     if (standard_due(sweep, samples_of(sweep, lead)))
         *step = (bt_step){BT_STEP_STANDARD, 1, 1};
     else if (other >= 0)
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size, turn_runs(sweep, other, BT_TURN_SAMPLES)};
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size,
+                          turn_runs(sweep, other, BT_TURN_SAMPLES)};
     else
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, turn_runs(sweep, lead, CONFIRM_SAMPLES)};
+        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size,
+                          turn_runs(sweep, lead, CONFIRM_SAMPLES)};
     return true;
 }
 
-/* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are shown either way,
- * with what is known of them. */
+/* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are
+ * shown either way, with what is known of them. */
 static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
         int lead = to_confirm(sweep, (bt_objective)objective);
@@ -353,12 +379,15 @@ static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper bound. */
+/* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper
+ * bound. */
 static bool bound_step(const bt_sweep *sweep, bt_step *step) {
     int lead = to_confirm(sweep, (bt_objective)sweep->options.objective);
-    if (lead < 0 || !sweep->candidates[lead].confirmed || samples_of(sweep, lead) >= BOUND_SAMPLES_MAX) return false;
+    if (lead < 0 || !sweep->candidates[lead].confirmed || samples_of(sweep, lead) >= BOUND_SAMPLES_MAX)
+        return false;
     if (sweep->candidates[lead].effective_samples >= BOUND_SAMPLES) return false;
-    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size, turn_runs(sweep, lead, CONFIRM_SAMPLES)};
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size,
+                      turn_runs(sweep, lead, CONFIRM_SAMPLES)};
     return true;
 }
 
@@ -382,7 +411,8 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     int fastest = -1;
     for (int i = 0; i < sweep->count; i++) {
         bt_outcome outcome = point_of(sweep, i)->outcome;
-        if (samples_of(sweep, i) == 0 || (outcome != BT_OUTCOME_OVER_SLA && outcome != BT_OUTCOME_UNDECIDED)) continue;
+        if (samples_of(sweep, i) == 0 || (outcome != BT_OUTCOME_OVER_SLA && outcome != BT_OUTCOME_UNDECIDED))
+            continue;
         if (fastest < 0 || typical_ms(sweep, i) < typical_ms(sweep, fastest)) fastest = i;
     }
     if (fastest < 0 || sweep->candidates[fastest].effective_samples >= BOUND_SAMPLES ||
@@ -395,10 +425,12 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     return true;
 }
 
-/* ---- closing ------------------------------------------------------------------------------------------------------- */
+/* ---- closing
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool once_step(const bt_sweep *sweep, bt_step *step) {
-    if (sweep->options.standard_path && !sweep->standard_failed && sweep->standard_memory_asked < STANDARD_MEMORY_MAX) {
+    if (sweep->options.standard_path && !sweep->standard_failed &&
+        sweep->standard_memory_asked < STANDARD_MEMORY_MAX) {
         *step = (bt_step){BT_STEP_STANDARD_MEMORY, sweep->standard_memory_asked + 1, 1};
         return true;
     }
@@ -422,24 +454,24 @@ static bool fresh_memory_step(const bt_sweep *sweep, bt_step *step) {
 static void settle_outcomes(bt_sweep *sweep) {
     bool settled = any_confirmed(sweep);
     bt_objective objective = (bt_objective)sweep->options.objective;
-    int lead = leader(sweep, objective);
+    int lead = to_confirm(sweep, objective);
     for (int i = 0; i < sweep->count; i++) {
         const candidate *c = &sweep->candidates[i];
         if (c->dead) continue;
-        bool beaten = settled && lead >= 0 && i != lead && !c->gave_up && samples_of(sweep, i) > 0;
+        bool beaten = settled && i != lead && !c->gave_up && samples_of(sweep, i) > 0;
         point_of(sweep, i)->outcome = c->confirmed ? BT_OUTCOME_MEASURED
                                       : beaten     ? BT_OUTCOME_SKIPPED_DOMINATED
                                                    : BT_OUTCOME_UNDECIDED;
     }
     sweep->model->production_memory = fit_memory(sweep);
-    sweep->model->standard_memory =
-        bt_memory_fit_make(sweep->standard_memory_sizes, sweep->standard_memory_mb, sweep->standard_memory_count);
+    sweep->model->standard_memory = bt_memory_fit_make(
+        sweep->standard_memory_sizes, sweep->standard_memory_mb, sweep->standard_memory_count);
     double limit_mb = sweep->options.memory_limit_mb - others_mb(sweep);
     bt_memory_fit *fits[] = {&sweep->model->production_memory, &sweep->model->standard_memory};
     for (int i = 0; i < 2; i++)
         fits[i]->largest_batch = bt_memory_fit_largest(fits[i], limit_mb);
-    snprintf(sweep->model->production_memory.precision, sizeof sweep->model->production_memory.precision, "%s",
-             sweep->model->precision);
+    snprintf(sweep->model->production_memory.precision, sizeof sweep->model->production_memory.precision,
+             "%s", sweep->model->precision);
     snprintf(sweep->model->standard_memory.precision, sizeof sweep->model->standard_memory.precision, "fp32");
     sweep->model->measuring_s = sweep->elapsed_s;
 }
@@ -471,11 +503,12 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
     return BT_OK;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------- */
+/* ---- results
+ * ------------------------------------------------------------------------------------------------------- */
 
-/* How many independent samples these are worth as evidence about the SLA. Correlation among runs that all end long before the
- * SLA (a neighbour's noise, say) says nothing about late ones, so times below half of it count as alike. `scratch` holds three
- * times the samples. */
+/* How many independent samples these are worth as evidence about the SLA. Correlation among runs that all end
+ * long before the SLA (a neighbour's noise, say) says nothing about late ones, so times below half of it
+ * count as alike. `scratch` holds three times the samples. */
 static double sla_evidence(const bt_sweep *sweep, const bt_point *point, double *scratch) {
     double *clipped_ms = scratch + 2 * point->sample_count;
     for (int i = 0; i < point->sample_count; i++)
@@ -490,7 +523,8 @@ static void judge(bt_sweep *sweep, int index, double *scratch) {
     double ratio = sla_evidence(sweep, point, scratch) / point->sample_count;
     bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, ratio);
     if (verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
-    if (verdict == BT_SEQUENTIAL_REJECT) kill_candidate(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
+    if (verdict == BT_SEQUENTIAL_REJECT)
+        kill_candidate(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
     if (verdict == BT_SEQUENTIAL_UNDECIDED && c->sla.samples >= sweep->rule.limit) c->gave_up = true;
 }
 
@@ -509,14 +543,16 @@ static bt_status digest(bt_sweep *sweep, int index, bt_error *error) {
 
 static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
     candidate *c = &sweep->candidates[index];
-    bt_status status = bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
+    bt_status status =
+        bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;
     for (int i = 0; i < result->sample_count && c->sla.samples < sweep->rule.limit; i++) {
         c->sla.samples++;
         c->sla.late += result->samples_ms[i] > sweep->options.p95_sla_ms;
     }
     for (int i = 0; i < sweep->count; i++) /* a size that is being screened late counts its companions */
-        if (!sweep->candidates[i].on_ladder && i != index) sweep->candidates[i].companion_samples += result->sample_count;
+        if (!sweep->candidates[i].on_ladder && i != index)
+            sweep->candidates[i].companion_samples += result->sample_count;
     return digest(sweep, index, error);
 }
 
@@ -545,18 +581,23 @@ static bool fails_with_memory(bt_status status) {
     return status == BT_OUT_OF_DEVICE_MEMORY || status == BT_NO_MEMORY;
 }
 
-/* A failure belongs to the size at work; one of the standard path ends the comparison with it, nothing else. */
+/* A failure belongs to the size at work; one of the standard path ends the comparison with it, nothing else.
+ */
 static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_result *result) {
     int index = find(sweep, step->batch_size);
     switch (step->kind) {
     case BT_STEP_STANDARD:
-    case BT_STEP_STANDARD_MEMORY: sweep->standard_failed = true; return;
+    case BT_STEP_STANDARD_MEMORY:
+        sweep->standard_failed = true;
+        return;
     case BT_STEP_FULL_SIZE:
-    case BT_STEP_DONE: return;
+    case BT_STEP_DONE:
+        return;
     case BT_STEP_MEMORY:
     case BT_STEP_MEASURE:
     case BT_STEP_AGREEMENT:
-    case BT_STEP_FRESH_MEMORY: break;
+    case BT_STEP_FRESH_MEMORY:
+        break;
     }
     if (index < 0) return;
     sweep->candidates[index].confirmed = false;
@@ -568,13 +609,19 @@ static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_res
     }
 }
 
-static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_step_result *result, bt_error *error) {
+static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_step_result *result,
+                              bt_error *error) {
     int index = find(sweep, step->batch_size);
     switch (step->kind) {
     case BT_STEP_MEMORY:
-    case BT_STEP_FRESH_MEMORY: take_memory(sweep, index, result); break;
-    case BT_STEP_MEASURE: return take_samples(sweep, index, result, error);
-    case BT_STEP_AGREEMENT: take_agreement(sweep, index, result); break;
+    case BT_STEP_FRESH_MEMORY:
+        take_memory(sweep, index, result);
+        break;
+    case BT_STEP_MEASURE:
+        return take_samples(sweep, index, result, error);
+    case BT_STEP_AGREEMENT:
+        take_agreement(sweep, index, result);
+        break;
     case BT_STEP_STANDARD: {
         bt_model_record *model = sweep->model;
         size_t count = (size_t)(model->standard_sample_count + result->sample_count);
@@ -593,14 +640,17 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
         sweep->model->full_size = sweep->options.full_size;
         sweep->model->full_size_ms = result->sample_count ? result->samples_ms[0] : NAN;
         break;
-    case BT_STEP_DONE: break;
+    case BT_STEP_DONE:
+        break;
     }
     return BT_OK;
 }
 
-/* ---- the interface -------------------------------------------------------------------------------------------------- */
+/* ---- the interface
+ * -------------------------------------------------------------------------------------------------- */
 
-bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_model_record *model, bt_error *error) {
+bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_model_record *model,
+                        bt_error *error) {
     *out = NULL;
     bt_sweep *sweep = calloc(1, sizeof *sweep);
     if (!sweep) return bt_fail(error, BT_NO_MEMORY, "out of memory for a sweep");
@@ -649,17 +699,29 @@ void bt_sweep_stop(bt_sweep *sweep) {
     settle_outcomes(sweep);
 }
 
-double bt_sweep_progress(const bt_sweep *sweep, char *text, size_t size) {
+/* The share of the work that lies behind; an estimate that may go back when the search turns. */
+static double done_share(const bt_sweep *sweep) {
+    int lead = to_confirm(sweep, (bt_objective)sweep->options.objective);
+    double confirmed = lead < 0 ? 0 : fmin((double)samples_of(sweep, lead) / sweep->first_accept, 1);
+    if (sweep->step.kind == BT_STEP_DONE) return 1;
+    if (!sweep->ladder_done) return 0.3 * (1 - 1.0 / (1 + sweep->count));
+    if (!sweep->refining_done) return 0.3;
+    return 0.4 + 0.55 * confirmed;
+}
+
+double bt_sweep_progress(bt_sweep *sweep, char *text, size_t size) {
     const bt_step *step = &sweep->step;
     int index = find(sweep, step->batch_size);
     int samples = index >= 0 ? samples_of(sweep, index) : 0;
-    int lead = leader(sweep, (bt_objective)sweep->options.objective);
-    double confirmed = lead < 0 ? 0 : fmin(samples_of(sweep, lead) / 100.0, 1);
-    snprintf(text, size, step->kind == BT_STEP_MEASURE ? "%s batch %d (%d runs so far)" : "%s batch %d",
-             sweep->ladder_done && sweep->refining_done && step->kind == BT_STEP_MEASURE ? "confirming" : bt_step_name(step->kind),
-             step->batch_size, samples);
-    if (step->kind == BT_STEP_DONE) return 1;
-    if (!sweep->ladder_done) return 0.05 + 0.15 * (1 - 1.0 / (1 + sweep->count));
-    if (!sweep->refining_done) return 0.25;
-    return 0.4 + 0.55 * confirmed;
+    bool confirming =
+        sweep->refining_done && step->kind == BT_STEP_MEASURE && samples >= BT_SCREENING_SAMPLES;
+    sweep->progress = fmax(sweep->progress, done_share(sweep));
+    if (step->kind == BT_STEP_DONE)
+        snprintf(text, size, "done");
+    else if (step->kind == BT_STEP_MEASURE)
+        snprintf(text, size, "%s batch %d (%d runs so far)", confirming ? "confirming" : "measuring",
+                 step->batch_size, samples);
+    else
+        snprintf(text, size, "%s batch %d", bt_step_name(step->kind), step->batch_size);
+    return sweep->progress;
 }

@@ -1,22 +1,25 @@
 /* Which measurement next? The sweep of one model, as a pure state machine.
  *
- * bt_sweep_next() says what to do, bt_sweep_done() hears what came of it; in between somebody else measures. The sweep
- * knows no clock, no process and no file, so the same code runs live, in a test against a made-up machine, and when a
- * cut-off run is resumed: its journal's answers are given back in order, and the sweep asks on from where it stood.
+ * bt_sweep_next() says what to do, bt_sweep_done() hears what came of it; in between somebody else measures.
+ * The sweep knows no clock, no process and no file, so the same code runs live, in a test against a made-up
+ * machine, and when a cut-off run is resumed: its journal's answers are given back in order, and the sweep
+ * asks on from where it stood.
  *
  * The course of a sweep:
- *   1. ladder    sizes in ascending order, each prepared, its memory's high-water mark and one turn of timed runs taken.
- *                Peaks only rise, so memory has to be taken on the way up. A size that the fit of the smaller ones
- *                predicts to break the reserve is not run. `auto` doubles, until the SLA, memory or a plateau ends it.
- *   2. refining  (`auto` only) sizes between the doubled ones, where one could be better: a turn each, in turn with the best.
+ *   1. ladder    sizes in ascending order, each prepared, its memory's high-water mark and one turn of timed
+ * runs taken. Peaks only rise, so memory has to be taken on the way up. A size that the fit of the smaller
+ * ones predicts to break the reserve is not run. `auto` doubles, until the SLA, memory or a plateau ends it.
+ *   2. refining  (`auto` only) sizes between the doubled ones, where one could be better: a turn each, in
+ * turn with the best.
  *   3. agreement every size's masks against the standard path's.
- *   4. screening interleaved rounds, a turn of each size that is still possible, BT_SCREENING_SAMPLES samples each.
- *   5. confirming the sequential test of P95 <= SLA on the leader; if it fails, on the next; then on the leaders by the
- *                other objectives while time lasts. A turn of the standard path (one image) goes into each round, so
- *                that the speed-up is a ratio of one time.
- *   6. closing   what is asked once: the standard path's memory, the winner's where no ascending pass took it, a
- *                full-size image.
- * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on.
+ *   4. screening interleaved rounds, a turn of each size that is still possible, BT_SCREENING_SAMPLES samples
+ * each.
+ *   5. confirming the sequential test of P95 <= SLA on the leader; if it fails, on the next; then on the
+ * leaders by the other objectives while time lasts. A turn of the standard path (one image) goes into each
+ * round, so that the speed-up is a ratio of one time.
+ *   6. closing   what is asked once: the standard path's memory, the winner's where no ascending pass took
+ * it, a full-size image. A crash or an out-of-memory costs the point that it happened to, and the sweep goes
+ * on.
  */
 #ifndef BT_TUNE_SWEEP_H
 #define BT_TUNE_SWEEP_H
@@ -33,8 +36,9 @@
 extern "C" {
 #endif
 
-#define BT_FIRST_TURN_SAMPLES 3 /* timed runs in a row of a new size: all of them late is the soonest possible rejection */
-#define BT_TURN_SAMPLES       5 /* of later turns */
+#define BT_FIRST_TURN_SAMPLES                                                                                \
+    3 /* timed runs in a row of a new size: all of them late is the soonest possible rejection */
+#define BT_TURN_SAMPLES      5  /* of later turns */
 #define BT_SCREENING_SAMPLES 12 /* at least, of each size before sizes are compared */
 
 typedef struct bt_sweep_options {
@@ -61,13 +65,15 @@ void bt_sweep_close(bt_sweep **sweep);
 bt_step bt_sweep_next(const bt_sweep *sweep);
 
 /* Takes a step's result into the model's record. BT_NO_MEMORY only. */
-BT_MUST_USE bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result,
+                                    bt_error *error);
 
 /* Ends the sweep before its time (interrupted): what was measured keeps its place, the rest is undecided. */
 void bt_sweep_stop(bt_sweep *sweep);
 
-/* How far it is, 0..1, for a progress bar; an estimate. `text` says what is going on ("confirming batch 4: 48 runs"). */
-double bt_sweep_progress(const bt_sweep *sweep, char *text, size_t size);
+/* How far it is, 0..1, for a progress bar; an estimate that never goes back. `text` says what is going on
+ * ("confirming batch 4: 48 runs"). */
+double bt_sweep_progress(bt_sweep *sweep, char *text, size_t size);
 
 #ifdef __cplusplus
 }

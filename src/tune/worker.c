@@ -15,13 +15,13 @@
 #include "record/settings.h"
 #include "tune/step.h"
 
-#define IMAGES          8  /* distinct ones; larger batches repeat them */
-#define WARM_UP_RUNS    12 /* at most */
-#define WARM_UP_S       2.0
-#define WARM_UP_STEADY  4    /* runs without a change of level end the warm-up */
+#define IMAGES            8  /* distinct ones; larger batches repeat them */
+#define WARM_UP_RUNS      12 /* at most */
+#define WARM_UP_S         2.0
+#define WARM_UP_STEADY    4 /* runs without a change of level end the warm-up */
 #define WARM_UP_TOLERANCE 0.1
-#define MIB             1048576.0
-#define SIZES_MAX       65536
+#define MIB               1048576.0
+#define SIZES_MAX         65536
 
 /* What an open order says, as it crosses: its strings live here, the session's options point to them. */
 typedef struct order {
@@ -45,7 +45,8 @@ static size_t pixels(const worker *w) {
     return (size_t)w->order.session.height * (size_t)w->order.session.width;
 }
 
-/* ---- images ------------------------------------------------------------------------------------------------------- */
+/* ---- images
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bt_status draw_images(worker *w, int from, int to, bt_error *error) {
     int height = w->order.session.height, width = w->order.session.width;
@@ -73,15 +74,18 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
     if (images) w->images = images;
     float *logits = realloc(w->logits, (size_t)batch_size * pixels(w) * sizeof *logits);
     if (logits) w->logits = logits;
-    if (!images || !logits) return bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d images", batch_size);
+    if (!images || !logits)
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d images", batch_size);
     int from = w->capacity;
     w->capacity = batch_size;
     if (w->session->info.computes_masks) return draw_images(w, from, batch_size, error);
-    memset(images + (size_t)from * 3 * pixels(w), 0, (size_t)(batch_size - from) * 3 * pixels(w) * sizeof *images);
+    memset(images + (size_t)from * 3 * pixels(w), 0,
+           (size_t)(batch_size - from) * 3 * pixels(w) * sizeof *images);
     return BT_OK;
 }
 
-/* ---- timing ------------------------------------------------------------------------------------------------------- */
+/* ---- timing
+ * ------------------------------------------------------------------------------------------------------- */
 
 bt_status bt_worker_time(bt_session *session, int batch_size, int runs, const float *images, float *logits,
                          double *samples_ms, bt_error *error) {
@@ -101,8 +105,8 @@ static bt_status warm_up(worker *w, int batch_size, bt_error *error) {
         bt_status status =
             bt_worker_time(w->session, batch_size, 1, w->images, w->logits, &samples_ms[runs - 1], error);
         if (status != BT_OK) return status;
-        bool steady = runs > WARM_UP_STEADY && bt_steady_from(samples_ms, (size_t)runs, WARM_UP_STEADY, WARM_UP_TOLERANCE,
-                                                              scratch) != BT_NOT_STEADY;
+        bool steady = runs > WARM_UP_STEADY && bt_steady_from(samples_ms, (size_t)runs, WARM_UP_STEADY,
+                                                              WARM_UP_TOLERANCE, scratch) != BT_NOT_STEADY;
         if (steady || bt_ms(bt_clock_now_ns() - start_ns) > 1e3 * WARM_UP_S) break;
     }
     w->last_batch = batch_size;
@@ -118,7 +122,8 @@ static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
     return status;
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------------- */
+/* ---- steps
+ * -------------------------------------------------------------------------------------------------------- */
 
 static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;
@@ -143,7 +148,8 @@ static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *re
     bt_status status = want_prepared(w, step->batch_size, error);
     if (status == BT_OK) status = settle(w, step->batch_size, error);
     if (status == BT_OK)
-        status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits, result->samples_ms, error);
+        status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits,
+                                result->samples_ms, error);
     if (status == BT_OK) result->sample_count = step->runs;
     return status;
 }
@@ -151,7 +157,8 @@ static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *re
 static bt_status step_full_size(worker *w, bt_step_result *result, bt_error *error) {
     bt_status status = want_images(w, 1, error);
     if (status == BT_OK) status = bt_session_prepare(w->session, 1, error);
-    if (status == BT_OK) status = bt_worker_time(w->session, 1, 1, w->images, w->logits, result->samples_ms, error);
+    if (status == BT_OK)
+        status = bt_worker_time(w->session, 1, 1, w->images, w->logits, result->samples_ms, error);
     if (status == BT_OK) result->sample_count = 1;
     return status;
 }
@@ -184,7 +191,8 @@ static bt_status want_reference(worker *w, bt_error *error) {
     float *reference = malloc(IMAGES * pixels(w) * sizeof *reference);
     if (!reference) return bt_fail(error, BT_NO_MEMORY, "out of memory for the reference logits");
     for (size_t i = 0; i < IMAGES && status == BT_OK; i++)
-        status = bt_session_run(w->standard, 1, w->images + i * 3 * pixels(w), reference + i * pixels(w), error);
+        status =
+            bt_session_run(w->standard, 1, w->images + i * 3 * pixels(w), reference + i * pixels(w), error);
     if (status != BT_OK) {
         free(reference);
         return status;
@@ -193,8 +201,8 @@ static bt_status want_reference(worker *w, bt_error *error) {
     return BT_OK;
 }
 
-/* Relative L2 error of the centred logits, and intersection over union of the masks (logit > 0), over all images of a
- * batch together. Two empty masks agree. */
+/* Relative L2 error of the centred logits, and intersection over union of the masks (logit > 0), over all
+ * images of a batch together. Two empty masks agree. */
 static void compare(const worker *w, int batch_size, bt_step_result *result) {
     double mean = 0, difference = 0, norm = 0;
     size_t both = 0, either = 0, count = (size_t)batch_size * pixels(w);
@@ -228,24 +236,32 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
     switch (step->kind) {
     case BT_STEP_MEMORY:
     case BT_STEP_FRESH_MEMORY:
-    case BT_STEP_STANDARD_MEMORY: return step_memory(w, step, result, error);
-    case BT_STEP_MEASURE: return step_measure(w, step, result, error);
-    case BT_STEP_AGREEMENT: return step_agreement(w, step, result, error);
-    case BT_STEP_STANDARD: return step_standard(w, step, result, error);
-    case BT_STEP_FULL_SIZE: return step_full_size(w, result, error);
-    case BT_STEP_DONE: break;
+    case BT_STEP_STANDARD_MEMORY:
+        return step_memory(w, step, result, error);
+    case BT_STEP_MEASURE:
+        return step_measure(w, step, result, error);
+    case BT_STEP_AGREEMENT:
+        return step_agreement(w, step, result, error);
+    case BT_STEP_STANDARD:
+        return step_standard(w, step, result, error);
+    case BT_STEP_FULL_SIZE:
+        return step_full_size(w, result, error);
+    case BT_STEP_DONE:
+        break;
     }
     return bt_fail(error, BT_INVALID, "nothing to do");
 }
 
-/* ---- the conversation --------------------------------------------------------------------------------------------- */
+/* ---- the conversation
+ * --------------------------------------------------------------------------------------------- */
 
 json_t *bt_worker_open_order(const bt_session_options *options, int64_t seed) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order", "open", "backend",
-                     options->backend, "model", options->model, "weights", options->weights, "device", options->device,
-                     "path", (int)options->path, "height", options->height, "width", options->width, "threads",
-                     options->threads, "use_amp", options->use_amp, "use_channels_last", options->use_channels_last,
-                     "use_cudnn_benchmark", options->use_cudnn_benchmark, "seed", (json_int_t)seed);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order", "open",
+                     "backend", options->backend, "model", options->model, "weights", options->weights,
+                     "device", options->device, "path", (int)options->path, "height", options->height,
+                     "width", options->width, "threads", options->threads, "use_amp", options->use_amp,
+                     "use_channels_last", options->use_channels_last, "use_cudnn_benchmark",
+                     options->use_cudnn_benchmark, "seed", (json_int_t)seed);
 }
 
 static bt_status read_open_order(const json_t *json, order *o, bt_error *error) {
@@ -255,7 +271,8 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     if (status == BT_OK) status = bt_json_text(json, "model", o->model, sizeof o->model, where, error);
     if (status == BT_OK) status = bt_json_text(json, "weights", o->weights, sizeof o->weights, where, error);
     if (status == BT_OK) status = bt_json_text(json, "device", o->device, sizeof o->device, where, error);
-    if (status == BT_OK) status = bt_json_integer(json, "path", BT_PATH_STANDARD, BT_PATH_PRODUCTION, &path, where, error);
+    if (status == BT_OK)
+        status = bt_json_integer(json, "path", BT_PATH_STANDARD, BT_PATH_PRODUCTION, &path, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "height", 1, 16384, &height, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "width", 1, 16384, &width, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "threads", 0, 1024, &threads, where, error);
@@ -279,28 +296,38 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
 
 json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory_bytes) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:b, s:b, s:b, s:I}", "backend", info->backend,
-                     "backend_detail", info->backend_detail, "device", info->device, "precision", info->precision,
-                     "precision_note", info->precision_note, "weights", info->weights, "weights_hash",
-                     (json_int_t)info->weights_hash, "threads", info->threads, "trained_weights", info->trained_weights,
-                     "computes_masks", info->computes_masks, "device_memory", info->device_memory, "total_memory_bytes",
+                     "backend_detail", info->backend_detail, "device", info->device, "precision",
+                     info->precision, "precision_note", info->precision_note, "weights", info->weights,
+                     "weights_hash", (json_int_t)info->weights_hash, "threads", info->threads,
+                     "trained_weights", info->trained_weights, "computes_masks", info->computes_masks,
+                     "device_memory", info->device_memory, "total_memory_bytes",
                      (json_int_t)total_memory_bytes);
 }
 
-bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t *total_memory_bytes, bt_error *error) {
+bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t *total_memory_bytes,
+                              bt_error *error) {
     static const char where[] = "worker's session";
     int64_t hash = 0, threads = 0;
     bt_status status = bt_json_text(json, "backend", info->backend, sizeof info->backend, where, error);
     if (status == BT_OK)
-        status = bt_json_text(json, "backend_detail", info->backend_detail, sizeof info->backend_detail, where, error);
-    if (status == BT_OK) status = bt_json_text(json, "device", info->device, sizeof info->device, where, error);
-    if (status == BT_OK) status = bt_json_text(json, "precision", info->precision, sizeof info->precision, where, error);
+        status = bt_json_text(json, "backend_detail", info->backend_detail, sizeof info->backend_detail,
+                              where, error);
     if (status == BT_OK)
-        status = bt_json_text(json, "precision_note", info->precision_note, sizeof info->precision_note, where, error);
-    if (status == BT_OK) status = bt_json_text(json, "weights", info->weights, sizeof info->weights, where, error);
-    if (status == BT_OK) status = bt_json_integer(json, "weights_hash", INT64_MIN, INT64_MAX, &hash, where, error);
+        status = bt_json_text(json, "device", info->device, sizeof info->device, where, error);
+    if (status == BT_OK)
+        status = bt_json_text(json, "precision", info->precision, sizeof info->precision, where, error);
+    if (status == BT_OK)
+        status = bt_json_text(json, "precision_note", info->precision_note, sizeof info->precision_note,
+                              where, error);
+    if (status == BT_OK)
+        status = bt_json_text(json, "weights", info->weights, sizeof info->weights, where, error);
+    if (status == BT_OK)
+        status = bt_json_integer(json, "weights_hash", INT64_MIN, INT64_MAX, &hash, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "threads", 0, 65536, &threads, where, error);
-    if (status == BT_OK) status = bt_json_boolean(json, "trained_weights", &info->trained_weights, where, error);
-    if (status == BT_OK) status = bt_json_boolean(json, "computes_masks", &info->computes_masks, where, error);
+    if (status == BT_OK)
+        status = bt_json_boolean(json, "trained_weights", &info->trained_weights, where, error);
+    if (status == BT_OK)
+        status = bt_json_boolean(json, "computes_masks", &info->computes_masks, where, error);
     if (status == BT_OK) status = bt_json_boolean(json, "device_memory", &info->device_memory, where, error);
     if (status == BT_OK)
         status = bt_json_integer(json, "total_memory_bytes", 0, INT64_MAX, total_memory_bytes, where, error);
@@ -380,7 +407,8 @@ bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *error) {
         if (!kind)
             status = bt_fail(error, BT_PARSE, "not an order: %s", at.text);
         else
-            status = write_answer(answers_fd, strcmp(kind, "open") == 0 ? answer_open(w, json) : answer_step(w, json), error);
+            status = write_answer(
+                answers_fd, strcmp(kind, "open") == 0 ? answer_open(w, json) : answer_step(w, json), error);
         json_decref(json);
     }
     if (w) close_worker(w);

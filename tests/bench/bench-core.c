@@ -1,5 +1,5 @@
-/* bench-core: what batchtune's own code costs, beside what it measures. Prints figures and judges none: compare them as ratios
- * on one machine. */
+/* bench-core: what batchtune's own code costs, beside what it measures. Prints figures and judges none:
+ * compare them as ratios on one machine. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,12 +22,18 @@ static void print_spread(const char *what, double *values, size_t count, const c
            bt_quantile(values, count, 0.99), values[count - 1], unit);
 }
 
-/* The worker's timing loop around a backend that takes no time: clock, dispatch and bookkeeping are what is left. */
+/* The worker's timing loop around a backend that takes no time: clock, dispatch and bookkeeping are what is
+ * left. */
 static bt_status bench_probe(bt_error *error) {
     bt_session *session;
     static double samples_ms[ROUND_RUNS], all_us[ROUNDS * ROUND_RUNS], whole_us[ROUNDS];
-    bt_session_options options = {.backend = "sim:tau0_ms=0,alpha_ms=0,noise=0", .model = "hrnet", .weights = "demo",
-                                  .device = "cpu", .path = BT_PATH_PRODUCTION, .height = 64, .width = 64};
+    bt_session_options options = {.backend = "sim:tau0_ms=0,alpha_ms=0,noise=0",
+                                  .model = "hrnet",
+                                  .weights = "demo",
+                                  .device = "cpu",
+                                  .path = BT_PATH_PRODUCTION,
+                                  .height = 64,
+                                  .width = 64};
     bt_status status = bt_session_open(&session, &options, error);
     if (status != BT_OK) return status;
     float *images = calloc(4 * 64 * 64, sizeof *images);

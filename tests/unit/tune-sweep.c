@@ -16,7 +16,8 @@
 
 #define STEPS_MAX 20000
 
-/* ---- a machine ----------------------------------------------------------------------------------------------------- */
+/* ---- a machine
+ * ----------------------------------------------------------------------------------------------------- */
 
 typedef enum curve { LINEAR, STAIRCASE, SATURATING, BENT } curve;
 
@@ -37,10 +38,14 @@ typedef struct machine {
 
 static double service_ms(const machine *m, int b) {
     switch (m->shape) {
-    case STAIRCASE: return m->tau0_ms + m->alpha_ms * m->step * ceil((double)b / m->step);
-    case SATURATING: return m->tau0_ms + m->alpha_ms * b * (1 + 0.5 / b);
-    case BENT: return m->tau0_ms + m->alpha_ms * (b <= m->step ? b : m->step + 2.0 * (b - m->step));
-    case LINEAR: break;
+    case STAIRCASE:
+        return m->tau0_ms + m->alpha_ms * m->step * ceil((double)b / m->step);
+    case SATURATING:
+        return m->tau0_ms + m->alpha_ms * b * (1 + 0.5 / b);
+    case BENT:
+        return m->tau0_ms + m->alpha_ms * (b <= m->step ? b : m->step + 2.0 * (b - m->step));
+    case LINEAR:
+        break;
     }
     return m->tau0_ms + m->alpha_ms * b;
 }
@@ -69,13 +74,15 @@ static bt_step_result answer(machine *m, const bt_step *step) {
     } else if (!standard && m->out_of_memory_at && b >= m->out_of_memory_at) {
         refuse(&result, BT_OUT_OF_DEVICE_MEMORY, "out of memory");
     } else {
-        bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD || step->kind == BT_STEP_FULL_SIZE;
+        bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD ||
+                     step->kind == BT_STEP_FULL_SIZE;
         for (int i = 0; i < step->runs; i++) {
             double ms = run_ms(m, b);
             if (timed) result.samples_ms[result.sample_count++] = ms;
         }
         if (step->kind == BT_STEP_MEASURE) m->measured[b] += step->runs;
-        if (step->kind == BT_STEP_MEMORY || step->kind == BT_STEP_FRESH_MEMORY || step->kind == BT_STEP_STANDARD_MEMORY) {
+        if (step->kind == BT_STEP_MEMORY || step->kind == BT_STEP_FRESH_MEMORY ||
+            step->kind == BT_STEP_STANDARD_MEMORY) {
             result.memory_mb = m->memory_mb + m->memory_per_image_mb * b;
             result.memory_total_used_mb = result.memory_mb;
         }
@@ -88,7 +95,9 @@ static bt_step_result answer(machine *m, const bt_step *step) {
     return result;
 }
 
-/* ---- a run ---------------------------------------------------------------------------------------------------------- */
+/* ---- a run
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct tuned {
     bt_record *record;
@@ -162,11 +171,15 @@ static int chosen_batch(const tuned *t) {
 }
 
 static machine quiet_machine(void) {
-    return (machine){.tau0_ms = 4, .alpha_ms = 2, .memory_mb = 100, .memory_per_image_mb = 30,
+    return (machine){.tau0_ms = 4,
+                     .alpha_ms = 2,
+                     .memory_mb = 100,
+                     .memory_per_image_mb = 30,
                      .random = bt_random_stream(1, "test machine")};
 }
 
-/* ---- promises ------------------------------------------------------------------------------------------------------- */
+/* ---- promises
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void efficiency_picks_tau0_over_alpha(void **state) {
     (void)state;
@@ -333,7 +346,8 @@ static void the_speed_up_is_throughput_over_the_standard_path(void **state) {
     finish(&t);
 }
 
-/* ---- the search ------------------------------------------------------------------------------------------------------ */
+/* ---- the search
+ * ------------------------------------------------------------------------------------------------------ */
 
 static machine random_machine(uint64_t seed) {
     bt_random random = bt_random_stream(seed, "test curve");
@@ -369,17 +383,20 @@ static void auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time(void **st
         search.options.time_budget_s = 0.24 * exhaustive.busy_ms / 1e3;
         tune(&search, &searching);
         double best = exhaustive_best(&searching, BT_OBJECTIVE_EFFICIENCY);
-        double found = bt_score_of(BT_OBJECTIVE_EFFICIENCY, chosen_batch(&search), service_ms(&searching, chosen_batch(&search)));
+        double found = bt_score_of(BT_OBJECTIVE_EFFICIENCY, chosen_batch(&search),
+                                   service_ms(&searching, chosen_batch(&search)));
         if (found < 0.97 * best || !search.model->meets_sla || searching.busy_ms > 0.25 * exhaustive.busy_ms)
-            fail_msg("seed %llu: batch %d (%s) scores %.4f of the best, in %.3f of the time", (unsigned long long)seed,
-                     chosen_batch(&search), search.model->meets_sla ? "confirmed" : "not confirmed", found / best,
+            fail_msg("seed %llu: batch %d (%s) scores %.4f of the best, in %.3f of the time",
+                     (unsigned long long)seed, chosen_batch(&search),
+                     search.model->meets_sla ? "confirmed" : "not confirmed", found / best,
                      searching.busy_ms / exhaustive.busy_ms);
         finish(&whole);
         finish(&search);
     }
 }
 
-/* ---- anything at all --------------------------------------------------------------------------------------------------- */
+/* ---- anything at all
+ * --------------------------------------------------------------------------------------------------- */
 
 static void check_record(const tuned *t, uint64_t seed) {
     const bt_model_record *model = t->model;
@@ -389,8 +406,8 @@ static void check_record(const tuned *t, uint64_t seed) {
         bool proved = point->outcome != BT_OUTCOME_MEASURED || point->sample_count >= 85;
         bool told = point->why[0] != '\0' || point->outcome == BT_OUTCOME_SKIPPED_DOMINATED;
         if (!ascending || !proved || !told)
-            fail_msg("seed %llu: batch %d: %s with %d samples, \"%s\"", (unsigned long long)seed, point->batch_size,
-                     bt_outcome_name(point->outcome), point->sample_count, point->why);
+            fail_msg("seed %llu: batch %d: %s with %d samples, \"%s\"", (unsigned long long)seed,
+                     point->batch_size, bt_outcome_name(point->outcome), point->sample_count, point->why);
     }
     if (model->meets_sla) assert_int_equal(model->points[model->chosen].outcome, BT_OUTCOME_MEASURED);
     assert_true(model->advice[0] != '\0');

@@ -64,35 +64,6 @@ struct bt_torch_session {
     }
 
     Mode mode;
-    if (options.device_index >= 0)
-        mode.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device_index));
-    mode.dtype = choose_dtype(options, facts);
-    mode.channels_last = !options.standard && options.use_channels_last;
-    mode.cudnn_benchmark = !options.standard && options.use_cudnn_benchmark;
-    mode.threads = options.threads;
-    snprintf(facts.precision, sizeof facts.precision, "%s", precision_name(mode.dtype));
-    return mode;
-}
-
-} // namespace
-
-struct bt_torch_session {
-    bt_torch_session(const bt_torch_options &options, const Mode &chosen)
-        : mode(chosen), height(options.height), width(options.width),
-          list(*options.network, *options.weights, chosen) {}
-
-    at::MemoryFormat layout() const {
-        return mode.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-    }
-
-    /* The failed batch's tensors are gone by the time this is called; what the allocator kept of them goes
-     * too, so that a smaller batch finds all the room there is. */
-    bt_status recovered(bt_status status) const {
-        if (status == BT_OUT_OF_DEVICE_MEMORY) release_cached(mode.device);
-        return status;
-    }
-
-    Mode mode;
     int64_t height, width;
     RunList list;
 };

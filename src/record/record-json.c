@@ -2,6 +2,7 @@
 #include "record/record.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define POINTS_MAX     BT_BATCH_MAX
 #define COUNT(table)   (sizeof table / sizeof table[0])
 #define NOT_NEGATIVE   .minimum = 0, .maximum = DBL_MAX
+#define A_COUNT        .minimum = 0, .maximum = INT_MAX
 #define BATCH_SIZE     .minimum = 1, .maximum = BT_BATCH_MAX
 #define POINT(type, m) BT_FIELD(type, bt_point, m)
 #define FIT(type, m)   BT_FIELD(type, bt_memory_fit, m)
@@ -73,6 +75,8 @@ static const bt_field model_fields[] = {
     {MODEL(INTEGER, full_size)},
     {MODEL(NUMBER, full_size_ms), NOT_NEGATIVE},
     {MODEL(NUMBER, measuring_s), NOT_NEGATIVE},
+    {MODEL(INTEGER, turns), A_COUNT},
+    {MODEL(INTEGER, disturbed_turns), A_COUNT},
     {MODEL(SWITCH, interrupted)},
 };
 

@@ -10,6 +10,7 @@
 
 #define NUMBER_SIZE  32
 #define MIB_PER_GIB  1024.0
+#define DISTURBED_SHARE 10 /* one turn in so many is worth a warning */
 #define MEMORY_BOUND 65536 /* the largest batch size that is considered: memory does not bind there */
 
 typedef struct number_text {
@@ -219,11 +220,15 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
                          "%sstopped before this model was settled: --resume goes on", used ? "; " : "");
     if (drifting > 0)
-        snprintf(
-            out + used, BT_WORDS_SIZE - (size_t)used,
-            "%s%d of %d batch sizes drifted while they were measured (marked ~): close other programs and "
-            "measure again",
-            used ? "; " : "", drifting, model->point_count);
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
+                         "%s%d of %d batch sizes drifted while they were measured (marked ~)", used ? "; " : "", drifting,
+                         model->point_count);
+    if (DISTURBED_SHARE * model->disturbed_turns > model->turns)
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
+                         "%sother programs used the cores in %d of %d turns, so times are too long", used ? "; " : "",
+                         model->disturbed_turns, model->turns);
+    if (drifting > 0 || DISTURBED_SHARE * model->disturbed_turns > model->turns)
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ": close other programs and measure again");
 }
 
 void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]) {

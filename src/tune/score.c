@@ -51,13 +51,15 @@ static int best_by(const bt_model_record *model, bt_objective objective, bool co
     return best;
 }
 
-static int lowest_p95(const bt_model_record *model) {
+/* Where nothing is admissible, what comes closest: by the median, since the P95 of the few samples that refuse a size says
+ * little. */
+static int fastest(const bt_model_record *model) {
     int best = -1;
     for (int i = 0; i < model->point_count; i++) {
         const bt_point *point = &model->points[i];
         bool usable = point->sample_count > 0 &&
                       (point->outcome == BT_OUTCOME_OVER_SLA || point->outcome == BT_OUTCOME_UNDECIDED);
-        if (usable && (best < 0 || point->p95_ms < model->points[best].p95_ms)) best = i;
+        if (usable && (best < 0 || point->p50_ms < model->points[best].p50_ms)) best = i;
     }
     return best;
 }
@@ -238,7 +240,7 @@ bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt
         model->winners[objective] = best_by(model, (bt_objective)objective, objective == settings->objective);
     mark_pareto(model);
     model->chosen = model->winners[settings->objective];
-    if (model->chosen < 0) model->chosen = lowest_p95(model);
+    if (model->chosen < 0) model->chosen = fastest(model);
     model->reachable_sla_ms = reachable_sla(model);
     conclude(model, settings);
     return BT_OK;

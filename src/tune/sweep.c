@@ -543,6 +543,8 @@ static bt_status digest(bt_sweep *sweep, int index, bt_error *error) {
 
 static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
     candidate *c = &sweep->candidates[index];
+    sweep->model->turns++;
+    sweep->model->disturbed_turns += result->disturbed;
     bt_status status =
         bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;

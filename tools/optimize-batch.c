@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/sim.h"
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -29,11 +30,17 @@ static const bt_command_exit exits[] = {
     {0, NULL},
 };
 
+static void write_simulation_keys(FILE *out) {
+    fputs("\nKeys of --backend sim:KEY=VALUE,...:\n", out);
+    bt_sim_help(out);
+}
+
 static bt_command command = {
     .name = "optimize-batch",
     .summary = "Finds the batch size that serves the most under a P95 latency promise and a memory reserve, "
-               "for each network, by\n"
-               "measuring it on this machine. Writes the config that the service reads, a record of every "
+               "for each\n"
+               "network, by measuring it on this machine. Writes the config that the service reads, a record "
+               "of every\n"
                "sample, plots and a report.",
     .usage = "[options]",
     .examples =
@@ -46,6 +53,7 @@ static bt_command command = {
         "                                                    a try-out in seconds, without libtorch\n",
     .exits = exits,
     .table = bt_settings_table,
+    .write_more = write_simulation_keys,
 };
 
 /* Everything a run holds open. */

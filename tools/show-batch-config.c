@@ -53,7 +53,7 @@ static const bt_command command = {
     .name = "show-batch-config",
     .summary =
         "Prints the batch sizes that a tuning run chose, what they were measured on, how old they are, and\n"
-        "whether this machine and its software are still the ones that were measured.\n",
+        "whether this machine and its software are still the ones that were measured.",
     .usage = "[options]",
     .examples = "  show-batch-config\n"
                 "  show-batch-config --config /etc/batchtune/config.json --verify\n"

@@ -7,45 +7,42 @@
 
 #include "backend/backends.h"
 #include "base/clock.h"
+#include "base/options.h"
 #include "base/random.h"
 
 typedef struct sim_settings {
-    double tau0_ms, alpha_ms, noise, seed;
-    double memory_mb, memory_per_image_mb, memory_total_mb;
-    double oom_at, fail_every, crash_at, load_ms;
+    double tau0_ms, alpha_ms, noise;
+    double memory_mb, memory_per_image_mb, memory_total_mb, load_ms;
+    int64_t seed, oom_at, fail_every, crash_at;
 } sim_settings;
 
-typedef struct sim_key {
-    const char *name;
-    size_t offset; /* of its double in sim_settings */
-    double initial, minimum, maximum;
-    bool whole; /* takes integers only */
-    const char *help;
-} sim_key;
-
-#define KEY(field, ...)                                                                                      \
-    { #field, offsetof(sim_settings, field), __VA_ARGS__ }
-#define MS_MAXIMUM    600000.0
+#define NUMBER(field) .name = #field, .type = BT_OPTION_NUMBER, .offset = offsetof(sim_settings, field)
+#define WHOLE(field)  .name = #field, .type = BT_OPTION_INTEGER, .offset = offsetof(sim_settings, field)
+#define MS_MAXIMUM    600000
 #define MB_MAXIMUM    1e9
 #define WHOLE_MAXIMUM 9007199254740992.0 /* 2^53: every integer up to it is a double */
 
-static const sim_key keys[] = {
-    KEY(tau0_ms, 4, 0, MS_MAXIMUM, false, "time of a batch that does not depend on its size"),
-    KEY(alpha_ms, 2, 0, MS_MAXIMUM, false, "time that each image adds"),
-    KEY(noise, 0.05, 0, 2, false,
-        "relative spread of the time: it is multiplied by exp(noise * a normal number)"),
-    KEY(seed, 1, 0, WHOLE_MAXIMUM, true, "of the noise"),
-    KEY(memory_mb, 100, 0, MB_MAXIMUM, false, "memory of the model itself"),
-    KEY(memory_per_image_mb, 30, 0, MB_MAXIMUM, false, "memory that each image of a batch adds"),
-    KEY(memory_total_mb, 16384, 1, MB_MAXIMUM, false, "memory of the simulated device"),
-    KEY(oom_at, 0, 0, WHOLE_MAXIMUM, true,
-        "smallest batch size that runs out of memory; 0: only when memory_total_mb does"),
-    KEY(fail_every, 0, 0, WHOLE_MAXIMUM, true, "every how many runs one fails; 0: never"),
-    KEY(crash_at, 0, 0, WHOLE_MAXIMUM, true,
-        "smallest batch size that kills the process (SIGKILL); 0: never"),
-    KEY(load_ms, 0, 0, MS_MAXIMUM, false, "time that opening a session takes"),
+static const bt_option table[] = {
+    {NUMBER(tau0_ms), .initial = "4", .maximum = MS_MAXIMUM,
+     .help = "time of a batch that does not depend on its size"},
+    {NUMBER(alpha_ms), .initial = "2", .maximum = MS_MAXIMUM, .help = "time that each image adds"},
+    {NUMBER(noise), .initial = "0.05", .maximum = 2,
+     .help = "relative spread of the time: it is multiplied by exp(noise * a normal number)"},
+    {WHOLE(seed), .initial = "1", .maximum = WHOLE_MAXIMUM, .help = "of the noise"},
+    {NUMBER(memory_mb), .initial = "100", .maximum = MB_MAXIMUM, .help = "memory of the model itself"},
+    {NUMBER(memory_per_image_mb), .initial = "30", .maximum = MB_MAXIMUM,
+     .help = "memory that each image of a batch adds"},
+    {NUMBER(memory_total_mb), .initial = "16384", .minimum = 1, .maximum = MB_MAXIMUM,
+     .help = "memory of the simulated device"},
+    {WHOLE(oom_at), .initial = "0", .maximum = WHOLE_MAXIMUM,
+     .help = "smallest batch size that runs out of memory; 0: only when memory_total_mb does"},
+    {WHOLE(fail_every), .initial = "0", .maximum = WHOLE_MAXIMUM,
+     .help = "every how many runs one fails; 0: never"},
+    {WHOLE(crash_at), .initial = "0", .maximum = WHOLE_MAXIMUM,
+     .help = "smallest batch size that kills the process (SIGKILL); 0: never"},
+    {NUMBER(load_ms), .initial = "0", .maximum = MS_MAXIMUM, .help = "time that opening a session takes"},
 };
-#define KEY_COUNT (sizeof keys / sizeof *keys)
+#define KEY_COUNT (sizeof table / sizeof *table)
 
 /* A sleeping thread is woken up to this much late, so that the rest of the time is spent looking at the
  * clock. */
@@ -61,66 +58,16 @@ typedef struct sim_session {
 
 void bt_sim_help(FILE *out) {
     for (size_t i = 0; i < KEY_COUNT; i++)
-        fprintf(out, "  %-20s %s (default %.10g, %g to %g)\n", keys[i].name, keys[i].help, keys[i].initial,
-                keys[i].minimum, keys[i].maximum);
-}
-
-static double *setting(sim_settings *settings, const sim_key *key) {
-    return (double *)((char *)settings + key->offset);
-}
-
-static const sim_key *find_key(const char *name, size_t length) {
-    for (size_t i = 0; i < KEY_COUNT; i++)
-        if (strlen(keys[i].name) == length && strncmp(keys[i].name, name, length) == 0) return &keys[i];
-    return NULL;
-}
-
-static bt_status fail_unknown(const char *name, size_t length, bt_error *error) {
-    char known[160] = "";
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        strncat(known, i ? ", " : "", sizeof known - strlen(known) - 1);
-        strncat(known, keys[i].name, sizeof known - strlen(known) - 1);
-    }
-    return bt_fail(error, BT_INVALID, "sim: unknown key '%.*s'; known: %s", (int)(length < 40 ? length : 40),
-                   name, known);
-}
-
-/* One "key=value" of `length` characters. */
-static bt_status parse_pair(sim_settings *settings, const char *pair, size_t length, bt_error *error) {
-    const char *equals = memchr(pair, '=', length);
-    size_t name_length = equals ? (size_t)(equals - pair) : length;
-    const sim_key *key = find_key(pair, name_length);
-    if (!key) return fail_unknown(pair, name_length, error);
-    char text[64] = "", *end = text;
-    size_t text_length = equals ? length - name_length - 1 : 0;
-    double value = NAN;
-    if (text_length > 0 && text_length < sizeof text) {
-        memcpy(text, equals + 1, text_length);
-        text[text_length] = '\0';
-        value = strtod(text, &end);
-    }
-    /* The comparison is false for NaN, which strtod takes from "nan". */
-    if (end == text || *end != '\0' || !(value >= key->minimum && value <= key->maximum) ||
-        (key->whole && value != floor(value)))
-        return bt_fail(error, BT_INVALID, "sim: %s=%.*s: give %s from %g to %.10g", key->name,
-                       (int)(text_length < 40 ? text_length : 40), equals ? equals + 1 : "",
-                       key->whole ? "a whole number" : "a number", key->minimum, key->maximum);
-    *setting(settings, key) = value;
-    return BT_OK;
+        fprintf(out, "  %-20s %s (default %s)\n", table[i].name, table[i].help, table[i].initial);
 }
 
 /* `specification` is "sim" or "sim:key=value,key=value". */
 static bt_status parse(sim_settings *settings, const char *specification, bt_error *error) {
-    for (size_t i = 0; i < KEY_COUNT; i++)
-        *setting(settings, &keys[i]) = keys[i].initial;
-    const char *at = strchr(specification, ':');
-    while (at) {
-        size_t length = strcspn(++at, ",");
-        bt_status status = parse_pair(settings, at, length, error);
-        if (status != BT_OK) return status;
-        at = at[length] ? at + length : NULL;
-    }
-    return BT_OK;
+    bt_option_sources sources;
+    bt_options_default(table, KEY_COUNT, settings, &sources);
+    const char *pairs = strchr(specification, ':');
+    if (!pairs) return BT_OK;
+    return bt_options_read_pairs(table, KEY_COUNT, pairs + 1, "sim", settings, &sources, error);
 }
 
 bt_status bt_sim_check(const char *specification, bt_error *error) {
@@ -182,9 +129,9 @@ static bt_status sim_run(bt_session *base, int batch_size, const float *images, 
     bt_status status = sim_prepare(base, batch_size, error);
     if (status != BT_OK) return status;
     session->runs++;
-    if (settings->fail_every > 0 && session->runs % (int64_t)settings->fail_every == 0)
-        return bt_fail(error, BT_BACKEND, "sim: run %lld fails, as fail_every=%.0f asks",
-                       (long long)session->runs, settings->fail_every);
+    if (settings->fail_every > 0 && session->runs % settings->fail_every == 0)
+        return bt_fail(error, BT_BACKEND, "sim: run %lld fails, as fail_every=%lld asks",
+                       (long long)session->runs, (long long)settings->fail_every);
     if (duration_ms <= 0) return BT_OK;
     if (settings->noise > 0) duration_ms *= exp(settings->noise * bt_random_normal(&session->noise));
     int64_t end_ns = start_ns + (int64_t)(duration_ms * 1e6);

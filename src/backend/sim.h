@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* Writes one line a key: name, default, bounds and meaning, from the table that parsing uses. */
+/* Writes one line a key: name, meaning and default, from the table that parsing uses. */
 void bt_sim_help(FILE *out);
 
 #ifdef __cplusplus

@@ -41,8 +41,9 @@ int bt_exit_code_of(bt_status status) {
 }
 
 static void write_help(const bt_command *command, FILE *out) {
-    fprintf(out, "Usage: %s %s\n\n%s\n", command->name, command->usage, command->summary);
+    fprintf(out, "Usage: %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
     bt_options_write_help(command->table, command->count, out);
+    if (command->write_more) command->write_more(out);
     if (command->examples) fprintf(out, "\nExamples:\n%s", command->examples);
     if (!command->exits) return;
     fputs("\nExit codes (also in the last line, \"verdict: <word> (<code>)\"):\n", out);

@@ -34,14 +34,15 @@ typedef struct bt_command_exit {
 
 typedef struct bt_command {
     const char *name;             /* "show-batch-config" */
-    const char *summary;          /* one or two sentences: what it is for */
+    const char *summary;          /* one or two sentences: what it is for; no newline at the end */
     const char *usage;            /* what follows the name: "[options]" */
     const char *examples;         /* whole lines, each ended; may be NULL */
     const bt_command_exit *exits; /* may be NULL */
     const bt_option *table;
     size_t count;
-    const char **operands; /* receives the words that are no flags; NULL where none are taken */
-    int operand_count;     /* exactly so many are wanted */
+    const char **operands;         /* receives the words that are no flags; NULL where none are taken */
+    int operand_count;             /* exactly so many are wanted */
+    void (*write_more)(FILE *out); /* more of --help, behind the options; may be NULL */
 } bt_command;
 
 /* Sets `values` to their defaults, then reads the flags into them. -1: go on. Otherwise the program returns

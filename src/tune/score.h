@@ -15,7 +15,7 @@ BT_MUST_USE bt_status bt_score_point(bt_point *point, double max_queue_delay_ms,
 
 /* Scores every point of a model and chooses: winners by each objective among the admissible points, the
  * Pareto front, the chosen point (the winner by the settings' objective, or, where nothing is admissible, the
- * point of lowest P95 with meets_sla false), why each point won or lost, the speed-up, and the closing
+ * fastest with meets_sla false), why each point won or lost, the speed-up, and the closing
  * advice. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error);
 

@@ -10,6 +10,7 @@
 #include "tune/search.h"
 
 #define CONFIRM_SAMPLES   6   /* of the leader in a confirming round */
+#define NEARLY_LATE       0.8 /* of the SLA */
 #define TURN_S            5.0 /* about the longest turn */
 #define CONFIRMING_MARGIN 1.5 /* times the time that confirming takes at best is kept for it */
 #define SCREENING_SCORE                                                                                      \
@@ -506,13 +507,14 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
 /* ---- results
  * ------------------------------------------------------------------------------------------------------- */
 
-/* How many independent samples these are worth as evidence about the SLA. Correlation among runs that all end
- * long before the SLA (a neighbour's noise, say) says nothing about late ones, so times below half of it
- * count as alike. `scratch` holds three times the samples. */
+/* How many independent samples these are worth as evidence about the SLA. What comes in spells and is late,
+ * or nearly, counts for less; correlation among runs that all end well before the SLA (a neighbour's noise,
+ * say) tells nothing about late ones, so times below NEARLY_LATE of it count as alike. `scratch` holds three
+ * times the samples. */
 static double sla_evidence(const bt_sweep *sweep, const bt_point *point, double *scratch) {
     double *clipped_ms = scratch + 2 * point->sample_count;
     for (int i = 0; i < point->sample_count; i++)
-        clipped_ms[i] = fmax(point->samples_ms[i], sweep->options.p95_sla_ms / 2);
+        clipped_ms[i] = fmax(point->samples_ms[i], NEARLY_LATE * sweep->options.p95_sla_ms);
     return bt_effective_count(clipped_ms, (size_t)point->sample_count, scratch);
 }
 

@@ -9,7 +9,7 @@ tune() { run "$program" --quiet --models hrnet --output c.json "$@"; }
 batch() { json c.json .configurations.hrnet.optimal_batch_size; }
 # point BATCH FIELD: of the newest record
 point() {
-    json "$(ls -d results/*/ | tail -n 1)record.json" .models.0.points |
+    json "$(ls -dt results/*/ | head -n 1)record.json" .models.0.points |
         perl -MJSON::PP -0777 -e '
             my ($batch, $field) = @ARGV;
             for (@{decode_json(<STDIN>)}) {
@@ -50,7 +50,7 @@ run "$program" --quiet --models hrnet,cbam_resunet --backend sim:tau0_ms=1,alpha
 run "$program" --quiet --models cbam_resunet --backend sim:tau0_ms=1,alpha_ms=1,noise=0 --batches 1 --output both.json
 is "$(json both.json .configurations.hrnet.optimal_batch_size) $(json both.json .configurations.cbam_resunet.optimal_batch_size)" \
     '4 1' "tuning one model keeps the other's entry"
-newest=$(ls -d results/*/ | tail -n 1)
+newest=$(ls -dt results/*/ | head -n 1)
 for file in record.json report.md log.txt journal.jsonl; do
     [ -s "$newest$file" ]
     ok $? "the run leaves $file"
@@ -92,7 +92,7 @@ for moment in 0.3 0.7 1.1; do
     sleep $moment
     kill -KILL $pid
     wait $pid 2>/dev/null
-    journal=$(ls results/*/journal.jsonl | tail -n 1)
+    journal=$(ls -t results/*/journal.jsonl | head -n 1)
     lines=$(wc -l <"$journal")
     cp "$journal" before.jsonl
     run "$program" --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json --resume
@@ -140,7 +140,7 @@ refuse '--p95-sla-ms: "nan"' 'an SLA that is no number' --p95-sla-ms nan
 refuse '--memory-reserve-percent: "101"' 'a reserve of 101' --memory-reserve-percent 101
 refuse '--batches: "-?[03x]' 'sizes that are none' --batches 0,-3,x
 refuse '--backend.*frobnicate' 'an unknown key of the simulated backend' --backend sim:frobnicate=1
-refuse '--backend.*tau0_ms=x: give a number' 'a malformed value of it' --backend sim:tau0_ms=x
+refuse '--backend.*tau0_ms: "x" is not a number' 'a malformed value of it' --backend sim:tau0_ms=x
 refuse '--image-size.*100.*multiple of' 'an image size that a network cannot take' --image-size 100 --backend sim
 refuse '--device: "gpu"' 'a device that is none' --device gpu
 refuse 'unknown|no option' 'an unknown flag' --frob

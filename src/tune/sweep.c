@@ -33,7 +33,8 @@ typedef struct candidate {
     bool confirmed; /* P95 <= SLA was shown */
     bool gave_up;   /* the sequential test ended without a verdict */
     double typical_ms, effective_samples;
-    bt_sequential sla;
+    bt_sequential sla;     /* up to the rule's limit */
+    int late;              /* of all samples */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
                               compared */
 } candidate;
@@ -380,20 +381,8 @@ static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper
- * bound. */
-static bool bound_step(const bt_sweep *sweep, bt_step *step) {
-    int lead = to_confirm(sweep, (bt_objective)sweep->options.objective);
-    if (lead < 0 || !sweep->candidates[lead].confirmed || samples_of(sweep, lead) >= BOUND_SAMPLES_MAX)
-        return false;
-    if (sweep->candidates[lead].effective_samples >= BOUND_SAMPLES) return false;
-    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size,
-                      turn_runs(sweep, lead, CONFIRM_SAMPLES)};
-    return true;
-}
-
 static bool confirming_step(bt_sweep *sweep, bt_step *step) {
-    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step) || bound_step(sweep, step)) {
+    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step)) {
         sweep->primary_s = sweep->elapsed_s;
         return true;
     }
@@ -521,6 +510,12 @@ static double sla_evidence(const bt_sweep *sweep, const bt_point *point, double 
 static void judge(bt_sweep *sweep, int index, double *scratch) {
     candidate *c = &sweep->candidates[index];
     bt_point *point = point_of(sweep, index);
+    if (c->confirmed &&
+        c->late > sweep->rule.late_fraction *
+                      point->sample_count) { /* later samples took back what earlier ones had shown */
+        c->confirmed = false;
+        c->gave_up = true;
+    }
     if (c->confirmed || c->gave_up || c->dead) return;
     double ratio = sla_evidence(sweep, point, scratch) / point->sample_count;
     bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, ratio);
@@ -550,9 +545,12 @@ static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *
     bt_status status =
         bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;
-    for (int i = 0; i < result->sample_count && c->sla.samples < sweep->rule.limit; i++) {
+    for (int i = 0; i < result->sample_count; i++) {
+        bool late = result->samples_ms[i] > sweep->options.p95_sla_ms;
+        c->late += late;
+        if (c->sla.samples == sweep->rule.limit) continue;
         c->sla.samples++;
-        c->sla.late += result->samples_ms[i] > sweep->options.p95_sla_ms;
+        c->sla.late += late;
     }
     for (int i = 0; i < sweep->count; i++) /* a size that is being screened late counts its companions */
         if (!sweep->candidates[i].on_ladder && i != index)

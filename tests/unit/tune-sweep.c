@@ -404,6 +404,7 @@ static void check_record(const tuned *t, uint64_t seed) {
         const bt_point *point = &model->points[i];
         bool ascending = i == 0 || model->points[i - 1].batch_size < point->batch_size;
         bool proved = point->outcome != BT_OUTCOME_MEASURED || point->sample_count >= 85;
+        proved = proved && (point->outcome != BT_OUTCOME_MEASURED || point->p95_ms <= t->options.p95_sla_ms);
         bool told = point->why[0] != '\0' || point->outcome == BT_OUTCOME_SKIPPED_DOMINATED;
         if (!ascending || !proved || !told)
             fail_msg("seed %llu: batch %d: %s with %d samples, \"%s\"", (unsigned long long)seed,

@@ -32,8 +32,7 @@ struct bt_probe {
     bt_step_kind auxiliary_kind;
 };
 
-/* ---- processes
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------------------- */
 
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
@@ -110,8 +109,7 @@ static void dismiss(process *p) {
     (void)bury(p, NULL, &ignored);
 }
 
-/* ---- the conversation
- * --------------------------------------------------------------------------------------------- */
+/* ---- the conversation ------------------------------------------------------------------------------------ */
 
 static bool send_order(const process *p, json_t *order) {
     char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
@@ -194,8 +192,7 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
     return status;
 }
 
-/* ---- the interface
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the interface --------------------------------------------------------------------------------------- */
 
 bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error) {
     *out = calloc(1, sizeof **out);

@@ -21,7 +21,7 @@
 #define SECONDARY_SHARE                                                                                      \
     0.1 /* more time than was spent so far: confirms the leaders by the other objectives */
 #define BOUND_SAMPLES       59  /* independent ones, before P95 has an upper bound at 95 % */
-#define BOUND_SAMPLES_MAX   170 /* taken for its sake */
+#define BOUND_SAMPLES_MAX   150 /* beyond which none are taken for its sake */
 #define STANDARD_MEMORY_MAX 2   /* sizes of the standard path whose memory is taken: enough for a line */
 
 /* What the sweep knows of a size beside its point in the record (same index). */
@@ -58,8 +58,8 @@ struct bt_sweep {
     bt_step step;
 };
 
-/* ---- points
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- points ----------------------------------------------------------------------------------------------
+ */
 
 static bt_point *point_of(const bt_sweep *sweep, int index) {
     return &sweep->model->points[index];
@@ -120,8 +120,8 @@ static int leader(const bt_sweep *sweep, bt_objective objective) {
     return best;
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- memory ----------------------------------------------------------------------------------------------
+ */
 
 static bt_memory_fit fit_memory(const bt_sweep *sweep) {
     int sizes[BT_SIZES_MAX];
@@ -162,8 +162,8 @@ static void predict_memory(bt_sweep *sweep, int index) {
     }
 }
 
-/* ---- the ladder
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the ladder ------------------------------------------------------------------------------------------
+ */
 
 static void next_explicit_rung(bt_sweep *sweep, int *batch_size) {
     *batch_size = sweep->next_rung < sweep->options.batches.count
@@ -227,8 +227,8 @@ static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* ---- refining, agreement, screening
- * -------------------------------------------------------------------------------- */
+/* ---- refining, agreement, screening ----------------------------------------------------------------------
+ */
 
 /* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared.
  */
@@ -314,8 +314,8 @@ static bt_status refine(bt_sweep *sweep, bt_error *error) {
     return status;
 }
 
-/* ---- confirming
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- confirming ------------------------------------------------------------------------------------------
+ */
 
 static bool standard_due(const bt_sweep *sweep, int leader_samples) {
     return sweep->options.standard_path && !sweep->standard_failed &&
@@ -367,6 +367,12 @@ static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_ste
     return true;
 }
 
+/* P95 has no upper bound yet, and a few more samples may give it one. */
+static bool bound_missing(const bt_sweep *sweep, int index) {
+    return sweep->candidates[index].effective_samples < BOUND_SAMPLES &&
+           samples_of(sweep, index) < BOUND_SAMPLES_MAX;
+}
+
 /* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are
  * shown either way, with what is known of them. */
 static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
@@ -381,8 +387,18 @@ static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
+/* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper
+ * bound to show. */
+static bool bound_step(const bt_sweep *sweep, bt_step *step) {
+    int lead = to_confirm(sweep, (bt_objective)sweep->options.objective);
+    if (lead < 0 || !sweep->candidates[lead].confirmed || !bound_missing(sweep, lead)) return false;
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size,
+                      turn_runs(sweep, lead, CONFIRM_SAMPLES)};
+    return true;
+}
+
 static bool confirming_step(bt_sweep *sweep, bt_step *step) {
-    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step)) {
+    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step) || bound_step(sweep, step)) {
         sweep->primary_s = sweep->elapsed_s;
         return true;
     }
@@ -405,9 +421,7 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
             continue;
         if (fastest < 0 || typical_ms(sweep, i) < typical_ms(sweep, fastest)) fastest = i;
     }
-    if (fastest < 0 || sweep->candidates[fastest].effective_samples >= BOUND_SAMPLES ||
-        samples_of(sweep, fastest) >= BOUND_SAMPLES_MAX)
-        return false;
+    if (fastest < 0 || !bound_missing(sweep, fastest)) return false;
     *step = standard_due(sweep, samples_of(sweep, fastest))
                 ? (bt_step){BT_STEP_STANDARD, 1, 1}
                 : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size,
@@ -415,8 +429,8 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     return true;
 }
 
-/* ---- closing
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- closing ---------------------------------------------------------------------------------------------
+ */
 
 static bool once_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->options.standard_path && !sweep->standard_failed &&
@@ -493,8 +507,8 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
     return BT_OK;
 }
 
-/* ---- results
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- results ---------------------------------------------------------------------------------------------
+ */
 
 /* How many independent samples these are worth as evidence about the SLA. What comes in spells and is late,
  * or nearly, counts for less; correlation among runs that all end well before the SLA (a neighbour's noise,
@@ -648,8 +662,8 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
     return BT_OK;
 }
 
-/* ---- the interface
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the interface ---------------------------------------------------------------------------------------
+ */
 
 bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_model_record *model,
                         bt_error *error) {

@@ -16,8 +16,7 @@
 
 #define STEPS_MAX 20000
 
-/* ---- a machine
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- a machine ------------------------------------------------------------------------------------------- */
 
 typedef enum curve { LINEAR, STAIRCASE, SATURATING, BENT } curve;
 
@@ -95,9 +94,7 @@ static bt_step_result answer(machine *m, const bt_step *step) {
     return result;
 }
 
-/* ---- a run
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- a run ----------------------------------------------------------------------------------------------- */
 
 typedef struct tuned {
     bt_record *record;
@@ -178,8 +175,7 @@ static machine quiet_machine(void) {
                      .random = bt_random_stream(1, "test machine")};
 }
 
-/* ---- promises
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- promises -------------------------------------------------------------------------------------------- */
 
 static void efficiency_picks_tau0_over_alpha(void **state) {
     (void)state;
@@ -346,8 +342,7 @@ static void the_speed_up_is_throughput_over_the_standard_path(void **state) {
     finish(&t);
 }
 
-/* ---- the search
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the search ------------------------------------------------------------------------------------------ */
 
 static machine random_machine(uint64_t seed) {
     bt_random random = bt_random_stream(seed, "test curve");
@@ -395,8 +390,7 @@ static void auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time(void **st
     }
 }
 
-/* ---- anything at all
- * --------------------------------------------------------------------------------------------------- */
+/* ---- anything at all ------------------------------------------------------------------------------------- */
 
 static void check_record(const tuned *t, uint64_t seed) {
     const bt_model_record *model = t->model;

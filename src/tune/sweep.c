@@ -249,10 +249,11 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
  * asked for. Sizes that somebody listed are all looked into: they were asked about. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
-    if (sweep->candidates[index].dead) return false;
+    const candidate *c = &sweep->candidates[index];
+    if (c->dead || c->gave_up) return false;
     if (sweep->options.batches.count || samples_of(sweep, index) == 0) return true;
-    return score_of(sweep, index, objective) >=
-           SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
+    int lead = leader(sweep, objective); /* there is one: this size if no other */
+    return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, lead, objective);
 }
 
 static bool agreement_step(const bt_sweep *sweep, bt_step *step) {

@@ -12,11 +12,12 @@
 
 struct bt_journal {
     int file;
+    off_t length; /* of the whole lines */
     char path[BT_PATH_SIZE];
 };
 
 /* The length of the file's whole lines. */
-static bt_status whole_length(const char *path, size_t *length, bt_error *error) {
+static bt_status whole_length(const char *path, off_t *length, bt_error *error) {
     char *text = NULL;
     size_t size = 0;
     *length = 0;
@@ -25,23 +26,24 @@ static bt_status whole_length(const char *path, size_t *length, bt_error *error)
     if (status != BT_OK) return status;
     while (size > 0 && text[size - 1] != '\n')
         size--;
-    *length = size;
+    *length = (off_t)size;
     free(text);
     return BT_OK;
 }
 
 bt_status bt_journal_open(bt_journal **out, const char *path, bt_error *error) {
     *out = NULL;
-    size_t length;
+    off_t length;
     bt_status status = whole_length(path, &length, error);
     if (status != BT_OK) return status;
     bt_journal *journal = calloc(1, sizeof *journal);
     if (!journal) return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
     journal->file = -1;
+    journal->length = length;
     status = bt_path_join(journal->path, error, "%s", path);
     if (status != BT_OK) goto failed;
     journal->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (journal->file < 0 || ftruncate(journal->file, (off_t)length) != 0) {
+    if (journal->file < 0 || ftruncate(journal->file, length) != 0) {
         status = bt_fail(error, BT_IO, "%s: cannot open the journal: %s", path, strerror(errno));
         goto failed;
     }
@@ -81,24 +83,40 @@ bt_status bt_journal_append(bt_journal *journal, json_t *line, bt_error *error) 
     text[length] = '\n'; /* in the NUL's place: one write a line */
     bt_status status = write_all(journal, text, length + 1, error);
     free(text);
+    if (status == BT_OK)
+        journal->length += (off_t)length + 1;
+    else if (ftruncate(journal->file, journal->length) != 0) /* half a line must not begin the next one */
+        status = bt_fail_at(error, status, "half a line is left in it");
     return status;
 }
 
-static bt_status parse_lines(json_t *lines, char *text, size_t size, const char *path, bt_error *error) {
+static bt_status parse_line(json_t *lines, const char *line, size_t size, const char *path, int number,
+                            bt_error *error) {
+    json_error_t at;
+    json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &at);
+    if (!object && at.line < 0) /* jansson's sign for it: a fault without a place */
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+    if (!json_is_object(object)) {
+        bt_status status = bt_fail(error, BT_PARSE, "%s:%d: no journal line: %s", path, number,
+                                   object ? "not an object" : at.text);
+        json_decref(object);
+        return status;
+    }
+    if (json_array_append_new(lines, object) != 0)
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+    return BT_OK;
+}
+
+static bt_status parse_lines(json_t *lines, const char *text, size_t size, const char *path,
+                             bt_error *error) {
+    bt_status status = BT_OK;
     int number = 1;
-    for (char *line = text, *end; line < text + size; line = end + 1, number++) {
+    for (const char *line = text, *end; line < text + size && status == BT_OK; line = end + 1, number++) {
         end = memchr(line, '\n', (size_t)(text + size - line));
         if (!end) return BT_OK; /* an unfinished line */
-        json_error_t at;
-        json_t *object = json_loadb(line, (size_t)(end - line), JSON_REJECT_DUPLICATES, &at);
-        if (!json_is_object(object)) {
-            json_decref(object);
-            return bt_fail(error, BT_PARSE, "%s:%d: no journal line: %s", path, number, at.text);
-        }
-        if (json_array_append_new(lines, object) != 0)
-            return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+        status = parse_line(lines, line, (size_t)(end - line), path, number, error);
     }
-    return BT_OK;
+    return status;
 }
 
 bt_status bt_journal_load(json_t **out, const char *path, bt_error *error) {

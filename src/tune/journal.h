@@ -21,10 +21,11 @@ BT_MUST_USE bt_status bt_journal_open(bt_journal **out, const char *path, bt_err
 void bt_journal_close(bt_journal **journal);
 
 /* Appends one object; takes over the reference (also on failure). On return it is on the disk. NULL is
- * BT_NO_MEMORY. */
+ * BT_NO_MEMORY. After BT_IO the journal ends with the last whole line, and more can be tried. */
 BT_MUST_USE bt_status bt_journal_append(bt_journal *journal, json_t *line, bt_error *error);
 
-/* Reads every whole line into a new array (the caller's). BT_PARSE names the file and line. */
+/* Reads every whole line into a new array (the caller's). BT_PARSE names the file and line; BT_IO where it
+ * cannot be read. */
 BT_MUST_USE bt_status bt_journal_load(json_t **out, const char *path, bt_error *error);
 
 #ifdef __cplusplus

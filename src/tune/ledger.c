@@ -31,3 +31,10 @@ int64_t bt_memory_fit_largest(const bt_memory_fit *fit, double limit_mb) {
         fit->per_image_mb > 0 ? floor((limit_mb - fit->base_mb) / fit->per_image_mb) : LARGEST_BATCH;
     return (int64_t)fmin(largest, LARGEST_BATCH);
 }
+
+double bt_memory_of_others_mb(const bt_model_record *model) {
+    double others_mb = 0;
+    for (int i = 0; i < model->point_count; i++) /* fmax passes NaN over */
+        others_mb = fmax(others_mb, model->points[i].memory_total_used_mb - model->points[i].memory_mb);
+    return others_mb;
+}

@@ -21,6 +21,10 @@ double bt_memory_fit_at(const bt_memory_fit *fit, int batch_size);
  * most 65536, which stands for "memory does not bind". */
 int64_t bt_memory_fit_largest(const bt_memory_fit *fit, double limit_mb);
 
+/* What the device held beside the model while its points were measured, at most, MiB: the limit is on all of
+ * it. 0 where no point tells. */
+double bt_memory_of_others_mb(const bt_model_record *model);
+
 #ifdef __cplusplus
 }
 #endif

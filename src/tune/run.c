@@ -24,9 +24,19 @@ static bool is_finished(const json_t *lines) {
     return json_is_true(json_object_get(last, "finished"));
 }
 
-/* Run ids start with the time, so the newest is the last by name. */
+/* Run ids start with the time, and those of one second end in a number, so the newest is the last by name. */
 static int compare_names(const void *a, const void *b) {
-    return strcmp(*(const char *const *)b, *(const char *const *)a);
+    return strverscmp(*(const char *const *)b, *(const char *const *)a);
+}
+
+/* <time>-<kind> or <time>-<kind>-<number>, as name_new_run makes them. */
+static bool is_of_kind(const char *name, const char *kind) {
+    size_t time_length = strcspn(name, "Z"), length = strlen(kind);
+    if (name[time_length] != 'Z' || name[time_length + 1] != '-') return false;
+    const char *named = name + time_length + 2;
+    if (strncmp(named, kind, length) != 0) return false;
+    const char *rest = named + length;
+    return *rest == '\0' || (*rest == '-' && rest[1] && rest[1 + strspn(rest + 1, "0123456789")] == '\0');
 }
 
 /* The names of the runs of `kind` under `results`, newest first; *out and its strings are the caller's. */
@@ -38,7 +48,7 @@ static bt_status list_runs(const char *results, const char *kind, char ***out, s
     if (!folder) return BT_OK;
     bt_status status = BT_OK;
     for (struct dirent *entry; status == BT_OK && (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.' || !strstr(entry->d_name, kind)) continue;
+        if (!is_of_kind(entry->d_name, kind)) continue;
         char **grown = realloc(*out, (*count + 1) * sizeof *grown);
         if (grown) *out = grown;
         if (!grown || !(grown[*count] = strdup(entry->d_name)))
@@ -125,6 +135,29 @@ static bt_status open_files(bt_run *run, bt_error *error) {
     return status;
 }
 
+/* Under the lock, the lines are read once more: until just now another process may have been adding some. */
+static bt_status go_on(bt_run *run, const char *results, const json_t *header, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_status status = bt_path_join(run->folder, error, "%s/%s", results, run->id);
+    if (status == BT_OK) status = open_files(run, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/journal.jsonl", run->folder);
+    if (status != BT_OK) return status;
+    json_decref(run->lines);
+    status = bt_journal_load(&run->lines, path, error);
+    if (status == BT_OK && is_finished(run->lines))
+        status = bt_fail(error, BT_CLOSED, "%s: another process has just finished it", run->folder);
+    run->next = 1;
+    return status == BT_OK ? check_header(run, header, error) : status;
+}
+
+static bt_status begin(bt_run *run, const char *results, const char *kind, const json_t *header,
+                       bt_error *error) {
+    bt_status status = name_new_run(run, results, kind, error);
+    if (status == BT_OK) status = open_files(run, error);
+    if (status == BT_OK) status = bt_run_append(run, json_pack("{s:O}", "run", header), error);
+    return status;
+}
+
 bt_status bt_run_open(bt_run **out, const char *results, const char *kind, const json_t *header, bool resume,
                       bt_error *error) {
     *out = NULL;
@@ -132,16 +165,8 @@ bt_status bt_run_open(bt_run **out, const char *results, const char *kind, const
     if (!run) return bt_fail(error, BT_NO_MEMORY, "out of memory for a run");
     bt_status status = bt_folder_make(results, error);
     if (status == BT_OK && resume) status = find_cut_off(run, results, kind, error);
-    if (status == BT_OK && run->lines) {
-        run->next = 1;
-        status = check_header(run, header, error);
-        if (status == BT_OK) status = bt_path_join(run->folder, error, "%s/%s", results, run->id);
-        if (status == BT_OK) status = open_files(run, error);
-    } else if (status == BT_OK) {
-        status = name_new_run(run, results, kind, error);
-        if (status == BT_OK) status = open_files(run, error);
-        if (status == BT_OK) status = bt_run_append(run, json_pack("{s:O}", "run", header), error);
-    }
+    if (status == BT_OK)
+        status = run->lines ? go_on(run, results, header, error) : begin(run, results, kind, header, error);
     if (status != BT_OK)
         bt_run_close(&run);
     else

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "measure/summary.h"
+#include "tune/ledger.h"
 #include "tune/search.h"
 
 bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *error) {
@@ -92,30 +93,39 @@ static double percent_below(double value, double best) {
     return 100 * (1 - value / best);
 }
 
-static void explain_screened(bt_point *point, const bt_point *winner, bt_objective objective) {
-    double below = percent_below(score(point, objective), score(winner, objective));
+static void explain_screened(bt_point *point, const bt_point *best, bt_objective objective) {
+    double below = percent_below(score(point, objective), score(best, objective));
     const char *name = bt_objective_name(objective);
     if (below < 100 * BT_SEARCH_WORTHWHILE)
-        explain(point, "no better %s than batch %d; not confirmed", name, winner->batch_size);
+        explain(point, "no better %s than batch %d; not confirmed", name, best->batch_size);
     else
-        explain(point, "%s about %.0f %% below batch %d; not confirmed", name, below, winner->batch_size);
+        explain(point, "%s about %.0f %% below batch %d; not confirmed", name, below, best->batch_size);
+}
+
+/* The best is chosen, unless it does not fit beside the other models. */
+static void explain_admissible(bt_model_record *model, int index, bt_objective objective) {
+    bt_point *point = &model->points[index];
+    const bt_point *best = &model->points[model->winners[objective]];
+    const char *name = bt_objective_name(objective);
+    double below = percent_below(score(point, objective), score(best, objective));
+    if (point != best)
+        explain(point, "%s %.1f %% below batch %d%s", name, below, best->batch_size,
+                index == model->chosen ? ", which does not fit beside the other models" : "");
+    else
+        explain(point, "best %s%s", name,
+                index == model->chosen ? "" : ", but does not fit beside the other models");
 }
 
 /* Losers that the sweep refused carry its reason already; what is explained here follows from the statistics.
  */
 static void explain_point(bt_model_record *model, int index, const bt_settings *settings) {
     bt_point *point = &model->points[index];
-    const char *objective = bt_objective_name((bt_objective)settings->objective);
-    const bt_point *winner = model->chosen >= 0 ? &model->points[model->chosen] : NULL;
+    bt_objective objective = (bt_objective)settings->objective;
+    int best = model->winners[objective];
     double over_ms = point->p95_ms - settings->p95_sla_ms;
     switch (point->outcome) {
     case BT_OUTCOME_MEASURED:
-        if (index == model->chosen)
-            explain(point, "best %s", objective);
-        else
-            explain(point, "%s %.1f %% below batch %d", objective,
-                    percent_below(score(point, settings->objective), score(winner, settings->objective)),
-                    winner->batch_size);
+        explain_admissible(model, index, objective);
         break;
     case BT_OUTCOME_OVER_SLA:
         explain(point, "P95 %+.1f ms over the SLA", over_ms);
@@ -131,7 +141,7 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
                     point->sample_count);
         break;
     case BT_OUTCOME_SKIPPED_DOMINATED:
-        if (winner && admissible(winner)) explain_screened(point, winner, (bt_objective)settings->objective);
+        if (best >= 0) explain_screened(point, &model->points[best], objective);
         break;
     case BT_OUTCOME_MASK_DISAGREES:
         explain(point, "masks agree only to IoU %.4f (at least %g)", point->mask_iou, settings->min_mask_iou);
@@ -185,22 +195,23 @@ static void advise(bt_model_record *model, const bt_settings *settings) {
     }
     const bt_point *point = &model->points[model->chosen];
     const char *objective = bt_objective_name((bt_objective)settings->objective);
-    char throughput[160], bound[96] = "";
-    say_throughput(model, throughput, sizeof throughput);
+    char serve[128], throughput[160] = "", bound[96] = "";
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
+    bool gave_way = model->chosen != model->winners[settings->objective];
     bool largest = model->chosen == model->point_count - 1 || most == model->chosen;
-    if (point->p95_upper_ms < settings->p95_sla_ms / 2 && !largest)
+    if (!gave_way) say_throughput(model, throughput, sizeof throughput);
+    if (point->p95_upper_ms < settings->p95_sla_ms / 2 && !largest && !gave_way)
         snprintf(bound, sizeof bound, "; the SLA does not bind");
-    if (model->batching_pays)
-        snprintf(model->advice, sizeof model->advice,
-                 "%s: serve batches of %d (best %s): %.1f images/s, P95 %.1f ms of %g%s%s", model->title,
-                 point->batch_size, objective, point->throughput_imgs_per_sec, point->p95_ms,
-                 settings->p95_sla_ms, bound, throughput);
+    if (gave_way)
+        snprintf(serve, sizeof serve, "serve batches of %d, for the models to fit together",
+                 point->batch_size);
+    else if (model->batching_pays)
+        snprintf(serve, sizeof serve, "serve batches of %d (best %s)", point->batch_size, objective);
     else
-        snprintf(model->advice, sizeof model->advice,
-                 "%s: batching does not pay by %s; serve single images: %.1f images/s, P95 %.1f ms of %g%s%s",
-                 model->title, objective, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms,
-                 bound, throughput);
+        snprintf(serve, sizeof serve, "batching does not pay by %s; serve single images", objective);
+    snprintf(model->advice, sizeof model->advice, "%s: %s: %.1f images/s, P95 %.1f ms of %g%s%s",
+             model->title, serve, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms, bound,
+             throughput);
 }
 
 /* Everything that follows from the winners and the choice. */
@@ -216,10 +227,15 @@ static void conclude(bt_model_record *model, const bt_settings *settings) {
     advise(model, settings);
 }
 
+/* Of the points that nothing but the SLA or the time speaks against. */
 static double reachable_sla(const bt_model_record *model) {
     double lowest = NAN;
-    for (int i = 0; i < model->point_count; i++)
-        lowest = fmin(lowest, model->points[i].p95_upper_ms); /* fmin passes NaN over */
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        bool usable = possible(point) || point->outcome == BT_OUTCOME_OVER_SLA ||
+                      point->outcome == BT_OUTCOME_UNDECIDED;
+        if (usable) lowest = fmin(lowest, point->p95_upper_ms); /* fmin passes NaN over */
+    }
     return lowest;
 }
 
@@ -255,7 +271,8 @@ typedef struct joint_search {
 } joint_search;
 
 static void try_combinations(joint_search *search, int at, double memory_mb, double product) {
-    if (memory_mb > search->record->joint_memory_limit_mb) return;
+    if (!(memory_mb <= search->record->joint_memory_limit_mb))
+        return; /* of unknown memory: not shown to fit */
     if (at == search->record->model_count) {
         if (product > search->best_score) {
             search->best_score = product;
@@ -282,13 +299,39 @@ static double joint_memory(const bt_record *record) {
     return sum_mb;
 }
 
+/* What the device has for the models together. */
+static double joint_limit(const bt_record *record) {
+    double limit_mb = NAN;
+    for (int i = 0; i < record->model_count; i++) {
+        const bt_model_record *model = &record->models[i];
+        limit_mb =
+            fmin(limit_mb, model->memory_total_mb * (1 - record->settings.memory_reserve_percent / 100) -
+                               bt_memory_of_others_mb(model));
+    }
+    return limit_mb;
+}
+
+/* Makes `chosen` (an index into each model's points) the record's choice, and notes who gave way. */
+static void give_way(bt_record *record, const int *chosen) {
+    char *note = record->joint_memory_note;
+    size_t size = sizeof record->joint_memory_note;
+    size_t used = (size_t)snprintf(note, size, "to fit together:");
+    for (int i = 0; i < record->model_count; i++) {
+        bt_model_record *model = &record->models[i];
+        if (chosen[i] == model->chosen) continue;
+        used +=
+            (size_t)snprintf(note + used, size - used, " %s gives way from batch %d to %d;", model->title,
+                             model->points[model->chosen].batch_size, model->points[chosen[i]].batch_size);
+        if (used >= size) used = size - 1;
+        model->chosen = chosen[i];
+        conclude(model, &record->settings);
+    }
+    note[used - 1] = '\0'; /* the last semicolon */
+}
+
 void bt_score_joint_memory(bt_record *record) {
     record->joint_memory_mb = joint_memory(record);
-    record->joint_memory_limit_mb = NAN;
-    for (int i = 0; i < record->model_count; i++)
-        record->joint_memory_limit_mb =
-            fmin(record->joint_memory_limit_mb,
-                 record->models[i].memory_total_mb * (1 - record->settings.memory_reserve_percent / 100));
+    record->joint_memory_limit_mb = joint_limit(record);
     record->joint_memory_fits = !(record->joint_memory_mb > record->joint_memory_limit_mb);
     record->joint_memory_note[0] = '\0';
     if (record->joint_memory_fits || record->model_count < 2 || record->model_count > BT_NAMES_MAX) return;
@@ -296,24 +339,13 @@ void bt_score_joint_memory(bt_record *record) {
     joint_search search = {.record = record};
     try_combinations(&search, 0, 0, 1);
     if (search.best_score <= 0) {
-        snprintf(
-            record->joint_memory_note, sizeof record->joint_memory_note,
-            "no combination of batch sizes fits both models within the reserve: serve them on two devices");
+        snprintf(record->joint_memory_note, sizeof record->joint_memory_note,
+                 "no combination of batch sizes fits the models together within the reserve: serve them on "
+                 "devices "
+                 "of their own");
         return;
     }
-    size_t used =
-        (size_t)snprintf(record->joint_memory_note, sizeof record->joint_memory_note, "to fit together:");
-    for (int i = 0; i < record->model_count; i++) {
-        bt_model_record *model = &record->models[i];
-        if (search.best[i] == model->chosen) continue;
-        used += (size_t)snprintf(record->joint_memory_note + used, sizeof record->joint_memory_note - used,
-                                 " %s gives way from batch %d to %d;", model->title,
-                                 model->points[model->chosen].batch_size,
-                                 model->points[search.best[i]].batch_size);
-        if (used >= sizeof record->joint_memory_note) used = sizeof record->joint_memory_note - 1;
-        model->chosen = search.best[i];
-        conclude(model, &record->settings);
-    }
+    give_way(record, search.best);
     record->joint_memory_mb = joint_memory(record);
     record->joint_memory_fits = true;
 }

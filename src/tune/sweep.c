@@ -135,22 +135,12 @@ static bt_memory_fit fit_memory(const bt_sweep *sweep) {
     return bt_memory_fit_make(sizes, memory_mb, count);
 }
 
-/* What the device holds beside the model: the limit is on all of it. */
-static double others_mb(const bt_sweep *sweep) {
-    double others = 0;
-    for (int i = 0; i < sweep->count; i++) {
-        const bt_point *point = point_of(sweep, i);
-        if (isfinite(point->memory_mb)) others = fmax(others, point->memory_total_used_mb - point->memory_mb);
-    }
-    return others;
-}
-
 /* Refuses a size that would not fit, before it is tried. */
 static void predict_memory(bt_sweep *sweep, int index) {
     bt_point *point = point_of(sweep, index);
     bt_memory_fit fit = fit_memory(sweep);
     point->memory_predicted_mb = bt_memory_fit_at(&fit, point->batch_size);
-    double limit_mb = sweep->options.memory_limit_mb - others_mb(sweep);
+    double limit_mb = sweep->options.memory_limit_mb - bt_memory_of_others_mb(sweep->model);
     char why[BT_TEXT_SIZE];
     if (sweep->memory_refused) {
         kill_candidate(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY,
@@ -471,7 +461,7 @@ static void settle_outcomes(bt_sweep *sweep) {
     sweep->model->production_memory = fit_memory(sweep);
     sweep->model->standard_memory = bt_memory_fit_make(
         sweep->standard_memory_sizes, sweep->standard_memory_mb, sweep->standard_memory_count);
-    double limit_mb = sweep->options.memory_limit_mb - others_mb(sweep);
+    double limit_mb = sweep->options.memory_limit_mb - bt_memory_of_others_mb(sweep->model);
     bt_memory_fit *fits[] = {&sweep->model->production_memory, &sweep->model->standard_memory};
     for (int i = 0; i < 2; i++)
         fits[i]->largest_batch = bt_memory_fit_largest(fits[i], limit_mb);

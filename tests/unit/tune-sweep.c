@@ -10,89 +10,12 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "made-up-machine.h"
 #include "tune/score.h"
 #include "tune/search.h"
 #include "tune/sweep.h"
 
 #define STEPS_MAX 20000
-
-/* ---- a machine ------------------------------------------------------------------------------------------- */
-
-typedef enum curve { LINEAR, STAIRCASE, SATURATING, BENT } curve;
-
-/* s(b) and everything that can go wrong. */
-typedef struct machine {
-    curve shape;
-    double tau0_ms, alpha_ms, noise; /* noise: relative standard deviation */
-    int step;                        /* of a staircase */
-    double late_fraction, late_ms;   /* that many runs take so much longer */
-    double memory_mb, memory_per_image_mb;
-    int crash_at, out_of_memory_at, disagree_at;
-    bool standard_fails;
-    bt_random random;
-    /* what was seen */
-    int measured[BT_SEARCH_MAX_BATCH + 1], steps;
-    double busy_ms;
-} machine;
-
-static double service_ms(const machine *m, int b) {
-    switch (m->shape) {
-    case STAIRCASE:
-        return m->tau0_ms + m->alpha_ms * m->step * ceil((double)b / m->step);
-    case SATURATING:
-        return m->tau0_ms + m->alpha_ms * b * (1 + 0.5 / b);
-    case BENT:
-        return m->tau0_ms + m->alpha_ms * (b <= m->step ? b : m->step + 2.0 * (b - m->step));
-    case LINEAR:
-        break;
-    }
-    return m->tau0_ms + m->alpha_ms * b;
-}
-
-static double run_ms(machine *m, int b) {
-    double ms = service_ms(m, b) * (1 + m->noise * fabs(bt_random_normal(&m->random)));
-    if (bt_random_uniform(&m->random) < m->late_fraction) ms += m->late_ms;
-    m->busy_ms += ms;
-    return ms;
-}
-
-static void refuse(bt_step_result *result, bt_status status, const char *message) {
-    result->status = status;
-    snprintf(result->message, sizeof result->message, "%s", message);
-}
-
-static bt_step_result answer(machine *m, const bt_step *step) {
-    bt_step_result result = bt_step_result_empty();
-    int b = step->batch_size;
-    double busy_ms = m->busy_ms;
-    bool standard = step->kind == BT_STEP_STANDARD || step->kind == BT_STEP_STANDARD_MEMORY;
-    if (standard && m->standard_fails) {
-        refuse(&result, BT_BACKEND, "no standard path");
-    } else if (!standard && step->kind != BT_STEP_FULL_SIZE && m->crash_at && b >= m->crash_at) {
-        refuse(&result, BT_CLOSED, "the worker crashed");
-    } else if (!standard && m->out_of_memory_at && b >= m->out_of_memory_at) {
-        refuse(&result, BT_OUT_OF_DEVICE_MEMORY, "out of memory");
-    } else {
-        bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD ||
-                     step->kind == BT_STEP_FULL_SIZE;
-        for (int i = 0; i < step->runs; i++) {
-            double ms = run_ms(m, b);
-            if (timed) result.samples_ms[result.sample_count++] = ms;
-        }
-        if (step->kind == BT_STEP_MEASURE) m->measured[b] += step->runs;
-        if (step->kind == BT_STEP_MEMORY || step->kind == BT_STEP_FRESH_MEMORY ||
-            step->kind == BT_STEP_STANDARD_MEMORY) {
-            result.memory_mb = m->memory_mb + m->memory_per_image_mb * b;
-            result.memory_total_used_mb = result.memory_mb;
-        }
-        if (step->kind == BT_STEP_AGREEMENT) {
-            result.logit_error = 0.01;
-            result.mask_iou = m->disagree_at && b >= m->disagree_at ? 0.9 : 0.999;
-        }
-    }
-    result.elapsed_s = (m->busy_ms - busy_ms) / 1e3;
-    return result;
-}
 
 /* ---- a run ----------------------------------------------------------------------------------------------- */
 
@@ -141,7 +64,7 @@ static void tune(tuned *t, machine *m) {
         bt_step step = bt_sweep_next(sweep);
         if (step.kind == BT_STEP_DONE) break;
         assert_in_range(step.runs, 1, BT_MAX_TURN_SAMPLES);
-        bt_step_result result = answer(m, &step);
+        bt_step_result result = machine_answer(m, &step);
         assert_int_equal(bt_sweep_done(sweep, &step, &result, &error), BT_OK);
         char text[128];
         double progress = bt_sweep_progress(sweep, text, sizeof text);
@@ -167,20 +90,12 @@ static int chosen_batch(const tuned *t) {
     return t->model->chosen < 0 ? 0 : t->model->points[t->model->chosen].batch_size;
 }
 
-static machine quiet_machine(void) {
-    return (machine){.tau0_ms = 4,
-                     .alpha_ms = 2,
-                     .memory_mb = 100,
-                     .memory_per_image_mb = 30,
-                     .random = bt_random_stream(1, "test machine")};
-}
-
 /* ---- promises -------------------------------------------------------------------------------------------- */
 
 static void efficiency_picks_tau0_over_alpha(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     tune(&t, &m);
     assert_int_equal(chosen_batch(&t), 2);
     assert_true(t.model->meets_sla);
@@ -194,7 +109,7 @@ static void efficiency_picks_tau0_over_alpha(void **state) {
 static void throughput_picks_the_largest(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_THROUGHPUT);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     tune(&t, &m);
     assert_int_equal(chosen_batch(&t), 16);
     assert_non_null(strstr(point_of(&t, 1)->why, "throughput"));
@@ -204,7 +119,7 @@ static void throughput_picks_the_largest(void **state) {
 static void every_objective_has_its_winner(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     tune(&t, &m);
     assert_int_equal(t.model->points[t.model->winners[BT_OBJECTIVE_EFFICIENCY]].batch_size, 2);
     assert_int_equal(t.model->points[t.model->winners[BT_OBJECTIVE_THROUGHPUT]].batch_size, 16);
@@ -216,7 +131,7 @@ static void every_objective_has_its_winner(void **state) {
 static void a_hopeless_size_costs_five_samples_at_most(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 11, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     tune(&t, &m);
     assert_int_equal(point_of(&t, 16)->outcome, BT_OUTCOME_OVER_SLA);
     assert_in_range(m.measured[16], 1, 5);
@@ -228,7 +143,7 @@ static void a_hopeless_size_costs_five_samples_at_most(void **state) {
 static void a_refused_size_leaves_the_others(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     m.crash_at = 8;
     tune(&t, &m);
     assert_int_equal(point_of(&t, 8)->outcome, BT_OUTCOME_CRASHED);
@@ -241,7 +156,7 @@ static void a_refused_size_leaves_the_others(void **state) {
 static void after_out_of_memory_larger_sizes_are_not_tried(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_THROUGHPUT);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     m.out_of_memory_at = 8;
     tune(&t, &m);
     assert_int_equal(point_of(&t, 8)->outcome, BT_OUTCOME_OUT_OF_MEMORY);
@@ -254,7 +169,7 @@ static void after_out_of_memory_larger_sizes_are_not_tried(void **state) {
 static void a_size_predicted_to_break_the_reserve_is_not_run(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_THROUGHPUT);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     t.options.memory_limit_mb = 100 + 30 * 10;
     tune(&t, &m);
     assert_int_equal(point_of(&t, 8)->outcome, BT_OUTCOME_MEASURED);
@@ -268,7 +183,7 @@ static void a_size_predicted_to_break_the_reserve_is_not_run(void **state) {
 static void masks_that_disagree_cannot_win(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8", 100, BT_OBJECTIVE_THROUGHPUT);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     m.disagree_at = 4;
     tune(&t, &m);
     assert_int_equal(point_of(&t, 4)->outcome, BT_OUTCOME_MASK_DISAGREES);
@@ -276,7 +191,7 @@ static void masks_that_disagree_cannot_win(void **state) {
     finish(&t);
     t = prepare("1,2,4,8", 100, BT_OBJECTIVE_THROUGHPUT);
     t.options.trained_weights = false; /* then the figure is only reported */
-    m = quiet_machine();
+    m = machine_quiet();
     m.disagree_at = 4;
     tune(&t, &m);
     assert_int_equal(chosen_batch(&t), 8);
@@ -287,7 +202,7 @@ static void masks_that_disagree_cannot_win(void **state) {
 static void an_unreachable_sla_says_what_could_be_reached(void **state) {
     (void)state;
     tuned t = prepare("", 5, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     m.noise = 0.02;
     tune(&t, &m);
     assert_false(t.model->meets_sla);
@@ -300,7 +215,7 @@ static void an_unreachable_sla_says_what_could_be_reached(void **state) {
 static void a_late_tail_is_found_out(void **state) {
     (void)state;
     tuned t = prepare("1,2", 20, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     m.late_fraction = 0.3; /* the mean is fine, P95 is not */
     m.late_ms = 50;
     tune(&t, &m);
@@ -313,7 +228,7 @@ static void what_time_does_not_settle_is_undecided(void **state) {
     (void)state;
     tuned t = prepare("1,2,4", 100, BT_OBJECTIVE_EFFICIENCY);
     t.options.time_budget_s = 0.2;
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     tune(&t, &m);
     assert_false(t.model->meets_sla);
     assert_int_equal(point_of(&t, 2)->outcome, BT_OUTCOME_UNDECIDED);
@@ -324,7 +239,7 @@ static void what_time_does_not_settle_is_undecided(void **state) {
 static void a_missing_standard_path_costs_only_the_comparison(void **state) {
     (void)state;
     tuned t = prepare("1,2,4", 100, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     m.standard_fails = true;
     tune(&t, &m);
     assert_int_equal(chosen_batch(&t), 2);
@@ -335,7 +250,7 @@ static void a_missing_standard_path_costs_only_the_comparison(void **state) {
 static void the_speed_up_is_throughput_over_the_standard_path(void **state) {
     (void)state;
     tuned t = prepare("1,2,4", 100, BT_OBJECTIVE_EFFICIENCY);
-    machine m = quiet_machine();
+    machine m = machine_quiet();
     tune(&t, &m);
     assert_true(t.model->standard_sample_count >= 10);
     assert_float_equal(t.model->speedup_over_single_image, (2 / 8.0) / (1 / 6.0), 1e-6);
@@ -344,23 +259,11 @@ static void the_speed_up_is_throughput_over_the_standard_path(void **state) {
 
 /* ---- the search ------------------------------------------------------------------------------------------ */
 
-static machine random_machine(uint64_t seed) {
-    bt_random random = bt_random_stream(seed, "test curve");
-    machine m = {.shape = (curve)bt_random_below(&random, 4), .random = bt_random_stream(seed, "test noise")};
-    m.alpha_ms = bt_random_between(&random, 1, 5);
-    m.tau0_ms = m.alpha_ms * bt_random_between(&random, 0, 20);
-    m.step = 2 + (int)bt_random_below(&random, 7);
-    m.noise = 0.01;
-    m.memory_mb = 100;
-    m.memory_per_image_mb = 10;
-    return m;
-}
-
 /* The best score among sizes 1..64, by the curve itself. */
 static double exhaustive_best(const machine *m, bt_objective objective) {
     double best = 0;
     for (int b = 1; b <= 64; b++)
-        best = fmax(best, bt_score_of(objective, b, service_ms(m, b)));
+        best = fmax(best, bt_score_of(objective, b, machine_service_ms(m, b)));
     return best;
 }
 
@@ -370,7 +273,7 @@ static void auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time(void **st
     for (int b = 2; b <= 64; b++)
         snprintf(every_size + strlen(every_size), sizeof every_size - strlen(every_size), ",%d", b);
     for (uint64_t seed = 1; seed <= 200; seed++) {
-        machine exhaustive = random_machine(seed), searching = random_machine(seed);
+        machine exhaustive = machine_random(seed), searching = machine_random(seed);
         tuned whole = prepare(every_size, 1e6, BT_OBJECTIVE_EFFICIENCY);
         tuned search = prepare("", 1e6, BT_OBJECTIVE_EFFICIENCY);
         whole.options.standard_path = search.options.standard_path = false;
@@ -379,7 +282,7 @@ static void auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time(void **st
         tune(&search, &searching);
         double best = exhaustive_best(&searching, BT_OBJECTIVE_EFFICIENCY);
         double found = bt_score_of(BT_OBJECTIVE_EFFICIENCY, chosen_batch(&search),
-                                   service_ms(&searching, chosen_batch(&search)));
+                                   machine_service_ms(&searching, chosen_batch(&search)));
         if (found < 0.97 * best || !search.model->meets_sla || searching.busy_ms > 0.25 * exhaustive.busy_ms)
             fail_msg("seed %llu: batch %d (%s) scores %.4f of the best, in %.3f of the time",
                      (unsigned long long)seed, chosen_batch(&search),
@@ -412,15 +315,8 @@ static void any_machine_ends_in_a_sound_record(void **state) {
     (void)state;
     static const char *const lists[] = {"", "1", "1,2,4,8", "3,7,64", "1,2,3,4,5,6,7,8,9,10"};
     for (uint64_t seed = 1; seed <= 500; seed++) {
-        bt_random random = bt_random_stream(seed, "test trouble");
-        machine m = random_machine(seed);
-        m.noise = bt_random_between(&random, 0, 0.5);
-        m.late_fraction = bt_random_uniform(&random) < 0.3 ? bt_random_between(&random, 0, 0.2) : 0;
-        m.late_ms = 200;
-        m.crash_at = bt_random_uniform(&random) < 0.2 ? 1 + (int)bt_random_below(&random, 16) : 0;
-        m.out_of_memory_at = bt_random_uniform(&random) < 0.2 ? 1 + (int)bt_random_below(&random, 16) : 0;
-        m.disagree_at = bt_random_uniform(&random) < 0.2 ? 1 + (int)bt_random_below(&random, 16) : 0;
-        m.standard_fails = bt_random_uniform(&random) < 0.2;
+        bt_random random = bt_random_stream(seed, "test options");
+        machine m = machine_troubled(seed);
         tuned t = prepare(lists[bt_random_below(&random, 5)], bt_random_between(&random, 1, 300),
                           (bt_objective)bt_random_below(&random, BT_OBJECTIVE_COUNT));
         t.options.time_budget_s = bt_random_between(&random, 0.1, 60);

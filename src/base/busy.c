@@ -12,8 +12,8 @@ static double all_seconds(void) {
     FILE *stat = fopen("/proc/stat", "re");
     if (!stat) return NAN;
     long long user, nice, system, idle, iowait, irq, softirq, steal;
-    int count = fscanf(stat, "cpu %lld %lld %lld %lld %lld %lld %lld %lld", &user, &nice, &system, &idle, &iowait, &irq,
-                       &softirq, &steal);
+    int count = fscanf(stat, "cpu %lld %lld %lld %lld %lld %lld %lld %lld", &user, &nice, &system, &idle,
+                       &iowait, &irq, &softirq, &steal);
     fclose(stat);
     if (count != 8) return NAN;
     return (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);

@@ -1,8 +1,8 @@
 /* Was anybody else at work? How much of the machine's cores others used while something was measured.
  *
- * On a machine that is shared a slow run says little about the program and much about its neighbours. A parallel program
- * suffers most: all its threads wait for the one that was pushed aside. What others used is what all cores did, by the
- * kernel's count, less what this process did itself.
+ * On a machine that is shared a slow run says little about the program and much about its neighbours. A
+ * parallel program suffers most: all its threads wait for the one that was pushed aside. What others used is
+ * what all cores did, by the kernel's count, less what this process did itself.
  */
 #ifndef BT_BASE_BUSY_H
 #define BT_BASE_BUSY_H
@@ -21,8 +21,9 @@ typedef struct bt_busy {
 
 bt_busy bt_busy_now(void);
 
-/* Cores' worth of work that others (processes, interrupts, a hypervisor) did since `before`: 0 to the number of cores.
- * NaN where the time is too short for the kernel's 10 ms ticks (under BT_BUSY_SHORTEST_NS) or /proc/stat cannot be read. */
+/* Cores' worth of work that others (processes, interrupts, a hypervisor) did since `before`: 0 to the number
+ * of cores. NaN where the time is too short for the kernel's 10 ms ticks (under BT_BUSY_SHORTEST_NS) or
+ * /proc/stat cannot be read. */
 #define BT_BUSY_SHORTEST_NS 100000000LL
 double bt_busy_others_since(const bt_busy *before);
 

@@ -92,11 +92,11 @@ typedef struct bt_model_record {
     double memory_total_mb;    /* of the device, or what the process may use */
     bool device_memory;
     bt_memory_fit production_memory, standard_memory;
-    int full_size;       /* 1024 where a CPU demonstration timed one such image for scale, else 0 */
-    double full_size_ms; /* NaN if not timed */
-    double measuring_s;  /* wall-clock time spent on this model */
+    int full_size;              /* 1024 where a CPU demonstration timed one such image for scale, else 0 */
+    double full_size_ms;        /* NaN if not timed */
+    double measuring_s;         /* wall-clock time spent on this model */
     int turns, disturbed_turns; /* of timed runs; disturbed: others used the cores meanwhile */
-    bool interrupted;    /* the run was stopped before this model was settled */
+    bool interrupted;           /* the run was stopped before this model was settled */
     /* scoring's verdict; indexes into points, -1 for none */
     int winners[BT_OBJECTIVE_COUNT]; /* by objectives not asked for a point may be merely screened: see its
                                         outcome */

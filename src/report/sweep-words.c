@@ -8,10 +8,10 @@
 
 #include "report/layout.h"
 
-#define NUMBER_SIZE  32
-#define MIB_PER_GIB  1024.0
-#define DISTURBED_SHARE 10 /* one turn in so many is worth a warning */
-#define MEMORY_BOUND 65536 /* the largest batch size that is considered: memory does not bind there */
+#define NUMBER_SIZE     32
+#define MIB_PER_GIB     1024.0
+#define DISTURBED_SHARE 10    /* one turn in so many is worth a warning */
+#define MEMORY_BOUND    65536 /* the largest batch size that is considered: memory does not bind there */
 
 typedef struct number_text {
     char text[NUMBER_SIZE];
@@ -221,12 +221,12 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
                          "%sstopped before this model was settled: --resume goes on", used ? "; " : "");
     if (drifting > 0)
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
-                         "%s%d of %d batch sizes drifted while they were measured (marked ~)", used ? "; " : "", drifting,
-                         model->point_count);
+                         "%s%d of %d batch sizes drifted while they were measured (marked ~)",
+                         used ? "; " : "", drifting, model->point_count);
     if (DISTURBED_SHARE * model->disturbed_turns > model->turns)
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
-                         "%sother programs used the cores in %d of %d turns, so times are too long", used ? "; " : "",
-                         model->disturbed_turns, model->turns);
+                         "%sother programs used the cores in %d of %d turns, so times are too long",
+                         used ? "; " : "", model->disturbed_turns, model->turns);
     if (drifting > 0 || DISTURBED_SHARE * model->disturbed_turns > model->turns)
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ": close other programs and measure again");
 }

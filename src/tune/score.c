@@ -52,8 +52,8 @@ static int best_by(const bt_model_record *model, bt_objective objective, bool co
     return best;
 }
 
-/* Where nothing is admissible, what comes closest: by the median, since the P95 of the few samples that refuse a size says
- * little. */
+/* Where nothing is admissible, what comes closest: by the median, since the P95 of the few samples that
+ * refuse a size says little. */
 static int fastest(const bt_model_record *model) {
     int best = -1;
     for (int i = 0; i < model->point_count; i++) {

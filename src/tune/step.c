@@ -71,12 +71,12 @@ json_t *bt_step_result_to_json(const bt_step_result *result) {
             json_decref(samples);
             return NULL;
         }
-    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status, "message",
-                     result->message, "samples_ms", samples, "memory_mb",
-                     bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
-                     bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
-                     bt_json_real_or_null(result->logit_error), "mask_iou",
-                     bt_json_real_or_null(result->mask_iou), "disturbed", result->disturbed, "elapsed_s", result->elapsed_s);
+    return json_pack(
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status, "message",
+        result->message, "samples_ms", samples, "memory_mb", bt_json_real_or_null(result->memory_mb),
+        "memory_total_used_mb", bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
+        bt_json_real_or_null(result->logit_error), "mask_iou", bt_json_real_or_null(result->mask_iou),
+        "disturbed", result->disturbed, "elapsed_s", result->elapsed_s);
 }
 
 static bt_status samples_from_json(const json_t *json, bt_step_result *result, const char *where,

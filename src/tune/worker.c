@@ -22,8 +22,8 @@
 #define WARM_UP_STEADY    4 /* runs without a change of level end the warm-up */
 #define WARM_UP_TOLERANCE 0.1
 #define OTHERS_CORES      0.25 /* more than this used by others disturbs a turn */
-#define PATIENCE          8    /* turns repeated for that in a row, over all sizes; quiet ones bring patience back */
-#define TURN_REPEATS      2    /* of one turn */
+#define PATIENCE          8 /* turns repeated for that in a row, over all sizes; quiet ones bring patience back */
+#define TURN_REPEATS      2 /* of one turn */
 #define PAUSE_NS          (200 * BT_NS_PER_MS)
 #define MIB               1048576.0
 #define SIZES_MAX         65536
@@ -51,7 +51,8 @@ static size_t pixels(const worker *w) {
     return (size_t)w->order.session.height * (size_t)w->order.session.width;
 }
 
-/* ---- images ---------------------------------------------------------------------------------------------- */
+/* ---- images ----------------------------------------------------------------------------------------------
+ */
 
 static bt_status draw_images(worker *w, int from, int to, bt_error *error) {
     int height = w->order.session.height, width = w->order.session.width;
@@ -89,7 +90,8 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
     return BT_OK;
 }
 
-/* ---- timing ---------------------------------------------------------------------------------------------- */
+/* ---- timing ----------------------------------------------------------------------------------------------
+ */
 
 bt_status bt_worker_time(bt_session *session, int batch_size, int runs, const float *images, float *logits,
                          double *samples_ms, bt_error *error) {
@@ -126,7 +128,8 @@ static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
     return status;
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------------- */
+/* ---- steps -----------------------------------------------------------------------------------------------
+ */
 
 static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;
@@ -147,16 +150,16 @@ static bt_status settle(worker *w, int batch_size, bt_error *error) {
     return bt_worker_time(w->session, batch_size, 1, w->images, w->logits, &ignored_ms, error);
 }
 
-/* One turn of timed runs, repeated a little later where others used the cores meanwhile; but a machine that is never quiet is
- * taken as it is, and the result says so. */
+/* One turn of timed runs, repeated a little later where others used the cores meanwhile; but a machine that
+ * is never quiet is taken as it is, and the result says so. */
 static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_status status = want_prepared(w, step->batch_size, error);
     for (int repeats = 0; status == BT_OK; repeats++) {
         status = settle(w, step->batch_size, error);
         bt_busy before = bt_busy_now();
         if (status == BT_OK)
-            status =
-                bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits, result->samples_ms, error);
+            status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits,
+                                    result->samples_ms, error);
         result->disturbed = bt_busy_others_since(&before) > OTHERS_CORES;
         if (!result->disturbed && w->patience < PATIENCE) w->patience++;
         if (!result->disturbed || repeats == TURN_REPEATS || w->patience == 0) break;
@@ -265,7 +268,8 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
     return bt_fail(error, BT_INVALID, "nothing to do");
 }
 
-/* ---- the conversation ------------------------------------------------------------------------------------ */
+/* ---- the conversation ------------------------------------------------------------------------------------
+ */
 
 json_t *bt_worker_open_order(const bt_session_options *options, int64_t seed) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order", "open",

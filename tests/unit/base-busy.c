@@ -1,5 +1,5 @@
-/* What others use of the cores is told apart from what the process uses itself. No timing is asserted but one that a busy
- * machine only makes truer: a spinning neighbour is seen. */
+/* What others use of the cores is told apart from what the process uses itself. No timing is asserted but one
+ * that a busy machine only makes truer: a spinning neighbour is seen. */
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -39,7 +39,8 @@ static void a_spinning_neighbour_is_seen(void **state) {
     assert_true(others <= (double)sysconf(_SC_NPROCESSORS_ONLN) + 0.5);
 }
 
-/* Two windows of the same length, one idle and one spinning: what the process does itself does not look like others' work. */
+/* Two windows of the same length, one idle and one spinning: what the process does itself does not look like
+ * others' work. */
 static void ones_own_work_does_not_count(void **state) {
     (void)state;
     for (int attempt = 0;; attempt++) {
@@ -51,7 +52,8 @@ static void ones_own_work_does_not_count(void **state) {
         }
         double others_now = bt_busy_others_since(&spinning);
         if (others_now < others_then + 0.5) return; /* counted as others', it would be one core more */
-        if (attempt == 20) fail_msg("%.2f cores of others while idle, %.2f while spinning", others_then, others_now);
+        if (attempt == 20)
+            fail_msg("%.2f cores of others while idle, %.2f while spinning", others_then, others_now);
     }
 }
 

@@ -26,7 +26,7 @@ const bt_option bt_settings_table[] = {
      VALUE(memory_reserve_percent),
      .initial = "10",
      .minimum = 0,
-     .maximum = 90,
+     .maximum = 99,
      .placeholder = "PERCENT",
      .group = "The promise",
      .help = "Share of the device's memory that stays free."},

@@ -16,8 +16,7 @@
 
 #define MIB 1048576.0
 
-/* ---- settings --------------------------------------------------------------------------------------------
- */
+/* ---- settings ---------------------------------------------------------------- */
 
 static bool simulated(const bt_settings *settings) {
     return strncmp(settings->backend, "sim", 3) == 0;
@@ -67,8 +66,7 @@ const char *bt_optimize_workload(const bt_settings *settings) {
     return strcmp(settings->device, "cpu") == 0 ? "cpu-demo" : "production";
 }
 
-/* ---- the run ---------------------------------------------------------------------------------------------
- */
+/* ---- the run ----------------------------------------------------------------- */
 
 bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
                                bt_error *error) {

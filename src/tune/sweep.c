@@ -58,8 +58,7 @@ struct bt_sweep {
     bt_step step;
 };
 
-/* ---- points ----------------------------------------------------------------------------------------------
- */
+/* ---- points ------------------------------------------------------------------ */
 
 static bt_point *point_of(const bt_sweep *sweep, int index) {
     return &sweep->model->points[index];
@@ -120,8 +119,7 @@ static int leader(const bt_sweep *sweep, bt_objective objective) {
     return best;
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------ */
 
 static bt_memory_fit fit_memory(const bt_sweep *sweep) {
     int sizes[BT_SIZES_MAX];
@@ -152,8 +150,7 @@ static void predict_memory(bt_sweep *sweep, int index) {
     }
 }
 
-/* ---- the ladder ------------------------------------------------------------------------------------------
- */
+/* ---- the ladder -------------------------------------------------------------- */
 
 static void next_explicit_rung(bt_sweep *sweep, int *batch_size) {
     *batch_size = sweep->next_rung < sweep->options.batches.count
@@ -217,8 +214,7 @@ static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* ---- refining, agreement, screening ----------------------------------------------------------------------
- */
+/* ---- refining, agreement, screening ------------------------------------------ */
 
 /* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared.
  */
@@ -305,8 +301,7 @@ static bt_status refine(bt_sweep *sweep, bt_error *error) {
     return status;
 }
 
-/* ---- confirming ------------------------------------------------------------------------------------------
- */
+/* ---- confirming -------------------------------------------------------------- */
 
 static bool standard_due(const bt_sweep *sweep, int leader_samples) {
     return sweep->options.standard_path && !sweep->standard_failed &&
@@ -420,8 +415,7 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     return true;
 }
 
-/* ---- closing ---------------------------------------------------------------------------------------------
- */
+/* ---- closing ----------------------------------------------------------------- */
 
 static bool once_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->options.standard_path && !sweep->standard_failed &&
@@ -498,8 +492,7 @@ static bt_status plan(bt_sweep *sweep, bt_error *error) {
     return BT_OK;
 }
 
-/* ---- results ---------------------------------------------------------------------------------------------
- */
+/* ---- results ----------------------------------------------------------------- */
 
 /* How many independent samples these are worth as evidence about the SLA. What comes in spells and is late,
  * or nearly, counts for less; correlation among runs that all end well before the SLA (a neighbour's noise,
@@ -653,8 +646,7 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
     return BT_OK;
 }
 
-/* ---- the interface ---------------------------------------------------------------------------------------
- */
+/* ---- the interface ----------------------------------------------------------- */
 
 bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_model_record *model,
                         bt_error *error) {

@@ -51,8 +51,7 @@ static size_t pixels(const worker *w) {
     return (size_t)w->order.session.height * (size_t)w->order.session.width;
 }
 
-/* ---- images ----------------------------------------------------------------------------------------------
- */
+/* ---- images ------------------------------------------------------------------ */
 
 static bt_status draw_images(worker *w, int from, int to, bt_error *error) {
     int height = w->order.session.height, width = w->order.session.width;
@@ -90,8 +89,7 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
     return BT_OK;
 }
 
-/* ---- timing ----------------------------------------------------------------------------------------------
- */
+/* ---- timing ------------------------------------------------------------------ */
 
 bt_status bt_worker_time(bt_session *session, int batch_size, int runs, const float *images, float *logits,
                          double *samples_ms, bt_error *error) {
@@ -128,8 +126,7 @@ static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
     return status;
 }
 
-/* ---- steps -----------------------------------------------------------------------------------------------
- */
+/* ---- steps ------------------------------------------------------------------- */
 
 static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;
@@ -268,8 +265,7 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
     return bt_fail(error, BT_INVALID, "nothing to do");
 }
 
-/* ---- the conversation ------------------------------------------------------------------------------------
- */
+/* ---- the conversation -------------------------------------------------------- */
 
 json_t *bt_worker_open_order(const bt_session_options *options, int64_t seed) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order", "open",

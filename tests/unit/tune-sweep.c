@@ -17,8 +17,7 @@
 
 #define STEPS_MAX 20000
 
-/* ---- a run -----------------------------------------------------------------------------------------------
- */
+/* ---- a run ------------------------------------------------------------------- */
 
 typedef struct tuned {
     bt_record *record;
@@ -91,8 +90,7 @@ static int chosen_batch(const tuned *t) {
     return t->model->chosen < 0 ? 0 : t->model->points[t->model->chosen].batch_size;
 }
 
-/* ---- promises --------------------------------------------------------------------------------------------
- */
+/* ---- promises ---------------------------------------------------------------- */
 
 static void efficiency_picks_tau0_over_alpha(void **state) {
     (void)state;
@@ -259,8 +257,7 @@ static void the_speed_up_is_throughput_over_the_standard_path(void **state) {
     finish(&t);
 }
 
-/* ---- the search ------------------------------------------------------------------------------------------
- */
+/* ---- the search -------------------------------------------------------------- */
 
 /* The best score among sizes 1..64, by the curve itself. */
 static double exhaustive_best(const machine *m, bt_objective objective) {
@@ -296,8 +293,7 @@ static void auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time(void **st
     }
 }
 
-/* ---- anything at all -------------------------------------------------------------------------------------
- */
+/* ---- anything at all --------------------------------------------------------- */
 
 static void check_record(const tuned *t, uint64_t seed) {
     const bt_model_record *model = t->model;

@@ -1,0 +1,87 @@
+/* What the sweep knows, shared by the two files that it is made of: sweep-plan.c decides the next step,
+ * sweep.c takes what came of it. Nobody else includes this. */
+#ifndef BT_TUNE_SWEEP_STATE_H
+#define BT_TUNE_SWEEP_STATE_H
+
+#include "tune/search.h"
+#include "tune/sweep.h"
+
+#define BT_STANDARD_MEMORY_MAX 2 /* sizes of the standard path whose memory is taken: enough for a line */
+
+/* What the sweep knows of a size beside its point in the record (same index). */
+typedef struct bt_candidate {
+    int batch_size;
+    bool on_ladder; /* prepared on the ascending pass */
+    bool memory_taken, agreement_taken;
+    bool dead;      /* cannot win; the point's outcome says why */
+    bool confirmed; /* P95 <= SLA was shown */
+    bool gave_up;   /* the sequential test ended without a verdict */
+    double typical_ms, effective_samples;
+    bt_sequential sla;     /* up to the rule's limit */
+    int late;              /* of all samples */
+    int companion_samples; /* taken of the then best size while this one was screened, so that they can be
+                              compared */
+} bt_candidate;
+
+struct bt_sweep {
+    bt_sweep_options options;
+    bt_model_record *model;
+    bt_sequential_rule rule;
+    bt_candidate *candidates; /* ascending, parallel to model->points */
+    int count, capacity;
+    int next_rung; /* explicit sizes: the next of options.batches; auto: the next size, 0 when the ladder
+                      ended */
+    bool ladder_done, refining_done, memory_refused, standard_failed;
+    int standard_memory_sizes[BT_STANDARD_MEMORY_MAX];
+    double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
+    int standard_memory_asked, standard_memory_count;
+    bool full_size_asked, stopped;
+    double elapsed_s, primary_s; /* primary_s: until the leader by the objective asked for was settled */
+    int first_accept;            /* the fewest samples, none late, that show P95 <= SLA */
+    double progress;             /* as told so far: it never goes back */
+    bt_step step;
+};
+
+static inline bt_point *point_of(const bt_sweep *sweep, int index) {
+    return &sweep->model->points[index];
+}
+
+static inline int samples_of(const bt_sweep *sweep, int index) {
+    return point_of(sweep, index)->sample_count;
+}
+
+/* The median: a neighbour's noise lengthens some runs, by more of a short one than of a long one. */
+static inline double typical_ms(const bt_sweep *sweep, int index) {
+    return sweep->candidates[index].typical_ms;
+}
+
+static inline double score_of(const bt_sweep *sweep, int index, bt_objective objective) {
+    return bt_score_of(objective, sweep->candidates[index].batch_size, typical_ms(sweep, index));
+}
+
+/* The index of a batch size, or -1. */
+int bt_sweep_find(const bt_sweep *sweep, int batch_size);
+
+/* Adds a size, in its place. */
+BT_MUST_USE bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladder, bt_error *error);
+
+/* A size that cannot win any more, and why. */
+void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char *why);
+
+/* The living point of highest score that has been measured, leaving out those whose test ended without a
+ * verdict; -1 for none. */
+int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective);
+
+/* The size to confirm: the leader, but among those as good as it the one that is best known already, so that
+ * noise does not send the work from one to the other; -1 for none. */
+int bt_sweep_to_confirm(const bt_sweep *sweep, bt_objective objective);
+
+bool bt_sweep_any_confirmed(const bt_sweep *sweep);
+
+/* The line through the high-water marks of the ascending pass. */
+bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep);
+
+/* Decides sweep->step. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error);
+
+#endif

@@ -18,6 +18,7 @@ typedef struct bt_candidate {
     bool gave_up;   /* the sequential test ended without a verdict */
     double typical_ms, effective_samples;
     bt_sequential sla;     /* up to the rule's limit */
+    int quiet_turns;       /* that nobody disturbed */
     int late;              /* of all samples */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
                               compared */

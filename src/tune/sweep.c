@@ -108,7 +108,9 @@ static void judge(bt_sweep *sweep, int index, double *scratch) {
     double ratio = sla_evidence(sweep, point, scratch) / point->sample_count;
     bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, ratio);
     if (verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
-    if (verdict == BT_SEQUENTIAL_REJECT)
+    /* A neighbour can make a few runs late beyond doubt: then they prove nothing about the rest. */
+    bool believed = c->quiet_turns > 0 || point->sample_count >= BT_SCREENING_SAMPLES;
+    if (verdict == BT_SEQUENTIAL_REJECT && believed)
         bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
     if (verdict == BT_SEQUENTIAL_UNDECIDED && c->sla.samples >= sweep->rule.limit) c->gave_up = true;
 }
@@ -130,6 +132,7 @@ static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *
     bt_candidate *c = &sweep->candidates[index];
     sweep->model->turns++;
     sweep->model->disturbed_turns += result->disturbed;
+    c->quiet_turns += !result->disturbed;
     bt_status status =
         bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;

@@ -150,6 +150,7 @@ static bt_status settle(worker *w, int batch_size, bt_error *error) {
 /* One turn of timed runs, repeated a little later where others used the cores meanwhile; but a machine that
  * is never quiet is taken as it is, and the result says so. */
 static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
+    bool on_cores = !w->session->info.device_memory; /* else neighbours on the cores matter little */
     bt_status status = want_prepared(w, step->batch_size, error);
     for (int repeats = 0; status == BT_OK; repeats++) {
         status = settle(w, step->batch_size, error);
@@ -157,7 +158,7 @@ static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *re
         if (status == BT_OK)
             status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits,
                                     result->samples_ms, error);
-        result->disturbed = bt_busy_others_since(&before) > OTHERS_CORES;
+        result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
         if (!result->disturbed && w->patience < PATIENCE) w->patience++;
         if (!result->disturbed || repeats == TURN_REPEATS || w->patience == 0) break;
         w->patience--;

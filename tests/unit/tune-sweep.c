@@ -55,7 +55,7 @@ static tuned prepare(const char *batches, double p95_sla_ms, bt_objective object
 }
 
 /* Drives a sweep on a machine to its end, and scores it. The invariants of every step are asserted. */
-static void tune(tuned *t, machine *m) {
+static void tune_with(tuned *t, machine *m, bt_step_result (*answer)(machine *, const bt_step *)) {
     bt_error error = {BT_OK, ""};
     bt_sweep *sweep;
     assert_int_equal(bt_sweep_open(&sweep, &t->options, t->model, &error), BT_OK);
@@ -64,7 +64,7 @@ static void tune(tuned *t, machine *m) {
         bt_step step = bt_sweep_next(sweep);
         if (step.kind == BT_STEP_DONE) break;
         assert_in_range(step.runs, 1, BT_MAX_TURN_SAMPLES);
-        bt_step_result result = machine_answer(m, &step);
+        bt_step_result result = answer(m, &step);
         assert_int_equal(bt_sweep_done(sweep, &step, &result, &error), BT_OK);
         char text[128];
         double progress = bt_sweep_progress(sweep, text, sizeof text);
@@ -73,6 +73,10 @@ static void tune(tuned *t, machine *m) {
     bt_sweep_close(&sweep);
     t->model->memory_total_mb = 16384;
     assert_int_equal(bt_score_model(t->model, &t->settings, &error), BT_OK);
+}
+
+static void tune(tuned *t, machine *m) {
+    tune_with(t, m, machine_answer);
 }
 
 static void finish(tuned *t) {
@@ -137,6 +141,25 @@ static void a_hopeless_size_costs_five_samples_at_most(void **state) {
     assert_in_range(m.measured[16], 1, 5);
     assert_int_equal(point_of(&t, 16)->sample_count, m.measured[16]);
     assert_non_null(strstr(point_of(&t, 16)->why, "over the SLA"));
+    finish(&t);
+}
+
+/* A machine whose first turns are disturbed, and ten times too slow. */
+static bt_step_result answer_disturbed(machine *m, const bt_step *step) {
+    bt_step_result result = machine_answer(m, step);
+    result.disturbed = step->kind == BT_STEP_MEASURE && m->steps < 6;
+    for (int i = 0; i < result.sample_count && result.disturbed; i++)
+        result.samples_ms[i] *= 10;
+    return result;
+}
+
+static void a_neighbour_does_not_refuse_a_size(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,4", 40, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_quiet();
+    tune_with(&t, &m, answer_disturbed);
+    assert_int_equal(chosen_batch(&t), 2);
+    assert_true(t.model->disturbed_turns > 0 && t.model->disturbed_turns < t.model->turns);
     finish(&t);
 }
 
@@ -333,6 +356,7 @@ int main(void) {
         cmocka_unit_test(throughput_picks_the_largest),
         cmocka_unit_test(every_objective_has_its_winner),
         cmocka_unit_test(a_hopeless_size_costs_five_samples_at_most),
+        cmocka_unit_test(a_neighbour_does_not_refuse_a_size),
         cmocka_unit_test(a_refused_size_leaves_the_others),
         cmocka_unit_test(after_out_of_memory_larger_sizes_are_not_tried),
         cmocka_unit_test(a_size_predicted_to_break_the_reserve_is_not_run),

@@ -239,8 +239,9 @@ static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     if (sweep->candidates[index].dead) return false;
     if (sweep->options.batches.count || samples_of(sweep, index) == 0) return true;
-    return score_of(sweep, index, objective) >=
-           SCREENING_SCORE * score_of(sweep, leader(sweep, objective), objective);
+    int lead = leader(sweep, objective); /* none where all of them gave up */
+    return lead < 0 ||
+           score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, lead, objective);
 }
 
 static bool agreement_step(const bt_sweep *sweep, bt_step *step) {

@@ -98,6 +98,9 @@ $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
+# This test starts the program.
+$(O)/tests/tune-probe: | $(O)/bin/probe-worker
+
 # The commands. A target is the program of that name with ARGS; those that simulate need no libtorch.
 PROFILE =
 ARGS    =

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "tune/worker.h"
 
 #define ANSWER_BYTES_MAX 65536
@@ -32,24 +33,23 @@ struct bt_probe {
     bt_step_kind auxiliary_kind;
 };
 
-/* ---- processes ------------------------------------------------------------------------------------------- */
+/* ---- processes -------------------------------------------------------------------------------------------
+ */
 
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127); /* the parent died before the line above */
     signal(SIGINT, SIG_IGN);             /* the terminal's interrupt is for the parent to judge */
-    int log = open(probe->options.worker_log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    dup2(socket, STDIN_FILENO);
+    int log = open(probe->options.worker_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log >= 0) {
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
     }
-    int adjust =
-        open("/proc/self/oom_score_adj", O_WRONLY); /* should memory run out, the worker goes first */
-    if (adjust >= 0) {
-        if (write(adjust, "1000", 4) != 4) close(adjust);
-    }
-    dup2(socket, STDIN_FILENO);
+    /* Should memory run out, the worker goes first; where that cannot be asked for, it is no worse off. */
+    int adjust = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (adjust >= 0 && write(adjust, "1000", 4) != 4) close(adjust);
     char *const argv[] = {(char *)probe->options.worker_program, NULL};
     execv(probe->options.worker_program, argv);
     _exit(127);
@@ -109,21 +109,19 @@ static void dismiss(process *p) {
     (void)bury(p, NULL, &ignored);
 }
 
-/* ---- the conversation ------------------------------------------------------------------------------------ */
+/* ---- the conversation ------------------------------------------------------------------------------------
+ */
 
-static bool send_order(const process *p, json_t *order) {
-    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
-    if (!text) return false;
-    size_t size = strlen(text) + 1;
+/* Sends a line whose terminator is made its newline. */
+static bool send_line(const process *p, char *text) {
+    size_t size = strlen(text) + 1, done = 0;
     text[size - 1] = '\n';
-    size_t done = 0;
     while (done < size) {
         ssize_t sent = send(p->socket, text + done, size - done, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
         if (sent <= 0) break;
         done += (size_t)sent;
     }
-    free(text);
     return done == size;
 }
 
@@ -160,19 +158,35 @@ static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_
 static bt_status converse(const bt_probe *probe, process *p, json_t *order, json_t **answer,
                           bt_error *error) {
     *answer = NULL;
-    bool sent = send_order(p, order);
-    json_decref(order);
-    if (!sent) return bury(p, NULL, error);
+    bt_status status = BT_OK;
+    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
     char *line = malloc(ANSWER_BYTES_MAX);
-    if (!line) return bt_fail(error, BT_NO_MEMORY, "out of memory for an answer");
-    bt_status status = receive_line(probe, p, line, error);
+    json_decref(order);
+    if (!text || !line)
+        status = bt_fail(error, BT_NO_MEMORY, "out of memory for an order to the worker");
+    else if (!send_line(p, text))
+        status = bury(p, NULL, error);
+    if (status == BT_OK) status = receive_line(probe, p, line, error);
     if (status == BT_OK) {
         json_error_t at;
         *answer = json_loads(line, JSON_REJECT_DUPLICATES, &at);
         if (!*answer) status = bury(p, "the worker's answer is not JSON", error);
     }
+    free(text);
     free(line);
     return status;
+}
+
+static bt_status read_opened(const json_t *answer, bt_probe_facts *facts, bt_error *error) {
+    static const char where[] = "worker's answer";
+    char message[BT_ERROR_MESSAGE_SIZE];
+    int64_t opened;
+    bt_status status = bt_json_integer(answer, "status", BT_OK, BT_UNSUPPORTED, &opened, where, error);
+    if (status != BT_OK) return status;
+    if (opened == BT_OK)
+        return facts ? bt_worker_read_info(answer, &facts->info, &facts->total_memory_bytes, error) : BT_OK;
+    status = bt_json_text(answer, "message", message, sizeof message, where, error);
+    return status == BT_OK ? bt_fail(error, (bt_status)opened, "%s", message) : status;
 }
 
 static bt_status open_session(const bt_probe *probe, process *p, const bt_session_options *session,
@@ -181,18 +195,14 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
     if (status != BT_OK) return status;
     json_t *answer;
     status = converse(probe, p, bt_worker_open_order(session, probe->options.seed), &answer, error);
-    if (status != BT_OK) return status;
-    bt_status opened = (bt_status)json_integer_value(json_object_get(answer, "status"));
-    if (opened != BT_OK)
-        status = bt_fail(error, opened, "%s", json_string_value(json_object_get(answer, "message")));
-    else if (facts)
-        status = bt_worker_read_info(answer, &facts->info, &facts->total_memory_bytes, error);
+    if (status == BT_OK) status = read_opened(answer, facts, error);
     json_decref(answer);
     if (status != BT_OK) dismiss(p);
     return status;
 }
 
-/* ---- the interface --------------------------------------------------------------------------------------- */
+/* ---- the interface ---------------------------------------------------------------------------------------
+ */
 
 bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error) {
     *out = calloc(1, sizeof **out);
@@ -214,11 +224,15 @@ bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error
     return open_session(probe, &probe->worker, &probe->options.session, facts, error);
 }
 
+static bool wants_own_process(bt_step_kind kind) {
+    return kind == BT_STEP_FRESH_MEMORY || kind == BT_STEP_STANDARD_MEMORY || kind == BT_STEP_FULL_SIZE;
+}
+
 /* The process for a step. One of its own is kept while the same kind of step goes on (it climbs in batch
  * size). */
 static bt_status process_for(bt_probe *probe, bt_step_kind kind, process **out, bt_error *error) {
     bt_session_options session = probe->options.session;
-    bool own = kind == BT_STEP_FRESH_MEMORY || kind == BT_STEP_STANDARD_MEMORY || kind == BT_STEP_FULL_SIZE;
+    bool own = wants_own_process(kind);
     *out = own ? &probe->auxiliary : &probe->worker;
     if (!own) dismiss(&probe->auxiliary);
     if (own && (probe->auxiliary_kind != kind || kind == BT_STEP_FRESH_MEMORY)) dismiss(&probe->auxiliary);
@@ -239,10 +253,10 @@ bt_status bt_probe_run(bt_probe *probe, const bt_step *step, bt_step_result *res
     int64_t start_ns = bt_clock_now_ns();
     process *p;
     json_t *answer = NULL;
-    bool auxiliary = step->kind == BT_STEP_FRESH_MEMORY || step->kind == BT_STEP_STANDARD_MEMORY ||
-                     step->kind == BT_STEP_FULL_SIZE;
+    bt_error cause;
+    if (!error) error = &cause; /* a result tells what went wrong even where nobody asks for the error */
     bt_status status = process_for(probe, step->kind, &p, error);
-    if (status != BT_OK && !auxiliary) return status; /* the model itself cannot be had */
+    if (status != BT_OK && !wants_own_process(step->kind)) return status; /* the model itself cannot be had */
     if (status == BT_OK) {
         json_t *order = bt_step_to_json(step);
         if (order && json_object_set_new(order, "order", json_string("step")) != 0) {

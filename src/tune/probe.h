@@ -3,6 +3,9 @@
  * A probe serves one model. It starts its worker at the first step that needs one and anew after a death;
  * steps that ask for a fresh process get one. What a step came to, a worker's death included, is a result;
  * only what makes further probing pointless (no worker program, a session that cannot open) is an error.
+ *
+ * Workers die with the thread that started them (Linux ties their end to it, not to the process): a probe is
+ * used by one thread, which lives as long as the probe.
  */
 #ifndef BT_TUNE_PROBE_H
 #define BT_TUNE_PROBE_H
@@ -39,8 +42,9 @@ typedef struct bt_probe bt_probe;
 BT_MUST_USE bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error);
 void bt_probe_close(bt_probe **probe); /* kills workers; NULL-safe; nulls */
 
-/* Starts the worker, if none runs, and tells what it opened. Errors are those of bt_session_open, and BT_IO,
- * BT_CLOSED where the worker could not be started or died while it opened. */
+/* Starts the worker, anew where one runs, and tells what it opened. Errors are those of bt_session_open;
+ * BT_IO where the worker could not be started; BT_CLOSED where it died while it opened, BT_TIMEOUT where it
+ * was silent too long and BT_PARSE where its answer made no sense. */
 BT_MUST_USE bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error);
 
 /* Carries out one step. The result's status is BT_CLOSED where the worker died (the message says how) and

@@ -18,7 +18,6 @@ typedef struct bt_candidate {
     bool gave_up;   /* the sequential test ended without a verdict */
     double typical_ms, effective_samples;
     bt_sequential sla;     /* up to the rule's limit */
-    int quiet_turns;       /* that nobody disturbed */
     int late;              /* of all samples */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
                               compared */
@@ -37,6 +36,7 @@ struct bt_sweep {
     double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
     int standard_memory_asked, standard_memory_count;
     bool full_size_asked, stopped;
+    int discarded;               /* turns that others disturbed */
     double elapsed_s, primary_s; /* primary_s: until the leader by the objective asked for was settled */
     int first_accept;            /* the fewest samples, none late, that show P95 <= SLA */
     double progress;             /* as told so far: it never goes back */

@@ -8,7 +8,9 @@
 #include "tune/ledger.h"
 #include "tune/sweep-state.h"
 
-#define NEARLY_LATE 0.8 /* of the SLA */
+#define NEARLY_LATE      0.8 /* of the SLA */
+#define DISCARD_AT_LEAST 10  /* disturbed turns are not counted, */
+#define DISCARD_ONE_IN   4   /* and as many more for each so many that were */
 
 /* ---- the sizes ---------------------------------------------------------------- */
 
@@ -108,9 +110,7 @@ static void judge(bt_sweep *sweep, int index, double *scratch) {
     double ratio = sla_evidence(sweep, point, scratch) / point->sample_count;
     bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, ratio);
     if (verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
-    /* A neighbour can make a few runs late beyond doubt: then they prove nothing about the rest. */
-    bool believed = c->quiet_turns > 0 || point->sample_count >= BT_SCREENING_SAMPLES;
-    if (verdict == BT_SEQUENTIAL_REJECT && believed)
+    if (verdict == BT_SEQUENTIAL_REJECT)
         bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
     if (verdict == BT_SEQUENTIAL_UNDECIDED && c->sla.samples >= sweep->rule.limit) c->gave_up = true;
 }
@@ -130,9 +130,12 @@ static bt_status digest(bt_sweep *sweep, int index, bt_error *error) {
 
 static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
     bt_candidate *c = &sweep->candidates[index];
+    if (result->disturbed && sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN) {
+        sweep->discarded++; /* a neighbour's doing: the turn comes up again */
+        return BT_OK;
+    }
     sweep->model->turns++;
     sweep->model->disturbed_turns += result->disturbed;
-    c->quiet_turns += !result->disturbed;
     bt_status status =
         bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;

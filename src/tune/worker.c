@@ -183,6 +183,7 @@ static bt_status want_standard(worker *w, bt_error *error) {
     options.path = BT_PATH_STANDARD;
     bt_status status = bt_session_open(&w->standard, &options, error);
     if (status == BT_OK) status = bt_session_prepare(w->standard, 1, error);
+    if (status != BT_OK) bt_session_close(&w->standard);
     return status;
 }
 

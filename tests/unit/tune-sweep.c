@@ -158,12 +158,25 @@ static void a_neighbour_does_not_refuse_a_size(void **state) {
     tuned t = prepare("1,2,4", 40, BT_OBJECTIVE_EFFICIENCY);
     machine m = machine_quiet();
     tune_with(&t, &m, answer_disturbed);
-    assert_true(t.model->meets_sla);
-    for (int b = 1; b <= 4; b *= 2) {
-        assert_int_not_equal(point_of(&t, b)->outcome, BT_OUTCOME_OVER_SLA);
-        assert_true(point_of(&t, b)->sample_count >= BT_SCREENING_SAMPLES);
-    }
-    assert_true(t.model->disturbed_turns > 0 && t.model->disturbed_turns < t.model->turns);
+    assert_int_equal(chosen_batch(&t), 2);
+    assert_int_equal(t.model->disturbed_turns, 0);
+    assert_true(point_of(&t, 1)->p95_ms < 10);
+    finish(&t);
+}
+
+static bt_step_result answer_always_disturbed(machine *m, const bt_step *step) {
+    bt_step_result result = machine_answer(m, step);
+    result.disturbed = true;
+    return result;
+}
+
+static void a_machine_that_is_never_quiet_is_taken_as_it_is(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,4", 40, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_quiet();
+    tune_with(&t, &m, answer_always_disturbed);
+    assert_int_equal(chosen_batch(&t), 2);
+    assert_int_equal(t.model->disturbed_turns, t.model->turns);
     finish(&t);
 }
 
@@ -361,6 +374,7 @@ int main(void) {
         cmocka_unit_test(every_objective_has_its_winner),
         cmocka_unit_test(a_hopeless_size_costs_five_samples_at_most),
         cmocka_unit_test(a_neighbour_does_not_refuse_a_size),
+        cmocka_unit_test(a_machine_that_is_never_quiet_is_taken_as_it_is),
         cmocka_unit_test(a_refused_size_leaves_the_others),
         cmocka_unit_test(after_out_of_memory_larger_sizes_are_not_tried),
         cmocka_unit_test(a_size_predicted_to_break_the_reserve_is_not_run),

@@ -40,7 +40,7 @@ typedef struct bt_step_result {
     double memory_mb;            /* attributable to the model; NaN where not taken */
     double memory_total_used_mb; /* with everything else */
     double logit_error, mask_iou;
-    bool disturbed;   /* timed runs: others kept using the cores, after some patience too */
+    bool disturbed;   /* timed runs: others used the cores meanwhile */
     double elapsed_s; /* wall-clock time that the step took, start of workers included */
 } bt_step_result;
 

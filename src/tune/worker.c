@@ -22,9 +22,6 @@
 #define WARM_UP_STEADY    4 /* runs without a change of level end the warm-up */
 #define WARM_UP_TOLERANCE 0.1
 #define OTHERS_CORES      0.25 /* more than this used by others disturbs a turn */
-#define PATIENCE          8 /* turns repeated for that in a row, over all sizes; quiet ones bring patience back */
-#define TURN_REPEATS      2 /* of one turn */
-#define PAUSE_NS          (200 * BT_NS_PER_MS)
 #define MIB               1048576.0
 #define SIZES_MAX         65536
 
@@ -43,7 +40,6 @@ typedef struct worker {
     int capacity;
     float *reference; /* the standard path's logits of the IMAGES images; NULL until computed */
     bool prepared[SIZES_MAX + 1];
-    int patience;   /* with neighbours that use the cores */
     int last_batch; /* of the last production run: another size is run once untimed first */
 } worker;
 
@@ -147,23 +143,16 @@ static bt_status settle(worker *w, int batch_size, bt_error *error) {
     return bt_worker_time(w->session, batch_size, 1, w->images, w->logits, &ignored_ms, error);
 }
 
-/* One turn of timed runs, repeated a little later where others used the cores meanwhile; but a machine that
- * is never quiet is taken as it is, and the result says so. */
+/* One turn of timed runs. Where others used the cores meanwhile, the result says so. */
 static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bool on_cores = !w->session->info.device_memory; /* else neighbours on the cores matter little */
     bt_status status = want_prepared(w, step->batch_size, error);
-    for (int repeats = 0; status == BT_OK; repeats++) {
-        status = settle(w, step->batch_size, error);
-        bt_busy before = bt_busy_now();
-        if (status == BT_OK)
-            status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits,
-                                    result->samples_ms, error);
-        result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
-        if (!result->disturbed && w->patience < PATIENCE) w->patience++;
-        if (!result->disturbed || repeats == TURN_REPEATS || w->patience == 0) break;
-        w->patience--;
-        bt_clock_sleep_until_ns(bt_clock_now_ns() + PAUSE_NS);
-    }
+    if (status == BT_OK) status = settle(w, step->batch_size, error);
+    bt_busy before = bt_busy_now();
+    if (status == BT_OK)
+        status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits,
+                                result->samples_ms, error);
+    result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
     if (status == BT_OK) result->sample_count = step->runs;
     return status;
 }
@@ -413,7 +402,6 @@ bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *error) {
     char *line = NULL;
     size_t capacity = 0;
     worker *w = calloc(1, sizeof *w);
-    if (w) w->patience = PATIENCE;
     if (!w) status = bt_fail(error, BT_NO_MEMORY, "out of memory for a worker");
     while (status == BT_OK && getline(&line, &capacity, orders) > 0) {
         json_error_t at;

@@ -76,7 +76,8 @@ typedef struct bt_torch_shim {
     void (*close)(bt_torch_session *session); /* NULL-safe */
 } bt_torch_shim;
 
-/* The table; never NULL, lives as long as the library is loaded. */
+/* The table; never NULL, lives as long as the library is loaded. The first call also settles how the
+ * process's malloc treats large blocks, for good: call it before starting threads. */
 __attribute__((visibility("default"))) const bt_torch_shim *bt_torch_shim_table(void);
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -200,11 +201,20 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
     };
 }
 
+/* The shim has malloc keep what is freed, for speed: what nobody holds goes back to the kernel here, so that
+ * resident memory is memory in use whenever counting begins. */
+static void trim_heap(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static void torch_close(bt_session *base) {
     torch_session *session = (torch_session *)base;
     if (session->inside) session->shim->close(session->inside);
     bt_network_close(&session->network);
     free(session);
+    trim_heap();
 }
 
 static bt_status torch_open(bt_session **out, const bt_session_options *options, bt_error *error) {
@@ -232,6 +242,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     *out = &session->base;
 done:
     bt_weights_close(&weights);
+    trim_heap();
     if (status != BT_OK) torch_close(&session->base);
     return status;
 }
@@ -250,6 +261,7 @@ static bt_status torch_run(bt_session *base, int batch_size, const float *images
 static bt_status torch_memory_reset(bt_session *base, bt_error *error) {
     torch_session *session = (torch_session *)base;
     if (session->on_cuda) return session->shim->memory_reset(session->inside, error);
+    trim_heap();
     return bt_memory_peak_reset(error);
 }
 

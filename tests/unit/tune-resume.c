@@ -90,6 +90,7 @@ static history sweep_whole(uint64_t seed) {
         assert_true(h.count < STEPS_MAX);
         h.steps[h.count] = step;
         h.results[h.count] = machine_answer(&m, &step);
+        h.results[h.count].disturbed = step.kind == BT_STEP_MEASURE && bt_random_uniform(&random) < 0.1;
         give(&s, &step, &h.results[h.count]);
     }
     h.record = end(&s, &h);

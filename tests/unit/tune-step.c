@@ -37,6 +37,7 @@ static bt_step_result random_result(bt_random *random) {
     result.memory_total_used_mb = random_figure(random);
     result.logit_error = random_figure(random);
     result.mask_iou = random_figure(random);
+    result.disturbed = bt_random_uniform(random) < 0.5;
     result.elapsed_s = bt_random_exponential(random);
     return result;
 }
@@ -62,7 +63,7 @@ static bool same_result(const bt_step_result *a, const bt_step_result *b) {
                  a->sample_count == b->sample_count && same(a->memory_mb, b->memory_mb) &&
                  same(a->memory_total_used_mb, b->memory_total_used_mb) &&
                  same(a->logit_error, b->logit_error) && same(a->mask_iou, b->mask_iou) &&
-                 same(a->elapsed_s, b->elapsed_s);
+                 a->disturbed == b->disturbed && same(a->elapsed_s, b->elapsed_s);
     for (int i = 0; equal && i < a->sample_count; i++)
         equal = a->samples_ms[i] == b->samples_ms[i];
     return equal;
@@ -173,6 +174,7 @@ static void a_malformed_result_is_refused(void **state) {
     assert_result_refused("{\"samples_ms\": [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}", "more than 16");
     assert_result_refused("{\"memory_mb\": \"much\"}", "memory_mb");
     assert_result_refused("{\"mask_iou\": []}", "mask_iou");
+    assert_result_refused("{\"disturbed\": 1}", "disturbed");
     assert_result_refused("{\"elapsed_s\": -1}", "elapsed_s");
     assert_result_refused("{\"elapsed_s\": null}", "elapsed_s");
 }

@@ -181,10 +181,13 @@ static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *res
     const json_t *line = t->probing ? NULL : bt_run_replay(t->options->run);
     if (line) {
         bt_step recorded;
+        bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
         bt_status status = bt_step_from_json(json_object_get(line, "step"), &recorded, "journal", error);
         if (status == BT_OK)
             status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
-        if (status == BT_OK && !bt_step_equal(step, &recorded))
+        if (status != BT_OK) return status;
+        bool whole = result->status != BT_OK || !timed || result->sample_count == step->runs;
+        if (!bt_step_equal(step, &recorded) || !whole)
             status = bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
                              bt_run_folder(t->options->run));
         return status;

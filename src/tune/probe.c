@@ -18,6 +18,7 @@
 
 #define ANSWER_BYTES_MAX 65536
 #define POLL_MS          100 /* how soon an interrupt is noticed */
+#define GIVING_BACK_NS   (2 * BT_NS_PER_S)
 #define LEAVING_NS       (2 * BT_NS_PER_S)
 
 /* A worker process and the socket to it. */
@@ -240,6 +241,10 @@ static bt_status process_for(bt_probe *probe, bt_step_kind kind, process **out, 
     if (own) probe->auxiliary_kind = kind;
     if (kind == BT_STEP_STANDARD_MEMORY) session.path = BT_PATH_STANDARD;
     if (kind == BT_STEP_FULL_SIZE) session.height = session.width = probe->options.full_size;
+    bt_status status = open_session(probe, *out, &session, NULL, error);
+    if (status != BT_OUT_OF_DEVICE_MEMORY) return status;
+    bt_clock_sleep_until_ns(bt_clock_now_ns() +
+                            GIVING_BACK_NS); /* a device may be slow to take back a dead one's */
     return open_session(probe, *out, &session, NULL, error);
 }
 

@@ -219,7 +219,7 @@ static void compare(const worker *w, int batch_size, bt_step_result *result) {
         both += expected > 0 && got > 0;
         either += expected > 0 || got > 0;
     }
-    result->logit_error = sqrt(difference / norm);
+    result->logit_error = difference == 0 ? 0 : sqrt(difference / norm);
     result->mask_iou = either ? (double)both / (double)either : 1;
 }
 

@@ -1,0 +1,39 @@
+# gnuplot cbam_resunet-throughput.gnuplot makes the SVG and the PNG anew, beside this script.
+folder = ''
+if (exists('ARG0')) {
+    do for [i = 1:strlen(ARG0)] { if (ARG0[i:i] eq '/') { folder = ARG0[1:i] } }
+}
+data = folder . 'cbam_resunet.dat'
+do for [format in 'svg png'] {
+if (format eq 'svg') {
+    set terminal svg size 800,520 font 'sans-serif,12' background rgb 'white' noenhanced
+} else {
+    set terminal pngcairo size 800,520 font ',10' background rgb 'white' noenhanced
+}
+set output folder . 'cbam_resunet-throughput.' . format
+reset
+set encoding utf8
+set border 3
+set tics nomirror out
+set grid ytics linecolor rgb '#E4E4E4' linetype 1
+set errorbars 1.5
+set style textbox opaque noborder margins 0.4,0.2
+set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
+set tmargin 4
+set bmargin 9.5
+set title 'CBAM-ResUNet: throughput by batch size' font ',14' offset 0,0.9
+set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
+set xlabel 'batch size (images)'
+set logscale x 2
+set xrange [0.959264:2.08493]
+set xtics ('1' 1, '2' 2)
+set ylabel 'throughput (images/s)'
+set yrange [0:7.00438]
+set arrow from graph 0, first 3.92332 to graph 1, first 3.92332 nohead back linecolor rgb '#404040' linewidth 1.5 dashtype 2
+set label 'standard path, one image at a time: 3.92 images/s' at graph 0.02, first 3.92332 left offset 0,0.75 font ',10' textcolor rgb '#404040' boxed
+plot data index 0 using 1:8 with lines linecolor rgb '#9A9A9A' notitle, \
+     data index 0 using 1:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 1:(strcol(2) eq 'over_sla' ? column(8) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
+     data index 0 every ::0::0 using 1:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
+unset output
+}

@@ -191,6 +191,10 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
     };
     say_first(o);
     bt_status status = bt_optimize(&o->record, &options, error);
+    if (status == BT_INVALID || status == BT_UNSUPPORTED) {
+        bt_error ignored; /* nothing was measured, nor would it be on another try: leave nothing to resume */
+        if (bt_run_finish(o->run, &ignored) != BT_OK) return status;
+    }
     if (status != BT_OK) return status;
     *code = judge(o);
     status = leave_results(o, *code, error);

@@ -105,6 +105,13 @@ double bt_effective_count(const double *samples, size_t count, double *scratch) 
     return fmin(of_ranks, effective_of(scratch, count));
 }
 
+double bt_effective_count_at(const double *samples, size_t count, double resolution, double *scratch) {
+    double *rounded = scratch + 2 * count;
+    for (size_t i = 0; i < count; i++)
+        rounded[i] = resolution > 0 ? round(samples[i] / resolution) : samples[i];
+    return bt_effective_count(rounded, count, scratch);
+}
+
 /* Merge-sorts the values and returns how many pairs stood in falling order. */
 static uint64_t count_falling_pairs(double *values, size_t count, double *buffer) {
     uint64_t falling = 0;

@@ -38,6 +38,13 @@ double bt_median_absolute_deviation(const double *samples, size_t count, double 
  * correlation. O(count * lags). scratch: 2 * count doubles. */
 double bt_effective_count(const double *samples, size_t count, double *scratch);
 
+/* The same, blind to differences below `resolution`: ranks would take a jitter of microseconds that hangs
+ * together, on batches of milliseconds, for a spell. scratch: 3 * count doubles. */
+double bt_effective_count_at(const double *samples, size_t count, double resolution, double *scratch);
+
+/* The share of a typical duration below which differences do not matter to what is decided. */
+#define BT_RESOLUTION 0.01
+
 typedef struct bt_drift {
     double p_value;        /* two-sided, of no trend; 1 where fewer than 8 samples or all equal */
     double relative_shift; /* median of the second half over that of the first, minus 1; NaN for fewer than 2

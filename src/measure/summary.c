@@ -30,14 +30,14 @@ bt_status bt_summarize(const double *samples, size_t count, bt_summary *out, bt_
         if (!isfinite(samples[i]))
             return bt_fail(error, BT_INVALID, "summary: sample %zu is %g, not a finite number", i,
                            samples[i]);
-    double *scratch = malloc(2 * count * sizeof *scratch);
+    double *scratch = malloc(3 * count * sizeof *scratch);
     if (!scratch) return bt_fail(error, BT_NO_MEMORY, "summary: no memory for %zu samples", count);
 
     out->count = count;
     out->mean = mean_of(samples, count);
     out->median = bt_median(samples, count, scratch);
     out->deviation = bt_median_absolute_deviation(samples, count, scratch);
-    out->effective_count = bt_effective_count(samples, count, scratch);
+    out->effective_count = bt_effective_count_at(samples, count, BT_RESOLUTION * fabs(out->median), scratch);
     out->drift = bt_drift_test(samples, count, BT_DRIFT_TOLERANCE, scratch);
     memcpy(scratch, samples, count * sizeof *samples);
     bt_sort(scratch, count);

@@ -24,7 +24,8 @@ typedef struct bt_summary {
     double p95_lower,
         p95_upper;          /* bt_quantile_bounds at BT_SUMMARY_CONFIDENCE; NaN where count is too small */
     double deviation;       /* the median absolute deviation, unscaled */
-    double effective_count; /* bt_effective_count; the bounds are reckoned with it */
+    double effective_count; /* bt_effective_count_at BT_RESOLUTION of the median; the bounds are reckoned with
+                               it */
     bt_drift drift;         /* with BT_DRIFT_TOLERANCE */
 } bt_summary;
 

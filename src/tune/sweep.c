@@ -88,13 +88,14 @@ bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep) {
 
 /* How many independent samples these are worth as evidence about the SLA. What comes in spells and is late,
  * or nearly, counts for less; correlation among runs that all end well before the SLA (a neighbour's noise,
- * say) tells nothing about late ones, so times below NEARLY_LATE of it count as alike. `scratch` holds three
+ * say) tells nothing about late ones, so times below NEARLY_LATE of it count as alike. `scratch` holds four
  * times the samples. */
 static double sla_evidence(const bt_sweep *sweep, const bt_point *point, double *scratch) {
-    double *clipped_ms = scratch + 2 * point->sample_count;
+    double *clipped_ms = scratch + 3 * point->sample_count;
     for (int i = 0; i < point->sample_count; i++)
         clipped_ms[i] = fmax(point->samples_ms[i], NEARLY_LATE * sweep->options.p95_sla_ms);
-    return bt_effective_count(clipped_ms, (size_t)point->sample_count, scratch);
+    return bt_effective_count_at(clipped_ms, (size_t)point->sample_count,
+                                 BT_RESOLUTION * sweep->options.p95_sla_ms, scratch);
 }
 
 static void judge(bt_sweep *sweep, int index, double *scratch) {
@@ -119,10 +120,11 @@ static void judge(bt_sweep *sweep, int index, double *scratch) {
 static bt_status digest(bt_sweep *sweep, int index, bt_error *error) {
     const bt_point *point = point_of(sweep, index);
     size_t count = (size_t)point->sample_count;
-    double *scratch = malloc(3 * count * sizeof *scratch);
+    double *scratch = malloc(4 * count * sizeof *scratch);
     if (!scratch) return bt_fail(error, BT_NO_MEMORY, "out of memory for a size's samples");
     sweep->candidates[index].typical_ms = bt_median(point->samples_ms, count, scratch);
-    sweep->candidates[index].effective_samples = bt_effective_count(point->samples_ms, count, scratch);
+    sweep->candidates[index].effective_samples = bt_effective_count_at(
+        point->samples_ms, count, BT_RESOLUTION * sweep->candidates[index].typical_ms, scratch);
     judge(sweep, index, scratch);
     free(scratch);
     return BT_OK;

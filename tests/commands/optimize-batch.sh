@@ -150,6 +150,8 @@ printf '{"p95_sla_ms": "100"}' >wrong.json
 refuse 'wrong\.json: p95_sla_ms' 'a config with a mistyped value' --config wrong.json --backend sim
 refuse '--profile.*cpu-demo' 'a profile that is not there' --profile fast --backend sim
 refuse 'absent\.json' 'a config that is not there' --config absent.json --backend sim
+BATCHTUNE_SHIM=absent.so refuse 'libtorch' 'a libtorch that is not there' --quiet
+is "$(tail -n 1 "$(ls -t results/*/journal.jsonl | head -n 1)")" '{"finished":true}' 'and leaves nothing to resume'
 run "$program" --backend sim --output /proc/c.json
 refuses '--output: .*/proc/c\.json' 'an output that cannot be written'
 printf '{"schema_version": 1, "configurations": {"hrnet": {"optimal_batch_size": "two"}}}' >broken.json

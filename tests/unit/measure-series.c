@@ -242,6 +242,20 @@ static void medians_by_hand(void **state) {
     assert_true(samples[0] == 9 && samples[4] == 30);
 }
 
+/* 150 durations of 6 ms with a microsecond's jitter that hangs together. */
+static void jitter_below_the_resolution_costs_no_samples(void **state) {
+    (void)state;
+    enum { COUNT = 150 };
+    double samples[COUNT], scratch[3 * COUNT], jitter = 0;
+    bt_random random = bt_random_stream(3, "jitter");
+    for (int i = 0; i < COUNT; i++) {
+        jitter = 0.95 * jitter + 1e-3 * bt_random_normal(&random);
+        samples[i] = 6 + jitter;
+    }
+    assert_true(bt_effective_count_at(samples, COUNT, 0, scratch) < COUNT / 2);
+    assert_true(bt_effective_count_at(samples, COUNT, 0.01 * 6, scratch) == COUNT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(white_noise_is_seldom_called_drift),
@@ -258,6 +272,7 @@ int main(void) {
         cmocka_unit_test(a_warm_up_is_cut_where_it_ends),
         cmocka_unit_test(a_tail_that_still_changes_is_not_steady),
         cmocka_unit_test(medians_by_hand),
+        cmocka_unit_test(jitter_below_the_resolution_costs_no_samples),
     };
     return cmocka_run_group_tests_name("measure-series", tests, NULL, NULL);
 }

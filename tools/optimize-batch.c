@@ -75,9 +75,9 @@ static bt_status settle(optimization *o, bt_error *error) {
     bt_status status = bt_settings_read_config(&o->settings, &o->sources, error);
     if (status != BT_OK) return status;
     bt_machine_read(&o->machine);
-    bool on_cpu = o->machine.gpu[0] == '\0' || strcmp(o->settings.device, "cpu") == 0;
-    const char *profile = o->settings.profile;
-    if (profile[0] == '\0' && on_cpu && strncmp(o->settings.backend, "sim", 3) != 0) profile = "cpu-demo";
+    char *profile = o->settings.profile;
+    if (profile[0] == '\0' && bt_optimize_on_cpu(&o->settings, &o->machine))
+        snprintf(profile, sizeof o->settings.profile, "cpu-demo");
     if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
     if (status == BT_OK) status = bt_optimize_resolve(&o->settings, &o->machine, error);
     return status;
@@ -112,10 +112,10 @@ static bt_status write_command_line(optimization *o, const char *program, bt_err
 
 static void say_first(const optimization *o) {
     if (strcmp(bt_optimize_workload(&o->settings), "cpu-demo") == 0)
-        bt_log_write(o->log, BT_LOG_INFO,
-                     "no GPU: this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms "
-                     "(profile cpu-demo)",
-                     (long long)o->settings.image_size, o->settings.p95_sla_ms);
+        bt_log_write(
+            o->log, BT_LOG_INFO,
+            "this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms (profile %s)",
+            (long long)o->settings.image_size, o->settings.p95_sla_ms, o->settings.profile);
     if (bt_run_lines_left(o->run))
         bt_log_write(o->log, BT_LOG_INFO, "going on with %s: %d steps are measured already",
                      bt_run_id(o->run), bt_run_lines_left(o->run));

@@ -22,6 +22,11 @@ static bool simulated(const bt_settings *settings) {
     return strncmp(settings->backend, "sim", 3) == 0;
 }
 
+bool bt_optimize_on_cpu(const bt_settings *settings, const bt_machine *machine) {
+    bool by_itself = strcmp(settings->device, "auto") == 0 && machine->gpu[0] == '\0';
+    return !simulated(settings) && (by_itself || strcmp(settings->device, "cpu") == 0);
+}
+
 static bt_status check_model(const bt_settings *settings, const char *name, bt_error *error) {
     bt_network *network;
     bt_status status = bt_network_open(&network, name, error);

@@ -25,6 +25,10 @@ extern "C" {
  * BT_INVALID names the flag. */
 BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, bt_error *error);
 
+/* Whether the networks would really run on a CPU: asked for, or by "auto" on a machine without a GPU.
+ * Settings as given. */
+bool bt_optimize_on_cpu(const bt_settings *settings, const bt_machine *machine);
+
 /* "production" on a GPU, "cpu-demo" on a CPU, "simulated" for a simulated backend; of resolved settings. */
 const char *bt_optimize_workload(const bt_settings *settings);
 

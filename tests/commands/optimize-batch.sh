@@ -142,6 +142,13 @@ refuse '--batches: "-?[03x]' 'sizes that are none' --batches 0,-3,x
 refuse '--backend.*frobnicate' 'an unknown key of the simulated backend' --backend sim:frobnicate=1
 refuse '--backend.*tau0_ms: "x" is not a number' 'a malformed value of it' --backend sim:tau0_ms=x
 refuse '--image-size.*100.*multiple of' 'an image size that a network cannot take' --image-size 100 --backend sim
+if [ -e /proc/driver/nvidia/version ]; then
+    skip 'there is a GPU here' 2
+else
+    refuse 'no NVIDIA driver' 'a GPU that is not there' --quiet --device cuda:0
+    is "$(head -n 1 "$(ls -t results/*/journal.jsonl | head -n 1)" | grep -o '"p95_sla_ms":[0-9]*')" '"p95_sla_ms":100' \
+        "which does not get a CPU's profile"
+fi
 refuse '--device: "gpu"' 'a device that is none' --device gpu
 refuse 'unknown|no option' 'an unknown flag' --frob
 printf '{"p95_sla_mss": 100}' >wrong.json

@@ -7,16 +7,6 @@
 #include "report/sweep.h"
 #include "report/table.h"
 
-static double p95_of(const bt_point *point) {
-    return point->p95_ms;
-}
-static double throughput_of(const bt_point *point) {
-    return point->throughput_imgs_per_sec;
-}
-static double efficiency_of(const bt_point *point) {
-    return point->efficiency;
-}
-
 /* "- label: words", or nothing where there are no words. */
 static void put_item(FILE *out, const char *label, const char *words) {
     if (!words[0]) return;
@@ -67,7 +57,7 @@ static bt_status put_settings(const bt_record *record, FILE *out, bt_error *erro
 
 static void add_row(bt_table *table, const bt_model_record *model, int index) {
     const bt_point *point = &model->points[index];
-    int p95_decimals = bt_words_decimals(model, p95_of);
+    int p95_decimals = bt_words_decimals(model, offsetof(bt_point, p95_ms));
     char memory[BT_WORDS_SIZE];
     bt_words_memory_mb(point, memory);
     bt_table_text(table, "%s%s", index == model->chosen ? "→" : "", point->on_pareto_front ? "•" : "");
@@ -76,8 +66,9 @@ static void add_row(bt_table *table, const bt_model_record *model, int index) {
     bt_table_number(table, point->p50_ms, p95_decimals);
     bt_table_number(table, point->p95_ms, p95_decimals);
     bt_table_number(table, point->p95_upper_ms, p95_decimals);
-    bt_table_number(table, point->throughput_imgs_per_sec, bt_words_decimals(model, throughput_of));
-    bt_table_number(table, point->efficiency, bt_words_decimals(model, efficiency_of));
+    bt_table_number(table, point->throughput_imgs_per_sec,
+                    bt_words_decimals(model, offsetof(bt_point, throughput_imgs_per_sec)));
+    bt_table_number(table, point->efficiency, bt_words_decimals(model, offsetof(bt_point, efficiency)));
     bt_table_text(table, "%s", memory);
     bt_table_number(table, point->mask_iou, 4);
     bt_table_number(table, point->late_budget_ms, p95_decimals);

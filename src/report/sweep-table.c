@@ -8,16 +8,6 @@
 #define WIDTH  100
 #define INDENT 13
 
-static double p95_of(const bt_point *point) {
-    return point->p95_ms;
-}
-static double throughput_of(const bt_point *point) {
-    return point->throughput_imgs_per_sec;
-}
-static double efficiency_of(const bt_point *point) {
-    return point->efficiency;
-}
-
 static void say(FILE *out, const char *label, const char *words) {
     if (words[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, words);
 }
@@ -35,10 +25,11 @@ static void add_row(bt_table *table, const bt_model_record *model, int index) {
     bt_words_memory_mb(point, memory);
     bt_table_text(table, "%s%s", index == model->chosen ? "→" : "", point->on_pareto_front ? "•" : "");
     bt_table_text(table, "%d", point->batch_size);
-    bt_table_number(table, point->p95_ms, bt_words_decimals(model, p95_of));
-    bt_table_number(table, point->p95_upper_ms, bt_words_decimals(model, p95_of));
-    bt_table_number(table, point->throughput_imgs_per_sec, bt_words_decimals(model, throughput_of));
-    bt_table_number(table, point->efficiency, bt_words_decimals(model, efficiency_of));
+    bt_table_number(table, point->p95_ms, bt_words_decimals(model, offsetof(bt_point, p95_ms)));
+    bt_table_number(table, point->p95_upper_ms, bt_words_decimals(model, offsetof(bt_point, p95_ms)));
+    bt_table_number(table, point->throughput_imgs_per_sec,
+                    bt_words_decimals(model, offsetof(bt_point, throughput_imgs_per_sec)));
+    bt_table_number(table, point->efficiency, bt_words_decimals(model, offsetof(bt_point, efficiency)));
     bt_table_text(table, "%s", memory);
     bt_table_number(table, point->mask_iou, 3);
     bt_table_text(table, "%s%s", bt_words_verdict(point->outcome), point->drifting ? " ~" : "");

@@ -266,10 +266,10 @@ void bt_words_versions(const bt_record *record, char out[BT_WORDS_SIZE]) {
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", driver %s", subject->gpu_driver);
 }
 
-int bt_words_decimals(const bt_model_record *model, double (*field)(const bt_point *point)) {
+int bt_words_decimals(const bt_model_record *model, size_t offset) {
     double smallest = INFINITY;
     for (int i = 0; i < model->point_count; i++) {
-        double value = field(&model->points[i]);
+        double value = *(const double *)((const char *)&model->points[i] + offset);
         if (isfinite(value) && value > 0) smallest = fmin(smallest, value);
     }
     return isfinite(smallest) ? bt_layout_decimals(smallest) : 1;

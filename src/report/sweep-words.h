@@ -50,8 +50,9 @@ void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]);
 void bt_words_machine(const bt_machine *machine, char out[BT_WORDS_SIZE]);
 void bt_words_versions(const bt_record *record, char out[BT_WORDS_SIZE]);
 
-/* The lowest of a field over a model's points decides a column's decimals; 1 where none is known. */
-int bt_words_decimals(const bt_model_record *model, double (*field)(const bt_point *point));
+/* The lowest of a number (at `offset` in bt_point) over a model's points decides a column's decimals; 1 where
+ * none is known. */
+int bt_words_decimals(const bt_model_record *model, size_t offset);
 
 #ifdef __cplusplus
 }

@@ -33,6 +33,7 @@ int bt_exit_code_of(bt_status status) {
     case BT_TIMEOUT:
     case BT_QUEUE_FULL:
     case BT_CLOSED:
+    case BT_CANCELLED:
     case BT_BACKEND:
     case BT_OUT_OF_DEVICE_MEMORY:
         break;

@@ -65,6 +65,8 @@ const char *bt_status_name(bt_status status) {
         return "out of device memory";
     case BT_UNSUPPORTED:
         return "unsupported";
+    case BT_CANCELLED:
+        return "cancelled";
     }
     return "unknown";
 }

@@ -2,12 +2,11 @@
 #ifndef BT_BASE_VERSION_H
 #define BT_BASE_VERSION_H
 
+#include "batchtune.h" /* bt_version */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* "0.1.0" */
-const char *bt_version(void);
 
 /* The source tree's git revision ("5c7afca", with "+" where it had uncommitted changes), or "unknown". */
 const char *bt_revision(void);

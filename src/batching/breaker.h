@@ -1,0 +1,55 @@
+/* A circuit breaker: keeps a path that fails out of the way, and finds out gently whether it works again.
+ *
+ * Closed: the path is used. After `failures` failed runs in a row it opens: the path is not used for
+ * `cooldown_ns`. Then it is half-open: runs are let through one at a time as probes; `probes` good ones in a
+ * row close it, a failed one opens it again for twice as long (at most cooldown_max_ns). A good close sets
+ * the cooldown back. Pure: time is an argument; a value that may be copied.
+ */
+#ifndef BT_BATCHING_BREAKER_H
+#define BT_BATCHING_BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_breaker_state { BT_BREAKER_CLOSED, BT_BREAKER_OPEN, BT_BREAKER_HALF_OPEN } bt_breaker_state;
+
+typedef struct bt_breaker_options {
+    int failures;                         /* in a row that open it; 3 */
+    int probes;                           /* good ones in a row that close it; 2 */
+    int64_t cooldown_ns, cooldown_max_ns; /* 1 s, 30 s */
+} bt_breaker_options;
+
+#define BT_BREAKER_DEFAULT                                                                                   \
+    { .failures = 3, .probes = 2, .cooldown_ns = 1000000000, .cooldown_max_ns = 30000000000 }
+
+typedef struct bt_breaker {
+    bt_breaker_options options;
+    bool open; /* closed otherwise; half-open is open past its cooldown */
+    int failed_in_row, good_probes;
+    int64_t opened_ns, cooldown_ns; /* the present cooldown */
+    uint64_t times_opened;
+} bt_breaker;
+
+void bt_breaker_open(bt_breaker *breaker, const bt_breaker_options *options);
+
+bt_breaker_state bt_breaker_at(const bt_breaker *breaker, int64_t now_ns);
+
+/* Whether a run may use the path now. Whoever asks runs at most one batch at a time, so a half-open breaker
+ * needs no count of probes under way. */
+bool bt_breaker_allows(const bt_breaker *breaker, int64_t now_ns);
+
+/* How a run on the path ended. */
+void bt_breaker_good(bt_breaker *breaker, int64_t now_ns);
+void bt_breaker_failed(bt_breaker *breaker, int64_t now_ns);
+
+/* "closed", "open", "half-open"; never NULL. */
+const char *bt_breaker_name(bt_breaker_state state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

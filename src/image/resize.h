@@ -1,0 +1,35 @@
+/* Pictures of any size to a network's input, and its logits back to the picture's size. */
+#ifndef BT_IMAGE_RESIZE_H
+#define BT_IMAGE_RESIZE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_IMAGE_SIDE_MAX 16384 /* pixels */
+
+/* Working room, in bytes, that the functions below need for a picture of at most `side` pixels each way and a
+ * network's input of height x width. */
+size_t bt_image_scratch_bytes(int side, int height, int width);
+
+/* rgb (from_height x from_width x 3 bytes) to planar float32, 3 x height x width, normalised as
+ * bt_image_normalize does. Resized bilinearly with half-pixel centres, and antialiased where it shrinks (each
+ * output pixel then weighs all the input it covers by a triangle): what torch's interpolate(mode="bilinear",
+ * align_corners=False, antialias=True) and Pillow's BILINEAR compute, in float, before any rounding to bytes.
+ * Equal sizes are only normalised. Allocates nothing; any thread with its own scratch. */
+void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, float *planar, int height,
+                      int width, void *scratch);
+
+/* Logits (height x width) to a mask (1 where the probability is above `threshold`) and probabilities of
+ * to_height x to_width; either may be NULL. The sigmoid is taken first, then resized likewise, then
+ * thresholded. */
+void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
+                   float *probabilities, int to_height, int to_width, void *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

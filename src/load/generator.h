@@ -1,0 +1,96 @@
+/* Sends a schedule's requests to a target at their times, and writes down what became of each.
+ *
+ * Open loop: the next request goes out when its time has come, whatever the target does; latency counts from
+ * the intended time, so a stall shows at its true length in everyone who came during it. How late the
+ * generator itself was is written down beside it (sent - intended): a run whose generator was late says
+ * nothing about the target. Closed loop: a fixed number of clients, each sends when its last answer is in.
+ *
+ * The sending thread asks the kernel for exact timers, sleeps until shortly before a send and spins the rest;
+ * how shortly it learns from how late sleeps end, and it never spins longer than spin_max_ns, since on a
+ * machine whose cores are all in use a spinning generator slows what it measures.
+ */
+#ifndef BT_LOAD_GENERATOR_H
+#define BT_LOAD_GENERATOR_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "load/schedule.h"
+#include "load/target.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One stream of requests: one model's. Exactly one of `schedule` and `clients` is set. */
+typedef struct bt_stream {
+    const bt_schedule *schedule;
+    int clients;           /* closed loop: so many in flight */
+    int64_t clients_count; /* closed loop: ends after so many requests (0: only by time) */
+    const double *weights; /* of the inputs 0..input_count-1, which are drawn by them; NULL: in turn */
+    int input_count;       /* at least 1 */
+} bt_stream;
+
+typedef struct bt_load_moment {
+    double elapsed_s, fraction; /* of the schedule */
+    double rate_rps, p95_ms;    /* answers of about the last two seconds; NaN where none */
+    int64_t sent, answered, failed,
+        queued; /* failed: every answer or refusal that is no result; queued: -1 unknown */
+} bt_load_moment;
+
+typedef struct bt_load_options {
+    bt_target target;
+    const bt_stream *streams; /* sent by one thread, merged by time */
+    int stream_count;
+    int64_t duration_ns; /* closed loops end after it; 0: by count alone */
+    int64_t drain_ns;    /* wait for late answers so long after the last send */
+    int64_t spin_max_ns; /* 0: BT_LOAD_SPIN_NS */
+    uint64_t seed;       /* of drawing inputs */
+    bool canary;         /* time the canary each second, on a thread of its own, and watch what others use */
+    void (*progress)(void *context,
+                     const bt_load_moment *moment); /* about four times a second, from another thread than
+                                                       the sending one; may be NULL */
+    void *progress_context;
+    const volatile sig_atomic_t *stop; /* not 0: sends no more, drains, sets `interrupted`; may be NULL */
+} bt_load_options;
+
+#define BT_LOAD_SPIN_NS 60000
+
+/* One second of a run, seen by the bystanders. */
+typedef struct bt_load_second {
+    double canary_ms;    /* NaN where it was not timed */
+    double others_cores; /* cores' worth of work by other processes; NaN unknown */
+} bt_load_second;
+
+typedef struct bt_load_log {
+    bt_shot *shots; /* in the order of sending; owned */
+    int64_t count;
+    int64_t lost;     /* taken by the target and never answered, even after draining: status BT_TIMEOUT,
+                         answered_ns 0 */
+    int64_t start_ns; /* time 0 of the schedules */
+    int64_t end_ns;   /* of the last answer (or send) */
+    bt_load_second *seconds; /* owned */
+    int second_count;
+    bool interrupted;
+} bt_load_log;
+
+/* Blocks until all is answered or drained. BT_INVALID for wrong options, BT_NO_MEMORY, BT_IO where a thread
+ * cannot be started. A target's refusals are no failure of this call. Shots that stay unanswered after
+ * draining keep the log's memory alive: it is then not freed at close, since the target may still write to
+ * it. */
+BT_MUST_USE bt_status bt_load_run(bt_load_log **out, const bt_load_options *options, bt_error *error);
+void bt_load_log_close(bt_load_log **log); /* NULL-safe; nulls */
+
+/* How late the generator was: sent - intended, over the open-loop shots, by bt_quantile. NaN where there are
+ * none. */
+typedef struct bt_lateness {
+    double p50_us, p99_us, max_us;
+} bt_lateness;
+bt_lateness bt_load_lateness(const bt_load_log *log);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+/* Proves a tuned config under load: scenarios through the real service, judged against the promise.
+ *
+ * The driver behind `test-production`. Which scenarios run, at what rates and for how long is planned first,
+ * purely (plan.h); each is simulated on its very schedule, then sent for real; what came back is summed up
+ * and judged, purely (judge.h), into the load record that reports are made of.
+ */
+#ifndef BT_PROVE_TRIAL_H
+#define BT_PROVE_TRIAL_H
+
+#include <signal.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "record/config.h"
+#include "record/load-record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_trial_options {
+    const bt_load_settings *settings;
+    const bt_option_sources *sources;
+    const bt_config *config;
+    const bt_machine *machine;
+    const char *command; /* the shell line that repeats it */
+    const char *run_id;
+    bt_log *log; /* progress and warnings; may be NULL */
+    const volatile sig_atomic_t
+        *stop; /* not 0: the scenario under way is drained and kept, the others are not run */
+} bt_trial_options;
+
+/* Runs everything and returns a record with verdict and verdict_code: 0 every judged part met; 3 one broken;
+ * 4 one unsure or untrusted and none broken; 130 interrupted. BT_INVALID for options that no run could follow
+ * (an unknown scenario or model, a rate that is no number), errors of the service's start; what fails later
+ * is a verdict in the record, not a status. Blocks for minutes. The caller closes the record. */
+BT_MUST_USE bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,151 @@
+/* The record of a load test: what was asked of a service, what came of every scenario, and the verdicts.
+ *
+ * As for tuning (record/record.h) it is the only bridge between measuring and everything that prints, draws
+ * or judges, and anything printed can be made again from it. Latency is a request's, from its intended
+ * arrival, in milliseconds. NaN here and null in the file is what is not known.
+ */
+#ifndef BT_RECORD_LOAD_RECORD_H
+#define BT_RECORD_LOAD_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "record/fingerprint.h"
+#include "record/load-settings.h"
+#include "record/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_LOAD_SCHEMA_VERSION 1
+#define BT_LOAD_LATENCIES_MAX  20000 /* kept one by one; of more, every k-th is */
+#define BT_LOAD_BATCHES        64
+
+/* Nearest-rank percentiles; bounds at 95 % one-sided, NaN where the samples give none. */
+typedef struct bt_load_latency {
+    double mean_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms, max_ms;
+    double p95_lower_ms, p95_upper_ms;
+    double effective_count; /* what autocorrelation leaves of the samples */
+} bt_load_latency;
+
+/* One second of a scenario, counted from its first intended arrival. */
+typedef struct bt_load_bin {
+    double sent, answered, failed;  /* requests */
+    double p50_ms, p95_ms, max_ms;  /* of those that were to arrive in this second; NaN where none */
+    double queue_mean, queue_max;   /* requests waiting */
+    double canary_ms, others_cores; /* NaN unknown */
+} bt_load_bin;
+
+/* How a scenario ended for one model. */
+typedef enum bt_load_verdict {
+    BT_LOAD_MET,       /* P95 <= SLA, nothing lost, trusted */
+    BT_LOAD_BROKEN,    /* P95's lower bound > SLA, or requests were lost or failed */
+    BT_LOAD_UNSURE,    /* P95 > SLA, but its lower bound is not */
+    BT_LOAD_UNTRUSTED, /* the machine or the generator was disturbed, twice */
+    BT_LOAD_NOT_RUN,   /* interrupted before, or not possible: see cause */
+    BT_LOAD_VERDICT_COUNT
+} bt_load_verdict;
+
+/* One model's part of one scenario. */
+typedef struct bt_load_part {
+    char model[BT_NAME_SIZE];
+    bt_load_verdict verdict;
+    char cause[BT_TEXT_SIZE];  /* beside a verdict that is not met: why; empty else */
+    char remedy[BT_TEXT_SIZE]; /* what to try */
+    double rate_rps;           /* asked for; NaN for a closed loop */
+    int burst_size;            /* 0 but for bursts */
+    int clients;               /* 0 but for closed loops */
+    int64_t sent, ok, rejected_full, rejected_deadline, expired, cancelled, failed, lost;
+    int64_t fallback; /* of ok */
+    bt_load_latency latency;
+    double actual_p95_ms;                                                    /* from the actual send */
+    double queue_mean_ms, preprocess_mean_ms, service_mean_ms, slip_mean_ms; /* shares of the mean latency;
+                                                                                slip: sent late */
+    double queue_p95_ms, service_p95_ms;
+    double throughput_rps; /* ok / time from the first intended arrival to the last answer */
+    double predicted_p95_ms, predicted_p50_ms,
+        predicted_throughput_rps;     /* of the same schedule, simulated; NaN */
+    double mean_batch_size;           /* over runs */
+    int64_t batches[BT_LOAD_BATCHES]; /* [b - 1]: requests that ran in a batch of b */
+    double *latencies_ms;             /* in the order of intended arrival; owned */
+    int latency_count;
+    int64_t latency_step; /* 1: all are kept */
+    bt_load_bin *bins;    /* a second each; owned */
+    int bin_count;
+} bt_load_part;
+
+typedef struct bt_load_scenario {
+    char name[BT_NAME_SIZE];  /* "single", "burst", "largest-burst", "sustained", "mixed", "soak" */
+    char title[BT_NAME_SIZE]; /* "Single Request", "Burst Load", "Largest Burst", "Sustained Load", "Mixed
+                                 Load", "Soak" */
+    char shape[32];           /* "poisson", ..., "closed" */
+    double duration_s;
+    double generator_p50_us, generator_p99_us, generator_max_us; /* how late it sent; NaN for closed loops */
+    double canary_spread_percent, others_cores;                  /* of the machine meanwhile */
+    int attempts;                 /* 2: repeated since the first was disturbed */
+    char disturbed[BT_TEXT_SIZE]; /* why the last attempt cannot be trusted; empty: it can */
+    bool judged;                  /* false: informative only, counts for no verdict (largest-burst) */
+    bt_load_part *parts;          /* owned */
+    int part_count;
+} bt_load_scenario;
+
+/* What the test found of one model outside the scenarios. */
+typedef struct bt_load_model {
+    char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
+    char device[128], backend[64], precision[8], weights[64];
+    int image_size, batch_size, instances, threads;
+    int ladder[BT_SIZES_MAX], ladder_count;
+    bool tuned_here;       /* the config's entry was measured on this machine, at this batch size */
+    bool config_meets_sla; /* what the config says */
+    double capacity_rps, recommended_rps; /* by simulation, at these settings; NaN without service times */
+    int largest_spike;                    /* predicted; 0 unknown or none */
+    double standard_img_per_sec, standard_p50_ms; /* the standard path, one image at a time */
+    double production_img_per_sec; /* the production path with enough in flight to fill its batches */
+    double speedup;                /* the one over the other */
+    double start_s;                /* loading and warming up */
+    double memory_mb;              /* process peak or device high-water mark after the run, MiB */
+    char memory_kind[16];          /* "process" or "device" */
+} bt_load_model;
+
+typedef struct bt_load_record {
+    char run_id[64], command[1024], started_at[32], finished_at[32], workload[32];
+    char config_path[512], config_run_id[64], config_generated_at[32];
+    char machine_differs[BT_TEXT_SIZE]; /* from the config's; empty: the same */
+    bt_machine machine;
+    bt_subject subject;
+    bt_load_settings settings; /* as they took effect */
+    bt_option_sources sources;
+    bt_load_model *models; /* owned */
+    int model_count;
+    bt_load_scenario *scenarios; /* owned */
+    int scenario_count;
+    double testing_s;
+    char verdict[32];
+    int verdict_code;
+    char advice[BT_TEXT_SIZE]; /* one closing sentence */
+} bt_load_record;
+
+BT_MUST_USE bt_status bt_load_record_open(bt_load_record **out, int model_count, bt_error *error);
+void bt_load_record_close(bt_load_record **record); /* NULL-safe; nulls */
+
+/* Appends a scenario with `part_count` empty parts; NULL when memory is short. Earlier pointers become
+ * invalid. */
+bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count);
+/* Frees what a scenario holds and leaves `part_count` empty parts, for another attempt. */
+BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error);
+
+/* As bt_record_save and bt_record_load; the document carries "kind": "load". */
+BT_MUST_USE bt_status bt_load_record_save(const bt_load_record *record, const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_error *error);
+
+/* "met", "broken", "unsure", "untrusted", "not_run"; never NULL. */
+const char *bt_load_verdict_name(bt_load_verdict verdict);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

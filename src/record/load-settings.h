@@ -1,0 +1,44 @@
+/* What a load test is asked to do: a service's settings and the load's own, in one table of flags. */
+#ifndef BT_RECORD_LOAD_SETTINGS_H
+#define BT_RECORD_LOAD_SETTINGS_H
+
+#include "base/options.h"
+#include "record/service-settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_load_format {
+    BT_LOAD_FORMAT_TABLE,
+    BT_LOAD_FORMAT_JSON,
+    BT_LOAD_FORMAT_MARKDOWN,
+    BT_LOAD_FORMAT_JUNIT,
+    BT_LOAD_FORMAT_HTML
+} bt_load_format;
+
+typedef struct bt_load_settings {
+    bt_service_settings service;           /* first: its table's rows are this table's first rows */
+    bt_names models;                       /* none: all that the config has */
+    bt_names scenarios;                    /* single, burst, sustained, mixed, soak */
+    char rate[BT_OPTION_TEXT_SIZE];        /* "auto" (60 % of the predicted capacity), or requests a second */
+    int64_t duration_ns;                   /* of each scenario; 0: its own default */
+    int64_t burst_size;                    /* 0: the batch size */
+    char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times for sustained and mixed; "": Poisson */
+    char image_sizes[BT_OPTION_TEXT_SIZE]; /* "" (the model's), or "128,256:2,512": sizes with weights */
+    int64_t seed;
+    /* this one run */
+    char config[BT_OPTION_TEXT_SIZE]; /* configs/production_batch_config.json */
+    bool quiet;
+    int format;                       /* bt_load_format, of what is printed */
+    char output[BT_OPTION_TEXT_SIZE]; /* a file for what would be printed; "": standard output */
+    char results[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE];
+} bt_load_settings;
+
+/* The whole table; `count` receives its length. Made at the first call, constant after; any thread. */
+const bt_option *bt_load_settings_table(size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,81 @@
+/* What a service would do, by the very code that serves: discrete events on a virtual clock around the
+ * batcher.
+ *
+ * Arrivals come from a schedule (or from clients that wait for their answer), service times are drawn from
+ * the measured distribution of s(b), not from a fitted line, and everything in between is src/batching
+ * itself. So a prediction for the very schedule that a test run sends takes milliseconds, and capacity is a
+ * search over such predictions. Pure: the same options give the same result, bit for bit.
+ */
+#ifndef BT_SIMULATE_SIMULATE_H
+#define BT_SIMULATE_SIMULATE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "batching/batcher.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The service time's distribution for one batch size: `count` values in milliseconds, ascending and evenly
+ * spaced in probability from the least to the greatest (one value: always that). Drawn by interpolating at a
+ * uniform place. Borrowed. */
+typedef struct bt_service_times {
+    int batch_size;
+    const double *quantiles_ms;
+    int count;
+} bt_service_times;
+
+typedef struct bt_simulation_model {
+    bt_batcher_model batcher;      /* its ladder says which sizes run */
+    const bt_service_times *times; /* for every size of the ladder; borrowed */
+    int times_count;
+    bt_service_times standard;  /* of one image on the standard path; count 0: the ladder's standard_ns */
+    const int64_t *arrivals_ns; /* ascending, from 0; NULL: a closed loop */
+    int64_t arrival_count;      /* requests in all */
+    int clients;        /* closed loop: so many requests in flight, the next sent when one is answered */
+    int64_t timeout_ns; /* of each request; 0: none */
+    double failure_probability; /* of a production run, by an exception */
+} bt_simulation_model;
+
+typedef struct bt_simulation_options {
+    const bt_simulation_model *models;
+    int model_count;
+    const bt_batcher_instance *instances;
+    int instance_count;
+    int64_t overhead_ns; /* added to each run: what the service itself costs; 0 */
+    uint64_t seed;
+} bt_simulation_options;
+
+#define BT_SIMULATION_BATCHES 64
+
+/* One model's part. Latencies run from arrival to answer. */
+typedef struct bt_simulated {
+    double *latency_ms; /* one an arrival, in order; NaN where it was lost; owned */
+    int64_t arrival_count;
+    int64_t ok, rejected, expired, failed;          /* by cause; ok + the others = arrival_count */
+    double p50_ms, p95_ms, p99_ms, mean_ms, max_ms; /* of the answered; NaN where none */
+    double mean_queue_ms;                           /* arrival to the start of its run */
+    double throughput_rps;                          /* ok / time from the first arrival to the last answer */
+    double mean_batch_size;                         /* NaN without a run */
+    uint64_t batches[BT_SIMULATION_BATCHES]; /* [b - 1]: runs of b requests, the last holds larger ones too */
+    double utilisation;                      /* of the model's instances, over the same time */
+} bt_simulated;
+
+typedef struct bt_simulation {
+    bt_simulated *models; /* owned */
+    int model_count;
+    int64_t duration_ns; /* of virtual time */
+    uint64_t trace_hash; /* over every action: equal for equal runs */
+} bt_simulation;
+
+/* Runs until everything is answered. BT_INVALID where options are wrong (times missing for a size, arrivals
+ * that descend), BT_NO_MEMORY. The caller closes it. Any thread. */
+BT_MUST_USE bt_status bt_simulate(bt_simulation **out, const bt_simulation_options *options, bt_error *error);
+void bt_simulation_close(bt_simulation **simulation); /* NULL-safe; nulls */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

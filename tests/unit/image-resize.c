@@ -1,0 +1,143 @@
+/* bt_image_prepare and bt_image_mask against what Pillow's BILINEAR resize of a float image gives (computed
+ * once, kept here), and against what must hold of any resize. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "image/normalize.h"
+#include "image/resize.h"
+
+typedef struct resized {
+    int from_height, from_width, height, width;
+    float expected[64];
+} resized;
+
+/* Of the picture whose value at (y, x) is pixel(y, x): shrunk, enlarged, and one of each. */
+static const resized pillow[] = {
+    {5,
+     7,
+     3,
+     4,
+     {66.4422f, 145.0457f, 132.8457f, 128.0748f, 125.1164f, 120.4756f, 162.8622f, 112.3810f, 126.1497f,
+      121.5371f, 125.6514f, 148.9048f}},
+    {4, 3, 7, 8, {0.0000f,   5.6875f,   39.8125f,  73.9375f,  108.0625f, 142.1875f, 176.3125f, 182.0000f,
+                  13.2143f,  19.1920f,  55.0580f,  90.9241f,  126.7902f, 162.6562f, 198.5223f, 204.5000f,
+                  34.3571f,  40.7991f,  79.4509f,  118.1027f, 156.7545f, 195.4062f, 234.0580f, 240.5000f,
+                  55.5000f,  62.4062f,  103.8438f, 145.2812f, 162.7188f, 156.1562f, 149.5938f, 148.5000f,
+                  76.6429f,  84.0134f,  128.2366f, 172.4598f, 167.8125f, 114.2946f, 60.7768f,  51.8571f,
+                  97.7857f,  105.6205f, 152.6295f, 199.6384f, 190.8125f, 126.1518f, 61.4911f,  50.7143f,
+                  111.0000f, 119.1250f, 167.8750f, 216.6250f, 205.1875f, 133.5625f, 61.9375f,  50.0000f}},
+    {9,
+     2,
+     2,
+     9,
+     {80.7747f, 80.7747f, 84.0970f, 97.3865f, 110.6761f, 123.9656f, 137.2551f, 140.5775f, 140.5775f,
+      121.4789f, 121.4789f, 120.0751f, 114.4601f, 108.8451f, 103.2300f, 97.6150f, 96.2113f, 96.2113f}},
+};
+#define PILLOW_COUNT (sizeof pillow / sizeof *pillow)
+
+static int pixel(int y, int x) {
+    return (37 * y + 91 * x + (x * y) % 5 * 13) % 256;
+}
+
+static void prepared_as_pillow_resizes(void **state) {
+    (void)state;
+    for (size_t i = 0; i < PILLOW_COUNT; i++) {
+        const resized *r = &pillow[i];
+        int plane = r->height * r->width;
+        uint8_t rgb[3 * 64];
+        float planar[3 * 64];
+        void *scratch = malloc(bt_image_scratch_bytes(16, r->height, r->width));
+        for (int k = 0; k < r->from_height * r->from_width; k++)
+            for (int c = 0; c < 3; c++)
+                rgb[3 * k + c] = (uint8_t)(c == 1 ? 255 - pixel(k / r->from_width, k % r->from_width)
+                                                  : pixel(k / r->from_width, k % r->from_width));
+        bt_image_prepare(rgb, r->from_height, r->from_width, planar, r->height, r->width, scratch);
+        for (int c = 0; c < 3; c++)
+            for (int k = 0; k < plane; k++) {
+                float bytes = c == 1 ? 255 - r->expected[k] : r->expected[k];
+                float expected = (bytes / 255 - bt_image_mean[c]) / bt_image_std[c];
+                assert_float_equal(planar[c * plane + k], expected, 1e-5);
+            }
+        free(scratch);
+    }
+}
+
+static void masks_as_pillow_resizes(void **state) {
+    (void)state;
+    for (size_t i = 0; i < PILLOW_COUNT; i++) {
+        const resized *r = &pillow[i];
+        int from = r->from_height * r->from_width, plane = r->height * r->width;
+        float logits[64], probabilities[64];
+        uint8_t mask[64];
+        void *scratch = malloc(bt_image_scratch_bytes(16, r->from_height, r->from_width));
+        for (int k = 0; k < from; k++) {
+            double p = (pixel(k / r->from_width, k % r->from_width) + 0.5) / 256.5;
+            logits[k] = (float)log(p / (1 - p));
+        }
+        bt_image_mask(logits, r->from_height, r->from_width, 0.45f, mask, probabilities, r->height, r->width,
+                      scratch);
+        for (int k = 0; k < plane; k++) {
+            float expected = (r->expected[k] + 0.5f) / 256.5f;
+            assert_float_equal(probabilities[k], expected, 1e-5);
+            assert_int_equal(mask[k], expected > 0.45f);
+        }
+        free(scratch);
+    }
+}
+
+static void equal_sizes_are_only_normalised(void **state) {
+    uint8_t rgb[3 * 6];
+    float planar[18], expected[18];
+    (void)state;
+    for (int i = 0; i < 18; i++)
+        rgb[i] = (uint8_t)(i * 13);
+    void *scratch = malloc(bt_image_scratch_bytes(3, 2, 3));
+    bt_image_normalize(rgb, 2, 3, expected);
+    bt_image_prepare(rgb, 2, 3, planar, 2, 3, scratch);
+    assert_memory_equal(planar, expected, sizeof planar);
+    free(scratch);
+}
+
+/* Every size against every other: a constant stays the constant, and what is within the scratch stays within
+ * (the sanitizers watch). */
+static void a_constant_stays_constant(void **state) {
+    static const int sizes[] = {1, 2, 3, 7, 31, 64};
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++) {
+            int from = sizes[i], to = sizes[j];
+            uint8_t *rgb = malloc(3 * (size_t)from * from), *mask = malloc((size_t)from * from);
+            float *planar = malloc(3 * (size_t)to * to * sizeof *planar);
+            float *logits = malloc((size_t)to * to * sizeof *logits);
+            void *scratch = malloc(bt_image_scratch_bytes(from, to, to));
+            for (int k = 0; k < 3 * from * from; k++)
+                rgb[k] = 100;
+            bt_image_prepare(rgb, from, from, planar, to, to, scratch);
+            for (int k = 0; k < 3 * to * to; k++) {
+                int c = k / (to * to);
+                assert_float_equal(planar[k], (100 / 255.0f - bt_image_mean[c]) / bt_image_std[c], 1e-5);
+            }
+            for (int k = 0; k < to * to; k++)
+                logits[k] = 1;
+            bt_image_mask(logits, to, to, 0.7f, mask, NULL, from, from, scratch);
+            for (int k = 0; k < from * from; k++)
+                assert_int_equal(mask[k], 1); /* sigmoid(1) = 0.731 */
+            free(rgb), free(mask), free(planar), free(logits), free(scratch);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(prepared_as_pillow_resizes),
+        cmocka_unit_test(masks_as_pillow_resizes),
+        cmocka_unit_test(equal_sizes_are_only_normalised),
+        cmocka_unit_test(a_constant_stays_constant),
+    };
+    return cmocka_run_group_tests_name("image-resize", tests, NULL, NULL);
+}

@@ -13,11 +13,16 @@
 typedef struct sim_settings {
     double tau0_ms, alpha_ms, noise;
     double memory_mb, memory_per_image_mb, memory_total_mb, load_ms;
+    double standard_ms;
     int64_t seed, oom_at, fail_every, crash_at;
+    bool echo;
+    char faults[BT_OPTION_TEXT_SIZE], standard_faults[BT_OPTION_TEXT_SIZE];
 } sim_settings;
 
 #define NUMBER(field) .name = #field, .type = BT_OPTION_NUMBER, .offset = offsetof(sim_settings, field)
 #define WHOLE(field)  .name = #field, .type = BT_OPTION_INTEGER, .offset = offsetof(sim_settings, field)
+#define SWITCH(field) .name = #field, .type = BT_OPTION_SWITCH, .offset = offsetof(sim_settings, field)
+#define TEXT(field)   .name = #field, .type = BT_OPTION_TEXT, .offset = offsetof(sim_settings, field)
 #define MS_MAXIMUM    600000
 #define MB_MAXIMUM    1e9
 #define WHOLE_MAXIMUM 9007199254740992.0 /* 2^53: every integer up to it is a double */
@@ -48,9 +53,29 @@ static const bt_option table[] = {
  * clock. */
 #define SPIN_NS (150 * BT_NS_PER_US)
 
+/* What a run of some number does besides its work. */
+typedef enum fault_kind { FAULT_FAIL, FAULT_NAN, FAULT_OOM, FAULT_STALL, FAULT_KINDS } fault_kind;
+static const char *const fault_names[FAULT_KINDS] = {"fail", "nan", "oom", "stall"};
+
+typedef struct fault {
+    fault_kind kind;
+    int64_t from, to, every; /* runs from..to, or every `every`-th */
+    double ms;               /* of a stall */
+} fault;
+
+#define FAULTS_MAX 16
+
+typedef struct fault_plan {
+    fault faults[FAULTS_MAX];
+    int count;
+} fault_plan;
+
 typedef struct sim_session {
     bt_session base;
     sim_settings settings;
+    fault_plan plan; /* of this session's path */
+    bool standard;
+    size_t pixels; /* of an image */
     bt_random noise;
     int64_t runs;
     int largest_batch; /* since the last memory_reset */
@@ -58,7 +83,44 @@ typedef struct sim_session {
 
 void bt_sim_help(FILE *out) {
     for (size_t i = 0; i < KEY_COUNT; i++)
-        fprintf(out, "  %-20s %s (default %s)\n", table[i].name, table[i].help, table[i].initial);
+        fprintf(out, "  %-20s %s (default %s)\n", table[i].name, table[i].help,
+                table[i].initial ? table[i].initial : "none");
+}
+
+/* Reads one fault, "kind@from[-to][:ms]" or "kind%every[:ms]", up to `end`. */
+static bool parse_fault(fault *f, const char *text, const char *end) {
+    size_t length = strcspn(text, "@%+");
+    int kind = 0;
+    while (kind < FAULT_KINDS &&
+           (strlen(fault_names[kind]) != length || strncmp(text, fault_names[kind], length) != 0))
+        kind++;
+    if (kind == FAULT_KINDS || text + length >= end) return false;
+    *f = (fault){.kind = (fault_kind)kind};
+    char *at;
+    bool every = text[length] == '%';
+    int64_t number = strtoll(text + length + 1, &at, 10);
+    if (number < 1) return false;
+    if (every)
+        f->every = number;
+    else
+        f->from = f->to = number;
+    if (*at == '-' && !every) f->to = strtoll(at + 1, &at, 10);
+    if (*at == ':' && f->kind == FAULT_STALL) f->ms = strtod(at + 1, &at);
+    return at == end && f->to >= f->from && f->ms >= 0 && f->ms <= MS_MAXIMUM;
+}
+
+static bt_status parse_faults(fault_plan *plan, const char *text, const char *key, bt_error *error) {
+    plan->count = 0;
+    while (*text) {
+        const char *end = text + strcspn(text, "+");
+        if (plan->count == FAULTS_MAX || !parse_fault(&plan->faults[plan->count++], text, end))
+            return bt_fail(error, BT_INVALID,
+                           "sim: %s: \"%s\" is no list of at most %d faults such as "
+                           "fail@3+nan@5-7+oom@8+stall@20:200+fail%%50",
+                           key, text, FAULTS_MAX);
+        text = *end ? end + 1 : end;
+    }
+    return BT_OK;
 }
 
 /* `specification` is "sim" or "sim:key=value,key=value". */
@@ -70,9 +132,17 @@ static bt_status parse(sim_settings *settings, const char *specification, bt_err
     return bt_options_read_pairs(table, KEY_COUNT, pairs + 1, "sim", settings, &sources, error);
 }
 
+static bt_status parse_plan(fault_plan *plan, const sim_settings *settings, bool standard, bt_error *error) {
+    return standard ? parse_faults(plan, settings->standard_faults, "standard_faults", error)
+                    : parse_faults(plan, settings->faults, "faults", error);
+}
+
 bt_status bt_sim_check(const char *specification, bt_error *error) {
     sim_settings settings;
-    return parse(&settings, specification, error);
+    fault_plan plan;
+    bt_status status = parse(&settings, specification, error);
+    if (status == BT_OK) status = parse_plan(&plan, &settings, false, error);
+    return status ? status : parse_plan(&plan, &settings, true, error);
 }
 
 static void describe(sim_session *session, const bt_session_options *options) {
@@ -89,7 +159,10 @@ static void describe(sim_session *session, const bt_session_options *options) {
 static bt_status sim_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     sim_session *session = calloc(1, sizeof *session);
     if (!session) return bt_fail(error, BT_NO_MEMORY, "out of memory opening a simulated session");
+    session->standard = options->path == BT_PATH_STANDARD;
+    session->pixels = (size_t)options->height * (size_t)options->width;
     bt_status status = parse(&session->settings, options->backend, error);
+    if (status == BT_OK) status = parse_plan(&session->plan, &session->settings, session->standard, error);
     if (status != BT_OK) {
         free(session);
         return status;
@@ -119,22 +192,64 @@ static bt_status sim_prepare(bt_session *base, int batch_size, bt_error *error) 
     return BT_OK;
 }
 
+/* The fault of one kind that is planted in this run, or NULL. */
+static const fault *planted(const sim_session *session, fault_kind kind) {
+    for (int i = 0; i < session->plan.count; i++) {
+        const fault *f = &session->plan.faults[i];
+        bool here =
+            f->every ? session->runs % f->every == 0 : session->runs >= f->from && session->runs <= f->to;
+        if (f->kind == kind && here) return f;
+    }
+    return NULL;
+}
+
+static bt_status fail_as_planted(sim_session *session, int batch_size, bt_error *error) {
+    const sim_settings *settings = &session->settings;
+    long long run = session->runs;
+    if (planted(session, FAULT_OOM))
+        return bt_fail(error, BT_OUT_OF_DEVICE_MEMORY,
+                       "sim: run %lld, a batch of %d, runs out of memory as planted", run, batch_size);
+    if (planted(session, FAULT_FAIL))
+        return bt_fail(error, BT_BACKEND, "sim: run %lld fails as planted", run);
+    if (settings->fail_every > 0 && run % settings->fail_every == 0)
+        return bt_fail(error, BT_BACKEND, "sim: run %lld fails, as fail_every=%lld asks", run,
+                       (long long)settings->fail_every);
+    return BT_OK;
+}
+
+static double duration_ms(sim_session *session, int batch_size) {
+    const sim_settings *settings = &session->settings;
+    double ms = settings->tau0_ms + settings->alpha_ms * batch_size;
+    if (session->standard && settings->standard_ms > 0) ms = settings->standard_ms * batch_size;
+    if (ms > 0 && settings->noise > 0) ms *= exp(settings->noise * bt_random_normal(&session->noise));
+    const fault *stall = planted(session, FAULT_STALL);
+    return stall ? ms + stall->ms : ms;
+}
+
+/* Logits are left as the caller has them, unless they are asked for or would keep a planted NaN. */
+static void write_logits(const sim_session *session, int batch_size, const float *images, float *logits) {
+    if (!session->settings.echo && session->plan.count == 0) return;
+    for (int image = 0; image < batch_size; image++, images += 3 * session->pixels) {
+        double sum = 0;
+        for (size_t i = 0; session->settings.echo && i < 3 * session->pixels; i++)
+            sum += (double)images[i];
+        for (size_t i = 0; i < session->pixels; i++)
+            *logits++ = (float)(sum / (3 * (double)session->pixels));
+    }
+    if (planted(session, FAULT_NAN)) logits[-1] = NAN;
+}
+
 static bt_status sim_run(bt_session *base, int batch_size, const float *images, float *logits,
                          bt_error *error) {
-    (void)images, (void)logits;
     sim_session *session = (sim_session *)base;
-    const sim_settings *settings = &session->settings;
-    double duration_ms = settings->tau0_ms + settings->alpha_ms * batch_size;
-    int64_t start_ns = duration_ms > 0 ? bt_clock_now_ns() : 0;
-    bt_status status = sim_prepare(base, batch_size, error);
-    if (status != BT_OK) return status;
     session->runs++;
-    if (settings->fail_every > 0 && session->runs % settings->fail_every == 0)
-        return bt_fail(error, BT_BACKEND, "sim: run %lld fails, as fail_every=%lld asks",
-                       (long long)session->runs, (long long)settings->fail_every);
-    if (duration_ms <= 0) return BT_OK;
-    if (settings->noise > 0) duration_ms *= exp(settings->noise * bt_random_normal(&session->noise));
-    int64_t end_ns = start_ns + (int64_t)(duration_ms * 1e6);
+    double ms = duration_ms(session, batch_size);
+    int64_t end_ns = ms > 0 ? bt_clock_now_ns() + (int64_t)(ms * 1e6) : 0;
+    bt_status status = sim_prepare(base, batch_size, error);
+    if (status == BT_OK) status = fail_as_planted(session, batch_size, error);
+    if (status != BT_OK) return status;
+    write_logits(session, batch_size, images, logits);
+    if (ms <= 0) return BT_OK;
     bt_clock_sleep_until_ns(end_ns - SPIN_NS);
     while (bt_clock_now_ns() < end_ns) {
     }

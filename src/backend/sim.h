@@ -3,7 +3,7 @@
  * It lets every command be tried in a second without a runtime, and lets tests plant what a real device does
  * only on a bad day: noise, running out of memory, failing now and then, dying. A session is named by a
  * specification such as "sim:tau0_ms=4,alpha_ms=2,noise=0"; bt_sim_help lists the keys. Logits are left as
- * the caller has them. */
+ * the caller has them, unless `echo` or `faults` ask for more. */
 #ifndef BT_BACKEND_SIM_H
 #define BT_BACKEND_SIM_H
 

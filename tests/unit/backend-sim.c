@@ -160,6 +160,14 @@ static void bad_specifications_are_named(void **state) {
         {"sim:oom_at=1.5", "whole number"},
         {"sim:seed=1,,noise=0", "\"\" is not key=value"},
         {"sim:seed=1,", "\"\" is not key=value"},
+        {"sim:faults=fial@3", "\"fial@3\""},
+        {"sim:faults=fail", "\"fail\""},
+        {"sim:faults=fail@0", "\"fail@0\""},
+        {"sim:faults=fail@5-3", "\"fail@5-3\""},
+        {"sim:faults=fail@3:20", "\"fail@3:20\""},
+        {"sim:faults=nan@3+", "\"nan@3+\""},
+        {"sim:faults=stall@3:-1", "\"stall@3:-1\""},
+        {"sim:standard_faults=oom", "standard_faults"},
         {"simulated", "'simulated'"},
         {"", "''"},
         {"torch:threads=2", "torch"},
@@ -208,10 +216,63 @@ static void help_names_every_key_that_is_taken(void **state) {
         char specification[96];
         bt_error error;
         assert_int_equal(sscanf(line, " %63s", name), 1);
-        snprintf(specification, sizeof specification, "sim:%s=1", name);
+        const char *value = strcmp(name, "echo") == 0 ? "true" : strstr(name, "faults") ? "fail@1" : "1";
+        snprintf(specification, sizeof specification, "sim:%s=%s", name, value);
         assert_int_equal(bt_backend_check(specification, &error), BT_OK);
     }
-    assert_int_equal(keys, 11);
+    assert_int_equal(keys, 15);
+}
+
+static bt_session *open_path(const char *specification, bt_path path) {
+    bt_session *session;
+    bt_error error;
+    bt_session_options options = {.backend = specification, .path = path, .height = 2, .width = 2};
+    assert_int_equal(bt_session_open(&session, &options, &error), BT_OK);
+    return session;
+}
+
+static void planted_faults_come_at_their_runs_of_their_path(void **state) {
+    (void)state;
+    static const bt_status expected[] = {
+        BT_OK, BT_BACKEND, BT_OK, BT_OK, BT_OUT_OF_DEVICE_MEMORY, BT_OUT_OF_DEVICE_MEMORY, BT_OK, BT_BACKEND};
+    const char *specification = "sim:tau0_ms=0,alpha_ms=0,faults=fail@2+nan@3+oom@5-6+fail%8+stall@7:30";
+    bt_session *production = open_path(specification, BT_PATH_PRODUCTION);
+    bt_session *standard = open_path(specification, BT_PATH_STANDARD);
+    float images[12] = {0}, logits[4] = {1, 1, 1, 1};
+    bt_error error;
+    for (int run = 1; run <= 8; run++) {
+        int64_t start_ns = bt_clock_now_ns();
+        assert_int_equal(bt_session_run(production, 1, images, logits, &error), expected[run - 1]);
+        int64_t took_ns = bt_clock_now_ns() - start_ns;
+        if (expected[run - 1] == BT_OK) assert_int_equal(isnan(logits[3]), run == 3);
+        if (run == 7) assert_true(took_ns >= 30 * BT_NS_PER_MS);
+        assert_int_equal(bt_session_run(standard, 1, images, logits, &error), BT_OK);
+    }
+    bt_session_close(&production);
+    bt_session_close(&standard);
+}
+
+static void an_echo_tells_whose_result_it_is(void **state) {
+    (void)state;
+    bt_session *session = open_path("sim:tau0_ms=0,alpha_ms=0,echo=true", BT_PATH_PRODUCTION);
+    float images[24], logits[8];
+    bt_error error;
+    for (int i = 0; i < 24; i++)
+        images[i] = i < 12 ? 3 : (float)i;
+    assert_int_equal(bt_session_run(session, 2, images, logits, &error), BT_OK);
+    for (int i = 0; i < 8; i++)
+        assert_float_equal(logits[i], i < 4 ? 3 : 17.5, 1e-6);
+    bt_session_close(&session);
+}
+
+static void the_standard_path_may_take_its_own_time(void **state) {
+    (void)state;
+    bt_session *session = open_path("sim:tau0_ms=0,alpha_ms=0,standard_ms=20", BT_PATH_STANDARD);
+    bt_error error;
+    int64_t start_ns = bt_clock_now_ns();
+    assert_int_equal(bt_session_run(session, 1, NULL, NULL, &error), BT_OK);
+    assert_true(bt_clock_now_ns() - start_ns >= 20 * BT_NS_PER_MS);
+    bt_session_close(&session);
 }
 
 static void description_says_that_nothing_is_computed(void **state) {
@@ -238,6 +299,9 @@ int main(void) {
         cmocka_unit_test(bad_specifications_are_named),
         cmocka_unit_test(options_out_of_bounds_are_refused),
         cmocka_unit_test(help_names_every_key_that_is_taken),
+        cmocka_unit_test(planted_faults_come_at_their_runs_of_their_path),
+        cmocka_unit_test(an_echo_tells_whose_result_it_is),
+        cmocka_unit_test(the_standard_path_may_take_its_own_time),
         cmocka_unit_test(description_says_that_nothing_is_computed),
     };
     return cmocka_run_group_tests_name("backend/sim", tests, NULL, NULL);

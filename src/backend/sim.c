@@ -46,6 +46,16 @@ static const bt_option table[] = {
     {WHOLE(crash_at), .initial = "0", .maximum = WHOLE_MAXIMUM,
      .help = "smallest batch size that kills the process (SIGKILL); 0: never"},
     {NUMBER(load_ms), .initial = "0", .maximum = MS_MAXIMUM, .help = "time that opening a session takes"},
+    {NUMBER(standard_ms), .initial = "0", .maximum = MS_MAXIMUM,
+     .help = "time of one image on the standard path; 0: as on the others"},
+    {SWITCH(echo), .initial = "false",
+     .help = "an image's logits are the mean of its input, so that results tell whose they are"},
+    {TEXT(faults),
+     .help =
+         "planted in runs of the production path, which count from 1, warm-ups included: "
+         "fail@3+nan@5-7+oom@8+stall@20:200+fail%50 (of 20:200 the 200 are milliseconds more; %50 is every "
+         "50th)"},
+    {TEXT(standard_faults), .help = "the same for the standard path"},
 };
 #define KEY_COUNT (sizeof table / sizeof *table)
 
@@ -111,14 +121,14 @@ static bool parse_fault(fault *f, const char *text, const char *end) {
 
 static bt_status parse_faults(fault_plan *plan, const char *text, const char *key, bt_error *error) {
     plan->count = 0;
-    while (*text) {
-        const char *end = text + strcspn(text, "+");
-        if (plan->count == FAULTS_MAX || !parse_fault(&plan->faults[plan->count++], text, end))
+    for (const char *at = text, *end; *text; at = end + 1) {
+        end = at + strcspn(at, "+");
+        if (plan->count == FAULTS_MAX || !parse_fault(&plan->faults[plan->count++], at, end))
             return bt_fail(error, BT_INVALID,
                            "sim: %s: \"%s\" is no list of at most %d faults such as "
                            "fail@3+nan@5-7+oom@8+stall@20:200+fail%%50",
                            key, text, FAULTS_MAX);
-        text = *end ? end + 1 : end;
+        if (!*end) break;
     }
     return BT_OK;
 }
@@ -242,11 +252,12 @@ static void write_logits(const sim_session *session, int batch_size, const float
 static bt_status sim_run(bt_session *base, int batch_size, const float *images, float *logits,
                          bt_error *error) {
     sim_session *session = (sim_session *)base;
+    bt_status status = sim_prepare(base, batch_size, error);
+    if (status != BT_OK) return status;
     session->runs++;
     double ms = duration_ms(session, batch_size);
     int64_t end_ns = ms > 0 ? bt_clock_now_ns() + (int64_t)(ms * 1e6) : 0;
-    bt_status status = sim_prepare(base, batch_size, error);
-    if (status == BT_OK) status = fail_as_planted(session, batch_size, error);
+    status = fail_as_planted(session, batch_size, error);
     if (status != BT_OK) return status;
     write_logits(session, batch_size, images, logits);
     if (ms <= 0) return BT_OK;

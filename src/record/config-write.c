@@ -27,13 +27,18 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Quantiles 0, 1/63, ... 1 of the samples, by linear interpolation between order statistics (type 7 of
- * Hyndman and Fan 1996); all of the samples where they are no more. NULL when memory is short. */
-static json_t *write_quantiles(const bt_point *point) {
+ * Hyndman and Fan 1996); all of the samples where they are no more. */
+static bt_status take_quantiles(bt_config_point *out, const bt_point *point, bt_error *error) {
     int count = point->sample_count, wanted = count < BT_CONFIG_QUANTILES ? count : BT_CONFIG_QUANTILES;
-    double quantiles[BT_CONFIG_QUANTILES];
-    if (count == 0) return json_array();
-    double *sorted = (double *)malloc((size_t)count * sizeof *sorted);
-    if (!sorted) return NULL;
+    if (count == 0) return BT_OK;
+    double *sorted = malloc((size_t)count * sizeof *sorted);
+    double *quantiles = malloc((size_t)wanted * sizeof *quantiles);
+    out->service_ms_quantiles = quantiles;
+    out->quantile_count = quantiles ? wanted : 0;
+    if (!sorted || !quantiles) {
+        free(sorted);
+        return bt_fail(error, BT_NO_MEMORY, "no memory for %d quantiles", wanted);
+    }
     memcpy(sorted, point->samples_ms, (size_t)count * sizeof *sorted);
     qsort(sorted, (size_t)count, sizeof *sorted, ascending);
     for (int i = 0; i < wanted; i++) {
@@ -42,29 +47,100 @@ static json_t *write_quantiles(const bt_point *point) {
         quantiles[i] = rounded(sorted[below] + (place - below) * (sorted[above] - sorted[below]));
     }
     free(sorted);
-    return bt_numbers_write(quantiles, wanted);
+    return BT_OK;
 }
 
-static json_t *write_point(const bt_point *from) {
-    const bt_config_point point = {
-        .batch_size = from->batch_size,
-        .p50_ms = rounded(from->p50_ms),
-        .p95_ms = rounded(from->p95_ms),
-        .p95_upper_ms = rounded(from->p95_upper_ms),
-        .mean_ms = rounded(from->mean_ms),
-        .throughput_imgs_per_sec = rounded(from->throughput_imgs_per_sec),
-        .efficiency = rounded(from->efficiency),
-        .memory_mb = rounded(from->memory_mb),
+static bt_status take_point(bt_config_point *out, const bt_point *point, bt_error *error) {
+    *out = (bt_config_point){
+        .batch_size = point->batch_size,
+        .outcome = point->outcome,
+        .p50_ms = rounded(point->p50_ms),
+        .p95_ms = rounded(point->p95_ms),
+        .p95_upper_ms = rounded(point->p95_upper_ms),
+        .mean_ms = rounded(point->mean_ms),
+        .throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec),
+        .efficiency = rounded(point->efficiency),
+        .memory_mb = rounded(point->memory_mb),
     };
-    json_t *object = bt_fields_to_json(bt_config_point_keys.fields, bt_config_point_keys.count, &point);
-    if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(from->outcome))) == 0 &&
-        json_object_set_new(object, "service_ms_quantiles", write_quantiles(from)) == 0)
+    return take_quantiles(out, point, error);
+}
+
+static bt_status take_points(bt_config_model *out, const bt_model_record *model, bt_error *error) {
+    bt_status status = BT_OK;
+    out->points = calloc((size_t)model->point_count, sizeof *out->points);
+    if (!out->points) return bt_fail(error, BT_NO_MEMORY, "no memory for %d points", model->point_count);
+    for (int i = 0; i < model->point_count && status == BT_OK; i++)
+        status = take_point(&out->points[out->point_count++], &model->points[i], error);
+    return status;
+}
+
+/* A run measures one instance, on the device that its description starts with: "cpu: AMD ...", "cuda:0
+ * NVIDIA ...". */
+static void take_instance(bt_config_model *out, const bt_model_record *model) {
+    bt_config_instance *instance = &out->instances[0];
+    size_t length = strcspn(model->device, " ");
+    if (length > 0 && model->device[length - 1] == ':') length--;
+    snprintf(instance->device, sizeof instance->device, "%.*s", (int)length, model->device);
+    instance->threads = model->threads;
+    out->instance_count = 1;
+}
+
+static void take_entry(bt_config_model *out, const bt_record *record, const bt_model_record *model,
+                       const bt_point *point) {
+    snprintf(out->name, sizeof out->name, "%s", model->model);
+    out->optimal_batch_size = point->batch_size;
+    out->p95_latency_ms = rounded(point->p95_ms);
+    out->throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec);
+    out->memory_usage_mb = rounded(point->memory_mb);
+    out->p95_upper_bound_ms = rounded(point->p95_upper_ms);
+    out->efficiency_score = rounded(point->efficiency);
+    out->measured = !isnan(point->p95_ms);
+    out->meets_sla = model->meets_sla;
+    out->p95_sla_ms = record->settings.p95_sla_ms;
+    out->reachable_sla_ms = rounded(model->reachable_sla_ms);
+    out->image_size = model->image_size;
+    out->capacity_rps = rounded(model->capacity_rps);
+    out->recommended_rps = rounded(model->recommended_rps);
+    out->predicted_p95_ms = rounded(model->predicted_p95_ms);
+    out->speedup_over_single_image = rounded(model->speedup_over_single_image);
+    out->mask_iou = rounded(point->mask_iou);
+    out->full_size = model->full_size;
+    out->full_size_ms = rounded(model->full_size_ms);
+    out->weights.hash = model->weights_hash;
+    snprintf(out->weights.source, sizeof out->weights.source, "%s", model->weights_source);
+    snprintf(out->memory_kind, sizeof out->memory_kind, "%s", model->device_memory ? "device" : "process");
+    snprintf(out->precision, sizeof out->precision, "%s", model->precision);
+    snprintf(out->generated_at, sizeof out->generated_at, "%s", record->finished_at);
+    snprintf(out->run_id, sizeof out->run_id, "%s", record->run_id);
+    snprintf(out->runtime, sizeof out->runtime, "%s", model->backend);
+    snprintf(out->machine_fingerprint, sizeof out->machine_fingerprint, "%s", record->machine.fingerprint);
+}
+
+bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, const bt_model_record *model,
+                               bt_error *error) {
+    const bt_point *point = chosen_point(model);
+    *out = bt_config_model_empty();
+    if (!point) return bt_fail(error, BT_INVALID, "%s: the run chose no batch size", model->model);
+    take_entry(out, record, model, point);
+    take_instance(out, model);
+    bt_status status = take_points(out, model, error);
+    if (status != BT_OK) bt_config_model_close(out);
+    return status;
+}
+
+/* ---- one model, as JSON ---- */
+
+static json_t *write_point(const bt_config_point *point) {
+    json_t *object = bt_fields_to_json(bt_config_point_keys.fields, bt_config_point_keys.count, point);
+    if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(point->outcome))) == 0 &&
+        json_object_set_new(object, "service_ms_quantiles",
+                            bt_numbers_write(point->service_ms_quantiles, point->quantile_count)) == 0)
         return object;
     json_decref(object);
     return NULL;
 }
 
-static json_t *write_points(const bt_model_record *model) {
+static json_t *write_points(const bt_config_model *model) {
     json_t *array = json_array();
     for (int i = 0; array && i < model->point_count; i++) {
         if (json_array_append_new(array, write_point(&model->points[i])) == 0) continue;
@@ -74,64 +150,44 @@ static json_t *write_points(const bt_model_record *model) {
     return array;
 }
 
-/* A run measures one instance, on the device that its description starts with: "cpu: AMD ...", "cuda:0
- * NVIDIA ...". */
-static json_t *write_instances(const bt_model_record *model) {
-    bt_config_instance instance = {.threads = model->threads};
-    size_t length = strcspn(model->device, " ");
-    if (length > 0 && model->device[length - 1] == ':') length--;
-    snprintf(instance.device, sizeof instance.device, "%.*s", (int)length, model->device);
+static json_t *write_instance(const bt_config_instance *instance) {
     json_t *object =
-        bt_fields_to_json(bt_config_instance_keys.fields, bt_config_instance_keys.count, &instance);
-    if (!object || json_object_set_new(object, "cpus", json_null()) != 0) {
-        json_decref(object);
+        bt_fields_to_json(bt_config_instance_keys.fields, bt_config_instance_keys.count, instance);
+    if (object && (*instance->cpus || json_object_set_new(object, "cpus", json_null()) == 0)) return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *write_instances(const bt_config_model *model) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < model->instance_count; i++) {
+        if (json_array_append_new(array, write_instance(&model->instances[i])) == 0) continue;
+        json_decref(array);
         return NULL;
     }
-    return json_pack("[o]", object);
+    return array;
 }
 
-static json_t *write_weights(const bt_model_record *model) {
-    bt_config_weights weights = {.hash = model->weights_hash};
-    snprintf(weights.source, sizeof weights.source, "%s", model->weights_source);
-    return bt_fields_to_json(bt_config_weights_keys.fields, bt_config_weights_keys.count, &weights);
-}
-
-static bt_config_model entry_of(const bt_record *record, const bt_model_record *model,
-                                const bt_point *point) {
-    bt_config_model entry = bt_config_model_empty();
-    entry.optimal_batch_size = point->batch_size;
-    entry.p95_latency_ms = rounded(point->p95_ms);
-    entry.throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec);
-    entry.memory_usage_mb = rounded(point->memory_mb);
-    entry.p95_upper_bound_ms = rounded(point->p95_upper_ms);
-    entry.efficiency_score = rounded(point->efficiency);
-    entry.meets_sla = model->meets_sla;
-    entry.p95_sla_ms = record->settings.p95_sla_ms;
-    entry.reachable_sla_ms = rounded(model->reachable_sla_ms);
-    entry.image_size = model->image_size;
-    entry.speedup_over_single_image = rounded(model->speedup_over_single_image);
-    entry.mask_iou = rounded(point->mask_iou);
-    entry.full_size = model->full_size;
-    entry.full_size_ms = rounded(model->full_size_ms);
-    snprintf(entry.memory_kind, sizeof entry.memory_kind, "%s", model->device_memory ? "device" : "process");
-    snprintf(entry.precision, sizeof entry.precision, "%s", model->precision);
-    snprintf(entry.generated_at, sizeof entry.generated_at, "%s", record->finished_at);
-    snprintf(entry.run_id, sizeof entry.run_id, "%s", record->run_id);
-    snprintf(entry.runtime, sizeof entry.runtime, "%s", model->backend);
-    snprintf(entry.machine_fingerprint, sizeof entry.machine_fingerprint, "%s", record->machine.fingerprint);
-    return entry;
-}
-
-static json_t *write_model(const bt_record *record, const bt_model_record *model, const bt_point *point) {
-    const bt_config_model entry = entry_of(record, model, point);
-    json_t *object = bt_fields_to_json(bt_config_model_keys.fields, bt_config_model_keys.count, &entry);
+static json_t *write_entry(const bt_config_model *entry) {
+    const bt_config_keys *keys = &bt_config_model_keys, *of_weights = &bt_config_weights_keys;
+    json_t *object = bt_fields_to_json(keys->fields, keys->count, entry);
     int failed = !object;
-    failed = failed || json_object_set_new(object, "instances", write_instances(model));
-    failed = failed || json_object_set_new(object, "weights", write_weights(model));
-    failed = failed || json_object_set_new(object, "points", write_points(model));
+    failed = failed || json_object_set_new(object, "instances", write_instances(entry));
+    failed = failed ||
+             json_object_set_new(object, "weights",
+                                 bt_fields_to_json(of_weights->fields, of_weights->count, &entry->weights));
+    failed = failed || json_object_set_new(object, "points", write_points(entry));
     if (!failed) return object;
     json_decref(object);
     return NULL;
+}
+
+static json_t *write_model(const bt_record *record, const bt_model_record *model) {
+    bt_config_model entry;
+    if (bt_config_model_open(&entry, record, model, NULL) != BT_OK) return NULL;
+    json_t *object = write_entry(&entry);
+    bt_config_model_close(&entry);
+    return object;
 }
 
 /* ---- the document ---- */
@@ -156,8 +212,8 @@ static json_t *write_models(const bt_record *record, const bt_config *before) {
     json_t *object = kept ? json_deep_copy(kept) : json_object();
     for (int i = 0; object && i < record->model_count; i++) {
         const bt_model_record *model = &record->models[i];
-        const bt_point *point = chosen_point(model);
-        if (!point || json_object_set_new(object, model->model, write_model(record, model, point)) == 0)
+        if (!chosen_point(model) ||
+            json_object_set_new(object, model->model, write_model(record, model)) == 0)
             continue;
         json_decref(object);
         return NULL;

@@ -13,14 +13,19 @@
 
 /* ---- lifecycle and looking up ---- */
 
+void bt_config_model_close(bt_config_model *model) {
+    if (!model) return;
+    for (int i = 0; i < model->point_count; i++)
+        free(model->points[i].service_ms_quantiles);
+    free(model->points);
+    model->points = NULL;
+    model->point_count = 0;
+}
+
 void bt_config_close(bt_config **config) {
     if (!config || !*config) return;
-    for (int i = 0; i < (*config)->model_count; i++) {
-        bt_config_model *model = &(*config)->models[i];
-        for (int j = 0; j < model->point_count; j++)
-            free(model->points[j].service_ms_quantiles);
-        free(model->points);
-    }
+    for (int i = 0; i < (*config)->model_count; i++)
+        bt_config_model_close(&(*config)->models[i]);
     free((*config)->models);
     json_decref((*config)->json);
     free(*config);

@@ -67,7 +67,7 @@ typedef struct bt_config_model {
     char precision[16];
     int image_size;
     double speedup_over_single_image, mask_iou;
-    double capacity_rps, recommended_rps, predicted_p95_ms; /* NaN until somebody predicts them */
+    double capacity_rps, recommended_rps, predicted_p95_ms; /* as in bt_model_record */
     int full_size;                                          /* 0: no full-size image was timed */
     double full_size_ms;
     char generated_at[32], run_id[64], runtime[64], machine_fingerprint[20];
@@ -106,6 +106,13 @@ const bt_config_model *bt_config_find(const bt_config *config, const char *name)
 
 /* The point of a batch size, or NULL. */
 const bt_config_point *bt_config_model_point(const bt_config_model *model, int batch_size);
+
+/* The entry that a run leaves for a model that it has a choice for, exactly as the file will hold it: numbers
+ * are rounded as they are written, and each point's samples are its quantiles. So what is predicted from it
+ * is what a reader of the file predicts. BT_INVALID for a model without a choice, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_config_model_open(bt_config_model *out, const bt_record *record,
+                                           const bt_model_record *model, bt_error *error);
+void bt_config_model_close(bt_config_model *model); /* NULL-safe; may be called twice */
 
 /* The config file that a run leaves: a new document, the caller's. Models of `before` (may be NULL) that the
  * run has no choice for keep their entries and places untouched, and so do comments ("$...", "_..."); the

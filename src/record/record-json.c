@@ -17,6 +17,7 @@
 #define POINTS_MAX     BT_BATCH_MAX
 #define COUNT(table)   (sizeof table / sizeof table[0])
 #define NOT_NEGATIVE   .minimum = 0, .maximum = DBL_MAX
+#define OPTIONAL       .optional = true /* records of before have it not */
 #define A_COUNT        .minimum = 0, .maximum = INT_MAX
 #define BATCH_SIZE     .minimum = 1, .maximum = BT_BATCH_MAX
 #define POINT(type, m) BT_FIELD(type, bt_point, m)
@@ -68,6 +69,9 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, batching_pays)},
     {MODEL(NUMBER, reachable_sla_ms), NOT_NEGATIVE},
     {MODEL(NUMBER, speedup_over_single_image), NOT_NEGATIVE},
+    {MODEL(NUMBER, capacity_rps), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, recommended_rps), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, predicted_p95_ms), OPTIONAL, NOT_NEGATIVE},
     {MODEL(TEXT, advice)},
     {MODEL(NUMBER, standard_median_ms), NOT_NEGATIVE},
     {MODEL(NUMBER, memory_total_mb)},

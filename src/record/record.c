@@ -20,6 +20,9 @@ static void clear_model(bt_model_record *model) {
         .chosen = -1,
         .reachable_sla_ms = NAN,
         .speedup_over_single_image = NAN,
+        .capacity_rps = NAN,
+        .recommended_rps = NAN,
+        .predicted_p95_ms = NAN,
     };
     for (int i = 0; i < BT_OBJECTIVE_COUNT; i++)
         model->winners[i] = -1;

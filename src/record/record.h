@@ -106,7 +106,13 @@ typedef struct bt_model_record {
     double reachable_sla_ms; /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if
                                 none */
     double speedup_over_single_image; /* chosen point's throughput / the standard path's, one image; NaN */
-    char advice[BT_TEXT_SIZE];        /* one closing sentence: what to do */
+    /* Of requests, which wait as well as being served, under the same p95_sla_ms; simulated for the chosen
+     * point on one instance. NaN where nothing is chosen or it does not meet the SLA, and in older records.
+     */
+    double capacity_rps;    /* highest rate up to which P95 keeps the SLA and nothing is lost; 0: none does */
+    double recommended_rps; /* with room to spare */
+    double predicted_p95_ms;   /* at the recommended rate; NaN where the capacity is 0 */
+    char advice[BT_TEXT_SIZE]; /* one closing sentence: what to do */
 } bt_model_record;
 
 typedef struct bt_record {

@@ -115,9 +115,68 @@ static void a_run_is_read_back_from_its_config(void **state) {
     assert_string_equal(model->instances[0].device, "cpu");
     assert_int_equal(model->instances[0].threads, 2);
     assert_true(isnan(model->capacity_rps));
+    assert_true(json_is_null(json_object_get(entry_in(config->json, "hrnet"), "capacity_rps")));
     assert_null(bt_config_find(config, "unet"));
     bt_config_close(&config);
     bt_config_close(&config);
+}
+
+static void what_can_be_served_is_written(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    record->models[0].capacity_rps = 61.5;
+    record->models[0].recommended_rps = 36.9;
+    record->models[0].predicted_p95_ms = 81.25;
+    record->models[1].capacity_rps = record->models[1].recommended_rps = 0; /* none, which is known */
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet"),
+                          *cbam = bt_config_find(config, "cbam_resunet");
+    assert_true(hrnet->capacity_rps == 61.5 && hrnet->recommended_rps == 36.9);
+    assert_true(hrnet->predicted_p95_ms == 81.25);
+    assert_true(cbam->capacity_rps == 0 && cbam->recommended_rps == 0 && isnan(cbam->predicted_p95_ms));
+    bt_config_close(&config);
+}
+
+static void assert_same(double a, double b) {
+    assert_true(a == b || (isnan(a) && isnan(b)));
+}
+
+/* Whoever predicts from a run's entry and whoever predicts from the file have the same to go by, to the last
+ * bit. */
+static void the_entry_of_a_run_is_the_one_that_is_read_back(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    bt_config_model entry;
+    assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], NULL), BT_OK);
+    bt_config *config = written(record, NULL);
+    const bt_config_model *read = bt_config_find(config, "hrnet");
+    assert_string_equal(entry.name, read->name);
+    assert_int_equal(entry.optimal_batch_size, read->optimal_batch_size);
+    assert_int_equal(entry.measured, read->measured);
+    assert_same(entry.speedup_over_single_image, read->speedup_over_single_image);
+    assert_same(entry.throughput_imgs_per_sec, read->throughput_imgs_per_sec);
+    assert_int_equal(entry.instance_count, read->instance_count);
+    assert_string_equal(entry.instances[0].device, read->instances[0].device);
+    assert_int_equal(entry.point_count, read->point_count);
+    for (int i = 0; i < entry.point_count; i++) {
+        const bt_config_point *a = &entry.points[i], *b = &read->points[i];
+        assert_int_equal(a->outcome, b->outcome);
+        assert_int_equal(a->quantile_count, b->quantile_count);
+        assert_memory_equal(a->service_ms_quantiles, b->service_ms_quantiles,
+                            (size_t)a->quantile_count * sizeof(double));
+    }
+    bt_config_model_close(&entry);
+    bt_config_model_close(&entry);
+    bt_config_close(&config);
+}
+
+static void a_model_without_a_choice_has_no_entry_to_open(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", -1, 2);
+    bt_config_model entry;
+    assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], NULL), BT_INVALID);
+    bt_config_model_close(&entry);
+    bt_record_close(&record);
 }
 
 static void the_first_four_keys_are_what_other_programs_read(void **state) {
@@ -422,6 +481,9 @@ static void weights_are_recognised(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_read_back_from_its_config),
+        cmocka_unit_test(what_can_be_served_is_written),
+        cmocka_unit_test(the_entry_of_a_run_is_the_one_that_is_read_back),
+        cmocka_unit_test(a_model_without_a_choice_has_no_entry_to_open),
         cmocka_unit_test(the_first_four_keys_are_what_other_programs_read),
         cmocka_unit_test(service_times_are_kept_as_quantiles),
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),

@@ -119,6 +119,9 @@ static void fill_model(bt_random *random, bt_model_record *model) {
     model->batching_pays = any_switch(random);
     model->reachable_sla_ms = any_number(random);
     model->speedup_over_single_image = any_number(random);
+    model->capacity_rps = any_number(random);
+    model->recommended_rps = any_number(random);
+    model->predicted_p95_ms = any_number(random);
     ANY_TEXT(model->advice);
 }
 
@@ -191,6 +194,29 @@ static void saved_records_come_back_the_same(void **state) {
         bt_record_close(&record);
         bt_record_close(&again);
     }
+}
+
+/* Records written before there was a capacity. */
+static void a_record_without_a_capacity_is_read(void **state) {
+    (void)state;
+    const char *const keys[] = {"capacity_rps", "recommended_rps", "predicted_p95_ms"};
+    bt_error error = {BT_OK, ""};
+    bt_record *record, *again;
+    json_t *json;
+    assert_int_equal(bt_record_open(&record, 1, &error), BT_OK);
+    record->models[0].capacity_rps = record->models[0].predicted_p95_ms = 5;
+    assert_int_equal(bt_record_to_json(record, &json, &error), BT_OK);
+    json_t *model = json_array_get(json_object_get(json, "models"), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_non_null(json_object_get(model, keys[i]));
+        json_object_del(model, keys[i]);
+    }
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+    if (bt_record_load(&again, path, &error)) fail_msg("%s", error.message);
+    assert_true(isnan(again->models[0].capacity_rps) && isnan(again->models[0].predicted_p95_ms));
+    json_decref(json);
+    bt_record_close(&record);
+    bt_record_close(&again);
 }
 
 /* One change of the kind that disks, editors and people make. */
@@ -370,6 +396,7 @@ static void text_that_is_no_utf8_is_saved_all_the_same(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_records_come_back_the_same),
+        cmocka_unit_test(a_record_without_a_capacity_is_read),
         cmocka_unit_test(broken_files_are_refused_in_one_line),
         cmocka_unit_test(every_fault_is_named),
         cmocka_unit_test(points_keep_their_order_and_verdicts_follow),

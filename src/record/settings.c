@@ -20,7 +20,8 @@ const bt_option bt_settings_table[] = {
      .above_minimum = true,
      .placeholder = "MS",
      .group = "The promise",
-     .help = "P95 latency promised for one batch's service time; a CPU's demonstration profile says 250."},
+     .help = "P95 latency promised: of a batch's service time in tuning, of a whole request in the capacity; "
+             "a CPU's demonstration profile says 250."},
     {.name = "memory_reserve_percent",
      .type = BT_OPTION_NUMBER,
      VALUE(memory_reserve_percent),

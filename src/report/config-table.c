@@ -156,11 +156,8 @@ static void put_facts(const bt_config *config, const bt_config_model *model,
         snprintf(words, sizeof words, "masks agree with the standard path's: IoU %.4f", model->mask_iou);
         say(out, "agreement", words);
     }
-    if (!isnan(model->capacity_rps)) {
-        snprintf(words, sizeof words, "%.1f requests/s at most, %.1f recommended (P95 %.1f ms predicted)",
-                 model->capacity_rps, model->recommended_rps, model->predicted_p95_ms);
-        say(out, "capacity", words);
-    }
+    bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
+    say(out, "capacity", words);
     if (!isnan(model->full_size_ms)) {
         snprintf(words, sizeof words, "one %d × %d px image took %.0f ms", model->full_size, model->full_size,
                  model->full_size_ms);

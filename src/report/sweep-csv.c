@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdbool.h>
 
 #include "report/sweep.h"
@@ -35,11 +36,21 @@ static const bt_column columns[] = {
     {"memory_predicted_mb", true},
     {"logit_error", true},
     {"mask_iou", true},
+    {"capacity_rps", true},
+    {"recommended_rps", true},
+    {"predicted_p95_ms", true},
     {"why", false},
 };
 
 static void add_flag(bt_table *table, bool flag) {
     bt_table_text(table, "%d", flag);
+}
+
+/* Of the model, and so of the chosen batch size alone. */
+static void add_capacity(bt_table *table, const bt_model_record *model, bool chosen) {
+    bt_table_exact(table, chosen ? model->capacity_rps : NAN);
+    bt_table_exact(table, chosen ? model->recommended_rps : NAN);
+    bt_table_exact(table, chosen ? model->predicted_p95_ms : NAN);
 }
 
 static void add_row(bt_table *table, const bt_record *record, const bt_model_record *model, int index) {
@@ -77,6 +88,7 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
                               point->mask_iou};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         bt_table_exact(table, numbers[i]);
+    add_capacity(table, model, index == model->chosen);
     bt_table_text(table, "%s", point->why);
 }
 

@@ -139,6 +139,8 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     put_item(out, "memory", words);
     bt_words_lateness(record, model, words);
     put_item(out, "lateness", words);
+    bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
+    put_item(out, "capacity", words);
     bt_words_scale(model, words);
     put_item(out, "scale", words);
     bt_words_warnings(model, words);
@@ -196,6 +198,9 @@ static bt_status put_ground(const bt_record *record, FILE *out, bt_error *error)
         "they hang together count for less, and where it does not exist it is left open.\n\n"
         "A batch that keeps the SLA may still make a request late: one that arrives while a batch is running "
         "waits for it first, so the longest it may take is max_queue_delay + 2 × P95.\n\n"
+        "The capacity is about requests: the highest rate of random (Poisson) arrivals at which the P95 of "
+        "their latency, all waiting included, keeps the same SLA and none is refused. It is simulated, with "
+        "the service's own batching and the measured times, for one instance with its device to itself.\n\n"
         "## How to repeat it\n\n",
         out);
     put_code(out, record->command);

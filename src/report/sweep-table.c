@@ -81,6 +81,8 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     say(out, "memory", words);
     bt_words_lateness(record, model, words);
     say(out, "lateness", words);
+    bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
+    say(out, "capacity", words);
     bt_words_scale(model, words);
     say(out, "scale", words);
     bt_words_warnings(model, words);

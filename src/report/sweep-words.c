@@ -187,6 +187,25 @@ void bt_words_lateness(const bt_record *record, const bt_model_record *model, ch
              number(point->late_budget_ms).text, record->settings.max_queue_delay_ms);
 }
 
+void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,
+                       char out[BT_WORDS_SIZE]) {
+    int used = 0;
+    out[0] = '\0';
+    if (capacity_rps > 0)
+        used = snprintf(out, BT_WORDS_SIZE, "%s requests/s within the SLA", number(capacity_rps).text);
+    else if (capacity_rps == 0)
+        snprintf(out, BT_WORDS_SIZE,
+                 "none: even a lone request, with its wait for others, would miss the SLA (simulated); a "
+                 "shorter --max-queue-delay-ms or a higher --p95-sla-ms helps");
+    if (used > 0 && isfinite(recommended_rps))
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; recommended %s (%.0f %%)",
+                         number(recommended_rps).text, 100 * recommended_rps / capacity_rps);
+    if (used > 0 && isfinite(predicted_p95_ms))
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", where P95 would be %s ms",
+                         number(predicted_p95_ms).text);
+    if (used > 0) snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (simulated)");
+}
+
 void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     int used = 0;
     out[0] = '\0';

@@ -37,6 +37,11 @@ void bt_words_memory(const bt_record *record, const bt_model_record *model, char
 /* "a request may take up to 181.8 ms: ..." for the chosen point. */
 void bt_words_lateness(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
+/* "5.13 requests/s within the SLA; recommended 3.08 (60 %), ...": what a service can take; "" where
+ * `capacity_rps` is unknown. */
+void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,
+                       char out[BT_WORDS_SIZE]);
+
 /* The speed-up over single images on the standard path, and the full-size image's time. */
 void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 

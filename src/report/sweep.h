@@ -21,8 +21,8 @@ extern "C" {
  * is "–". BT_NO_MEMORY, BT_IO where `out` fails. */
 BT_MUST_USE bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error);
 
-/* One row a point with every field of it, headed by the record's own keys; unknown numbers are empty. Errors
- * likewise. */
+/* One row a point with every field of it, and the model's capacity in the chosen one's, headed by the
+ * record's own keys; unknown numbers are empty. Errors likewise. */
 BT_MUST_USE bt_status bt_report_csv(const bt_record *record, FILE *out, bt_error *error);
 
 /* The whole report. `pictures` is the folder of the rendered plots as seen from where the report will lie

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/version.h"
 #include "networks/network.h"
+#include "tune/forecast.h"
 #include "tune/probe.h"
 #include "tune/score.h"
 #include "tune/sweep.h"
@@ -306,11 +307,14 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
         status = tune_model(options, record, i, share_s, error);
         if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
     }
+    if (status == BT_OK) {
+        bt_score_joint_memory(record);
+        status = bt_forecast(record, error);
+    }
     if (status != BT_OK) {
         bt_record_close(&record);
         return status;
     }
-    bt_score_joint_memory(record);
     note_subject(record);
     bt_clock_utc(record->finished_at);
     *out = record;

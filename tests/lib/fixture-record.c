@@ -146,6 +146,12 @@ static void conclude_hrnet(bt_model_record *model) {
         "bind; --objective throughput would take batch 8: 56 %% more images/s at 2.6x the P95");
 }
 
+static void promise(bt_model_record *model, double capacity_rps, double predicted_p95_ms) {
+    model->capacity_rps = capacity_rps;
+    model->recommended_rps = 0.6 * capacity_rps;
+    model->predicted_p95_ms = predicted_p95_ms;
+}
+
 static void conclude_cbam(bt_model_record *model) {
     for (int i = 0; i < BT_OBJECTIVE_COUNT; i++)
         model->winners[i] = 0;
@@ -194,6 +200,8 @@ bt_record *fixture_record(void) {
     }
     conclude_hrnet(&record->models[0]);
     conclude_cbam(&record->models[1]);
+    promise(&record->models[0], 17.52, 163.3);
+    promise(&record->models[1], 5.13, 214.4);
     record->joint_memory_mb = record->models[0].points[1].memory_mb + record->models[1].points[0].memory_mb;
     record->joint_memory_limit_mb = 1024 * 0.9;
     record->joint_memory_fits = true;

@@ -152,6 +152,21 @@ static void a_promise_that_is_not_kept_says_what_could_be(void **state) {
     SAYS(json, "✗ 100 ms", "could not be shown to keep a P95 of 100 ms; 120.4 ms could");
 }
 
+static void what_can_be_served_is_told(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(hrnet(json), "capacity_rps", json_real(5.131));
+    json_object_set_new(hrnet(json), "recommended_rps", json_real(3.0786));
+    json_object_set_new(hrnet(json), "predicted_p95_ms", json_real(214.43));
+    SAYS(json,
+         "capacity 5.13 requests/s within the SLA; recommended 3.08 (60 %), where P95 would be 214.4 ms "
+         "(simulated)");
+    json = the_document();
+    json_object_set_new(hrnet(json), "capacity_rps", json_integer(0));
+    json_object_set_new(hrnet(json), "recommended_rps", json_integer(0));
+    SAYS(json, "capacity none: even a lone request");
+}
+
 static void a_changed_promise_asks_to_tune_again(void **state) {
     (void)state;
     json_t *json = the_document();
@@ -270,6 +285,7 @@ int main(void) {
         HERE(old_figures_ask_to_be_taken_again),
         HERE(a_size_set_by_hand_is_marked),
         HERE(a_promise_that_is_not_kept_says_what_could_be),
+        HERE(what_can_be_served_is_told),
         HERE(a_changed_promise_asks_to_tune_again),
         HERE(an_entry_from_elsewhere_is_told),
         HERE(missing_weights_are_told),

@@ -111,6 +111,40 @@ static void test_a_cpu_demonstration_says_so_first_and_last(void **state) {
     bt_record_close(&record);
 }
 
+static void test_what_can_be_served_is_told(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    for (report_form form = TABLE; form < FORMS; form++) {
+        char *text = written(record, form);
+        if (form == CSV) {
+            assert_non_null(strstr(text, ",capacity_rps,recommended_rps,predicted_p95_ms,"));
+            assert_words_in_order(text, "hrnet 2,measured,1 17.52,10.512,163.3,");
+        } else {
+            assert_words_in_order(text, "capacity 17.5 requests/s within the SLA; recommended 10.5 (60 %), "
+                                        "where P95 would be 163.3 ms (simulated)");
+            assert_words_in_order(text, "capacity 5.13 requests/s within the SLA; recommended 3.08 (60 %), "
+                                        "where P95 would be 214.4 ms (simulated)");
+        }
+        free(text);
+    }
+    bt_record_close(&record);
+}
+
+static void test_no_capacity_is_told_and_an_unknown_one_is_not(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_model_record *hrnet = &record->models[0], *cbam = &record->models[1];
+    hrnet->capacity_rps = hrnet->recommended_rps = 0;
+    hrnet->predicted_p95_ms = cbam->capacity_rps = cbam->recommended_rps = cbam->predicted_p95_ms = NAN;
+    char *text = written(record, TABLE);
+    assert_words_in_order(text,
+                          "capacity none: even a lone request, with its wait for others, would miss the "
+                          "SLA (simulated); a shorter --max-queue-delay-ms");
+    assert_null(strstr(text, "requests/s"));
+    free(text);
+    bt_record_close(&record);
+}
+
 static void assert_no_number_is_made_up(const char *text) {
     static const char *const never[] = {"nan", "NaN", "inf ", "Infinity", "(null)", "-nan"};
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
@@ -263,6 +297,8 @@ int main(void) {
         cmocka_unit_test(test_a_loser_without_a_recorded_reason_still_gets_one),
         cmocka_unit_test(test_the_choice_the_winners_and_how_to_repeat_are_told),
         cmocka_unit_test(test_a_cpu_demonstration_says_so_first_and_last),
+        cmocka_unit_test(test_what_can_be_served_is_told),
+        cmocka_unit_test(test_no_capacity_is_told_and_an_unknown_one_is_not),
         cmocka_unit_test(test_what_is_unknown_is_a_dash),
         cmocka_unit_test(test_the_table_fits_a_terminal_of_100_columns),
         cmocka_unit_test(test_csv_reads_back_to_the_same_points),

@@ -1,0 +1,40 @@
+#include "tune/forecast.h"
+
+#include <math.h>
+
+#include "record/config.h"
+#include "simulate/capacity.h"
+
+static bt_status find_capacity(bt_capacity *out, const bt_config_model *entry, const bt_settings *settings,
+                               bt_error *error) {
+    bt_tuned_model tuned;
+    bt_status status = bt_tuned_model_open(&tuned, entry, settings, 0, error);
+    if (status != BT_OK) return status;
+    status = bt_capacity_find(out, &tuned, 1, settings->p95_sla_ms, (uint64_t)settings->seed, error);
+    bt_tuned_model_close(&tuned);
+    return status;
+}
+
+static bt_status forecast_model(const bt_record *record, bt_model_record *model, bt_error *error) {
+    bt_capacity capacity;
+    bt_config_model entry;
+    model->capacity_rps = model->recommended_rps = model->predicted_p95_ms = NAN;
+    if (model->chosen < 0 || !model->meets_sla) return BT_OK;
+    bt_status status = bt_config_model_open(&entry, record, model, error);
+    if (status != BT_OK) return status;
+    status = find_capacity(&capacity, &entry, &record->settings, error);
+    bt_config_model_close(&entry);
+    if (status == BT_INVALID) return BT_OK; /* a size beyond any that is served */
+    if (status != BT_OK) return status;
+    model->capacity_rps = capacity.capacity_rps;
+    model->recommended_rps = capacity.recommended_rps;
+    model->predicted_p95_ms = capacity.predicted_p95_ms;
+    return BT_OK;
+}
+
+bt_status bt_forecast(bt_record *record, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < record->model_count && status == BT_OK; i++)
+        status = forecast_model(record, &record->models[i], error);
+    return status;
+}

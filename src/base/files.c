@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 bool bt_file_exists(const char *path) {
     struct stat about;
     return stat(path, &about) == 0;
@@ -82,6 +84,29 @@ static bt_status resolve(char out[BT_PATH_SIZE], const char *path, bt_error *err
     if (S_ISDIR(about.st_mode)) return bt_fail(error, BT_IO, "%s: is a folder, not a file", path);
     if (!S_ISREG(about.st_mode)) return bt_fail(error, BT_IO, "%s: is a device or pipe, not a file", path);
     return BT_OK;
+}
+
+bt_status bt_folder_make_run(char id[BT_RUN_ID_SIZE], char folder[BT_PATH_SIZE], const char *results,
+                             const char *kind, bt_error *error) {
+    char utc[32], stamp[32];
+    size_t used = 0;
+    bt_status status = bt_folder_make(results, error);
+    if (status != BT_OK) return status;
+    bt_clock_utc(utc);
+    for (const char *c = utc; *c; c++)
+        if (*c != ':') stamp[used++] = *c;
+    stamp[used] = '\0';
+    for (int attempt = 1; attempt < 1000; attempt++) {
+        if (attempt == 1)
+            snprintf(id, BT_RUN_ID_SIZE, "%s-%s", stamp, kind);
+        else
+            snprintf(id, BT_RUN_ID_SIZE, "%s-%s-%d", stamp, kind, attempt);
+        status = bt_path_join(folder, error, "%s/%s", results, id);
+        if (status != BT_OK) return status;
+        if (mkdir(folder, 0755) == 0) return BT_OK;
+        if (!bt_file_exists(folder)) break;
+    }
+    return bt_fail(error, BT_IO, "%s: cannot make a folder for the run", folder);
 }
 
 bt_status bt_file_check_writable(const char *path, bt_error *error) {

@@ -30,6 +30,12 @@ BT_MUST_USE bt_status bt_file_read(const char *path, size_t limit, char **out, s
 /* Makes `path` and every folder above it; no error where they exist. */
 BT_MUST_USE bt_status bt_folder_make(const char *path, bt_error *error);
 
+/* Makes a folder of its own for a run, `results`/<UTC time>-<kind> (with -2, -3, ... behind it where that is
+ * taken), and `results` where it is not there. `id` receives its last part. */
+#define BT_RUN_ID_SIZE 64
+BT_MUST_USE bt_status bt_folder_make_run(char id[BT_RUN_ID_SIZE], char folder[BT_PATH_SIZE],
+                                         const char *results, const char *kind, bt_error *error);
+
 /* Makes the folder that `path` lies in, and checks that bt_file_replace would be let in: BT_IO where the
  * folder cannot be written or `path` is no regular file. Writes nothing; a full disk shows only later. */
 BT_MUST_USE bt_status bt_file_check_writable(const char *path, bt_error *error);

@@ -7,6 +7,7 @@
 #ifndef BT_BATCHING_LADDER_H
 #define BT_BATCHING_LADDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"

@@ -24,6 +24,11 @@ BT_MUST_USE bt_status bt_machine_from_json(const json_t *object, bt_machine *mac
 BT_MUST_USE bt_status bt_subject_from_json(const json_t *object, bt_subject *subject, const char *where,
                                            bt_error *error);
 
+/* Whether a document is a record of that kind ("sweep", "load") and not newer than this program: BT_PARSE
+ * says what it is instead, BT_UNSUPPORTED by which version it was written. */
+BT_MUST_USE bt_status bt_record_check_kind(const json_t *top, const char *kind, int newest, const char *path,
+                                           bt_error *error);
+
 /* bt_machine_read with `root`/proc and `root`/sys in place of /proc and /sys, so that a test can lay out any
  * machine. */
 void bt_machine_read_under(const char *root, bt_machine *machine);

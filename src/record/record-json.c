@@ -387,24 +387,9 @@ static bt_status read_fingerprint(const json_t *top, bt_record *record, const ch
     return status;
 }
 
-static bt_status check_kind(const json_t *top, const char *path, bt_error *error) {
-    int64_t version;
-    char kind[32];
-    bt_status status = bt_json_integer(top, "schema_version", 1, INT64_MAX, &version, path, error);
-    if (status) return status;
-    if (version > BT_RECORD_SCHEMA_VERSION)
-        return bt_fail(error, BT_UNSUPPORTED,
-                       "%s: written by a newer batchtune (schema_version %lld, this one reads up to %d)",
-                       path, (long long)version, BT_RECORD_SCHEMA_VERSION);
-    status = bt_json_text(top, "kind", kind, sizeof kind, path, error);
-    if (status || strcmp(kind, KIND) == 0) return status;
-    return bt_fail(error, BT_PARSE, "%s: kind is \"%s\", but a tuning run's record (\"" KIND "\") is wanted",
-                   path, kind);
-}
-
 static bt_status read_record(bt_record **out, const json_t *top, const char *path, bt_error *error) {
     json_t *models;
-    bt_status status = check_kind(top, path, error);
+    bt_status status = bt_record_check_kind(top, KIND, BT_RECORD_SCHEMA_VERSION, path, error);
     if (!status) status = bt_json_array(top, "models", &models, path, error);
     if (status) return status;
     if (json_array_size(models) > MODELS_MAX)

@@ -4,14 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/files.h"
 #include "tune/journal.h"
 
 struct bt_run {
-    char id[64];
+    char id[BT_RUN_ID_SIZE];
     char folder[BT_PATH_SIZE];
     bt_lock *lock;
     bt_journal *journal;
@@ -106,26 +104,6 @@ static bt_status check_header(const bt_run *run, const json_t *header, bt_error 
     return BT_OK;
 }
 
-static bt_status name_new_run(bt_run *run, const char *results, const char *kind, bt_error *error) {
-    char utc[32], stamp[32];
-    size_t used = 0;
-    bt_clock_utc(utc);
-    for (const char *c = utc; *c; c++)
-        if (*c != ':') stamp[used++] = *c;
-    stamp[used] = '\0';
-    for (int attempt = 1; attempt < 1000; attempt++) {
-        if (attempt == 1)
-            snprintf(run->id, sizeof run->id, "%s-%s", stamp, kind);
-        else
-            snprintf(run->id, sizeof run->id, "%s-%s-%d", stamp, kind, attempt);
-        bt_status status = bt_path_join(run->folder, error, "%s/%s", results, run->id);
-        if (status != BT_OK) return status;
-        if (mkdir(run->folder, 0755) == 0) return BT_OK;
-        if (!bt_file_exists(run->folder)) break;
-    }
-    return bt_fail(error, BT_IO, "%s: cannot make a folder for the run", run->folder);
-}
-
 static bt_status open_files(bt_run *run, bt_error *error) {
     char path[BT_PATH_SIZE];
     bt_status status = bt_path_join(path, error, "%s/lock", run->folder);
@@ -152,7 +130,7 @@ static bt_status go_on(bt_run *run, const char *results, const json_t *header, b
 
 static bt_status begin(bt_run *run, const char *results, const char *kind, const json_t *header,
                        bt_error *error) {
-    bt_status status = name_new_run(run, results, kind, error);
+    bt_status status = bt_folder_make_run(run->id, run->folder, results, kind, error);
     if (status == BT_OK) status = open_files(run, error);
     if (status == BT_OK) status = bt_run_append(run, json_pack("{s:O}", "run", header), error);
     return status;

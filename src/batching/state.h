@@ -1,0 +1,135 @@
+/* What the batcher keeps. Internal to batching/: slots.c holds requests, dispatch.c chooses what runs,
+ * batcher.c lets things in and settles what became of them.
+ *
+ * A request lives in a slot from submit to its answer. It is in one place at a time: a waiting list of its
+ * model, a lane's run, or the list of answers. */
+#ifndef BT_BATCHING_STATE_H
+#define BT_BATCHING_STATE_H
+
+#include "batching/batcher.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_NO_SLOT   UINT32_MAX
+#define BT_LANE_BITS 8 /* of a run's number: which lane it is on */
+
+typedef enum bt_place { BT_PLACE_FREE, BT_PLACE_WAITING, BT_PLACE_RUNNING, BT_PLACE_ANSWERED } bt_place;
+
+/* The waiting lists of a model, in the order in which they are served. */
+typedef enum bt_line {
+    BT_LINE_RETRY,    /* failed once: before all others */
+    BT_LINE_STANDARD, /* asked for the standard path */
+    BT_LINE_QUEUE,    /* everyone else */
+    BT_LINE_COUNT
+} bt_line;
+
+typedef struct bt_slot {
+    uint32_t previous, next; /* in its list */
+    uint32_t generation;     /* in the ticket, so that an old ticket finds nothing */
+    uint32_t heap_place;     /* in the deadline heap; BT_NO_SLOT: not there */
+    bt_place place;
+    bt_line line;
+    int model;
+    bool standard; /* the next run is to be on the standard path */
+    bool asked;    /* ... because the caller wanted it */
+    int limit;     /* largest run it may join after running out of memory; 0: any */
+    int tries;
+    int64_t arrival_ns, deadline_ns, started_ns;
+    uint64_t tag;
+    /* its last run, and the answer */
+    uint64_t run;
+    int instance, count, run_size, position;
+    bt_path path;
+    bt_status status;
+} bt_slot;
+
+typedef struct bt_slot_list {
+    uint32_t first, last;
+    int count;
+} bt_slot_list;
+
+/* One of an instance's two workers. */
+typedef struct bt_lane {
+    bool running, stuck;
+    uint64_t run; /* the present one, or the one that was given up */
+    int64_t started_ns, expected_ns, give_up_ns;
+    int count, run_size;
+    uint32_t *slots; /* BT_NO_SLOT: answered meanwhile */
+    uint64_t *tags;
+} bt_lane;
+
+typedef struct bt_member {
+    int model, device; /* device: index into devices */
+    bt_lane lanes[2];  /* by bt_lane_of */
+    bt_breaker breaker;
+    int cap; /* largest run after running out of memory; 0: any */
+    int64_t cap_until_ns;
+    uint64_t runs, failed_runs;
+} bt_member;
+
+typedef struct bt_model_state {
+    bt_batcher_model options;
+    int queue_room; /* max_queue_size at open */
+    bt_slot_list lines[BT_LINE_COUNT];
+    int due;             /* of the queue's first so many their batch has closed, but was split */
+    int64_t close_by_ns; /* the queue's batch must run by then for a deadline to be kept */
+    bt_batcher_counts counts;
+} bt_model_state;
+
+struct bt_batcher {
+    int model_count, member_count, device_count;
+    bt_model_state *models;
+    bt_member *members;
+    bool *device_busy;
+    bt_slot *slots;
+    uint32_t slot_count;
+    bt_slot_list free, answers;
+    uint32_t *heap; /* slots by deadline */
+    uint32_t heap_count;
+    int64_t now_ns, give_up_ns; /* the largest time seen; the earliest watchdog */
+    uint64_t run_count;
+    bool draining;
+};
+
+static inline int bt_lane_of(bt_path path) {
+    return path == BT_PATH_STANDARD ? 1 : 0;
+}
+
+/* ---- slots.c ---- */
+
+void bt_slots_open(bt_batcher *batcher); /* all free; the arrays are there */
+void bt_list_push(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
+void bt_list_push_front(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
+void bt_list_remove(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
+uint32_t bt_list_pop(bt_batcher *batcher, bt_slot_list *list); /* BT_NO_SLOT where it is empty */
+
+/* The heap holds each slot with a deadline until its answer is decided. */
+void bt_deadline_add(bt_batcher *batcher, uint32_t index);
+void bt_deadline_remove(bt_batcher *batcher, uint32_t index);
+int64_t bt_deadline_first_ns(const bt_batcher *batcher); /* BT_NEVER_NS where there is none */
+
+uint64_t bt_ticket_of(const bt_batcher *batcher, uint32_t index);
+uint32_t bt_slot_of(const bt_batcher *batcher, uint64_t ticket); /* BT_NO_SLOT: no such request any more */
+
+/* ---- batcher.c ---- */
+
+/* Takes a slot from wherever it is and lines its answer up. */
+void bt_decide(bt_batcher *batcher, uint32_t index, bt_status status);
+
+/* ---- dispatch.c ---- */
+
+/* Starts the next run that can start now; false: none. */
+bool bt_dispatch(bt_batcher *batcher, bt_action *action);
+/* Whether no lane is left that could ever run what waits in this line (all that could are stuck). */
+bool bt_line_is_dead(const bt_batcher *batcher, int model, bt_line line);
+/* When the model's queue closes by itself, where an instance is free for it; BT_NEVER_NS else. */
+int64_t bt_dispatch_wake_ns(const bt_batcher *batcher, int model);
+/* When an answer could come to one more request of the model, by typical service times. */
+int64_t bt_expected_answer_ns(const bt_batcher *batcher, int model, bool standard);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,65 @@
+/* Which scenarios a test runs, at what rates, for how long: settled before anything is sent.
+ *
+ * Pure: from the settings and what is known of each model. The rates come from the simulator (bt_capacity);
+ * the durations are chosen so that two models of a tenth of a second each are proved in about three minutes.
+ */
+#ifndef BT_PROVE_PLAN_H
+#define BT_PROVE_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "load/schedule.h"
+#include "record/load-settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_PLAN_SCENARIOS_MAX (5 * BT_NAMES_MAX + 2)
+
+/* What a plan is made from. */
+typedef struct bt_plan_model {
+    const char *name;
+    int batch_size, instances;
+    int64_t batch_ns;       /* typical service time of a full batch on the production path */
+    double recommended_rps; /* NaN where nothing can be predicted */
+    double throughput_rps;  /* of full batches back to back: measured, or batch_size / batch_ns; for when the
+                               above is  NaN or 0 */
+    int largest_spike;      /* 0: unknown, or no larger one than the batch size meets the SLA */
+} bt_plan_model;
+
+/* One model's part: an open-loop schedule, or a closed loop of so many clients. */
+typedef struct bt_plan_part {
+    int model; /* index */
+    int clients;
+    bt_schedule_options schedule; /* where clients is 0 */
+} bt_plan_part;
+
+typedef struct bt_plan_scenario {
+    char name[32], title[32];
+    bool judged;
+    int64_t duration_ns;
+    bt_plan_part parts[BT_NAMES_MAX];
+    int part_count;
+} bt_plan_scenario;
+
+typedef struct bt_plan {
+    bt_plan_scenario scenarios[BT_PLAN_SCENARIOS_MAX];
+    int scenario_count;
+    int64_t duration_ns; /* of all together */
+} bt_plan;
+
+/* The scenarios in the order asked for, each for every model in turn, mixed and soak for all at once.
+ * BT_INVALID for a scenario that does not exist (the message lists them) or a rate that is neither "auto" nor
+ * a positive number. The schedules' seeds differ by scenario and model, and follow from settings->seed. mixed
+ * is left out where there is one model only, and largest-burst where burst was not asked for or largest_spike
+ * is not above the burst's size. */
+BT_MUST_USE bt_status bt_plan_make(bt_plan *plan, const bt_load_settings *settings,
+                                   const bt_plan_model *models, int model_count, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

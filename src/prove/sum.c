@@ -1,0 +1,304 @@
+#include "prove/sum.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "measure/quantile.h"
+#include "measure/summary.h"
+
+/* One stream's shots by intended arrival: the generator sends in that order, so the log holds them so. */
+typedef struct stream_view {
+    const bt_load_log *log;
+    const bt_shot **shots;
+    int64_t count, ok;
+    double *latency_ms; /* of those answered well, in order; room for count */
+    double *other;      /* working room, count */
+    int64_t first_ns, last_ns;
+} stream_view;
+
+static bool answered_well(const bt_shot *shot) {
+    return shot->status == BT_OK && shot->answered_ns > 0;
+}
+
+static bt_status open_view(stream_view *view, const bt_load_log *log, int stream, bt_error *error) {
+    *view = (stream_view){.log = log, .first_ns = INT64_MAX};
+    size_t room = log->count > 0 ? (size_t)log->count : 1;
+    view->shots = malloc(room * sizeof *view->shots);
+    view->latency_ms = malloc(room * sizeof *view->latency_ms);
+    view->other = malloc(room * sizeof *view->other);
+    if (!view->shots || !view->latency_ms || !view->other)
+        return bt_fail(error, BT_NO_MEMORY, "out of memory summing up %lld requests", (long long)log->count);
+    for (int64_t i = 0; i < log->count; i++) {
+        const bt_shot *shot = &log->shots[i];
+        if (shot->stream != stream) continue;
+        view->shots[view->count++] = shot;
+        if (shot->intended_ns < view->first_ns) view->first_ns = shot->intended_ns;
+        if (!answered_well(shot)) continue;
+        view->latency_ms[view->ok++] = bt_ms(shot->answered_ns - shot->intended_ns);
+        if (shot->answered_ns > view->last_ns) view->last_ns = shot->answered_ns;
+    }
+    return BT_OK;
+}
+
+static void close_view(stream_view *view) {
+    free(view->shots);
+    free(view->latency_ms);
+    free(view->other);
+}
+
+static void count_fates(bt_load_part *part, const stream_view *view) {
+    part->sent = view->count;
+    for (int64_t i = 0; i < view->count; i++) {
+        const bt_shot *shot = view->shots[i];
+        bool ran = shot->batch_size > 0;
+        if (answered_well(shot)) {
+            part->ok++;
+            part->fallback += shot->fallback;
+            int b = shot->batch_size;
+            if (b > 0) part->batches[(b > BT_LOAD_BATCHES ? BT_LOAD_BATCHES : b) - 1]++;
+        } else if (shot->answered_ns == 0 && shot->status == BT_TIMEOUT && shot->sent_ns > 0) {
+            part->lost++;
+        } else if (shot->status == BT_QUEUE_FULL) {
+            part->rejected_full++;
+        } else if (shot->status == BT_TIMEOUT) {
+            /* refused at the door: told at once, without having waited */
+            bool refused = !ran && shot->queue_ns == 0;
+            *(refused ? &part->rejected_deadline : &part->expired) += 1;
+        } else if (shot->status == BT_CANCELLED || shot->status == BT_CLOSED) {
+            part->cancelled++;
+        } else {
+            part->failed++;
+        }
+    }
+}
+
+/* Runs, not requests, are what a mean batch size is over: each request stands for 1/b of a run. */
+static double mean_batch_size(const stream_view *view) {
+    double runs = 0;
+    int64_t ran = 0;
+    for (int64_t i = 0; i < view->count; i++)
+        if (answered_well(view->shots[i]) && view->shots[i]->batch_size > 0) {
+            runs += 1.0 / view->shots[i]->batch_size;
+            ran++;
+        }
+    return runs > 0 ? (double)ran / runs : NAN;
+}
+
+static bt_status sum_latency(bt_load_part *part, stream_view *view, bt_error *error) {
+    bt_summary summary;
+    bt_load_latency *latency = &part->latency;
+    if (view->ok == 0) return BT_OK;
+    bt_status status = bt_summarize(view->latency_ms, (size_t)view->ok, &summary, error);
+    if (status != BT_OK) return status;
+    for (int64_t i = 0; i < view->ok; i++)
+        view->other[i] = view->latency_ms[i];
+    bt_sort(view->other, (size_t)view->ok);
+    *latency = (bt_load_latency){
+        .mean_ms = summary.mean,
+        .p50_ms = bt_quantile(view->other, (size_t)view->ok, 0.5),
+        .p90_ms = summary.p90,
+        .p95_ms = summary.p95,
+        .p99_ms = summary.p99,
+        .p999_ms = bt_quantile(view->other, (size_t)view->ok, 0.999),
+        .max_ms = summary.max,
+        .p95_lower_ms = summary.p95_lower,
+        .p95_upper_ms = summary.p95_upper,
+        .effective_count = summary.effective_count,
+    };
+    return BT_OK;
+}
+
+/* Means and P95 of one duration of each request that was answered well. */
+typedef int64_t (*duration_of)(const bt_shot *shot);
+
+static int64_t queue_of(const bt_shot *shot) {
+    return shot->queue_ns;
+}
+static int64_t preprocess_of(const bt_shot *shot) {
+    return shot->preprocess_ns;
+}
+static int64_t service_of(const bt_shot *shot) {
+    return shot->service_ns;
+}
+static int64_t slip_of(const bt_shot *shot) {
+    return shot->sent_ns - shot->intended_ns;
+}
+static int64_t actual_of(const bt_shot *shot) {
+    return shot->answered_ns - shot->sent_ns;
+}
+
+static double sum_duration(stream_view *view, duration_of duration, double *p95_ms) {
+    double sum = 0;
+    int64_t n = 0;
+    for (int64_t i = 0; i < view->count; i++)
+        if (answered_well(view->shots[i])) sum += view->other[n++] = bt_ms(duration(view->shots[i]));
+    if (n == 0) return NAN;
+    if (p95_ms) {
+        bt_sort(view->other, (size_t)n);
+        *p95_ms = bt_quantile(view->other, (size_t)n, 0.95);
+    }
+    return sum / (double)n;
+}
+
+static void sum_split(bt_load_part *part, stream_view *view) {
+    part->queue_mean_ms = sum_duration(view, queue_of, &part->queue_p95_ms);
+    part->preprocess_mean_ms = sum_duration(view, preprocess_of, NULL);
+    part->service_mean_ms = sum_duration(view, service_of, &part->service_p95_ms);
+    part->slip_mean_ms = sum_duration(view, slip_of, NULL);
+    (void)sum_duration(view, actual_of, &part->actual_p95_ms);
+    part->mean_batch_size = mean_batch_size(view);
+    int64_t span_ns = view->last_ns - view->first_ns;
+    part->throughput_rps = view->ok > 0 && span_ns > 0 ? (double)view->ok / ((double)span_ns / 1e9) : NAN;
+}
+
+static bt_status keep_latencies(bt_load_part *part, const stream_view *view, bt_error *error) {
+    int64_t step = (view->ok + BT_LOAD_LATENCIES_MAX - 1) / BT_LOAD_LATENCIES_MAX;
+    part->latency_step = step > 0 ? step : 1;
+    if (view->ok == 0) return BT_OK;
+    part->latencies_ms = malloc((size_t)(view->ok / step + 1) * sizeof *part->latencies_ms);
+    if (!part->latencies_ms) return bt_fail(error, BT_NO_MEMORY, "out of memory keeping latencies");
+    for (int64_t i = 0; i < view->ok; i += step)
+        part->latencies_ms[part->latency_count++] = view->latency_ms[i];
+    return BT_OK;
+}
+
+/* ---- second by second ---- */
+
+static int bin_of(const stream_view *view, int64_t at_ns) {
+    return (int)((at_ns - view->log->start_ns) / BT_NS_PER_S);
+}
+
+/* Adds the share of each second that a wait from `from_ns` on took: summed over requests, the mean queue
+ * length. */
+static void spread_wait(bt_load_part *part, const stream_view *view, int64_t from_ns, int64_t wait_ns) {
+    int64_t end_ns = from_ns + wait_ns;
+    while (from_ns < end_ns) {
+        int bin = bin_of(view, from_ns);
+        if (bin < 0 || bin >= part->bin_count) return;
+        int64_t next_ns = view->log->start_ns + (bin + 1) * BT_NS_PER_S;
+        int64_t until_ns = next_ns < end_ns ? next_ns : end_ns;
+        part->bins[bin].queue_mean += (double)(until_ns - from_ns) / 1e9;
+        from_ns = until_ns;
+    }
+}
+
+typedef struct queue_event {
+    int64_t at_ns;
+    int change;
+} queue_event;
+
+/* Who leaves at a moment leaves before who comes: they may be the same place. */
+static int by_time(const void *a, const void *b) {
+    const queue_event *x = a, *y = b;
+    if (x->at_ns != y->at_ns) return x->at_ns < y->at_ns ? -1 : 1;
+    return x->change - y->change;
+}
+
+static bt_status sum_queue(bt_load_part *part, const stream_view *view, bt_error *error) {
+    queue_event *events = malloc((size_t)(2 * view->count + 1) * sizeof *events);
+    if (!events) return bt_fail(error, BT_NO_MEMORY, "out of memory summing up the queue");
+    size_t n = 0;
+    for (int64_t i = 0; i < view->count; i++) {
+        const bt_shot *shot = view->shots[i];
+        if (shot->queue_ns <= 0) continue;
+        spread_wait(part, view, shot->sent_ns, shot->queue_ns);
+        events[n++] = (queue_event){shot->sent_ns, 1};
+        events[n++] = (queue_event){shot->sent_ns + shot->queue_ns, -1};
+    }
+    qsort(events, n, sizeof *events, by_time);
+    int waiting = 0, bin = 0;
+    for (size_t i = 0; i < n; i++) {
+        int at = bin_of(view, events[i].at_ns);
+        for (; bin < at && bin < part->bin_count; bin++) /* seconds in which nobody came or went */
+            if (bin + 1 < part->bin_count) part->bins[bin + 1].queue_max = waiting;
+        waiting += events[i].change;
+        if (at >= 0 && at < part->bin_count)
+            part->bins[at].queue_max = fmax(part->bins[at].queue_max, waiting);
+    }
+    free(events);
+    return BT_OK;
+}
+
+/* Shots [from, to) are those that were to arrive in one second. */
+static void sum_second(bt_load_bin *bin, stream_view *view, int64_t from, int64_t to) {
+    size_t n = 0;
+    for (int64_t i = from; i < to; i++)
+        if (answered_well(view->shots[i]))
+            view->other[n++] = bt_ms(view->shots[i]->answered_ns - view->shots[i]->intended_ns);
+    if (n == 0) return;
+    bt_sort(view->other, n);
+    bin->p50_ms = bt_quantile(view->other, n, 0.5);
+    bin->p95_ms = bt_quantile(view->other, n, 0.95);
+    bin->max_ms = view->other[n - 1];
+}
+
+static void count_seconds(bt_load_part *part, const stream_view *view) {
+    for (int64_t i = 0; i < view->count; i++) {
+        const bt_shot *shot = view->shots[i];
+        int sent = bin_of(view, shot->intended_ns), answered = bin_of(view, shot->answered_ns);
+        if (sent >= 0 && sent < part->bin_count) {
+            part->bins[sent].sent++;
+            part->bins[sent].failed += !answered_well(shot);
+        }
+        if (answered_well(shot) && answered >= 0 && answered < part->bin_count)
+            part->bins[answered].answered++;
+    }
+}
+
+static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error) {
+    const bt_load_log *log = view->log;
+    int64_t span_ns = (log->end_ns > log->start_ns ? log->end_ns : log->start_ns) - log->start_ns;
+    part->bin_count = (int)(span_ns / BT_NS_PER_S) + 1;
+    part->bins = calloc((size_t)part->bin_count, sizeof *part->bins);
+    if (!part->bins) return bt_fail(error, BT_NO_MEMORY, "out of memory summing up seconds");
+    int64_t from = 0;
+    for (int i = 0; i < part->bin_count; i++) {
+        bt_load_bin *bin = &part->bins[i];
+        bin->p50_ms = bin->p95_ms = bin->max_ms = NAN;
+        bin->canary_ms = i < log->second_count ? log->seconds[i].canary_ms : NAN;
+        bin->others_cores = i < log->second_count ? log->seconds[i].others_cores : NAN;
+        int64_t to = from;
+        while (to < view->count && bin_of(view, view->shots[to]->intended_ns) <= i)
+            to++;
+        sum_second(bin, view, from, to);
+        from = to;
+    }
+    count_seconds(part, view);
+    return sum_queue(part, view, error);
+}
+
+bt_status bt_sum_part(bt_load_part *part, const bt_load_log *log, int stream, bt_error *error) {
+    stream_view view;
+    bt_status status = open_view(&view, log, stream, error);
+    if (status == BT_OK) {
+        count_fates(part, &view);
+        sum_split(part, &view);
+        status = sum_latency(part, &view, error);
+    }
+    if (status == BT_OK) status = keep_latencies(part, &view, error);
+    if (status == BT_OK) status = sum_bins(part, &view, error);
+    close_view(&view);
+    return status;
+}
+
+void bt_sum_scenario(bt_load_scenario *scenario, const bt_load_log *log) {
+    bt_lateness late = bt_load_lateness(log);
+    scenario->generator_p50_us = late.p50_us;
+    scenario->generator_p99_us = late.p99_us;
+    scenario->generator_max_us = late.max_us;
+    double others = 0, least = INFINITY, most = 0;
+    int others_count = 0;
+    for (int i = 0; i < log->second_count; i++) {
+        const bt_load_second *second = &log->seconds[i];
+        if (!isnan(second->others_cores)) {
+            others += second->others_cores;
+            others_count++;
+        }
+        if (isnan(second->canary_ms)) continue;
+        least = fmin(least, second->canary_ms);
+        most = fmax(most, second->canary_ms);
+    }
+    scenario->others_cores = others_count > 0 ? others / others_count : NAN;
+    scenario->canary_spread_percent = most > 0 ? (most / least - 1) * 100 : NAN;
+}

@@ -1,0 +1,28 @@
+/* What came back, boiled down: one stream's shots become one part of the load record.
+ *
+ * Pure: reads the generator's log, writes figures, judges nothing.
+ */
+#ifndef BT_PROVE_SUM_H
+#define BT_PROVE_SUM_H
+
+#include "base/error.h"
+#include "load/generator.h"
+#include "record/load-record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Fills `part`'s figures from the log's shots of `stream`: counts by cause, latency from the intended arrival
+ * with bounds, its split, batch sizes, latencies one by one, and a bin a second. What the part was asked for
+ * (model, rate, clients, ...) and what was predicted stay as they are. A shot that was never answered is
+ * `lost`. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_sum_part(bt_load_part *part, const bt_load_log *log, int stream, bt_error *error);
+
+/* Fills the scenario's own figures: how late the generator was, how steady the machine. */
+void bt_sum_scenario(bt_load_scenario *scenario, const bt_load_log *log);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

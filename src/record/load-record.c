@@ -1,0 +1,128 @@
+#include "record/load-record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every number that is not known yet is NaN. */
+static void empty_part(bt_load_part *part) {
+    *part = (bt_load_part){
+        .verdict = BT_LOAD_NOT_RUN,
+        .rate_rps = NAN,
+        .latency = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0},
+        .actual_p95_ms = NAN,
+        .queue_mean_ms = NAN,
+        .preprocess_mean_ms = NAN,
+        .service_mean_ms = NAN,
+        .slip_mean_ms = NAN,
+        .queue_p95_ms = NAN,
+        .service_p95_ms = NAN,
+        .throughput_rps = NAN,
+        .predicted_p95_ms = NAN,
+        .predicted_p50_ms = NAN,
+        .predicted_throughput_rps = NAN,
+        .mean_batch_size = NAN,
+        .latency_step = 1,
+    };
+}
+
+static void empty_scenario(bt_load_scenario *scenario) {
+    *scenario = (bt_load_scenario){
+        .duration_s = NAN,
+        .generator_p50_us = NAN,
+        .generator_p99_us = NAN,
+        .generator_max_us = NAN,
+        .canary_spread_percent = NAN,
+        .others_cores = NAN,
+        .judged = true,
+    };
+}
+
+static void empty_model(bt_load_model *model) {
+    *model = (bt_load_model){
+        .capacity_rps = NAN,
+        .recommended_rps = NAN,
+        .standard_img_per_sec = NAN,
+        .standard_p50_ms = NAN,
+        .production_img_per_sec = NAN,
+        .speedup = NAN,
+        .start_s = NAN,
+        .memory_mb = NAN,
+    };
+}
+
+bt_status bt_load_record_open(bt_load_record **out, int model_count, bt_error *error) {
+    bt_load_record *record = calloc(1, sizeof *record);
+    if (record) record->models = calloc((size_t)model_count + 1, sizeof *record->models);
+    if (!record || !record->models) {
+        free(record);
+        *out = NULL;
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for a load record");
+    }
+    record->model_count = model_count;
+    record->testing_s = NAN;
+    for (int i = 0; i < model_count; i++)
+        empty_model(&record->models[i]);
+    *out = record;
+    return BT_OK;
+}
+
+static void free_parts(bt_load_scenario *scenario) {
+    for (int i = 0; i < scenario->part_count; i++) {
+        free(scenario->parts[i].latencies_ms);
+        free(scenario->parts[i].bins);
+    }
+    free(scenario->parts);
+    scenario->parts = NULL;
+    scenario->part_count = 0;
+}
+
+void bt_load_record_close(bt_load_record **record) {
+    if (!record || !*record) return;
+    for (int i = 0; i < (*record)->scenario_count; i++)
+        free_parts(&(*record)->scenarios[i]);
+    free((*record)->scenarios);
+    free((*record)->models);
+    free(*record);
+    *record = NULL;
+}
+
+bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error) {
+    bt_load_part *parts = calloc((size_t)part_count + 1, sizeof *parts);
+    if (!parts) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+    free_parts(scenario);
+    scenario->parts = parts;
+    scenario->part_count = part_count;
+    for (int i = 0; i < part_count; i++)
+        empty_part(&parts[i]);
+    return BT_OK;
+}
+
+bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count) {
+    size_t size = ((size_t)record->scenario_count + 1) * sizeof *record->scenarios;
+    bt_load_scenario *grown = realloc(record->scenarios, size);
+    if (!grown) return NULL;
+    record->scenarios = grown;
+    bt_load_scenario *scenario = &grown[record->scenario_count];
+    empty_scenario(scenario);
+    if (bt_load_scenario_reset(scenario, part_count, NULL) != BT_OK) return NULL;
+    record->scenario_count++;
+    return scenario;
+}
+
+const char *bt_load_verdict_name(bt_load_verdict verdict) {
+    switch (verdict) {
+    case BT_LOAD_MET:
+        return "met";
+    case BT_LOAD_BROKEN:
+        return "broken";
+    case BT_LOAD_UNSURE:
+        return "unsure";
+    case BT_LOAD_UNTRUSTED:
+        return "untrusted";
+    case BT_LOAD_NOT_RUN:
+    case BT_LOAD_VERDICT_COUNT:
+        break;
+    }
+    return "not_run";
+}

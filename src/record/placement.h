@@ -1,0 +1,36 @@
+/* Where a model's instances run: on which devices, or on which of the CPU's cores. */
+#ifndef BT_RECORD_PLACEMENT_H
+#define BT_RECORD_PLACEMENT_H
+
+#include <sched.h>
+
+#include "base/error.h"
+#include "record/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_placement {
+    int count;
+    bt_config_instance instances[BT_CONFIG_INSTANCES_MAX];
+} bt_placement;
+
+/* Reads a placement: "cuda:0,cuda:1" (one instance each), "cpu" (one, on whatever cores), "2x1" (on the CPU:
+ * two instances of one thread each, on cores of their own out of `allowed`), "cpu:0-3,cpu:4-7" (on these
+ * cores, a thread each). An entry may be led by a model's name and "=": "hrnet=cuda:0,cbam_resunet=cuda:1";
+ * those without are for every model. Answers for `model`; count 0 where the text says nothing of it.
+ * BT_INVALID names the entry and what would be right (cores that are not there, more threads than cores). */
+BT_MUST_USE bt_status bt_placement_parse(bt_placement *out, const char *text, const char *model,
+                                         const cpu_set_t *allowed, bt_error *error);
+
+/* "0-3,8" to a set. BT_INVALID where it is no such list. */
+BT_MUST_USE bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *error);
+
+/* The cores that this process may use; all of the first 1024 where the system does not tell. */
+void bt_cpus_allowed(cpu_set_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

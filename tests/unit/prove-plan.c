@@ -1,0 +1,150 @@
+/* The plan of a load test: which scenarios, at what rates, from what seeds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "prove/plan.h"
+
+static bt_plan plan; /* large */
+
+static bt_load_settings settings_of(const char *scenarios) {
+    bt_load_settings settings = {.seed = 1, .rate = "auto"};
+    char names[256];
+    snprintf(names, sizeof names, "%s", scenarios);
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ","))
+        snprintf(settings.scenarios.names[settings.scenarios.count++], BT_NAME_SIZE, "%s", name);
+    return settings;
+}
+
+static const bt_plan_model two[] = {
+    {.name = "hrnet",
+     .batch_size = 4,
+     .instances = 1,
+     .batch_ns = 200 * BT_NS_PER_MS,
+     .recommended_rps = 9,
+     .throughput_rps = 20,
+     .largest_spike = 10},
+    {.name = "cbam_resunet",
+     .batch_size = 2,
+     .instances = 2,
+     .batch_ns = 300 * BT_NS_PER_MS,
+     .recommended_rps = NAN,
+     .throughput_rps = 6,
+     .largest_spike = 2},
+};
+
+static void make(const bt_load_settings *settings, int models) {
+    bt_error error = {BT_OK, ""};
+    if (bt_plan_make(&plan, settings, two, models, &error) != BT_OK) fail_msg("%s", error.message);
+}
+
+static void refused(bt_load_settings settings, const char *says) {
+    bt_error error = {BT_OK, ""};
+    assert_int_equal(bt_plan_make(&plan, &settings, two, 1, &error), BT_INVALID);
+    if (!strstr(error.message, says)) fail_msg("'%s' does not say '%s'", error.message, says);
+}
+
+static void scenarios_come_in_the_order_asked_for(void **state) {
+    (void)state;
+    static const char *const expected[] = {"sustained", "sustained",     "single", "single",
+                                           "burst",     "largest-burst", "burst",  "mixed"};
+    bt_load_settings settings = settings_of("sustained,single,burst,mixed");
+    make(&settings, 2);
+    assert_int_equal(plan.scenario_count, 8);
+    for (int i = 0; i < 8; i++)
+        assert_string_equal(plan.scenarios[i].name, expected[i]);
+    assert_int_equal(plan.scenarios[1].parts[0].model, 1);
+    assert_int_equal(plan.scenarios[7].part_count, 2);
+    assert_false(plan.scenarios[5].judged);
+}
+
+static void two_models_take_about_three_minutes(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("single,burst,sustained,mixed");
+    make(&settings, 2);
+    assert_in_range(plan.duration_ns, 120 * BT_NS_PER_S, 180 * BT_NS_PER_S);
+}
+
+static void rates_are_the_recommended_ones_and_shared_when_mixed(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("sustained,mixed");
+    make(&settings, 2);
+    assert_float_equal(plan.scenarios[0].parts[0].schedule.rate_rps, 9, 1e-9);
+    assert_float_equal(plan.scenarios[1].parts[0].schedule.rate_rps, 3,
+                       1e-9); /* unknown: half the throughput */
+    assert_float_equal(plan.scenarios[2].parts[0].schedule.rate_rps, 4.5, 1e-9);
+    assert_float_equal(plan.scenarios[2].parts[1].schedule.rate_rps, 1.5, 1e-9);
+    snprintf(settings.rate, sizeof settings.rate, "12.5");
+    make(&settings, 2);
+    for (int i = 0; i < 3; i++)
+        assert_float_equal(plan.scenarios[i].parts[0].schedule.rate_rps, 12.5, 1e-9);
+}
+
+static void spikes_leave_time_to_be_served(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("burst");
+    make(&settings, 2);
+    const bt_schedule_options *burst = &plan.scenarios[0].parts[0].schedule;
+    const bt_schedule_options *largest = &plan.scenarios[1].parts[0].schedule;
+    assert_int_equal(burst->shape, BT_SHAPE_BURST);
+    assert_int_equal(burst->burst_size, 4);
+    assert_in_range(burst->burst_interval_ns, 200 * BT_NS_PER_MS, 400 * BT_NS_PER_MS);
+    assert_int_equal(largest->burst_size, 10);
+    assert_in_range(largest->burst_interval_ns, 600 * BT_NS_PER_MS, 1200 * BT_NS_PER_MS); /* three batches */
+    settings.burst_size = 16;
+    make(&settings, 1);
+    assert_int_equal(plan.scenario_count, 1); /* the largest spike is not larger */
+    assert_int_equal(plan.scenarios[0].parts[0].schedule.burst_size, 16);
+}
+
+/* A change of what is asked for leaves the other scenarios' loads as they were. */
+static void seeds_follow_the_scenario_and_the_model(void **state) {
+    (void)state;
+    bt_load_settings all = settings_of("single,burst,sustained,mixed"), one = settings_of("sustained");
+    make(&one, 2);
+    uint64_t first = plan.scenarios[0].parts[0].schedule.seed,
+             second = plan.scenarios[1].parts[0].schedule.seed;
+    assert_true(first != second);
+    make(&all, 2);
+    for (int i = 0; i < plan.scenario_count; i++)
+        if (strcmp(plan.scenarios[i].name, "sustained") == 0)
+            assert_true(plan.scenarios[i].parts[0].schedule.seed ==
+                        (plan.scenarios[i].parts[0].model == 0 ? first : second));
+    one.seed = 2;
+    make(&one, 2);
+    assert_true(plan.scenarios[0].parts[0].schedule.seed != first);
+}
+
+static void wrong_settings_are_named(void **state) {
+    (void)state;
+    refused(settings_of("single,stress"), "\"stress\" is none of single");
+    refused(settings_of("single,single"), "twice");
+    refused(settings_of("mixed"), "two models");
+    bt_load_settings settings = settings_of("sustained");
+    snprintf(settings.rate, sizeof settings.rate, "fast");
+    refused(settings, "--rate: \"fast\"");
+    snprintf(settings.rate, sizeof settings.rate, "-3");
+    refused(settings, "--rate");
+    snprintf(settings.rate, sizeof settings.rate, "inf");
+    refused(settings, "--rate");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scenarios_come_in_the_order_asked_for),
+        cmocka_unit_test(two_models_take_about_three_minutes),
+        cmocka_unit_test(rates_are_the_recommended_ones_and_shared_when_mixed),
+        cmocka_unit_test(spikes_leave_time_to_be_served),
+        cmocka_unit_test(seeds_follow_the_scenario_and_the_model),
+        cmocka_unit_test(wrong_settings_are_named),
+    };
+    return cmocka_run_group_tests_name("prove-plan", tests, NULL, NULL);
+}

@@ -159,7 +159,8 @@ static bool take_mail(bt_worker_lane *lane, bt_action *work) {
 static bool run(bt_worker_lane *lane, bt_action *work) {
     bt_service *service = lane->service;
     bt_error error = {BT_OK, ""};
-    bt_wakes wakes = {0};
+    bt_wakes wakes;
+    bt_wakes_none(&wakes);
     lane->began_ns = bt_clock_now_ns();
     gather(lane, work);
     int64_t start_ns = bt_clock_now_ns();

@@ -181,7 +181,8 @@ void bt_pump_and_deliver(bt_service *service) {
     bt_delivery deliveries[CHUNK];
     int count;
     do {
-        bt_wakes wakes = {0};
+        bt_wakes wakes;
+        bt_wakes_none(&wakes);
         pthread_mutex_lock(&service->lock);
         count = bt_pump(service, bt_clock_now_ns(), NULL, deliveries, CHUNK, &wakes);
         pthread_mutex_unlock(&service->lock);

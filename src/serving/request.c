@@ -66,7 +66,8 @@ static bt_status fail_refused(const bt_service *service, int model, bt_status st
 bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_answer answer, void *context,
                             uint64_t *ticket, bt_error *error) {
     bt_delivery deliveries[CHUNK];
-    bt_wakes wakes = {0};
+    bt_wakes wakes;
+    bt_wakes_none(&wakes);
     uint64_t number;
     int model = -1;
     if (!answer) return bt_fail(error, BT_INVALID, "there is nobody to answer to");

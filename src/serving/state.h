@@ -145,6 +145,12 @@ typedef struct bt_wakes {
     bool supervisor, idle;
 } bt_wakes;
 
+/* Nobody yet; the list itself is left as it is, since this is done for every request. */
+static inline void bt_wakes_none(bt_wakes *wakes) {
+    wakes->lane_count = 0;
+    wakes->supervisor = wakes->idle = false;
+}
+
 /* Under the lock: takes everything the batcher wants done now. Runs are mailed to their lanes (`self`, which
  * may be NULL, needs no waking); at most `room` answers are put into `out`. Returns how many; fewer than
  * `room` says that none is left. */

@@ -11,7 +11,8 @@ static void *supervisor_main(void *argument) {
     bt_service *service = argument;
     prctl(PR_SET_TIMERSLACK, 1UL);
     for (;;) {
-        bt_wakes wakes = {0};
+        bt_wakes wakes;
+        bt_wakes_none(&wakes);
         unsigned seen = atomic_load(&service->supervisor_signal);
         pthread_mutex_lock(&service->lock);
         bool quit = service->supervisor_quit;

@@ -56,7 +56,7 @@ typedef struct bt_load_options {
     const volatile sig_atomic_t *stop; /* not 0: sends no more, drains, sets `interrupted`; may be NULL */
 } bt_load_options;
 
-#define BT_LOAD_SPIN_NS 60000
+#define BT_LOAD_SPIN_NS 200000
 
 /* One second of a run, seen by the bystanders. */
 typedef struct bt_load_second {

@@ -21,11 +21,15 @@ typedef struct bt_shot {
     int64_t intended_ns, sent_ns; /* sent: just before submit */
     int32_t stream, input;        /* which model, and which of its inputs */
     /* ---- */
+    void *own; /* the target's own use, from submit to answer */
+    int32_t own_index;
     int64_t answered_ns;
     int64_t queue_ns, preprocess_ns, service_ns; /* 0 where unknown */
     bt_status status;                            /* BT_OK: a result */
     int16_t batch_size, run_size;                /* 0 where it never ran */
     bool fallback;
+    bool refused; /* the generator's: submit did not take it, and `status` is why; answered_ns is then when it
+                     said so */
 } bt_shot;
 
 /* Tells the generator that a shot has its answer, which is filled in; any thread, once a shot that submit

@@ -51,20 +51,17 @@ static void count_fates(bt_load_part *part, const stream_view *view) {
     part->sent = view->count;
     for (int64_t i = 0; i < view->count; i++) {
         const bt_shot *shot = view->shots[i];
-        bool ran = shot->batch_size > 0;
         if (answered_well(shot)) {
             part->ok++;
             part->fallback += shot->fallback;
             int b = shot->batch_size;
             if (b > 0) part->batches[(b > BT_LOAD_BATCHES ? BT_LOAD_BATCHES : b) - 1]++;
-        } else if (shot->answered_ns == 0 && shot->status == BT_TIMEOUT && shot->sent_ns > 0) {
+        } else if (shot->answered_ns == 0) {
             part->lost++;
         } else if (shot->status == BT_QUEUE_FULL) {
             part->rejected_full++;
         } else if (shot->status == BT_TIMEOUT) {
-            /* refused at the door: told at once, without having waited */
-            bool refused = !ran && shot->queue_ns == 0;
-            *(refused ? &part->rejected_deadline : &part->expired) += 1;
+            *(shot->refused ? &part->rejected_deadline : &part->expired) += 1;
         } else if (shot->status == BT_CANCELLED || shot->status == BT_CLOSED) {
             part->cancelled++;
         } else {

@@ -1,0 +1,204 @@
+#include "load/target-service.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "image/spheroids.h"
+#include "serving/serving.h"
+
+#define DRAWN_LEAST 16 /* pixels: smaller images are cut out of one of this side */
+
+typedef struct loaded_stream {
+    bt_service_stream options;
+    uint8_t *images[BT_INPUTS_MAX];
+} loaded_stream;
+
+/* A mask for somebody's result, and who has it. */
+typedef struct mask_buffer {
+    uint8_t *bytes;
+    int next_free;
+} mask_buffer;
+
+struct bt_service_target {
+    bt_service *service;
+    loaded_stream *streams;
+    int stream_count;
+    bt_shot_answered
+        answered; /* of the run under way; set by the sending thread before anything is under way */
+    void *context;
+    pthread_mutex_t lock; /* of the masks, their owners and the failure */
+    mask_buffer *masks;
+    int mask_count, first_free;
+    char failure[BT_ERROR_MESSAGE_SIZE];
+};
+
+/* ---- images ---- */
+
+static bt_status draw(uint8_t **out, uint64_t seed, int index, int side, bt_error *error) {
+    int drawn = side < DRAWN_LEAST ? DRAWN_LEAST : side;
+    uint8_t *image = malloc(3 * (size_t)drawn * (size_t)drawn);
+    if (!image) return bt_fail(error, BT_NO_MEMORY, "out of memory for an image of %d pixels", side);
+    *out = image;
+    bt_status status = bt_spheroids_draw(seed, (uint64_t)index, drawn, drawn, image, NULL, error);
+    for (int y = 1; y < side && drawn > side; y++)
+        memmove(image + 3 * (size_t)y * (size_t)side, image + 3 * (size_t)y * (size_t)drawn,
+                3 * (size_t)side);
+    return status;
+}
+
+static bt_status draw_all(loaded_stream *stream, uint64_t seed, bt_error *error) {
+    const bt_service_stream *o = &stream->options;
+    if (o->input_count < 1 || o->input_count > BT_INPUTS_MAX)
+        return bt_fail(error, BT_INVALID, "a stream has 1 to %d images", BT_INPUTS_MAX);
+    bt_status status = BT_OK;
+    for (int i = 0; i < o->input_count && status == BT_OK; i++)
+        status = draw(&stream->images[i], seed, i, o->sides[i], error);
+    return status;
+}
+
+static bt_status open_masks(bt_service_target *target, int count, bt_error *error) {
+    size_t most = 1;
+    for (int s = 0; s < target->stream_count; s++)
+        for (int i = 0; i < target->streams[s].options.input_count; i++) {
+            size_t side = (size_t)target->streams[s].options.sides[i];
+            if (side * side > most) most = side * side;
+        }
+    target->first_free = -1;
+    target->masks = calloc((size_t)count + 1, sizeof *target->masks);
+    for (int i = 0; i < count && target->masks; i++) {
+        target->masks[i].bytes = malloc(most);
+        if (!target->masks[i].bytes) break;
+        target->masks[i].next_free = target->first_free;
+        target->first_free = i;
+        target->mask_count++;
+    }
+    if (target->masks && target->mask_count == count) return BT_OK;
+    return bt_fail(error, BT_NO_MEMORY, "out of memory for %d masks", count);
+}
+
+bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
+                                 const bt_service_stream *streams, int stream_count, int in_flight,
+                                 uint64_t seed, bt_error *error) {
+    bt_service_target *target = calloc(1, sizeof *target);
+    *out = NULL;
+    if (target) target->streams = calloc((size_t)stream_count + 1, sizeof *target->streams);
+    if (!target || !target->streams) {
+        free(target);
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for a load target");
+    }
+    pthread_mutex_init(&target->lock, NULL);
+    target->service = service;
+    target->stream_count = stream_count;
+    bt_status status = BT_OK;
+    for (int s = 0; s < stream_count && status == BT_OK; s++) {
+        target->streams[s].options = streams[s];
+        status = draw_all(&target->streams[s], seed, error);
+    }
+    if (status == BT_OK) status = open_masks(target, in_flight, error);
+    if (status == BT_OK)
+        *out = target;
+    else
+        bt_service_target_close(&target);
+    return status;
+}
+
+void bt_service_target_close(bt_service_target **target) {
+    if (!target || !*target) return;
+    for (int s = 0; s < (*target)->stream_count; s++)
+        for (int i = 0; i < BT_INPUTS_MAX; i++)
+            free((*target)->streams[s].images[i]);
+    for (int i = 0; i < (*target)->mask_count; i++)
+        free((*target)->masks[i].bytes);
+    pthread_mutex_destroy(&(*target)->lock);
+    free((*target)->masks);
+    free((*target)->streams);
+    free(*target);
+    *target = NULL;
+}
+
+/* ---- requests ---- */
+
+static uint8_t *take_mask(bt_service_target *target, int32_t *index) {
+    *index = -1;
+    if (target->mask_count == 0) return NULL;
+    pthread_mutex_lock(&target->lock);
+    *index = target->first_free;
+    if (*index >= 0) target->first_free = target->masks[*index].next_free;
+    pthread_mutex_unlock(&target->lock);
+    return *index >= 0 ? target->masks[*index].bytes : NULL;
+}
+
+static void give_mask_back(bt_service_target *target, int32_t index) {
+    if (index < 0) return;
+    pthread_mutex_lock(&target->lock);
+    target->masks[index].next_free = target->first_free;
+    target->first_free = index;
+    pthread_mutex_unlock(&target->lock);
+}
+
+static void keep_failure(bt_service_target *target, const bt_error *error) {
+    if (error->status == BT_QUEUE_FULL) return;
+    pthread_mutex_lock(&target->lock);
+    memcpy(target->failure, error->message, sizeof target->failure);
+    pthread_mutex_unlock(&target->lock);
+}
+
+static int64_t ns(double ms) {
+    return (int64_t)(ms * BT_NS_PER_MS);
+}
+
+static void hear(void *context, const bt_result *result, const bt_error *error) {
+    bt_shot *shot = context;
+    bt_service_target *target = shot->own;
+    shot->answered_ns = bt_clock_now_ns();
+    shot->status = error ? error->status : BT_OK;
+    shot->queue_ns = ns(result->queue_ms);
+    shot->preprocess_ns = ns(result->preprocess_ms);
+    shot->service_ns = ns(result->service_ms);
+    shot->batch_size = (int16_t)result->batch_size;
+    shot->run_size = (int16_t)result->run_size;
+    shot->fallback = strcmp(result->inference_mode, "standard_fallback") == 0;
+    give_mask_back(target, shot->own_index);
+    if (error) keep_failure(target, error);
+    target->answered(target->context, shot);
+}
+
+static bt_status submit(void *self, bt_shot *shot, bt_shot_answered answered, void *context) {
+    bt_service_target *target = self;
+    const loaded_stream *stream = &target->streams[shot->stream];
+    int side = stream->options.sides[shot->input];
+    bt_error error;
+    if (target->answered != answered || target->context != context) { /* a run's first request */
+        target->answered = answered;
+        target->context = context;
+    }
+    shot->own = target;
+    const bt_request request = {.image = stream->images[shot->input],
+                                .height = side,
+                                .width = side,
+                                .model = stream->options.model,
+                                .mask = take_mask(target, &shot->own_index),
+                                .standard_path = stream->options.standard_path};
+    bt_status status = bt_service_submit(target->service, &request, hear, shot, NULL, &error);
+    if (status == BT_OK) return BT_OK;
+    give_mask_back(target, shot->own_index);
+    keep_failure(target, &error);
+    return status;
+}
+
+static int queue_size(void *self) {
+    return bt_serving_queue_size(((bt_service_target *)self)->service);
+}
+
+bt_target bt_service_target_of(bt_service_target *target) {
+    return (bt_target){.self = target, .submit = submit, .queue_size = queue_size};
+}
+
+void bt_service_target_failure(bt_service_target *target, char out[BT_ERROR_MESSAGE_SIZE]) {
+    pthread_mutex_lock(&target->lock);
+    memcpy(out, target->failure, BT_ERROR_MESSAGE_SIZE);
+    pthread_mutex_unlock(&target->lock);
+}

@@ -1,0 +1,44 @@
+/* A service as a load target: streams are its models, inputs are synthetic micrographs of given sizes. */
+#ifndef BT_LOAD_TARGET_SERVICE_H
+#define BT_LOAD_TARGET_SERVICE_H
+
+#include "batchtune.h"
+#include "load/target.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_INPUTS_MAX 64
+
+/* The images that one stream sends. */
+typedef struct bt_service_stream {
+    const char *model;        /* borrowed */
+    int sides[BT_INPUTS_MAX]; /* pixels; input i is a square image of sides[i] */
+    int input_count;
+    bool standard_path;
+} bt_service_stream;
+
+typedef struct bt_service_target bt_service_target;
+
+/* Draws every image now, by `seed`. `in_flight` requests at a time have a mask to write into (those beyond it
+ * ask for none); 0: no masks at all. The service is borrowed and must be running when requests are sent.
+ * BT_INVALID, BT_NO_MEMORY. One run of a generator at a time may use it. */
+BT_MUST_USE bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
+                                             const bt_service_stream *streams, int stream_count,
+                                             int in_flight, uint64_t seed, bt_error *error);
+
+/* Everything that was sent must have been answered. NULL-safe; nulls. */
+void bt_service_target_close(bt_service_target **target);
+
+/* What a generator is given; valid as long as the target is open. */
+bt_target bt_service_target_of(bt_service_target *target);
+
+/* What the service said of the last request that failed (refusals of a full queue aside), for people; "" if
+ * none did. */
+void bt_service_target_failure(bt_service_target *target, char out[BT_ERROR_MESSAGE_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,88 @@
+/* bench-load: how exactly the load generator sends, and how much, to a target that costs nothing and to the
+ * service around a backend that takes no time. Prints figures and judges none: they are the machine's as much
+ * as the program's. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "load/generator.h"
+#include "load/target-service.h"
+#include "measure/quantile.h"
+
+static const char *const config_text = "{\"schema_version\": 1, \"settings\": {\"backend\": "
+                                       "\"sim:tau0_ms=0,alpha_ms=0,noise=0\"}, \"configurations\": "
+                                       "{\"hrnet\": {\"optimal_batch_size\": 64, \"image_size\": 1}}}";
+
+static void fail(const bt_error *error) {
+    fprintf(stderr, "bench-load: %s\n", error->message);
+    exit(1);
+}
+
+static bt_service *start(const char *settings) {
+    bt_error error = {BT_IO, "no temporary file"};
+    char path[] = "/tmp/bench-load-XXXXXX";
+    int file = mkstemp(path);
+    FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
+    bt_service *service = NULL;
+    bt_service_options options = {.config = path, .settings = settings};
+    if (!out || fputs(config_text, out) < 0 || fclose(out) != 0) fail(&error);
+    if (bt_service_open(&service, &options, &error) != BT_OK || bt_service_start(service, &error) != BT_OK)
+        fail(&error);
+    unlink(path);
+    return service;
+}
+
+static double latency_us(const bt_load_log *log, double quantile) {
+    double *us = malloc((size_t)log->count * sizeof *us);
+    size_t n = 0;
+    for (int64_t i = 0; i < log->count; i++)
+        if (log->shots[i].status == BT_OK)
+            us[n++] = (double)(log->shots[i].answered_ns - log->shots[i].intended_ns) / 1e3;
+    bt_sort(us, n);
+    double result = n > 0 ? bt_quantile(us, n, quantile) : NAN;
+    free(us);
+    return result;
+}
+
+static void run(const char *what, bt_target target, double rate_rps, double seconds) {
+    bt_schedule schedule;
+    bt_load_log *log;
+    bt_error error;
+    const bt_schedule_options options = {
+        .shape = BT_SHAPE_POISSON, .rate_rps = rate_rps, .duration_ns = (int64_t)(seconds * 1e9), .seed = 1};
+    if (bt_schedule_open(&schedule, &options, &error) != BT_OK) fail(&error);
+    const bt_stream stream = {.schedule = &schedule, .input_count = 1};
+    const bt_load_options load = {
+        .target = target, .streams = &stream, .stream_count = 1, .drain_ns = BT_NS_PER_S};
+    if (bt_load_run(&log, &load, &error) != BT_OK) fail(&error);
+    bt_lateness late = bt_load_lateness(log);
+    int64_t failed = 0;
+    for (int64_t i = 0; i < log->count; i++)
+        failed += log->shots[i].status != BT_OK;
+    printf("%-9s %8.0f/s  sent late P50 %7.2f P99 %8.2f max %8.1f us   latency P50 %8.2f P99 %9.2f us  of "
+           "%lld, %lld "
+           "failed\n",
+           what, rate_rps, late.p50_us, late.p99_us, late.max_us, latency_us(log, 0.5), latency_us(log, 0.99),
+           (long long)log->count, (long long)failed);
+    bt_load_log_close(&log);
+    bt_schedule_close(&schedule);
+}
+
+int main(void) {
+    static const double rates[] = {100, 1000, 10000, 100000, 400000, 1000000};
+    bt_error error;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        run("null", bt_target_null(), rates[i], 2);
+    bt_service *service = start("max_queue_size=65536,max_queue_delay_ms=0,admission=false");
+    const bt_service_stream stream = {.model = "hrnet", .sides = {1}, .input_count = 1};
+    bt_service_target *target;
+    if (bt_service_target_open(&target, service, &stream, 1, 0, 1, &error) != BT_OK) fail(&error);
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        run("service", bt_service_target_of(target), rates[i], 2);
+    bt_service_target_close(&target);
+    if (bt_service_stop(service, 1000, &error) != BT_OK) fail(&error);
+    bt_service_close(&service);
+    return 0;
+}

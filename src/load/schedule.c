@@ -15,7 +15,7 @@
 #define RATE_MAX     1e9
 #define DURATION_MAX (7LL * 24 * 3600 * BT_NS_PER_S)
 
-const char *bt_shape_name(bt_shape shape) {
+const char *bt_load_shape_name(bt_load_shape shape) {
     switch (shape) {
     case BT_SHAPE_POISSON:
         return "poisson";

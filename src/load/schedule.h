@@ -14,16 +14,16 @@
 extern "C" {
 #endif
 
-typedef enum bt_shape {
+typedef enum bt_load_shape {
     BT_SHAPE_POISSON,  /* exponential gaps at rate_rps */
     BT_SHAPE_CONSTANT, /* equal gaps */
     BT_SHAPE_BURST,    /* burst_size at once, every burst_interval_ns, the first at 0 */
     BT_SHAPE_RAMP,     /* Poisson whose rate goes in a straight line from rate_rps to end_rate_rps */
     BT_SHAPE_TRACE     /* from a file */
-} bt_shape;
+} bt_load_shape;
 
 typedef struct bt_schedule_options {
-    bt_shape shape;
+    bt_load_shape shape;
     double rate_rps, end_rate_rps;
     int burst_size;
     int64_t burst_interval_ns;
@@ -47,7 +47,7 @@ BT_MUST_USE bt_status bt_schedule_open(bt_schedule *out, const bt_schedule_optio
 void bt_schedule_close(bt_schedule *schedule);
 
 /* "poisson", ...; never NULL. */
-const char *bt_shape_name(bt_shape shape);
+const char *bt_load_shape_name(bt_load_shape shape);
 
 #ifdef __cplusplus
 }

@@ -35,6 +35,17 @@ BT_MUST_USE bt_status bt_cuda_count(int *count, bt_error *error);
  */
 BT_MUST_USE bt_status bt_cuda_describe(bt_cuda_device *device, int index, bt_error *error);
 
+/* What the device is at, as its management library (NVML, part of the driver) tells: everybody's work, not
+ * this process's. */
+typedef struct bt_cuda_load {
+    double utilisation; /* share of the last second or so in which some kernel ran, 0..1 */
+    int64_t used_bytes, total_bytes;
+} bt_cuda_load;
+
+/* BT_UNSUPPORTED where there is no such device or NVML does not answer for it. Any thread; takes some 10 us
+ * once the library is loaded. */
+BT_MUST_USE bt_status bt_cuda_read_load(bt_cuda_load *load, int index, bt_error *error);
+
 /* Runs a small kernel on device `index`; makes a context there, which stays until the process ends.
  * BT_UNSUPPORTED where the check was not built or the device does not answer; a device that answers but
  * computes wrongly is BT_OK with check->fault filled. Any thread. */

@@ -1,0 +1,67 @@
+#include "record/served-model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_given(const bt_option_sources *sources, const char *name) {
+    int index = bt_options_find(bt_service_settings_table, bt_service_settings_count, name);
+    return sources->of[index] != BT_SOURCE_DEFAULT;
+}
+
+static bt_status fail_unknown(const bt_config *config, const char *name, bt_error *error) {
+    char known[160] = "";
+    for (int i = 0; i < config->model_count; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", config->models[i].name);
+    }
+    return bt_fail(error, BT_INVALID, "the config has no model \"%.64s\"; it has: %s", name, known);
+}
+
+static void copy(char out[BT_OPTION_TEXT_SIZE], const char *text) {
+    if (out[0] == '\0') snprintf(out, BT_OPTION_TEXT_SIZE, "%s", text);
+}
+
+static void fill(bt_served_model *out, const bt_config *config, const bt_option_sources *sources) {
+    const bt_settings *from = &config->settings;
+    const bt_config_model *entry = out->entry;
+    bt_service_settings *s = &out->settings;
+    if (s->batch_size == 0) s->batch_size = entry->optimal_batch_size;
+    if (!is_given(sources, "max_queue_delay_ms")) s->max_queue_delay_ms = from->max_queue_delay_ms;
+    if (!is_given(sources, "max_queue_size")) s->max_queue_size = from->max_queue_size;
+    if (s->p95_sla_ms == 0) s->p95_sla_ms = from->p95_sla_ms;
+    copy(s->backend, from->backend);
+    copy(s->weights, entry->weights.source[0] ? entry->weights.source : from->weights);
+    if (strcmp(s->weights, "none") == 0) snprintf(s->weights, sizeof s->weights, "%s", from->weights);
+    if (s->image_size == 0) s->image_size = entry->image_size > 0 ? entry->image_size : from->image_size;
+    if (s->image_size == 0) s->image_size = 1024;
+    out->use_amp = from->use_amp;
+    out->use_channels_last = from->use_channels_last;
+    out->use_cudnn_benchmark = from->use_cudnn_benchmark;
+}
+
+/* The config's instances; where it has none, one on its device. */
+static void place_as_configured(bt_served_model *out, const bt_config *config) {
+    const bt_config_model *entry = out->entry;
+    bt_placement *placement = &out->placement;
+    placement->count = entry->instance_count;
+    memcpy(placement->instances, entry->instances, sizeof entry->instances);
+    if (placement->count > 0) return;
+    const char *device = config->settings.device;
+    if (strcmp(device, "auto") == 0 || device[0] == '\0') device = config->machine.gpu[0] ? "cuda:0" : "cpu";
+    placement->count = 1;
+    placement->instances[0] = (bt_config_instance){.threads = (int)config->settings.threads};
+    snprintf(placement->instances[0].device, sizeof placement->instances[0].device, "%.63s", device);
+}
+
+bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
+                                  const bt_service_settings *given, const bt_option_sources *sources,
+                                  const cpu_set_t *allowed, bt_error *error) {
+    *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
+    if (!out->entry) return fail_unknown(config, name, error);
+    fill(out, config, sources);
+    bt_status status = bt_placement_parse(&out->placement, given->instances, name, allowed, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "instances");
+    if (out->placement.count == 0) place_as_configured(out, config);
+    return BT_OK;
+}

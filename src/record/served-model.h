@@ -1,0 +1,36 @@
+/* What a service will run of one model: the config's entry under whatever was set over it.
+ *
+ * The service and the load test settle this in one place, so that what is proved is what is served. Strongest
+ * first: what was given, the model's entry, the config's settings, the defaults of the tuning's table. */
+#ifndef BT_RECORD_SERVED_MODEL_H
+#define BT_RECORD_SERVED_MODEL_H
+
+#include <sched.h>
+
+#include "base/error.h"
+#include "record/config.h"
+#include "record/placement.h"
+#include "record/service-settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_served_model {
+    const bt_config_model *entry; /* the config's */
+    bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
+    bt_placement placement;       /* at least one instance */
+    bool use_amp, use_channels_last, use_cudnn_benchmark;
+} bt_served_model;
+
+/* `given` and who set it (anything but DEFAULT counts as given). BT_INVALID for an unknown model (the message
+ * lists the config's) or a placement that cannot be. `config` is borrowed by *out. */
+BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
+                                              const bt_service_settings *given,
+                                              const bt_option_sources *sources, const cpu_set_t *allowed,
+                                              bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

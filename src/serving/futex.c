@@ -1,0 +1,25 @@
+/* Sleeping on a word of memory: the system call beneath condition variables, without their lock. */
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "serving/state.h"
+
+void bt_futex_wait(atomic_uint *word, unsigned seen, int64_t until_ns) {
+    struct timespec until = {.tv_sec = until_ns / BT_NS_PER_S, .tv_nsec = until_ns % BT_NS_PER_S};
+    /* the bitset form takes an absolute time of the monotonic clock */
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen, until_ns == BT_NEVER_NS ? NULL : &until, NULL,
+            FUTEX_BITSET_MATCH_ANY);
+}
+
+void bt_futex_wake(atomic_uint *word, int count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+void bt_futex_signal(atomic_uint *word) {
+    atomic_fetch_add(word, 1);
+    bt_futex_wake(word, INT32_MAX);
+}

@@ -1,0 +1,251 @@
+/* A service from its config: what is to be served, before anything is loaded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "networks/network.h"
+#include "serving/state.h"
+
+#define DEFAULT_CONFIG "configs/production_batch_config.json"
+
+/* ---- ladders ---- */
+
+/* For a model that nobody has measured: powers of two up to its batch size, to be timed when it starts. */
+static bt_status unmeasured_ladder(bt_service_model *model, bt_error *error) {
+    const bt_service_settings *s = &model->served.settings;
+    bt_ladder *ladder = &model->batcher.ladder;
+    if (s->batch_size > BT_LADDER_BATCH_MAX)
+        return bt_fail(error, BT_INVALID, "%s: a batch size of %lld is above %d", model->name,
+                       (long long)s->batch_size, BT_LADDER_BATCH_MAX);
+    for (int size = 1; size < s->batch_size; size *= 2)
+        ladder->sizes[ladder->size_count++] = size;
+    ladder->sizes[ladder->size_count++] = (int)s->batch_size;
+    return bt_ladder_plan(ladder, error);
+}
+
+/* Whether `backend` is what the config was measured with; else its times say nothing. */
+static bool measured_so(const bt_service_model *model, const bt_config *config) {
+    const bt_service_settings *s = &model->served.settings;
+    return strcmp(s->backend, config->settings.backend) == 0 &&
+           (model->served.entry->image_size == 0 || s->image_size == model->served.entry->image_size);
+}
+
+static bt_status set_batcher(bt_service_model *model, const bt_config *config, bt_error *error) {
+    const bt_service_settings *s = &model->served.settings;
+    bt_status status = BT_INVALID;
+    if (measured_so(model, config))
+        status = bt_tuned_model_open(&model->tuned, model->served.entry, &config->settings,
+                                     (int)s->batch_size, error);
+    model->tuned_open = status == BT_OK;
+    if (model->tuned_open)
+        model->batcher = model->tuned.batcher;
+    else if (status == BT_INVALID)
+        status = unmeasured_ladder(model, error);
+    if (status != BT_OK) return status;
+    int64_t cooldown_ns = (int64_t)(s->breaker_cooldown_ms * BT_NS_PER_MS);
+    model->batcher.max_batch_size = (int)s->batch_size;
+    model->batcher.max_queue_size = (int)s->max_queue_size;
+    model->batcher.max_queue_delay_ns = (int64_t)(s->max_queue_delay_ms * BT_NS_PER_MS);
+    model->batcher.admission = s->admission;
+    model->batcher.failover = s->failover;
+    model->batcher.watchdog_ns = (int64_t)(s->watchdog_ms * BT_NS_PER_MS);
+    model->batcher.breaker = (bt_breaker_options){
+        .failures = (int)s->breaker_failures,
+        .probes = 2,
+        .cooldown_ns = cooldown_ns,
+        .cooldown_max_ns = 30 * cooldown_ns,
+    };
+    return BT_OK;
+}
+
+/* ---- models and their instances ---- */
+
+static bt_status open_model(bt_service *service, int index, const bt_config *config, const char *name,
+                            const bt_service_settings *given, const bt_option_sources *sources,
+                            bt_error *error) {
+    bt_service_model *model = &service->models[index];
+    bt_status status =
+        bt_served_model_resolve(&model->served, config, name, given, sources, &service->allowed, error);
+    if (status != BT_OK) return status;
+    const bt_service_settings *s = &model->served.settings;
+    snprintf(model->name, sizeof model->name, "%s", name);
+    model->height = model->width = (int)s->image_size;
+    model->p95_sla_ms = s->p95_sla_ms;
+    model->timeout_ms = s->timeout_ms;
+    status = bt_backend_check(s->backend, error);
+    if (status == BT_OK) status = set_batcher(model, config, error);
+    if (status != BT_OK) return status;
+    model->live = (bt_batcher_change){.max_batch_size = model->batcher.max_batch_size,
+                                      .max_queue_size = model->batcher.max_queue_size,
+                                      .max_queue_delay_ns = model->batcher.max_queue_delay_ns};
+    model->first_instance = service->instance_count;
+    model->instance_count = model->served.placement.count;
+    if (service->instance_count + model->instance_count > BT_BATCHER_INSTANCES_MAX)
+        return bt_fail(error, BT_INVALID, "more than %d instances in all", BT_BATCHER_INSTANCES_MAX);
+    for (int i = 0; i < model->instance_count; i++)
+        service->instances[service->instance_count++].model = index;
+    return BT_OK;
+}
+
+static const bt_config_instance *place_of(const bt_service *service, int instance) {
+    const bt_service_model *model = &service->models[service->instances[instance].model];
+    return &model->served.placement.instances[instance - model->first_instance];
+}
+
+/* Whether two instances would use the same hardware. Cores that nobody named are all of them. */
+static bool share(const bt_config_instance *a, const bt_config_instance *b) {
+    cpu_set_t mine, theirs, both;
+    bt_error ignored;
+    bool on_cpu = strcmp(a->device, "cpu") == 0;
+    if (strcmp(a->device, b->device) != 0) return false;
+    if (!on_cpu || a->cpus[0] == '\0' || b->cpus[0] == '\0') return true;
+    if (bt_cpus_parse(&mine, a->cpus, &ignored) != BT_OK ||
+        bt_cpus_parse(&theirs, b->cpus, &ignored) != BT_OK)
+        return true;
+    CPU_AND(&both, &mine, &theirs);
+    return CPU_COUNT(&both) > 0;
+}
+
+/* Instances that share hardware, directly or through others, get one device number: they take turns. */
+static void number_devices(bt_service *service) {
+    for (int i = 0; i < service->instance_count; i++) {
+        service->instances[i].device = i;
+        for (int j = 0; j < i; j++) {
+            if (!share(place_of(service, i), place_of(service, j))) continue;
+            int from = service->instances[i].device, to = service->instances[j].device;
+            for (int k = 0; k <= i; k++)
+                if (service->instances[k].device == from) service->instances[k].device = to;
+        }
+    }
+}
+
+static bt_status open_lanes(bt_service *service, bt_error *error) {
+    service->lanes = calloc(2 * (size_t)service->instance_count, sizeof *service->lanes);
+    if (!service->lanes) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
+    for (int i = 0; i < 2 * service->instance_count; i++) {
+        bt_worker_lane *lane = &service->lanes[i];
+        lane->service = service;
+        lane->instance = i / 2;
+        lane->model = service->instances[i / 2].model;
+        lane->path = i % 2 ? BT_PATH_STANDARD : BT_PATH_PRODUCTION;
+        lane->place = place_of(service, i / 2);
+    }
+    return BT_OK;
+}
+
+/* Room for what may wait, what may run, and as much again for answers on their way. */
+static bt_status open_requests(bt_service *service, bt_error *error) {
+    size_t count = 0;
+    for (int m = 0; m < service->model_count; m++) {
+        const bt_batcher_model *batcher = &service->models[m].batcher;
+        size_t runs = 2 * (size_t)service->models[m].instance_count;
+        count += 2 * (size_t)batcher->max_queue_size +
+                 runs * (size_t)(batcher->ladder.sizes[batcher->ladder.size_count - 1] + 1);
+    }
+    service->requests = calloc(count, sizeof *service->requests);
+    if (!service->requests) return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu requests", count);
+    service->request_count = (uint32_t)count;
+    for (uint32_t i = 0; i < service->request_count; i++)
+        service->requests[i].next_free = i + 1 < service->request_count ? i + 1 : BT_NO_REQUEST;
+    return BT_OK;
+}
+
+static bt_status open_models(bt_service *service, const bt_config *config, const char *const *models,
+                             int count, const bt_service_settings *given, const bt_option_sources *sources,
+                             bt_error *error) {
+    service->models = calloc((size_t)count, sizeof *service->models);
+    if (!service->models) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
+    for (int i = 0; i < count; i++) {
+        const char *name = models ? models[i] : config->models[i].name;
+        pthread_mutex_init(&service->models[i].meter_lock, NULL);
+        service->model_count = i + 1;
+        bt_status status = open_model(service, i, config, name, given, sources, error);
+        if (status != BT_OK) return status;
+        for (int j = 0; j < i; j++)
+            if (strcmp(service->models[j].name, name) == 0)
+                return bt_fail(error, BT_INVALID, "model %s is there twice", name);
+    }
+    return BT_OK;
+}
+
+bt_status bt_serving_open(bt_service **out, const bt_config *config, const char *const *models,
+                          int model_count, const bt_service_settings *given, const bt_option_sources *sources,
+                          bt_log *log, bt_error *error) {
+    *out = NULL;
+    if (!models) model_count = config->model_count;
+    if (model_count < 1 || model_count > BT_BATCHER_MODELS_MAX)
+        return bt_fail(error, BT_INVALID, "a service has 1 to %d models, not %d", BT_BATCHER_MODELS_MAX,
+                       model_count);
+    bt_service *service = calloc(1, sizeof *service);
+    if (!service) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
+    pthread_mutexattr_t adaptive; /* holders are quick: look a little before sleeping */
+    pthread_mutexattr_init(&adaptive);
+    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&service->lock, &adaptive);
+    pthread_mutexattr_destroy(&adaptive);
+    bt_cpus_allowed(&service->allowed);
+    service->log = log;
+    service->spin_ns = (int64_t)(given->spin_us * 1e3);
+    service->window_ns = (int64_t)(given->metrics_window_seconds * 1e9);
+    bt_status status = open_models(service, config, models, model_count, given, sources, error);
+    if (status == BT_OK) {
+        number_devices(service);
+        status = open_lanes(service, error);
+    }
+    if (status == BT_OK) status = open_requests(service, error);
+    if (status != BT_OK)
+        bt_service_close(&service);
+    else
+        *out = service;
+    return status;
+}
+
+/* ---- by file ---- */
+
+/* "a,b" into pointers into `storage`; returns how many, or -1 where they are too many or too long. */
+static int split_names(const char *text, char storage[BT_OPTION_TEXT_SIZE],
+                       const char *names[BT_BATCHER_MODELS_MAX]) {
+    int count = 0;
+    if (snprintf(storage, BT_OPTION_TEXT_SIZE, "%s", text) >= BT_OPTION_TEXT_SIZE) return -1;
+    char *rest, *name = strtok_r(storage, ",", &rest);
+    for (; name; name = strtok_r(NULL, ",", &rest)) {
+        if (count == BT_BATCHER_MODELS_MAX) return -1;
+        names[count++] = name;
+    }
+    return count;
+}
+
+static bt_status load(bt_config **out, const char *path, bt_error *error) {
+    if (!path) path = getenv("BATCHTUNE_CONFIG");
+    if (!path || !*path) path = DEFAULT_CONFIG;
+    if (bt_file_exists(path)) return bt_config_load(out, path, error);
+    return bt_fail(error, BT_IO, "%s: there is no config; `optimize-batch` makes one", path);
+}
+
+bt_status bt_service_open(bt_service **out, const bt_service_options *options, bt_error *error) {
+    static const bt_service_options none;
+    char storage[BT_OPTION_TEXT_SIZE];
+    const char *names[BT_BATCHER_MODELS_MAX];
+    bt_service_settings given;
+    bt_option_sources sources;
+    bt_config *config = NULL;
+    if (!out) return bt_fail(error, BT_INVALID, "there is no place for the service");
+    *out = NULL;
+    if (!options) options = &none;
+    int count = options->models ? split_names(options->models, storage, names) : 0;
+    if (count < 0) return bt_fail(error, BT_INVALID, "models: more than %d names", BT_BATCHER_MODELS_MAX);
+    bt_options_default(bt_service_settings_table, bt_service_settings_count, &given, &sources);
+    bt_status status = BT_OK;
+    if (options->settings)
+        status = bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count,
+                                       options->settings, "settings", &given, &sources, error);
+    if (status == BT_OK) status = load(&config, options->config, error);
+    if (status == BT_OK)
+        status = bt_serving_open(out, config, count > 0 ? names : NULL, count, &given, &sources, NULL, error);
+    if (status == BT_OK)
+        (*out)->config = config;
+    else
+        bt_config_close(&config);
+    return status;
+}

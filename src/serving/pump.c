@@ -1,0 +1,192 @@
+/* From the batcher's decisions to threads that work and callers that hear. */
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "image/resize.h"
+#include "serving/state.h"
+
+static bt_worker_lane *lane_of(bt_service *service, int instance, bt_path path) {
+    return &service->lanes[2 * instance + (path == BT_PATH_STANDARD)];
+}
+
+/* ---- under the lock ---- */
+
+static void mail(bt_service *service, const bt_action *action, bt_worker_lane *self, bt_wakes *wakes) {
+    bt_worker_lane *lane = lane_of(service, action->instance, action->path);
+    lane->work = *action;
+    for (int i = 0; i < action->count; i++)
+        lane->requests[i] = service->requests[action->tags[i]].request;
+    lane->mailed = true;
+    lane->reading = true;
+    atomic_fetch_add(&lane->signal, 1);
+    if (lane != self) wakes->lanes[wakes->lane_count++] = lane;
+}
+
+static void take_out(bt_service *service, const bt_action *action, bt_delivery *out) {
+    uint32_t index = (uint32_t)action->tag;
+    out->waiting = service->requests[index];
+    out->action = *action;
+    service->requests[index].next_free = service->first_free;
+    service->first_free = index;
+}
+
+/* Whether a lane is reading this request's image just now: the caller may free it once it is answered, so the
+ * answer waits, as a debt of the lane's, until it has finished reading. */
+static bt_worker_lane *reader_of(bt_service *service, const bt_action *action) {
+    if (action->instance < 0) return NULL;
+    bt_worker_lane *lane = lane_of(service, action->instance, action->path);
+    return lane->reading && lane->work.run == action->run ? lane : NULL;
+}
+
+static void note_waking(bt_service *service, bt_wakes *wakes) {
+    int64_t wake_ns = bt_batcher_wake_ns(service->batcher);
+    if (wake_ns < service->supervisor_until_ns) {
+        service->supervisor_until_ns = wake_ns;
+        wakes->supervisor = true;
+    }
+    wakes->idle = service->awaits_idle && bt_batcher_idle(service->batcher);
+}
+
+int bt_pump(bt_service *service, int64_t now_ns, bt_worker_lane *self, bt_delivery *out, int room,
+            bt_wakes *wakes) {
+    bt_action action;
+    int count = 0;
+    while (count < room && bt_batcher_next(service->batcher, now_ns, &action)) {
+        if (action.kind == BT_ACTION_RUN) {
+            mail(service, &action, self, wakes);
+            continue;
+        }
+        bt_worker_lane *reader = reader_of(service, &action);
+        take_out(service, &action, reader ? &reader->owed[reader->owed_count++] : &out[count++]);
+    }
+    note_waking(service, wakes);
+    return count;
+}
+
+/* ---- outside it ---- */
+
+void bt_wake_all(bt_service *service, const bt_wakes *wakes) {
+    for (int i = 0; i < wakes->lane_count; i++)
+        bt_futex_wake(&wakes->lanes[i]->signal, 1);
+    if (wakes->supervisor) bt_futex_signal(&service->supervisor_signal);
+    if (wakes->idle) bt_futex_signal(&service->changed);
+}
+
+static void write_masks(const bt_delivery *delivery, const bt_service_model *model, bt_worker_lane *lane) {
+    const bt_request *request = &delivery->waiting.request;
+    size_t pixels = (size_t)model->height * (size_t)model->width;
+    if (!request->mask && !request->probabilities) return;
+    float threshold = request->threshold > 0 ? request->threshold : 0.5f;
+    bt_image_mask(lane->logits + (size_t)delivery->action.position * pixels, model->height, model->width,
+                  threshold, request->mask, request->probabilities, request->height, request->width,
+                  lane->scratch);
+}
+
+static const char *mode_of(const bt_action *action) {
+    if (action->status != BT_OK) return "";
+    return action->path == BT_PATH_STANDARD ? "standard_fallback" : "production_optimized";
+}
+
+static bt_result result_of(const bt_service *service, const bt_delivery *delivery, const bt_worker_lane *lane,
+                           int64_t now_ns) {
+    const bt_action *action = &delivery->action;
+    int64_t start_ns = action->started_ns == BT_NEVER_NS ? now_ns : action->started_ns;
+    if (action->status == BT_OK && lane) start_ns = lane->began_ns;
+    return (bt_result){
+        .inference_mode = mode_of(action),
+        .batch_size = action->count,
+        .run_size = action->run_size,
+        .instance =
+            action->instance < 0 ? -1 : action->instance - service->models[action->model].first_instance,
+        .queue_ms = bt_ms(start_ns - delivery->waiting.submitted_ns),
+        .preprocess_ms = lane ? bt_ms(lane->preprocess_ns) : 0,
+        .service_ms = lane ? bt_ms(lane->service_ns) : 0,
+        .latency_ms = bt_ms(now_ns - delivery->waiting.submitted_ns),
+        .p95_latency_ms = NAN,
+        .ticket = action->ticket,
+    };
+}
+
+static void fill_error(bt_error *error, const bt_service *service, const bt_delivery *delivery) {
+    const bt_action *action = &delivery->action;
+    const char *name = service->models[action->model].name;
+    double waited_ms = bt_ms(bt_clock_now_ns() - delivery->waiting.submitted_ns);
+    switch (action->status) {
+    case BT_TIMEOUT:
+        bt_fail(error, BT_TIMEOUT, "%s: the deadline passed after %.1f ms, %s", name, waited_ms,
+                action->tries > 0 ? "while it ran" : "in the queue");
+        break;
+    case BT_CANCELLED:
+        bt_fail(error, BT_CANCELLED, "%s: taken back after %.1f ms", name, waited_ms);
+        break;
+    case BT_CLOSED:
+        bt_fail(error, BT_CLOSED, "%s: the service was stopped before the request was done", name);
+        break;
+    default:
+        bt_fail(error, action->status, "%s: %s after %d %s, the last of them on the %s path", name,
+                action->status == BT_OUT_OF_DEVICE_MEMORY ? "the device's memory ran out"
+                                                          : "the backend failed",
+                action->tries, action->tries == 1 ? "run" : "runs",
+                action->path == BT_PATH_STANDARD ? "standard" : "production");
+    }
+}
+
+/* One lock for all answers of a delivery that are of one model. */
+static double meter_all(bt_service *service, const bt_delivery *deliveries, int count,
+                        const bt_worker_lane *lane, int64_t now_ns) {
+    bt_service_model *model = &service->models[lane->model];
+    pthread_mutex_lock(&model->meter_lock);
+    for (int i = 0; i < count; i++) {
+        if (deliveries[i].action.status != BT_OK) continue;
+        bt_meter_answer answer = {
+            .latency_ns = now_ns - deliveries[i].waiting.submitted_ns,
+            .queue_ns = lane->began_ns - deliveries[i].waiting.submitted_ns,
+            .preprocess_ns = lane->preprocess_ns,
+            .service_ns = lane->service_ns,
+        };
+        bt_meter_answered(model->meter, now_ns, &answer);
+    }
+    double p95_ms = bt_meter_p95_ms(model->meter, now_ns);
+    pthread_mutex_unlock(&model->meter_lock);
+    return p95_ms;
+}
+
+/* The answers of a good run come to the lane that holds its logits: it pumps right after telling the batcher,
+ * without letting go of the lock. So a delivery that went well is of `lane`'s last run. Its result is in the
+ * caller's buffers before the callback, and nothing is written there after it. */
+void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, bt_worker_lane *lane) {
+    if (count == 0) return;
+    int64_t start_ns = bt_clock_now_ns();
+    for (int i = 0; i < count && lane; i++)
+        if (deliveries[i].action.status == BT_OK)
+            write_masks(&deliveries[i], &service->models[deliveries[i].action.model], lane);
+    int64_t now_ns = bt_clock_now_ns();
+    if (lane) lane->preprocess_ns += now_ns - start_ns;
+    double p95_ms = lane ? meter_all(service, deliveries, count, lane, now_ns) : NAN;
+    for (int i = 0; i < count; i++) {
+        const bt_delivery *delivery = &deliveries[i];
+        bool good = delivery->action.status == BT_OK;
+        bt_result result = result_of(service, delivery, good ? lane : NULL, now_ns);
+        bt_error error;
+        result.p95_latency_ms = p95_ms;
+        if (!good) fill_error(&error, service, delivery);
+        delivery->waiting.answer(delivery->waiting.context, &result, good ? NULL : &error);
+    }
+}
+
+#define CHUNK 16
+
+void bt_pump_and_deliver(bt_service *service) {
+    bt_delivery deliveries[CHUNK];
+    int count;
+    do {
+        bt_wakes wakes;
+        bt_wakes_none(&wakes);
+        pthread_mutex_lock(&service->lock);
+        count = bt_pump(service, bt_clock_now_ns(), NULL, deliveries, CHUNK, &wakes);
+        pthread_mutex_unlock(&service->lock);
+        bt_wake_all(service, &wakes);
+        bt_deliver(service, deliveries, count, NULL);
+    } while (count == CHUNK);
+}

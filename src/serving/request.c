@@ -1,0 +1,134 @@
+/* Requests: checked, let in, waited for, taken back. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "image/resize.h"
+#include "serving/state.h"
+
+#define CHUNK                                                                                                \
+    16 /* answers that a submitting thread delivers at a time: those of others, which came due just then */
+
+static bt_status check(const bt_service *service, const bt_request *request, int *model, bt_error *error) {
+    if (!service || !request) return bt_fail(error, BT_INVALID, "there is no service, or no request");
+    if (!request->image) return bt_fail(error, BT_INVALID, "the request has no image");
+    if (request->height < 1 || request->width < 1 || request->height > BT_IMAGE_SIDE_MAX ||
+        request->width > BT_IMAGE_SIDE_MAX)
+        return bt_fail(error, BT_INVALID, "an image of %d x %d pixels: each side has 1 to %d",
+                       request->height, request->width, BT_IMAGE_SIDE_MAX);
+    if (!(request->threshold >= 0 && request->threshold < 1))
+        return bt_fail(error, BT_INVALID, "a threshold of %g is no probability between 0 and 1",
+                       (double)request->threshold);
+    if (isnan(request->timeout_ms)) return bt_fail(error, BT_INVALID, "the timeout is not a number");
+    if (request->timeout_ms < 0)
+        return bt_fail(error, BT_TIMEOUT, "the deadline is past already: a timeout of %g ms",
+                       request->timeout_ms);
+    *model = bt_service_find(service, request->model);
+    return *model >= 0 ? BT_OK : bt_service_fail_model(service, request->model, error);
+}
+
+static int64_t deadline_of(const bt_service_model *model, const bt_request *request, int64_t now_ns) {
+    double timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : model->timeout_ms;
+    if (!(timeout_ms > 0) || timeout_ms > 1e12) return BT_NEVER_NS;
+    return now_ns + (int64_t)(timeout_ms * BT_NS_PER_MS);
+}
+
+/* Under the lock: into a slot and the batcher. */
+static bt_status let_in(bt_service *service, int model, const bt_request *request, bt_answer answer,
+                        void *context, int64_t now_ns, uint64_t *ticket) {
+    if (service->phase != BT_PHASE_RUNNING) return BT_CLOSED;
+    uint32_t index = service->first_free;
+    if (index == BT_NO_REQUEST) return BT_QUEUE_FULL;
+    const bt_submission submission = {.model = model,
+                                      .deadline_ns = deadline_of(&service->models[model], request, now_ns),
+                                      .standard = request->standard_path,
+                                      .tag = index};
+    bt_status status = bt_batcher_submit(service->batcher, now_ns, &submission, ticket);
+    if (status != BT_OK) return status;
+    bt_waiting_request *waiting = &service->requests[index];
+    service->first_free = waiting->next_free;
+    waiting->request = *request;
+    waiting->answer = answer;
+    waiting->context = context;
+    waiting->submitted_ns = now_ns;
+    return BT_OK;
+}
+
+static bt_status fail_refused(const bt_service *service, int model, bt_status status, bt_error *error) {
+    const char *name = service->models[model].name;
+    if (status == BT_QUEUE_FULL)
+        return bt_fail(error, status, "%s: the queue is full (max_queue_size %d)", name,
+                       service->models[model].live.max_queue_size);
+    if (status == BT_TIMEOUT)
+        return bt_fail(error, status, "%s: the deadline could not be kept behind what is waiting", name);
+    return bt_fail(error, BT_CLOSED, "the service does not run");
+}
+
+bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_answer answer, void *context,
+                            uint64_t *ticket, bt_error *error) {
+    bt_delivery deliveries[CHUNK];
+    bt_wakes wakes;
+    bt_wakes_none(&wakes);
+    uint64_t number;
+    int model = -1;
+    if (!answer) return bt_fail(error, BT_INVALID, "there is nobody to answer to");
+    bt_status status = check(service, request, &model, error);
+    if (status != BT_OK) return status;
+    pthread_mutex_lock(&service->lock);
+    int64_t now_ns = bt_clock_now_ns();
+    status = let_in(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
+    int count = 0;
+    if (service->phase == BT_PHASE_RUNNING) count = bt_pump(service, now_ns, NULL, deliveries, CHUNK, &wakes);
+    pthread_mutex_unlock(&service->lock);
+    bt_wake_all(service, &wakes);
+    bt_deliver(service, deliveries, count, NULL);
+    if (count == CHUNK) bt_pump_and_deliver(service);
+    return status == BT_OK ? BT_OK : fail_refused(service, model, status, error);
+}
+
+bt_status bt_service_cancel(bt_service *service, uint64_t ticket, bt_error *error) {
+    if (!service) return bt_fail(error, BT_INVALID, "there is no service");
+    pthread_mutex_lock(&service->lock);
+    bool found = service->batcher && bt_batcher_cancel(service->batcher, bt_clock_now_ns(), ticket);
+    pthread_mutex_unlock(&service->lock);
+    if (!found)
+        return bt_fail(error, BT_INVALID, "request %llu has been answered, or never was",
+                       (unsigned long long)ticket);
+    bt_pump_and_deliver(service);
+    return BT_OK;
+}
+
+/* ---- waiting ---- */
+
+typedef struct bt_waiter {
+    atomic_uint done;
+    bt_result result;
+    bt_error error;
+    bt_status status;
+} bt_waiter;
+
+static void wake_waiter(void *context, const bt_result *result, const bt_error *error) {
+    bt_waiter *waiter = context;
+    waiter->result = *result;
+    waiter->status = error ? error->status : BT_OK;
+    if (error) waiter->error = *error;
+    /* the waiter may be gone as soon as it sees this: the wake-up goes to an address, not to an object */
+    atomic_store(&waiter->done, 1);
+    bt_futex_wake(&waiter->done, 1);
+}
+
+bt_status bt_service_infer(bt_service *service, const bt_request *request, bt_result *result,
+                           bt_error *error) {
+    bt_waiter waiter = {.done = 0};
+    bt_status status = bt_service_submit(service, request, wake_waiter, &waiter, NULL, error);
+    if (status != BT_OK) return status;
+    if (service->spin_ns > 0) {
+        int64_t until_ns = bt_clock_now_ns() + service->spin_ns;
+        while (!atomic_load_explicit(&waiter.done, memory_order_acquire) && bt_clock_now_ns() < until_ns) {
+        }
+    }
+    while (!atomic_load(&waiter.done))
+        bt_futex_wait(&waiter.done, 0, BT_NEVER_NS);
+    if (result) *result = waiter.result;
+    if (waiter.status != BT_OK && error) *error = waiter.error;
+    return waiter.status;
+}

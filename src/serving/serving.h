@@ -1,0 +1,45 @@
+/* The service as the programs of this project see it: what batchtune.h does not show.
+ *
+ * A load test opens a service on a config that it has read, and must know what exactly runs, so that the
+ * simulator can be given the same. Everything here is as thread-safe as batchtune.h says.
+ */
+#ifndef BT_SERVING_SERVING_H
+#define BT_SERVING_SERVING_H
+
+#include "backend/backend.h"
+#include "base/log.h"
+#include "batching/batcher.h"
+#include "batchtune.h"
+#include "record/served-model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* bt_service_open on a config that is loaded already. `models` (0: all) are names in it. The config must
+ * outlive the service; settings are copied. `log` (may be NULL) receives a line for every run that fails. */
+BT_MUST_USE bt_status bt_serving_open(bt_service **out, const bt_config *config, const char *const *models,
+                                      int model_count, const bt_service_settings *given,
+                                      const bt_option_sources *sources, bt_log *log, bt_error *error);
+
+int bt_serving_model_count(const bt_service *service);
+
+/* What is served as model `index`; the service's, constant after open. */
+const bt_served_model *bt_serving_model(const bt_service *service, int index);
+
+/* After a start: the batcher as it was opened, and the first instance's production session. The service's. */
+const bt_batcher_model *bt_serving_batcher(const bt_service *service, int index);
+const bt_session_info *bt_serving_session(const bt_service *service, int index);
+double bt_serving_start_seconds(const bt_service *service, int index); /* loading and warming up */
+
+/* All instances, models by index, as the batcher has them; returns how many (at most
+ * BT_BATCHER_INSTANCES_MAX). */
+int bt_serving_instances(const bt_service *service, bt_batcher_instance *out);
+
+/* Requests that wait now, of all models; cheap. */
+int bt_serving_queue_size(bt_service *service);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,179 @@
+/* What a running service consists of. Internal to serving/.
+ *
+ * One lock guards the batcher and the slots; everything slow (preprocessing, the backend, callbacks) happens
+ * outside it. Every instance has two lanes, threads that own one backend session each, for the production and
+ * the standard path. A supervisor thread sleeps exactly until the batcher's next wake time. Whoever changes
+ * something under the lock pumps the batcher dry before letting go (pump.c): runs go into lanes' mailboxes,
+ * answers are delivered after unlocking.
+ */
+#ifndef BT_SERVING_STATE_H
+#define BT_SERVING_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "serving/metrics.h"
+#include "serving/serving.h"
+#include "simulate/tuned-model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_NO_REQUEST UINT32_MAX
+
+/* A request from submit to its answer; its index is the batcher's tag. */
+typedef struct bt_waiting_request {
+    bt_request request;
+    bt_answer answer;
+    void *context;
+    int64_t submitted_ns;
+    uint32_t next_free;
+} bt_waiting_request;
+
+/* An answer that has left the batcher, with all that delivering it needs: the request's slot is free already.
+ */
+typedef struct bt_delivery {
+    bt_waiting_request waiting;
+    bt_action action;
+} bt_delivery;
+
+typedef enum bt_lane_phase { BT_LANE_STARTING, BT_LANE_READY, BT_LANE_FAILED, BT_LANE_ENDED } bt_lane_phase;
+
+typedef struct bt_worker_lane {
+    bt_service *service;
+    int model, instance; /* instance: of all models together, as the batcher counts */
+    bt_path path;
+    const bt_config_instance *place;
+    pthread_t thread;
+    bool threaded;
+    bt_session *session;
+    bt_session_info info;
+    float *images, *logits; /* room for the largest size */
+    void *scratch;
+    size_t scratch_bytes;
+    int64_t warm_ns[BT_LADDER_SIZES_MAX]; /* the warm-up's service times, by the ladder */
+    /* guarded by the service's lock */
+    bt_lane_phase phase;
+    bt_error failure;
+    bool mailed, quit;
+    bool reading;         /* the images of `work` are being read: none of them may be answered yet */
+    bt_action work;       /* the run to do, or under way */
+    bt_request *requests; /* of `work`, copied when it was mailed: their slots may be others' by the time they
+                             are read */
+    bt_delivery *owed;    /* answers of requests that were being read; as many as the largest size */
+    int owed_count;
+    atomic_uint signal; /* counts up with every mail; the futex it sleeps on */
+    /* its own */
+    bt_delivery *deliveries; /* as many as there are requests */
+    int64_t preprocess_ns, service_ns, began_ns;
+} bt_worker_lane;
+
+typedef struct bt_service_model {
+    bt_served_model served;
+    bt_tuned_model tuned;
+    bool tuned_open;
+    bt_batcher_model batcher;
+    char name[BT_NAME_SIZE];
+    int height, width;
+    int first_instance, instance_count;
+    double start_s;
+    /* guarded by the service's lock */
+    double p95_sla_ms, timeout_ms;
+    bt_batcher_change live;
+    /* guarded by meter_lock */
+    pthread_mutex_t meter_lock;
+    bt_meter *meter;
+} bt_service_model;
+
+typedef enum bt_phase {
+    BT_PHASE_OPEN,
+    BT_PHASE_STARTING,
+    BT_PHASE_RUNNING,
+    BT_PHASE_STOPPING,
+    BT_PHASE_STOPPED
+} bt_phase;
+
+struct bt_service {
+    bt_config *config; /* owned where the service read it; NULL where the caller did */
+    bt_log *log;
+    cpu_set_t allowed;
+    bt_service_model *models;
+    int model_count;
+    bt_worker_lane *lanes; /* two an instance: production, standard */
+    bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
+    int instance_count;
+    int64_t spin_ns, window_ns;
+    bool left_behind; /* a lane hangs in its backend: nothing may be freed */
+
+    pthread_mutex_t lock;
+    bt_phase phase;
+    bt_batcher *batcher;
+    bt_waiting_request *requests;
+    uint32_t request_count, first_free;
+    atomic_uint changed; /* futex: a lane's phase, or the batcher running empty while stopping */
+    bool awaits_idle;
+
+    pthread_t supervisor;
+    bool supervised, supervisor_quit;
+    int64_t supervisor_until_ns; /* what it sleeps until; guarded by the lock */
+    atomic_uint supervisor_signal;
+    bt_delivery *supervisor_deliveries;
+};
+
+/* ---- service.c ---- */
+
+int bt_service_find(const bt_service *service, const char *name); /* a model's index; -1: unknown, or NULL */
+/* BT_INVALID with the models that there are. */
+bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error);
+
+/* ---- futex.c ---- */
+
+/* Sleeps while *word is `seen`, until somebody wakes it or the monotonic clock shows `until_ns` (BT_NEVER_NS:
+ * no end). May return early for no reason. */
+void bt_futex_wait(atomic_uint *word, unsigned seen, int64_t until_ns);
+void bt_futex_wake(atomic_uint *word, int count);
+/* Counts the word up and wakes all who sleep on it. */
+void bt_futex_signal(atomic_uint *word);
+
+/* ---- pump.c ---- */
+
+/* Who is to be woken once the lock is let go. */
+typedef struct bt_wakes {
+    bt_worker_lane *lanes[2 * BT_BATCHER_INSTANCES_MAX];
+    int lane_count;
+    bool supervisor, idle;
+} bt_wakes;
+
+/* Nobody yet; the list itself is left as it is, since this is done for every request. */
+static inline void bt_wakes_none(bt_wakes *wakes) {
+    wakes->lane_count = 0;
+    wakes->supervisor = wakes->idle = false;
+}
+
+/* Under the lock: takes everything the batcher wants done now. Runs are mailed to their lanes (`self`, which
+ * may be NULL, needs no waking); at most `room` answers are put into `out`. Returns how many; fewer than
+ * `room` says that none is left. */
+int bt_pump(bt_service *service, int64_t now_ns, bt_worker_lane *self, bt_delivery *out, int room,
+            bt_wakes *wakes);
+/* Outside the lock. */
+void bt_wake_all(bt_service *service, const bt_wakes *wakes);
+/* Outside the lock: calls back with answers; `lane` (may be NULL) holds the logits of those that went well.
+ */
+void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, bt_worker_lane *lane);
+/* Locks, does nothing but pump until dry, delivers. */
+void bt_pump_and_deliver(bt_service *service);
+
+/* ---- lane.c, supervisor.c ---- */
+
+BT_MUST_USE bt_status bt_lane_start(bt_worker_lane *lane, bt_error *error); /* waits until it is ready */
+/* Ends a lane's thread, waiting at most `wait_ns` for its run; false where it hangs and was left behind. */
+bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns);
+void bt_lane_free(bt_worker_lane *lane);
+BT_MUST_USE bt_status bt_supervisor_start(bt_service *service, bt_error *error);
+void bt_supervisor_stop(bt_service *service);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

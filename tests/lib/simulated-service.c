@@ -26,7 +26,7 @@ void simulated_service_open(simulated_service *out, const int *sizes, const doub
     out->model.times = out->times;
     out->model.times_count = ladder->size_count;
     out->model.batcher.max_batch_size = ladder->sizes[ladder->size_count - 1];
-    out->model.batcher.max_queue_size = 1000000;
+    out->model.batcher.max_queue_size = 20000;
     out->model.batcher.admission = out->model.batcher.failover = true;
     out->model.batcher.breaker = (bt_breaker_options)BT_BREAKER_DEFAULT;
 }

@@ -114,8 +114,11 @@ show-batch-config: export OFFLINE = 1
 show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was measured on, whether it fits this machine
 	$(Q)$< $(ARGS)
 
-bench: core ## the core's own cost: time a batch takes in the prober, histogram, sweep
-	$(Q)$(O)/bench/bench-core $(ARGS)
+test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
+	$(Q)$(O)/bin/$@ $(ARGS)
+
+bench: core ## what the core itself costs: prober, histogram, service, load generator
+	$(Q)for bench in $(BENCHES); do echo "== $${bench##*/}"; $$bench $(ARGS) || exit 1; done
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
@@ -210,6 +213,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch show-batch-config bench shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch test-production show-batch-config bench shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -1,15 +1,22 @@
 /* Makes a run's tables, reports and plots again from its record: nothing that was printed needs a second
- * measurement. */
+ * measurement. Takes records of tuning and of load tests. */
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/command.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "record/load-record.h"
 #include "record/record.h"
+#include "report/load.h"
 #include "report/publish.h"
 
+/* All that either kind has; in the order of the option's choices. */
+typedef enum render_format { TABLE, JSON, CSV, MARKDOWN, JUNIT, HTML } render_format;
+
 typedef struct render_settings {
-    int format; /* bt_format */
+    int format; /* render_format */
     char output[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE];
 } render_settings;
 
@@ -19,9 +26,9 @@ static const bt_option options[] = {
      .scope = BT_SCOPE_COMMAND,
      .offset = offsetof(render_settings, format),
      .initial = "table",
-     .choices = "table|json|csv|markdown",
+     .choices = "table|json|csv|markdown|junit|html",
      .group = "Output",
-     .help = "How the run is shown."},
+     .help = "How the run is shown; csv is for tuning runs, junit and html are for load tests."},
     {.name = "output",
      .type = BT_OPTION_TEXT,
      .scope = BT_SCOPE_COMMAND,
@@ -51,7 +58,7 @@ static const char *operands[1]; /* the record */
 
 static const bt_command command = {
     .name = "render-report",
-    .summary = "Makes the tables, reports and plots of a tuning run again from its record.",
+    .summary = "Makes the tables, reports and plots of a tuning run or a load test again from its record.",
     .usage = "[options] RECORD.json",
     .examples =
         "  render-report results/RUN/record.json\n"
@@ -63,30 +70,75 @@ static const bt_command command = {
     .operand_count = 1,
 };
 
-/* To a file, or to standard output. */
-static bt_status write_report(const bt_record *record, const render_settings *settings, bt_error *error) {
+static bt_status fail_format(const render_settings *settings, const char *kind, bt_error *error) {
+    static const char *const names[] = {"table", "json", "csv", "markdown", "junit", "html"};
+    return bt_fail(error, BT_INVALID, "--format: %s is no form of %s", names[settings->format], kind);
+}
+
+/* A tuning run, to a file or to standard output. */
+static bt_status render_sweep(const char *path, const render_settings *settings, bt_log *log,
+                              bt_error *error) {
+    static const bt_format formats[] = {BT_FORMAT_TABLE, BT_FORMAT_JSON, BT_FORMAT_CSV, BT_FORMAT_MARKDOWN};
     const char *plots = settings->plots[0] ? settings->plots : NULL;
-    bt_format format = (bt_format)settings->format;
-    if (settings->output[0]) return bt_publish_file(record, format, plots, settings->output, error);
-    return bt_publish(record, format, plots, "./report.md", stdout, error);
+    bt_record *record = NULL;
+    if (settings->format > MARKDOWN) return fail_format(settings, "a tuning run", error);
+    bt_status status = bt_record_load(&record, path, error);
+    if (!status && plots) status = bt_publish_plots(record, plots, log, error);
+    bt_format format = formats[settings->format];
+    if (!status && settings->output[0])
+        status = bt_publish_file(record, format, plots, settings->output, error);
+    else if (!status)
+        status = bt_publish(record, format, plots, "./report.md", stdout, error);
+    bt_record_close(&record);
+    return status;
+}
+
+/* A load test, likewise. */
+static bt_status render_load(const char *path, const render_settings *settings, bt_log *log,
+                             bt_error *error) {
+    static const bt_load_format formats[] = {BT_LOAD_FORMAT_TABLE, BT_LOAD_FORMAT_JSON,
+                                             BT_LOAD_FORMAT_TABLE, BT_LOAD_FORMAT_MARKDOWN,
+                                             BT_LOAD_FORMAT_JUNIT, BT_LOAD_FORMAT_HTML};
+    const char *plots = settings->plots[0] ? settings->plots : NULL;
+    bt_load_record *record = NULL;
+    if (settings->format == CSV) return fail_format(settings, "a load test", error);
+    bt_status status = bt_load_record_load(&record, path, error);
+    if (!status && plots) status = bt_load_publish_plots(record, plots, log, error);
+    bt_load_format format = formats[settings->format];
+    if (!status && settings->output[0])
+        status = bt_load_publish_file(record, format, plots, settings->output, error);
+    else if (!status)
+        status = bt_load_publish(record, format, plots, "./report.md", stdout, error);
+    bt_load_record_close(&record);
+    return status;
+}
+
+/* Whether a file says that it is a load test's record. What it is else is the tuning record's reader's to
+ * say. */
+static bool is_load_record(const char *path) {
+    json_t *top;
+    bt_error ignored;
+    if (bt_json_load(&top, path, &ignored) != BT_OK) return false;
+    const char *kind = json_string_value(json_object_get(top, "kind"));
+    bool load = kind && strcmp(kind, "load") == 0;
+    json_decref(top);
+    return load;
 }
 
 int main(int argc, char **argv) {
     render_settings settings;
     bt_option_sources sources;
     bt_error error = {0};
-    bt_record *record = NULL;
     bt_log *log = NULL;
     int code = bt_command_start(&command, argc, argv, &settings, &sources, stdout, stderr);
     if (code >= 0) return code;
-    bt_status status = bt_record_load(&record, operands[0], &error);
-    if (!status) status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
-    if (!status && settings.plots[0]) status = bt_publish_plots(record, settings.plots, log, &error);
-    if (!status) status = write_report(record, &settings, &error);
-    bt_record_close(&record);
+    bt_status status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
+    if (!status)
+        status = is_load_record(operands[0]) ? render_load(operands[0], &settings, log, &error)
+                                             : render_sweep(operands[0], &settings, log, &error);
     bt_log_close(&log);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = settings.format == BT_FORMAT_TABLE || settings.output[0];
+    bool for_people = settings.format == TABLE || settings.output[0];
     return bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
 }

@@ -44,8 +44,8 @@ static void file_stem(const char *model, char out[BT_NAME_SIZE]) {
     out[length] = '\0';
 }
 
-static bt_status file_path(char out[BT_PATH_SIZE], const char *folder, const char *model, const char *rest,
-                           bt_error *error) {
+bt_status bt_plot_file(char out[BT_PATH_SIZE], const char *folder, const char *model, const char *rest,
+                       bt_error *error) {
     char stem[BT_NAME_SIZE];
     file_stem(model, stem);
     return bt_path_join(out, error, "%s%s%s%s", folder, folder[0] ? "/" : "", stem, rest);
@@ -55,7 +55,7 @@ bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *m
                        const char *extension, bt_error *error) {
     char rest[64];
     snprintf(rest, sizeof rest, "-%s.%s", bt_plot_name(plot), extension);
-    return file_path(out, folder, model, rest, error);
+    return bt_plot_file(out, folder, model, rest, error);
 }
 
 /* The folder that a file lies in, without links. The caller frees it; NULL with errno. */
@@ -101,10 +101,9 @@ done:
     return status;
 }
 
-/* What every script starts with: its data and pictures lie beside it, wherever it is run from. */
-static void put_prologue(FILE *out, const char *stem, bt_plot plot) {
+void bt_plot_prologue(FILE *out, const char *stem, const char *data, const char *size) {
     fprintf(out,
-            "# gnuplot %s-%s.gnuplot makes the SVG and the PNG anew, beside this script.\n"
+            "# gnuplot %s.gnuplot makes the SVG and the PNG anew, beside this script.\n"
             "folder = ''\n"
             "if (exists('ARG0')) {\n"
             "    do for [i = 1:strlen(ARG0)] { if (ARG0[i:i] eq '/') { folder = ARG0[1:i] } }\n"
@@ -116,9 +115,8 @@ static void put_prologue(FILE *out, const char *stem, bt_plot plot) {
             "} else {\n"
             "    set terminal pngcairo size %s font ',10' background rgb 'white' noenhanced\n"
             "}\n"
-            "set output folder . '%s-%s.' . format\n",
-            stem, bt_plot_name(plot), stem, plot == BT_PLOT_OVERVIEW ? OVERVIEW_SIZE : PAGE_SIZE,
-            plot == BT_PLOT_OVERVIEW ? OVERVIEW_SIZE : PAGE_SIZE, stem, bt_plot_name(plot));
+            "set output folder . '%s.' . format\n",
+            stem, data, size, size, stem);
 }
 
 static void put_overview(FILE *out, const bt_record *record, const bt_model_record *model) {
@@ -136,9 +134,10 @@ static void put_overview(FILE *out, const bt_record *record, const bt_model_reco
 }
 
 static void put_script(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot) {
-    char stem[BT_NAME_SIZE];
+    char stem[BT_NAME_SIZE], name[BT_NAME_SIZE + 32];
     file_stem(model->model, stem);
-    put_prologue(out, stem, plot);
+    snprintf(name, sizeof name, "%s-%s", stem, bt_plot_name(plot));
+    bt_plot_prologue(out, name, stem, plot == BT_PLOT_OVERVIEW ? OVERVIEW_SIZE : PAGE_SIZE);
     if (plot == BT_PLOT_OVERVIEW)
         put_overview(out, record, model);
     else
@@ -152,7 +151,7 @@ static bt_status write_one(const bt_record *record, const bt_model_record *model
     char path[BT_PATH_SIZE], *text = NULL;
     size_t size = 0;
     bool is_data = plot == BT_PLOT_COUNT;
-    bt_status status = is_data ? file_path(path, folder, model->model, ".dat", error)
+    bt_status status = is_data ? bt_plot_file(path, folder, model->model, ".dat", error)
                                : bt_plot_path(path, folder, model->model, plot, "gnuplot", error);
     if (status) return status;
     FILE *out = open_memstream(&text, &size);

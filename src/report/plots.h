@@ -9,6 +9,7 @@
 #define BT_REPORT_PLOTS_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -36,6 +37,15 @@ const char *bt_plot_name(bt_plot plot);
  * that do not belong in a file's name become '_'. BT_INVALID where the path is too long. */
 BT_MUST_USE bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
                                    bt_plot plot, const char *extension, bt_error *error);
+
+/* "<model><rest>" in `folder`, likewise: for files beside those. */
+BT_MUST_USE bt_status bt_plot_file(char out[BT_PATH_SIZE], const char *folder, const char *model,
+                                   const char *rest, bt_error *error);
+
+/* What every script starts with: for each of SVG and PNG in turn, its data (`data`.dat, in the variable
+ * `data`) and its picture (`stem`.<format>) lie beside it, wherever it is run from. Ends within a block that
+ * the script must close. */
+void bt_plot_prologue(FILE *out, const char *stem, const char *data, const char *size);
 
 /* The way from a report at `report` to the pictures in `folder`, as a link in it needs it ("../../plots", "."
  * for the same folder). The report's folder and `folder` must be there: BT_IO names what is not. */

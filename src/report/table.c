@@ -220,6 +220,55 @@ bt_status bt_table_write_markdown(const bt_table *table, FILE *out, bt_error *er
     return check_written(out, error);
 }
 
+void bt_html_text(FILE *out, const char *text) {
+    char clean[CELL_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    for (const char *at = clean; *at; at++) {
+        switch (*at) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        case '\'':
+            fputs("&#39;", out);
+            break;
+        default:
+            fputc(*at, out);
+        }
+    }
+}
+
+static void put_html_cell(FILE *out, const char *tag, bool number, const char *text) {
+    fprintf(out, "<%s%s>", tag, number ? " class=\"number\"" : "");
+    bt_html_text(out, text);
+    fprintf(out, "</%s>", tag);
+}
+
+bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error) {
+    bt_status status = check_whole(table, error);
+    if (status) return status;
+    fputs("<div class=\"wide\"><table>\n<thead><tr>", out);
+    for (int i = 0; i < table->column_count; i++)
+        put_html_cell(out, "th", table->columns[i].number, table->columns[i].name);
+    fputs("</tr></thead>\n<tbody>\n", out);
+    for (size_t i = 0; i < table->cell_count; i++) {
+        size_t column = i % (size_t)table->column_count;
+        if (column == 0) fputs("<tr>", out);
+        put_html_cell(out, "td", table->columns[column].number, shown(table->cells[i]));
+        if (column + 1 == (size_t)table->column_count) fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+    return check_written(out, error);
+}
+
 static void put_csv_field(FILE *out, const char *text) {
     if (!strpbrk(text, ",\"\n\r")) {
         fputs(text, out);

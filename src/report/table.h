@@ -50,6 +50,11 @@ BT_MUST_USE bt_status bt_table_write_markdown(const bt_table *table, FILE *out, 
 /* RFC 4180, with line feeds; the header row holds the columns' names. */
 BT_MUST_USE bt_status bt_table_write_csv(const bt_table *table, FILE *out, bt_error *error);
 
+/* An HTML table; numbers are of the class "number". */
+BT_MUST_USE bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error);
+
+/* `text`, cleaned, with the characters that mean something in HTML or XML escaped. */
+void bt_html_text(FILE *out, const char *text);
 /* `text`, cleaned, with the characters that mean something in Markdown escaped. */
 void bt_markdown_text(FILE *out, const char *text);
 

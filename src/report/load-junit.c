@@ -1,0 +1,85 @@
+/* A load test as JUnit XML, which CI systems show: a test suite a model, a test case a scenario. */
+#include <math.h>
+
+#include "report/load-words.h"
+#include "report/load.h"
+#include "report/table.h"
+
+typedef struct tally {
+    int tests, failures, errors, skipped;
+} tally;
+
+static void attribute(FILE *out, const char *name, const char *value) {
+    fprintf(out, " %s=\"", name);
+    bt_html_text(out, value);
+    fputc('"', out);
+}
+
+static tally count(const bt_load_record *record, const bt_load_model *model) {
+    tally t = {0};
+    for (int i = 0; i < record->scenario_count; i++) {
+        const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
+        if (!part) continue;
+        t.tests++;
+        if (!record->scenarios[i].judged || part->verdict == BT_LOAD_NOT_RUN)
+            t.skipped++;
+        else if (part->verdict == BT_LOAD_BROKEN)
+            t.failures++;
+        else if (part->verdict != BT_LOAD_MET)
+            t.errors++;
+    }
+    return t;
+}
+
+static void put_case(FILE *out, const bt_load_record *record, const bt_load_model *model,
+                     const bt_load_scenario *scenario, const bt_load_part *part) {
+    char words[BT_LOAD_WORDS_SIZE];
+    fputs("    <testcase", out);
+    attribute(out, "classname", model->model);
+    attribute(out, "name", scenario->name);
+    fprintf(out, " time=\"%.3f\">\n", isfinite(scenario->duration_s) ? scenario->duration_s : 0);
+    bool skipped = !scenario->judged || part->verdict == BT_LOAD_NOT_RUN;
+    if (skipped) {
+        fputs("      <skipped/>\n", out);
+    } else if (part->verdict != BT_LOAD_MET) {
+        const char *tag = part->verdict == BT_LOAD_BROKEN ? "failure" : "error";
+        bt_load_words_doubt(record, part, words);
+        fprintf(out, "      <%s", tag);
+        attribute(out, "message", words);
+        fputc('>', out);
+        bt_html_text(out, part->cause);
+        fputs(part->remedy[0] ? "; " : "", out);
+        bt_html_text(out, part->remedy);
+        fprintf(out, "</%s>\n", tag);
+    }
+    bt_load_words_losses(part, words);
+    fprintf(out, "      <system-out>sent %lld, ok %lld, without a result: ", (long long)part->sent,
+            (long long)part->ok);
+    bt_html_text(out, words);
+    fprintf(out,
+            "; P50 %.3f ms, P95 %.3f ms (%.3f to %.3f), P99 %.3f ms, predicted P95 %.3f ms</system-out>\n",
+            part->latency.p50_ms, part->latency.p95_ms, part->latency.p95_lower_ms,
+            part->latency.p95_upper_ms, part->latency.p99_ms, part->predicted_p95_ms);
+    fputs("    </testcase>\n", out);
+}
+
+bt_status bt_load_report_junit(const bt_load_record *record, FILE *out, bt_error *error) {
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"test-production\">\n", out);
+    for (int m = 0; m < record->model_count; m++) {
+        const bt_load_model *model = &record->models[m];
+        tally t = count(record, model);
+        fputs("  <testsuite", out);
+        attribute(out, "name", model->model);
+        fprintf(out, " tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\"", t.tests, t.failures,
+                t.errors, t.skipped);
+        attribute(out, "timestamp", record->started_at);
+        fputs(">\n", out);
+        for (int i = 0; i < record->scenario_count; i++) {
+            const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
+            if (part) put_case(out, record, model, &record->scenarios[i], part);
+        }
+        fputs("  </testsuite>\n", out);
+    }
+    fputs("</testsuites>\n", out);
+    return ferror(out) ? bt_fail(error, BT_IO, "the report could not be written") : BT_OK;
+}

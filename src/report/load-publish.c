@@ -1,0 +1,72 @@
+/* A load record's printed forms, in any format, to a stream or a file; and its pictures. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "report/load-plots.h"
+#include "report/load.h"
+#include "report/plots.h"
+
+#define GNUPLOT_TIMEOUT_NS (60 * BT_NS_PER_S)
+
+static bt_status put_json(const bt_load_record *record, FILE *out, bt_error *error) {
+    json_t *json = NULL;
+    bt_status status = bt_load_record_to_json(record, &json, error);
+    if (status != BT_OK) return status;
+    if (json_dumpf(json, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF)
+        status = bt_fail(error, BT_IO, "the record could not be written as JSON");
+    json_decref(json);
+    return status;
+}
+
+static bt_status put_markdown(const bt_load_record *record, const char *plots, const char *report, FILE *out,
+                              bt_error *error) {
+    char pictures[BT_PATH_SIZE];
+    if (!plots) return bt_load_report_markdown(record, NULL, out, error);
+    bt_status status = bt_plots_seen_from(pictures, plots, report, error);
+    return status == BT_OK ? bt_load_report_markdown(record, pictures, out, error) : status;
+}
+
+bt_status bt_load_publish(const bt_load_record *record, bt_load_format format, const char *plots,
+                          const char *report, FILE *out, bt_error *error) {
+    switch (format) {
+    case BT_LOAD_FORMAT_TABLE:
+        return bt_load_report_table(record, out, error);
+    case BT_LOAD_FORMAT_JSON:
+        return put_json(record, out, error);
+    case BT_LOAD_FORMAT_MARKDOWN:
+        return put_markdown(record, plots, report, out, error);
+    case BT_LOAD_FORMAT_JUNIT:
+        return bt_load_report_junit(record, out, error);
+    case BT_LOAD_FORMAT_HTML:
+        return bt_load_report_html(record, plots, out, error);
+    }
+    return bt_fail(error, BT_INVALID, "--format: %d is no format", (int)format);
+}
+
+bt_status bt_load_publish_file(const bt_load_record *record, bt_load_format format, const char *plots,
+                               const char *path, bt_error *error) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the report");
+    bt_status status = bt_load_publish(record, format, plots, path, out, error);
+    if (fclose(out) != 0 && status == BT_OK)
+        status = bt_fail(error, BT_NO_MEMORY, "out of memory for the report");
+    if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
+    free(text);
+    return status;
+}
+
+bt_status bt_load_publish_plots(const bt_load_record *record, const char *folder, bt_log *log,
+                                bt_error *error) {
+    char said[BT_GNUPLOT_SAID_SIZE];
+    bt_status status = bt_load_plots_write(record, folder, error);
+    if (status != BT_OK) return status;
+    bt_error drawing = {BT_OK, ""};
+    status = bt_load_plots_render(record, folder, GNUPLOT_TIMEOUT_NS, said, &drawing);
+    if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", drawing.message);
+    if (status != BT_OK) bt_log_write(log, BT_LOG_WARNING, "%s", drawing.message);
+    if (status == BT_OK && said[0]) bt_log_write(log, BT_LOG_WARNING, "gnuplot says: %s", said);
+    return BT_OK;
+}

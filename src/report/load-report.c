@@ -1,0 +1,184 @@
+/* The SLA compliance report: one text in two forms. */
+#include <math.h>
+#include <string.h>
+
+#include "report/document.h"
+#include "report/layout.h"
+#include "report/load-plots.h"
+#include "report/load-words.h"
+#include "report/load.h"
+
+static bt_tone tone_of(const bt_load_record *record) {
+    if (strcmp(record->verdict, "good") == 0) return BT_TONE_GOOD;
+    return strcmp(record->verdict, "sla-broken") == 0 ? BT_TONE_BAD : BT_TONE_UNSURE;
+}
+
+/* ---- the verdicts at a glance ---- */
+
+static void add_verdict(bt_table *table, const bt_load_record *record, const bt_load_scenario *scenario,
+                        const bt_load_part *part) {
+    char lower[32], upper[32], p95[32];
+    bt_table_text(table, "%s", bt_load_title(record, part->model));
+    bt_table_text(table, "%s", scenario->title);
+    bt_table_text(table, "%s %s", bt_load_mark(part->verdict),
+                  scenario->judged ? bt_load_words_verdict(part->verdict) : "not judged");
+    bt_table_text(table, "%s", bt_layout_number(part->latency.p95_ms, p95, sizeof p95));
+    bt_table_text(table, "%s to %s", bt_layout_number(part->latency.p95_lower_ms, lower, sizeof lower),
+                  bt_layout_number(part->latency.p95_upper_ms, upper, sizeof upper));
+    bt_table_text(table, "%lld of %lld", (long long)(part->sent - part->ok), (long long)part->sent);
+    bt_table_text(table, "%s%s%s", part->cause, part->remedy[0] ? " → " : "", part->remedy);
+}
+
+static void put_verdicts(bt_document *d, const bt_load_record *record) {
+    static const bt_column columns[] = {
+        {"model", false},      {"scenario", false},        {"verdict", false},       {"P95 ms", true},
+        {"95 % bounds", true}, {"without a result", true}, {"cause → remedy", false}};
+    bt_table *table;
+    if (d->status == BT_OK) d->status = bt_table_open(&table, columns, 7, d->error);
+    if (d->status != BT_OK) return;
+    for (int m = 0; m < record->model_count; m++)
+        for (int i = 0; i < record->scenario_count; i++) {
+            const bt_load_part *part = bt_load_part_of(&record->scenarios[i], record->models[m].model);
+            if (part) add_verdict(table, record, &record->scenarios[i], part);
+        }
+    bt_document_table(d, &table);
+}
+
+/* ---- what was tested ---- */
+
+static void put_machine(bt_document *d, const bt_load_record *record) {
+    const bt_machine *machine = &record->machine;
+    bt_document_item(d, "config", "%s, measured %s%s%s", record->config_path,
+                     record->config_generated_at[0] ? record->config_generated_at : "at an unknown time",
+                     record->config_run_id[0] ? " by " : "", record->config_run_id);
+    bt_document_item(d, "machine", "%s, %d cores, %.0f GiB%s%s", machine->cpu, machine->cores,
+                     (double)machine->memory_bytes / (1 << 30), machine->gpu[0] ? ", " : "", machine->gpu);
+    bt_document_item(d, "software", "batchtune %s (%s), %s%s%s", record->subject.tool_version,
+                     record->subject.revision, record->subject.runtime,
+                     record->subject.gpu_driver[0] ? ", driver " : "", record->subject.gpu_driver);
+    bt_document_item(d, "workload", "%s", record->workload);
+    bt_document_item(d, "run", "%s, %s to %s, %.0f s of load", record->run_id, record->started_at,
+                     record->finished_at, isfinite(record->testing_s) ? record->testing_s : 0);
+}
+
+static void put_settings(bt_document *d, const bt_load_record *record) {
+    static const bt_column columns[] = {{"setting", false}, {"value", false}};
+    size_t count;
+    const bt_option *table_of_options = bt_load_settings_table(&count);
+    bt_table *table;
+    if (d->status == BT_OK) d->status = bt_table_open(&table, columns, 2, d->error);
+    if (d->status != BT_OK) return;
+    for (size_t i = 0; i < count; i++) {
+        char value[BT_OPTION_TEXT_SIZE];
+        if (table_of_options[i].scope != BT_SCOPE_SETTING || record->sources.of[i] == BT_SOURCE_DEFAULT)
+            continue;
+        bt_option_text(&table_of_options[i], &record->settings, value, sizeof value);
+        bt_table_text(table, "%s", table_of_options[i].name);
+        bt_table_text(table, "%s", value);
+    }
+    bt_document_table(d, &table);
+}
+
+/* ---- one model ---- */
+
+static void put_picture(bt_document *d, const bt_load_record *record, const bt_load_model *model,
+                        bt_load_plot plot, const char *caption) {
+    char name[BT_PATH_SIZE];
+    bt_error ignored;
+    if (!bt_load_plot_is_drawn(record, model, plot)) return;
+    if (bt_load_plot_path(name, "", model->model, plot, "svg", &ignored) == BT_OK)
+        bt_document_picture(d, name, caption);
+}
+
+static void put_scenario(bt_document *d, const bt_load_scenario *scenario, const bt_load_part *part) {
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_document_heading(d, 3, scenario->title);
+    bt_load_words_load(scenario, part, words);
+    bt_document_item(d, "load", "%s, for %g s", words, scenario->duration_s);
+    bt_load_words_prediction(part, words);
+    bt_document_item(d, "P95", "%s", words);
+    bt_load_words_losses(part, words);
+    bt_document_item(d, "without a result", "%s", words);
+    if (part->fallback > 0)
+        bt_document_item(d, "by the standard path instead", "%lld", (long long)part->fallback);
+    bt_document_item(d, "cause", "%s", part->cause);
+    bt_document_item(d, "remedy", "%s", part->remedy);
+    bt_document_item(d, "disturbed", "%s", scenario->disturbed);
+}
+
+static void put_model(bt_document *d, const bt_load_record *record, const bt_load_model *model) {
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_table *table;
+    bt_document_heading(d, 2, model->title);
+    bt_load_words_subject(model, words);
+    bt_document_paragraph(d, "%s.", words);
+    bt_load_words_warning(record, model, words);
+    bt_document_note(d, "%s", words);
+    bt_load_words_capacity(model, words);
+    bt_document_item(d, "capacity", "%s", words);
+    bt_load_words_speedup(model, words);
+    bt_document_item(d, "speed-up over single-image inference", "%s", words);
+    if (isfinite(model->memory_mb))
+        bt_document_item(d, "memory", "%.0f MiB (%s)", model->memory_mb,
+                         strcmp(model->memory_kind, "device") == 0 ? "in use on the device"
+                                                                   : "the process's peak");
+    if (isfinite(model->start_s)) bt_document_item(d, "start", "%.1f s to load and warm up", model->start_s);
+    if (d->status == BT_OK) d->status = bt_load_figures_table(&table, record, model, d->error);
+    if (d->status == BT_OK) bt_document_table(d, &table);
+    put_picture(d, record, model, BT_LOAD_PLOT_PERCENTILES, "Latency by percentile, and its distribution");
+    put_picture(d, record, model, BT_LOAD_PLOT_SCENARIOS,
+                "The scenarios side by side, measured and predicted");
+    put_picture(d, record, model, BT_LOAD_PLOT_SERIES, "Latency, throughput and queue, second by second");
+    put_picture(d, record, model, BT_LOAD_PLOT_BATCHES, "How many requests ran together");
+    put_picture(d, record, model, BT_LOAD_PLOT_SPLIT, "Where the time of a request goes");
+    if (d->status == BT_OK) d->status = bt_load_split_table(&table, record, model, d->error);
+    if (d->status == BT_OK) bt_document_table(d, &table);
+    for (int i = 0; i < record->scenario_count; i++) {
+        const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
+        if (part) put_scenario(d, &record->scenarios[i], part);
+    }
+}
+
+/* ---- all of it ---- */
+
+static bt_status write(const bt_load_record *record, bt_document_form form, const char *pictures, FILE *out,
+                       bt_error *error) {
+    bt_document document = {.form = form, .out = out, .pictures = pictures, .error = error}, *d = &document;
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_document_begin(d, "SLA compliance report");
+    bt_load_words_headline(record, words);
+    bt_document_banner(d, tone_of(record), words);
+    bt_document_paragraph(d,
+                          "The promise: 95 %% of requests have their result within %g ms of their arrival.",
+                          record->settings.service.p95_sla_ms);
+    put_verdicts(d, record);
+    for (int i = 0; i < record->model_count; i++)
+        put_model(d, record, &record->models[i]);
+    bt_document_heading(d, 2, "What was tested, and how far it can be trusted");
+    put_machine(d, record);
+    bt_load_words_trust(record, words);
+    bt_document_item(d, "trust", "%s", words);
+    bt_document_heading(d, 3, "Settings that differ from the defaults");
+    put_settings(d, record);
+    bt_document_heading(d, 3, "Words");
+    bt_document_item(d, "latency",
+                     "from a request's intended arrival to its result: a stall counts at its true length");
+    bt_document_item(d, "bounds",
+                     "each holds with 95 %% confidence, whatever the distribution; ✗ breaks the SLA for "
+                     "sure only where the lower one is above it");
+    bt_document_item(d, "predicted",
+                     "by simulation of the very schedule that was sent, with the service times that "
+                     "tuning measured");
+    bt_document_heading(d, 3, "Again");
+    bt_document_code(d, record->command);
+    return bt_document_end(d);
+}
+
+bt_status bt_load_report_markdown(const bt_load_record *record, const char *pictures, FILE *out,
+                                  bt_error *error) {
+    return write(record, BT_DOCUMENT_MARKDOWN, pictures, out, error);
+}
+
+bt_status bt_load_report_html(const bt_load_record *record, const char *plots, FILE *out, bt_error *error) {
+    return write(record, BT_DOCUMENT_HTML, plots, out, error);
+}

@@ -1,0 +1,84 @@
+/* A load test for the terminal: the summary that people look for, then the figures behind it. */
+#include <math.h>
+#include <string.h>
+
+#include "report/layout.h"
+#include "report/load-words.h"
+#include "report/load.h"
+
+#define WIDTH  100
+#define INDENT 10 /* of what stands beside a label */
+
+static void put_line(FILE *out, const bt_load_record *record, const bt_load_scenario *scenario,
+                     const bt_load_part *part) {
+    char doubt[BT_LOAD_WORDS_SIZE];
+    fprintf(out, "  %s: ", scenario->title);
+    if (isfinite(part->latency.p95_ms))
+        fprintf(out, "P95=%.1fms", part->latency.p95_ms);
+    else
+        fputs("P95=" BT_UNKNOWN_TEXT, out);
+    fprintf(out, " %s", bt_load_mark(part->verdict));
+    bt_load_words_doubt(record, part, doubt);
+    if (doubt[0]) fprintf(out, "  %s", doubt);
+    if (!scenario->judged) fputs("  (not judged)", out);
+    fputc('\n', out);
+    if (part->cause[0]) bt_layout_paragraph(out, "      cause", 14, WIDTH, part->cause);
+    if (part->remedy[0]) bt_layout_paragraph(out, "      remedy", 14, WIDTH, part->remedy);
+}
+
+static void put_summary(FILE *out, const bt_load_record *record, const bt_load_model *model) {
+    char title[BT_NAME_SIZE];
+    bt_layout_clean(model->title, title, sizeof title);
+    fprintf(out, "%s Summary:\n", title);
+    for (int i = 0; i < record->scenario_count; i++) {
+        const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
+        if (part) put_line(out, record, &record->scenarios[i], part);
+    }
+    fputc('\n', out);
+}
+
+static void put_words(FILE *out, const char *label, const char *words) {
+    if (words[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, words);
+}
+
+static bt_status put_table(FILE *out, bt_table **table, bt_status status, bt_error *error) {
+    if (status == BT_OK) status = bt_table_write_text(*table, 0, WIDTH, out, error);
+    bt_table_close(table);
+    fputc('\n', out);
+    return status;
+}
+
+static bt_status put_model(FILE *out, const bt_load_record *record, const bt_load_model *model,
+                           bt_error *error) {
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_table *table = NULL;
+    bt_load_words_subject(model, words);
+    bt_layout_paragraph(out, "", 0, WIDTH, words);
+    bt_status status = put_table(out, &table, bt_load_figures_table(&table, record, model, error), error);
+    if (status == BT_OK)
+        status = put_table(out, &table, bt_load_split_table(&table, record, model, error), error);
+    bt_load_words_capacity(model, words);
+    put_words(out, "capacity", words);
+    bt_load_words_speedup(model, words);
+    put_words(out, "speed-up", words);
+    bt_load_words_warning(record, model, words);
+    put_words(out, "warning", words);
+    fputc('\n', out);
+    return status;
+}
+
+bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error *error) {
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_status status = BT_OK;
+    for (int i = 0; i < record->model_count; i++)
+        put_summary(out, record, &record->models[i]);
+    for (int i = 0; i < record->model_count && status == BT_OK; i++)
+        status = put_model(out, record, &record->models[i], error);
+    bt_load_words_trust(record, words);
+    put_words(out, "trust", words);
+    bt_load_words_headline(record, words);
+    put_words(out, "verdict", words);
+    put_words(out, "again", record->command);
+    if (status == BT_OK && ferror(out)) status = bt_fail(error, BT_IO, "the report could not be written");
+    return status;
+}

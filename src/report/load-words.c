@@ -1,0 +1,288 @@
+#include "report/load-words.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/layout.h"
+
+/* ---- small pieces ---- */
+
+/* Appends to a phrase. */
+static BT_PRINTF(2, 3) void add(char *out, const char *format, ...) {
+    size_t used = strlen(out);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(out + used, BT_LOAD_WORDS_SIZE - used, format, arguments);
+    va_end(arguments);
+}
+
+static const char *number(double value, char out[32]) {
+    return bt_layout_number(value, out, 32);
+}
+
+const char *bt_load_mark(bt_load_verdict verdict) {
+    static const char *const marks[BT_LOAD_VERDICT_COUNT] = {
+        [BT_LOAD_MET] = "✓",       [BT_LOAD_BROKEN] = "✗",  [BT_LOAD_UNSURE] = "✗",
+        [BT_LOAD_UNTRUSTED] = "?", [BT_LOAD_NOT_RUN] = "–",
+    };
+    return verdict < BT_LOAD_VERDICT_COUNT ? marks[verdict] : "?";
+}
+
+const char *bt_load_words_verdict(bt_load_verdict verdict) {
+    static const char *const words[BT_LOAD_VERDICT_COUNT] = {
+        [BT_LOAD_MET] = "met",         [BT_LOAD_BROKEN] = "broken",
+        [BT_LOAD_UNSURE] = "not sure", [BT_LOAD_UNTRUSTED] = "untrusted",
+        [BT_LOAD_NOT_RUN] = "not run",
+    };
+    return verdict < BT_LOAD_VERDICT_COUNT ? words[verdict] : "unknown";
+}
+
+const char *bt_load_title(const bt_load_record *record, const char *model) {
+    for (int i = 0; i < record->model_count; i++)
+        if (strcmp(record->models[i].model, model) == 0) return record->models[i].title;
+    return model;
+}
+
+const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model) {
+    for (int i = 0; i < scenario->part_count; i++)
+        if (strcmp(scenario->parts[i].model, model) == 0) return &scenario->parts[i];
+    return NULL;
+}
+
+/* ---- phrases ---- */
+
+void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
+                         char out[BT_LOAD_WORDS_SIZE]) {
+    double sla_ms = record->settings.service.p95_sla_ms;
+    char bound[32];
+    out[0] = '\0';
+    switch (part->verdict) {
+    case BT_LOAD_BROKEN:
+        add(out, "SLA %g ms", sla_ms);
+        break;
+    case BT_LOAD_UNSURE:
+        add(out, "SLA %g ms, but not sure: ", sla_ms);
+        if (isnan(part->latency.p95_lower_ms))
+            add(out, "too few samples to bound P95");
+        else
+            add(out, "P95 may be as low as %s ms", number(part->latency.p95_lower_ms, bound));
+        break;
+    case BT_LOAD_UNTRUSTED:
+        add(out, "cannot be trusted");
+        break;
+    case BT_LOAD_NOT_RUN:
+        add(out, "not run");
+        break;
+    case BT_LOAD_MET:
+    case BT_LOAD_VERDICT_COUNT:
+        break;
+    }
+}
+
+void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
+    out[0] = '\0';
+    add(out, "%s, %d × %d px", model->title, model->image_size, model->image_size);
+    if (model->precision[0] && strcmp(model->precision, "none") != 0) {
+        char precision[sizeof model->precision] = "";
+        for (size_t i = 0; model->precision[i] && i + 1 < sizeof precision; i++)
+            precision[i] = (char)toupper((unsigned char)model->precision[i]);
+        add(out, ", %s", precision);
+    }
+    add(out, ", batches of up to %d, %d %s", model->batch_size, model->instances,
+        model->instances == 1 ? "instance" : "instances");
+    if (model->device[0]) add(out, " on %s", model->device);
+    if (model->threads > 0 && strncmp(model->device, "cpu", 3) == 0)
+        add(out, " (%d %s each)", model->threads, model->threads == 1 ? "thread" : "threads");
+    if (model->backend[0]) add(out, ", %s", model->backend);
+    if (model->weights[0] && strcmp(model->weights, "none") != 0) add(out, ", weights %s", model->weights);
+}
+
+void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
+    char production[32], standard[32], each[32], ratio[32];
+    out[0] = '\0';
+    if (!isfinite(model->speedup)) return;
+    add(out,
+        "%s images/s with full batches, %s times the standard path's %s (one image at a time, %s ms each)",
+        number(model->production_img_per_sec, production), number(model->speedup, ratio),
+        number(model->standard_img_per_sec, standard), number(model->standard_p50_ms, each));
+}
+
+void bt_load_words_capacity(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
+    char capacity[32], recommended[32];
+    out[0] = '\0';
+    if (isnan(model->capacity_rps)) return;
+    if (model->capacity_rps <= 0) {
+        add(out, "none within the SLA: by simulation not even a lone request meets it");
+        return;
+    }
+    add(out, "%s requests/s within the SLA (simulated), recommended %s",
+        number(model->capacity_rps, capacity), number(model->recommended_rps, recommended));
+    if (model->largest_spike > 0) add(out, "; at most %d at once", model->largest_spike);
+}
+
+void bt_load_words_losses(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]) {
+    const struct {
+        int64_t count;
+        const char *what;
+    } causes[] = {
+        {part->rejected_full, "refused by a full queue"},
+        {part->rejected_deadline, "refused for their deadline"},
+        {part->expired, "past their deadline"},
+        {part->cancelled, "cancelled"},
+        {part->failed, "failed"},
+        {part->lost, "never answered"},
+    };
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i].count > 0)
+            add(out, "%s%lld %s", out[0] ? ", " : "", (long long)causes[i].count, causes[i].what);
+    if (!out[0]) add(out, "none");
+}
+
+void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *part,
+                        char out[BT_LOAD_WORDS_SIZE]) {
+    char rate[32];
+    out[0] = '\0';
+    if (part->clients > 0)
+        add(out, "%d in flight", part->clients);
+    else if (part->burst_size > 0)
+        add(out, "%d at once, %s requests/s on average", part->burst_size, number(part->rate_rps, rate));
+    else
+        add(out, "%s requests/s, %s", number(part->rate_rps, rate),
+            strcmp(scenario->shape, "poisson") == 0 ? "random arrivals" : scenario->shape);
+}
+
+void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]) {
+    char measured[32], predicted[32];
+    out[0] = '\0';
+    if (!isfinite(part->predicted_p95_ms) || !isfinite(part->latency.p95_ms)) return;
+    add(out, "measured %s ms, predicted %s ms (%+.0f %%)", number(part->latency.p95_ms, measured),
+        number(part->predicted_p95_ms, predicted), (part->latency.p95_ms / part->predicted_p95_ms - 1) * 100);
+}
+
+void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]) {
+    double late_us = NAN, others = NAN, spread = NAN;
+    int repeated = 0, untrusted = 0;
+    char text[32];
+    out[0] = '\0';
+    for (int i = 0; i < record->scenario_count; i++) {
+        const bt_load_scenario *s = &record->scenarios[i];
+        late_us = fmax(late_us, s->generator_p99_us);
+        others = fmax(others, s->others_cores);
+        spread = fmax(spread, s->canary_spread_percent);
+        repeated += s->attempts > 1;
+        untrusted += s->disturbed[0] != '\0';
+    }
+    if (isfinite(late_us))
+        add(out, "the generator sent at most %s ms late at P99", number(late_us / 1e3, text));
+    if (isfinite(others))
+        add(out, "%sother programs used up to %.2f cores on a scenario's average", out[0] ? "; " : "",
+            others);
+    if (isfinite(spread)) add(out, "; the canary spread by up to %.0f %%", spread);
+    if (repeated > 0)
+        add(out, "; %d %s repeated", repeated, repeated == 1 ? "scenario was" : "scenarios were");
+    if (untrusted > 0) add(out, "; %d stayed disturbed", untrusted);
+}
+
+void bt_load_words_warning(const bt_load_record *record, const bt_load_model *model,
+                           char out[BT_LOAD_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (record->machine_differs[0])
+        add(out, "the config was measured on another machine (%s): tune again, `make optimize-batch`",
+            record->machine_differs);
+    else if (!model->tuned_here && strcmp(record->workload, "simulated") != 0)
+        add(out, "this batch size is not the one that was measured and chosen here");
+    if (!model->config_meets_sla)
+        add(out, "%sthe config itself says that its SLA is not met", out[0] ? "; " : "");
+}
+
+void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]) {
+    static const struct {
+        const char *verdict, *words;
+    } headlines[] = {{"good", "SLA met"},
+                     {"sla-broken", "SLA broken"},
+                     {"inconclusive", "Inconclusive"},
+                     {"interrupted", "Interrupted"}};
+    const char *words = record->verdict;
+    for (size_t i = 0; i < sizeof headlines / sizeof *headlines; i++)
+        if (strcmp(headlines[i].verdict, record->verdict) == 0) words = headlines[i].words;
+    out[0] = '\0';
+    add(out, "%s: %s", words, record->advice);
+}
+
+/* ---- tables ---- */
+
+typedef void (*row_adder)(bt_table *table, const bt_load_scenario *scenario, const bt_load_part *part);
+
+static bt_status fill(bt_table **out, const bt_column *columns, int column_count,
+                      const bt_load_record *record, const bt_load_model *model, row_adder add_row,
+                      bt_error *error) {
+    bt_status status = bt_table_open(out, columns, column_count, error);
+    for (int i = 0; i < record->scenario_count && status == BT_OK; i++) {
+        const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
+        if (part) add_row(*out, &record->scenarios[i], part);
+    }
+    return status;
+}
+
+static void cell(bt_table *table, double value) {
+    bt_table_number(table, value, bt_layout_decimals(value));
+}
+
+static void add_figures(bt_table *table, const bt_load_scenario *scenario, const bt_load_part *part) {
+    const bt_load_latency *l = &part->latency;
+    double offered = part->clients > 0 ? NAN : part->rate_rps;
+    bt_table_text(table, "%s %s", bt_load_mark(part->verdict), scenario->title);
+    cell(table, offered);
+    bt_table_text(table, "%lld", (long long)part->sent);
+    bt_table_text(table, "%lld", (long long)(part->sent - part->ok));
+    cell(table, l->p50_ms);
+    cell(table, l->p95_ms);
+    if (isnan(l->p95_lower_ms) && isnan(l->p95_upper_ms)) {
+        bt_table_unknown(table);
+    } else {
+        char lower[32], upper[32];
+        bt_table_text(table, "%s–%s", isnan(l->p95_lower_ms) ? "" : number(l->p95_lower_ms, lower),
+                      isnan(l->p95_upper_ms) ? "?" : number(l->p95_upper_ms, upper));
+    }
+    cell(table, part->predicted_p95_ms);
+    cell(table, l->p99_ms);
+    cell(table, l->max_ms);
+    cell(table, part->throughput_rps);
+    bt_table_number(table, part->mean_batch_size, 2);
+}
+
+bt_status bt_load_figures_table(bt_table **out, const bt_load_record *record, const bt_load_model *model,
+                                bt_error *error) {
+    static const bt_column columns[] = {
+        {"scenario", false}, {"asked/s", true}, {"sent", true},   {"lost", true},
+        {"P50 ms", true},    {"P95 ms", true},  {"bounds", true}, {"predicted", true},
+        {"P99", true},       {"max", true},     {"img/s", true},  {"batch", true},
+    };
+    return fill(out, columns, sizeof columns / sizeof *columns, record, model, add_figures, error);
+}
+
+static void add_split(bt_table *table, const bt_load_scenario *scenario, const bt_load_part *part) {
+    bt_table_text(table, "%s", scenario->title);
+    cell(table, part->slip_mean_ms);
+    cell(table, part->queue_mean_ms);
+    cell(table, part->preprocess_mean_ms);
+    cell(table, part->service_mean_ms);
+    cell(table, part->latency.mean_ms);
+    cell(table, part->latency.p90_ms);
+    cell(table, part->latency.p999_ms);
+    bt_table_text(table, "%lld", (long long)part->fallback);
+}
+
+bt_status bt_load_split_table(bt_table **out, const bt_load_record *record, const bt_load_model *model,
+                              bt_error *error) {
+    static const bt_column columns[] = {
+        {"mean ms of", false}, {"sent late", true}, {"queue", true},
+        {"preprocess", true},  {"compute", true},   {"latency", true},
+        {"P90 ms", true},      {"P99.9 ms", true},  {"by fallback", true},
+    };
+    return fill(out, columns, sizeof columns / sizeof *columns, record, model, add_split, error);
+}

@@ -1,0 +1,65 @@
+/* The words and cells that every form of a load test's report shares, so that they cannot say different
+ * things.
+ *
+ * Each function writes one phrase, "" where there is nothing to say. Pure. */
+#ifndef BT_REPORT_LOAD_WORDS_H
+#define BT_REPORT_LOAD_WORDS_H
+
+#include "record/load-record.h"
+#include "report/table.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_LOAD_WORDS_SIZE 1024
+
+/* "✓", "✗", "?", "–"; never NULL. */
+const char *bt_load_mark(bt_load_verdict verdict);
+/* "met", "broken", "not sure", "untrusted", "not run"; never NULL. */
+const char *bt_load_words_verdict(bt_load_verdict verdict);
+
+/* What stands behind the mark where a part is not met: "SLA 90 ms", "not sure: P95 is at least 83.1 ms", ...
+ */
+void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
+                         char out[BT_LOAD_WORDS_SIZE]);
+
+/* "HRNet, 128 × 128 px, BF16, batches of up to 4, 1 instance on cpu: ..., torch 2.15.0, weights demo". */
+void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);
+/* "7.4 images/s with full batches, 1.3 times the standard path's 5.7 (FP32, one image at a time, 176 ms
+ * each)". */
+void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);
+/* "5.1 requests/s within the SLA (simulated); recommended 3.1; largest spike 2". */
+void bt_load_words_capacity(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);
+/* "3 refused by a full queue, 2 failed", or "none". */
+void bt_load_words_losses(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
+/* "one client at a time", "4 at once", "3.1 requests/s, random arrivals". */
+void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *part,
+                        char out[BT_LOAD_WORDS_SIZE]);
+/* "measured 93.2 ms, predicted 88.0 ms (+6 %)". */
+void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
+/* How far the run can be trusted: the generator's lateness, what others did, attempts. */
+void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
+/* What to be aware of with one model: measured elsewhere, edited, ... */
+void bt_load_words_warning(const bt_load_record *record, const bt_load_model *model,
+                           char out[BT_LOAD_WORDS_SIZE]);
+/* "The SLA held", "The SLA is broken", ... with the record's advice. */
+void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
+
+/* The title of the model called so. */
+const char *bt_load_title(const bt_load_record *record, const char *model);
+
+/* A model's part of a scenario, or NULL. */
+const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model);
+
+/* A new table of one model's scenarios, a row each: figures, and where the time goes. The caller writes and
+ * closes it. */
+BT_MUST_USE bt_status bt_load_figures_table(bt_table **out, const bt_load_record *record,
+                                            const bt_load_model *model, bt_error *error);
+BT_MUST_USE bt_status bt_load_split_table(bt_table **out, const bt_load_record *record,
+                                          const bt_load_model *model, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

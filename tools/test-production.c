@@ -1,0 +1,179 @@
+/* test-production: proves the tuned config under load. The work is done by src/prove, what is written by
+ * src/record and src/report; here they are put in order. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/sim.h"
+#include "base/command.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "prove/trial.h"
+#include "record/config.h"
+#include "record/load-record.h"
+#include "report/load.h"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int signal_number) {
+    (void)signal_number;
+    stop = 1;
+}
+
+static const bt_command_exit exits[] = {
+    {BT_EXIT_GOOD, "the SLA held in every test"},
+    {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
+    {BT_EXIT_USAGE, "wrong usage or bad input: no config, a broken one, a backend that is not there"},
+    {BT_EXIT_BROKEN, "the SLA is broken: P95's lower bound is above it, or requests got no result"},
+    {BT_EXIT_INCONCLUSIVE, "P95 is above the SLA but not surely, or the machine was disturbed twice"},
+    {BT_EXIT_INTERRUPTED, "interrupted; what was tested until then is reported"},
+    {0, NULL},
+};
+
+static void write_simulation_keys(FILE *out) {
+    fputs("\nKeys of --backend sim:KEY=VALUE,...:\n", out);
+    bt_sim_help(out);
+}
+
+static bt_command command = {
+    .name = "test-production",
+    .summary =
+        "Runs single, burst, sustained and mixed load through the batching service with the tuned config, "
+        "and says\n"
+        "whether the P95 latency promise holds for requests, with cause and remedy where it does not. Writes "
+        "a "
+        "record,\n"
+        "plots, and the SLA compliance report as Markdown and as one HTML page.",
+    .usage = "[options]",
+    .examples = "  test-production                                  everything, about three minutes\n"
+                "  test-production --models hrnet --scenarios sustained --rate 4 --duration 60s\n"
+                "  test-production --batch-size 2                   would another batch size do better?\n"
+                "  test-production --scenarios soak --duration 1h\n"
+                "  test-production --format junit --output sla.xml  for CI\n"
+                "  test-production --config configs/simulated.json --backend sim:tau0_ms=4,alpha_ms=2\n"
+                "                                                   a try-out without libtorch\n",
+    .exits = exits,
+    .write_more = write_simulation_keys,
+};
+
+/* Everything a test holds open. */
+typedef struct test {
+    bt_load_settings settings;
+    bt_option_sources sources;
+    bt_machine machine;
+    bt_config *config;
+    bt_lock *lock;
+    bt_log *log;
+    bt_load_record *record;
+    char run_id[BT_RUN_ID_SIZE], folder[BT_PATH_SIZE];
+    char command_line[1024];
+} test;
+
+static bt_status load_config(test *t, bt_error *error) {
+    const char *path = t->settings.config;
+    if (!bt_file_exists(path))
+        return bt_fail(error, BT_IO, "%s: there is no config; `make optimize-batch` makes one", path);
+    return bt_config_load(&t->config, path, error);
+}
+
+/* Takes what must be had before anything is sent: the config, the outputs, the run's folder, the log. Two
+ * tests at once would disturb each other. */
+static bt_status prepare(test *t, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_status status = load_config(t, error);
+    if (status == BT_OK && t->settings.output[0]) {
+        status = bt_file_check_writable(t->settings.output, error);
+        if (status != BT_OK) return bt_fail_at(error, status, "--output");
+    }
+    if (status == BT_OK) status = bt_folder_make(t->settings.results, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/test-production.lock", t->settings.results);
+    if (status == BT_OK) status = bt_lock_open(&t->lock, path, error);
+    if (status == BT_OK)
+        status = bt_folder_make_run(t->run_id, t->folder, t->settings.results, "test", error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/log.txt", t->folder);
+    if (status == BT_OK)
+        status = bt_log_open(&t->log, stderr, t->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, path, error);
+    return status;
+}
+
+/* The shell line that repeats this run. */
+static bt_status write_command_line(test *t, const char *program, bt_error *error) {
+    FILE *out = fmemopen(t->command_line, sizeof t->command_line, "w");
+    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    fprintf(out, "%s", program);
+    if (strcmp(t->settings.config, "configs/production_batch_config.json") != 0)
+        fprintf(out, " --config %s", t->settings.config);
+    bt_options_write_flags(command.table, command.count, &t->settings, &t->sources, out);
+    if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
+    return BT_OK;
+}
+
+/* The record, plots, and both reports. */
+static bt_status leave_results(test *t, bt_error *error) {
+    char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
+    bt_status status = bt_path_join(path, error, "%s/record.json", t->folder);
+    if (status == BT_OK) status = bt_load_record_save(t->record, path, error);
+    if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", t->settings.plots, t->run_id);
+    if (status == BT_OK) status = bt_load_publish_plots(t->record, plots, t->log, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", t->folder);
+    if (status == BT_OK)
+        status = bt_load_publish_file(t->record, BT_LOAD_FORMAT_MARKDOWN, plots, path, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.html", t->folder);
+    if (status == BT_OK) status = bt_load_publish_file(t->record, BT_LOAD_FORMAT_HTML, plots, path, error);
+    if (status != BT_OK) return status;
+    bt_log_write(t->log, BT_LOG_INFO, "report %s", path);
+    bt_log_write(t->log, BT_LOG_INFO, "plots  %s", plots);
+    return BT_OK;
+}
+
+static bt_status print(const test *t, bt_error *error) {
+    bt_load_format format = (bt_load_format)t->settings.format;
+    char plots[BT_PATH_SIZE];
+    bt_status status = bt_path_join(plots, error, "%s/%s", t->settings.plots, t->run_id);
+    if (status != BT_OK) return status;
+    if (t->settings.output[0])
+        return bt_load_publish_file(t->record, format, plots, t->settings.output, error);
+    return bt_load_publish(t->record, format, plots, "./report.md", stdout, error);
+}
+
+static bt_status run(test *t, int *code, bt_error *error) {
+    bt_trial_options options = {
+        .settings = &t->settings,
+        .sources = &t->sources,
+        .config = t->config,
+        .machine = &t->machine,
+        .command = t->command_line,
+        .run_id = t->run_id,
+        .log = t->log,
+        .stop = &stop,
+    };
+    bt_log_write(t->log, BT_LOG_INFO, "run %s", t->folder);
+    bt_status status = bt_trial_run(&t->record, &options, error);
+    if (status == BT_OK) status = leave_results(t, error);
+    if (status == BT_OK) status = print(t, error);
+    if (status == BT_OK) *code = t->record->verdict_code;
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static test t; /* large: kept off the stack */
+    bt_error error = {BT_OK, ""};
+    command.table = bt_load_settings_table(&command.count);
+    int code = bt_command_start(&command, argc, argv, &t.settings, &t.sources, stdout, stderr);
+    if (code >= 0) return code;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    bt_machine_read(&t.machine);
+    bt_status status = write_command_line(&t, argv[0], &error);
+    if (status == BT_OK) status = prepare(&t, &error);
+    if (status == BT_OK) status = run(&t, &code, &error);
+    if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
+    /* What another program reads from standard output must not end in a verdict. */
+    bool for_people = status != BT_OK || t.settings.output[0] || t.settings.format == BT_LOAD_FORMAT_TABLE;
+    code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    bt_load_record_close(&t.record);
+    bt_config_close(&t.config);
+    bt_log_close(&t.log);
+    bt_lock_close(&t.lock);
+    return code;
+}

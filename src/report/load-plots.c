@@ -182,10 +182,10 @@ static void put_percentiles(drawing *d) {
         right = fmax(right, d->parts[i].part->latency_count);
     fputs("set multiplot layout 2,1\n", d->out);
     put_title(d, "request latency by percentile");
-    fprintf(
-        d->out,
-        "set logscale x\nset xrange [1:%.6g]\nset yrange [0:%.6g]\nset grid\nset key top left\nset xtics (",
-        right, d->top_ms);
+    fprintf(d->out,
+            "set logscale x\nset xrange [1:%.6g]\nset yrange [0:%.6g]\nset grid\nset key bottom right\nset "
+            "xtics (",
+            right, d->top_ms);
     for (size_t i = 0; i < sizeof ticks / sizeof *ticks && 1 / (1 - ticks[i].p) <= right; i++)
         fprintf(d->out, "%s'%s' %.6g", i ? ", " : "", ticks[i].name, 1 / (1 - ticks[i].p));
     fputs(
@@ -249,7 +249,7 @@ static void put_scenarios(drawing *d) {
     put_names(d);
     fprintf(d->out,
             "set xrange [-0.6:%.1f]\nset yrange [0:%.6g]\nset grid ytics\nset ylabel 'latency, ms'\n"
-            "set key outside bottom center horizontal\n",
+            "set key outside right top vertical\n",
             d->count - 0.4, d->top_ms);
     fprintf(
         d->out,
@@ -337,13 +337,13 @@ static void put_series(drawing *d) {
     char what[128];
     snprintf(what, sizeof what, "%s, second by second", shown->scenario->title);
     fprintf(d->out,
-            "set multiplot layout 4,1 margins 0.10,0.97,0.08,0.94 spacing 0.035\nset grid\n"
-            "set key top right horizontal samplen 2 opaque\nset xrange [0:%d]\nset format x ''\n",
+            "set multiplot layout 4,1 margins 0.10,0.80,0.08,0.94 spacing 0.035\nset grid\n"
+            "set key outside right top vertical samplen 2\nset xrange [0:%d]\nset format x ''\n",
             part->bin_count);
     fprintf(d->out, "set yrange [0:%.6g]\n", 1.15 * d->top_ms);
     put_title(d, what);
     put_stacked(d, part, "latency, ms", latency, 3, true);
-    fputs("unset title\nset yrange [0:*]\nset offsets 0,0,1,0\n", d->out);
+    fputs("unset title\nset yrange [0:*]\n", d->out);
     put_stacked(d, part, "requests/s", rates, 3, false);
     put_stacked(d, part, "queue", queue, 2, false);
     fputs("set format x '%g'\nset xlabel 'seconds since the first request was to arrive'\n", d->out);
@@ -362,7 +362,7 @@ static void put_batches(drawing *d) {
     fprintf(d->out,
             "set xrange [0.5:%.1f]\nset yrange [0:112]\nset xlabel 'requests in a batch'\nset ylabel '%% of "
             "requests'\n"
-            "set grid ytics\nset key outside bottom center horizontal\nset style fill solid 0.85\n"
+            "set grid ytics\nset key outside right top vertical\nset style fill solid 0.85\n"
             "set boxwidth %.4f\nset xtics %d\n",
             most + 0.5, 0.8 / d->count, most > 16 ? (most + 15) / 16 : 1);
     fputs("plot ", d->out);
@@ -405,7 +405,7 @@ static void put_split(drawing *d) {
     }
     fprintf(d->out,
             ")\nset xrange [0:%.6g]\nset yrange [%.1f:0.6]\nset xlabel 'mean, ms'\nset grid xtics\n"
-            "set key outside bottom center horizontal\nset style fill solid 0.9\nplot ",
+            "set key outside right top vertical\nset style fill solid 0.9\nplot ",
             1.06 * right, 0.4 - d->count);
     for (size_t s = 0; s < sizeof shares / sizeof *shares; s++)
         fprintf(d->out, "%sdata index %d using 1:2:3:4:5:6 with boxxyerror linecolor rgb '%s' title '%s'",

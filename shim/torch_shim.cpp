@@ -2,6 +2,7 @@
 #include "internal.h"
 #include "session.h"
 
+#include <dlfcn.h>
 #include <malloc.h>
 
 /* Eager operators take and give back a large tensor each, and glibc's way with those (a mapping of their own,
@@ -23,6 +24,14 @@ static bt_status table_describe(bt_torch_facts *facts, bt_error *error) {
     return bt::guarded(error, [&] { bt::describe(*facts); });
 }
 
+/* Of the OpenMP runtime that libtorch brought (OpenMP 5.0, section 3.2.45); older ones lack it. */
+static void rest() {
+    constexpr int soft = 1;
+    using pause_all = int (*)(int);
+    static const auto pause = reinterpret_cast<pause_all>(dlsym(RTLD_DEFAULT, "omp_pause_resource_all"));
+    if (pause) pause(soft);
+}
+
 const bt_torch_shim *bt_torch_shim_table(void) {
     static const bool kept = keep_pages(); /* once */
     (void)kept;
@@ -32,6 +41,7 @@ const bt_torch_shim *bt_torch_shim_table(void) {
         .open = bt::session_open,
         .prepare = bt::session_prepare,
         .run = bt::session_run,
+        .rest = rest,
         .memory_reset = bt::session_memory_reset,
         .memory = bt::session_memory,
         .close = bt::session_close,

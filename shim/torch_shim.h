@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 1
+#define BT_TORCH_SHIM_ABI 2
 
 typedef struct bt_torch_options {
     const bt_network *network; /* read until close; the caller's */
@@ -70,6 +70,11 @@ typedef struct bt_torch_shim {
     /* batch_size x 3 x H x W in, batch_size x 1 x H x W out, both float32, contiguous, in host memory. */
     bt_status (*run)(bt_torch_session *session, int batch_size, const float *images, float *logits,
                      bt_error *error);
+    /* Gives the calling thread's pool of OpenMP threads back, until its next run. A thread that waits long
+     * should: while more OpenMP threads exist than cores, idle ones included, libgomp lets all of them sleep
+     * between any two parallel regions, which makes a network of many small operations more than twice as
+     * slow. */
+    void (*rest)(void);
     /* CUDA sessions only; BT_UNSUPPORTED for the CPU, where the process's memory is what counts. */
     bt_status (*memory_reset)(bt_torch_session *session, bt_error *error);
     bt_status (*memory)(bt_torch_session *session, bt_torch_memory *memory, bt_error *error);

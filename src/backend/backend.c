@@ -69,6 +69,10 @@ bt_status bt_session_run(bt_session *session, int batch_size, const float *image
     return status == BT_OK ? session->operations->run(session, batch_size, images, logits, error) : status;
 }
 
+void bt_session_rest(bt_session *session) {
+    if (session->operations->rest) session->operations->rest(session);
+}
+
 bt_status bt_session_memory_reset(bt_session *session, bt_error *error) {
     return session->operations->memory_reset(session, error);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,6 +188,14 @@ static bool wait_exactly(load_run *run, int64_t at_ns) {
     return true;
 }
 
+/* The sending thread before all others, where that is allowed (else it stays as it is): on a machine whose
+ * cores all compute, it would otherwise be let in milliseconds late. 0 of slack: as it was when the thread
+ * began. */
+static void be_exact(int nice_value, unsigned long slack_ns) {
+    prctl(PR_SET_TIMERSLACK, slack_ns);
+    (void)!setpriority(PRIO_PROCESS, 0, nice_value);
+}
+
 static void send_all(load_run *run) {
     for (;;) {
         int64_t arrival_ns;
@@ -339,10 +348,11 @@ bt_status bt_load_run(bt_load_log **out, const bt_load_options *options, bt_erro
     run->state.start_ns = bt_clock_now_ns() + START_NS;
     status = bt_watcher_open(&watcher, &run->state, error);
     if (status == BT_OK) {
-        prctl(PR_SET_TIMERSLACK, 1UL);
+        int nice_before = getpriority(PRIO_PROCESS, 0);
+        be_exact(-20, 1);
         send_all(run);
+        be_exact(nice_before, 0);
         drain(run);
-        prctl(PR_SET_TIMERSLACK, 0UL); /* as it was when the thread began */
         bt_watcher_close(&watcher, &owned->log.seconds, &owned->log.second_count);
         settle(run, &owned->log);
         status = hand_over(run, &owned->log, error);

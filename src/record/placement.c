@@ -102,14 +102,14 @@ static bt_status add_entry(bt_placement *out, const char *entry, const cpu_set_t
     return fail_entry(entry, error);
 }
 
-/* An entry ends at a comma that is not within a list of cores: what follows that starts with a digit and
- * holds no 'x' goes on with the list. */
+/* An entry ends at a plus, or at a comma that is not within a list of cores: what follows that starts with a
+ * digit and holds no 'x' goes on with the list. */
 static size_t entry_length(const char *text) {
-    size_t length = strcspn(text, ",");
+    size_t length = strcspn(text, ",+");
     const char *colon = memchr(text, ':', length);
     bool cores = colon && colon - text >= 3 && strncmp(colon - 3, "cpu", 3) == 0;
     while (cores && text[length] == ',' && isdigit((unsigned char)text[length + 1])) {
-        size_t more = strcspn(text + length + 1, ",");
+        size_t more = strcspn(text + length + 1, ",+");
         if (memchr(text + length + 1, 'x', more) || memchr(text + length + 1, '=', more)) break;
         length += 1 + more;
     }
@@ -132,7 +132,7 @@ bt_status bt_placement_parse(bt_placement *out, const char *text, const char *mo
         bt_status status = add_entry(mine ? out : &unused, place ? place + 1 : entry, allowed, error);
         if (status != BT_OK) return status;
         text += length;
-        if (*text == ',' && *++text == '\0') return fail_entry(",", error);
+        if (*text && *++text == '\0') return fail_entry(text - 1, error);
     }
     return BT_OK;
 }

@@ -120,6 +120,15 @@ static void number_devices(bt_service *service) {
     }
 }
 
+/* Whether a lane should hold nothing while it waits. The standard path seldom runs; a production lane has its
+ * cores for itself unless another instance takes turns with it. */
+static bool should_rest(const bt_service *service, const bt_worker_lane *lane) {
+    int device = service->instances[lane->instance].device, sharing = 0;
+    for (int i = 0; i < service->instance_count; i++)
+        sharing += service->instances[i].device == device;
+    return lane->path == BT_PATH_STANDARD || sharing > 1;
+}
+
 static bt_status open_lanes(bt_service *service, bt_error *error) {
     service->lanes = calloc(2 * (size_t)service->instance_count, sizeof *service->lanes);
     if (!service->lanes) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
@@ -130,6 +139,7 @@ static bt_status open_lanes(bt_service *service, bt_error *error) {
         lane->model = service->instances[i / 2].model;
         lane->path = i % 2 ? BT_PATH_STANDARD : BT_PATH_PRODUCTION;
         lane->place = place_of(service, i / 2);
+        lane->rests = should_rest(service, lane);
     }
     return BT_OK;
 }

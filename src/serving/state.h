@@ -45,6 +45,7 @@ typedef struct bt_worker_lane {
     int model, instance; /* instance: of all models together, as the batcher counts */
     bt_path path;
     const bt_config_instance *place;
+    bool rests; /* between runs: others use its cores too */
     pthread_t thread;
     bool threaded;
     bt_session *session;

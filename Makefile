@@ -33,6 +33,7 @@ ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prot
 LDLIBS    := -ljansson -ldl -lm -pthread
 
 LIBRARY := $(O)/lib/libbatchtune.a
+SHARED  := $(O)/lib/libbatchtune.so.0
 SOURCES := $(wildcard src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
@@ -50,7 +51,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
+core: $(LIBRARY) $(SHARED) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -79,6 +80,13 @@ $(LIBRARY): $(OBJECTS)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  AR    $@")
 	$(Q)rm -f $@ && ar rcs $@ $^
+
+# Only what batchtune.h declares is seen from outside.
+$(SHARED): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CC) -shared $(ALL_CFLAGS) -Wl,-soname,$(@F) -o $@ $^ $(LDFLAGS) $(LDLIBS)
+	$(Q)ln -sf $(@F) $(O)/lib/libbatchtune.so
 
 define link
 	@mkdir -p $(@D)
@@ -119,6 +127,31 @@ test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config u
 
 bench: core ## what the core itself costs: prober, histogram, service, load generator
 	$(Q)for bench in $(BENCHES); do echo "== $${bench##*/}"; $$bench $(ARGS) || exit 1; done
+
+# Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.
+PREFIX  = /usr/local
+DESTDIR =
+TO      = $(DESTDIR)$(PREFIX)
+install: core ## install the library, its header and pkg-config file, and the programs (PREFIX, DESTDIR)
+	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/batchtune/profiles $(TO)/share/batchtune/schema
+	$(Q)install -m 644 src/batchtune.h $(TO)/include/
+	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
+	$(Q)install -m 755 $(SHARED) $(TO)/lib/
+	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in >$(TO)/lib/pkgconfig/batchtune.pc
+	$(Q)install -m 755 $(TOOLS) $(TO)/bin/
+	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
+	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
+	$(Q)if [ -e $(SHIM) ]; then $(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu \
+	    -lc10 -ldl -Wl,--disable-new-dtags,-rpath,'$(abspath $(LIBTORCH_FOUND))/lib' -Wl,--allow-shlib-undefined; fi
+
+uninstall: ## remove what install put there
+	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so $(TO)/lib/$(notdir $(SHARED)) \
+	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/pkgconfig/batchtune.pc $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
+	$(Q)rm -rf $(TO)/share/batchtune
+
+nightly: core ## the batcher's promises under 10^8 random requests
+	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
@@ -213,6 +246,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch test-production show-batch-config bench shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch test-production show-batch-config bench install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -19,6 +19,8 @@
 #define START_NS      (10 * BT_NS_PER_MS) /* from opening to time 0: the threads are up by then */
 #define NAP_NS        (50 * BT_NS_PER_MS) /* the longest sleep: how soon a stop is seen */
 #define SPIN_LEAST_NS (5 * BT_NS_PER_US)
+#define SPIN_MOST_NS  (5 * BT_NS_PER_MS)
+#define SPIN_SHARE    25        /* of the time between sends, one part may be spent looking at the clock */
 #define CLOSED_SHOTS  (1 << 18) /* of a closed loop that only time ends */
 #define STREAMS_MAX   64
 #define NO_TIME       INT64_MAX
@@ -42,7 +44,7 @@ typedef struct load_run {
     int64_t room;        /* of shots */
     atomic_uint changed; /* futex: counts answers while somebody listens */
     atomic_bool listening;
-    int64_t oversleep_ns; /* how late sleeps end here, smoothed */
+    int64_t oversleep_ns; /* how late sleeps have ended here at worst, of late */
     bool interrupted;
 } load_run;
 
@@ -170,9 +172,13 @@ static bool stopped(load_run *run) {
  * the rest. How shortly follows from how late sleeps have ended. False: stopped meanwhile. */
 static bool wait_exactly(load_run *run, int64_t at_ns) {
     int64_t most_ns = run->state.options->spin_max_ns > 0 ? run->state.options->spin_max_ns : BT_LOAD_SPIN_NS;
+    int64_t share_ns = (at_ns - bt_clock_now_ns()) / SPIN_SHARE;
+    if (share_ns > SPIN_MOST_NS) share_ns = SPIN_MOST_NS;
+    if (share_ns > most_ns) most_ns = share_ns;
     for (;;) {
         if (stopped(run)) return false;
-        int64_t now_ns = bt_clock_now_ns(), margin_ns = 2 * run->oversleep_ns + SPIN_LEAST_NS;
+        int64_t now_ns = bt_clock_now_ns(),
+                margin_ns = run->oversleep_ns + run->oversleep_ns / 4 + SPIN_LEAST_NS;
         if (margin_ns > most_ns) margin_ns = most_ns;
         if (at_ns - now_ns <= margin_ns) break;
         int64_t wake_ns = at_ns - margin_ns;
@@ -180,7 +186,8 @@ static bool wait_exactly(load_run *run, int64_t at_ns) {
         bt_clock_sleep_until_ns(last ? wake_ns : now_ns + NAP_NS);
         if (last) {
             int64_t late_ns = bt_clock_now_ns() - wake_ns;
-            run->oversleep_ns += (late_ns - run->oversleep_ns) / 8;
+            run->oversleep_ns -= run->oversleep_ns / 16; /* the worst of late, which fades */
+            if (late_ns > run->oversleep_ns) run->oversleep_ns = late_ns;
         }
     }
     while (bt_clock_now_ns() < at_ns) {

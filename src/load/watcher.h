@@ -4,8 +4,7 @@
 #ifndef BT_LOAD_WATCHER_H
 #define BT_LOAD_WATCHER_H
 
-#include <stdatomic.h>
-
+#include "base/atomic.h"
 #include "load/generator.h"
 
 #ifdef __cplusplus

@@ -266,15 +266,15 @@ static void list_profiles(const char *folder, char *out, size_t size) {
 bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sources, const char *name,
                                    bt_error *error) {
     char program[BT_PATH_SIZE], path[BT_PATH_SIZE], known[BT_ERROR_MESSAGE_SIZE];
-    const char *folders[] = {".", program};
     bt_status status = bt_path_of_program(program, error);
     if (status != BT_OK) return status;
     if (name[0] == '\0' || strchr(name, '/'))
         return bt_fail(error, BT_INVALID, "--profile: \"%s\" is no profile's name, e.g. strict-latency",
                        name);
-    for (int i = 0; i < 2; i++) {
-        const char *up = i ? "/../.." : "";
-        status = bt_path_join(path, error, "%s%s/configs/profiles/%s.json", folders[i], up, name);
+    const char *const folders[] = {"configs/profiles", "/../../configs/profiles",
+                                   "/../share/batchtune/profiles"};
+    for (int i = 0; i < 3; i++) {
+        status = bt_path_join(path, error, "%s%s/%s.json", i > 0 ? program : "", folders[i], name);
         if (status != BT_OK) return status;
         if (bt_file_exists(path)) return read_file(settings, sources, BT_SOURCE_PROFILE, path, error);
     }

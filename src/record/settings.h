@@ -56,8 +56,8 @@ extern const bt_option bt_settings_table[];
 extern const size_t bt_settings_count;
 
 /* Reads the settings of configs/profiles/<name>.json, looked for under the current folder and then in the
- * source tree that the program was built in. BT_INVALID where there is none (the message lists those that
- * are), else as bt_options_read_json. */
+ * source tree that the program was built in, or beside the installed program's prefix. BT_INVALID where there
+ * is none (the message lists those that are), else as bt_options_read_json. */
 BT_MUST_USE bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sources,
                                                const char *name, bt_error *error);
 

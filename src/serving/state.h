@@ -9,12 +9,11 @@
 #ifndef BT_SERVING_STATE_H
 #define BT_SERVING_STATE_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
+#include "base/atomic.h"
 #include "serving/metrics.h"
 #include "serving/serving.h"
 #include "simulate/tuned-model.h"
+#include <pthread.h>
 
 #ifdef __cplusplus
 extern "C" {

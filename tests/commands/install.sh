@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# What `make install` puts there serves a stranger's program: compiled by pkg-config's word alone, against the shared and
+# the static library, as C and as C++; and the library shows what its header declares and nothing else.
+. tests/lib/tap.sh
+prefix=$scratch/prefix
+config=$scratch/config.json
+cat >"$config" <<END
+{ "schema_version": 1, "settings": { "backend": "sim:tau0_ms=1,alpha_ms=1" },
+  "configurations": { "hrnet": { "optimal_batch_size": 2, "image_size": 64 } } }
+END
+
+run make --no-print-directory install PREFIX="$prefix" O="$O"
+exits 0 'it installs'
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig BATCHTUNE_CONFIG=$config
+
+flags=$(pkg-config --cflags --libs batchtune)
+run ${CC:-gcc} -std=c17 -Wall -Wextra -Werror tests/example/serve-one.c $flags -o "$scratch/shared"
+exits 0 'the example compiles against the shared library'
+run env LD_LIBRARY_PATH="$prefix/lib" "$scratch/shared" hrnet
+exits 0 'and runs'
+says '^production_optimized, batch of 1' 'and is served'
+says '^1 answered' 'and sees the metrics'
+
+run ${CC:-gcc} -std=c17 tests/example/serve-one.c $(pkg-config --cflags batchtune) "$prefix/lib/libbatchtune.a" \
+    $(pkg-config --static --libs-only-l batchtune | sed 's/-lbatchtune//') -pthread -o "$scratch/static"
+exits 0 'it compiles against the static library'
+run "$scratch/static" hrnet
+exits 0 'and runs'
+run ${CXX:-g++} -x c++ -Wall -Wextra -Werror tests/example/serve-one.c -x none $flags -o "$scratch/plus"
+exits 0 'it compiles as C++'
+
+shown=$(nm -D --defined-only "$prefix/lib/libbatchtune.so" | awk '$2 == "T" { print $3 }' | sort)
+declared=$(grep -o 'BT_API [^;]*(' src/batchtune.h | grep -o 'bt_[a-z_]*(' | tr -d '(' | grep -v bt_status$ | sort -u)
+is "$shown" "$declared" 'the shared library shows what the header declares, and nothing else'
+
+run make --no-print-directory uninstall PREFIX="$prefix" O="$O"
+exits 0 'it uninstalls'
+is "$(find "$prefix" -type f | head -n 1)" '' 'and leaves no file'
+done_testing

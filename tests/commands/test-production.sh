@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# test-production from its command line, on the simulated backend: verdicts, exit codes, what it leaves, and what it says to
+# bad input.
+. tests/lib/tap.sh
+program=$bin/test-production
+backend=sim:tau0_ms=4,alpha_ms=2,noise=0.05
+cd_scratch() { cd "$scratch" || exit 1; }
+case $bin in /*) ;; *) program=$PWD/$program bin=$PWD/$bin ;; esac
+cd_scratch
+run "$bin/optimize-batch" --quiet --models hrnet,cbam_resunet --backend $backend --batches 1,2,4 --objective throughput \
+    --output c.json
+exits 0 'there is a config'
+is "$(grep -c '"capacity_rps": [0-9]' c.json)" 2 'which says what each model can serve'
+
+run "$program" --quiet --config c.json --duration 2s --plots plots
+exits 0 'a promise that is kept'
+says '^HRNet Summary:' 'has a summary of each model'
+says '^  Single Request: P95=[0-9.]+ms ✓' 'with a line a scenario'
+says '^  Mixed Load: P95=[0-9.]+ms ✓' 'for all models at once too'
+says '^verdict: good \(0\)' 'and a verdict'
+folder=$(ls -d results/*-test)
+like "$(ls "$folder" | tr '\n' ' ')" 'log.txt record.json report.html report.md' 'it leaves record and reports'
+is "$(grep -c 'src=\|href="http\|url(http' "$folder/report.html")" 0 'the page needs nothing from elsewhere'
+run "$bin/render-report" "$folder/record.json"
+exits 0 'the record renders again'
+says '^  Sustained Load: P95=' 'to the same summary'
+run "$bin/render-report" "$folder/record.json" --format junit
+says '<testsuite name="hrnet" tests="[0-9]+" failures="0"' 'and as JUnit XML'
+run "$bin/render-report" "$folder/record.json" --format csv
+exits 2 'but not as what it is not'
+
+run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 4s --p95-sla-ms 3 --format markdown
+exits 3 'a promise that is broken'
+says 'broken' 'is called so'
+says 'a single image alone takes' 'with its cause'
+
+run "$program" --quiet --config c.json --models hrnet --scenarios sustained --rate 600 --duration 2s --max-queue-size 5
+exits 3 'a service that is swamped'
+says 'refused by a full queue' 'loses requests, and says how'
+
+run "$program" --config absent.json
+exits 2 'no config'
+says_error 'make optimize-batch' 'says how to make one'
+run "$program" --config c.json --scenarios stress
+exits 2 'an unknown scenario'
+says_error 'single, burst, sustained, mixed, soak' 'names the known'
+run "$program" --config c.json --models resnet
+exits 2 'an unknown model'
+says_error 'hrnet, cbam_resunet' 'names those of the config'
+run "$program" --config c.json --rate fast --quiet
+exits 2 'a rate that is none'
+run "$program" --config c.json --instances 99x1 --quiet
+exits 2 'more cores than there are'
+says_error 'cores' 'says so'
+done_testing

@@ -12,7 +12,7 @@
  * (the batcher drains, or a deadline would be missed). Each model has instances; an instance has two *lanes*,
  * one for the production path (batches, at a size of the ladder) and one for the standard path (one image at
  * a time). Instances that share a *device* take turns: one run at a time on a device, of the model whose head
- * was due first.
+ * came first.
  *
  * What fails on the production path comes again, its requests intact and before all others, on the standard
  * path; after running out of device memory in halves first, and larger batches stay away for a cooldown. A

@@ -46,6 +46,8 @@ typedef struct load_run {
     atomic_bool listening;
     int64_t oversleep_ns; /* how late sleeps have ended here at worst, of late */
     bool interrupted;
+    atomic_llong owed; /* minus the answers that came, plus, once the log is closed, the requests sent:
+                          whoever makes it 0 is the last to know this memory */
 } load_run;
 
 /* The log that the caller sees, and what keeps its memory. */
@@ -53,6 +55,12 @@ typedef struct owned_log {
     bt_load_log log;
     load_run *run;
 } owned_log;
+
+static void free_run(load_run *run) {
+    free(run->state.shots);
+    free(run->state.done);
+    free(run);
+}
 
 /* ---- answers ---- */
 
@@ -69,6 +77,7 @@ static void note_answer(load_run *run, bt_shot *shot) {
     if (stream->closed) atomic_fetch_sub(&stream->outstanding, 1);
     atomic_fetch_add(&run->state.answered, 1);
     if (stream->closed || atomic_load(&run->listening)) listen_end(run);
+    if (atomic_fetch_sub(&run->owed, 1) == 1) free_run(run);
 }
 
 static void shot_answered(void *context, bt_shot *shot) {
@@ -255,12 +264,6 @@ static bt_status check(const bt_load_options *o, bt_error *error) {
     return BT_OK;
 }
 
-static void free_run(load_run *run) {
-    free(run->state.shots);
-    free(run->state.done);
-    free(run);
-}
-
 /* How many requests there may be, and how long the longest schedule is. */
 static void size_up(load_run *run, const bt_load_options *o) {
     bool by_time = false;
@@ -372,10 +375,9 @@ bt_status bt_load_run(bt_load_log **out, const bt_load_options *options, bt_erro
 void bt_load_log_close(bt_load_log **log) {
     if (!log || !*log) return;
     owned_log *owned = (owned_log *)*log; /* its first member */
-    if (owned->log.lost == 0)
-        free_run(owned->run);
-    else
-        free(owned->log.shots);
+    long long sent = atomic_load(&owned->run->state.sent);
+    if (owned->log.lost > 0) free(owned->log.shots);
+    if (atomic_fetch_add(&owned->run->owed, sent) + sent == 0) free_run(owned->run);
     free(owned->log.seconds);
     free(owned);
     *log = NULL;

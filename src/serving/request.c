@@ -53,11 +53,9 @@ static bt_status let_in(bt_service *service, int model, const bt_request *reques
     return BT_OK;
 }
 
-static bt_status fail_refused(const bt_service *service, int model, bt_status status, bt_error *error) {
-    const char *name = service->models[model].name;
+static bt_status fail_refused(const char *name, int queue_room, bt_status status, bt_error *error) {
     if (status == BT_QUEUE_FULL)
-        return bt_fail(error, status, "%s: the queue is full (max_queue_size %d)", name,
-                       service->models[model].live.max_queue_size);
+        return bt_fail(error, status, "%s: the queue is full (max_queue_size %d)", name, queue_room);
     if (status == BT_TIMEOUT)
         return bt_fail(error, status, "%s: the deadline could not be kept behind what is waiting", name);
     return bt_fail(error, BT_CLOSED, "the service does not run");
@@ -76,13 +74,13 @@ bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_a
     pthread_mutex_lock(&service->lock);
     int64_t now_ns = bt_clock_now_ns();
     status = let_in(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
-    int count = 0;
+    int count = 0, queue_room = service->models[model].live.max_queue_size;
     if (service->phase == BT_PHASE_RUNNING) count = bt_pump(service, now_ns, NULL, deliveries, CHUNK, &wakes);
     pthread_mutex_unlock(&service->lock);
     bt_wake_all(service, &wakes);
     bt_deliver(service, deliveries, count, NULL);
     if (count == CHUNK) bt_pump_and_deliver(service);
-    return status == BT_OK ? BT_OK : fail_refused(service, model, status, error);
+    return status == BT_OK ? BT_OK : fail_refused(service->models[model].name, queue_room, status, error);
 }
 
 bt_status bt_service_cancel(bt_service *service, uint64_t ticket, bt_error *error) {

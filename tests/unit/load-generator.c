@@ -124,8 +124,10 @@ static void *serve(void *argument) {
 static bt_status enqueue(void *self, bt_shot *shot, bt_shot_answered answered, void *context) {
     server *s = self;
     if (s->refuse_every > 0 && ++s->sent % s->refuse_every == 0) return BT_QUEUE_FULL;
-    s->answered = answered;
-    s->context = context;
+    if (atomic_load(&s->in) == 0) {
+        s->answered = answered;
+        s->context = context;
+    }
     s->queue[atomic_load(&s->in)] = shot;
     atomic_fetch_add(&s->in, 1);
     return BT_OK;

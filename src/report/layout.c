@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define PARAGRAPH_SIZE 4096
+
 /* The length in bytes of the UTF-8 character at `text`, and its code point; 0 where the bytes are no
  * character (stray continuation, overlong form, surrogate, cut off). */
 static size_t decode(const char *text, uint32_t *code) {
@@ -102,7 +104,10 @@ size_t bt_layout_line_bytes(const char *text, int width) {
     return at;
 }
 
-void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *text) {
+void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *raw) {
+    char clean[PARAGRAPH_SIZE];
+    const char *text = clean;
+    bt_layout_clean(raw, clean, sizeof clean);
     int gap = indent - bt_layout_width(label);
     fprintf(out, "%s%*s", label, gap > 0 ? gap : 0, "");
     for (;;) {

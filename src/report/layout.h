@@ -32,7 +32,8 @@ void bt_layout_clean(const char *text, char *out, size_t size);
 size_t bt_layout_line_bytes(const char *text, int width);
 
 /* Prints `text` after `label` as a paragraph: the label stands at the left, the text starts at column
- * `indent` and wraps there at `width` columns. Ends with a newline. */
+ * `indent` and wraps there at `width` columns; cleaned as above, at most some 4000 bytes. Ends with a
+ * newline. */
 void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *text);
 
 /* `value` with enough decimals for three significant digits (none above 1000), BT_UNKNOWN_TEXT where it is

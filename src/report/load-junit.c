@@ -31,6 +31,11 @@ static tally count(const bt_load_record *record, const bt_load_model *model) {
     return t;
 }
 
+/* What is not known is not printed. */
+static void figure(FILE *out, const char *name, double value_ms) {
+    if (isfinite(value_ms)) fprintf(out, "; %s %.3f ms", name, value_ms);
+}
+
 static void put_case(FILE *out, const bt_load_record *record, const bt_load_model *model,
                      const bt_load_scenario *scenario, const bt_load_part *part) {
     char words[BT_LOAD_WORDS_SIZE];
@@ -56,10 +61,13 @@ static void put_case(FILE *out, const bt_load_record *record, const bt_load_mode
     fprintf(out, "      <system-out>sent %lld, ok %lld, without a result: ", (long long)part->sent,
             (long long)part->ok);
     bt_html_text(out, words);
-    fprintf(out,
-            "; P50 %.3f ms, P95 %.3f ms (%.3f to %.3f), P99 %.3f ms, predicted P95 %.3f ms</system-out>\n",
-            part->latency.p50_ms, part->latency.p95_ms, part->latency.p95_lower_ms,
-            part->latency.p95_upper_ms, part->latency.p99_ms, part->predicted_p95_ms);
+    figure(out, "P50", part->latency.p50_ms);
+    figure(out, "P95", part->latency.p95_ms);
+    figure(out, "P95 at least", part->latency.p95_lower_ms);
+    figure(out, "P95 at most", part->latency.p95_upper_ms);
+    figure(out, "P99", part->latency.p99_ms);
+    figure(out, "predicted P95", part->predicted_p95_ms);
+    fputs("</system-out>\n", out);
     fputs("    </testcase>\n", out);
 }
 

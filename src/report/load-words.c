@@ -250,7 +250,6 @@ static void add_figures(bt_table *table, const bt_load_scenario *scenario, const
     }
     cell(table, part->predicted_p95_ms);
     cell(table, l->p99_ms);
-    cell(table, l->max_ms);
     cell(table, part->throughput_rps);
     bt_table_number(table, part->mean_batch_size, 2);
 }
@@ -260,7 +259,7 @@ bt_status bt_load_figures_table(bt_table **out, const bt_load_record *record, co
     static const bt_column columns[] = {
         {"scenario", false}, {"asked/s", true}, {"sent", true},   {"lost", true},
         {"P50 ms", true},    {"P95 ms", true},  {"bounds", true}, {"predicted", true},
-        {"P99", true},       {"max", true},     {"img/s", true},  {"batch", true},
+        {"P99 ms", true},    {"img/s", true},   {"batch", true},
     };
     return fill(out, columns, sizeof columns / sizeof *columns, record, model, add_figures, error);
 }
@@ -274,15 +273,16 @@ static void add_split(bt_table *table, const bt_load_scenario *scenario, const b
     cell(table, part->latency.mean_ms);
     cell(table, part->latency.p90_ms);
     cell(table, part->latency.p999_ms);
+    cell(table, part->latency.max_ms);
     bt_table_text(table, "%lld", (long long)part->fallback);
 }
 
 bt_status bt_load_split_table(bt_table **out, const bt_load_record *record, const bt_load_model *model,
                               bt_error *error) {
     static const bt_column columns[] = {
-        {"mean ms of", false}, {"sent late", true}, {"queue", true},
-        {"preprocess", true},  {"compute", true},   {"latency", true},
-        {"P90 ms", true},      {"P99.9 ms", true},  {"by fallback", true},
+        {"mean ms of", false}, {"sent late", true}, {"queue", true},  {"preprocess", true},
+        {"compute", true},     {"latency", true},   {"P90 ms", true}, {"P99.9 ms", true},
+        {"max ms", true},      {"fallback", true},
     };
     return fill(out, columns, sizeof columns / sizeof *columns, record, model, add_split, error);
 }

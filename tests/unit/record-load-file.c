@@ -1,0 +1,157 @@
+/* The load record's file form: what is saved comes back, and what is broken is refused in one line, never
+ * crashed on. A failing random case prints the seed that repeats it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "fixture-load-record.h"
+#include "record/load-record.h"
+#include "scratch.h"
+
+#define MUTATIONS 3000
+
+static const char path[] = "load-record.json";
+
+static json_t *json_of(const bt_load_record *record) {
+    json_t *json;
+    bt_error error;
+    if (bt_load_record_to_json(record, &json, &error) != BT_OK) fail_msg("%s", error.message);
+    return json;
+}
+
+/* Saves a record and reads it; the caller closes what came back. */
+static bt_load_record *there_and_back(const bt_load_record *record) {
+    bt_load_record *again;
+    bt_error error;
+    if (bt_load_record_save(record, path, &error) || bt_load_record_load(&again, path, &error))
+        fail_msg("%s", error.message);
+    return again;
+}
+
+static void a_saved_record_comes_back_the_same(void **state) {
+    (void)state;
+    bt_load_record *records[] = {fixture_load_record(), fixture_load_record_of_nothing()};
+    for (size_t i = 0; i < 2; i++) {
+        bt_load_record *again = there_and_back(records[i]);
+        json_t *before = json_of(records[i]), *after = json_of(again);
+        assert_true(json_equal(before, after));
+        json_decref(before);
+        json_decref(after);
+        bt_load_record_close(&again);
+        bt_load_record_close(&records[i]);
+    }
+}
+
+/* What the JSON cannot show when writing and reading forget the same. */
+static void every_kind_of_value_comes_back(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record(), *again = there_and_back(record);
+    assert_int_equal(again->scenario_count, 7);
+    const bt_load_part *part = &again->scenarios[4].parts[0];
+    assert_string_equal(part->model, "hrnet");
+    assert_int_equal(part->verdict, BT_LOAD_BROKEN);
+    assert_int_equal(part->latency_count, 200);
+    assert_true(part->latencies_ms[17] == record->scenarios[4].parts[0].latencies_ms[17]);
+    assert_int_equal(part->bin_count, 10);
+    assert_true(part->bins[7].queue_max == 7);
+    assert_true(isnan(part->bins[3].others_cores));
+    assert_int_equal(part->batches[2], 200);
+    assert_true(isnan(again->scenarios[0].parts[0].rate_rps));
+    assert_int_equal(again->scenarios[6].parts[1].verdict, BT_LOAD_NOT_RUN);
+    assert_true(isnan(again->scenarios[6].parts[1].latency.p95_ms));
+    assert_int_equal(again->models[0].ladder[2], 4);
+    assert_true(again->settings.service.p95_sla_ms == 90);
+    assert_int_equal(again->verdict_code, 3);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
+static void refused(const char *text, const char *phrase) {
+    bt_load_record *record;
+    bt_error error = {BT_OK, ""};
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+    assert_int_not_equal(bt_load_record_load(&record, path, &error), BT_OK);
+    assert_null(record);
+    if (!strstr(error.message, phrase)) fail_msg("'%s' does not say '%s'", error.message, phrase);
+}
+
+static void what_is_no_load_record_is_refused_in_one_line(void **state) {
+    (void)state;
+    refused("{", "load-record.json");
+    refused("[]", "load-record.json");
+    refused("{\"schema_version\": 1, \"kind\": \"sweep\"}", "kind");
+    refused("{\"schema_version\": 99, \"kind\": \"load\"}", "schema_version");
+}
+
+/* Seconds are arrays side by side: one that is shorter would be read past its end. */
+static void columns_of_unequal_length_are_refused(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record(), *again;
+    bt_error error = {BT_OK, ""};
+    json_t *json = json_of(record);
+    json_t *part =
+        json_array_get(json_object_get(json_array_get(json_object_get(json, "scenarios"), 0), "parts"), 0);
+    json_array_remove(json_object_get(json_object_get(part, "seconds"), "p95_ms"), 0);
+    assert_int_equal(bt_json_save(json, path, false, &error), BT_OK);
+    assert_int_not_equal(bt_load_record_load(&again, path, &error), BT_OK);
+    assert_non_null(strstr(error.message, "p95_ms"));
+    json_decref(json);
+    bt_load_record_close(&record);
+}
+
+static void mutated_files_are_read_or_refused_and_never_crash(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    bt_error error = {BT_OK, ""};
+    for (int i = 0; i < record->scenario_count; i++) /* shorter, for speed */
+        for (int p = 0; p < record->scenarios[i].part_count; p++)
+            if (record->scenarios[i].parts[p].latency_count > 5)
+                record->scenarios[i].parts[p].latency_count = 5;
+    json_t *json = json_of(record);
+    char *text = json_dumps(json, JSON_COMPACT), *copy = strdup(text);
+    size_t size = strlen(text);
+    for (uint64_t seed = 1; seed <= MUTATIONS; seed++) {
+        bt_random random = bt_random_stream(seed, "mutation");
+        bt_load_record *again;
+        memcpy(copy, text, size);
+        size_t length = bt_random_below(&random, 4) == 0 ? bt_random_below(&random, size) : size;
+        for (uint64_t k = 1 + bt_random_below(&random, 4); k > 0; k--)
+            copy[bt_random_below(&random, size)] =
+                "0123456789-.eE\"{}[],:ntf\x80"[bt_random_below(&random, 25)];
+        FILE *file = fopen(path, "w");
+        fwrite(copy, 1, length, file);
+        fclose(file);
+        error.message[0] = '\0';
+        if (bt_load_record_load(&again, path, &error) == BT_OK)
+            bt_load_record_close(&again);
+        else if (!error.message[0] || strchr(error.message, '\n'))
+            fail_msg("seed %llu: '%s' is not one line", (unsigned long long)seed, error.message);
+    }
+    free(text);
+    free(copy);
+    json_decref(json);
+    bt_load_record_close(&record);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_saved_record_comes_back_the_same),
+        cmocka_unit_test(every_kind_of_value_comes_back),
+        cmocka_unit_test(what_is_no_load_record_is_refused_in_one_line),
+        cmocka_unit_test(columns_of_unequal_length_are_refused),
+        cmocka_unit_test(mutated_files_are_read_or_refused_and_never_crash),
+    };
+    return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);
+}

@@ -115,14 +115,14 @@ static bt_status render_load(const char *path, const render_settings *settings, 
 
 /* Whether a file says that it is a load test's record. What it is else is the tuning record's reader's to
  * say. */
-static bool is_load_record(const char *path) {
+static bt_status look(const char *path, bool *is_load, bt_error *error) {
     json_t *top;
-    bt_error ignored;
-    if (bt_json_load(&top, path, &ignored) != BT_OK) return false;
+    bt_status status = bt_json_load(&top, path, error);
+    if (status != BT_OK) return status;
     const char *kind = json_string_value(json_object_get(top, "kind"));
-    bool load = kind && strcmp(kind, "load") == 0;
+    *is_load = kind && strcmp(kind, "load") == 0;
     json_decref(top);
-    return load;
+    return BT_OK;
 }
 
 int main(int argc, char **argv) {
@@ -133,9 +133,11 @@ int main(int argc, char **argv) {
     int code = bt_command_start(&command, argc, argv, &settings, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_status status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
+    bool is_load = false;
+    if (!status) status = look(operands[0], &is_load, &error);
     if (!status)
-        status = is_load_record(operands[0]) ? render_load(operands[0], &settings, log, &error)
-                                             : render_sweep(operands[0], &settings, log, &error);
+        status = is_load ? render_load(operands[0], &settings, log, &error)
+                         : render_sweep(operands[0], &settings, log, &error);
     bt_log_close(&log);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     /* What another program reads from standard output must not end in a verdict. */

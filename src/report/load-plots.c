@@ -180,10 +180,11 @@ static void put_percentiles(drawing *d) {
     double right = 2;
     for (int i = 0; i < d->count; i++)
         right = fmax(right, d->parts[i].part->latency_count);
-    fputs("set multiplot layout 2,1\n", d->out);
+    fputs("set multiplot layout 2,1 margins 0.09,0.80,0.08,0.95 spacing 0.15\n", d->out);
     put_title(d, "request latency by percentile");
     fprintf(d->out,
-            "set logscale x\nset xrange [1:%.6g]\nset yrange [0:%.6g]\nset grid\nset key bottom right\nset "
+            "set logscale x\nset xrange [1:%.6g]\nset yrange [0:%.6g]\nset grid\nset key outside right top "
+            "vertical\nset "
             "xtics (",
             right, d->top_ms);
     for (size_t i = 0; i < sizeof ticks / sizeof *ticks && 1 / (1 - ticks[i].p) <= right; i++)
@@ -197,7 +198,7 @@ static void put_percentiles(drawing *d) {
     put_sla_data(d, 1, right);
     fprintf(
         d->out,
-        "unset logscale x\nset xtics auto\nset xrange [0:%.6g]\nset yrange [0:*]\nset key top right\n"
+        "unset logscale x\nset xtics auto\nset xrange [0:%.6g]\nset yrange [0:*]\n"
         "set title 'How latencies are distributed'\nset xlabel 'latency, ms'\nset ylabel '%% of requests'\n",
         d->top_ms);
     if (d->sla_ms <= d->top_ms)
@@ -330,7 +331,7 @@ static void put_series(drawing *d) {
         {BIN(queue_mean), "with lines linewidth 1.5 linecolor rgb '#009E73' title 'mean'"},
     };
     static const curve machine[] = {
-        {BIN(others_cores), "with impulses linewidth 2 linecolor rgb '#CC79A7' title 'cores used by others'"},
+        {BIN(others_cores), "with impulses linewidth 2 linecolor rgb '#CC79A7' title 'other programs'"},
     };
     const shown_part *shown = find_series(d->parts, d->count);
     const bt_load_part *part = shown->part;
@@ -343,11 +344,11 @@ static void put_series(drawing *d) {
     fprintf(d->out, "set yrange [0:%.6g]\n", 1.15 * d->top_ms);
     put_title(d, what);
     put_stacked(d, part, "latency, ms", latency, 3, true);
-    fputs("unset title\nset yrange [0:*]\n", d->out);
+    fputs("unset title\nset yrange [0:1<*]\nset offsets 0, 0, graph 0.08, 0\n", d->out);
     put_stacked(d, part, "requests/s", rates, 3, false);
     put_stacked(d, part, "queue", queue, 2, false);
     fputs("set format x '%g'\nset xlabel 'seconds since the first request was to arrive'\n", d->out);
-    put_stacked(d, part, "cores", machine, 1, false);
+    put_stacked(d, part, "cores used", machine, 1, false);
     fputs("unset multiplot\n", d->out);
 }
 

@@ -74,7 +74,7 @@ $(O)/src/base/version.o: $(O)/revision
 # The assembler copies these files into the object.
 $(O)/src/networks/demo.o: src/networks/demo/hrnet.f16 src/networks/demo/cbam_resunet.f16
 
-$(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o: OWN_CPPFLAGS = -Itests/lib
+$(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o $(O)/tests/bench/%.o: OWN_CPPFLAGS = -Itests/lib
 
 $(LIBRARY): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -94,7 +94,7 @@ define link
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(LDLIBS) $(1)
 endef
 
-$(O)/bench/%: $(O)/tests/bench/%.o $(LIBRARY)
+$(O)/bench/%: $(O)/tests/bench/%.o $(O)/tests/lib/live-service.o $(LIBRARY)
 	$(call link)
 
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
@@ -125,7 +125,7 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-bench: core ## what the core itself costs: prober, histogram, service, load generator
+bench: core ## what the core itself costs (prober, histogram, service, load generator), and a service's promises live
 	$(Q)for bench in $(BENCHES); do echo "== $${bench##*/}"; $$bench $(ARGS) || exit 1; done
 
 # Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.

@@ -4,34 +4,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "live-service.h"
 #include "load/generator.h"
 #include "load/target-service.h"
 #include "measure/quantile.h"
 
-static const char *const config_text = "{\"schema_version\": 1, \"settings\": {\"backend\": "
-                                       "\"sim:tau0_ms=0,alpha_ms=0,noise=0\"}, \"configurations\": "
-                                       "{\"hrnet\": {\"optimal_batch_size\": 64, \"image_size\": 1}}}";
-
 static void fail(const bt_error *error) {
     fprintf(stderr, "bench-load: %s\n", error->message);
     exit(1);
-}
-
-static bt_service *start(const char *settings) {
-    bt_error error = {BT_IO, "no temporary file"};
-    char path[] = "/tmp/bench-load-XXXXXX";
-    int file = mkstemp(path);
-    FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
-    bt_service *service = NULL;
-    bt_service_options options = {.config = path, .settings = settings};
-    if (!out || fputs(config_text, out) < 0 || fclose(out) != 0) fail(&error);
-    if (bt_service_open(&service, &options, &error) != BT_OK || bt_service_start(service, &error) != BT_OK)
-        fail(&error);
-    unlink(path);
-    return service;
 }
 
 static double latency_us(const bt_load_log *log, double quantile) {
@@ -75,14 +57,18 @@ int main(void) {
     bt_error error;
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         run("null", bt_target_null(), rates[i], 2);
-    bt_service *service = start("max_queue_size=65536,max_queue_delay_ms=0,admission=false");
+    bt_service *service =
+        live_service_start(&(live_service){.backend = "sim:tau0_ms=0,alpha_ms=0,noise=0",
+                                           .batch_size = 64,
+                                           .image_size = 1,
+                                           .model_count = 1,
+                                           .settings = "max_queue_size=65536,admission=false"});
     const bt_service_stream stream = {.model = "hrnet", .sides = {1}, .input_count = 1};
     bt_service_target *target;
     if (bt_service_target_open(&target, service, &stream, 1, 0, 1, &error) != BT_OK) fail(&error);
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         run("service", bt_service_target_of(target), rates[i], 2);
     bt_service_target_close(&target);
-    if (bt_service_stop(service, 1000, &error) != BT_OK) fail(&error);
-    bt_service_close(&service);
+    live_service_end(service);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "live-service.h"
 #include "measure/quantile.h"
 #include "serving/serving.h"
 
@@ -18,10 +19,6 @@
 #define ROUND_COUNT 1000000
 #define LONE_COUNT  4000
 
-static const char *const config_text = "{\"schema_version\": 1, \"settings\": {\"backend\": "
-                                       "\"sim:tau0_ms=0,alpha_ms=0,noise=0\"}, \"configurations\": "
-                                       "{\"hrnet\": {\"optimal_batch_size\": 64, \"image_size\": 1}}}";
-
 static void print_spread(const char *what, double *values, size_t count, const char *unit) {
     bt_sort(values, count);
     printf("%-58s median %10.3f   least %10.3f   most %10.3f  %s\n", what, bt_quantile(values, count, 0.5),
@@ -29,19 +26,11 @@ static void print_spread(const char *what, double *values, size_t count, const c
 }
 
 static bt_service *start(const char *settings) {
-    bt_error error;
-    char path[] = "/tmp/bench-service-XXXXXX";
-    int file = mkstemp(path);
-    FILE *out = file >= 0 ? fdopen(file, "w") : NULL;
-    bt_service *service = NULL;
-    bt_service_options options = {.config = path, .settings = settings};
-    if (!out || fputs(config_text, out) < 0 || fclose(out) != 0 ||
-        bt_service_open(&service, &options, &error) != BT_OK || bt_service_start(service, &error) != BT_OK) {
-        fprintf(stderr, "bench-service: %s\n", error.message);
-        exit(1);
-    }
-    unlink(path);
-    return service;
+    return live_service_start(&(live_service){.backend = "sim:tau0_ms=0,alpha_ms=0,noise=0",
+                                              .batch_size = 64,
+                                              .image_size = 1,
+                                              .model_count = 1,
+                                              .settings = settings});
 }
 
 /* ---- many in flight ---- */
@@ -114,17 +103,15 @@ static double fill_ring(void) {
 }
 
 static void bench_flood(void) {
-    bt_service *service = start("max_queue_size=4096,max_queue_delay_ms=0,admission=false");
+    bt_service *service = start("max_queue_size=4096,admission=false");
     double served[ROUNDS], ringed[ROUNDS];
-    bt_error error;
     for (int round = 0; round < ROUNDS; round++) {
         served[round] = flood(service);
         ringed[round] = fill_ring();
     }
     print_spread("service, batches of 64, 2048 in flight", served, ROUNDS, "M requests/s");
     print_spread("  for scale: a bare mutex ring", ringed, ROUNDS, "M items/s");
-    if (bt_service_stop(service, 1000, &error) != BT_OK) printf("stop: %s\n", error.message);
-    bt_service_close(&service);
+    live_service_end(service);
 }
 
 /* ---- a lone request ---- */
@@ -177,11 +164,10 @@ static double round_trip_us(double *samples) {
 }
 
 static void bench_lone(void) {
-    bt_service *sleeping = start("max_queue_delay_ms=0");
-    bt_service *spinning = start("max_queue_delay_ms=0,spin_us=200");
+    bt_service *sleeping = start(NULL);
+    bt_service *spinning = start("spin_us=200");
     static double samples[LONE_COUNT];
     double lone[ROUNDS], spun[ROUNDS], bare[ROUNDS], ratio[ROUNDS];
-    bt_error error;
     for (int round = 0; round < ROUNDS; round++) {
         bare[round] = round_trip_us(samples);
         lone[round] = lone_us(sleeping, samples);
@@ -192,10 +178,8 @@ static void bench_lone(void) {
     print_spread("  a bare futex round trip, likewise", bare, ROUNDS, "us");
     print_spread("  the one over the other, round by round", ratio, ROUNDS, "x");
     print_spread("a lone request with spin_us=200", spun, ROUNDS, "us");
-    if (bt_service_stop(sleeping, 1000, &error) || bt_service_stop(spinning, 1000, &error))
-        printf("stop: %s\n", error.message);
-    bt_service_close(&sleeping);
-    bt_service_close(&spinning);
+    live_service_end(sleeping);
+    live_service_end(spinning);
 }
 
 int main(void) {

@@ -17,29 +17,18 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "batchtune.h"
+#include "live-service.h"
 
 #define SIDE 4
 
-/* A service of one model "hrnet" (and "cbam_resunet" beside it) over a backend; batches of up to 4, sizes 1,
- * 2, 4. */
+/* A service of "hrnet", and "cbam_resunet" beside it, over a backend; batches of up to 4, sizes 1, 2, 4. */
 static bt_service *open_service(const char *backend, const char *settings) {
-    bt_error error = {BT_OK, ""};
-    bt_service *service = NULL;
-    char path[] = "/tmp/serving-test-XXXXXX";
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    FILE *out = fdopen(file, "w");
-    fprintf(out,
-            "{\"schema_version\": 1, \"settings\": {\"backend\": \"%s\", \"max_queue_delay_ms\": 1}, "
-            "\"configurations\": "
-            "{\"hrnet\": {\"optimal_batch_size\": 4, \"image_size\": %d}, "
-            "\"cbam_resunet\": {\"optimal_batch_size\": 4, \"image_size\": %d}}}",
-            backend, SIDE, SIDE);
-    fclose(out);
-    const bt_service_options options = {.config = path, .settings = settings};
-    if (bt_service_open(&service, &options, &error) != BT_OK) fail_msg("open: %s", error.message);
-    unlink(path);
-    return service;
+    return live_service_open(&(live_service){.backend = backend,
+                                             .batch_size = 4,
+                                             .image_size = SIDE,
+                                             .max_queue_delay_ms = 1,
+                                             .model_count = 2,
+                                             .settings = settings});
 }
 
 static bt_service *start_service(const char *backend, const char *settings) {

@@ -1,0 +1,163 @@
+/* Where instances run, and what a service runs of a model: as the config says, under what was given. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "record/placement.h"
+#include "record/served-model.h"
+#include "scratch.h"
+
+static cpu_set_t first_cores(int count) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < count; i++)
+        CPU_SET(i, &set);
+    return set;
+}
+
+static bt_placement placed(const char *text, const char *model, int cores) {
+    bt_placement placement;
+    bt_error error;
+    cpu_set_t allowed = first_cores(cores);
+    if (bt_placement_parse(&placement, text, model, &allowed, &error) != BT_OK)
+        fail_msg("%s: %s", text, error.message);
+    return placement;
+}
+
+static void refused(const char *text, int cores, const char *phrase) {
+    bt_placement placement;
+    bt_error error = {BT_OK, ""};
+    cpu_set_t allowed = first_cores(cores);
+    if (bt_placement_parse(&placement, text, "hrnet", &allowed, &error) != BT_INVALID)
+        fail_msg("\"%s\" is taken", text);
+    if (!strstr(error.message, phrase)) fail_msg("%s: '%s' does not say '%s'", text, error.message, phrase);
+}
+
+static void devices_get_an_instance_each(void **state) {
+    (void)state;
+    bt_placement p = placed("cuda:0,cuda:1", "hrnet", 4);
+    assert_int_equal(p.count, 2);
+    assert_string_equal(p.instances[0].device, "cuda:0");
+    assert_string_equal(p.instances[1].device, "cuda:1");
+    assert_int_equal(placed("cuda:0+cuda:1", "hrnet", 4).count, 2); /* where a comma would end the text */
+    p = placed("cpu", "hrnet", 4);
+    assert_int_equal(p.count, 1);
+    assert_string_equal(p.instances[0].device, "cpu");
+    assert_string_equal(p.instances[0].cpus, "");
+}
+
+static void slices_of_the_cpu_have_cores_of_their_own(void **state) {
+    (void)state;
+    bt_placement p = placed("2x3", "hrnet", 8);
+    assert_int_equal(p.count, 2);
+    assert_int_equal(p.instances[0].threads, 3);
+    assert_string_equal(p.instances[0].cpus, "0,1,2");
+    assert_string_equal(p.instances[1].cpus, "3,4,5");
+    p = placed("cpu:0-1,cpu:4,6", "hrnet", 8);
+    assert_int_equal(p.instances[0].threads, 2);
+    assert_string_equal(p.instances[0].cpus, "0-1");
+}
+
+static void an_entry_may_be_for_one_model(void **state) {
+    (void)state;
+    static const char text[] = "hrnet=cuda:0,cbam_resunet=cuda:1";
+    assert_string_equal(placed(text, "hrnet", 4).instances[0].device, "cuda:0");
+    assert_string_equal(placed(text, "cbam_resunet", 4).instances[0].device, "cuda:1");
+    assert_int_equal(placed(text, "other", 4).count, 0);
+}
+
+static void what_cannot_be_is_refused_by_name(void **state) {
+    (void)state;
+    refused("3x2", 4, "3 instances of 2 threads need 6 cores, there are 4");
+    refused("cpu:0-7", 4, "cpu:0-7");
+    refused("cpu:3-1", 4, "3-1");
+    refused("gpu", 4, "gpu");
+    refused("0x1", 4, "0x1");
+    refused("cuda:0,,cuda:1", 4, "");
+}
+
+/* ---- what is served ---- */
+
+static const char config_text[] =
+    "{\"schema_version\": 1, \"settings\": {\"backend\": \"sim:tau0_ms=4\", \"max_queue_delay_ms\": 3, "
+    "\"p95_sla_ms\": 80}, \"configurations\": {\"hrnet\": {\"optimal_batch_size\": 8, \"image_size\": 64}}}";
+
+static bt_config *config_of(const char *text) {
+    bt_config *config;
+    bt_error error;
+    FILE *file = fopen("config.json", "w");
+    fputs(text, file);
+    fclose(file);
+    if (bt_config_load(&config, "config.json", &error) != BT_OK) fail_msg("%s", error.message);
+    return config;
+}
+
+static bt_status resolve(bt_served_model *out, const bt_config *config, const char *model, const char *pairs,
+                         bt_error *error) {
+    bt_service_settings given;
+    bt_option_sources sources;
+    cpu_set_t allowed = first_cores(4);
+    bt_options_default(bt_service_settings_table, bt_service_settings_count, &given, &sources);
+    if (bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count, pairs, "given", &given,
+                              &sources, error) != BT_OK)
+        fail_msg("%s", error->message);
+    return bt_served_model_resolve(out, config, model, &given, &sources, &allowed, error);
+}
+
+static void what_nobody_gave_is_the_configs(void **state) {
+    (void)state;
+    bt_config *config = config_of(config_text);
+    bt_served_model served;
+    bt_error error;
+    assert_int_equal(resolve(&served, config, "hrnet", "", &error), BT_OK);
+    assert_int_equal(served.settings.batch_size, 8);
+    assert_int_equal(served.settings.image_size, 64);
+    assert_true(served.settings.max_queue_delay_ms == 3);
+    assert_true(served.settings.p95_sla_ms == 80);
+    assert_int_equal(served.settings.max_queue_size, 100); /* the default, where the config is silent */
+    assert_string_equal(served.settings.backend, "sim:tau0_ms=4");
+    assert_int_equal(served.placement.count, 1);
+    bt_config_close(&config);
+}
+
+static void what_was_given_goes_over_it(void **state) {
+    (void)state;
+    bt_config *config = config_of(config_text);
+    bt_served_model served;
+    bt_error error;
+    assert_int_equal(
+        resolve(&served, config, "hrnet", "batch_size=2,max_queue_delay_ms=0,instances=2x1", &error), BT_OK);
+    assert_int_equal(served.settings.batch_size, 2);
+    assert_true(served.settings.max_queue_delay_ms == 0); /* 0 given is not "nothing given" */
+    assert_int_equal(served.placement.count, 2);
+    assert_true(served.settings.p95_sla_ms == 80);
+    bt_config_close(&config);
+}
+
+static void an_unknown_model_is_refused_with_what_there_is(void **state) {
+    (void)state;
+    bt_config *config = config_of(config_text);
+    bt_served_model served;
+    bt_error error;
+    assert_int_equal(resolve(&served, config, "resnet", "", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "hrnet"));
+    bt_config_close(&config);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(devices_get_an_instance_each),
+        cmocka_unit_test(slices_of_the_cpu_have_cores_of_their_own),
+        cmocka_unit_test(an_entry_may_be_for_one_model),
+        cmocka_unit_test(what_cannot_be_is_refused_by_name),
+        cmocka_unit_test(what_nobody_gave_is_the_configs),
+        cmocka_unit_test(what_was_given_goes_over_it),
+        cmocka_unit_test(an_unknown_model_is_refused_with_what_there_is),
+    };
+    return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);
+}

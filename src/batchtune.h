@@ -70,7 +70,8 @@ typedef struct bt_service_options {
 } bt_service_options;
 
 /* The process's one service, with default options; made at the first call, closed at exit by nobody. NULL
- * only when memory is short. */
+ * where it cannot be opened (there is no config yet, say): bt_service_start then says why, and the next call
+ * tries again. */
 BT_API bt_service *bt_service_shared(void);
 
 /* A service of your own: reads and checks the config, loads nothing yet. `options` may be NULL and is not

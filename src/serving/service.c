@@ -11,6 +11,30 @@
 
 #define HANG_WAIT_NS BT_NS_PER_S /* after draining: what still runs then is taken to hang */
 
+/* ---- the shared one ---- */
+
+static bt_service *shared;
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static bt_error shared_error; /* of the last try */
+
+bt_service *bt_service_shared(void) {
+    pthread_mutex_lock(&shared_lock);
+    if (!shared) (void)!bt_service_open(&shared, NULL, &shared_error);
+    bt_service *service = shared;
+    pthread_mutex_unlock(&shared_lock);
+    return service;
+}
+
+/* Whoever has none got none from bt_service_shared, it may be. */
+static bt_status fail_no_service(bt_error *error) {
+    pthread_mutex_lock(&shared_lock);
+    bt_error why = shared_error;
+    bool tried = !shared && why.status != BT_OK;
+    pthread_mutex_unlock(&shared_lock);
+    return tried ? bt_fail(error, why.status, "%s", why.message)
+                 : bt_fail(error, BT_INVALID, "there is no service");
+}
+
 /* ---- starting ---- */
 
 /* One model on all its instances, and what its largest batch and standard path take where nobody knew. */
@@ -97,7 +121,7 @@ static bt_status begin_start(bt_service *service, bt_error *error) {
 }
 
 bt_status bt_service_start(bt_service *service, bt_error *error) {
-    if (!service) return bt_fail(error, BT_INVALID, "there is no service");
+    if (!service) return fail_no_service(error);
     bt_status status = begin_start(service, error);
     if (status != BT_OK) return status;
     for (int i = 0; i < service->model_count && status == BT_OK; i++)
@@ -195,20 +219,6 @@ void bt_service_close(bt_service **service) {
     free(s->lanes);
     free(s->requests);
     free(s);
-}
-
-/* ---- the shared one ---- */
-
-static bt_service *shared;
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static bt_error shared_error;
-
-bt_service *bt_service_shared(void) {
-    pthread_mutex_lock(&shared_lock);
-    if (!shared) (void)!bt_service_open(&shared, NULL, &shared_error);
-    bt_service *service = shared;
-    pthread_mutex_unlock(&shared_lock);
-    return service;
 }
 
 /* ---- settings ---- */

@@ -12,7 +12,7 @@
 int main(int argc, char **argv) {
     const char *model = argc > 1 ? argv[1] : "hrnet";
     bt_service *service = bt_service_shared();
-    bt_error error = {BT_INVALID, "the service cannot be opened: is there a config?"};
+    bt_error error = {BT_NO_MEMORY, "out of memory"};
     bt_result result;
     bt_metrics metrics;
     unsigned char *image = (unsigned char *)calloc(SIDE * SIDE, 3),
@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
     request.model = model;
     request.timeout_ms = 10000;
     request.mask = mask;
-    if (!service || !image || !mask || bt_service_start(service, &error) != BT_OK ||
+    if (!image || !mask || bt_service_start(service, &error) != BT_OK ||
         bt_service_infer(service, &request, &result, &error) != BT_OK ||
         bt_service_metrics(service, model, &metrics, &error) != BT_OK) {
         fprintf(stderr, "serve-one: %s\n", error.message);

@@ -384,6 +384,29 @@ static void metrics_read_as_json_and_prometheus(void **state) {
     stop_service(service);
 }
 
+static void the_shared_service_says_what_it_lacks_and_tries_again(void **state) {
+    (void)state;
+    bt_error error = {BT_OK, ""};
+    char path[] = "/tmp/serving-shared-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    unlink(path);
+    setenv("BATCHTUNE_CONFIG", path, 1);
+    assert_null(bt_service_shared());
+    assert_int_equal(bt_service_start(NULL, &error), BT_IO);
+    assert_non_null(strstr(error.message, "there is no config; `optimize-batch` makes one"));
+    FILE *out = fopen(path, "w");
+    fputs("{\"schema_version\": 1, \"settings\": {\"backend\": \"sim:tau0_ms=1\"}, \"configurations\": "
+          "{\"hrnet\": {\"optimal_batch_size\": 1, \"image_size\": 4}}}",
+          out);
+    fclose(out);
+    bt_service *service = bt_service_shared();
+    assert_non_null(service);
+    assert_ptr_equal(bt_service_shared(), service);
+    unlink(path);
+    close(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_says_how_it_came),
@@ -397,6 +420,7 @@ int main(void) {
         cmocka_unit_test(a_breaker_opens_and_closes_again),
         cmocka_unit_test(shaken_it_still_answers_everyone_once),
         cmocka_unit_test(metrics_read_as_json_and_prometheus),
+        cmocka_unit_test(the_shared_service_says_what_it_lacks_and_tries_again),
     };
     return cmocka_run_group_tests_name("serving-service", tests, NULL, NULL);
 }

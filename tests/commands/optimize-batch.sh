@@ -43,7 +43,8 @@ is "$(point 16 outcome)" over_sla 'and is over the SLA'
 tune --backend $sim --p95-sla-ms 3 --require-sla
 exits 3 'with --require-sla an SLA that nothing keeps is exit 3'
 is "$(json c.json .configurations.hrnet.meets_sla)" false 'the config says that the SLA is not met'
-says 'an SLA of [0-9]+ ms could be kept' 'and the report what could be kept'
+# where the samples of a busy machine hang together P95 has no upper bound, and only the closest size can be told
+says '(an SLA of [0-9]+ ms could be kept|comes closest with [0-9.]+ ms)' 'and the report what could be kept, or came closest'
 
 # --- what it leaves
 run "$program" --quiet --models hrnet,cbam_resunet --backend sim:tau0_ms=1,alpha_ms=0.1,noise=0 --batches 1,4 --output both.json

@@ -7,11 +7,12 @@
 typedef struct backend_entry {
     const bt_backend_operations *operations;
     bt_status (*check)(const char *specification, bt_error *error);
+    bt_status (*load)(bt_error *error); /* NULL: there is nothing to load */
 } backend_entry;
 
 static const backend_entry backends[] = {
-    {&bt_backend_torch, bt_torch_check},
-    {&bt_backend_sim, bt_sim_check},
+    {&bt_backend_torch, bt_torch_check, bt_torch_load},
+    {&bt_backend_sim, bt_sim_check, NULL},
 };
 
 /* The backend whose name stands before the specification's colon; NULL with the error filled where there is
@@ -30,6 +31,12 @@ static const backend_entry *find(const char *specification, bt_error *error) {
 bt_status bt_backend_check(const char *specification, bt_error *error) {
     const backend_entry *backend = find(specification, error);
     return backend ? backend->check(specification, error) : BT_INVALID;
+}
+
+bt_status bt_backend_load(const char *specification, bt_error *error) {
+    const backend_entry *backend = find(specification, error);
+    if (!backend) return BT_INVALID;
+    return backend->load ? backend->load(error) : BT_OK;
 }
 
 static bt_status check_options(const bt_session_options *options, bt_error *error) {

@@ -91,6 +91,11 @@ BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options
 /* Checks a backend specification without opening anything: BT_INVALID names the bad key or value. */
 BT_MUST_USE bt_status bt_backend_check(const char *specification, bt_error *error);
 
+/* Loads the library behind a backend, which opening a session does too. Whoever opens sessions in threads of
+ * their own calls this first: libtorch's shim settles how the process keeps memory (one arena), which holds
+ * for the threads that have not allocated yet. Errors as bt_session_open. */
+BT_MUST_USE bt_status bt_backend_load(const char *specification, bt_error *error);
+
 /* Makes batches of `batch_size` ready (buffers, autotuning), so that later runs of that size take steady
  * time. */
 BT_MUST_USE bt_status bt_session_prepare(bt_session *session, int batch_size, bt_error *error);

@@ -15,6 +15,9 @@ extern const bt_backend_operations bt_backend_torch, bt_backend_sim;
 BT_MUST_USE bt_status bt_torch_check(const char *specification, bt_error *error);
 BT_MUST_USE bt_status bt_sim_check(const char *specification, bt_error *error);
 
+/* Loads the runtime library behind it, where there is one. */
+BT_MUST_USE bt_status bt_torch_load(bt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

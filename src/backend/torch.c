@@ -113,6 +113,11 @@ bt_status bt_torch_describe(bt_torch_facts *facts, bt_error *error) {
     return status;
 }
 
+bt_status bt_torch_load(bt_error *error) {
+    const bt_torch_shim *shim;
+    return use_shim(&shim, error);
+}
+
 bt_status bt_torch_check(const char *specification, bt_error *error) {
     if (strcmp(specification, bt_backend_torch.name) == 0) return BT_OK;
     return bt_fail(error, BT_INVALID, "backend '%.60s': torch takes no keys", specification);

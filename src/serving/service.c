@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "backend/cuda.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -41,6 +42,8 @@ static bt_status fail_no_service(bt_error *error) {
 static bt_status start_model(bt_service *service, int index, bt_error *error) {
     bt_service_model *model = &service->models[index];
     int64_t start_ns = bt_clock_now_ns();
+    bt_status loaded = bt_backend_load(model->served.settings.backend, error);
+    if (loaded != BT_OK) return bt_fail_at(error, loaded, "%s", model->name);
     for (int i = 2 * model->first_instance; i < 2 * (model->first_instance + model->instance_count); i++) {
         bt_worker_lane *lane = &service->lanes[i];
         bt_status status = bt_lane_start(lane, error);

@@ -30,7 +30,7 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-d
 CPPFLAGS  := -Isrc -D_GNU_SOURCE
 ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden -fPIC \
              -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) $(CFLAGS)
-LDLIBS    := -ljansson -ldl -lm -pthread
+LDLIBS    := -ljansson -ldl -lm -pthread -lgomp
 
 LIBRARY := $(O)/lib/libbatchtune.a
 SHARED  := $(O)/lib/libbatchtune.so.0
@@ -62,6 +62,14 @@ $(O)/%.o: %.c $(O)/flags | .deps/core.stamp
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS) $(OWN_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
+KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fopenmp
+$(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
+$(O)/tests/bench/bench-kernels.o: ALL_CFLAGS += -fopenmp
+$(O)/src/kernels/norm-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
+$(O)/src/kernels/norm-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(O)/src/kernels/norm-avx512-bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
 
 # The version and revision live in one object: a commit rebuilds that, not everything.
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD 2>/dev/null || echo +)

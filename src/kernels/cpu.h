@@ -1,0 +1,28 @@
+/* Which of a kernel's versions this CPU may run. */
+#ifndef BT_KERNELS_CPU_H
+#define BT_KERNELS_CPU_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Each level has all that stands before it. */
+typedef enum bt_cpu_level {
+    BT_CPU_PORTABLE, /* plain C, any machine */
+    BT_CPU_AVX2,     /* with FMA */
+    BT_CPU_AVX512,   /* F, BW, DQ, VL */
+    BT_CPU_AVX512_BF16,
+    BT_CPU_LEVEL_COUNT
+} bt_cpu_level;
+
+/* The highest level that CPU and system have; $BATCHTUNE_CPU ("portable", "avx2", "avx512", "avx512-bf16")
+ * lowers it, never raises it. Looked up once; any thread. */
+bt_cpu_level bt_cpu_best_level(void);
+
+/* "portable", "avx2", "avx512", "avx512-bf16"; never NULL. */
+const char *bt_cpu_level_name(bt_cpu_level level);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

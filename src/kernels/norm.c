@@ -1,0 +1,211 @@
+#include "kernels/norm.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#define THREADS_MAX  64
+#define THREAD_LEAST 16384 /* values: fewer are not worth waking a thread for */
+#define ALIGNMENT    64
+#define FOLD_WIDTH   16 /* channels that a tensor of few is seen as */
+
+/* What one thread keeps: sums of its pixels, and the step's factors for an image. */
+typedef struct work {
+    double *sums, *squares;
+    float *shift, *gain, *bias;
+} work;
+
+static const bt_norm_version *version_of(bt_cpu_level level) {
+#if defined(__x86_64__)
+    static const bt_norm_version *const versions[BT_CPU_LEVEL_COUNT] = {
+        &bt_norm_portable, &bt_norm_avx2, &bt_norm_avx512, &bt_norm_avx512_bf16};
+    return versions[level];
+#else
+    (void)level;
+    return &bt_norm_portable;
+#endif
+}
+
+/* A tensor of 1, 2, 4 or 8 channels would leave vectors empty: so many pixels of it are seen as one. */
+static int fold_of(const bt_norm *norm) {
+    if (norm->channels >= FOLD_WIDTH || FOLD_WIDTH % norm->channels != 0) return 1;
+    int fold = FOLD_WIDTH / norm->channels;
+    return norm->pixels % fold == 0 ? fold : 1;
+}
+
+static int threads_of(const bt_norm *norm) {
+    int64_t values = norm->batch * norm->pixels * norm->channels, threads = values / THREAD_LEAST;
+    if (threads > norm->threads) threads = norm->threads;
+    if (threads > THREADS_MAX) threads = THREADS_MAX;
+    if (threads > norm->pixels) threads = norm->pixels;
+    return threads < 1 ? 1 : (int)threads;
+}
+
+static size_t rounded(size_t bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static size_t work_bytes(int channels) {
+    size_t count = (size_t)channels;
+    return 2 * rounded(count * sizeof(double)) + 3 * rounded(count * sizeof(float));
+}
+
+size_t bt_norm_scratch_bytes(const bt_norm *norm) {
+    return (size_t)threads_of(norm) * work_bytes(norm->channels * fold_of(norm));
+}
+
+static work work_of(void *scratch, int channels, int thread) {
+    char *at = (char *)scratch + (size_t)thread * work_bytes(channels);
+    size_t wide = rounded((size_t)channels * sizeof(double)),
+           narrow = rounded((size_t)channels * sizeof(float));
+    return (work){(double *)(void *)at, (double *)(void *)(at + wide), (float *)(void *)(at + 2 * wide),
+                  (float *)(void *)(at + 2 * wide + narrow), (float *)(void *)(at + 2 * wide + 2 * narrow)};
+}
+
+/* ---- one image ---- */
+
+static float value_at(const bt_norm *norm, const void *image, int64_t place) {
+    float value;
+    if (norm->bf16) {
+        uint32_t bits = (uint32_t)((const uint16_t *)image)[place] << 16;
+        memcpy(&value, &bits, sizeof value);
+    } else {
+        memcpy(&value, (const char *)image + (size_t)place * sizeof value, sizeof value);
+    }
+    return value;
+}
+
+/* Each channel's first value; for a folded tensor the same for each of a channel's places. */
+static void set_shift(const bt_norm *whole, int fold, const void *image, float *shift) {
+    for (int c = 0; c < whole->channels * fold; c++)
+        shift[c] = value_at(whole, image, c % whole->channels);
+}
+
+/* From all threads' sums to this thread's factors. */
+static void set_factors(const bt_norm *whole, int fold, void *scratch, int threads, const work *mine) {
+    const int channels = whole->channels, seen = channels * fold;
+    for (int c = 0; c < channels; c++) {
+        double sum = 0, square = 0;
+        for (int t = 0; t < threads; t++) {
+            const work other = work_of(scratch, seen, t);
+            for (int f = 0; f < fold; f++) {
+                sum += other.sums[c + f * channels];
+                square += other.squares[c + f * channels];
+            }
+        }
+        double mean = sum / (double)whole->pixels; /* of x less its shift */
+        double variance = fmax(square / (double)whole->pixels - mean * mean, 0);
+        if (isnan(square)) variance = square; /* fmax would pass over it */
+        double gain = whole->scale[c] / sqrt(variance + (double)whole->epsilon);
+        for (int f = 0; f < fold; f++) {
+            mine->gain[c + f * channels] = (float)gain;
+            mine->bias[c + f * channels] = (float)(whole->offset[c] - mean * gain);
+        }
+    }
+}
+
+static void gather(const bt_norm *seen, const bt_norm_version *version, const void *image, const work *mine,
+                   int64_t from, int64_t to) {
+    memset(mine->sums, 0, (size_t)seen->channels * sizeof(double));
+    memset(mine->squares, 0, (size_t)seen->channels * sizeof(double));
+    (seen->bf16 ? version->gather_bf16 : version->gather_f32)(seen, image, mine->shift, from, to, mine->sums,
+                                                              mine->squares);
+}
+
+static void apply(const bt_norm *seen, const bt_norm_version *version, void *image, const void *residual,
+                  const work *mine, int64_t from, int64_t to) {
+    (seen->bf16 ? version->apply_bf16 : version->apply_f32)(seen, image, residual, mine->shift, mine->gain,
+                                                            mine->bias, from, to);
+}
+
+/* ---- all of them ---- */
+
+static size_t image_bytes(const bt_norm *norm) {
+    return (size_t)norm->pixels * (size_t)norm->channels * (norm->bf16 ? 2 : 4);
+}
+
+/* One thread alone on images [first, last). */
+static void run_images(const bt_norm *whole, const bt_norm *seen, int fold, const bt_norm_version *version,
+                       int first, int last, void *own) {
+    const work mine = work_of(own, seen->channels, 0);
+    for (int n = first; n < last; n++) {
+        char *image = (char *)whole->x + (size_t)n * image_bytes(whole);
+        const char *residual = whole->residual;
+        if (residual) residual += (size_t)n * image_bytes(whole);
+        set_shift(whole, fold, image, mine.shift);
+        gather(seen, version, image, &mine, 0, seen->pixels);
+        set_factors(whole, fold, own, 1, &mine);
+        apply(seen, version, image, residual, &mine, 0, seen->pixels);
+    }
+}
+
+/* All threads on each image in turn, each on pixels of its own: what it writes it has just read. */
+static void run_slices(const bt_norm *whole, const bt_norm *seen, int fold, const bt_norm_version *version,
+                       int thread, int threads, void *scratch) {
+    const work mine = work_of(scratch, seen->channels, thread);
+    const int64_t from = seen->pixels * thread / threads, to = seen->pixels * (thread + 1) / threads;
+    for (int n = 0; n < whole->batch; n++) {
+        char *image = (char *)whole->x + (size_t)n * image_bytes(whole);
+        const char *residual = whole->residual;
+        if (residual) residual += (size_t)n * image_bytes(whole);
+        set_shift(whole, fold, image, mine.shift);
+        gather(seen, version, image, &mine, from, to);
+#pragma omp barrier
+        set_factors(whole, fold, scratch, threads, &mine);
+        apply(seen, version, image, residual, &mine, from, to);
+        if (n + 1 == whole->batch) return;
+#pragma omp barrier /* nobody's sums are begun anew while somebody still adds them up */
+    }
+}
+
+void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch) {
+    const bt_norm_version *version = version_of(level);
+    const int fold = fold_of(norm), threads = threads_of(norm);
+    bt_norm seen = *norm;
+    seen.channels *= fold;
+    seen.pixels /= fold;
+    if (threads == 1) {
+        run_images(norm, &seen, fold, version, 0, norm->batch, scratch);
+        return;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        int thread = omp_get_thread_num(), count = omp_get_num_threads();
+        if (norm->batch % count == 0) {
+            int share = norm->batch / count;
+            run_images(norm, &seen, fold, version, thread * share, (thread + 1) * share,
+                       (char *)scratch + (size_t)thread * work_bytes(seen.channels));
+        } else {
+            run_slices(norm, &seen, fold, version, thread, count, scratch);
+        }
+    }
+}
+
+/* ---- the reference ---- */
+
+static void reference_channel(const bt_norm *norm, int n, int c, double *out) {
+    const char *image = (const char *)norm->x + (size_t)n * image_bytes(norm);
+    const char *residual = norm->residual;
+    if (residual) residual += (size_t)n * image_bytes(norm);
+    double mean = 0, variance = 0;
+    for (int64_t p = 0; p < norm->pixels; p++)
+        mean += (double)value_at(norm, image, p * norm->channels + c) / (double)norm->pixels;
+    for (int64_t p = 0; p < norm->pixels; p++) {
+        double less = (double)value_at(norm, image, p * norm->channels + c) - mean;
+        variance += less * less / (double)norm->pixels;
+    }
+    for (int64_t p = 0; p < norm->pixels; p++) {
+        int64_t place = p * norm->channels + c;
+        double y = ((double)value_at(norm, image, place) - mean) / sqrt(variance + (double)norm->epsilon) *
+                       (double)norm->scale[c] +
+                   (double)norm->offset[c];
+        if (residual) y += (double)value_at(norm, residual, place);
+        out[(int64_t)n * norm->pixels * norm->channels + place] = norm->relu && y < 0 ? 0 : y;
+    }
+}
+
+void bt_norm_reference(const bt_norm *norm, double *out) {
+    for (int n = 0; n < norm->batch; n++)
+        for (int c = 0; c < norm->channels; c++)
+            reference_channel(norm, n, c, out);
+}

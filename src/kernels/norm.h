@@ -1,0 +1,68 @@
+/* InstanceNorm over channels_last activations, fused with what follows it: the affine step, a residual, ReLU.
+ *
+ * libtorch's own leaves channels_last: it copies to NCHW and back around every norm, which is half of what a
+ * network of these takes. This one reads each value twice and writes it once, in place.
+ *
+ * For each image and channel, over its pixels (Ulyanov et al., "Instance Normalization", 2016; the variance
+ * is the biased one):
+ *
+ *     y = (x - mean) / sqrt(variance + epsilon) * scale + offset, then + residual, then max(0, y)
+ *
+ * Statistics are of x less the channel's first value, in FP32 over short stretches and in double beyond: a
+ * mean that is large against the deviation loses nothing.
+ */
+#ifndef BT_KERNELS_NORM_H
+#define BT_KERNELS_NORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/cpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_norm {
+    void *x;              /* batch x pixels x channels, float or BF16 (uint16_t); any alignment; in place */
+    const void *residual; /* of the same shape and type, apart from x; NULL: none */
+    const float *scale, *offset; /* channels each */
+    int batch, channels;
+    int64_t pixels; /* of an image */
+    float epsilon;
+    bool bf16, relu;
+    int threads; /* OpenMP's, at most; small tensors take fewer */
+} bt_norm;
+
+/* Bytes of scratch that bt_norm_run wants for this; aligned to 64 by the caller. */
+size_t bt_norm_scratch_bytes(const bt_norm *norm);
+
+/* Runs it at a level that this CPU has. No allocation, no failure. One tensor in one call at a time; the
+ * threads are the calling thread's OpenMP pool. */
+void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch);
+
+/* The same in double throughout, one thread, no scratch: what the others are checked against. `out` is batch
+ * x pixels x channels doubles; x stays as it is. */
+void bt_norm_reference(const bt_norm *norm, double *out);
+
+/* ---- for norm.c alone: one version's share of the work ---- */
+
+/* Adds to sums[c] and squares[c] (double) what pixels [from, to) of one image have of (x - shift). */
+typedef void (*bt_norm_gather)(const bt_norm *norm, const void *image, const float *shift, int64_t from,
+                               int64_t to, double *sums, double *squares);
+/* y = (x - shift) * gain + bias, residual, ReLU, for pixels [from, to) of one image. */
+typedef void (*bt_norm_apply)(const bt_norm *norm, void *image, const void *residual, const float *shift,
+                              const float *gain, const float *bias, int64_t from, int64_t to);
+
+typedef struct bt_norm_version {
+    bt_norm_gather gather_f32, gather_bf16;
+    bt_norm_apply apply_f32, apply_bf16;
+} bt_norm_version;
+
+extern const bt_norm_version bt_norm_portable, bt_norm_avx2, bt_norm_avx512, bt_norm_avx512_bf16;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -64,7 +64,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/core.stamp
 	$(Q)$(CC) $(CPPFLAGS) $(OWN_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
-KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fopenmp
+KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
 $(O)/tests/bench/bench-kernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/kernels/norm-avx2.o: ALL_CFLAGS     += -mavx2 -mfma

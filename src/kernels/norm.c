@@ -4,10 +4,12 @@
 #include <omp.h>
 #include <string.h>
 
-#define THREADS_MAX  64
-#define THREAD_LEAST 16384 /* values: fewer are not worth waking a thread for */
-#define ALIGNMENT    64
-#define FOLD_WIDTH   16 /* channels that a tensor of few is seen as */
+#define THREADS_MAX      64
+#define THREAD_LEAST     16384 /* values: fewer are not worth waking a thread for */
+#define ALIGNMENT        64
+#define FOLD_WIDTH       32 /* values that vectors take at once, at most */
+#define FOLD_MOST        16
+#define CHANNELS_AT_ONCE 64
 
 /* What one thread keeps: sums of its pixels, and the step's factors for an image. */
 typedef struct work {
@@ -26,11 +28,12 @@ static const bt_norm_version *version_of(bt_cpu_level level) {
 #endif
 }
 
-/* A tensor of 1, 2, 4 or 8 channels would leave vectors empty: so many pixels of it are seen as one. */
+/* Channels that fill no whole vectors (1, 8, 48, ...) would leave some empty: so many pixels are seen as one
+ * of more channels, that vectors are full. */
 static int fold_of(const bt_norm *norm) {
-    if (norm->channels >= FOLD_WIDTH || FOLD_WIDTH % norm->channels != 0) return 1;
-    int fold = FOLD_WIDTH / norm->channels;
-    return norm->pixels % fold == 0 ? fold : 1;
+    for (int fold = 1; fold <= FOLD_MOST; fold *= 2)
+        if (norm->channels * fold % FOLD_WIDTH == 0 && norm->pixels % fold == 0) return fold;
+    return norm->channels < FOLD_WIDTH && norm->pixels % FOLD_MOST == 0 ? FOLD_MOST : 1;
 }
 
 static int threads_of(const bt_norm *norm) {
@@ -75,33 +78,47 @@ static float value_at(const bt_norm *norm, const void *image, int64_t place) {
     return value;
 }
 
-/* Each channel's first value; for a folded tensor the same for each of a channel's places. */
-static void set_shift(const bt_norm *whole, int fold, const void *image, float *shift) {
-    for (int c = 0; c < whole->channels * fold; c++)
-        shift[c] = value_at(whole, image, c % whole->channels);
+/* A folded tensor has each channel's factor once for each of its places. */
+static void repeat(float *values, int channels, int fold) {
+    for (int f = 1; f < fold; f++)
+        memcpy(values + f * channels, values, (size_t)channels * sizeof *values);
 }
 
-/* From all threads' sums to this thread's factors. */
+/* Each channel's first value; for a folded tensor the same for each of a channel's places. */
+static void set_shift(const bt_norm *whole, int fold, const void *image, float *shift) {
+    for (int c = 0; c < whole->channels; c++)
+        shift[c] = value_at(whole, image, c);
+    repeat(shift, whole->channels, fold);
+}
+
+/* From all threads' sums to this thread's factors, one array after another so that the loops are vectors'. */
 static void set_factors(const bt_norm *whole, int fold, void *scratch, int threads, const work *mine) {
     const int channels = whole->channels, seen = channels * fold;
-    for (int c = 0; c < channels; c++) {
-        double sum = 0, square = 0;
+    const double share = 1 / (double)whole->pixels, epsilon = (double)whole->epsilon;
+    double sum[CHANNELS_AT_ONCE], square[CHANNELS_AT_ONCE];
+    for (int first = 0; first < channels; first += CHANNELS_AT_ONCE) {
+        const int count = channels - first < CHANNELS_AT_ONCE ? channels - first : CHANNELS_AT_ONCE;
+        memset(sum, 0, sizeof sum);
+        memset(square, 0, sizeof square);
         for (int t = 0; t < threads; t++) {
             const work other = work_of(scratch, seen, t);
-            for (int f = 0; f < fold; f++) {
-                sum += other.sums[c + f * channels];
-                square += other.squares[c + f * channels];
-            }
+            for (int f = 0; f < fold; f++)
+                for (int c = 0; c < count; c++) {
+                    sum[c] += other.sums[f * channels + first + c];
+                    square[c] += other.squares[f * channels + first + c];
+                }
         }
-        double mean = sum / (double)whole->pixels; /* of x less its shift */
-        double variance = fmax(square / (double)whole->pixels - mean * mean, 0);
-        if (isnan(square)) variance = square; /* fmax would pass over it */
-        double gain = whole->scale[c] / sqrt(variance + (double)whole->epsilon);
-        for (int f = 0; f < fold; f++) {
-            mine->gain[c + f * channels] = (float)gain;
-            mine->bias[c + f * channels] = (float)(whole->offset[c] - mean * gain);
+        for (int c = 0; c < count; c++) {
+            double mean = sum[c] * share; /* of x less its shift */
+            double variance = square[c] * share - mean * mean;
+            variance = variance < 0 ? 0 : variance; /* a NaN stays one */
+            double gain = whole->scale[first + c] / sqrt(variance + epsilon);
+            mine->gain[first + c] = (float)gain;
+            mine->bias[first + c] = (float)(whole->offset[first + c] - mean * gain);
         }
     }
+    repeat(mine->gain, channels, fold);
+    repeat(mine->bias, channels, fold);
 }
 
 static void gather(const bt_norm *seen, const bt_norm_version *version, const void *image, const work *mine,

@@ -67,9 +67,9 @@ $(O)/%.o: %.c $(O)/flags | .deps/core.stamp
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
 $(O)/tests/bench/bench-kernels.o: ALL_CFLAGS += -fopenmp
-$(O)/src/kernels/norm-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
-$(O)/src/kernels/norm-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(O)/src/kernels/norm-avx512-bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
+$(O)/src/kernels/level-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
+$(O)/src/kernels/level-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(O)/src/kernels/level-avx512-bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
 
 # The version and revision live in one object: a commit rebuilds that, not everything.
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD 2>/dev/null || echo +)

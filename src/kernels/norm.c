@@ -4,6 +4,8 @@
 #include <omp.h>
 #include <string.h>
 
+#include "kernels/element.h"
+
 #define THREADS_MAX      64
 #define THREAD_LEAST     16384 /* values: fewer are not worth waking a thread for */
 #define ALIGNMENT        64
@@ -67,17 +69,6 @@ static work work_of(void *scratch, int channels, int thread) {
 
 /* ---- one image ---- */
 
-static float value_at(const bt_norm *norm, const void *image, int64_t place) {
-    float value;
-    if (norm->bf16) {
-        uint32_t bits = (uint32_t)((const uint16_t *)image)[place] << 16;
-        memcpy(&value, &bits, sizeof value);
-    } else {
-        memcpy(&value, (const char *)image + (size_t)place * sizeof value, sizeof value);
-    }
-    return value;
-}
-
 /* A folded tensor has each channel's factor once for each of its places. */
 static void repeat(float *values, int channels, int fold) {
     for (int f = 1; f < fold; f++)
@@ -87,7 +78,7 @@ static void repeat(float *values, int channels, int fold) {
 /* Each channel's first value; for a folded tensor the same for each of a channel's places. */
 static void set_shift(const bt_norm *whole, int fold, const void *image, float *shift) {
     for (int c = 0; c < whole->channels; c++)
-        shift[c] = value_at(whole, image, c);
+        shift[c] = bt_element(image, whole->bf16, (size_t)c);
     repeat(shift, whole->channels, fold);
 }
 
@@ -206,17 +197,18 @@ static void reference_channel(const bt_norm *norm, int n, int c, double *out) {
     if (residual) residual += (size_t)n * image_bytes(norm);
     double mean = 0, variance = 0;
     for (int64_t p = 0; p < norm->pixels; p++)
-        mean += (double)value_at(norm, image, p * norm->channels + c) / (double)norm->pixels;
+        mean +=
+            (double)bt_element(image, norm->bf16, (size_t)(p * norm->channels + c)) / (double)norm->pixels;
     for (int64_t p = 0; p < norm->pixels; p++) {
-        double less = (double)value_at(norm, image, p * norm->channels + c) - mean;
+        double less = (double)bt_element(image, norm->bf16, (size_t)(p * norm->channels + c)) - mean;
         variance += less * less / (double)norm->pixels;
     }
     for (int64_t p = 0; p < norm->pixels; p++) {
         int64_t place = p * norm->channels + c;
-        double y = ((double)value_at(norm, image, place) - mean) / sqrt(variance + (double)norm->epsilon) *
-                       (double)norm->scale[c] +
+        double y = ((double)bt_element(image, norm->bf16, (size_t)place) - mean) /
+                       sqrt(variance + (double)norm->epsilon) * (double)norm->scale[c] +
                    (double)norm->offset[c];
-        if (residual) y += (double)value_at(norm, residual, place);
+        if (residual) y += (double)bt_element(residual, norm->bf16, (size_t)place);
         out[(int64_t)n * norm->pixels * norm->channels + place] = norm->relu && y < 0 ? 0 : y;
     }
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "kernels/element.h"
 #include "kernels/norm.h"
 
 #define CASES 400
@@ -30,30 +31,6 @@ typedef struct example {
     double *wanted;
     size_t count;
 } example;
-
-static void put(char *at, size_t place, bool bf16, float value) {
-    if (!bf16) {
-        memcpy(at + 4 * place, &value, 4);
-        return;
-    }
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    uint16_t half = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    memcpy(at + 2 * place, &half, 2);
-}
-
-static double get(const char *at, size_t place, bool bf16) {
-    float value;
-    if (bf16) {
-        uint16_t half;
-        memcpy(&half, at + 2 * place, 2);
-        uint32_t bits = (uint32_t)half << 16;
-        memcpy(&value, &bits, 4);
-    } else {
-        memcpy(&value, at + 4 * place, 4);
-    }
-    return (double)value;
-}
 
 static void *room(size_t bytes) {
     void *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
@@ -77,8 +54,8 @@ static example open_example(bt_norm norm, double mean, double deviation, bool re
     e.norm.scale = e.scale;
     e.norm.offset = e.offset;
     for (size_t i = 0; i < e.count; i++) {
-        put(e.norm.x, i, norm.bf16, (float)(mean + deviation * bt_random_normal(&random)));
-        put(e.residual + skew, i, norm.bf16, (float)bt_random_normal(&random));
+        bt_element_put(e.norm.x, norm.bf16, i, (float)(mean + deviation * bt_random_normal(&random)));
+        bt_element_put(e.residual + skew, norm.bf16, i, (float)bt_random_normal(&random));
     }
     for (int c = 0; c < norm.channels; c++) {
         e.scale[c] = (float)(0.5 + bt_random_uniform(&random));
@@ -97,7 +74,7 @@ static void close_example(example *e) {
 static double worst(const example *e) {
     double most = 0;
     for (size_t i = 0; i < e->count; i++) {
-        double got = get(e->norm.x, i, e->norm.bf16);
+        double got = (double)bt_element(e->norm.x, e->norm.bf16, i);
         double error = fabs(got - e->wanted[i]) / (1 + fabs(e->wanted[i]));
         if (!(error <= most)) most = error; /* NaN too */
     }
@@ -140,17 +117,17 @@ static double plain_error(const example *e, double mean) {
     for (int c = 0; c < n->channels; c++) {
         double sum = 0, square = 0;
         for (int64_t p = 0; p < n->pixels; p++)
-            sum += get(n->x, (size_t)(p * n->channels + c), false);
+            sum += (double)bt_element(n->x, false, (size_t)(p * n->channels + c));
         float m = (float)(sum / (double)n->pixels);
         for (int64_t p = 0; p < n->pixels; p++) {
-            double less = get(n->x, (size_t)(p * n->channels + c), false) - (double)m;
+            double less = (double)bt_element(n->x, false, (size_t)(p * n->channels + c)) - (double)m;
             square += less * less;
         }
         float gain = n->scale[c] / sqrtf((float)(square / (double)n->pixels) + n->epsilon);
         float bias = n->offset[c] - m * gain; /* x * gain + bias: what libtorch's does */
         for (int64_t p = 0; p < n->pixels; p++) {
             size_t place = (size_t)(p * n->channels + c);
-            float y = (float)get(n->x, place, false) * gain + bias;
+            float y = bt_element(n->x, false, place) * gain + bias;
             most = fmax(most, fabs((double)y - e->wanted[place]));
         }
     }
@@ -168,7 +145,7 @@ static void a_large_mean_costs_no_more_than_it_does_elsewhere(void **state) {
             double plain = plain_error(&e, means[m]), most = 0;
             bt_norm_run(&e.norm, level, e.scratch);
             for (size_t i = 0; i < e.count; i++)
-                most = fmax(most, fabs(get(e.norm.x, i, false) - e.wanted[i]));
+                most = fmax(most, fabs((double)bt_element(e.norm.x, false, i) - e.wanted[i]));
             if (!(most <= 2 * plain))
                 fail_msg("mean %g, %s: off by %g, a plain norm by %g", means[m], bt_cpu_level_name(level),
                          most, plain);
@@ -188,12 +165,13 @@ static void a_nan_stays_one_through_relu_and_spoils_its_channel_alone(void **sta
                                   .relu = true,
                                   .threads = 1};
             example e = open_example(norm, 0, 1, false, 0, 9);
-            put(e.norm.x, 7 * 40 + 3, bf16, NAN); /* image 0, pixel 7, channel 3 */
+            bt_element_put(e.norm.x, bf16, 7 * 40 + 3, NAN); /* image 0, pixel 7, channel 3 */
             bt_norm_run(&e.norm, level, e.scratch);
             for (size_t i = 0; i < e.count; i++) {
                 bool spoilt = i < 50 * 40 && i % 40 == 3;
-                if (isnan(get(e.norm.x, i, bf16)) != spoilt)
-                    fail_msg("%s: value %zu is %g", bt_cpu_level_name(level), i, get(e.norm.x, i, bf16));
+                if (isnan((double)bt_element(e.norm.x, bf16, i)) != spoilt)
+                    fail_msg("%s: value %zu is %g", bt_cpu_level_name(level), i,
+                             (double)bt_element(e.norm.x, bf16, i));
             }
             close_example(&e);
         }

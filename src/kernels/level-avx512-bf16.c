@@ -1,4 +1,4 @@
-/* The fused norm with AVX-512 and its rounding to BF16. */
+/* Every kernel with AVX-512 and its rounding to BF16 (the flags are in the Makefile). */
 #include <immintrin.h>
 #include <string.h>
 
@@ -20,6 +20,9 @@ static inline __m512i turns(void) {
                             20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 }
 
-#define LANES   16
-#define VERSION bt_norm_avx512_bf16
+#define LANES              16
+#define VERSION_OF(kernel) bt_##kernel##_avx512_bf16
+#include "kernels/lanes.inc"
+
 #include "kernels/norm-lanes.inc"
+#include "kernels/upsample-lanes.inc"

@@ -20,9 +20,12 @@ static inline __m512i turns(void) {
                             20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 }
 
-#define LANES              16
-#define VERSION_OF(kernel) bt_##kernel##_avx512_bf16
+#define LANES    16
+#define VERSIONS bt_versions_avx512_bf16
 #include "kernels/lanes.inc"
 
+#include "kernels/attention-lanes.inc"
 #include "kernels/norm-lanes.inc"
-#include "kernels/upsample-lanes.inc"
+#include "kernels/pixel-lanes.inc"
+#include "kernels/sum-lanes.inc"
+#include "kernels/versions.inc"

@@ -1,7 +1,10 @@
 /* Every kernel in plain C (the flags are in the Makefile). */
-#define LANES              4
-#define VERSION_OF(kernel) bt_##kernel##_portable
+#define LANES    4
+#define VERSIONS bt_versions_portable
 #include "kernels/lanes.inc"
 
+#include "kernels/attention-lanes.inc"
 #include "kernels/norm-lanes.inc"
-#include "kernels/upsample-lanes.inc"
+#include "kernels/pixel-lanes.inc"
+#include "kernels/sum-lanes.inc"
+#include "kernels/versions.inc"

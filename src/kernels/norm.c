@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "kernels/element.h"
+#include "kernels/parallel.h"
+#include "kernels/versions.h"
 
-#define THREADS_MAX      64
-#define THREAD_LEAST     16384 /* values: fewer are not worth waking a thread for */
-#define ALIGNMENT        64
 #define FOLD_WIDTH       32 /* values that vectors take at once, at most */
 #define FOLD_MOST        16
 #define CHANNELS_AT_ONCE 64
@@ -19,17 +18,6 @@ typedef struct work {
     float *shift, *gain, *bias;
 } work;
 
-static const bt_norm_version *version_of(bt_cpu_level level) {
-#if defined(__x86_64__)
-    static const bt_norm_version *const versions[BT_CPU_LEVEL_COUNT] = {
-        &bt_norm_portable, &bt_norm_avx2, &bt_norm_avx512, &bt_norm_avx512_bf16};
-    return versions[level];
-#else
-    (void)level;
-    return &bt_norm_portable;
-#endif
-}
-
 /* Channels that fill no whole vectors (1, 8, 48, ...) would leave some empty: so many pixels are seen as one
  * of more channels, that vectors are full. */
 static int fold_of(const bt_norm *norm) {
@@ -39,20 +27,12 @@ static int fold_of(const bt_norm *norm) {
 }
 
 static int threads_of(const bt_norm *norm) {
-    int64_t values = norm->batch * norm->pixels * norm->channels, threads = values / THREAD_LEAST;
-    if (threads > norm->threads) threads = norm->threads;
-    if (threads > THREADS_MAX) threads = THREADS_MAX;
-    if (threads > norm->pixels) threads = norm->pixels;
-    return threads < 1 ? 1 : (int)threads;
-}
-
-static size_t rounded(size_t bytes) {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return bt_threads_for(norm->batch * norm->pixels * norm->channels, norm->pixels, norm->threads);
 }
 
 static size_t work_bytes(int channels) {
     size_t count = (size_t)channels;
-    return 2 * rounded(count * sizeof(double)) + 3 * rounded(count * sizeof(float));
+    return 2 * bt_rounded(count * sizeof(double)) + 3 * bt_rounded(count * sizeof(float));
 }
 
 size_t bt_norm_scratch_bytes(const bt_norm *norm) {
@@ -61,8 +41,8 @@ size_t bt_norm_scratch_bytes(const bt_norm *norm) {
 
 static work work_of(void *scratch, int channels, int thread) {
     char *at = (char *)scratch + (size_t)thread * work_bytes(channels);
-    size_t wide = rounded((size_t)channels * sizeof(double)),
-           narrow = rounded((size_t)channels * sizeof(float));
+    size_t wide = bt_rounded((size_t)channels * sizeof(double)),
+           narrow = bt_rounded((size_t)channels * sizeof(float));
     return (work){(double *)(void *)at, (double *)(void *)(at + wide), (float *)(void *)(at + 2 * wide),
                   (float *)(void *)(at + 2 * wide + narrow), (float *)(void *)(at + 2 * wide + 2 * narrow)};
 }
@@ -112,18 +92,18 @@ static void set_factors(const bt_norm *whole, int fold, void *scratch, int threa
     repeat(mine->bias, channels, fold);
 }
 
-static void gather(const bt_norm *seen, const bt_norm_version *version, const void *image, const work *mine,
+static void gather(const bt_norm *seen, const bt_versions *version, const void *image, const work *mine,
                    int64_t from, int64_t to) {
     memset(mine->sums, 0, (size_t)seen->channels * sizeof(double));
     memset(mine->squares, 0, (size_t)seen->channels * sizeof(double));
-    (seen->bf16 ? version->gather_bf16 : version->gather_f32)(seen, image, mine->shift, from, to, mine->sums,
-                                                              mine->squares);
+    (seen->bf16 ? version->norm_gather_bf16 : version->norm_gather_f32)(seen, image, mine->shift, from, to,
+                                                                        mine->sums, mine->squares);
 }
 
-static void apply(const bt_norm *seen, const bt_norm_version *version, void *image, const void *residual,
+static void apply(const bt_norm *seen, const bt_versions *version, void *image, const void *residual,
                   const work *mine, int64_t from, int64_t to) {
-    (seen->bf16 ? version->apply_bf16 : version->apply_f32)(seen, image, residual, mine->shift, mine->gain,
-                                                            mine->bias, from, to);
+    (seen->bf16 ? version->norm_apply_bf16 : version->norm_apply_f32)(seen, image, residual, mine->shift,
+                                                                      mine->gain, mine->bias, from, to);
 }
 
 /* ---- all of them ---- */
@@ -133,7 +113,7 @@ static size_t image_bytes(const bt_norm *norm) {
 }
 
 /* One thread alone on images [first, last). */
-static void run_images(const bt_norm *whole, const bt_norm *seen, int fold, const bt_norm_version *version,
+static void run_images(const bt_norm *whole, const bt_norm *seen, int fold, const bt_versions *version,
                        int first, int last, void *own) {
     const work mine = work_of(own, seen->channels, 0);
     for (int n = first; n < last; n++) {
@@ -148,7 +128,7 @@ static void run_images(const bt_norm *whole, const bt_norm *seen, int fold, cons
 }
 
 /* All threads on each image in turn, each on pixels of its own: what it writes it has just read. */
-static void run_slices(const bt_norm *whole, const bt_norm *seen, int fold, const bt_norm_version *version,
+static void run_slices(const bt_norm *whole, const bt_norm *seen, int fold, const bt_versions *version,
                        int thread, int threads, void *scratch) {
     const work mine = work_of(scratch, seen->channels, thread);
     const int64_t from = seen->pixels * thread / threads, to = seen->pixels * (thread + 1) / threads;
@@ -167,7 +147,7 @@ static void run_slices(const bt_norm *whole, const bt_norm *seen, int fold, cons
 }
 
 void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch) {
-    const bt_norm_version *version = version_of(level);
+    const bt_versions *version = bt_versions_of(level);
     const int fold = fold_of(norm), threads = threads_of(norm);
     bt_norm seen = *norm;
     seen.channels *= fold;

@@ -46,22 +46,6 @@ void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch);
  * x pixels x channels doubles; x stays as it is. */
 void bt_norm_reference(const bt_norm *norm, double *out);
 
-/* ---- for norm.c alone: one version's share of the work ---- */
-
-/* Adds to sums[c] and squares[c] (double) what pixels [from, to) of one image have of (x - shift). */
-typedef void (*bt_norm_gather)(const bt_norm *norm, const void *image, const float *shift, int64_t from,
-                               int64_t to, double *sums, double *squares);
-/* y = (x - shift) * gain + bias, residual, ReLU, for pixels [from, to) of one image. */
-typedef void (*bt_norm_apply)(const bt_norm *norm, void *image, const void *residual, const float *shift,
-                              const float *gain, const float *bias, int64_t from, int64_t to);
-
-typedef struct bt_norm_version {
-    bt_norm_gather gather_f32, gather_bf16;
-    bt_norm_apply apply_f32, apply_bf16;
-} bt_norm_version;
-
-extern const bt_norm_version bt_norm_portable, bt_norm_avx2, bt_norm_avx512, bt_norm_avx512_bf16;
-
 #ifdef __cplusplus
 }
 #endif

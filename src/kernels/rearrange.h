@@ -1,0 +1,47 @@
+/* Moving values without computing: an image into channels_last, and a transposed convolution's result into
+ * its place.
+ *
+ * A 2 x 2 transposed convolution of stride 2 is a 1 x 1 convolution to four times the channels, since no two
+ * of its squares overlap; each pixel then holds a square of four, (row, column, channel), which
+ * bt_unfold_run lays out.
+ */
+#ifndef BT_KERNELS_REARRANGE_H
+#define BT_KERNELS_REARRANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/cpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_interleave {
+    void *out;           /* batch x pixels x channels, float or BF16 */
+    const float *planes; /* batch x channels x pixels */
+    int batch, channels;
+    int64_t pixels; /* of an image */
+    bool bf16;
+    int threads; /* OpenMP's, at most */
+} bt_interleave;
+
+typedef struct bt_unfold {
+    void *out;          /* batch x height * size x width * size x channels, of x's type */
+    void *also;         /* the same once more, as a slice of the channels of a wider tensor; NULL: not */
+    size_t also_stride; /* values from one pixel of `also` to the next */
+    const void *x;      /* batch x height x width x (size x size x channels), float or BF16 */
+    int batch, channels, height, width, size;
+    bool bf16;
+    int threads;
+} bt_unfold;
+
+/* Run at a level that this CPU has. No allocation, no failure. */
+void bt_interleave_run(const bt_interleave *interleave, bt_cpu_level level);
+void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

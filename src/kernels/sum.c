@@ -1,0 +1,142 @@
+#include "kernels/sum.h"
+
+#include <omp.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/element.h"
+#include "kernels/parallel.h"
+#include "kernels/versions.h"
+
+static bool is_coarse(const bt_sum *s, int input) {
+    return s->inputs[input].height != s->height || s->inputs[input].width != s->width;
+}
+
+static int threads_of(const bt_sum *s) {
+    int64_t rows = (int64_t)s->batch * s->height;
+    return bt_threads_for(rows * s->width * s->channels, rows, s->threads);
+}
+
+/* ---- scratch: for each coarse input where columns read, and for each thread its blended row ---- */
+
+static size_t readings_bytes(const bt_sum *s) {
+    return bt_rounded((size_t)s->width * sizeof(bt_reading));
+}
+
+static size_t row_bytes(const bt_sum *s) {
+    size_t most = 0;
+    for (int i = 0; i < s->input_count; i++)
+        if (is_coarse(s, i) && (size_t)s->inputs[i].width > most) most = (size_t)s->inputs[i].width;
+    return bt_rounded(most * (size_t)s->channels * sizeof(float));
+}
+
+size_t bt_sum_scratch_bytes(const bt_sum *sum) {
+    size_t inputs = (size_t)sum->input_count;
+    return inputs * readings_bytes(sum) + (size_t)threads_of(sum) * inputs * row_bytes(sum);
+}
+
+static bt_reading *readings_of(const bt_sum *s, void *scratch, int input) {
+    return (bt_reading *)(void *)((char *)scratch + (size_t)input * readings_bytes(s));
+}
+
+static float *row_of(const bt_sum *s, void *scratch, int thread, int input) {
+    size_t inputs = (size_t)s->input_count;
+    return (float *)(void *)((char *)scratch + inputs * readings_bytes(s) +
+                             ((size_t)thread * inputs + (size_t)input) * row_bytes(s));
+}
+
+static bt_reading reading_of(int i, int fine, int coarse) {
+    float at = fine > 1 ? (float)i * (float)(coarse - 1) / (float)(fine - 1) : 0;
+    int low = (int)at;
+    if (low > coarse - 1) low = coarse - 1;
+    return (bt_reading){low, low + 1 < coarse ? low + 1 : low, at - (float)low};
+}
+
+/* ---- rows ---- */
+
+/* Terms in the order that bt_sum_row wants: those as they are first. */
+static void run_row(const bt_sum *s, const bt_versions *version, int64_t row, void *scratch, int thread) {
+    const size_t bytes = bt_value_bytes(s->bf16), channels = (size_t)s->channels;
+    const size_t image = (size_t)(row / s->height), y = (size_t)(row % s->height);
+    char *out = (char *)s->out + (size_t)row * (size_t)s->width * s->out_stride * bytes;
+    bt_sum_term terms[BT_SUM_MOST];
+    int direct = 0, between = 0;
+    for (int i = 0; i < s->input_count; i++) {
+        if (is_coarse(s, i)) continue;
+        size_t values = (image * (size_t)s->height + y) * (size_t)s->width * channels;
+        terms[direct++] = (bt_sum_term){(const char *)s->inputs[i].x + values * bytes, NULL};
+    }
+    for (int i = 0; i < s->input_count; i++) {
+        if (!is_coarse(s, i)) continue;
+        const bt_sum_input *input = &s->inputs[i];
+        const bt_reading at = reading_of((int)y, s->height, input->height);
+        const size_t values = (size_t)input->width * channels;
+        const char *x = (const char *)input->x + image * (size_t)input->height * values * bytes;
+        float *blended = row_of(s, scratch, thread, i);
+        (s->bf16 ? version->blend_rows_bf16
+                 : version->blend_rows_f32)(blended, x + (size_t)at.low * values * bytes,
+                                            x + (size_t)at.high * values * bytes, at.share, values);
+        terms[direct + between++] = (bt_sum_term){blended, readings_of(s, scratch, i)};
+    }
+    (s->bf16 ? version->sum_row_bf16 : version->sum_row_f32)(out, s->out_stride, terms, direct, between,
+                                                             s->width, s->channels, s->relu);
+}
+
+void bt_sum_run(const bt_sum *sum, bt_cpu_level level, void *scratch) {
+    const bt_versions *version = bt_versions_of(level);
+    const int64_t rows = (int64_t)sum->batch * sum->height;
+    const int threads = threads_of(sum);
+    for (int i = 0; i < sum->input_count; i++)
+        for (int x = 0; is_coarse(sum, i) && x < sum->width; x++)
+            readings_of(sum, scratch, i)[x] = reading_of(x, sum->width, sum->inputs[i].width);
+    if (threads == 1) {
+        for (int64_t row = 0; row < rows; row++)
+            run_row(sum, version, row, scratch, 0);
+        return;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
+        for (int64_t row = bt_share_from(rows, thread, count); row < bt_share_from(rows, thread + 1, count);
+             row++)
+            run_row(sum, version, row, scratch, thread);
+    }
+}
+
+/* ---- the reference ---- */
+
+/* Channel c of an input at a place between its pixels. */
+static double sample(const bt_sum *s, const bt_sum_input *input, int image, double y, double x, int c) {
+    int top = (int)y, left = (int)x;
+    int bottom = top + 1 < input->height ? top + 1 : top, right = left + 1 < input->width ? left + 1 : left;
+    double down = y - top, along = x - left, corners[2][2];
+    const int rows[2] = {top, bottom}, columns[2] = {left, right};
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) {
+            size_t row = (size_t)image * (size_t)input->height + (size_t)rows[i];
+            size_t pixel = row * (size_t)input->width + (size_t)columns[j];
+            corners[i][j] = (double)bt_element(input->x, s->bf16, pixel * (size_t)s->channels + (size_t)c);
+        }
+    return (1 - down) * ((1 - along) * corners[0][0] + along * corners[0][1]) +
+           down * ((1 - along) * corners[1][0] + along * corners[1][1]);
+}
+
+static double place_of(int i, int fine, int coarse) {
+    return fine > 1 ? (double)i * (coarse - 1) / (fine - 1) : 0;
+}
+
+void bt_sum_reference(const bt_sum *s, double *out) {
+    size_t place = 0;
+    for (int n = 0; n < s->batch; n++)
+        for (int i = 0; i < s->height; i++)
+            for (int j = 0; j < s->width; j++)
+                for (int c = 0; c < s->channels; c++, place++) {
+                    double sum = 0;
+                    for (int k = 0; k < s->input_count; k++) {
+                        const bt_sum_input *input = &s->inputs[k];
+                        sum += sample(s, input, n, place_of(i, s->height, input->height),
+                                      place_of(j, s->width, input->width), c);
+                    }
+                    out[place] = s->relu && sum < 0 ? 0 : sum;
+                }
+}

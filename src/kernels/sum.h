@@ -1,0 +1,54 @@
+/* The sum of tensors of which some are coarser: how a network's fuse layers bring its branches together.
+ *
+ *     out = activation(x0 + x1 + ...), each xi brought to out's size where it has another
+ *
+ * bilinearly with corners aligned, as HRNet does: place i of n reads place i * (m - 1) / (n - 1) of m (0
+ * where n is 1), between its two neighbours. With one input it resizes, or copies. Everything is
+ * channels_last; out may be a slice of the channels of a wider tensor, which is how a concatenation is
+ * written. A resized tensor is never written anywhere: each row of the output blends two rows of a coarse
+ * input into a scratch that stays in cache, and adds from there.
+ */
+#ifndef BT_KERNELS_SUM_H
+#define BT_KERNELS_SUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/cpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_SUM_MOST 4
+
+typedef struct bt_sum_input {
+    const void *x; /* batch x height x width x channels, float or BF16 */
+    int height, width;
+} bt_sum_input;
+
+typedef struct bt_sum {
+    void *out; /* batch x height x width pixels of `channels` values, of the same type; may be an input
+                  of its size */
+    size_t out_stride; /* values from one pixel of out to the next; channels where nothing lies between */
+    bt_sum_input inputs[BT_SUM_MOST];
+    int input_count;
+    int batch, channels, height, width;
+    bool bf16, relu;
+    int threads; /* OpenMP's, at most; small tensors take fewer */
+} bt_sum;
+
+/* Bytes of scratch that bt_sum_run wants for this; aligned to 64 by the caller. */
+size_t bt_sum_scratch_bytes(const bt_sum *sum);
+
+/* Runs it at a level that this CPU has. No allocation, no failure. The threads are the calling thread's
+ * OpenMP pool. */
+void bt_sum_run(const bt_sum *sum, bt_cpu_level level, void *scratch);
+
+/* The same in double, one thread: `out` is batch x height x width x channels, nothing between. */
+void bt_sum_reference(const bt_sum *sum, double *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,84 @@
+/* What each CPU level brings: every kernel's inner loops, compiled once a level from the same text.
+ *
+ * For the kernels' own files alone. A kernel (norm.c, sum.c, ...) cuts the work into pieces, shares them out
+ * among threads and calls these for the pieces; the loops know no threads and hold no state. "f32" and
+ * "bf16" are the activations' type. Pointers to activations may have any alignment.
+ */
+#ifndef BT_KERNELS_VERSIONS_H
+#define BT_KERNELS_VERSIONS_H
+
+#include "kernels/norm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Adds to sums[c] and squares[c] (double) what pixels [from, to) of one image have of (x - shift). */
+typedef void (*bt_norm_gather)(const bt_norm *norm, const void *image, const float *shift, int64_t from,
+                               int64_t to, double *sums, double *squares);
+/* y = (x - shift) * gain + bias, residual, ReLU, for pixels [from, to) of one image. */
+typedef void (*bt_norm_apply)(const bt_norm *norm, void *image, const void *residual, const float *shift,
+                              const float *gain, const float *bias, int64_t from, int64_t to);
+
+/* Where place i of a fine row reads in a coarse one: between values `low` and `high` (of the first channel),
+ * at `share` of the way. */
+typedef struct bt_reading {
+    int low, high;
+    float share;
+} bt_reading;
+
+/* One row of a sum's input: as it is (`at` NULL, of the activations' type), or between the pixels of a row
+ * of floats. */
+typedef struct bt_sum_term {
+    const void *row;
+    const bt_reading *at; /* one for each pixel of the output */
+} bt_sum_term;
+
+/* Blends `count` values of two rows into floats: a + (b - a) * share. */
+typedef void (*bt_blend_rows)(float *out, const void *a, const void *b, float share, size_t count);
+/* One row of `width` pixels, `stride` values from one to the next: the sum of the terms, `direct` of them as
+ * they are and then `between` of the others, then ReLU. */
+typedef void (*bt_sum_row)(void *out, size_t stride, const bt_sum_term *terms, int direct, int between,
+                           int width, int channels, bool relu);
+
+/* out = x * channel[c] * pixel[p] over `count` pixels; out's lie `stride` values apart. */
+typedef void (*bt_scale_pixels)(void *out, size_t stride, const void *x, const float *channel,
+                                const float *pixel, size_t count, int channels);
+/* Adds to sums[c] (double) and raises largest[c] by `count` pixels. */
+typedef void (*bt_gather_channels)(const void *x, size_t count, int channels, double *sums, float *largest);
+/* Mean and largest over the channels of x * channel[c], for each of `count` pixels. */
+typedef void (*bt_gather_pixels)(const void *x, const float *channel, size_t count, int channels, float *mean,
+                                 float *largest);
+/* out[p] = bias + sum over channels of x * weight, for `count` pixels. */
+typedef void (*bt_dot_pixels)(float *out, const void *x, const float *weight, float bias, size_t count,
+                              int channels);
+/* The largest of `count` x `count` pixels at each of `width` places of a row; rows lie `row` values apart. */
+typedef void (*bt_pool_row)(void *out, const void *x, size_t row, int size, int width, int channels);
+
+typedef struct bt_versions {
+    bt_norm_gather norm_gather_f32, norm_gather_bf16;
+    bt_norm_apply norm_apply_f32, norm_apply_bf16;
+    bt_blend_rows blend_rows_f32, blend_rows_bf16;
+    bt_sum_row sum_row_f32, sum_row_bf16;
+    bt_scale_pixels scale_pixels_f32, scale_pixels_bf16;
+    bt_gather_channels gather_channels_f32, gather_channels_bf16;
+    bt_gather_pixels gather_pixels_f32, gather_pixels_bf16;
+    bt_dot_pixels dot_pixels_f32, dot_pixels_bf16;
+    bt_pool_row pool_row_f32, pool_row_bf16;
+    /* values = 1 / (1 + exp(-values)) */
+    void (*sigmoid)(float *values, size_t count);
+    /* Adds to out[0 ... width) what one row of a kernel of `size` taps sees from `in`, which has size - 1
+     * values more. */
+    void (*slide)(float *out, const float *in, const float *taps, int size, int width);
+    /* Pixels' `channels` planes, `plane` values apart, to channels_last; in BF16 rounded. */
+    void (*interleave_f32)(void *out, const float *planes, size_t plane, int channels, size_t count);
+    void (*interleave_bf16)(void *out, const float *planes, size_t plane, int channels, size_t count);
+} bt_versions;
+
+/* Of a level that this machine was built for; any other gives the portable one. Never NULL. */
+const bt_versions *bt_versions_of(bt_cpu_level level);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

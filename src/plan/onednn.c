@@ -1,0 +1,328 @@
+#include "plan/onednn.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <oneapi/dnnl/dnnl.h>
+
+#define LIBRARY   "libdnnl.so.2"
+#define REMEDY    "run `make deps`, or install libdnnl2"
+#define ALIGNMENT 64
+#define HUGE_PAGE (2 << 20)
+
+/* Everything that is called, by its name without the prefix. */
+#define FUNCTIONS(X)                                                                                         \
+    X(version)                                                                                               \
+    X(set_max_cpu_isa)                                                                                       \
+    X(engine_create)                                                                                         \
+    X(stream_create)                                                                                         \
+    X(stream_wait)                                                                                           \
+    X(memory_desc_init_by_tag)                                                                               \
+    X(memory_desc_equal)                                                                                     \
+    X(memory_desc_get_size)                                                                                  \
+    X(memory_create)                                                                                         \
+    X(memory_set_data_handle)                                                                                \
+    X(memory_destroy)                                                                                        \
+    X(convolution_forward_desc_init)                                                                         \
+    X(primitive_attr_create)                                                                                 \
+    X(primitive_attr_set_scratchpad_mode)                                                                    \
+    X(primitive_attr_destroy)                                                                                \
+    X(primitive_desc_create)                                                                                 \
+    X(primitive_desc_destroy)                                                                                \
+    X(primitive_desc_query)                                                                                  \
+    X(primitive_desc_query_md)                                                                               \
+    X(reorder_primitive_desc_create)                                                                         \
+    X(primitive_create)                                                                                      \
+    X(primitive_execute)                                                                                     \
+    X(primitive_destroy)
+
+#define DECLARE(function) __typeof__(dnnl_##function) *function;
+
+/* Of this process: loaded once, never unloaded. Engine and stream are for any thread: a CPU stream runs what
+ * it is given in the calling thread. */
+static struct {
+    pthread_mutex_t lock;
+    bool ready;
+    char text[16]; /* its version */
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    FUNCTIONS(DECLARE)
+} lib = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+enum { SOURCE, WEIGHTS, BIAS, TARGET, SCRATCH, MEMORIES };
+
+struct bt_packed {
+    dnnl_memory_desc_t layout;
+    void *values;
+    size_t bytes;
+    bool mapped; /* by mmap, in huge pages where the system has them to give */
+};
+
+struct bt_conv {
+    dnnl_primitive_t primitive;
+    dnnl_memory_t memories[MEMORIES];
+    dnnl_exec_arg_t arguments[MEMORIES];
+    int argument_count;
+    size_t scratch_bytes;
+    char name[48];
+};
+
+/* ---- loading ---- */
+
+static dnnl_cpu_isa_t isa_of(bt_cpu_level level) {
+    switch (level) {
+    case BT_CPU_PORTABLE:
+        return dnnl_cpu_isa_sse41;
+    case BT_CPU_AVX2:
+        return dnnl_cpu_isa_avx2;
+    case BT_CPU_AVX512:
+        return dnnl_cpu_isa_avx512_core_vnni;
+    default:
+        return dnnl_cpu_isa_all;
+    }
+}
+
+static bt_status look_up(void *library, bt_error *error) {
+#define LOOK_UP(function)                                                                                    \
+    if (!(symbol = dlsym(library, "dnnl_" #function)))                                                       \
+        return bt_fail(error, BT_UNSUPPORTED, LIBRARY " has no dnnl_" #function ": " REMEDY);                \
+    memcpy(&lib.function, &symbol, sizeof symbol);
+    void *symbol;
+    FUNCTIONS(LOOK_UP)
+    return BT_OK;
+}
+
+static bt_status load(bt_cpu_level level, bt_error *error) {
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!library) return bt_fail(error, BT_UNSUPPORTED, "oneDNN does not load: " REMEDY " (%s)", dlerror());
+    bt_status status = look_up(library, error);
+    if (status != BT_OK) return status;
+    const dnnl_version_t *version = lib.version();
+    snprintf(lib.text, sizeof lib.text, "%d.%d.%d", version->major, version->minor, version->patch);
+    if (version->major != DNNL_VERSION_MAJOR || version->minor < DNNL_VERSION_MINOR)
+        return bt_fail(error, BT_UNSUPPORTED, "oneDNN %s is not the %d.%d that this was built for: " REMEDY,
+                       lib.text, DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR);
+    lib.set_max_cpu_isa(isa_of(level)); /* too late only where somebody else used this library before */
+    if (lib.engine_create(&lib.engine, dnnl_cpu, 0) != dnnl_success ||
+        lib.stream_create(&lib.stream, lib.engine, dnnl_stream_default_flags) != dnnl_success)
+        return bt_fail(error, BT_UNSUPPORTED, "oneDNN %s makes no engine on this CPU", lib.text);
+    lib.ready = true;
+    return BT_OK;
+}
+
+bt_status bt_onednn_load(bt_cpu_level level, bt_error *error) {
+    bt_status status = BT_OK;
+    pthread_mutex_lock(&lib.lock);
+    if (!lib.ready) status = load(level, error);
+    pthread_mutex_unlock(&lib.lock);
+    return status;
+}
+
+const char *bt_onednn_version(void) {
+    return lib.text;
+}
+
+static bt_status fail(dnnl_status_t status, const char *doing, bt_error *error) {
+    if (status == dnnl_out_of_memory) return bt_fail(error, BT_NO_MEMORY, "oneDNN, %s: out of memory", doing);
+    return bt_fail(error, BT_BACKEND, "oneDNN %s, %s: status %d", lib.text, doing, (int)status);
+}
+
+/* ---- weights ---- */
+
+static bool room_for(bt_packed *packed, size_t bytes) {
+    packed->bytes = bytes;
+    packed->mapped = bytes >= HUGE_PAGE;
+    if (!packed->mapped)
+        return (packed->values = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT)) !=
+               NULL;
+    packed->values = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (packed->values == MAP_FAILED) packed->values = NULL;
+    if (packed->values) madvise(packed->values, bytes, MADV_HUGEPAGE); /* a wish */
+    return packed->values != NULL;
+}
+
+void bt_packed_close(bt_packed **packed) {
+    if (!packed || !*packed) return;
+    if (!(*packed)->mapped)
+        free((*packed)->values);
+    else if ((*packed)->values)
+        munmap((*packed)->values, (*packed)->bytes);
+    free(*packed);
+    *packed = NULL;
+}
+
+/* dnnl_memory_create that leaves NULL behind when it fails. */
+static dnnl_status_t memory_of(dnnl_memory_t *out, const dnnl_memory_desc_t *layout, void *values) {
+    dnnl_status_t status = lib.memory_create(out, layout, lib.engine, values);
+    if (status != dnnl_success) *out = NULL;
+    return status;
+}
+
+/* Copies `from` to `to`, each in its own layout and type. */
+static dnnl_status_t reorder(const dnnl_memory_desc_t *from_layout, void *from,
+                             const dnnl_memory_desc_t *to_layout, void *to) {
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_t primitive = NULL;
+    dnnl_memory_t memories[2] = {NULL, NULL};
+    dnnl_status_t status =
+        lib.reorder_primitive_desc_create(&description, from_layout, lib.engine, to_layout, lib.engine, NULL);
+    if (status == dnnl_success) status = lib.primitive_create(&primitive, description);
+    if (status == dnnl_success) status = memory_of(&memories[0], from_layout, from);
+    if (status == dnnl_success) status = memory_of(&memories[1], to_layout, to);
+    if (status == dnnl_success) {
+        const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, memories[0]}, {DNNL_ARG_TO, memories[1]}};
+        status = lib.primitive_execute(primitive, lib.stream, 2, arguments);
+    }
+    if (status == dnnl_success) status = lib.stream_wait(lib.stream);
+    for (int i = 0; i < 2; i++)
+        if (memories[i]) lib.memory_destroy(memories[i]);
+    if (primitive) lib.primitive_destroy(primitive);
+    if (description) lib.primitive_desc_destroy(description);
+    return status;
+}
+
+/* The weights in `layout`: those given, or those packed for another shape. */
+static bt_status pack(bt_packed **out, const bt_conv_shape *shape, const dnnl_memory_desc_t *layout,
+                      const float *weights, const bt_packed *other, bt_error *error) {
+    dnnl_memory_desc_t plain;
+    const dnnl_dims_t dims = {shape->out_channels, shape->channels, shape->kernel, shape->kernel};
+    bt_packed *packed = calloc(1, sizeof *packed);
+    if (!packed || !room_for(packed, lib.memory_desc_get_size(layout))) {
+        bt_packed_close(&packed);
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution's weights");
+    }
+    packed->layout = *layout;
+    dnnl_status_t status = lib.memory_desc_init_by_tag(&plain, 4, dims, dnnl_f32, dnnl_oihw);
+    if (status == dnnl_success)
+        status = other ? reorder(&other->layout, other->values, layout, packed->values)
+                       : reorder(&plain, (void *)(uintptr_t)weights, layout, packed->values);
+    if (status != dnnl_success) {
+        bt_packed_close(&packed);
+        return fail(status, "packing weights", error);
+    }
+    *out = packed;
+    return BT_OK;
+}
+
+/* ---- convolutions ---- */
+
+static int out_size(int size, const bt_conv_shape *shape) {
+    return (size + 2 * shape->padding - shape->kernel) / shape->stride + 1;
+}
+
+/* Chooses the implementation: activations are channels_last, the weights' layout is its own choice. */
+static dnnl_status_t describe(dnnl_primitive_desc_t *out, const bt_conv_shape *s) {
+    const dnnl_data_type_t type = s->bf16 ? dnnl_bf16 : dnnl_f32;
+    const dnnl_dims_t from = {s->batch, s->channels, s->height, s->width};
+    const dnnl_dims_t to = {s->batch, s->out_channels, out_size(s->height, s), out_size(s->width, s)};
+    const dnnl_dims_t kernel = {s->out_channels, s->channels, s->kernel, s->kernel};
+    const dnnl_dims_t bias = {s->out_channels}, strides = {s->stride, s->stride},
+                      padding = {s->padding, s->padding};
+    dnnl_memory_desc_t layouts[4];
+    dnnl_convolution_desc_t what;
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_status_t status = lib.memory_desc_init_by_tag(&layouts[0], 4, from, type, dnnl_nhwc);
+    if (status == dnnl_success)
+        status = lib.memory_desc_init_by_tag(&layouts[1], 4, kernel, type, dnnl_format_tag_any);
+    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[2], 1, bias, dnnl_f32, dnnl_a);
+    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[3], 4, to, type, dnnl_nhwc);
+    if (status == dnnl_success)
+        status = lib.convolution_forward_desc_init(&what, dnnl_forward_inference, dnnl_convolution_direct,
+                                                   &layouts[0], &layouts[1], s->bias ? &layouts[2] : NULL,
+                                                   &layouts[3], strides, padding, padding);
+    if (status == dnnl_success) status = lib.primitive_attr_create(&attributes);
+    if (status == dnnl_success)
+        status = lib.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (status == dnnl_success) status = lib.primitive_desc_create(out, &what, attributes, lib.engine, NULL);
+    if (attributes) lib.primitive_attr_destroy(attributes);
+    return status;
+}
+
+static dnnl_status_t make(bt_conv *conv, dnnl_primitive_desc_t description, const bt_packed *packed,
+                          bool bias) {
+    static const struct {
+        dnnl_query_t query;
+        int argument;
+    } parts[MEMORIES] = {[SOURCE] = {dnnl_query_src_md, DNNL_ARG_SRC},
+                         [WEIGHTS] = {dnnl_query_weights_md, DNNL_ARG_WEIGHTS},
+                         [BIAS] = {dnnl_query_weights_md, DNNL_ARG_BIAS},
+                         [TARGET] = {dnnl_query_dst_md, DNNL_ARG_DST},
+                         [SCRATCH] = {dnnl_query_scratchpad_md, DNNL_ARG_SCRATCHPAD}};
+    const char *name = "";
+    dnnl_status_t status = lib.primitive_create(&conv->primitive, description);
+    for (int i = 0; i < MEMORIES && status == dnnl_success; i++) {
+        if (i == BIAS && !bias) continue;
+        const dnnl_memory_desc_t *layout =
+            lib.primitive_desc_query_md(description, parts[i].query, i == BIAS);
+        if (i == SCRATCH) conv->scratch_bytes = lib.memory_desc_get_size(layout);
+        status = memory_of(&conv->memories[i], layout, i == WEIGHTS ? packed->values : DNNL_MEMORY_NONE);
+        conv->arguments[conv->argument_count++] = (dnnl_exec_arg_t){parts[i].argument, conv->memories[i]};
+    }
+    lib.primitive_desc_query(description, dnnl_query_impl_info_str, 0, (void *)&name);
+    snprintf(conv->name, sizeof conv->name, "%s", name);
+    return status;
+}
+
+bt_status bt_conv_open(bt_conv **out, const bt_conv_shape *shape, const float *weights, bt_packed *packed,
+                       bt_packed **fresh, bt_error *error) {
+    dnnl_primitive_desc_t description = NULL;
+    bt_conv *conv = calloc(1, sizeof *conv);
+    bt_status status = BT_OK;
+    *out = NULL;
+    *fresh = NULL;
+    if (!conv) return bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution");
+    dnnl_status_t done = describe(&description, shape);
+    if (done == dnnl_success) {
+        const dnnl_memory_desc_t *wanted = lib.primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+        if (!packed || !lib.memory_desc_equal(wanted, &packed->layout))
+            status = pack(fresh, shape, wanted, weights, packed, error);
+        if (status == BT_OK) done = make(conv, description, *fresh ? *fresh : packed, shape->bias);
+    }
+    if (description) lib.primitive_desc_destroy(description);
+    if (status == BT_OK && done != dnnl_success) status = fail(done, "making a convolution", error);
+    if (status != BT_OK) {
+        bt_conv_close(&conv);
+        bt_packed_close(fresh);
+        return status;
+    }
+    *out = conv;
+    return BT_OK;
+}
+
+void bt_conv_close(bt_conv **conv) {
+    if (!conv || !*conv) return;
+    for (int i = 0; i < MEMORIES; i++)
+        if ((*conv)->memories[i]) lib.memory_destroy((*conv)->memories[i]);
+    if ((*conv)->primitive) lib.primitive_destroy((*conv)->primitive);
+    free(*conv);
+    *conv = NULL;
+}
+
+size_t bt_conv_scratch_bytes(const bt_conv *conv) {
+    return conv->scratch_bytes;
+}
+
+const char *bt_conv_name(const bt_conv *conv) {
+    return conv->name;
+}
+
+void bt_conv_bind(bt_conv *conv, void *x, const float *bias, void *out, void *scratch) {
+    void *places[MEMORIES] = {
+        [SOURCE] = x, [BIAS] = (void *)(uintptr_t)bias, [TARGET] = out, [SCRATCH] = scratch};
+    for (int i = 0; i < MEMORIES; i++)
+        if (i != WEIGHTS && conv->memories[i]) lib.memory_set_data_handle(conv->memories[i], places[i]);
+}
+
+bt_status bt_conv_run(const bt_conv *conv, bt_error *error) {
+    dnnl_status_t status =
+        lib.primitive_execute(conv->primitive, lib.stream, conv->argument_count, conv->arguments);
+    return status == dnnl_success ? BT_OK : fail(status, "running a convolution", error);
+}
+
+size_t bt_packed_bytes(const bt_packed *packed) {
+    return packed->bytes;
+}

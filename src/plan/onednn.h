@@ -1,0 +1,68 @@
+/* oneDNN's convolutions, as a plan wants them: made once, weights packed once, run without further ado.
+ *
+ * oneDNN is loaded when a plan is first opened, so that everything else runs without it. Activations are
+ * channels_last and contiguous, scratch memory is the caller's, and the implementation is the one that
+ * oneDNN likes best for the shape (on AVX512-BF16: brgconv). The API is that of oneDNN 2.x.
+ */
+#ifndef BT_PLAN_ONEDNN_H
+#define BT_PLAN_ONEDNN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kernels/cpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Loads oneDNN, any thread, once; later calls cost nothing. `level` limits its instructions too, for the
+ * process, and only the first call's does. BT_UNSUPPORTED with the remedy where it is missing, too old or too
+ * new. */
+BT_MUST_USE bt_status bt_onednn_load(bt_cpu_level level, bt_error *error);
+
+/* "2.6.3"; "" before bt_onednn_load. */
+const char *bt_onednn_version(void);
+
+/* A convolution's weights in the layout that a shape's implementation wants. The library's own struct lies
+ * within. */
+typedef struct bt_packed bt_packed;
+
+/* What a convolution is, for all sizes of input. */
+typedef struct bt_conv_shape {
+    int batch, channels, height, width; /* of the input */
+    int out_channels, kernel, stride, padding;
+    bool bf16, bias; /* bias: FP32 */
+} bt_conv_shape;
+
+typedef struct bt_conv bt_conv;
+
+/* Makes the primitive, for as many threads as omp_get_max_threads() says now. `packed` is what an earlier
+ * shape of the same weights left, or NULL; `weights` (out, in, kernel, kernel; FP32) may be NULL then. Where
+ * the layouts match, *packed stays, else it is packed anew and the old one kept for whoever uses it:
+ * `*fresh` becomes the new one (the caller's, bt_packed_close), NULL where there is none. BT_BACKEND,
+ * BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_conv_open(bt_conv **out, const bt_conv_shape *shape, const float *weights,
+                                   bt_packed *packed, bt_packed **fresh, bt_error *error);
+void bt_conv_close(bt_conv **conv);
+void bt_packed_close(bt_packed **packed);
+size_t bt_packed_bytes(const bt_packed *packed);
+
+/* Bytes of scratch that a run wants; 64-byte aligned. */
+size_t bt_conv_scratch_bytes(const bt_conv *conv);
+
+/* "brgconv:avx512_core_bf16": the implementation chosen. */
+const char *bt_conv_name(const bt_conv *conv);
+
+/* Where it reads and writes from now on. The memory is the caller's; x and out do not overlap. */
+void bt_conv_bind(bt_conv *conv, void *x, const float *bias, void *out, void *scratch);
+
+/* Runs it in the calling thread's OpenMP pool; BT_BACKEND where oneDNN fails. */
+BT_MUST_USE bt_status bt_conv_run(const bt_conv *conv, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

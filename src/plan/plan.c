@@ -1,0 +1,145 @@
+#include "plan/plan.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "plan/program.h"
+
+#define BATCH_MAX 4096
+
+static bt_program *find(const bt_plan *plan, int batch_size) {
+    for (int i = 0; i < plan->program_count; i++)
+        if (plan->programs[i]->batch == batch_size) return plan->programs[i];
+    return NULL;
+}
+
+/* What oneDNN makes is for the calling thread's number of OpenMP threads, and so is what it runs. */
+static void use_threads(const bt_plan *plan) {
+    if (omp_get_max_threads() != plan->options.threads) omp_set_num_threads(plan->options.threads);
+}
+
+/* A block of at least `bytes`, in huge pages where the system has them, every page touched. The programs are
+ * bound to the new one; nothing in the old one is needed between runs. */
+static bt_status want_arena(bt_plan *plan, size_t bytes, bt_error *error) {
+    if (bytes <= plan->arena_bytes) return BT_OK;
+    char *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return bt_fail(error, BT_OUT_OF_DEVICE_MEMORY, "%s: no memory for %zu MB of activations",
+                       plan->options.network->title, bytes >> 20);
+    madvise(block, bytes, MADV_HUGEPAGE); /* a wish */
+    memset(block, 0, bytes);
+    if (plan->arena) munmap(plan->arena, plan->arena_bytes);
+    plan->arena = block;
+    plan->arena_bytes = bytes;
+    for (int i = 0; i < plan->program_count; i++)
+        bt_program_bind(plan->programs[i], plan->arena);
+    return BT_OK;
+}
+
+static bt_status compile(bt_plan *plan, int batch_size, const bt_weights *weights, bt_error *error) {
+    bt_program *program = NULL;
+    if (batch_size < 1 || batch_size > BATCH_MAX)
+        return bt_fail(error, BT_INVALID, "a batch of %d images: a plan takes 1 to %d", batch_size,
+                       BATCH_MAX);
+    use_threads(plan);
+    bt_program **room = realloc(plan->programs, (size_t)(plan->program_count + 1) * sizeof(bt_program *));
+    if (!room) return bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+    plan->programs = room;
+    bt_status status = bt_program_open(&program, plan, batch_size, weights, error);
+    if (status == BT_OK) status = want_arena(plan, program->arena_bytes + program->scratch_bytes, error);
+    if (status != BT_OK) {
+        bt_program_close(&program);
+        return status;
+    }
+    bt_program_bind(program, plan->arena);
+    plan->programs[plan->program_count++] = program;
+    return BT_OK;
+}
+
+bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *error) {
+    const bt_network *network = options->network;
+    bt_plan *plan = calloc(1, sizeof *plan);
+    *out = NULL;
+    if (!plan) return bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+    plan->options = *options;
+    plan->options.weights = NULL;
+    plan->shapes = calloc((size_t)network->tensor_count, sizeof *plan->shapes);
+    plan->parameters = calloc((size_t)network->parameter_count, sizeof *plan->parameters);
+    plan->tiled_biases = calloc((size_t)network->operation_count, sizeof *plan->tiled_biases);
+    plan->packed = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->packed);
+    bt_status status = BT_OK;
+    if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->packed)
+        status = bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+    if (status == BT_OK)
+        status = bt_network_shapes(network, options->height, options->width, plan->shapes, error);
+    if (status == BT_OK) status = bt_onednn_load(options->level, error);
+    if (status == BT_OK) status = compile(plan, 1, options->weights, error);
+    if (status != BT_OK)
+        bt_plan_close(&plan);
+    else
+        *out = plan;
+    return status;
+}
+
+void bt_plan_close(bt_plan **out) {
+    if (!out || !*out) return;
+    bt_plan *plan = *out;
+    const bt_network *network = plan->options.network;
+    for (int i = 0; i < plan->program_count; i++)
+        bt_program_close(&plan->programs[i]);
+    for (int i = 0; i < plan->packed_count; i++)
+        bt_packed_close(&plan->all_packed[i]);
+    for (int i = 0; plan->parameters && i < network->parameter_count; i++)
+        free(plan->parameters[i]);
+    for (int i = 0; plan->tiled_biases && i < network->operation_count; i++)
+        free(plan->tiled_biases[i]);
+    if (plan->arena) munmap(plan->arena, plan->arena_bytes);
+    free(plan->programs);
+    free(plan->all_packed);
+    free(plan->packed);
+    free(plan->parameters);
+    free(plan->tiled_biases);
+    free(plan->shapes);
+    free(plan);
+    *out = NULL;
+}
+
+bt_status bt_plan_prepare(bt_plan *plan, int batch_size, bt_error *error) {
+    return find(plan, batch_size) ? BT_OK : compile(plan, batch_size, NULL, error);
+}
+
+bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,
+                            int64_t *step_ns, bt_error *error) {
+    bt_status status = bt_plan_prepare(plan, batch_size, error);
+    if (status != BT_OK) return status;
+    use_threads(plan);
+    return bt_program_run(find(plan, batch_size), plan->arena, plan->options.level, images, logits, step_ns,
+                          error);
+}
+
+bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits, bt_error *error) {
+    return bt_plan_run_timed(plan, batch_size, images, logits, NULL, error);
+}
+
+int bt_plan_step_count(const bt_plan *plan, int batch_size) {
+    const bt_program *program = find(plan, batch_size);
+    return program ? program->step_count : 0;
+}
+
+void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text, size_t size) {
+    bt_program_step_text(find(plan, batch_size), step, text, size);
+}
+
+size_t bt_plan_weight_bytes(const bt_plan *plan) {
+    size_t bytes = 0;
+    for (int i = 0; i < plan->packed_count; i++)
+        bytes += bt_packed_bytes(plan->all_packed[i]);
+    return bytes;
+}
+
+size_t bt_plan_arena_bytes(const bt_plan *plan) {
+    return plan->arena_bytes;
+}

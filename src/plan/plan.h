@@ -1,0 +1,74 @@
+/* A network made ready for one CPU, one image size and one precision: nothing left to decide when it runs.
+ *
+ * The network's operation list is compiled once for each batch size into steps (oneDNN's convolutions and
+ * the fused kernels of src/kernels) over one block of memory planned ahead; a run replays them. While it
+ * runs, nothing is allocated, looked up, converted between layouts, or touched for the first time.
+ *
+ * What the compiler makes of the list (lower.c): a norm works in place on its convolution's result and takes
+ * the residual and the activation with it; a fuse layer's sum resizes as it adds; a 1 x 1 convolution over a
+ * concatenation of tensors to be resized goes to each of them first, at its own size, since both are linear;
+ * a transposed convolution is a 1 x 1 one and a rearrangement; attention's factors are found without writing
+ * the weighed tensor in between; concatenations are written in place; a bias before a norm is left out,
+ * which takes it away again.
+ *
+ * A plan belongs to one thread at a time, whose OpenMP pool it uses. It needs no libtorch.
+ */
+#ifndef BT_PLAN_PLAN_H
+#define BT_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kernels/cpu.h"
+#include "networks/network.h"
+#include "networks/weights.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_plan_options {
+    const bt_network *network; /* the caller's, read until close */
+    const bt_weights *weights; /* read at open only */
+    int height, width;         /* of the input, pixels */
+    int threads;               /* OpenMP's, positive */
+    bool bf16;                 /* activations and convolutions' weights; else FP32 */
+    bt_cpu_level level;        /* of the kernels, one that this CPU has */
+} bt_plan_options;
+
+typedef struct bt_plan bt_plan;
+
+/* Loads oneDNN, packs the weights, compiles batches of one. BT_UNSUPPORTED where oneDNN is missing or the
+ * network has something that a plan does not know (the message names it); BT_INVALID for an image size that
+ * the network does not take; BT_BACKEND, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *error);
+void bt_plan_close(bt_plan **plan); /* NULL-safe; nulls */
+
+/* Compiles batches of `batch_size`, where that is not done yet, and touches all the memory that they need.
+ * BT_BACKEND, BT_NO_MEMORY; the plan still runs the sizes that it ran before. */
+BT_MUST_USE bt_status bt_plan_prepare(bt_plan *plan, int batch_size, bt_error *error);
+
+/* One forward pass: `images` is batch_size x 3 x height x width, `logits` receives batch_size x 1 x height x
+ * width, both float32. Prepares the size first where that was not done. */
+BT_MUST_USE bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits,
+                                  bt_error *error);
+
+/* ---- looking inside ---- */
+
+/* Steps of a prepared batch size; 0 for another. */
+int bt_plan_step_count(const bt_plan *plan, int batch_size);
+/* "conv 3x3 48>48 64x64 brgconv:avx512_core_bf16", into text. */
+void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text, size_t size);
+/* A run that also adds each step's time to step_ns[bt_plan_step_count]. */
+BT_MUST_USE bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,
+                                        int64_t *step_ns, bt_error *error);
+/* Bytes held: packed weights, and the block of activations and scratch. */
+size_t bt_plan_weight_bytes(const bt_plan *plan);
+size_t bt_plan_arena_bytes(const bt_plan *plan);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,5 +1,6 @@
 #include "backend/backend.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/backends.h"
@@ -12,6 +13,7 @@ typedef struct backend_entry {
 
 static const backend_entry backends[] = {
     {&bt_backend_torch, bt_torch_check, bt_torch_load},
+    {&bt_backend_plan, bt_plan_backend_check, NULL},
     {&bt_backend_sim, bt_sim_check, NULL},
 };
 
@@ -24,7 +26,8 @@ static const backend_entry *find(const char *specification, bt_error *error) {
         const char *name = backends[i].operations->name;
         if (strlen(name) == length && strncmp(name, specification, length) == 0) return &backends[i];
     }
-    bt_fail(error, BT_INVALID, "unknown backend '%.60s'; known: torch, sim:key=value,...", specification);
+    bt_fail(error, BT_INVALID, "unknown backend '%.60s'; known: torch, plan, sim:key=value,...",
+            specification);
     return NULL;
 }
 
@@ -49,15 +52,47 @@ static bt_status check_options(const bt_session_options *options, bt_error *erro
     return BT_OK;
 }
 
+const char *bt_path_name(bt_path path) {
+    static const char *const names[] = {
+        [BT_PATH_STANDARD] = "standard", [BT_PATH_PLAIN] = "plain", [BT_PATH_PRODUCTION] = "production"};
+    return (size_t)path < sizeof names / sizeof *names ? names[path] : "unknown";
+}
+
+/* Whether torch leaves this session to the compiled plan. */
+static bool is_planned(const backend_entry *backend, const bt_session_options *options) {
+    return backend->operations == &bt_backend_torch && options->path == BT_PATH_PRODUCTION &&
+           options->use_channels_last && options->device && strcmp(options->device, "cpu") == 0;
+}
+
+/* Opens the plan where that is meant; what it cannot do is the backend's own to do. */
+static bt_status open_session(bt_session **out, const backend_entry *backend,
+                              const bt_session_options *options, bt_error *error) {
+    bt_error why = {0};
+    bt_status status = is_planned(backend, options) ? bt_backend_plan.open(out, options, &why) : BT_OK;
+    if (*out) {
+        (*out)->operations = &bt_backend_plan;
+        return BT_OK;
+    }
+    if (status != BT_OK && status != BT_UNSUPPORTED && status != BT_BACKEND) {
+        if (error) *error = why;
+        return status;
+    }
+    bt_status own = backend->operations->open(out, options, error);
+    if (own != BT_OK) return own;
+    (*out)->operations = backend->operations;
+    if (status != BT_OK)
+        snprintf((*out)->info.path_note, sizeof(*out)->info.path_note,
+                 "plain operations in place of the compiled plan: %.150s", why.message);
+    return BT_OK;
+}
+
 bt_status bt_session_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     *out = NULL;
     const backend_entry *backend = find(options->backend, error);
     if (!backend) return BT_INVALID;
     bt_status status = check_options(options, error);
     if (status == BT_OK) status = backend->check(options->backend, error);
-    if (status == BT_OK) status = backend->operations->open(out, options, error);
-    if (status == BT_OK) (*out)->operations = backend->operations;
-    return status;
+    return status == BT_OK ? open_session(out, backend, options, error) : status;
 }
 
 static bt_status check_batch_size(int batch_size, bt_error *error) {

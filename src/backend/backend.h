@@ -21,11 +21,11 @@ extern "C" {
 typedef enum bt_path {
     BT_PATH_STANDARD,  /* FP32, contiguous, plain operators: the reference and the fallback */
     BT_PATH_PLAIN,     /* AMP and channels_last as asked, plain operators */
-    BT_PATH_PRODUCTION /* the fastest that this backend has; today the plain path */
+    BT_PATH_PRODUCTION /* the fastest that there is: on a CPU a compiled plan, else the plain path */
 } bt_path;
 
 typedef struct bt_session_options {
-    const char *backend; /* "torch" or "sim:key=value,..." */
+    const char *backend; /* "torch", "plan" or "sim:key=value,..." */
     const char *model;   /* a built-in network's name */
     const char *weights; /* "demo" or "counter:SEED" */
     const char *device;  /* "cpu" or "cuda:N" */
@@ -42,6 +42,7 @@ typedef struct bt_session_info {
     char device[128];         /* "cpu: AMD EPYC ...", "cuda:0 NVIDIA H100" */
     char precision[8];        /* "fp32", "bf16", "fp16", "none" where nothing is computed */
     char precision_note[160]; /* empty, or why it is not what was asked for */
+    char path_note[200];      /* empty, or why the path is not what was asked for */
     char weights[64];         /* source */
     uint64_t weights_hash;    /* 0 where there are none */
     int threads;
@@ -82,7 +83,12 @@ struct bt_session {
     bt_session_info info;
 };
 
-/* Opens a session: loads the runtime and the weights, takes the device. BT_INVALID (the message names what is
+/* "standard", "plain", "production"; never NULL. */
+const char *bt_path_name(bt_path path);
+
+/* Opens a session: loads the runtime and the weights, takes the device. On a CPU torch's production path is
+ * the compiled plan; where that cannot be had (its kernels fail their check, the CPU is too old, oneDNN is
+ * missing), it is the plain path, and the session's path_note says why. BT_INVALID (the message names what is
  * wrong with the options), BT_UNSUPPORTED (no such device, runtime missing or of another ABI: with the
  * remedy), BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. The calling thread is the session's from here
  * on. */

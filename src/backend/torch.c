@@ -5,9 +5,7 @@
 #include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
-#include <malloc.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "../../shim/torch_shim.h"
 #include "backend/backends.h"
 #include "backend/cuda.h"
+#include "backend/host.h"
 #include "backend/library.h"
 #include "backend/torch_internal.h"
 #include "base/memory.h"
@@ -137,27 +136,6 @@ static bt_status parse_device(int *index, const char *device, bt_error *error) {
     return BT_OK;
 }
 
-static int usable_threads(void) {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count > 0 ? count : 1;
-}
-
-static void describe_cpu(char *out, size_t size) {
-    char line[256];
-    snprintf(out, size, "cpu");
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    if (!file) return;
-    while (fgets(line, sizeof line, file)) {
-        char *name = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
-        if (!name) continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(out, size, "cpu: %.100s", name + 1 + strspn(name + 1, " "));
-        break;
-    }
-    fclose(file);
-}
-
 static void describe(torch_session *session, const bt_session_options *options,
                      const bt_torch_options *inside, const bt_torch_session_facts *facts,
                      const bt_cuda_device *cuda) {
@@ -169,7 +147,7 @@ static void describe(torch_session *session, const bt_session_options *options,
     } else {
         snprintf(info->backend_detail, sizeof info->backend_detail, "oneDNN %s, %s",
                  loaded.facts.onednn_version, loaded.facts.cpu_capability);
-        describe_cpu(info->device, sizeof info->device);
+        bt_host_describe(info->device, sizeof info->device);
     }
     memcpy(info->precision, facts->precision, sizeof info->precision);
     memcpy(info->precision_note, facts->precision_note, sizeof info->precision_note);
@@ -181,15 +159,6 @@ static void describe(torch_session *session, const bt_session_options *options,
     info->device_memory = session->on_cuda;
 }
 
-/* The image's size must suit the network: found out before anything is loaded. */
-static bt_status check_size(const bt_network *network, int height, int width, bt_error *error) {
-    bt_shape *shapes = calloc((size_t)network->tensor_count, sizeof *shapes);
-    if (!shapes) return bt_fail(error, BT_NO_MEMORY, "out of memory opening %s", network->name);
-    bt_status status = bt_network_shapes(network, height, width, shapes, error);
-    free(shapes);
-    return status;
-}
-
 static bt_torch_options inside_options(const torch_session *session, const bt_session_options *options,
                                        const bt_weights *weights, int device_index) {
     return (bt_torch_options){
@@ -198,7 +167,7 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
         .device_index = device_index,
         .height = options->height,
         .width = options->width,
-        .threads = options->threads > 0 ? options->threads : usable_threads(),
+        .threads = options->threads > 0 ? options->threads : bt_host_threads(),
         .standard = options->path == BT_PATH_STANDARD,
         .use_amp = options->use_amp,
         .use_channels_last = options->use_channels_last,
@@ -206,20 +175,12 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
     };
 }
 
-/* The shim has malloc keep what is freed, for speed: what nobody holds goes back to the kernel here, so that
- * resident memory is memory in use whenever counting begins. */
-static void trim_heap(void) {
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
-}
-
 static void torch_close(bt_session *base) {
     torch_session *session = (torch_session *)base;
     if (session->inside) session->shim->close(session->inside);
     bt_network_close(&session->network);
     free(session);
-    trim_heap();
+    bt_host_trim(); /* the shim has malloc keep what is freed */
 }
 
 static bt_status torch_open(bt_session **out, const bt_session_options *options, bt_error *error) {
@@ -232,7 +193,8 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     bt_status status = parse_device(&device_index, options->device, error);
     session->on_cuda = status == BT_OK && device_index >= 0;
     if (status == BT_OK) status = bt_network_open(&session->network, options->model, error);
-    if (status == BT_OK) status = check_size(session->network, options->height, options->width, error);
+    if (status == BT_OK)
+        status = bt_host_check_size(session->network, options->height, options->width, error);
     if (status == BT_OK && session->on_cuda) status = bt_cuda_describe(&cuda, device_index, error);
     if (status == BT_OK) status = use_shim(&session->shim, error);
     if (status != BT_OK) goto done;
@@ -247,7 +209,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     *out = &session->base;
 done:
     bt_weights_close(&weights);
-    trim_heap();
+    bt_host_trim();
     if (status != BT_OK) torch_close(&session->base);
     return status;
 }
@@ -270,19 +232,15 @@ static void torch_rest(bt_session *base) {
 
 static bt_status torch_memory_reset(bt_session *base, bt_error *error) {
     torch_session *session = (torch_session *)base;
-    if (session->on_cuda) return session->shim->memory_reset(session->inside, error);
-    trim_heap();
-    return bt_memory_peak_reset(error);
+    return session->on_cuda ? session->shim->memory_reset(session->inside, error)
+                            : bt_host_memory_reset(error);
 }
 
 static bt_status torch_memory(bt_session *base, bt_memory *memory, bt_error *error) {
     torch_session *session = (torch_session *)base;
-    *memory = (bt_memory){.before_bytes = session->before_bytes};
-    if (!session->on_cuda) {
-        memory->total_bytes = bt_memory_limit_bytes();
-        memory->used_peak_bytes = bt_memory_peak_bytes();
-        return BT_OK;
-    }
+    *memory = session->on_cuda ? (bt_memory){.before_bytes = session->before_bytes}
+                               : bt_host_memory(session->before_bytes);
+    if (!session->on_cuda) return BT_OK;
     bt_torch_memory device;
     bt_status status = session->shim->memory(session->inside, &device, error);
     if (status != BT_OK) return status;

@@ -157,7 +157,6 @@ void bt_program_step_text(const bt_program *program, int number, char *text, siz
                  shape->channels, shape->out_channels, out->height, out->width,
                  bt_conv_name(step->as.conv.conv));
     } else {
-        snprintf(text, size, "%s of %d %dx%dx%d", names[step->does], step->input_count, out->channels,
-                 out->height, out->width);
+        snprintf(text, size, "%s to %dx%dx%d", names[step->does], out->channels, out->height, out->width);
     }
 }

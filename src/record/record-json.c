@@ -57,6 +57,7 @@ static const bt_field model_fields[] = {
     {MODEL(INTEGER, image_size)},
     {MODEL(TEXT, precision)},
     {MODEL(TEXT, precision_note)},
+    {MODEL(TEXT, path_note), OPTIONAL},
     {MODEL(INTEGER, threads)},
     {MODEL(TEXT, device)},
     {MODEL(TEXT, backend)},

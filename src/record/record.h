@@ -78,6 +78,7 @@ typedef struct bt_model_record {
     char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
     int image_size;
     char precision[8], precision_note[160];
+    char path_note[200]; /* empty, or why the path is not the one that settings.path asks for */
     int threads;
     char device[128], backend[64], backend_detail[256];
     char weights_source[64];

@@ -35,6 +35,7 @@ static void fill(bt_served_model *out, const bt_config *config, const bt_option_
     if (strcmp(s->weights, "none") == 0) snprintf(s->weights, sizeof s->weights, "%s", from->weights);
     if (s->image_size == 0) s->image_size = entry->image_size > 0 ? entry->image_size : from->image_size;
     if (s->image_size == 0) s->image_size = 1024;
+    out->path = from->path;
     out->use_amp = from->use_amp;
     out->use_channels_last = from->use_channels_last;
     out->use_cudnn_benchmark = from->use_cudnn_benchmark;

@@ -66,6 +66,15 @@ const bt_option bt_settings_table[] = {
      .group = "The networks",
      .help = "Height and width of the networks' input in pixels, a multiple of 32; 0: 1024 on a GPU, 128 on "
              "a CPU."},
+    {.name = "path",
+     .type = BT_OPTION_CHOICE,
+     VALUE(path),
+     .initial = "production",
+     .choices = "standard|plain|production",
+     .group = "The networks",
+     .help = "How the networks run: production is the fastest that there is (on a CPU a plan compiled for each "
+             "batch size), plain takes libtorch's own operators with AMP and channels_last, standard is FP32 "
+             "and the reference."},
     {.name = "use_amp",
      .type = BT_OPTION_SWITCH,
      VALUE(use_amp),
@@ -95,9 +104,10 @@ const bt_option bt_settings_table[] = {
      .type = BT_OPTION_TEXT,
      VALUE(backend),
      .initial = "torch",
-     .placeholder = "torch|sim:KEY=VALUE,...",
+     .placeholder = "torch|plan|sim:KEY=VALUE,...",
      .group = "The networks",
-     .help = "What runs the batches: libtorch, or a simulation that takes tau0_ms + alpha_ms * batch size."},
+     .help = "What runs the batches: libtorch (on a CPU its production path is the compiled plan), the plan "
+             "alone without libtorch, or a simulation that takes tau0_ms + alpha_ms * batch size."},
     {.name = "weights",
      .type = BT_OPTION_TEXT,
      VALUE(weights),

@@ -115,7 +115,9 @@ void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
                         model->device[0] ? model->device : BT_UNKNOWN_TEXT, threads,
                         model->weights_source[0] ? model->weights_source : BT_UNKNOWN_TEXT);
     if (model->precision_note[0] && used < BT_WORDS_SIZE)
-        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->precision_note);
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->precision_note);
+    if (model->path_note[0] && used < BT_WORDS_SIZE)
+        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->path_note);
 }
 
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {

@@ -49,7 +49,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         .model = model->name,
         .weights = served->settings.weights,
         .device = lane->place->device,
-        .path = lane->path,
+        .path = lane->path == BT_PATH_STANDARD ? BT_PATH_STANDARD : (bt_path)served->path,
         .height = model->height,
         .width = model->width,
         .threads = lane->place->threads,
@@ -58,8 +58,11 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         .use_cudnn_benchmark = served->use_cudnn_benchmark,
     };
     bt_status status = bt_session_open(&lane->session, &options, error);
-    if (status == BT_OK) lane->info = *bt_session_describe(lane->session);
-    return status;
+    if (status != BT_OK) return status;
+    lane->info = *bt_session_describe(lane->session);
+    if (lane->info.path_note[0])
+        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.path_note);
+    return BT_OK;
 }
 
 /* Every size once to get warm and once to see what it takes. */

@@ -113,7 +113,7 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
                     .model = model,
                     .weights = settings->weights,
                     .device = settings->device,
-                    .path = BT_PATH_PRODUCTION,
+                    .path = (bt_path)settings->path,
                     .height = (int)settings->image_size,
                     .width = (int)settings->image_size,
                     .threads = (int)settings->threads,
@@ -155,6 +155,7 @@ static void note_facts(bt_model_record *model, const bt_probe_facts *facts) {
     snprintf(model->device, sizeof model->device, "%s", info->device);
     snprintf(model->precision, sizeof model->precision, "%s", info->precision);
     snprintf(model->precision_note, sizeof model->precision_note, "%s", info->precision_note);
+    snprintf(model->path_note, sizeof model->path_note, "%s", info->path_note);
     snprintf(model->weights_source, sizeof model->weights_source, "%s", info->weights);
     model->weights_hash = info->weights_hash;
     model->threads = info->threads;
@@ -266,6 +267,8 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
     note_facts(model, &facts);
     if (model->precision_note[0])
         bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
+    if (model->path_note[0])
+        bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->path_note);
     bt_sweep_options sweeping = sweep_options(&t, time_budget_s);
     status = bt_sweep_open(&t.sweep, &sweeping, model, error);
     if (status == BT_OK) status = run_sweep(&t, error);

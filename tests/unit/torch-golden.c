@@ -6,121 +6,24 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <jansson.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
-#include "compare.h"
-#include "inputs.h"
-
-/* A case of cases.json with its logits. */
-typedef struct golden_case {
-    char model[32], input_name[64], weights[64];
-    uint64_t seed;
-    int batch_size, height, width;
-    double relative_error; /* of libtorch's own FP32 forward */
-    size_t pixels;         /* of the whole batch */
-    float *images, *expected, *logits;
-} golden_case;
-
-static void read_logits(golden_case *one, const char *file_name) {
-    char path[256];
-    snprintf(path, sizeof path, "tests/golden/%s", file_name);
-    FILE *file = fopen(path, "rb");
-    if (!file) fail_msg("%s: run the test in the repository's root", path);
-    assert_int_equal(fread(one->expected, sizeof *one->expected, one->pixels, file), one->pixels);
-    fclose(file);
-}
-
-static golden_case read_case(const json_t *json) {
-    golden_case one = {0};
-    const json_t *shape = json_object_get(json, "input_shape");
-    snprintf(one.model, sizeof one.model, "%s", json_string_value(json_object_get(json, "model")));
-    snprintf(one.input_name, sizeof one.input_name, "%s",
-             json_string_value(json_object_get(json, "input_name")));
-    one.seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
-    snprintf(one.weights, sizeof one.weights, "counter:%llu", (unsigned long long)one.seed);
-    one.batch_size = (int)json_integer_value(json_array_get(shape, 0));
-    one.height = (int)json_integer_value(json_array_get(shape, 2));
-    one.width = (int)json_integer_value(json_array_get(shape, 3));
-    one.relative_error = json_real_value(json_object_get(json, "torch_f32_relative_error"));
-    one.pixels = (size_t)one.batch_size * (size_t)one.height * (size_t)one.width;
-    one.images = calloc(3 * one.pixels, sizeof *one.images);
-    one.expected = calloc(one.pixels, sizeof *one.expected);
-    one.logits = calloc(one.pixels, sizeof *one.logits);
-    input_counter(one.images, 3 * one.pixels, one.input_name, one.seed);
-    read_logits(&one, json_string_value(json_object_get(json, "logits")));
-    return one;
-}
-
-static void free_case(golden_case *one) {
-    free(one->images);
-    free(one->expected);
-    free(one->logits);
-}
-
-/* Runs a case on a path and gives the relative error; checks that every logit is a number. */
-static double run_case(golden_case *one, bt_path path, bool use_amp, bool use_channels_last) {
-    bt_session_options options = {
-        .backend = "torch",
-        .model = one->model,
-        .weights = one->weights,
-        .device = "cpu",
-        .path = path,
-        .height = one->height,
-        .width = one->width,
-        .use_amp = use_amp,
-        .use_channels_last = use_channels_last,
-    };
-    bt_session *session = NULL;
-    bt_error error = {0};
-    if (bt_session_open(&session, &options, &error) != BT_OK) fail_msg("%s", error.message);
-    memset(one->logits, 0xff, one->pixels * sizeof *one->logits); /* NaN, so that an unwritten one shows */
-    if (bt_session_run(session, one->batch_size, one->images, one->logits, &error) != BT_OK)
-        fail_msg("%s", error.message);
-    bt_session_close(&session);
-    for (size_t i = 0; i < one->pixels; i++)
-        assert_true(isfinite(one->logits[i]));
-    return compare_relative_error(one->logits, one->expected, one->pixels);
-}
-
-/* Calls `check` for every case of the file. */
-static void each_case(void (*check)(golden_case *one)) {
-    json_error_t where;
-    json_t *cases = json_load_file("tests/golden/cases.json", 0, &where);
-    if (!cases) fail_msg("tests/golden/cases.json: %s: run the test in the repository's root", where.text);
-    assert_int_equal(json_array_size(cases), 4);
-    for (size_t i = 0; i < json_array_size(cases); i++) {
-        golden_case one = read_case(json_array_get(cases, i));
-        check(&one);
-        free_case(&one);
-    }
-    json_decref(cases);
-}
-
-static void within_fp32(golden_case *one, bt_path path, bool use_channels_last) {
-    double error = run_case(one, path, false, use_channels_last), limit = 10 * one->relative_error;
-    if (!(error <= limit))
-        fail_msg("%s %s: relative error %g, at most %g is right", one->model, one->input_name, error, limit);
-}
+#include "golden.h"
 
 static void check_standard(golden_case *one) {
-    within_fp32(one, BT_PATH_STANDARD, false);
+    golden_within_fp32(one, "torch", BT_PATH_STANDARD, false);
 }
 
 static void check_plain_fp32(golden_case *one) {
-    within_fp32(one, BT_PATH_PLAIN, false);
-    within_fp32(one, BT_PATH_PRODUCTION, true);
+    golden_within_fp32(one, "torch", BT_PATH_PLAIN, false);
+    golden_within_fp32(one, "torch", BT_PATH_PRODUCTION, true);
 }
 
 /* Untrained networks blow BF16's rounding up: HRNet's relative error is about 0.4 under every runtime, and 1
  * would be that of logits which have nothing to do with the right ones. Agreement is judged with trained
  * weights. */
 static void check_plain_amp(golden_case *one) {
-    double error = run_case(one, BT_PATH_PLAIN, true, true);
+    double error = golden_run(one, "torch", BT_PATH_PLAIN, true, true);
     double limit = strcmp(one->model, "hrnet") == 0 ? 0.7 : 0.25;
     if (!(error <= limit))
         fail_msg("%s %s: relative error %g, at most %g is right", one->model, one->input_name, error, limit);
@@ -128,17 +31,17 @@ static void check_plain_amp(golden_case *one) {
 
 static void standard_path_agrees(void **state) {
     (void)state;
-    each_case(check_standard);
+    golden_each(check_standard);
 }
 
 static void plain_path_in_fp32_agrees(void **state) {
     (void)state;
-    each_case(check_plain_fp32);
+    golden_each(check_plain_fp32);
 }
 
 static void plain_path_with_amp_is_near(void **state) {
     (void)state;
-    each_case(check_plain_amp);
+    golden_each(check_plain_amp);
 }
 
 int main(void) {

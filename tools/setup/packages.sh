@@ -10,6 +10,7 @@ plan_packages() {
         probe g++ needs_command "${CXX:-g++}"
         probe libc6-dev needs_header stdio.h
         probe libjansson-dev needs_header jansson.h
+        probe libdnnl-dev needs_onednn
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
         probe gnuplot-nox needs_command gnuplot
         probe fonts-dejavu-core needs_font
@@ -31,6 +32,12 @@ needs_command() { command -v "$1" >/dev/null; }
 # The last header is the one asked about; those before it are what it wants first.
 needs_header() {
     printf '#include <%s>\n' "$@" | ${CC:-gcc} ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
+}
+
+# The compiled plan is written for oneDNN 2.
+needs_onednn() {
+    printf '#include <oneapi/dnnl/dnnl.h>\n#if DNNL_VERSION_MAJOR != 2\n#error\n#endif\n' |
+        ${CC:-gcc} ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
 }
 
 # Plots name DejaVu Sans; fontconfig finds it in the user's own folders too.

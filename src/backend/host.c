@@ -1,0 +1,55 @@
+#include "backend/host.h"
+
+#include <malloc.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+void bt_host_describe(char *out, size_t size) {
+    char line[256];
+    snprintf(out, size, "cpu");
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    if (!file) return;
+    while (fgets(line, sizeof line, file)) {
+        char *name = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        if (!name) continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(out, size, "cpu: %.100s", name + 1 + strspn(name + 1, " "));
+        break;
+    }
+    fclose(file);
+}
+
+int bt_host_threads(void) {
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? count : 1;
+}
+
+void bt_host_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+bt_status bt_host_memory_reset(bt_error *error) {
+    bt_host_trim();
+    return bt_memory_peak_reset(error);
+}
+
+bt_memory bt_host_memory(int64_t before_bytes) {
+    return (bt_memory){.total_bytes = bt_memory_limit_bytes(),
+                       .used_peak_bytes = bt_memory_peak_bytes(),
+                       .before_bytes = before_bytes};
+}
+
+bt_status bt_host_check_size(const bt_network *network, int height, int width, bt_error *error) {
+    bt_shape *shapes = calloc((size_t)network->tensor_count, sizeof *shapes);
+    if (!shapes) return bt_fail(error, BT_NO_MEMORY, "out of memory opening %s", network->name);
+    bt_status status = bt_network_shapes(network, height, width, shapes, error);
+    free(shapes);
+    return status;
+}

@@ -1,0 +1,132 @@
+/* The compiled plan as a backend: what torch's production path is on a CPU, and, asked for by name, a way to
+ * run without libtorch. Its standard path is a plan in FP32. */
+#include "plan/plan.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backends.h"
+#include "backend/host.h"
+#include "base/memory.h"
+#include "kernels/check.h"
+#include "plan/onednn.h"
+
+typedef struct plan_session {
+    bt_session base;
+    bt_network *network;
+    bt_plan *plan;
+    int64_t before_bytes;
+} plan_session;
+
+bt_status bt_plan_backend_check(const char *specification, bt_error *error) {
+    if (strcmp(specification, bt_backend_plan.name) == 0) return BT_OK;
+    return bt_fail(error, BT_INVALID, "backend '%.60s': plan takes no keys", specification);
+}
+
+static bt_status check_options(const bt_session_options *options, bt_error *error) {
+    if (!options->device || strcmp(options->device, "cpu") != 0)
+        return bt_fail(error, BT_UNSUPPORTED, "the compiled plan runs on the CPU, not on %.40s",
+                       options->device ? options->device : "nothing");
+    if (options->path == BT_PATH_PLAIN)
+        return bt_fail(error, BT_UNSUPPORTED, "the plain path is libtorch's: give --backend torch");
+    if (bt_cpu_best_level() < BT_CPU_AVX2)
+        return bt_fail(error, BT_UNSUPPORTED, "this CPU has no AVX2 with FMA, which the compiled plan needs");
+    return bt_kernels_check(bt_cpu_best_level(), error);
+}
+
+static void describe(plan_session *session, const bt_session_options *options, const bt_plan_options *planned,
+                     const bt_weights *weights) {
+    bt_session_info *info = &session->base.info;
+    bool wanted = options->use_amp && options->path != BT_PATH_STANDARD;
+    snprintf(info->backend, sizeof info->backend, "plan, oneDNN %s", bt_onednn_version());
+    snprintf(info->backend_detail, sizeof info->backend_detail, "kernels for %s",
+             bt_cpu_level_name(planned->level));
+    bt_host_describe(info->device, sizeof info->device);
+    snprintf(info->precision, sizeof info->precision, "%s", planned->bf16 ? "bf16" : "fp32");
+    if (wanted && !planned->bf16)
+        snprintf(info->precision_note, sizeof info->precision_note,
+                 "AMP was asked for, but this CPU does not have AVX512-BF16: FP32 is faster here");
+    memcpy(info->weights, weights->source, sizeof info->weights);
+    info->weights_hash = weights->hash;
+    info->trained_weights = weights->trained;
+    info->threads = planned->threads;
+    info->computes_masks = true;
+}
+
+static void plan_close(bt_session *base) {
+    plan_session *session = (plan_session *)base;
+    bt_plan_close(&session->plan);
+    bt_network_close(&session->network);
+    free(session);
+    bt_host_trim();
+}
+
+static bt_status plan_open(bt_session **out, const bt_session_options *options, bt_error *error) {
+    bt_weights *weights = NULL;
+    bt_status status = check_options(options, error);
+    if (status != BT_OK) return status;
+    plan_session *session = calloc(1, sizeof *session);
+    if (!session) return bt_fail(error, BT_NO_MEMORY, "out of memory opening a session");
+    bt_plan_options planned = {
+        .height = options->height,
+        .width = options->width,
+        .threads = options->threads > 0 ? options->threads : bt_host_threads(),
+        .level = bt_cpu_best_level(),
+        .bf16 = options->use_amp && options->path == BT_PATH_PRODUCTION &&
+                bt_cpu_best_level() >= BT_CPU_AVX512_BF16,
+    };
+    session->before_bytes = bt_memory_resident_bytes();
+    status = bt_network_open(&session->network, options->model, error);
+    if (status == BT_OK)
+        status = bt_host_check_size(session->network, options->height, options->width, error);
+    if (status == BT_OK) status = bt_weights_open(&weights, session->network, options->weights, error);
+    planned.network = session->network;
+    planned.weights = weights;
+    if (status == BT_OK) status = bt_plan_open(&session->plan, &planned, error);
+    if (status == BT_OK) {
+        describe(session, options, &planned, weights);
+        *out = &session->base;
+    }
+    bt_weights_close(&weights);
+    bt_host_trim();
+    if (status != BT_OK) plan_close(&session->base);
+    return status;
+}
+
+static bt_status plan_prepare(bt_session *base, int batch_size, bt_error *error) {
+    return bt_plan_prepare(((plan_session *)base)->plan, batch_size, error);
+}
+
+static bt_status plan_run(bt_session *base, int batch_size, const float *images, float *logits,
+                          bt_error *error) {
+    return bt_plan_run(((plan_session *)base)->plan, batch_size, images, logits, error);
+}
+
+static void plan_rest(bt_session *base) {
+    (void)base;
+    omp_pause_resource_all(omp_pause_soft);
+}
+
+static bt_status plan_memory_reset(bt_session *base, bt_error *error) {
+    (void)base;
+    return bt_host_memory_reset(error);
+}
+
+static bt_status plan_memory(bt_session *base, bt_memory *memory, bt_error *error) {
+    (void)error;
+    *memory = bt_host_memory(((plan_session *)base)->before_bytes);
+    return BT_OK;
+}
+
+const bt_backend_operations bt_backend_plan = {
+    .name = "plan",
+    .open = plan_open,
+    .prepare = plan_prepare,
+    .run = plan_run,
+    .rest = plan_rest,
+    .memory_reset = plan_memory_reset,
+    .memory = plan_memory,
+    .close = plan_close,
+};

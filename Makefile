@@ -66,7 +66,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/core.stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
-$(O)/src/plan/%.o $(O)/tests/bench/bench-kernels.o: ALL_CFLAGS += -fopenmp
+$(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/kernels/level-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
 $(O)/src/kernels/level-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(O)/src/kernels/level-avx512-bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
@@ -102,7 +102,7 @@ define link
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(LDLIBS) $(1)
 endef
 
-$(O)/bench/%: $(O)/tests/bench/%.o $(O)/tests/lib/live-service.o $(LIBRARY)
+$(O)/bench/%: $(O)/tests/bench/%.o $(O)/tests/lib/live-service.o $(O)/tests/lib/inputs.o $(LIBRARY)
 	$(call link)
 
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
@@ -134,7 +134,17 @@ test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config u
 	$(Q)$(O)/bin/$@ $(ARGS)
 
 bench: core ## what the core itself costs (prober, histogram, service, load generator), and a service's promises live
-	$(Q)for bench in $(BENCHES); do echo "== $${bench##*/}"; $$bench $(ARGS) || exit 1; done
+	$(Q)for bench in core load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
+
+bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
+	$(Q)$(O)/bench/checkkernels $(ARGS)
+
+bench-networks: all ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
+	$(Q)$(O)/bench/$@ $(ARGS)
+
+bench-peers: all ## the same against torch.compile and OpenVINO; sets up a Python environment of 7 GB for them
+	$(Q)tools/setup/peers.sh
+	$(Q).deps/peers/bin/python tests/peers/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
 # Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.
 PREFIX  = /usr/local
@@ -254,6 +264,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch test-production show-batch-config bench install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -142,9 +142,9 @@ bench-kernels: core ## every CPU kernel against its reference, and against a cop
 bench-networks: all ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
 	$(Q)$(O)/bench/$@ $(ARGS)
 
-bench-peers: all ## the same against torch.compile and OpenVINO; sets up a Python environment of 7 GB for them
+bench-peers: all ## the same against torch.compile and OpenVINO; sets up a Python environment of 6 GB for them
 	$(Q)tools/setup/peers.sh
-	$(Q).deps/peers/bin/python tests/peers/peers.py --own $(O)/bench/bench-networks $(ARGS)
+	$(Q).deps/peers/bin/python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
 # Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.
 PREFIX  = /usr/local

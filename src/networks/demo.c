@@ -95,7 +95,7 @@ bt_status bt_demo_seed(const bt_network *network, const uint8_t *data, size_t si
     if (little_endian(data + 8, 8) != count || little_endian(data + 24, 8) != hash)
         return bt_fail(
             error, BT_PARSE,
-            "demo weights of %s: trained for another network; run shim/demo/train_demo_weights.py %s",
+            "demo weights of %s: trained for another network; run tools/python/train_demo_weights.py %s",
             network->title, network->name);
     if (size != HEADER_SIZE + 2 * count)
         return bt_fail(error, BT_PARSE, "demo weights of %s: %zu bytes where %zu are expected",

@@ -14,7 +14,7 @@
 
 enum { SIDE = 128, BATCH = 4, BATCHES = 4, COUNT = BATCH * BATCHES, PIXELS = COUNT * SIDE * SIDE };
 
-/* Held out: training draws from 1000 and above (shim/demo/train_demo_weights.py). */
+/* Held out: training draws from 1000 and above (tools/python/train_demo_weights.py). */
 #define HELD_OUT_SEED 3
 
 static float images[3 * PIXELS], standard[PIXELS], plain[PIXELS];

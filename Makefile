@@ -30,6 +30,13 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-d
 CPPFLAGS  := -Isrc -D_GNU_SOURCE
 ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden -fPIC \
              -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) $(CFLAGS)
+# What is compiled needs this part of `make deps`: core, or the smaller gpu.
+CORE      := core
+# A jansson carried along, for machines where nothing can be installed.
+ifneq ($(wildcard .deps/jansson/include),)
+CPPFLAGS  += -I.deps/jansson/include
+LDFLAGS   += -L.deps/jansson/lib -Wl,-rpath,$(CURDIR)/.deps/jansson/lib
+endif
 LDLIBS    := -ljansson -ldl -lm -pthread -lgomp
 
 LIBRARY := $(O)/lib/libbatchtune.a
@@ -38,6 +45,8 @@ SOURCES := $(wildcard src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
+# What benches share with tests: without the test framework.
+BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
@@ -58,7 +67,7 @@ $(O)/flags: FORCE
 	@mkdir -p $(O)
 	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' >$@
 
-$(O)/%.o: %.c $(O)/flags | .deps/core.stamp
+$(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS) $(OWN_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
@@ -102,7 +111,7 @@ define link
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(LDLIBS) $(1)
 endef
 
-$(O)/bench/%: $(O)/tests/bench/%.o $(O)/tests/lib/live-service.o $(O)/tests/lib/inputs.o $(LIBRARY)
+$(O)/bench/%: $(O)/tests/bench/%.o $(BENCH_SUPPORT) $(LIBRARY)
 	$(call link)
 
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
@@ -162,10 +171,12 @@ install: core ## install the library, its header and pkg-config file, and the pr
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
 	$(Q)if [ -e $(SHIM) ]; then $(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu \
 	    -lc10 -ldl -Wl,--disable-new-dtags,-rpath,'$(abspath $(LIBTORCH_FOUND))/lib' -Wl,--allow-shlib-undefined; fi
+	$(Q)for part in $(wildcard $(CUDA_PARTS)); do install -m 755 $$part $(TO)/lib/; done
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so $(TO)/lib/$(notdir $(SHARED)) \
-	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/pkgconfig/batchtune.pc $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
+	    $(TO)/lib/$(notdir $(SHIM)) $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
+	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
 nightly: core ## the batcher's promises under 10^8 random requests
@@ -179,7 +190,7 @@ deps: ## install and fetch what is missing: Debian packages, libtorch
 deps-core: ## only what `make core` needs: no libtorch, no formatter
 	@tools/setup/deps.sh core
 
-.deps/core.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
+.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -191,6 +202,11 @@ doctor: core ## print what a bug report needs, and what is wrong with this machi
 # Tests: TAP programs, run and counted by tests/run.
 test: all .deps/torch.stamp ## set up, build and run every test
 	@O=$(O) tests/run $(TESTS)
+
+# With a compiler, nvcc, a Python with torch and jansson (its include/ and lib/ may lie in .deps/jansson) it fetches nothing.
+gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and both networks at 1024 x 1024, in 8 minutes
+	@$(MAKE) --no-print-directory CORE=gpu shim cuda $(O)/bin/optimize-batch $(O)/bin/probe-worker $(O)/bench/check-gpu $(O)/bench/bench-networks >&2
+	@O=$(O) tests/gpu-check $(ARGS)
 
 test-core: core ## the tests that need no libtorch
 	@O=$(O) tests/run --core $(TESTS)
@@ -224,7 +240,7 @@ SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffil
 
 shim: $(SHIM) ## build the libtorch shim alone
 
-build/shim-flags: .deps/torch.stamp FORCE | .deps/core.stamp
+build/shim-flags: .deps/torch.stamp FORCE | .deps/$(CORE).stamp
 	@mkdir -p build
 	@echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' | cmp -s - $@ || echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' >$@
 
@@ -240,19 +256,37 @@ $(SHIM): $(SHIM_OBJECTS)
 	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
 	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--no-undefined -Wl,--allow-shlib-undefined
 
-# A check of the GPU itself, without libtorch: built where nvcc is, loaded only where a driver is. The runtime is linked in
-# statically (nvcc's default), so that it needs nothing but the driver. Code for sm_75 to sm_90, and PTX for what is newer.
+# The CUDA kernels, and a check of the GPU itself: without libtorch, built where nvcc is, loaded only where a driver is. The
+# runtime is linked in statically (nvcc's default), so that it needs nothing but the driver. Code for sm_75 to sm_90, and PTX for what is newer.
 NVCC       := $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_PARTS := build/lib/libbatchtune_cuda.so build/lib/libbatchtune_torch_cuda.so
 CUDA_CHECK := $(if $(NVCC),build/lib/libbatchtune_cuda.so)
 NVCC_ARCHITECTURES := $(foreach sm,75 80 86 89 90,-gencode arch=compute_$(sm)$(,)code=sm_$(sm)) \
                       -gencode arch=compute_90$(,)code=compute_90
 
-cuda: $(CUDA_CHECK) ## build the CUDA device check alone; nothing where there is no nvcc
+cuda: $(CUDA_CHECK) $(if $(NVCC),shim) ## build the CUDA kernels and graphs; nothing where there is no nvcc
+	$(Q)$(if $(TORCH_CUDA),$(MAKE) --no-print-directory $(TORCH_CUDA))
 
-build/lib/libbatchtune_cuda.so: shim/cuda/probe.cu shim/cuda/probe.h
+CUDA_SOURCES := $(wildcard shim/cuda/*.cu)
+build/lib/libbatchtune_cuda.so: $(CUDA_SOURCES) $(wildcard shim/cuda/*.h)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  NVCC  $<")
-	$(Q)$(NVCC) -O2 -std=c++17 -shared $(NVCC_ARCHITECTURES) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -o $@ $<
+	$(Q)$(NVCC) -O3 -std=c++17 -shared $(NVCC_ARCHITECTURES) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -o $@ $(CUDA_SOURCES)
+
+# What the shim has of libtorch_cuda.so itself: streams and graphs. Built where both are at hand.
+CUDA_INCLUDE  := $(if $(NVCC),$(patsubst %/bin/nvcc,%/include,$(realpath $(NVCC))))
+TORCH_CUDA     = $(if $(CUDA_INCLUDE),$(if $(wildcard $(LIBTORCH_FOUND)/lib/libtorch_cuda.so),build/lib/libbatchtune_torch_cuda.so))
+
+build/shim/cuda/%.o: shim/cuda/%.cpp build/shim-flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX   $<")
+	$(Q)$(CXX) $(SHIM_CXXFLAGS) -isystem $(CUDA_INCLUDE) -c -o $@ $<
+
+build/lib/libbatchtune_torch_cuda.so: build/shim/cuda/graph.o
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cuda -lc10_cuda -ltorch_cpu -lc10 \
+	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--allow-shlib-undefined
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -264,6 +298,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -11,6 +11,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
+#include "cuda/graph.h"
+#include "cuda/norm.h"
 #include "torch_shim.h"
 
 namespace bt {
@@ -24,18 +26,39 @@ struct Mode {
     int threads = 1;
 };
 
+/* What a CUDA session has beyond ATen, from the libraries beside this one. All or nothing. */
+struct CudaParts {
+    decltype(&bt_cuda_norm_workspace_bytes) norm_workspace_bytes = nullptr;
+    decltype(&bt_cuda_norm_run) norm_run = nullptr;
+    decltype(&bt_cuda_norm_error) norm_error = nullptr;
+    decltype(&bt_cuda_current_stream) current_stream = nullptr;
+    decltype(&bt_cuda_graphs_open) graphs_open = nullptr;
+};
+
+/* Loaded once; throws Failure(BT_UNSUPPORTED) where a part is missing. libtorch_cuda must be loaded. */
+const CudaParts &cuda_parts();
+
+/* x normalised in place by the fused kernel, with the residual (or none) added; an undefined tensor where the
+ * kernel does not take these. Throws where it does not run. */
+at::Tensor fused_norm(const CudaParts &parts, at::Tensor x, const at::Tensor &residual,
+                      const at::Tensor &scale, const at::Tensor &offset, bool relu);
+
 /* A network's parameters on the device, and when each of its tensors may go. */
 class RunList {
   public:
-    RunList(const bt_network &network, const bt_weights &weights, const Mode &mode);
+    /* `parts`: fused kernels to use where they can be; null for ATen's operators alone. */
+    RunList(const bt_network &network, const bt_weights &weights, const Mode &mode, const CudaParts *parts);
     /* images: N x 3 x H x W on the device, float, laid out as the mode says. Returns N x 1 x H x W. */
     at::Tensor forward(at::Tensor images) const;
 
   private:
     at::Tensor apply(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
+    at::Tensor norm(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
 
     const bt_network &network_;
+    const CudaParts *parts_;
     std::vector<at::Tensor> parameters_;
+    std::vector<int> readers_;               /* how many inputs of operations each tensor is */
     std::vector<std::vector<int>> finished_; /* finished_[i]: tensors that no operation after i reads */
 };
 

@@ -94,14 +94,17 @@ at::Tensor sum(const bt_operation &operation, const std::vector<at::Tensor> &ten
 
 } // namespace
 
-RunList::RunList(const bt_network &network, const bt_weights &weights, const Mode &mode)
-    : network_(network), finished_(network.operation_count) {
+RunList::RunList(const bt_network &network, const bt_weights &weights, const Mode &mode,
+                 const CudaParts *parts)
+    : network_(network), parts_(parts), readers_(network.tensor_count), finished_(network.operation_count) {
     for (int i = 0; i < network.parameter_count; i++)
         parameters_.push_back(load(network.parameters[i], weights.values[i], mode));
     std::vector<int> last_reader(network.tensor_count, -1);
     for (int i = 0; i < network.operation_count; i++)
-        for (int j = 0; j < network.operations[i].input_count; j++)
+        for (int j = 0; j < network.operations[i].input_count; j++) {
             last_reader[network.operations[i].inputs[j]] = i;
+            readers_[network.operations[i].inputs[j]]++;
+        }
     for (int tensor = 0; tensor < network.tensor_count; tensor++)
         if (last_reader[tensor] >= 0 && tensor != network.output_tensor)
             finished_[last_reader[tensor]].push_back(tensor);
@@ -119,6 +122,25 @@ at::Tensor RunList::forward(at::Tensor images) const {
     return tensors[network_.output_tensor];
 }
 
+at::Tensor RunList::norm(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const {
+    const at::Tensor &x = tensors[operation.inputs[0]];
+    const at::Tensor &scale = parameters_[operation.parameters[0]];
+    const at::Tensor &offset = parameters_[operation.parameters[1]];
+    const at::Tensor residual = operation.input_count > 1 ? tensors[operation.inputs[1]] : at::Tensor();
+    /* In place only where nobody else sees it: one reader, and no other tensor over the same memory. */
+    bool own = readers_[operation.inputs[0]] == 1 && operation.inputs[0] != 0 && x.storage().use_count() == 1;
+    if (parts_ && own) {
+        bool relu = operation.activation == BT_ACTIVATION_RELU;
+        at::Tensor y = fused_norm(*parts_, x, residual, scale, offset, relu);
+        if (y.defined()) return relu ? y : activate(std::move(y), operation.activation);
+    }
+    at::Tensor y =
+        at::instance_norm(x, scale, offset, {}, {}, /*use_input_stats=*/true,
+                          /*momentum=*/0.0, BT_NORM_EPSILON, at::globalContext().userEnabledCuDNN());
+    if (residual.defined()) y = added(std::move(y), residual, /*own=*/true);
+    return activate(std::move(y), operation.activation);
+}
+
 at::Tensor RunList::apply(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const {
     auto parameter = [&](int i) {
         int number = operation.parameters[i];
@@ -132,13 +154,8 @@ at::Tensor RunList::apply(const bt_operation &operation, const std::vector<at::T
                           at::IntArrayRef{operation.padding});
     case BT_OPERATION_TRANSPOSED_CONVOLUTION:
         return at::conv_transpose2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride});
-    case BT_OPERATION_NORM: {
-        at::Tensor y =
-            at::instance_norm(x, parameter(0), parameter(1), {}, {}, /*use_input_stats=*/true,
-                              /*momentum=*/0.0, BT_NORM_EPSILON, at::globalContext().userEnabledCuDNN());
-        if (operation.input_count > 1) y = added(std::move(y), tensors[operation.inputs[1]], /*own=*/true);
-        return activate(std::move(y), operation.activation);
-    }
+    case BT_OPERATION_NORM:
+        return norm(operation, tensors);
     case BT_OPERATION_ADD:
         return sum(operation, tensors);
     case BT_OPERATION_CONCATENATE:

@@ -1,6 +1,9 @@
 /* A session: a network's parameters on a device, and the way there and back. */
 #include "internal.h"
 
+#include <map>
+#include <memory>
+
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 
@@ -45,9 +48,10 @@ Mode choose_mode(const bt_torch_options &options, bt_torch_session_facts &facts)
 } // namespace
 
 struct bt_torch_session {
-    bt_torch_session(const bt_torch_options &options, const Mode &chosen)
+    bt_torch_session(const bt_torch_options &options, const Mode &chosen, const CudaParts *parts)
         : mode(chosen), height(options.height), width(options.width),
-          list(*options.network, *options.weights, chosen) {}
+          list(*options.network, *options.weights, chosen, parts),
+          graphs(parts ? parts->graphs_open(options.device_index) : nullptr) {}
 
     at::MemoryFormat layout() const {
         return mode.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
@@ -63,9 +67,38 @@ struct bt_torch_session {
                     ("a batch of " + std::to_string(batch_size) + " does not fit: " + said).c_str());
     }
 
+    at::Tensor forward(const at::Tensor &images) const {
+        return list.forward(images.contiguous(layout()));
+    }
+
+    /* Records a pass over images that lie where the next ones will be put. */
+    void capture(int batch_size) {
+        Recorded &one = recorded[batch_size];
+        one.images = at::zeros({batch_size, 3, height, width}, at::TensorOptions(mode.device));
+        try {
+            graphs->capture(batch_size, prepare_runs_cuda, [&] { one.logits = forward(one.images); });
+        } catch (...) {
+            recorded.erase(batch_size);
+            throw;
+        }
+    }
+
+    at::Tensor replay(int batch_size, const at::Tensor &images) {
+        Recorded &one = recorded.at(batch_size);
+        one.images.copy_(images);
+        graphs->replay(batch_size);
+        return one.logits;
+    }
+
+    struct Recorded {
+        at::Tensor images, logits; /* on the device, where the graph reads and writes */
+    };
+
     Mode mode;
     int64_t height, width;
     RunList list;
+    std::map<int, Recorded> recorded; /* by batch size; emptied before the graphs go */
+    std::unique_ptr<Graphs> graphs;   /* CUDA's production path only */
 };
 
 namespace bt {
@@ -78,7 +111,8 @@ bt_status session_open(bt_torch_session **out, const bt_torch_options *options, 
         if (options->device_index >= 0) use_cuda(options->device_index, *facts);
         Mode mode = choose_mode(*options, *facts);
         ThreadMode thread(mode);
-        *out = new bt_torch_session(*options, mode);
+        bool fused = options->fused && options->device_index >= 0 && !options->standard;
+        *out = new bt_torch_session(*options, mode, fused ? &cuda_parts() : nullptr);
     });
 }
 
@@ -86,12 +120,15 @@ bt_status session_prepare(bt_torch_session *session, int batch_size, bt_error *e
     const Mode &mode = session->mode;
     bt_status status = guarded(error, [&] {
         ThreadMode thread(mode);
+        if (session->graphs) {
+            if (!session->graphs->has(batch_size)) session->capture(batch_size);
+            return;
+        }
         at::Tensor images =
-            at::zeros({batch_size, 3, session->height, session->width}, at::TensorOptions(mode.device))
-                .contiguous(session->layout());
+            at::zeros({batch_size, 3, session->height, session->width}, at::TensorOptions(mode.device));
         int runs = mode.device.is_cuda() ? prepare_runs_cuda : prepare_runs_cpu;
         for (int i = 0; i < runs; i++)
-            session->list.forward(images).to(at::kCPU);
+            session->forward(images).to(at::kCPU);
     });
     return session->recovered(status, batch_size, error);
 }
@@ -105,8 +142,9 @@ bt_status session_run(bt_torch_session *session, int batch_size, const float *im
         /* Read only: no operation of a list writes to its inputs. */
         at::Tensor input =
             at::from_blob(const_cast<float *>(images), {batch_size, 3, height, width}, at::kFloat);
-        input = input.to(mode.device).contiguous(session->layout());
-        at::Tensor output = session->list.forward(std::move(input));
+        bool replays = session->graphs && session->graphs->has(batch_size);
+        at::Tensor output =
+            replays ? session->replay(batch_size, input) : session->forward(input.to(mode.device));
         at::from_blob(logits, {batch_size, 1, height, width}, at::kFloat).copy_(output);
     });
     return session->recovered(status, batch_size, error);

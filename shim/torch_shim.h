@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 2
+#define BT_TORCH_SHIM_ABI 3
 
 typedef struct bt_torch_options {
     const bt_network *network; /* read until close; the caller's */
@@ -35,6 +35,8 @@ typedef struct bt_torch_options {
     int threads;               /* of the session on a CPU; positive */
     bool standard;             /* FP32, contiguous: the three below do not count */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
+    bool fused; /* on CUDA: the fused norm, and a graph for each prepared batch size; BT_UNSUPPORTED at open
+                   where they were not built */
 } bt_torch_options;
 
 /* Filled at open. */
@@ -65,7 +67,8 @@ typedef struct bt_torch_shim {
     /* Copies the weights to the device in the session's precision and layout. Free with close. */
     bt_status (*open)(bt_torch_session **out, const bt_torch_options *options, bt_torch_session_facts *facts,
                       bt_error *error);
-    /* Runs batches of that size, of zeros, until autotuning and primitive caches are filled. */
+    /* Runs batches of that size, of zeros, until autotuning and primitive caches are filled; a fused CUDA
+     * session records the graph that later runs replay. */
     bt_status (*prepare)(bt_torch_session *session, int batch_size, bt_error *error);
     /* batch_size x 3 x H x W in, batch_size x 1 x H x W out, both float32, contiguous, in host memory. */
     bt_status (*run)(bt_torch_session *session, int batch_size, const float *images, float *logits,

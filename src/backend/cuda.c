@@ -1,13 +1,9 @@
 #include "backend/cuda.h"
 
 #include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
-
-#include "../../shim/cuda/probe.h"
-#include "backend/library.h"
 
 /* Of the driver's interface (cuda.h, stable since CUDA 3.2), as much as is asked here. */
 typedef int (*driver_count)(int *count);
@@ -112,27 +108,5 @@ bt_status bt_cuda_describe(bt_cuda_device *device, int index, bt_error *error) {
     if (result != 0)
         return bt_fail(error, BT_UNSUPPORTED, "cuda:%d does not answer (CUDA error %d): check nvidia-smi",
                        index, result);
-    return BT_OK;
-}
-
-bt_status bt_cuda_check_device(bt_cuda_check *check, int index, bt_error *error) {
-    int count;
-    char path[PATH_MAX];
-    memset(check, 0, sizeof *check);
-    bt_status status = bt_cuda_count(&count, error);
-    if (status == BT_OK) status = bt_library_find(path, sizeof path, "libbatchtune_cuda.so", error);
-    if (status != BT_OK) return status;
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* stays: the context it makes does too */
-    int (*probe)(int, int, bt_cuda_probe_result *);
-    if (!library || !look_up(library, "bt_cuda_probe", &probe))
-        return bt_fail(error, BT_UNSUPPORTED, "the CUDA check does not load: %s", dlerror());
-    bt_cuda_probe_result result = {0};
-    int code = probe(BT_CUDA_PROBE_ABI, index, &result);
-    if (code != 0)
-        return bt_fail(error, BT_UNSUPPORTED, "cuda:%d: %s (CUDA error %d)", index, result.launch_fault,
-                       code);
-    check->runtime_version = result.runtime_version;
-    check->free_bytes = result.free_bytes;
-    memcpy(check->fault, result.launch_fault, sizeof check->fault);
     return BT_OK;
 }

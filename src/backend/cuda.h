@@ -4,6 +4,7 @@
 #ifndef BT_BACKEND_CUDA_H
 #define BT_BACKEND_CUDA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -50,6 +51,30 @@ BT_MUST_USE bt_status bt_cuda_read_load(bt_cuda_load *load, int index, bt_error 
  * BT_UNSUPPORTED where the check was not built or the device does not answer; a device that answers but
  * computes wrongly is BT_OK with check->fault filled. Any thread. */
 BT_MUST_USE bt_status bt_cuda_check_device(bt_cuda_check *check, int index, bt_error *error);
+
+/* One run of the fused norm on made-up values. */
+typedef struct bt_cuda_norm_case {
+    const char *type; /* "fp32", "fp16", "bf16" */
+    int batch, channels;
+    int64_t pixels; /* of an image */
+    bool residual, relu;
+    uint64_t seed;
+} bt_cuda_norm_case;
+
+typedef struct bt_cuda_norm_result {
+    double error, limit; /* the largest, in units of 1 + |wanted|, and what rounding explains */
+    double seconds;      /* of a run */
+    int64_t moved_bytes; /* by a run: x read twice and written, the residual read */
+} bt_cuda_norm_result;
+
+/* Runs a case on device `index` and compares it with kernels/norm.h's reference in double; with `runs` above
+ * 0 it is then timed over that many. BT_UNSUPPORTED where the kernels were not built or the device does not
+ * run them; BT_INVALID for an unknown type; BT_NO_MEMORY. Any thread. */
+BT_MUST_USE bt_status bt_cuda_try_norm(int index, const bt_cuda_norm_case *one, int runs,
+                                       bt_cuda_norm_result *result, bt_error *error);
+
+/* A handful of small cases; BT_UNSUPPORTED names the one that came out wrong. */
+BT_MUST_USE bt_status bt_cuda_check_norm(int index, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -175,6 +175,23 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
     };
 }
 
+/* CUDA's production path has parts of its own, checked first; without them it is the plain path, and
+ * path_note says why. */
+static bt_status open_inside(torch_session *session, const bt_session_options *options,
+                             bt_torch_options *inside, bt_torch_session_facts *facts, bt_error *error) {
+    bt_status status = BT_OK;
+    inside->fused = session->on_cuda && options->path == BT_PATH_PRODUCTION && options->use_channels_last;
+    if (inside->fused) {
+        status = bt_cuda_check_norm(inside->device_index, error);
+        if (status == BT_OK) status = session->shim->open(&session->inside, inside, facts, error);
+        if (status != BT_UNSUPPORTED && status != BT_BACKEND) return status;
+        snprintf(session->base.info.path_note, sizeof session->base.info.path_note,
+                 "plain operations in place of fused ones: %.140s", error->message);
+        inside->fused = false;
+    }
+    return session->shim->open(&session->inside, inside, facts, error);
+}
+
 static void torch_close(bt_session *base) {
     torch_session *session = (torch_session *)base;
     if (session->inside) session->shim->close(session->inside);
@@ -202,7 +219,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     status = bt_weights_open(&weights, session->network, options->weights, error);
     if (status != BT_OK) goto done;
     bt_torch_options inside = inside_options(session, options, weights, device_index);
-    status = session->shim->open(&session->inside, &inside, &facts, error);
+    status = open_inside(session, options, &inside, &facts, error);
     if (status != BT_OK) goto done;
     if (session->on_cuda) session->before_bytes = facts.device_used_bytes;
     describe(session, options, &inside, &facts, &cuda);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/random.h"
 
 /* Header: magic, version (u32), count (u64), seed (u64), hash (u64); then count FP16 values; little-endian.
@@ -47,18 +48,6 @@ static uint64_t little_endian(const uint8_t *bytes, int count) {
     while (count-- > 0)
         value = value << 8 | bytes[count];
     return value;
-}
-
-/* IEEE 754 half precision, subnormals included. The value is worked out as (1024 + fraction) * 2^(exponent -
- * 25). */
-static float from_half(uint16_t half) {
-    int exponent = half >> 10 & 31, fraction = half & 1023;
-    union {
-        uint32_t bits;
-        float value;
-    } scale = {.bits = (uint32_t)((exponent > 0 ? exponent : 1) - 25 + 127) << 23};
-    float magnitude = (float)(exponent > 0 ? 1024 + fraction : fraction) * scale.value;
-    return half & 0x8000 ? -magnitude : magnitude;
 }
 
 int bt_demo_trains(const bt_parameter *parameter) {
@@ -112,6 +101,6 @@ void bt_demo_apply(const bt_network *network, const uint8_t *data, float *const 
     for (int i = 0; i < network->parameter_count; i++) {
         if (!bt_demo_trains(&network->parameters[i])) continue;
         for (size_t k = 0; k < network->parameters[i].count; k++, next += 2)
-            values[i][k] = from_half((uint16_t)little_endian(next, 2));
+            values[i][k] = bt_half_value((uint16_t)little_endian(next, 2));
     }
 }

@@ -1,5 +1,5 @@
-/* The demo weights: the numbers that tools/python/train_demo_weights.py trained, part of the library itself, so
- * that masks mean something before the user has a checkpoint. Norm scales, norm offsets and the head are
+/* The demo weights: the numbers that tools/python/train_demo_weights.py trained, part of the library itself,
+ * so that masks mean something before the user has a checkpoint. Norm scales, norm offsets and the head are
  * here; every other parameter is the counter generator's. Internal to networks/: weights.c lays one over the
  * other. */
 #ifndef BT_NETWORKS_DEMO_H

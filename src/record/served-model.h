@@ -20,7 +20,7 @@ typedef struct bt_served_model {
     const bt_config_model *entry; /* the config's */
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
     bt_placement placement;       /* at least one instance */
-    int path; /* bt_path, of the production lanes */
+    int path;                     /* bt_path, of the production lanes */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
 } bt_served_model;
 

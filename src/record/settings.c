@@ -72,9 +72,10 @@ const bt_option bt_settings_table[] = {
      .initial = "production",
      .choices = "standard|plain|production",
      .group = "The networks",
-     .help = "How the networks run: production is the fastest that there is (on a CPU a plan compiled for each "
-             "batch size), plain takes libtorch's own operators with AMP and channels_last, standard is FP32 "
-             "and the reference."},
+     .help =
+         "How the networks run: production is the fastest that there is (on a CPU a plan compiled for each "
+         "batch size), plain takes libtorch's own operators with AMP and channels_last, standard is FP32 "
+         "and the reference."},
     {.name = "use_amp",
      .type = BT_OPTION_SWITCH,
      VALUE(use_amp),

@@ -32,7 +32,7 @@ typedef struct bt_settings {
     /* the network and how it runs */
     bt_names models;
     int64_t image_size; /* pixels, square; 0: by device */
-    int path; /* bt_path: standard, plain, production */
+    int path;           /* bt_path: standard, plain, production */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
     char device[BT_OPTION_TEXT_SIZE];  /* "auto", "cpu", "cuda:N" */
     char backend[BT_OPTION_TEXT_SIZE]; /* "torch", "plan", "sim:..." */

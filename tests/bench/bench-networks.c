@@ -42,7 +42,7 @@ typedef struct settings {
     bt_names models, paths;
     bt_sizes image_sizes, batches;
     int64_t iterations, threads;
-    char weights[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE];
+    char weights[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
     int format;
     bool serve, quiet;
 } settings;
@@ -75,6 +75,8 @@ static const bt_option table[] = {
     {OPTION(backend), .type = BT_OPTION_TEXT, .initial = "torch", .placeholder = "torch|plan|sim:...",
      .group = "What to run",
      .help = "What runs the batches; plan needs no libtorch and has the production paths only."},
+    {OPTION(device), .type = BT_OPTION_TEXT, .initial = "cpu", .placeholder = "cpu|cuda:N",
+     .group = "What to run", .help = "Where."},
     {OPTION(iterations), .type = BT_OPTION_INTEGER, .initial = "10", .minimum = 1, .maximum = 100000,
      .placeholder = "N", .group = "How", .help = "Timed runs of each."},
     {OPTION(format), .type = BT_OPTION_CHOICE, .choices = "table|json", .initial = "table", .group = "How",
@@ -123,13 +125,14 @@ static bt_status open_session(bt_session **out, const settings *given, const cha
     const bt_session_options options = {.backend = given->backend,
                                         .model = model,
                                         .weights = given->weights,
-                                        .device = "cpu",
+                                        .device = given->device,
                                         .path = path->path,
                                         .height = size,
                                         .width = size,
                                         .threads = (int)given->threads,
                                         .use_amp = path->use_amp,
-                                        .use_channels_last = path->use_channels_last};
+                                        .use_channels_last = path->use_channels_last,
+                                        .use_cudnn_benchmark = true};
     return bt_session_open(out, &options, error);
 }
 

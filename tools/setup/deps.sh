@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|lint|torch]...      all three when none is named
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|torch]...      core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, cmocka, gnuplot and a font, prove
+#   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
 #
@@ -22,8 +23,8 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         --quiet) quiet=yes ;;
-        core | lint | torch) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, lint and torch" ;;
+        core | gpu | lint | torch) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint and torch" ;;
         esac
         shift
     done

@@ -13,7 +13,7 @@ library=${LIBRARY:-build/lib/libbatchtune.a}
 layers='base record measure image networks kernels plan backend batching simulate serving load prove tune report'
 
 # The shim's headers that plain C may know, each with the one file that does.
-boundaries='torch_shim.h=src/backend/torch.c cuda/probe.h=src/backend/cuda.c'
+boundaries='torch_shim.h=src/backend/torch.c cuda/probe.h=src/backend/cuda-check.c cuda/norm.h=src/backend/cuda-check.c'
 
 check_layers() {
     local files=(src/*/*.[ch] tools/*.[ch])
@@ -52,7 +52,7 @@ check_layers() {
 # Each header includes what it uses, and is plain enough for C++ to read. Of the shim's, those that speak C.
 check_headers() {
     local header
-    for header in src/*.h src/*/*.h $(grep -l 'extern "C"' shim/*.h shim/*/*.h /dev/null); do
+    for header in src/*.h src/*/*.h $(grep -l '__cplusplus' shim/*.h shim/*/*.h /dev/null); do
         compiles_alone "$header" C17 "${CC:-gcc}" -std=c17 -x c
         compiles_alone "$header" C++17 "${CXX:-g++}" -std=c++17 -x c++
     done

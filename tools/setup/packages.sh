@@ -2,14 +2,15 @@
 #
 # A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
 
-# plan_packages core|lint
+# plan_packages core|gpu|lint
 plan_packages() {
     case $1 in
-    core)
+    core | gpu)
         probe gcc needs_command "${CC:-gcc}"
         probe g++ needs_command "${CXX:-g++}"
         probe libc6-dev needs_header stdio.h
         probe libjansson-dev needs_header jansson.h
+        [ "$1" = core ] || return 0
         probe libdnnl-dev needs_onednn
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
         probe gnuplot-nox needs_command gnuplot
@@ -31,7 +32,7 @@ needs_command() { command -v "$1" >/dev/null; }
 
 # The last header is the one asked about; those before it are what it wants first.
 needs_header() {
-    printf '#include <%s>\n' "$@" | ${CC:-gcc} ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
+    printf '#include <%s>\n' "$@" | ${CC:-gcc} -I.deps/jansson/include ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
 }
 
 # The compiled plan is written for oneDNN 2.

@@ -292,7 +292,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 format: ## lay the code out with clang-format
-	clang-format -i $(wildcard src/*.h src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* tests/*/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*.h src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* tests/*/*.[ch])
 
 clean: ## remove build/
 	rm -rf build

@@ -64,11 +64,15 @@ static bool is_planned(const backend_entry *backend, const bt_session_options *o
            options->use_channels_last && options->device && strcmp(options->device, "cpu") == 0;
 }
 
-/* Opens the plan where that is meant; what it cannot do is the backend's own to do. */
+/* Opens the plan where that is meant; what it cannot do is the backend's own to do. Whoever asks for torch
+ * will want its standard path too: that libtorch is missing is told now. */
 static bt_status open_session(bt_session **out, const backend_entry *backend,
                               const bt_session_options *options, bt_error *error) {
+    const bool planned = is_planned(backend, options);
     bt_error why = {0};
-    bt_status status = is_planned(backend, options) ? bt_backend_plan.open(out, options, &why) : BT_OK;
+    bt_status status = planned ? bt_torch_load(error) : BT_OK;
+    if (status != BT_OK) return status;
+    if (planned) status = bt_backend_plan.open(out, options, &why);
     if (*out) {
         (*out)->operations = &bt_backend_plan;
         return BT_OK;

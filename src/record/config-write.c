@@ -2,6 +2,7 @@
 #include "record/config.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/json.h"
 #include "record/config-fields.h"
 #include "record/parts.h"
+#include "record/placement.h"
 
 /* Four decimals of a millisecond or an image per second: people read this file. */
 static double rounded(double value) {
@@ -74,10 +76,22 @@ static bt_status take_points(bt_config_model *out, const bt_model_record *model,
     return status;
 }
 
-/* A run measures one instance, on the device that its description starts with: "cpu: AMD ...", "cuda:0
- * NVIDIA ...". */
-static void take_instance(bt_config_model *out, const bt_model_record *model) {
+/* A run measures its instances on the device that its description starts with: "cpu: AMD ...", "cuda:0
+ * NVIDIA ...". Several lie on slices of the cores, where the service puts them as the run did. */
+static void take_instances(bt_config_model *out, const bt_model_record *model) {
     bt_config_instance *instance = &out->instances[0];
+    bt_placement placement;
+    cpu_set_t allowed;
+    char text[32];
+    bt_error ignored;
+    bt_cpus_allowed(&allowed);
+    snprintf(text, sizeof text, "%dx%d", model->instances, model->threads);
+    if (model->instances > 1 &&
+        bt_placement_parse(&placement, text, model->model, &allowed, &ignored) == BT_OK) {
+        memcpy(out->instances, placement.instances, sizeof out->instances);
+        out->instance_count = placement.count;
+        return;
+    }
     size_t length = strcspn(model->device, " ");
     if (length > 0 && model->device[length - 1] == ':') length--;
     snprintf(instance->device, sizeof instance->device, "%.*s", (int)length, model->device);
@@ -122,7 +136,7 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
     *out = bt_config_model_empty();
     if (!point) return bt_fail(error, BT_INVALID, "%s: the run chose no batch size", model->model);
     take_entry(out, record, model, point);
-    take_instance(out, model);
+    take_instances(out, model);
     bt_status status = take_points(out, model, error);
     if (status != BT_OK) bt_config_model_close(out);
     return status;

@@ -1,6 +1,7 @@
 #include "record/placement.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,4 +136,12 @@ bt_status bt_placement_parse(bt_placement *out, const char *text, const char *mo
         if (*text && *++text == '\0') return fail_entry(text - 1, error);
     }
     return BT_OK;
+}
+
+bt_status bt_cpus_bind(const char *cpus, bt_error *error) {
+    cpu_set_t set;
+    if (cpus[0] == '\0') return BT_OK;
+    bt_status status = bt_cpus_parse(&set, cpus, error);
+    if (status != BT_OK || pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0) return status;
+    return bt_fail(error, BT_INVALID, "cores %s are not this process's to use", cpus);
 }

@@ -29,6 +29,11 @@ BT_MUST_USE bt_status bt_placement_parse(bt_placement *out, const char *text, co
 /* "0-3,8" to a set. BT_INVALID where it is no such list. */
 BT_MUST_USE bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *error);
 
+/* Keeps the calling thread, and threads that it starts from now on, on these cores; "" changes nothing.
+ * BT_INVALID where they are not this process's to use. Bind before a session is opened: its pool inherits
+ * it. */
+BT_MUST_USE bt_status bt_cpus_bind(const char *cpus, bt_error *error);
+
 /* The cores that this process may use; all of the first 1024 where the system does not tell. */
 void bt_cpus_allowed(cpu_set_t *out);
 

@@ -12,18 +12,19 @@
 #include "record/fields.h"
 #include "record/parts.h"
 
-#define KIND           "sweep"
-#define MODELS_MAX     64
-#define POINTS_MAX     BT_BATCH_MAX
-#define COUNT(table)   (sizeof table / sizeof table[0])
-#define NOT_NEGATIVE   .minimum = 0, .maximum = DBL_MAX
-#define OPTIONAL       .optional = true /* records of before have it not */
-#define A_COUNT        .minimum = 0, .maximum = INT_MAX
-#define BATCH_SIZE     .minimum = 1, .maximum = BT_BATCH_MAX
-#define POINT(type, m) BT_FIELD(type, bt_point, m)
-#define FIT(type, m)   BT_FIELD(type, bt_memory_fit, m)
-#define MODEL(type, m) BT_FIELD(type, bt_model_record, m)
-#define RUN(type, m)   BT_FIELD(type, bt_record, m)
+#define KIND              "sweep"
+#define MODELS_MAX        64
+#define POINTS_MAX        BT_BATCH_MAX
+#define COUNT(table)      (sizeof table / sizeof table[0])
+#define NOT_NEGATIVE      .minimum = 0, .maximum = DBL_MAX
+#define OPTIONAL          .optional = true /* records of before have it not */
+#define A_COUNT           .minimum = 0, .maximum = INT_MAX
+#define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
+#define POINT(type, m)    BT_FIELD(type, bt_point, m)
+#define FIT(type, m)      BT_FIELD(type, bt_memory_fit, m)
+#define DIVISION(type, m) BT_FIELD(type, bt_division, m)
+#define MODEL(type, m)    BT_FIELD(type, bt_model_record, m)
+#define RUN(type, m)      BT_FIELD(type, bt_record, m)
 
 static const bt_field point_fields[] = {
     {POINT(INTEGER, batch_size), BATCH_SIZE},
@@ -51,6 +52,13 @@ static const bt_field fit_fields[] = {
     {FIT(INTEGER, points)}, {FIT(BIG, largest_batch)},
 };
 
+static const bt_field division_fields[] = {
+    {DIVISION(INTEGER, instances), A_COUNT},
+    {DIVISION(INTEGER, threads), A_COUNT},
+    {DIVISION(NUMBER, median_ms), NOT_NEGATIVE},
+    {DIVISION(NUMBER, throughput_imgs_per_sec), NOT_NEGATIVE},
+};
+
 static const bt_field model_fields[] = {
     {MODEL(TEXT, model)},
     {MODEL(TEXT, title)},
@@ -58,6 +66,7 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, precision)},
     {MODEL(TEXT, precision_note)},
     {MODEL(TEXT, path_note), OPTIONAL},
+    {MODEL(INTEGER, instances), OPTIONAL, A_COUNT},
     {MODEL(INTEGER, threads)},
     {MODEL(TEXT, device)},
     {MODEL(TEXT, backend)},
@@ -130,6 +139,17 @@ static json_t *write_points(const bt_model_record *model) {
     return array;
 }
 
+static json_t *write_divisions(const bt_model_record *model) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < model->division_count; i++) {
+        json_t *division = bt_fields_to_json(division_fields, COUNT(division_fields), &model->divisions[i]);
+        if (json_array_append_new(array, division) == 0) continue;
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
 /* Verdicts are indexes in memory and batch sizes in the file, where people read them. */
 static json_t *write_choice(const bt_model_record *model, int index) {
     if (index < 0 || index >= model->point_count) return json_null();
@@ -158,6 +178,7 @@ static json_t *write_model(const bt_model_record *model) {
     failed = failed ||
              json_object_set_new(object, "standard_memory",
                                  bt_fields_to_json(fit_fields, COUNT(fit_fields), &model->standard_memory));
+    failed = failed || json_object_set_new(object, "divisions", write_divisions(model));
     failed = failed || json_object_set_new(object, "points", write_points(model));
     failed = failed ||
              json_object_set_new(object, "standard_samples_ms",
@@ -271,6 +292,25 @@ static bt_status read_points(const json_t *object, bt_model_record *model, const
     return status;
 }
 
+/* Records from before there were any have none. */
+static bt_status read_divisions(const json_t *object, bt_model_record *model, const char *where,
+                                bt_error *error) {
+    json_t *array = json_object_get(object, "divisions");
+    model->division_count = 0;
+    if (!array) return BT_OK;
+    bt_status status = bt_json_array(object, "divisions", &array, where, error);
+    if (!status && json_array_size(array) > BT_DIVISIONS_MAX)
+        status = bt_fail(error, BT_PARSE, "%s: divisions has %zu items, at most %d", where,
+                         json_array_size(array), BT_DIVISIONS_MAX);
+    for (size_t i = 0; !status && i < json_array_size(array); i++) {
+        char here[BT_WHERE_SIZE];
+        bt_where_item(here, where, "divisions", i);
+        status = bt_fields_read(division_fields, COUNT(division_fields), json_array_get(array, i),
+                                &model->divisions[model->division_count++], here, error);
+    }
+    return status;
+}
+
 static bt_status read_choice(const json_t *object, const char *key, const bt_model_record *model, int *out,
                              const char *where, bt_error *error) {
     int64_t batch_size;
@@ -312,6 +352,7 @@ static bt_status read_model(const json_t *object, bt_model_record *model, const 
                             bt_error *error) {
     json_t *samples;
     bt_status status = bt_fields_read(model_fields, COUNT(model_fields), object, model, where, error);
+    if (!status) status = read_divisions(object, model, where, error);
     if (!status) status = read_points(object, model, where, error);
     if (!status) status = read_verdicts(object, model, where, error);
     if (!status) status = read_fit(object, "production_memory", &model->production_memory, where, error);

@@ -11,6 +11,7 @@ static bt_memory_fit no_fit(void) {
 
 static void clear_model(bt_model_record *model) {
     *model = (bt_model_record){
+        .instances = 1,
         .standard_median_ms = NAN,
         .memory_total_mb = NAN,
         .production_memory = no_fit(),

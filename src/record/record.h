@@ -51,8 +51,8 @@ typedef struct bt_point {
     double p50_ms, p95_ms, p95_lower_ms,
         p95_upper_ms; /* bounds at 95 % one-sided; NaN where they do not exist */
     double mean_ms;
-    double throughput_imgs_per_sec; /* batch size / median service time: a neighbour's noise moves the
-                                       mean, of short runs more than of long ones */
+    double throughput_imgs_per_sec; /* instances * batch size / median service time: a neighbour's noise
+                                       moves the mean, of short runs more than of long ones */
     double efficiency;              /* throughput / sqrt(batch size) */
     double effective_samples;       /* sample_count less what autocorrelation takes away */
     bool drifting;                  /* the series was not stationary */
@@ -73,13 +73,26 @@ typedef struct bt_memory_fit {
     int64_t largest_batch; /* that total * (1 - reserve) would allow; 0 where unknown */
 } bt_memory_fit;
 
+#define BT_DIVISIONS_MAX 5
+
+/* One way of sharing a CPU's cores out, as it did before the sweep: batches of one, every instance busy. */
+typedef struct bt_division {
+    int instances, threads; /* threads: of each instance; 0 where the system shares them out */
+    double median_ms;       /* NaN where it was not tried, or failed */
+    double throughput_imgs_per_sec;
+} bt_division;
+
 /* One model's part of a run. */
 typedef struct bt_model_record {
     char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
     int image_size;
     char precision[8], precision_note[160];
     char path_note[200]; /* empty, or why the path is not the one that settings.path asks for */
-    int threads;
+    int instances;       /* that ran at the same time while a batch was timed; throughput is all of theirs */
+    int threads;         /* of each */
+    bt_division
+        divisions[BT_DIVISIONS_MAX]; /* that were compared before the sweep; none: nothing to choose from */
+    int division_count;
     char device[128], backend[64], backend_detail[256];
     char weights_source[64];
     uint64_t weights_hash;

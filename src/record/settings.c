@@ -124,7 +124,18 @@ const bt_option bt_settings_table[] = {
      .maximum = 1024,
      .placeholder = "N",
      .group = "The networks",
-     .help = "CPU threads of a model; 0: all that the process may use."},
+     .help = "CPU threads of a model's every instance; 0: all that the process may use, shared out."},
+    {.name = "instances",
+     .type = BT_OPTION_INTEGER,
+     VALUE(instances),
+     .initial = "0",
+     .minimum = 0,
+     .maximum = 16,
+     .placeholder = "N",
+     .group = "The networks",
+     .help =
+         "Copies of a model that share a CPU, each on cores of its own; 0: the best of one, two, four, ... "
+         "in a quick comparison."},
 
     {.name = "max_queue_delay_ms",
      .type = BT_OPTION_NUMBER,

@@ -38,6 +38,7 @@ typedef struct bt_settings {
     char backend[BT_OPTION_TEXT_SIZE]; /* "torch", "plan", "sim:..." */
     char weights[BT_OPTION_TEXT_SIZE]; /* "demo", "counter:SEED" */
     int64_t threads;                   /* of one instance on a CPU; 0: all that the process may use */
+    int64_t instances;                 /* on a CPU; 0: what a comparison finds best */
     /* the service the answer is for */
     double max_queue_delay_ms;
     int64_t max_queue_size;

@@ -12,6 +12,7 @@ static const bt_column columns[] = {
     {"backend", false},
     {"precision", false},
     {"image_size", true},
+    {"instances", true},
     {"threads", true},
     {"batch_size", true},
     {"outcome", false},
@@ -62,6 +63,7 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
     bt_table_text(table, "%s", model->backend);
     bt_table_text(table, "%s", model->precision);
     bt_table_text(table, "%d", model->image_size);
+    bt_table_text(table, "%d", model->instances);
     bt_table_text(table, "%d", model->threads);
     bt_table_text(table, "%d", point->batch_size);
     bt_table_text(table, "%s", bt_outcome_name(point->outcome));

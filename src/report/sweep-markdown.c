@@ -135,6 +135,8 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
         bt_words_winner(model, (bt_objective)objective, words);
         put_item(out, label, words);
     }
+    bt_words_divisions(model, words);
+    put_item(out, "cores", words);
     bt_words_memory(record, model, words);
     put_item(out, "memory", words);
     bt_words_lateness(record, model, words);
@@ -200,7 +202,8 @@ static bt_status put_ground(const bt_record *record, FILE *out, bt_error *error)
         "waits for it first, so the longest it may take is max_queue_delay + 2 × P95.\n\n"
         "The capacity is about requests: the highest rate of random (Poisson) arrivals at which the P95 of "
         "their latency, all waiting included, keeps the same SLA and none is refused. It is simulated, with "
-        "the service's own batching and the measured times, for one instance with its device to itself.\n\n"
+        "the service's own batching and the measured times, for the instances that were measured together, "
+        "with the device to themselves.\n\n"
         "## How to repeat it\n\n",
         out);
     put_code(out, record->command);

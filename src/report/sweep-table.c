@@ -77,6 +77,8 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
               out);
     }
     if (model->point_count > 0) put_winners(model, out);
+    bt_words_divisions(model, words);
+    say(out, "cores", words);
     bt_words_memory(record, model, words);
     say(out, "memory", words);
     bt_words_lateness(record, model, words);

@@ -98,9 +98,12 @@ static bool computes(const bt_model_record *model) {
 }
 
 void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
-    char precision[sizeof model->precision], threads[32] = "";
+    char precision[sizeof model->precision], threads[64] = "";
     upper_case(model->precision, precision, sizeof precision);
-    if (model->threads > 0)
+    if (model->threads > 0 && model->instances > 1)
+        snprintf(threads, sizeof threads, ", %d instances of %d thread%s", model->instances, model->threads,
+                 model->threads == 1 ? "" : "s");
+    else if (model->threads > 0)
         snprintf(threads, sizeof threads, ", %d thread%s", model->threads, model->threads == 1 ? "" : "s");
     char size[48] = BT_UNKNOWN_TEXT " px";
     if (model->image_size > 0)
@@ -206,6 +209,29 @@ void bt_words_capacity(double capacity_rps, double recommended_rps, double predi
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", where P95 would be %s ms",
                          number(predicted_p95_ms).text);
     if (used > 0) snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (simulated)");
+}
+
+/* "1 instance of 2 threads", "... of all threads" */
+static int put_division(const bt_division *division, char *out, size_t size) {
+    char threads[32] = "all";
+    if (division->threads > 0) snprintf(threads, sizeof threads, "%d", division->threads);
+    return snprintf(out, size, "%d instance%s of %s thread%s", division->instances,
+                    division->instances == 1 ? "" : "s", threads, division->threads == 1 ? "" : "s");
+}
+
+void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < model->division_count && used < BT_WORDS_SIZE; i++) {
+        const bt_division *division = &model->divisions[i];
+        used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, "%s", i == 0 ? "" : "; ");
+        if (used < BT_WORDS_SIZE) used += (size_t)put_division(division, out + used, BT_WORDS_SIZE - used);
+        if (used < BT_WORDS_SIZE)
+            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " %s images/s%s",
+                                     number(division->throughput_imgs_per_sec).text,
+                                     division->instances == model->instances ? " (taken)" : "");
+    }
+    if (used > 0 && used < BT_WORDS_SIZE) snprintf(out + used, BT_WORDS_SIZE - used, ", batches of one");
 }
 
 void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]) {

@@ -42,6 +42,9 @@ void bt_words_lateness(const bt_record *record, const bt_model_record *model, ch
 void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,
                        char out[BT_WORDS_SIZE]);
 
+/* How the cores were shared out and what that was worth; "" where there was nothing to choose from. */
+void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
 /* The speed-up over single images on the standard path, and the full-size image's time. */
 void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 

@@ -1,6 +1,5 @@
 /* One lane: a thread that owns a backend session, gathers the batches it is mailed, runs them and hands
  * results out. */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -31,14 +30,8 @@ static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
 }
 
 static bt_status settle_thread(const bt_worker_lane *lane, bt_error *error) {
-    cpu_set_t cpus;
     prctl(PR_SET_TIMERSLACK, 1UL);
-    if (lane->place->cpus[0] == '\0') return BT_OK;
-    bt_status status = bt_cpus_parse(&cpus, lane->place->cpus, error);
-    if (status != BT_OK) return status;
-    /* before the session is opened: the threads of its pool inherit it */
-    if (pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus) == 0) return BT_OK;
-    return bt_fail(error, BT_INVALID, "cores %s are not this process's to use", lane->place->cpus);
+    return bt_cpus_bind(lane->place->cpus, error);
 }
 
 static bt_status open_session(bt_worker_lane *lane, bt_error *error) {

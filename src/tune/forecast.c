@@ -5,12 +5,14 @@
 #include "record/config.h"
 #include "simulate/capacity.h"
 
+/* On as many instances as were measured together: what they cost each other is in their times. */
 static bt_status find_capacity(bt_capacity *out, const bt_config_model *entry, const bt_settings *settings,
                                bt_error *error) {
     bt_tuned_model tuned;
     bt_status status = bt_tuned_model_open(&tuned, entry, settings, 0, error);
     if (status != BT_OK) return status;
-    status = bt_capacity_find(out, &tuned, 1, settings->p95_sla_ms, (uint64_t)settings->seed, error);
+    status = bt_capacity_find(out, &tuned, entry->instance_count, settings->p95_sla_ms,
+                              (uint64_t)settings->seed, error);
     bt_tuned_model_close(&tuned);
     return status;
 }

@@ -8,7 +8,10 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/version.h"
+#include "measure/quantile.h"
 #include "networks/network.h"
+#include "record/placement.h"
+#include "tune/divisions.h"
 #include "tune/forecast.h"
 #include "tune/probe.h"
 #include "tune/score.h"
@@ -95,7 +98,9 @@ typedef struct tuning {
     const bt_network *network;
     bt_probe *probe;
     bt_sweep *sweep;
-    bool probing; /* the journal's answers are used up */
+    bt_division division; /* the one to sweep */
+    bool probing;         /* the journal's answers are used up */
+    double compared_s;    /* that comparing divisions took */
     double progress_from, progress_share;
 } tuning;
 
@@ -104,7 +109,7 @@ static bool stopped(const bt_optimize_options *options) {
 }
 
 static bt_probe_options probe_options(const bt_optimize_options *options, const char *model,
-                                      const char *worker_log) {
+                                      const bt_division *division, const char *worker_log) {
     const bt_settings *settings = options->settings;
     return (bt_probe_options){
         .worker_program = options->worker_program,
@@ -116,10 +121,11 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
                     .path = (bt_path)settings->path,
                     .height = (int)settings->image_size,
                     .width = (int)settings->image_size,
-                    .threads = (int)settings->threads,
+                    .threads = division->threads,
                     .use_amp = settings->use_amp,
                     .use_channels_last = settings->use_channels_last,
                     .use_cudnn_benchmark = settings->use_cudnn_benchmark},
+        .instances = division->instances,
         .full_size = BT_FULL_IMAGE_SIZE,
         .seed = settings->seed,
         .answer_within_s = fmax(120, 2 * bt_ms(settings->time_budget_ns) / 1e3),
@@ -148,7 +154,7 @@ static bt_status learn_facts(tuning *t, bt_probe_facts *facts, bt_error *error) 
                          error);
 }
 
-static void note_facts(bt_model_record *model, const bt_probe_facts *facts) {
+static void note_facts(bt_model_record *model, const bt_division *division, const bt_probe_facts *facts) {
     const bt_session_info *info = &facts->info;
     snprintf(model->backend, sizeof model->backend, "%s", info->backend);
     snprintf(model->backend_detail, sizeof model->backend_detail, "%s", info->backend_detail);
@@ -158,11 +164,104 @@ static void note_facts(bt_model_record *model, const bt_probe_facts *facts) {
     snprintf(model->path_note, sizeof model->path_note, "%s", info->path_note);
     snprintf(model->weights_source, sizeof model->weights_source, "%s", info->weights);
     model->weights_hash = info->weights_hash;
+    model->instances = division->instances;
     model->threads = info->threads;
     model->trained_weights = info->trained_weights;
     model->computes_masks = info->computes_masks;
     model->device_memory = info->device_memory;
     model->memory_total_mb = (double)facts->total_memory_bytes / MIB;
+}
+
+/* ---- the division -------------------------------------------------------------- */
+
+#define DIVISION_ROUNDS 5
+#define DIVISION_RUNS   4 /* of each instance in a round */
+
+/* Batches of one on every division by turns, each in a worker of its own; one that fails stays unmeasured. */
+static bt_status compare_divisions(const tuning *t, const char *worker_log, bt_error *error) {
+    bt_model_record *model = t->model;
+    bt_probe *probes[BT_DIVISIONS_MAX] = {NULL};
+    double samples_ms[BT_DIVISIONS_MAX][DIVISION_ROUNDS * BT_MAX_TURN_SAMPLES];
+    int counts[BT_DIVISIONS_MAX] = {0};
+    bt_status status = BT_OK;
+    for (int i = 0; i < model->division_count && status == BT_OK; i++) {
+        bt_probe_options probing = probe_options(t->options, model->model, &model->divisions[i], worker_log);
+        status = bt_probe_open(&probes[i], &probing, error);
+    }
+    for (int round = 0; round < DIVISION_ROUNDS; round++)
+        for (int i = 0; i < model->division_count && status == BT_OK && !stopped(t->options); i++) {
+            int runs = DIVISION_RUNS * model->divisions[i].instances;
+            const bt_step step = {.kind = BT_STEP_MEASURE,
+                                  .batch_size = 1,
+                                  .runs = runs < BT_MAX_TURN_SAMPLES ? runs : BT_MAX_TURN_SAMPLES};
+            bt_step_result result = bt_step_result_empty();
+            bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from,
+                            "%s: comparing instances, round %d of %d", model->title, round + 1,
+                            DIVISION_ROUNDS);
+            if (!probes[i]) continue;
+            status = bt_probe_run(probes[i], &step, &result, error);
+            if (status == BT_OK) status = result.status;
+            for (int j = 0; status == BT_OK && j < result.sample_count; j++)
+                samples_ms[i][counts[i]++] = result.samples_ms[j];
+            if (status == BT_OK || model->divisions[i].instances == 1) continue;
+            /* More copies may be more than the machine has memory for; a single one must run. */
+            bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %d instances: not compared: %s", model->title,
+                         model->divisions[i].instances, result.message);
+            bt_probe_close(&probes[i]);
+            counts[i] = 0;
+            status = BT_OK;
+        }
+    for (int i = 0; i < model->division_count; i++) {
+        bt_probe_close(&probes[i]);
+        if (counts[i] == 0) continue;
+        bt_sort(samples_ms[i], (size_t)counts[i]);
+        bt_division_note(&model->divisions[i], bt_quantile(samples_ms[i], (size_t)counts[i], 0.5));
+    }
+    return status;
+}
+
+static json_t *divisions_json(const bt_model_record *model) {
+    json_t *array = json_array();
+    for (int i = 0; i < model->division_count; i++) {
+        double ms = model->divisions[i].median_ms;
+        json_array_append_new(array, isfinite(ms) ? json_real(ms) : json_null());
+    }
+    return json_pack("{s:s, s:o}", "model", model->model, "divisions_ms", array);
+}
+
+static bt_status replay_divisions(const tuning *t, const json_t *line, bt_error *error) {
+    bt_model_record *model = t->model;
+    const json_t *told = json_object_get(line, "divisions_ms");
+    const char *name = json_string_value(json_object_get(line, "model"));
+    if (!name || strcmp(name, model->model) != 0 || json_array_size(told) != (size_t)model->division_count)
+        return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
+                       bt_run_folder(t->options->run));
+    for (int i = 0; i < model->division_count; i++)
+        if (json_is_number(json_array_get(told, (size_t)i)))
+            bt_division_note(&model->divisions[i], json_number_value(json_array_get(told, (size_t)i)));
+    return BT_OK;
+}
+
+/* Which way of sharing the cores is swept; from the journal where an earlier try compared them. */
+static bt_status choose_division(tuning *t, const char *worker_log, bt_error *error) {
+    const bt_settings *settings = t->options->settings;
+    bt_model_record *model = t->model;
+    cpu_set_t allowed;
+    bt_cpus_allowed(&allowed);
+    bt_status status =
+        bt_divisions_list(settings, CPU_COUNT(&allowed), model->divisions, &model->division_count, error);
+    if (status == BT_OK && model->division_count > 1) {
+        const json_t *line = bt_run_replay(t->options->run);
+        int64_t start_ns = bt_clock_now_ns();
+        status = line ? replay_divisions(t, line, error) : compare_divisions(t, worker_log, error);
+        t->compared_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
+        if (status == BT_OK && !line && !stopped(t->options))
+            status = bt_run_append(t->options->run, divisions_json(model), error);
+    }
+    if (status != BT_OK) return status;
+    t->division = model->divisions[bt_divisions_choose(model->divisions, model->division_count, settings)];
+    if (model->division_count == 1) model->division_count = 0; /* nothing was compared */
+    return BT_OK;
 }
 
 static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
@@ -254,24 +353,26 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
     if (status != BT_OK) return status;
     snprintf(model->title, sizeof model->title, "%s", network->title);
     status = bt_path_join(worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
-    bt_probe_options probing = probe_options(options, model->model, worker_log);
     bt_probe_facts facts;
-    if (status == BT_OK) status = bt_probe_open(&t.probe, &probing, error);
-    if (status == BT_OK) status = learn_facts(&t, &facts, error);
+    if (status == BT_OK) status = choose_division(&t, worker_log, error);
+    bt_probe_options probing = probe_options(options, model->model, &t.division, worker_log);
+    if (status == BT_OK && !stopped(options)) status = bt_probe_open(&t.probe, &probing, error);
+    if (status == BT_OK && !stopped(options)) status = learn_facts(&t, &facts, error);
     if (stopped(options)) {
         model->interrupted = true;
         status = BT_OK;
         goto done;
     }
     if (status != BT_OK) goto done;
-    note_facts(model, &facts);
+    note_facts(model, &t.division, &facts);
     if (model->precision_note[0])
         bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
     if (model->path_note[0])
         bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->path_note);
-    bt_sweep_options sweeping = sweep_options(&t, time_budget_s);
+    bt_sweep_options sweeping = sweep_options(&t, fmax(time_budget_s - t.compared_s, 0));
     status = bt_sweep_open(&t.sweep, &sweeping, model, error);
     if (status == BT_OK) status = run_sweep(&t, error);
+    if (isfinite(model->measuring_s)) model->measuring_s += t.compared_s;
     record->measuring_s += model->measuring_s;
 done:
     bt_sweep_close(&t.sweep);

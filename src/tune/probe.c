@@ -191,11 +191,12 @@ static bt_status read_opened(const json_t *answer, bt_probe_facts *facts, bt_err
 }
 
 static bt_status open_session(const bt_probe *probe, process *p, const bt_session_options *session,
-                              bt_probe_facts *facts, bt_error *error) {
+                              int instances, bt_probe_facts *facts, bt_error *error) {
     bt_status status = start_process(probe, p, error);
     if (status != BT_OK) return status;
     json_t *answer;
-    status = converse(probe, p, bt_worker_open_order(session, probe->options.seed), &answer, error);
+    status =
+        converse(probe, p, bt_worker_open_order(session, instances, probe->options.seed), &answer, error);
     if (status == BT_OK) status = read_opened(answer, facts, error);
     json_decref(answer);
     if (status != BT_OK) dismiss(p);
@@ -222,7 +223,8 @@ void bt_probe_close(bt_probe **probe) {
 
 bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error) {
     dismiss(&probe->worker);
-    return open_session(probe, &probe->worker, &probe->options.session, facts, error);
+    return open_session(probe, &probe->worker, &probe->options.session, probe->options.instances, facts,
+                        error);
 }
 
 static bool wants_own_process(bt_step_kind kind) {
@@ -233,19 +235,25 @@ static bool wants_own_process(bt_step_kind kind) {
  * size). */
 static bt_status process_for(bt_probe *probe, bt_step_kind kind, process **out, bt_error *error) {
     bt_session_options session = probe->options.session;
+    int instances = probe->options.instances;
     bool own = wants_own_process(kind);
     *out = own ? &probe->auxiliary : &probe->worker;
     if (!own) dismiss(&probe->auxiliary);
     if (own && (probe->auxiliary_kind != kind || kind == BT_STEP_FRESH_MEMORY)) dismiss(&probe->auxiliary);
     if ((*out)->pid) return BT_OK;
     if (own) probe->auxiliary_kind = kind;
+    /* The standard path, and the large image, have all cores to themselves. */
+    if (kind == BT_STEP_STANDARD_MEMORY || kind == BT_STEP_FULL_SIZE) {
+        session.threads *= instances;
+        instances = 1;
+    }
     if (kind == BT_STEP_STANDARD_MEMORY) session.path = BT_PATH_STANDARD;
     if (kind == BT_STEP_FULL_SIZE) session.height = session.width = probe->options.full_size;
-    bt_status status = open_session(probe, *out, &session, NULL, error);
+    bt_status status = open_session(probe, *out, &session, instances, NULL, error);
     if (status != BT_OUT_OF_DEVICE_MEMORY) return status;
     bt_clock_sleep_until_ns(bt_clock_now_ns() +
                             GIVING_BACK_NS); /* a device may be slow to take back a dead one's */
-    return open_session(probe, *out, &session, NULL, error);
+    return open_session(probe, *out, &session, instances, NULL, error);
 }
 
 static void fail_result(bt_step_result *result, const bt_error *error) {

@@ -9,7 +9,7 @@
 #include "tune/ledger.h"
 #include "tune/search.h"
 
-bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *error) {
+bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_ms, bt_error *error) {
     if (point->sample_count == 0) return BT_OK;
     bt_summary summary;
     bt_status status = bt_summarize(point->samples_ms, (size_t)point->sample_count, &summary, error);
@@ -19,7 +19,7 @@ bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *e
     point->p95_lower_ms = summary.p95_lower;
     point->p95_upper_ms = summary.p95_upper;
     point->mean_ms = summary.mean;
-    point->throughput_imgs_per_sec = point->batch_size / summary.median * 1e3;
+    point->throughput_imgs_per_sec = instances * point->batch_size / summary.median * 1e3;
     point->efficiency = point->throughput_imgs_per_sec / sqrt((double)point->batch_size);
     point->effective_samples = summary.effective_count;
     point->drifting = summary.drift.drifting;
@@ -241,7 +241,8 @@ static double reachable_sla(const bt_model_record *model) {
 
 bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error) {
     for (int i = 0; i < model->point_count; i++) {
-        bt_status status = bt_score_point(&model->points[i], settings->max_queue_delay_ms, error);
+        bt_status status =
+            bt_score_point(&model->points[i], model->instances, settings->max_queue_delay_ms, error);
         if (status != BT_OK) return status;
     }
     model->standard_median_ms = NAN;

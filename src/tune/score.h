@@ -11,7 +11,8 @@ extern "C" {
 
 /* Fills a point's statistics (P50, P95 and bounds, throughput, efficiency, drift, latency budget) from its
  * samples; NaN where it has none. BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_score_point(bt_point *point, double max_queue_delay_ms, bt_error *error);
+BT_MUST_USE bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_ms,
+                                     bt_error *error);
 
 /* Scores every point of a model and chooses: winners by each objective among the admissible points, the
  * Pareto front, the chosen point (the winner by the settings' objective, or, where nothing is admissible, the

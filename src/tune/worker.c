@@ -13,8 +13,9 @@
 #include "image/normalize.h"
 #include "image/spheroids.h"
 #include "measure/series.h"
-#include "record/settings.h"
+#include "record/config.h"
 #include "tune/step.h"
+#include "tune/team.h"
 
 #define IMAGES            8  /* distinct ones; larger batches repeat them */
 #define WARM_UP_RUNS      12 /* at most */
@@ -29,14 +30,16 @@
 typedef struct order {
     char backend[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
     char model[BT_NAME_SIZE];
-    bt_session_options session;
+    bt_session_options session; /* its threads are each instance's */
+    int instances;
     int64_t seed;
 } order;
 
 typedef struct worker {
     order order;
-    bt_session *session, *standard; /* the standard one opens when it is first needed */
-    float *images, *logits;         /* capacity images of the model's size */
+    bt_team *team;
+    bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
+    float *images, *logits; /* capacity images of the model's size */
     int capacity;
     float *reference; /* the standard path's logits of the IMAGES images; NULL until computed */
     bool prepared[SIZES_MAX + 1];
@@ -79,7 +82,7 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
         return bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d images", batch_size);
     int from = w->capacity;
     w->capacity = batch_size;
-    if (w->session->info.computes_masks) return draw_images(w, from, batch_size, error);
+    if (bt_team_session(w->team)->info.computes_masks) return draw_images(w, from, batch_size, error);
     memset(images + (size_t)from * 3 * pixels(w), 0,
            (size_t)(batch_size - from) * 3 * pixels(w) * sizeof *images);
     return BT_OK;
@@ -87,23 +90,16 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
 
 /* ---- timing ------------------------------------------------------------------ */
 
-bt_status bt_worker_time(bt_session *session, int batch_size, int runs, const float *images, float *logits,
-                         double *samples_ms, bt_error *error) {
-    for (int i = 0; i < runs; i++) {
-        int64_t start_ns = bt_clock_now_ns();
-        bt_status status = bt_session_run(session, batch_size, images, logits, error);
-        if (status != BT_OK) return status;
-        samples_ms[i] = bt_ms(bt_clock_now_ns() - start_ns);
-    }
-    return BT_OK;
+/* `runs` of the team's, all instances at a time. */
+static bt_status time_team(worker *w, int batch_size, int runs, double *samples_ms, bt_error *error) {
+    return bt_team_time(w->team, batch_size, runs, w->images, w->logits, samples_ms, error);
 }
 
 static bt_status warm_up(worker *w, int batch_size, bt_error *error) {
     double samples_ms[WARM_UP_RUNS], scratch[4 * WARM_UP_RUNS];
     int64_t start_ns = bt_clock_now_ns();
     for (int runs = 1; runs <= WARM_UP_RUNS; runs++) {
-        bt_status status =
-            bt_worker_time(w->session, batch_size, 1, w->images, w->logits, &samples_ms[runs - 1], error);
+        bt_status status = time_team(w, batch_size, 1, &samples_ms[runs - 1], error);
         if (status != BT_OK) return status;
         bool steady = runs > WARM_UP_STEADY && bt_steady_from(samples_ms, (size_t)runs, WARM_UP_STEADY,
                                                               WARM_UP_TOLERANCE, scratch) != BT_NOT_STEADY;
@@ -116,7 +112,7 @@ static bt_status warm_up(worker *w, int batch_size, bt_error *error) {
 static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
     bt_status status = want_images(w, batch_size, error);
     if (status != BT_OK || w->prepared[batch_size]) return status;
-    status = bt_session_prepare(w->session, batch_size, error);
+    status = bt_team_prepare(w->team, batch_size, pixels(w), error);
     if (status == BT_OK) status = warm_up(w, batch_size, error);
     w->prepared[batch_size] = status == BT_OK;
     return status;
@@ -126,9 +122,9 @@ static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
 
 static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;
-    bt_status status = bt_session_memory_reset(w->session, error);
+    bt_status status = bt_session_memory_reset(bt_team_session(w->team), error);
     if (status == BT_OK) status = want_prepared(w, step->batch_size, error);
-    if (status == BT_OK) status = bt_session_memory(w->session, &memory, error);
+    if (status == BT_OK) status = bt_session_memory(bt_team_session(w->team), &memory, error);
     if (status != BT_OK) return status;
     result->memory_mb = (double)(memory.used_peak_bytes - memory.before_bytes) / MIB;
     result->memory_total_used_mb = (double)memory.used_peak_bytes / MIB;
@@ -140,18 +136,17 @@ static bt_status settle(worker *w, int batch_size, bt_error *error) {
     if (w->last_batch == batch_size) return BT_OK;
     w->last_batch = batch_size;
     double ignored_ms;
-    return bt_worker_time(w->session, batch_size, 1, w->images, w->logits, &ignored_ms, error);
+    return time_team(w, batch_size, 1, &ignored_ms, error);
 }
 
 /* One turn of timed runs. Where others used the cores meanwhile, the result says so. */
 static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
-    bool on_cores = !w->session->info.device_memory; /* else neighbours on the cores matter little */
+    bool on_cores =
+        !bt_team_session(w->team)->info.device_memory; /* else neighbours on the cores matter little */
     bt_status status = want_prepared(w, step->batch_size, error);
     if (status == BT_OK) status = settle(w, step->batch_size, error);
     bt_busy before = bt_busy_now();
-    if (status == BT_OK)
-        status = bt_worker_time(w->session, step->batch_size, step->runs, w->images, w->logits,
-                                result->samples_ms, error);
+    if (status == BT_OK) status = time_team(w, step->batch_size, step->runs, result->samples_ms, error);
     result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
     if (status == BT_OK) result->sample_count = step->runs;
     return status;
@@ -159,9 +154,8 @@ static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *re
 
 static bt_status step_full_size(worker *w, bt_step_result *result, bt_error *error) {
     bt_status status = want_images(w, 1, error);
-    if (status == BT_OK) status = bt_session_prepare(w->session, 1, error);
-    if (status == BT_OK)
-        status = bt_worker_time(w->session, 1, 1, w->images, w->logits, result->samples_ms, error);
+    if (status == BT_OK) status = bt_team_prepare(w->team, 1, pixels(w), error);
+    if (status == BT_OK) status = time_team(w, 1, 1, result->samples_ms, error);
     if (status == BT_OK) result->sample_count = 1;
     return status;
 }
@@ -170,9 +164,22 @@ static bt_status want_standard(worker *w, bt_error *error) {
     if (w->standard) return BT_OK;
     bt_session_options options = w->order.session;
     options.path = BT_PATH_STANDARD;
+    options.threads *= w->order.instances; /* 0 stays 0: all */
     bt_status status = bt_session_open(&w->standard, &options, error);
     if (status == BT_OK) status = bt_session_prepare(w->standard, 1, error);
     if (status != BT_OK) bt_session_close(&w->standard);
+    return status;
+}
+
+/* Runs of the standard path, one image each; what it needed of the cores is given back to a team. */
+static bt_status time_standard(worker *w, int runs, double *samples_ms, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < runs && status == BT_OK; i++) {
+        int64_t start_ns = bt_clock_now_ns();
+        status = bt_session_run(w->standard, 1, w->images, w->logits, error);
+        samples_ms[i] = bt_ms(bt_clock_now_ns() - start_ns);
+    }
+    if (w->order.instances > 1) bt_session_rest(w->standard);
     return status;
 }
 
@@ -180,9 +187,8 @@ static bt_status step_standard(worker *w, const bt_step *step, bt_step_result *r
     double ignored_ms;
     bt_status status = want_images(w, 1, error);
     if (status == BT_OK) status = want_standard(w, error);
-    if (status == BT_OK) status = bt_worker_time(w->standard, 1, 1, w->images, w->logits, &ignored_ms, error);
-    if (status == BT_OK)
-        status = bt_worker_time(w->standard, 1, step->runs, w->images, w->logits, result->samples_ms, error);
+    if (status == BT_OK) status = time_standard(w, 1, &ignored_ms, error);
+    if (status == BT_OK) status = time_standard(w, step->runs, result->samples_ms, error);
     if (status == BT_OK) result->sample_count = step->runs;
     w->last_batch = 0;
     return status;
@@ -226,7 +232,7 @@ static void compare(const worker *w, int batch_size, bt_step_result *result) {
 static bt_status step_agreement(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_status status = want_prepared(w, step->batch_size, error);
     if (status == BT_OK) status = want_reference(w, error);
-    if (status == BT_OK) status = bt_session_run(w->session, step->batch_size, w->images, w->logits, error);
+    if (status == BT_OK) status = bt_team_run(w->team, step->batch_size, w->images, w->logits, error);
     w->last_batch = 0;
     if (status == BT_OK) compare(w, step->batch_size, result);
     if (status == BT_OK && !isfinite(result->logit_error))
@@ -258,18 +264,18 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
 
 /* ---- the conversation -------------------------------------------------------- */
 
-json_t *bt_worker_open_order(const bt_session_options *options, int64_t seed) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order", "open",
-                     "backend", options->backend, "model", options->model, "weights", options->weights,
-                     "device", options->device, "path", (int)options->path, "height", options->height,
-                     "width", options->width, "threads", options->threads, "use_amp", options->use_amp,
-                     "use_channels_last", options->use_channels_last, "use_cudnn_benchmark",
-                     options->use_cudnn_benchmark, "seed", (json_int_t)seed);
+json_t *bt_worker_open_order(const bt_session_options *options, int instances, int64_t seed) {
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order",
+                     "open", "backend", options->backend, "model", options->model, "weights",
+                     options->weights, "device", options->device, "path", (int)options->path, "height",
+                     options->height, "width", options->width, "threads", options->threads, "instances",
+                     instances, "use_amp", options->use_amp, "use_channels_last", options->use_channels_last,
+                     "use_cudnn_benchmark", options->use_cudnn_benchmark, "seed", (json_int_t)seed);
 }
 
 static bt_status read_open_order(const json_t *json, order *o, bt_error *error) {
     static const char where[] = "open order";
-    int64_t path = 0, height = 0, width = 0, threads = 0;
+    int64_t path = 0, height = 0, width = 0, threads = 0, instances = 1;
     bt_status status = bt_json_text(json, "backend", o->backend, sizeof o->backend, where, error);
     if (status == BT_OK) status = bt_json_text(json, "model", o->model, sizeof o->model, where, error);
     if (status == BT_OK) status = bt_json_text(json, "weights", o->weights, sizeof o->weights, where, error);
@@ -279,6 +285,8 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     if (status == BT_OK) status = bt_json_integer(json, "height", 1, 16384, &height, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "width", 1, 16384, &width, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "threads", 0, 1024, &threads, where, error);
+    if (status == BT_OK)
+        status = bt_json_integer(json, "instances", 1, BT_CONFIG_INSTANCES_MAX, &instances, where, error);
     if (status == BT_OK) status = bt_json_boolean(json, "use_amp", &o->session.use_amp, where, error);
     if (status == BT_OK)
         status = bt_json_boolean(json, "use_channels_last", &o->session.use_channels_last, where, error);
@@ -294,6 +302,7 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     o->session.height = (int)height;
     o->session.width = (int)width;
     o->session.threads = (int)threads;
+    o->instances = (int)instances;
     return BT_OK;
 }
 
@@ -348,12 +357,13 @@ static json_t *failure(const bt_error *error) {
 static json_t *answer_open(worker *w, const json_t *json) {
     bt_error error = {BT_OK, ""};
     bt_memory memory = {0};
-    if (w->session) return failure(&(bt_error){BT_INVALID, "a session is open already"});
+    if (w->team) return failure(&(bt_error){BT_INVALID, "a session is open already"});
     bt_status status = read_open_order(json, &w->order, &error);
-    if (status == BT_OK) status = bt_session_open(&w->session, &w->order.session, &error);
-    if (status == BT_OK) status = bt_session_memory(w->session, &memory, &error);
+    if (status == BT_OK) status = bt_team_open(&w->team, &w->order.session, w->order.instances, &error);
+    if (status == BT_OK) status = bt_session_memory(bt_team_session(w->team), &memory, &error);
     if (status != BT_OK) return failure(&error);
-    json_t *answer = bt_worker_info_to_json(bt_session_describe(w->session), memory.total_bytes);
+    json_t *answer =
+        bt_worker_info_to_json(bt_session_describe(bt_team_session(w->team)), memory.total_bytes);
     if (answer) json_object_set_new(answer, "status", json_integer(BT_OK));
     return answer;
 }
@@ -362,8 +372,8 @@ static json_t *answer_step(worker *w, const json_t *json) {
     bt_error error = {BT_OK, ""};
     bt_step step;
     bt_step_result result = bt_step_result_empty();
-    bt_status status = w->session ? bt_step_from_json(json, &step, "order", &error)
-                                  : bt_fail(&error, BT_INVALID, "no session is open");
+    bt_status status = w->team ? bt_step_from_json(json, &step, "order", &error)
+                               : bt_fail(&error, BT_INVALID, "no session is open");
     if (status == BT_OK) status = carry_out(w, &step, &result, &error);
     result.status = status;
     if (status != BT_OK) snprintf(result.message, sizeof result.message, "%s", error.message);
@@ -389,7 +399,7 @@ static bt_status write_answer(int fd, json_t *answer, bt_error *error) {
 }
 
 static void close_worker(worker *w) {
-    bt_session_close(&w->session);
+    bt_team_close(&w->team);
     bt_session_close(&w->standard);
     free(w->images);
     free(w->logits);

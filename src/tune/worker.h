@@ -21,19 +21,14 @@ extern "C" {
  * answer, not a failure; BT_IO or BT_PARSE where the conversation itself broke. */
 BT_MUST_USE bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *error);
 
-/* The order that opens a session, and the reading of it; `seed` draws the images. New reference, NULL when
- * memory is short. */
-json_t *bt_worker_open_order(const bt_session_options *options, int64_t seed);
+/* The order that opens `instances` copies of a session, options->threads each; `seed` draws the images. New
+ * reference, NULL when memory is short. */
+json_t *bt_worker_open_order(const bt_session_options *options, int instances, int64_t seed);
 
 /* What the worker answers to it on success, and the reading of that (BT_PARSE names the key). */
 json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory_bytes);
 BT_MUST_USE bt_status bt_worker_read_info(const json_t *answer, bt_session_info *info,
                                           int64_t *total_memory_bytes, bt_error *error);
-
-/* Times `runs` forward passes of `batch_size` images: the loop that every figure comes from. images as for
- * bt_session_run; samples_ms receives `runs` durations. */
-BT_MUST_USE bt_status bt_worker_time(bt_session *session, int batch_size, int runs, const float *images,
-                                     float *logits, double *samples_ms, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,7 @@
 #include "measure/histogram.h"
 #include "measure/quantile.h"
 #include "measure/summary.h"
-#include "tune/worker.h"
+#include "tune/team.h"
 
 #define ROUNDS       200
 #define ROUND_RUNS   1000
@@ -25,7 +25,7 @@ static void print_spread(const char *what, double *values, size_t count, const c
 /* The worker's timing loop around a backend that takes no time: clock, dispatch and bookkeeping are what is
  * left. */
 static bt_status bench_probe(bt_error *error) {
-    bt_session *session;
+    bt_team *team;
     static double samples_ms[ROUND_RUNS], all_us[ROUNDS * ROUND_RUNS], whole_us[ROUNDS];
     bt_session_options options = {.backend = "sim:tau0_ms=0,alpha_ms=0,noise=0",
                                   .model = "hrnet",
@@ -34,15 +34,15 @@ static bt_status bench_probe(bt_error *error) {
                                   .path = BT_PATH_PRODUCTION,
                                   .height = 64,
                                   .width = 64};
-    bt_status status = bt_session_open(&session, &options, error);
+    bt_status status = bt_team_open(&team, &options, 1, error);
     if (status != BT_OK) return status;
     float *images = calloc(4 * 64 * 64, sizeof *images);
     float *logits = images ? images + 3 * 64 * 64 : NULL;
     if (!images) status = bt_fail(error, BT_NO_MEMORY, "out of memory");
-    if (status == BT_OK) status = bt_session_prepare(session, 1, error);
+    if (status == BT_OK) status = bt_team_prepare(team, 1, 64 * 64, error);
     for (int round = 0; round < ROUNDS && status == BT_OK; round++) {
         int64_t start_ns = bt_clock_now_ns();
-        status = bt_worker_time(session, 1, ROUND_RUNS, images, logits, samples_ms, error);
+        status = bt_team_time(team, 1, ROUND_RUNS, images, logits, samples_ms, error);
         whole_us[round] = (double)(bt_clock_now_ns() - start_ns) / 1e3 / ROUND_RUNS;
         for (int i = 0; i < ROUND_RUNS; i++)
             all_us[round * ROUND_RUNS + i] = samples_ms[i] * 1e3;
@@ -52,7 +52,7 @@ static bt_status bench_probe(bt_error *error) {
         print_spread("probe, zero-time batch: what the loop takes", whole_us, ROUNDS, "us a batch");
     }
     free(images);
-    bt_session_close(&session);
+    bt_team_close(&team);
     return status;
 }
 

@@ -69,6 +69,21 @@ for format in json csv markdown; do
     says_error 'verdict: good' 'the verdict goes to standard error then'
 done
 
+# --- several instances
+tune --backend $sim --batches 1 --instances 9999
+exits 2 'more instances than there can be are refused'
+tune --backend $sim --batches 1 --instances 16 --threads 64
+exits 2 'and more than the cores do for'
+says_error 'instances: 16 of 64 threads need 1024 cores' 'which is said'
+if [ "$(nproc)" -ge 2 ]; then
+    tune --backend $sim --batches 1 --instances 2 --threads 1
+    exits 0 'two instances are measured together'
+    is "$(json c.json .configurations.hrnet.instances | grep -o '"cpus":"[0-9]*"' | sort -u | wc -l)" 2 'each has its own core'
+    says 'img/s' 'and there is a table'
+    # 6 ms a batch of one: two at a time serve twice 166 a second
+    is "$(json c.json .configurations.hrnet.throughput_imgs_per_sec | cut -c 1)" 3 'whose throughput is that of both'
+fi
+
 # --- trouble on the way
 tune --backend $sim,crash_at=8 --batches 1,2,4,8,16
 exits 0 'a worker that dies costs its points and not the run'

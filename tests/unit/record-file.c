@@ -95,6 +95,13 @@ static void fill_model(bt_random *random, bt_model_record *model) {
     ANY_TEXT(model->precision);
     ANY_TEXT(model->precision_note);
     model->threads = (int)bt_random_below(random, 64);
+    model->instances = (int)bt_random_below(random, 16);
+    model->division_count = (int)bt_random_below(random, BT_DIVISIONS_MAX + 1);
+    for (int i = 0; i < model->division_count; i++)
+        model->divisions[i] = (bt_division){.instances = (int)bt_random_below(random, 16),
+                                            .threads = (int)bt_random_below(random, 64),
+                                            .median_ms = any_number(random),
+                                            .throughput_imgs_per_sec = any_number(random)};
     ANY_TEXT(model->device);
     ANY_TEXT(model->backend);
     ANY_TEXT(model->backend_detail);

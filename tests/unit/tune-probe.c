@@ -33,6 +33,7 @@ static char real_worker[BT_PATH_SIZE];
 
 static bt_probe_options options_for(const char *program, const char *backend) {
     return (bt_probe_options){.worker_program = program,
+                              .instances = 1,
                               .worker_log = LOG,
                               .session = {.backend = backend,
                                           .model = "hrnet",

@@ -86,7 +86,7 @@ static void a_point_is_summed_up(void **state) {
     add_measured(&record->models[0], 4, 20, 100);
     bt_point *point = &record->models[0].points[0];
     bt_error error;
-    assert_int_equal(bt_score_point(point, 5, &error), BT_OK);
+    assert_int_equal(bt_score_point(point, 1, 5, &error), BT_OK);
     assert_float_equal(point->p50_ms, 20, 0);
     assert_float_equal(point->p95_ms, 20, 0);
     assert_float_equal(point->p95_upper_ms, 20, 0);
@@ -102,7 +102,7 @@ static void without_samples_nothing_is_known(void **state) {
     bt_record *record = record_of(1, BT_OBJECTIVE_EFFICIENCY);
     bt_point *point = add(&record->models[0], 4, 0, BT_OUTCOME_UNDECIDED, 0);
     bt_error error;
-    assert_int_equal(bt_score_point(point, 5, &error), BT_OK);
+    assert_int_equal(bt_score_point(point, 1, 5, &error), BT_OK);
     assert_true(isnan(point->p50_ms) && isnan(point->p95_ms) && isnan(point->p95_upper_ms));
     assert_true(isnan(point->throughput_imgs_per_sec) && isnan(point->efficiency));
     bt_record_close(&record);

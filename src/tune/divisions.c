@@ -1,0 +1,77 @@
+#include "tune/divisions.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "record/config.h"
+
+#define INDIFFERENT 1.05
+
+static bool can_share(const bt_settings *settings) {
+    return strcmp(settings->device, "cpu") == 0;
+}
+
+static bt_division division_of(int instances, int threads) {
+    return (bt_division){
+        .instances = instances, .threads = threads, .median_ms = NAN, .throughput_imgs_per_sec = NAN};
+}
+
+/* One instance takes what the system gives (threads 0); several are given theirs. */
+static int threads_of(const bt_settings *settings, int instances, int cores) {
+    if (settings->threads > 0) return (int)settings->threads;
+    return instances == 1 ? 0 : cores / instances;
+}
+
+static bt_status list_one(const bt_settings *settings, int cores, bt_division *out, bt_error *error) {
+    int instances = (int)settings->instances, threads = threads_of(settings, instances, cores);
+    if (instances > 1 && !can_share(settings))
+        return bt_fail(error, BT_INVALID, "--instances: %d share a CPU; on %s there is one", instances,
+                       settings->device);
+    if (instances > 1 && (threads < 1 || threads * instances > cores))
+        return bt_fail(error, BT_INVALID, "--instances: %d of %d threads need %d cores, there are %d",
+                       instances, threads > 0 ? threads : 1, instances * (threads > 0 ? threads : 1), cores);
+    *out = division_of(instances, threads);
+    return BT_OK;
+}
+
+bt_status bt_divisions_list(const bt_settings *settings, int cores, bt_division out[BT_DIVISIONS_MAX],
+                            int *count, bt_error *error) {
+    const bool simulated = strncmp(settings->backend, "sim", 3) == 0;
+    *count = 1;
+    if (settings->instances > 0) return list_one(settings, cores, out, error);
+    out[0] = division_of(1, threads_of(settings, 1, cores));
+    for (int instances = 2; !simulated && can_share(settings) && *count < BT_DIVISIONS_MAX; instances *= 2) {
+        int threads = threads_of(settings, instances, cores);
+        if (instances > BT_CONFIG_INSTANCES_MAX || threads < 1 || instances * threads > cores) break;
+        out[(*count)++] = division_of(instances, threads);
+    }
+    return BT_OK;
+}
+
+void bt_division_note(bt_division *division, double median_ms) {
+    division->median_ms = median_ms;
+    division->throughput_imgs_per_sec = 1e3 * division->instances / median_ms;
+}
+
+/* The more the better; below nothing where it was not measured. */
+static double worth(const bt_division *division, const bt_settings *settings, bool late_too) {
+    if (!(division->median_ms > 0)) return -1;
+    if (!late_too && division->median_ms > settings->p95_sla_ms) return 0;
+    return settings->objective == BT_OBJECTIVE_LATENCY ? 1e3 / division->median_ms
+                                                       : division->throughput_imgs_per_sec;
+}
+
+int bt_divisions_choose(const bt_division *divisions, int count, const bt_settings *settings) {
+    double best = 0;
+    bool late_too = false;
+    for (int i = 0; i < count; i++)
+        best = fmax(best, worth(&divisions[i], settings, false));
+    if (best == 0) {
+        late_too = true;
+        for (int i = 0; i < count; i++)
+            best = fmax(best, worth(&divisions[i], settings, true));
+    }
+    for (int i = 0; i < count; i++)
+        if (worth(&divisions[i], settings, late_too) * INDIFFERENT >= best) return i;
+    return 0;
+}

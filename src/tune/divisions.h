@@ -1,0 +1,35 @@
+/* How a CPU's cores are shared out among copies of a model: several of few threads each, or one of all.
+ *
+ * Several serve more where a network's operations are too small to keep all cores busy together; one answers
+ * sooner. The ways are compared by batches of one, all copies busy, before the sweep, which then measures the
+ * chosen one only. Pure; tune/optimize.c does the timing.
+ */
+#ifndef BT_TUNE_DIVISIONS_H
+#define BT_TUNE_DIVISIONS_H
+
+#include "base/error.h"
+#include "record/record.h"
+#include "record/settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What settings.instances and settings.threads leave to choose from on `cores` cores, fewest instances first;
+ * nothing is measured yet. One way only on a GPU, for a simulated backend, and where instances are given.
+ * Returns how many (at least 1). BT_INVALID where the cores do not do for what was asked. */
+BT_MUST_USE bt_status bt_divisions_list(const bt_settings *settings, int cores,
+                                        bt_division out[BT_DIVISIONS_MAX], int *count, bt_error *error);
+
+/* Notes what batches of one took. */
+void bt_division_note(bt_division *division, double median_ms);
+
+/* The one to sweep: by objective latency the one that answers soonest, otherwise the one that serves most; of
+ * those within 5 % of it the one of fewest instances, which needs least memory. One whose median is above the
+ * SLA counts only where all are. The first where nothing was measured. */
+int bt_divisions_choose(const bt_division *divisions, int count, const bt_settings *settings);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

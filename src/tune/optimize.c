@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/version.h"
-#include "measure/quantile.h"
 #include "networks/network.h"
 #include "record/placement.h"
+#include "tune/contest.h"
 #include "tune/divisions.h"
 #include "tune/forecast.h"
 #include "tune/probe.h"
@@ -174,50 +174,15 @@ static void note_facts(bt_model_record *model, const bt_division *division, cons
 
 /* ---- the division -------------------------------------------------------------- */
 
-#define DIVISION_ROUNDS 5
-#define DIVISION_RUNS   4 /* of each instance in a round */
-
-/* Batches of one on every division by turns, each in a worker of its own; one that fails stays unmeasured. */
 static bt_status compare_divisions(const tuning *t, const char *worker_log, bt_error *error) {
     bt_model_record *model = t->model;
-    bt_probe *probes[BT_DIVISIONS_MAX] = {NULL};
-    double samples_ms[BT_DIVISIONS_MAX][DIVISION_ROUNDS * BT_MAX_TURN_SAMPLES];
-    int counts[BT_DIVISIONS_MAX] = {0};
-    bt_status status = BT_OK;
-    for (int i = 0; i < model->division_count && status == BT_OK; i++) {
-        bt_probe_options probing = probe_options(t->options, model->model, &model->divisions[i], worker_log);
-        status = bt_probe_open(&probes[i], &probing, error);
-    }
-    for (int round = 0; round < DIVISION_ROUNDS; round++)
-        for (int i = 0; i < model->division_count && status == BT_OK && !stopped(t->options); i++) {
-            int runs = DIVISION_RUNS * model->divisions[i].instances;
-            const bt_step step = {.kind = BT_STEP_MEASURE,
-                                  .batch_size = 1,
-                                  .runs = runs < BT_MAX_TURN_SAMPLES ? runs : BT_MAX_TURN_SAMPLES};
-            bt_step_result result = bt_step_result_empty();
-            bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from,
-                            "%s: comparing instances, round %d of %d", model->title, round + 1,
-                            DIVISION_ROUNDS);
-            if (!probes[i]) continue;
-            status = bt_probe_run(probes[i], &step, &result, error);
-            if (status == BT_OK) status = result.status;
-            for (int j = 0; status == BT_OK && j < result.sample_count; j++)
-                samples_ms[i][counts[i]++] = result.samples_ms[j];
-            if (status == BT_OK || model->divisions[i].instances == 1) continue;
-            /* More copies may be more than the machine has memory for; a single one must run. */
-            bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %d instances: not compared: %s", model->title,
-                         model->divisions[i].instances, result.message);
-            bt_probe_close(&probes[i]);
-            counts[i] = 0;
-            status = BT_OK;
-        }
-    for (int i = 0; i < model->division_count; i++) {
-        bt_probe_close(&probes[i]);
-        if (counts[i] == 0) continue;
-        bt_sort(samples_ms[i], (size_t)counts[i]);
-        bt_division_note(&model->divisions[i], bt_quantile(samples_ms[i], (size_t)counts[i], 0.5));
-    }
-    return status;
+    bt_probe_options probing[BT_DIVISIONS_MAX];
+    for (int i = 0; i < model->division_count; i++)
+        probing[i] = probe_options(t->options, model->model, &model->divisions[i], worker_log);
+    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from, "%s: comparing instances",
+                    model->title);
+    return bt_contest_run(model->divisions, probing, model->division_count, model->title, t->options->log,
+                          error);
 }
 
 static json_t *divisions_json(const bt_model_record *model) {

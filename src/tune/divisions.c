@@ -53,25 +53,30 @@ void bt_division_note(bt_division *division, double median_ms) {
     division->throughput_imgs_per_sec = 1e3 * division->instances / median_ms;
 }
 
-/* The more the better; below nothing where it was not measured. */
+/* Of division `d` to one model: the more the better; 0 where it was not measured, or is late. */
 static double worth(const bt_division *division, const bt_settings *settings, bool late_too) {
-    if (!(division->median_ms > 0)) return -1;
+    if (!(division->median_ms > 0)) return 0;
     if (!late_too && division->median_ms > settings->p95_sla_ms) return 0;
     return settings->objective == BT_OBJECTIVE_LATENCY ? 1e3 / division->median_ms
                                                        : division->throughput_imgs_per_sec;
 }
 
-int bt_divisions_choose(const bt_division *divisions, int count, const bt_settings *settings) {
-    double best = 0;
-    bool late_too = false;
-    for (int i = 0; i < count; i++)
-        best = fmax(best, worth(&divisions[i], settings, false));
-    if (best == 0) {
-        late_too = true;
-        for (int i = 0; i < count; i++)
-            best = fmax(best, worth(&divisions[i], settings, true));
+/* The geometric mean, so that a fast model's gain counts no more than a slow one's. */
+static double worth_to_all(const bt_division *const *of, int models, int d, const bt_settings *settings,
+                           bool late_too) {
+    double product = 1;
+    for (int m = 0; m < models; m++)
+        product *= worth(&of[m][d], settings, late_too);
+    return pow(product, 1.0 / models);
+}
+
+int bt_divisions_choose(const bt_division *const *of, int models, int count, const bt_settings *settings) {
+    for (int late_too = 0; late_too < 2; late_too++) {
+        double best = 0;
+        for (int d = 0; d < count; d++)
+            best = fmax(best, worth_to_all(of, models, d, settings, late_too));
+        for (int d = 0; d < count && best > 0; d++)
+            if (worth_to_all(of, models, d, settings, late_too) * INDIFFERENT >= best) return d;
     }
-    for (int i = 0; i < count; i++)
-        if (worth(&divisions[i], settings, late_too) * INDIFFERENT >= best) return i;
     return 0;
 }

@@ -1,8 +1,8 @@
 /* How a CPU's cores are shared out among copies of a model: several of few threads each, or one of all.
  *
  * Several serve more where a network's operations are too small to keep all cores busy together; one answers
- * sooner. The ways are compared by batches of one, all copies busy, before the sweep, which then measures the
- * chosen one only. Pure; tune/optimize.c does the timing.
+ * sooner. The ways are compared by batches of one, all copies busy, before any model is swept, and the sweeps
+ * measure the chosen one only. Pure; tune/contest.h does the timing.
  */
 #ifndef BT_TUNE_DIVISIONS_H
 #define BT_TUNE_DIVISIONS_H
@@ -24,10 +24,12 @@ BT_MUST_USE bt_status bt_divisions_list(const bt_settings *settings, int cores,
 /* Notes what batches of one took. */
 void bt_division_note(bt_division *division, double median_ms);
 
-/* The one to sweep: by objective latency the one that answers soonest, otherwise the one that serves most; of
- * those within 5 % of it the one of fewest instances, which needs least memory. One whose median is above the
- * SLA counts only where all are. The first where nothing was measured. */
-int bt_divisions_choose(const bt_division *divisions, int count, const bt_settings *settings);
+/* The one to sweep, the same for all models of a run, since they will share the cores: by objective latency
+ * the one that answers soonest, otherwise the one that serves most, by the geometric mean over the models; of
+ * those within 5 % of it the one of fewest instances, which needs least memory. One at which a model's median
+ * is above the SLA counts only where there is no other. `of[m]` are model m's, `count` of them each. The
+ * first where nothing was measured. */
+int bt_divisions_choose(const bt_division *const *of, int models, int count, const bt_settings *settings);
 
 #ifdef __cplusplus
 }

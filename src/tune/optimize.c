@@ -95,7 +95,6 @@ bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const 
 typedef struct tuning {
     const bt_optimize_options *options;
     bt_model_record *model;
-    const bt_network *network;
     bt_probe *probe;
     bt_sweep *sweep;
     bt_division division; /* the one to sweep */
@@ -207,26 +206,13 @@ static bt_status replay_divisions(const tuning *t, const json_t *line, bt_error 
     return BT_OK;
 }
 
-/* Which way of sharing the cores is swept; from the journal where an earlier try compared them. */
-static bt_status choose_division(tuning *t, const char *worker_log, bt_error *error) {
-    const bt_settings *settings = t->options->settings;
-    bt_model_record *model = t->model;
-    cpu_set_t allowed;
-    bt_cpus_allowed(&allowed);
-    bt_status status =
-        bt_divisions_list(settings, CPU_COUNT(&allowed), model->divisions, &model->division_count, error);
-    if (status == BT_OK && model->division_count > 1) {
-        const json_t *line = bt_run_replay(t->options->run);
-        int64_t start_ns = bt_clock_now_ns();
-        status = line ? replay_divisions(t, line, error) : compare_divisions(t, worker_log, error);
-        t->compared_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
-        if (status == BT_OK && !line && !stopped(t->options))
-            status = bt_run_append(t->options->run, divisions_json(model), error);
-    }
-    if (status != BT_OK) return status;
-    t->division = model->divisions[bt_divisions_choose(model->divisions, model->division_count, settings)];
-    if (model->division_count == 1) model->division_count = 0; /* nothing was compared */
-    return BT_OK;
+/* A model's ways of sharing the cores, compared, or told by the journal where an earlier try did that. */
+static bt_status learn_divisions(const tuning *t, const char *worker_log, bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run);
+    if (line) return replay_divisions(t, line, error);
+    bt_status status = compare_divisions(t, worker_log, error);
+    if (status != BT_OK || stopped(t->options)) return status;
+    return bt_run_append(t->options->run, divisions_json(t->model), error);
 }
 
 static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
@@ -302,24 +288,61 @@ static bt_status run_sweep(tuning *t, bt_error *error) {
     }
 }
 
-/* Tunes one model within `time_budget_s`; adds what it took to the record's. */
-static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
-                            double time_budget_s, bt_error *error) {
-    char worker_log[BT_PATH_SIZE];
-    bt_network *network = NULL;
-    bt_model_record *model = &record->models[index];
-    tuning t = {.options = options,
-                .model = model,
-                .progress_from = (double)index / record->model_count,
-                .progress_share = 1.0 / record->model_count};
+static bt_status worker_log_of(const bt_optimize_options *options, const bt_model_record *model,
+                               char worker_log[BT_PATH_SIZE], bt_error *error) {
+    return bt_path_join(worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
+}
+
+static bt_status name_model(const bt_optimize_options *options, bt_model_record *model, int index,
+                            bt_error *error) {
+    bt_network *network;
     snprintf(model->model, sizeof model->model, "%s", options->settings->models.names[index]);
     model->image_size = (int)options->settings->image_size;
     bt_status status = bt_network_open(&network, model->model, error);
     if (status != BT_OK) return status;
     snprintf(model->title, sizeof model->title, "%s", network->title);
-    status = bt_path_join(worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
+    bt_network_close(&network);
+    return BT_OK;
+}
+
+/* Decides how many instances each model is swept with, and notes in the record what that stands on. */
+static bt_status divide_cores(const bt_optimize_options *options, bt_record *record, bt_division *out,
+                              bt_error *error) {
+    const bt_division *of[BT_NAMES_MAX];
+    char worker_log[BT_PATH_SIZE];
+    cpu_set_t allowed;
+    bt_cpus_allowed(&allowed);
+    bt_status status = BT_OK;
+    for (int i = 0; i < record->model_count && status == BT_OK; i++) {
+        bt_model_record *model = &record->models[i];
+        const tuning t = {.options = options, .model = model};
+        of[i] = model->divisions;
+        status = bt_divisions_list(options->settings, CPU_COUNT(&allowed), model->divisions,
+                                   &model->division_count, error);
+        if (status == BT_OK) status = worker_log_of(options, model, worker_log, error);
+        if (status == BT_OK && model->division_count > 1 && !stopped(options))
+            status = learn_divisions(&t, worker_log, error);
+    }
+    if (status != BT_OK) return status;
+    const int count = record->models[0].division_count;
+    *out = of[0][bt_divisions_choose(of, record->model_count, count, options->settings)];
+    for (int i = 0; i < record->model_count && count == 1; i++)
+        record->models[i].division_count = 0; /* nothing was compared */
+    return BT_OK;
+}
+
+/* Tunes one model within `time_budget_s`; adds what it took to the record's. */
+static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
+                            const bt_division *division, double time_budget_s, bt_error *error) {
+    char worker_log[BT_PATH_SIZE];
+    bt_model_record *model = &record->models[index];
+    tuning t = {.options = options,
+                .model = model,
+                .division = *division,
+                .progress_from = (double)index / record->model_count,
+                .progress_share = 1.0 / record->model_count};
     bt_probe_facts facts;
-    if (status == BT_OK) status = choose_division(&t, worker_log, error);
+    bt_status status = worker_log_of(options, model, worker_log, error);
     bt_probe_options probing = probe_options(options, model->model, &t.division, worker_log);
     if (status == BT_OK && !stopped(options)) status = bt_probe_open(&t.probe, &probing, error);
     if (status == BT_OK && !stopped(options)) status = learn_facts(&t, &facts, error);
@@ -334,15 +357,13 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
         bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
     if (model->path_note[0])
         bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->path_note);
-    bt_sweep_options sweeping = sweep_options(&t, fmax(time_budget_s - t.compared_s, 0));
+    bt_sweep_options sweeping = sweep_options(&t, time_budget_s);
     status = bt_sweep_open(&t.sweep, &sweeping, model, error);
     if (status == BT_OK) status = run_sweep(&t, error);
-    if (isfinite(model->measuring_s)) model->measuring_s += t.compared_s;
     record->measuring_s += model->measuring_s;
 done:
     bt_sweep_close(&t.sweep);
     bt_probe_close(&t.probe);
-    bt_network_close(&network);
     return status;
 }
 
@@ -369,11 +390,16 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     record->settings = *settings;
     record->sources = *options->sources;
 
-    record->measuring_s = 0;
+    bt_division division;
     double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
+    int64_t start_ns = bt_clock_now_ns();
+    for (int i = 0; i < record->model_count && status == BT_OK; i++)
+        status = name_model(options, &record->models[i], i, error);
+    if (status == BT_OK) status = divide_cores(options, record, &division, error);
+    record->measuring_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
     for (int i = 0; i < record->model_count && status == BT_OK; i++) {
-        double share_s = (budget_s - record->measuring_s) / (record->model_count - i);
-        status = tune_model(options, record, i, share_s, error);
+        double share_s = fmax(budget_s - record->measuring_s, 0) / (record->model_count - i);
+        status = tune_model(options, record, i, &division, share_s, error);
         if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
     }
     if (status == BT_OK) {

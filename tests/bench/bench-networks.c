@@ -13,12 +13,14 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/host.h"
 #include "base/clock.h"
 #include "base/command.h"
 #include "inputs.h"
 #include "measure/quantile.h"
 #include "networks/network.h"
 #include "report/table.h"
+#include "tune/team.h"
 
 enum { FORMAT_TABLE, FORMAT_JSON };
 
@@ -41,7 +43,7 @@ static const struct path {
 typedef struct settings {
     bt_names models, paths;
     bt_sizes image_sizes, batches;
-    int64_t iterations, threads;
+    int64_t iterations, threads, instances;
     char weights[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
     int format;
     bool serve, quiet;
@@ -81,6 +83,9 @@ static const bt_option table[] = {
      .placeholder = "N", .group = "How", .help = "Timed runs of each."},
     {OPTION(format), .type = BT_OPTION_CHOICE, .choices = "table|json", .initial = "table", .group = "How",
      .help = "What is printed: a table of medians and ratios, or every sample."},
+    {OPTION(instances), .type = BT_OPTION_INTEGER, .initial = "1", .minimum = 1, .maximum = 16,
+     .placeholder = "N", .group = "How",
+     .help = "With --serve: copies that share the threads and run together; a time is a batch's share."},
     {OPTION(serve), .type = BT_OPTION_SWITCH, .initial = "false", .group = "How",
      .help = "Take turns from standard input: the first model, size and path; each line \"BATCH RUNS\" is "
              "answered by {\"ms\": [...]}."},
@@ -120,20 +125,19 @@ typedef struct bench {
 
 /* ---- running ---- */
 
-static bt_status open_session(bt_session **out, const settings *given, const char *model, int size,
-                              const struct path *path, bt_error *error) {
-    const bt_session_options options = {.backend = given->backend,
-                                        .model = model,
-                                        .weights = given->weights,
-                                        .device = given->device,
-                                        .path = path->path,
-                                        .height = size,
-                                        .width = size,
-                                        .threads = (int)given->threads,
-                                        .use_amp = path->use_amp,
-                                        .use_channels_last = path->use_channels_last,
-                                        .use_cudnn_benchmark = true};
-    return bt_session_open(out, &options, error);
+static bt_session_options session_options(const settings *given, const char *model, int size,
+                                          const struct path *path) {
+    return (bt_session_options){.backend = given->backend,
+                                .model = model,
+                                .weights = given->weights,
+                                .device = given->device,
+                                .path = path->path,
+                                .height = size,
+                                .width = size,
+                                .threads = (int)given->threads,
+                                .use_amp = path->use_amp,
+                                .use_channels_last = path->use_channels_last,
+                                .use_cudnn_benchmark = true};
 }
 
 static int largest(const bt_sizes *sizes) {
@@ -169,7 +173,8 @@ static bt_status bench_size(bench *b, const char *model, int size, bt_error *err
         if (!given->quiet)
             fprintf(stderr, "bench-networks: %s, %d px: preparing the %s path\n", model, size,
                     b->paths[p]->name);
-        status = open_session(&sessions[p], given, model, size, b->paths[p], error);
+        const bt_session_options options = session_options(given, model, size, b->paths[p]);
+        status = bt_session_open(&sessions[p], &options, error);
         for (int i = 0; i < given->batches.count && status == BT_OK; i++) {
             cell *c = &cells[p * given->batches.count + i];
             *c = (cell){.model = model,
@@ -292,18 +297,20 @@ static bt_status print_json(const bench *b, bt_error *error) {
 
 /* ---- turns ---- */
 
-static bt_status answer(const bench *b, bt_session *session, int batch, int runs, bt_error *error) {
-    double ms;
-    json_t *times = json_array();
-    bt_status status = bt_session_prepare(session, batch, error);
-    for (int i = 0; i < runs && status == BT_OK; i++) {
-        status = time_run(b, session, batch, &ms, error);
-        json_array_append_new(times, json_real(ms));
-    }
-    json_t *line = json_pack("{s:o}", "ms", times);
+/* What a batch takes of the machine's time: of instances that run together each batch takes its part. */
+static bt_status answer(const bench *b, bt_team *team, int batch, int runs, bt_error *error) {
+    const int instances = (int)b->given->instances, size = b->given->image_sizes.sizes[0];
+    double *samples_ms = calloc((size_t)runs, sizeof *samples_ms);
+    if (!samples_ms) return bt_fail(error, BT_NO_MEMORY, "out of memory for %d samples", runs);
+    bt_status status = bt_team_prepare(team, batch, (size_t)size * (size_t)size, error);
+    if (status == BT_OK) status = bt_team_time(team, batch, runs, b->images, b->logits, samples_ms, error);
+    for (int i = 0; i < runs; i++)
+        samples_ms[i] /= instances;
+    json_t *line = json_pack("{s:o}", "ms", samples_json(samples_ms, runs));
     if (status == BT_OK && json_dumpf(line, stdout, JSON_COMPACT) != 0)
         status = bt_fail(error, BT_IO, "a turn's times could not be written");
     json_decref(line);
+    free(samples_ms);
     putchar('\n');
     fflush(stdout);
     return status;
@@ -311,9 +318,13 @@ static bt_status answer(const bench *b, bt_session *session, int batch, int runs
 
 static bt_status serve(const bench *b, bt_error *error) {
     char line[64];
-    bt_session *session;
-    bt_status status = open_session(&session, b->given, b->given->models.names[0],
-                                    b->given->image_sizes.sizes[0], b->paths[0], error);
+    bt_team *team;
+    bt_session_options options =
+        session_options(b->given, b->given->models.names[0], b->given->image_sizes.sizes[0], b->paths[0]);
+    if (b->given->instances > 1)
+        options.threads =
+            (options.threads > 0 ? options.threads : bt_host_threads()) / (int)b->given->instances;
+    bt_status status = bt_team_open(&team, &options, (int)b->given->instances, error);
     while (status == BT_OK && fgets(line, sizeof line, stdin)) {
         int batch, runs;
         if (sscanf(line, "%d %d", &batch, &runs) != 2 || batch < 1 || batch > largest(&b->given->batches) ||
@@ -321,9 +332,9 @@ static bt_status serve(const bench *b, bt_error *error) {
             status =
                 bt_fail(error, BT_INVALID, "a turn is \"BATCH RUNS\", with a batch of --batches at most");
         else
-            status = answer(b, session, batch, runs, error);
+            status = answer(b, team, batch, runs, error);
     }
-    bt_session_close(&session);
+    bt_team_close(&team);
     return status;
 }
 

@@ -76,12 +76,31 @@ static void a_gpu_and_a_simulation_take_one(void **state) {
 }
 
 /* Medians of 1, 2, 4 instances; NaN: not measured. */
+static int chosen_of_two(const bt_settings *settings, const double one_ms[3], const double other_ms[3]) {
+    bt_division lists[2][3];
+    for (int i = 0; i < 3; i++) {
+        lists[0][i] = lists[1][i] = (bt_division){.instances = 1 << i};
+        bt_division_note(&lists[0][i], one_ms[i]);
+        bt_division_note(&lists[1][i], other_ms[i]);
+    }
+    const bt_division *of[2] = {lists[0], lists[1]};
+    return 1 << bt_divisions_choose(of, 2, 3, settings);
+}
+
 static int chosen(const bt_settings *settings, double one, double two, double four) {
-    bt_division list[3] = {{.instances = 1}, {.instances = 2}, {.instances = 4}};
     const double ms[3] = {one, two, four};
-    for (int i = 0; i < 3; i++)
-        bt_division_note(&list[i], ms[i]);
-    return list[bt_divisions_choose(list, 3, settings)].instances;
+    return chosen_of_two(settings, ms, ms);
+}
+
+static void models_of_a_run_are_divided_alike(void **state) {
+    (void)state;
+    bt_settings settings = on_the_cpu();
+    settings.p95_sla_ms = 100;
+    const double gains[3] = {20, 32, 70}, even[3] = {30, 60, 120}, loses[3] = {30, 90, 180};
+    assert_int_equal(chosen_of_two(&settings, gains, even), 2);  /* 25 % for one, nothing for the other */
+    assert_int_equal(chosen_of_two(&settings, gains, loses), 1); /* the other loses a third */
+    settings.p95_sla_ms = 50;
+    assert_int_equal(chosen_of_two(&settings, gains, even), 1); /* the other would be late */
 }
 
 static void the_one_that_serves_most_wins(void **state) {
@@ -178,6 +197,7 @@ int main(void) {
         cmocka_unit_test(what_was_asked_for_is_not_compared),
         cmocka_unit_test(a_gpu_and_a_simulation_take_one),
         cmocka_unit_test(the_one_that_serves_most_wins),
+        cmocka_unit_test(models_of_a_run_are_divided_alike),
         cmocka_unit_test(copies_run_together),
         cmocka_unit_test(a_team_needs_cores),
         cmocka_unit_test(a_member_that_does_not_open_is_told),

@@ -9,6 +9,9 @@ the rounds of its turn against batchtune's: a slow spell of the machine falls on
 programs used the cores comes up again, three times at most. All run the same operation list with the same weights
 on the same picture; "error" says so: the distance of the logits to FP32's, in parts of the FP32 logits' spread.
 
+"batchtune" is one instance of all threads; "-instances" and "-streams" run one of a single thread on each core, and
+their figure is the time per batch that this comes to: throughput, where a request itself takes that many times longer.
+
 torch's peers get the allocator settings that batchtune's own sessions give libtorch: without them they are slower.
 """
 import argparse
@@ -23,6 +26,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OWN = "batchtune"
+OWN_INSTANCES = "batchtune-instances"
 PEERS = "torch-compile-bf16,torch-compile-bf16-frozen,openvino,openvino-bf16,openvino-bf16-streams"
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
@@ -97,9 +101,11 @@ def quiet_turn(runner, batch, runs):
 def open_runner(name, own, model, size, threads, batches, folder):
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), CUDA_VISIBLE_DEVICES="")
     logits = os.path.join(folder, name + ".f32")
-    if name == OWN:
+    if name in (OWN, OWN_INSTANCES):
         command = [own, "--serve", "--backend", "plan", "--paths", "production", "--models", model, "--quiet"]
         command += ["--image-size", str(size), "--batches", ",".join(map(str, batches)), "--threads", str(threads)]
+        if name == OWN_INSTANCES:
+            command += ["--instances", str(threads)]
         return Runner(name, command, environment, logits, folder)
     if name.startswith("torch"):
         environment.update(ALLOCATOR)
@@ -125,11 +131,12 @@ def error_of(path, exact):
 
 def bench(arguments, model, size, folder):
     """The rows of one model and size, a list of dictionaries."""
-    names = [OWN] + arguments.peers.split(",")
+    names = [OWN] + ([OWN_INSTANCES] if arguments.threads > 1 else []) + arguments.peers.split(",")
     exact = os.path.join(folder, "exact.f32")
     own_logits(arguments.own, model, size, "fp32", exact)
     runners = [open_runner(n, arguments.own, model, size, arguments.threads, arguments.batches, folder) for n in names]
-    own_logits(arguments.own, model, size, "bf16", runners[0].logits)
+    for runner in runners[: names.index(arguments.peers.split(",")[0])]:
+        own_logits(arguments.own, model, size, "bf16", runner.logits)
     rows = []
     for batch in arguments.batches:
         live, turns = [], {}

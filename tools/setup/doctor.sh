@@ -128,6 +128,8 @@ libraries() {
     needs_font && line font 'DejaVu Sans' || problem font 'DejaVu Sans is missing: apt-get install fonts-dejavu-core'
     tool clang-format clang-format clang-format clang-format
     torch
+    line oneDNN "$(ldconfig -p 2>/dev/null | sed -n 's/.*libdnnl\.so\.2 .*=> //p' | head -n 1 | grep . ||
+        echo 'none: the compiled plan, which is the CPU'"'"'s production path, needs libdnnl2 (make deps)')"
 }
 
 # tool LABEL PACKAGE NAME COMMAND

@@ -14,7 +14,7 @@ set output folder . 'cbam_resunet-load-scenarios.' . format
 set title 'CBAM-ResUNet: percentiles by scenario (128 × 128 px, batches of up to 1, SLA 250 ms)'
 set xtics ('Single Request' 0, 'Burst Load' 1, 'Largest Burst' 2, 'Sustained Load' 3, 'Mixed Load' 4)
 set xrange [-0.6:4.6]
-set yrange [0:322.335]
+set yrange [0:280]
 set grid ytics
 set ylabel 'latency, ms'
 set key outside right top vertical

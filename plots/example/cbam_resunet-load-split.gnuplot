@@ -13,7 +13,7 @@ if (format eq 'svg') {
 set output folder . 'cbam_resunet-load-split.' . format
 set title 'CBAM-ResUNet: where the mean latency goes (128 × 128 px, batches of up to 1, SLA 250 ms)'
 set ytics ('Single Request' 0, 'Burst Load' -1, 'Largest Burst' -2, 'Sustained Load' -3, 'Mixed Load' -4)
-set xrange [0:162.325]
+set xrange [0:159.932]
 set yrange [-4.6:0.6]
 set xlabel 'mean, ms'
 set grid xtics

@@ -24,15 +24,16 @@ set bmargin 9.5
 set title 'CBAM-ResUNet: throughput against P95 (numbers: batch size)' font ',14' offset 0,0.9
 set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set xlabel 'P95 service time of a batch (ms)'
-set xrange [0:373.789]
+set xrange [0:270]
 set xtics auto
 set ylabel 'throughput (images/s)'
-set yrange [0:7.56473]
+set yrange [0:40.6164]
 set arrow from first 250, graph 0 to first 250, graph 1 nohead back linecolor rgb '#D55E00' linewidth 1.5 dashtype 2
 set label 'P95 SLA 250 ms' at first 250, graph 0.95 right offset -0.7,0 font ',10' textcolor rgb '#D55E00'
-set label '1' at first 201.632, first 5.33986 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
-set label '2' at first 346.101, first 6.14419 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
-plot data index 0 using 5:(strcol(2) eq 'over_sla' ? column(8) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
+set label '1' at first 62.5398, first 32.8973 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
+set label '2' at first 121.492, first 32.9893 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '4' at first 245.372, first 32.8089 right offset -0.7,0.7 font ',10' textcolor rgb '#404040'
+plot data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
      data index 'front' using 2:3 with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
      data index 0 every ::0::0 using 5:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output

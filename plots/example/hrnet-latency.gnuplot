@@ -25,10 +25,10 @@ set title 'HRNet: P95 service time by batch size' font ',14' offset 0,0.9
 set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set xlabel 'batch size (images)'
 set logscale x 2
-set xrange [0.920188:4.34694]
-set xtics ('1' 1, '2' 2, '4' 4)
+set xrange [0.846745:18.8959]
+set xtics ('1' 1, '2' 2, '4' 4, '8' 8, '16' 16)
 set ylabel 'service time of a batch (ms)'
-set yrange [0:454.779]
+set yrange [0:411.706]
 set arrow from graph 0, first 250 to graph 1, first 250 nohead back linecolor rgb '#D55E00' linewidth 1.5 dashtype 2
 set label 'P95 SLA 250 ms' at graph 0.02, first 250 left offset 0,0.75 font ',10' textcolor rgb '#D55E00' boxed
 plot data index 0 using 1:4 with lines linecolor rgb '#9A9A9A' dashtype 3 linewidth 1.5 title 'median', \

@@ -14,17 +14,17 @@ set output folder . 'hrnet-load-percentiles.' . format
 set multiplot layout 2,1 margins 0.09,0.80,0.08,0.95 spacing 0.15
 set title 'HRNet: request latency by percentile (128 × 128 px, batches of up to 1, SLA 250 ms)'
 set logscale x
-set xrange [1:244]
-set yrange [0:352.364]
+set xrange [1:1282]
+set yrange [0:297.03]
 set grid
 set key outside right top vertical
-set xtics ('0' 1, '50 %%' 2, '90 %%' 10, '95 %%' 20, '99 %%' 100)
+set xtics ('0' 1, '50 %%' 2, '90 %%' 10, '95 %%' 20, '99 %%' 100, '99.9 %%' 1000)
 set xlabel 'share of requests that were as fast (axis: 1 / (1 - p))'
 set ylabel 'latency, ms'
 plot data index 0 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#0072B2' title 'Single Request', data index 1 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#D55E00' title 'Burst Load', data index 2 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#009E73' title 'Largest Burst', data index 3 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#CC79A7' title 'Sustained Load', data index 4 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#E69F00' title 'Mixed Load', data index 5 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#000000' title 'SLA'
 unset logscale x
 set xtics auto
-set xrange [0:352.364]
+set xrange [0:297.03]
 set yrange [0:*]
 set title 'How latencies are distributed'
 set xlabel 'latency, ms'

@@ -14,9 +14,9 @@ set output folder . 'hrnet-load-series.' . format
 set multiplot layout 4,1 margins 0.10,0.80,0.08,0.94 spacing 0.035
 set grid
 set key outside right top vertical samplen 2
-set xrange [0:30]
+set xrange [0:31]
 set format x ''
-set yrange [0:405.218]
+set yrange [0:341.585]
 set title 'HRNet: Sustained Load, second by second (128 × 128 px, batches of up to 1, SLA 250 ms)'
 set ylabel 'latency, ms'
 plot data index 0 using 1:2 with points pointtype 6 pointsize 0.5 linecolor rgb '#9A9A9A' title 'max', data index 1 using 1:2 with linespoints pointtype 7 pointsize 0.4 linewidth 1.5 linecolor rgb '#D55E00' title 'P95', data index 2 using 1:2 with linespoints pointtype 7 pointsize 0.4 linewidth 1.5 linecolor rgb '#0072B2' title 'P50', data index 3 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#000000' title 'SLA'

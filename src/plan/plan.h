@@ -2,7 +2,8 @@
  *
  * The network's operation list is compiled once for each batch size into steps (oneDNN's convolutions and
  * the fused kernels of src/kernels) over one block of memory planned ahead; a run replays them. While it
- * runs, nothing is allocated, looked up, converted between layouts, or touched for the first time.
+ * runs, nothing is looked up, converted between layouts, or touched for the first time, and nothing allocated
+ * but the few small blocks that oneDNN takes within each call and gives back.
  *
  * What the compiler makes of the list (lower.c): a norm works in place on its convolution's result and takes
  * the residual and the activation with it; a fuse layer's sum resizes as it adds; a 1 x 1 convolution over a

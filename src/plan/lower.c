@@ -234,10 +234,16 @@ static bool is_packed(const lowering *l, int number, int part) {
     return l->plan->packed[number * BT_PLAN_PARTS + part] != NULL;
 }
 
+/* The operation that alone reads a tensor; NULL where several do, or the caller. */
+static const bt_operation *only_reader(const lowering *l, int tensor) {
+    if (l->readers[tensor] != 1 || l->reader[tensor] == NO_OPERATION) return NULL;
+    return &l->network->operations[l->reader[tensor]];
+}
+
 /* A norm takes away what a bias adds to a whole channel. */
 static bool norm_follows(const lowering *l, int tensor) {
-    return l->readers[tensor] == 1 && l->network->operations[l->reader[tensor]].kind == BT_OPERATION_NORM &&
-           l->network->operations[l->reader[tensor]].inputs[0] == tensor;
+    const bt_operation *reader = only_reader(l, tensor);
+    return reader && reader->kind == BT_OPERATION_NORM && reader->inputs[0] == tensor;
 }
 
 static bool is_pointwise(const bt_operation *operation) {
@@ -251,9 +257,8 @@ static bool same_size(const lowering *l, int a, int b) {
 
 /* Whether a concatenation is never written, since the 1 x 1 convolution that reads it goes to its inputs. */
 static bool is_split(const lowering *l, const bt_operation *concatenation) {
-    if (concatenation->kind != BT_OPERATION_CONCATENATE || l->readers[concatenation->output] != 1)
-        return false;
-    if (!is_pointwise(&l->network->operations[l->reader[concatenation->output]])) return false;
+    const bt_operation *reader = only_reader(l, concatenation->output);
+    if (concatenation->kind != BT_OPERATION_CONCATENATE || !reader || !is_pointwise(reader)) return false;
     for (int i = 0; i < concatenation->input_count; i++)
         if (!same_size(l, concatenation->inputs[i], concatenation->output)) return true;
     return false;
@@ -503,9 +508,8 @@ static void lower_gate(lowering *l, const bt_operation *operation) {
 
 static void lower_channel_attention(lowering *l, const bt_operation *operation) {
     int x = input_value(l, operation, 0), channels = look(l, x)->channels;
-    const bool alone =
-        l->readers[operation->output] != 1 ||
-        l->network->operations[l->reader[operation->output]].kind != BT_OPERATION_SPATIAL_ATTENTION;
+    const bt_operation *reader = only_reader(l, operation->output);
+    const bool alone = !reader || reader->kind != BT_OPERATION_SPATIAL_ATTENTION;
     const float *squeeze = numbers(l, operation, 0), *expand = numbers(l, operation, 1);
     int factors = new_value(l, channels, 1, 1, false), to = in_place_of(l, operation);
     bt_plan_step *step = add_step(l, BT_DOES_CHANNEL_ATTENTION, x, factors);

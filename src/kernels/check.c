@@ -17,6 +17,7 @@
 #include "kernels/rearrange.h"
 #include "kernels/scale.h"
 #include "kernels/sum.h"
+#include "kernels/winograd.h"
 
 #define BLOCKS_MAX 24
 #define GUARD      128 /* bytes on either side of a tensor that nobody may touch */
@@ -348,6 +349,58 @@ static void try_unfold(trial *t) {
     if (also) judge(t, u.also, u.bf16, u.also_stride, u.channels, pixels, wanted);
 }
 
+/* A made-up convolution and the first tile of its last group, or of all. */
+static bt_winograd some_winograd(trial *t, int64_t *first) {
+    bt_winograd w = {.batch = 1 + below(t, 3),
+                     .height = 1 + below(t, 11),
+                     .width = 1 + below(t, 11),
+                     .channels = some_channels(t),
+                     .out_channels = some_channels(t),
+                     .bf16 = t->one->bf16,
+                     .threads = t->one->threads};
+    const int tiles = (int)bt_winograd_tiles(&w);
+    w.group = below(t, 2) ? tiles : 1 + below(t, tiles);
+    w.pitch = w.group + below(t, 3);
+    *first = (tiles - 1) / w.group * w.group;
+    bt_winograd_lay_out(&w, scratch_room(t, bt_winograd_lay_out(&w, NULL)));
+    w.x = activations(t, (size_t)(w.batch * w.height * w.width * w.channels));
+    w.out = activations(t, (size_t)(w.batch * w.height * w.width * w.out_channels));
+    if (below(t, 2)) w.bias = numbers(t, (size_t)w.out_channels);
+    name_case(t, "%d x %d x %d, %d channels to %d, groups of %d", w.batch, w.height, w.width, w.channels,
+              w.out_channels, w.group);
+    return w;
+}
+
+static void try_winograd_read(trial *t) {
+    int64_t first;
+    const bt_winograd w = some_winograd(t, &first);
+    const size_t rows = (size_t)(BT_WINOGRAD_PLACES * w.pitch), channels = (size_t)w.channels;
+    double *wanted = wanted_room(t, rows * channels);
+    if (t->no_memory) return;
+    for (size_t i = 0; i < rows * channels; i++) {
+        wanted[i] = 1; /* between places, and of tiles past the last */
+        bt_element_put(w.tiles, w.bf16, i, 1);
+    }
+    bt_winograd_read_reference(&w, first, wanted);
+    bt_winograd_read(&w, first, t->level);
+    judge(t, w.tiles, w.bf16, channels, w.channels, rows, wanted);
+}
+
+static void try_winograd_write(trial *t) {
+    int64_t first;
+    const bt_winograd w = some_winograd(t, &first);
+    const size_t pixels = (size_t)(w.batch * w.height * w.width), channels = (size_t)w.out_channels;
+    double *wanted = wanted_room(t, pixels * channels);
+    if (t->no_memory) return;
+    for (size_t i = 0; i < pixels * channels; i++)
+        wanted[i] = (double)bt_element(w.out, w.bf16, i); /* of other groups */
+    for (size_t i = 0; i < (size_t)(BT_WINOGRAD_PLACES * w.pitch) * channels; i++)
+        w.products[i] = (float)bt_random_normal(&t->random);
+    bt_winograd_write_reference(&w, first, wanted);
+    bt_winograd_write(&w, first, t->level);
+    judge(t, w.out, w.bf16, channels, w.out_channels, pixels, wanted);
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -364,6 +417,8 @@ static const struct {
     {"pool", try_pool},
     {"interleave", try_interleave},
     {"unfold", try_unfold},
+    {"winograd_read", try_winograd_read},
+    {"winograd_write", try_winograd_write},
 };
 
 #define KERNEL_COUNT ((int)(sizeof kernels / sizeof *kernels))

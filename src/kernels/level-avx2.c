@@ -7,4 +7,5 @@
 #include "kernels/norm-lanes.inc"
 #include "kernels/pixel-lanes.inc"
 #include "kernels/sum-lanes.inc"
+#include "kernels/tile-lanes.inc"
 #include "kernels/versions.inc"

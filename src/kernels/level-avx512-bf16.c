@@ -28,4 +28,5 @@ static inline __m512i turns(void) {
 #include "kernels/norm-lanes.inc"
 #include "kernels/pixel-lanes.inc"
 #include "kernels/sum-lanes.inc"
+#include "kernels/tile-lanes.inc"
 #include "kernels/versions.inc"

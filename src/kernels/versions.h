@@ -55,6 +55,13 @@ typedef void (*bt_dot_pixels)(float *out, const void *x, const float *weight, fl
 /* The largest of `count` x `count` pixels at each of `width` places of a row; rows lie `row` values apart. */
 typedef void (*bt_pool_row)(void *out, const void *x, size_t row, int size, int width, int channels);
 
+/* One tile's 16 pixels of `channels` values to its 16 places, `plane` values apart. */
+typedef void (*bt_tile_in)(void *tiles, size_t plane, const void *const pixels[16], int channels);
+/* The 16 places of one tile's products, `plane` floats apart, to its four pixels; NULL for one beyond the
+ * edge. */
+typedef void (*bt_tile_out)(void *const pixels[4], const float *products, size_t plane, const float *bias,
+                            int channels);
+
 typedef struct bt_versions {
     bt_norm_gather norm_gather_f32, norm_gather_bf16;
     bt_norm_apply norm_apply_f32, norm_apply_bf16;
@@ -65,6 +72,8 @@ typedef struct bt_versions {
     bt_gather_pixels gather_pixels_f32, gather_pixels_bf16;
     bt_dot_pixels dot_pixels_f32, dot_pixels_bf16;
     bt_pool_row pool_row_f32, pool_row_bf16;
+    bt_tile_in tile_in_f32, tile_in_bf16;
+    bt_tile_out tile_out_f32, tile_out_bf16;
     /* values = 1 / (1 + exp(-values)) */
     void (*sigmoid)(float *values, size_t count);
     /* Adds to out[0 ... width) what one row of a kernel of `size` taps sees from `in`, which has size - 1

@@ -201,7 +201,7 @@ static void keep_packed(lowering *l, bt_packed **place, bt_packed *fresh) {
 static void add_conv(lowering *l, int number, int part, bt_conv_shape shape, const float *weights, int from,
                      const float *bias, int to) {
     bt_packed **place = &l->plan->packed[number * BT_PLAN_PARTS + part], *fresh = NULL;
-    bt_conv *conv = NULL;
+    bt_convolution *convolution = NULL;
     bt_status status = BT_OK;
     shape.batch = l->program->batch;
     shape.channels = look(l, from)->channels;
@@ -210,24 +210,24 @@ static void add_conv(lowering *l, int number, int part, bt_conv_shape shape, con
     shape.out_channels = look(l, to)->channels;
     shape.bf16 = l->plan->options.bf16;
     shape.bias = bias != NULL;
-    if (look(l, from)->bf16 != shape.bf16 || look(l, to)->bf16 != shape.bf16 || look(l, from)->home != from)
+    if (look(l, from)->bf16 != shape.bf16 || look(l, to)->bf16 != shape.bf16 || look(l, from)->home != from ||
+        look(l, to)->home != to)
         refuse(l, &l->network->operations[number]);
     if (l->status != BT_OK) return;
-    status = bt_conv_open(&conv, &shape, weights, *place, &fresh, l->error);
+    status = bt_convolution_open(&convolution, &shape, l->plan->options.level, weights, *place, &fresh, l->error);
     if (status != BT_OK) {
         l->status = status;
         return;
     }
     keep_packed(l, place, fresh);
-    want_scratch(l, bt_conv_scratch_bytes(conv));
+    want_scratch(l, bt_convolution_scratch_bytes(convolution));
     bt_plan_step *step = add_step(l, BT_DOES_CONV, from, to);
     if (!step) {
-        bt_conv_close(&conv);
+        bt_convolution_close(&convolution);
         return;
     }
-    step->as.conv.conv = conv;
+    step->as.conv.convolution = convolution;
     step->as.conv.bias = bias;
-    step->as.conv.shape = shape;
 }
 
 static bool is_packed(const lowering *l, int number, int part) {
@@ -697,7 +697,8 @@ done:
 void bt_program_close(bt_program **program) {
     if (!program || !*program) return;
     for (int i = 0; i < (*program)->step_count; i++)
-        if ((*program)->steps[i].does == BT_DOES_CONV) bt_conv_close(&(*program)->steps[i].as.conv.conv);
+        if ((*program)->steps[i].does == BT_DOES_CONV)
+            bt_convolution_close(&(*program)->steps[i].as.conv.convolution);
     free((*program)->steps);
     free((*program)->values);
     free(*program);

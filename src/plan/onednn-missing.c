@@ -15,18 +15,30 @@ const char *bt_onednn_version(void) {
     return "";
 }
 
-bt_status bt_conv_open(bt_conv **out, const bt_conv_shape *shape, const float *weights, bt_packed *packed,
-                       bt_packed **fresh, bt_error *error) {
-    (void)shape;
-    (void)weights;
-    (void)packed;
+static bt_status missing(bt_primitive **out, bt_packed **fresh, bt_error *error) {
     *out = NULL;
     *fresh = NULL;
     return bt_onednn_load(BT_CPU_PORTABLE, error);
 }
 
-void bt_conv_close(bt_conv **conv) {
-    (void)conv;
+bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const float *weights,
+                       bt_packed *packed, bt_packed **fresh, bt_error *error) {
+    (void)shape;
+    (void)weights;
+    (void)packed;
+    return missing(out, fresh, error);
+}
+
+bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, const float *weights,
+                          bt_packed *packed, bt_packed **fresh, bt_error *error) {
+    (void)shape;
+    (void)weights;
+    (void)packed;
+    return missing(out, fresh, error);
+}
+
+void bt_primitive_close(bt_primitive **primitive) {
+    (void)primitive;
 }
 
 void bt_packed_close(bt_packed **packed) {
@@ -38,26 +50,26 @@ size_t bt_packed_bytes(const bt_packed *packed) {
     return 0;
 }
 
-size_t bt_conv_scratch_bytes(const bt_conv *conv) {
-    (void)conv;
+size_t bt_primitive_scratch_bytes(const bt_primitive *primitive) {
+    (void)primitive;
     return 0;
 }
 
-const char *bt_conv_name(const bt_conv *conv) {
-    (void)conv;
+const char *bt_primitive_name(const bt_primitive *primitive) {
+    (void)primitive;
     return "";
 }
 
-void bt_conv_bind(bt_conv *conv, void *x, const float *bias, void *out, void *scratch) {
-    (void)conv;
+void bt_primitive_bind(bt_primitive *primitive, void *x, const float *bias, void *out, void *scratch) {
+    (void)primitive;
     (void)x;
     (void)bias;
     (void)out;
     (void)scratch;
 }
 
-bt_status bt_conv_run(const bt_conv *conv, bt_error *error) {
-    (void)conv;
+bt_status bt_primitive_run(const bt_primitive *primitive, bt_error *error) {
+    (void)primitive;
     return bt_onednn_load(BT_CPU_PORTABLE, error);
 }
 

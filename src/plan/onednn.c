@@ -25,12 +25,14 @@
     X(stream_create)                                                                                         \
     X(stream_wait)                                                                                           \
     X(memory_desc_init_by_tag)                                                                               \
+    X(memory_desc_init_by_strides)                                                                           \
     X(memory_desc_equal)                                                                                     \
     X(memory_desc_get_size)                                                                                  \
     X(memory_create)                                                                                         \
     X(memory_set_data_handle)                                                                                \
     X(memory_destroy)                                                                                        \
     X(convolution_forward_desc_init)                                                                         \
+    X(matmul_desc_init)                                                                                      \
     X(primitive_attr_create)                                                                                 \
     X(primitive_attr_set_scratchpad_mode)                                                                    \
     X(primitive_attr_destroy)                                                                                \
@@ -65,8 +67,8 @@ struct bt_packed {
     bool mapped; /* by mmap, in huge pages where the system has them to give */
 };
 
-struct bt_conv {
-    dnnl_primitive_t primitive;
+struct bt_primitive {
+    dnnl_primitive_t itself;
     dnnl_memory_t memories[MEMORIES];
     dnnl_exec_arg_t arguments[MEMORIES];
     int argument_count;
@@ -188,21 +190,17 @@ static dnnl_status_t reorder(const dnnl_memory_desc_t *from_layout, void *from,
     return status;
 }
 
-/* The weights in `layout`: those given, or those packed for another shape. */
-static bt_status pack(bt_packed **out, const bt_conv_shape *shape, const dnnl_memory_desc_t *layout,
+/* The weights in `layout`: those given, which lie as `plain` says, or those packed for another shape. */
+static bt_status pack(bt_packed **out, const dnnl_memory_desc_t *layout, const dnnl_memory_desc_t *plain,
                       const float *weights, const bt_packed *other, bt_error *error) {
-    dnnl_memory_desc_t plain;
-    const dnnl_dims_t dims = {shape->out_channels, shape->channels, shape->kernel, shape->kernel};
     bt_packed *packed = calloc(1, sizeof *packed);
     if (!packed || !room_for(packed, lib.memory_desc_get_size(layout))) {
         bt_packed_close(&packed);
         return bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution's weights");
     }
     packed->layout = *layout;
-    dnnl_status_t status = lib.memory_desc_init_by_tag(&plain, 4, dims, dnnl_f32, dnnl_oihw);
-    if (status == dnnl_success)
-        status = other ? reorder(&other->layout, other->values, layout, packed->values)
-                       : reorder(&plain, (void *)(uintptr_t)weights, layout, packed->values);
+    dnnl_status_t status = other ? reorder(&other->layout, other->values, layout, packed->values)
+                                 : reorder(plain, (void *)(uintptr_t)weights, layout, packed->values);
     if (status != dnnl_success) {
         bt_packed_close(&packed);
         return fail(status, "packing weights", error);
@@ -211,15 +209,32 @@ static bt_status pack(bt_packed **out, const bt_conv_shape *shape, const dnnl_me
     return BT_OK;
 }
 
-/* ---- convolutions ---- */
+/* ---- what is computed ---- */
+
+/* A description with oneDNN's favourite implementation; scratch memory is the caller's. */
+static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what) {
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_status_t status = lib.primitive_attr_create(&attributes);
+    if (status == dnnl_success)
+        status = lib.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (status == dnnl_success) status = lib.primitive_desc_create(out, what, attributes, lib.engine, NULL);
+    if (attributes) lib.primitive_attr_destroy(attributes);
+    return status;
+}
+
+static dnnl_data_type_t type_of(bool bf16) {
+    return bf16 ? dnnl_bf16 : dnnl_f32;
+}
 
 static int out_size(int size, const bt_conv_shape *shape) {
     return (size + 2 * shape->padding - shape->kernel) / shape->stride + 1;
 }
 
-/* Chooses the implementation: activations are channels_last, the weights' layout is its own choice. */
-static dnnl_status_t describe(dnnl_primitive_desc_t *out, const bt_conv_shape *s) {
-    const dnnl_data_type_t type = s->bf16 ? dnnl_bf16 : dnnl_f32;
+/* Activations are channels_last, the weights' layout is the implementation's own choice; `plain` is how the
+ * caller has them. */
+static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
+                                   const bt_conv_shape *s) {
+    const dnnl_data_type_t type = type_of(s->bf16);
     const dnnl_dims_t from = {s->batch, s->channels, s->height, s->width};
     const dnnl_dims_t to = {s->batch, s->out_channels, out_size(s->height, s), out_size(s->width, s)};
     const dnnl_dims_t kernel = {s->out_channels, s->channels, s->kernel, s->kernel};
@@ -227,25 +242,42 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *out, const bt_conv_shape *s
                       padding = {s->padding, s->padding};
     dnnl_memory_desc_t layouts[4];
     dnnl_convolution_desc_t what;
-    dnnl_primitive_attr_t attributes = NULL;
     dnnl_status_t status = lib.memory_desc_init_by_tag(&layouts[0], 4, from, type, dnnl_nhwc);
     if (status == dnnl_success)
         status = lib.memory_desc_init_by_tag(&layouts[1], 4, kernel, type, dnnl_format_tag_any);
     if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[2], 1, bias, dnnl_f32, dnnl_a);
     if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[3], 4, to, type, dnnl_nhwc);
+    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(plain, 4, kernel, dnnl_f32, dnnl_oihw);
     if (status == dnnl_success)
         status = lib.convolution_forward_desc_init(&what, dnnl_forward_inference, dnnl_convolution_direct,
                                                    &layouts[0], &layouts[1], s->bias ? &layouts[2] : NULL,
                                                    &layouts[3], strides, padding, padding);
-    if (status == dnnl_success) status = lib.primitive_attr_create(&attributes);
-    if (status == dnnl_success)
-        status = lib.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success) status = lib.primitive_desc_create(out, &what, attributes, lib.engine, NULL);
-    if (attributes) lib.primitive_attr_destroy(attributes);
-    return status;
+    return status == dnnl_success ? choose(out, &what) : status;
 }
 
-static dnnl_status_t make(bt_conv *conv, dnnl_primitive_desc_t description, const bt_packed *packed,
+static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
+                                      const bt_product_shape *s) {
+    const dnnl_data_type_t type = type_of(s->bf16);
+    const dnnl_dims_t from = {s->count, s->rows, s->inner}, by = {s->count, s->inner, s->columns},
+                      to = {s->count, s->rows, s->columns};
+    const dnnl_dims_t from_strides = {(dnnl_dim_t)s->pitch * s->inner, s->inner, 1},
+                      to_strides = {(dnnl_dim_t)s->pitch * s->columns, s->columns, 1};
+    dnnl_memory_desc_t layouts[3];
+    dnnl_matmul_desc_t what;
+    dnnl_status_t status = lib.memory_desc_init_by_strides(&layouts[0], 3, from, type, from_strides);
+    if (status == dnnl_success)
+        status = lib.memory_desc_init_by_tag(&layouts[1], 3, by, type, dnnl_format_tag_any);
+    if (status == dnnl_success)
+        status = lib.memory_desc_init_by_strides(&layouts[2], 3, to, dnnl_f32, to_strides);
+    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(plain, 3, by, dnnl_f32, dnnl_abc);
+    if (status == dnnl_success)
+        status = lib.matmul_desc_init(&what, &layouts[0], &layouts[1], NULL, &layouts[2]);
+    return status == dnnl_success ? choose(out, &what) : status;
+}
+
+/* ---- made and run ---- */
+
+static dnnl_status_t make(bt_primitive *primitive, dnnl_primitive_desc_t description, const bt_packed *packed,
                           bool bias) {
     static const struct {
         dnnl_query_t query;
@@ -256,73 +288,91 @@ static dnnl_status_t make(bt_conv *conv, dnnl_primitive_desc_t description, cons
                          [TARGET] = {dnnl_query_dst_md, DNNL_ARG_DST},
                          [SCRATCH] = {dnnl_query_scratchpad_md, DNNL_ARG_SCRATCHPAD}};
     const char *name = "";
-    dnnl_status_t status = lib.primitive_create(&conv->primitive, description);
+    dnnl_status_t status = lib.primitive_create(&primitive->itself, description);
     for (int i = 0; i < MEMORIES && status == dnnl_success; i++) {
         if (i == BIAS && !bias) continue;
         const dnnl_memory_desc_t *layout =
             lib.primitive_desc_query_md(description, parts[i].query, i == BIAS);
-        if (i == SCRATCH) conv->scratch_bytes = lib.memory_desc_get_size(layout);
-        status = memory_of(&conv->memories[i], layout, i == WEIGHTS ? packed->values : DNNL_MEMORY_NONE);
-        conv->arguments[conv->argument_count++] = (dnnl_exec_arg_t){parts[i].argument, conv->memories[i]};
+        if (i == SCRATCH) primitive->scratch_bytes = lib.memory_desc_get_size(layout);
+        status = memory_of(&primitive->memories[i], layout, i == WEIGHTS ? packed->values : DNNL_MEMORY_NONE);
+        primitive->arguments[primitive->argument_count++] =
+            (dnnl_exec_arg_t){parts[i].argument, primitive->memories[i]};
     }
     lib.primitive_desc_query(description, dnnl_query_impl_info_str, 0, (void *)&name);
-    snprintf(conv->name, sizeof conv->name, "%s", name);
+    snprintf(primitive->name, sizeof primitive->name, "%s", name);
     return status;
 }
 
-bt_status bt_conv_open(bt_conv **out, const bt_conv_shape *shape, const float *weights, bt_packed *packed,
-                       bt_packed **fresh, bt_error *error) {
-    dnnl_primitive_desc_t description = NULL;
-    bt_conv *conv = calloc(1, sizeof *conv);
+/* From a description, or from why there is none. */
+static bt_status open_primitive(bt_primitive **out, dnnl_status_t done, dnnl_primitive_desc_t description,
+                                const dnnl_memory_desc_t *plain, const float *weights, bt_packed *packed,
+                                bt_packed **fresh, bool bias, bt_error *error) {
+    bt_primitive *primitive = calloc(1, sizeof *primitive);
     bt_status status = BT_OK;
     *out = NULL;
     *fresh = NULL;
-    if (!conv) return bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution");
-    dnnl_status_t done = describe(&description, shape);
-    if (done == dnnl_success) {
+    if (!primitive) status = bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution");
+    if (status == BT_OK && done == dnnl_success) {
         const dnnl_memory_desc_t *wanted = lib.primitive_desc_query_md(description, dnnl_query_weights_md, 0);
         if (!packed || !lib.memory_desc_equal(wanted, &packed->layout))
-            status = pack(fresh, shape, wanted, weights, packed, error);
-        if (status == BT_OK) done = make(conv, description, *fresh ? *fresh : packed, shape->bias);
+            status = pack(fresh, wanted, plain, weights, packed, error);
+        if (status == BT_OK) done = make(primitive, description, *fresh ? *fresh : packed, bias);
     }
     if (description) lib.primitive_desc_destroy(description);
     if (status == BT_OK && done != dnnl_success) status = fail(done, "making a convolution", error);
     if (status != BT_OK) {
-        bt_conv_close(&conv);
+        bt_primitive_close(&primitive);
         bt_packed_close(fresh);
         return status;
     }
-    *out = conv;
+    *out = primitive;
     return BT_OK;
 }
 
-void bt_conv_close(bt_conv **conv) {
-    if (!conv || !*conv) return;
+bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const float *weights,
+                       bt_packed *packed, bt_packed **fresh, bt_error *error) {
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_memory_desc_t plain;
+    dnnl_status_t done = describe_conv(&description, &plain, shape);
+    return open_primitive(out, done, description, &plain, weights, packed, fresh, shape->bias, error);
+}
+
+bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, const float *weights,
+                          bt_packed *packed, bt_packed **fresh, bt_error *error) {
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_memory_desc_t plain;
+    dnnl_status_t done = describe_product(&description, &plain, shape);
+    return open_primitive(out, done, description, &plain, weights, packed, fresh, false, error);
+}
+
+void bt_primitive_close(bt_primitive **primitive) {
+    if (!primitive || !*primitive) return;
     for (int i = 0; i < MEMORIES; i++)
-        if ((*conv)->memories[i]) lib.memory_destroy((*conv)->memories[i]);
-    if ((*conv)->primitive) lib.primitive_destroy((*conv)->primitive);
-    free(*conv);
-    *conv = NULL;
+        if ((*primitive)->memories[i]) lib.memory_destroy((*primitive)->memories[i]);
+    if ((*primitive)->itself) lib.primitive_destroy((*primitive)->itself);
+    free(*primitive);
+    *primitive = NULL;
 }
 
-size_t bt_conv_scratch_bytes(const bt_conv *conv) {
-    return conv->scratch_bytes;
+size_t bt_primitive_scratch_bytes(const bt_primitive *primitive) {
+    return primitive->scratch_bytes;
 }
 
-const char *bt_conv_name(const bt_conv *conv) {
-    return conv->name;
+const char *bt_primitive_name(const bt_primitive *primitive) {
+    return primitive->name;
 }
 
-void bt_conv_bind(bt_conv *conv, void *x, const float *bias, void *out, void *scratch) {
+void bt_primitive_bind(bt_primitive *primitive, void *x, const float *bias, void *out, void *scratch) {
     void *places[MEMORIES] = {
         [SOURCE] = x, [BIAS] = (void *)(uintptr_t)bias, [TARGET] = out, [SCRATCH] = scratch};
     for (int i = 0; i < MEMORIES; i++)
-        if (i != WEIGHTS && conv->memories[i]) lib.memory_set_data_handle(conv->memories[i], places[i]);
+        if (i != WEIGHTS && primitive->memories[i])
+            lib.memory_set_data_handle(primitive->memories[i], places[i]);
 }
 
-bt_status bt_conv_run(const bt_conv *conv, bt_error *error) {
+bt_status bt_primitive_run(const bt_primitive *primitive, bt_error *error) {
     dnnl_status_t status =
-        lib.primitive_execute(conv->primitive, lib.stream, conv->argument_count, conv->arguments);
+        lib.primitive_execute(primitive->itself, lib.stream, primitive->argument_count, primitive->arguments);
     return status == dnnl_success ? BT_OK : fail(status, "running a convolution", error);
 }
 

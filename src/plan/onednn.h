@@ -1,4 +1,5 @@
-/* oneDNN's convolutions, as a plan wants them: made once, weights packed once, run without further ado.
+/* oneDNN's convolutions and matrix products, as a plan wants them: made once, weights packed once, run without
+ * further ado.
  *
  * oneDNN is loaded when a plan is first opened, so that everything else runs without it. Activations are
  * channels_last and contiguous, scratch memory is the caller's, and the implementation is the one that
@@ -26,8 +27,7 @@ BT_MUST_USE bt_status bt_onednn_load(bt_cpu_level level, bt_error *error);
 /* "2.6.3"; "" before bt_onednn_load. */
 const char *bt_onednn_version(void);
 
-/* A convolution's weights in the layout that a shape's implementation wants. The library's own struct lies
- * within. */
+/* Weights in the layout that a shape's implementation wants. The library's own struct lies within. */
 typedef struct bt_packed bt_packed;
 
 /* What a convolution is, for all sizes of input. */
@@ -37,30 +37,41 @@ typedef struct bt_conv_shape {
     bool bf16, bias; /* bias: FP32 */
 } bt_conv_shape;
 
-typedef struct bt_conv bt_conv;
+/* `count` products of matrices: rows x inner by inner x columns. What is multiplied and the products each lie
+ * `pitch` rows apart. */
+typedef struct bt_product_shape {
+    int count, rows, pitch, inner, columns;
+    bool bf16; /* what is multiplied; the products are FP32 */
+} bt_product_shape;
+
+/* Either of them, ready to run. */
+typedef struct bt_primitive bt_primitive;
 
 /* Makes the primitive, for as many threads as omp_get_max_threads() says now. `packed` is what an earlier
- * shape of the same weights left, or NULL; `weights` (out, in, kernel, kernel; FP32) may be NULL then. Where
- * the layouts match, *packed stays, else it is packed anew and the old one kept for whoever uses it:
- * `*fresh` becomes the new one (the caller's, bt_packed_close), NULL where there is none. BT_BACKEND,
- * BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_conv_open(bt_conv **out, const bt_conv_shape *shape, const float *weights,
+ * shape of the same weights left, or NULL; `weights` (FP32; out x in x kernel x kernel for a convolution,
+ * count x inner x columns for a product) may be NULL then. Where the layouts match, *packed stays, else it is
+ * packed anew and the old one kept for whoever uses it: `*fresh` becomes the new one (the caller's,
+ * bt_packed_close), NULL where there is none. BT_BACKEND, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const float *weights,
                                    bt_packed *packed, bt_packed **fresh, bt_error *error);
-void bt_conv_close(bt_conv **conv);
+BT_MUST_USE bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, const float *weights,
+                                      bt_packed *packed, bt_packed **fresh, bt_error *error);
+void bt_primitive_close(bt_primitive **primitive);
 void bt_packed_close(bt_packed **packed);
 size_t bt_packed_bytes(const bt_packed *packed);
 
 /* Bytes of scratch that a run wants; 64-byte aligned. */
-size_t bt_conv_scratch_bytes(const bt_conv *conv);
+size_t bt_primitive_scratch_bytes(const bt_primitive *primitive);
 
 /* "brgconv:avx512_core_bf16": the implementation chosen. */
-const char *bt_conv_name(const bt_conv *conv);
+const char *bt_primitive_name(const bt_primitive *primitive);
 
-/* Where it reads and writes from now on. The memory is the caller's; x and out do not overlap. */
-void bt_conv_bind(bt_conv *conv, void *x, const float *bias, void *out, void *scratch);
+/* Where it reads and writes from now on. The memory is the caller's; x and out do not overlap. `bias` is read
+ * by a convolution that has one. */
+void bt_primitive_bind(bt_primitive *primitive, void *x, const float *bias, void *out, void *scratch);
 
 /* Runs it in the calling thread's OpenMP pool; BT_BACKEND where oneDNN fails. */
-BT_MUST_USE bt_status bt_conv_run(const bt_conv *conv, bt_error *error);
+BT_MUST_USE bt_status bt_primitive_run(const bt_primitive *primitive, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,8 @@
  * the residual and the activation with it; a fuse layer's sum resizes as it adds; a 1 x 1 convolution over a
  * concatenation of tensors to be resized goes to each of them first, at its own size, since both are linear;
  * a transposed convolution is a 1 x 1 one and a rearrangement; attention's factors are found without writing
- * the weighed tensor in between; concatenations are written in place; a bias before a norm is left out,
+ * the weighed tensor in between; concatenations are written in place; 3 x 3 convolutions go by Winograd's tiles where
+ * that is faster (convolution.h); a bias before a norm is left out,
  * which takes it away again.
  *
  * A plan belongs to one thread at a time, whose OpenMP pool it uses. It needs no libtorch.
@@ -60,7 +61,7 @@ BT_MUST_USE bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *im
 
 /* Steps of a prepared batch size; 0 for another. */
 int bt_plan_step_count(const bt_plan *plan, int batch_size);
-/* "conv 3x3 48>48 64x64 brgconv:avx512_core_bf16", into text. */
+/* "conv 64x64 3x3/1 48>48 brgconv:avx512_core_bf16", into text. */
 void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text, size_t size);
 /* A run that also adds each step's time to step_ns[bt_plan_step_count]. */
 BT_MUST_USE bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,

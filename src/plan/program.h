@@ -16,6 +16,7 @@
 #include "kernels/rearrange.h"
 #include "kernels/scale.h"
 #include "kernels/sum.h"
+#include "plan/convolution.h"
 #include "plan/onednn.h"
 #include "plan/plan.h"
 
@@ -51,9 +52,8 @@ typedef struct bt_plan_step {
     union {           /* everything but the pointers into the arena is filled in by lower.c */
         bt_interleave interleave;
         struct {
-            bt_conv *conv;
+            bt_convolution *convolution;
             const float *bias;
-            bt_conv_shape shape;
         } conv;
         bt_dot dot;
         bt_norm norm;

@@ -22,7 +22,7 @@ static void bind_step(const bt_program *program, bt_plan_step *step, char *arena
         step->as.interleave.out = out;
         return;
     case BT_DOES_CONV:
-        bt_conv_bind(step->as.conv.conv, x, step->as.conv.bias, out, scratch);
+        bt_convolution_bind(step->as.conv.convolution, x, step->as.conv.bias, out, scratch);
         return;
     case BT_DOES_DOT:
         step->as.dot.x = x;
@@ -80,7 +80,7 @@ static bt_status run_step(const bt_plan_step *step, bt_cpu_level level, char *sc
         bt_interleave_run(&step->as.interleave, level);
         return BT_OK;
     case BT_DOES_CONV:
-        return bt_conv_run(step->as.conv.conv, error);
+        return bt_convolution_run(step->as.conv.convolution, error);
     case BT_DOES_DOT:
         bt_dot_run(&step->as.dot, level);
         return BT_OK;
@@ -152,10 +152,9 @@ void bt_program_step_text(const bt_program *program, int number, char *text, siz
     const bt_plan_step *step = &program->steps[number];
     const bt_value *out = &program->values[step->output];
     if (step->does == BT_DOES_CONV) {
-        const bt_conv_shape *shape = &step->as.conv.shape;
-        snprintf(text, size, "conv %dx%d/%d %d>%d %dx%d %s", shape->kernel, shape->kernel, shape->stride,
-                 shape->channels, shape->out_channels, out->height, out->width,
-                 bt_conv_name(step->as.conv.conv));
+        char way[96];
+        bt_convolution_text(step->as.conv.convolution, way, sizeof way);
+        snprintf(text, size, "conv %dx%d %s", out->height, out->width, way);
     } else {
         snprintf(text, size, "%s to %dx%dx%d", names[step->does], out->channels, out->height, out->width);
     }

@@ -1,0 +1,168 @@
+#include "kernels/winograd.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "kernels/element.h"
+#include "kernels/parallel.h"
+#include "kernels/versions.h"
+
+/* Where a tile stands: its image, and the upper left of the four pixels of the output. */
+typedef struct spot {
+    int64_t image;
+    int row, column;
+} spot;
+
+static int tiles_along(int size) {
+    return (size + 1) / 2;
+}
+
+static spot spot_of(const bt_winograd *w, int64_t tile) {
+    const int64_t across = tiles_along(w->width), of_image = across * tiles_along(w->height),
+                  place = tile % of_image;
+    return (spot){tile / of_image, 2 * (int)(place / across), 2 * (int)(place % across)};
+}
+
+/* Of pixel (row, column) of an image among all pixels; -1 beyond the edge. */
+static int64_t pixel_at(const bt_winograd *w, int64_t image, int row, int column) {
+    if (row < 0 || row >= w->height || column < 0 || column >= w->width) return -1;
+    return (image * w->height + row) * w->width + column;
+}
+
+int64_t bt_winograd_tiles(const bt_winograd *w) {
+    return (int64_t)w->batch * tiles_along(w->height) * tiles_along(w->width);
+}
+
+/* How many tiles the group that begins with `first` has. */
+static int64_t tiles_from(const bt_winograd *w, int64_t first) {
+    const int64_t left = bt_winograd_tiles(w) - first;
+    return left < w->group ? left : w->group;
+}
+
+static size_t pixel_bytes(const bt_winograd *w) {
+    return (size_t)w->channels * bt_value_bytes(w->bf16);
+}
+
+size_t bt_winograd_lay_out(bt_winograd *w, void *room) {
+    const size_t tiles = bt_rounded(BT_WINOGRAD_PLACES * (size_t)w->pitch * pixel_bytes(w)),
+                 products = bt_rounded(BT_WINOGRAD_PLACES * (size_t)w->pitch * (size_t)w->out_channels *
+                                       sizeof(float));
+    if (room) {
+        w->tiles = room;
+        w->products = (float *)(void *)((char *)room + tiles);
+        w->zeros = (char *)room + tiles + products;
+    }
+    return tiles + products + bt_rounded(pixel_bytes(w));
+}
+
+static void read_tile(const bt_winograd *w, const bt_versions *version, int64_t first, int64_t tile) {
+    const spot at = spot_of(w, first + tile);
+    const void *pixels[BT_WINOGRAD_PLACES];
+    for (int i = 0; i < BT_WINOGRAD_PLACES; i++) {
+        int64_t pixel = pixel_at(w, at.image, at.row - 1 + i / 4, at.column - 1 + i % 4);
+        pixels[i] = pixel < 0 ? w->zeros : (const char *)w->x + (size_t)pixel * pixel_bytes(w);
+    }
+    (w->bf16 ? version->tile_in_bf16 : version->tile_in_f32)((char *)w->tiles + (size_t)tile * pixel_bytes(w),
+                                                             (size_t)w->pitch * (size_t)w->channels, pixels,
+                                                             w->channels);
+}
+
+static void write_tile(const bt_winograd *w, const bt_versions *version, int64_t first, int64_t tile) {
+    const spot at = spot_of(w, first + tile);
+    const size_t bytes = (size_t)w->out_channels * bt_value_bytes(w->bf16);
+    void *pixels[4];
+    for (int i = 0; i < 4; i++) {
+        int64_t pixel = pixel_at(w, at.image, at.row + i / 2, at.column + i % 2);
+        pixels[i] = pixel < 0 ? NULL : (char *)w->out + (size_t)pixel * bytes;
+    }
+    (w->bf16 ? version->tile_out_bf16
+             : version->tile_out_f32)(pixels, w->products + (size_t)tile * (size_t)w->out_channels,
+                                      (size_t)w->pitch * (size_t)w->out_channels, w->bias, w->out_channels);
+}
+
+typedef void (*on_tile)(const bt_winograd *w, const bt_versions *version, int64_t first, int64_t tile);
+
+static void share_out(const bt_winograd *w, int64_t first, int channels, on_tile work, bt_cpu_level level) {
+    const bt_versions *version = bt_versions_of(level);
+    const int64_t tiles = tiles_from(w, first);
+    const int threads = bt_threads_for(BT_WINOGRAD_PLACES * tiles * channels, tiles, w->threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
+        const int64_t end = bt_share_from(tiles, thread + 1, count);
+        for (int64_t tile = bt_share_from(tiles, thread, count); tile < end; tile++)
+            work(w, version, first, tile);
+    }
+}
+
+void bt_winograd_read(const bt_winograd *w, int64_t first, bt_cpu_level level) {
+    memset(w->zeros, 0, pixel_bytes(w));
+    share_out(w, first, w->channels, read_tile, level);
+}
+
+void bt_winograd_write(const bt_winograd *w, int64_t first, bt_cpu_level level) {
+    share_out(w, first, w->out_channels, write_tile, level);
+}
+
+/* ---- the three transforms as matrices ---- */
+
+static const double tile_matrix[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}}; /* B' */
+static const double weight_matrix[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};       /* G */
+static const double pixel_matrix[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};                             /* A' */
+
+void bt_winograd_weights(float *matrices, const float *weights, int out_channels, int channels) {
+    const size_t plane = (size_t)channels * (size_t)out_channels;
+#pragma omp parallel for
+    for (int c = 0; c < channels; c++)
+        for (int o = 0; o < out_channels; o++) {
+            const float *g = weights + ((size_t)o * (size_t)channels + (size_t)c) * 9;
+            float *to = matrices + (size_t)c * (size_t)out_channels + (size_t)o;
+            double half[4][3];
+            for (int i = 0; i < 12; i++) {
+                half[i / 3][i % 3] = 0;
+                for (int k = 0; k < 3; k++)
+                    half[i / 3][i % 3] += weight_matrix[i / 3][k] * (double)g[3 * k + i % 3];
+            }
+            for (int i = 0; i < BT_WINOGRAD_PLACES; i++) {
+                double sum = 0;
+                for (int k = 0; k < 3; k++)
+                    sum += half[i / 4][k] * weight_matrix[i % 4][k];
+                to[(size_t)i * plane] = (float)sum;
+            }
+        }
+}
+
+static double input_value(const bt_winograd *w, const spot *at, int row, int column, int channel) {
+    int64_t pixel = pixel_at(w, at->image, at->row - 1 + row, at->column - 1 + column);
+    if (pixel < 0) return 0;
+    return (double)bt_element(w->x, w->bf16, (size_t)(pixel * w->channels + channel));
+}
+
+void bt_winograd_read_reference(const bt_winograd *w, int64_t first, double *tiles) {
+    for (int64_t tile = 0; tile < tiles_from(w, first); tile++) {
+        const spot at = spot_of(w, first + tile);
+        for (int c = 0; c < w->channels; c++)
+            for (int i = 0; i < BT_WINOGRAD_PLACES; i++) {
+                double sum = 0;
+                for (int k = 0; k < BT_WINOGRAD_PLACES; k++)
+                    sum += tile_matrix[i / 4][k / 4] * tile_matrix[i % 4][k % 4] *
+                           input_value(w, &at, k / 4, k % 4, c);
+                tiles[((int64_t)i * w->pitch + tile) * w->channels + c] = sum;
+            }
+    }
+}
+
+void bt_winograd_write_reference(const bt_winograd *w, int64_t first, double *out) {
+    for (int64_t tile = 0; tile < tiles_from(w, first); tile++) {
+        const spot at = spot_of(w, first + tile);
+        for (int o = 0; o < w->out_channels; o++)
+            for (int i = 0; i < 4; i++) {
+                int64_t pixel = pixel_at(w, at.image, at.row + i / 2, at.column + i % 2);
+                double sum = w->bias ? (double)w->bias[o] : 0;
+                for (int k = 0; k < BT_WINOGRAD_PLACES; k++)
+                    sum += pixel_matrix[i / 2][k / 4] * pixel_matrix[i % 2][k % 4] *
+                           (double)w->products[((int64_t)k * w->pitch + tile) * w->out_channels + o];
+                if (pixel >= 0) out[pixel * w->out_channels + o] = sum;
+            }
+    }
+}

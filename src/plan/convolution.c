@@ -61,7 +61,8 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
     c->around.group = group_of(&c->around);
     c->around.pitch = c->around.group | 1;
     if (!packed) {
-        matrices = malloc(BT_WINOGRAD_PLACES * (size_t)s->channels * (size_t)s->out_channels * sizeof *matrices);
+        matrices =
+            malloc(BT_WINOGRAD_PLACES * (size_t)s->channels * (size_t)s->out_channels * sizeof *matrices);
         if (!matrices) return bt_fail(error, BT_NO_MEMORY, "out of memory packing weights");
         bt_winograd_weights(matrices, weights, s->out_channels, s->channels);
     }

@@ -214,7 +214,8 @@ static void add_conv(lowering *l, int number, int part, bt_conv_shape shape, con
         look(l, to)->home != to)
         refuse(l, &l->network->operations[number]);
     if (l->status != BT_OK) return;
-    status = bt_convolution_open(&convolution, &shape, l->plan->options.level, weights, *place, &fresh, l->error);
+    status =
+        bt_convolution_open(&convolution, &shape, l->plan->options.level, weights, *place, &fresh, l->error);
     if (status != BT_OK) {
         l->status = status;
         return;

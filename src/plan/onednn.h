@@ -1,5 +1,5 @@
-/* oneDNN's convolutions and matrix products, as a plan wants them: made once, weights packed once, run without
- * further ado.
+/* oneDNN's convolutions and matrix products, as a plan wants them: made once, weights packed once, run
+ * without further ado.
  *
  * oneDNN is loaded when a plan is first opened, so that everything else runs without it. Activations are
  * channels_last and contiguous, scratch memory is the caller's, and the implementation is the one that

@@ -9,9 +9,8 @@
  * the residual and the activation with it; a fuse layer's sum resizes as it adds; a 1 x 1 convolution over a
  * concatenation of tensors to be resized goes to each of them first, at its own size, since both are linear;
  * a transposed convolution is a 1 x 1 one and a rearrangement; attention's factors are found without writing
- * the weighed tensor in between; concatenations are written in place; 3 x 3 convolutions go by Winograd's tiles where
- * that is faster (convolution.h); a bias before a norm is left out,
- * which takes it away again.
+ * the weighed tensor in between; concatenations are written in place; 3 x 3 convolutions go by Winograd's
+ * tiles where that is faster (convolution.h); a bias before a norm is left out, which takes it away again.
  *
  * A plan belongs to one thread at a time, whose OpenMP pool it uses. It needs no libtorch.
  */

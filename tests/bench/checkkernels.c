@@ -25,6 +25,7 @@
 #include "kernels/rearrange.h"
 #include "kernels/scale.h"
 #include "kernels/sum.h"
+#include "kernels/winograd.h"
 #include "measure/quantile.h"
 #include "report/table.h"
 
@@ -127,6 +128,7 @@ typedef struct job {
         bt_pool pool;
         bt_interleave interleave;
         bt_unfold unfold;
+        bt_winograd winograd;
     } k;
 } job;
 
@@ -340,11 +342,55 @@ static void run_unfold(const job *j, bt_cpu_level level) {
     bt_unfold_run(&j->k.unfold, level);
 }
 
+/* All tiles in one group; they hold four values for each of the tensor's, the products four floats. */
+static void prepare_winograd(job *j, int threads) {
+    const tensor *s = j->tensor;
+    bt_winograd *w = &j->k.winograd;
+    *w = (bt_winograd){.x = j->x,
+                       .out = j->out,
+                       .batch = 1,
+                       .height = s->side,
+                       .width = s->side,
+                       .channels = s->channels,
+                       .out_channels = s->channels,
+                       .bf16 = j->bf16,
+                       .threads = threads};
+    w->group = (int)bt_winograd_tiles(w);
+    w->pitch = w->group | 1;
+    const size_t room = bt_rounded(bt_winograd_lay_out(w, NULL));
+    j->scratch = aligned_alloc(BT_CACHE_LINE, room);
+    memset(j->scratch, 0, room);
+    bt_winograd_lay_out(w, j->scratch);
+}
+
+static void prepare_winograd_read(job *j, int threads) {
+    prepare_winograd(j, threads);
+    j->moved = (double)j->bytes * 5;
+}
+
+static void prepare_winograd_write(job *j, int threads) {
+    prepare_winograd(j, threads);
+    j->moved =
+        (double)j->bytes + 4.0 * j->tensor->channels * j->tensor->side * j->tensor->side * sizeof(float);
+}
+
+static void run_winograd_read(const job *j, bt_cpu_level level) {
+    bt_winograd_read(&j->k.winograd, 0, level);
+}
+
+static void run_winograd_write(const job *j, bt_cpu_level level) {
+    bt_winograd_write(&j->k.winograd, 0, level);
+}
+
+static void slow_winograd_write(const job *j) {
+    bt_winograd_write_reference(&j->k.winograd, 0, j->wanted);
+}
+
 static const struct kind {
     const char *name;
     void (*prepare)(job *j, int threads);
     void (*run)(const job *j, bt_cpu_level level);
-    void (*slow)(const job *j); /* the reference; NULL: a kernel that computes nothing has none */
+    void (*slow)(const job *j); /* the reference; NULL: not timed, as where there is nothing to compute */
     bool residual;
     tensor tensors[6];
 } kinds[] = {
@@ -395,6 +441,18 @@ static const struct kind {
     {"pool", prepare_pool, run_pool, slow_pool, false, {{"CBAM-ResUNet 256², level 1", 64, 256}}},
     {"interleave", prepare_interleave, run_interleave, NULL, false, {{"an image of 256²", 3, 256}}},
     {"unfold", prepare_unfold, run_unfold, NULL, false, {{"CBAM-ResUNet 256², up 1", 256, 128}}},
+    {"winograd_read",
+     prepare_winograd_read,
+     run_winograd_read,
+     NULL,
+     false,
+     {{"HRNet 256², branch 3", 192, 16}, {"CBAM-ResUNet 256², level 3", 256, 64}}},
+    {"winograd_write",
+     prepare_winograd_write,
+     run_winograd_write,
+     slow_winograd_write,
+     false,
+     {{"HRNet 256², branch 3", 192, 16}, {"CBAM-ResUNet 256², level 3", 256, 64}}},
 };
 
 static void copy(char *to, const char *from, size_t bytes, int threads) {

@@ -38,6 +38,12 @@ CPPFLAGS  += -I.deps/jansson/include
 LDFLAGS   += -L.deps/jansson/lib -Wl,-rpath,$(CURDIR)/.deps/jansson/lib
 endif
 LDLIBS    := -ljansson -ldl -lm -pthread -lgomp
+# Image files and checkpoints are read with libraries that a GPU's check does without.
+ifeq ($(CORE),gpu)
+CPPFLAGS  += -DBT_WITHOUT_FILE_LIBRARIES
+else
+LDLIBS    += -lspng -ljpeg -ltiff -lzip
+endif
 
 LIBRARY := $(O)/lib/libbatchtune.a
 SHARED  := $(O)/lib/libbatchtune.so.0

@@ -12,6 +12,11 @@ plan_packages() {
         probe libjansson-dev needs_header jansson.h
         [ "$1" = core ] || return 0
         probe libdnnl-dev needs_onednn
+        probe libspng-dev needs_header spng.h
+        probe libjpeg-dev needs_header stdio.h jpeglib.h
+        probe libtiff-dev needs_header tiffio.h
+        probe libzip-dev needs_header zip.h
+        probe libopencv-imgproc-dev needs_opencv
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
         probe gnuplot-nox needs_command gnuplot
         probe fonts-dejavu-core needs_font
@@ -39,6 +44,11 @@ needs_header() {
 needs_onednn() {
     printf '#include <oneapi/dnnl/dnnl.h>\n#if DNNL_VERSION_MAJOR != 2\n#error\n#endif\n' |
         ${CC:-gcc} ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
+}
+
+needs_opencv() {
+    printf '#include <opencv2/imgproc.hpp>\n' |
+        ${CXX:-g++} -I/usr/include/opencv4 ${CPPFLAGS:-} ${CXXFLAGS:-} -E -x c++ - >/dev/null 2>&1
 }
 
 # Plots name DejaVu Sans; fontconfig finds it in the user's own folders too.

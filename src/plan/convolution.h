@@ -28,7 +28,7 @@ void bt_convolution_close(bt_convolution **convolution);
 /* Bytes of scratch that a run wants; 64-byte aligned. */
 size_t bt_convolution_scratch_bytes(const bt_convolution *convolution);
 
-/* "3x3/1 48>48 brgconv:avx512_core_bf16", into text. */
+/* "conv 3x3/1 48>48 64x64 brgconv:avx512_core_bf16", into text. */
 void bt_convolution_text(const bt_convolution *convolution, char *text, size_t size);
 
 /* Where it reads and writes from now on. The memory is the caller's; x and out do not overlap. */

@@ -25,7 +25,6 @@
     X(stream_create)                                                                                         \
     X(stream_wait)                                                                                           \
     X(memory_desc_init_by_tag)                                                                               \
-    X(memory_desc_init_by_strides)                                                                           \
     X(memory_desc_equal)                                                                                     \
     X(memory_desc_get_size)                                                                                  \
     X(memory_create)                                                                                         \
@@ -226,17 +225,14 @@ static dnnl_data_type_t type_of(bool bf16) {
     return bf16 ? dnnl_bf16 : dnnl_f32;
 }
 
-static int out_size(int size, const bt_conv_shape *shape) {
-    return (size + 2 * shape->padding - shape->kernel) / shape->stride + 1;
-}
-
 /* Activations are channels_last, the weights' layout is the implementation's own choice; `plain` is how the
  * caller has them. */
 static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                    const bt_conv_shape *s) {
     const dnnl_data_type_t type = type_of(s->bf16);
     const dnnl_dims_t from = {s->batch, s->channels, s->height, s->width};
-    const dnnl_dims_t to = {s->batch, s->out_channels, out_size(s->height, s), out_size(s->width, s)};
+    const dnnl_dims_t to = {s->batch, s->out_channels, bt_conv_out_size(s->height, s),
+                            bt_conv_out_size(s->width, s)};
     const dnnl_dims_t kernel = {s->out_channels, s->channels, s->kernel, s->kernel};
     const dnnl_dims_t bias = {s->out_channels}, strides = {s->stride, s->stride},
                       padding = {s->padding, s->padding};
@@ -260,15 +256,12 @@ static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_de
     const dnnl_data_type_t type = type_of(s->bf16);
     const dnnl_dims_t from = {s->count, s->rows, s->inner}, by = {s->count, s->inner, s->columns},
                       to = {s->count, s->rows, s->columns};
-    const dnnl_dims_t from_strides = {(dnnl_dim_t)s->pitch * s->inner, s->inner, 1},
-                      to_strides = {(dnnl_dim_t)s->pitch * s->columns, s->columns, 1};
     dnnl_memory_desc_t layouts[3];
     dnnl_matmul_desc_t what;
-    dnnl_status_t status = lib.memory_desc_init_by_strides(&layouts[0], 3, from, type, from_strides);
+    dnnl_status_t status = lib.memory_desc_init_by_tag(&layouts[0], 3, from, type, dnnl_abc);
     if (status == dnnl_success)
         status = lib.memory_desc_init_by_tag(&layouts[1], 3, by, type, dnnl_format_tag_any);
-    if (status == dnnl_success)
-        status = lib.memory_desc_init_by_strides(&layouts[2], 3, to, dnnl_f32, to_strides);
+    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[2], 3, to, dnnl_f32, dnnl_abc);
     if (status == dnnl_success) status = lib.memory_desc_init_by_tag(plain, 3, by, dnnl_f32, dnnl_abc);
     if (status == dnnl_success)
         status = lib.matmul_desc_init(&what, &layouts[0], &layouts[1], NULL, &layouts[2]);

@@ -37,10 +37,14 @@ typedef struct bt_conv_shape {
     bool bf16, bias; /* bias: FP32 */
 } bt_conv_shape;
 
-/* `count` products of matrices: rows x inner by inner x columns. What is multiplied and the products each lie
- * `pitch` rows apart. */
+/* Height or width of the output, of an input's. */
+static inline int bt_conv_out_size(int size, const bt_conv_shape *shape) {
+    return (size + 2 * shape->padding - shape->kernel) / shape->stride + 1;
+}
+
+/* `count` products of matrices: rows x inner by inner x columns. */
 typedef struct bt_product_shape {
-    int count, rows, pitch, inner, columns;
+    int count, rows, inner, columns;
     bool bf16; /* what is multiplied; the products are FP32 */
 } bt_product_shape;
 

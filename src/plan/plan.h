@@ -3,7 +3,8 @@
  * The network's operation list is compiled once for each batch size into steps (oneDNN's convolutions and
  * the fused kernels of src/kernels) over one block of memory planned ahead; a run replays them. While it
  * runs, nothing is looked up, converted between layouts, or touched for the first time, and nothing allocated
- * but the few small blocks that oneDNN takes within each call and gives back.
+ * but the few small blocks that oneDNN takes within each call and gives back (and, in FP32, working memory of
+ * its matrix products).
  *
  * What the compiler makes of the list (lower.c): a norm works in place on its convolution's result and takes
  * the residual and the activation with it; a fuse layer's sum resizes as it adds; a 1 x 1 convolution over a
@@ -60,7 +61,7 @@ BT_MUST_USE bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *im
 
 /* Steps of a prepared batch size; 0 for another. */
 int bt_plan_step_count(const bt_plan *plan, int batch_size);
-/* "conv 64x64 3x3/1 48>48 brgconv:avx512_core_bf16", into text. */
+/* "conv 3x3/1 48>48 64x64 brgconv:avx512_core_bf16", into text. */
 void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text, size_t size);
 /* A run that also adds each step's time to step_ns[bt_plan_step_count]. */
 BT_MUST_USE bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,

@@ -151,11 +151,8 @@ void bt_program_step_text(const bt_program *program, int number, char *text, siz
     };
     const bt_plan_step *step = &program->steps[number];
     const bt_value *out = &program->values[step->output];
-    if (step->does == BT_DOES_CONV) {
-        char way[96];
-        bt_convolution_text(step->as.conv.convolution, way, sizeof way);
-        snprintf(text, size, "conv %dx%d %s", out->height, out->width, way);
-    } else {
+    if (step->does == BT_DOES_CONV)
+        bt_convolution_text(step->as.conv.convolution, text, size);
+    else
         snprintf(text, size, "%s to %dx%dx%d", names[step->does], out->channels, out->height, out->width);
-    }
 }

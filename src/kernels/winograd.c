@@ -110,9 +110,9 @@ static const double tile_matrix[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1,
 static const double weight_matrix[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};       /* G */
 static const double pixel_matrix[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};                             /* A' */
 
-void bt_winograd_weights(float *matrices, const float *weights, int out_channels, int channels) {
+void bt_winograd_weights(float *matrices, const float *weights, int out_channels, int channels, int threads) {
     const size_t plane = (size_t)channels * (size_t)out_channels;
-#pragma omp parallel for
+#pragma omp parallel for num_threads(threads) if (threads > 1)
     for (int c = 0; c < channels; c++)
         for (int o = 0; o < out_channels; o++) {
             const float *g = weights + ((size_t)o * (size_t)channels + (size_t)c) * 9;

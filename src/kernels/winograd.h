@@ -59,8 +59,8 @@ void bt_winograd_read(const bt_winograd *winograd, int64_t first, bt_cpu_level l
 void bt_winograd_write(const bt_winograd *winograd, int64_t first, bt_cpu_level level);
 
 /* A convolution's weights (out_channels x channels x 3 x 3) as the 16 matrices (channels x out_channels) that
- * the tiles meet. */
-void bt_winograd_weights(float *matrices, const float *weights, int out_channels, int channels);
+ * the tiles meet; by at most `threads` of OpenMP's. */
+void bt_winograd_weights(float *matrices, const float *weights, int out_channels, int channels, int threads);
 
 /* What read and write make of a group, in double, one thread: 16 x pitch x channels; batch x height x width x
  * out_channels, of which only the group's pixels are written. */

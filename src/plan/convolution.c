@@ -65,7 +65,7 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
         matrices =
             malloc(BT_WINOGRAD_PLACES * (size_t)s->channels * (size_t)s->out_channels * sizeof *matrices);
         if (!matrices) return bt_fail(error, BT_NO_MEMORY, "out of memory packing weights");
-        bt_winograd_weights(matrices, weights, s->out_channels, s->channels);
+        bt_winograd_weights(matrices, weights, s->out_channels, s->channels, c->around.threads);
     }
     const bt_product_shape products = {.count = BT_WINOGRAD_PLACES,
                                        .rows = c->around.pitch,

@@ -52,7 +52,7 @@ static layer some_layer(uint64_t seed) {
     l.w.x = l.x;
     l.w.out = l.out;
     l.w.bias = seed % 3 ? l.bias : NULL;
-    bt_winograd_weights(l.matrices, l.weights, l.w.out_channels, l.w.channels);
+    bt_winograd_weights(l.matrices, l.weights, l.w.out_channels, l.w.channels, 1);
     return l;
 }
 

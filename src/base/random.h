@@ -38,6 +38,10 @@ double bt_random_exponential(bt_random *random);
 #define BT_FNV_START 0xcbf29ce484222325ULL
 uint64_t bt_fnv1a64(uint64_t hash, const void *bytes, size_t size);
 
+/* For many bytes, some ten times as fast: FNV-1a's step over 64-bit words (little-endian, the rest of the
+ * last one zero) in eight lanes by turns, which are joined by it too. Another value than bt_fnv1a64's. */
+uint64_t bt_hash_large(uint64_t hash, const void *bytes, size_t size);
+
 /* The counter generator: z = fnv1a64(name) ^ seed, and element i is splitmix64's output for the state
  * z + (i + 1) * 0x9E3779B97F4A7C15, as 53 bits in [0, 1). */
 uint64_t bt_counter_key(const char *name, uint64_t seed);

@@ -5,9 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "networks/demo.h"
+#include "networks/weights-file.h"
+
+#define COUNTER "counter:"
 
 /* A vector register's reach and a cache line: kernels may load from the start of any parameter. */
 #define ALIGNMENT       64
@@ -50,54 +54,94 @@ static uint64_t hash_weights(const bt_weights *weights, const bt_network *networ
     for (int i = 0; i < network->parameter_count; i++) {
         const bt_parameter *parameter = &network->parameters[i];
         hash = bt_fnv1a64(hash, parameter->name, strlen(parameter->name));
-        hash = bt_fnv1a64(hash, weights->values[i], parameter->count * sizeof(float));
+        hash = bt_hash_large(hash, weights->values[i], parameter->count * sizeof(float));
     }
     return hash;
 }
 
+bool bt_weights_is_file(const char *source) {
+    return strcmp(source, "demo") != 0 && strncmp(source, COUNTER, strlen(COUNTER)) != 0;
+}
+
 /* The SEED of "counter:SEED". */
 static bt_status parse_counter(const char *source, uint64_t *seed, bt_error *error) {
-    static const char prefix[] = "counter:";
-    const char *digits = source + sizeof(prefix) - 1;
+    const char *digits = source + strlen(COUNTER);
     char *end;
-    if (strncmp(source, prefix, sizeof(prefix) - 1) == 0 && *digits >= '0' && *digits <= '9') {
-        errno = 0;
-        *seed = strtoull(digits, &end, 10);
-        if (*end == '\0' && errno == 0) return BT_OK;
-    }
-    return bt_fail(error, BT_INVALID,
-                   "unknown weights \"%s\": use \"demo\" or \"counter:SEED\" with a seed from 0 to %llu",
-                   source, (unsigned long long)UINT64_MAX);
+    errno = 0;
+    *seed = strtoull(digits, &end, 10);
+    if (*digits >= '0' && *digits <= '9' && *end == '\0' && errno == 0) return BT_OK;
+    return bt_fail(
+        error, BT_INVALID,
+        "unknown weights \"%s\": use \"demo\" or \"counter:SEED\" with a seed from 0 to %llu, or a "
+        "checkpoint's path",
+        source, (unsigned long long)UINT64_MAX);
 }
 
-/* The counter seed that `source` names; *demo is the trained data to lay over it, NULL for none. */
-static bt_status find_source(const bt_network *network, const char *source, uint64_t *seed,
-                             const uint8_t **demo, bt_error *error) {
+/* Counter values, where `demo` is not NULL under the trained ones. */
+static bt_status generate(bt_weights *weights, const bt_network *network, const char *source,
+                          bt_error *error) {
+    const uint8_t *demo = NULL;
     size_t size;
-    *demo = NULL;
-    *seed = 0;
-    if (strcmp(source, "demo") != 0) return parse_counter(source, seed, error);
-    bt_status status = bt_demo_data(network, demo, &size, error);
-    return status == BT_OK ? bt_demo_seed(network, *demo, size, seed, error) : status;
-}
-
-bt_status bt_weights_open(bt_weights **out, const bt_network *network, const char *source, bt_error *error) {
-    bt_weights *weights = NULL;
-    const uint8_t *demo;
     uint64_t seed;
-    *out = NULL;
-    bt_status status = find_source(network, source, &seed, &demo, error);
-    if (status == BT_OK) status = allocate(&weights, network, error);
+    bt_status status;
+    if (strcmp(source, "demo") == 0) {
+        status = bt_demo_data(network, &demo, &size, error);
+        if (status == BT_OK) status = bt_demo_seed(network, demo, size, &seed, error);
+    } else {
+        status = parse_counter(source, &seed, error);
+    }
     if (status != BT_OK) return status;
     for (int i = 0; i < network->parameter_count; i++)
         if (demo == NULL || !bt_demo_trains(&network->parameters[i]))
             fill_counter(weights->values[i], &network->parameters[i], seed);
     if (demo != NULL) bt_demo_apply(network, demo, weights->values);
-    snprintf(weights->source, sizeof(weights->source), "%s", source);
     weights->trained = demo != NULL;
+    snprintf(weights->source, sizeof(weights->source), "%s", source);
+    return BT_OK;
+}
+
+/* A word that is neither built in nor a file is a slip of the pen more often than a lost file. */
+static bt_status check_file(const char *source, bt_error *error) {
+    if (access(source, F_OK) == 0) return BT_OK;
+    return bt_fail(
+        error, BT_INVALID,
+        "weights \"%.150s\": there is no such file; use \"demo\" or \"counter:SEED\", or a checkpoint's path",
+        source);
+}
+
+static bt_status read_file(bt_weights *weights, const bt_network *network, const char *path,
+                           bt_error *error) {
+    const char *slash = strrchr(path, '/');
+    bt_status status = check_file(path, error);
+    if (status != BT_OK) return status;
+    weights->trained = 1;
+    snprintf(weights->source, sizeof(weights->source), "%s", slash ? slash + 1 : path);
+    return bt_weights_read_file(network, path, weights->values, error);
+}
+
+bt_status bt_weights_open(bt_weights **out, const bt_network *network, const char *source, bt_error *error) {
+    bt_weights *weights = NULL;
+    *out = NULL;
+    bt_status status = allocate(&weights, network, error);
+    if (status != BT_OK) return status;
+    status = bt_weights_is_file(source) ? read_file(weights, network, source, error)
+                                        : generate(weights, network, source, error);
+    if (status != BT_OK) {
+        bt_weights_close(&weights);
+        return status;
+    }
     weights->hash = hash_weights(weights, network);
     *out = weights;
     return BT_OK;
+}
+
+bt_status bt_weights_check(const bt_network *network, const char *source, bt_error *error) {
+    uint64_t seed;
+    if (bt_weights_is_file(source)) {
+        bt_status status = check_file(source, error);
+        return status == BT_OK ? bt_weights_read_file(network, source, NULL, error) : status;
+    }
+    return strcmp(source, "demo") == 0 ? BT_OK : parse_counter(source, &seed, error);
 }
 
 void bt_weights_close(bt_weights **weights) {

@@ -99,6 +99,12 @@ static void take_instances(bt_config_model *out, const bt_model_record *model) {
     out->instance_count = 1;
 }
 
+static bt_status take_weights(bt_config_weights *out, const bt_model_record *model, bt_error *error) {
+    out->hash = model->weights_hash;
+    snprintf(out->source, sizeof out->source, "%s", model->weights_source);
+    return model->weights_path[0] ? bt_config_weights_describe(out, model->weights_path, error) : BT_OK;
+}
+
 static void take_entry(bt_config_model *out, const bt_record *record, const bt_model_record *model,
                        const bt_point *point) {
     snprintf(out->name, sizeof out->name, "%s", model->model);
@@ -120,8 +126,6 @@ static void take_entry(bt_config_model *out, const bt_record *record, const bt_m
     out->mask_iou = rounded(point->mask_iou);
     out->full_size = model->full_size;
     out->full_size_ms = rounded(model->full_size_ms);
-    out->weights.hash = model->weights_hash;
-    snprintf(out->weights.source, sizeof out->weights.source, "%s", model->weights_source);
     snprintf(out->memory_kind, sizeof out->memory_kind, "%s", model->device_memory ? "device" : "process");
     snprintf(out->precision, sizeof out->precision, "%s", model->precision);
     snprintf(out->generated_at, sizeof out->generated_at, "%s", record->finished_at);
@@ -137,7 +141,8 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
     if (!point) return bt_fail(error, BT_INVALID, "%s: the run chose no batch size", model->model);
     take_entry(out, record, model, point);
     take_instances(out, model);
-    bt_status status = take_points(out, model, error);
+    bt_status status = take_weights(&out->weights, model, error);
+    if (status == BT_OK) status = take_points(out, model, error);
     if (status != BT_OK) bt_config_model_close(out);
     return status;
 }

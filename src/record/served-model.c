@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/weights-setting.h"
+
 static bool is_given(const bt_option_sources *sources, const char *name) {
     int index = bt_options_find(bt_service_settings_table, bt_service_settings_count, name);
     return sources->of[index] != BT_SOURCE_DEFAULT;
@@ -22,6 +24,21 @@ static void copy(char out[BT_OPTION_TEXT_SIZE], const char *text) {
     if (out[0] == '\0') snprintf(out, BT_OPTION_TEXT_SIZE, "%s", text);
 }
 
+/* What was given, else the file or the source of the model's entry, else the config's setting. */
+static bt_status choose_weights(bt_served_model *out, const bt_config *config, bt_error *error) {
+    const bt_config_weights *entry = &out->entry->weights;
+    char given[BT_OPTION_TEXT_SIZE];
+    memcpy(given, out->settings.weights, sizeof given);
+    if (given[0] == '\0' && entry->path[0]) {
+        copy(out->settings.weights, entry->path);
+        return BT_OK;
+    }
+    copy(given, entry->source);
+    if (given[0] == '\0' || strcmp(given, "none") == 0)
+        snprintf(given, sizeof given, "%s", config->settings.weights);
+    return bt_weights_of(out->settings.weights, given, out->entry->name, error);
+}
+
 static void fill(bt_served_model *out, const bt_config *config, const bt_option_sources *sources) {
     const bt_settings *from = &config->settings;
     const bt_config_model *entry = out->entry;
@@ -31,8 +48,6 @@ static void fill(bt_served_model *out, const bt_config *config, const bt_option_
     if (!is_given(sources, "max_queue_size")) s->max_queue_size = from->max_queue_size;
     if (s->p95_sla_ms == 0) s->p95_sla_ms = from->p95_sla_ms;
     copy(s->backend, from->backend);
-    copy(s->weights, entry->weights.source[0] ? entry->weights.source : from->weights);
-    if (strcmp(s->weights, "none") == 0) snprintf(s->weights, sizeof s->weights, "%s", from->weights);
     if (s->image_size == 0) s->image_size = entry->image_size > 0 ? entry->image_size : from->image_size;
     if (s->image_size == 0) s->image_size = 1024;
     out->path = from->path;
@@ -61,7 +76,9 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
     if (!out->entry) return fail_unknown(config, name, error);
     fill(out, config, sources);
-    bt_status status = bt_placement_parse(&out->placement, given->instances, name, allowed, error);
+    bt_status status = choose_weights(out, config, error);
+    if (status != BT_OK) return status;
+    status = bt_placement_parse(&out->placement, given->instances, name, allowed, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");
     if (out->placement.count == 0) place_as_configured(out, config);
     return BT_OK;

@@ -71,7 +71,8 @@ const bt_option bt_service_settings_table[] = {
      VALUE(weights),
      .placeholder = "NAME",
      SERVICE,
-     .help = "\"demo\" or \"counter:SEED\"; the config's unless given."},
+     .help = "\"demo\", \"counter:SEED\", a checkpoint's file, or \"hrnet=FILE,...\"; the config's unless "
+             "given."},
     {.name = "image_size",
      .type = BT_OPTION_INTEGER,
      VALUE(image_size),

@@ -113,9 +113,11 @@ const bt_option bt_settings_table[] = {
      .type = BT_OPTION_TEXT,
      VALUE(weights),
      .initial = "demo",
-     .placeholder = "demo|counter:SEED",
+     .placeholder = "demo|counter:SEED|FILE|MODEL=FILE,...",
      .group = "The networks",
-     .help = "The networks' parameters: the demonstration weights, or seeded random ones."},
+     .help =
+         "The networks' parameters: the demonstration weights, seeded random ones, or a checkpoint "
+         "(.safetensors, or what torch.save wrote of a state dictionary); MODEL=FILE,... for each its own."},
     {.name = "threads",
      .type = BT_OPTION_INTEGER,
      VALUE(threads),

@@ -1,7 +1,9 @@
 #include "tune/optimize.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend.h"
@@ -9,7 +11,9 @@
 #include "base/files.h"
 #include "base/version.h"
 #include "networks/network.h"
+#include "networks/weights.h"
 #include "record/placement.h"
+#include "record/weights-setting.h"
 #include "tune/contest.h"
 #include "tune/divisions.h"
 #include "tune/forecast.h"
@@ -38,8 +42,22 @@ static bt_status check_model(const bt_settings *settings, const char *name, bt_e
     if (settings->image_size % network->size_multiple)
         status = bt_fail(error, BT_INVALID, "--image-size: %lld is not a multiple of %d, as %s needs",
                          (long long)settings->image_size, network->size_multiple, network->title);
+    char weights[BT_OPTION_TEXT_SIZE];
+    if (status == BT_OK) status = bt_weights_of(weights, settings->weights, name, error);
+    if (status == BT_OK && !simulated(settings)) {
+        status = bt_weights_check(network, weights, error);
+        if (status != BT_OK) bt_fail_at(error, status, "--weights");
+    }
     bt_network_close(&network);
     return status;
+}
+
+/* Every name of "NAME=FILE,..." is a model that is tuned. */
+static bt_status check_weights(const bt_settings *settings, bt_error *error) {
+    const char *models[BT_NAMES_MAX];
+    for (int i = 0; i < settings->models.count; i++)
+        models[i] = settings->models.names[i];
+    return bt_weights_check_names(settings->weights, models, settings->models.count, error);
 }
 
 static bt_status resolve_device(bt_settings *settings, const bt_machine *machine, bt_error *error) {
@@ -65,6 +83,7 @@ bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, 
         settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
     if (settings->models.count == 0)
         return bt_fail(error, BT_INVALID, "--models: name at least one, e.g. hrnet,cbam_resunet");
+    status = check_weights(settings, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
         status = check_model(settings, settings->models.names[i], error);
     return status;
@@ -107,15 +126,15 @@ static bool stopped(const bt_optimize_options *options) {
     return options->stop && *options->stop;
 }
 
-static bt_probe_options probe_options(const bt_optimize_options *options, const char *model,
+static bt_probe_options probe_options(const bt_optimize_options *options, const bt_model_record *model,
                                       const bt_division *division, const char *worker_log) {
     const bt_settings *settings = options->settings;
     return (bt_probe_options){
         .worker_program = options->worker_program,
         .worker_log = worker_log,
         .session = {.backend = settings->backend,
-                    .model = model,
-                    .weights = settings->weights,
+                    .model = model->model,
+                    .weights = model->weights_path[0] ? model->weights_path : model->weights_source,
                     .device = settings->device,
                     .path = (bt_path)settings->path,
                     .height = (int)settings->image_size,
@@ -177,7 +196,7 @@ static bt_status compare_divisions(const tuning *t, const char *worker_log, bt_e
     bt_model_record *model = t->model;
     bt_probe_options probing[BT_DIVISIONS_MAX];
     for (int i = 0; i < model->division_count; i++)
-        probing[i] = probe_options(t->options, model->model, &model->divisions[i], worker_log);
+        probing[i] = probe_options(t->options, model, &model->divisions[i], worker_log);
     bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from, "%s: comparing instances",
                     model->title);
     return bt_contest_run(model->divisions, probing, model->division_count, model->title, t->options->log,
@@ -293,6 +312,24 @@ static bt_status worker_log_of(const bt_optimize_options *options, const bt_mode
     return bt_path_join(worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
 }
 
+/* Where the model's weights come from; a file by its absolute path, since the config will outlive this
+ * folder. */
+static bt_status name_weights(const bt_settings *settings, bt_model_record *model, bt_error *error) {
+    char source[BT_OPTION_TEXT_SIZE];
+    bt_status status = bt_weights_of(source, settings->weights, model->model, error);
+    if (status != BT_OK) return status;
+    snprintf(model->weights_source, sizeof model->weights_source, "%.63s", source);
+    if (!bt_weights_is_file(source) || simulated(settings)) return BT_OK;
+    char *path = realpath(source, NULL);
+    if (!path) return bt_fail(error, BT_IO, "weights %s: %s", source, strerror(errno));
+    if (strlen(path) >= sizeof model->weights_path)
+        status = bt_fail(error, BT_INVALID, "weights %.60s...: the path is too long", path);
+    else
+        memcpy(model->weights_path, path, strlen(path) + 1);
+    free(path);
+    return status;
+}
+
 static bt_status name_model(const bt_optimize_options *options, bt_model_record *model, int index,
                             bt_error *error) {
     bt_network *network;
@@ -302,7 +339,7 @@ static bt_status name_model(const bt_optimize_options *options, bt_model_record 
     if (status != BT_OK) return status;
     snprintf(model->title, sizeof model->title, "%s", network->title);
     bt_network_close(&network);
-    return BT_OK;
+    return name_weights(options->settings, model, error);
 }
 
 /* Decides how many instances each model is swept with, and notes in the record what that stands on. */
@@ -343,7 +380,7 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
                 .progress_share = 1.0 / record->model_count};
     bt_probe_facts facts;
     bt_status status = worker_log_of(options, model, worker_log, error);
-    bt_probe_options probing = probe_options(options, model->model, &t.division, worker_log);
+    bt_probe_options probing = probe_options(options, model, &t.division, worker_log);
     if (status == BT_OK && !stopped(options)) status = bt_probe_open(&t.probe, &probing, error);
     if (status == BT_OK && !stopped(options)) status = learn_facts(&t, &facts, error);
     if (stopped(options)) {

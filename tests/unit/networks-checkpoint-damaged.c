@@ -1,5 +1,5 @@
-/* Damaged and forged checkpoints: whatever the bytes, a reader neither crashes nor hangs, and refuses with one
- * clear line. Run under the sanitizers this finds what a stranger's file could do. */
+/* Damaged and forged checkpoints: whatever the bytes, a reader neither crashes nor hangs, and refuses with
+ * one clear line. Run under the sanitizers this finds what a stranger's file could do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +34,8 @@ static volatile uint64_t under_way;
 static void say_hang(int signal_number) {
     char text[120];
     (void)signal_number;
-    const int length = snprintf(text, sizeof text, "# case %" PRIu64 " of seed %" PRIu64 " hangs\n", under_way,
-                                mutate_seed());
+    const int length = snprintf(text, sizeof text, "# case %" PRIu64 " of seed %" PRIu64 " hangs\n",
+                                under_way, mutate_seed());
     if (write(STDOUT_FILENO, text, (size_t)length) < 0) _exit(2);
     _exit(1);
 }

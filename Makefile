@@ -154,8 +154,8 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-bench: core ## what the core itself costs (prober, histogram, service, load generator), and a service's promises live
-	$(Q)for bench in core load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
+bench: core ## what the core itself costs (prober, histogram, pictures, service, load generator), and a service's promises live
+	$(Q)for bench in core image load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
 bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
 	$(Q)$(O)/bench/checkkernels $(ARGS)

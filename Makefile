@@ -81,6 +81,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
+$(O)/src/image/resize.o $(O)/src/image/normalize.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/kernels/level-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
 $(O)/src/kernels/level-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
@@ -153,8 +154,8 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-bench: core ## what the core itself costs (prober, histogram, checkpoints, service, load generator), and a service's promises live
-	$(Q)for bench in core weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
+bench: core ## what the core itself costs (prober, histogram, pictures, checkpoints, service, load generator), and a service's promises live
+	$(Q)for bench in core image weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
 bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
 	$(Q)$(O)/bench/checkkernels $(ARGS)
@@ -190,8 +191,9 @@ uninstall: ## remove what install put there
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
-nightly: core ## the batcher's promises under 10^8 random requests
+nightly: core ## the batcher's promises under 10^8 random requests, and a million damaged pictures
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
+	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/image-mutations
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.

@@ -2,6 +2,7 @@
  * is put in order. */
 #include <math.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ typedef struct segmenting {
     bt_pictures pictures;
     bt_segment_outputs outputs[BT_NAMES_MAX];
     bt_log *log;
+    bool wrote;
 } segmenting;
 
 /* The usual config is taken where it is there; one that was asked for must be. */
@@ -115,6 +117,7 @@ static bt_status segment(segmenting *s, int index, int *code, bt_error *error) {
     if (status != BT_OK) return status;
     int own = code_of(s, &summary);
     if (summary.segmented > 0) tell(s, &summary);
+    s->wrote |= summary.segmented > 0;
     if (*code == BT_EXIT_GOOD || own == BT_EXIT_FAILED) *code = own;
     return BT_OK;
 }
@@ -134,7 +137,7 @@ int main(int argc, char **argv) {
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
     if (status == BT_OK && stop) code = BT_EXIT_INTERRUPTED;
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = status != BT_OK || s.settings.output[0];
+    bool for_people = !s.wrote || s.settings.output[0];
     code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
     bt_log_close(&s.log);
     bt_config_close(&s.config);

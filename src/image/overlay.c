@@ -12,9 +12,10 @@ typedef struct colour {
 static const colour outline_colour = {255, 221, 0}, hole_colour = {255, 112, 32}, dark = {16, 16, 20},
                     white = {255, 255, 255};
 
-#define TINT        0.22f  /* how much of a region's own colour gives way to the outline's */
+#define TINT        0.18f  /* how much of a region's own colour gives way to the outline's */
 #define SEAM        0.60f  /* how dark a line's seam is */
-#define LINE_SHARE  512.0f /* a line is the shorter side / this wide */
+#define LINE_SHARE  450.0f /* a line is the shorter side / this wide */
+#define DOT_SHARE   300.0f /* and a letter's dot / this; it is 7 high */
 #define SEAM_MIN_PX 1.0f
 #define SEAM_SHARE  0.5f /* of the line's width */
 
@@ -22,6 +23,7 @@ static const colour outline_colour = {255, 221, 0}, hole_colour = {255, 112, 32}
 typedef struct canvas {
     uint8_t *rgb;
     uint8_t *cover; /* height x width, 0..255 */
+    uint8_t *row;   /* one row of marks */
     int height, width;
 } canvas;
 
@@ -57,22 +59,19 @@ static void lay(canvas *c, colour over, float opacity) {
 
 /* ---- regions ---- */
 
-/* Marks, in each row that an edge crosses, the first pixel to its right: from there on inside is outside. */
-static void mark_edge(canvas *c, bt_pixel a, bt_pixel b) {
-    if (a.y > b.y) {
-        bt_pixel other = a;
-        a = b;
-        b = other;
-    }
-    for (int y = a.y; y < b.y; y++) {
-        double x = a.x + (double)(y - a.y) * (b.x - a.x) / (b.y - a.y);
-        c->cover[(size_t)y * c->width + (size_t)ceil(x)] ^= 1;
-    }
+/* The first pixel of row y that is not left of an edge which crosses it; -1 where it does not. */
+static int crossing(bt_pixel a, bt_pixel b, int y) {
+    if ((a.y > y) == (b.y > y)) return -1;
+    return (int)ceil(a.x + (double)(y - a.y) * (b.x - a.x) / (b.y - a.y));
 }
 
+/* Marks where each row passes an edge: from there on inside is outside. */
 static void mark_ring(canvas *c, const bt_ring *ring) {
-    for (int i = 0; i < ring->count; i++)
-        mark_edge(c, ring->points[i], ring->points[(i + 1) % ring->count]);
+    for (int i = 0; i < ring->count; i++) {
+        bt_pixel a = ring->points[i], b = ring->points[(i + 1) % ring->count];
+        for (int y = smaller(a.y, b.y); y < larger(a.y, b.y); y++)
+            c->cover[(size_t)y * c->width + (size_t)crossing(a, b, y)] ^= 1;
+    }
 }
 
 /* All at once: regions do not overlap, and one in a hole is turned over three times. */
@@ -176,14 +175,39 @@ static void cover_glyph(canvas *c, const uint8_t rows[GLYPH_ROWS], int left, int
     }
 }
 
-/* In the middle of each region that is wide and high enough to hold it. */
+static void mark_row(canvas *c, const bt_ring *ring, int y) {
+    for (int i = 0; i < ring->count; i++) {
+        int x = crossing(ring->points[i], ring->points[(i + 1) % ring->count], y);
+        if (x >= 0) c->row[x] ^= 1;
+    }
+}
+
+/* The longest way through a region's inside at half its height: where it begins, and how long it is. */
+static int widest(canvas *c, const bt_polygon *p, int *begin) {
+    int y = p->y + p->height / 2, longest = 0, run = 0;
+    memset(c->row, 0, (size_t)c->width);
+    mark_row(c, &p->outline, y);
+    for (int i = 0; i < p->hole_count; i++)
+        mark_row(c, &p->holes[i], y);
+    uint8_t inside = 0;
+    for (int x = p->x; x < p->x + p->width; x++) {
+        inside ^= c->row[x];
+        run = inside ? run + 1 : 0;
+        if (run <= longest) continue;
+        longest = run;
+        *begin = x + 1 - run;
+    }
+    return longest;
+}
+
+/* On each region that is wide and high enough to hold it. */
 static void cover_labels(canvas *c, const bt_polygons *polygons, int dot, int more) {
     for (int i = 0; i < polygons->count; i++) {
         const bt_polygon *p = &polygons->items[i];
-        int text[4], count = spell(p->confidence, text), pitch = (GLYPH_COLUMNS + 1) * dot;
-        int width = count * pitch - dot, height = GLYPH_ROWS * dot;
-        if (p->width < 3 * width / 2 || p->height < 3 * height) continue;
-        int left = p->x + (p->width - width) / 2, top = p->y + (p->height - height) / 2;
+        int text[4], count = spell(p->confidence, text), pitch = (GLYPH_COLUMNS + 1) * dot, begin = 0;
+        int width = count * pitch - dot, height = GLYPH_ROWS * dot, room = widest(c, p, &begin);
+        if (room < 5 * width / 4 || p->height < 3 * height) continue;
+        int left = begin + (room - width) / 2, top = p->y + (p->height - height) / 2;
         for (int k = 0; k < count; k++)
             cover_glyph(c, glyphs[text[k]], left + k * pitch, top, dot, more);
     }
@@ -193,12 +217,13 @@ static void cover_labels(canvas *c, const bt_polygons *polygons, int dot, int mo
 
 bt_status bt_overlay_draw(uint8_t *rgb, const bt_polygons *polygons, bt_error *error) {
     canvas c = {.rgb = rgb, .height = polygons->height, .width = polygons->width};
-    c.cover = calloc((size_t)c.height, (size_t)c.width);
+    c.cover = calloc((size_t)c.height + 1, (size_t)c.width);
     if (!c.cover)
         return bt_fail(error, BT_NO_MEMORY, "out of memory for an overlay of %d x %d", c.height, c.width);
-    float line = fmaxf((float)smaller(c.height, c.width) / LINE_SHARE, 1.0f);
+    c.row = c.cover + (size_t)c.height * c.width;
+    float side = (float)smaller(c.height, c.width), line = fmaxf(side / LINE_SHARE, 1.0f);
     float radius = 0.5f * line, seam = radius + fmaxf(SEAM_SHARE * line, SEAM_MIN_PX);
-    int dot = larger((int)(line + 0.25f), 1);
+    int dot = larger((int)(side / DOT_SHARE + 0.5f), 1);
     cover_insides(&c, polygons);
     lay(&c, outline_colour, TINT);
     cover_outlines(&c, polygons, seam);

@@ -16,6 +16,7 @@
 
 #define THREADS_MAX 64
 #define DRAIN_MS    60000.0
+#define WATCHDOG_MS 3.6e6 /* nobody waits for an answer in time: only a run that hangs for good is one */
 
 /* One network's work on all pictures. */
 typedef struct work {
@@ -278,7 +279,8 @@ static bt_status choose_config(work *w, bt_error *error) {
     return BT_OK;
 }
 
-/* No batch is larger than there are pictures: sizes that cannot occur are not warmed up. */
+/* No batch is larger than there are pictures. Nothing is warmed up: it would take longer than a few pictures
+ * do, the standard path's most of all. */
 static bt_status start_service(work *w, bt_error *error) {
     const bt_segment_options *o = w->options;
     bt_service_settings settings;
@@ -287,6 +289,8 @@ static bt_status start_service(work *w, bt_error *error) {
     const bt_config_model *entry = bt_config_find(&w->config, o->model);
     if (settings.batch_size == 0) settings.batch_size = entry->optimal_batch_size;
     if (settings.batch_size > o->pictures->count) settings.batch_size = o->pictures->count;
+    settings.warm_up = false;
+    settings.watchdog_ms = WATCHDOG_MS;
     const char *model = o->model;
     bt_status status =
         bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);

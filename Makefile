@@ -47,6 +47,7 @@ endif
 
 LIBRARY := $(O)/lib/libbatchtune.a
 SHARED  := $(O)/lib/libbatchtune.so.0
+CONTOURS := $(if $(filter core,$(CORE)),build/lib/libbatchtune_contours.so)
 SOURCES := $(wildcard src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
@@ -66,7 +67,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(SHARED) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
+core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -137,6 +138,21 @@ endif
 # This test starts the program.
 $(O)/tests/tune-probe: | $(O)/bin/probe-worker
 
+# OpenCV behind shim/contours.h: a library of its own, which src/image/contours.c loads when polygons are wanted. Like the
+# other shims never under a sanitizer, and always in build/.
+CONTOURS_CXXFLAGS = -std=c++17 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -MMD -MP \
+                    -Isrc -isystem /usr/include/opencv4 $(CXXFLAGS)
+
+build/shim/contours.o: shim/contours.cpp | .deps/$(CORE).stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX   $<")
+	$(Q)$(CXX) $(CONTOURS_CXXFLAGS) -c -o $@ $<
+
+build/lib/libbatchtune_contours.so: build/shim/contours.o
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CXX) -shared -o $@ $^ -lopencv_imgproc -lopencv_core -Wl,--no-undefined
+
 # The commands. A target is the program of that name with ARGS; those that simulate need no libtorch.
 PROFILE =
 ARGS    =
@@ -176,6 +192,7 @@ install: core ## install the library, its header and pkg-config file, and the pr
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
 	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
+	$(Q)for part in $(CONTOURS); do install -m 755 $$part $(TO)/lib/; done
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in >$(TO)/lib/pkgconfig/batchtune.pc
 	$(Q)install -m 755 $(TOOLS) $(TO)/bin/
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
@@ -186,7 +203,7 @@ install: core ## install the library, its header and pkg-config file, and the pr
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so $(TO)/lib/$(notdir $(SHARED)) \
-	    $(TO)/lib/$(notdir $(SHIM)) $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
+	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
@@ -241,7 +258,7 @@ lint: $(LIBRARY) .deps/lint.stamp ## layers, headers on their own, symbol prefix
 # that everything else builds and runs without libtorch. Never under a sanitizer: libtorch is not, and the two would
 # disagree about memory. Its libtorch is LIBTORCH, else what `make deps` found or fetched.
 SHIM           := build/lib/libbatchtune_torch.so
-SHIM_OBJECTS   := $(patsubst %.cpp,build/%.o,$(wildcard shim/*.cpp))
+SHIM_OBJECTS   := $(patsubst %.cpp,build/%.o,$(filter-out shim/contours.cpp,$(wildcard shim/*.cpp)))
 # .deps/torch.stamp says which that is; it is read when a recipe needs it, since the same make may just have fetched it.
 LIBTORCH_FOUND  = $(shell cut -d ' ' -f 3- .deps/torch.stamp)
 # The one under .deps is found from where the shim lies, so that a tree can be moved.

@@ -265,6 +265,73 @@ BT_API BT_MUST_USE bt_status bt_service_metrics(bt_service *service, const char 
 BT_API BT_MUST_USE bt_status bt_service_metrics_json(bt_service *service, char **out, bt_error *error);
 BT_API BT_MUST_USE bt_status bt_service_metrics_prometheus(bt_service *service, char **out, bt_error *error);
 
+/* ---- polygons ---- */
+
+/* A pixel: x to the right and y down, both from 0. */
+typedef struct bt_pixel {
+    int32_t x, y;
+} bt_pixel;
+
+/* A closed line from pixel centre to pixel centre; the last point is joined to the first. Only corners are
+ * kept. A line of one pixel's width is walked there and back, and a single pixel is one point. */
+typedef struct bt_ring {
+    const bt_pixel *points;
+    int count;
+} bt_ring;
+
+/* One region: pixels above the threshold that touch each other, by a side or a corner. */
+typedef struct bt_polygon {
+    bt_ring outline;      /* through the region's own outermost pixels */
+    const bt_ring *holes; /* through the region's own pixels around each hole, the other way round */
+    int hole_count;
+    double area_px;          /* its pixels, those in holes not counted */
+    double confidence;       /* the mean probability of its pixels, in (0, 1] */
+    int x, y, width, height; /* the smallest box that holds its pixels */
+} bt_polygon;
+
+/* The regions of one picture, by their topmost pixel and of that row the leftmost. A region inside another's
+ * hole is one of its own. */
+typedef struct bt_polygons {
+    int height, width; /* of the picture, pixels */
+    int count;
+    const bt_polygon *items;
+} bt_polygons;
+
+/* Finds the regions of `probabilities` (height x width, as bt_request's) that are above `threshold` (in
+ * (0, 1); 0: 0.5) and have at least `min_area_px` pixels (0 keeps all). Works on the caller's thread, some
+ * 10 ms for 1024 x 1024, and needs no service: a service's threads never wait for polygons. While it works it
+ * takes about 2 bytes a pixel besides what it returns, which the caller closes. BT_INVALID for a wrong size,
+ * threshold or area, and for a value that is no probability (the message says where), BT_UNSUPPORTED where
+ * libbatchtune_contours.so or the OpenCV that it needs is not there, BT_BACKEND where OpenCV fails,
+ * BT_NO_MEMORY. */
+BT_API BT_MUST_USE bt_status bt_polygons_find(bt_polygons **out, const float *probabilities, int height,
+                                              int width, float threshold, double min_area_px,
+                                              bt_error *error);
+
+/* Frees what bt_polygons_find returned. NULL-safe; nulls. */
+BT_API void bt_polygons_close(bt_polygons **polygons);
+
+/* As JSON: {"height": ..., "width": ..., "polygons": [{"type": "external", "points": [[x, y], ...],
+ * "holes": [[[x, y], ...], ...], "area": ..., "confidence": ..., "bbox": [x, y, width, height]}, ...]}. A new
+ * string, to be freed by bt_free. BT_NO_MEMORY. */
+BT_API BT_MUST_USE bt_status bt_polygons_json(const bt_polygons *polygons, char **out, bt_error *error);
+
+/* A picture of a COCO data set. */
+typedef struct bt_coco_picture {
+    const char *file_name; /* UTF-8 */
+    const bt_polygons *polygons;
+} bt_coco_picture;
+
+/* As one COCO data set (images, annotations, categories) of `count` pictures and one category ("spheroid",
+ * say). Pictures and annotations are numbered from 1; an annotation's `area` and `score` are the polygon's
+ * area_px and confidence. COCO knows no holes, and takes several lists of one annotation for their union: so
+ * a region is one list, its outline with each hole tied to it by a cut of no width that is walked there and
+ * back. Whatever fills such a list leaves the holes open, and an annotator can go on editing it, which
+ * run-length masks would not allow. A new string, to be freed by bt_free. BT_INVALID for a name that is not
+ * UTF-8, BT_NO_MEMORY. */
+BT_API BT_MUST_USE bt_status bt_polygons_coco(const bt_coco_picture *pictures, int count,
+                                              const char *category, char **out, bt_error *error);
+
 /* Frees a string that this library made; NULL-safe. */
 BT_API void bt_free(char *text);
 

@@ -9,8 +9,8 @@
 #include "../../shim/cuda/norm.h"
 #include "../../shim/cuda/probe.h"
 #include "backend/cuda.h"
-#include "backend/library.h"
 #include "base/half.h"
+#include "base/library.h"
 #include "base/random.h"
 #include "kernels/norm.h"
 
@@ -27,21 +27,14 @@ static struct {
     text_function text;
 } loaded = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* A symbol into a function pointer, the way POSIX means it. */
-static bool look_up(void *library, const char *name, void *function) {
-    void *symbol = dlsym(library, name);
-    memcpy(function, &symbol, sizeof symbol);
-    return symbol;
-}
-
 static bt_status load_library(bt_error *error) {
     char path[PATH_MAX];
     bt_status status = bt_library_find(path, sizeof path, "libbatchtune_cuda.so", error);
     if (status != BT_OK) return status;
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library || !look_up(library, "bt_cuda_probe", &loaded.probe) ||
-        !look_up(library, "bt_cuda_norm_try", &loaded.try) ||
-        !look_up(library, "bt_cuda_norm_error", &loaded.text))
+    if (!library || !bt_library_symbol(library, "bt_cuda_probe", &loaded.probe) ||
+        !bt_library_symbol(library, "bt_cuda_norm_try", &loaded.try) ||
+        !bt_library_symbol(library, "bt_cuda_norm_error", &loaded.text))
         return bt_fail(error, BT_UNSUPPORTED, "the CUDA kernels do not load: %s", dlerror());
     loaded.library = library;
     return BT_OK;

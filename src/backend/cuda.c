@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/library.h"
+
 /* Of the driver's interface (cuda.h, stable since CUDA 3.2), as much as is asked here. */
 typedef int (*driver_count)(int *count);
 typedef int (*driver_handle)(int *device, int index);
@@ -29,21 +31,15 @@ static struct {
     const char *fault; /* NULL where devices can be asked about */
 } driver = {.once = PTHREAD_ONCE_INIT};
 
-/* A symbol into a function pointer, the way POSIX means it. */
-static int look_up(void *library, const char *name, void *function) {
-    void *symbol = dlsym(library, name);
-    memcpy(function, &symbol, sizeof symbol);
-    return symbol != NULL;
-}
-
-static int look_up_all(void *library, driver_init *init) {
-    return look_up(library, "cuInit", init) && look_up(library, "cuDriverGetVersion", &driver.get_version) &&
-           look_up(library, "cuDeviceGetCount", &driver.get_count) &&
-           look_up(library, "cuDeviceGet", &driver.get_device) &&
-           look_up(library, "cuDeviceGetName", &driver.get_name) &&
-           look_up(library, "cuDeviceGetPCIBusId", &driver.get_pci_id) &&
-           look_up(library, "cuDeviceGetAttribute", &driver.get_attribute) &&
-           look_up(library, "cuDeviceTotalMem_v2", &driver.get_memory);
+static bool look_up_all(void *library, driver_init *init) {
+    return bt_library_symbol(library, "cuInit", init) &&
+           bt_library_symbol(library, "cuDriverGetVersion", &driver.get_version) &&
+           bt_library_symbol(library, "cuDeviceGetCount", &driver.get_count) &&
+           bt_library_symbol(library, "cuDeviceGet", &driver.get_device) &&
+           bt_library_symbol(library, "cuDeviceGetName", &driver.get_name) &&
+           bt_library_symbol(library, "cuDeviceGetPCIBusId", &driver.get_pci_id) &&
+           bt_library_symbol(library, "cuDeviceGetAttribute", &driver.get_attribute) &&
+           bt_library_symbol(library, "cuDeviceTotalMem_v2", &driver.get_memory);
 }
 
 static const char *init_fault(int result) {

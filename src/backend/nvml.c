@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "backend/cuda.h"
+#include "base/library.h"
 
 /* The few types of nvml.h that are used, as NVIDIA's reference describes them. */
 typedef void *nvml_device;
@@ -24,20 +25,14 @@ static struct {
     int (*memory)(nvml_device device, nvml_memory *out);
 } nvml = {.once = PTHREAD_ONCE_INIT};
 
-static bool look_up(void *library, const char *name, void *function) {
-    void *symbol = dlsym(library, name);
-    *(void **)function = symbol;
-    return symbol != NULL;
-}
-
 /* Never unloaded: it may be asked again at any time. */
 static void load(void) {
     void *library = dlopen("libnvidia-ml.so.1", RTLD_LAZY | RTLD_LOCAL);
     if (!library) return;
-    nvml.works = look_up(library, "nvmlInit_v2", &nvml.init) &&
-                 look_up(library, "nvmlDeviceGetHandleByPciBusId_v2", &nvml.by_pci) &&
-                 look_up(library, "nvmlDeviceGetUtilizationRates", &nvml.utilisation) &&
-                 look_up(library, "nvmlDeviceGetMemoryInfo", &nvml.memory) && nvml.init() == 0;
+    nvml.works = bt_library_symbol(library, "nvmlInit_v2", &nvml.init) &&
+                 bt_library_symbol(library, "nvmlDeviceGetHandleByPciBusId_v2", &nvml.by_pci) &&
+                 bt_library_symbol(library, "nvmlDeviceGetUtilizationRates", &nvml.utilisation) &&
+                 bt_library_symbol(library, "nvmlDeviceGetMemoryInfo", &nvml.memory) && nvml.init() == 0;
 }
 
 bt_status bt_cuda_read_load(bt_cuda_load *out, int index, bt_error *error) {

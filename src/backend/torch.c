@@ -14,8 +14,8 @@
 #include "backend/backends.h"
 #include "backend/cuda.h"
 #include "backend/host.h"
-#include "backend/library.h"
 #include "backend/torch_internal.h"
+#include "base/library.h"
 #include "base/memory.h"
 #include "networks/network.h"
 #include "networks/weights.h"
@@ -76,9 +76,8 @@ static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {
     void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     if (!library) return fail_load(path, dlerror(), error);
     const bt_torch_shim *(*table)(void);
-    void *symbol = dlsym(library, "bt_torch_shim_table");
-    if (!symbol) return bt_fail(error, BT_UNSUPPORTED, "%s is not batchtune's libtorch shim", path);
-    memcpy(&table, &symbol, sizeof symbol);
+    if (!bt_library_symbol(library, "bt_torch_shim_table", &table))
+        return bt_fail(error, BT_UNSUPPORTED, "%s is not batchtune's libtorch shim", path);
     *out = table();
     return BT_OK;
 }

@@ -13,7 +13,8 @@ library=${LIBRARY:-build/lib/libbatchtune.a}
 layers='base record measure image networks kernels plan backend batching simulate serving load prove tune report'
 
 # The shim's headers that plain C may know, each with the one file that does.
-boundaries='torch_shim.h=src/backend/torch.c cuda/probe.h=src/backend/cuda-check.c cuda/norm.h=src/backend/cuda-check.c'
+boundaries='torch_shim.h=src/backend/torch.c cuda/probe.h=src/backend/cuda-check.c cuda/norm.h=src/backend/cuda-check.c
+    contours.h=src/image/contours.c'
 
 check_layers() {
     local files=(src/*/*.[ch] tools/*.[ch])

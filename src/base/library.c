@@ -1,8 +1,7 @@
-#include "backend/library.h"
+#include "base/library.h"
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,4 +41,10 @@ bt_status bt_library_find(char *path, size_t path_size, const char *name, bt_err
         }
     return bt_fail(error, BT_UNSUPPORTED, "%s not found beside %.100s, or in ../lib or ../../lib of %.100s",
                    name, folders[1], folders[0]);
+}
+
+bool bt_library_symbol(void *library, const char *name, void *function) {
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);
+    return symbol != NULL;
 }

@@ -1,7 +1,9 @@
-/* Where this build's own shared libraries lie: they are loaded when needed, never linked. */
-#ifndef BT_BACKEND_LIBRARY_H
-#define BT_BACKEND_LIBRARY_H
+/* Shared libraries that are loaded when needed, never linked: where this build's own lie, and what is in one.
+ */
+#ifndef BT_BASE_LIBRARY_H
+#define BT_BASE_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -14,6 +16,10 @@ extern "C" {
  * program's folder (an installed program's, a test's or a sanitizer build's), then from that of the shared
  * library that this code is in (a stranger's program). BT_UNSUPPORTED, with where it was sought, for none. */
 BT_MUST_USE bt_status bt_library_find(char *path, size_t path_size, const char *name, bt_error *error);
+
+/* A symbol of a loaded library into the function pointer at `function`, the way POSIX means it: NULL and
+ * false where the library has none of that name. */
+bool bt_library_symbol(void *library, const char *name, void *function);
 
 #ifdef __cplusplus
 }

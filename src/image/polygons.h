@@ -1,0 +1,25 @@
+/* Regions of a probability map as polygons: what batchtune.h promises, and its JSON before it is text, for
+ * programs that put more around it. */
+#ifndef BT_IMAGE_POLYGONS_H
+#define BT_IMAGE_POLYGONS_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_POLYGONS_THRESHOLD   0.5f /* of a request, and here, that names none */
+#define BT_POLYGONS_MIN_AREA_PX 50.0 /* what programs take unless told otherwise */
+
+/* The objects that bt_polygons_json and bt_polygons_coco write. New references; NULL when memory is short or,
+ * of COCO, a name is not UTF-8. */
+json_t *bt_polygons_to_json(const bt_polygons *polygons);
+json_t *bt_polygons_to_coco(const bt_coco_picture *pictures, int count, const char *category);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

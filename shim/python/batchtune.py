@@ -239,8 +239,8 @@ _libraries: Dict[Optional[str], ctypes.CDLL] = {}
 
 
 def _load(path: Optional[str] = None) -> ctypes.CDLL:
-    """The library at `path`; else at $BATCHTUNE_LIBRARY; else where `make install` puts it, seen from this file;
-    else in the build tree that this file lies in; else where the system finds it. ctypes lets go of the GIL
+    """The library at `path`; else at $BATCHTUNE_LIBRARY; else in the build tree that this file lies in; else
+    where `make install` puts it, seen from this file; else where the system finds it. ctypes lets go of the GIL
     during every call."""
     if path not in _libraries:
         _libraries[path] = _declare(_open(path))
@@ -249,9 +249,8 @@ def _load(path: Optional[str] = None) -> ctypes.CDLL:
 
 def _open(path: Optional[str]) -> ctypes.CDLL:
     given = path or os.environ.get("BATCHTUNE_LIBRARY")
-    here = pathlib.Path(__file__).resolve().parent
-    places = [here.parents[2] / "lib" / _NAME] if len(here.parents) > 2 else []
-    places += [here.parents[1] / "build" / "lib" / _NAME] if len(here.parents) > 1 else []
+    above = pathlib.Path(__file__).resolve().parents  # of shim/python/, or of PREFIX/share/batchtune/python/
+    places = [root / folder / _NAME for root, folder in zip(list(above)[2:4], ("build/lib", "lib"))]
     chosen = given or next((str(place) for place in places if place.exists()), _NAME)
     try:
         return ctypes.CDLL(chosen)
@@ -452,10 +451,9 @@ class _Gate:
     def _give_up(self, waiter: _Waiter) -> bool:
         """False: it was let in."""
         with self._lock:
-            if waiter.let_in:
-                return False
-            self._waiters.remove(waiter)
-            return True
+            if waiter in self._waiters:  # not where its loop was found closed
+                self._waiters.remove(waiter)
+            return not waiter.let_in
 
     def _admit(self) -> None:
         while self._waiters and self._inside < self.room and not self._closed:
@@ -507,7 +505,6 @@ class _Room:
 
     def __init__(self, run: "_Run", loop: asyncio.AbstractEventLoop) -> None:
         self.library = run.library
-        self.loop = weakref.ref(loop)
         self.forks = _forks
         self.pending: Dict[int, _Pending] = {}
         self.leaving = False
@@ -517,6 +514,10 @@ class _Room:
         if self.library.bt_inbox_open(ctypes.byref(self._inbox), run.capacity, ctypes.byref(error)):
             raise error.exception()
         self._descriptor = self.library.bt_inbox_fd(self._inbox)
+        self.move_to(loop)
+
+    def move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = weakref.ref(loop)
         loop.add_reader(self._descriptor, self.drain)
 
     def submit(self, service: ctypes.c_void_p, request: _Request, pending: _Pending) -> None:
@@ -589,17 +590,19 @@ class _Run:
             if self.stopped:
                 raise Closed("the service was stopped")
             for room in self._rooms:
-                if room.loop() is loop:
+                if room.loop() is loop and not room.leaving:
                     return room
             self._rooms.append(_Room(self, loop))
             return self._rooms[-1]
 
     def sweep(self) -> None:
-        """Takes the answers of loops that were closed before these came, and forgets those loops."""
+        """Where a loop was closed before all of its answers had come, this one takes them: they free places."""
         with self._lock:
-            for room in [room for room in self._rooms if room.is_deserted()]:
-                room.drain()
-                if not room.pending:
+            for room in [room for room in self._rooms if room.leaving or room.is_deserted()]:
+                if not room.leaving and room.pending:
+                    room.leaving = True
+                    room.move_to(asyncio.get_running_loop())
+                elif not room.pending:
                     self._rooms.remove(room)
 
     def cancel(self, pending: _Pending) -> None:

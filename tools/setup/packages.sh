@@ -52,7 +52,7 @@ needs_opencv() {
         ${CXX:-g++} -I/usr/include/opencv4 ${CPPFLAGS:-} ${CXXFLAGS:-} -E -x c++ - >/dev/null 2>&1
 }
 
-# Any Python will do; tests/commands/python.sh takes the same one.
+# Any Python will do; find_python in tests/lib/tap.sh takes the same one.
 needs_numpy() {
     local python
     for python in ${PYTHON:-} python3 /usr/bin/python3; do

@@ -208,8 +208,9 @@ uninstall: ## remove what install put there
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
-nightly: core ## the batcher's promises under 10^8 random requests
+nightly: core ## the batcher's promises under 10^8 random requests, and a million damaged pictures
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
+	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/image-mutations
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.

@@ -108,6 +108,11 @@ static const struct {
     bt_status (*decode)(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error);
 } formats[] = {
     {8, "\x89PNG\r\n\x1a\n", bt_decode_png},
+    {3, "\xff\xd8\xff", bt_decode_jpeg},
+    {4, "II*\0", bt_decode_tiff},
+    {4, "MM\0*", bt_decode_tiff},
+    {4, "II+\0", bt_decode_tiff},
+    {4, "MM\0+", bt_decode_tiff}, /* BigTIFF */
 };
 
 static bt_status decode(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error) {

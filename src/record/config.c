@@ -251,3 +251,19 @@ bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
         *out = config;
     return status;
 }
+
+bt_status bt_config_untuned(bt_config **out, const char *model, bt_error *error) {
+    *out = NULL;
+    bt_config *config = (bt_config *)calloc(1, sizeof *config);
+    if (!config) return bt_fail(error, BT_NO_MEMORY, "out of memory for a config");
+    config->json = json_pack("{s:i, s:{s:{s:i}}}", "schema_version", BT_CONFIG_SCHEMA_VERSION,
+                             "configurations", model, "optimal_batch_size", 1);
+    bt_status status = config->json ? read_config(config->json, config, "an untuned model's config", error)
+                                    : bt_fail(error, BT_PARSE, "a model's name is UTF-8");
+    bt_machine_read(&config->machine);
+    if (status)
+        bt_config_close(&config);
+    else
+        *out = config;
+    return status;
+}

@@ -101,6 +101,10 @@ typedef struct bt_config {
 BT_MUST_USE bt_status bt_config_load(bt_config **out, const char *path, bt_error *error);
 void bt_config_close(bt_config **config); /* NULL-safe; nulls */
 
+/* What a file would say of a model that nobody has tuned: batches of one, all else at its default, on this
+ * machine. BT_PARSE for a name that is none, BT_NO_MEMORY. The caller owns *out. */
+BT_MUST_USE bt_status bt_config_untuned(bt_config **out, const char *model, bt_error *error);
+
 /* The model called `name`, or NULL. */
 const bt_config_model *bt_config_find(const bt_config *config, const char *name);
 

@@ -93,6 +93,13 @@ const bt_option bt_service_settings_table[] = {
      .initial = "true",
      SERVICE,
      .help = "Run what fails on the production path again on the standard path."},
+    {.name = "warm_up",
+     .type = BT_OPTION_SWITCH,
+     VALUE(warm_up),
+     .initial = "true",
+     SERVICE,
+     .help = "Run every batch size before the service is ready; without it the first batch of each size "
+             "takes longer, and what nobody has measured is not known."},
     {.name = "watchdog_ms",
      .type = BT_OPTION_NUMBER,
      VALUE(watchdog_ms),

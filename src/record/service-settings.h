@@ -25,7 +25,7 @@ typedef struct bt_service_settings {
     char backend[BT_OPTION_TEXT_SIZE];   /* "torch", "sim:..."; "": the config's */
     char weights[BT_OPTION_TEXT_SIZE];   /* "": the config's */
     int64_t image_size;                  /* 0: the config's */
-    bool admission, failover;
+    bool admission, failover, warm_up;
     double watchdog_ms; /* a run is given up after it; 0: 1 s + 20 times its typical service time */
     int64_t breaker_failures;
     double breaker_cooldown_ms;

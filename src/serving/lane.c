@@ -61,14 +61,16 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     return BT_OK;
 }
 
-/* Every size once to get warm and once to see what it takes. */
+/* Every size once to get warm and once to see what it takes, or only made ready. */
 static bt_status warm_up(bt_worker_lane *lane, bt_error *error) {
-    const bt_ladder *ladder = &lane->service->models[lane->model].batcher.ladder;
+    const bt_service_model *model = &lane->service->models[lane->model];
+    const bt_ladder *ladder = &model->batcher.ladder;
+    int runs = model->served.settings.warm_up ? 2 : 0;
     int sizes = lane->path == BT_PATH_STANDARD ? 1 : ladder->size_count;
     for (int i = 0; i < sizes; i++) {
         int size = ladder->sizes[i];
         bt_status status = bt_session_prepare(lane->session, size, error);
-        for (int run = 0; run < 2 && status == BT_OK; run++) {
+        for (int run = 0; run < runs && status == BT_OK; run++) {
             int64_t start_ns = bt_clock_now_ns();
             status = bt_session_run(lane->session, size, lane->images, lane->logits, error);
             lane->warm_ns[i] = bt_clock_now_ns() - start_ns;

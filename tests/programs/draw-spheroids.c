@@ -4,11 +4,12 @@
  * usage: draw-spheroids --seed S --first I --count N --size W [--height H] [--output DIR]
  *
  * Without --output, each image goes to standard output as H x W x 3 bytes of RGB and H x W bytes of mask (0
- * or 1). With it, image I becomes DIR/I.ppm and DIR/I-mask.pgm. */
+ * or 1). With it, image I becomes DIR/I.png and DIR/I-mask.png. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/encode.h"
 #include "image/spheroids.h"
 
 typedef struct arguments {
@@ -40,15 +41,12 @@ static int parse(arguments *a, int argc, char **argv) {
     return argc % 2 == 1;
 }
 
-static int write_file(const arguments *a, unsigned long long index, const char *suffix, const char *magic,
-                      const uint8_t *bytes, size_t size) {
+static int write_file(const arguments *a, unsigned long long index, const char *suffix, const uint8_t *bytes,
+                      int channels) {
     char path[4096];
-    snprintf(path, sizeof(path), "%s/%llu%s", a->output, index, suffix);
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) return 0;
-    int written = fprintf(file, "%s\n%d %d\n255\n", magic, a->width, a->height) > 0 &&
-                  fwrite(bytes, 1, size, file) == size;
-    return fclose(file) == 0 && written;
+    bt_error error;
+    snprintf(path, sizeof(path), "%s/%llu%s.png", a->output, index, suffix);
+    return bt_png_save(path, bytes, a->height, a->width, channels, &error) == BT_OK;
 }
 
 /* Masks are written black and white, so that a viewer shows them. */
@@ -58,8 +56,7 @@ static int write_image(const arguments *a, unsigned long long index, const uint8
         return fwrite(rgb, 3, pixels, stdout) == pixels && fwrite(mask, 1, pixels, stdout) == pixels;
     for (size_t i = 0; i < pixels; i++)
         mask[i] = mask[i] != 0 ? 255 : 0;
-    return write_file(a, index, ".ppm", "P6", rgb, 3 * pixels) &&
-           write_file(a, index, "-mask.pgm", "P5", mask, pixels);
+    return write_file(a, index, "", rgb, 3) && write_file(a, index, "-mask", mask, 1);
 }
 
 int main(int argc, char **argv) {

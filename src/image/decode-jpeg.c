@@ -1,0 +1,131 @@
+/* JPEG, by libjpeg (libjpeg-turbo's). */
+#include "image/decode-formats.h"
+
+#ifndef BT_WITHOUT_FILE_LIBRARIES
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+/* A block of 8 x 8 pixels takes at least a bit of Huffman's code; arithmetic coding has no such bound. */
+#define PIXELS_A_BYTE 512
+#define SCANS_MAX     100 /* a progressive file has some ten; each is a pass over the whole picture */
+#define EXIF_MARKER   (JPEG_APP0 + 1)
+
+/* libjpeg calls back on errors, and must not return from them. */
+typedef struct decoder {
+    struct jpeg_decompress_struct jpeg; /* first: callbacks know it alone */
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf failed;
+    char message[JMSG_LENGTH_MAX];
+    bool out_of_memory;
+} decoder;
+
+static void fail(j_common_ptr jpeg) {
+    decoder *d = (decoder *)jpeg;
+    d->out_of_memory = jpeg->err->msg_code == JERR_OUT_OF_MEMORY;
+    jpeg->err->format_message(jpeg, d->message);
+    longjmp(d->failed, 1);
+}
+
+/* Warnings are of damage, after which libjpeg goes on with gray; but for these, which harm no pixel. */
+static void warn(j_common_ptr jpeg, int level) {
+    if (level >= 0) return; /* a trace */
+    switch (jpeg->err->msg_code) {
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_ADOBE_XFORM:
+    case JWRN_NOT_SEQUENTIAL:
+        return;
+    default:
+        fail(jpeg);
+    }
+}
+
+static void be_silent(j_common_ptr jpeg) {
+    (void)jpeg;
+}
+
+static void count_scans(j_common_ptr jpeg) {
+    decoder *d = (decoder *)jpeg;
+    if (d->jpeg.input_scan_number <= SCANS_MAX) return;
+    snprintf(d->message, sizeof d->message, "more than %d scans", SCANS_MAX);
+    longjmp(d->failed, 1);
+}
+
+static void set_up(decoder *d, const uint8_t *bytes, size_t size) {
+    d->jpeg.err = jpeg_std_error(&d->errors);
+    d->errors.error_exit = fail;
+    d->errors.emit_message = warn;
+    d->errors.output_message = be_silent;
+    d->progress.progress_monitor = count_scans;
+    jpeg_create_decompress(&d->jpeg);
+    d->jpeg.progress = &d->progress;
+    jpeg_mem_src(&d->jpeg, bytes, (unsigned long)size);
+    jpeg_save_markers(&d->jpeg, EXIF_MARKER, 0xffff);
+}
+
+static bt_status check_colours(const decoder *d, bt_error *error) {
+    switch (d->jpeg.jpeg_color_space) {
+    case JCS_GRAYSCALE:
+    case JCS_RGB:
+    case JCS_YCbCr:
+        return BT_OK;
+    case JCS_CMYK:
+    case JCS_YCCK:
+        return bt_fail(error, BT_PARSE, "a JPEG in CMYK; convert it to RGB");
+    default:
+        return bt_fail(error, BT_PARSE, "a JPEG of %d channels; gray and RGB are read",
+                       d->jpeg.num_components);
+    }
+}
+
+/* libjpeg may jump out of this function: whatever it takes lives in `d` and `out`. */
+static bt_status decode(decoder *d, const uint8_t *bytes, size_t size, bt_picture *out, bt_error *error) {
+    set_up(d, bytes, size);
+    jpeg_read_header(&d->jpeg, TRUE);
+    bt_status status = check_colours(d, error);
+    uint64_t height = d->jpeg.image_height, width = d->jpeg.image_width;
+    uint64_t fewest_bytes = d->jpeg.arith_code ? 0 : height * width / PIXELS_A_BYTE;
+    if (status == BT_OK) status = bt_picture_take(out, height, width, fewest_bytes, size, error);
+    if (status != BT_OK) return status;
+    d->jpeg.out_color_space = JCS_RGB;
+    jpeg_start_decompress(&d->jpeg);
+    while (d->jpeg.output_scanline < d->jpeg.output_height) {
+        JSAMPROW row = out->rgb + (size_t)d->jpeg.output_scanline * 3 * (size_t)out->width;
+        jpeg_read_scanlines(&d->jpeg, &row, 1);
+    }
+    return BT_OK;
+}
+
+static int orientation_of(const decoder *d) {
+    static const char begins[6] = "Exif\0";
+    for (jpeg_saved_marker_ptr m = d->jpeg.marker_list; m; m = m->next)
+        if (m->marker == EXIF_MARKER && m->data_length > sizeof begins &&
+            memcmp(m->data, begins, sizeof begins) == 0)
+            return bt_exif_orientation(m->data + sizeof begins, m->data_length - sizeof begins);
+    return 1;
+}
+
+/* What is changed between setjmp and longjmp is the caller's, not this function's: so C keeps it. */
+static bt_status decode_or_fail(decoder *d, const uint8_t *bytes, size_t size, bt_picture *out,
+                                bt_error *error) {
+    if (setjmp(d->failed) == 0) return decode(d, bytes, size, out, error);
+    if (d->out_of_memory) return bt_fail(error, BT_NO_MEMORY, "no memory to decode a JPEG");
+    return bt_fail(error, BT_PARSE, "a damaged JPEG: %s", d->message);
+}
+
+bt_status bt_decode_jpeg(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error) {
+    decoder d = {0};
+    bt_status status = decode_or_fail(&d, bytes, size, out, error);
+    if (status == BT_OK) status = bt_picture_orient(out, orientation_of(&d), error);
+    jpeg_destroy_decompress(&d.jpeg);
+    return status;
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* What segment-image is asked to do: the rows of the service's table that matter to somebody with pictures,
+ * and its own. */
+#ifndef BT_RECORD_SEGMENT_SETTINGS_H
+#define BT_RECORD_SEGMENT_SETTINGS_H
+
+#include "base/options.h"
+#include "record/service-settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_segment_format { BT_SEGMENT_FORMAT_JSON, BT_SEGMENT_FORMAT_COCO } bt_segment_format;
+
+typedef struct bt_segment_settings {
+    bt_service_settings service; /* first: rows of its table are rows of this one */
+    bt_names models;
+    int path; /* bt_path, of the production lanes */
+    double threshold, min_area_px;
+    char category[BT_OPTION_TEXT_SIZE]; /* COCO's name of what is segmented */
+    /* this one run */
+    char image[BT_OPTION_TEXT_SIZE];   /* a picture, or a folder of pictures */
+    char output[BT_OPTION_TEXT_SIZE];  /* a file, or a folder; "": standard output */
+    char overlay[BT_OPTION_TEXT_SIZE]; /* likewise; "": none */
+    int format;                        /* bt_segment_format */
+    char config[BT_OPTION_TEXT_SIZE];  /* "": the usual one where there is one */
+    bool quiet;
+} bt_segment_settings;
+
+/* The whole table; `count` receives its length. Made at the first call, constant after; any thread. */
+const bt_option *bt_segment_settings_table(size_t *count);
+
+/* The service's settings in full, those that have no row here at their defaults, and who set them. */
+void bt_segment_service_settings(const bt_segment_settings *settings, const bt_option_sources *sources,
+                                 bt_service_settings *service, bt_option_sources *service_sources);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

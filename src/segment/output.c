@@ -1,0 +1,84 @@
+#include "segment/output.h"
+
+#include <string.h>
+
+#include "base/json.h"
+
+/* "a/b.json" with "-hrnet": "a/b-hrnet.json". */
+static bt_status add_suffix(char out[BT_PATH_SIZE], const char *path, const char *suffix, bt_error *error) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    size_t length = dot && dot > (slash ? slash + 1 : path) ? (size_t)(dot - path) : strlen(path);
+    return bt_path_join(out, error, "%.*s%s%s", (int)length, path, suffix, path + length);
+}
+
+static bt_status settle_folder(char out[BT_PATH_SIZE], const char *given, bt_error *error) {
+    bt_status status = bt_path_join(out, error, "%s", given);
+    return status == BT_OK ? bt_folder_make(given, error) : status;
+}
+
+static bt_status settle_file(char out[BT_PATH_SIZE], const char *given, const bt_segment_outputs *outputs,
+                             const bt_pictures *pictures, bt_error *error) {
+    bt_status status = add_suffix(out, given, outputs->suffix, error);
+    if (status == BT_OK) status = bt_file_check_writable(out, error);
+    for (int i = 0; i < pictures->count && status == BT_OK; i++)
+        if (bt_path_is_same(out, pictures->files[i].path))
+            status = bt_fail(error, BT_INVALID, "%s is a picture; it would be overwritten", out);
+    return status;
+}
+
+static bt_status settle_output(bt_segment_outputs *out, const bt_segment_settings *settings,
+                               const bt_pictures *pictures, bt_error *error) {
+    out->output_is_folder = pictures->is_folder && settings->format == BT_SEGMENT_FORMAT_JSON;
+    if (!settings->output[0] && out->output_is_folder)
+        return bt_fail(error, BT_INVALID, "give a folder for the polygons of %d pictures, or --format coco",
+                       pictures->count);
+    if (!settings->output[0] && out->suffix[0])
+        return bt_fail(error, BT_INVALID, "give a file: several networks do not share standard output");
+    if (!settings->output[0]) return BT_OK;
+    return out->output_is_folder ? settle_folder(out->output, settings->output, error)
+                                 : settle_file(out->output, settings->output, out, pictures, error);
+}
+
+static bt_status settle_overlay(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                const bt_pictures *pictures, bt_error *error) {
+    if (!settings->overlay[0]) return BT_OK;
+    if (!pictures->is_folder) return settle_file(out->overlay, settings->overlay, out, pictures, error);
+    out->overlay_is_folder = true;
+    if (bt_path_is_same(settings->overlay, settings->image))
+        return bt_fail(error, BT_INVALID, "give another folder than the pictures' own");
+    return settle_folder(out->overlay, settings->overlay, error);
+}
+
+bt_status bt_segment_outputs_settle(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                    const bt_pictures *pictures, const char *model, bt_error *error) {
+    *out = (bt_segment_outputs){0};
+    if (settings->models.count > 1) snprintf(out->suffix, sizeof out->suffix, "-%s", model);
+    bt_status status = settle_output(out, settings, pictures, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--output");
+    status = settle_overlay(out, settings, pictures, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--overlay");
+}
+
+bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
+                                 const bt_picture_file *picture, bt_error *error) {
+    if (!outputs->output_is_folder) return bt_path_join(path, error, "%s", outputs->output);
+    return bt_path_join(path, error, "%s/%s%s.json", outputs->output, picture->stem, outputs->suffix);
+}
+
+bt_status bt_segment_overlay_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
+                                  const bt_picture_file *picture, bt_error *error) {
+    if (!outputs->overlay_is_folder) return bt_path_join(path, error, "%s", outputs->overlay);
+    return bt_path_join(path, error, "%s/%s%s.png", outputs->overlay, picture->stem, outputs->suffix);
+}
+
+bt_status bt_segment_write(json_t *json, const char *path, FILE *out, bt_error *error) {
+    bt_status status = BT_OK;
+    if (!json)
+        status = bt_fail(error, BT_NO_MEMORY, "out of memory for polygons as JSON");
+    else if (path[0])
+        status = bt_json_save(json, path, false, error);
+    else if (json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', out) == EOF)
+        status = bt_fail(error, BT_IO, "standard output cannot be written");
+    json_decref(json);
+    return status;
+}

@@ -1,0 +1,334 @@
+#include "segment/segment.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/version.h"
+#include "image/decode.h"
+#include "image/encode.h"
+#include "image/overlay.h"
+#include "serving/serving.h"
+
+#define THREADS_MAX 64
+#define DRAIN_MS    60000.0
+#define WATCHDOG_MS 3.6e6 /* nobody waits for an answer in time: only a run that hangs for good is one */
+
+/* One network's work on all pictures. */
+typedef struct work {
+    const bt_segment_options *options;
+    const bt_segment_settings *settings;
+    bt_config *untuned; /* owned; where the config does not know the model */
+    bt_config config;   /* what is served: a copy, nothing of it owned */
+    bt_service *service;
+    bt_session_info session;
+    bt_polygons **found; /* of each picture, kept for COCO's one file */
+    atomic_int next;
+    pthread_mutex_t lock; /* of what follows */
+    bt_segment_summary *summary;
+    double regions_confidence, pixels, region_pixels;
+    int done;
+} work;
+
+/* One picture under way. */
+typedef struct job {
+    int index;
+    const bt_picture_file *file;
+    bt_picture picture;
+    float *probabilities;
+    bt_polygons *polygons;
+    bt_result result;
+    double decode_ms, polygons_ms;
+} job;
+
+/* ---- what is said of a run ---- */
+
+static const char *path_name(const bt_config *config) {
+    static const char *const names[] = {"standard", "plain", "production"};
+    return names[config->settings.path];
+}
+
+/* What holds of all pictures of this run. */
+static json_t *describe_run(const work *w) {
+    const bt_segment_settings *s = w->settings;
+    return json_pack("{s:s, s:i, s:f, s:f, s:s, s:s, s:s, s:s, s:s, s:s}", "model", w->options->model,
+                     "image_size", (int)s->service.image_size, "threshold", s->threshold, "min_area_px",
+                     s->min_area_px, "weights", w->session.weights, "precision", w->session.precision, "path",
+                     path_name(&w->config), "backend", w->session.backend, "device", w->session.device,
+                     "tool_version", bt_version());
+}
+
+static json_t *describe_job(const work *w, const job *j) {
+    const bt_result *r = &j->result;
+    json_t *json = describe_run(w);
+    json_t *own =
+        json_pack("{s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "inference_mode", r->inference_mode,
+                  "batch_size", r->batch_size, "p95_latency_ms", bt_json_real_or_null(r->p95_latency_ms),
+                  "latency_ms", r->latency_ms, "queue_ms", r->queue_ms, "preprocess_ms", r->preprocess_ms,
+                  "service_ms", r->service_ms, "decode_ms", j->decode_ms, "polygons_ms", j->polygons_ms);
+    bool good = json && own && json_object_update(json, own) == 0;
+    json_decref(own);
+    if (good) return json;
+    json_decref(json);
+    return NULL;
+}
+
+/* Of all pictures together: the mode is the standard path's where one of them needed it. */
+static json_t *describe_all(const work *w) {
+    const bt_segment_summary *s = w->summary;
+    json_t *json = describe_run(w);
+    json_t *own = json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "inference_mode",
+                            s->fallbacks ? "standard_fallback" : "production_optimized", "batch_size",
+                            s->batch_size, "p95_latency_ms", bt_json_real_or_null(s->p95_latency_ms),
+                            "pictures", s->segmented, "failed", s->failed, "fallbacks", s->fallbacks);
+    bool good = json && own && json_object_update(json, own) == 0;
+    json_decref(own);
+    if (good) return json;
+    json_decref(json);
+    return NULL;
+}
+
+/* ---- one picture ---- */
+
+static bt_status read_picture(job *j, bt_error *error) {
+    int64_t start_ns = bt_clock_now_ns();
+    bt_status status = bt_picture_load(&j->picture, j->file->path, error);
+    if (status != BT_OK) return status;
+    j->decode_ms = bt_ms(bt_clock_now_ns() - start_ns);
+    j->probabilities = malloc((size_t)j->picture.height * j->picture.width * sizeof *j->probabilities);
+    if (j->probabilities) return BT_OK;
+    return bt_fail(error, BT_NO_MEMORY, "%s: out of memory for its %d x %d pixels", j->file->path,
+                   j->picture.height, j->picture.width);
+}
+
+static bt_status find_polygons(const work *w, job *j, bt_error *error) {
+    const bt_segment_settings *s = w->settings;
+    const bt_request request = {.image = j->picture.rgb,
+                                .height = j->picture.height,
+                                .width = j->picture.width,
+                                .model = w->options->model,
+                                .probabilities = j->probabilities};
+    bt_status status = bt_service_infer(w->service, &request, &j->result, error);
+    if (status != BT_OK) return status;
+    int64_t start_ns = bt_clock_now_ns();
+    status = bt_polygons_find(&j->polygons, j->probabilities, j->picture.height, j->picture.width,
+                              (float)s->threshold, s->min_area_px, error);
+    j->polygons_ms = bt_ms(bt_clock_now_ns() - start_ns);
+    return status;
+}
+
+static bt_status write_overlay(const work *w, job *j, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    if (!w->options->outputs->overlay[0]) return BT_OK;
+    bt_status status = bt_segment_overlay_path(path, w->options->outputs, j->file, error);
+    if (status == BT_OK) status = bt_overlay_draw(j->picture.rgb, j->polygons, error);
+    if (status == BT_OK)
+        status = bt_png_save(path, j->picture.rgb, j->picture.height, j->picture.width, 3, error);
+    return status;
+}
+
+static bt_status write_polygons(const work *w, job *j, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    if (w->settings->format == BT_SEGMENT_FORMAT_COCO) {
+        w->found[j->index] = j->polygons;
+        return BT_OK;
+    }
+    bt_status status = bt_segment_output_path(path, w->options->outputs, j->file, error);
+    if (status != BT_OK) return status;
+    json_t *json = bt_polygons_to_json(j->polygons);
+    if (json &&
+        (json_object_set_new(json, "image", json_stringn_nocheck(j->file->name, strlen(j->file->name))) ||
+         json_object_set_new(json, "metadata", describe_job(w, j)))) {
+        json_decref(json);
+        json = NULL;
+    }
+    return bt_segment_write(json, path, w->options->out, error);
+}
+
+/* ---- all pictures ---- */
+
+static void add_to_summary(work *w, const job *j) {
+    bt_segment_summary *s = w->summary;
+    s->segmented++;
+    s->fallbacks += strcmp(j->result.inference_mode, "standard_fallback") == 0;
+    s->regions += j->polygons->count;
+    if (j->result.batch_size > s->batch_size) s->batch_size = j->result.batch_size;
+    s->p95_latency_ms = j->result.p95_latency_ms;
+    w->pixels += (double)j->picture.height * j->picture.width;
+    for (int i = 0; i < j->polygons->count; i++) {
+        w->region_pixels += j->polygons->items[i].area_px;
+        w->regions_confidence += j->polygons->items[i].confidence;
+    }
+}
+
+static void note(work *w, const job *j, bt_status status, const bt_error *error) {
+    const bt_segment_options *o = w->options;
+    pthread_mutex_lock(&w->lock);
+    if (status == BT_OK) {
+        add_to_summary(w, j);
+    } else {
+        if (w->summary->failed++ == 0) w->summary->failure = *error;
+        if (o->pictures->is_folder) bt_log_write(o->log, BT_LOG_ERROR, "%s", error->message);
+    }
+    w->done++;
+    if (o->pictures->is_folder)
+        bt_log_progress(o->log, bt_clock_now_ns(), (double)w->done / o->pictures->count, "%d of %d pictures",
+                        w->done, o->pictures->count);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static bool is_stopped(const work *w) {
+    return w->options->stop && *w->options->stop;
+}
+
+static void segment_one(work *w, int index) {
+    job j = {.index = index, .file = &w->options->pictures->files[index]};
+    bt_error error;
+    bt_status status = read_picture(&j, &error);
+    if (status == BT_OK) {
+        status = find_polygons(w, &j, &error);
+        if (status == BT_OK) status = write_overlay(w, &j, &error);
+        if (status == BT_OK) status = write_polygons(w, &j, &error);
+        if (status != BT_OK) bt_fail_at(&error, status, "%s", j.file->path);
+    }
+    note(w, &j, status, &error);
+    if (w->found[index] != j.polygons) bt_polygons_close(&j.polygons);
+    bt_picture_close(&j.picture);
+    free(j.probabilities);
+}
+
+static void *segment_some(void *context) {
+    work *w = context;
+    int index;
+    while (!is_stopped(w) && (index = atomic_fetch_add(&w->next, 1)) < w->options->pictures->count)
+        segment_one(w, index);
+    return NULL;
+}
+
+/* Two batches' worth: one that runs, one that waits. */
+static int thread_count(const work *w) {
+    const bt_served_model *served = bt_serving_model(w->service, 0);
+    int64_t count = 2 * served->settings.batch_size * served->placement.count;
+    if (count > served->settings.max_queue_size) count = served->settings.max_queue_size;
+    if (count > w->options->pictures->count) count = w->options->pictures->count;
+    return (int)(count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : count);
+}
+
+static void segment_all(work *w) {
+    pthread_t threads[THREADS_MAX];
+    int count = thread_count(w), started = 0;
+    while (started < count - 1 && pthread_create(&threads[started], NULL, segment_some, w) == 0)
+        started++;
+    segment_some(w); /* this thread is one of them, and enough where no other could be had */
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static bt_status write_coco(const work *w, bt_error *error) {
+    const bt_pictures *pictures = w->options->pictures;
+    bt_coco_picture *list = calloc((size_t)pictures->count, sizeof *list);
+    if (!list) return bt_fail(error, BT_NO_MEMORY, "out of memory for a list of pictures");
+    int count = 0;
+    for (int i = 0; i < pictures->count; i++)
+        if (w->found[i]) list[count++] = (bt_coco_picture){pictures->files[i].name, w->found[i]};
+    json_t *json = bt_polygons_to_coco(list, count, w->settings->category);
+    json_t *info = json_pack("{s:s, s:s}", "description", "segmented by batchtune", "version", bt_version());
+    free(list);
+    if (!json || json_object_set_new(json, "info", info) ||
+        json_object_set_new(json, "metadata", describe_all(w))) {
+        json_decref(json);
+        return bt_fail(error, BT_NO_MEMORY, "out of memory for the COCO data set");
+    }
+    return bt_segment_write(json, w->options->outputs->output, w->options->out, error);
+}
+
+/* ---- the service ---- */
+
+/* Says what a person should know of the batch size: that nobody has tuned it. */
+static void warn_untuned(const work *w, const bt_config_model *entry) {
+    const bt_segment_settings *s = w->settings;
+    if (s->service.batch_size > 0 || w->options->pictures->count == 1) return;
+    if (w->untuned)
+        bt_log_write(w->options->log, BT_LOG_INFO,
+                     "%s is not tuned here: batches of one; `make optimize-batch` finds the best size",
+                     w->options->model);
+    else if (entry->image_size > 0 && entry->image_size != s->service.image_size)
+        bt_log_write(w->options->log, BT_LOG_INFO,
+                     "%s was tuned at %d px, not at %lld: whether batches of %d are best here is not known",
+                     w->options->model, entry->image_size, (long long)s->service.image_size,
+                     entry->optimal_batch_size);
+}
+
+static bt_status choose_config(work *w, bt_error *error) {
+    const bt_segment_options *o = w->options;
+    const bt_config *known = o->config && bt_config_find(o->config, o->model) ? o->config : NULL;
+    if (!known) {
+        bt_status status = bt_config_untuned(&w->untuned, o->model, error);
+        if (status != BT_OK) return status;
+    }
+    w->config = known ? *known : *w->untuned;
+    warn_untuned(w, bt_config_find(&w->config, o->model));
+    size_t count;
+    const bt_option *table = bt_segment_settings_table(&count);
+    if (o->sources->of[bt_options_find(table, count, "path")] != BT_SOURCE_DEFAULT)
+        w->config.settings.path = o->settings->path;
+    return BT_OK;
+}
+
+/* No batch is larger than there are pictures. Nothing is warmed up: it would take longer than a few pictures
+ * do, the standard path's most of all. */
+static bt_status start_service(work *w, bt_error *error) {
+    const bt_segment_options *o = w->options;
+    bt_service_settings settings;
+    bt_option_sources sources;
+    bt_segment_service_settings(o->settings, o->sources, &settings, &sources);
+    const bt_config_model *entry = bt_config_find(&w->config, o->model);
+    if (settings.batch_size == 0) settings.batch_size = entry->optimal_batch_size;
+    if (settings.batch_size > o->pictures->count) settings.batch_size = o->pictures->count;
+    settings.warm_up = false;
+    settings.watchdog_ms = WATCHDOG_MS;
+    const char *model = o->model;
+    bt_status status =
+        bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);
+    if (status == BT_OK) status = bt_service_start(w->service, error);
+    if (status == BT_OK) w->session = *bt_serving_session(w->service, 0);
+    return status;
+}
+
+static void finish_summary(const work *w, double seconds) {
+    bt_segment_summary *s = w->summary;
+    s->seconds = seconds;
+    s->pictures_per_s = s->segmented / seconds;
+    s->area_share = w->pixels > 0 ? w->region_pixels / w->pixels : 0;
+    s->mean_confidence = s->regions ? w->regions_confidence / (double)s->regions : NAN;
+    snprintf(s->runs, sizeof s->runs, "%s at %lld px, %s, %s on %s, weights %s", w->options->model,
+             (long long)w->settings->service.image_size, w->session.precision, w->session.backend,
+             w->session.device, w->session.weights);
+}
+
+bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options *options, bt_error *error) {
+    work w = {
+        .options = options, .settings = options->settings, .lock = PTHREAD_MUTEX_INITIALIZER, .summary = out};
+    *out = (bt_segment_summary){.p95_latency_ms = NAN};
+    w.found = calloc((size_t)options->pictures->count, sizeof *w.found);
+    bt_status status = w.found ? choose_config(&w, error) : bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (status == BT_OK) status = start_service(&w, error);
+    if (status == BT_OK) {
+        int64_t start_ns = bt_clock_now_ns();
+        segment_all(&w);
+        finish_summary(&w, (double)(bt_clock_now_ns() - start_ns) / 1e9);
+        status = bt_service_stop(w.service, DRAIN_MS, error);
+    }
+    if (status == BT_OK && options->settings->format == BT_SEGMENT_FORMAT_COCO && out->segmented > 0)
+        status = write_coco(&w, error);
+    bt_service_close(&w.service);
+    bt_config_close(&w.untuned);
+    for (int i = 0; i < options->pictures->count && w.found; i++)
+        bt_polygons_close(&w.found[i]);
+    free(w.found);
+    return status;
+}

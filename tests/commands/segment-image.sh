@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# segment-image from its command line: what it finds on drawn spheroids, what it writes where, and what it says to bad input.
+. tests/lib/tap.sh
+case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
+program=$bin/segment-image
+draw=${bin%/bin}/tests/draw-spheroids
+cd "$scratch" || exit 1
+sim=sim:tau0_ms=1,alpha_ms=1
+
+# draw_picture SEED SIZE NAME: NAME.png, and its true mask NAME.mask (a byte a pixel).
+draw_picture() {
+    mkdir -p drawn
+    "$draw" --seed "$1" --size "$2" --output drawn && mv drawn/0.png "$3.png"
+    "$draw" --seed "$1" --size "$2" | tail -c $(($2 * $2)) >"$3.mask"
+}
+# agreement JSON MASK: IoU of all polygons with the true mask, filled as any reader would.
+agreement() {
+    python3 - "$1" "$2" <<'END'
+import json, sys
+found = json.load(open(sys.argv[1]))
+height, width = found["height"], found["width"]
+truth = open(sys.argv[2], "rb").read()
+inside = bytearray(height * width)
+for polygon in found["polygons"]:
+    for y in range(height):
+        marks = [0] * (width + 1)
+        for ring in [polygon["points"]] + polygon["holes"]:
+            for (ax, ay), (bx, by) in zip(ring, ring[1:] + ring[:1]):
+                if (ay > y) != (by > y):
+                    marks[-int(-(ax + (y - ay) * (bx - ax) / (by - ay)) // 1)] ^= 1
+        now = 0
+        for x in range(width):
+            now ^= marks[x]
+            inside[y * width + x] |= now
+both = sum(a and b for a, b in zip(inside, truth))
+print(int(100 * both / sum(1 for a, b in zip(inside, truth) if a or b)))
+END
+}
+
+# --- real masks
+draw_picture 5 128 cell
+run "$program" --backend plan --image cell.png --image-size 128 --output found/polygons.json --overlay cell-overlay.png
+if [ "$status" = 2 ] && printf '%s\n' "$err" | grep -q 'oneDNN\|AVX2'; then
+    skip 'the CPU plan does not run here' 13
+else
+    exits 0 'a picture is segmented without libtorch, by the demo weights'
+    is "$out" 'verdict: good (0)' 'standard output has the verdict alone'
+    says_error '^[0-9]+ regions? on [0-9.]+ % of the picture, confidence 0\.[0-9]+' 'one line tells what was found'
+    iou=$(agreement found/polygons.json cell.mask)
+    [ "${iou:-0}" -ge 80 ]
+    ok $? "its polygons agree with the truth (IoU $iou %)"
+    is "$(json found/polygons.json .image)" cell.png 'the file names the picture'
+    is "$(json found/polygons.json .metadata.inference_mode)" production_optimized 'and how it was served'
+    is "$(json found/polygons.json .metadata.batch_size)" 1 'in a batch of one'
+    like "$(json found/polygons.json .metadata.p95_latency_ms)" '^[0-9.]+$' 'with the P95 latency'
+    is "$(json found/polygons.json .metadata.weights)" demo 'and the weights'
+    is "$(od -An -tx1 -j1 -N3 cell-overlay.png | tr -d ' ')" 504e47 'the overlay is a PNG'
+    cmp -s cell.png cell-overlay.png
+    is $? 1 'and not the picture itself'
+    cp found/polygons.json first.json
+    run "$program" --backend plan --image cell.png --image-size 128 --output found/polygons.json --min-area-px 100000
+    is "$(json found/polygons.json .polygons)" '[]' 'regions below the least area are left out'
+    run "$program" --backend plan --image cell.png --image-size 128 --output again.json --threshold 0.99
+    [ "$(agreement again.json cell.mask)" -lt "$iou" ]
+    ok $? 'a threshold is taken'
+fi
+
+# --- standard output
+run "$program" --backend $sim --image cell.png --image-size 64 --quiet
+exits 0 'polygons go to standard output where no file is given'
+printf '%s' "$out" | python3 -c 'import json, sys; json.load(sys.stdin)'
+ok $? 'as JSON and nothing else'
+is "$err" 'verdict: good (0)' 'so that the verdict goes elsewhere'
+
+# --- folders
+mkdir plate
+for i in 1 2 3 4; do draw_picture $i 64 "plate/w$i"; done
+rm plate/*.mask
+head -c 1000 plate/w3.png >plate/broken.png
+run "$program" --backend $sim --image plate --image-size 64 --batch-size 2 --output json --overlay overlays
+exits 2 'a folder with a damaged picture'
+says_error '^error: plate/broken\.png' 'names it'
+says_error '4 of 5 pictures segmented' 'and segments the others'
+is "$(ls json overlays | tr '\n' ' ')" 'json: w1.json w2.json w3.json w4.json  overlays: w1.png w2.png w3.png w4.png ' \
+    'with a file of polygons and an overlay for each'
+like "$(json json/w4.json .metadata.batch_size)" '^[12]$' 'batches are no larger than asked for'
+rm plate/broken.png
+run "$program" --backend $sim --image plate --image-size 64 --format coco --min-area-px 0 --category cell --output all.json
+exits 0 'a folder as a COCO data set'
+run_shell 'python3 -c "
+import json
+coco = json.load(open(\"all.json\"))
+names = {image[\"id\"]: image[\"file_name\"] for image in coco[\"images\"]}
+assert names == {1: \"w1.png\", 2: \"w2.png\", 3: \"w3.png\", 4: \"w4.png\"}, names
+assert [category[\"name\"] for category in coco[\"categories\"]] == [\"cell\"]
+assert coco[\"metadata\"][\"pictures\"] == 4 and coco[\"metadata\"][\"failed\"] == 0
+for number, one in enumerate(coco[\"annotations\"]):
+    assert one[\"id\"] == number + 1 and one[\"image_id\"] in names and one[\"category_id\"] == 1
+    assert all(len(ring) >= 6 and len(ring) % 2 == 0 for ring in one[\"segmentation\"])
+    x, y, width, height = one[\"bbox\"]
+    assert 0 <= x and x + width <= 64 and 0 < one[\"area\"] <= width * height and 0 <= one[\"score\"] <= 1
+"'
+exits 0 'which Python reads, one image for each picture in the order of their names'
+
+# --- networks and configs
+run "$program" --backend $sim --image plate/w1.png --image-size 64 --models hrnet,cbam_resunet --output two.json --quiet
+exits 0 'two networks'
+is "$(json two-hrnet.json .metadata.model) $(json two-cbam_resunet.json .metadata.model)" 'hrnet cbam_resunet' \
+    'have a file each'
+run "$program" --backend $sim --image plate --image-size 64 --output json
+says_error 'hrnet is not tuned here: batches of one' 'without a config, it says so'
+cat >config.json <<END
+{ "schema_version": 1, "settings": { "backend": "$sim" }, "configurations": { "hrnet": { "optimal_batch_size": 3, "image_size": 32 } } }
+END
+run "$program" --config config.json --image plate --image-size 64 --output json
+exits 0 'a config says what runs the network'
+says_error 'tuned at 32 px, not at 64' 'and for which size it was tuned'
+run "$program" --backend "$sim,faults=fail@1-1000" --image plate/w1.png --image-size 64 --output f.json
+exits 0 'a picture that fails on the production path'
+is "$(json f.json .metadata.inference_mode)" standard_fallback 'is served by the other, and the file tells'
+
+# --- bad input
+run "$program"
+refuses '--image: give a picture' 'no picture'
+run "$program" --image absent.png
+refuses '--image: absent\.png: No such file' 'a picture that is not there'
+mkdir empty
+run "$program" --image empty --output json
+refuses 'empty holds no picture' 'a folder without pictures'
+run "$program" --image plate --backend $sim
+refuses '--output: give a folder' 'a folder of pictures without a place for polygons'
+run "$program" --image plate --output json --overlay plate
+refuses '--overlay: give another folder' 'overlays among the pictures'
+run "$program" --image plate/w1.png --overlay plate/w1.png
+refuses '--overlay: plate/w1\.png is a picture' 'an overlay in place of the picture'
+run "$program" --image config.json --backend $sim --image-size 64
+refuses '^segment-image: config\.json: not a PNG' 'a file that is no picture'
+run "$program" --image plate/w1.png --config absent.json
+refuses 'absent\.json: there is no config' 'a config that is not there'
+run "$program" --image plate/w1.png --threshold 1
+refuses '--threshold: "1" is above' 'a threshold that nothing exceeds'
+run "$program" --image plate/w1.png --models resnet --backend plan
+refuses 'resnet' 'a network that is not known'
+run "$program" --image plate/w1.png --output plate/w1.png/x.json
+refuses '--output' 'an output that cannot be'
+
+# --- without the contours' library
+mkdir -p far/away/bin && cp "$program" far/away/bin
+run far/away/bin/segment-image --backend $sim --image plate/w1.png --image-size 64
+refuses 'no polygons.*libbatchtune_contours\.so' 'a build without the contours is told what to make'
+done_testing

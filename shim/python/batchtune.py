@@ -231,7 +231,8 @@ _FUNCTIONS = [
      [_P(_HANDLE), _HANDLE, ctypes.c_int, ctypes.c_int, ctypes.c_float, ctypes.c_double, _P(_Error)]),
     ("bt_polygons_json", ctypes.c_int, [_HANDLE, _OUT_TEXT, _P(_Error)]),
     ("bt_polygons_close", None, [_P(_HANDLE)]),
-    ("bt_free", None, [ctypes.c_char_p]),
+    ("bt_service_help", ctypes.c_void_p, []),
+    ("bt_free", None, [ctypes.c_void_p]),
 ]
 
 _NAME = "libbatchtune.so.0"
@@ -292,6 +293,16 @@ def _text(library: ctypes.CDLL, function: Callable[..., int], *arguments: Any) -
         library.bt_free(text)
 
 
+def settings_help(library: Optional[str] = None) -> str:
+    """The keys that `settings` may have, as text for people."""
+    lib = _load(library)
+    text = lib.bt_service_help()
+    try:
+        return ctypes.string_at(text).decode()
+    finally:
+        lib.bt_free(text)
+
+
 # ---- images in, results out ----
 
 def _is_plain(image: Any) -> bool:
@@ -334,7 +345,7 @@ class Result:
     batch_size: int                       # requests that ran together
     run_size: int                         # images that ran: more where the batch was padded
     instance: int
-    held_ms: float                        # held back in Python, before the service's queue
+    held_ms: float                        # in Python: converting the image, being held back
     queue_ms: float                       # in the queue, until its batch began
     preprocess_ms: float                  # its whole batch: resizing, normalising, masks
     service_ms: float                     # its batch in the network
@@ -375,7 +386,7 @@ def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px
 
 
 def _probability(threshold: float) -> float:
-    if not 0 < threshold < 1: # the library takes 0 for "none given"
+    if not 0 < threshold < 1:  # the library takes 0 for "none given"
         raise InvalidRequest(f"a threshold of {threshold:g} is no probability between 0 and 1")
     return threshold
 
@@ -458,7 +469,7 @@ class _Gate:
     def _admit(self) -> None:
         while self._waiters and self._inside < self.room and not self._closed:
             waiter = self._waiters.popleft()
-            if self._wake(waiter): # else its loop is gone, and it with it
+            if self._wake(waiter):  # else its loop is gone, and it with it
                 waiter.let_in = True
                 self._inside += 1
 
@@ -624,15 +635,16 @@ class _Run:
     def stop(self, drain_s: float) -> None:
         """Waits for what is under way; what is held back is told at once."""
         with self._lock:
-            stopped, self.stopped = self.stopped, True
-        if stopped:
-            return
+            if self.stopped:
+                return
+            self.stopped = True  # no room is added from now on
         for gate in self.gates.values():
             gate.close()
         error = _Error()
         failed = self.library.bt_service_stop(self.service, drain_s * 1e3, ctypes.byref(error))
-        for room in self._rooms:
-            room.leave()
+        with self._lock:
+            for room in self._rooms:
+                room.leave()
         if failed:
             raise error.exception()
 
@@ -664,7 +676,7 @@ class Service:
                 configs/production_batch_config.json
     models      ["hrnet", "cbam_resunet"] or "hrnet,cbam_resunet"; None: all of the config's
     settings    over the config's own values: {"batch_size": 4, "admission": False} or
-                "batch_size=4,admission=false"; the keys are those of `bt_service_help`
+                "batch_size=4,admission=false"; settings_help() tells the keys
     library     libbatchtune.so's path; None: it is looked for
     image_size  the side of the networks' input; None: the config's; `settings` go over it
 

@@ -389,6 +389,9 @@ class Lives(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(batchtune.InvalidRequest, "resnet"):
             await batchtune.Service(config(FAST), models=["resnet"]).start()
 
+    async def test_the_settings_are_explained(self):
+        self.assertRegex(batchtune.settings_help(), r"(?m)^  max_queue_size .*\n(.*\n)*  spin_us ")
+
     async def test_images_are_of_1024_pixels_unless_somebody_says_otherwise(self):
         def size(**about):
             return batchtune.Service(config(FAST), **about)._options.settings

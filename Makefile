@@ -187,14 +187,15 @@ bench-peers: all ## the same against torch.compile and OpenVINO; sets up a Pytho
 PREFIX  = /usr/local
 DESTDIR =
 TO      = $(DESTDIR)$(PREFIX)
-install: core ## install the library, its header and pkg-config file, and the programs (PREFIX, DESTDIR)
-	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/batchtune/profiles $(TO)/share/batchtune/schema
+install: core ## install the library, its header, pkg-config file and Python module, and the programs (PREFIX, DESTDIR)
+	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(addprefix $(TO)/share/batchtune/,profiles schema python)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
 	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
 	$(Q)for part in $(CONTOURS); do install -m 755 $$part $(TO)/lib/; done
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in >$(TO)/lib/pkgconfig/batchtune.pc
+	$(Q)install -m 644 shim/python/batchtune.py $(TO)/share/batchtune/python/
 	$(Q)install -m 755 $(TOOLS) $(TO)/bin/
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/

@@ -56,6 +56,11 @@ BT_API const char *bt_status_name(bt_status status);
 /* "0.1.0" */
 BT_API const char *bt_version(void);
 
+/* sizeof one of this header's structs, by its name ("bt_request"); 0 for a name it does not know. Whoever
+ * declares the structs again in another language compares before the first call, so that a library of another
+ * layout is refused and not misread. */
+BT_API size_t bt_size_of(const char *type);
+
 /* ---- a service's life ---- */
 
 typedef struct bt_service bt_service;
@@ -158,6 +163,49 @@ BT_API BT_MUST_USE bt_status bt_service_set(bt_service *service, const char *mod
 /* The keys of `settings` as text for people: name, unit, default, meaning. A new string, to be freed by
  * bt_free; NULL when memory is short. */
 BT_API char *bt_service_help(void);
+
+/* ---- answers without callbacks ---- */
+
+/* An inbox holds answers until somebody fetches them. It is for event loops, and for languages whose code
+ * must not run on the service's threads: those put an answer here without a lock, an allocation or a wait,
+ * and a descriptor becomes readable. Whoever watches it takes the answers, on a thread of its own:
+ *
+ *     bt_inbox_open(&inbox, 100, &error);
+ *     bt_inbox_submit(inbox, service, &request, 7, NULL, &error);
+ *     poll(&(struct pollfd){.fd = bt_inbox_fd(inbox), .events = POLLIN}, 1, -1);
+ *     int count = bt_inbox_take(inbox, answers, 16);     (answers[0].tag is 7)
+ *
+ * One inbox serves any number of services, models and threads; a loop has its own. */
+typedef struct bt_inbox bt_inbox;
+
+typedef struct bt_inbox_answer {
+    uint64_t tag;     /* as given to bt_inbox_submit */
+    bt_result result; /* as in bt_answer */
+    bt_error error;   /* error.status is BT_OK, and the message empty, where it went well */
+} bt_inbox_answer;
+
+/* `room`: requests whose answers have not been taken yet, 1 to 1048576; all memory (about 400 bytes each) is
+ * had now. BT_INVALID, BT_NO_MEMORY, BT_IO where the process has no descriptor left. The caller closes it. */
+BT_API BT_MUST_USE bt_status bt_inbox_open(bt_inbox **out, int room, bt_error *error);
+
+/* Drops what was not taken. Requests may still be on their way: their answers are dropped as they come, and
+ * the last one frees the inbox; what they read and write must live until then, so that it is better to take
+ * every answer first (bt_service_cancel hastens it). The descriptor is closed with the inbox. NULL-safe;
+ * nulls. No other call for this inbox may be under way. */
+BT_API void bt_inbox_close(bt_inbox **inbox);
+
+/* Readable (poll, select, epoll, level-triggered) while there are answers to take; now and then once more for
+ * nothing. An eventfd, the inbox's: only wait for it. */
+BT_API int bt_inbox_fd(const bt_inbox *inbox);
+
+/* bt_service_submit, answered here; `tag` is the caller's own. Errors as there, and BT_QUEUE_FULL where the
+ * inbox has no room left. What is refused is not answered. */
+BT_API BT_MUST_USE bt_status bt_inbox_submit(bt_inbox *inbox, bt_service *service, const bt_request *request,
+                                             uint64_t tag, uint64_t *ticket, bt_error *error);
+
+/* Takes up to `room` answers, in the order in which they came, and returns how many: 0 where none is there.
+ * Never waits. While answers are left the descriptor stays readable. */
+BT_API int bt_inbox_take(bt_inbox *inbox, bt_inbox_answer *answers, int room);
 
 /* ---- metrics ---- */
 

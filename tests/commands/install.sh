@@ -33,6 +33,21 @@ shown=$(nm -D --defined-only "$prefix/lib/libbatchtune.so" | awk '$2 == "T" { pr
 declared=$(grep -o 'BT_API [^;]*(' src/batchtune.h | grep -o 'bt_[a-z_]*(' | tr -d '(' | grep -v bt_status$ | sort -u)
 is "$shown" "$declared" 'the shared library shows what the header declares, and nothing else'
 
+if find_python; then
+    run env -u BATCHTUNE_LIBRARY PYTHONPATH="$prefix/share/batchtune/python" "$python" -c '
+import asyncio, numpy, batchtune
+async def main():
+    service = batchtune.get_production_service(image_size=None)
+    await service.start()
+    print((await service.infer(numpy.zeros((4, 4, 3), numpy.uint8), "hrnet")).inference_mode, service._library._name)
+    await service.stop()
+asyncio.run(main())'
+    exits 0 'the Python module imports'
+    says "^production_optimized $prefix/lib/libbatchtune.so.0" 'and is served by the library beside it'
+else
+    skip 'no Python here has numpy' 2
+fi
+
 run make --no-print-directory uninstall PREFIX="$prefix" O="$O"
 exits 0 'it uninstalls'
 is "$(find "$prefix" -type f | head -n 1)" '' 'and leaves no file'

@@ -135,5 +135,13 @@ json() {
             : defined $value ? $value : "null", "\n"' "$1" "$2"
 }
 
+# find_python: sets $python to one that has numpy, as set-up probed for it; fails where there is none.
+find_python() {
+    for python in ${PYTHON:-} python3 /usr/bin/python3; do
+        "$python" -c 'import numpy' 2>/dev/null && return
+    done
+    return 1
+}
+
 # comment TEXT: for whoever reads a failure.
 comment() { printf '%s\n' "$*" | sed 's/^/# /'; }

@@ -4,7 +4,7 @@
 #   tools/setup/deps.sh [--quiet] [core|gpu|lint|torch]...      core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, OpenCV's imgproc, cmocka, gnuplot and
-#          a font, prove
+#          a font, numpy, prove
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels

@@ -18,7 +18,8 @@ plan_packages() {
         probe libzip-dev needs_header zip.h
         probe libopencv-imgproc-dev needs_opencv
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
-        probe gnuplot-nox needs_command gnuplot
+        probe python3-numpy needs_numpy
+    probe gnuplot-nox needs_command gnuplot
         probe fonts-dejavu-core needs_font
         probe perl needs_command prove
         ;;
@@ -49,6 +50,15 @@ needs_onednn() {
 needs_opencv() {
     printf '#include <opencv2/imgproc.hpp>\n' |
         ${CXX:-g++} -I/usr/include/opencv4 ${CPPFLAGS:-} ${CXXFLAGS:-} -E -x c++ - >/dev/null 2>&1
+}
+
+# Any Python will do; find_python in tests/lib/tap.sh takes the same one.
+needs_numpy() {
+    local python
+    for python in ${PYTHON:-} python3 /usr/bin/python3; do
+        "$python" -c 'import numpy' 2>/dev/null && return
+    done
+    return 1
 }
 
 # Plots name DejaVu Sans; fontconfig finds it in the user's own folders too.

@@ -1,0 +1,907 @@
+"""batchtune's service in Python: segmentation networks behind a queue that groups requests into batches.
+
+    import batchtune
+
+    service = batchtune.get_production_service()          # one for the whole process
+    await service.start()                                 # loads and warms up: seconds to minutes
+    result = await service.infer(image=array, model_name="hrnet", threshold=0.5, timeout=1.0)
+    result.mask                                           # height x width, uint8: 1 inside, 0 outside
+    service.get_metrics()["hrnet"]["p95_latency_ms"]
+    await service.stop()
+
+and where regions are wanted as polygons (it starts the service where nobody has):
+
+    service = batchtune.get_optimized_service()           # the same service
+    polygons, metadata = await service.segment_image_optimized(
+        image_array=array, model_name="cbam_resunet", threshold=0.5)
+    polygons[0]["points"], metadata["inference_mode"]     # [[x, y], ...], "production_optimized"
+
+This file is all there is to install besides libbatchtune.so, and needs numpy. It speaks to the C library
+(batchtune.h) through ctypes.
+
+Images are numpy arrays, height x width x 3, uint8, RGB. Such an array, when its rows lie in memory without
+gaps, is handed to the library as it is: it is read where it lies, so do not change it before the answer. Other
+arrays are copied first: gray (height x width), an alpha channel (laid over white), floats from 0 to 1 (times
+255, rounded), uint16 from 0 to 65535, slices and transposed views.
+
+The side of the networks' input is 1024 pixels here, whatever the config was tuned for: a demonstration's config
+of 128 pixels must not decide what a program's masks look like. `image_size=None` takes the config's. Where the
+two differ, times in the config say nothing, and the service times its batches anew when it starts; tune with
+`optimize-batch --image-size 1024` for a batch size that fits.
+
+Waiting costs no thread and does not hold the GIL. The library's threads never run Python: they put answers into
+an inbox, whose descriptor wakes the event loop. Any number of loops, each in its thread, may share a service.
+
+A model's queue is bounded (max_queue_size). Where more coroutines ask than it has room for, they are held back
+here, in their order, and not refused: only as many requests as may wait are under way at a time, so that
+max_queue_size should be at least twice the batch size for each instance. The time held back counts towards
+`timeout`, and `result.held_ms` tells it.
+
+A cancelled coroutine takes its request back and ends when its image is no longer being read. Errors are
+BatchtuneError and what derives from it; each message is one line that says what would be right.
+
+Do not fork a process that has started the service: threads do not survive it. Start it in the children, or use
+multiprocessing's "spawn". Each process that starts it loads its own copy of every model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import ctypes
+import itertools
+import json
+import math
+import os
+import pathlib
+import threading
+import time
+import weakref
+from collections import deque
+from dataclasses import dataclass, fields
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Set, Tuple, Union
+
+import numpy as np
+
+__version__ = "0.1.0"
+
+# ---- what can go wrong ----
+
+# Before Python 3.11 asyncio has a timeout of its own; whoever catches either is to catch ours.
+_TIMEOUTS = (TimeoutError,) if asyncio.TimeoutError is TimeoutError else (asyncio.TimeoutError, TimeoutError)
+
+
+class BatchtuneError(Exception):
+    """Whatever the library says; `status` is its word for it."""
+
+    status = "error"
+
+
+class InvalidRequest(BatchtuneError, ValueError):
+    """An argument, a setting or an image is wrong."""
+
+    status = "invalid"
+
+
+class ConfigError(BatchtuneError):
+    """The config file is not there, or is broken."""
+
+    status = "config"
+
+
+class QueueFull(BatchtuneError):
+    """The queue was full, where others than this module use the same service."""
+
+    status = "queue full"
+
+
+class Timeout(BatchtuneError, *_TIMEOUTS):
+    """The deadline passed, or could not have been kept."""
+
+    status = "timeout"
+
+
+class Closed(BatchtuneError):
+    """The service does not run: not started, stopped, or of another process."""
+
+    status = "closed"
+
+
+class BackendFailed(BatchtuneError):
+    """Inference failed on every path."""
+
+    status = "backend failed"
+
+
+class OutOfDeviceMemory(BackendFailed):
+    """The device's memory ran out."""
+
+    status = "out of device memory"
+
+
+class OutOfMemory(BatchtuneError, MemoryError):
+    """Host memory ran out."""
+
+    status = "out of memory"
+
+
+class Unsupported(BatchtuneError):
+    """This machine or build cannot do it."""
+
+    status = "unsupported"
+
+
+class LibraryError(BatchtuneError, ImportError):
+    """libbatchtune.so is not there, or is of another version."""
+
+    status = "no library"
+
+
+# By bt_status; what is missing (BT_CANCELLED) nobody waits for.
+_ERRORS = {
+    1: InvalidRequest,
+    2: OutOfMemory,
+    3: ConfigError,
+    4: ConfigError,
+    5: Timeout,
+    6: QueueFull,
+    7: Closed,
+    8: BackendFailed,
+    9: OutOfDeviceMemory,
+    10: Unsupported,
+}
+
+
+# ---- the library ----
+
+class _Error(ctypes.Structure):
+    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 256)]
+
+    def exception(self) -> BatchtuneError:
+        return _ERRORS.get(self.status, BatchtuneError)(self.message.decode("utf-8", "replace"))
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [("config", ctypes.c_char_p), ("models", ctypes.c_char_p), ("settings", ctypes.c_char_p)]
+
+
+class _Request(ctypes.Structure):
+    _fields_ = [
+        ("image", ctypes.c_void_p),
+        ("height", ctypes.c_int),
+        ("width", ctypes.c_int),
+        ("model", ctypes.c_char_p),
+        ("threshold", ctypes.c_float),
+        ("timeout_ms", ctypes.c_double),
+        ("mask", ctypes.c_void_p),
+        ("probabilities", ctypes.c_void_p),
+        ("standard_path", ctypes.c_bool),
+    ]
+
+
+class _Result(ctypes.Structure):
+    _fields_ = [
+        ("inference_mode", ctypes.c_char_p),
+        ("batch_size", ctypes.c_int),
+        ("run_size", ctypes.c_int),
+        ("instance", ctypes.c_int),
+        ("queue_ms", ctypes.c_double),
+        ("preprocess_ms", ctypes.c_double),
+        ("service_ms", ctypes.c_double),
+        ("latency_ms", ctypes.c_double),
+        ("p95_latency_ms", ctypes.c_double),
+        ("ticket", ctypes.c_uint64),
+    ]
+
+
+class _Answer(ctypes.Structure):
+    _fields_ = [("tag", ctypes.c_uint64), ("result", _Result), ("error", _Error)]
+
+
+_STRUCTS = {
+    "bt_error": _Error,
+    "bt_service_options": _Options,
+    "bt_request": _Request,
+    "bt_result": _Result,
+    "bt_inbox_answer": _Answer,
+}
+
+_P = ctypes.POINTER
+_OUT_TEXT = _P(ctypes.c_char_p)
+_HANDLE = ctypes.c_void_p
+
+# Name, what it returns, what it takes.
+_FUNCTIONS = [
+    ("bt_service_open", ctypes.c_int, [_P(_HANDLE), _P(_Options), _P(_Error)]),
+    ("bt_service_start", ctypes.c_int, [_HANDLE, _P(_Error)]),
+    ("bt_service_stop", ctypes.c_int, [_HANDLE, ctypes.c_double, _P(_Error)]),
+    ("bt_service_close", None, [_P(_HANDLE)]),
+    ("bt_service_cancel", ctypes.c_int, [_HANDLE, ctypes.c_uint64, _P(_Error)]),
+    ("bt_service_set", ctypes.c_int, [_HANDLE, ctypes.c_char_p, ctypes.c_char_p, _P(_Error)]),
+    ("bt_service_metrics_json", ctypes.c_int, [_HANDLE, _OUT_TEXT, _P(_Error)]),
+    ("bt_service_metrics_prometheus", ctypes.c_int, [_HANDLE, _OUT_TEXT, _P(_Error)]),
+    ("bt_inbox_open", ctypes.c_int, [_P(_HANDLE), ctypes.c_int, _P(_Error)]),
+    ("bt_inbox_close", None, [_P(_HANDLE)]),
+    ("bt_inbox_fd", ctypes.c_int, [_HANDLE]),
+    ("bt_inbox_submit", ctypes.c_int,
+     [_HANDLE, _HANDLE, _P(_Request), ctypes.c_uint64, _P(ctypes.c_uint64), _P(_Error)]),
+    ("bt_inbox_take", ctypes.c_int, [_HANDLE, _P(_Answer), ctypes.c_int]),
+    ("bt_polygons_find", ctypes.c_int,
+     [_P(_HANDLE), _HANDLE, ctypes.c_int, ctypes.c_int, ctypes.c_float, ctypes.c_double, _P(_Error)]),
+    ("bt_polygons_json", ctypes.c_int, [_HANDLE, _OUT_TEXT, _P(_Error)]),
+    ("bt_polygons_close", None, [_P(_HANDLE)]),
+    ("bt_service_help", ctypes.c_void_p, []),
+    ("bt_free", None, [ctypes.c_void_p]),
+]
+
+_NAME = "libbatchtune.so.0"
+_libraries: Dict[Optional[str], ctypes.CDLL] = {}
+
+
+def _load(path: Optional[str] = None) -> ctypes.CDLL:
+    """The library at `path`; else at $BATCHTUNE_LIBRARY; else in the build tree that this file lies in; else
+    where `make install` puts it, seen from this file; else where the system finds it. ctypes lets go of the GIL
+    during every call."""
+    if path not in _libraries:
+        _libraries[path] = _declare(_open(path))
+    return _libraries[path]
+
+
+def _open(path: Optional[str]) -> ctypes.CDLL:
+    given = path or os.environ.get("BATCHTUNE_LIBRARY")
+    above = pathlib.Path(__file__).resolve().parents  # of shim/python/, or of PREFIX/share/batchtune/python/
+    places = [root / folder / _NAME for root, folder in zip(list(above)[2:4], ("build/lib", "lib"))]
+    chosen = given or next((str(place) for place in places if place.exists()), _NAME)
+    try:
+        return ctypes.CDLL(chosen)
+    except OSError as error:
+        sought = "" if given else f"; sought at {', '.join(map(str, places))} and where the system looks"
+        raise LibraryError(f"{chosen} does not load ({error}){sought}: run `make core` or `make install`, or let "
+                           f"BATCHTUNE_LIBRARY name it") from None
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Refuses another version, or one whose structs are laid out otherwise: both would be misread."""
+    try:
+        library.bt_version.restype = ctypes.c_char_p
+        library.bt_size_of.restype = ctypes.c_size_t
+        library.bt_size_of.argtypes = [ctypes.c_char_p]
+        for name, returns, takes in _FUNCTIONS:
+            function = getattr(library, name)
+            function.restype, function.argtypes = returns, takes
+    except AttributeError as error:
+        raise LibraryError(f"{library._name} is no batchtune of this module's version, {__version__}: "
+                           f"{error}") from None
+    version = library.bt_version().decode()
+    if version != __version__:
+        raise LibraryError(f"{library._name} is version {version}, this module {__version__}: install both anew")
+    for name, struct in _STRUCTS.items():
+        if library.bt_size_of(name.encode()) != ctypes.sizeof(struct):
+            raise LibraryError(f"{library._name} has another {name} than this module: install both anew")
+    return library
+
+
+def _text(library: ctypes.CDLL, function: Callable[..., int], *arguments: Any) -> str:
+    """The string that a function makes."""
+    text, error = ctypes.c_char_p(), _Error()
+    if function(*arguments, ctypes.byref(text), ctypes.byref(error)):
+        raise error.exception()
+    try:
+        return (text.value or b"").decode()
+    finally:
+        library.bt_free(text)
+
+
+def settings_help(library: Optional[str] = None) -> str:
+    """The keys that `settings` may have, as text for people."""
+    lib = _load(library)
+    text = lib.bt_service_help()
+    try:
+        return ctypes.string_at(text).decode()
+    finally:
+        lib.bt_free(text)
+
+
+# ---- images in, results out ----
+
+def _is_plain(image: Any) -> bool:
+    return (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and
+            image.shape[2] == 3 and image.flags.c_contiguous)
+
+
+def _to_rgb(image: Any) -> np.ndarray:
+    """A copy of any image that is accepted, as height x width x 3 bytes."""
+    array = np.asarray(image)
+    shape = " x ".join(map(str, array.shape))
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        raise InvalidRequest(f"an image of {shape or 'one number'}: it has height x width pixels of 1, 3 or 4 "
+                             f"channels")
+    if array.dtype == np.uint16:
+        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise InvalidRequest(f"an image of {array.dtype} holds values from 0 to 1, not {array.min():g} to "
+                                 f"{array.max():g}: scale it, or give uint8")
+        array = np.rint(array * array.dtype.type(255)).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise InvalidRequest(f"an image of {array.dtype}: give uint8, uint16, or floats from 0 to 1")
+    if array.shape[2] == 4:
+        alpha = array[:, :, 3:].astype(np.uint16)
+        array = ((array[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(array, array.shape[:2] + (3,)))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one image. result["mask"] is result.mask, for whoever is used to dictionaries."""
+
+    mask: np.ndarray                      # height x width, uint8: 1 above the threshold, else 0
+    probabilities: Optional[np.ndarray]   # height x width, float32; None where they were not wanted
+    model_name: str
+    inference_mode: str                   # "production_optimized" or "standard_fallback"
+    batch_size: int                       # requests that ran together
+    run_size: int                         # images that ran: more where the batch was padded
+    instance: int
+    held_ms: float                        # in Python: converting the image, being held back
+    queue_ms: float                       # in the queue, until its batch began
+    preprocess_ms: float                  # its whole batch: resizing, normalising, masks
+    service_ms: float                     # its batch in the network
+    latency_ms: float                     # in the service, from the queue to the answer
+    p95_latency_ms: float                 # of the model, over the window of its metrics
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return getattr(self, key)
+        except AttributeError:
+            raise KeyError(key) from None
+
+    @property
+    def metadata(self) -> Dict[str, Any]:
+        """All but the pictures."""
+        names = (field.name for field in fields(self))
+        return {name: getattr(self, name) for name in names if name not in ("mask", "probabilities")}
+
+
+def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px: float = 50.0,
+                  library: Optional[str] = None) -> List[Dict[str, Any]]:
+    """The regions above the threshold: {"points": [[x, y], ...], "holes": [[[x, y], ...], ...], "area": pixels,
+    "confidence": mean probability, "bbox": [x, y, width, height], "type": "external"} for each, by its topmost
+    pixel. Smaller ones than `min_area_px` are left out. Takes some 10 ms for 1024 x 1024, and lets go of the GIL
+    for most of it."""
+    lib = _load(library)
+    values = np.ascontiguousarray(probabilities, dtype=np.float32)
+    if values.ndim != 2:
+        raise InvalidRequest(f"probabilities of {values.ndim} dimensions: they are height x width")
+    found, error = _HANDLE(), _Error()
+    if lib.bt_polygons_find(ctypes.byref(found), values.ctypes.data, *values.shape, _probability(threshold),
+                            min_area_px, ctypes.byref(error)):
+        raise error.exception()
+    try:
+        return json.loads(_text(lib, lib.bt_polygons_json, found))["polygons"]
+    finally:
+        lib.bt_polygons_close(ctypes.byref(found))
+
+
+def _probability(threshold: float) -> float:
+    if not 0 < threshold < 1:  # the library takes 0 for "none given"
+        raise InvalidRequest(f"a threshold of {threshold:g} is no probability between 0 and 1")
+    return threshold
+
+
+# ---- held back until there is room ----
+
+class _Waiter:
+    """One who waits at a gate. `let_in`: its place is taken for it, though it may not have woken up yet."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future = loop.create_future()
+        self.let_in = False
+
+    def wake(self) -> None:
+        self.loop.call_soon_threadsafe(lambda: self.future.done() or self.future.set_result(None))
+
+
+class _Gate:
+    """Lets as many requests of a model pass as its queue has room for, first come first served, whatever loop
+    they come from. asyncio's semaphores know one loop only."""
+
+    def __init__(self, model: str, room: int) -> None:
+        self.model = model
+        self.room = room
+        self._lock = threading.RLock()  # collecting garbage may end a coroutine in the middle of anything
+        self._inside = 0
+        self._waiters: Deque[_Waiter] = deque()
+        self._closed = False
+
+    async def enter(self, deadline: Optional[float]) -> None:
+        """Returns with a place, which leave() gives back; raises Timeout at the deadline, Closed at the end."""
+        with self._lock:
+            self._check_open()
+            if self._inside < self.room and not self._waiters:
+                self._inside += 1
+                return
+            waiter = _Waiter(asyncio.get_running_loop())
+            self._waiters.append(waiter)
+        try:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            await asyncio.wait((waiter.future,), timeout=left)
+        except BaseException:
+            if not self._give_up(waiter):
+                self.leave()
+            raise
+        if self._give_up(waiter):
+            with self._lock:
+                self._check_open()
+            raise Timeout(f"{self.model}: the deadline passed while {self.room} requests were ahead "
+                          f"(max_queue_size)")
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            self._admit()
+
+    def resize(self, room: int) -> None:
+        with self._lock:
+            self.room = room
+            self._admit()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for waiter in self._waiters:
+                self._wake(waiter)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed(f"{self.model}: the service was stopped before the request was let in")
+
+    def _give_up(self, waiter: _Waiter) -> bool:
+        """False: it was let in."""
+        with self._lock:
+            if waiter in self._waiters:  # not where its loop was found closed
+                self._waiters.remove(waiter)
+            return not waiter.let_in
+
+    def _admit(self) -> None:
+        while self._waiters and self._inside < self.room and not self._closed:
+            waiter = self._waiters.popleft()
+            if self._wake(waiter):  # else its loop is gone, and it with it
+                waiter.let_in = True
+                self._inside += 1
+
+    @staticmethod
+    def _wake(waiter: _Waiter) -> bool:
+        try:
+            waiter.wake()
+        except RuntimeError:
+            return False
+        return True
+
+
+# ---- one loop's answers ----
+
+class _Reply:
+    """An answer, out of the library's memory."""
+
+    def __init__(self, answer: _Answer) -> None:
+        self.error = answer.error.exception() if answer.error.status else None
+        self.figures = {name: getattr(answer.result, name) for name, _ in _Result._fields_ if name != "ticket"}
+        self.figures["inference_mode"] = self.figures["inference_mode"].decode()
+
+
+class _Pending:
+    """A request under way, and all that the library reads and writes for it: alive until its answer is here,
+    whatever becomes of the coroutine."""
+
+    def __init__(self, arrays: Tuple[Any, ...], gate: _Gate) -> None:
+        self.arrays = arrays
+        self.gate = gate
+        self.ticket = ctypes.c_uint64()
+        self.reply: "asyncio.Future[_Reply]" = asyncio.get_running_loop().create_future()
+
+    def settle(self, answer: _Answer) -> None:
+        self.gate.leave()
+        if not self.reply.done() and not self.reply.get_loop().is_closed():
+            self.reply.set_result(_Reply(answer))
+
+
+class _Room:
+    """One event loop's inbox. The loop watches its descriptor and takes the answers on its own thread."""
+
+    AT_ONCE = 32  # answers
+
+    def __init__(self, run: "_Run", loop: asyncio.AbstractEventLoop) -> None:
+        self.library = run.library
+        self.forks = _forks
+        self.pending: Dict[int, _Pending] = {}
+        self.leaving = False
+        self._tags = itertools.count(1)
+        self._answers = (_Answer * self.AT_ONCE)()
+        self._inbox, error = _HANDLE(), _Error()
+        if self.library.bt_inbox_open(ctypes.byref(self._inbox), run.capacity, ctypes.byref(error)):
+            raise error.exception()
+        self._descriptor = self.library.bt_inbox_fd(self._inbox)
+        self.move_to(loop)
+
+    def move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = weakref.ref(loop)
+        loop.add_reader(self._descriptor, self.drain)
+
+    def submit(self, service: ctypes.c_void_p, request: _Request, pending: _Pending) -> None:
+        tag, error = next(self._tags), _Error()
+        self.pending[tag] = pending  # first: the answer may come before the call returns
+        if self.library.bt_inbox_submit(self._inbox, service, ctypes.byref(request), tag,
+                                        ctypes.byref(pending.ticket), ctypes.byref(error)):
+            del self.pending[tag]
+            raise error.exception()
+
+    def drain(self) -> None:
+        count = self.AT_ONCE
+        while count == self.AT_ONCE:
+            count = self.library.bt_inbox_take(self._inbox, self._answers, self.AT_ONCE)
+            for i in range(count):
+                self.pending.pop(self._answers[i].tag).settle(self._answers[i])
+        loop = self.loop()
+        if self.leaving and not self.pending and loop is not None and not loop.is_closed():
+            loop.remove_reader(self._descriptor)
+
+    def leave(self) -> None:
+        """From any thread: the loop need not watch it any longer than until the last answer."""
+        self.leaving = True
+        loop = self.loop()
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self.drain)
+        except RuntimeError:
+            pass  # the loop is closed
+
+    def is_deserted(self) -> bool:
+        loop = self.loop()
+        return loop is None or loop.is_closed()
+
+    def __del__(self) -> None:
+        if self.forks == _forks and self._inbox:
+            self.library.bt_inbox_close(ctypes.byref(self._inbox))
+
+
+# ---- one service of the library's, from start to stop ----
+
+class _Run:
+    """Whoever calls the library holds on to it: its service is closed when nobody does any more."""
+
+    ever = False  # was there one in this process, or in those that it was forked from?
+
+    def __init__(self, library: ctypes.CDLL, options: _Options) -> None:
+        _Run.ever = True
+        self.library = library
+        self.forks = _forks
+        self.service, error = _HANDLE(), _Error()
+        self.stopped = False
+        self._rooms: List[_Room] = []
+        self._lock = threading.RLock()
+        if (library.bt_service_open(ctypes.byref(self.service), ctypes.byref(options), ctypes.byref(error)) or
+                library.bt_service_start(self.service, ctypes.byref(error))):
+            raise error.exception()
+        self.gates = {model: _Gate(model, figures["queue_limit"]) for model, figures in self.metrics().items()}
+        self.capacity = sum(gate.room for gate in self.gates.values())
+
+    def gate(self, model: str) -> _Gate:
+        if model not in self.gates:
+            raise InvalidRequest(f"no model is called {model!r} here; there are: {', '.join(self.gates)}")
+        return self.gates[model]
+
+    def room(self) -> _Room:
+        """This loop's; made at its first request."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self.stopped:
+                raise Closed("the service was stopped")
+            for room in self._rooms:
+                if room.loop() is loop and not room.leaving:
+                    return room
+            self._rooms.append(_Room(self, loop))
+            return self._rooms[-1]
+
+    def sweep(self) -> None:
+        """Where a loop was closed before all of its answers had come, this one takes them: they free places."""
+        with self._lock:
+            for room in [room for room in self._rooms if room.leaving or room.is_deserted()]:
+                if not room.leaving and room.pending:
+                    room.leaving = True
+                    room.move_to(asyncio.get_running_loop())
+                elif not room.pending:
+                    self._rooms.remove(room)
+
+    def cancel(self, pending: _Pending) -> None:
+        error = _Error()  # it may have been answered just now: then there is nothing to take back
+        self.library.bt_service_cancel(self.service, pending.ticket, ctypes.byref(error))
+
+    def metrics(self) -> Dict[str, Dict[str, Any]]:
+        text = _text(self.library, self.library.bt_service_metrics_json, self.service)
+        return json.loads(text, object_hook=_unknown_is_nan)
+
+    def set(self, model: Optional[str], settings: str) -> None:
+        error = _Error()
+        if self.library.bt_service_set(self.service, model and model.encode(), settings.encode(),
+                                       ctypes.byref(error)):
+            raise error.exception()
+        for name, figures in self.metrics().items():
+            self.gates[name].resize(figures["queue_limit"])
+
+    def stop(self, drain_s: float) -> None:
+        """Waits for what is under way; what is held back is told at once."""
+        with self._lock:
+            if self.stopped:
+                return
+            self.stopped = True  # no room is added from now on
+        for gate in self.gates.values():
+            gate.close()
+        error = _Error()
+        failed = self.library.bt_service_stop(self.service, drain_s * 1e3, ctypes.byref(error))
+        with self._lock:
+            for room in self._rooms:
+                room.leave()
+        if failed:
+            raise error.exception()
+
+    def __del__(self) -> None:
+        if self.forks == _forks and self.service:
+            self.library.bt_service_close(ctypes.byref(self.service))
+
+
+def _unknown_is_nan(figures: Dict[str, Any]) -> Dict[str, Any]:
+    return {key: math.nan if value is None else value for key, value in figures.items()}
+
+
+# ---- what users see ----
+
+Settings = Union[str, Mapping[str, Any], None]
+
+
+def _pairs(settings: Settings) -> str:
+    if settings is None or isinstance(settings, str):
+        return settings or ""
+    return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+                    for key, value in settings.items())
+
+
+class Service:
+    """A service of one's own; get_production_service() gives the process's.
+
+    config      the file that optimize-batch wrote; None: $BATCHTUNE_CONFIG, else
+                configs/production_batch_config.json
+    models      ["hrnet", "cbam_resunet"] or "hrnet,cbam_resunet"; None: all of the config's
+    settings    over the config's own values: {"batch_size": 4, "admission": False} or
+                "batch_size=4,admission=false"; settings_help() tells the keys
+    library     libbatchtune.so's path; None: it is looked for
+    image_size  the side of the networks' input; None: the config's; `settings` go over it
+
+    Every method may be called from any thread, or from any event loop where it is a coroutine."""
+
+    def __init__(self, config: Union[str, "os.PathLike[str]", None] = None,
+                 models: Union[str, List[str], None] = None, settings: Settings = None,
+                 library: Optional[str] = None, image_size: Optional[int] = 1024) -> None:
+        names = models if models is None or isinstance(models, str) else ",".join(models)
+        pairs = _pairs(settings)
+        if image_size is not None and "image_size=" not in pairs:
+            pairs = ",".join(filter(None, [f"image_size={image_size}", pairs]))
+        self._library = _load(library)
+        self._library_path = library
+        self._options = _Options(config and os.fsencode(config), names and names.encode(), pairs.encode())
+        self._lock = threading.Lock()
+        self._run: Optional[_Run] = None
+        self._starting: Optional["concurrent.futures.Future[None]"] = None
+
+    async def start(self) -> None:
+        """Loads every model and runs every batch size once. Returns at once where it runs already; may be called
+        again after stop(). Raises ConfigError or InvalidRequest where the config or a setting is wrong."""
+        _check_process()
+        with self._lock:
+            if self._run and not self._run.stopped:
+                return
+            if not self._starting:
+                self._starting = _in_thread(self._start)
+            starting = self._starting
+        await asyncio.shield(asyncio.wrap_future(starting))
+
+    def _start(self) -> None:
+        try:
+            run = _Run(self._library, self._options)
+            _running.add(run)
+            self._run = run
+        finally:
+            with self._lock:
+                self._starting = None
+
+    async def stop(self, drain: float = 10.0) -> None:
+        """Takes no more requests and waits at most `drain` seconds for those under way; the others, and those
+        held back, raise Closed. Raises Timeout where some had to be given up; it is stopped all the same.
+        Does nothing where it does not run."""
+        _check_process()
+        starting = self._starting
+        if starting:
+            try:
+                await asyncio.shield(asyncio.wrap_future(starting))
+            except BatchtuneError:
+                pass  # told to whoever started it
+        run = self._run
+        if run:
+            try:
+                await asyncio.shield(asyncio.wrap_future(_in_thread(run.stop, drain)))
+            finally:
+                _running.discard(run)
+
+    async def infer(self, image: np.ndarray, model_name: str, threshold: float = 0.5,
+                    timeout: Optional[float] = None, *, probabilities: bool = True,
+                    standard_path: bool = False) -> Result:
+        """Segments one image. `timeout` in seconds, from this call; None: the setting `timeout_ms`, and none
+        where that is 0. `probabilities=False` saves writing them. `standard_path` skips the production path:
+        FP32, one image at a time, for comparison.
+
+        Raises InvalidRequest, Timeout, Closed, BackendFailed; QueueFull only where others share the service."""
+        called = time.monotonic()
+        run = self._current()
+        _probability(threshold)
+        if timeout is not None and math.isnan(timeout):
+            raise InvalidRequest("the timeout is not a number")
+        rgb = image if _is_plain(image) else await _in_executor(_to_rgb, image)
+        height, width = rgb.shape[:2]
+        mask = np.empty((height, width), np.uint8)
+        likely = np.empty((height, width), np.float32) if probabilities else None
+        request = _Request(
+            image=rgb.ctypes.data, height=height, width=width, model=model_name.encode(), threshold=threshold,
+            mask=mask.ctypes.data, probabilities=None if likely is None else likely.ctypes.data,
+            standard_path=standard_path)
+        reply, held_ms = await _ask(run, request, (rgb, mask, likely), run.gate(model_name), called, timeout)
+        if reply.error:
+            raise reply.error
+        return Result(mask, likely, model_name, held_ms=held_ms, **reply.figures)
+
+    async def segment_image_optimized(self, image_array: np.ndarray, model_name: str = "hrnet",
+                                      threshold: float = 0.5, timeout: Optional[float] = None,
+                                      min_area_px: float = 50.0) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
+        """Segments one image and finds its regions: (polygons, metadata), as find_polygons and Result.metadata
+        say. Starts the service where that was not done."""
+        await self.start()
+        result = await self.infer(image_array, model_name, threshold, timeout)
+        polygons = await _in_executor(find_polygons, result.probabilities, threshold, min_area_px,
+                                      self._library_path)
+        return polygons, result.metadata
+
+    def get_metrics(self) -> Dict[str, Dict[str, Any]]:
+        """Each model's figures: metrics["hrnet"]["p95_latency_ms"], ["throughput_imgs_per_sec"], ["queue_size"],
+        ... Times and rates are of the last 60 seconds (metrics_window_seconds); NaN: not known yet. After stop()
+        the last figures stay readable; before start() it raises Closed."""
+        return self._last().metrics()
+
+    def get_prometheus_metrics(self) -> str:
+        """The same in Prometheus's text format."""
+        run = self._last()
+        return _text(run.library, run.library.bt_service_metrics_prometheus, run.service)
+
+    def set(self, settings: Settings, model_name: Optional[str] = None) -> None:
+        """Changes settings of one model (None: all) while it runs: {"batch_size": 4, "max_queue_delay_ms": 2}."""
+        self._current().set(model_name, _pairs(settings))
+
+    def _last(self) -> _Run:
+        _check_process()
+        if not self._run:
+            raise Closed("the service was not started: await service.start()")
+        return self._run
+
+    def _current(self) -> _Run:
+        run = self._last()
+        if run.stopped:
+            raise Closed("the service was stopped: await service.start() starts it again")
+        return run
+
+
+async def _ask(run: _Run, request: _Request, arrays: Tuple[Any, ...], gate: _Gate, called: float,
+               timeout: Optional[float]) -> Tuple[_Reply, float]:
+    """One request from the gate to its reply, and how long it was held back."""
+    deadline = None if timeout is None else called + timeout
+    run.sweep()
+    await gate.enter(deadline)
+    try:
+        pending = _Pending(arrays, gate)
+        held_s = time.monotonic() - called
+        if timeout is not None:
+            if held_s >= timeout:
+                raise Timeout(f"{gate.model}: the deadline passed already: a timeout of {timeout:g} s")
+            request.timeout_ms = (timeout - held_s) * 1e3
+        run.room().submit(run.service, request, pending)
+    except BaseException:
+        gate.leave()
+        raise
+    try:
+        return await asyncio.shield(pending.reply), held_s * 1e3
+    except BaseException as error:
+        run.cancel(pending)
+        while isinstance(error, asyncio.CancelledError) and not pending.reply.done():
+            try:
+                await asyncio.wait((pending.reply,))  # soon: its image is being read at most
+            except asyncio.CancelledError:
+                pass  # that is why it waits
+        raise
+
+
+def _in_thread(work: Callable[..., None], *arguments: Any) -> "concurrent.futures.Future[None]":
+    """On a thread of its own: what takes long must not use up the loop's executor."""
+    future: "concurrent.futures.Future[None]" = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="batchtune", daemon=True).start()
+    return future
+
+
+async def _in_executor(work: Callable[..., Any], *arguments: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+
+
+# ---- one for the process ----
+
+_production: Optional[Service] = None
+_production_options: Tuple[Any, ...] = ()
+_production_lock = threading.Lock()
+
+
+def get_production_service(config: Union[str, "os.PathLike[str]", None] = None,
+                           models: Union[str, List[str], None] = None, settings: Settings = None,
+                           library: Optional[str] = None, image_size: Optional[int] = 1024) -> Service:
+    """The process's one service, made at the first call with the options that Service explains. Later calls need
+    name none; InvalidRequest where they name others."""
+    global _production, _production_options
+    options = (config, models, settings, library, image_size)
+    with _production_lock:
+        if _production is None:
+            _production, _production_options = Service(*options), options
+        elif options not in (_production_options, (None, None, None, None, 1024)):
+            raise InvalidRequest(f"the process's service has other options already: {_production_options}; "
+                                 f"batchtune.Service(...) makes another one")
+        return _production
+
+
+get_optimized_service = get_production_service
+
+
+# ---- processes that end or fork ----
+
+_running: Set[_Run] = set()  # to be stopped before the arrays that they write to go away
+_forks = 0
+_orphaned = False
+
+
+def _stop_all() -> None:
+    for run in list(_running):
+        try:
+            run.stop(0)
+        except BatchtuneError:
+            pass  # some requests were given up, and nobody is left to hear of it
+
+
+def _forked() -> None:
+    """In the child: of the parent's service only the memory is here, and none of it may be touched."""
+    global _forks, _orphaned, _production_lock
+    _forks += 1
+    _orphaned = _orphaned or _Run.ever
+    _production_lock = threading.Lock()
+    _running.clear()
+
+
+def _check_process() -> None:
+    if _orphaned:
+        raise Closed("this process was forked from one that had started the service, whose threads do not survive "
+                     "that: start it after the fork only, or use multiprocessing's \"spawn\"")
+
+
+atexit.register(_stop_all)
+os.register_at_fork(after_in_child=_forked)

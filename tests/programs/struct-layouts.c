@@ -1,0 +1,48 @@
+/* Prints where the members of batchtune.h's structs lie, for those who declare them again in another
+ * language: a line "bt_request.height 8 4" a member (offset, bytes), and "bt_request 64" for the whole.
+ *
+ * usage: struct-layouts */
+#include <stdio.h>
+
+#include "batchtune.h"
+
+#define WHOLE(type) printf("%s %zu\n", #type, sizeof(type))
+#define MEMBER(type, member)                                                                                 \
+    printf("%s.%s %zu %zu\n", #type, #member, offsetof(type, member), sizeof member_of(type, member))
+#define member_of(type, member) ((type *)NULL)->member
+
+int main(void) {
+    WHOLE(bt_error);
+    MEMBER(bt_error, status);
+    MEMBER(bt_error, message);
+    WHOLE(bt_service_options);
+    MEMBER(bt_service_options, config);
+    MEMBER(bt_service_options, models);
+    MEMBER(bt_service_options, settings);
+    WHOLE(bt_request);
+    MEMBER(bt_request, image);
+    MEMBER(bt_request, height);
+    MEMBER(bt_request, width);
+    MEMBER(bt_request, model);
+    MEMBER(bt_request, threshold);
+    MEMBER(bt_request, timeout_ms);
+    MEMBER(bt_request, mask);
+    MEMBER(bt_request, probabilities);
+    MEMBER(bt_request, standard_path);
+    WHOLE(bt_result);
+    MEMBER(bt_result, inference_mode);
+    MEMBER(bt_result, batch_size);
+    MEMBER(bt_result, run_size);
+    MEMBER(bt_result, instance);
+    MEMBER(bt_result, queue_ms);
+    MEMBER(bt_result, preprocess_ms);
+    MEMBER(bt_result, service_ms);
+    MEMBER(bt_result, latency_ms);
+    MEMBER(bt_result, p95_latency_ms);
+    MEMBER(bt_result, ticket);
+    WHOLE(bt_inbox_answer);
+    MEMBER(bt_inbox_answer, tag);
+    MEMBER(bt_inbox_answer, result);
+    MEMBER(bt_inbox_answer, error);
+    return 0;
+}

@@ -1,0 +1,667 @@
+"""The Python module over the simulated backend, and over a real network where there is a plan: every coroutine one
+answer, its own, whatever happens meanwhile.
+
+    tests/run python          with a Python that has numpy (PYTHON=..., python3 or /usr/bin/python3)
+
+Nothing here depends on how fast the machine is: times are only waited for, never judged."""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import io
+import json
+import logging
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import weakref
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("O", "build")
+sys.path[:0] = [str(ROOT / "shim" / "python"), str(ROOT / "tests" / "lib")]
+os.environ["BATCHTUNE_LIBRARY"] = str(BUILD / "lib" / "libbatchtune.so.0")
+
+import batchtune  # noqa: E402
+import tap  # noqa: E402
+
+SCRATCH = tempfile.TemporaryDirectory(prefix="batchtune-python-")
+FAST = "sim:tau0_ms=0.5,alpha_ms=0.05,noise=0,echo=true"
+SLOW = "sim:tau0_ms=100,alpha_ms=0,noise=0,echo=true"
+STUCK = "sim:tau0_ms=0,alpha_ms=0,noise=0,echo=true,faults=stall@3:600000"  # by batches of one, see `stuck`
+
+
+def config(backend, batch_size=8, image_size=16):
+    """A config's file, as optimize-batch would write it."""
+    path = os.path.join(SCRATCH.name, f"{abs(hash((backend, batch_size, image_size)))}.json")
+    entry = {"optimal_batch_size": batch_size, "image_size": image_size}
+    with open(path, "w") as out:
+        json.dump({"schema_version": 1, "settings": {"backend": backend, "max_queue_delay_ms": 1},
+                   "configurations": {"hrnet": entry, "cbam_resunet": entry}}, out)
+    return path
+
+
+def service(backend=FAST, settings=None, **about):
+    return batchtune.Service(config(backend, **about), settings=settings, image_size=None)
+
+
+@contextlib.asynccontextmanager
+async def running(*arguments, **about):
+    made = service(*arguments, **about)
+    await made.start()
+    try:
+        yield made
+    finally:
+        with contextlib.suppress(batchtune.Timeout):
+            await made.stop(0 if "stall" in str(arguments) else 10)
+
+
+def stuck(**settings):
+    """Over STUCK: a first request that never ends."""
+    return {"batch_size": 1, "admission": False, "watchdog_ms": 600000, **settings}
+
+
+def gray(value, height=3, width=5):
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def echo_of(value):
+    """The probability that the simulated backend makes of an image of one gray."""
+    logit = sum((value / 255 - mean) / spread
+                for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))) / 3
+    return 1 / (1 + math.exp(-logit))
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.002)
+
+
+class Libraries(unittest.TestCase):
+    def test_structs_lie_where_C_has_them(self):
+        program = subprocess.run([str(BUILD / "tests" / "struct-layouts")], stdout=subprocess.PIPE, check=True)
+        declared = []
+        for name, struct in batchtune._STRUCTS.items():
+            declared.append(f"{name} {ctypes.sizeof(struct)}")
+            for member, _ in struct._fields_:
+                at = getattr(struct, member)
+                declared.append(f"{name}.{member} {at.offset} {at.size}")
+        self.assertEqual(program.stdout.decode().splitlines(), declared)
+
+    def test_the_version_is_the_librarys(self):
+        self.assertEqual((ROOT / "VERSION").read_text().strip(), batchtune.__version__)
+
+    def refuse(self, path, says):
+        with self.assertRaises(ImportError) as caught:
+            batchtune.Service(library=path)
+        self.assertIsInstance(caught.exception, batchtune.LibraryError)
+        self.assertRegex(str(caught.exception), says)
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_a_missing_library_is_told_with_the_remedy(self):
+        self.refuse("absent/libbatchtune.so.0",
+                    "absent/libbatchtune.so.0 does not load.*make install.*BATCHTUNE_LIBRARY")
+
+    def test_another_library_version_or_layout_is_refused(self):
+        path = os.path.join(SCRATCH.name, "libother.so")
+        compiler = os.environ.get("CC", "gcc").split()
+        subprocess.run(compiler + ["-shared", "-o", path, "-xc", "-"], input=b"int other;", check=True)
+        self.refuse(path, "is no batchtune of this module's version")
+        real = os.environ["BATCHTUNE_LIBRARY"]
+        version, batchtune.__version__ = batchtune.__version__, "9.9.9"
+        try:
+            self.refuse(real, "is version .*, this module 9.9.9")
+        finally:
+            batchtune.__version__ = version
+        struct, batchtune._STRUCTS["bt_request"] = batchtune._STRUCTS["bt_request"], ctypes.c_int
+        try:
+            self.refuse(real, "has another bt_request")
+        finally:
+            batchtune._STRUCTS["bt_request"] = struct
+
+
+class Images(unittest.TestCase):
+    def same(self, image, expected):
+        self.assertFalse(batchtune._is_plain(image))
+        got = batchtune._to_rgb(image)
+        self.assertTrue(batchtune._is_plain(got))
+        np.testing.assert_array_equal(got, np.asarray(expected, np.uint8))
+
+    def test_other_arrays_become_rgb_bytes(self):
+        rgb = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+        plane = np.array([[0, 7], [128, 255]], np.uint8)
+        three = np.stack([plane] * 3, axis=2)
+        self.same(plane, three)
+        self.same(plane[:, :, np.newaxis], three)
+        self.same(rgb[:, ::2], np.ascontiguousarray(rgb[:, ::2]))
+        self.same(rgb.transpose(1, 0, 2), np.ascontiguousarray(rgb.transpose(1, 0, 2)))
+        self.same(plane / 255.0, three)
+        self.same((three / 255).astype(np.float32), three)
+        self.same(np.array([[0.5]], np.float16), [[[128] * 3]])
+        self.same(plane.astype(np.uint16) * 257, three)
+        self.same(np.array([[128, 129]], np.uint16), [[[0] * 3, [1] * 3]])
+        self.same(np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 128]]], np.uint8),
+                  [[[10, 20, 30], [255, 255, 255], [127, 127, 127]]])
+
+    def refuse(self, image, says):
+        with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+            batchtune._to_rgb(image)
+
+    def test_what_is_no_image_is_refused_with_what_would_be_right(self):
+        self.refuse(np.zeros((3, 8, 8), np.uint8), "3 x 8 x 8: it has height x width pixels of 1, 3 or 4 channels")
+        self.refuse(np.zeros(7, np.uint8), "an image of 7: ")
+        self.refuse(np.zeros((0, 4, 3), np.uint8), "0 x 4 x 3")
+        self.refuse(np.float64(1), "one number")
+        self.refuse(np.full((2, 2), 255.0), "from 0 to 1, not 255 to 255: scale it, or give uint8")
+        self.refuse(np.array([[0.5, math.nan]]), "from 0 to 1")
+        self.refuse(np.zeros((2, 2), np.int64), "an image of int64: give uint8")
+        self.refuse(np.zeros((2, 2), bool), "an image of bool")
+
+
+class Requests(unittest.IsolatedAsyncioTestCase):
+    async def test_a_result_has_pictures_and_says_how_it_came(self):
+        async with running() as s:
+            result = await s.infer(image=gray(255), model_name="hrnet", threshold=0.5, timeout=60.0)
+            self.assertEqual(result.mask.tolist(), [[1] * 5] * 3)
+            self.assertEqual((result.mask.dtype, result.probabilities.dtype), (np.uint8, np.float32))
+            np.testing.assert_allclose(result.probabilities, echo_of(255), atol=1e-5)
+            self.assertIs(result["mask"], result.mask)
+            with self.assertRaises(KeyError):
+                result["masks"]
+            about = result.metadata
+            self.assertEqual((about["inference_mode"], about["batch_size"], about["model_name"]),
+                             ("production_optimized", 1, "hrnet"))
+            self.assertGreater(about["p95_latency_ms"], 0)
+            self.assertGreaterEqual(about["latency_ms"], about["service_ms"])
+            dark = await s.infer(gray(0), "cbam_resunet", threshold=0.5, probabilities=False, standard_path=True)
+            self.assertEqual((dark.mask.max(), dark.probabilities), (0, None))
+            self.assertEqual(dark.inference_mode, "standard_fallback")
+            edge = await s.infer(gray(0), "hrnet", threshold=echo_of(0) - 0.01)
+            self.assertEqual(edge.mask.min(), 1)
+
+    async def test_a_thousand_coroutines_get_a_thousand_answers_each_its_own(self):
+        async with running() as s:
+            async def ask(i):
+                result = await s.infer(gray(i % 256), ("hrnet", "cbam_resunet")[i % 2])
+                return abs(float(result.probabilities[2, 4]) - echo_of(i % 256)) < 1e-5
+
+            self.assertEqual(sum(await asyncio.gather(*[ask(i) for i in range(1000)])), 1000)
+            metrics = s.get_metrics()
+            for model in ("hrnet", "cbam_resunet"):
+                self.assertEqual((metrics[model]["submitted"], metrics[model]["ok"]), (500, 500))
+                self.assertEqual(metrics[model]["rejected_full"], 0)  # 500 at once, a queue of 100
+
+    async def test_a_plain_array_goes_to_the_library_as_it_is(self):
+        async with running() as s:
+            seen = []
+            submit = s._library.bt_inbox_submit
+
+            def spy(inbox, handle, request, *others):
+                seen.append(request._obj.image)
+                return submit(inbox, handle, request, *others)
+
+            s._library.bt_inbox_submit = spy
+            try:
+                plain, sliced = gray(9), gray(9, 6)[::2]
+                await s.infer(plain, "hrnet")
+                await s.infer(sliced, "hrnet")
+            finally:
+                s._library.bt_inbox_submit = submit
+            self.assertEqual(seen[0], plain.ctypes.data)
+            self.assertNotEqual(seen[1], sliced.ctypes.data)
+
+    async def test_arrays_live_until_the_answer_and_no_longer(self):
+        async with running(SLOW, {"batch_size": 1}) as s:
+            image = gray(200)
+            alive = weakref.ref(image)
+            first = asyncio.ensure_future(s.infer(gray(0), "hrnet"))
+            second = asyncio.ensure_future(s.infer(image, "hrnet"))
+            del image
+            await until(lambda: s.get_metrics()["hrnet"]["submitted"] == 2)
+            gc.collect()
+            self.assertTrue(alive() is not None or second.done())
+            np.testing.assert_allclose((await second).probabilities, echo_of(200), atol=1e-5)
+            await first
+            del first, second
+            gc.collect()
+            self.assertIsNone(alive())
+
+    async def test_metrics_have_the_known_keys_and_nan_where_nothing_was_seen(self):
+        s = service()
+        with self.assertRaisesRegex(batchtune.Closed, "was not started"):
+            s.get_metrics()
+        await s.start()
+        await s.infer(gray(1), "hrnet")
+        metrics = s.get_metrics()
+        self.assertGreater(metrics["hrnet"]["p95_latency_ms"], 0)
+        self.assertGreater(metrics["hrnet"]["throughput_imgs_per_sec"], 0)
+        self.assertTrue(math.isnan(metrics["cbam_resunet"]["p95_latency_ms"]))
+        self.assertIn('batchtune_requests_total{model="hrnet",outcome="ok"} 1\n', s.get_prometheus_metrics())
+        await s.stop()
+        self.assertEqual(s.get_metrics()["hrnet"]["ok"], 1)
+
+    async def test_settings_change_while_it_runs(self):
+        async with running(settings="max_queue_size=50") as s:
+            s.set({"max_queue_size": 5, "batch_size": 2}, "hrnet")
+            metrics = s.get_metrics()
+            self.assertEqual((metrics["hrnet"]["queue_limit"], metrics["cbam_resunet"]["queue_limit"]), (5, 50))
+            await asyncio.gather(*[s.infer(gray(1), "hrnet") for _ in range(40)])
+            self.assertEqual(s.get_metrics()["hrnet"]["rejected_full"], 0)
+            with self.assertRaisesRegex(batchtune.InvalidRequest, "bach_size"):
+                s.set("bach_size=2")
+
+
+class Deadlines(unittest.IsolatedAsyncioTestCase):
+    async def test_a_deadline_is_told_wherever_it_passes(self):
+        async with running(STUCK, stuck(max_queue_size=2)) as s:
+            first = asyncio.ensure_future(s.infer(gray(1), "hrnet"))
+            await until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 1)
+            with self.assertRaisesRegex(batchtune.Timeout, "the deadline passed after .* in the queue"):
+                await s.infer(gray(1), "hrnet", timeout=0.02)
+            waits = asyncio.ensure_future(s.infer(gray(1), "hrnet"))
+            await until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 2)
+            with self.assertRaisesRegex(batchtune.Timeout, "while 2 requests were ahead"):
+                await s.infer(gray(1), "hrnet", timeout=0.02)
+            with self.assertRaisesRegex(TimeoutError, "passed already: a timeout of 0 s"):
+                await s.infer(gray(1), "cbam_resunet", timeout=0)
+            with self.assertRaises(asyncio.TimeoutError):
+                await s.infer(gray(1), "cbam_resunet", timeout=-1)
+            self.assertEqual(s.get_metrics()["hrnet"]["submitted"], 3)  # the one held back was not
+            first.cancel()
+            waits.cancel()
+            await asyncio.wait((first, waits))
+
+    async def test_the_time_held_back_counts(self):
+        async with running(SLOW, {"batch_size": 1, "max_queue_size": 1}) as s:
+            results = await asyncio.gather(*[s.infer(gray(1), "hrnet", timeout=600) for _ in range(3)])
+            self.assertGreaterEqual(results[2].held_ms, 200)
+            self.assertLess(results[0].held_ms, results[1].held_ms)
+            late = await asyncio.gather(*[s.infer(gray(1), "hrnet", timeout=0.15) for _ in range(8)],
+                                        return_exceptions=True)
+            self.assertGreaterEqual(sum(isinstance(one, batchtune.Timeout) for one in late), 7)
+
+
+class Cancelling(unittest.IsolatedAsyncioTestCase):
+    async def test_cancelled_coroutines_end_wherever_they_are_and_give_their_places_back(self):
+        async with running(STUCK, stuck(max_queue_size=3)) as s:
+            image = gray(1)
+            alive = weakref.ref(image)
+            tasks = [asyncio.ensure_future(s.infer(image, "hrnet")) for _ in range(6)]  # 1 runs, 2 wait, 3 held back
+            del image
+            await until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 3)
+            for task in reversed(tasks):
+                task.cancel()
+            await asyncio.wait(tasks)
+            self.assertTrue(all(task.cancelled() for task in tasks))
+            self.assertEqual(s.get_metrics()["hrnet"]["cancelled"], 3)
+            self.assertEqual(s._run.gates["hrnet"]._inside, 0)
+            del tasks, task
+            gc.collect()
+            self.assertIsNone(alive())
+
+    async def test_a_place_that_is_freed_goes_to_the_next(self):
+        async with running(SLOW, {"batch_size": 1, "max_queue_size": 2}) as s:
+            tasks = [asyncio.ensure_future(s.infer(gray(1), "hrnet")) for _ in range(5)]
+            await until(lambda: s.get_metrics()["hrnet"]["submitted"] >= 2)
+            for i in (0, 1, 3):
+                tasks[i].cancel()
+            self.assertEqual((await tasks[2]).mask.shape, (3, 5))
+            self.assertEqual((await tasks[4]).mask.shape, (3, 5))
+
+    async def test_a_coroutine_that_is_dropped_leaves_its_arrays_until_the_answer(self):
+        async with running(STUCK, stuck()) as s:
+            image = gray(1)
+            alive = weakref.ref(image)
+            coroutine = s.infer(image, "hrnet")
+            coroutine.send(None)  # up to where it waits
+            del image
+            coroutine.close()
+            del coroutine
+            gc.collect()
+            self.assertIsNotNone(alive())
+            await until(lambda: alive() is None)
+            self.assertEqual(s.get_metrics()["hrnet"]["cancelled"], 1)
+
+    async def test_asyncio_may_time_it(self):
+        async with running(STUCK, stuck()) as s:
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(s.infer(gray(1), "hrnet"), 0.05)
+            self.assertEqual(s.get_metrics()["hrnet"]["cancelled"], 1)
+
+
+class Lives(unittest.IsolatedAsyncioTestCase):
+    async def test_stopping_answers_everyone_who_waits(self):
+        s = service(STUCK, stuck(max_queue_size=20))
+        await s.start()
+        tasks = [asyncio.ensure_future(s.infer(gray(1), "hrnet")) for _ in range(50)]
+        await until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 20)
+        with self.assertRaisesRegex(batchtune.Timeout, "20 requests were not done .* and were given up"):
+            await s.stop(drain=0)
+        said = [str(one) for one in await asyncio.gather(*tasks, return_exceptions=True)
+                if isinstance(one, batchtune.Closed)]
+        self.assertEqual(said.count("hrnet: the service was stopped before the request was done"), 20)
+        self.assertEqual(said.count("hrnet: the service was stopped before the request was let in"), 30)
+        with self.assertRaisesRegex(batchtune.Closed, "was stopped: await service.start"):
+            await s.infer(gray(1), "hrnet")
+        await s.stop()
+
+    async def test_stopping_waits_for_what_is_under_way(self):
+        s = service(SLOW, {"batch_size": 1})
+        await s.start()
+        tasks = [asyncio.ensure_future(s.infer(gray(1), "hrnet")) for _ in range(3)]
+        await until(lambda: s.get_metrics()["hrnet"]["submitted"] == 3)
+        await s.stop(drain=600)
+        self.assertTrue(all(isinstance(one, batchtune.Result) for one in await asyncio.gather(*tasks)))
+
+    async def test_it_starts_once_and_again_after_a_stop_without_leaving_descriptors(self):
+        s = service()
+        await asyncio.gather(*[s.start() for _ in range(20)])
+        run = s._run
+        await s.start()
+        self.assertIs(s._run, run)
+        del run
+        counts = []
+        for _ in range(4):
+            await s.start()
+            await s.infer(gray(1), "hrnet")
+            await s.stop()
+            await asyncio.sleep(0)
+            gc.collect()
+            counts.append(len(os.listdir("/proc/self/fd")))
+        self.assertEqual(counts[1:], counts[:-1])
+
+    async def test_a_start_that_fails_says_why_and_may_be_tried_again(self):
+        s = batchtune.Service(os.path.join(SCRATCH.name, "absent.json"))
+        with self.assertRaisesRegex(batchtune.ConfigError, "there is no config; `optimize-batch` makes one"):
+            await s.start()
+        with self.assertRaises(batchtune.ConfigError):
+            await s.start()
+        await s.stop()
+        with self.assertRaisesRegex(batchtune.InvalidRequest, "bach_size"):
+            await service(settings={"bach_size": 3}).start()
+        with self.assertRaisesRegex(batchtune.InvalidRequest, "resnet"):
+            await batchtune.Service(config(FAST), models=["resnet"]).start()
+
+    async def test_the_settings_are_explained(self):
+        self.assertRegex(batchtune.settings_help(), r"(?m)^  max_queue_size .*\n(.*\n)*  spin_us ")
+
+    async def test_images_are_of_1024_pixels_unless_somebody_says_otherwise(self):
+        def size(**about):
+            return batchtune.Service(config(FAST), **about)._options.settings
+
+        self.assertEqual(size(), b"image_size=1024")
+        self.assertEqual(size(image_size=None), b"")
+        self.assertEqual(size(image_size=256, settings={"batch_size": 2}), b"image_size=256,batch_size=2")
+        self.assertEqual(size(settings={"image_size": 64, "admission": False}), b"image_size=64,admission=false")
+
+    async def test_bad_requests_are_told_what_is_wrong(self):
+        async with running() as s:
+            for says, arguments in (
+                    ("no model is called 'resnet' here; there are: hrnet, cbam_resunet", (gray(1), "resnet")),
+                    ("a threshold of 0 is no probability", (gray(1), "hrnet", 0)),
+                    ("a threshold of 1.5 is no probability", (gray(1), "hrnet", 1.5)),
+                    ("the timeout is not a number", (gray(1), "hrnet", 0.5, math.nan)),
+                    ("1 to 16384", (gray(1, 1, 20000), "hrnet")),
+                    ("channels", (np.zeros((4, 4, 5), np.uint8), "hrnet"))):
+                with self.assertRaisesRegex(ValueError, says) as caught:
+                    await s.infer(*arguments)
+                self.assertIsInstance(caught.exception, batchtune.InvalidRequest)
+            self.assertEqual(s._run.gates["hrnet"]._inside, 0)
+
+    async def test_a_backend_that_fails_is_told(self):
+        async with running(FAST + ",faults=fail@3-9", {"failover": False, "batch_size": 1}) as s:
+            with self.assertRaisesRegex(batchtune.BackendFailed, "hrnet: the backend failed after 1 run"):
+                await s.infer(gray(1), "hrnet")
+
+
+class Shared(unittest.IsolatedAsyncioTestCase):
+    async def test_the_process_has_one_service_which_finds_polygons_too(self):
+        s = batchtune.get_production_service(config=config(FAST), image_size=None)
+        self.assertIs(batchtune.get_production_service(), s)
+        self.assertIs(batchtune.get_optimized_service(), s)
+        with self.assertRaisesRegex(batchtune.InvalidRequest, "has other options already"):
+            batchtune.get_optimized_service(models="hrnet")
+        answers = await asyncio.gather(*[
+            s.segment_image_optimized(image_array=gray(255, 20, 30), model_name="cbam_resunet", threshold=0.5)
+            for _ in range(30)])  # the first starts it
+        polygons, metadata = answers[-1]
+        self.assertEqual(metadata["inference_mode"], "production_optimized")
+        self.assertGreaterEqual(metadata["batch_size"], 1)
+        self.assertGreater(metadata["p95_latency_ms"], 0)
+        self.assertEqual(len(polygons), 1)
+        self.assertEqual(sorted(polygons[0]["points"]), [[0, 0], [0, 19], [29, 0], [29, 19]])
+        self.assertEqual((polygons[0]["area"], polygons[0]["holes"]), (600, []))
+        self.assertAlmostEqual(polygons[0]["confidence"], echo_of(255), 5)
+        json.dumps(polygons)
+        await s.stop()
+
+    def test_polygons_have_holes_and_small_ones_are_left_out(self):
+        likely = np.zeros((40, 40), np.float32)
+        likely[5:25, 5:25] = 0.75
+        likely[10:20, 10:20] = 0
+        likely[30:33, 30:33] = 1
+        found = batchtune.find_polygons(likely)
+        self.assertEqual([(one["area"], one["confidence"], len(one["holes"])) for one in found], [(300, 0.75, 1)])
+        self.assertEqual(len(batchtune.find_polygons(likely.astype(float), min_area_px=0)), 2)
+        self.assertEqual(len(batchtune.find_polygons(likely, threshold=0.8, min_area_px=0)), 1)
+        with self.assertRaises(batchtune.InvalidRequest):
+            batchtune.find_polygons(likely * 3)
+
+
+class Threads(unittest.TestCase):
+    def test_two_loops_in_two_threads_share_a_service_and_its_queue(self):
+        s = service(settings={"max_queue_size": 7})
+        asyncio.run(s.start())
+        wrong, together = [], threading.Barrier(2)
+
+        def loop(first):
+            async def ask(i):
+                result = await s.infer(gray(i % 256), "hrnet")
+                if abs(float(result.probabilities[0, 0]) - echo_of(i % 256)) > 1e-5:
+                    wrong.append(i)
+
+            async def all_of_them():
+                together.wait()
+                await asyncio.gather(*[ask(i) for i in range(first, first + 300)])
+
+            asyncio.run(all_of_them())
+
+        threads = [threading.Thread(target=loop, args=(first,)) for first in (0, 1000)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        asyncio.run(s.stop())
+        metrics = s.get_metrics()["hrnet"]
+        self.assertEqual((wrong, metrics["ok"], metrics["rejected_full"]), ([], 600, 0))
+
+    def test_loops_that_come_and_go_leave_nothing_behind(self):
+        s = service()
+        asyncio.run(s.start())
+        counts = []
+        for _ in range(6):
+            asyncio.run(s.infer(gray(1), "hrnet"))
+            gc.collect()
+            counts.append(len(os.listdir("/proc/self/fd")))
+        self.assertEqual(counts[2:], counts[1:-1])
+        asyncio.run(s.stop())
+
+    def test_a_loop_that_is_closed_in_the_middle_costs_no_place(self):
+        s = service(SLOW, {"batch_size": 1, "max_queue_size": 4})
+        asyncio.run(s.start())
+        loop = asyncio.new_event_loop()
+        tasks = [loop.create_task(s.infer(gray(1), "hrnet")) for _ in range(6)]
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+        async def four_more():
+            return await asyncio.gather(*[s.infer(gray(1), "hrnet", timeout=600) for _ in range(4)])
+
+        self.assertEqual(len(asyncio.run(four_more())), 4)
+        for task in tasks:
+            task._log_destroy_pending = False  # that is what was asked for
+        asyncio.run(s.stop())
+
+    def test_the_service_needs_no_python_thread_to_get_its_work_done(self):
+        s = service()
+        without_letting_go = ctypes.PyDLL(os.environ["BATCHTUNE_LIBRARY"]).bt_service_stop
+        without_letting_go.argtypes = [ctypes.c_void_p, ctypes.c_double, ctypes.c_void_p]
+
+        async def ask():
+            await s.start()
+            tasks = [asyncio.ensure_future(s.infer(gray(1), "hrnet")) for _ in range(100)]
+            await until(lambda: s.get_metrics()["hrnet"]["submitted"] == 100)
+            # drains with the GIL held: whoever needed it to answer would never be done
+            self.assertEqual(without_letting_go(s._run.service, 600000, ctypes.byref(batchtune._Error())), 0)
+            self.assertEqual(s.get_metrics()["hrnet"]["ok"], 100)
+            self.assertEqual(len(await asyncio.gather(*tasks)), 100)
+
+        asyncio.run(ask())
+
+    def test_a_busy_python_thread_loses_nobodys_answer(self):
+        s, enough = service(), threading.Event()
+
+        def spin():
+            while not enough.is_set():
+                sum(range(1000))
+
+        async def ask():
+            await s.start()
+            busy = threading.Thread(target=spin)
+            busy.start()
+            try:
+                results = await asyncio.gather(*[s.infer(gray(1), "hrnet") for _ in range(200)])
+            finally:
+                enough.set()
+                busy.join()
+            await s.stop()
+            return results
+
+        self.assertEqual(len(asyncio.run(ask())), 200)
+        self.assertEqual(s.get_metrics()["hrnet"]["ok"], 200)
+
+
+class Processes(unittest.TestCase):
+    def script(self, text):
+        """Runs a program that has the module and a service `s`; returns its output."""
+        head = (f"import asyncio, atexit, os, sys\n"  # what is registered before the module's comes after it
+                f"atexit.register(lambda: print('stopped' if s._run and s._run.stopped else 'not'))\n"
+                f"sys.path.insert(0, {str(ROOT / 'shim' / 'python')!r})\n"
+                f"import numpy as np, batchtune\n"
+                f"s = batchtune.Service({config(SLOW, batch_size=1)!r}, image_size=None)\n"
+                f"image = np.zeros((4, 4, 3), np.uint8)\n")
+        done = subprocess.run([sys.executable, "-c", head + text], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=300)
+        self.assertEqual((done.returncode, done.stdout.decode().count("Traceback")), (0, 0), done.stdout.decode())
+        return done.stdout.decode()
+
+    def test_a_child_is_told_that_the_service_did_not_come_along(self):
+        said = self.script("""
+asyncio.run(s.start())
+child = os.fork()
+if child == 0:
+    for what in (lambda: asyncio.run(s.infer(image, "hrnet")), lambda: asyncio.run(s.start()), s.get_metrics):
+        try:
+            what()
+        except batchtune.Closed as error:
+            print(error, flush=True)
+    sys.exit()
+os.waitpid(child, 0)
+print(asyncio.run(s.infer(image, "hrnet")).mask.shape)
+asyncio.run(s.stop())
+""")
+        self.assertEqual(said.count("was forked from one that had started the service"), 3)
+        self.assertIn("(4, 4)", said)
+
+    def test_children_may_start_it_where_the_parent_did_not(self):
+        said = self.script("""
+if os.fork() == 0:
+    async def serve():
+        await s.start()
+        print((await s.infer(image, "hrnet")).mask.shape)
+        await s.stop()
+    asyncio.run(serve())
+    sys.exit()
+os.wait()
+""")
+        self.assertIn("(4, 4)", said)
+
+    def test_a_program_may_end_without_stopping_it(self):
+        said = self.script("""
+async def leave():
+    await s.start()
+    tasks = [asyncio.ensure_future(s.infer(image, "hrnet")) for _ in range(9)]
+    await tasks[0]
+    print("leaving")
+asyncio.run(leave())
+""")
+        self.assertEqual(said, "leaving\nstopped\n")
+
+
+class Networks(unittest.IsolatedAsyncioTestCase):
+    async def test_a_real_networks_masks_are_near_the_truth(self):
+        side, count = 128, 2
+        drawn = subprocess.run([str(BUILD / "tests" / "draw-spheroids"), "--seed", "3", "--count", str(count), "--size",
+                                str(side)], stdout=subprocess.PIPE, check=True).stdout
+        pictures = np.frombuffer(drawn, np.uint8).reshape(count, 4 * side * side)
+        s = batchtune.Service(config("plan", count, side), "hrnet", "weights=demo,instances=1x1", image_size=None)
+        try:
+            await s.start()
+        except batchtune.Unsupported as error:
+            self.skipTest(str(error))
+        answers = await asyncio.gather(*[s.infer(one[:3 * side * side].reshape(side, side, 3), "hrnet")
+                                         for one in pictures])
+        await s.stop()
+        for one, answer in zip(pictures, answers):
+            truth = one[3 * side * side:].reshape(side, side)
+            overlap = np.sum(truth & answer.mask) / np.sum(truth | answer.mask)
+            self.assertGreater(overlap, 0.8)
+            area = sum(region["area"] for region in batchtune.find_polygons(answer.probabilities, min_area_px=0))
+            self.assertEqual(area, answer.mask.sum())
+
+
+class Examples(unittest.TestCase):
+    def test_the_fastapi_example_serves(self):
+        try:
+            from fastapi.testclient import TestClient
+            from PIL import Image
+        except (ImportError, RuntimeError) as error:  # RuntimeError: fastapi is here, httpx is not
+            self.skipTest(str(error))
+        os.environ["BATCHTUNE_CONFIG"] = config(FAST)
+        sys.path.insert(0, str(ROOT / "tests" / "example"))
+        batchtune._production = None
+        import serve_fastapi
+        picture = io.BytesIO()
+        Image.fromarray(gray(255, 20, 30)).save(picture, "PNG")
+        with TestClient(serve_fastapi.app) as client:
+            answer = client.post("/segment/hrnet?threshold=0.5", content=picture.getvalue())
+            self.assertEqual(answer.status_code, 200)
+            self.assertEqual(answer.json()["polygons"][0]["area"], 600)
+            self.assertEqual(answer.json()["metadata"]["inference_mode"], "production_optimized")
+            refused = client.post("/segment/resnet", content=picture.getvalue())
+            self.assertEqual((refused.status_code, "there are: hrnet" in refused.text), (400, True))
+            self.assertEqual(client.post("/segment/hrnet", content=b"hello").status_code, 400)
+            self.assertIn('outcome="ok"} 1\n', client.get("/metrics").text)
+        self.assertTrue(batchtune._production._run.stopped)
+
+
+UNHEARD = []  # exceptions in finalizers, which Python only prints
+
+
+def tearDownModule():
+    gc.collect()
+    if UNHEARD:
+        raise AssertionError("\n".join(UNHEARD))
+
+
+if __name__ == "__main__":
+    sys.unraisablehook = lambda about: UNHEARD.append(f"{about.err_msg} {about.object!r}: {about.exc_value!r}")
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # unittest's loops complain of slow steps
+    unittest.main(testRunner=tap.Runner, verbosity=0)

@@ -43,9 +43,9 @@ std::string last_line(std::string text) {
     return text.substr(text.rfind('\n') + 1);
 }
 
-/* Rethrows the exception in flight with the file's name before it; what libtorch could not do with a file is
- * the file's fault, unless it is memory's. Call in a catch block only. */
-[[noreturn]] void blame(const std::string &path, const std::string &what) {
+/* Rethrows the exception in flight with the file's name before it, as `status` unless it knows better (memory
+ * ran out). Call in a catch block only. */
+[[noreturn]] void blame(const std::string &path, const std::string &what, bt_status status) {
     try {
         throw;
     } catch (const Failure &) {
@@ -55,8 +55,12 @@ std::string last_line(std::string text) {
         auto *of_torch = dynamic_cast<const c10::Error *>(&failure);
         std::string text = of_torch ? of_torch->what_without_backtrace() : failure.what();
         if (status_of_exception(&error) != BT_BACKEND) throw;
-        throw Failure(BT_INVALID, name_of(path) + ": " + what + ": " + last_line(text));
+        throw Failure(status, name_of(path) + ": " + what + ": " + last_line(text));
     }
+}
+
+[[noreturn]] void blame_run(const std::string &path, const at::Tensor &images) {
+    blame(path, "does not run on images of " + shape(images.sizes()), BT_BACKEND);
 }
 
 /* N x 1 x H x W of a float type, or a word about what it is. */
@@ -79,7 +83,7 @@ class Script : public Program {
     Script(const char *path, const Mode &mode) : path_(path), module_(load(path, mode)) {}
 
     at::Tensor forward(at::Tensor images) override {
-        c10::IValue out = module_.forward({images});
+        c10::IValue out = run(images);
         if (!out.isTensor())
             throw Failure(BT_INVALID, name_of(path_) + ": gives a " + out.tagKind() +
                                           "; one tensor of logits, N x 1 x H x W, is wanted");
@@ -91,6 +95,14 @@ class Script : public Program {
     }
 
   private:
+    c10::IValue run(const at::Tensor &images) {
+        try {
+            return module_.forward({images});
+        } catch (...) {
+            blame_run(path_, images);
+        }
+    }
+
     static torch::jit::Module load(const std::string &path, const Mode &mode) {
         try {
             torch::jit::Module module = torch::jit::load(path, mode.device, /*load_debug_files=*/false);
@@ -101,7 +113,7 @@ class Script : public Program {
                         parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
             return module;
         } catch (...) {
-            blame(path, "is no TorchScript file that this libtorch can load");
+            blame(path, "is no TorchScript file that this libtorch can load", BT_INVALID);
         }
     }
 
@@ -157,7 +169,7 @@ std::unique_ptr<Loader> load_package(const std::string &path, const at::Device &
         return std::make_unique<Loader>(path, "model", /*run_single_threaded=*/true, /*num_runners=*/1,
                                         index);
     } catch (...) {
-        blame(path, "is no AOTInductor package that this libtorch can load");
+        blame(path, "is no AOTInductor package that this libtorch can load", BT_INVALID);
     }
 }
 
@@ -208,9 +220,17 @@ class Packages : public Program {
         std::unique_ptr<Loader> loader; /* loaded when it is first needed */
     };
 
-    at::Tensor run(Package &package, const at::Tensor &images) {
+    std::vector<at::Tensor> compute(Package &package, const at::Tensor &images) {
         if (!package.loader) package.loader = load_package(package.path, device_);
-        std::vector<at::Tensor> out = package.loader->run({images.contiguous()});
+        try {
+            return package.loader->run({images.contiguous()});
+        } catch (...) {
+            blame_run(package.path, images);
+        }
+    }
+
+    at::Tensor run(Package &package, const at::Tensor &images) {
+        std::vector<at::Tensor> out = compute(package, images);
         if (out.size() != 1)
             throw Failure(BT_INVALID, name_of(package.path) + ": gives " + std::to_string(out.size()) +
                                           " tensors; one of logits, N x 1 x H x W, is wanted");
@@ -222,8 +242,9 @@ class Packages : public Program {
         try {
             run(packages_.begin()->second, at::zeros({size, 3, height, width}, at::TensorOptions(device_)));
             return true;
-        } catch (const c10::Error &failure) {
-            complaint = failure.what_without_backtrace();
+        } catch (const Failure &failure) {
+            if (failure.status != BT_BACKEND) throw;
+            complaint = failure.message;
             return false;
         }
     }
@@ -234,10 +255,7 @@ class Packages : public Program {
         int size = 1;
         if (!takes(1, height, width, complaint)) {
             size = size_wanted(complaint);
-            if (size < 1 || !takes(size, height, width, complaint))
-                throw Failure(BT_INVALID, name_of(packages_.begin()->second.path) +
-                                              ": does not run on N x 3 x " + std::to_string(height) + " x " +
-                                              std::to_string(width) + " images: " + complaint);
+            if (size < 1 || !takes(size, height, width, complaint)) throw Failure(BT_INVALID, complaint);
         }
         if (takes(size + 1, height, width, complaint)) any_from_ = size;
         auto package = packages_.extract(packages_.begin());
@@ -262,9 +280,9 @@ void try_model_file(Program &program, const bt_torch_options &options, const Mod
         at::Tensor images =
             at::zeros({1, 3, options.height, options.width}, at::TensorOptions(mode.device));
         program.forward(images.contiguous(mode.layout()));
-    } catch (...) {
-        blame(options.files[0].path, "does not run on 1 x 3 x " + std::to_string(options.height) + " x " +
-                                         std::to_string(options.width) + " images");
+    } catch (const Failure &failure) {
+        if (failure.status != BT_BACKEND) throw;
+        throw Failure(BT_INVALID, failure.message);
     }
 }
 

@@ -162,9 +162,9 @@ bench-kernels: core ## every CPU kernel against its reference, and against a cop
 bench-networks: all ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
 	$(Q)$(O)/bench/$@ $(ARGS)
 
-bench-peers: all ## the same against torch.compile and OpenVINO; sets up a Python environment of 6 GB for them
-	$(Q)tools/setup/peers.sh
-	$(Q).deps/peers/bin/python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
+bench-peers: all ## the same against torch.compile and OpenVINO, which it downloads (76 MB)
+	@tools/setup/deps.sh peers
+	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
 # Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.
 PREFIX  = /usr/local
@@ -201,6 +201,9 @@ deps: ## install and fetch what is missing: Debian packages, libtorch
 
 deps-core: ## only what `make core` needs: no libtorch, no formatter
 	@tools/setup/deps.sh core
+
+deps-python: ## torch's Python part, for tools/setup/torch-python: to export networks of your own, and for their tests
+	@tools/setup/deps.sh python
 
 .deps/core.stamp .deps/gpu.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
@@ -321,6 +324,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

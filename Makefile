@@ -179,9 +179,9 @@ bench-kernels: core ## every CPU kernel against its reference, and against a cop
 bench-networks: all ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
 	$(Q)$(O)/bench/$@ $(ARGS)
 
-bench-peers: all ## the same against torch.compile and OpenVINO; sets up a Python environment of 6 GB for them
-	$(Q)tools/setup/peers.sh
-	$(Q).deps/peers/bin/python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
+bench-peers: all ## the same against torch.compile and OpenVINO, which it downloads (76 MB)
+	@tools/setup/deps.sh peers
+	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
 # Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.
 PREFIX  = /usr/local
@@ -201,11 +201,13 @@ install: core ## install the library, its header, pkg-config file and Python mod
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
 	$(Q)if [ -e $(SHIM) ]; then $(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu \
 	    -lc10 -ldl -Wl,--disable-new-dtags,-rpath,'$(abspath $(LIBTORCH_FOUND))/lib' -Wl,--allow-shlib-undefined; fi
+	$(Q)if [ -e $(TORCH_NAME) ]; then $(call link_torch_name,$(TO)/lib/$(notdir $(TORCH_NAME)),$(abspath $(LIBTORCH_FOUND))/lib); fi
 	$(Q)for part in $(wildcard $(CUDA_PARTS)); do install -m 755 $$part $(TO)/lib/; done
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so $(TO)/lib/$(notdir $(SHARED)) \
-	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
+	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so $(TO)/lib/$(notdir $(TORCH_NAME)) \
+	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
@@ -220,6 +222,9 @@ deps: ## install and fetch what is missing: Debian packages, libtorch
 
 deps-core: ## only what `make core` needs: no libtorch, no formatter
 	@tools/setup/deps.sh core
+
+deps-python: ## torch's Python part, for tools/setup/torch-python: to export networks of your own, and for their tests
+	@tools/setup/deps.sh python
 
 .deps/core.stamp .deps/gpu.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
@@ -268,6 +273,8 @@ lint: $(LIBRARY) .deps/lint.stamp ## layers, headers on their own, symbol prefix
 # that everything else builds and runs without libtorch. Never under a sanitizer: libtorch is not, and the two would
 # disagree about memory. Its libtorch is LIBTORCH, else what `make deps` found or fetched.
 SHIM           := build/lib/libbatchtune_torch.so
+# A library that holds nothing and answers to the name libtorch.so: see shim/model_file.cpp.
+TORCH_NAME     := build/lib/libbatchtune_torch_name.so
 SHIM_OBJECTS   := $(patsubst %.cpp,build/%.o,$(filter-out shim/contours.cpp,$(wildcard shim/*.cpp)))
 # .deps/torch.stamp says which that is; it is read when a recipe needs it, since the same make may just have fetched it.
 LIBTORCH_FOUND  = $(shell cut -d ' ' -f 3- .deps/torch.stamp)
@@ -276,7 +283,7 @@ LIBTORCH_RPATH  = $(if $(filter $(CURDIR)/.deps/torch,$(LIBTORCH_FOUND)),$$ORIGI
 SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP \
                   -Isrc -Ishim -isystem $(LIBTORCH_FOUND)/include $(CXXFLAGS)
 
-shim: $(SHIM) ## build the libtorch shim alone
+shim: $(SHIM) $(TORCH_NAME) ## build the libtorch shim alone
 
 build/shim-flags: .deps/torch.stamp FORCE | .deps/$(CORE).stamp
 	@mkdir -p build
@@ -287,12 +294,21 @@ build/shim/%.o: shim/%.cpp build/shim-flags
 	$(if $(Q),@echo "  CXX   $<")
 	$(Q)$(CXX) $(SHIM_CXXFLAGS) -c -o $@ $<
 
+# link_torch_name FILE RPATH
+link_torch_name = $(CXX) -shared -o $(1) -L$(LIBTORCH_FOUND)/lib -Wl,--no-as-needed -ltorch_cpu -lc10 \
+	    -Wl,-soname,libtorch.so -Wl,--disable-new-dtags,-rpath,'$(2)' -Wl,--allow-shlib-undefined
+
 # DT_RPATH, not RUNPATH: an LD_LIBRARY_PATH made for something else does not bring in another libtorch.
 $(SHIM): $(SHIM_OBJECTS)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
 	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--no-undefined -Wl,--allow-shlib-undefined
+
+$(TORCH_NAME): build/shim-flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(call link_torch_name,$@,$(LIBTORCH_RPATH))
 
 # The CUDA kernels, and a check of the GPU itself: without libtorch, built where nvcc is, loaded only where a driver is. The
 # runtime is linked in statically (nvcc's default), so that it needs nothing but the driver. Code for sm_75 to sm_90, and PTX for what is newer.
@@ -336,6 +352,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

@@ -10,15 +10,6 @@ namespace bt {
 
 namespace {
 
-/* The folder that this library lies in. */
-std::string own_folder() {
-    Dl_info info;
-    if (!dladdr(reinterpret_cast<void *>(&bt_torch_shim_table), &info) || !info.dli_fname) return ".";
-    std::string path = info.dli_fname;
-    size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
 void *load(const char *name) {
     void *library = dlopen((own_folder() + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library)

@@ -28,15 +28,6 @@ namespace bt {
 
 namespace {
 
-/* The folder of the libtorch_cpu.so that is loaded. */
-std::string library_folder() {
-    Dl_info info;
-    if (!dladdr(reinterpret_cast<void *>(&at::show_config), &info) || !info.dli_fname) return "";
-    std::string path = info.dli_fname;
-    size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
 /* "3.9.1" out of "Intel(R) MKL-DNN v3.9.1 (Git Hash ...)". */
 std::string version_in(const std::string &text) {
     size_t start = text.find(" v");
@@ -99,7 +90,24 @@ const c10::CachingAllocator::Stat &all(const c10::CachingAllocator::StatArray &s
     return stats[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
 }
 
+/* The folder of the library that holds `address`. */
+std::string folder_of(void *address) {
+    Dl_info info;
+    if (!dladdr(address, &info) || !info.dli_fname) return ".";
+    std::string path = info.dli_fname;
+    size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
 } // namespace
+
+std::string library_folder() {
+    return folder_of(reinterpret_cast<void *>(&at::show_config));
+}
+
+std::string own_folder() {
+    return folder_of(reinterpret_cast<void *>(&bt_torch_shim_table));
+}
 
 void describe(bt_torch_facts &facts) {
     facts = {};

@@ -4,6 +4,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <map>
+#include <memory>
 #include <new>
 #include <string>
 #include <vector>
@@ -24,6 +26,10 @@ struct Mode {
     bool channels_last = false;
     bool cudnn_benchmark = false;
     int threads = 1;
+
+    at::MemoryFormat layout() const {
+        return channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    }
 };
 
 /* What a CUDA session has beyond ATen, from the libraries beside this one. All or nothing. */
@@ -43,19 +49,41 @@ const CudaParts &cuda_parts();
 at::Tensor fused_norm(const CudaParts &parts, at::Tensor x, const at::Tensor &residual,
                       const at::Tensor &scale, const at::Tensor &offset, bool relu);
 
+/* What turns images into logits, in a thread that ThreadMode has set up. */
+class Program {
+  public:
+    virtual ~Program() = default;
+    /* images: N x 3 x H x W on the device, float, laid out as the mode says. Returns N x 1 x H x W. */
+    virtual at::Tensor forward(at::Tensor images) = 0;
+    /* Runs until autotuning, compilation and caches are done with. */
+    virtual int prepare_runs() const = 0;
+    /* The one batch size that runs unpadded; 0: any may, or several. */
+    virtual int only_batch_size() const {
+        return 0;
+    }
+};
+
+/* A user's file as a program. Throws Failure(BT_INVALID) naming the file where it is none. */
+std::unique_ptr<Program> open_model_file(const bt_torch_options &options, const Mode &mode);
+/* One image, so that a file which gives something else than logits is refused when it is opened. */
+void try_model_file(Program &program, const bt_torch_options &options, const Mode &mode);
+/* Has packages check their inputs; before any is loaded, and before threads are started. */
+void check_package_inputs();
+
 /* A network's parameters on the device, and when each of its tensors may go. */
-class RunList {
+class RunList : public Program {
   public:
     /* `parts`: fused kernels to use where they can be; null for ATen's operators alone. */
     RunList(const bt_network &network, const bt_weights &weights, const Mode &mode, const CudaParts *parts);
-    /* images: N x 3 x H x W on the device, float, laid out as the mode says. Returns N x 1 x H x W. */
-    at::Tensor forward(at::Tensor images) const;
+    at::Tensor forward(at::Tensor images) override;
+    int prepare_runs() const override;
 
   private:
     at::Tensor apply(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
     at::Tensor norm(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
 
     const bt_network &network_;
+    const int prepare_runs_;
     const CudaParts *parts_;
     std::vector<at::Tensor> parameters_;
     std::vector<int> readers_;               /* how many inputs of operations each tensor is */
@@ -87,6 +115,10 @@ struct Failure : std::exception {
 };
 
 void describe(bt_torch_facts &facts);
+
+/* The folders of the libtorch_cpu.so that is loaded, and of this library. */
+std::string library_folder();
+std::string own_folder();
 
 /* Loads libtorch_cuda and takes the device; throws Failure(BT_UNSUPPORTED) with the remedy where it cannot.
  */

@@ -96,7 +96,8 @@ at::Tensor sum(const bt_operation &operation, const std::vector<at::Tensor> &ten
 
 RunList::RunList(const bt_network &network, const bt_weights &weights, const Mode &mode,
                  const CudaParts *parts)
-    : network_(network), parts_(parts), readers_(network.tensor_count), finished_(network.operation_count) {
+    : network_(network), prepare_runs_(mode.device.is_cuda() ? 2 : 1), parts_(parts),
+      readers_(network.tensor_count), finished_(network.operation_count) {
     for (int i = 0; i < network.parameter_count; i++)
         parameters_.push_back(load(network.parameters[i], weights.values[i], mode));
     std::vector<int> last_reader(network.tensor_count, -1);
@@ -110,7 +111,13 @@ RunList::RunList(const bt_network &network, const bt_weights &weights, const Mod
             finished_[last_reader[tensor]].push_back(tensor);
 }
 
-at::Tensor RunList::forward(at::Tensor images) const {
+/* Autotuning happens in the first run of a shape; on CUDA a second one sees what the first one's choice
+ * needs. */
+int RunList::prepare_runs() const {
+    return prepare_runs_;
+}
+
+at::Tensor RunList::forward(at::Tensor images) {
     std::vector<at::Tensor> tensors(network_.tensor_count);
     tensors[0] = std::move(images);
     for (int i = 0; i < network_.operation_count; i++) {

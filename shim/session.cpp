@@ -1,9 +1,6 @@
 /* A session: a network's parameters on a device, and the way there and back. */
 #include "internal.h"
 
-#include <map>
-#include <memory>
-
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 
@@ -13,12 +10,9 @@ using namespace bt;
 
 namespace {
 
-/* Autotuning happens in the first run of a shape; on CUDA a second one sees what the first one's choice
- * needs. */
-constexpr int prepare_runs_cpu = 1, prepare_runs_cuda = 2;
-
-/* What AMP means on this device, and a word where it is not to be had. */
+/* What AMP means on this device, and a word where it is not to be had. What is compiled is as it is. */
 at::ScalarType choose_dtype(const bt_torch_options &options, bt_torch_session_facts &facts) {
+    if (options.packages) return at::kFloat;
     if (options.standard || !options.use_amp) return at::kFloat;
     if (options.device_index >= 0) return at::kHalf;
     bt_torch_facts machine;
@@ -29,7 +23,8 @@ at::ScalarType choose_dtype(const bt_torch_options &options, bt_torch_session_fa
     return at::kFloat;
 }
 
-const char *precision_name(at::ScalarType dtype) {
+const char *precision_name(const bt_torch_options &options, at::ScalarType dtype) {
+    if (options.packages) return "baked";
     return dtype == at::kHalf ? "fp16" : dtype == at::kBFloat16 ? "bf16" : "fp32";
 }
 
@@ -38,11 +33,19 @@ Mode choose_mode(const bt_torch_options &options, bt_torch_session_facts &facts)
     if (options.device_index >= 0)
         mode.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device_index));
     mode.dtype = choose_dtype(options, facts);
-    mode.channels_last = !options.standard && options.use_channels_last;
+    mode.channels_last = !options.standard && !options.packages && options.use_channels_last;
     mode.cudnn_benchmark = !options.standard && options.use_cudnn_benchmark;
     mode.threads = options.threads;
-    snprintf(facts.precision, sizeof facts.precision, "%s", precision_name(mode.dtype));
+    snprintf(facts.precision, sizeof facts.precision, "%s", precision_name(options, mode.dtype));
     return mode;
+}
+
+std::unique_ptr<Program> open_program(const bt_torch_options &options, const Mode &mode,
+                                      const CudaParts *parts) {
+    if (options.network) return std::make_unique<RunList>(*options.network, *options.weights, mode, parts);
+    auto program = open_model_file(options, mode);
+    try_model_file(*program, options, mode);
+    return program;
 }
 
 } // namespace
@@ -50,12 +53,8 @@ Mode choose_mode(const bt_torch_options &options, bt_torch_session_facts &facts)
 struct bt_torch_session {
     bt_torch_session(const bt_torch_options &options, const Mode &chosen, const CudaParts *parts)
         : mode(chosen), height(options.height), width(options.width),
-          list(*options.network, *options.weights, chosen, parts),
+          program(open_program(options, chosen, parts)),
           graphs(parts ? parts->graphs_open(options.device_index) : nullptr) {}
-
-    at::MemoryFormat layout() const {
-        return mode.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-    }
 
     /* The failed batch's tensors are gone by the time this is called; what the allocator kept of them goes
      * too, so that a smaller batch finds all the room there is. */
@@ -68,7 +67,7 @@ struct bt_torch_session {
     }
 
     at::Tensor forward(const at::Tensor &images) const {
-        return list.forward(images.contiguous(layout()));
+        return program->forward(images.contiguous(mode.layout()));
     }
 
     /* Records a pass over images that lie where the next ones will be put. */
@@ -76,7 +75,7 @@ struct bt_torch_session {
         Recorded &one = recorded[batch_size];
         one.images = at::zeros({batch_size, 3, height, width}, at::TensorOptions(mode.device));
         try {
-            graphs->capture(batch_size, prepare_runs_cuda, [&] { one.logits = forward(one.images); });
+            graphs->capture(batch_size, program->prepare_runs(), [&] { one.logits = forward(one.images); });
         } catch (...) {
             recorded.erase(batch_size);
             throw;
@@ -96,7 +95,7 @@ struct bt_torch_session {
 
     Mode mode;
     int64_t height, width;
-    RunList list;
+    std::unique_ptr<Program> program;
     std::map<int, Recorded> recorded; /* by batch size; emptied before the graphs go */
     std::unique_ptr<Graphs> graphs;   /* CUDA's production path only */
 };
@@ -113,6 +112,7 @@ bt_status session_open(bt_torch_session **out, const bt_torch_options *options, 
         ThreadMode thread(mode);
         bool fused = options->fused && options->device_index >= 0 && !options->standard;
         *out = new bt_torch_session(*options, mode, fused ? &cuda_parts() : nullptr);
+        facts->only_batch_size = (*out)->program->only_batch_size();
     });
 }
 
@@ -126,8 +126,7 @@ bt_status session_prepare(bt_torch_session *session, int batch_size, bt_error *e
         }
         at::Tensor images =
             at::zeros({batch_size, 3, session->height, session->width}, at::TensorOptions(mode.device));
-        int runs = mode.device.is_cuda() ? prepare_runs_cuda : prepare_runs_cpu;
-        for (int i = 0; i < runs; i++)
+        for (int i = 0; i < session->program->prepare_runs(); i++)
             session->forward(images).to(at::kCPU);
     });
     return session->recovered(status, batch_size, error);

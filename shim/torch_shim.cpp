@@ -11,12 +11,17 @@
  * (FP32, and BF16 in batches of 4), HRNet's change is within the noise. An arena is chosen when a thread
  * first allocates, so that this comes before libtorch starts any. The core trims the heap whenever it starts
  * to count memory, which keeps its peak meaningful. */
-static bool keep_pages() {
+static void keep_pages() {
 #ifdef __GLIBC__
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, -1); /* never */
     mallopt(M_MMAP_MAX, 0);
 #endif
+}
+
+static bool settle_process() {
+    keep_pages();
+    bt::check_package_inputs();
     return true;
 }
 
@@ -33,8 +38,8 @@ static void rest() {
 }
 
 const bt_torch_shim *bt_torch_shim_table(void) {
-    static const bool kept = keep_pages(); /* once */
-    (void)kept;
+    static const bool settled = settle_process(); /* once */
+    (void)settled;
     static const bt_torch_shim table = {
         .abi = BT_TORCH_SHIM_ABI,
         .describe = table_describe,

@@ -25,11 +25,21 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 3
+#define BT_TORCH_SHIM_ABI 4
+
+/* A user's file. */
+typedef struct bt_torch_file {
+    const char *path;
+    int batch_size; /* of a package; 0: not known, to be found by trying */
+} bt_torch_file;
 
 typedef struct bt_torch_options {
-    const bt_network *network; /* read until close; the caller's */
-    const bt_weights *weights; /* copied at open */
+    const bt_network *network;  /* read until close; the caller's. NULL: `files` are to run instead */
+    const bt_weights *weights;  /* copied at open */
+    const bt_torch_file *files; /* copied at open: one of TorchScript, or `packages` compiled by AOTInductor,
+                                   each loaded when it is first needed */
+    int file_count;
+    bool packages;
     int device_index;          /* of a CUDA device; -1 for the CPU */
     int height, width;         /* of the input, pixels */
     int threads;               /* of the session on a CPU; positive */
@@ -41,11 +51,12 @@ typedef struct bt_torch_options {
 
 /* Filled at open. */
 typedef struct bt_torch_session_facts {
-    char precision[8];        /* "fp32", "bf16", "fp16" */
+    char precision[8];        /* "fp32", "bf16", "fp16"; "baked" of packages */
     char precision_note[160]; /* "" or why it is not what was asked for */
     char cuda[64];            /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
     int64_t
         device_used_bytes; /* on the CUDA device before the weights, the context included; 0 for the CPU */
+    int only_batch_size; /* that runs without padding; 0: any, or several */
 } bt_torch_session_facts;
 
 /* Bytes on a CUDA device. */
@@ -64,7 +75,9 @@ typedef struct bt_torch_session bt_torch_session;
 typedef struct bt_torch_shim {
     int abi; /* BT_TORCH_SHIM_ABI; look at nothing else where it differs */
     bt_status (*describe)(bt_torch_facts *facts, bt_error *error);
-    /* Copies the weights to the device in the session's precision and layout. Free with close. */
+    /* Copies the weights to the device in the session's precision and layout, or loads the files and runs one
+     * image. BT_INVALID names the file that cannot be loaded, or does not give logits of N x 1 x H x W. Free
+     * with close. */
     bt_status (*open)(bt_torch_session **out, const bt_torch_options *options, bt_torch_session_facts *facts,
                       bt_error *error);
     /* Runs batches of that size, of zeros, until autotuning and primitive caches are filled; a fused CUDA

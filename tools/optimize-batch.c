@@ -48,6 +48,9 @@ static bt_command command = {
         "  optimize-batch --models hrnet --p95-sla-ms 50     one network, a stricter promise\n"
         "  optimize-batch --objective throughput             the most images, whatever the latency within "
         "the SLA\n"
+        "  optimize-batch --model-file mine=net.pt           a network of your own, as TorchScript\n"
+        "  optimize-batch --model-file 'mine=net-{batch}.pt2'\n"
+        "                                                    the same, compiled by AOTInductor for each batch size\n"
         "  optimize-batch --resume                           go on with a run that was cut off\n"
         "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
         "                                                    a try-out in seconds, without libtorch\n",
@@ -79,7 +82,7 @@ static bt_status settle(optimization *o, bt_error *error) {
     if (profile[0] == '\0' && bt_optimize_on_cpu(&o->settings, &o->machine))
         snprintf(profile, sizeof o->settings.profile, "cpu-demo");
     if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
-    if (status == BT_OK) status = bt_optimize_resolve(&o->settings, &o->machine, error);
+    if (status == BT_OK) status = bt_optimize_resolve(&o->settings, &o->sources, &o->machine, error);
     return status;
 }
 

@@ -60,6 +60,7 @@ const char *bt_path_name(bt_path path) {
 
 /* Whether torch leaves this session to the compiled plan. */
 static bool is_planned(const backend_entry *backend, const bt_session_options *options) {
+    if (options->model_file && options->model_file[0]) return false;
     return backend->operations == &bt_backend_torch && options->path == BT_PATH_PRODUCTION &&
            options->use_channels_last && options->device && strcmp(options->device, "cpu") == 0;
 }

@@ -45,11 +45,3 @@ bt_memory bt_host_memory(int64_t before_bytes) {
                        .used_peak_bytes = bt_memory_peak_bytes(),
                        .before_bytes = before_bytes};
 }
-
-bt_status bt_host_check_size(const bt_network *network, int height, int width, bt_error *error) {
-    bt_shape *shapes = calloc((size_t)network->tensor_count, sizeof *shapes);
-    if (!shapes) return bt_fail(error, BT_NO_MEMORY, "out of memory opening %s", network->name);
-    bt_status status = bt_network_shapes(network, height, width, shapes, error);
-    free(shapes);
-    return status;
-}

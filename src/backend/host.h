@@ -3,7 +3,6 @@
 #define BT_BACKEND_HOST_H
 
 #include "backend/backend.h"
-#include "networks/network.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,9 +21,6 @@ void bt_host_trim(void);
 /* The two memory operations of a session whose memory is the process's. */
 BT_MUST_USE bt_status bt_host_memory_reset(bt_error *error);
 bt_memory bt_host_memory(int64_t before_bytes);
-
-/* Whether a network takes images of that size: BT_INVALID, saying which it takes. */
-BT_MUST_USE bt_status bt_host_check_size(const bt_network *network, int height, int width, bt_error *error);
 
 #ifdef __cplusplus
 }

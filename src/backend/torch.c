@@ -1,5 +1,5 @@
-/* libtorch as a backend: finds and loads the shim, hands it the network and its weights, and accounts for
- * memory. */
+/* libtorch as a backend: finds and loads the shim, hands it the network and its weights, or a user's file in
+ * their place, and accounts for memory. */
 #include "backend/torch.h"
 
 #include <ctype.h>
@@ -17,8 +17,10 @@
 #include "backend/torch_internal.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "networks/model.h"
 #include "networks/network.h"
 #include "networks/weights.h"
+#include "record/model-file.h"
 
 #define SHIM_NAME       "libbatchtune_torch.so"
 #define LIBTORCH_REMEDY "run `make deps` and `make`, or give LIBTORCH=/path to make"
@@ -31,6 +33,16 @@ typedef struct torch_session {
     int64_t before_bytes;
     bool on_cuda;
 } torch_session;
+
+/* What a session is opened with: a network and its weights, or a model's files. */
+typedef struct subject {
+    bt_model model;
+    bt_weights *weights; /* NULL: files */
+    uint64_t hash;       /* of the files */
+    int file_count;
+    bt_torch_file files[BT_SIZES_MAX];
+    char paths[BT_SIZES_MAX][BT_PATH_SIZE];
+} subject;
 
 /* The shim of this process: loaded once, never unloaded, since libtorch does not survive that. */
 static struct {
@@ -135,8 +147,31 @@ static bt_status parse_device(int *index, const char *device, bt_error *error) {
     return BT_OK;
 }
 
+static void describe_subject(bt_session_info *info, const subject *s) {
+    if (s->weights) {
+        memcpy(info->weights, s->weights->source, sizeof info->weights);
+        info->weights_hash = s->weights->hash;
+        info->trained_weights = s->weights->trained;
+        return;
+    }
+    const char *slash = strrchr(s->model.file, '/');
+    snprintf(info->weights, sizeof info->weights, "%.63s", slash ? slash + 1 : s->model.file);
+    info->weights_hash = s->hash;
+    info->trained_weights = true;
+}
+
+/* Packages are what they were compiled to, whatever path is asked for. */
+static void note_packages(bt_session_info *info, const subject *s, bool standard) {
+    if (s->model.kind != BT_MODEL_PACKAGES) return;
+    snprintf(info->precision_note, sizeof info->precision_note,
+             "precision and layout are those that the package was compiled with");
+    if (standard)
+        snprintf(info->path_note, sizeof info->path_note,
+                 "the standard path is the package of the smallest batch");
+}
+
 static void describe(torch_session *session, const bt_session_options *options,
-                     const bt_torch_options *inside, const bt_torch_session_facts *facts,
+                     const bt_torch_options *inside, const subject *s, const bt_torch_session_facts *facts,
                      const bt_cuda_device *cuda) {
     bt_session_info *info = &session->base.info;
     snprintf(info->backend, sizeof info->backend, "torch %s", loaded.facts.version);
@@ -150,19 +185,22 @@ static void describe(torch_session *session, const bt_session_options *options,
     }
     memcpy(info->precision, facts->precision, sizeof info->precision);
     memcpy(info->precision_note, facts->precision_note, sizeof info->precision_note);
-    memcpy(info->weights, inside->weights->source, sizeof info->weights);
-    info->weights_hash = inside->weights->hash;
-    info->trained_weights = inside->weights->trained;
+    describe_subject(info, s);
+    note_packages(info, s, inside->standard);
+    info->only_batch_size = facts->only_batch_size;
     info->threads = inside->threads;
     info->computes_masks = true;
     info->device_memory = session->on_cuda;
 }
 
 static bt_torch_options inside_options(const torch_session *session, const bt_session_options *options,
-                                       const bt_weights *weights, int device_index) {
+                                       const subject *s, int device_index) {
     return (bt_torch_options){
         .network = session->network,
-        .weights = weights,
+        .weights = s->weights,
+        .files = s->files,
+        .file_count = s->file_count,
+        .packages = s->model.kind == BT_MODEL_PACKAGES,
         .device_index = device_index,
         .height = options->height,
         .width = options->width,
@@ -179,7 +217,7 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
 static bt_status open_inside(torch_session *session, const bt_session_options *options,
                              bt_torch_options *inside, bt_torch_session_facts *facts, bt_error *error) {
     bt_status status = BT_OK;
-    inside->fused = session->on_cuda && options->path == BT_PATH_PRODUCTION && options->use_channels_last;
+    inside->fused = session->on_cuda && inside->network && options->path == BT_PATH_PRODUCTION && options->use_channels_last;
     if (inside->fused) {
         status = bt_cuda_check_norm(inside->device_index, error);
         if (status == BT_OK) status = session->shim->open(&session->inside, inside, facts, error);
@@ -199,34 +237,56 @@ static void torch_close(bt_session *base) {
     bt_host_trim(); /* the shim has malloc keep what is freed */
 }
 
+/* Describes what is to run, and checks what can be checked before libtorch is loaded. */
+static bt_status name_subject(torch_session *session, subject *s, const bt_session_options *options,
+                              bt_error *error) {
+    bt_status status = bt_model_describe(&s->model, options->model, options->model_file, error);
+    if (status == BT_OK) status = bt_model_check_size(&s->model, options->height, options->width, error);
+    if (status != BT_OK) return status;
+    if (s->model.kind == BT_MODEL_NETWORK) return bt_network_open(&session->network, options->model, error);
+    status = bt_model_check_files(&s->model, error);
+    s->file_count = s->model.batches.count > 0 ? s->model.batches.count : 1;
+    for (int i = 0; i < s->file_count && status == BT_OK; i++) {
+        s->files[i] = (bt_torch_file){.path = s->paths[i], .batch_size = s->model.batches.sizes[i]};
+        status = bt_model_file_path(s->paths[i], s->model.file, s->files[i].batch_size, error);
+    }
+    return status;
+}
+
+static bt_status load_subject(const torch_session *session, subject *s, const bt_session_options *options,
+                              bt_error *error) {
+    return session->network ? bt_weights_open(&s->weights, session->network, options->weights, error)
+                            : bt_model_hash(&s->model, &s->hash, error);
+}
+
 static bt_status torch_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     int device_index;
     bt_cuda_device cuda = {0};
-    bt_weights *weights = NULL;
     bt_torch_session_facts facts;
     torch_session *session = calloc(1, sizeof *session);
-    if (!session) return bt_fail(error, BT_NO_MEMORY, "out of memory opening a session");
-    bt_status status = parse_device(&device_index, options->device, error);
-    session->on_cuda = status == BT_OK && device_index >= 0;
-    if (status == BT_OK) status = bt_network_open(&session->network, options->model, error);
-    if (status == BT_OK)
-        status = bt_host_check_size(session->network, options->height, options->width, error);
+    subject *s = calloc(1, sizeof *s);
+    bt_status status = BT_OK;
+    if (!session || !s) status = bt_fail(error, BT_NO_MEMORY, "out of memory opening a session");
+    if (status == BT_OK) status = parse_device(&device_index, options->device, error);
+    if (status == BT_OK) session->on_cuda = device_index >= 0;
+    if (status == BT_OK) status = name_subject(session, s, options, error);
     if (status == BT_OK && session->on_cuda) status = bt_cuda_describe(&cuda, device_index, error);
     if (status == BT_OK) status = use_shim(&session->shim, error);
     if (status != BT_OK) goto done;
     session->before_bytes = bt_memory_resident_bytes();
-    status = bt_weights_open(&weights, session->network, options->weights, error);
+    status = load_subject(session, s, options, error);
     if (status != BT_OK) goto done;
-    bt_torch_options inside = inside_options(session, options, weights, device_index);
+    bt_torch_options inside = inside_options(session, options, s, device_index);
     status = open_inside(session, options, &inside, &facts, error);
     if (status != BT_OK) goto done;
     if (session->on_cuda) session->before_bytes = facts.device_used_bytes;
-    describe(session, options, &inside, &facts, &cuda);
+    describe(session, options, &inside, s, &facts, &cuda);
     *out = &session->base;
 done:
-    bt_weights_close(&weights);
+    if (s) bt_weights_close(&s->weights);
+    free(s);
     bt_host_trim();
-    if (status != BT_OK) torch_close(&session->base);
+    if (status != BT_OK && session) torch_close(&session->base);
     return status;
 }
 

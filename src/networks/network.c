@@ -97,15 +97,19 @@ static bt_shape output_shape(const bt_network *network, const bt_operation *oper
     return shape;
 }
 
+bt_status bt_network_check_size(const char *title, int multiple, int height, int width, bt_error *error) {
+    if (height > 0 && width > 0 && height <= MAX_SIZE && width <= MAX_SIZE && height % multiple == 0 &&
+        width % multiple == 0)
+        return BT_OK;
+    return bt_fail(error, BT_INVALID,
+                   "%s takes images whose height and width are multiples of %d from %d to %d, not %d x %d",
+                   title, multiple, multiple, MAX_SIZE, height, width);
+}
+
 bt_status bt_network_shapes(const bt_network *network, int height, int width, bt_shape *shapes,
                             bt_error *error) {
-    int multiple = network->size_multiple;
-    if (height <= 0 || width <= 0 || height > MAX_SIZE || width > MAX_SIZE || height % multiple != 0 ||
-        width % multiple != 0)
-        return bt_fail(
-            error, BT_INVALID,
-            "%s takes images whose height and width are multiples of %d from %d to %d, not %d x %d",
-            network->title, multiple, multiple, MAX_SIZE, height, width);
+    bt_status status = bt_network_check_size(network->title, network->size_multiple, height, width, error);
+    if (status != BT_OK) return status;
     shapes[0] = (bt_shape){network->channels[0], height, width};
     for (int i = 0; i < network->operation_count; i++) {
         const bt_operation *operation = &network->operations[i];

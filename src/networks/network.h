@@ -110,6 +110,11 @@ void bt_network_close(bt_network **network);
 BT_MUST_USE bt_status bt_network_shapes(const bt_network *network, int height, int width, bt_shape *shapes,
                                         bt_error *error);
 
+/* Whether height and width are what bt_network_shapes takes: multiples of `multiple`, up to 16384. BT_INVALID
+ * says which are, under the name `title`. */
+BT_MUST_USE bt_status bt_network_check_size(const char *title, int multiple, int height, int width,
+                                            bt_error *error);
+
 /* "convolution", "norm", ...; never NULL. */
 const char *bt_operation_name(bt_operation_kind kind);
 

@@ -13,7 +13,7 @@
 #include "image/resize.h"
 #include "load/generator.h"
 #include "load/target-service.h"
-#include "networks/network.h"
+#include "networks/model.h"
 #include "prove/judge.h"
 #include "prove/plan.h"
 #include "prove/predict.h"
@@ -293,13 +293,11 @@ static bt_status describe_model(trial *t, int model, bt_error *error) {
     const bt_served_model *s = served(t, model);
     const bt_session_info *session = bt_serving_session(t->service, model);
     const bt_ladder *ladder = &bt_serving_batcher(t->service, model)->ladder;
-    bt_network *network;
+    bt_model described;
     snprintf(out->model, sizeof out->model, "%s", t->names[model]);
-    snprintf(out->title, sizeof out->title, "%s", t->names[model]);
-    if (bt_network_open(&network, t->names[model], error) == BT_OK) {
-        snprintf(out->title, sizeof out->title, "%s", network->title);
-        bt_network_close(&network);
-    }
+    const bool known =
+        bt_model_describe(&described, t->names[model], s->settings.model_file, error) == BT_OK;
+    snprintf(out->title, sizeof out->title, "%s", known ? described.title : t->names[model]);
     snprintf(out->device, sizeof out->device, "%s", session->device);
     snprintf(out->backend, sizeof out->backend, "%s", session->backend);
     snprintf(out->precision, sizeof out->precision, "%s", session->precision);

@@ -46,6 +46,7 @@ static const bt_field model_fields[] = {
     {MODEL(NUMBER, mask_iou), OPTIONAL, .minimum = 0, .maximum = 1},
     {MODEL(INTEGER, full_size), ONLY_WHEN_KNOWN},
     {MODEL(NUMBER, full_size_ms), ONLY_WHEN_KNOWN, NOT_NEGATIVE},
+    {MODEL(TEXT, model_file), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, generated_at), OPTIONAL},
     {MODEL(TEXT, run_id), OPTIONAL},
     {MODEL(TEXT, runtime), OPTIONAL},

@@ -1,5 +1,5 @@
-/* Is a weights file the one that was measured? A cheap answer by size, time and header, a thorough one by
- * hash. */
+/* Is a weights file, or a model's, the one that was measured? A cheap answer by size, time and header, a
+ * thorough one by hash. */
 #include "record/config.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/random.h"
+#include "record/model-file.h"
 
 #define HEADER_BYTES 65536
 
@@ -18,26 +19,47 @@ static void put_time(char out[32], time_t when) {
 }
 
 /* Hashes the first HEADER_BYTES, and the rest where `whole`. */
-static bt_status hash_file(bt_config_weights *weights, bool whole, bt_error *error) {
+static bt_status hash_file(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
     unsigned char buffer[HEADER_BYTES];
-    FILE *file = fopen(weights->path, "rbe");
-    if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", weights->path, strerror(errno));
+    FILE *file = fopen(path, "rbe");
+    if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
     size_t got = fread(buffer, 1, sizeof buffer, file);
-    weights->header_hash = weights->content_hash = bt_fnv1a64(BT_FNV_START, buffer, got);
+    weights->header_hash = bt_fnv1a64(weights->header_hash, buffer, got);
+    weights->content_hash = bt_fnv1a64(weights->content_hash, buffer, got);
     while (whole && (got = fread(buffer, 1, sizeof buffer, file)) > 0)
         weights->content_hash = bt_fnv1a64(weights->content_hash, buffer, got);
     int failed = ferror(file);
     fclose(file);
-    return failed ? bt_fail(error, BT_IO, "%s: cannot be read to its end", weights->path) : BT_OK;
+    return failed ? bt_fail(error, BT_IO, "%s: cannot be read to its end", path) : BT_OK;
 }
 
-static bt_status describe(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
+static bt_status add_file(bt_config_weights *weights, const char *path, time_t *latest, bool whole,
+                          bt_error *error) {
     struct stat about;
     if (stat(path, &about) != 0) return bt_fail(error, BT_IO, "%s: %s", path, strerror(errno));
+    weights->size_bytes += about.st_size;
+    if (about.st_mtime > *latest) *latest = about.st_mtime;
+    put_time(weights->modified_at, *latest);
+    return hash_file(weights, path, whole, error);
+}
+
+/* One file, or all that a pattern finds. */
+static bt_status describe(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
+    char file[BT_PATH_SIZE];
+    bt_sizes batches;
+    time_t latest = 0;
     snprintf(weights->path, sizeof weights->path, "%s", path);
-    weights->size_bytes = about.st_size;
-    put_time(weights->modified_at, about.st_mtime);
-    return hash_file(weights, whole, error);
+    weights->size_bytes = 0;
+    weights->header_hash = weights->content_hash = BT_FNV_START;
+    bt_status status = bt_model_file_batches(&batches, path, error);
+    if (status == BT_OK && bt_model_file_is_pattern(path) && batches.count == 0)
+        status = bt_fail(error, BT_IO, "%s: there is no such file", path);
+    for (int i = 0; i < batches.count && status == BT_OK; i++) {
+        status = bt_model_file_path(file, path, batches.sizes[i], error);
+        if (status == BT_OK) status = add_file(weights, file, &latest, whole, error);
+    }
+    if (status == BT_OK && batches.count == 0) status = add_file(weights, path, &latest, whole, error);
+    return status;
 }
 
 bt_status bt_config_weights_describe(bt_config_weights *weights, const char *path, bt_error *error) {

@@ -102,12 +102,14 @@ static void take_instances(bt_config_model *out, const bt_model_record *model) {
 static bt_status take_weights(bt_config_weights *out, const bt_model_record *model, bt_error *error) {
     out->hash = model->weights_hash;
     snprintf(out->source, sizeof out->source, "%s", model->weights_source);
-    return model->weights_path[0] ? bt_config_weights_describe(out, model->weights_path, error) : BT_OK;
+    const char *path = model->model_file[0] ? model->model_file : model->weights_path;
+    return path[0] ? bt_config_weights_describe(out, path, error) : BT_OK;
 }
 
 static void take_entry(bt_config_model *out, const bt_record *record, const bt_model_record *model,
                        const bt_point *point) {
     snprintf(out->name, sizeof out->name, "%s", model->model);
+    snprintf(out->model_file, sizeof out->model_file, "%s", model->model_file);
     out->optimal_batch_size = point->batch_size;
     out->p95_latency_ms = rounded(point->p95_ms);
     out->throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec);

@@ -45,15 +45,16 @@ typedef struct bt_config_instance {
     char cpus[256]; /* "0-3,8"; empty: wherever the system puts it */
 } bt_config_instance;
 
-/* Where the weights came from. Built-in ones ("demo", "counter:1") have no file. */
+/* Where the weights came from. Built-in ones ("demo", "counter:1") have no file. Those of a model file are
+ * the file itself: all its packages, where "{batch}" stands in the path, as if they were one file. */
 typedef struct bt_config_weights {
     char source[64];
-    uint64_t hash; /* over the parameters' values; 0 where unknown */
+    uint64_t hash; /* over the parameters' values, or a model file's bytes; 0 where unknown */
     char path[512];
     int64_t size_bytes;
-    char modified_at[32];  /* UTC */
-    uint64_t header_hash;  /* FNV-1a over the file's first 64 KiB */
-    uint64_t content_hash; /* over the whole file */
+    char modified_at[32];  /* UTC; the latest of several files */
+    uint64_t header_hash;  /* FNV-1a over the first 64 KiB of each file */
+    uint64_t content_hash; /* over the whole of each */
 } bt_config_weights;
 
 typedef struct bt_config_model {
@@ -71,6 +72,7 @@ typedef struct bt_config_model {
     int full_size;                                          /* 0: no full-size image was timed */
     double full_size_ms;
     char generated_at[32], run_id[64], runtime[64], machine_fingerprint[20];
+    char model_file[512]; /* a user's network, absolute; "" for a built-in one */
     bt_config_weights weights;
     bt_config_instance instances[BT_CONFIG_INSTANCES_MAX];
     int instance_count;
@@ -138,7 +140,7 @@ int bt_config_changes(const bt_config *before, const bt_record *record, char lin
  * recorded. */
 bool bt_config_weights_check(const bt_config_weights *weights, bool thorough, char *out, size_t size);
 
-/* Fills in path, size, time and hashes of a weights file. BT_IO. */
+/* Fills in path, size, time and hashes of a weights file, or of a model file. BT_IO. */
 BT_MUST_USE bt_status bt_config_weights_describe(bt_config_weights *weights, const char *path,
                                                  bt_error *error);
 

@@ -73,6 +73,7 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, backend_detail)},
     {MODEL(TEXT, weights_source)},
     {MODEL(TEXT, weights_path), OPTIONAL},
+    {MODEL(TEXT, model_file), OPTIONAL},
     {MODEL(HASH, weights_hash)},
     {MODEL(SWITCH, trained_weights)},
     {MODEL(SWITCH, computes_masks)},

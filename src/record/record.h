@@ -96,6 +96,7 @@ typedef struct bt_model_record {
     char device[128], backend[64], backend_detail[256];
     char weights_source[64];
     char weights_path[512]; /* of a checkpoint's file, absolute; "" for built-in weights */
+    char model_file[512];   /* of a user's network, absolute, "{batch}" and all; "" for a built-in network */
     uint64_t weights_hash;
     bool trained_weights, computes_masks;
     bt_point *points; /* ascending by batch size; owned */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/model-file.h"
 #include "record/weights-setting.h"
 
 static bool is_given(const bt_option_sources *sources, const char *name) {
@@ -24,10 +25,24 @@ static void copy(char out[BT_OPTION_TEXT_SIZE], const char *text) {
     if (out[0] == '\0') snprintf(out, BT_OPTION_TEXT_SIZE, "%s", text);
 }
 
-/* What was given, else the file or the source of the model's entry, else the config's setting. */
+/* What was given of this model, else the entry's file; "" for a built-in network. */
+static bt_status choose_model_file(bt_served_model *out, bt_error *error) {
+    char given[BT_OPTION_TEXT_SIZE];
+    memcpy(given, out->settings.model_file, sizeof given);
+    bt_status status = bt_model_file_of(out->settings.model_file, given, out->entry->name, error);
+    if (status == BT_OK) copy(out->settings.model_file, out->entry->model_file);
+    return status;
+}
+
+/* What was given, else the file or the source of the model's entry, else the config's setting. A model file
+ * has its weights in it. */
 static bt_status choose_weights(bt_served_model *out, const bt_config *config, bt_error *error) {
     const bt_config_weights *entry = &out->entry->weights;
     char given[BT_OPTION_TEXT_SIZE];
+    if (out->settings.model_file[0]) {
+        out->settings.weights[0] = '\0';
+        return BT_OK;
+    }
     memcpy(given, out->settings.weights, sizeof given);
     if (given[0] == '\0' && entry->path[0]) {
         copy(out->settings.weights, entry->path);
@@ -76,7 +91,8 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
     if (!out->entry) return fail_unknown(config, name, error);
     fill(out, config, sources);
-    bt_status status = choose_weights(out, config, error);
+    bt_status status = choose_model_file(out, error);
+    if (status == BT_OK) status = choose_weights(out, config, error);
     if (status != BT_OK) return status;
     status = bt_placement_parse(&out->placement, given->instances, name, allowed, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");

@@ -73,6 +73,13 @@ const bt_option bt_service_settings_table[] = {
      SERVICE,
      .help = "\"demo\", \"counter:SEED\", a checkpoint's file, or \"hrnet=FILE,...\"; the config's unless "
              "given."},
+    {.name = "model_file",
+     .type = BT_OPTION_TEXT,
+     VALUE(model_file),
+     .placeholder = "NAME=FILE,...",
+     SERVICE,
+     .help = "Files of networks of your own, as optimize-batch takes them: programs that are run, so give only "
+             "what you trust. In a `settings` text several are parted by semicolons. The config's unless given."},
     {.name = "image_size",
      .type = BT_OPTION_INTEGER,
      VALUE(image_size),

@@ -55,7 +55,7 @@ const bt_option bt_settings_table[] = {
      .initial = "hrnet,cbam_resunet",
      .placeholder = "NAME,...",
      .group = "The networks",
-     .help = "Which networks to tune."},
+     .help = "Which networks to tune; those of --model-file unless given."},
     {.name = "image_size",
      .type = BT_OPTION_INTEGER,
      VALUE(image_size),
@@ -64,8 +64,8 @@ const bt_option bt_settings_table[] = {
      .maximum = 8192,
      .placeholder = "N",
      .group = "The networks",
-     .help = "Height and width of the networks' input in pixels, a multiple of 32; 0: 1024 on a GPU, 128 on "
-             "a CPU."},
+     .help = "Height and width of the networks' input in pixels, a multiple of 32; 0: what a model file's "
+             "NAME.json says, else 1024 on a GPU and 128 on a CPU."},
     {.name = "path",
      .type = BT_OPTION_CHOICE,
      VALUE(path),
@@ -126,6 +126,16 @@ const bt_option bt_settings_table[] = {
      .help =
          "Pictures (PNG, JPEG, TIFF) to measure and compare masks on, resized to the networks' input: the "
          "first eight by name. Synthetic micrographs unless given."},
+    {.name = "model_file",
+     .type = BT_OPTION_TEXT,
+     VALUE(model_file),
+     .initial = "",
+     .placeholder = "NAME=FILE,...",
+     .group = "The networks",
+     .help = "Networks of your own under names of your own: TorchScript (.pt), or packages that AOTInductor "
+             "compiled (.pt2; {batch} in the file's name stands for the batch size). They are programs and "
+             "run as such: give only files that you trust. NAME.json beside one may say its input_size, mean "
+             "and std."},
     {.name = "threads",
      .type = BT_OPTION_INTEGER,
      VALUE(threads),

@@ -37,6 +37,7 @@ typedef struct bt_settings {
     char device[BT_OPTION_TEXT_SIZE];  /* "auto", "cpu", "cuda:N" */
     char backend[BT_OPTION_TEXT_SIZE]; /* "torch", "plan", "sim:..." */
     char weights[BT_OPTION_TEXT_SIZE]; /* "demo", "counter:SEED" */
+    char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,...": see record/model-file.h */
     int64_t threads;                   /* of one instance on a CPU; 0: all that the process may use */
     int64_t instances;                 /* on a CPU; 0: what a comparison finds best */
     char images[BT_OPTION_TEXT_SIZE];  /* a folder of pictures to run on; "": synthetic ones */

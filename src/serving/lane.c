@@ -40,6 +40,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     const bt_session_options options = {
         .backend = served->settings.backend,
         .model = model->name,
+        .model_file = served->settings.model_file,
         .weights = served->settings.weights,
         .device = lane->place->device,
         .path = lane->path == BT_PATH_STANDARD ? BT_PATH_STANDARD : (bt_path)served->path,
@@ -95,7 +96,7 @@ static void gather(bt_worker_lane *lane, const bt_action *work) {
     size_t pixels = (size_t)model->height * (size_t)model->width;
     for (int i = 0; i < work->count; i++) {
         const bt_request *request = &lane->requests[i];
-        bt_image_prepare(request->image, request->height, request->width, NULL,
+        bt_image_prepare(request->image, request->height, request->width, &model->norm,
                          lane->images + 3 * pixels * (size_t)i, model->height, model->width,
                          lane->image_threads, lane->scratch);
     }

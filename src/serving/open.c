@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "networks/network.h"
+#include "networks/model.h"
+#include "record/by-model.h"
+#include "record/weights-setting.h"
 #include "serving/state.h"
 
 #define DEFAULT_CONFIG "configs/production_batch_config.json"
@@ -61,6 +63,20 @@ static bt_status set_batcher(bt_service_model *model, const bt_config *config, b
 
 /* ---- models and their instances ---- */
 
+/* What a model file's NAME.json says of its images; an entry that was written by hand may be without a size. */
+static bt_status read_input(bt_service_model *model, const bt_service_settings *given, bt_error *error) {
+    bt_service_settings *s = &model->served.settings;
+    bt_model described;
+    model->norm = bt_image_imagenet;
+    if (s->model_file[0] == '\0' || strncmp(s->backend, "sim", 3) == 0) return BT_OK;
+    bt_status status = bt_model_describe(&described, model->name, s->model_file, error);
+    if (status != BT_OK) return status;
+    model->norm = described.norm;
+    if (given->image_size == 0 && model->served.entry->image_size == 0 && described.input_size > 0)
+        s->image_size = described.input_size;
+    return bt_model_check_files(&described, error);
+}
+
 static bt_status open_model(bt_service *service, int index, const bt_config *config, const char *name,
                             const bt_service_settings *given, const bt_option_sources *sources,
                             bt_error *error) {
@@ -70,6 +86,8 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     if (status != BT_OK) return status;
     const bt_service_settings *s = &model->served.settings;
     snprintf(model->name, sizeof model->name, "%s", name);
+    status = read_input(model, given, error);
+    if (status != BT_OK) return status;
     model->height = model->width = (int)s->image_size;
     model->p95_sla_ms = s->p95_sla_ms;
     model->timeout_ms = s->timeout_ms;
@@ -179,6 +197,16 @@ static bt_status open_models(bt_service *service, const bt_config *config, const
     return BT_OK;
 }
 
+/* Every name of a setting by models is of one that is served. */
+static bt_status check_names(const bt_service *service, const bt_service_settings *given, bt_error *error) {
+    const char *names[BT_BATCHER_MODELS_MAX];
+    for (int i = 0; i < service->model_count; i++)
+        names[i] = service->models[i].name;
+    bt_status status = bt_weights_check_names(given->weights, names, service->model_count, error);
+    if (status != BT_OK) return status;
+    return bt_by_model_check_names("model_file", given->model_file, names, service->model_count, error);
+}
+
 bt_status bt_serving_open(bt_service **out, const bt_config *config, const char *const *models,
                           int model_count, const bt_service_settings *given, const bt_option_sources *sources,
                           bt_log *log, bt_error *error) {
@@ -199,6 +227,7 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
     service->spin_ns = (int64_t)(given->spin_us * 1e3);
     service->window_ns = (int64_t)(given->metrics_window_seconds * 1e9);
     bt_status status = open_models(service, config, models, model_count, given, sources, error);
+    if (status == BT_OK) status = check_names(service, given, error);
     if (status == BT_OK) {
         number_devices(service);
         status = open_lanes(service, error);

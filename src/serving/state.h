@@ -10,6 +10,7 @@
 #define BT_SERVING_STATE_H
 
 #include "base/atomic.h"
+#include "image/normalize.h"
 #include "serving/metrics.h"
 #include "serving/serving.h"
 #include "simulate/tuned-model.h"
@@ -76,6 +77,7 @@ typedef struct bt_service_model {
     bool tuned_open;
     bt_batcher_model batcher;
     char name[BT_NAME_SIZE];
+    bt_image_norm norm;
     int height, width;
     int first_instance, instance_count;
     double start_s;

@@ -11,8 +11,11 @@
 #include "base/files.h"
 #include "base/version.h"
 #include "image/folder.h"
+#include "networks/model.h"
 #include "networks/network.h"
 #include "networks/weights.h"
+#include "record/by-model.h"
+#include "record/model-file.h"
 #include "record/placement.h"
 #include "record/weights-setting.h"
 #include "tune/contest.h"
@@ -38,19 +41,36 @@ bool bt_optimize_on_cpu(const bt_settings *settings, const bt_machine *machine) 
     return !simulated(settings) && (by_itself || strcmp(settings->device, "cpu") == 0);
 }
 
-static bt_status check_model(const bt_settings *settings, const char *name, bt_error *error) {
-    bt_network *network;
-    bt_status status = bt_network_open(&network, name, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--models");
-    if (settings->image_size % network->size_multiple)
-        status = bt_fail(error, BT_INVALID, "--image-size: %lld is not a multiple of %d, as %s needs",
-                         (long long)settings->image_size, network->size_multiple, network->title);
+/* A model by its name, built in or of model_file. Its files are looked at, unless nothing will run them. */
+static bt_status describe_model(bt_model *out, const bt_settings *settings, const char *name,
+                                bt_error *error) {
+    char file[BT_OPTION_TEXT_SIZE];
+    bt_status status = bt_model_file_of(file, settings->model_file, name, error);
+    if (status == BT_OK) status = bt_model_describe(out, name, file, error);
+    if (status == BT_OK && !simulated(settings)) status = bt_model_check_files(out, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, file[0] ? "--model-file" : "--models");
+}
+
+static int image_size_option(void) {
+    return bt_options_find(bt_settings_table, bt_settings_count, "image_size");
+}
+
+/* The size that somebody asked for, else that of the model's NAME.json, else what the device is good for. */
+static int image_size_of(const bt_settings *settings, const bt_option_sources *sources,
+                         const bt_model *model) {
+    const bool asked = sources->of[image_size_option()] >= BT_SOURCE_CONFIG;
+    return asked || model->input_size == 0 ? (int)settings->image_size : model->input_size;
+}
+
+static bt_status check_weights_of(const bt_settings *settings, const char *name, bt_error *error) {
     char weights[BT_OPTION_TEXT_SIZE];
-    if (status == BT_OK) status = bt_weights_of(weights, settings->weights, name, error);
-    if (status == BT_OK && !simulated(settings)) {
-        status = bt_weights_check(network, weights, error);
-        if (status != BT_OK) bt_fail_at(error, status, "--weights");
-    }
+    bt_network *network;
+    bt_status status = bt_weights_of(weights, settings->weights, name, error);
+    if (status != BT_OK || simulated(settings)) return status;
+    status = bt_network_open(&network, name, error);
+    if (status != BT_OK) return status;
+    status = bt_weights_check(network, weights, error);
+    if (status != BT_OK) bt_fail_at(error, status, "--weights");
     bt_network_close(&network);
     return status;
 }
@@ -64,12 +84,74 @@ static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SI
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
+/* Which of the asked batch sizes (all, where none is asked for) a model has packages for; all of them where
+ * it takes any size. `dropped` tells whether some have none. */
+static bt_sizes sizes_for(const bt_sizes *asked, const bt_sizes *there, bool *dropped) {
+    if (dropped) *dropped = false;
+    if (there->count == 0) return *asked;
+    if (asked->count == 0) return *there;
+    bt_sizes both = {0};
+    for (int i = 0; i < asked->count; i++)
+        for (int k = 0; k < there->count; k++)
+            if (asked->sizes[i] == there->sizes[k]) both.sizes[both.count++] = asked->sizes[i];
+    if (dropped) *dropped = both.count < asked->count;
+    return both;
+}
+
+static void write_sizes(const bt_sizes *sizes, char *out, size_t size) {
+    out[0] = '\0';
+    for (int i = 0; i < sizes->count; i++) {
+        const size_t used = strlen(out);
+        snprintf(out + used, size - used, "%s%d", i ? ", " : "", sizes->sizes[i]);
+    }
+}
+
+static bt_status check_sizes(const bt_settings *settings, const char *title, const bt_sizes *there,
+                             bt_error *error) {
+    char list[160];
+    if (settings->batches.count == 0 || sizes_for(&settings->batches, there, NULL).count > 0) return BT_OK;
+    write_sizes(there, list, sizeof list);
+    return bt_fail(error, BT_INVALID, "--batches: %s has packages for batches of %s alone", title, list);
+}
+
+static bt_status check_model(bt_settings *settings, bt_option_sources *sources, const char *name,
+                             bt_error *error) {
+    bt_model model;
+    bt_status status = describe_model(&model, settings, name, error);
+    if (status != BT_OK) return status;
+    /* The command line that repeats the run must not make a flag of the profile's size: that would win. */
+    bt_option_source *source = &sources->of[image_size_option()];
+    if (model.input_size > 0 && *source == BT_SOURCE_PROFILE) *source = BT_SOURCE_DEFAULT;
+    const int size = image_size_of(settings, sources, &model);
+    status = bt_model_check_size(&model, size, size, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--image-size");
+    if (model.kind == BT_MODEL_NETWORK) return check_weights_of(settings, name, error);
+    return check_sizes(settings, model.title, &model.batches, error);
+}
+
 /* Every name of "NAME=FILE,..." is a model that is tuned. */
-static bt_status check_weights(const bt_settings *settings, bt_error *error) {
+static bt_status check_names(const bt_settings *settings, bt_error *error) {
     const char *models[BT_NAMES_MAX];
-    for (int i = 0; i < settings->models.count; i++)
+    const int count = settings->models.count;
+    for (int i = 0; i < count; i++)
         models[i] = settings->models.names[i];
-    return bt_weights_check_names(settings->weights, models, settings->models.count, error);
+    bt_status status = bt_weights_check_names(settings->weights, models, count, error);
+    if (status != BT_OK) return status;
+    return bt_by_model_check_names("model_file", settings->model_file, models, count, error);
+}
+
+/* Where only files are given they are what is tuned; else each must be of a model that is. */
+static bt_status choose_models(bt_settings *settings, const bt_option_sources *sources, bt_error *error) {
+    const int index = bt_options_find(bt_settings_table, bt_settings_count, "models");
+    char ignored[BT_OPTION_TEXT_SIZE];
+    bt_names named;
+    bt_status status = bt_model_file_of(ignored, settings->model_file, "", error);
+    if (status == BT_OK) status = bt_by_model_names(&named, "model_file", settings->model_file, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
+    if (named.count > 0 && sources->of[index] == BT_SOURCE_DEFAULT) settings->models = named;
+    if (settings->models.count == 0)
+        return bt_fail(error, BT_INVALID, "--models: name at least one, e.g. hrnet,cbam_resunet");
+    return check_names(settings, error);
 }
 
 static bt_status resolve_device(bt_settings *settings, const bt_machine *machine, bt_error *error) {
@@ -86,20 +168,19 @@ static bt_status resolve_device(bt_settings *settings, const bt_machine *machine
     return BT_OK;
 }
 
-bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, bt_error *error) {
+bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources,
+                              const bt_machine *machine, bt_error *error) {
     bt_status status = bt_backend_check(settings->backend, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--backend");
     status = resolve_device(settings, machine, error);
     if (status != BT_OK) return status;
     if (settings->image_size == 0)
         settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
-    if (settings->models.count == 0)
-        return bt_fail(error, BT_INVALID, "--models: name at least one, e.g. hrnet,cbam_resunet");
     char images[BT_TEXT_SIZE];
     status = check_images(settings, images, error);
-    if (status == BT_OK) status = check_weights(settings, error);
+    if (status == BT_OK) status = choose_models(settings, sources, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
-        status = check_model(settings, settings->models.names[i], error);
+        status = check_model(settings, sources, settings->models.names[i], error);
     return status;
 }
 
@@ -131,6 +212,8 @@ typedef struct tuning {
     bt_probe *probe;
     bt_sweep *sweep;
     bt_division division; /* the one to sweep */
+    bt_sizes batches;     /* to sweep; count 0: search */
+    bool fixed_size;      /* takes images of image_size alone */
     bool probing;         /* the journal's answers are used up */
     double compared_s;    /* that comparing divisions took */
     double progress_from, progress_share;
@@ -148,11 +231,12 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
         .worker_log = worker_log,
         .session = {.backend = settings->backend,
                     .model = model->model,
+                    .model_file = model->model_file,
                     .weights = model->weights_path[0] ? model->weights_path : model->weights_source,
                     .device = settings->device,
                     .path = (bt_path)settings->path,
-                    .height = (int)settings->image_size,
-                    .width = (int)settings->image_size,
+                    .height = model->image_size,
+                    .width = model->image_size,
                     .threads = division->threads,
                     .use_amp = settings->use_amp,
                     .use_channels_last = settings->use_channels_last,
@@ -254,7 +338,7 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
     const bt_model_record *model = t->model;
     bool demo = strcmp(bt_optimize_workload(settings), "cpu-demo") == 0;
     return (bt_sweep_options){
-        .batches = settings->batches,
+        .batches = t->batches,
         .p95_sla_ms = settings->p95_sla_ms,
         .memory_limit_mb = model->memory_total_mb * (1 - settings->memory_reserve_percent / 100),
         .objective = settings->objective,
@@ -262,7 +346,7 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
         .computes_masks = model->computes_masks,
         .trained_weights = model->trained_weights,
         .standard_path = model->computes_masks,
-        .full_size = demo && settings->image_size != BT_FULL_IMAGE_SIZE ? BT_FULL_IMAGE_SIZE : 0,
+        .full_size = demo && !t->fixed_size && model->image_size != BT_FULL_IMAGE_SIZE ? BT_FULL_IMAGE_SIZE : 0,
         .time_budget_s = time_budget_s,
     };
 }
@@ -347,14 +431,16 @@ static bt_status name_weights(const bt_settings *settings, bt_model_record *mode
 
 static bt_status name_model(const bt_optimize_options *options, bt_model_record *model, int index,
                             bt_error *error) {
-    bt_network *network;
-    snprintf(model->model, sizeof model->model, "%s", options->settings->models.names[index]);
-    model->image_size = (int)options->settings->image_size;
-    bt_status status = bt_network_open(&network, model->model, error);
+    const bt_settings *settings = options->settings;
+    bt_model described;
+    snprintf(model->model, sizeof model->model, "%s", settings->models.names[index]);
+    bt_status status = describe_model(&described, settings, model->model, error);
     if (status != BT_OK) return status;
-    snprintf(model->title, sizeof model->title, "%s", network->title);
-    bt_network_close(&network);
-    return name_weights(options->settings, model, error);
+    snprintf(model->title, sizeof model->title, "%s", described.title);
+    model->image_size = image_size_of(settings, options->sources, &described);
+    if (described.kind == BT_MODEL_NETWORK) return name_weights(settings, model, error);
+    snprintf(model->weights_source, sizeof model->weights_source, "none");
+    return simulated(settings) ? BT_OK : bt_model_file_absolute(model->model_file, described.file, error);
 }
 
 /* Decides how many instances each model is swept with, and notes in the record what that stands on. */
@@ -383,6 +469,30 @@ static bt_status divide_cores(const bt_optimize_options *options, bt_record *rec
     return BT_OK;
 }
 
+/* What a model file's packages leave of the batch sizes to try. */
+static bt_status choose_sizes(tuning *t, const bt_session_info *info, bt_error *error) {
+    const bt_settings *settings = t->options->settings;
+    char list[160];
+    bt_model model = {.batches = {0}};
+    bt_status status = BT_OK;
+    bool dropped;
+    t->batches = settings->batches;
+    if (t->model->model_file[0] == '\0') return BT_OK;
+    status = bt_model_describe(&model, t->model->model, t->model->model_file, error);
+    if (status != BT_OK) return status;
+    t->fixed_size = model.kind == BT_MODEL_PACKAGES;
+    if (model.batches.count == 0 && info->only_batch_size > 0)
+        model.batches = (bt_sizes){.count = 1, .sizes = {info->only_batch_size}};
+    if (model.batches.count == 0) return BT_OK;
+    status = check_sizes(settings, model.title, &model.batches, error);
+    if (status != BT_OK) return status;
+    t->batches = sizes_for(&settings->batches, &model.batches, &dropped);
+    write_sizes(&model.batches, list, sizeof list);
+    bt_log_write(t->options->log, dropped ? BT_LOG_WARNING : BT_LOG_INFO,
+                 "%s: has packages for batches of %s; no other size is tried", model.title, list);
+    return BT_OK;
+}
+
 /* Tunes one model within `time_budget_s`; adds what it took to the record's. */
 static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
                             const bt_division *division, double time_budget_s, bt_error *error) {
@@ -403,6 +513,7 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
         status = BT_OK;
         goto done;
     }
+    if (status == BT_OK) status = choose_sizes(&t, &facts.info, error);
     if (status != BT_OK) goto done;
     note_facts(model, &t.division, &facts);
     if (model->precision_note[0])

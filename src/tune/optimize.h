@@ -20,10 +20,13 @@ extern "C" {
 
 #define BT_FULL_IMAGE_SIZE 1024 /* what the networks are for; a CPU demonstration times one such image */
 
-/* Checks what can be checked before anything is measured (known models, sizes that they take, a backend
- * specification that parses) and fills in what "auto" stands for on `machine`: the device and the image size.
- * BT_INVALID names the flag. */
-BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, bt_error *error);
+/* Checks what can be checked before anything is measured (known models, model files that are what they should
+ * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
+ * `machine`: the device and the image size; and the models, where only model files are given. Where a model
+ * file brings a size of its own over a profile's, the profile's counts as the default. BT_INVALID or BT_PARSE
+ * names the flag. */
+BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources,
+                                          const bt_machine *machine, bt_error *error);
 
 /* Whether the networks would really run on a CPU: asked for, or by "auto" on a machine without a GPU.
  * Settings as given. */

@@ -15,6 +15,7 @@
 #include "image/resize.h"
 #include "image/spheroids.h"
 #include "measure/series.h"
+#include "networks/model.h"
 #include "record/config.h"
 #include "tune/step.h"
 #include "tune/team.h"
@@ -32,6 +33,7 @@
 typedef struct order {
     char backend[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
     char images[BT_OPTION_TEXT_SIZE]; /* a folder; "": drawn ones */
+    char model_file[BT_OPTION_TEXT_SIZE];
     char model[BT_NAME_SIZE];
     bt_session_options session; /* its threads are each instance's */
     int instances;
@@ -40,6 +42,7 @@ typedef struct order {
 
 typedef struct worker {
     order order;
+    bt_image_norm norm; /* of the model's images */
     bt_team *team;
     bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
     float *images, *logits; /* capacity images of the model's size */
@@ -66,7 +69,7 @@ static bt_status draw_images(worker *w, bt_error *error) {
     bt_status status = BT_OK;
     for (int i = 0; i < IMAGES && status == BT_OK; i++) {
         status = bt_spheroids_draw((uint64_t)w->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, NULL, image_at(w, i));
+        if (status == BT_OK) bt_image_normalize(rgb, height, width, &w->norm, image_at(w, i));
     }
     free(rgb);
     return status;
@@ -84,7 +87,8 @@ static bt_status load_images(worker *w, bt_error *error) {
         bt_picture picture;
         status = bt_picture_folder_load(folder, i % folder->count, &picture, error);
         if (status == BT_OK)
-            bt_image_prepare(picture.rgb, picture.height, picture.width, NULL, image_at(w, i), height, width,
+            bt_image_prepare(picture.rgb, picture.height, picture.width, &w->norm, image_at(w, i), height,
+                             width,
                              1, scratch);
         bt_picture_close(&picture);
     }
@@ -300,9 +304,10 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
 
 json_t *bt_worker_open_order(const bt_session_options *options, int instances, const char *images,
                              int64_t seed) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:I}", "order",
-                     "open", "backend", options->backend, "model", options->model, "weights",
-                     options->weights, "device", options->device, "path", (int)options->path, "height",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:I}",
+                     "order", "open", "backend", options->backend, "model", options->model, "model_file",
+                     options->model_file ? options->model_file : "", "weights", options->weights, "device",
+                     options->device, "path", (int)options->path, "height",
                      options->height, "width", options->width, "threads", options->threads, "instances",
                      instances, "use_amp", options->use_amp, "use_channels_last", options->use_channels_last,
                      "use_cudnn_benchmark", options->use_cudnn_benchmark, "images", images ? images : "",
@@ -314,6 +319,8 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     int64_t path = 0, height = 0, width = 0, threads = 0, instances = 1;
     bt_status status = bt_json_text(json, "backend", o->backend, sizeof o->backend, where, error);
     if (status == BT_OK) status = bt_json_text(json, "model", o->model, sizeof o->model, where, error);
+    if (status == BT_OK)
+        status = bt_json_text(json, "model_file", o->model_file, sizeof o->model_file, where, error);
     if (status == BT_OK) status = bt_json_text(json, "weights", o->weights, sizeof o->weights, where, error);
     if (status == BT_OK) status = bt_json_text(json, "device", o->device, sizeof o->device, where, error);
     if (status == BT_OK) status = bt_json_text(json, "images", o->images, sizeof o->images, where, error);
@@ -333,6 +340,7 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     if (status != BT_OK) return status;
     o->session.backend = o->backend;
     o->session.model = o->model;
+    o->session.model_file = o->model_file;
     o->session.weights = o->weights;
     o->session.device = o->device;
     o->session.path = (bt_path)path;
@@ -344,11 +352,12 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
 }
 
 json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory_bytes) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:b, s:b, s:b, s:I}", "backend",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:b, s:b, s:I}", "backend",
                      info->backend, "backend_detail", info->backend_detail, "device", info->device,
                      "precision", info->precision, "precision_note", info->precision_note, "path_note",
                      info->path_note, "weights", info->weights, "weights_hash",
-                     (json_int_t)info->weights_hash, "threads", info->threads, "trained_weights",
+                     (json_int_t)info->weights_hash, "threads", info->threads, "only_batch_size",
+                     info->only_batch_size, "trained_weights",
                      info->trained_weights, "computes_masks", info->computes_masks, "device_memory",
                      info->device_memory, "total_memory_bytes", (json_int_t)total_memory_bytes);
 }
@@ -356,7 +365,7 @@ json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory
 bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t *total_memory_bytes,
                               bt_error *error) {
     static const char where[] = "worker's session";
-    int64_t hash = 0, threads = 0;
+    int64_t hash = 0, threads = 0, only = 0;
     bt_status status = bt_json_text(json, "backend", info->backend, sizeof info->backend, where, error);
     if (status == BT_OK)
         status = bt_json_text(json, "backend_detail", info->backend_detail, sizeof info->backend_detail,
@@ -375,6 +384,7 @@ bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t
     if (status == BT_OK)
         status = bt_json_integer(json, "weights_hash", INT64_MIN, INT64_MAX, &hash, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "threads", 0, 65536, &threads, where, error);
+    if (status == BT_OK) status = bt_json_integer(json, "only_batch_size", 0, SIZES_MAX, &only, where, error);
     if (status == BT_OK)
         status = bt_json_boolean(json, "trained_weights", &info->trained_weights, where, error);
     if (status == BT_OK)
@@ -384,6 +394,7 @@ bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t
         status = bt_json_integer(json, "total_memory_bytes", 0, INT64_MAX, total_memory_bytes, where, error);
     info->weights_hash = (uint64_t)hash;
     info->threads = (int)threads;
+    info->only_batch_size = (int)only;
     return status;
 }
 
@@ -391,11 +402,22 @@ static json_t *failure(const bt_error *error) {
     return json_pack("{s:i, s:s}", "status", (int)error->status, "message", error->message);
 }
 
+/* How a model's images are normalised; a built-in or simulated one's as ever. */
+static bt_status learn_norm(worker *w, bt_error *error) {
+    bt_model model;
+    w->norm = bt_image_imagenet;
+    if (w->order.model_file[0] == '\0') return BT_OK;
+    bt_status status = bt_model_describe(&model, w->order.model, w->order.model_file, error);
+    if (status == BT_OK) w->norm = model.norm;
+    return status;
+}
+
 static json_t *answer_open(worker *w, const json_t *json) {
     bt_error error = {BT_OK, ""};
     bt_memory memory = {0};
     if (w->team) return failure(&(bt_error){BT_INVALID, "a session is open already"});
     bt_status status = read_open_order(json, &w->order, &error);
+    if (status == BT_OK) status = learn_norm(w, &error);
     if (status == BT_OK) status = bt_team_open(&w->team, &w->order.session, w->order.instances, &error);
     if (status == BT_OK) status = bt_session_memory(bt_team_session(w->team), &memory, &error);
     if (status != BT_OK) return failure(&error);

@@ -32,12 +32,12 @@ links=$scratch/links
 checkout=$scratch/checkout
 mkdir -p "$links" "$checkout/tools"
 cp -r tools/setup "$checkout/tools/"
-make_wheel torch 2.15.0 cp312-cp312-manylinux_2_28_x86_64 torch/lib/libtorch_cpu.so
+make_wheel torch 2.15.0 cp311-cp311-manylinux_2_28_x86_64 torch/lib/libtorch_cpu.so
 make_wheel nvidia_runtime 13.2 py3-none-manylinux_2_25_x86_64 nvidia/cu13/lib/libcudart.so
 make_wheel nvidia_blas 13.2 py3-none-manylinux_2_18_x86_64 nvidia/cu13/lib/libcublas.so
 {
     echo '# tree name version sha256 bytes unpacked_bytes file'
-    describe torch torch 2.15.0 cp312-cp312-manylinux_2_28_x86_64
+    describe torch torch 2.15.0 cp311-cp311-manylinux_2_28_x86_64
     describe nvidia nvidia-runtime 13.2 py3-none-manylinux_2_25_x86_64
     describe cuda nvidia-blas 13.2 py3-none-manylinux_2_18_x86_64
 } >"$checkout/tools/setup/wheels.txt"
@@ -54,7 +54,7 @@ apart=(-u LIBTORCH -u OFFLINE HOME="$scratch" XDG_CACHE_HOME="$scratch/cache" PI
     PYTHON="$python" PYTHON_TORCH=no RETRY_PAUSE_S=0)
 settings=()
 cache=$scratch/cache/batchtune
-torch_wheel=torch-2.15.0-cp312-cp312-manylinux_2_28_x86_64.whl
+torch_wheel=torch-2.15.0-cp311-cp311-manylinux_2_28_x86_64.whl
 
 settings=(OFFLINE=1)
 deps torch

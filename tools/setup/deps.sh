@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|torch]...      core, lint and torch when none is named
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|torch|python|peers]...      core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, OpenCV's imgproc, cmocka, gnuplot and
 #          a font, numpy, prove
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
+#   python what it takes to use that torch from Python, for tools/setup/torch-python: some 10 MB
+#   peers  of python, with what bench-peers compares with: 76 MB more
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings
@@ -18,6 +20,7 @@ cd "$(dirname "$0")/../.."
 . tools/setup/say.sh
 . tools/setup/packages.sh
 . tools/setup/libtorch.sh
+. tools/setup/python.sh
 
 main() {
     local quiet='' parts=''
@@ -25,7 +28,8 @@ main() {
         case $1 in
         --quiet) quiet=yes ;;
         core | gpu | lint | torch) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint and torch" ;;
+        python | peers) parts="$parts torch $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, torch, python and peers" ;;
         esac
         shift
     done
@@ -55,11 +59,12 @@ main() {
 
 # Fills packages_missing, wheels_missing (to download) and trees_missing (to unpack) without changing anything.
 plan() {
-    packages_missing='' wheels_missing='' trees_missing='' torch_home='' torch_origin='' torch_version=''
+    packages_missing='' wheels_missing='' trees_missing='' torch_home='' torch_origin='' torch_version='' torch_python=''
     local part
     for part in $1; do
         case $part in
         torch) plan_torch ;;
+        python | peers) plan_python "$part" ;;
         *) plan_packages "$part" ;;
         esac
     done
@@ -141,6 +146,11 @@ write_stamps() {
     local part text
     for part in $1; do
         text=$part
+        case $part in python | peers)
+            write_python
+            continue
+            ;;
+        esac
         if [ "$part" = torch ]; then
             text="$torch_version $torch_origin $torch_home"
             [ "$(cat .deps/torch.stamp 2>/dev/null)" != "$text" ] || continue

@@ -1,9 +1,9 @@
 # The libtorch part of deps.sh: where libtorch comes from, the pinned wheels, their cache. Sourced, not run.
 #
 # wheels.txt lists the wheels with their checksums in trees: `torch`, `nvidia` (what libtorch_cpu.so itself links) and
-# `cuda` (what a GPU needs besides, unpacked into the nvidia tree where a driver is present). libtorch finds the nvidia
-# tree by its own RPATH, $ORIGIN/../../nvidia, so the two lie side by side. .deps/TREE.wheels says which wheels a
-# tree was made of; it is written last, so a tree without it is not used.
+# `cuda` (what a GPU needs besides, unpacked into the nvidia tree where a driver is present); `python` and `peers` are
+# python.sh's. libtorch finds the nvidia tree by its own RPATH, $ORIGIN/../../nvidia, so the two lie side by side.
+# .deps/TREE.wheels says which wheels a tree was made of; it is written last, so a tree without it is not used.
 
 cache=${XDG_CACHE_HOME:-${HOME:-$PWD/.deps}/.cache}/batchtune
 python=${PYTHON:-python3}
@@ -45,7 +45,12 @@ plan_torch() {
     elif [ ! -e .deps/torch.wheels ] && find_python_torch; then
         use_libtorch "$python_torch" Python
     else
-        plan_wheels
+        [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] ||
+            fail 1 "the pinned libtorch is for Linux on x86_64, this is $(uname -sm): give LIBTORCH=/path"
+        torch_home=$PWD/.deps/torch
+        torch_origin=.deps
+        torch_version=$(wheel_field torch version)
+        plan_wheels torch nvidia
     fi
 }
 
@@ -87,14 +92,10 @@ print(s.submodule_search_locations[0] if s else "")' 2>/dev/null) || return 1
     [ -n "$python_torch" ] && version=$(libtorch_version "$python_torch") && new_enough "$version"
 }
 
+# plan_wheels TREE...
 plan_wheels() {
-    [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] ||
-        fail 1 "the pinned libtorch is for Linux on x86_64, this is $(uname -sm): give LIBTORCH=/path"
-    torch_home=$PWD/.deps/torch
-    torch_origin=.deps
-    torch_version=$(wheel_field torch version)
     local tree wheel
-    for tree in torch nvidia; do
+    for tree in "$@"; do
         if is_unpacked "$tree"; then continue; fi
         trees_missing="$trees_missing $tree"
         for wheel in $(wheels_of "$tree"); do
@@ -168,7 +169,7 @@ fetch_wheel() {
 # --platform literally. TMPDIR keeps the download on the cache's file system, which was checked; pip's own cache would
 # keep a second copy. A person sees pip's progress bar, a log only its last words.
 pip_download() {
-    local tag arguments=(--no-deps --only-binary=:all: --python-version 3.12 --implementation cp --no-cache-dir -d "$2")
+    local tag arguments=(--no-deps --only-binary=:all: --python-version 3.11 --implementation cp --no-cache-dir -d "$2")
     for tag in manylinux_2_{28..5}_x86_64 manylinux{2014,2010,1}_x86_64 any; do arguments+=(--platform "$tag"); done
     arguments+=("$1==$(wheel_field "$1" version)")
     if [ -t 2 ]; then
@@ -185,7 +186,8 @@ has_checksum() {
     echo "$(wheel_field "$2" sha256)  $1" | sha256sum --check --status
 }
 
-# All wheels of a tree into one folder aside, then one rename.
+# All wheels of a tree into one folder aside, then one rename: the folder of the tree's name, and what else there is in
+# .deps/TREE.beside; where there is no such folder, all of it.
 unpack_tree() {
     local tree=$1 aside=.deps/tmp.$$ wheel
     say "unpacking .deps/$tree"
@@ -195,12 +197,15 @@ unpack_tree() {
         "$python" -m zipfile -e "$cache/$(wheel_field "$wheel" file)" "$aside" 8>&- 9>&- ||
             fail 1 "$(wheel_field "$wheel" file) could not be unpacked: is the disk full?"
     done
-    rm -rf ".deps/$tree.wheels" ".deps/$tree" ".deps/$tree.licenses"
-    mv "$aside/$tree" ".deps/$tree"
-    mkdir "$aside/licenses"
-    mv "$aside"/*.dist-info "$aside/licenses/"
-    mv "$aside/licenses" ".deps/$tree.licenses"
-    tree_contents "$tree" >"$aside/wheels"
-    mv "$aside/wheels" ".deps/$tree.wheels"
-    rm -rf "$aside"
+    rm -rf ".deps/$tree.wheels" ".deps/$tree" ".deps/$tree.licenses" ".deps/$tree.beside"
+    mkdir ".deps/$tree.licenses"
+    mv "$aside"/*.dist-info ".deps/$tree.licenses/"
+    if [ -e "$aside/$tree" ]; then
+        mv "$aside/$tree" ".deps/$tree"
+        mv "$aside" ".deps/$tree.beside"
+    else
+        mv "$aside" ".deps/$tree"
+    fi
+    tree_contents "$tree" >".deps/$tree.wheels.tmp"
+    mv ".deps/$tree.wheels.tmp" ".deps/$tree.wheels"
 }

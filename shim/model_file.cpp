@@ -1,0 +1,293 @@
+/* Networks that users bring as files: a TorchScript program, or packages of machine code that AOTInductor
+ * compiled, one for each batch size. Both are code that runs in this process with its rights.
+ *
+ * A package knows its input's shape by heart and would read past a smaller one; AOTInductor's own check of
+ * inputs, which is off unless an environment variable asks for it, is asked for when the shim is loaded. */
+#include "internal.h"
+
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/inductor/aoti_package/model_package_loader.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+namespace bt {
+
+namespace {
+
+using Loader = torch::inductor::AOTIModelPackageLoader;
+
+/* TorchScript compiles in its first run of a shape and may do it again in the second; a package's first run
+ * fills oneDNN's caches. */
+constexpr int script_prepare_runs = 3, package_prepare_runs = 2;
+
+std::string name_of(const std::string &path) {
+    return path.substr(path.rfind('/') + 1); /* npos + 1 is 0 */
+}
+
+std::string shape(at::IntArrayRef sizes) {
+    std::string text;
+    for (int64_t size : sizes)
+        text += (text.empty() ? "" : " x ") + std::to_string(size);
+    return text.empty() ? "one number" : text;
+}
+
+/* TorchScript's complaints begin with a traceback of the program; the last line says what happened. */
+std::string last_line(std::string text) {
+    while (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+}
+
+/* Rethrows the exception in flight with the file's name before it, as `status` unless it knows better (memory
+ * ran out). Call in a catch block only. */
+[[noreturn]] void blame(const std::string &path, const std::string &what, bt_status status) {
+    try {
+        throw;
+    } catch (const Failure &) {
+        throw;
+    } catch (const std::exception &failure) {
+        bt_error error;
+        auto *of_torch = dynamic_cast<const c10::Error *>(&failure);
+        std::string text = of_torch ? of_torch->what_without_backtrace() : failure.what();
+        if (status_of_exception(&error) != BT_BACKEND) throw;
+        throw Failure(status, name_of(path) + ": " + what + ": " + last_line(text));
+    }
+}
+
+[[noreturn]] void blame_run(const std::string &path, const at::Tensor &images) {
+    blame(path, "does not run on images of " + shape(images.sizes()), BT_BACKEND);
+}
+
+/* N x 1 x H x W of a float type, or a word about what it is. */
+at::Tensor logits_for(const at::Tensor &out, const at::Tensor &images, const std::string &path) {
+    std::vector<int64_t> wanted = {images.size(0), 1, images.size(2), images.size(3)};
+    if (out.sizes() != at::IntArrayRef(wanted))
+        throw Failure(BT_INVALID, name_of(path) + ": gives " + shape(out.sizes()) + " for images of " +
+                                      shape(images.sizes()) + "; logits of " + shape(wanted) + " are wanted");
+    if (!out.is_floating_point())
+        throw Failure(BT_INVALID,
+                      name_of(path) + ": gives numbers of type " + std::string(c10::toString(out.scalar_type())) +
+                          "; floating-point logits are wanted");
+    return out;
+}
+
+/* ---- TorchScript ---- */
+
+class Script : public Program {
+  public:
+    Script(const char *path, const Mode &mode) : path_(path), module_(load(path, mode)) {}
+
+    at::Tensor forward(at::Tensor images) override {
+        c10::IValue out = run(images);
+        if (!out.isTensor())
+            throw Failure(BT_INVALID, name_of(path_) + ": gives a " + out.tagKind() +
+                                          "; one tensor of logits, N x 1 x H x W, is wanted");
+        return logits_for(out.toTensor(), images, path_);
+    }
+
+    int prepare_runs() const override {
+        return script_prepare_runs;
+    }
+
+  private:
+    c10::IValue run(const at::Tensor &images) {
+        try {
+            return module_.forward({images});
+        } catch (...) {
+            blame_run(path_, images);
+        }
+    }
+
+    static torch::jit::Module load(const std::string &path, const Mode &mode) {
+        try {
+            torch::jit::Module module = torch::jit::load(path, mode.device, /*load_debug_files=*/false);
+            module.eval();
+            if (mode.channels_last)
+                for (at::Tensor parameter : module.parameters())
+                    if (parameter.dim() == 4)
+                        parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+            return module;
+        } catch (...) {
+            blame(path, "is no TorchScript file that this libtorch can load", BT_INVALID);
+        }
+    }
+
+    std::string path_;
+    torch::jit::Module module_;
+};
+
+/* ---- packages ---- */
+
+/* Whether this CPU has what a package was compiled for: what it has not would end the process. */
+bool cpu_has(const std::string &instructions) {
+    bool good = true;
+#if defined(__x86_64__)
+    auto wants = [&](const char *part) { return instructions.find(part) != std::string::npos; };
+    if (wants("AVX2")) good = good && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (wants("AVX512"))
+        good = good && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (wants("BF16")) good = good && __builtin_cpu_supports("avx512bf16");
+    if (wants("AMX")) good = good && __builtin_cpu_supports("amx-tile");
+#endif
+    return good;
+}
+
+/* A package names libtorch.so, which in a libtorch with CUDA drags all of CUDA in. For the CPU a library of
+ * that soname which holds nothing does; it is loaded first, and the name is then taken. */
+void answer_for_libtorch(const at::Device &device) {
+    if (dlopen("libtorch.so", RTLD_NOLOAD | RTLD_LAZY)) return;
+    std::string path = device.is_cuda() ? library_folder() + "/libtorch.so"
+                                        : own_folder() + "/libbatchtune_torch_name.so";
+    if (!dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL))
+        throw Failure(BT_UNSUPPORTED, std::string("what a package of AOTInductor needs does not load: ") +
+                                          dlerror());
+}
+
+void check_metadata(const std::string &path, const at::Device &device) {
+    auto metadata = Loader::load_metadata_from_package(path, "model");
+    const std::string &made_for = metadata["AOTI_DEVICE_KEY"], &instructions = metadata["AOTI_CPU_ISA"];
+    const char *here = device.is_cuda() ? "cuda" : "cpu";
+    if (made_for != here)
+        throw Failure(BT_INVALID, name_of(path) + ": compiled for " + (made_for.empty() ? "?" : made_for) +
+                                      ", not for " + here + ": compile it on a model and an input that are there");
+    if (!device.is_cuda() && !cpu_has(instructions))
+        throw Failure(BT_UNSUPPORTED, name_of(path) + ": compiled for a CPU with " + instructions +
+                                          ", which this one has not: compile it here");
+}
+
+std::unique_ptr<Loader> load_package(const std::string &path, const at::Device &device) {
+    try {
+        answer_for_libtorch(device);
+        check_metadata(path, device);
+        c10::DeviceIndex index = device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1);
+        return std::make_unique<Loader>(path, "model", /*run_single_threaded=*/true, /*num_runners=*/1,
+                                        index);
+    } catch (...) {
+        blame(path, "is no AOTInductor package that this libtorch can load", BT_INVALID);
+    }
+}
+
+/* The batch size that a package's complaint names: "... at 0, expected: 4, but got: 1", or, of one that takes
+ * several, "... at 0, expected it to be >= 2, but got: 1". 0 where it is about something else. */
+int size_wanted(const std::string &complaint) {
+    size_t at = complaint.find("at 0, expected");
+    if (complaint.find("input_handles[0]") == std::string::npos || at == std::string::npos) return 0;
+    at = complaint.find_first_of("0123456789", at + strlen("at 0, expected"));
+    return at == std::string::npos ? 0 : atoi(complaint.c_str() + at);
+}
+
+class Packages : public Program {
+  public:
+    Packages(const bt_torch_options &options, const Mode &mode) : device_(mode.device) {
+        for (int i = 0; i < options.file_count; i++)
+            packages_[options.files[i].batch_size].path = options.files[i].path;
+        if (packages_.begin()->first == 0) ask(options.height, options.width);
+    }
+
+    /* What no package is of runs in the next larger one, with black images behind it. */
+    at::Tensor forward(at::Tensor images) override {
+        int64_t count = images.size(0);
+        auto found = any_from_ > 0 && count >= any_from_ ? packages_.begin()
+                                                         : packages_.lower_bound(static_cast<int>(count));
+        if (found == packages_.end())
+            throw Failure(BT_INVALID, name_of(packages_.rbegin()->second.path) + ": a batch of " +
+                                          std::to_string(count) + ", but the largest package is of " +
+                                          std::to_string(packages_.rbegin()->first));
+        int64_t size = any_from_ > 0 && count >= any_from_ ? count : found->first;
+        if (size == count) return run(found->second, images);
+        at::Tensor padded = at::zeros({size, 3, images.size(2), images.size(3)}, images.options());
+        padded.narrow(0, 0, count).copy_(images);
+        return run(found->second, padded).narrow(0, 0, count);
+    }
+
+    int prepare_runs() const override {
+        return package_prepare_runs;
+    }
+
+    int only_batch_size() const override {
+        return packages_.size() == 1 && any_from_ == 0 ? packages_.begin()->first : 0;
+    }
+
+  private:
+    struct Package {
+        std::string path;
+        std::unique_ptr<Loader> loader; /* loaded when it is first needed */
+    };
+
+    std::vector<at::Tensor> compute(Package &package, const at::Tensor &images) {
+        if (!package.loader) package.loader = load_package(package.path, device_);
+        try {
+            return package.loader->run({images.contiguous()});
+        } catch (...) {
+            blame_run(package.path, images);
+        }
+    }
+
+    at::Tensor run(Package &package, const at::Tensor &images) {
+        std::vector<at::Tensor> out = compute(package, images);
+        if (out.size() != 1)
+            throw Failure(BT_INVALID, name_of(package.path) + ": gives " + std::to_string(out.size()) +
+                                          " tensors; one of logits, N x 1 x H x W, is wanted");
+        return logits_for(out[0], images, package.path);
+    }
+
+    /* Whether a batch of that size is taken; its complaint else. */
+    bool takes(int size, int64_t height, int64_t width, std::string &complaint) {
+        try {
+            run(packages_.begin()->second, at::zeros({size, 3, height, width}, at::TensorOptions(device_)));
+            return true;
+        } catch (const Failure &failure) {
+            if (failure.status != BT_BACKEND) throw;
+            complaint = failure.message;
+            return false;
+        }
+    }
+
+    /* A lone package's batch size, by trying: one image, then what it says it wants, then one more. */
+    void ask(int64_t height, int64_t width) {
+        std::string complaint;
+        int size = 1;
+        if (!takes(1, height, width, complaint)) {
+            size = size_wanted(complaint);
+            if (size < 1 || !takes(size, height, width, complaint)) throw Failure(BT_INVALID, complaint);
+        }
+        if (takes(size + 1, height, width, complaint)) any_from_ = size;
+        auto package = packages_.extract(packages_.begin());
+        package.key() = size;
+        packages_.insert(std::move(package));
+    }
+
+    at::Device device_;
+    std::map<int, Package> packages_; /* by batch size */
+    int any_from_ = 0;                /* a lone package that takes any batch from this size on; 0: it does not */
+};
+
+} // namespace
+
+std::unique_ptr<Program> open_model_file(const bt_torch_options &options, const Mode &mode) {
+    if (options.packages) return std::make_unique<Packages>(options, mode);
+    return std::make_unique<Script>(options.files[0].path, mode);
+}
+
+void try_model_file(Program &program, const bt_torch_options &options, const Mode &mode) {
+    try {
+        at::Tensor images =
+            at::zeros({1, 3, options.height, options.width}, at::TensorOptions(mode.device));
+        program.forward(images.contiguous(mode.layout()));
+    } catch (const Failure &failure) {
+        if (failure.status != BT_BACKEND) throw;
+        throw Failure(BT_INVALID, failure.message);
+    }
+}
+
+void check_package_inputs() {
+    setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/1);
+}
+
+} // namespace bt

@@ -1,0 +1,112 @@
+#include "networks/model-archive.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef BT_WITHOUT_FILE_LIBRARIES
+#include <zip.h>
+#endif
+
+#define PIECE 65536 /* bytes read at a time */
+
+/* What entries were seen; all archives of torch put everything under one folder of any name. */
+typedef struct contents {
+    bool code, constants; /* TorchScript has both */
+    bool compiled;        /* AOTInductor's machine code */
+    bool exported;        /* a program of torch.export */
+    bool pickle;          /* what torch.save writes */
+} contents;
+
+/* The first bytes say whether it is an archive at all. */
+static bt_status check_start(const char *path, bool package, bt_error *error) {
+    char start[4] = {0};
+    FILE *file = fopen(path, "rbe");
+    if (!file) return bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, strerror(errno));
+    const size_t got = fread(start, 1, sizeof start, file);
+    const bool failed = ferror(file);
+    fclose(file);
+    if (failed) return bt_fail(error, BT_IO, "%.150s: cannot be read", path);
+    if (got == sizeof start && memcmp(start, "PK\3\4", 4) == 0) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%.150s: is no %s: not even an archive", path,
+                   package ? "AOTInductor package" : "TorchScript file");
+}
+
+#ifdef BT_WITHOUT_FILE_LIBRARIES
+
+bt_status bt_model_archive_check(const char *path, bool package, bt_error *error) {
+    return check_start(path, package, error);
+}
+
+#else
+
+static bool ends_with(const char *text, const char *ending) {
+    const size_t length = strlen(text), end = strlen(ending);
+    return length >= end && strcmp(text + length - end, ending) == 0;
+}
+
+static void note(contents *seen, const char *name) {
+    const char *slash = strchr(name, '/'), *inner = slash ? slash + 1 : name;
+    seen->code |= strncmp(inner, "code/", 5) == 0;
+    seen->constants |= strcmp(inner, "constants.pkl") == 0;
+    seen->pickle |= strcmp(inner, "data.pkl") == 0;
+    seen->compiled |= strncmp(inner, "data/aotinductor/", 17) == 0 && ends_with(inner, ".so");
+    seen->exported |= strncmp(inner, "models/", 7) == 0;
+}
+
+/* Reads an entry to its end, where libzip compares the checksum. libtorch compares none, and machine code with
+ * a wrong bit in it ends the process or, worse, does not. */
+static bool is_whole(zip_t *zip, zip_uint64_t index) {
+    char piece[PIECE];
+    zip_file_t *file = zip_fopen_index(zip, index, 0);
+    zip_int64_t got = file ? 1 : -1;
+    while (got > 0)
+        got = zip_fread(file, piece, sizeof piece);
+    if (file) zip_fclose(file);
+    return got == 0;
+}
+
+static bt_status read_contents(contents *seen, const char *path, bt_error *error) {
+    int why = 0;
+    bt_status status = BT_OK;
+    zip_t *zip = zip_open(path, ZIP_RDONLY, &why);
+    if (!zip)
+        return bt_fail(error, BT_PARSE, "%.150s: an archive that is broken or cut short", path);
+    const zip_int64_t entries = zip_get_num_entries(zip, 0);
+    for (zip_int64_t i = 0; i < entries && status == BT_OK; i++) {
+        const char *name = zip_get_name(zip, (zip_uint64_t)i, 0);
+        if (name) note(seen, name);
+        if (!is_whole(zip, (zip_uint64_t)i))
+            status = bt_fail(error, BT_PARSE, "%.100s: damaged: %.80s cannot be read, or has another checksum", path,
+                             name ? name : "an entry");
+    }
+    zip_discard(zip);
+    return status;
+}
+
+bt_status bt_model_archive_check(const char *path, bool package, bt_error *error) {
+    contents seen = {0};
+    bt_status status = check_start(path, package, error);
+    if (status == BT_OK) status = read_contents(&seen, path, error);
+    if (status != BT_OK) return status;
+    const bool script = seen.code && seen.constants;
+    if (package ? seen.compiled : script) return BT_OK;
+    if (seen.compiled)
+        return bt_fail(error, BT_PARSE, "%.150s: an AOTInductor package: its name must end in .pt2", path);
+    if (script)
+        return bt_fail(error, BT_PARSE, "%.150s: a TorchScript file: its name must not end in .pt2", path);
+    if (seen.exported)
+        return bt_fail(error, BT_PARSE,
+                       "%.130s: an exported program that is not compiled; make a package of it with "
+                       "torch._inductor.aoti_compile_and_package",
+                       path);
+    if (seen.pickle)
+        return bt_fail(error, BT_PARSE,
+                       "%.130s: weights without a program (torch.save); export the network with torch.jit, "
+                       "or give the weights of a built-in network as --weights",
+                       path);
+    return bt_fail(error, BT_PARSE, "%.150s: an archive, but neither TorchScript nor an AOTInductor package",
+                   path);
+}
+
+#endif

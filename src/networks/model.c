@@ -1,0 +1,165 @@
+#include "networks/model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "networks/model-archive.h"
+#include "networks/network.h"
+#include "record/fields.h"
+#include "record/model-file.h"
+
+#define LARGEST_SIDE 16384
+#define PIECE        (1 << 20) /* bytes hashed at a time */
+
+/* ---- NAME.json ---- */
+
+/* Three numbers, one a channel. */
+static bt_status read_channels(const json_t *object, const char *key, double minimum, float out[3],
+                               const char *where, bt_error *error) {
+    json_t *array;
+    if (!json_object_get(object, key)) return BT_OK;
+    bt_status status = bt_json_array(object, key, &array, where, error);
+    if (status != BT_OK) return status;
+    if (json_array_size(array) != 3)
+        return bt_fail(error, BT_PARSE, "%s: %s has %zu numbers; 3 are wanted, of red, green and blue", where,
+                       key, json_array_size(array));
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *item = json_array_get(array, i);
+        const double value = json_number_value(item);
+        if (!json_is_number(item) || value < minimum || value > 1000)
+            return bt_fail(error, BT_PARSE, "%s: %s[%zu] is no number from %g to 1000", where, key, i,
+                           minimum);
+        out[i] = (float)value;
+    }
+    return BT_OK;
+}
+
+static bt_status read_input(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    static const char *const keys[] = {"input_size", "mean", "std", NULL};
+    int64_t size = 0;
+    bt_status status = bt_fields_refuse_unknown(NULL, 0, keys, json, where, error);
+    if (status == BT_OK && json_object_get(json, "input_size"))
+        status = bt_json_integer(json, "input_size", 1, LARGEST_SIDE, &size, where, error);
+    if (status == BT_OK) status = read_channels(json, "mean", -1000, model->norm.mean, where, error);
+    if (status == BT_OK) status = read_channels(json, "std", 1e-6, model->norm.std, where, error);
+    model->input_size = (int)size;
+    return status;
+}
+
+static bt_status load_input(bt_model *model, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    json_t *json;
+    bt_status status = bt_model_file_input(path, model->file, model->name, error);
+    if (status != BT_OK || !bt_file_exists(path)) return status;
+    status = bt_json_load(&json, path, error);
+    if (status != BT_OK) return status;
+    status = read_input(model, json, path, error);
+    json_decref(json);
+    return status;
+}
+
+/* ---- describing ---- */
+
+static bt_status describe_network(bt_model *out, bt_error *error) {
+    bt_network *network;
+    bt_status status = bt_network_open(&network, out->name, error);
+    if (status != BT_OK) return status;
+    snprintf(out->title, sizeof out->title, "%s", network->title);
+    out->size_multiple = network->size_multiple;
+    bt_network_close(&network);
+    return BT_OK;
+}
+
+static bool is_built_in(const char *name) {
+    for (size_t i = 0; bt_network_name(i); i++)
+        if (strcmp(bt_network_name(i), name) == 0) return true;
+    return false;
+}
+
+static bool ends_with(const char *text, const char *ending) {
+    const size_t length = strlen(text), end = strlen(ending);
+    return length >= end && strcmp(text + length - end, ending) == 0;
+}
+
+static bt_status describe_file(bt_model *out, const char *file, bt_error *error) {
+    bt_status status = bt_path_join(out->file, error, "%s", file);
+    if (status != BT_OK) return status;
+    if (is_built_in(out->name))
+        return bt_fail(error, BT_INVALID, "%s is a network of batchtune's own: give %.100s another name",
+                       out->name, file);
+    snprintf(out->title, sizeof out->title, "%s", out->name);
+    out->size_multiple = 1;
+    out->kind = ends_with(file, ".pt2") ? BT_MODEL_PACKAGES : BT_MODEL_TORCHSCRIPT;
+    if (out->kind != BT_MODEL_PACKAGES && bt_model_file_is_pattern(file))
+        return bt_fail(error, BT_INVALID, "%.150s: {batch} is for packages, whose names end in .pt2", file);
+    status = bt_model_file_batches(&out->batches, file, error);
+    return status == BT_OK ? load_input(out, error) : status;
+}
+
+bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error) {
+    *out = (bt_model){.kind = BT_MODEL_NETWORK, .norm = bt_image_imagenet};
+    snprintf(out->name, sizeof out->name, "%s", name);
+    return file && *file ? describe_file(out, file, error) : describe_network(out, error);
+}
+
+bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_error *error) {
+    return bt_network_check_size(model->title, model->size_multiple, height, width, error);
+}
+
+/* ---- the files ---- */
+
+/* Calls `visit` for each file, in ascending order of batch sizes. */
+static bt_status for_each_file(const bt_model *model,
+                               bt_status (*visit)(const bt_model *model, const char *path, void *context,
+                                                  bt_error *error),
+                               void *context, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    const int count = model->batches.count > 0 ? model->batches.count : 1;
+    bt_status status = BT_OK;
+    for (int i = 0; i < count && status == BT_OK; i++) {
+        status = bt_model_file_path(path, model->file, model->batches.sizes[i], error);
+        if (status == BT_OK) status = visit(model, path, context, error);
+    }
+    return status;
+}
+
+static bt_status check_file(const bt_model *model, const char *path, void *context, bt_error *error) {
+    (void)context;
+    if (!bt_file_exists(path))
+        return bt_fail(error, BT_INVALID, "%s: there is no such file \"%.150s\"", model->name, path);
+    return bt_model_archive_check(path, model->kind == BT_MODEL_PACKAGES, error);
+}
+
+bt_status bt_model_check_files(const bt_model *model, bt_error *error) {
+    if (model->kind == BT_MODEL_NETWORK) return BT_OK;
+    if (bt_model_file_is_pattern(model->file) && model->batches.count == 0)
+        return bt_fail(error, BT_INVALID, "%s: there is no file \"%.150s\" with a batch size for {batch}",
+                       model->name, model->file);
+    return for_each_file(model, check_file, NULL, error);
+}
+
+static bt_status hash_file(const bt_model *model, const char *path, void *context, bt_error *error) {
+    uint64_t *hash = context;
+    (void)model;
+    FILE *file = fopen(path, "rbe");
+    char *piece = malloc(PIECE);
+    bt_status status = BT_OK;
+    if (!file) status = bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, strerror(errno));
+    if (!piece) status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %.150s", path);
+    for (size_t got; status == BT_OK && (got = fread(piece, 1, PIECE, file)) > 0;)
+        *hash = bt_hash_large(*hash, piece, got);
+    if (status == BT_OK && ferror(file))
+        status = bt_fail(error, BT_IO, "%.150s: cannot be read to its end", path);
+    free(piece);
+    if (file) fclose(file);
+    return status;
+}
+
+bt_status bt_model_hash(const bt_model *model, uint64_t *hash, bt_error *error) {
+    *hash = BT_FNV_START;
+    return for_each_file(model, hash_file, hash, error);
+}

@@ -1,0 +1,97 @@
+#include "record/by-model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+#define SHOWN           60 /* characters of a name in a message */
+
+/* "hrnet=FILE": a part of the setting. */
+typedef struct part {
+    const char *name, *value;
+    int name_length, value_length;
+} part;
+
+/* The length of a name that stands before "=", 0 for none. */
+static int name_length(const char *text) {
+    const size_t length = strspn(text, NAME_CHARACTERS);
+    return text[length] == '=' ? (int)length : 0;
+}
+
+bool bt_by_model_is_map(const char *setting) {
+    return name_length(setting) > 0;
+}
+
+static bool ends_part(const char *at) {
+    return (*at == ',' || *at == ';') && (at[1] == '\0' || name_length(at + 1) > 0);
+}
+
+/* Takes the first part off *rest; false at the end. */
+static bool next_part(const char **rest, part *out) {
+    const char *at = *rest;
+    if (*at == '\0') return false;
+    *out = (part){.name = at, .name_length = name_length(at)};
+    out->value = at + out->name_length + 1;
+    const char *end = out->value;
+    while (*end != '\0' && !ends_part(end))
+        end++;
+    out->value_length = (int)(end - out->value);
+    *rest = *end != '\0' ? end + 1 : end;
+    return true;
+}
+
+static bool is_of(const part *one, const char *model) {
+    return strlen(model) == (size_t)one->name_length && strncmp(one->name, model, strlen(model)) == 0;
+}
+
+static int shown(const part *one) {
+    return one->name_length > SHOWN ? SHOWN : one->name_length;
+}
+
+bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *key, const char *setting,
+                           const char *model, bt_error *error) {
+    part one;
+    bool found = false;
+    out[0] = '\0';
+    for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
+        if (one.value_length == 0)
+            return bt_fail(error, BT_INVALID, "%s: \"%.*s=\" names nothing", key, shown(&one), one.name);
+        if (!is_of(&one, model)) continue;
+        if (found) return bt_fail(error, BT_INVALID, "%s: %.64s is named twice", key, model);
+        found = true;
+        snprintf(out, BT_OPTION_TEXT_SIZE, "%.*s", one.value_length, one.value);
+    }
+    return BT_OK;
+}
+
+bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting, bt_error *error) {
+    part one;
+    out->count = 0;
+    for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
+        if (one.name_length >= BT_NAME_SIZE)
+            return bt_fail(error, BT_INVALID, "%s: \"%.*s...\": a model's name has at most %d characters", key,
+                           shown(&one), one.name, BT_NAME_SIZE - 1);
+        if (out->count == BT_NAMES_MAX)
+            return bt_fail(error, BT_INVALID, "%s: names more than %d models", key, BT_NAMES_MAX);
+        snprintf(out->names[out->count++], BT_NAME_SIZE, "%.*s", one.name_length, one.name);
+    }
+    return BT_OK;
+}
+
+bt_status bt_by_model_check_names(const char *key, const char *setting, const char *const *models,
+                                  int model_count, bt_error *error) {
+    part one;
+    for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
+        char known[160] = "";
+        bool found = false;
+        for (int i = 0; i < model_count; i++) {
+            const size_t used = strlen(known);
+            snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", models[i]);
+            found |= is_of(&one, models[i]);
+        }
+        if (!found)
+            return bt_fail(error, BT_INVALID, "%s: \"%.*s\" is no model here; there is %s", key, shown(&one),
+                           one.name, known);
+    }
+    return BT_OK;
+}

@@ -1,0 +1,37 @@
+/* A setting of one text that says something of each model: "hrnet=a.pth,mine=b.pth".
+ *
+ * The weights' and the model files' settings are read here, so that both are written alike. A comma ends a
+ * part only where another NAME= follows: paths may have commas. A semicolon does the same, for texts in which
+ * a comma means something else already (the library's `settings`).
+ */
+#ifndef BT_RECORD_BY_MODEL_H
+#define BT_RECORD_BY_MODEL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/options.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether the text names models, rather than meaning all of them. */
+bool bt_by_model_is_map(const char *setting);
+
+/* What a map says of one model, into `out`; "" where it does not name it. `key` starts every message.
+ * BT_INVALID where a part has no value or a model is named twice. */
+BT_MUST_USE bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *key, const char *setting,
+                                       const char *model, bt_error *error);
+
+/* The names in a map, in its order. BT_INVALID where one is too long, or there are more than BT_NAMES_MAX. */
+BT_MUST_USE bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting, bt_error *error);
+
+/* BT_INVALID for a name in a map that is none of `models`; the message lists them. */
+BT_MUST_USE bt_status bt_by_model_check_names(const char *key, const char *setting, const char *const *models,
+                                              int model_count, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -5,5 +5,5 @@
 #include "gate/gauge.h"
 
 int main(int argc, char **argv) {
-    return bt_gauge_main(argc, argv, NULL, stdout, stderr);
+    return bt_gauge_main(argc, argv, NULL, stdin, stdout, stderr);
 }

@@ -59,7 +59,7 @@ static bt_command record_command = {
     .usage = "--output FILE [options]",
     .examples = "  perf-gate record --output baseline.json\n"
                 "  perf-gate record --output now.json --device cuda:0 --image-size 1024 --batches 1,4,8,12\n"
-                "  perf-gate record --output core.json --models ''        only batchtune's own code\n",
+                "  perf-gate record --output core.json --no-networks      only batchtune's own code\n",
     .exits = record_exits,
 };
 
@@ -185,7 +185,7 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
     status = text ? take_turns(g, probe, text, error) : bt_fail(error, BT_NO_MEMORY, "out of memory");
     free(text);
     if (status == BT_OK && g->now->series_count == 0)
-        status = bt_fail(error, BT_INVALID, "nothing was measured: name --models, or leave --core on");
+        status = bt_fail(error, BT_INVALID, "nothing was measured: leave --networks or --core on");
     if (status == BT_OK) status = bt_gate_record_save(g->now, g->settings.output, error);
     if (status != BT_OK) return status;
     printf("%s: %d metrics, %lld turns\n", g->settings.output, g->now->series_count,

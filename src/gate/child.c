@@ -1,13 +1,14 @@
 #include "gate/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,74 +20,73 @@
 
 extern char **environ;
 
-typedef struct child {
-    pid_t pid;
-    int output;     /* the end that is read */
-    int complaints; /* a file in memory that receives standard error */
-    char *text;
-    size_t size, room;
-} child;
+struct bt_child {
+    char name[128];
+    const volatile sig_atomic_t *stop;
+    pid_t pid;      /* 0: collected */
+    int how;        /* it ended, once collected */
+    int socket;     /* its standard input and output */
+    int complaints; /* a file in memory that receives its standard error */
+    char *text;     /* what it printed and nobody has taken */
+    size_t size, room, taken;
+};
 
-static bt_status start(child *c, const char *const *argv, bt_error *error) {
-    int ends[2];
+/* ---- starting and ending ---- */
+
+static bt_status spawn(bt_child *c, const char *const *argv, int its_end, bt_error *error) {
     posix_spawn_file_actions_t files;
-    c->complaints = memfd_create("complaints", MFD_CLOEXEC);
-    if (c->complaints < 0 || pipe2(ends, O_CLOEXEC) != 0)
-        return bt_fail(error, BT_IO, "cannot make a pipe: %s", strerror(errno));
-    c->output = ends[0];
     int failed = posix_spawn_file_actions_init(&files);
     if (!failed) {
-        failed = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (!failed) failed = posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
+        failed = posix_spawn_file_actions_adddup2(&files, its_end, STDIN_FILENO);
+        if (!failed) failed = posix_spawn_file_actions_adddup2(&files, its_end, STDOUT_FILENO);
         if (!failed) failed = posix_spawn_file_actions_adddup2(&files, c->complaints, STDERR_FILENO);
         if (!failed) failed = posix_spawnp(&c->pid, argv[0], &files, NULL, (char *const *)argv, environ);
         posix_spawn_file_actions_destroy(&files);
     }
-    close(ends[1]);
     if (!failed) return BT_OK;
     c->pid = 0;
     return bt_fail(error, failed == ENOENT || failed == EACCES ? BT_UNSUPPORTED : BT_IO,
                    "%s cannot be started: %s", argv[0], strerror(failed));
 }
 
-/* Takes what is there. BT_OK with *ended where that was all. */
-static bt_status take(child *c, bool *ended, bt_error *error) {
-    if (c->size + CHUNK + 1 > c->room) {
-        char *grown = c->size + CHUNK > BT_CHILD_OUTPUT_MAX ? NULL : realloc(c->text, c->room + 2 * CHUNK);
-        if (!grown && c->size + CHUNK > BT_CHILD_OUTPUT_MAX)
-            return bt_fail(error, BT_PARSE, "printed more than %d MiB", BT_CHILD_OUTPUT_MAX >> 20);
-        if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for a program's output");
-        c->text = grown;
-        c->room += 2 * CHUNK;
-    }
-    ssize_t got = read(c->output, c->text + c->size, CHUNK);
-    if (got < 0 && errno == EINTR) return BT_OK;
-    if (got < 0) return bt_fail(error, BT_IO, "cannot be read: %s", strerror(errno));
-    c->size += (size_t)got;
-    c->text[c->size] = '\0';
-    *ended = got == 0;
-    return BT_OK;
+bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile sig_atomic_t *stop,
+                        bt_error *error) {
+    int ends[2] = {-1, -1};
+    bt_child *c = *out = calloc(1, sizeof *c);
+    if (!c) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", argv[0]);
+    snprintf(c->name, sizeof c->name, "%s", argv[0]);
+    c->stop = stop;
+    c->complaints = memfd_create("complaints", MFD_CLOEXEC);
+    bool made = c->complaints >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
+    c->socket = ends[0];
+    bt_status status = made ? spawn(c, argv, ends[1], error)
+                            : bt_fail(error, BT_IO, "%s: cannot make a socket: %s", argv[0], strerror(errno));
+    if (ends[1] >= 0) close(ends[1]);
+    if (status != BT_OK) bt_child_close(out);
+    return status;
 }
 
-static bt_status read_all(child *c, int64_t timeout_ns, const volatile sig_atomic_t *stop, bt_error *error) {
-    int64_t until_ns = bt_clock_now_ns() + timeout_ns;
-    bool ended = false;
-    while (!ended) {
-        struct pollfd ready = {.fd = c->output, .events = POLLIN};
-        int count = poll(&ready, 1, POLL_MS);
-        if (stop && *stop) return bt_fail(error, BT_CLOSED, "interrupted");
-        if (count <= 0 && bt_clock_now_ns() > until_ns)
-            return bt_fail(error, BT_TIMEOUT, "ran longer than %.0f s and was killed",
-                           (double)timeout_ns / 1e9);
-        if (count <= 0) continue;
-        bt_status status = take(c, &ended, error);
-        if (status != BT_OK) return status;
+static void collect(bt_child *c) {
+    if (c->pid == 0) return;
+    while (waitpid(c->pid, &c->how, 0) < 0 && errno == EINTR) {
     }
-    return BT_OK;
+    c->pid = 0;
+}
+
+void bt_child_close(bt_child **child) {
+    if (!child || !*child) return;
+    bt_child *c = *child;
+    if (c->pid) kill(c->pid, SIGKILL);
+    collect(c);
+    if (c->socket >= 0) close(c->socket);
+    if (c->complaints >= 0) close(c->complaints);
+    free(c->text);
+    free(c);
+    *child = NULL;
 }
 
 /* The last line of what it complained about; "" for none. */
-static void last_complaint(const child *c, char *out, size_t size) {
+static void last_complaint(const bt_child *c, char *out, size_t size) {
     char tail[TAIL_SIZE];
     off_t length = lseek(c->complaints, 0, SEEK_END);
     off_t from = length > TAIL_SIZE - 1 ? length - (TAIL_SIZE - 1) : 0;
@@ -98,38 +98,100 @@ static void last_complaint(const child *c, char *out, size_t size) {
     snprintf(out, size, "%s", line ? line + 1 : tail);
 }
 
-static bt_status judge_end(const child *c, int how, bt_error *error) {
+/* Collects a program that closed its output, and says how it ended. */
+static bt_status tell_end(bt_child *c, bt_error *error) {
     char complaint[160];
-    if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return BT_OK;
+    collect(c);
     last_complaint(c, complaint, sizeof complaint);
-    if (WIFEXITED(how) && WEXITSTATUS(how) == 127 && !complaint[0])
-        return bt_fail(error, BT_UNSUPPORTED, "cannot be started");
-    if (WIFSIGNALED(how))
-        return bt_fail(error, BT_BACKEND, "was ended by signal %d (%s)%s%s", WTERMSIG(how),
-                       strsignal(WTERMSIG(how)), complaint[0] ? ": " : "", complaint);
-    return bt_fail(error, BT_BACKEND, "ended with status %d%s%s", WEXITSTATUS(how), complaint[0] ? ": " : "",
+    const char *joint = complaint[0] ? ": " : "";
+    if (WIFSIGNALED(c->how))
+        return bt_fail(error, BT_BACKEND, "%s was ended by signal %d (%s)%s%s", c->name, WTERMSIG(c->how),
+                       strsignal(WTERMSIG(c->how)), joint, complaint);
+    return bt_fail(error, BT_BACKEND, "%s ended with status %d%s%s", c->name, WEXITSTATUS(c->how), joint,
                    complaint);
+}
+
+/* ---- talking ---- */
+
+bt_status bt_child_send(bt_child *c, const char *line, bt_error *error) {
+    char text[256];
+    int length = snprintf(text, sizeof text, "%s\n", line);
+    for (ssize_t sent = 0, more; sent < length; sent += more) {
+        more = send(c->socket, text + sent, (size_t)(length - sent), MSG_NOSIGNAL);
+        if (more < 0 && errno == EINTR) more = 0;
+        if (more < 0) return tell_end(c, error);
+    }
+    return BT_OK;
+}
+
+static bt_status make_room(bt_child *c, bt_error *error) {
+    if (c->taken > 0) memmove(c->text, c->text + c->taken, c->size - c->taken);
+    c->size -= c->taken;
+    c->taken = 0;
+    if (c->size + CHUNK + 1 <= c->room) return BT_OK;
+    if (c->size + CHUNK > BT_CHILD_OUTPUT_MAX)
+        return bt_fail(error, BT_PARSE, "%s printed more than %d MiB", c->name, BT_CHILD_OUTPUT_MAX >> 20);
+    char *grown = realloc(c->text, c->room + 2 * CHUNK);
+    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for what %s prints", c->name);
+    c->text = grown;
+    c->room += 2 * CHUNK;
+    return BT_OK;
+}
+
+/* Waits for more; *ended where there will be none. */
+static bt_status take(bt_child *c, int64_t until_ns, bool *ended, bt_error *error) {
+    bt_status status = make_room(c, error);
+    while (status == BT_OK) {
+        struct pollfd ready = {.fd = c->socket, .events = POLLIN};
+        int count = poll(&ready, 1, POLL_MS);
+        if (c->stop && *c->stop) return bt_fail(error, BT_CLOSED, "interrupted");
+        if (count <= 0 && bt_clock_now_ns() > until_ns)
+            return bt_fail(error, BT_TIMEOUT, "%s was silent for too long and was killed", c->name);
+        if (count <= 0) continue;
+        ssize_t got = recv(c->socket, c->text + c->size, CHUNK, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got > 0) c->size += (size_t)got;
+        c->text[c->size] = '\0';
+        *ended = got <= 0;
+        break;
+    }
+    return status;
+}
+
+bt_status bt_child_line(bt_child *c, int64_t timeout_ns, const char **line, bt_error *error) {
+    int64_t until_ns = bt_clock_now_ns() + timeout_ns;
+    for (;;) {
+        char *start = c->text + c->taken;
+        char *end = c->size > c->taken ? memchr(start, '\n', c->size - c->taken) : NULL;
+        bool ended = false;
+        if (end) {
+            *end = '\0';
+            c->taken = (size_t)(end - c->text) + 1;
+            *line = start;
+            return BT_OK;
+        }
+        bt_status status = take(c, until_ns, &ended, error);
+        if (status != BT_OK) return status;
+        if (ended) return tell_end(c, error);
+    }
 }
 
 bt_status bt_child_run(const char *const *argv, int64_t timeout_ns, const volatile sig_atomic_t *stop,
                        char **out, bt_error *error) {
-    child c = {.output = -1, .complaints = -1};
-    int how = 0;
+    bt_child *c;
+    int64_t until_ns = bt_clock_now_ns() + timeout_ns;
+    bool ended = false;
     *out = NULL;
-    bt_status status = start(&c, argv, error);
+    bt_status status = bt_child_open(&c, argv, stop, error);
+    if (status == BT_OK) shutdown(c->socket, SHUT_WR);
+    while (status == BT_OK && !ended)
+        status = take(c, until_ns, &ended, error);
+    if (status == BT_OK) collect(c);
+    if (status == BT_OK && !(WIFEXITED(c->how) && WEXITSTATUS(c->how) == 0)) status = tell_end(c, error);
     if (status == BT_OK) {
-        status = read_all(&c, timeout_ns, stop, error);
-        if (status != BT_OK) kill(c.pid, SIGKILL);
-        while (waitpid(c.pid, &how, 0) < 0 && errno == EINTR) {
-        }
-        if (status == BT_OK) status = judge_end(&c, how, error);
-        if (status != BT_OK) status = bt_fail_at(error, status, "%s", argv[0]);
+        *out = c->text;
+        c->text = NULL;
     }
-    if (c.output >= 0) close(c.output);
-    if (c.complaints >= 0) close(c.complaints);
-    if (status == BT_OK)
-        *out = c.text;
-    else
-        free(c.text);
+    bt_child_close(&c);
     return status;
 }

@@ -1,8 +1,10 @@
-/* One turn: every metric measured once, in this process.
+/* The ruler: every metric of the gate, ready to be measured once more, in this process.
  *
- * The gate compares processes, not loops: each turn is a fresh one, which ends with its figures on standard
- * output as a gate record. That is all that two versions have to agree on, so that a version can be compared
- * with another of which only the program is there.
+ * The gate compares processes, not loops: where a program's memory falls differs from start to start, and
+ * moves its times by more than the change that one looks for. So a stored record is made of turns, each a
+ * fresh process that measures everything and ends. Two versions that race are both alive at a time, and each
+ * is told which metric to measure next, so that what slows the machine for a moment slows both; after some
+ * rounds both start anew. The words between them are all that two versions have to agree on.
  */
 #ifndef BT_GATE_GAUGE_H
 #define BT_GATE_GAUGE_H
@@ -21,18 +23,32 @@ extern "C" {
  * still runs; 0 where instructions are counted and no clock is. */
 typedef void bt_gauge_plant(int64_t spent_ns);
 
-/* Measures what the settings name: the networks' service time a batch size (wall-clock), and the core's jobs
- * (CPU time of the thread, which others at work cannot lengthen; the generator by its own clock). Where the
- * compiled plan is asked for and cannot be had, the networks are left out and the record's settings say why.
- * BT_NO_MEMORY, or what bt_session_open fails with. */
-BT_MUST_USE bt_status bt_gauge_turn(bt_gate_record **out, const bt_gauge_settings *settings,
-                                    bt_gauge_plant *plant, bt_error *error);
+typedef struct bt_gauge bt_gauge;
 
-/* What the program behind a turn does, and all that it does: `argv[1]` is the settings as JSON, of which
- * those left out are the defaults, and the record goes to `out`; or it is "--count" and argv[2] a job's name,
- * which is then done once, for callgrind. Returns the exit code: 0, 1, or 2 for words that it does not know.
- */
-int bt_gauge_main(int argc, char **argv, bt_gauge_plant *plant, FILE *out, FILE *err);
+/* Makes ready what the settings name: the networks' service time a batch size (wall-clock), and the core's
+ * jobs (CPU time of the thread, which others at work cannot lengthen; the generator by its own clock). Each
+ * has run once. Where the compiled plan is asked for and cannot be had, the networks are left out and the
+ * record's settings say why. BT_NO_MEMORY, BT_INVALID, or what bt_session_open fails with. */
+BT_MUST_USE bt_status bt_gauge_open(bt_gauge **out, const bt_gauge_settings *settings, bt_gauge_plant *plant,
+                                    bt_error *error);
+void bt_gauge_close(bt_gauge **gauge); /* NULL-safe; nulls */
+
+/* The metrics, in their order, as a record without samples; the gauge's. */
+const bt_gate_record *bt_gauge_describe(const bt_gauge *gauge);
+
+/* Measures one metric, by its index, once; `value` is in its unit. */
+BT_MUST_USE bt_status bt_gauge_measure(bt_gauge *gauge, int metric, double *value, bt_error *error);
+
+/* What the program behind a turn does, and all that it does. argv[1] is the settings as JSON, of which those
+ * left out are the defaults:
+ *
+ *     gate-probe '{...}'          measures each metric `samples` times and prints the record of it
+ *     gate-probe '{...}' --ask    prints the record without samples in one line; then each line read from
+ *                                 `in`, a metric's index, is answered by its value in one line, until the end
+ *     gate-probe --count JOB      does the job of that name once, for callgrind
+ *
+ * Returns the exit code: 0, 1, or 2 for words that it does not know. */
+int bt_gauge_main(int argc, char **argv, bt_gauge_plant *plant, FILE *in, FILE *out, FILE *err);
 
 #ifdef __cplusplus
 }

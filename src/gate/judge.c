@@ -92,6 +92,7 @@ static bt_status add_row(const bt_judge *judge, bt_gate_verdict *verdict, const 
     else if (strcmp(before->work, now->work) != 0)
         put_unlike(row, "the work differs; before: ", before->work);
     else {
+        row->like = true;
         bt_status status = add_values(row, before, false, error);
         return status == BT_OK ? add_values(row, now, true, error) : status;
     }
@@ -112,9 +113,8 @@ bt_status bt_judge_rows(const bt_judge *judge, bt_gate_verdict *verdict, const b
 
 /* ---- a look ---- */
 
-/* Rows that are unlike hold no values. */
 static bool comparable(const bt_gate_row *row) {
-    return row->before_count > 0 && row->now_count > 0;
+    return row->like && row->before_count > 0 && row->now_count > 0;
 }
 
 /* Whether chance plays no part in a row. */

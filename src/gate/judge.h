@@ -47,7 +47,7 @@ int bt_gate_look_before(int pairs, int planned);
  * NaN where memory is short or `count` is 0. */
 double bt_gate_turn_figure(const double *samples, int count);
 
-/* Makes the rows of a verdict from two sides: those of both, then what only one has. */
+/* Adds the rows of two sides to a verdict: those of both with their values, then what only one has. */
 BT_MUST_USE bt_status bt_judge_rows(const bt_judge *judge, bt_gate_verdict *verdict,
                                     const bt_gate_record *before, const bt_gate_record *now, bool paired,
                                     bt_error *error);

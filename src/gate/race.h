@@ -1,8 +1,10 @@
-/* Two versions of one program against each other, in turns: A B, B A, A B, ...
+/* Two versions of one program against each other.
  *
- * What slows the machine slows both programs of a pair, nearly, so that their ratio is steadier than either;
- * turning the order about keeps a drift from favouring one. After some pairs there is a look (gate/judge.h),
- * and the race ends when every metric is settled, the pairs are used up, or the time is.
+ * A pair is a fresh process of each, both alive at a time. They measure metric after metric in turns, A B, B
+ * A, A B, ..., milliseconds apart, so that what slows the machine for a moment slows both; turning the order
+ * about keeps a drift from favouring one. The pair's slowdown is the median of its adjacent ratios. After
+ * some pairs there is a look (gate/judge.h), and the race ends when every metric is settled, the pairs are
+ * used up, or the time is.
  */
 #ifndef BT_GATE_RACE_H
 #define BT_GATE_RACE_H

@@ -18,11 +18,11 @@ typedef enum bt_gate_format {
 
 /* What a turn measures. */
 typedef struct bt_gauge_settings {
-    bt_names models; /* none: the core alone */
+    bt_names models;
     bt_sizes batches;
     int64_t image_size, threads, samples;
     char backend[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE];
-    bool core, use_amp, use_channels_last;
+    bool networks, core, use_amp, use_channels_last;
 } bt_gauge_settings;
 
 typedef struct bt_gate_settings {

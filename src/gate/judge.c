@@ -12,22 +12,6 @@
 
 #define P95_LEAST 59 /* of which the largest bounds P95 at 95 % */
 
-/* ---- looks ---- */
-
-bool bt_gate_look_due(int pairs, int planned) {
-    if (pairs >= planned) return pairs >= BT_SLOWDOWN_LEAST;
-    for (int look = BT_GATE_FIRST_LOOK; look <= pairs; look += look / 2)
-        if (look == pairs) return true;
-    return false;
-}
-
-int bt_gate_look_before(int pairs, int planned) {
-    int last = 0;
-    for (int look = BT_GATE_FIRST_LOOK; look < pairs && look < planned; look += look / 2)
-        last = look;
-    return last;
-}
-
 /* ---- rows ---- */
 
 static double quantile_of(const double *values, int count, double quantile) {
@@ -229,10 +213,38 @@ bt_status bt_judge_look(const bt_judge *judge, bt_gate_verdict *verdict, double 
     return BT_OK;
 }
 
-bool bt_judge_settled(const bt_gate_verdict *verdict) {
+/* ---- a course of looks ---- */
+
+/* The pairs of the last look before `pairs`; 0 for none. */
+static int look_before(int pairs) {
+    int last = 0;
+    for (int look = BT_GATE_FIRST_LOOK; look < pairs; look += look / 2)
+        last = look;
+    return last;
+}
+
+static bool look_due(int pairs) {
+    int look = BT_GATE_FIRST_LOOK;
+    while (look < pairs)
+        look += look / 2;
+    return look == pairs;
+}
+
+static bool settled(const bt_gate_verdict *verdict) {
     for (int i = 0; i < verdict->row_count; i++)
         if (verdict->rows[i].verdict == BT_GATE_INCONCLUSIVE) return false;
     return true;
+}
+
+bt_status bt_judge_course(const bt_judge *judge, bt_gate_verdict *verdict, int pairs, int planned,
+                          bool out_of_time, bool *over, bt_error *error) {
+    bool last = pairs >= planned || out_of_time;
+    *over = false;
+    if (!last && !look_due(pairs)) return BT_OK;
+    double before = (double)look_before(pairs) / planned, now = last ? 1 : (double)pairs / planned;
+    bt_status status = bt_judge_look(judge, verdict, bt_look_share(before, now), error);
+    *over = last || settled(verdict);
+    return status;
 }
 
 /* ---- the whole ---- */

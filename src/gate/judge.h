@@ -35,12 +35,6 @@ typedef struct bt_judge {
     uint64_t seed;
 } bt_judge;
 
-/* When to look at a course of `planned` pairs: at `pairs`? After 8 pairs, then after half as many again each
- * time, and at the end. */
-bool bt_gate_look_due(int pairs, int planned);
-/* The pairs of the look before, as bt_gate_look_due has it; 0 before the first. */
-int bt_gate_look_before(int pairs, int planned);
-
 #define BT_GATE_FIRST_LOOK 8 /* pairs */
 
 /* What stands for a turn: its lower quartile, by nearest rank, since what else the machine does only adds.
@@ -57,8 +51,12 @@ BT_MUST_USE bt_status bt_judge_rows(const bt_judge *judge, bt_gate_verdict *verd
 BT_MUST_USE bt_status bt_judge_look(const bt_judge *judge, bt_gate_verdict *verdict, double look_share,
                                     bt_error *error);
 
-/* Whether no further pair could change a row's word to something better known. */
-bool bt_judge_settled(const bt_gate_verdict *verdict);
+/* After pair number `pairs` of a course of `planned`: takes a look where one is due (after 8 pairs, then
+ * after half as many again each time, and at the end), and says whether the course is over: each row is
+ * settled, or the pairs are used up. `out_of_time` ends it here: this look is then the last one, with all
+ * that is left of the error. */
+BT_MUST_USE bt_status bt_judge_course(const bt_judge *judge, bt_gate_verdict *verdict, int pairs, int planned,
+                                      bool out_of_time, bool *over, bt_error *error);
 
 /* The one word for all, its exit code and why. Call it once, at the end. */
 void bt_judge_whole(bt_gate_verdict *verdict, bt_on_inconclusive policy);

@@ -201,23 +201,11 @@ static void show_progress(const race *r) {
                     r->planned);
 }
 
-static bt_status look(race *r, bool last, bt_error *error) {
-    double before = (double)bt_gate_look_before(r->pairs, r->planned) / r->planned;
-    double now = last ? 1 : (double)r->pairs / r->planned;
-    return bt_judge_look(r->options->judge, r->verdict, bt_look_share(before, now), error);
-}
-
-/* The budget may end the course before its last planned look: that look is then taken, with what is left of
- * the error. */
 static bt_status run_pairs(race *r, bt_error *error) {
     bt_status status = BT_OK;
-    for (bool over = false; !over && status == BT_OK;) {
+    for (bool over = false; status == BT_OK;) {
         bool late = bt_clock_now_ns() - r->start_ns > r->budget_ns && r->pairs >= BT_SLOWDOWN_LEAST;
-        bool last = r->pairs >= r->planned || late;
-        if (last || bt_gate_look_due(r->pairs, r->planned)) {
-            status = look(r, last, error);
-            over = last || bt_judge_settled(r->verdict);
-        }
+        status = bt_judge_course(r->options->judge, r->verdict, r->pairs, r->planned, late, &over, error);
         if (over || status != BT_OK) break;
         show_progress(r);
         status = run_pair(r, error);

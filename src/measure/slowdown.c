@@ -19,6 +19,14 @@ static bt_status check(const double *values, size_t count, bt_error *error) {
     return BT_OK;
 }
 
+/* Few values do not show a correlation that is there, and the block length that is made for them is 1. So
+ * blocks are never shorter than the cube root of the count, the rate at which the best length grows (Hall,
+ * Horowitz and Jing, "On blocking rules for the bootstrap with dependent data", 1995). */
+static size_t block_length_of(const double *values, size_t count) {
+    size_t least = (size_t)ceil(cbrt((double)count)), found = bt_block_length(values, count);
+    return found > least ? found : least;
+}
+
 /* Blocks play the part of samples: a bootstrap's deviation is too small by the root of their number over one
  * less. */
 static bt_slowdown from_interval(const bt_interval *interval, size_t count) {
@@ -29,8 +37,6 @@ static bt_slowdown from_interval(const bt_interval *interval, size_t count) {
 bt_status bt_slowdown_of_pairs(const double *before, const double *now, size_t count, uint64_t seed,
                                bt_slowdown *out, bt_error *error) {
     bt_interval interval;
-    const bt_bootstrap_options options = {
-        .statistic = bt_statistic_trimmed_mean, .resamples = RESAMPLES, .seed = seed};
     bt_status status = check(before, count, error);
     if (status == BT_OK) status = check(now, count, error);
     if (status != BT_OK) return status;
@@ -38,6 +44,10 @@ bt_status bt_slowdown_of_pairs(const double *before, const double *now, size_t c
     if (!ratios) return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu pairs", count);
     for (size_t i = 0; i < count; i++)
         ratios[i] = log(now[i] / before[i]);
+    const bt_bootstrap_options options = {.statistic = bt_statistic_trimmed_mean,
+                                          .resamples = RESAMPLES,
+                                          .block_length = block_length_of(ratios, count),
+                                          .seed = seed};
     status = bt_bootstrap(ratios, count, &options, &interval, error);
     free(ratios);
     if (status == BT_OK) *out = from_interval(&interval, count);
@@ -48,10 +58,14 @@ bt_status bt_slowdown_of_pairs(const double *before, const double *now, size_t c
 static bt_status of_one(const double *values, size_t count, double quantile, uint64_t seed, bt_slowdown *out,
                         bt_error *error) {
     bt_interval interval;
-    const bt_bootstrap_options options = {
-        .statistic = bt_statistic_quantile, .context = &quantile, .resamples = RESAMPLES, .seed = seed};
     bt_status status = check(values, count, error);
-    if (status == BT_OK) status = bt_bootstrap(values, count, &options, &interval, error);
+    if (status != BT_OK) return status;
+    const bt_bootstrap_options options = {.statistic = bt_statistic_quantile,
+                                          .context = &quantile,
+                                          .resamples = RESAMPLES,
+                                          .block_length = block_length_of(values, count),
+                                          .seed = seed};
+    status = bt_bootstrap(values, count, &options, &interval, error);
     if (status != BT_OK) return status;
     *out = from_interval(&interval, count);
     out->deviation /= out->log_ratio; /* of the logarithm, to first order */

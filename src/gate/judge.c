@@ -230,9 +230,13 @@ static bool look_due(int pairs) {
     return look == pairs;
 }
 
+/* Good news is worth some pairs too: what seems faster is looked at further. */
 static bool settled(const bt_gate_verdict *verdict) {
-    for (int i = 0; i < verdict->row_count; i++)
-        if (verdict->rows[i].verdict == BT_GATE_INCONCLUSIVE) return false;
+    for (int i = 0; i < verdict->row_count; i++) {
+        const bt_gate_row *row = &verdict->rows[i];
+        if (row->verdict == BT_GATE_INCONCLUSIVE) return false;
+        if (row->verdict == BT_GATE_SAME && row->slowdown_percent < -row->tolerance_percent) return false;
+    }
     return true;
 }
 

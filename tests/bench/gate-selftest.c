@@ -96,6 +96,7 @@ static int planted(uint64_t seed, int metrics, int pairs, double spread_percent,
 int main(int argc, char **argv) {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     int broken = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     printf("seed %llu\n", (unsigned long long)seed);
     broken += no_change(seed, 1);
     broken += no_change(seed + 1000, 3);

@@ -27,7 +27,7 @@ double bt_statistic_median(double *values, size_t count, void *context) {
 
 double bt_statistic_trimmed_mean(double *values, size_t count, void *context) {
     (void)context;
-    size_t cut = count / 5;
+    size_t cut = count / 10;
     bt_sort(values, count);
     return bt_statistic_mean(values + cut, count - 2 * cut, NULL);
 }

@@ -23,7 +23,7 @@ typedef double bt_statistic(double *values, size_t count, void *context);
 /* Ready-made ones; context is unused. */
 double bt_statistic_mean(double *values, size_t count, void *context);
 double bt_statistic_median(double *values, size_t count, void *context);
-/* Of what is left when the fifth at either end is cut: nearly as steady as the mean on quiet samples, and a
+/* Of what is left when the tenth at either end is cut: nearly as steady as the mean on quiet samples, and a
  * spike moves it no further than any other late sample. */
 double bt_statistic_trimmed_mean(double *values, size_t count, void *context);
 /* The nearest-rank quantile; context points to a double in [0, 1]. */

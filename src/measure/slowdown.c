@@ -28,10 +28,12 @@ static size_t block_length_of(const double *values, size_t count) {
 }
 
 /* Blocks play the part of samples: a bootstrap's deviation is too small by the root of their number over one
- * less. */
+ * less. Blocks that overlap know the deviation as well as half as many again that do not (Kuensch, "The jackknife
+ * and the bootstrap for general stationary observations", 1989). */
 static bt_slowdown from_interval(const bt_interval *interval, size_t count) {
     double blocks = fmax((double)count / (double)interval->block_length, 2);
-    return (bt_slowdown){interval->estimate, interval->deviation * sqrt(blocks / (blocks - 1)), blocks - 1};
+    double degrees = interval->block_length > 1 ? 1.5 * blocks - 1 : blocks - 1;
+    return (bt_slowdown){interval->estimate, interval->deviation * sqrt(blocks / (blocks - 1)), degrees};
 }
 
 bt_status bt_slowdown_of_pairs(const double *before, const double *now, size_t count, uint64_t seed,
@@ -105,9 +107,9 @@ double bt_slowdown_margin(const bt_slowdown *slowdown, double error_share) {
 }
 
 /* The power family of Kim and DeMets ("Design and analysis of group sequential tests based on the type I
- * error spending rate function", 1987), with the exponent 2. */
+ * error spending rate function", 1987), with the exponent 3. */
 double bt_look_share(double before, double now) {
-    return now * now - before * before;
+    return now * now * now - before * before * before;
 }
 
 void bt_holm(const double *p_values, size_t count, double error_share, bool *rejected) {

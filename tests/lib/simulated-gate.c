@@ -12,7 +12,7 @@ const simulated_gate simulated_noise = {
     .level_percent = 4,
     .drift_percent = 5,
     .spike_chance = 0.02,
-    .correlation = 0.3,
+    .correlation = 0.2,
 };
 
 #define METRICS_MAX       64

@@ -28,8 +28,8 @@ static size_t block_length_of(const double *values, size_t count) {
 }
 
 /* Blocks play the part of samples: a bootstrap's deviation is too small by the root of their number over one
- * less. Blocks that overlap know the deviation as well as half as many again that do not (Kuensch, "The jackknife
- * and the bootstrap for general stationary observations", 1989). */
+ * less. Blocks that overlap know the deviation as well as half as many again that do not (Kuensch, "The
+ * jackknife and the bootstrap for general stationary observations", 1989). */
 static bt_slowdown from_interval(const bt_interval *interval, size_t count) {
     double blocks = fmax((double)count / (double)interval->block_length, 2);
     double degrees = interval->block_length > 1 ? 1.5 * blocks - 1 : blocks - 1;

@@ -22,7 +22,8 @@ static figures run(const simulated_gate *about, int runs, uint64_t seed) {
     for (int i = 0; i < runs; i++) {
         simulated_outcome out = simulated_course(about, seed + (uint64_t)i);
         f.alarms += out.false_alarms > 0;
-        if (out.false_alarms > 0) printf("false alarm after %d pairs: seed %llu\n", out.pairs, (unsigned long long)seed + i);
+        if (out.false_alarms > 0)
+            printf("false alarm after %d pairs: seed %llu\n", out.pairs, (unsigned long long)seed + i);
         f.caught += about->slowed > 0 && out.slowed_caught == about->slowed;
         f.same += out.verdict == BT_GATE_SAME || out.verdict == BT_GATE_FASTER;
         f.inconclusive += out.verdict == BT_GATE_INCONCLUSIVE;

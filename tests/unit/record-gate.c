@@ -1,5 +1,5 @@
-/* The gate's files: what is written is what is read, what is broken is refused by file and key, and the shipped
- * rules are what their schema says. */
+/* The gate's files: what is written is what is read, what is broken is refused by file and key, and the
+ * shipped rules are what their schema says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,9 +162,11 @@ static void expect_rules_refused(const char *text, const char *message) {
 static void broken_rules_are_refused_by_key(void **state) {
     (void)state;
     expect_rules_refused(HEAD "\"metrics\": [], \"profiles\": {}}", "declared");
-    expect_rules_refused(HEAD "\"metric\": [], \"profiles\": {}, \"declared\": []}", "did you mean \"metrics\"");
-    expect_rules_refused(HEAD "\"metrics\": [{\"metric\": \"*\", \"unit\": \"ms\", \"tolerance_percent\": 5}], "
-                              "\"profiles\": {}, \"declared\": []}",
+    expect_rules_refused(HEAD "\"metric\": [], \"profiles\": {}, \"declared\": []}",
+                         "did you mean \"metrics\"");
+    expect_rules_refused(HEAD
+                         "\"metrics\": [{\"metric\": \"*\", \"unit\": \"ms\", \"tolerance_percent\": 5}], "
+                         "\"profiles\": {}, \"declared\": []}",
                          "metrics[0]");
     expect_rules_refused(HEAD "\"metrics\": [], \"profiles\": {\"a\": {\"time_percent\": -1, "
                               "\"instructions_percent\": 1}}, \"declared\": []}",
@@ -179,16 +181,16 @@ static void broken_rules_are_refused_by_key(void **state) {
     expect_rules_refused("{\"schema_version\": 1, \"error_percent\": 0, \"metrics\": []}", "error_percent");
 }
 
-/* Every object of the shipped rules has exactly the keys that its schema requires, and no schema key is unused
- * by the reader: it refuses what it does not know. */
+/* Every object of the shipped rules has exactly the keys that its schema requires, and no schema key is
+ * unused by the reader: it refuses what it does not know. */
 static void compare_keys(json_t *object, json_t *schema, const char *what) {
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(schema, "properties"), key, value)
-        if (key[0] != '$' && !json_object_get(object, key)) fail_msg("%s lacks \"%s\"", what, key);
-    json_object_foreach(object, key, value)
-        if (!json_object_get(json_object_get(schema, "properties"), key))
-            fail_msg("%s: the schema does not know \"%s\"", what, key);
+    json_object_foreach(json_object_get(schema, "properties"), key,
+                        value) if (key[0] != '$' && !json_object_get(object, key))
+        fail_msg("%s lacks \"%s\"", what, key);
+    json_object_foreach(object, key, value) if (!json_object_get(json_object_get(schema, "properties"), key))
+        fail_msg("%s: the schema does not know \"%s\"", what, key);
     assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
 }
 
@@ -220,7 +222,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_record_reads_back, bt_scratch_enter, bt_scratch_leave),
         cmocka_unit_test(turns_of_unlike_work_are_not_merged),
-        cmocka_unit_test_setup_teardown(a_broken_record_is_refused_by_key, bt_scratch_enter, bt_scratch_leave),
+        cmocka_unit_test_setup_teardown(a_broken_record_is_refused_by_key, bt_scratch_enter,
+                                        bt_scratch_leave),
         cmocka_unit_test_setup_teardown(a_verdict_reads_back, bt_scratch_enter, bt_scratch_leave),
         cmocka_unit_test_setup_teardown(broken_rules_are_refused_by_key, bt_scratch_enter, bt_scratch_leave),
         cmocka_unit_test(the_shipped_rules_are_as_their_schema_says),

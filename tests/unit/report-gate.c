@@ -104,7 +104,8 @@ static void junit_counts_what_it_holds(void **state) {
     char *text = told(verdict, BT_GATE_FORMAT_JUNIT);
     expect_text(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"2\"");
     expect_text(text, "name=\"hrnet/batch-&lt;4&gt;\"");
-    expect_text(text, "message=\"declared: +8.0 %, tolerance +5.0 %; declared up to 9 %: checks &amp; more\"");
+    expect_text(text,
+                "message=\"declared: +8.0 %, tolerance +5.0 %; declared up to 9 %: checks &amp; more\"");
     free(text);
     verdict->verdict_code = 0; /* the policy lets doubt pass */
     text = told(verdict, BT_GATE_FORMAT_JUNIT);

@@ -8,6 +8,7 @@
 #   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
+#   BASE=v1.0                 what `make perf-gate` compares this tree with: any name that git knows (HEAD~1)
 #   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c and tests/commands/*.sh, * allowed
 #   V=1                       show every command
 #
@@ -53,7 +54,7 @@ OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 # What benches share with tests: without the test framework.
-BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file)
+BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file simulated-gate)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
@@ -170,6 +171,16 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+# The performance gate: this tree against another version, in turns. The networks run small and on one thread: it is
+# the code that is compared. ARGS come last, so that they count.
+BASE      = HEAD~1
+GATE_ARGS = --backend plan --image-size 32 --batches 1,2 --threads 1
+perf-gate: $(O)/bin/perf-gate $(O)/bin/gate-probe ## is this tree slower than BASE (HEAD~1)? builds that one and interleaves both
+	$(Q)O=$(O) tools/setup/perf-gate.sh $(BASE) $(GATE_ARGS) $(ARGS)
+
+perf-gate-selftest: $(O)/bin/perf-gate $(O)/bin/gate-probe $(O)/bench/gate-selftest ## false alarms and misses of the gate itself: simulated, and real runs of one program against itself
+	$(Q)O=$(O) tests/gate-selftest simulated same
+
 bench: core ## what the core itself costs (prober, histogram, pictures, checkpoints, service, load generator), and a service's promises live
 	$(Q)for bench in core image weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
@@ -199,6 +210,7 @@ install: core ## install the library, its header, pkg-config file and Python mod
 	$(Q)install -m 755 $(TOOLS) $(TO)/bin/
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
+	$(Q)install -m 644 configs/perf-gate.json $(TO)/share/batchtune/
 	$(Q)if [ -e $(SHIM) ]; then $(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu \
 	    -lc10 -ldl -Wl,--disable-new-dtags,-rpath,'$(abspath $(LIBTORCH_FOUND))/lib' -Wl,--allow-shlib-undefined; fi
 	$(Q)if [ -e $(TORCH_NAME) ]; then $(call link_torch_name,$(TO)/lib/$(notdir $(TORCH_NAME)),$(abspath $(LIBTORCH_FOUND))/lib); fi
@@ -211,14 +223,16 @@ uninstall: ## remove what install put there
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
-nightly: core ## the batcher's promises under 10^8 random requests, and a million damaged pictures
+nightly: core ## the batcher under 10^8 random requests, a million damaged pictures, and a slowdown that is really there
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
 	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/image-mutations
+	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/networks-checkpoint-damaged
+	$(Q)O=$(O) tests/gate-selftest planted repository
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
 deps: ## install and fetch what is missing: Debian packages, libtorch
-	@tools/setup/deps.sh core lint torch
+	@tools/setup/deps.sh core lint gate torch
 
 deps-core: ## only what `make core` needs: no libtorch, no formatter
 	@tools/setup/deps.sh core
@@ -226,7 +240,7 @@ deps-core: ## only what `make core` needs: no libtorch, no formatter
 deps-python: ## torch's Python part, for tools/setup/torch-python: to export networks of your own, and for their tests
 	@tools/setup/deps.sh python
 
-.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
+.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp .deps/gate.stamp: .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -352,6 +366,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels perf-gate perf-gate-selftest optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

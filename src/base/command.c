@@ -1,6 +1,8 @@
 #include "base/command.h"
-#include "base/version.h"
 
+#include <string.h>
+
+#include "base/text.h"
 #include "base/version.h"
 
 const char *bt_exit_name(int code) {
@@ -49,7 +51,9 @@ static void write_help(const bt_command *command, FILE *out) {
     if (!command->exits) return;
     fputs("\nExit codes (also in the last line, \"verdict: <word> (<code>)\"):\n", out);
     for (const bt_command_exit *row = command->exits; row->when; row++)
-        fprintf(out, "  %3d  %-12s  %s\n", row->code, bt_exit_name(row->code), row->when);
+        fprintf(out, "  %3d  %-12s  %s\n", row->code,
+                command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code),
+                row->when);
 }
 
 int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err) {
@@ -58,7 +62,11 @@ int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err)
 }
 
 int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code) {
-    fprintf(stream, "verdict: %s (%d)\n", bt_exit_name(code), code);
+    return bt_command_finish_as(command, stream, err, code, bt_exit_name(code));
+}
+
+int bt_command_finish_as(const bt_command *command, FILE *stream, FILE *err, int code, const char *word) {
+    fprintf(stream, "verdict: %s (%d)\n", word, code);
     if (fflush(stream) == 0 && !ferror(stream)) return code;
     fprintf(err, "%s: the output could not be written\nverdict: failed (%d)\n", command->name,
             BT_EXIT_FAILED);
@@ -83,5 +91,57 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
         write_help(command, out);
     else
         fprintf(out, "%s (batchtune) %s\n", command->name, bt_version());
+    return fflush(out) == 0 && !ferror(out) ? BT_EXIT_GOOD : BT_EXIT_FAILED;
+}
+
+/* ---- several commands ---- */
+
+#define COMMANDS_MAX 16
+
+/* What stands behind the program's name. */
+static const char *word_of(const bt_command_set *set, size_t index) {
+    return set->commands[index]->name + strlen(set->name) + 1;
+}
+
+static void write_overview(const bt_command_set *set, FILE *out) {
+    fprintf(out, "Usage: %s COMMAND [options]\n\n%s\n\nCommands:\n", set->name, set->summary);
+    for (size_t i = 0; i < set->count; i++) {
+        const char *summary = set->commands[i]->summary;
+        fprintf(out, "  %-10s %.*s\n", word_of(set, i), (int)strcspn(summary, "\n"), summary);
+    }
+    fprintf(out, "\n`%s COMMAND --help` explains each.\n", set->name);
+}
+
+static int refuse_word(const bt_command_set *set, const char *word, FILE *out, FILE *err) {
+    const char *words[COMMANDS_MAX], *nearest = NULL;
+    const bt_command named = {.name = set->name};
+    char shown[BT_TEXT_QUOTE_SIZE] = "";
+    for (size_t i = 0; i < set->count && i < COMMANDS_MAX; i++)
+        words[i] = word_of(set, i);
+    if (word) nearest = bt_text_nearest(word, words, set->count);
+    if (word) bt_text_quote(word, shown);
+    fprintf(err, "%s: %s%s; the commands are", set->name, word ? shown : "no command is given",
+            word ? " is no command" : "");
+    for (size_t i = 0; i < set->count; i++)
+        fprintf(err, "%s %s", i ? "," : "", words[i]);
+    if (nearest) fprintf(err, "; did you mean %s?", nearest);
+    fputc('\n', err);
+    return bt_command_finish(&named, out, err, BT_EXIT_USAGE);
+}
+
+int bt_command_choose(const bt_command_set *set, int argc, char **argv, size_t *chosen, FILE *out,
+                      FILE *err) {
+    const char *word = argc > 1 ? argv[1] : NULL;
+    for (size_t i = 0; word && i < set->count; i++)
+        if (strcmp(word_of(set, i), word) == 0) {
+            *chosen = i;
+            return -1;
+        }
+    if (word && strcmp(word, "--version") == 0)
+        fprintf(out, "%s (batchtune) %s\n", set->name, bt_version());
+    else if (word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0))
+        write_overview(set, out);
+    else
+        return refuse_word(set, word, out, err);
     return fflush(out) == 0 && !ferror(out) ? BT_EXIT_GOOD : BT_EXIT_FAILED;
 }

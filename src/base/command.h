@@ -33,11 +33,12 @@ typedef struct bt_command_exit {
 } bt_command_exit;
 
 typedef struct bt_command {
-    const char *name;             /* "show-batch-config" */
-    const char *summary;          /* one or two sentences: what it is for; no newline at the end */
-    const char *usage;            /* what follows the name: "[options]" */
-    const char *examples;         /* whole lines, each ended; may be NULL */
-    const bt_command_exit *exits; /* may be NULL */
+    const char *name;              /* "show-batch-config" */
+    const char *summary;           /* one or two sentences: what it is for; no newline at the end */
+    const char *usage;             /* what follows the name: "[options]" */
+    const char *examples;          /* whole lines, each ended; may be NULL */
+    const bt_command_exit *exits;  /* may be NULL */
+    const char *const *exit_words; /* what --help calls each of them; NULL: bt_exit_name's */
     const bt_option *table;
     size_t count;
     const char **operands;         /* receives the words that are no flags; NULL where none are taken */
@@ -58,6 +59,22 @@ int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err)
  * `return bt_command_finish(...)`; but BT_EXIT_FAILED, with the verdict on `err`, when `stream` did not take
  * all that was written to it (a full disk must not look like success). */
 int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code);
+
+/* The same with a word of the command's own in place of bt_exit_name's: "verdict: slower (3)". */
+int bt_command_finish_as(const bt_command *command, FILE *stream, FILE *err, int code, const char *word);
+
+/* A program of several commands: its first word says which. */
+typedef struct bt_command_set {
+    const char *name;                  /* "perf-gate" */
+    const char *summary;               /* as a command's */
+    const bt_command *const *commands; /* each called by the program's name, a space, and its word */
+    size_t count;
+} bt_command_set;
+
+/* Which command argv[1] names: *chosen is its index, and the command starts with argc - 1 and argv + 1. -1:
+ * go on. Otherwise the program returns what it got: --help (an overview) and --version are answered on `out`,
+ * anything else is wrong usage. */
+int bt_command_choose(const bt_command_set *set, int argc, char **argv, size_t *chosen, FILE *out, FILE *err);
 
 /* "good", "failed", "bad-input", "sla-broken", "inconclusive", "interrupted"; never NULL. */
 const char *bt_exit_name(int code);

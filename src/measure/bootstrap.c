@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "measure/quantile.h"
+#include "measure/student.h"
 
 enum { LEAST_SAMPLES = 5, LEAST_RESAMPLES = 100, USUAL_RESAMPLES = 2000 };
 
@@ -22,6 +23,13 @@ double bt_statistic_median(double *values, size_t count, void *context) {
     (void)context;
     bt_sort(values, count);
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+double bt_statistic_trimmed_mean(double *values, size_t count, void *context) {
+    (void)context;
+    size_t cut = count / 10;
+    bt_sort(values, count);
+    return bt_statistic_mean(values + cut, count - 2 * cut, NULL);
 }
 
 double bt_statistic_quantile(double *values, size_t count, void *context) {
@@ -72,19 +80,11 @@ size_t bt_block_length(const double *samples, size_t count) {
     return length < (double)longest ? (size_t)ceil(length) : longest;
 }
 
-/* The t distribution's quantile from the normal's, by Cornish and Fisher's expansion (Abramowitz and
- * Stegun 26.7.5). */
-static double t_quantile(double z, double degrees) {
-    double s = z * z, d = degrees;
-    return z + z * (s + 1) / (4 * d) + z * ((5 * s + 16) * s + 3) / (96 * d * d) +
-           z * (((3 * s + 19) * s + 17) * s - 15) / (384 * d * d * d);
-}
-
 /* The share of resamples to leave below the interval. Blocks play the part of samples. */
 static double widened_tail(double confidence, size_t count, size_t block_length) {
     double blocks = fmax((double)count / (double)block_length, 2);
-    double z = bt_normal_quantile((1 - confidence) / 2);
-    return bt_normal_below(t_quantile(z, blocks - 1) * sqrt(blocks / (blocks - 1)));
+    double t = bt_student_quantile((1 - confidence) / 2, blocks - 1);
+    return bt_normal_below(-t * sqrt(blocks / (blocks - 1)));
 }
 
 static void draw_blocks(const double *samples, size_t count, size_t block_length, bt_random *random,
@@ -94,6 +94,15 @@ static void draw_blocks(const double *samples, size_t count, size_t block_length
         for (size_t i = 0; i < block_length && filled < count; i++)
             resample[filled++] = samples[(from + i) % count];
     }
+}
+
+static double deviation_of(const double *values, size_t count) {
+    double mean = 0, sum = 0;
+    for (size_t i = 0; i < count; i++)
+        mean += values[i] / (double)count;
+    for (size_t i = 0; i < count; i++)
+        sum += (values[i] - mean) * (values[i] - mean);
+    return sqrt(sum / (double)(count - 1));
 }
 
 static bt_status check(const double *samples, size_t count, double confidence, size_t resamples,
@@ -134,6 +143,7 @@ bt_status bt_bootstrap(const double *samples, size_t count, const bt_bootstrap_o
         draw_blocks(samples, count, block_length, &random, resample);
         replicates[i] = statistic(resample, count, options->context);
     }
+    out->deviation = deviation_of(replicates, resamples);
     bt_sort(replicates, resamples);
     double tail = widened_tail(confidence, count, block_length);
     out->lower = bt_quantile(replicates, resamples, tail);

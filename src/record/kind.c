@@ -6,7 +6,10 @@
 
 static const struct {
     const char *kind, *what;
-} kinds[] = {{"sweep", "a tuning run's record"}, {"load", "a load test's record"}};
+} kinds[] = {{"sweep", "a tuning run's record"},
+             {"load", "a load test's record"},
+             {"gate", "a gate's measurement"},
+             {"gate-verdict", "a gate's verdict"}};
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
 static const char *what_is(const char *kind) {

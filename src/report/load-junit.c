@@ -9,12 +9,6 @@ typedef struct tally {
     int tests, failures, errors, skipped;
 } tally;
 
-static void attribute(FILE *out, const char *name, const char *value) {
-    fprintf(out, " %s=\"", name);
-    bt_html_text(out, value);
-    fputc('"', out);
-}
-
 static tally count(const bt_load_record *record, const bt_load_model *model) {
     tally t = {0};
     for (int i = 0; i < record->scenario_count; i++) {
@@ -40,8 +34,8 @@ static void put_case(FILE *out, const bt_load_record *record, const bt_load_mode
                      const bt_load_scenario *scenario, const bt_load_part *part) {
     char words[BT_LOAD_WORDS_SIZE];
     fputs("    <testcase", out);
-    attribute(out, "classname", model->model);
-    attribute(out, "name", scenario->name);
+    bt_xml_attribute(out, "classname", model->model);
+    bt_xml_attribute(out, "name", scenario->name);
     fprintf(out, " time=\"%.3f\">\n", isfinite(scenario->duration_s) ? scenario->duration_s : 0);
     bool skipped = !scenario->judged || part->verdict == BT_LOAD_NOT_RUN;
     if (skipped) {
@@ -50,7 +44,7 @@ static void put_case(FILE *out, const bt_load_record *record, const bt_load_mode
         const char *tag = part->verdict == BT_LOAD_BROKEN ? "failure" : "error";
         bt_load_words_doubt(record, part, words);
         fprintf(out, "      <%s", tag);
-        attribute(out, "message", words);
+        bt_xml_attribute(out, "message", words);
         fputc('>', out);
         bt_html_text(out, part->cause);
         fputs(part->remedy[0] ? "; " : "", out);
@@ -77,10 +71,10 @@ bt_status bt_load_report_junit(const bt_load_record *record, FILE *out, bt_error
         const bt_load_model *model = &record->models[m];
         tally t = count(record, model);
         fputs("  <testsuite", out);
-        attribute(out, "name", model->model);
+        bt_xml_attribute(out, "name", model->model);
         fprintf(out, " tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\"", t.tests, t.failures,
                 t.errors, t.skipped);
-        attribute(out, "timestamp", record->started_at);
+        bt_xml_attribute(out, "timestamp", record->started_at);
         fputs(">\n", out);
         for (int i = 0; i < record->scenario_count; i++) {
             const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);

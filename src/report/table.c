@@ -192,6 +192,12 @@ static bool means_something(const char *text, size_t at) {
     return at == 0 || !isalnum((unsigned char)text[at - 1]) || !isalnum((unsigned char)text[at + 1]);
 }
 
+void bt_xml_attribute(FILE *out, const char *name, const char *value) {
+    fprintf(out, " %s=\"", name);
+    bt_html_text(out, value);
+    fputc('"', out);
+}
+
 void bt_markdown_text(FILE *out, const char *text) {
     char clean[CELL_SIZE];
     bt_layout_clean(text, clean, sizeof clean);

@@ -55,6 +55,8 @@ BT_MUST_USE bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_e
 
 /* `text`, cleaned, with the characters that mean something in HTML or XML escaped. */
 void bt_html_text(FILE *out, const char *text);
+/* ` name="value"` of an XML element, the value likewise. */
+void bt_xml_attribute(FILE *out, const char *name, const char *value);
 /* `text`, cleaned, with the characters that mean something in Markdown escaped. */
 void bt_markdown_text(FILE *out, const char *text);
 

@@ -2,7 +2,7 @@
 #
 # A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
 
-# plan_packages core|gpu|lint
+# plan_packages core|gpu|lint|gate
 plan_packages() {
     case $1 in
     core | gpu)
@@ -24,6 +24,7 @@ plan_packages() {
         probe perl needs_command prove
         ;;
     lint) probe clang-format needs_command clang-format ;;
+    gate) probe valgrind needs_command valgrind ;;
     esac
 }
 

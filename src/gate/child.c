@@ -1,0 +1,197 @@
+#include "gate/child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define POLL_MS   100
+#define CHUNK     65536
+#define TAIL_SIZE 2048
+
+extern char **environ;
+
+struct bt_child {
+    char name[128];
+    const volatile sig_atomic_t *stop;
+    pid_t pid;      /* 0: collected */
+    int how;        /* it ended, once collected */
+    int socket;     /* its standard input and output */
+    int complaints; /* a file in memory that receives its standard error */
+    char *text;     /* what it printed and nobody has taken */
+    size_t size, room, taken;
+};
+
+/* ---- starting and ending ---- */
+
+static bt_status spawn(bt_child *c, const char *const *argv, int its_end, bt_error *error) {
+    posix_spawn_file_actions_t files;
+    int failed = posix_spawn_file_actions_init(&files);
+    if (!failed) {
+        failed = posix_spawn_file_actions_adddup2(&files, its_end, STDIN_FILENO);
+        if (!failed) failed = posix_spawn_file_actions_adddup2(&files, its_end, STDOUT_FILENO);
+        if (!failed) failed = posix_spawn_file_actions_adddup2(&files, c->complaints, STDERR_FILENO);
+        if (!failed) failed = posix_spawnp(&c->pid, argv[0], &files, NULL, (char *const *)argv, environ);
+        posix_spawn_file_actions_destroy(&files);
+    }
+    if (!failed) return BT_OK;
+    c->pid = 0;
+    return bt_fail(error, failed == ENOENT || failed == EACCES ? BT_UNSUPPORTED : BT_IO,
+                   "%s cannot be started: %s", argv[0], strerror(failed));
+}
+
+bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile sig_atomic_t *stop,
+                        bt_error *error) {
+    int ends[2] = {-1, -1};
+    bt_child *c = *out = calloc(1, sizeof *c);
+    if (!c) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", argv[0]);
+    snprintf(c->name, sizeof c->name, "%s", argv[0]);
+    c->stop = stop;
+    c->complaints = memfd_create("complaints", MFD_CLOEXEC);
+    bool made = c->complaints >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
+    c->socket = ends[0];
+    bt_status status = made ? spawn(c, argv, ends[1], error)
+                            : bt_fail(error, BT_IO, "%s: cannot make a socket: %s", argv[0], strerror(errno));
+    if (ends[1] >= 0) close(ends[1]);
+    if (status != BT_OK) bt_child_close(out);
+    return status;
+}
+
+static void collect(bt_child *c) {
+    if (c->pid == 0) return;
+    while (waitpid(c->pid, &c->how, 0) < 0 && errno == EINTR) {
+    }
+    c->pid = 0;
+}
+
+void bt_child_close(bt_child **child) {
+    if (!child || !*child) return;
+    bt_child *c = *child;
+    if (c->pid) kill(c->pid, SIGKILL);
+    collect(c);
+    if (c->socket >= 0) close(c->socket);
+    if (c->complaints >= 0) close(c->complaints);
+    free(c->text);
+    free(c);
+    *child = NULL;
+}
+
+/* The last line of what it complained about; "" for none. */
+static void last_complaint(const bt_child *c, char *out, size_t size) {
+    char tail[TAIL_SIZE];
+    off_t length = lseek(c->complaints, 0, SEEK_END);
+    off_t from = length > TAIL_SIZE - 1 ? length - (TAIL_SIZE - 1) : 0;
+    ssize_t got = length > 0 ? pread(c->complaints, tail, TAIL_SIZE - 1, from) : 0;
+    tail[got > 0 ? got : 0] = '\0';
+    while (got > 0 && tail[got - 1] == '\n')
+        tail[--got] = '\0';
+    const char *line = strrchr(tail, '\n');
+    snprintf(out, size, "%s", line ? line + 1 : tail);
+}
+
+/* Collects a program that closed its output, and says how it ended. */
+static bt_status tell_end(bt_child *c, bt_error *error) {
+    char complaint[160];
+    collect(c);
+    last_complaint(c, complaint, sizeof complaint);
+    const char *joint = complaint[0] ? ": " : "";
+    if (WIFSIGNALED(c->how))
+        return bt_fail(error, BT_BACKEND, "%s was ended by signal %d (%s)%s%s", c->name, WTERMSIG(c->how),
+                       strsignal(WTERMSIG(c->how)), joint, complaint);
+    return bt_fail(error, BT_BACKEND, "%s ended with status %d%s%s", c->name, WEXITSTATUS(c->how), joint,
+                   complaint);
+}
+
+/* ---- talking ---- */
+
+bt_status bt_child_send(bt_child *c, const char *line, bt_error *error) {
+    char text[256];
+    int length = snprintf(text, sizeof text, "%s\n", line);
+    for (ssize_t sent = 0, more; sent < length; sent += more) {
+        more = send(c->socket, text + sent, (size_t)(length - sent), MSG_NOSIGNAL);
+        if (more < 0 && errno == EINTR) more = 0;
+        if (more < 0) return tell_end(c, error);
+    }
+    return BT_OK;
+}
+
+static bt_status make_room(bt_child *c, bt_error *error) {
+    if (c->taken > 0) memmove(c->text, c->text + c->taken, c->size - c->taken);
+    c->size -= c->taken;
+    c->taken = 0;
+    if (c->size + CHUNK + 1 <= c->room) return BT_OK;
+    if (c->size + CHUNK > BT_CHILD_OUTPUT_MAX)
+        return bt_fail(error, BT_PARSE, "%s printed more than %d MiB", c->name, BT_CHILD_OUTPUT_MAX >> 20);
+    char *grown = realloc(c->text, c->room + 2 * CHUNK);
+    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for what %s prints", c->name);
+    c->text = grown;
+    c->room += 2 * CHUNK;
+    return BT_OK;
+}
+
+/* Waits for more; *ended where there will be none. */
+static bt_status take(bt_child *c, int64_t until_ns, bool *ended, bt_error *error) {
+    bt_status status = make_room(c, error);
+    while (status == BT_OK) {
+        struct pollfd ready = {.fd = c->socket, .events = POLLIN};
+        int count = poll(&ready, 1, POLL_MS);
+        if (c->stop && *c->stop) return bt_fail(error, BT_CLOSED, "interrupted");
+        if (count <= 0 && bt_clock_now_ns() > until_ns)
+            return bt_fail(error, BT_TIMEOUT, "%s was silent for too long and was killed", c->name);
+        if (count <= 0) continue;
+        ssize_t got = recv(c->socket, c->text + c->size, CHUNK, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got > 0) c->size += (size_t)got;
+        c->text[c->size] = '\0';
+        *ended = got <= 0;
+        break;
+    }
+    return status;
+}
+
+bt_status bt_child_line(bt_child *c, int64_t timeout_ns, const char **line, bt_error *error) {
+    int64_t until_ns = bt_clock_now_ns() + timeout_ns;
+    for (;;) {
+        char *start = c->text + c->taken;
+        char *end = c->size > c->taken ? memchr(start, '\n', c->size - c->taken) : NULL;
+        bool ended = false;
+        if (end) {
+            *end = '\0';
+            c->taken = (size_t)(end - c->text) + 1;
+            *line = start;
+            return BT_OK;
+        }
+        bt_status status = take(c, until_ns, &ended, error);
+        if (status != BT_OK) return status;
+        if (ended) return tell_end(c, error);
+    }
+}
+
+bt_status bt_child_run(const char *const *argv, int64_t timeout_ns, const volatile sig_atomic_t *stop,
+                       char **out, bt_error *error) {
+    bt_child *c;
+    int64_t until_ns = bt_clock_now_ns() + timeout_ns;
+    bool ended = false;
+    *out = NULL;
+    bt_status status = bt_child_open(&c, argv, stop, error);
+    if (status == BT_OK) shutdown(c->socket, SHUT_WR);
+    while (status == BT_OK && !ended)
+        status = take(c, until_ns, &ended, error);
+    if (status == BT_OK) collect(c);
+    if (status == BT_OK && !(WIFEXITED(c->how) && WEXITSTATUS(c->how) == 0)) status = tell_end(c, error);
+    if (status == BT_OK) {
+        *out = c->text;
+        c->text = NULL;
+    }
+    bt_child_close(&c);
+    return status;
+}

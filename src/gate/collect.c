@@ -1,0 +1,166 @@
+#include "gate/collect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+
+#define LATENCIES_KEPT 4000 /* of a scenario; a bootstrap of more takes seconds and says the same */
+
+static bt_status add_series(bt_gate_record *record, const char *metric, const char *work, double quantile,
+                            const double *samples, int count, bt_error *error) {
+    if (count == 0) return BT_OK;
+    bt_gate_series *series = bt_gate_series_add(record, metric, "ms", work, quantile);
+    if (!series) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", metric);
+    return bt_gate_samples_add(series, samples, count, false, error);
+}
+
+/* ---- a tuning run ---- */
+
+/* What a change of setting may be about; the image size is the work's. */
+static void put_settings(bt_gate_record *out, const bt_model_record *model) {
+    size_t used = strlen(out->settings);
+    snprintf(out->settings + used, sizeof out->settings - used,
+             "%s%s: %s on %s, %s, weights %s, %d x %d threads", used ? "; " : "", model->model,
+             model->backend, model->device, model->precision, model->weights_source, model->instances,
+             model->threads);
+    used = strlen(out->settings);
+    if (model->weights_hash && used < sizeof out->settings)
+        snprintf(out->settings + used, sizeof out->settings - used, " (%016llx)",
+                 (unsigned long long)model->weights_hash);
+}
+
+static bt_status collect_model(bt_gate_record *out, const bt_model_record *model, bt_error *error) {
+    char metric[BT_METRIC_NAME_SIZE], work[BT_METRIC_WORK_SIZE];
+    bt_status status = BT_OK;
+    snprintf(work, sizeof work, "%d px", model->image_size);
+    for (int i = 0; i < model->point_count && status == BT_OK; i++) {
+        const bt_point *point = &model->points[i];
+        snprintf(metric, sizeof metric, "%.64s/batch-%d", model->model, point->batch_size);
+        status = add_series(out, metric, work, 0.5, point->samples_ms, point->sample_count, error);
+    }
+    snprintf(metric, sizeof metric, "%.64s/standard", model->model);
+    if (status == BT_OK)
+        status = add_series(out, metric, work, 0.5, model->standard_samples_ms, model->standard_sample_count,
+                            error);
+    snprintf(metric, sizeof metric, "%.64s/sla", model->model);
+    if (status == BT_OK && model->chosen >= 0)
+        status = bt_gate_promise_add(out, metric, model->meets_sla ? "met" : "broken", error);
+    put_settings(out, model);
+    return status;
+}
+
+bt_status bt_gate_collect_sweep(bt_gate_record **out, const bt_record *record, bt_error *error) {
+    bt_status status = bt_gate_record_open(out, error);
+    if (status != BT_OK) return status;
+    (*out)->machine = record->machine;
+    (*out)->subject = record->subject;
+    snprintf((*out)->started_at, sizeof(*out)->started_at, "%s", record->started_at);
+    snprintf((*out)->command, sizeof(*out)->command, "%s", record->command);
+    for (int i = 0; i < record->model_count && status == BT_OK; i++)
+        status = collect_model(*out, &record->models[i], error);
+    if (status != BT_OK) bt_gate_record_close(out);
+    return status;
+}
+
+/* ---- a load test ---- */
+
+static const bt_load_model *model_of(const bt_load_record *record, const char *name) {
+    for (int i = 0; i < record->model_count; i++)
+        if (strcmp(record->models[i].model, name) == 0) return &record->models[i];
+    return NULL;
+}
+
+/* The load that was sent. */
+static void put_load(char out[BT_METRIC_WORK_SIZE], const bt_load_scenario *scenario,
+                     const bt_load_part *part, const bt_load_model *model) {
+    char rate[48] = "", size[48] = "", clients[32] = "";
+    if (isfinite(part->rate_rps)) snprintf(rate, sizeof rate, " at %.4g/s", part->rate_rps);
+    if (part->burst_size) snprintf(size, sizeof size, " of %d", part->burst_size);
+    if (part->clients) snprintf(clients, sizeof clients, ", %d at a time", part->clients);
+    snprintf(out, BT_METRIC_WORK_SIZE, "%d px, %s%s%s%s", model ? model->image_size : 0, scenario->shape,
+             rate, size, clients);
+}
+
+/* Evenly spaced, so that their order still tells of slow spells. */
+static bt_status add_latencies(bt_gate_record *out, const char *metric, const char *work, double quantile,
+                               const bt_load_part *part, bt_error *error) {
+    int step = (part->latency_count + LATENCIES_KEPT - 1) / LATENCIES_KEPT, count = 0;
+    double *kept = malloc(LATENCIES_KEPT * sizeof *kept);
+    if (!kept) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", metric);
+    for (int i = 0; i < part->latency_count; i += step)
+        kept[count++] = part->latencies_ms[i];
+    bt_status status = add_series(out, metric, work, quantile, kept, count, error);
+    free(kept);
+    return status;
+}
+
+static bt_status collect_part(bt_gate_record *out, const bt_load_record *record,
+                              const bt_load_scenario *scenario, const bt_load_part *part, bt_error *error) {
+    char metric[BT_METRIC_NAME_SIZE], work[BT_METRIC_WORK_SIZE];
+    bt_status status = BT_OK;
+    put_load(work, scenario, part, model_of(record, part->model));
+    for (int i = 0; i < 2 && status == BT_OK; i++) {
+        snprintf(metric, sizeof metric, "%.40s/%.40s/%s", part->model, scenario->name, i ? "p95" : "p50");
+        status = add_latencies(out, metric, work, i ? 0.95 : 0.5, part, error);
+    }
+    snprintf(metric, sizeof metric, "%.40s/%.40s", part->model, scenario->name);
+    return status == BT_OK ? bt_gate_promise_add(out, metric, bt_load_verdict_name(part->verdict), error)
+                           : status;
+}
+
+bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *record, bt_error *error) {
+    bt_status status = bt_gate_record_open(out, error);
+    if (status != BT_OK) return status;
+    (*out)->machine = record->machine;
+    (*out)->subject = record->subject;
+    snprintf((*out)->started_at, sizeof(*out)->started_at, "%s", record->started_at);
+    snprintf((*out)->command, sizeof(*out)->command, "%s", record->command);
+    for (int i = 0; i < record->model_count; i++) {
+        const bt_load_model *model = &record->models[i];
+        size_t used = strlen((*out)->settings);
+        snprintf((*out)->settings + used, sizeof(*out)->settings - used,
+                 "%s%s: %s on %s, %s, weights %s, %d x %d threads, batches to %d", used ? "; " : "",
+                 model->model, model->backend, model->device, model->precision, model->weights,
+                 model->instances, model->threads, model->batch_size);
+    }
+    for (int i = 0; i < record->scenario_count; i++)
+        for (int j = 0; record->scenarios[i].judged && j < record->scenarios[i].part_count && status == BT_OK;
+             j++)
+            status = collect_part(*out, record, &record->scenarios[i], &record->scenarios[i].parts[j], error);
+    if (status != BT_OK) bt_gate_record_close(out);
+    return status;
+}
+
+/* ---- files ---- */
+
+static bt_status from_sweep(bt_gate_record **out, const char *path, bt_error *error) {
+    bt_record *record = NULL;
+    bt_status status = bt_record_load(&record, path, error);
+    if (status == BT_OK) status = bt_gate_collect_sweep(out, record, error);
+    bt_record_close(&record);
+    return status;
+}
+
+static bt_status from_load(bt_gate_record **out, const char *path, bt_error *error) {
+    bt_load_record *record = NULL;
+    bt_status status = bt_load_record_load(&record, path, error);
+    if (status == BT_OK) status = bt_gate_collect_load(out, record, error);
+    bt_load_record_close(&record);
+    return status;
+}
+
+bt_status bt_gate_collect(bt_gate_record **out, const char *path, bt_error *error) {
+    json_t *top;
+    *out = NULL;
+    bt_status status = bt_json_load(&top, path, error);
+    if (status != BT_OK) return status;
+    const char *kind = json_string_value(json_object_get(top, "kind"));
+    bool sweep = kind && strcmp(kind, "sweep") == 0, load = kind && strcmp(kind, "load") == 0;
+    if (!sweep && !load) status = bt_gate_record_from_json(out, top, path, error);
+    json_decref(top);
+    if (sweep) return from_sweep(out, path, error);
+    return load ? from_load(out, path, error) : status;
+}

@@ -1,0 +1,157 @@
+/* The gate's verdict in every form: the same words, well-formed, and a failure never looks like a pass. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/gate.h"
+
+static void must(bt_status status, const bt_error *error) {
+    if (status) fail_msg("%s", error->message);
+}
+
+static void add(bt_gate_verdict *verdict, const char *metric, bt_gate_word word, double slowdown) {
+    bt_gate_row *row = bt_gate_row_add(verdict, metric, "ms", "128 px", 0.5);
+    row->verdict = word;
+    row->before = 10;
+    row->now = 10 * (1 + slowdown / 100);
+    row->slowdown_percent = slowdown;
+    row->lower_percent = slowdown - 1;
+    row->upper_percent = slowdown + 1;
+    row->tolerance_percent = 5;
+}
+
+static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
+    bt_gate_verdict *verdict;
+    bt_error error;
+    const bt_gate_kept kept = {"hrnet/sustained", "met", "broken", true};
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    add(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
+    add(verdict, "hrnet/batch-<4>", BT_GATE_SLOWER, 12.3);
+    add(verdict, "a|b", BT_GATE_DECLARED, 8);
+    add(verdict, "new", BT_GATE_NEW, 0);
+    add(verdict, "unsure", BT_GATE_INCONCLUSIVE, 4);
+    strcpy(verdict->rows[2].why, "declared up to 9 %: checks & more");
+    must(bt_gate_kept_add(verdict, &kept, &error), &error);
+    verdict->verdict = word;
+    verdict->verdict_code = code;
+    strcpy(verdict->why, "1 metric slower than the tolerance");
+    strcpy(verdict->before_name, "v1");
+    strcpy(verdict->now_name, "v2");
+    strcpy(verdict->subject_differs, "runtime: torch 2.14, here torch 2.15");
+    verdict->pairs = 27;
+    verdict->looks = 4;
+    verdict->measuring_s = 61;
+    verdict->error_percent = 5;
+    return verdict;
+}
+
+/* The caller frees it. */
+static char *told(const bt_gate_verdict *verdict, bt_gate_format format) {
+    char *text = NULL;
+    size_t size = 0;
+    bt_error error;
+    FILE *out = open_memstream(&text, &size);
+    must(bt_gate_publish(verdict, format, out, &error), &error);
+    fclose(out);
+    return text;
+}
+
+static void expect_text(const char *text, const char *wanted) {
+    if (!strstr(text, wanted)) fail_msg("\"%s\" is not in:\n%s", wanted, text);
+}
+
+static void the_table_has_a_row_a_metric_and_the_verdict(void **state) {
+    (void)state;
+    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    char *text = told(verdict, BT_GATE_FORMAT_TABLE);
+    expect_text(text, "hrnet/batch-<4>");
+    expect_text(text, "+12.3 %");
+    expect_text(text, "+11.3 % … +13.3 %");
+    expect_text(text, "newly broken");
+    expect_text(text, "torch 2.14, here torch 2.15");
+    expect_text(text, "27 pairs in 61 s, 4 looks");
+    expect_text(text, "slower: 1 metric slower than the tolerance");
+    free(text);
+    bt_gate_verdict_close(&verdict);
+}
+
+static void the_markdown_says_the_verdict_first_and_escapes(void **state) {
+    (void)state;
+    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    char *text = told(verdict, BT_GATE_FORMAT_MARKDOWN);
+    const char *banner = strstr(text, "**slower: 1 metric"), *first = strstr(text, "| metric");
+    assert_non_null(banner);
+    assert_true(banner < first);
+    expect_text(text, "a\\|b");
+    expect_text(text, "\\<4>");
+    expect_text(text, "<details>");
+    /* What is as it was stands in the folded table alone. */
+    assert_true(strstr(text, "hrnet/batch-1") > strstr(text, "<details>"));
+    assert_true(strstr(text, "unsure") < strstr(text, "<details>"));
+    free(text);
+    bt_gate_verdict_close(&verdict);
+}
+
+static void junit_counts_what_it_holds(void **state) {
+    (void)state;
+    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    char *text = told(verdict, BT_GATE_FORMAT_JUNIT);
+    expect_text(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"2\"");
+    expect_text(text, "name=\"hrnet/batch-&lt;4&gt;\"");
+    expect_text(text,
+                "message=\"declared: +8.0 %, tolerance +5.0 %; declared up to 9 %: checks &amp; more\"");
+    free(text);
+    verdict->verdict_code = 0; /* the policy lets doubt pass */
+    text = told(verdict, BT_GATE_FORMAT_JUNIT);
+    expect_text(text, "errors=\"0\" skipped=\"3\"");
+    free(text);
+    bt_gate_verdict_close(&verdict);
+}
+
+static void a_verdict_on_nothing_is_an_error_in_junit(void **state) {
+    (void)state;
+    bt_gate_verdict *verdict;
+    bt_error error;
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    verdict->verdict_code = 4;
+    strcpy(verdict->why, "nothing was measured");
+    char *text = told(verdict, BT_GATE_FORMAT_JUNIT);
+    expect_text(text, "tests=\"1\" failures=\"0\" errors=\"1\"");
+    expect_text(text, "nothing was measured");
+    free(text);
+    text = told(verdict, BT_GATE_FORMAT_TABLE);
+    expect_text(text, "inconclusive: nothing was measured");
+    free(text);
+    bt_gate_verdict_close(&verdict);
+}
+
+static void json_is_the_record_itself(void **state) {
+    (void)state;
+    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    char *text = told(verdict, BT_GATE_FORMAT_JSON);
+    json_error_t at;
+    json_t *json = json_loads(text, 0, &at);
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json, "kind")), "gate-verdict");
+    assert_int_equal(json_array_size(json_object_get(json, "metrics")), 5);
+    json_decref(json);
+    free(text);
+    bt_gate_verdict_close(&verdict);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_has_a_row_a_metric_and_the_verdict),
+        cmocka_unit_test(the_markdown_says_the_verdict_first_and_escapes),
+        cmocka_unit_test(junit_counts_what_it_holds),
+        cmocka_unit_test(a_verdict_on_nothing_is_an_error_in_junit),
+        cmocka_unit_test(json_is_the_record_itself),
+    };
+    return cmocka_run_group_tests_name("report-gate", tests, NULL, NULL);
+}

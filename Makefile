@@ -50,7 +50,13 @@ SHARED  := $(O)/lib/libbatchtune.so.0
 SOURCES := $(wildcard src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
-TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
+# Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
+FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls)
+TEST_SUPPORT := $(filter-out $(FAULT_SUPPORT) $(O)/tests/lib/fault-environment.o,$(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
+FAULTS       := $(foreach call,malloc calloc realloc aligned_alloc strdup strndup open_memstream fmemopen mmap open fopen fdopen opendir \
+                    socketpair read pread recv write pwrite send fsync fdatasync rename close fclose mkdir ftruncate flock fork \
+                    pthread_create,-Wl$(,)--wrap=$(call))
+FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-worker)
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
@@ -66,7 +72,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(SHARED) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
+core: $(LIBRARY) $(SHARED) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(FAULTY) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -123,11 +129,18 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(BENCH_SUPPORT) $(LIBRARY)
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
 	$(call link)
 
+$(O)/tests/faults-%: $(O)/tests/unit/faults-%.o $(FAULT_SUPPORT) $(TEST_SUPPORT) $(LIBRARY)
+	$(call link,-lcmocka $(FAULTS))
+
 $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
+
+# Programs whose calls fail as the environment says, for tests/commands/faults-*.sh.
+$(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(patsubst %,$(O)/tests/lib/%.o,fault-calls fault-environment) $(LIBRARY)
+	$(call link,$(FAULTS))
 
 # A library that is loaded late has its thread-local memory from a place that AddressSanitizer's search for leaks misjudges.
 ifeq ($(SANITIZE),address)

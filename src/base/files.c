@@ -165,11 +165,11 @@ static bt_status flush_folder(const char *path, bt_error *error) {
     bt_status status = folder_of(folder, path, error);
     if (status) return status;
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return errno == EACCES ? BT_OK : bt_fail(error, BT_IO, "%s: %s", folder, strerror(errno));
-    if (fsync(file) != 0 && errno != EINVAL)
+    if (file < 0 && errno == EACCES) return BT_OK;
+    if (file < 0 || (fsync(file) != 0 && errno != EINVAL))
         status =
             bt_fail(error, BT_IO, "%s: written, but may not survive a power cut: %s", path, strerror(errno));
-    close(file);
+    if (file >= 0) close(file);
     return status;
 }
 

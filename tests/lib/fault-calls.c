@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,16 +17,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static fault planted;
+static fault planted;      /* changes only while nothing is watched */
+static atomic_int watched; /* planted.calls, or 0 */
 static atomic_long counted;
 static atomic_bool any_struck;
 
 /* Counts a call; true, with errno, where it is to fail. */
 static bool strikes(int kind) {
-    if (!(planted.calls & kind)) return false;
+    if (!(atomic_load(&watched) & kind)) return false;
     long number = atomic_fetch_add(&counted, 1) + 1;
     if (planted.at == 0 || (planted.lasting ? number < planted.at : number != planted.at)) return false;
     atomic_store(&any_struck, true);
+    if (planted.cause == FAULT_KILL) raise(SIGKILL);
+    if (planted.cause == FAULT_INTERRUPT) return raise(SIGINT) != 0;
     errno = kind & (FAULT_MEMORY | FAULT_JSON) ? ENOMEM : planted.cause;
     return true;
 }
@@ -89,14 +93,22 @@ WRAP(int, fclose, (FILE * stream)) {
     return strikes(FAULT_CLOSE) ? EOF : failed;
 }
 
-/* A call that moves `size` bytes, or only one of them. */
+/* How many of `size` bytes a call that was struck moves; -1: it fails. */
+static ssize_t moves(size_t size) {
+    if (planted.cause == FAULT_SHORT) return size > 1 ? 1 : (ssize_t)size;
+    if (planted.cause == FAULT_TORN) return (ssize_t)(size / 2);
+    return -1;
+}
+
 #define MOVING(kind, name, parameters, arguments)                                                            \
     WRAP(ssize_t, name, parameters) {                                                                        \
-        if (strikes(kind)) {                                                                                 \
-            if (planted.cause != FAULT_SHORT) return -1;                                                     \
-            if (size > 1) size = 1;                                                                          \
-        }                                                                                                    \
-        return __real_##name arguments;                                                                      \
+        ssize_t some = strikes(kind) ? moves(size) : (ssize_t)size;                                          \
+        if (some < 0) return -1;                                                                             \
+        bool torn = (size_t)some < size && planted.cause == FAULT_TORN;                                      \
+        size = (size_t)some;                                                                                 \
+        ssize_t moved = __real_##name arguments;                                                             \
+        if (torn) raise(SIGKILL);                                                                            \
+        return moved;                                                                                        \
     }
 
 MOVING(FAULT_READ, read, (int file, void *bytes, size_t size), (file, bytes, size))
@@ -118,10 +130,11 @@ void faults_plant(const fault *f) {
     atomic_store(&counted, 0);
     atomic_store(&any_struck, false);
     planted = *f;
+    atomic_store(&watched, f->calls);
 }
 
 long faults_end(bool *struck) {
-    planted = (fault){0};
+    atomic_store(&watched, 0);
     if (struck) *struck = atomic_load(&any_struck);
     return atomic_load(&counted);
 }

@@ -30,7 +30,11 @@ enum {
                   FAULT_FOLDER | FAULT_CUT | FAULT_LOCK
 };
 
-#define FAULT_SHORT (-1) /* in place of an errno: a read or write does one byte and no more */
+/* In place of an errno. */
+#define FAULT_SHORT     (-1) /* a read or write moves one byte and no more */
+#define FAULT_KILL      (-2) /* the process dies before the call (SIGKILL) */
+#define FAULT_TORN      (-3) /* a write does half, then the process dies */
+#define FAULT_INTERRUPT (-4) /* SIGINT comes just before the call, which goes on */
 
 typedef struct fault {
     int calls;    /* the kinds that count */
@@ -42,7 +46,8 @@ typedef struct fault {
 /* Starts counting anew. The library must be at rest: no thread of its own may run. */
 void faults_plant(const fault *f);
 
-/* From here on nothing fails. Returns how many calls were counted; `struck` (may be NULL) whether one failed.
+/* From here on nothing fails (any thread). Returns how many calls were counted; `struck` (may be NULL)
+ * whether one failed.
  */
 long faults_end(bool *struck);
 

@@ -2,6 +2,7 @@
  *
  *   FAULT="memory@17"       the 17th call of the kind fails ("memory@17+": and every one after it)
  *   FAULT="write@3=ENOSPC"  with that errno (EIO else); "=SHORT" moves one byte
+ *   FAULT="flush@5=KILL"    or the program dies there (TORN: after half a write; INT: is interrupted)
  *   FAULT="files@0"         none fails
  *   FAULT_IN=probe-worker   only in the program of that name
  *   FAULT_COUNT=FILE        leaves the number of calls that were counted, and 1 where one failed, in FILE
@@ -48,9 +49,19 @@ __attribute__((constructor)) static void plant(void) {
                                   {"thread", FAULT_THREAD},
                                   {"files", FAULT_FILES},
                                   {NULL, 0}};
-    static const named causes[] = {
-        {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EACCES", EACCES}, {"EROFS", EROFS},       {"EINTR", EINTR},
-        {"EMFILE", EMFILE}, {"EAGAIN", EAGAIN}, {"EDQUOT", EDQUOT}, {"SHORT", FAULT_SHORT}, {NULL, 0}};
+    static const named causes[] = {{"EIO", EIO},
+                                   {"ENOSPC", ENOSPC},
+                                   {"EACCES", EACCES},
+                                   {"EROFS", EROFS},
+                                   {"EINTR", EINTR},
+                                   {"EMFILE", EMFILE},
+                                   {"EAGAIN", EAGAIN},
+                                   {"EDQUOT", EDQUOT},
+                                   {"SHORT", FAULT_SHORT},
+                                   {"KILL", FAULT_KILL},
+                                   {"TORN", FAULT_TORN},
+                                   {"INT", FAULT_INTERRUPT},
+                                   {NULL, 0}};
     const char *text = getenv("FAULT"), *program = getenv("FAULT_IN");
     if (!text || (program && strcmp(program, program_invocation_short_name) != 0)) return;
     fault f = {.cause = EIO};

@@ -58,7 +58,7 @@ FAULTS       := $(foreach call,malloc calloc realloc aligned_alloc strdup strndu
                     pthread_create,-Wl$(,)--wrap=$(call))
 FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-worker)
 # What benches share with tests: without the test framework.
-BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare)
+BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
@@ -166,8 +166,8 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-bench: core ## what the core itself costs (prober, histogram, service, load generator), and a service's promises live
-	$(Q)for bench in core load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
+bench: core ## what the core itself costs (prober, histogram, checkpoints, service, load generator), and a service's promises live
+	$(Q)for bench in core weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
 bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
 	$(Q)$(O)/bench/checkkernels $(ARGS)
@@ -238,9 +238,16 @@ test-core: core ## the tests that need no libtorch
 unit-core: $(CORE_TESTS)
 	@O=$(O) tests/run --core --unit $(TESTS)
 
-check: ## lint, every test, and the core's unit tests under the sanitizers
+# What this CPU has is switched off from the top, a level at a time.
+LOWER_LEVELS = portable $(shell grep -qw avx512f /proc/cpuinfo && echo avx2; grep -qw avx512_bf16 /proc/cpuinfo && echo avx512)
+cpu-levels: all .deps/torch.stamp ## what computes, with each CPU feature level switched off in turn
+	$(Q)for level in $(LOWER_LEVELS); do echo "== no more than $$level"; \
+	    BATCHTUNE_CPU=$$level O=$(O) tests/run 'kernels-*' 'plan-*' torch-plan || exit 1; done
+
+check: ## lint, every test, those that compute without each CPU feature, and the core's unit tests under the sanitizers
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory cpu-levels
 	@$(MAKE) --no-print-directory sanitizers
 
 sanitizers: ## the core's unit tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
@@ -322,6 +329,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

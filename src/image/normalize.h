@@ -8,12 +8,18 @@
 extern "C" {
 #endif
 
-/* ImageNet's per-channel mean and standard deviation, of values in [0, 1]. */
-extern const float bt_image_mean[3], bt_image_std[3];
+/* What a network's input was normalised by in its training: per-channel mean and standard deviation (above 0)
+ * of values in [0, 1]. */
+typedef struct bt_image_norm {
+    float mean[3], std[3];
+} bt_image_norm;
 
-/* rgb (height x width x 3 bytes) to planar float32, 3 x height x width: (value / 255 - mean) / std. No
- * resizing. */
-void bt_image_normalize(const uint8_t *rgb, int height, int width, float *planar);
+/* ImageNet's: what both networks of this house take, and what NULL stands for below. */
+extern const bt_image_norm bt_image_imagenet;
+
+/* rgb (height x width x 3 bytes) to planar float32, 3 x height x width: (value / 255 - mean) / std. `norm`
+ * may be NULL. No resizing, one thread. */
+void bt_image_normalize(const uint8_t *rgb, int height, int width, const bt_image_norm *norm, float *planar);
 
 #ifdef __cplusplus
 }

@@ -75,10 +75,12 @@ static char *lay_taps(taps *t, char *scratch, int in, int out) {
     return (char *)(t->weights + weights_max(in, out));
 }
 
-void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, float *planar, int height,
-                      int width, void *scratch) {
+void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, const bt_image_norm *norm,
+                      float *planar, int height, int width, int threads, void *scratch) {
+    (void)threads;
+    if (!norm) norm = &bt_image_imagenet;
     if (from_height == height && from_width == width) {
-        bt_image_normalize(rgb, height, width, planar);
+        bt_image_normalize(rgb, height, width, norm, planar);
         return;
     }
     taps across;
@@ -101,8 +103,7 @@ void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, float
                 for (int c = 0; c < 3; c++)
                     sum[c] += weights[k] * from[c];
             for (int c = 0; c < 3; c++)
-                planar[c * plane + (size_t)y * width + x] =
-                    (sum[c] / 255.0f - bt_image_mean[c]) / bt_image_std[c];
+                planar[c * plane + (size_t)y * width + x] = (sum[c] / 255.0f - norm->mean[c]) / norm->std[c];
         }
     }
 }
@@ -116,7 +117,8 @@ static void write_row(const float *probability, int count, float threshold, uint
 }
 
 void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
-                   float *probabilities, int to_height, int to_width, void *scratch) {
+                   float *probabilities, int to_height, int to_width, int threads, void *scratch) {
+    (void)threads;
     if (!mask && !probabilities) return;
     taps across;
     float *source = (float *)lay_taps(&across, scratch, width, to_width);

@@ -5,29 +5,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/normalize.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define BT_IMAGE_SIDE_MAX 16384 /* pixels */
+#define BT_IMAGE_SIDE_MAX    16384 /* pixels */
+#define BT_IMAGE_THREADS_MAX 16
 
 /* Working room, in bytes, that the functions below need for a picture of at most `side` pixels each way and a
- * network's input of height x width. */
+ * network's input of height x width. What is not needed is not touched. */
 size_t bt_image_scratch_bytes(int side, int height, int width);
 
+/* Both functions share their rows among OpenMP's threads, the calling thread's pool: at most `threads` and
+ * BT_IMAGE_THREADS_MAX of them, fewer where there is too little to do. The result does not depend on how
+ * many. They allocate nothing and may run in any thread with a scratch of its own. */
+
 /* rgb (from_height x from_width x 3 bytes) to planar float32, 3 x height x width, normalised as
- * bt_image_normalize does. Resized bilinearly with half-pixel centres, and antialiased where it shrinks (each
- * output pixel then weighs all the input it covers by a triangle): what torch's interpolate(mode="bilinear",
- * align_corners=False, antialias=True) and Pillow's BILINEAR compute, in float, before any rounding to bytes.
- * Equal sizes are only normalised. Allocates nothing; any thread with its own scratch. */
-void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, float *planar, int height,
-                      int width, void *scratch);
+ * bt_image_normalize does (`norm` NULL: ImageNet's). Resized bilinearly with half-pixel centres, and
+ * antialiased where it shrinks (each output pixel then weighs all the input it covers by a triangle): what
+ * torch's interpolate(mode="bilinear", align_corners=False, antialias=True) and Pillow's BILINEAR compute, in
+ * float, before any rounding to bytes. Equal sizes are only normalised. */
+void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, const bt_image_norm *norm,
+                      float *planar, int height, int width, int threads, void *scratch);
 
 /* Logits (height x width) to a mask (1 where the probability is above `threshold`) and probabilities of
  * to_height x to_width; either may be NULL. The sigmoid is taken first, then resized likewise, then
  * thresholded. */
 void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
-                   float *probabilities, int to_height, int to_width, void *scratch);
+                   float *probabilities, int to_height, int to_width, int threads, void *scratch);
 
 #ifdef __cplusplus
 }

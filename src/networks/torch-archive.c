@@ -35,20 +35,27 @@ static bt_status broken(const bt_checkpoint *checkpoint, const char *name, const
 
 /* ---- numbers ---- */
 
-/* Opens a storage's entry; BT_PARSE where it is shorter than `bytes`. */
-static bt_status open_storage(const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor, uint64_t bytes,
-                              zip_file_t **out, bt_error *error) {
+/* Opens a storage's entry where the tensor's first number lies; BT_PARSE where it does not reach `bytes`.
+ * Torch stores the numbers as they are: what is compressed could be far longer than the file, and is refused.
+ */
+static bt_status open_storage(const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor, uint64_t first,
+                              uint64_t bytes, zip_file_t **out, bt_error *error) {
     const archive *a = checkpoint->inside;
+    const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
     char entry[ENTRY_SIZE];
     zip_stat_t about;
     snprintf(entry, sizeof entry, "%sdata/%s", a->prefix, tensor->storage);
-    if (zip_stat(a->zip, entry, 0, &about) != 0 || !(about.valid & ZIP_STAT_SIZE))
+    if (zip_stat(a->zip, entry, 0, &about) != 0 || (about.valid & wanted) != wanted)
         return broken(checkpoint, tensor->name, "its storage is not in the archive", error);
+    if (about.comp_method != ZIP_CM_STORE)
+        return broken(checkpoint, tensor->name, "its storage is compressed, as torch.save never does", error);
     if (about.size < bytes || bytes > STORAGE_MAX)
         return broken(checkpoint, tensor->name, "it does not lie within its storage", error);
     *out = zip_fopen(a->zip, entry, 0);
     if (!*out) return broken(checkpoint, tensor->name, "its storage cannot be opened", error);
-    return BT_OK;
+    if (first == 0 || zip_fseek(*out, (zip_int64_t)first, SEEK_SET) == 0) return BT_OK;
+    zip_fclose(*out);
+    return broken(checkpoint, tensor->name, "its storage cannot be read from where it lies", error);
 }
 
 static bool read_all(zip_file_t *file, char *to, uint64_t bytes) {
@@ -57,14 +64,6 @@ static bool read_all(zip_file_t *file, char *to, uint64_t bytes) {
         if (got <= 0) return false;
         to += got;
         bytes -= (uint64_t)got;
-    }
-    return true;
-}
-
-static bool skip(zip_file_t *file, char *piece, uint64_t bytes) {
-    for (uint64_t part; bytes > 0; bytes -= part) {
-        part = bytes < PIECE ? bytes : PIECE;
-        if (!read_all(file, piece, part)) return false;
     }
     return true;
 }
@@ -82,10 +81,10 @@ static bool read_row(zip_file_t *file, char *piece, bt_stored_type type, float *
 }
 
 static bool is_row_major(const bt_stored_tensor *tensor) {
-    int64_t stride = 1;
+    uint64_t stride = 1; /* may wrap where a tensor is empty */
     for (int i = tensor->rank - 1; i >= 0; i--) {
-        if (tensor->dims[i] != 1 && tensor->strides[i] != stride) return false;
-        stride *= tensor->dims[i];
+        if (tensor->dims[i] != 1 && (uint64_t)tensor->strides[i] != stride) return false;
+        stride *= (uint64_t)tensor->dims[i];
     }
     return true;
 }
@@ -125,13 +124,14 @@ static bt_status read_tensor(const bt_checkpoint *checkpoint, const bt_stored_te
     const bool direct = is_row_major(tensor);
     zip_file_t *file = NULL;
     if (!is_compact(tensor)) return broken(checkpoint, tensor->name, "its numbers lie too far apart", error);
-    bt_status status = open_storage(checkpoint, tensor, (tensor->first + span) * size, &file, error);
+    bt_status status =
+        open_storage(checkpoint, tensor, tensor->first * size, (tensor->first + span) * size, &file, error);
     if (status != BT_OK) return status;
     char *piece = malloc(PIECE);
     float *values = direct ? out : malloc((span + 1) * sizeof *values);
     if (!piece || !values)
         status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
-    else if (!skip(file, piece, tensor->first * size) || !read_row(file, piece, tensor->type, values, span))
+    else if (!read_row(file, piece, tensor->type, values, span))
         status = broken(checkpoint, tensor->name, "its storage is cut short or damaged", error);
     else if (!direct)
         gather(tensor, values, out);

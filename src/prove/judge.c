@@ -7,26 +7,25 @@
 #include "base/command.h"
 
 #define LATE_SHARE   0.01 /* of the SLA: how late the generator may send at P99 */
-#define OTHERS_CORES 0.25 /* used by others in a second that counts as disturbed; as tuning has it */
 #define OTHERS_SHARE 0.1  /* of a scenario's seconds that may be disturbed */
 
 /* ---- the scenario ---- */
 
-static double disturbed_share(const bt_load_scenario *scenario) {
+static double disturbed_share(const bt_load_scenario *scenario, double tolerated_cores) {
     int disturbed = 0, known = 0;
     if (scenario->part_count == 0) return 0;
     const bt_load_part *part = &scenario->parts[0]; /* the machine is the same for all parts */
     for (int i = 0; i < part->bin_count; i++)
         if (!isnan(part->bins[i].others_cores)) {
             known++;
-            disturbed += part->bins[i].others_cores > OTHERS_CORES;
+            disturbed += part->bins[i].others_cores > tolerated_cores;
         }
     return known > 0 ? (double)disturbed / known : 0;
 }
 
-bool bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms) {
+bool bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
     double late_us = scenario->generator_p99_us, limit_us = LATE_SHARE * p95_sla_ms * 1e3;
-    double share = disturbed_share(scenario);
+    double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
     if (late_us > limit_us) {
         snprintf(scenario->disturbed, sizeof scenario->disturbed,

@@ -22,9 +22,9 @@ typedef struct bt_judge_facts {
 } bt_judge_facts;
 
 /* Says in scenario->disturbed why its figures could not be trusted ("" where they can): the generator sent
- * late (P99 above 1 % of the SLA: nothing can be said), or other programs used the cores in many of its
- * seconds. Returns whether the generator itself was late. */
-bool bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms);
+ * late (P99 above 1 % of the SLA: nothing can be said), or other programs used more than `tolerated_cores` in
+ * many of its seconds. Returns whether the generator itself was late. */
+bool bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores);
 
 /* Sets part->verdict and part->cause. `generator_late` as bt_judge_scenario said. */
 void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts,

@@ -402,7 +402,7 @@ static bt_judge_facts facts_of(const trial *t, int model) {
 }
 
 static void judge_parts(const trial *t, const stage *s, bt_load_scenario *scenario) {
-    bool late = bt_judge_scenario(scenario, sla_of(t, s->plan->parts[0].model));
+    bool late = bt_judge_scenario(scenario, sla_of(t, s->plan->parts[0].model), t->settings->tolerate_cores);
     for (int i = 0; i < scenario->part_count; i++) {
         bt_judge_facts facts = facts_of(t, s->plan->parts[i].model);
         bt_judge_part(&scenario->parts[i], scenario, &facts, late);

@@ -27,6 +27,7 @@ typedef struct bt_load_settings {
     char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times for sustained and mixed; "": Poisson */
     char image_sizes[BT_OPTION_TEXT_SIZE]; /* "" (the model's), or "128,256:2,512": sizes with weights */
     int64_t seed;
+    double tolerate_cores; /* that other programs may use before a second counts as disturbed */
     /* this one run */
     char config[BT_OPTION_TEXT_SIZE]; /* configs/production_batch_config.json */
     bool quiet;

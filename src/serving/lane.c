@@ -53,6 +53,9 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     bt_status status = bt_session_open(&lane->session, &options, error);
     if (status != BT_OK) return status;
     lane->info = *bt_session_describe(lane->session);
+    lane->image_threads = 1;
+    if (lane->path != BT_PATH_STANDARD && !lane->info.device_memory && lane->info.threads > 1)
+        lane->image_threads = lane->info.threads;
     if (lane->info.path_note[0])
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.path_note);
     return BT_OK;
@@ -90,8 +93,9 @@ static void gather(bt_worker_lane *lane, const bt_action *work) {
     size_t pixels = (size_t)model->height * (size_t)model->width;
     for (int i = 0; i < work->count; i++) {
         const bt_request *request = &lane->requests[i];
-        bt_image_prepare(request->image, request->height, request->width,
-                         lane->images + 3 * pixels * (size_t)i, model->height, model->width, lane->scratch);
+        bt_image_prepare(request->image, request->height, request->width, NULL,
+                         lane->images + 3 * pixels * (size_t)i, model->height, model->width,
+                         lane->image_threads, lane->scratch);
     }
     /* rows of padding compute the last image again: no stale picture, no garbage that could overflow */
     for (int i = work->count; i < work->run_size; i++)

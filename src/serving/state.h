@@ -51,6 +51,7 @@ typedef struct bt_worker_lane {
     bt_session_info info;
     float *images, *logits; /* room for the largest size */
     void *scratch;
+    int image_threads; /* that prepare an image or a mask: the session's own, which wait meanwhile */
     size_t scratch_bytes;
     int64_t warm_ns[BT_LADDER_SIZES_MAX]; /* the warm-up's service times, by the ladder */
     /* guarded by the service's lock */

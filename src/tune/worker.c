@@ -64,7 +64,7 @@ static bt_status draw_images(worker *w, int from, int to, bt_error *error) {
             continue;
         }
         status = bt_spheroids_draw((uint64_t)w->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, image);
+        if (status == BT_OK) bt_image_normalize(rgb, height, width, NULL, image);
     }
     free(rgb);
     return status;

@@ -21,7 +21,7 @@ bt_status input_spheroids(float *images, uint8_t *masks, uint64_t seed, int coun
     for (size_t i = 0; i < (size_t)count && status == BT_OK; i++) {
         uint8_t *mask = masks ? masks + i * plane : NULL;
         status = bt_spheroids_draw(seed, i, height, width, rgb, mask, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, images + i * 3 * plane);
+        if (status == BT_OK) bt_image_normalize(rgb, height, width, NULL, images + i * 3 * plane);
     }
     free(rgb);
     return status;

@@ -57,11 +57,11 @@ static void prepared_as_pillow_resizes(void **state) {
             for (int c = 0; c < 3; c++)
                 rgb[3 * k + c] = (uint8_t)(c == 1 ? 255 - pixel(k / r->from_width, k % r->from_width)
                                                   : pixel(k / r->from_width, k % r->from_width));
-        bt_image_prepare(rgb, r->from_height, r->from_width, planar, r->height, r->width, scratch);
+        bt_image_prepare(rgb, r->from_height, r->from_width, NULL, planar, r->height, r->width, 1, scratch);
         for (int c = 0; c < 3; c++)
             for (int k = 0; k < plane; k++) {
                 float bytes = c == 1 ? 255 - r->expected[k] : r->expected[k];
-                float expected = (bytes / 255 - bt_image_mean[c]) / bt_image_std[c];
+                float expected = (bytes / 255 - bt_image_imagenet.mean[c]) / bt_image_imagenet.std[c];
                 assert_float_equal(planar[c * plane + k], expected, 1e-5);
             }
         free(scratch);
@@ -81,7 +81,7 @@ static void masks_as_pillow_resizes(void **state) {
             logits[k] = (float)log(p / (1 - p));
         }
         bt_image_mask(logits, r->from_height, r->from_width, 0.45f, mask, probabilities, r->height, r->width,
-                      scratch);
+                      1, scratch);
         for (int k = 0; k < plane; k++) {
             float expected = (r->expected[k] + 0.5f) / 256.5f;
             assert_float_equal(probabilities[k], expected, 1e-5);
@@ -98,8 +98,8 @@ static void equal_sizes_are_only_normalised(void **state) {
     for (int i = 0; i < 18; i++)
         rgb[i] = (uint8_t)(i * 13);
     void *scratch = malloc(bt_image_scratch_bytes(3, 2, 3));
-    bt_image_normalize(rgb, 2, 3, expected);
-    bt_image_prepare(rgb, 2, 3, planar, 2, 3, scratch);
+    bt_image_normalize(rgb, 2, 3, NULL, expected);
+    bt_image_prepare(rgb, 2, 3, NULL, planar, 2, 3, 1, scratch);
     assert_memory_equal(planar, expected, sizeof planar);
     free(scratch);
 }
@@ -118,14 +118,15 @@ static void a_constant_stays_constant(void **state) {
             void *scratch = malloc(bt_image_scratch_bytes(from, to, to));
             for (int k = 0; k < 3 * from * from; k++)
                 rgb[k] = 100;
-            bt_image_prepare(rgb, from, from, planar, to, to, scratch);
+            bt_image_prepare(rgb, from, from, NULL, planar, to, to, 1, scratch);
             for (int k = 0; k < 3 * to * to; k++) {
                 int c = k / (to * to);
-                assert_float_equal(planar[k], (100 / 255.0f - bt_image_mean[c]) / bt_image_std[c], 1e-5);
+                assert_float_equal(
+                    planar[k], (100 / 255.0f - bt_image_imagenet.mean[c]) / bt_image_imagenet.std[c], 1e-5);
             }
             for (int k = 0; k < to * to; k++)
                 logits[k] = 1;
-            bt_image_mask(logits, to, to, 0.7f, mask, NULL, from, from, scratch);
+            bt_image_mask(logits, to, to, 0.7f, mask, NULL, from, from, 1, scratch);
             for (int k = 0; k < from * from; k++)
                 assert_int_equal(mask[k], 1); /* sigmoid(1) = 0.731 */
             free(rgb), free(mask), free(planar), free(logits), free(scratch);

@@ -85,14 +85,14 @@ static void a_disturbed_machine_is_not_blamed_on_the_service(void **state) {
 static void a_late_generator_proves_nothing_either_way(void **state) {
     (void)state;
     bt_load_scenario scenario = {.judged = true, .generator_p99_us = 1001};
-    assert_true(bt_judge_scenario(&scenario, 100));
+    assert_true(bt_judge_scenario(&scenario, 100, 0.25));
     says(scenario.disturbed, "generator");
     assert_int_equal(judged(part_of(80, 70), scenario.disturbed, true).verdict, BT_LOAD_UNTRUSTED);
     scenario.generator_p99_us = 999;
-    assert_false(bt_judge_scenario(&scenario, 100));
+    assert_false(bt_judge_scenario(&scenario, 100, 0.25));
     assert_string_equal(scenario.disturbed, "");
     scenario.generator_p99_us = NAN; /* a closed loop has none */
-    assert_false(bt_judge_scenario(&scenario, 100));
+    assert_false(bt_judge_scenario(&scenario, 100, 0.25));
 }
 
 static void others_at_work_are_seen_by_the_seconds(void **state) {
@@ -101,11 +101,13 @@ static void others_at_work_are_seen_by_the_seconds(void **state) {
     bt_load_part part = {.bins = bins, .bin_count = 20};
     bt_load_scenario scenario = {.judged = true, .parts = &part, .part_count = 1, .others_cores = 0.1};
     bins[0].others_cores = bins[1].others_cores = 1;
-    bt_judge_scenario(&scenario, 100);
+    bt_judge_scenario(&scenario, 100, 0.25);
     assert_string_equal(scenario.disturbed, ""); /* a tenth is let pass */
     bins[2].others_cores = 1;
-    bt_judge_scenario(&scenario, 100);
+    bt_judge_scenario(&scenario, 100, 0.25);
     says(scenario.disturbed, "15 % of its seconds");
+    bt_judge_scenario(&scenario, 100, 1); /* as much was said to be all right */
+    assert_string_equal(scenario.disturbed, "");
 }
 
 static void only_what_could_change_is_tried_again(void **state) {

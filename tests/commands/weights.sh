@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# A user's checkpoint from --weights to the config and the load test, with the compiled plan, which needs no libtorch:
+# what was measured is what is served, and a file that was changed since is noticed.
+. tests/lib/tap.sh
+tests=$PWD/${O:-build}/tests
+case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
+grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo || skip_all 'the compiled plan needs AVX2'
+RUN_TIMEOUT_S=300
+fixtures=$PWD/tests/checkpoints
+cd "$scratch" || exit 1
+tune() {
+    run "$bin/optimize-batch" --quiet --backend plan --device cpu --image-size 64 --batches 1 --instances 1 \
+        --time-budget 100s --p95-sla-ms 60000 --output c.json "$@"
+}
+
+"$tests/write-checkpoint" cbam_resunet counter:7 cbam.safetensors
+tune --models cbam_resunet --weights counter:7
+hash=$(json c.json configurations.cbam_resunet.weights.hash)
+tune --models cbam_resunet --weights cbam_resunet=cbam.safetensors
+exits 0 'a checkpoint is tuned'
+is "$(json c.json configurations.cbam_resunet.weights.source)" cbam.safetensors 'the config names its file'
+is "$(json c.json configurations.cbam_resunet.weights.path)" "$scratch/cbam.safetensors" 'by its whole path'
+is "$(json c.json configurations.cbam_resunet.weights.hash)" "$hash" 'the same numbers from elsewhere have its hash'
+
+weights_said() {
+    run "$bin/show-batch-config" --config c.json --verify --format json
+    printf '%s\n' "$out" >shown.json
+    json shown.json check.models.cbam_resunet.weights
+}
+like "$(weights_said)" 'cbam\.safetensors: the same contents, by hash' 'show-batch-config compares the file'
+cd / || exit 1
+run "$bin/test-production" --quiet --tolerate-cores 1024 --config "$scratch/c.json" --scenarios single --duration 2s \
+    --results "$scratch/results" --plots "$scratch/plots"
+exits 0 'the load test finds the file again, from anywhere'
+like "$(json "$(ls -d "$scratch"/results/*-test)/record.json" models.0.weights)" 'cbam\.safetensors' 'and says that it served it'
+cd "$scratch" || exit 1
+printf 'X' | dd of=cbam.safetensors bs=1 seek=100000000 conv=notrunc 2>/dev/null
+like "$(weights_said)" 'cbam\.safetensors: the same size, but other contents' 'a changed byte is noticed'
+
+tune --models hrnet --weights hrnet=cbam.safetensors
+refuses 'cbam\.safetensors: HRNet has no tensor' 'another network'"'"'s checkpoint is refused by a tensor'"'"'s name'
+tune --models hrnet --weights "$fixtures/hostile.pth"
+refuses 'hostile\.pth: holds a Python object, posix\.system' 'a hostile file is refused'
+tune --models hrnet --weights hrnet=absent.pth
+refuses '"absent\.pth": there is no such file' 'an absent file is named'
+tune --models hrnet --weights resnet=cbam.safetensors
+refuses '"resnet" is no model here; there is hrnet' 'an unknown model is named'
+tune --models hrnet --weights hrnet=
+refuses '"hrnet=" names no source' 'an empty source is refused'
+done_testing

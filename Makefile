@@ -203,6 +203,30 @@ uninstall: ## remove what install put there
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
+# Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
+FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_SOURCES := $(wildcard src/base/*.c src/measure/*.c src/image/*.c src/networks/*.c src/record/*.c) src/backend/sim.c \
+                src/load/schedule.c src/tune/journal.c src/tune/step.c tests/fuzz/input.c
+FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' -pthread -MMD -MP \
+                -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all
+SECONDS       = 60
+RUNS          = 3000
+
+build/fuzz/%.o: %.c | .deps/core.stamp .deps/fuzz.stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CLANG $<")
+	$(Q)clang $(FUZZ_CFLAGS) -c -o $@ $<
+
+build/fuzz/fuzz-%: build/fuzz/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz/%.o)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDFLAGS) $(LDLIBS)
+
+fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 each; what it finds is in build/fuzz/found
+	$(Q)tests/fuzz/run seconds=$(SECONDS) $(FUZZERS)
+
+fuzz-short: $(FUZZERS) ## the same from fixed seeds, RUNS=3000 each, for CI
+	$(Q)tests/fuzz/run runs=$(RUNS) $(FUZZERS)
+
 nightly: core ## the batcher's promises under 10^8 random requests
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
 
@@ -214,7 +238,7 @@ deps: ## install and fetch what is missing: Debian packages, libtorch
 deps-core: ## only what `make core` needs: no libtorch, no formatter
 	@tools/setup/deps.sh core
 
-.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp: .deps/%.stamp: tools/setup/packages.sh
+.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp .deps/fuzz.stamp .deps/coverage.stamp: .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -331,4 +355,4 @@ clean: ## remove build/
 FORCE:
 .PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
--include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)
+-include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|torch]...      core, lint and torch when none is named
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|fuzz|coverage|torch]...      core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, OpenCV's imgproc, cmocka, gnuplot and
 #          a font, prove
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
+#   fuzz   clang and its libFuzzer, for `make fuzz`
+#   coverage   gcovr, for `make coverage`
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
@@ -24,8 +26,8 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         --quiet) quiet=yes ;;
-        core | gpu | lint | torch) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint and torch" ;;
+        core | gpu | lint | fuzz | coverage | torch) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, fuzz, coverage and torch" ;;
         esac
         shift
     done

@@ -52,7 +52,13 @@ CONTOURS := $(if $(filter core,$(CORE)),build/lib/libbatchtune_contours.so)
 SOURCES := $(wildcard src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
-TEST_SUPPORT := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
+# Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
+FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls)
+TEST_SUPPORT := $(filter-out $(FAULT_SUPPORT) $(O)/tests/lib/fault-environment.o,$(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
+FAULTS       := $(foreach call,malloc calloc realloc aligned_alloc strdup strndup open_memstream fmemopen mmap open fopen fdopen opendir \
+                    socketpair read pread recv write pwrite send fsync fdatasync rename close fclose mkdir ftruncate flock fork \
+                    pthread_create,-Wl$(,)--wrap=$(call))
+FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-worker)
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file simulated-gate)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
@@ -68,7 +74,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(BENCHES)
+core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(FAULTY) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -126,11 +132,18 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(BENCH_SUPPORT) $(LIBRARY)
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
 	$(call link)
 
+$(O)/tests/faults-%: $(O)/tests/unit/faults-%.o $(FAULT_SUPPORT) $(TEST_SUPPORT) $(LIBRARY)
+	$(call link,-lcmocka $(FAULTS))
+
 $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
+
+# Programs whose calls fail as the environment says, for tests/commands/faults-*.sh.
+$(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(patsubst %,$(O)/tests/lib/%.o,fault-calls fault-environment) $(LIBRARY)
+	$(call link,$(FAULTS))
 
 # A library that is loaded late has its thread-local memory from a place that AddressSanitizer's search for leaks misjudges.
 ifeq ($(SANITIZE),address)
@@ -223,6 +236,30 @@ uninstall: ## remove what install put there
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune
 
+# Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
+FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_SOURCES := $(wildcard src/base/*.c src/measure/*.c src/image/*.c src/networks/*.c src/record/*.c) src/backend/sim.c \
+                src/load/schedule.c src/tune/journal.c src/tune/step.c tests/fuzz/input.c
+FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' -pthread -MMD -MP \
+                -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all
+SECONDS       = 60
+RUNS          = 3000
+
+build/fuzz/%.o: %.c | .deps/core.stamp .deps/fuzz.stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CLANG $<")
+	$(Q)clang $(FUZZ_CFLAGS) -c -o $@ $<
+
+build/fuzz/fuzz-%: build/fuzz/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz/%.o)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDFLAGS) $(LDLIBS)
+
+fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 each; what it finds is in build/fuzz/found
+	$(Q)tests/fuzz/run seconds=$(SECONDS) $(FUZZERS)
+
+fuzz-short: $(FUZZERS) ## the same from fixed seeds, RUNS=3000 each, for CI
+	$(Q)tests/fuzz/run runs=$(RUNS) $(FUZZERS)
+
 nightly: core ## the batcher under 10^8 random requests, a million damaged pictures, and a slowdown that is really there
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
 	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/image-mutations
@@ -240,7 +277,7 @@ deps-core: ## only what `make core` needs: no libtorch, no formatter
 deps-python: ## torch's Python part, for tools/setup/torch-python: to export networks of your own, and for their tests
 	@tools/setup/deps.sh python
 
-.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp .deps/gate.stamp: .deps/%.stamp: tools/setup/packages.sh
+.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp .deps/gate.stamp .deps/fuzz.stamp .deps/coverage.stamp: .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -366,6 +403,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels perf-gate perf-gate-selftest optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels perf-gate perf-gate-selftest fuzz fuzz-short optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
--include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)
+-include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -8,6 +8,7 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "record/config.h"
 #include "record/record.h"
 #include "report/publish.h"
@@ -107,7 +108,7 @@ static bt_status prepare(optimization *o, bt_error *error) {
 static bt_status write_command_line(optimization *o, const char *program, bt_error *error) {
     FILE *out = fmemopen(o->command_line, sizeof o->command_line, "w");
     if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
-    fprintf(out, "%s", program);
+    bt_text_shell_word(program, out);
     bt_options_write_flags(bt_settings_table, bt_settings_count, &o->settings, &o->sources, out);
     if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
     return BT_OK;

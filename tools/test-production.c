@@ -8,6 +8,7 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "prove/trial.h"
 #include "record/config.h"
 #include "record/load-record.h"
@@ -100,9 +101,11 @@ static bt_status prepare(test *t, bt_error *error) {
 static bt_status write_command_line(test *t, const char *program, bt_error *error) {
     FILE *out = fmemopen(t->command_line, sizeof t->command_line, "w");
     if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
-    fprintf(out, "%s", program);
-    if (strcmp(t->settings.config, "configs/production_batch_config.json") != 0)
-        fprintf(out, " --config %s", t->settings.config);
+    bt_text_shell_word(program, out);
+    if (strcmp(t->settings.config, "configs/production_batch_config.json") != 0) {
+        fputs(" --config ", out);
+        bt_text_shell_word(t->settings.config, out);
+    }
     bt_options_write_flags(command.table, command.count, &t->settings, &t->sources, out);
     if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
     return BT_OK;

@@ -135,22 +135,32 @@ static int write_all(int file, const char *bytes, size_t size) {
 
 /* Opens a file that was not there, beside `path`; -1 with errno. The number makes threads and leftovers of a
  * killed process with our id differ. */
-static int open_temporary(char out[BT_PATH_SIZE], const char *path) {
+static int open_temporary(char out[BT_PATH_SIZE], const char *path, mode_t mode) {
     static atomic_uint serial;
     for (int tries = 0; tries < 1000; tries++) {
         bt_status status =
             bt_path_join(out, NULL, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&serial, 1));
         if (status) return errno = ENAMETOOLONG, -1;
-        int file = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        int file = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (file >= 0 || errno != EEXIST) return file;
     }
     return -1;
 }
 
+#define NEW_FILE (-1) /* in place of a mode: 0644 less the umask */
+
+/* The permissions of what is put in `path`'s place: those of what is there. */
+static int mode_of(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 ? (int)(about.st_mode & 0777) : NEW_FILE;
+}
+
 /* The bytes, safely on disk under a new name. On failure nothing is left, and errno tells the cause. */
-static int write_temporary(char out[BT_PATH_SIZE], const char *path, const void *bytes, size_t size) {
-    int file = open_temporary(out, path);
+static int write_temporary(char out[BT_PATH_SIZE], const char *path, const void *bytes, size_t size,
+                           int mode) {
+    int file = open_temporary(out, path, mode == NEW_FILE ? 0644 : (mode_t)mode);
     if (file < 0) return -1;
+    if (mode != NEW_FILE) (void)!fchmod(file, (mode_t)mode); /* refused: narrower, by the umask */
     int failed = write_all(file, bytes, size) != 0 || fsync(file) != 0;
     int cause = errno;
     if (close(file) != 0 && !failed) failed = 1, cause = errno;
@@ -165,13 +175,16 @@ static bt_status flush_folder(const char *path, bt_error *error) {
     bt_status status = folder_of(folder, path, error);
     if (status) return status;
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return errno == EACCES ? BT_OK : bt_fail(error, BT_IO, "%s: %s", folder, strerror(errno));
-    if (fsync(file) != 0 && errno != EINVAL)
+    if (file < 0 && errno == EACCES) return BT_OK;
+    if (file < 0 || (fsync(file) != 0 && errno != EINVAL))
         status =
             bt_fail(error, BT_IO, "%s: written, but may not survive a power cut: %s", path, strerror(errno));
-    close(file);
+    if (file >= 0) close(file);
     return status;
 }
+
+static bt_status put(const char *path, const void *bytes, size_t size, int mode, bool keep_backup,
+                     bt_error *error);
 
 /* A copy rather than a second name for the old file: not every file system has hard links. */
 static bt_status back_up(const char *path, bt_error *error) {
@@ -180,17 +193,17 @@ static bt_status back_up(const char *path, bt_error *error) {
     size_t old_size;
     bt_status status = bt_path_join(backup, error, "%s.bak", path);
     if (!status) status = bt_file_read(path, SIZE_MAX - 1, &old, &old_size, error);
-    if (!status) status = bt_file_replace(backup, old, old_size, false, error);
+    if (!status) status = put(backup, old, old_size, mode_of(path), false, error);
     free(old);
     return status;
 }
 
-bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool keep_backup,
-                          bt_error *error) {
+static bt_status put(const char *path, const void *bytes, size_t size, int mode, bool keep_backup,
+                     bt_error *error) {
     char target[BT_PATH_SIZE], temporary[BT_PATH_SIZE];
     bt_status status = resolve(target, path, error);
     if (status) return status;
-    if (write_temporary(temporary, target, bytes, size) != 0)
+    if (write_temporary(temporary, target, bytes, size, mode) != 0)
         return bt_fail(error, BT_IO, "%s: cannot be written: %s", path, strerror(errno));
     if (keep_backup && bt_file_exists(target)) status = back_up(target, error);
     if (!status && rename(temporary, target) != 0)
@@ -200,6 +213,11 @@ bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool
         return status;
     }
     return flush_folder(target, error);
+}
+
+bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool keep_backup,
+                          bt_error *error) {
+    return put(path, bytes, size, mode_of(path), keep_backup, error);
 }
 
 static bt_status read_all(int file, const char *path, size_t limit, char **out, size_t *size,

@@ -14,10 +14,11 @@ extern "C" {
 #define BT_PATH_SIZE 1024
 
 /* Puts `size` bytes at `path` so that a reader, or a crash at any moment, sees the old file or the new one
- * and nothing between: a temporary file beside it (mode 0644 less the umask), fsync, rename, fsync of the
- * folder. A link is followed; a device or pipe is refused. With `keep_backup` what was there is copied to
- * path.bak, in the same way, before it is replaced. BT_IO names the file and the cause; nothing of a failed
- * try is left behind (of a killed one, a file path.PID-N.tmp may be). */
+ * and nothing between: a temporary file beside it, fsync, rename, fsync of the folder. Whoever could read the
+ * old file can read the new one, its backup and the temporary file, and nobody else; a new file has mode 0644
+ * less the umask. A link is followed; a device or pipe is refused. With `keep_backup` what was there is
+ * copied to path.bak, in the same way, before it is replaced. BT_IO names the file and the cause; nothing of
+ * a failed try is left behind (of a killed one, a file path.PID-N.tmp may be). */
 BT_MUST_USE bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool keep_backup,
                                       bt_error *error);
 

@@ -243,16 +243,31 @@ static size_t tidy(char *bytes) {
     return (size_t)(text.to - bytes);
 }
 
-bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error) {
-    const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(17);
+char *bt_json_dump(const json_t *json, size_t flags) {
     size_t size = json_dumpb(json, NULL, 0, flags);
-    char *bytes = size ? malloc(size + 2) : NULL; /* a newline and NUL */
-    if (!bytes || json_dumpb(json, bytes, size, flags) != size) {
-        free(bytes);
-        return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out while the file was put together", path);
+    char *text = size ? malloc(size + 2) : NULL;
+    if (text && json_dumpb(json, text, size, flags) == size) {
+        text[size] = '\0';
+        return text;
     }
-    bytes[size] = '\0';
-    bt_status status = bt_file_replace(path, bytes, tidy(bytes), keep_backup, error);
-    free(bytes);
+    free(text);
+    return NULL;
+}
+
+bt_status bt_json_write(const json_t *json, int digits, FILE *out, bt_error *error) {
+    char *text = bt_json_dump(json, JSON_INDENT(2) | JSON_REAL_PRECISION((size_t)digits));
+    if (!text) return bt_fail(error, BT_NO_MEMORY, "memory ran out while JSON was put together");
+    bool written = fputs(text, out) != EOF && fputc('\n', out) != EOF;
+    free(text);
+    return written ? BT_OK : bt_fail(error, BT_IO, "the JSON could not be written");
+}
+
+bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error) {
+    char *text = bt_json_dump(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    if (!text)
+        return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out while the file was put together", path);
+    bt_status status =
+        bt_file_replace(path, text, tidy(text), keep_backup, error); /* tidying adds a newline */
+    free(text);
     return status;
 }

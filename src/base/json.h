@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -15,13 +16,22 @@ extern "C" {
 
 /* Reads a JSON object from `path` (at most 256 MiB; repeated keys are refused). The caller owns *out. BT_IO
  * where the file cannot be read, BT_PARSE with line and column where it is not JSON or its top is no object.
- * BT_NO_MEMORY when memory runs out, except inside a string, which jansson takes for a broken one (BT_PARSE).
- */
+ * BT_NO_MEMORY when memory runs out, except while jansson (2.14) has a long string's buffer grow: it goes on
+ * without what did not fit, and BT_PARSE is the best that comes of it. */
 BT_MUST_USE bt_status bt_json_load(json_t **out, const char *path, bt_error *error);
 
 /* Writes `json` to `path` by atomic replace (see base/files.h): indented, arrays of plain values side by
  * side, every real as the shortest text that reads back to the same double. */
 BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error);
+
+/* `json` as text by jansson's flags: malloc'ed, the caller's, NUL-terminated with room for one byte more;
+ * NULL when memory is short. In place of json_dumps, which (2.14) leaves a key out where its buffer cannot
+ * grow, and says nothing. */
+char *bt_json_dump(const json_t *json, size_t flags);
+
+/* Writes `json`, indented, and a newline to `out`; reals with `digits` significant digits (17 read back to
+ * the same double). BT_IO where `out` fails, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_json_write(const json_t *json, int digits, FILE *out, bt_error *error);
 
 /* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")
  * starts the message. The required forms fail with BT_PARSE when the key is absent; all fail with BT_PARSE

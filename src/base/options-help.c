@@ -19,22 +19,6 @@ void bt_option_text(const bt_option *option, const void *values, char *out, size
 
 /* ---- the flags that repeat a run ---- */
 
-/* In single quotes where a shell would see more than one plain word. */
-static void write_word(const char *word, FILE *out) {
-    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        fputs(word, out);
-        return;
-    }
-    fputc('\'', out);
-    for (; *word; word++)
-        if (*word == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*word, out);
-    fputc('\'', out);
-}
-
 void bt_options_write_flags(const bt_option *table, size_t count, const void *values,
                             const bt_option_sources *sources, FILE *out) {
     for (size_t i = 0; i < count; i++) {
@@ -48,7 +32,7 @@ void bt_options_write_flags(const bt_option *table, size_t count, const void *va
             fprintf(out, " --%s%s", strcmp(shown, "true") == 0 ? "" : "no-", flag);
         } else if (*shown || !number) { /* a number that was not given cannot be typed */
             fprintf(out, " --%s ", flag);
-            write_word(shown, out);
+            bt_text_shell_word(shown, out);
         }
     }
 }

@@ -42,6 +42,21 @@ void bt_text_quote(const char *text, char out[BT_TEXT_QUOTE_SIZE]) {
         if (iscntrl((unsigned char)*c)) *c = '?';
 }
 
+void bt_text_shell_word(const char *word, FILE *out) {
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*word, out);
+    fputc('\'', out);
+}
+
 static char folded(char c) {
     return c == '-' ? '_' : (char)tolower((unsigned char)c);
 }

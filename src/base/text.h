@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +23,9 @@ void bt_text_number(double value, char out[BT_NUMBER_TEXT_SIZE]);
 /* `text` in double quotes for a message: control characters become '?', and what is longer than about 55
  * bytes is cut with "...", never inside a UTF-8 character. */
 void bt_text_quote(const char *text, char out[BT_TEXT_QUOTE_SIZE]);
+
+/* `word` as one word of a shell line: in single quotes where a shell would see more than that. */
+void bt_text_shell_word(const char *word, FILE *out);
 
 /* The one of `names` that a person who typed `word` most likely meant, or NULL where none is near: one edit
  * (insert, delete, replace, swap neighbours) is allowed for every three letters, and an unfinished name of

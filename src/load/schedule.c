@@ -80,7 +80,7 @@ static bt_status make_constant(arrivals *a, const bt_schedule_options *o) {
 
 static bt_status make_burst(arrivals *a, const bt_schedule_options *o) {
     bt_status status = BT_OK;
-    for (int64_t at_ns = 0; at_ns < o->duration_ns; at_ns += o->burst_interval_ns)
+    for (int64_t at_ns = 0; at_ns < o->duration_ns && status == BT_OK; at_ns += o->burst_interval_ns)
         for (int i = 0; i < o->burst_size && status == BT_OK; i++)
             status = append(a, at_ns);
     return status;
@@ -113,12 +113,12 @@ static bt_status read_line(arrivals *a, const bt_schedule_options *o, const char
     }
     if (schedule->count == 0) *first_s = at_s;
     double after_ns = (at_s - *first_s) / speed * 1e9;
+    if (after_ns > (double)DURATION_MAX) /* first: what is larger does not fit an integer */
+        return bt_fail(a->error, BT_PARSE, "%s:%d: %g is more than a week after the first", o->trace, line,
+                       at_s);
     if (after_ns < 0 ||
         (schedule->count > 0 && (int64_t)after_ns < schedule->arrivals_ns[schedule->count - 1]))
         return bt_fail(a->error, BT_PARSE, "%s:%d: %g is before the line above it", o->trace, line, at_s);
-    if (after_ns > (double)DURATION_MAX)
-        return bt_fail(a->error, BT_PARSE, "%s:%d: %g is more than a week after the first", o->trace, line,
-                       at_s);
     *cut = o->duration_ns > 0 && (int64_t)after_ns >= o->duration_ns;
     return *cut ? BT_OK : append(a, (int64_t)after_ns);
 }
@@ -135,8 +135,11 @@ static bt_status make_trace(arrivals *a, const bt_schedule_options *o) {
         const char *start = text + strspn(text, " \t\r\n");
         if (*start && *start != '#') status = read_line(a, o, start, line, &first_s, &cut);
     }
-    if (status == BT_OK && ferror(file))
-        status = bt_fail(a->error, BT_IO, "%s: %s", o->trace, strerror(errno));
+    if (status == BT_OK && !cut && !feof(file))
+        status = bt_fail(a->error, errno == ENOMEM ? BT_NO_MEMORY : BT_IO, "%s: cannot be read: %s", o->trace,
+                         strerror(errno));
+    if (status == BT_OK && a->schedule->count == 0)
+        status = bt_fail(a->error, BT_INVALID, "%s: holds no time of an arrival", o->trace);
     free(text);
     fclose(file);
     return status;

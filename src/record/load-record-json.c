@@ -180,28 +180,36 @@ static json_t *write_part(const bt_load_part *part) {
     return NULL;
 }
 
+static json_t *write_parts(const bt_load_scenario *scenario) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < scenario->part_count; i++) {
+        if (json_array_append_new(array, write_part(&scenario->parts[i])) == 0) continue;
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
 static json_t *write_scenario(const bt_load_scenario *scenario) {
     json_t *object = bt_fields_to_json(scenario_fields, COUNT(scenario_fields), scenario);
-    json_t *parts = json_array();
-    for (int i = 0; parts && i < scenario->part_count; i++)
-        if (json_array_append_new(parts, write_part(&scenario->parts[i])) != 0) {
-            json_decref(parts);
-            parts = NULL;
-        }
-    if (object && json_object_set_new(object, "parts", parts) == 0) return object;
+    if (object && json_object_set_new(object, "parts", write_parts(scenario)) == 0) return object;
     json_decref(object);
     return NULL;
 }
 
+static json_t *write_ladder(const bt_load_model *model) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < model->ladder_count; i++) {
+        if (json_array_append_new(array, json_integer(model->ladder[i])) == 0) continue;
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
 static json_t *write_model(const bt_load_model *model) {
     json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
-    json_t *ladder = json_array();
-    for (int i = 0; ladder && i < model->ladder_count; i++)
-        if (json_array_append_new(ladder, json_integer(model->ladder[i])) != 0) {
-            json_decref(ladder);
-            ladder = NULL;
-        }
-    if (object && json_object_set_new(object, "ladder", ladder) == 0) return object;
+    if (object && json_object_set_new(object, "ladder", write_ladder(model)) == 0) return object;
     json_decref(object);
     return NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "report/plots.h"
 #include "report/sweep.h"
 
@@ -13,8 +14,7 @@ static bt_status put_json(const bt_record *record, FILE *out, bt_error *error) {
     json_t *json = NULL;
     bt_status status = bt_record_to_json(record, &json, error);
     if (status != BT_OK) return status;
-    if (json_dumpf(json, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF)
-        status = bt_fail(error, BT_IO, "the record could not be written as JSON");
+    status = bt_json_write(json, 17, out, error);
     json_decref(json);
     return status;
 }

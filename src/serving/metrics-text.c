@@ -1,11 +1,11 @@
 /* Metrics for other programs: JSON in the project's words, and Prometheus's text format (exposition format
  * 0.0.4). Both walk one table, so that neither knows a figure that the other lacks. */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "serving/metrics.h"
 
 typedef enum figure_type { DOUBLE, COUNT, INTEGER, BIG, SWITCH } figure_type;
@@ -156,7 +156,7 @@ bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_e
     *out = NULL;
     for (int i = 0; i < count && !failed; i++)
         failed = json_object_set_new(top, metrics[i].model, model_to_json(&metrics[i]));
-    if (!failed) *out = json_dumps(top, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (!failed) *out = bt_json_dump(top, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(top);
     return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
 }

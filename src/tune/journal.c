@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/json.h"
 
 #define JOURNAL_BYTES_MAX ((size_t)1 << 30)
 
@@ -76,7 +77,7 @@ static bt_status write_all(const bt_journal *journal, const char *bytes, size_t 
 }
 
 bt_status bt_journal_append(bt_journal *journal, json_t *line, bt_error *error) {
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    char *text = line ? bt_json_dump(line, JSON_COMPACT) : NULL;
     json_decref(line);
     if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal line");
     size_t length = strlen(text);

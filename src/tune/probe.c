@@ -160,7 +160,7 @@ static bt_status converse(const bt_probe *probe, process *p, json_t *order, json
                           bt_error *error) {
     *answer = NULL;
     bt_status status = BT_OK;
-    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    char *text = order ? bt_json_dump(order, JSON_COMPACT) : NULL;
     char *line = malloc(ANSWER_BYTES_MAX);
     json_decref(order);
     if (!text || !line)

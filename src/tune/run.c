@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "tune/journal.h"
 
 struct bt_run {
@@ -91,8 +92,8 @@ static bt_status check_header(const bt_run *run, const json_t *header, bt_error 
     json_object_foreach((json_t *)header, key, value) {
         const json_t *other = json_object_get(recorded, key);
         if (json_equal(value, other)) continue;
-        char *before = other ? json_dumps(other, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-        char *now = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *before = other ? bt_json_dump(other, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+        char *now = bt_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT);
         bt_status status = bt_fail(
             error, BT_INVALID,
             "--resume: the cut-off run %s had %s %s, now it is %s: give the same, or leave --resume out",

@@ -440,7 +440,7 @@ static json_t *answer_step(worker *w, const json_t *json) {
 }
 
 static bt_status write_answer(int fd, json_t *answer, bt_error *error) {
-    char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    char *text = answer ? bt_json_dump(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
     if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for an answer");
     bt_status status = BT_OK;

@@ -53,6 +53,30 @@ static bool says(const bt_error *error, const char *words) {
 
 /* ---- replacing ---- */
 
+static int mode_of(const char *path) {
+    struct stat about;
+    assert_int_equal(stat(path, &about), 0);
+    return about.st_mode & 0777;
+}
+
+static void what_was_private_stays_so(void **state) {
+    (void)state;
+    bt_error error;
+    mode_t mask = umask(022);
+    put("a", "secret");
+    assert_int_equal(chmod("a", 0600), 0);
+    assert_int_equal(bt_file_replace("a", "more", 4, true, &error), BT_OK);
+    assert_int_equal(mode_of("a"), 0600);
+    assert_int_equal(mode_of("a.bak"), 0600);
+    assert_int_equal(chmod("a", 0664), 0); /* shared with a group, against the umask */
+    assert_int_equal(bt_file_replace("a", "shared", 6, true, &error), BT_OK);
+    assert_int_equal(mode_of("a"), 0664);
+    umask(077);
+    put("b", "new");
+    umask(mask);
+    assert_int_equal(mode_of("b"), 0600);
+}
+
 static void a_file_is_made_and_replaced(void **state) {
     (void)state;
     struct stat about;
@@ -420,6 +444,7 @@ static void a_holder_without_a_name_is_still_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_file_is_made_and_replaced),
+        IN_FOLDER(what_was_private_stays_so),
         IN_FOLDER(a_backup_holds_what_was_there),
         IN_FOLDER(a_full_disk_leaves_everything_as_it_was),
         IN_FOLDER(a_backup_that_fails_leaves_everything_as_it_was),

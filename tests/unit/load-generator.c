@@ -89,6 +89,10 @@ static void a_trace_is_replayed_and_a_broken_one_named(void **state) {
     assert_non_null(strstr(error.message, "trace.txt:2: \"soon"));
     trace_of("# nothing\n");
     assert_int_equal(bt_schedule_open(&schedule, &o, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "trace.txt: holds no time"));
+    trace_of("1\n1e300\n");
+    assert_int_equal(bt_schedule_open(&schedule, &o, &error), BT_PARSE);
+    assert_non_null(strstr(error.message, "trace.txt:2: 1e+300 is more than a week"));
 }
 
 /* ---- targets ---- */

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|torch|python|peers]...      core, lint and torch when none is named
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|fuzz|coverage|torch|python|peers]...
+#                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, OpenCV's imgproc, cmocka, gnuplot and
 #          a font, numpy, prove
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
 #   gate   valgrind, with which `make perf-gate` counts instructions
+#   fuzz   clang and its libFuzzer, for `make fuzz`
+#   coverage   gcovr, for `make coverage`
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
 #   python what it takes to use that torch from Python, for tools/setup/torch-python: some 10 MB
 #   peers  of python, with what bench-peers compares with: 76 MB more
@@ -28,9 +31,9 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         --quiet) quiet=yes ;;
-        core | gpu | lint | gate | torch) parts="$parts $1" ;;
+        core | gpu | lint | gate | fuzz | coverage | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, torch, python and peers" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, fuzz, coverage, torch, python and peers" ;;
         esac
         shift
     done

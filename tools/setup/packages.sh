@@ -2,7 +2,7 @@
 #
 # A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
 
-# plan_packages core|gpu|lint|gate
+# plan_packages core|gpu|lint|gate|fuzz|coverage
 plan_packages() {
     case $1 in
     core | gpu)
@@ -25,6 +25,11 @@ plan_packages() {
         ;;
     lint) probe clang-format needs_command clang-format ;;
     gate) probe valgrind needs_command valgrind ;;
+    fuzz)
+        probe clang needs_command clang
+        probe libclang-rt-14-dev needs_fuzzer
+        ;;
+    coverage) probe gcovr needs_command gcovr ;;
     esac
 }
 
@@ -46,6 +51,12 @@ needs_header() {
 needs_onednn() {
     printf '#include <oneapi/dnnl/dnnl.h>\n#if DNNL_VERSION_MAJOR != 2\n#error\n#endif\n' |
         ${CC:-gcc} ${CPPFLAGS:-} ${CFLAGS:-} -E -x c - >/dev/null 2>&1
+}
+
+needs_fuzzer() {
+    printf 'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size);\n%s\n' \
+        'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return data && size > 5 ? 0 : 0; }' |
+        clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null
 }
 
 needs_opencv() {

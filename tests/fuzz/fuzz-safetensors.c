@@ -1,0 +1,7 @@
+/* A checkpoint in the safetensors format. */
+#include "input.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_checkpoint(fuzz_file(data, size));
+    return 0;
+}

@@ -1,0 +1,62 @@
+#include "faults.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EVERY_ONE_TO 100 /* failures are planted one by one so far, then ever more rarely */
+#define HANG_S       120
+
+static int open_files(void) {
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static void check(const fault_act *act, const fault *f, bool struck, bt_status status, const bt_error *error,
+                  bt_status expected) {
+    if (!struck && status != BT_OK) fail_msg("%s: with no fault: %s", act->name, error->message);
+    if (status == BT_OK ? !struck || act->allowed & 1u << BT_OK
+                        : status == expected || act->allowed & 1u << status) {
+        if (status == BT_OK || (error->status == status && error->message[0])) return;
+        fail_msg("%s: call %ld of kinds %#x: %s without a message", act->name, f->at, (unsigned)f->calls,
+                 bt_status_name(status));
+    }
+    fail_msg("%s: call %ld of kinds %#x fails, and what comes of it is \"%s\": %s", act->name, f->at,
+             (unsigned)f->calls, bt_status_name(status), error->message);
+}
+
+static long after(long n) {
+    const char *wanted = getenv("BATCHTUNE_FAULTS");
+    bool all = wanted && strcmp(wanted, "all") == 0;
+    return all || n < EVERY_ONE_TO ? n + 1 : n + n / 16;
+}
+
+void faults_each(const fault_act *act, const fault *f, bt_status expected) {
+    bool struck = true;
+    int open_before = open_files();
+    for (fault here = *f; struck; here.at = after(here.at)) {
+        bt_error error = {BT_OK, ""};
+        if (here.at == 0) here.at = 1;
+        alarm(HANG_S); /* what hangs dies by the signal, which the test runner tells */
+        faults_plant(&here);
+        bt_status status = act->act(&error);
+        faults_end(&struck);
+        alarm(0);
+        check(act, &here, struck, status, &error, expected);
+        if (open_files() != open_before)
+            fail_msg("%s: call %ld of kinds %#x fails, and %d files more are open", act->name, here.at,
+                     (unsigned)here.calls, open_files() - open_before);
+    }
+}

@@ -1,0 +1,621 @@
+/* Memory that runs out at any moment is one clear error, and nothing is lost: the n-th allocation of each
+ * module fails, for every n. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/canary.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "batching/batcher.h"
+#include "faults.h"
+#include "fixture-load-record.h"
+#include "fixture-record.h"
+#include "image/spheroids.h"
+#include "load/generator.h"
+#include "load/schedule.h"
+#include "made-up-machine.h"
+#include "measure/bootstrap.h"
+#include "measure/histogram.h"
+#include "measure/summary.h"
+#include "networks/checkpoint.h"
+#include "networks/weights.h"
+#include "plan/arena.h"
+#include "prove/predict.h"
+#include "prove/sum.h"
+#include "record/config-check.h"
+#include "record/load-settings.h"
+#include "report/config.h"
+#include "report/load.h"
+#include "report/plots.h"
+#include "report/publish.h"
+#include "scratch.h"
+#include "simulate/capacity.h"
+#include "tune/journal.h"
+#include "tune/run.h"
+#include "tune/score.h"
+#include "tune/sweep.h"
+
+/* What the acts work on, made once, with plenty of memory. */
+static bt_record *record;
+static bt_load_record *load;
+static bt_config *config;
+static const bt_config_model *hrnet;
+
+#define OK       (1u << BT_OK)
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static void must(bt_status status, const bt_error *error) {
+    if (status != BT_OK) fail_msg("set-up: %s", error->message);
+}
+
+static void write_bytes(const char *path, const void *bytes, size_t size) {
+    bt_error error;
+    must(bt_file_replace(path, bytes, size, false, &error), &error);
+}
+
+static void write_text(const char *path, const char *text) {
+    write_bytes(path, text, strlen(text));
+}
+
+/* The shortest of safetensors: one tensor of two numbers. */
+static void write_safetensors(void) {
+    static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+    char file[8 + sizeof header - 1 + 8] = {sizeof header - 1};
+    memcpy(file + 8, header, sizeof header - 1);
+    write_bytes("a.safetensors", file, sizeof file);
+}
+
+static int set_up(void **state) {
+    bt_error error;
+    json_t *json;
+    if (bt_scratch_enter(state)) return -1;
+    record = fixture_record();
+    load = fixture_load_record();
+    must(bt_record_save(record, "record.json", &error), &error);
+    must(bt_load_record_save(load, "load.json", &error), &error);
+    must(bt_config_from_record(&json, record, NULL, &error), &error);
+    must(bt_config_save(json, "config.json", &error), &error);
+    json_decref(json);
+    must(bt_config_load(&config, "config.json", &error), &error);
+    hrnet = bt_config_find(config, "hrnet");
+    write_text("journal.jsonl", "{\"run\":{\"device\":\"cpu\"}}\n{\"n\":1}\n{\"n\":2}\n{\"n\":");
+    write_text("settings.json", "{\"p95_sla_ms\": 50, \"batches\": [1, 2], \"models\": \"hrnet\"}");
+    write_text("trace.txt", "0\n0.5\n0.75\n");
+    write_safetensors();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    bt_config_close(&config);
+    bt_record_close(&record);
+    bt_load_record_close(&load);
+    return bt_scratch_leave(state);
+}
+
+static void all_of(int calls, const fault_act *acts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        for (int lasting = 0; lasting < 2; lasting++)
+            faults_each(&acts[i], &(fault){.calls = calls, .lasting = lasting}, BT_NO_MEMORY);
+}
+
+static void all(const fault_act *acts, size_t count) {
+    all_of(FAULT_MEMORY, acts, count);
+}
+
+/* ---- base -------------------------------------------------------------------- */
+
+static bt_status read_file(bt_error *error) {
+    char *text = NULL;
+    size_t size;
+    bt_status status = bt_file_read("record.json", 1 << 24, &text, &size, error);
+    free(text);
+    return status;
+}
+
+static bt_status replace_file(bt_error *error) {
+    return bt_file_replace("replaced.txt", "new", 3, true, error);
+}
+
+static bt_status take_lock(bt_error *error) {
+    bt_lock *lock = NULL;
+    bt_status status = bt_lock_open(&lock, "lock", error);
+    bt_lock_close(&lock);
+    return status;
+}
+
+static bt_status open_log(bt_error *error) {
+    bt_log *log;
+    bt_status status = bt_log_open(&log, NULL, BT_LOG_INFO, "log.txt", error);
+    bt_log_write(log, BT_LOG_INFO, "a line");
+    bt_log_close(&log);
+    return status;
+}
+
+static bt_status load_json(bt_error *error) {
+    json_t *json = NULL;
+    bt_status status = bt_json_load(&json, "config.json", error);
+    json_decref(json);
+    return status;
+}
+
+static bt_status save_json(bt_error *error) {
+    return bt_json_save(config->json, "copy.json", true, error);
+}
+
+static bt_status watch_canary(bt_error *error) {
+    bt_canary_summary summary;
+    return bt_canary_watch(&summary, 0, error);
+}
+
+/* What a caller makes of a NULL in place of a document. */
+static bt_status is_made(json_t *json, bt_error *error) {
+    if (!json) return bt_fail(error, BT_NO_MEMORY, "no document");
+    json_decref(json);
+    return BT_OK;
+}
+
+static bt_status write_settings(bt_error *error) {
+    return is_made(bt_options_write_json(bt_settings_table, bt_settings_count, &record->settings), error);
+}
+
+static bt_status read_settings(bt_error *error) {
+    bt_settings settings;
+    bt_option_sources sources;
+    char *argv[] = {"x",  "--batches", "1,2,4",         "--models=hrnet", "--time-budget",
+                    "3m", "--backend", "sim:tau0_ms=1", "--config",       "settings.json"};
+    bt_options_request request;
+    bt_options_default(bt_settings_table, bt_settings_count, &settings, &sources);
+    bt_status status = bt_options_parse(bt_settings_table, bt_settings_count, COUNT(argv), argv, &settings,
+                                        &sources, NULL, 0, NULL, &request, error);
+    if (status == BT_OK) status = bt_settings_read_config(&settings, &sources, error);
+    return status;
+}
+
+static void base(void **state) {
+    static const fault_act acts[] = {
+        {"read a file", read_file, 0},         {"replace a file", replace_file, 0},
+        {"take a lock", take_lock, 0},         {"open a log", open_log, 0},
+        {"load JSON", load_json, 0},           {"save JSON", save_json, 0},
+        {"watch the canary", watch_canary, 0}, {"write settings", write_settings, 0},
+        {"read settings", read_settings, 0},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
+/* ---- record ------------------------------------------------------------------ */
+
+static bt_status save_record(bt_error *error) {
+    return bt_record_save(record, "copy.json", error);
+}
+
+static bt_status load_record(bt_error *error) {
+    bt_record *copy;
+    bt_status status = bt_record_load(&copy, "record.json", error);
+    if (status != BT_OK && copy) fail_msg("a record that failed to load is there");
+    bt_record_close(&copy);
+    return status;
+}
+
+static bt_status save_load_record(bt_error *error) {
+    return bt_load_record_save(load, "copy.json", error);
+}
+
+static bt_status load_load_record(bt_error *error) {
+    bt_load_record *copy;
+    bt_status status = bt_load_record_load(&copy, "load.json", error);
+    if (status != BT_OK && copy) fail_msg("a record that failed to load is there");
+    bt_load_record_close(&copy);
+    return status;
+}
+
+static bt_status load_config(bt_error *error) {
+    bt_config *copy = NULL;
+    bt_status status = bt_config_load(&copy, "config.json", error);
+    bt_config_close(&copy);
+    return status;
+}
+
+static bt_status make_config(bt_error *error) {
+    json_t *json = NULL;
+    bt_status status = bt_config_from_record(&json, record, config, error);
+    if (status == BT_OK) status = bt_config_save(json, "copy.json", error);
+    json_decref(json);
+    return status;
+}
+
+static bt_status make_config_model(bt_error *error) {
+    bt_config_model model;
+    bt_status status = bt_config_model_open(&model, record, &record->models[0], error);
+    if (status == BT_OK) bt_config_model_close(&model);
+    return status;
+}
+
+/* Checked, advised and told in both forms. */
+static bt_status check_config(bt_error *error) {
+    bt_config_check *check = NULL;
+    static bt_config_here here;
+    FILE *out = fopen("/dev/null", "w");
+    bt_config_here_read(&here, "absent");
+    bt_status status = bt_config_check_open(&check, config, &here, true, error);
+    if (status == BT_OK) status = bt_report_config_table(config, check, "config.json", out, error);
+    if (status == BT_OK) status = bt_report_config_json(config, check, "config.json", out, error);
+    bt_config_check_close(&check);
+    fclose(out);
+    return status;
+}
+
+static void records(void **state) {
+    static const fault_act acts[] = {
+        {"save a record", save_record, 0},
+        {"load a record", load_record, 0},
+        {"save a load record", save_load_record, 0},
+        {"load a load record", load_load_record, 0},
+        {"load a config", load_config, 0},
+        {"make a config", make_config, 0},
+        {"make a config's model", make_config_model, 0},
+        {"check a config", check_config, 0},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
+/* ---- measure, image, networks, plan, backend ------------------------------------ */
+
+static bt_status summarize(bt_error *error) {
+    bt_summary summary;
+    const bt_point *point = &record->models[0].points[0];
+    return bt_summarize(point->samples_ms, (size_t)point->sample_count, &summary, error);
+}
+
+static bt_status bootstrap(bt_error *error) {
+    bt_interval interval;
+    const bt_point *point = &record->models[0].points[0];
+    bt_bootstrap_options options = {.resamples = 100};
+    return bt_bootstrap(point->samples_ms, (size_t)point->sample_count, &options, &interval, error);
+}
+
+static bt_status open_histogram(bt_error *error) {
+    bt_histogram *histogram = NULL;
+    bt_status status = bt_histogram_open(&histogram, &BT_HISTOGRAM_LATENCY, error);
+    bt_histogram_close(&histogram);
+    return status;
+}
+
+static bt_status draw(bt_error *error) {
+    static uint8_t rgb[3 * 32 * 32], mask[32 * 32];
+    return bt_spheroids_draw(1, 2, 32, 32, rgb, mask, error);
+}
+
+static bt_status open_network(const char *name, bt_error *error) {
+    bt_network *network = NULL;
+    bt_status status = bt_network_open(&network, name, error);
+    bt_network_close(&network);
+    return status;
+}
+
+static bt_status open_hrnet(bt_error *error) {
+    return open_network("hrnet", error);
+}
+
+static bt_status open_cbam_resunet(bt_error *error) {
+    return open_network("cbam_resunet", error);
+}
+
+/* A network of one parameter, so that a try is short. */
+static bt_status open_weights(const char *source, bt_error *error) {
+    static bt_parameter parameter = {"a", BT_PARAMETER_BIAS, 1, {2}, 2, 0};
+    static const bt_network network = {
+        .name = "x", .title = "X", .parameters = &parameter, .parameter_count = 1};
+    bt_weights *weights = NULL;
+    bt_status status = bt_weights_open(&weights, &network, source, error);
+    bt_weights_close(&weights);
+    return status;
+}
+
+static bt_status count_weights(bt_error *error) {
+    return open_weights("counter:1", error);
+}
+
+static bt_status read_weights(bt_error *error) {
+    return open_weights("a.safetensors", error);
+}
+
+static bt_status place(bt_error *error) {
+    bt_lease leases[3] = {{100, 0, 1, 0}, {200, 1, 2, 0}, {0, 0, 2, 0}};
+    size_t total;
+    return bt_arena_place(leases, 3, &total, error);
+}
+
+static bt_status open_session(bt_error *error) {
+    bt_session *session = NULL;
+    static const bt_session_options options = {.backend = "sim:tau0_ms=0,alpha_ms=0,faults=fail@3",
+                                               .model = "hrnet",
+                                               .weights = "demo",
+                                               .device = "cpu",
+                                               .height = 4,
+                                               .width = 4};
+    bt_status status = bt_session_open(&session, &options, error);
+    bt_session_close(&session);
+    return status;
+}
+
+static void measuring(void **state) {
+    static const fault_act acts[] = {
+        {"summarize", summarize, 0},
+        {"bootstrap", bootstrap, 0},
+        {"open a histogram", open_histogram, 0},
+        {"draw an image", draw, 0},
+        {"describe HRNet", open_hrnet, 0},
+        {"describe CBAM-ResUNet", open_cbam_resunet, 0},
+        {"make weights", count_weights, 0},
+        {"read weights", read_weights, 0},
+        {"place tensors", place, 0},
+        {"open a session", open_session, 0},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
+/* ---- batching, simulate, load, prove ---------------------------------------------- */
+
+static bt_status open_batcher(bt_error *error) {
+    bt_tuned_model tuned;
+    bt_batcher *batcher = NULL;
+    bt_status status = bt_tuned_model_open(&tuned, hrnet, &config->settings, 0, error);
+    if (status != BT_OK) return status;
+    const bt_batcher_instance instance = {0};
+    status = bt_batcher_open(
+        &batcher,
+        &(bt_batcher_options){
+            .models = &tuned.batcher, .model_count = 1, .instances = &instance, .instance_count = 1},
+        error);
+    bt_batcher_close(&batcher);
+    bt_tuned_model_close(&tuned);
+    return status;
+}
+
+static bt_status find_capacity(bt_error *error) {
+    bt_tuned_model tuned;
+    bt_capacity capacity;
+    bt_status status = bt_tuned_model_open(&tuned, hrnet, &config->settings, 0, error);
+    if (status != BT_OK) return status;
+    status = bt_capacity_find(&capacity, &tuned, 1, 250, 1, error);
+    bt_tuned_model_close(&tuned);
+    return status;
+}
+
+static bt_status open_schedule(const bt_schedule_options *options, bt_error *error) {
+    bt_schedule schedule = {0};
+    bt_status status = bt_schedule_open(&schedule, options, error);
+    if (status == BT_OK) bt_schedule_close(&schedule);
+    return status;
+}
+
+static bt_status plan_poisson(bt_error *error) {
+    return open_schedule(&(bt_schedule_options){.rate_rps = 3000, .duration_ns = 1000000000, .seed = 1},
+                         error);
+}
+
+static bt_status read_trace(bt_error *error) {
+    return open_schedule(&(bt_schedule_options){.shape = BT_SHAPE_TRACE, .trace = "trace.txt"}, error);
+}
+
+static bt_status predict(bt_error *error) {
+    bt_tuned_model tuned;
+    bt_schedule schedule;
+    bt_prediction prediction;
+    bt_status status = bt_tuned_model_open(&tuned, hrnet, &config->settings, 0, error);
+    if (status != BT_OK) return status;
+    const bt_predict_model model = {.config = hrnet, .batcher = tuned.batcher};
+    const bt_batcher_instance instance = {0};
+    const bt_predict_options options = {.models = &model,
+                                        .model_count = 1,
+                                        .settings = &config->settings,
+                                        .instances = &instance,
+                                        .instance_count = 1};
+    static bt_plan_scenario scenario = {.duration_ns = 1000000000, .part_count = 1};
+    scenario.parts[0].schedule =
+        (bt_schedule_options){.rate_rps = 30, .duration_ns = scenario.duration_ns, .seed = 1};
+    status = bt_schedule_open(&schedule, &scenario.parts[0].schedule, error);
+    if (status == BT_OK) {
+        char remedy[BT_TEXT_SIZE];
+        status = bt_predict(&prediction, &options, &scenario, &schedule, error);
+        if (status == BT_OK)
+            status = bt_predict_remedy(remedy, sizeof remedy, &options, &scenario, &schedule, 0, 60, error);
+        bt_schedule_close(&schedule);
+    }
+    bt_tuned_model_close(&tuned);
+    return status;
+}
+
+/* Sent to nobody, and summed up. */
+static bt_status run_load(bt_error *error) {
+    bt_load_log *log = NULL;
+    bt_load_part part = {0};
+    const bt_stream stream = {.clients = 1, .clients_count = 50, .input_count = 1};
+    const bt_load_options options = {.target = bt_target_null(), .streams = &stream, .stream_count = 1};
+    bt_status status = bt_load_run(&log, &options, error);
+    if (status == BT_OK) status = bt_sum_part(&part, log, 0, error);
+    bt_load_log_close(&log);
+    free(part.latencies_ms);
+    free(part.bins);
+    return status;
+}
+
+static void loading(void **state) {
+    static const fault_act acts[] = {
+        {"open a batcher", open_batcher, 0}, {"find the capacity", find_capacity, 0},
+        {"plan arrivals", plan_poisson, 0},  {"read a trace", read_trace, 0},
+        {"predict a scenario", predict, OK}, {"send to nobody", run_load, 0},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
+/* ---- tune -------------------------------------------------------------------- */
+
+static bt_status append_journal(bt_error *error) {
+    bt_journal *journal = NULL;
+    bt_status status = bt_journal_open(&journal, "appended.jsonl", error);
+    if (status == BT_OK) status = bt_journal_append(journal, json_pack("{s:s}", "a", "b"), error);
+    bt_journal_close(&journal);
+    return status;
+}
+
+static bt_status load_journal(bt_error *error) {
+    json_t *lines = NULL;
+    bt_status status = bt_journal_load(&lines, "journal.jsonl", error);
+    json_decref(lines);
+    return status;
+}
+
+static bt_status open_run(bool resume, bt_error *error) {
+    bt_run *run = NULL;
+    json_t *header = json_pack("{s:s}", "device", "cpu");
+    if (!header) return bt_fail(error, BT_NO_MEMORY, "no header");
+    bt_status status = bt_run_open(&run, "results", "try", header, resume, error);
+    if (status == BT_OK) status = bt_run_append(run, json_pack("{s:i}", "n", 1), error);
+    json_decref(header);
+    bt_run_close(&run);
+    return status;
+}
+
+static bt_status begin_run(bt_error *error) {
+    return open_run(false, error);
+}
+
+static bt_status resume_run(bt_error *error) {
+    return open_run(true, error);
+}
+
+static bt_status sweep_whole(bt_error *error) {
+    machine m = machine_quiet();
+    bt_record *swept = NULL;
+    bt_sweep *sweep = NULL;
+    static const bt_sweep_options options = {.batches = {.sizes = {1, 2, 4}, .count = 3},
+                                             .p95_sla_ms = 100,
+                                             .memory_limit_mb = 1000,
+                                             .min_mask_iou = 0.99,
+                                             .standard_path = true,
+                                             .time_budget_s = 60};
+    bt_status status = bt_record_open(&swept, 1, error);
+    if (status == BT_OK) status = bt_sweep_open(&sweep, &options, &swept->models[0], error);
+    while (status == BT_OK) {
+        bt_step step = bt_sweep_next(sweep);
+        if (step.kind == BT_STEP_DONE) break;
+        bt_step_result result = machine_answer(&m, &step);
+        status = bt_sweep_done(sweep, &step, &result, error);
+    }
+    bt_sweep_close(&sweep);
+    if (status == BT_OK) status = bt_score_model(&swept->models[0], &record->settings, error);
+    bt_record_close(&swept);
+    return status;
+}
+
+static void tuning(void **state) {
+    static const fault_act acts[] = {
+        {"append to a journal", append_journal, 0},
+        {"load a journal", load_journal, 0},
+        {"begin a run", begin_run, 0},
+        {"resume a run", resume_run, 0},
+        {"sweep", sweep_whole, 0},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
+/* ---- report ------------------------------------------------------------------ */
+
+static bt_status publish(int format, bt_error *error) {
+    FILE *out = fopen("/dev/null", "w");
+    bt_status status = bt_publish(record, (bt_format)format, NULL, "./report.md", out, error);
+    fclose(out);
+    return status;
+}
+
+static bt_status publish_load(int format, bt_error *error) {
+    FILE *out = fopen("/dev/null", "w");
+    bt_status status = bt_load_publish(load, (bt_load_format)format, NULL, NULL, out, error);
+    fclose(out);
+    return status;
+}
+
+#define PUBLISHES(function, what, format)                                                                    \
+    static bt_status what(bt_error *error) {                                                                 \
+        return function(format, error);                                                                      \
+    }
+PUBLISHES(publish, as_table, BT_FORMAT_TABLE)
+PUBLISHES(publish, as_json, BT_FORMAT_JSON)
+PUBLISHES(publish, as_csv, BT_FORMAT_CSV)
+PUBLISHES(publish, as_markdown, BT_FORMAT_MARKDOWN)
+PUBLISHES(publish_load, load_as_table, BT_LOAD_FORMAT_TABLE)
+PUBLISHES(publish_load, load_as_json, BT_LOAD_FORMAT_JSON)
+PUBLISHES(publish_load, load_as_markdown, BT_LOAD_FORMAT_MARKDOWN)
+PUBLISHES(publish_load, load_as_html, BT_LOAD_FORMAT_HTML)
+PUBLISHES(publish_load, load_as_junit, BT_LOAD_FORMAT_JUNIT)
+
+static bt_status publish_files(bt_error *error) {
+    bt_status status = bt_plots_write(record, "plots", error);
+    if (status == BT_OK) status = bt_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
+    if (status == BT_OK) status = bt_load_plots_write(load, "plots", error);
+    if (status == BT_OK)
+        status = bt_load_publish_file(load, BT_LOAD_FORMAT_HTML, "plots", "report.html", error);
+    return status;
+}
+
+static void reporting(void **state) {
+    static const fault_act acts[] = {
+        {"a table", as_table, 0},
+        {"JSON", as_json, 0},
+        {"CSV", as_csv, 0},
+        {"Markdown", as_markdown, 0},
+        {"a load test's table", load_as_table, 0},
+        {"a load test's JSON", load_as_json, 0},
+        {"a load test's Markdown", load_as_markdown, 0},
+        {"a load test's page", load_as_html, 0},
+        {"JUnit XML", load_as_junit, 0},
+        {"plots and reports", publish_files, OK},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
+/* ---- documents --------------------------------------------------------------- */
+
+static void documents(void **state) {
+    static const fault_act acts[] = {
+        {"save JSON", save_json, 0},
+        {"write settings", write_settings, 0},
+        {"save a record", save_record, 0},
+        {"save a load record", save_load_record, 0},
+        {"make a config", make_config, 0},
+        {"check a config", check_config, 0},
+        {"append to a journal", append_journal, 0},
+        {"begin a run", begin_run, 0},
+        {"JSON", as_json, 0},
+        {"a load test's JSON", load_as_json, 0},
+    };
+    (void)state;
+    all_of(FAULT_JSON, acts, COUNT(acts));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base),      cmocka_unit_test(records), cmocka_unit_test(measuring),
+        cmocka_unit_test(loading),   cmocka_unit_test(tuning),  cmocka_unit_test(reporting),
+        cmocka_unit_test(documents),
+    };
+    return cmocka_run_group_tests_name("faults: memory runs out", tests, set_up, tear_down);
+}

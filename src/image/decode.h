@@ -8,7 +8,8 @@
  *   orientation   EXIF's and TIFF's are applied: the picture stands as viewers show it
  *   gray          the same value three times; a palette's colours; TIFF's "0 is white" is turned round
  *   16 bits       0..65535 to 0..255, rounded. A TIFF that says which values are black and white (ImageJ's
- *                 min and max, or the tags MaxSampleValue or SMaxSampleValue) is scaled by those
+ *                 min and max in its description, else the tag MaxSampleValue) is scaled by those
+ *   channels      of gray with further ones that are no opacity, the first; of colours, the first three
  *   CMYK          refused: it needs a printer's colour profile
  *   pages         a TIFF's first; layers and animations are not looked at
  *   colour        profiles and gamma are not applied

@@ -69,8 +69,8 @@ bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channe
 
 bt_status bt_png_save(const char *path, const uint8_t *pixels, int height, int width, int channels,
                       bt_error *error) {
-    uint8_t *bytes;
-    size_t size;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
     bt_status status = bt_png_encode(pixels, height, width, channels, &bytes, &size, error);
     if (status != BT_OK) return bt_fail_at(error, status, "%s", path);
     status = bt_file_replace(path, bytes, size, false, error);

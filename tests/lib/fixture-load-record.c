@@ -222,6 +222,7 @@ static bt_load_record *open_record(int model_count) {
     snprintf(record->finished_at, sizeof record->finished_at, "2026-01-02T03:08:05Z");
     snprintf(record->workload, sizeof record->workload, "production");
     snprintf(record->config_path, sizeof record->config_path, "configs/production_batch_config.json");
+    snprintf(record->images, sizeof record->images, "synthetic spheroids");
     record->testing_s = 240;
     fill_model(&record->models[0], "hrnet", "HRNet", 4);
     if (model_count > 1) fill_model(&record->models[1], "cbam_resunet", "CBAM-ResUNet", 1);

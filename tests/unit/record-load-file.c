@@ -72,6 +72,7 @@ static void every_kind_of_value_comes_back(void **state) {
     assert_int_equal(again->models[0].ladder[2], 4);
     assert_true(again->settings.service.p95_sla_ms == 90);
     assert_int_equal(again->verdict_code, 3);
+    assert_string_equal(again->images, "synthetic spheroids");
     bt_load_record_close(&again);
     bt_load_record_close(&record);
 }

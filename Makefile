@@ -169,6 +169,9 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+segment-image: $(if $(findstring sim:,$(ARGS))$(findstring plan,$(ARGS)),core,all) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
+	$(Q)$(O)/bin/$@ $(ARGS)
+
 bench: core ## what the core itself costs (prober, histogram, service, load generator), and a service's promises live
 	$(Q)for bench in core load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
@@ -327,6 +330,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core optimize-batch test-production show-batch-config segment-image bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim) -name '*.d' 2>/dev/null)

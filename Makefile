@@ -82,6 +82,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
+$(O)/src/image/resize.o $(O)/src/image/normalize.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/kernels/level-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
 $(O)/src/kernels/level-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
@@ -172,8 +173,8 @@ test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config u
 segment-image: $(if $(findstring sim:,$(ARGS))$(findstring plan,$(ARGS)),core,all) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-bench: core ## what the core itself costs (prober, histogram, service, load generator), and a service's promises live
-	$(Q)for bench in core load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
+bench: core ## what the core itself costs (prober, histogram, pictures, service, load generator), and a service's promises live
+	$(Q)for bench in core image load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
 bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
 	$(Q)$(O)/bench/checkkernels $(ARGS)

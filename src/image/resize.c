@@ -1,9 +1,22 @@
+/* Both directions of a resize, one after the other and row by row, so that no more than a row or two of
+ * anything in between is ever kept.
+ *
+ * A picture mostly shrinks: its rows are blended first, where bytes lie side by side, and what is left is
+ * blended across. A mask mostly grows: its rows are stretched first, each once, and blended in pairs. The
+ * loops are plain ones that the compiler turns into vectors, once for any CPU and once for AVX2. */
 #include "image/resize.h"
 
 #include <math.h>
+#include <omp.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "image/normalize.h"
+#define BLOCK        4096      /* values of a row that are blended at a time: they stay in the first cache */
+#define PAD          16        /* floats behind a row: four are read at a time where three are wanted */
+#define THREAD_READS (1 << 19) /* values; a thread is not worth waking for fewer */
+
+#define INLINE static inline __attribute__((always_inline))
 
 /* One direction of a separable resize: output i is the sum over k < count[i] of weights[first[i] + k] times
  * input start[i] + k. */
@@ -12,9 +25,25 @@ typedef struct taps {
     float *weights;
 } taps;
 
+/* One call's work, which its threads share out by rows of the output. */
+typedef struct job {
+    const uint8_t *rgb;  /* a picture */
+    const float *source; /* or a mask's probabilities */
+    int from_height, from_width, height, width;
+    taps across;
+    float *rows; /* row_floats for each thread */
+    size_t row_floats;
+    float *planar; /* a picture's output: value * scale + offset of each channel */
+    float scale[3], offset[3];
+    float threshold, *probabilities; /* a mask's */
+    uint8_t *mask;
+} job;
+
 static int larger(int a, int b) {
     return a > b ? a : b;
 }
+
+/* ---- windows and their weights ---- */
 
 /* A window is a triangle of radius max(1, in / out) around its output's centre, cut off at the input's ends
  * and scaled to a sum of 1; so many weights fit one direction. */
@@ -22,10 +51,14 @@ static size_t weights_max(int in, int out) {
     return 2 * (size_t)in + 5 * (size_t)out;
 }
 
+static size_t row_floats(int most) {
+    return 3 * (size_t)most + PAD;
+}
+
 size_t bt_image_scratch_bytes(int side, int height, int width) {
     int most = larger(side, larger(height, width));
-    size_t rows = 3 * (size_t)most * sizeof(float), tables = 3 * (size_t)most * sizeof(int);
-    return rows + tables + weights_max(most, most) * sizeof(float) + (size_t)height * width * sizeof(float);
+    size_t rows = BT_IMAGE_THREADS_MAX * row_floats(most), tables = 3 * (size_t)most * sizeof(int);
+    return tables + (rows + weights_max(most, most) + (size_t)height * (size_t)width) * sizeof(float);
 }
 
 /* One output's window of the input and the shape over it. */
@@ -34,13 +67,14 @@ typedef struct window {
     double centre, radius, sum;
 } window;
 
-static double unscaled(const window *w, int k) {
-    return fmax(0, 1 - fabs(w->start + k + 0.5 - w->centre) / w->radius);
+INLINE double unscaled(const window *w, int k) {
+    double weight = 1 - fabs(w->start + k + 0.5 - w->centre) / w->radius;
+    return weight > 0 ? weight : 0;
 }
 
-static window window_at(int i, int in, int out) {
+INLINE window window_at(int i, int in, int out) {
     double scale = (double)in / out;
-    window w = {.centre = (i + 0.5) * scale, .radius = fmax(scale, 1)};
+    window w = {.centre = (i + 0.5) * scale, .radius = scale > 1 ? scale : 1};
     w.start = larger(0, (int)(w.centre - w.radius + 0.5));
     int end = (int)(w.centre + w.radius + 0.5);
     w.count = (end > in ? in : end) - w.start;
@@ -49,7 +83,7 @@ static window window_at(int i, int in, int out) {
     return w;
 }
 
-static float weight_at(const window *w, int k) {
+INLINE float weight_at(const window *w, int k) {
     return (float)(unscaled(w, k) / w->sum);
 }
 
@@ -66,83 +100,295 @@ static void fill_taps(taps *t, int in, int out) {
 }
 
 /* Lays the tables of one direction out in `scratch` for `out` outputs; returns what is left of it. */
-static char *lay_taps(taps *t, char *scratch, int in, int out) {
-    t->start = (int *)scratch;
+static float *lay_taps(taps *t, void *scratch, int in, int out) {
+    t->start = scratch;
     t->count = t->start + out;
     t->first = t->count + out;
     t->weights = (float *)(t->first + out);
     fill_taps(t, in, out);
-    return (char *)(t->weights + weights_max(in, out));
+    return t->weights + weights_max(in, out);
+}
+
+/* ---- a picture's rows ---- */
+
+/* A window of rows of `count` bytes each, as one row. */
+INLINE void blend_bytes(float *restrict out, const uint8_t *restrict first, size_t count, const window *w) {
+    memset(out, 0, count * sizeof *out);
+    for (size_t from = 0; from < count; from += BLOCK) {
+        const size_t to = count - from < BLOCK ? count : from + BLOCK;
+        for (int k = 0; k < w->count; k++) {
+            const uint8_t *restrict line = first + (size_t)k * count;
+            const float weight = weight_at(w, k);
+            for (size_t i = from; i < to; i++)
+                out[i] += weight * (float)line[i];
+        }
+    }
+}
+
+typedef float four __attribute__((vector_size(16)));
+
+/* Three channels at a time, beside one that is not used. */
+INLINE four blend_pixels(const taps *t, const float *row, int x) {
+    const float *weights = t->weights + t->first[x], *from = row + 3 * (size_t)t->start[x];
+    four sum = {0};
+    for (int k = 0; k < t->count[x]; k++, from += 3) {
+        four pixel;
+        memcpy(&pixel, from, sizeof pixel);
+        sum += weights[k] * pixel;
+    }
+    return sum;
+}
+
+/* Rows [from, to) of the output. */
+INLINE void prepare_rows(const job *j, int from, int to, float *row) {
+    const size_t plane = (size_t)j->height * (size_t)j->width, row_bytes = 3 * (size_t)j->from_width;
+    memset(row + row_bytes, 0, PAD * sizeof *row);
+    for (int y = from; y < to; y++) {
+        const window down = window_at(y, j->from_height, j->height);
+        float *out = j->planar + (size_t)y * (size_t)j->width;
+        blend_bytes(row, j->rgb + (size_t)down.start * row_bytes, row_bytes, &down);
+        for (int x = 0; x < j->width; x++) {
+            const four value = blend_pixels(&j->across, row, x);
+            for (size_t c = 0; c < 3; c++)
+                out[c * plane + (size_t)x] = value[c] * j->scale[c] + j->offset[c];
+        }
+    }
+}
+
+/* ---- a mask's rows ---- */
+
+/* To 2e-7: 2^t as a whole power of two, through the exponent's bits, times Taylor's series of the rest. */
+INLINE float sigmoid(float logit) {
+    const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves no bits for a fraction */
+    float t = -1.44269504f * logit;
+    t = t < -126.0f ? -126.0f : t > 126.0f ? 126.0f : t;
+    const float whole = (t + round) - round, x = 0.693147181f * (t - whole);
+    float power = 1 + x * (1 / 7.0f);
+    power = 1 + x * (1 / 6.0f) * power;
+    power = 1 + x * (1 / 5.0f) * power;
+    power = 1 + x * (1 / 4.0f) * power;
+    power = 1 + x * (1 / 3.0f) * power;
+    power = 1 + x * (1 / 2.0f) * power;
+    power = 1 + x * power;
+    const union {
+        int32_t bits;
+        float value;
+    } scale = {.bits = ((int32_t)whole + 127) << 23};
+    return 1.0f / (1.0f + power * scale.value);
+}
+
+/* Rows [from, to) of the logits. */
+INLINE void sigmoid_rows(const job *j, int from, int to) {
+    const size_t first = (size_t)from * (size_t)j->width, count = (size_t)to * (size_t)j->width - first;
+    const float *restrict logits = j->source + first;
+    float *restrict out = j->probabilities + first;
+    for (size_t i = 0; i < count; i++)
+        out[i] = sigmoid(logits[i]);
+}
+
+INLINE void blend_floats(float *restrict out, const float *restrict first, size_t count, const window *w) {
+    memset(out, 0, count * sizeof *out);
+    for (int k = 0; k < w->count; k++) {
+        const float *restrict line = first + (size_t)k * count;
+        const float weight = weight_at(w, k);
+        for (size_t i = 0; i < count; i++)
+            out[i] += weight * line[i];
+    }
+}
+
+INLINE void blend_across(float *restrict out, const float *restrict row, const taps *t, int count) {
+    for (int x = 0; x < count; x++) {
+        const float *weights = t->weights + t->first[x], *from = row + t->start[x];
+        float sum = 0;
+        for (int k = 0; k < t->count[x]; k++)
+            sum += weights[k] * from[k];
+        out[x] = sum;
+    }
+}
+
+INLINE void write_row(const job *j, int y, const float *restrict probability) {
+    const size_t count = (size_t)j->width, at = (size_t)y * count;
+    if (j->mask) {
+        uint8_t *restrict mask = j->mask + at;
+        for (size_t x = 0; x < count; x++)
+            mask[x] = probability[x] > j->threshold;
+    }
+    if (j->probabilities) memcpy(j->probabilities + at, probability, count * sizeof *probability);
+}
+
+/* Rows that become fewer, or stay as many. */
+INLINE void shrink_mask_rows(const job *j, int from, int to, float *row) {
+    float *out = row + j->from_width;
+    for (int y = from; y < to; y++) {
+        const window down = window_at(y, j->from_height, j->height);
+        blend_floats(row, j->source + (size_t)down.start * (size_t)j->from_width, (size_t)j->from_width,
+                     &down);
+        blend_across(out, row, &j->across, j->width);
+        write_row(j, y, out);
+    }
+}
+
+/* Rows that become more: each lies between two of the source's, which are kept stretched. */
+INLINE void grow_mask_rows(const job *j, int from, int to, float *rows) {
+    const size_t width = (size_t)j->width;
+    float *out = rows + 2 * width;
+    int held[2] = {-1, -1}; /* which row of the source lies stretched in which half of `rows` */
+    for (int y = from; y < to; y++) {
+        const window down = window_at(y, j->from_height, j->height);
+        const int last = down.start + down.count - 1;
+        for (int source = down.start; source <= last; source++)
+            if (held[source & 1] != source) {
+                blend_across(rows + (size_t)(source & 1) * width,
+                             j->source + (size_t)source * (size_t)j->from_width, &j->across, j->width);
+                held[source & 1] = source;
+            }
+        const float *restrict upper = rows + (size_t)(down.start & 1) * width;
+        const float *restrict lower = rows + (size_t)(last & 1) * width;
+        const float part = down.count > 1 ? weight_at(&down, 1) : 0;
+        for (size_t x = 0; x < width; x++)
+            out[x] = upper[x] + part * (lower[x] - upper[x]);
+        write_row(j, y, out);
+    }
+}
+
+INLINE void mask_rows(const job *j, int from, int to, float *row) {
+    if (j->height == j->from_height && j->width == j->from_width)
+        for (int y = from; y < to; y++)
+            write_row(j, y, j->source + (size_t)y * (size_t)j->width);
+    else if (j->height > j->from_height)
+        grow_mask_rows(j, from, to, row);
+    else
+        shrink_mask_rows(j, from, to, row);
+}
+
+/* ---- for this CPU, and by threads ---- */
+
+/* What is done with rows [from, to) of a job's output, in `row`, the thread's own. */
+typedef void (*work)(const job *j, int from, int to, float *row);
+
+static void prepare_anywhere(const job *j, int from, int to, float *row) {
+    prepare_rows(j, from, to, row);
+}
+
+static void mask_anywhere(const job *j, int from, int to, float *row) {
+    mask_rows(j, from, to, row);
+}
+
+static void sigmoid_anywhere(const job *j, int from, int to, float *row) {
+    (void)row;
+    sigmoid_rows(j, from, to);
+}
+
+__attribute__((target("avx2,fma"))) static void sigmoid_avx2(const job *j, int from, int to, float *row) {
+    (void)row;
+    sigmoid_rows(j, from, to);
+}
+
+__attribute__((target("avx2,fma"))) static void prepare_avx2(const job *j, int from, int to, float *row) {
+    prepare_rows(j, from, to, row);
+}
+
+__attribute__((target("avx2,fma"))) static void mask_avx2(const job *j, int from, int to, float *row) {
+    mask_rows(j, from, to, row);
+}
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static void share_out(const job *j, work do_rows, uint64_t reads, int most) {
+    uint64_t threads = reads / THREAD_READS;
+    if (threads > (uint64_t)most) threads = (uint64_t)most;
+    if (threads > BT_IMAGE_THREADS_MAX) threads = BT_IMAGE_THREADS_MAX;
+    if (threads > (uint64_t)j->height) threads = (uint64_t)j->height;
+    if (threads <= 1) {
+        do_rows(j, 0, j->height, j->rows);
+        return;
+    }
+#pragma omp parallel num_threads((int)threads)
+    {
+        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
+        const int from = (int)((int64_t)j->height * thread / count);
+        const int to = (int)((int64_t)j->height * (thread + 1) / count);
+        do_rows(j, from, to, j->rows + (size_t)thread * j->row_floats);
+    }
+}
+
+/* ---- the public side ---- */
+
+/* Rows of a picture that has the network's size already. */
+static void normalize_rows(const job *j, int from, int to, float *row) {
+    const size_t width = (size_t)j->width;
+    (void)row;
+    bt_image_normalize_pixels(j->rgb, (size_t)j->height * width, (size_t)from * width, (size_t)to * width,
+                              j->scale, j->offset, j->planar);
 }
 
 void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, const bt_image_norm *norm,
                       float *planar, int height, int width, int threads, void *scratch) {
-    (void)threads;
-    if (!norm) norm = &bt_image_imagenet;
+    job j = {
+        .rgb = rgb, .from_height = from_height, .from_width = from_width, .height = height, .width = width};
+    j.planar = planar;
+    bt_image_norm_factors(norm, j.scale, j.offset);
+    const uint64_t reads = 3 * (uint64_t)from_height * (uint64_t)from_width;
     if (from_height == height && from_width == width) {
-        bt_image_normalize(rgb, height, width, norm, planar);
+        share_out(&j, normalize_rows, reads, threads);
         return;
     }
-    taps across;
-    float *row = (float *)lay_taps(&across, scratch, from_width, width);
-    size_t plane = (size_t)height * width, row_size = 3 * (size_t)from_width;
-    for (int y = 0; y < height; y++) {
-        window down = window_at(y, from_height, height);
-        memset(row, 0, row_size * sizeof *row);
-        for (int k = 0; k < down.count; k++) {
-            const uint8_t *line = rgb + (size_t)(down.start + k) * row_size;
-            float weight = weight_at(&down, k);
-            for (size_t i = 0; i < row_size; i++)
-                row[i] += weight * (float)line[i];
-        }
-        for (int x = 0; x < width; x++) {
-            const float *weights = across.weights + across.first[x],
-                        *from = row + 3 * (size_t)across.start[x];
-            float sum[3] = {0, 0, 0};
-            for (int k = 0; k < across.count[x]; k++, from += 3)
-                for (int c = 0; c < 3; c++)
-                    sum[c] += weights[k] * from[c];
-            for (int c = 0; c < 3; c++)
-                planar[c * plane + (size_t)y * width + x] = (sum[c] / 255.0f - norm->mean[c]) / norm->std[c];
-        }
-    }
-}
-
-static void write_row(const float *probability, int count, float threshold, uint8_t *mask,
-                      float *probabilities) {
-    if (mask)
-        for (int x = 0; x < count; x++)
-            mask[x] = probability[x] > threshold;
-    if (probabilities) memcpy(probabilities, probability, (size_t)count * sizeof *probability);
+    j.rows = lay_taps(&j.across, scratch, from_width, width);
+    j.row_floats = row_floats(larger(from_width, width));
+    const uint64_t writes = 3 * (uint64_t)height * (uint64_t)width;
+    share_out(&j, has_avx2() ? prepare_avx2 : prepare_anywhere, reads > writes ? reads : writes, threads);
 }
 
 void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
                    float *probabilities, int to_height, int to_width, int threads, void *scratch) {
-    (void)threads;
     if (!mask && !probabilities) return;
-    taps across;
-    float *source = (float *)lay_taps(&across, scratch, width, to_width);
-    float *row = source + (size_t)height * width, *out = row + width;
-    for (size_t i = 0; i < (size_t)height * width; i++)
-        source[i] = 1.0f / (1.0f + expf(-logits[i]));
-    for (int y = 0; y < to_height; y++) {
-        window down = window_at(y, height, to_height);
-        memset(row, 0, (size_t)width * sizeof *row);
-        for (int k = 0; k < down.count; k++) {
-            const float *line = source + (size_t)(down.start + k) * width;
-            float weight = weight_at(&down, k);
-            for (int x = 0; x < width; x++)
-                row[x] += weight * line[x];
-        }
-        for (int x = 0; x < to_width; x++) {
-            const float *weights = across.weights + across.first[x], *from = row + across.start[x];
-            float sum = 0;
-            for (int k = 0; k < across.count[x]; k++)
-                sum += weights[k] * from[k];
-            out[x] = sum;
-        }
-        size_t at = (size_t)y * to_width;
-        write_row(out, to_width, threshold, mask ? mask + at : NULL,
-                  probabilities ? probabilities + at : NULL);
+    job j = {.from_height = height, .from_width = width, .height = to_height, .width = to_width};
+    float *source = lay_taps(&j.across, scratch, width, to_width);
+    const uint64_t reads = (uint64_t)height * (uint64_t)width,
+                   writes = (uint64_t)to_height * (uint64_t)to_width;
+    const job probabilities_of = {
+        .source = logits, .probabilities = source, .height = height, .width = width};
+    share_out(&probabilities_of, has_avx2() ? sigmoid_avx2 : sigmoid_anywhere, reads, threads);
+    j.source = source;
+    j.rows = source + reads;
+    j.row_floats = row_floats(larger(width, to_width));
+    j.threshold = threshold;
+    j.probabilities = probabilities;
+    j.mask = mask;
+    share_out(&j, has_avx2() ? mask_avx2 : mask_anywhere, reads > writes ? reads : writes, threads);
+}
+
+static bt_status resize_picture(bt_picture *out, const bt_picture *from, bt_error *error) {
+    static const bt_image_norm bytes = {.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
+    const int side = larger(from->height, from->width);
+    const size_t pixels = (size_t)out->height * (size_t)out->width;
+    void *scratch = malloc(bt_image_scratch_bytes(side, out->height, out->width));
+    float *planar = malloc(3 * pixels * sizeof *planar);
+    out->rgb = malloc(3 * pixels);
+    bool good = scratch && planar && out->rgb;
+    if (good) {
+        bt_image_prepare(from->rgb, from->height, from->width, &bytes, planar, out->height, out->width, 1,
+                         scratch);
+        for (size_t i = 0; i < pixels; i++)
+            for (size_t c = 0; c < 3; c++)
+                out->rgb[3 * i + c] = (uint8_t)(planar[c * pixels + i] + 0.5f);
     }
+    free(scratch);
+    free(planar);
+    if (good) return BT_OK;
+    return bt_fail(error, BT_NO_MEMORY, "no memory for %d x %d pixels", out->height, out->width);
+}
+
+bt_status bt_picture_resize(bt_picture *out, const bt_picture *from, int height, int width, bt_error *error) {
+    *out = (bt_picture){0};
+    if (height < 1 || width < 1 || height > BT_IMAGE_SIDE_MAX || width > BT_IMAGE_SIDE_MAX)
+        return bt_fail(error, BT_INVALID, "a picture is 1 to %d pixels high and wide, not %d x %d",
+                       BT_IMAGE_SIDE_MAX, height, width);
+    out->height = height;
+    out->width = width;
+    bt_status status = resize_picture(out, from, error);
+    if (status != BT_OK) bt_picture_close(out);
+    return status;
 }

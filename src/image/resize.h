@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/decode.h"
 #include "image/normalize.h"
 
 #ifdef __cplusplus
@@ -35,6 +36,12 @@ void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, const
  * thresholded. */
 void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
                    float *probabilities, int to_height, int to_width, int threads, void *scratch);
+
+/* A picture in another size, resized as bt_image_prepare does and rounded to bytes. *out is the caller's, to
+ * be closed; empty on failure. One thread. BT_INVALID for sides outside 1..BT_IMAGE_SIDE_MAX, BT_NO_MEMORY.
+ */
+BT_MUST_USE bt_status bt_picture_resize(bt_picture *out, const bt_picture *from, int height, int width,
+                                        bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -13,7 +13,7 @@
 
 typedef struct loaded_stream {
     bt_service_stream options;
-    uint8_t *images[BT_INPUTS_MAX];
+    uint8_t *drawn[BT_INPUTS_MAX]; /* NULL where an image is given */
 } loaded_stream;
 
 /* A mask for somebody's result, and who has it. */
@@ -37,15 +37,19 @@ struct bt_service_target {
 
 /* ---- images ---- */
 
-static bt_status draw(uint8_t **out, uint64_t seed, int index, int side, bt_error *error) {
-    int drawn = side < DRAWN_LEAST ? DRAWN_LEAST : side;
-    uint8_t *image = malloc(3 * (size_t)drawn * (size_t)drawn);
-    if (!image) return bt_fail(error, BT_NO_MEMORY, "out of memory for an image of %d pixels", side);
+static int at_least(int side) {
+    return side < DRAWN_LEAST ? DRAWN_LEAST : side;
+}
+
+static bt_status draw(uint8_t **out, uint64_t seed, int index, int height, int width, bt_error *error) {
+    const int tall = at_least(height), wide = at_least(width);
+    uint8_t *image = malloc(3 * (size_t)tall * (size_t)wide);
+    if (!image) return bt_fail(error, BT_NO_MEMORY, "out of memory for an image of %d x %d", height, width);
     *out = image;
-    bt_status status = bt_spheroids_draw(seed, (uint64_t)index, drawn, drawn, image, NULL, error);
-    for (int y = 1; y < side && drawn > side; y++)
-        memmove(image + 3 * (size_t)y * (size_t)side, image + 3 * (size_t)y * (size_t)drawn,
-                3 * (size_t)side);
+    bt_status status = bt_spheroids_draw(seed, (uint64_t)index, tall, wide, image, NULL, error);
+    for (int y = 1; y < height && wide > width; y++)
+        memmove(image + 3 * (size_t)y * (size_t)width, image + 3 * (size_t)y * (size_t)wide,
+                3 * (size_t)width);
     return status;
 }
 
@@ -55,7 +59,8 @@ static bt_status draw_all(loaded_stream *stream, uint64_t seed, bt_error *error)
         return bt_fail(error, BT_INVALID, "a stream has 1 to %d images", BT_INPUTS_MAX);
     bt_status status = BT_OK;
     for (int i = 0; i < o->input_count && status == BT_OK; i++)
-        status = draw(&stream->images[i], seed, i, o->sides[i], error);
+        if (!o->inputs[i].rgb)
+            status = draw(&stream->drawn[i], seed, i, o->inputs[i].height, o->inputs[i].width, error);
     return status;
 }
 
@@ -63,8 +68,9 @@ static bt_status open_masks(bt_service_target *target, int count, bt_error *erro
     size_t most = 1;
     for (int s = 0; s < target->stream_count; s++)
         for (int i = 0; i < target->streams[s].options.input_count; i++) {
-            size_t side = (size_t)target->streams[s].options.sides[i];
-            if (side * side > most) most = side * side;
+            const bt_service_input *input = &target->streams[s].options.inputs[i];
+            size_t pixels = (size_t)input->height * (size_t)input->width;
+            if (pixels > most) most = pixels;
         }
     target->first_free = -1;
     target->masks = calloc((size_t)count + 1, sizeof *target->masks);
@@ -109,7 +115,7 @@ void bt_service_target_close(bt_service_target **target) {
     if (!target || !*target) return;
     for (int s = 0; s < (*target)->stream_count; s++)
         for (int i = 0; i < BT_INPUTS_MAX; i++)
-            free((*target)->streams[s].images[i]);
+            free((*target)->streams[s].drawn[i]);
     for (int i = 0; i < (*target)->mask_count; i++)
         free((*target)->masks[i].bytes);
     pthread_mutex_destroy(&(*target)->lock);
@@ -169,16 +175,16 @@ static void hear(void *context, const bt_result *result, const bt_error *error) 
 static bt_status submit(void *self, bt_shot *shot, bt_shot_answered answered, void *context) {
     bt_service_target *target = self;
     const loaded_stream *stream = &target->streams[shot->stream];
-    int side = stream->options.sides[shot->input];
+    const bt_service_input *input = &stream->options.inputs[shot->input];
     bt_error error;
     if (target->answered != answered || target->context != context) { /* a run's first request */
         target->answered = answered;
         target->context = context;
     }
     shot->own = target;
-    const bt_request request = {.image = stream->images[shot->input],
-                                .height = side,
-                                .width = side,
+    const bt_request request = {.image = input->rgb ? input->rgb : stream->drawn[shot->input],
+                                .height = input->height,
+                                .width = input->width,
                                 .model = stream->options.model,
                                 .mask = take_mask(target, &shot->own_index),
                                 .standard_path = stream->options.standard_path};

@@ -9,6 +9,8 @@
 #include "base/command.h"
 #include "base/memory.h"
 #include "base/version.h"
+#include "image/folder.h"
+#include "image/resize.h"
 #include "load/generator.h"
 #include "load/target-service.h"
 #include "networks/network.h"
@@ -18,12 +20,13 @@
 #include "prove/sum.h"
 #include "serving/serving.h"
 
-#define COMPARE_ROUNDS 3
-#define COMPARE_NS     (1500 * BT_NS_PER_MS) /* of each path in each round */
-#define COMPARE_RUNS   200                   /* at most, of each path in each round */
-#define DRAIN_NS       (30 * BT_NS_PER_S)    /* an answer later than that is lost */
-#define ATTEMPTS       2
-#define IMAGES         8 /* different ones of each size */
+#define COMPARE_ROUNDS     3
+#define COMPARE_NS         (1500 * BT_NS_PER_MS) /* of each path in each round */
+#define COMPARE_RUNS       200                   /* at most, of each path in each round */
+#define DRAIN_NS           (30 * BT_NS_PER_S)    /* an answer later than that is lost */
+#define ATTEMPTS           2
+#define IMAGES             8                 /* different ones of each size */
+#define PICTURES_BYTES_MAX ((size_t)1 << 30) /* of a folder's pictures, decoded */
 
 /* One trial under way. */
 typedef struct trial {
@@ -33,9 +36,13 @@ typedef struct trial {
     bt_service *service;
     int model_count;
     const char *names[BT_NAMES_MAX];
-    int sides[BT_INPUTS_MAX]; /* of the images that are sent, shared by all models; 0: the model's */
-    double weights[BT_INPUTS_MAX];
+    int sides[BT_INPUTS_MAX]; /* of the images that are sent, where they were asked for */
+    double side_weights[BT_INPUTS_MAX];
     int side_count;
+    bt_picture pictures[BT_INPUTS_MAX]; /* to send, shared by all models; none: drawn ones */
+    double picture_weights[BT_INPUTS_MAX];
+    int picture_count;
+    bool lost; /* some answer never came: if it does, it will still need its target and picture */
     bt_predict_model predict_models[BT_NAMES_MAX];
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
     bt_predict_options predict;
@@ -83,22 +90,85 @@ static bt_status read_sides(trial *t, bt_error *error) {
                            "--image-sizes: \"%.100s\" is no list such as 512,1024:3 of at most %d",
                            t->settings->image_sizes, BT_INPUTS_MAX / IMAGES);
         t->sides[t->side_count] = (int)side;
-        t->weights[t->side_count++] = weight;
+        t->side_weights[t->side_count++] = weight;
         at = *end == ',' ? end + 1 : end;
     }
     return BT_OK;
 }
 
-/* The inputs of one model: so many images of each size, weighted. */
+/* The pictures of a folder, each in its own size: all, as far as there is room for them. */
+static bt_status load_pictures(trial *t, const bt_picture_folder *folder, bt_error *error) {
+    size_t bytes = 0;
+    for (int i = 0; i < folder->count; i++) {
+        bt_picture *picture = &t->pictures[i];
+        bt_status status = bt_picture_folder_load(folder, i, picture, error);
+        if (status != BT_OK) return status;
+        bytes += 3 * (size_t)picture->height * (size_t)picture->width;
+        if (bytes > PICTURES_BYTES_MAX && i > 0) {
+            bt_picture_close(picture);
+            bt_log_write(t->options->log, BT_LOG_WARNING,
+                         "--images: the first %d fill the room; %d are not sent", i, folder->found - i);
+            return BT_OK;
+        }
+        t->picture_weights[t->picture_count++] = 1;
+    }
+    return BT_OK;
+}
+
+/* The same in the sizes that were asked for, with their weights: IMAGES of each size. */
+static bt_status load_resized(trial *t, const bt_picture_folder *folder, bt_error *error) {
+    for (int i = 0; i < t->side_count * IMAGES; i++) {
+        bt_picture picture;
+        bt_status status = bt_picture_folder_load(folder, i % IMAGES % folder->count, &picture, error);
+        if (status == BT_OK)
+            status = bt_picture_resize(&t->pictures[i], &picture, t->sides[i / IMAGES], t->sides[i / IMAGES],
+                                       error);
+        bt_picture_close(&picture);
+        if (status != BT_OK) return status;
+        t->picture_weights[t->picture_count++] = t->side_weights[i / IMAGES];
+    }
+    return BT_OK;
+}
+
+static bt_status read_pictures(trial *t, bt_error *error) {
+    const char *path = t->settings->images;
+    bt_picture_folder *folder;
+    if (!path[0]) return BT_OK;
+    bt_status status = bt_picture_folder_open(&folder, path, t->side_count ? IMAGES : BT_INPUTS_MAX, error);
+    if (status == BT_OK) {
+        status = t->side_count ? load_resized(t, folder, error) : load_pictures(t, folder, error);
+        bt_picture_folder_close(&folder);
+    }
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
+}
+
+/* The inputs of one model, and what they weigh: the pictures, or so many drawn images of each size. */
 static bt_service_stream inputs_of(const trial *t, int model, double weights[BT_INPUTS_MAX]) {
     bt_service_stream stream = {.model = t->names[model]};
     int own = (int)served(t, model)->settings.image_size, sizes = t->side_count > 0 ? t->side_count : 1;
-    for (int s = 0; s < sizes; s++)
-        for (int i = 0; i < IMAGES; i++) {
-            stream.sides[stream.input_count] = t->side_count > 0 ? t->sides[s] : own;
-            weights[stream.input_count++] = t->side_count > 0 ? t->weights[s] : 1;
-        }
+    for (int i = 0; i < t->picture_count; i++) {
+        const bt_picture *picture = &t->pictures[i];
+        weights[i] = t->picture_weights[i];
+        stream.inputs[stream.input_count++] =
+            (bt_service_input){picture->height, picture->width, picture->rgb};
+    }
+    for (int i = 0; i < sizes * IMAGES && t->picture_count == 0; i++) {
+        int side = t->side_count > 0 ? t->sides[i / IMAGES] : own;
+        weights[i] = t->side_count > 0 ? t->side_weights[i / IMAGES] : 1;
+        stream.inputs[stream.input_count++] = (bt_service_input){side, side, NULL};
+    }
     return stream;
+}
+
+/* For the record, and for people. */
+static void describe_images(const trial *t, char words[BT_TEXT_SIZE]) {
+    int used =
+        snprintf(words, BT_TEXT_SIZE, "%s%.200s", t->picture_count ? "pictures of " : "synthetic spheroids",
+                 t->picture_count ? t->settings->images : "");
+    if (t->side_count > 0)
+        snprintf(words + used, BT_TEXT_SIZE - (size_t)used, ", %.200s px", t->settings->image_sizes);
+    else if (t->picture_count > 0)
+        snprintf(words + used, BT_TEXT_SIZE - (size_t)used, ", %d, each in its own size", t->picture_count);
 }
 
 /* ---- progress ---- */
@@ -178,6 +248,7 @@ static bt_status time_path(trial *t, int model, bool standard, int clients, doub
     bool lost = log && log->lost > 0;
     bt_load_log_close(&log);
     if (!lost) bt_service_target_close(&target); /* else late answers still need it */
+    t->lost = t->lost || lost;
     return status;
 }
 
@@ -314,6 +385,7 @@ static void fill_record(trial *t) {
     snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
     bool simulated = strncmp(served(t, 0)->settings.backend, "sim", 3) == 0;
     snprintf(r->workload, sizeof r->workload, "%s", simulated ? "simulated" : config->workload);
+    describe_images(t, r->images);
     bt_clock_utc(r->started_at);
     r->machine = *t->options->machine;
     r->settings = *t->settings;
@@ -486,6 +558,7 @@ static bt_status run_scenario(trial *t, const bt_plan_scenario *plan, bt_error *
         if (s->target) bt_service_target_failure(s->target, failure);
         if (failure[0]) bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", plan->title, failure);
         close_stage(s, lost);
+        t->lost = t->lost || lost;
     }
     free(s);
     return status;
@@ -503,6 +576,7 @@ static bt_status start_service(trial *t, bt_error *error) {
 static bt_status prepare(trial *t, bt_error *error) {
     bt_status status = choose_models(t, error);
     if (status == BT_OK) status = read_sides(t, error);
+    if (status == BT_OK) status = read_pictures(t, error);
     if (status == BT_OK) status = start_service(t, error);
     if (status == BT_OK) status = bt_load_record_open(&t->record, t->model_count, error);
     if (status != BT_OK) return status;
@@ -563,6 +637,8 @@ bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt
         bt_load_record_close(&t->record);
     }
     bt_service_close(&t->service);
+    for (int i = 0; i < BT_INPUTS_MAX && !t->lost; i++)
+        bt_picture_close(&t->pictures[i]);
     free(t);
     return status;
 }

@@ -108,7 +108,7 @@ static const bt_field record_fields[] = {
     {RUN(TEXT, config_run_id)},   {RUN(TEXT, config_generated_at)},
     {RUN(TEXT, machine_differs)}, {RUN(NUMBER, testing_s), NOT_NEGATIVE},
     {RUN(TEXT, verdict)},         {RUN(INTEGER, verdict_code), .minimum = 0, .maximum = 255},
-    {RUN(TEXT, advice)},
+    {RUN(TEXT, advice)},          {RUN(TEXT, images), .optional = true}, /* records of before have it not */
 };
 
 /* A second's fields, each an array of its own in the file. */

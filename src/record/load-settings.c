@@ -56,6 +56,13 @@ static const bt_option own[] = {
      .placeholder = "FILE",
      LOAD,
      .help = "Arrival times for sustained, mixed and soak, a line each, in seconds, instead of random ones."},
+    {.name = "images",
+     .type = BT_OPTION_TEXT,
+     VALUE(images),
+     .placeholder = "FOLDER",
+     LOAD,
+     .help = "Pictures (PNG, JPEG, TIFF) to send, each in its own size: the first 64 by name, as far as they "
+             "fit 1 GiB. Synthetic micrographs unless given."},
     {.name = "image_sizes",
      .type = BT_OPTION_TEXT,
      VALUE(image_sizes),
@@ -63,7 +70,7 @@ static const bt_option own[] = {
      LOAD,
      .help =
          "Sizes of the images that are sent, with weights: \"512,1024:3\" sends three of four at 1024; the "
-         "model's own size unless given."},
+         "model's own size unless given, or that of each of `images`."},
     {.name = "seed",
      .type = BT_OPTION_INTEGER,
      VALUE(seed),

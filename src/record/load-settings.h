@@ -25,6 +25,7 @@ typedef struct bt_load_settings {
     int64_t duration_ns;                   /* of each scenario; 0: its own default */
     int64_t burst_size;                    /* 0: the batch size */
     char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times for sustained and mixed; "": Poisson */
+    char images[BT_OPTION_TEXT_SIZE];      /* a folder of pictures to send; "": synthetic ones */
     char image_sizes[BT_OPTION_TEXT_SIZE]; /* "" (the model's), or "128,256:2,512": sizes with weights */
     int64_t seed;
     /* this one run */

@@ -101,6 +101,7 @@ static const bt_field record_fields[] = {
     {RUN(TEXT, started_at)},
     {RUN(TEXT, finished_at)},
     {RUN(TEXT, workload)},
+    {RUN(TEXT, images), OPTIONAL},
     {RUN(TEXT, verdict)},
     {RUN(INTEGER, verdict_code), .minimum = 0, .maximum = 255},
     {RUN(TEXT, previous_run)},

@@ -134,7 +134,9 @@ typedef struct bt_record {
     char run_id[64];    /* the folder's name under results/ */
     char command[1024]; /* what repeats it, as a shell line */
     char started_at[32], finished_at[32];
-    char workload[32]; /* "production" or "cpu-demo" */
+    char workload[32];         /* "production" or "cpu-demo" */
+    char images[BT_TEXT_SIZE]; /* what was run on, for people: "synthetic spheroids", "8 pictures of ..."; ""
+                                  in older records */
     bt_machine machine;
     bt_subject subject;
     bt_settings settings;

@@ -118,6 +118,14 @@ const bt_option bt_settings_table[] = {
      .help =
          "The networks' parameters: the demonstration weights, seeded random ones, or a checkpoint "
          "(.safetensors, or what torch.save wrote of a state dictionary); MODEL=FILE,... for each its own."},
+    {.name = "images",
+     .type = BT_OPTION_TEXT,
+     VALUE(images),
+     .placeholder = "FOLDER",
+     .group = "The networks",
+     .help =
+         "Pictures (PNG, JPEG, TIFF) to measure and compare masks on, resized to the networks' input: the "
+         "first eight by name. Synthetic micrographs unless given."},
     {.name = "threads",
      .type = BT_OPTION_INTEGER,
      VALUE(threads),

@@ -39,6 +39,7 @@ typedef struct bt_settings {
     char weights[BT_OPTION_TEXT_SIZE]; /* "demo", "counter:SEED" */
     int64_t threads;                   /* of one instance on a CPU; 0: all that the process may use */
     int64_t instances;                 /* on a CPU; 0: what a comparison finds best */
+    char images[BT_OPTION_TEXT_SIZE];  /* a folder of pictures to run on; "": synthetic ones */
     /* the service the answer is for */
     double max_queue_delay_ms;
     int64_t max_queue_size;

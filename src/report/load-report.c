@@ -57,6 +57,7 @@ static void put_machine(bt_document *d, const bt_load_record *record) {
                      record->subject.revision, record->subject.runtime,
                      record->subject.gpu_driver[0] ? ", driver " : "", record->subject.gpu_driver);
     bt_document_item(d, "workload", "%s", record->workload);
+    bt_document_item(d, "images", "%s", record->images);
     bt_document_item(d, "run", "%s, %s to %s, %.0f s of load", record->run_id, record->started_at,
                      record->finished_at, isfinite(record->testing_s) ? record->testing_s : 0);
 }

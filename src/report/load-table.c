@@ -74,6 +74,8 @@ bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error
         put_summary(out, record, &record->models[i]);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = put_model(out, record, &record->models[i], error);
+    bt_layout_clean(record->images, words, sizeof words);
+    put_words(out, "images", words);
     bt_load_words_trust(record, words);
     put_words(out, "trust", words);
     bt_load_words_headline(record, words);

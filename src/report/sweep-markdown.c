@@ -184,6 +184,7 @@ static bt_status put_ground(const bt_record *record, FILE *out, bt_error *error)
     put_item(out, "machine", words);
     bt_words_versions(record, words);
     put_item(out, "versions", words);
+    put_item(out, "images", record->images);
     snprintf(words, sizeof words, "%s, %s to %s, %.0f s of it measuring", record->run_id, record->started_at,
              record->finished_at, record->measuring_s > 0 ? record->measuring_s : 0);
     put_item(out, "run", words);

@@ -108,6 +108,7 @@ static void put_run(const bt_record *record, FILE *out) {
     say_cleaned(out, "machine", words);
     bt_words_versions(record, words);
     say_cleaned(out, "versions", words);
+    say_cleaned(out, "images", record->images);
     say_cleaned(out, "repeat with", record->command);
 }
 

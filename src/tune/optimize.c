@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/version.h"
+#include "image/folder.h"
 #include "networks/network.h"
 #include "networks/weights.h"
 #include "record/placement.h"
@@ -23,6 +24,8 @@
 #include "tune/worker.h"
 
 #define MIB 1048576.0
+
+_Static_assert(BT_FOLDER_WORDS_SIZE <= BT_TEXT_SIZE, "a folder's words fit a record");
 
 /* ---- settings ---------------------------------------------------------------- */
 
@@ -50,6 +53,15 @@ static bt_status check_model(const bt_settings *settings, const char *name, bt_e
     }
     bt_network_close(&network);
     return status;
+}
+
+/* What is run on, for the record; pictures are all decoded once, so that a broken one shows before anything
+ * is measured. */
+static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SIZE], bt_error *error) {
+    snprintf(words, BT_TEXT_SIZE, "synthetic spheroids, seed %lld", (long long)settings->seed);
+    if (!settings->images[0]) return BT_OK;
+    bt_status status = bt_picture_folder_check(settings->images, BT_WORKER_IMAGES, words, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
 /* Every name of "NAME=FILE,..." is a model that is tuned. */
@@ -83,7 +95,9 @@ bt_status bt_optimize_resolve(bt_settings *settings, const bt_machine *machine, 
         settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
     if (settings->models.count == 0)
         return bt_fail(error, BT_INVALID, "--models: name at least one, e.g. hrnet,cbam_resunet");
-    status = check_weights(settings, error);
+    char images[BT_TEXT_SIZE];
+    status = check_images(settings, images, error);
+    if (status == BT_OK) status = check_weights(settings, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
         status = check_model(settings, settings->models.names[i], error);
     return status;
@@ -145,6 +159,7 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
                     .use_cudnn_benchmark = settings->use_cudnn_benchmark},
         .instances = division->instances,
         .full_size = BT_FULL_IMAGE_SIZE,
+        .images = settings->images,
         .seed = settings->seed,
         .answer_within_s = fmax(120, 2 * bt_ms(settings->time_budget_ns) / 1e3),
         .stop = options->stop,
@@ -430,6 +445,7 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     bt_division division;
     double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
     int64_t start_ns = bt_clock_now_ns();
+    status = check_images(settings, record->images, error);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = name_model(options, &record->models[i], i, error);
     if (status == BT_OK) status = divide_cores(options, record, &division, error);

@@ -24,9 +24,10 @@ typedef struct bt_probe_options {
     const char *worker_program; /* path of the worker's executable */
     const char *worker_log;     /* file that receives what a worker writes to standard error; appended to */
     bt_session_options session; /* of the production path; strings must outlive the probe */
-    int instances; /* that run at the same time while a batch is timed; session.threads is each one's */
-    int full_size; /* of BT_STEP_FULL_SIZE, pixels */
-    int64_t seed;  /* of the images */
+    int instances;      /* that run at the same time while a batch is timed; session.threads is each one's */
+    int full_size;      /* of BT_STEP_FULL_SIZE, pixels */
+    const char *images; /* a folder of pictures to run on; NULL or "": drawn ones */
+    int64_t seed;       /* of those */
     double answer_within_s; /* watchdog of one step; a worker that is silent for longer is killed */
     const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
 } bt_probe_options;

@@ -10,14 +10,16 @@
 #include "base/busy.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "image/folder.h"
 #include "image/normalize.h"
+#include "image/resize.h"
 #include "image/spheroids.h"
 #include "measure/series.h"
 #include "record/config.h"
 #include "tune/step.h"
 #include "tune/team.h"
 
-#define IMAGES            8  /* distinct ones; larger batches repeat them */
+#define IMAGES            BT_WORKER_IMAGES
 #define WARM_UP_RUNS      12 /* at most */
 #define WARM_UP_S         2.0
 #define WARM_UP_STEADY    4 /* runs without a change of level end the warm-up */
@@ -29,6 +31,7 @@
 /* What an open order says, as it crosses: its strings live here, the session's options point to them. */
 typedef struct order {
     char backend[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
+    char images[BT_OPTION_TEXT_SIZE]; /* a folder; "": drawn ones */
     char model[BT_NAME_SIZE];
     bt_session_options session; /* its threads are each instance's */
     int instances;
@@ -52,21 +55,50 @@ static size_t pixels(const worker *w) {
 
 /* ---- images ------------------------------------------------------------------ */
 
-static bt_status draw_images(worker *w, int from, int to, bt_error *error) {
+static float *image_at(const worker *w, int index) {
+    return w->images + (size_t)index * 3 * pixels(w);
+}
+
+static bt_status draw_images(worker *w, bt_error *error) {
     int height = w->order.session.height, width = w->order.session.width;
     uint8_t *rgb = malloc(3 * pixels(w));
     if (!rgb) return bt_fail(error, BT_NO_MEMORY, "out of memory for an image");
     bt_status status = BT_OK;
-    for (int i = from; i < to && status == BT_OK; i++) {
-        float *image = w->images + (size_t)i * 3 * pixels(w);
-        if (i >= IMAGES) {
-            memcpy(image, w->images + (size_t)(i % IMAGES) * 3 * pixels(w), 3 * pixels(w) * sizeof *image);
-            continue;
-        }
+    for (int i = 0; i < IMAGES && status == BT_OK; i++) {
         status = bt_spheroids_draw((uint64_t)w->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, NULL, image);
+        if (status == BT_OK) bt_image_normalize(rgb, height, width, NULL, image_at(w, i));
     }
     free(rgb);
+    return status;
+}
+
+/* A folder's pictures, one at a time; where there are fewer, they come again. */
+static bt_status load_images(worker *w, bt_error *error) {
+    int height = w->order.session.height, width = w->order.session.width;
+    bt_picture_folder *folder;
+    bt_status status = bt_picture_folder_open(&folder, w->order.images, IMAGES, error);
+    if (status != BT_OK) return status;
+    void *scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, height, width));
+    if (!scratch) status = bt_fail(error, BT_NO_MEMORY, "out of memory for an image");
+    for (int i = 0; i < IMAGES && status == BT_OK; i++) {
+        bt_picture picture;
+        status = bt_picture_folder_load(folder, i % folder->count, &picture, error);
+        if (status == BT_OK)
+            bt_image_prepare(picture.rgb, picture.height, picture.width, NULL, image_at(w, i), height, width,
+                             1, scratch);
+        bt_picture_close(&picture);
+    }
+    free(scratch);
+    bt_picture_folder_close(&folder);
+    return status;
+}
+
+/* Images [from, to): the distinct ones first, then the same in turn. */
+static bt_status fill_images(worker *w, int from, int to, bt_error *error) {
+    bt_status status = BT_OK;
+    if (from == 0) status = w->order.images[0] ? load_images(w, error) : draw_images(w, error);
+    for (int i = from < IMAGES ? IMAGES : from; i < to && status == BT_OK; i++)
+        memcpy(image_at(w, i), image_at(w, i % IMAGES), 3 * pixels(w) * sizeof(float));
     return status;
 }
 
@@ -82,7 +114,7 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
         return bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d images", batch_size);
     int from = w->capacity;
     w->capacity = batch_size;
-    if (bt_team_session(w->team)->info.computes_masks) return draw_images(w, from, batch_size, error);
+    if (bt_team_session(w->team)->info.computes_masks) return fill_images(w, from, batch_size, error);
     memset(images + (size_t)from * 3 * pixels(w), 0,
            (size_t)(batch_size - from) * 3 * pixels(w) * sizeof *images);
     return BT_OK;
@@ -122,7 +154,9 @@ static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
 
 static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;
-    bt_status status = bt_session_memory_reset(bt_team_session(w->team), error);
+    bt_status status =
+        want_images(w, step->batch_size, error); /* decoding takes memory that is not the model's */
+    if (status == BT_OK) status = bt_session_memory_reset(bt_team_session(w->team), error);
     if (status == BT_OK) status = want_prepared(w, step->batch_size, error);
     if (status == BT_OK) status = bt_session_memory(bt_team_session(w->team), &memory, error);
     if (status != BT_OK) return status;
@@ -264,13 +298,15 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
 
 /* ---- the conversation -------------------------------------------------------- */
 
-json_t *bt_worker_open_order(const bt_session_options *options, int instances, int64_t seed) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order",
+json_t *bt_worker_open_order(const bt_session_options *options, int instances, const char *images,
+                             int64_t seed) {
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:I}", "order",
                      "open", "backend", options->backend, "model", options->model, "weights",
                      options->weights, "device", options->device, "path", (int)options->path, "height",
                      options->height, "width", options->width, "threads", options->threads, "instances",
                      instances, "use_amp", options->use_amp, "use_channels_last", options->use_channels_last,
-                     "use_cudnn_benchmark", options->use_cudnn_benchmark, "seed", (json_int_t)seed);
+                     "use_cudnn_benchmark", options->use_cudnn_benchmark, "images", images ? images : "",
+                     "seed", (json_int_t)seed);
 }
 
 static bt_status read_open_order(const json_t *json, order *o, bt_error *error) {
@@ -280,6 +316,7 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     if (status == BT_OK) status = bt_json_text(json, "model", o->model, sizeof o->model, where, error);
     if (status == BT_OK) status = bt_json_text(json, "weights", o->weights, sizeof o->weights, where, error);
     if (status == BT_OK) status = bt_json_text(json, "device", o->device, sizeof o->device, where, error);
+    if (status == BT_OK) status = bt_json_text(json, "images", o->images, sizeof o->images, where, error);
     if (status == BT_OK)
         status = bt_json_integer(json, "path", BT_PATH_STANDARD, BT_PATH_PRODUCTION, &path, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "height", 1, 16384, &height, where, error);

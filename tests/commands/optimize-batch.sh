@@ -2,6 +2,7 @@
 . tests/lib/tap.sh
 program=$PWD/$bin/optimize-batch
 sim=sim:tau0_ms=4,alpha_ms=2,noise=0
+pictures=$PWD/tests/images
 cd "$scratch" || exit 1
 
 # tune ARGS...: quietly, into ./c.json; a network each, so that a test is short.
@@ -45,6 +46,15 @@ exits 3 'with --require-sla an SLA that nothing keeps is exit 3'
 is "$(json c.json .configurations.hrnet.meets_sla)" false 'the config says that the SLA is not met'
 # where the samples of a busy machine hang together P95 has no upper bound, and only the closest size can be told
 says '(an SLA of [0-9]+ ms could be kept|comes closest with [0-9.]+ ms)' 'and the report what could be kept, or came closest'
+
+# --- on pictures of one's own
+mkdir own
+cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" own
+tune --backend $sim --batches 1 --images own
+exits 0 'a folder of pictures is taken'
+says 'images +2 pictures of own, 19 × 27 px' 'and told'
+is "$(json "$(ls -dt results/*/ | head -n 1)record.json" .images)" '2 pictures of own, 19 × 27 px' 'and kept in the record'
+rm -r own
 
 # --- what it leaves
 run "$program" --quiet --models hrnet,cbam_resunet --backend sim:tau0_ms=1,alpha_ms=0.1,noise=0 --batches 1,4 --output both.json
@@ -166,6 +176,11 @@ else
         "which does not get a CPU's profile"
 fi
 refuse '--device: "gpu"' 'a device that is none' --device gpu
+mkdir plates
+refuse '--images: plates: no picture in it' 'a folder without pictures' --images plates --backend sim
+cp "$pictures/gray-16.tif" plates/1.tif
+printf 'II*' >plates/2.tif
+refuse '--images: plates/2\.tif: not a PNG, JPEG or TIFF' 'a picture that is none' --images plates --backend sim
 refuse 'unknown|no option' 'an unknown flag' --frob
 printf '{"p95_sla_mss": 100}' >wrong.json
 refuse 'wrong\.json: p95_sla_mss .*p95_sla_ms' 'a config with an unknown key' --config wrong.json --backend sim

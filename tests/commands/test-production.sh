@@ -5,6 +5,7 @@
 program=$bin/test-production
 backend=sim:tau0_ms=4,alpha_ms=2,noise=0.05
 cd_scratch() { cd "$scratch" || exit 1; }
+pictures=$PWD/tests/images
 case $bin in /*) ;; *) program=$PWD/$program bin=$PWD/$bin ;; esac
 cd_scratch
 run "$bin/optimize-batch" --quiet --models hrnet,cbam_resunet --backend $backend --batches 1,2,4 --objective throughput \
@@ -37,6 +38,26 @@ says 'a single image alone takes' 'with its cause'
 run "$program" --quiet --config c.json --models hrnet --scenarios sustained --rate 600 --duration 2s --max-queue-size 5
 exits 3 'a service that is swamped'
 says 'refused by a full queue' 'loses requests, and says how'
+
+mkdir plates
+cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" "$pictures/turned-6.jpg" plates
+run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates
+like "$status" '^[04]$' 'pictures of a folder are sent' # 4: the machine was disturbed
+says 'images +pictures of plates, 3, each in its own size' 'are told'
+folder=$(ls -dt results/*-test | head -n 1)
+is "$(json "$folder/record.json" .images)" 'pictures of plates, 3, each in its own size' 'and kept in the record'
+like "$(cat "$folder/report.md")" 'pictures of plates' 'and in the report'
+run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates --image-sizes 20:2,30
+like "$status" '^[04]$' 'and in other sizes than their own'
+says 'images +pictures of plates, 20:2,30 px' 'are told with those'
+mkdir empty
+run "$program" --quiet --config c.json --images empty
+refuses '--images: empty: no picture in it' 'a folder without pictures'
+run "$program" --quiet --config c.json --images absent
+refuses '--images: absent: No such file' 'a folder that is not there'
+cp "$pictures/cmyk.jpg" plates
+run "$program" --quiet --config c.json --images plates
+refuses '--images: plates/cmyk\.jpg: .*CMYK' 'a picture that is not read'
 
 run "$program" --config absent.json
 exits 2 'no config'

@@ -1,5 +1,5 @@
 /* bt_image_prepare and bt_image_mask against what Pillow's BILINEAR resize of a float image gives (computed
- * once, kept here), and against what must hold of any resize. */
+ * once, kept here), against a reference in double, and against what must hold of any resize. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "base/random.h"
 #include "image/normalize.h"
 #include "image/resize.h"
 
@@ -133,12 +134,131 @@ static void a_constant_stays_constant(void **state) {
         }
 }
 
+/* ---- against a straightforward reference, in double ---- */
+
+/* weights[i * in + k] is what output i of a direction weighs input k by: a triangle around its centre, over a
+ * sum of 1. */
+static double *weights_of(int in, int out) {
+    double *weights = malloc((size_t)in * (size_t)out * sizeof *weights), *w = weights;
+    double scale = (double)in / out, radius = scale > 1 ? scale : 1;
+    for (int i = 0; i < out; i++, w += in) {
+        double sum = 0;
+        for (int k = 0; k < in; k++) {
+            w[k] = fmax(0, 1 - fabs(k + 0.5 - (i + 0.5) * scale) / radius);
+            sum += w[k];
+        }
+        for (int k = 0; k < in; k++)
+            w[k] /= sum;
+    }
+    return weights;
+}
+
+/* A plane of in_height x in_width, every output the sum over every input. */
+static double *resized_plane(const double *in, int in_height, int in_width, int height, int width) {
+    double *down = weights_of(in_height, height), *across = weights_of(in_width, width);
+    double *rows = calloc((size_t)height * (size_t)in_width, sizeof *rows);
+    double *out = calloc((size_t)height * (size_t)width, sizeof *out);
+    for (int y = 0; y < height; y++)
+        for (int k = 0; k < in_height; k++) {
+            double w = down[(size_t)y * (size_t)in_height + (size_t)k];
+            for (int x = 0; x < in_width && w > 0; x++)
+                rows[(size_t)y * (size_t)in_width + (size_t)x] +=
+                    w * in[(size_t)k * (size_t)in_width + (size_t)x];
+        }
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            for (int k = 0; k < in_width; k++)
+                out[(size_t)y * (size_t)width + (size_t)x] +=
+                    across[(size_t)x * (size_t)in_width + (size_t)k] *
+                    rows[(size_t)y * (size_t)in_width + (size_t)k];
+    free(down), free(across), free(rows);
+    return out;
+}
+
+typedef struct sizes {
+    int from_height, from_width, height, width;
+} sizes;
+
+/* Odd ones, single pixels and single rows, both directions; the last are worth several threads. */
+static const sizes all_sizes[] = {
+    {1, 1, 1, 1},     {1, 1, 5, 7},     {7, 5, 1, 1},     {1, 90, 3, 40},      {90, 1, 40, 3},
+    {2, 3, 3, 2},     {13, 17, 17, 13}, {31, 64, 32, 32}, {64, 31, 32, 32},    {33, 33, 32, 32},
+    {100, 37, 9, 70}, {37, 100, 70, 9}, {5, 1500, 8, 8},  {997, 1201, 31, 64}, {60, 70, 1500, 1401},
+};
+#define SIZES_COUNT (sizeof all_sizes / sizeof *all_sizes)
+
+static void threads_prepare_what_the_reference_says(void **state) {
+    static const bt_image_norm norm = {.mean = {0.1f, 0.5f, 0.7f}, .std = {0.9f, 0.25f, 0.05f}};
+    bt_random random = bt_random_stream(1, "image-resize");
+    (void)state;
+    for (size_t i = 0; i < SIZES_COUNT; i++) {
+        const sizes *s = &all_sizes[i];
+        size_t from = (size_t)s->from_height * (size_t)s->from_width,
+               plane = (size_t)s->height * (size_t)s->width;
+        uint8_t *rgb = malloc(3 * from);
+        double *channel = malloc(from * sizeof *channel);
+        float *first = malloc(3 * plane * sizeof *first), *next = malloc(3 * plane * sizeof *next);
+        int side = s->from_height > s->from_width ? s->from_height : s->from_width;
+        void *scratch = malloc(bt_image_scratch_bytes(side, s->height, s->width));
+        for (size_t k = 0; k < 3 * from; k++)
+            rgb[k] = (uint8_t)bt_random_below(&random, 256);
+        for (int threads = 1; threads <= 4; threads++) {
+            bt_image_prepare(rgb, s->from_height, s->from_width, &norm, threads == 1 ? first : next,
+                             s->height, s->width, threads, scratch);
+            if (threads > 1) assert_memory_equal(first, next, 3 * plane * sizeof *first);
+        }
+        for (int c = 0; c < 3; c++) {
+            for (size_t k = 0; k < from; k++)
+                channel[k] = (rgb[3 * k + (size_t)c] / 255.0 - (double)norm.mean[c]) / (double)norm.std[c];
+            double *expected = resized_plane(channel, s->from_height, s->from_width, s->height, s->width);
+            for (size_t k = 0; k < plane; k++)
+                assert_float_equal((double)first[(size_t)c * plane + k], expected[k],
+                                   2e-6 / (double)norm.std[c]);
+            free(expected);
+        }
+        free(rgb), free(channel), free(first), free(next), free(scratch);
+    }
+}
+
+static void threads_mask_what_the_reference_says(void **state) {
+    bt_random random = bt_random_stream(2, "image-resize");
+    (void)state;
+    for (size_t i = 0; i < SIZES_COUNT; i++) {
+        const sizes *s = &all_sizes[i];
+        size_t from = (size_t)s->from_height * (size_t)s->from_width,
+               plane = (size_t)s->height * (size_t)s->width;
+        float *logits = malloc(from * sizeof *logits), *first = malloc(plane * sizeof *first);
+        float *next = malloc(plane * sizeof *next);
+        double *probability = malloc(from * sizeof *probability);
+        uint8_t *mask = malloc(plane);
+        int side = s->height > s->width ? s->height : s->width;
+        void *scratch = malloc(bt_image_scratch_bytes(side, s->from_height, s->from_width));
+        for (size_t k = 0; k < from; k++) { /* now and then one that leaves float's range of exp */
+            logits[k] = (float)(bt_random_normal(&random) * (bt_random_below(&random, 20) ? 4 : 90));
+            probability[k] = 1 / (1 + exp(-(double)logits[k]));
+        }
+        for (int threads = 1; threads <= 4; threads++) {
+            bt_image_mask(logits, s->from_height, s->from_width, 0.45f, mask, threads == 1 ? first : next,
+                          s->height, s->width, threads, scratch);
+            if (threads > 1) assert_memory_equal(first, next, plane * sizeof *first);
+            for (size_t k = 0; k < plane; k++)
+                assert_int_equal(mask[k], first[k] > 0.45f);
+        }
+        double *expected = resized_plane(probability, s->from_height, s->from_width, s->height, s->width);
+        for (size_t k = 0; k < plane; k++)
+            assert_float_equal((double)first[k], expected[k], 1e-6);
+        free(expected), free(logits), free(first), free(next), free(probability), free(mask), free(scratch);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prepared_as_pillow_resizes),
         cmocka_unit_test(masks_as_pillow_resizes),
         cmocka_unit_test(equal_sizes_are_only_normalised),
         cmocka_unit_test(a_constant_stays_constant),
+        cmocka_unit_test(threads_prepare_what_the_reference_says),
+        cmocka_unit_test(threads_mask_what_the_reference_says),
     };
     return cmocka_run_group_tests_name("image-resize", tests, NULL, NULL);
 }

@@ -138,6 +138,7 @@ static void fill_run(bt_random *random, bt_record *record) {
     ANY_TEXT(record->started_at);
     ANY_TEXT(record->finished_at);
     ANY_TEXT(record->workload);
+    ANY_TEXT(record->images);
     ANY_TEXT(record->machine.cpu);
     ANY_TEXT(record->machine.gpu);
     ANY_TEXT(record->machine.clock_policy);

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "image/encode.h"
 #include "scratch.h"
 #include "tune/probe.h"
 #include "tune/worker.h"
@@ -75,6 +76,31 @@ static void assert_says(const char *text, const char *words) {
 static void assert_no_child_is_left(void) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
+}
+
+/* A session that computes runs on the pictures: where they are none, its steps say so. */
+static void a_worker_runs_on_a_folders_pictures(void **state) {
+    (void)state;
+    static const uint8_t pixels[4] = {0, 80, 160, 240};
+    bt_probe_options options = options_for(real_worker, "plan");
+    bt_probe_facts facts;
+    bt_error error;
+    options.images = "plates";
+    bt_probe *probe = open_probe(&options);
+    bt_status status = bt_probe_start(probe, &facts, &error);
+    if (status == BT_UNSUPPORTED) skip(); /* no oneDNN, or no AVX2 */
+    if (status != BT_OK) fail_msg("%s", error.message);
+    bt_step_result result = run_step(probe, BT_STEP_AGREEMENT, 1, 1);
+    assert_int_equal(result.status, BT_IO);
+    assert_says(result.message, "plates: No such file");
+    bt_probe_close(&probe);
+    assert_int_equal(mkdir("plates", 0755), 0);
+    assert_int_equal(bt_png_save("plates/1.png", pixels, 2, 2, 1, &error), BT_OK);
+    probe = open_probe(&options);
+    result = run_step(probe, BT_STEP_AGREEMENT, 2, 1);
+    if (result.status != BT_OK) fail_msg("%s", result.message);
+    assert_true(result.mask_iou > 0.9);
+    bt_probe_close(&probe);
 }
 
 static int count_open_files(void) {
@@ -430,6 +456,7 @@ static int find_worker(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_facts_are_the_sessions),
+        TEST(a_worker_runs_on_a_folders_pictures),
         TEST(each_kind_of_step_brings_what_it_asks_for),
         TEST(a_crash_costs_its_point_and_the_next_step_finds_a_worker),
         TEST(running_out_of_memory_leaves_the_worker),

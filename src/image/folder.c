@@ -1,0 +1,123 @@
+#include "image/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/files.h"
+
+static bool is_picture(const char *folder, const char *name) {
+    static const char *const endings[] = {"png", "jpg", "jpeg", "tif", "tiff"};
+    const char *dot = strrchr(name, '.');
+    char path[BT_PATH_SIZE];
+    struct stat status;
+    bt_error too_long;
+    bool ends_so = false;
+    for (size_t i = 0; dot && dot > name && name[0] != '.' && i < sizeof endings / sizeof *endings; i++)
+        ends_so = ends_so || strcasecmp(dot + 1, endings[i]) == 0;
+    return ends_so && bt_path_join(path, &too_long, "%s/%s", folder, name) == BT_OK &&
+           stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bt_status add_name(bt_picture_folder *folder, const char *name, bt_error *error) {
+    if (folder->found % 64 == 0) {
+        char **names = realloc(folder->names, ((size_t)folder->found + 64) * sizeof *names);
+        if (!names) return bt_fail(error, BT_NO_MEMORY, "no memory to list %s", folder->path);
+        folder->names = names;
+    }
+    folder->names[folder->found] = strdup(name);
+    if (!folder->names[folder->found])
+        return bt_fail(error, BT_NO_MEMORY, "no memory to list %s", folder->path);
+    folder->count = ++folder->found;
+    return BT_OK;
+}
+
+static bt_status list(bt_picture_folder *folder, bt_error *error) {
+    DIR *entries = opendir(folder->path);
+    bt_status status = BT_OK;
+    if (!entries) return bt_fail(error, BT_IO, "%s: %s", folder->path, strerror(errno));
+    for (const struct dirent *entry; status == BT_OK && (entry = readdir(entries));)
+        if (is_picture(folder->path, entry->d_name)) status = add_name(folder, entry->d_name, error);
+    closedir(entries);
+    if (status == BT_OK && folder->found == 0)
+        status =
+            bt_fail(error, BT_INVALID, "%s: no picture in it (png, jpg, jpeg, tif or tiff)", folder->path);
+    return status;
+}
+
+bt_status bt_picture_folder_open(bt_picture_folder **out, const char *path, int most, bt_error *error) {
+    *out = NULL;
+    bt_picture_folder *folder = calloc(1, sizeof *folder);
+    if (folder) folder->path = strdup(path);
+    bt_status status = folder && folder->path ? list(folder, error)
+                                              : bt_fail(error, BT_NO_MEMORY, "no memory to list %s", path);
+    if (status != BT_OK) {
+        bt_picture_folder_close(&folder);
+        return status;
+    }
+    qsort(folder->names, (size_t)folder->count, sizeof *folder->names, by_bytes);
+    while (folder->count > most)
+        free(folder->names[--folder->count]);
+    *out = folder;
+    return BT_OK;
+}
+
+void bt_picture_folder_close(bt_picture_folder **folder) {
+    if (!*folder) return;
+    while ((*folder)->count > 0)
+        free((*folder)->names[--(*folder)->count]);
+    free((*folder)->names);
+    free((*folder)->path);
+    free(*folder);
+    *folder = NULL;
+}
+
+bt_status bt_picture_folder_load(const bt_picture_folder *folder, int index, bt_picture *out,
+                                 bt_error *error) {
+    char path[BT_PATH_SIZE];
+    *out = (bt_picture){0};
+    bt_status status = bt_path_join(path, error, "%s/%s", folder->path, folder->names[index]);
+    return status == BT_OK ? bt_picture_load(out, path, error) : status;
+}
+
+static bt_status check(const bt_picture_folder *folder, char words[BT_FOLDER_WORDS_SIZE], bt_error *error) {
+    const size_t size = BT_FOLDER_WORDS_SIZE; /* of which a path gets 300: the rest is short */
+    int heights[2] = {0}, widths[2] = {0};    /* least, most */
+    for (int i = 0; i < folder->count; i++) {
+        bt_picture picture;
+        bt_status status = bt_picture_folder_load(folder, i, &picture, error);
+        if (status != BT_OK) return status;
+        if (i == 0 || picture.height < heights[0]) heights[0] = picture.height;
+        if (i == 0 || picture.width < widths[0]) widths[0] = picture.width;
+        if (picture.height > heights[1]) heights[1] = picture.height;
+        if (picture.width > widths[1]) widths[1] = picture.width;
+        bt_picture_close(&picture);
+    }
+    int used = snprintf(words, size, "%d", folder->count);
+    if (folder->found > folder->count)
+        used += snprintf(words + used, size - (size_t)used, " of %d", folder->found);
+    used += snprintf(words + used, size - (size_t)used, " picture%s of %.300s, %d × %d",
+                     folder->found == 1 ? "" : "s", folder->path, heights[0], widths[0]);
+    if (heights[0] != heights[1] || widths[0] != widths[1])
+        used += snprintf(words + used, size - (size_t)used, " to %d × %d", heights[1], widths[1]);
+    snprintf(words + used, size - (size_t)used, " px");
+    return BT_OK;
+}
+
+bt_status bt_picture_folder_check(const char *path, int most, char words[BT_FOLDER_WORDS_SIZE],
+                                  bt_error *error) {
+    bt_picture_folder *folder;
+    bt_status status = bt_picture_folder_open(&folder, path, most, error);
+    if (status != BT_OK) return status;
+    status = check(folder, words, error);
+    bt_picture_folder_close(&folder);
+    return status;
+}

@@ -184,6 +184,9 @@ show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was m
 test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+segment-image: $(if $(findstring sim:,$(ARGS))$(findstring plan,$(ARGS)),core,all) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
+	$(Q)$(O)/bin/$@ $(ARGS)
+
 # The performance gate: this tree against another version, in turns. The networks run small and on one thread: it is
 # the code that is compared. ARGS come last, so that they count.
 BASE      = HEAD~1
@@ -403,6 +406,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels perf-gate perf-gate-selftest fuzz fuzz-short optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels perf-gate perf-gate-selftest fuzz fuzz-short optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -327,8 +327,9 @@ typedef struct bt_coco_picture {
  * area_px and confidence. COCO knows no holes, and takes several lists of one annotation for their union: so
  * a region is one list, its outline with each hole tied to it by a cut of no width that is walked there and
  * back. Whatever fills such a list leaves the holes open, and an annotator can go on editing it, which
- * run-length masks would not allow. A new string, to be freed by bt_free. BT_INVALID for a name that is not
- * UTF-8, BT_NO_MEMORY. */
+ * run-length masks would not allow. Lists run through pixel centres, as the polygons do, so that a reader who
+ * fills them counts about half of the border's pixels. A new string, to be freed by bt_free. BT_INVALID for a
+ * name that is not UTF-8, BT_NO_MEMORY. */
 BT_API BT_MUST_USE bt_status bt_polygons_coco(const bt_coco_picture *pictures, int count,
                                               const char *category, char **out, bt_error *error);
 

@@ -1,24 +1,17 @@
 #include "segment/pictures.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
+
+#include "image/folder.h"
 
 static const char *last_part(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
-}
-
-static bool has_picture_ending(const char *name) {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".tif", ".tiff"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; i < sizeof endings / sizeof *endings && dot && dot != name; i++)
-        if (strcasecmp(dot, endings[i]) == 0) return true;
-    return false;
 }
 
 static bt_status add(bt_pictures *pictures, const char *path, bt_error *error) {
@@ -33,26 +26,16 @@ static bt_status add(bt_pictures *pictures, const char *path, bt_error *error) {
     return status;
 }
 
-static bt_status add_from_folder(bt_pictures *pictures, const char *folder, const char *name,
-                                 bt_error *error) {
-    char path[BT_PATH_SIZE];
-    struct stat facts;
-    if (name[0] == '.' || !has_picture_ending(name)) return BT_OK;
-    bt_status status = bt_path_join(path, error, "%s/%s", folder, name);
-    if (status != BT_OK || stat(path, &facts) != 0 || S_ISDIR(facts.st_mode)) return status;
-    return add(pictures, path, error);
-}
-
-static bt_status read_folder(bt_pictures *pictures, const char *path, bt_error *error) {
-    DIR *folder = opendir(path);
-    if (!folder) return bt_fail(error, BT_IO, "%s cannot be read: %s", path, strerror(errno));
-    bt_status status = BT_OK;
-    for (struct dirent *entry; status == BT_OK && (entry = readdir(folder));)
-        status = add_from_folder(pictures, path, entry->d_name, error);
-    closedir(folder);
-    if (status == BT_OK && pictures->count == 0)
-        return bt_fail(error, BT_INVALID, "%s holds no picture: no *.png, *.jpg, *.jpeg, *.tif or *.tiff",
-                       path);
+static bt_status add_folder(bt_pictures *pictures, const char *path, bt_error *error) {
+    char file[BT_PATH_SIZE];
+    bt_picture_folder *folder;
+    bt_status status = bt_picture_folder_open(&folder, path, INT_MAX, error);
+    if (status != BT_OK) return status;
+    for (int i = 0; i < folder->count && status == BT_OK; i++) {
+        status = bt_path_join(file, error, "%s/%s", folder->path, folder->names[i]);
+        if (status == BT_OK) status = add(pictures, file, error);
+    }
+    bt_picture_folder_close(&folder);
     return status;
 }
 
@@ -93,7 +76,7 @@ bt_status bt_pictures_list(bt_pictures *out, const char *path, bt_error *error) 
     *out = (bt_pictures){0};
     if (stat(path, &facts) != 0) return bt_fail(error, BT_IO, "%s: %s", path, strerror(errno));
     out->is_folder = S_ISDIR(facts.st_mode);
-    bt_status status = out->is_folder ? read_folder(out, path, error) : add(out, path, error);
+    bt_status status = out->is_folder ? add_folder(out, path, error) : add(out, path, error);
     if (status == BT_OK) {
         qsort(out->files, (size_t)out->count, sizeof *out->files, by_name);
         name_results(out);

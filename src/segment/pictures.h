@@ -23,10 +23,9 @@ typedef struct bt_pictures {
     bool is_folder;
 } bt_pictures;
 
-/* The picture at `path`, or a folder's files that are called *.png, *.jpg, *.jpeg, *.tif or *.tiff (in any
- * case; hidden ones and folders within are passed over), by name. Opens none of them. The caller closes *out;
- * it is empty on failure. BT_IO where there is nothing at `path` or the folder cannot be read, BT_INVALID for
- * a folder without a picture or a path that is too long, BT_NO_MEMORY. */
+/* The picture at `path`, or those of a folder (as image/folder.h tells them), by name. Opens none of them.
+ * The caller closes *out; it is empty on failure. BT_IO where there is nothing at `path` or the folder cannot
+ * be read, BT_INVALID for a folder without a picture or a path that is too long, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_pictures_list(bt_pictures *out, const char *path, bt_error *error);
 void bt_pictures_close(bt_pictures *pictures); /* leaves it empty; an empty one will do */
 

@@ -29,6 +29,23 @@ exits 0 'and runs'
 run ${CXX:-g++} -x c++ -Wall -Wextra -Werror tests/example/serve-one.c -x none $flags -o "$scratch/plus"
 exits 0 'it compiles as C++'
 
+cat >"$scratch/polygons.c" <<END
+#include <batchtune.h>
+#include <stdio.h>
+int main(void) {
+    const float probabilities[4] = {0, 1, 1, 1};
+    bt_polygons *polygons;
+    bt_error error;
+    if (bt_polygons_find(&polygons, probabilities, 2, 2, 0.5f, 1, &error) != BT_OK) return puts(error.message);
+    printf("%d polygon of %g pixels\n", polygons->count, polygons->items[0].area_px);
+    bt_polygons_close(&polygons);
+    return 0;
+}
+END
+run ${CC:-gcc} -std=c17 "$scratch/polygons.c" $flags -o "$scratch/polygons"
+run env LD_LIBRARY_PATH="$prefix/lib" "$scratch/polygons"
+says '^1 polygon of 3 pixels' 'polygons are found with what was installed beside the library'
+
 shown=$(nm -D --defined-only "$prefix/lib/libbatchtune.so" | awk '$2 == "T" { print $3 }' | sort)
 declared=$(grep -o 'BT_API [^;]*(' src/batchtune.h | grep -o 'bt_[a-z_]*(' | tr -d '(' | grep -v bt_status$ | sort -u)
 is "$shown" "$declared" 'the shared library shows what the header declares, and nothing else'

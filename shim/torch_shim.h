@@ -40,10 +40,10 @@ typedef struct bt_torch_options {
                                    each loaded when it is first needed */
     int file_count;
     bool packages;
-    int device_index;          /* of a CUDA device; -1 for the CPU */
-    int height, width;         /* of the input, pixels */
-    int threads;               /* of the session on a CPU; positive */
-    bool standard;             /* FP32, contiguous: the three below do not count */
+    int device_index;  /* of a CUDA device; -1 for the CPU */
+    int height, width; /* of the input, pixels */
+    int threads;       /* of the session on a CPU; positive */
+    bool standard;     /* FP32, contiguous: the three below do not count */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
     bool fused; /* on CUDA: the fused norm, and a graph for each prepared batch size; BT_UNSUPPORTED at open
                    where they were not built */
@@ -56,7 +56,7 @@ typedef struct bt_torch_session_facts {
     char cuda[64];            /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
     int64_t
         device_used_bytes; /* on the CUDA device before the weights, the context included; 0 for the CPU */
-    int only_batch_size; /* that runs without padding; 0: any, or several */
+    int only_batch_size;   /* that runs without padding; 0: any, or several */
 } bt_torch_session_facts;
 
 /* Bytes on a CUDA device. */

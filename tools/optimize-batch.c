@@ -51,7 +51,8 @@ static bt_command command = {
         "the SLA\n"
         "  optimize-batch --model-file mine=net.pt           a network of your own, as TorchScript\n"
         "  optimize-batch --model-file 'mine=net-{batch}.pt2'\n"
-        "                                                    the same, compiled by AOTInductor for each batch size\n"
+        "                                                    the same, compiled by AOTInductor for each "
+        "batch size\n"
         "  optimize-batch --resume                           go on with a run that was cut off\n"
         "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
         "                                                    a try-out in seconds, without libtorch\n",

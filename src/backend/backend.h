@@ -25,11 +25,11 @@ typedef enum bt_path {
 } bt_path;
 
 typedef struct bt_session_options {
-    const char *backend; /* "torch", "plan" or "sim:key=value,..." */
-    const char *model;   /* its name */
+    const char *backend;    /* "torch", "plan" or "sim:key=value,..." */
+    const char *model;      /* its name */
     const char *model_file; /* a user's network, see networks/model.h; NULL or "": `model` is built in */
-    const char *weights; /* of a built-in network: "demo", "counter:SEED", a checkpoint */
-    const char *device;  /* "cpu" or "cuda:N" */
+    const char *weights;    /* of a built-in network: "demo", "counter:SEED", a checkpoint */
+    const char *device;     /* "cpu" or "cuda:N" */
     bt_path path;
     int height, width; /* of the model's input, pixels */
     int threads;       /* of the session, on a CPU; 0: all that the process may use */
@@ -41,7 +41,7 @@ typedef struct bt_session_info {
     char backend[64];         /* "torch 2.15.0", "sim" */
     char backend_detail[256]; /* the specification as given, or build facts (oneDNN, cuDNN, CUDA versions) */
     char device[128];         /* "cpu: AMD EPYC ...", "cuda:0 NVIDIA H100" */
-    char precision[8];        /* "fp32", "bf16", "fp16", "baked" into a package, "none" where nothing is computed */
+    char precision[8]; /* "fp32", "bf16", "fp16", "baked" into a package, "none" where nothing is computed */
     char precision_note[160]; /* empty, or why it is not what was asked for */
     char path_note[200];      /* empty, or why the path is not what was asked for */
     char weights[64];         /* source; of a model file, its name without the folder */
@@ -90,11 +90,11 @@ const char *bt_path_name(bt_path path);
 
 /* Opens a session: loads the runtime and the weights, takes the device. On a CPU torch's production path is
  * the compiled plan; where that cannot be had (its kernels fail their check, the CPU is too old, oneDNN is
- * missing), it is the plain path, and the session's path_note says why. A model file is torch's alone; opening
- * it runs code from it, and one image to see that logits come out. BT_INVALID (the message names what is wrong
- * with the options or the model file), BT_PARSE (of a model file, or its NAME.json), BT_UNSUPPORTED (no such device, runtime missing or of another ABI: with the
- * remedy), BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. The calling thread is the session's from here
- * on. */
+ * missing), it is the plain path, and the session's path_note says why. A model file is torch's alone;
+ * opening it runs code from it, and one image to see that logits come out. BT_INVALID (the message names what
+ * is wrong with the options or the model file), BT_PARSE (of a model file, or its NAME.json), BT_UNSUPPORTED
+ * (no such device, runtime missing or of another ABI: with the remedy), BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND,
+ * BT_NO_MEMORY. The calling thread is the session's from here on. */
 BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options *options, bt_error *error);
 
 /* Checks a backend specification without opening anything: BT_INVALID names the bad key or value. */

@@ -30,7 +30,8 @@ static bt_status check_options(const bt_session_options *options, bt_error *erro
         return bt_fail(error, BT_UNSUPPORTED, "the compiled plan runs on the CPU, not on %.40s",
                        options->device ? options->device : "nothing");
     if (options->model_file && options->model_file[0])
-        return bt_fail(error, BT_UNSUPPORTED, "%.60s is a file of its own, which libtorch runs: give --backend torch",
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "%.60s is a file of its own, which libtorch runs: give --backend torch",
                        options->model);
     if (options->path == BT_PATH_PLAIN)
         return bt_fail(error, BT_UNSUPPORTED, "the plain path is libtorch's: give --backend torch");
@@ -83,8 +84,8 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     session->before_bytes = bt_memory_resident_bytes();
     status = bt_network_open(&session->network, options->model, error);
     if (status == BT_OK)
-        status = bt_network_check_size(session->network->title, session->network->size_multiple, options->height,
-                                       options->width, error);
+        status = bt_network_check_size(session->network->title, session->network->size_multiple,
+                                       options->height, options->width, error);
     if (status == BT_OK) status = bt_weights_open(&weights, session->network, options->weights, error);
     planned.network = session->network;
     planned.weights = weights;

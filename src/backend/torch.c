@@ -217,7 +217,8 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
 static bt_status open_inside(torch_session *session, const bt_session_options *options,
                              bt_torch_options *inside, bt_torch_session_facts *facts, bt_error *error) {
     bt_status status = BT_OK;
-    inside->fused = session->on_cuda && inside->network && options->path == BT_PATH_PRODUCTION && options->use_channels_last;
+    inside->fused = session->on_cuda && inside->network && options->path == BT_PATH_PRODUCTION &&
+                    options->use_channels_last;
     if (inside->fused) {
         status = bt_cuda_check_norm(inside->device_index, error);
         if (status == BT_OK) status = session->shim->open(&session->inside, inside, facts, error);

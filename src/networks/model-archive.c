@@ -54,8 +54,8 @@ static void note(contents *seen, const char *name) {
     seen->exported |= strncmp(inner, "models/", 7) == 0;
 }
 
-/* Reads an entry to its end, where libzip compares the checksum. libtorch compares none, and machine code with
- * a wrong bit in it ends the process or, worse, does not. */
+/* Reads an entry to its end, where libzip compares the checksum. libtorch compares none, and machine code
+ * with a wrong bit in it ends the process or, worse, does not. */
 static bool is_whole(zip_t *zip, zip_uint64_t index) {
     char piece[PIECE];
     zip_file_t *file = zip_fopen_index(zip, index, 0);
@@ -70,15 +70,15 @@ static bt_status read_contents(contents *seen, const char *path, bt_error *error
     int why = 0;
     bt_status status = BT_OK;
     zip_t *zip = zip_open(path, ZIP_RDONLY, &why);
-    if (!zip)
-        return bt_fail(error, BT_PARSE, "%.150s: an archive that is broken or cut short", path);
+    if (!zip) return bt_fail(error, BT_PARSE, "%.150s: an archive that is broken or cut short", path);
     const zip_int64_t entries = zip_get_num_entries(zip, 0);
     for (zip_int64_t i = 0; i < entries && status == BT_OK; i++) {
         const char *name = zip_get_name(zip, (zip_uint64_t)i, 0);
         if (name) note(seen, name);
         if (!is_whole(zip, (zip_uint64_t)i))
-            status = bt_fail(error, BT_PARSE, "%.100s: damaged: %.80s cannot be read, or has another checksum", path,
-                             name ? name : "an entry");
+            status =
+                bt_fail(error, BT_PARSE, "%.100s: damaged: %.80s cannot be read, or has another checksum",
+                        path, name ? name : "an entry");
     }
     zip_discard(zip);
     return status;

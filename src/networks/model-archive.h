@@ -13,7 +13,8 @@ extern "C" {
 #endif
 
 /* Whether `path` is a compiled package (`package`), or else TorchScript, and as it was written: all of it is
- * read. BT_PARSE says what it is instead and what would make the right thing; BT_IO. Built without libzip it only looks for an archive's first bytes. */
+ * read. BT_PARSE says what it is instead and what would make the right thing; BT_IO. Built without libzip it
+ * only looks for an archive's first bytes. */
 BT_MUST_USE bt_status bt_model_archive_check(const char *path, bool package, bt_error *error);
 
 #ifdef __cplusplus

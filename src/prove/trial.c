@@ -295,8 +295,7 @@ static bt_status describe_model(trial *t, int model, bt_error *error) {
     const bt_ladder *ladder = &bt_serving_batcher(t->service, model)->ladder;
     bt_model described;
     snprintf(out->model, sizeof out->model, "%s", t->names[model]);
-    const bool known =
-        bt_model_describe(&described, t->names[model], s->settings.model_file, error) == BT_OK;
+    const bool known = bt_model_describe(&described, t->names[model], s->settings.model_file, error) == BT_OK;
     snprintf(out->title, sizeof out->title, "%s", known ? described.title : t->names[model]);
     snprintf(out->device, sizeof out->device, "%s", session->device);
     snprintf(out->backend, sizeof out->backend, "%s", session->backend);

@@ -69,8 +69,8 @@ bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting,
     out->count = 0;
     for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
         if (one.name_length >= BT_NAME_SIZE)
-            return bt_fail(error, BT_INVALID, "%s: \"%.*s...\": a model's name has at most %d characters", key,
-                           shown(&one), one.name, BT_NAME_SIZE - 1);
+            return bt_fail(error, BT_INVALID, "%s: \"%.*s...\": a model's name has at most %d characters",
+                           key, shown(&one), one.name, BT_NAME_SIZE - 1);
         if (out->count == BT_NAMES_MAX)
             return bt_fail(error, BT_INVALID, "%s: names more than %d models", key, BT_NAMES_MAX);
         snprintf(out->names[out->count++], BT_NAME_SIZE, "%.*s", one.name_length, one.name);

@@ -78,8 +78,9 @@ const bt_option bt_service_settings_table[] = {
      VALUE(model_file),
      .placeholder = "NAME=FILE,...",
      SERVICE,
-     .help = "Files of networks of your own, as optimize-batch takes them: programs that are run, so give only "
-             "what you trust. In a `settings` text several are parted by semicolons. The config's unless given."},
+     .help =
+         "Files of networks of your own, as optimize-batch takes them: programs that are run, so give only "
+         "what you trust. In a `settings` text several are parted by semicolons. The config's unless given."},
     {.name = "image_size",
      .type = BT_OPTION_INTEGER,
      VALUE(image_size),

@@ -21,11 +21,11 @@ typedef struct bt_service_settings {
     int64_t max_queue_size;    /* likewise */
     double timeout_ms;         /* of a request that names none; 0: none */
     /* fixed at open */
-    char instances[BT_OPTION_TEXT_SIZE]; /* placement: see bt_placement_parse; "": the config's */
-    char backend[BT_OPTION_TEXT_SIZE];   /* "torch", "sim:..."; "": the config's */
-    char weights[BT_OPTION_TEXT_SIZE];   /* "": the config's */
+    char instances[BT_OPTION_TEXT_SIZE];  /* placement: see bt_placement_parse; "": the config's */
+    char backend[BT_OPTION_TEXT_SIZE];    /* "torch", "sim:..."; "": the config's */
+    char weights[BT_OPTION_TEXT_SIZE];    /* "": the config's */
     char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,..."; once resolved, one model's; "": the config's */
-    int64_t image_size;                  /* 0: the config's */
+    int64_t image_size;                   /* 0: the config's */
     bool admission, failover, warm_up;
     double watchdog_ms; /* a run is given up after it; 0: 1 s + 20 times its typical service time */
     int64_t breaker_failures;

@@ -34,13 +34,13 @@ typedef struct bt_settings {
     int64_t image_size; /* pixels, square; 0: by device */
     int path;           /* bt_path: standard, plain, production */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
-    char device[BT_OPTION_TEXT_SIZE];  /* "auto", "cpu", "cuda:N" */
-    char backend[BT_OPTION_TEXT_SIZE]; /* "torch", "plan", "sim:..." */
-    char weights[BT_OPTION_TEXT_SIZE]; /* "demo", "counter:SEED" */
+    char device[BT_OPTION_TEXT_SIZE];     /* "auto", "cpu", "cuda:N" */
+    char backend[BT_OPTION_TEXT_SIZE];    /* "torch", "plan", "sim:..." */
+    char weights[BT_OPTION_TEXT_SIZE];    /* "demo", "counter:SEED" */
     char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,...": see record/model-file.h */
-    int64_t threads;                   /* of one instance on a CPU; 0: all that the process may use */
-    int64_t instances;                 /* on a CPU; 0: what a comparison finds best */
-    char images[BT_OPTION_TEXT_SIZE];  /* a folder of pictures to run on; "": synthetic ones */
+    char images[BT_OPTION_TEXT_SIZE];     /* a folder of pictures to run on; "": synthetic ones */
+    int64_t threads;                      /* of one instance on a CPU; 0: all that the process may use */
+    int64_t instances;                    /* on a CPU; 0: what a comparison finds best */
     /* the service the answer is for */
     double max_queue_delay_ms;
     int64_t max_queue_size;

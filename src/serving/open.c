@@ -63,7 +63,8 @@ static bt_status set_batcher(bt_service_model *model, const bt_config *config, b
 
 /* ---- models and their instances ---- */
 
-/* What a model file's NAME.json says of its images; an entry that was written by hand may be without a size. */
+/* What a model file's NAME.json says of its images; an entry that was written by hand may be without a size.
+ */
 static bt_status read_input(bt_service_model *model, const bt_service_settings *given, bt_error *error) {
     bt_service_settings *s = &model->served.settings;
     bt_model described;

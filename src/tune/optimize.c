@@ -168,8 +168,8 @@ static bt_status resolve_device(bt_settings *settings, const bt_machine *machine
     return BT_OK;
 }
 
-bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources,
-                              const bt_machine *machine, bt_error *error) {
+bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources, const bt_machine *machine,
+                              bt_error *error) {
     bt_status status = bt_backend_check(settings->backend, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--backend");
     status = resolve_device(settings, machine, error);
@@ -346,7 +346,8 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
         .computes_masks = model->computes_masks,
         .trained_weights = model->trained_weights,
         .standard_path = model->computes_masks,
-        .full_size = demo && !t->fixed_size && model->image_size != BT_FULL_IMAGE_SIZE ? BT_FULL_IMAGE_SIZE : 0,
+        .full_size =
+            demo && !t->fixed_size && model->image_size != BT_FULL_IMAGE_SIZE ? BT_FULL_IMAGE_SIZE : 0,
         .time_budget_s = time_budget_s,
     };
 }

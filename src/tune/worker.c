@@ -357,9 +357,9 @@ json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory
                      "precision", info->precision, "precision_note", info->precision_note, "path_note",
                      info->path_note, "weights", info->weights, "weights_hash",
                      (json_int_t)info->weights_hash, "threads", info->threads, "only_batch_size",
-                     info->only_batch_size, "trained_weights",
-                     info->trained_weights, "computes_masks", info->computes_masks, "device_memory",
-                     info->device_memory, "total_memory_bytes", (json_int_t)total_memory_bytes);
+                     info->only_batch_size, "trained_weights", info->trained_weights, "computes_masks",
+                     info->computes_masks, "device_memory", info->device_memory, "total_memory_bytes",
+                     (json_int_t)total_memory_bytes);
 }
 
 bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t *total_memory_bytes,

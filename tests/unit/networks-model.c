@@ -1,0 +1,236 @@
+/* What a model is, built in or a file: its NAME.json is checked key by key, and its archive is told apart
+ * from everything that people mistake for one, without running anything of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zip.h>
+
+#include "networks/model.h"
+
+static char folder[] = "/tmp/batchtune-model.XXXXXX";
+
+static const char *at(const char *name) {
+    static char path[BT_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *name, const char *text) {
+    FILE *file = fopen(at(name), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* An archive with entries of those names, NULL-terminated. */
+static void put_archive(const char *name, const char *const *entries) {
+    zip_t *zip = zip_open(at(name), ZIP_CREATE | ZIP_TRUNCATE, NULL);
+    assert_non_null(zip);
+    for (; *entries; entries++)
+        assert_true(zip_file_add(zip, *entries, zip_source_buffer(zip, "contents", 8, 0), ZIP_FL_OVERWRITE) >=
+                    0);
+    for (zip_int64_t i = 0; i < zip_get_num_entries(zip, 0); i++)
+        zip_set_file_compression(zip, (zip_uint64_t)i, ZIP_CM_STORE, 0);
+    assert_int_equal(zip_close(zip), 0);
+}
+
+static const char *const script[] = {"net/constants.pkl", "net/code/__torch__.py", "net/data.pkl", NULL};
+static const char *const compiled[] = {"net/data/aotinductor/model/x.wrapper.so", "net/archive_format", NULL};
+static const char *const exported[] = {"net/models/model.json", "net/archive_format", NULL};
+static const char *const state_dict[] = {"net/data.pkl", "net/data/0", NULL};
+static const char *const other[] = {"readme.txt", NULL};
+
+static bt_model described(const char *name, const char *file) {
+    bt_model model;
+    bt_error error = {0};
+    if (bt_model_describe(&model, name, file, &error)) fail_msg("%s", error.message);
+    return model;
+}
+
+static void a_built_in_network_is_described_by_its_name(void **state) {
+    (void)state;
+    bt_error error = {0};
+    bt_model model = described("hrnet", "");
+    assert_int_equal(model.kind, BT_MODEL_NETWORK);
+    assert_string_equal(model.title, "HRNet");
+    assert_int_equal(model.size_multiple, 32);
+    assert_int_equal(bt_model_check_size(&model, 64, 96, &error), BT_OK);
+    assert_int_equal(bt_model_check_size(&model, 65, 96, &error), BT_INVALID);
+    assert_int_equal(bt_model_check_files(&model, &error), BT_OK);
+    assert_int_equal(bt_model_describe(&model, "mine", NULL, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "hrnet, cbam_resunet"));
+}
+
+static void a_file_says_what_its_input_is_or_the_usual_holds(void **state) {
+    (void)state;
+    bt_error error = {0};
+    bt_model model = described("plain", at("net.pt"));
+    assert_int_equal(model.kind, BT_MODEL_TORCHSCRIPT);
+    assert_string_equal(model.title, "plain");
+    assert_int_equal(model.input_size, 0);
+    assert_memory_equal(&model.norm, &bt_image_imagenet, sizeof model.norm);
+    assert_int_equal(bt_model_check_size(&model, 65, 97, &error), BT_OK);
+    assert_int_equal(bt_model_check_size(&model, 65, 16385, &error), BT_INVALID);
+    put("said.json",
+        "{\"_note\": \"mine\", \"input_size\": 96, \"mean\": [0.5, 0.25, 0], \"std\": [1, 2, 0.5]}");
+    model = described("said", at("net.pt2"));
+    assert_int_equal(model.kind, BT_MODEL_PACKAGES);
+    assert_int_equal(model.input_size, 96);
+    assert_true(model.norm.mean[0] == 0.5f && model.norm.mean[1] == 0.25f && model.norm.mean[2] == 0);
+    assert_true(model.norm.std[0] == 1 && model.norm.std[1] == 2 && model.norm.std[2] == 0.5f);
+    put("half.json", "{\"std\": [1, 1, 1]}");
+    model = described("half", at("net.pt"));
+    assert_memory_equal(model.norm.mean, bt_image_imagenet.mean, sizeof model.norm.mean);
+    assert_true(model.norm.std[2] == 1);
+}
+
+static void what_is_wrong_beside_a_file_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *json, *why;
+    } cases[] = {
+        {"{\"input_sizes\": 96}", "did you mean \"input_size\"?"},
+        {"{\"input_size\": 0}", "input_size"},
+        {"{\"input_size\": 16385}", "input_size"},
+        {"{\"input_size\": \"96\"}", "input_size"},
+        {"{\"mean\": [0.5, 0.5]}", "mean has 2 numbers"},
+        {"{\"mean\": 0.5}", "mean"},
+        {"{\"mean\": [0.5, \"x\", 0.5]}", "mean[1]"},
+        {"{\"mean\": [0.5, 0.5, 1e30]}", "mean[2]"},
+        {"{\"std\": [0.5, 0, 0.5]}", "std[1]"},
+        {"{\"std\": [-1, 1, 1]}", "std[0]"},
+        {"[1]", "wrong.json"},
+        {"{", "wrong.json"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_model model;
+        bt_error error = {0};
+        put("wrong.json", cases[i].json);
+        assert_int_equal(bt_model_describe(&model, "wrong", at("net.pt"), &error), BT_PARSE);
+        if (!strstr(error.message, cases[i].why) || !strstr(error.message, "wrong.json"))
+            fail_msg("%s: %s", cases[i].json, error.message);
+    }
+}
+
+static void a_name_or_pattern_that_cannot_be_is_refused(void **state) {
+    (void)state;
+    bt_model model;
+    bt_error error = {0};
+    assert_int_equal(bt_model_describe(&model, "hrnet", at("net.pt"), &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "hrnet is a network of batchtune's own"));
+    assert_int_equal(bt_model_describe(&model, "mine", at("net-{batch}.pt"), &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "{batch} is for packages"));
+}
+
+static void expect(const char *name, const char *file, bt_status status, const char *why) {
+    bt_error error = {0};
+    bt_model model = described(name, at(file));
+    bt_status got = bt_model_check_files(&model, &error);
+    if (got != status || (status != BT_OK && !strstr(error.message, why)))
+        fail_msg("%s: %s: %s", file, bt_status_name(got), error.message);
+}
+
+static void archives_are_told_apart(void **state) {
+    (void)state;
+    put_archive("script.pt", script);
+    put_archive("script.pt2", script);
+    put_archive("compiled.pt", compiled);
+    put_archive("compiled.pt2", compiled);
+    put_archive("exported.pt2", exported);
+    put_archive("state.pt", state_dict);
+    put_archive("other.pt", other);
+    put("text.pt", "import torch\n");
+    put("empty.pt2", "");
+    expect("m", "script.pt", BT_OK, "");
+    expect("m", "compiled.pt2", BT_OK, "");
+    expect("m", "script.pt2", BT_PARSE, "its name must not end in .pt2");
+    expect("m", "compiled.pt", BT_PARSE, "its name must end in .pt2");
+    expect("m", "exported.pt2", BT_PARSE, "aoti_compile_and_package");
+    expect("m", "state.pt", BT_PARSE, "weights without a program");
+    expect("m", "other.pt", BT_PARSE, "neither TorchScript nor an AOTInductor package");
+    expect("m", "text.pt", BT_PARSE, "is no TorchScript file: not even an archive");
+    expect("m", "empty.pt2", BT_PARSE, "is no AOTInductor package: not even an archive");
+    expect("m", "nothing.pt", BT_INVALID, "there is no such file");
+    expect("m", "none-{batch}.pt2", BT_INVALID, "with a batch size for {batch}");
+}
+
+/* Every byte of an archive changed and every length cut: a line, or what was there all along. */
+static void damage_never_passes_for_whole(void **state) {
+    (void)state;
+    char *bytes;
+    size_t size, seen_whole = 0;
+    bt_error error = {0};
+    put_archive("good.pt2", compiled);
+    assert_int_equal(bt_file_read(at("good.pt2"), 1 << 20, &bytes, &size, &error), BT_OK);
+    bt_model model = described("bad", at("bad.pt2"));
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] ^= 0x55;
+        assert_int_equal(bt_file_replace(at("bad.pt2"), bytes, size, false, &error), BT_OK);
+        seen_whole += bt_model_check_files(&model, &error) == BT_OK;
+        bytes[i] ^= 0x55;
+    }
+    /* times, flags and attributes may be anything; the contents of both entries may not */
+    assert_true(seen_whole < size - 2 * 8);
+    for (size_t cut = 0; cut < size; cut++) {
+        assert_int_equal(bt_file_replace(at("bad.pt2"), bytes, cut, false, &error), BT_OK);
+        assert_int_equal(bt_model_check_files(&model, &error), BT_PARSE);
+    }
+    char *contents = memmem(bytes, size, "contents", 8);
+    assert_non_null(contents);
+    contents[3] ^= 1;
+    assert_int_equal(bt_file_replace(at("bad.pt2"), bytes, size, false, &error), BT_OK);
+    assert_int_equal(bt_model_check_files(&model, &error), BT_PARSE);
+    assert_non_null(strstr(error.message, "damaged"));
+    free(bytes);
+}
+
+static void the_hash_is_of_all_packages(void **state) {
+    (void)state;
+    uint64_t first, second;
+    bt_error error = {0};
+    put("h-1.pt2", "one");
+    put("h-2.pt2", "two");
+    bt_model model = described("mine", at("h-{batch}.pt2"));
+    assert_int_equal(model.batches.count, 2);
+    assert_int_equal(bt_model_hash(&model, &first, &error), BT_OK);
+    assert_int_equal(bt_model_hash(&model, &second, &error), BT_OK);
+    assert_true(first == second);
+    put("h-2.pt2", "too");
+    assert_int_equal(bt_model_hash(&model, &second, &error), BT_OK);
+    assert_true(first != second);
+    assert_int_equal(unlink(at("h-1.pt2")), 0);
+    assert_int_equal(bt_model_hash(&model, &second, &error), BT_IO);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_built_in_network_is_described_by_its_name),
+        cmocka_unit_test(a_file_says_what_its_input_is_or_the_usual_holds),
+        cmocka_unit_test(what_is_wrong_beside_a_file_is_named),
+        cmocka_unit_test(a_name_or_pattern_that_cannot_be_is_refused),
+        cmocka_unit_test(archives_are_told_apart),
+        cmocka_unit_test(damage_never_passes_for_whole),
+        cmocka_unit_test(the_hash_is_of_all_packages),
+    };
+    return cmocka_run_group_tests_name("networks-model", tests, make_folder, remove_folder);
+}

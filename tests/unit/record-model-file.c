@@ -1,0 +1,227 @@
+/* Settings that say something of each model, and where a user's own network lies: names alone, no contents.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "record/by-model.h"
+#include "record/config.h"
+#include "record/model-file.h"
+#include "record/placement.h"
+#include "record/served-model.h"
+
+static char folder[] = "/tmp/batchtune-model-file.XXXXXX";
+
+static void put(const char *name, const char *text) {
+    char path[BT_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect(const char *setting, const char *model, const char *wanted) {
+    char out[BT_OPTION_TEXT_SIZE];
+    bt_error error = {0};
+    if (bt_model_file_of(out, setting, model, &error) != BT_OK) fail_msg("%s", error.message);
+    assert_string_equal(out, wanted);
+}
+
+static void each_model_finds_its_own_part(void **state) {
+    (void)state;
+    expect("a=x.pt,b=y-{batch}.pt2", "a", "x.pt");
+    expect("a=x.pt,b=y-{batch}.pt2", "b", "y-{batch}.pt2");
+    expect("a=x.pt,b=y.pt2", "c", "");
+    expect("a=x.pt;b=y.pt2", "b", "y.pt2");
+    expect("a=x,y;z.pt,b=w.pt", "a", "x,y;z.pt");
+    expect("a=x=1.pt,", "a", "x=1.pt");
+    expect("", "a", "");
+}
+
+static void refuse(const char *setting, const char *model, const char *why) {
+    char out[BT_OPTION_TEXT_SIZE];
+    bt_error error = {0};
+    assert_int_equal(bt_model_file_of(out, setting, model, &error), BT_INVALID);
+    if (!strstr(error.message, why)) fail_msg("\"%s\" is not in: %s", why, error.message);
+}
+
+static void what_names_nothing_is_refused(void **state) {
+    (void)state;
+    refuse("x.pt", "a", "\"x.pt\" names no model; write NAME=FILE");
+    refuse("a=", "a", "\"a=\" names nothing");
+    refuse("a=x.pt,b=", "a", "\"b=\" names nothing");
+    refuse("a=x.pt,a=y.pt", "a", "a is named twice");
+}
+
+static void names_come_in_order_and_within_bounds(void **state) {
+    (void)state;
+    bt_names names;
+    bt_error error = {0};
+    char many[512] = "", longest[128];
+    assert_int_equal(bt_by_model_names(&names, "model_file", "b=1,a=2;c=3", &error), BT_OK);
+    assert_int_equal(names.count, 3);
+    assert_string_equal(names.names[0], "b");
+    assert_string_equal(names.names[2], "c");
+    assert_int_equal(bt_by_model_names(&names, "model_file", "plain", &error), BT_OK);
+    assert_int_equal(names.count, 0);
+    for (int i = 0; i <= BT_NAMES_MAX; i++)
+        snprintf(many + strlen(many), sizeof many - strlen(many), "n%d=f,", i);
+    assert_int_equal(bt_by_model_names(&names, "model_file", many, &error), BT_INVALID);
+    memset(longest, 'n', BT_NAME_SIZE);
+    strcpy(longest + BT_NAME_SIZE, "=f");
+    assert_int_equal(bt_by_model_names(&names, "model_file", longest, &error), BT_INVALID);
+    assert_int_equal(bt_by_model_names(&names, "model_file", longest + 1, &error), BT_OK);
+    static const char *const known[] = {"a", "b"};
+    assert_int_equal(bt_by_model_check_names("weights", "a=1,b=2", known, 2, &error), BT_OK);
+    assert_int_equal(bt_by_model_check_names("weights", "a=1,ab=2", known, 2, &error), BT_INVALID);
+    assert_string_equal(error.message, "weights: \"ab\" is no model here; there is a, b");
+}
+
+static void batch_sizes_are_those_that_have_files(void **state) {
+    (void)state;
+    char pattern[BT_PATH_SIZE];
+    bt_sizes sizes;
+    bt_error error = {0};
+    static const char *const not_sizes[] = {"m-08.pt2", "m-.pt2",   "m-8x.pt2",    "m-0.pt2",
+                                            "m--1.pt2", "mm-3.pt2", "m-70000.pt2", "m-5.pt"};
+    put("m-16.pt2", "");
+    put("m-2.pt2", "");
+    put("m-1.pt2", "");
+    for (size_t i = 0; i < sizeof not_sizes / sizeof *not_sizes; i++)
+        put(not_sizes[i], "");
+    snprintf(pattern, sizeof pattern, "%s/m-{batch}.pt2", folder);
+    assert_int_equal(bt_model_file_batches(&sizes, pattern, &error), BT_OK);
+    assert_int_equal(sizes.count, 3);
+    assert_true(sizes.sizes[0] == 1 && sizes.sizes[1] == 2 && sizes.sizes[2] == 16);
+    for (int i = 100; i < 100 + BT_SIZES_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "m-%d.pt2", i);
+        put(name, "");
+    }
+    assert_int_equal(bt_model_file_batches(&sizes, pattern, &error), BT_OK);
+    assert_int_equal(sizes.count, BT_SIZES_MAX);
+    assert_int_equal(sizes.sizes[2], 16);
+    assert_int_equal(sizes.sizes[BT_SIZES_MAX - 1], 100 + BT_SIZES_MAX - 4); /* the largest are left out */
+    assert_int_equal(bt_model_file_batches(&sizes, "/nowhere/m.pt2", &error), BT_OK);
+    assert_int_equal(sizes.count, 0);
+    assert_int_equal(bt_model_file_batches(&sizes, "/nowhere/m-{batch}.pt2", &error), BT_IO);
+    assert_int_equal(bt_model_file_batches(&sizes, "{batch}/m.pt2", &error), BT_INVALID);
+    assert_int_equal(bt_model_file_batches(&sizes, "m{batch}{batch}.pt2", &error), BT_INVALID);
+}
+
+static void paths_are_put_together(void **state) {
+    (void)state;
+    char path[BT_PATH_SIZE], real[BT_MODEL_FILE_SIZE], given[BT_PATH_SIZE], wanted[BT_PATH_SIZE];
+    bt_error error = {0};
+    assert_int_equal(bt_model_file_path(path, "x/m-{batch}.pt2", 16, &error), BT_OK);
+    assert_string_equal(path, "x/m-16.pt2");
+    assert_int_equal(bt_model_file_path(path, "x/m.pt2", 16, &error), BT_OK);
+    assert_string_equal(path, "x/m.pt2");
+    assert_int_equal(bt_model_file_input(path, "x/m-{batch}.pt2", "mine", &error), BT_OK);
+    assert_string_equal(path, "x/mine.json");
+    assert_int_equal(bt_model_file_input(path, "m.pt", "mine", &error), BT_OK);
+    assert_string_equal(path, "mine.json");
+    snprintf(given, sizeof given, "%s/../%s/m-{batch}.pt2", folder, strrchr(folder, '/') + 1);
+    snprintf(wanted, sizeof wanted, "%s/m-{batch}.pt2", folder);
+    assert_int_equal(bt_model_file_absolute(real, given, &error), BT_OK);
+    assert_string_equal(real, wanted);
+    assert_int_equal(bt_model_file_absolute(real, "/m.pt", &error), BT_OK);
+    assert_string_equal(real, "/m.pt");
+    assert_int_equal(bt_model_file_absolute(real, "/nowhere/m.pt", &error), BT_IO);
+    memset(given, 'x', sizeof given);
+    given[0] = '/';
+    given[BT_MODEL_FILE_SIZE] = '\0';
+    assert_int_equal(bt_model_file_absolute(real, given, &error), BT_INVALID);
+    given[BT_MODEL_FILE_SIZE - 1] = '\0';
+    assert_int_equal(bt_model_file_absolute(real, given, &error), BT_OK);
+}
+
+/* What a service runs: the entry's file, unless another one is given for that model. */
+static bt_served_model served(const bt_config *config, const char *name, const char *given) {
+    bt_served_model out;
+    bt_service_settings settings;
+    bt_option_sources sources;
+    cpu_set_t allowed;
+    bt_error error = {0};
+    bt_cpus_allowed(&allowed);
+    bt_options_default(bt_service_settings_table, bt_service_settings_count, &settings, &sources);
+    snprintf(settings.model_file, sizeof settings.model_file, "%s", given);
+    if (bt_served_model_resolve(&out, config, name, &settings, &sources, &allowed, &error))
+        fail_msg("%s", error.message);
+    return out;
+}
+
+static void a_config_keeps_the_file_and_settings_win_over_it(void **state) {
+    (void)state;
+    char path[BT_PATH_SIZE];
+    bt_config *config;
+    bt_error error = {0};
+    put("config.json", "{\"schema_version\": 1, \"configurations\": {"
+                       "\"mine\": {\"optimal_batch_size\": 2, \"model_file\": \"/models/net.pt\"},"
+                       "\"hrnet\": {\"optimal_batch_size\": 4}}}");
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    if (bt_config_load(&config, path, &error)) fail_msg("%s", error.message);
+    assert_string_equal(served(config, "mine", "").settings.model_file, "/models/net.pt");
+    assert_string_equal(served(config, "mine", "").settings.weights, "");
+    assert_string_equal(served(config, "mine", "hrnet=x.pt;mine=y.pt").settings.model_file, "y.pt");
+    assert_string_equal(served(config, "hrnet", "").settings.model_file, "");
+    assert_string_equal(served(config, "hrnet", "").settings.weights, "demo");
+    bt_config_close(&config);
+}
+
+static void several_packages_are_compared_as_one_file(void **state) {
+    (void)state;
+    char path[BT_PATH_SIZE], text[512];
+    bt_config_weights weights = {.source = "p-{batch}.pt2"};
+    bt_error error = {0};
+    put("p-1.pt2", "one");
+    put("p-2.pt2", "two!");
+    snprintf(path, sizeof path, "%s/p-{batch}.pt2", folder);
+    assert_int_equal(bt_config_weights_describe(&weights, path, &error), BT_OK);
+    assert_int_equal(weights.size_bytes, 7);
+    assert_true(bt_config_weights_check(&weights, true, text, sizeof text));
+    put("p-1.pt2", "won");
+    assert_false(bt_config_weights_check(&weights, true, text, sizeof text));
+    assert_non_null(strstr(text, "other contents"));
+    put("p-1.pt2", "one");
+    put("p-4.pt2", "x");
+    assert_false(bt_config_weights_check(&weights, false, text, sizeof text));
+    assert_non_null(strstr(text, "7 bytes, here 8"));
+    snprintf(path, sizeof path, "%s/q-{batch}.pt2", folder);
+    assert_int_equal(bt_config_weights_describe(&weights, path, &error), BT_IO);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_model_finds_its_own_part),
+        cmocka_unit_test(what_names_nothing_is_refused),
+        cmocka_unit_test(names_come_in_order_and_within_bounds),
+        cmocka_unit_test(batch_sizes_are_those_that_have_files),
+        cmocka_unit_test(paths_are_put_together),
+        cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
+        cmocka_unit_test(several_packages_are_compared_as_one_file),
+    };
+    return cmocka_run_group_tests_name("record-model-file", tests, make_folder, remove_folder);
+}

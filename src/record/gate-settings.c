@@ -137,7 +137,7 @@ static const bt_option racing[] = {
     {.name = "pairs",
      .type = BT_OPTION_INTEGER,
      VALUE(pairs),
-     .initial = "60",
+     .initial = "120",
      .minimum = 5,
      .maximum = 100000,
      .placeholder = "N",

@@ -271,7 +271,7 @@ static void a_profile_is_a_floor(void **state) {
     bt_gate_rules rules = usual();
     bt_gate_profile shared, none;
     bt_error error;
-    rules.profiles[0] = (bt_gate_profile){"shared", 10, 3};
+    rules.profiles[0] = (bt_gate_profile){"shared", 10, 3, "pass"};
     rules.profile_count = 1;
     rules.metrics[0] = (bt_gate_rule){"x", "ms", 20, 1};
     rules.metric_count = 1;

@@ -71,7 +71,7 @@ static outcome race(const char *base, const char *head, int pairs, bool even_ide
     settings.gauge.samples = 3;
     settings.even_identical = even_identical;
     const bt_judge judge = {.rules = &rules, .seed = 1};
-    const bt_race_options options = {&settings, &sources, &judge, NULL, NULL};
+    const bt_race_options options = {&settings, &sources, &judge, false, NULL, NULL};
     must(bt_gate_verdict_open(&out.verdict, &out.error), &out.error);
     out.status = bt_race_run(out.verdict, &options, &out.error);
     bt_judge_whole(out.verdict, BT_ON_INCONCLUSIVE_FAIL);

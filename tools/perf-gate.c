@@ -213,6 +213,15 @@ static bt_status load_rules(gate *g, const char *usual_profile, bt_error *error)
     return bt_gate_rules_choose(&g->rules, profile, &g->judge.profile, error);
 }
 
+/* What was given counts, else what the profile says. */
+static bt_on_inconclusive policy_of(const gate *g) {
+    int row = bt_options_find(g->table, g->count, "on_inconclusive");
+    const char *profile = g->judge.profile.on_inconclusive;
+    if (g->sources.of[row] != BT_SOURCE_DEFAULT) return (bt_on_inconclusive)g->settings.on_inconclusive;
+    if (strcmp(profile, "pass") == 0) return BT_ON_INCONCLUSIVE_PASS;
+    return strcmp(profile, "retry") == 0 ? BT_ON_INCONCLUSIVE_RETRY : BT_ON_INCONCLUSIVE_FAIL;
+}
+
 static bt_status open_verdict(gate *g, bt_error *error) {
     bt_status status = bt_gate_verdict_open(&g->verdict, error);
     if (status != BT_OK) return status;
@@ -247,7 +256,7 @@ static bt_status do_compare(gate *g, int *code, bt_error *error) {
     snprintf(g->verdict->now_name, sizeof g->verdict->now_name, "%s (%s)", operands[1], g->now->started_at);
     status = bt_compare_records(g->verdict, &g->judge, g->before, g->now, error);
     if (status != BT_OK) return status;
-    bt_judge_whole(g->verdict, (bt_on_inconclusive)g->settings.on_inconclusive);
+    bt_judge_whole(g->verdict, policy_of(g));
     return tell(g, code, error);
 }
 
@@ -260,10 +269,11 @@ static bt_status do_run(gate *g, int *code, bt_error *error) {
              s->base_name[0] ? s->base_name : s->base);
     snprintf(g->verdict->now_name, sizeof g->verdict->now_name, "%.255s",
              s->head_name[0] ? s->head_name : s->head);
-    const bt_race_options options = {s, &g->sources, &g->judge, g->log, &stop};
+    const bt_race_options options = {s,      &g->sources, &g->judge, policy_of(g) == BT_ON_INCONCLUSIVE_RETRY,
+                                     g->log, &stop};
     status = bt_race_run(g->verdict, &options, error);
     if (status != BT_OK) return status;
-    bt_judge_whole(g->verdict, (bt_on_inconclusive)s->on_inconclusive);
+    bt_judge_whole(g->verdict, policy_of(g));
     return tell(g, code, error);
 }
 

@@ -107,6 +107,7 @@ static bt_status tell_end(bt_child *c, bt_error *error) {
     if (WIFSIGNALED(c->how))
         return bt_fail(error, BT_BACKEND, "%s was ended by signal %d (%s)%s%s", c->name, WTERMSIG(c->how),
                        strsignal(WTERMSIG(c->how)), joint, complaint);
+    if (WEXITSTATUS(c->how) == 2 && complaint[0]) return bt_fail(error, BT_INVALID, "%s", complaint);
     return bt_fail(error, BT_BACKEND, "%s ended with status %d%s%s", c->name, WEXITSTATUS(c->how), joint,
                    complaint);
 }

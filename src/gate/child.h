@@ -27,8 +27,9 @@ void bt_child_close(bt_child **child); /* kills it where it still runs; NULL-saf
 BT_MUST_USE bt_status bt_child_send(bt_child *child, const char *line, bt_error *error);
 
 /* The next line it prints, without the newline; the child's, until the next call. BT_BACKEND where it ended
- * instead (with its status and the last line that it wrote to standard error), BT_TIMEOUT after `timeout_ns`,
- * BT_PARSE where the line is too long, BT_CLOSED where *stop was set, BT_IO, BT_NO_MEMORY. */
+ * instead (with its status and the last line that it wrote to standard error; status 2 says bad input, and is
+ * BT_INVALID with that line alone), BT_TIMEOUT after `timeout_ns`, BT_PARSE where the line is too long,
+ * BT_CLOSED where *stop was set, BT_IO, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_child_line(bt_child *child, int64_t timeout_ns, const char **line, bt_error *error);
 
 /* Runs a program to its end, with nothing on its standard input. *out is all that it printed, NUL-terminated,

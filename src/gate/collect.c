@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "measure/slowdown.h"
 
 #define LATENCIES_KEPT 4000 /* of a scenario; a bootstrap of more takes seconds and says the same */
 
 static bt_status add_series(bt_gate_record *record, const char *metric, const char *work, double quantile,
-                            const double *samples, int count, bt_error *error) {
-    if (count == 0) return BT_OK;
+                            bool minor, const double *samples, int count, bt_error *error) {
+    if (count < (minor ? BT_SLOWDOWN_LEAST : 1)) return BT_OK;
     bt_gate_series *series = bt_gate_series_add(record, metric, "ms", work, quantile);
     if (!series) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", metric);
+    series->minor = minor;
     return bt_gate_samples_add(series, samples, count, false, error);
 }
 
@@ -39,12 +41,13 @@ static bt_status collect_model(bt_gate_record *out, const bt_model_record *model
     for (int i = 0; i < model->point_count && status == BT_OK; i++) {
         const bt_point *point = &model->points[i];
         snprintf(metric, sizeof metric, "%.64s/batch-%d", model->model, point->batch_size);
-        status = add_series(out, metric, work, 0.5, point->samples_ms, point->sample_count, error);
+        status = add_series(out, metric, work, 0.5, i != model->chosen, point->samples_ms,
+                            point->sample_count, error);
     }
     snprintf(metric, sizeof metric, "%.64s/standard", model->model);
     if (status == BT_OK)
-        status = add_series(out, metric, work, 0.5, model->standard_samples_ms, model->standard_sample_count,
-                            error);
+        status = add_series(out, metric, work, 0.5, false, model->standard_samples_ms,
+                            model->standard_sample_count, error);
     snprintf(metric, sizeof metric, "%.64s/sla", model->model);
     if (status == BT_OK && model->chosen >= 0)
         status = bt_gate_promise_add(out, metric, model->meets_sla ? "met" : "broken", error);
@@ -92,7 +95,7 @@ static bt_status add_latencies(bt_gate_record *out, const char *metric, const ch
     if (!kept) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", metric);
     for (int i = 0; i < part->latency_count; i += step)
         kept[count++] = part->latencies_ms[i];
-    bt_status status = add_series(out, metric, work, quantile, kept, count, error);
+    bt_status status = add_series(out, metric, work, quantile, quantile > 0.5, kept, count, error);
     free(kept);
     return status;
 }

@@ -290,6 +290,7 @@ int bt_gauge_main(int argc, char **argv, bt_gauge_plant *plant, FILE *in, FILE *
         status = serve(argv[1], ask, plant, in, out, &error);
     else
         (void)bt_fail(&error, BT_INVALID, "this program is started by perf-gate; run that");
-    if (status != BT_OK) fprintf(err, "%s: %s\n", argv[0], error.message);
-    return status == BT_OK ? 0 : status == BT_INVALID || status == BT_PARSE ? 2 : 1;
+    if (status == BT_OK) return 0;
+    fprintf(err, "%s\n", error.message);
+    return status == BT_INVALID || status == BT_PARSE || status == BT_UNSUPPORTED || status == BT_IO ? 2 : 1;
 }

@@ -47,7 +47,8 @@ BT_MUST_USE bt_status bt_gauge_measure(bt_gauge *gauge, int metric, double *valu
  *                                 `in`, a metric's index, is answered by its value in one line, until the end
  *     gate-probe --count JOB      does the job of that name once, for callgrind
  *
- * Returns the exit code: 0, 1, or 2 for words that it does not know. */
+ * Returns the exit code: 0, 1, or 2 for bad input (settings, a device or file that is not there), which one
+ * line on `err` tells. */
 int bt_gauge_main(int argc, char **argv, bt_gauge_plant *plant, FILE *in, FILE *out, FILE *err);
 
 #ifdef __cplusplus

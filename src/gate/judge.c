@@ -66,6 +66,7 @@ static bt_status add_row(const bt_judge *judge, bt_gate_verdict *verdict, const 
     bt_gate_row *row = bt_gate_row_add(verdict, known->metric, known->unit, known->work, known->quantile);
     if (!row) return bt_fail(error, BT_NO_MEMORY, "out of memory for a row");
     row->paired = paired && before && now;
+    row->minor = known->minor;
     put_limit(judge, row);
     if (!now)
         put_unlike(row, "only the old side has it: what became of it is not known", "");
@@ -91,7 +92,9 @@ bt_status bt_judge_rows(const bt_judge *judge, bt_gate_verdict *verdict, const b
                          paired, error);
     for (int i = 0; i < before->series_count && status == BT_OK; i++)
         if (!bt_gate_series_find(now, before->series[i].metric))
-            status = add_row(judge, verdict, &before->series[i], NULL, paired, error);
+            status = before->series[i].minor
+                         ? BT_OK
+                         : add_row(judge, verdict, &before->series[i], NULL, paired, error);
     return status;
 }
 
@@ -178,8 +181,8 @@ static void put_word(bt_gate_row *row, bool slower, double error_share) {
         bool within = row->lower_percent <= row->declared_percent;
         row->verdict = within ? BT_GATE_DECLARED : BT_GATE_SLOWER;
         if (isfinite(row->declared_percent))
-            snprintf(row->why, sizeof row->why, "declared up to %g %%: %s", row->declared_percent,
-                     row->reason);
+            snprintf(row->why, sizeof row->why, "%s %g %%: %s", within ? "up to" : "beyond the declared",
+                     row->declared_percent, row->reason);
     } else if (row->p_faster <= error_share) {
         row->verdict = BT_GATE_FASTER;
     } else if (row->p_same <= error_share) {
@@ -260,8 +263,9 @@ typedef struct tally {
 static tally count(const bt_gate_verdict *verdict) {
     tally t = {0};
     for (int i = 0; i < verdict->row_count; i++) {
-        t.of[verdict->rows[i].verdict]++;
-        t.compared += isfinite(verdict->rows[i].slowdown_percent);
+        const bt_gate_row *row = &verdict->rows[i];
+        t.of[row->verdict] += row->verdict == BT_GATE_SLOWER || !row->minor;
+        t.compared += isfinite(row->slowdown_percent);
     }
     for (int i = 0; i < verdict->promise_count; i++)
         t.newly_broken += verdict->promises[i].newly_broken;

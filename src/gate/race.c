@@ -244,11 +244,15 @@ static bt_status race_on(race *r, bt_error *error) {
 bt_status bt_race_run(bt_gate_verdict *verdict, const bt_race_options *options, bt_error *error) {
     const bt_gate_settings *s = options->settings;
     size_t count;
-    bool twice = s->on_inconclusive == BT_ON_INCONCLUSIVE_RETRY;
+
     race r = {.options = options,
               .programs = {s->base, s->head},
               .verdict = verdict,
-              .budget_ns = s->time_budget_ns * (twice ? 2 : 1)};
+              .budget_ns = s->time_budget_ns * (options->twice ? 2 : 1)};
+    if (s->base_missing[0]) {
+        snprintf(verdict->unmeasurable, sizeof verdict->unmeasurable, "%s", s->base_missing);
+        return BT_OK;
+    }
     if (!s->base[0] || !s->head[0])
         return bt_fail(error, BT_INVALID, "--base and --head: name both versions' programs");
     bt_status status = identical(s->base, s->head, &verdict->identical, error);

@@ -26,6 +26,7 @@ typedef struct bt_race_options {
     const bt_option_sources
         *sources; /* of the `run` command's table: what was not given is left to the programs */
     const bt_judge *judge;
+    bool twice;                        /* the time budget, where the first was not enough */
     bt_log *log;                       /* may be NULL */
     const volatile sig_atomic_t *stop; /* may be NULL */
 } bt_race_options;

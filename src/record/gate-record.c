@@ -25,6 +25,7 @@ static const bt_field series_fields[] = {
     {BT_FIELD(TEXT, bt_gate_series, unit)},
     {BT_FIELD(TEXT, bt_gate_series, work)},
     {BT_FIELD(NUMBER, bt_gate_series, quantile), .minimum = DBL_MIN, .maximum = 1},
+    {BT_FIELD(SWITCH, bt_gate_series, minor), .optional = true, .brief = true},
 };
 
 static const bt_field promise_fields[] = {
@@ -219,6 +220,7 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
         return bt_fail(error, BT_PARSE, "%s: a second metric is called %s", where, read.metric);
     bt_gate_series *series = bt_gate_series_add(record, read.metric, read.unit, read.work, read.quantile);
     if (!series) return bt_fail(error, BT_PARSE, "%s: more than %d metrics", where, BT_METRICS_MAX);
+    series->minor = read.minor;
     if (turns && !json_is_array(turns)) return bt_fail(error, BT_PARSE, "%s: turns is no array", where);
     for (size_t i = 0; status == BT_OK && i < json_array_size(turns); i++)
         status = read_samples(series, json_array_get(turns, i), true, where, error);

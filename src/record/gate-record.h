@@ -30,6 +30,7 @@ extern "C" {
 typedef struct bt_gate_series {
     char metric[BT_METRIC_NAME_SIZE], unit[BT_METRIC_UNIT_SIZE], work[BT_METRIC_WORK_SIZE];
     double quantile; /* of the samples, that is compared: 0.5 the median, 0.95 P95 */
+    bool minor;      /* counts where it is surely slower; doubt about it, or its absence, does not */
     double *samples; /* in the order taken; owned */
     int *turns;      /* how many samples each turn took; owned. None: the samples are one run's */
     int sample_count, turn_count;

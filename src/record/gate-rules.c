@@ -28,6 +28,7 @@ static const bt_field rule_fields[] = {
 static const bt_field profile_fields[] = {
     {BT_FIELD(NUMBER, bt_gate_profile, time_percent), A_PERCENT},
     {BT_FIELD(NUMBER, bt_gate_profile, instructions_percent), A_PERCENT},
+    {BT_FIELD(TEXT, bt_gate_profile, on_inconclusive)},
 };
 
 static const bt_field declared_fields[] = {
@@ -84,6 +85,14 @@ static bt_status read_declared(bt_gate_rules *rules, const json_t *top, const ch
     return status;
 }
 
+static bt_status check_policy(const bt_gate_profile *profile, const char *where, bt_error *error) {
+    static const char *const known[] = {"fail", "pass", "retry"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(profile->on_inconclusive, known[i]) == 0) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%s: on_inconclusive is \"%s\", not fail, pass or retry", where,
+                   profile->on_inconclusive);
+}
+
 static bt_status read_profiles(bt_gate_rules *rules, const json_t *top, const char *path, bt_error *error) {
     json_t *object, *item;
     const char *name;
@@ -99,6 +108,7 @@ static bt_status read_profiles(bt_gate_rules *rules, const json_t *top, const ch
             return bt_fail(error, BT_PARSE, "%s: is too long a name", where);
         strcpy(profile->name, name);
         status = read_item(profile_fields, COUNT(profile_fields), item, profile, where, error);
+        if (status == BT_OK) status = check_policy(profile, where, error);
         if (status != BT_OK) return status;
     }
     return BT_OK;

@@ -29,6 +29,7 @@ typedef struct bt_gate_rule {
 typedef struct bt_gate_profile {
     char name[BT_NAME_SIZE];
     double time_percent, instructions_percent; /* no tolerance is below these */
+    char on_inconclusive[8]; /* "fail", "pass", "retry": what --on-inconclusive is unless given */
 } bt_gate_profile;
 
 typedef struct bt_gate_declared {

@@ -6,6 +6,7 @@
 
 #define GAUGE(field) .offset = offsetof(bt_gauge_settings, field), .group = "What is measured"
 #define VALUE(field) .offset = offsetof(bt_gate_settings, field), .scope = BT_SCOPE_COMMAND
+#define VERSION_ROWS 5 /* of `racing`, before what is measured */
 #define COUNT(table) (sizeof table / sizeof table[0])
 
 const bt_option bt_gauge_settings_table[] = {
@@ -125,6 +126,14 @@ static const bt_option racing[] = {
      .placeholder = "TEXT",
      .group = "The versions",
      .help = "The new one likewise."},
+    {.name = "base_missing",
+     .type = BT_OPTION_TEXT,
+     VALUE(base_missing),
+     .placeholder = "WHY",
+     .group = "The versions",
+     .help = "In place of --base and --head: there is nothing to compare with, and why. The verdict is "
+             "incomparable, in "
+             "all forms."},
     {.name = "time_budget",
      .type = BT_OPTION_DURATION,
      VALUE(time_budget_ns),
@@ -137,7 +146,7 @@ static const bt_option racing[] = {
     {.name = "pairs",
      .type = BT_OPTION_INTEGER,
      VALUE(pairs),
-     .initial = "60",
+     .initial = "120",
      .minimum = 5,
      .maximum = 100000,
      .placeholder = "N",
@@ -181,8 +190,9 @@ static const bt_option judging[] = {
      .group = "Judging",
      .help =
          "What comes of a comparison that is not sure, or of unlike machines: exit code 4, 0, or a second "
-         "time budget first (4 for stored records: measure again). A run that measured nothing never "
-         "passes."},
+         "time budget first (4 for stored records: measure again). The profile says it, unless given; fail "
+         "else. "
+         "A run that measured nothing never passes."},
     {.name = "seed",
      .type = BT_OPTION_INTEGER,
      VALUE(seed),
@@ -255,9 +265,9 @@ static void make(void) {
     add(BT_GATE_RECORD, hushing, COUNT(hushing));
     add(BT_GATE_COMPARE, judging, COUNT(judging));
     add(BT_GATE_COMPARE, telling, COUNT(telling));
-    add(BT_GATE_RUN, racing, 4);
+    add(BT_GATE_RUN, racing, VERSION_ROWS);
     add(BT_GATE_RUN, bt_gauge_settings_table, bt_gauge_settings_count);
-    add(BT_GATE_RUN, racing + 4, COUNT(racing) - 4);
+    add(BT_GATE_RUN, racing + VERSION_ROWS, COUNT(racing) - VERSION_ROWS);
     add(BT_GATE_RUN, judging, COUNT(judging));
     add(BT_GATE_RUN, telling, COUNT(telling));
     add(BT_GATE_RUN, hushing, COUNT(hushing));

@@ -32,6 +32,7 @@ typedef struct bt_gate_settings {
     /* run */
     char base[BT_OPTION_TEXT_SIZE], head[BT_OPTION_TEXT_SIZE];
     char base_name[BT_OPTION_TEXT_SIZE], head_name[BT_OPTION_TEXT_SIZE];
+    char base_missing[BT_OPTION_TEXT_SIZE]; /* "": it is there */
     int64_t time_budget_ns, pairs;
     bool instructions, even_identical;
     /* judging */

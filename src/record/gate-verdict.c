@@ -31,6 +31,7 @@ static const bt_field row_fields[] = {
     {ROW(NUMBER, tolerance_percent)},
     {ROW(NUMBER, declared_percent)},
     {ROW(TEXT, reason)},
+    {ROW(SWITCH, minor)},
     {ROW(SWITCH, like)},
     {ROW(SWITCH, paired)},
     {ROW(NUMBER, p_slower), A_CHANCE},

@@ -43,6 +43,7 @@ typedef struct bt_gate_row {
     char reason[256];         /* of the declaration */
     double *before_values, *now_values; /* what was compared, in the order taken; owned */
     int before_count, now_count;
+    bool minor;  /* counts where it is surely slower; doubt about it does not */
     bool like;   /* both sides have it and mean the same by it */
     bool paired; /* value i of one side was taken beside value i of the other */
     /* p-values over all looks so far, of: at most the tolerance, at least it, not faster than it */

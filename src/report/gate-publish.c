@@ -57,13 +57,13 @@ bt_status bt_gate_report_markdown(const bt_gate_verdict *verdict, FILE *out, bt_
 
 typedef enum result { PASSED, FAILURE, ERROR, SKIPPED } result;
 
-static result result_of(const bt_gate_verdict *verdict, bt_gate_word word) {
+static result result_of(const bt_gate_verdict *verdict, bt_gate_word word, bool minor) {
     switch (word) {
     case BT_GATE_SLOWER:
         return FAILURE;
     case BT_GATE_INCONCLUSIVE:
     case BT_GATE_INCOMPARABLE:
-        return verdict->verdict_code == 0 ? SKIPPED : ERROR;
+        return minor || verdict->verdict_code == 0 ? SKIPPED : ERROR;
     case BT_GATE_DECLARED:
     case BT_GATE_NEW:
         return SKIPPED;
@@ -95,7 +95,7 @@ static void put_row(FILE *out, const bt_gate_verdict *verdict, const bt_gate_row
              bt_gate_words_percent(row->slowdown_percent, change, sizeof change),
              bt_gate_words_percent(row->tolerance_percent, tolerance, sizeof tolerance),
              row->why[0] ? "; " : "", row->why);
-    put_case(out, "metric", row->metric, result_of(verdict, row->verdict), message);
+    put_case(out, "metric", row->metric, result_of(verdict, row->verdict, row->minor), message);
 }
 
 /* What is wrong with the whole, where no metric and no promise of its own says it. */
@@ -106,17 +106,17 @@ static bool whole_is_a_case(const bt_gate_verdict *verdict) {
 bt_status bt_gate_report_junit(const bt_gate_verdict *verdict, FILE *out, bt_error *error) {
     int of[4] = {0}, tests = verdict->row_count + verdict->promise_count + whole_is_a_case(verdict);
     for (int i = 0; i < verdict->row_count; i++)
-        of[result_of(verdict, verdict->rows[i].verdict)]++;
+        of[result_of(verdict, verdict->rows[i].verdict, verdict->rows[i].minor)]++;
     for (int i = 0; i < verdict->promise_count; i++)
         of[verdict->promises[i].newly_broken ? FAILURE : PASSED]++;
-    if (whole_is_a_case(verdict)) of[result_of(verdict, verdict->verdict)]++;
+    if (whole_is_a_case(verdict)) of[result_of(verdict, verdict->verdict, false)]++;
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"perf-gate\">\n", out);
     fprintf(out, "  <testsuite name=\"perf-gate\" tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\"",
             tests, of[FAILURE], of[ERROR], of[SKIPPED]);
     bt_xml_attribute(out, "timestamp", verdict->started_at);
     fputs(">\n", out);
     if (whole_is_a_case(verdict))
-        put_case(out, "gate", "comparison", result_of(verdict, verdict->verdict), verdict->why);
+        put_case(out, "gate", "comparison", result_of(verdict, verdict->verdict, false), verdict->why);
     for (int i = 0; i < verdict->row_count; i++)
         put_row(out, verdict, &verdict->rows[i]);
     for (int i = 0; i < verdict->promise_count; i++)

@@ -55,7 +55,8 @@ static void put_row(bt_table *table, const bt_gate_row *row) {
     else
         bt_table_unknown(table);
     bt_table_text(table, "%s", bt_gate_words_percent(row->tolerance_percent, change, sizeof change));
-    bt_table_text(table, "%s%s%s", bt_gate_word_name(row->verdict), row->why[0] ? ": " : "", row->why);
+    bt_table_text(table, "%s%s%s%s", bt_gate_word_name(row->verdict), row->minor ? " (minor)" : "",
+                  row->why[0] ? ": " : "", row->why);
 }
 
 bt_status bt_gate_rows_table(bt_table **out, const bt_gate_verdict *verdict, bool all, bt_error *error) {

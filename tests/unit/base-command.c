@@ -107,6 +107,53 @@ static void the_last_line_says_the_exit_code(void **state) {
     assert_string_equal(text, "verdict: sla-broken (3)\n");
 }
 
+static void a_command_may_have_words_of_its_own(void **state) {
+    (void)state;
+    char text[64] = "";
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    assert_non_null(stream);
+    assert_int_equal(bt_command_finish_as(&command, stream, stderr, BT_EXIT_BROKEN, "collapsed"),
+                     BT_EXIT_BROKEN);
+    fclose(stream);
+    assert_string_equal(text, "verdict: collapsed (3)\n");
+}
+
+/* What choosing a command by this word came to; what was said is in out and err. */
+static int choose(const char *word, size_t *chosen) {
+    static const bt_command fill = {
+        .name = "spade fill", .summary = "Fills a hole.\nAll of it.", .usage = ""};
+    static const bt_command dig = {.name = "spade dig", .summary = "Digs one.", .usage = ""};
+    static const bt_command *const commands[] = {&fill, &dig};
+    static const bt_command_set set = {"spade", "Works the ground.", commands, 2};
+    char *argv[] = {(char *)"spade", (char *)word, NULL};
+    free(out);
+    free(err);
+    FILE *out_file = open_memstream(&out, &out_size), *err_file = open_memstream(&err, &err_size);
+    assert_true(out_file && err_file);
+    int code = bt_command_choose(&set, word ? 2 : 1, argv, chosen, out_file, err_file);
+    fclose(out_file);
+    fclose(err_file);
+    return code;
+}
+
+static void a_programs_first_word_chooses_the_command(void **state) {
+    (void)state;
+    size_t chosen = 9;
+    assert_int_equal(choose("dig", &chosen), -1);
+    assert_int_equal(chosen, 1);
+    assert_string_equal(out, "");
+    assert_int_equal(choose("--help", &chosen), BT_EXIT_GOOD);
+    assert_non_null(strstr(out, "fill       Fills a hole.\n"));
+    assert_null(strstr(out, "All of it"));
+    assert_int_equal(choose("--version", &chosen), BT_EXIT_GOOD);
+    assert_non_null(strstr(out, bt_version()));
+    assert_int_equal(choose("digg", &chosen), BT_EXIT_USAGE);
+    assert_string_equal(out, "verdict: bad-input (2)\n");
+    assert_non_null(strstr(err, "did you mean dig?"));
+    assert_int_equal(choose(NULL, &chosen), BT_EXIT_USAGE);
+    assert_non_null(strstr(err, "the commands are fill, dig"));
+}
+
 static void output_that_is_lost_is_no_success(void **state) {
     (void)state;
     char said[256] = "";
@@ -138,6 +185,8 @@ int main(void) {
         cmocka_unit_test(a_bad_one_is_refused_in_one_line_with_a_verdict),
         cmocka_unit_test(help_shows_usage_options_examples_and_exit_codes),
         cmocka_unit_test(the_last_line_says_the_exit_code),
+        cmocka_unit_test(a_command_may_have_words_of_its_own),
+        cmocka_unit_test(a_programs_first_word_chooses_the_command),
         cmocka_unit_test(output_that_is_lost_is_no_success),
         cmocka_unit_test(what_the_caller_can_put_right_is_wrong_usage),
     };

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gate/judge.h"
@@ -218,6 +219,40 @@ static void p95_wants_more_samples_than_a_median(void **state) {
     expect(verdict, BT_GATE_INCONCLUSIVE, BT_GATE_INCONCLUSIVE, 4);
 }
 
+static void a_minor_metric_counts_only_where_it_is_surely_slower(void **state) {
+    (void)state;
+    bt_gate_rules rules = usual();
+    static const struct {
+        double ms;
+        bt_gate_word whole;
+    } cases[] = {{10, BT_GATE_SAME}, {12, BT_GATE_SLOWER}};
+    for (int i = 0; i < 2; i++) {
+        bt_error error;
+        bt_gate_record *before = record_of("a", "ms", "", 10), *now = record_of("a", "ms", "", 10);
+        bt_gate_record *more[] = {record_of("b", "ms", "", 10), record_of("b", "ms", "", cases[i].ms)};
+        bt_gate_record *few[] = {record_of("c", "ms", "", 10), record_of("c", "ms", "", 10)};
+        few[1]->series[0].sample_count = 3; /* inconclusive */
+        for (int side = 0; side < 2; side++) {
+            bt_gate_record *into = side ? now : before;
+            must(bt_gate_record_merge(into, more[side], &error), &error);
+            must(bt_gate_record_merge(into, few[side], &error), &error);
+            free(into->series[1].turns), free(into->series[2].turns);
+            into->series[1].turns = into->series[2].turns = NULL;
+            into->series[1].turn_count = into->series[2].turn_count = 0;
+            into->series[1].minor = into->series[2].minor = true;
+            bt_gate_record_close(&more[side]);
+            bt_gate_record_close(&few[side]);
+        }
+        assert_non_null(bt_gate_series_add(before, "gone", "ms", "", 0.5));
+        before->series[3].minor = true;
+        bt_gate_verdict *verdict = judge(&rules, before, now, BT_ON_INCONCLUSIVE_FAIL);
+        assert_int_equal(verdict->verdict, cases[i].whole);
+        assert_int_equal(bt_gate_row_find(verdict, "c")->verdict, BT_GATE_INCONCLUSIVE);
+        assert_null(bt_gate_row_find(verdict, "gone"));
+        bt_gate_verdict_close(&verdict);
+    }
+}
+
 static void counts_need_no_statistics(void **state) {
     (void)state;
     bt_gate_rules rules = usual();
@@ -236,7 +271,7 @@ static void a_profile_is_a_floor(void **state) {
     bt_gate_rules rules = usual();
     bt_gate_profile shared, none;
     bt_error error;
-    rules.profiles[0] = (bt_gate_profile){"shared", 10, 3};
+    rules.profiles[0] = (bt_gate_profile){"shared", 10, 3, "pass"};
     rules.profile_count = 1;
     rules.metrics[0] = (bt_gate_rule){"x", "ms", 20, 1};
     rules.metric_count = 1;
@@ -286,6 +321,7 @@ int main(void) {
         cmocka_unit_test(nothing_measured_never_passes),
         cmocka_unit_test(too_few_values_are_inconclusive),
         cmocka_unit_test(p95_wants_more_samples_than_a_median),
+        cmocka_unit_test(a_minor_metric_counts_only_where_it_is_surely_slower),
         cmocka_unit_test(counts_need_no_statistics),
         cmocka_unit_test(a_profile_is_a_floor),
         cmocka_unit_test(unlike_machines_and_broken_promises_decide),

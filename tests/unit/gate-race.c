@@ -71,7 +71,7 @@ static outcome race(const char *base, const char *head, int pairs, bool even_ide
     settings.gauge.samples = 3;
     settings.even_identical = even_identical;
     const bt_judge judge = {.rules = &rules, .seed = 1};
-    const bt_race_options options = {&settings, &sources, &judge, NULL, NULL};
+    const bt_race_options options = {&settings, &sources, &judge, false, NULL, NULL};
     must(bt_gate_verdict_open(&out.verdict, &out.error), &out.error);
     out.status = bt_race_run(out.verdict, &options, &out.error);
     bt_judge_whole(out.verdict, BT_ON_INCONCLUSIVE_FAIL);
@@ -180,12 +180,15 @@ static void a_childs_end_is_told(void **state) {
     const char *const sleeps[] = {"/bin/sleep", "60", NULL}, *const fails[] = {
                                                                  "/bin/sh", "-c",
                                                                  "echo a >&2; echo b >&2; exit 7", NULL};
+    const char *const refuses[] = {"/bin/sh", "-c", "echo no such weights >&2; exit 2", NULL};
     must(bt_child_run(echo, BT_NS_PER_S * 60, NULL, &text, &error), &error);
     assert_string_equal(text, "two words\n");
     free(text);
     assert_int_equal(bt_child_run(none, BT_NS_PER_S * 60, NULL, &text, &error), BT_UNSUPPORTED);
     assert_int_equal(bt_child_run(fails, BT_NS_PER_S * 60, NULL, &text, &error), BT_BACKEND);
     assert_non_null(strstr(error.message, "status 7: b"));
+    assert_int_equal(bt_child_run(refuses, BT_NS_PER_S * 60, NULL, &text, &error), BT_INVALID);
+    assert_string_equal(error.message, "no such weights");
     assert_int_equal(bt_child_run(sleeps, BT_NS_PER_MS, NULL, &text, &error), BT_TIMEOUT);
     volatile sig_atomic_t stop = 1;
     assert_int_equal(bt_child_run(sleeps, BT_NS_PER_S * 60, &stop, &text, &error), BT_CLOSED);

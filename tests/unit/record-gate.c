@@ -171,6 +171,10 @@ static void broken_rules_are_refused_by_key(void **state) {
     expect_rules_refused(HEAD "\"metrics\": [], \"profiles\": {\"a\": {\"time_percent\": -1, "
                               "\"instructions_percent\": 1}}, \"declared\": []}",
                          "profiles.a");
+    expect_rules_refused(HEAD
+                         "\"metrics\": [], \"profiles\": {\"a\": {\"time_percent\": 1, "
+                         "\"instructions_percent\": 1, \"on_inconclusive\": \"cry\"}}, \"declared\": []}",
+                         "fail, pass or retry");
     expect_rules_refused(HEAD "\"metrics\": [], \"profiles\": {}, \"declared\": [{\"metric\": \"*\", "
                               "\"up_to_percent\": 5, \"reason\": \"\"}]}",
                          "reason");

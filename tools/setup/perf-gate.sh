@@ -14,11 +14,9 @@ warn() { echo "perf-gate: $*" >&2; }
 build=${O:-build}
 tree=build/perf-gate/base
 
-# incomparable WHY: the verdict where no comparison could be begun.
+# incomparable WHY: the verdict where no comparison can be begun, in whatever form was asked for.
 incomparable() {
-    warn "$*"
-    echo 'verdict: incomparable (4)'
-    exit 4
+    exec "$build/bin/perf-gate" run --base-missing "$*" --head-name "$head_name" "${options[@]}"
 }
 
 # refuse WHAT: bad input.
@@ -31,8 +29,9 @@ refuse() {
 name_of() { git log -1 --format='%h %s' "$1" | cut -c 1-100; }
 
 [ $# -ge 1 ] || refuse 'usage: tools/setup/perf-gate.sh BASE [options]'
-base=$1
+base=$1 head_name='the working tree'
 shift
+options=("$@")
 git rev-parse --git-dir >/dev/null 2>&1 || incomparable 'this is no git repository, so there is no version to compare with'
 commit=$(git rev-parse --verify --quiet "$base^{commit}") || {
     git rev-parse --verify --quiet HEAD >/dev/null && [ "$base" = HEAD~1 ] &&
@@ -76,4 +75,4 @@ strip_for_gate "$tree/build/bin/gate-probe" build/perf-gate/base-probe
 strip_for_gate "$build/bin/gate-probe" build/perf-gate/head-probe
 
 "$build/bin/perf-gate" run --base build/perf-gate/base-probe --head build/perf-gate/head-probe \
-    --base-name "$(name_of "$commit")" --head-name "$head_name" "$@"
+    --base-name "$(name_of "$commit")" --head-name "$head_name" "${options[@]}"

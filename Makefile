@@ -4,7 +4,8 @@
 #   PROFILE=strict-latency    a file of configs/profiles/ (without .json) behind the same programs
 #   CC, CXX                   compilers (gcc and g++)
 #   OPTIMIZE                  optimisation flags (-O2 -g)
-#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings undefined)
+#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings undefined);
+#                             coverage: likewise, counting what is reached
 #   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
@@ -24,7 +25,7 @@ Q        := $(if $(V),,@)
 , := ,
 O := build$(if $(SANITIZE),/$(SANITIZE))
 SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
-                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread)
+                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread) $(if $(filter coverage,$(SANITIZE)),--coverage)
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
 CPPFLAGS  := -Isrc -D_GNU_SOURCE
@@ -169,6 +170,10 @@ test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config u
 bench: core ## what the core itself costs (prober, histogram, checkpoints, service, load generator), and a service's promises live
 	$(Q)for bench in core weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
+MINUTES = 30
+soak: $(O)/bench/bench-soak ## a service under load and faults for MINUTES=30: memory flat, no request lost, P95 steady
+	$(Q)$< $(MINUTES)
+
 bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
 	$(Q)$(O)/bench/checkkernels $(ARGS)
 
@@ -227,8 +232,9 @@ fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 ea
 fuzz-short: $(FUZZERS) ## the same from fixed seeds, RUNS=3000 each, for CI
 	$(Q)tests/fuzz/run runs=$(RUNS) $(FUZZERS)
 
-nightly: core ## the batcher's promises under 10^8 random requests
+nightly: core ## the batcher's promises under 10^8 random requests; every call of the fault tests fails once
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
+	$(Q)O=$(O) BATCHTUNE_FAULTS=all TEST_TIMEOUT_S=14400 tests/run --core 'faults-*'
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
 # torch.stamp, whose time moves only when another libtorch is chosen. It says: version, origin, folder.
@@ -258,6 +264,12 @@ gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and b
 
 test-core: core ## the tests that need no libtorch
 	@O=$(O) tests/run --core $(TESTS)
+
+coverage: .deps/coverage.stamp ## lines and branches that the core's unit tests reach, by folder (V=1: by file)
+	@$(MAKE) --no-print-directory SANITIZE=coverage OPTIMIZE='-O0 -g' coverage-tests
+	@tests/coverage $(TESTS)
+
+coverage-tests: $(CORE_TESTS)
 
 unit-core: $(CORE_TESTS)
 	@O=$(O) tests/run --core --unit $(TESTS)
@@ -353,6 +365,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels optimize-batch test-production show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core doctor test test-core unit-core check sanitizers lint help format clean coverage coverage-tests fuzz fuzz-short soak FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -4,7 +4,8 @@
 #   PROFILE=strict-latency    a file of configs/profiles/ (without .json) behind the same programs
 #   CC, CXX                   compilers (gcc and g++)
 #   OPTIMIZE                  optimisation flags (-O2 -g)
-#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings undefined)
+#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings undefined);
+#                             coverage: likewise, counting what is reached
 #   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
@@ -25,7 +26,7 @@ Q        := $(if $(V),,@)
 , := ,
 O := build$(if $(SANITIZE),/$(SANITIZE))
 SANITIZE_FLAGS := $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
-                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread)
+                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread) $(if $(filter coverage,$(SANITIZE)),--coverage)
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
 CPPFLAGS  := -Isrc -D_GNU_SOURCE
@@ -200,6 +201,10 @@ perf-gate-selftest: $(O)/bin/perf-gate $(O)/bin/gate-probe $(O)/bench/gate-selft
 bench: core ## what the core itself costs (prober, histogram, pictures, checkpoints, service, load generator), and a service's promises live
 	$(Q)for bench in core image weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
+MINUTES = 30
+soak: $(O)/bench/bench-soak ## a service under load and faults for MINUTES=30: memory flat, no request lost, P95 steady
+	$(Q)$< $(MINUTES)
+
 bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
 	$(Q)$(O)/bench/checkkernels $(ARGS)
 
@@ -263,10 +268,11 @@ fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 ea
 fuzz-short: $(FUZZERS) ## the same from fixed seeds, RUNS=3000 each, for CI
 	$(Q)tests/fuzz/run runs=$(RUNS) $(FUZZERS)
 
-nightly: core ## the batcher under 10^8 random requests, a million damaged pictures, and a slowdown that is really there
+nightly: core ## 10^8 random requests, a million damaged files, every fault once, and a slowdown that is really there
 	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
 	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/image-mutations
 	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/networks-checkpoint-damaged
+	$(Q)O=$(O) BATCHTUNE_FAULTS=all TEST_TIMEOUT_S=14400 tests/run --core 'faults-*'
 	$(Q)O=$(O) tests/gate-selftest planted repository
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
@@ -300,6 +306,12 @@ gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and b
 
 test-core: core ## the tests that need no libtorch
 	@O=$(O) tests/run --core $(TESTS)
+
+coverage: .deps/coverage.stamp ## lines and branches that the core's unit tests reach, by folder (V=1: by file)
+	@$(MAKE) --no-print-directory SANITIZE=coverage OPTIMIZE='-O0 -g' coverage-tests
+	@tests/coverage $(TESTS)
+
+coverage-tests: $(CORE_TESTS)
 
 unit-core: $(CORE_TESTS)
 	@O=$(O) tests/run --core --unit $(TESTS)
@@ -406,6 +418,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels perf-gate perf-gate-selftest fuzz fuzz-short optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels coverage coverage-tests perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

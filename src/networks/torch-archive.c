@@ -174,7 +174,8 @@ static bt_stored_type type_of(int64_t global) {
     }
 }
 
-/* Type and entry of a storage: ("storage", type, key, place, elements). */
+/* Type and entry of a storage: ("storage", type, key, place, elements). The entry stays NULL where memory is
+ * short. */
 static bool read_storage(const bt_pickle *pickle, int storage, bt_stored_tensor *tensor) {
     if (storage == BT_NO_NODE || pickle->nodes[storage].kind != BT_NODE_STORAGE ||
         pickle->nodes[storage].count < 5)
@@ -187,7 +188,7 @@ static bool read_storage(const bt_pickle *pickle, int storage, bt_stored_tensor 
         return false;
     tensor->type = type_of(type->integer);
     tensor->storage = strndup(key->text, key->length);
-    return tensor->storage != NULL;
+    return true;
 }
 
 /* (storage, offset, sizes, strides, ...) */
@@ -198,6 +199,7 @@ static bt_status read_description(bt_checkpoint *checkpoint, const bt_pickle *pi
     const int offset = bt_pickle_child(pickle, node, 1);
     if (!read_storage(pickle, bt_pickle_child(pickle, node, 0), tensor))
         return broken(checkpoint, tensor->name, "its storage is not described", error);
+    if (!tensor->storage) return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", checkpoint->path);
     if (offset == BT_NO_NODE || pickle->nodes[offset].kind != BT_NODE_INTEGER ||
         pickle->nodes[offset].integer < 0 || pickle->nodes[offset].integer > (int64_t)STORAGE_MAX ||
         !integers(pickle, bt_pickle_child(pickle, node, 2), tensor->dims, &tensor->rank) ||

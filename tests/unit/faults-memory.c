@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
 #include "base/canary.h"
@@ -21,6 +22,7 @@
 #include "faults.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
+#include "image/decode.h"
 #include "image/spheroids.h"
 #include "load/generator.h"
 #include "load/schedule.h"
@@ -51,6 +53,7 @@ static bt_record *record;
 static bt_load_record *load;
 static bt_config *config;
 static const bt_config_model *hrnet;
+static char began_in[BT_PATH_SIZE / 2];
 
 #define OK       (1u << BT_OK)
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -79,7 +82,7 @@ static void write_safetensors(void) {
 static int set_up(void **state) {
     bt_error error;
     json_t *json;
-    if (bt_scratch_enter(state)) return -1;
+    if (!getcwd(began_in, sizeof began_in) || bt_scratch_enter(state)) return -1;
     record = fixture_record();
     load = fixture_load_record();
     must(bt_record_save(record, "record.json", &error), &error);
@@ -332,6 +335,41 @@ static bt_status read_weights(bt_error *error) {
     return open_weights("a.safetensors", error);
 }
 
+/* A user's file, each way of storing one; its folder is where the tests began. */
+static bt_status read_checkpoint(const char *name, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_checkpoint *checkpoint = NULL;
+    float values[64];
+    snprintf(path, sizeof path, "%s/tests/checkpoints/%s", began_in, name);
+    bt_status status = bt_checkpoint_open(&checkpoint, path, error);
+    for (int i = 0; status == BT_OK && i < checkpoint->tensor_count; i++)
+        if (checkpoint->tensors[i].count <= 64 && checkpoint->tensors[i].type != BT_STORED_OTHER)
+            status = bt_checkpoint_read(checkpoint, &checkpoint->tensors[i], values, error);
+    bt_checkpoint_close(&checkpoint);
+    return status;
+}
+
+static bt_status read_archive(bt_error *error) {
+    return read_checkpoint("model.pth", error);
+}
+
+static bt_status read_views(bt_error *error) {
+    return read_checkpoint("views.pth", error);
+}
+
+static bt_status read_safetensors(bt_error *error) {
+    return read_checkpoint("float32.safetensors", error);
+}
+
+static bt_status read_picture(bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_picture picture;
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/picture/rgba.png", began_in);
+    bt_status status = bt_picture_load(&picture, path, error);
+    if (status == BT_OK) bt_picture_close(&picture);
+    return status;
+}
+
 static bt_status place(bt_error *error) {
     bt_lease leases[3] = {{100, 0, 1, 0}, {200, 1, 2, 0}, {0, 0, 2, 0}};
     size_t total;
@@ -361,6 +399,10 @@ static void measuring(void **state) {
         {"describe CBAM-ResUNet", open_cbam_resunet, 0},
         {"make weights", count_weights, 0},
         {"read weights", read_weights, 0},
+        {"read a torch archive", read_archive, 0},
+        {"read views", read_views, 0},
+        {"read safetensors", read_safetensors, 0},
+        {"decode a picture", read_picture, 0},
         {"place tensors", place, 0},
         {"open a session", open_session, 0},
     };

@@ -21,8 +21,7 @@ static void on_signal(int signal_number) {
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every picture was segmented, though it may show nothing"},
     {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
-    {BT_EXIT_USAGE, "wrong usage or bad input: no picture, a damaged one (of a folder: the others are done), "
-                    "a backend that is not there"},
+    {BT_EXIT_USAGE, "wrong usage or bad input: no picture, a damaged one, a backend that is not there"},
     {BT_EXIT_INTERRUPTED, "interrupted; what was segmented until then is written"},
     {0, NULL},
 };

@@ -8,6 +8,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "image/decode.h"
 #include "image/encode.h"
@@ -62,40 +63,42 @@ static json_t *describe_run(const work *w) {
                      "tool_version", bt_version());
 }
 
-static json_t *describe_job(const work *w, const job *j) {
-    const bt_result *r = &j->result;
-    json_t *json = describe_run(w);
-    json_t *own =
-        json_pack("{s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "inference_mode", r->inference_mode,
-                  "batch_size", r->batch_size, "p95_latency_ms", bt_json_real_or_null(r->p95_latency_ms),
-                  "latency_ms", r->latency_ms, "queue_ms", r->queue_ms, "preprocess_ms", r->preprocess_ms,
-                  "service_ms", r->service_ms, "decode_ms", j->decode_ms, "polygons_ms", j->polygons_ms);
-    bool good = json && own && json_object_update(json, own) == 0;
-    json_decref(own);
+/* Both taken over; NULL where either is. */
+static json_t *joined(json_t *json, json_t *more) {
+    bool good = json && more && json_object_update(json, more) == 0;
+    json_decref(more);
     if (good) return json;
     json_decref(json);
     return NULL;
 }
 
+static json_t *describe_job(const work *w, const job *j) {
+    const bt_result *r = &j->result;
+    return joined(describe_run(w),
+                  json_pack("{s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "inference_mode",
+                            r->inference_mode, "batch_size", r->batch_size, "p95_latency_ms",
+                            bt_json_real_or_null(r->p95_latency_ms), "latency_ms", r->latency_ms, "queue_ms",
+                            r->queue_ms, "preprocess_ms", r->preprocess_ms, "service_ms", r->service_ms,
+                            "decode_ms", j->decode_ms, "polygons_ms", j->polygons_ms));
+}
+
 /* Of all pictures together: the mode is the standard path's where one of them needed it. */
 static json_t *describe_all(const work *w) {
     const bt_segment_summary *s = w->summary;
-    json_t *json = describe_run(w);
-    json_t *own = json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "inference_mode",
+    return joined(describe_run(w),
+                  json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "inference_mode",
                             s->fallbacks ? "standard_fallback" : "production_optimized", "batch_size",
                             s->batch_size, "p95_latency_ms", bt_json_real_or_null(s->p95_latency_ms),
-                            "pictures", s->segmented, "failed", s->failed, "fallbacks", s->fallbacks);
-    bool good = json && own && json_object_update(json, own) == 0;
-    json_decref(own);
-    if (good) return json;
-    json_decref(json);
-    return NULL;
+                            "pictures", s->segmented, "failed", s->failed, "fallbacks", s->fallbacks));
 }
 
 /* ---- one picture ---- */
 
 static bt_status read_picture(job *j, bt_error *error) {
     int64_t start_ns = bt_clock_now_ns();
+    if (!bt_text_is_utf8(j->file->name))
+        return bt_fail(error, BT_INVALID, "%s: the name is not UTF-8, which JSON must be; rename it",
+                       j->file->path);
     bt_status status = bt_picture_load(&j->picture, j->file->path, error);
     if (status != BT_OK) return status;
     j->decode_ms = bt_ms(bt_clock_now_ns() - start_ns);
@@ -139,13 +142,8 @@ static bt_status write_polygons(const work *w, job *j, bt_error *error) {
     }
     bt_status status = bt_segment_output_path(path, w->options->outputs, j->file, error);
     if (status != BT_OK) return status;
-    json_t *json = bt_polygons_to_json(j->polygons);
-    if (json &&
-        (json_object_set_new(json, "image", json_stringn_nocheck(j->file->name, strlen(j->file->name))) ||
-         json_object_set_new(json, "metadata", describe_job(w, j)))) {
-        json_decref(json);
-        json = NULL;
-    }
+    json_t *json = joined(bt_polygons_to_json(j->polygons),
+                          json_pack("{s:s, s:o}", "image", j->file->name, "metadata", describe_job(w, j)));
     return bt_segment_write(json, path, w->options->out, error);
 }
 

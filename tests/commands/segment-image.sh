@@ -135,6 +135,12 @@ run "$program" --image plate/w1.png --overlay plate/w1.png
 refuses '--overlay: plate/w1\.png is a picture' 'an overlay in place of the picture'
 run "$program" --image config.json --backend $sim --image-size 64
 refuses '^segment-image: config\.json: not a PNG' 'a file that is no picture'
+cp plate/w1.png plate/$'\xe9'.png
+run "$program" --image plate --backend $sim --image-size 64 --format coco --output named.json
+exits 2 'a name that JSON cannot hold'
+says_error 'the name is not UTF-8' 'is told'
+says_error '4 of 5 pictures segmented' 'and left out'
+rm plate/$'\xe9'.png
 run "$program" --image plate/w1.png --config absent.json
 refuses 'absent\.json: there is no config' 'a config that is not there'
 run "$program" --image plate/w1.png --threshold 1

@@ -67,7 +67,7 @@ static double p95_ms(const bt_load_log *log) {
 
 /* Sends one slice, and notes what came of it once everything of it is given back. */
 static void send_slice(soak *s, bt_service *service, double seconds, int64_t start_ns) {
-    const bt_service_stream sent = {.model = "hrnet", .sides = {8}, .input_count = 1};
+    const bt_service_stream sent = {.model = "hrnet", .inputs = {{8, 8, NULL}}, .input_count = 1};
     const bt_schedule_options random = {.shape = BT_SHAPE_POISSON,
                                         .rate_rps = RATE_RPS,
                                         .duration_ns = (int64_t)(seconds * 1e9),
@@ -105,7 +105,7 @@ static void send_slice(soak *s, bt_service *service, double seconds, int64_t sta
 static bt_interval trend(const soak *s, bool memory) {
     int first = s->warm, half = (s->count - first) / 2;
     double *changes = malloc((size_t)(half + 1) * sizeof *changes);
-    bt_interval found = {NAN, NAN, NAN, 0};
+    bt_interval found = {.estimate = NAN, .lower = NAN, .upper = NAN};
     bt_error error;
     for (int i = 0; changes && i < half; i++) {
         const slice *a = &s->slices[first + i], *b = &s->slices[first + half + i];

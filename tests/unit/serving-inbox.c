@@ -146,36 +146,37 @@ static void nonsense_is_refused(void **state) {
     bt_inbox_close(&inbox);
 }
 
+/* The first request never ends: batches of one are warmed up by two runs, and the third is its. */
 static void cancelled_late_and_given_up_requests_arrive_as_such(void **state) {
     (void)state;
-    bt_service *service = start_service("sim:tau0_ms=50,alpha_ms=0,noise=0", "admission=false,batch_size=1");
+    bt_service *service = start_service("sim:tau0_ms=0,alpha_ms=0,noise=0,faults=stall@3:600000",
+                                        "admission=false,batch_size=1,watchdog_ms=600000");
     bt_inbox *inbox = open_inbox(8);
-    bt_inbox_answer answers[5];
+    bt_inbox_answer answers[2];
     bt_error error;
     uint64_t ticket;
     bt_request hurried = plain;
     hurried.timeout_ms = 10;
-    submit(inbox, service, 0); /* runs */
+    submit(inbox, service, 0);
     assert_int_equal(bt_inbox_submit(inbox, service, &plain, 1, &ticket, &error), BT_OK);
-    assert_int_equal(bt_inbox_submit(inbox, service, &hurried, 2, NULL, &error), BT_OK);
     assert_int_equal(bt_service_cancel(service, ticket, &error), BT_OK);
     assert_true(readable(inbox, 0)); /* at once: its image was not being read */
     take_all(inbox, answers, 1);
     assert_int_equal(answers[0].tag, 1);
     assert_int_equal(answers[0].error.status, BT_CANCELLED);
-    take_all(inbox, answers, 2);
+    assert_int_equal(bt_inbox_submit(inbox, service, &hurried, 2, NULL, &error), BT_OK);
+    take_all(inbox, answers, 1);
+    assert_int_equal(answers[0].tag, 2);
+    assert_int_equal(answers[0].error.status, BT_TIMEOUT);
     submit(inbox, service, 3);
-    submit(inbox, service, 4);
     assert_int_equal(bt_service_stop(service, 0, &error), BT_TIMEOUT);
-    take_all(inbox, answers + 2, 2);
-    bt_status seen[5];
-    for (int i = 0; i < 4; i++)
-        seen[answers[i].tag] = answers[i].error.status;
-    assert_int_equal(seen[0], BT_OK);
-    assert_int_equal(seen[2], BT_TIMEOUT);
-    assert_int_equal(seen[4], BT_CLOSED);
-    assert_string_equal(answers[3].result.inference_mode, "");
-    assert_true(strlen(answers[3].error.message) > 10);
+    take_all(inbox, answers, 2);
+    assert_int_equal(answers[0].tag + answers[1].tag, 3);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(answers[i].error.status, BT_CLOSED);
+        assert_string_equal(answers[i].result.inference_mode, "");
+        assert_true(strlen(answers[i].error.message) > 10);
+    }
     bt_service_close(&service);
     bt_inbox_close(&inbox);
 }

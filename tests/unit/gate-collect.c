@@ -37,6 +37,13 @@ static void a_sweep_gives_a_metric_each_batch_size(void **state) {
             snprintf(name, sizeof name, "hrnet/batch-%d", record->models[0].points[i].batch_size);
             assert_null(bt_gate_series_find(side, name));
         }
+    for (int i = 0; i < record->models[0].point_count; i++) { /* what is served counts, the rest is minor */
+        char name[64];
+        snprintf(name, sizeof name, "hrnet/batch-%d", record->models[0].points[i].batch_size);
+        series = bt_gate_series_find(side, name);
+        if (series) assert_true(series->minor == (i != record->models[0].chosen));
+    }
+
     assert_string_equal(side->machine.fingerprint, record->machine.fingerprint);
     assert_int_equal(side->promise_count, 2);
     bt_gate_record_close(&side);

@@ -58,10 +58,10 @@ static bt_status add(bt_placement *out, const char *device, int threads, const c
 static bt_status add_slices(bt_placement *out, int instances, int threads, const cpu_set_t *allowed,
                             bt_error *error) {
     int cores = CPU_COUNT(allowed), cpu = -1;
-    if (instances < 1 || threads < 1 || instances > BT_CONFIG_INSTANCES_MAX || threads > cores ||
-        instances * threads > cores)
-        return bt_fail(error, BT_INVALID, "%dx%d: %d instances of %d threads need %d cores, there are %d",
-                       instances, threads, instances, threads, instances * threads, cores);
+    long long needed = (long long)instances * threads;
+    if (instances < 1 || threads < 1 || instances > BT_CONFIG_INSTANCES_MAX || needed > cores)
+        return bt_fail(error, BT_INVALID, "%dx%d: %d instances of %d threads need %lld cores, there are %d",
+                       instances, threads, instances, threads, needed, cores);
     for (int i = 0; i < instances; i++) {
         char cpus[sizeof((bt_config_instance *)0)->cpus];
         size_t used = 0;

@@ -518,6 +518,120 @@ static void abandoning_answers_even_what_runs(void **state) {
     finish(&s);
 }
 
+/* ---- what is refused ---- */
+
+/* Opens a batcher of one model, or `instance_count` instances of model `of`; expects that it is refused with
+ * `words`. */
+static void refuse_open(const bt_batcher_model *model, int model_count, int of, int instance_count,
+                        const char *words) {
+    bt_batcher_model models[BT_BATCHER_MODELS_MAX + 1];
+    bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX + 1];
+    bt_batcher *batcher;
+    bt_error error = {BT_OK, ""};
+    for (int i = 0; i <= BT_BATCHER_MODELS_MAX; i++)
+        models[i] = *model;
+    for (int i = 0; i <= BT_BATCHER_INSTANCES_MAX; i++)
+        instances[i] = (bt_batcher_instance){of, i};
+    const bt_batcher_options options = {models, model_count, instances, instance_count};
+    assert_int_equal(bt_batcher_open(&batcher, &options, &error), BT_INVALID);
+    assert_null(batcher);
+    if (!strstr(error.message, words)) fail_msg("\"%s\" does not say \"%s\"", error.message, words);
+}
+
+static void options_that_no_batcher_can_follow_are_refused(void **state) {
+    (void)state;
+    const bt_batcher_model good = model_of_four();
+    refuse_open(&good, 0, 0, 1, "1 to 16 models");
+    refuse_open(&good, BT_BATCHER_MODELS_MAX + 1, 0, 1, "1 to 16 models");
+    refuse_open(&good, 1, 0, BT_BATCHER_INSTANCES_MAX + 1, "at most 64 instances");
+    refuse_open(&good, 1, 1, 1, "instance 0 is of no model");
+    refuse_open(&good, 1, -1, 1, "instance 0 is of no model");
+    refuse_open(&good, 2, 0, 1, "model 1 has no instance");
+    refuse_open(&good, 1, 0, 0, "model 0 has no instance");
+#define REFUSE(change, words)                                                                                \
+    do {                                                                                                     \
+        bt_batcher_model model = good;                                                                       \
+        model.change;                                                                                        \
+        refuse_open(&model, 1, 0, 1, words);                                                                 \
+    } while (0)
+    REFUSE(ladder.size_count = 0, "model 0: ");
+    REFUSE(max_batch_size = 0, "a batch size of 0 is not within 1..4");
+    REFUSE(max_batch_size = 5, "a batch size of 5 is not within 1..4");
+    REFUSE(max_queue_size = 0, "a queue holds at least 1");
+    REFUSE(max_queue_delay_ns = -1, "no time is negative");
+    REFUSE(watchdog_ns = -1, "no time is negative");
+    REFUSE(ladder.standard_ns = -1, "no time is negative");
+    REFUSE(breaker.failures = 0, "a breaker counts from 1");
+    REFUSE(breaker.probes = 0, "a breaker counts from 1");
+    REFUSE(breaker.cooldown_ns = -1, "its cooldown has bounds");
+    REFUSE(breaker.cooldown_max_ns = good.breaker.cooldown_ns - 1, "its cooldown has bounds");
+}
+
+static void a_change_out_of_bounds_changes_nothing(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_four();
+    service s = open_one(&model);
+    static const bt_batcher_change changes[] = {
+        {0, 8, 0}, {5, 8, 0}, {4, 0, 0}, {4, 9, 0}, {4, 8, -1},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        bt_error error = {BT_OK, ""};
+        assert_int_equal(bt_batcher_set(s.batcher, MS(0), 0, &changes[i], &error), BT_INVALID);
+        assert_true(error.message[0] != '\0');
+    }
+    submit(&s, MS(0));
+    expect_nothing(&s, MS(4)); /* the delay is 5 ms as before */
+    submit_many(&s, MS(4), 3);
+    expect_run(&s, MS(4), BT_PATH_PRODUCTION, 4, 4);
+    finish(&s);
+}
+
+/* A driver that is confused, or late, is told so; nothing comes of it. */
+static void numbers_that_nobody_gave_are_known_as_such(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_four();
+    service s = open_one(&model);
+    uint64_t ticket = submit(&s, MS(0));
+    assert_false(bt_batcher_done(s.batcher, MS(0), 0, BT_RUN_GOOD));
+    assert_false(bt_batcher_done(s.batcher, MS(0), UINT64_MAX, BT_RUN_GOOD));
+    uint64_t run = expect_run(&s, MS(5), BT_PATH_PRODUCTION, 1, 1);
+    assert_false(bt_batcher_done(s.batcher, MS(6), run + 1, BT_RUN_GOOD));
+    assert_true(bt_batcher_done(s.batcher, MS(15), run, BT_RUN_GOOD));
+    assert_false(bt_batcher_done(s.batcher, MS(15), run, BT_RUN_GOOD)); /* twice */
+    assert_false(bt_batcher_cancel(s.batcher, MS(15), ticket)); /* it has its answer, though not fetched */
+    assert_int_equal(bt_batcher_wake_ns(s.batcher), MS(15));    /* which is due now */
+    expect_answer(&s, MS(15), 100, BT_OK);
+    assert_false(bt_batcher_cancel(s.batcher, MS(15), ticket));
+    assert_false(bt_batcher_cancel(s.batcher, MS(15), UINT64_MAX));
+    finish(&s);
+    bt_batcher_close(&s.batcher); /* nothing is left to close */
+    bt_batcher_close(NULL);
+}
+
+static void a_breakers_state_has_a_name(void **state) {
+    (void)state;
+    assert_string_equal(bt_breaker_name(BT_BREAKER_CLOSED), "closed");
+    assert_string_equal(bt_breaker_name(BT_BREAKER_OPEN), "open");
+    assert_string_equal(bt_breaker_name(BT_BREAKER_HALF_OPEN), "half-open");
+}
+
+/* A model of lone images has nothing to halve: what does not fit goes to the standard path. */
+static void a_lone_image_that_does_not_fit_falls_back(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_four();
+    model.max_batch_size = 1;
+    model.ladder = ladder_of((int[]){1}, (double[]){10}, 1, 20);
+    service s = open_one(&model);
+    submit(&s, MS(0));
+    uint64_t run = expect_run(&s, MS(0), BT_PATH_PRODUCTION, 1, 1);
+    assert_true(bt_batcher_done(s.batcher, MS(10), run, BT_RUN_OUT_OF_MEMORY));
+    run = expect_run(&s, MS(10), BT_PATH_STANDARD, 1, 1);
+    assert_true(bt_batcher_done(s.batcher, MS(30), run, BT_RUN_OUT_OF_MEMORY));
+    expect_answer(&s, MS(30), 100, BT_OUT_OF_DEVICE_MEMORY);
+    assert_true(bt_batcher_idle(s.batcher));
+    finish(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_requests_are_padded_where_that_is_cheaper_and_split_where_not),
@@ -544,6 +658,11 @@ int main(void) {
         cmocka_unit_test(a_broken_instance_is_passed_over_while_another_works),
         cmocka_unit_test(draining_closes_batches_at_once_and_refuses_the_rest),
         cmocka_unit_test(abandoning_answers_even_what_runs),
+        cmocka_unit_test(options_that_no_batcher_can_follow_are_refused),
+        cmocka_unit_test(a_change_out_of_bounds_changes_nothing),
+        cmocka_unit_test(numbers_that_nobody_gave_are_known_as_such),
+        cmocka_unit_test(a_breakers_state_has_a_name),
+        cmocka_unit_test(a_lone_image_that_does_not_fit_falls_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,11 @@ static void nonsense_is_refused(void **state) {
     assert_int_equal(bt_bootstrap(samples, 6, &usual, &interval, &error), BT_INVALID);
     assert_non_null(strstr(error.message, "sample 5"));
     assert_int_equal(bt_bootstrap(samples, 5, &usual, &interval, &error), BT_OK);
+    usual.confidence = -0.5;
+    assert_int_equal(bt_bootstrap(samples, 5, &usual, &interval, &error), BT_INVALID);
+    usual.confidence = NAN;
+    assert_int_equal(bt_bootstrap(samples, 5, &usual, &interval, &error), BT_INVALID);
+    assert_int_equal(bt_block_length(samples, 4), 1); /* too few to tell */
 }
 
 int main(void) {

@@ -145,8 +145,24 @@ static void unlike_ranges_do_not_merge(void **state) {
     assert_int_equal(bt_histogram_merge(left, right, &error), BT_INVALID);
     assert_non_null(strstr(error.message, "1000..2000000"));
     assert_int_equal(bt_histogram_count(left), 0);
+    bt_histogram_close(&right);
+    right = open_or_fail(2000, 1000000);
+    assert_int_equal(bt_histogram_merge(left, right, &error), BT_INVALID);
     bt_histogram_close(&left);
     bt_histogram_close(&right);
+    bt_histogram_close(&right); /* closed already */
+}
+
+static void no_times_are_no_value(void **state) {
+    (void)state;
+    bt_histogram *h = open_or_fail(1000, 1000000);
+    bt_histogram_record_times(h, 5000, 0);
+    assert_int_equal(bt_histogram_count(h), 0);
+    assert_int_equal(bt_histogram_max(h), 0);
+    bt_histogram_record(h, 2000000); /* saturated: counted, and above all that fits */
+    assert_int_equal(bt_histogram_count_above(h, 1500000), 1);
+    assert_int_equal(bt_histogram_count_above(h, 2000000), 0);
+    bt_histogram_close(&h);
 }
 
 static void values_out_of_range_are_counted_and_said(void **state) {
@@ -241,6 +257,7 @@ int main(void) {
         cmocka_unit_test(every_bucket_edge_keeps_three_digits),
         cmocka_unit_test(merging_equals_recording_the_union),
         cmocka_unit_test(unlike_ranges_do_not_merge),
+        cmocka_unit_test(no_times_are_no_value),
         cmocka_unit_test(values_out_of_range_are_counted_and_said),
         cmocka_unit_test(counts_above_a_value_are_those_of_the_sorted_array),
         cmocka_unit_test(the_cursor_visits_each_filled_bucket_once_in_order),

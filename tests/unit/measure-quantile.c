@@ -44,6 +44,23 @@ static void binomial_tails_are_the_sums_they_stand_for(void **state) {
 }
 
 /* Expected values from sums of exact integers and 60-digit decimals. */
+/* What never happens, and what always does. */
+static void binomial_tails_are_certain_at_the_ends(void **state) {
+    (void)state;
+    assert_close(bt_binomial_at_most(0, 10, 0), 1, 0);
+    assert_close(bt_binomial_at_least(1, 10, 0), 0, 0);
+    assert_close(bt_binomial_at_most(9, 10, 1), 0, 0);
+    assert_close(bt_binomial_at_least(10, 10, 1), 1, 0);
+}
+
+static void without_samples_there_are_no_bounds(void **state) {
+    (void)state;
+    const double one = 1;
+    assert_true(isnan(bt_quantile_bounds(NULL, 0, 0.95, 0.95, 0).upper));
+    assert_true(isnan(bt_quantile_bounds(&one, 1, 0.95, 0.95, 0.5).lower)); /* not even one that counts */
+    assert_true(isnan(bt_quantile_bounds(&one, 1, 0.95, 0.95, NAN).lower));
+}
+
 static void binomial_tails_stay_accurate_for_a_million_trials(void **state) {
     (void)state;
     assert_close(bt_binomial_at_most(49500, 1000000, 0.05), 1.0872176589645384e-02, 1e-11);
@@ -208,6 +225,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binomial_tails_are_the_sums_they_stand_for),
         cmocka_unit_test(binomial_tails_stay_accurate_for_a_million_trials),
+        cmocka_unit_test(binomial_tails_are_certain_at_the_ends),
+        cmocka_unit_test(without_samples_there_are_no_bounds),
         cmocka_unit_test(binomial_tails_know_their_ends),
         cmocka_unit_test(a_quantile_is_the_sample_of_nearest_rank),
         cmocka_unit_test(p95_has_an_upper_bound_from_59_samples_on),

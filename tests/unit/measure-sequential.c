@@ -202,6 +202,31 @@ static void nonsense_is_refused(void **state) {
     assert_non_null(strstr(error.message, "1001"));
     assert_int_equal(bt_sequential_solve(&rule, 0.05, 0, 0.04, 0.1, 400, &error), BT_INVALID);
     assert_int_equal(bt_sequential_solve(&rule, 0.05, 0.1, 0.06, 0.1, 400, &error), BT_INVALID);
+    static const double outside[][3] = {
+        {1, 0.9, 0.9}, {NAN, 0.9, 0.9}, {0.05, 0, 0.9}, {0.05, 1.1, 0.9}, {0.05, 0.9, 0}};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        assert_int_equal(
+            bt_sequential_rule_make(&rule, outside[i][0], outside[i][1], outside[i][2], 400, &error),
+            BT_INVALID);
+    assert_int_equal(bt_sequential_rule_make(&rule, 0.05, 0.9, 0.9, 0, &error), BT_INVALID);
+    static const double errors[][3] = {
+        {1, 0.04, 0.1}, {0.1, 0.04, 0}, {0.1, 0.04, 1}, {0.1, 0, 0.1}, {0.1, NAN, 0.1}};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        assert_int_equal(
+            bt_sequential_solve(&rule, 0.05, errors[i][0], errors[i][1], errors[i][2], 400, &error),
+            BT_INVALID);
+    assert_int_equal(bt_sequential_solve(&rule, 0.05, 0.1, 0.04, 0.1, 0, &error), BT_INVALID);
+}
+
+/* Beyond its limit a rule knows no verdict: whoever goes on sampling learns nothing more. */
+static void past_the_limit_nothing_is_decided(void **state) {
+    (void)state;
+    bt_sequential_rule rule;
+    bt_sequential counted = {0};
+    assert_int_equal(bt_sequential_rule_make(&rule, 0.5, 1, 1, 3, NULL),
+                     BT_OK); /* certainty is never reached */
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(bt_sequential_add(&rule, &counted, i % 2 == 0), BT_SEQUENTIAL_UNDECIDED);
 }
 
 int main(void) {
@@ -215,6 +240,7 @@ int main(void) {
         cmocka_unit_test(correlation_discounts_both_verdicts),
         cmocka_unit_test(doubled_samples_err_no_more_at_half_weight),
         cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(past_the_limit_nothing_is_decided),
     };
     return cmocka_run_group_tests_name("measure-sequential", tests, NULL, NULL);
 }

@@ -71,6 +71,39 @@ static void an_entry_may_be_for_one_model(void **state) {
     assert_int_equal(placed(text, "other", 4).count, 0);
 }
 
+static void a_thread_is_kept_where_it_is_told(void **state) {
+    (void)state;
+    bt_error error;
+    cpu_set_t before, after;
+    bt_cpus_allowed(&before);
+    int first = 0;
+    while (!CPU_ISSET(first, &before))
+        first++;
+    char cpus[16];
+    snprintf(cpus, sizeof cpus, "%d", first);
+    assert_int_equal(bt_cpus_bind("", &error), BT_OK);
+    assert_int_equal(bt_cpus_bind(cpus, &error), BT_OK);
+    bt_cpus_allowed(&after);
+    assert_int_equal(CPU_COUNT(&after), 1);
+    assert_true(CPU_ISSET(first, &after));
+    assert_int_equal(bt_cpus_bind("1023", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "1023 are not this process's"));
+    assert_int_equal(bt_cpus_bind("x", &error), BT_INVALID);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+static void lists_of_cores_end_where_they_end(void **state) {
+    (void)state;
+    bt_placement p = placed("cpu:0-1,3+2x1", "hrnet", 8);
+    assert_int_equal(p.count, 3);
+    assert_string_equal(p.instances[0].cpus, "0-1,3");
+    p = placed("cpu:0,2x1", "hrnet", 8); /* a comma before a number of instances ends a list as well */
+    assert_int_equal(p.count, 3);
+    assert_string_equal(p.instances[0].cpus, "0");
+    p = placed("cpu:0,cbam_resunet=cpu:1", "hrnet", 8);
+    assert_int_equal(p.count, 1);
+}
+
 static void what_cannot_be_is_refused_by_name(void **state) {
     (void)state;
     refused("3x2", 4, "3 instances of 2 threads need 6 cores, there are 4");
@@ -78,6 +111,25 @@ static void what_cannot_be_is_refused_by_name(void **state) {
     refused("cpu:3-1", 4, "3-1");
     refused("gpu", 4, "gpu");
     refused("0x1", 4, "0x1");
+    refused("1x0", 4, "1x0");
+    refused("17x1", 64, "17 instances of 1 threads");
+    refused("2000000000x2000000000", 4, "need 4000000000000000000 cores");
+    refused("1x100", 200, "too many cores in one instance to be listed");
+    refused("2x1x", 4, "2x1x");
+    refused("cpu:", 4, "is no list of cores");
+    refused("cpu:1-", 4, "1-");
+    refused("cpu:0;1", 4, "0;1");
+    refused("cpu:0-99999999999999999999", 4, "is no list of cores");
+    refused("cuda:", 4, "cuda:");
+    refused("cuda:1a", 4, "cuda:1a");
+    refused("cuda:0,", 4, "is no place");
+    refused(",cuda:0", 4, "is no place");
+    refused("hrnet=", 4, "is no place");
+    refused("cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu+cpu", 4, "at most 16 instances");
+    char long_entry[400];
+    memset(long_entry, 'a', sizeof long_entry - 1);
+    long_entry[sizeof long_entry - 1] = '\0';
+    refused(long_entry, 4, "is no place");
     refused("cuda:0,,cuda:1", 4, "");
 }
 
@@ -155,6 +207,8 @@ int main(void) {
         cmocka_unit_test(slices_of_the_cpu_have_cores_of_their_own),
         cmocka_unit_test(an_entry_may_be_for_one_model),
         cmocka_unit_test(what_cannot_be_is_refused_by_name),
+        cmocka_unit_test(a_thread_is_kept_where_it_is_told),
+        cmocka_unit_test(lists_of_cores_end_where_they_end),
         cmocka_unit_test(what_nobody_gave_is_the_configs),
         cmocka_unit_test(what_was_given_goes_over_it),
         cmocka_unit_test(an_unknown_model_is_refused_with_what_there_is),

@@ -201,10 +201,16 @@ static void show_progress(const race *r) {
                     r->planned);
 }
 
+/* The budget ends the race when there are pairs enough to say something; twice the budget in any case. */
+static bool out_of_time(const race *r) {
+    int64_t spent_ns = bt_clock_now_ns() - r->start_ns;
+    return spent_ns > (r->pairs >= BT_SLOWDOWN_LEAST ? r->budget_ns : 2 * r->budget_ns);
+}
+
 static bt_status run_pairs(race *r, bt_error *error) {
     bt_status status = BT_OK;
     for (bool over = false; status == BT_OK;) {
-        bool late = bt_clock_now_ns() - r->start_ns > r->budget_ns && r->pairs >= BT_SLOWDOWN_LEAST;
+        bool late = out_of_time(r);
         status = bt_judge_course(r->options->judge, r->verdict, r->pairs, r->planned, late, &over, error);
         if (over || status != BT_OK) break;
         show_progress(r);

@@ -4,7 +4,8 @@
  * A, A B, ..., milliseconds apart, so that what slows the machine for a moment slows both; turning the order
  * about keeps a drift from favouring one. The pair's slowdown is the median of its adjacent ratios. After
  * some pairs there is a look (gate/judge.h), and the race ends when every metric is settled, the pairs are
- * used up, or the time is.
+ * used up, or the time is: the pair under way is finished then, and five are taken if twice the time allows
+ * it.
  */
 #ifndef BT_GATE_RACE_H
 #define BT_GATE_RACE_H

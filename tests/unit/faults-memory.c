@@ -1,5 +1,5 @@
 /* Memory that runs out at any moment is one clear error, and nothing is lost: the n-th allocation of each
- * module fails, for every n. */
+ * module fails, for every n. BATCHTUNE_ONLY=documents tries that part alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

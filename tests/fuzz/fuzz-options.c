@@ -1,5 +1,5 @@
-/* What is typed: key=value lists of the simulated backend and of a service, placements, weights, and a command line of the
- * bytes' own lines. */
+/* What is typed: key=value lists of the simulated backend and of a service, placements, weights, and a
+ * command line of the bytes' own lines. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bt_cpus_allowed(&allowed);
     (void)!bt_sim_check(text, &error);
     bt_options_default(bt_service_settings_table, bt_service_settings_count, &service, &sources);
-    (void)!bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count, text, "settings", &service,
-                                 &sources, &error);
+    (void)!bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count, text, "settings",
+                                 &service, &sources, &error);
     (void)!bt_placement_parse(&placement, text, "hrnet", &allowed, &error);
     (void)!bt_weights_of(out, text, "hrnet", &error);
     read_lines(text);

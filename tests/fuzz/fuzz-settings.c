@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     json_t *json;
     bt_options_default(bt_settings_table, bt_settings_count, &settings, &sources);
     if (bt_json_load(&json, fuzz_file(data, size), &error) != BT_OK) return 0;
-    (void)!bt_options_read_json(bt_settings_table, bt_settings_count, json, BT_SOURCE_PROFILE, "profile", &settings,
-                                &sources, &error);
+    (void)!bt_options_read_json(bt_settings_table, bt_settings_count, json, BT_SOURCE_PROFILE, "profile",
+                                &settings, &sources, &error);
     json_decref(json);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -22,6 +23,8 @@
 #include "tune/journal.h"
 #include "tune/run.h"
 #include "tune/step.h"
+
+static char began_in[128];
 
 #define FLIPS 1000 /* seeds */
 
@@ -147,6 +150,90 @@ static void bits_that_flipped(void **state) {
     }
 }
 
+/* What may stand in a value's place, and hardly ever belongs there; NULL: nothing, the key is gone. */
+static json_t *stranger(int which) {
+    switch (which) {
+    case 0:
+        return NULL;
+    case 1:
+        return json_null();
+    case 2:
+        return json_true();
+    case 3:
+        return json_integer(-1);
+    case 4:
+        return json_real(1e300);
+    case 5:
+        return json_string(
+            "of another kind, and longer than any name, unit, date or hash has room for, by far");
+    case 6:
+        return json_array();
+    }
+    return json_object();
+}
+#define STRANGERS 8
+
+static int tried, refused;
+
+/* Tries the document as it stands now. */
+static void try_document(const kind *k, const json_t *top) {
+    char *text = json_dumps(top, JSON_COMPACT);
+    assert_non_null(text);
+    tried++;
+    refused += try(k, text, strlen(text), "with a stranger, number", (unsigned long long)tried) != BT_OK;
+    free(text);
+}
+
+/* Puts every stranger in the place of every value below `at`; of an array, of its first two. */
+static void put_strangers(const kind *k, json_t *top, json_t *at) {
+    const char *key;
+    json_t *value, *kept,
+        *keys = json_array(); /* first, since what is taken out comes back in another place */
+    json_object_foreach(at, key, value) json_array_append_new(keys, json_string(key));
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        key = json_string_value(json_array_get(keys, i));
+        kept = json_incref(json_object_get(at, key));
+        put_strangers(k, top, kept);
+        for (int which = 0; which < STRANGERS; which++) {
+            json_t *put = stranger(which);
+            if (put ? json_object_set_new(at, key, put) : json_object_del(at, key)) fail_msg("no memory");
+            try_document(k, top);
+            if (json_object_set(at, key, kept)) fail_msg("no memory");
+        }
+        json_decref(kept);
+    }
+    json_decref(keys);
+    for (size_t i = 0; i < json_array_size(at) && i < 2; i++) {
+        put_strangers(k, top, json_array_get(at, i));
+        kept = json_incref(json_array_get(at, i));
+        for (int which = 1; which < STRANGERS; which++) {
+            if (json_array_set_new(at, i, stranger(which))) fail_msg("no memory");
+            try_document(k, top);
+            if (json_array_set(at, i, kept)) fail_msg("no memory");
+        }
+        json_decref(kept);
+    }
+}
+
+/* No value of a document may be taken for what it is not: every one is put in question, in the config, in a
+ * record and in a load record of a few numbers each. */
+static void values_of_another_kind(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        bt_error error;
+        json_t *top;
+        char path[256];
+        static const char *const seeds[] = {"config/tuned.json", "record/sweep.json",
+                                            "load-record/single.json"};
+        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", began_in, seeds[i]);
+        if (bt_json_load(&top, path, &error)) fail_msg("%s", error.message);
+        tried = refused = 0;
+        put_strangers(&kinds[i], top, top);
+        assert_true(tried > 500 && refused > tried / 2);
+        json_decref(top);
+    }
+}
+
 /* A journal that a crash cut off at any byte is whole up to its last line: it loads, it is resumed, and the
  * next line stands by itself. */
 static void a_journal_cut_off_anywhere_goes_on(void **state) {
@@ -227,7 +314,7 @@ static void write_files(void) {
 
 static int set_up(void **state) {
     bt_error error;
-    if (bt_scratch_enter(state)) return -1;
+    if (!getcwd(began_in, sizeof began_in) || bt_scratch_enter(state)) return -1;
     write_files();
     for (size_t i = 0; i < KINDS; i++) {
         must(bt_file_read(kinds[i].path, 1 << 24, &kinds[i].whole, &kinds[i].size, &error), &error);
@@ -246,6 +333,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_cut_off_anywhere),
         cmocka_unit_test(bits_that_flipped),
+        cmocka_unit_test(values_of_another_kind),
         cmocka_unit_test(a_journal_cut_off_anywhere_goes_on),
     };
     return cmocka_run_group_tests_name("faults: broken files", tests, set_up, tear_down);

@@ -167,7 +167,7 @@ refuse '--memory-reserve-percent: "101"' 'a reserve of 101' --memory-reserve-per
 refuse '--batches: "-?[03x]' 'sizes that are none' --batches 0,-3,x
 refuse '--backend.*frobnicate' 'an unknown key of the simulated backend' --backend sim:frobnicate=1
 refuse '--backend.*tau0_ms: "x" is not a number' 'a malformed value of it' --backend sim:tau0_ms=x
-refuse '--image-size.*100.*multiple of' 'an image size that a network cannot take' --image-size 100 --backend sim
+refuse '--image-size.*multiples of 32.*not 100 x 100' 'an image size that a network cannot take' --image-size 100 --backend sim
 if [ -e /proc/driver/nvidia/version ]; then
     skip 'there is a GPU here' 2
 else

@@ -46,5 +46,5 @@ refuses '"absent\.pth": there is no such file' 'an absent file is named'
 tune --models hrnet --weights resnet=cbam.safetensors
 refuses '"resnet" is no model here; there is hrnet' 'an unknown model is named'
 tune --models hrnet --weights hrnet=
-refuses '"hrnet=" names no source' 'an empty source is refused'
+refuses '"hrnet=" names nothing' 'an empty source is refused'
 done_testing

@@ -121,7 +121,7 @@ static void a_source_is_named_once_and_for_a_model(void **state) {
     assert_int_equal(bt_weights_of(out, "hrnet=a,hrnet=b", "hrnet", &error), BT_INVALID);
     says(&error, "hrnet is named twice");
     assert_int_equal(bt_weights_of(out, "hrnet=a,cbam_resunet=", "hrnet", &error), BT_INVALID);
-    says(&error, "\"cbam_resunet=\" names no source");
+    says(&error, "\"cbam_resunet=\" names nothing");
     assert_int_equal(bt_weights_check_names("hrnet=a,unet=b", models, 2, &error), BT_INVALID);
     says(&error, "\"unet\" is no model here; there is hrnet, cbam_resunet");
     assert_int_equal(bt_weights_check_names("hrnet=a,cbam_resunet=b", models, 2, &error), BT_OK);

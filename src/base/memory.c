@@ -48,12 +48,13 @@ bt_status bt_memory_peak_reset(bt_error *error) {
     return BT_OK;
 }
 
-/* A limit file's number; INT64_MAX where the file is absent or says "max". */
+/* A limit file's number; INT64_MAX where the file is absent, says "max", or what version 1 says for it: the
+ * largest multiple of a page. */
 static int64_t read_limit(const char *path) {
     FILE *file = fopen(path, "re");
     if (!file) return INT64_MAX;
     int64_t limit = INT64_MAX;
-    if (fscanf(file, "%" SCNd64, &limit) != 1 || limit <= 0) limit = INT64_MAX;
+    if (fscanf(file, "%" SCNd64, &limit) != 1 || limit <= 0 || limit > INT64_MAX / 2) limit = INT64_MAX;
     fclose(file);
     return limit;
 }

@@ -136,7 +136,7 @@ void bt_machine_read(bt_machine *machine) {
 }
 
 static long long gibibytes(int64_t bytes) {
-    return (long long)((bytes + GIB / 2) / GIB);
+    return (long long)(bytes / GIB + (bytes % GIB >= GIB / 2));
 }
 
 void bt_machine_seal(bt_machine *machine) {

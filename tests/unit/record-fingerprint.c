@@ -101,6 +101,14 @@ static void what_cannot_be_read_is_unknown(void **state) {
     assert_string_equal(driver, "");
 }
 
+/* No figure is too large to be rounded. */
+static void any_memory_has_a_fingerprint(void **state) {
+    (void)state;
+    bt_machine machine = {.memory_bytes = INT64_MAX};
+    bt_machine_seal(&machine);
+    assert_int_equal(strlen(machine.fingerprint), 16);
+}
+
 static void the_fingerprint_follows_the_machine_and_not_its_kernel(void **state) {
     (void)state;
     bt_machine machine = {.cpu = "A", .cores = 2, .memory_bytes = 8LL << 30}, other = machine;
@@ -151,6 +159,7 @@ int main(void) {
         ON_A_MACHINE(a_gpu_is_told_by_its_driver),
         ON_A_MACHINE(what_cannot_be_read_is_unknown),
         cmocka_unit_test(the_fingerprint_follows_the_machine_and_not_its_kernel),
+        cmocka_unit_test(any_memory_has_a_fingerprint),
         cmocka_unit_test(differences_read_like_sentences),
         cmocka_unit_test(this_machine_can_be_read),
     };

@@ -88,8 +88,7 @@ static bt_status load_images(worker *w, bt_error *error) {
         status = bt_picture_folder_load(folder, i % folder->count, &picture, error);
         if (status == BT_OK)
             bt_image_prepare(picture.rgb, picture.height, picture.width, &w->norm, image_at(w, i), height,
-                             width,
-                             1, scratch);
+                             width, 1, scratch);
         bt_picture_close(&picture);
     }
     free(scratch);
@@ -307,11 +306,10 @@ json_t *bt_worker_open_order(const bt_session_options *options, int instances, c
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:I}",
                      "order", "open", "backend", options->backend, "model", options->model, "model_file",
                      options->model_file ? options->model_file : "", "weights", options->weights, "device",
-                     options->device, "path", (int)options->path, "height",
-                     options->height, "width", options->width, "threads", options->threads, "instances",
-                     instances, "use_amp", options->use_amp, "use_channels_last", options->use_channels_last,
-                     "use_cudnn_benchmark", options->use_cudnn_benchmark, "images", images ? images : "",
-                     "seed", (json_int_t)seed);
+                     options->device, "path", (int)options->path, "height", options->height, "width",
+                     options->width, "threads", options->threads, "instances", instances, "use_amp",
+                     options->use_amp, "use_channels_last", options->use_channels_last, "use_cudnn_benchmark",
+                     options->use_cudnn_benchmark, "images", images ? images : "", "seed", (json_int_t)seed);
 }
 
 static bt_status read_open_order(const json_t *json, order *o, bt_error *error) {

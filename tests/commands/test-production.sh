@@ -13,8 +13,8 @@ run "$bin/optimize-batch" --quiet --models hrnet,cbam_resunet --backend $backend
 exits 0 'there is a config'
 is "$(grep -c '"capacity_rps": [0-9]' c.json)" 2 'which says what each model can serve'
 
-# What else runs on this machine is not these tests' business.
-run "$program" --quiet --config c.json --tolerate-cores 1024 --duration 2s --plots plots
+# What else runs on this machine is not these tests' business; and a generator may be late by 1 % of the SLA.
+run "$program" --quiet --config c.json --tolerate-cores 1024 --p95-sla-ms 1000 --duration 2s --plots plots
 exits 0 'a promise that is kept'
 says '^HRNet Summary:' 'has a summary of each model'
 says '^  Single Request: P95=[0-9.]+ms ✓' 'with a line a scenario'
@@ -36,7 +36,7 @@ exits 3 'a promise that is broken'
 says 'broken' 'is called so'
 says 'a single image alone takes' 'with its cause'
 
-run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --scenarios sustained --rate 600 --duration 2s --max-queue-size 5
+run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p95-sla-ms 1000 --scenarios sustained --rate 600 --duration 2s --max-queue-size 5
 exits 3 'a service that is swamped'
 says 'refused by a full queue' 'loses requests, and says how'
 

@@ -36,7 +36,7 @@ class Hostile:
     """Unpickling this in Python would run a command."""
 
     def __reduce__(self):
-        return os.system, ("touch /tmp/batchtune-was-here",)
+        return os.system, ("touch it-was-run",)
 
 
 def views():

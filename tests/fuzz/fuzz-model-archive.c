@@ -1,0 +1,12 @@
+/* A user's own network: whether an archive is what it claims to be, before anything in it could run. */
+#include "input.h"
+#include "networks/model-archive.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const char *path = fuzz_file(data, size);
+    bt_error error;
+    const bool package = bt_model_archive_check(path, true, &error) == BT_OK,
+               program = bt_model_archive_check(path, false, &error) == BT_OK;
+    (void)package, (void)program;
+    return 0;
+}

@@ -7,9 +7,12 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 #include <dirent.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tune/run.h"
 
 #define EVERY_ONE_TO 100 /* failures are planted one by one so far, then ever more rarely */
 #define HANG_S       120
@@ -59,4 +62,23 @@ void faults_each(const fault_act *act, const fault *f, bt_status expected) {
             fail_msg("%s: call %ld of kinds %#x fails, and %d files more are open", act->name, here.at,
                      (unsigned)here.calls, open_files() - open_before);
     }
+}
+
+static bt_status open_run(bool resume, bt_error *error) {
+    bt_run *run = NULL;
+    json_t *header = json_pack("{s:s}", "device", "cpu");
+    if (!header) return bt_fail(error, BT_NO_MEMORY, "no header");
+    bt_status status = bt_run_open(&run, "results", "try", header, resume, error);
+    if (status == BT_OK) status = bt_run_append(run, json_pack("{s:i}", "n", 1), error);
+    json_decref(header);
+    bt_run_close(&run);
+    return status;
+}
+
+bt_status faults_begin_run(bt_error *error) {
+    return open_run(false, error);
+}
+
+bt_status faults_resume_run(bt_error *error) {
+    return open_run(true, error);
 }

@@ -21,4 +21,8 @@ typedef struct fault_act {
  * for the address sanitizer to find. f->at is not looked at. */
 void faults_each(const fault_act *act, const fault *f, bt_status expected);
 
+/* Acts of several tests: a tuning run's folder and journal, begun, and gone on with. */
+bt_status faults_begin_run(bt_error *error);
+bt_status faults_resume_run(bt_error *error);
+
 #endif

@@ -237,24 +237,6 @@ static bt_status read_weights(bt_error *error) {
     return status;
 }
 
-static bt_status run_once(bool resume, bt_error *error) {
-    bt_run *run = NULL;
-    json_t *header = json_pack("{s:s}", "device", "cpu");
-    bt_status status = bt_run_open(&run, "results", "try", header, resume, error);
-    if (status == BT_OK) status = bt_run_append(run, json_pack("{s:i}", "n", 1), error);
-    json_decref(header);
-    bt_run_close(&run);
-    return status;
-}
-
-static bt_status begin_run(bt_error *error) {
-    return run_once(false, error);
-}
-
-static bt_status resume_run(bt_error *error) {
-    return run_once(true, error);
-}
-
 static bt_status publish(bt_error *error) {
     bt_status status = bt_plots_write(record, "plots", error);
     if (status == BT_OK) status = bt_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
@@ -277,8 +259,8 @@ static void every_call_on_files_may_fail(void **state) {
         {"save a config", save_config, OK},
         {"read a trace", read_trace, OK},
         {"read weights", read_weights, OK},
-        {"begin a run", begin_run, OK},
-        {"resume a run", resume_run, OK},
+        {"begin a run", faults_begin_run, OK},
+        {"resume a run", faults_resume_run, OK},
         {"publish", publish, OK | 1u << BT_NO_MEMORY},
         {"check for writing", check_writable, OK},
     };
@@ -291,9 +273,9 @@ static void every_call_on_files_may_fail(void **state) {
 static void a_full_disk_is_never_success(void **state) {
     (void)state;
     static const fault_act acts[] = {
-        {"replace a file", replace, 0},    {"save and load records", save_and_load, 0},
-        {"save a config", save_config, 0}, {"begin a run", begin_run, 0},
-        {"resume a run", resume_run, 0},   {"publish", publish, 0},
+        {"replace a file", replace, 0},         {"save and load records", save_and_load, 0},
+        {"save a config", save_config, 0},      {"begin a run", faults_begin_run, 0},
+        {"resume a run", faults_resume_run, 0}, {"publish", publish, 0},
     };
     for (size_t i = 0; i < COUNT(acts); i++)
         faults_each(&acts[i], &(fault){.calls = FAULT_WRITE, .cause = ENOSPC, .lasting = true}, BT_IO);

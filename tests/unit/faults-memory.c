@@ -523,25 +523,6 @@ static bt_status load_journal(bt_error *error) {
     return status;
 }
 
-static bt_status open_run(bool resume, bt_error *error) {
-    bt_run *run = NULL;
-    json_t *header = json_pack("{s:s}", "device", "cpu");
-    if (!header) return bt_fail(error, BT_NO_MEMORY, "no header");
-    bt_status status = bt_run_open(&run, "results", "try", header, resume, error);
-    if (status == BT_OK) status = bt_run_append(run, json_pack("{s:i}", "n", 1), error);
-    json_decref(header);
-    bt_run_close(&run);
-    return status;
-}
-
-static bt_status begin_run(bt_error *error) {
-    return open_run(false, error);
-}
-
-static bt_status resume_run(bt_error *error) {
-    return open_run(true, error);
-}
-
 static bt_status sweep_whole(bt_error *error) {
     machine m = machine_quiet();
     bt_record *swept = NULL;
@@ -570,8 +551,8 @@ static void tuning(void **state) {
     static const fault_act acts[] = {
         {"append to a journal", append_journal, 0},
         {"load a journal", load_journal, 0},
-        {"begin a run", begin_run, 0},
-        {"resume a run", resume_run, 0},
+        {"begin a run", faults_begin_run, 0},
+        {"resume a run", faults_resume_run, 0},
         {"sweep", sweep_whole, 0},
     };
     (void)state;
@@ -645,7 +626,7 @@ static void documents(void **state) {
         {"make a config", make_config, 0},
         {"check a config", check_config, 0},
         {"append to a journal", append_journal, 0},
-        {"begin a run", begin_run, 0},
+        {"begin a run", faults_begin_run, 0},
         {"JSON", as_json, 0},
         {"a load test's JSON", load_as_json, 0},
     };

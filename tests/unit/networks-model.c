@@ -14,8 +14,9 @@
 #include <zip.h>
 
 #include "networks/model.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/batchtune-model.XXXXXX";
+static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
 
 static const char *at(const char *name) {
     static char path[BT_PATH_SIZE];
@@ -211,15 +212,7 @@ static void the_hash_is_of_all_packages(void **state) {
 }
 
 static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return bt_scratch_enter(state) == 0 && getcwd(folder, sizeof folder) ? 0 : -1;
 }
 
 int main(void) {
@@ -232,5 +225,5 @@ int main(void) {
         cmocka_unit_test(damage_never_passes_for_whole),
         cmocka_unit_test(the_hash_is_of_all_packages),
     };
-    return cmocka_run_group_tests_name("networks-model", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("networks-model", tests, make_folder, bt_scratch_leave);
 }

@@ -18,8 +18,9 @@
 #include "record/model-file.h"
 #include "record/placement.h"
 #include "record/served-model.h"
+#include "scratch.h"
 
-static char folder[] = "/tmp/batchtune-model-file.XXXXXX";
+static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
 
 static void put(const char *name, const char *text) {
     char path[BT_PATH_SIZE];
@@ -202,15 +203,7 @@ static void several_packages_are_compared_as_one_file(void **state) {
 }
 
 static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return bt_scratch_enter(state) == 0 && getcwd(folder, sizeof folder) ? 0 : -1;
 }
 
 int main(void) {
@@ -223,5 +216,5 @@ int main(void) {
         cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
         cmocka_unit_test(several_packages_are_compared_as_one_file),
     };
-    return cmocka_run_group_tests_name("record-model-file", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("record-model-file", tests, make_folder, bt_scratch_leave);
 }

@@ -15,7 +15,8 @@
 
 static void put_time(char out[32], time_t when) {
     struct tm parts;
-    if (!gmtime_r(&when, &parts) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) *out = '\0';
+    *out = '\0';
+    if (gmtime_r(&when, &parts)) strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
 /* Hashes the first HEADER_BYTES, and the rest where `whole`. */

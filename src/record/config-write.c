@@ -203,14 +203,6 @@ static json_t *write_entry(const bt_config_model *entry) {
     return NULL;
 }
 
-static json_t *write_model(const bt_record *record, const bt_model_record *model) {
-    bt_config_model entry;
-    if (bt_config_model_open(&entry, record, model, NULL) != BT_OK) return NULL;
-    json_t *object = write_entry(&entry);
-    bt_config_model_close(&entry);
-    return object;
-}
-
 /* ---- the document ---- */
 
 static bool is_comment(const char *key) {
@@ -227,19 +219,29 @@ static int keep_comments(json_t *top, const bt_config *before) {
     return 0;
 }
 
+static bt_status fail_memory(bt_error *error) {
+    return bt_fail(error, BT_NO_MEMORY, "no memory to write the config");
+}
+
+static bt_status add_model(json_t *object, const bt_record *record, const bt_model_record *model,
+                           bt_error *error) {
+    bt_config_model entry;
+    bt_status status = bt_config_model_open(&entry, record, model, error);
+    if (status != BT_OK) return status;
+    if (json_object_set_new(object, model->model, write_entry(&entry)) != 0) status = fail_memory(error);
+    bt_config_model_close(&entry);
+    return status;
+}
+
 /* Setting a key that is there leaves it in its place, so the file's order is kept. */
-static json_t *write_models(const bt_record *record, const bt_config *before) {
+static bt_status add_models(json_t *top, const bt_record *record, const bt_config *before, bt_error *error) {
     json_t *kept = before ? json_object_get(before->json, "configurations") : NULL;
     json_t *object = kept ? json_deep_copy(kept) : json_object();
-    for (int i = 0; object && i < record->model_count; i++) {
-        const bt_model_record *model = &record->models[i];
-        if (!chosen_point(model) ||
-            json_object_set_new(object, model->model, write_model(record, model)) == 0)
-            continue;
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    if (json_object_set_new(top, "configurations", object) != 0) return fail_memory(error);
+    bt_status status = BT_OK;
+    for (int i = 0; i < record->model_count && status == BT_OK; i++)
+        if (chosen_point(&record->models[i])) status = add_model(object, record, &record->models[i], error);
+    return status;
 }
 
 bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_config *before,
@@ -257,12 +259,10 @@ bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_
     failed = failed || json_object_set_new(
                            top, "settings",
                            bt_options_write_json(bt_settings_table, bt_settings_count, &record->settings));
-    failed = failed || json_object_set_new(top, "configurations", write_models(record, before));
-    *out = top;
-    if (!failed) return BT_OK;
-    json_decref(top);
-    *out = NULL;
-    return bt_fail(error, BT_NO_MEMORY, "no memory to write the config");
+    bt_status status = failed ? fail_memory(error) : add_models(top, record, before, error);
+    *out = status == BT_OK ? top : NULL;
+    if (status != BT_OK) json_decref(top);
+    return status;
 }
 
 bt_status bt_config_save(const json_t *json, const char *path, bt_error *error) {

@@ -29,8 +29,8 @@ static void put_trimmed(char *out, size_t size, const char *text) {
     snprintf(out, size, "%.*s", (int)length, text);
 }
 
-/* What follows the colon on the first line of `root` + `file` that starts with `key`; false where there is
- * none. */
+/* What follows the colon on the first line of `root` + `file` that starts with `key` and says something;
+ * false where there is none. */
 static bool read_line(const char *root, const char *file, const char *key, char *out, size_t size) {
     char path[PATH_MAX], line[4096];
     snprintf(path, sizeof path, "%s%s", root, file);
@@ -43,7 +43,7 @@ static bool read_line(const char *root, const char *file, const char *key, char 
         const char *value = line + length + strspn(line + length, " \t");
         if (*value != ':' && length > 0) continue;
         put_trimmed(out, size, length > 0 ? value + 1 : line);
-        found = true;
+        found = *out != '\0';
     }
     fclose(stream);
     return found;

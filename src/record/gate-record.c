@@ -218,13 +218,15 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
     if (!(read.quantile > 0)) return bt_fail(error, BT_PARSE, "%s: quantile is null", where);
     if (find(record, read.metric) >= 0)
         return bt_fail(error, BT_PARSE, "%s: a second metric is called %s", where, read.metric);
+    if (record->series_count >= BT_METRICS_MAX)
+        return bt_fail(error, BT_PARSE, "%s: more than %d metrics", where, BT_METRICS_MAX);
     bt_gate_series *series = bt_gate_series_add(record, read.metric, read.unit, read.work, read.quantile);
-    if (!series) return bt_fail(error, BT_PARSE, "%s: more than %d metrics", where, BT_METRICS_MAX);
+    if (!series) return bt_fail(error, BT_NO_MEMORY, "%s: out of memory", where);
     series->minor = read.minor;
     if (turns && !json_is_array(turns)) return bt_fail(error, BT_PARSE, "%s: turns is no array", where);
     for (size_t i = 0; status == BT_OK && i < json_array_size(turns); i++)
         status = read_samples(series, json_array_get(turns, i), true, where, error);
-    if (turns || status != BT_OK) return status;
+    if (turns) return status;
     status = bt_json_array(object, "samples", &samples, where, error);
     return status == BT_OK ? read_samples(series, samples, false, where, error) : status;
 }

@@ -79,7 +79,7 @@ static void place_as_configured(bt_served_model *out, const bt_config *config) {
     memcpy(placement->instances, entry->instances, sizeof entry->instances);
     if (placement->count > 0) return;
     const char *device = config->settings.device;
-    if (strcmp(device, "auto") == 0 || device[0] == '\0') device = config->machine.gpu[0] ? "cuda:0" : "cpu";
+    if (strcmp(device, "auto") == 0) device = config->machine.gpu[0] ? "cuda:0" : "cpu";
     placement->count = 1;
     placement->instances[0] = (bt_config_instance){.threads = (int)config->settings.threads};
     snprintf(placement->instances[0].device, sizeof placement->instances[0].device, "%.63s", device);

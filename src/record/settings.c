@@ -307,7 +307,7 @@ static void list_profiles(const char *folder, char *out, size_t size) {
 
 bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sources, const char *name,
                                    bt_error *error) {
-    char program[BT_PATH_SIZE], path[BT_PATH_SIZE], known[BT_ERROR_MESSAGE_SIZE];
+    char program[BT_PATH_SIZE], path[BT_PATH_SIZE], known[BT_ERROR_MESSAGE_SIZE] = "";
     bt_status status = bt_path_of_program(program, error);
     if (status != BT_OK) return status;
     if (name[0] == '\0' || strchr(name, '/'))
@@ -319,12 +319,11 @@ bt_status bt_settings_read_profile(bt_settings *settings, bt_option_sources *sou
         status = bt_path_join(path, error, "%s%s/%s.json", i > 0 ? program : "", folders[i], name);
         if (status != BT_OK) return status;
         if (bt_file_exists(path)) return read_file(settings, sources, BT_SOURCE_PROFILE, path, error);
+        *strrchr(path, '/') = '\0';
+        if (!known[0]) list_profiles(path, known, sizeof known);
     }
-    status = bt_path_join(path, error, "%s/../../configs/profiles", program);
-    if (status != BT_OK) return status;
-    list_profiles(path, known, sizeof known);
     return bt_fail(error, BT_INVALID, "--profile: there is no configs/profiles/%s.json; there are: %s", name,
-                   known);
+                   known[0] ? known : "none");
 }
 
 bt_status bt_settings_read_config(bt_settings *settings, bt_option_sources *sources, bt_error *error) {

@@ -36,6 +36,7 @@
 #include "prove/predict.h"
 #include "prove/sum.h"
 #include "record/config-check.h"
+#include "record/gate-verdict.h"
 #include "record/load-settings.h"
 #include "report/config.h"
 #include "report/load.h"
@@ -52,6 +53,8 @@
 static bt_record *record;
 static bt_load_record *load;
 static bt_config *config;
+static bt_gate_record *gate;
+static bt_gate_verdict *verdict;
 static const bt_config_model *hrnet;
 static char began_in[BT_PATH_SIZE / 2];
 
@@ -79,11 +82,41 @@ static void write_safetensors(void) {
     write_bytes("a.safetensors", file, sizeof file);
 }
 
+/* Two turns of one metric, another's one run, a promise; and what was decided of them. */
+static void make_gate(void) {
+    static const double samples[] = {3, 1, 2};
+    static const bt_gate_kept kept = {"hrnet/sla", "met", "broken", true};
+    bt_error error;
+    must(bt_gate_record_open(&gate, &error), &error);
+    bt_gate_series *series = bt_gate_series_add(gate, "a", "ns", "x", 0.5);
+    must(bt_gate_samples_add(series, samples, 3, true, &error), &error);
+    must(bt_gate_samples_add(series, samples, 2, true, &error), &error);
+    series = bt_gate_series_add(gate, "b", "ms", "y", 0.95);
+    must(bt_gate_samples_add(series, samples, 3, false, &error), &error);
+    must(bt_gate_promise_add(gate, "hrnet/sla", "met", &error), &error);
+    must(bt_gate_record_save(gate, "gate.json", &error), &error);
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    bt_gate_row *row = bt_gate_row_add(verdict, "a", "ns", "x", 0.5);
+    must(bt_gate_row_value(row, false, 3, &error), &error);
+    must(bt_gate_row_value(row, true, 2, &error), &error);
+    must(bt_gate_kept_add(verdict, &kept, &error), &error);
+    must(bt_gate_verdict_save(verdict, "verdict.json", &error), &error);
+}
+
+/* A run with a bit of everything that a file holds. */
+static void make_record(void) {
+    record = fixture_record();
+    record->models[0].divisions[record->models[0].division_count++] = (bt_division){2, 1, 3.5, 7};
+    record->sources.of[0] = BT_SOURCE_PROFILE;
+    strcpy(record->images, "caf\xe9"); /* no UTF-8: it is written from a copy */
+}
+
 static int set_up(void **state) {
     bt_error error;
     json_t *json;
     if (!getcwd(began_in, sizeof began_in) || bt_scratch_enter(state)) return -1;
-    record = fixture_record();
+    make_record();
+    make_gate();
     load = fixture_load_record();
     must(bt_record_save(record, "record.json", &error), &error);
     must(bt_load_record_save(load, "load.json", &error), &error);
@@ -91,6 +124,7 @@ static int set_up(void **state) {
     must(bt_config_save(json, "config.json", &error), &error);
     json_decref(json);
     must(bt_config_load(&config, "config.json", &error), &error);
+    json_object_set_new(config->json, "_note", json_string("kept"));
     hrnet = bt_config_find(config, "hrnet");
     write_text("journal.jsonl", "{\"run\":{\"device\":\"cpu\"}}\n{\"n\":1}\n{\"n\":2}\n{\"n\":");
     write_text("settings.json", "{\"p95_sla_ms\": 50, \"batches\": [1, 2], \"models\": \"hrnet\"}");
@@ -103,6 +137,8 @@ static int tear_down(void **state) {
     bt_config_close(&config);
     bt_record_close(&record);
     bt_load_record_close(&load);
+    bt_gate_record_close(&gate);
+    bt_gate_verdict_close(&verdict);
     return bt_scratch_leave(state);
 }
 
@@ -230,6 +266,13 @@ static bt_status load_config(bt_error *error) {
     return status;
 }
 
+static bt_status untuned_config(bt_error *error) {
+    bt_config *made = NULL;
+    bt_status status = bt_config_untuned(&made, "hrnet", error);
+    bt_config_close(&made);
+    return status;
+}
+
 static bt_status make_config(bt_error *error) {
     json_t *json = NULL;
     bt_status status = bt_config_from_record(&json, record, config, error);
@@ -259,16 +302,48 @@ static bt_status check_config(bt_error *error) {
     return status;
 }
 
+static bt_status save_gate(bt_error *error) {
+    return bt_gate_record_save(gate, "copy.json", error);
+}
+
+static bt_status load_gate(bt_error *error) {
+    bt_gate_record *copy;
+    bt_status status = bt_gate_record_load(&copy, "gate.json", error);
+    if (status != BT_OK && copy) fail_msg("a record that failed to load is there");
+    bt_gate_record_close(&copy);
+    return status;
+}
+
+static bt_status merge_gate(bt_error *error) {
+    bt_gate_record *sum;
+    bt_status status = bt_gate_record_open(&sum, error);
+    for (int turn = 0; turn < 2 && status == BT_OK; turn++)
+        status = bt_gate_record_merge(sum, gate, error);
+    bt_gate_record_close(&sum);
+    return status;
+}
+
+static bt_status save_verdict(bt_error *error) {
+    return bt_gate_verdict_save(verdict, "copy.json", error);
+}
+
+static bt_status load_verdict(bt_error *error) {
+    bt_gate_verdict *copy;
+    bt_status status = bt_gate_verdict_load(&copy, "verdict.json", error);
+    if (status != BT_OK && copy) fail_msg("a verdict that failed to load is there");
+    bt_gate_verdict_close(&copy);
+    return status;
+}
+
 static void records(void **state) {
     static const fault_act acts[] = {
-        {"save a record", save_record, 0},
-        {"load a record", load_record, 0},
-        {"save a load record", save_load_record, 0},
-        {"load a load record", load_load_record, 0},
-        {"load a config", load_config, 0},
-        {"make a config", make_config, 0},
-        {"make a config's model", make_config_model, 0},
-        {"check a config", check_config, 0},
+        {"save a record", save_record, 0},           {"load a record", load_record, 0},
+        {"save a load record", save_load_record, 0}, {"load a load record", load_load_record, 0},
+        {"load a config", load_config, 0},           {"an untuned model's config", untuned_config, 0},
+        {"make a config", make_config, 0},           {"make a config's model", make_config_model, 0},
+        {"check a config", check_config, 0},         {"save a gate's record", save_gate, 0},
+        {"load a gate's record", load_gate, 0},      {"merge a gate's turns", merge_gate, 0},
+        {"save a gate's verdict", save_verdict, 0},  {"load a gate's verdict", load_verdict, 0},
     };
     (void)state;
     all(acts, COUNT(acts));
@@ -625,6 +700,8 @@ static void documents(void **state) {
         {"save a load record", save_load_record, 0},
         {"make a config", make_config, 0},
         {"check a config", check_config, 0},
+        {"save a gate's record", save_gate, 0},
+        {"save a gate's verdict", save_verdict, 0},
         {"append to a journal", append_journal, 0},
         {"begin a run", faults_begin_run, 0},
         {"JSON", as_json, 0},

@@ -10,12 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "record/config-check.h"
 #include "record/config.h"
+#include "record/placement.h"
 #include "scratch.h"
 
 static const char path[] = "config.json";
@@ -174,8 +178,14 @@ static void a_model_without_a_choice_has_no_entry_to_open(void **state) {
     (void)state;
     bt_record *record = a_run("one", -1, 2);
     bt_config_model entry;
-    assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], NULL), BT_INVALID);
+    bt_error error;
+    assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], &error), BT_INVALID);
+    assert_string_equal(error.message, "hrnet: the run chose no batch size");
     bt_config_model_close(&entry);
+    record->models[0].chosen = 99; /* of which there is no point */
+    assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], &error), BT_INVALID);
+    bt_config_model_close(&entry);
+    bt_config_model_close(NULL);
     bt_record_close(&record);
 }
 
@@ -210,12 +220,103 @@ static void service_times_are_kept_as_quantiles(void **state) {
     assert_true(fabs(mean - sum) < 0.02);
     assert_int_equal(bt_config_model_point(&config->models[0], 1)->quantile_count, 20);
     bt_config_close(&config);
+    record = a_run("one", 1, 2);
+    add_point(&record->models[0], 16, 1);
+    add_point(&record->models[0], 32, 0);
+    double only = bt_record_add_point(&record->models[0], 16)->samples_ms[0];
+    config = written(record, NULL);
+    kept = bt_config_model_point(&config->models[0], 16);
+    assert_int_equal(kept->quantile_count, 1);
+    assert_true(fabs(kept->service_ms_quantiles[0] - only) < 1e-4);
+    assert_int_equal(bt_config_model_point(&config->models[0], 32)->quantile_count, 0);
+    bt_config_close(&config);
+}
+
+/* The first instance that a run on `device` leaves. */
+static bt_config_instance first_instance(const char *device, int instances, int threads, int *count) {
+    bt_record *record = a_run("one", 1, 2);
+    bt_config_model entry;
+    snprintf(record->models[0].device, sizeof record->models[0].device, "%s", device);
+    record->models[0].instances = instances;
+    record->models[0].threads = threads;
+    assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], NULL), BT_OK);
+    bt_config_instance first = entry.instances[0];
+    *count = entry.instance_count;
+    bt_config_model_close(&entry);
+    bt_record_close(&record);
+    return first;
+}
+
+static void instances_are_written_where_the_run_had_them(void **state) {
+    (void)state;
+    int count;
+    cpu_set_t allowed;
+    assert_string_equal(first_instance("cuda:0 NVIDIA H100", 1, 0, &count).device, "cuda:0");
+    assert_string_equal(first_instance("cpu: AMD EPYC", 1, 2, &count).device, "cpu");
+    assert_string_equal(first_instance("", 1, 2, &count).device, "");
+    assert_int_equal(count, 1);
+    bt_config_instance one = first_instance("cpu: AMD EPYC", 16, 1000, &count); /* of a larger machine */
+    assert_int_equal(count, 1);
+    assert_int_equal(one.threads, 1000);
+    bt_cpus_allowed(&allowed);
+    if (CPU_COUNT(&allowed) < 2) skip();
+    one = first_instance("cpu: AMD EPYC", 2, 1, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(one.threads, 1);
+    assert_true(one.cpus[0] != '\0');
+    bt_record *record = a_run("one", 1, 2);
+    record->models[0].instances = 2;
+    record->models[0].threads = 1;
+    bt_config *config = written(record, NULL);
+    assert_string_equal(config->models[0].instances[0].cpus, one.cpus);
+    assert_string_not_equal(config->models[0].instances[1].cpus, one.cpus);
+    bt_config_close(&config);
+}
+
+static void put(const char *file_path, const char *text) {
+    FILE *file = fopen(file_path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void the_weights_that_a_run_had_are_described(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    json_t *json;
+    bt_error error = {BT_OK, ""};
+    put("net.pt", "a network");
+    put("w.pth", "weights!");
+    strcpy(record->models[0].model_file, "net.pt");
+    strcpy(record->models[0].weights_path, "w.pth"); /* a model file has its own */
+    strcpy(record->models[1].weights_path, "w.pth");
+    record->models[1].device_memory = true;
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet"),
+                          *cbam = bt_config_find(config, "cbam_resunet");
+    assert_string_equal(hrnet->model_file, "net.pt");
+    assert_string_equal(hrnet->weights.path, "net.pt");
+    assert_int_equal(hrnet->weights.size_bytes, 9);
+    assert_string_equal(cbam->weights.path, "w.pth");
+    assert_int_equal(cbam->weights.size_bytes, 8);
+    assert_string_equal(hrnet->memory_kind, "process");
+    assert_string_equal(cbam->memory_kind, "device");
+    bt_config_close(&config);
+    record = a_run("one", 1, 2);
+    strcpy(record->models[1].weights_path, "gone.pth");
+    assert_int_equal(bt_config_from_record(&json, record, NULL, &error), BT_IO);
+    assert_non_null(strstr(error.message, "gone.pth: No such file"));
+    assert_null(json);
+    bt_record_close(&record);
 }
 
 static void tuning_one_model_leaves_the_others_as_they_are(void **state) {
     (void)state;
     bt_config *before = written(a_run("one", 1, 2), NULL);
     json_object_set_new(before->json, "_note", json_string("ask Ada before changing this"));
+    json_object_set_new(before->json, "$schema", json_string("schema.json"));
+    json_object_set_new(json_object_get(before->json, "configurations"), "$note", json_string("rolled out"));
+    json_object_set_new(json_object_get(before->json, "configurations"), "_by", json_string("Ada"));
     json_object_set_new(entry_in(before->json, "cbam_resunet"), "_why", json_string("rollout"));
     json_t *untouched = json_deep_copy(entry_in(before->json, "cbam_resunet"));
     bt_config *after = written(a_run("two", 0, -1), before);
@@ -226,6 +327,9 @@ static void tuning_one_model_leaves_the_others_as_they_are(void **state) {
     assert_string_equal(after->models[0].name, "hrnet");
     assert_string_equal(json_string_value(json_object_get(after->json, "_note")),
                         "ask Ada before changing this");
+    assert_string_equal(json_string_value(json_object_get(after->json, "$schema")), "schema.json");
+    assert_string_equal(json_string_value(entry_in(after->json, "$note")), "rolled out");
+    assert_int_equal(after->model_count, 2); /* comments are no models */
     assert_true(bt_file_exists("config.json.bak"));
     json_decref(untouched);
     bt_config_close(&before);
@@ -253,6 +357,18 @@ static void changes_are_told_in_a_line_a_model(void **state) {
     strcpy(record->models[1].model, "unet");
     assert_int_equal(bt_config_changes(before, record, lines), 2);
     assert_string_equal(lines[1], "unet: new, batch 4, P95 44.0 ms, 104.0 img/s");
+    record->models[0].chosen = -1;
+    assert_int_equal(bt_config_changes(before, record, lines), 1);
+    assert_string_equal(lines[0], "unet: new, batch 4, P95 44.0 ms, 104.0 img/s");
+    bt_record_close(&record);
+    assert_int_equal(bt_record_open(&record, 9, NULL), BT_OK);
+    for (int i = 0; i < 9; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "m%d", i);
+        fill_model(&record->models[i], name, 0);
+    }
+    assert_int_equal(bt_config_changes(before, record, lines), 8); /* as many as a record has room for */
+    assert_string_equal(lines[7], "m7: new, batch 1, P95 11.0 ms, 101.0 img/s");
     bt_record_close(&record);
     bt_config_close(&before);
 }
@@ -288,6 +404,11 @@ static void an_unmeasured_batch_size_is_honoured_and_marked(void **state) {
     assert_true(model->edited);
     assert_false(model->meets_sla);
     assert_true(isnan(model->p95_latency_ms)); /* the 44 ms in the file are batch size 4's */
+    bt_record *record = a_run("two", 2, -1);
+    char lines[8][BT_TEXT_SIZE];
+    assert_int_equal(bt_config_changes(config, record, lines), 1);
+    assert_string_equal(lines[0], "hrnet: batch 6 -> 8, P95 unmeasured -> 88.0 ms, 108.0 img/s");
+    bt_record_close(&record);
     bt_config_close(&config);
 }
 
@@ -300,6 +421,30 @@ static void another_measured_batch_size_has_its_own_figures(void **state) {
     assert_true(model->measured && model->edited && model->meets_sla);
     assert_true(model->p95_latency_ms == 88);
     bt_config_close(&config);
+    json = a_document();
+    json_object_set_new(entry_in(json, "hrnet"), "p95_latency_ms", json_null()); /* crossed out */
+    config = loaded(json);
+    assert_true(config->models[0].edited && config->models[0].p95_latency_ms == 44);
+    bt_config_close(&config);
+}
+
+static void a_model_that_nobody_tuned_has_a_config_of_defaults(void **state) {
+    (void)state;
+    bt_config *config;
+    bt_error error = {BT_OK, ""};
+    assert_int_equal(bt_config_untuned(&config, "hrnet", &error), BT_OK);
+    assert_int_equal(config->model_count, 1);
+    assert_int_equal(bt_config_find(config, "hrnet")->optimal_batch_size, 1);
+    assert_false(bt_config_find(config, "hrnet")->measured);
+    assert_true(config->settings.p95_sla_ms == 100 && config->machine.cores >= 1);
+    bt_config_close(&config);
+    assert_int_equal(bt_config_untuned(&config, "caf\xe9", &error), BT_PARSE);
+    assert_string_equal(error.message, "a model's name is UTF-8");
+    assert_null(config);
+    assert_int_equal(bt_config_untuned(&config, "", &error), BT_PARSE);
+    assert_non_null(strstr(error.message, "a model's name has 1 to"));
+    assert_null(config);
+    bt_config_close(NULL);
 }
 
 /* What existed before batchtune: four keys a model, written by hand. */
@@ -385,6 +530,37 @@ static void wrong_values_are_named(void **state) {
     expect_refusal(json, BT_UNSUPPORTED, "newer batchtune", "schema_version 2");
 }
 
+static void more_than_there_is_room_for_is_refused(void **state) {
+    (void)state;
+    json_t *json = a_document();
+    json_t *instances = json_object_get(entry_in(json, "hrnet"), "instances");
+    while (json_array_size(instances) <= BT_CONFIG_INSTANCES_MAX)
+        json_array_append_new(instances, json_object());
+    expect_refusal(json, BT_PARSE, "configurations.hrnet", "instances has 17 items; 1 to 16 are wanted");
+    json = a_document();
+    json_t *points = json_object_get(entry_in(json, "hrnet"), "points");
+    json_array_append(points, json_array_get(points, 0));
+    expect_refusal(json, BT_PARSE, "configurations.hrnet.points[3]", "batch_size 1 does not come after");
+    json = a_document();
+    points = json_object_get(entry_in(json, "hrnet"), "points");
+    while (json_array_size(points) <= 65536)
+        json_array_append_new(points, json_null());
+    expect_refusal(json, BT_PARSE, "configurations.hrnet", "points has 65537 items, at most 65536");
+    json = a_document();
+    for (int i = 0; i < 64; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%d", i);
+        json_object_set_new(json_object_get(json, "configurations"), name, json_object());
+    }
+    expect_refusal(json, BT_PARSE, "configurations", "has 66 models, at most 64");
+    json = a_document();
+    char longest[BT_NAME_SIZE + 1];
+    memset(longest, 'n', BT_NAME_SIZE);
+    longest[BT_NAME_SIZE] = '\0';
+    json_object_set_new(json_object_get(json, "configurations"), longest, json_object());
+    expect_refusal(json, BT_PARSE, "configurations.nnn", "a model's name has 1 to");
+}
+
 static void broken_files_never_crash(void **state) {
     (void)state;
     char *whole;
@@ -448,19 +624,18 @@ static void writing_survives_any_failed_allocation(void **state) {
 
 /* ---- weights files ---- */
 
-static void put(const char *file_path, const char *text) {
-    FILE *file = fopen(file_path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void weights_are_recognised(void **state) {
     (void)state;
     bt_config_weights weights = {.source = "demo"};
     char said[512];
     assert_true(bt_config_weights_check(&weights, true, said, sizeof said));
-    assert_non_null(strstr(said, "built in"));
+    assert_string_equal(said, "built in, no file to compare");
+    strcpy(weights.source, "none"); /* a simulation has none */
+    assert_true(bt_config_weights_check(&weights, true, said, sizeof said));
+    assert_string_equal(said, "nothing to compare");
+    weights.source[0] = '\0';
+    assert_true(bt_config_weights_check(&weights, true, said, sizeof said));
+    assert_string_equal(said, "nothing to compare");
     put(path, "weights of the first kind");
     assert_int_equal(bt_config_weights_describe(&weights, path, NULL), BT_OK);
     assert_true(bt_config_weights_check(&weights, false, said, sizeof said));
@@ -478,6 +653,130 @@ static void weights_are_recognised(void **state) {
     assert_non_null(strstr(said, "No such file"));
 }
 
+/* A file of `size` bytes, all of them 'w' but the last. */
+static void put_large(size_t size, char last) {
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    memset(text, 'w', size);
+    text[size - 1] = last;
+    text[size] = '\0';
+    put(path, text);
+    free(text);
+}
+
+static void a_look_at_the_header_says_what_it_left_out(void **state) {
+    (void)state;
+    bt_config_weights weights = {.source = "w"};
+    char said[512];
+    struct stat about;
+    put_large(200000, 'a');
+    assert_int_equal(bt_config_weights_describe(&weights, path, NULL), BT_OK);
+    assert_int_equal(weights.size_bytes, 200000);
+    assert_int_equal(stat(path, &about), 0);
+    put_large(200000, 'b');
+    assert_int_equal(utime(path, &(struct utimbuf){about.st_mtime, about.st_mtime}), 0);
+    assert_true(bt_config_weights_check(&weights, false, said, sizeof said));
+    assert_non_null(strstr(said, "the same size, time and header"));
+    assert_false(bt_config_weights_check(&weights, true, said, sizeof said));
+    assert_non_null(strstr(said, "the same size, but other contents"));
+    put_large(200000, 'a');
+    assert_int_equal(utime(path, &(struct utimbuf){86400, 86400}), 0);
+    assert_false(bt_config_weights_check(&weights, false, said, sizeof said));
+    assert_non_null(strstr(said, "written anew at 1970-01-02T00:00:00Z; --verify compares all of it"));
+    assert_true(bt_config_weights_check(&weights, true, said, sizeof said));
+    unlink(path);
+}
+
+static void weights_that_cannot_be_read_are_named(void **state) {
+    (void)state;
+    bt_config_weights weights;
+    bt_error error = {BT_OK, ""};
+    char deep[BT_PATH_SIZE + 64] = "";
+    assert_int_equal(mkdir("w-2.pt2", 0700), 0);
+    put("w-4.pt2", "four");
+    assert_int_equal(bt_config_weights_describe(&weights, "w-2.pt2", &error), BT_IO);
+    assert_string_equal(error.message, "w-2.pt2: cannot be read to its end");
+    assert_int_equal(bt_config_weights_describe(&weights, "w-{batch}.pt2", &error), BT_IO);
+    assert_string_equal(error.message, "w-2.pt2: cannot be read to its end");
+    assert_int_equal(bt_config_weights_describe(&weights, "nowhere/w-{batch}.pt2", &error), BT_IO);
+    assert_non_null(strstr(error.message, "nowhere/: No such file"));
+    /* The folder's name has room, the file's has not. */
+    for (size_t used = 0; used < BT_PATH_SIZE - 4; used += 2)
+        memcpy(deep + used, "./", 3);
+    strcat(deep, "w-{batch}.pt2");
+    assert_int_equal(bt_config_weights_describe(&weights, deep, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "the path is too long"));
+}
+
+/* ---- does it still fit? ---- */
+
+static void ages_are_whole_days_or_unknown(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        int days;
+    } ages[] = {
+        {"2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z", 1},
+        {"2026-01-31T12:00:00Z", "2026-02-01T11:59:59Z", 0},
+        {"2026-01-31T12:00:00", "2026-02-02T12:00:00Z", 2}, /* UTC with or without saying so */
+        {"2026-02-01T12:00:00Z", "2026-01-31T13:00:00Z", -1},
+        {"2026-01-31T12:00:00+01:00", "2026-02-02T12:00:00Z", BT_AGE_UNKNOWN},
+        {"soon", "2026-02-02T12:00:00Z", BT_AGE_UNKNOWN},
+        {"2026-01-31T12:00:00Z", "", BT_AGE_UNKNOWN},
+        {"0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", BT_AGE_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof ages / sizeof *ages; i++) {
+        int days = bt_days_between(ages[i].from, ages[i].to);
+        if (days != ages[i].days) fail_msg("%s to %s: %d days", ages[i].from, ages[i].to, days);
+    }
+}
+
+static void libtorch_is_the_one_that_was_noted_down(void **state) {
+    (void)state;
+    bt_config_here here;
+    bt_config_here_read(&here, "absent");
+    assert_string_equal(here.subject.runtime, "");
+    put("torch.stamp", "\n");
+    bt_config_here_read(&here, "torch.stamp");
+    assert_string_equal(here.subject.runtime, "");
+    put("torch.stamp", "2.15.0+cpu fetched /somewhere\n");
+    bt_config_here_read(&here, "torch.stamp");
+    assert_string_equal(here.subject.runtime, "torch 2.15.0+cpu");
+    assert_int_equal(bt_days_between(here.now, here.now), 0);
+}
+
+/* What is not known of a file is not called different. */
+static void a_config_is_compared_by_what_it_says(void **state) {
+    (void)state;
+    bt_config_here here = {.now = "2026-03-02T12:34:56Z", .subject = {.runtime = "torch 2.15.0"}};
+    bt_config *config = written(a_run("one", 1, 2), NULL);
+    bt_config_check *check;
+    here.machine = config->machine;
+    config->subject = (bt_subject){.runtime = "torch 2.15.0+cu132"}; /* alone */
+    strcpy(config->models[0].machine_fingerprint, "another");
+    strcpy(config->models[1].generated_at, "2026-03-01T12:34:56Z");
+    assert_int_equal(bt_config_check_open(&check, config, &here, false, NULL), BT_OK);
+    assert_true(check->machine_known && check->machine_same);
+    assert_true(check->software_known && check->software_same && check->runtime_checked);
+    assert_int_equal(check->age_days, 30);
+    assert_int_equal(check->models[0].age_days, 30);
+    assert_int_equal(check->models[1].age_days, 1);
+    assert_true(check->models[0].other_machine && !check->models[1].other_machine);
+    assert_string_equal(check->settings, "p95_sla_ms 250 (default 100)");
+    bt_config_check_close(&check);
+    assert_null(check);
+    config->machine = (bt_machine){.cores = 99};
+    config->subject = (bt_subject){.runtime = ""};
+    assert_int_equal(bt_config_check_open(&check, config, &here, false, NULL), BT_OK);
+    assert_false(check->machine_known || check->machine_same || check->software_known);
+    assert_false(check->models[0].other_machine);
+    assert_string_equal(check->machine, "");
+    bt_config_check_close(&check);
+    bt_config_check_close(&check);
+    bt_config_check_close(NULL);
+    bt_config_close(&config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_read_back_from_its_config),
@@ -486,18 +785,27 @@ int main(void) {
         cmocka_unit_test(a_model_without_a_choice_has_no_entry_to_open),
         cmocka_unit_test(the_first_four_keys_are_what_other_programs_read),
         cmocka_unit_test(service_times_are_kept_as_quantiles),
+        cmocka_unit_test(instances_are_written_where_the_run_had_them),
+        cmocka_unit_test(the_weights_that_a_run_had_are_described),
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),
         cmocka_unit_test(a_model_without_a_choice_gets_no_entry),
         cmocka_unit_test(changes_are_told_in_a_line_a_model),
         cmocka_unit_test(an_unmeasured_batch_size_is_honoured_and_marked),
         cmocka_unit_test(another_measured_batch_size_has_its_own_figures),
+        cmocka_unit_test(a_model_that_nobody_tuned_has_a_config_of_defaults),
         cmocka_unit_test(a_file_of_the_four_keys_alone_is_read),
         cmocka_unit_test(later_keys_are_taken_when_they_are_there),
         cmocka_unit_test(misspelt_keys_are_named_with_what_was_meant),
         cmocka_unit_test(wrong_values_are_named),
+        cmocka_unit_test(more_than_there_is_room_for_is_refused),
         cmocka_unit_test(broken_files_never_crash),
         cmocka_unit_test(writing_survives_any_failed_allocation),
         cmocka_unit_test(weights_are_recognised),
+        cmocka_unit_test(a_look_at_the_header_says_what_it_left_out),
+        cmocka_unit_test(weights_that_cannot_be_read_are_named),
+        cmocka_unit_test(ages_are_whole_days_or_unknown),
+        cmocka_unit_test(libtorch_is_the_one_that_was_noted_down),
+        cmocka_unit_test(a_config_is_compared_by_what_it_says),
     };
     return cmocka_run_group_tests_name("record-config", tests, bt_scratch_enter, bt_scratch_leave);
 }

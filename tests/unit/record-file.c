@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -359,6 +360,74 @@ static void every_fault_is_named(void **state) {
     REFUSES(json, BT_PARSE, "points[0]", "samples_ms[0]");
 }
 
+/* An array of `count` of `item` (taken). */
+static json_t *many(size_t count, json_t *item) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append(array, item);
+    json_decref(item);
+    return array;
+}
+
+static void more_than_there_is_room_for_is_refused(void **state) {
+    (void)state;
+    char text[BT_TEXT_SIZE + 1];
+    json_t *json = small_record();
+    json_object_set_new(model_of(json), "points", many(65537, json_null()));
+    REFUSES(json, BT_PARSE, "models[0]", "points has 65537 items, at most 65536");
+    json = small_record();
+    json_object_set_new(model_of(json), "divisions", many(BT_DIVISIONS_MAX + 1, json_null()));
+    REFUSES(json, BT_PARSE, "models[0]", "divisions has 6 items, at most 5");
+    json = small_record();
+    json_object_set_new(json, "changes", many(9, json_string("x")));
+    REFUSES(json, BT_PARSE, "record.json", "changes has 9 items, at most 8");
+    json = small_record();
+    json_object_set_new(json, "models", many(65, json_object()));
+    REFUSES(json, BT_PARSE, "record.json", "models has 65 items, at most 64");
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    json = small_record();
+    json_object_set_new(json, "changes", many(1, json_string(text)));
+    REFUSES(json, BT_PARSE, "changes[0]", "is not a text of less than");
+    json = small_record();
+    json_object_set_new(json, "changes", many(1, json_string(text + 1))); /* the longest */
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+    json_decref(json);
+    bt_record *record;
+    assert_int_equal(bt_record_load(&record, path, NULL), BT_OK);
+    assert_string_equal(record->changes[0], text + 1);
+    bt_record_close(&record);
+}
+
+/* Nobody's index and nobody's count is taken on trust when a record is written. */
+static void what_is_not_there_is_not_written(void **state) {
+    (void)state;
+    bt_record *record;
+    json_t *json;
+    bt_error error;
+    assert_int_equal(bt_record_open(&record, -1, &error), BT_INVALID);
+    assert_string_equal(error.message, "a record of -1 models was asked for");
+    assert_null(record);
+    bt_record_close(NULL);
+    assert_int_equal(bt_record_open(&record, 1, NULL), BT_OK);
+    bt_point *point = bt_record_add_point(&record->models[0], 4);
+    record->models[0].chosen = record->models[0].winners[0] = 1;
+    record->change_count = 99;
+    assert_int_equal(bt_record_to_json(record, &json, NULL), BT_OK);
+    assert_true(json_is_null(json_object_get(model_of(json), "optimal_batch_size")));
+    assert_int_equal(json_array_size(json_object_get(json, "changes")), 8);
+    json_decref(json);
+    double sample = 1;
+    point->sample_count = INT_MAX;
+    assert_int_equal(bt_point_add_samples(point, &sample, 1, &error), BT_NO_MEMORY);
+    assert_string_equal(error.message, "no memory for 1 more samples of batch size 4");
+    assert_int_equal(point->sample_count, INT_MAX);
+    point->sample_count = 0;
+    assert_int_equal(bt_point_add_samples(point, &sample, 0, &error), BT_OK);
+    assert_null(point->samples_ms);
+    bt_record_close(&record);
+}
+
 static void points_keep_their_order_and_verdicts_follow(void **state) {
     (void)state;
     bt_record *record;
@@ -407,6 +476,8 @@ int main(void) {
         cmocka_unit_test(a_record_without_a_capacity_is_read),
         cmocka_unit_test(broken_files_are_refused_in_one_line),
         cmocka_unit_test(every_fault_is_named),
+        cmocka_unit_test(more_than_there_is_room_for_is_refused),
+        cmocka_unit_test(what_is_not_there_is_not_written),
         cmocka_unit_test(points_keep_their_order_and_verdicts_follow),
         cmocka_unit_test(outcomes_have_names_both_ways),
         cmocka_unit_test(text_that_is_no_utf8_is_saved_all_the_same),

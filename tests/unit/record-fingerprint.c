@@ -73,6 +73,83 @@ static void a_container_has_what_its_groups_allow(void **state) {
     assert_int_equal(machine.cores, 7);
 }
 
+/* Whatever stands there is a count of cores that a service may start threads for. */
+static void cores_that_cannot_be_are_not_counted(void **state) {
+    (void)state;
+    static const struct {
+        const char *list;
+        int cores;
+    } lists[] = {{"0-1,x", 2}, {"3-1,7", 1}, {"0-99999999,2", 1}, {"none", 0}};
+    bt_machine machine;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "Cpus_allowed_list:\t%s\n", lists[i].list);
+        put("/proc/self/status", text);
+        bt_machine_read_under(root, &machine);
+        if (machine.cores != lists[i].cores) fail_msg("%s: %d cores", lists[i].list, machine.cores);
+    }
+}
+
+static void a_quota_that_limits_nothing_is_none(void **state) {
+    (void)state;
+    bt_machine machine;
+    lay_out_cpu();
+    put("/proc/self/cgroup", "0::/pod/box\n");
+    put("/sys/fs/cgroup/pod/cpu.max", "200000 100000\n");
+    put("/sys/fs/cgroup/pod/box/cpu.max", "400000 100000\n"); /* more than the group around it has */
+    bt_machine_read_under(root, &machine);
+    assert_int_equal(machine.cores, 2);
+    put("/sys/fs/cgroup/pod/cpu.max", "200000 0\n"); /* of no time at all */
+    bt_machine_read_under(root, &machine);
+    assert_int_equal(machine.cores, 4);
+    put("/proc/self/cgroup", "4:cpu,cpuacct:/old\n");
+    put("/sys/fs/cgroup/cpu/old/cpu.cfs_quota_us", "100000\n"); /* and no period */
+    bt_machine_read_under(root, &machine);
+    assert_int_equal(machine.cores, 7);
+}
+
+static void a_line_counts_where_it_is_the_one_and_says_something(void **state) {
+    (void)state;
+    bt_machine machine;
+    put("/proc/cpuinfo", "model names\t: 2\nmodel name\t:  \nmodel name\t: AMD EPYC 9654\n");
+    put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "\n");
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.cpu, "AMD EPYC 9654");
+    assert_string_equal(machine.clock_policy, "unknown");
+    put("/proc/cpuinfo", "processor\t: 0\nBogoMIPS\t: 50.00\n"); /* as ARM tells it */
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.cpu, "unknown");
+}
+
+/* In whichever order the kernel lists them. */
+static void of_several_gpus_the_lowest_on_the_bus_is_told(void **state) {
+    (void)state;
+    static const char buses[] = "b4e28a6f1c0d7395";
+    bt_machine machine;
+    put("/proc/driver/nvidia/gpus/.none", "");
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.gpu, "");
+    for (const char *bus = buses; *bus; bus++) {
+        char path[128], text[64];
+        snprintf(path, sizeof path, "/proc/driver/nvidia/gpus/0000:%c1:00.0/information", *bus);
+        snprintf(text, sizeof text, "IRQ: 1\nModel: \t GPU %c\n", *bus);
+        put(path, text);
+    }
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.gpu, "GPU 0");
+    put("/proc/driver/nvidia/gpus/0000:01:00.0/information", "IRQ: 1\n");
+    bt_machine_read_under(root, &machine);
+    assert_string_equal(machine.gpu, "unknown"); /* there is one, whatever it is */
+}
+
+static void a_driver_without_a_number_is_none(void **state) {
+    (void)state;
+    char driver[64] = "?";
+    put("/proc/driver/nvidia/version", "NVRM version: NVIDIA module for x86.64 r580.65\n");
+    bt_gpu_driver_read_under(root, driver, sizeof driver);
+    assert_string_equal(driver, "");
+}
+
 static void a_gpu_is_told_by_its_driver(void **state) {
     (void)state;
     bt_machine machine;
@@ -136,6 +213,15 @@ static void differences_read_like_sentences(void **state) {
     assert_int_equal(bt_machine_differences(&a, &b, cut, sizeof cut), 2);
     assert_string_equal(cut, "cores: 8, here 2; G");
     assert_int_equal(bt_machine_differences(&a, &b, NULL, 0), 2);
+    b = a;
+    b.cores = 0;
+    b.memory_bytes = 0; /* could not be read */
+    assert_int_equal(bt_machine_differences(&a, &b, text, sizeof text), 0);
+    assert_int_equal(bt_machine_differences(&b, &a, text, sizeof text), 0);
+    b = a;
+    b.memory_bytes = 2LL << 30;
+    assert_int_equal(bt_machine_differences(&a, &b, text, sizeof text), 1);
+    assert_string_equal(text, "memory: 8 GiB, here 2 GiB");
     bt_subject old = {.runtime = "torch 2.14.0", .revision = "unknown", .gpu_driver = "570.1"};
     bt_subject new = {.runtime = "torch 2.15.0", .revision = "abc", .gpu_driver = "570.1"};
     assert_int_equal(bt_subject_differences(&old, &new, text, sizeof text), 1);
@@ -156,6 +242,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_A_MACHINE(a_cpu_machine_is_read),
         ON_A_MACHINE(a_container_has_what_its_groups_allow),
+        ON_A_MACHINE(cores_that_cannot_be_are_not_counted),
+        ON_A_MACHINE(a_quota_that_limits_nothing_is_none),
+        ON_A_MACHINE(a_line_counts_where_it_is_the_one_and_says_something),
+        ON_A_MACHINE(of_several_gpus_the_lowest_on_the_bus_is_told),
+        ON_A_MACHINE(a_driver_without_a_number_is_none),
         ON_A_MACHINE(a_gpu_is_told_by_its_driver),
         ON_A_MACHINE(what_cannot_be_read_is_unknown),
         cmocka_unit_test(the_fingerprint_follows_the_machine_and_not_its_kernel),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -80,8 +81,46 @@ static void turns_of_unlike_work_are_not_merged(void **state) {
     strcpy(turn->series[0].work, "40 requests");
     assert_int_equal(bt_gate_record_merge(record, turn, &error), BT_INVALID);
     assert_non_null(strstr(error.message, "40 requests"));
+    strcpy(turn->series[0].work, record->series[0].work);
+    strcpy(turn->series[0].unit, "s");
+    assert_int_equal(bt_gate_record_merge(record, turn, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "now is s of 20 requests"));
+    assert_int_equal(record->series[0].turn_count, 3); /* nothing was added */
     bt_gate_record_close(&record);
     bt_gate_record_close(&turn);
+}
+
+static void a_record_holds_so_many_metrics_and_samples(void **state) {
+    (void)state;
+    const double sample = 1;
+    char name[32];
+    bt_error error;
+    json_t *json, *added;
+    bt_gate_record *record = a_record(), *again;
+    assert_int_equal(bt_gate_samples_add(&record->series[0], &sample, 10000001, true, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "core/batcher: more than 10000000 samples"));
+    assert_int_equal(record->series[0].sample_count, 4);
+    must(bt_gate_samples_add(&record->series[0], NULL, 0, true, &error), &error); /* a turn of none is none */
+    assert_int_equal(record->series[0].turn_count, 2);
+    for (int i = record->series_count; i < BT_METRICS_MAX; i++) {
+        snprintf(name, sizeof name, "metric %d", i);
+        bt_gate_series *series = bt_gate_series_add(record, name, "ns", "", 0.5);
+        assert_non_null(series);
+        must(bt_gate_samples_add(series, &sample, 1, false, &error), &error);
+    }
+    assert_null(bt_gate_series_add(record, "one more", "ns", "", 0.5));
+    assert_ptr_equal(bt_gate_series_add(record, name, "ns", "", 0.5), &record->series[BT_METRICS_MAX - 1]);
+    must(bt_gate_record_to_json(record, &json, &error), &error);
+    added = json_deep_copy(json_array_get(json_object_get(json, "metrics"), 0));
+    json_object_set_new(added, "metric", json_string("one more"));
+    json_array_append_new(json_object_get(json, "metrics"), added);
+    assert_int_equal(bt_gate_record_from_json(&again, json, "a.json", &error), BT_PARSE);
+    assert_non_null(strstr(error.message, "a.json: metrics[256]: more than 256 metrics"));
+    assert_null(again);
+    json_decref(json);
+    bt_gate_record_close(&record);
+    bt_gate_record_close(&record);
+    bt_gate_record_close(NULL);
 }
 
 /* A record's text with one part replaced, which must be refused with `message`. */
@@ -115,12 +154,29 @@ static void a_broken_record_is_refused_by_key(void **state) {
     expect_refused("\"samples\":[", "\"sampled\":[", "samples");
     expect_refused("\"word\":\"met\"", "\"word\":3", "promises[0]");
     expect_refused("\"machine\":{", "\"machines\":{", "machine");
+    expect_refused("\"turns\":[[1.5,2.5,0.10000000000000001],[3.0]]", "\"turns\":7", "turns is no array");
 }
 
-static void a_verdict_reads_back(void **state) {
+static void a_file_that_is_not_there_is_named(void **state) {
     (void)state;
+    bt_gate_record *record;
+    bt_gate_verdict *verdict;
+    bt_gate_rules rules;
     bt_error error;
-    bt_gate_verdict *verdict, *again;
+    assert_int_equal(bt_gate_record_load(&record, "absent.json", &error), BT_IO);
+    assert_non_null(strstr(error.message, "absent.json"));
+    assert_null(record);
+    assert_int_equal(bt_gate_verdict_load(&verdict, "absent.json", &error), BT_IO);
+    assert_non_null(strstr(error.message, "absent.json"));
+    assert_null(verdict);
+    assert_int_equal(bt_gate_rules_load(&rules, "absent.json", &error), BT_IO);
+    assert_non_null(strstr(error.message, "absent.json"));
+}
+
+/* One row with a value a side, and one promise. */
+static bt_gate_verdict *a_verdict(void) {
+    bt_error error;
+    bt_gate_verdict *verdict;
     const bt_gate_kept kept = {"hrnet/sla", "met", "broken", true};
     must(bt_gate_verdict_open(&verdict, &error), &error);
     bt_gate_row *row = bt_gate_row_add(verdict, "core/batcher", "ns", "20 requests", 0.5);
@@ -133,20 +189,67 @@ static void a_verdict_reads_back(void **state) {
     verdict->verdict = BT_GATE_SLOWER;
     verdict->verdict_code = 3;
     verdict->pairs = 27;
+    return verdict;
+}
+
+static void a_verdict_reads_back(void **state) {
+    (void)state;
+    bt_error error;
+    bt_gate_verdict *verdict = a_verdict(), *again;
     must(bt_gate_verdict_save(verdict, path, &error), &error);
     must(bt_gate_verdict_load(&again, path, &error), &error);
     assert_int_equal(again->verdict, BT_GATE_SLOWER);
     assert_int_equal(again->verdict_code, 3);
     assert_int_equal(again->pairs, 27);
-    row = bt_gate_row_find(again, "core/batcher");
+    assert_null(bt_gate_row_find(again, "core/batchers"));
+    const bt_gate_row *row = bt_gate_row_find(again, "core/batcher");
     assert_int_equal(row->verdict, BT_GATE_DECLARED);
     assert_true(row->slowdown_percent == 3.25 && row->now_values[0] == 11 && row->paired);
     assert_true(isnan(row->lower_percent));
     assert_true(again->promises[0].newly_broken);
     bt_gate_verdict_close(&verdict);
     bt_gate_verdict_close(&again);
+    bt_gate_verdict_close(&again);
+    bt_gate_verdict_close(NULL);
     put_file("{\"schema_version\": 1, \"kind\": \"gate-verdict\", \"verdict\": \"splendid\"}");
     assert_int_equal(bt_gate_verdict_load(&again, path, &error), BT_PARSE);
+    assert_string_equal(bt_gate_word_name(BT_GATE_NEW), "new");
+    assert_string_equal(bt_gate_word_name((bt_gate_word)99), "unknown");
+}
+
+/* The verdict's document with `key` of `object` ("", "metrics" or "promises": of the first there) set to
+ * `value` (taken), or without it where that is NULL, is refused with `message`. */
+static void expect_verdict_refused(const char *object, const char *key, json_t *value, const char *message) {
+    bt_error error = {BT_OK, ""};
+    bt_gate_verdict *verdict = a_verdict(), *again;
+    json_t *json;
+    must(bt_gate_verdict_to_json(verdict, &json, &error), &error);
+    json_t *changed = object[0] ? json_array_get(json_object_get(json, object), 0) : json;
+    if (value)
+        json_object_set_new(changed, key, value);
+    else
+        json_object_del(changed, key);
+    must(bt_json_save(json, path, false, &error), &error);
+    assert_int_equal(bt_gate_verdict_load(&again, path, &error), BT_PARSE);
+    assert_null(again);
+    if (!strstr(error.message, message)) fail_msg("\"%s\" does not say %s", error.message, message);
+    json_decref(json);
+    bt_gate_verdict_close(&verdict);
+}
+
+static void a_broken_verdict_is_refused_by_key(void **state) {
+    (void)state;
+    expect_verdict_refused("", "kind", json_string("gate"), "gate.json");
+    expect_verdict_refused("", "pairs", json_string("many"), "pairs is text");
+    expect_verdict_refused("", "verdict", json_string("splendid"), "verdict is \"splendid\", which is none");
+    expect_verdict_refused("", "verdict", NULL, "verdict is missing");
+    expect_verdict_refused("", "promises", NULL, "promises is missing");
+    expect_verdict_refused("", "metrics", NULL, "metrics is missing");
+    expect_verdict_refused("promises", "now", json_integer(3), "promises[0]: now");
+    expect_verdict_refused("metrics", "p_slower", json_integer(2), "metrics[0]: p_slower");
+    expect_verdict_refused("metrics", "verdict", json_string("splendid"), "metrics[0]: verdict");
+    expect_verdict_refused("metrics", "before_values", json_integer(1), "metrics[0]: before_values");
+    expect_verdict_refused("metrics", "now_values", json_pack("[s]", "x"), "now_values[0]");
 }
 
 static void expect_rules_refused(const char *text, const char *message) {
@@ -183,6 +286,66 @@ static void broken_rules_are_refused_by_key(void **state) {
                          "up_to_percent");
     expect_rules_refused("{\"schema_version\": 2, \"error_percent\": 5, \"metrics\": []}", "newer");
     expect_rules_refused("{\"schema_version\": 1, \"error_percent\": 0, \"metrics\": []}", "error_percent");
+    expect_rules_refused("{\"schema_version\": 1, \"error_percent\": null, \"metrics\": []}",
+                         "error_percent is null");
+    expect_rules_refused("{\"error_percent\": 5, \"metrics\": []}", "schema_version is missing");
+    expect_rules_refused(HEAD "\"metrics\": {}, \"profiles\": {}, \"declared\": []}", "metrics");
+    expect_rules_refused(HEAD "\"metrics\": [], \"profiles\": [], \"declared\": []}", "profiles");
+    expect_rules_refused(HEAD "\"metrics\": [{\"metrik\": \"*\"}], \"profiles\": {}, \"declared\": []}",
+                         "did you mean \"metric\"");
+    expect_rules_refused(HEAD
+                         "\"metrics\": [], \"profiles\": {\"a name that has more letters than there is room "
+                         "for in a name, whatever it may mean\": {}}, \"declared\": []}",
+                         "is too long a name");
+}
+
+static void lists_of_rules_have_an_end(void **state) {
+    (void)state;
+    static const char *const lists[] = {"metrics", "declared"};
+    for (size_t i = 0; i < 2; i++) {
+        char message[64];
+        json_t *json = json_pack("{s:i, s:i, s:[], s:{}, s:[]}", "schema_version", 1, "error_percent", 5,
+                                 "metrics", "profiles", "declared");
+        for (int k = 0; k <= BT_GATE_RULES_MAX; k++)
+            json_array_append_new(json_object_get(json, lists[i]), json_object());
+        char *text = json_dumps(json, JSON_COMPACT);
+        snprintf(message, sizeof message, "%s: more than 64", lists[i]);
+        expect_rules_refused(text, message);
+        free(text);
+        json_decref(json);
+    }
+}
+
+static void the_first_declaration_that_fits_counts(void **state) {
+    (void)state;
+    bt_gate_rules rules;
+    bt_gate_profile profile;
+    bt_error error;
+    put_file(HEAD "\"metrics\": [], \"profiles\": {}, \"declared\": ["
+                  "{\"metric\": \"x\", \"up_to_percent\": 1, \"reason\": \"another\"},"
+                  "{\"metric\": \"hrnet/*\", \"up_to_percent\": 7, \"reason\": \"better masks\"},"
+                  "{\"metric\": \"*\", \"up_to_percent\": 9, \"reason\": \"all\"}]}");
+    must(bt_gate_rules_load(&rules, path, &error), &error);
+    must(bt_gate_rules_choose(&rules, "", &profile, &error), &error);
+    bt_gate_limit limit = bt_gate_limit_of(&rules, &profile, "hrnet/batch-4", "ms");
+    assert_string_equal(limit.declared->reason, "better masks");
+    assert_true(limit.declared->up_to_percent == 7 && limit.percent == 5);
+    assert_string_equal(bt_gate_limit_of(&rules, &profile, "core/batcher", "ms").declared->reason, "all");
+}
+
+static void an_unknown_profile_is_refused_with_what_there_is(void **state) {
+    (void)state;
+    static bt_gate_rules rules;
+    bt_gate_profile chosen;
+    bt_error error;
+    bt_gate_rules_default(&rules);
+    assert_int_equal(bt_gate_rules_choose(&rules, "shared", &chosen, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "called \"shared\"; there is none"));
+    strcpy(rules.profiles[0].name, "quiet");
+    strcpy(rules.profiles[1].name, "loud");
+    rules.profile_count = 2;
+    assert_int_equal(bt_gate_rules_choose(&rules, "shared", &chosen, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "there are quiet, loud"));
 }
 
 /* Every object of the shipped rules has exactly the keys that its schema requires, and no schema key is
@@ -226,10 +389,19 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_record_reads_back, bt_scratch_enter, bt_scratch_leave),
         cmocka_unit_test(turns_of_unlike_work_are_not_merged),
+        cmocka_unit_test(a_record_holds_so_many_metrics_and_samples),
         cmocka_unit_test_setup_teardown(a_broken_record_is_refused_by_key, bt_scratch_enter,
                                         bt_scratch_leave),
+        cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_named, bt_scratch_enter,
+                                        bt_scratch_leave),
         cmocka_unit_test_setup_teardown(a_verdict_reads_back, bt_scratch_enter, bt_scratch_leave),
+        cmocka_unit_test_setup_teardown(a_broken_verdict_is_refused_by_key, bt_scratch_enter,
+                                        bt_scratch_leave),
         cmocka_unit_test_setup_teardown(broken_rules_are_refused_by_key, bt_scratch_enter, bt_scratch_leave),
+        cmocka_unit_test_setup_teardown(lists_of_rules_have_an_end, bt_scratch_enter, bt_scratch_leave),
+        cmocka_unit_test_setup_teardown(the_first_declaration_that_fits_counts, bt_scratch_enter,
+                                        bt_scratch_leave),
+        cmocka_unit_test(an_unknown_profile_is_refused_with_what_there_is),
         cmocka_unit_test(the_shipped_rules_are_as_their_schema_says),
     };
     return cmocka_run_group_tests_name("record-gate", tests, NULL, NULL);

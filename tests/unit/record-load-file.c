@@ -112,6 +112,78 @@ static void columns_of_unequal_length_are_refused(void **state) {
     bt_load_record_close(&record);
 }
 
+/* An array of `count` of `item` (taken). */
+static json_t *many(size_t count, json_t *item) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append(array, item);
+    json_decref(item);
+    return array;
+}
+
+typedef enum place_in_record { RECORD, SCENARIO, PART, SECONDS, MODEL } place_in_record;
+
+static json_t *at(json_t *json, place_in_record place) {
+    json_t *scenario = json_array_get(json_object_get(json, "scenarios"), 0);
+    json_t *part = json_array_get(json_object_get(scenario, "parts"), 0);
+    json_t *places[] = {json, scenario, part, json_object_get(part, "seconds"),
+                        json_array_get(json_object_get(json, "models"), 0)};
+    return places[place];
+}
+
+/* The fixture with `key` of that place set to `value` (taken) is refused with `message`. */
+static void expect_refusal(place_in_record place, const char *key, json_t *value, const char *message) {
+    bt_load_record *record = fixture_load_record(), *again;
+    bt_error error = {BT_OK, ""};
+    json_t *json = json_of(record);
+    assert_non_null(json_object_get(at(json, place), key));
+    json_object_set_new(at(json, place), key, value);
+    assert_int_equal(json_dump_file(json, path, JSON_COMPACT), 0);
+    assert_int_equal(bt_load_record_load(&again, path, &error), BT_PARSE);
+    assert_null(again);
+    if (!strstr(error.message, message)) fail_msg("\"%s\" does not say \"%s\"", error.message, message);
+    json_decref(json);
+    bt_load_record_close(&record);
+}
+
+static void every_fault_is_named(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    size_t bins = (size_t)record->scenarios[0].parts[0].bin_count;
+    bt_load_record_close(&record);
+    expect_refusal(RECORD, "scenarios", many(4097, json_null()), "scenarios has 4097 items, at most 4096");
+    expect_refusal(RECORD, "models", json_integer(3), "models is");
+    expect_refusal(SCENARIO, "parts", json_string("all"), "scenarios[0]: parts is text");
+    expect_refusal(PART, "verdict", json_string("fine"),
+                   "scenarios[0].parts[0]: verdict \"fine\" is none of");
+    expect_refusal(PART, "batches", many(BT_LOAD_BATCHES + 1, json_integer(1)), "batches has");
+    expect_refusal(PART, "batches", many(1, json_integer(-1)), "batches[0] is no count");
+    expect_refusal(PART, "batches", many(1, json_real(1.5)), "batches[0] is no count");
+    expect_refusal(PART, "latencies_ms", many(1, json_integer(-1)), "latencies_ms[0]");
+    expect_refusal(PART, "seconds", json_object(), "scenarios[0].parts[0].seconds: sent is missing");
+    expect_refusal(SECONDS, "sent", many(1000001, json_integer(1)),
+                   "sent has 1000001 items, at most 1000000");
+    expect_refusal(SECONDS, "p95_ms", many(bins, json_string("soon")),
+                   "p95_ms[0] is neither a number nor null");
+    expect_refusal(MODEL, "ladder", many(BT_SIZES_MAX + 1, json_integer(1)),
+                   "ladder has 65 sizes, at most 64");
+    expect_refusal(MODEL, "ladder", many(1, json_integer(0)), "models[0]: ladder[0] is no batch size");
+    expect_refusal(MODEL, "ladder", many(1, json_integer(65537)), "models[0]: ladder[0] is no batch size");
+}
+
+static void verdicts_have_names(void **state) {
+    (void)state;
+    static const char *const names[] = {[BT_LOAD_MET] = "met",
+                                        [BT_LOAD_BROKEN] = "broken",
+                                        [BT_LOAD_UNSURE] = "unsure",
+                                        [BT_LOAD_UNTRUSTED] = "untrusted",
+                                        [BT_LOAD_NOT_RUN] = "not_run"};
+    for (int i = 0; i < BT_LOAD_VERDICT_COUNT; i++)
+        assert_string_equal(bt_load_verdict_name((bt_load_verdict)i), names[i]);
+    assert_string_equal(bt_load_verdict_name((bt_load_verdict)99), "not_run");
+    bt_load_record_close(NULL);
+}
+
 static void mutated_files_are_read_or_refused_and_never_crash(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
@@ -152,6 +224,8 @@ int main(void) {
         cmocka_unit_test(every_kind_of_value_comes_back),
         cmocka_unit_test(what_is_no_load_record_is_refused_in_one_line),
         cmocka_unit_test(columns_of_unequal_length_are_refused),
+        cmocka_unit_test(every_fault_is_named),
+        cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(mutated_files_are_read_or_refused_and_never_crash),
     };
     return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);

@@ -93,8 +93,8 @@ static void batch_sizes_are_those_that_have_files(void **state) {
     char pattern[BT_PATH_SIZE];
     bt_sizes sizes;
     bt_error error = {0};
-    static const char *const not_sizes[] = {"m-08.pt2", "m-.pt2",   "m-8x.pt2",    "m-0.pt2",
-                                            "m--1.pt2", "mm-3.pt2", "m-70000.pt2", "m-5.pt"};
+    static const char *const not_sizes[] = {"m-08.pt2", "m-.pt2",      "m-8x.pt2", "m-0.pt2", "m--1.pt2",
+                                            "mm-3.pt2", "m-70000.pt2", "m-5.pt",   "m-x8.pt2"};
     put("m-16.pt2", "");
     put("m-2.pt2", "");
     put("m-1.pt2", "");
@@ -113,11 +113,28 @@ static void batch_sizes_are_those_that_have_files(void **state) {
     assert_int_equal(sizes.count, BT_SIZES_MAX);
     assert_int_equal(sizes.sizes[2], 16);
     assert_int_equal(sizes.sizes[BT_SIZES_MAX - 1], 100 + BT_SIZES_MAX - 4); /* the largest are left out */
+    assert_int_equal(bt_model_file_batches(&sizes, "m-{batch}.pt2", &error), BT_OK); /* of this folder */
+    assert_int_equal(sizes.count, BT_SIZES_MAX);
     assert_int_equal(bt_model_file_batches(&sizes, "/nowhere/m.pt2", &error), BT_OK);
     assert_int_equal(sizes.count, 0);
     assert_int_equal(bt_model_file_batches(&sizes, "/nowhere/m-{batch}.pt2", &error), BT_IO);
     assert_int_equal(bt_model_file_batches(&sizes, "{batch}/m.pt2", &error), BT_INVALID);
     assert_int_equal(bt_model_file_batches(&sizes, "m{batch}{batch}.pt2", &error), BT_INVALID);
+}
+
+static void a_folder_that_no_path_has_room_for_is_refused(void **state) {
+    (void)state;
+    char file[BT_PATH_SIZE + 16], real[BT_MODEL_FILE_SIZE];
+    bt_sizes sizes;
+    bt_error error = {0};
+    memset(file, '/', sizeof file);
+    strcpy(file + BT_PATH_SIZE, "m-{batch}.pt2");
+    assert_int_equal(bt_model_file_batches(&sizes, file, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "the path is too long"));
+    assert_int_equal(sizes.count, 0);
+    error.message[0] = '\0';
+    assert_int_equal(bt_model_file_absolute(real, file, &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "the path is too long"));
 }
 
 static void paths_are_put_together(void **state) {
@@ -212,6 +229,7 @@ int main(void) {
         cmocka_unit_test(what_names_nothing_is_refused),
         cmocka_unit_test(names_come_in_order_and_within_bounds),
         cmocka_unit_test(batch_sizes_are_those_that_have_files),
+        cmocka_unit_test(a_folder_that_no_path_has_room_for_is_refused),
         cmocka_unit_test(paths_are_put_together),
         cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
         cmocka_unit_test(several_packages_are_compared_as_one_file),

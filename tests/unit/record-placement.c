@@ -63,12 +63,30 @@ static void slices_of_the_cpu_have_cores_of_their_own(void **state) {
     assert_string_equal(p.instances[0].cpus, "0-1");
 }
 
+static void slices_are_of_the_cores_that_are_allowed(void **state) {
+    (void)state;
+    bt_placement p;
+    bt_error error;
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    CPU_SET(1, &allowed);
+    CPU_SET(3, &allowed);
+    CPU_SET(6, &allowed);
+    assert_int_equal(bt_placement_parse(&p, "3x1", "hrnet", &allowed, &error), BT_OK);
+    assert_int_equal(p.count, 3);
+    assert_string_equal(p.instances[0].cpus, "1");
+    assert_string_equal(p.instances[1].cpus, "3");
+    assert_string_equal(p.instances[2].cpus, "6");
+}
+
 static void an_entry_may_be_for_one_model(void **state) {
     (void)state;
     static const char text[] = "hrnet=cuda:0,cbam_resunet=cuda:1";
     assert_string_equal(placed(text, "hrnet", 4).instances[0].device, "cuda:0");
     assert_string_equal(placed(text, "cbam_resunet", 4).instances[0].device, "cuda:1");
     assert_int_equal(placed(text, "other", 4).count, 0);
+    assert_int_equal(placed("hr=cpu", "hrnet", 4).count, 0); /* the whole name counts */
+    assert_int_equal(placed("hrnet2=cpu", "hrnet", 4).count, 0);
 }
 
 static void a_thread_is_kept_where_it_is_told(void **state) {
@@ -102,6 +120,10 @@ static void lists_of_cores_end_where_they_end(void **state) {
     assert_string_equal(p.instances[0].cpus, "0");
     p = placed("cpu:0,cbam_resunet=cpu:1", "hrnet", 8);
     assert_int_equal(p.count, 1);
+    p = placed("cpu:0,2d_unet=cpu:1", "2d_unet", 8); /* and so does one before a model's name */
+    assert_int_equal(p.count, 2);
+    assert_string_equal(p.instances[0].cpus, "0");
+    assert_string_equal(p.instances[1].cpus, "1");
 }
 
 static void what_cannot_be_is_refused_by_name(void **state) {
@@ -110,6 +132,8 @@ static void what_cannot_be_is_refused_by_name(void **state) {
     refused("cpu:0-7", 4, "cpu:0-7");
     refused("cpu:3-1", 4, "3-1");
     refused("gpu", 4, "gpu");
+    refused("u:0,1", 4, "\"u:0\" is no place");
+    refused("cpu,16x1", 16, "a model has at most 16 instances");
     refused("0x1", 4, "0x1");
     refused("1x0", 4, "1x0");
     refused("17x1", 64, "17 instances of 1 threads");
@@ -199,12 +223,18 @@ static void an_unknown_model_is_refused_with_what_there_is(void **state) {
     assert_int_equal(resolve(&served, config, "resnet", "", &error), BT_INVALID);
     assert_non_null(strstr(error.message, "hrnet"));
     bt_config_close(&config);
+    config = config_of("{\"schema_version\": 1, \"configurations\": {\"a\": {\"optimal_batch_size\": 1}, "
+                       "\"b\": {\"optimal_batch_size\": 1}}}");
+    assert_int_equal(resolve(&served, config, "resnet", "", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "no model \"resnet\"; it has: a, b"));
+    bt_config_close(&config);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_get_an_instance_each),
         cmocka_unit_test(slices_of_the_cpu_have_cores_of_their_own),
+        cmocka_unit_test(slices_are_of_the_cores_that_are_allowed),
         cmocka_unit_test(an_entry_may_be_for_one_model),
         cmocka_unit_test(what_cannot_be_is_refused_by_name),
         cmocka_unit_test(a_thread_is_kept_where_it_is_told),

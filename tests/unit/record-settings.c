@@ -54,6 +54,14 @@ static void a_profile_that_is_none_is_refused(void **state) {
     says(&error, "\"../secret\" is no profile's name");
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "absent", &error), BT_INVALID);
     says(&error, "there is no configs/profiles/absent.json");
+    put("configs/profiles/notes.txt", "");
+    put("configs/profiles/b.json", "{}");
+    put("configs/profiles/a.json", "{}");
+    put("configs/profiles/a.json.bak", "{}");
+    assert_int_equal(bt_settings_read_profile(&settings, &sources, "absent", &error), BT_INVALID);
+    says(&error, "there are: a, b");
+    assert_null(strstr(error.message, "bak"));
+    assert_null(strstr(error.message, "notes"));
     put("configs/profiles/broken.json", "{\"p95_sla_ms\": \"soon\"}");
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "broken", &error), BT_PARSE);
     says(&error, "configs/profiles/broken.json: p95_sla_ms");
@@ -84,6 +92,7 @@ static void objectives_have_names(void **state) {
     assert_string_equal(bt_objective_name(BT_OBJECTIVE_THROUGHPUT), "throughput");
     assert_string_equal(bt_objective_name(BT_OBJECTIVE_LATENCY), "latency");
     assert_string_equal(bt_objective_name(BT_OBJECTIVE_COUNT), "unknown");
+    assert_string_equal(bt_objective_name((bt_objective)99), "unknown");
 }
 
 /* ---- whose weights ---- */
@@ -198,6 +207,18 @@ static void an_instance_is_placed_where_the_config_says(void **state) {
     assert_int_equal(served.settings.batch_size, 1);
     assert_int_equal(served.settings.max_queue_size, 7);
     assert_true(served.settings.p95_sla_ms == 9);
+    serve(&served, CONFIG("", ", \"instances\": [{\"device\": \"cpu\", \"threads\": 2, \"cpus\": \"0-1\"}]"),
+          "", BT_OK, &error);
+    assert_int_equal(served.placement.count, 1);
+    assert_string_equal(served.placement.instances[0].cpus, "0-1");
+    serve(&served,
+          "{\"schema_version\": 1, \"machine\": {\"fingerprint\": \"\", \"cpu\": \"\", \"cores\": 1, "
+          "\"memory_bytes\": 1, \"clock_policy\": \"\", \"gpu\": \"NVIDIA T4\", \"gpu_memory_bytes\": 1}, "
+          "\"configurations\": {\"hrnet\": {\"optimal_batch_size\": 2}}}",
+          "", BT_OK, &error);
+    assert_string_equal(served.placement.instances[0].device, "cuda:0");
+    serve(&served, CONFIG("", ""), "model_file=net.pt", BT_INVALID, &error);
+    says(&error, "\"net.pt\" names no model");
     serve(&served, CONFIG("", ""), "instances=moon", BT_INVALID, &error);
     says(&error, "instances: \"moon\" is no place");
     serve(NULL, NULL, NULL, BT_OK, &error);

@@ -22,7 +22,7 @@
 #define FILES_MAX    64
 #define ROOM         16384 /* bytes; the good files are smaller */
 #define ELEMENTS_MAX (1 << 16)
-#define CASES        2000
+#define CASES        10000
 #define HANG_S       20
 #define DAMAGED      "damaged"
 

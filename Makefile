@@ -268,11 +268,16 @@ fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 ea
 fuzz-short: $(FUZZERS) ## the same from fixed seeds, RUNS=3000 each, for CI
 	$(Q)tests/fuzz/run runs=$(RUNS) $(FUZZERS)
 
-nightly: core ## 10^8 random requests, a million damaged files, every fault once, and a slowdown that is really there
-	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
-	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/image-mutations
-	$(Q)BATCHTUNE_MUTATIONS=1000000 $(O)/tests/networks-checkpoint-damaged
+faults: core ## every call for memory, files and threads fails once, every step is killed once: how many, and what came of them
 	$(Q)O=$(O) BATCHTUNE_FAULTS=all TEST_TIMEOUT_S=14400 tests/run --core 'faults-*'
+
+# A million files of each kind; `make test` does ten thousand.
+security: export BATCHTUNE_MUTATIONS = 1000000
+security: core ## a million damaged pictures and checkpoints, hostile names and records: how many, and what came of them
+	$(Q)O=$(O) TEST_TIMEOUT_S=14400 tests/run security image-mutations networks-checkpoint-damaged
+
+nightly: faults security ## faults and security, 10^8 random requests, and a slowdown that is really there
+	$(Q)BATCHTUNE_REQUESTS=100000000 $(O)/tests/batching-properties
 	$(Q)O=$(O) tests/gate-selftest planted repository
 
 # Set-up. Whatever is compiled depends on core.stamp, which is made once; whatever links libtorch depends on
@@ -418,6 +423,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels coverage coverage-tests perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

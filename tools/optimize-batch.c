@@ -71,6 +71,7 @@ typedef struct optimization {
     bt_log *log;
     bt_config *before; /* the config file as it was; NULL where there was none */
     bt_record *record;
+    char images[BT_TEXT_SIZE];
     char command_line[1024];
     char worker_program[BT_PATH_SIZE];
 } optimization;
@@ -84,7 +85,8 @@ static bt_status settle(optimization *o, bt_error *error) {
     if (profile[0] == '\0' && bt_optimize_on_cpu(&o->settings, &o->machine))
         snprintf(profile, sizeof o->settings.profile, "cpu-demo");
     if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
-    if (status == BT_OK) status = bt_optimize_resolve(&o->settings, &o->sources, &o->machine, error);
+    if (status == BT_OK)
+        status = bt_optimize_resolve(&o->settings, &o->sources, &o->machine, o->images, error);
     return status;
 }
 
@@ -188,6 +190,7 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
         .settings = &o->settings,
         .sources = &o->sources,
         .machine = &o->machine,
+        .images = o->images,
         .command = o->command_line,
         .worker_program = o->worker_program,
         .run = o->run,

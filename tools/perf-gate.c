@@ -9,6 +9,7 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "gate/collect.h"
 #include "gate/compare.h"
@@ -139,8 +140,10 @@ typedef struct gate {
 static bt_status write_command_line(gate *g, int argc, char **argv, bt_error *error) {
     FILE *out = fmemopen(g->command_line, sizeof g->command_line, "w");
     if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
-    for (int i = 0; i < argc; i++)
-        fprintf(out, "%s%s", i ? " " : "", argv[i]);
+    for (int i = 0; i < argc; i++) {
+        if (i > 0) fputc(' ', out);
+        bt_text_shell_word(argv[i], out);
+    }
     if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
     return BT_OK;
 }

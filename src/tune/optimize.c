@@ -169,14 +169,13 @@ static bt_status resolve_device(bt_settings *settings, const bt_machine *machine
 }
 
 bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources, const bt_machine *machine,
-                              bt_error *error) {
+                              char images[BT_TEXT_SIZE], bt_error *error) {
     bt_status status = bt_backend_check(settings->backend, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--backend");
     status = resolve_device(settings, machine, error);
     if (status != BT_OK) return status;
     if (settings->image_size == 0)
         settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
-    char images[BT_TEXT_SIZE];
     status = check_images(settings, images, error);
     if (status == BT_OK) status = choose_models(settings, sources, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
@@ -553,11 +552,11 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     record->machine = *options->machine;
     record->settings = *settings;
     record->sources = *options->sources;
+    snprintf(record->images, sizeof record->images, "%s", options->images);
 
     bt_division division;
     double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
     int64_t start_ns = bt_clock_now_ns();
-    status = check_images(settings, record->images, error);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = name_model(options, &record->models[i], i, error);
     if (status == BT_OK) status = divide_cores(options, record, &division, error);

@@ -23,10 +23,11 @@ extern "C" {
 /* Checks what can be checked before anything is measured (known models, model files that are what they should
  * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
  * `machine`: the device and the image size; and the models, where only model files are given. Where a model
- * file brings a size of its own over a profile's, the profile's counts as the default. BT_INVALID or BT_PARSE
- * names the flag. */
+ * file brings a size of its own over a profile's, the profile's counts as the default. `images` becomes what a
+ * report says of the pictures, which are looked at for that. BT_INVALID or BT_PARSE names the flag. */
 BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources,
-                                          const bt_machine *machine, bt_error *error);
+                                          const bt_machine *machine, char images[BT_TEXT_SIZE],
+                                          bt_error *error);
 
 /* Whether the networks would really run on a CPU: asked for, or by "auto" on a machine without a GPU.
  * Settings as given. */
@@ -43,6 +44,7 @@ typedef struct bt_optimize_options {
     const bt_settings *settings; /* resolved */
     const bt_option_sources *sources;
     const bt_machine *machine;
+    const char *images;         /* as bt_optimize_resolve has it */
     const char *command;        /* the shell line that repeats the run */
     const char *worker_program; /* path of probe-worker */
     bt_run *run;

@@ -44,6 +44,7 @@ cut() {
     [ "$lines" -lt 1 ] || [ "$(ls -d results/*/ | wc -l)" = 1 ] || echo "$1@$2=$3: goes on in another folder"
 }
 
+places=0
 # everywhere KIND CAUSE STATUS STEP NAME
 everywhere() {
     local count tried=0 wrong='' at step=$4
@@ -54,6 +55,7 @@ everywhere() {
         wrong+=$(cut "$1" "$at" "$2" "$3")
         tried=$((tried + 1))
     done
+    places=$((places + tried))
     [ -z "$wrong" ] && [ "$count" -gt 5 ]
     ok $? "$5 ($tried of $count places)" || comment "$wrong"
 }
@@ -62,4 +64,5 @@ everywhere flush KILL 137 3 'killed before a flush'
 everywhere write TORN 137 8 'killed in the middle of a write'
 everywhere files KILL 137 30 'killed at any call on files'
 everywhere flush INT 130 8 'interrupted at a flush'
+comment "$places sweeps killed or interrupted, and resumed"
 done_testing

@@ -39,6 +39,7 @@ one() {
     ! find . -name '*.tmp' | grep . || echo "$2: leaves a temporary file"
 }
 
+planted=0
 # each COMMAND PROGRAM KIND CAUSE MOST NAME: with the 1st call failing, then the 2nd, ..., skipping ever more, about MOST.
 each() {
     local count at tried=0 wrong=''
@@ -54,6 +55,7 @@ each() {
         [ "$all" = all ] || at=$((at + at * 6 / $5))
     done
     unset FAULT_IN
+    planted=$((planted + tried))
     [ -z "$wrong" ] && [ "$count" -gt 0 ]
     ok $? "$6 ($tried of $count calls)" || comment "$wrong"
 }
@@ -78,4 +80,5 @@ is "$status" 0 'which do none either'
 each test_load test-production memory '' 8 'a load test whose memory runs out'
 each test_load test-production files =EIO 6 'whose files fail'
 each test_load test-production thread =EAGAIN 6 'that gets no threads'
+comment "$planted failures planted in whole runs"
 done_testing

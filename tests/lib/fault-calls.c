@@ -21,6 +21,7 @@ static fault planted;      /* changes only while nothing is watched */
 static atomic_int watched; /* planted.calls, or 0 */
 static atomic_long counted;
 static atomic_bool any_struck;
+static long struck_in_all;
 
 /* Counts a call; true, with errno, where it is to fail. */
 static bool strikes(int kind) {
@@ -134,7 +135,12 @@ void faults_plant(const fault *f) {
 }
 
 long faults_end(bool *struck) {
-    atomic_store(&watched, 0);
-    if (struck) *struck = atomic_load(&any_struck);
+    const bool planted = atomic_exchange(&watched, 0) != 0, hit = atomic_load(&any_struck);
+    struck_in_all += planted && hit;
+    if (struck) *struck = hit;
     return atomic_load(&counted);
+}
+
+long faults_struck(void) {
+    return struck_in_all;
 }

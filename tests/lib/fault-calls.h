@@ -51,4 +51,7 @@ void faults_plant(const fault *f);
  */
 long faults_end(bool *struck);
 
+/* How many of the faults planted so far struck. */
+long faults_struck(void);
+
 #endif

@@ -6,26 +6,16 @@
 #include <stdint.h>
 /* cmocka wants the four above first */
 #include <cmocka.h>
-#include <dirent.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "tune/run.h"
 
 #define EVERY_ONE_TO 100 /* failures are planted one by one so far, then ever more rarely */
 #define HANG_S       120
-
-static int open_files(void) {
-    int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
 
 static void check(const fault_act *act, const fault *f, bool struck, bt_status status, const bt_error *error,
                   bt_status expected) {
@@ -48,7 +38,7 @@ static long after(long n) {
 
 void faults_each(const fault_act *act, const fault *f, bt_status expected) {
     bool struck = true;
-    int open_before = open_files();
+    int open_before = bt_scratch_open_files();
     for (fault here = *f; struck; here.at = after(here.at)) {
         bt_error error = {BT_OK, ""};
         if (here.at == 0) here.at = 1;
@@ -58,9 +48,9 @@ void faults_each(const fault_act *act, const fault *f, bt_status expected) {
         faults_end(&struck);
         alarm(0);
         check(act, &here, struck, status, &error, expected);
-        if (open_files() != open_before)
+        if (bt_scratch_open_files() != open_before)
             fail_msg("%s: call %ld of kinds %#x fails, and %d files more are open", act->name, here.at,
-                     (unsigned)here.calls, open_files() - open_before);
+                     (unsigned)here.calls, bt_scratch_open_files() - open_before);
     }
 }
 

@@ -296,6 +296,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     bt_record_close(&record);
     bt_load_record_close(&load);
+    print_message("# %ld failures planted\n", faults_struck());
     return bt_scratch_leave(state);
 }
 

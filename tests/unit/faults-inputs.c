@@ -102,11 +102,14 @@ static kind kinds[] = {
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
+static long in_all;
+
 /* Reads what is at broken.x, and checks that it was read, or refused as it should be. */
 static bt_status try(const kind *k, const void *bytes, size_t size, const char *what,
                      unsigned long long number) {
     char path[64];
     bt_error error = {BT_OK, ""};
+    in_all++;
     snprintf(path, sizeof path, "broken-%s", k->path);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
@@ -326,6 +329,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     for (size_t i = 0; i < KINDS; i++)
         free(kinds[i].whole);
+    print_message("# %ld broken files read or refused\n", in_all);
     return bt_scratch_leave(state);
 }
 

@@ -139,6 +139,7 @@ static int tear_down(void **state) {
     bt_load_record_close(&load);
     bt_gate_record_close(&gate);
     bt_gate_verdict_close(&verdict);
+    print_message("# %ld failures planted\n", faults_struck());
     return bt_scratch_leave(state);
 }
 

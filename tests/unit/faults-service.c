@@ -128,7 +128,7 @@ static bt_status prove(bt_error *error) {
     return status;
 }
 
-/* It takes seconds each, so some of the failures; tests/commands/faults-programs.sh and make nightly try
+/* It takes seconds each, so some of the failures; tests/commands/faults-programs.sh and make faults try
  * more. */
 static void a_load_test_without_memory_ends(void **state) {
     (void)state;
@@ -160,6 +160,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     bt_config_close(&config);
+    print_message("# %ld failures planted\n", faults_struck());
     return bt_scratch_leave(state);
 }
 

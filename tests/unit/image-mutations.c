@@ -1,6 +1,6 @@
 /* Thousands of damaged pictures: each is decoded or refused with one clear line, soon, with nothing printed.
  *
- * BATCHTUNE_MUTATIONS sets how many (make nightly: many more), BATCHTUNE_SEED which. */
+ * BATCHTUNE_MUTATIONS sets how many (make security: many more), BATCHTUNE_SEED which. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +118,7 @@ static void damaged_pictures_are_decoded_or_refused(void **state) {
             fail_msg("BATCHTUNE_SEED=%llu, case %llu, of %s: %s", (unsigned long long)seed,
                      (unsigned long long)i, good->names[i % (uint64_t)good->count], fault);
     }
-    print_message("%llu of %llu damaged files (seed %llu) were still pictures\n",
+    print_message("# %llu of %llu damaged files (seed %llu) were still pictures\n",
                   (unsigned long long)pictures, (unsigned long long)cases, (unsigned long long)seed);
     /* damage that neither kills all nor none */
     assert_true(cases < 100 || (pictures > cases / 100 && pictures < cases / 10 * 9));

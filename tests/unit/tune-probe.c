@@ -5,7 +5,6 @@
 #include <stdint.h>
 /* cmocka wants the four above first */
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -106,16 +105,6 @@ static void a_worker_runs_on_a_folders_pictures(void **state) {
     bt_probe_close(&probe);
 }
 
-static int count_open_files(void) {
-    int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* ---- steps ---- */
 
 static void the_facts_are_the_sessions(void **state) {
@@ -139,7 +128,7 @@ static void the_facts_are_the_sessions(void **state) {
 
 static void each_kind_of_step_brings_what_it_asks_for(void **state) {
     (void)state;
-    int files = count_open_files();
+    int files = bt_scratch_open_files();
     bt_probe *probe = open_sim("sim:tau0_ms=2,alpha_ms=1,noise=0,memory_mb=100,memory_per_image_mb=30");
     bt_step_result memory = run_step(probe, BT_STEP_MEMORY, 4, 1);
     assert_int_equal(memory.status, BT_OK);
@@ -160,14 +149,14 @@ static void each_kind_of_step_brings_what_it_asks_for(void **state) {
     assert_int_equal(run_step(probe, BT_STEP_FULL_SIZE, 1, 1).sample_count, 1);
     bt_probe_close(&probe);
     assert_no_child_is_left();
-    assert_int_equal(count_open_files(), files);
+    assert_int_equal(bt_scratch_open_files(), files);
 }
 
 /* ---- what goes wrong in a step ---- */
 
 static void a_crash_costs_its_point_and_the_next_step_finds_a_worker(void **state) {
     (void)state;
-    int files = count_open_files();
+    int files = bt_scratch_open_files();
     bt_probe *probe = open_sim("sim:tau0_ms=1,alpha_ms=0,noise=0,crash_at=4");
     assert_int_equal(run_step(probe, BT_STEP_MEASURE, 2, 3).status, BT_OK);
     for (int i = 0; i < 2; i++) {
@@ -184,7 +173,7 @@ static void a_crash_costs_its_point_and_the_next_step_finds_a_worker(void **stat
     assert_int_equal(run_step(probe, BT_STEP_FRESH_MEMORY, 2, 1).status, BT_OK);
     bt_probe_close(&probe);
     assert_no_child_is_left();
-    assert_int_equal(count_open_files(), files);
+    assert_int_equal(bt_scratch_open_files(), files);
 }
 
 static void running_out_of_memory_leaves_the_worker(void **state) {

@@ -152,6 +152,16 @@ bt_status bt_json_object(const json_t *object, const char *key, json_t **out, co
 
 /* ---- writing ---- */
 
+json_t *bt_json_array_of(const void *items, size_t size, int count, json_t *(*write)(const void *item)) {
+    json_t *array = json_array();
+    for (int i = 0; array && i < count; i++) {
+        if (json_array_append_new(array, write((const char *)items + (size_t)i * size)) == 0) continue;
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
 json_t *bt_json_real_or_null(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }

@@ -56,6 +56,10 @@ BT_MUST_USE bt_status bt_json_array(const json_t *object, const char *key, json_
 BT_MUST_USE bt_status bt_json_object(const json_t *object, const char *key, json_t **out, const char *where,
                                      bt_error *error);
 
+/* An array of what `write` makes of each of the `count` items of `size` bytes at `items`. A new reference;
+ * NULL when memory is short, or where `write` gives NULL. */
+json_t *bt_json_array_of(const void *items, size_t size, int count, json_t *(*write)(const void *item));
+
 /* A JSON real, or null where `value` is not finite (JSON has no NaN). A new reference; NULL when memory is
  * short. */
 json_t *bt_json_real_or_null(double value);

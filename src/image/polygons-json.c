@@ -2,50 +2,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "image/polygons.h"
 
 #define TEXT_FLAGS       (JSON_COMPACT | JSON_REAL_PRECISION(9))
 #define COCO_CORNERS_MIN 3 /* readers take a list of two points for a box */
 
-static json_t *ring_to_json(const bt_ring *ring) {
-    json_t *points = json_array();
-    for (int i = 0; i < ring->count; i++) {
-        json_t *point = json_pack("[i,i]", ring->points[i].x, ring->points[i].y);
-        if (json_array_append_new(points, point) == 0) continue;
-        json_decref(points);
-        return NULL;
-    }
-    return points;
+static json_t *point_to_json(const void *item) {
+    const bt_pixel *at = item;
+    return json_pack("[i,i]", at->x, at->y);
 }
 
-static json_t *holes_to_json(const bt_polygon *polygon) {
-    json_t *holes = json_array();
-    for (int i = 0; i < polygon->hole_count; i++) {
-        if (json_array_append_new(holes, ring_to_json(&polygon->holes[i])) == 0) continue;
-        json_decref(holes);
-        return NULL;
-    }
-    return holes;
+static json_t *ring_to_json(const void *item) {
+    const bt_ring *ring = item;
+    return bt_json_array_of(ring->points, sizeof *ring->points, ring->count, point_to_json);
 }
 
 static json_t *box_to_json(const bt_polygon *p) {
     return json_pack("[i,i,i,i]", p->x, p->y, p->width, p->height);
 }
 
+static json_t *polygon_to_json(const void *item) {
+    const bt_polygon *p = item;
+    return json_pack("{s:s, s:o, s:o, s:f, s:f, s:o}", "type", "external", "points",
+                     ring_to_json(&p->outline), "holes",
+                     bt_json_array_of(p->holes, sizeof *p->holes, p->hole_count, ring_to_json), "area",
+                     p->area_px, "confidence", p->confidence, "bbox", box_to_json(p));
+}
+
 json_t *bt_polygons_to_json(const bt_polygons *polygons) {
-    json_t *list = json_array();
-    for (int i = 0; i < polygons->count; i++) {
-        const bt_polygon *p = &polygons->items[i];
-        json_t *item = json_pack("{s:s, s:o, s:o, s:f, s:f, s:o}", "type", "external", "points",
-                                 ring_to_json(&p->outline), "holes", holes_to_json(p), "area", p->area_px,
-                                 "confidence", p->confidence, "bbox", box_to_json(p));
-        if (json_array_append_new(list, item) == 0) continue;
-        json_decref(list);
-        return NULL;
-    }
-    return json_pack("{s:i, s:i, s:o}", "height", polygons->height, "width", polygons->width, "polygons",
-                     list);
+    return json_pack(
+        "{s:i, s:i, s:o}", "height", polygons->height, "width", polygons->width, "polygons",
+        bt_json_array_of(polygons->items, sizeof *polygons->items, polygons->count, polygon_to_json));
 }
 
 /* ---- COCO ---- */

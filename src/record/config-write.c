@@ -151,7 +151,8 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
 
 /* ---- one model, as JSON ---- */
 
-static json_t *write_point(const bt_config_point *point) {
+static json_t *write_point(const void *item) {
+    const bt_config_point *point = item;
     json_t *object = bt_fields_to_json(bt_config_point_keys.fields, bt_config_point_keys.count, point);
     if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(point->outcome))) == 0 &&
         json_object_set_new(object, "service_ms_quantiles",
@@ -161,17 +162,8 @@ static json_t *write_point(const bt_config_point *point) {
     return NULL;
 }
 
-static json_t *write_points(const bt_config_model *model) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < model->point_count; i++) {
-        if (json_array_append_new(array, write_point(&model->points[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
-}
-
-static json_t *write_instance(const bt_config_instance *instance) {
+static json_t *write_instance(const void *item) {
+    const bt_config_instance *instance = item;
     json_t *object =
         bt_fields_to_json(bt_config_instance_keys.fields, bt_config_instance_keys.count, instance);
     if (object && (*instance->cpus || json_object_set_new(object, "cpus", json_null()) == 0)) return object;
@@ -179,25 +171,19 @@ static json_t *write_instance(const bt_config_instance *instance) {
     return NULL;
 }
 
-static json_t *write_instances(const bt_config_model *model) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < model->instance_count; i++) {
-        if (json_array_append_new(array, write_instance(&model->instances[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
-}
-
 static json_t *write_entry(const bt_config_model *entry) {
     const bt_config_keys *keys = &bt_config_model_keys, *of_weights = &bt_config_weights_keys;
     json_t *object = bt_fields_to_json(keys->fields, keys->count, entry);
     int failed = !object;
-    failed = failed || json_object_set_new(object, "instances", write_instances(entry));
+    failed = failed || json_object_set_new(object, "instances",
+                                           bt_json_array_of(entry->instances, sizeof *entry->instances,
+                                                            entry->instance_count, write_instance));
     failed = failed ||
              json_object_set_new(object, "weights",
                                  bt_fields_to_json(of_weights->fields, of_weights->count, &entry->weights));
-    failed = failed || json_object_set_new(object, "points", write_points(entry));
+    failed = failed || json_object_set_new(object, "points",
+                                           bt_json_array_of(entry->points, sizeof *entry->points,
+                                                            entry->point_count, write_point));
     if (!failed) return object;
     json_decref(object);
     return NULL;

@@ -81,14 +81,12 @@ json_t *bt_fields_to_json(const bt_field *fields, size_t count, const void *valu
     return NULL;
 }
 
+static json_t *write_value(const void *value) {
+    return bt_json_real_or_null(*(const double *)value);
+}
+
 json_t *bt_numbers_write(const double *values, int count) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < count; i++) {
-        if (json_array_append_new(array, bt_json_real_or_null(values[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
+    return bt_json_array_of(values, sizeof *values, count, write_value);
 }
 
 /* ---- reading ---- */

@@ -139,7 +139,8 @@ static json_t *write_turns(const bt_gate_series *series) {
     return array;
 }
 
-static json_t *write_series(const bt_gate_series *series) {
+static json_t *write_series(const void *item) {
+    const bt_gate_series *series = item;
     json_t *object = bt_fields_to_json(series_fields, COUNT(series_fields), series);
     bool turns = series->turn_count > 0;
     if (object && json_object_set_new(object, turns ? "turns" : "samples",
@@ -150,25 +151,8 @@ static json_t *write_series(const bt_gate_series *series) {
     return NULL;
 }
 
-static json_t *write_all_series(const bt_gate_record *record) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < record->series_count; i++)
-        if (json_array_append_new(array, write_series(&record->series[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
-}
-
-static json_t *write_promises(const bt_gate_record *record) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < record->promise_count; i++)
-        if (json_array_append_new(
-                array, bt_fields_to_json(promise_fields, COUNT(promise_fields), &record->promises[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
+static json_t *write_promise(const void *promise) {
+    return bt_fields_to_json(promise_fields, COUNT(promise_fields), promise);
 }
 
 bt_status bt_gate_record_to_json(const bt_gate_record *record, json_t **out, bt_error *error) {
@@ -176,8 +160,12 @@ bt_status bt_gate_record_to_json(const bt_gate_record *record, json_t **out, bt_
     if (top && bt_fields_write(record_fields, COUNT(record_fields), record, top) == 0 &&
         json_object_set_new(top, "machine", bt_machine_to_json(&record->machine)) == 0 &&
         json_object_set_new(top, "subject", bt_subject_to_json(&record->subject)) == 0 &&
-        json_object_set_new(top, "promises", write_promises(record)) == 0 &&
-        json_object_set_new(top, "metrics", write_all_series(record)) == 0) {
+        json_object_set_new(top, "promises",
+                            bt_json_array_of(record->promises, sizeof *record->promises,
+                                             record->promise_count, write_promise)) == 0 &&
+        json_object_set_new(top, "metrics",
+                            bt_json_array_of(record->series, sizeof *record->series, record->series_count,
+                                             write_series)) == 0) {
         *out = top;
         return BT_OK;
     }

@@ -152,7 +152,8 @@ bt_status bt_gate_kept_add(bt_gate_verdict *verdict, const bt_gate_kept *kept, b
 
 /* ---- writing ---- */
 
-static json_t *write_row(const bt_gate_row *row) {
+static json_t *write_row(const void *item) {
+    const bt_gate_row *row = item;
     json_t *object = bt_fields_to_json(row_fields, COUNT(row_fields), row);
     if (object && json_object_set_new(object, "verdict", json_string(bt_gate_word_name(row->verdict))) == 0 &&
         json_object_set_new(object, "before_values",
@@ -163,33 +164,20 @@ static json_t *write_row(const bt_gate_row *row) {
     return NULL;
 }
 
-static json_t *write_rows(const bt_gate_verdict *verdict) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < verdict->row_count; i++)
-        if (json_array_append_new(array, write_row(&verdict->rows[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
-}
-
-static json_t *write_promises(const bt_gate_verdict *verdict) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < verdict->promise_count; i++)
-        if (json_array_append_new(
-                array, bt_fields_to_json(kept_fields, COUNT(kept_fields), &verdict->promises[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
+static json_t *write_promise(const void *promise) {
+    return bt_fields_to_json(kept_fields, COUNT(kept_fields), promise);
 }
 
 bt_status bt_gate_verdict_to_json(const bt_gate_verdict *verdict, json_t **out, bt_error *error) {
     json_t *top = json_pack("{s:i, s:s, s:s}", "schema_version", BT_GATE_VERDICT_SCHEMA_VERSION, "kind", KIND,
                             "verdict", bt_gate_word_name(verdict->verdict));
     if (top && bt_fields_write(top_fields, COUNT(top_fields), verdict, top) == 0 &&
-        json_object_set_new(top, "promises", write_promises(verdict)) == 0 &&
-        json_object_set_new(top, "metrics", write_rows(verdict)) == 0) {
+        json_object_set_new(top, "promises",
+                            bt_json_array_of(verdict->promises, sizeof *verdict->promises,
+                                             verdict->promise_count, write_promise)) == 0 &&
+        json_object_set_new(
+            top, "metrics",
+            bt_json_array_of(verdict->rows, sizeof *verdict->rows, verdict->row_count, write_row)) == 0) {
         *out = top;
         return BT_OK;
     }

@@ -151,21 +151,20 @@ static json_t *write_bins(const bt_load_part *part) {
     return object;
 }
 
+static json_t *write_runs(const void *item) {
+    return json_integer(*(const int64_t *)item);
+}
+
 /* Trailing zeros say nothing. */
 static json_t *write_batches(const bt_load_part *part) {
     int count = BT_LOAD_BATCHES;
     while (count > 0 && part->batches[count - 1] == 0)
         count--;
-    json_t *array = json_array();
-    for (int i = 0; array && i < count; i++)
-        if (json_array_append_new(array, json_integer(part->batches[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
+    return bt_json_array_of(part->batches, sizeof *part->batches, count, write_runs);
 }
 
-static json_t *write_part(const bt_load_part *part) {
+static json_t *write_part(const void *item) {
+    const bt_load_part *part = item;
     json_t *object = bt_fields_to_json(part_fields, COUNT(part_fields), part);
     if (object &&
         json_object_set_new(object, "verdict", json_string(bt_load_verdict_name(part->verdict))) == 0 &&
@@ -180,51 +179,30 @@ static json_t *write_part(const bt_load_part *part) {
     return NULL;
 }
 
-static json_t *write_parts(const bt_load_scenario *scenario) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < scenario->part_count; i++) {
-        if (json_array_append_new(array, write_part(&scenario->parts[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
-}
-
-static json_t *write_scenario(const bt_load_scenario *scenario) {
+static json_t *write_scenario(const void *item) {
+    const bt_load_scenario *scenario = item;
     json_t *object = bt_fields_to_json(scenario_fields, COUNT(scenario_fields), scenario);
-    if (object && json_object_set_new(object, "parts", write_parts(scenario)) == 0) return object;
+    if (object && json_object_set_new(object, "parts",
+                                      bt_json_array_of(scenario->parts, sizeof *scenario->parts,
+                                                       scenario->part_count, write_part)) == 0)
+        return object;
     json_decref(object);
     return NULL;
 }
 
-static json_t *write_ladder(const bt_load_model *model) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < model->ladder_count; i++) {
-        if (json_array_append_new(array, json_integer(model->ladder[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
+static json_t *write_size(const void *item) {
+    return json_integer(*(const int *)item);
 }
 
-static json_t *write_model(const bt_load_model *model) {
+static json_t *write_model(const void *item) {
+    const bt_load_model *model = item;
     json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
-    if (object && json_object_set_new(object, "ladder", write_ladder(model)) == 0) return object;
+    if (object && json_object_set_new(object, "ladder",
+                                      bt_json_array_of(model->ladder, sizeof *model->ladder,
+                                                       model->ladder_count, write_size)) == 0)
+        return object;
     json_decref(object);
     return NULL;
-}
-
-/* An array of `count` items, each written by the function that knows one. */
-static json_t *write_all(const bt_load_record *record, bool scenarios) {
-    json_t *array = json_array();
-    int count = scenarios ? record->scenario_count : record->model_count;
-    for (int i = 0; array && i < count; i++) {
-        json_t *item = scenarios ? write_scenario(&record->scenarios[i]) : write_model(&record->models[i]);
-        if (json_array_append_new(array, item) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
 }
 
 static int write_settings(json_t *top, const bt_load_record *record) {
@@ -239,8 +217,12 @@ bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_
         json_object_set_new(top, "machine", bt_machine_to_json(&record->machine)) == 0 &&
         json_object_set_new(top, "subject", bt_subject_to_json(&record->subject)) == 0 &&
         write_settings(top, record) == 0 &&
-        json_object_set_new(top, "models", write_all(record, false)) == 0 &&
-        json_object_set_new(top, "scenarios", write_all(record, true)) == 0) {
+        json_object_set_new(top, "models",
+                            bt_json_array_of(record->models, sizeof *record->models, record->model_count,
+                                             write_model)) == 0 &&
+        json_object_set_new(top, "scenarios",
+                            bt_json_array_of(record->scenarios, sizeof *record->scenarios,
+                                             record->scenario_count, write_scenario)) == 0) {
         *out = top;
         return BT_OK;
     }

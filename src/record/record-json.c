@@ -122,7 +122,8 @@ static const char *const source_names[] = {
 
 /* ---- writing ---- */
 
-static json_t *write_point(const bt_point *point) {
+static json_t *write_point(const void *item) {
+    const bt_point *point = item;
     json_t *object = bt_fields_to_json(point_fields, COUNT(point_fields), point);
     if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(point->outcome))) == 0 &&
         json_object_set_new(object, "samples_ms", bt_numbers_write(point->samples_ms, point->sample_count)) ==
@@ -132,25 +133,8 @@ static json_t *write_point(const bt_point *point) {
     return NULL;
 }
 
-static json_t *write_points(const bt_model_record *model) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < model->point_count; i++) {
-        if (json_array_append_new(array, write_point(&model->points[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
-}
-
-static json_t *write_divisions(const bt_model_record *model) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < model->division_count; i++) {
-        json_t *division = bt_fields_to_json(division_fields, COUNT(division_fields), &model->divisions[i]);
-        if (json_array_append_new(array, division) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
+static json_t *write_division(const void *division) {
+    return bt_fields_to_json(division_fields, COUNT(division_fields), division);
 }
 
 /* Verdicts are indexes in memory and batch sizes in the file, where people read them. */
@@ -170,7 +154,8 @@ static json_t *write_winners(const bt_model_record *model) {
     return object;
 }
 
-static json_t *write_model(const bt_model_record *model) {
+static json_t *write_model(const void *item) {
+    const bt_model_record *model = item;
     json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
     int failed = !object;
     failed = failed || json_object_set_new(object, "optimal_batch_size", write_choice(model, model->chosen));
@@ -181,8 +166,12 @@ static json_t *write_model(const bt_model_record *model) {
     failed = failed ||
              json_object_set_new(object, "standard_memory",
                                  bt_fields_to_json(fit_fields, COUNT(fit_fields), &model->standard_memory));
-    failed = failed || json_object_set_new(object, "divisions", write_divisions(model));
-    failed = failed || json_object_set_new(object, "points", write_points(model));
+    failed = failed || json_object_set_new(object, "divisions",
+                                           bt_json_array_of(model->divisions, sizeof *model->divisions,
+                                                            model->division_count, write_division));
+    failed = failed || json_object_set_new(object, "points",
+                                           bt_json_array_of(model->points, sizeof *model->points,
+                                                            model->point_count, write_point));
     failed = failed ||
              json_object_set_new(object, "standard_samples_ms",
                                  bt_numbers_write(model->standard_samples_ms, model->standard_sample_count));
@@ -191,25 +180,8 @@ static json_t *write_model(const bt_model_record *model) {
     return NULL;
 }
 
-static json_t *write_models(const bt_record *record) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < record->model_count; i++) {
-        if (json_array_append_new(array, write_model(&record->models[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
-}
-
-static json_t *write_changes(const bt_record *record) {
-    const int room = (int)COUNT(record->changes);
-    json_t *array = json_array();
-    for (int i = 0; array && i < record->change_count && i < room; i++) {
-        if (json_array_append_new(array, bt_field_text(record->changes[i])) == 0) continue;
-        json_decref(array);
-        return NULL;
-    }
-    return array;
+static json_t *write_change(const void *words) {
+    return bt_field_text(words);
 }
 
 /* Who set what, for settings that are not at their defaults by themselves. */
@@ -227,19 +199,25 @@ static json_t *write_sources(const bt_record *record) {
 }
 
 bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *error) {
+    const int room = (int)COUNT(record->changes),
+              changes = record->change_count < room ? record->change_count : room;
     json_t *top = json_object();
     int failed = !top;
     failed = failed || json_object_set_new(top, "schema_version", json_integer(BT_RECORD_SCHEMA_VERSION));
     failed = failed || json_object_set_new(top, "kind", json_string(KIND));
     failed = failed || bt_fields_write(record_fields, COUNT(record_fields), record, top);
-    failed = failed || json_object_set_new(top, "changes", write_changes(record));
+    failed = failed || json_object_set_new(
+                           top, "changes",
+                           bt_json_array_of(record->changes, sizeof *record->changes, changes, write_change));
     failed = failed || json_object_set_new(top, "machine", bt_machine_to_json(&record->machine));
     failed = failed || json_object_set_new(top, "subject", bt_subject_to_json(&record->subject));
     failed = failed || json_object_set_new(
                            top, "settings",
                            bt_options_write_json(bt_settings_table, bt_settings_count, &record->settings));
     failed = failed || json_object_set_new(top, "settings_from", write_sources(record));
-    failed = failed || json_object_set_new(top, "models", write_models(record));
+    failed = failed || json_object_set_new(top, "models",
+                                           bt_json_array_of(record->models, sizeof *record->models,
+                                                            record->model_count, write_model));
     *out = top;
     if (!failed) return BT_OK;
     json_decref(top);

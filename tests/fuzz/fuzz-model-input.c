@@ -8,7 +8,7 @@
 #include "networks/model.h"
 
 static char folder[] = P_tmpdir "/batchtune-fuzz-XXXXXX", link_path[sizeof folder + 16],
-                   model_path[sizeof folder + 16];
+            model_path[sizeof folder + 16];
 
 static void tidy(void) {
     unlink(link_path);

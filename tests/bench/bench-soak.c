@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "live-service.h"
 #include "load/generator.h"
@@ -188,10 +189,17 @@ int main(int argc, char **argv) {
     int64_t start_ns = bt_clock_now_ns();
     printf("%g minutes of %g requests a second, in slices of %g s\n", minutes, RATE_RPS, slice_s);
     fflush(stdout);
-    while (s.count < s.room - 1)
-        send_slice(&s, service, slice_s, start_ns);
     bt_metrics metrics;
     bt_error error;
+    bt_log *log;
+    must(bt_log_open(&log, stderr, BT_LOG_INFO, NULL, &error), &error);
+    while (s.count < s.room - 1) {
+        send_slice(&s, service, slice_s, start_ns);
+        const slice *now = &s.slices[s.count - 1];
+        bt_log_progress(log, bt_clock_now_ns(), (double)s.count / (s.room - 1),
+                        "P95 %.2f ms, %.2f MiB, %lld sent", now->p95_ms, now->memory_mib, (long long)s.sent);
+    }
+    bt_log_close(&log);
     must(bt_service_metrics(service, "hrnet", &metrics, &error), &error);
     live_service_end(service);
     int code = tell(&s, &metrics);

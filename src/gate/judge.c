@@ -142,14 +142,23 @@ static bt_status reckon(const bt_judge *judge, const bt_gate_row *row, bt_slowdo
                                  (size_t)row->now_count, row->quantile, seed, out, error);
 }
 
+/* Each look's bounds hold beside all the others', so that what all of them leave is what is known. Where
+ * nothing is left, since the machine changed on the way, this look's own. */
+static void narrow(bt_gate_row *row, double lower, double upper) {
+    const double both_lower = fmax(row->lower_percent, lower), both_upper = fmin(row->upper_percent, upper);
+    const bool left = both_lower <= both_upper;
+    row->lower_percent = left ? both_lower : lower;
+    row->upper_percent = left ? both_upper : upper;
+}
+
 /* What this look says, taken together with those before. */
 static void take_look(const bt_judge *judge, bt_gate_row *row, const bt_slowdown *slowdown, double look_share,
                       int rows) {
     double share = look_share * judge->rules->error_percent / 100;
     double beyond = log1p(row->tolerance_percent / 100);
     row->slowdown_percent = percent_of(slowdown->log_ratio);
-    row->lower_percent = percent_of(slowdown->log_ratio - bt_slowdown_margin(slowdown, share / rows));
-    row->upper_percent = percent_of(slowdown->log_ratio + bt_slowdown_margin(slowdown, share));
+    narrow(row, percent_of(slowdown->log_ratio - bt_slowdown_margin(slowdown, share / rows)),
+           percent_of(slowdown->log_ratio + bt_slowdown_margin(slowdown, share)));
     row->p_slower = fmin(row->p_slower, bt_slowdown_p_above(slowdown, beyond) / look_share);
     row->p_same = fmin(row->p_same, bt_slowdown_p_below(slowdown, beyond) / look_share);
     row->p_faster = fmin(row->p_faster, bt_slowdown_p_below(slowdown, -beyond) / look_share);

@@ -37,7 +37,7 @@ typedef struct bt_gate_row {
     double quantile;                     /* of the samples that is compared */
     double before, now;                  /* medians of the values, or that quantile of a run's samples; NaN */
     double slowdown_percent;             /* NaN where nothing was compared */
-    double lower_percent, upper_percent; /* each at this row's share of the error; NaN */
+    double lower_percent, upper_percent; /* what all looks leave, each at its share of the error; NaN */
     double tolerance_percent; /* in effect: the relative one, or the absolute one where that is more */
     double declared_percent;  /* NaN: nothing is declared */
     char reason[256];         /* of the declaration */

@@ -75,6 +75,14 @@ static machine start(const simulated_gate *about, uint64_t seed) {
     return m;
 }
 
+/* Whether a row's word and the bounds beside it say different things. */
+static bool contradicts(const bt_gate_row *row) {
+    return (row->verdict == BT_GATE_SLOWER && row->lower_percent < row->tolerance_percent) ||
+           (row->verdict == BT_GATE_SAME && row->upper_percent > row->tolerance_percent) ||
+           (row->verdict == BT_GATE_INCONCLUSIVE &&
+            (row->lower_percent > row->tolerance_percent || row->upper_percent < row->tolerance_percent));
+}
+
 static simulated_outcome sum_up(const simulated_gate *about, const bt_gate_verdict *verdict, int pairs) {
     simulated_outcome out = {
         .verdict = verdict->verdict, .verdict_code = verdict->verdict_code, .pairs = pairs};
@@ -83,6 +91,7 @@ static simulated_outcome sum_up(const simulated_gate *about, const bt_gate_verdi
         out.of[verdict->rows[i].verdict]++;
         out.slowed_caught += slower && i < about->slowed;
         out.false_alarms += slower && i >= about->slowed;
+        out.contradictions += contradicts(&verdict->rows[i]);
     }
     return out;
 }

@@ -29,6 +29,7 @@ typedef struct simulated_outcome {
     int of[BT_GATE_WORD_COUNT]; /* rows of each word */
     int slowed_caught;          /* of the slowed rows, called slower */
     int false_alarms;           /* of the others, called slower */
+    int contradictions;         /* rows whose word is not what their bounds say */
     int pairs;
 } simulated_outcome;
 

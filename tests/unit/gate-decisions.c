@@ -80,6 +80,29 @@ static void noise_beyond_the_budget_is_inconclusive(void **state) {
     assert_int_equal(out.pairs, 12);
 }
 
+/* Each look has bounds of its own; what is shown is what they leave together. Two metrics, so that looks
+ * follow after the one that decided. */
+static void bounds_and_words_agree(void **state) {
+    (void)state;
+    static const double slowdowns[] = {0, 1.5, 4};
+    simulated_gate about = simulated_noise;
+    int words[BT_GATE_WORD_COUNT] = {0};
+    about.metrics = 2;
+    about.slowed = 1;
+    about.pairs = 90;
+    about.tolerance_percent = 1.5;
+    for (uint64_t seed = SEED; seed < SEED + 90; seed++) {
+        about.slowdown_percent = slowdowns[seed % 3];
+        simulated_outcome out = simulated_course(&about, seed);
+        for (int i = 0; i < BT_GATE_WORD_COUNT; i++)
+            words[i] += out.of[i];
+        if (out.contradictions)
+            fail_msg("seed %llu, %g %% slower: %s, but its bounds say otherwise", (unsigned long long)seed,
+                     about.slowdown_percent, bt_gate_word_name(out.verdict));
+    }
+    assert_true(words[BT_GATE_SLOWER] > 9 && words[BT_GATE_SAME] > 9 && words[BT_GATE_INCONCLUSIVE] > 9);
+}
+
 static void the_same_figures_and_seed_say_the_same(void **state) {
     (void)state;
     simulated_gate about = simulated_noise;
@@ -314,6 +337,7 @@ int main(void) {
         cmocka_unit_test(a_slowdown_is_found),
         cmocka_unit_test(a_speed_up_is_called_faster),
         cmocka_unit_test(noise_beyond_the_budget_is_inconclusive),
+        cmocka_unit_test(bounds_and_words_agree),
         cmocka_unit_test(the_same_figures_and_seed_say_the_same),
         cmocka_unit_test(both_tolerances_must_be_exceeded),
         cmocka_unit_test(a_declared_slowdown_is_told_and_passes_up_to_its_bound),

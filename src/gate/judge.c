@@ -10,22 +10,25 @@
 #include "measure/quantile.h"
 #include "measure/slowdown.h"
 
-#define P95_LEAST 59 /* of which the largest bounds P95 at 95 % */
+#define TURN_QUANTILE 0.25
+#define P95_LEAST     59 /* of which the largest bounds P95 at 95 % */
 
 /* ---- rows ---- */
 
-static double quantile_of(const double *values, int count, double quantile) {
-    double *sorted = count > 0 ? malloc((size_t)count * sizeof *sorted) : NULL;
-    if (!sorted) return NAN;
+static bt_status quantile_of(double *out, const double *values, int count, double quantile, bt_error *error) {
+    double *sorted = malloc((size_t)count * sizeof *sorted);
+    if (!sorted) return bt_fail(error, BT_NO_MEMORY, "out of memory to sort %d values", count);
     memcpy(sorted, values, (size_t)count * sizeof *sorted);
     bt_sort(sorted, (size_t)count);
-    double figure = bt_quantile(sorted, (size_t)count, quantile);
+    *out = bt_quantile(sorted, (size_t)count, quantile);
     free(sorted);
-    return figure;
+    return BT_OK;
 }
 
-double bt_gate_turn_figure(const double *samples, int count) {
-    return quantile_of(samples, count, 0.25);
+static bt_status add_turn(bt_gate_row *row, bool now, const double *samples, int count, bt_error *error) {
+    double figure;
+    bt_status status = quantile_of(&figure, samples, count, TURN_QUANTILE, error);
+    return status == BT_OK ? bt_gate_row_value(row, now, figure, error) : status;
 }
 
 /* A side's values: each turn's figure, or a run's samples as they are. */
@@ -36,8 +39,7 @@ static bt_status add_values(bt_gate_row *row, const bt_gate_series *series, bool
         for (int i = 0; i < series->sample_count && status == BT_OK; i++)
             status = bt_gate_row_value(row, now, series->samples[i], error);
     for (int i = 0; i < series->turn_count && status == BT_OK; at += series->turns[i++])
-        if (series->turns[i] > 0)
-            status = bt_gate_row_value(row, now, bt_gate_turn_figure(at, series->turns[i]), error);
+        if (series->turns[i] > 0) status = add_turn(row, now, at, series->turns[i], error);
     return status;
 }
 
@@ -113,13 +115,15 @@ static double percent_of(double log_ratio) {
     return 100 * expm1(log_ratio);
 }
 
-static void put_figures(const bt_judge *judge, bt_gate_row *row) {
+static bt_status put_figures(const bt_judge *judge, bt_gate_row *row, bt_error *error) {
     bt_gate_limit limit = bt_gate_limit_of(judge->rules, &judge->profile, row->metric, row->unit);
     double quantile = row->paired ? 0.5 : row->quantile;
-    row->before = quantile_of(row->before_values, row->before_count, quantile);
-    row->now = quantile_of(row->now_values, row->now_count, quantile);
+    bt_status status = quantile_of(&row->before, row->before_values, row->before_count, quantile, error);
+    if (status == BT_OK) status = quantile_of(&row->now, row->now_values, row->now_count, quantile, error);
+    if (status != BT_OK) return status;
     double absolute_percent = row->before > 0 ? 100 * limit.absolute / row->before : 0;
     row->tolerance_percent = fmax(limit.percent, absolute_percent);
+    return BT_OK;
 }
 
 static void judge_exact(bt_gate_row *row) {
@@ -168,13 +172,14 @@ static bt_status look_at(const bt_judge *judge, bt_gate_row *row, double look_sh
                          bt_error *error) {
     bt_slowdown slowdown;
     bt_error refused;
-    put_figures(judge, row);
+    bt_status status = put_figures(judge, row, error);
+    if (status != BT_OK) return status;
     row->why[0] = '\0';
     if (exact(row)) {
         judge_exact(row);
         return BT_OK;
     }
-    bt_status status = reckon(judge, row, &slowdown, &refused);
+    status = reckon(judge, row, &slowdown, &refused);
     if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", refused.message);
     if (status != BT_OK)
         snprintf(row->why, sizeof row->why, "%s", refused.message);

@@ -37,11 +37,9 @@ typedef struct bt_judge {
 
 #define BT_GATE_FIRST_LOOK 8 /* pairs */
 
-/* What stands for a turn: its lower quartile, by nearest rank, since what else the machine does only adds.
- * NaN where memory is short or `count` is 0. */
-double bt_gate_turn_figure(const double *samples, int count);
-
-/* Adds the rows of two sides to a verdict: those of both with their values, then what only one has. */
+/* Adds the rows of two sides to a verdict: those of both with their values, then what only one has. What
+ * stands for a turn is its samples' lower quartile, by nearest rank, since what else the machine does only
+ * adds. */
 BT_MUST_USE bt_status bt_judge_rows(const bt_judge *judge, bt_gate_verdict *verdict,
                                     const bt_gate_record *before, const bt_gate_record *now, bool paired,
                                     bt_error *error);

@@ -22,6 +22,9 @@
 #include "faults.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
+#include "gate/collect.h"
+#include "gate/compare.h"
+#include "gate/judge.h"
 #include "image/decode.h"
 #include "image/spheroids.h"
 #include "load/generator.h"
@@ -29,6 +32,7 @@
 #include "made-up-machine.h"
 #include "measure/bootstrap.h"
 #include "measure/histogram.h"
+#include "measure/slowdown.h"
 #include "measure/summary.h"
 #include "networks/checkpoint.h"
 #include "networks/weights.h"
@@ -39,6 +43,7 @@
 #include "record/gate-verdict.h"
 #include "record/load-settings.h"
 #include "report/config.h"
+#include "report/gate.h"
 #include "report/load.h"
 #include "report/plots.h"
 #include "report/publish.h"
@@ -365,6 +370,20 @@ static bt_status bootstrap(bt_error *error) {
     return bt_bootstrap(point->samples_ms, (size_t)point->sample_count, &options, &interval, error);
 }
 
+static const double times_before[] = {10, 11, 10.5, 10.2, 10.9, 10.1, 10.4, 10.3},
+                    times_now[] = {10.2, 11.1, 10.4, 10.6, 10.8, 10.7, 10.3, 10.5};
+
+static bt_status compare_pairs(bt_error *error) {
+    bt_slowdown slowdown;
+    return bt_slowdown_of_pairs(times_before, times_now, COUNT(times_now), 1, &slowdown, error);
+}
+
+static bt_status compare_series(bt_error *error) {
+    bt_slowdown slowdown;
+    return bt_slowdown_of_series(times_before, COUNT(times_before), times_now, COUNT(times_now), 0.5, 1,
+                                 &slowdown, error);
+}
+
 static bt_status open_histogram(bt_error *error) {
     bt_histogram *histogram = NULL;
     bt_status status = bt_histogram_open(&histogram, &BT_HISTOGRAM_LATENCY, error);
@@ -469,6 +488,8 @@ static void measuring(void **state) {
     static const fault_act acts[] = {
         {"summarize", summarize, 0},
         {"bootstrap", bootstrap, 0},
+        {"compare pairs", compare_pairs, 0},
+        {"compare series", compare_series, 0},
         {"open a histogram", open_histogram, 0},
         {"draw an image", draw, 0},
         {"describe HRNet", open_hrnet, 0},
@@ -691,6 +712,75 @@ static void reporting(void **state) {
     all(acts, COUNT(acts));
 }
 
+/* ---- the gate ---------------------------------------------------------------- */
+
+static bt_status collect_sweep(bt_error *error) {
+    bt_gate_record *collected = NULL;
+    bt_status status = bt_gate_collect_sweep(&collected, record, error);
+    bt_gate_record_close(&collected);
+    return status;
+}
+
+static bt_status collect_load(bt_error *error) {
+    bt_gate_record *collected = NULL;
+    bt_status status = bt_gate_collect_load(&collected, load, error);
+    bt_gate_record_close(&collected);
+    return status;
+}
+
+/* Two sides of enough values that something is reckoned. */
+static bt_status judge(bt_error *error) {
+    bt_gate_rules rules;
+    bt_gate_record *sides[2] = {NULL, NULL};
+    bt_gate_verdict *judged = NULL;
+    const bt_judge how = {.rules = &rules, .seed = 1};
+    bt_gate_rules_default(&rules);
+    bt_status status = bt_gate_verdict_open(&judged, error);
+    for (int i = 0; i < 2 && status == BT_OK; i++) {
+        status = bt_gate_record_open(&sides[i], error);
+        bt_gate_series *series =
+            status == BT_OK ? bt_gate_series_add(sides[i], "hrnet/batch-1", "ms", "32 px", 0.5) : NULL;
+        if (status == BT_OK && !series) status = bt_fail(error, BT_NO_MEMORY, "no series");
+        if (status == BT_OK)
+            status =
+                bt_gate_samples_add(series, i ? times_now : times_before, COUNT(times_now), false, error);
+    }
+    if (status == BT_OK) status = bt_compare_records(judged, &how, sides[0], sides[1], error);
+    if (status == BT_OK) bt_judge_whole(judged, BT_ON_INCONCLUSIVE_FAIL);
+    if (status == BT_OK)
+        assert_true(isfinite(judged->rows[0].before) && isfinite(judged->rows[0].lower_percent));
+    bt_gate_record_close(&sides[0]);
+    bt_gate_record_close(&sides[1]);
+    bt_gate_verdict_close(&judged);
+    return status;
+}
+
+static bt_status publish_verdict(int format, bt_error *error) {
+    FILE *out = fopen("/dev/null", "w");
+    bt_status status = bt_gate_publish(verdict, (bt_gate_format)format, out, error);
+    fclose(out);
+    return status;
+}
+
+PUBLISHES(publish_verdict, verdict_as_table, BT_GATE_FORMAT_TABLE)
+PUBLISHES(publish_verdict, verdict_as_json, BT_GATE_FORMAT_JSON)
+PUBLISHES(publish_verdict, verdict_as_markdown, BT_GATE_FORMAT_MARKDOWN)
+PUBLISHES(publish_verdict, verdict_as_junit, BT_GATE_FORMAT_JUNIT)
+
+static void gating(void **state) {
+    static const fault_act acts[] = {
+        {"a sweep's figures", collect_sweep, 0},
+        {"a load test's figures", collect_load, 0},
+        {"judge two records", judge, 0},
+        {"a verdict's table", verdict_as_table, 0},
+        {"a verdict's JSON", verdict_as_json, 0},
+        {"a verdict's Markdown", verdict_as_markdown, 0},
+        {"a verdict's JUnit XML", verdict_as_junit, 0},
+    };
+    (void)state;
+    all(acts, COUNT(acts));
+}
+
 /* ---- documents --------------------------------------------------------------- */
 
 static void documents(void **state) {
@@ -714,9 +804,9 @@ static void documents(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base),      cmocka_unit_test(records), cmocka_unit_test(measuring),
-        cmocka_unit_test(loading),   cmocka_unit_test(tuning),  cmocka_unit_test(reporting),
-        cmocka_unit_test(documents),
+        cmocka_unit_test(base),    cmocka_unit_test(records),   cmocka_unit_test(measuring),
+        cmocka_unit_test(loading), cmocka_unit_test(tuning),    cmocka_unit_test(reporting),
+        cmocka_unit_test(gating),  cmocka_unit_test(documents),
     };
     const char *one = getenv("BATCHTUNE_ONLY");
     if (one) cmocka_set_test_filter(one);

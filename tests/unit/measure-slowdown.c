@@ -169,6 +169,8 @@ static void nonsense_is_refused(void **state) {
     assert_non_null(strstr(error.message, "value 2"));
     bad[2] = NAN;
     assert_int_equal(bt_slowdown_of_series(bad, 6, good, 6, 0.5, 1, &slowdown, &error), BT_INVALID);
+    bad[2] = INFINITY;
+    assert_int_equal(bt_slowdown_of_pairs(bad, good, 6, 1, &slowdown, &error), BT_INVALID);
     assert_int_equal(bt_slowdown_of_series(good, 6, good, 2, 0.5, 1, &slowdown, &error), BT_INVALID);
 }
 

@@ -246,9 +246,10 @@ static void count_seconds(bt_load_part *part, const stream_view *view) {
 static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error) {
     const bt_load_log *log = view->log;
     int64_t span_ns = (log->end_ns > log->start_ns ? log->end_ns : log->start_ns) - log->start_ns;
-    part->bin_count = (int)(span_ns / BT_NS_PER_S) + 1;
-    part->bins = calloc((size_t)part->bin_count, sizeof *part->bins);
+    const int seconds = (int)(span_ns / BT_NS_PER_S) + 1;
+    part->bins = calloc((size_t)seconds, sizeof *part->bins);
     if (!part->bins) return bt_fail(error, BT_NO_MEMORY, "out of memory summing up seconds");
+    part->bin_count = seconds;
     int64_t from = 0;
     for (int i = 0; i < part->bin_count; i++) {
         bt_load_bin *bin = &part->bins[i];

@@ -508,7 +508,7 @@ static bt_status attempt(trial *t, stage *s, bt_load_scenario *scenario, bool *l
     bt_sum_scenario(scenario, log);
     for (int i = 0; i < scenario->part_count && status == BT_OK; i++)
         status = bt_sum_part(&scenario->parts[i], log, i, error);
-    judge_parts(t, s, scenario);
+    if (status == BT_OK) judge_parts(t, s, scenario);
     *lost = *lost || log->lost > 0;
     bt_load_log_close(&log);
     return status;

@@ -34,6 +34,16 @@ static bt_status settle_thread(const bt_worker_lane *lane, bt_error *error) {
     return bt_cpus_bind(lane->place->cpus, error);
 }
 
+/* Whether an instance before this one is on the same device: what is to be said of a path is said once for
+ * all of them. */
+static bool spoken_for(const bt_worker_lane *lane) {
+    const bt_service_model *model = &lane->service->models[lane->model];
+    const bt_config_instance *places = model->served.placement.instances;
+    for (int i = 0; i < lane->instance - model->first_instance; i++)
+        if (strcmp(places[i].device, lane->place->device) == 0) return true;
+    return false;
+}
+
 static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     const bt_served_model *served = &model->served;
@@ -57,7 +67,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     lane->image_threads = 1;
     if (lane->path != BT_PATH_STANDARD && !lane->info.device_memory && lane->info.threads > 1)
         lane->image_threads = lane->info.threads;
-    if (lane->info.path_note[0])
+    if (lane->info.path_note[0] && !spoken_for(lane))
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.path_note);
     return BT_OK;
 }

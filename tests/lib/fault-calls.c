@@ -135,8 +135,8 @@ void faults_plant(const fault *f) {
 }
 
 long faults_end(bool *struck) {
-    const bool planted = atomic_exchange(&watched, 0) != 0, hit = atomic_load(&any_struck);
-    struck_in_all += planted && hit;
+    const bool watching = atomic_exchange(&watched, 0) != 0, hit = atomic_load(&any_struck);
+    struck_in_all += watching && hit;
     if (struck) *struck = hit;
     return atomic_load(&counted);
 }

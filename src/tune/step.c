@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "record/fields.h"
 
 static const char *const step_names[] = {
     [BT_STEP_DONE] = "done",
@@ -65,16 +66,11 @@ bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where
 }
 
 json_t *bt_step_result_to_json(const bt_step_result *result) {
-    json_t *samples = json_array();
-    for (int i = 0; i < result->sample_count; i++)
-        if (json_array_append_new(samples, json_real(result->samples_ms[i])) != 0) {
-            json_decref(samples);
-            return NULL;
-        }
     return json_pack(
         "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status, "message",
-        result->message, "samples_ms", samples, "memory_mb", bt_json_real_or_null(result->memory_mb),
-        "memory_total_used_mb", bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
+        result->message, "samples_ms", bt_numbers_write(result->samples_ms, result->sample_count),
+        "memory_mb", bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
+        bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
         bt_json_real_or_null(result->logit_error), "mask_iou", bt_json_real_or_null(result->mask_iou),
         "disturbed", result->disturbed, "elapsed_s", result->elapsed_s);
 }

@@ -98,9 +98,11 @@ is "$err" 'verdict: slower (3)' 'the last line then stands on standard error'
 run "$gate" show "$scratch/base.json"
 refuses "a gate's measurement" 'another record is none'
 
-run "$gate" record --output "$scratch/now.json" --quiet --turns 5 --samples 2 --image-size 32 --batches 1,2 --models hrnet \
+run "$gate" record --output "$scratch/as it is now.json" --quiet --turns 5 --samples 2 --image-size 32 --batches 1,2 --models hrnet \
     --backend sim:tau0_ms=0.2,alpha_ms=0.1,noise=0
 exits 0 'a record is made'
+mv "$scratch/as it is now.json" "$scratch/now.json"
+is "$(eval "set -- $(json "$scratch/now.json" .command)" && printf '%s' "$4")" "$scratch/as it is now.json" 'the line that repeats it is one for a shell'
 like "$(json "$scratch/now.json" .metrics)" '"hrnet/batch-2"' 'with the networks'
 like "$(json "$scratch/now.json" .metrics)" '"core/histogram"' "and batchtune's own code"
 is "$(json "$scratch/now.json" .metrics.0.turns | tr -cd '[' | wc -c)" 6 'a turn at a time'

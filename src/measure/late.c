@@ -1,0 +1,125 @@
+#include "measure/late.h"
+
+#include <math.h>
+
+#define LEAST_BLOCKS 8    /* fewer do not show how they scatter */
+#define ROUNDING     1e-9 /* 100 / (1 / 0.29) is a hair under 29 in binary */
+
+/* How much the counts of samples above `limit` in blocks of `length` scatter, over what independent samples
+ * would: 1 where they are. `share` of all samples are above it, not 0 and not 1. */
+static double scatter(const double *samples, size_t blocks, size_t length, double limit, double share) {
+    double mean = (double)length * share, square = 0;
+    for (size_t block = 0; block < blocks; block++) {
+        size_t above = 0;
+        for (size_t i = block * length; i < (block + 1) * length; i++)
+            above += samples[i] > limit;
+        square += ((double)above - mean) * ((double)above - mean);
+    }
+    return square / (double)(blocks - 1) / (mean * (1 - share));
+}
+
+/* The most that they scatter at any length of block. What chance alone makes of as few blocks in one case of
+ * six is no sign of spells: the standard error of a variance is sqrt(2 / (n - 1)) of it. */
+static double design_effect(const double *samples, size_t count, double limit, size_t above) {
+    double share = (double)above / (double)count, most = 1;
+    if (above == 0 || above == count) return 1;
+    for (size_t length = 2; count / length >= LEAST_BLOCKS; length *= 2) {
+        size_t blocks = count / length;
+        double here = scatter(samples, blocks, length, limit, share);
+        if (here > 1 + sqrt(2.0 / (double)(blocks - 1))) most = fmax(most, here);
+    }
+    return most;
+}
+
+static size_t count_above(const double *samples, size_t count, double limit) {
+    size_t above = 0;
+    for (size_t i = 0; i < count; i++)
+        above += samples[i] > limit;
+    return above;
+}
+
+bt_late bt_late_weigh(const double *samples, size_t count, double limit) {
+    bt_late late = {.count = count, .late = count_above(samples, count, limit), .design_effect = 1};
+    if (count == 0) return late;
+    late.design_effect = design_effect(samples, count, limit, late.late);
+    if (late.late < BT_LATE_FEW) {
+        double near = BT_LATE_NEARLY * limit;
+        late.design_effect =
+            fmax(late.design_effect, design_effect(samples, count, near, count_above(samples, count, near)));
+    }
+    return late;
+}
+
+bool bt_late_shows_within(const bt_late *late, double share, double error) {
+    double samples = floor((double)late->count / late->design_effect + ROUNDING);
+    double above = ceil((double)late->late / late->design_effect - ROUNDING);
+    return bt_binomial_at_most((int64_t)above, (int64_t)samples, share) <= error;
+}
+
+bool bt_late_shows_above(const bt_late *late, double share, double error) {
+    double samples = ceil((double)late->count / late->design_effect - ROUNDING);
+    double above = floor((double)late->late / late->design_effect + ROUNDING);
+    return above > 0 && bt_binomial_at_least((int64_t)above, (int64_t)samples, share) <= error;
+}
+
+/* ---- the tests inverted ---- */
+
+typedef struct inversion {
+    const double *samples, *sorted;
+    size_t count;
+    double share, upper_error, lower_error;
+} inversion;
+
+static bool kept(const inversion *v, double limit) {
+    bt_late late = bt_late_weigh(v->samples, v->count, limit);
+    return bt_late_shows_within(&late, v->share, v->upper_error);
+}
+
+/* Whether any limit below the sample at `index` is shown to be broken: one just below it is. */
+static bool broken_below(const inversion *v, size_t index) {
+    bt_late late = bt_late_weigh(v->samples, v->count, nextafter(v->sorted[index], -INFINITY));
+    return bt_late_shows_above(&late, v->share, v->lower_error);
+}
+
+/* The least limit that is kept among the samples, each divided by `scale`; NaN for none. */
+static double least_kept(const inversion *v, double scale) {
+    size_t low = 0, high = v->count; /* the answer's index is in [low, high]; count: none */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (kept(v, v->sorted[middle] / scale))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < v->count ? v->sorted[low] / scale : NAN;
+}
+
+static double upper_bound(const inversion *v) {
+    double among = least_kept(v, 1);
+    if (!isnan(among)) return among;
+    double beyond = least_kept(v, BT_LATE_NEARLY), most = v->sorted[v->count - 1];
+    return beyond < most ? most : beyond; /* none among the samples is kept */
+}
+
+static double lower_bound(const inversion *v) {
+    size_t low = 0, high = v->count; /* samples before `low` are bounds, from `high` on they are not */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (broken_below(v, middle))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? v->sorted[low - 1] : NAN;
+}
+
+bt_bounds bt_late_bounds(const double *samples, const double *sorted, size_t count, double quantile,
+                         double upper_error, double lower_error) {
+    const inversion v = {samples, sorted, count, 1 - quantile, upper_error, lower_error};
+    if (count == 0) return (bt_bounds){NAN, NAN};
+    return (bt_bounds){.lower = lower_bound(&v), .upper = upper_bound(&v)};
+}
+
+int bt_late_fewest(double share, double error) {
+    return (int)ceil(log(error) / log1p(-share) - ROUNDING);
+}

@@ -177,6 +177,8 @@ static bt_status leave_results(optimization *o, int code, bt_error *error) {
     if (status == BT_OK) status = bt_publish_plots(o->record, plots, o->log, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", bt_run_folder(o->run));
     if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_MARKDOWN, plots, path, error);
+    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.html", bt_run_folder(o->run));
+    if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_HTML, plots, path, error);
     if (status == BT_OK) status = bt_run_finish(o->run, error);
     if (status != BT_OK) return status;
     bt_log_write(o->log, BT_LOG_INFO, "config %s", o->settings.output);

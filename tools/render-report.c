@@ -28,7 +28,7 @@ static const bt_option options[] = {
      .initial = "table",
      .choices = "table|json|csv|markdown|junit|html",
      .group = "Output",
-     .help = "How the run is shown; csv is for tuning runs, junit and html are for load tests."},
+     .help = "How the run is shown; csv is for tuning runs, junit for load tests."},
     {.name = "output",
      .type = BT_OPTION_TEXT,
      .scope = BT_SCOPE_COMMAND,
@@ -78,10 +78,11 @@ static bt_status fail_format(const render_settings *settings, const char *kind, 
 /* A tuning run, to a file or to standard output. */
 static bt_status render_sweep(const char *path, const render_settings *settings, bt_log *log,
                               bt_error *error) {
-    static const bt_format formats[] = {BT_FORMAT_TABLE, BT_FORMAT_JSON, BT_FORMAT_CSV, BT_FORMAT_MARKDOWN};
+    static const bt_format formats[] = {BT_FORMAT_TABLE,    BT_FORMAT_JSON,  BT_FORMAT_CSV,
+                                        BT_FORMAT_MARKDOWN, BT_FORMAT_TABLE, BT_FORMAT_HTML};
     const char *plots = settings->plots[0] ? settings->plots : NULL;
     bt_record *record = NULL;
-    if (settings->format > MARKDOWN) return fail_format(settings, "a tuning run", error);
+    if (settings->format == JUNIT) return fail_format(settings, "a tuning run", error);
     bt_status status = bt_record_load(&record, path, error);
     if (!status && plots) status = bt_publish_plots(record, plots, log, error);
     bt_format format = formats[settings->format];

@@ -46,12 +46,13 @@ typedef struct bt_bounds {
  * upper is the smallest X(k) with P[Bin(n, quantile) <= k - 1] >= confidence, lower the largest X(k) with
  * P[Bin(n, quantile) <= k - 1] <= 1 - confidence (David and Nagaraja, Order Statistics, section 7.1). Both
  * together make an interval of confidence 2 * confidence - 1. P95's upper bound at 0.95 needs 59 samples
- * (0.95^59 < 0.05).
+ * (0.95^59 < 0.05): BT_P95_BOUND_SAMPLES.
  *
  * effective_count is how many independent samples these are worth (bt_effective_count); give count where they
  * are independent. A smaller one makes n = floor(effective_count) above, and the ranks keep their distance
  * from the ends in proportion, rounded outwards: the way effective sample sizes enter binomial intervals in
  * survey practice (Korn and Graubard, Survey Methodology 24, 1998). Above count it is taken as count. */
+#define BT_P95_BOUND_SAMPLES 59
 bt_bounds bt_quantile_bounds(const double *sorted, size_t count, double quantile, double confidence,
                              double effective_count);
 

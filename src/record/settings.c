@@ -264,7 +264,7 @@ const bt_option bt_settings_table[] = {
      .scope = BT_SCOPE_COMMAND,
      VALUE(format),
      .initial = "table",
-     .choices = "table|json|csv|markdown",
+     .choices = "table|json|csv|markdown|html",
      .group = "This run",
      .help = "How the result is printed."},
     {.name = "quiet",

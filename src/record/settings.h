@@ -21,7 +21,13 @@ typedef enum bt_objective {
     BT_OBJECTIVE_COUNT
 } bt_objective;
 
-typedef enum bt_format { BT_FORMAT_TABLE, BT_FORMAT_JSON, BT_FORMAT_CSV, BT_FORMAT_MARKDOWN } bt_format;
+typedef enum bt_format {
+    BT_FORMAT_TABLE,
+    BT_FORMAT_JSON,
+    BT_FORMAT_CSV,
+    BT_FORMAT_MARKDOWN,
+    BT_FORMAT_HTML
+} bt_format;
 
 typedef struct bt_settings {
     /* the promise */

@@ -5,7 +5,6 @@
 #include "report/gate.h"
 #include "report/layout.h"
 
-#define WIDTH  110
 #define INDENT 10
 
 const char *bt_gate_words_percent(double percent, char *out, size_t size) {
@@ -70,7 +69,7 @@ bt_status bt_gate_rows_table(bt_table **out, const bt_gate_verdict *verdict, boo
 }
 
 static void put_words(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, words);
+    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_layout_columns(out), words);
 }
 
 static void put_promises(FILE *out, const bt_gate_verdict *verdict) {
@@ -89,7 +88,7 @@ bt_status bt_gate_report_table(const bt_gate_verdict *verdict, FILE *out, bt_err
     bt_status status = BT_OK;
     if (verdict->row_count > 0) {
         status = bt_gate_rows_table(&table, verdict, true, error);
-        if (status == BT_OK) status = bt_table_write_text(table, 0, WIDTH, out, error);
+        if (status == BT_OK) status = bt_table_write_text(table, 0, bt_layout_columns(out), out, error);
         bt_table_close(&table);
         fputc('\n', out);
     }

@@ -22,6 +22,10 @@ extern "C" {
  * of models and devices are anybody's; base/text.h, for the program's own words, counts one a character.) */
 int bt_layout_width(const char *text);
 
+/* Columns that a text written to `out` may take: the terminal's, where `out` is one that says how wide it is
+ * (else the variable COLUMNS, which a shell may set), and 100 where it is a file or a pipe. */
+int bt_layout_columns(FILE *out);
+
 /* Copies `text` into `out` of `size` bytes (at least 4) as one line of valid UTF-8: runs of white space and
  * control characters become one space, bytes that are no UTF-8 become '?'. What does not fit is cut between
  * characters and ends in "…". `text` may be NULL, which gives "". */
@@ -32,8 +36,8 @@ void bt_layout_clean(const char *text, char *out, size_t size);
 size_t bt_layout_line_bytes(const char *text, int width);
 
 /* Prints `text` after `label` as a paragraph: the label stands at the left, the text starts at column
- * `indent` and wraps there at `width` columns; cleaned as above, at most some 4000 bytes. Ends with a
- * newline. */
+ * `indent` and wraps there at `width` columns, or below the label where that leaves it too few; cleaned as
+ * above, at most some 4000 bytes. Ends with a newline. */
 void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *text);
 
 /* `value` with enough decimals for three significant digits (none above 1000), BT_UNKNOWN_TEXT where it is

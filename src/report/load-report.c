@@ -17,14 +17,13 @@ static bt_tone tone_of(const bt_load_record *record) {
 
 static void add_verdict(bt_table *table, const bt_load_record *record, const bt_load_scenario *scenario,
                         const bt_load_part *part) {
-    char lower[32], upper[32], p95[32];
+    char bounds[BT_LOAD_WORDS_SIZE], p95[32];
     bt_table_text(table, "%s", bt_load_title(record, part->model));
     bt_table_text(table, "%s", scenario->title);
     bt_table_text(table, "%s %s", bt_load_mark(part->verdict),
                   scenario->judged ? bt_load_words_verdict(part->verdict) : "not judged");
     bt_table_text(table, "%s", bt_layout_number(part->latency.p95_ms, p95, sizeof p95));
-    bt_table_text(table, "%s to %s", bt_layout_number(part->latency.p95_lower_ms, lower, sizeof lower),
-                  bt_layout_number(part->latency.p95_upper_ms, upper, sizeof upper));
+    bt_table_text(table, "%s", bt_load_words_interval(&part->latency, bounds));
     bt_table_text(table, "%lld of %lld", (long long)(part->sent - part->ok), (long long)part->sent);
     bt_table_text(table, "%s%s%s", part->cause, part->remedy[0] ? " → " : "", part->remedy);
 }
@@ -33,6 +32,7 @@ static void put_verdicts(bt_document *d, const bt_load_record *record) {
     static const bt_column columns[] = {
         {"model", false},      {"scenario", false},        {"verdict", false},       {"P95 ms", true},
         {"95 % bounds", true}, {"without a result", true}, {"cause → remedy", false}};
+    char words[BT_LOAD_WORDS_SIZE];
     bt_table *table;
     if (d->status == BT_OK) d->status = bt_table_open(&table, columns, 7, d->error);
     if (d->status != BT_OK) return;
@@ -42,6 +42,8 @@ static void put_verdicts(bt_document *d, const bt_load_record *record) {
             if (part) add_verdict(table, record, &record->scenarios[i], part);
         }
     bt_document_table(d, &table);
+    bt_load_words_bounds(record, NULL, words);
+    if (words[0]) bt_document_paragraph(d, "?: %s.", words);
 }
 
 /* ---- what was tested ---- */

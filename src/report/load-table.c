@@ -6,24 +6,20 @@
 #include "report/load-words.h"
 #include "report/load.h"
 
-#define WIDTH  100
 #define INDENT 10 /* of what stands beside a label */
 
 static void put_line(FILE *out, const bt_load_record *record, const bt_load_scenario *scenario,
                      const bt_load_part *part) {
-    char doubt[BT_LOAD_WORDS_SIZE];
-    fprintf(out, "  %s: ", scenario->title);
-    if (isfinite(part->latency.p95_ms))
-        fprintf(out, "P95=%.1fms", part->latency.p95_ms);
-    else
-        fputs("P95=" BT_UNKNOWN_TEXT, out);
-    fprintf(out, " %s", bt_load_mark(part->verdict));
-    bt_load_words_doubt(record, part, doubt);
-    if (doubt[0]) fprintf(out, "  %s", doubt);
-    if (!scenario->judged) fputs("  (not judged)", out);
-    fputc('\n', out);
-    if (part->cause[0]) bt_layout_paragraph(out, "      cause", 14, WIDTH, part->cause);
-    if (part->remedy[0]) bt_layout_paragraph(out, "      remedy", 14, WIDTH, part->remedy);
+    char rest[BT_LOAD_WORDS_SIZE], head[256], p95[32] = BT_UNKNOWN_TEXT;
+    int columns = bt_layout_columns(out);
+    if (isfinite(part->latency.p95_ms)) snprintf(p95, sizeof p95, "%.1fms", part->latency.p95_ms);
+    snprintf(head, sizeof head, "  %s: P95=%s %s", scenario->title, p95, bt_load_mark(part->verdict));
+    bt_load_words_doubt(record, part, rest);
+    size_t used = strlen(rest);
+    if (!scenario->judged) snprintf(rest + used, sizeof rest - used, "%s(not judged)", used > 0 ? " " : "");
+    bt_layout_paragraph(out, head, bt_layout_width(head) + (rest[0] ? 2 : 0), columns, rest);
+    if (part->cause[0]) bt_layout_paragraph(out, "      cause", 14, columns, part->cause);
+    if (part->remedy[0]) bt_layout_paragraph(out, "      remedy", 14, columns, part->remedy);
 }
 
 static void put_summary(FILE *out, const bt_load_record *record, const bt_load_model *model) {
@@ -38,11 +34,11 @@ static void put_summary(FILE *out, const bt_load_record *record, const bt_load_m
 }
 
 static void put_words(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, words);
+    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_layout_columns(out), words);
 }
 
 static bt_status put_table(FILE *out, bt_table **table, bt_status status, bt_error *error) {
-    if (status == BT_OK) status = bt_table_write_text(*table, 0, WIDTH, out, error);
+    if (status == BT_OK) status = bt_table_write_text(*table, 0, bt_layout_columns(out), out, error);
     bt_table_close(table);
     fputc('\n', out);
     return status;
@@ -53,10 +49,12 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     char words[BT_LOAD_WORDS_SIZE];
     bt_table *table = NULL;
     bt_load_words_subject(model, words);
-    bt_layout_paragraph(out, "", 0, WIDTH, words);
+    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), words);
     bt_status status = put_table(out, &table, bt_load_figures_table(&table, record, model, error), error);
     if (status == BT_OK)
         status = put_table(out, &table, bt_load_split_table(&table, record, model, error), error);
+    bt_load_words_bounds(record, model, words);
+    put_words(out, "bounds ?", words);
     bt_load_words_capacity(model, words);
     put_words(out, "capacity", words);
     bt_load_words_speedup(model, words);

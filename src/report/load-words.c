@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "measure/quantile.h"
 #include "report/layout.h"
 
 /* ---- small pieces ---- */
@@ -98,6 +99,45 @@ void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SI
         add(out, " (%d %s each)", model->threads, model->threads == 1 ? "thread" : "threads");
     if (model->backend[0]) add(out, ", %s", model->backend);
     if (model->weights[0] && strcmp(model->weights, "none") != 0) add(out, ", weights %s", model->weights);
+}
+
+const char *bt_load_words_interval(const bt_load_latency *latency, char out[BT_LOAD_WORDS_SIZE]) {
+    bool has_lower = isfinite(latency->p95_lower_ms), has_upper = isfinite(latency->p95_upper_ms);
+    char lower[32] = "?", upper[32] = "?";
+    out[0] = '\0';
+    if (has_lower) number(latency->p95_lower_ms, lower);
+    if (has_upper) number(latency->p95_upper_ms, upper);
+    if (has_lower || has_upper)
+        add(out, "%s–%s", lower, upper);
+    else
+        add(out, BT_UNKNOWN_TEXT);
+    return out;
+}
+
+/* A part that has a P95, and no upper bound of it. */
+static bool is_open(const bt_load_part *part) {
+    return isfinite(part->latency.p95_ms) && !isfinite(part->latency.p95_upper_ms);
+}
+
+void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *model,
+                          char out[BT_LOAD_WORDS_SIZE]) {
+    bool open = false;
+    double fewest = INFINITY;
+    out[0] = '\0';
+    for (int i = 0; i < record->scenario_count; i++)
+        for (int p = 0; p < record->scenarios[i].part_count; p++) {
+            const bt_load_part *part = &record->scenarios[i].parts[p];
+            if (!is_open(part) || (model && strcmp(part->model, model->model) != 0)) continue;
+            open = true;
+            if (isfinite(part->latency.effective_count)) fewest = fmin(fewest, part->latency.effective_count);
+        }
+    if (!open) return;
+    add(out,
+        "no upper bound: P95 may be any higher. One takes the worth of %d requests that came and went "
+        "without regard to each other",
+        BT_P95_BOUND_SAMPLES);
+    if (isfinite(fewest)) add(out, " (%.0f here)", floor(fewest));
+    add(out, "; a longer --duration gives it");
 }
 
 void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
@@ -235,19 +275,14 @@ static void cell(bt_table *table, double value) {
 static void add_figures(bt_table *table, const bt_load_scenario *scenario, const bt_load_part *part) {
     const bt_load_latency *l = &part->latency;
     double offered = part->clients > 0 ? NAN : part->rate_rps;
+    char bounds[BT_LOAD_WORDS_SIZE];
     bt_table_text(table, "%s %s", bt_load_mark(part->verdict), scenario->title);
     cell(table, offered);
     bt_table_text(table, "%lld", (long long)part->sent);
     bt_table_text(table, "%lld", (long long)(part->sent - part->ok));
     cell(table, l->p50_ms);
     cell(table, l->p95_ms);
-    if (isnan(l->p95_lower_ms) && isnan(l->p95_upper_ms)) {
-        bt_table_unknown(table);
-    } else {
-        char lower[32], upper[32];
-        bt_table_text(table, "%s–%s", isnan(l->p95_lower_ms) ? "" : number(l->p95_lower_ms, lower),
-                      isnan(l->p95_upper_ms) ? "?" : number(l->p95_upper_ms, upper));
-    }
+    bt_table_text(table, "%s", bt_load_words_interval(l, bounds));
     cell(table, part->predicted_p95_ms);
     cell(table, l->p99_ms);
     cell(table, part->throughput_rps);

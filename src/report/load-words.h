@@ -26,6 +26,13 @@ void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
 
 /* "HRNet, 128 × 128 px, BF16, batches of up to 4, 1 instance on cpu: ..., torch 2.15.0, weights demo". */
 void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);
+/* "42.6–62.1": the bounds of P95, "?" for one that is not known; BT_UNKNOWN_TEXT where neither is. Returns
+ * out. */
+const char *bt_load_words_interval(const bt_load_latency *latency, char out[BT_LOAD_WORDS_SIZE]);
+/* What "?" stands for in the column of bounds of a model (NULL: of any), and what would give one; "" where no
+ * bound is missing. */
+void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *model,
+                          char out[BT_LOAD_WORDS_SIZE]);
 /* "7.4 images/s with full batches, 1.3 times the standard path's 5.7 (FP32, one image at a time, 176 ms
  * each)". */
 void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);

@@ -7,22 +7,20 @@
 #include <strings.h>
 
 #include "report/layout.h"
+#include "report/palette.h"
 
-/* Colours after Okabe and Ito (Color Universal Design, 2008): told apart by the colour-blind. Every outcome
- * also has a marker of its own, for print in grey. */
-#define BLUE       "#0072B2"
-#define VERMILLION "#D55E00"
-#define GREEN      "#009E73"
-#define GREY       "#9A9A9A"
-#define DARK       "#404040"
-
-#define FRONT_STYLE "pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '" BLUE "' title 'Pareto front'"
+#define FRONT_STYLE "linewidth 1.5 linecolor rgb '" BT_COLOUR_MET "' title 'Pareto front'"
 #define BAR_STYLE                                                                                            \
-    "heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds, 95 % one-sided'"
+    "heads size graph 0.008,90 linewidth 1.5 linecolor rgb '" BT_COLOUR_INK                                  \
+    "' title 'P95 bounds, 95 % one-sided'"
+#define OPEN_STYLE                                                                                           \
+    BT_OPEN_ARROW " linewidth 1.5 linecolor rgb '" BT_COLOUR_INK "' title 'no upper bound: may be any "      \
+                  "higher'"
 
 /* A line that lies further above the data than this would squeeze them flat: it is named instead. */
 #define FARTHEST_LINE 2.5
 #define HEADROOM      1.14
+#define ARROW_LENGTH  0.11 /* of an arrow that says "may be any higher", as a share of the axis */
 #define PARETO_ROOM   1.08 /* more, where batch sizes stand above points and the SLA's name above them */
 
 #define ADVICE_SIZE 310 /* five lines above an overview's legend */
@@ -32,20 +30,19 @@
 #define LETTER_ON_PAGE 0.017
 
 typedef struct marker {
-    const char *title, *colour;
-    int shape; /* gnuplot's point type */
+    const char *title, *colour, *shape; /* shape: gnuplot's point type */
 } marker;
 
 static const marker markers[BT_OUTCOME_COUNT] = {
-    [BT_OUTCOME_MEASURED] = {"admissible", BLUE, 7},
-    [BT_OUTCOME_OVER_SLA] = {"over the SLA", VERMILLION, 9},
-    [BT_OUTCOME_UNDECIDED] = {"undecided", "#E69F00", 13},
-    [BT_OUTCOME_OUT_OF_MEMORY] = {"out of memory", "#CC79A7", 2},
-    [BT_OUTCOME_OVER_MEMORY] = {"over the memory reserve", "#CC79A7", 5},
-    [BT_OUTCOME_PREDICTED_OVER_MEMORY] = {"predicted, not run", "#CC79A7", 4},
-    [BT_OUTCOME_CRASHED] = {"crashed", "#000000", 1},
-    [BT_OUTCOME_SKIPPED_DOMINATED] = {"not confirmed", GREY, 6},
-    [BT_OUTCOME_MASK_DISAGREES] = {"masks differ", GREEN, 11},
+    [BT_OUTCOME_MEASURED] = {"admissible", BT_COLOUR_MET, BT_MARK_MET},
+    [BT_OUTCOME_OVER_SLA] = {"over the SLA", BT_COLOUR_BROKEN, BT_MARK_BROKEN},
+    [BT_OUTCOME_UNDECIDED] = {"undecided", BT_COLOUR_NOT_SHOWN, BT_MARK_UNDECIDED},
+    [BT_OUTCOME_OUT_OF_MEMORY] = {"out of memory", BT_COLOUR_MEMORY, "2"},
+    [BT_OUTCOME_OVER_MEMORY] = {"over the memory reserve", BT_COLOUR_MEMORY, "5"},
+    [BT_OUTCOME_PREDICTED_OVER_MEMORY] = {"predicted, not run", BT_COLOUR_MEMORY, "4"},
+    [BT_OUTCOME_CRASHED] = {"crashed", BT_COLOUR_INK, "1"},
+    [BT_OUTCOME_SKIPPED_DOMINATED] = {"unconfirmed", BT_COLOUR_NOT_SHOWN, BT_MARK_NOT_SHOWN},
+    [BT_OUTCOME_MASK_DISAGREES] = {"masks differ", BT_COLOUR_INK, "11"},
 };
 
 /* One panel while it is written. */
@@ -59,6 +56,30 @@ typedef struct drawing {
     double top;                               /* of the y axis */
     int clauses;                              /* of the plot command, so far */
 } drawing;
+
+static double throughput_of(const bt_point *point) {
+    return point->throughput_imgs_per_sec;
+}
+static double p95_of(const bt_point *point) {
+    return point->p95_ms;
+}
+static double efficiency_of(const bt_point *point) {
+    return point->efficiency;
+}
+static double memory_of(const bt_point *point) {
+    return isfinite(point->memory_mb) ? point->memory_mb : point->memory_predicted_mb;
+}
+
+/* What each plot shows of a point. */
+static const struct {
+    const char *column;
+    double (*value)(const bt_point *point);
+    bool by_latency;
+} shown[BT_PLOT_COUNT] = {
+    [BT_PLOT_OVERVIEW] = {"", NULL, false},      [BT_PLOT_THROUGHPUT] = {"8", throughput_of, false},
+    [BT_PLOT_LATENCY] = {"5", p95_of, false},    [BT_PLOT_EFFICIENCY] = {"9", efficiency_of, false},
+    [BT_PLOT_MEMORY] = {"10", memory_of, false}, [BT_PLOT_PARETO] = {"8", throughput_of, true},
+};
 
 void bt_panel_string(FILE *out, const char *text) {
     char clean[BT_TEXT_SIZE];
@@ -86,17 +107,13 @@ void bt_panel_subject(const bt_record *record, const bt_model_record *model, cha
              strcmp(record->workload, "cpu-demo") == 0 ? " (CPU demonstration profile)" : "");
 }
 
-static double throughput_of(const bt_point *point) {
-    return point->throughput_imgs_per_sec;
-}
-static double p95_of(const bt_point *point) {
-    return point->p95_ms;
-}
-static double efficiency_of(const bt_point *point) {
-    return point->efficiency;
-}
-static double memory_of(const bt_point *point) {
-    return isfinite(point->memory_mb) ? point->memory_mb : point->memory_predicted_mb;
+bool bt_panel_is_drawn(const bt_model_record *model, bt_plot plot) {
+    for (int i = 0; i < model->point_count && shown[plot].value; i++) {
+        const bt_point *point = &model->points[i];
+        if (isfinite(shown[plot].value(point)) && (!shown[plot].by_latency || isfinite(point->p95_ms)))
+            return true;
+    }
+    return false;
 }
 
 /* A point with no finite number on either axis cannot be drawn. */
@@ -131,15 +148,20 @@ static bool on_front(const bt_point *point) {
     return point->on_pareto_front && isfinite(point->p95_ms) && isfinite(point->throughput_imgs_per_sec);
 }
 
-static int front_size(const bt_model_record *model) {
-    int count = 0;
-    for (int i = 0; i < model->point_count; i++)
-        count += on_front(&model->points[i]);
-    return count;
-}
-
 static bool has_bounds(const bt_point *point) {
     return isfinite(point->p95_lower_ms) && isfinite(point->p95_upper_ms);
+}
+
+/* Timed, and yet nobody knows how slow it may be. */
+static bool is_open(const bt_point *point) {
+    return isfinite(point->p95_ms) && !isfinite(point->p95_upper_ms);
+}
+
+static int count_points(const bt_model_record *model, bool (*holds)(const bt_point *point)) {
+    int count = 0;
+    for (int i = 0; i < model->point_count; i++)
+        count += holds(&model->points[i]);
+    return count;
 }
 
 static void put_bounds(FILE *out, const bt_model_record *model) {
@@ -150,6 +172,14 @@ static void put_bounds(FILE *out, const bt_model_record *model) {
         fprintf(out, "%5d", point->batch_size);
         put_number(out, point->p95_lower_ms);
         put_number(out, point->p95_upper_ms);
+        fputc('\n', out);
+    }
+    fputs("\n\n# open\n", out);
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        if (!is_open(point)) continue;
+        fprintf(out, "%5d", point->batch_size);
+        put_number(out, point->p95_ms);
         fputc('\n', out);
     }
 }
@@ -181,8 +211,9 @@ void bt_panel_data(FILE *out, const bt_record *record, const bt_model_record *mo
         out,
         "# 1 batch_size, 2 outcome, 3 samples, 4 p50_ms, 5 p95_ms, 6 p95_lower_ms, 7 p95_upper_ms,\n"
         "# 8 throughput_imgs_per_sec, 9 efficiency, 10 memory_mb (MiB; predicted where not run)\n"
-        "# then \"bounds\": batch_size, p95_lower_ms, p95_upper_ms, where both exist; and \"front\", the\n"
-        "# Pareto front by rising P95: batch_size, p95_ms, throughput_imgs_per_sec\n");
+        "# then \"bounds\": batch_size, p95_lower_ms, p95_upper_ms, where both exist; \"open\": batch_size,\n"
+        "# p95_ms, where the upper one does not; and \"front\", the Pareto front by rising P95: batch_size,\n"
+        "# p95_ms, throughput_imgs_per_sec\n");
     for (int i = 0; i < model->point_count; i++) {
         const bt_point *point = &model->points[i];
         fprintf(out, "%5d %-22s %5d", point->batch_size, bt_outcome_name(point->outcome),
@@ -219,7 +250,8 @@ static void put_title(const drawing *panel, const char *what) {
     bt_panel_subject(panel->record, panel->model, subject, sizeof subject);
     fputs("set label ", panel->out);
     bt_panel_string(panel->out, subject);
-    fprintf(panel->out, " at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '" DARK "'\n");
+    fprintf(panel->out,
+            " at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '" BT_COLOUR_DARK "'\n");
 }
 
 /* "not shown: 16 (out of memory), 32 (...)" below the axis, since a gap says nothing. */
@@ -326,43 +358,48 @@ static void put_y_axis(drawing *panel, const char *label, double most, double le
     fprintf(panel->out, "\nset yrange [0:%.6g]\n", panel->top);
 }
 
+static bool occurs(const drawing *panel, int outcome) {
+    for (int i = 0; i < panel->model->point_count; i++) {
+        const bt_point *point = &panel->model->points[i];
+        if ((int)point->outcome == outcome && is_drawn(panel, point)) return true;
+    }
+    return false;
+}
+
 /* The points of each outcome that occurs, with its marker. */
-static void put_outcomes(drawing *panel, const char *x_column, bool front_apart) {
-    const bt_model_record *model = panel->model;
+static void put_outcomes(drawing *panel, const char *x_column) {
     for (int outcome = 0; outcome < BT_OUTCOME_COUNT; outcome++) {
         const marker *look = &markers[outcome];
-        bool occurs = false;
-        for (int i = 0; i < model->point_count; i++) {
-            const bt_point *point = &model->points[i];
-            bool drawn_as_front = front_apart && on_front(point);
-            if ((int)point->outcome == outcome && is_drawn(panel, point) && !drawn_as_front) occurs = true;
-        }
-        if (!occurs) continue;
-        bool dominated = front_apart && outcome == BT_OUTCOME_MEASURED;
+        if (!occurs(panel, outcome)) continue;
         next_clause(panel);
         fprintf(panel->out,
-                "data index 0 using %s:(strcol(2) eq '%s' ? column(%s) : NaN) with points pointtype %d "
-                "pointsize 1.3 "
-                "linewidth 1.5 linecolor rgb '%s' title '%s'",
-                x_column, bt_outcome_name((bt_outcome)outcome), panel->y_column, look->shape,
-                dominated ? GREY : look->colour, dominated ? "dominated, though admissible" : look->title);
+                "data index 0 using %s:(strcol(2) eq '%s' ? column(%s) : NaN) with points pointtype %s "
+                "pointsize 1.3 linewidth 1.5 linecolor rgb '%s' title '%s'",
+                x_column, bt_outcome_name((bt_outcome)outcome), panel->y_column, look->shape, look->colour,
+                look->title);
     }
 }
 
-/* All points: by outcome, then the front over those that it joins, then a ring around the chosen one. */
-static void put_markers(drawing *panel, const char *x_column, bool front_apart) {
+/* A size may be chosen for want of a better one, without proof. */
+static const char *chosen_word(const bt_point *point) {
+    return point->outcome == BT_OUTCOME_MEASURED ? "chosen" : "provisional";
+}
+static const char *ring_colour(const bt_point *point) {
+    return point->outcome == BT_OUTCOME_MEASURED ? BT_COLOUR_INK : BT_COLOUR_NOT_SHOWN;
+}
+
+/* All points: by outcome, and a ring around the chosen one. */
+static void put_markers(drawing *panel, const char *x_column) {
     const bt_model_record *model = panel->model;
-    put_outcomes(panel, x_column, front_apart);
-    if (front_apart && front_size(model) > 0) {
-        next_clause(panel);
-        fputs("data index 'front' using 2:3 with linespoints " FRONT_STYLE, panel->out);
-    }
+    put_outcomes(panel, x_column);
     if (model->chosen < 0 || !is_drawn(panel, &model->points[model->chosen])) return;
+    const bt_point *point = &model->points[model->chosen];
     next_clause(panel);
     fprintf(panel->out,
             "data index 0 every ::%d::%d using %s:%s with points pointtype 6 pointsize 2.4 linewidth 2 "
-            "linecolor rgb '#000000' title 'chosen: batch %d'",
-            model->chosen, model->chosen, x_column, panel->y_column, model->points[model->chosen].batch_size);
+            "linecolor rgb '%s' title '%s: batch %d'",
+            model->chosen, model->chosen, x_column, panel->y_column, ring_colour(point), chosen_word(point),
+            point->batch_size);
 }
 
 static void put_line(drawing *panel, const char *what, const char *style, const char *title) {
@@ -376,94 +413,67 @@ static void put_line(drawing *panel, const char *what, const char *style, const 
     }
 }
 
-static bool anything_drawn(const drawing *panel) {
-    for (int i = 0; i < panel->model->point_count; i++)
-        if (is_drawn(panel, &panel->model->points[i])) return true;
-    return false;
-}
-
-/* gnuplot wants something to plot: a line below the range, and words in its place. */
-static void put_nothing(drawing *panel) {
-    fputs("set label 'no batch size was measured' at graph 0.5, graph 0.5 center textcolor rgb '" DARK "'\n",
-          panel->out);
-    put_line(panel, "-1", "linecolor rgb '" GREY "'", NULL);
-}
-
 static void draw_throughput(drawing *panel) {
     double single = panel->model->standard_median_ms > 0 ? 1e3 / panel->model->standard_median_ms : NAN;
     char words[120], number[32];
     snprintf(words, sizeof words, "standard path, one image at a time: %s images/s",
              bt_layout_number(single, number, sizeof number));
-    panel->y_column = "8";
-    panel->y_value = throughput_of;
     put_title(panel, "throughput by batch size");
     put_x_label(panel, "batch size (images)");
     put_batch_axis(panel);
     put_y_axis(panel, "throughput (images/s)", largest(panel->model, throughput_of), single);
-    if (!anything_drawn(panel)) {
-        put_nothing(panel);
-        return;
-    }
-    put_level(panel, single, DARK, words);
-    put_line(panel, "data index 0 using 1:8", "linecolor rgb '" GREY "'", NULL);
-    put_markers(panel, "1", false);
+    put_level(panel, single, BT_COLOUR_DARK, words);
+    put_line(panel, "data index 0 using 1:8", "linecolor rgb '" BT_COLOUR_GREY "'", NULL);
+    put_markers(panel, "1");
 }
 
 static void draw_latency(drawing *panel) {
     const bt_model_record *model = panel->model;
     double sla_ms = panel->record->settings.p95_sla_ms;
-    bool bars = false, medians = false;
-    for (int i = 0; i < model->point_count; i++) {
-        bars |= has_bounds(&model->points[i]);
+    bool medians = false;
+    for (int i = 0; i < model->point_count; i++)
         medians |= isfinite(model->points[i].p50_ms);
-    }
     char words[64];
     snprintf(words, sizeof words, "P95 SLA %g ms", sla_ms);
-    panel->y_column = "5";
-    panel->y_value = p95_of;
     put_title(panel, "P95 service time by batch size");
     put_x_label(panel, "batch size (images)");
     put_batch_axis(panel);
     put_y_axis(panel, "service time of a batch (ms)", largest(model, largest_p95_or_bound), sla_ms);
-    if (!anything_drawn(panel)) {
-        put_nothing(panel);
-        return;
-    }
-    put_level(panel, sla_ms, VERMILLION, words);
+    put_level(panel, sla_ms, BT_COLOUR_LIMIT, words);
     if (medians)
-        put_line(panel, "data index 0 using 1:4", "linecolor rgb '" GREY "' dashtype 3 linewidth 1.5",
-                 "median");
-    put_markers(panel, "1", false);
-    if (bars) {
+        put_line(panel, "data index 0 using 1:4",
+                 "linecolor rgb '" BT_COLOUR_GREY "' dashtype 3 linewidth 1.5", "median");
+    put_markers(panel, "1");
+    if (count_points(model, has_bounds) > 0) {
         next_clause(panel);
         fputs("data index 'bounds' using 1:2:(0):($3 - $2) with vectors " BAR_STYLE, panel->out);
+    }
+    if (count_points(model, is_open) > 0) {
+        next_clause(panel);
+        fprintf(panel->out, "data index 'open' using 1:2:(0):(%.6g) with vectors " OPEN_STYLE,
+                ARROW_LENGTH * panel->top);
     }
 }
 
 static void draw_efficiency(drawing *panel) {
     const bt_model_record *model = panel->model;
     int knee = model->winners[BT_OBJECTIVE_EFFICIENCY];
-    panel->y_column = "9";
-    panel->y_value = efficiency_of;
     put_title(panel, "efficiency by batch size");
     put_x_label(panel, "batch size (images)");
     put_batch_axis(panel);
     put_y_axis(panel, "efficiency (images/s per √batch)", largest(model, efficiency_of), NAN);
-    if (!anything_drawn(panel)) {
-        put_nothing(panel);
-        return;
-    }
     if (knee >= 0) {
         int size = model->points[knee].batch_size;
         bool right = x_share(panel, &model->points[knee]) > 0.5;
-        fprintf(panel->out,
-                "set arrow from first %d, graph 0 to first %d, graph 1 nohead back linecolor rgb '" BLUE
-                "' dashtype 3\nset label 'knee: batch %d' at first %d, graph 0.05 %s offset %d,0 font ',10' "
-                "textcolor rgb '" BLUE "'\n",
-                size, size, size, size, right ? "right" : "left", right ? -1 : 1);
+        fprintf(
+            panel->out,
+            "set arrow from first %d, graph 0 to first %d, graph 1 nohead back linecolor rgb '" BT_COLOUR_MET
+            "' dashtype 3\nset label 'knee: batch %d' at first %d, graph 0.05 %s offset %d,0 font ',10' "
+            "textcolor rgb '" BT_COLOUR_MET "'\n",
+            size, size, size, size, right ? "right" : "left", right ? -1 : 1);
     }
-    put_line(panel, "data index 0 using 1:9", "linecolor rgb '" GREY "'", NULL);
-    put_markers(panel, "1", false);
+    put_line(panel, "data index 0 using 1:9", "linecolor rgb '" BT_COLOUR_GREY "'", NULL);
+    put_markers(panel, "1");
 }
 
 /* What the reserve leaves for this model: the rest of the device or process uses some of it too. */
@@ -485,20 +495,14 @@ static void draw_memory(drawing *panel) {
              bt_layout_number(fit->base_mb, base, sizeof base),
              bt_layout_number(fit->per_image_mb, slope, sizeof slope));
     snprintf(function, sizeof function, "%.9g + %.9g * x", fit->base_mb, fit->per_image_mb);
-    panel->y_column = "10";
-    panel->y_value = memory_of;
     put_title(panel, "memory by batch size");
     put_x_label(panel, "batch size (images)");
     put_batch_axis(panel);
     put_y_axis(panel, "high-water mark of the model (MiB)", largest(panel->model, memory_of), left_mb);
-    if (!anything_drawn(panel)) {
-        put_nothing(panel);
-        return;
-    }
-    put_level(panel, left_mb, VERMILLION, words);
+    put_level(panel, left_mb, BT_COLOUR_LIMIT, words);
     if (isfinite(fit->base_mb) && isfinite(fit->per_image_mb))
-        put_line(panel, function, "linecolor rgb '" GREY "' dashtype 2 linewidth 1.5", formula);
-    put_markers(panel, "1", false);
+        put_line(panel, function, "linecolor rgb '" BT_COLOUR_GREY "' dashtype 2 linewidth 1.5", formula);
+    put_markers(panel, "1");
 }
 
 /* The batch size beside each point: below it to the right, where a front that rises and bends leaves room;
@@ -516,7 +520,8 @@ static void put_size_labels(const drawing *panel, double right, double sla_ms) {
         fprintf(panel->out,
                 "set label '%d' at first %.6g, first %.6g %s offset %s font ',10' textcolor rgb '%s'\n",
                 point->batch_size, point->p95_ms, throughput_of(point), above ? "right" : "left",
-                above ? "-0.7,0.7" : "0.9,-0.7", point->outcome == BT_OUTCOME_MEASURED ? "#000000" : DARK);
+                above ? "-0.7,0.7" : "0.9,-0.7",
+                point->outcome == BT_OUTCOME_MEASURED ? BT_COLOUR_INK : BT_COLOUR_DARK);
         before = point;
         was_above = above;
     }
@@ -528,49 +533,42 @@ static void draw_pareto(drawing *panel) {
     bool sla_seen = sla_ms <= FARTHEST_LINE * right;
     if (sla_seen) right = fmax(right, sla_ms);
     right = right > 0 ? 1.08 * right : 1;
-    panel->by_latency = true;
-    panel->y_column = "8";
-    panel->y_value = throughput_of;
     put_title(panel, "throughput against P95 (numbers: batch size)");
     put_x_label(panel, "P95 service time of a batch (ms)");
     fprintf(panel->out, "set xrange [0:%.6g]\nset xtics auto\n", right);
     put_y_axis(panel, "throughput (images/s)", PARETO_ROOM * largest(model, throughput_of), NAN);
-    if (!anything_drawn(panel)) {
-        put_nothing(panel);
-        return;
-    }
     if (sla_seen)
-        fprintf(
-            panel->out,
-            "set arrow from first %.6g, graph 0 to first %.6g, graph 1 nohead back linecolor rgb '" VERMILLION
-            "' linewidth 1.5 dashtype 2\n"
-            "set label 'P95 SLA %g ms' at first %.6g, graph 0.95 %s offset %s,0 font ',10' textcolor rgb "
-            "'" VERMILLION "'\n",
-            sla_ms, sla_ms, sla_ms, sla_ms, sla_ms > right / 2 ? "right" : "left",
-            sla_ms > right / 2 ? "-0.7" : "0.7");
+        fprintf(panel->out,
+                "set arrow from first %.6g, graph 0 to first %.6g, graph 1 nohead back linecolor rgb "
+                "'" BT_COLOUR_LIMIT "' linewidth 1.5 dashtype 2\n"
+                "set label 'P95 SLA %g ms' at first %.6g, graph 0.95 %s offset %s,0 font ',10' textcolor rgb "
+                "'" BT_COLOUR_LIMIT "'\n",
+                sla_ms, sla_ms, sla_ms, sla_ms, sla_ms > right / 2 ? "right" : "left",
+                sla_ms > right / 2 ? "-0.7" : "0.7");
     else
         fprintf(panel->out,
                 "set label 'P95 SLA %g ms (right of this range)' at graph 0.98, graph 0.95 right font ',10' "
-                "textcolor rgb '" VERMILLION "'\n",
+                "textcolor rgb '" BT_COLOUR_LIMIT "'\n",
                 sla_ms);
     put_size_labels(panel, right, sla_ms);
-    put_markers(panel, "5", true);
+    if (count_points(model, on_front) > 0) {
+        next_clause(panel);
+        fputs("data index 'front' using 2:3 with lines " FRONT_STYLE, panel->out);
+    }
+    put_markers(panel, "5");
 }
 
 void bt_panel_write(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot,
                     bool on_page) {
-    drawing panel = {.out = out, .record = record, .model = model, .on_page = on_page};
-    fputs("reset\nset encoding utf8\nset border 3\nset tics nomirror out\n"
-          "set grid ytics linecolor rgb '#E4E4E4' linetype 1\nset errorbars 1.5\n"
-          "set style textbox opaque noborder margins 0.4,0.2\n",
-          out);
-    if (on_page)
-        fputs("set key off\nset bmargin 4.4\n", out);
-    else
-        fputs("set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 "
-              "maxcols 3\n"
-              "set tmargin 4\nset bmargin 9.5\n",
-              out);
+    drawing panel = {.out = out,
+                     .record = record,
+                     .model = model,
+                     .on_page = on_page,
+                     .y_column = shown[plot].column,
+                     .y_value = shown[plot].value,
+                     .by_latency = shown[plot].by_latency};
+    fputs("reset\n" BT_OPEN_AXES, out);
+    fputs(on_page ? "set key off\nset bmargin 4.4\n" : BT_KEY_BELOW "set tmargin 4\nset bmargin 9.5\n", out);
     switch (plot) {
     case BT_PLOT_THROUGHPUT:
         draw_throughput(&panel);
@@ -604,46 +602,42 @@ static bool used_anywhere(const bt_model_record *model, int outcome) {
     return false;
 }
 
-static bool has_dominated(const bt_model_record *model) {
-    for (int i = 0; i < model->point_count; i++)
-        if (model->points[i].outcome == BT_OUTCOME_MEASURED && !on_front(&model->points[i])) return true;
-    return false;
+static void put_key(drawing *panel, const char *style, const char *title) {
+    next_clause(panel);
+    fprintf(panel->out, "keyentry with %s title '%s'", style, title);
 }
 
 static void put_legend_keys(drawing *panel) {
     const bt_model_record *model = panel->model;
-    put_line(panel, "-1", "linecolor rgb '" GREY "'", NULL);
+    put_line(panel, "-1", "linecolor rgb '" BT_COLOUR_GREY "'", NULL);
     for (int outcome = 0; outcome < BT_OUTCOME_COUNT; outcome++) {
+        char style[96];
+        const marker *look = &markers[outcome];
         if (!used_anywhere(model, outcome)) continue;
-        next_clause(panel);
-        fprintf(panel->out,
-                "keyentry with points pointtype %d pointsize 1.3 linewidth 1.5 linecolor rgb '%s' title '%s'",
-                markers[outcome].shape, markers[outcome].colour, markers[outcome].title);
-    }
-    if (front_size(model) > 0) {
-        next_clause(panel);
-        fputs("keyentry with linespoints " FRONT_STYLE, panel->out);
-    }
-    if (has_dominated(model)) {
-        next_clause(panel);
-        fputs("keyentry with points pointtype 7 pointsize 1.3 linecolor rgb '" GREY
-              "' title 'dominated, though admissible'",
-              panel->out);
+        snprintf(style, sizeof style, "points pointtype %s pointsize 1.3 linewidth 1.5 linecolor rgb '%s'",
+                 look->shape, look->colour);
+        put_key(panel, style, look->title);
     }
     if (model->chosen >= 0) {
-        next_clause(panel);
-        fprintf(panel->out,
-                "keyentry with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' "
-                "title 'chosen'");
+        char style[96];
+        const bt_point *point = &model->points[model->chosen];
+        snprintf(style, sizeof style, "points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '%s'",
+                 ring_colour(point));
+        put_key(panel, style, chosen_word(point));
     }
-    next_clause(panel);
-    fputs("keyentry with vectors " BAR_STYLE, panel->out);
-    next_clause(panel);
-    fputs("keyentry with lines dashtype 3 linewidth 1.5 linecolor rgb '" GREY "' title 'median service time'",
-          panel->out);
-    next_clause(panel);
-    fputs("keyentry with lines dashtype 2 linewidth 1.5 linecolor rgb '" GREY "' title 'memory fit'",
-          panel->out);
+    if (count_points(model, on_front) > 0)
+        put_key(panel, "lines linewidth 1.5 linecolor rgb '" BT_COLOUR_MET "'", "Pareto front");
+    if (count_points(model, has_bounds) > 0) {
+        next_clause(panel);
+        fputs("keyentry with vectors " BAR_STYLE, panel->out);
+    }
+    if (count_points(model, is_open) > 0) {
+        next_clause(panel);
+        fputs("keyentry with vectors " OPEN_STYLE, panel->out);
+    }
+    put_key(panel, "lines dashtype 3 linewidth 1.5 linecolor rgb '" BT_COLOUR_GREY "'",
+            "median service time");
+    put_key(panel, "lines dashtype 2 linewidth 1.5 linecolor rgb '" BT_COLOUR_GREY "'", "memory fit");
     fputc('\n', panel->out);
 }
 
@@ -672,4 +666,16 @@ void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *
           out);
     put_wrapped(out, model->advice, 1.0, 62);
     put_legend_keys(&panel);
+}
+
+void bt_panel_nothing(FILE *out, const bt_model_record *model) {
+    char said[BT_NAME_SIZE + 64], name[BT_NAME_SIZE];
+    bt_layout_clean(model->title[0] ? model->title : model->model, name, sizeof name);
+    snprintf(said, sizeof said, "%s: no batch size was measured, so there is nothing to draw.", name);
+    fputs(
+        "reset\nset encoding utf8\nunset border\nunset tics\nunset key\nset xrange [0:1]\nset yrange [0:1]\n"
+        "set label ",
+        out);
+    bt_panel_string(out, said);
+    fputs(" at graph 0.5, graph 0.5 center textcolor rgb '" BT_COLOUR_DARK "'\nplot -1 notitle\n", out);
 }

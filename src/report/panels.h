@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* The data of a model: one row a point, then the named blocks "bounds" and "front". */
+/* The data of a model: one row a point, then the named blocks "bounds", "open" and "front". */
 void bt_panel_data(FILE *out, const bt_record *record, const bt_model_record *model);
 
 /* The commands of one panel, which expect the variable `data` to hold the data file's path. `on_page`: the
@@ -25,7 +25,13 @@ void bt_panel_data(FILE *out, const bt_record *record, const bt_model_record *mo
 void bt_panel_write(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot,
                     bool on_page);
 
-/* The sixth place of an overview: the legend of the other five, what was chosen and the advice. */
+/* Whether any point has what a panel shows; what has none is not drawn. */
+bool bt_panel_is_drawn(const bt_model_record *model, bt_plot plot);
+
+/* In place of an overview of nothing: a sentence. */
+void bt_panel_nothing(FILE *out, const bt_model_record *model);
+
+/* The last place of an overview: the legend of the others, what was chosen and the advice. */
 void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *model);
 
 /* "Some CPU, BF16, 128 × 128 px" into `out`. */

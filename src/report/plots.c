@@ -9,9 +9,6 @@
 #include "report/layout.h"
 #include "report/panels.h"
 
-#define PAGE_SIZE     "800,520"
-#define OVERVIEW_SIZE "1000,1160"
-
 const char *bt_plot_name(bt_plot plot) {
     switch (plot) {
     case BT_PLOT_OVERVIEW:
@@ -119,25 +116,53 @@ void bt_plot_prologue(FILE *out, const char *stem, const char *data, const char 
             stem, data, size, size, stem);
 }
 
+bool bt_plot_is_drawn(const bt_model_record *model, bt_plot plot) {
+    return plot == BT_PLOT_OVERVIEW || bt_panel_is_drawn(model, plot);
+}
+
+static int panels_drawn(const bt_model_record *model) {
+    int count = 0;
+    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
+        count += bt_panel_is_drawn(model, (bt_plot)plot);
+    return count;
+}
+
+/* In pixels: a page of one panel, or of two in a row with the legend as the last. */
+static void page_size(const bt_model_record *model, bt_plot plot, char out[32]) {
+    int panels = panels_drawn(model);
+    if (plot != BT_PLOT_OVERVIEW)
+        snprintf(out, 32, "800,520");
+    else if (panels == 0)
+        snprintf(out, 32, "800,120");
+    else
+        snprintf(out, 32, "1000,%d", 60 + 370 * (panels / 2 + 1));
+}
+
 static void put_overview(FILE *out, const bt_record *record, const bt_model_record *model) {
     char subject[256];
+    int panels = panels_drawn(model);
+    if (panels == 0) {
+        bt_panel_nothing(out, model);
+        return;
+    }
     bt_panel_subject(record, model, subject, sizeof subject);
-    fputs("set multiplot layout 3,2 title ", out);
+    fprintf(out, "set multiplot layout %d,2 title ", panels / 2 + 1);
     bt_panel_string(out, model->title);
     fputs(" . \"\\n\" . ", out);
     bt_panel_string(out, subject);
     fputs(" font ',13'\n", out);
     for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
-        bt_panel_write(out, record, model, (bt_plot)plot, true);
+        if (bt_panel_is_drawn(model, (bt_plot)plot)) bt_panel_write(out, record, model, (bt_plot)plot, true);
     bt_panel_legend(out, record, model);
     fputs("unset multiplot\n", out);
 }
 
 static void put_script(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot) {
-    char stem[BT_NAME_SIZE], name[BT_NAME_SIZE + 32];
+    char stem[BT_NAME_SIZE], name[BT_NAME_SIZE + 32], size[32];
+    page_size(model, plot, size);
     file_stem(model->model, stem);
     snprintf(name, sizeof name, "%s-%s", stem, bt_plot_name(plot));
-    bt_plot_prologue(out, name, stem, plot == BT_PLOT_OVERVIEW ? OVERVIEW_SIZE : PAGE_SIZE);
+    bt_plot_prologue(out, name, stem, size);
     if (plot == BT_PLOT_OVERVIEW)
         put_overview(out, record, model);
     else
@@ -172,21 +197,25 @@ bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *
     bt_status status = bt_folder_make(folder, error);
     for (int i = 0; !status && i < record->model_count; i++)
         for (int plot = 0; !status && plot <= BT_PLOT_COUNT; plot++)
-            status = write_one(record, &record->models[i], folder, (bt_plot)plot, error);
+            if (plot == BT_PLOT_COUNT || bt_plot_is_drawn(&record->models[i], (bt_plot)plot))
+                status = write_one(record, &record->models[i], folder, (bt_plot)plot, error);
     return status;
 }
 
-static bt_status render_model(const char *folder, const char *model, int64_t timeout_ns,
+static bt_status render_model(const char *folder, const bt_model_record *model, int64_t timeout_ns,
                               char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
     char names[BT_PLOT_COUNT][BT_PATH_SIZE];
     const char *scripts[BT_PLOT_COUNT];
+    int count = 0;
     for (int plot = 0; plot < BT_PLOT_COUNT; plot++) {
+        if (!bt_plot_is_drawn(model, (bt_plot)plot)) continue;
         /* "./" keeps a name that starts with a dash from being read as an option. */
-        bt_status status = bt_plot_path(names[plot], ".", model, (bt_plot)plot, "gnuplot", error);
+        bt_status status = bt_plot_path(names[count], ".", model->model, (bt_plot)plot, "gnuplot", error);
         if (status) return status;
-        scripts[plot] = names[plot];
+        scripts[count] = names[count];
+        count++;
     }
-    return bt_gnuplot_run(folder, scripts, BT_PLOT_COUNT, timeout_ns, said, error);
+    return bt_gnuplot_run(folder, scripts, count, timeout_ns, said, error);
 }
 
 bt_status bt_plots_render(const bt_record *record, const char *folder, int64_t timeout_ns,
@@ -195,7 +224,7 @@ bt_status bt_plots_render(const bt_record *record, const char *folder, int64_t t
     said[0] = '\0';
     for (int i = 0; !status && i < record->model_count; i++) {
         char now[BT_GNUPLOT_SAID_SIZE];
-        status = render_model(folder, record->models[i].model, timeout_ns, now, error);
+        status = render_model(folder, &record->models[i], timeout_ns, now, error);
         if (now[0]) memcpy(said, now, sizeof now);
     }
     return status;

@@ -8,6 +8,7 @@
 #ifndef BT_REPORT_PLOTS_H
 #define BT_REPORT_PLOTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -21,7 +22,7 @@ extern "C" {
 #endif
 
 typedef enum bt_plot {
-    BT_PLOT_OVERVIEW,   /* the five below on one page, with the legend and what was chosen */
+    BT_PLOT_OVERVIEW,   /* those below on one page, with the legend and what was chosen */
     BT_PLOT_THROUGHPUT, /* images/s by batch size */
     BT_PLOT_LATENCY,    /* P95 with its bounds, and the SLA */
     BT_PLOT_EFFICIENCY, /* throughput / sqrt(batch size), the knee marked */
@@ -32,6 +33,9 @@ typedef enum bt_plot {
 
 /* "overview", "throughput", ...: part of the files' names; never NULL. */
 const char *bt_plot_name(bt_plot plot);
+
+/* Whether anything was measured that it shows; an overview always is, if only to say so. */
+bool bt_plot_is_drawn(const bt_model_record *model, bt_plot plot);
 
 /* The file "<model>-<plot>.<extension>" in `folder` ("" for the bare name). Characters of the model's name
  * that do not belong in a file's name become '_'. BT_INVALID where the path is too long. */
@@ -52,8 +56,8 @@ void bt_plot_prologue(FILE *out, const char *stem, const char *data, const char 
 BT_MUST_USE bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const char *report,
                                          bt_error *error);
 
-/* Writes every model's data and scripts into `folder`, which is made where it is not there. Files that are
- * there are replaced whole. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long). */
+/* Writes every model's data and the scripts of what is drawn into `folder`, which is made where it is not
+ * there. Files that are there are replaced whole. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long). */
 BT_MUST_USE bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *error);
 
 /* Runs gnuplot on what bt_plots_write wrote, one process a model, each for at most `timeout_ns`; `said`

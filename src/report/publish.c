@@ -38,6 +38,8 @@ bt_status bt_publish(const bt_record *record, bt_format format, const char *plot
         return bt_report_csv(record, out, error);
     case BT_FORMAT_MARKDOWN:
         return put_markdown(record, plots, report, out, error);
+    case BT_FORMAT_HTML:
+        return bt_report_html(record, plots, out, error);
     }
     return bt_fail(error, BT_INVALID, "--format: %d is no format", (int)format);
 }

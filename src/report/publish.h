@@ -15,9 +15,9 @@
 extern "C" {
 #endif
 
-/* Writes a record to `out`. A Markdown report shows the pictures of the folder `plots` as they are seen from
- * the file `report` (a report that goes to a stream is taken to lie in the current folder: "./report.md");
- * `plots` may be NULL. */
+/* Writes a record to `out`. A page holds the pictures of the folder `plots`, a Markdown report shows them as
+ * they are seen from the file `report` (a report that goes to a stream is taken to lie in the current folder:
+ * "./report.md"); `plots` may be NULL. */
 BT_MUST_USE bt_status bt_publish(const bt_record *record, bt_format format, const char *plots,
                                  const char *report, FILE *out, bt_error *error);
 

@@ -5,11 +5,10 @@
 #include "report/sweep.h"
 #include "report/table.h"
 
-#define WIDTH  100
 #define INDENT 13
 
 static void say(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, WIDTH, words);
+    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_layout_columns(out), words);
 }
 
 /* Words that come from outside and may hold anything. */
@@ -46,9 +45,19 @@ static bt_status put_points(const bt_model_record *model, FILE *out, bt_error *e
     if (status) return status;
     for (int i = 0; i < model->point_count; i++)
         add_row(table, model, i);
-    status = bt_table_write_text(table, 0, WIDTH, out, error);
+    status = bt_table_write_text(table, 0, bt_layout_columns(out), out, error);
     bt_table_close(&table);
     return status;
+}
+
+/* What the table's marks mean, and how a bound that is not there could be had. */
+static void put_legend(const bt_model_record *model, FILE *out) {
+    char words[BT_WORDS_SIZE];
+    bt_words_bounds(model, words);
+    bt_layout_paragraph(out, "", 0, bt_layout_columns(out),
+                        "→ chosen, • on the Pareto front; bound: of P95, 95 % one-sided; efficiency: img/s "
+                        "per √batch");
+    if (words[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), words);
 }
 
 static void put_winners(const bt_model_record *model, FILE *out) {
@@ -66,15 +75,13 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     bt_words_subject(model, words);
     bt_layout_clean(words, clean, sizeof clean);
     fputc('\n', out);
-    bt_layout_paragraph(out, "", 0, WIDTH, clean);
+    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), clean);
     if (model->point_count == 0) {
         fputs("no batch size was measured\n", out);
     } else {
         bt_status status = put_points(model, out, error);
         if (status) return status;
-        fputs("→ chosen   • on the Pareto front   bound: of P95, 95 % one-sided   efficiency: img/s per "
-              "√batch\n",
-              out);
+        put_legend(model, out);
     }
     if (model->point_count > 0) put_winners(model, out);
     bt_words_divisions(model, words);
@@ -115,7 +122,7 @@ static void put_run(const bt_record *record, FILE *out) {
 bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
     char notice[BT_WORDS_SIZE];
     bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, notice);
-    if (notice[0]) bt_layout_paragraph(out, "", 0, WIDTH, notice);
+    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
     for (int i = 0; i < record->model_count; i++) {
         bt_status status = put_model(record, &record->models[i], out, error);
         if (status) return status;
@@ -123,7 +130,7 @@ bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
     put_run(record, out);
     if (notice[0]) {
         fputc('\n', out);
-        bt_layout_paragraph(out, "", 0, WIDTH, notice);
+        bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
     }
     return ferror(out) ? bt_fail(error, BT_IO, "the report could not be written") : BT_OK;
 }

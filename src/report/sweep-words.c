@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "measure/quantile.h"
 #include "report/layout.h"
 
 #define NUMBER_SIZE     32
@@ -121,6 +122,23 @@ void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->precision_note);
     if (model->path_note[0] && used < BT_WORDS_SIZE)
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " (%s)", model->path_note);
+}
+
+void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    int open = 0;
+    double most = 0;
+    out[0] = '\0';
+    for (int i = 0; i < model->point_count; i++) {
+        const bt_point *point = &model->points[i];
+        if (!isfinite(point->p95_ms) || isfinite(point->p95_upper_ms)) continue;
+        open++;
+        if (isfinite(point->effective_samples)) most = fmax(most, point->effective_samples);
+    }
+    if (open == 0) return;
+    snprintf(out, BT_WORDS_SIZE,
+             "bound " BT_UNKNOWN_TEXT ": P95 may be any higher; an upper bound takes %d samples that do not "
+             "hang together (at most %.0f here): a longer --time-budget, or fewer --batches, gives them",
+             BT_P95_BOUND_SAMPLES, floor(most));
 }
 
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {

@@ -25,6 +25,9 @@ void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZ
 /* "HRNet, 128 × 128 px, BF16, on cpu (...)": what was measured. */
 void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
+/* Where a point has a P95 but no upper bound of it: what would give one; else "". */
+void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
 /* "412" MiB measured, "~412" by the fit where it was not, or unknown. */
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]);
 

@@ -1,8 +1,8 @@
 /* A tuning run for people: what came of each batch size, what was chosen and why the others lost.
  *
- * Three forms of one record: a table for the terminal, CSV for a spreadsheet, Markdown to keep beside the
- * record. They say the same things in the same words (report/sweep-words.h). None of them measures, scores or
- * looks at the machine: run again on a record from elsewhere they print the same.
+ * Four forms of one record: a table for the terminal, CSV for a spreadsheet, Markdown and a page to keep
+ * beside the record. They say the same things in the same words (report/sweep-words.h). None of them
+ * measures, scores or looks at the machine: run again on a record from elsewhere they print the same.
  */
 #ifndef BT_REPORT_SWEEP_H
 #define BT_REPORT_SWEEP_H
@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* For a terminal, within 100 columns, without colours or control characters: one table a model, the winners
+/* For a terminal, within its width, without colours or control characters: one table a model, the winners
  * of every objective, what memory allows, the closing sentence, and how to repeat the run. What is not known
  * is "–". BT_NO_MEMORY, BT_IO where `out` fails. */
 BT_MUST_USE bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error);
@@ -30,6 +30,9 @@ BT_MUST_USE bt_status bt_report_csv(const bt_record *record, FILE *out, bt_error
  * `pictures` is too long. */
 BT_MUST_USE bt_status bt_report_markdown(const bt_record *record, const char *pictures, FILE *out,
                                          bt_error *error);
+
+/* The same as one self-contained HTML page, as bt_load_report_html. */
+BT_MUST_USE bt_status bt_report_html(const bt_record *record, const char *plots, FILE *out, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,10 @@
 #include "report/layout.h"
 
 #define GAP       2 /* columns of white space between two cells */
-#define NARROWEST 16
+#define LONG_WORD 14
+#define LONG_LINE 24
+#define LINES     3
+#define NARROWEST 2 /* of a column: a wide character */
 #define CELL_SIZE 1200
 
 struct bt_table {
@@ -108,13 +111,98 @@ static const char *shown(const char *cell) {
     return cell ? cell : BT_UNKNOWN_TEXT;
 }
 
-static int column_width(const bt_table *table, int column) {
-    int width = bt_layout_width(table->columns[column].name);
-    for (size_t i = (size_t)column; i < table->cell_count; i += (size_t)table->column_count) {
-        int cell = bt_layout_width(shown(table->cells[i]));
-        if (cell > width) width = cell;
+/* ---- aligned text ---- */
+
+/* Where a column of a text table stands. */
+typedef struct column_shape {
+    int width, least; /* least: what it can be narrowed to before words break */
+} column_shape;
+
+static int larger(int a, int b) {
+    return a > b ? a : b;
+}
+
+static int longest_word(const char *text) {
+    int longest = 0;
+    while (*text) {
+        char word[CELL_SIZE];
+        size_t bytes = strcspn(text, " ");
+        snprintf(word, sizeof word, "%.*s", (int)bytes, text);
+        longest = larger(longest, bt_layout_width(word));
+        text += bytes + strspn(text + bytes, " ");
     }
+    return longest;
+}
+
+/* A number stays whole; a word of a text may break where it is longer than LONG_WORD; a text takes LINES
+ * lines at most, as long as that leaves a line of no more than LONG_LINE. */
+static column_shape shape_of(const bt_table *table, int column) {
+    const bt_column *header = &table->columns[column];
+    column_shape shape = {bt_layout_width(header->name), longest_word(header->name)};
+    for (size_t i = (size_t)column; i < table->cell_count; i += (size_t)table->column_count) {
+        const char *cell = shown(table->cells[i]);
+        int word = header->number ? bt_layout_width(cell) : longest_word(cell);
+        shape.width = larger(shape.width, bt_layout_width(cell));
+        shape.least = larger(shape.least, !header->number && word > LONG_WORD ? LONG_WORD : word);
+    }
+    int line = shape.width / LINES;
+    if (!header->number) shape.least = larger(shape.least, line < LONG_LINE ? line : LONG_LINE);
+    return shape;
+}
+
+/* The columns that say what a row is about: the first, and the one after it where the first has no name. */
+static int key_columns(const bt_table *table) {
+    return table->column_count > 1 && !table->columns[0].name[0] ? 2 : 1;
+}
+
+/* Some columns of a table, which stand beside each other. */
+typedef struct table_block {
+    int *columns, *widths, count;
+} table_block;
+
+static void block_add(table_block *block, const column_shape *shapes, int column) {
+    block->columns[block->count] = column;
+    block->widths[block->count++] = shapes[column].width;
+}
+
+static int block_width(const table_block *block) {
+    int width = (block->count - 1) * GAP;
+    for (int i = 0; i < block->count; i++)
+        width += block->widths[i];
     return width;
+}
+
+/* Takes the block's columns from `next` on: as many as `room` columns hold when all are as narrow as they
+ * may be, and at least one. Returns the next block's first. */
+static int fill_block(table_block *block, const bt_table *table, const column_shape *shapes, int next,
+                      int room) {
+    int keys = key_columns(table), used = -GAP, first = larger(next, keys);
+    block->count = 0;
+    for (int i = 0; i < keys; i++) {
+        block_add(block, shapes, i);
+        used += GAP + shapes[i].least;
+    }
+    for (next = first; next < table->column_count; next++) {
+        used += GAP + shapes[next].least;
+        if (used > room && next > first) break;
+        block_add(block, shapes, next);
+    }
+    return next;
+}
+
+/* Narrows the widest columns until the block fits: words stay whole as long as that is possible at all. */
+static void narrow_block(table_block *block, const column_shape *shapes, int room) {
+    for (int over = block_width(block) - room; over > 0; over--) {
+        int widest = -1, breaking = 0;
+        for (int i = 0; i < block->count; i++) {
+            if (block->widths[i] > block->widths[breaking]) breaking = i;
+            if (block->widths[i] <= shapes[block->columns[i]].least) continue;
+            if (widest < 0 || block->widths[i] > block->widths[widest]) widest = i;
+        }
+        int narrowed = widest < 0 ? breaking : widest;
+        if (block->widths[narrowed] <= NARROWEST) return;
+        block->widths[narrowed]--;
+    }
 }
 
 /* White space that is owed before the next visible cell: so none is left at a line's end. */
@@ -129,59 +217,74 @@ static void put_cell(FILE *out, int *owed, const char *text, int width, bool num
     *owed += GAP;
 }
 
-/* One row; a text in the last column goes on below itself. */
-static void put_row(FILE *out, const bt_table *table, char *const *cells, const int *widths, int margin) {
-    int last = table->column_count - 1, last_start = margin, owed = margin;
-    for (int i = 0; i < last; i++) {
-        put_cell(out, &owed, shown(cells[i]), widths[i], table->columns[i].number);
-        last_start += widths[i] + GAP;
-    }
-    const char *text = shown(cells[last]);
-    for (;;) {
-        size_t bytes = bt_layout_line_bytes(text, widths[last]);
-        char line[CELL_SIZE];
-        snprintf(line, sizeof line, "%.*s", (int)bytes, text);
-        put_cell(out, &owed, line, widths[last], table->columns[last].number);
+/* One row, whose texts go on below themselves. `rest`: room for a pointer a column. */
+static void put_row(FILE *out, const bt_table *table, const table_block *block, const char **rest,
+                    int margin) {
+    bool more = true;
+    while (more) {
+        int owed = margin;
+        more = false;
+        for (int i = 0; i < block->count; i++) {
+            char line[CELL_SIZE];
+            size_t bytes = bt_layout_line_bytes(rest[i], block->widths[i]);
+            snprintf(line, sizeof line, "%.*s", (int)bytes, rest[i]);
+            put_cell(out, &owed, line, block->widths[i], table->columns[block->columns[i]].number);
+            rest[i] += bytes + strspn(rest[i] + bytes, " ");
+            more |= *rest[i] != '\0';
+        }
         fputc('\n', out);
-        text += bytes;
-        while (*text == ' ')
-            text++;
-        if (!*text) return;
-        owed = last_start;
     }
 }
 
-static void put_header(FILE *out, const bt_table *table, const int *widths, int margin) {
-    int owed = margin;
-    for (int i = 0; i < table->column_count; i++)
-        put_cell(out, &owed, table->columns[i].name, widths[i], table->columns[i].number);
-    fprintf(out, "\n%*s", margin, "");
-    for (int i = 0; i < table->column_count; i++) {
-        for (int dash = 0; dash < widths[i]; dash++)
+static void put_rule(FILE *out, const table_block *block, int margin) {
+    fprintf(out, "%*s", margin, "");
+    for (int i = 0; i < block->count; i++) {
+        for (int dash = 0; dash < block->widths[i]; dash++)
             fputs("─", out);
-        if (i + 1 < table->column_count) fprintf(out, "%*s", GAP, "");
+        if (i + 1 < block->count) fprintf(out, "%*s", GAP, "");
     }
     fputc('\n', out);
+}
+
+static void put_block(FILE *out, const bt_table *table, const table_block *block, const char **rest,
+                      int margin) {
+    for (int i = 0; i < block->count; i++)
+        rest[i] = table->columns[block->columns[i]].name;
+    put_row(out, table, block, rest, margin);
+    put_rule(out, block, margin);
+    for (size_t row = 0; row < table->cell_count; row += (size_t)table->column_count) {
+        for (int i = 0; i < block->count; i++)
+            rest[i] = shown(table->cells[row + (size_t)block->columns[i]]);
+        put_row(out, table, block, rest, margin);
+    }
 }
 
 bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
     if (status) return status;
-    int *widths = malloc((size_t)table->column_count * sizeof *widths);
-    if (!widths) return bt_fail(error, BT_NO_MEMORY, "no memory for a table's layout");
-    int left = width - margin;
-    for (int i = 0; i < table->column_count; i++) {
-        widths[i] = column_width(table, i);
-        if (i + 1 < table->column_count) left -= widths[i] + GAP;
+    size_t columns = (size_t)table->column_count;
+    int room = larger(width - margin, BT_TABLE_NARROWEST);
+    column_shape *shapes = malloc(columns * sizeof *shapes);
+    int *numbers = malloc(2 * columns * sizeof *numbers);
+    const char **rest = malloc(columns * sizeof *rest);
+    if (shapes && numbers && rest) {
+        table_block block = {.columns = numbers, .widths = numbers + columns};
+        for (int i = 0; i < table->column_count; i++)
+            shapes[i] = shape_of(table, i);
+        for (int next = 0; next < table->column_count;) {
+            if (next > 0) fputc('\n', out);
+            next = fill_block(&block, table, shapes, next, room);
+            narrow_block(&block, shapes, room);
+            put_block(out, table, &block, rest, margin);
+        }
+        status = check_written(out, error);
+    } else {
+        status = bt_fail(error, BT_NO_MEMORY, "no memory for a table's layout");
     }
-    int *last = &widths[table->column_count - 1];
-    if (left < NARROWEST) left = NARROWEST;
-    if (*last > left && !table->columns[table->column_count - 1].number) *last = left;
-    put_header(out, table, widths, margin);
-    for (size_t i = 0; i < table->cell_count; i += (size_t)table->column_count)
-        put_row(out, table, table->cells + i, widths, margin);
-    free(widths);
-    return check_written(out, error);
+    free(shapes);
+    free(numbers);
+    free(rest);
+    return status;
 }
 
 /* At the start of a line, some characters begin a heading, a list or a quotation. An underscore within a word

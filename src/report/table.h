@@ -40,9 +40,11 @@ void bt_table_unknown(bt_table *table);
 /* Writers. BT_INVALID where the last row is not full, BT_NO_MEMORY where a cell could not be kept, BT_IO
  * where `out` fails.
  *
- * Text: columns as wide as their widest cell, two spaces apart, each line after `margin` spaces; the last
- * column wraps so that no line is longer than `width` columns (as long as it leaves at least 16 for it). A
- * line below the header. */
+ * Text: columns as wide as their widest cell, two spaces apart, each line after `margin` spaces, a line below
+ * the header. Where that is more than `width` columns, texts wrap by words, the widest column first; columns
+ * that do not fit even so follow below, beside the first one again. No line is longer than `width` (taken to
+ * leave at least BT_TABLE_NARROWEST for the table). */
+#define BT_TABLE_NARROWEST 16
 BT_MUST_USE bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out,
                                           bt_error *error);
 /* GitHub's Markdown table, its special characters escaped. */

@@ -78,6 +78,30 @@ static void cause_and_remedy_stand_beside_what_is_not_met(void **state) {
     bt_load_record_close(&record);
 }
 
+static void a_bound_that_is_not_there_is_explained(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    bt_load_latency *single = &record->scenarios[0].parts[0].latency;
+    for (size_t i = 0; i < PEOPLE; i++) {
+        char *text = written(record, people[i]);
+        assert_silent(text, "no upper bound");
+        free(text);
+    }
+    single->p95_lower_ms = 9.42;
+    single->p95_upper_ms = NAN;
+    single->effective_count = 31.9;
+    for (size_t i = 0; i < PEOPLE; i++) {
+        char *text = written(record, people[i]);
+        assert_says(text, "9.42–?");
+        assert_says(text, "no upper bound: P95 may be any higher");
+        assert_says(text, "59");
+        assert_says(text, "(31 here)");
+        assert_says(text, "--duration");
+        free(text);
+    }
+    bt_load_record_close(&record);
+}
+
 static void losses_and_the_speed_up_are_told(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
@@ -230,6 +254,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_summary_has_a_line_a_scenario),
         cmocka_unit_test(cause_and_remedy_stand_beside_what_is_not_met),
+        cmocka_unit_test(a_bound_that_is_not_there_is_explained),
         cmocka_unit_test(losses_and_the_speed_up_are_told),
         cmocka_unit_test(the_table_keeps_to_the_terminal),
         cmocka_unit_test(what_is_unknown_looks_like_no_number),

@@ -58,9 +58,10 @@ static void assert_pictures(const bt_record *record, bool expected) {
     for (int i = 0; i < record->model_count; i++) {
         for (int plot = 0; plot < BT_PLOT_COUNT; plot++) {
             const char *model = record->models[i].model;
-            assert_true(size_of(model, plot, "gnuplot") > 0);
-            assert_int_equal(size_of(model, plot, "svg") > 500, expected);
-            assert_int_equal(size_of(model, plot, "png") > 500, expected);
+            bool drawn = bt_plot_is_drawn(&record->models[i], (bt_plot)plot);
+            assert_int_equal(size_of(model, plot, "gnuplot") > 0, drawn);
+            assert_int_equal(size_of(model, plot, "svg") > 500, drawn && expected);
+            assert_int_equal(size_of(model, plot, "png") > 500, drawn && expected);
         }
     }
 }
@@ -142,6 +143,122 @@ static void test_an_sla_far_from_the_data_draws_clean(void **state) {
         record->models[0].memory_total_mb = slas_ms[i];
         assert_draws_clean(record);
     }
+}
+
+/* The script or data that was written. The caller frees it. */
+static char *written(const bt_record *record, bt_plot plot, const char *extension) {
+    char path[BT_PATH_SIZE], *text;
+    size_t size;
+    bt_error error;
+    const char *model = record->models[0].model;
+    assert_int_equal(bt_plots_write(record, folder, &error), BT_OK);
+    if (plot == BT_PLOT_COUNT)
+        assert_int_equal(bt_plot_file(path, folder, model, ".dat", &error), BT_OK);
+    else
+        assert_int_equal(bt_plot_path(path, folder, model, plot, extension, &error), BT_OK);
+    if (bt_file_read(path, 1 << 20, &text, &size, &error) != BT_OK) fail_msg("%s", error.message);
+    return text;
+}
+
+static void test_nothing_measured_is_one_sentence(void **state) {
+    (void)state;
+    bt_record *record = fixture_record_of_nothing();
+    char *overview = written(record, BT_PLOT_OVERVIEW, "gnuplot");
+    assert_non_null(strstr(overview, "HRNet: no batch size was measured, so there is nothing to draw."));
+    assert_null(strstr(overview, "multiplot"));
+    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
+        assert_false(bt_plot_is_drawn(&record->models[0], (bt_plot)plot));
+    free(overview);
+    bt_record_close(&record);
+}
+
+static void test_an_unknown_bound_is_an_open_arrow(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_point *points = record->models[0].points;
+    for (int i = 0; i < record->models[0].point_count; i++)
+        if (isfinite(points[i].p95_ms)) points[i].p95_upper_ms = points[i].p95_ms * 1.1;
+    for (int plot = BT_PLOT_OVERVIEW; plot <= BT_PLOT_LATENCY; plot += BT_PLOT_LATENCY) {
+        points[2].p95_upper_ms = points[2].p95_ms * 1.1;
+        char *script = written(record, (bt_plot)plot, "gnuplot");
+        assert_null(strstr(script, "index 'open'"));
+        free(script);
+        points[2].p95_upper_ms = NAN;
+        script = written(record, (bt_plot)plot, "gnuplot");
+        char *arrow = strstr(script, "index 'open' using 1:2:(0):");
+        assert_non_null(arrow);
+        assert_non_null(strstr(arrow, "with vectors head size graph 0.016,25 nofilled"));
+        assert_non_null(strstr(arrow, "no upper bound: may be any higher"));
+        free(script);
+    }
+    char *data = written(record, BT_PLOT_COUNT, NULL), expected[64];
+    char *open = strstr(data, "# open\n");
+    assert_non_null(open);
+    snprintf(expected, sizeof expected, "# open\n%5d %12.6g\n", points[2].batch_size, points[2].p95_ms);
+    assert_int_equal(strncmp(open, expected, strlen(expected)), 0);
+    assert_null(strstr(strstr(data, "# bounds"), "NaN"));
+    free(data);
+    bt_record_close(&record);
+}
+
+/* What a plot says of an outcome's points, up to the words of the legend. */
+static void look_of(const char *script, const char *outcome, char out[128]) {
+    char start[64], *at;
+    snprintf(start, sizeof start, "strcol(2) eq '%s'", outcome);
+    at = strstr(script, start);
+    assert_non_null(at);
+    at = strstr(at, "with points");
+    snprintf(out, 128, "%.*s", (int)strcspn(at, ","), at);
+}
+
+static void test_a_word_looks_the_same_in_every_plot(void **state) {
+    (void)state;
+    static const char *const words[] = {"measured", "over_sla", "undecided", "skipped_dominated"};
+    for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+        char first[128] = "", look[128];
+        for (int plot = BT_PLOT_OVERVIEW; plot < BT_PLOT_COUNT; plot++) {
+            bt_record *record = fixture_record();
+            assert_true(bt_outcome_find(words[w], &record->models[0].points[0].outcome));
+            record->models[0].points[0].on_pareto_front = true;
+            char *script = written(record, (bt_plot)plot, "gnuplot");
+            look_of(script, words[w], look);
+            if (plot == BT_PLOT_OVERVIEW) memcpy(first, look, sizeof first);
+            assert_string_equal(look, first);
+            assert_null(strstr(script, "set border 31"));
+            assert_non_null(strstr(script, "set border 3\n"));
+            free(script);
+            bt_record_close(&record);
+        }
+        /* hollow is what is not shown: a ring, a diamond */
+        bool hollow = strstr(first, "pointtype 6 ") || strstr(first, "pointtype 12 ");
+        assert_int_equal(hollow, w >= 2);
+    }
+}
+
+static void test_the_front_fills_no_marker(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    char *script = written(record, BT_PLOT_PARETO, "gnuplot"), *front = strstr(script, "index 'front'");
+    assert_non_null(front);
+    assert_non_null(strstr(front, " with lines "));
+    assert_null(strstr(script, "linespoints"));
+    free(script);
+    bt_record_close(&record);
+}
+
+static void test_what_is_chosen_without_proof_is_provisional(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_model_record *model = &record->models[0];
+    char *script = written(record, BT_PLOT_LATENCY, "gnuplot");
+    assert_non_null(strstr(script, "'chosen: batch 2'"));
+    free(script);
+    model->points[model->chosen].outcome = BT_OUTCOME_UNDECIDED;
+    script = written(record, BT_PLOT_LATENCY, "gnuplot");
+    assert_non_null(strstr(script, "'provisional: batch 2'"));
+    assert_null(strstr(script, "'chosen"));
+    free(script);
+    bt_record_close(&record);
 }
 
 static void test_names_cannot_become_commands(void **state) {
@@ -249,6 +366,11 @@ int main(void) {
         TEST(test_points_that_all_failed_draw_clean),
         TEST(test_each_outcome_alone_draws_clean),
         TEST(test_an_sla_far_from_the_data_draws_clean),
+        TEST(test_nothing_measured_is_one_sentence),
+        TEST(test_an_unknown_bound_is_an_open_arrow),
+        TEST(test_a_word_looks_the_same_in_every_plot),
+        TEST(test_the_front_fills_no_marker),
+        TEST(test_what_is_chosen_without_proof_is_provisional),
         TEST(test_names_cannot_become_commands),
         TEST(test_without_gnuplot_scripts_and_data_remain),
         TEST(test_a_gnuplot_that_hangs_is_stopped),

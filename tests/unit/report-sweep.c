@@ -7,12 +7,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "fixture-record.h"
 #include "report/layout.h"
 #include "report/sweep.h"
@@ -182,6 +186,162 @@ static void test_the_table_fits_a_terminal_of_100_columns(void **state) {
     bt_record_close(&record);
 }
 
+static int below(bt_random *random, int bound) {
+    return (int)bt_random_below(random, (uint64_t)bound);
+}
+
+/* Words of one to `longest` characters, a third of them two columns wide. */
+static void random_words(bt_random *random, int longest, char *out, size_t size) {
+    static const char *const letters[] = {"a", "é", "網", "w", "→", "e\u0301"};
+    int words = below(random, 6);
+    out[0] = '\0';
+    for (int word = 0; word < words; word++) {
+        int letters_left = 1 + below(random, longest);
+        for (; letters_left > 0 && strlen(out) + 8 < size; letters_left--)
+            strcat(out, letters[below(random, 6)]);
+        if (strlen(out) + 8 < size) strcat(out, " ");
+    }
+}
+
+/* Every word of a text, in its order, however lines break it. */
+static void assert_letters_in_order(const char *text, const char *words) {
+    char letter[8];
+    for (const char *at = words; *at;) {
+        size_t bytes = 1;
+        while (((unsigned char)at[bytes] & 0xC0) == 0x80)
+            bytes++;
+        snprintf(letter, sizeof letter, "%.*s", (int)bytes, at);
+        if (*at != ' ') {
+            text = strstr(text, letter);
+            if (!text) fail_msg("\"%s\" of \"%s\" is missing", at, words);
+            text += bytes;
+        }
+        at += bytes;
+    }
+}
+
+static void test_a_table_is_never_wider_than_asked_for(void **state) {
+    (void)state;
+    static const int usual[] = {80, 100, 120};
+    uint64_t seed = (uint64_t)time(NULL);
+    const char *given = getenv("BATCHTUNE_SEED");
+    if (given) seed = strtoull(given, NULL, 10);
+    print_message("BATCHTUNE_SEED=%llu repeats this\n", (unsigned long long)seed);
+    bt_random random = bt_random_stream(seed, "tables");
+    for (int round = 0; round < 600; round++) {
+        bt_column columns[14];
+        char names[14][200], last[400] = "", *text = NULL;
+        int count = 1 + below(&random, 14), rows = below(&random, 5);
+        int width = round % 2 ? usual[below(&random, 3)] : 20 + below(&random, 200);
+        int margin = below(&random, 4);
+        size_t size;
+        bt_table *table;
+        bt_error error;
+        for (int i = 0; i < count; i++) {
+            random_words(&random, 12, names[i], 60);
+            columns[i] = (bt_column){names[i], below(&random, 2) == 0};
+        }
+        assert_int_equal(bt_table_open(&table, columns, count, &error), BT_OK);
+        for (int cell = 0; cell < rows * count; cell++) {
+            random_words(&random, 1 + below(&random, 40), last, sizeof last);
+            if (columns[cell % count].number)
+                bt_table_number(table, bt_random_uniform(&random) * 1e4, below(&random, 4));
+            else
+                bt_table_text(table, "%s", last);
+        }
+        FILE *out = open_memstream(&text, &size);
+        assert_int_equal(bt_table_write_text(table, margin, width, out, &error), BT_OK);
+        assert_int_equal(fclose(out), 0);
+        if (rows > 0 && count == 1 && !columns[0].number) assert_letters_in_order(text, last);
+        for (char *rest, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+            if (bt_layout_width(line) > width)
+                fail_msg("round %d: %d columns of %d: %s", round, bt_layout_width(line), width, line);
+        bt_table_close(&table);
+        free(text);
+    }
+}
+
+static void test_columns_that_find_no_room_go_on_below_the_first(void **state) {
+    (void)state;
+    static const bt_column columns[] = {{"size", true}, {"milliseconds", true}, {"why", false}};
+    char *text = NULL;
+    size_t size;
+    bt_table *table;
+    bt_error error;
+    assert_int_equal(bt_table_open(&table, columns, 3, &error), BT_OK);
+    bt_table_text(table, "8");
+    bt_table_text(table, "1.5");
+    bt_table_text(table, "two words");
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(bt_table_write_text(table, 0, 20, out, &error), BT_OK);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "size  milliseconds\n────  ────────────\n   8           1.5\n\n"
+                              "size  why\n────  ─────────\n   8  two words\n");
+    free(text);
+    bt_table_close(&table);
+}
+
+/* A terminal of its own, of so many columns (0: it does not say). */
+static int columns_on_a_terminal(unsigned short columns) {
+    struct winsize window = {.ws_row = 40, .ws_col = columns};
+    int master = posix_openpt(O_RDWR | O_NOCTTY), found;
+    assert_true(master >= 0);
+    assert_int_equal(grantpt(master) | unlockpt(master), 0);
+    FILE *out = fopen(ptsname(master), "w");
+    assert_non_null(out);
+    assert_int_equal(ioctl(fileno(out), TIOCSWINSZ, &window), 0);
+    found = bt_layout_columns(out);
+    fclose(out);
+    close(master);
+    return found;
+}
+
+static void test_the_terminal_says_how_wide_it_is(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t size;
+    unsetenv("COLUMNS");
+    assert_int_equal(columns_on_a_terminal(80), 80);
+    assert_int_equal(columns_on_a_terminal(132), 132);
+    assert_int_equal(columns_on_a_terminal(0), 100);
+    assert_int_equal(columns_on_a_terminal(1), 20);
+    setenv("COLUMNS", "90", 1);
+    assert_int_equal(columns_on_a_terminal(0), 90);
+    assert_int_equal(columns_on_a_terminal(80), 80);
+    setenv("COLUMNS", "none", 1);
+    assert_int_equal(columns_on_a_terminal(0), 100);
+    setenv("COLUMNS", "60", 1); /* of the terminal, which this is not */
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(bt_layout_columns(out), 100);
+    fclose(out);
+    free(text);
+    unsetenv("COLUMNS");
+}
+
+static void test_a_bound_that_is_not_there_is_explained(void **state) {
+    (void)state;
+    static const char words[] = "bound –: P95 may be any higher";
+    bt_record *record = fixture_record();
+    for (int i = 0; i < record->models[0].point_count; i++)
+        if (isfinite(record->models[0].points[i].p95_ms)) record->models[0].points[i].p95_upper_ms = 1;
+    bt_model_record *second = &record->models[1];
+    for (int i = 0; i < second->point_count; i++)
+        second->points[i].p95_upper_ms = isfinite(second->points[i].p95_ms) ? 1 : NAN;
+    char *text = written(record, TABLE);
+    assert_null(strstr(text, words));
+    free(text);
+    second->points[1].p95_upper_ms = NAN;
+    second->points[1].effective_samples = 17.6;
+    for (report_form form = TABLE; form < FORMS; form++) {
+        if (form == CSV) continue;
+        text = written(record, form);
+        assert_words_in_order(text, words);
+        assert_words_in_order(text, "59 samples that do not hang together (at most 17 here)");
+        free(text);
+    }
+    bt_record_close(&record);
+}
+
 /* A reader of RFC 4180 made for this test: the next field of a row. */
 static const char *next_field(const char *at, char *out, size_t size) {
     size_t used = 0;
@@ -301,6 +461,10 @@ int main(void) {
         cmocka_unit_test(test_no_capacity_is_told_and_an_unknown_one_is_not),
         cmocka_unit_test(test_what_is_unknown_is_a_dash),
         cmocka_unit_test(test_the_table_fits_a_terminal_of_100_columns),
+        cmocka_unit_test(test_a_table_is_never_wider_than_asked_for),
+        cmocka_unit_test(test_columns_that_find_no_room_go_on_below_the_first),
+        cmocka_unit_test(test_the_terminal_says_how_wide_it_is),
+        cmocka_unit_test(test_a_bound_that_is_not_there_is_explained),
         cmocka_unit_test(test_csv_reads_back_to_the_same_points),
         cmocka_unit_test(test_a_record_that_was_read_back_prints_the_same),
         cmocka_unit_test(test_markdown_escapes_what_users_name),

@@ -307,6 +307,9 @@ static bt_status describe_model(trial *t, int model, bt_error *error) {
     out->threads = session->threads;
     for (int i = 0; i < ladder->size_count && i < BT_SIZES_MAX; i++)
         out->ladder[out->ladder_count++] = ladder->sizes[i];
+    out->p95_sla_ms = s->settings.p95_sla_ms;
+    out->max_queue_delay_ms = s->settings.max_queue_delay_ms;
+    out->max_queue_size = (int)s->settings.max_queue_size;
     out->config_meets_sla = s->entry->meets_sla;
     out->tuned_here = t->record->machine_differs[0] == '\0' && s->entry->measured && !s->entry->edited &&
                       out->batch_size == s->entry->optimal_batch_size;

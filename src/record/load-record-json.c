@@ -87,6 +87,9 @@ static const bt_field model_fields[] = {
     {MODEL(INTEGER, batch_size), A_COUNT},
     {MODEL(INTEGER, instances), A_COUNT},
     {MODEL(INTEGER, threads), A_COUNT},
+    {MODEL(NUMBER, p95_sla_ms), NOT_NEGATIVE, .optional = true}, /* older records have these three not */
+    {MODEL(NUMBER, max_queue_delay_ms), NOT_NEGATIVE, .optional = true},
+    {MODEL(INTEGER, max_queue_size), A_COUNT, .optional = true},
     {MODEL(SWITCH, tuned_here)},
     {MODEL(SWITCH, config_meets_sla)},
     {MODEL(NUMBER, capacity_rps), NOT_NEGATIVE},
@@ -399,8 +402,11 @@ static bt_status read_items(const json_t *models, const json_t *scenarios, bt_lo
     char where[BT_WHERE_SIZE];
     bt_status status = BT_OK;
     for (size_t i = 0; i < json_array_size(models) && status == BT_OK; i++) {
+        bt_load_model *model = &record->models[i];
         bt_where_item(where, path, "models", i);
-        status = read_model(json_array_get(models, i), &record->models[i], where, error);
+        status = read_model(json_array_get(models, i), model, where, error);
+        const double of_all_ms = record->settings.service.p95_sla_ms;
+        if (isnan(model->p95_sla_ms) && of_all_ms > 0) model->p95_sla_ms = of_all_ms;
     }
     for (size_t i = 0; i < json_array_size(scenarios) && status == BT_OK; i++) {
         bt_where_item(where, path, "scenarios", i);

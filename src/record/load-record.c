@@ -40,6 +40,8 @@ static void empty_scenario(bt_load_scenario *scenario) {
 
 static void empty_model(bt_load_model *model) {
     *model = (bt_load_model){
+        .p95_sla_ms = NAN,
+        .max_queue_delay_ms = NAN,
         .capacity_rps = NAN,
         .recommended_rps = NAN,
         .standard_img_per_sec = NAN,
@@ -108,6 +110,13 @@ bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count) {
     if (bt_load_scenario_reset(scenario, part_count, NULL) != BT_OK) return NULL;
     record->scenario_count++;
     return scenario;
+}
+
+double bt_load_record_sla_ms(const bt_load_record *record, const char *model) {
+    for (int i = 0; i < record->model_count; i++)
+        if (strcmp(record->models[i].model, model) == 0 && record->models[i].p95_sla_ms > 0)
+            return record->models[i].p95_sla_ms;
+    return record->settings.service.p95_sla_ms;
 }
 
 const char *bt_load_verdict_name(bt_load_verdict verdict) {

@@ -98,8 +98,12 @@ typedef struct bt_load_model {
     char device[128], backend[64], precision[8], weights[64];
     int image_size, batch_size, instances, threads;
     int ladder[BT_SIZES_MAX], ladder_count;
-    bool tuned_here;       /* the config's entry was measured on this machine, at this batch size */
-    bool config_meets_sla; /* what the config says */
+    /* what it was judged by and ran under: settings.service holds only what was given for all models */
+    double p95_sla_ms;         /* NaN unknown */
+    double max_queue_delay_ms; /* NaN in older records */
+    int max_queue_size;        /* 0 in older records */
+    bool tuned_here;           /* the config's entry was measured on this machine, at this batch size */
+    bool config_meets_sla;     /* what the config says */
     double capacity_rps, recommended_rps; /* by simulation, at these settings; NaN without service times */
     int largest_spike;                    /* predicted; 0 unknown or none */
     double standard_img_per_sec, standard_p50_ms; /* the standard path, one image at a time */
@@ -138,7 +142,12 @@ bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count);
 /* Frees what a scenario holds and leaves `part_count` empty parts, for another attempt. */
 BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error);
 
-/* As bt_record_save and bt_record_load; the document carries "kind": "load". */
+/* The SLA that a model's parts are judged by: its own, or settings.service's where there is no model of that
+ * name or it is not known. */
+double bt_load_record_sla_ms(const bt_load_record *record, const char *model);
+
+/* As bt_record_save and bt_record_load; the document carries "kind": "load". Models of
+ * older records, which had one SLA for all, have that one. */
 BT_MUST_USE bt_status bt_load_record_save(const bt_load_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_error *error);

@@ -77,6 +77,45 @@ static void every_kind_of_value_comes_back(void **state) {
     bt_load_record_close(&record);
 }
 
+static void each_model_has_its_own_sla(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    record->models[1].p95_sla_ms = 250;
+    record->models[1].max_queue_delay_ms = 2;
+    record->models[1].max_queue_size = 7;
+    bt_load_record *again = there_and_back(record);
+    assert_true(bt_load_record_sla_ms(again, "hrnet") == 90);
+    assert_true(bt_load_record_sla_ms(again, "cbam_resunet") == 250);
+    assert_true(bt_load_record_sla_ms(again, "another") == again->settings.service.p95_sla_ms);
+    assert_true(again->models[1].max_queue_delay_ms == 2);
+    assert_int_equal(again->models[1].max_queue_size, 7);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
+static void models_of_older_records_have_the_one_sla_of_all(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record(), *again;
+    bt_error error;
+    json_t *json = json_of(record), *model;
+    size_t i;
+    json_array_foreach(json_object_get(json, "models"), i, model) {
+        json_object_del(model, "p95_sla_ms");
+        json_object_del(model, "max_queue_delay_ms");
+        json_object_del(model, "max_queue_size");
+    }
+    assert_int_equal(bt_json_save(json, path, false, &error), BT_OK);
+    if (bt_load_record_load(&again, path, &error)) fail_msg("%s", error.message);
+    for (int m = 0; m < again->model_count; m++) {
+        assert_true(again->models[m].p95_sla_ms == 90);
+        assert_true(isnan(again->models[m].max_queue_delay_ms));
+        assert_int_equal(again->models[m].max_queue_size, 0);
+    }
+    json_decref(json);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
 static void refused(const char *text, const char *phrase) {
     bt_load_record *record;
     bt_error error = {BT_OK, ""};
@@ -222,6 +261,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
         cmocka_unit_test(every_kind_of_value_comes_back),
+        cmocka_unit_test(each_model_has_its_own_sla),
+        cmocka_unit_test(models_of_older_records_have_the_one_sla_of_all),
         cmocka_unit_test(what_is_no_load_record_is_refused_in_one_line),
         cmocka_unit_test(columns_of_unequal_length_are_refused),
         cmocka_unit_test(every_fault_is_named),

@@ -10,18 +10,35 @@
 
 #define LATENCIES_KEPT 4000 /* of a scenario; a bootstrap of more takes seconds and says the same */
 
-static bt_status add_series(bt_gate_record *record, const char *metric, const char *work, double quantile,
-                            bool minor, const double *samples, int count, bt_error *error) {
+/* What is timed, the same for all metrics of a model or a scenario. */
+typedef struct question {
+    char work[BT_METRIC_WORK_SIZE], conditions[BT_METRIC_WORK_SIZE];
+} question;
+
+static bt_status add_series(bt_gate_record *record, const char *metric, const question *asked,
+                            double quantile, bool minor, const double *samples, int count, bt_error *error) {
     if (count < (minor ? BT_SLOWDOWN_LEAST : 1)) return BT_OK;
-    bt_gate_series *series = bt_gate_series_add(record, metric, "ms", work, quantile);
+    bt_gate_series *series = bt_gate_series_add(record, metric, "ms", asked->work, quantile);
     if (!series) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", metric);
     series->minor = minor;
+    memcpy(series->conditions, asked->conditions, sizeof series->conditions);
     return bt_gate_samples_add(series, samples, count, false, error);
+}
+
+static bt_status add_promise(bt_gate_record *record, const char *name, const char *word, double sla_ms,
+                             const question *asked, bt_error *error) {
+    bt_gate_promise promise = {.sla_ms = sla_ms};
+    snprintf(promise.name, sizeof promise.name, "%s", name);
+    snprintf(promise.word, sizeof promise.word, "%s", word);
+    memcpy(promise.work, asked->work, sizeof promise.work);
+    memcpy(promise.conditions, asked->conditions, sizeof promise.conditions);
+    return bt_gate_promise_add(record, &promise, error);
 }
 
 /* ---- a tuning run ---- */
 
-/* What a change of setting may be about; the image size is the work's. */
+/* What a change of setting may be about; the image size is the work's, and so is how the cores were shared
+ * out. */
 static void put_settings(bt_gate_record *out, const bt_model_record *model) {
     size_t used = strlen(out->settings);
     snprintf(out->settings + used, sizeof out->settings - used,
@@ -34,23 +51,52 @@ static void put_settings(bt_gate_record *out, const bt_model_record *model) {
                  (unsigned long long)model->weights_hash);
 }
 
-static bt_status collect_model(bt_gate_record *out, const bt_model_record *model, bt_error *error) {
-    char metric[BT_METRIC_NAME_SIZE], work[BT_METRIC_WORK_SIZE];
+/* Broken only where a size is shown to be late and none may be in time; that no size is admissible may have
+ * other reasons, and may be doubt. */
+static const char *word_of(const bt_model_record *model) {
+    bool late = false;
+    if (model->chosen >= 0 && model->meets_sla) return BT_GATE_MET;
+    for (int i = 0; i < model->point_count; i++)
+        switch (model->points[i].outcome) {
+        case BT_OUTCOME_OVER_SLA:
+            late = true;
+            break;
+        case BT_OUTCOME_SKIPPED_DOMINATED:
+        case BT_OUTCOME_OUT_OF_MEMORY:
+        case BT_OUTCOME_OVER_MEMORY:
+        case BT_OUTCOME_PREDICTED_OVER_MEMORY:
+            break;
+        case BT_OUTCOME_MEASURED:
+        case BT_OUTCOME_UNDECIDED:
+        case BT_OUTCOME_CRASHED:
+        case BT_OUTCOME_MASK_DISAGREES:
+        case BT_OUTCOME_COUNT:
+            return BT_GATE_NOT_SHOWN;
+        }
+    return late ? BT_GATE_BROKEN : BT_GATE_NOT_SHOWN;
+}
+
+static bt_status collect_model(bt_gate_record *out, const bt_model_record *model, double sla_ms,
+                               bt_error *error) {
+    char metric[BT_METRIC_NAME_SIZE];
+    question asked = {.conditions = ""};
     bt_status status = BT_OK;
-    snprintf(work, sizeof work, "%d px", model->image_size);
+    snprintf(asked.work, sizeof asked.work, "%d px", model->image_size);
+    snprintf(asked.conditions, sizeof asked.conditions, "%d instance%s of %d thread%s", model->instances,
+             model->instances == 1 ? "" : "s", model->threads, model->threads == 1 ? "" : "s");
     for (int i = 0; i < model->point_count && status == BT_OK; i++) {
         const bt_point *point = &model->points[i];
         snprintf(metric, sizeof metric, "%.64s/batch-%d", model->model, point->batch_size);
-        status = add_series(out, metric, work, 0.5, i != model->chosen, point->samples_ms,
+        status = add_series(out, metric, &asked, 0.5, i != model->chosen, point->samples_ms,
                             point->sample_count, error);
     }
-    snprintf(metric, sizeof metric, "%.64s/standard", model->model);
-    if (status == BT_OK)
-        status = add_series(out, metric, work, 0.5, false, model->standard_samples_ms,
-                            model->standard_sample_count, error);
     snprintf(metric, sizeof metric, "%.64s/sla", model->model);
-    if (status == BT_OK && model->chosen >= 0)
-        status = bt_gate_promise_add(out, metric, model->meets_sla ? "met" : "broken", error);
+    if (status == BT_OK) status = add_promise(out, metric, word_of(model), sla_ms, &asked, error);
+    snprintf(metric, sizeof metric, "%.64s/standard", model->model);
+    asked.conditions[0] = '\0'; /* it has all cores, however many instances there are */
+    if (status == BT_OK)
+        status = add_series(out, metric, &asked, 0.5, false, model->standard_samples_ms,
+                            model->standard_sample_count, error);
     put_settings(out, model);
     return status;
 }
@@ -63,7 +109,7 @@ bt_status bt_gate_collect_sweep(bt_gate_record **out, const bt_record *record, b
     snprintf((*out)->started_at, sizeof(*out)->started_at, "%s", record->started_at);
     snprintf((*out)->command, sizeof(*out)->command, "%s", record->command);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
-        status = collect_model(*out, &record->models[i], error);
+        status = collect_model(*out, &record->models[i], record->settings.p95_sla_ms, error);
     if (status != BT_OK) bt_gate_record_close(out);
     return status;
 }
@@ -88,30 +134,37 @@ static void put_load(char out[BT_METRIC_WORK_SIZE], const bt_load_scenario *scen
 }
 
 /* Evenly spaced, so that their order still tells of slow spells. */
-static bt_status add_latencies(bt_gate_record *out, const char *metric, const char *work, double quantile,
-                               const bt_load_part *part, bt_error *error) {
+static bt_status add_latencies(bt_gate_record *out, const char *metric, const question *asked,
+                               double quantile, const bt_load_part *part, bt_error *error) {
     int step = (part->latency_count + LATENCIES_KEPT - 1) / LATENCIES_KEPT, count = 0;
     double *kept = malloc(LATENCIES_KEPT * sizeof *kept);
     if (!kept) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", metric);
     for (int i = 0; i < part->latency_count; i += step)
         kept[count++] = part->latencies_ms[i];
-    bt_status status = add_series(out, metric, work, quantile, quantile > 0.5, kept, count, error);
+    bt_status status = add_series(out, metric, asked, quantile, quantile > 0.5, kept, count, error);
     free(kept);
     return status;
 }
 
+static const char *word_of_part(const bt_load_part *part) {
+    if (part->verdict == BT_LOAD_MET) return BT_GATE_MET;
+    return part->verdict == BT_LOAD_BROKEN ? BT_GATE_BROKEN : BT_GATE_NOT_SHOWN;
+}
+
 static bt_status collect_part(bt_gate_record *out, const bt_load_record *record,
                               const bt_load_scenario *scenario, const bt_load_part *part, bt_error *error) {
-    char metric[BT_METRIC_NAME_SIZE], work[BT_METRIC_WORK_SIZE];
+    char metric[BT_METRIC_NAME_SIZE];
+    question asked;
     bt_status status = BT_OK;
-    put_load(work, scenario, part, model_of(record, part->model));
+    put_load(asked.work, scenario, part, model_of(record, part->model));
+    snprintf(asked.conditions, sizeof asked.conditions, "%.150s", record->images);
     for (int i = 0; i < 2 && status == BT_OK; i++) {
         snprintf(metric, sizeof metric, "%.40s/%.40s/%s", part->model, scenario->name, i ? "p95" : "p50");
-        status = add_latencies(out, metric, work, i ? 0.95 : 0.5, part, error);
+        status = add_latencies(out, metric, &asked, i ? 0.95 : 0.5, part, error);
     }
     snprintf(metric, sizeof metric, "%.40s/%.40s", part->model, scenario->name);
-    return status == BT_OK ? bt_gate_promise_add(out, metric, bt_load_verdict_name(part->verdict), error)
-                           : status;
+    if (status != BT_OK) return status;
+    return add_promise(out, metric, word_of_part(part), record->settings.service.p95_sla_ms, &asked, error);
 }
 
 bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *record, bt_error *error) {

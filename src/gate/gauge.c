@@ -114,6 +114,11 @@ static void tell(bt_gate_record *record, const char *format, ...) {
     va_end(arguments);
 }
 
+static void put_conditions(bt_gate_series *series, const bt_session *session) {
+    const int threads = bt_session_describe(session)->threads;
+    snprintf(series->conditions, sizeof series->conditions, "%d thread%s", threads, threads == 1 ? "" : "s");
+}
+
 static bt_status open_batches(bt_gauge *gauge, bt_session *session, const char *model,
                               const bt_gauge_settings *settings, bt_error *error) {
     char metric[BT_METRIC_NAME_SIZE], work[BT_METRIC_WORK_SIZE];
@@ -124,6 +129,7 @@ static bt_status open_batches(bt_gauge *gauge, bt_session *session, const char *
         snprintf(metric, sizeof metric, "%.64s/batch-%d", model, of.batch);
         status = bt_session_prepare(session, of.batch, error);
         if (status == BT_OK) status = add_metric(gauge, metric, "ms", work, of, error);
+        if (status == BT_OK) put_conditions(&gauge->metrics->series[gauge->source_count - 1], session);
     }
     return status;
 }

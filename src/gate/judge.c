@@ -52,14 +52,36 @@ static void put_limit(const bt_judge *judge, bt_gate_row *row) {
     }
 }
 
-static void put_unlike(bt_gate_row *row, const char *what, const char *before) {
+static void put_unlike(bt_gate_row *row, const char *what, const char *before, const char *now) {
     row->verdict = isfinite(row->declared_percent) ? BT_GATE_DECLARED : BT_GATE_INCOMPARABLE;
-    snprintf(row->why, sizeof row->why, "%s%s", what, before);
+    snprintf(row->why, sizeof row->why, "%s: before %s, now %s", what, before, now);
+}
+
+static void put_gone(bt_gate_row *row) {
+    row->verdict = isfinite(row->declared_percent) ? BT_GATE_DECLARED : BT_GATE_INCOMPARABLE;
+    snprintf(row->why, sizeof row->why, "only the old side has it: what became of it is not known");
 }
 
 static void put_new(bt_gate_row *row) {
     row->verdict = BT_GATE_NEW;
     snprintf(row->why, sizeof row->why, "only the new side has it");
+}
+
+static bool quantiles_differ(const bt_gate_series *before, const bt_gate_series *now) {
+    return strcmp(before->unit, now->unit) != 0 || before->quantile != now->quantile;
+}
+
+static bool conditions_differ(const bt_gate_series *before, const bt_gate_series *now) {
+    return before->conditions[0] && now->conditions[0] && strcmp(before->conditions, now->conditions) != 0;
+}
+
+/* Nobody's fault, and no evidence either. */
+static void put_unmeasured(bt_gate_row *row) {
+    if (row->before_count > 0 && row->now_count > 0) return;
+    snprintf(row->why, sizeof row->why, "not measured %s",
+             row->now_count > 0      ? "before"
+             : row->before_count > 0 ? "now"
+                                     : "on either side");
 }
 
 static bt_status add_row(const bt_judge *judge, bt_gate_verdict *verdict, const bt_gate_series *before,
@@ -71,17 +93,21 @@ static bt_status add_row(const bt_judge *judge, bt_gate_verdict *verdict, const 
     row->minor = known->minor;
     put_limit(judge, row);
     if (!now)
-        put_unlike(row, "only the old side has it: what became of it is not known", "");
+        put_gone(row);
     else if (!before)
         put_new(row);
-    else if (strcmp(before->unit, now->unit) != 0 || before->quantile != now->quantile)
-        put_unlike(row, "is told otherwise now; before: ", before->unit);
+    else if (quantiles_differ(before, now))
+        put_unlike(row, "it is told otherwise", before->unit, now->unit);
     else if (strcmp(before->work, now->work) != 0)
-        put_unlike(row, "the work differs; before: ", before->work);
+        put_unlike(row, "the work differs", before->work, now->work);
+    else if (conditions_differ(before, now))
+        put_unlike(row, "the conditions differ", before->conditions, now->conditions);
     else {
         row->like = true;
         bt_status status = add_values(row, before, false, error);
-        return status == BT_OK ? add_values(row, now, true, error) : status;
+        if (status == BT_OK) status = add_values(row, now, true, error);
+        if (status == BT_OK && !paired) put_unmeasured(row);
+        return status;
     }
     return BT_OK;
 }
@@ -271,7 +297,7 @@ bt_status bt_judge_course(const bt_judge *judge, bt_gate_verdict *verdict, int p
 /* ---- the whole ---- */
 
 typedef struct tally {
-    int of[BT_GATE_WORD_COUNT], newly_broken, compared;
+    int of[BT_GATE_WORD_COUNT], promises[BT_GATE_WORD_COUNT], compared;
 } tally;
 
 static tally count(const bt_gate_verdict *verdict) {
@@ -282,16 +308,33 @@ static tally count(const bt_gate_verdict *verdict) {
         t.compared += isfinite(row->slowdown_percent);
     }
     for (int i = 0; i < verdict->promise_count; i++)
-        t.newly_broken += verdict->promises[i].newly_broken;
+        t.promises[verdict->promises[i].verdict]++;
     return t;
+}
+
+static int of_both(const tally *t, bt_gate_word word) {
+    return t->of[word] + t->promises[word];
 }
 
 static const char *plural(int count) {
     return count == 1 ? "" : "s";
 }
 
+/* "2 metrics and 1 SLA" */
+static const char *metrics_and_slas(const tally *t, bt_gate_word word, char out[64]) {
+    const int metrics = t->of[word], slas = t->promises[word];
+    const char *both = metrics && slas ? " and " : "";
+    char first[24] = "", second[24] = "";
+    if (metrics) snprintf(first, sizeof first, "%d metric%s", metrics, plural(metrics));
+    if (slas) snprintf(second, sizeof second, "%d SLA%s", slas, plural(slas));
+    snprintf(out, 64, "%s%s%s", first, both, second);
+    return out;
+}
+
 static bt_gate_word choose(const bt_gate_verdict *v, const tally *t, char *why, size_t size) {
-    int slower = t->of[BT_GATE_SLOWER], unlike = t->of[BT_GATE_INCOMPARABLE];
+    int slower = t->of[BT_GATE_SLOWER], broken = t->promises[BT_GATE_SLOWER];
+    int unlike = of_both(t, BT_GATE_INCOMPARABLE);
+    char which[64];
     if (v->machine_differs[0]) {
         snprintf(why, size, "unlike machines: %.400s", v->machine_differs);
         return BT_GATE_INCOMPARABLE;
@@ -300,9 +343,9 @@ static bt_gate_word choose(const bt_gate_verdict *v, const tally *t, char *why, 
         snprintf(why, size, "%.500s", v->unmeasurable);
         return BT_GATE_INCOMPARABLE;
     }
-    if (slower || t->newly_broken) {
+    if (slower || broken) {
         snprintf(why, size, "%d metric%s slower than the tolerance, %d SLA%s newly broken", slower,
-                 plural(slower), t->newly_broken, plural(t->newly_broken));
+                 plural(slower), broken, plural(broken));
         return BT_GATE_SLOWER;
     }
     if (v->identical) {
@@ -314,17 +357,17 @@ static bt_gate_word choose(const bt_gate_verdict *v, const tally *t, char *why, 
         return BT_GATE_INCONCLUSIVE;
     }
     if (unlike) {
-        snprintf(why, size, "%d metric%s cannot be compared", unlike, plural(unlike));
+        snprintf(why, size, "%s cannot be compared", metrics_and_slas(t, BT_GATE_INCOMPARABLE, which));
         return BT_GATE_INCOMPARABLE;
     }
-    if (t->of[BT_GATE_INCONCLUSIVE]) {
-        snprintf(why, size, "%d of %d metrics neither surely slower nor surely not",
-                 t->of[BT_GATE_INCONCLUSIVE], v->row_count);
+    if (of_both(t, BT_GATE_INCONCLUSIVE)) {
+        snprintf(why, size, "%s neither surely slower nor surely not",
+                 metrics_and_slas(t, BT_GATE_INCONCLUSIVE, which));
         return BT_GATE_INCONCLUSIVE;
     }
     snprintf(why, size, "%d metric%s compared, none slower than the tolerance%s", t->compared,
-             plural(t->compared), t->of[BT_GATE_DECLARED] ? " but those declared" : "");
-    return t->of[BT_GATE_FASTER] ? BT_GATE_FASTER : BT_GATE_SAME;
+             plural(t->compared), of_both(t, BT_GATE_DECLARED) ? " but those declared" : "");
+    return of_both(t, BT_GATE_FASTER) ? BT_GATE_FASTER : BT_GATE_SAME;
 }
 
 void bt_judge_whole(bt_gate_verdict *verdict, bt_on_inconclusive policy) {

@@ -6,9 +6,10 @@
  * rows together (measure/slowdown.h), stay within the rules' one. "Slower" is final; the rest may still
  * change while there are looks to come.
  *
- * A minor row speaks only where it is surely slower. Of the whole: one slower row, or a promise newly broken,
- * is slower. Where nothing was measured nothing is passed. A row that only the old side has, or whose work
- * changed, hides what became of it: incomparable, unless it is declared.
+ * A minor row speaks only where it is surely slower. A promise is slower where it was met and is broken under
+ * the same SLA, and never otherwise: another SLA is another question, and what was not shown proves nothing.
+ * Of the whole: one slower row or promise is slower. Where nothing was measured nothing is passed. A row that
+ * only the old side has, or whose work changed, hides what became of it: incomparable, unless it is declared.
  */
 #ifndef BT_GATE_JUDGE_H
 #define BT_GATE_JUDGE_H

@@ -24,6 +24,7 @@ static const bt_field series_fields[] = {
     {BT_FIELD(TEXT, bt_gate_series, metric)},
     {BT_FIELD(TEXT, bt_gate_series, unit)},
     {BT_FIELD(TEXT, bt_gate_series, work)},
+    {BT_FIELD(TEXT, bt_gate_series, conditions), .optional = true, .brief = true},
     {BT_FIELD(NUMBER, bt_gate_series, quantile), .minimum = DBL_MIN, .maximum = 1},
     {BT_FIELD(SWITCH, bt_gate_series, minor), .optional = true, .brief = true},
 };
@@ -31,6 +32,9 @@ static const bt_field series_fields[] = {
 static const bt_field promise_fields[] = {
     {BT_FIELD(TEXT, bt_gate_promise, name)},
     {BT_FIELD(TEXT, bt_gate_promise, word)},
+    {BT_FIELD(NUMBER, bt_gate_promise, sla_ms), .optional = true, .brief = true},
+    {BT_FIELD(TEXT, bt_gate_promise, work), .optional = true, .brief = true},
+    {BT_FIELD(TEXT, bt_gate_promise, conditions), .optional = true, .brief = true},
 };
 
 /* ---- holding ---- */
@@ -100,14 +104,12 @@ bt_status bt_gate_samples_add(bt_gate_series *series, const double *samples, int
     return BT_OK;
 }
 
-bt_status bt_gate_promise_add(bt_gate_record *record, const char *name, const char *word, bt_error *error) {
+bt_status bt_gate_promise_add(bt_gate_record *record, const bt_gate_promise *promise, bt_error *error) {
     bt_gate_promise *grown =
         realloc(record->promises, ((size_t)record->promise_count + 1) * sizeof *record->promises);
     if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for a promise");
     record->promises = grown;
-    bt_gate_promise *promise = &grown[record->promise_count++];
-    snprintf(promise->name, sizeof promise->name, "%s", name);
-    snprintf(promise->word, sizeof promise->word, "%s", word);
+    grown[record->promise_count++] = *promise;
     return BT_OK;
 }
 
@@ -117,9 +119,12 @@ bt_status bt_gate_record_merge(bt_gate_record *record, const bt_gate_record *tur
         bt_gate_series *into =
             bt_gate_series_add(record, from->metric, from->unit, from->work, from->quantile);
         if (!into) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", from->metric);
-        if (strcmp(into->unit, from->unit) != 0 || strcmp(into->work, from->work) != 0)
-            return bt_fail(error, BT_INVALID, "%s: was %s of %s, and now is %s of %s", from->metric,
-                           into->unit, into->work, from->unit, from->work);
+        if (into->sample_count == 0) memcpy(into->conditions, from->conditions, sizeof into->conditions);
+        if (strcmp(into->unit, from->unit) != 0 || strcmp(into->work, from->work) != 0 ||
+            strcmp(into->conditions, from->conditions) != 0)
+            return bt_fail(error, BT_INVALID, "%s: was %s of %s %s, and now is %s of %s %s", from->metric,
+                           into->unit, into->work, into->conditions, from->unit, from->work,
+                           from->conditions);
         bt_status status = bt_gate_samples_add(into, from->samples, from->sample_count, true, error);
         if (status != BT_OK) return status;
     }
@@ -211,6 +216,7 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
     bt_gate_series *series = bt_gate_series_add(record, read.metric, read.unit, read.work, read.quantile);
     if (!series) return bt_fail(error, BT_NO_MEMORY, "%s: out of memory", where);
     series->minor = read.minor;
+    memcpy(series->conditions, read.conditions, sizeof series->conditions);
     if (turns && !json_is_array(turns)) return bt_fail(error, BT_PARSE, "%s: turns is no array", where);
     for (size_t i = 0; status == BT_OK && i < json_array_size(turns); i++)
         status = read_samples(series, json_array_get(turns, i), true, where, error);
@@ -231,11 +237,11 @@ static bt_status read_all(bt_gate_record *record, const json_t *top, const char 
     if (status == BT_OK) status = bt_subject_from_json(object, &record->subject, where, error);
     if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_gate_promise promise;
+        bt_gate_promise promise = {.sla_ms = NAN};
         bt_where_item(place, where, "promises", i);
         status = bt_fields_read(promise_fields, COUNT(promise_fields), json_array_get(array, i), &promise,
                                 place, error);
-        if (status == BT_OK) status = bt_gate_promise_add(record, promise.name, promise.word, error);
+        if (status == BT_OK) status = bt_gate_promise_add(record, &promise, error);
     }
     if (status == BT_OK) status = bt_json_array(top, "metrics", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {

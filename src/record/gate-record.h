@@ -1,9 +1,11 @@
 /* What the gate measured of one version: a series of samples a metric.
  *
  * A metric has a name ("hrnet/batch-4", "core/batcher"), a unit, and the work that was timed ("128 px"): two
- * series of one name are comparable only where the work is the same. Samples are kept as they were taken, a
- * turn (one process) at a time, since turns of one version differ by more than the samples within one: memory
- * falls elsewhere each time a program starts. As for other records, NaN is null and nothing is left out.
+ * series of one name are comparable only where the work is the same, and so are the conditions it was done
+ * under, which older versions do not tell. A promise is kept or broken under an SLA. Samples are kept as they
+ * were taken, a turn (one process) at a time, since turns of one version differ by more than the samples
+ * within one: memory falls elsewhere each time a program starts. As for other records, NaN is null and
+ * nothing is left out.
  */
 #ifndef BT_RECORD_GATE_RECORD_H
 #define BT_RECORD_GATE_RECORD_H
@@ -29,17 +31,25 @@ extern "C" {
 
 typedef struct bt_gate_series {
     char metric[BT_METRIC_NAME_SIZE], unit[BT_METRIC_UNIT_SIZE], work[BT_METRIC_WORK_SIZE];
-    double quantile; /* of the samples, that is compared: 0.5 the median, 0.95 P95 */
+    char conditions[BT_METRIC_WORK_SIZE]; /* "2 instances of 1 thread"; "": not told, then no difference */
+    double quantile;                      /* of the samples, that is compared: 0.5 the median, 0.95 P95 */
     bool minor;      /* counts where it is surely slower; doubt about it, or its absence, does not */
     double *samples; /* in the order taken; owned */
     int *turns;      /* how many samples each turn took; owned. None: the samples are one run's */
     int sample_count, turn_count;
 } bt_gate_series;
 
-/* Whether something was kept that was promised: an SLA, of a model in tuning or of a scenario under load. */
+#define BT_GATE_MET       "met"
+#define BT_GATE_BROKEN    "broken"
+#define BT_GATE_NOT_SHOWN "not shown"
+
+/* Whether something was kept that was promised: an SLA, of a model in tuning or of a scenario under load. It
+ * is the same question only where the SLA, the work and the conditions are. */
 typedef struct bt_gate_promise {
     char name[BT_METRIC_NAME_SIZE]; /* "hrnet/sustained" */
-    char word[16];                  /* "met", "broken", "unsure", ... */
+    char word[16];                  /* BT_GATE_MET, BT_GATE_BROKEN; every other is as BT_GATE_NOT_SHOWN */
+    double sla_ms;                  /* what P95 was held against; NaN in older records */
+    char work[BT_METRIC_WORK_SIZE], conditions[BT_METRIC_WORK_SIZE]; /* "": not told, then no difference */
 } bt_gate_promise;
 
 typedef struct bt_gate_record {
@@ -69,11 +79,11 @@ BT_MUST_USE bt_status bt_gate_samples_add(bt_gate_series *series, const double *
                                           bt_error *error);
 
 /* BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_gate_promise_add(bt_gate_record *record, const char *name, const char *word,
+BT_MUST_USE bt_status bt_gate_promise_add(bt_gate_record *record, const bt_gate_promise *promise,
                                           bt_error *error);
 
 /* Appends every series of `turn` to `record`'s, which gets those that it has not. BT_INVALID where two of one
- * name differ in unit or work. */
+ * name differ in unit, work or conditions. */
 BT_MUST_USE bt_status bt_gate_record_merge(bt_gate_record *record, const bt_gate_record *turn,
                                            bt_error *error);
 

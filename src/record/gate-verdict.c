@@ -43,7 +43,9 @@ static const bt_field kept_fields[] = {
     {BT_FIELD(TEXT, bt_gate_kept, name)},
     {BT_FIELD(TEXT, bt_gate_kept, before)},
     {BT_FIELD(TEXT, bt_gate_kept, now)},
-    {BT_FIELD(SWITCH, bt_gate_kept, newly_broken)},
+    {BT_FIELD(NUMBER, bt_gate_kept, before_sla_ms), .optional = true},
+    {BT_FIELD(NUMBER, bt_gate_kept, now_sla_ms), .optional = true},
+    {BT_FIELD(TEXT, bt_gate_kept, why), .optional = true},
 };
 
 static const bt_field top_fields[] = {
@@ -164,8 +166,13 @@ static json_t *write_row(const void *item) {
     return NULL;
 }
 
-static json_t *write_promise(const void *promise) {
-    return bt_fields_to_json(kept_fields, COUNT(kept_fields), promise);
+static json_t *write_promise(const void *item) {
+    const bt_gate_kept *kept = item;
+    json_t *object = bt_fields_to_json(kept_fields, COUNT(kept_fields), kept);
+    if (object && json_object_set_new(object, "verdict", json_string(bt_gate_word_name(kept->verdict))) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 bt_status bt_gate_verdict_to_json(const bt_gate_verdict *verdict, json_t **out, bt_error *error) {
@@ -228,6 +235,19 @@ static bt_status read_row(bt_gate_verdict *verdict, const json_t *object, const 
     return status;
 }
 
+/* Older verdicts say of a promise only whether it is newly broken. */
+static bt_status read_kept(bt_gate_verdict *verdict, const json_t *object, const char *where,
+                           bt_error *error) {
+    bt_gate_kept kept = {.before_sla_ms = NAN, .now_sla_ms = NAN, .verdict = BT_GATE_SAME};
+    bool newly_broken = false, older = !json_object_get(object, "verdict");
+    bt_status status = bt_fields_read(kept_fields, COUNT(kept_fields), object, &kept, where, error);
+    if (status == BT_OK && !older) status = read_word(object, &kept.verdict, where, error);
+    if (status == BT_OK && older)
+        status = bt_json_boolean(object, "newly_broken", &newly_broken, where, error);
+    if (newly_broken) kept.verdict = BT_GATE_SLOWER;
+    return status == BT_OK ? bt_gate_kept_add(verdict, &kept, error) : status;
+}
+
 static bt_status read_all(bt_gate_verdict *verdict, const json_t *top, const char *where, bt_error *error) {
     json_t *array;
     char place[BT_WHERE_SIZE];
@@ -236,11 +256,8 @@ static bt_status read_all(bt_gate_verdict *verdict, const json_t *top, const cha
     if (status == BT_OK) status = read_word(top, &verdict->verdict, where, error);
     if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_gate_kept kept;
         bt_where_item(place, where, "promises", i);
-        status =
-            bt_fields_read(kept_fields, COUNT(kept_fields), json_array_get(array, i), &kept, place, error);
-        if (status == BT_OK) status = bt_gate_kept_add(verdict, &kept, error);
+        status = read_kept(verdict, json_array_get(array, i), place, error);
     }
     if (status == BT_OK) status = bt_json_array(top, "metrics", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {

@@ -50,10 +50,13 @@ typedef struct bt_gate_row {
     double p_slower, p_same, p_faster;
 } bt_gate_row;
 
+/* A promise on both sides. Only one that was kept and is broken, under the same SLA, is slower. */
 typedef struct bt_gate_kept {
     char name[BT_METRIC_NAME_SIZE];
-    char before[16], now[16]; /* "met", "broken", ...; "": not asked on that side */
-    bool newly_broken;
+    char before[16], now[16];         /* "met", "broken", ...; "": not asked on that side */
+    double before_sla_ms, now_sla_ms; /* NaN: not asked, or not told */
+    bt_gate_word verdict;
+    char why[BT_TEXT_SIZE]; /* one phrase; "" where the words say it all */
 } bt_gate_kept;
 
 typedef struct bt_gate_verdict {

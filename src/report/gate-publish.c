@@ -28,15 +28,22 @@ static void put_rows(bt_document *d, const bt_gate_verdict *verdict, bool all) {
     bt_document_table(d, &table);
 }
 
+static void put_promises(bt_document *d, const bt_gate_verdict *verdict) {
+    char words[2 * BT_TEXT_SIZE];
+    for (int i = 0; i < verdict->promise_count; i++) {
+        if (verdict->promises[i].verdict == BT_GATE_SAME) continue;
+        bt_gate_words_kept(&verdict->promises[i], words, sizeof words);
+        bt_document_item(d, verdict->promises[i].name, "%s", words);
+    }
+}
+
 bt_status bt_gate_report_markdown(const bt_gate_verdict *verdict, FILE *out, bt_error *error) {
     bt_document d = {.form = BT_DOCUMENT_MARKDOWN, .out = out, .error = error};
     char words[2 * BT_TEXT_SIZE];
     bt_document_begin(&d, "Performance");
     bt_gate_words_verdict(verdict, words, sizeof words);
     bt_document_banner(&d, tone_of(verdict), words);
-    for (int i = 0; i < verdict->promise_count; i++)
-        if (verdict->promises[i].newly_broken)
-            bt_document_item(&d, verdict->promises[i].name, "the SLA is newly broken");
+    put_promises(&d, verdict);
     if (has_changes(verdict)) put_rows(&d, verdict, false);
     bt_document_item(&d, "before", "%s", verdict->before_name);
     bt_document_item(&d, "now", "%s", verdict->now_name);
@@ -98,6 +105,12 @@ static void put_row(FILE *out, const bt_gate_verdict *verdict, const bt_gate_row
     put_case(out, "metric", row->metric, result_of(verdict, row->verdict, row->minor), message);
 }
 
+static void put_promise(FILE *out, const bt_gate_verdict *verdict, const bt_gate_kept *kept) {
+    char message[2 * BT_TEXT_SIZE];
+    bt_gate_words_kept(kept, message, sizeof message);
+    put_case(out, "sla", kept->name, result_of(verdict, kept->verdict, false), message);
+}
+
 /* What is wrong with the whole, where no metric and no promise of its own says it. */
 static bool whole_is_a_case(const bt_gate_verdict *verdict) {
     return verdict->row_count == 0;
@@ -108,7 +121,7 @@ bt_status bt_gate_report_junit(const bt_gate_verdict *verdict, FILE *out, bt_err
     for (int i = 0; i < verdict->row_count; i++)
         of[result_of(verdict, verdict->rows[i].verdict, verdict->rows[i].minor)]++;
     for (int i = 0; i < verdict->promise_count; i++)
-        of[verdict->promises[i].newly_broken ? FAILURE : PASSED]++;
+        of[result_of(verdict, verdict->promises[i].verdict, false)]++;
     if (whole_is_a_case(verdict)) of[result_of(verdict, verdict->verdict, false)]++;
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"perf-gate\">\n", out);
     fprintf(out, "  <testsuite name=\"perf-gate\" tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\"",
@@ -120,8 +133,7 @@ bt_status bt_gate_report_junit(const bt_gate_verdict *verdict, FILE *out, bt_err
     for (int i = 0; i < verdict->row_count; i++)
         put_row(out, verdict, &verdict->rows[i]);
     for (int i = 0; i < verdict->promise_count; i++)
-        put_case(out, "sla", verdict->promises[i].name, verdict->promises[i].newly_broken ? FAILURE : PASSED,
-                 "the SLA is newly broken");
+        put_promise(out, verdict, &verdict->promises[i]);
     fputs("  </testsuite>\n</testsuites>\n", out);
     return ferror(out) ? bt_fail(error, BT_IO, "the verdict could not be written") : BT_OK;
 }

@@ -19,6 +19,21 @@ void bt_gate_words_verdict(const bt_gate_verdict *verdict, char *out, size_t siz
     snprintf(out, size, "%s: %s", bt_gate_word_name(verdict->verdict), verdict->why);
 }
 
+/* "met (SLA 250 ms)" */
+static const char *side_words(const char *word, double sla_ms, char out[64]) {
+    char sla[40] = "";
+    if (isfinite(sla_ms)) snprintf(sla, sizeof sla, " (SLA %g ms)", sla_ms);
+    snprintf(out, 64, "%s%s", word[0] ? word : "not asked", sla);
+    return out;
+}
+
+void bt_gate_words_kept(const bt_gate_kept *kept, char *out, size_t size) {
+    char before[64], now[64];
+    snprintf(out, size, "%s: %s, before %s%s%s", bt_gate_word_name(kept->verdict),
+             side_words(kept->now, kept->now_sla_ms, now),
+             side_words(kept->before, kept->before_sla_ms, before), kept->why[0] ? ": " : "", kept->why);
+}
+
 void bt_gate_words_course(const bt_gate_verdict *v, char *out, size_t size) {
     size_t used = 0;
     out[0] = '\0';
@@ -73,12 +88,13 @@ static void put_words(FILE *out, const char *label, const char *words) {
 }
 
 static void put_promises(FILE *out, const bt_gate_verdict *verdict) {
-    char words[256];
+    char words[2 * BT_TEXT_SIZE], line[3 * BT_TEXT_SIZE];
     for (int i = 0; i < verdict->promise_count; i++) {
         const bt_gate_kept *kept = &verdict->promises[i];
-        snprintf(words, sizeof words, "%s: %s, before %s%s", kept->name, kept->now,
-                 kept->before[0] ? kept->before : "not asked", kept->newly_broken ? " ✗ newly broken" : "");
-        put_words(out, i ? "" : "SLA", words);
+        bt_gate_words_kept(kept, words, sizeof words);
+        snprintf(line, sizeof line, "%s%s: %s", kept->verdict == BT_GATE_SLOWER ? "✗ " : "", kept->name,
+                 words);
+        put_words(out, i ? "" : "SLA", line);
     }
 }
 

@@ -22,7 +22,7 @@ BT_MUST_USE bt_status bt_gate_report_table(const bt_gate_verdict *verdict, FILE 
 /* For a pull request: the one word first, what is not as it was, and the whole table folded away. */
 BT_MUST_USE bt_status bt_gate_report_markdown(const bt_gate_verdict *verdict, FILE *out, bt_error *error);
 
-/* A test case a metric and a promise: slower and newly broken are failures; inconclusive and incomparable are
+/* A test case a metric and a promise: slower ones are failures; inconclusive and incomparable are
  * errors, but skipped where the policy lets doubt pass; new and declared ones are skipped. A verdict without
  * a single metric is one error. */
 BT_MUST_USE bt_status bt_gate_report_junit(const bt_gate_verdict *verdict, FILE *out, bt_error *error);
@@ -42,6 +42,8 @@ BT_MUST_USE bt_status bt_gate_rows_table(bt_table **out, const bt_gate_verdict *
 const char *bt_gate_words_percent(double percent, char *out, size_t size);
 /* "slower: 1 metric slower than the tolerance, ..." */
 void bt_gate_words_verdict(const bt_gate_verdict *verdict, char *out, size_t size);
+/* "slower: broken, before met (SLA 250 ms): newly broken" */
+void bt_gate_words_kept(const bt_gate_kept *kept, char *out, size_t size);
 /* "45 pairs in 118 s, 4 looks, ..." */
 void bt_gate_words_course(const bt_gate_verdict *verdict, char *out, size_t size);
 

@@ -90,7 +90,8 @@ static void write_safetensors(void) {
 /* Two turns of one metric, another's one run, a promise; and what was decided of them. */
 static void make_gate(void) {
     static const double samples[] = {3, 1, 2};
-    static const bt_gate_kept kept = {"hrnet/sla", "met", "broken", true};
+    static const bt_gate_promise promise = {"hrnet/sla", BT_GATE_MET, 250, "128 px", "1 thread"};
+    static const bt_gate_kept kept = {"hrnet/sla", "met", "broken", 250, 250, BT_GATE_SLOWER, "newly broken"};
     bt_error error;
     must(bt_gate_record_open(&gate, &error), &error);
     bt_gate_series *series = bt_gate_series_add(gate, "a", "ns", "x", 0.5);
@@ -98,7 +99,7 @@ static void make_gate(void) {
     must(bt_gate_samples_add(series, samples, 2, true, &error), &error);
     series = bt_gate_series_add(gate, "b", "ms", "y", 0.95);
     must(bt_gate_samples_add(series, samples, 3, false, &error), &error);
-    must(bt_gate_promise_add(gate, "hrnet/sla", "met", &error), &error);
+    must(bt_gate_promise_add(gate, &promise, &error), &error);
     must(bt_gate_record_save(gate, "gate.json", &error), &error);
     must(bt_gate_verdict_open(&verdict, &error), &error);
     bt_gate_row *row = bt_gate_row_add(verdict, "a", "ns", "x", 0.5);

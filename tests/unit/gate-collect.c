@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,6 +73,13 @@ static void a_load_test_gives_p50_p95_and_promises(void **state) {
     bt_load_record_close(&record);
 }
 
+/* Each size is shown to be late. */
+static void break_sla(bt_model_record *model) {
+    model->meets_sla = false;
+    for (int i = 0; i < model->point_count; i++)
+        model->points[i].outcome = BT_OUTCOME_OVER_SLA;
+}
+
 /* The verdict of a sweep against itself with its times multiplied. */
 static bt_gate_verdict *against_itself(double factor, bool breaks_sla, const char *cpu) {
     bt_error error;
@@ -86,7 +94,7 @@ static bt_gate_verdict *against_itself(double factor, bool breaks_sla, const cha
     for (int i = 0; i < record->models[0].point_count; i++)
         for (int j = 0; j < record->models[0].points[i].sample_count; j++)
             record->models[0].points[i].samples_ms[j] *= factor;
-    if (breaks_sla) record->models[0].meets_sla = false;
+    if (breaks_sla) break_sla(&record->models[0]);
     if (cpu) strcpy(record->machine.cpu, cpu);
     strcpy(record->subject.runtime, "torch 2.99");
     must(bt_gate_collect_sweep(&now, record, &error), &error);
@@ -118,6 +126,211 @@ static void a_newly_broken_sla_is_slower_whatever_the_times(void **state) {
     assert_int_equal(verdict->verdict, BT_GATE_SLOWER);
     assert_non_null(strstr(verdict->why, "1 SLA newly broken"));
     bt_gate_verdict_close(&verdict);
+}
+
+/* The word of a sweep's promise where all its sizes came out alike. */
+static const char *promise_where_all_are(bt_outcome outcome) {
+    bt_error error;
+    bt_gate_record *side;
+    bt_record *record = fixture_record();
+    static char word[16];
+    record->models[0].meets_sla = false;
+    record->models[0].chosen = outcome == BT_OUTCOME_CRASHED ? -1 : 0;
+    for (int i = 0; i < record->models[0].point_count; i++)
+        record->models[0].points[i].outcome = outcome;
+    must(bt_gate_collect_sweep(&side, record, &error), &error);
+    assert_string_equal(side->promises[0].name, "hrnet/sla");
+    assert_true(side->promises[0].sla_ms == record->settings.p95_sla_ms);
+    snprintf(word, sizeof word, "%s", side->promises[0].word);
+    bt_gate_record_close(&side);
+    bt_record_close(&record);
+    return word;
+}
+
+static void a_sweep_breaks_its_sla_only_where_that_is_shown(void **state) {
+    (void)state;
+    assert_string_equal(promise_where_all_are(BT_OUTCOME_OVER_SLA), "broken");
+    assert_string_equal(promise_where_all_are(BT_OUTCOME_UNDECIDED), "not shown");
+    assert_string_equal(promise_where_all_are(BT_OUTCOME_MASK_DISAGREES), "not shown");
+    assert_string_equal(promise_where_all_are(BT_OUTCOME_OVER_MEMORY), "not shown");
+    assert_string_equal(promise_where_all_are(BT_OUTCOME_CRASHED), "not shown");
+}
+
+/* Two records that hold nothing but a promise each ("": none). */
+static bt_gate_verdict *promises_compared(const char *before, double before_sla_ms, const char *now,
+                                          double now_sla_ms, const bt_gate_rules *rules) {
+    bt_error error;
+    bt_gate_verdict *verdict;
+    bt_gate_record *sides[2];
+    const bt_judge judge = {.rules = rules, .seed = 1};
+    for (int i = 0; i < 2; i++) {
+        const char *word = i ? now : before;
+        must(bt_gate_record_open(&sides[i], &error), &error);
+        bt_gate_promise promise = {.name = "hrnet/sla", .sla_ms = i ? now_sla_ms : before_sla_ms};
+        snprintf(promise.word, sizeof promise.word, "%s", word);
+        if (word[0]) must(bt_gate_promise_add(sides[i], &promise, &error), &error);
+    }
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    must(bt_compare_records(verdict, &judge, sides[0], sides[1], &error), &error);
+    bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_FAIL);
+    bt_gate_record_close(&sides[0]);
+    bt_gate_record_close(&sides[1]);
+    return verdict;
+}
+
+/* Over all that either side may say: met before and broken now, under one SLA, is slower, and nothing else.
+ */
+static void only_a_kept_promise_can_be_broken(void **state) {
+    (void)state;
+    static const char *const words[] = {"met", "broken", "not shown", "untrusted", ""};
+    static const double slas[] = {250, 1500, NAN};
+    bt_gate_rules rules;
+    bt_gate_rules_default(&rules);
+    for (int i = 0; i < 5 * 5 * 3 * 3; i++) {
+        const char *before = words[i % 5], *now = words[i / 5 % 5];
+        double before_ms = slas[i / 25 % 3], now_ms = slas[i / 75];
+        bt_gate_verdict *verdict = promises_compared(before, before_ms, now, now_ms, &rules);
+        bt_gate_word word = verdict->promise_count ? verdict->promises[0].verdict : BT_GATE_NEW;
+        bool alike = before[0] && now[0] && before_ms == now_ms;
+        bool slower = alike && strcmp(before, "met") == 0 && strcmp(now, "broken") == 0;
+        bool both_known = alike && strlen(before) <= 6 && strlen(now) <= 6;
+        if ((word == BT_GATE_SLOWER) != slower || (verdict->verdict == BT_GATE_SLOWER) != slower)
+            fail_msg("%s under %g, then %s under %g: %s", before, before_ms, now, now_ms,
+                     bt_gate_word_name(word));
+        if (both_known) assert_true(word != BT_GATE_INCOMPARABLE && word != BT_GATE_INCONCLUSIVE);
+        if (before[0] && now[0] && !alike) assert_int_equal(word, BT_GATE_INCOMPARABLE);
+        if (!before[0] && strcmp(now, "met") != 0 && now[0]) assert_int_equal(word, BT_GATE_INCOMPARABLE);
+        if (before[0] && !now[0]) assert_int_equal(word, BT_GATE_INCOMPARABLE);
+        if (alike && strlen(now) > 6) assert_int_equal(word, BT_GATE_INCONCLUSIVE);
+        if (alike && strlen(before) > 6 && strcmp(now, "broken") == 0)
+            assert_int_equal(word, BT_GATE_INCONCLUSIVE);
+        bt_gate_verdict_close(&verdict);
+    }
+}
+
+static void a_change_of_question_can_be_declared(void **state) {
+    (void)state;
+    bt_gate_rules rules;
+    bt_gate_rules_default(&rules);
+    rules.declared[rules.declared_count++] =
+        (bt_gate_declared){"hrnet/sla", 0, "1500 ms is what we promise now"};
+    bt_gate_verdict *verdict = promises_compared("met", 250, "met", 1500, &rules);
+    assert_int_equal(verdict->promises[0].verdict, BT_GATE_DECLARED);
+    assert_string_equal(verdict->promises[0].why, "1500 ms is what we promise now");
+    bt_gate_verdict_close(&verdict);
+    verdict = promises_compared("met", 250, "broken", 250, &rules);
+    assert_int_equal(verdict->verdict, BT_GATE_SLOWER); /* a broken promise is no change of question */
+    bt_gate_verdict_close(&verdict);
+}
+
+/* Fewer threads a copy, other pictures: times of another thing. The standard path has all cores anyway. */
+static void unlike_conditions_are_another_question(void **state) {
+    (void)state;
+    bt_error error;
+    bt_gate_rules rules;
+    bt_gate_verdict *verdict;
+    bt_gate_record *before, *now;
+    bt_record *record = fixture_record();
+    bt_gate_rules_default(&rules);
+    const bt_judge judge = {.rules = &rules, .seed = 1};
+    record->models[0].instances = 1;
+    record->models[0].threads = 2;
+    must(bt_gate_collect_sweep(&before, record, &error), &error);
+    record->models[0].instances = 2;
+    record->models[0].threads = 1;
+    for (int i = 0; i < record->models[0].points[0].sample_count; i++)
+        record->models[0].points[0].samples_ms[i] *= 2;
+    must(bt_gate_collect_sweep(&now, record, &error), &error);
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    must(bt_compare_records(verdict, &judge, before, now, &error), &error);
+    bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_FAIL);
+    const bt_gate_row *row = bt_gate_row_find(verdict, "hrnet/batch-1");
+    assert_int_equal(row->verdict, BT_GATE_INCOMPARABLE);
+    assert_string_equal(row->why,
+                        "the conditions differ: before 1 instance of 2 threads, now 2 instances of 1 thread");
+    row = bt_gate_row_find(verdict, "hrnet/standard");
+    if (row) assert_int_not_equal(row->verdict, BT_GATE_INCOMPARABLE);
+    assert_int_equal(verdict->verdict, BT_GATE_INCOMPARABLE);
+    bt_gate_verdict_close(&verdict);
+    bt_gate_record_close(&now);
+    bt_gate_record_close(&before);
+    bt_record_close(&record);
+}
+
+/* Whether `metric` of the load test against itself can still be compared once `change` was made. */
+static bt_gate_row *row_of(bt_gate_verdict **out, void change(bt_load_record *), const char *metric) {
+    bt_error error;
+    static bt_gate_rules rules;
+    bt_gate_record *before, *now;
+    bt_load_record *record = fixture_load_record();
+    bt_gate_rules_default(&rules);
+    const bt_judge judge = {.rules = &rules, .seed = 1};
+    must(bt_gate_collect_load(&before, record, &error), &error);
+    change(record);
+    must(bt_gate_collect_load(&now, record, &error), &error);
+    must(bt_gate_verdict_open(out, &error), &error);
+    must(bt_compare_records(*out, &judge, before, now, &error), &error);
+    bt_gate_record_close(&before);
+    bt_gate_record_close(&now);
+    bt_load_record_close(&record);
+    return bt_gate_row_find(*out, metric);
+}
+
+static void other_pictures(bt_load_record *record) {
+    strcpy(record->images, "other pictures");
+}
+
+static void pictures_not_told(bt_load_record *record) {
+    record->images[0] = '\0';
+}
+
+static void another_rate(bt_load_record *record) {
+    for (int i = 0; i < record->scenario_count; i++)
+        record->scenarios[i].parts[0].rate_rps *= 2;
+}
+
+static void another_size(bt_load_record *record) {
+    record->models[0].image_size *= 2;
+}
+
+static void a_longer_run(bt_load_record *record) {
+    for (int i = 0; i < record->scenario_count; i++)
+        record->scenarios[i].duration_s *= 2;
+}
+
+static void other_weights(bt_load_record *record) {
+    strcpy(record->models[0].weights, "best.pth");
+}
+
+static const bt_gate_kept *kept_of(const bt_gate_verdict *verdict, const char *name) {
+    for (int i = 0; i < verdict->promise_count; i++)
+        if (strcmp(verdict->promises[i].name, name) == 0) return &verdict->promises[i];
+    fail_msg("no promise is called %s", name);
+    return NULL;
+}
+
+static void what_is_asked_and_what_is_tested_are_told_apart(void **state) {
+    (void)state;
+    static const struct {
+        void (*change)(bt_load_record *);
+        bool other_question;
+        const char *says; /* in the row's why, or in what differs */
+    } cases[] = {{other_pictures, true, "now other pictures"},
+                 {another_rate, true, "/s"},
+                 {another_size, true, "px"},
+                 {pictures_not_told, false, NULL},
+                 {a_longer_run, false, NULL},
+                 {other_weights, false, "best.pth"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_gate_verdict *verdict;
+        const bt_gate_row *row = row_of(&verdict, cases[i].change, "hrnet/sustained/p50");
+        assert_int_equal(row->verdict == BT_GATE_INCOMPARABLE, cases[i].other_question);
+        assert_int_equal(kept_of(verdict, "hrnet/sustained")->verdict == BT_GATE_INCOMPARABLE,
+                         cases[i].other_question);
+        const char *said = cases[i].other_question ? row->why : verdict->subject_differs;
+        if (cases[i].says && !strstr(said, cases[i].says)) fail_msg("%s: %s", cases[i].says, said);
+        bt_gate_verdict_close(&verdict);
+    }
 }
 
 static void unlike_machines_are_not_judged(void **state) {
@@ -160,6 +373,11 @@ int main(void) {
         cmocka_unit_test(a_load_test_gives_p50_p95_and_promises),
         cmocka_unit_test(a_slower_model_is_found_and_what_changed_is_told),
         cmocka_unit_test(a_newly_broken_sla_is_slower_whatever_the_times),
+        cmocka_unit_test(a_sweep_breaks_its_sla_only_where_that_is_shown),
+        cmocka_unit_test(only_a_kept_promise_can_be_broken),
+        cmocka_unit_test(a_change_of_question_can_be_declared),
+        cmocka_unit_test(unlike_conditions_are_another_question),
+        cmocka_unit_test(what_is_asked_and_what_is_tested_are_told_apart),
         cmocka_unit_test(unlike_machines_are_not_judged),
         cmocka_unit_test_setup_teardown(files_of_each_kind_are_known_by_what_they_say, bt_scratch_enter,
                                         bt_scratch_leave),

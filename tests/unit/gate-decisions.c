@@ -312,7 +312,7 @@ static void unlike_machines_and_broken_promises_decide(void **state) {
     (void)state;
     bt_gate_verdict *verdict;
     bt_error error;
-    const bt_gate_kept kept = {"hrnet/sla", "met", "broken", true};
+    const bt_gate_kept kept = {"hrnet/sla", "met", "broken", 250, 250, BT_GATE_SLOWER, "newly broken"};
     must(bt_gate_verdict_open(&verdict, &error), &error);
     must(bt_gate_kept_add(verdict, &kept, &error), &error);
     bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_PASS);

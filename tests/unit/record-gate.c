@@ -35,6 +35,7 @@ static void put_file(const char *text) {
 
 static bt_gate_record *a_record(void) {
     const double first[] = {1.5, 2.5, 0.1}, second[] = {3};
+    const bt_gate_promise promise = {"hrnet/sustained", BT_GATE_MET, 250, "poisson", "drawn pictures"};
     bt_gate_record *record;
     bt_error error;
     must(bt_gate_record_open(&record, &error), &error);
@@ -43,11 +44,12 @@ static bt_gate_record *a_record(void) {
     strcpy(record->machine.cpu, "made up");
     bt_machine_seal(&record->machine);
     bt_gate_series *series = bt_gate_series_add(record, "core/batcher", "ns", "20 requests", 0.5);
+    strcpy(series->conditions, "1 thread");
     must(bt_gate_samples_add(series, first, 3, true, &error), &error);
     must(bt_gate_samples_add(series, second, 1, true, &error), &error);
     series = bt_gate_series_add(record, "hrnet/sustained/p95", "ms", "poisson", 0.95);
     must(bt_gate_samples_add(series, first, 3, false, &error), &error);
-    must(bt_gate_promise_add(record, "hrnet/sustained", "met", &error), &error);
+    must(bt_gate_promise_add(record, &promise, &error), &error);
     return record;
 }
 
@@ -67,6 +69,10 @@ static void a_record_reads_back(void **state) {
     assert_int_equal(again->series[1].turn_count, 0);
     assert_true(again->series[1].quantile == 0.95);
     assert_string_equal(again->promises[0].word, "met");
+    assert_true(again->promises[0].sla_ms == 250);
+    assert_string_equal(again->promises[0].work, "poisson");
+    assert_string_equal(again->promises[0].conditions, "drawn pictures");
+    assert_string_equal(turned->conditions, "1 thread");
     bt_gate_record_close(&record);
     bt_gate_record_close(&again);
 }
@@ -177,7 +183,7 @@ static void a_file_that_is_not_there_is_named(void **state) {
 static bt_gate_verdict *a_verdict(void) {
     bt_error error;
     bt_gate_verdict *verdict;
-    const bt_gate_kept kept = {"hrnet/sla", "met", "broken", true};
+    const bt_gate_kept kept = {"hrnet/sla", "met", "broken", 250, NAN, BT_GATE_INCOMPARABLE, "why"};
     must(bt_gate_verdict_open(&verdict, &error), &error);
     bt_gate_row *row = bt_gate_row_add(verdict, "core/batcher", "ns", "20 requests", 0.5);
     row->verdict = BT_GATE_DECLARED;
@@ -206,7 +212,9 @@ static void a_verdict_reads_back(void **state) {
     assert_int_equal(row->verdict, BT_GATE_DECLARED);
     assert_true(row->slowdown_percent == 3.25 && row->now_values[0] == 11 && row->paired);
     assert_true(isnan(row->lower_percent));
-    assert_true(again->promises[0].newly_broken);
+    assert_int_equal(again->promises[0].verdict, BT_GATE_INCOMPARABLE);
+    assert_true(again->promises[0].before_sla_ms == 250 && isnan(again->promises[0].now_sla_ms));
+    assert_string_equal(again->promises[0].why, "why");
     bt_gate_verdict_close(&verdict);
     bt_gate_verdict_close(&again);
     bt_gate_verdict_close(&again);
@@ -215,6 +223,25 @@ static void a_verdict_reads_back(void **state) {
     assert_int_equal(bt_gate_verdict_load(&again, path, &error), BT_PARSE);
     assert_string_equal(bt_gate_word_name(BT_GATE_NEW), "new");
     assert_string_equal(bt_gate_word_name((bt_gate_word)99), "unknown");
+}
+
+static void an_older_verdict_says_only_whether_an_sla_is_newly_broken(void **state) {
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        bt_error error;
+        bt_gate_verdict *verdict = a_verdict(), *again;
+        json_t *json, *older = json_pack("{s:s, s:s, s:s, s:b}", "name", "hrnet/sla", "before", "met", "now",
+                                         broken ? "broken" : "met", "newly_broken", broken);
+        must(bt_gate_verdict_to_json(verdict, &json, &error), &error);
+        json_array_set_new(json_object_get(json, "promises"), 0, older);
+        must(bt_json_save(json, path, false, &error), &error);
+        must(bt_gate_verdict_load(&again, path, &error), &error);
+        assert_int_equal(again->promises[0].verdict, broken ? BT_GATE_SLOWER : BT_GATE_SAME);
+        assert_true(isnan(again->promises[0].before_sla_ms));
+        json_decref(json);
+        bt_gate_verdict_close(&verdict);
+        bt_gate_verdict_close(&again);
+    }
 }
 
 /* The verdict's document with `key` of `object` ("", "metrics" or "promises": of the first there) set to
@@ -246,6 +273,8 @@ static void a_broken_verdict_is_refused_by_key(void **state) {
     expect_verdict_refused("", "promises", NULL, "promises is missing");
     expect_verdict_refused("", "metrics", NULL, "metrics is missing");
     expect_verdict_refused("promises", "now", json_integer(3), "promises[0]: now");
+    expect_verdict_refused("promises", "verdict", json_string("splendid"), "promises[0]: verdict");
+    expect_verdict_refused("promises", "verdict", NULL, "promises[0]: newly_broken is missing");
     expect_verdict_refused("metrics", "p_slower", json_integer(2), "metrics[0]: p_slower");
     expect_verdict_refused("metrics", "verdict", json_string("splendid"), "metrics[0]: verdict");
     expect_verdict_refused("metrics", "before_values", json_integer(1), "metrics[0]: before_values");
@@ -395,6 +424,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_named, bt_scratch_enter,
                                         bt_scratch_leave),
         cmocka_unit_test_setup_teardown(a_verdict_reads_back, bt_scratch_enter, bt_scratch_leave),
+        cmocka_unit_test_setup_teardown(an_older_verdict_says_only_whether_an_sla_is_newly_broken,
+                                        bt_scratch_enter, bt_scratch_leave),
         cmocka_unit_test_setup_teardown(a_broken_verdict_is_refused_by_key, bt_scratch_enter,
                                         bt_scratch_leave),
         cmocka_unit_test_setup_teardown(broken_rules_are_refused_by_key, bt_scratch_enter, bt_scratch_leave),

@@ -29,7 +29,7 @@ static void add(bt_gate_verdict *verdict, const char *metric, bt_gate_word word,
 static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
     bt_gate_verdict *verdict;
     bt_error error;
-    const bt_gate_kept kept = {"hrnet/sustained", "met", "broken", true};
+    const bt_gate_kept kept = {"hrnet/sustained", "met", "broken", 250, 250, BT_GATE_SLOWER, "newly broken"};
     must(bt_gate_verdict_open(&verdict, &error), &error);
     add(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
     add(verdict, "hrnet/batch-<4>", BT_GATE_SLOWER, 12.3);
@@ -113,6 +113,32 @@ static void junit_counts_what_it_holds(void **state) {
     bt_gate_verdict_close(&verdict);
 }
 
+/* A promise whose SLA changed is told alike by all forms, with both SLAs, and is no failure. */
+static void every_form_says_the_same_of_a_promise(void **state) {
+    (void)state;
+    static const char words[] = "incomparable: broken (SLA 1500 ms), before met (SLA 250 ms): unlike SLAs";
+    const bt_gate_kept kept = {"hrnet/sla", "met", "broken", 250, 1500, BT_GATE_INCOMPARABLE, "unlike SLAs"};
+    bt_gate_verdict *verdict;
+    bt_error error;
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    add(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
+    must(bt_gate_kept_add(verdict, &kept, &error), &error);
+    verdict->verdict = BT_GATE_INCOMPARABLE;
+    verdict->verdict_code = 4;
+    for (bt_gate_format format = BT_GATE_FORMAT_TABLE; format <= BT_GATE_FORMAT_JUNIT; format++) {
+        char *text = told(verdict, format);
+        if (format == BT_GATE_FORMAT_JSON)
+            expect_text(text, "\"verdict\": \"incomparable\"");
+        else if (format == BT_GATE_FORMAT_MARKDOWN)
+            expect_text(text, "- **hrnet/sla**: incomparable: broken (SLA 1500 ms), before met");
+        else
+            expect_text(text, words);
+        if (format == BT_GATE_FORMAT_JUNIT) expect_text(text, "failures=\"0\" errors=\"1\"");
+        free(text);
+    }
+    bt_gate_verdict_close(&verdict);
+}
+
 static void a_verdict_on_nothing_is_an_error_in_junit(void **state) {
     (void)state;
     bt_gate_verdict *verdict;
@@ -149,6 +175,7 @@ int main(void) {
         cmocka_unit_test(the_table_has_a_row_a_metric_and_the_verdict),
         cmocka_unit_test(the_markdown_says_the_verdict_first_and_escapes),
         cmocka_unit_test(junit_counts_what_it_holds),
+        cmocka_unit_test(every_form_says_the_same_of_a_promise),
         cmocka_unit_test(a_verdict_on_nothing_is_an_error_in_junit),
         cmocka_unit_test(json_is_the_record_itself),
     };

@@ -196,7 +196,7 @@ static void narrow_block(table_block *block, const column_shape *shapes, int roo
         int widest = -1, breaking = 0;
         for (int i = 0; i < block->count; i++) {
             if (block->widths[i] > block->widths[breaking]) breaking = i;
-            if (block->widths[i] <= shapes[block->columns[i]].least) continue;
+            if (block->widths[i] <= larger(shapes[block->columns[i]].least, NARROWEST)) continue;
             if (widest < 0 || block->widths[i] > block->widths[widest]) widest = i;
         }
         int narrowed = widest < 0 ? breaking : widest;

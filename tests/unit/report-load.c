@@ -214,27 +214,225 @@ static char *read_whole(const char *path) {
     return text;
 }
 
+/* What was written of one plot; the caller frees it. */
+static char *plotted(const bt_load_record *record, const char *model, const char *plot,
+                     const char *extension) {
+    char path[256];
+    bt_error error;
+    if (bt_load_plots_write(record, "plots", &error) != BT_OK) fail_msg("%s", error.message);
+    snprintf(path, sizeof path, "plots/%s-load-%s.%s", model, plot, extension);
+    return read_whole(path);
+}
+
+static char *script_of(const bt_load_record *record, const char *plot) {
+    return plotted(record, "hrnet", plot, "gnuplot");
+}
+
+static const char *const plots[] = {"percentiles", "scenarios", "series", "batches", "split"};
+
 static void every_picture_has_its_script_and_its_data(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
-    bt_error error;
-    if (bt_load_plots_write(record, "plots", &error) != BT_OK) fail_msg("%s", error.message);
-    static const char *const names[] = {"percentiles", "scenarios", "series", "batches", "split"};
     for (int m = 0; m < 2; m++)
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            char path[256];
-            snprintf(path, sizeof path, "plots/%s-load-%s.gnuplot", record->models[m].model, names[i]);
-            char *script = read_whole(path);
+        for (size_t i = 0; i < sizeof plots / sizeof *plots; i++) {
+            const char *model = record->models[m].model;
+            if (!bt_load_plot_is_drawn(record, &record->models[m], (bt_load_plot)i)) continue;
+            char *script = plotted(record, model, plots[i], "gnuplot");
             /* each axis says what it is, or its ticks are words */
             if (!strstr(script, "set xtics (")) assert_says(script, "set xlabel");
             if (!strstr(script, "set ytics (")) assert_says(script, "set ylabel");
             free(script);
-            snprintf(path, sizeof path, "plots/%s-load-%s.dat", record->models[m].model, names[i]);
-            free(read_whole(path));
+            free(plotted(record, model, plots[i], "dat"));
         }
-    char *script = read_whole("plots/hrnet-load-percentiles.gnuplot");
+    char *script = script_of(record, "percentiles");
     assert_says(script, "SLA");
     free(script);
+    bt_load_record_close(&record);
+}
+
+static void every_picture_has_open_axes_and_its_legend_below(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    for (size_t i = 0; i < sizeof plots / sizeof *plots; i++) {
+        char *script = script_of(record, plots[i]);
+        assert_says(script, "set border 3\n");
+        assert_silent(script, "set border 31");
+        assert_says(script, "set key at screen 0.5, screen 0.02 center bottom horizontal");
+        assert_silent(script, "set key outside");
+        free(script);
+    }
+    bt_load_record_close(&record);
+}
+
+/* The colour that follows a word of a legend, from the start of its part of the plot command. */
+static void colour_of(const char *script, const char *title, char out[8]) {
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "title '%s'", title);
+    const char *at = strstr(script, quoted);
+    if (!at) fail_msg("%s is missing in:\n%s", quoted, script);
+    while (strncmp(at, "rgb '", 5) != 0)
+        at--;
+    snprintf(out, 8, "%.7s", at + 5);
+}
+
+static void a_word_has_one_colour_in_every_picture(void **state) {
+    (void)state;
+    static const struct {
+        const char *word, *first, *second;
+    } shared[] = {{"SLA", "scenarios", "percentiles"},
+                  {"P50", "scenarios", "series"},
+                  {"Burst Load", "percentiles", "batches"},
+                  {"Sustained Load", "percentiles", "batches"}};
+    bt_load_record *record = fixture_load_record();
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        char *first = script_of(record, shared[i].first), *second = script_of(record, shared[i].second);
+        char one[8], other[8];
+        colour_of(first, shared[i].word, one);
+        colour_of(second, shared[i].word, other);
+        assert_string_equal(one, other);
+        free(first);
+        free(second);
+    }
+    char *hrnet = script_of(record, "percentiles"), one[8], other[8];
+    char *cbam = plotted(record, "cbam_resunet", "percentiles", "gnuplot");
+    colour_of(hrnet, "Sustained Load", one);
+    colour_of(cbam, "Sustained Load", other);
+    assert_string_equal(one, other);
+    free(hrnet);
+    free(cbam);
+    bt_load_record_close(&record);
+}
+
+static void an_unknown_bound_is_an_open_arrow(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    char *script = script_of(record, "scenarios");
+    assert_silent(script, "nofilled");
+    free(script);
+    record->scenarios[0].parts[0].latency.p95_upper_ms = NAN;
+    script = script_of(record, "scenarios");
+    assert_says(script, "vectors head size graph 0.016,25 nofilled");
+    assert_says(script, "no upper bound: may be any higher");
+    free(script);
+    bt_load_record_close(&record);
+}
+
+static void what_is_not_shown_is_hollow_and_what_is_met_is_not(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    char *script = script_of(record, "scenarios");
+    assert_says(script,
+                "points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'P95, met'");
+    assert_says(script,
+                "points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'P95, broken'");
+    assert_says(
+        script,
+        "points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'P95, not shown'");
+    free(script);
+    for (int i = 0; i < record->scenario_count; i++)
+        if (record->scenarios[i].parts[0].verdict != BT_LOAD_NOT_RUN)
+            record->scenarios[i].parts[0].verdict = BT_LOAD_MET;
+    script = script_of(record, "scenarios");
+    assert_silent(script, "P95, broken");
+    assert_silent(script, "P95, not shown");
+    free(script);
+    bt_load_record_close(&record);
+}
+
+static void batches_of_one_size_are_no_picture(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    assert_true(bt_load_plot_is_drawn(record, &record->models[0], BT_LOAD_PLOT_BATCHES));
+    assert_false(bt_load_plot_is_drawn(record, &record->models[1], BT_LOAD_PLOT_BATCHES));
+    bt_error error;
+    if (bt_load_plots_write(record, "sizes", &error) != BT_OK) fail_msg("%s", error.message);
+    assert_true(bt_file_exists("sizes/hrnet-load-batches.gnuplot"));
+    assert_false(bt_file_exists("sizes/cbam_resunet-load-batches.gnuplot"));
+    bt_load_record_close(&record);
+}
+
+/* Makes the last burst so slow that the others would be flat beside it. */
+static void let_one_dwarf_the_rest(bt_load_record *record) {
+    bt_load_part *part = &record->scenarios[3].parts[0];
+    double *const figures[] = {
+        &part->latency.mean_ms,      &part->latency.p50_ms,       &part->latency.p90_ms,
+        &part->latency.p95_ms,       &part->latency.p99_ms,       &part->latency.max_ms,
+        &part->latency.p95_lower_ms, &part->latency.p95_upper_ms, &part->queue_mean_ms};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        *figures[i] *= 20;
+}
+
+static void one_that_dwarfs_the_rest_leaves_them_room(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    char *scenarios = script_of(record, "scenarios"), *split = script_of(record, "split");
+    assert_silent(scenarios, "logscale");
+    assert_silent(split, "ms in all");
+    free(scenarios);
+    free(split);
+    let_one_dwarf_the_rest(record);
+    scenarios = script_of(record, "scenarios");
+    split = script_of(record, "split");
+    assert_says(scenarios, "set logscale x\n");
+    assert_says(scenarios, "latency (ms, logarithmic)");
+    assert_says(split, " ms in all, queue ");
+    double end = 0, mean = record->scenarios[3].parts[0].latency.mean_ms;
+    assert_int_equal(sscanf(strstr(split, "set xrange [0:"), "set xrange [0:%lf]", &end), 1);
+    assert_true(end < mean / 4);
+    free(scenarios);
+    free(split);
+    bt_load_record_close(&record);
+}
+
+static void percentiles_are_named_plainly_and_do_not_tangle(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    char *script = script_of(record, "percentiles");
+    assert_says(script, "set xlabel 'share of requests'\n");
+    assert_silent(script, "1 - p");
+    assert_silent(script, "histeps");
+    free(script);
+    bt_load_record_close(&record);
+}
+
+/* The rows of one block of a data file; its last x. */
+static int rows_of(const char *data, int block, double *last) {
+    int rows = 0;
+    for (; block > 0 && data; block--) {
+        data = strstr(data, "\n\n\n");
+        if (data) data += 3;
+    }
+    assert_non_null(data);
+    for (; *data && *data != '\n'; rows++) {
+        assert_int_equal(sscanf(data, "%lf", last), 1);
+        data = strchr(data, '\n') + 1;
+    }
+    return rows;
+}
+
+static void a_series_ends_with_its_last_whole_second(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    bt_load_part *part = &record->scenarios[4].parts[0];
+    bt_load_bin *last = &part->bins[part->bin_count - 1];
+    double at = 0, top = 0;
+    last->sent = last->answered = 1; /* of a second that was cut off after a twentieth */
+    for (int i = 0; i < part->bin_count; i++)
+        part->bins[i].p50_ms = part->bins[i].p95_ms = part->bins[i].max_ms = 10;
+    char *script = script_of(record, "series"), *data = plotted(record, "hrnet", "series", "dat");
+    assert_says(script, "set xrange [0:9]\n");
+    assert_int_equal(rows_of(data, 0, &at), 9); /* P50: in the middle of each second */
+    assert_true(at == 8.5);
+    assert_int_equal(rows_of(data, 3, &at), 10); /* sent: up to the end of the ninth */
+    assert_true(at == 9);
+    assert_silent(data, "9 1\n");
+    /* its axis is that of what was measured; an SLA of nine times that is only named */
+    assert_int_equal(sscanf(strstr(script, "set yrange [0:"), "set yrange [0:%lf]", &top), 1);
+    assert_true(top > 10 && top < 15);
+    assert_says(script, "'SLA 90 ms (beyond this range)'");
+    assert_says(script, "title 'slowest'");
+    free(script);
+    free(data);
     bt_load_record_close(&record);
 }
 
@@ -262,6 +460,14 @@ int main(void) {
         cmocka_unit_test(hostile_names_break_no_form),
         cmocka_unit_test(junit_counts_as_a_ci_does),
         cmocka_unit_test(every_picture_has_its_script_and_its_data),
+        cmocka_unit_test(every_picture_has_open_axes_and_its_legend_below),
+        cmocka_unit_test(a_word_has_one_colour_in_every_picture),
+        cmocka_unit_test(an_unknown_bound_is_an_open_arrow),
+        cmocka_unit_test(what_is_not_shown_is_hollow_and_what_is_met_is_not),
+        cmocka_unit_test(batches_of_one_size_are_no_picture),
+        cmocka_unit_test(one_that_dwarfs_the_rest_leaves_them_room),
+        cmocka_unit_test(percentiles_are_named_plainly_and_do_not_tangle),
+        cmocka_unit_test(a_series_ends_with_its_last_whole_second),
         cmocka_unit_test(a_record_of_nothing_still_plots),
     };
     return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);

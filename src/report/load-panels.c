@@ -12,7 +12,7 @@
 #include "report/panels.h"
 
 #define SCENARIOS    32 /* drawn at most */
-#define BINS         60 /* of a distribution */
+#define BINS         90 /* of a distribution */
 #define NAME_COLUMNS 26 /* of a scenario's name beside a plot */
 #define PAGE_WIDTH   860.0
 #define LETTER       7.4 /* pixels */
@@ -28,7 +28,7 @@
 #define POINT(mark, colour) "points pointtype " mark " pointsize 1.3 " LINE(colour)
 #define SLA_LINE            "lines linewidth 1.5 dashtype 2 linecolor rgb '" BT_COLOUR_LIMIT "' title 'SLA'"
 #define BAR                 "vectors heads size graph 0.008,90 " LINE(BT_COLOUR_INK) " title 'P95 bounds, 95 % one-sided'"
-#define OPEN                "vectors " BT_OPEN_ARROW " " LINE(BT_COLOUR_INK) " title 'no upper bound: may be any higher'"
+#define OPEN                "vectors " BT_OPEN_ARROW " " LINE(BT_COLOUR_INK) " title 'upper bound unknown'"
 
 /* One scenario's part of the model, if anything of it was answered. */
 typedef struct shown_part {
@@ -148,14 +148,22 @@ static void put_title(drawing *d, const char *what) {
           d->out);
 }
 
+/* A scenario's name, cut where it would take the picture's room. */
+static void put_name(drawing *d, const shown_part *shown) {
+    char name[BT_NAME_SIZE], cut[BT_NAME_SIZE + 8];
+    bt_layout_clean(shown->scenario->title, name, sizeof name);
+    bool fits = bt_layout_width(name) <= NAME_COLUMNS;
+    size_t bytes = bt_layout_line_bytes(name, fits ? NAME_COLUMNS : NAME_COLUMNS - 1);
+    snprintf(cut, sizeof cut, "%.*s%s", (int)bytes, name, fits ? "" : "…");
+    bt_panel_string(d->out, cut);
+}
+
 /* Names of scenarios down the left, the first at `first`, each a step lower. */
 static void put_rows(drawing *d, double first) {
     fputs("set ytics (", d->out);
     for (int i = 0; i < d->count; i++) {
-        char name[NAME_COLUMNS * 3 + 1];
-        bt_layout_clean(d->parts[i].scenario->title, name, sizeof name);
         fputs(i ? ", " : "", d->out);
-        bt_panel_string(d->out, name);
+        put_name(d, &d->parts[i]);
         fprintf(d->out, " %g", first - i);
     }
     fputs(")\nunset grid\nset grid xtics linecolor rgb '" BT_COLOUR_GRID "' linetype 1\n", d->out);
@@ -182,7 +190,7 @@ static void put_scenario_style(drawing *d, const shown_part *shown, const char *
     fprintf(d->out, "%s linewidth 2 dashtype %d linecolor rgb '%s' ", style, known ? 1 : 4, colours[at]);
     if (titled) {
         fputs("title ", d->out);
-        bt_panel_string(d->out, shown->scenario->title);
+        put_name(d, shown);
     } else {
         fputs("notitle", d->out);
     }
@@ -487,7 +495,7 @@ static void put_scenarios(drawing *d) {
     put_title(d, "latency by scenario");
     put_rows(d, 0);
     put_latency_axis(d, &axis, "x");
-    fprintf(d->out, "set yrange [%.1f:0.6]\nset lmargin at screen %.3f\nset tmargin 4\nset bmargin 8.5\n",
+    fprintf(d->out, "set yrange [%.1f:0.6]\nset lmargin at screen %.3f\nset tmargin 4\nset bmargin 9.5\n",
             bottom, d->left);
     if (axis.has_sla) {
         put_block(d, "1:2", SLA_LINE);
@@ -620,7 +628,7 @@ static void put_batches(drawing *d) {
     put_title(d, "how many requests ran together");
     fprintf(d->out,
             "set xrange [0.5:%.1f]\nset yrange [0:112]\nset xlabel 'requests in a batch'\n"
-            "set ylabel 'share of requests (%%)'\nset tmargin 4\nset bmargin 8.5\n"
+            "set ylabel 'share of requests (%%)'\nset tmargin 4\nset bmargin 9.5\n"
             "set boxwidth %.4f\nset xtics %d\n",
             most + 0.5, 0.8 / d->count, most > 16 ? (most + 15) / 16 : 1);
     for (int i = 0; i < d->count; i++) {
@@ -719,7 +727,7 @@ void bt_load_panel_size(const bt_load_record *record, const bt_load_model *model
                         char out[32]) {
     shown_part parts[SCENARIOS];
     int rows = collect(record, model, parts), height = 900;
-    if (plot == BT_LOAD_PLOT_SCENARIOS || plot == BT_LOAD_PLOT_SPLIT) height = 250 + ROW_HEIGHT * rows;
+    if (plot == BT_LOAD_PLOT_SCENARIOS || plot == BT_LOAD_PLOT_SPLIT) height = 270 + ROW_HEIGHT * rows;
     if (plot == BT_LOAD_PLOT_BATCHES) height = 520;
     snprintf(out, 32, "%.0f,%d", PAGE_WIDTH, height);
 }

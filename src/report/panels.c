@@ -14,8 +14,7 @@
     "heads size graph 0.008,90 linewidth 1.5 linecolor rgb '" BT_COLOUR_INK                                  \
     "' title 'P95 bounds, 95 % one-sided'"
 #define OPEN_STYLE                                                                                           \
-    BT_OPEN_ARROW " linewidth 1.5 linecolor rgb '" BT_COLOUR_INK "' title 'no upper bound: may be any "      \
-                  "higher'"
+    BT_OPEN_ARROW " linewidth 1.5 linecolor rgb '" BT_COLOUR_INK "' title 'upper bound unknown'"
 
 /* A line that lies further above the data than this would squeeze them flat: it is named instead. */
 #define FARTHEST_LINE 2.5

@@ -312,7 +312,7 @@ static void an_unknown_bound_is_an_open_arrow(void **state) {
     record->scenarios[0].parts[0].latency.p95_upper_ms = NAN;
     script = script_of(record, "scenarios");
     assert_says(script, "vectors head size graph 0.016,25 nofilled");
-    assert_says(script, "no upper bound: may be any higher");
+    assert_says(script, "upper bound unknown");
     free(script);
     bt_load_record_close(&record);
 }

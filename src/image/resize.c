@@ -177,6 +177,16 @@ INLINE float sigmoid(float logit) {
     return 1.0f / (1.0f + power * scale.value);
 }
 
+/* Rows [from, to) of the probabilities that come as such. */
+static void clamp_rows(const job *j, int from, int to, float *row) {
+    const size_t first = (size_t)from * (size_t)j->width, count = (size_t)to * (size_t)j->width - first;
+    const float *restrict given = j->source + first;
+    float *restrict out = j->probabilities + first;
+    (void)row;
+    for (size_t i = 0; i < count; i++)
+        out[i] = given[i] < 0 ? 0 : given[i] > 1 ? 1 : given[i];
+}
+
 /* Rows [from, to) of the logits. */
 INLINE void sigmoid_rows(const job *j, int from, int to) {
     const size_t first = (size_t)from * (size_t)j->width, count = (size_t)to * (size_t)j->width - first;
@@ -341,16 +351,18 @@ void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, const
     share_out(&j, has_avx2() ? prepare_avx2 : prepare_anywhere, reads > writes ? reads : writes, threads);
 }
 
-void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
-                   float *probabilities, int to_height, int to_width, int threads, void *scratch) {
+void bt_image_mask(const float *output, bt_image_output kind, int height, int width, float threshold,
+                   uint8_t *mask, float *probabilities, int to_height, int to_width, int threads,
+                   void *scratch) {
     if (!mask && !probabilities) return;
     job j = {.from_height = height, .from_width = width, .height = to_height, .width = to_width};
     float *source = lay_taps(&j.across, scratch, width, to_width);
     const uint64_t reads = (uint64_t)height * (uint64_t)width,
                    writes = (uint64_t)to_height * (uint64_t)to_width;
     const job probabilities_of = {
-        .source = logits, .probabilities = source, .height = height, .width = width};
-    share_out(&probabilities_of, has_avx2() ? sigmoid_avx2 : sigmoid_anywhere, reads, threads);
+        .source = output, .probabilities = source, .height = height, .width = width};
+    const work sigmoid_here = has_avx2() ? sigmoid_avx2 : sigmoid_anywhere;
+    share_out(&probabilities_of, kind == BT_OUTPUT_LOGITS ? sigmoid_here : clamp_rows, reads, threads);
     j.source = source;
     j.rows = source + reads;
     j.row_floats = row_floats(larger(width, to_width));

@@ -1,4 +1,4 @@
-/* Pictures of any size to a network's input, and its logits back to the picture's size. */
+/* Pictures of any size to a network's input, and its output back to the picture's size. */
 #ifndef BT_IMAGE_RESIZE_H
 #define BT_IMAGE_RESIZE_H
 
@@ -31,11 +31,18 @@ size_t bt_image_scratch_bytes(int side, int height, int width);
 void bt_image_prepare(const uint8_t *rgb, int from_height, int from_width, const bt_image_norm *norm,
                       float *planar, int height, int width, int threads, void *scratch);
 
-/* Logits (height x width) to a mask (1 where the probability is above `threshold`) and probabilities of
- * to_height x to_width; either may be NULL. The sigmoid is taken first, then resized likewise, then
- * thresholded. */
-void bt_image_mask(const float *logits, int height, int width, float threshold, uint8_t *mask,
-                   float *probabilities, int to_height, int to_width, int threads, void *scratch);
+/* What a network's numbers are. */
+typedef enum bt_image_output {
+    BT_OUTPUT_LOGITS,       /* a sigmoid makes probabilities of them */
+    BT_OUTPUT_PROBABILITIES /* it is in the network already; what rounding put outside [0, 1] is put back */
+} bt_image_output;
+
+/* A network's output (height x width) to a mask (1 where the probability is above `threshold`) and
+ * probabilities of to_height x to_width; either may be NULL. The sigmoid of logits is taken first, then
+ * resized likewise, then thresholded. */
+void bt_image_mask(const float *output, bt_image_output kind, int height, int width, float threshold,
+                   uint8_t *mask, float *probabilities, int to_height, int to_width, int threads,
+                   void *scratch);
 
 /* A picture in another size, resized as bt_image_prepare does and rounded to bytes. *out is the caller's, to
  * be closed; empty on failure. One thread. BT_INVALID for sides outside 1..BT_IMAGE_SIDE_MAX, BT_NO_MEMORY.

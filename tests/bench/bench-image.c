@@ -99,7 +99,8 @@ static void time_source(const bench *b, source *s, int round) {
     bt_image_prepare(s->rgb, s->side, s->side, NULL, b->image, SIDE, SIDE, b->threads, s->scratch);
     s->prepare_ms[round] = since_ms(start_ns);
     start_ns = bt_clock_now_ns();
-    bt_image_mask(b->logits, SIDE, SIDE, 0.5f, s->mask, NULL, s->side, s->side, b->threads, s->scratch);
+    bt_image_mask(b->logits, BT_OUTPUT_LOGITS, SIDE, SIDE, 0.5f, s->mask, NULL, s->side, s->side, b->threads,
+                  s->scratch);
     s->mask_ms[round] = since_ms(start_ns);
     start_ns = bt_clock_now_ns();
     must(bt_picture_decode(&picture, s->png, s->png_size, "made", &error), &error);

@@ -81,8 +81,8 @@ static void masks_as_pillow_resizes(void **state) {
             double p = (pixel(k / r->from_width, k % r->from_width) + 0.5) / 256.5;
             logits[k] = (float)log(p / (1 - p));
         }
-        bt_image_mask(logits, r->from_height, r->from_width, 0.45f, mask, probabilities, r->height, r->width,
-                      1, scratch);
+        bt_image_mask(logits, BT_OUTPUT_LOGITS, r->from_height, r->from_width, 0.45f, mask, probabilities,
+                      r->height, r->width, 1, scratch);
         for (int k = 0; k < plane; k++) {
             float expected = (r->expected[k] + 0.5f) / 256.5f;
             assert_float_equal(probabilities[k], expected, 1e-5);
@@ -90,6 +90,29 @@ static void masks_as_pillow_resizes(void **state) {
         }
         free(scratch);
     }
+}
+
+/* A network whose sigmoid is its own: the same mask and probabilities as of its logits, and what rounding put
+ * outside [0, 1] is back inside. */
+static void probabilities_are_taken_as_they_are(void **state) {
+    (void)state;
+    enum { FROM = 9, TO = 23 };
+    float given[FROM * FROM], logits[FROM * FROM], of_given[TO * TO], of_logits[TO * TO];
+    uint8_t mask[TO * TO], wanted[TO * TO];
+    void *scratch = malloc(bt_image_scratch_bytes(TO, FROM, FROM));
+    for (int k = 0; k < FROM * FROM; k++) {
+        given[k] = (float)(k + 1) / (FROM * FROM + 1);
+        logits[k] = logf(given[k] / (1 - given[k]));
+    }
+    bt_image_mask(given, BT_OUTPUT_PROBABILITIES, FROM, FROM, 0.4f, mask, of_given, TO, TO, 2, scratch);
+    bt_image_mask(logits, BT_OUTPUT_LOGITS, FROM, FROM, 0.4f, wanted, of_logits, TO, TO, 2, scratch);
+    assert_memory_equal(mask, wanted, sizeof mask);
+    for (int k = 0; k < TO * TO; k++)
+        assert_float_equal(of_given[k], of_logits[k], 1e-5);
+    given[0] = -0.01f, given[1] = 1.01f, given[2] = 0.5f;
+    bt_image_mask(given, BT_OUTPUT_PROBABILITIES, FROM, FROM, 0.4f, NULL, of_given, FROM, FROM, 1, scratch);
+    assert_true(of_given[0] == 0 && of_given[1] == 1 && of_given[2] == 0.5f);
+    free(scratch);
 }
 
 static void equal_sizes_are_only_normalised(void **state) {
@@ -127,7 +150,7 @@ static void a_constant_stays_constant(void **state) {
             }
             for (int k = 0; k < to * to; k++)
                 logits[k] = 1;
-            bt_image_mask(logits, to, to, 0.7f, mask, NULL, from, from, 1, scratch);
+            bt_image_mask(logits, BT_OUTPUT_LOGITS, to, to, 0.7f, mask, NULL, from, from, 1, scratch);
             for (int k = 0; k < from * from; k++)
                 assert_int_equal(mask[k], 1); /* sigmoid(1) = 0.731 */
             free(rgb), free(mask), free(planar), free(logits), free(scratch);
@@ -245,8 +268,8 @@ static void threads_mask_what_the_reference_says(void **state) {
             probability[k] = 1 / (1 + exp(-(double)logits[k]));
         }
         for (int threads = 1; threads <= THREADS_MAX; threads++) {
-            bt_image_mask(logits, s->from_height, s->from_width, 0.45f, mask, threads == 1 ? first : next,
-                          s->height, s->width, threads, scratch);
+            bt_image_mask(logits, BT_OUTPUT_LOGITS, s->from_height, s->from_width, 0.45f, mask,
+                          threads == 1 ? first : next, s->height, s->width, threads, scratch);
             if (threads > 1) assert_memory_equal(first, next, plane * sizeof *first);
             for (size_t k = 0; k < plane; k++)
                 assert_int_equal(mask[k], first[k] > 0.45f);
@@ -262,6 +285,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prepared_as_pillow_resizes),
         cmocka_unit_test(masks_as_pillow_resizes),
+        cmocka_unit_test(probabilities_are_taken_as_they_are),
         cmocka_unit_test(equal_sizes_are_only_normalised),
         cmocka_unit_test(a_constant_stays_constant),
         cmocka_unit_test(threads_prepare_what_the_reference_says),

@@ -154,8 +154,7 @@ static void describe_subject(bt_session_info *info, const subject *s) {
         info->trained_weights = s->weights->trained;
         return;
     }
-    const char *slash = strrchr(s->model.file, '/');
-    snprintf(info->weights, sizeof info->weights, "%.63s", slash ? slash + 1 : s->model.file);
+    snprintf(info->weights, sizeof info->weights, "%.63s", bt_model_file_name(s->model.file));
     info->weights_hash = s->hash;
     info->trained_weights = true;
 }

@@ -2,13 +2,18 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef BT_WITHOUT_FILE_LIBRARIES
 #include <zip.h>
 #endif
 
-#define PIECE 65536 /* bytes read at a time */
+#include "image/resize.h"
+
+#define PIECE         65536      /* bytes read at a time */
+#define TEXT_MAX      (32 << 20) /* bytes of a package's text: of a network of 300 layers it has one */
+#define COMPLAINT_MAX 200        /* bytes of one complaint in it */
 
 /* What entries were seen; all archives of torch put everything under one folder of any name. */
 typedef struct contents {
@@ -36,6 +41,12 @@ static bt_status check_start(const char *path, bool package, bt_error *error) {
 
 bt_status bt_model_archive_check(const char *path, bool package, bt_error *error) {
     return check_start(path, package, error);
+}
+
+bt_status bt_model_archive_input(const char *path, int *height, int *width, bt_error *error) {
+    (void)path, (void)error;
+    *height = *width = 0;
+    return BT_OK;
 }
 
 #else
@@ -107,6 +118,61 @@ bt_status bt_model_archive_check(const char *path, bool package, bt_error *error
                        path);
     return bt_fail(error, BT_PARSE, "%.150s: an archive, but neither TorchScript nor an AOTInductor package",
                    path);
+}
+
+/* ---- what a package says of its images ---- */
+
+/* What the program's text expects of one dimension of its first input: its own complaint about another. 0
+ * where it has none: the dimension may be any. */
+static int expected_at(const char *text, int dimension) {
+    static const char expected[] = "expected: ";
+    char complaint[64];
+    snprintf(complaint, sizeof complaint, "input_handles[0]: unmatched dim value at %d,", dimension);
+    const char *at = strstr(text, complaint);
+    const char *number = at ? strstr(at, expected) : NULL;
+    if (!number || number - at > COMPLAINT_MAX) return 0;
+    const long value = strtol(number + sizeof expected - 1, NULL, 10);
+    return value > 0 && value <= BT_IMAGE_SIDE_MAX ? (int)value : 0;
+}
+
+/* An entry's text, ended by a zero, into *out (the caller's); NULL where it is damaged or too long to be one.
+ */
+static bt_status read_text(char **out, zip_t *zip, zip_uint64_t index, bt_error *error) {
+    zip_stat_t about;
+    *out = NULL;
+    if (zip_stat_index(zip, index, 0, &about) != 0 || about.size > TEXT_MAX) return BT_OK;
+    char *text = malloc((size_t)about.size + 1);
+    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for a package's text");
+    zip_file_t *file = zip_fopen_index(zip, index, 0);
+    const zip_int64_t got = file ? zip_fread(file, text, about.size) : -1;
+    if (file) zip_fclose(file);
+    if (got == (zip_int64_t)about.size) {
+        text[got] = '\0';
+        *out = text;
+    } else {
+        free(text);
+    }
+    return BT_OK;
+}
+
+bt_status bt_model_archive_input(const char *path, int *height, int *width, bt_error *error) {
+    int why = 0;
+    bt_status status = BT_OK;
+    *height = *width = 0;
+    zip_t *zip = zip_open(path, ZIP_RDONLY, &why);
+    const zip_int64_t entries = zip ? zip_get_num_entries(zip, 0) : 0;
+    for (zip_int64_t i = 0; i < entries && *height == 0 && status == BT_OK; i++) {
+        char *text;
+        const char *name = zip_get_name(zip, (zip_uint64_t)i, 0);
+        if (!name || !strstr(name, "/data/aotinductor/") || !ends_with(name, ".cpp")) continue;
+        status = read_text(&text, zip, (zip_uint64_t)i, error);
+        if (!text) continue;
+        const int h = expected_at(text, 2), w = expected_at(text, 3);
+        if (h > 0 && w > 0) *height = h, *width = w;
+        free(text);
+    }
+    if (zip) zip_discard(zip);
+    return status;
 }
 
 #endif

@@ -17,6 +17,11 @@ extern "C" {
  * only looks for an archive's first bytes. */
 BT_MUST_USE bt_status bt_model_archive_check(const char *path, bool package, bt_error *error);
 
+/* The images' height and width that a package was compiled for, from the text of the program that AOTInductor
+ * puts beside its machine code: what it says when it refuses others. Both 0 where it takes any, where it does
+ * not say, or where there is no package at `path`. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_model_archive_input(const char *path, int *height, int *width, bt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,10 +12,9 @@
 #include "record/fields.h"
 #include "record/model-file.h"
 
-#define LARGEST_SIDE 16384
-#define PIECE        (1 << 20) /* bytes hashed at a time */
+#define PIECE (1 << 20) /* bytes hashed at a time */
 
-/* ---- NAME.json ---- */
+/* ---- the JSON file beside it ---- */
 
 /* Three numbers, one a channel. */
 static bt_status read_channels(const json_t *object, const char *key, double minimum, float out[3],
@@ -38,27 +37,69 @@ static bt_status read_channels(const json_t *object, const char *key, double min
     return BT_OK;
 }
 
+static bt_status read_output(const json_t *object, bt_image_output *out, const char *where, bt_error *error) {
+    const json_t *said = json_object_get(object, "output");
+    const char *text = said ? json_string_value(said) : "logits";
+    *out = text && strcmp(text, "probabilities") == 0 ? BT_OUTPUT_PROBABILITIES : BT_OUTPUT_LOGITS;
+    if (*out == BT_OUTPUT_PROBABILITIES || (text && strcmp(text, "logits") == 0)) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%s: output is \"logits\" or \"probabilities\"", where);
+}
+
 static bt_status read_input(bt_model *model, const json_t *json, const char *where, bt_error *error) {
-    static const char *const keys[] = {"input_size", "mean", "std", NULL};
+    static const char *const keys[] = {"input_size", "mean", "std", "output", NULL};
     int64_t size = 0;
     bt_status status = bt_fields_refuse_unknown(NULL, 0, keys, json, where, error);
     if (status == BT_OK && json_object_get(json, "input_size"))
-        status = bt_json_integer(json, "input_size", 1, LARGEST_SIDE, &size, where, error);
+        status = bt_json_integer(json, "input_size", 1, BT_IMAGE_SIDE_MAX, &size, where, error);
     if (status == BT_OK) status = read_channels(json, "mean", -1000, model->norm.mean, where, error);
     if (status == BT_OK) status = read_channels(json, "std", 1e-6, model->norm.std, where, error);
+    if (status == BT_OK) status = read_output(json, &model->output, where, error);
     model->input_size = (int)size;
     return status;
 }
 
+/* Says which of two files was read, unless `other` is not there or says the same. */
+static void note_other(bt_model *model, const json_t *read, const char *path, const char *other) {
+    json_t *said = NULL;
+    bt_error ignored;
+    if (strcmp(path, other) == 0 || !bt_file_exists(other)) return;
+    const bool same = bt_json_load(&said, other, &ignored) == BT_OK && json_equal(read, said);
+    if (!same)
+        snprintf(model->input_note, sizeof model->input_note,
+                 "%.80s says what its input is; %.80s beside it says something else, and is not read",
+                 bt_model_file_name(path), bt_model_file_name(other));
+    json_decref(said);
+}
+
+/* NAME.json, or else that of the file's own name. */
 static bt_status load_input(bt_model *model, bt_error *error) {
-    char path[BT_PATH_SIZE];
+    char path[BT_PATH_SIZE], stem[BT_PATH_SIZE];
     json_t *json;
     bt_status status = bt_model_file_input(path, model->file, model->name, error);
-    if (status != BT_OK || !bt_file_exists(path)) return status;
-    status = bt_json_load(&json, path, error);
+    if (status == BT_OK) status = bt_model_file_stem_input(stem, model->file, error);
     if (status != BT_OK) return status;
-    status = read_input(model, json, path, error);
+    const bool by_name = bt_file_exists(path);
+    if (!by_name && (stem[0] == '\0' || !bt_file_exists(stem))) return BT_OK;
+    status = bt_json_load(&json, by_name ? path : stem, error);
+    if (status != BT_OK) return status;
+    status = read_input(model, json, by_name ? path : stem, error);
+    if (status == BT_OK && by_name && stem[0]) note_other(model, json, path, stem);
     json_decref(json);
+    if (status != BT_OK && !by_name)
+        bt_fail_at(error, status, "%s, without a %s.json", model->name, model->name);
+    return status;
+}
+
+/* What a package says of its images; of several the first's, since all are of one network. One that is not
+ * there, or is none, says nothing: whoever wants to run it hears of that. */
+static bt_status load_compiled(bt_model *model, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    if (model->kind != BT_MODEL_PACKAGES) return BT_OK;
+    bt_status status = bt_model_file_path(path, model->file, model->batches.sizes[0], error);
+    if (status == BT_OK)
+        status = bt_model_archive_input(path, &model->compiled_height, &model->compiled_width, error);
+    if (status == BT_OK && model->input_size == 0 && model->compiled_height == model->compiled_width)
+        model->input_size = model->compiled_height;
     return status;
 }
 
@@ -97,7 +138,8 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
     if (out->kind != BT_MODEL_PACKAGES && bt_model_file_is_pattern(file))
         return bt_fail(error, BT_INVALID, "%.150s: {batch} is for packages, whose names end in .pt2", file);
     status = bt_model_file_batches(&out->batches, file, error);
-    return status == BT_OK ? load_input(out, error) : status;
+    if (status == BT_OK) status = load_input(out, error);
+    return status == BT_OK ? load_compiled(out, error) : status;
 }
 
 bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error) {
@@ -107,6 +149,11 @@ bt_status bt_model_describe(bt_model *out, const char *name, const char *file, b
 }
 
 bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_error *error) {
+    const int h = model->compiled_height, w = model->compiled_width;
+    if ((h > 0 && h != height) || (w > 0 && w != width))
+        return bt_fail(error, BT_INVALID,
+                       "%s: %.100s was compiled for images of %d x %d pixels, not of %d x %d", model->name,
+                       bt_model_file_name(model->file), h, w, height, width);
     return bt_network_check_size(model->title, model->size_multiple, height, width, error);
 }
 
@@ -162,4 +209,43 @@ static bt_status hash_file(const bt_model *model, const char *path, void *contex
 bt_status bt_model_hash(const bt_model *model, uint64_t *hash, bt_error *error) {
     *hash = BT_FNV_START;
     return for_each_file(model, hash_file, hash, error);
+}
+
+/* ---- what it gave ---- */
+
+float bt_model_threshold(bt_image_output output) {
+    return output == BT_OUTPUT_PROBABILITIES ? 0.5f : 0;
+}
+
+bt_output_range bt_model_range(bt_image_output output, const float *values, size_t count) {
+    const float threshold = bt_model_threshold(output);
+    float least = values[0], most = values[0];
+    size_t above = 0;
+    for (size_t i = 0; i < count; i++) {
+        least = values[i] < least ? values[i] : least;
+        most = values[i] > most ? values[i] : most;
+        above += values[i] > threshold;
+    }
+    return (bt_output_range){.least = least, .most = most, .mask_share = (double)above / (double)count};
+}
+
+void bt_model_question(char out[BT_MODEL_NOTE_SIZE], bool from_file, bt_image_output output,
+                       const bt_output_range *range) {
+    const bool within = range->least >= 0 && range->most <= 1, varies = range->least < range->most;
+    out[0] = '\0';
+    if (from_file && output == BT_OUTPUT_LOGITS && within && varies)
+        snprintf(
+            out, BT_MODEL_NOTE_SIZE,
+            "its output lies within [0, 1] everywhere: that looks like probabilities, not logits; if so, "
+            "say \"output\": \"probabilities\" in NAME.json beside the file");
+    else if (output == BT_OUTPUT_PROBABILITIES && (range->least < -0.05 || range->most > 1.05))
+        snprintf(out, BT_MODEL_NOTE_SIZE,
+                 "its output reaches from %.3g to %.3g: these are no probabilities; leave \"output\" out of "
+                 "its JSON file if they are logits",
+                 range->least, range->most);
+    else if (range->mask_share == 0 || range->mask_share == 1)
+        snprintf(out, BT_MODEL_NOTE_SIZE,
+                 "the masks of all pictures are %s: are the weights, the mean and std of its input, and the "
+                 "pictures those that it was trained with?",
+                 range->mask_share == 0 ? "empty" : "full");
 }

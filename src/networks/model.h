@@ -2,11 +2,14 @@
  * file that brings its own (TorchScript, or packages compiled by AOTInductor).
  *
  * Whoever only needs a title, an image size that fits, or how images are normalised asks here and need not
- * know which it is. What computes is a backend's business. Beside a file NAME.json may say what its input is:
+ * know which it is. What computes is a backend's business. Beside a file NAME.json, or where that is not
+ * there a JSON file of the file's own name (net.json beside net.pt or net-{batch}.pt2), may say what goes in
+ * and what comes out:
  *
- *     {"input_size": 512, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+ *     {"input_size": 512, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "output": "probabilities"}
  *
- * Without it the size is that of the built-in networks, mean and standard deviation are ImageNet's.
+ * Without it the size is the one that a package was compiled for, else that of the built-in networks; mean
+ * and standard deviation are ImageNet's, and the output is logits.
  */
 #ifndef BT_NETWORKS_MODEL_H
 #define BT_NETWORKS_MODEL_H
@@ -17,10 +20,13 @@
 #include "base/files.h"
 #include "base/options.h"
 #include "image/normalize.h"
+#include "image/resize.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define BT_MODEL_NOTE_SIZE 256
 
 typedef enum bt_model_kind {
     BT_MODEL_NETWORK,     /* built in: bt_network_open has it */
@@ -35,14 +41,23 @@ typedef struct bt_model {
     char file[BT_PATH_SIZE];  /* as given, "{batch}" and all; "" for a built-in network */
     bt_sizes batches;         /* of packages under a "{batch}": those that are there; else none */
     int size_multiple;        /* images' height and width must be multiples of this; 1 where unknown */
-    int input_size;           /* that its NAME.json asks for, pixels; 0: it does not say */
+    int input_size; /* its images' own height and width, as its JSON file says or its package; 0: unknown */
+    int compiled_height, compiled_width; /* all that a package takes; 0: any, or unknown */
     bt_image_norm norm;
+    bt_image_output output;
+    char input_note[BT_MODEL_NOTE_SIZE]; /* "", or which of two JSON files that differ was read */
 } bt_model;
 
-/* Describes a model: a built-in one where `file` is NULL or "". Of a file nothing is read but its NAME.json
- * and, for a pattern, the folder. BT_INVALID for an unknown network (the message lists the known), a file
- * under a built-in network's name, a pattern that is none of packages; BT_PARSE for what is wrong in
- * NAME.json; BT_IO; BT_NO_MEMORY. */
+/* What a model gave for pictures. */
+typedef struct bt_output_range {
+    double least, most;
+    double mask_share; /* of the pixels whose probability is above 0.5 */
+} bt_output_range;
+
+/* Describes a model: a built-in one where `file` is NULL or "". Of a file nothing is read but its JSON file,
+ * what a package says of its images and, for a pattern, the folder. BT_INVALID for an unknown network (the
+ * message lists the known), a file under a built-in network's name, a pattern that is none of packages;
+ * BT_PARSE for what is wrong in the JSON file; BT_IO; BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error);
 
 /* Whether the files are there and are what their names say: looks into the archives, and runs nothing.
@@ -53,8 +68,19 @@ BT_MUST_USE bt_status bt_model_check_files(const bt_model *model, bt_error *erro
 /* Whether it takes images of that size, as far as is known: BT_INVALID says which it takes. */
 BT_MUST_USE bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_error *error);
 
-/* Of all that a file's model consists of, its NAME.json left out. BT_IO. */
+/* Of all that a file's model consists of, its JSON file left out. BT_IO. */
 BT_MUST_USE bt_status bt_model_hash(const bt_model *model, uint64_t *hash, bt_error *error);
+
+/* The probability 0.5 in the numbers that a model gives: what is above belongs to its mask. */
+float bt_model_threshold(bt_image_output output);
+
+/* What `count` of them come to; count is positive. */
+bt_output_range bt_model_range(bt_image_output output, const float *values, size_t count);
+
+/* What is to be asked of whoever brought the model, given what it gave for pictures: whether a file's logits
+ * are probabilities, or the other way round, and why every mask is empty, or full. "" where nothing is. */
+void bt_model_question(char out[BT_MODEL_NOTE_SIZE], bool from_file, bt_image_output output,
+                       const bt_output_range *range);
 
 #ifdef __cplusplus
 }

@@ -64,6 +64,20 @@ bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *key, const
     return BT_OK;
 }
 
+bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *key, const char *model,
+                             bt_error *error) {
+    char own[BT_OPTION_TEXT_SIZE];
+    if (!bt_by_model_is_map(setting)) return BT_OK;
+    bt_status status = bt_by_model_find(own, key, setting, model, error);
+    if (status != BT_OK) return status;
+    const size_t before =
+        own[0] ? strlen(model) + 1 : 0; /* "NAME=": it was in the setting, so that it fits */
+    if (before > 0) memmove(setting, model, before - 1);
+    if (before > 0) setting[before - 1] = '=';
+    memcpy(setting + before, own, strlen(own) + 1);
+    return BT_OK;
+}
+
 bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting, bt_error *error) {
     part one;
     out->count = 0;

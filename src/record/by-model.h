@@ -24,6 +24,11 @@ bool bt_by_model_is_map(const char *setting);
 BT_MUST_USE bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *key, const char *setting,
                                        const char *model, bt_error *error);
 
+/* Leaves of a map what it says of one model, still as a map, for who deals with that model alone; "" where it
+ * does not name it. A setting that is no map stays. Errors as bt_by_model_find. */
+BT_MUST_USE bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *key,
+                                         const char *model, bt_error *error);
+
 /* The names in a map, in its order. BT_INVALID where one is too long, or there are more than BT_NAMES_MAX. */
 BT_MUST_USE bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting, bt_error *error);
 

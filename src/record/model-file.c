@@ -19,15 +19,14 @@ bt_status bt_model_file_of(char out[BT_OPTION_TEXT_SIZE], const char *setting, c
     return bt_by_model_find(out, KEY, setting, model, error);
 }
 
-/* Where a path's last part begins. */
-static const char *last_part(const char *file) {
+const char *bt_model_file_name(const char *file) {
     const char *slash = strrchr(file, '/');
     return slash ? slash + 1 : file;
 }
 
 /* The folder, with its slash; "./" where the path has none. */
 static bt_status folder_of(char out[BT_PATH_SIZE], const char *file, bt_error *error) {
-    const int length = (int)(last_part(file) - file);
+    const int length = (int)(bt_model_file_name(file) - file);
     return length > 0 ? bt_path_join(out, error, "%.*s", length, file) : bt_path_join(out, error, "./");
 }
 
@@ -67,7 +66,7 @@ static void add(bt_sizes *sizes, int size) {
 
 bt_status bt_model_file_batches(bt_sizes *out, const char *file, bt_error *error) {
     char folder[BT_PATH_SIZE];
-    const char *pattern = last_part(file), *place = strstr(file, BT_BATCH_PLACE);
+    const char *pattern = bt_model_file_name(file), *place = strstr(file, BT_BATCH_PLACE);
     out->count = 0;
     if (!place) return BT_OK;
     if (place < pattern || strstr(place + 1, BT_BATCH_PLACE))
@@ -85,7 +84,28 @@ bt_status bt_model_file_batches(bt_sizes *out, const char *file, bt_error *error
 }
 
 bt_status bt_model_file_input(char out[BT_PATH_SIZE], const char *file, const char *model, bt_error *error) {
-    return bt_path_join(out, error, "%.*s%s.json", (int)(last_part(file) - file), file, model);
+    return bt_path_join(out, error, "%.*s%s.json", (int)(bt_model_file_name(file) - file), file, model);
+}
+
+static bool parts_words(char c) {
+    return c == '-' || c == '_' || c == '.';
+}
+
+bt_status bt_model_file_stem_input(char out[BT_PATH_SIZE], const char *file, bt_error *error) {
+    const char *name = bt_model_file_name(file), *place = strstr(name, BT_BATCH_PLACE),
+               *dot = strrchr(name, '.');
+    const char *end = dot && dot > name ? dot : name + strlen(name), *before = end, *after = end;
+    out[0] = '\0';
+    if (place && place < end) {
+        before = place;
+        after = place + PLACE_BYTES;
+        if (before > name && parts_words(before[-1]))
+            before--;
+        else if (before == name && after < end && parts_words(*after))
+            after++;
+    }
+    if (before == name && after == end) return BT_OK;
+    return bt_path_join(out, error, "%.*s%.*s.json", (int)(before - file), file, (int)(end - after), after);
 }
 
 bt_status bt_model_file_absolute(char out[BT_MODEL_FILE_SIZE], const char *file, bt_error *error) {
@@ -94,8 +114,8 @@ bt_status bt_model_file_absolute(char out[BT_MODEL_FILE_SIZE], const char *file,
     if (status != BT_OK) return status;
     char *real = realpath(folder, NULL);
     if (!real) return bt_fail(error, BT_IO, "%.150s: %s", folder, strerror(errno));
-    const int length =
-        snprintf(out, BT_MODEL_FILE_SIZE, "%s/%s", strcmp(real, "/") == 0 ? "" : real, last_part(file));
+    const int length = snprintf(out, BT_MODEL_FILE_SIZE, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+                                bt_model_file_name(file));
     free(real);
     if (length < BT_MODEL_FILE_SIZE) return BT_OK;
     return bt_fail(error, BT_INVALID, KEY ": %.60s...: the path is too long", out);

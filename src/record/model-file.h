@@ -25,6 +25,9 @@ extern "C" {
 BT_MUST_USE bt_status bt_model_file_of(char out[BT_OPTION_TEXT_SIZE], const char *setting, const char *model,
                                        bt_error *error);
 
+/* Where a path's last part begins. */
+const char *bt_model_file_name(const char *file);
+
 /* Whether a path holds "{batch}". It may only once, and in the last part. */
 bool bt_model_file_is_pattern(const char *file);
 
@@ -37,9 +40,13 @@ BT_MUST_USE bt_status bt_model_file_path(char out[BT_PATH_SIZE], const char *fil
  * may not. */
 BT_MUST_USE bt_status bt_model_file_batches(bt_sizes *out, const char *file, bt_error *error);
 
-/* The settings of a model's input lie in the same folder, as NAME.json. */
+/* What describes a model's input lies in the same folder: as NAME.json, or else under the file's own name. */
 BT_MUST_USE bt_status bt_model_file_input(char out[BT_PATH_SIZE], const char *file, const char *model,
                                           bt_error *error);
+
+/* That second one: "x/net.json" of "x/net.pt". "{batch}" is left out with the '-', '_' or '.' that parts it
+ * from the rest, so that net-{batch}.pt2 has it too; "" where nothing is left. */
+BT_MUST_USE bt_status bt_model_file_stem_input(char out[BT_PATH_SIZE], const char *file, bt_error *error);
 
 /* `file` from the root, since a config outlives the folder that it was made in; links of the folders on the
  * way are followed. BT_IO where its folder is not there, BT_INVALID where it is too long. */

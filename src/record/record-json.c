@@ -66,6 +66,7 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, precision)},
     {MODEL(TEXT, precision_note)},
     {MODEL(TEXT, path_note), OPTIONAL},
+    {MODEL(TEXT, output_note), OPTIONAL, .brief = true},
     {MODEL(INTEGER, instances), OPTIONAL, A_COUNT},
     {MODEL(INTEGER, threads)},
     {MODEL(TEXT, device)},

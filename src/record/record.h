@@ -60,8 +60,9 @@ typedef struct bt_point {
     double memory_mb;               /* high-water mark attributable to the model (MiB) */
     double memory_total_used_mb;    /* the same with everything else on the device or in the process */
     double memory_predicted_mb;     /* by the fit, for a point that was not run */
-    double logit_error;   /* relative L2 error of centred logits against the standard path; NaN if unknown */
-    double mask_iou;      /* against the standard path's masks; NaN if unknown */
+    double logit_error; /* relative L2 error of centred logits (or probabilities, where the model gives those)
+                           against the standard path; NaN if unknown */
+    double mask_iou;    /* against the standard path's masks; NaN if unknown */
     bool on_pareto_front; /* of the points not found wanting, none has both more throughput and less P95 */
 } bt_point;
 
@@ -87,9 +88,10 @@ typedef struct bt_model_record {
     char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
     int image_size;
     char precision[8], precision_note[160];
-    char path_note[200]; /* empty, or why the path is not the one that settings.path asks for */
-    int instances;       /* that ran at the same time while a batch was timed; throughput is all of theirs */
-    int threads;         /* of each */
+    char path_note[200];            /* empty, or why the path is not the one that settings.path asks for */
+    char output_note[BT_TEXT_SIZE]; /* empty, or what is odd about what it gave for the pictures */
+    int instances; /* that ran at the same time while a batch was timed; throughput is all of theirs */
+    int threads;   /* of each */
     bt_division
         divisions[BT_DIVISIONS_MAX]; /* that were compared before the sweep; none: nothing to choose from */
     int division_count;

@@ -4,7 +4,10 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "record/by-model.h"
+#include "record/model-file.h"
 #include "record/settings.h"
+#include "record/weights-setting.h"
 
 #define VALUE(field) .offset = offsetof(bt_segment_settings, field)
 #define MASKS        .group = "The masks"
@@ -80,7 +83,7 @@ static const bt_option own[] = {
 };
 #define OWN_COUNT (sizeof own / sizeof *own)
 
-static const char *const service_rows[] = {"weights",   "image_size", "batch_size",
+static const char *const service_rows[] = {"weights",   "model_file", "image_size", "batch_size",
                                            "instances", "backend",    "failover"};
 #define SERVICE_COUNT (sizeof service_rows / sizeof *service_rows)
 
@@ -103,13 +106,16 @@ static void make(void) {
     models->offset = offsetof(bt_segment_settings, models);
     models->group = "The network";
     models->initial = "hrnet";
-    models->help = "Which networks segment; with several, each has outputs of its own, NAME-MODEL.";
+    models->help =
+        "Which networks segment, those of --model-file unless given; with several, each has outputs "
+        "of its own, NAME-MODEL.";
     for (size_t i = 0; i < SERVICE_COUNT; i++) {
         bt_option *row = take(bt_service_settings_table, bt_service_settings_count, service_rows[i]);
         row->group = "The network";
-        if (strcmp(row->name, "image_size") != 0) continue;
-        row->initial = "1024";
-        row->help = "Side of the network's input, to which pictures are resized; polygons are the picture's.";
+        if (strcmp(row->name, "image_size") == 0)
+            row->help =
+                "Side of the network's input, to which pictures are resized; polygons are the picture's. "
+                "Unless given: what the config says, else the model file, else 1024.";
     }
     bt_option *path = take(bt_settings_table, bt_settings_count, "path");
     path->offset = offsetof(bt_segment_settings, path);
@@ -124,6 +130,26 @@ const bt_option *bt_segment_settings_table(size_t *count) {
     return table;
 }
 
+bt_status bt_segment_settle_models(bt_segment_settings *settings, const bt_option_sources *sources,
+                                   bt_error *error) {
+    const bt_service_settings *service = &settings->service;
+    const char *models[BT_NAMES_MAX];
+    char ignored[BT_OPTION_TEXT_SIZE];
+    bt_names named;
+    size_t count;
+    const bt_option *rows = bt_segment_settings_table(&count);
+    bt_status status = bt_model_file_of(ignored, service->model_file, "", error);
+    if (status == BT_OK) status = bt_by_model_names(&named, "model_file", service->model_file, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
+    if (named.count > 0 && sources->of[bt_options_find(rows, count, "models")] == BT_SOURCE_DEFAULT)
+        settings->models = named;
+    for (int i = 0; i < settings->models.count; i++)
+        models[i] = settings->models.names[i];
+    status = bt_weights_check_names(service->weights, models, settings->models.count, error);
+    if (status != BT_OK) return status;
+    return bt_by_model_check_names("model_file", service->model_file, models, settings->models.count, error);
+}
+
 void bt_segment_service_settings(const bt_segment_settings *settings, const bt_option_sources *sources,
                                  bt_service_settings *service, bt_option_sources *service_sources) {
     const bt_service_settings *given = &settings->service;
@@ -136,6 +162,7 @@ void bt_segment_service_settings(const bt_segment_settings *settings, const bt_o
         service_sources->of[there] = sources->of[here];
     }
     memcpy(service->weights, given->weights, sizeof service->weights);
+    memcpy(service->model_file, given->model_file, sizeof service->model_file);
     memcpy(service->instances, given->instances, sizeof service->instances);
     memcpy(service->backend, given->backend, sizeof service->backend);
     service->image_size = given->image_size;

@@ -284,6 +284,9 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     if (model->interrupted)
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
                          "%sstopped before this model was settled: --resume goes on", used ? "; " : "");
+    if (model->output_note[0])
+        used +=
+            snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "%s%s", used ? "; " : "", model->output_note);
     if (drifting > 0)
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
                          "%s%d of %d batch sizes drifted while they were measured (marked ~)",

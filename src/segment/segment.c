@@ -13,6 +13,7 @@
 #include "image/decode.h"
 #include "image/encode.h"
 #include "image/overlay.h"
+#include "record/by-model.h"
 #include "serving/serving.h"
 
 #define THREADS_MAX 64
@@ -53,12 +54,16 @@ static const char *path_name(const bt_config *config) {
     return names[config->settings.path];
 }
 
+static int image_size(const work *w) {
+    return (int)bt_serving_model(w->service, 0)->settings.image_size;
+}
+
 /* What holds of all pictures of this run. */
 static json_t *describe_run(const work *w) {
     const bt_segment_settings *s = w->settings;
     return json_pack("{s:s, s:i, s:f, s:f, s:s, s:s, s:s, s:s, s:s, s:s}", "model", w->options->model,
-                     "image_size", (int)s->service.image_size, "threshold", s->threshold, "min_area_px",
-                     s->min_area_px, "weights", w->session.weights, "precision", w->session.precision, "path",
+                     "image_size", image_size(w), "threshold", s->threshold, "min_area_px", s->min_area_px,
+                     "weights", w->session.weights, "precision", w->session.precision, "path",
                      path_name(&w->config), "backend", w->session.backend, "device", w->session.device,
                      "tool_version", bt_version());
 }
@@ -246,15 +251,20 @@ static bt_status write_coco(const work *w, bt_error *error) {
 
 /* ---- the service ---- */
 
-/* Says what a person should know of the batch size: that nobody has tuned it. */
+/* Says what a person should know of the sizes: that a demonstration chose the image's, or nobody the batch's.
+ */
 static void warn_untuned(const work *w, const bt_config_model *entry) {
     const bt_segment_settings *s = w->settings;
+    if (s->service.image_size == 0 && entry->image_size > 0 && strcmp(w->config.workload, "cpu-demo") == 0)
+        bt_log_write(w->options->log, BT_LOG_INFO,
+                     "%s runs at %d px, for which a demonstration tuned it; --image-size 1024 shows more",
+                     w->options->model, entry->image_size);
     if (s->service.batch_size > 0 || w->options->pictures->count == 1) return;
     if (w->untuned)
         bt_log_write(w->options->log, BT_LOG_INFO,
                      "%s is not tuned here: batches of one; `make optimize-batch` finds the best size",
                      w->options->model);
-    else if (entry->image_size > 0 && entry->image_size != s->service.image_size)
+    else if (s->service.image_size > 0 && entry->image_size > 0 && entry->image_size != s->service.image_size)
         bt_log_write(w->options->log, BT_LOG_INFO,
                      "%s was tuned at %d px, not at %lld: whether batches of %d are best here is not known",
                      w->options->model, entry->image_size, (long long)s->service.image_size,
@@ -290,8 +300,10 @@ static bt_status start_service(work *w, bt_error *error) {
     settings.warm_up = false;
     settings.watchdog_ms = WATCHDOG_MS;
     const char *model = o->model;
-    bt_status status =
-        bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);
+    bt_status status = bt_by_model_narrow(settings.weights, "weights", model, error);
+    if (status == BT_OK) status = bt_by_model_narrow(settings.model_file, "model_file", model, error);
+    if (status == BT_OK)
+        status = bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);
     if (status == BT_OK) status = bt_service_start(w->service, error);
     if (status == BT_OK) w->session = *bt_serving_session(w->service, 0);
     return status;
@@ -303,9 +315,18 @@ static void finish_summary(const work *w, double seconds) {
     s->pictures_per_s = s->segmented / seconds;
     s->area_share = w->pixels > 0 ? w->region_pixels / w->pixels : 0;
     s->mean_confidence = s->regions ? w->regions_confidence / (double)s->regions : NAN;
-    snprintf(s->runs, sizeof s->runs, "%s at %lld px, %s, %s on %s, weights %s", w->options->model,
-             (long long)w->settings->service.image_size, w->session.precision, w->session.backend,
-             w->session.device, w->session.weights);
+    snprintf(s->runs, sizeof s->runs, "%s at %d px, %s, %s on %s, weights %s", w->options->model,
+             image_size(w), w->session.precision, w->session.backend, w->session.device, w->session.weights);
+}
+
+/* That every picture's mask is of one value is hardly what anybody wanted. */
+static void warn_constant(const work *w) {
+    const bt_segment_summary *s = w->summary;
+    if (s->segmented < 2 || (w->region_pixels > 0 && w->region_pixels < w->pixels)) return;
+    bt_log_write(
+        w->options->log, BT_LOG_WARNING,
+        "%s: the masks of all pictures are %s: are the weights, and the pictures, those that are meant?",
+        w->options->model, w->region_pixels > 0 ? "full" : "empty");
 }
 
 bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options *options, bt_error *error) {
@@ -319,6 +340,7 @@ bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options 
         int64_t start_ns = bt_clock_now_ns();
         segment_all(&w);
         finish_summary(&w, (double)(bt_clock_now_ns() - start_ns) / 1e9);
+        warn_constant(&w);
         status = bt_service_stop(w.service, DRAIN_MS, error);
     }
     if (status == BT_OK && options->settings->format == BT_SEGMENT_FORMAT_COCO && out->segmented > 0)

@@ -1,11 +1,11 @@
 /* One lane: a thread that owns a backend session, gathers the batches it is mailed, runs them and hands
  * results out. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/clock.h"
-#include "image/resize.h"
 #include "serving/state.h"
 
 /* ---- getting ready ---- */
@@ -137,13 +137,30 @@ static bool all_finite(const float *values, size_t count) {
     return seen == 0;
 }
 
+/* Whether a user's network gives what it is said to, by its first pictures. That one picture's mask is empty
+ * is nothing to ask about. */
+static void question(bt_worker_lane *lane, size_t values) {
+    const bt_service_model *model = &lane->service->models[lane->model];
+    char words[BT_MODEL_NOTE_SIZE];
+    if (lane->questioned || !model->from_file) return;
+    lane->questioned = true;
+    bt_output_range range = bt_model_range(model->output, lane->logits, values);
+    range.mask_share = NAN;
+    bt_model_question(words, true, model->output, &range);
+    if (words[0] && lane->path != BT_PATH_STANDARD && !spoken_for(lane))
+        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, words);
+}
+
 static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t pixels = (size_t)model->height * (size_t)model->width;
     bt_status status = bt_session_run(lane->session, work->run_size, lane->images, lane->logits, error);
     if (status == BT_OUT_OF_DEVICE_MEMORY) return BT_RUN_OUT_OF_MEMORY;
     if (status != BT_OK) return BT_RUN_EXCEPTION;
-    if (all_finite(lane->logits, (size_t)work->count * pixels)) return BT_RUN_GOOD;
+    if (all_finite(lane->logits, (size_t)work->count * pixels)) {
+        question(lane, (size_t)work->count * pixels);
+        return BT_RUN_GOOD;
+    }
     bt_fail(error, BT_BACKEND, "a result is not a finite number");
     return BT_RUN_NON_FINITE;
 }

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "networks/model.h"
 #include "record/by-model.h"
 #include "record/weights-setting.h"
 #include "serving/state.h"
@@ -63,9 +62,10 @@ static bt_status set_batcher(bt_service_model *model, const bt_config *config, b
 
 /* ---- models and their instances ---- */
 
-/* What a model file's NAME.json says of its images; an entry that was written by hand may be without a size.
- */
-static bt_status read_input(bt_service_model *model, const bt_service_settings *given, bt_error *error) {
+/* What a model file says of its images and its output; an entry that was written by hand may be without a
+ * size. */
+static bt_status read_input(bt_service *service, bt_service_model *model, const bt_service_settings *given,
+                            bt_error *error) {
     bt_service_settings *s = &model->served.settings;
     bt_model described;
     model->norm = bt_image_imagenet;
@@ -73,6 +73,10 @@ static bt_status read_input(bt_service_model *model, const bt_service_settings *
     bt_status status = bt_model_describe(&described, model->name, s->model_file, error);
     if (status != BT_OK) return status;
     model->norm = described.norm;
+    model->output = described.output;
+    model->from_file = true;
+    if (described.input_note[0])
+        bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", model->name, described.input_note);
     if (given->image_size == 0 && model->served.entry->image_size == 0 && described.input_size > 0)
         s->image_size = described.input_size;
     return bt_model_check_files(&described, error);
@@ -87,7 +91,7 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     if (status != BT_OK) return status;
     const bt_service_settings *s = &model->served.settings;
     snprintf(model->name, sizeof model->name, "%s", name);
-    status = read_input(model, given, error);
+    status = read_input(service, model, given, error);
     if (status != BT_OK) return status;
     model->height = model->width = (int)s->image_size;
     model->p95_sla_ms = s->p95_sla_ms;

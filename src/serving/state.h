@@ -10,7 +10,7 @@
 #define BT_SERVING_STATE_H
 
 #include "base/atomic.h"
-#include "image/normalize.h"
+#include "networks/model.h"
 #include "serving/metrics.h"
 #include "serving/serving.h"
 #include "simulate/tuned-model.h"
@@ -45,7 +45,8 @@ typedef struct bt_worker_lane {
     int model, instance; /* instance: of all models together, as the batcher counts */
     bt_path path;
     const bt_config_instance *place;
-    bool rests; /* between runs: others use its cores too */
+    bool rests;      /* between runs: others use its cores too */
+    bool questioned; /* what it gave for its first pictures was looked at */
     pthread_t thread;
     bool threaded;
     bt_session *session;
@@ -78,6 +79,8 @@ typedef struct bt_service_model {
     bt_batcher_model batcher;
     char name[BT_NAME_SIZE];
     bt_image_norm norm;
+    bt_image_output output;
+    bool from_file; /* a user's network, which may give something else than it is thought to */
     int height, width;
     int first_instance, instance_count;
     double start_s;

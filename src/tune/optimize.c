@@ -213,8 +213,9 @@ typedef struct tuning {
     bt_division division; /* the one to sweep */
     bt_sizes batches;     /* to sweep; count 0: search */
     bool fixed_size;      /* takes images of image_size alone */
-    bool probing;         /* the journal's answers are used up */
-    double compared_s;    /* that comparing divisions took */
+    bt_image_output output;
+    bool probing;      /* the journal's answers are used up */
+    double compared_s; /* that comparing divisions took */
     double progress_from, progress_share;
 } tuning;
 
@@ -342,6 +343,7 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
         .memory_limit_mb = model->memory_total_mb * (1 - settings->memory_reserve_percent / 100),
         .objective = settings->objective,
         .min_mask_iou = settings->min_mask_iou,
+        .output = t->output,
         .computes_masks = model->computes_masks,
         .trained_weights = model->trained_weights,
         .standard_path = model->computes_masks,
@@ -400,8 +402,11 @@ static bt_status run_sweep(tuning *t, bt_error *error) {
             return BT_OK;
         }
         if (status != BT_OK) return status;
+        const bool was_odd = t->model->output_note[0] != '\0';
         status = bt_sweep_done(t->sweep, &step, &result, error);
         if (status != BT_OK) return status;
+        if (!was_odd && t->model->output_note[0])
+            bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, t->model->output_note);
         report_step(t, &step, &result);
     }
 }
@@ -438,6 +443,8 @@ static bt_status name_model(const bt_optimize_options *options, bt_model_record 
     if (status != BT_OK) return status;
     snprintf(model->title, sizeof model->title, "%s", described.title);
     model->image_size = image_size_of(settings, options->sources, &described);
+    if (described.input_note[0])
+        bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, described.input_note);
     if (described.kind == BT_MODEL_NETWORK) return name_weights(settings, model, error);
     snprintf(model->weights_source, sizeof model->weights_source, "none");
     return simulated(settings) ? BT_OK : bt_model_file_absolute(model->model_file, described.file, error);
@@ -481,6 +488,7 @@ static bt_status choose_sizes(tuning *t, const bt_session_info *info, bt_error *
     status = bt_model_describe(&model, t->model->model, t->model->model_file, error);
     if (status != BT_OK) return status;
     t->fixed_size = model.kind == BT_MODEL_PACKAGES;
+    t->output = model.output;
     if (model.batches.count == 0 && info->only_batch_size > 0)
         model.batches = (bt_sizes){.count = 1, .sizes = {info->only_batch_size}};
     if (model.batches.count == 0) return BT_OK;

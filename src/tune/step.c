@@ -36,8 +36,14 @@ static const char *const step_keys[] = {
 #define STEP_KINDS (int)(sizeof step_keys / sizeof step_keys[0])
 
 bt_step_result bt_step_result_empty(void) {
-    return (bt_step_result){
-        .memory_mb = NAN, .memory_total_used_mb = NAN, .logit_error = NAN, .mask_iou = NAN, .elapsed_s = 0};
+    return (bt_step_result){.memory_mb = NAN,
+                            .memory_total_used_mb = NAN,
+                            .logit_error = NAN,
+                            .mask_iou = NAN,
+                            .output_least = NAN,
+                            .output_most = NAN,
+                            .mask_share = NAN,
+                            .elapsed_s = 0};
 }
 
 bool bt_step_equal(const bt_step *a, const bt_step *b) {
@@ -67,11 +73,13 @@ bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where
 
 json_t *bt_step_result_to_json(const bt_step_result *result) {
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status, "message",
-        result->message, "samples_ms", bt_numbers_write(result->samples_ms, result->sample_count),
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status,
+        "message", result->message, "samples_ms", bt_numbers_write(result->samples_ms, result->sample_count),
         "memory_mb", bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
         bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
         bt_json_real_or_null(result->logit_error), "mask_iou", bt_json_real_or_null(result->mask_iou),
+        "output_least", bt_json_real_or_null(result->output_least), "output_most",
+        bt_json_real_or_null(result->output_most), "mask_share", bt_json_real_or_null(result->mask_share),
         "disturbed", result->disturbed, "elapsed_s", result->elapsed_s);
 }
 
@@ -103,10 +111,11 @@ bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, c
     struct {
         const char *key;
         double *value;
-    } numbers[] = {{"memory_mb", &result->memory_mb},
-                   {"memory_total_used_mb", &result->memory_total_used_mb},
-                   {"logit_error", &result->logit_error},
-                   {"mask_iou", &result->mask_iou}};
+    } numbers[] = {
+        {"memory_mb", &result->memory_mb},       {"memory_total_used_mb", &result->memory_total_used_mb},
+        {"logit_error", &result->logit_error},   {"mask_iou", &result->mask_iou},
+        {"output_least", &result->output_least}, {"output_most", &result->output_most},
+        {"mask_share", &result->mask_share}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == BT_OK; i++)
         status = bt_json_optional_number(json, numbers[i].key, NAN, numbers[i].value, where, error);
     if (status == BT_OK) status = bt_json_boolean(json, "disturbed", &result->disturbed, where, error);

@@ -166,8 +166,19 @@ static void take_memory(bt_sweep *sweep, int index, const bt_step_result *result
     bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_MEMORY, why);
 }
 
+/* What the standard path gave, which is the same whatever the size. An older journal does not tell. */
+static void question_output(bt_sweep *sweep, const bt_step_result *result) {
+    char words[BT_MODEL_NOTE_SIZE];
+    if (!sweep->options.trained_weights || isnan(result->output_least)) return;
+    const bt_output_range range = {
+        .least = result->output_least, .most = result->output_most, .mask_share = result->mask_share};
+    bt_model_question(words, sweep->model->model_file[0] != '\0', sweep->options.output, &range);
+    snprintf(sweep->model->output_note, sizeof sweep->model->output_note, "%s", words);
+}
+
 static void take_agreement(bt_sweep *sweep, int index, const bt_step_result *result) {
     bt_point *point = point_of(sweep, index);
+    question_output(sweep, result);
     sweep->candidates[index].agreement_taken = true;
     point->logit_error = result->logit_error;
     point->mask_iou = result->mask_iou;

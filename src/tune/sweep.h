@@ -29,6 +29,7 @@
 
 #include "base/error.h"
 #include "measure/sequential.h"
+#include "networks/model.h"
 #include "record/record.h"
 #include "tune/step.h"
 
@@ -48,6 +49,7 @@ typedef struct bt_sweep_options {
     double max_queue_delay_ms;
     int objective; /* bt_objective */
     double min_mask_iou;
+    bt_image_output output; /* what the model gives */
     bool computes_masks, trained_weights;
     bool standard_path;   /* whether there is a standard path to compare with */
     int full_size;        /* 0: do not time one */

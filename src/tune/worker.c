@@ -43,6 +43,7 @@ typedef struct order {
 typedef struct worker {
     order order;
     bt_image_norm norm; /* of the model's images */
+    bt_image_output output;
     bt_team *team;
     bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
     float *images, *logits; /* capacity images of the model's size */
@@ -248,9 +249,11 @@ static bt_status want_reference(worker *w, bt_error *error) {
     return BT_OK;
 }
 
-/* Relative L2 error of the centred logits, and intersection over union of the masks (logit > 0), over all
- * images of a batch together. Two empty masks agree. */
+/* Relative L2 error of the centred outputs, and intersection over union of the masks (probability > 0.5),
+ * over all images of a batch together. Two empty masks agree. */
 static void compare(const worker *w, int batch_size, bt_step_result *result) {
+    const double threshold = bt_model_threshold(w->output);
+    const bt_output_range range = bt_model_range(w->output, w->reference, IMAGES * pixels(w));
     double mean = 0, difference = 0, norm = 0;
     size_t both = 0, either = 0, count = (size_t)batch_size * pixels(w);
     for (size_t i = 0; i < count; i++)
@@ -259,11 +262,14 @@ static void compare(const worker *w, int batch_size, bt_step_result *result) {
         double expected = w->reference[i % (IMAGES * pixels(w))], got = w->logits[i];
         difference += (got - expected) * (got - expected);
         norm += (expected - mean) * (expected - mean);
-        both += expected > 0 && got > 0;
-        either += expected > 0 || got > 0;
+        both += expected > threshold && got > threshold;
+        either += expected > threshold || got > threshold;
     }
     result->logit_error = difference == 0 ? 0 : sqrt(difference / norm);
     result->mask_iou = either ? (double)both / (double)either : 1;
+    result->output_least = range.least;
+    result->output_most = range.most;
+    result->mask_share = range.mask_share;
 }
 
 static bt_status step_agreement(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
@@ -400,13 +406,17 @@ static json_t *failure(const bt_error *error) {
     return json_pack("{s:i, s:s}", "status", (int)error->status, "message", error->message);
 }
 
-/* How a model's images are normalised; a built-in or simulated one's as ever. */
-static bt_status learn_norm(worker *w, bt_error *error) {
+/* How a model's images are normalised, and what it gives; a built-in or simulated one's as ever. */
+static bt_status learn_model(worker *w, bt_error *error) {
     bt_model model;
     w->norm = bt_image_imagenet;
+    w->output = BT_OUTPUT_LOGITS;
     if (w->order.model_file[0] == '\0') return BT_OK;
     bt_status status = bt_model_describe(&model, w->order.model, w->order.model_file, error);
-    if (status == BT_OK) w->norm = model.norm;
+    if (status == BT_OK) {
+        w->norm = model.norm;
+        w->output = model.output;
+    }
     return status;
 }
 
@@ -415,7 +425,7 @@ static json_t *answer_open(worker *w, const json_t *json) {
     bt_memory memory = {0};
     if (w->team) return failure(&(bt_error){BT_INVALID, "a session is open already"});
     bt_status status = read_open_order(json, &w->order, &error);
-    if (status == BT_OK) status = learn_norm(w, &error);
+    if (status == BT_OK) status = learn_model(w, &error);
     if (status == BT_OK) status = bt_team_open(&w->team, &w->order.session, w->order.instances, &error);
     if (status == BT_OK) status = bt_session_memory(bt_team_session(w->team), &memory, &error);
     if (status != BT_OK) return failure(&error);

@@ -104,6 +104,9 @@ static void carry_out(machine *m, const bt_step *step, bt_step_result *result) {
     if (step->kind == BT_STEP_AGREEMENT) {
         result->logit_error = 0.01;
         result->mask_iou = m->disagree_at && b >= m->disagree_at ? 0.9 : 0.999;
+        result->output_least = m->output_least;
+        result->output_most = m->output_most;
+        result->mask_share = m->mask_share;
     }
 }
 

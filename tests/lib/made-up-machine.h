@@ -25,6 +25,7 @@ typedef struct machine {
     double late_fraction, late_ms; /* that many runs take so much longer */
     double memory_mb, memory_per_image_mb;
     int crash_at, out_of_memory_at, disagree_at;
+    double output_least, output_most, mask_share; /* of the standard path's */
     bool standard_fails;
     bt_random random;
     /* what was seen */

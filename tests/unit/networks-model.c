@@ -93,6 +93,121 @@ static void a_file_says_what_its_input_is_or_the_usual_holds(void **state) {
     assert_true(model.norm.std[2] == 1);
 }
 
+static void a_file_says_whether_it_gives_probabilities(void **state) {
+    (void)state;
+    assert_int_equal(described("logits", at("net.pt")).output, BT_OUTPUT_LOGITS);
+    put("logits.json", "{\"output\": \"logits\"}");
+    assert_int_equal(described("logits", at("net.pt")).output, BT_OUTPUT_LOGITS);
+    put("probable.json", "{\"output\": \"probabilities\"}");
+    assert_int_equal(described("probable", at("net.pt")).output, BT_OUTPUT_PROBABILITIES);
+    assert_true(bt_model_threshold(BT_OUTPUT_LOGITS) == 0);
+    assert_true(bt_model_threshold(BT_OUTPUT_PROBABILITIES) == 0.5f);
+}
+
+/* NAME.json first, then that of the file's own name; where both are there and differ it is said which. */
+static void the_files_own_name_does_where_the_models_is_not_there(void **state) {
+    (void)state;
+    bt_error error = {0};
+    bt_model model;
+    put("unet.json", "{\"input_size\": 96}");
+    assert_int_equal(described("first", at("unet.pt")).input_size, 96);
+    assert_int_equal(described("first", at("unet-{batch}.pt2")).input_size, 96);
+    put("first.json", "{ \"input_size\": 96 }");
+    model = described("first", at("unet.pt"));
+    assert_int_equal(model.input_size, 96);
+    assert_string_equal(model.input_note, "");
+    put("first.json", "{\"input_size\": 64}");
+    model = described("first", at("unet.pt"));
+    assert_int_equal(model.input_size, 64);
+    assert_string_equal(model.input_note,
+                        "first.json says what its input is; unet.json beside it says something "
+                        "else, and is not read");
+    put("unet.json", "{\"epochs\": 10}"); /* somebody's training settings: read by nobody */
+    assert_int_equal(described("first", at("unet.pt")).input_size, 64);
+    assert_int_equal(bt_model_describe(&model, "second", at("unet.pt"), &error), BT_PARSE);
+    assert_non_null(strstr(error.message, "second, without a second.json: "));
+    assert_non_null(strstr(error.message, "epochs"));
+    assert_string_equal(described("unet2", at("unet2.pt")).input_note, ""); /* both are one file */
+}
+
+/* A package with the text of the program that AOTInductor puts into it. */
+static void put_package(const char *name, const char *text) {
+    zip_t *zip = zip_open(at(name), ZIP_CREATE | ZIP_TRUNCATE, NULL);
+    assert_non_null(zip);
+    assert_true(zip_file_add(zip, "m/data/aotinductor/model/a.wrapper.so",
+                             zip_source_buffer(zip, "contents", 8, 0), ZIP_FL_OVERWRITE) >= 0);
+    assert_true(zip_file_add(zip, "m/data/aotinductor/model/a.wrapper.cpp",
+                             zip_source_buffer(zip, text, strlen(text), 0), ZIP_FL_OVERWRITE) >= 0);
+    assert_int_equal(zip_close(zip), 0);
+}
+
+#define COMPLAINT(dimension, expected)                                                                       \
+    "    ss << \"input_handles[0]: unmatched dim value at " dimension ", \"\n"                               \
+    "       << \"expected: " expected ", \" << \"but got: \" << size[" dimension "];\n"
+
+static void a_package_says_what_images_it_takes(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int height, width, input_size;
+    } cases[] = {
+        {COMPLAINT("0", "1") COMPLAINT("1", "3") COMPLAINT("2", "64") COMPLAINT("3", "64"), 64, 64, 64},
+        {COMPLAINT("2", "64") COMPLAINT("3", "96"), 64, 96, 0},
+        {COMPLAINT("0", "1") COMPLAINT("1", "3"), 0, 0, 0}, /* any size will do */
+        {COMPLAINT("2", "64"), 0, 0, 0},
+        {COMPLAINT("2", "0") COMPLAINT("3", "0"), 0, 0, 0},
+        {COMPLAINT("2", "16385") COMPLAINT("3", "16385"), 0, 0, 0},
+        {COMPLAINT("2", "x") COMPLAINT("3", "x"), 0, 0, 0},
+        {"input_handles[0]: unmatched dim value at 2,", 0, 0, 0},
+        {"", 0, 0, 0},
+    };
+    bt_error error = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_package("sized-2.pt2", cases[i].text);
+        bt_model model = described("sized", at("sized-{batch}.pt2"));
+        assert_int_equal(model.compiled_height, cases[i].height);
+        assert_int_equal(model.compiled_width, cases[i].width);
+        assert_int_equal(model.input_size, cases[i].input_size);
+    }
+    put_package("sized-2.pt2", cases[0].text);
+    bt_model model = described("sized", at("sized-2.pt2"));
+    assert_int_equal(model.input_size, 64);
+    assert_int_equal(bt_model_check_size(&model, 64, 64, &error), BT_OK);
+    assert_int_equal(bt_model_check_size(&model, 64, 96, &error), BT_INVALID);
+    assert_string_equal(error.message,
+                        "sized: sized-2.pt2 was compiled for images of 64 x 64 pixels, not of 64 x 96");
+    put("sized.json", "{\"input_size\": 96}");
+    assert_int_equal(described("sized", at("sized-2.pt2")).input_size,
+                     96); /* and refused for its size later */
+    assert_int_equal(described("sized", at("nothing.pt2")).compiled_height, 0);
+}
+
+static void what_is_odd_about_outputs_is_asked(void **state) {
+    (void)state;
+    static const float logits[] = {-3, 0, 0.25f, 1}, probabilities[] = {0, 0.5f, 0.75f, 1};
+    char words[BT_MODEL_NOTE_SIZE];
+    bt_output_range range = bt_model_range(BT_OUTPUT_LOGITS, logits, 4);
+    assert_true(range.least == -3 && range.most == 1 && range.mask_share == 0.5);
+    bt_model_question(words, true, BT_OUTPUT_LOGITS, &range);
+    assert_string_equal(words, "");
+    bt_model_question(words, true, BT_OUTPUT_PROBABILITIES, &range);
+    assert_non_null(strstr(words, "reaches from -3 to 1: these are no probabilities"));
+    range = bt_model_range(BT_OUTPUT_PROBABILITIES, probabilities, 4);
+    assert_true(range.least == 0 && range.most == 1 && range.mask_share == 0.5);
+    bt_model_question(words, true, BT_OUTPUT_PROBABILITIES, &range);
+    assert_string_equal(words, "");
+    bt_model_question(words, true, BT_OUTPUT_LOGITS, &range);
+    assert_non_null(strstr(words, "say \"output\": \"probabilities\" in NAME.json"));
+    bt_model_question(words, false, BT_OUTPUT_LOGITS, &range); /* a network of this house gives logits */
+    assert_string_equal(words, "");
+    range = bt_model_range(BT_OUTPUT_LOGITS, logits, 1);
+    bt_model_question(words, false, BT_OUTPUT_LOGITS, &range);
+    assert_non_null(strstr(words, "the masks of all pictures are empty"));
+    range = bt_model_range(BT_OUTPUT_LOGITS, logits + 3, 1);
+    bt_model_question(words, true, BT_OUTPUT_LOGITS, &range);
+    assert_non_null(strstr(words, "the masks of all pictures are full"));
+}
+
 static void what_is_wrong_beside_a_file_is_named(void **state) {
     (void)state;
     static const struct {
@@ -108,6 +223,10 @@ static void what_is_wrong_beside_a_file_is_named(void **state) {
         {"{\"mean\": [0.5, 0.5, 1e30]}", "mean[2]"},
         {"{\"std\": [0.5, 0, 0.5]}", "std[1]"},
         {"{\"std\": [-1, 1, 1]}", "std[0]"},
+        {"{\"output\": \"probability\"}", "output is \"logits\" or \"probabilities\""},
+        {"{\"output\": 1}", "output is \"logits\" or \"probabilities\""},
+        {"{\"output\": null}", "output is \"logits\" or \"probabilities\""},
+        {"{\"outputs\": \"logits\"}", "did you mean \"output\"?"},
         {"[1]", "wrong.json"},
         {"{", "wrong.json"},
     };
@@ -219,6 +338,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_built_in_network_is_described_by_its_name),
         cmocka_unit_test(a_file_says_what_its_input_is_or_the_usual_holds),
+        cmocka_unit_test(a_file_says_whether_it_gives_probabilities),
+        cmocka_unit_test(the_files_own_name_does_where_the_models_is_not_there),
+        cmocka_unit_test(a_package_says_what_images_it_takes),
+        cmocka_unit_test(what_is_odd_about_outputs_is_asked),
         cmocka_unit_test(what_is_wrong_beside_a_file_is_named),
         cmocka_unit_test(a_name_or_pattern_that_cannot_be_is_refused),
         cmocka_unit_test(archives_are_told_apart),

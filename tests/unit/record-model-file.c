@@ -164,6 +164,57 @@ static void paths_are_put_together(void **state) {
     assert_int_equal(bt_model_file_absolute(real, given, &error), BT_OK);
 }
 
+static void a_file_has_a_description_of_its_own_name(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *json;
+    } cases[] = {
+        {"x/unet.pt", "x/unet.json"},
+        {"unet.pt2", "unet.json"},
+        {"a.b/unet", "a.b/unet.json"},
+        {"x/unet.script.pt", "x/unet.script.json"},
+        {"x/unet-{batch}.pt2", "x/unet.json"},
+        {"x/unet_{batch}.pt2", "x/unet.json"},
+        {"x/unet{batch}.pt2", "x/unet.json"},
+        {"x/{batch}-unet.pt2", "x/unet.json"},
+        {"x/unet-{batch}-cpu.pt2", "x/unet-cpu.json"},
+        {"x/{batch}.pt2", ""},
+        {"x/-{batch}.pt2", ""},
+        {"x/.hidden", "x/.hidden.json"},
+    };
+    char path[BT_PATH_SIZE], file[BT_PATH_SIZE];
+    bt_error error = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(bt_model_file_stem_input(path, cases[i].file, &error), BT_OK);
+        assert_string_equal(path, cases[i].json);
+    }
+    memset(file, 'n', sizeof file);
+    file[BT_PATH_SIZE - 1] = '\0';
+    assert_int_equal(bt_model_file_stem_input(path, file, &error), BT_INVALID);
+}
+
+static void a_map_is_narrowed_to_one_model(void **state) {
+    (void)state;
+    static const struct {
+        const char *setting, *narrowed;
+    } cases[] = {
+        {"a=x.pt,bb=y,z.pt;c=w.pt", "bb=y,z.pt"},
+        {"bb=y.pt", "bb=y.pt"},
+        {"a=x.pt,c=w.pt", ""},
+        {"demo", "demo"},
+        {"", ""},
+    };
+    char setting[BT_OPTION_TEXT_SIZE];
+    bt_error error = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(setting, sizeof setting, "%s", cases[i].setting);
+        assert_int_equal(bt_by_model_narrow(setting, "weights", "bb", &error), BT_OK);
+        assert_string_equal(setting, cases[i].narrowed);
+    }
+    snprintf(setting, sizeof setting, "bb=1,bb=2");
+    assert_int_equal(bt_by_model_narrow(setting, "weights", "bb", &error), BT_INVALID);
+}
+
 /* What a service runs: the entry's file, unless another one is given for that model. */
 static bt_served_model served(const bt_config *config, const char *name, const char *given) {
     bt_served_model out;
@@ -231,6 +282,8 @@ int main(void) {
         cmocka_unit_test(batch_sizes_are_those_that_have_files),
         cmocka_unit_test(a_folder_that_no_path_has_room_for_is_refused),
         cmocka_unit_test(paths_are_put_together),
+        cmocka_unit_test(a_file_has_a_description_of_its_own_name),
+        cmocka_unit_test(a_map_is_narrowed_to_one_model),
         cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
         cmocka_unit_test(several_packages_are_compared_as_one_file),
     };

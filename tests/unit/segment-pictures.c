@@ -116,6 +116,35 @@ static void assert_paths(const bt_segment_settings *settings, const bt_pictures 
     assert_string_equal(path, overlay);
 }
 
+/* What settings say of models, settled: "NAME,NAME", or the refusal. */
+static const char *models_of(const char *pairs) {
+    static char shown[BT_ERROR_MESSAGE_SIZE];
+    size_t count;
+    bt_segment_settings s;
+    bt_option_sources sources;
+    bt_error error;
+    const bt_option *table = bt_segment_settings_table(&count);
+    bt_options_default(table, count, &s, &sources);
+    if (bt_options_read_pairs(table, count, pairs, "test", &s, &sources, &error) ||
+        bt_segment_settle_models(&s, &sources, &error))
+        return strcpy(shown, error.message);
+    shown[0] = '\0';
+    for (int i = 0; i < s.models.count; i++)
+        snprintf(shown + strlen(shown), sizeof shown - strlen(shown), "%s%s", i ? "," : "",
+                 s.models.names[i]);
+    return shown;
+}
+
+static void model_files_are_what_segments_unless_models_are_named(void **state) {
+    (void)state;
+    assert_string_equal(models_of("threshold=0.4"), "hrnet");
+    assert_string_equal(models_of("model_file=b=x.pt;a=y.pt"), "b,a");
+    assert_string_equal(models_of("models=a,model_file=a=y.pt"), "a");
+    assert_non_null(strstr(models_of("models=hrnet,model_file=a=y.pt"), "\"a\" is no model here"));
+    assert_non_null(strstr(models_of("weights=a=y.pth"), "\"a\" is no model here"));
+    assert_non_null(strstr(models_of("model_file=y.pt"), "write NAME=FILE"));
+}
+
 static void outputs_are_files_or_folders_as_pictures_are(void **state) {
     (void)state;
     mkdir("p", 0755);
@@ -187,6 +216,7 @@ int main(void) {
         IN_SCRATCH(pictures_that_share_a_name_keep_their_endings),
         IN_SCRATCH(one_picture_may_be_called_anything),
         IN_SCRATCH(where_there_is_no_picture_is_said),
+        cmocka_unit_test(model_files_are_what_segments_unless_models_are_named),
         IN_SCRATCH(outputs_are_files_or_folders_as_pictures_are),
         IN_SCRATCH(several_networks_have_files_of_their_own),
         IN_SCRATCH(no_output_replaces_a_picture),

@@ -37,6 +37,9 @@ static bt_step_result random_result(bt_random *random) {
     result.memory_total_used_mb = random_figure(random);
     result.logit_error = random_figure(random);
     result.mask_iou = random_figure(random);
+    result.output_least = random_figure(random);
+    result.output_most = random_figure(random);
+    result.mask_share = random_figure(random);
     result.disturbed = bt_random_uniform(random) < 0.5;
     result.elapsed_s = bt_random_exponential(random);
     return result;
@@ -63,7 +66,9 @@ static bool same_result(const bt_step_result *a, const bt_step_result *b) {
                  a->sample_count == b->sample_count && same(a->memory_mb, b->memory_mb) &&
                  same(a->memory_total_used_mb, b->memory_total_used_mb) &&
                  same(a->logit_error, b->logit_error) && same(a->mask_iou, b->mask_iou) &&
-                 a->disturbed == b->disturbed && same(a->elapsed_s, b->elapsed_s);
+                 same(a->output_least, b->output_least) && same(a->output_most, b->output_most) &&
+                 same(a->mask_share, b->mask_share) && a->disturbed == b->disturbed &&
+                 same(a->elapsed_s, b->elapsed_s);
     for (int i = 0; equal && i < a->sample_count; i++)
         equal = a->samples_ms[i] == b->samples_ms[i];
     return equal;

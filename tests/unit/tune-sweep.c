@@ -239,6 +239,32 @@ static void masks_that_disagree_cannot_win(void **state) {
     finish(&t);
 }
 
+static void odd_outputs_are_asked_about(void **state) {
+    (void)state;
+    static const struct {
+        double least, most, mask_share;
+        const char *asked; /* NULL: nothing */
+    } cases[] = {
+        {-7, 5, 0.2, NULL},
+        {0.01, 0.98, 1, "looks like probabilities, not logits"},
+        {-7, -1, 0, "the masks of all pictures are empty"},
+        {1, 5, 1, "the masks of all pictures are full"},
+        {NAN, NAN, NAN, NULL}, /* of a journal before this was told */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tuned t = prepare("1,2", 100, BT_OBJECTIVE_EFFICIENCY);
+        machine m = machine_quiet();
+        snprintf(t.model->model_file, sizeof t.model->model_file, "/m.pt");
+        m.output_least = cases[i].least;
+        m.output_most = cases[i].most;
+        m.mask_share = cases[i].mask_share;
+        tune(&t, &m);
+        assert_int_equal(t.model->output_note[0] != '\0', cases[i].asked != NULL);
+        if (cases[i].asked) assert_non_null(strstr(t.model->output_note, cases[i].asked));
+        finish(&t);
+    }
+}
+
 static void an_unreachable_sla_says_what_could_be_reached(void **state) {
     (void)state;
     tuned t = prepare("", 5, BT_OBJECTIVE_EFFICIENCY);
@@ -379,6 +405,7 @@ int main(void) {
         cmocka_unit_test(after_out_of_memory_larger_sizes_are_not_tried),
         cmocka_unit_test(a_size_predicted_to_break_the_reserve_is_not_run),
         cmocka_unit_test(masks_that_disagree_cannot_win),
+        cmocka_unit_test(odd_outputs_are_asked_about),
         cmocka_unit_test(an_unreachable_sla_says_what_could_be_reached),
         cmocka_unit_test(a_late_tail_is_found_out),
         cmocka_unit_test(what_time_does_not_settle_is_undecided),

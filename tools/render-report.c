@@ -70,60 +70,108 @@ static const bt_command command = {
     .operand_count = 1,
 };
 
-static bt_status fail_format(const render_settings *settings, const char *kind, bt_error *error) {
-    static const char *const names[] = {"table", "json", "csv", "markdown", "junit", "html"};
-    return bt_fail(error, BT_INVALID, "--format: %s is no form of %s", names[settings->format], kind);
-}
-
 /* A tuning run, to a file or to standard output. */
-static bt_status render_sweep(const char *path, const render_settings *settings, bt_log *log,
+static bt_status render_sweep(const char *path, const render_settings *settings, int format, bt_log *log,
                               bt_error *error) {
-    static const bt_format formats[] = {BT_FORMAT_TABLE,    BT_FORMAT_JSON,  BT_FORMAT_CSV,
-                                        BT_FORMAT_MARKDOWN, BT_FORMAT_TABLE, BT_FORMAT_HTML};
     const char *plots = settings->plots[0] ? settings->plots : NULL;
     bt_record *record = NULL;
-    if (settings->format == JUNIT) return fail_format(settings, "a tuning run", error);
     bt_status status = bt_record_load(&record, path, error);
     if (!status && plots) status = bt_publish_plots(record, plots, log, error);
-    bt_format format = formats[settings->format];
     if (!status && settings->output[0])
-        status = bt_publish_file(record, format, plots, settings->output, error);
+        status = bt_publish_file(record, (bt_format)format, plots, settings->output, error);
     else if (!status)
-        status = bt_publish(record, format, plots, "./report.md", stdout, error);
+        status = bt_publish(record, (bt_format)format, plots, "./report.md", stdout, error);
     bt_record_close(&record);
     return status;
 }
 
 /* A load test, likewise. */
-static bt_status render_load(const char *path, const render_settings *settings, bt_log *log,
+static bt_status render_load(const char *path, const render_settings *settings, int format, bt_log *log,
                              bt_error *error) {
-    static const bt_load_format formats[] = {BT_LOAD_FORMAT_TABLE, BT_LOAD_FORMAT_JSON,
-                                             BT_LOAD_FORMAT_TABLE, BT_LOAD_FORMAT_MARKDOWN,
-                                             BT_LOAD_FORMAT_JUNIT, BT_LOAD_FORMAT_HTML};
     const char *plots = settings->plots[0] ? settings->plots : NULL;
     bt_load_record *record = NULL;
-    if (settings->format == CSV) return fail_format(settings, "a load test", error);
     bt_status status = bt_load_record_load(&record, path, error);
     if (!status && plots) status = bt_load_publish_plots(record, plots, log, error);
-    bt_load_format format = formats[settings->format];
     if (!status && settings->output[0])
-        status = bt_load_publish_file(record, format, plots, settings->output, error);
+        status = bt_load_publish_file(record, (bt_load_format)format, plots, settings->output, error);
     else if (!status)
-        status = bt_load_publish(record, format, plots, "./report.md", stdout, error);
+        status = bt_load_publish(record, (bt_load_format)format, plots, "./report.md", stdout, error);
     bt_load_record_close(&record);
     return status;
 }
 
-/* Whether a file says that it is a load test's record. What it is else is the tuning record's reader's to
- * say. */
-static bt_status look(const char *path, bool *is_load, bt_error *error) {
+/* ---- which record has which forms ---- */
+
+#define FORMS_MAX 8
+
+typedef struct form {
+    render_format asked;
+    int format; /* what the record's own publisher calls it */
+} form;
+
+/* The first one reads what is none of these, to say what it is. */
+static const struct record_kind {
+    const char *kind, *what;
+    bt_status (*render)(const char *path, const render_settings *settings, int format, bt_log *log,
+                        bt_error *error);
+    form forms[FORMS_MAX];
+    int form_count;
+} kinds[] = {
+    {"sweep",
+     "a tuning run",
+     render_sweep,
+     {{TABLE, BT_FORMAT_TABLE},
+      {JSON, BT_FORMAT_JSON},
+      {CSV, BT_FORMAT_CSV},
+      {MARKDOWN, BT_FORMAT_MARKDOWN},
+      {HTML, BT_FORMAT_HTML}},
+     5},
+    {"load",
+     "a load test",
+     render_load,
+     {{TABLE, BT_LOAD_FORMAT_TABLE},
+      {JSON, BT_LOAD_FORMAT_JSON},
+      {MARKDOWN, BT_LOAD_FORMAT_MARKDOWN},
+      {JUNIT, BT_LOAD_FORMAT_JUNIT},
+      {HTML, BT_LOAD_FORMAT_HTML}},
+     5},
+};
+
+static bt_status fail_format(const struct record_kind *kind, render_format asked, bt_error *error) {
+    static const char *const names[] = {"table", "json", "csv", "markdown", "junit", "html"};
+    char known[128] = "";
+    for (int i = 0; i < kind->form_count; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s",
+                 i == 0                      ? ""
+                 : i == kind->form_count - 1 ? " and "
+                                             : ", ",
+                 names[kind->forms[i].asked]);
+    }
+    return bt_fail(error, BT_INVALID, "--format: %s is no form of %s; its forms are %s", names[asked],
+                   kind->what, known);
+}
+
+static bt_status render_as(const struct record_kind *kind, const char *path, const render_settings *settings,
+                           bt_log *log, bt_error *error) {
+    for (int i = 0; i < kind->form_count; i++)
+        if ((int)kind->forms[i].asked == settings->format)
+            return kind->render(path, settings, kind->forms[i].format, log, error);
+    return fail_format(kind, (render_format)settings->format, error);
+}
+
+static bt_status render(const char *path, const render_settings *settings, bt_log *log, bt_error *error) {
     json_t *top;
+    const struct record_kind *kind = kinds;
     bt_status status = bt_json_load(&top, path, error);
     if (status != BT_OK) return status;
-    const char *kind = json_string_value(json_object_get(top, "kind"));
-    *is_load = kind && strcmp(kind, "load") == 0;
+    const char *name = json_string_value(json_object_get(top, "kind"));
+    for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(name, kinds[i].kind) == 0) kind = &kinds[i];
+    bool known = name && strcmp(name, kind->kind) == 0;
     json_decref(top);
-    return BT_OK;
+    return known ? render_as(kind, path, settings, log, error)
+                 : kind->render(path, settings, BT_FORMAT_TABLE, log, error);
 }
 
 int main(int argc, char **argv) {
@@ -134,11 +182,7 @@ int main(int argc, char **argv) {
     int code = bt_command_start(&command, argc, argv, &settings, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_status status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
-    bool is_load = false;
-    if (!status) status = look(operands[0], &is_load, &error);
-    if (!status)
-        status = is_load ? render_load(operands[0], &settings, log, &error)
-                         : render_sweep(operands[0], &settings, log, &error);
+    if (!status) status = render(operands[0], &settings, log, &error);
     bt_log_close(&log);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     /* What another program reads from standard output must not end in a verdict. */

@@ -164,7 +164,8 @@ static bt_status collect_part(bt_gate_record *out, const bt_load_record *record,
     }
     snprintf(metric, sizeof metric, "%.40s/%.40s", part->model, scenario->name);
     if (status != BT_OK) return status;
-    return add_promise(out, metric, word_of_part(part), record->settings.service.p95_sla_ms, &asked, error);
+    return add_promise(out, metric, word_of_part(part), bt_load_record_sla_ms(record, part->model), &asked,
+                       error);
 }
 
 bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *record, bt_error *error) {

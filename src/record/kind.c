@@ -4,18 +4,21 @@
 #include "base/json.h"
 #include "record/parts.h"
 
-static const struct {
-    const char *kind, *what;
-} kinds[] = {{"sweep", "a tuning run's record"},
-             {"load", "a load test's record"},
-             {"gate", "a gate's measurement"},
-             {"gate-verdict", "a gate's verdict"}};
+/* `reader`: the command that a person wants who has one. */
+typedef struct kind_words {
+    const char *kind, *what, *reader;
+} kind_words;
+
+static const kind_words kinds[] = {{"sweep", "a tuning run's record", "render-report shows it"},
+                                   {"load", "a load test's record", "render-report shows it"},
+                                   {"gate", "a gate's measurement", "perf-gate compare takes it"},
+                                   {"gate-verdict", "a gate's verdict", "perf-gate show tells it"}};
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
-static const char *what_is(const char *kind) {
+static kind_words what_is(const char *kind) {
     for (size_t i = 0; i < KIND_COUNT; i++)
-        if (strcmp(kinds[i].kind, kind) == 0) return kinds[i].what;
-    return "something else";
+        if (strcmp(kinds[i].kind, kind) == 0) return kinds[i];
+    return (kind_words){kind, "something else", "it is none of batchtune's"};
 }
 
 bt_status bt_record_check_kind(const json_t *top, const char *kind, int newest, const char *path,
@@ -27,8 +30,8 @@ bt_status bt_record_check_kind(const json_t *top, const char *kind, int newest, 
     status = bt_json_text(top, "kind", found, sizeof found, path, error);
     if (status != BT_OK) return status;
     if (strcmp(kind, found) != 0)
-        return bt_fail(error, BT_PARSE, "%s: kind is \"%s\", %s, but %s (\"%s\") is wanted", path, found,
-                       what_is(found), what_is(kind), kind);
+        return bt_fail(error, BT_PARSE, "%s: kind is \"%s\", %s, but %s (\"%s\") is wanted; %s", path, found,
+                       what_is(found).what, what_is(kind).what, kind, what_is(found).reader);
     if (version > newest)
         return bt_fail(error, BT_UNSUPPORTED,
                        "%s: written by a newer batchtune (schema_version %lld, this one reads up to %d)",

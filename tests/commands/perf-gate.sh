@@ -23,13 +23,15 @@ put_record same.json 1.01
 put_record slower.json 1.2
 put_record faster.json 0.8
 put_record elsewhere.json 1 'another CPU'
+# says_wrapped PATTERN NAME: says, wherever the lines were broken.
+says_wrapped() { like "$(printf '%s' "$out" | tr -s ' \n' ' ')" "$1" "$2"; }
 compare() { run "$gate" compare "$scratch/base.json" "$scratch/$1" "${@:2}"; }
 
 compare same.json
 exits 0 'what differs within the tolerance is the same'
 is "$(printf '%s\n' "$out" | tail -n 1)" 'verdict: same (0)' 'the last line is the verdict'
 says 'torch 1, here torch 1\.01' 'what the change is about is told'
-says 'profile stored' 'records that were not taken together have their own profile'
+says_wrapped 'profile stored' 'records that were not taken together have their own profile'
 compare slower.json
 exits 3 'slower is 3'
 says '^hrnet/batch-4 .* \+20\.0 % .*slower' 'the metric is named, with its change'
@@ -79,11 +81,11 @@ END
 declare_it 25
 compare slower.json --rules "$scratch/rules.json"
 exits 0 'a declared slowdown passes'
-says 'declared: up to 25 %: checks every' 'and is reported with its reason'
+says_wrapped 'declared: up to 25 %: checks every' 'and is reported with its reason'
 declare_it 10
 compare slower.json --rules "$scratch/rules.json"
 exits 3 'one beyond its declaration does not'
-says 'slower: beyond the declared 10 %' 'and that is said'
+says_wrapped 'slower: beyond the declared 10 %' 'and that is said'
 
 compare slower.json --format junit --output "$scratch/gate.xml" --verdict "$scratch/verdict.json"
 exits 3 'the exit code is the verdict whatever the form'
@@ -96,7 +98,19 @@ exits 3 'a kept verdict is told again, with its exit code'
 says '^\*\*slower: ' 'as Markdown'
 is "$err" 'verdict: slower (3)' 'the last line then stands on standard error'
 run "$gate" show "$scratch/base.json"
-refuses "a gate's measurement" 'another record is none'
+refuses "a gate's measurement.*perf-gate compare takes it" 'another record is none, and who takes it is said'
+run "$bin/render-report" "$scratch/verdict.json"
+refuses "a gate's verdict.*perf-gate show tells it" 'likewise by render-report'
+run "$bin/render-report" results/example/record.json --format junit
+exits 2 'bad input'
+says_error 'junit is no form of a tuning run; its forms are table, json, csv, markdown and html' 'a form that a record lacks names those it has'
+run "$bin/render-report" results/example/load-record.json --format csv
+exits 2 'bad input'
+says_error 'csv is no form of a load test; its forms are table, json, markdown, junit and html' 'of a load test too'
+for record in record:csv load-record:junit record:html load-record:html; do
+    run "$bin/render-report" "results/example/${record%:*}.json" --format "${record#*:}"
+    exits 0 "${record#*:} is a form of results/example/${record%:*}.json"
+done
 
 run "$gate" record --output "$scratch/as it is now.json" --quiet --turns 5 --samples 2 --image-size 32 --batches 1,2 --models hrnet \
     --backend sim:tau0_ms=0.2,alpha_ms=0.1,noise=0

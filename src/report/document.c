@@ -19,7 +19,7 @@ static const char style[] =
     "--shade:#1d2328;--good:#6fd6a8;--goodback:#12291f;--bad:#ff9e73;--badback:#331a10;--unsure:#f0c05a;"
     "--unsureback:#2e240c}}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}\n"
-    "main{max-width:60rem;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
+    "main{max-width:72rem;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
     "h1{font-size:1.7rem;line-height:1.2;margin:0 0 1rem}h2{font-size:1.3rem;margin:2.5rem 0 .5rem;"
     "border-bottom:1px solid var(--line);padding-bottom:.25rem}h3{font-size:1.05rem;margin:1.75rem 0 .4rem}\n"
     "p,ul{margin:.6rem 0}li{margin:.2rem 0}\n"
@@ -30,11 +30,21 @@ static const char style[] =
     "0}\n"
     ".wide{overflow-x:auto;margin:.8rem 0}table{border-collapse:collapse;font-size:.92rem;"
     "font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\n"
-    "th{background:var(--shade);font-weight:600}.number{text-align:right;white-space:nowrap}\n"
+    "th,td{padding:.3rem .55rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\n"
+    "th{background:var(--shade);font-weight:600;vertical-align:bottom}.number{text-align:right}td.number{"
+    "white-space:nowrap}\n"
     "figure{margin:1.2rem 0}figure svg{width:100%;height:auto;background:#fff;border:1px solid var(--line);"
     "border-radius:.3rem}figcaption{color:var(--soft);font-size:.9rem}\n"
     "pre{background:var(--shade);padding:.7rem .9rem;border-radius:.3rem;overflow-x:auto;font-size:.88rem}\n"
+    "code{background:var(--shade);padding:.05rem .3rem;border-radius:.2rem;font-size:.9em}"
+    "li,p,code,td a{overflow-wrap:anywhere}a{color:inherit}.sentence{min-width:14rem}\n"
+    /* on a phone a row is a card, and a picture is not shrunk until nobody can read it */
+    "@media(max-width:44rem){main{padding:1rem .9rem 3rem}.wide{overflow-x:visible}table,tbody{display:block}"
+    "thead{display:none}tr{display:flex;flex-wrap:wrap;gap:.05rem 1rem;padding:.55rem 0;border-bottom:1px "
+    "solid var(--line)}td,td.number{display:block;border:0;padding:0;text-align:left;white-space:normal;"
+    "overflow-wrap:anywhere}td[data-column]::before{content:attr(data-column)\" \";color:var(--soft);"
+    "font-size:.88em;font-weight:400}td:first-child{font-weight:600}td[data-column]:first-child,.sentence{"
+    "min-width:0;flex-basis:100%}td:empty{display:none}figure{overflow-x:auto}figure svg{min-width:36rem}}\n"
     "@media print{main{max-width:none;padding:0}figure,table,h2,h3{break-inside:avoid}}\n";
 
 static bool html(const bt_document *d) {
@@ -43,7 +53,7 @@ static bool html(const bt_document *d) {
 
 static void put(bt_document *d, const char *text) {
     if (html(d))
-        bt_html_text(d->out, text);
+        bt_html_words(d->out, text);
     else
         bt_markdown_text(d->out, text);
 }
@@ -61,7 +71,7 @@ void bt_document_begin(bt_document *d, const char *title) {
         fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
               d->out);
-        put(d, title);
+        bt_html_text(d->out, title);
         fprintf(d->out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", style);
     }
     bt_document_heading(d, 1, title);
@@ -141,7 +151,7 @@ void bt_document_code(bt_document *d, const char *text) {
     end_list(d);
     if (html(d)) {
         fputs("<pre>", d->out);
-        put(d, text);
+        bt_html_text(d->out, text);
         fputs("</pre>\n", d->out);
         return;
     }

@@ -11,6 +11,7 @@
 #define GAP       2 /* columns of white space between two cells */
 #define LONG_WORD 14
 #define LONG_LINE 24
+#define LONG_CELL 28 /* of a page: a cell that gets a line of its own on a narrow screen */
 #define LINES     3
 #define NARROWEST 2 /* of a column: a wide character */
 #define CELL_SIZE 1200
@@ -301,10 +302,22 @@ void bt_xml_attribute(FILE *out, const char *name, const char *value) {
     fputc('"', out);
 }
 
+/* The bytes of the code that starts with the mark at `text`, without its marks; 0 where it is no code. */
+static size_t code_bytes(const char *text) {
+    const char *end = text[0] == '`' ? strchr(text + 1, '`') : NULL;
+    return end ? (size_t)(end - text) - 1 : 0;
+}
+
 void bt_markdown_text(FILE *out, const char *text) {
     char clean[CELL_SIZE];
     bt_layout_clean(text, clean, sizeof clean);
     for (size_t i = 0; clean[i]; i++) {
+        size_t code = code_bytes(clean + i);
+        if (code > 0) { /* stands as it is, within its marks */
+            fwrite(clean + i, 1, code + 2, out);
+            i += code + 1;
+            continue;
+        }
         if (means_something(clean, i)) fputc('\\', out);
         fputc(clean[i], out);
     }
@@ -329,49 +342,80 @@ bt_status bt_table_write_markdown(const bt_table *table, FILE *out, bt_error *er
     return check_written(out, error);
 }
 
-void bt_html_text(FILE *out, const char *text) {
-    char clean[CELL_SIZE];
-    bt_layout_clean(text, clean, sizeof clean);
-    for (const char *at = clean; *at; at++) {
-        switch (*at) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            fputc(*at, out);
-        }
+static void put_html_char(FILE *out, char letter) {
+    switch (letter) {
+    case '&':
+        fputs("&amp;", out);
+        break;
+    case '<':
+        fputs("&lt;", out);
+        break;
+    case '>':
+        fputs("&gt;", out);
+        break;
+    case '"':
+        fputs("&quot;", out);
+        break;
+    case '\'':
+        fputs("&#39;", out);
+        break;
+    case '`':
+        fputs("&#96;", out);
+        break;
+    default:
+        fputc(letter, out);
     }
 }
 
-static void put_html_cell(FILE *out, const char *tag, bool number, const char *text) {
-    fprintf(out, "<%s%s>", tag, number ? " class=\"number\"" : "");
-    bt_html_text(out, text);
-    fprintf(out, "</%s>", tag);
+void bt_html_text(FILE *out, const char *text) {
+    char clean[CELL_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    for (const char *at = clean; *at; at++)
+        put_html_char(out, *at);
+}
+
+void bt_html_words(FILE *out, const char *text) {
+    char clean[CELL_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    for (const char *at = clean; *at; at++) {
+        size_t code = code_bytes(at);
+        if (code == 0) {
+            put_html_char(out, *at);
+            continue;
+        }
+        fputs("<code>", out);
+        for (size_t i = 1; i <= code; i++)
+            put_html_char(out, at[i]);
+        fputs("</code>", out);
+        at += code + 1;
+    }
+}
+
+/* On a narrow screen a row becomes a card, where each cell carries its column's name. */
+static void put_html_cell(FILE *out, const bt_column *column, const char *text) {
+    bool sentence = !column->number && bt_layout_width(text) > LONG_CELL;
+    fputs("<td", out);
+    if (column->number || sentence) fprintf(out, " class=\"%s\"", column->number ? "number" : "sentence");
+    if (column->name[0]) bt_xml_attribute(out, "data-column", column->name);
+    fputc('>', out);
+    bt_html_words(out, text);
+    fputs("</td>", out);
 }
 
 bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
     if (status) return status;
     fputs("<div class=\"wide\"><table>\n<thead><tr>", out);
-    for (int i = 0; i < table->column_count; i++)
-        put_html_cell(out, "th", table->columns[i].number, table->columns[i].name);
+    for (int i = 0; i < table->column_count; i++) {
+        fputs(table->columns[i].number ? "<th class=\"number\">" : "<th>", out);
+        bt_html_words(out, table->columns[i].name);
+        fputs("</th>", out);
+    }
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % (size_t)table->column_count;
         if (column == 0) fputs("<tr>", out);
-        put_html_cell(out, "td", table->columns[column].number, shown(table->cells[i]));
+        put_html_cell(out, &table->columns[column], shown(table->cells[i]));
         if (column + 1 == (size_t)table->column_count) fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);

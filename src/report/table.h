@@ -52,14 +52,18 @@ BT_MUST_USE bt_status bt_table_write_markdown(const bt_table *table, FILE *out, 
 /* RFC 4180, with line feeds; the header row holds the columns' names. */
 BT_MUST_USE bt_status bt_table_write_csv(const bt_table *table, FILE *out, bt_error *error);
 
-/* An HTML table; numbers are of the class "number". */
+/* An HTML table; numbers are of the class "number", long texts of the class "sentence", and each cell says
+ * in "data-column" what its column is called. */
 BT_MUST_USE bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error);
 
 /* `text`, cleaned, with the characters that mean something in HTML or XML escaped. */
 void bt_html_text(FILE *out, const char *text);
 /* ` name="value"` of an XML element, the value likewise. */
 void bt_xml_attribute(FILE *out, const char *name, const char *value);
-/* `text`, cleaned, with the characters that mean something in Markdown escaped. */
+/* The same, but what stands between two backticks becomes code. */
+void bt_html_words(FILE *out, const char *text);
+/* `text`, cleaned, with the characters that mean something in Markdown escaped, but for code between two
+ * backticks. */
 void bt_markdown_text(FILE *out, const char *text);
 
 #ifdef __cplusplus

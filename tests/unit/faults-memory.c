@@ -672,6 +672,7 @@ PUBLISHES(as_table, bt_publish, record, BT_FORMAT_TABLE, NULL, "./report.md")
 PUBLISHES(as_json, bt_publish, record, BT_FORMAT_JSON, NULL, "./report.md")
 PUBLISHES(as_csv, bt_publish, record, BT_FORMAT_CSV, NULL, "./report.md")
 PUBLISHES(as_markdown, bt_publish, record, BT_FORMAT_MARKDOWN, NULL, "./report.md")
+PUBLISHES(as_html, bt_publish, record, BT_FORMAT_HTML, NULL, "./report.html")
 PUBLISHES(load_as_table, bt_load_publish, load, BT_LOAD_FORMAT_TABLE, NULL, NULL)
 PUBLISHES(load_as_json, bt_load_publish, load, BT_LOAD_FORMAT_JSON, NULL, NULL)
 PUBLISHES(load_as_markdown, bt_load_publish, load, BT_LOAD_FORMAT_MARKDOWN, NULL, NULL)
@@ -693,6 +694,7 @@ static void reporting(void **state) {
         {"JSON", as_json, 0},
         {"CSV", as_csv, 0},
         {"Markdown", as_markdown, 0},
+        {"a page", as_html, 0},
         {"a load test's table", load_as_table, 0},
         {"a load test's JSON", load_as_json, 0},
         {"a load test's Markdown", load_as_markdown, 0},

@@ -168,6 +168,12 @@ static void the_page_is_whole_in_itself(void **state) {
     assert_silent(text, "@import");
     assert_silent(text, "<script");
     assert_silent(text, "<link");
+    assert_silent(text, "`");
+    free(text);
+    snprintf(record->machine_differs, sizeof record->machine_differs, "another CPU");
+    text = written(record, BT_LOAD_FORMAT_HTML);
+    assert_says(text, "<code>make optimize-batch</code>");
+    assert_silent(text, "`");
     free(text);
     bt_load_record_close(&record);
 }

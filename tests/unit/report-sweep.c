@@ -24,7 +24,7 @@
 
 #define WIDTH 100
 
-typedef enum report_form { TABLE, CSV, MARKDOWN, FORMS } report_form;
+typedef enum report_form { TABLE, CSV, MARKDOWN, HTML, FORMS } report_form;
 
 /* The caller frees it. */
 static char *written(const bt_record *record, report_form form) {
@@ -33,9 +33,10 @@ static char *written(const bt_record *record, report_form form) {
     bt_error error;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    bt_status status = form == TABLE ? bt_report_table(record, out, &error)
-                       : form == CSV ? bt_report_csv(record, out, &error)
-                                     : bt_report_markdown(record, "../plots", out, &error);
+    bt_status status = form == TABLE  ? bt_report_table(record, out, &error)
+                       : form == CSV  ? bt_report_csv(record, out, &error)
+                       : form == HTML ? bt_report_html(record, NULL, out, &error)
+                                      : bt_report_markdown(record, "../plots", out, &error);
     assert_int_equal(status, BT_OK);
     assert_int_equal(fclose(out), 0);
     return text;
@@ -427,6 +428,36 @@ static void test_markdown_escapes_what_users_name(void **state) {
     bt_record_close(&record);
 }
 
+static void test_the_page_is_whole_in_itself(void **state) {
+    (void)state;
+    static const char *const never[] = {"src=\"", "href=\"", "@import", "<script", "<link"};
+    bt_record *record = fixture_record();
+    char *text = written(record, HTML);
+    assert_int_equal(strncmp(text, "<!DOCTYPE html>", 15), 0);
+    assert_non_null(strstr(text, "name=\"viewport\""));
+    assert_non_null(strstr(text, "<td class=\"number\" data-column=\"P95 ms\">"));
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (strstr(text, never[i])) fail_msg("\"%s\" is in the page", never[i]);
+    free(text);
+    bt_record_close(&record);
+}
+
+static void test_code_looks_like_code_in_every_report(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    snprintf(record->models[0].advice, BT_TEXT_SIZE, "first `make <all> *now*`, then wait");
+    snprintf(record->models[0].points[0].why, BT_TEXT_SIZE, "see `make`; a lone ` is none, `` nor these");
+    char *text = written(record, HTML);
+    assert_null(strchr(text, '`'));
+    assert_non_null(strstr(text, "first <code>make &lt;all&gt; *now*</code>, then wait"));
+    assert_non_null(strstr(text, "see <code>make</code>; a lone"));
+    free(text);
+    text = written(record, MARKDOWN);
+    assert_non_null(strstr(text, "first `make <all> *now*`, then wait"));
+    free(text);
+    bt_record_close(&record);
+}
+
 static void test_text_is_cleaned_and_measured_in_columns(void **state) {
     (void)state;
     char out[16];
@@ -468,6 +499,8 @@ int main(void) {
         cmocka_unit_test(test_csv_reads_back_to_the_same_points),
         cmocka_unit_test(test_a_record_that_was_read_back_prints_the_same),
         cmocka_unit_test(test_markdown_escapes_what_users_name),
+        cmocka_unit_test(test_the_page_is_whole_in_itself),
+        cmocka_unit_test(test_code_looks_like_code_in_every_report),
         cmocka_unit_test(test_text_is_cleaned_and_measured_in_columns),
         cmocka_unit_test(test_a_row_that_is_not_full_is_refused),
     };

@@ -101,6 +101,25 @@ BT_API BT_MUST_USE bt_status bt_service_stop(bt_service *service, double drain_m
  * may be under way. */
 BT_API void bt_service_close(bt_service **service);
 
+/* ---- what it serves ---- */
+
+/* One model as it is served: what a caller may want to know before it asks. */
+typedef struct bt_model_facts {
+    char name[64];
+    int input_height, input_width; /* pixels: what every image is resized to for the network */
+    int tuned_size;     /* the side that the config's figures were measured at; 0: it does not say */
+    bool demonstration; /* nobody asked for that input: a CPU's demonstration was tuned at it, and the
+                           network is made for larger ones */
+    int batch_size, max_queue_size, instance_count;
+    double max_queue_delay_ms, p95_sla_ms, timeout_ms;
+    char precision[8]; /* of the production path: "fp32", "bf16", ...; "" until it was started */
+} bt_model_facts;
+
+/* Fills `out` (may be NULL where `room` is 0) with the facts of the first `room` models, in their order, and
+ * returns how many models there are: 0 for no service. From open on; what bt_service_set changes is as it is
+ * now. */
+BT_API int bt_service_models(bt_service *service, bt_model_facts *out, int room);
+
 /* ---- requests ---- */
 
 typedef struct bt_request {
@@ -121,7 +140,8 @@ typedef struct bt_result {
     int batch_size;             /* requests that ran together */
     int run_size;               /* images that ran: more than batch_size where the batch was padded */
     int instance;
-    double queue_ms;       /* from the call until its batch began, the wait for the device included */
+    int input_height, input_width; /* pixels that the network ran at, whatever the image's own size */
+    double queue_ms;               /* from the call until its batch began, the wait for the device included */
     double preprocess_ms;  /* resizing and normalising its whole batch, and turning logits into masks */
     double service_ms;     /* its batch's service time */
     double latency_ms;     /* from the call to the answer */

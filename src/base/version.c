@@ -27,6 +27,7 @@ size_t bt_size_of(const char *type) {
     } types[] = {
         TYPE(bt_error),
         TYPE(bt_service_options),
+        TYPE(bt_model_facts),
         TYPE(bt_request),
         TYPE(bt_result),
         TYPE(bt_inbox_answer),

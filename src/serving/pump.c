@@ -99,6 +99,8 @@ static bt_result result_of(const bt_service *service, const bt_delivery *deliver
         .run_size = action->run_size,
         .instance =
             action->instance < 0 ? -1 : action->instance - service->models[action->model].first_instance,
+        .input_height = service->models[action->model].height,
+        .input_width = service->models[action->model].width,
         .queue_ms = bt_ms(start_ns - delivery->waiting.submitted_ns),
         .preprocess_ms = lane ? bt_ms(lane->preprocess_ns) : 0,
         .service_ms = lane ? bt_ms(lane->service_ns) : 0,

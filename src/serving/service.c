@@ -329,6 +329,36 @@ void bt_free(char *text) {
     free(text);
 }
 
+/* ---- what it serves ---- */
+
+static void read_facts(const bt_service *service, const bt_service_model *model, bt_model_facts *out) {
+    const bt_worker_lane *production = &service->lanes[2 * model->first_instance];
+    *out = (bt_model_facts){
+        .input_height = model->height,
+        .input_width = model->width,
+        .tuned_size = model->served.entry->image_size,
+        .demonstration = model->demonstration,
+        .batch_size = model->live.max_batch_size,
+        .max_queue_size = model->live.max_queue_size,
+        .instance_count = model->instance_count,
+        .max_queue_delay_ms = bt_ms(model->live.max_queue_delay_ns),
+        .p95_sla_ms = model->p95_sla_ms,
+        .timeout_ms = model->timeout_ms,
+    };
+    snprintf(out->name, sizeof out->name, "%s", model->name);
+    if (service->phase >= BT_PHASE_RUNNING)
+        snprintf(out->precision, sizeof out->precision, "%s", production->info.precision);
+}
+
+int bt_service_models(bt_service *service, bt_model_facts *out, int room) {
+    if (!service) return 0;
+    pthread_mutex_lock(&service->lock);
+    for (int i = 0; i < service->model_count && i < room; i++)
+        read_facts(service, &service->models[i], &out[i]);
+    pthread_mutex_unlock(&service->lock);
+    return service->model_count;
+}
+
 /* ---- metrics ---- */
 
 static void read_device(bt_metrics_instance *instance) {

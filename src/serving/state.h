@@ -82,6 +82,7 @@ typedef struct bt_service_model {
     bt_image_output output;
     bool from_file; /* a user's network, which may give something else than it is thought to */
     int height, width;
+    bool demonstration; /* as in bt_model_facts */
     int first_instance, instance_count;
     double start_s;
     /* guarded by the service's lock */

@@ -19,6 +19,19 @@ int main(void) {
     MEMBER(bt_service_options, config);
     MEMBER(bt_service_options, models);
     MEMBER(bt_service_options, settings);
+    WHOLE(bt_model_facts);
+    MEMBER(bt_model_facts, name);
+    MEMBER(bt_model_facts, input_height);
+    MEMBER(bt_model_facts, input_width);
+    MEMBER(bt_model_facts, tuned_size);
+    MEMBER(bt_model_facts, demonstration);
+    MEMBER(bt_model_facts, batch_size);
+    MEMBER(bt_model_facts, max_queue_size);
+    MEMBER(bt_model_facts, instance_count);
+    MEMBER(bt_model_facts, max_queue_delay_ms);
+    MEMBER(bt_model_facts, p95_sla_ms);
+    MEMBER(bt_model_facts, timeout_ms);
+    MEMBER(bt_model_facts, precision);
     WHOLE(bt_request);
     MEMBER(bt_request, image);
     MEMBER(bt_request, height);
@@ -34,6 +47,8 @@ int main(void) {
     MEMBER(bt_result, batch_size);
     MEMBER(bt_result, run_size);
     MEMBER(bt_result, instance);
+    MEMBER(bt_result, input_height);
+    MEMBER(bt_result, input_width);
     MEMBER(bt_result, queue_ms);
     MEMBER(bt_result, preprocess_ms);
     MEMBER(bt_result, service_ms);

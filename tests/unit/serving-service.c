@@ -65,6 +65,8 @@ static void a_result_says_how_it_came(void **state) {
     assert_int_equal(bt_service_infer(service, &plain, &result, &error), BT_OK);
     assert_string_equal(result.inference_mode, "production_optimized");
     assert_int_equal(result.batch_size, 1);
+    assert_int_equal(result.input_height, SIDE);
+    assert_int_equal(result.input_width, SIDE);
     assert_true(result.service_ms >= 6);
     assert_true(result.latency_ms >= result.service_ms + result.queue_ms);
     bt_request standard = plain;
@@ -384,6 +386,78 @@ static void metrics_read_as_json_and_prometheus(void **state) {
     stop_service(service);
 }
 
+static void it_tells_what_it_serves(void **state) {
+    (void)state;
+    bt_service *service = open_service("sim:tau0_ms=1,alpha_ms=0,noise=0", "p95_sla_ms=70,instances=2x1");
+    bt_model_facts facts[3];
+    bt_error error;
+    memset(facts, 1, sizeof facts);
+    const bt_model_facts untouched = facts[1];
+    assert_int_equal(bt_service_models(NULL, facts, 3), 0);
+    assert_int_equal(bt_service_models(service, NULL, 0), 2);
+    assert_int_equal(bt_service_models(service, facts, 1), 2);
+    assert_memory_equal(&facts[1], &untouched, sizeof untouched);
+    assert_string_equal(facts[0].precision, ""); /* nothing is loaded yet */
+    assert_int_equal(bt_service_start(service, &error), BT_OK);
+    assert_int_equal(bt_service_set(service, "cbam_resunet", "batch_size=2,timeout_ms=9", &error), BT_OK);
+    assert_int_equal(bt_service_models(service, facts, 3), 2);
+    assert_string_equal(facts[0].name, "hrnet");
+    assert_int_equal(facts[0].input_height, SIDE);
+    assert_int_equal(facts[0].input_width, SIDE);
+    assert_int_equal(facts[0].tuned_size, SIDE);
+    assert_false(facts[0].demonstration); /* this config does not say so */
+    assert_int_equal(facts[0].batch_size, 4);
+    assert_int_equal(facts[0].max_queue_size, 100);
+    assert_int_equal(facts[0].instance_count, 2);
+    assert_true(facts[0].max_queue_delay_ms == 1 && facts[0].p95_sla_ms == 70 && facts[0].timeout_ms == 0);
+    assert_string_equal(facts[0].precision, "none");
+    assert_string_equal(facts[1].name, "cbam_resunet");
+    assert_int_equal(facts[1].batch_size, 2);
+    assert_true(facts[1].timeout_ms == 9);
+    stop_service(service);
+}
+
+/* What a config of one model, `entry`, says under `settings`. */
+static bt_model_facts facts_of(const char *workload, const char *entry, const char *settings) {
+    bt_model_facts facts;
+    bt_service *service = NULL;
+    bt_error error;
+    char path[] = "/tmp/serving-facts-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    FILE *out = fdopen(file, "w");
+    assert_non_null(out);
+    fprintf(out,
+            "{\"schema_version\": 1, \"workload\": \"%s\", \"settings\": {\"backend\": \"sim:tau0_ms=1\"}, "
+            "\"configurations\": {\"hrnet\": {\"optimal_batch_size\": 1%s}}}",
+            workload, entry);
+    fclose(out);
+    const bt_service_options options = {.config = path, .settings = settings};
+    if (bt_service_open(&service, &options, &error) != BT_OK) fail_msg("%s", error.message);
+    assert_int_equal(bt_service_models(service, &facts, 1), 1);
+    bt_service_close(&service);
+    unlink(path);
+    return facts;
+}
+
+static void an_input_size_is_told_apart_from_a_demonstrations(void **state) {
+    (void)state;
+    bt_model_facts facts = facts_of("cpu-demo", ", \"image_size\": 128", NULL);
+    assert_int_equal(facts.input_height, 128);
+    assert_true(facts.demonstration);
+    facts = facts_of("cpu-demo", ", \"image_size\": 128", "image_size=256");
+    assert_int_equal(facts.input_height, 256);
+    assert_int_equal(facts.tuned_size, 128);
+    assert_false(facts.demonstration); /* it was asked for */
+    assert_false(facts_of("cpu-demo", ", \"image_size\": 1024", NULL).demonstration);
+    assert_false(facts_of("production", ", \"image_size\": 128", NULL).demonstration);
+    assert_false(
+        facts_of("cpu-demo", ", \"image_size\": 128, \"model_file\": \"/a.pt\"", NULL).demonstration);
+    facts = facts_of("cpu-demo", "", NULL);
+    assert_int_equal(facts.input_height, 1024); /* nobody says */
+    assert_int_equal(facts.tuned_size, 0);
+}
+
 static void the_shared_service_says_what_it_lacks_and_tries_again(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
@@ -420,6 +494,8 @@ int main(void) {
         cmocka_unit_test(a_breaker_opens_and_closes_again),
         cmocka_unit_test(shaken_it_still_answers_everyone_once),
         cmocka_unit_test(metrics_read_as_json_and_prometheus),
+        cmocka_unit_test(it_tells_what_it_serves),
+        cmocka_unit_test(an_input_size_is_told_apart_from_a_demonstrations),
         cmocka_unit_test(the_shared_service_says_what_it_lacks_and_tries_again),
     };
     return cmocka_run_group_tests_name("serving-service", tests, NULL, NULL);

@@ -1,11 +1,20 @@
 """batchtune's service in Python: segmentation networks behind a queue that groups requests into batches.
 
+In a script, or in any thread without an event loop:
+
     import batchtune
 
+    with batchtune.Service() as service:                  # loads and warms up: seconds to minutes
+        result = service.infer_sync(image=array, model_name="hrnet", threshold=0.5, timeout=1.0)
+        result.mask                                       # height x width, uint8: 1 inside, 0 outside
+        results = service.infer_sync(image=[a, b, c], model_name="hrnet")       # all under way at once
+        batchtune.find_polygons(result.probabilities)[0]["points"]              # [[x, y], ...]
+
+With asyncio, and in a notebook, which runs a loop:
+
     service = batchtune.get_production_service()          # one for the whole process
-    await service.start()                                 # loads and warms up: seconds to minutes
+    await service.start()
     result = await service.infer(image=array, model_name="hrnet", threshold=0.5, timeout=1.0)
-    result.mask                                           # height x width, uint8: 1 inside, 0 outside
     service.get_metrics()["hrnet"]["p95_latency_ms"]
     await service.stop()
 
@@ -19,18 +28,23 @@ and where regions are wanted as polygons (it starts the service where nobody has
 This file is all there is to install besides libbatchtune.so, and needs numpy. It speaks to the C library
 (batchtune.h) through ctypes.
 
-Images are numpy arrays, height x width x 3, uint8, RGB. Such an array, when its rows lie in memory without
-gaps, is handed to the library as it is: it is read where it lies, so do not change it before the answer. Other
-arrays are copied first: gray (height x width), an alpha channel (laid over white), floats from 0 to 1 (times
-255, rounded), uint16 from 0 to 65535, slices and transposed views.
+Images are numpy arrays, height x width x 3, uint8, RGB (OpenCV's are BGR: give array[:, :, ::-1]). Such an
+array, when its rows lie in memory without gaps, is handed to the library as it is: it is read where it lies, so
+do not change it before the answer. Other arrays are copied first: gray (height x width), an alpha channel (laid
+over white), floats from 0 to 1 (times 255, rounded), uint16 from 0 to 65535, slices and transposed views.
 
-The side of the networks' input is 1024 pixels here, whatever the config was tuned for: a demonstration's config
-of 128 pixels must not decide what a program's masks look like. `image_size=None` takes the config's. Where the
-two differ, times in the config say nothing, and the service times its batches anew when it starts; tune with
-`optimize-batch --image-size 1024` for a batch size that fits.
+Every image is resized to the network's input, and its mask back. The input is what `image_size` asks for; else
+what the config's entry was tuned at; else what a model file's NAME.json says; else 1024. `service.models` tells
+it, and result.input_size. Two things to know: a config that was tuned on a CPU without a word is a demonstration,
+at 128 pixels, and masks are as coarse as that (a DemonstrationWarning says so; image_size=128 says that it is
+meant). And where `image_size` is not what the config was tuned at, the times in it say nothing, so that the
+service times its batches anew when it starts: tune with `optimize-batch --image-size 1024`.
 
 Waiting costs no thread and does not hold the GIL. The library's threads never run Python: they put answers into
 an inbox, whose descriptor wakes the event loop. Any number of loops, each in its thread, may share a service.
+Methods called ..._sync run on one loop in a thread of the module's own, wait for it, and may be interrupted by
+Ctrl-C; any number of threads may be in them. In a thread whose loop runs they raise LoopRunning, since they
+would stop that loop.
 
 A model's queue is bounded (max_queue_size). Where more coroutines ask than it has room for, they are held back
 here, in their order, and not refused: only as many requests as may wait are under way at a time, so that
@@ -50,6 +64,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import ctypes
+import functools
 import itertools
 import json
 import math
@@ -57,10 +72,12 @@ import os
 import pathlib
 import threading
 import time
+import warnings
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple, Union
+from typing import (Any, Callable, Coroutine, Dict, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar,
+                    Union, overload)
 
 import numpy as np
 
@@ -138,6 +155,16 @@ class LibraryError(BatchtuneError, ImportError):
     status = "no library"
 
 
+class LoopRunning(BatchtuneError, RuntimeError):
+    """A method that waits was called where an event loop runs: await the coroutine of that name."""
+
+    status = "event loop"
+
+
+class DemonstrationWarning(UserWarning):
+    """Networks run at the size of a CPU's demonstration, for which nobody has asked."""
+
+
 # By bt_status; what is missing (BT_CANCELLED) nobody waits for.
 _ERRORS = {
     1: InvalidRequest,
@@ -166,6 +193,23 @@ class _Options(ctypes.Structure):
     _fields_ = [("config", ctypes.c_char_p), ("models", ctypes.c_char_p), ("settings", ctypes.c_char_p)]
 
 
+class _ModelFacts(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char * 64),
+        ("input_height", ctypes.c_int),
+        ("input_width", ctypes.c_int),
+        ("tuned_size", ctypes.c_int),
+        ("demonstration", ctypes.c_bool),
+        ("batch_size", ctypes.c_int),
+        ("max_queue_size", ctypes.c_int),
+        ("instance_count", ctypes.c_int),
+        ("max_queue_delay_ms", ctypes.c_double),
+        ("p95_sla_ms", ctypes.c_double),
+        ("timeout_ms", ctypes.c_double),
+        ("precision", ctypes.c_char * 8),
+    ]
+
+
 class _Request(ctypes.Structure):
     _fields_ = [
         ("image", ctypes.c_void_p),
@@ -186,6 +230,8 @@ class _Result(ctypes.Structure):
         ("batch_size", ctypes.c_int),
         ("run_size", ctypes.c_int),
         ("instance", ctypes.c_int),
+        ("input_height", ctypes.c_int),
+        ("input_width", ctypes.c_int),
         ("queue_ms", ctypes.c_double),
         ("preprocess_ms", ctypes.c_double),
         ("service_ms", ctypes.c_double),
@@ -202,6 +248,7 @@ class _Answer(ctypes.Structure):
 _STRUCTS = {
     "bt_error": _Error,
     "bt_service_options": _Options,
+    "bt_model_facts": _ModelFacts,
     "bt_request": _Request,
     "bt_result": _Result,
     "bt_inbox_answer": _Answer,
@@ -217,6 +264,7 @@ _FUNCTIONS = [
     ("bt_service_start", ctypes.c_int, [_HANDLE, _P(_Error)]),
     ("bt_service_stop", ctypes.c_int, [_HANDLE, ctypes.c_double, _P(_Error)]),
     ("bt_service_close", None, [_P(_HANDLE)]),
+    ("bt_service_models", ctypes.c_int, [_HANDLE, _P(_ModelFacts), ctypes.c_int]),
     ("bt_service_cancel", ctypes.c_int, [_HANDLE, ctypes.c_uint64, _P(_Error)]),
     ("bt_service_set", ctypes.c_int, [_HANDLE, ctypes.c_char_p, ctypes.c_char_p, _P(_Error)]),
     ("bt_service_metrics_json", ctypes.c_int, [_HANDLE, _OUT_TEXT, _P(_Error)]),
@@ -310,24 +358,62 @@ def _is_plain(image: Any) -> bool:
             image.shape[2] == 3 and image.flags.c_contiguous)
 
 
-def _to_rgb(image: Any) -> np.ndarray:
-    """A copy of any image that is accepted, as height x width x 3 bytes."""
-    array = np.asarray(image)
-    shape = " x ".join(map(str, array.shape))
+def _refuse_type(image: Any, name: str) -> None:
+    if image is None:
+        raise InvalidRequest(f"{name} is None, as OpenCV gives for a file that it cannot read: give a numpy array, "
+                             f"height x width x 3")
+    kind = type(image)
+    called = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    picture = f'numpy.asarray(PIL.Image.open({name}).convert("RGB"))'
+    if isinstance(image, (str, os.PathLike)):
+        such = picture
+    elif isinstance(image, (bytes, bytearray, memoryview)):
+        such = picture.replace(name, f"io.BytesIO({name})")
+    elif called.startswith("PIL."):
+        such = f'numpy.asarray({name}.convert("RGB"))'
+    elif called.startswith("torch."):
+        such = f"{name}.cpu().numpy()"
+    else:
+        such = f"numpy.asarray({name})"
+    raise InvalidRequest(f"{name} is a {called}: give a numpy array, height x width x 3, such as {such}; or a list "
+                         f"of such arrays")
+
+
+def _refuse_shape(array: np.ndarray, name: str) -> None:
+    shape = array.shape
+    said = " x ".join(map(str, shape)) or "one number"
+    one = {3: name, 4: f"{name}[0]"}.get(len(shape))
+    if 0 in shape or not one:
+        said += ": it has height x width pixels of 1, 3 or 4 channels"
+    elif len(shape) == 4 and shape[0] > 1:
+        channels_first = shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
+        said += f": several images are a list: give list({name}{'.transpose(0, 2, 3, 1)' if channels_first else ''})"
+    elif shape[-3] in (1, 3, 4) and shape[-1] not in (1, 3, 4):
+        said += f", channels first: give {one}.transpose(1, 2, 0), which is height x width x {shape[-3]}"
+    elif len(shape) == 4 and shape[-1] in (1, 3, 4):
+        said += f": give {one}, which is height x width x {shape[-1]}"
+    else:
+        said += ": it has height x width pixels of 1, 3 or 4 channels"
+    raise InvalidRequest(f"{name} is {said}")
+
+
+def _to_rgb(array: Any, name: str = "image") -> np.ndarray:
+    """A copy of any image that is accepted, as height x width x 3 bytes; `name` is what errors call it."""
+    if not isinstance(array, np.ndarray):
+        _refuse_type(array, name)
+    if array.ndim not in (2, 3) or 0 in array.shape or array.ndim == 3 and array.shape[2] not in (1, 3, 4):
+        _refuse_shape(array, name)
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise InvalidRequest(f"an image of {shape or 'one number'}: it has height x width pixels of 1, 3 or 4 "
-                             f"channels")
     if array.dtype == np.uint16:
         array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     elif array.dtype.kind == "f":
         if not (array.min() >= 0 and array.max() <= 1):
-            raise InvalidRequest(f"an image of {array.dtype} holds values from 0 to 1, not {array.min():g} to "
+            raise InvalidRequest(f"{name} is of {array.dtype}, which holds values from 0 to 1, not {array.min():g} to "
                                  f"{array.max():g}: scale it, or give uint8")
         array = np.rint(array * array.dtype.type(255)).astype(np.uint8)
     elif array.dtype != np.uint8:
-        raise InvalidRequest(f"an image of {array.dtype}: give uint8, uint16, or floats from 0 to 1")
+        raise InvalidRequest(f"{name} is of {array.dtype}: give uint8, uint16, or floats from 0 to 1")
     if array.shape[2] == 4:
         alpha = array[:, :, 3:].astype(np.uint16)
         array = ((array[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
@@ -345,6 +431,7 @@ class Result:
     batch_size: int                       # requests that ran together
     run_size: int                         # images that ran: more where the batch was padded
     instance: int
+    input_size: Tuple[int, int]           # height, width that the network ran at, whatever the image's own
     held_ms: float                        # in Python: converting the image, being held back
     queue_ms: float                       # in the queue, until its batch began
     preprocess_ms: float                  # its whole batch: resizing, normalising, masks
@@ -363,6 +450,23 @@ class Result:
         """All but the pictures."""
         names = (field.name for field in fields(self))
         return {name: getattr(self, name) for name in names if name not in ("mask", "probabilities")}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as it is served."""
+
+    name: str
+    input_size: Tuple[int, int]   # height, width: what every image is resized to for the network
+    tuned_size: Optional[int]     # the side that the config's figures were measured at; None: it does not say
+    demonstration: bool           # the input is that of a CPU's demonstration, and nobody asked for it
+    batch_size: int               # the largest that is formed
+    max_queue_size: int
+    max_queue_delay_ms: float
+    p95_sla_ms: float             # the promise for a request
+    timeout_ms: float             # of a request that names none; 0: none
+    instances: int                # copies of the network
+    precision: str                # of the production path: "fp32", "bf16", ...; "" until it was started
 
 
 def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px: float = 50.0,
@@ -497,6 +601,7 @@ class _Reply:
         self.error = answer.error.exception() if answer.error.status else None
         self.figures = {name: getattr(answer.result, name) for name, _ in _Result._fields_ if name != "ticket"}
         self.figures["inference_mode"] = self.figures["inference_mode"].decode()
+        self.figures["input_size"] = (self.figures.pop("input_height"), self.figures.pop("input_width"))
 
 
 class _Pending:
@@ -578,6 +683,39 @@ class _Room:
 
 # ---- one service of the library's, from start to stop ----
 
+def _open_service(library: ctypes.CDLL, options: _Options) -> ctypes.c_void_p:
+    """Reads the config; loads nothing yet."""
+    service, error = _HANDLE(), _Error()
+    if library.bt_service_open(ctypes.byref(service), ctypes.byref(options), ctypes.byref(error)):
+        raise error.exception()
+    return service
+
+
+def _models(library: ctypes.CDLL, service: ctypes.c_void_p) -> Dict[str, Model]:
+    count = library.bt_service_models(service, None, 0)
+    facts = (_ModelFacts * count)()
+    library.bt_service_models(service, facts, count)
+    return {model.name: model for model in map(_model, facts)}
+
+
+def _model(facts: _ModelFacts) -> Model:
+    values = {name: getattr(facts, name) for name, _ in _ModelFacts._fields_}
+    values["input_size"] = (values.pop("input_height"), values.pop("input_width"))
+    values["instances"] = values.pop("instance_count")
+    values["tuned_size"] = values["tuned_size"] or None
+    values["name"], values["precision"] = values["name"].decode(), values["precision"].decode()
+    return Model(**values)
+
+
+def _warn_of_demonstration(models: Mapping[str, Model]) -> None:
+    sizes = {name: model.input_size[0] for name, model in models.items() if model.demonstration}
+    if sizes:
+        side = min(sizes.values())
+        warnings.warn(f"{', '.join(sizes)}: images are resized to {side} x {side} pixels for the network, as in the "
+                      f"CPU's demonstration that the config is of; it is made for 1024: image_size=1024 asks for "
+                      f"that, image_size={side} says that {side} is meant", DemonstrationWarning, stacklevel=2)
+
+
 class _Run:
     """Whoever calls the library holds on to it: its service is closed when nobody does any more."""
 
@@ -587,12 +725,13 @@ class _Run:
         _Run.ever = True
         self.library = library
         self.forks = _forks
-        self.service, error = _HANDLE(), _Error()
+        self.service = _HANDLE()  # where opening fails
         self.stopped = False
         self._rooms: List[_Room] = []
         self._lock = threading.RLock()
-        if (library.bt_service_open(ctypes.byref(self.service), ctypes.byref(options), ctypes.byref(error)) or
-                library.bt_service_start(self.service, ctypes.byref(error))):
+        self.service, error = _open_service(library, options), _Error()
+        _warn_of_demonstration(self.models())
+        if library.bt_service_start(self.service, ctypes.byref(error)):
             raise error.exception()
         self.gates = {model: _Gate(model, figures["queue_limit"]) for model, figures in self.metrics().items()}
         self.capacity = sum(gate.room for gate in self.gates.values())
@@ -627,6 +766,9 @@ class _Run:
     def cancel(self, pending: _Pending) -> None:
         error = _Error()  # it may have been answered just now: then there is nothing to take back
         self.library.bt_service_cancel(self.service, pending.ticket, ctypes.byref(error))
+
+    def models(self) -> Dict[str, Model]:
+        return _models(self.library, self.service)
 
     def metrics(self) -> Dict[str, Dict[str, Any]]:
         text = _text(self.library, self.library.bt_service_metrics_json, self.service)
@@ -686,16 +828,18 @@ class Service:
     settings    over the config's own values: {"batch_size": 4, "admission": False} or
                 "batch_size=4,admission=false"; settings_help() tells the keys
     library     libbatchtune.so's path; None: it is looked for
-    image_size  the side of the networks' input; None: the config's; `settings` go over it
+    image_size  the side of the networks' input; None: what the config's entry was tuned at, else what the model
+                file says, else 1024; `settings` go over it
 
-    Every method may be called from any thread, or from any event loop where it is a coroutine."""
+    Every method may be called from any thread, or from any event loop where it is a coroutine. `with` and
+    `async with` start it and stop it."""
 
     def __init__(self, config: Union[str, "os.PathLike[str]", None] = None,
                  models: Union[str, List[str], None] = None, settings: Settings = None,
-                 library: Optional[str] = None, image_size: Optional[int] = 1024) -> None:
+                 library: Optional[str] = None, image_size: Optional[int] = None) -> None:
         names = models if models is None or isinstance(models, str) else ",".join(models)
         pairs = _pairs(settings)
-        if image_size is not None and "image_size=" not in pairs:
+        if image_size and "image_size=" not in pairs:
             pairs = ",".join(filter(None, [f"image_size={image_size}", pairs]))
         self._library = _load(library)
         self._library_path = library
@@ -743,20 +887,98 @@ class Service:
             finally:
                 _running.discard(run)
 
-    async def infer(self, image: np.ndarray, model_name: str, threshold: float = 0.5,
-                    timeout: Optional[float] = None, *, probabilities: bool = True,
-                    standard_path: bool = False) -> Result:
-        """Segments one image. `timeout` in seconds, from this call; None: the setting `timeout_ms`, and none
-        where that is 0. `probabilities=False` saves writing them. `standard_path` skips the production path:
-        FP32, one image at a time, for comparison.
+    def start_sync(self) -> None:
+        """start(), for a thread without an event loop. Where Ctrl-C ends the wait, starting goes on."""
+        _wait("start", self.start)
 
-        Raises InvalidRequest, Timeout, Closed, BackendFailed; QueueFull only where others share the service."""
+    def stop_sync(self, drain: float = 10.0) -> None:
+        """stop(), for a thread without an event loop."""
+        _wait("stop", self.stop, drain)
+
+    def __enter__(self) -> "Service":
+        self.start_sync()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop_sync()
+
+    async def __aenter__(self) -> "Service":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are taken: started, and not stopped."""
+        run = self._run
+        return not _orphaned and run is not None and not run.stopped
+
+    @property
+    def models(self) -> Dict[str, Model]:
+        """What it serves, by name: service.models["hrnet"].input_size; list(service.models) are the names. Before
+        a start this reads the config and loads nothing: ConfigError or InvalidRequest where that is wrong."""
+        _check_process()
+        if self._run:
+            return self._run.models()
+        service = _open_service(self._library, self._options)
+        try:
+            return _models(self._library, service)
+        finally:
+            self._library.bt_service_close(ctypes.byref(service))
+
+    @overload
+    async def infer(self, image: np.ndarray, model_name: str, threshold: float = ...,
+                    timeout: Optional[float] = ..., **how: bool) -> Result: ...
+
+    @overload
+    async def infer(self, image: Sequence[np.ndarray], model_name: str, threshold: float = ...,
+                    timeout: Optional[float] = ..., **how: bool) -> List[Result]: ...
+
+    async def infer(self, image, model_name, threshold=0.5, timeout=None, *, probabilities=True, standard_path=False,
+                    return_exceptions=False):
+        """Segments one image, or a list of them: all are under way at once, so that they are batched, and the results
+        are in the list's order.
+
+        `timeout` in seconds, from this call, for each image; None: the setting `timeout_ms`, and none where that is
+        0. `probabilities=False` saves writing them. `standard_path` skips the production path: FP32, one image at a
+        time, for comparison.
+
+        Raises InvalidRequest, Timeout, Closed, BackendFailed; QueueFull only where others share the service. Of a
+        list the first error is raised, and the other images are taken back; with `return_exceptions` nothing is
+        raised, and errors stand among the results, as in asyncio.gather."""
+        how = functools.partial(self._infer, model_name=model_name, threshold=threshold, timeout=timeout,
+                                probabilities=probabilities, standard_path=standard_path)
+        if not isinstance(image, (list, tuple)):
+            return await how(image, "image")
+        return await _gather([how(one, f"image[{i}]") for i, one in enumerate(image)], return_exceptions)
+
+    @overload
+    def infer_sync(self, image: np.ndarray, model_name: str, threshold: float = ...,
+                   timeout: Optional[float] = ..., **how: bool) -> Result: ...
+
+    @overload
+    def infer_sync(self, image: Sequence[np.ndarray], model_name: str, threshold: float = ...,
+                   timeout: Optional[float] = ..., **how: bool) -> List[Result]: ...
+
+    def infer_sync(self, image, model_name, threshold=0.5, timeout=None, *, probabilities=True, standard_path=False,
+                   return_exceptions=False):
+        """infer(), for a thread without an event loop. Waiting does not hold the GIL; Ctrl-C takes the request back.
+        Requests of several threads, and of a list, are batched together."""
+        return _wait("infer", self.infer, image, model_name, threshold, timeout, probabilities=probabilities,
+                     standard_path=standard_path, return_exceptions=return_exceptions)
+
+    async def _infer(self, image: Any, called_name: str, *, model_name: str, threshold: float = 0.5,
+                     timeout: Optional[float] = None, probabilities: bool = True,
+                     standard_path: bool = False) -> Result:
         called = time.monotonic()
         run = self._current()
+        gate = run.gate(model_name)
         _probability(threshold)
         if timeout is not None and math.isnan(timeout):
             raise InvalidRequest("the timeout is not a number")
-        rgb = image if _is_plain(image) else await _in_executor(_to_rgb, image)
+        rgb = image if _is_plain(image) else await _in_executor(_to_rgb, image, called_name)
         height, width = rgb.shape[:2]
         mask = np.empty((height, width), np.uint8)
         likely = np.empty((height, width), np.float32) if probabilities else None
@@ -764,7 +986,7 @@ class Service:
             image=rgb.ctypes.data, height=height, width=width, model=model_name.encode(), threshold=threshold,
             mask=mask.ctypes.data, probabilities=None if likely is None else likely.ctypes.data,
             standard_path=standard_path)
-        reply, held_ms = await _ask(run, request, (rgb, mask, likely), run.gate(model_name), called, timeout)
+        reply, held_ms = await _ask(run, request, (rgb, mask, likely), gate, called, timeout)
         if reply.error:
             raise reply.error
         return Result(mask, likely, model_name, held_ms=held_ms, **reply.figures)
@@ -775,7 +997,8 @@ class Service:
         """Segments one image and finds its regions: (polygons, metadata), as find_polygons and Result.metadata
         say. Starts the service where that was not done."""
         await self.start()
-        result = await self.infer(image_array, model_name, threshold, timeout)
+        result = await self._infer(image_array, "image_array", model_name=model_name, threshold=threshold,
+                                   timeout=timeout)
         polygons = await _in_executor(find_polygons, result.probabilities, threshold, min_area_px,
                                       self._library_path)
         return polygons, result.metadata
@@ -798,13 +1021,15 @@ class Service:
     def _last(self) -> _Run:
         _check_process()
         if not self._run:
-            raise Closed("the service was not started: await service.start()")
+            if self._starting:
+                raise Closed("the service is still starting: `await service.start()`, or service.start_sync(), waits")
+            raise Closed("the service was not started: `await service.start()`, or service.start_sync()")
         return self._run
 
     def _current(self) -> _Run:
         run = self._last()
         if run.stopped:
-            raise Closed("the service was stopped: await service.start() starts it again")
+            raise Closed("the service was stopped: `await service.start()`, or service.start_sync(), starts it again")
         return run
 
 
@@ -838,6 +1063,18 @@ async def _ask(run: _Run, request: _Request, arrays: Tuple[Any, ...], gate: _Gat
         raise
 
 
+async def _gather(coroutines: List[Coroutine[Any, Any, Result]], return_exceptions: bool) -> List[Any]:
+    """asyncio.gather, but that nothing is left under way where one fails: nobody would hear of it."""
+    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    try:
+        return list(await asyncio.gather(*tasks, return_exceptions=return_exceptions))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
 def _in_thread(work: Callable[..., None], *arguments: Any) -> "concurrent.futures.Future[None]":
     """On a thread of its own: what takes long must not use up the loop's executor."""
     future: "concurrent.futures.Future[None]" = concurrent.futures.Future()
@@ -856,6 +1093,38 @@ async def _in_executor(work: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
 
+# ---- for threads without an event loop ----
+
+_Value = TypeVar("_Value")
+_loops: Dict[int, asyncio.AbstractEventLoop] = {}  # by forks; closing a parent's would take it from the parent
+_loops_lock = threading.Lock()
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    """The module's own loop, whose thread runs as long as the process."""
+    with _loops_lock:
+        if _forks not in _loops:
+            _loops[_forks] = asyncio.SelectorEventLoop()
+            threading.Thread(target=_loops[_forks].run_forever, name="batchtune-loop", daemon=True).start()
+        return _loops[_forks]
+
+
+def _wait(name: str, method: Callable[..., Coroutine[Any, Any, _Value]], *arguments: Any, **options: Any) -> _Value:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise LoopRunning(f"{name}_sync would stop the event loop that runs in this thread (a notebook has one, too): "
+                          f"write `await service.{name}(...)`" + ("" if name == "infer" else ", or `async with`"))
+    future = asyncio.run_coroutine_threadsafe(method(*arguments, **options), _own_loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()  # Ctrl-C; nothing where it has ended
+        raise
+
+
 # ---- one for the process ----
 
 _production: Optional[Service] = None
@@ -865,7 +1134,7 @@ _production_lock = threading.Lock()
 
 def get_production_service(config: Union[str, "os.PathLike[str]", None] = None,
                            models: Union[str, List[str], None] = None, settings: Settings = None,
-                           library: Optional[str] = None, image_size: Optional[int] = 1024) -> Service:
+                           library: Optional[str] = None, image_size: Optional[int] = None) -> Service:
     """The process's one service, made at the first call with the options that Service explains. Later calls need
     name none; InvalidRequest where they name others."""
     global _production, _production_options
@@ -873,7 +1142,7 @@ def get_production_service(config: Union[str, "os.PathLike[str]", None] = None,
     with _production_lock:
         if _production is None:
             _production, _production_options = Service(*options), options
-        elif options not in (_production_options, (None, None, None, None, 1024)):
+        elif options not in (_production_options, (None, None, None, None, None)):
             raise InvalidRequest(f"the process's service has other options already: {_production_options}; "
                                  f"batchtune.Service(...) makes another one")
         return _production
@@ -899,10 +1168,11 @@ def _stop_all() -> None:
 
 def _forked() -> None:
     """In the child: of the parent's service only the memory is here, and none of it may be touched."""
-    global _forks, _orphaned, _production_lock
+    global _forks, _orphaned, _production_lock, _loops_lock
     _forks += 1
     _orphaned = _orphaned or _Run.ever
     _production_lock = threading.Lock()
+    _loops_lock = threading.Lock()
     _running.clear()
 
 

@@ -1,9 +1,11 @@
 """The service behind FastAPI: pictures in, polygons out.
 
-    pip install fastapi uvicorn pillow numpy
-    export PYTHONPATH=/usr/local/share/batchtune/python BATCHTUNE_CONFIG=configs/production_batch_config.json
+    pip install fastapi uvicorn pillow numpy python-multipart
+    export PYTHONPATH=shim/python BATCHTUNE_CONFIG=configs/production_batch_config.json
     uvicorn --app-dir tests/example serve_fastapi:app
+    curl http://127.0.0.1:8000/healthz                   # 503 until the models are loaded and warm
     curl --data-binary @picture.png 'http://127.0.0.1:8000/segment/hrnet?threshold=0.5'
+    curl --form file=@picture.png http://127.0.0.1:8000/segment/hrnet
 
 Run it as one process: each worker of `--workers N` would load its own copy of every model, and form its own
 batches. Requests of one process are batched together, so that more processes serve less, not more.
@@ -12,6 +14,7 @@ batches. Requests of one process are batched together, so that more processes se
 import asyncio
 import contextlib
 import io
+import logging
 
 import numpy as np
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -22,13 +25,22 @@ import batchtune
 TIMEOUT_S = 30.0
 
 
+async def start(service: batchtune.Service) -> None:
+    try:
+        await service.start()
+    except batchtune.BatchtuneError as error:  # /healthz stays 503, so that whoever watches it starts anew
+        logging.getLogger("uvicorn.error").error("batchtune does not start: %s", error)
+
+
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI):
-    service = batchtune.get_optimized_service(image_size=None)  # the config's: 1024 unless it was tuned otherwise
-    await service.start()
+    service = batchtune.get_optimized_service()
+    service.models  # reads the config: where that is wrong, nothing begins
+    starting = asyncio.create_task(start(service))  # while models are loaded, /healthz answers
     try:
         yield {"service": service}
     finally:
+        await starting
         await service.stop(drain=10.0)
 
 
@@ -42,19 +54,49 @@ async def tell(request: Request, error: batchtune.BatchtuneError) -> Response:
     return Response(f"{error}\n", STATUS.get(type(error), 500), media_type="text/plain")
 
 
-def decode(body: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(body)).convert("RGB"))
+async def picture_of(request: Request) -> bytes:
+    """The field `file` of a form, or the whole body."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form() as form:
+        upload = form.get("file")
+        if upload is None or isinstance(upload, str):
+            raise HTTPException(400, "the form has no file called \"file\"")
+        return await upload.read()
 
 
-@app.post("/segment/{model_name}")
+def decode(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+
+
+FILE = {"type": "string", "format": "binary"}
+BODY = {"content": {"multipart/form-data": {"schema": {"type": "object", "properties": {"file": FILE}}},
+                    "application/octet-stream": {"schema": FILE}}}  # what /docs shows
+
+
+@app.post("/segment/{model_name}", openapi_extra={"requestBody": BODY})
 async def segment(model_name: str, request: Request, threshold: float = 0.5) -> dict:
+    service = request.state.service
+    if model_name not in service.models:
+        raise HTTPException(404, f"no model is called {model_name!r} here; there are: {', '.join(service.models)}")
+    if not service.ready:
+        raise batchtune.Closed("the models are not loaded yet, or the server ends")
+    picture = await picture_of(request)
     try:
-        image = await asyncio.get_running_loop().run_in_executor(None, decode, await request.body())
+        image = await asyncio.get_running_loop().run_in_executor(None, decode, picture)
+    except Image.DecompressionBombError as error:
+        raise HTTPException(413, str(error)) from None
     except (UnidentifiedImageError, OSError):
-        raise HTTPException(400, "the body is no picture that Pillow reads") from None
-    polygons, metadata = await request.state.service.segment_image_optimized(
+        raise HTTPException(400, "that is no picture that Pillow reads") from None
+    polygons, metadata = await service.segment_image_optimized(
         image_array=image, model_name=model_name, threshold=threshold, timeout=TIMEOUT_S)
     return {"polygons": polygons, "metadata": metadata}
+
+
+@app.get("/healthz")
+async def healthz(request: Request) -> Response:
+    ready = request.state.service.ready
+    return Response("ready\n" if ready else "not ready\n", 200 if ready else 503, media_type="text/plain")
 
 
 @app.get("/metrics")

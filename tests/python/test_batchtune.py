@@ -9,18 +9,25 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import importlib
 import io
 import json
 import logging
 import math
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
+import unittest.mock
+import warnings
 import weakref
+import zipfile
 
 import numpy as np
 
@@ -38,18 +45,19 @@ SLOW = "sim:tau0_ms=100,alpha_ms=0,noise=0,echo=true"
 STUCK = "sim:tau0_ms=0,alpha_ms=0,noise=0,echo=true,faults=stall@3:600000"  # by batches of one, see `stuck`
 
 
-def config(backend, batch_size=8, image_size=16):
+def config(backend, batch_size=8, image_size=16, workload="simulated"):
     """A config's file, as optimize-batch would write it."""
-    path = os.path.join(SCRATCH.name, f"{abs(hash((backend, batch_size, image_size)))}.json")
+    path = os.path.join(SCRATCH.name, f"{abs(hash((backend, batch_size, image_size, workload)))}.json")
     entry = {"optimal_batch_size": batch_size, "image_size": image_size}
     with open(path, "w") as out:
-        json.dump({"schema_version": 1, "settings": {"backend": backend, "max_queue_delay_ms": 1},
+        json.dump({"schema_version": 1, "workload": workload,
+                   "settings": {"backend": backend, "max_queue_delay_ms": 1},
                    "configurations": {"hrnet": entry, "cbam_resunet": entry}}, out)
     return path
 
 
 def service(backend=FAST, settings=None, **about):
-    return batchtune.Service(config(backend, **about), settings=settings, image_size=None)
+    return batchtune.Service(config(backend, **about), settings=settings)
 
 
 @contextlib.asynccontextmanager
@@ -79,9 +87,23 @@ def echo_of(value):
     return 1 / (1 + math.exp(-logit))
 
 
-async def until(condition):
+def waiting(condition):
+    """Waits for it between a generator's steps; a test that waits in vain is to fail and not to hang."""
+    end = time.monotonic() + 120
     while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("this never came")
+        yield
+
+
+async def until(condition):
+    for _ in waiting(condition):
         await asyncio.sleep(0.002)
+
+
+def wait_until(condition):
+    for _ in waiting(condition):
+        time.sleep(0.002)
 
 
 class Libraries(unittest.TestCase):
@@ -155,14 +177,40 @@ class Images(unittest.TestCase):
             batchtune._to_rgb(image)
 
     def test_what_is_no_image_is_refused_with_what_would_be_right(self):
-        self.refuse(np.zeros((3, 8, 8), np.uint8), "3 x 8 x 8: it has height x width pixels of 1, 3 or 4 channels")
-        self.refuse(np.zeros(7, np.uint8), "an image of 7: ")
-        self.refuse(np.zeros((0, 4, 3), np.uint8), "0 x 4 x 3")
-        self.refuse(np.float64(1), "one number")
+        self.refuse(np.zeros((4, 8, 5), int), "image is 4 x 8 x 5, channels first: ")
+        self.refuse(np.zeros((2, 8, 5), np.uint8), "2 x 8 x 5: it has height x width pixels of 1, 3 or 4 channels")
+        self.refuse(np.zeros(7, np.uint8), "image is 7: it has")
+        self.refuse(np.zeros((0, 4, 3), np.uint8), "0 x 4 x 3: it has")
+        self.refuse(np.zeros((3, 0, 0), np.uint8), "3 x 0 x 0: it has")
+        self.refuse(np.array(1.0), "one number")
+        self.refuse(np.zeros((1, 2, 3, 4, 5)), "1 x 2 x 3 x 4 x 5: it has")
+        self.refuse(np.zeros((1, 2, 8, 7)), "1 x 2 x 8 x 7: it has")
         self.refuse(np.full((2, 2), 255.0), "from 0 to 1, not 255 to 255: scale it, or give uint8")
         self.refuse(np.array([[0.5, math.nan]]), "from 0 to 1")
-        self.refuse(np.zeros((2, 2), np.int64), "an image of int64: give uint8")
-        self.refuse(np.zeros((2, 2), bool), "an image of bool")
+        self.refuse(np.zeros((2, 2), np.int64), "image is of int64: give uint8")
+        self.refuse(np.zeros((2, 2), bool), "image is of bool")
+
+    def test_another_type_is_named_with_what_makes_an_array_of_it(self):
+        self.refuse("cell.png", r"^image is a str: give a numpy array, .* numpy.asarray\(PIL.Image.open\(image\)")
+        self.refuse(pathlib.Path("cell.png"), r"is a pathlib.*Path: .*PIL.Image.open\(image\)")
+        self.refuse(b"png", r"is a bytes: .*PIL.Image.open\(io.BytesIO\(image\)\)")
+        self.refuse(7, r"is a int: .*numpy.asarray\(image\)")
+        self.refuse(None, "image is None, as OpenCV")
+        for module, remedy in (("PIL.PngImagePlugin", 'numpy.asarray(image.convert("RGB"))'),
+                               ("torch", "image.cpu().numpy()")):
+            other = type("Picture", (), {"__module__": module})
+            self.refuse(other(), re.escape(f"image is a {module}.Picture: ") + ".*" + re.escape(remedy))
+
+    def test_the_transpose_that_is_told_makes_it_right(self):
+        for shape in ((3, 8, 9), (1, 8, 9), (1, 3, 8, 9), (1, 1, 8, 9), (1, 8, 9, 3), (5, 3, 8, 9), (5, 8, 9, 3)):
+            image = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+            with self.assertRaises(batchtune.InvalidRequest) as caught:
+                batchtune._to_rgb(image)
+            said = re.search(r"give (.*?)(, which|$)", str(caught.exception)).group(1)
+            right = eval(said, {"image": image})
+            for one in right if isinstance(right, list) else [right]:
+                self.assertEqual(batchtune._to_rgb(one).shape, (8, 9, 3), said)
+            self.assertEqual(len(right), 5 if shape[0] == 5 else 8, said)
 
 
 class Requests(unittest.IsolatedAsyncioTestCase):
@@ -178,6 +226,7 @@ class Requests(unittest.IsolatedAsyncioTestCase):
             about = result.metadata
             self.assertEqual((about["inference_mode"], about["batch_size"], about["model_name"]),
                              ("production_optimized", 1, "hrnet"))
+            self.assertEqual(about["input_size"], (16, 16))
             self.assertGreater(about["p95_latency_ms"], 0)
             self.assertGreaterEqual(about["latency_ms"], about["service_ms"])
             dark = await s.infer(gray(0), "cbam_resunet", threshold=0.5, probabilities=False, standard_path=True)
@@ -347,7 +396,7 @@ class Lives(unittest.IsolatedAsyncioTestCase):
                 if isinstance(one, batchtune.Closed)]
         self.assertEqual(said.count("hrnet: the service was stopped before the request was done"), 20)
         self.assertEqual(said.count("hrnet: the service was stopped before the request was let in"), 30)
-        with self.assertRaisesRegex(batchtune.Closed, "was stopped: await service.start"):
+        with self.assertRaisesRegex(batchtune.Closed, "was stopped: `await service.start"):
             await s.infer(gray(1), "hrnet")
         await s.stop()
 
@@ -391,15 +440,6 @@ class Lives(unittest.IsolatedAsyncioTestCase):
     async def test_the_settings_are_explained(self):
         self.assertRegex(batchtune.settings_help(), r"(?m)^  max_queue_size .*\n(.*\n)*  spin_us ")
 
-    async def test_images_are_of_1024_pixels_unless_somebody_says_otherwise(self):
-        def size(**about):
-            return batchtune.Service(config(FAST), **about)._options.settings
-
-        self.assertEqual(size(), b"image_size=1024")
-        self.assertEqual(size(image_size=None), b"")
-        self.assertEqual(size(image_size=256, settings={"batch_size": 2}), b"image_size=256,batch_size=2")
-        self.assertEqual(size(settings={"image_size": 64, "admission": False}), b"image_size=64,admission=false")
-
     async def test_bad_requests_are_told_what_is_wrong(self):
         async with running() as s:
             for says, arguments in (
@@ -420,9 +460,236 @@ class Lives(unittest.IsolatedAsyncioTestCase):
                 await s.infer(gray(1), "hrnet")
 
 
+class Lists(unittest.IsolatedAsyncioTestCase):
+    async def test_a_lists_results_come_in_its_order(self):
+        async with running() as s:
+            results = await s.infer([gray(i, 2 + i % 3) for i in range(150)], "hrnet")
+            for i, result in enumerate(results):
+                np.testing.assert_allclose(result.probabilities, echo_of(i), atol=1e-5)
+                self.assertEqual(result.mask.shape, (2 + i % 3, 5))
+            self.assertEqual(await s.infer((), "hrnet"), [])
+
+    async def test_a_lists_images_are_under_way_at_once(self):
+        async with running(STUCK, stuck()) as s:
+            everyone = asyncio.ensure_future(s.infer([gray(1)] * 9, "hrnet"))
+            await until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 9)
+            everyone.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await everyone
+            self.assertEqual(s.get_metrics()["hrnet"]["cancelled"], 9)
+
+    async def test_where_one_fails_the_others_are_taken_back(self):
+        async with running(STUCK, stuck()) as s:
+            with self.assertRaisesRegex(batchtune.InvalidRequest, r"^image\[2\] is 3 x 8 x 9.*image\[2\].transpose"):
+                await s.infer([gray(1), gray(2), np.zeros((3, 8, 9), np.uint8), gray(3)], "hrnet")
+            metrics = s.get_metrics()["hrnet"]
+            self.assertEqual((metrics["ok"], metrics["in_flight"], s._run.gates["hrnet"]._inside), (0, 0, 0))
+            with self.assertRaisesRegex(batchtune.Timeout, "the deadline passed"):
+                await s.infer([gray(1)] * 3, "hrnet", timeout=0.05)
+            self.assertEqual(s.get_metrics()["hrnet"]["in_flight"], 0)
+
+    async def test_errors_may_stand_among_the_results(self):
+        async with running() as s:
+            good, bad, last = await s.infer([gray(1), "cell.png", gray(2)], "hrnet", return_exceptions=True)
+            self.assertRegex(str(bad), r"^image\[1\] is a str: ")
+            self.assertIsInstance(bad, batchtune.InvalidRequest)
+            np.testing.assert_allclose([good.probabilities[0, 0], last.probabilities[0, 0]],
+                                       [echo_of(1), echo_of(2)], atol=1e-5)
+
+
+class Models(unittest.IsolatedAsyncioTestCase):
+    async def test_models_are_told_before_while_and_after_they_are_served(self):
+        s = service(settings={"p95_sla_ms": 70, "instances": "2x1"})
+        self.assertEqual(list(s.models), ["hrnet", "cbam_resunet"])
+        self.assertEqual(s.models["hrnet"], batchtune.Model(
+            name="hrnet", input_size=(16, 16), tuned_size=16, demonstration=False, batch_size=8, max_queue_size=100,
+            max_queue_delay_ms=1, p95_sla_ms=70, timeout_ms=0, instances=2, precision=""))
+        await s.start()
+        s.set({"batch_size": 2, "timeout_ms": 500}, "cbam_resunet")
+        self.assertEqual([model.batch_size for model in s.models.values()], [8, 2])
+        self.assertEqual(s.models["hrnet"].precision, "none")
+        await s.stop()
+        self.assertEqual(s.models["cbam_resunet"].timeout_ms, 500)
+        with self.assertRaisesRegex(batchtune.ConfigError, "there is no config"):
+            batchtune.Service(os.path.join(SCRATCH.name, "absent.json")).models
+
+    async def test_it_is_ready_from_start_to_stop(self):
+        s = service(STUCK, stuck())
+        start, go_on = s._start, threading.Event()
+        s._start = lambda: go_on.wait() and start()
+        starting = asyncio.ensure_future(s.start())
+        await until(lambda: s._starting)
+        self.assertFalse(s.ready)
+        with self.assertRaisesRegex(batchtune.Closed, "still starting: "):
+            await s.infer(gray(1), "hrnet")
+        go_on.set()
+        await starting
+        self.assertTrue(s.ready)
+        stuck_one = asyncio.ensure_future(s.infer(gray(1), "hrnet"))
+        await until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 1)
+        stopping = asyncio.ensure_future(s.stop(drain=0.2))
+        await until(lambda: not s.ready)  # from its beginning, while some are still waited for
+        self.assertFalse(stopping.done())
+        for task in (stopping, stuck_one):
+            with self.assertRaises(batchtune.BatchtuneError):
+                await task
+        self.assertFalse(s.ready)
+
+    async def test_the_input_is_the_configs_unless_somebody_asks(self):
+        def size(**about):
+            return batchtune.Service(config(FAST), **about).models["hrnet"].input_size
+
+        self.assertEqual(size(), (16, 16))
+        self.assertEqual(size(image_size=0), (16, 16))
+        self.assertEqual(size(image_size=256, settings={"batch_size": 2}), (256, 256))
+        self.assertEqual(size(settings={"image_size": 64, "admission": False}, image_size=32), (64, 64))
+        async with batchtune.Service(config(FAST), image_size=32) as s:
+            result = await s.infer(gray(1, 5, 7), "hrnet")
+            self.assertEqual((result.input_size, result.mask.shape), ((32, 32), (5, 7)))
+
+    async def test_a_model_files_own_input_is_taken_where_the_config_says_none(self):
+        folder = tempfile.mkdtemp(dir=SCRATCH.name)
+        network, path = os.path.join(folder, "net.pt"), os.path.join(folder, "config.json")
+        with zipfile.ZipFile(network, "w") as archive:
+            archive.writestr("net/constants.pkl", b"")
+            archive.writestr("net/code/__torch__.py", b"")
+        with open(path, "w") as out:
+            json.dump({"schema_version": 1, "settings": {"backend": "torch"}, "configurations": {
+                "mine": {"optimal_batch_size": 1, "model_file": network}}}, out)
+        s = batchtune.Service(path)
+        self.assertEqual(s.models["mine"].input_size, (1024, 1024))
+        with open(os.path.join(folder, "mine.json"), "w") as out:
+            json.dump({"input_size": 96}, out)
+        self.assertEqual(s.models["mine"].input_size, (96, 96))
+        self.assertEqual(batchtune.Service(path, image_size=64).models["mine"].input_size, (64, 64))
+
+    async def test_a_demonstrations_size_is_warned_of_once_where_nobody_asked_for_it(self):
+        async def warned(**about):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                async with batchtune.Service(config(FAST, image_size=128, workload="cpu-demo"), **about) as s:
+                    await s.infer([gray(1)] * 3, "hrnet")
+            return [str(one.message) for one in caught if one.category is batchtune.DemonstrationWarning]
+
+        (said,) = await warned()
+        self.assertRegex(said, "^hrnet, cbam_resunet: images are resized to 128 x 128 .* image_size=1024 .* "
+                               "image_size=128 says")
+        self.assertEqual(await warned(image_size=128), [])
+        self.assertEqual(await warned(settings={"image_size": 64}), [])
+
+
+class Sync(unittest.TestCase):
+    def test_it_serves_without_an_event_loop(self):
+        with service() as s:
+            self.assertTrue(s.ready)
+            result = s.infer_sync(image=gray(255), model_name="hrnet", threshold=0.5, timeout=60)
+            self.assertEqual(result.mask.tolist(), [[1] * 5] * 3)
+            results = s.infer_sync([gray(i) for i in range(30)], "hrnet", probabilities=True)
+            np.testing.assert_allclose([one.probabilities[0, 0] for one in results], [echo_of(i) for i in range(30)],
+                                       atol=1e-5)
+            bad = s.infer_sync(["a"], "hrnet", return_exceptions=True)
+            self.assertIsInstance(bad[0], batchtune.InvalidRequest)
+            dark = s.infer_sync(gray(0), "hrnet", probabilities=False, standard_path=True)
+            self.assertEqual((dark.probabilities, dark.inference_mode), (None, "standard_fallback"))
+            with self.assertRaisesRegex(batchtune.InvalidRequest, "no model is called None here"):
+                s.infer_sync(gray(0), None)
+        self.assertFalse(s.ready)
+        with self.assertRaisesRegex(batchtune.Closed, "was stopped: .*service.start_sync"):
+            s.infer_sync(gray(1), "hrnet")
+        s.start_sync()
+        self.assertTrue(s.ready)
+        s.stop_sync(drain=1)
+        self.assertEqual(asyncio.get_event_loop_policy()._local.__dict__.get("_loop"), None)  # nobody's but ours
+
+    def test_what_waits_in_a_loop_is_refused_with_what_to_write(self):
+        async def refuse(method, says, *arguments):
+            with self.assertRaisesRegex(batchtune.LoopRunning, says):
+                method(*arguments)
+            with self.assertRaises(RuntimeError):
+                method(*arguments)
+
+        async def try_all():
+            s = service()
+            await refuse(s.start_sync, r"start_sync would stop the event loop .*`await service.start\(\.\.\.\)`")
+            await refuse(s.__enter__, "`async with`")
+            async with s:
+                await refuse(s.infer_sync, r"`await service.infer\(\.\.\.\)`$", gray(1), "hrnet")
+                await refuse(s.stop_sync, "await service.stop")
+                in_thread = asyncio.get_running_loop().run_in_executor(None, s.infer_sync, gray(1), "hrnet")
+                self.assertEqual((await in_thread).mask.shape, (3, 5))
+            self.assertFalse(s.ready)
+
+        asyncio.run(try_all())
+
+    def test_threads_and_loops_share_it(self):
+        wrong = []
+
+        def ask(first):
+            for i in range(first, first + 20):
+                if abs(float(s.infer_sync(gray(i), "hrnet").probabilities[0, 0]) - echo_of(i)) > 1e-5:
+                    wrong.append(i)
+
+        async def await_some():
+            return await s.infer([gray(1)] * 20, "hrnet")
+
+        with service(settings={"max_queue_size": 3}) as s:
+            threads = [threading.Thread(target=ask, args=(20 * i,)) for i in range(8)]
+            for thread in threads:
+                thread.start()
+            self.assertEqual(len(asyncio.run(await_some())), 20)
+            self.assertEqual(len(asyncio.run(await_some())), 20)
+            for thread in threads:
+                thread.join()
+            self.assertEqual((wrong, s.get_metrics()["hrnet"]["ok"]), ([], 200))
+
+    def test_waiting_holds_up_no_other_thread(self):
+        s, told = service(STUCK, stuck()), []
+        s.start_sync()
+
+        def ask():
+            try:
+                s.infer_sync(gray(1), "hrnet")
+            except batchtune.Closed as error:
+                told.append(str(error))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: s.get_metrics()["hrnet"]["in_flight"] == 3)
+        with self.assertRaises(batchtune.Timeout):
+            s.stop_sync(drain=0)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(told, ["hrnet: the service was stopped before the request was done"] * 3)
+
+    def test_ctrl_c_ends_the_wait_and_takes_the_request_back(self):
+        s = service(STUCK, stuck())
+
+        def count(what):
+            return s.get_metrics()["hrnet"][what]
+
+        def interrupt():
+            wait_until(lambda: count("in_flight") == 4)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        s.start_sync()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            with self.assertRaises(KeyboardInterrupt):
+                s.infer_sync([gray(1)] * 4, "hrnet")
+            thread.join()
+            wait_until(lambda: count("cancelled") == 4 and s._run.gates["hrnet"]._inside == 0)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            with contextlib.suppress(batchtune.Timeout):
+                s.stop_sync(0)
+
+
 class Shared(unittest.IsolatedAsyncioTestCase):
     async def test_the_process_has_one_service_which_finds_polygons_too(self):
-        s = batchtune.get_production_service(config=config(FAST), image_size=None)
+        s = batchtune.get_production_service(config=config(FAST))
         self.assertIs(batchtune.get_production_service(), s)
         self.assertIs(batchtune.get_optimized_service(), s)
         with self.assertRaisesRegex(batchtune.InvalidRequest, "has other options already"):
@@ -554,7 +821,7 @@ class Processes(unittest.TestCase):
                 f"atexit.register(lambda: print('stopped' if s._run and s._run.stopped else 'not'))\n"
                 f"sys.path.insert(0, {str(ROOT / 'shim' / 'python')!r})\n"
                 f"import numpy as np, batchtune\n"
-                f"s = batchtune.Service({config(SLOW, batch_size=1)!r}, image_size=None)\n"
+                f"s = batchtune.Service({config(SLOW, batch_size=1)!r})\n"
                 f"image = np.zeros((4, 4, 3), np.uint8)\n")
         done = subprocess.run([sys.executable, "-c", head + text], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=300)
@@ -592,6 +859,53 @@ os.wait()
 """)
         self.assertIn("(4, 4)", said)
 
+    def test_children_have_a_loop_of_their_own_for_what_waits(self):
+        said = self.script("""
+other = batchtune.Service("absent.json")
+try:
+    s.models, other.start_sync()  # the module's loop runs
+except batchtune.ConfigError:
+    pass
+batchtune._orphaned = batchtune._Run.ever = False  # as if nothing had been tried
+child = os.fork()
+if child == 0:
+    with s:
+        print(s.infer_sync(image, "hrnet").mask.shape, flush=True)
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+with s:
+    print(s.infer_sync(image, "hrnet").mask.shape, flush=True)
+    child = os.fork()
+    if child == 0:
+        for what in (lambda: s.infer_sync(image, "hrnet"), s.start_sync, lambda: s.models):
+            try:
+                what()
+            except batchtune.Closed as error:
+                print(error, s.ready, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(s.infer_sync(image, "hrnet").mask.shape)
+""")
+        self.assertEqual(said.count("(4, 4)"), 3)
+        self.assertEqual(len(re.findall("was forked from one that had started the service.* False", said)), 3)
+
+    def test_a_script_may_be_interrupted_while_it_starts(self):
+        said = self.script("""
+import signal, threading
+slow = batchtune.Service(%r)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt():
+    while not slow._starting:
+        pass
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    slow.start_sync()
+except KeyboardInterrupt:
+    print("interrupted")
+""" % config("sim:tau0_ms=5000,alpha_ms=0,noise=0", batch_size=8))
+        self.assertEqual(said, "interrupted\nnot\n")
+
     def test_a_program_may_end_without_stopping_it(self):
         said = self.script("""
 async def leave():
@@ -610,7 +924,7 @@ class Networks(unittest.IsolatedAsyncioTestCase):
         drawn = subprocess.run([str(BUILD / "tests" / "draw-spheroids"), "--seed", "3", "--count", str(count), "--size",
                                 str(side)], stdout=subprocess.PIPE, check=True).stdout
         pictures = np.frombuffer(drawn, np.uint8).reshape(count, 4 * side * side)
-        s = batchtune.Service(config("plan", count, side), "hrnet", "weights=demo,instances=1x1", image_size=None)
+        s = batchtune.Service(config("plan", count, side), "hrnet", "weights=demo,instances=1x1")
         try:
             await s.start()
         except batchtune.Unsupported as error:
@@ -627,28 +941,81 @@ class Networks(unittest.IsolatedAsyncioTestCase):
 
 
 class Examples(unittest.TestCase):
-    def test_the_fastapi_example_serves(self):
+    def test_the_readmes_blocks_run_as_they_are_written(self):
+        section = (ROOT / "README.md").read_text().split("\n## From Python\n")[1].split("\n## ")[0]
+        blocks = re.findall(r"```python\n(.*?)```", section, re.S)
+        self.assertEqual(len(blocks), 2)
+        env = dict(os.environ, BATCHTUNE_CONFIG=config(FAST), PYTHONPATH=str(ROOT / "shim" / "python"))
+        for block in blocks:
+            done = subprocess.run([sys.executable, "-W", "error", "-c", block], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, env=env, timeout=300)
+            self.assertEqual(done.returncode, 0, done.stdout.decode())
+
+    def example(self):
+        """The app's module, made anew over a service of its own, with a client and a PNG."""
         try:
             from fastapi.testclient import TestClient
             from PIL import Image
+            import multipart  # noqa: F401
         except (ImportError, RuntimeError) as error:  # RuntimeError: fastapi is here, httpx is not
             self.skipTest(str(error))
-        os.environ["BATCHTUNE_CONFIG"] = config(FAST)
         sys.path.insert(0, str(ROOT / "tests" / "example"))
         batchtune._production = None
+        self.addCleanup(setattr, batchtune, "_production", None)
         import serve_fastapi
         picture = io.BytesIO()
         Image.fromarray(gray(255, 20, 30)).save(picture, "PNG")
-        with TestClient(serve_fastapi.app) as client:
-            answer = client.post("/segment/hrnet?threshold=0.5", content=picture.getvalue())
-            self.assertEqual(answer.status_code, 200)
-            self.assertEqual(answer.json()["polygons"][0]["area"], 600)
-            self.assertEqual(answer.json()["metadata"]["inference_mode"], "production_optimized")
-            refused = client.post("/segment/resnet", content=picture.getvalue())
-            self.assertEqual((refused.status_code, "there are: hrnet" in refused.text), (400, True))
+        return TestClient(importlib.reload(serve_fastapi).app), picture.getvalue()
+
+    def test_the_fastapi_example_serves(self):
+        os.environ["BATCHTUNE_CONFIG"] = config(FAST)
+        client, picture = self.example()
+        with client:
+            wait_until(lambda: client.get("/healthz").status_code == 200)
+            self.assertEqual(client.get("/healthz").text, "ready\n")
+            raw = client.post("/segment/hrnet?threshold=0.5", content=picture)
+            form = client.post("/segment/hrnet", files={"file": ("cell.png", picture, "image/png")})
+            # what curl --data-binary says of its body, though it is no form
+            curl = client.post("/segment/hrnet", content=picture,
+                               headers={"content-type": "application/x-www-form-urlencoded"})
+            for answer in (raw, form, curl):
+                self.assertEqual(answer.status_code, 200, answer.text)
+                self.assertEqual(answer.json()["polygons"][0]["area"], 600)
+                self.assertEqual(answer.json()["metadata"]["inference_mode"], "production_optimized")
+                self.assertEqual(answer.json()["metadata"]["input_size"], [16, 16])
+            unknown = client.post("/segment/resnet", content=picture)
+            self.assertEqual((unknown.status_code, "there are: hrnet" in unknown.text), (404, True))
             self.assertEqual(client.post("/segment/hrnet", content=b"hello").status_code, 400)
-            self.assertIn('outcome="ok"} 1\n', client.get("/metrics").text)
+            self.assertEqual(client.post("/segment/hrnet?threshold=7", content=picture).status_code, 400)
+            self.assertEqual(client.post("/segment/hrnet", files={"other": b"x"}).status_code, 400)
+            self.assertEqual(client.post("/segment/hrnet", data={"file": "text"}, files={"x": b""}).status_code, 400)
+            self.assertIn('outcome="ok"} 3\n', client.get("/metrics").text)
+            self.assertIn("multipart/form-data", client.get("/openapi.json").text)
         self.assertTrue(batchtune._production._run.stopped)
+
+    def test_the_fastapi_example_is_not_ready_while_it_starts(self):
+        os.environ["BATCHTUNE_CONFIG"] = config(FAST)
+        client, picture = self.example()
+        begun, go_on = threading.Event(), threading.Event()
+
+        def held(service, start=batchtune.Service._start):
+            begun.set()
+            go_on.wait()
+            start(service)
+
+        with unittest.mock.patch.object(batchtune.Service, "_start", held), client:
+            begun.wait()
+            said = [client.get("/healthz"), client.post("/segment/hrnet", content=picture), client.get("/metrics"),
+                    client.post("/segment/resnet", content=picture)]
+            go_on.set()
+            wait_until(lambda: client.get("/healthz").status_code == 200)
+        self.assertEqual([answer.status_code for answer in said], [503, 503, 503, 404])
+
+    def test_the_fastapi_example_does_not_begin_with_a_wrong_config(self):
+        os.environ["BATCHTUNE_CONFIG"] = os.path.join(SCRATCH.name, "absent.json")
+        client, _ = self.example()
+        with self.assertRaises(batchtune.ConfigError), client:
+            pass
 
 
 UNHEARD = []  # exceptions in finalizers, which Python only prints

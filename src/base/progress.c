@@ -30,17 +30,6 @@ void bt_progress_note(bt_progress *progress, int64_t now_ns, double fraction) {
     progress->fraction = fraction;
 }
 
-/* "12 s", "3 min 05 s", "1 h 02 min". */
-static void put_time(double seconds, char out[32]) {
-    long long whole = (long long)(seconds + 0.5);
-    if (whole < 60)
-        snprintf(out, 32, "%lld s", whole);
-    else if (whole < 3600)
-        snprintf(out, 32, "%lld min %02lld s", whole / 60, whole % 60);
-    else
-        snprintf(out, 32, "%lld h %02lld min", whole / 3600, whole / 60 % 60);
-}
-
 /* ", 12 s left"; at the end ", 40 s"; "" while no rate is known or it promises more than 100 days. */
 static void put_eta(const bt_progress *progress, int64_t now_ns, char out[48]) {
     char shown[32];
@@ -49,7 +38,7 @@ static void put_eta(const bt_progress *progress, int64_t now_ns, char out[48]) {
     bool ended = progress->fraction >= 1;
     out[0] = '\0';
     if (passed <= 0 || left < 0 || left > 8640000.0) return;
-    put_time(ended ? passed : left, shown);
+    bt_text_seconds(ended ? passed : left, shown);
     snprintf(out, 48, ", %s%s", shown, ended ? "" : " left");
 }
 

@@ -126,3 +126,13 @@ bool bt_text_is_utf8(const char *text) {
     }
     return true;
 }
+
+void bt_text_seconds(double seconds, char out[BT_NUMBER_TEXT_SIZE]) {
+    long long whole = (long long)(seconds + 0.5);
+    if (whole < 60)
+        snprintf(out, BT_NUMBER_TEXT_SIZE, "%lld s", whole);
+    else if (whole < 3600)
+        snprintf(out, BT_NUMBER_TEXT_SIZE, "%lld min %02lld s", whole / 60, whole % 60);
+    else
+        snprintf(out, BT_NUMBER_TEXT_SIZE, "%lld h %02lld min", whole / 3600, whole / 60 % 60);
+}

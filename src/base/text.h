@@ -18,6 +18,9 @@ extern "C" {
  */
 void bt_text_number(double value, char out[BT_NUMBER_TEXT_SIZE]);
 
+/* A stretch of time for people: "12 s", "3 min 05 s", "1 h 02 min". */
+void bt_text_seconds(double seconds, char out[BT_NUMBER_TEXT_SIZE]);
+
 #define BT_TEXT_QUOTE_SIZE 64
 
 /* `text` in double quotes for a message: control characters become '?', and what is longer than about 55

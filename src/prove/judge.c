@@ -23,27 +23,24 @@ static double disturbed_share(const bt_load_scenario *scenario, double tolerated
     return known > 0 ? (double)disturbed / known : 0;
 }
 
-bool bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
+void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
     double late_us = scenario->generator_p99_us, limit_us = LATE_SHARE * p95_sla_ms * 1e3;
     double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
-    if (late_us > limit_us) {
+    if (late_us > limit_us)
         snprintf(scenario->disturbed, sizeof scenario->disturbed,
                  "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
                  late_us / 1e3);
-        return true;
-    }
-    if (share > OTHERS_SHARE)
+    else if (share > OTHERS_SHARE)
         snprintf(scenario->disturbed, sizeof scenario->disturbed,
                  "other programs used the cores in %.0f %% of its seconds (%.2f cores' worth on average)",
                  share * 100, scenario->others_cores);
-    return false;
 }
 
-bool bt_judge_again(const bt_load_scenario *scenario) {
-    if (!scenario->judged || scenario->disturbed[0] == '\0') return false;
+bool bt_judge_undecided(const bt_load_scenario *scenario) {
+    if (!scenario->judged || scenario->disturbed[0]) return false;
     for (int i = 0; i < scenario->part_count; i++)
-        if (scenario->parts[i].verdict != BT_LOAD_MET) return true;
+        if (scenario->parts[i].sent > 0 && scenario->parts[i].verdict == BT_LOAD_NOT_SHOWN) return true;
     return false;
 }
 
@@ -101,37 +98,49 @@ static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
     }
 }
 
-void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts,
-                   bool generator_late) {
-    const bt_load_latency *latency = &part->latency;
-    part->cause[0] = '\0';
-    if (part->sent == 0) {
-        part->verdict = BT_LOAD_NOT_RUN;
-        snprintf(part->cause, sizeof part->cause, "nothing was sent");
+/* Neither bound decides. */
+static void say_undecided(bt_load_part *part, const bt_judge_facts *facts) {
+    const bt_load_latency *l = &part->latency;
+    char lower[48] = "", upper[64] = "no bound above";
+    if (isnan(l->p95_lower_ms) && isnan(l->p95_upper_ms)) {
+        snprintf(part->cause, sizeof part->cause, "%lld requests are too few to bound P95",
+                 (long long)part->ok);
         return;
     }
-    if (unanswered(part) > 0) {
-        part->verdict = BT_LOAD_BROKEN;
-        say_losses(part);
-    } else if (latency->p95_ms > facts->p95_sla_ms) {
-        part->verdict = latency->p95_lower_ms > facts->p95_sla_ms ? BT_LOAD_BROKEN : BT_LOAD_UNSURE;
-        say_late(part, facts);
-    } else {
-        part->verdict = BT_LOAD_MET;
-    }
-    bool disturbed = scenario->disturbed[0] != '\0' && part->verdict != BT_LOAD_MET;
-    if (!generator_late && !disturbed) return;
-    part->verdict = BT_LOAD_UNTRUSTED;
-    snprintf(part->cause, sizeof part->cause, "%s", scenario->disturbed);
+    if (!isnan(l->p95_lower_ms)) snprintf(lower, sizeof lower, "at least %.1f ms, ", l->p95_lower_ms);
+    if (!isnan(l->p95_upper_ms)) snprintf(upper, sizeof upper, "at most %.1f ms", l->p95_upper_ms);
+    snprintf(part->cause, sizeof part->cause, "%lld requests show P95 to be %s%s, of %g", (long long)part->ok,
+             lower, upper, facts->p95_sla_ms);
 }
 
-void bt_judge_remedy(bt_load_part *part, const bt_judge_facts *facts) {
+void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts) {
+    const bt_load_latency *latency = &part->latency;
+    part->cause[0] = '\0';
+    part->verdict = BT_LOAD_NOT_SHOWN;
+    if (part->sent == 0) {
+        snprintf(part->cause, sizeof part->cause, "nothing was sent");
+    } else if (scenario->disturbed[0]) {
+        snprintf(part->cause, sizeof part->cause, "%s", scenario->disturbed);
+    } else if (unanswered(part) > 0) {
+        part->verdict = BT_LOAD_BROKEN;
+        say_losses(part);
+    } else if (latency->p95_lower_ms > facts->p95_sla_ms) {
+        part->verdict = BT_LOAD_BROKEN;
+        say_late(part, facts);
+    } else if (latency->p95_upper_ms <= facts->p95_sla_ms) {
+        part->verdict = BT_LOAD_MET;
+    } else {
+        say_undecided(part, facts);
+    }
+}
+
+void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts) {
     const char *text = "";
     if (part->remedy[0] != '\0') return;
-    if (part->verdict == BT_LOAD_UNTRUSTED)
+    if (part->verdict == BT_LOAD_NOT_SHOWN && scenario->disturbed[0])
         text = "close other programs and run it again; `make doctor` measures how steady the machine is";
-    else if (part->verdict == BT_LOAD_UNSURE)
-        text = "more samples would decide: a longer --duration";
+    else if (part->verdict == BT_LOAD_NOT_SHOWN && part->sent > 0 && scenario->judged)
+        text = "more requests would decide: a longer --duration, or a larger --lengthen";
     else if (part->verdict != BT_LOAD_BROKEN)
         return;
     else if (part->failed > 0 || part->lost > 0)
@@ -150,7 +159,7 @@ void bt_judge_remedy(bt_load_part *part, const bt_judge_facts *facts) {
 typedef struct tally {
     int judged, of[BT_LOAD_VERDICT_COUNT];
     const bt_load_scenario *worst_scenario;
-    const bt_load_part *worst; /* the first that was not met */
+    const bt_load_part *worst; /* the first that is broken, else that is not shown */
 } tally;
 
 static tally count_verdicts(const bt_load_record *record) {
@@ -161,7 +170,8 @@ static tally count_verdicts(const bt_load_record *record) {
             const bt_load_part *part = &scenario->parts[j];
             t.judged++;
             t.of[part->verdict]++;
-            if (part->verdict == BT_LOAD_MET || t.worst) continue;
+            bool worse = !t.worst || (t.worst->verdict != BT_LOAD_BROKEN && part->verdict == BT_LOAD_BROKEN);
+            if (part->verdict == BT_LOAD_MET || !worse) continue;
             t.worst = part;
             t.worst_scenario = scenario;
         }
@@ -175,19 +185,34 @@ static const char *title_of(const bt_load_record *record, const char *model) {
     return model;
 }
 
+/* "the SLA of 250 ms", or "each model's SLA" where they differ. */
+static void name_sla(const bt_load_record *record, char *out, size_t size) {
+    double first_ms = bt_load_record_sla_ms(record, record->model_count > 0 ? record->models[0].model : "");
+    snprintf(out, size, "the SLA of %g ms", first_ms);
+    for (int i = 1; i < record->model_count; i++)
+        if (bt_load_record_sla_ms(record, record->models[i].model) != first_ms)
+            snprintf(out, size, "each model's SLA");
+}
+
 static void advise(bt_load_record *record, const tally *t) {
     size_t size = sizeof record->advice;
-    if (t->judged == 0)
+    char sla[64], counts[96] = "";
+    name_sla(record, sla, sizeof sla);
+    if (t->judged == 0) {
         snprintf(record->advice, size, "nothing was tested");
-    else if (t->of[BT_LOAD_MET] == t->judged)
-        snprintf(record->advice, size, "the SLA of %g ms held in all %d tests",
-                 record->settings.service.p95_sla_ms, t->judged);
-    else
-        snprintf(record->advice, size,
-                 "the SLA of %g ms held in %d of %d tests; first look at %s, %s: %.256s",
-                 record->settings.service.p95_sla_ms, t->of[BT_LOAD_MET], t->judged,
-                 title_of(record, t->worst->model), t->worst_scenario->title,
-                 t->worst->remedy[0] ? t->worst->remedy : t->worst->cause);
+        return;
+    }
+    if (t->of[BT_LOAD_MET] == t->judged) {
+        snprintf(record->advice, size, "%s is shown to hold in all %d tests", sla, t->judged);
+        return;
+    }
+    if (t->of[BT_LOAD_BROKEN] > 0) snprintf(counts, sizeof counts, ", broken in %d", t->of[BT_LOAD_BROKEN]);
+    if (t->of[BT_LOAD_NOT_SHOWN] > 0)
+        snprintf(counts + strlen(counts), sizeof counts - strlen(counts), ", not shown in %d",
+                 t->of[BT_LOAD_NOT_SHOWN]);
+    snprintf(record->advice, size, "%s is shown to hold in %d of %d tests%s; first look at %s, %s: %.256s",
+             sla, t->of[BT_LOAD_MET], t->judged, counts, title_of(record, t->worst->model),
+             t->worst_scenario->title, t->worst->remedy[0] ? t->worst->remedy : t->worst->cause);
 }
 
 void bt_judge_record(bt_load_record *record, bool interrupted) {

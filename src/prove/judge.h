@@ -1,8 +1,8 @@
 /* Was the promise kept? One part of one scenario judged, with cause and remedy where it was not.
  *
- * Pure. A verdict is as sure as its samples: P95 above the SLA breaks it only where P95's lower bound is
- * above it too, and a slow machine is not taken for a slow service. A promise that was kept although others
- * used the cores was kept.
+ * Pure. Three words, and each says no more than was seen: *met* where P95's upper bound is within the SLA,
+ * *broken* where its lower bound is above it or requests got no result, *not shown* where it is neither, or
+ * where a disturbed machine or a late generator makes the figures worth nothing either way.
  */
 #ifndef BT_PROVE_JUDGE_H
 #define BT_PROVE_JUDGE_H
@@ -22,19 +22,19 @@ typedef struct bt_judge_facts {
 } bt_judge_facts;
 
 /* Says in scenario->disturbed why its figures could not be trusted ("" where they can): the generator sent
- * late (P99 above 1 % of the SLA: nothing can be said), or other programs used more than `tolerated_cores` in
- * many of its seconds. Returns whether the generator itself was late. */
-bool bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores);
+ * late (P99 above 1 % of the SLA), or other programs used more than `tolerated_cores` in many of its seconds.
+ * The SLA is the tightest of its parts'. */
+void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores);
 
-/* Sets part->verdict and part->cause. `generator_late` as bt_judge_scenario said. */
-void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts,
-                   bool generator_late);
+/* Sets part->verdict and part->cause, from the part's figures and scenario->disturbed. */
+void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts);
 
 /* What to try where no simulation found something: by the cause. Leaves what is there already. */
-void bt_judge_remedy(bt_load_part *part, const bt_judge_facts *facts);
+void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts);
 
-/* Whether a disturbed scenario is worth another attempt: some judged part's verdict could become another. */
-bool bt_judge_again(const bt_load_scenario *scenario);
+/* Whether more requests could decide what these did not: it is judged, was not disturbed, and of some part
+ * requests were sent and P95 is neither shown to be within the SLA nor above it. */
+bool bt_judge_undecided(const bt_load_scenario *scenario);
 
 /* The whole run's exit code (3 before 4; 0) and the closing sentence, into the record. */
 void bt_judge_record(bt_load_record *record, bool interrupted);

@@ -1,7 +1,9 @@
 /* Which scenarios a test runs, at what rates, for how long: settled before anything is sent.
  *
  * Pure: from the settings and what is known of each model. The rates come from the simulator (bt_capacity);
- * the durations are chosen so that two models of a tenth of a second each are proved in about three minutes.
+ * the durations are chosen so that two models of a tenth of a second each are proved in about three minutes,
+ * and longer for slower ones, so that enough requests are sent for P95 to have bounds at all. A scenario that
+ * is not decided then goes on (looks.h).
  */
 #ifndef BT_PROVE_PLAN_H
 #define BT_PROVE_PLAN_H
@@ -24,6 +26,7 @@ typedef struct bt_plan_model {
     const char *name;
     int batch_size, instances;
     int64_t batch_ns;       /* typical service time of a full batch on the production path */
+    int64_t lone_ns;        /* of a single image; 0 unknown */
     double recommended_rps; /* NaN where nothing can be predicted */
     double throughput_rps;  /* of full batches back to back: measured, or batch_size / batch_ns; for when the
                                above is  NaN or 0 */
@@ -41,6 +44,9 @@ typedef struct bt_plan_scenario {
     char name[32], title[32];
     bool judged;
     int64_t duration_ns;
+    int lengthen;    /* it may become so many times as long; 1: never */
+    double requests; /* about so many of its slowest part in duration_ns; NaN unknown */
+    double least_s; /* about so long it takes, at the least, until P95 can have an upper bound; NaN unknown */
     bt_plan_part parts[BT_NAMES_MAX];
     int part_count;
 } bt_plan_scenario;
@@ -50,6 +56,10 @@ typedef struct bt_plan {
     int scenario_count;
     int64_t duration_ns; /* of all together */
 } bt_plan;
+
+/* What is sent of a scenario between the look before and this one (0: from its beginning): as long as the
+ * looks are apart, with arrivals of its own. */
+bt_plan_scenario bt_plan_segment(const bt_plan_scenario *scenario, int look);
 
 /* The scenarios in the order asked for, each for every model in turn, mixed and soak for all at once.
  * BT_INVALID for a scenario that does not exist (the message lists them) or a rate that is neither "auto" nor

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "measure/quantile.h"
-#include "measure/summary.h"
+#include "measure/late.h"
 
 /* One stream's shots by intended arrival: the generator sends in that order, so the log holds them so. */
 typedef struct stream_view {
@@ -82,28 +81,28 @@ static double mean_batch_size(const stream_view *view) {
     return runs > 0 ? (double)ran / runs : NAN;
 }
 
-static bt_status sum_latency(bt_load_part *part, stream_view *view, bt_error *error) {
-    bt_summary summary;
-    bt_load_latency *latency = &part->latency;
-    if (view->ok == 0) return BT_OK;
-    bt_status status = bt_summarize(view->latency_ms, (size_t)view->ok, &summary, error);
-    if (status != BT_OK) return status;
-    for (int64_t i = 0; i < view->ok; i++)
-        view->other[i] = view->latency_ms[i];
-    bt_sort(view->other, (size_t)view->ok);
-    *latency = (bt_load_latency){
-        .mean_ms = summary.mean,
-        .p50_ms = bt_quantile(view->other, (size_t)view->ok, 0.5),
-        .p90_ms = summary.p90,
-        .p95_ms = summary.p95,
-        .p99_ms = summary.p99,
-        .p999_ms = bt_quantile(view->other, (size_t)view->ok, 0.999),
-        .max_ms = summary.max,
-        .p95_lower_ms = summary.p95_lower,
-        .p95_upper_ms = summary.p95_upper,
-        .effective_count = summary.effective_count,
+static void sum_latency(bt_load_part *part, stream_view *view, const bt_look *look) {
+    const size_t count = (size_t)view->ok;
+    double sum = 0;
+    if (count == 0) return;
+    for (size_t i = 0; i < count; i++)
+        sum += view->other[i] = view->latency_ms[i];
+    bt_sort(view->other, count);
+    const double p95_ms = bt_quantile(view->other, count, 0.95);
+    bt_bounds bounds =
+        bt_late_bounds(view->latency_ms, view->other, count, 0.95, look->met_error, look->broken_error);
+    part->latency = (bt_load_latency){
+        .mean_ms = sum / (double)count,
+        .p50_ms = bt_quantile(view->other, count, 0.5),
+        .p90_ms = bt_quantile(view->other, count, 0.9),
+        .p95_ms = p95_ms,
+        .p99_ms = bt_quantile(view->other, count, 0.99),
+        .p999_ms = bt_quantile(view->other, count, 0.999),
+        .max_ms = view->other[count - 1],
+        .p95_lower_ms = bounds.lower,
+        .p95_upper_ms = bounds.upper,
+        .effective_count = (double)count / bt_late_weigh(view->latency_ms, count, p95_ms).design_effect,
     };
-    return BT_OK;
 }
 
 /* Means and P95 of one duration of each request that was answered well. */
@@ -266,13 +265,14 @@ static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error
     return sum_queue(part, view, error);
 }
 
-bt_status bt_sum_part(bt_load_part *part, const bt_load_log *log, int stream, bt_error *error) {
+bt_status bt_sum_part(bt_load_part *part, const bt_load_log *log, int stream, const bt_look *look,
+                      bt_error *error) {
     stream_view view;
     bt_status status = open_view(&view, log, stream, error);
     if (status == BT_OK) {
         count_fates(part, &view);
         sum_split(part, &view);
-        status = sum_latency(part, &view, error);
+        sum_latency(part, &view, look);
     }
     if (status == BT_OK) status = keep_latencies(part, &view, error);
     if (status == BT_OK) status = sum_bins(part, &view, error);

@@ -72,6 +72,7 @@ static const bt_field scenario_fields[] = {
     {SCENARIO(NUMBER, canary_spread_percent), NOT_NEGATIVE},
     {SCENARIO(NUMBER, others_cores), NOT_NEGATIVE},
     {SCENARIO(INTEGER, attempts), A_COUNT},
+    {SCENARIO(INTEGER, looks), A_COUNT, .optional = true},
     {SCENARIO(TEXT, disturbed)},
     {SCENARIO(SWITCH, judged)},
 };
@@ -298,6 +299,14 @@ static bt_status read_batches(const json_t *object, bt_load_part *part, const ch
     return BT_OK;
 }
 
+/* Older files knew more words for what was not shown. */
+static bool is_not_shown(const char *name) {
+    static const char *const old[] = {"unsure", "untrusted", "not_run"};
+    for (size_t i = 0; i < COUNT(old); i++)
+        if (strcmp(name, old[i]) == 0) return true;
+    return false;
+}
+
 static bt_status read_verdict(const json_t *object, bt_load_verdict *out, const char *where,
                               bt_error *error) {
     char name[32];
@@ -308,8 +317,9 @@ static bt_status read_verdict(const json_t *object, bt_load_verdict *out, const 
             return BT_OK;
         }
     if (status != BT_OK) return status;
-    return bt_fail(error, BT_PARSE, "%s: verdict \"%s\" is none of met, broken, unsure, untrusted, not_run",
-                   where, name);
+    *out = BT_LOAD_NOT_SHOWN;
+    if (is_not_shown(name)) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%s: verdict \"%s\" is none of met, broken, not_shown", where, name);
 }
 
 static bt_status read_part(const json_t *object, bt_load_part *part, const char *where, bt_error *error) {

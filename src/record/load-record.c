@@ -7,7 +7,7 @@
 /* Every number that is not known yet is NaN. */
 static void empty_part(bt_load_part *part) {
     *part = (bt_load_part){
-        .verdict = BT_LOAD_NOT_RUN,
+        .verdict = BT_LOAD_NOT_SHOWN,
         .rate_rps = NAN,
         .latency = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0},
         .actual_p95_ms = NAN,
@@ -125,13 +125,9 @@ const char *bt_load_verdict_name(bt_load_verdict verdict) {
         return "met";
     case BT_LOAD_BROKEN:
         return "broken";
-    case BT_LOAD_UNSURE:
-        return "unsure";
-    case BT_LOAD_UNTRUSTED:
-        return "untrusted";
-    case BT_LOAD_NOT_RUN:
+    case BT_LOAD_NOT_SHOWN:
     case BT_LOAD_VERDICT_COUNT:
         break;
     }
-    return "not_run";
+    return "not_shown";
 }

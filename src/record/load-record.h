@@ -24,7 +24,9 @@ extern "C" {
 #define BT_LOAD_LATENCIES_MAX  20000 /* kept one by one; of more, every k-th is */
 #define BT_LOAD_BATCHES        64
 
-/* Nearest-rank percentiles; bounds at 95 % one-sided, NaN where the samples give none. */
+/* Nearest-rank percentiles. The bounds are those that the verdict stands on (bt_late_bounds at the errors of
+ * prove/looks.h): P95 is above the upper one in at most 5 % of scenarios, below the lower one in at most 1 %,
+ * however often they were looked at. NaN where the samples give none. */
 typedef struct bt_load_latency {
     double mean_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms, max_ms;
     double p95_lower_ms, p95_upper_ms;
@@ -41,11 +43,9 @@ typedef struct bt_load_bin {
 
 /* How a scenario ended for one model. */
 typedef enum bt_load_verdict {
-    BT_LOAD_MET,       /* P95 <= SLA, nothing lost, trusted */
-    BT_LOAD_BROKEN,    /* P95's lower bound > SLA, or requests were lost or failed */
-    BT_LOAD_UNSURE,    /* P95 > SLA, but its lower bound is not */
-    BT_LOAD_UNTRUSTED, /* the machine or the generator was disturbed, twice */
-    BT_LOAD_NOT_RUN,   /* interrupted before, or not possible: see cause */
+    BT_LOAD_MET,       /* P95's upper bound <= SLA, nothing lost, undisturbed */
+    BT_LOAD_BROKEN,    /* P95's lower bound > SLA, or requests got no result; undisturbed */
+    BT_LOAD_NOT_SHOWN, /* neither: too few requests, or a disturbed machine or generator: see cause */
     BT_LOAD_VERDICT_COUNT
 } bt_load_verdict;
 
@@ -86,6 +86,7 @@ typedef struct bt_load_scenario {
     double generator_p50_us, generator_p99_us, generator_max_us; /* how late it sent; NaN for closed loops */
     double canary_spread_percent, others_cores;                  /* of the machine meanwhile */
     int attempts;                 /* 2: repeated since the first was disturbed */
+    int looks;                    /* after each but the last it was not decided, and went on */
     char disturbed[BT_TEXT_SIZE]; /* why the last attempt cannot be trusted; empty: it can */
     bool judged;                  /* false: informative only, counts for no verdict (largest-burst) */
     bt_load_part *parts;          /* owned */
@@ -152,7 +153,7 @@ BT_MUST_USE bt_status bt_load_record_save(const bt_load_record *record, const ch
 BT_MUST_USE bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_error *error);
 
-/* "met", "broken", "unsure", "untrusted", "not_run"; never NULL. */
+/* "met", "broken", "not_shown"; never NULL. */
 const char *bt_load_verdict_name(bt_load_verdict verdict);
 
 #ifdef __cplusplus

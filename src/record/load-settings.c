@@ -40,7 +40,17 @@ static const bt_option own[] = {
      .maximum = 604800,
      .placeholder = "TIME",
      LOAD,
-     .help = "Of each scenario; 10 to 30 seconds unless given, and half an hour for soak."},
+     .help = "Of each scenario. Unless given, 10 to 30 seconds, longer where a verdict needs it, and half an "
+             "hour for soak. A bound of P95 takes 59 requests at the least."},
+    {.name = "lengthen",
+     .type = BT_OPTION_INTEGER,
+     VALUE(lengthen),
+     .minimum = 1,
+     .maximum = 64,
+     .placeholder = "TIMES",
+     LOAD,
+     .help = "A scenario whose P95 is neither shown to be within the SLA nor above it goes on, up to so many "
+             "times its length; 8 unless given, 1 (never) with a duration."},
     {.name = "burst_size",
      .type = BT_OPTION_INTEGER,
      VALUE(burst_size),

@@ -18,12 +18,13 @@ typedef enum bt_load_format {
 } bt_load_format;
 
 typedef struct bt_load_settings {
-    bt_service_settings service;           /* first: its table's rows are this table's first rows */
-    bt_names models;                       /* none: all that the config has */
-    bt_names scenarios;                    /* single, burst, sustained, mixed, soak */
-    char rate[BT_OPTION_TEXT_SIZE];        /* "auto" (60 % of the predicted capacity), or requests a second */
-    int64_t duration_ns;                   /* of each scenario; 0: its own default */
-    int64_t burst_size;                    /* 0: the batch size */
+    bt_service_settings service;    /* first: its table's rows are this table's first rows */
+    bt_names models;                /* none: all that the config has */
+    bt_names scenarios;             /* single, burst, sustained, mixed, soak */
+    char rate[BT_OPTION_TEXT_SIZE]; /* "auto" (60 % of the predicted capacity), or requests a second */
+    int64_t duration_ns;            /* of each scenario; 0: its own default */
+    int64_t lengthen;               /* times its length that an undecided scenario may take; 0: by duration */
+    int64_t burst_size;             /* 0: the batch size */
     char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times for sustained and mixed; "": Poisson */
     char images[BT_OPTION_TEXT_SIZE];      /* a folder of pictures to send; "": synthetic ones */
     char image_sizes[BT_OPTION_TEXT_SIZE]; /* "" (the model's), or "128,256:2,512": sizes with weights */

@@ -15,11 +15,11 @@ static tally count(const bt_load_record *record, const bt_load_model *model) {
         const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
         if (!part) continue;
         t.tests++;
-        if (!record->scenarios[i].judged || part->verdict == BT_LOAD_NOT_RUN)
+        if (!record->scenarios[i].judged)
             t.skipped++;
         else if (part->verdict == BT_LOAD_BROKEN)
             t.failures++;
-        else if (part->verdict != BT_LOAD_MET)
+        else if (part->verdict == BT_LOAD_NOT_SHOWN)
             t.errors++;
     }
     return t;
@@ -37,8 +37,7 @@ static void put_case(FILE *out, const bt_load_record *record, const bt_load_mode
     bt_xml_attribute(out, "classname", model->model);
     bt_xml_attribute(out, "name", scenario->name);
     fprintf(out, " time=\"%.3f\">\n", isfinite(scenario->duration_s) ? scenario->duration_s : 0);
-    bool skipped = !scenario->judged || part->verdict == BT_LOAD_NOT_RUN;
-    if (skipped) {
+    if (!scenario->judged) {
         fputs("      <skipped/>\n", out);
     } else if (part->verdict != BT_LOAD_MET) {
         const char *tag = part->verdict == BT_LOAD_BROKEN ? "failure" : "error";

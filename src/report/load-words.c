@@ -26,19 +26,14 @@ static const char *number(double value, char out[32]) {
 
 const char *bt_load_mark(bt_load_verdict verdict) {
     static const char *const marks[BT_LOAD_VERDICT_COUNT] = {
-        [BT_LOAD_MET] = "✓",       [BT_LOAD_BROKEN] = "✗",  [BT_LOAD_UNSURE] = "✗",
-        [BT_LOAD_UNTRUSTED] = "?", [BT_LOAD_NOT_RUN] = "–",
-    };
+        [BT_LOAD_MET] = "✓", [BT_LOAD_BROKEN] = "✗", [BT_LOAD_NOT_SHOWN] = "?"};
     return verdict < BT_LOAD_VERDICT_COUNT ? marks[verdict] : "?";
 }
 
 const char *bt_load_words_verdict(bt_load_verdict verdict) {
     static const char *const words[BT_LOAD_VERDICT_COUNT] = {
-        [BT_LOAD_MET] = "met",         [BT_LOAD_BROKEN] = "broken",
-        [BT_LOAD_UNSURE] = "not sure", [BT_LOAD_UNTRUSTED] = "untrusted",
-        [BT_LOAD_NOT_RUN] = "not run",
-    };
-    return verdict < BT_LOAD_VERDICT_COUNT ? words[verdict] : "unknown";
+        [BT_LOAD_MET] = "met", [BT_LOAD_BROKEN] = "broken", [BT_LOAD_NOT_SHOWN] = "not shown"};
+    return verdict < BT_LOAD_VERDICT_COUNT ? words[verdict] : "not shown";
 }
 
 const char *bt_load_title(const bt_load_record *record, const char *model) {
@@ -57,30 +52,10 @@ const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char
 
 void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
                          char out[BT_LOAD_WORDS_SIZE]) {
-    double sla_ms = record->settings.service.p95_sla_ms;
-    char bound[32];
     out[0] = '\0';
-    switch (part->verdict) {
-    case BT_LOAD_BROKEN:
-        add(out, "SLA %g ms", sla_ms);
-        break;
-    case BT_LOAD_UNSURE:
-        add(out, "SLA %g ms, but not sure: ", sla_ms);
-        if (isnan(part->latency.p95_lower_ms))
-            add(out, "too few samples to bound P95");
-        else
-            add(out, "P95 may be as low as %s ms", number(part->latency.p95_lower_ms, bound));
-        break;
-    case BT_LOAD_UNTRUSTED:
-        add(out, "cannot be trusted");
-        break;
-    case BT_LOAD_NOT_RUN:
-        add(out, "not run");
-        break;
-    case BT_LOAD_MET:
-    case BT_LOAD_VERDICT_COUNT:
-        break;
-    }
+    if (part->verdict == BT_LOAD_MET) return;
+    add(out, "%s, SLA %g ms", bt_load_words_verdict(part->verdict),
+        bt_load_record_sla_ms(record, part->model));
 }
 
 void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
@@ -205,7 +180,7 @@ void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_S
 
 void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]) {
     double late_us = NAN, others = NAN, spread = NAN;
-    int repeated = 0, untrusted = 0;
+    int repeated = 0, lengthened = 0, disturbed = 0;
     char text[32];
     out[0] = '\0';
     for (int i = 0; i < record->scenario_count; i++) {
@@ -214,7 +189,8 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
         others = fmax(others, s->others_cores);
         spread = fmax(spread, s->canary_spread_percent);
         repeated += s->attempts > 1;
-        untrusted += s->disturbed[0] != '\0';
+        lengthened += s->looks > 1;
+        disturbed += s->disturbed[0] != '\0';
     }
     if (isfinite(late_us))
         add(out, "the generator sent at most %s ms late at P99", number(late_us / 1e3, text));
@@ -224,7 +200,10 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
     if (isfinite(spread)) add(out, "; the canary spread by up to %.0f %%", spread);
     if (repeated > 0)
         add(out, "; %d %s repeated", repeated, repeated == 1 ? "scenario was" : "scenarios were");
-    if (untrusted > 0) add(out, "; %d stayed disturbed", untrusted);
+    if (lengthened > 0)
+        add(out, "; %d %s lengthened to decide", lengthened,
+            lengthened == 1 ? "scenario was" : "scenarios were");
+    if (disturbed > 0) add(out, "; %d stayed disturbed", disturbed);
 }
 
 void bt_load_words_warning(const bt_load_record *record, const bt_load_model *model,
@@ -244,7 +223,7 @@ void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS
         const char *verdict, *words;
     } headlines[] = {{"good", "SLA met"},
                      {"sla-broken", "SLA broken"},
-                     {"inconclusive", "Inconclusive"},
+                     {"inconclusive", "SLA not shown"},
                      {"interrupted", "Interrupted"}};
     const char *words = record->verdict;
     for (size_t i = 0; i < sizeof headlines / sizeof *headlines; i++)

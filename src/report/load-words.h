@@ -14,13 +14,12 @@ extern "C" {
 
 #define BT_LOAD_WORDS_SIZE 1024
 
-/* "✓", "✗", "?", "–"; never NULL. */
+/* "✓", "✗", "?"; never NULL. */
 const char *bt_load_mark(bt_load_verdict verdict);
-/* "met", "broken", "not sure", "untrusted", "not run"; never NULL. */
+/* "met", "broken", "not shown"; never NULL. */
 const char *bt_load_words_verdict(bt_load_verdict verdict);
 
-/* What stands behind the mark where a part is not met: "SLA 90 ms", "not sure: P95 is at least 83.1 ms", ...
- */
+/* What stands behind the mark where a part is not met: "broken, SLA 90 ms", "not shown, SLA 90 ms". */
 void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
                          char out[BT_LOAD_WORDS_SIZE]);
 
@@ -50,7 +49,7 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
 /* What to be aware of with one model: measured elsewhere, edited, ... */
 void bt_load_words_warning(const bt_load_record *record, const bt_load_model *model,
                            char out[BT_LOAD_WORDS_SIZE]);
-/* "The SLA held", "The SLA is broken", ... with the record's advice. */
+/* "SLA met", "SLA broken", "SLA not shown", "Interrupted", with the record's advice. */
 void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
 
 /* The title of the model called so. */

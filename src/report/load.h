@@ -30,8 +30,8 @@ BT_MUST_USE bt_status bt_load_report_markdown(const bt_load_record *record, cons
 BT_MUST_USE bt_status bt_load_report_html(const bt_load_record *record, const char *plots, FILE *out,
                                           bt_error *error);
 
-/* JUnit XML: a test suite a model, a test case a scenario; broken is a failure, unsure and untrusted an
- * error. */
+/* JUnit XML: a test suite a model, a test case a scenario; broken is a failure, not shown an error,
+ * what is not judged skipped. */
 BT_MUST_USE bt_status bt_load_report_junit(const bt_load_record *record, FILE *out, bt_error *error);
 
 /* In any format; the others' arguments. `report` as for bt_publish. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "prove/looks.h"
 #include "prove/plan.h"
 
 static bt_plan plan; /* large */
@@ -69,8 +70,59 @@ static void scenarios_come_in_the_order_asked_for(void **state) {
 static void two_models_take_about_three_minutes(void **state) {
     (void)state;
     bt_load_settings settings = settings_of("single,burst,sustained,mixed");
+    snprintf(settings.rate, sizeof settings.rate, "9");
     make(&settings, 2);
     assert_in_range(plan.duration_ns, 120 * BT_NS_PER_S, 180 * BT_NS_PER_S);
+}
+
+static void a_slow_model_is_tested_until_a_first_look_can_decide(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("sustained");
+    make(&settings, 2);
+    assert_int_equal(plan.scenarios[0].duration_ns, 30 * BT_NS_PER_S); /* at 9/s that is enough */
+    const bt_plan_scenario *slow = &plan.scenarios[1];                 /* at 3/s it is not */
+    assert_true(slow->duration_ns > 30 * BT_NS_PER_S);
+    assert_true(slow->requests >= bt_looks_fewest(slow->lengthen));
+    assert_int_equal(slow->parts[0].schedule.duration_ns, slow->duration_ns);
+    assert_float_equal(slow->least_s, 59 / 3.0, 1e-9);
+    snprintf(settings.rate, sizeof settings.rate, "0.1");
+    make(&settings, 1);
+    assert_int_equal(plan.scenarios[0].duration_ns, 120 * BT_NS_PER_S); /* within bounds */
+}
+
+/* What somebody asks for is what he gets, and he is told what it is worth. */
+static void a_duration_that_was_given_stands(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("single,sustained,soak");
+    settings.duration_ns = BT_NS_PER_S;
+    make(&settings, 1);
+    for (int i = 0; i < plan.scenario_count; i++) {
+        assert_int_equal(plan.scenarios[i].duration_ns, BT_NS_PER_S);
+        assert_int_equal(plan.scenarios[i].lengthen, 1);
+    }
+    assert_float_equal(plan.scenarios[1].requests, 9, 1e-9);
+    assert_true(plan.scenarios[1].least_s > 6);
+    settings.lengthen = 4;
+    make(&settings, 1);
+    assert_int_equal(plan.scenarios[1].lengthen, 4);
+    assert_int_equal(plan.scenarios[2].lengthen, 1); /* a soak is long enough */
+}
+
+static void going_on_adds_up_to_the_looks_lengths(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("sustained");
+    make(&settings, 1);
+    const bt_plan_scenario *scenario = &plan.scenarios[0];
+    int64_t sent_ns = 0;
+    uint64_t seed = 0;
+    for (int look = 0; look < bt_looks_count(scenario->lengthen); look++) {
+        bt_plan_scenario segment = bt_plan_segment(scenario, look);
+        assert_int_equal(segment.parts[0].schedule.duration_ns, segment.duration_ns);
+        assert_true(segment.parts[0].schedule.seed != seed); /* arrivals of its own */
+        seed = segment.parts[0].schedule.seed;
+        sent_ns += segment.duration_ns;
+        assert_int_equal(sent_ns, bt_looks_at(look, scenario->lengthen).lengths * scenario->duration_ns);
+    }
 }
 
 static void rates_are_the_recommended_ones_and_shared_when_mixed(void **state) {
@@ -141,6 +193,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scenarios_come_in_the_order_asked_for),
         cmocka_unit_test(two_models_take_about_three_minutes),
+        cmocka_unit_test(a_slow_model_is_tested_until_a_first_look_can_decide),
+        cmocka_unit_test(a_duration_that_was_given_stands),
+        cmocka_unit_test(going_on_adds_up_to_the_looks_lengths),
         cmocka_unit_test(rates_are_the_recommended_ones_and_shared_when_mixed),
         cmocka_unit_test(spikes_leave_time_to_be_served),
         cmocka_unit_test(seeds_follow_the_scenario_and_the_model),

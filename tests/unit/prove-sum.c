@@ -38,10 +38,11 @@ static bt_shot gone(int64_t intended_ms, bt_status status, bool refused) {
 static bt_load_part summed(bt_shot *shots, int64_t count, int stream) {
     bt_load_log log = {.shots = shots, .count = count, .start_ns = START};
     bt_load_part part = {.rate_rps = 7};
+    const bt_look look = bt_looks_at(0, 1);
     bt_error error;
     for (int64_t i = 0; i < count; i++)
         if (shots[i].answered_ns > log.end_ns) log.end_ns = shots[i].answered_ns;
-    if (bt_sum_part(&part, &log, stream, &error) != BT_OK) fail_msg("%s", error.message);
+    if (bt_sum_part(&part, &log, stream, &look, &error) != BT_OK) fail_msg("%s", error.message);
     return part;
 }
 

@@ -67,7 +67,7 @@ static void every_kind_of_value_comes_back(void **state) {
     assert_true(isnan(part->bins[3].others_cores));
     assert_int_equal(part->batches[2], 200);
     assert_true(isnan(again->scenarios[0].parts[0].rate_rps));
-    assert_int_equal(again->scenarios[6].parts[1].verdict, BT_LOAD_NOT_RUN);
+    assert_int_equal(again->scenarios[6].parts[1].verdict, BT_LOAD_NOT_SHOWN);
     assert_true(isnan(again->scenarios[6].parts[1].latency.p95_ms));
     assert_int_equal(again->models[0].ladder[2], 4);
     assert_true(again->settings.service.p95_sla_ms == 90);
@@ -212,15 +212,31 @@ static void every_fault_is_named(void **state) {
 
 static void verdicts_have_names(void **state) {
     (void)state;
-    static const char *const names[] = {[BT_LOAD_MET] = "met",
-                                        [BT_LOAD_BROKEN] = "broken",
-                                        [BT_LOAD_UNSURE] = "unsure",
-                                        [BT_LOAD_UNTRUSTED] = "untrusted",
-                                        [BT_LOAD_NOT_RUN] = "not_run"};
+    static const char *const names[] = {
+        [BT_LOAD_MET] = "met", [BT_LOAD_BROKEN] = "broken", [BT_LOAD_NOT_SHOWN] = "not_shown"};
     for (int i = 0; i < BT_LOAD_VERDICT_COUNT; i++)
         assert_string_equal(bt_load_verdict_name((bt_load_verdict)i), names[i]);
-    assert_string_equal(bt_load_verdict_name((bt_load_verdict)99), "not_run");
+    assert_string_equal(bt_load_verdict_name((bt_load_verdict)99), "not_shown");
     bt_load_record_close(NULL);
+}
+
+/* Files of earlier versions had three words for it. */
+static void older_words_for_what_was_not_shown_are_read(void **state) {
+    (void)state;
+    static const char *const old[] = {"unsure", "untrusted", "not_run"};
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+        bt_load_record *record = fixture_load_record(), *again;
+        bt_error error = {BT_OK, ""};
+        json_t *json = json_of(record);
+        json_object_set_new(at(json, PART), "verdict", json_string(old[i]));
+        json_object_del(at(json, SCENARIO), "looks");
+        assert_int_equal(json_dump_file(json, path, JSON_COMPACT), 0);
+        if (bt_load_record_load(&again, path, &error) != BT_OK) fail_msg("%s", error.message);
+        assert_int_equal(again->scenarios[0].parts[0].verdict, BT_LOAD_NOT_SHOWN);
+        json_decref(json);
+        bt_load_record_close(&record);
+        bt_load_record_close(&again);
+    }
 }
 
 static void mutated_files_are_read_or_refused_and_never_crash(void **state) {
@@ -267,6 +283,7 @@ int main(void) {
         cmocka_unit_test(columns_of_unequal_length_are_refused),
         cmocka_unit_test(every_fault_is_named),
         cmocka_unit_test(verdicts_have_names),
+        cmocka_unit_test(older_words_for_what_was_not_shown_are_read),
         cmocka_unit_test(mutated_files_are_read_or_refused_and_never_crash),
     };
     return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);

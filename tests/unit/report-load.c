@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "fixture-load-record.h"
+#include "prove/judge.h"
 #include "report/layout.h"
 #include "report/load-plots.h"
 #include "report/load.h"
@@ -54,11 +55,12 @@ static void the_summary_has_a_line_a_scenario(void **state) {
     assert_says(text, "CBAM-ResUNet Summary:\n");
     snprintf(line, sizeof line, "  Single Request: P95=%.1fms ✓\n", single->latency.p95_ms);
     assert_says(text, line);
-    snprintf(line, sizeof line, "  Sustained Load: P95=%.1fms ✗  SLA 90 ms\n", broken->latency.p95_ms);
+    snprintf(line, sizeof line, "  Sustained Load: P95=%.1fms ✗  broken, SLA 90 ms\n",
+             broken->latency.p95_ms);
     assert_says(text, line);
     assert_says(text, "  Largest Burst: ");
     assert_says(text, "(not judged)");
-    assert_says(text, "  Mixed Load: P95=– –");
+    assert_says(text, "  Mixed Load: P95=– ?  not shown, SLA 90 ms");
     free(text);
     bt_load_record_close(&record);
 }
@@ -178,6 +180,89 @@ static void the_page_is_whole_in_itself(void **state) {
     bt_load_record_close(&record);
 }
 
+/* ---- all forms say the same ---- */
+
+/* How often `phrase` is in `text`. */
+static int occurrences(const char *text, const char *phrase) {
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, phrase)); at += strlen(phrase))
+        count++;
+    return count;
+}
+
+typedef struct combination {
+    bt_load_verdict first, second;
+    bool second_judged;
+} combination;
+
+/* The fixture's first two scenarios alone, with these verdicts, judged as a test judges. */
+static bt_load_record *record_of(const combination *c) {
+    bt_load_record *record = fixture_load_record();
+    while (record->scenario_count > 2)
+        assert_int_equal(bt_load_scenario_reset(&record->scenarios[--record->scenario_count], 0, NULL),
+                         BT_OK);
+    record->scenarios[0].parts[0].verdict = c->first;
+    record->scenarios[1].parts[0].verdict = c->second;
+    record->scenarios[1].judged = c->second_judged;
+    bt_judge_record(record, false);
+    return record;
+}
+
+static void check_forms(const combination *c) {
+    static const char *const banners[] = {"SLA met", "SLA broken", "SLA not shown"};
+    static const int codes[] = {0, 3, 4};
+    static const char *const marks[] = {"✓", "✗", "?"};
+    static const char *const words[] = {"✓ met", "✗ broken", "? not shown"};
+    bt_load_record *record = record_of(c);
+    const bt_load_verdict of[] = {c->first, c->second};
+    int counts[BT_LOAD_VERDICT_COUNT] = {0};
+    counts[c->first]++;
+    if (c->second_judged) counts[c->second]++;
+    int overall = counts[BT_LOAD_BROKEN]      ? BT_LOAD_BROKEN
+                  : counts[BT_LOAD_NOT_SHOWN] ? BT_LOAD_NOT_SHOWN
+                                              : BT_LOAD_MET;
+    assert_int_equal(record->verdict_code, codes[overall]);
+    for (bt_load_format f = BT_LOAD_FORMAT_TABLE; f <= BT_LOAD_FORMAT_HTML; f++) {
+        char *text = written(record, f), expected[64];
+        if (f == BT_LOAD_FORMAT_JSON) {
+            for (int v = 0; v < BT_LOAD_VERDICT_COUNT; v++) {
+                snprintf(expected, sizeof expected, "\"verdict\": \"%s\"",
+                         bt_load_verdict_name((bt_load_verdict)v));
+                assert_int_equal(occurrences(text, expected),
+                                 (c->first == (bt_load_verdict)v) + (c->second == (bt_load_verdict)v));
+            }
+        } else if (f == BT_LOAD_FORMAT_JUNIT) {
+            assert_int_equal(occurrences(text, "<failure "), counts[BT_LOAD_BROKEN]);
+            assert_int_equal(occurrences(text, "<error "), counts[BT_LOAD_NOT_SHOWN]);
+            assert_int_equal(occurrences(text, "<skipped/>"), !c->second_judged);
+        } else {
+            for (int b = 0; b < 3; b++) {
+                snprintf(expected, sizeof expected, "%s: ", banners[b]);
+                if (!!strstr(text, expected) != (b == overall))
+                    fail_msg("\"%s\" %s in:\n%s", expected, b == overall ? "is missing" : "is", text);
+            }
+            for (int p = 0; p < 2 && f == BT_LOAD_FORMAT_TABLE; p++) {
+                snprintf(expected, sizeof expected, "%s Single Request  ", marks[of[p]]);
+                assert_says(text, expected);
+            }
+            if (f != BT_LOAD_FORMAT_TABLE) assert_says(text, words[c->first]);
+            if (f != BT_LOAD_FORMAT_TABLE && c->second_judged) assert_says(text, words[c->second]);
+        }
+        free(text);
+    }
+    bt_load_record_close(&record);
+}
+
+static void all_forms_and_the_exit_code_say_the_same(void **state) {
+    (void)state;
+    for (int first = 0; first < BT_LOAD_VERDICT_COUNT; first++)
+        for (int second = 0; second < BT_LOAD_VERDICT_COUNT; second++)
+            for (int is_judged = 0; is_judged < 2; is_judged++) {
+                const combination c = {(bt_load_verdict)first, (bt_load_verdict)second, is_judged};
+                check_forms(&c);
+            }
+}
+
 static void hostile_names_break_no_form(void **state) {
     (void)state;
     static const char evil[] = "<b>&\"'`x\n|y\x1b[31m\x01";
@@ -205,7 +290,7 @@ static void junit_counts_as_a_ci_does(void **state) {
     assert_says(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     assert_says(text, "<testsuite name=\"hrnet\" tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\"");
     assert_says(text,
-                "<testsuite name=\"cbam_resunet\" tests=\"3\" failures=\"0\" errors=\"1\" skipped=\"1\"");
+                "<testsuite name=\"cbam_resunet\" tests=\"3\" failures=\"0\" errors=\"2\" skipped=\"0\"");
     free(text);
     bt_load_record_close(&record);
 }
@@ -463,6 +548,7 @@ int main(void) {
         cmocka_unit_test(the_table_keeps_to_the_terminal),
         cmocka_unit_test(what_is_unknown_looks_like_no_number),
         cmocka_unit_test(the_page_is_whole_in_itself),
+        cmocka_unit_test(all_forms_and_the_exit_code_say_the_same),
         cmocka_unit_test(hostile_names_break_no_form),
         cmocka_unit_test(junit_counts_as_a_ci_does),
         cmocka_unit_test(every_picture_has_its_script_and_its_data),

@@ -1,0 +1,336 @@
+/* Scenarios under way: round by round, until each is decided or may go on no longer.
+ *
+ * In the first round each scenario is sent once. One during which others used the cores comes again when the
+ * rest of the round is through: by then they may have ended. In every further round those go on that are not
+ * decided yet. So the parts of a scenario lie apart in time, and a spell of the machine is not all that one
+ * sees of it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "prove/course.h"
+#include "prove/judge.h"
+#include "prove/looks.h"
+#include "prove/sum.h"
+#include "prove/trial-state.h"
+
+#define ATTEMPTS     2
+#define REPEAT_SHARE 0.5 /* of the plan's time, at most, for what was disturbed */
+
+/* A scenario and how far it is; same index in the plan, in the record and here. */
+typedef struct progress {
+    bt_course course;
+    bool ended, again; /* again: its segment was disturbed, and comes once more in this round */
+} progress;
+
+/* What one segment needs while it runs. */
+typedef struct stage {
+    bt_plan_scenario plan; /* of the segment */
+    bt_schedule schedules[BT_NAMES_MAX];
+    double weights[BT_NAMES_MAX][BT_INPUTS_MAX];
+    bt_service_stream inputs[BT_NAMES_MAX];
+    bt_stream streams[BT_NAMES_MAX];
+    bt_service_target *target;
+} stage;
+
+typedef struct rounds {
+    bt_trial *t;
+    progress *all;
+    int64_t planned_ns, repeated_ns;
+} rounds;
+
+/* ---- one segment ---- */
+
+static bt_status open_stage(bt_trial *t, stage *s, bt_error *error) {
+    const bt_plan_scenario *plan = &s->plan;
+    int in_flight = 0;
+    for (int i = 0; i < plan->part_count; i++) {
+        const bt_plan_part *part = &plan->parts[i];
+        const bt_load_model *model = &t->record->models[part->model];
+        s->inputs[i] = bt_trial_inputs(t, part->model, s->weights[i]);
+        s->streams[i] = (bt_stream){
+            .clients = part->clients, .weights = s->weights[i], .input_count = s->inputs[i].input_count};
+        in_flight += (int)bt_trial_served(t, part->model)->settings.max_queue_size +
+                     2 * model->instances * model->batch_size;
+        if (part->clients > 0) continue;
+        bt_status status = bt_schedule_open(&s->schedules[i], &part->schedule, error);
+        if (status != BT_OK) return bt_fail_at(error, status, "%s, %s", plan->title, t->names[part->model]);
+        s->streams[i].schedule = &s->schedules[i];
+    }
+    return bt_service_target_open(&s->target, t->service, s->inputs, plan->part_count, in_flight, 1, error);
+}
+
+static void close_stage(bt_trial *t, stage *s, bool lost) {
+    char failure[BT_ERROR_MESSAGE_SIZE] = "";
+    if (s->target) bt_service_target_failure(s->target, failure);
+    if (failure[0]) bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", s->plan.title, failure);
+    for (int i = 0; i < s->plan.part_count; i++)
+        bt_schedule_close(&s->schedules[i]);
+    if (!lost) bt_service_target_close(&s->target); /* else late answers still need it */
+}
+
+static const char *name_parts(const bt_trial *t, const bt_plan_scenario *plan) {
+    return plan->part_count == 1 ? t->names[plan->parts[0].model] : "all models";
+}
+
+static bt_status send(bt_trial *t, stage *s, bt_load_log **log, bt_error *error) {
+    char what[128];
+    snprintf(what, sizeof what, "%s, %s", name_parts(t, &s->plan), s->plan.title);
+    bt_trial_live live = bt_trial_go_live(t, what, s->plan.duration_ns);
+    const bt_load_options load = {.target = bt_service_target_of(s->target),
+                                  .streams = s->streams,
+                                  .stream_count = s->plan.part_count,
+                                  .duration_ns = s->plan.duration_ns,
+                                  .drain_ns = BT_TRIAL_DRAIN_NS,
+                                  .seed = s->plan.parts[0].schedule.seed,
+                                  .canary = true,
+                                  .progress = bt_trial_tell,
+                                  .progress_context = &live,
+                                  .stop = t->options->stop};
+    return bt_load_run(log, &load, error);
+}
+
+/* ---- what came of it ---- */
+
+/* The tightest SLA of a scenario's models. */
+static double sla_of_all(const bt_trial *t, const bt_plan_scenario *plan) {
+    double sla_ms = INFINITY;
+    for (int i = 0; i < plan->part_count; i++)
+        sla_ms = fmin(sla_ms, bt_trial_sla_ms(t, plan->parts[i].model));
+    return sla_ms;
+}
+
+static void describe_part(const bt_trial *t, const bt_plan_part *plan, const bt_schedule *schedule,
+                          bt_load_part *part) {
+    snprintf(part->model, sizeof part->model, "%s", t->names[plan->model]);
+    part->clients = plan->clients;
+    if (plan->clients > 0) return;
+    part->burst_size = plan->schedule.shape == BT_SHAPE_BURST ? plan->schedule.burst_size : 0;
+    part->rate_rps = plan->schedule.shape == BT_SHAPE_POISSON
+                         ? plan->schedule.rate_rps
+                         : (double)schedule->count / ((double)schedule->duration_ns / 1e9);
+}
+
+/* Figures of a log, anew; and whether others disturbed it. */
+static bt_status sum_up(const bt_trial *t, bt_load_scenario *scenario, const bt_plan_scenario *plan,
+                        const bt_load_log *log, const bt_schedule *schedules, const bt_look *look,
+                        bt_error *error) {
+    bt_status status = bt_load_scenario_reset(scenario, plan->part_count, error);
+    if (status != BT_OK) return status;
+    bt_sum_scenario(scenario, log);
+    for (int i = 0; i < plan->part_count && status == BT_OK; i++) {
+        describe_part(t, &plan->parts[i], &schedules[i], &scenario->parts[i]);
+        status = bt_sum_part(&scenario->parts[i], log, i, look, error);
+    }
+    if (status == BT_OK) bt_judge_scenario(scenario, sla_of_all(t, plan), t->settings->tolerate_cores);
+    return status;
+}
+
+static bt_judge_facts facts_of(const bt_trial *t, int model) {
+    const bt_config_point *lone = bt_config_model_point(bt_trial_served(t, model)->entry, 1);
+    return (bt_judge_facts){
+        .p95_sla_ms = bt_trial_sla_ms(t, model),
+        .max_queue_delay_ms = bt_trial_served(t, model)->settings.max_queue_delay_ms,
+        .batch_size = t->record->models[model].batch_size,
+        .lone_p95_ms = lone ? lone->p95_ms : NAN,
+    };
+}
+
+/* What is predicted for the course so far, on the schedules that were sent. */
+static bt_status predict_parts(const bt_trial *t, const bt_plan_scenario *plan, const bt_course *course,
+                               bt_load_scenario *scenario, bt_error *error) {
+    bt_prediction predictions[BT_NAMES_MAX];
+    bt_status status = bt_predict(predictions, &t->predict, plan, course->schedules, error);
+    for (int i = 0; i < plan->part_count && status == BT_OK; i++) {
+        scenario->parts[i].predicted_p50_ms = predictions[i].p50_ms;
+        scenario->parts[i].predicted_p95_ms = predictions[i].p95_ms;
+        scenario->parts[i].predicted_throughput_rps = predictions[i].throughput_rps;
+    }
+    return status;
+}
+
+/* Takes a segment into the scenario's course, and judges all of that. `disturbed` keeps what was said of the
+ * segment. */
+static bt_status take_segment(rounds *r, int index, const stage *s, const bt_load_log *log, bt_error *error) {
+    bt_trial *t = r->t;
+    const bt_plan_scenario *plan = &t->plan.scenarios[index];
+    bt_course *course = &r->all[index].course;
+    bt_load_scenario *scenario = &t->record->scenarios[index];
+    char disturbed[BT_TEXT_SIZE];
+    memcpy(disturbed, scenario->disturbed, sizeof disturbed);
+    const bt_look look = bt_looks_at(course->looks, plan->lengthen);
+    bt_status status = bt_course_add(course, log, s->schedules, plan->part_count, s->plan.duration_ns, error);
+    if (status == BT_OK) status = sum_up(t, scenario, plan, &course->log, course->schedules, &look, error);
+    if (status == BT_OK) status = predict_parts(t, plan, course, scenario, error);
+    if (status != BT_OK) return status;
+    if (disturbed[0]) memcpy(scenario->disturbed, disturbed, sizeof disturbed);
+    scenario->looks = course->looks;
+    scenario->duration_s = (double)course->duration_ns / 1e9;
+    for (int i = 0; i < scenario->part_count; i++) {
+        bt_judge_facts facts = facts_of(t, plan->parts[i].model);
+        bt_judge_part(&scenario->parts[i], scenario, &facts);
+    }
+    return BT_OK;
+}
+
+/* ---- a scenario's turn ---- */
+
+/* Whether a disturbed segment may be sent once more. */
+static bool may_repeat(const rounds *r, const bt_load_scenario *scenario, int64_t duration_ns) {
+    return scenario->judged && scenario->attempts < ATTEMPTS && !bt_trial_stopped(r->t) &&
+           r->repeated_ns + duration_ns <= REPEAT_SHARE * (double)r->planned_ns;
+}
+
+/* Sends the next segment and takes it, or, where it was disturbed, notes that it comes again. */
+static bt_status run_segment(rounds *r, int index, stage *s, bt_error *error) {
+    bt_trial *t = r->t;
+    const bt_plan_scenario *plan = &t->plan.scenarios[index];
+    progress *p = &r->all[index];
+    bt_load_scenario *scenario = &t->record->scenarios[index];
+    bt_load_log *log;
+    const bt_look look = bt_looks_at(p->course.looks, plan->lengthen);
+    s->plan = bt_plan_segment(plan, p->course.looks);
+    bt_status status = open_stage(t, s, error);
+    if (status == BT_OK) status = send(t, s, &log, error);
+    if (status != BT_OK) return status;
+    bool lost = log->lost > 0;
+    if (p->course.looks == 0 || p->again) scenario->attempts++;
+    p->again = false;
+    status = sum_up(t, scenario, plan, log, s->schedules, &look, error);
+    if (status == BT_OK && scenario->disturbed[0] && may_repeat(r, scenario, s->plan.duration_ns)) {
+        p->again = true;
+        for (int i = 0; i < scenario->part_count; i++) /* should there be no time for it */
+            memcpy(scenario->parts[i].cause, scenario->disturbed, sizeof scenario->disturbed);
+        r->repeated_ns += s->plan.duration_ns;
+        t->plan.duration_ns += s->plan.duration_ns; /* the plan has become longer */
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: %s; once more later", name_parts(t, plan),
+                     plan->title, scenario->disturbed);
+    } else if (status == BT_OK) {
+        status = take_segment(r, index, s, log, error);
+    }
+    bt_load_log_close(&log);
+    t->lost = t->lost || lost;
+    close_stage(t, s, lost);
+    return status;
+}
+
+static bt_status take_turn(rounds *r, int index, bt_error *error) {
+    stage *s = calloc(1, sizeof *s);
+    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+    bt_status status = run_segment(r, index, s, error);
+    free(s);
+    return status;
+}
+
+/* Whether a scenario goes on in another round; says so. */
+static bool goes_on(rounds *r, int index) {
+    bt_trial *t = r->t;
+    const bt_plan_scenario *plan = &t->plan.scenarios[index];
+    const progress *p = &r->all[index];
+    if (p->course.looks >= bt_looks_count(plan->lengthen)) return false;
+    if (!bt_judge_undecided(&t->record->scenarios[index])) return false;
+    const bt_plan_scenario segment = bt_plan_segment(plan, p->course.looks);
+    t->plan.duration_ns += segment.duration_ns;
+    bt_log_write(t->options->log, BT_LOG_INFO, "%s, %s: not decided after %.0f s; goes on for %.0f s later",
+                 name_parts(t, plan), plan->title, (double)p->course.duration_ns / 1e9,
+                 (double)segment.duration_ns / 1e9);
+    return true;
+}
+
+/* One round: everybody's turn, then the turns of those that were disturbed. Returns through `left` how many
+ * go on. */
+static bt_status run_round(rounds *r, int *left, bt_error *error) {
+    bt_trial *t = r->t;
+    bt_status status = BT_OK;
+    for (int pass = 0; pass < ATTEMPTS; pass++)
+        for (int i = 0; i < t->plan.scenario_count && status == BT_OK && !bt_trial_stopped(t); i++)
+            if (!r->all[i].ended && (pass == 0 || r->all[i].again)) status = take_turn(r, i, error);
+    *left = 0;
+    for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++) {
+        progress *p = &r->all[i];
+        if (!p->ended) p->ended = bt_trial_stopped(t) || !goes_on(r, i);
+        *left += !p->ended;
+    }
+    return status;
+}
+
+/* ---- all of them ---- */
+
+static const char *shape_of(const bt_plan_scenario *plan) {
+    return plan->parts[0].clients > 0 ? "closed" : bt_load_shape_name(plan->parts[0].schedule.shape);
+}
+
+/* A scenario in the record for each of the plan, as if nothing had been sent. */
+static bt_status list_scenarios(bt_trial *t, bt_error *error) {
+    for (int i = 0; i < t->plan.scenario_count; i++) {
+        const bt_plan_scenario *plan = &t->plan.scenarios[i];
+        bt_load_scenario *scenario = bt_load_record_add(t->record, plan->part_count);
+        if (!scenario) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+        snprintf(scenario->name, sizeof scenario->name, "%s", plan->name);
+        snprintf(scenario->title, sizeof scenario->title, "%s", plan->title);
+        snprintf(scenario->shape, sizeof scenario->shape, "%s", shape_of(plan));
+        scenario->judged = plan->judged;
+        for (int k = 0; k < plan->part_count; k++) {
+            bt_load_part *part = &scenario->parts[k];
+            snprintf(part->model, sizeof part->model, "%s", t->names[plan->parts[k].model]);
+            snprintf(part->cause, sizeof part->cause, "not run: interrupted before");
+        }
+    }
+    return BT_OK;
+}
+
+/* How long it will take, and what cannot be decided in that time. */
+static void say_plan(const bt_trial *t) {
+    char all[BT_NUMBER_TEXT_SIZE], least[BT_NUMBER_TEXT_SIZE];
+    int lengthen = 1;
+    bt_text_seconds((double)t->plan.duration_ns / 1e9, all);
+    for (int i = 0; i < t->plan.scenario_count; i++) {
+        const bt_plan_scenario *plan = &t->plan.scenarios[i];
+        if (plan->lengthen > lengthen) lengthen = plan->lengthen;
+        if (!plan->judged || !(plan->least_s > plan->lengthen * (double)plan->duration_ns / 1e9)) continue;
+        bt_text_seconds(plan->least_s, least);
+        bt_log_write(t->options->log, BT_LOG_WARNING,
+                     "%s, %s: about %.0f requests in %g s; P95 has a bound from 59 on, after about %s, so it "
+                     "cannot be shown to be met: a longer --duration",
+                     name_parts(t, plan), plan->title, plan->requests, (double)plan->duration_ns / 1e9,
+                     least);
+    }
+    bt_log_write(t->options->log, BT_LOG_INFO, "plan: %d scenarios, about %s%s", t->plan.scenario_count, all,
+                 lengthen > 1 ? "; one that is not decided then goes on" : "");
+}
+
+static bt_status find_remedies(rounds *r, int index, bt_error *error) {
+    bt_trial *t = r->t;
+    const bt_plan_scenario *plan = &t->plan.scenarios[index];
+    bt_load_scenario *scenario = &t->record->scenarios[index];
+    for (int i = 0; i < scenario->part_count; i++) {
+        bt_load_part *part = &scenario->parts[i];
+        bt_judge_facts facts = facts_of(t, plan->parts[i].model);
+        if (part->verdict == BT_LOAD_BROKEN) {
+            bt_status status = bt_predict_remedy(part->remedy, sizeof part->remedy, &t->predict, plan,
+                                                 r->all[index].course.schedules, i, facts.p95_sla_ms, error);
+            if (status != BT_OK) return status;
+        }
+        bt_judge_remedy(part, scenario, &facts);
+    }
+    return BT_OK;
+}
+
+bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error) {
+    rounds r = {.t = t, .planned_ns = t->plan.duration_ns};
+    r.all = calloc((size_t)t->plan.scenario_count, sizeof *r.all);
+    if (!r.all) return bt_fail(error, BT_NO_MEMORY, "out of memory for the scenarios");
+    bt_status status = list_scenarios(t, error);
+    if (status == BT_OK) say_plan(t);
+    for (int left = 1; left > 0 && status == BT_OK;)
+        status = run_round(&r, &left, error);
+    for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++)
+        status = find_remedies(&r, i, error);
+    for (int i = 0; i < t->plan.scenario_count; i++)
+        bt_course_close(&r.all[i].course);
+    free(r.all);
+    return status;
+}

@@ -1,0 +1,81 @@
+/* What a trial knows while it runs, shared by the three files that it is made of: trial.c prepares it and
+ * puts things in order, trial-images.c has what is sent, trial-scenarios.c sends it and hears what came of
+ * it. Nobody else includes this. */
+#ifndef BT_PROVE_TRIAL_STATE_H
+#define BT_PROVE_TRIAL_STATE_H
+
+#include "image/decode.h"
+#include "load/generator.h"
+#include "load/target-service.h"
+#include "prove/plan.h"
+#include "prove/predict.h"
+#include "prove/trial.h"
+#include "serving/serving.h"
+
+#define BT_TRIAL_DRAIN_NS (30 * BT_NS_PER_S) /* an answer later than that is lost */
+
+/* One trial under way. */
+typedef struct bt_trial {
+    const bt_trial_options *options;
+    const bt_load_settings *settings;
+    bt_load_record *record;
+    bt_service *service;
+    int model_count;
+    const char *names[BT_NAMES_MAX];
+    int sides[BT_INPUTS_MAX]; /* of the images that are sent, where they were asked for */
+    double side_weights[BT_INPUTS_MAX];
+    int side_count;
+    bt_picture pictures[BT_INPUTS_MAX]; /* to send, shared by all models; none: drawn ones */
+    double picture_weights[BT_INPUTS_MAX];
+    int picture_count;
+    bool lost; /* some answer never came: if it does, it will still need its target and picture */
+    bt_predict_model predict_models[BT_NAMES_MAX];
+    bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
+    bt_predict_options predict;
+    bt_plan plan;
+    int64_t compare_ns; /* of comparing the paths, beside the plan */
+    double done_ns;     /* of both, for the progress line */
+} bt_trial;
+
+static inline const bt_served_model *bt_trial_served(const bt_trial *t, int model) {
+    return bt_serving_model(t->service, model);
+}
+
+static inline double bt_trial_sla_ms(const bt_trial *t, int model) {
+    return bt_trial_served(t, model)->settings.p95_sla_ms;
+}
+
+static inline bool bt_trial_stopped(const bt_trial *t) {
+    return t->options->stop && *t->options->stop;
+}
+
+/* ---- trial-images.c ---- */
+
+/* The sizes and pictures that were asked for. BT_INVALID names the flag. */
+BT_MUST_USE bt_status bt_trial_read_images(bt_trial *t, bt_error *error);
+
+/* The inputs of one model, and what they weigh: the pictures, or so many drawn images of each size. */
+bt_service_stream bt_trial_inputs(const bt_trial *t, int model, double weights[BT_INPUTS_MAX]);
+
+/* For the record, and for people. */
+void bt_trial_describe_images(const bt_trial *t, char words[BT_TEXT_SIZE]);
+
+/* ---- the live line ---- */
+
+/* One piece of the trial, as the live line shows it. */
+typedef struct bt_trial_live {
+    const bt_trial *t;
+    const char *what;
+    double before, share; /* of the whole: what was done before it, and what it is itself */
+} bt_trial_live;
+
+bt_trial_live bt_trial_go_live(bt_trial *t, const char *what, int64_t duration_ns);
+/* bt_load_options.progress; the context is a bt_trial_live. */
+void bt_trial_tell(void *context, const bt_load_moment *moment);
+
+/* ---- trial-scenarios.c ---- */
+
+/* Sends every scenario of the plan, again what was disturbed, on what is not decided; sums up and judges. */
+BT_MUST_USE bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error);
+
+#endif

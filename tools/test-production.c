@@ -22,11 +22,12 @@ static void on_signal(int signal_number) {
 }
 
 static const bt_command_exit exits[] = {
-    {BT_EXIT_GOOD, "the SLA held in every test"},
+    {BT_EXIT_GOOD,
+     "the SLA is met in every test: P95's upper bound is within it, nothing was lost or disturbed"},
     {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
     {BT_EXIT_USAGE, "wrong usage or bad input: no config, a broken one, a backend that is not there"},
     {BT_EXIT_BROKEN, "the SLA is broken: P95's lower bound is above it, or requests got no result"},
-    {BT_EXIT_INCONCLUSIVE, "P95 is above the SLA but not surely, or the machine was disturbed twice"},
+    {BT_EXIT_INCONCLUSIVE, "not shown: too few requests for either, or other programs used the cores"},
     {BT_EXIT_INTERRUPTED, "interrupted; what was tested until then is reported"},
     {0, NULL},
 };

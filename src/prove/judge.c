@@ -101,16 +101,14 @@ static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
 /* Neither bound decides. */
 static void say_undecided(bt_load_part *part, const bt_judge_facts *facts) {
     const bt_load_latency *l = &part->latency;
-    char lower[48] = "", upper[64] = "no bound above";
-    if (isnan(l->p95_lower_ms) && isnan(l->p95_upper_ms)) {
-        snprintf(part->cause, sizeof part->cause, "%lld requests are too few to bound P95",
-                 (long long)part->ok);
-        return;
-    }
-    if (!isnan(l->p95_lower_ms)) snprintf(lower, sizeof lower, "at least %.1f ms, ", l->p95_lower_ms);
-    if (!isnan(l->p95_upper_ms)) snprintf(upper, sizeof upper, "at most %.1f ms", l->p95_upper_ms);
-    snprintf(part->cause, sizeof part->cause, "%lld requests show P95 to be %s%s, of %g", (long long)part->ok,
-             lower, upper, facts->p95_sla_ms);
+    char lower[48] = "";
+    if (!isnan(l->p95_lower_ms)) snprintf(lower, sizeof lower, "at least %.1f ms", l->p95_lower_ms);
+    if (isnan(l->p95_upper_ms))
+        snprintf(part->cause, sizeof part->cause, "%lld requests are too few to bound P95 from above%s%s",
+                 (long long)part->ok, lower[0] ? "; it is " : "", lower);
+    else
+        snprintf(part->cause, sizeof part->cause, "%lld requests show P95 to be %s%sat most %.1f ms, of %g",
+                 (long long)part->ok, lower, lower[0] ? ", " : "", l->p95_upper_ms, facts->p95_sla_ms);
 }
 
 void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts) {

@@ -40,6 +40,14 @@ run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p9
 exits 3 'a service that is swamped'
 says 'refused by a full queue' 'loses requests, and says how'
 
+# Ten requests prove nothing, however fast they were.
+run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 1s --p95-sla-ms 1000
+exits 4 'a duration too short for a verdict'
+says_error 'about 10 requests in 1 s; P95 has a bound from 59 on, after about 6 s' 'is told beforehand'
+says '^  Burst Load: P95=[0-9.]+ms \?  not shown, SLA 1000 ms' 'is not called met'
+says 'verdict +SLA not shown: the SLA of 1000 ms is shown to hold in 0 of 1 tests, not shown in 1' 'in the closing sentence either'
+says '10 requests are too few to bound P95' 'with its cause'
+
 mkdir plates
 cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" "$pictures/turned-6.jpg" plates
 run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates

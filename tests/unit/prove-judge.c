@@ -60,10 +60,10 @@ static void unknown_bounds_show_nothing(void **state) {
     (void)state;
     bt_load_part few = judged(part_of(10, NAN, NAN), "");
     assert_int_equal(few.verdict, BT_LOAD_NOT_SHOWN);
-    says(few.cause, "200 requests are too few to bound P95");
+    says(few.cause, "200 requests are too few to bound P95 from above");
     says(few.remedy, "--duration");
     assert_int_equal(judged(part_of(110, NAN, NAN), "").verdict, BT_LOAD_NOT_SHOWN);
-    says(judged(part_of(97, 90, NAN), "").cause, "at least 90.0 ms, no bound above, of 100");
+    says(judged(part_of(97, 90, NAN), "").cause, "too few to bound P95 from above; it is at least 90.0 ms");
     says(judged(part_of(97, NAN, 110), "").cause, "show P95 to be at most 110.0 ms, of 100");
 }
 

@@ -740,7 +740,7 @@ void bt_load_panel_write(FILE *out, FILE *data, const bt_load_record *record, co
                  .data = data,
                  .record = record,
                  .model = model,
-                 .sla_ms = record->settings.service.p95_sla_ms};
+                 .sla_ms = bt_load_record_sla_ms(record, model->model)};
     d.count = collect(record, model, d.parts);
     d.left = left_margin(&d);
     fputs("reset\n" BT_OPEN_AXES BT_KEY_BELOW, out);

@@ -61,14 +61,19 @@ class Program {
     virtual int only_batch_size() const {
         return 0;
     }
+    /* What a single image is padded to. */
+    virtual int least_batch_size() const {
+        return 1;
+    }
 };
 
 /* A user's file as a program. Throws Failure(BT_INVALID) naming the file where it is none. */
 std::unique_ptr<Program> open_model_file(const bt_torch_options &options, const Mode &mode);
 /* One image, so that a file which gives something else than logits is refused when it is opened. */
 void try_model_file(Program &program, const bt_torch_options &options, const Mode &mode);
-/* Has packages check their inputs; before any is loaded, and before threads are started. */
-void check_package_inputs();
+/* Has packages check their inputs, and keep to themselves what they throw; before any is loaded, and before
+ * threads are started. */
+void settle_packages();
 
 /* A network's parameters on the device, and when each of its tensors may go. */
 class RunList : public Program {

@@ -1,14 +1,17 @@
 /* Networks that users bring as files: a TorchScript program, or packages of machine code that AOTInductor
  * compiled, one for each batch size. Both are code that runs in this process with its rights.
  *
- * A package knows its input's shape by heart and would read past a smaller one; AOTInductor's own check of
- * inputs, which is off unless an environment variable asks for it, is asked for when the shim is loaded. */
+ * A package knows its input's shape and layout by heart and would read past a smaller one; AOTInductor's own
+ * check of inputs, which is off unless an environment variable asks for it, is asked for when the shim is
+ * loaded. What it then complains of tells what the package takes. */
 #include "internal.h"
 
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <iostream>
+#include <streambuf>
 
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
@@ -123,7 +126,46 @@ class Script : public Program {
 
 /* ---- packages ---- */
 
-/* Whether this CPU has what a package was compiled for: what it has not would end the process. */
+/* Stands in for std::cerr's buffer from the time the shim is loaded: passes on what is written, but for a
+ * thread that is within a Hush. A package, and libtorch below it, write every complaint there that they throw
+ * as well, and that it is refused a batch size is how a package is asked for its own. */
+class Filter : public std::streambuf {
+  public:
+    explicit Filter(std::streambuf *out) : out_(out) {}
+    static thread_local int hushes;
+
+  protected:
+    int_type overflow(int_type c) override {
+        return hushes > 0 || traits_type::eq_int_type(c, traits_type::eof())
+                   ? traits_type::not_eof(c)
+                   : out_->sputc(traits_type::to_char_type(c));
+    }
+    std::streamsize xsputn(const char *text, std::streamsize count) override {
+        return hushes > 0 ? count : out_->sputn(text, count);
+    }
+    int sync() override {
+        return hushes > 0 ? 0 : out_->pubsync();
+    }
+
+  private:
+    std::streambuf *out_;
+};
+
+thread_local int Filter::hushes = 0;
+
+struct Hush {
+    Hush() {
+        Filter::hushes++;
+    }
+    ~Hush() {
+        Filter::hushes--;
+    }
+    Hush(const Hush &) = delete;
+    Hush &operator=(const Hush &) = delete;
+};
+
+/* Whether this CPU has what a package's label says that it was compiled for: what it has not would end the
+ * process. The label knows AVX2, AVX512, VNNI and AMX, not all that -march=native may have used. */
 bool cpu_has(const std::string &instructions) {
     bool good = true;
 #if defined(__x86_64__)
@@ -132,8 +174,11 @@ bool cpu_has(const std::string &instructions) {
     if (wants("AVX512"))
         good = good && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (wants("VNNI")) good = good && __builtin_cpu_supports("avx512vnni");
     if (wants("BF16")) good = good && __builtin_cpu_supports("avx512bf16");
-    if (wants("AMX")) good = good && __builtin_cpu_supports("amx-tile");
+    if (wants("AMX"))
+        good = good && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+               __builtin_cpu_supports("amx-int8");
 #endif
     return good;
 }
@@ -183,6 +228,11 @@ int size_wanted(const std::string &complaint) {
     return at == std::string::npos ? 0 : atoi(complaint.c_str() + at);
 }
 
+/* Whether a complaint is about how the images lie in memory. */
+bool is_about_layout(const std::string &complaint) {
+    return complaint.find("input_handles[0]: unmatched stride") != std::string::npos;
+}
+
 class Packages : public Program {
   public:
     Packages(const bt_torch_options &options, const Mode &mode) : device_(mode.device) {
@@ -215,23 +265,46 @@ class Packages : public Program {
         return packages_.size() == 1 && any_from_ == 0 ? packages_.begin()->first : 0;
     }
 
+    int least_batch_size() const override {
+        return packages_.begin()->first;
+    }
+
   private:
     struct Package {
         std::string path;
         std::unique_ptr<Loader> loader; /* loaded when it is first needed */
+        at::MemoryFormat layout = at::MemoryFormat::Contiguous;
+        bool settled = false; /* the layout is that which it was compiled for */
     };
 
     std::vector<at::Tensor> compute(Package &package, const at::Tensor &images) {
+        Hush hush;
         if (!package.loader) package.loader = load_package(package.path, device_);
         try {
-            return package.loader->run({images.contiguous()});
+            return package.loader->run({images.contiguous(package.layout)});
         } catch (...) {
             blame_run(package.path, images);
         }
     }
 
-    at::Tensor run(Package &package, const at::Tensor &images) {
+    /* The first run that is not refused for its layout settles which the package was compiled for. */
+    std::vector<at::Tensor> compute_as_compiled(Package &package, const at::Tensor &images) {
+        try {
+            std::vector<at::Tensor> out = compute(package, images);
+            package.settled = true;
+            return out;
+        } catch (const Failure &failure) {
+            if (package.settled || !is_about_layout(failure.message)) throw;
+        }
+        bool other = package.layout == at::MemoryFormat::Contiguous;
+        package.layout = other ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
         std::vector<at::Tensor> out = compute(package, images);
+        package.settled = true;
+        return out;
+    }
+
+    at::Tensor run(Package &package, const at::Tensor &images) {
+        std::vector<at::Tensor> out = compute_as_compiled(package, images);
         if (out.size() != 1)
             throw Failure(BT_INVALID, name_of(package.path) + ": gives " + std::to_string(out.size()) +
                                           " tensors; one of logits, N x 1 x H x W, is wanted");
@@ -286,8 +359,9 @@ void try_model_file(Program &program, const bt_torch_options &options, const Mod
     }
 }
 
-void check_package_inputs() {
+void settle_packages() {
     setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/1);
+    std::cerr.rdbuf(new Filter(std::cerr.rdbuf())); /* for good, as the shim is loaded for good */
 }
 
 } // namespace bt

@@ -113,6 +113,7 @@ bt_status session_open(bt_torch_session **out, const bt_torch_options *options, 
         bool fused = options->fused && options->device_index >= 0 && !options->standard;
         *out = new bt_torch_session(*options, mode, fused ? &cuda_parts() : nullptr);
         facts->only_batch_size = (*out)->program->only_batch_size();
+        facts->least_batch_size = (*out)->program->least_batch_size();
     });
 }
 

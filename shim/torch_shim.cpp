@@ -21,7 +21,7 @@ static void keep_pages() {
 
 static bool settle_process() {
     keep_pages();
-    bt::check_package_inputs();
+    bt::settle_packages();
     return true;
 }
 

@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 4
+#define BT_TORCH_SHIM_ABI 5
 
 /* A user's file. */
 typedef struct bt_torch_file {
@@ -57,6 +57,7 @@ typedef struct bt_torch_session_facts {
     int64_t
         device_used_bytes; /* on the CUDA device before the weights, the context included; 0 for the CPU */
     int only_batch_size;   /* that runs without padding; 0: any, or several */
+    int least_batch_size;  /* what a single image is padded to */
 } bt_torch_session_facts;
 
 /* Bytes on a CUDA device. */

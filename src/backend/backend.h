@@ -43,7 +43,7 @@ typedef struct bt_session_info {
     char device[128];         /* "cpu: AMD EPYC ...", "cuda:0 NVIDIA H100" */
     char precision[8]; /* "fp32", "bf16", "fp16", "baked" into a package, "none" where nothing is computed */
     char precision_note[160]; /* empty, or why it is not what was asked for */
-    char path_note[200];      /* empty, or why the path is not what was asked for */
+    char path_note[200];      /* empty, or why the path is not what was asked for, or what it costs */
     char weights[64];         /* source; of a model file, its name without the folder */
     uint64_t weights_hash;    /* 0 where there are none */
     int threads;

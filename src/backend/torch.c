@@ -160,13 +160,20 @@ static void describe_subject(bt_session_info *info, const subject *s) {
 }
 
 /* Packages are what they were compiled to, whatever path is asked for. */
-static void note_packages(bt_session_info *info, const subject *s, bool standard) {
+static void note_packages(bt_session_info *info, const subject *s, bool standard, int least) {
     if (s->model.kind != BT_MODEL_PACKAGES) return;
+    const bool several = s->file_count == 1 && info->only_batch_size == 0;
     snprintf(info->precision_note, sizeof info->precision_note,
              "precision and layout are those that the package was compiled with");
     if (standard)
         snprintf(info->path_note, sizeof info->path_note,
                  "the standard path is the package of the smallest batch");
+    else if (least > 1)
+        snprintf(info->path_note, sizeof info->path_note,
+                 "a single image costs as much as %d, the least that %s; export %sone for a single image "
+                 "beside it",
+                 least, several ? "this package takes" : "there is a package for",
+                 several ? "it with \"aot_inductor.check_lowerbound\": False, or " : "");
 }
 
 static void describe(torch_session *session, const bt_session_options *options,
@@ -185,8 +192,8 @@ static void describe(torch_session *session, const bt_session_options *options,
     memcpy(info->precision, facts->precision, sizeof info->precision);
     memcpy(info->precision_note, facts->precision_note, sizeof info->precision_note);
     describe_subject(info, s);
-    note_packages(info, s, inside->standard);
     info->only_batch_size = facts->only_batch_size;
+    note_packages(info, s, inside->standard, facts->least_batch_size);
     info->threads = inside->threads;
     info->computes_masks = true;
     info->device_memory = session->on_cuda;

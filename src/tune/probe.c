@@ -86,6 +86,12 @@ static bt_status bury(process *p, const char *cause, bt_error *error) {
     if (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL)
         return bt_fail(error, BT_CLOSED,
                        "the worker was killed (SIGKILL): often the kernel, for want of memory");
+    if (WIFSIGNALED(how) && WTERMSIG(how) == SIGILL)
+        return bt_fail(
+            error, BT_CLOSED,
+            "the worker crashed (signal %d, %s): this CPU lacks what a package was compiled with on "
+            "another one",
+            SIGILL, strsignal(SIGILL));
     if (WIFSIGNALED(how))
         return bt_fail(error, BT_CLOSED, "the worker crashed (signal %d, %s)", WTERMSIG(how),
                        strsignal(WTERMSIG(how)));

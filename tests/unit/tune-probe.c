@@ -322,6 +322,7 @@ static void a_worker_that_dies_says_how(void **state) {
     } deaths[] = {
         {"exit 3", "the worker ended with status 3"},
         {"read -r order; kill -SEGV $$", "the worker crashed (signal 11"},
+        {"read -r order; kill -ILL $$", "this CPU lacks what a package was compiled with on another one"},
         {"read -r order; kill -KILL $$", "the worker was killed (SIGKILL)"},
         {"read -r order; printf '{\"status\":' >&0", "the worker ended with status 0"},
     };

@@ -151,9 +151,10 @@ bt_status bt_model_describe(bt_model *out, const char *name, const char *file, b
 bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_error *error) {
     const int h = model->compiled_height, w = model->compiled_width;
     if ((h > 0 && h != height) || (w > 0 && w != width))
-        return bt_fail(error, BT_INVALID,
-                       "%s: %.100s was compiled for images of %d x %d pixels, not of %d x %d", model->name,
-                       bt_model_file_name(model->file), h, w, height, width);
+        return bt_fail(
+            error, BT_INVALID,
+            "%s: %.80s was compiled for images of %d x %d pixels, not of %d x %d: ask for those, or for none",
+            model->name, bt_model_file_name(model->file), h, w, height, width);
     return bt_network_check_size(model->title, model->size_multiple, height, width, error);
 }
 

@@ -15,6 +15,34 @@ if [ ! "$made/mine.json" -nt "$script" ] || [ ! "$made/mine.json" -nt .deps/pyth
         exit 1
     }
 fi
+# The same network compiled in another layout, for several batch sizes, and with a sigmoid of its own.
+if [ ! "$made/soft.pt" -nt "$0" ] || [ ! "$made/soft.pt" -nt "$made/mine.json" ]; then
+    cat >"$scratch/forms.py" <<'PYTHON'
+import os
+import sys
+import torch
+
+folder = sys.argv[1]
+sys.path.insert(0, os.path.dirname(sys.argv[2]))
+from export_example import example
+
+
+def package(network, images, name, **more):
+    program = torch.export.export(network, (images,), **more)
+    torch._inductor.aoti_compile_and_package(program, package_path=f"{folder}/{name}.pt2")
+
+
+with torch.no_grad():
+    last = torch.channels_last
+    package(example().to(memory_format=last), torch.zeros(2, 3, 64, 64).to(memory_format=last), "last")
+    batch = torch.export.Dim("batch", min=1, max=8)
+    package(example(), torch.zeros(2, 3, 64, 64), "several", dynamic_shapes=({0: batch},))
+torch.jit.script(torch.nn.Sequential(example(), torch.nn.Sigmoid()).eval()).save(f"{folder}/soft.pt")
+PYTHON
+    RUN_TIMEOUT_S=800 run env TORCHINDUCTOR_CACHE_DIR="$root/${O:-build}/inductor" tools/setup/torch-python -W ignore \
+        "$scratch/forms.py" "$made" "$root/$script"
+    exits 0 'and in other forms'
+fi
 # What is wrong with a network in each way.
 cat >"$scratch/wrong.py" <<'PYTHON'
 import sys
@@ -55,10 +83,15 @@ class Alone(Base):
         return self.layer(x).view(1, 1, 64, 64)
 
 
+class Nothing(Base):
+    def forward(self, x):
+        return -9 + 0.1 * torch.sigmoid(self.layer(x))
+
+
 folder = sys.argv[1]
 torch.manual_seed(1)
 networks = {"pair": Pair(), "small": Small(), "whole": Whole(), "double": Double(), "alone": Alone()}
-networks.update(two=Base(gives=2), four=Base(takes=4))
+networks.update(nothing=Nothing(), two=Base(gives=2), four=Base(takes=4))
 for name, network in networks.items():
     torch.jit.script(network.eval()).save(f"{folder}/{name}.pt")
 torch.save(Base().state_dict(), f"{folder}/state.pt")
@@ -67,7 +100,7 @@ PYTHON
 RUN_TIMEOUT_S=300 run tools/setup/torch-python -W ignore "$scratch/wrong.py" "$scratch"
 exits 0 'networks with a fault each are made'
 
-cp "$made"/mine* "$scratch/"
+cp "$made"/*.pt* "$made/mine.json" "$scratch/"
 cd "$scratch" || exit 1
 
 # One thread, so that a busy machine does not make two wait for each other.
@@ -129,6 +162,76 @@ refuses '--batches: alone4 has packages for batches of 4 alone' 'another is refu
 tune --model-file double=double.pt --image-size 64 --batches 1 --time-budget 2s --min-mask-iou 0
 exits 0 'logits of another float type are taken'
 
+# --- packages as they were compiled
+record_of_last() { printf '%s/record.json' "$(ls -td results/*optimize*/ | head -n 1)"; }
+log_of_last() { cat "$(ls -td results/*optimize*/ | head -n 1)/log.txt"; }
+tune --model-file last=last.pt2,several=several.pt2 --batches 1,2 --time-budget 20s --min-mask-iou 0
+like "$status" '^[04]$' 'packages in channels_last and for several batch sizes are tuned'
+is "$(json "$(record_of_last)" .models.0.image_size) $(json "$(record_of_last)" .models.1.image_size)" '64 64' \
+    'without a word about the size that they were compiled for'
+is "$(json "$(record_of_last)" .models.0.points | grep -o '"outcome":"crashed"' | wc -l)" 0 'in the layout that they were compiled for'
+log_of_last | grep -q 'several: a single image costs as much as 2, the least that this package takes; export it with .*check_lowerbound'
+ok $? 'what a package without a single image costs is said, and how to export another'
+
+"${programs%/bin}"/tests/draw-spheroids --seed 5 --size 96 --output "$scratch" && mv 0.png cell.png
+# segment NAME=FILE: polygons in seen.json, in FP32 where the file leaves the choice.
+segment() {
+    rm -f seen.json
+    run "$programs/segment-image" --model-file "$1" --image cell.png --output seen.json --config none.json --path standard
+    exits 0 "segment-image takes $1"
+}
+# Whether seen.json has wanted.json's polygons, but for a pixel here and there.
+agrees() {
+    python3 - <<'PYTHON'
+import json
+import sys
+
+seen, wanted = (sorted(json.load(open(name))["polygons"], key=lambda p: p["points"]) for name in ("seen.json", "wanted.json"))
+near = all(abs(a["area"] / b["area"] - 1) < 0.02 and abs(a["confidence"] - b["confidence"]) < 0.02 for a, b in zip(seen, wanted))
+sys.exit(not (wanted and len(seen) == len(wanted) and near))
+PYTHON
+}
+printf '{ "schema_version": 1, "configurations": { "other": { "optimal_batch_size": 1 } } }\n' >none.json
+segment mine=mine.pt
+cp seen.json wanted.json
+is "$(json seen.json .metadata.image_size)" 64 'at the size that its JSON file says'
+segment last=last.pt2
+agrees
+ok $? 'a package in channels_last gives the same polygons'
+is "$(json seen.json .metadata.image_size)" 64 'at the size that it was compiled for'
+is "$(printf '%s\n' "$err" | grep -c '^Error\|Exception\|input_handles')" 0 'and nothing of what libtorch told itself is seen'
+segment several=several.pt2
+agrees
+ok $? 'a single image, padded, too'
+is "$(printf '%s\n' "$err" | grep -c '^Error\|Exception\|input_handles')" 0 'as quietly'
+cp mine.pt unet.pt
+cp mine.json unet.json
+segment other=unet.pt
+is "$(json seen.json .metadata.image_size)" 64 "unet.json beside unet.pt is read, whatever the model's name"
+
+# --- probabilities
+echo '{"input_size": 64}' >soft.json
+tune --model-file soft=soft.pt --batches 1 --time-budget 3s --min-mask-iou 0
+log_of_last | grep -q 'warning.*soft: its output lies within \[0, 1\] everywhere: that looks like probabilities'
+ok $? 'an output within [0, 1] is asked about'
+like "$(json "$(record_of_last)" .models.0.output_note)" 'looks like probabilities' 'in the record'
+grep -q 'looks like probabilities' "$(dirname "$(record_of_last)")/report.md"
+ok $? 'and in the report'
+segment soft=soft.pt
+says_error 'soft: its output lies within \[0, 1\]' 'segment-image asks too'
+! agrees
+ok $? 'since its masks are others'
+echo '{"input_size": 64, "output": "probabilities"}' >soft.json
+tune --model-file soft=soft.pt --batches 1 --time-budget 3s --min-mask-iou 0.9
+is "$(json "$(record_of_last)" .models.0.output_note)" null 'once that is said, nothing is asked'
+like "$(json "$(record_of_last)" .models.0.points | grep -o '"mask_iou":[0-9.]*')" '^"mask_iou":(1|1\.0|0\.9[0-9]*)$' 'and masks are compared by it'
+segment soft=soft.pt
+agrees
+ok $? 'its polygons and confidence are those of the logits'
+tune --model-file nothing=nothing.pt --image-size 64 --batches 1 --time-budget 3s --min-mask-iou 0
+log_of_last | grep -q 'nothing: the masks of all pictures are empty'
+ok $? 'masks of one value are told'
+
 # --- bad input
 refuse() {
     local file=$1 pattern=$2 name=$3
@@ -143,7 +246,7 @@ refuse four.pt 'four\.pt: does not run on images of 1 x 3 x 64 x 64: .*4 channel
 refuse whole.pt 'whole\.pt: gives numbers of type Int' 'whole numbers'
 refuse state.pt 'state\.pt: weights without a program' 'weights alone'
 refuse exported.pt2 'exported\.pt2: an exported program that is not compiled' 'a program that is not compiled'
-refuse 'mine-{batch}.pt2' 'mine-1\.pt2: does not run on images of 1 x 3 x 96 x 96: .*expected: 64' 'packages of another image size' \
+refuse 'mine-{batch}.pt2' 'compiled for images of 64 x 64 pixels, not of 96 x 96' 'packages of another image size' \
     --image-size 96
 refuse mine.pt 'wrong is a file of its own, which libtorch runs' 'the plan cannot' --backend plan
 head -c 900000 mine-2.pt2 >cut.pt2

@@ -15,6 +15,9 @@
 #
 # `make help` lists the targets; it is made from the ## comments below.
 
+# Every rule is told here; a search for built-in ones takes a second.
+MAKEFLAGS += --no-builtin-rules
+
 VERSION  := $(shell cat VERSION)
 CC        = gcc
 CXX       = g++
@@ -171,49 +174,74 @@ build/lib/libbatchtune_contours.so: build/shim/contours.o
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CXX) -shared -o $@ $^ -lopencv_imgproc -lopencv_core -Wl,--no-undefined
 
-# The commands. A target is the program of that name with ARGS; those that simulate need no libtorch.
+# The commands. A target is the program of that name with ARGS; it builds what that runs and nothing else, with all cores
+# unless -j says how many. The build is a make of its own, so that targets run one by one, in the order given, and only set-up,
+# which may ask something, comes before it.
+JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(shell nproc 2>/dev/null),2)) --output-sync=target
+# build FILES: also in front of a line that runs them.
+build = @+$(MAKE) --no-print-directory $(JOBS) built NEEDS='$(strip $(1))'
+NEEDS =
+built: $(NEEDS)
+	@:
+
 PROFILE =
 ARGS    =
 RUN     = $(O)/bin/$@ $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
+# Empty where ARGS name a backend that does without libtorch.
+TORCH   = $(if $(findstring sim:,$(ARGS))$(findstring --backend plan,$(ARGS))$(findstring --backend=plan,$(ARGS)),,shim cuda)
+SET_UP  = .deps/$(CORE).stamp $(if $(TORCH),.deps/torch.stamp)
 
-optimize-batch: $(if $(findstring sim:,$(ARGS)),core,all) ## tune both networks on this machine, write the config
+optimize-batch: $(SET_UP) ## tune both networks on this machine, write the config
+	$(call build,$(O)/bin/$@ $(O)/bin/probe-worker $(TORCH))
 	$(Q)$(RUN)
 
 # Whoever only looks must not be made to download.
 show-batch-config: export OFFLINE = 1
-show-batch-config: $(O)/bin/show-batch-config ## print the config, what it was measured on, whether it fits this machine
-	$(Q)$< $(ARGS)
-
-test-production: $(if $(findstring sim:,$(ARGS)),core,all) ## prove the config under single, burst, sustained and mixed load
+show-batch-config: .deps/$(CORE).stamp ## print the config, what it was measured on, whether it fits this machine
+	$(call build,$(O)/bin/$@)
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-segment-image: $(if $(findstring sim:,$(ARGS))$(findstring plan,$(ARGS)),core,all) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
+test-production: $(SET_UP) ## prove the config under single, burst, sustained and mixed load
+	$(call build,$(O)/bin/$@ $(TORCH))
+	$(Q)$(O)/bin/$@ $(ARGS)
+
+segment-image: $(SET_UP) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
+	$(call build,$(O)/bin/$@ $(CONTOURS) $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
 # The performance gate: this tree against another version, in turns. The networks run small and on one thread: it is
 # the code that is compared. ARGS come last, so that they count.
 BASE      = HEAD~1
 GATE_ARGS = --backend plan --image-size 32 --batches 1,2 --threads 1
-perf-gate: $(O)/bin/perf-gate $(O)/bin/gate-probe ## is this tree slower than BASE (HEAD~1)? builds that one and interleaves both
+GATE      = $(O)/bin/perf-gate $(O)/bin/gate-probe
+perf-gate: .deps/$(CORE).stamp ## is this tree slower than BASE (HEAD~1)? builds that one and interleaves both
+	$(call build,$(GATE))
 	$(Q)O=$(O) tools/setup/perf-gate.sh $(BASE) $(GATE_ARGS) $(ARGS)
 
-perf-gate-selftest: $(O)/bin/perf-gate $(O)/bin/gate-probe $(O)/bench/gate-selftest ## false alarms and misses of the gate itself: simulated, and real runs of one program against itself
+perf-gate-selftest: .deps/$(CORE).stamp ## false alarms and misses of the gate itself: simulated, and real runs of one program against itself
+	$(call build,$(GATE) $(O)/bench/gate-selftest)
 	$(Q)O=$(O) tests/gate-selftest simulated same
 
-bench: core ## what the core itself costs (prober, histogram, pictures, checkpoints, service, load generator), and a service's promises live
-	$(Q)for bench in core image weights load service promises; do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
+CORE_BENCHES = core image weights load service promises
+bench: .deps/$(CORE).stamp ## what the core itself costs (prober, histogram, pictures, checkpoints, service, load generator), and a service's promises live
+	$(call build,$(CORE_BENCHES:%=$(O)/bench/bench-%))
+	$(Q)for bench in $(CORE_BENCHES); do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
 MINUTES = 30
-soak: $(O)/bench/bench-soak ## a service under load and faults for MINUTES=30: memory flat, no request lost, P95 steady
-	$(Q)$< $(MINUTES)
+soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: memory flat, no request lost, P95 steady
+	$(call build,$(O)/bench/bench-soak)
+	$(Q)$(O)/bench/bench-soak $(MINUTES)
 
-bench-kernels: core ## every CPU kernel against its reference, and against a copy of its tensor
+bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
+	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
 
-bench-networks: all ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
+bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
+	$(call build,$(O)/bench/$@ shim cuda)
 	$(Q)$(O)/bench/$@ $(ARGS)
 
-bench-peers: all ## the same against torch.compile and OpenVINO, which it downloads (76 MB)
+bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.compile and OpenVINO, which it downloads (76 MB)
+	$(call build,$(O)/bench/bench-networks shim cuda)
 	@tools/setup/deps.sh peers
 	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
@@ -221,7 +249,8 @@ bench-peers: all ## the same against torch.compile and OpenVINO, which it downlo
 PREFIX  = /usr/local
 DESTDIR =
 TO      = $(DESTDIR)$(PREFIX)
-install: core ## install the library, its header, pkg-config file and Python module, and the programs (PREFIX, DESTDIR)
+install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the programs (PREFIX, DESTDIR)
+	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(addprefix $(TO)/share/batchtune/,profiles schema python)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
@@ -299,7 +328,8 @@ deps-python: ## torch's Python part, for tools/setup/torch-python: to export net
 .deps/torch.stamp: FORCE
 	@tools/setup/deps.sh --quiet torch
 
-doctor: core ## print what a bug report needs, and what is wrong with this machine
+doctor: .deps/$(CORE).stamp ## print what a bug report needs, and what is wrong with this machine
+	$(call build,$(O)/bin/canary)
 	@O=$(O) tools/setup/doctor.sh
 
 # Tests: TAP programs, run and counted by tests/run.
@@ -425,6 +455,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "prove/course.h"
 #include "prove/judge.h"
 #include "prove/looks.h"
@@ -72,13 +71,9 @@ static void close_stage(bt_trial *t, stage *s, bool lost) {
     if (!lost) bt_service_target_close(&s->target); /* else late answers still need it */
 }
 
-static const char *name_parts(const bt_trial *t, const bt_plan_scenario *plan) {
-    return plan->part_count == 1 ? t->names[plan->parts[0].model] : "all models";
-}
-
 static bt_status send(bt_trial *t, stage *s, bt_load_log **log, bt_error *error) {
     char what[128];
-    snprintf(what, sizeof what, "%s, %s", name_parts(t, &s->plan), s->plan.title);
+    snprintf(what, sizeof what, "%s, %s", bt_trial_parts_name(t, &s->plan), s->plan.title);
     bt_trial_live live = bt_trial_go_live(t, what, s->plan.duration_ns);
     const bt_load_options load = {.target = bt_service_target_of(s->target),
                                   .streams = s->streams,
@@ -206,8 +201,8 @@ static bt_status run_segment(rounds *r, int index, stage *s, bt_error *error) {
             memcpy(scenario->parts[i].cause, scenario->disturbed, sizeof scenario->disturbed);
         r->repeated_ns += s->plan.duration_ns;
         t->plan.duration_ns += s->plan.duration_ns; /* the plan has become longer */
-        bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: %s; once more later", name_parts(t, plan),
-                     plan->title, scenario->disturbed);
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: %s; once more later",
+                     bt_trial_parts_name(t, plan), plan->title, scenario->disturbed);
     } else if (status == BT_OK) {
         status = take_segment(r, index, s, log, error);
     }
@@ -235,7 +230,7 @@ static bool goes_on(rounds *r, int index) {
     const bt_plan_scenario segment = bt_plan_segment(plan, p->course.looks);
     t->plan.duration_ns += segment.duration_ns;
     bt_log_write(t->options->log, BT_LOG_INFO, "%s, %s: not decided after %.0f s; goes on for %.0f s later",
-                 name_parts(t, plan), plan->title, (double)p->course.duration_ns / 1e9,
+                 bt_trial_parts_name(t, plan), plan->title, (double)p->course.duration_ns / 1e9,
                  (double)segment.duration_ns / 1e9);
     return true;
 }
@@ -282,26 +277,6 @@ static bt_status list_scenarios(bt_trial *t, bt_error *error) {
     return BT_OK;
 }
 
-/* How long it will take, and what cannot be decided in that time. */
-static void say_plan(const bt_trial *t) {
-    char all[BT_NUMBER_TEXT_SIZE], least[BT_NUMBER_TEXT_SIZE];
-    int lengthen = 1;
-    bt_text_seconds((double)t->plan.duration_ns / 1e9, all);
-    for (int i = 0; i < t->plan.scenario_count; i++) {
-        const bt_plan_scenario *plan = &t->plan.scenarios[i];
-        if (plan->lengthen > lengthen) lengthen = plan->lengthen;
-        if (!plan->judged || !(plan->least_s > plan->lengthen * (double)plan->duration_ns / 1e9)) continue;
-        bt_text_seconds(plan->least_s, least);
-        bt_log_write(t->options->log, BT_LOG_WARNING,
-                     "%s, %s: about %.0f requests in %g s; P95 has a bound from 59 on, after about %s, so it "
-                     "cannot be shown to be met: a longer --duration",
-                     name_parts(t, plan), plan->title, plan->requests, (double)plan->duration_ns / 1e9,
-                     least);
-    }
-    bt_log_write(t->options->log, BT_LOG_INFO, "plan: %d scenarios, about %s%s", t->plan.scenario_count, all,
-                 lengthen > 1 ? "; one that is not decided then goes on" : "");
-}
-
 static bt_status find_remedies(rounds *r, int index, bt_error *error) {
     bt_trial *t = r->t;
     const bt_plan_scenario *plan = &t->plan.scenarios[index];
@@ -324,7 +299,6 @@ bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error) {
     r.all = calloc((size_t)t->plan.scenario_count, sizeof *r.all);
     if (!r.all) return bt_fail(error, BT_NO_MEMORY, "out of memory for the scenarios");
     bt_status status = list_scenarios(t, error);
-    if (status == BT_OK) say_plan(t);
     for (int left = 1; left > 0 && status == BT_OK;)
         status = run_round(&r, &left, error);
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++)

@@ -49,6 +49,11 @@ static inline bool bt_trial_stopped(const bt_trial *t) {
     return t->options->stop && *t->options->stop;
 }
 
+/* Whose a scenario is, for people: a model's name, or "all models". */
+static inline const char *bt_trial_parts_name(const bt_trial *t, const bt_plan_scenario *plan) {
+    return plan->part_count == 1 ? t->names[plan->parts[0].model] : "all models";
+}
+
 /* ---- trial-images.c ---- */
 
 /* The sizes and pictures that were asked for. BT_INVALID names the flag. */

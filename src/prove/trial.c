@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/command.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "networks/model.h"
 #include "prove/judge.h"
@@ -42,12 +43,13 @@ bt_trial_live bt_trial_go_live(bt_trial *t, const char *what, int64_t duration_n
 
 void bt_trial_tell(void *context, const bt_load_moment *moment) {
     const bt_trial_live *live = context;
-    char p95[32] = "–", queue[32] = "";
+    char rate[32] = "–", p95[32] = "–", queue[32] = "";
+    if (!isnan(moment->rate_rps)) snprintf(rate, sizeof rate, "%.1f", moment->rate_rps);
     if (!isnan(moment->p95_ms)) snprintf(p95, sizeof p95, "%.1f ms", moment->p95_ms);
     if (moment->queued >= 0) snprintf(queue, sizeof queue, ", queue %lld", (long long)moment->queued);
     bt_log_progress(live->t->options->log, bt_clock_now_ns(), live->before + live->share * moment->fraction,
-                    "%s: %.1f/s, P95 %s%s%s", live->what, isnan(moment->rate_rps) ? 0 : moment->rate_rps, p95,
-                    queue, moment->failed > 0 ? ", FAILURES" : "");
+                    "%s: %s/s, P95 %s%s%s", live->what, rate, p95, queue,
+                    moment->failed > 0 ? ", FAILURES" : "");
 }
 
 /* ---- the two paths side by side ---- */
@@ -279,6 +281,34 @@ static bt_status prepare(bt_trial *t, bt_error *error) {
     return status == BT_OK ? make_plan(t, error) : status; /* before anything is timed: it may refuse */
 }
 
+/* ---- what is said before ---- */
+
+/* What no length that is allowed can decide. */
+static void warn_of_short(const bt_trial *t, const bt_plan_scenario *plan) {
+    const double seconds = (double)plan->duration_ns / 1e9;
+    char least[BT_NUMBER_TEXT_SIZE];
+    if (!plan->judged || !(plan->least_s > plan->lengthen * seconds)) return;
+    bt_text_seconds(plan->least_s, least);
+    bt_log_write(
+        t->options->log, BT_LOG_WARNING,
+        "%s, %s: about %.0f requests in %g s; P95 has a bound from 59 on, after about %s, so it cannot "
+        "be shown to be met: give a longer --duration",
+        bt_trial_parts_name(t, plan), plan->title, plan->requests, seconds, least);
+}
+
+static void say_plan(const bt_trial *t) {
+    char all[BT_NUMBER_TEXT_SIZE];
+    bool goes_on = false;
+    for (int i = 0; i < t->plan.scenario_count; i++) {
+        warn_of_short(t, &t->plan.scenarios[i]);
+        goes_on = goes_on || t->plan.scenarios[i].lengthen > 1;
+    }
+    bt_text_seconds((double)(t->plan.duration_ns + t->compare_ns) / 1e9, all);
+    bt_log_write(t->options->log, BT_LOG_INFO, "plan: %d %s, about %s%s", t->plan.scenario_count,
+                 t->plan.scenario_count == 1 ? "scenario" : "scenarios", all,
+                 goes_on ? "; one that is not decided then goes on" : "");
+}
+
 /* Memory after everything has run: the peak stands. */
 static void note_memory(bt_trial *t) {
     for (int i = 0; i < t->model_count; i++) {
@@ -297,6 +327,7 @@ static bt_status run_all(bt_trial *t, bt_error *error) {
     int64_t start_ns = bt_clock_now_ns();
     bt_status status = BT_OK;
     t->compare_ns = (int64_t)t->model_count * COMPARE_ROUNDS * 2 * COMPARE_NS;
+    say_plan(t);
     for (int i = 0; i < t->model_count && status == BT_OK && !bt_trial_stopped(t); i++)
         status = compare_paths(t, i, error);
     if (status == BT_OK)

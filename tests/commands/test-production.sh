@@ -48,6 +48,16 @@ says '^  Burst Load: P95=[0-9.]+ms \?  not shown, SLA 1000 ms' 'is not called me
 says 'verdict +SLA not shown: the SLA of 1000 ms is shown to hold in 0 of 1 tests, not shown in 1' 'in the closing sentence either'
 says '10 requests are too few to bound P95' 'with its cause'
 
+# Thirty are too few for a bound whatever they took, and so are sixty; of 120 fast ones it is shown.
+run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 3s --lengthen 4 --p95-sla-ms 1000
+exits 0 'a scenario that is not decided goes on until it is'
+says_error 'plan: 2 scenarios, about 15 s; one that is not decided then goes on' 'how long it will take is told beforehand'
+says_error 'hrnet, Burst Load: not decided after 3 s; goes on for 3 s later' 'that it goes on is told'
+says_error 'not decided after 6 s; goes on for 6 s later' 'each time'
+says '1 scenario was lengthened to decide' 'and in the report'
+folder=$(ls -dt results/*-test | head -n 1)
+is "$(json "$folder/record.json" '.scenarios.0.looks')" 3 'the record says how often it was looked at'
+
 mkdir plates
 cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" "$pictures/turned-6.jpg" plates
 run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates

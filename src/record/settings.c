@@ -64,8 +64,8 @@ const bt_option bt_settings_table[] = {
      .maximum = 8192,
      .placeholder = "N",
      .group = "The networks",
-     .help = "Height and width of the networks' input in pixels, a multiple of 32; 0: what a model file's "
-             "NAME.json says, else 1024 on a GPU and 128 on a CPU."},
+     .help = "Height and width of the networks' input in pixels, a multiple of 32; 0: a model file's "
+             "own, else 1024 on a GPU and 128 on a CPU."},
     {.name = "path",
      .type = BT_OPTION_CHOICE,
      VALUE(path),
@@ -134,8 +134,8 @@ const bt_option bt_settings_table[] = {
      .group = "The networks",
      .help = "Networks of your own under names of your own: TorchScript (.pt), or packages that AOTInductor "
              "compiled (.pt2; {batch} in the file's name stands for the batch size). They are programs and "
-             "run as such: give only files that you trust. NAME.json beside one may say its input_size, mean "
-             "and std."},
+             "run as such: give only files that you trust. NAME.json beside one may say its input_size, "
+             "mean, std and output (logits or probabilities)."},
     {.name = "threads",
      .type = BT_OPTION_INTEGER,
      VALUE(threads),

@@ -55,7 +55,7 @@ static int image_size_option(void) {
     return bt_options_find(bt_settings_table, bt_settings_count, "image_size");
 }
 
-/* The size that somebody asked for, else that of the model's NAME.json, else what the device is good for. */
+/* The size that somebody asked for, else the model file's own, else what the device is good for. */
 static int image_size_of(const bt_settings *settings, const bt_option_sources *sources,
                          const bt_model *model) {
     const bool asked = sources->of[image_size_option()] >= BT_SOURCE_CONFIG;

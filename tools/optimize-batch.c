@@ -12,6 +12,7 @@
 #include "record/config.h"
 #include "record/record.h"
 #include "report/publish.h"
+#include "report/results-index.h"
 #include "tune/optimize.h"
 
 static volatile sig_atomic_t stop;
@@ -208,6 +209,7 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
     if (status != BT_OK) return status;
     *code = judge(o);
     status = leave_results(o, *code, error);
+    if (status == BT_OK) bt_results_index_refresh(o->settings.results, o->log);
     if (status == BT_OK)
         status = bt_publish(o->record, (bt_format)o->settings.format, NULL, "./report.md", stdout, error);
     return status;

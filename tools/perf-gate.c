@@ -16,6 +16,7 @@
 #include "gate/judge.h"
 #include "gate/race.h"
 #include "report/gate.h"
+#include "report/results-index.h"
 
 static volatile sig_atomic_t stop;
 
@@ -191,6 +192,7 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
         status = bt_fail(error, BT_INVALID, "nothing was measured: leave --networks or --core on");
     if (status == BT_OK) status = bt_gate_record_save(g->now, g->settings.output, error);
     if (status != BT_OK) return status;
+    bt_results_index_refresh_beside(g->settings.output, g->log);
     printf("%s: %d metrics, %lld turns\n", g->settings.output, g->now->series_count,
            (long long)g->settings.turns);
     *code = BT_EXIT_GOOD;
@@ -240,6 +242,8 @@ static bt_status tell(const gate *g, int *code, bt_error *error) {
     bt_gate_format format = (bt_gate_format)g->settings.format;
     bt_status status = BT_OK;
     if (g->settings.verdict[0]) status = bt_gate_verdict_save(g->verdict, g->settings.verdict, error);
+    if (status == BT_OK && g->settings.verdict[0])
+        bt_results_index_refresh_beside(g->settings.verdict, g->log);
     if (status == BT_OK && g->settings.output[0])
         status = bt_gate_publish_file(g->verdict, format, g->settings.output, error);
     else if (status == BT_OK)

@@ -1,8 +1,9 @@
 /* Makes a run's tables, reports and plots again from its record: nothing that was printed needs a second
- * measurement. Takes records of tuning and of load tests. */
+ * measurement. Takes records of tuning and of load tests; of a folder of runs it makes the page over all. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/command.h"
 #include "base/json.h"
@@ -11,6 +12,7 @@
 #include "record/record.h"
 #include "report/load.h"
 #include "report/publish.h"
+#include "report/results-index.h"
 
 /* All that either kind has; in the order of the option's choices. */
 typedef enum render_format { TABLE, JSON, CSV, MARKDOWN, JUNIT, HTML } render_format;
@@ -58,11 +60,14 @@ static const char *operands[1]; /* the record */
 
 static const bt_command command = {
     .name = "render-report",
-    .summary = "Makes the tables, reports and plots of a tuning run or a load test again from its record.",
-    .usage = "[options] RECORD.json",
+    .summary =
+        "Makes the tables, reports and plots of a tuning run or a load test again from its record; of a "
+        "folder of\nruns, the page over all of them (index.html).",
+    .usage = "[options] RECORD.json|FOLDER",
     .examples =
         "  render-report results/RUN/record.json\n"
-        "  render-report results/RUN/record.json --format markdown --output report.md --plots plots\n",
+        "  render-report results/RUN/record.json --format markdown --output report.md --plots plots\n"
+        "  render-report results                             results/index.html: every run, with links\n",
     .exits = exits,
     .table = options,
     .count = sizeof options / sizeof options[0],
@@ -160,8 +165,23 @@ static bt_status render_as(const struct record_kind *kind, const char *path, con
     return fail_format(kind, (render_format)settings->format, error);
 }
 
+static bool is_folder(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+static bt_status render_folder(const char *path, const render_settings *settings, bt_error *error) {
+    if (settings->format != TABLE || settings->output[0] || settings->plots[0])
+        return bt_fail(error, BT_INVALID, "%s is a folder: its runs' page is %s/index.html, and nothing else",
+                       path, path);
+    bt_status status = bt_results_index_write(path, error);
+    if (status == BT_OK) printf("%s/index.html\n", path);
+    return status;
+}
+
 static bt_status render(const char *path, const render_settings *settings, bt_log *log, bt_error *error) {
     json_t *top;
+    if (is_folder(path)) return render_folder(path, settings, error);
     const struct record_kind *kind = kinds;
     bt_status status = bt_json_load(&top, path, error);
     if (status != BT_OK) return status;

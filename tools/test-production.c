@@ -13,6 +13,7 @@
 #include "record/config.h"
 #include "record/load-record.h"
 #include "report/load.h"
+#include "report/results-index.h"
 
 static volatile sig_atomic_t stop;
 
@@ -154,6 +155,7 @@ static bt_status run(test *t, int *code, bt_error *error) {
     bt_log_write(t->log, BT_LOG_INFO, "run %s", t->folder);
     bt_status status = bt_trial_run(&t->record, &options, error);
     if (status == BT_OK) status = leave_results(t, error);
+    if (status == BT_OK) bt_results_index_refresh(t->settings.results, t->log);
     if (status == BT_OK) status = print(t, error);
     if (status == BT_OK) *code = t->record->verdict_code;
     return status;

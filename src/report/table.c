@@ -16,10 +16,15 @@
 #define NARROWEST 2 /* of a column: a wide character */
 #define CELL_SIZE 1200
 
+typedef struct table_cell {
+    char *text; /* NULL: unknown */
+    char *link; /* NULL: none */
+} table_cell;
+
 struct bt_table {
     bt_column *columns;
     int column_count;
-    char **cells; /* NULL: unknown */
+    table_cell *cells;
     size_t cell_count, cell_room;
     bool out_of_memory;
 };
@@ -42,40 +47,55 @@ bt_status bt_table_open(bt_table **out, const bt_column *columns, int column_cou
 
 void bt_table_close(bt_table **table) {
     if (!table || !*table) return;
-    for (size_t i = 0; i < (*table)->cell_count; i++)
-        free((*table)->cells[i]);
+    for (size_t i = 0; i < (*table)->cell_count; i++) {
+        free((*table)->cells[i].text);
+        free((*table)->cells[i].link);
+    }
     free((*table)->cells);
     free((*table)->columns);
     free(*table);
     *table = NULL;
 }
 
-/* Takes over `cell`, which is NULL for an unknown one. */
-static void add_cell(bt_table *table, char *cell) {
+/* Takes over `text`, which is NULL for an unknown one. */
+static void add_cell(bt_table *table, char *text) {
     if (table->cell_count == table->cell_room) {
         size_t room = table->cell_room ? 2 * table->cell_room : 64;
-        char **cells = realloc(table->cells, room * sizeof *cells);
+        table_cell *cells = realloc(table->cells, room * sizeof *cells);
         if (!cells) {
             table->out_of_memory = true;
-            free(cell);
+            free(text);
             return;
         }
         table->cells = cells;
         table->cell_room = room;
     }
-    table->cells[table->cell_count++] = cell;
+    table->cells[table->cell_count++] = (table_cell){text, NULL};
+}
+
+static void add_clean(bt_table *table, const char *raw) {
+    char clean[CELL_SIZE];
+    bt_layout_clean(raw, clean, sizeof clean);
+    char *text = strdup(clean);
+    if (!text) table->out_of_memory = true;
+    add_cell(table, text);
 }
 
 void bt_table_text(bt_table *table, const char *format, ...) {
-    char raw[CELL_SIZE], clean[CELL_SIZE];
+    char raw[CELL_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(raw, sizeof raw, format, arguments);
     va_end(arguments);
-    bt_layout_clean(raw, clean, sizeof clean);
-    char *cell = strdup(clean);
-    if (!cell) table->out_of_memory = true;
-    add_cell(table, cell);
+    add_clean(table, raw);
+}
+
+void bt_table_link(bt_table *table, const char *path, const char *text) {
+    add_clean(table, text);
+    if (table->out_of_memory) return;
+    table_cell *cell = &table->cells[table->cell_count - 1];
+    cell->link = strdup(path);
+    if (!cell->link) table->out_of_memory = true;
 }
 
 void bt_table_number(bt_table *table, double value, int decimals) {
@@ -108,8 +128,8 @@ static bt_status check_written(FILE *out, bt_error *error) {
     return ferror(out) ? bt_fail(error, BT_IO, "a table could not be written") : BT_OK;
 }
 
-static const char *shown(const char *cell) {
-    return cell ? cell : BT_UNKNOWN_TEXT;
+static const char *shown(const table_cell *cell) {
+    return cell->text ? cell->text : BT_UNKNOWN_TEXT;
 }
 
 /* ---- aligned text ---- */
@@ -141,7 +161,7 @@ static column_shape shape_of(const bt_table *table, int column) {
     const bt_column *header = &table->columns[column];
     column_shape shape = {bt_layout_width(header->name), longest_word(header->name)};
     for (size_t i = (size_t)column; i < table->cell_count; i += (size_t)table->column_count) {
-        const char *cell = shown(table->cells[i]);
+        const char *cell = shown(&table->cells[i]);
         int word = header->number ? bt_layout_width(cell) : longest_word(cell);
         shape.width = larger(shape.width, bt_layout_width(cell));
         shape.least = larger(shape.least, !header->number && word > LONG_WORD ? LONG_WORD : word);
@@ -255,7 +275,7 @@ static void put_block(FILE *out, const bt_table *table, const table_block *block
     put_rule(out, block, margin);
     for (size_t row = 0; row < table->cell_count; row += (size_t)table->column_count) {
         for (int i = 0; i < block->count; i++)
-            rest[i] = shown(table->cells[row + (size_t)block->columns[i]]);
+            rest[i] = shown(&table->cells[row + (size_t)block->columns[i]]);
         put_row(out, table, block, rest, margin);
     }
 }
@@ -336,7 +356,7 @@ bt_status bt_table_write_markdown(const bt_table *table, FILE *out, bt_error *er
     fputs("|\n", out);
     for (size_t i = 0; i < table->cell_count; i++) {
         fputs("| ", out);
-        bt_markdown_text(out, shown(table->cells[i]));
+        bt_markdown_text(out, shown(&table->cells[i]));
         fputs((i + 1) % (size_t)table->column_count ? " " : " |\n", out);
     }
     return check_written(out, error);
@@ -391,15 +411,30 @@ void bt_html_words(FILE *out, const char *text) {
     }
 }
 
+/* A path as a relative address: whatever it is called, it names no scheme and ends no attribute. */
+static void put_address(FILE *out, const char *path) {
+    for (; *path; path++)
+        if (isalnum((unsigned char)*path) || strchr("/._-", *path))
+            fputc(*path, out);
+        else
+            fprintf(out, "%%%02X", (unsigned char)*path);
+}
+
 /* On a narrow screen a row becomes a card, where each cell carries its column's name. */
-static void put_html_cell(FILE *out, const bt_column *column, const char *text) {
+static void put_html_cell(FILE *out, const bt_column *column, const table_cell *cell) {
+    const char *text = shown(cell);
     bool sentence = !column->number && bt_layout_width(text) > LONG_CELL;
     fputs("<td", out);
     if (column->number || sentence) fprintf(out, " class=\"%s\"", column->number ? "number" : "sentence");
     if (column->name[0]) bt_xml_attribute(out, "data-column", column->name);
     fputc('>', out);
+    if (cell->link) {
+        fputs("<a href=\"", out);
+        put_address(out, cell->link);
+        fputs("\">", out);
+    }
     bt_html_words(out, text);
-    fputs("</td>", out);
+    fputs(cell->link ? "</a></td>" : "</td>", out);
 }
 
 bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error) {
@@ -415,7 +450,7 @@ bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error)
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % (size_t)table->column_count;
         if (column == 0) fputs("<tr>", out);
-        put_html_cell(out, &table->columns[column], shown(table->cells[i]));
+        put_html_cell(out, &table->columns[column], &table->cells[i]);
         if (column + 1 == (size_t)table->column_count) fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
@@ -444,7 +479,7 @@ bt_status bt_table_write_csv(const bt_table *table, FILE *out, bt_error *error) 
     }
     fputc('\n', out);
     for (size_t i = 0; i < table->cell_count; i++) {
-        put_csv_field(out, table->cells[i] ? table->cells[i] : "");
+        put_csv_field(out, table->cells[i].text ? table->cells[i].text : "");
         fputc((i + 1) % (size_t)table->column_count ? ',' : '\n', out);
     }
     return check_written(out, error);

@@ -30,6 +30,8 @@ void bt_table_close(bt_table **table); /* NULL-safe; nulls */
 
 /* The next cell. The text is cleaned (report/layout.h). */
 void bt_table_text(bt_table *table, const char *format, ...) BT_PRINTF(2, 3);
+/* The next cell, in a page a link to the file `path`, relative to it; elsewhere the text alone. */
+void bt_table_link(bt_table *table, const char *path, const char *text);
 /* The next cell, with that many decimals; unknown where `value` is not finite. */
 void bt_table_number(bt_table *table, double value, int decimals);
 /* The next cell, with nine significant digits, for CSV that other programs read. */

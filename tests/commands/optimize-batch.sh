@@ -62,19 +62,22 @@ run "$program" --quiet --models cbam_resunet --backend sim:tau0_ms=1,alpha_ms=1,
 is "$(json both.json .configurations.hrnet.optimal_batch_size) $(json both.json .configurations.cbam_resunet.optimal_batch_size)" \
     '4 1' "tuning one model keeps the other's entry"
 newest=$(ls -dt results/*/ | head -n 1)
-for file in record.json report.md log.txt journal.jsonl; do
+for file in record.json report.md report.html log.txt journal.jsonl; do
     [ -s "$newest$file" ]
     ok $? "the run leaves $file"
 done
 [ -s "plots/$(basename "$newest")/cbam_resunet-overview.png" ]
 ok $? 'and pictures'
-for format in json csv markdown; do
+is "$(grep -c '<figure>' "${newest}report.html")" 5 'which are in the page too'
+is "$(grep -c "href=\"$(basename "$newest")/report.html\"" results/index.html)" 1 'the page over all runs links to it'
+for format in json csv markdown html; do
     run "$program" --quiet --models hrnet --backend sim:tau0_ms=1,alpha_ms=1,noise=0 --batches 1 --output f.json --format $format
     exits 0 "--format $format is good"
     case $format in
     json) printf '%s\n' "$out" >out.json && is "$(json out.json .kind)" sweep 'the JSON on standard output parses' ;;
     csv) says '^run_id,.*,batch_size,' 'the CSV has a header' ;;
     markdown) says '^# ' 'the Markdown has a title' ;;
+    html) says '^<h1>' 'so has the page' ;;
     esac
     says_error 'verdict: good' 'the verdict goes to standard error then'
 done

@@ -23,6 +23,14 @@ says '^verdict: good \(0\)' 'and a verdict'
 folder=$(ls -d results/*-test)
 like "$(ls "$folder" | tr '\n' ' ')" 'log.txt record.json report.html report.md' 'it leaves record and reports'
 is "$(grep -c 'src=\|href="http\|url(http' "$folder/report.html")" 0 'the page needs nothing from elsewhere'
+is "$(grep -c "href=\"$(basename "$folder")/report.html\"" results/index.html)" 1 'the page over all runs links to it'
+cp results/index.html index.html && rm results/index.*
+run "$bin/render-report" results
+exits 0 'that page'
+cmp results/index.html index.html
+ok $? 'can be made again from the records'
+run "$bin/render-report" results --plots pictures
+refuses 'results is a folder' 'and has one form'
 run "$bin/render-report" "$folder/record.json"
 exits 0 'the record renders again'
 says '^  Sustained Load: P95=' 'to the same summary'

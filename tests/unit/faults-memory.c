@@ -47,6 +47,7 @@
 #include "report/load.h"
 #include "report/plots.h"
 #include "report/publish.h"
+#include "report/results-index.h"
 #include "scratch.h"
 #include "simulate/capacity.h"
 #include "tune/journal.h"
@@ -689,6 +690,12 @@ static bt_status publish_files(bt_error *error) {
     return status;
 }
 
+static bt_status index_runs(bt_error *error) {
+    bt_status status = bt_folder_make("runs/one", error);
+    if (status == BT_OK) status = bt_load_record_save(load, "runs/one/record.json", error);
+    return status == BT_OK ? bt_results_index_write("runs", error) : status;
+}
+
 static void reporting(void **state) {
     static const fault_act acts[] = {
         {"a table", as_table, 0},
@@ -702,6 +709,7 @@ static void reporting(void **state) {
         {"a load test's page", load_as_html, 0},
         {"JUnit XML", load_as_junit, 0},
         {"plots and reports", publish_files, OK},
+        {"a page over all runs", index_runs, OK},
     };
     (void)state;
     all(acts, COUNT(acts));

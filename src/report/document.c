@@ -6,18 +6,17 @@
 
 #include "base/files.h"
 #include "report/layout.h"
+#include "report/palette.h"
 
 #define LINE_SIZE   2048
 #define PICTURE_MAX (16 << 20) /* bytes of one SVG */
 
 /* Readable on a phone, in the dark and on paper; no file or address beyond the page is needed. */
 static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1c2126;--soft:#5b6670;--line:#d5dbe0;--paper:#fff;--shade:#f4f6f8;"
-    "--good:#0b6b45;--goodback:#e3f4ec;--bad:#9c2f00;--badback:#fdebe3;--unsure:#7a5200;--unsureback:#fdf3dc}"
-    "\n"
+    ":root{color-scheme:light "
+    "dark;--ink:#1c2126;--soft:#5b6670;--line:#d5dbe0;--paper:#fff;--shade:#f4f6f8;" BT_PAGE_COLOURS "}\n"
     "@media(prefers-color-scheme:dark){:root{--ink:#e4e8eb;--soft:#9aa5ae;--line:#39424a;--paper:#14181c;"
-    "--shade:#1d2328;--good:#6fd6a8;--goodback:#12291f;--bad:#ff9e73;--badback:#331a10;--unsure:#f0c05a;"
-    "--unsureback:#2e240c}}\n"
+    "--shade:#1d2328;" BT_PAGE_COLOURS_DARK "}}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}\n"
     "main{max-width:72rem;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
     "h1{font-size:1.7rem;line-height:1.2;margin:0 0 1rem}h2{font-size:1.3rem;margin:2.5rem 0 .5rem;"
@@ -161,10 +160,11 @@ void bt_document_code(bt_document *d, const char *text) {
 
 void bt_document_table(bt_document *d, bt_table **table) {
     end_list(d);
-    if (d->status == BT_OK)
+    bool put = d->status == BT_OK && !bt_table_is_empty(*table);
+    if (put)
         d->status = html(d) ? bt_table_write_html(*table, d->out, d->error)
                             : bt_table_write_markdown(*table, d->out, d->error);
-    if (!html(d)) fputc('\n', d->out);
+    if (put && !html(d)) fputc('\n', d->out);
     bt_table_close(table);
 }
 

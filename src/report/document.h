@@ -47,7 +47,7 @@ void bt_document_banner(bt_document *document, bt_tone tone, const char *text);
 void bt_document_note(bt_document *document, const char *format, ...) BT_PRINTF(2, 3);
 /* A shell line. */
 void bt_document_code(bt_document *document, const char *text);
-/* Writes and closes the table. */
+/* Writes and closes the table; one without a row is left out. */
 void bt_document_table(bt_document *document, bt_table **table);
 /* The SVG file `name` of the pictures' folder. In a page its drawing is put in whole, its identifiers made
  * the page's own; a picture that cannot be read is left out. */

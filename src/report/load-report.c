@@ -128,6 +128,8 @@ static void put_model(bt_document *d, const bt_load_record *record, const bt_loa
     if (isfinite(model->start_s)) bt_document_item(d, "start", "%.1f s to load and warm up", model->start_s);
     if (d->status == BT_OK) d->status = bt_load_figures_table(&table, record, model, d->error);
     if (d->status == BT_OK) bt_document_table(d, &table);
+    bt_load_words_nothing(record, model, words);
+    if (words[0]) bt_document_note(d, "%s: %s.", model->title, words);
     put_picture(d, record, model, BT_LOAD_PLOT_PERCENTILES, "Latency by percentile, and its distribution");
     put_picture(d, record, model, BT_LOAD_PLOT_SCENARIOS,
                 "The scenarios side by side, measured and predicted");

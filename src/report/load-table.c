@@ -38,9 +38,10 @@ static void put_words(FILE *out, const char *label, const char *words) {
 }
 
 static bt_status put_table(FILE *out, bt_table **table, bt_status status, bt_error *error) {
-    if (status == BT_OK) status = bt_table_write_text(*table, 0, bt_layout_columns(out), out, error);
+    bool put = status == BT_OK && !bt_table_is_empty(*table);
+    if (put) status = bt_table_write_text(*table, 0, bt_layout_columns(out), out, error);
     bt_table_close(table);
-    fputc('\n', out);
+    if (put) fputc('\n', out);
     return status;
 }
 
@@ -53,6 +54,8 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     bt_status status = put_table(out, &table, bt_load_figures_table(&table, record, model, error), error);
     if (status == BT_OK)
         status = put_table(out, &table, bt_load_split_table(&table, record, model, error), error);
+    bt_load_words_nothing(record, model, words);
+    put_words(out, "nothing", words);
     bt_load_words_bounds(record, model, words);
     put_words(out, "bounds ?", words);
     bt_load_words_capacity(model, words);

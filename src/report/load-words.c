@@ -8,6 +8,7 @@
 
 #include "measure/quantile.h"
 #include "report/layout.h"
+#include "report/palette.h"
 
 /* ---- small pieces ---- */
 
@@ -25,9 +26,10 @@ static const char *number(double value, char out[32]) {
 }
 
 const char *bt_load_mark(bt_load_verdict verdict) {
-    static const char *const marks[BT_LOAD_VERDICT_COUNT] = {
-        [BT_LOAD_MET] = "✓", [BT_LOAD_BROKEN] = "✗", [BT_LOAD_NOT_SHOWN] = "?"};
-    return verdict < BT_LOAD_VERDICT_COUNT ? marks[verdict] : "?";
+    static const char *const marks[BT_LOAD_VERDICT_COUNT] = {[BT_LOAD_MET] = BT_SIGN_MET,
+                                                             [BT_LOAD_BROKEN] = BT_SIGN_BROKEN,
+                                                             [BT_LOAD_NOT_SHOWN] = BT_SIGN_NOT_SHOWN};
+    return verdict < BT_LOAD_VERDICT_COUNT ? marks[verdict] : BT_SIGN_NOT_SHOWN;
 }
 
 const char *bt_load_words_verdict(bt_load_verdict verdict) {
@@ -113,6 +115,16 @@ void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *mod
         BT_P95_BOUND_SAMPLES);
     if (isfinite(fewest)) add(out, " (%.0f here)", floor(fewest));
     add(out, "; a longer --duration gives it");
+}
+
+void bt_load_words_nothing(const bt_load_record *record, const bt_load_model *model,
+                           char out[BT_LOAD_WORDS_SIZE]) {
+    out[0] = '\0';
+    for (int i = 0; i < record->scenario_count; i++) {
+        const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
+        if (part && part->latency_count > 0) return;
+    }
+    add(out, "no request was answered, so there is nothing to draw");
 }
 
 void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {

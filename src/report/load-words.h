@@ -32,6 +32,9 @@ const char *bt_load_words_interval(const bt_load_latency *latency, char out[BT_L
  * bound is missing. */
 void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *model,
                           char out[BT_LOAD_WORDS_SIZE]);
+/* Where no request of the model was answered: that, in place of empty figures; else "". */
+void bt_load_words_nothing(const bt_load_record *record, const bt_load_model *model,
+                           char out[BT_LOAD_WORDS_SIZE]);
 /* "7.4 images/s with full batches, 1.3 times the standard path's 5.7 (FP32, one image at a time, 176 ms
  * each)". */
 void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);

@@ -31,6 +31,19 @@
 #define BT_COLOUR_PREPROCESS "#009E73"
 #define BT_COLOUR_COMPUTE    "#0072B2"
 
+/* The same verdicts in a page: text on its ground, darker and paler than a mark so that it can be read. */
+#define BT_PAGE_COLOURS                                                                                      \
+    "--good:#00507d;--goodback:#e0eff8;--bad:#9c2f00;--badback:#fdebe3;--unsure:#7a5200;--unsureback:#"      \
+    "fdf3dc"
+#define BT_PAGE_COLOURS_DARK                                                                                 \
+    "--good:#7cc4ee;--goodback:#0f2636;--bad:#ff9e73;--badback:#331a10;--unsure:#f0c05a;--unsureback:#"      \
+    "2e240c"
+
+/* And in text. */
+#define BT_SIGN_MET       "✓"
+#define BT_SIGN_BROKEN    "✗"
+#define BT_SIGN_NOT_SHOWN "?"
+
 /* gnuplot's point types. */
 #define BT_MARK_MET       "7"  /* a disc */
 #define BT_MARK_BROKEN    "9"  /* a filled triangle */

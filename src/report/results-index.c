@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "report/document.h"
 #include "report/layout.h"
+#include "report/palette.h"
 #include "report/table.h"
 
 #define PAGE           "index.html"
@@ -200,11 +201,11 @@ static const char *kind_words(const char *kind) {
 static void add_verdict(bt_table *table, const char *verdict) {
     static const char *const good[] = {"good", "same", "faster", "declared"};
     static const char *const bad[] = {"sla-broken", "slower", "failed"};
-    const char *mark = "?";
+    const char *mark = BT_SIGN_NOT_SHOWN;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (strcmp(verdict, good[i]) == 0) mark = "✓";
+        if (strcmp(verdict, good[i]) == 0) mark = BT_SIGN_MET;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (strcmp(verdict, bad[i]) == 0) mark = "✗";
+        if (strcmp(verdict, bad[i]) == 0) mark = BT_SIGN_BROKEN;
     if (verdict[0])
         bt_table_text(table, "%s %s", mark, verdict);
     else

@@ -116,6 +116,10 @@ void bt_table_unknown(bt_table *table) {
     add_cell(table, NULL);
 }
 
+bool bt_table_is_empty(const bt_table *table) {
+    return table->cell_count == 0;
+}
+
 static bt_status check_whole(const bt_table *table, bt_error *error) {
     if (table->out_of_memory) return bt_fail(error, BT_NO_MEMORY, "no memory for a table's cells");
     if (table->cell_count % (size_t)table->column_count != 0)

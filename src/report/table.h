@@ -39,6 +39,8 @@ void bt_table_exact(bt_table *table, double value);
 /* The next cell is unknown: "–" in text and Markdown, nothing in CSV. */
 void bt_table_unknown(bt_table *table);
 
+bool bt_table_is_empty(const bt_table *table); /* it has no row */
+
 /* Writers. BT_INVALID where the last row is not full, BT_NO_MEMORY where a cell could not be kept, BT_IO
  * where `out` fails.
  *

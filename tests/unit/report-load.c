@@ -526,6 +526,24 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     bt_load_record_close(&record);
 }
 
+static void nothing_measured_is_one_sentence(void **state) {
+    (void)state;
+    bt_load_record *records[] = {fixture_load_record_of_nothing(), fixture_load_record()};
+    for (size_t i = 0; i < PEOPLE; i++) {
+        char *nothing = written(records[0], people[i]), *something = written(records[1], people[i]);
+        assert_says(nothing, "no request was answered, so there is nothing to draw");
+        assert_silent(nothing, "P99.9"); /* a table of no rows */
+        assert_silent(something, "nothing to draw");
+        assert_says(something, "P99.9");
+        free(nothing);
+        free(something);
+    }
+    for (int plot = 0; plot < BT_LOAD_PLOT_COUNT; plot++)
+        assert_false(bt_load_plot_is_drawn(records[0], &records[0]->models[0], (bt_load_plot)plot));
+    for (int i = 0; i < 2; i++)
+        bt_load_record_close(&records[i]);
+}
+
 static void a_record_of_nothing_still_plots(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record_of_nothing();
@@ -559,6 +577,7 @@ int main(void) {
         cmocka_unit_test(one_that_dwarfs_the_rest_leaves_them_room),
         cmocka_unit_test(percentiles_are_named_plainly_and_do_not_tangle),
         cmocka_unit_test(a_series_ends_with_its_last_whole_second),
+        cmocka_unit_test(nothing_measured_is_one_sentence),
         cmocka_unit_test(a_record_of_nothing_still_plots),
     };
     return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);

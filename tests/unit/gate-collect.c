@@ -56,6 +56,8 @@ static void a_load_test_gives_p50_p95_and_promises(void **state) {
     bt_error error;
     bt_load_record *record = fixture_load_record();
     bt_gate_record *side;
+    record->models[0].p95_sla_ms = 90;
+    record->models[1].p95_sla_ms = 600;
     must(bt_gate_collect_load(&side, record, &error), &error);
     const bt_gate_series *p95 = bt_gate_series_find(side, "hrnet/sustained/p95");
     assert_non_null(p95);
@@ -69,6 +71,8 @@ static void a_load_test_gives_p50_p95_and_promises(void **state) {
         broken |= strcmp(side->promises[i].name, "hrnet/sustained") == 0 &&
                   strcmp(side->promises[i].word, "broken") == 0;
     assert_true(broken);
+    for (int i = 0; i < side->promise_count; i++) /* each model's own */
+        assert_true(side->promises[i].sla_ms == (side->promises[i].name[0] == 'h' ? 90 : 600));
     bt_gate_record_close(&side);
     bt_load_record_close(&record);
 }

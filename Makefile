@@ -9,6 +9,7 @@
 #   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
+#   WITH_LIBTORCH=1           `make install` copies libtorch beside the programs
 #   BASE=v1.0                 what `make perf-gate` compares this tree with: any name that git knows (HEAD~1)
 #   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c and tests/commands/*.sh, * allowed
 #   V=1                       show every command
@@ -245,10 +246,18 @@ bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.com
 	@tools/setup/deps.sh peers
 	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
-# Installing. The shim, where it was built, goes beside the library and finds the libtorch that it was built against.
+# Installing. The shim, where it was built, goes beside the library. Its libtorch stays where it is, unless WITH_LIBTORCH=1
+# puts a copy beside the shim: the installed programs then need nothing of this tree.
 PREFIX  = /usr/local
 DESTDIR =
 TO      = $(DESTDIR)$(PREFIX)
+WITH_LIBTORCH =
+COPY    = cp -RL
+COPIED  = $(filter-out 0,$(WITH_LIBTORCH))
+INSTALLED_TORCH = $(if $(COPIED),$$ORIGIN/batchtune/torch/lib,$(abspath $(LIBTORCH_FOUND))/lib)
+# libtorch as it lies in its wheel: NVIDIA's part is found from where libtorch is.
+TORCH_PARTS = $(filter-out %/libtorch_python.so,$(wildcard $(LIBTORCH_FOUND)/lib/*.so*))
+NVIDIA_PART = $(wildcard $(dir $(LIBTORCH_FOUND))nvidia)
 install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the programs (PREFIX, DESTDIR)
 	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(addprefix $(TO)/share/batchtune/,profiles schema python)
@@ -263,17 +272,29 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
 	$(Q)install -m 644 configs/perf-gate.json $(TO)/share/batchtune/
-	$(Q)if [ -e $(SHIM) ]; then $(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu \
-	    -lc10 -ldl -Wl,--disable-new-dtags,-rpath,'$(abspath $(LIBTORCH_FOUND))/lib' -Wl,--allow-shlib-undefined; fi
-	$(Q)if [ -e $(TORCH_NAME) ]; then $(call link_torch_name,$(TO)/lib/$(notdir $(TORCH_NAME)),$(abspath $(LIBTORCH_FOUND))/lib); fi
 	$(Q)for part in $(wildcard $(CUDA_PARTS)); do install -m 755 $$part $(TO)/lib/; done
+	$(if $(wildcard $(SHIM)),$(install_shim),@echo 'without libtorch, whose shim is not built (`make` builds it): the programs run --backend plan and sim:...')
+
+define install_shim
+	$(Q)$(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
+	    -Wl,--disable-new-dtags,-rpath,'$(INSTALLED_TORCH)' -Wl,--allow-shlib-undefined
+	$(Q)$(call link_torch_name,$(TO)/lib/$(notdir $(TORCH_NAME)),$(INSTALLED_TORCH))
+	$(Q)$(if $(COPIED),$(copy_torch),echo 'libtorch stays where it is ($(INSTALLED_TORCH)), and the programs need it there: `make install WITH_LIBTORCH=1` copies it beside them, '"$$(du -cshL $(TORCH_PARTS) $(NVIDIA_PART) | tail -n 1 | cut -f 1)")
+endef
+
+define copy_torch
+echo "libtorch is copied to $(TO)/lib/batchtune: $$(du -cshL $(TORCH_PARTS) $(NVIDIA_PART) | tail -n 1 | cut -f 1)" && \
+	    rm -rf $(TO)/lib/batchtune && install -d $(TO)/lib/batchtune/torch/lib && \
+	    $(COPY) $(TORCH_PARTS) $(TO)/lib/batchtune/torch/lib/ && \
+	    $(if $(NVIDIA_PART),$(COPY) $(NVIDIA_PART) $(TO)/lib/batchtune/,:)
+endef
 
 uninstall: ## remove what install put there
 	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so $(TO)/lib/$(notdir $(SHARED)) \
 	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so $(TO)/lib/$(notdir $(TORCH_NAME)) \
 	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
-	$(Q)rm -rf $(TO)/share/batchtune
+	$(Q)rm -rf $(TO)/share/batchtune $(TO)/lib/batchtune
 
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))

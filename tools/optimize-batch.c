@@ -94,7 +94,10 @@ static bt_status settle(optimization *o, bt_error *error) {
 /* Takes what must be had before anything is measured: the outputs, the run's folder, the log. */
 static bt_status prepare(optimization *o, bt_error *error) {
     char path[BT_PATH_SIZE], program[BT_PATH_SIZE];
-    bt_status status = bt_file_check_writable(o->settings.output, error);
+    const bt_settings *s = &o->settings;
+    bt_status status = bt_outputs_check(s->output, s->results, s->plots, error);
+    if (status != BT_OK) return status;
+    status = bt_file_check_writable(o->settings.output, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s.lock", o->settings.output);
     if (status == BT_OK) status = bt_lock_open(&o->lock, path, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");

@@ -201,15 +201,31 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
 
 /* ---- judging ---- */
 
+/* The usual rules: those where one works, else those that came with the program; "" where there are none. */
+static bt_status find_rules(const gate *g, char out[BT_PATH_SIZE], bt_error *error) {
+    static const char *const places[] = {"/../../configs", "/../share/batchtune"};
+    char program[BT_PATH_SIZE];
+    bt_status status = bt_path_join(out, error, "%s", g->settings.rules);
+    if (status != BT_OK || bt_file_exists(out)) return status;
+    status = bt_path_of_program(program, error);
+    for (int i = 0; i < 2 && status == BT_OK; i++) {
+        status = bt_path_join(out, error, "%s%s/perf-gate.json", program, places[i]);
+        if (status == BT_OK && bt_file_exists(out)) return BT_OK;
+    }
+    out[0] = '\0';
+    return status;
+}
+
 /* The usual rules may be absent, asked-for ones may not. */
 static bt_status load_rules(gate *g, const char *usual_profile, bt_error *error) {
     int row = bt_options_find(g->table, g->count, "rules");
     bool asked = g->sources.of[row] != BT_SOURCE_DEFAULT;
     const char *profile = g->settings.profile;
-    bt_status status = BT_OK;
+    char path[BT_PATH_SIZE];
     bt_gate_rules_default(&g->rules);
-    if (asked || bt_file_exists(g->settings.rules))
-        status = bt_gate_rules_load(&g->rules, g->settings.rules, error);
+    bt_status status =
+        asked ? bt_path_join(path, error, "%s", g->settings.rules) : find_rules(g, path, error);
+    if (status == BT_OK && path[0]) status = bt_gate_rules_load(&g->rules, path, error);
     if (status != BT_OK) return status;
     g->judge.rules = &g->rules;
     g->judge.seed = (uint64_t)g->settings.seed;

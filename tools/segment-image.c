@@ -58,7 +58,9 @@ static bt_status load_config(segmenting *s, bt_error *error) {
     if (!path[0] && !bt_file_exists(USUAL_CONFIG)) return BT_OK;
     if (!path[0]) path = USUAL_CONFIG;
     if (!bt_file_exists(path))
-        return bt_fail(error, BT_IO, "%s: there is no config; `make optimize-batch` makes one", path);
+        return bt_fail(error, BT_IO,
+                       "%s: there is no config; `optimize-batch` makes one, --config FILE names another",
+                       path);
     return bt_config_load(&s->config, path, error);
 }
 

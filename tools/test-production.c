@@ -75,7 +75,9 @@ typedef struct test {
 static bt_status load_config(test *t, bt_error *error) {
     const char *path = t->settings.config;
     if (!bt_file_exists(path))
-        return bt_fail(error, BT_IO, "%s: there is no config; `make optimize-batch` makes one", path);
+        return bt_fail(error, BT_IO,
+                       "%s: there is no config; `optimize-batch` makes one, --config FILE names another",
+                       path);
     return bt_config_load(&t->config, path, error);
 }
 
@@ -83,7 +85,9 @@ static bt_status load_config(test *t, bt_error *error) {
  * tests at once would disturb each other. */
 static bt_status prepare(test *t, bt_error *error) {
     char path[BT_PATH_SIZE];
+    const bt_load_settings *s = &t->settings;
     bt_status status = load_config(t, error);
+    if (status == BT_OK) status = bt_outputs_check(s->output, s->results, s->plots, error);
     if (status == BT_OK && t->settings.output[0]) {
         status = bt_file_check_writable(t->settings.output, error);
         if (status != BT_OK) return bt_fail_at(error, status, "--output");

@@ -24,6 +24,9 @@
 
 #define SHIM_NAME       "libbatchtune_torch.so"
 #define LIBTORCH_REMEDY "run `make deps` and `make`, or give LIBTORCH=/path to make"
+#define MISSING_REMEDY                                                                                       \
+    "run `make deps` and `make`, or install again (`make install WITH_LIBTORCH=1` copies it beside the "     \
+    "programs), or set LIBTORCH=/path/to/libtorch"
 
 typedef struct torch_session {
     bt_session base;
@@ -67,12 +70,24 @@ bt_status bt_torch_check_shim(const bt_torch_shim *table, const bt_torch_facts *
  * there. The loader's text starts with the file that it could not open. */
 static bt_status fail_load(const char *path, const char *reason, bt_error *error) {
     if (strstr(reason, "cannot open shared object") && strncmp(reason, path, strlen(path)) != 0)
-        return bt_fail(error, BT_UNSUPPORTED, "libtorch not found, or not whole: " LIBTORCH_REMEDY " (%s)",
+        return bt_fail(error, BT_UNSUPPORTED, "libtorch not found, or not whole: " MISSING_REMEDY " (%s)",
                        reason);
     if (strstr(reason, "undefined symbol"))
         return bt_fail(error, BT_UNSUPPORTED,
                        "the shim was built against another libtorch: run `make` again (%s)", reason);
     return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim does not load: %s", reason);
+}
+
+/* The libtorch of LIBTORCH, for a shim whose own is gone: what is loaded already is found by its name. */
+static void *load_beside(const char *path) {
+    static const char *const parts[] = {"libc10.so", "libtorch_cpu.so"};
+    const char *folder = getenv("LIBTORCH");
+    char part[PATH_MAX];
+    for (size_t i = 0; folder && *folder && i < sizeof parts / sizeof *parts; i++) {
+        snprintf(part, sizeof part, "%s/lib/%s", folder, parts[i]);
+        if (!dlopen(part, RTLD_LAZY | RTLD_LOCAL)) return NULL;
+    }
+    return folder && *folder ? dlopen(path, RTLD_LAZY | RTLD_LOCAL) : NULL;
 }
 
 static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {
@@ -86,7 +101,12 @@ static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {
     }
     /* Lazily, so that with another libtorch than the one compiled against the table can still say so. */
     void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-    if (!library) return fail_load(path, dlerror(), error);
+    char reason[512] = "";
+    if (!library) {
+        snprintf(reason, sizeof reason, "%s", dlerror());
+        library = load_beside(path);
+    }
+    if (!library) return fail_load(path, reason, error);
     const bt_torch_shim *(*table)(void);
     if (!bt_library_symbol(library, "bt_torch_shim_table", &table))
         return bt_fail(error, BT_UNSUPPORTED, "%s is not batchtune's libtorch shim", path);

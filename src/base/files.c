@@ -67,6 +67,59 @@ bt_status bt_folder_make(const char *path, bt_error *error) {
     }
 }
 
+/* The part of `path` that is there: itself, a folder above it, or the current one. */
+static void climb(char out[BT_PATH_SIZE], struct stat *about) {
+    while (stat(out, about) != 0) {
+        char *slash = strrchr(out, '/');
+        if (!slash || slash == out) {
+            strcpy(out, slash ? "/" : ".");
+            if (stat(out, about) != 0) *about = (struct stat){.st_mode = 0};
+            return;
+        }
+        *slash = '\0';
+    }
+}
+
+bt_status bt_folder_check(const char *path, bt_error *error) {
+    char there[BT_PATH_SIZE];
+    struct stat about;
+    if (!*path) return bt_fail(error, BT_INVALID, "the folder's name is empty");
+    bt_status status = bt_path_join(there, error, "%s", path);
+    if (status != BT_OK) return status;
+    climb(there, &about);
+    if (!S_ISDIR(about.st_mode))
+        return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", there, path);
+    if (faccessat(AT_FDCWD, there, W_OK | X_OK, AT_EACCESS) == 0) return BT_OK;
+    if (strcmp(there, path) == 0)
+        return bt_fail(error, BT_IO, "%s: files cannot be written there: %s", path, strerror(errno));
+    return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", path, strerror(errno));
+}
+
+static bt_status check_start(const char *path, bt_error *error) {
+    char here[BT_PATH_SIZE], first[BT_PATH_SIZE];
+    if (!*path || *path == '/' || !getcwd(here, sizeof here) || strcmp(here, "/") != 0) return BT_OK;
+    bt_status status = bt_path_join(first, error, "%.*s", (int)strcspn(path, "/"), path);
+    if (status != BT_OK || bt_file_exists(first)) return status;
+    return bt_fail(error, BT_INVALID,
+                   "%s would be made in /, where this was started: start it in a folder of your own, or give "
+                   "--output, --results and --plots whole paths",
+                   first);
+}
+
+bt_status bt_outputs_check(const char *output, const char *results, const char *plots, bt_error *error) {
+    const struct {
+        const char *option, *path;
+        bool folder;
+    } places[] = {{"--output", output, false}, {"--results", results, true}, {"--plots", plots, true}};
+    bt_status status = BT_OK;
+    for (int i = 0; i < 3; i++) {
+        status = check_start(places[i].path, error);
+        if (status == BT_OK && places[i].folder) status = bt_folder_check(places[i].path, error);
+        if (status != BT_OK) return bt_fail_at(error, status, "%s", places[i].option);
+    }
+    return status;
+}
+
 /* A link is followed, so that the file it names is replaced and the link stays. What is there and is no
  * regular file is refused: a rename onto /dev/null would take the device away from the whole machine. */
 static bt_status resolve(char out[BT_PATH_SIZE], const char *path, bt_error *error) {

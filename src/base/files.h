@@ -31,6 +31,16 @@ BT_MUST_USE bt_status bt_file_read(const char *path, size_t limit, char **out, s
 /* Makes `path` and every folder above it; no error where they exist. */
 BT_MUST_USE bt_status bt_folder_make(const char *path, bt_error *error);
 
+/* Whether bt_folder_make would be let in, and files into the folder; makes nothing. BT_IO names what stands
+ * in the way. */
+BT_MUST_USE bt_status bt_folder_check(const char *path, bt_error *error);
+
+/* Asked before anything is begun: where a command's --output (a file; "": none), --results and --plots go.
+ * The folders are checked as by bt_folder_check. A place that is named without a leading slash is not taken
+ * for leave to put something new into "/", where services and containers start programs: BT_INVALID. */
+BT_MUST_USE bt_status bt_outputs_check(const char *output, const char *results, const char *plots,
+                                       bt_error *error);
+
 /* Makes a folder of its own for a run, `results`/<UTC time>-<kind> (with -2, -3, ... behind it where that is
  * taken), and `results` where it is not there. `id` receives its last part. */
 #define BT_RUN_ID_SIZE 64

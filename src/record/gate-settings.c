@@ -174,8 +174,8 @@ static const bt_option judging[] = {
      .initial = "configs/perf-gate.json",
      .placeholder = "FILE",
      .group = "Judging",
-     .help = "Each metric's tolerances, and what may be slower and why. Without the usual file every metric "
-             "may be 5 % slower."},
+     .help = "Each metric's tolerances, and what may be slower and why. Where one works there may be none: "
+             "then those that came with the program."},
     {.name = "profile",
      .type = BT_OPTION_TEXT,
      VALUE(profile),

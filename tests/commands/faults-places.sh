@@ -21,17 +21,18 @@ if [ -z "$as_nobody" ] || $as_nobody test -x "$bin/optimize-batch" 2>/dev/null; 
     is "$(cat closed/c.json)" '{}' 'and what is there stays'
     is "$(ls open)" '' 'before anything is begun'
     sweep --output open/c.json --results closed/results --plots open/plots
-    like "$err" '^optimize-batch: closed/results: the folder cannot be made: Permission denied' 'results in one too'
-    unlike "$status" '^0$' 'which is no success'
+    refuses '^optimize-batch: --results: closed/results: the folder cannot be made: Permission denied' 'results in one too'
     [ ! -e open/c.json ]
     ok $? 'and leaves no config'
     sweep --output open/c.json --results open/results --plots closed/plots
-    like "$err" 'closed/plots: the folder cannot be made: Permission denied' 'plots that cannot be written are told'
+    refuses '^optimize-batch: --plots: closed/plots: the folder cannot be made: Permission denied' 'and plots'
+    is "$(ls open)" '' 'before anything is measured'
+    sweep --output open/c.json --results open/results --plots open/plots
     run $as_nobody "$bin/render-report" "$(ls -d open/results/*/ | head -n 1)record.json" --format markdown --output closed/r.md
     unlike "$status" '^0$' 'a report that cannot be written is a failure'
     like "$err" 'closed/r\.md' 'that names the file'
 else
-    skip 'nobody cannot reach the programs' 8
+    skip 'nobody cannot reach the programs' 9
 fi
 sweep --output open/c.json/below.json --results open/results --plots open/plots
 unlike "$status" '^0$' 'an output below a file is refused'

@@ -65,6 +65,25 @@ else
     skip 'no Python here has numpy' 2
 fi
 
+# Where the user works, or where told; a program that is started in / strews nothing there.
+tune="$prefix/bin/optimize-batch --quiet --models hrnet --backend sim:tau0_ms=0.2,alpha_ms=0.05 --batches 1 --time-budget 1s"
+mkdir "$scratch/work"
+run env -C "$scratch/work" $tune
+exits 0 'an installed program tunes in the folder where one works'
+is "$(ls "$scratch/work" | tr '\n' ' ')" 'configs plots results ' 'and leaves everything there'
+there=$(ls /)
+run env -C / $tune
+refuses 'configs would be made in /.*--output, --results and --plots' 'started in / it asks where to write'
+run env -C / $tune --output "$scratch/work/c.json" --results "$scratch/work/r" --plots "$scratch/work/p"
+exits 0 'and writes there'
+run env -C / "$prefix/bin/test-production" --config "$scratch/work/c.json" --scenarios single --duration 1s
+refuses 'results would be made in /' 'a load test likewise'
+is "$(ls /)" "$there" 'nothing is left in /'
+
+cp results/example/record.json "$scratch/work/"
+run env -C "$scratch/work" "$prefix/bin/perf-gate" compare record.json record.json
+like "$(printf '%s' "$out" | tr -s ' \n' ' ')" 'profile stored' 'the gate finds the rules that were installed with it'
+
 run make --no-print-directory uninstall PREFIX="$prefix" O="$O"
 exits 0 'it uninstalls'
 is "$(find "$prefix" -type f | head -n 1)" '' 'and leaves no file'

@@ -439,6 +439,41 @@ static void a_holder_without_a_name_is_still_told(void **state) {
     bt_lock_close(&one);
 }
 
+static void a_folder_is_checked_before_it_is_made(void **state) {
+    (void)state;
+    bt_error error;
+    assert_int_equal(mkdir("open", 0755), 0);
+    assert_int_equal(close(creat("file", 0644)), 0);
+    assert_int_equal(bt_folder_check("open", &error), BT_OK);
+    assert_int_equal(bt_folder_check("open/a/b/", &error), BT_OK);
+    assert_int_equal(bt_folder_check("new", &error), BT_OK);
+    assert_int_equal(bt_folder_check("/", &error) == BT_OK, access("/", W_OK) == 0);
+    assert_false(bt_file_exists("open/a") || bt_file_exists("new"));
+    assert_int_equal(bt_folder_check("file/a", &error), BT_IO);
+    assert_string_equal(error.message, "file: is no folder, but file/a needs it to be one");
+    assert_int_equal(bt_folder_check("", &error), BT_INVALID);
+}
+
+/* A program that a service starts in "/" makes no /configs and /results there, root or not. */
+static void nothing_new_is_put_into_the_root(void **state) {
+    (void)state;
+    bt_error error;
+    char here[BT_PATH_SIZE], whole[BT_PATH_SIZE + 16];
+    assert_non_null(getcwd(here, sizeof here));
+    snprintf(whole, sizeof whole, "%s/results", here);
+    assert_int_equal(bt_outputs_check("no-such/c.json", "results", "plots", &error), BT_OK);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(bt_outputs_check("no-such/c.json", whole, whole, &error), BT_INVALID);
+    assert_string_equal(error.message,
+                        "--output: no-such would be made in /, where this was started: start it in a folder "
+                        "of your own, or give --output, --results and --plots whole paths");
+    assert_int_equal(bt_outputs_check("", whole, "no-such", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "--plots: no-such would be made in /"));
+    assert_int_equal(bt_outputs_check("", whole, whole, &error), BT_OK);
+    assert_int_equal(bt_outputs_check("tmp/c.json", whole, whole, &error), BT_OK);
+    assert_int_equal(chdir(here), 0);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, bt_scratch_enter, bt_scratch_leave)
 
 int main(void) {
@@ -449,6 +484,8 @@ int main(void) {
         IN_FOLDER(a_full_disk_leaves_everything_as_it_was),
         IN_FOLDER(a_backup_that_fails_leaves_everything_as_it_was),
         IN_FOLDER(a_folder_that_is_closed_is_told),
+        IN_FOLDER(a_folder_is_checked_before_it_is_made),
+        IN_FOLDER(nothing_new_is_put_into_the_root),
         IN_FOLDER(links_are_followed_and_devices_refused),
         IN_FOLDER(readers_and_kills_see_whole_versions),
         IN_FOLDER(reading_has_a_limit),

@@ -708,12 +708,12 @@ def _model(facts: _ModelFacts) -> Model:
 
 
 def _warn_of_demonstration(models: Mapping[str, Model]) -> None:
-    sizes = {name: model.input_size[0] for name, model in models.items() if model.demonstration}
-    if sizes:
-        side = min(sizes.values())
-        warnings.warn(f"{', '.join(sizes)}: images are resized to {side} x {side} pixels for the network, as in the "
-                      f"CPU's demonstration that the config is of; it is made for 1024: image_size=1024 asks for "
-                      f"that, image_size={side} says that {side} is meant", DemonstrationWarning, stacklevel=2)
+    sides = {name: model.input_size[0] for name, model in models.items() if model.demonstration}
+    for side in sorted(set(sides.values())):
+        names = ", ".join(name for name in sides if sides[name] == side)
+        warnings.warn(f"{names}: images are resized to {side} x {side} pixels for the network, as in the CPU's "
+                      f"demonstration that the config is of; it is made for 1024: image_size=1024 asks for that, "
+                      f"image_size={side} says that {side} is meant", DemonstrationWarning, stacklevel=2)
 
 
 class _Run:

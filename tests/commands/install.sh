@@ -54,7 +54,7 @@ if find_python; then
     run env -u BATCHTUNE_LIBRARY PYTHONPATH="$prefix/share/batchtune/python" "$python" -c '
 import asyncio, numpy, batchtune
 async def main():
-    service = batchtune.get_production_service(image_size=None)
+    service = batchtune.get_production_service()
     await service.start()
     print((await service.infer(numpy.zeros((4, 4, 3), numpy.uint8), "hrnet")).inference_mode, service._library._name)
     await service.stop()

@@ -599,7 +599,6 @@ class Sync(unittest.TestCase):
         s.start_sync()
         self.assertTrue(s.ready)
         s.stop_sync(drain=1)
-        self.assertEqual(asyncio.get_event_loop_policy()._local.__dict__.get("_loop"), None)  # nobody's but ours
 
     def test_what_waits_in_a_loop_is_refused_with_what_to_write(self):
         async def refuse(method, says, *arguments):

@@ -133,7 +133,7 @@ typedef struct gate {
     bt_gate_rules rules;
     bt_judge judge;
     bt_log *log;
-    char command_line[1024];
+    char command_line[BT_COMMAND_LINE_SIZE];
     bt_gate_record *before, *now;
     bt_gate_verdict *verdict;
 } gate;

@@ -69,7 +69,7 @@ typedef struct test {
     bt_log *log;
     bt_load_record *record;
     char run_id[BT_RUN_ID_SIZE], folder[BT_PATH_SIZE];
-    char command_line[1024];
+    char command_line[BT_COMMAND_LINE_SIZE];
 } test;
 
 static bt_status load_config(test *t, bt_error *error) {
@@ -101,20 +101,6 @@ static bt_status prepare(test *t, bt_error *error) {
     if (status == BT_OK)
         status = bt_log_open(&t->log, stderr, t->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, path, error);
     return status;
-}
-
-/* The shell line that repeats this run. */
-static bt_status write_command_line(test *t, const char *program, bt_error *error) {
-    FILE *out = fmemopen(t->command_line, sizeof t->command_line, "w");
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
-    bt_text_shell_word(program, out);
-    if (strcmp(t->settings.config, "configs/production_batch_config.json") != 0) {
-        fputs(" --config ", out);
-        bt_text_shell_word(t->settings.config, out);
-    }
-    bt_options_write_flags(command.table, command.count, &t->settings, &t->sources, out);
-    if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
-    return BT_OK;
 }
 
 /* The record, plots, and both reports. */
@@ -174,7 +160,7 @@ int main(int argc, char **argv) {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     bt_machine_read(&t.machine);
-    bt_status status = write_command_line(&t, argv[0], &error);
+    bt_status status = bt_command_line(t.command_line, &command, argv[0], &t.settings, &t.sources, &error);
     if (status == BT_OK) status = prepare(&t, &error);
     if (status == BT_OK) status = run(&t, &code, &error);
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);

@@ -1,5 +1,6 @@
 #include "base/command.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -54,6 +55,21 @@ static void write_help(const bt_command *command, FILE *out) {
         fprintf(out, "  %3d  %-12s  %s\n", row->code,
                 command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code),
                 row->when);
+}
+
+bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_command *command, const char *program,
+                          const void *values, const bt_option_sources *sources, bt_error *error) {
+    char *line = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&line, &length);
+    if (!stream) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    bt_text_shell_word(program, stream);
+    bt_options_write_flags(command->table, command->count, values, sources, stream);
+    bool written = fclose(stream) == 0, fits = written && length < BT_COMMAND_LINE_SIZE;
+    if (fits) memcpy(out, line, length + 1);
+    free(line);
+    if (!written) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    return fits ? BT_OK : bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
 }
 
 int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err) {

@@ -52,6 +52,14 @@ typedef struct bt_command {
 int bt_command_start(const bt_command *command, int argc, char **argv, void *values,
                      bt_option_sources *sources, FILE *out, FILE *err);
 
+#define BT_COMMAND_LINE_SIZE 4096 /* of a line that repeats a run, in records too */
+
+/* The shell line that repeats this run: `program` (argv[0]) and all that was given, see
+ * bt_options_write_flags. BT_INVALID where it does not fit; BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_command *command,
+                                      const char *program, const void *values,
+                                      const bt_option_sources *sources, bt_error *error);
+
 /* Says "name: message" on `err` and returns the exit code that the status calls for. */
 int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err);
 

@@ -22,7 +22,7 @@ void bt_option_text(const bt_option *option, const void *values, char *out, size
 void bt_options_write_flags(const bt_option *table, size_t count, const void *values,
                             const bt_option_sources *sources, FILE *out) {
     for (size_t i = 0; i < count; i++) {
-        if (table[i].scope != BT_SCOPE_SETTING || sources->of[i] == BT_SOURCE_DEFAULT) continue;
+        if (table[i].scope == BT_SCOPE_ONCE || sources->of[i] == BT_SOURCE_DEFAULT) continue;
         char flag[BT_NAME_SIZE], shown[BT_OPTION_SHOWN_SIZE];
         bt_option_flag(table[i].name, flag);
         bt_option_text(&table[i], values, shown, sizeof shown);

@@ -51,7 +51,8 @@ typedef struct bt_sizes {
 
 typedef enum bt_option_scope {
     BT_SCOPE_SETTING, /* a flag and a JSON key; written into records */
-    BT_SCOPE_COMMAND  /* a flag only: how this one run behaves (--resume, --quiet, --output) */
+    BT_SCOPE_COMMAND, /* a flag only: how a run behaves and where it writes (--quiet, --output) */
+    BT_SCOPE_ONCE     /* a flag only, of this one run: a repetition of it goes without (--resume, --force) */
 } bt_option_scope;
 
 /* An option without an `initial` starts as text "", switch false, no names, sizes auto, the first choice, or
@@ -129,8 +130,9 @@ json_t *bt_options_write_json(const bt_option *table, size_t count, const void *
 /* One option's value as it would be typed ("1,2,4", "180s", "true"), cut to size. */
 void bt_option_text(const bt_option *option, const void *values, char *out, size_t size);
 
-/* The command line that repeats the settings: " --flag value" for each setting (not command) whose source is
- * not the default, in quotes where a shell needs them. Profiles and config files are thereby spelled out. */
+/* The command line that repeats a run: " --flag value" for each option whose source is not the default, in
+ * quotes where a shell needs them; but none of BT_SCOPE_ONCE. What came from a profile or a file of settings
+ * is thereby spelled out. */
 void bt_options_write_flags(const bt_option *table, size_t count, const void *values,
                             const bt_option_sources *sources, FILE *out);
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/command.h"
 #include "base/error.h"
 #include "record/fingerprint.h"
 
@@ -53,7 +54,7 @@ typedef struct bt_gate_promise {
 } bt_gate_promise;
 
 typedef struct bt_gate_record {
-    char started_at[32], command[1024];
+    char started_at[32], command[BT_COMMAND_LINE_SIZE];
     char settings[1024]; /* of what was measured, as text: shown where it differs */
     bt_machine machine;
     bt_subject subject;

@@ -60,7 +60,7 @@ typedef struct bt_gate_kept {
 } bt_gate_kept;
 
 typedef struct bt_gate_verdict {
-    char started_at[32], command[1024];
+    char started_at[32], command[BT_COMMAND_LINE_SIZE];
     char before_name[256], now_name[256];                              /* files, or versions */
     char machine_differs[BT_TEXT_SIZE], subject_differs[BT_TEXT_SIZE]; /* "": nothing does */
     char unmeasurable[BT_TEXT_SIZE]; /* why the old side has no figures at all; "": it has */

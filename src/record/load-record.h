@@ -116,7 +116,7 @@ typedef struct bt_load_model {
 } bt_load_model;
 
 typedef struct bt_load_record {
-    char run_id[64], command[1024], started_at[32], finished_at[32], workload[32];
+    char run_id[64], command[BT_COMMAND_LINE_SIZE], started_at[32], finished_at[32], workload[32];
     char config_path[512], config_run_id[64], config_generated_at[32];
     char images[BT_TEXT_SIZE];          /* what was sent, for people; "" in older records */
     char machine_differs[BT_TEXT_SIZE]; /* from the config's; empty: the same */

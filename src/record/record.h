@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "base/command.h"
 #include "base/error.h"
 #include "record/fingerprint.h"
 #include "record/settings.h"
@@ -23,7 +24,8 @@ extern "C" {
 #endif
 
 #define BT_RECORD_SCHEMA_VERSION 1
-#define BT_TEXT_SIZE             512 /* of a sentence in a record */
+#define BT_TEXT_SIZE             512  /* of a sentence in a record */
+#define BT_FULL_IMAGE_SIZE       1024 /* what the networks are for; a CPU demonstration times one such image */
 
 /* What came of one point (one batch size of one model). */
 typedef enum bt_outcome {
@@ -134,8 +136,8 @@ typedef struct bt_model_record {
 } bt_model_record;
 
 typedef struct bt_record {
-    char run_id[64];    /* the folder's name under results/ */
-    char command[1024]; /* what repeats it, as a shell line */
+    char run_id[64];                    /* the folder's name under results/ */
+    char command[BT_COMMAND_LINE_SIZE]; /* what repeats it, as a shell line */
     char started_at[32], finished_at[32];
     char workload[32];         /* "production" or "cpu-demo" */
     char images[BT_TEXT_SIZE]; /* what was run on, for people: "synthetic spheroids", "8 pictures of ..."; ""

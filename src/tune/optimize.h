@@ -18,8 +18,6 @@
 extern "C" {
 #endif
 
-#define BT_FULL_IMAGE_SIZE 1024 /* what the networks are for; a CPU demonstration times one such image */
-
 /* Checks what can be checked before anything is measured (known models, model files that are what they should
  * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
  * `machine`: the device and the image size; and the models, where only model files are given. Where a model

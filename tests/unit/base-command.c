@@ -76,6 +76,32 @@ static void a_good_command_line_goes_on(void **state) {
     assert_string_equal(err, "");
 }
 
+static void the_line_that_repeats_a_run_has_all_that_was_given(void **state) {
+    (void)state;
+    static const bt_option two[] = {
+        {.name = "path", .type = BT_OPTION_TEXT, .scope = BT_SCOPE_COMMAND},
+        {.name = "force", .type = BT_OPTION_SWITCH, .scope = BT_SCOPE_ONCE, .offset = BT_OPTION_TEXT_SIZE}};
+    const bt_command walk = {.name = "walk", .table = two, .count = 2};
+    struct {
+        char path[BT_OPTION_TEXT_SIZE];
+        bool force;
+    } given = {"a b", true};
+    const bt_option_sources sources = {{BT_SOURCE_FLAG, BT_SOURCE_FLAG}};
+    char line[BT_COMMAND_LINE_SIZE], program[BT_COMMAND_LINE_SIZE + 1];
+    bt_error error;
+    assert_int_equal(bt_command_line(line, &walk, "./my walk", &given, &sources, &error), BT_OK);
+    assert_string_equal(line, "'./my walk' --path 'a b'");
+    const size_t room = sizeof line - sizeof " --path 'a b'"; /* for the program's name */
+    memset(program, 'x', sizeof program);
+    program[room] = '\0';
+    assert_int_equal(bt_command_line(line, &walk, program, &given, &sources, &error), BT_OK);
+    assert_int_equal(strlen(line), sizeof line - 1);
+    program[room] = 'x';
+    program[room + 1] = '\0';
+    assert_int_equal(bt_command_line(line, &walk, program, &given, &sources, &error), BT_INVALID);
+    assert_string_equal(error.message, "the command line is too long to be recorded");
+}
+
 static void a_bad_one_is_refused_in_one_line_with_a_verdict(void **state) {
     (void)state;
     values read;
@@ -182,6 +208,7 @@ static void what_the_caller_can_put_right_is_wrong_usage(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_command_line_goes_on),
+        cmocka_unit_test(the_line_that_repeats_a_run_has_all_that_was_given),
         cmocka_unit_test(a_bad_one_is_refused_in_one_line_with_a_verdict),
         cmocka_unit_test(help_shows_usage_options_examples_and_exit_codes),
         cmocka_unit_test(the_last_line_says_the_exit_code),

@@ -121,7 +121,7 @@ static const bt_option table[] = {
      .help = "Where."},
     {.name = "resume",
      .type = BT_OPTION_SWITCH,
-     .scope = BT_SCOPE_COMMAND,
+     .scope = BT_SCOPE_ONCE,
      VALUE(resume),
      .group = "Run",
      .help = "Go on."},
@@ -612,7 +612,7 @@ static void written_flags_repeat_the_settings(void **state) {
     bt_options_write_flags(table, COUNT, &got.values, &got.sources, out);
     fclose(out);
     assert_string_equal(line, " --p95-sla-ms 0.1 --tags '' --batches 2,4 --no-use-amp --time-budget 180s"
-                              " --device 'a '\\''b'\\'' $c'");
+                              " --device 'a '\\''b'\\'' $c' --output x");
     char command[512], heard[512];
     snprintf(command, sizeof command, "printf '[%%s]' %s", line);
     FILE *shell = popen(command, "r");
@@ -621,7 +621,7 @@ static void written_flags_repeat_the_settings(void **state) {
     assert_int_equal(pclose(shell), 0);
     assert_string_equal(heard,
                         "[--p95-sla-ms][0.1][--tags][][--batches][2,4][--no-use-amp][--time-budget][180s]"
-                        "[--device][a 'b' $c]");
+                        "[--device][a 'b' $c][--output][x]");
     free(line);
 }
 
@@ -772,7 +772,7 @@ static void markdown_has_a_row_for_every_option(void **state) {
     (void)state;
     char *text = written(bt_options_write_markdown);
     assert_non_null(strstr(text, "| `--[no-]use-amp` | `use_amp` | on |  | "));
-    assert_non_null(strstr(text, "| `--format table\\|json\\|csv\\|markdown` |  | table |  | "));
+    assert_non_null(strstr(text, "| `--format table\\|json\\|csv\\|markdown\\|html` |  | table |  | "));
     assert_non_null(
         strstr(text, "| `--p95-sla-ms MS` | `p95_sla_ms` | 100 ms | above 0, at most 3600000 | "));
     size_t rows = 0;

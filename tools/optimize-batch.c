@@ -2,6 +2,7 @@
  * src/tune, what is written by src/record and src/report; here they are put in order. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/sim.h"
@@ -73,7 +74,7 @@ typedef struct optimization {
     bt_config *before; /* the config file as it was; NULL where there was none */
     bt_record *record;
     char images[BT_TEXT_SIZE];
-    char command_line[1024];
+    char command_line[BT_COMMAND_LINE_SIZE];
     char worker_program[BT_PATH_SIZE];
 } optimization;
 
@@ -91,6 +92,14 @@ static bt_status settle(optimization *o, bt_error *error) {
     return status;
 }
 
+/* Figures that say less take no entry's place unasked: it cost a measuring, and services may run by it. */
+static bt_status check_replace(const optimization *o, bt_error *error) {
+    const bt_settings *s = &o->settings;
+    if (s->force) return BT_OK;
+    return bt_config_check_replace(o->before, s->output, &s->models, bt_optimize_workload(s),
+                                   (int)s->image_size, error);
+}
+
 /* Takes what must be had before anything is measured: the outputs, the run's folder, the log. */
 static bt_status prepare(optimization *o, bt_error *error) {
     char path[BT_PATH_SIZE], program[BT_PATH_SIZE];
@@ -102,6 +111,7 @@ static bt_status prepare(optimization *o, bt_error *error) {
     if (status == BT_OK) status = bt_lock_open(&o->lock, path, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
     if (bt_file_exists(o->settings.output)) status = bt_config_load(&o->before, o->settings.output, error);
+    if (status == BT_OK) status = check_replace(o, error);
     if (status == BT_OK) status = bt_path_of_program(program, error);
     if (status == BT_OK) status = bt_path_join(o->worker_program, error, "%s/probe-worker", program);
     if (status == BT_OK) status = bt_optimize_open_run(&o->run, &o->settings, &o->machine, error);
@@ -109,16 +119,6 @@ static bt_status prepare(optimization *o, bt_error *error) {
     if (status == BT_OK)
         status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, path, error);
     return status;
-}
-
-/* The shell line that repeats this run. */
-static bt_status write_command_line(optimization *o, const char *program, bt_error *error) {
-    FILE *out = fmemopen(o->command_line, sizeof o->command_line, "w");
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
-    bt_text_shell_word(program, out);
-    bt_options_write_flags(bt_settings_table, bt_settings_count, &o->settings, &o->sources, out);
-    if (fclose(out) != 0) return bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
-    return BT_OK;
 }
 
 static void say_first(const optimization *o) {
@@ -151,13 +151,36 @@ static int judge(const optimization *o) {
     return BT_EXIT_GOOD;
 }
 
-/* The config file, merged into what is there. */
-static bt_status write_config(const optimization *o, bt_error *error) {
+/* The config file, merged into what is there. Where that changes nothing the .bak stays what it is, too. */
+static bt_status write_config(const optimization *o, bool *written, bt_error *error) {
     json_t *after = NULL;
     bt_status status = bt_config_from_record(&after, o->record, o->before, error);
-    if (status == BT_OK) status = bt_config_save(after, o->settings.output, error);
+    *written = status == BT_OK && !(o->before && json_equal(after, o->before->json));
+    if (*written) status = bt_config_save(after, o->settings.output, error);
     json_decref(after);
     return status;
+}
+
+static bt_status say_config(const optimization *o, bool written, bt_error *error) {
+    char *line = NULL;
+    size_t size;
+    FILE *out = open_memstream(&line, &size);
+    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for a line of the log");
+    bt_text_shell_word(o->settings.output, out);
+    if (!written) {
+        fputs(" stays as it was", out);
+    } else if (o->before) {
+        char kept[BT_OPTION_TEXT_SIZE + 8];
+        snprintf(kept, sizeof kept, "%s.bak", o->settings.output);
+        fputs("; back to the one before: cp ", out);
+        bt_text_shell_word(kept, out);
+        fputc(' ', out);
+        bt_text_shell_word(o->settings.output, out);
+    }
+    const bool told = fclose(out) == 0;
+    if (told) bt_log_write(o->log, BT_LOG_INFO, "config %s", line);
+    free(line);
+    return told ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for a line of the log");
 }
 
 static void note_changes(optimization *o) {
@@ -170,13 +193,14 @@ static void note_changes(optimization *o) {
  * resume. */
 static bt_status leave_results(optimization *o, int code, bt_error *error) {
     char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
+    bool written = false;
     o->record->verdict_code = code;
     snprintf(o->record->verdict, sizeof o->record->verdict, "%s", bt_exit_name(code));
     if (code != BT_EXIT_INTERRUPTED) note_changes(o);
     bt_status status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
     if (status == BT_OK) status = bt_record_save(o->record, path, error);
     if (code == BT_EXIT_INTERRUPTED) return status; /* the config stays as it was */
-    if (status == BT_OK) status = write_config(o, error);
+    if (status == BT_OK) status = write_config(o, &written, error);
     if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
     if (status == BT_OK) status = bt_publish_plots(o->record, plots, o->log, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", bt_run_folder(o->run));
@@ -185,10 +209,10 @@ static bt_status leave_results(optimization *o, int code, bt_error *error) {
     if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_HTML, plots, path, error);
     if (status == BT_OK) status = bt_run_finish(o->run, error);
     if (status != BT_OK) return status;
-    bt_log_write(o->log, BT_LOG_INFO, "config %s", o->settings.output);
+    status = say_config(o, written, error);
     bt_log_write(o->log, BT_LOG_INFO, "report %s", path);
     bt_log_write(o->log, BT_LOG_INFO, "plots  %s", plots);
-    return BT_OK;
+    return status;
 }
 
 static bt_status run(optimization *o, int *code, bt_error *error) {
@@ -227,7 +251,8 @@ int main(int argc, char **argv) {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     bt_status status = settle(&o, &error);
-    if (status == BT_OK) status = write_command_line(&o, argv[0], &error);
+    if (status == BT_OK)
+        status = bt_command_line(o.command_line, &command, argv[0], &o.settings, &o.sources, &error);
     if (status == BT_OK) status = prepare(&o, &error);
     if (status == BT_OK) status = run(&o, &code, &error);
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);

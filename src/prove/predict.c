@@ -45,7 +45,7 @@ static bt_status set_batcher(stage *s, int part, const variant *v, bt_error *err
     const bt_predict_model *model = &s->options->models[s->scenario->parts[part].model];
     bt_tuned_model *tuned = &s->tuned[part];
     int batch_size = part == v->part && v->batch_size > 0 ? v->batch_size : model->batcher.max_batch_size;
-    bt_status status = bt_tuned_model_open(tuned, model->config, s->options->settings, batch_size, error);
+    bt_status status = bt_tuned_model_open(tuned, model->config, batch_size, error);
     if (status != BT_OK) return status;
     s->tuned_count = part + 1;
     bt_ladder ladder = tuned->batcher.ladder;

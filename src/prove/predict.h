@@ -25,7 +25,6 @@ typedef struct bt_predict_model {
 typedef struct bt_predict_options {
     const bt_predict_model *models; /* by the plan's indexes */
     int model_count;
-    const bt_settings *settings;          /* the config's */
     const bt_batcher_instance *instances; /* of all models, as the service runs them */
     int instance_count;
     int64_t timeout_ns; /* of each request; 0: none */

@@ -174,12 +174,11 @@ static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     const bt_served_model *s = bt_trial_served(t, model);
     bt_tuned_model tuned;
     bt_capacity capacity;
-    bool same = strcmp(s->settings.backend, t->options->config->settings.backend) == 0;
+    bool same = strcmp(s->settings.backend, s->entry->settings.backend) == 0;
     t->predict_models[model] =
         (bt_predict_model){.config = s->entry, .batcher = *bt_serving_batcher(t->service, model)};
     if (!same) return BT_OK;
-    bt_status status =
-        bt_tuned_model_open(&tuned, s->entry, &t->options->config->settings, out->batch_size, error);
+    bt_status status = bt_tuned_model_open(&tuned, s->entry, out->batch_size, error);
     if (status != BT_OK) return status == BT_INVALID ? BT_OK : status;
     bt_ladder ladder = tuned.batcher.ladder;
     tuned.batcher = *bt_serving_batcher(t->service, model);
@@ -219,7 +218,6 @@ static void set_predictor(bt_trial *t) {
     t->predict = (bt_predict_options){
         .models = t->predict_models,
         .model_count = t->model_count,
-        .settings = &t->options->config->settings,
         .instances = t->instances,
         .instance_count = bt_serving_instances(t->service, t->instances),
         .timeout_ns = (int64_t)(t->settings->service.timeout_ms * BT_NS_PER_MS),
@@ -236,7 +234,8 @@ static void fill_record(bt_trial *t) {
     snprintf(r->config_run_id, sizeof r->config_run_id, "%s", config->run_id);
     snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
     bool simulated = strncmp(bt_trial_served(t, 0)->settings.backend, "sim", 3) == 0;
-    snprintf(r->workload, sizeof r->workload, "%s", simulated ? "simulated" : config->workload);
+    snprintf(r->workload, sizeof r->workload, "%s",
+             simulated ? "simulated" : bt_trial_served(t, 0)->entry->workload);
     bt_trial_describe_images(t, r->images);
     bt_clock_utc(r->started_at);
     r->machine = *t->options->machine;

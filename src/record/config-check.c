@@ -73,16 +73,17 @@ static void compare_software(bt_config_check *check, const bt_config *config, co
 
 /* ---- settings ---- */
 
-static void add_setting(bt_config_check *check, const bt_option *option, const bt_settings *settings,
-                        const bt_settings *defaults) {
-    char value[BT_TEXT_SIZE], initial[BT_TEXT_SIZE];
+/* "p95_sla_ms 250 (default 100)" behind what is in `out`, where the two differ: whether they do. */
+static bool add_setting(char out[BT_CHECK_TEXT_SIZE], const bt_option *option, const bt_settings *settings,
+                        const bt_settings *others, const char *whose) {
+    char value[BT_TEXT_SIZE], other[BT_TEXT_SIZE];
     bt_option_text(option, settings, value, sizeof value);
-    bt_option_text(option, defaults, initial, sizeof initial);
-    if (strcmp(value, initial) == 0) return;
-    size_t used = strlen(check->settings);
-    snprintf(check->settings + used, sizeof check->settings - used, "%s%s %s (default %s)",
-             check->settings_differing ? ", " : "", option->name, value, initial);
-    check->settings_differing++;
+    bt_option_text(option, others, other, sizeof other);
+    if (strcmp(value, other) == 0) return false;
+    size_t used = strlen(out);
+    snprintf(out + used, BT_CHECK_TEXT_SIZE - used, "%s%s %s (%s %s)", used ? ", " : "", option->name, value,
+             whose, *other ? other : "none");
+    return true;
 }
 
 static void compare_settings(bt_config_check *check, const bt_settings *settings) {
@@ -91,7 +92,16 @@ static void compare_settings(bt_config_check *check, const bt_settings *settings
     bt_options_default(bt_settings_table, bt_settings_count, &defaults, &sources);
     for (size_t i = 0; i < bt_settings_count; i++)
         if (bt_settings_table[i].scope == BT_SCOPE_SETTING)
-            add_setting(check, &bt_settings_table[i], settings, &defaults);
+            check->settings_differing +=
+                add_setting(check->settings, &bt_settings_table[i], settings, &defaults, "default");
+}
+
+static void compare_own_settings(char out[BT_CHECK_TEXT_SIZE], const bt_config *config,
+                                 const bt_config_model *model) {
+    size_t count;
+    const bt_option *table = bt_settings_model_table(&count);
+    for (size_t i = 0; i < count; i++)
+        add_setting(out, &table[i], &model->settings, &config->settings, "the file's");
 }
 
 /* ---- models ---- */
@@ -102,6 +112,7 @@ static void check_model(bt_config_model_check *check, const bt_config *config, c
     check->age_days = bt_days_between(dated, now);
     check->other_machine = *model->machine_fingerprint && *config->machine.fingerprint &&
                            strcmp(model->machine_fingerprint, config->machine.fingerprint) != 0;
+    compare_own_settings(check->settings, config, model);
     check->weights_same =
         bt_config_weights_check(&model->weights, thorough, check->weights, sizeof check->weights);
 }

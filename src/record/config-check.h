@@ -26,6 +26,8 @@ typedef struct bt_config_model_check {
     bool other_machine; /* its entry was measured on another machine than the file's */
     bool weights_same;
     char weights[BT_TEXT_SIZE]; /* how its weights compare, for people */
+    char
+        settings[BT_CHECK_TEXT_SIZE]; /* its own that are not the file's: "p95_sla_ms 250 (the file's 600)" */
 } bt_config_model_check;
 
 typedef struct bt_config_check {

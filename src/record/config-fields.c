@@ -51,8 +51,12 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, run_id), OPTIONAL},
     {MODEL(TEXT, runtime), OPTIONAL},
     {MODEL(TEXT, machine_fingerprint), OPTIONAL},
+    {MODEL(TEXT, workload), ONLY_WHEN_KNOWN},
+    {MODEL(SWITCH, provisional), ONLY_WHEN_KNOWN},
+    {MODEL(SWITCH, unmeasurable), ONLY_WHEN_KNOWN},
+    {MODEL(TEXT, reason), ONLY_WHEN_KNOWN},
 };
-static const char *const model_others[] = {"instances", "weights", "points", NULL};
+static const char *const model_others[] = {"settings", "instances", "weights", "points", NULL};
 
 static const bt_field point_fields[] = {
     {POINT(INTEGER, batch_size), BATCH_SIZE},
@@ -88,6 +92,10 @@ const bt_config_keys bt_config_model_keys = {model_fields, COUNT(model_fields), 
 const bt_config_keys bt_config_point_keys = {point_fields, COUNT(point_fields), point_others};
 const bt_config_keys bt_config_instance_keys = {instance_fields, COUNT(instance_fields), none};
 const bt_config_keys bt_config_weights_keys = {weights_fields, COUNT(weights_fields), none};
+
+bool bt_config_is_provisional(bt_outcome outcome) {
+    return outcome == BT_OUTCOME_UNDECIDED || outcome == BT_OUTCOME_SKIPPED_DOMINATED;
+}
 
 bt_config_model bt_config_model_empty(void) {
     return (bt_config_model){

@@ -1,5 +1,5 @@
-/* The config file's keys, told once for reading (config.c) and writing (config-write.c). Only these include
- * this. */
+/* The config file's keys, told once for reading (config.c) and writing (config-entry.c, config-write.c). Only
+ * these include this. */
 #ifndef BT_RECORD_CONFIG_FIELDS_H
 #define BT_RECORD_CONFIG_FIELDS_H
 
@@ -19,6 +19,20 @@ typedef struct bt_config_keys {
 
 extern const bt_config_keys bt_config_top_keys, bt_config_model_keys, bt_config_point_keys,
     bt_config_instance_keys, bt_config_weights_keys;
+
+/* Whether a choice of that outcome is provisional: neither shown to keep the SLA nor to break it. */
+bool bt_config_is_provisional(bt_outcome outcome);
+
+/* The point that a run chose of a model, NULL where it chose none. */
+const bt_point *bt_config_choice(const bt_model_record *model);
+
+/* Why a run chose none, for people: what speaks against the smallest size that was tried. */
+void bt_config_why_not(char out[BT_TEXT_SIZE], const bt_model_record *model);
+
+/* The entry that a model without a choice gets. It owns nothing. Its batches of one are what a reader may
+ * take that knows no better. */
+void bt_config_model_unmeasurable(bt_config_model *out, const bt_record *record,
+                                  const bt_model_record *model);
 
 /* An entry of which nothing is known. */
 bt_config_model bt_config_model_empty(void);

@@ -1,153 +1,12 @@
-/* From a run's record to the config file. */
+/* From a run's record to the config file, and what that changes. */
 #include "record/config.h"
 
-#include <math.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "record/config-fields.h"
 #include "record/parts.h"
-#include "record/placement.h"
-
-/* Four decimals of a millisecond or an image per second: people read this file. */
-static double rounded(double value) {
-    return round(value * 1e4) / 1e4;
-}
-
-/* ---- one model ---- */
-
-static const bt_point *chosen_point(const bt_model_record *model) {
-    return model->chosen >= 0 && model->chosen < model->point_count ? &model->points[model->chosen] : NULL;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Quantiles 0, 1/63, ... 1 of the samples, by linear interpolation between order statistics (type 7 of
- * Hyndman and Fan 1996); all of the samples where they are no more. */
-static bt_status take_quantiles(bt_config_point *out, const bt_point *point, bt_error *error) {
-    int count = point->sample_count, wanted = count < BT_CONFIG_QUANTILES ? count : BT_CONFIG_QUANTILES;
-    if (count == 0) return BT_OK;
-    double *sorted = malloc((size_t)count * sizeof *sorted);
-    double *quantiles = malloc((size_t)wanted * sizeof *quantiles);
-    out->service_ms_quantiles = quantiles;
-    out->quantile_count = quantiles ? wanted : 0;
-    if (!sorted || !quantiles) {
-        free(sorted);
-        return bt_fail(error, BT_NO_MEMORY, "no memory for %d quantiles", wanted);
-    }
-    memcpy(sorted, point->samples_ms, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
-    for (int i = 0; i < wanted; i++) {
-        double place = wanted > 1 ? (double)i * (count - 1) / (wanted - 1) : 0;
-        int below = (int)place, above = below + 1 < count ? below + 1 : below;
-        quantiles[i] = rounded(sorted[below] + (place - below) * (sorted[above] - sorted[below]));
-    }
-    free(sorted);
-    return BT_OK;
-}
-
-static bt_status take_point(bt_config_point *out, const bt_point *point, bt_error *error) {
-    *out = (bt_config_point){
-        .batch_size = point->batch_size,
-        .outcome = point->outcome,
-        .p50_ms = rounded(point->p50_ms),
-        .p95_ms = rounded(point->p95_ms),
-        .p95_upper_ms = rounded(point->p95_upper_ms),
-        .mean_ms = rounded(point->mean_ms),
-        .throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec),
-        .efficiency = rounded(point->efficiency),
-        .memory_mb = rounded(point->memory_mb),
-    };
-    return take_quantiles(out, point, error);
-}
-
-static bt_status take_points(bt_config_model *out, const bt_model_record *model, bt_error *error) {
-    bt_status status = BT_OK;
-    out->points = calloc((size_t)model->point_count, sizeof *out->points);
-    if (!out->points) return bt_fail(error, BT_NO_MEMORY, "no memory for %d points", model->point_count);
-    for (int i = 0; i < model->point_count && status == BT_OK; i++)
-        status = take_point(&out->points[out->point_count++], &model->points[i], error);
-    return status;
-}
-
-/* A run measures its instances on the device that its description starts with: "cpu: AMD ...", "cuda:0
- * NVIDIA ...". Several lie on slices of the cores, where the service puts them as the run did. */
-static void take_instances(bt_config_model *out, const bt_model_record *model) {
-    bt_config_instance *instance = &out->instances[0];
-    bt_placement placement;
-    cpu_set_t allowed;
-    char text[32];
-    bt_error ignored;
-    bt_cpus_allowed(&allowed);
-    snprintf(text, sizeof text, "%dx%d", model->instances, model->threads);
-    if (model->instances > 1 &&
-        bt_placement_parse(&placement, text, model->model, &allowed, &ignored) == BT_OK) {
-        memcpy(out->instances, placement.instances, sizeof out->instances);
-        out->instance_count = placement.count;
-        return;
-    }
-    size_t length = strcspn(model->device, " ");
-    if (length > 0 && model->device[length - 1] == ':') length--;
-    snprintf(instance->device, sizeof instance->device, "%.*s", (int)length, model->device);
-    instance->threads = model->threads;
-    out->instance_count = 1;
-}
-
-static bt_status take_weights(bt_config_weights *out, const bt_model_record *model, bt_error *error) {
-    out->hash = model->weights_hash;
-    snprintf(out->source, sizeof out->source, "%s", model->weights_source);
-    const char *path = model->model_file[0] ? model->model_file : model->weights_path;
-    return path[0] ? bt_config_weights_describe(out, path, error) : BT_OK;
-}
-
-static void take_entry(bt_config_model *out, const bt_record *record, const bt_model_record *model,
-                       const bt_point *point) {
-    snprintf(out->name, sizeof out->name, "%s", model->model);
-    snprintf(out->model_file, sizeof out->model_file, "%s", model->model_file);
-    out->optimal_batch_size = point->batch_size;
-    out->p95_latency_ms = rounded(point->p95_ms);
-    out->throughput_imgs_per_sec = rounded(point->throughput_imgs_per_sec);
-    out->memory_usage_mb = rounded(point->memory_mb);
-    out->p95_upper_bound_ms = rounded(point->p95_upper_ms);
-    out->efficiency_score = rounded(point->efficiency);
-    out->measured = !isnan(point->p95_ms);
-    out->meets_sla = model->meets_sla;
-    out->p95_sla_ms = record->settings.p95_sla_ms;
-    out->reachable_sla_ms = rounded(model->reachable_sla_ms);
-    out->image_size = model->image_size;
-    out->capacity_rps = rounded(model->capacity_rps);
-    out->recommended_rps = rounded(model->recommended_rps);
-    out->predicted_p95_ms = rounded(model->predicted_p95_ms);
-    out->speedup_over_single_image = rounded(model->speedup_over_single_image);
-    out->mask_iou = rounded(point->mask_iou);
-    out->full_size = model->full_size;
-    out->full_size_ms = rounded(model->full_size_ms);
-    snprintf(out->memory_kind, sizeof out->memory_kind, "%s", model->device_memory ? "device" : "process");
-    snprintf(out->precision, sizeof out->precision, "%s", model->precision);
-    snprintf(out->generated_at, sizeof out->generated_at, "%s", record->finished_at);
-    snprintf(out->run_id, sizeof out->run_id, "%s", record->run_id);
-    snprintf(out->runtime, sizeof out->runtime, "%s", model->backend);
-    snprintf(out->machine_fingerprint, sizeof out->machine_fingerprint, "%s", record->machine.fingerprint);
-}
-
-bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, const bt_model_record *model,
-                               bt_error *error) {
-    const bt_point *point = chosen_point(model);
-    *out = bt_config_model_empty();
-    if (!point) return bt_fail(error, BT_INVALID, "%s: the run chose no batch size", model->model);
-    take_entry(out, record, model, point);
-    take_instances(out, model);
-    bt_status status = take_weights(&out->weights, model, error);
-    if (status == BT_OK) status = take_points(out, model, error);
-    if (status != BT_OK) bt_config_model_close(out);
-    return status;
-}
 
 /* ---- one model, as JSON ---- */
 
@@ -171,10 +30,27 @@ static json_t *write_instance(const void *item) {
     return NULL;
 }
 
+/* The settings that hold for the model, but for those that its entry says in another form. */
+static json_t *write_settings(const bt_config_model *entry) {
+    size_t count;
+    const bt_option *table = bt_settings_model_table(&count);
+    const bt_config_weights *weights = &entry->weights;
+    bool has_source = *weights->source && strcmp(weights->source, "none") != 0;
+    json_t *object = bt_options_write_json(table, count, &entry->settings);
+    if (!object) return NULL;
+    if (entry->image_size > 0) json_object_del(object, "image_size");
+    if (entry->instance_count > 0) json_object_del(object, "device");
+    if (entry->instance_count > 0) json_object_del(object, "threads");
+    if (has_source || *weights->path || *entry->model_file) json_object_del(object, "weights");
+    return object;
+}
+
 static json_t *write_entry(const bt_config_model *entry) {
     const bt_config_keys *keys = &bt_config_model_keys, *of_weights = &bt_config_weights_keys;
     json_t *object = bt_fields_to_json(keys->fields, keys->count, entry);
     int failed = !object;
+    failed = failed || json_object_set_new(object, "settings", write_settings(entry));
+    if (entry->unmeasurable && !failed) return object;
     failed = failed || json_object_set_new(object, "instances",
                                            bt_json_array_of(entry->instances, sizeof *entry->instances,
                                                             entry->instance_count, write_instance));
@@ -209,14 +85,47 @@ static bt_status fail_memory(bt_error *error) {
     return bt_fail(error, BT_NO_MEMORY, "no memory to write the config");
 }
 
+static bool has_entry_from_elsewhere(const bt_config *before, const char *name) {
+    const bt_config_model *old = before ? bt_config_find(before, name) : NULL;
+    return old && !old->unmeasurable;
+}
+
+/* Whether the run makes this model's entry anew; else the one that is there is kept. */
+static bool makes_entry(const bt_config *before, const bt_model_record *model) {
+    return bt_config_choice(model) || !has_entry_from_elsewhere(before, model->model);
+}
+
 static bt_status add_model(json_t *object, const bt_record *record, const bt_model_record *model,
                            bt_error *error) {
     bt_config_model entry;
-    bt_status status = bt_config_model_open(&entry, record, model, error);
+    bt_status status = BT_OK;
+    if (bt_config_choice(model))
+        status = bt_config_model_open(&entry, record, model, error);
+    else
+        bt_config_model_unmeasurable(&entry, record, model);
     if (status != BT_OK) return status;
     if (json_object_set_new(object, model->model, write_entry(&entry)) != 0) status = fail_memory(error);
     bt_config_model_close(&entry);
     return status;
+}
+
+/* The file's settings become the run's: a kept entry says itself what held for it until now. */
+static int pin(json_t *entry, const bt_config_model *model) {
+    json_t *settings = write_settings(model), *own = json_object_get(entry, "settings");
+    if (!settings || (own && json_object_update(settings, own) != 0)) {
+        json_decref(settings);
+        return -1;
+    }
+    if (json_object_set_new(entry, "settings", settings) != 0) return -1;
+    if (!model->workload[0] || json_object_get(entry, "workload")) return 0;
+    return json_object_set_new(entry, "workload", json_string(model->workload));
+}
+
+static bt_status pin_all(json_t *object, const bt_config *before, bt_error *error) {
+    for (int i = 0; before && i < before->model_count; i++)
+        if (pin(json_object_get(object, before->models[i].name), &before->models[i]) != 0)
+            return fail_memory(error);
+    return BT_OK;
 }
 
 /* Setting a key that is there leaves it in its place, so the file's order is kept. */
@@ -224,14 +133,14 @@ static bt_status add_models(json_t *top, const bt_record *record, const bt_confi
     json_t *kept = before ? json_object_get(before->json, "configurations") : NULL;
     json_t *object = kept ? json_deep_copy(kept) : json_object();
     if (json_object_set_new(top, "configurations", object) != 0) return fail_memory(error);
-    bt_status status = BT_OK;
+    bt_status status = pin_all(object, before, error);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
-        if (chosen_point(&record->models[i])) status = add_model(object, record, &record->models[i], error);
+        if (makes_entry(before, &record->models[i]))
+            status = add_model(object, record, &record->models[i], error);
     return status;
 }
 
-bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_config *before,
-                                bt_error *error) {
+static json_t *write_head(const bt_record *record, const bt_config *before) {
     bt_config head = {.schema_version = BT_CONFIG_SCHEMA_VERSION};
     snprintf(head.generated_at, sizeof head.generated_at, "%s", record->finished_at);
     snprintf(head.tool_version, sizeof head.tool_version, "%s", record->subject.tool_version);
@@ -245,10 +154,58 @@ bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_
     failed = failed || json_object_set_new(
                            top, "settings",
                            bt_options_write_json(bt_settings_table, bt_settings_count, &record->settings));
-    bt_status status = failed ? fail_memory(error) : add_models(top, record, before, error);
+    if (!failed) return top;
+    json_decref(top);
+    return NULL;
+}
+
+static bool changes_nothing(const bt_record *record, const bt_config *before) {
+    for (int i = 0; i < record->model_count; i++)
+        if (makes_entry(before, &record->models[i])) return false;
+    return before;
+}
+
+bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_config *before,
+                                bt_error *error) {
+    const bool kept = changes_nothing(record, before);
+    json_t *top = kept ? json_deep_copy(before->json) : write_head(record, before);
+    bt_status status = top ? BT_OK : fail_memory(error);
+    if (status == BT_OK && !kept) status = add_models(top, record, before, error);
     *out = status == BT_OK ? top : NULL;
     if (status != BT_OK) json_decref(top);
     return status;
+}
+
+/* ---- what may take whose place ---- */
+
+/* How much figures say: a simulation's nothing of a network, a demonstration's of small images on a CPU. */
+static int standing(const char *workload, int image_size) {
+    if (strcmp(workload, "simulated") == 0) return 0;
+    return strcmp(workload, "cpu-demo") == 0 && image_size < BT_FULL_IMAGE_SIZE ? 1 : 2;
+}
+
+static bt_status refuse_replacing(const bt_config_model *old, const char *path, const char *workload,
+                                  bt_error *error) {
+    const bool demonstrated = strcmp(old->workload, "cpu-demo") == 0;
+    const bool simulates = strcmp(workload, "simulated") == 0;
+    return bt_fail(error, BT_INVALID,
+                   "%s: %s was measured there %s (%d px%s%s%s%s), and a %s says less: write to another file "
+                   "with --output, or --force replaces it",
+                   path, old->name, demonstrated ? "as a demonstration on the CPU" : "in production",
+                   old->image_size, old->instance_count > 0 ? " on " : "",
+                   old->instance_count > 0 ? old->instances[0].device : "", *old->generated_at ? ", " : "",
+                   old->generated_at, simulates ? "simulation" : "demonstration on the CPU");
+}
+
+bt_status bt_config_check_replace(const bt_config *before, const char *path, const bt_names *models,
+                                  const char *workload, int image_size, bt_error *error) {
+    const int now = standing(workload, image_size);
+    for (int i = 0; before && i < models->count; i++) {
+        const bt_config_model *old = bt_config_find(before, models->names[i]);
+        if (old && old->measured && standing(old->workload, old->image_size) > now)
+            return refuse_replacing(old, path, workload, error);
+    }
+    return BT_OK;
 }
 
 bt_status bt_config_save(const json_t *json, const char *path, bt_error *error) {
@@ -279,12 +236,30 @@ static void put_change(char out[BT_TEXT_SIZE], const bt_config_model *old, const
              point->throughput_imgs_per_sec);
 }
 
+/* Of a model that could not be measured. */
+static void put_nothing(char out[BT_TEXT_SIZE], const bt_config_model *old, const bt_model_record *model) {
+    char why[BT_TEXT_SIZE];
+    bt_config_why_not(why, model);
+    if (old && !old->unmeasurable)
+        snprintf(out, BT_TEXT_SIZE, "%s: could not be measured (%.360s); its entry of before is kept",
+                 model->model, why);
+    else
+        snprintf(out, BT_TEXT_SIZE,
+                 "%s: could not be measured (%.360s); its entry says so, and no service "
+                 "takes it",
+                 model->model, why);
+}
+
 int bt_config_changes(const bt_config *before, const bt_record *record, char lines[8][BT_TEXT_SIZE]) {
     int count = 0;
-    for (int i = 0; before && i < record->model_count && count < 8; i++) {
+    for (int i = 0; i < record->model_count && count < 8; i++) {
         const bt_model_record *model = &record->models[i];
-        const bt_point *point = chosen_point(model);
-        if (point) put_change(lines[count++], bt_config_find(before, model->model), model, point);
+        const bt_point *point = bt_config_choice(model);
+        const bt_config_model *old = before ? bt_config_find(before, model->model) : NULL;
+        if (point && before)
+            put_change(lines[count++], old, model, point);
+        else if (!point)
+            put_nothing(lines[count++], old, model);
     }
     return count;
 }

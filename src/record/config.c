@@ -144,6 +144,33 @@ static bt_status read_weights(const json_t *object, bt_config_model *model, cons
     return read_keys(&bt_config_weights_keys, weights, &model->weights, here, error);
 }
 
+/* The file's settings, under the entry's own. */
+static bt_status read_settings(const json_t *object, bt_config_model *model, const bt_settings *of_file,
+                               const char *where, bt_error *error) {
+    char here[BT_WHERE_SIZE];
+    const json_t *own = json_object_get(object, "settings");
+    bt_option_sources sources = {{BT_SOURCE_DEFAULT}};
+    size_t count;
+    const bt_option *table = bt_settings_model_table(&count);
+    model->settings = *of_file;
+    if (!own) return BT_OK;
+    bt_where_key(here, where, "settings");
+    return bt_options_read_json(table, count, own, BT_SOURCE_CONFIG, here, &model->settings, &sources, error);
+}
+
+/* Older files say what their figures are of once, for the latest run's entries; an older entry's backend
+ * tells whether it is a simulation all the same. */
+static void settle_workload(bt_config_model *model, const bt_config *config) {
+    const bool older = *model->run_id && strcmp(model->run_id, config->run_id) != 0;
+    const char *workload = config->workload;
+    if (*model->workload) return;
+    if (older && *model->runtime)
+        workload = strcmp(model->runtime, "sim") == 0                    ? "simulated"
+                   : strncmp(model->instances[0].device, "cuda", 4) == 0 ? "production"
+                                                                         : "cpu-demo";
+    snprintf(model->workload, sizeof model->workload, "%s", workload);
+}
+
 /* Figures are written with four decimals, in the entry as in its points. */
 static bool same_figure(double a, double b) {
     return (isnan(a) && isnan(b)) || fabs(a - b) < 1e-3;
@@ -156,6 +183,8 @@ static void take_figures(bt_config_model *model, const bt_config_point *point) {
     model->p95_upper_bound_ms = point->p95_upper_ms;
     model->efficiency_score = point->efficiency;
     model->meets_sla = point->outcome == BT_OUTCOME_MEASURED;
+    model->provisional = false;
+    model->reason[0] = '\0';
     model->speedup_over_single_image = model->mask_iou = NAN;
     model->capacity_rps = model->recommended_rps = model->predicted_p95_ms = NAN;
 }
@@ -170,10 +199,12 @@ static void settle_choice(bt_config_model *model) {
         model->point_count > 0 && !same_figure(model->p95_latency_ms, point ? point->p95_ms : NAN);
     if (model->edited) take_figures(model, point ? point : &nothing);
     if (!model->measured) model->meets_sla = false;
+    if (model->measured && !model->meets_sla && bt_config_is_provisional(point->outcome))
+        model->provisional = true; /* which older files do not say */
 }
 
-static bt_status read_model(const char *name, const json_t *object, bt_config_model *model, const char *where,
-                            bt_error *error) {
+static bt_status read_model(const char *name, const json_t *object, bt_config_model *model,
+                            const bt_config *config, const char *where, bt_error *error) {
     if (!*name || strlen(name) >= sizeof model->name)
         return bt_fail(error, BT_PARSE, "%s: a model's name has 1 to %zu bytes", where,
                        sizeof model->name - 1);
@@ -182,8 +213,11 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
     if (!status) status = read_instances(object, model, where, error);
     if (!status) status = read_weights(object, model, where, error);
     if (!status) status = read_points(object, model, where, error);
-    if (!status) settle_choice(model);
-    return status;
+    if (!status) status = read_settings(object, model, &config->settings, where, error);
+    if (status) return status;
+    settle_workload(model, config);
+    settle_choice(model);
+    return BT_OK;
 }
 
 static bt_status read_models(const json_t *top, bt_config *config, const char *path, bt_error *error) {
@@ -203,7 +237,7 @@ static bt_status read_models(const json_t *top, bt_config *config, const char *p
         bt_config_model *model = &config->models[config->model_count++];
         *model = bt_config_model_empty();
         bt_where_key(here, where, name);
-        status = read_model(name, item, model, here, error);
+        status = read_model(name, item, model, config, here, error);
         if (status) return status;
     }
     return BT_OK;

@@ -2,8 +2,10 @@
  *
  * People edit this file and other programs read it, so its keys are a promise (the first four of a model most
  * of all), a wrong key is refused by name rather than passed over, and what a person wrote is honoured, but
- * never passed off as measured. Each model's entry stands on its own: tuning one leaves the others' as they
- * are.
+ * never passed off as measured. Each model's entry stands on its own: it carries the settings that hold for
+ * it, its promise first of all, and tuning one model changes nothing that another runs by. The file's
+ * `settings` are the latest run's, and hold for what an entry is silent about: for entries written by hand or
+ * by an older batchtune.
  */
 #ifndef BT_RECORD_CONFIG_H
 #define BT_RECORD_CONFIG_H
@@ -62,7 +64,7 @@ typedef struct bt_config_model {
     int optimal_batch_size;
     double p95_latency_ms, throughput_imgs_per_sec, memory_usage_mb, p95_upper_bound_ms, efficiency_score;
     bool meets_sla;
-    double p95_sla_ms; /* the SLA that it was tuned under */
+    double p95_sla_ms; /* the SLA that meets_sla is about: settings.p95_sla_ms when it was tuned */
     double reachable_sla_ms;
     char memory_kind[16]; /* "device" or "process": whose memory memory_usage_mb is */
     char precision[16];
@@ -78,6 +80,11 @@ typedef struct bt_config_model {
     int instance_count;
     bt_config_point *points; /* ascending by batch size; owned */
     int point_count;
+    bt_settings settings;      /* that hold for it: its own over the file's */
+    char workload[32];         /* what its figures are of: as bt_config's */
+    bool provisional;          /* optimal_batch_size was not shown to keep the SLA, nor to break it */
+    bool unmeasurable;         /* a run could not measure it: there are no figures, and it is not served */
+    char reason[BT_TEXT_SIZE]; /* for either; else "" */
     /* What people do to the file. A batch size without a measured point has no figures (NaN) and meets no
      * SLA; one that was changed to another measured size has that size's. */
     bool measured; /* there is a measured point of optimal_batch_size */
@@ -87,7 +94,8 @@ typedef struct bt_config_model {
 typedef struct bt_config {
     json_t *json; /* the document as it was read, owned */
     int schema_version;
-    char generated_at[32], tool_version[32], run_id[64], workload[32];
+    char generated_at[32], tool_version[32], run_id[64];
+    char workload[32]; /* "production", "cpu-demo" or "simulated": the latest run's */
     bt_machine machine;
     bt_subject subject;
     bt_settings settings;
@@ -120,18 +128,28 @@ BT_MUST_USE bt_status bt_config_model_open(bt_config_model *out, const bt_record
                                            const bt_model_record *model, bt_error *error);
 void bt_config_model_close(bt_config_model *model); /* NULL-safe; may be called twice */
 
-/* The config file that a run leaves: a new document, the caller's. Models of `before` (may be NULL) that the
- * run has no choice for keep their entries and places untouched, and so do comments ("$...", "_..."); the
- * others' are made anew. */
+/* The config file that a run leaves: a new document, the caller's. Models that the run has a choice for get
+ * entries anew. Other models of `before` (may be NULL) keep theirs and their places: an entry that was silent
+ * about some setting now says itself what held for it, since the file's settings become the run's. A model
+ * that could not be measured and has no entry gets one that says so. Comments ("$...", "_...") stay. Where
+ * the run changes no entry, the document is `before`'s. */
 BT_MUST_USE bt_status bt_config_from_record(json_t **out, const bt_record *record, const bt_config *before,
                                             bt_error *error);
+
+/* BT_INVALID where entries for `models`, made by a run of this workload at this image size, would take the
+ * place of a measured entry that says more: a simulation's that of anything measured, a CPU demonstration's
+ * that of a GPU or of full-size images. The message names the entry, what it was measured as, and the ways
+ * out. `path` is what the file is called. */
+BT_MUST_USE bt_status bt_config_check_replace(const bt_config *before, const char *path,
+                                              const bt_names *models, const char *workload, int image_size,
+                                              bt_error *error);
 
 /* Writes a document by atomic replace; what was there is kept beside it as .bak. */
 BT_MUST_USE bt_status bt_config_save(const json_t *json, const char *path, bt_error *error);
 
-/* What the run changes against `before` (may be NULL: then nothing), a line for each model with a choice:
- * "hrnet: batch 4
- * -> 8, P95 81.0 -> 95.2 ms, 20.1 -> 27.9 img/s". Returns how many lines (at most 8: a record has room for
+/* What the run changes against `before` (may be NULL), a line for each model: "hrnet: batch 4 -> 8, P95 81.0
+ * -> 95.2 ms, 20.1 -> 27.9 img/s"; for one that could not be measured, why, and what its entry is then.
+ * Without `before` only the latter. Returns how many lines (at most 8: a record has room for
  * that many). */
 int bt_config_changes(const bt_config *before, const bt_record *record, char lines[8][BT_TEXT_SIZE]);
 

@@ -34,9 +34,9 @@ static bt_status choose_model_file(bt_served_model *out, bt_error *error) {
     return status;
 }
 
-/* What was given, else the file or the source of the model's entry, else the config's setting. A model file
- * has its weights in it. */
-static bt_status choose_weights(bt_served_model *out, const bt_config *config, bt_error *error) {
+/* What was given, else the file or the source of the model's entry, else the setting. A model file has its
+ * weights in it. */
+static bt_status choose_weights(bt_served_model *out, bt_error *error) {
     const bt_config_weights *entry = &out->entry->weights;
     char given[BT_OPTION_TEXT_SIZE];
     if (out->settings.model_file[0]) {
@@ -50,13 +50,13 @@ static bt_status choose_weights(bt_served_model *out, const bt_config *config, b
     }
     copy(given, entry->source);
     if (given[0] == '\0' || strcmp(given, "none") == 0)
-        snprintf(given, sizeof given, "%s", config->settings.weights);
+        snprintf(given, sizeof given, "%s", out->entry->settings.weights);
     return bt_weights_of(out->settings.weights, given, out->entry->name, error);
 }
 
-static void fill(bt_served_model *out, const bt_config *config, const bt_option_sources *sources) {
-    const bt_settings *from = &config->settings;
+static void fill(bt_served_model *out, const bt_option_sources *sources) {
     const bt_config_model *entry = out->entry;
+    const bt_settings *from = &entry->settings;
     bt_service_settings *s = &out->settings;
     if (s->batch_size == 0) s->batch_size = entry->optimal_batch_size;
     if (!is_given(sources, "max_queue_delay_ms")) s->max_queue_delay_ms = from->max_queue_delay_ms;
@@ -78,11 +78,18 @@ static void place_as_configured(bt_served_model *out, const bt_config *config) {
     placement->count = entry->instance_count;
     memcpy(placement->instances, entry->instances, sizeof entry->instances);
     if (placement->count > 0) return;
-    const char *device = config->settings.device;
+    const char *device = entry->settings.device;
     if (strcmp(device, "auto") == 0) device = config->machine.gpu[0] ? "cuda:0" : "cpu";
     placement->count = 1;
-    placement->instances[0] = (bt_config_instance){.threads = (int)config->settings.threads};
+    placement->instances[0] = (bt_config_instance){.threads = (int)entry->settings.threads};
     snprintf(placement->instances[0].device, sizeof placement->instances[0].device, "%.63s", device);
+}
+
+static bt_status fail_unmeasurable(const bt_config_model *entry, bt_error *error) {
+    return bt_fail(error, BT_INVALID,
+                   "%s could not be measured%s%s, so it is not served: tune it again, serve the other models "
+                   "by name, or take its entry out of the config",
+                   entry->name, *entry->reason ? ": " : "", entry->reason);
 }
 
 bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
@@ -90,9 +97,10 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
                                   const cpu_set_t *allowed, bt_error *error) {
     *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
     if (!out->entry) return fail_unknown(config, name, error);
-    fill(out, config, sources);
+    if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
+    fill(out, sources);
     bt_status status = choose_model_file(out, error);
-    if (status == BT_OK) status = choose_weights(out, config, error);
+    if (status == BT_OK) status = choose_weights(out, error);
     if (status != BT_OK) return status;
     status = bt_placement_parse(&out->placement, given->instances, name, allowed, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");

@@ -1,7 +1,8 @@
 /* What a service will run of one model: the config's entry under whatever was set over it.
  *
  * The service and the load test settle this in one place, so that what is proved is what is served. Strongest
- * first: what was given, the model's entry, the config's settings, the defaults of the tuning's table. */
+ * first: what was given, the model's entry and its own settings, the file's settings, the defaults of the
+ * tuning's table. What holds for one model, its promise too, says nothing of another. */
 #ifndef BT_RECORD_SERVED_MODEL_H
 #define BT_RECORD_SERVED_MODEL_H
 
@@ -28,7 +29,8 @@ typedef struct bt_served_model {
 } bt_served_model;
 
 /* `given` and who set it (anything but DEFAULT counts as given). BT_INVALID for an unknown model (the message
- * lists the config's) or a placement that cannot be. `config` is borrowed by *out. */
+ * lists the config's), one that could not be measured (it says why), or a placement that cannot be. `config`
+ * is borrowed by *out. */
 BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
                                               const bt_service_settings *given,
                                               const bt_option_sources *sources, const cpu_set_t *allowed,

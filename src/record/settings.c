@@ -1,6 +1,8 @@
 #include "record/settings.h"
 
+#include <assert.h>
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,7 +217,7 @@ const bt_option bt_settings_table[] = {
      .help = "Settings from configs/profiles/NAME.json; a CPU takes cpu-demo by itself."},
     {.name = "config",
      .type = BT_OPTION_TEXT,
-     .scope = BT_SCOPE_COMMAND,
+     .scope = BT_SCOPE_ONCE,
      VALUE(config),
      .initial = "",
      .placeholder = "FILE",
@@ -223,7 +225,7 @@ const bt_option bt_settings_table[] = {
      .help = "Settings from a JSON file with these names as keys; flags win over it."},
     {.name = "resume",
      .type = BT_OPTION_SWITCH,
-     .scope = BT_SCOPE_COMMAND,
+     .scope = BT_SCOPE_ONCE,
      VALUE(resume),
      .initial = "false",
      .group = "This run",
@@ -243,6 +245,13 @@ const bt_option bt_settings_table[] = {
      .placeholder = "FILE",
      .group = "This run",
      .help = "The config file to write; entries of models that are not tuned now stay."},
+    {.name = "force",
+     .type = BT_OPTION_SWITCH,
+     .scope = BT_SCOPE_ONCE,
+     VALUE(force),
+     .initial = "false",
+     .group = "This run",
+     .help = "Let a simulation or a CPU's demonstration take the place of an entry that says more."},
     {.name = "results",
      .type = BT_OPTION_TEXT,
      .scope = BT_SCOPE_COMMAND,
@@ -277,6 +286,33 @@ const bt_option bt_settings_table[] = {
 };
 
 const size_t bt_settings_count = sizeof bt_settings_table / sizeof bt_settings_table[0];
+
+/* ---- what holds for one model ---- */
+
+static const char *const model_rows[] = {
+    "p95_sla_ms", "memory_reserve_percent", "objective",           "min_mask_iou", "image_size", "path",
+    "use_amp",    "use_channels_last",      "use_cudnn_benchmark", "device",       "backend",    "weights",
+    "threads",    "max_queue_delay_ms",     "max_queue_size"};
+#define MODEL_ROWS (sizeof model_rows / sizeof *model_rows)
+
+static bt_option model_table[MODEL_ROWS];
+static pthread_once_t model_table_made = PTHREAD_ONCE_INIT;
+
+static void make_model_table(void) {
+    for (size_t i = 0; i < MODEL_ROWS; i++) {
+        const int index = bt_options_find(bt_settings_table, bt_settings_count, model_rows[i]);
+        assert(index >= 0);
+        model_table[i] = bt_settings_table[index];
+    }
+}
+
+const bt_option *bt_settings_model_table(size_t *count) {
+    pthread_once(&model_table_made, make_model_table);
+    *count = MODEL_ROWS;
+    return model_table;
+}
+
+/* ---- files of settings ---- */
 
 static bt_status read_file(bt_settings *settings, bt_option_sources *sources, bt_option_source source,
                            const char *path, bt_error *error) {

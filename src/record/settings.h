@@ -55,7 +55,7 @@ typedef struct bt_settings {
     int64_t time_budget_ns; /* of measuring, all models together */
     int64_t seed;
     /* this one run */
-    bool resume, require_sla, quiet;
+    bool resume, require_sla, force, quiet;
     int format; /* bt_format, of what is printed */
     char output[BT_OPTION_TEXT_SIZE];
     char results[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE]; /* folders */
@@ -64,6 +64,10 @@ typedef struct bt_settings {
 
 extern const bt_option bt_settings_table[];
 extern const size_t bt_settings_count;
+
+/* The rows that hold for one model: what an entry of the config file may say in its own `settings`, over the
+ * file's. `count` receives how many. Made at the first call, constant after; any thread. */
+const bt_option *bt_settings_model_table(size_t *count);
 
 /* Reads the settings of configs/profiles/<name>.json, looked for under the current folder and then in the
  * source tree that the program was built in, or beside the installed program's prefix. BT_INVALID where there

@@ -14,9 +14,11 @@ static json_t *days(int age) {
 }
 
 static json_t *write_model(const bt_config_model *model, const bt_config_model_check *check) {
-    return json_pack("{s:b, s:b, s:b, s:o, s:b, s:s}", "measured", model->measured, "edited", model->edited,
-                     "other_machine", check->other_machine, "age_days", days(check->age_days),
-                     "weights_match", check->weights_same, "weights", check->weights);
+    return json_pack("{s:b, s:b, s:b, s:b, s:f, s:s, s:b, s:o, s:b, s:s}", "measured", model->measured,
+                     "edited", model->edited, "provisional", model->provisional, "unmeasurable",
+                     model->unmeasurable, "p95_sla_ms", model->settings.p95_sla_ms, "settings_not_the_files",
+                     check->settings, "other_machine", check->other_machine, "age_days",
+                     days(check->age_days), "weights_match", check->weights_same, "weights", check->weights);
 }
 
 static json_t *write_models(const bt_config *config, const bt_config_check *check) {

@@ -93,20 +93,31 @@ static void put_advice(const bt_advice *advice, FILE *out) {
 
 /* ---- the models ---- */
 
-static void add_model(bt_table *table, const bt_config *config, const bt_config_model *model) {
+static void add_sla(bt_table *table, const bt_config_model *model) {
+    double sla_ms = isnan(model->p95_sla_ms) ? model->settings.p95_sla_ms : model->p95_sla_ms;
+    const char *by_hand = model->edited ? ", set by hand" : "";
+    if (model->unmeasurable)
+        bt_table_text(table, "✗ could not be measured");
+    else if (!model->measured)
+        bt_table_text(table, "? %g ms, unmeasured", sla_ms);
+    else if (model->provisional)
+        bt_table_text(table, "? %g ms, provisional%s", sla_ms, by_hand);
+    else
+        bt_table_text(table, "%s %g ms%s", model->meets_sla ? "✓" : "✗", sla_ms, by_hand);
+}
+
+static void add_model(bt_table *table, const bt_config_model *model) {
     bt_table_text(table, "%s", model->name);
-    bt_table_text(table, "%d", model->optimal_batch_size);
+    if (model->unmeasurable)
+        bt_table_unknown(table);
+    else
+        bt_table_text(table, "%d", model->optimal_batch_size);
     bt_table_number(table, model->p95_latency_ms, 1);
     bt_table_number(table, model->p95_upper_bound_ms, 1);
     bt_table_number(table, model->throughput_imgs_per_sec, 1);
     bt_table_number(table, model->efficiency_score, 1);
     bt_table_number(table, model->memory_usage_mb, 0);
-    double sla_ms = isnan(model->p95_sla_ms) ? config->settings.p95_sla_ms : model->p95_sla_ms;
-    if (model->measured)
-        bt_table_text(table, "%s %g ms%s", model->meets_sla ? "✓" : "✗", sla_ms,
-                      model->edited ? ", set by hand" : "");
-    else
-        bt_table_text(table, "? %g ms, unmeasured", sla_ms);
+    add_sla(table, model);
 }
 
 static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error) {
@@ -118,7 +129,7 @@ static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
     if (status) return status;
     for (int i = 0; i < config->model_count; i++)
-        add_model(table, config, &config->models[i]);
+        add_model(table, &config->models[i]);
     status = bt_table_write_text(table, 0, bt_layout_columns(out), out, error);
     bt_table_close(&table);
     return status;
@@ -141,9 +152,21 @@ static void put_how(const bt_config_model *model, FILE *out) {
     bt_layout_paragraph(out, "", 0, bt_layout_columns(out), words);
 }
 
+/* What sets this entry apart from others. */
+static void put_state(const bt_config *config, const bt_config_model *model,
+                      const bt_config_model_check *check, FILE *out) {
+    const char *why = *model->reason ? model->reason : "the file does not say why";
+    if (model->provisional) say(out, "provisional", why);
+    if (model->unmeasurable) say(out, "unmeasured", why);
+    if (strcmp(model->workload, config->workload) != 0) say(out, "figures of", or_unknown(model->workload));
+    say(out, "own settings", check->settings);
+}
+
 static void put_facts(const bt_config *config, const bt_config_model *model,
                       const bt_config_model_check *check, FILE *out) {
     char words[BT_WORDS_SIZE], age[64];
+    put_state(config, model, check, out);
+    if (model->unmeasurable) return;
     snprintf(words, sizeof words, "%s, %s", or_unknown(model->weights.source), check->weights);
     say(out, "weights", words);
     if (!isnan(model->speedup_over_single_image)) {

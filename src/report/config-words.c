@@ -44,8 +44,36 @@ static void advise_on_file(bt_advice *advice, const bt_config_check *check) {
                        "figures.");
 }
 
-static void advise_on_choice(bt_advice *advice, const bt_config *config, const bt_config_model *model) {
-    double sla_ms = config->settings.p95_sla_ms;
+static bool is_simulated(const char *workload) {
+    return strcmp(workload, "simulated") == 0;
+}
+
+static void advise_on_sla(bt_advice *advice, const bt_config_model *model) {
+    double sla_ms = model->settings.p95_sla_ms;
+    double tuned_ms = isnan(model->p95_sla_ms) ? sla_ms : model->p95_sla_ms;
+    if (tuned_ms != sla_ms)
+        advise(advice, "%s: was tuned for a P95 of %g ms, and the settings now say %g ms: tune again.",
+               model->name, tuned_ms, sla_ms);
+    if (model->provisional)
+        advise(advice,
+               "%s: batch size %d is provisional: it was shown neither to keep a P95 of %g ms nor to break "
+               "it%s%s: tune it again with a longer --time-budget.",
+               model->name, model->optimal_batch_size, tuned_ms, *model->reason ? "; " : "", model->reason);
+    else if (!model->meets_sla && !isnan(model->reachable_sla_ms))
+        advise(advice,
+               "%s: could not be shown to keep a P95 of %g ms; %g ms could. Allow that, or take smaller "
+               "images.",
+               model->name, tuned_ms, ceil(model->reachable_sla_ms * 10) / 10);
+    else if (!model->meets_sla)
+        advise(advice, "%s: could not be shown to keep a P95 of %g ms.", model->name, tuned_ms);
+}
+
+static void advise_on_choice(bt_advice *advice, const bt_config_model *model) {
+    if (model->unmeasurable) {
+        advise(advice, "%s: could not be measured, so no service takes it (%.200s): tune it again.",
+               model->name, *model->reason ? model->reason : "the file does not say why");
+        return;
+    }
     if (!model->measured) {
         advise(advice,
                "%s: batch size %d was never measured: `make optimize-batch ARGS=\"--models %s --batches "
@@ -56,23 +84,17 @@ static void advise_on_choice(bt_advice *advice, const bt_config *config, const b
     if (model->edited)
         advise(advice, "%s: batch size %d was set by hand; the figures are that size's, as it was measured.",
                model->name, model->optimal_batch_size);
-    if (!isnan(model->p95_sla_ms) && model->p95_sla_ms != sla_ms)
-        advise(advice, "%s: was tuned for a P95 of %g ms, and the settings now say %g ms: tune again.",
-               model->name, model->p95_sla_ms, sla_ms);
-    if (!model->meets_sla && !isnan(model->reachable_sla_ms))
-        advise(advice,
-               "%s: could not be shown to keep a P95 of %g ms; %g ms could. Allow that, or take smaller "
-               "images.",
-               model->name, isnan(model->p95_sla_ms) ? sla_ms : model->p95_sla_ms,
-               ceil(model->reachable_sla_ms * 10) / 10);
-    else if (!model->meets_sla)
-        advise(advice, "%s: could not be shown to keep a P95 of %g ms.", model->name,
-               isnan(model->p95_sla_ms) ? sla_ms : model->p95_sla_ms);
+    advise_on_sla(advice, model);
 }
 
 static void advise_on_model(bt_advice *advice, const bt_config *config, const bt_config_model *model,
                             const bt_config_check *file, const bt_config_model_check *check) {
-    advise_on_choice(advice, config, model);
+    if (is_simulated(model->workload) && !is_simulated(config->workload))
+        advise(advice,
+               "%s: its figures are a simulation's: no network ran. Tune it with the real backend before "
+               "serving.",
+               model->name);
+    advise_on_choice(advice, model);
     if (check->other_machine)
         advise(advice,
                "%s: its entry was measured on another machine than the rest of the file: tune it again.",
@@ -89,7 +111,7 @@ bt_status bt_config_advice(bt_advice **out, const bt_config *config, const bt_co
     bt_advice *advice = calloc(1, sizeof *advice);
     *out = advice;
     if (!advice) return bt_fail(error, BT_NO_MEMORY, "no memory for the advice");
-    if (strcmp(config->workload, "simulated") == 0)
+    if (is_simulated(config->workload))
         advise(advice,
                "The figures are a simulation's: no network ran. Tune with the real backend before serving.");
     advise_on_file(advice, check);

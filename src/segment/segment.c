@@ -25,7 +25,8 @@ typedef struct work {
     const bt_segment_options *options;
     const bt_segment_settings *settings;
     bt_config *untuned; /* owned; where the config does not know the model */
-    bt_config config;   /* what is served: a copy, nothing of it owned */
+    bt_config config;   /* what is served: a copy, nothing of it owned, of one model */
+    bt_config_model entry;
     bt_service *service;
     bt_session_info session;
     bt_polygons **found; /* of each picture, kept for COCO's one file */
@@ -49,9 +50,9 @@ typedef struct job {
 
 /* ---- what is said of a run ---- */
 
-static const char *path_name(const bt_config *config) {
+static const char *path_name(const bt_config_model *entry) {
     static const char *const names[] = {"standard", "plain", "production"};
-    return names[config->settings.path];
+    return names[entry->settings.path];
 }
 
 static int image_size(const work *w) {
@@ -64,7 +65,7 @@ static json_t *describe_run(const work *w) {
     return json_pack("{s:s, s:i, s:f, s:f, s:s, s:s, s:s, s:s, s:s, s:s}", "model", w->options->model,
                      "image_size", image_size(w), "threshold", s->threshold, "min_area_px", s->min_area_px,
                      "weights", w->session.weights, "precision", w->session.precision, "path",
-                     path_name(&w->config), "backend", w->session.backend, "device", w->session.device,
+                     path_name(&w->entry), "backend", w->session.backend, "device", w->session.device,
                      "tool_version", bt_version());
 }
 
@@ -253,9 +254,10 @@ static bt_status write_coco(const work *w, bt_error *error) {
 
 /* Says what a person should know of the sizes: that a demonstration chose the image's, or nobody the batch's.
  */
-static void warn_untuned(const work *w, const bt_config_model *entry) {
+static void warn_untuned(const work *w) {
     const bt_segment_settings *s = w->settings;
-    if (s->service.image_size == 0 && entry->image_size > 0 && strcmp(w->config.workload, "cpu-demo") == 0)
+    const bt_config_model *entry = &w->entry;
+    if (s->service.image_size == 0 && entry->image_size > 0 && strcmp(entry->workload, "cpu-demo") == 0)
         bt_log_write(w->options->log, BT_LOG_INFO,
                      "%s runs at %d px, for which a demonstration tuned it; --image-size 1024 shows more",
                      w->options->model, entry->image_size);
@@ -273,17 +275,21 @@ static void warn_untuned(const work *w, const bt_config_model *entry) {
 
 static bt_status choose_config(work *w, bt_error *error) {
     const bt_segment_options *o = w->options;
-    const bt_config *known = o->config && bt_config_find(o->config, o->model) ? o->config : NULL;
+    const bt_config_model *entry = o->config ? bt_config_find(o->config, o->model) : NULL;
+    const bt_config *known = entry && !entry->unmeasurable ? o->config : NULL;
     if (!known) {
         bt_status status = bt_config_untuned(&w->untuned, o->model, error);
         if (status != BT_OK) return status;
     }
     w->config = known ? *known : *w->untuned;
-    warn_untuned(w, bt_config_find(&w->config, o->model));
+    w->entry = known ? *entry : w->untuned->models[0];
+    w->config.models = &w->entry;
+    w->config.model_count = 1;
+    warn_untuned(w);
     size_t count;
     const bt_option *table = bt_segment_settings_table(&count);
     if (o->sources->of[bt_options_find(table, count, "path")] != BT_SOURCE_DEFAULT)
-        w->config.settings.path = o->settings->path;
+        w->entry.settings.path = o->settings->path;
     return BT_OK;
 }
 
@@ -294,8 +300,7 @@ static bt_status start_service(work *w, bt_error *error) {
     bt_service_settings settings;
     bt_option_sources sources;
     bt_segment_service_settings(o->settings, o->sources, &settings, &sources);
-    const bt_config_model *entry = bt_config_find(&w->config, o->model);
-    if (settings.batch_size == 0) settings.batch_size = entry->optimal_batch_size;
+    if (settings.batch_size == 0) settings.batch_size = w->entry.optimal_batch_size;
     if (settings.batch_size > o->pictures->count) settings.batch_size = o->pictures->count;
     settings.warm_up = false;
     settings.watchdog_ms = WATCHDOG_MS;

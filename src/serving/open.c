@@ -25,19 +25,19 @@ static bt_status unmeasured_ladder(bt_service_model *model, bt_error *error) {
     return bt_ladder_plan(ladder, error);
 }
 
-/* Whether `backend` is what the config was measured with; else its times say nothing. */
-static bool measured_so(const bt_service_model *model, const bt_config *config) {
+/* Whether `backend` is what the entry was measured with; else its times say nothing. */
+static bool measured_so(const bt_service_model *model) {
     const bt_service_settings *s = &model->served.settings;
-    return strcmp(s->backend, config->settings.backend) == 0 &&
-           (model->served.entry->image_size == 0 || s->image_size == model->served.entry->image_size);
+    const bt_config_model *entry = model->served.entry;
+    return strcmp(s->backend, entry->settings.backend) == 0 &&
+           (entry->image_size == 0 || s->image_size == entry->image_size);
 }
 
-static bt_status set_batcher(bt_service_model *model, const bt_config *config, bt_error *error) {
+static bt_status set_batcher(bt_service_model *model, bt_error *error) {
     const bt_service_settings *s = &model->served.settings;
     bt_status status = BT_INVALID;
-    if (measured_so(model, config))
-        status = bt_tuned_model_open(&model->tuned, model->served.entry, &config->settings,
-                                     (int)s->batch_size, error);
+    if (measured_so(model))
+        status = bt_tuned_model_open(&model->tuned, model->served.entry, (int)s->batch_size, error);
     model->tuned_open = status == BT_OK;
     if (model->tuned_open)
         model->batcher = model->tuned.batcher;
@@ -105,7 +105,7 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     model->p95_sla_ms = s->p95_sla_ms;
     model->timeout_ms = s->timeout_ms;
     status = bt_backend_check(s->backend, error);
-    if (status == BT_OK) status = set_batcher(model, config, error);
+    if (status == BT_OK) status = set_batcher(model, error);
     if (status != BT_OK) return status;
     model->live = (bt_batcher_change){.max_batch_size = model->batcher.max_batch_size,
                                       .max_queue_size = model->batcher.max_queue_size,

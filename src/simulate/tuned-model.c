@@ -136,8 +136,9 @@ static bt_status fill(bt_tuned_model *out, const bt_config_model *model, int max
     return bt_ladder_plan(ladder, error);
 }
 
-bt_status bt_tuned_model_open(bt_tuned_model *out, const bt_config_model *model, const bt_settings *settings,
-                              int max_batch_size, bt_error *error) {
+bt_status bt_tuned_model_open(bt_tuned_model *out, const bt_config_model *model, int max_batch_size,
+                              bt_error *error) {
+    const bt_settings *settings = &model->settings;
     memset(out, 0, sizeof *out);
     if (max_batch_size == 0) max_batch_size = model->optimal_batch_size;
     if (max_batch_size < 1 || max_batch_size > BT_LADDER_BATCH_MAX)

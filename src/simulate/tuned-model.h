@@ -30,9 +30,9 @@ typedef struct bt_tuned_model {
 
 /* BT_INVALID where the config has no service times at all for the model (it was never measured: the message
  * says so) or the batch size is above BT_LADDER_BATCH_MAX, BT_NO_MEMORY. The batcher's options other than the
- * ladder come from `settings` (queue delay and size) and are the service's defaults else. */
+ * ladder come from the model's settings (queue delay and size) and are the service's defaults else. */
 BT_MUST_USE bt_status bt_tuned_model_open(bt_tuned_model *out, const bt_config_model *model,
-                                          const bt_settings *settings, int max_batch_size, bt_error *error);
+                                          int max_batch_size, bt_error *error);
 void bt_tuned_model_close(bt_tuned_model *model); /* NULL-safe; may be called twice */
 
 #ifdef __cplusplus

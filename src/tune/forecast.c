@@ -6,13 +6,13 @@
 #include "simulate/capacity.h"
 
 /* On as many instances as were measured together: what they cost each other is in their times. */
-static bt_status find_capacity(bt_capacity *out, const bt_config_model *entry, const bt_settings *settings,
+static bt_status find_capacity(bt_capacity *out, const bt_config_model *entry, int64_t seed,
                                bt_error *error) {
     bt_tuned_model tuned;
-    bt_status status = bt_tuned_model_open(&tuned, entry, settings, 0, error);
+    bt_status status = bt_tuned_model_open(&tuned, entry, 0, error);
     if (status != BT_OK) return status;
-    status = bt_capacity_find(out, &tuned, entry->instance_count, settings->p95_sla_ms,
-                              (uint64_t)settings->seed, error);
+    status = bt_capacity_find(out, &tuned, entry->instance_count, entry->settings.p95_sla_ms, (uint64_t)seed,
+                              error);
     bt_tuned_model_close(&tuned);
     return status;
 }
@@ -24,7 +24,7 @@ static bt_status forecast_model(const bt_record *record, bt_model_record *model,
     if (model->chosen < 0 || !model->meets_sla) return BT_OK;
     bt_status status = bt_config_model_open(&entry, record, model, error);
     if (status != BT_OK) return status;
-    status = find_capacity(&capacity, &entry, &record->settings, error);
+    status = find_capacity(&capacity, &entry, record->settings.seed, error);
     bt_config_model_close(&entry);
     if (status == BT_INVALID) return BT_OK; /* a size beyond any that is served */
     if (status != BT_OK) return status;

@@ -82,6 +82,72 @@ for format in json csv markdown html; do
     says_error 'verdict: good' 'the verdict goes to standard error then'
 done
 
+# --- repeating is safe
+mkdir -p "my results"
+tune --backend $sim --batches 1,2 --results 'my results' --plots p --format json --profile strict-latency --require-sla --force
+exits 0 'a run that is told where to write'
+repeat=$(json "$(ls -dt my\ results/*/ | head -n 1)record.json" .command)
+for given in ' --output c\.json' " --results 'my results'" ' --plots p' ' --format json' ' --profile strict-latency' \
+    ' --p95-sla-ms 50' ' --quiet' ' --require-sla' ' --models hrnet'; do
+    like "$repeat" "$given( |\$)" "the line that repeats it has$given"
+done
+unlike "$repeat" ' --(force|resume|config)' 'and nothing that was for this run alone'
+run_shell "$repeat"
+exits 0 'it runs'
+like "$(printf '%s' "$out" | head -c 1)" '{' 'and prints as before'
+is "$(json "$(ls -dt my\ results/*/ | head -n 1)record.json" .command)" "$repeat" 'and repeats itself'
+
+# put_entry WORKLOAD PIXELS: what once was measured.
+put_entry() {
+    cat >m.json <<END
+{ "schema_version": 1, "generated_at": "2026-01-31T12:34:56Z", "run_id": "one", "workload": "$1", "configurations": { "hrnet": {
+  "optimal_batch_size": 4, "p95_latency_ms": 44, "meets_sla": true, "image_size": $2, "instances": [ { "device": "cuda:0" } ],
+  "points": [ { "batch_size": 4, "p95_ms": 44 } ] } } }
+END
+}
+put_entry production 1024
+cp m.json measured.json
+runs=$(ls results | wc -l)
+run "$program" --models hrnet --backend $sim --batches 1 --output m.json
+refuses '^optimize-batch: m\.json: hrnet was measured there in production \(1024 px on cuda:0\), and a simulation says less: .*--output, or --force' \
+    'a simulation takes no measured entry away'
+[ "$(ls results | wc -l)" = "$runs" ] && cmp -s m.json measured.json
+ok $? 'nothing is measured for it, nothing written'
+run "$program" --models cbam_resunet --backend $sim --batches 1 --output m.json
+exits 0 'beside it there is room'
+is "$(json m.json .configurations.hrnet.optimal_batch_size) $(json m.json .configurations.hrnet.workload)" '4 production' \
+    'and what was measured stays what it was'
+cp m.json measured.json
+run "$program" --models hrnet --backend $sim --batches 1 --output m.json --force
+exits 0 '--force takes its place'
+is "$(json m.json .configurations.hrnet.workload)" simulated 'with what it is'
+back=$(printf '%s\n' "$err" | sed -n 's/.*back to the one before: //p')
+is "$back" 'cp m.json.bak m.json' 'and the way back is told'
+eval "$back"
+cmp -s m.json measured.json
+ok $? 'which is one'
+put_entry cpu-demo 128
+run "$program" --models hrnet --backend $sim --batches 1 --output m.json
+refuses 'hrnet was measured there as a demonstration on the CPU .*and a simulation says less' "nor a demonstration's"
+put_entry simulated 128
+run "$program" --quiet --models hrnet --backend $sim --batches 1 --output m.json
+exits 0 'a simulation may take the place of another'
+
+# --- what could not be measured
+run "$program" --models hrnet --backend $sim,crash_at=1 --batches 1 --output u.json
+exits 4 'a model that cannot be measured at all is inconclusive'
+is "$(json u.json .configurations.hrnet.unmeasurable)" true 'its entry says so'
+like "$(json u.json .configurations.hrnet.reason)" '^batch 1: ' 'and why'
+says 'changed +hrnet: could not be measured' 'which is told'
+tune --backend $sim --batches 1
+cp c.json kept.json
+rm -f c.json.bak
+run "$program" --models hrnet --backend $sim,crash_at=1 --batches 1 --output c.json
+cmp -s c.json kept.json && [ ! -e c.json.bak ]
+ok $? 'what was measured before is kept'
+like "$(printf '%s' "$out" | tr -s ' \n' ' ')" 'changed hrnet: could not be measured .* its entry of before is kept' 'with a word'
+says_error 'config c\.json stays as it was' 'and the file stays'
+
 # --- several instances
 tune --backend $sim --batches 1 --instances 9999
 exits 2 'more instances than there can be are refused'

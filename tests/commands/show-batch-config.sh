@@ -40,6 +40,19 @@ run "$show" --config "$config"
 exits 0 'a batch size set by hand is no fault'
 says 'unmeasured' 'it is marked unmeasured'
 
+put_config '{ "optimal_batch_size": 1, "meets_sla": false, "unmeasurable": true, "reason": "batch 1: the worker died" }'
+run "$show" --config "$config"
+exits 0 'a model that could not be measured is shown'
+says '^hrnet .*✗ could not be measured' 'as one'
+says '^unmeasured +batch 1: the worker died' 'with the reason'
+put_config '{ "optimal_batch_size": 4, "p95_latency_ms": 44, "meets_sla": false, "p95_sla_ms": 50, "provisional": true,
+    "reason": "40 samples do not prove it", "settings": { "p95_sla_ms": 50 }, "points": [ { "batch_size": 4, "p95_ms": 44, "outcome": "undecided" } ] }'
+run "$show" --config "$config"
+exits 0 'so is a batch size that was not shown'
+says '^hrnet .*\? 50 ms, provisional' 'as provisional'
+says '^provisional +40 samples do not prove it' 'with the reason'
+says "^own settings +p95_sla_ms 50 \\(the file's 100\\)" "and what holds for it alone"
+
 run "$show" --config "$scratch/absent.json"
 refuses 'absent\.json: there is no such file; `make optimize-batch` makes one' 'an absent file is told, with the remedy'
 put_config '{ "optimal_batch_sise": 4 }'

@@ -514,7 +514,7 @@ static void measuring(void **state) {
 static bt_status open_batcher(bt_error *error) {
     bt_tuned_model tuned;
     bt_batcher *batcher = NULL;
-    bt_status status = bt_tuned_model_open(&tuned, hrnet, &config->settings, 0, error);
+    bt_status status = bt_tuned_model_open(&tuned, hrnet, 0, error);
     if (status != BT_OK) return status;
     const bt_batcher_instance instance = {0};
     status = bt_batcher_open(
@@ -530,7 +530,7 @@ static bt_status open_batcher(bt_error *error) {
 static bt_status find_capacity(bt_error *error) {
     bt_tuned_model tuned;
     bt_capacity capacity;
-    bt_status status = bt_tuned_model_open(&tuned, hrnet, &config->settings, 0, error);
+    bt_status status = bt_tuned_model_open(&tuned, hrnet, 0, error);
     if (status != BT_OK) return status;
     status = bt_capacity_find(&capacity, &tuned, 1, 250, 1, error);
     bt_tuned_model_close(&tuned);
@@ -557,15 +557,12 @@ static bt_status predict(bt_error *error) {
     bt_tuned_model tuned;
     bt_schedule schedule;
     bt_prediction prediction;
-    bt_status status = bt_tuned_model_open(&tuned, hrnet, &config->settings, 0, error);
+    bt_status status = bt_tuned_model_open(&tuned, hrnet, 0, error);
     if (status != BT_OK) return status;
     const bt_predict_model model = {.config = hrnet, .batcher = tuned.batcher};
     const bt_batcher_instance instance = {0};
-    const bt_predict_options options = {.models = &model,
-                                        .model_count = 1,
-                                        .settings = &config->settings,
-                                        .instances = &instance,
-                                        .instance_count = 1};
+    const bt_predict_options options = {
+        .models = &model, .model_count = 1, .instances = &instance, .instance_count = 1};
     static bt_plan_scenario scenario = {.duration_ns = 1000000000, .part_count = 1};
     scenario.parts[0].schedule =
         (bt_schedule_options){.rate_rps = 30, .duration_ns = scenario.duration_ns, .seed = 1};

@@ -336,11 +336,268 @@ static void tuning_one_model_leaves_the_others_as_they_are(void **state) {
     bt_config_close(&after);
 }
 
-static void a_model_without_a_choice_gets_no_entry(void **state) {
+/* A run of hrnet alone, under settings of its own. */
+static bt_record *a_run_of_hrnet(const char *run_id, double p95_sla_ms) {
+    bt_record *record = a_run(run_id, 1, 2);
+    bt_settings *settings = &record->settings;
+    record->model_count = 1;
+    settings->p95_sla_ms = p95_sla_ms;
+    settings->max_queue_delay_ms = 12;
+    settings->max_queue_size = 7;
+    settings->objective = BT_OBJECTIVE_LATENCY;
+    settings->use_amp = false;
+    snprintf(settings->backend, sizeof settings->backend, "plan");
+    return record;
+}
+
+/* The config of that run over `before`. The record holds a second model that wants to be freed. */
+static bt_config *merged(bt_record *record, const bt_config *before) {
+    json_t *json;
+    bt_error error;
+    bt_config *config;
+    if (bt_config_from_record(&json, record, before, &error)) fail_msg("%s", error.message);
+    record->model_count = 2;
+    bt_record_close(&record);
+    if (bt_config_save(json, path, &error) || bt_config_load(&config, path, &error))
+        fail_msg("%s", error.message);
+    json_decref(json);
+    return config;
+}
+
+/* Writes the document that `config` holds, changed by then, and reads it anew. */
+static void reload(bt_config **config) {
+    bt_error error;
+    assert_int_equal(json_dump_file((*config)->json, path, 0), 0);
+    bt_config_close(config);
+    if (bt_config_load(config, path, &error)) fail_msg("%s", error.message);
+}
+
+/* The promise belongs to a model: tuning another changes nothing that this one runs by. */
+static void an_entry_keeps_the_settings_that_it_was_tuned_under(void **state) {
     (void)state;
-    bt_config *config = written(a_run("one", -1, 1), NULL);
-    assert_int_equal(config->model_count, 1);
-    assert_string_equal(config->models[0].name, "cbam_resunet");
+    bt_config *before = written(a_run("one", 1, 2), NULL);
+    bt_config *after = merged(a_run_of_hrnet("two", 600), before);
+    const bt_settings *hrnet = &bt_config_find(after, "hrnet")->settings;
+    const bt_settings *cbam = &bt_config_find(after, "cbam_resunet")->settings;
+    assert_true(hrnet->p95_sla_ms == 600 && cbam->p95_sla_ms == 250 && after->settings.p95_sla_ms == 600);
+    assert_true(hrnet->max_queue_delay_ms == 12 && cbam->max_queue_delay_ms == 5);
+    assert_int_equal(hrnet->max_queue_size, 7);
+    assert_int_equal(cbam->max_queue_size, 100);
+    assert_int_equal(hrnet->objective, BT_OBJECTIVE_LATENCY);
+    assert_int_equal(cbam->objective, BT_OBJECTIVE_EFFICIENCY);
+    assert_true(!hrnet->use_amp && cbam->use_amp);
+    assert_string_equal(hrnet->backend, "plan");
+    assert_string_equal(cbam->backend, "torch");
+    bt_config_close(&before);
+    bt_config_close(&after);
+}
+
+static void an_entry_says_nothing_twice(void **state) {
+    (void)state;
+    static const char *const elsewhere[] = {"image_size", "weights", "device", "threads"};
+    bt_config *config = written(a_run("one", 1, 2), NULL);
+    const json_t *own = json_object_get(entry_in(config->json, "hrnet"), "settings");
+    size_t count;
+    (void)bt_settings_model_table(&count);
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (json_object_get(own, elsewhere[i])) fail_msg("%s is there twice", elsewhere[i]);
+    assert_int_equal(json_object_size(own), count - sizeof elsewhere / sizeof *elsewhere);
+    bt_config_close(&config);
+}
+
+/* By hand or by an older batchtune: what an entry is silent about the file says, also once another run has
+ * written its own settings there. */
+static void an_entry_without_settings_keeps_those_of_its_file(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"schema_version\": 1, \"workload\": \"cpu-demo\", \"settings\": {\"p95_sla_ms\": 80, "
+        "\"max_queue_size\": 9, \"device\": \"cuda:1\", \"image_size\": 512, \"weights\": \"counter:5\", "
+        "\"path\": \"plain\"}, \"configurations\": {\"mine\": {\"optimal_batch_size\": 8}, \"other\": "
+        "{\"optimal_batch_size\": 2, \"settings\": {\"max_queue_size\": 3, \"_why\": \"small\"}}}}";
+    bt_config *before;
+    put(path, text);
+    assert_int_equal(bt_config_load(&before, path, NULL), BT_OK);
+    assert_true(bt_config_find(before, "mine")->settings.p95_sla_ms == 80);
+    bt_config *after = merged(a_run_of_hrnet("two", 600), before);
+    const bt_config_model *mine = bt_config_find(after, "mine"), *other = bt_config_find(after, "other");
+    assert_true(mine->settings.p95_sla_ms == 80 && other->settings.p95_sla_ms == 80);
+    assert_int_equal(mine->settings.max_queue_size, 9);
+    assert_int_equal(other->settings.max_queue_size, 3);
+    assert_int_equal(mine->settings.image_size, 512);
+    assert_int_equal(mine->settings.path, before->settings.path);
+    assert_string_equal(mine->settings.device, "cuda:1");
+    assert_string_equal(mine->settings.weights, "counter:5");
+    assert_string_equal(mine->workload, "cpu-demo");
+    const json_t *own = json_object_get(entry_in(after->json, "other"), "settings");
+    assert_string_equal(json_string_value(json_object_get(own, "_why")), "small");
+    bt_config_close(&before);
+    bt_config_close(&after);
+}
+
+/* Who changes the file's settings by hand changes them for entries that have none of their own. */
+static void an_entrys_own_settings_win_over_the_files(void **state) {
+    (void)state;
+    bt_config *config = written(a_run("one", 1, 2), NULL);
+    bt_config_here here = {.machine = config->machine, .now = "2026-01-31T13:00:00Z"};
+    bt_config_check *check;
+    json_object_set_new(json_object_get(config->json, "settings"), "p95_sla_ms", json_integer(40));
+    json_object_del(entry_in(config->json, "cbam_resunet"), "settings");
+    reload(&config);
+    assert_true(bt_config_find(config, "hrnet")->settings.p95_sla_ms == 250);
+    assert_true(bt_config_find(config, "cbam_resunet")->settings.p95_sla_ms == 40);
+    assert_int_equal(bt_config_check_open(&check, config, &here, false, NULL), BT_OK);
+    assert_string_equal(check->models[0].settings, "p95_sla_ms 250 (the file's 40)");
+    assert_string_equal(check->models[1].settings, "");
+    bt_config_check_close(&check);
+    bt_config_close(&config);
+}
+
+static void a_choice_that_was_not_shown_is_provisional(void **state) {
+    (void)state;
+    static const char why[] = "P95 is 3.0 ms under the SLA; 40 samples do not prove it";
+    bt_record *record = a_run("one", 1, 2);
+    record->models[0].meets_sla = record->models[1].meets_sla = false;
+    record->models[0].points[1].outcome = BT_OUTCOME_UNDECIDED;
+    record->models[1].points[2].outcome = BT_OUTCOME_OVER_SLA; /* which was shown */
+    strcpy(record->models[0].points[1].why, why);
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_true(hrnet->provisional && hrnet->measured && !hrnet->meets_sla);
+    assert_string_equal(hrnet->reason, why);
+    assert_int_equal(hrnet->optimal_batch_size, 4);
+    assert_true(json_is_true(json_object_get(entry_in(config->json, "hrnet"), "provisional")));
+    assert_false(bt_config_find(config, "cbam_resunet")->provisional);
+    assert_null(json_object_get(entry_in(config->json, "cbam_resunet"), "provisional"));
+    json_object_del(entry_in(config->json, "hrnet"), "provisional"); /* as an older file */
+    reload(&config);
+    assert_true(bt_config_find(config, "hrnet")->provisional);
+    json_object_set_new(entry_in(config->json, "hrnet"), "optimal_batch_size", json_integer(8));
+    reload(&config);
+    hrnet = bt_config_find(config, "hrnet"); /* another size by hand, which was shown */
+    assert_true(!hrnet->provisional && hrnet->edited && hrnet->meets_sla);
+    assert_string_equal(hrnet->reason, "");
+    bt_config_close(&config);
+}
+
+/* A run in which hrnet came to nothing. */
+static bt_record *a_run_without_hrnet(const char *run_id) {
+    bt_record *record = a_run(run_id, -1, 1);
+    strcpy(record->models[0].points[0].why, "the worker died");
+    strcpy(record->models[0].points[1].why, "not tried");
+    return record;
+}
+
+static void a_model_that_could_not_be_measured_does_not_vanish(void **state) {
+    (void)state;
+    bt_config *config = written(a_run_without_hrnet("one"), NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_int_equal(config->model_count, 2);
+    assert_true(hrnet->unmeasurable && !hrnet->measured && !hrnet->meets_sla && !hrnet->provisional);
+    assert_string_equal(hrnet->reason, "batch 1: the worker died");
+    assert_int_equal(hrnet->optimal_batch_size, 1);
+    assert_true(isnan(hrnet->p95_latency_ms));
+    assert_int_equal(hrnet->point_count, 0);
+    assert_true(hrnet->settings.p95_sla_ms == 250);
+    bt_config *after = written(a_run("two", 1, -1), config); /* which measures it, and not the other */
+    hrnet = bt_config_find(after, "hrnet");
+    assert_true(!hrnet->unmeasurable && hrnet->measured);
+    assert_string_equal(bt_config_find(after, "cbam_resunet")->run_id, "one");
+    bt_config *last = written(a_run_without_hrnet("three"), after);
+    hrnet = bt_config_find(last, "hrnet"); /* what was measured is kept */
+    assert_true(!hrnet->unmeasurable && hrnet->measured);
+    assert_string_equal(hrnet->run_id, "two");
+    bt_config_close(&config);
+    bt_config_close(&after);
+    bt_config_close(&last);
+}
+
+static void a_run_that_measured_nothing_changes_nothing(void **state) {
+    (void)state;
+    bt_config *before = written(a_run("one", 1, 2), NULL);
+    bt_record *record = a_run("two", -1, -1);
+    json_t *json;
+    assert_int_equal(bt_config_from_record(&json, record, before, NULL), BT_OK);
+    assert_true(json_equal(json, before->json));
+    json_decref(json);
+    bt_record_close(&record);
+    bt_config_close(&before);
+}
+
+/* ---- what may take whose place ---- */
+
+static void figures_that_say_less_take_no_entrys_place(void **state) {
+    (void)state;
+    static const struct {
+        const char *old;
+        int old_size;
+        const char *now;
+        int size;
+        bool may;
+    } cases[] = {
+        {"production", 1024, "simulated", 1024, false},
+        {"production", 1024, "cpu-demo", 128, false},
+        {"cpu-demo", 128, "simulated", 128, false},
+        {"cpu-demo", 1024, "cpu-demo", 128, false},
+        {"", 128, "cpu-demo", 128, false}, /* measured, and who knows what as */
+        {"production", 1024, "production", 256, true},
+        {"production", 1024, "cpu-demo", 1024, true},
+        {"cpu-demo", 128, "cpu-demo", 128, true},
+        {"cpu-demo", 128, "production", 1024, true},
+        {"simulated", 1024, "simulated", 128, true},
+        {"simulated", 128, "cpu-demo", 128, true},
+    };
+    bt_config *before = written(a_run("one", 1, 2), NULL);
+    const bt_names models = {.count = 2, .names = {"hrnet", "unet"}},
+                   others = {.count = 1, .names = {"unet"}};
+    bt_config_model *hrnet = &before->models[0];
+    bt_error error;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *now = cases[i].now;
+        strcpy(hrnet->workload, cases[i].old);
+        hrnet->image_size = cases[i].old_size;
+        bt_status status = bt_config_check_replace(before, "", &models, now, cases[i].size, &error);
+        if (status != (cases[i].may ? BT_OK : BT_INVALID))
+            fail_msg("%s at %d over %s at %d", now, cases[i].size, cases[i].old, cases[i].old_size);
+        assert_int_equal(bt_config_check_replace(before, "", &others, now, 1, &error), BT_OK);
+        hrnet->measured = false; /* nothing is lost */
+        assert_int_equal(bt_config_check_replace(before, "", &models, now, 1, &error), BT_OK);
+        hrnet->measured = true;
+    }
+    hrnet->image_size = 1024;
+    strcpy(hrnet->workload, "production");
+    assert_int_equal(bt_config_check_replace(before, "c.json", &models, "simulated", 9, &error), BT_INVALID);
+    assert_string_equal(error.message,
+                        "c.json: hrnet was measured there in production (1024 px on cpu, "
+                        "2026-01-31T12:34:56Z), and a simulation says less: write to another file with "
+                        "--output, or --force replaces it");
+    assert_int_equal(bt_config_check_replace(NULL, "", &models, "simulated", 128, &error), BT_OK);
+    bt_config_close(&before);
+}
+
+/* An older file says once, for the latest run, what all of its figures are of. */
+static void entries_of_older_files_are_what_their_backend_says(void **state) {
+    (void)state;
+    static const struct {
+        const char *run_id, *runtime, *device, *workload;
+    } cases[] = {
+        {"one", "torch 2.15.0", "cpu", "cpu-demo"},
+        {"zero", "torch 2.15.0", "cpu", "cpu-demo"},
+        {"zero", "torch 2.15.0", "cuda:0", "production"},
+        {"zero", "sim", "simulated", "simulated"},
+        {"zero", "", "cuda:0", "cpu-demo"},
+        {"", "sim", "simulated", "cpu-demo"},
+    };
+    bt_config *config = written(a_run("one", 1, 2), NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *entry = entry_in(config->json, "hrnet");
+        json_object_del(entry, "workload");
+        json_object_set_new(entry, "run_id", json_string(cases[i].run_id));
+        json_object_set_new(entry, "runtime", json_string(cases[i].runtime));
+        json_object_set_new(json_array_get(json_object_get(entry, "instances"), 0), "device",
+                            json_string(cases[i].device));
+        reload(&config);
+        assert_string_equal(bt_config_find(config, "hrnet")->workload, cases[i].workload);
+    }
     bt_config_close(&config);
 }
 
@@ -358,8 +615,15 @@ static void changes_are_told_in_a_line_a_model(void **state) {
     assert_int_equal(bt_config_changes(before, record, lines), 2);
     assert_string_equal(lines[1], "unet: new, batch 4, P95 44.0 ms, 104.0 img/s");
     record->models[0].chosen = -1;
-    assert_int_equal(bt_config_changes(before, record, lines), 1);
-    assert_string_equal(lines[0], "unet: new, batch 4, P95 44.0 ms, 104.0 img/s");
+    strcpy(record->models[0].points[0].why, "the worker died");
+    assert_int_equal(bt_config_changes(before, record, lines), 2);
+    assert_string_equal(
+        lines[0], "hrnet: could not be measured (batch 1: the worker died); its entry of before is kept");
+    assert_string_equal(lines[1], "unet: new, batch 4, P95 44.0 ms, 104.0 img/s");
+    assert_int_equal(bt_config_changes(NULL, record, lines), 1);
+    assert_string_equal(lines[0],
+                        "hrnet: could not be measured (batch 1: the worker died); its entry says so, "
+                        "and no service takes it");
     bt_record_close(&record);
     assert_int_equal(bt_record_open(&record, 9, NULL), BT_OK);
     for (int i = 0; i < 9; i++) {
@@ -404,9 +668,9 @@ static void an_unmeasured_batch_size_is_honoured_and_marked(void **state) {
     assert_true(model->edited);
     assert_false(model->meets_sla);
     assert_true(isnan(model->p95_latency_ms)); /* the 44 ms in the file are batch size 4's */
-    bt_record *record = a_run("two", 2, -1);
+    bt_record *record = a_run("two", 2, 1);
     char lines[8][BT_TEXT_SIZE];
-    assert_int_equal(bt_config_changes(config, record, lines), 1);
+    assert_int_equal(bt_config_changes(config, record, lines), 2);
     assert_string_equal(lines[0], "hrnet: batch 6 -> 8, P95 unmeasured -> 88.0 ms, 108.0 img/s");
     bt_record_close(&record);
     bt_config_close(&config);
@@ -788,7 +1052,15 @@ int main(void) {
         cmocka_unit_test(instances_are_written_where_the_run_had_them),
         cmocka_unit_test(the_weights_that_a_run_had_are_described),
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),
-        cmocka_unit_test(a_model_without_a_choice_gets_no_entry),
+        cmocka_unit_test(an_entry_keeps_the_settings_that_it_was_tuned_under),
+        cmocka_unit_test(an_entry_says_nothing_twice),
+        cmocka_unit_test(an_entry_without_settings_keeps_those_of_its_file),
+        cmocka_unit_test(an_entrys_own_settings_win_over_the_files),
+        cmocka_unit_test(a_choice_that_was_not_shown_is_provisional),
+        cmocka_unit_test(a_model_that_could_not_be_measured_does_not_vanish),
+        cmocka_unit_test(a_run_that_measured_nothing_changes_nothing),
+        cmocka_unit_test(figures_that_say_less_take_no_entrys_place),
+        cmocka_unit_test(entries_of_older_files_are_what_their_backend_says),
         cmocka_unit_test(changes_are_told_in_a_line_a_model),
         cmocka_unit_test(an_unmeasured_batch_size_is_honoured_and_marked),
         cmocka_unit_test(another_measured_batch_size_has_its_own_figures),

@@ -110,6 +110,22 @@ static void the_schema_knows_every_outcome(void **state) {
     json_decref(schema);
 }
 
+static void an_entrys_settings_are_the_rows_that_hold_for_one_model(void **state) {
+    (void)state;
+    json_t *schema = load(CONFIG_SCHEMA);
+    const json_t *model = json_object_get(property(schema, "configurations"), "additionalProperties");
+    const json_t *names = json_object_get(property(model, "settings"), "propertyNames");
+    const json_t *known = json_object_get(json_array_get(json_object_get(names, "anyOf"), 1), "enum");
+    size_t count, there = 0;
+    const bt_option *table = bt_settings_model_table(&count);
+    assert_int_equal(json_array_size(known), count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count; k++)
+            there += strcmp(table[i].name, json_string_value(json_array_get(known, k))) == 0;
+    assert_int_equal(there, count);
+    json_decref(schema);
+}
+
 static bool has_bounds(const bt_option *option) {
     return (option->type == BT_OPTION_NUMBER || option->type == BT_OPTION_INTEGER) &&
            (option->minimum != 0 || option->maximum != 0);
@@ -182,6 +198,7 @@ int main(void) {
         cmocka_unit_test(the_config_schema_has_the_keys_of_the_code),
         cmocka_unit_test(machine_and_subject_have_the_keys_of_the_code),
         cmocka_unit_test(the_schema_knows_every_outcome),
+        cmocka_unit_test(an_entrys_settings_are_the_rows_that_hold_for_one_model),
         cmocka_unit_test(the_settings_schema_is_the_options_table),
         cmocka_unit_test(default_json_spells_out_every_default),
         cmocka_unit_test(the_profiles_are_what_the_guide_says),

@@ -224,6 +224,65 @@ static void an_instance_is_placed_where_the_config_says(void **state) {
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 
+static void an_entrys_own_settings_are_served(void **state) {
+    (void)state;
+    static bt_served_model served;
+    static const char text[] =
+        CONFIG("\"p95_sla_ms\": 600, \"max_queue_delay_ms\": 9, \"max_queue_size\": 50, \"use_amp\": true",
+               ", \"settings\": {\"p95_sla_ms\": 250, \"max_queue_delay_ms\": 2, \"max_queue_size\": 7, "
+               "\"use_amp\": false, \"use_channels_last\": false, \"use_cudnn_benchmark\": false, "
+               "\"path\": \"plain\", \"backend\": \"plan\", \"weights\": \"counter:3\", "
+               "\"device\": \"cuda:1\", \"image_size\": 96}");
+    bt_error error;
+    serve(&served, text, "", BT_OK, &error);
+    assert_true(served.settings.p95_sla_ms == 250 && served.settings.max_queue_delay_ms == 2);
+    assert_int_equal(served.settings.max_queue_size, 7);
+    assert_true(!served.use_amp && !served.use_channels_last && !served.use_cudnn_benchmark);
+    assert_int_equal(served.path, 1); /* of standard, plain, production */
+    assert_string_equal(served.settings.backend, "plan");
+    assert_string_equal(served.settings.weights, "counter:3");
+    assert_string_equal(served.placement.instances[0].device, "cuda:1");
+    assert_int_equal(served.settings.image_size, 96);
+    serve(&served, text, "p95_sla_ms=9,max_queue_size=8", BT_OK, &error);
+    assert_true(served.settings.p95_sla_ms == 9); /* what is given goes over everything */
+    assert_int_equal(served.settings.max_queue_size, 8);
+    serve(&served, CONFIG("\"p95_sla_ms\": 600", ", \"p95_sla_ms\": 250"), "", BT_OK, &error);
+    assert_true(served.settings.p95_sla_ms == 600); /* older: what it was tuned under is no setting */
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
+static void a_wrong_setting_of_an_entry_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {CONFIG("", ", \"settings\": {\"p95_sla\": 1}"),
+         "hrnet.settings: p95_sla is no setting; did you mean"},
+        {CONFIG("", ", \"settings\": {\"batches\": 1}"), "hrnet.settings: batches is no setting"},
+        {CONFIG("", ", \"settings\": {\"p95_sla_ms\": 0}"), "hrnet.settings: p95_sla_ms: 0 is not above 0"},
+        {CONFIG("", ", \"settings\": 1"), "hrnet.settings: is no JSON object"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_config *broken;
+        bt_error error;
+        put("config.json", cases[i].text);
+        assert_int_equal(bt_config_load(&broken, "config.json", &error), BT_PARSE);
+        says(&error, cases[i].says);
+    }
+}
+
+static void what_could_not_be_measured_is_not_served(void **state) {
+    (void)state;
+    static bt_served_model served;
+    bt_error error;
+    serve(&served, CONFIG("", ", \"unmeasurable\": true, \"reason\": \"batch 1: the worker died\""), "",
+          BT_INVALID, &error);
+    says(&error, "hrnet could not be measured: batch 1: the worker died, so it is not served: tune it again");
+    serve(&served, CONFIG("", ", \"unmeasurable\": true"), "", BT_INVALID, &error);
+    says(&error, "hrnet could not be measured, so it is not served");
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bt_scratch_enter, bt_scratch_leave)
 
 int main(void) {
@@ -237,6 +296,9 @@ int main(void) {
         TEST(a_source_is_named_once_and_for_a_model),
         TEST(weights_come_from_whoever_says_most),
         TEST(an_instance_is_placed_where_the_config_says),
+        TEST(an_entrys_own_settings_are_served),
+        TEST(a_wrong_setting_of_an_entry_is_named),
+        TEST(what_could_not_be_measured_is_not_served),
     };
     return cmocka_run_group_tests_name("record: settings", tests, NULL, NULL);
 }

@@ -175,6 +175,48 @@ static void a_changed_promise_asks_to_tune_again(void **state) {
          "not the defaults: p95_sla_ms 50 (default 100)");
 }
 
+static void settings_of_its_own_are_told_where_they_differ(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(json_object_get(json, "settings"), "p95_sla_ms", json_integer(600));
+    json_object_set_new(hrnet(json), "settings", json_pack("{s:i}", "p95_sla_ms", 100));
+    SAYS(json, "own settings p95_sla_ms 100 (the file's 600)", "✓ 100 ms",
+         "none: the figures hold for this machine");
+    json = the_document();
+    json_object_set_new(hrnet(json), "settings", json_pack("{s:i}", "p95_sla_ms", 50));
+    SAYS(json, "was tuned for a P95 of 100 ms, and the settings now say 50 ms");
+}
+
+static void a_provisional_size_is_called_so(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(hrnet(json), "meets_sla", json_false());
+    json_object_set_new(hrnet(json), "provisional", json_true());
+    json_object_set_new(hrnet(json), "reason", json_string("40 samples do not prove it"));
+    SAYS(json, "? 100 ms, provisional", "provisional 40 samples do not prove it",
+         "batch size 4 is provisional: it was shown neither to keep a P95 of 100 ms nor to break it; 40 "
+         "samples "
+         "do not prove it: tune it again with a longer --time-budget");
+}
+
+static void a_model_that_could_not_be_measured_is_told(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_clear(hrnet(json));
+    json_object_set_new(hrnet(json), "optimal_batch_size", json_integer(1));
+    json_object_set_new(hrnet(json), "unmeasurable", json_true());
+    json_object_set_new(hrnet(json), "reason", json_string("batch 1: the worker died"));
+    SAYS(json, "hrnet – – – – – – ✗ could not be measured", "unmeasured batch 1: the worker died",
+         "hrnet: could not be measured, so no service takes it (batch 1: the worker died): tune it again");
+}
+
+static void a_simulation_among_measured_ones_is_called_one(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(hrnet(json), "workload", json_string("simulated"));
+    SAYS(json, "figures of simulated", "hrnet: its figures are a simulation's");
+}
+
 static void an_entry_from_elsewhere_is_told(void **state) {
     (void)state;
     json_t *json = the_document();
@@ -247,6 +289,10 @@ static void the_json_form_says_the_same(void **state) {
     assert_int_equal(json_array_size(json_object_get(check, "advice")), 1);
     const json_t *model = json_object_get(json_object_get(check, "models"), "hrnet");
     assert_true(json_is_true(json_object_get(model, "measured")));
+    assert_true(json_is_false(json_object_get(model, "provisional")));
+    assert_true(json_is_false(json_object_get(model, "unmeasurable")));
+    assert_true(json_number_value(json_object_get(model, "p95_sla_ms")) == 100);
+    assert_string_equal(json_string_value(json_object_get(model, "settings_not_the_files")), "");
     json_decref(original);
     json_decref(json);
     free(text);
@@ -287,6 +333,10 @@ int main(void) {
         HERE(a_promise_that_is_not_kept_says_what_could_be),
         HERE(what_can_be_served_is_told),
         HERE(a_changed_promise_asks_to_tune_again),
+        HERE(settings_of_its_own_are_told_where_they_differ),
+        HERE(a_provisional_size_is_called_so),
+        HERE(a_model_that_could_not_be_measured_is_told),
+        HERE(a_simulation_among_measured_ones_is_called_one),
         HERE(an_entry_from_elsewhere_is_told),
         HERE(missing_weights_are_told),
         HERE(a_demonstration_is_called_one_first_and_last),

@@ -27,11 +27,12 @@ typedef struct tuned_file {
 
 static tuned_file file;
 static bt_tuned_model tuned;
-static const bt_settings settings = {.max_queue_delay_ms = 5, .max_queue_size = 100, .p95_sla_ms = 100};
 
 static void begin_file(int chosen) {
     memset(&file, 0, sizeof file);
     strcpy(file.model.name, "hrnet");
+    file.model.settings.max_queue_delay_ms = 5;
+    file.model.settings.max_queue_size = 100;
     file.model.optimal_batch_size = chosen;
     file.model.points = file.points;
     file.model.speedup_over_single_image = file.model.throughput_imgs_per_sec = NAN;
@@ -51,8 +52,7 @@ static void add_size(int batch_size, bt_outcome outcome, double median_ms) {
 
 static void open_tuned(int max_batch_size) {
     bt_error error = {BT_OK, ""};
-    if (bt_tuned_model_open(&tuned, &file.model, &settings, max_batch_size, &error))
-        fail_msg("%s", error.message);
+    if (bt_tuned_model_open(&tuned, &file.model, max_batch_size, &error)) fail_msg("%s", error.message);
     const bt_ladder *ladder = &tuned.batcher.ladder;
     for (int i = 0; i < ladder->size_count; i++)
         assert_int_equal(tuned.times[i].batch_size, ladder->sizes[i]);
@@ -175,13 +175,13 @@ static void what_was_never_measured_is_refused(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
     begin_file(4);
-    assert_int_equal(bt_tuned_model_open(&tuned, &file.model, &settings, 0, &error), BT_INVALID);
+    assert_int_equal(bt_tuned_model_open(&tuned, &file.model, 0, &error), BT_INVALID);
     assert_non_null(strstr(error.message, "hrnet: the config has no service times"));
     bt_tuned_model_close(&tuned);
     add_size(4, BT_OUTCOME_MEASURED, 10);
     const int sizes[] = {-1, BT_LADDER_BATCH_MAX + 1};
     for (int i = 0; i < 2; i++)
-        assert_int_equal(bt_tuned_model_open(&tuned, &file.model, &settings, sizes[i], &error), BT_INVALID);
+        assert_int_equal(bt_tuned_model_open(&tuned, &file.model, sizes[i], &error), BT_INVALID);
     assert_non_null(strstr(error.message, "batches of 1025"));
 }
 

@@ -40,8 +40,8 @@ static bt_capacity found_by_a_reader(const bt_config *config, const bt_config_mo
     bt_tuned_model tuned;
     bt_capacity found;
     bt_error error = {BT_OK, ""};
-    if (bt_tuned_model_open(&tuned, model, &config->settings, 0, &error)) fail_msg("%s", error.message);
-    if (bt_capacity_find(&found, &tuned, model->instance_count, config->settings.p95_sla_ms,
+    if (bt_tuned_model_open(&tuned, model, 0, &error)) fail_msg("%s", error.message);
+    if (bt_capacity_find(&found, &tuned, model->instance_count, model->settings.p95_sla_ms,
                          (uint64_t)config->settings.seed, &error))
         fail_msg("%s", error.message);
     bt_tuned_model_close(&tuned);

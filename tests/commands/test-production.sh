@@ -113,7 +113,7 @@ refuses 'hrnet could not be measured: batch 1: the worker died, so it is not ser
     'a model that could not be measured'
 run "$program" --config absent.json
 exits 2 'no config'
-says_error 'make optimize-batch' 'says how to make one'
+says_error '.optimize-batch. makes one' 'says how to make one'
 run "$program" --config c.json --scenarios stress
 exits 2 'an unknown scenario'
 says_error 'single, burst, sustained, mixed, soak' 'names the known'

@@ -15,6 +15,7 @@
 #include "gate/compare.h"
 #include "gate/judge.h"
 #include "gate/race.h"
+#include "gate/turns.h"
 #include "report/gate.h"
 #include "report/results-index.h"
 
@@ -49,7 +50,7 @@ static const bt_command_exit record_exits[] = {
     {BT_EXIT_GOOD, "the record is written"},
     {BT_EXIT_FAILED, "something broke"},
     {BT_EXIT_USAGE, "wrong usage; a backend, device or checkpoint that is not there"},
-    {BT_EXIT_INTERRUPTED, "interrupted; nothing is written"},
+    {BT_EXIT_INTERRUPTED, "interrupted; the turns that were whole are written, and the record says so"},
     {0, NULL},
 };
 
@@ -61,7 +62,8 @@ static bt_command record_command = {
     .usage = "--output FILE [options]",
     .examples = "  perf-gate record --output baseline.json\n"
                 "  perf-gate record --output now.json --device cuda:0 --image-size 1024 --batches 1,4,8,12\n"
-                "  perf-gate record --output core.json --no-networks      only batchtune's own code\n",
+                "  perf-gate record --output core.json --no-networks      only batchtune's own code\n"
+                "  perf-gate record --output quick.json --time-budget 60s\n",
     .exits = record_exits,
 };
 
@@ -157,25 +159,22 @@ static void put_subject(bt_subject *subject) {
 
 /* ---- record ---- */
 
-static bt_status take_turns(gate *g, const char *probe, const char *text, bt_error *error) {
-    bt_status status = BT_OK;
-    for (int64_t i = 0; i < g->settings.turns && status == BT_OK; i++) {
-        bt_gate_record *turn;
-        bt_log_progress(g->log, bt_clock_now_ns(), (double)i / (double)g->settings.turns, "turn %lld of %lld",
-                        (long long)i + 1, (long long)g->settings.turns);
-        status = bt_gauge_child(&turn, probe, text, &stop, error);
-        if (status != BT_OK) return status;
-        if (i == 0) g->now->machine = turn->machine;
-        if (i == 0) memcpy(g->now->settings, turn->settings, sizeof turn->settings);
-        status = bt_gate_record_merge(g->now, turn, error);
-        bt_gate_record_close(&turn);
-    }
-    bt_log_progress(g->log, bt_clock_now_ns(), 1, "%lld turns", (long long)g->settings.turns);
+static bt_status take_turns(gate *g, const char *probe, bt_error *error) {
+    char *text = bt_gauge_settings_text(&g->settings.gauge, g->table, g->count, &g->sources);
+    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    const bt_turns turns = {.program = probe,
+                            .settings_text = text,
+                            .wanted = g->settings.turns,
+                            .time_budget_ns = g->settings.time_budget_ns,
+                            .log = g->log,
+                            .stop = &stop};
+    bt_status status = bt_turns_take(g->now, &turns, error);
+    free(text);
     return status;
 }
 
 static bt_status do_record(gate *g, int *code, bt_error *error) {
-    char program[BT_PATH_SIZE], probe[BT_PATH_SIZE], *text = NULL;
+    char program[BT_PATH_SIZE], probe[BT_PATH_SIZE];
     if (!g->settings.output[0]) return bt_fail(error, BT_INVALID, "--output: name the record's file");
     bt_status status = bt_file_check_writable(g->settings.output, error);
     if (status == BT_OK) status = bt_path_of_program(program, error);
@@ -185,17 +184,17 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
     bt_clock_utc(g->now->started_at);
     memcpy(g->now->command, g->command_line, sizeof g->now->command);
     put_subject(&g->now->subject);
-    text = bt_gauge_settings_text(&g->settings.gauge, g->table, g->count, &g->sources);
-    status = text ? take_turns(g, probe, text, error) : bt_fail(error, BT_NO_MEMORY, "out of memory");
-    free(text);
+    status = take_turns(g, probe, error);
     if (status == BT_OK && g->now->series_count == 0)
         status = bt_fail(error, BT_INVALID, "nothing was measured: leave --networks or --core on");
+    bool replaced = g->now->partial[0] && bt_file_exists(g->settings.output);
     if (status == BT_OK) status = bt_gate_record_save(g->now, g->settings.output, error);
     if (status != BT_OK) return status;
-    bt_results_index_refresh_beside(g->settings.output, g->log);
-    printf("%s: %d metrics, %lld turns\n", g->settings.output, g->now->series_count,
-           (long long)g->settings.turns);
-    *code = BT_EXIT_GOOD;
+    int metrics = g->now->series_count, turns_taken = g->now->series[0].turn_count;
+    printf("%s: %d metric%s, %d turn%s%s%s%s\n", g->settings.output, metrics, metrics == 1 ? "" : "s",
+           turns_taken, turns_taken == 1 ? "" : "s", g->now->partial[0] ? ": " : "", g->now->partial,
+           replaced ? "; the record that was there has .bak behind its name" : "");
+    *code = stop && g->now->partial[0] ? BT_EXIT_INTERRUPTED : BT_EXIT_GOOD;
     return BT_OK;
 }
 

@@ -18,6 +18,7 @@ static const bt_field record_fields[] = {
     {BT_FIELD(TEXT, bt_gate_record, started_at)},
     {BT_FIELD(TEXT, bt_gate_record, command)},
     {BT_FIELD(TEXT, bt_gate_record, settings)},
+    {BT_FIELD(TEXT, bt_gate_record, partial), .optional = true, .brief = true},
 };
 
 static const bt_field series_fields[] = {
@@ -182,7 +183,7 @@ bt_status bt_gate_record_save(const bt_gate_record *record, const char *path, bt
     json_t *json;
     bt_status status = bt_gate_record_to_json(record, &json, error);
     if (status != BT_OK) return status;
-    status = bt_json_save(json, path, false, error);
+    status = bt_json_save(json, path, record->partial[0] != '\0', error);
     json_decref(json);
     return status;
 }

@@ -56,6 +56,7 @@ typedef struct bt_gate_promise {
 typedef struct bt_gate_record {
     char started_at[32], command[BT_COMMAND_LINE_SIZE];
     char settings[1024]; /* of what was measured, as text: shown where it differs */
+    char partial[64];    /* "interrupted after 3 of 15 turns"; "": it is all that was asked for */
     bt_machine machine;
     bt_subject subject;
     bt_gate_series *series; /* owned */
@@ -88,7 +89,8 @@ BT_MUST_USE bt_status bt_gate_promise_add(bt_gate_record *record, const bt_gate_
 BT_MUST_USE bt_status bt_gate_record_merge(bt_gate_record *record, const bt_gate_record *turn,
                                            bt_error *error);
 
-/* As bt_record_save and bt_record_load; the document carries "kind": "gate". */
+/* As bt_record_save and bt_record_load; the document carries "kind": "gate". Where a partial record replaces
+ * a file, that is kept as path.bak. */
 BT_MUST_USE bt_status bt_gate_record_save(const bt_gate_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_gate_record_load(bt_gate_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_gate_record_to_json(const bt_gate_record *record, json_t **out, bt_error *error);

@@ -99,6 +99,15 @@ static const bt_option recording[] = {
      .help =
          "Fresh processes, one after another: where a program's memory falls differs from start to start, "
          "and moves its times."},
+    {.name = "time_budget",
+     .type = BT_OPTION_DURATION,
+     VALUE(time_budget_ns),
+     .initial = "0s",
+     .minimum = 0,
+     .maximum = 604800,
+     .placeholder = "TIME",
+     .group = "How",
+     .help = "Fewer turns where all would take longer, which the record says; 0s: all, however long."},
 };
 
 static const bt_option racing[] = {

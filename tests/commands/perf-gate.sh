@@ -115,6 +115,7 @@ done
 run "$gate" record --output "$scratch/as it is now.json" --quiet --turns 5 --samples 2 --image-size 32 --batches 1,2 --models hrnet \
     --backend sim:tau0_ms=0.2,alpha_ms=0.1,noise=0
 exits 0 'a record is made'
+says 'now\.json: [0-9]+ metrics, 5 turns$' 'and it is said what it holds'
 mv "$scratch/as it is now.json" "$scratch/now.json"
 is "$(eval "set -- $(json "$scratch/now.json" .command)" && printf '%s' "$4")" "$scratch/as it is now.json" 'the line that repeats it is one for a shell'
 like "$(json "$scratch/now.json" .metrics)" '"hrnet/batch-2"' 'with the networks'
@@ -122,6 +123,28 @@ like "$(json "$scratch/now.json" .metrics)" '"core/histogram"' "and batchtune's 
 is "$(json "$scratch/now.json" .metrics.0.turns | tr -cd '[' | wc -c)" 6 'a turn at a time'
 run "$gate" compare "$scratch/now.json" "$scratch/now.json" --on-inconclusive pass
 exits 0 'which can be compared'
+quick="--turns 40 --samples 1 --image-size 32 --batches 1 --models hrnet --no-core --backend sim:tau0_ms=1,alpha_ms=1"
+run "$gate" record --output "$scratch/brief.json" $quick --time-budget 1ms
+exits 0 'a time budget ends a record sooner'
+says_error '40 turns, each a fresh process' 'of what is said before'
+says_error 'a turn takes [0-9.]+ s: 1 turn in about 1 s, which is what the time budget holds' 'and after the first turn'
+is "$(json "$scratch/brief.json" .partial)" 'the time budget held 1 of 40 turns' 'the record says that it is short'
+run "$gate" compare "$scratch/now.json" "$scratch/brief.json"
+exits 4 'and what is compared with it is not sure'
+says 'now: the time budget held 1 of 40 turns' 'and why'
+
+# Ctrl-C keeps the turns that were whole, and what was there.
+"$gate" record --output "$scratch/brief.json" $quick --turns 10000 >"$scratch/said" 2>"$scratch/told" &
+recorder=$!
+while kill -0 $recorder 2>/dev/null && ! grep -q 'turn takes' "$scratch/told"; do sleep 0.05; done
+kill -INT $recorder
+wait $recorder
+is $? 130 'an interrupted record is 130'
+like "$(cat "$scratch/said")" 'brief\.json: 1 metric, [0-9]+ turns?: interrupted after [0-9]+ of 10000 turns; the record that was there has \.bak' 'it says what it keeps'
+like "$(json "$scratch/brief.json" .partial)" '^interrupted after [0-9]+ of 10000 turns' 'the record says so too'
+is "$(json "$scratch/brief.json.bak" .partial)" 'the time budget held 1 of 40 turns' 'and what was there is still there'
+run "$gate" compare "$scratch/now.json" "$scratch/brief.json" --on-inconclusive pass
+says '^hrnet/batch-1 ' 'it can be compared for what it has'
 run "$gate" record --turns 5
 refuses '--output' 'a record goes to a file'
 run "$gate" record --output "$scratch/x.json" --quiet --turns 5 --backend nonsense

@@ -64,7 +64,7 @@ static void fill(bt_served_model *out, const bt_option_sources *sources) {
     if (s->p95_sla_ms == 0) s->p95_sla_ms = from->p95_sla_ms;
     copy(s->backend, from->backend);
     if (s->image_size == 0) s->image_size = entry->image_size > 0 ? entry->image_size : from->image_size;
-    if (s->image_size == 0) s->image_size = BT_SERVED_IMAGE_SIZE;
+    if (s->image_size == 0) s->image_size = BT_FULL_IMAGE_SIZE;
     out->path = from->path;
     out->use_amp = from->use_amp;
     out->use_channels_last = from->use_channels_last;

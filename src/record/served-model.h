@@ -17,9 +17,6 @@
 extern "C" {
 #endif
 
-/* The side of the images that the built-in networks are made for, and of the input where nobody says. */
-#define BT_SERVED_IMAGE_SIZE 1024
-
 typedef struct bt_served_model {
     const bt_config_model *entry; /* the config's */
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */

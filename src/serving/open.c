@@ -83,10 +83,10 @@ static bt_status read_input(bt_service *service, bt_service_model *model, const 
 }
 
 /* A CPU's demonstration tunes the built-in networks at a size that nobody would serve by choice. */
-static bool is_demonstration(const bt_served_model *served, const bt_config *config,
-                             const bt_service_settings *given) {
+static bool is_demonstration(const bt_served_model *served, const bt_service_settings *given) {
     return given->image_size == 0 && served->settings.model_file[0] == '\0' &&
-           strcmp(config->workload, "cpu-demo") == 0 && served->settings.image_size < BT_SERVED_IMAGE_SIZE;
+           strcmp(served->entry->workload, "cpu-demo") == 0 &&
+           served->settings.image_size < BT_FULL_IMAGE_SIZE;
 }
 
 static bt_status open_model(bt_service *service, int index, const bt_config *config, const char *name,
@@ -101,7 +101,7 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     status = read_input(service, model, given, error);
     if (status != BT_OK) return status;
     model->height = model->width = (int)s->image_size;
-    model->demonstration = is_demonstration(&model->served, config, given);
+    model->demonstration = is_demonstration(&model->served, given);
     model->p95_sla_ms = s->p95_sla_ms;
     model->timeout_ms = s->timeout_ms;
     status = bt_backend_check(s->backend, error);

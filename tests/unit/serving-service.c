@@ -452,6 +452,10 @@ static void an_input_size_is_told_apart_from_a_demonstrations(void **state) {
     assert_false(facts_of("cpu-demo", ", \"image_size\": 1024", NULL).demonstration);
     assert_false(facts_of("production", ", \"image_size\": 128", NULL).demonstration);
     assert_false(
+        facts_of("cpu-demo", ", \"image_size\": 128, \"workload\": \"production\"", NULL).demonstration);
+    assert_true(
+        facts_of("production", ", \"image_size\": 128, \"workload\": \"cpu-demo\"", NULL).demonstration);
+    assert_false(
         facts_of("cpu-demo", ", \"image_size\": 128, \"model_file\": \"/a.pt\"", NULL).demonstration);
     facts = facts_of("cpu-demo", "", NULL);
     assert_int_equal(facts.input_height, 1024); /* nobody says */

@@ -27,7 +27,7 @@
 #define LINE(colour)        "linewidth 1.5 linecolor rgb '" colour "'"
 #define POINT(mark, colour) "points pointtype " mark " pointsize 1.3 " LINE(colour)
 #define SLA_LINE            "lines linewidth 1.5 dashtype 2 linecolor rgb '" BT_COLOUR_LIMIT "' title 'SLA'"
-#define BAR                 "vectors heads size graph 0.008,90 " LINE(BT_COLOUR_INK) " title 'P95 bounds, 95 % one-sided'"
+#define BAR                 "vectors heads size graph 0.008,90 " LINE(BT_COLOUR_INK) " title 'P95 bounds'"
 #define OPEN                "vectors " BT_OPEN_ARROW " " LINE(BT_COLOUR_INK) " title 'upper bound unknown'"
 
 /* One scenario's part of the model, if anything of it was answered. */

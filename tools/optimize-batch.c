@@ -215,6 +215,16 @@ static bt_status leave_results(optimization *o, int code, bt_error *error) {
     return status;
 }
 
+/* A page holds its pictures; what else is printed shows none. */
+static bt_status print(const optimization *o, bt_error *error) {
+    bt_format format = (bt_format)o->settings.format;
+    char plots[BT_PATH_SIZE];
+    bt_status status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
+    if (status != BT_OK) return status;
+    return bt_publish(o->record, format, format == BT_FORMAT_HTML ? plots : NULL, "./report.md", stdout,
+                      error);
+}
+
 static bt_status run(optimization *o, int *code, bt_error *error) {
     bt_optimize_options options = {
         .settings = &o->settings,
@@ -237,9 +247,7 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
     *code = judge(o);
     status = leave_results(o, *code, error);
     if (status == BT_OK) bt_results_index_refresh(o->settings.results, o->log);
-    if (status == BT_OK)
-        status = bt_publish(o->record, (bt_format)o->settings.format, NULL, "./report.md", stdout, error);
-    return status;
+    return status == BT_OK ? print(o, error) : status;
 }
 
 int main(int argc, char **argv) {

@@ -11,26 +11,53 @@ if (format eq 'svg') {
     set terminal pngcairo size 860,900 font ',10' background rgb 'white' noenhanced
 }
 set output folder . 'cbam_resunet-load-series.' . format
-set multiplot layout 4,1 margins 0.10,0.80,0.08,0.94 spacing 0.035
-set grid
-set key outside right top vertical samplen 2
-set xrange [0:31]
+reset
+set encoding utf8
+set border 3
+set tics nomirror out
+set grid ytics linecolor rgb '#E4E4E4' linetype 1
+set style textbox opaque noborder margins 0.4,0.2
+set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
+set multiplot layout 4,1 margins 0.09,0.97,0.165,0.93 spacing 0.035
+set key off
+set xrange [0:30]
 set format x ''
-set yrange [0:322]
-set title 'CBAM-ResUNet: Mixed Load, second by second (128 × 128 px, batches of up to 1, SLA 250 ms)'
-set ylabel 'latency, ms'
-plot data index 0 using 1:2 with points pointtype 6 pointsize 0.5 linecolor rgb '#9A9A9A' title 'max', data index 1 using 1:2 with linespoints pointtype 7 pointsize 0.4 linewidth 1.5 linecolor rgb '#D55E00' title 'P95', data index 2 using 1:2 with linespoints pointtype 7 pointsize 0.4 linewidth 1.5 linecolor rgb '#0072B2' title 'P50', data index 3 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#000000' title 'SLA'
+set title 'CBAM-ResUNet: Mixed Load, second by second' font ',14' offset 0,0.9
+set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
+set ylabel 'latency (ms)'
+set yrange [0:287.5]
+plot data index 0 using 1:2 with linespoints pointtype 5 pointsize 0.5 linewidth 1.5 linecolor rgb '#56B4E9' title 'P50', \
+     data index 1 using 1:2 with linespoints pointtype 7 pointsize 0.5 linewidth 1.5 linecolor rgb '#0072B2' title 'P95', \
+     data index 2 using 1:2 with points pointtype 8 pointsize 0.9 linewidth 1 linecolor rgb '#404040' title 'slowest', \
+     data index 3 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#D55E00' title 'SLA'
 unset title
-set yrange [0:1<*]
-set offsets 0, 0, graph 0.08, 0
+unset label 1
+unset label 2
 set ylabel 'requests/s'
-plot data index 4 using 1:2 with steps linewidth 1.5 linecolor rgb '#9A9A9A' title 'sent', data index 5 using 1:2 with steps linewidth 1.5 linecolor rgb '#0072B2' title 'answered', data index 6 using 1:2 with impulses linewidth 2 linecolor rgb '#D55E00' title 'without a result'
-set ylabel 'queue'
-plot data index 7 using 1:2 with steps linewidth 1 linecolor rgb '#9A9A9A' title 'most', data index 8 using 1:2 with lines linewidth 1.5 linecolor rgb '#009E73' title 'mean'
+set yrange [0:16.1]
+plot data index 4 using 1:2 with steps linewidth 3 linecolor rgb '#9A9A9A' title 'sent', \
+     data index 5 using 1:2 with steps linewidth 1.2 linecolor rgb '#000000' title 'answered', \
+     data index 6 using 1:2 with impulses linewidth 4 linecolor rgb '#D55E00' title 'without a result'
+set ylabel 'requests waiting'
+set yrange [0:4.6]
+plot data index 7 using 1:2 with steps linewidth 1 linecolor rgb '#CC79A7' title 'waiting, most', \
+     data index 8 using 1:2 with linespoints pointtype 13 pointsize 0.5 linewidth 1.5 linecolor rgb '#CC79A7' title 'waiting, on average'
 set format x '%g'
 set xlabel 'seconds since the first request was to arrive'
+set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
+set key maxcols 5
 set ylabel 'cores used'
-plot data index 9 using 1:2 with impulses linewidth 2 linecolor rgb '#CC79A7' title 'other programs'
+set yrange [0:0.115]
+plot data index 9 using 1:2 with impulses linewidth 4 linecolor rgb '#56B4E9' title 'other programs', \
+     keyentry with linespoints pointtype 5 pointsize 0.5 linewidth 1.5 linecolor rgb '#56B4E9' title 'P50', \
+     keyentry with linespoints pointtype 7 pointsize 0.5 linewidth 1.5 linecolor rgb '#0072B2' title 'P95', \
+     keyentry with points pointtype 8 pointsize 0.9 linewidth 1 linecolor rgb '#404040' title 'slowest', \
+     keyentry with lines linewidth 1.5 dashtype 2 linecolor rgb '#D55E00' title 'SLA', \
+     keyentry with steps linewidth 3 linecolor rgb '#9A9A9A' title 'sent', \
+     keyentry with steps linewidth 1.2 linecolor rgb '#000000' title 'answered', \
+     keyentry with impulses linewidth 4 linecolor rgb '#D55E00' title 'without a result', \
+     keyentry with steps linewidth 1 linecolor rgb '#CC79A7' title 'waiting, most', \
+     keyentry with linespoints pointtype 13 pointsize 0.5 linewidth 1.5 linecolor rgb '#CC79A7' title 'waiting, on average'
 unset multiplot
 unset output
 reset

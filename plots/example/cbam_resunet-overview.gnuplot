@@ -6,9 +6,9 @@ if (exists('ARG0')) {
 data = folder . 'cbam_resunet.dat'
 do for [format in 'svg png'] {
 if (format eq 'svg') {
-    set terminal svg size 1000,1160 font 'sans-serif,12' background rgb 'white' noenhanced
+    set terminal svg size 1000,1170 font 'sans-serif,12' background rgb 'white' noenhanced
 } else {
-    set terminal pngcairo size 1000,1160 font ',10' background rgb 'white' noenhanced
+    set terminal pngcairo size 1000,1170 font ',10' background rgb 'white' noenhanced
 }
 set output folder . 'cbam_resunet-overview.' . format
 set multiplot layout 3,2 title 'CBAM-ResUNet' . "\n" . 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' font ',13'
@@ -17,7 +17,6 @@ set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key off
 set bmargin 4.4
@@ -32,14 +31,13 @@ set arrow from graph 0, first 9.87255 to graph 1, first 9.87255 nohead back line
 set label 'standard path, one image at a time: 9.87 images/s' at graph 0.02, first 9.87255 left offset 0,0.75 font ',10' textcolor rgb '#404040' boxed
 plot data index 0 using 1:8 with lines linecolor rgb '#9A9A9A' notitle, \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
-     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
+     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 reset
 set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key off
 set bmargin 4.4
@@ -54,14 +52,14 @@ set arrow from graph 0, first 250 to graph 1, first 250 nohead back linecolor rg
 set label 'P95 SLA 250 ms' at graph 0.02, first 250 left offset 0,0.75 font ',10' textcolor rgb '#D55E00' boxed
 plot data index 0 using 1:4 with lines linecolor rgb '#9A9A9A' dashtype 3 linewidth 1.5 title 'median', \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(5) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
-     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(5) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
-     data index 0 every ::0::0 using 1:5 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
+     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(5) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
+     data index 0 every ::0::0 using 1:5 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1', \
+     data index 'open' using 1:2:(0):(31.35) with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown'
 reset
 set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key off
 set bmargin 4.4
@@ -76,14 +74,13 @@ set arrow from first 1, graph 0 to first 1, graph 1 nohead back linecolor rgb '#
 set label 'knee: batch 1' at first 1, graph 0.05 left offset 1,0 font ',10' textcolor rgb '#0072B2'
 plot data index 0 using 1:9 with lines linecolor rgb '#9A9A9A' notitle, \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(9) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
-     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(9) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
+     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(9) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:9 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 reset
 set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key off
 set bmargin 4.4
@@ -97,14 +94,13 @@ set yrange [0:362.373]
 set label 'limit with 10 % reserve: 21581 MiB (above this range)' at graph 0.02, graph 0.95 left font ',10' textcolor rgb '#D55E00'
 plot 202.625 + 29.0496652 * x with lines linecolor rgb '#9A9A9A' dashtype 2 linewidth 1.5 title 'fit: 202.6 + 29.0 · batch size', \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(10) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
-     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(10) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
+     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(10) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:10 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 reset
 set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key off
 set bmargin 4.4
@@ -119,8 +115,9 @@ set label 'P95 SLA 250 ms' at first 250, graph 0.95 right offset -0.7,0 font ',1
 set label '1' at first 62.5398, first 32.8973 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
 set label '2' at first 121.492, first 32.9893 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
 set label '4' at first 245.372, first 32.8089 right offset -0.7,0.7 font ',10' textcolor rgb '#404040'
-plot data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
-     data index 'front' using 2:3 with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+plot data index 'front' using 2:3 with lines linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+     data index 0 using 5:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 5:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 reset
 set encoding utf8
@@ -136,10 +133,10 @@ set label 'throughput would take batch 2 (not confirmed): 0 % more' at graph 0, 
 set label 'images/s at 2.0x the latency' at graph 0, graph 0.805 left font ',10'
 plot -1 with lines linecolor rgb '#9A9A9A' notitle, \
      keyentry with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
-     keyentry with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
-     keyentry with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+     keyentry with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      keyentry with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen', \
-     keyentry with vectors heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds, 95 % one-sided', \
+     keyentry with lines linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+     keyentry with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown', \
      keyentry with lines dashtype 3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'median service time', \
      keyentry with lines dashtype 2 linewidth 1.5 linecolor rgb '#9A9A9A' title 'memory fit'
 unset multiplot

@@ -16,7 +16,6 @@ set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
 set tmargin 4
@@ -33,8 +32,9 @@ set label 'P95 SLA 250 ms' at first 250, graph 0.95 right offset -0.7,0 font ',1
 set label '1' at first 62.5398, first 32.8973 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
 set label '2' at first 121.492, first 32.9893 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
 set label '4' at first 245.372, first 32.8089 right offset -0.7,0.7 font ',10' textcolor rgb '#404040'
-plot data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
-     data index 'front' using 2:3 with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+plot data index 'front' using 2:3 with lines linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+     data index 0 using 5:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 5:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output
 }

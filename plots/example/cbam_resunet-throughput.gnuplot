@@ -16,7 +16,6 @@ set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
 set tmargin 4
@@ -33,7 +32,7 @@ set arrow from graph 0, first 9.87255 to graph 1, first 9.87255 nohead back line
 set label 'standard path, one image at a time: 9.87 images/s' at graph 0.02, first 9.87255 left offset 0,0.75 font ',10' textcolor rgb '#404040' boxed
 plot data index 0 using 1:8 with lines linecolor rgb '#9A9A9A' notitle, \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
-     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
+     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output
 }

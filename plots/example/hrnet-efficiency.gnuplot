@@ -16,7 +16,6 @@ set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
 set tmargin 4
@@ -34,7 +33,7 @@ set label 'knee: batch 1' at first 1, graph 0.05 left offset 1,0 font ',10' text
 plot data index 0 using 1:9 with lines linecolor rgb '#9A9A9A' notitle, \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(9) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
      data index 0 using 1:(strcol(2) eq 'over_sla' ? column(9) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
-     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(9) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
+     data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(9) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:9 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output
 }

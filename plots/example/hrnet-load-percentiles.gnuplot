@@ -11,26 +11,51 @@ if (format eq 'svg') {
     set terminal pngcairo size 860,900 font ',10' background rgb 'white' noenhanced
 }
 set output folder . 'hrnet-load-percentiles.' . format
-set multiplot layout 2,1 margins 0.09,0.80,0.08,0.95 spacing 0.15
-set title 'HRNet: request latency by percentile (128 × 128 px, batches of up to 1, SLA 250 ms)'
+reset
+set encoding utf8
+set border 3
+set tics nomirror out
+set grid ytics linecolor rgb '#E4E4E4' linetype 1
+set style textbox opaque noborder margins 0.4,0.2
+set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
+set multiplot layout 2,1 margins 0.148,0.97,0.16,0.93 spacing 0.17
+set title 'HRNet: latency within which a share of requests was answered' font ',14' offset 0,0.9
+set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set logscale x
 set xrange [1:1282]
-set yrange [0:297.03]
-set grid
-set key outside right top vertical
 set xtics ('0' 1, '50 %%' 2, '90 %%' 10, '95 %%' 20, '99 %%' 100, '99.9 %%' 1000)
-set xlabel 'share of requests that were as fast (axis: 1 / (1 - p))'
-set ylabel 'latency, ms'
-plot data index 0 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#0072B2' title 'Single Request', data index 1 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#D55E00' title 'Burst Load', data index 2 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#009E73' title 'Largest Burst', data index 3 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#CC79A7' title 'Sustained Load', data index 4 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#E69F00' title 'Mixed Load', data index 5 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#000000' title 'SLA'
-unset logscale x
+set xlabel 'share of requests'
+set yrange [18.9406:344.767]
+set ylabel 'latency (ms, logarithmic)'
+set logscale y
+set ytics ('20' 20, '50' 50, '100' 100, '200' 200)
+plot data index 0 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#56B4E9' title 'Single Request', \
+     data index 1 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#009E73' title 'Burst Load', \
+     data index 2 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#000000' title 'Largest Burst', \
+     data index 3 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#0072B2' title 'Sustained Load', \
+     data index 4 using 1:2 with lines linewidth 2 dashtype 1 linecolor rgb '#CC79A7' title 'Mixed Load', \
+     data index 5 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#D55E00' title 'SLA'
+unset logscale
+unset label 1
+unset ylabel
 set xtics auto
-set xrange [0:297.03]
-set yrange [0:*]
-set title 'How latencies are distributed'
-set xlabel 'latency, ms'
-set ylabel '% of requests'
-set arrow 1 from 250, graph 0 to 250, graph 1 nohead dashtype 2 linewidth 1.5
-plot data index 6 using 1:2 with histeps linewidth 2 dashtype 1 linecolor rgb '#0072B2' title 'Single Request', data index 7 using 1:2 with histeps linewidth 2 dashtype 1 linecolor rgb '#D55E00' title 'Burst Load', data index 8 using 1:2 with histeps linewidth 2 dashtype 1 linecolor rgb '#009E73' title 'Largest Burst', data index 9 using 1:2 with histeps linewidth 2 dashtype 1 linecolor rgb '#CC79A7' title 'Sustained Load', data index 10 using 1:2 with histeps linewidth 2 dashtype 1 linecolor rgb '#E69F00' title 'Mixed Load'
+set key off
+set title 'how often each latency came (each row to its own height)' font ',11' offset 0,-0.3
+set ytics ('Single Request' -0.6, 'Burst Load' -1.6, 'Largest Burst' -2.6, 'Sustained Load' -3.6, 'Mixed Load' -4.6)
+unset grid
+set grid xtics linecolor rgb '#E4E4E4' linetype 1
+set xrange [18.9406:344.767]
+set xlabel 'latency (ms, logarithmic)'
+set logscale x
+set xtics ('20' 20, '50' 50, '100' 100, '200' 200)
+unset label 2
+set yrange [-5.1:0.3]
+plot data index 6 using 1:2:3 with filledcurves fillstyle solid 0.8 linewidth 2 dashtype 1 linecolor rgb '#56B4E9' notitle, \
+     data index 7 using 1:2:3 with filledcurves fillstyle solid 0.8 linewidth 2 dashtype 1 linecolor rgb '#009E73' notitle, \
+     data index 8 using 1:2:3 with filledcurves fillstyle solid 0.8 linewidth 2 dashtype 1 linecolor rgb '#000000' notitle, \
+     data index 9 using 1:2:3 with filledcurves fillstyle solid 0.8 linewidth 2 dashtype 1 linecolor rgb '#0072B2' notitle, \
+     data index 10 using 1:2:3 with filledcurves fillstyle solid 0.8 linewidth 2 dashtype 1 linecolor rgb '#CC79A7' notitle, \
+     data index 11 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#D55E00' title 'SLA'
 unset multiplot
 unset output
 reset

@@ -16,7 +16,6 @@ set encoding utf8
 set border 3
 set tics nomirror out
 set grid ytics linecolor rgb '#E4E4E4' linetype 1
-set errorbars 1.5
 set style textbox opaque noborder margins 0.4,0.2
 set key at screen 0.5, screen 0.02 center bottom horizontal Left reverse samplen 2 width 1 maxcols 3
 set tmargin 4
@@ -35,9 +34,10 @@ set label '2' at first 49.7168, first 83.8378 left offset 0.9,-0.7 font ',10' te
 set label '4' at first 88.95, first 90.0808 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
 set label '8' at first 178.015, first 89.935 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
 set label '16' at first 361.145, first 90.4478 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
-plot data index 0 using 5:(strcol(2) eq 'over_sla' ? column(8) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
-     data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#9A9A9A' title 'not confirmed', \
-     data index 'front' using 2:3 with linespoints pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+plot data index 'front' using 2:3 with lines linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
+     data index 0 using 5:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 5:(strcol(2) eq 'over_sla' ? column(8) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
+     data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 5:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output
 }

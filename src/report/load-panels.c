@@ -468,10 +468,9 @@ static void put_bounds(drawing *d, double shift, const latency_axis *axis) {
     int bars = 0, open = 0;
     for (int i = 0; i < d->count; i++) {
         const bt_load_latency *l = &d->parts[i].part->latency;
-        double upper_ms = isfinite(l->p95_upper_ms) ? l->p95_upper_ms : l->p95_ms;
-        if (!isfinite(l->p95_lower_ms) || !isfinite(upper_ms)) continue;
+        if (!isfinite(l->p95_lower_ms) || !isfinite(l->p95_upper_ms)) continue;
         bars++;
-        fprintf(d->data, "%.6g %.3f %.6g 0\n", l->p95_lower_ms, shift - i, upper_ms - l->p95_lower_ms);
+        fprintf(d->data, "%.6g %.3f %.6g 0\n", l->p95_lower_ms, shift - i, l->p95_upper_ms - l->p95_lower_ms);
     }
     if (bars > 0) {
         end_block(d);
@@ -481,8 +480,9 @@ static void put_bounds(drawing *d, double shift, const latency_axis *axis) {
         const bt_load_latency *l = &d->parts[i].part->latency;
         if (!isfinite(l->p95_ms) || isfinite(l->p95_upper_ms)) continue;
         open++;
+        double start_ms = isfinite(l->p95_lower_ms) ? l->p95_lower_ms : l->p95_ms;
         double end_ms = latency_at(axis, share_at(axis, l->p95_ms) + ARROW_LENGTH);
-        fprintf(d->data, "%.6g %.3f %.6g 0\n", l->p95_ms, shift - i, end_ms - l->p95_ms);
+        fprintf(d->data, "%.6g %.3f %.6g 0\n", start_ms, shift - i, end_ms - start_ms);
     }
     if (open == 0) return;
     end_block(d);

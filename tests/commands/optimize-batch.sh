@@ -77,7 +77,7 @@ for format in json csv markdown html; do
     json) printf '%s\n' "$out" >out.json && is "$(json out.json .kind)" sweep 'the JSON on standard output parses' ;;
     csv) says '^run_id,.*,batch_size,' 'the CSV has a header' ;;
     markdown) says '^# ' 'the Markdown has a title' ;;
-    html) says '^<h1>' 'so has the page' ;;
+    html) says '^<h1>' 'so has the page' && says '^<figure>' 'which shows its pictures' ;;
     esac
     says_error 'verdict: good' 'the verdict goes to standard error then'
 done

@@ -22,12 +22,13 @@ typedef struct plan_session {
 
 bt_status bt_plan_backend_check(const char *specification, bt_error *error) {
     if (strcmp(specification, bt_backend_plan.name) == 0) return BT_OK;
-    return bt_fail(error, BT_INVALID, "backend '%.60s': plan takes no keys", specification);
+    return bt_fail(error, BT_INVALID, "backend '%.60s': plan takes no keys: give plan alone", specification);
 }
 
 static bt_status check_options(const bt_session_options *options, bt_error *error) {
     if (!options->device || strcmp(options->device, "cpu") != 0)
-        return bt_fail(error, BT_UNSUPPORTED, "the compiled plan runs on the CPU, not on %.40s",
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "the compiled plan runs on the CPU, not on %.40s: give --backend torch",
                        options->device ? options->device : "nothing");
     if (options->model_file && options->model_file[0])
         return bt_fail(error, BT_UNSUPPORTED,
@@ -36,7 +37,8 @@ static bt_status check_options(const bt_session_options *options, bt_error *erro
     if (options->path == BT_PATH_PLAIN)
         return bt_fail(error, BT_UNSUPPORTED, "the plain path is libtorch's: give --backend torch");
     if (bt_cpu_best_level() < BT_CPU_AVX2)
-        return bt_fail(error, BT_UNSUPPORTED, "this CPU has no AVX2 with FMA, which the compiled plan needs");
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "this CPU has no AVX2 with FMA, which the compiled plan needs: give --backend torch");
     return bt_kernels_check(bt_cpu_best_level(), error);
 }
 

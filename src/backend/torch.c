@@ -75,7 +75,7 @@ static bt_status fail_load(const char *path, const char *reason, bt_error *error
     if (strstr(reason, "undefined symbol"))
         return bt_fail(error, BT_UNSUPPORTED,
                        "the shim was built against another libtorch: run `make` again (%s)", reason);
-    return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim does not load: %s", reason);
+    return bt_fail(error, BT_UNSUPPORTED, "libtorch's shim does not load: run `make` again (%s)", reason);
 }
 
 /* The libtorch of LIBTORCH, for a shim whose own is gone: what is loaded already is found by its name. */
@@ -109,7 +109,9 @@ static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {
     if (!library) return fail_load(path, reason, error);
     const bt_torch_shim *(*table)(void);
     if (!bt_library_symbol(library, "bt_torch_shim_table", &table))
-        return bt_fail(error, BT_UNSUPPORTED, "%s is not batchtune's libtorch shim", path);
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "%s is not batchtune's libtorch shim: unset BATCHTUNE_SHIM, or give build/lib's",
+                       path);
     *out = table();
     return BT_OK;
 }
@@ -150,7 +152,8 @@ bt_status bt_torch_load(bt_error *error) {
 
 bt_status bt_torch_check(const char *specification, bt_error *error) {
     if (strcmp(specification, bt_backend_torch.name) == 0) return BT_OK;
-    return bt_fail(error, BT_INVALID, "backend '%.60s': torch takes no keys", specification);
+    return bt_fail(error, BT_INVALID, "backend '%.60s': torch takes no keys: give torch alone",
+                   specification);
 }
 
 /* "cpu" to -1, "cuda:N" to N. */

@@ -69,7 +69,9 @@ bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_command *comm
     if (fits) memcpy(out, line, length + 1);
     free(line);
     if (!written) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
-    return fits ? BT_OK : bt_fail(error, BT_INVALID, "the command line is too long to be recorded");
+    return fits ? BT_OK
+                : bt_fail(error, BT_INVALID,
+                          "the command line is too long to be recorded: a profile holds settings too");
 }
 
 int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err) {

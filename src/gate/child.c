@@ -147,7 +147,10 @@ static bt_status take(bt_child *c, int64_t until_ns, bool *ended, bt_error *erro
         int count = poll(&ready, 1, POLL_MS);
         if (c->stop && *c->stop) return bt_fail(error, BT_CLOSED, "interrupted");
         if (count <= 0 && bt_clock_now_ns() > until_ns)
-            return bt_fail(error, BT_TIMEOUT, "%s was silent for too long and was killed", c->name);
+            return bt_fail(error, BT_TIMEOUT,
+                           "%s was silent for too long and was killed: smaller --batches or a smaller "
+                           "--image-size take less",
+                           c->name);
         if (count <= 0) continue;
         ssize_t got = recv(c->socket, c->text + c->size, CHUNK, 0);
         if (got < 0 && errno == EINTR) continue;

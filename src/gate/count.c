@@ -23,7 +23,8 @@ static bt_status read_count(const char *path, double *count, bt_error *error) {
     if (!line) line = strstr(text, "\ntotals: ");
     *count = line ? strtod(strchr(line, ':') + 1, NULL) : 0;
     free(text);
-    return *count > 0 ? BT_OK : bt_fail(error, BT_PARSE, "callgrind counted nothing");
+    return *count > 0 ? BT_OK
+                      : bt_fail(error, BT_PARSE, "callgrind counted nothing; --no-instructions goes without");
 }
 
 static bt_status count_one(const bt_work *work, const char *program, const char *file,

@@ -139,7 +139,8 @@ static bt_status make_trace(arrivals *a, const bt_schedule_options *o) {
         status = bt_fail(a->error, errno == ENOMEM ? BT_NO_MEMORY : BT_IO, "%s: cannot be read: %s", o->trace,
                          strerror(errno));
     if (status == BT_OK && a->schedule->count == 0)
-        status = bt_fail(a->error, BT_INVALID, "%s: holds no time of an arrival", o->trace);
+        status = bt_fail(a->error, BT_INVALID,
+                         "%s: holds no time of an arrival; one a line is wanted, in seconds", o->trace);
     free(text);
     fclose(file);
     return status;

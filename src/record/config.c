@@ -266,7 +266,8 @@ static bt_status read_config(const json_t *top, bt_config *config, const char *p
     const json_t *version = json_object_get(top, "schema_version");
     if (json_is_integer(version) && json_integer_value(version) > BT_CONFIG_SCHEMA_VERSION)
         return bt_fail(error, BT_UNSUPPORTED,
-                       "%s: written by a newer batchtune (schema_version %lld, this one reads up to %d)",
+                       "%s: written by a newer batchtune (schema_version %lld, this one reads up to %d): "
+                       "update this one",
                        path, (long long)json_integer_value(version), BT_CONFIG_SCHEMA_VERSION);
     bt_status status = read_keys(&bt_config_top_keys, top, config, path, error);
     if (!status) status = read_parts(top, config, path, error);

@@ -119,8 +119,9 @@ static bt_status read_all(bt_gate_rules *rules, const json_t *top, const char *p
     int64_t version;
     bt_status status = bt_json_integer(top, "schema_version", 1, INT64_MAX, &version, path, error);
     if (status == BT_OK && version > NEWEST)
-        status = bt_fail(error, BT_UNSUPPORTED, "%s: written for a newer batchtune (schema_version %lld)",
-                         path, (long long)version);
+        status = bt_fail(error, BT_UNSUPPORTED,
+                         "%s: written for a newer batchtune (schema_version %lld): update this one", path,
+                         (long long)version);
     if (status == BT_OK)
         status = bt_fields_refuse_unknown(top_fields, COUNT(top_fields), others, top, path, error);
     if (status == BT_OK) status = bt_fields_read(top_fields, COUNT(top_fields), top, rules, path, error);

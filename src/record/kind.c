@@ -34,7 +34,8 @@ bt_status bt_record_check_kind(const json_t *top, const char *kind, int newest, 
                        what_is(found).what, what_is(kind).what, kind, what_is(found).reader);
     if (version > newest)
         return bt_fail(error, BT_UNSUPPORTED,
-                       "%s: written by a newer batchtune (schema_version %lld, this one reads up to %d)",
+                       "%s: written by a newer batchtune (schema_version %lld, this one reads up to %d): "
+                       "update this one",
                        path, (long long)version, newest);
     return BT_OK;
 }

@@ -60,7 +60,8 @@ static bt_status add_slices(bt_placement *out, int instances, int threads, const
     int cores = CPU_COUNT(allowed), cpu = -1;
     long long needed = (long long)instances * threads;
     if (instances < 1 || threads < 1 || instances > BT_CONFIG_INSTANCES_MAX || needed > cores)
-        return bt_fail(error, BT_INVALID, "%dx%d: %d instances of %d threads need %lld cores, there are %d",
+        return bt_fail(error, BT_INVALID,
+                       "%dx%d: %d instances of %d threads need %lld cores, there are %d: give fewer",
                        instances, threads, instances, threads, needed, cores);
     for (int i = 0; i < instances; i++) {
         char cpus[sizeof((bt_config_instance *)0)->cpus];
@@ -87,7 +88,9 @@ static bt_status add_cpus(bt_placement *out, const char *list, const cpu_set_t *
     if (status != BT_OK) return status;
     CPU_AND(&both, &cpus, allowed);
     if (!CPU_EQUAL(&both, &cpus))
-        return bt_fail(error, BT_INVALID, "cpu:%s names cores that this process may not use", list);
+        return bt_fail(
+            error, BT_INVALID,
+            "cpu:%s names cores that this process may not use; `taskset -cp $$` tells those it may", list);
     return add(out, "cpu", CPU_COUNT(&cpus), list, error);
 }
 

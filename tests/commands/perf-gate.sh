@@ -145,6 +145,12 @@ like "$(json "$scratch/brief.json" .partial)" '^interrupted after [0-9]+ of 1000
 is "$(json "$scratch/brief.json.bak" .partial)" 'the time budget held 1 of 40 turns' 'and what was there is still there'
 run "$gate" compare "$scratch/now.json" "$scratch/brief.json" --on-inconclusive pass
 says '^hrnet/batch-1 ' 'it can be compared for what it has'
+# A refusal says what to do.
+run "$gate" record --output "$scratch/x.json" --quiet --turns 5 --backend plan:fast
+refuses 'plan takes no keys: give plan alone' 'keys where there are none'
+sed 's/"schema_version": 1/"schema_version": 99/' "$scratch/base.json" >"$scratch/newer.json"
+run "$gate" compare "$scratch/newer.json" "$scratch/base.json"
+refuses 'newer batchtune .*: update this one' 'a file of a newer version'
 run "$gate" record --turns 5
 refuses '--output' 'a record goes to a file'
 run "$gate" record --output "$scratch/x.json" --quiet --turns 5 --backend nonsense

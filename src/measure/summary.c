@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure/quantile.h"
+#include "measure/late.h"
 
 static double mean_of(const double *samples, size_t count) {
     double sum = 0;
@@ -13,13 +13,14 @@ static double mean_of(const double *samples, size_t count) {
     return sum / (double)count;
 }
 
-static void fill_quantiles(const double *sorted, size_t count, bt_summary *out) {
+static void fill_quantiles(const double *samples, const double *sorted, size_t count, bt_summary *out) {
     out->min = sorted[0];
     out->max = sorted[count - 1];
     out->p90 = bt_quantile(sorted, count, 0.90);
     out->p95 = bt_quantile(sorted, count, 0.95);
     out->p99 = bt_quantile(sorted, count, 0.99);
-    bt_bounds p95 = bt_quantile_bounds(sorted, count, 0.95, BT_SUMMARY_CONFIDENCE, out->effective_count);
+    bt_bounds p95 =
+        bt_late_bounds(samples, sorted, count, 0.95, 1 - BT_SUMMARY_CONFIDENCE, 1 - BT_SUMMARY_CONFIDENCE);
     out->p95_lower = p95.lower;
     out->p95_upper = p95.upper;
 }
@@ -41,7 +42,7 @@ bt_status bt_summarize(const double *samples, size_t count, bt_summary *out, bt_
     out->drift = bt_drift_test(samples, count, BT_DRIFT_TOLERANCE, scratch);
     memcpy(scratch, samples, count * sizeof *samples);
     bt_sort(scratch, count);
-    fill_quantiles(scratch, count, out);
+    fill_quantiles(samples, scratch, count, out);
     free(scratch);
     return BT_OK;
 }

@@ -22,11 +22,11 @@ typedef struct bt_summary {
     double min, mean, median, max;
     double p90, p95, p99; /* by bt_quantile: values that occurred */
     double p95_lower,
-        p95_upper;          /* bt_quantile_bounds at BT_SUMMARY_CONFIDENCE; NaN where count is too small */
-    double deviation;       /* the median absolute deviation, unscaled */
-    double effective_count; /* bt_effective_count_at BT_RESOLUTION of the median; the bounds are reckoned with
-                               it */
-    bt_drift drift;         /* with BT_DRIFT_TOLERANCE */
+        p95_upper;    /* bt_late_bounds at BT_SUMMARY_CONFIDENCE; NaN where the samples are too few */
+    double deviation; /* the median absolute deviation, unscaled */
+    double
+        effective_count; /* bt_effective_count_at BT_RESOLUTION of the median: how sure mean and median are */
+    bt_drift drift;      /* with BT_DRIFT_TOLERANCE */
 } bt_summary;
 
 /* Fills `out` from the samples in the order in which they were measured; units are the samples'. BT_INVALID

@@ -99,7 +99,8 @@ static void the_line_that_repeats_a_run_has_all_that_was_given(void **state) {
     program[room] = 'x';
     program[room + 1] = '\0';
     assert_int_equal(bt_command_line(line, &walk, program, &given, &sources, &error), BT_INVALID);
-    assert_string_equal(error.message, "the command line is too long to be recorded: a profile holds settings too");
+    assert_string_equal(error.message,
+                        "the command line is too long to be recorded: a profile holds settings too");
 }
 
 static void a_bad_one_is_refused_in_one_line_with_a_verdict(void **state) {

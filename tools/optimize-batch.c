@@ -26,7 +26,8 @@ static void on_signal(int signal_number) {
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "the config is written; a model that cannot keep the SLA is marked in it"},
     {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
-    {BT_EXIT_USAGE, "wrong usage or bad input; nothing was overwritten"},
+    {BT_EXIT_USAGE,
+     "wrong usage, bad input, or a measured entry would give way to less; nothing was overwritten"},
     {BT_EXIT_BROKEN, "with --require-sla: a model has no batch size that keeps the SLA"},
     {BT_EXIT_INCONCLUSIVE, "nothing could be measured"},
     {BT_EXIT_INTERRUPTED, "interrupted; --resume goes on where it stopped"},

@@ -117,7 +117,7 @@ void bt_table_unknown(bt_table *table) {
 }
 
 bool bt_table_is_empty(const bt_table *table) {
-    return table->cell_count == 0;
+    return table->cell_count == 0 && !table->out_of_memory;
 }
 
 static bt_status check_whole(const bt_table *table, bt_error *error) {

@@ -39,7 +39,7 @@ void bt_table_exact(bt_table *table, double value);
 /* The next cell is unknown: "–" in text and Markdown, nothing in CSV. */
 void bt_table_unknown(bt_table *table);
 
-bool bt_table_is_empty(const bt_table *table); /* it has no row */
+bool bt_table_is_empty(const bt_table *table); /* it has no row, and lost none for want of memory */
 
 /* Writers. BT_INVALID where the last row is not full, BT_NO_MEMORY where a cell could not be kept, BT_IO
  * where `out` fails.

@@ -1,6 +1,7 @@
 /* From a run's record to the config file, and what that changes. */
 #include "record/config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,17 +185,29 @@ static int standing(const char *workload, int image_size) {
     return strcmp(workload, "cpu-demo") == 0 && image_size < BT_FULL_IMAGE_SIZE ? 1 : 2;
 }
 
+static const char *measured_how(const char *workload) {
+    if (strcmp(workload, "cpu-demo") == 0) return " as a demonstration on the CPU";
+    return strcmp(workload, "production") == 0 ? " in production" : "";
+}
+
 static bt_status refuse_replacing(const bt_config_model *old, const char *path, const char *workload,
-                                  bt_error *error) {
-    const bool demonstrated = strcmp(old->workload, "cpu-demo") == 0;
+                                  int image_size, bt_error *error) {
     const bool simulates = strcmp(workload, "simulated") == 0;
-    return bt_fail(error, BT_INVALID,
-                   "%s: %s was measured there %s (%d px%s%s%s%s), and a %s says less: write to another file "
-                   "with --output, or --force replaces it",
-                   path, old->name, demonstrated ? "as a demonstration on the CPU" : "in production",
-                   old->image_size, old->instance_count > 0 ? " on " : "",
-                   old->instance_count > 0 ? old->instances[0].device : "", *old->generated_at ? ", " : "",
-                   old->generated_at, simulates ? "simulation" : "demonstration on the CPU");
+    return bt_fail(
+        error, BT_INVALID,
+        "%s: %s was measured there%s (%d px%s%s%s%s), and a %s at %d px says less: write to another "
+        "file with --output, or --force replaces it",
+        path, old->name, measured_how(old->workload), old->image_size, old->instance_count > 0 ? " on " : "",
+        old->instance_count > 0 ? old->instances[0].device : "", *old->generated_at ? ", " : "",
+        old->generated_at, simulates ? "simulation" : "demonstration on the CPU", image_size);
+}
+
+/* Whether anything of it was measured: a batch size that was set by hand does not make the others' figures
+ * worthless. */
+static bool has_figures(const bt_config_model *model) {
+    for (int i = 0; i < model->point_count; i++)
+        if (!isnan(model->points[i].p95_ms)) return true;
+    return false;
 }
 
 bt_status bt_config_check_replace(const bt_config *before, const char *path, const bt_names *models,
@@ -202,8 +215,8 @@ bt_status bt_config_check_replace(const bt_config *before, const char *path, con
     const int now = standing(workload, image_size);
     for (int i = 0; before && i < models->count; i++) {
         const bt_config_model *old = bt_config_find(before, models->names[i]);
-        if (old && old->measured && standing(old->workload, old->image_size) > now)
-            return refuse_replacing(old, path, workload, error);
+        if (old && has_figures(old) && standing(old->workload, old->image_size) > now)
+            return refuse_replacing(old, path, workload, image_size, error);
     }
     return BT_OK;
 }

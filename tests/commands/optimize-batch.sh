@@ -109,7 +109,7 @@ put_entry production 1024
 cp m.json measured.json
 runs=$(ls results | wc -l)
 run "$program" --models hrnet --backend $sim --batches 1 --output m.json
-refuses '^optimize-batch: m\.json: hrnet was measured there in production \(1024 px on cuda:0\), and a simulation says less: .*--output, or --force' \
+refuses '^optimize-batch: m\.json: hrnet was measured there in production \(1024 px on cuda:0\), and a simulation at 128 px says less: .*--output, or --force' \
     'a simulation takes no measured entry away'
 [ "$(ls results | wc -l)" = "$runs" ] && cmp -s m.json measured.json
 ok $? 'nothing is measured for it, nothing written'
@@ -128,7 +128,7 @@ cmp -s m.json measured.json
 ok $? 'which is one'
 put_entry cpu-demo 128
 run "$program" --models hrnet --backend $sim --batches 1 --output m.json
-refuses 'hrnet was measured there as a demonstration on the CPU .*and a simulation says less' "nor a demonstration's"
+refuses 'hrnet was measured there as a demonstration on the CPU .*and a simulation at 128 px says less' "nor a demonstration's"
 put_entry simulated 128
 run "$program" --quiet --models hrnet --backend $sim --batches 1 --output m.json
 exits 0 'a simulation may take the place of another'

@@ -559,17 +559,22 @@ static void figures_that_say_less_take_no_entrys_place(void **state) {
         if (status != (cases[i].may ? BT_OK : BT_INVALID))
             fail_msg("%s at %d over %s at %d", now, cases[i].size, cases[i].old, cases[i].old_size);
         assert_int_equal(bt_config_check_replace(before, "", &others, now, 1, &error), BT_OK);
-        hrnet->measured = false; /* nothing is lost */
+        int points = hrnet->point_count;
+        hrnet->point_count = 0; /* nothing is lost */
         assert_int_equal(bt_config_check_replace(before, "", &models, now, 1, &error), BT_OK);
+        hrnet->point_count = points;
+        hrnet->measured = false; /* set by hand to a size without figures: the others have theirs */
+        assert_int_equal(bt_config_check_replace(before, "", &models, now, cases[i].size, &error), status);
         hrnet->measured = true;
     }
     hrnet->image_size = 1024;
     strcpy(hrnet->workload, "production");
     assert_int_equal(bt_config_check_replace(before, "c.json", &models, "simulated", 9, &error), BT_INVALID);
-    assert_string_equal(error.message,
-                        "c.json: hrnet was measured there in production (1024 px on cpu, "
-                        "2026-01-31T12:34:56Z), and a simulation says less: write to another file with "
-                        "--output, or --force replaces it");
+    assert_string_equal(
+        error.message,
+        "c.json: hrnet was measured there in production (1024 px on cpu, "
+        "2026-01-31T12:34:56Z), and a simulation at 9 px says less: write to another file with "
+        "--output, or --force replaces it");
     assert_int_equal(bt_config_check_replace(NULL, "", &models, "simulated", 128, &error), BT_OK);
     bt_config_close(&before);
 }

@@ -25,6 +25,7 @@
 #include "report/load.h"
 #include "report/plots.h"
 #include "report/publish.h"
+#include "report/results-index.h"
 #include "scratch.h"
 #include "tune/journal.h"
 #include "tune/run.h"
@@ -246,6 +247,12 @@ static bt_status publish(bt_error *error) {
     return status;
 }
 
+static bt_status index_runs(bt_error *error) {
+    bt_status status = bt_folder_make("runs/one", error);
+    if (status == BT_OK) status = bt_load_record_save(load, "runs/one/record.json", error);
+    return status == BT_OK ? bt_results_index_write("runs", error) : status;
+}
+
 static bt_status check_writable(bt_error *error) {
     return bt_file_check_writable("deep/folder/file.txt", error);
 }
@@ -262,6 +269,7 @@ static void every_call_on_files_may_fail(void **state) {
         {"begin a run", faults_begin_run, OK},
         {"resume a run", faults_resume_run, OK},
         {"publish", publish, OK | 1u << BT_NO_MEMORY},
+        {"a page over all runs", index_runs, OK | 1u << BT_NO_MEMORY},
         {"check for writing", check_writable, OK},
     };
     for (size_t i = 0; i < COUNT(acts); i++)

@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
+#include "mutate.h"
 #include "report/results-index.h"
 #include "scratch.h"
 
@@ -199,6 +200,35 @@ static void of_a_thousand_runs_only_the_new_one_is_read(void **state) {
     free(first);
 }
 
+/* Whatever bytes stand in a record or in the cache, there is a page, and it is whole. */
+static void damaged_records_and_caches_still_give_a_page(void **state) {
+    (void)state;
+    char *good[2];
+    mutate_file files[2];
+    static const char *const paths[] = {"damaged/a/record.json", "damaged/index.json"};
+    bt_error error;
+    uint8_t bytes[2048];
+    put_run("damaged", "a", "2026-01-01T00:00:00Z", "good");
+    put_run("damaged", "b", "2026-01-02T00:00:00Z", "sla-broken");
+    free(page_of("damaged"));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bt_file_read(paths[i], sizeof bytes, &good[i], &files[i].size, &error), BT_OK);
+        files[i].bytes = (const uint8_t *)good[i];
+    }
+    for (uint64_t index = 0; index < mutate_cases(400); index++) {
+        size_t size = mutate(mutate_seed(), index, files, 2, bytes, sizeof bytes);
+        if (bt_file_replace(paths[index % 2], bytes, size, false, &error) != BT_OK)
+            fail_msg("%s", error.message);
+        char *page = page_of("damaged");
+        if (!strstr(page, ">b<"))
+            fail_msg("BATCHTUNE_SEED=%llu, case %llu: the other run is gone",
+                     (unsigned long long)mutate_seed(), (unsigned long long)index);
+        free(page);
+    }
+    for (int i = 0; i < 2; i++)
+        free(good[i]);
+}
+
 static void a_reader_sees_the_old_page_or_the_new_one(void **state) {
     (void)state;
     char old[8] = "";
@@ -241,6 +271,7 @@ int main(void) {
         cmocka_unit_test(no_runs_are_a_page_too),
         cmocka_unit_test(broken_and_foreign_things_do_no_harm),
         cmocka_unit_test(of_a_thousand_runs_only_the_new_one_is_read),
+        cmocka_unit_test(damaged_records_and_caches_still_give_a_page),
         cmocka_unit_test(a_reader_sees_the_old_page_or_the_new_one),
         cmocka_unit_test(a_file_beside_a_page_is_added_to_it),
     };

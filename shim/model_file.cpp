@@ -203,8 +203,10 @@ void check_metadata(const std::string &path, const at::Device &device) {
                                       ", not for " + here +
                                       ": compile it on a model and an input that are there");
     if (!device.is_cuda() && !cpu_has(instructions))
-        throw Failure(BT_UNSUPPORTED, name_of(path) + ": compiled for a CPU with " + instructions +
-                                          ", which this one has not: compile it here");
+        throw Failure(BT_UNSUPPORTED,
+                      name_of(path) + ": compiled for a CPU with " + instructions +
+                          ", which this one has not: compile it here, or for less (README: packages for "
+                          "other CPUs)");
 }
 
 std::unique_ptr<Loader> load_package(const std::string &path, const at::Device &device) {

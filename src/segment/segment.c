@@ -257,7 +257,8 @@ static bt_status write_coco(const work *w, bt_error *error) {
 static void warn_untuned(const work *w) {
     const bt_segment_settings *s = w->settings;
     const bt_config_model *entry = &w->entry;
-    if (s->service.image_size == 0 && entry->image_size > 0 && strcmp(entry->workload, "cpu-demo") == 0)
+    const bool of_file = entry->model_file[0] || s->service.model_file[0]; /* its size is its own */
+    if (s->service.image_size == 0 && !of_file && strcmp(entry->workload, "cpu-demo") == 0)
         bt_log_write(w->options->log, BT_LOG_INFO,
                      "%s runs at %d px, for which a demonstration tuned it; --image-size 1024 shows more",
                      w->options->model, entry->image_size);

@@ -115,6 +115,15 @@ END
 run "$program" --config config.json --image plate --image-size 64 --output json
 exits 0 'a config says what runs the network'
 says_error 'tuned at 32 px, not at 64' 'and for which size it was tuned'
+is "$(json json/w1.json .metadata.image_size)" 64 'the size that was asked for counts'
+run "$program" --config config.json --image plate --output json
+exits 0 'without one'
+is "$(json json/w1.json .metadata.image_size)" 32 "the config's does"
+sed 's/"schema_version": 1,/& "workload": "cpu-demo",/' config.json >demo.json
+run "$program" --config demo.json --image plate --output json
+says_error 'hrnet runs at 32 px, for which a demonstration tuned it; --image-size 1024 shows more' "and a demonstration's is said"
+run "$program" --backend $sim --image plate/w1.png --output own.json
+is "$(json own.json .metadata.image_size)" 1024 'where nobody says one it is 1024'
 run "$program" --backend "$sim,faults=fail@1-1000" --image plate/w1.png --image-size 64 --output f.json
 exits 0 'a picture that fails on the production path'
 is "$(json f.json .metadata.inference_mode)" standard_fallback 'is served by the other, and the file tells'

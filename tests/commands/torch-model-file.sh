@@ -254,6 +254,21 @@ refuse cut.pt2 'cut\.pt2: an archive that is broken or cut short' 'a package tha
 cp mine-2.pt2 bad.pt2
 printf 'xxxxxxxx' | dd of=bad.pt2 bs=1 seek=700000 conv=notrunc 2>/dev/null
 refuse bad.pt2 'bad\.pt2: damaged' 'a package with wrong bytes in it'
+if grep -qw amx_tile /proc/cpuinfo; then
+    skip 'this CPU has all that a label can name'
+else
+    python3 - <<'PYTHON'
+import zipfile
+
+with zipfile.ZipFile("mine-1.pt2") as package, zipfile.ZipFile("label.pt2", "w") as other:
+    for entry in package.infolist():
+        data = package.read(entry)
+        if entry.filename.endswith("_metadata.json"):
+            data = data.replace(b'"AOTI_CPU_ISA": "', b'"AOTI_CPU_ISA": "AMX_TILE ')
+        other.writestr(entry, data)
+PYTHON
+    refuse label.pt2 'label\.pt2: compiled for a CPU with AMX_TILE .*, which this one has not: compile it here' 'a package for another CPU'
+fi
 cp mine-2.pt2 package.pt
 refuse package.pt 'package\.pt: an AOTInductor package: its name must end in \.pt2' 'a package under the other name'
 tune --model-file whole=alone.pt --image-size 64 --batches 1,2 --time-budget 3s --min-mask-iou 0

@@ -77,6 +77,19 @@ static void a_load_test_gives_p50_p95_and_promises(void **state) {
     bt_load_record_close(&record);
 }
 
+/* The verdict on two sides, which it takes. */
+static bt_gate_verdict *compared(bt_gate_record *before, bt_gate_record *now, const bt_gate_rules *rules) {
+    bt_error error;
+    bt_gate_verdict *verdict;
+    const bt_judge judge = {.rules = rules, .seed = 1};
+    must(bt_gate_verdict_open(&verdict, &error), &error);
+    must(bt_compare_records(verdict, &judge, before, now, &error), &error);
+    bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_FAIL);
+    bt_gate_record_close(&before);
+    bt_gate_record_close(&now);
+    return verdict;
+}
+
 /* Each size is shown to be late. */
 static void break_sla(bt_model_record *model) {
     model->meets_sla = false;
@@ -88,11 +101,9 @@ static void break_sla(bt_model_record *model) {
 static bt_gate_verdict *against_itself(double factor, bool breaks_sla, const char *cpu) {
     bt_error error;
     bt_gate_rules rules;
-    bt_gate_verdict *verdict;
     bt_gate_record *before, *now;
     bt_record *record = fixture_record();
     bt_gate_rules_default(&rules);
-    const bt_judge judge = {.rules = &rules, .seed = 1};
     record->models[0].meets_sla = true;
     must(bt_gate_collect_sweep(&before, record, &error), &error);
     for (int i = 0; i < record->models[0].point_count; i++)
@@ -102,13 +113,8 @@ static bt_gate_verdict *against_itself(double factor, bool breaks_sla, const cha
     if (cpu) strcpy(record->machine.cpu, cpu);
     strcpy(record->subject.runtime, "torch 2.99");
     must(bt_gate_collect_sweep(&now, record, &error), &error);
-    must(bt_gate_verdict_open(&verdict, &error), &error);
-    must(bt_compare_records(verdict, &judge, before, now, &error), &error);
-    bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_FAIL);
-    bt_gate_record_close(&before);
-    bt_gate_record_close(&now);
     bt_record_close(&record);
-    return verdict;
+    return compared(before, now, &rules);
 }
 
 static void a_slower_model_is_found_and_what_changed_is_told(void **state) {
@@ -164,9 +170,7 @@ static void a_sweep_breaks_its_sla_only_where_that_is_shown(void **state) {
 static bt_gate_verdict *promises_compared(const char *before, double before_sla_ms, const char *now,
                                           double now_sla_ms, const bt_gate_rules *rules) {
     bt_error error;
-    bt_gate_verdict *verdict;
     bt_gate_record *sides[2];
-    const bt_judge judge = {.rules = rules, .seed = 1};
     for (int i = 0; i < 2; i++) {
         const char *word = i ? now : before;
         must(bt_gate_record_open(&sides[i], &error), &error);
@@ -174,12 +178,7 @@ static bt_gate_verdict *promises_compared(const char *before, double before_sla_
         snprintf(promise.word, sizeof promise.word, "%s", word);
         if (word[0]) must(bt_gate_promise_add(sides[i], &promise, &error), &error);
     }
-    must(bt_gate_verdict_open(&verdict, &error), &error);
-    must(bt_compare_records(verdict, &judge, sides[0], sides[1], &error), &error);
-    bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_FAIL);
-    bt_gate_record_close(&sides[0]);
-    bt_gate_record_close(&sides[1]);
-    return verdict;
+    return compared(sides[0], sides[1], rules);
 }
 
 /* Over all that either side may say: met before and broken now, under one SLA, is slower, and nothing else.
@@ -232,11 +231,9 @@ static void unlike_conditions_are_another_question(void **state) {
     (void)state;
     bt_error error;
     bt_gate_rules rules;
-    bt_gate_verdict *verdict;
     bt_gate_record *before, *now;
     bt_record *record = fixture_record();
     bt_gate_rules_default(&rules);
-    const bt_judge judge = {.rules = &rules, .seed = 1};
     record->models[0].instances = 1;
     record->models[0].threads = 2;
     must(bt_gate_collect_sweep(&before, record, &error), &error);
@@ -245,9 +242,7 @@ static void unlike_conditions_are_another_question(void **state) {
     for (int i = 0; i < record->models[0].points[0].sample_count; i++)
         record->models[0].points[0].samples_ms[i] *= 2;
     must(bt_gate_collect_sweep(&now, record, &error), &error);
-    must(bt_gate_verdict_open(&verdict, &error), &error);
-    must(bt_compare_records(verdict, &judge, before, now, &error), &error);
-    bt_judge_whole(verdict, BT_ON_INCONCLUSIVE_FAIL);
+    bt_gate_verdict *verdict = compared(before, now, &rules);
     const bt_gate_row *row = bt_gate_row_find(verdict, "hrnet/batch-1");
     assert_int_equal(row->verdict, BT_GATE_INCOMPARABLE);
     assert_string_equal(row->why,
@@ -256,8 +251,6 @@ static void unlike_conditions_are_another_question(void **state) {
     if (row) assert_int_not_equal(row->verdict, BT_GATE_INCOMPARABLE);
     assert_int_equal(verdict->verdict, BT_GATE_INCOMPARABLE);
     bt_gate_verdict_close(&verdict);
-    bt_gate_record_close(&now);
-    bt_gate_record_close(&before);
     bt_record_close(&record);
 }
 
@@ -268,15 +261,11 @@ static bt_gate_row *row_of(bt_gate_verdict **out, void change(bt_load_record *),
     bt_gate_record *before, *now;
     bt_load_record *record = fixture_load_record();
     bt_gate_rules_default(&rules);
-    const bt_judge judge = {.rules = &rules, .seed = 1};
     must(bt_gate_collect_load(&before, record, &error), &error);
     change(record);
     must(bt_gate_collect_load(&now, record, &error), &error);
-    must(bt_gate_verdict_open(out, &error), &error);
-    must(bt_compare_records(*out, &judge, before, now, &error), &error);
-    bt_gate_record_close(&before);
-    bt_gate_record_close(&now);
     bt_load_record_close(&record);
+    *out = compared(before, now, &rules);
     return bt_gate_row_find(*out, metric);
 }
 

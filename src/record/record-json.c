@@ -79,6 +79,7 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, trained_weights)},
     {MODEL(SWITCH, computes_masks)},
     {MODEL(SWITCH, meets_sla)},
+    {MODEL(TEXT, reason), OPTIONAL},
     {MODEL(SWITCH, batching_pays)},
     {MODEL(NUMBER, reachable_sla_ms), NOT_NEGATIVE},
     {MODEL(NUMBER, speedup_over_single_image), NOT_NEGATIVE},
@@ -160,6 +161,7 @@ static json_t *write_model(const void *item) {
     json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
     int failed = !object;
     failed = failed || json_object_set_new(object, "optimal_batch_size", write_choice(model, model->chosen));
+    failed = failed || json_object_set_new(object, "choice", json_string(bt_model_choice(model)));
     failed = failed || json_object_set_new(object, "winners", write_winners(model));
     failed = failed ||
              json_object_set_new(object, "production_memory",

@@ -121,6 +121,25 @@ bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int co
     return BT_OK;
 }
 
+/* Sizes that broke down, took too much memory or gave other masks say nothing about the SLA, but cannot keep it
+ * either. */
+bt_sla_state bt_model_sla_state(const bt_model_record *model) {
+    bool broken = false;
+    if (model->meets_sla) return BT_SLA_MET;
+    for (int i = 0; i < model->point_count; i++) {
+        bt_outcome outcome = model->points[i].outcome;
+        if (outcome == BT_OUTCOME_UNDECIDED || outcome == BT_OUTCOME_SKIPPED_DOMINATED)
+            return BT_SLA_NOT_SHOWN;
+        broken = broken || outcome == BT_OUTCOME_OVER_SLA;
+    }
+    return broken ? BT_SLA_BROKEN : BT_SLA_NOT_SHOWN;
+}
+
+const char *bt_model_choice(const bt_model_record *model) {
+    if (model->chosen < 0) return "none";
+    return model->meets_sla ? "chosen" : "provisional";
+}
+
 static const char *const outcome_names[BT_OUTCOME_COUNT] = {
     [BT_OUTCOME_MEASURED] = "measured",
     [BT_OUTCOME_OVER_SLA] = "over_sla",

@@ -120,8 +120,10 @@ typedef struct bt_model_record {
     /* scoring's verdict; indexes into points, -1 for none */
     int winners[BT_OBJECTIVE_COUNT]; /* by objectives not asked for a point may be merely screened: see its
                                         outcome */
-    int chosen;                      /* what the config gets; may be inadmissible: then meets_sla is false */
+    int chosen;                      /* what the config gets: an admissible point, or a provisional one for
+                                        want of any: then meets_sla is false */
     bool meets_sla;
+    char reason[BT_TEXT_SIZE]; /* why no batch size is admissible, for people; "" where one is */
     bool batching_pays;      /* the chosen batch size is above 1, by the objective asked for */
     double reachable_sla_ms; /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if
                                 none */
@@ -177,6 +179,14 @@ BT_MUST_USE bt_status bt_point_add_samples(bt_point *point, const double *sample
 BT_MUST_USE bt_status bt_record_save(const bt_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_record_load(bt_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *error);
+
+/* What a tuning run showed of a model's SLA. Not shown is neither: something is undecided, or nothing could be
+ * measured. */
+typedef enum bt_sla_state { BT_SLA_MET, BT_SLA_BROKEN, BT_SLA_NOT_SHOWN } bt_sla_state;
+bt_sla_state bt_model_sla_state(const bt_model_record *model);
+
+/* "chosen", "provisional" or "none": what becomes of a model's choice. Never NULL. */
+const char *bt_model_choice(const bt_model_record *model);
 
 /* "measured", "over_sla", ...: what files call it; never NULL. */
 const char *bt_outcome_name(bt_outcome outcome);

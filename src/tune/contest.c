@@ -1,84 +1,153 @@
 #include "tune/contest.h"
 
-#include "base/clock.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "measure/quantile.h"
 #include "tune/divisions.h"
 
-#define ROUNDS 5
-#define RUNS   4 /* of each instance in a turn */
+#define RUNS         4    /* of each instance in a turn */
+#define CLEAR_ROUNDS 3    /* after which a clear lead ends it */
+#define CLEAR        1.15 /* times the throughput of the next best, and of its speed */
 
-/* One division under way. */
 typedef struct contender {
     bt_division *division;
-    const bt_probe_options *options;
-    bt_probe *probe; /* NULL: out of it */
-    double samples_ms[ROUNDS * BT_MAX_TURN_SAMPLES];
+    bool out, again; /* again: its turn of this round was disturbed, and comes once more */
+    double samples_ms[BT_CONTEST_ROUNDS * BT_MAX_TURN_SAMPLES];
     int count;
+    double turn_s; /* what its last turn took; 0 before the first */
 } contender;
 
-static bool stopped(const contender *c) {
-    return c->options->stop && *c->options->stop;
-}
+struct bt_contest {
+    contender contenders[BT_DIVISIONS_MAX];
+    int count, round, at; /* round: from 0 */
+    double budget_s, elapsed_s;
+    bool over;
+};
 
-/* A turn, and another one in its place where it was disturbed. */
-static bt_status take_turn(contender *c, bt_step_result *result, bt_error *error) {
-    const int runs = RUNS * c->division->instances;
-    const bt_step step = {.kind = BT_STEP_MEASURE,
-                          .batch_size = 1,
-                          .runs = runs < BT_MAX_TURN_SAMPLES ? runs : BT_MAX_TURN_SAMPLES};
-    bt_status status = BT_OK;
-    for (int attempt = 0; attempt < 2 && status == BT_OK && !stopped(c); attempt++) {
-        *result = bt_step_result_empty();
-        status = bt_probe_run(c->probe, &step, result, error);
-        if (status == BT_OK && result->status != BT_OK)
-            status = bt_fail(error, result->status, "%s", result->message);
-        if (!result->disturbed) break;
-    }
-    return status;
-}
-
-static bt_status take_part(contender *c, const char *title, bt_log *log, bt_error *error) {
-    bt_step_result result = bt_step_result_empty();
-    bt_error why = {0};
-    bt_status status = take_turn(c, &result, &why);
-    for (int i = 0; status == BT_OK && i < result.sample_count; i++)
-        c->samples_ms[c->count++] = result.samples_ms[i];
-    if (status == BT_OK || stopped(c)) return BT_OK;
-    if (c->division->instances == 1) {
-        if (error) *error = why;
-        return status;
-    }
-    /* More copies may be more than the machine has memory for. */
-    bt_log_write(log, BT_LOG_WARNING, "%s: %d instances are left out: %s", title, c->division->instances,
-                 why.message);
-    bt_probe_close(&c->probe);
-    c->count = 0;
+bt_status bt_contest_open(bt_contest **out, bt_division *divisions, int count, double budget_s,
+                          bt_error *error) {
+    bt_contest *contest = *out = calloc(1, sizeof *contest);
+    if (!contest) return bt_fail(error, BT_NO_MEMORY, "out of memory for a contest");
+    contest->budget_s = budget_s;
+    contest->count = count;
+    for (int i = 0; i < count; i++)
+        contest->contenders[i].division = &divisions[i];
+    contest->over = count < 2 || !(budget_s > 0);
     return BT_OK;
 }
 
-static void close_contender(contender *c) {
-    bt_probe_close(&c->probe);
-    if (c->count == 0) return;
-    bt_sort(c->samples_ms, (size_t)c->count);
-    bt_division_note(c->division, bt_quantile(c->samples_ms, (size_t)c->count, 0.5));
+void bt_contest_close(bt_contest **contest) {
+    free(*contest);
+    *contest = NULL;
 }
 
-bt_status bt_contest_run(bt_division *divisions, const bt_probe_options *options, int count,
-                         const char *title, bt_log *log, bt_error *error) {
-    contender contenders[BT_DIVISIONS_MAX];
-    bt_status status = BT_OK;
-    for (int i = 0; i < count; i++)
-        contenders[i] = (contender){.division = &divisions[i], .options = &options[i]};
-    for (int i = 0; i < count && status == BT_OK; i++)
-        status = bt_probe_open(&contenders[i].probe, &options[i], error);
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < count && status == BT_OK; i++) {
-            bt_log_write(log, BT_LOG_DETAIL, "%s: comparing instances, round %d of %d", title, round + 1,
-                         ROUNDS);
-            if (contenders[i].probe && !stopped(&contenders[i]))
-                status = take_part(&contenders[i], title, log, error);
-        }
-    for (int i = 0; i < count; i++)
-        close_contender(&contenders[i]);
-    return status;
+/* ---- what follows from the turns so far ---- */
+
+static int left_in(const bt_contest *contest) {
+    int left = 0;
+    for (int i = 0; i < contest->count; i++)
+        left += !contest->contenders[i].out;
+    return left;
+}
+
+/* How many times the next best the best is worth; `speed`: by the time of a batch instead of the throughput. */
+static double lead_of(const bt_contest *contest, bool speed) {
+    double best = 0, second = 0;
+    for (int i = 0; i < contest->count; i++) {
+        const bt_division *division = contest->contenders[i].division;
+        if (contest->contenders[i].out) continue;
+        double worth = speed ? 1 / division->median_ms : division->throughput_imgs_per_sec;
+        second = fmax(second, fmin(worth, best));
+        best = fmax(best, worth);
+    }
+    return second > 0 ? best / second : INFINITY;
+}
+
+static bool is_clear(const bt_contest *contest) {
+    return lead_of(contest, false) > CLEAR && lead_of(contest, true) > CLEAR;
+}
+
+/* Goes to the next division that is in; ends the contest where no further turn is wanted. */
+static void advance(bt_contest *contest) {
+    do {
+        if (++contest->at < contest->count) continue;
+        contest->at = 0;
+        contest->round++;
+        if (contest->round >= BT_CONTEST_ROUNDS || (contest->round >= CLEAR_ROUNDS && is_clear(contest)))
+            contest->over = true;
+    } while (!contest->over && contest->contenders[contest->at].out);
+}
+
+static void note(contender *c) {
+    double sorted_ms[BT_CONTEST_ROUNDS * BT_MAX_TURN_SAMPLES];
+    memcpy(sorted_ms, c->samples_ms, (size_t)c->count * sizeof *sorted_ms);
+    bt_sort(sorted_ms, (size_t)c->count);
+    bt_division_note(c->division, bt_quantile(sorted_ms, (size_t)c->count, 0.5));
+}
+
+/* The single instance is what all are compared with; that it fails is the sweep's to find out. */
+static void leave_out(bt_contest *contest, contender *c) {
+    c->out = true;
+    c->count = 0;
+    c->division->median_ms = c->division->throughput_imgs_per_sec = NAN;
+    contest->over = c->division->instances == 1 || left_in(contest) < 2;
+}
+
+/* A disturbed turn's samples make way for those of the one that comes in its place. */
+static void take(contender *c, const bt_step_result *result) {
+    if (c->again) c->count -= result->sample_count; /* turns of one division are alike */
+    for (int i = 0; i < result->sample_count; i++)
+        c->samples_ms[c->count++] = result->samples_ms[i];
+    if (c->count > 0) note(c);
+}
+
+/* ---- the interface ---- */
+
+bool bt_contest_next(const bt_contest *contest, bt_contest_turn *out) {
+    const contender *c = &contest->contenders[contest->at];
+    double left_s = contest->budget_s - contest->elapsed_s;
+    if (contest->over || left_s <= c->turn_s) return false;
+    const int runs = RUNS * c->division->instances;
+    *out = (bt_contest_turn){
+        .division = contest->at,
+        .round = contest->round + 1,
+        .step = {BT_STEP_MEASURE, 1, runs < BT_MAX_TURN_SAMPLES ? runs : BT_MAX_TURN_SAMPLES},
+        .within_s = left_s};
+    return true;
+}
+
+void bt_contest_done(bt_contest *contest, const bt_step_result *result) {
+    contender *c = &contest->contenders[contest->at];
+    contest->elapsed_s += result->elapsed_s;
+    c->turn_s = result->elapsed_s;
+    if (result->status == BT_TIMEOUT) {
+        contest->over = true;
+        return;
+    }
+    if (result->status != BT_OK) {
+        leave_out(contest, c);
+    } else {
+        bool second = c->again;
+        take(c, result);
+        c->again = !second && result->disturbed && contest->elapsed_s < contest->budget_s / 2;
+        if (c->again) return;
+    }
+    if (!contest->over) advance(contest);
+}
+
+double bt_contest_progress(const bt_contest *contest, char *text, size_t size) {
+    bt_contest_turn turn;
+    if (!bt_contest_next(contest, &turn)) {
+        snprintf(text, size, "done");
+        return 1;
+    }
+    const bt_division *division = contest->contenders[turn.division].division;
+    char threads[32] = "all threads";
+    if (division->threads > 0)
+        snprintf(threads, sizeof threads, "%d thread%s", division->threads, division->threads == 1 ? "" : "s");
+    snprintf(text, size, "round %d of %d, %d x %s", turn.round, BT_CONTEST_ROUNDS, division->instances, threads);
+    return (double)(contest->round * contest->count + contest->at) / (BT_CONTEST_ROUNDS * contest->count);
 }

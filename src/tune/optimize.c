@@ -26,7 +26,11 @@
 #include "tune/sweep.h"
 #include "tune/worker.h"
 
-#define MIB 1048576.0
+#define MIB            1048576.0
+#define JOURNAL_FORMAT 2    /* of what stands in the journal's lines */
+#define CONTEST_SHARE  0.15 /* of the time budget, at most, and of the progress */
+
+#define ANSWER_WITHIN_S 120 /* the least that a worker has for one step */
 
 _Static_assert(BT_FOLDER_WORDS_SIZE <= BT_TEXT_SIZE, "a folder's words fit a record");
 
@@ -194,7 +198,8 @@ bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const 
                                bt_error *error) {
     *out = NULL;
     json_t *header = bt_options_write_json(bt_settings_table, bt_settings_count, settings);
-    if (!header || json_object_set_new(header, "machine", json_string(machine->fingerprint)) != 0 ||
+    if (!header || json_object_set_new(header, "journal_format", json_integer(JOURNAL_FORMAT)) != 0 ||
+        json_object_set_new(header, "machine", json_string(machine->fingerprint)) != 0 ||
         json_object_set_new(header, "tool_version", json_string(bt_version())) != 0) {
         json_decref(header);
         return bt_fail(error, BT_NO_MEMORY, "out of memory for the run's header");
@@ -214,8 +219,7 @@ typedef struct tuning {
     bt_sizes batches;     /* to sweep; count 0: search */
     bool fixed_size;      /* takes images of image_size alone */
     bt_image_output output;
-    bool probing;      /* the journal's answers are used up */
-    double compared_s; /* that comparing divisions took */
+    int proof_told; /* the batch size whose proof was announced */
     double progress_from, progress_share;
 } tuning;
 
@@ -245,28 +249,64 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
         .full_size = BT_FULL_IMAGE_SIZE,
         .images = settings->images,
         .seed = settings->seed,
-        .answer_within_s = fmax(120, 2 * bt_ms(settings->time_budget_ns) / 1e3),
+        .answer_within_s = fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
         .stop = options->stop,
     };
 }
 
-/* The session's facts, from the journal where an earlier try left them, else from a worker; they are
- * journaled as the worker's own answer would read. */
-static bt_status learn_facts(tuning *t, bt_probe_facts *facts, bt_error *error) {
+/* What the caller must put right, or what no other model fares better with; anything else is one model's. */
+static bool is_fatal(bt_status status) {
+    return status == BT_INVALID || status == BT_UNSUPPORTED || status == BT_NO_MEMORY || status == BT_IO ||
+           status == BT_PARSE;
+}
+
+static bt_status misfit(const bt_optimize_options *options, bt_error *error) {
+    return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
+                   bt_run_folder(options->run));
+}
+
+/* Whether a line of the journal is about this model; `key` is what it tells. */
+static const json_t *told_of(const json_t *line, const bt_model_record *model, const char *key) {
+    const char *name = json_string_value(json_object_get(line, "model"));
+    return name && strcmp(name, model->model) == 0 ? json_object_get(line, key) : NULL;
+}
+
+/* The model cannot be had, or no longer: its part of the run ends with that. */
+static bt_status give_up(const tuning *t, const char *why, bt_error *error) {
+    bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, why);
+    return bt_run_append(t->options->run, json_pack("{s:s, s:s}", "model", t->model->model, "ended", why), error);
+}
+
+static double seconds_since(int64_t start_ns) {
+    return (double)(bt_clock_now_ns() - start_ns) / 1e9;
+}
+
+/* The session's facts, from the journal where an earlier try left them, else from a worker; they are journaled
+ * as the worker's own answer would read. `elapsed_s` is what that took. A model that cannot be opened gets a
+ * reason. */
+static bt_status learn_facts(tuning *t, bt_probe_facts *facts, double *elapsed_s, bt_error *error) {
+    bt_model_record *model = t->model;
     const json_t *line = bt_run_replay(t->options->run);
+    *elapsed_s = 0;
     if (line) {
-        const json_t *told = json_object_get(line, "facts");
-        const char *model = json_string_value(json_object_get(line, "model"));
-        if (!told || !model || strcmp(model, t->model->model) != 0)
-            return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
-                           bt_run_folder(t->options->run));
-        return bt_worker_read_info(told, &facts->info, &facts->total_memory_bytes, error);
+        const json_t *told = told_of(line, model, "facts"), *ended = told_of(line, model, "ended");
+        *elapsed_s = json_number_value(json_object_get(line, "elapsed_s"));
+        if (told) return bt_worker_read_info(told, &facts->info, &facts->total_memory_bytes, error);
+        snprintf(model->reason, sizeof model->reason, "%s", json_is_string(ended) ? json_string_value(ended) : "");
+        return model->reason[0] ? BT_OK : misfit(t->options, error);
     }
-    t->probing = true;
-    bt_status status = bt_probe_start(t->probe, facts, error);
-    if (status != BT_OK) return status;
+    bt_error why = {0};
+    int64_t start_ns = bt_clock_now_ns();
+    bt_status status = bt_probe_start(t->probe, facts, &why);
+    if (status != BT_OK && error) *error = why;
+    if (status != BT_OK && (is_fatal(status) || stopped(t->options))) return status;
+    if (status != BT_OK) {
+        snprintf(model->reason, sizeof model->reason, "%s", why.message);
+        return give_up(t, model->reason, error);
+    }
+    *elapsed_s = seconds_since(start_ns);
     return bt_run_append(t->options->run,
-                         json_pack("{s:s, s:o}", "model", t->model->model, "facts",
+                         json_pack("{s:s, s:f, s:o}", "model", model->model, "elapsed_s", *elapsed_s, "facts",
                                    bt_worker_info_to_json(&facts->info, facts->total_memory_bytes)),
                          error);
 }
@@ -289,48 +329,104 @@ static void note_facts(bt_model_record *model, const bt_division *division, cons
     model->memory_total_mb = (double)facts->total_memory_bytes / MIB;
 }
 
+/* ---- steps, and the journal of them ------------------------------------------- */
+
+/* What an earlier try's journal says of a step; `division` is -1 in a sweep. */
+static bt_status replay_step(const tuning *t, const json_t *line, int division, const bt_step *step,
+                             bt_step_result *result, bt_error *error) {
+    bt_step recorded;
+    bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
+    const json_t *told = told_of(line, t->model, "step"), *by = json_object_get(line, "division");
+    if (!told || (division < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != division))
+        return misfit(t->options, error);
+    bt_status status = bt_step_from_json(told, &recorded, "journal", error);
+    if (status == BT_OK)
+        status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
+    if (status != BT_OK) return status;
+    bool whole = result->status != BT_OK || !timed || result->sample_count == step->runs;
+    return bt_step_equal(step, &recorded) && whole ? BT_OK : misfit(t->options, error);
+}
+
+static bt_status journal_step(const tuning *t, int division, const bt_step *step, const bt_step_result *result,
+                              bt_error *error) {
+    json_t *line = json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step), "result",
+                             bt_step_result_to_json(result));
+    if (line && division >= 0 && json_object_set_new(line, "division", json_integer(division)) != 0) {
+        json_decref(line);
+        line = NULL;
+    }
+    return bt_run_append(t->options->run, line, error);
+}
+
 /* ---- the division -------------------------------------------------------------- */
 
-static bt_status compare_divisions(const tuning *t, const char *worker_log, bt_error *error) {
-    bt_model_record *model = t->model;
-    bt_probe_options probing[BT_DIVISIONS_MAX];
-    for (int i = 0; i < model->division_count; i++)
-        probing[i] = probe_options(t->options, model, &model->divisions[i], worker_log);
-    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from, "%s: comparing instances",
-                    model->title);
-    return bt_contest_run(model->divisions, probing, model->division_count, model->title, t->options->log,
-                          error);
-}
-
-static json_t *divisions_json(const bt_model_record *model) {
-    json_t *array = json_array();
-    for (int i = 0; i < model->division_count; i++) {
-        double ms = model->divisions[i].median_ms;
-        json_array_append_new(array, isfinite(ms) ? json_real(ms) : json_null());
+/* A turn of the contest. That a division cannot be had is a result; that the single instance cannot, for a
+ * reason that the caller must put right, is an error. */
+static bt_status answer_turn(const tuning *t, bt_probe *probe, const bt_contest_turn *turn,
+                             bt_step_result *result, bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run);
+    if (line) return replay_step(t, line, turn->division, &turn->step, result, error);
+    bt_error why = {0};
+    int64_t start_ns = bt_clock_now_ns();
+    *result = bt_step_result_empty();
+    bt_probe_limit(probe, turn->within_s);
+    bt_status status = bt_probe_run(probe, &turn->step, result, &why);
+    if (stopped(t->options)) return BT_OK;
+    if (status != BT_OK) {
+        bool single = t->model->divisions[turn->division].instances == 1;
+        if (single && is_fatal(status)) return bt_fail(error, status, "%s", why.message);
+        result->status = status;
+        snprintf(result->message, sizeof result->message, "%s", why.message);
+        result->elapsed_s = seconds_since(start_ns);
     }
-    return json_pack("{s:s, s:o}", "model", model->model, "divisions_ms", array);
+    return journal_step(t, turn->division, &turn->step, result, error);
 }
 
-static bt_status replay_divisions(const tuning *t, const json_t *line, bt_error *error) {
-    bt_model_record *model = t->model;
-    const json_t *told = json_object_get(line, "divisions_ms");
-    const char *name = json_string_value(json_object_get(line, "model"));
-    if (!name || strcmp(name, model->model) != 0 || json_array_size(told) != (size_t)model->division_count)
-        return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
-                       bt_run_folder(t->options->run));
-    for (int i = 0; i < model->division_count; i++)
-        if (json_is_number(json_array_get(told, (size_t)i)))
-            bt_division_note(&model->divisions[i], json_number_value(json_array_get(told, (size_t)i)));
+/* Tells how the contest stands, and of a turn that failed why. */
+static void report_turn(const tuning *t, const bt_contest *contest, const bt_contest_turn *turn,
+                        const bt_step_result *result) {
+    char doing[96];
+    int instances = t->model->divisions[turn->division].instances;
+    double fraction = bt_contest_progress(contest, doing, sizeof doing);
+    if (result->status != BT_OK)
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %d instance%s left out: %s", t->model->title, instances,
+                     instances == 1 ? " is" : "s are", result->message);
+    bt_log_write(t->options->log, BT_LOG_DETAIL, "%s: comparing instances: round %d of %d, %d of them, took %.2f s",
+                 t->model->title, turn->round, BT_CONTEST_ROUNDS, instances, result->elapsed_s);
+    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction,
+                    "%s: comparing instances: %s", t->model->title, doing);
+}
+
+static bt_status run_contest(const tuning *t, bt_contest *contest, bt_probe *const *probes, double *spent_s,
+                             bt_error *error) {
+    bt_contest_turn turn;
+    while (!stopped(t->options) && bt_contest_next(contest, &turn)) {
+        bt_step_result result;
+        bt_status status = answer_turn(t, probes[turn.division], &turn, &result, error);
+        if (status != BT_OK || stopped(t->options)) return status;
+        *spent_s += result.elapsed_s;
+        bt_contest_done(contest, &result);
+        report_turn(t, contest, &turn, &result);
+    }
     return BT_OK;
 }
 
-/* A model's ways of sharing the cores, compared, or told by the journal where an earlier try did that. */
-static bt_status learn_divisions(const tuning *t, const char *worker_log, bt_error *error) {
-    const json_t *line = bt_run_replay(t->options->run);
-    if (line) return replay_divisions(t, line, error);
-    bt_status status = compare_divisions(t, worker_log, error);
-    if (status != BT_OK || stopped(t->options)) return status;
-    return bt_run_append(t->options->run, divisions_json(t->model), error);
+/* A model's ways of sharing the cores, compared within `budget_s`. */
+static bt_status compare_divisions(const tuning *t, double budget_s, double *spent_s, const char *worker_log,
+                                   bt_error *error) {
+    bt_model_record *model = t->model;
+    bt_probe *probes[BT_DIVISIONS_MAX] = {0};
+    bt_contest *contest;
+    bt_status status = bt_contest_open(&contest, model->divisions, model->division_count, budget_s, error);
+    for (int i = 0; i < model->division_count && status == BT_OK; i++) {
+        bt_probe_options probing = probe_options(t->options, model, &model->divisions[i], worker_log);
+        status = bt_probe_open(&probes[i], &probing, error);
+    }
+    if (status == BT_OK) status = run_contest(t, contest, probes, spent_s, error);
+    for (int i = 0; i < model->division_count; i++)
+        bt_probe_close(&probes[i]);
+    bt_contest_close(&contest);
+    return status;
 }
 
 static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
@@ -353,29 +449,34 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
     };
 }
 
-/* The step's result, from the journal or measured. */
-static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *result, bt_error *error) {
-    const json_t *line = t->probing ? NULL : bt_run_replay(t->options->run);
-    if (line) {
-        bt_step recorded;
-        bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
-        bt_status status = bt_step_from_json(json_object_get(line, "step"), &recorded, "journal", error);
-        if (status == BT_OK)
-            status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
-        if (status != BT_OK) return status;
-        bool whole = result->status != BT_OK || !timed || result->sample_count == step->runs;
-        if (!bt_step_equal(step, &recorded) || !whole)
-            status = bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
-                             bt_run_folder(t->options->run));
-        return status;
-    }
-    t->probing = true;
-    bt_status status = bt_probe_run(t->probe, step, result, error);
-    if (status != BT_OK) return status;
-    return bt_run_append(t->options->run,
-                         json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step),
-                                   "result", bt_step_result_to_json(result)),
-                         error);
+/* The step's result, from the journal or measured. `why` is not empty where the model cannot be had any more. */
+static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *result, char why[BT_TEXT_SIZE],
+                             bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run), *ended = told_of(line, t->model, "ended");
+    why[0] = '\0';
+    if (ended) snprintf(why, BT_TEXT_SIZE, "%s", json_string_value(ended) ? json_string_value(ended) : "?");
+    if (ended) return BT_OK;
+    if (line) return replay_step(t, line, -1, step, result, error);
+    bt_error cause = {0};
+    bt_status status = bt_probe_run(t->probe, step, result, &cause);
+    if (status == BT_OK) return journal_step(t, -1, step, result, error);
+    if (error) *error = cause;
+    if (is_fatal(status) || stopped(t->options)) return status;
+    snprintf(why, BT_TEXT_SIZE, "%s", cause.message);
+    return give_up(t, why, error);
+}
+
+/* Says beforehand how long a proof takes. */
+static void announce_proof(tuning *t) {
+    bt_sweep_proof proof;
+    char more[96] = "";
+    if (!bt_sweep_proof_under_way(t->sweep, &proof) || proof.batch_size == t->proof_told) return;
+    t->proof_told = proof.batch_size;
+    if (proof.missing_s > proof.left_s)
+        snprintf(more, sizeof more, ", more than the %.0f s that are left of the time budget", fmax(proof.left_s, 0));
+    bt_log_write(t->options->log, more[0] ? BT_LOG_WARNING : BT_LOG_INFO,
+                 "%s: proof of batch %d takes about %d more runs, %.1f s%s", t->model->title, proof.batch_size,
+                 proof.runs_missing, proof.missing_s, more);
 }
 
 static void report_step(const tuning *t, const bt_step *step, const bt_step_result *result) {
@@ -384,8 +485,9 @@ static void report_step(const tuning *t, const bt_step *step, const bt_step_resu
         bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s batch %d: %s", t->model->title,
                      bt_step_name(step->kind), step->batch_size, result->message);
     else
-        bt_log_write(t->options->log, BT_LOG_DETAIL, "%s: %s batch %d took %.2f s", t->model->title,
-                     bt_step_name(step->kind), step->batch_size, result->elapsed_s);
+        bt_log_write(t->options->log, BT_LOG_DETAIL, "%s: %s batch %d took %.2f s%s", t->model->title,
+                     bt_step_name(step->kind), step->batch_size, result->elapsed_s,
+                     result->disturbed ? ", disturbed" : "");
     double fraction = bt_sweep_progress(t->sweep, doing, sizeof doing);
     bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction,
                     "%s: %s", t->model->title, doing);
@@ -396,14 +498,13 @@ static bt_status run_sweep(tuning *t, bt_error *error) {
         bt_step step = bt_sweep_next(t->sweep);
         if (step.kind == BT_STEP_DONE) return BT_OK;
         bt_step_result result;
-        bt_status status = stopped(t->options) ? BT_CLOSED : answer_step(t, &step, &result, error);
-        if (stopped(t->options)) {
-            bt_sweep_stop(t->sweep);
-            return BT_OK;
-        }
-        if (status != BT_OK) return status;
+        char why[BT_TEXT_SIZE] = "";
+        announce_proof(t);
+        bt_status status = stopped(t->options) ? BT_CLOSED : answer_step(t, &step, &result, why, error);
+        if (stopped(t->options)) return bt_sweep_stop(t->sweep, NULL, error);
+        if (status == BT_OK && why[0]) return bt_sweep_stop(t->sweep, why, error);
         const bool was_odd = t->model->output_note[0] != '\0';
-        status = bt_sweep_done(t->sweep, &step, &result, error);
+        if (status == BT_OK) status = bt_sweep_done(t->sweep, &step, &result, error);
         if (status != BT_OK) return status;
         if (!was_odd && t->model->output_note[0])
             bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, t->model->output_note);
@@ -450,9 +551,19 @@ static bt_status name_model(const bt_optimize_options *options, bt_model_record 
     return simulated(settings) ? BT_OK : bt_model_file_absolute(model->model_file, described.file, error);
 }
 
-/* Decides how many instances each model is swept with, and notes in the record what that stands on. */
-static bt_status divide_cores(const bt_optimize_options *options, bt_record *record, bt_division *out,
-                              bt_error *error) {
+/* Which of a run's models, and what comes before the models, as a share of the progress. */
+static tuning tuning_of(const bt_optimize_options *options, bt_record *record, int index, double before,
+                        double share) {
+    return (tuning){.options = options,
+                    .model = &record->models[index],
+                    .progress_from = before + share * index / record->model_count,
+                    .progress_share = share / record->model_count};
+}
+
+/* Decides how many instances each model is swept with, and notes in the record what that stands on. Adds what
+ * it took to the record's time; it is spread evenly over the models, within CONTEST_SHARE of the budget. */
+static bt_status divide_cores(const bt_optimize_options *options, bt_record *record, double budget_s,
+                              bt_division *out, bt_error *error) {
     const bt_division *of[BT_NAMES_MAX];
     char worker_log[BT_PATH_SIZE];
     cpu_set_t allowed;
@@ -460,13 +571,14 @@ static bt_status divide_cores(const bt_optimize_options *options, bt_record *rec
     bt_status status = BT_OK;
     for (int i = 0; i < record->model_count && status == BT_OK; i++) {
         bt_model_record *model = &record->models[i];
-        const tuning t = {.options = options, .model = model};
+        const tuning t = tuning_of(options, record, i, 0, CONTEST_SHARE);
+        double share_s = (CONTEST_SHARE * budget_s - record->measuring_s) / (record->model_count - i);
         of[i] = model->divisions;
         status = bt_divisions_list(options->settings, CPU_COUNT(&allowed), model->divisions,
                                    &model->division_count, error);
         if (status == BT_OK) status = worker_log_of(options, model, worker_log, error);
         if (status == BT_OK && model->division_count > 1 && !stopped(options))
-            status = learn_divisions(&t, worker_log, error);
+            status = compare_divisions(&t, share_s, &record->measuring_s, worker_log, error);
     }
     if (status != BT_OK) return status;
     const int count = record->models[0].division_count;
@@ -501,38 +613,46 @@ static bt_status choose_sizes(tuning *t, const bt_session_info *info, bt_error *
     return BT_OK;
 }
 
+static void note_session(tuning *t, const bt_probe_facts *facts) {
+    const bt_model_record *model = t->model;
+    note_facts(t->model, &t->division, facts);
+    if (model->precision_note[0])
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
+    if (model->path_note[0])
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", model->title, model->path_note);
+}
+
+/* Sweeps a model whose session is known. */
+static bt_status sweep_model(tuning *t, const bt_probe_facts *facts, double time_budget_s, bt_error *error) {
+    bt_status status = choose_sizes(t, &facts->info, error);
+    if (status != BT_OK) return status;
+    note_session(t, facts);
+    bt_sweep_options sweeping = sweep_options(t, time_budget_s);
+    status = bt_sweep_open(&t->sweep, &sweeping, t->model, error);
+    return status == BT_OK ? run_sweep(t, error) : status;
+}
+
 /* Tunes one model within `time_budget_s`; adds what it took to the record's. */
 static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
                             const bt_division *division, double time_budget_s, bt_error *error) {
     char worker_log[BT_PATH_SIZE];
     bt_model_record *model = &record->models[index];
-    tuning t = {.options = options,
-                .model = model,
-                .division = *division,
-                .progress_from = (double)index / record->model_count,
-                .progress_share = 1.0 / record->model_count};
+    double before = model->division_count > 1 ? CONTEST_SHARE : 0, opening_s = 0;
+    tuning t = tuning_of(options, record, index, before, 1 - before);
+    t.division = *division;
     bt_probe_facts facts;
     bt_status status = worker_log_of(options, model, worker_log, error);
     bt_probe_options probing = probe_options(options, model, &t.division, worker_log);
     if (status == BT_OK && !stopped(options)) status = bt_probe_open(&t.probe, &probing, error);
-    if (status == BT_OK && !stopped(options)) status = learn_facts(&t, &facts, error);
+    if (status == BT_OK && !stopped(options)) status = learn_facts(&t, &facts, &opening_s, error);
     if (stopped(options)) {
         model->interrupted = true;
         status = BT_OK;
-        goto done;
+    } else if (status == BT_OK && !model->reason[0]) {
+        status = sweep_model(&t, &facts, time_budget_s - opening_s, error);
     }
-    if (status == BT_OK) status = choose_sizes(&t, &facts.info, error);
-    if (status != BT_OK) goto done;
-    note_facts(model, &t.division, &facts);
-    if (model->precision_note[0])
-        bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
-    if (model->path_note[0])
-        bt_log_write(options->log, BT_LOG_WARNING, "%s: %s", model->title, model->path_note);
-    bt_sweep_options sweeping = sweep_options(&t, time_budget_s);
-    status = bt_sweep_open(&t.sweep, &sweeping, model, error);
-    if (status == BT_OK) status = run_sweep(&t, error);
+    model->measuring_s += opening_s;
     record->measuring_s += model->measuring_s;
-done:
     bt_sweep_close(&t.sweep);
     bt_probe_close(&t.probe);
     return status;
@@ -542,9 +662,29 @@ static void note_subject(bt_record *record) {
     snprintf(record->subject.tool_version, sizeof record->subject.tool_version, "%s", bt_version());
     snprintf(record->subject.revision, sizeof record->subject.revision, "%s", bt_revision());
     const bt_model_record *model = &record->models[0];
+    for (int i = 1; i < record->model_count && model->backend[0] == '\0'; i++)
+        model = &record->models[i]; /* the first may not have opened */
     snprintf(record->subject.runtime, sizeof record->subject.runtime, "%s", model->backend);
     snprintf(record->subject.runtime_detail, sizeof record->subject.runtime_detail, "%s",
              model->backend_detail);
+}
+
+/* Each model has its share of what comparing instances may leave: none eats another's. What one does not need
+ * is for those after it. */
+static bt_status tune_models(const bt_optimize_options *options, bt_record *record, bt_error *error) {
+    const bt_settings *settings = options->settings;
+    const int models = record->model_count;
+    const double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
+    bt_division division;
+    bt_status status = divide_cores(options, record, budget_s, &division, error);
+    for (int i = 0; i < models && status == BT_OK; i++) {
+        double reserved_s = (1 - CONTEST_SHARE) * budget_s / models;
+        double share_s = fmax((budget_s - record->measuring_s) / (models - i), reserved_s);
+        status = tune_model(options, record, i, &division, share_s, error);
+        if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
+    }
+    if (status == BT_OK && !stopped(options)) bt_log_progress(options->log, bt_clock_now_ns(), 1, "done");
+    return status;
 }
 
 bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_error *error) {
@@ -562,18 +702,9 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     record->sources = *options->sources;
     snprintf(record->images, sizeof record->images, "%s", options->images);
 
-    bt_division division;
-    double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
-    int64_t start_ns = bt_clock_now_ns();
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = name_model(options, &record->models[i], i, error);
-    if (status == BT_OK) status = divide_cores(options, record, &division, error);
-    record->measuring_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
-    for (int i = 0; i < record->model_count && status == BT_OK; i++) {
-        double share_s = fmax(budget_s - record->measuring_s, 0) / (record->model_count - i);
-        status = tune_model(options, record, i, &division, share_s, error);
-        if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
-    }
+    if (status == BT_OK) status = tune_models(options, record, error);
     if (status == BT_OK) {
         bt_score_joint_memory(record);
         status = bt_forecast(record, error);

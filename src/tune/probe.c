@@ -32,6 +32,7 @@ struct bt_probe {
     process worker;    /* holds the production session */
     process auxiliary; /* of the steps that ask for a process of their own */
     bt_step_kind auxiliary_kind;
+    int64_t limit_ns; /* no order is waited for beyond this moment; 0: none */
 };
 
 /* ---- processes -------------------------------------------------------------------------------------------
@@ -139,7 +140,9 @@ static bool stopped(const bt_probe *probe) {
 /* Waits for one line. BT_CLOSED: the worker died (or the run was stopped); BT_TIMEOUT: it was silent too
  * long. */
 static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_error *error) {
-    int64_t until_ns = bt_clock_now_ns() + (int64_t)(probe->options.answer_within_s * 1e9);
+    int64_t start_ns = bt_clock_now_ns();
+    int64_t until_ns = start_ns + (int64_t)(probe->options.answer_within_s * 1e9);
+    if (probe->limit_ns && probe->limit_ns < until_ns) until_ns = probe->limit_ns;
     size_t size = 0;
     while (size == 0 || line[size - 1] != '\n') {
         struct pollfd ready = {.fd = p->socket, .events = POLLIN};
@@ -148,7 +151,7 @@ static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_
         if (count == 0 && bt_clock_now_ns() > until_ns) {
             (void)bury(p, NULL, error);
             return bt_fail(error, BT_TIMEOUT, "the worker was silent for %.0f s and was killed",
-                           probe->options.answer_within_s);
+                           (double)(until_ns - start_ns) / 1e9);
         }
         if (count <= 0) continue;
         ssize_t received = recv(p->socket, line + size, ANSWER_BYTES_MAX - 1 - size, 0);
@@ -226,6 +229,10 @@ void bt_probe_close(bt_probe **probe) {
     dismiss(&(*probe)->auxiliary);
     free(*probe);
     *probe = NULL;
+}
+
+void bt_probe_limit(bt_probe *probe, double seconds) {
+    probe->limit_ns = isfinite(seconds) ? bt_clock_now_ns() + (int64_t)(seconds * 1e9) : 0;
 }
 
 bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error) {

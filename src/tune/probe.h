@@ -49,6 +49,10 @@ void bt_probe_close(bt_probe **probe); /* kills workers; NULL-safe; nulls */
  * was silent too long and BT_PARSE where its answer made no sense. */
 BT_MUST_USE bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error);
 
+/* From now on, no order is waited for beyond so many seconds from now, whatever options.answer_within_s says;
+ * INFINITY takes that back. */
+void bt_probe_limit(bt_probe *probe, double seconds);
+
 /* Carries out one step. The result's status is BT_CLOSED where the worker died (the message says how) and
  * BT_TIMEOUT where it was silent too long. An error as in bt_probe_start; BT_CLOSED with options.stop set
  * means given up. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "measure/summary.h"
+#include "tune/evidence.h"
 #include "tune/ledger.h"
 #include "tune/search.h"
 
@@ -52,17 +53,21 @@ static int best_by(const bt_model_record *model, bt_objective objective, bool co
     return best;
 }
 
-/* Where nothing is admissible, what comes closest: by the median, since the P95 of the few samples that
- * refuse a size says little. */
-static int fastest(const bt_model_record *model) {
-    int best = -1;
+/* Where nothing is admissible, what comes closest: the best by the objective of those that nothing but a proof
+ * is missing to; else the fastest, by the median, since the P95 of the few samples that refuse a size says
+ * little. */
+static int closest(const bt_model_record *model, const bt_settings *settings) {
+    int best = -1, fastest = -1;
     for (int i = 0; i < model->point_count; i++) {
         const bt_point *point = &model->points[i];
-        bool usable = point->sample_count > 0 &&
-                      (point->outcome == BT_OUTCOME_OVER_SLA || point->outcome == BT_OUTCOME_UNDECIDED);
-        if (usable && (best < 0 || point->p50_ms < model->points[best].p50_ms)) best = i;
+        bool undecided = point->outcome == BT_OUTCOME_UNDECIDED;
+        if (point->sample_count == 0 || (!undecided && point->outcome != BT_OUTCOME_OVER_SLA)) continue;
+        if (fastest < 0 || point->p50_ms < model->points[fastest].p50_ms) fastest = i;
+        if (!undecided || point->p95_ms > settings->p95_sla_ms) continue;
+        bt_objective objective = (bt_objective)settings->objective;
+        if (best < 0 || score(point, objective) > score(&model->points[best], objective)) best = i;
     }
-    return best;
+    return best >= 0 ? best : fastest;
 }
 
 static void mark_pareto(bt_model_record *model) {
@@ -116,29 +121,57 @@ static void explain_admissible(bt_model_record *model, int index, bt_objective o
                 index == model->chosen ? "" : ", but does not fit beside the other models");
 }
 
+/* ": about 25 more runs, 4.5 s, would show it" (runs of which none is late), or why not. */
+static void say_missing(const bt_evidence *evidence, double typical_ms, char out[96]) {
+    if (evidence->exhausted)
+        snprintf(out, 96, ", which is all that the test may see: the machine comes in spells");
+    else
+        snprintf(out, 96, "; about %d more run%s, %.1f s, would", evidence->runs_missing,
+                 evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
+}
+
+static void explain_undecided(bt_point *point, const bt_model_record *model, const bt_settings *settings) {
+    char missing[96];
+    bt_sequential_rule rule;
+    bt_sequential_rule_p95(&rule);
+    if (point->sample_count == 0) {
+        explain(point, "not measured: %s", model->interrupted ? "interrupted" : "time ran out");
+        return;
+    }
+    bt_evidence evidence =
+        bt_evidence_of(&rule, point->samples_ms, point->sample_count, settings->p95_sla_ms);
+    double over_ms = point->p95_ms - settings->p95_sla_ms;
+    say_missing(&evidence, point->p50_ms, missing);
+    if (evidence.verdict == BT_SEQUENTIAL_ACCEPT && isnan(point->mask_iou) && model->computes_masks)
+        explain(point, "P95 is shown to keep the SLA, but its masks were not compared with the FP32 "
+                       "reference's");
+    else if (evidence.verdict == BT_SEQUENTIAL_ACCEPT)
+        explain(point, "P95 is shown to keep the SLA, but its memory was not taken");
+    else if (over_ms > 0)
+        explain(point, "P95 looks %.1f ms over the SLA; %d sample%s do%s not prove it", over_ms,
+                point->sample_count, point->sample_count == 1 ? "" : "s",
+                point->sample_count == 1 ? "es" : "");
+    else
+        explain(point, "P95 is %.1f ms under the SLA; %d sample%s do%s not prove it%s", -over_ms,
+                point->sample_count, point->sample_count == 1 ? "" : "s",
+                point->sample_count == 1 ? "es" : "", missing);
+}
+
 /* Losers that the sweep refused carry its reason already; what is explained here follows from the statistics.
  */
 static void explain_point(bt_model_record *model, int index, const bt_settings *settings) {
     bt_point *point = &model->points[index];
     bt_objective objective = (bt_objective)settings->objective;
     int best = model->winners[objective];
-    double over_ms = point->p95_ms - settings->p95_sla_ms;
     switch (point->outcome) {
     case BT_OUTCOME_MEASURED:
         explain_admissible(model, index, objective);
         break;
     case BT_OUTCOME_OVER_SLA:
-        explain(point, "P95 %+.1f ms over the SLA", over_ms);
+        explain(point, "P95 %+.1f ms over the SLA", point->p95_ms - settings->p95_sla_ms);
         break;
     case BT_OUTCOME_UNDECIDED:
-        if (point->sample_count == 0)
-            explain(point, "not measured: time ran out");
-        else if (over_ms > 0)
-            explain(point, "P95 looks %.1f ms over the SLA; %d samples do not prove it", over_ms,
-                    point->sample_count);
-        else
-            explain(point, "P95 is %.1f ms under the SLA; %d samples do not prove it", -over_ms,
-                    point->sample_count);
+        explain_undecided(point, model, settings);
         break;
     case BT_OUTCOME_SKIPPED_DOMINATED:
         if (best >= 0) explain_screened(point, &model->points[best], objective);
@@ -168,24 +201,54 @@ static void say_throughput(const bt_model_record *model, char *out, size_t size)
              then->p50_ms / now->p50_ms);
 }
 
+/* Where no size is admissible: what was shown instead, or what is missing. */
+static void give_reason(bt_model_record *model, const bt_settings *settings) {
+    char *why = model->reason;
+    if (model->meets_sla) why[0] = '\0';
+    if (model->meets_sla || why[0]) return; /* the sweep told one: it ended before its time */
+    if (model->chosen < 0)
+        snprintf(why, BT_TEXT_SIZE, model->point_count ? "every batch size was refused; the reasons stand beside"
+                                                       : "no batch size was measured");
+    else if (bt_model_sla_state(model) == BT_SLA_BROKEN)
+        snprintf(why, BT_TEXT_SIZE, "every batch size that could serve is shown to break the SLA of %g ms",
+                 settings->p95_sla_ms);
+    else
+        snprintf(why, BT_TEXT_SIZE, "batch %d: %.400s", model->points[model->chosen].batch_size,
+                 model->points[model->chosen].why);
+}
+
+/* What would show what is not shown yet. */
+static const char *remedy_of_doubt(const bt_model_record *model) {
+    if (model->interrupted) return "--resume goes on";
+    if (2 * model->disturbed_turns > model->turns && model->turns > 0)
+        return "close the other programs that use the cores, or give a longer --time-budget";
+    return "give a longer --time-budget";
+}
+
 static void advise_sla(bt_model_record *model, const bt_settings *settings) {
     if (model->chosen < 0) {
-        snprintf(model->advice, sizeof model->advice,
-                 "%s: nothing could be measured; the reasons stand beside each batch size", model->title);
+        snprintf(model->advice, sizeof model->advice, "%s: nothing could be measured: %.400s", model->title,
+                 model->reason);
         return;
     }
     const bt_point *point = &model->points[model->chosen];
+    if (bt_model_sla_state(model) == BT_SLA_NOT_SHOWN) {
+        snprintf(model->advice, sizeof model->advice,
+                 "%s: not shown to keep P95 <= %g ms; batch %d is provisional, with P95 %.1f ms so far (%.250s): "
+                 "%s",
+                 model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms,
+                 point->outcome == BT_OUTCOME_UNDECIDED ? point->why : model->reason, remedy_of_doubt(model));
+        return;
+    }
     char promise[128] = "";
     if (isfinite(model->reachable_sla_ms))
         snprintf(promise, sizeof promise, "; an SLA of %.0f ms could be kept here",
                  ceil(model->reachable_sla_ms));
-    const char *remedy = point->outcome == BT_OUTCOME_UNDECIDED ? "give a longer --time-budget"
-                         : strcmp(model->precision, "fp32") == 0
-                             ? "use a smaller --image-size or a faster device, or --use-amp"
-                             : "use a smaller --image-size or a faster device";
     snprintf(model->advice, sizeof model->advice,
-             "%s: no batch size is shown to keep P95 <= %g ms; batch %d comes closest with %.1f ms%s: %s",
-             model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, promise, remedy);
+             "%s: no batch size keeps P95 <= %g ms; batch %d comes closest with %.1f ms%s: use a smaller "
+             "--image-size or a faster device%s",
+             model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, promise,
+             strcmp(model->precision, "fp32") == 0 ? ", or --use-amp" : "");
 }
 
 static void advise(bt_model_record *model, const bt_settings *settings) {
@@ -224,6 +287,7 @@ static void conclude(bt_model_record *model, const bt_settings *settings) {
         model->speedup_over_single_image = chosen->throughput_imgs_per_sec * model->standard_median_ms / 1e3;
     for (int i = 0; i < model->point_count; i++)
         explain_point(model, i, settings);
+    give_reason(model, settings);
     advise(model, settings);
 }
 
@@ -257,7 +321,7 @@ bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt
         model->winners[objective] = best_by(model, (bt_objective)objective, objective == settings->objective);
     mark_pareto(model);
     model->chosen = model->winners[settings->objective];
-    if (model->chosen < 0) model->chosen = fastest(model);
+    if (model->chosen < 0) model->chosen = closest(model, settings);
     model->reachable_sla_ms = reachable_sla(model);
     conclude(model, settings);
     return BT_OK;

@@ -5,15 +5,34 @@
 #include "tune/ledger.h"
 #include "tune/sweep-state.h"
 
-#define CONFIRM_SAMPLES   6    /* of the leader in a confirming round */
+#define CONFIRM_SAMPLES   6    /* of the leader in a turn of its proof */
 #define TURN_S            5.0  /* about the longest turn */
-#define CONFIRMING_MARGIN 1.5  /* times the time that confirming takes at best is kept for it */
+#define PROOF_MARGIN      1.5  /* times the time that a proof takes at best is kept for it */
+#define ONCE_SHARE        0.05 /* of the budget is kept for a step of which no one knows how long it takes */
 #define SCREENING_SCORE   0.93 /* of the best after the first turn; less is not screened in a search */
+#define BUSY_TURNS        8    /* before a machine is called busy */
+#define BUSY_SCREENING    6    /* samples of a size on a busy machine */
 #define CONTENDER_SCORE   0.97 /* of the leader; a point this near is measured on, at a quarter of its pace */
 #define STANDARD_SAMPLES  24   /* of the standard path, for the speed-up */
 #define SECONDARY_SHARE   0.1  /* more time than so far, for the leaders by the other objectives */
 #define BOUND_SAMPLES     59   /* independent ones, before P95 has an upper bound at 95 % */
 #define BOUND_SAMPLES_MAX 150  /* beyond which none are taken for its sake */
+
+static const bt_step no_step = {BT_STEP_DONE, 0, 0};
+
+/* Others use the cores more often than not: every run takes longer, and what is not needed for the answer is
+ * left out. */
+static bool is_busy(const bt_sweep *sweep) {
+    int turns = sweep->model->turns + sweep->discarded;
+    return turns >= BUSY_TURNS && 2 * (sweep->model->disturbed_turns + sweep->discarded) > turns;
+}
+
+/* Whether the time left is more than the leader's proof is about to take and `more_s`: nothing else may cost
+ * the answer. */
+static bool leaves_time_for_proof(const bt_sweep *sweep, double more_s) {
+    int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
+    return lead >= 0 && more_s + PROOF_MARGIN * bt_sweep_proof_s(sweep, lead) < time_left_s(sweep);
+}
 
 /* ---- the ladder -------------------------------------------------------------- */
 
@@ -45,7 +64,8 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
     int last = 0;
     *batch_size = 0;
     for (int i = 0; i < sweep->count; i++) {
-        if (sweep->candidates[i].dead) return; /* late, too large or broken: larger ones are no better */
+        if (sweep->candidates[i].dead || looks_late(sweep, i))
+            return; /* late, too large or broken: larger ones are no better */
         throughputs[i] = sweep->candidates[i].batch_size / typical_ms(sweep, i);
         last = sweep->candidates[i].batch_size;
     }
@@ -55,26 +75,33 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
         *batch_size = 2 * last;
 }
 
+/* Whether another rung may be climbed: it takes about twice the last one's time. The first is free. */
+static bool may_climb(const bt_sweep *sweep) {
+    if (bt_sweep_leader(sweep, (bt_objective)sweep->options.objective) < 0) return true;
+    return leaves_time_for_proof(sweep, 2 * sweep->rung_s);
+}
+
 /* Adds rungs until one is worth trying or the ladder has ended. */
 static bt_status climb(bt_sweep *sweep, bt_error *error) {
-    for (;;) {
-        int batch_size;
-        if (sweep->options.batches.count)
+    while (!sweep->ladder_done) {
+        int batch_size = 0;
+        if (!may_climb(sweep))
+            ;
+        else if (sweep->options.batches.count)
             next_explicit_rung(sweep, &batch_size);
         else
             next_doubled_rung(sweep, &batch_size);
-        if (batch_size == 0) {
-            sweep->ladder_done = true;
-            return BT_OK;
-        }
+        sweep->ladder_done = batch_size == 0;
+        sweep->rung_s = 0;
+        if (sweep->ladder_done) break;
         bt_status status = bt_sweep_add(sweep, batch_size, true, error);
         if (status != BT_OK) return status;
         int index = bt_sweep_find(sweep, batch_size);
         predict_memory(sweep, index);
-        if (!sweep->candidates[index].dead) return BT_OK;
+        if (!sweep->candidates[index].dead) break;
         if (!sweep->options.batches.count) sweep->ladder_done = true;
-        if (sweep->ladder_done) return BT_OK;
     }
+    return BT_OK;
 }
 
 /* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
@@ -114,21 +141,25 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
 }
 
 /* A search does not linger on a size that its first turn showed to be far from the best by the objective
- * asked for. Sizes that somebody listed are all looked into: they were asked about. */
+ * asked for. Sizes that somebody listed are all looked into: they were asked about. One that looks late is soon
+ * shown to be. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     const bt_candidate *c = &sweep->candidates[index];
     if (c->dead || c->gave_up) return false;
-    if (sweep->options.batches.count || samples_of(sweep, index) == 0) return true;
+    if (sweep->options.batches.count || samples_of(sweep, index) == 0 || looks_late(sweep, index)) return true;
     int lead = bt_sweep_leader(sweep, objective); /* there is one: this size if no other */
     return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, lead, objective);
 }
 
+static bool masks_due(const bt_sweep *sweep, int index) {
+    return sweep->options.computes_masks && sweep->options.standard_path && !sweep->standard_failed &&
+           !sweep->candidates[index].agreement_taken;
+}
+
 static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
-    if (!sweep->options.computes_masks || !sweep->options.standard_path || sweep->standard_failed)
-        return false;
     for (int i = 0; i < sweep->count; i++) {
-        if (sweep->candidates[i].agreement_taken || !worth_screening(sweep, i)) continue;
+        if (!masks_due(sweep, i) || !worth_screening(sweep, i)) continue;
         *step = (bt_step){BT_STEP_AGREEMENT, sweep->candidates[i].batch_size, 1};
         return true;
     }
@@ -137,31 +168,22 @@ static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
 
 /* The size with the fewest samples has the next turn, so that turns go round. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
-    int fewest = -1;
+    int fewest = -1, wanted = is_busy(sweep) ? BUSY_SCREENING : BT_SCREENING_SAMPLES;
     for (int i = 0; i < sweep->count; i++) {
         if (!worth_screening(sweep, i)) continue;
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
-    if (fewest < 0 || samples_of(sweep, fewest) >= BT_SCREENING_SAMPLES) return false;
+    if (fewest < 0 || samples_of(sweep, fewest) >= wanted) return false;
     *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size,
                       turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
     return true;
-}
-
-/* Whether the time left is more than confirming the leader is about to take: searching on must not cost the
- * answer. */
-static bool time_to_search(const bt_sweep *sweep) {
-    int lead = bt_sweep_leader(sweep, (bt_objective)sweep->options.objective);
-    if (lead < 0) return false;
-    double confirming_s = sweep->first_accept * typical_ms(sweep, lead) / 1e3;
-    return sweep->elapsed_s + CONFIRMING_MARGIN * confirming_s < sweep->options.time_budget_s;
 }
 
 /* The next size between those measured, 0 when the search has ended. */
 static int next_between(const bt_sweep *sweep) {
     bt_search_point points[BT_SIZES_MAX];
     int tried = 0;
-    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !time_to_search(sweep)) return 0;
+    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !leaves_time_for_proof(sweep, 0)) return 0;
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
         tried += !c->on_ladder;
@@ -183,12 +205,15 @@ static bt_status refine(bt_sweep *sweep, bt_error *error) {
     return status;
 }
 
-/* ---- confirming -------------------------------------------------------------- */
+/* ---- what goes between the leader's turns, and after them -------------------- */
 
-static bool standard_due(const bt_sweep *sweep, int leader_samples) {
-    return sweep->options.standard_path && !sweep->standard_failed &&
-           sweep->model->standard_sample_count < STANDARD_SAMPLES &&
-           sweep->model->standard_sample_count * CONFIRM_SAMPLES < leader_samples;
+static bool standard_step(const bt_sweep *sweep, bt_step *step) {
+    int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
+    bool due = sweep->options.standard_path && !sweep->standard_failed && lead >= 0 &&
+               sweep->model->standard_sample_count < STANDARD_SAMPLES &&
+               sweep->model->standard_sample_count * CONFIRM_SAMPLES < samples_of(sweep, lead);
+    if (due) *step = (bt_step){BT_STEP_STANDARD, 1, 1};
+    return due;
 }
 
 /* The runner-up, where it is near the leader and has fallen behind a quarter of its samples: so that what
@@ -206,78 +231,16 @@ static int contender(const bt_sweep *sweep, int lead) {
     return near && 4 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
-static bool confirm_leader(const bt_sweep *sweep, bt_objective objective, bt_step *step) {
-    int lead = bt_sweep_to_confirm(sweep, objective);
-    if (lead < 0 || sweep->candidates[lead].confirmed) return false;
+/* While the leader is not confirmed: afterwards its samples no longer grow, and the runner-up would overtake. */
+static bool contender_step(const bt_sweep *sweep, bt_step *step) {
+    int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
+    if (lead < 0 || sweep->candidates[lead].confirmed || is_busy(sweep)) return false;
     int other = contender(sweep, lead);
-    if (standard_due(sweep, samples_of(sweep, lead)))
-        *step = (bt_step){BT_STEP_STANDARD, 1, 1};
-    else if (other >= 0)
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size,
-                          turn_runs(sweep, other, BT_TURN_SAMPLES)};
-    else
-        *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size,
-                          turn_runs(sweep, lead, CONFIRM_SAMPLES)};
+    if (other < 0) return false;
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size,
+                      turn_runs(sweep, other, BT_TURN_SAMPLES)};
     return true;
 }
-
-/* P95 has no upper bound yet, and a few more samples may give it one. */
-static bool bound_missing(const bt_sweep *sweep, int index) {
-    return sweep->candidates[index].effective_samples < BOUND_SAMPLES &&
-           samples_of(sweep, index) < BOUND_SAMPLES_MAX;
-}
-
-/* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are
- * shown either way, with what is known of them. */
-static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
-    for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
-        int lead = bt_sweep_to_confirm(sweep, (bt_objective)objective);
-        if (lead < 0 || sweep->candidates[lead].confirmed) continue;
-        double cost_s = (sweep->first_accept - samples_of(sweep, lead)) * typical_ms(sweep, lead) / 1e3;
-        if (cost_s > SECONDARY_SHARE * sweep->primary_s) continue;
-        if (sweep->elapsed_s > (1 + 2 * SECONDARY_SHARE) * sweep->primary_s) continue;
-        if (confirm_leader(sweep, (bt_objective)objective, step)) return true;
-    }
-    return false;
-}
-
-/* Samples that hang together are worth fewer: the chosen size gets more of them, so that its P95 has an upper
- * bound to show. */
-static bool bound_step(const bt_sweep *sweep, bt_step *step) {
-    int lead = bt_sweep_to_confirm(sweep, (bt_objective)sweep->options.objective);
-    if (lead < 0 || !sweep->candidates[lead].confirmed || !bound_missing(sweep, lead)) return false;
-    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[lead].batch_size,
-                      turn_runs(sweep, lead, CONFIRM_SAMPLES)};
-    return true;
-}
-
-static bool confirming_step(bt_sweep *sweep, bt_step *step) {
-    if (confirm_leader(sweep, (bt_objective)sweep->options.objective, step) || bound_step(sweep, step)) {
-        sweep->primary_s = sweep->elapsed_s;
-        return true;
-    }
-    return secondary_step(sweep, step);
-}
-
-/* Where nothing keeps the SLA: the size of lowest latency, until its P95 has an upper bound to tell. */
-static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
-    if (bt_sweep_any_confirmed(sweep)) return false;
-    int fastest = -1;
-    for (int i = 0; i < sweep->count; i++) {
-        bt_outcome outcome = point_of(sweep, i)->outcome;
-        if (samples_of(sweep, i) == 0 || (outcome != BT_OUTCOME_OVER_SLA && outcome != BT_OUTCOME_UNDECIDED))
-            continue;
-        if (fastest < 0 || typical_ms(sweep, i) < typical_ms(sweep, fastest)) fastest = i;
-    }
-    if (fastest < 0 || !bound_missing(sweep, fastest)) return false;
-    *step = standard_due(sweep, samples_of(sweep, fastest))
-                ? (bt_step){BT_STEP_STANDARD, 1, 1}
-                : (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size,
-                            turn_runs(sweep, fastest, CONFIRM_SAMPLES)};
-    return true;
-}
-
-/* ---- closing ----------------------------------------------------------------- */
 
 static bool once_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->options.standard_path && !sweep->standard_failed &&
@@ -292,38 +255,123 @@ static bool once_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-static bool fresh_memory_step(const bt_sweep *sweep, bt_step *step) {
-    for (int i = 0; i < sweep->count; i++) {
-        const bt_candidate *c = &sweep->candidates[i];
-        if (c->dead || !c->confirmed || c->memory_taken) continue;
+static bool other_step(const bt_sweep *sweep, bt_step *step) {
+    return standard_step(sweep, step) || contender_step(sweep, step) || screening_step(sweep, step) ||
+           once_step(sweep, step) || agreement_step(sweep, step);
+}
+
+/* ---- proving ----------------------------------------------------------------- */
+
+/* The next step of a size's own proof; false where all is shown, or cannot be. The reference is run alone
+ * first: where it fails, that is no fault of the size whose masks it was wanted for. */
+static bool own_step(const bt_sweep *sweep, int index, bt_step *step) {
+    const bt_candidate *c = &sweep->candidates[index];
+    if (masks_due(sweep, index) && sweep->model->standard_sample_count == 0)
+        *step = (bt_step){BT_STEP_STANDARD, 1, 1};
+    else if (masks_due(sweep, index))
+        *step = (bt_step){BT_STEP_AGREEMENT, c->batch_size, 1};
+    else if (!c->confirmed)
+        *step = (bt_step){BT_STEP_MEASURE, c->batch_size, turn_runs(sweep, index, CONFIRM_SAMPLES)};
+    else if (!c->memory_taken)
         *step = (bt_step){BT_STEP_FRESH_MEMORY, c->batch_size, 1};
-        return true;
+    else
+        return false;
+    return true;
+}
+
+/* About how long a step takes. */
+static double cost_s(const bt_sweep *sweep, const bt_step *step) {
+    int index = bt_sweep_find(sweep, step->batch_size);
+    if (step->kind == BT_STEP_MEASURE && samples_of(sweep, index) > 0)
+        return (step->runs + 1) * typical_ms(sweep, index) / 1e3; /* one more: see the worker */
+    return ONCE_SHARE * sweep->options.time_budget_s;
+}
+
+/* Other work, where the leader's turns have had their share and enough time remains. */
+static bool between_step(const bt_sweep *sweep, bt_step *step) {
+    if (sweep->between_s >= sweep->proving_s || !other_step(sweep, step)) return false;
+    if (leaves_time_for_proof(sweep, cost_s(sweep, step))) return true;
+    *step = no_step;
+    return false;
+}
+
+static bool proving_step(bt_sweep *sweep, bt_step *step) {
+    int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
+    bt_step own;
+    if (lead < 0 || !own_step(sweep, lead, &own)) return false;
+    sweep->primary_s = sweep->elapsed_s;
+    sweep->is_between = own.kind == BT_STEP_MEASURE && between_step(sweep, step);
+    sweep->is_proving = !sweep->is_between;
+    if (sweep->is_proving) *step = own;
+    return true;
+}
+
+/* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are
+ * shown either way, with what is known of them. */
+static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
+    for (int objective = 0; objective < BT_OBJECTIVE_COUNT && !is_busy(sweep); objective++) {
+        int lead = bt_sweep_to_confirm(sweep, (bt_objective)objective);
+        if (lead < 0 || bt_sweep_proof_s(sweep, lead) > SECONDARY_SHARE * sweep->primary_s) continue;
+        if (sweep->elapsed_s > (1 + 2 * SECONDARY_SHARE) * sweep->primary_s) continue;
+        if (own_step(sweep, lead, step)) return true;
     }
     return false;
+}
+
+/* P95 has no upper bound yet, and a few more samples may give it one. */
+static bool bound_missing(const bt_sweep *sweep, int index) {
+    double each = sweep->candidates[index].evidence.late.design_effect;
+    return samples_of(sweep, index) < fmin(BOUND_SAMPLES * each, BOUND_SAMPLES_MAX);
+}
+
+/* Where nothing keeps the SLA: the size of lowest latency, until its P95 has an upper bound to tell. */
+static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
+    if (bt_sweep_any_confirmed(sweep)) return false;
+    int fastest = -1;
+    for (int i = 0; i < sweep->count; i++) {
+        bt_outcome outcome = point_of(sweep, i)->outcome;
+        if (samples_of(sweep, i) == 0 || (outcome != BT_OUTCOME_OVER_SLA && outcome != BT_OUTCOME_UNDECIDED))
+            continue;
+        if (fastest < 0 || typical_ms(sweep, i) < typical_ms(sweep, fastest)) fastest = i;
+    }
+    if (fastest < 0 || !bound_missing(sweep, fastest)) return false;
+    *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fastest].batch_size,
+                      turn_runs(sweep, fastest, CONFIRM_SAMPLES)};
+    return true;
+}
+
+/* The next size that the ladder left out. In a process that has run others since, its memory would not be its
+ * own: it is taken like that of a size that the search came upon late. */
+static bt_status add_left_out(bt_sweep *sweep, bt_error *error) {
+    int batch_size;
+    next_explicit_rung(sweep, &batch_size);
+    bt_status status = bt_sweep_add(sweep, batch_size, false, error);
+    if (status == BT_OK) predict_memory(sweep, bt_sweep_find(sweep, batch_size));
+    return status;
 }
 
 /* Decides the next step. */
 bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error) {
     bt_step *step = &sweep->step;
-    bool time_left = sweep->elapsed_s < sweep->options.time_budget_s && !sweep->stopped;
-    *step = (bt_step){BT_STEP_DONE, 0, 0};
-    while (time_left && step->kind == BT_STEP_DONE) {
+    bt_status status = BT_OK;
+    *step = no_step;
+    sweep->is_between = sweep->is_proving = false;
+    while (status == BT_OK && time_left_s(sweep) > 0 && !sweep->stopped) {
         if (ladder_step(sweep, step)) break;
         if (!sweep->ladder_done) {
-            bt_status status = climb(sweep, error);
-            if (status != BT_OK) return status;
+            status = climb(sweep, error);
             continue;
         }
         if (refining_step(sweep, step)) break;
         if (!sweep->refining_done) {
-            bt_status status = refine(sweep, error);
-            if (status != BT_OK) return status;
+            status = refine(sweep, error);
             continue;
         }
-        if (agreement_step(sweep, step) || screening_step(sweep, step) || once_step(sweep, step) ||
-            confirming_step(sweep, step) || reachable_step(sweep, step) || fresh_memory_step(sweep, step))
+        if (proving_step(sweep, step) || other_step(sweep, step) || secondary_step(sweep, step) ||
+            reachable_step(sweep, step))
             break;
-        time_left = false;
+        if (sweep->next_rung >= sweep->options.batches.count) break;
+        status = add_left_out(sweep, error);
     }
-    return BT_OK;
+    return status;
 }

@@ -3,6 +3,7 @@
 #ifndef BT_TUNE_SWEEP_STATE_H
 #define BT_TUNE_SWEEP_STATE_H
 
+#include "tune/evidence.h"
 #include "tune/search.h"
 #include "tune/sweep.h"
 
@@ -16,11 +17,13 @@ typedef struct bt_candidate {
     bool dead;      /* cannot win; the point's outcome says why */
     bool confirmed; /* P95 <= SLA was shown */
     bool gave_up;   /* the sequential test ended without a verdict */
-    double typical_ms, effective_samples;
-    bt_sequential sla;     /* up to the rule's limit */
-    int late;              /* of all samples */
+    double typical_ms;
+    bt_evidence evidence;  /* about the SLA */
+    int late_turns;        /* turns that had a late sample */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
                               compared */
+    double spare_ms[BT_MAX_TURN_SAMPLES]; /* of a disturbed turn that was not counted: shown for want of any */
+    int spare_count;
 } bt_candidate;
 
 struct bt_sweep {
@@ -36,10 +39,16 @@ struct bt_sweep {
     double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
     int standard_memory_asked, standard_memory_count;
     bool full_size_asked, stopped;
-    int discarded;               /* turns that others disturbed */
-    double elapsed_s, primary_s; /* primary_s: until the leader by the objective asked for was settled */
-    int first_accept;            /* the fewest samples, none late, that show P95 <= SLA */
-    double progress;             /* as told so far: it never goes back */
+    int discarded;     /* turns that others disturbed */
+    double elapsed_s, discarded_s;
+    double rung_s;     /* that the newest rung of the ladder has taken */
+    double primary_s;  /* until the leader by the objective asked for was settled */
+    double proving_s;  /* spent on that leader's proof, */
+    double between_s;  /* and on other work in between */
+    bool is_between;   /* `step` is of the latter, */
+    bool is_proving;   /* or of the former */
+    int first_accept;  /* the fewest samples, none late, that show P95 <= SLA */
+    double progress;   /* as told so far: it never goes back */
     bt_step step;
 };
 
@@ -56,6 +65,26 @@ static inline double typical_ms(const bt_sweep *sweep, int index) {
     return sweep->candidates[index].typical_ms;
 }
 
+/* The median is late: it cannot be expected to keep the SLA, though that is not shown yet. */
+static inline bool looks_late(const bt_sweep *sweep, int index) {
+    return typical_ms(sweep, index) > sweep->options.p95_sla_ms;
+}
+
+/* Whether a size must be shown to agree with the reference's masks. */
+static inline bool masks_matter(const bt_sweep *sweep) {
+    return sweep->options.computes_masks && sweep->options.trained_weights && sweep->options.standard_path;
+}
+
+/* Everything that is asked of a size has been shown. */
+static inline bool is_admissible(const bt_sweep *sweep, int index) {
+    const bt_candidate *c = &sweep->candidates[index];
+    return c->confirmed && c->memory_taken && !c->dead && (c->agreement_taken || !masks_matter(sweep));
+}
+
+static inline double time_left_s(const bt_sweep *sweep) {
+    return sweep->options.time_budget_s - sweep->elapsed_s;
+}
+
 static inline double score_of(const bt_sweep *sweep, int index, bt_objective objective) {
     return bt_score_of(objective, sweep->candidates[index].batch_size, typical_ms(sweep, index));
 }
@@ -70,14 +99,22 @@ BT_MUST_USE bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladd
 void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char *why);
 
 /* The living point of highest score that has been measured, leaving out those whose test ended without a
- * verdict; -1 for none. */
+ * verdict, and those that look late as long as others do not; -1 for none. */
 int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective);
 
 /* The size to confirm: the leader, but among those as good as it the one that is best known already, so that
  * noise does not send the work from one to the other; -1 for none. */
 int bt_sweep_to_confirm(const bt_sweep *sweep, bt_objective objective);
 
+/* The size whose proof the time is spent on: the one to confirm, or, where the time that is left does not do
+ * for it, the best that can still be shown. */
+int bt_sweep_to_prove(const bt_sweep *sweep, bt_objective objective);
+
+/* How long it takes at least until P95 <= SLA is shown of a measured size; 0 where it is. */
+double bt_sweep_proof_s(const bt_sweep *sweep, int index);
+
 bool bt_sweep_any_confirmed(const bt_sweep *sweep);
+bool bt_sweep_any_admissible(const bt_sweep *sweep);
 
 /* The line through the high-water marks of the ascending pass. */
 bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep);

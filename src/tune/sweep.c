@@ -8,9 +8,10 @@
 #include "tune/ledger.h"
 #include "tune/sweep-state.h"
 
-#define NEARLY_LATE      0.8 /* of the SLA */
-#define DISCARD_AT_LEAST 10  /* disturbed turns are not counted, */
-#define DISCARD_ONE_IN   4   /* and as many more for each so many that were */
+#define DISCARD_AT_LEAST 6    /* disturbed turns are not counted, */
+#define DISCARD_ONE_IN   8    /* and as many more for each so many that were, */
+#define DISCARD_SHARE    0.05 /* within that share of the time budget: no wait for a machine that is never quiet */
+#define HOPELESS         2.0  /* times the SLA: late in a way that no passing spell explains */
 
 /* ---- the sizes ---------------------------------------------------------------- */
 
@@ -44,12 +45,20 @@ void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char 
     snprintf(point_of(sweep, index)->why, sizeof point_of(sweep, index)->why, "%s", why);
 }
 
+/* Whether a size is in the running. */
+static bool competes(const bt_sweep *sweep, int index) {
+    const bt_candidate *c = &sweep->candidates[index];
+    return !c->dead && !c->gave_up && samples_of(sweep, index) > 0;
+}
+
 int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective) {
     int best = -1;
     for (int i = 0; i < sweep->count; i++) {
-        const bt_candidate *c = &sweep->candidates[i];
-        if (c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
-        if (best < 0 || score_of(sweep, i, objective) > score_of(sweep, best, objective)) best = i;
+        if (!competes(sweep, i)) continue;
+        bool sooner = best >= 0 && looks_late(sweep, best) && !looks_late(sweep, i);
+        bool alike = best >= 0 && looks_late(sweep, best) == looks_late(sweep, i);
+        if (best < 0 || sooner || (alike && score_of(sweep, i, objective) > score_of(sweep, best, objective)))
+            best = i;
     }
     return best;
 }
@@ -57,8 +66,7 @@ int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective) {
 int bt_sweep_to_confirm(const bt_sweep *sweep, bt_objective objective) {
     int lead = bt_sweep_leader(sweep, objective), best = lead;
     for (int i = 0; i < sweep->count && lead >= 0; i++) {
-        const bt_candidate *c = &sweep->candidates[i];
-        if (c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
+        if (!competes(sweep, i) || looks_late(sweep, i) != looks_late(sweep, lead)) continue;
         bool as_good =
             score_of(sweep, i, objective) >= (1 - BT_SEARCH_WORTHWHILE) * score_of(sweep, lead, objective);
         if (as_good && samples_of(sweep, i) > samples_of(sweep, best)) best = i;
@@ -66,9 +74,31 @@ int bt_sweep_to_confirm(const bt_sweep *sweep, bt_objective objective) {
     return best;
 }
 
+double bt_sweep_proof_s(const bt_sweep *sweep, int index) {
+    const bt_candidate *c = &sweep->candidates[index];
+    return c->confirmed ? 0 : c->evidence.runs_missing * c->typical_ms / 1e3;
+}
+
+int bt_sweep_to_prove(const bt_sweep *sweep, bt_objective objective) {
+    int lead = bt_sweep_to_confirm(sweep, objective), best = -1;
+    if (lead < 0 || bt_sweep_proof_s(sweep, lead) <= time_left_s(sweep)) return lead;
+    for (int i = 0; i < sweep->count; i++) {
+        if (!competes(sweep, i) || looks_late(sweep, i)) continue;
+        if (bt_sweep_proof_s(sweep, i) > time_left_s(sweep)) continue;
+        if (best < 0 || score_of(sweep, i, objective) > score_of(sweep, best, objective)) best = i;
+    }
+    return best >= 0 ? best : lead;
+}
+
 bool bt_sweep_any_confirmed(const bt_sweep *sweep) {
     for (int i = 0; i < sweep->count; i++)
         if (sweep->candidates[i].confirmed && !sweep->candidates[i].dead) return true;
+    return false;
+}
+
+bool bt_sweep_any_admissible(const bt_sweep *sweep) {
+    for (int i = 0; i < sweep->count; i++)
+        if (is_admissible(sweep, i)) return true;
     return false;
 }
 
@@ -86,72 +116,81 @@ bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep) {
 
 /* ---- results ----------------------------------------------------------------- */
 
-/* How many independent samples these are worth as evidence about the SLA. What comes in spells and is late,
- * or nearly, counts for less; correlation among runs that all end well before the SLA (a neighbour's noise,
- * say) tells nothing about late ones, so times below NEARLY_LATE of it count as alike. `scratch` holds four
- * times the samples. */
-static double sla_evidence(const bt_sweep *sweep, const bt_point *point, double *scratch) {
-    double *clipped_ms = scratch + 3 * point->sample_count;
+/* One spell of the machine can make all of a turn late, which then is one event and not three: a size is
+ * refused by turns at two times, or by a lateness beyond what a spell explains. */
+static bool may_be_refused(const bt_sweep *sweep, int index) {
+    const bt_point *point = point_of(sweep, index);
+    double least_ms = INFINITY;
     for (int i = 0; i < point->sample_count; i++)
-        clipped_ms[i] = fmax(point->samples_ms[i], NEARLY_LATE * sweep->options.p95_sla_ms);
-    return bt_effective_count_at(clipped_ms, (size_t)point->sample_count,
-                                 BT_RESOLUTION * sweep->options.p95_sla_ms, scratch);
+        least_ms = fmin(least_ms, point->samples_ms[i]);
+    return sweep->candidates[index].late_turns > 1 || least_ms > HOPELESS * sweep->options.p95_sla_ms;
 }
 
-static void judge(bt_sweep *sweep, int index, double *scratch) {
+static void judge(bt_sweep *sweep, int index) {
     bt_candidate *c = &sweep->candidates[index];
-    bt_point *point = point_of(sweep, index);
-    if (c->confirmed &&
-        c->late > sweep->rule.late_fraction *
-                      point->sample_count) { /* later samples took back what earlier ones had shown */
+    const bt_point *point = point_of(sweep, index);
+    c->evidence = bt_evidence_of(&sweep->rule, point->samples_ms, point->sample_count,
+                                 sweep->options.p95_sla_ms);
+    if (c->confirmed && (double)c->evidence.late.late >
+                            sweep->rule.late_fraction *
+                                point->sample_count) { /* later samples took back what earlier ones had shown */
         c->confirmed = false;
         c->gave_up = true;
     }
     if (c->confirmed || c->gave_up || c->dead) return;
-    double ratio = sla_evidence(sweep, point, scratch) / point->sample_count;
-    bt_sequential_verdict verdict = bt_sequential_judge(&sweep->rule, c->sla, ratio);
-    if (verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
-    if (verdict == BT_SEQUENTIAL_REJECT)
+    if (c->evidence.verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
+    if (c->evidence.verdict == BT_SEQUENTIAL_REJECT && may_be_refused(sweep, index))
         bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
-    if (verdict == BT_SEQUENTIAL_UNDECIDED && c->sla.samples >= sweep->rule.limit) c->gave_up = true;
+    c->gave_up = c->evidence.exhausted;
 }
 
-/* What follows from a size's samples so far. */
-static bt_status digest(bt_sweep *sweep, int index, bt_error *error) {
-    const bt_point *point = point_of(sweep, index);
-    size_t count = (size_t)point->sample_count;
-    double *scratch = malloc(4 * count * sizeof *scratch);
+/* Adds to a size's samples, and to what is typical of it. */
+static bt_status add_samples(bt_sweep *sweep, int index, const double *samples_ms, int count,
+                             bt_error *error) {
+    bt_point *point = point_of(sweep, index);
+    bt_status status = bt_point_add_samples(point, samples_ms, count, error);
+    if (status != BT_OK) return status;
+    double *scratch = malloc((size_t)point->sample_count * sizeof *scratch);
     if (!scratch) return bt_fail(error, BT_NO_MEMORY, "out of memory for a size's samples");
-    sweep->candidates[index].typical_ms = bt_median(point->samples_ms, count, scratch);
-    sweep->candidates[index].effective_samples = bt_effective_count_at(
-        point->samples_ms, count, BT_RESOLUTION * sweep->candidates[index].typical_ms, scratch);
-    judge(sweep, index, scratch);
+    sweep->candidates[index].typical_ms =
+        bt_median(point->samples_ms, (size_t)point->sample_count, scratch);
     free(scratch);
     return BT_OK;
 }
 
-static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
+static bool is_discarded(const bt_sweep *sweep, const bt_step_result *result) {
+    return result->disturbed &&
+           sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN &&
+           sweep->discarded_s + result->elapsed_s <= DISCARD_SHARE * sweep->options.time_budget_s;
+}
+
+/* A neighbour's doing: the turn comes up again. What it gave is kept for want of anything better. */
+static void discard(bt_sweep *sweep, int index, const bt_step_result *result) {
     bt_candidate *c = &sweep->candidates[index];
-    if (result->disturbed && sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN) {
-        sweep->discarded++; /* a neighbour's doing: the turn comes up again */
+    sweep->discarded++;
+    sweep->discarded_s += result->elapsed_s;
+    c->spare_count = result->sample_count;
+    memcpy(c->spare_ms, result->samples_ms, (size_t)result->sample_count * sizeof *c->spare_ms);
+}
+
+static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
+    if (is_discarded(sweep, result)) {
+        discard(sweep, index, result);
         return BT_OK;
     }
     sweep->model->turns++;
     sweep->model->disturbed_turns += result->disturbed;
-    bt_status status =
-        bt_point_add_samples(point_of(sweep, index), result->samples_ms, result->sample_count, error);
+    bt_status status = add_samples(sweep, index, result->samples_ms, result->sample_count, error);
     if (status != BT_OK) return status;
-    for (int i = 0; i < result->sample_count; i++) {
-        bool late = result->samples_ms[i] > sweep->options.p95_sla_ms;
-        c->late += late;
-        if (c->sla.samples == sweep->rule.limit) continue;
-        c->sla.samples++;
-        c->sla.late += late;
-    }
+    int late = 0;
+    for (int i = 0; i < result->sample_count; i++)
+        late += result->samples_ms[i] > sweep->options.p95_sla_ms;
+    sweep->candidates[index].late_turns += late > 0;
     for (int i = 0; i < sweep->count; i++) /* a size that is being screened late counts its companions */
         if (!sweep->candidates[i].on_ladder && i != index)
             sweep->candidates[i].companion_samples += result->sample_count;
-    return digest(sweep, index, error);
+    judge(sweep, index);
+    return BT_OK;
 }
 
 static void take_memory(bt_sweep *sweep, int index, const bt_step_result *result) {
@@ -259,16 +298,17 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
 
 /* What each size has come to so far, so that the record is whole whenever the sweep is stopped. */
 static void settle_outcomes(bt_sweep *sweep) {
-    bool settled = bt_sweep_any_confirmed(sweep);
+    bool settled = bt_sweep_any_admissible(sweep);
     bt_objective objective = (bt_objective)sweep->options.objective;
     int lead = bt_sweep_to_confirm(sweep, objective);
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
         if (c->dead) continue;
-        bool beaten = settled && i != lead && !c->gave_up && samples_of(sweep, i) > 0;
-        point_of(sweep, i)->outcome = c->confirmed ? BT_OUTCOME_MEASURED
-                                      : beaten     ? BT_OUTCOME_SKIPPED_DOMINATED
-                                                   : BT_OUTCOME_UNDECIDED;
+        bool beaten =
+            settled && i != lead && !c->gave_up && samples_of(sweep, i) > 0 && !looks_late(sweep, i);
+        point_of(sweep, i)->outcome = is_admissible(sweep, i) ? BT_OUTCOME_MEASURED
+                                      : beaten                ? BT_OUTCOME_SKIPPED_DOMINATED
+                                                              : BT_OUTCOME_UNDECIDED;
     }
     sweep->model->production_memory = bt_sweep_fit_memory(sweep);
     sweep->model->standard_memory = bt_memory_fit_make(
@@ -283,8 +323,26 @@ static void settle_outcomes(bt_sweep *sweep) {
     sweep->model->measuring_s = sweep->elapsed_s;
 }
 
+/* What was measured is shown, though nothing but a disturbed turn is known of a size; and what was asked for
+ * is named, though its turn never came. */
+static bt_status wrap_up(bt_sweep *sweep, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < sweep->count && status == BT_OK; i++) {
+        bt_candidate *c = &sweep->candidates[i];
+        if (samples_of(sweep, i) > 0 || c->spare_count == 0) continue;
+        sweep->model->turns++;
+        sweep->model->disturbed_turns++;
+        status = add_samples(sweep, i, c->spare_ms, c->spare_count, error);
+    }
+    const bt_sizes *asked = &sweep->options.batches;
+    while (sweep->next_rung < asked->count && status == BT_OK)
+        status = bt_sweep_add(sweep, asked->sizes[sweep->next_rung++], false, error);
+    return status;
+}
+
 static bt_status go_on(bt_sweep *sweep, bt_error *error) {
     bt_status status = bt_sweep_plan(sweep, error);
+    if (status == BT_OK && sweep->step.kind == BT_STEP_DONE) status = wrap_up(sweep, error);
     settle_outcomes(sweep);
     return status;
 }
@@ -319,8 +377,16 @@ bt_step bt_sweep_next(const bt_sweep *sweep) {
     return sweep->step;
 }
 
-bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result, bt_error *error) {
+/* What the step took, to whom it belongs. */
+static void take_time(bt_sweep *sweep, const bt_step_result *result) {
     sweep->elapsed_s += result->elapsed_s;
+    if (!sweep->ladder_done) sweep->rung_s += result->elapsed_s;
+    if (sweep->is_proving) sweep->proving_s += result->elapsed_s;
+    if (sweep->is_between) sweep->between_s += result->elapsed_s;
+}
+
+bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result, bt_error *error) {
+    take_time(sweep, result);
     sweep->standard_memory_asked += step->kind == BT_STEP_STANDARD_MEMORY;
     sweep->full_size_asked |= step->kind == BT_STEP_FULL_SIZE;
     if (result->status != BT_OK) {
@@ -332,35 +398,51 @@ bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_resu
     return go_on(sweep, error);
 }
 
-void bt_sweep_stop(bt_sweep *sweep) {
+bt_status bt_sweep_stop(bt_sweep *sweep, const char *why, bt_error *error) {
     sweep->stopped = true;
-    sweep->model->interrupted = true;
-    sweep->step = (bt_step){BT_STEP_DONE, 0, 0};
-    settle_outcomes(sweep);
+    sweep->model->interrupted = why == NULL;
+    if (why) snprintf(sweep->model->reason, sizeof sweep->model->reason, "%s", why);
+    return go_on(sweep, error);
+}
+
+/* ---- how far it is -------------------------------------------------------------- */
+
+bool bt_sweep_proof_under_way(const bt_sweep *sweep, bt_sweep_proof *out) {
+    if (!sweep->is_proving || sweep->step.kind != BT_STEP_MEASURE) return false;
+    int index = bt_sweep_find(sweep, sweep->step.batch_size);
+    *out = (bt_sweep_proof){.batch_size = sweep->step.batch_size,
+                            .runs = samples_of(sweep, index),
+                            .runs_missing = sweep->candidates[index].evidence.runs_missing,
+                            .missing_s = bt_sweep_proof_s(sweep, index),
+                            .left_s = time_left_s(sweep)};
+    return true;
 }
 
 /* The share of the work that lies behind; an estimate that may go back when the search turns. */
 static double done_share(const bt_sweep *sweep) {
-    int lead = bt_sweep_to_confirm(sweep, (bt_objective)sweep->options.objective);
-    double confirmed = lead < 0 ? 0 : fmin((double)samples_of(sweep, lead) / sweep->first_accept, 1);
+    const bt_sizes *asked = &sweep->options.batches;
+    int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
     if (sweep->step.kind == BT_STEP_DONE) return 1;
+    if (!sweep->ladder_done && asked->count > 0) return 0.3 * (sweep->next_rung - 1) / asked->count;
     if (!sweep->ladder_done) return 0.3 * (1 - 1.0 / (1 + sweep->count));
-    if (!sweep->refining_done) return 0.3;
-    return 0.4 + 0.55 * confirmed;
+    if (!sweep->refining_done || lead < 0) return 0.3;
+    double runs = samples_of(sweep, lead), missing = sweep->candidates[lead].evidence.runs_missing;
+    return 0.3 + 0.6 * (sweep->candidates[lead].confirmed ? 1 : runs / (runs + missing));
 }
 
 double bt_sweep_progress(bt_sweep *sweep, char *text, size_t size) {
     const bt_step *step = &sweep->step;
+    bt_sweep_proof proof;
     int index = bt_sweep_find(sweep, step->batch_size);
-    int samples = index >= 0 ? samples_of(sweep, index) : 0;
-    bool confirming =
-        sweep->refining_done && step->kind == BT_STEP_MEASURE && samples >= BT_SCREENING_SAMPLES;
     sweep->progress = fmax(sweep->progress, done_share(sweep));
     if (step->kind == BT_STEP_DONE)
         snprintf(text, size, "done");
+    else if (bt_sweep_proof_under_way(sweep, &proof))
+        snprintf(text, size, "confirming batch %d: %d of about %d runs, %.0f s to go", proof.batch_size,
+                 proof.runs, proof.runs + proof.runs_missing, ceil(proof.missing_s));
     else if (step->kind == BT_STEP_MEASURE)
-        snprintf(text, size, "%s batch %d (%d runs so far)", confirming ? "confirming" : "measuring",
-                 step->batch_size, samples);
+        snprintf(text, size, "measuring batch %d (%d runs so far)", step->batch_size,
+                 index >= 0 ? samples_of(sweep, index) : 0);
     else
         snprintf(text, size, "%s batch %d", bt_step_name(step->kind), step->batch_size);
     return sweep->progress;

@@ -11,15 +11,17 @@
  * ones predicts to break the reserve is not run. `auto` doubles, until the SLA, memory or a plateau ends it.
  *   2. refining  (`auto` only) sizes between the doubled ones, where one could be better: a turn each, in
  * turn with the best.
- *   3. agreement every size's masks against the standard path's.
- *   4. screening interleaved rounds, a turn of each size that is still possible, BT_SCREENING_SAMPLES samples
- * each.
- *   5. confirming the sequential test of P95 <= SLA on the leader; if it fails, on the next; then on the
- * leaders by the other objectives while time lasts. A turn of the standard path (one image) goes into each
- * round, so that the speed-up is a ratio of one time.
- *   6. closing   what is asked once: the standard path's memory, the winner's where no ascending pass took
- * it, a full-size image. A crash or an out-of-memory costs the point that it happened to, and the sweep goes
- * on.
+ *   3. proving   the leader first: its masks against the standard path's, then the sequential test of P95 <=
+ * SLA. Between its turns goes other work, of at most as much time as they took, where enough is left for the
+ * proof: turns of the standard path, so that the speed-up is a ratio of one time, and of the other sizes, what
+ * is asked once (the standard path's memory, a full-size image), the other sizes' masks. That spreads the
+ * leader's turns over more of the machine's moods. Where the leader's proof does not fit the time that is left,
+ * the best size is proved that does.
+ *   4. the rest  what has not found its place in between; a size that turns out better is proved next. Sizes
+ * that were left out of the ladder because their preparation would have cost the proof are tried now.
+ *
+ * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on. What a size has come
+ * to is shown whatever ended the sweep: a disturbed turn that was not counted serves where there is no other.
  */
 #ifndef BT_TUNE_SWEEP_H
 #define BT_TUNE_SWEEP_H
@@ -40,7 +42,7 @@ extern "C" {
 #define BT_FIRST_TURN_SAMPLES                                                                                \
     3 /* timed runs in a row of a new size: all of them late is the soonest possible rejection */
 #define BT_TURN_SAMPLES      5  /* of later turns */
-#define BT_SCREENING_SAMPLES 12 /* at least, of each size before sizes are compared */
+#define BT_SCREENING_SAMPLES 12 /* of each size that may win, where the leader's proof leaves the time */
 
 typedef struct bt_sweep_options {
     bt_sizes batches; /* count 0: search */
@@ -70,11 +72,21 @@ bt_step bt_sweep_next(const bt_sweep *sweep);
 BT_MUST_USE bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result,
                                     bt_error *error);
 
-/* Ends the sweep before its time (interrupted): what was measured keeps its place, the rest is undecided. */
-void bt_sweep_stop(bt_sweep *sweep);
+/* Ends the sweep before its time: what was measured keeps its place, the rest is undecided. `why` becomes the
+ * model's reason; NULL: interrupted. BT_NO_MEMORY only. */
+BT_MUST_USE bt_status bt_sweep_stop(bt_sweep *sweep, const char *why, bt_error *error);
+
+/* A leader's proof: how many runs it has, and what is missing where none of them is late. */
+typedef struct bt_sweep_proof {
+    int batch_size, runs, runs_missing;
+    double missing_s, left_s; /* left: of the time budget */
+} bt_sweep_proof;
+
+/* Whether the next step is one of a proof. */
+bool bt_sweep_proof_under_way(const bt_sweep *sweep, bt_sweep_proof *out);
 
 /* How far it is, 0..1, for a progress bar; an estimate that never goes back. `text` says what is going on
- * ("confirming batch 4: 48 runs"). */
+ * ("confirming batch 4: 48 of about 85 runs, 2 s to go"). */
 double bt_sweep_progress(bt_sweep *sweep, char *text, size_t size);
 
 #ifdef __cplusplus

@@ -142,7 +142,8 @@ static void explain_undecided(bt_point *point, const bt_model_record *model, con
         bt_evidence_of(&rule, point->samples_ms, point->sample_count, settings->p95_sla_ms);
     double over_ms = point->p95_ms - settings->p95_sla_ms;
     say_missing(&evidence, point->p50_ms, missing);
-    if (evidence.verdict == BT_SEQUENTIAL_ACCEPT && isnan(point->mask_iou) && model->computes_masks)
+    if (evidence.verdict == BT_SEQUENTIAL_ACCEPT && isnan(point->mask_iou) && model->computes_masks &&
+        model->trained_weights)
         explain(point, "P95 is shown to keep the SLA, but its masks were not compared with the FP32 "
                        "reference's");
     else if (evidence.verdict == BT_SEQUENTIAL_ACCEPT)
@@ -213,8 +214,7 @@ static void give_reason(bt_model_record *model, const bt_settings *settings) {
         snprintf(why, BT_TEXT_SIZE, "every batch size that could serve is shown to break the SLA of %g ms",
                  settings->p95_sla_ms);
     else
-        snprintf(why, BT_TEXT_SIZE, "batch %d: %.400s", model->points[model->chosen].batch_size,
-                 model->points[model->chosen].why);
+        snprintf(why, BT_TEXT_SIZE, "%s", model->points[model->chosen].why);
 }
 
 /* What would show what is not shown yet. */
@@ -236,8 +236,8 @@ static void advise_sla(bt_model_record *model, const bt_settings *settings) {
         snprintf(model->advice, sizeof model->advice,
                  "%s: not shown to keep P95 <= %g ms; batch %d is provisional, with P95 %.1f ms so far (%.250s): "
                  "%s",
-                 model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms,
-                 point->outcome == BT_OUTCOME_UNDECIDED ? point->why : model->reason, remedy_of_doubt(model));
+                 model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, model->reason,
+                 remedy_of_doubt(model));
         return;
     }
     char promise[128] = "";

@@ -8,9 +8,8 @@
 #define CONFIRM_SAMPLES   6    /* of the leader in a turn of its proof */
 #define TURN_S            5.0  /* about the longest turn */
 #define PROOF_MARGIN      1.5  /* times the time that a proof takes at best is kept for it */
-#define ONCE_SHARE        0.05 /* of the budget is kept for a step of which no one knows how long it takes */
+#define UNKNOWN_SHARE     0.33 /* of the budget is what a step may take of which that is not known */
 #define SCREENING_SCORE   0.93 /* of the best after the first turn; less is not screened in a search */
-#define BUSY_TURNS        8    /* before a machine is called busy */
 #define BUSY_SCREENING    6    /* samples of a size on a busy machine */
 #define CONTENDER_SCORE   0.97 /* of the leader; a point this near is measured on, at a quarter of its pace */
 #define STANDARD_SAMPLES  24   /* of the standard path, for the speed-up */
@@ -19,13 +18,6 @@
 #define BOUND_SAMPLES_MAX 150  /* beyond which none are taken for its sake */
 
 static const bt_step no_step = {BT_STEP_DONE, 0, 0};
-
-/* Others use the cores more often than not: every run takes longer, and what is not needed for the answer is
- * left out. */
-static bool is_busy(const bt_sweep *sweep) {
-    int turns = sweep->model->turns + sweep->discarded;
-    return turns >= BUSY_TURNS && 2 * (sweep->model->disturbed_turns + sweep->discarded) > turns;
-}
 
 /* Whether the time left is more than the leader's proof is about to take and `more_s`: nothing else may cost
  * the answer. */
@@ -75,10 +67,14 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
         *batch_size = 2 * last;
 }
 
-/* Whether another rung may be climbed: it takes about twice the last one's time. The first is free. */
+/* Whether another rung may be climbed: it takes as many times the last one's time as it has images. The first is
+ * free. */
 static bool may_climb(const bt_sweep *sweep) {
+    const bt_sizes *asked = &sweep->options.batches;
     if (bt_sweep_leader(sweep, (bt_objective)sweep->options.objective) < 0) return true;
-    return leaves_time_for_proof(sweep, 2 * sweep->rung_s);
+    double last = sweep->candidates[sweep->count - 1].batch_size, next = 2 * last;
+    if (sweep->next_rung < asked->count) next = asked->sizes[sweep->next_rung];
+    return leaves_time_for_proof(sweep, sweep->rung_s * next / last);
 }
 
 /* Adds rungs until one is worth trying or the ladder has ended. */
@@ -166,14 +162,23 @@ static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* The size with the fewest samples has the next turn, so that turns go round. */
+/* How many samples a size is screened by. A busy machine gets by with fewer, but not where the leader was seen
+ * in a calm and this size in spells alone. */
+static int screening_samples(const bt_sweep *sweep, int index, int lead) {
+    bool alike = sweep->candidates[index].calm_count > 0 || sweep->candidates[lead].calm_count == 0;
+    return bt_sweep_is_busy(sweep) && alike ? BUSY_SCREENING : BT_SCREENING_SAMPLES;
+}
+
+/* The size with the fewest samples has the next turn, so that turns go round. The one that is being proved has
+ * turns of its own. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
-    int fewest = -1, wanted = is_busy(sweep) ? BUSY_SCREENING : BT_SCREENING_SAMPLES;
-    for (int i = 0; i < sweep->count; i++) {
-        if (!worth_screening(sweep, i)) continue;
+    int fewest = -1, lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
+    for (int i = 0; i < sweep->count && lead >= 0; i++) {
+        if (i == lead || !worth_screening(sweep, i)) continue;
+        if (samples_of(sweep, i) >= screening_samples(sweep, i, lead)) continue;
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
-    if (fewest < 0 || samples_of(sweep, fewest) >= wanted) return false;
+    if (fewest < 0) return false;
     *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size,
                       turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
     return true;
@@ -234,7 +239,7 @@ static int contender(const bt_sweep *sweep, int lead) {
 /* While the leader is not confirmed: afterwards its samples no longer grow, and the runner-up would overtake. */
 static bool contender_step(const bt_sweep *sweep, bt_step *step) {
     int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
-    if (lead < 0 || sweep->candidates[lead].confirmed || is_busy(sweep)) return false;
+    if (lead < 0 || sweep->candidates[lead].confirmed || bt_sweep_is_busy(sweep)) return false;
     int other = contender(sweep, lead);
     if (other < 0) return false;
     *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[other].batch_size,
@@ -279,12 +284,15 @@ static bool own_step(const bt_sweep *sweep, int index, bt_step *step) {
     return true;
 }
 
-/* About how long a step takes. */
+/* About how long a step takes; much, where nothing is known of it. */
 static double cost_s(const bt_sweep *sweep, const bt_step *step) {
-    int index = bt_sweep_find(sweep, step->batch_size);
+    const bt_model_record *model = sweep->model;
+    int index = bt_sweep_find(sweep, step->batch_size), runs = step->runs + 1; /* one settles: see the worker */
     if (step->kind == BT_STEP_MEASURE && samples_of(sweep, index) > 0)
-        return (step->runs + 1) * typical_ms(sweep, index) / 1e3; /* one more: see the worker */
-    return ONCE_SHARE * sweep->options.time_budget_s;
+        return runs * typical_ms(sweep, index) / 1e3;
+    if (step->kind == BT_STEP_STANDARD && model->standard_sample_count > 0)
+        return runs * model->standard_samples_ms[model->standard_sample_count - 1] / 1e3;
+    return UNKNOWN_SHARE * sweep->options.time_budget_s;
 }
 
 /* Other work, where the leader's turns have had their share and enough time remains. */
@@ -309,7 +317,7 @@ static bool proving_step(bt_sweep *sweep, bt_step *step) {
 /* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are
  * shown either way, with what is known of them. */
 static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
-    for (int objective = 0; objective < BT_OBJECTIVE_COUNT && !is_busy(sweep); objective++) {
+    for (int objective = 0; objective < BT_OBJECTIVE_COUNT && !bt_sweep_is_busy(sweep); objective++) {
         int lead = bt_sweep_to_confirm(sweep, (bt_objective)objective);
         if (lead < 0 || bt_sweep_proof_s(sweep, lead) > SECONDARY_SHARE * sweep->primary_s) continue;
         if (sweep->elapsed_s > (1 + 2 * SECONDARY_SHARE) * sweep->primary_s) continue;

@@ -7,6 +7,8 @@
 #include "tune/search.h"
 #include "tune/sweep.h"
 
+#define BT_CALM_SAMPLES 64
+
 #define BT_STANDARD_MEMORY_MAX 2 /* sizes of the standard path whose memory is taken: enough for a line */
 
 /* What the sweep knows of a size beside its point in the record (same index). */
@@ -17,7 +19,9 @@ typedef struct bt_candidate {
     bool dead;      /* cannot win; the point's outcome says why */
     bool confirmed; /* P95 <= SLA was shown */
     bool gave_up;   /* the sequential test ended without a verdict */
-    double typical_ms;
+    double typical_ms; /* the median; of what nobody disturbed, where there is any */
+    double calm_ms[BT_CALM_SAMPLES]; /* of turns that nobody disturbed, the newest */
+    int calm_count;                  /* ever */
     bt_evidence evidence;  /* about the SLA */
     int late_turns;        /* turns that had a late sample */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
@@ -60,7 +64,7 @@ static inline int samples_of(const bt_sweep *sweep, int index) {
     return point_of(sweep, index)->sample_count;
 }
 
-/* The median: a neighbour's noise lengthens some runs, by more of a short one than of a long one. */
+/* A median: a neighbour's noise lengthens some runs, by more of a short one than of a long one. */
 static inline double typical_ms(const bt_sweep *sweep, int index) {
     return sweep->candidates[index].typical_ms;
 }
@@ -118,6 +122,10 @@ bool bt_sweep_any_admissible(const bt_sweep *sweep);
 
 /* The line through the high-water marks of the ascending pass. */
 bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep);
+
+/* Others use the cores more often than not: every run takes longer, and what is not needed for the answer is
+ * left out. */
+bool bt_sweep_is_busy(const bt_sweep *sweep);
 
 /* Decides sweep->step. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error);

@@ -10,7 +10,8 @@
 
 #define DISCARD_AT_LEAST 6    /* disturbed turns are not counted, */
 #define DISCARD_ONE_IN   8    /* and as many more for each so many that were, */
-#define DISCARD_SHARE    0.05 /* within that share of the time budget: no wait for a machine that is never quiet */
+#define DISCARD_SHARE    0.05 /* within that share of the time budget */
+#define BUSY_TURNS       8    /* before a machine is called busy */
 #define HOPELESS         2.0  /* times the SLA: late in a way that no passing spell explains */
 
 /* ---- the sizes ---------------------------------------------------------------- */
@@ -90,6 +91,11 @@ int bt_sweep_to_prove(const bt_sweep *sweep, bt_objective objective) {
     return best >= 0 ? best : lead;
 }
 
+bool bt_sweep_is_busy(const bt_sweep *sweep) {
+    int turns = sweep->model->turns + sweep->discarded;
+    return turns >= BUSY_TURNS && 2 * (sweep->model->disturbed_turns + sweep->discarded) > turns;
+}
+
 bool bt_sweep_any_confirmed(const bt_sweep *sweep) {
     for (int i = 0; i < sweep->count; i++)
         if (sweep->candidates[i].confirmed && !sweep->candidates[i].dead) return true;
@@ -144,23 +150,34 @@ static void judge(bt_sweep *sweep, int index) {
     c->gave_up = c->evidence.exhausted;
 }
 
-/* Adds to a size's samples, and to what is typical of it. */
-static bt_status add_samples(bt_sweep *sweep, int index, const double *samples_ms, int count,
-                             bt_error *error) {
-    bt_point *point = point_of(sweep, index);
-    bt_status status = bt_point_add_samples(point, samples_ms, count, error);
-    if (status != BT_OK) return status;
-    double *scratch = malloc((size_t)point->sample_count * sizeof *scratch);
+/* Sizes are compared by what they take while nobody disturbs them, or a spell would make another one lead. */
+static bt_status find_typical(bt_candidate *c, const bt_point *point, bt_error *error) {
+    bool calm = c->calm_count > 0;
+    int count = !calm ? point->sample_count : c->calm_count < BT_CALM_SAMPLES ? c->calm_count : BT_CALM_SAMPLES;
+    double *scratch = malloc((size_t)count * sizeof *scratch);
     if (!scratch) return bt_fail(error, BT_NO_MEMORY, "out of memory for a size's samples");
-    sweep->candidates[index].typical_ms =
-        bt_median(point->samples_ms, (size_t)point->sample_count, scratch);
+    c->typical_ms = bt_median(calm ? c->calm_ms : point->samples_ms, (size_t)count, scratch);
     free(scratch);
     return BT_OK;
 }
 
-static bool is_discarded(const bt_sweep *sweep, const bt_step_result *result) {
-    return result->disturbed &&
-           sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN &&
+/* Adds to a size's samples, and to what is typical of it. */
+static bt_status add_samples(bt_sweep *sweep, int index, const double *samples_ms, int count, bool disturbed,
+                             bt_error *error) {
+    bt_candidate *c = &sweep->candidates[index];
+    bt_status status = bt_point_add_samples(point_of(sweep, index), samples_ms, count, error);
+    if (status != BT_OK) return status;
+    sweep->model->turns++;
+    sweep->model->disturbed_turns += disturbed;
+    for (int i = 0; i < count && !disturbed; i++)
+        c->calm_ms[c->calm_count++ % BT_CALM_SAMPLES] = samples_ms[i];
+    return find_typical(c, point_of(sweep, index), error);
+}
+
+/* No wait for a machine that is never quiet: within bounds, and not for a size that was seen in a calm. */
+static bool is_discarded(const bt_sweep *sweep, int index, const bt_step_result *result) {
+    if (!result->disturbed || (bt_sweep_is_busy(sweep) && sweep->candidates[index].calm_count > 0)) return false;
+    return sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN &&
            sweep->discarded_s + result->elapsed_s <= DISCARD_SHARE * sweep->options.time_budget_s;
 }
 
@@ -174,13 +191,12 @@ static void discard(bt_sweep *sweep, int index, const bt_step_result *result) {
 }
 
 static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
-    if (is_discarded(sweep, result)) {
+    if (is_discarded(sweep, index, result)) {
         discard(sweep, index, result);
         return BT_OK;
     }
-    sweep->model->turns++;
-    sweep->model->disturbed_turns += result->disturbed;
-    bt_status status = add_samples(sweep, index, result->samples_ms, result->sample_count, error);
+    bt_status status =
+        add_samples(sweep, index, result->samples_ms, result->sample_count, result->disturbed, error);
     if (status != BT_OK) return status;
     int late = 0;
     for (int i = 0; i < result->sample_count; i++)
@@ -330,9 +346,7 @@ static bt_status wrap_up(bt_sweep *sweep, bt_error *error) {
     for (int i = 0; i < sweep->count && status == BT_OK; i++) {
         bt_candidate *c = &sweep->candidates[i];
         if (samples_of(sweep, i) > 0 || c->spare_count == 0) continue;
-        sweep->model->turns++;
-        sweep->model->disturbed_turns++;
-        status = add_samples(sweep, i, c->spare_ms, c->spare_count, error);
+        status = add_samples(sweep, i, c->spare_ms, c->spare_count, true, error);
     }
     const bt_sizes *asked = &sweep->options.batches;
     while (sweep->next_rung < asked->count && status == BT_OK)

@@ -57,8 +57,17 @@ double machine_service_ms(const machine *m, int b) {
     return m->tau0_ms + m->alpha_ms * b;
 }
 
+/* How many times as long things take just now. */
+static double pace(machine *m) {
+    int round = m->calm_runs + m->spell_runs;
+    bool spell = round > 0 && m->runs % round >= m->calm_runs;
+    m->disturbed = m->disturbed || m->slow > 1 || (spell && m->spell_disturbs);
+    return (m->slow > 0 ? m->slow : 1) * (spell ? m->spell_slow : 1);
+}
+
 static double run_ms(machine *m, int b) {
-    double ms = machine_service_ms(m, b) * (1 + m->noise * fabs(bt_random_normal(&m->random)));
+    double ms = machine_service_ms(m, b) * (1 + m->noise * fabs(bt_random_normal(&m->random))) * pace(m);
+    m->runs++;
     if (bt_random_uniform(&m->random) < m->late_fraction) ms += m->late_ms;
     m->busy_ms += ms;
     return ms;
@@ -91,10 +100,17 @@ static void carry_out(machine *m, const bt_step *step, bt_step_result *result) {
     int b = step->batch_size;
     bool timed =
         step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD || step->kind == BT_STEP_FULL_SIZE;
+    bool fresh = step->kind == BT_STEP_FRESH_MEMORY || step->kind == BT_STEP_STANDARD_MEMORY ||
+                 step->kind == BT_STEP_FULL_SIZE;
+    if (fresh) m->busy_ms += 1e3 * m->open_s * pace(m);
+    for (int i = 0; i < m->warm_up_runs && (fresh || step->kind == BT_STEP_MEMORY); i++)
+        run_ms(m, b);
+    m->disturbed = false;
     for (int i = 0; i < step->runs; i++) {
         double ms = run_ms(m, b);
         if (timed) result->samples_ms[result->sample_count++] = ms;
     }
+    result->disturbed = step->kind == BT_STEP_MEASURE && m->disturbed;
     if (step->kind == BT_STEP_MEASURE) m->measured[b] += step->runs;
     if (step->kind == BT_STEP_MEMORY || step->kind == BT_STEP_FRESH_MEMORY ||
         step->kind == BT_STEP_STANDARD_MEMORY) {

@@ -23,13 +23,20 @@ typedef struct machine {
     double tau0_ms, alpha_ms, noise; /* noise: relative standard deviation */
     int step;
     double late_fraction, late_ms; /* that many runs take so much longer */
+    double slow;                   /* everything takes so many times as long, and every turn is disturbed */
+    int calm_runs, spell_runs;     /* so many runs at the usual pace, then so many in a spell, by turns */
+    double spell_slow;             /* that many times as long in a spell, */
+    bool spell_disturbs;           /* whose turns count as disturbed, where that can be seen */
+    double open_s;                 /* a process of its own takes to start */
+    int warm_up_runs;              /* before a size is measured first */
     double memory_mb, memory_per_image_mb;
     int crash_at, out_of_memory_at, disagree_at;
     double output_least, output_most, mask_share; /* of the standard path's */
     bool standard_fails;
     bt_random random;
     /* what was seen */
-    int measured[BT_SEARCH_MAX_BATCH + 1], steps;
+    int measured[BT_SEARCH_MAX_BATCH + 1], steps, runs;
+    bool disturbed; /* since the step began */
     double busy_ms;
 } machine;
 

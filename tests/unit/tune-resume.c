@@ -168,7 +168,7 @@ static void a_stopped_sweep_is_stopped_the_same_way_again(void **state) {
         for (int i = 0; i < 2; i++) {
             sweeping s = start(&h);
             assert_true(resumes_at(&s, &h, cut));
-            bt_sweep_stop(s.sweep);
+            assert_int_equal(bt_sweep_stop(s.sweep, NULL, NULL), BT_OK);
             assert_int_equal(bt_sweep_next(s.sweep).kind, BT_STEP_DONE);
             assert_true(s.record->models[0].interrupted);
             records[i] = end(&s, &h);

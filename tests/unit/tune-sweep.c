@@ -24,6 +24,8 @@ typedef struct tuned {
     bt_model_record *model;
     bt_settings settings;
     bt_sweep_options options;
+    bt_step steps[STEPS_MAX]; /* that were asked for */
+    int step_count;
 } tuned;
 
 static tuned prepare(const char *batches, double p95_sla_ms, bt_objective objective) {
@@ -33,6 +35,7 @@ static tuned prepare(const char *batches, double p95_sla_ms, bt_objective object
     t.model = &t.record->models[0];
     snprintf(t.model->title, sizeof t.model->title, "Net");
     snprintf(t.model->precision, sizeof t.model->precision, "fp32");
+    t.model->computes_masks = t.model->trained_weights = true;
     t.settings.p95_sla_ms = p95_sla_ms;
     t.settings.objective = objective;
     t.settings.max_queue_delay_ms = 5;
@@ -54,10 +57,22 @@ static tuned prepare(const char *batches, double p95_sla_ms, bt_objective object
     return t;
 }
 
+static void note_step(tuned *t, const bt_step *step) {
+    t->steps[t->step_count++] = *step;
+}
+
+/* Where a kind of step was first asked for a batch size; STEPS_MAX where never. */
+static int first_step(const tuned *t, bt_step_kind kind, int batch_size) {
+    for (int i = 0; i < t->step_count; i++)
+        if (t->steps[i].kind == kind && t->steps[i].batch_size == batch_size) return i;
+    return STEPS_MAX;
+}
+
 /* Drives a sweep on a machine to its end, and scores it. The invariants of every step are asserted. */
 static void tune_with(tuned *t, machine *m, bt_step_result (*answer)(machine *, const bt_step *)) {
     bt_error error = {BT_OK, ""};
     bt_sweep *sweep;
+    double before = 0;
     assert_int_equal(bt_sweep_open(&sweep, &t->options, t->model, &error), BT_OK);
     for (m->steps = 0;; m->steps++) {
         assert_true(m->steps < STEPS_MAX);
@@ -68,7 +83,9 @@ static void tune_with(tuned *t, machine *m, bt_step_result (*answer)(machine *, 
         assert_int_equal(bt_sweep_done(sweep, &step, &result, &error), BT_OK);
         char text[128];
         double progress = bt_sweep_progress(sweep, text, sizeof text);
-        assert_true(progress >= 0 && progress <= 1);
+        assert_true(progress >= before && progress <= 1);
+        before = progress;
+        note_step(t, &step);
     }
     bt_sweep_close(&sweep);
     t->model->memory_total_mb = 16384;
@@ -302,7 +319,7 @@ static void what_time_does_not_settle_is_undecided(void **state) {
     finish(&t);
 }
 
-static void a_missing_standard_path_costs_only_the_comparison(void **state) {
+static void a_missing_standard_path_leaves_the_masks_in_doubt(void **state) {
     (void)state;
     tuned t = prepare("1,2,4", 100, BT_OBJECTIVE_EFFICIENCY);
     machine m = machine_quiet();
@@ -310,6 +327,16 @@ static void a_missing_standard_path_costs_only_the_comparison(void **state) {
     tune(&t, &m);
     assert_int_equal(chosen_batch(&t), 2);
     assert_true(isnan(t.model->speedup_over_single_image));
+    assert_false(t.model->meets_sla);
+    assert_int_equal(point_of(&t, 2)->outcome, BT_OUTCOME_UNDECIDED);
+    assert_non_null(strstr(point_of(&t, 2)->why, "masks were not compared"));
+    finish(&t);
+    t = prepare("1,2,4", 100, BT_OBJECTIVE_EFFICIENCY);
+    t.options.trained_weights = false; /* then nothing depends on them */
+    m = machine_quiet();
+    m.standard_fails = true;
+    tune(&t, &m);
+    assert_true(t.model->meets_sla);
     finish(&t);
 }
 
@@ -320,6 +347,237 @@ static void the_speed_up_is_throughput_over_the_standard_path(void **state) {
     tune(&t, &m);
     assert_true(t.model->standard_sample_count >= 10);
     assert_float_equal(t.model->speedup_over_single_image, (2 / 8.0) / (1 / 6.0), 1e-6);
+    finish(&t);
+}
+
+/* ---- the time goes to the answer ------------------------------------------- */
+
+/* A network of a tenth of a second an image, with what a real worker spends beside timing. */
+static machine machine_real(void) {
+    machine m = machine_quiet();
+    m.tau0_ms = 4;
+    m.alpha_ms = 22;
+    m.noise = 0.02;
+    m.open_s = 1;
+    m.warm_up_runs = 5;
+    return m;
+}
+
+static void the_leader_is_proved_first(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,4,8", 250, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_real();
+    t.options.full_size = 1024;
+    tune(&t, &m);
+    assert_int_equal(chosen_batch(&t), 1);
+    assert_true(first_step(&t, BT_STEP_AGREEMENT, 1) < first_step(&t, BT_STEP_AGREEMENT, 2));
+    assert_true(first_step(&t, BT_STEP_AGREEMENT, 1) < first_step(&t, BT_STEP_FULL_SIZE, 1));
+    finish(&t);
+    double needed_s = 0; /* the ladder's, and that of 85 runs in turns */
+    for (int b = 1; b <= 8; b *= 2)
+        needed_s += 9 * machine_service_ms(&m, b) / 1e3;
+    needed_s += 1.3 * 85 * machine_service_ms(&m, 1) / 1e3;
+    t = prepare("1,2,4,8", 250, BT_OBJECTIVE_EFFICIENCY);
+    m = machine_real();
+    t.options.time_budget_s = needed_s;
+    tune(&t, &m);
+    assert_true(t.model->meets_sla);
+    assert_true(point_of(&t, 8)->sample_count <= BT_FIRST_TURN_SAMPLES); /* nothing was spent on it */
+    finish(&t);
+}
+
+static void other_work_spreads_the_leaders_turns(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,4,8", 250, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_real();
+    int between = 0, row = 0, longest = 0;
+    tune(&t, &m);
+    for (int i = first_step(&t, BT_STEP_AGREEMENT, 1) + 1, runs = 3; i < t.step_count && runs < 85; i++) {
+        bool own = t.steps[i].kind == BT_STEP_MEASURE && t.steps[i].batch_size == 1;
+        runs += own ? t.steps[i].runs : 0;
+        row = own ? row + 1 : 0;
+        longest = row > longest ? row : longest;
+        between += !own;
+    }
+    assert_true(between >= 6);
+    assert_true(longest <= 6);
+    finish(&t);
+}
+
+static void a_size_is_left_out_of_the_ladder_rather_than_the_proof(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,64", 1e4, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_real();
+    t.options.time_budget_s = 6;
+    tune(&t, &m);
+    assert_true(t.model->meets_sla);
+    assert_int_equal(m.measured[64], 0);
+    assert_string_equal(point_of(&t, 64)->why, "not measured: time ran out");
+    finish(&t);
+    t = prepare("1,2,64", 1e4, BT_OBJECTIVE_EFFICIENCY);
+    m = machine_real();
+    t.options.time_budget_s = 17; /* enough for both, though not before the proof */
+    tune(&t, &m);
+    assert_true(t.model->meets_sla);
+    assert_true(m.measured[64] > 0);
+    assert_true(first_step(&t, BT_STEP_MEASURE, 64) > first_step(&t, BT_STEP_AGREEMENT, 1));
+    finish(&t);
+}
+
+/* The best by throughput takes longer to prove than there is time; the next best does not. */
+static void what_can_be_shown_is_proved_where_the_leader_cannot(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,8", 1e3, BT_OBJECTIVE_THROUGHPUT);
+    machine m = machine_real();
+    m.tau0_ms = 30;
+    t.options.time_budget_s = 14; /* 85 runs of 8 take 17 s */
+    tune(&t, &m);
+    assert_true(t.model->meets_sla);
+    assert_int_equal(chosen_batch(&t), 2);
+    assert_int_equal(point_of(&t, 8)->outcome, BT_OUTCOME_UNDECIDED);
+    assert_non_null(strstr(point_of(&t, 8)->why, "more run"));
+    finish(&t);
+}
+
+/* 403 samples of which 4 were late, in clocks that move by spells far below the SLA. */
+static void spells_far_below_the_sla_cost_no_proof(void **state) {
+    (void)state;
+    int soon = 0;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        tuned t = prepare("1", 250, BT_OBJECTIVE_EFFICIENCY);
+        machine m = machine_quiet();
+        m.random = bt_random_stream(seed, "test spells");
+        m.tau0_ms = 100;
+        m.alpha_ms = 40;
+        m.noise = 0.03;
+        m.calm_runs = m.spell_runs = 25;
+        m.spell_slow = 1.3; /* 182 ms */
+        m.late_fraction = 0.01;
+        m.late_ms = 150;
+        tune(&t, &m);
+        if (!t.model->meets_sla)
+            fail_msg("seed %llu: %s after %d runs", (unsigned long long)seed,
+                     bt_outcome_name(point_of(&t, 1)->outcome), point_of(&t, 1)->sample_count);
+        soon += point_of(&t, 1)->sample_count <= 200;
+        finish(&t);
+    }
+    if (soon < 40) fail_msg("%d of 50 were proved in 200 runs", soon);
+}
+
+static void one_spell_does_not_refuse_a_size(void **state) {
+    (void)state;
+    tuned t = prepare("1", 40, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_quiet();
+    m.tau0_ms = 30;
+    m.spell_runs = 4; /* one warms up, three are late, and then never again */
+    m.calm_runs = 100000;
+    m.runs = 100000;
+    m.spell_slow = 1.5;
+    tune(&t, &m);
+    assert_true(point_of(&t, 1)->samples_ms[0] > 40);
+    assert_true(t.model->meets_sla);
+    finish(&t);
+}
+
+/* Nothing but disturbed turns, and then the time is over: they are shown, and prove nothing. */
+static void what_was_measured_is_shown_whatever_ended_the_sweep(void **state) {
+    (void)state;
+    tuned t = prepare("1,2", 250, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_real();
+    m.slow = 2;
+    m.open_s = 0;
+    t.options.time_budget_s = 1;
+    m.alpha_ms = 40; /* 84 ms: the first turn takes a quarter of a second, and comes again and again */
+    m.warm_up_runs = 8;
+    tune(&t, &m);
+    assert_int_equal(point_of(&t, 1)->outcome, BT_OUTCOME_UNDECIDED);
+    assert_true(point_of(&t, 1)->sample_count >= 3);
+    assert_true(t.model->disturbed_turns > 0);
+    assert_int_equal(chosen_batch(&t), 1);
+    assert_false(t.model->meets_sla);
+    assert_string_equal(point_of(&t, 2)->why, "not measured: time ran out");
+    finish(&t);
+}
+
+static void only_discarded_turns_are_shown_too(void **state) {
+    (void)state;
+    bt_error error;
+    tuned t = prepare("1,2", 250, BT_OBJECTIVE_EFFICIENCY);
+    bt_sweep *sweep;
+    assert_int_equal(bt_sweep_open(&sweep, &t.options, t.model, &error), BT_OK);
+    machine m = machine_quiet();
+    m.slow = 2;
+    for (int i = 0; i < 3; i++) {
+        bt_step step = bt_sweep_next(sweep);
+        bt_step_result result = machine_answer(&m, &step);
+        assert_int_equal(bt_sweep_done(sweep, &step, &result, &error), BT_OK);
+    }
+    assert_int_equal(point_of(&t, 1)->sample_count, 0);
+    assert_int_equal(bt_sweep_stop(sweep, "the worker was killed", &error), BT_OK);
+    bt_sweep_close(&sweep);
+    assert_int_equal(bt_score_model(t.model, &t.settings, &error), BT_OK);
+    assert_int_equal(point_of(&t, 1)->sample_count, 3);
+    assert_int_equal(point_of(&t, 1)->outcome, BT_OUTCOME_UNDECIDED);
+    assert_string_equal(t.model->reason, "the worker was killed");
+    assert_non_null(strstr(t.model->advice, "the worker was killed"));
+    finish(&t);
+}
+
+/* Seconds that a sweep takes, and whether it chose what the quiet machine's did. */
+static double seconds_of(machine m, int wanted) {
+    tuned t = prepare("1,2,4,8,16", 250, BT_OBJECTIVE_EFFICIENCY);
+    t.options.full_size = 1024;
+    t.options.time_budget_s = 85;
+    tune(&t, &m);
+    if (!t.model->meets_sla || chosen_batch(&t) != wanted)
+        fail_msg("batch %d, %s: %s", chosen_batch(&t), bt_outcome_name(point_of(&t, wanted)->outcome),
+                 t.model->advice);
+    finish(&t);
+    return m.busy_ms / 1e3;
+}
+
+/* Slow throughout, or half of the time thrice as slow: how much dear work falls into a spell is chance. */
+static void a_busy_machine_takes_twice_the_quiet_ones_time_at_most(void **state) {
+    (void)state;
+    enum { MACHINES = 50 };
+    double quiet_s = 0, moody_s = 0;
+    for (uint64_t seed = 1; seed <= MACHINES; seed++) {
+        machine quiet = machine_real(), slow = machine_real(), moody = machine_real();
+        quiet.random = slow.random = moody.random = bt_random_stream(seed, "test busy");
+        slow.slow = 2;
+        moody.calm_runs = moody.spell_runs = 10 + (int)seed;
+        moody.spell_slow = 3;
+        moody.spell_disturbs = true;
+        double this_s = seconds_of(quiet, 1), slow_s = seconds_of(slow, 1);
+        if (slow_s > 2 * this_s)
+            fail_msg("seed %llu: quiet %.1f s, slow %.1f s", (unsigned long long)seed, this_s, slow_s);
+        quiet_s += this_s / MACHINES;
+        moody_s += seconds_of(moody, 1) / MACHINES;
+    }
+    if (moody_s > 2 * quiet_s) fail_msg("quiet %.1f s, in spells %.1f s", quiet_s, moody_s);
+}
+
+static void a_proof_is_announced(void **state) {
+    (void)state;
+    bt_error error;
+    tuned t = prepare("1", 250, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_quiet();
+    bt_sweep *sweep;
+    bt_sweep_proof proof;
+    char text[128] = "";
+    assert_int_equal(bt_sweep_open(&sweep, &t.options, t.model, &error), BT_OK);
+    while (!bt_sweep_proof_under_way(sweep, &proof)) {
+        bt_step step = bt_sweep_next(sweep);
+        assert_int_not_equal(step.kind, BT_STEP_DONE);
+        bt_step_result result = machine_answer(&m, &step);
+        assert_int_equal(bt_sweep_done(sweep, &step, &result, &error), BT_OK);
+    }
+    assert_int_equal(proof.batch_size, 1);
+    assert_int_equal(proof.runs + proof.runs_missing, 85);
+    assert_float_equal(proof.missing_s, proof.runs_missing * 6e-3, 1e-9);
+    bt_sweep_progress(sweep, text, sizeof text);
+    assert_string_equal(text, "confirming batch 1: 3 of about 85 runs, 1 s to go");
+    bt_sweep_close(&sweep);
     finish(&t);
 }
 
@@ -409,8 +667,18 @@ int main(void) {
         cmocka_unit_test(an_unreachable_sla_says_what_could_be_reached),
         cmocka_unit_test(a_late_tail_is_found_out),
         cmocka_unit_test(what_time_does_not_settle_is_undecided),
-        cmocka_unit_test(a_missing_standard_path_costs_only_the_comparison),
+        cmocka_unit_test(a_missing_standard_path_leaves_the_masks_in_doubt),
         cmocka_unit_test(the_speed_up_is_throughput_over_the_standard_path),
+        cmocka_unit_test(the_leader_is_proved_first),
+        cmocka_unit_test(other_work_spreads_the_leaders_turns),
+        cmocka_unit_test(a_size_is_left_out_of_the_ladder_rather_than_the_proof),
+        cmocka_unit_test(what_can_be_shown_is_proved_where_the_leader_cannot),
+        cmocka_unit_test(spells_far_below_the_sla_cost_no_proof),
+        cmocka_unit_test(one_spell_does_not_refuse_a_size),
+        cmocka_unit_test(what_was_measured_is_shown_whatever_ended_the_sweep),
+        cmocka_unit_test(only_discarded_turns_are_shown_too),
+        cmocka_unit_test(a_busy_machine_takes_twice_the_quiet_ones_time_at_most),
+        cmocka_unit_test(a_proof_is_announced),
         cmocka_unit_test(auto_finds_the_exhaustive_optimum_in_a_quarter_of_its_time),
         cmocka_unit_test(any_machine_ends_in_a_sound_record),
     };

@@ -23,16 +23,24 @@ static void on_signal(int signal_number) {
     stop = 1;
 }
 
+/* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says so. */
 static const bt_command_exit exits[] = {
-    {BT_EXIT_GOOD, "the config is written; a model that cannot keep the SLA is marked in it"},
+    {BT_EXIT_GOOD, "every model has a batch size that is shown to keep the SLA; the config is written"},
+    {BT_EXIT_GOOD, "a model is shown to have none; its entry in the config is provisional"},
     {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
     {BT_EXIT_USAGE,
      "wrong usage, bad input, or a measured entry would give way to less; nothing was overwritten"},
-    {BT_EXIT_BROKEN, "with --require-sla: a model has no batch size that keeps the SLA"},
-    {BT_EXIT_INCONCLUSIVE, "nothing could be measured"},
+    {BT_EXIT_BROKEN, "with --require-sla: a model is shown to have no batch size that keeps the SLA"},
+    {BT_EXIT_INCONCLUSIVE,
+     "of a model nothing is shown: time ran out, or it could not be measured; provisional"},
     {BT_EXIT_INTERRUPTED, "interrupted; --resume goes on where it stopped"},
     {0, NULL},
 };
+
+static const char broken_word[] = "sla-broken";
+
+static const char *const exit_words[] = {"good",       "sla-broken",   "failed",     "bad-input",
+                                         "sla-broken", "inconclusive", "interrupted"};
 
 static void write_simulation_keys(FILE *out) {
     fputs("\nKeys of --backend sim:KEY=VALUE,...:\n", out);
@@ -60,6 +68,7 @@ static bt_command command = {
         "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
         "                                                    a try-out in seconds, without libtorch\n",
     .exits = exits,
+    .exit_words = exit_words,
     .table = bt_settings_table,
     .write_more = write_simulation_keys,
 };
@@ -142,14 +151,23 @@ static bool interrupted(const bt_record *record) {
     return stop;
 }
 
+static bool any_is(const bt_record *record, bt_sla_state state) {
+    for (int i = 0; i < record->model_count; i++)
+        if (bt_model_sla_state(&record->models[i]) == state) return true;
+    return false;
+}
+
 static int judge(const optimization *o) {
     const bt_record *record = o->record;
     if (interrupted(record)) return BT_EXIT_INTERRUPTED;
-    for (int i = 0; i < record->model_count; i++)
-        if (record->models[i].chosen < 0) return BT_EXIT_INCONCLUSIVE;
-    for (int i = 0; i < record->model_count; i++)
-        if (o->settings.require_sla && !record->models[i].meets_sla) return BT_EXIT_BROKEN;
-    return BT_EXIT_GOOD;
+    if (o->settings.require_sla && any_is(record, BT_SLA_BROKEN)) return BT_EXIT_BROKEN;
+    return any_is(record, BT_SLA_NOT_SHOWN) ? BT_EXIT_INCONCLUSIVE : BT_EXIT_GOOD;
+}
+
+/* "good" is said of what keeps its promise alone, also where nobody asked for the other to be a failure. */
+static const char *verdict_of(const optimization *o, int code) {
+    bool broken = code == BT_EXIT_GOOD && o->record && any_is(o->record, BT_SLA_BROKEN);
+    return broken ? broken_word : bt_exit_name(code);
 }
 
 /* The config file, merged into what is there. Where that changes nothing the .bak stays what it is, too. */
@@ -196,7 +214,7 @@ static bt_status leave_results(optimization *o, int code, bt_error *error) {
     char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
     bool written = false;
     o->record->verdict_code = code;
-    snprintf(o->record->verdict, sizeof o->record->verdict, "%s", bt_exit_name(code));
+    snprintf(o->record->verdict, sizeof o->record->verdict, "%s", verdict_of(o, code));
     if (code != BT_EXIT_INTERRUPTED) note_changes(o);
     bt_status status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
     if (status == BT_OK) status = bt_record_save(o->record, path, error);
@@ -267,7 +285,8 @@ int main(int argc, char **argv) {
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
     /* What another program reads from standard output must not end in a verdict. */
     bool for_people = status != BT_OK || o.settings.format == BT_FORMAT_TABLE;
-    code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    code = bt_command_finish_as(&command, for_people ? stdout : stderr, stderr, code,
+                                status == BT_OK ? verdict_of(&o, code) : bt_exit_name(code));
     bt_config_close(&o.before);
     bt_record_close(&o.record);
     bt_log_close(&o.log);

@@ -17,6 +17,7 @@ static const bt_column columns[] = {
     {"batch_size", true},
     {"outcome", false},
     {"chosen", true},
+    {"provisional", true},
     {"on_pareto_front", true},
     {"best_efficiency", true},
     {"best_throughput", true},
@@ -67,7 +68,8 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
     bt_table_text(table, "%d", model->threads);
     bt_table_text(table, "%d", point->batch_size);
     bt_table_text(table, "%s", bt_outcome_name(point->outcome));
-    add_flag(table, index == model->chosen);
+    add_flag(table, index == model->chosen && model->meets_sla);
+    add_flag(table, index == model->chosen && !model->meets_sla);
     add_flag(table, point->on_pareto_front);
     add_flag(table, index == model->winners[BT_OBJECTIVE_EFFICIENCY]);
     add_flag(table, index == model->winners[BT_OBJECTIVE_THROUGHPUT]);

@@ -12,9 +12,10 @@
 static void add_row(bt_table *table, const bt_model_record *model, int index) {
     const bt_point *point = &model->points[index];
     int p95_decimals = bt_words_decimals(model, offsetof(bt_point, p95_ms));
-    char memory[BT_WORDS_SIZE];
+    char memory[BT_WORDS_SIZE], mark[BT_WORDS_MARK_SIZE];
     bt_words_memory_mb(point, memory);
-    bt_table_text(table, "%s%s", index == model->chosen ? "→" : "", point->on_pareto_front ? "•" : "");
+    bt_words_mark(model, index, mark);
+    bt_table_text(table, "%s", mark);
     bt_table_text(table, "%d", point->batch_size);
     bt_table_text(table, "%d", point->sample_count);
     bt_table_number(table, point->p50_ms, p95_decimals);
@@ -45,8 +46,11 @@ static void put_points(bt_document *d, const bt_model_record *model) {
     for (int i = 0; i < model->point_count; i++)
         add_row(table, model, i);
     bt_document_table(d, &table);
-    bt_document_paragraph(d, "→ chosen, • on the Pareto front; bound: of P95, 95 %% one-sided; efficiency: "
-                             "images/s per √batch; latest: the longest a request may take.");
+    bt_words_marks(model, words);
+    bt_document_paragraph(d,
+                          "%s; bound: of P95, 95 %% one-sided; efficiency: images/s per √batch; latest: the "
+                          "longest a request may take.",
+                          words);
     bt_words_bounds(model, words);
     bt_document_paragraph(d, "%s", words);
 }
@@ -77,7 +81,8 @@ static void put_model(bt_document *d, const bt_record *record, const bt_model_re
     bt_words_subject(model, words);
     bt_document_paragraph(d, "%s", words);
     if (model->point_count == 0) {
-        bt_document_paragraph(d, "No batch size was measured.");
+        bt_words_unmeasured(model, words);
+        bt_document_paragraph(d, "%s.", words);
     } else {
         put_points(d, model);
         put_winners(d, model);

@@ -20,9 +20,10 @@ static void say_cleaned(FILE *out, const char *label, const char *words) {
 
 static void add_row(bt_table *table, const bt_model_record *model, int index) {
     const bt_point *point = &model->points[index];
-    char memory[BT_WORDS_SIZE];
+    char memory[BT_WORDS_SIZE], mark[BT_WORDS_MARK_SIZE];
     bt_words_memory_mb(point, memory);
-    bt_table_text(table, "%s%s", index == model->chosen ? "→" : "", point->on_pareto_front ? "•" : "");
+    bt_words_mark(model, index, mark);
+    bt_table_text(table, "%s", mark);
     bt_table_text(table, "%d", point->batch_size);
     bt_table_number(table, point->p95_ms, bt_words_decimals(model, offsetof(bt_point, p95_ms)));
     bt_table_number(table, point->p95_upper_ms, bt_words_decimals(model, offsetof(bt_point, p95_ms)));
@@ -52,11 +53,11 @@ static bt_status put_points(const bt_model_record *model, FILE *out, bt_error *e
 
 /* What the table's marks mean, and how a bound that is not there could be had. */
 static void put_legend(const bt_model_record *model, FILE *out) {
-    char words[BT_WORDS_SIZE];
+    char words[BT_WORDS_SIZE], line[BT_WORDS_SIZE + 96];
+    bt_words_marks(model, words);
+    snprintf(line, sizeof line, "%s; bound: of P95, 95 %% one-sided; efficiency: img/s per √batch", words);
+    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), line);
     bt_words_bounds(model, words);
-    bt_layout_paragraph(out, "", 0, bt_layout_columns(out),
-                        "→ chosen, • on the Pareto front; bound: of P95, 95 % one-sided; efficiency: img/s "
-                        "per √batch");
     if (words[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), words);
 }
 
@@ -77,7 +78,9 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     fputc('\n', out);
     bt_layout_paragraph(out, "", 0, bt_layout_columns(out), clean);
     if (model->point_count == 0) {
-        fputs("no batch size was measured\n", out);
+        bt_words_unmeasured(model, words);
+        bt_layout_clean(words, clean, sizeof clean);
+        bt_layout_paragraph(out, "", 0, bt_layout_columns(out), clean);
     } else {
         bt_status status = put_points(model, out, error);
         if (status) return status;
@@ -95,7 +98,7 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     bt_words_scale(model, words);
     say(out, "scale", words);
     bt_words_warnings(model, words);
-    say(out, "warning", words);
+    say_cleaned(out, "warning", words);
     say_cleaned(out, "advice", model->advice);
     return BT_OK;
 }

@@ -77,6 +77,31 @@ const char *bt_words_why(const bt_point *point) {
     return "no reason is recorded";
 }
 
+void bt_words_mark(const bt_model_record *model, int index, char out[BT_WORDS_MARK_SIZE]) {
+    const char *choice = index != model->chosen ? "" : model->meets_sla ? "→" : "⇢";
+    snprintf(out, BT_WORDS_MARK_SIZE, "%s%s", choice, model->points[index].on_pareto_front ? "•" : "");
+}
+
+void bt_words_marks(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    const char *choice = "no batch size is chosen, ";
+    if (model->meets_sla)
+        choice = "→ chosen, ";
+    else if (model->chosen >= 0 && bt_model_sla_state(model) == BT_SLA_BROKEN)
+        choice = "⇢ provisional (it breaks the SLA least), ";
+    else if (model->chosen >= 0)
+        choice = "⇢ provisional (not shown to keep the SLA), ";
+    snprintf(out, BT_WORDS_SIZE, "%s• on the Pareto front", choice);
+}
+
+void bt_words_unmeasured(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (model->point_count > 0) return;
+    const char *why = model->reason[0]      ? model->reason
+                      : model->interrupted ? "interrupted before its turn"
+                                           : "no reason is recorded";
+    snprintf(out, BT_WORDS_SIZE, "no batch size was measured: %s", why);
+}
+
 void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZE]) {
     out[0] = '\0';
     if (strcmp(workload, "cpu-demo") != 0) return;
@@ -157,14 +182,15 @@ void bt_words_winner(const bt_model_record *model, bt_objective objective, char 
         return;
     }
     const bt_point *point = &model->points[index];
+    const char *sure = point->outcome == BT_OUTCOME_MEASURED ? "" : ", not confirmed";
     if (objective == BT_OBJECTIVE_LATENCY)
-        snprintf(out, BT_WORDS_SIZE, "batch %d (P95 %s ms)", point->batch_size, number(point->p95_ms).text);
+        snprintf(out, BT_WORDS_SIZE, "batch %d (P95 %s ms%s)", point->batch_size, number(point->p95_ms).text, sure);
     else if (objective == BT_OBJECTIVE_EFFICIENCY)
-        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s per √batch)", point->batch_size,
-                 number(point->efficiency).text);
+        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s per √batch%s)", point->batch_size,
+                 number(point->efficiency).text, sure);
     else
-        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s)", point->batch_size,
-                 number(point->throughput_imgs_per_sec).text);
+        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s%s)", point->batch_size,
+                 number(point->throughput_imgs_per_sec).text, sure);
 }
 
 static void largest_batch(const bt_memory_fit *fit, char *out, size_t size) {
@@ -240,7 +266,10 @@ static int put_division(const bt_division *division, char *out, size_t size) {
 void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     size_t used = 0;
     out[0] = '\0';
-    for (int i = 0; i < model->division_count && used < BT_WORDS_SIZE; i++) {
+    int measured = 0;
+    for (int i = 0; i < model->division_count; i++)
+        measured += isfinite(model->divisions[i].median_ms);
+    for (int i = 0; i < model->division_count && measured > 0 && used < BT_WORDS_SIZE; i++) {
         const bt_division *division = &model->divisions[i];
         used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, "%s", i == 0 ? "" : "; ");
         if (used < BT_WORDS_SIZE) used += (size_t)put_division(division, out + used, BT_WORDS_SIZE - used);
@@ -276,8 +305,10 @@ static int drifting_points(const bt_model_record *model) {
 void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     int used = 0, drifting = drifting_points(model);
     out[0] = '\0';
-    if (!model->meets_sla)
-        used += snprintf(out, BT_WORDS_SIZE, "✗ no batch size is shown to keep the promise");
+    if (bt_model_sla_state(model) == BT_SLA_BROKEN)
+        used += snprintf(out, BT_WORDS_SIZE, "✗ broken: %s", model->reason);
+    else if (!model->meets_sla)
+        used += snprintf(out, BT_WORDS_SIZE, "? not shown: %s", model->reason);
     if (!model->meets_sla && isfinite(model->reachable_sla_ms))
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; an SLA of %s ms is within reach",
                          number(model->reachable_sla_ms).text);

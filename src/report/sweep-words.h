@@ -11,13 +11,23 @@
 extern "C" {
 #endif
 
-#define BT_WORDS_SIZE 1024
+#define BT_WORDS_SIZE      1024
+#define BT_WORDS_MARK_SIZE 16
 
 /* "ok", "over SLA", ...: at most 12 columns; never NULL. */
 const char *bt_words_verdict(bt_outcome outcome);
 
 /* Why a point won or lost: the record's reason, or the outcome's meaning where it holds none. */
 const char *bt_words_why(const bt_point *point);
+
+/* The mark of a point in a table: "→" chosen, "⇢" provisional, "•" on the Pareto front. */
+void bt_words_mark(const bt_model_record *model, int index, char out[BT_WORDS_MARK_SIZE]);
+
+/* What a table's marks mean: "→ chosen, • on the Pareto front". */
+void bt_words_marks(const bt_model_record *model, char out[BT_WORDS_SIZE]);
+
+/* Where a model has no points: that, and why. */
+void bt_words_unmeasured(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
 /* "CPU demonstration profile: ...", for the workload cpu-demo. */
 void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZE]);
@@ -31,7 +41,7 @@ void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 /* "412" MiB measured, "~412" by the fit where it was not, or unknown. */
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]);
 
-/* "batch 4 (31.2 images/s)": who wins by an objective, or "none". */
+/* "batch 4 (31.2 images/s)": who wins by an objective, and whether that is confirmed; or "none". */
 void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]);
 
 /* "largest batch memory would allow: FP32 412, BF16 803; ...". */

@@ -121,12 +121,12 @@ static void explain_admissible(bt_model_record *model, int index, bt_objective o
                 index == model->chosen ? "" : ", but does not fit beside the other models");
 }
 
-/* ": about 25 more runs, 4.5 s, would show it" (runs of which none is late), or why not. */
+/* "; about 25 more runs (4.5 s) may", if none of them is late; or why not. */
 static void say_missing(const bt_evidence *evidence, double typical_ms, char out[96]) {
     if (evidence->exhausted)
         snprintf(out, 96, ", which is all that the test may see: the machine comes in spells");
     else
-        snprintf(out, 96, "; about %d more run%s, %.1f s, would", evidence->runs_missing,
+        snprintf(out, 96, "; about %d more run%s (%.1f s) may", evidence->runs_missing,
                  evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
 }
 

@@ -214,7 +214,7 @@ static void every_outcome_has_its_reason(void **state) {
         {5, "P95 +8.0 ms over the SLA"},
         {6, "not measured: time ran out"},
         {7, "P95 looks 2.5 ms over the SLA; 30 samples do not prove it"},
-        {8, "P95 is 2.0 ms under the SLA; 31 samples do not prove it"},
+        {8, "P95 is 2.0 ms under the SLA; 31 samples do not prove it; about 54 more runs (5.3 s) may"},
         {9, "masks agree only to IoU 0.9700 (at least 0.99)"},
     };
     score_record(record);
@@ -295,7 +295,7 @@ static void a_late_model_is_told_what_could_be_kept(void **state) {
     assert_false(model->batching_pays);
     assert_int_equal(batch_at(model, model->chosen), 1);
     assert_float_equal(model->reachable_sla_ms, 129.5, 0);
-    assert_says(model->advice, "no batch size is shown to keep P95 <= 100 ms; batch 1 comes closest");
+    assert_says(model->advice, "no batch size keeps P95 <= 100 ms; batch 1 comes closest");
     assert_says(model->advice, "an SLA of 130 ms could be kept here");
     assert_says(model->advice, "--use-amp");
     snprintf(model->precision, sizeof model->precision, "bf16");

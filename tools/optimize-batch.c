@@ -23,7 +23,8 @@ static void on_signal(int signal_number) {
     stop = 1;
 }
 
-/* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says so. */
+/* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says so.
+ */
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every model has a batch size that is shown to keep the SLA; the config is written"},
     {BT_EXIT_GOOD, "a model is shown to have none; its entry in the config is provisional"},

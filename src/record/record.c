@@ -121,8 +121,8 @@ bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int co
     return BT_OK;
 }
 
-/* Sizes that broke down, took too much memory or gave other masks say nothing about the SLA, but cannot keep it
- * either. */
+/* Sizes that broke down, took too much memory or gave other masks say nothing about the SLA, but cannot keep
+ * it either. */
 bt_sla_state bt_model_sla_state(const bt_model_record *model) {
     bool broken = false;
     if (model->meets_sla) return BT_SLA_MET;

@@ -124,9 +124,9 @@ typedef struct bt_model_record {
                                         want of any: then meets_sla is false */
     bool meets_sla;
     char reason[BT_TEXT_SIZE]; /* why no batch size is admissible, for people; "" where one is */
-    bool batching_pays;      /* the chosen batch size is above 1, by the objective asked for */
-    double reachable_sla_ms; /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if
-                                none */
+    bool batching_pays;        /* the chosen batch size is above 1, by the objective asked for */
+    double reachable_sla_ms;   /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if
+                                  none */
     double speedup_over_single_image; /* chosen point's throughput / the standard path's, one image; NaN */
     /* Of requests, which wait as well as being served, under the same p95_sla_ms; simulated for the chosen
      * point on one instance. NaN where nothing is chosen or it does not meet the SLA, and in older records.
@@ -180,8 +180,8 @@ BT_MUST_USE bt_status bt_record_save(const bt_record *record, const char *path, 
 BT_MUST_USE bt_status bt_record_load(bt_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *error);
 
-/* What a tuning run showed of a model's SLA. Not shown is neither: something is undecided, or nothing could be
- * measured. */
+/* What a tuning run showed of a model's SLA. Not shown is neither: something is undecided, or nothing could
+ * be measured. */
 typedef enum bt_sla_state { BT_SLA_MET, BT_SLA_BROKEN, BT_SLA_NOT_SHOWN } bt_sla_state;
 bt_sla_state bt_model_sla_state(const bt_model_record *model);
 

@@ -96,7 +96,7 @@ void bt_words_marks(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
 void bt_words_unmeasured(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     out[0] = '\0';
     if (model->point_count > 0) return;
-    const char *why = model->reason[0]      ? model->reason
+    const char *why = model->reason[0]     ? model->reason
                       : model->interrupted ? "interrupted before its turn"
                                            : "no reason is recorded";
     snprintf(out, BT_WORDS_SIZE, "no batch size was measured: %s", why);
@@ -184,7 +184,8 @@ void bt_words_winner(const bt_model_record *model, bt_objective objective, char 
     const bt_point *point = &model->points[index];
     const char *sure = point->outcome == BT_OUTCOME_MEASURED ? "" : ", not confirmed";
     if (objective == BT_OBJECTIVE_LATENCY)
-        snprintf(out, BT_WORDS_SIZE, "batch %d (P95 %s ms%s)", point->batch_size, number(point->p95_ms).text, sure);
+        snprintf(out, BT_WORDS_SIZE, "batch %d (P95 %s ms%s)", point->batch_size, number(point->p95_ms).text,
+                 sure);
     else if (objective == BT_OBJECTIVE_EFFICIENCY)
         snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s per √batch%s)", point->batch_size,
                  number(point->efficiency).text, sure);
@@ -308,7 +309,7 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     if (bt_model_sla_state(model) == BT_SLA_BROKEN)
         used += snprintf(out, BT_WORDS_SIZE, "✗ broken: %s", model->reason);
     else if (!model->meets_sla)
-        used += snprintf(out, BT_WORDS_SIZE, "? not shown: %s", model->reason);
+        used += snprintf(out, BT_WORDS_SIZE, "? no batch size is shown to keep the SLA");
     if (!model->meets_sla && isfinite(model->reachable_sla_ms))
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; an SLA of %s ms is within reach",
                          number(model->reachable_sla_ms).text);

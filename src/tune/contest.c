@@ -53,7 +53,8 @@ static int left_in(const bt_contest *contest) {
     return left;
 }
 
-/* How many times the next best the best is worth; `speed`: by the time of a batch instead of the throughput. */
+/* How many times the next best the best is worth; `speed`: by the time of a batch instead of the throughput.
+ */
 static double lead_of(const bt_contest *contest, bool speed) {
     double best = 0, second = 0;
     for (int i = 0; i < contest->count; i++) {
@@ -147,7 +148,9 @@ double bt_contest_progress(const bt_contest *contest, char *text, size_t size) {
     const bt_division *division = contest->contenders[turn.division].division;
     char threads[32] = "all threads";
     if (division->threads > 0)
-        snprintf(threads, sizeof threads, "%d thread%s", division->threads, division->threads == 1 ? "" : "s");
-    snprintf(text, size, "round %d of %d, %d x %s", turn.round, BT_CONTEST_ROUNDS, division->instances, threads);
+        snprintf(threads, sizeof threads, "%d thread%s", division->threads,
+                 division->threads == 1 ? "" : "s");
+    snprintf(text, size, "round %d of %d, %d x %s", turn.round, BT_CONTEST_ROUNDS, division->instances,
+             threads);
     return (double)(contest->round * contest->count + contest->at) / (BT_CONTEST_ROUNDS * contest->count);
 }

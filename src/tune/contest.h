@@ -1,9 +1,9 @@
 /* Ways of sharing the cores out, timed against each other: batches of one, by turns, so that a slow spell of
  * the machine falls on all of them. What they are and which one wins is tune/divisions.h's.
  *
- * A pure state machine like the sweep (tune/sweep.h), and for the same reasons: it says which turn comes next,
- * hears what came of it, and knows no clock but what the turns are told to have taken. It costs at most its
- * budget, whatever the machine does: no turn begins that is not expected to end within it, and whoever
+ * A pure state machine like the sweep (tune/sweep.h), and for the same reasons: it says which turn comes
+ * next, hears what came of it, and knows no clock but what the turns are told to have taken. It costs at most
+ * its budget, whatever the machine does: no turn begins that is not expected to end within it, and whoever
  * measures gives up a turn that lasts longer. What was measured is noted as it is heard, so that a contest
  * that ends early has told what it knows.
  */

@@ -249,7 +249,8 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
         .full_size = BT_FULL_IMAGE_SIZE,
         .images = settings->images,
         .seed = settings->seed,
-        .answer_within_s = fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
+        .answer_within_s =
+            fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
         .stop = options->stop,
     };
 }
@@ -274,16 +275,17 @@ static const json_t *told_of(const json_t *line, const bt_model_record *model, c
 /* The model cannot be had, or no longer: its part of the run ends with that. */
 static bt_status give_up(const tuning *t, const char *why, bt_error *error) {
     bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, why);
-    return bt_run_append(t->options->run, json_pack("{s:s, s:s}", "model", t->model->model, "ended", why), error);
+    return bt_run_append(t->options->run, json_pack("{s:s, s:s}", "model", t->model->model, "ended", why),
+                         error);
 }
 
 static double seconds_since(int64_t start_ns) {
     return (double)(bt_clock_now_ns() - start_ns) / 1e9;
 }
 
-/* The session's facts, from the journal where an earlier try left them, else from a worker; they are journaled
- * as the worker's own answer would read. `elapsed_s` is what that took. A model that cannot be opened gets a
- * reason. */
+/* The session's facts, from the journal where an earlier try left them, else from a worker; they are
+ * journaled as the worker's own answer would read. `elapsed_s` is what that took. A model that cannot be
+ * opened gets a reason. */
 static bt_status learn_facts(tuning *t, bt_probe_facts *facts, double *elapsed_s, bt_error *error) {
     bt_model_record *model = t->model;
     const json_t *line = bt_run_replay(t->options->run);
@@ -292,7 +294,8 @@ static bt_status learn_facts(tuning *t, bt_probe_facts *facts, double *elapsed_s
         const json_t *told = told_of(line, model, "facts"), *ended = told_of(line, model, "ended");
         *elapsed_s = json_number_value(json_object_get(line, "elapsed_s"));
         if (told) return bt_worker_read_info(told, &facts->info, &facts->total_memory_bytes, error);
-        snprintf(model->reason, sizeof model->reason, "%s", json_is_string(ended) ? json_string_value(ended) : "");
+        snprintf(model->reason, sizeof model->reason, "%s",
+                 json_is_string(ended) ? json_string_value(ended) : "");
         return model->reason[0] ? BT_OK : misfit(t->options, error);
     }
     bt_error why = {0};
@@ -347,10 +350,10 @@ static bt_status replay_step(const tuning *t, const json_t *line, int division, 
     return bt_step_equal(step, &recorded) && whole ? BT_OK : misfit(t->options, error);
 }
 
-static bt_status journal_step(const tuning *t, int division, const bt_step *step, const bt_step_result *result,
-                              bt_error *error) {
-    json_t *line = json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step), "result",
-                             bt_step_result_to_json(result));
+static bt_status journal_step(const tuning *t, int division, const bt_step *step,
+                              const bt_step_result *result, bt_error *error) {
+    json_t *line = json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step),
+                             "result", bt_step_result_to_json(result));
     if (line && division >= 0 && json_object_set_new(line, "division", json_integer(division)) != 0) {
         json_decref(line);
         line = NULL;
@@ -389,10 +392,11 @@ static void report_turn(const tuning *t, const bt_contest *contest, const bt_con
     int instances = t->model->divisions[turn->division].instances;
     double fraction = bt_contest_progress(contest, doing, sizeof doing);
     if (result->status != BT_OK)
-        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %d instance%s left out: %s", t->model->title, instances,
-                     instances == 1 ? " is" : "s are", result->message);
-    bt_log_write(t->options->log, BT_LOG_DETAIL, "%s: comparing instances: round %d of %d, %d of them, took %.2f s",
-                 t->model->title, turn->round, BT_CONTEST_ROUNDS, instances, result->elapsed_s);
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %d instance%s left out: %s", t->model->title,
+                     instances, instances == 1 ? " is" : "s are", result->message);
+    bt_log_write(t->options->log, BT_LOG_DETAIL,
+                 "%s: comparing instances: round %d of %d, %d of them, took %.2f s", t->model->title,
+                 turn->round, BT_CONTEST_ROUNDS, instances, result->elapsed_s);
     bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction,
                     "%s: comparing instances: %s", t->model->title, doing);
 }
@@ -449,7 +453,8 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
     };
 }
 
-/* The step's result, from the journal or measured. `why` is not empty where the model cannot be had any more. */
+/* The step's result, from the journal or measured. `why` is not empty where the model cannot be had any more.
+ */
 static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *result, char why[BT_TEXT_SIZE],
                              bt_error *error) {
     const json_t *line = bt_run_replay(t->options->run), *ended = told_of(line, t->model, "ended");
@@ -473,10 +478,11 @@ static void announce_proof(tuning *t) {
     if (!bt_sweep_proof_under_way(t->sweep, &proof) || proof.batch_size == t->proof_told) return;
     t->proof_told = proof.batch_size;
     if (proof.missing_s > proof.left_s)
-        snprintf(more, sizeof more, ", more than the %.0f s that are left of the time budget", fmax(proof.left_s, 0));
+        snprintf(more, sizeof more, ", more than the %.0f s that are left of the time budget",
+                 fmax(proof.left_s, 0));
     bt_log_write(t->options->log, more[0] ? BT_LOG_WARNING : BT_LOG_INFO,
-                 "%s: proof of batch %d takes about %d more runs, %.1f s%s", t->model->title, proof.batch_size,
-                 proof.runs_missing, proof.missing_s, more);
+                 "%s: proof of batch %d takes about %d more runs, %.1f s%s", t->model->title,
+                 proof.batch_size, proof.runs_missing, proof.missing_s, more);
 }
 
 static void report_step(const tuning *t, const bt_step *step, const bt_step_result *result) {
@@ -676,6 +682,9 @@ static bt_status tune_models(const bt_optimize_options *options, bt_record *reco
     const int models = record->model_count;
     const double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
     bt_division division;
+    record->measuring_s = 0;
+    for (int i = 0; i < models; i++)
+        record->models[i].measuring_s = 0;
     bt_status status = divide_cores(options, record, budget_s, &division, error);
     for (int i = 0; i < models && status == BT_OK; i++) {
         double reserved_s = (1 - CONTEST_SHARE) * budget_s / models;

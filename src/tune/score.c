@@ -53,9 +53,9 @@ static int best_by(const bt_model_record *model, bt_objective objective, bool co
     return best;
 }
 
-/* Where nothing is admissible, what comes closest: the best by the objective of those that nothing but a proof
- * is missing to; else the fastest, by the median, since the P95 of the few samples that refuse a size says
- * little. */
+/* Where nothing is admissible, what comes closest: the best by the objective of those that nothing but a
+ * proof is missing to; else the fastest, by the median, since the P95 of the few samples that refuse a size
+ * says little. */
 static int closest(const bt_model_record *model, const bt_settings *settings) {
     int best = -1, fastest = -1;
     for (int i = 0; i < model->point_count; i++) {
@@ -208,8 +208,9 @@ static void give_reason(bt_model_record *model, const bt_settings *settings) {
     if (model->meets_sla) why[0] = '\0';
     if (model->meets_sla || why[0]) return; /* the sweep told one: it ended before its time */
     if (model->chosen < 0)
-        snprintf(why, BT_TEXT_SIZE, model->point_count ? "every batch size was refused; the reasons stand beside"
-                                                       : "no batch size was measured");
+        snprintf(why, BT_TEXT_SIZE,
+                 model->point_count ? "every batch size was refused; the reasons stand beside"
+                                    : "no batch size was measured");
     else if (bt_model_sla_state(model) == BT_SLA_BROKEN)
         snprintf(why, BT_TEXT_SIZE, "every batch size that could serve is shown to break the SLA of %g ms",
                  settings->p95_sla_ms);
@@ -233,11 +234,12 @@ static void advise_sla(bt_model_record *model, const bt_settings *settings) {
     }
     const bt_point *point = &model->points[model->chosen];
     if (bt_model_sla_state(model) == BT_SLA_NOT_SHOWN) {
-        snprintf(model->advice, sizeof model->advice,
-                 "%s: not shown to keep P95 <= %g ms; batch %d is provisional, with P95 %.1f ms so far (%.250s): "
-                 "%s",
-                 model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, model->reason,
-                 remedy_of_doubt(model));
+        snprintf(
+            model->advice, sizeof model->advice,
+            "%s: not shown to keep P95 <= %g ms; batch %d is provisional, with P95 %.1f ms so far (%.250s): "
+            "%s",
+            model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, model->reason,
+            remedy_of_doubt(model));
         return;
     }
     char promise[128] = "";

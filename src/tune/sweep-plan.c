@@ -67,8 +67,8 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
         *batch_size = 2 * last;
 }
 
-/* Whether another rung may be climbed: it takes as many times the last one's time as it has images. The first is
- * free. */
+/* Whether another rung may be climbed: it takes as many times the last one's time as it has images. The first
+ * is free. */
 static bool may_climb(const bt_sweep *sweep) {
     const bt_sizes *asked = &sweep->options.batches;
     if (bt_sweep_leader(sweep, (bt_objective)sweep->options.objective) < 0) return true;
@@ -137,13 +137,14 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
 }
 
 /* A search does not linger on a size that its first turn showed to be far from the best by the objective
- * asked for. Sizes that somebody listed are all looked into: they were asked about. One that looks late is soon
- * shown to be. */
+ * asked for. Sizes that somebody listed are all looked into: they were asked about. One that looks late is
+ * soon shown to be. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     const bt_candidate *c = &sweep->candidates[index];
     if (c->dead || c->gave_up) return false;
-    if (sweep->options.batches.count || samples_of(sweep, index) == 0 || looks_late(sweep, index)) return true;
+    if (sweep->options.batches.count || samples_of(sweep, index) == 0 || looks_late(sweep, index))
+        return true;
     int lead = bt_sweep_leader(sweep, objective); /* there is one: this size if no other */
     return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, lead, objective);
 }
@@ -162,15 +163,15 @@ static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* How many samples a size is screened by. A busy machine gets by with fewer, but not where the leader was seen
- * in a calm and this size in spells alone. */
+/* How many samples a size is screened by. A busy machine gets by with fewer, but not where the leader was
+ * seen in a calm and this size in spells alone. */
 static int screening_samples(const bt_sweep *sweep, int index, int lead) {
     bool alike = sweep->candidates[index].calm_count > 0 || sweep->candidates[lead].calm_count == 0;
     return bt_sweep_is_busy(sweep) && alike ? BUSY_SCREENING : BT_SCREENING_SAMPLES;
 }
 
-/* The size with the fewest samples has the next turn, so that turns go round. The one that is being proved has
- * turns of its own. */
+/* The size with the fewest samples has the next turn, so that turns go round. The one that is being proved
+ * has turns of its own. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     int fewest = -1, lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count && lead >= 0; i++) {
@@ -188,7 +189,8 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
 static int next_between(const bt_sweep *sweep) {
     bt_search_point points[BT_SIZES_MAX];
     int tried = 0;
-    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !leaves_time_for_proof(sweep, 0)) return 0;
+    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !leaves_time_for_proof(sweep, 0))
+        return 0;
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
         tried += !c->on_ladder;
@@ -236,7 +238,8 @@ static int contender(const bt_sweep *sweep, int lead) {
     return near && 4 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
-/* While the leader is not confirmed: afterwards its samples no longer grow, and the runner-up would overtake. */
+/* While the leader is not confirmed: afterwards its samples no longer grow, and the runner-up would overtake.
+ */
 static bool contender_step(const bt_sweep *sweep, bt_step *step) {
     int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
     if (lead < 0 || sweep->candidates[lead].confirmed || bt_sweep_is_busy(sweep)) return false;
@@ -287,7 +290,8 @@ static bool own_step(const bt_sweep *sweep, int index, bt_step *step) {
 /* About how long a step takes; much, where nothing is known of it. */
 static double cost_s(const bt_sweep *sweep, const bt_step *step) {
     const bt_model_record *model = sweep->model;
-    int index = bt_sweep_find(sweep, step->batch_size), runs = step->runs + 1; /* one settles: see the worker */
+    int index = bt_sweep_find(sweep, step->batch_size),
+        runs = step->runs + 1; /* one settles: see the worker */
     if (step->kind == BT_STEP_MEASURE && samples_of(sweep, index) > 0)
         return runs * typical_ms(sweep, index) / 1e3;
     if (step->kind == BT_STEP_STANDARD && model->standard_sample_count > 0)

@@ -16,17 +16,18 @@ typedef struct bt_candidate {
     int batch_size;
     bool on_ladder; /* prepared on the ascending pass */
     bool memory_taken, agreement_taken;
-    bool dead;      /* cannot win; the point's outcome says why */
-    bool confirmed; /* P95 <= SLA was shown */
-    bool gave_up;   /* the sequential test ended without a verdict */
-    double typical_ms; /* the median; of what nobody disturbed, where there is any */
+    bool dead;                       /* cannot win; the point's outcome says why */
+    bool confirmed;                  /* P95 <= SLA was shown */
+    bool gave_up;                    /* the sequential test ended without a verdict */
+    double typical_ms;               /* the median; of what nobody disturbed, where there is any */
     double calm_ms[BT_CALM_SAMPLES]; /* of turns that nobody disturbed, the newest */
     int calm_count;                  /* ever */
-    bt_evidence evidence;  /* about the SLA */
-    int late_turns;        /* turns that had a late sample */
+    bt_evidence evidence;            /* about the SLA */
+    int late_turns;                  /* turns that had a late sample */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
                               compared */
-    double spare_ms[BT_MAX_TURN_SAMPLES]; /* of a disturbed turn that was not counted: shown for want of any */
+    double
+        spare_ms[BT_MAX_TURN_SAMPLES]; /* of a disturbed turn that was not counted: shown for want of any */
     int spare_count;
 } bt_candidate;
 
@@ -43,16 +44,16 @@ struct bt_sweep {
     double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
     int standard_memory_asked, standard_memory_count;
     bool full_size_asked, stopped;
-    int discarded;     /* turns that others disturbed */
+    int discarded; /* turns that others disturbed */
     double elapsed_s, discarded_s;
-    double rung_s;     /* that the newest rung of the ladder has taken */
-    double primary_s;  /* until the leader by the objective asked for was settled */
-    double proving_s;  /* spent on that leader's proof, */
-    double between_s;  /* and on other work in between */
-    bool is_between;   /* `step` is of the latter, */
-    bool is_proving;   /* or of the former */
-    int first_accept;  /* the fewest samples, none late, that show P95 <= SLA */
-    double progress;   /* as told so far: it never goes back */
+    double rung_s;    /* that the newest rung of the ladder has taken */
+    double primary_s; /* until the leader by the objective asked for was settled */
+    double proving_s; /* spent on that leader's proof, */
+    double between_s; /* and on other work in between */
+    bool is_between;  /* `step` is of the latter, */
+    bool is_proving;  /* or of the former */
+    int first_accept; /* the fewest samples, none late, that show P95 <= SLA */
+    double progress;  /* as told so far: it never goes back */
     bt_step step;
 };
 

@@ -135,11 +135,12 @@ static bool may_be_refused(const bt_sweep *sweep, int index) {
 static void judge(bt_sweep *sweep, int index) {
     bt_candidate *c = &sweep->candidates[index];
     const bt_point *point = point_of(sweep, index);
-    c->evidence = bt_evidence_of(&sweep->rule, point->samples_ms, point->sample_count,
-                                 sweep->options.p95_sla_ms);
-    if (c->confirmed && (double)c->evidence.late.late >
-                            sweep->rule.late_fraction *
-                                point->sample_count) { /* later samples took back what earlier ones had shown */
+    c->evidence =
+        bt_evidence_of(&sweep->rule, point->samples_ms, point->sample_count, sweep->options.p95_sla_ms);
+    if (c->confirmed &&
+        (double)c->evidence.late.late >
+            sweep->rule.late_fraction *
+                point->sample_count) { /* later samples took back what earlier ones had shown */
         c->confirmed = false;
         c->gave_up = true;
     }
@@ -153,7 +154,9 @@ static void judge(bt_sweep *sweep, int index) {
 /* Sizes are compared by what they take while nobody disturbs them, or a spell would make another one lead. */
 static bt_status find_typical(bt_candidate *c, const bt_point *point, bt_error *error) {
     bool calm = c->calm_count > 0;
-    int count = !calm ? point->sample_count : c->calm_count < BT_CALM_SAMPLES ? c->calm_count : BT_CALM_SAMPLES;
+    int count = !calm                             ? point->sample_count
+                : c->calm_count < BT_CALM_SAMPLES ? c->calm_count
+                                                  : BT_CALM_SAMPLES;
     double *scratch = malloc((size_t)count * sizeof *scratch);
     if (!scratch) return bt_fail(error, BT_NO_MEMORY, "out of memory for a size's samples");
     c->typical_ms = bt_median(calm ? c->calm_ms : point->samples_ms, (size_t)count, scratch);
@@ -176,7 +179,8 @@ static bt_status add_samples(bt_sweep *sweep, int index, const double *samples_m
 
 /* No wait for a machine that is never quiet: within bounds, and not for a size that was seen in a calm. */
 static bool is_discarded(const bt_sweep *sweep, int index, const bt_step_result *result) {
-    if (!result->disturbed || (bt_sweep_is_busy(sweep) && sweep->candidates[index].calm_count > 0)) return false;
+    if (!result->disturbed || (bt_sweep_is_busy(sweep) && sweep->candidates[index].calm_count > 0))
+        return false;
     return sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN &&
            sweep->discarded_s + result->elapsed_s <= DISCARD_SHARE * sweep->options.time_budget_s;
 }

@@ -13,15 +13,16 @@
  * turn with the best.
  *   3. proving   the leader first: its masks against the standard path's, then the sequential test of P95 <=
  * SLA. Between its turns goes other work, of at most as much time as they took, where enough is left for the
- * proof: turns of the standard path, so that the speed-up is a ratio of one time, and of the other sizes, what
- * is asked once (the standard path's memory, a full-size image), the other sizes' masks. That spreads the
- * leader's turns over more of the machine's moods. Where the leader's proof does not fit the time that is left,
- * the best size is proved that does.
+ * proof: turns of the standard path, so that the speed-up is a ratio of one time, and of the other sizes,
+ * what is asked once (the standard path's memory, a full-size image), the other sizes' masks. That spreads
+ * the leader's turns over more of the machine's moods. Where the leader's proof does not fit the time that is
+ * left, the best size is proved that does.
  *   4. the rest  what has not found its place in between; a size that turns out better is proved next. Sizes
  * that were left out of the ladder because their preparation would have cost the proof are tried now.
  *
- * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on. What a size has come
- * to is shown whatever ended the sweep: a disturbed turn that was not counted serves where there is no other.
+ * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on. What a size has
+ * come to is shown whatever ended the sweep: a disturbed turn that was not counted serves where there is no
+ * other.
  */
 #ifndef BT_TUNE_SWEEP_H
 #define BT_TUNE_SWEEP_H

@@ -274,10 +274,14 @@ void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         const bt_division *division = &model->divisions[i];
         used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, "%s", i == 0 ? "" : "; ");
         if (used < BT_WORDS_SIZE) used += (size_t)put_division(division, out + used, BT_WORDS_SIZE - used);
-        if (used < BT_WORDS_SIZE)
-            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " %s images/s%s",
-                                     number(division->throughput_imgs_per_sec).text,
-                                     division->instances == model->instances ? " (taken)" : "");
+        if (used >= BT_WORDS_SIZE) break;
+        if (isfinite(division->median_ms))
+            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " %s images/s",
+                                     number(division->throughput_imgs_per_sec).text);
+        else
+            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " not measured");
+        if (division->instances == model->instances && used < BT_WORDS_SIZE)
+            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " (taken)");
     }
     if (used > 0 && used < BT_WORDS_SIZE) snprintf(out + used, BT_WORDS_SIZE - used, ", batches of one");
 }

@@ -148,6 +148,9 @@ static void explain_undecided(bt_point *point, const bt_model_record *model, con
                        "reference's");
     else if (evidence.verdict == BT_SEQUENTIAL_ACCEPT)
         explain(point, "P95 is shown to keep the SLA, but its memory was not taken");
+    else if (evidence.verdict == BT_SEQUENTIAL_REJECT && over_ms > 0 && model->disturbed_turns > 0)
+        explain(point, "P95 looks %.1f ms over the SLA, but other programs used the cores meanwhile",
+                over_ms);
     else if (over_ms > 0)
         explain(point, "P95 looks %.1f ms over the SLA; %d sample%s do%s not prove it", over_ms,
                 point->sample_count, point->sample_count == 1 ? "" : "s",
@@ -209,7 +212,7 @@ static void give_reason(bt_model_record *model, const bt_settings *settings) {
     if (model->meets_sla || why[0]) return; /* the sweep told one: it ended before its time */
     if (model->chosen < 0)
         snprintf(why, BT_TEXT_SIZE,
-                 model->point_count ? "every batch size was refused; the reasons stand beside"
+                 model->point_count ? "every batch size was refused, for the reasons beside it"
                                     : "no batch size was measured");
     else if (bt_model_sla_state(model) == BT_SLA_BROKEN)
         snprintf(why, BT_TEXT_SIZE, "every batch size that could serve is shown to break the SLA of %g ms",

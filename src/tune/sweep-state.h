@@ -23,7 +23,8 @@ typedef struct bt_candidate {
     double calm_ms[BT_CALM_SAMPLES]; /* of turns that nobody disturbed, the newest */
     int calm_count;                  /* ever */
     bt_evidence evidence;            /* about the SLA */
-    int late_turns;                  /* turns that had a late sample */
+    int late_turns;                  /* turns that had a late sample, */
+    int calm_late_turns;             /* and those of them that nobody disturbed */
     int companion_samples; /* taken of the then best size while this one was screened, so that they can be
                               compared */
     double

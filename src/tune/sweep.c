@@ -12,7 +12,8 @@
 #define DISCARD_ONE_IN   8    /* and as many more for each so many that were, */
 #define DISCARD_SHARE    0.05 /* within that share of the time budget */
 #define BUSY_TURNS       8    /* before a machine is called busy */
-#define HOPELESS         2.0  /* times the SLA: late in a way that no passing spell explains */
+#define LATE_TURNS       4   /* of which too few were undisturbed: nothing more is expected of further ones */
+#define HOPELESS         2.0 /* times the SLA: late in a way that no passing spell explains */
 
 /* ---- the sizes ---------------------------------------------------------------- */
 
@@ -122,14 +123,23 @@ bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep) {
 
 /* ---- results ----------------------------------------------------------------- */
 
-/* One spell of the machine can make all of a turn late, which then is one event and not three: a size is
- * refused by turns at two times, or by a lateness beyond what a spell explains. */
-static bool may_be_refused(const bt_sweep *sweep, int index) {
-    const bt_point *point = point_of(sweep, index);
-    double least_ms = INFINITY;
+static double least_ms(const bt_point *point) {
+    double least = INFINITY;
     for (int i = 0; i < point->sample_count; i++)
-        least_ms = fmin(least_ms, point->samples_ms[i]);
-    return sweep->candidates[index].late_turns > 1 || least_ms > HOPELESS * sweep->options.p95_sla_ms;
+        least = fmin(least, point->samples_ms[i]);
+    return least;
+}
+
+/* The test says that P95 is over the SLA. One spell of the machine can make all of a turn late, which then is
+ * one event and not three: a size is refused by turns at two times, or by a lateness beyond what a spell
+ * explains; and by turns that nobody disturbed. Where there are none, it stays undecided. */
+static void find_late(bt_sweep *sweep, int index) {
+    bt_candidate *c = &sweep->candidates[index];
+    bool hopeless = least_ms(point_of(sweep, index)) > HOPELESS * sweep->options.p95_sla_ms;
+    if (c->calm_late_turns > 1 || (c->calm_late_turns > 0 && hopeless))
+        bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
+    else if (c->late_turns >= LATE_TURNS || (hopeless && bt_sweep_is_busy(sweep)))
+        c->gave_up = true;
 }
 
 static void judge(bt_sweep *sweep, int index) {
@@ -137,18 +147,15 @@ static void judge(bt_sweep *sweep, int index) {
     const bt_point *point = point_of(sweep, index);
     c->evidence =
         bt_evidence_of(&sweep->rule, point->samples_ms, point->sample_count, sweep->options.p95_sla_ms);
-    if (c->confirmed &&
-        (double)c->evidence.late.late >
-            sweep->rule.late_fraction *
-                point->sample_count) { /* later samples took back what earlier ones had shown */
-        c->confirmed = false;
+    double late = (double)c->evidence.late.late;
+    if (c->confirmed && late > sweep->rule.late_fraction * point->sample_count) {
+        c->confirmed = false; /* later samples took back what earlier ones had shown */
         c->gave_up = true;
     }
     if (c->confirmed || c->gave_up || c->dead) return;
-    if (c->evidence.verdict == BT_SEQUENTIAL_ACCEPT) c->confirmed = true;
-    if (c->evidence.verdict == BT_SEQUENTIAL_REJECT && may_be_refused(sweep, index))
-        bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
+    c->confirmed = c->evidence.verdict == BT_SEQUENTIAL_ACCEPT;
     c->gave_up = c->evidence.exhausted;
+    if (c->evidence.verdict == BT_SEQUENTIAL_REJECT) find_late(sweep, index);
 }
 
 /* Sizes are compared by what they take while nobody disturbs them, or a spell would make another one lead. */
@@ -206,6 +213,7 @@ static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *
     for (int i = 0; i < result->sample_count; i++)
         late += result->samples_ms[i] > sweep->options.p95_sla_ms;
     sweep->candidates[index].late_turns += late > 0;
+    sweep->candidates[index].calm_late_turns += late > 0 && !result->disturbed;
     for (int i = 0; i < sweep->count; i++) /* a size that is being screened late counts its companions */
         if (!sweep->candidates[i].on_ladder && i != index)
             sweep->candidates[i].companion_samples += result->sample_count;

@@ -47,6 +47,27 @@ is "$(json c.json .configurations.hrnet.meets_sla)" false 'the config says that 
 # where the samples of a busy machine hang together P95 has no upper bound, and only the closest size can be told
 says '(an SLA of [0-9]+ ms could be kept|comes closest with [0-9.]+ ms)' 'and the report what could be kept, or came closest'
 
+says 'verdict: sla-broken \(3\)' 'and the word'
+tune --backend $sim --p95-sla-ms 3
+exits 0 'without it the config is written all the same'
+says 'verdict: sla-broken \(0\)' 'but nobody calls it good'
+says '⇢ provisional \(it breaks the SLA least\)' 'what comes closest is provisional'
+unlike "$out" '→ chosen' 'and not chosen'
+
+# --- what is not shown
+tune --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --time-budget 1s
+exits 4 'where time runs out before the proof, that is inconclusive'
+says 'verdict: inconclusive \(4\)' 'and said'
+says '⇢ provisional \(not shown to keep the SLA\)' 'what looks best is provisional'
+says 'more runs? \(' 'what is missing is said'
+is "$(json "$(ls -dt results/*/ | head -n 1)record.json" .models.0.choice)" provisional 'and in the record'
+tune --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --time-budget 1s --require-sla
+exits 4 'which is not broken either'
+tune --backend $sim,crash_at=1 --batches 1,2
+exits 4 'a model whose every size crashes is inconclusive'
+says 'nothing could be measured' 'and said to be unmeasured'
+says '1 .* crashed +the worker was killed' 'with the reason'
+
 # --- on pictures of one's own
 mkdir own
 cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" own
@@ -210,6 +231,41 @@ run "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=
 refuses '--resume: the cut-off run .* had batches' 'a resume under other settings is refused'
 run "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json --resume
 exits 0 'under the same it goes on'
+
+# --- interrupted while ways of sharing the cores are compared (of a plan, since a simulation has no cores to share)
+if [ "$(nproc)" -ge 2 ]; then
+    rm -rf results r.json
+    compare() {
+        rm -f out.txt
+        "$program" --backend plan --image-size 32 --models hrnet,cbam_resunet --batches 1 --time-budget 10m --output r.json "$@" \
+            >out.txt 2>err.txt &
+        pid=$!
+    }
+    # turns MORE: waits until the journal has more turns of the contest than so many; gives the interrupt
+    turns() {
+        local tries=0
+        until [ "$(cat results/*/journal.jsonl 2>/dev/null | grep -c '"division"')" -gt "$1" ] || [ $((tries += 1)) -gt 600 ]; do
+            kill -0 $pid 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -INT $pid
+        wait $pid
+        status=$?
+    }
+    compare
+    turns 0
+    is "$status" 130 'an interrupt during the comparison of instances ends with 130'
+    like "$(cat out.txt)" 'cores +1 instance of all threads [0-9.]+ images/s' 'and shows what was measured'
+    like "$(cat err.txt)" 'comparing instances: round 1 of 5, [12] x' 'which round it is is told'
+    cp results/*/journal.jsonl before.jsonl
+    measured=$(grep -c '"division"' before.jsonl)
+    compare --resume
+    turns "$measured"
+    is "$(head -n "$(wc -l <before.jsonl)" results/*/journal.jsonl | cmp - before.jsonl && echo same)" same 'a resume keeps its turns'
+    [ "$(grep -c '"division"' results/*/journal.jsonl)" -gt "$measured" ]
+    ok $? 'and goes on with the next'
+    rm -rf results r.json
+fi
 
 # --- two at once
 "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json >/dev/null 2>&1 &

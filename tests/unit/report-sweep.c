@@ -101,6 +101,73 @@ static void test_the_choice_the_winners_and_how_to_repeat_are_told(void **state)
     bt_record_close(&record);
 }
 
+/* What nothing is shown of is provisional, in every form; "chosen" is said of what is admissible alone. */
+static void test_a_choice_without_proof_is_provisional(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_model_record *cbam = &record->models[1];
+    for (int i = 0; i < cbam->point_count; i++)
+        cbam->points[i].outcome = BT_OUTCOME_UNDECIDED;
+    cbam->meets_sla = false;
+    snprintf(cbam->reason, sizeof cbam->reason, "60 samples do not prove it");
+    for (report_form form = TABLE; form < FORMS; form++) {
+        char *text = written(record, form);
+        if (form == CSV) {
+            assert_non_null(strstr(text, ",chosen,provisional,"));
+            assert_words_in_order(text, "hrnet 2,measured,1,0, cbam 1,undecided,0,1,");
+        } else {
+            assert_words_in_order(text, "→ chosen ⇢ provisional (not shown to keep the SLA)");
+            assert_null(strstr(strstr(text, "⇢"), "→ chosen"));
+            assert_words_in_order(text, "? no batch size is shown to keep the SLA");
+        }
+        free(text);
+    }
+    for (int i = 0; i < cbam->point_count; i++)
+        cbam->points[i].outcome = BT_OUTCOME_OVER_SLA;
+    char *text = written(record, TABLE);
+    assert_words_in_order(text, "⇢ provisional (it breaks the SLA least) ✗ broken: 60 samples");
+    free(text);
+    json_t *json;
+    bt_error error;
+    assert_int_equal(bt_record_to_json(record, &json, &error), BT_OK);
+    const json_t *models = json_object_get(json, "models");
+    static const char *const choices[] = {"chosen", "provisional"};
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(json_string_value(json_object_get(json_array_get(models, i), "choice")),
+                            choices[i]);
+    json_decref(json);
+    bt_record_close(&record);
+}
+
+static void test_a_model_that_was_not_measured_says_why(void **state) {
+    (void)state;
+    bt_record *record = fixture_record_of_nothing();
+    snprintf(record->models[0].reason, sizeof record->models[0].reason, "the worker crashed (signal 11)");
+    for (report_form form = TABLE; form < FORMS; form++) {
+        char *text = written(record, form);
+        if (form != CSV)
+            assert_words_in_order(text, "no batch size was measured: the worker crashed (signal");
+        free(text);
+    }
+    bt_record_close(&record);
+}
+
+static void test_a_division_that_was_not_measured_is_told_so(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_model_record *model = &record->models[0];
+    model->instances = 1;
+    model->division_count = 2;
+    model->divisions[0] = (bt_division){1, 0, 20, 50};
+    model->divisions[1] = (bt_division){2, 1, NAN, NAN};
+    char *text = written(record, TABLE);
+    assert_words_in_order(text,
+                          "cores 1 instance of all threads 50.0 images/s (taken); 2 instances of 1 thread "
+                          "not measured, batches of one");
+    free(text);
+    bt_record_close(&record);
+}
+
 static void test_a_cpu_demonstration_says_so_first_and_last(void **state) {
     (void)state;
     bt_record *record = fixture_record();
@@ -487,6 +554,9 @@ int main(void) {
         cmocka_unit_test(test_every_point_stands_with_its_reason),
         cmocka_unit_test(test_a_loser_without_a_recorded_reason_still_gets_one),
         cmocka_unit_test(test_the_choice_the_winners_and_how_to_repeat_are_told),
+        cmocka_unit_test(test_a_choice_without_proof_is_provisional),
+        cmocka_unit_test(test_a_model_that_was_not_measured_says_why),
+        cmocka_unit_test(test_a_division_that_was_not_measured_is_told_so),
         cmocka_unit_test(test_a_cpu_demonstration_says_so_first_and_last),
         cmocka_unit_test(test_what_can_be_served_is_told),
         cmocka_unit_test(test_no_capacity_is_told_and_an_unknown_one_is_not),

@@ -479,6 +479,27 @@ static void one_spell_does_not_refuse_a_size(void **state) {
     finish(&t);
 }
 
+/* Late in every turn, all of them disturbed: that the SLA is broken is not shown, nor is the budget spent on
+ * it. */
+static void lateness_while_others_disturb_shows_nothing(void **state) {
+    (void)state;
+    tuned t = prepare("1,2", 10, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_quiet();
+    m.slow = 4; /* 24 and 32 ms */
+    tune(&t, &m);
+    assert_int_equal(bt_model_sla_state(t.model), BT_SLA_NOT_SHOWN);
+    assert_int_equal(point_of(&t, 1)->outcome, BT_OUTCOME_UNDECIDED);
+    assert_non_null(strstr(point_of(&t, 1)->why, "other programs"));
+    assert_true(m.measured[1] + m.measured[2] < 200);
+    finish(&t);
+    t = prepare("1,2", 5, BT_OBJECTIVE_EFFICIENCY);
+    m = machine_quiet(); /* 6 and 8 ms, in peace */
+    tune(&t, &m);
+    assert_int_equal(bt_model_sla_state(t.model), BT_SLA_BROKEN);
+    assert_string_equal(bt_model_choice(t.model), "provisional");
+    finish(&t);
+}
+
 /* Nothing but disturbed turns, and then the time is over: they are shown, and prove nothing. */
 static void what_was_measured_is_shown_whatever_ended_the_sweep(void **state) {
     (void)state;
@@ -675,6 +696,7 @@ int main(void) {
         cmocka_unit_test(what_can_be_shown_is_proved_where_the_leader_cannot),
         cmocka_unit_test(spells_far_below_the_sla_cost_no_proof),
         cmocka_unit_test(one_spell_does_not_refuse_a_size),
+        cmocka_unit_test(lateness_while_others_disturb_shows_nothing),
         cmocka_unit_test(what_was_measured_is_shown_whatever_ended_the_sweep),
         cmocka_unit_test(only_discarded_turns_are_shown_too),
         cmocka_unit_test(a_busy_machine_takes_twice_the_quiet_ones_time_at_most),

@@ -38,8 +38,8 @@ void bt_log_write(bt_log *log, bt_log_level level, const char *format, ...) BT_P
  * `text`), cleared before a log line and redrawn after it; elsewhere a plain line at first, at the end, and
  * when at least 10 s or 10 % have passed since the last. Never in the log file, and not on a terminal whose
  * level is above BT_LOG_INFO. `now_ns` is the caller's clock. `fraction` 0..1: 1 ends the work, and the next
- * call starts another; ETA from the fraction's rate since the start. Cheap to call often: a tty is redrawn at
- * most every 100 ms. */
+ * call starts another; until then what is shown never falls. ETA from the fraction's rate since the start.
+ * Cheap to call often: a tty is redrawn at most every 100 ms. */
 void bt_log_progress(bt_log *log, int64_t now_ns, double fraction, const char *format, ...) BT_PRINTF(4, 5);
 
 #ifdef __cplusplus

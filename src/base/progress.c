@@ -21,7 +21,8 @@ bool bt_progress_can_redraw(int file) {
 
 void bt_progress_note(bt_progress *progress, int64_t now_ns, double fraction) {
     fraction = fraction > 0 ? fraction < 1 ? fraction : 1 : 0; /* NaN is 0 */
-    if (!progress->active || fraction < progress->fraction) {
+    if (progress->active && fraction < progress->fraction) fraction = progress->fraction;
+    if (!progress->active) {
         progress->active = true;
         progress->told = false;
         progress->start_ns = now_ns;

@@ -27,7 +27,8 @@ typedef struct bt_progress {
 /* Whether lines can be drawn over on this descriptor: a tty that is not "dumb". */
 bool bt_progress_can_redraw(int file);
 
-/* Takes in the new fraction. The first after an end, or one below the last, begins new work. */
+/* Takes in the new fraction. The first after an end begins new work; within one it never falls: a plan that
+ * turned out longer stands still. */
 void bt_progress_note(bt_progress *progress, int64_t now_ns, double fraction);
 
 /* On a tty: the bar, at most every 100 ms and at the end, which a newline follows. */

@@ -361,6 +361,13 @@ static bt_status journal_step(const tuning *t, int division, const bt_step *step
     return bt_run_append(t->options->run, line, error);
 }
 
+/* How far a model is; the end is told when all are done. */
+static void tell(const tuning *t, double fraction, const char *what, const char *doing) {
+    double done = t->progress_from + t->progress_share * fraction;
+    bt_log_progress(t->options->log, bt_clock_now_ns(), fmin(done, 0.999), "%s: %s%s", t->model->title, what,
+                    doing);
+}
+
 /* ---- the division -------------------------------------------------------------- */
 
 /* A turn of the contest. That a division cannot be had is a result; that the single instance cannot, for a
@@ -397,8 +404,7 @@ static void report_turn(const tuning *t, const bt_contest *contest, const bt_con
     bt_log_write(t->options->log, BT_LOG_DETAIL,
                  "%s: comparing instances: round %d of %d, %d of them, took %.2f s", t->model->title,
                  turn->round, BT_CONTEST_ROUNDS, instances, result->elapsed_s);
-    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction,
-                    "%s: comparing instances: %s", t->model->title, doing);
+    tell(t, fraction, "comparing instances: ", doing);
 }
 
 static bt_status run_contest(const tuning *t, bt_contest *contest, bt_probe *const *probes, double *spent_s,
@@ -495,8 +501,7 @@ static void report_step(const tuning *t, const bt_step *step, const bt_step_resu
                      bt_step_name(step->kind), step->batch_size, result->elapsed_s,
                      result->disturbed ? ", disturbed" : "");
     double fraction = bt_sweep_progress(t->sweep, doing, sizeof doing);
-    bt_log_progress(t->options->log, bt_clock_now_ns(), t->progress_from + t->progress_share * fraction,
-                    "%s: %s", t->model->title, doing);
+    tell(t, fraction, "", doing);
 }
 
 static bt_status run_sweep(tuning *t, bt_error *error) {

@@ -219,12 +219,30 @@ static void the_next_work_starts_its_own_clock(void **state) {
     bt_log_progress(log, 10 * S, 1, "one");
     bt_log_progress(log, 100 * S, 0.5, "two"); /* resumed half way: the rate counts from here */
     bt_log_progress(log, 7300 * S, 0.75, "two");
-    bt_log_progress(log, 7301 * S, 0.2, "three"); /* one that was given up is followed by the next */
-    bt_log_progress(log, 7302 * S, -5, "four");
-    bt_log_progress(log, 7303 * S, 7, "four");
+    bt_log_progress(log, 7301 * S, 7, "two");
+    bt_log_progress(log, 7302 * S, -5, "three");
+    bt_log_progress(log, 7303 * S, 1, "three");
     assert_string_equal(heard(&terminal),
                         "  0 %  one\n100 %, 10 s  one\n 50 %  two\n 75 %, 2 h 00 min left  two\n"
-                        " 20 %  three\n  0 %  four\n100 %, 1 s  four\n");
+                        "100 %, 2 h 00 min  two\n  0 %  three\n100 %, 1 s  three\n");
+    bt_log_close(&log);
+    close_plain(&terminal);
+}
+
+/* A plan that turns out longer must not make a bar run backwards. */
+static void progress_never_falls(void **state) {
+    (void)state;
+    plain terminal = open_plain();
+    bt_log *log;
+    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    bt_log_progress(log, 0, 0, "compare");
+    bt_log_progress(log, 10 * S, 0.5, "compare");
+    bt_log_progress(log, 30 * S, 0.1, "measure");
+    bt_log_progress(log, 45 * S, NAN, "measure");
+    bt_log_progress(log, 60 * S, 0.75, "measure");
+    assert_string_equal(heard(&terminal),
+                        "  0 %  compare\n 50 %, 10 s left  compare\n 50 %, 30 s left  measure\n"
+                        " 50 %, 45 s left  measure\n 75 %, 20 s left  measure\n");
     bt_log_close(&log);
     close_plain(&terminal);
 }
@@ -403,6 +421,7 @@ int main(void) {
         IN_FOLDER(lines_of_two_threads_do_not_mix),
         cmocka_unit_test(plain_progress_is_a_line_now_and_then),
         cmocka_unit_test(the_next_work_starts_its_own_clock),
+        cmocka_unit_test(progress_never_falls),
         cmocka_unit_test(a_quiet_terminal_has_no_progress),
         cmocka_unit_test(a_tty_has_one_line_that_is_redrawn),
         cmocka_unit_test(a_tty_shared_by_two_threads_is_not_garbled),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 /* cmocka wants the four above first */
 #include <cmocka.h>
+#include <math.h>
 #include <pthread.h>
 #include <pty.h>
 #include <stdlib.h>

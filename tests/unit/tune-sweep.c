@@ -464,6 +464,33 @@ static void spells_far_below_the_sla_cost_no_proof(void **state) {
     if (soon < 40) fail_msg("%d of 50 were proved in 200 runs", soon);
 }
 
+/* P95 just over the SLA, or well within: alone, each sample for itself. */
+static void what_is_shown_is_true(void **state) {
+    (void)state;
+    enum { MACHINES = 1000 };
+    int admitted = 0, refused = 0, undecided = 0;
+    for (uint64_t seed = 1; seed <= MACHINES; seed++) {
+        for (int within = 0; within < 2; within++) {
+            tuned t = prepare("1", 250, BT_OBJECTIVE_EFFICIENCY);
+            machine m = machine_quiet();
+            m.random = bt_random_stream(seed, "test truth");
+            m.late_fraction = within ? 0.02 : 0.0501;
+            m.late_ms = 300;
+            tune(&t, &m);
+            bt_sla_state shown = bt_model_sla_state(t.model);
+            admitted += !within && shown == BT_SLA_MET;
+            refused += within && shown == BT_SLA_BROKEN;
+            undecided += within && shown == BT_SLA_NOT_SHOWN;
+            finish(&t);
+        }
+    }
+    print_message("of %d: wrongly met %d, wrongly broken %d, undecided at 2 %% late %d\n", MACHINES, admitted,
+                  refused, undecided);
+    assert_true(admitted <= MACHINES / 20);
+    assert_true(refused <= MACHINES / 100);
+    assert_true(undecided <= MACHINES / 5);
+}
+
 static void one_spell_does_not_refuse_a_size(void **state) {
     (void)state;
     tuned t = prepare("1", 40, BT_OBJECTIVE_EFFICIENCY);
@@ -695,6 +722,7 @@ int main(void) {
         cmocka_unit_test(a_size_is_left_out_of_the_ladder_rather_than_the_proof),
         cmocka_unit_test(what_can_be_shown_is_proved_where_the_leader_cannot),
         cmocka_unit_test(spells_far_below_the_sla_cost_no_proof),
+        cmocka_unit_test(what_is_shown_is_true),
         cmocka_unit_test(one_spell_does_not_refuse_a_size),
         cmocka_unit_test(lateness_while_others_disturb_shows_nothing),
         cmocka_unit_test(what_was_measured_is_shown_whatever_ended_the_sweep),

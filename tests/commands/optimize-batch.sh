@@ -68,6 +68,23 @@ exits 4 'a model whose every size crashes is inconclusive'
 says 'nothing could be measured' 'and said to be unmeasured'
 says '1 .* crashed +the worker was killed' 'with the reason'
 
+# a worker that dies while it opens the first model, and serves the others
+mkdir programs && cp "$program" programs/
+printf '#!/bin/sh\n[ -e opened ] || { : >opened; kill -KILL $$; }\nexec "%s"\n' "$(dirname "$program")/probe-worker" >programs/probe-worker
+chmod +x programs/probe-worker
+first() { rm -f opened; run programs/optimize-batch --models hrnet,cbam_resunet --backend $sim --batches 1,2 --output first.json "$@"; }
+first
+exits 4 'a model that cannot be opened is inconclusive'
+says 'no batch size was measured: the worker was killed' 'has its paragraph and the reason'
+says '→ +2 ' 'and leaves the others their choice'
+says_error 'HRNet: the worker was killed' 'the log says so at once'
+newest=$(ls -dt results/*/ | head -n 1)
+sed -i '$d' "$newest/journal.jsonl" # the closing line: as if it had been cut off just before
+run "$program" --models hrnet,cbam_resunet --backend $sim --batches 1,2 --output first.json --resume
+exits 4 'a resume reads that from the journal'
+says 'no batch size was measured: the worker was killed' 'and says it again'
+rm -r programs
+
 # --- on pictures of one's own
 mkdir own
 cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" own

@@ -76,7 +76,7 @@ first() { rm -f opened; run programs/optimize-batch --models hrnet,cbam_resunet 
 first
 exits 4 'a model that cannot be opened is inconclusive'
 says 'no batch size was measured: the worker was killed' 'has its paragraph and the reason'
-says '→ +2 ' 'and leaves the others their choice'
+says '→•? +2 ' 'and leaves the others their choice'
 says_error 'HRNet: the worker was killed' 'the log says so at once'
 newest=$(ls -dt results/*/ | head -n 1)
 sed -i '$d' "$newest/journal.jsonl" # the closing line: as if it had been cut off just before

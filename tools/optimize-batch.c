@@ -27,7 +27,7 @@ static void on_signal(int signal_number) {
  */
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every model has a batch size that is shown to keep the SLA; the config is written"},
-    {BT_EXIT_GOOD, "a model is shown to have none; its entry in the config is provisional"},
+    {BT_EXIT_GOOD, "a model is shown to have none; its entry in the config is marked so"},
     {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
     {BT_EXIT_USAGE,
      "wrong usage, bad input, or a measured entry would give way to less; nothing was overwritten"},

@@ -158,7 +158,7 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
 }
 
 void bt_config_why_not(char out[BT_TEXT_SIZE], const bt_model_record *model) {
-    snprintf(out, BT_TEXT_SIZE, "no batch size was tried");
+    snprintf(out, BT_TEXT_SIZE, "%s", model->reason[0] ? model->reason : "no batch size was tried");
     for (int i = model->point_count - 1; i >= 0; i--)
         if (model->points[i].why[0])
             snprintf(out, BT_TEXT_SIZE, "batch %d: %.480s", model->points[i].batch_size,

@@ -76,6 +76,7 @@ first() { rm -f opened; run programs/optimize-batch --models hrnet,cbam_resunet 
 first
 exits 4 'a model that cannot be opened is inconclusive'
 says 'no batch size was measured: the worker was killed' 'has its paragraph and the reason'
+says 'hrnet: could not be measured \(the worker was killed' 'which its entry in the config says too'
 says '→•? +2 ' 'and leaves the others their choice'
 says_error 'HRNet: the worker was killed' 'the log says so at once'
 newest=$(ls -dt results/*/ | head -n 1)

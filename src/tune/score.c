@@ -124,7 +124,7 @@ static void explain_admissible(bt_model_record *model, int index, bt_objective o
 /* "; about 25 more runs (4.5 s) may", if none of them is late; or why not. */
 static void say_missing(const bt_evidence *evidence, double typical_ms, char out[96]) {
     if (evidence->exhausted)
-        snprintf(out, 96, ", which is all that the test may see: the machine comes in spells");
+        snprintf(out, 96, ", which is as many as the test may see");
     else
         snprintf(out, 96, "; about %d more run%s (%.1f s) may", evidence->runs_missing,
                  evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
@@ -135,7 +135,10 @@ static void explain_undecided(bt_point *point, const bt_model_record *model, con
     bt_sequential_rule rule;
     bt_sequential_rule_p95(&rule);
     if (point->sample_count == 0) {
-        explain(point, "not measured: %s", model->interrupted ? "interrupted" : "time ran out");
+        explain(point, "not measured: %.400s",
+                model->interrupted ? "interrupted"
+                : model->reason[0] ? model->reason
+                                   : "time ran out");
         return;
     }
     bt_evidence evidence =

@@ -124,6 +124,10 @@ static void test_a_choice_without_proof_is_provisional(void **state) {
     }
     for (int i = 0; i < cbam->point_count; i++)
         cbam->points[i].outcome = BT_OUTCOME_OVER_SLA;
+    assert_int_equal(bt_model_sla_state(cbam), BT_SLA_BROKEN);
+    cbam->points[0].outcome = BT_OUTCOME_UNDECIDED; /* one in doubt: not shown of the model */
+    assert_int_equal(bt_model_sla_state(cbam), BT_SLA_NOT_SHOWN);
+    cbam->points[0].outcome = BT_OUTCOME_OVER_SLA;
     char *text = written(record, TABLE);
     assert_words_in_order(text, "⇢ provisional (it breaks the SLA least) ✗ broken: 60 samples");
     free(text);

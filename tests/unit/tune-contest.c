@@ -135,6 +135,15 @@ static void it_costs_its_budget_at_most_whatever_the_machine_does(void **state) 
     }
 }
 
+static void no_turn_begins_that_would_not_end_in_time(void **state) {
+    (void)state;
+    bt_division divisions[DIVISIONS];
+    arena a = calm();
+    hold(&a, divisions, 2); /* turns of 0.08, 0.2 and 0.96 s: the third one's second does not fit */
+    assert_int_equal(a.turns, 5);
+    assert_true(a.spent_s < 1.7);
+}
+
 static void a_stall_keeps_what_was_measured(void **state) {
     (void)state;
     bt_division divisions[DIVISIONS];
@@ -207,6 +216,7 @@ int main(void) {
         cmocka_unit_test(turns_go_round_and_every_division_is_measured),
         cmocka_unit_test(a_clear_lead_ends_it_after_three_rounds),
         cmocka_unit_test(it_costs_its_budget_at_most_whatever_the_machine_does),
+        cmocka_unit_test(no_turn_begins_that_would_not_end_in_time),
         cmocka_unit_test(a_stall_keeps_what_was_measured),
         cmocka_unit_test(one_that_fails_is_left_out),
         cmocka_unit_test(a_disturbed_turn_comes_once_more_and_does_not_count_twice),

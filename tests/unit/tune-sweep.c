@@ -567,6 +567,7 @@ static void only_discarded_turns_are_shown_too(void **state) {
     assert_int_equal(point_of(&t, 1)->sample_count, 3);
     assert_int_equal(point_of(&t, 1)->outcome, BT_OUTCOME_UNDECIDED);
     assert_string_equal(t.model->reason, "the worker was killed");
+    assert_string_equal(point_of(&t, 2)->why, "not measured: the worker was killed");
     assert_non_null(strstr(t.model->advice, "the worker was killed"));
     finish(&t);
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "measure/quantile.h"
 #include "networks/model.h"
 #include "prove/judge.h"
 
@@ -290,9 +291,9 @@ static void warn_of_short(const bt_trial *t, const bt_plan_scenario *plan) {
     bt_text_seconds(plan->least_s, least);
     bt_log_write(
         t->options->log, BT_LOG_WARNING,
-        "%s, %s: about %.0f requests in %g s; P95 has a bound from 59 on, after about %s, so it cannot "
+        "%s, %s: about %.0f requests in %g s; P95 has a bound from %d on, after about %s, so it cannot "
         "be shown to be met: give a longer --duration",
-        bt_trial_parts_name(t, plan), plan->title, plan->requests, seconds, least);
+        bt_trial_parts_name(t, plan), plan->title, plan->requests, seconds, BT_P95_BOUND_SAMPLES, least);
 }
 
 static void say_plan(const bt_trial *t) {

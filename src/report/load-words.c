@@ -99,21 +99,20 @@ static bool is_open(const bt_load_part *part) {
 void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *model,
                           char out[BT_LOAD_WORDS_SIZE]) {
     bool open = false;
-    double fewest = INFINITY;
+    int64_t fewest = INT64_MAX;
     out[0] = '\0';
     for (int i = 0; i < record->scenario_count; i++)
         for (int p = 0; p < record->scenarios[i].part_count; p++) {
             const bt_load_part *part = &record->scenarios[i].parts[p];
             if (!is_open(part) || (model && strcmp(part->model, model->model) != 0)) continue;
             open = true;
-            if (isfinite(part->latency.effective_count)) fewest = fmin(fewest, part->latency.effective_count);
+            if (part->ok < fewest) fewest = part->ok;
         }
     if (!open) return;
     add(out,
-        "no upper bound: P95 may be any higher. One takes the worth of %d requests that came and went "
-        "without regard to each other",
-        BT_P95_BOUND_SAMPLES);
-    if (isfinite(fewest)) add(out, " (%.0f here)", floor(fewest));
+        "no upper bound: P95 may be any higher. One takes %d requests at the least, more where late ones "
+        "come in spells (%lld here)",
+        BT_P95_BOUND_SAMPLES, (long long)fewest);
     add(out, "; a longer --duration gives it");
 }
 

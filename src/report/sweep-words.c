@@ -150,20 +150,20 @@ void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
 }
 
 void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
-    int open = 0;
-    double most = 0;
+    int open = 0, most = 0;
     out[0] = '\0';
     for (int i = 0; i < model->point_count; i++) {
         const bt_point *point = &model->points[i];
         if (!isfinite(point->p95_ms) || isfinite(point->p95_upper_ms)) continue;
         open++;
-        if (isfinite(point->effective_samples)) most = fmax(most, point->effective_samples);
+        if (point->sample_count > most) most = point->sample_count;
     }
     if (open == 0) return;
     snprintf(out, BT_WORDS_SIZE,
-             "bound " BT_UNKNOWN_TEXT ": P95 may be any higher; an upper bound takes %d samples that do not "
-             "hang together (at most %.0f here): a longer --time-budget, or fewer --batches, gives them",
-             BT_P95_BOUND_SAMPLES, floor(most));
+             "bound " BT_UNKNOWN_TEXT ": P95 may be any higher; an upper bound takes %d samples at the "
+             "least, more where late ones come in spells (at most %d here): a longer --time-budget, or fewer "
+             "--batches, gives them",
+             BT_P95_BOUND_SAMPLES, most);
 }
 
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {

@@ -24,14 +24,15 @@ set title 'CBAM-ResUNet: efficiency by batch size' font ',14' offset 0,0.9
 set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set xlabel 'batch size (images)'
 set logscale x 2
-set xrange [0.920188:4.34694]
-set xtics ('1' 1, '2' 2, '4' 4)
+set xrange [0.882703:9.06307]
+set xtics ('1' 1, '2' 2, '4' 4, '8' 8)
 set ylabel 'efficiency (images/s per √batch)'
-set yrange [0:37.503]
+set yrange [0:42.7201]
 set arrow from first 1, graph 0 to first 1, graph 1 nohead back linecolor rgb '#0072B2' dashtype 3
 set label 'knee: batch 1' at first 1, graph 0.05 left offset 1,0 font ',10' textcolor rgb '#0072B2'
 plot data index 0 using 1:9 with lines linecolor rgb '#9A9A9A' notitle, \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(9) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 1:(strcol(2) eq 'over_sla' ? column(9) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
      data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(9) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:9 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output

@@ -24,16 +24,18 @@ set title 'CBAM-ResUNet: P95 service time by batch size' font ',14' offset 0,0.9
 set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set xlabel 'batch size (images)'
 set logscale x 2
-set xrange [0.920188:4.34694]
-set xtics ('1' 1, '2' 2, '4' 4)
+set xrange [0.882703:9.06307]
+set xtics ('1' 1, '2' 2, '4' 4, '8' 8)
 set ylabel 'service time of a batch (ms)'
-set yrange [0:285]
+set yrange [0:468.695]
 set arrow from graph 0, first 250 to graph 1, first 250 nohead back linecolor rgb '#D55E00' linewidth 1.5 dashtype 2
 set label 'P95 SLA 250 ms' at graph 0.02, first 250 left offset 0,0.75 font ',10' textcolor rgb '#D55E00' boxed
 plot data index 0 using 1:4 with lines linecolor rgb '#9A9A9A' dashtype 3 linewidth 1.5 title 'median', \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(5) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 1:(strcol(2) eq 'over_sla' ? column(5) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
      data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(5) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:5 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1', \
-     data index 'open' using 1:2:(0):(31.35) with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown'
+     data index 'bounds' using 1:2:(0):($3 - $2) with vectors heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds, 95 % one-sided', \
+     data index 'open' using 1:2:(0):(51.5565) with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown'
 unset output
 }

@@ -22,7 +22,7 @@ set multiplot layout 2,1 margins 0.148,0.97,0.16,0.93 spacing 0.17
 set title 'CBAM-ResUNet: latency within which a share of requests was answered' font ',14' offset 0,0.9
 set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set logscale x
-set xrange [1:474]
+set xrange [1:554]
 set xtics ('0' 1, '50 %%' 2, '90 %%' 10, '95 %%' 20, '99 %%' 100)
 set xlabel 'share of requests'
 set yrange [0:280]

@@ -32,10 +32,9 @@ set bmargin 9.5
 plot data index 0 using 1:2 with lines linewidth 1.5 dashtype 2 linecolor rgb '#D55E00' title 'SLA', \
      data index 1 using 1:2 with points pointtype 5 pointsize 1.3 linewidth 1.5 linecolor rgb '#56B4E9' title 'P50', \
      data index 2 using 1:2:3:4 with vectors heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds', \
-     data index 3 using 1:2:3:4 with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown', \
-     data index 4 using 1:2 with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'P95, met', \
-     data index 5 using 1:2 with points pointtype 11 pointsize 1.3 linewidth 1.5 linecolor rgb '#CC79A7' title 'P99', \
-     data index 6 using 1:2 with points pointtype 2 pointsize 1.3 linewidth 1.5 linecolor rgb '#009E73' title 'P95 predicted'
+     data index 3 using 1:2 with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'P95, met', \
+     data index 4 using 1:2 with points pointtype 11 pointsize 1.3 linewidth 1.5 linecolor rgb '#CC79A7' title 'P99', \
+     data index 5 using 1:2 with points pointtype 2 pointsize 1.3 linewidth 1.5 linecolor rgb '#009E73' title 'P95 predicted'
 unset output
 reset
 }

@@ -22,7 +22,7 @@ set multiplot layout 4,1 margins 0.09,0.97,0.165,0.93 spacing 0.035
 set key off
 set xrange [0:30]
 set format x ''
-set title 'CBAM-ResUNet: Mixed Load, second by second' font ',14' offset 0,0.9
+set title 'CBAM-ResUNet: Sustained Load, second by second' font ',14' offset 0,0.9
 set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set ylabel 'latency (ms)'
 set yrange [0:287.5]
@@ -34,7 +34,7 @@ unset title
 unset label 1
 unset label 2
 set ylabel 'requests/s'
-set yrange [0:16.1]
+set yrange [0:35.65]
 plot data index 4 using 1:2 with steps linewidth 3 linecolor rgb '#9A9A9A' title 'sent', \
      data index 5 using 1:2 with steps linewidth 1.2 linecolor rgb '#000000' title 'answered', \
      data index 6 using 1:2 with impulses linewidth 4 linecolor rgb '#D55E00' title 'without a result'

@@ -23,7 +23,7 @@ set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 
 set ytics ('Single Request' 0, 'Burst Load' -1, 'Largest Burst' -2, 'Sustained Load' -3, 'Mixed Load' -4)
 unset grid
 set grid xtics linecolor rgb '#E4E4E4' linetype 1
-set xrange [0:159.932]
+set xrange [0:142.341]
 set yrange [-4.6:0.6]
 set xlabel 'mean (ms)'
 set lmargin at screen 0.148

@@ -23,17 +23,19 @@ set bmargin 9.5
 set title 'CBAM-ResUNet: throughput against P95 (numbers: batch size)' font ',14' offset 0,0.9
 set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set xlabel 'P95 service time of a batch (ms)'
-set xrange [0:270]
+set xrange [0:444.027]
 set xtics auto
 set ylabel 'throughput (images/s)'
-set yrange [0:40.6164]
+set yrange [0:48.8104]
 set arrow from first 250, graph 0 to first 250, graph 1 nohead back linecolor rgb '#D55E00' linewidth 1.5 dashtype 2
 set label 'P95 SLA 250 ms' at first 250, graph 0.95 right offset -0.7,0 font ',10' textcolor rgb '#D55E00'
-set label '1' at first 62.5398, first 32.8973 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
-set label '2' at first 121.492, first 32.9893 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
-set label '4' at first 245.372, first 32.8089 right offset -0.7,0.7 font ',10' textcolor rgb '#404040'
+set label '1' at first 55.0778, first 37.4737 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
+set label '2' at first 102.607, first 39.0843 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '4' at first 203.45, first 39.491 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '8' at first 411.136, first 39.6446 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
 plot data index 'front' using 2:3 with lines linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
      data index 0 using 5:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
+     data index 0 using 5:(strcol(2) eq 'over_sla' ? column(8) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
      data index 0 using 5:(strcol(2) eq 'skipped_dominated' ? column(8) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 5:8 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1'
 unset output

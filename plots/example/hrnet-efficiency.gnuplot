@@ -27,7 +27,7 @@ set logscale x 2
 set xrange [0.846745:18.8959]
 set xtics ('1' 1, '2' 2, '4' 4, '8' 8, '16' 16)
 set ylabel 'efficiency (images/s per √batch)'
-set yrange [0:91.5222]
+set yrange [0:86.6091]
 set arrow from first 1, graph 0 to first 1, graph 1 nohead back linecolor rgb '#0072B2' dashtype 3
 set label 'knee: batch 1' at first 1, graph 0.05 left offset 1,0 font ',10' textcolor rgb '#0072B2'
 plot data index 0 using 1:9 with lines linecolor rgb '#9A9A9A' notitle, \

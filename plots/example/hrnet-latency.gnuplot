@@ -27,7 +27,7 @@ set logscale x 2
 set xrange [0.846745:18.8959]
 set xtics ('1' 1, '2' 2, '4' 4, '8' 8, '16' 16)
 set ylabel 'service time of a batch (ms)'
-set yrange [0:411.706]
+set yrange [0:412.374]
 set arrow from graph 0, first 250 to graph 1, first 250 nohead back linecolor rgb '#D55E00' linewidth 1.5 dashtype 2
 set label 'P95 SLA 250 ms' at graph 0.02, first 250 left offset 0,0.75 font ',10' textcolor rgb '#D55E00' boxed
 plot data index 0 using 1:4 with lines linecolor rgb '#9A9A9A' dashtype 3 linewidth 1.5 title 'median', \
@@ -35,6 +35,7 @@ plot data index 0 using 1:4 with lines linecolor rgb '#9A9A9A' dashtype 3 linewi
      data index 0 using 1:(strcol(2) eq 'over_sla' ? column(5) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
      data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(5) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \
      data index 0 every ::0::0 using 1:5 with points pointtype 6 pointsize 2.4 linewidth 2 linecolor rgb '#000000' title 'chosen: batch 1', \
-     data index 'open' using 1:2:(0):(45.2876) with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown'
+     data index 'bounds' using 1:2:(0):($3 - $2) with vectors heads size graph 0.008,90 linewidth 1.5 linecolor rgb '#000000' title 'P95 bounds, 95 % one-sided', \
+     data index 'open' using 1:2:(0):(45.3611) with vectors head size graph 0.016,25 nofilled linewidth 1.5 linecolor rgb '#000000' title 'upper bound unknown'
 unset output
 }

@@ -22,10 +22,10 @@ set multiplot layout 2,1 margins 0.148,0.97,0.16,0.93 spacing 0.17
 set title 'HRNet: latency within which a share of requests was answered' font ',14' offset 0,0.9
 set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set logscale x
-set xrange [1:1282]
+set xrange [1:1205]
 set xtics ('0' 1, '50 %%' 2, '90 %%' 10, '95 %%' 20, '99 %%' 100, '99.9 %%' 1000)
 set xlabel 'share of requests'
-set yrange [18.9406:344.767]
+set yrange [19.7139:345.01]
 set ylabel 'latency (ms, logarithmic)'
 set logscale y
 set ytics ('20' 20, '50' 50, '100' 100, '200' 200)
@@ -44,7 +44,7 @@ set title 'how often each latency came (each row to its own height)' font ',11' 
 set ytics ('Single Request' -0.6, 'Burst Load' -1.6, 'Largest Burst' -2.6, 'Sustained Load' -3.6, 'Mixed Load' -4.6)
 unset grid
 set grid xtics linecolor rgb '#E4E4E4' linetype 1
-set xrange [18.9406:344.767]
+set xrange [19.7139:345.01]
 set xlabel 'latency (ms, logarithmic)'
 set logscale x
 set xtics ('20' 20, '50' 50, '100' 100, '200' 200)

@@ -26,7 +26,7 @@ set title 'HRNet: Sustained Load, second by second' font ',14' offset 0,0.9
 set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set label 2 'SLA 250 ms (beyond this range)' at graph 0.99, graph 0.96 right font ',10' textcolor rgb '#D55E00'
 set ylabel 'latency (ms)'
-set yrange [0:92.9252]
+set yrange [0:101.052]
 plot data index 0 using 1:2 with linespoints pointtype 5 pointsize 0.5 linewidth 1.5 linecolor rgb '#56B4E9' title 'P50', \
      data index 1 using 1:2 with linespoints pointtype 7 pointsize 0.5 linewidth 1.5 linecolor rgb '#0072B2' title 'P95', \
      data index 2 using 1:2 with points pointtype 8 pointsize 0.9 linewidth 1 linecolor rgb '#404040' title 'slowest'

@@ -23,14 +23,14 @@ set label 1 '128 × 128 px, batches of up to 1, SLA 250 ms' at graph 0.5, graph 
 set ytics ('Single Request' 0, 'Burst Load' -1, 'Largest Burst' -2, 'Sustained Load' -3, 'Mixed Load' -4)
 unset grid
 set grid xtics linecolor rgb '#E4E4E4' linetype 1
-set xrange [0:47.9744]
+set xrange [0:49.2318]
 set yrange [-4.6:0.6]
 set xlabel 'mean (ms)'
 set lmargin at screen 0.148
 set tmargin 4
 set bmargin 7.5
-set label '140.5 ms in all, queue 115.0, compute 25.4' at first 47.9744, first -2 right offset -2.2,0 front boxed
-set arrow from first 46.5352, first -2 to first 47.9744, first -2 front head size graph 0.016,25 nofilled linewidth 2 linecolor rgb '#000000'
+set label '130.8 ms in all, queue 104.7, compute 25.9' at first 49.2318, first -2 right offset -2.2,0 front boxed
+set arrow from first 47.7549, first -2 to first 49.2318, first -2 front head size graph 0.016,25 nofilled linewidth 2 linecolor rgb '#000000'
 plot data index 0 using 1:2:3:4:5:6 with boxxyerror fillstyle solid 0.9 linecolor rgb '#9A9A9A' title 'sent late', \
      data index 1 using 1:2:3:4:5:6 with boxxyerror fillstyle solid 0.9 linecolor rgb '#CC79A7' title 'queue', \
      data index 2 using 1:2:3:4:5:6 with boxxyerror fillstyle solid 0.9 linecolor rgb '#009E73' title 'preprocess', \

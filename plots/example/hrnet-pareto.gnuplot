@@ -23,17 +23,17 @@ set bmargin 9.5
 set title 'HRNet: throughput against P95 (numbers: batch size)' font ',14' offset 0,0.9
 set label 'cpu: AMD EPYC, BF16, 128 × 128 px (CPU demonstration profile)' at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '#404040'
 set xlabel 'P95 service time of a batch (ms)'
-set xrange [0:390.037]
+set xrange [0:390.67]
 set xtics auto
 set ylabel 'throughput (images/s)'
-set yrange [0:111.359]
+set yrange [0:115.45]
 set arrow from first 250, graph 0 to first 250, graph 1 nohead back linecolor rgb '#D55E00' linewidth 1.5 dashtype 2
 set label 'P95 SLA 250 ms' at first 250, graph 0.95 right offset -0.7,0 font ',10' textcolor rgb '#D55E00'
-set label '1' at first 25.8677, first 80.2826 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
-set label '2' at first 49.7168, first 83.8378 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
-set label '4' at first 88.95, first 90.0808 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
-set label '8' at first 178.015, first 89.935 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
-set label '16' at first 361.145, first 90.4478 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '1' at first 27.9314, first 75.9729 left offset 0.9,-0.7 font ',10' textcolor rgb '#000000'
+set label '2' at first 46.0799, first 86.8096 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '4' at first 92.9927, first 89.4641 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '8' at first 171.353, first 93.7701 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
+set label '16' at first 361.731, first 92.8127 left offset 0.9,-0.7 font ',10' textcolor rgb '#404040'
 plot data index 'front' using 2:3 with lines linewidth 1.5 linecolor rgb '#0072B2' title 'Pareto front', \
      data index 0 using 5:(strcol(2) eq 'measured' ? column(8) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
      data index 0 using 5:(strcol(2) eq 'over_sla' ? column(8) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \

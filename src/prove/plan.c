@@ -36,6 +36,7 @@ typedef struct planner {
     const bt_plan_model *models;
     int model_count;
     double rate_rps; /* 0: auto */
+    bool brief;
 } planner;
 
 static int lengthen_of(const planner *p) {
@@ -68,7 +69,7 @@ static void settle(planner *p, bt_plan_scenario *scenario, double seconds) {
     double enough_s = SPARE * bt_looks_fewest(scenario->lengthen) / rate_rps;
     if (p->settings->duration_ns > 0)
         seconds = (double)p->settings->duration_ns / 1e9;
-    else if (scenario->judged && enough_s > seconds)
+    else if (scenario->judged && enough_s > seconds && !p->brief)
         seconds = fmax(seconds, fmin(ceil(enough_s), LONGEST_S));
     scenario->duration_ns = (int64_t)(seconds * 1e9);
     scenario->requests = rate_rps * seconds;
@@ -218,8 +219,9 @@ bt_plan_scenario bt_plan_segment(const bt_plan_scenario *scenario, int look) {
 }
 
 bt_status bt_plan_make(bt_plan *plan, const bt_load_settings *settings, const bt_plan_model *models,
-                       int model_count, bt_error *error) {
-    planner p = {.plan = plan, .settings = settings, .models = models, .model_count = model_count};
+                       int model_count, bool brief, bt_error *error) {
+    planner p = {
+        .plan = plan, .settings = settings, .models = models, .model_count = model_count, .brief = brief};
     *plan = (bt_plan){0};
     bt_status status = read_rate(&p, error);
     for (int i = 0; i < settings->scenarios.count && status == BT_OK; i++) {

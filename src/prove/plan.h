@@ -65,9 +65,10 @@ bt_plan_scenario bt_plan_segment(const bt_plan_scenario *scenario, int look);
  * BT_INVALID for a scenario that does not exist (the message lists them) or a rate that is neither "auto" nor
  * a positive number. The schedules' seeds differ by scenario and model, and follow from settings->seed. mixed
  * is left out where there is one model only, and largest-burst where burst was not asked for or largest_spike
- * is not above the burst's size. */
+ * is not above the burst's size. `brief` leaves slow models' scenarios at their lengths by default: on a busy
+ * machine more requests would show nothing either. */
 BT_MUST_USE bt_status bt_plan_make(bt_plan *plan, const bt_load_settings *settings,
-                                   const bt_plan_model *models, int model_count, bt_error *error);
+                                   const bt_plan_model *models, int model_count, bool brief, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* Scenarios under way: round by round, until each is decided or may go on no longer.
  *
  * In the first round each scenario is sent once. One during which others used the cores comes again when the
- * rest of the round is through: by then they may have ended. In every further round those go on that are not
+ * rest of the round is through, if by then they have ended. In every further round those go on that are not
  * decided yet. So the parts of a scenario lie apart in time, and a spell of the machine is not all that one
  * sees of it. */
 #include <math.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/busy.h"
 #include "base/clock.h"
 #include "prove/course.h"
 #include "prove/judge.h"
@@ -16,14 +17,8 @@
 #include "prove/sum.h"
 #include "prove/trial-state.h"
 
-#define ATTEMPTS     2
-#define REPEAT_SHARE 0.5 /* of the plan's time, at most, for what was disturbed */
-
-/* A scenario and how far it is; same index in the plan, in the record and here. */
-typedef struct progress {
-    bt_course course;
-    bool ended, again; /* again: its segment was disturbed, and comes once more in this round */
-} progress;
+#define BUSY_LOOK_NS (500 * BT_NS_PER_MS) /* as long as one looks whether the machine is still busy */
+#define REPEAT_SHARE 0.5                  /* of the plan's time, at most, for what was disturbed */
 
 /* What one segment needs while it runs. */
 typedef struct stage {
@@ -34,6 +29,15 @@ typedef struct stage {
     bt_stream streams[BT_NAMES_MAX];
     bt_service_target *target;
 } stage;
+
+/* A scenario and how far it is; same index in the plan, in the record and here. */
+typedef struct progress {
+    bt_course course;
+    bool ended;
+    stage *
+        held; /* a segment that was disturbed: it comes again in this round, or counts for want of a better */
+    bt_load_log *held_log;
+} progress;
 
 typedef struct rounds {
     bt_trial *t;
@@ -62,13 +66,19 @@ static bt_status open_stage(bt_trial *t, stage *s, bt_error *error) {
     return bt_service_target_open(&s->target, t->service, s->inputs, plan->part_count, in_flight, 1, error);
 }
 
-static void close_stage(bt_trial *t, stage *s, bool lost) {
+/* The target goes as soon as its answers are in; what else a segment has may be held. */
+static void close_target(bt_trial *t, stage *s, bool lost) {
     char failure[BT_ERROR_MESSAGE_SIZE] = "";
     if (s->target) bt_service_target_failure(s->target, failure);
     if (failure[0]) bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", s->plan.title, failure);
-    for (int i = 0; i < s->plan.part_count; i++)
-        bt_schedule_close(&s->schedules[i]);
     if (!lost) bt_service_target_close(&s->target); /* else late answers still need it */
+    t->lost = t->lost || lost;
+}
+
+static void close_stage(stage *s) {
+    for (int i = 0; s && i < s->plan.part_count; i++)
+        bt_schedule_close(&s->schedules[i]);
+    free(s);
 }
 
 static bt_status send(bt_trial *t, stage *s, bt_load_log **log, bt_error *error) {
@@ -173,50 +183,81 @@ static bt_status take_segment(rounds *r, int index, const stage *s, const bt_loa
 
 /* ---- a scenario's turn ---- */
 
+static void let_go(progress *p) {
+    close_stage(p->held);
+    bt_load_log_close(&p->held_log);
+    p->held = NULL;
+}
+
 /* Whether a disturbed segment may be sent once more. */
 static bool may_repeat(const rounds *r, const bt_load_scenario *scenario, int64_t duration_ns) {
-    return scenario->judged && scenario->attempts < ATTEMPTS && !bt_trial_stopped(r->t) &&
+    return scenario->judged && scenario->disturbed[0] && !bt_trial_stopped(r->t) &&
            r->repeated_ns + duration_ns <= REPEAT_SHARE * (double)r->planned_ns;
 }
 
-/* Sends the next segment and takes it, or, where it was disturbed, notes that it comes again. */
-static bt_status run_segment(rounds *r, int index, stage *s, bt_error *error) {
+/* Keeps a segment that was disturbed until its turn comes again. */
+static void hold(rounds *r, int index, stage *s, bt_load_log *log) {
+    bt_trial *t = r->t;
+    const bt_load_scenario *scenario = &t->record->scenarios[index];
+    r->all[index].held = s;
+    r->all[index].held_log = log;
+    r->repeated_ns += s->plan.duration_ns;
+    t->plan.duration_ns += s->plan.duration_ns; /* the plan has become longer */
+    bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: %s; once more later",
+                 bt_trial_parts_name(t, &s->plan), s->plan.title, scenario->disturbed);
+}
+
+/* Sends the next segment and takes it, or, where it was disturbed for the first time, holds it. */
+static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) {
     bt_trial *t = r->t;
     const bt_plan_scenario *plan = &t->plan.scenarios[index];
-    progress *p = &r->all[index];
     bt_load_scenario *scenario = &t->record->scenarios[index];
-    bt_load_log *log;
-    const bt_look look = bt_looks_at(p->course.looks, plan->lengthen);
-    s->plan = bt_plan_segment(plan, p->course.looks);
+    const int looks = r->all[index].course.looks;
+    const bt_look look = bt_looks_at(looks, plan->lengthen);
+    bt_load_log *log = NULL;
+    stage *s = calloc(1, sizeof *s);
+    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+    s->plan = bt_plan_segment(plan, looks);
     bt_status status = open_stage(t, s, error);
     if (status == BT_OK) status = send(t, s, &log, error);
-    if (status != BT_OK) return status;
-    bool lost = log->lost > 0;
-    if (p->course.looks == 0 || p->again) scenario->attempts++;
-    p->again = false;
-    status = sum_up(t, scenario, plan, log, s->schedules, &look, error);
-    if (status == BT_OK && scenario->disturbed[0] && may_repeat(r, scenario, s->plan.duration_ns)) {
-        p->again = true;
-        for (int i = 0; i < scenario->part_count; i++) /* should there be no time for it */
-            memcpy(scenario->parts[i].cause, scenario->disturbed, sizeof scenario->disturbed);
-        r->repeated_ns += s->plan.duration_ns;
-        t->plan.duration_ns += s->plan.duration_ns; /* the plan has become longer */
-        bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: %s; once more later",
-                     bt_trial_parts_name(t, plan), plan->title, scenario->disturbed);
-    } else if (status == BT_OK) {
-        status = take_segment(r, index, s, log, error);
+    close_target(t, s, log && log->lost > 0);
+    if (status == BT_OK) status = sum_up(t, scenario, plan, log, s->schedules, &look, error);
+    scenario->attempts += looks == 0 || again;
+    if (status == BT_OK && !again && may_repeat(r, scenario, s->plan.duration_ns)) {
+        hold(r, index, s, log);
+        return BT_OK;
     }
+    if (status == BT_OK) status = take_segment(r, index, s, log, error);
     bt_load_log_close(&log);
-    t->lost = t->lost || lost;
-    close_stage(t, s, lost);
+    close_stage(s);
     return status;
 }
 
-static bt_status take_turn(rounds *r, int index, bt_error *error) {
-    stage *s = calloc(1, sizeof *s);
-    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
-    bt_status status = run_segment(r, index, s, error);
-    free(s);
+/* Whether others use the cores right now. */
+static bool is_busy_now(const bt_trial *t) {
+    const bt_busy before = bt_busy_now();
+    bt_clock_sleep_until_ns(before.wall_ns + BUSY_LOOK_NS);
+    return bt_busy_others_since(&before) > t->settings->tolerate_cores;
+}
+
+/* Sends a held segment's like once more, unless the machine is as busy as it was: then what there is counts.
+ */
+static bt_status run_again(rounds *r, int index, bt_error *error) {
+    progress *p = &r->all[index];
+    bt_trial *t = r->t;
+    const bool busy = !bt_trial_stopped(t) && is_busy_now(t);
+    bt_status status = BT_OK;
+    if (!busy && !bt_trial_stopped(t)) {
+        let_go(p);
+        return run_segment(r, index, true, error);
+    }
+    r->repeated_ns -= p->held->plan.duration_ns;
+    t->done_ns += (double)p->held->plan.duration_ns;
+    if (busy)
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: others still use the cores; not sent again",
+                     bt_trial_parts_name(t, &p->held->plan), p->held->plan.title);
+    status = take_segment(r, index, p->held, p->held_log, error);
+    let_go(p);
     return status;
 }
 
@@ -238,11 +279,12 @@ static bool goes_on(rounds *r, int index) {
 /* One round: everybody's turn, then the turns of those that were disturbed. Returns through `left` how many
  * go on. */
 static bt_status run_round(rounds *r, int *left, bt_error *error) {
-    bt_trial *t = r->t;
+    const bt_trial *t = r->t;
     bt_status status = BT_OK;
-    for (int pass = 0; pass < ATTEMPTS; pass++)
-        for (int i = 0; i < t->plan.scenario_count && status == BT_OK && !bt_trial_stopped(t); i++)
-            if (!r->all[i].ended && (pass == 0 || r->all[i].again)) status = take_turn(r, i, error);
+    for (int i = 0; i < t->plan.scenario_count && status == BT_OK && !bt_trial_stopped(t); i++)
+        if (!r->all[i].ended) status = run_segment(r, i, false, error);
+    for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++)
+        if (r->all[i].held) status = run_again(r, i, error);
     *left = 0;
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++) {
         progress *p = &r->all[i];
@@ -303,8 +345,10 @@ bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error) {
         status = run_round(&r, &left, error);
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++)
         status = find_remedies(&r, i, error);
-    for (int i = 0; i < t->plan.scenario_count; i++)
+    for (int i = 0; i < t->plan.scenario_count; i++) {
+        let_go(&r.all[i]);
         bt_course_close(&r.all[i].course);
+    }
     free(r.all);
     return status;
 }

@@ -33,6 +33,7 @@ typedef struct bt_trial {
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
     bt_predict_options predict;
     bt_plan plan;
+    bool busy;          /* others used the cores when it began */
     int64_t compare_ns; /* of comparing the paths, beside the plan */
     double done_ns;     /* of both, for the progress line */
 } bt_trial;

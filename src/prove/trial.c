@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/busy.h"
 #include "base/clock.h"
 #include "base/command.h"
 #include "base/memory.h"
@@ -212,7 +213,7 @@ static bt_status make_plan(bt_trial *t, bt_error *error) {
             .largest_spike = m->largest_spike,
         };
     }
-    return bt_plan_make(&t->plan, t->settings, models, t->model_count, error);
+    return bt_plan_make(&t->plan, t->settings, models, t->model_count, t->busy, error);
 }
 
 static void set_predictor(bt_trial *t) {
@@ -323,13 +324,26 @@ static void note_memory(bt_trial *t) {
     }
 }
 
+/* Whether others were at work while the paths were compared. */
+static void find_busy(bt_trial *t, const bt_busy *before) {
+    const double others = bt_busy_others_since(before);
+    t->busy = others > t->settings->tolerate_cores;
+    if (t->busy)
+        bt_log_write(
+            t->options->log, BT_LOG_WARNING,
+            "other programs use %.2f cores: while they do, nothing can be shown; scenarios are kept short",
+            others);
+}
+
 static bt_status run_all(bt_trial *t, bt_error *error) {
     int64_t start_ns = bt_clock_now_ns();
     bt_status status = BT_OK;
     t->compare_ns = (int64_t)t->model_count * COMPARE_ROUNDS * 2 * COMPARE_NS;
     say_plan(t);
+    const bt_busy before = bt_busy_now();
     for (int i = 0; i < t->model_count && status == BT_OK && !bt_trial_stopped(t); i++)
         status = compare_paths(t, i, error);
+    find_busy(t, &before);
     if (status == BT_OK)
         status = make_plan(t, error); /* once more: now a throughput is known where nothing was */
     if (status == BT_OK) status = bt_trial_run_scenarios(t, error);

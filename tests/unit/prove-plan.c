@@ -44,12 +44,12 @@ static const bt_plan_model two[] = {
 
 static void make(const bt_load_settings *settings, int models) {
     bt_error error = {BT_OK, ""};
-    if (bt_plan_make(&plan, settings, two, models, &error) != BT_OK) fail_msg("%s", error.message);
+    if (bt_plan_make(&plan, settings, two, models, false, &error) != BT_OK) fail_msg("%s", error.message);
 }
 
 static void refused(bt_load_settings settings, const char *says) {
     bt_error error = {BT_OK, ""};
-    assert_int_equal(bt_plan_make(&plan, &settings, two, 1, &error), BT_INVALID);
+    assert_int_equal(bt_plan_make(&plan, &settings, two, 1, false, &error), BT_INVALID);
     if (!strstr(error.message, says)) fail_msg("'%s' does not say '%s'", error.message, says);
 }
 

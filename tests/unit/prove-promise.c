@@ -76,7 +76,7 @@ static const bt_plan_scenario *plan_of(const kind *k) {
                                  .recommended_rps = 1e3 * k->load / k->lone_ms,
                                  .throughput_rps = 1e3 / k->lone_ms};
     snprintf(settings.scenarios.names[0], BT_NAME_SIZE, "%s", k->scenario);
-    if (bt_plan_make(&plan, &settings, &model, 1, &error) != BT_OK) fail_msg("%s", error.message);
+    if (bt_plan_make(&plan, &settings, &model, 1, false, &error) != BT_OK) fail_msg("%s", error.message);
     return &plan.scenarios[0];
 }
 

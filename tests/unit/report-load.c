@@ -197,9 +197,11 @@ typedef struct combination {
 /* The fixture's first two scenarios alone, with these verdicts, judged as a test judges. */
 static bt_load_record *record_of(const combination *c) {
     bt_load_record *record = fixture_load_record();
-    while (record->scenario_count > 2)
-        assert_int_equal(bt_load_scenario_reset(&record->scenarios[--record->scenario_count], 0, NULL),
-                         BT_OK);
+    while (record->scenario_count > 2) {
+        bt_load_scenario *last = &record->scenarios[--record->scenario_count];
+        assert_int_equal(bt_load_scenario_reset(last, 0, NULL), BT_OK);
+        free(last->parts);
+    }
     record->scenarios[0].parts[0].verdict = c->first;
     record->scenarios[1].parts[0].verdict = c->second;
     record->scenarios[1].judged = c->second_judged;

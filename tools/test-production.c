@@ -87,6 +87,7 @@ static bt_status prepare(test *t, bt_error *error) {
     char path[BT_PATH_SIZE];
     const bt_load_settings *s = &t->settings;
     bt_status status = load_config(t, error);
+    if (status == BT_OK) status = bt_trial_check(&t->settings, t->config, error);
     if (status == BT_OK) status = bt_outputs_check(s->output, s->results, s->plots, error);
     if (status == BT_OK && t->settings.output[0]) {
         status = bt_file_check_writable(t->settings.output, error);

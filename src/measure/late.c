@@ -65,53 +65,45 @@ bool bt_late_shows_above(const bt_late *late, double share, double error) {
 
 /* ---- the tests inverted ---- */
 
+/* Who is shown to be within a limit is within every higher one, and who is above a limit is above every lower
+ * one, whatever the tests at those say: late samples may come together otherwise there. So the bounds are the
+ * least limit that is kept and the highest that is broken. Limits are tried where the count of samples above
+ * them is 0, 1, 2, ... and then grows by a thirty-second each time. */
 typedef struct inversion {
     const double *samples, *sorted;
     size_t count;
     double share, upper_error, lower_error;
 } inversion;
 
+static size_t next_count(size_t above) {
+    return above + 1 + above / 32;
+}
+
 static bool kept(const inversion *v, double limit) {
     bt_late late = bt_late_weigh(v->samples, v->count, limit);
     return bt_late_shows_within(&late, v->share, v->upper_error);
 }
 
-/* Whether any limit below the sample at `index` is shown to be broken: one just below it is. */
-static bool broken_below(const inversion *v, size_t index) {
-    bt_late late = bt_late_weigh(v->samples, v->count, nextafter(v->sorted[index], -INFINITY));
-    return bt_late_shows_above(&late, v->share, v->lower_error);
-}
-
-/* The least limit that is kept among the samples, each divided by `scale`; NaN for none. */
-static double least_kept(const inversion *v, double scale) {
-    size_t low = 0, high = v->count; /* the answer's index is in [low, high]; count: none */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (kept(v, v->sorted[middle] / scale))
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low < v->count ? v->sorted[low] / scale : NAN;
-}
-
+/* Limits at samples; and, where none of those is kept, limits of which so many samples are nearly late. */
 static double upper_bound(const inversion *v) {
-    double among = least_kept(v, 1);
-    if (!isnan(among)) return among;
-    double beyond = least_kept(v, BT_LATE_NEARLY), most = v->sorted[v->count - 1];
-    return beyond < most ? most : beyond; /* none among the samples is kept */
+    const double most = v->sorted[v->count - 1];
+    double least = NAN;
+    for (size_t above = 0; (double)above <= v->share * (double)v->count; above = next_count(above))
+        if (kept(v, v->sorted[v->count - 1 - above])) least = v->sorted[v->count - 1 - above];
+    for (size_t near = v->count; isnan(least) && near > 0; near -= 1 + near / 16) {
+        double limit = v->sorted[v->count - near] / BT_LATE_NEARLY;
+        if (limit > most && kept(v, limit)) return limit;
+    }
+    return isnan(least) && kept(v, most / BT_LATE_NEARLY) ? most / BT_LATE_NEARLY : least;
 }
 
 static double lower_bound(const inversion *v) {
-    size_t low = 0, high = v->count; /* samples before `low` are bounds, from `high` on they are not */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (broken_below(v, middle))
-            low = middle + 1;
-        else
-            high = middle;
+    for (size_t above = 1; above <= v->count; above = next_count(above)) {
+        double sample = v->sorted[v->count - above];
+        bt_late late = bt_late_weigh(v->samples, v->count, nextafter(sample, -INFINITY));
+        if (bt_late_shows_above(&late, v->share, v->lower_error)) return sample;
     }
-    return low > 0 ? v->sorted[low - 1] : NAN;
+    return NAN;
 }
 
 bt_bounds bt_late_bounds(const double *samples, const double *sorted, size_t count, double quantile,

@@ -49,11 +49,14 @@ bool bt_late_shows_within(const bt_late *late, double share, double error);
 bool bt_late_shows_above(const bt_late *late, double share, double error);
 
 /* Bounds of a quantile (0.95) by inverting these two tests: `upper` is the least limit that the quantile is
- * shown to be within, with `upper_error`, `lower` the least sample of which it is shown that the quantile is
- * not below it, with `lower_error`. A limit of at least `upper` is shown to be kept, one below `lower` shown
- * to be broken. NaN where the samples show none: P95's upper bound at an error of 0.05 needs 59 samples. An
- * upper bound can lie above every sample, by at most a quarter: a limit that near to them is not far from
- * being late. `sorted` holds the samples ascending. O(count * log^2 count). */
+ * shown to be within, with `upper_error`, `lower` the highest sample that it is shown not to be below, with
+ * `lower_error`. Whoever is within a limit is within every higher one, so a limit of at least `upper` counts
+ * as kept, one below `lower` as broken, whatever the test at that very limit says; the errors are checked
+ * with that (tests/unit/prove-promise.c). NaN where the samples show none: P95's upper bound at an error of
+ * 0.05 needs 59 samples. An upper bound can lie above every sample, by at most a quarter: a limit that near
+ * to them is not far from being late. Among many samples only some limits are tried, so that bounds of more
+ * than a thousand are up to a thirty-second of the late ones wider than they need be. `sorted` holds the
+ * samples ascending. O(count * log^2 count). */
 bt_bounds bt_late_bounds(const double *samples, const double *sorted, size_t count, double quantile,
                          double upper_error, double lower_error);
 

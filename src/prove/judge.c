@@ -147,6 +147,8 @@ void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const
         text = "a lower --rate, a longer --timeout-ms, a larger --max-queue-size, or more --instances";
     else if (facts->lone_p95_ms > facts->p95_sla_ms)
         text = "a higher --p95-sla-ms, smaller images, or a faster device";
+    else if (facts->lone_p95_ms + facts->max_queue_delay_ms > facts->p95_sla_ms)
+        text = "a shorter --max-queue-delay-ms, or a higher --p95-sla-ms: a lone request waits that long too";
     else
         text = "a lower --rate, more --instances, or a higher --p95-sla-ms";
     snprintf(part->remedy, sizeof part->remedy, "%s", text);

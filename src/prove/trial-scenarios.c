@@ -17,8 +17,9 @@
 #include "prove/sum.h"
 #include "prove/trial-state.h"
 
-#define BUSY_LOOK_NS (500 * BT_NS_PER_MS) /* as long as one looks whether the machine is still busy */
-#define REPEAT_SHARE 0.5                  /* of the plan's time, at most, for what was disturbed */
+#define LONGEST_NS   (4 * 60 * BT_NS_PER_S) /* of one scenario, unless more was asked for */
+#define BUSY_LOOK_NS (500 * BT_NS_PER_MS)   /* as long as one looks whether the machine is still busy */
+#define REPEAT_SHARE 0.5                    /* of the plan's time, at most, for what was disturbed */
 
 /* What one segment needs while it runs. */
 typedef struct stage {
@@ -269,6 +270,7 @@ static bool goes_on(rounds *r, int index) {
     if (p->course.looks >= bt_looks_count(plan->lengthen)) return false;
     if (!bt_judge_undecided(&t->record->scenarios[index])) return false;
     const bt_plan_scenario segment = bt_plan_segment(plan, p->course.looks);
+    if (p->course.duration_ns + segment.duration_ns > LONGEST_NS && t->settings->lengthen == 0) return false;
     t->plan.duration_ns += segment.duration_ns;
     bt_log_write(t->options->log, BT_LOG_INFO, "%s, %s: not decided after %.0f s; goes on for %.0f s later",
                  bt_trial_parts_name(t, plan), plan->title, (double)p->course.duration_ns / 1e9,

@@ -282,6 +282,29 @@ static bt_status prepare(bt_trial *t, bt_error *error) {
     return status == BT_OK ? make_plan(t, error) : status; /* before anything is timed: it may refuse */
 }
 
+/* Of models of which nothing is known yet. */
+bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config, bt_error *error) {
+    const bt_trial_options options = {.settings = settings, .config = config};
+    bt_trial *t = calloc(1, sizeof *t);
+    if (!t) return bt_fail(error, BT_NO_MEMORY, "out of memory for a test");
+    bt_plan_model models[BT_NAMES_MAX];
+    t->options = &options;
+    t->settings = settings;
+    bt_status status = choose_models(t, error);
+    for (int i = 0; i < t->model_count && status == BT_OK; i++) {
+        models[i] = (bt_plan_model){.name = t->names[i],
+                                    .batch_size = 1,
+                                    .instances = 1,
+                                    .recommended_rps = NAN,
+                                    .throughput_rps = 1};
+        if (!bt_config_find(config, t->names[i]))
+            status = bt_served_model_unknown(config, t->names[i], error);
+    }
+    if (status == BT_OK) status = bt_plan_make(&t->plan, settings, models, t->model_count, true, error);
+    free(t);
+    return status;
+}
+
 /* ---- what is said before ---- */
 
 /* What no length that is allowed can decide. */

@@ -27,6 +27,10 @@ bt_status bt_record_check_kind(const json_t *top, const char *kind, int newest, 
     char found[32];
     bt_status status = bt_json_integer(top, "schema_version", 1, INT64_MAX, &version, path, error);
     if (status != BT_OK) return status;
+    if (!json_object_get(top, "kind"))
+        return bt_fail(error, BT_PARSE,
+                       "%s: kind is missing (text): no record of a run; show-batch-config shows a config",
+                       path);
     status = bt_json_text(top, "kind", found, sizeof found, path, error);
     if (status != BT_OK) return status;
     if (strcmp(kind, found) != 0)

@@ -12,7 +12,7 @@ static bool is_given(const bt_option_sources *sources, const char *name) {
     return sources->of[index] != BT_SOURCE_DEFAULT;
 }
 
-static bt_status fail_unknown(const bt_config *config, const char *name, bt_error *error) {
+bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error) {
     char known[160] = "";
     for (int i = 0; i < config->model_count; i++) {
         size_t used = strlen(known);
@@ -96,7 +96,7 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
                                   const bt_service_settings *given, const bt_option_sources *sources,
                                   const cpu_set_t *allowed, bt_error *error) {
     *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
-    if (!out->entry) return fail_unknown(config, name, error);
+    if (!out->entry) return bt_served_model_unknown(config, name, error);
     if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
     fill(out, sources);
     bt_status status = choose_model_file(out, error);

@@ -33,6 +33,9 @@ BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_con
                                               const bt_option_sources *sources, const cpu_set_t *allowed,
                                               bt_error *error);
 
+/* BT_INVALID for a model that the config does not have; the message lists those that it has. */
+bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,7 +20,7 @@ static void add_verdict(bt_table *table, const bt_load_record *record, const bt_
     char bounds[BT_LOAD_WORDS_SIZE], p95[32];
     bt_table_text(table, "%s", bt_load_title(record, part->model));
     bt_table_text(table, "%s", scenario->title);
-    bt_table_text(table, "%s %s", bt_load_mark(part->verdict),
+    bt_table_text(table, "%s %s", bt_load_mark_of(scenario, part),
                   scenario->judged ? bt_load_words_verdict(part->verdict) : "not judged");
     bt_table_text(table, "%s", bt_layout_number(part->latency.p95_ms, p95, sizeof p95));
     bt_table_text(table, "%s", bt_load_words_interval(&part->latency, bounds));

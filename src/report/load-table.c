@@ -13,10 +13,9 @@ static void put_line(FILE *out, const bt_load_record *record, const bt_load_scen
     char rest[BT_LOAD_WORDS_SIZE], head[256], p95[32] = BT_UNKNOWN_TEXT;
     int columns = bt_layout_columns(out);
     if (isfinite(part->latency.p95_ms)) snprintf(p95, sizeof p95, "%.1fms", part->latency.p95_ms);
-    snprintf(head, sizeof head, "  %s: P95=%s %s", scenario->title, p95, bt_load_mark(part->verdict));
+    snprintf(head, sizeof head, "  %s: P95=%s %s", scenario->title, p95, bt_load_mark_of(scenario, part));
     bt_load_words_doubt(record, part, rest);
-    size_t used = strlen(rest);
-    if (!scenario->judged) snprintf(rest + used, sizeof rest - used, "%s(not judged)", used > 0 ? " " : "");
+    if (!scenario->judged) snprintf(rest, sizeof rest, "not judged");
     bt_layout_paragraph(out, head, bt_layout_width(head) + (rest[0] ? 2 : 0), columns, rest);
     if (part->cause[0]) bt_layout_paragraph(out, "      cause", 14, columns, part->cause);
     if (part->remedy[0]) bt_layout_paragraph(out, "      remedy", 14, columns, part->remedy);

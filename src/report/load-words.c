@@ -38,6 +38,10 @@ const char *bt_load_words_verdict(bt_load_verdict verdict) {
     return verdict < BT_LOAD_VERDICT_COUNT ? words[verdict] : "not shown";
 }
 
+const char *bt_load_mark_of(const bt_load_scenario *scenario, const bt_load_part *part) {
+    return scenario->judged ? bt_load_mark(part->verdict) : BT_UNKNOWN_TEXT;
+}
+
 const char *bt_load_title(const bt_load_record *record, const char *model) {
     for (int i = 0; i < record->model_count; i++)
         if (strcmp(record->models[i].model, model) == 0) return record->models[i].title;
@@ -266,7 +270,7 @@ static void add_figures(bt_table *table, const bt_load_scenario *scenario, const
     const bt_load_latency *l = &part->latency;
     double offered = part->clients > 0 ? NAN : part->rate_rps;
     char bounds[BT_LOAD_WORDS_SIZE];
-    bt_table_text(table, "%s %s", bt_load_mark(part->verdict), scenario->title);
+    bt_table_text(table, "%s %s", bt_load_mark_of(scenario, part), scenario->title);
     cell(table, offered);
     bt_table_text(table, "%lld", (long long)part->sent);
     bt_table_text(table, "%lld", (long long)(part->sent - part->ok));

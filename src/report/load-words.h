@@ -16,6 +16,8 @@ extern "C" {
 
 /* "✓", "✗", "?"; never NULL. */
 const char *bt_load_mark(bt_load_verdict verdict);
+/* The mark of a part of a scenario; "–" where that only informs and is not judged. */
+const char *bt_load_mark_of(const bt_load_scenario *scenario, const bt_load_part *part);
 /* "met", "broken", "not shown"; never NULL. */
 const char *bt_load_words_verdict(bt_load_verdict verdict);
 

@@ -1,6 +1,8 @@
 #include "tune/forecast.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "record/config.h"
 #include "simulate/capacity.h"
@@ -17,6 +19,17 @@ static bt_status find_capacity(bt_capacity *out, const bt_config_model *entry, i
     return status;
 }
 
+/* A batch in time is no request in time: where that parts them, the advice begins with it. */
+static void warn(bt_model_record *model, const bt_settings *settings) {
+    char advice[BT_TEXT_SIZE];
+    memcpy(advice, model->advice, sizeof advice);
+    snprintf(
+        model->advice, sizeof model->advice,
+        "%s: batches keep %g ms, but no request would, with its wait of up to %g ms for others: a shorter "
+        "--max-queue-delay-ms or a higher --p95-sla-ms; %.256s",
+        model->title, settings->p95_sla_ms, settings->max_queue_delay_ms, advice);
+}
+
 static bt_status forecast_model(const bt_record *record, bt_model_record *model, bt_error *error) {
     bt_capacity capacity;
     bt_config_model entry;
@@ -31,6 +44,7 @@ static bt_status forecast_model(const bt_record *record, bt_model_record *model,
     model->capacity_rps = capacity.capacity_rps;
     model->recommended_rps = capacity.recommended_rps;
     model->predicted_p95_ms = capacity.predicted_p95_ms;
+    if (capacity.capacity_rps <= 0) warn(model, &record->settings);
     return BT_OK;
 }
 

@@ -30,8 +30,10 @@ typedef struct bt_trial_options {
         *stop; /* not 0: the scenario under way is drained and kept, the others are not run */
 } bt_trial_options;
 
-/* What can be refused before anything is loaded: scenarios, models and rates that there are not. BT_INVALID. */
-BT_MUST_USE bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config, bt_error *error);
+/* What can be refused before anything is loaded: scenarios, models and rates that there are not. BT_INVALID.
+ */
+BT_MUST_USE bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config,
+                                     bt_error *error);
 
 /* Runs everything and returns a record with verdict and verdict_code: 0 every judged part met; 3 one broken;
  * 4 one unsure or untrusted and none broken; 130 interrupted. BT_INVALID for options that no run could follow

@@ -408,7 +408,8 @@ static void test_a_bound_that_is_not_there_is_explained(void **state) {
         if (form == CSV) continue;
         text = written(record, form);
         assert_words_in_order(text, words);
-        assert_words_in_order(text, "59 samples at the least, more where late ones come in spells (at most 17 here)");
+        assert_words_in_order(
+            text, "59 samples at the least, more where late ones come in spells (at most 17 here)");
         free(text);
     }
     bt_record_close(&record);

@@ -114,12 +114,15 @@ refuses 'hrnet could not be measured: batch 1: the worker died, so it is not ser
 run "$program" --config absent.json
 exits 2 'no config'
 says_error '.optimize-batch. makes one' 'says how to make one'
+runs=$(ls results | wc -l)
 run "$program" --config c.json --scenarios stress
 exits 2 'an unknown scenario'
 says_error 'single, burst, sustained, mixed, soak' 'names the known'
 run "$program" --config c.json --models resnet
 exits 2 'an unknown model'
 says_error 'hrnet, cbam_resunet' 'names those of the config'
+is "$(ls results | wc -l)" "$runs" 'neither leaves a folder behind'
+unlike "$err" 'starting the service' 'or loads anything first'
 run "$program" --config c.json --rate fast --quiet
 exits 2 'a rate that is none'
 run "$program" --config c.json --instances 99x1 --quiet

@@ -188,6 +188,43 @@ static void bounds_say_what_the_tests_say(void **state) {
     }
 }
 
+/* Slow spells of many lengths, of which some are nearly late: the tests at neighbouring limits then disagree.
+ */
+static void in_spells(bt_random *random, double *out, size_t count) {
+    size_t left = 0;
+    double level = 100;
+    for (size_t i = 0; i<count; i++, left -= left> 0) {
+        if (left == 0) {
+            left = 1 + bt_random_below(random, 30);
+            level = bt_random_below(random, 8) == 0 ? 100 + 70 * bt_random_uniform(random) : 100;
+        }
+        out[i] = level + 5 * bt_random_uniform(random);
+    }
+}
+
+/* No limit is kept below the upper bound, and none is broken above the lower one, whatever series it is. */
+static void bounds_are_the_least_kept_and_the_highest_broken(void **state) {
+    (void)state;
+    double samples[300], sorted[300];
+    bt_random random = bt_random_stream(8, "measure-late/spells");
+    int disagreeing = 0;
+    for (int round = 0; round < 100; round++) {
+        in_spells(&random, samples, 300);
+        sort_copy(sorted, samples, 300);
+        bt_bounds bounds = bt_late_bounds(samples, sorted, 300, 0.95, 0.02, 0.01);
+        for (size_t above = 0; above <= 15; above++) {
+            bt_late at = bt_late_weigh(samples, 300, sorted[299 - above]);
+            bool kept = bt_late_shows_within(&at, 0.05, 0.02);
+            if (kept && !(bounds.upper <= sorted[299 - above])) fail_msg("round %d, %zu above", round, above);
+            disagreeing += !kept && bounds.upper <= sorted[299 - above];
+            at = bt_late_weigh(samples, 300, nextafter(sorted[299 - above], 0));
+            if (bt_late_shows_above(&at, 0.05, 0.01) && !(bounds.lower >= sorted[299 - above]))
+                fail_msg("round %d, %zu above", round, above);
+        }
+    }
+    assert_true(disagreeing > 0); /* or this would be no test of it */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_spell_counts_as_one_event),
@@ -200,6 +237,7 @@ int main(void) {
         cmocka_unit_test(independent_samples_err_as_stated),
         cmocka_unit_test(samples_that_hang_together_err_little_more),
         cmocka_unit_test(bounds_say_what_the_tests_say),
+        cmocka_unit_test(bounds_are_the_least_kept_and_the_highest_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,18 @@ static void the_cause_is_whose_the_time_is(void **state) {
     says(judged(part, "").cause, "; predicted was 130.0 ms");
 }
 
+/* 97 ms alone and 5 ms in the queue: no rate is low enough. */
+static void a_remedy_for_a_lone_request_is_not_a_lower_rate(void **state) {
+    (void)state;
+    bt_load_part part = part_of(103, 101, 104);
+    const bt_load_scenario scenario = {.judged = true, .parts = &part, .part_count = 1};
+    bt_judge_facts slow = facts;
+    slow.lone_p95_ms = 97;
+    bt_judge_part(&part, &scenario, &slow);
+    bt_judge_remedy(&part, &scenario, &slow);
+    says(part.remedy, "a shorter --max-queue-delay-ms");
+}
+
 /* A record of two parts, judged as said. */
 static int code_of(bt_load_verdict first, bt_load_verdict second, bool second_is_judged, char *advice) {
     bt_load_part a = {.verdict = first, .model = "hrnet"}, b = {.verdict = second, .model = "hrnet"};
@@ -198,6 +210,7 @@ int main(void) {
         cmocka_unit_test(others_at_work_are_seen_by_the_seconds),
         cmocka_unit_test(only_what_more_requests_could_decide_goes_on),
         cmocka_unit_test(the_cause_is_whose_the_time_is),
+        cmocka_unit_test(a_remedy_for_a_lone_request_is_not_a_lower_rate),
         cmocka_unit_test(the_exit_code_is_the_worst_that_is_sure),
     };
     return cmocka_run_group_tests_name("prove-judge", tests, NULL, NULL);

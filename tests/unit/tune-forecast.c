@@ -62,6 +62,7 @@ static void a_reader_of_the_config_predicts_what_the_run_did(void **state) {
         const bt_config_model *read = bt_config_find(config, model->model);
         bt_capacity found = found_by_a_reader(config, read);
         assert_true(model->capacity_rps > 0 && model->predicted_p95_ms > 0);
+        assert_null(strstr(model->advice, "no request would"));
         assert_true(found.capacity_rps == model->capacity_rps);
         assert_true(found.recommended_rps == model->recommended_rps);
         assert_true(found.predicted_p95_ms == model->predicted_p95_ms);
@@ -109,6 +110,8 @@ static void a_choice_that_waiting_makes_late_has_a_capacity_of_none(void **state
     record->settings.max_queue_delay_ms = 100;
     forecast(record);
     assert_true(record->models[0].capacity_rps == 0 && isnan(record->models[0].predicted_p95_ms));
+    assert_non_null(strstr(record->models[0].advice, "but no request would, with its wait of up to 100 ms"));
+    assert_non_null(strstr(record->models[0].advice, "--max-queue-delay-ms"));
     bt_record_close(&record);
 }
 

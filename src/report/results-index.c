@@ -284,6 +284,15 @@ static void drop_strangers(listing *l) {
     l->count = kept;
 }
 
+/* A page over nothing is wanted only where there was one over something. */
+static bt_status check_empty(const char *results, bt_error *error) {
+    char page[BT_PATH_SIZE];
+    bt_status status = bt_path_join(page, error, "%s/" PAGE, results);
+    if (status != BT_OK || bt_file_exists(page)) return status;
+    return bt_fail(error, BT_INVALID,
+                   "%s: holds no run (RUN/record.json); give the folder that --results named", results);
+}
+
 bt_status bt_results_index_write(const char *results, bt_error *error) {
     listing l = {.results = results};
     bt_status status = list(&l, error);
@@ -291,6 +300,7 @@ bt_status bt_results_index_write(const char *results, bt_error *error) {
     for (size_t i = 0; status == BT_OK && i < l.count; i++)
         status = read_entry(&l, &l.entries[i], error);
     drop_strangers(&l);
+    if (status == BT_OK && l.count == 0) status = check_empty(results, error);
     if (status == BT_OK && l.count > 0) qsort(l.entries, l.count, sizeof *l.entries, newest_first);
     if (status == BT_OK) status = save_page(&l, error);
     if (status == BT_OK) status = save_cache(&l, error);

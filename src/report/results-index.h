@@ -19,7 +19,8 @@ extern "C" {
 
 /* Makes the page of the folder `results` anew: of RUN/record.json in each folder, and of *.json beside them
  * (records and verdicts of perf-gate). A record that cannot be read is listed as such; other folders and
- * files are left out. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long). */
+ * files are left out. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long; a folder without a run and without a
+ * page). */
 BT_MUST_USE bt_status bt_results_index_write(const char *results, bt_error *error);
 
 /* The same after a run, which succeeded whether or not its page can be linked: a failure is a warning in

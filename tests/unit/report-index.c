@@ -102,10 +102,13 @@ static void every_run_stands_there_the_newest_first(void **state) {
     bt_load_record_close(&load);
 }
 
-static void no_runs_are_a_page_too(void **state) {
+static void no_runs_are_a_page_only_where_there_was_one(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
     assert_int_equal(bt_folder_make("none", &error), BT_OK);
+    assert_int_equal(bt_results_index_write("none", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "none: holds no run (RUN/record.json); give the folder"));
+    put("none/index.html", "of runs that are gone");
     char *page = page_of("none");
     assert_non_null(strstr(page, "0 runs"));
     free(page);
@@ -268,7 +271,7 @@ static void a_file_beside_a_page_is_added_to_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_run_stands_there_the_newest_first),
-        cmocka_unit_test(no_runs_are_a_page_too),
+        cmocka_unit_test(no_runs_are_a_page_only_where_there_was_one),
         cmocka_unit_test(broken_and_foreign_things_do_no_harm),
         cmocka_unit_test(of_a_thousand_runs_only_the_new_one_is_read),
         cmocka_unit_test(damaged_records_and_caches_still_give_a_page),

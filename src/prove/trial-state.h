@@ -1,6 +1,6 @@
-/* What a trial knows while it runs, shared by the three files that it is made of: trial.c prepares it and
- * puts things in order, trial-images.c has what is sent, trial-scenarios.c sends it and hears what came of
- * it. Nobody else includes this. */
+/* What a trial knows while it runs, shared by the files that it is made of: trial.c prepares it and puts
+ * things in order, trial-images.c has what is sent, trial-scenarios.c sends it and hears what came of it,
+ * trial-live.c tells how it goes. Nobody else includes this. */
 #ifndef BT_PROVE_TRIAL_STATE_H
 #define BT_PROVE_TRIAL_STATE_H
 
@@ -66,7 +66,7 @@ bt_service_stream bt_trial_inputs(const bt_trial *t, int model, double weights[B
 /* For the record, and for people. */
 void bt_trial_describe_images(const bt_trial *t, char words[BT_TEXT_SIZE]);
 
-/* ---- the live line ---- */
+/* ---- trial-live.c ---- */
 
 /* One piece of the trial, as the live line shows it. */
 typedef struct bt_trial_live {

@@ -50,7 +50,7 @@ static const bt_option own[] = {
      .placeholder = "TIMES",
      LOAD,
      .help = "A scenario whose P95 is neither shown to be within the SLA nor above it goes on, up to so many "
-             "times its length; 8 unless given, 1 (never) with a duration."},
+             "times its length; unless given, 8 within four minutes, and 1 (never) with a duration."},
     {.name = "burst_size",
      .type = BT_OPTION_INTEGER,
      VALUE(burst_size),

@@ -277,6 +277,7 @@ static void open_tty(tty *made, unsigned short columns, const char *kind) {
     assert_int_equal(openpty(&made->master, &slave, NULL, &raw, &size), 0);
     made->out = fdopen(slave, "w");
     assert_non_null(made->out);
+    setvbuf(made->out, NULL, _IONBF, 0); /* as standard error is: what is written at once arrives at once */
 }
 
 /* What was written since the last call; there is always something, or the test hangs and fails. */

@@ -13,9 +13,16 @@
 
 /* ---- reading ---- */
 
+json_t *bt_json_parse(const char *text, size_t size, json_error_t *at) {
+    locale_t before = uselocale(bt_text_locale());
+    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, at);
+    uselocale(before);
+    return json;
+}
+
 static bt_status parse(json_t **out, const char *bytes, size_t size, const char *path, bt_error *error) {
     json_error_t cause;
-    *out = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &cause);
+    *out = bt_json_parse(bytes, size, &cause);
     if (!*out && cause.line < 0) /* jansson's sign for it: a fault without a place */
         return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
     if (!*out)
@@ -197,7 +204,7 @@ static void tidy_number(tidying *text) {
     if (real && length < sizeof original) {
         memcpy(original, text->from, length);
         original[length] = '\0';
-        bt_text_number(strtod(original, NULL), shortest);
+        bt_text_number(bt_text_read_number(original, NULL), shortest);
         size_t size = strlen(shortest);
         if (size < length && strpbrk(shortest, ".e")) { /* else it would read back as an integer */
             memcpy(text->to, shortest, size);
@@ -253,10 +260,18 @@ static size_t tidy(char *bytes) {
     return (size_t)(text.to - bytes);
 }
 
+/* json_dumpb in the "C" locale. */
+static size_t dump(const json_t *json, char *out, size_t size, size_t flags) {
+    locale_t before = uselocale(bt_text_locale());
+    size_t length = json_dumpb(json, out, size, flags);
+    uselocale(before);
+    return length;
+}
+
 char *bt_json_dump(const json_t *json, size_t flags) {
-    size_t size = json_dumpb(json, NULL, 0, flags);
+    size_t size = dump(json, NULL, 0, flags);
     char *text = size ? malloc(size + 2) : NULL;
-    if (text && json_dumpb(json, text, size, flags) == size) {
+    if (text && dump(json, text, size, flags) == size) {
         text[size] = '\0';
         return text;
     }
@@ -264,8 +279,8 @@ char *bt_json_dump(const json_t *json, size_t flags) {
     return NULL;
 }
 
-bt_status bt_json_write(const json_t *json, int digits, FILE *out, bt_error *error) {
-    char *text = bt_json_dump(json, JSON_INDENT(2) | JSON_REAL_PRECISION((size_t)digits));
+bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *error) {
+    char *text = bt_json_dump(json, flags);
     if (!text) return bt_fail(error, BT_NO_MEMORY, "memory ran out while JSON was put together");
     bool written = fputs(text, out) != EOF && fputc('\n', out) != EOF;
     free(text);

@@ -1,5 +1,6 @@
 /* JSON files, through jansson: reading with messages that name the file, line and key; writing that never
- * leaves half a file. */
+ * leaves half a file. All text of JSON is read and written here, in the "C" locale: jansson (2.14) goes by
+ * the host's decimal point otherwise, and its assertion ends the process where that is longer than a byte. */
 #ifndef BT_BASE_JSON_H
 #define BT_BASE_JSON_H
 
@@ -20,6 +21,11 @@ extern "C" {
  * without what did not fit, and BT_PARSE is the best that comes of it. */
 BT_MUST_USE bt_status bt_json_load(json_t **out, const char *path, bt_error *error);
 
+/* Reads the `size` bytes of JSON at `text`: json_loadb, repeated keys refused. The caller owns what comes
+ * back; NULL where it is no JSON object or array, as *at says, or where memory is short (at->line is below 0
+ * then). */
+json_t *bt_json_parse(const char *text, size_t size, json_error_t *at);
+
 /* Writes `json` to `path` by atomic replace (see base/files.h): indented, arrays of plain values side by
  * side, every real as the shortest text that reads back to the same double. */
 BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error);
@@ -29,9 +35,8 @@ BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool ke
  * grow, and says nothing. */
 char *bt_json_dump(const json_t *json, size_t flags);
 
-/* Writes `json`, indented, and a newline to `out`; reals with `digits` significant digits (17 read back to
- * the same double). BT_IO where `out` fails, BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_json_write(const json_t *json, int digits, FILE *out, bt_error *error);
+/* Writes `json` by jansson's flags, and a newline, to `out`. BT_IO where `out` fails, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *error);
 
 /* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")
  * starts the message. The required forms fail with BT_PARSE when the key is absent; all fail with BT_PARSE

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #define SIZE_HIGHEST  65536
@@ -134,7 +135,7 @@ static bt_status check_bounds(const bt_option *option, double value, const char 
 
 /* ---- reading one value from text ---- */
 
-/* strtod and strtoll alone would let "0x10", " 5", "nan" and "inf" pass. */
+/* bt_text_read_number and strtoll alone would let "0x10", " 5", "nan" and "inf" pass. */
 static bool looks_decimal(const char *text) {
     return *text && text[strspn(text, "+-0123456789.eE")] == '\0';
 }
@@ -162,7 +163,7 @@ static bt_status read_integer(const bt_option *option, const char *text, const c
 static bt_status read_number(const bt_option *option, const char *text, const char *shown, double *out,
                              bt_error *error) {
     char *end;
-    double value = strtod(text, &end);
+    double value = bt_text_read_number(text, &end);
     if (!looks_decimal(text) || *end || end == text) return refuse(option, shown, "not a number", error);
     if (!isfinite(value)) return refuse(option, shown, "too large a number", error);
     bt_status status = check_bounds(option, value, shown, error);
@@ -197,7 +198,7 @@ static bt_status read_duration(const bt_option *option, const char *text, const 
     size_t digits = strspn(text, "+-0123456789.eE");
     int64_t scale = unit_ns(text + digits);
     snprintf(amount, sizeof amount, "%.*s", (int)digits, text);
-    double value = strtod(amount, &end);
+    double value = bt_text_read_number(amount, &end);
     if (digits == 0 || digits >= sizeof amount || *end || !isfinite(value) || scale == 0)
         return refuse(option, shown, "no duration: a number with ms, s, m or h", error);
     bt_status status = check_bounds(option, value * (double)scale / 1e9, shown, error);
@@ -344,16 +345,14 @@ static void show_json(const json_t *json, char out[BT_TEXT_QUOTE_SIZE]) {
         bt_text_quote(json_string_value(json), out);
         return;
     }
-    char all[256];
-    size_t size =
-        json_dumpb(json, all, sizeof all - 1, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
-    if (size == 0 || size >= sizeof all) {
+    char *all = bt_json_dump(json, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    if (!all || strlen(all) >= 4 * BT_TEXT_QUOTE_SIZE) {
         snprintf(out, BT_TEXT_QUOTE_SIZE, "%s", json_is_array(json) ? "an array" : "an object");
-        return;
+    } else {
+        size_t fits = bt_text_fit(all, BT_TEXT_QUOTE_SIZE - 4);
+        snprintf(out, BT_TEXT_QUOTE_SIZE, "%.*s%s", (int)fits, all, all[fits] ? "..." : "");
     }
-    all[size] = '\0';
-    size_t fits = bt_text_fit(all, BT_TEXT_QUOTE_SIZE - 4);
-    snprintf(out, BT_TEXT_QUOTE_SIZE, "%.*s%s", (int)fits, all, all[fits] ? "..." : "");
+    free(all);
 }
 
 static bt_status read_json_names(const bt_option *option, const json_t *array, bt_names *out,

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,60 @@
 
 #define WORD_MAX 64
 
+/* newlocale gives its own constant for all of "C", without asking for memory (in glibc and musl alike). */
+locale_t bt_text_locale(void) {
+    return newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+int bt_text_format_list(char *out, size_t size, const char *format, va_list arguments) {
+    locale_t before = uselocale(bt_text_locale());
+    int length = vsnprintf(out, size, format, arguments);
+    uselocale(before);
+    return length;
+}
+
+int bt_text_format(char *out, size_t size, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int length = bt_text_format_list(out, size, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+int bt_text_print_list(FILE *out, const char *format, va_list arguments) {
+    locale_t before = uselocale(bt_text_locale());
+    int length = vfprintf(out, format, arguments);
+    uselocale(before);
+    return length;
+}
+
+int bt_text_print(FILE *out, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int length = bt_text_print_list(out, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+double bt_text_read_number(const char *text, char **end) {
+    return strtod_l(text, end, bt_text_locale());
+}
+
+const char *bt_text_system_error(int code) {
+    return strerror_l(code, bt_text_locale());
+}
+
+const char *bt_text_load_error(void) {
+    locale_t before = uselocale(bt_text_locale());
+    const char *error = dlerror();
+    uselocale(before);
+    return error;
+}
+
 void bt_text_number(double value, char out[BT_NUMBER_TEXT_SIZE]) {
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, BT_NUMBER_TEXT_SIZE, "%.*g", digits, value);
-        if (strtod(out, NULL) == value) return;
+        bt_text_format(out, BT_NUMBER_TEXT_SIZE, "%.*g", digits, value);
+        if (bt_text_read_number(out, NULL) == value) return;
     }
 }
 
@@ -39,7 +90,7 @@ void bt_text_quote(const char *text, char out[BT_TEXT_QUOTE_SIZE]) {
     size_t length = bt_text_fit(text, room);
     snprintf(out, BT_TEXT_QUOTE_SIZE, "\"%.*s%s\"", (int)length, text, text[length] ? "..." : "");
     for (char *c = out; *c; c++)
-        if (iscntrl((unsigned char)*c)) *c = '?';
+        if (iscntrl_l((unsigned char)*c, bt_text_locale())) *c = '?';
 }
 
 void bt_text_shell_word(const char *word, FILE *out) {
@@ -58,7 +109,7 @@ void bt_text_shell_word(const char *word, FILE *out) {
 }
 
 static char folded(char c) {
-    return c == '-' ? '_' : (char)tolower((unsigned char)c);
+    return c == '-' ? '_' : (char)tolower_l((unsigned char)c, bt_text_locale());
 }
 
 static int smallest(int a, int b, int c) {

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "gate/work.h"
 
@@ -207,7 +208,7 @@ void bt_gauge_close(bt_gauge **gauge) {
 static bt_status read_settings(const char *text, bt_gauge_settings *settings, bt_error *error) {
     bt_option_sources sources;
     json_error_t at;
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+    json_t *json = bt_json_parse(text, strlen(text), &at);
     if (!json) return bt_fail(error, BT_PARSE, "the settings are not JSON: %s", at.text);
     bt_options_default(bt_gauge_settings_table, bt_gauge_settings_count, settings, &sources);
     bt_status status = bt_options_read_json(bt_gauge_settings_table, bt_gauge_settings_count, json,
@@ -220,7 +221,8 @@ static bt_status print_record(const bt_gate_record *record, FILE *out, bt_error 
     json_t *json;
     bt_status status = bt_gate_record_to_json(record, &json, error);
     if (status != BT_OK) return status;
-    if (json_dumpf(json, out, JSON_COMPACT) != 0 || fputc('\n', out) == EOF || fflush(out) != 0)
+    status = bt_json_write(json, JSON_COMPACT, out, error);
+    if (status == BT_OK && fflush(out) != 0)
         status = bt_fail(error, BT_IO, "the figures could not be written");
     json_decref(json);
     return status;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "gate/child.h"
 #include "gate/count.h"
 #include "measure/bootstrap.h"
@@ -26,7 +27,7 @@ char *bt_gauge_settings_text(const bt_gauge_settings *settings, const bt_option 
         int row = bt_options_find(table, count, bt_gauge_settings_table[i].name);
         if (sources->of[row] == BT_SOURCE_DEFAULT) json_object_del(json, bt_gauge_settings_table[i].name);
     }
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json ? bt_json_dump(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
 }
@@ -39,7 +40,7 @@ bt_status bt_gauge_child(bt_gate_record **out, const char *program, const char *
     *out = NULL;
     bt_status status = bt_child_run(argv, TURN_TIMEOUT_NS, stop, &text, error);
     if (status != BT_OK) return status;
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+    json_t *json = bt_json_parse(text, strlen(text), &at);
     free(text);
     if (!json) return bt_fail(error, BT_PARSE, "%s: what it printed is not JSON: %s", program, at.text);
     status = bt_gate_record_from_json(out, json, program, error);
@@ -89,7 +90,7 @@ static bt_status start_side(race *r, int side, bt_error *error) {
     bt_status status = bt_child_open(&r->children[side], argv, r->options->stop, error);
     if (status == BT_OK) status = bt_child_line(r->children[side], TURN_TIMEOUT_NS, &line, error);
     if (status != BT_OK) return status;
-    json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, &at);
+    json_t *json = bt_json_parse(line, strlen(line), &at);
     if (!json) return bt_fail(error, BT_PARSE, "%s: what it printed is not JSON: %s", argv[0], at.text);
     status = bt_gate_record_from_json(&r->described[side], json, argv[0], error);
     json_decref(json);

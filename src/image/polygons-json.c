@@ -149,7 +149,7 @@ json_t *bt_polygons_to_coco(const bt_coco_picture *pictures, int count, const ch
 /* ---- as text ---- */
 
 static bt_status write_text(json_t *json, char **out, bt_error *error) {
-    *out = json ? json_dumps(json, TEXT_FLAGS) : NULL;
+    *out = json ? bt_json_dump(json, TEXT_FLAGS) : NULL;
     json_decref(json);
     return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for polygons as JSON");
 }

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
+
 #define HEADER_MAX (100 << 20) /* as the format's own reader */
 #define PIECE      (1 << 16)   /* elements converted at a time */
 
@@ -134,7 +136,7 @@ static bt_status read_header(bt_checkpoint *checkpoint, uint64_t length, bt_erro
     char *text = malloc(length);
     if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
     bt_status status = read_at(checkpoint->path, s->file, text, 8, length, error);
-    if (status == BT_OK && !(header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why)))
+    if (status == BT_OK && !(header = bt_json_parse(text, length, &why)))
         status = bt_fail(error, BT_PARSE, "%s: its header is no JSON: %s", checkpoint->path, why.text);
     if (status == BT_OK && !json_is_object(header))
         status = bt_fail(error, BT_PARSE, "%s: its header is no JSON object", checkpoint->path);

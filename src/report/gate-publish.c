@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "report/document.h"
 #include "report/gate.h"
 
@@ -144,8 +145,7 @@ static bt_status put_json(const bt_gate_verdict *verdict, FILE *out, bt_error *e
     json_t *json = NULL;
     bt_status status = bt_gate_verdict_to_json(verdict, &json, error);
     if (status != BT_OK) return status;
-    if (json_dumpf(json, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF)
-        status = bt_fail(error, BT_IO, "the verdict could not be written as JSON");
+    status = bt_json_write(json, JSON_INDENT(2), out, error);
     json_decref(json);
     return status;
 }

@@ -14,7 +14,7 @@ static bt_status put_json(const bt_record *record, FILE *out, bt_error *error) {
     json_t *json = NULL;
     bt_status status = bt_record_to_json(record, &json, error);
     if (status != BT_OK) return status;
-    status = bt_json_write(json, 17, out, error);
+    status = bt_json_write(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17), out, error);
     json_decref(json);
     return status;
 }

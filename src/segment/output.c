@@ -77,8 +77,8 @@ bt_status bt_segment_write(json_t *json, const char *path, FILE *out, bt_error *
         status = bt_fail(error, BT_NO_MEMORY, "out of memory for polygons as JSON");
     else if (path[0])
         status = bt_json_save(json, path, false, error);
-    else if (json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', out) == EOF)
-        status = bt_fail(error, BT_IO, "standard output cannot be written");
+    else
+        status = bt_json_write(json, JSON_COMPACT | JSON_REAL_PRECISION(9), out, error);
     json_decref(json);
     return status;
 }

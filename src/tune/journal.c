@@ -94,7 +94,7 @@ bt_status bt_journal_append(bt_journal *journal, json_t *line, bt_error *error) 
 static bt_status parse_line(json_t *lines, const char *line, size_t size, const char *path, int number,
                             bt_error *error) {
     json_error_t at;
-    json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &at);
+    json_t *object = bt_json_parse(line, size, &at);
     if (!object && at.line < 0) /* jansson's sign for it: a fault without a place */
         return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
     if (!json_is_object(object)) {

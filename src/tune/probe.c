@@ -179,7 +179,7 @@ static bt_status converse(const bt_probe *probe, process *p, json_t *order, json
     if (status == BT_OK) status = receive_line(probe, p, line, error);
     if (status == BT_OK) {
         json_error_t at;
-        *answer = json_loads(line, JSON_REJECT_DUPLICATES, &at);
+        *answer = bt_json_parse(line, strlen(line), &at);
         if (!*answer) status = bury(p, "the worker's answer is not JSON", error);
     }
     free(text);

@@ -484,7 +484,7 @@ bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *error) {
     if (!w) status = bt_fail(error, BT_NO_MEMORY, "out of memory for a worker");
     while (status == BT_OK && getline(&line, &capacity, orders) > 0) {
         json_error_t at;
-        json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, &at);
+        json_t *json = bt_json_parse(line, strlen(line), &at);
         const char *kind = json_string_value(json_object_get(json, "order"));
         if (!kind)
             status = bt_fail(error, BT_PARSE, "not an order: %s", at.text);

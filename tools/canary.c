@@ -4,6 +4,7 @@
 #include "base/canary.h"
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/text.h"
 
 typedef struct settings {
     int64_t duration_ns;
@@ -41,7 +42,8 @@ int main(int argc, char **argv) {
     bt_error error;
     if (bt_canary_watch(&seen, given.duration_ns, &error) != BT_OK)
         return bt_command_finish(&command, stdout, stderr, bt_command_fail(&command, &error, stderr));
-    printf("median %.2f ms, p95 %.2f ms, max %.2f ms, spread %.1f %% (%d runs)\n", bt_ms(seen.median_ns),
-           bt_ms(seen.p95_ns), bt_ms(seen.maximum_ns), seen.spread_percent, seen.count);
+    bt_text_print(stdout, "median %.2f ms, p95 %.2f ms, max %.2f ms, spread %.1f %% (%d runs)\n",
+                  bt_ms(seen.median_ns), bt_ms(seen.p95_ns), bt_ms(seen.maximum_ns), seen.spread_percent,
+                  seen.count);
     return bt_command_finish(&command, stdout, stderr, BT_EXIT_GOOD);
 }

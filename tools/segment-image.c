@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/command.h"
+#include "base/text.h"
 #include "segment/segment.h"
 
 #define USUAL_CONFIG "configs/production_batch_config.json"
@@ -85,7 +86,7 @@ static bt_status prepare(segmenting *s, bt_error *error) {
 static void tell(const segmenting *s, const bt_segment_summary *summary) {
     char confidence[64] = "";
     if (isfinite(summary->mean_confidence))
-        snprintf(confidence, sizeof confidence, ", confidence %.2f", summary->mean_confidence);
+        bt_text_format(confidence, sizeof confidence, ", confidence %.2f", summary->mean_confidence);
     if (s->pictures.is_folder)
         bt_log_write(s->log, BT_LOG_INFO,
                      "%d of %d pictures segmented, %.2f a second; P95 %.1f ms, batches of up to %d",

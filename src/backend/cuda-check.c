@@ -12,6 +12,7 @@
 #include "base/half.h"
 #include "base/library.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "kernels/norm.h"
 
 typedef int (*probe_function)(int abi, int index, bt_cuda_probe_result *result);
@@ -35,7 +36,7 @@ static bt_status load_library(bt_error *error) {
     if (!library || !bt_library_symbol(library, "bt_cuda_probe", &loaded.probe) ||
         !bt_library_symbol(library, "bt_cuda_norm_try", &loaded.try) ||
         !bt_library_symbol(library, "bt_cuda_norm_error", &loaded.text))
-        return bt_fail(error, BT_UNSUPPORTED, "the CUDA kernels do not load: %s", dlerror());
+        return bt_fail(error, BT_UNSUPPORTED, "the CUDA kernels do not load: %s", bt_text_load_error());
     loaded.library = library;
     return BT_OK;
 }

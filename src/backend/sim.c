@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "base/text.h"
 
 typedef struct sim_settings {
     double tau0_ms, alpha_ms, noise;
@@ -115,7 +116,7 @@ static bool parse_fault(fault *f, const char *text, const char *end) {
     else
         f->from = f->to = number;
     if (*at == '-' && !every) f->to = strtoll(at + 1, &at, 10);
-    if (*at == ':' && f->kind == FAULT_STALL) f->ms = strtod(at + 1, &at);
+    if (*at == ':' && f->kind == FAULT_STALL) f->ms = bt_text_read_number(at + 1, &at);
     return at == end && f->to >= f->from && f->ms >= 0 && f->ms <= MS_MAXIMUM;
 }
 

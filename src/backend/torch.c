@@ -17,6 +17,7 @@
 #include "backend/torch_internal.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "networks/model.h"
 #include "networks/network.h"
 #include "networks/weights.h"
@@ -103,7 +104,7 @@ static bt_status load_shim(const bt_torch_shim **out, bt_error *error) {
     void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     char reason[512] = "";
     if (!library) {
-        snprintf(reason, sizeof reason, "%s", dlerror());
+        snprintf(reason, sizeof reason, "%s", bt_text_load_error());
         library = load_beside(path);
     }
     if (!library) return fail_load(path, reason, error);

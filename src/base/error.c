@@ -13,7 +13,7 @@ static void one_line(char *text) {
 
 /* A cut never splits a UTF-8 character: the message may end up in a JSON record. */
 static void put_message(char *out, const char *format, va_list arguments) {
-    int length = vsnprintf(out, BT_ERROR_MESSAGE_SIZE, format, arguments);
+    int length = bt_text_format_list(out, BT_ERROR_MESSAGE_SIZE, format, arguments);
     if (length >= BT_ERROR_MESSAGE_SIZE) memcpy(out + bt_text_fit(out, BT_ERROR_MESSAGE_SIZE - 4), "...", 4);
     one_line(out);
 }

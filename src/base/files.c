@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 bool bt_file_exists(const char *path) {
     struct stat about;
@@ -21,7 +22,7 @@ bool bt_file_exists(const char *path) {
 bt_status bt_path_join(char out[BT_PATH_SIZE], bt_error *error, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(out, BT_PATH_SIZE, format, arguments);
+    int length = bt_text_format_list(out, BT_PATH_SIZE, format, arguments);
     va_end(arguments);
     if (length >= 0 && length < BT_PATH_SIZE) return BT_OK;
     return bt_fail(error, BT_INVALID, "%.100s...: the path is too long (%d bytes, at most %d)", out, length,
@@ -40,7 +41,7 @@ bt_status bt_path_of_program(char out[BT_PATH_SIZE], bt_error *error) {
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length < 0)
         return bt_fail(error, BT_IO, "/proc/self/exe: cannot be read (%s); is /proc mounted?",
-                       strerror(errno));
+                       bt_text_system_error(errno));
     program[length] = '\0';
     return folder_of(out, program, error);
 }
@@ -58,7 +59,8 @@ bt_status bt_folder_make(const char *path, bt_error *error) {
         if (mkdir(part, 0777) != 0) {
             int cause = errno;
             if (stat(part, &about) != 0)
-                return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", part, strerror(cause));
+                return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", part,
+                               bt_text_system_error(cause));
             if (!S_ISDIR(about.st_mode))
                 return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", part, path);
         }
@@ -91,8 +93,9 @@ bt_status bt_folder_check(const char *path, bt_error *error) {
         return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", there, path);
     if (faccessat(AT_FDCWD, there, W_OK | X_OK, AT_EACCESS) == 0) return BT_OK;
     if (strcmp(there, path) == 0)
-        return bt_fail(error, BT_IO, "%s: files cannot be written there: %s", path, strerror(errno));
-    return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", path, strerror(errno));
+        return bt_fail(error, BT_IO, "%s: files cannot be written there: %s", path,
+                       bt_text_system_error(errno));
+    return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", path, bt_text_system_error(errno));
 }
 
 static bt_status check_start(const char *path, bt_error *error) {
@@ -129,7 +132,8 @@ static bt_status resolve(char out[BT_PATH_SIZE], const char *path, bt_error *err
     if (status || lstat(path, &about) != 0) return status;
     if (S_ISLNK(about.st_mode)) {
         char *target = realpath(path, NULL);
-        if (!target) return bt_fail(error, BT_IO, "%s: the link leads nowhere: %s", path, strerror(errno));
+        if (!target)
+            return bt_fail(error, BT_IO, "%s: the link leads nowhere: %s", path, bt_text_system_error(errno));
         status = bt_path_join(out, error, "%s", target);
         free(target);
         if (status || stat(out, &about) != 0) return status;
@@ -171,7 +175,8 @@ bt_status bt_file_check_writable(const char *path, bt_error *error) {
     status = bt_folder_make(folder, error);
     if (status) return bt_fail_at(error, status, "%s", path);
     if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
-        return bt_fail(error, BT_IO, "%s: files cannot be written in %s: %s", path, folder, strerror(errno));
+        return bt_fail(error, BT_IO, "%s: files cannot be written in %s: %s", path, folder,
+                       bt_text_system_error(errno));
     return BT_OK;
 }
 
@@ -230,8 +235,8 @@ static bt_status flush_folder(const char *path, bt_error *error) {
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file < 0 && errno == EACCES) return BT_OK;
     if (file < 0 || (fsync(file) != 0 && errno != EINVAL))
-        status =
-            bt_fail(error, BT_IO, "%s: written, but may not survive a power cut: %s", path, strerror(errno));
+        status = bt_fail(error, BT_IO, "%s: written, but may not survive a power cut: %s", path,
+                         bt_text_system_error(errno));
     if (file >= 0) close(file);
     return status;
 }
@@ -257,10 +262,10 @@ static bt_status put(const char *path, const void *bytes, size_t size, int mode,
     bt_status status = resolve(target, path, error);
     if (status) return status;
     if (write_temporary(temporary, target, bytes, size, mode) != 0)
-        return bt_fail(error, BT_IO, "%s: cannot be written: %s", path, strerror(errno));
+        return bt_fail(error, BT_IO, "%s: cannot be written: %s", path, bt_text_system_error(errno));
     if (keep_backup && bt_file_exists(target)) status = back_up(target, error);
     if (!status && rename(temporary, target) != 0)
-        status = bt_fail(error, BT_IO, "%s: cannot be replaced: %s", path, strerror(errno));
+        status = bt_fail(error, BT_IO, "%s: cannot be replaced: %s", path, bt_text_system_error(errno));
     if (status) {
         unlink(temporary);
         return status;
@@ -290,7 +295,7 @@ static bt_status read_all(int file, const char *path, size_t limit, char **out, 
         ssize_t got = read(file, bytes + used, room - used - 1);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
+            bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
             free(bytes);
             return BT_IO;
         }
@@ -310,7 +315,7 @@ static bt_status read_all(int file, const char *path, size_t limit, char **out, 
 bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error) {
     struct stat about;
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (file < 0) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
     bt_status status;
     if (fstat(file, &about) == 0 && S_ISDIR(about.st_mode))
         status = bt_fail(error, BT_IO, "%s: is a folder, not a file", path);

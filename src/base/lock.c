@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/text.h"
 
 /* flock belongs to the open file, not to the process as fcntl's locks do: a second open in the same process
  * is refused too, and closing some other descriptor of the file releases nothing. */
@@ -38,7 +39,7 @@ static void sign(int file) {
 bt_status bt_lock_open(bt_lock **out, const char *path, bt_error *error) {
     *out = NULL;
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file < 0) return bt_fail(error, BT_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (file < 0) return bt_fail(error, BT_IO, "%s: cannot be opened: %s", path, bt_text_system_error(errno));
     bt_status status = BT_OK;
     int locked;
     do {
@@ -47,7 +48,7 @@ bt_status bt_lock_open(bt_lock **out, const char *path, bt_error *error) {
     if (locked != 0 && errno == EWOULDBLOCK)
         status = refuse(file, path, error);
     else if (locked != 0)
-        status = bt_fail(error, BT_IO, "%s: cannot be locked: %s", path, strerror(errno));
+        status = bt_fail(error, BT_IO, "%s: cannot be locked: %s", path, bt_text_system_error(errno));
     bt_lock *lock = status ? NULL : malloc(sizeof *lock);
     if (!lock) {
         close(file);

@@ -28,7 +28,7 @@ bt_status bt_log_open(bt_log **out, FILE *terminal, bt_log_level terminal_level,
         int cause = errno;
         free(log);
         if (cause == ENOMEM) return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
-        return bt_fail(error, BT_IO, "%s: the log cannot be written: %s", path, strerror(cause));
+        return bt_fail(error, BT_IO, "%s: the log cannot be written: %s", path, bt_text_system_error(cause));
     }
     pthread_mutex_init(&log->mutex, NULL);
     log->terminal = terminal;
@@ -52,7 +52,7 @@ void bt_log_close(bt_log **log) {
 }
 
 static void put_line(char out[BT_LOG_LINE_SIZE], const char *format, va_list arguments) {
-    int length = vsnprintf(out, BT_LOG_LINE_SIZE, format, arguments);
+    int length = bt_text_format_list(out, BT_LOG_LINE_SIZE, format, arguments);
     if (length >= BT_LOG_LINE_SIZE) memcpy(out + bt_text_fit(out, BT_LOG_LINE_SIZE - 4), "...", 4);
     size_t end = strlen(out);
     while (end > 0 && out[end - 1] == '\n')

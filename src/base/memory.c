@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cgroup.h"
+#include "base/text.h"
 
 /* The number, in kB, on the line of a /proc file that starts with `key` ("VmRSS:"); in bytes, 0 where there
  * is none. */
@@ -44,7 +45,7 @@ bt_status bt_memory_peak_reset(bt_error *error) {
     if (failed)
         return bt_fail(error, BT_UNSUPPORTED,
                        "cannot reset this process's peak memory (/proc/self/clear_refs): %s",
-                       strerror(failed));
+                       bt_text_system_error(failed));
     return BT_OK;
 }
 

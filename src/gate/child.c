@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define POLL_MS   100
 #define CHUNK     65536
@@ -46,7 +47,7 @@ static bt_status spawn(bt_child *c, const char *const *argv, int its_end, bt_err
     if (!failed) return BT_OK;
     c->pid = 0;
     return bt_fail(error, failed == ENOENT || failed == EACCES ? BT_UNSUPPORTED : BT_IO,
-                   "%s cannot be started: %s", argv[0], strerror(failed));
+                   "%s cannot be started: %s", argv[0], bt_text_system_error(failed));
 }
 
 bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile sig_atomic_t *stop,
@@ -59,8 +60,9 @@ bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile 
     c->complaints = memfd_create("complaints", MFD_CLOEXEC);
     bool made = c->complaints >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
     c->socket = ends[0];
-    bt_status status = made ? spawn(c, argv, ends[1], error)
-                            : bt_fail(error, BT_IO, "%s: cannot make a socket: %s", argv[0], strerror(errno));
+    bt_status status =
+        made ? spawn(c, argv, ends[1], error)
+             : bt_fail(error, BT_IO, "%s: cannot make a socket: %s", argv[0], bt_text_system_error(errno));
     if (ends[1] >= 0) close(ends[1]);
     if (status != BT_OK) bt_child_close(out);
     return status;

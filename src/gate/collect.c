@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "measure/slowdown.h"
 
 #define LATENCIES_KEPT 4000 /* of a scenario; a bootstrap of more takes seconds and says the same */
@@ -126,7 +127,7 @@ static const bt_load_model *model_of(const bt_load_record *record, const char *n
 static void put_load(char out[BT_METRIC_WORK_SIZE], const bt_load_scenario *scenario,
                      const bt_load_part *part, const bt_load_model *model) {
     char rate[48] = "", size[48] = "", clients[32] = "";
-    if (isfinite(part->rate_rps)) snprintf(rate, sizeof rate, " at %.4g/s", part->rate_rps);
+    if (isfinite(part->rate_rps)) bt_text_format(rate, sizeof rate, " at %.4g/s", part->rate_rps);
     if (part->burst_size) snprintf(size, sizeof size, " of %d", part->burst_size);
     if (part->clients) snprintf(clients, sizeof clients, ", %d at a time", part->clients);
     snprintf(out, BT_METRIC_WORK_SIZE, "%d px, %s%s%s%s", model ? model->image_size : 0, scenario->shape,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "gate/child.h"
 #include "gate/work.h"
 
@@ -21,7 +22,7 @@ static bt_status read_count(const char *path, double *count, bt_error *error) {
     if (status != BT_OK) return status;
     const char *line = strstr(text, "\nsummary: ");
     if (!line) line = strstr(text, "\ntotals: ");
-    *count = line ? strtod(strchr(line, ':') + 1, NULL) : 0;
+    *count = line ? bt_text_read_number(strchr(line, ':') + 1, NULL) : 0;
     free(text);
     return *count > 0 ? BT_OK
                       : bt_fail(error, BT_PARSE, "callgrind counted nothing; --no-instructions goes without");

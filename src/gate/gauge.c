@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "gate/work.h"
 
 /* What stands behind a metric: a job of the core's, or a batch size of a network. */
@@ -111,7 +112,7 @@ static void tell(bt_gate_record *record, const char *format, ...) {
         used += 2;
     }
     va_start(arguments, format);
-    vsnprintf(record->settings + used, size - used, format, arguments);
+    bt_text_format_list(record->settings + used, size - used, format, arguments);
     va_end(arguments);
 }
 
@@ -248,7 +249,7 @@ static bt_status answer_all(bt_gauge *gauge, FILE *in, FILE *out, bt_error *erro
     while (status == BT_OK && fgets(line, sizeof line, in)) {
         double value = 0;
         status = bt_gauge_measure(gauge, atoi(line), &value, error);
-        if (status == BT_OK && (fprintf(out, "%.9g\n", value) < 0 || fflush(out) != 0))
+        if (status == BT_OK && (bt_text_print(out, "%.9g\n", value) < 0 || fflush(out) != 0))
             status = bt_fail(error, BT_IO, "an answer could not be written");
     }
     return status;

@@ -7,6 +7,7 @@
 
 #include "base/command.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "measure/quantile.h"
 #include "measure/slowdown.h"
 
@@ -221,8 +222,8 @@ static void put_word(bt_gate_row *row, bool slower, double error_share) {
         bool within = row->lower_percent <= row->declared_percent;
         row->verdict = within ? BT_GATE_DECLARED : BT_GATE_SLOWER;
         if (isfinite(row->declared_percent))
-            snprintf(row->why, sizeof row->why, "%s %g %%: %s", within ? "up to" : "beyond the declared",
-                     row->declared_percent, row->reason);
+            bt_text_format(row->why, sizeof row->why, "%s %g %%: %s",
+                           within ? "up to" : "beyond the declared", row->declared_percent, row->reason);
     } else if (row->p_faster <= error_share) {
         row->verdict = BT_GATE_FASTER;
     } else if (row->p_same <= error_share) {

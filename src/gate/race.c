@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "gate/child.h"
 #include "gate/count.h"
 #include "measure/bootstrap.h"
@@ -104,7 +105,7 @@ static bt_status ask(race *r, int side, int metric, double *value, bt_error *err
     bt_status status = bt_child_send(r->children[side], question, error);
     if (status == BT_OK) status = bt_child_line(r->children[side], TURN_TIMEOUT_NS, &line, error);
     if (status != BT_OK) return status;
-    *value = strtod(line, &end);
+    *value = bt_text_read_number(line, &end);
     if (end == line || *end || !(*value > 0) || !isfinite(*value))
         return bt_fail(error, BT_BACKEND, "%s measured \"%.40s\", which is no time", r->programs[side], line);
     return BT_OK;

@@ -7,6 +7,7 @@
 
 #include "../../shim/contours.h"
 #include "base/library.h"
+#include "base/text.h"
 
 #define LIBRARY "libbatchtune_contours.so"
 
@@ -24,7 +25,7 @@ static bt_status load(bt_error *error) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return bt_fail(error, BT_UNSUPPORTED, "no polygons: OpenCV does not load; run `make deps-core` (%s)",
-                       dlerror());
+                       bt_text_load_error());
     bt_contours_find_function find;
     if (bt_library_symbol(library, "bt_contours_find", &find) &&
         bt_library_symbol(library, "bt_contours_free", &loaded.free)) {

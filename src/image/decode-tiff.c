@@ -1,5 +1,6 @@
 /* TIFF, by libtiff. Samples of up to 8 bits go through libtiff's own conversion to RGBA; those of 16 are read
  * here, since that conversion keeps their upper bytes only, and a microscope's camera seldom fills them. */
+#include "base/text.h"
 #include "image/decode-formats.h"
 
 #ifndef BT_WITHOUT_FILE_LIBRARIES
@@ -69,7 +70,7 @@ static toff_t size_of(thandle_t handle) {
 static int keep_error(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
     source *s = user;
     (void)tiff, (void)module;
-    if (s->message[0] == '\0') vsnprintf(s->message, sizeof s->message, format, arguments);
+    if (s->message[0] == '\0') bt_text_format_list(s->message, sizeof s->message, format, arguments);
     return 1;
 }
 
@@ -236,7 +237,7 @@ typedef struct range {
 /* "min=" or "max=" on a line of ImageJ's description; -1 where there is none. */
 static double imagej_value(const char *description, const char *key) {
     const char *at = strstr(description, key);
-    return at ? strtod(at + strlen(key), NULL) : -1;
+    return at ? bt_text_read_number(at + strlen(key), NULL) : -1;
 }
 
 static range range_of(TIFF *tiff) {

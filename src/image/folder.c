@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/files.h"
+#include "base/text.h"
 
 static bool is_picture(const char *folder, const char *name) {
     static const char *const endings[] = {"png", "jpg", "jpeg", "tif", "tiff"};
@@ -43,7 +44,7 @@ static bt_status add_name(bt_picture_folder *folder, const char *name, bt_error 
 static bt_status list(bt_picture_folder *folder, bt_error *error) {
     DIR *entries = opendir(folder->path);
     bt_status status = BT_OK;
-    if (!entries) return bt_fail(error, BT_IO, "%s: %s", folder->path, strerror(errno));
+    if (!entries) return bt_fail(error, BT_IO, "%s: %s", folder->path, bt_text_system_error(errno));
     for (const struct dirent *entry; status == BT_OK && (entry = readdir(entries));)
         if (is_picture(folder->path, entry->d_name)) status = add_name(folder, entry->d_name, error);
     closedir(entries);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "kernels/attention.h"
 #include "kernels/dot.h"
 #include "kernels/element.h"
@@ -93,7 +94,7 @@ static void name_case(trial *t, const char *format, ...) __attribute__((format(p
 static void name_case(trial *t, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(t->result->text, sizeof t->result->text, format, arguments);
+    bt_text_format_list(t->result->text, sizeof t->result->text, format, arguments);
     va_end(arguments);
 }
 

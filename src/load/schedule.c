@@ -104,7 +104,7 @@ static bt_status make_ramp(arrivals *a, const bt_schedule_options *o) {
 static bt_status read_line(arrivals *a, const bt_schedule_options *o, const char *text, int line,
                            double *first_s, bool *cut) {
     char *end, shown[BT_TEXT_QUOTE_SIZE];
-    double at_s = strtod(text, &end), speed = o->trace_speed > 0 ? o->trace_speed : 1;
+    double at_s = bt_text_read_number(text, &end), speed = o->trace_speed > 0 ? o->trace_speed : 1;
     const bt_schedule *schedule = a->schedule;
     end += strspn(end, " \t\r\n");
     if (end == text || *end || !isfinite(at_s)) {
@@ -130,14 +130,14 @@ static bt_status make_trace(arrivals *a, const bt_schedule_options *o) {
     bool cut = false;
     bt_status status = BT_OK;
     FILE *file = fopen(o->trace, "re");
-    if (!file) return bt_fail(a->error, BT_IO, "%s: %s", o->trace, strerror(errno));
+    if (!file) return bt_fail(a->error, BT_IO, "%s: %s", o->trace, bt_text_system_error(errno));
     for (int line = 1; status == BT_OK && !cut && getline(&text, &size, file) >= 0; line++) {
         const char *start = text + strspn(text, " \t\r\n");
         if (*start && *start != '#') status = read_line(a, o, start, line, &first_s, &cut);
     }
     if (status == BT_OK && !cut && !feof(file))
         status = bt_fail(a->error, errno == ENOMEM ? BT_NO_MEMORY : BT_IO, "%s: cannot be read: %s", o->trace,
-                         strerror(errno));
+                         bt_text_system_error(errno));
     if (status == BT_OK && a->schedule->count == 0)
         status = bt_fail(a->error, BT_INVALID,
                          "%s: holds no time of an arrival; one a line is wanted, in seconds", o->trace);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Room for a checkpoint's longest suffix (".0.weight") is checked where the parameter is appended. */
 typedef struct name_prefix {
     char text[BT_PARAMETER_NAME_SIZE];
@@ -26,7 +28,7 @@ static void fail(bt_builder *builder, bt_status status, const char *what) {
 BT_PRINTF(2, 0)
 static name_prefix format_prefix(bt_builder *builder, const char *format, va_list arguments) {
     name_prefix prefix;
-    int length = vsnprintf(prefix.text, sizeof(prefix.text), format, arguments);
+    int length = bt_text_format_list(prefix.text, sizeof(prefix.text), format, arguments);
     if (length < 0 || (size_t)length >= sizeof(prefix.text))
         fail(builder, BT_INVALID, "a parameter's name is too long");
     return prefix;

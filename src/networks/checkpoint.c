@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "base/text.h"
 
 bt_stored_tensor *bt_checkpoint_add(bt_checkpoint *checkpoint, const char *name, size_t length) {
     const int count = checkpoint->tensor_count;
@@ -68,12 +69,14 @@ void bt_stored_convert(float *out, const void *from, bt_stored_type type, uint64
 static bt_status open_by_content(bt_checkpoint *checkpoint, bt_error *error) {
     unsigned char start[9] = {0};
     FILE *file = fopen(checkpoint->path, "rbe");
-    if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, strerror(errno));
+    if (!file)
+        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(errno));
     errno = 0;
     const size_t got = fread(start, 1, sizeof start, file);
     const int why = ferror(file) ? errno : 0;
     fclose(file);
-    if (why) return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, strerror(why));
+    if (why)
+        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(why));
     if (got >= 4 && memcmp(start, "PK\3\4", 4) == 0) return bt_torch_archive_open(checkpoint, error);
     if (got == sizeof start && start[8] == '{') return bt_safetensors_open(checkpoint, error);
     if (got >= 2 && start[0] == 0x80 && start[1] <= 5)

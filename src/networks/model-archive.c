@@ -9,6 +9,7 @@
 #include <zip.h>
 #endif
 
+#include "base/text.h"
 #include "image/resize.h"
 
 #define PIECE         65536      /* bytes read at a time */
@@ -27,7 +28,7 @@ typedef struct contents {
 static bt_status check_start(const char *path, bool package, bt_error *error) {
     char start[4] = {0};
     FILE *file = fopen(path, "rbe");
-    if (!file) return bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, strerror(errno));
+    if (!file) return bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, bt_text_system_error(errno));
     const size_t got = fread(start, 1, sizeof start, file);
     const bool failed = ferror(file);
     fclose(file);

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "networks/model-archive.h"
 #include "networks/network.h"
 #include "record/fields.h"
@@ -196,7 +197,8 @@ static bt_status hash_file(const bt_model *model, const char *path, void *contex
     FILE *file = fopen(path, "rbe");
     char *piece = malloc(PIECE);
     bt_status status = BT_OK;
-    if (!file) status = bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, strerror(errno));
+    if (!file)
+        status = bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, bt_text_system_error(errno));
     if (!piece) status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %.150s", path);
     for (size_t got; status == BT_OK && (got = fread(piece, 1, PIECE, file)) > 0;)
         *hash = bt_hash_large(*hash, piece, got);
@@ -240,10 +242,11 @@ void bt_model_question(char out[BT_MODEL_NOTE_SIZE], bool from_file, bt_image_ou
             "its output lies within [0, 1] everywhere: that looks like probabilities, not logits; if so, "
             "say \"output\": \"probabilities\" in NAME.json beside the file");
     else if (output == BT_OUTPUT_PROBABILITIES && (range->least < -0.05 || range->most > 1.05))
-        snprintf(out, BT_MODEL_NOTE_SIZE,
-                 "its output reaches from %.3g to %.3g: these are no probabilities; leave \"output\" out of "
-                 "its JSON file if they are logits",
-                 range->least, range->most);
+        bt_text_format(
+            out, BT_MODEL_NOTE_SIZE,
+            "its output reaches from %.3g to %.3g: these are no probabilities; leave \"output\" out of "
+            "its JSON file if they are logits",
+            range->least, range->most);
     else if (range->mask_share == 0 || range->mask_share == 1)
         snprintf(out, BT_MODEL_NOTE_SIZE,
                  "the masks of all pictures are %s: are the weights, the mean and std of its input, and the "

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/text.h"
 
 #define HEADER_MAX (100 << 20) /* as the format's own reader */
 #define PIECE      (1 << 16)   /* elements converted at a time */
@@ -33,7 +34,8 @@ static bt_status read_at(const char *path, int file, void *out, uint64_t from, u
     while (bytes > 0) {
         ssize_t got = pread(file, to, bytes < (1u << 30) ? bytes : 1u << 30, (off_t)from);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
+        if (got < 0)
+            return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
         if (got == 0) return bt_fail(error, BT_IO, "%s: became shorter while it was read", path);
         to += got;
         from += (uint64_t)got;
@@ -159,7 +161,7 @@ bt_status bt_safetensors_open(bt_checkpoint *checkpoint, bt_error *error) {
     checkpoint->format = &format;
     s->file = open(checkpoint->path, O_RDONLY | O_CLOEXEC);
     if (s->file < 0 || fstat(s->file, &about) != 0)
-        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, strerror(errno));
+        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(errno));
     s->size = (uint64_t)about.st_size;
     if (s->size < 8) return bt_fail(error, BT_PARSE, "%s: is cut short", checkpoint->path);
     bt_status status = read_at(checkpoint->path, s->file, &length, 0, 8, error);

@@ -12,6 +12,8 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "base/text.h"
+
 #define LIBRARY   "libdnnl.so.2"
 #define REMEDY    "run `make deps`, or install libdnnl2"
 #define ALIGNMENT 64
@@ -102,7 +104,8 @@ static bt_status look_up(void *library, bt_error *error) {
 
 static bt_status load(bt_cpu_level level, bt_error *error) {
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!library) return bt_fail(error, BT_UNSUPPORTED, "oneDNN does not load: " REMEDY " (%s)", dlerror());
+    if (!library)
+        return bt_fail(error, BT_UNSUPPORTED, "oneDNN does not load: " REMEDY " (%s)", bt_text_load_error());
     bt_status status = look_up(library, error);
     if (status != BT_OK) return status;
     const dnnl_version_t *version = lib.version();

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/command.h"
+#include "base/text.h"
 
 #define LATE_SHARE   0.01 /* of the SLA: how late the generator may send at P99 */
 #define OTHERS_SHARE 0.1  /* of a scenario's seconds that may be disturbed */
@@ -28,13 +29,14 @@ void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tol
     double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
     if (late_us > limit_us)
-        snprintf(scenario->disturbed, sizeof scenario->disturbed,
-                 "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
-                 late_us / 1e3);
+        bt_text_format(scenario->disturbed, sizeof scenario->disturbed,
+                       "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
+                       late_us / 1e3);
     else if (share > OTHERS_SHARE)
-        snprintf(scenario->disturbed, sizeof scenario->disturbed,
-                 "other programs used the cores in %.0f %% of its seconds (%.2f cores' worth on average)",
-                 share * 100, scenario->others_cores);
+        bt_text_format(
+            scenario->disturbed, sizeof scenario->disturbed,
+            "other programs used the cores in %.0f %% of its seconds (%.2f cores' worth on average)",
+            share * 100, scenario->others_cores);
 }
 
 bool bt_judge_undecided(const bt_load_scenario *scenario) {
@@ -76,25 +78,25 @@ static void say_losses(bt_load_part *part) {
 static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
     double p95_ms = part->latency.p95_ms, queue_share = part->queue_mean_ms / part->latency.mean_ms;
     if (facts->lone_p95_ms > facts->p95_sla_ms)
-        snprintf(part->cause, sizeof part->cause,
-                 "a single image alone takes %.1f ms at P95: no queue could keep %g ms", facts->lone_p95_ms,
-                 facts->p95_sla_ms);
+        bt_text_format(part->cause, sizeof part->cause,
+                       "a single image alone takes %.1f ms at P95: no queue could keep %g ms",
+                       facts->lone_p95_ms, facts->p95_sla_ms);
     else if (part->service_p95_ms > facts->p95_sla_ms)
-        snprintf(part->cause, sizeof part->cause,
-                 "the service time alone is %.1f ms at P95 (batches of up to %d)", part->service_p95_ms,
-                 facts->batch_size);
+        bt_text_format(part->cause, sizeof part->cause,
+                       "the service time alone is %.1f ms at P95 (batches of up to %d)", part->service_p95_ms,
+                       facts->batch_size);
     else if (queue_share > 0.5)
-        snprintf(part->cause, sizeof part->cause,
-                 "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
-                 fmin(part->queue_p95_ms, p95_ms), p95_ms);
+        bt_text_format(part->cause, sizeof part->cause,
+                       "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
+                       fmin(part->queue_p95_ms, p95_ms), p95_ms);
     else
-        snprintf(part->cause, sizeof part->cause,
-                 "service time is %.0f %% of the latency, queue wait %.0f %%",
-                 part->service_mean_ms / part->latency.mean_ms * 100, queue_share * 100);
+        bt_text_format(part->cause, sizeof part->cause,
+                       "service time is %.0f %% of the latency, queue wait %.0f %%",
+                       part->service_mean_ms / part->latency.mean_ms * 100, queue_share * 100);
     if (part->predicted_p95_ms > facts->p95_sla_ms) {
         size_t used = strlen(part->cause);
-        snprintf(part->cause + used, sizeof part->cause - used, "; predicted was %.1f ms",
-                 part->predicted_p95_ms);
+        bt_text_format(part->cause + used, sizeof part->cause - used, "; predicted was %.1f ms",
+                       part->predicted_p95_ms);
     }
 }
 
@@ -102,13 +104,14 @@ static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
 static void say_undecided(bt_load_part *part, const bt_judge_facts *facts) {
     const bt_load_latency *l = &part->latency;
     char lower[48] = "";
-    if (!isnan(l->p95_lower_ms)) snprintf(lower, sizeof lower, "at least %.1f ms", l->p95_lower_ms);
+    if (!isnan(l->p95_lower_ms)) bt_text_format(lower, sizeof lower, "at least %.1f ms", l->p95_lower_ms);
     if (isnan(l->p95_upper_ms))
         snprintf(part->cause, sizeof part->cause, "%lld requests are too few to bound P95 from above%s%s",
                  (long long)part->ok, lower[0] ? "; it is " : "", lower);
     else
-        snprintf(part->cause, sizeof part->cause, "%lld requests show P95 to be %s%sat most %.1f ms, of %g",
-                 (long long)part->ok, lower, lower[0] ? ", " : "", l->p95_upper_ms, facts->p95_sla_ms);
+        bt_text_format(part->cause, sizeof part->cause,
+                       "%lld requests show P95 to be %s%sat most %.1f ms, of %g", (long long)part->ok, lower,
+                       lower[0] ? ", " : "", l->p95_upper_ms, facts->p95_sla_ms);
 }
 
 void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts) {
@@ -188,7 +191,7 @@ static const char *title_of(const bt_load_record *record, const char *model) {
 /* "the SLA of 250 ms", or "each model's SLA" where they differ. */
 static void name_sla(const bt_load_record *record, char *out, size_t size) {
     double first_ms = bt_load_record_sla_ms(record, record->model_count > 0 ? record->models[0].model : "");
-    snprintf(out, size, "the SLA of %g ms", first_ms);
+    bt_text_format(out, size, "the SLA of %g ms", first_ms);
     for (int i = 1; i < record->model_count; i++)
         if (bt_load_record_sla_ms(record, record->models[i].model) != first_ms)
             snprintf(out, size, "each model's SLA");

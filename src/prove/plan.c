@@ -197,7 +197,7 @@ static bt_status read_rate(planner *p, bt_error *error) {
     const char *text = p->settings->rate;
     char *end, shown[BT_TEXT_QUOTE_SIZE];
     if (strcmp(text, "auto") == 0 || text[0] == '\0') return BT_OK;
-    p->rate_rps = strtod(text, &end);
+    p->rate_rps = bt_text_read_number(text, &end);
     if (end != text && *end == '\0' && isfinite(p->rate_rps) && p->rate_rps > 0) return BT_OK;
     bt_text_quote(text, shown);
     return bt_fail(error, BT_INVALID, "--rate: %s is neither \"auto\" nor a number of requests a second",

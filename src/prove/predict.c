@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define SPARE             0.95 /* of the SLA: a remedy that just meets it is none */
 #define CLOSED_LOOP_COUNT 2000 /* requests of a simulated closed loop */
@@ -163,7 +164,8 @@ static bt_status try_delays(remedy_search *r, char *out, size_t size, bt_error *
         bt_status status = try_variant(r, &v, error);
         if (status != BT_OK) return status;
         if (!r->found) continue;
-        snprintf(out, size, "try --max-queue-delay-ms %g (predicted P95 %.1f ms)", delays_ms[i], r->p95_ms);
+        bt_text_format(out, size, "try --max-queue-delay-ms %g (predicted P95 %.1f ms)", delays_ms[i],
+                       r->p95_ms);
         return BT_OK;
     }
     return BT_OK;
@@ -183,7 +185,7 @@ static bt_status try_batch_sizes(remedy_search *r, char *out, size_t size, bt_er
         if (status != BT_OK) return status;
         if (!r->found || r->p95_ms >= best_ms) continue;
         best_ms = r->p95_ms;
-        snprintf(out, size, "try --batch-size %d (predicted P95 %.1f ms)", v.batch_size, best_ms);
+        bt_text_format(out, size, "try --batch-size %d (predicted P95 %.1f ms)", v.batch_size, best_ms);
     }
     return BT_OK;
 }
@@ -199,8 +201,8 @@ static bt_status try_rates(remedy_search *r, char *out, size_t size, bt_error *e
         bt_status status = try_variant(r, &v, error);
         if (status != BT_OK) return status;
         if (!r->found) continue;
-        snprintf(out, size, "try --rate %.3g (predicted P95 %.1f ms), or more instances",
-                 part->schedule.rate_rps * shares[i], r->p95_ms);
+        bt_text_format(out, size, "try --rate %.3g (predicted P95 %.1f ms), or more instances",
+                       part->schedule.rate_rps * shares[i], r->p95_ms);
         return BT_OK;
     }
     return BT_OK;

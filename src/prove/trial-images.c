@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "image/folder.h"
 #include "image/resize.h"
 #include "prove/trial-state.h"
@@ -17,7 +18,7 @@ static bt_status read_sides(bt_trial *t, bt_error *error) {
         char *end;
         long side = strtol(at, &end, 10);
         double weight = 1;
-        if (end != at && *end == ':') weight = strtod(end + 1, &end);
+        if (end != at && *end == ':') weight = bt_text_read_number(end + 1, &end);
         if (end == at || (*end && *end != ',') || side < 1 || side > 16384 || !(weight > 0) ||
             !isfinite(weight) || t->side_count * IMAGES >= BT_INPUTS_MAX)
             return bt_fail(error, BT_INVALID,

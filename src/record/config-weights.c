@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "record/model-file.h"
 
 #define HEADER_BYTES 65536
@@ -23,7 +24,7 @@ static void put_time(char out[32], time_t when) {
 static bt_status hash_file(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
     unsigned char buffer[HEADER_BYTES];
     FILE *file = fopen(path, "rbe");
-    if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
     size_t got = fread(buffer, 1, sizeof buffer, file);
     weights->header_hash = bt_fnv1a64(weights->header_hash, buffer, got);
     weights->content_hash = bt_fnv1a64(weights->content_hash, buffer, got);
@@ -37,7 +38,7 @@ static bt_status hash_file(bt_config_weights *weights, const char *path, bool wh
 static bt_status add_file(bt_config_weights *weights, const char *path, time_t *latest, bool whole,
                           bt_error *error) {
     struct stat about;
-    if (stat(path, &about) != 0) return bt_fail(error, BT_IO, "%s: %s", path, strerror(errno));
+    if (stat(path, &about) != 0) return bt_fail(error, BT_IO, "%s: %s", path, bt_text_system_error(errno));
     weights->size_bytes += about.st_size;
     if (about.st_mtime > *latest) *latest = about.st_mtime;
     put_time(weights->modified_at, *latest);

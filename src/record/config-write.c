@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "record/config-fields.h"
 #include "record/parts.h"
 
@@ -231,8 +232,8 @@ static void put_change(char out[BT_TEXT_SIZE], const bt_config_model *old, const
                        const bt_point *point) {
     char batch[64];
     if (!old) {
-        snprintf(out, BT_TEXT_SIZE, "%s: new, batch %d, P95 %.1f ms, %.1f img/s", model->model,
-                 point->batch_size, point->p95_ms, point->throughput_imgs_per_sec);
+        bt_text_format(out, BT_TEXT_SIZE, "%s: new, batch %d, P95 %.1f ms, %.1f img/s", model->model,
+                       point->batch_size, point->p95_ms, point->throughput_imgs_per_sec);
         return;
     }
     if (old->optimal_batch_size == point->batch_size)
@@ -240,13 +241,13 @@ static void put_change(char out[BT_TEXT_SIZE], const bt_config_model *old, const
     else
         snprintf(batch, sizeof batch, "batch %d -> %d", old->optimal_batch_size, point->batch_size);
     if (!old->measured) {
-        snprintf(out, BT_TEXT_SIZE, "%s: %s, P95 unmeasured -> %.1f ms, %.1f img/s", model->model, batch,
-                 point->p95_ms, point->throughput_imgs_per_sec);
+        bt_text_format(out, BT_TEXT_SIZE, "%s: %s, P95 unmeasured -> %.1f ms, %.1f img/s", model->model,
+                       batch, point->p95_ms, point->throughput_imgs_per_sec);
         return;
     }
-    snprintf(out, BT_TEXT_SIZE, "%s: %s, P95 %.1f -> %.1f ms, %.1f -> %.1f img/s", model->model, batch,
-             old->p95_latency_ms, point->p95_ms, old->throughput_imgs_per_sec,
-             point->throughput_imgs_per_sec);
+    bt_text_format(out, BT_TEXT_SIZE, "%s: %s, P95 %.1f -> %.1f ms, %.1f -> %.1f img/s", model->model, batch,
+                   old->p95_latency_ms, point->p95_ms, old->throughput_imgs_per_sec,
+                   point->throughput_imgs_per_sec);
 }
 
 /* Of a model that could not be measured. */

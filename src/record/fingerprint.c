@@ -11,6 +11,7 @@
 #include "base/cgroup.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "record/fields.h"
 #include "record/parts.h"
 
@@ -72,7 +73,8 @@ static void tighten_quota(const char *folder, int version, void *cpus) {
                                     read_line(folder, "/cpu.cfs_period_us", "", period, sizeof period);
     if (!known) return;
     char *rest;
-    double time = strtod(quota, &rest), of = strtod(version == 2 ? rest : period, NULL);
+    double time = bt_text_read_number(quota, &rest),
+           of = bt_text_read_number(version == 2 ? rest : period, NULL);
     if (time > 0 && of > 0 && time / of < *(double *)cpus) *(double *)cpus = time / of;
 }
 
@@ -160,7 +162,7 @@ static void add_phrase(phrases *list, const char *format, ...) {
     char phrase[640];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(phrase, sizeof phrase, format, arguments);
+    bt_text_format_list(phrase, sizeof phrase, format, arguments);
     va_end(arguments);
     list->count++;
     if (list->used + 1 >= list->size) return;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "record/by-model.h"
 
 #define KEY         "model_file"
@@ -74,7 +75,7 @@ bt_status bt_model_file_batches(bt_sizes *out, const char *file, bt_error *error
     bt_status status = folder_of(folder, file, error);
     if (status != BT_OK) return status;
     DIR *entries = opendir(folder);
-    if (!entries) return bt_fail(error, BT_IO, "%.150s: %s", folder, strerror(errno));
+    if (!entries) return bt_fail(error, BT_IO, "%.150s: %s", folder, bt_text_system_error(errno));
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         const int size = number_in(entry->d_name, pattern);
         if (size > 0) add(out, size);
@@ -113,7 +114,7 @@ bt_status bt_model_file_absolute(char out[BT_MODEL_FILE_SIZE], const char *file,
     bt_status status = folder_of(folder, file, error);
     if (status != BT_OK) return status;
     char *real = realpath(folder, NULL);
-    if (!real) return bt_fail(error, BT_IO, "%.150s: %s", folder, strerror(errno));
+    if (!real) return bt_fail(error, BT_IO, "%.150s: %s", folder, bt_text_system_error(errno));
     const int length = snprintf(out, BT_MODEL_FILE_SIZE, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
                                 bt_model_file_name(file));
     free(real);

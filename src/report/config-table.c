@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/config-words.h"
 #include "report/config.h"
 #include "report/layout.h"
@@ -72,13 +73,14 @@ static void put_software(const bt_config *config, const bt_config_check *check, 
 static void put_settings(const bt_config *config, const bt_config_check *check, FILE *out) {
     const bt_settings *settings = &config->settings;
     char words[BT_WORDS_SIZE + 64];
-    snprintf(words, sizeof words,
-             "P95 ≤ %g ms, %g %% of memory kept free, best by %s, queue delay ≤ %g ms, queue of %lld%s%s%s",
-             settings->p95_sla_ms, settings->memory_reserve_percent,
-             bt_objective_name((bt_objective)settings->objective), settings->max_queue_delay_ms,
-             (long long)settings->max_queue_size, settings->use_amp ? ", AMP" : ", no AMP",
-             settings->use_channels_last ? ", channels_last" : "",
-             settings->use_cudnn_benchmark ? ", cudnn.benchmark" : "");
+    bt_text_format(
+        words, sizeof words,
+        "P95 ≤ %g ms, %g %% of memory kept free, best by %s, queue delay ≤ %g ms, queue of %lld%s%s%s",
+        settings->p95_sla_ms, settings->memory_reserve_percent,
+        bt_objective_name((bt_objective)settings->objective), settings->max_queue_delay_ms,
+        (long long)settings->max_queue_size, settings->use_amp ? ", AMP" : ", no AMP",
+        settings->use_channels_last ? ", channels_last" : "",
+        settings->use_cudnn_benchmark ? ", cudnn.benchmark" : "");
     say(out, "settings", words);
     if (check->settings_differing == 0) return;
     snprintf(words, sizeof words, "not the defaults: %s", check->settings);
@@ -170,19 +172,20 @@ static void put_facts(const bt_config *config, const bt_config_model *model,
     snprintf(words, sizeof words, "%s, %s", or_unknown(model->weights.source), check->weights);
     say(out, "weights", words);
     if (!isnan(model->speedup_over_single_image)) {
-        snprintf(words, sizeof words, "%.2f × the standard path, one image at a time",
-                 model->speedup_over_single_image);
+        bt_text_format(words, sizeof words, "%.2f × the standard path, one image at a time",
+                       model->speedup_over_single_image);
         say(out, "speed-up", words);
     }
     if (!isnan(model->mask_iou)) {
-        snprintf(words, sizeof words, "masks agree with the standard path's: IoU %.4f", model->mask_iou);
+        bt_text_format(words, sizeof words, "masks agree with the standard path's: IoU %.4f",
+                       model->mask_iou);
         say(out, "agreement", words);
     }
     bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
     say(out, "capacity", words);
     if (!isnan(model->full_size_ms)) {
-        snprintf(words, sizeof words, "one %d × %d px image took %.0f ms", model->full_size, model->full_size,
-                 model->full_size_ms);
+        bt_text_format(words, sizeof words, "one %d × %d px image took %.0f ms", model->full_size,
+                       model->full_size, model->full_size_ms);
         say(out, "scale", words);
     }
     if (strcmp(model->run_id, config->run_id) != 0 && *model->run_id) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 void bt_config_age(int days, char *out, size_t size) {
     if (days == BT_AGE_UNKNOWN)
         snprintf(out, size, "%s", "");
@@ -22,7 +24,7 @@ static void advise(bt_advice *advice, const char *format, ...) {
     va_list arguments;
     if (advice->count == BT_ADVICE_MAX) return;
     va_start(arguments, format);
-    vsnprintf(advice->lines[advice->count++], BT_TEXT_SIZE, format, arguments);
+    bt_text_format_list(advice->lines[advice->count++], BT_TEXT_SIZE, format, arguments);
     va_end(arguments);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "report/layout.h"
 #include "report/palette.h"
 
@@ -101,7 +102,7 @@ void bt_document_heading(bt_document *d, int level, const char *text) {
     char line[LINE_SIZE];                                                                                    \
     va_list arguments;                                                                                       \
     va_start(arguments, format);                                                                             \
-    vsnprintf(line, sizeof line, format, arguments);                                                         \
+    bt_text_format_list(line, sizeof line, format, arguments);                                               \
     va_end(arguments);                                                                                       \
     if (!line[0]) return
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/gate.h"
 #include "report/layout.h"
 
@@ -9,7 +10,7 @@
 
 const char *bt_gate_words_percent(double percent, char *out, size_t size) {
     if (isfinite(percent))
-        snprintf(out, size, "%+.*f %%", fabs(percent) < 100 ? 1 : 0, percent);
+        bt_text_format(out, size, "%+.*f %%", fabs(percent) < 100 ? 1 : 0, percent);
     else
         snprintf(out, size, "%s", BT_UNKNOWN_TEXT);
     return out;
@@ -22,7 +23,7 @@ void bt_gate_words_verdict(const bt_gate_verdict *verdict, char *out, size_t siz
 /* "met (SLA 250 ms)" */
 static const char *side_words(const char *word, double sla_ms, char out[64]) {
     char sla[40] = "";
-    if (isfinite(sla_ms)) snprintf(sla, sizeof sla, " (SLA %g ms)", sla_ms);
+    if (isfinite(sla_ms)) bt_text_format(sla, sizeof sla, " (SLA %g ms)", sla_ms);
     snprintf(out, 64, "%s%s", word[0] ? word : "not asked", sla);
     return out;
 }
@@ -38,13 +39,14 @@ void bt_gate_words_course(const bt_gate_verdict *v, char *out, size_t size) {
     size_t used = 0;
     out[0] = '\0';
     if (v->pairs > 0)
-        used = (size_t)snprintf(out, size, "%d pair%s in %.0f s, ", v->pairs, v->pairs == 1 ? "" : "s",
-                                v->measuring_s);
+        used = (size_t)bt_text_format(out, size, "%d pair%s in %.0f s, ", v->pairs, v->pairs == 1 ? "" : "s",
+                                      v->measuring_s);
     if (used < size && v->looks > 0)
-        snprintf(out + used, size - used,
-                 "%d look%s; the chance of one false alarm is at most %g %% over all looks and metrics%s%s",
-                 v->looks, v->looks == 1 ? "" : "s", v->error_percent, v->profile[0] ? "; profile " : "",
-                 v->profile);
+        bt_text_format(
+            out + used, size - used,
+            "%d look%s; the chance of one false alarm is at most %g %% over all looks and metrics%s%s",
+            v->looks, v->looks == 1 ? "" : "s", v->error_percent, v->profile[0] ? "; profile " : "",
+            v->profile);
 }
 
 /* The unit with the figure, so that one column serves all. */

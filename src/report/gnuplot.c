@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "report/layout.h"
 
 #define REAP_INTERVAL_NS (2 * BT_NS_PER_MS)
@@ -106,7 +107,7 @@ bt_status bt_gnuplot_run(const char *folder, const char *const *scripts, int cou
     int ends[2] = {-1, -1}, result = 0;
     pid_t process = 0;
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        status = bt_fail(error, BT_IO, "no pipe to gnuplot: %s", strerror(errno));
+        status = bt_fail(error, BT_IO, "no pipe to gnuplot: %s", bt_text_system_error(errno));
         goto done;
     }
     int failed = start(folder, arguments, ends[1], &process);
@@ -118,7 +119,8 @@ bt_status bt_gnuplot_run(const char *folder, const char *const *scripts, int cou
         goto done;
     }
     if (failed) {
-        status = bt_fail(error, BT_IO, "gnuplot cannot be started in %s: %s", folder, strerror(failed));
+        status = bt_fail(error, BT_IO, "gnuplot cannot be started in %s: %s", folder,
+                         bt_text_system_error(failed));
         goto done;
     }
     listen_to(ends[0], deadline_ns, said);

@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define PARAGRAPH_SIZE 4096
 #define NARROW_INDENT  4 /* where a label leaves its text no room beside it */
 #define USUAL_COLUMNS  100
@@ -150,7 +152,7 @@ int bt_layout_decimals(double value) {
 
 const char *bt_layout_number(double value, char *out, size_t size) {
     if (isfinite(value))
-        snprintf(out, size, "%.*f", bt_layout_decimals(value), value);
+        bt_text_format(out, size, "%.*f", bt_layout_decimals(value), value);
     else
         snprintf(out, size, "%s", BT_UNKNOWN_TEXT);
     return out;

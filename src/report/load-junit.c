@@ -1,6 +1,7 @@
 /* A load test as JUnit XML, which CI systems show: a test suite a model, a test case a scenario. */
 #include <math.h>
 
+#include "base/text.h"
 #include "report/load-words.h"
 #include "report/load.h"
 #include "report/table.h"
@@ -27,7 +28,7 @@ static tally count(const bt_load_record *record, const bt_load_model *model) {
 
 /* What is not known is not printed. */
 static void figure(FILE *out, const char *name, double value_ms) {
-    if (isfinite(value_ms)) fprintf(out, "; %s %.3f ms", name, value_ms);
+    if (isfinite(value_ms)) bt_text_print(out, "; %s %.3f ms", name, value_ms);
 }
 
 static void put_case(FILE *out, const bt_load_record *record, const bt_load_model *model,
@@ -36,7 +37,7 @@ static void put_case(FILE *out, const bt_load_record *record, const bt_load_mode
     fputs("    <testcase", out);
     bt_xml_attribute(out, "classname", model->model);
     bt_xml_attribute(out, "name", scenario->name);
-    fprintf(out, " time=\"%.3f\">\n", isfinite(scenario->duration_s) ? scenario->duration_s : 0);
+    bt_text_print(out, " time=\"%.3f\">\n", isfinite(scenario->duration_s) ? scenario->duration_s : 0);
     if (!scenario->judged) {
         fputs("      <skipped/>\n", out);
     } else if (part->verdict != BT_LOAD_MET) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "measure/quantile.h"
 #include "report/layout.h"
 #include "report/load-words.h"
@@ -103,7 +104,7 @@ bool bt_load_panel_is_drawn(const bt_load_record *record, const bt_load_model *m
 
 static void put_value(FILE *out, double value) {
     if (isfinite(value))
-        fprintf(out, " %.6g", value);
+        bt_text_print(out, " %.6g", value);
     else
         fputs(" NaN", out);
 }
@@ -140,8 +141,8 @@ static void put_title(drawing *d, const char *what) {
     snprintf(text, sizeof text, "%s: %s", name, what);
     fputs("set title ", d->out);
     bt_panel_string(d->out, text);
-    snprintf(text, sizeof text, "%d × %d px, batches of up to %d, SLA %g ms", d->model->image_size,
-             d->model->image_size, d->model->batch_size, d->sla_ms);
+    bt_text_format(text, sizeof text, "%d × %d px, batches of up to %d, SLA %g ms", d->model->image_size,
+                   d->model->image_size, d->model->batch_size, d->sla_ms);
     fputs(" font ',14' offset 0,0.9\nset label 1 ", d->out);
     bt_panel_string(d->out, text);
     fputs(" at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '" BT_COLOUR_DARK "'\n",
@@ -164,7 +165,7 @@ static void put_rows(drawing *d, double first) {
     for (int i = 0; i < d->count; i++) {
         fputs(i ? ", " : "", d->out);
         put_name(d, &d->parts[i]);
-        fprintf(d->out, " %g", first - i);
+        bt_text_print(d->out, " %g", first - i);
     }
     fputs(")\nunset grid\nset grid xtics linecolor rgb '" BT_COLOUR_GRID "' linetype 1\n", d->out);
 }
@@ -203,7 +204,7 @@ static bool sla_is_near(const drawing *d, double most_ms) {
 
 /* The SLA beside an axis that ends at `most_ms`: its value, since its line is not there. */
 static void put_far_sla(drawing *d) {
-    fprintf(
+    bt_text_print(
         d->out,
         "set label 2 'SLA %g ms (beyond this range)' at graph 0.99, graph 0.96 right font ',10' textcolor "
         "rgb '" BT_COLOUR_LIMIT "'\n",
@@ -211,7 +212,7 @@ static void put_far_sla(drawing *d) {
 }
 
 static void put_line_data(drawing *d, double x1, double y1, double x2, double y2) {
-    fprintf(d->data, "%.6g %.6g\n%.6g %.6g\n", x1, y1, x2, y2);
+    bt_text_print(d->data, "%.6g %.6g\n%.6g %.6g\n", x1, y1, x2, y2);
     end_block(d);
 }
 
@@ -302,8 +303,8 @@ static double share_at(const latency_axis *axis, double ms) {
 /* As gnuplot's axis `name`: "x", "y". On a logarithm, ticks that can be read. */
 static void put_latency_axis(drawing *d, const latency_axis *axis, const char *name) {
     static const double steps[] = {1, 2, 5};
-    fprintf(d->out, "set %srange [%.6g:%.6g]\nset %slabel 'latency (ms%s)'\n", name, axis->low, axis->high,
-            name, axis->logarithmic ? ", logarithmic" : "");
+    bt_text_print(d->out, "set %srange [%.6g:%.6g]\nset %slabel 'latency (ms%s)'\n", name, axis->low,
+                  axis->high, name, axis->logarithmic ? ", logarithmic" : "");
     if (!axis->has_sla) put_far_sla(d);
     if (!axis->logarithmic) return;
     fprintf(d->out, "set logscale %s\nset %stics (", name, name);
@@ -312,7 +313,7 @@ static void put_latency_axis(drawing *d, const latency_axis *axis, const char *n
         for (int s = 0; s < 3; s++) {
             double at = steps[s] * pow(10, power);
             if (at >= axis->low && at <= axis->high)
-                fprintf(d->out, "%s'%g' %.6g", put++ ? ", " : "", at, at);
+                bt_text_print(d->out, "%s'%g' %.6g", put++ ? ", " : "", at, at);
         }
     fputs(")\n", d->out);
 }
@@ -336,7 +337,7 @@ static void put_curve(drawing *d, const bt_load_part *part) {
         double x = (double)part->latency_count / (part->latency_count - i);
         if (i + 1 < part->latency_count && x < 1.01 * last) continue;
         last = x;
-        fprintf(d->data, "%.6g %.6g\n", x, sorted[i]);
+        bt_text_print(d->data, "%.6g %.6g\n", x, sorted[i]);
     }
     free(sorted);
     end_block(d);
@@ -352,9 +353,9 @@ static double put_share_axis(drawing *d) {
     double right = 2;
     for (int i = 0; i < d->count; i++)
         right = fmax(right, d->parts[i].part->latency_count);
-    fprintf(d->out, "set logscale x\nset xrange [1:%.6g]\nset xtics (", right);
+    bt_text_print(d->out, "set logscale x\nset xrange [1:%.6g]\nset xtics (", right);
     for (size_t i = 0; i < sizeof ticks / sizeof *ticks && 1 / (1 - ticks[i].p) <= right; i++)
-        fprintf(d->out, "%s'%s' %.6g", i ? ", " : "", ticks[i].name, 1 / (1 - ticks[i].p));
+        bt_text_print(d->out, "%s'%s' %.6g", i ? ", " : "", ticks[i].name, 1 / (1 - ticks[i].p));
     fputs(")\nset xlabel 'share of requests'\n", d->out);
     return right;
 }
@@ -386,8 +387,8 @@ static void put_ridge(drawing *d, const bt_load_part *part, double base, const l
     }
     for (int i = 0; i < BINS; i++) {
         double height = base + 0.8 * bins[i] / densest;
-        fprintf(d->data, "%.6g %g %.6g\n%.6g %g %.6g\n", latency_at(axis, (double)i / BINS), base, height,
-                latency_at(axis, (i + 1.0) / BINS), base, height);
+        bt_text_print(d->data, "%.6g %g %.6g\n%.6g %g %.6g\n", latency_at(axis, (double)i / BINS), base,
+                      height, latency_at(axis, (i + 1.0) / BINS), base, height);
     }
     end_block(d);
 }
@@ -399,7 +400,7 @@ static void put_ridges(drawing *d, const latency_axis *axis) {
           d->out);
     put_rows(d, -0.6);
     put_latency_axis(d, axis, "x");
-    fprintf(d->out, "unset label 2\nset yrange [%g:0.3]\n", -d->count - 0.1);
+    bt_text_print(d->out, "unset label 2\nset yrange [%g:0.3]\n", -d->count - 0.1);
     for (int i = 0; i < d->count; i++) {
         next_clause(d);
         fprintf(d->out, "data index %d using 1:2:3 with ", d->index++);
@@ -415,7 +416,7 @@ static void put_ridges(drawing *d, const latency_axis *axis) {
 
 static void put_percentiles(drawing *d) {
     latency_axis axis = fit_axis(d, max_of);
-    fprintf(d->out, "set multiplot layout 2,1 margins %.3f,0.97,0.16,0.93 spacing 0.17\n", d->left);
+    bt_text_print(d->out, "set multiplot layout 2,1 margins %.3f,0.97,0.16,0.93 spacing 0.17\n", d->left);
     put_curves(d, &axis);
     put_ridges(d, &axis);
     fputs("unset multiplot\n", d->out);
@@ -427,7 +428,7 @@ static void put_percentiles(drawing *d) {
 static void put_dots(drawing *d, double shift, double (*value)(const bt_load_part *)) {
     for (int i = 0; i < d->count; i++) {
         put_value(d->data, value(d->parts[i].part));
-        fprintf(d->data, " %.3f\n", shift - i);
+        bt_text_print(d->data, " %.3f\n", shift - i);
     }
     end_block(d);
 }
@@ -454,7 +455,7 @@ static void put_p95(drawing *d, double shift) {
             if (look_of(d->parts[i].part) != look) continue;
             found++;
             put_value(d->data, p95_of(d->parts[i].part));
-            fprintf(d->data, " %.3f\n", shift - i);
+            bt_text_print(d->data, " %.3f\n", shift - i);
         }
         if (found == 0) continue;
         end_block(d);
@@ -470,7 +471,8 @@ static void put_bounds(drawing *d, double shift, const latency_axis *axis) {
         const bt_load_latency *l = &d->parts[i].part->latency;
         if (!isfinite(l->p95_lower_ms) || !isfinite(l->p95_upper_ms)) continue;
         bars++;
-        fprintf(d->data, "%.6g %.3f %.6g 0\n", l->p95_lower_ms, shift - i, l->p95_upper_ms - l->p95_lower_ms);
+        bt_text_print(d->data, "%.6g %.3f %.6g 0\n", l->p95_lower_ms, shift - i,
+                      l->p95_upper_ms - l->p95_lower_ms);
     }
     if (bars > 0) {
         end_block(d);
@@ -482,7 +484,7 @@ static void put_bounds(drawing *d, double shift, const latency_axis *axis) {
         open++;
         double start_ms = isfinite(l->p95_lower_ms) ? l->p95_lower_ms : l->p95_ms;
         double end_ms = latency_at(axis, share_at(axis, l->p95_ms) + ARROW_LENGTH);
-        fprintf(d->data, "%.6g %.3f %.6g 0\n", start_ms, shift - i, end_ms - start_ms);
+        bt_text_print(d->data, "%.6g %.3f %.6g 0\n", start_ms, shift - i, end_ms - start_ms);
     }
     if (open == 0) return;
     end_block(d);
@@ -495,8 +497,9 @@ static void put_scenarios(drawing *d) {
     put_title(d, "latency by scenario");
     put_rows(d, 0);
     put_latency_axis(d, &axis, "x");
-    fprintf(d->out, "set yrange [%.1f:0.6]\nset lmargin at screen %.3f\nset tmargin 4\nset bmargin 9.5\n",
-            bottom, d->left);
+    bt_text_print(d->out,
+                  "set yrange [%.1f:0.6]\nset lmargin at screen %.3f\nset tmargin 4\nset bmargin 9.5\n",
+                  bottom, d->left);
     if (axis.has_sla) {
         put_block(d, "1:2", SLA_LINE);
         put_line_data(d, d->sla_ms, bottom, d->sla_ms, 0.6);
@@ -537,7 +540,7 @@ static void put_seconds(drawing *d, const bt_load_part *part, const curve *drawn
     bool steps = strncmp(drawn->style, "steps", 5) == 0;
     int seconds = whole_seconds(part);
     for (int i = 0; i < seconds + steps; i++) {
-        fprintf(d->data, "%g", i + (steps ? 0 : 0.5));
+        bt_text_print(d->data, "%g", i + (steps ? 0 : 0.5));
         put_value(d->data, bin_value(part, i < seconds ? i : seconds - 1, drawn->offset));
         fputc('\n', d->data);
     }
@@ -546,7 +549,7 @@ static void put_seconds(drawing *d, const bt_load_part *part, const curve *drawn
 
 static void put_panel(drawing *d, const bt_load_part *part, const char *label, double top,
                       const curve *curves, int count) {
-    fprintf(d->out, "set ylabel '%s'\nset yrange [0:%.6g]\n", label, top);
+    bt_text_print(d->out, "set ylabel '%s'\nset yrange [0:%.6g]\n", label, top);
     for (int i = 0; i < count; i++) {
         put_block(d, "1:2", curves[i].style);
         put_seconds(d, part, &curves[i]);
@@ -626,11 +629,11 @@ static void put_batches(drawing *d) {
     int most;
     sizes_that_ran(d->parts, d->count, &most);
     put_title(d, "how many requests ran together");
-    fprintf(d->out,
-            "set xrange [0.5:%.1f]\nset yrange [0:112]\nset xlabel 'requests in a batch'\n"
-            "set ylabel 'share of requests (%%)'\nset tmargin 4\nset bmargin 9.5\n"
-            "set boxwidth %.4f\nset xtics %d\n",
-            most + 0.5, 0.8 / d->count, most > 16 ? (most + 15) / 16 : 1);
+    bt_text_print(d->out,
+                  "set xrange [0.5:%.1f]\nset yrange [0:112]\nset xlabel 'requests in a batch'\n"
+                  "set ylabel 'share of requests (%%)'\nset tmargin 4\nset bmargin 9.5\n"
+                  "set boxwidth %.4f\nset xtics %d\n",
+                  most + 0.5, 0.8 / d->count, most > 16 ? (most + 15) / 16 : 1);
     for (int i = 0; i < d->count; i++) {
         const bt_load_part *part = d->parts[i].part;
         double shift = (i - (d->count - 1) / 2.0) * 0.8 / d->count;
@@ -638,8 +641,8 @@ static void put_batches(drawing *d) {
         fprintf(d->out, "data index %d using 1:2 with ", d->index++);
         put_scenario_style(d, &d->parts[i], "boxes fillstyle solid 0.85", true);
         for (int b = 0; b < most; b++)
-            fprintf(d->data, "%.4f %.4f\n", b + 1 + shift,
-                    100.0 * (double)part->batches[b] / fmax((double)part->ok, 1));
+            bt_text_print(d->data, "%.4f %.4f\n", b + 1 + shift,
+                          100.0 * (double)part->batches[b] / fmax((double)part->ok, 1));
         end_block(d);
     }
     end_plot(d);
@@ -686,11 +689,11 @@ static void put_broken_bar(drawing *d, int row, double end) {
                              bt_layout_number(share_of(part, s), number, sizeof number));
     fputs("set label ", d->out);
     bt_panel_string(d->out, words);
-    fprintf(d->out,
-            " at first %.6g, first %d right offset -2.2,0 front boxed\n"
-            "set arrow from first %.6g, first %d to first %.6g, first %d front " BT_OPEN_ARROW
-            " linewidth 2 linecolor rgb '" BT_COLOUR_INK "'\n",
-            end, -row, 0.97 * end, -row, end, -row);
+    bt_text_print(d->out,
+                  " at first %.6g, first %d right offset -2.2,0 front boxed\n"
+                  "set arrow from first %.6g, first %d to first %.6g, first %d front " BT_OPEN_ARROW
+                  " linewidth 2 linecolor rgb '" BT_COLOUR_INK "'\n",
+                  end, -row, 0.97 * end, -row, end, -row);
 }
 
 /* Bars lie: a box for each share, from where the one before it ended. */
@@ -698,10 +701,10 @@ static void put_split(drawing *d) {
     double from[SCENARIOS] = {0}, end = bars_end(d);
     put_title(d, "where the mean latency goes");
     put_rows(d, 0);
-    fprintf(d->out,
-            "set xrange [0:%.6g]\nset yrange [%.1f:0.6]\nset xlabel 'mean (ms)'\n"
-            "set lmargin at screen %.3f\nset tmargin 4\nset bmargin 7.5\n",
-            end, 0.4 - d->count, d->left);
+    bt_text_print(d->out,
+                  "set xrange [0:%.6g]\nset yrange [%.1f:0.6]\nset xlabel 'mean (ms)'\n"
+                  "set lmargin at screen %.3f\nset tmargin 4\nset bmargin 7.5\n",
+                  end, 0.4 - d->count, d->left);
     for (int i = 0; i < d->count; i++)
         if (mean_of(d->parts[i].part) > end) put_broken_bar(d, i, end);
     for (size_t s = 0; s < SHARES; s++) {
@@ -712,8 +715,8 @@ static void put_split(drawing *d) {
                 d->index++, shares[s].colour, shares[s].title);
         for (int i = 0; i < d->count; i++) {
             double value = share_of(d->parts[i].part, s), to = fmin(from[i] + value, end);
-            fprintf(d->data, "%.6g %d %.6g %.6g %.2f %.2f\n", (from[i] + to) / 2, -i, from[i], to, -i - 0.3,
-                    -i + 0.3);
+            bt_text_print(d->data, "%.6g %d %.6g %.6g %.2f %.2f\n", (from[i] + to) / 2, -i, from[i], to,
+                          -i - 0.3, -i + 0.3);
             from[i] = to;
         }
         end_block(d);
@@ -729,7 +732,7 @@ void bt_load_panel_size(const bt_load_record *record, const bt_load_model *model
     int rows = collect(record, model, parts), height = 900;
     if (plot == BT_LOAD_PLOT_SCENARIOS || plot == BT_LOAD_PLOT_SPLIT) height = 270 + ROW_HEIGHT * rows;
     if (plot == BT_LOAD_PLOT_BATCHES) height = 520;
-    snprintf(out, 32, "%.0f,%d", PAGE_WIDTH, height);
+    bt_text_format(out, 32, "%.0f,%d", PAGE_WIDTH, height);
 }
 
 void bt_load_panel_write(FILE *out, FILE *data, const bt_load_record *record, const bt_load_model *model,

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/layout.h"
 #include "report/load-words.h"
 #include "report/load.h"
@@ -12,7 +13,7 @@ static void put_line(FILE *out, const bt_load_record *record, const bt_load_scen
                      const bt_load_part *part) {
     char rest[BT_LOAD_WORDS_SIZE], head[256], p95[32] = BT_UNKNOWN_TEXT;
     int columns = bt_layout_columns(out);
-    if (isfinite(part->latency.p95_ms)) snprintf(p95, sizeof p95, "%.1fms", part->latency.p95_ms);
+    if (isfinite(part->latency.p95_ms)) bt_text_format(p95, sizeof p95, "%.1fms", part->latency.p95_ms);
     snprintf(head, sizeof head, "  %s: P95=%s %s", scenario->title, p95, bt_load_mark_of(scenario, part));
     bt_load_words_doubt(record, part, rest);
     if (!scenario->judged) snprintf(rest, sizeof rest, "not judged");

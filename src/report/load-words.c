@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "measure/quantile.h"
 #include "report/layout.h"
 #include "report/palette.h"
@@ -17,7 +18,7 @@ static BT_PRINTF(2, 3) void add(char *out, const char *format, ...) {
     size_t used = strlen(out);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(out + used, BT_LOAD_WORDS_SIZE - used, format, arguments);
+    bt_text_format_list(out + used, BT_LOAD_WORDS_SIZE - used, format, arguments);
     va_end(arguments);
 }
 

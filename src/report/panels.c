@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "report/layout.h"
 #include "report/palette.h"
 
@@ -133,7 +134,7 @@ static double largest_p95_or_bound(const bt_point *point) {
 
 static void put_number(FILE *out, double value) {
     if (isfinite(value))
-        fprintf(out, " %12.6g", value);
+        bt_text_print(out, " %12.6g", value);
     else
         fprintf(out, " %12s", "NaN");
 }
@@ -285,7 +286,7 @@ static void put_batch_axis(const drawing *panel) {
         low = first / 2;
         high = first * 2;
     }
-    fprintf(panel->out, "set logscale x 2\nset xrange [%.6g:%.6g]\nset xtics (", low, high);
+    bt_text_print(panel->out, "set logscale x 2\nset xrange [%.6g:%.6g]\nset xtics (", low, high);
     double nearest = panel->on_page ? 0.06 : 0.035, labelled = -1e9;
     for (int i = 0; i < model->point_count; i++) {
         double at = log2(model->points[i].batch_size) / span;
@@ -339,13 +340,13 @@ static void put_level(drawing *panel, double level, const char *colour, const ch
         if (label_is_free(panel, level, text, left, above)) break;
         left = above = true;
     }
-    fprintf(panel->out,
-            "set arrow from graph 0, first %.6g to graph 1, first %.6g nohead back linecolor rgb '%s' "
-            "linewidth 1.5 dashtype 2\nset label ",
-            level, level, colour);
+    bt_text_print(panel->out,
+                  "set arrow from graph 0, first %.6g to graph 1, first %.6g nohead back linecolor rgb '%s' "
+                  "linewidth 1.5 dashtype 2\nset label ",
+                  level, level, colour);
     bt_panel_string(panel->out, text);
-    fprintf(panel->out, " at graph %s, first %.6g %s offset 0,%s font ',10' textcolor rgb '%s' boxed\n",
-            left ? "0.02" : "0.98", level, left ? "left" : "right", above ? "0.75" : "-0.8", colour);
+    bt_text_print(panel->out, " at graph %s, first %.6g %s offset 0,%s font ',10' textcolor rgb '%s' boxed\n",
+                  left ? "0.02" : "0.98", level, left ? "left" : "right", above ? "0.75" : "-0.8", colour);
 }
 
 /* The y axis from 0, with room above the data; `level` is a line that should be seen, NaN where none. */
@@ -354,7 +355,7 @@ static void put_y_axis(drawing *panel, const char *label, double most, double le
     panel->top = most > 0 ? HEADROOM * most : 1;
     fputs("set ylabel ", panel->out);
     bt_panel_string(panel->out, label);
-    fprintf(panel->out, "\nset yrange [0:%.6g]\n", panel->top);
+    bt_text_print(panel->out, "\nset yrange [0:%.6g]\n", panel->top);
 }
 
 static bool occurs(const drawing *panel, int outcome) {
@@ -433,7 +434,7 @@ static void draw_latency(drawing *panel) {
     for (int i = 0; i < model->point_count; i++)
         medians |= isfinite(model->points[i].p50_ms);
     char words[64];
-    snprintf(words, sizeof words, "P95 SLA %g ms", sla_ms);
+    bt_text_format(words, sizeof words, "P95 SLA %g ms", sla_ms);
     put_title(panel, "P95 service time by batch size");
     put_x_label(panel, "batch size (images)");
     put_batch_axis(panel);
@@ -449,8 +450,8 @@ static void draw_latency(drawing *panel) {
     }
     if (count_points(model, is_open) > 0) {
         next_clause(panel);
-        fprintf(panel->out, "data index 'open' using 1:2:(0):(%.6g) with vectors " OPEN_STYLE,
-                ARROW_LENGTH * panel->top);
+        bt_text_print(panel->out, "data index 'open' using 1:2:(0):(%.6g) with vectors " OPEN_STYLE,
+                      ARROW_LENGTH * panel->top);
     }
 }
 
@@ -488,12 +489,12 @@ static void draw_memory(drawing *panel) {
     const bt_memory_fit *fit = &panel->model->production_memory;
     double left_mb = memory_left_mb(panel);
     char words[160], formula[96], function[96], base[32], slope[32];
-    snprintf(words, sizeof words, "limit with %g %% reserve: %.0f MiB",
-             panel->record->settings.memory_reserve_percent, left_mb);
+    bt_text_format(words, sizeof words, "limit with %g %% reserve: %.0f MiB",
+                   panel->record->settings.memory_reserve_percent, left_mb);
     snprintf(formula, sizeof formula, "fit: %s + %s · batch size",
              bt_layout_number(fit->base_mb, base, sizeof base),
              bt_layout_number(fit->per_image_mb, slope, sizeof slope));
-    snprintf(function, sizeof function, "%.9g + %.9g * x", fit->base_mb, fit->per_image_mb);
+    bt_text_format(function, sizeof function, "%.9g + %.9g * x", fit->base_mb, fit->per_image_mb);
     put_title(panel, "memory by batch size");
     put_x_label(panel, "batch size (images)");
     put_batch_axis(panel);
@@ -516,11 +517,11 @@ static void put_size_labels(const drawing *panel, double right, double sla_ms) {
                     fabs(throughput_of(point) - throughput_of(before)) < 0.07 * panel->top;
         bool on_line = sla_ms >= point->p95_ms && sla_ms - point->p95_ms < 0.05 * right;
         bool above = on_line || (near && !was_above);
-        fprintf(panel->out,
-                "set label '%d' at first %.6g, first %.6g %s offset %s font ',10' textcolor rgb '%s'\n",
-                point->batch_size, point->p95_ms, throughput_of(point), above ? "right" : "left",
-                above ? "-0.7,0.7" : "0.9,-0.7",
-                point->outcome == BT_OUTCOME_MEASURED ? BT_COLOUR_INK : BT_COLOUR_DARK);
+        bt_text_print(panel->out,
+                      "set label '%d' at first %.6g, first %.6g %s offset %s font ',10' textcolor rgb '%s'\n",
+                      point->batch_size, point->p95_ms, throughput_of(point), above ? "right" : "left",
+                      above ? "-0.7,0.7" : "0.9,-0.7",
+                      point->outcome == BT_OUTCOME_MEASURED ? BT_COLOUR_INK : BT_COLOUR_DARK);
         before = point;
         was_above = above;
     }
@@ -534,21 +535,23 @@ static void draw_pareto(drawing *panel) {
     right = right > 0 ? 1.08 * right : 1;
     put_title(panel, "throughput against P95 (numbers: batch size)");
     put_x_label(panel, "P95 service time of a batch (ms)");
-    fprintf(panel->out, "set xrange [0:%.6g]\nset xtics auto\n", right);
+    bt_text_print(panel->out, "set xrange [0:%.6g]\nset xtics auto\n", right);
     put_y_axis(panel, "throughput (images/s)", PARETO_ROOM * largest(model, throughput_of), NAN);
     if (sla_seen)
-        fprintf(panel->out,
-                "set arrow from first %.6g, graph 0 to first %.6g, graph 1 nohead back linecolor rgb "
-                "'" BT_COLOUR_LIMIT "' linewidth 1.5 dashtype 2\n"
-                "set label 'P95 SLA %g ms' at first %.6g, graph 0.95 %s offset %s,0 font ',10' textcolor rgb "
-                "'" BT_COLOUR_LIMIT "'\n",
-                sla_ms, sla_ms, sla_ms, sla_ms, sla_ms > right / 2 ? "right" : "left",
-                sla_ms > right / 2 ? "-0.7" : "0.7");
+        bt_text_print(
+            panel->out,
+            "set arrow from first %.6g, graph 0 to first %.6g, graph 1 nohead back linecolor rgb "
+            "'" BT_COLOUR_LIMIT "' linewidth 1.5 dashtype 2\n"
+            "set label 'P95 SLA %g ms' at first %.6g, graph 0.95 %s offset %s,0 font ',10' textcolor rgb "
+            "'" BT_COLOUR_LIMIT "'\n",
+            sla_ms, sla_ms, sla_ms, sla_ms, sla_ms > right / 2 ? "right" : "left",
+            sla_ms > right / 2 ? "-0.7" : "0.7");
     else
-        fprintf(panel->out,
-                "set label 'P95 SLA %g ms (right of this range)' at graph 0.98, graph 0.95 right font ',10' "
-                "textcolor rgb '" BT_COLOUR_LIMIT "'\n",
-                sla_ms);
+        bt_text_print(
+            panel->out,
+            "set label 'P95 SLA %g ms (right of this range)' at graph 0.98, graph 0.95 right font ',10' "
+            "textcolor rgb '" BT_COLOUR_LIMIT "'\n",
+            sla_ms);
     put_size_labels(panel, right, sla_ms);
     if (count_points(model, on_front) > 0) {
         next_clause(panel);
@@ -650,7 +653,7 @@ static void put_wrapped(FILE *out, const char *text, double from_top, int width)
         snprintf(part, sizeof part, "%.*s", (int)bytes, at);
         fputs("set label ", out);
         bt_panel_string(out, part);
-        fprintf(out, " at graph 0, graph %.3f left font ',10'\n", from_top - 0.065 * line);
+        bt_text_print(out, " at graph 0, graph %.3f left font ',10'\n", from_top - 0.065 * line);
         at += bytes;
         while (*at == ' ')
             at++;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/layout.h"
 #include "report/panels.h"
 
@@ -81,7 +82,7 @@ bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const c
     bt_status status = BT_OK;
     char *to = realpath(folder, NULL), *from = real_folder_of(report, report_folder);
     if (!to || !from) {
-        status = bt_fail(error, BT_IO, "%s: %s", to ? report_folder : folder, strerror(errno));
+        status = bt_fail(error, BT_IO, "%s: %s", to ? report_folder : folder, bt_text_system_error(errno));
         goto done;
     }
     size_t shared = shared_folders(from, to), used = 0;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "report/document.h"
 #include "report/layout.h"
 #include "report/palette.h"
@@ -72,7 +73,7 @@ static bt_status look_at(listing *l, const char *name, bt_error *error) {
 
 static bt_status list(listing *l, bt_error *error) {
     DIR *folder = opendir(l->results);
-    if (!folder) return bt_fail(error, BT_IO, "%s: %s", l->results, strerror(errno));
+    if (!folder) return bt_fail(error, BT_IO, "%s: %s", l->results, bt_text_system_error(errno));
     bt_status status = BT_OK;
     for (struct dirent *name; status == BT_OK && (name = readdir(folder));)
         status = look_at(l, name->d_name, error);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "measure/quantile.h"
 #include "report/layout.h"
 
@@ -168,9 +169,9 @@ void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
 
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {
     if (isfinite(point->memory_mb))
-        snprintf(out, BT_WORDS_SIZE, "%.0f", point->memory_mb);
+        bt_text_format(out, BT_WORDS_SIZE, "%.0f", point->memory_mb);
     else if (isfinite(point->memory_predicted_mb))
-        snprintf(out, BT_WORDS_SIZE, "~%.0f", point->memory_predicted_mb);
+        bt_text_format(out, BT_WORDS_SIZE, "~%.0f", point->memory_predicted_mb);
     else
         snprintf(out, BT_WORDS_SIZE, "%s", BT_UNKNOWN_TEXT);
 }
@@ -222,19 +223,21 @@ void bt_words_memory(const bt_record *record, const bt_model_record *model, char
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; a batch of b takes %s + %s·b MiB",
                          number(fit->base_mb).text, number(fit->per_image_mb).text);
     if (isfinite(model->memory_total_mb))
-        snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; the %s has %.0f MiB, of which %g %% stay free",
-                 model->device_memory ? "device" : "process", model->memory_total_mb,
-                 record->settings.memory_reserve_percent);
+        bt_text_format(out + used, BT_WORDS_SIZE - (size_t)used,
+                       "; the %s has %.0f MiB, of which %g %% stay free",
+                       model->device_memory ? "device" : "process", model->memory_total_mb,
+                       record->settings.memory_reserve_percent);
 }
 
 void bt_words_lateness(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     out[0] = '\0';
     if (model->chosen < 0 || !isfinite(model->points[model->chosen].late_budget_ms)) return;
     const bt_point *point = &model->points[model->chosen];
-    snprintf(out, BT_WORDS_SIZE,
-             "a request may take up to %s ms: %g ms for its batch to fill, the batch before it and its own "
-             "(max_queue_delay + 2 × P95)",
-             number(point->late_budget_ms).text, record->settings.max_queue_delay_ms);
+    bt_text_format(
+        out, BT_WORDS_SIZE,
+        "a request may take up to %s ms: %g ms for its batch to fill, the batch before it and its own "
+        "(max_queue_delay + 2 × P95)",
+        number(point->late_budget_ms).text, record->settings.max_queue_delay_ms);
 }
 
 void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,
@@ -248,8 +251,8 @@ void bt_words_capacity(double capacity_rps, double recommended_rps, double predi
                  "none: even a lone request, with its wait for others, would miss the SLA (simulated); a "
                  "shorter --max-queue-delay-ms or a higher --p95-sla-ms helps");
     if (used > 0 && isfinite(recommended_rps))
-        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; recommended %s (%.0f %%)",
-                         number(recommended_rps).text, 100 * recommended_rps / capacity_rps);
+        used += bt_text_format(out + used, BT_WORDS_SIZE - (size_t)used, "; recommended %s (%.0f %%)",
+                               number(recommended_rps).text, 100 * recommended_rps / capacity_rps);
     if (used > 0 && isfinite(predicted_p95_ms))
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", where P95 would be %s ms",
                          number(predicted_p95_ms).text);
@@ -338,12 +341,12 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
 void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]) {
     out[0] = '\0';
     if (record->model_count < 2 || !isfinite(record->joint_memory_mb)) return;
-    int used = snprintf(out, BT_WORDS_SIZE, "the chosen batch sizes together take %.0f MiB",
-                        record->joint_memory_mb);
+    int used = bt_text_format(out, BT_WORDS_SIZE, "the chosen batch sizes together take %.0f MiB",
+                              record->joint_memory_mb);
     if (isfinite(record->joint_memory_limit_mb))
-        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, " of the %.0f MiB allowed: %s",
-                         record->joint_memory_limit_mb,
-                         record->joint_memory_fits ? "they fit" : "they do not fit");
+        used += bt_text_format(out + used, BT_WORDS_SIZE - (size_t)used, " of the %.0f MiB allowed: %s",
+                               record->joint_memory_limit_mb,
+                               record->joint_memory_fits ? "they fit" : "they do not fit");
     if (record->joint_memory_note[0])
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; %s", record->joint_memory_note);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/layout.h"
 
 #define GAP       2 /* columns of white space between two cells */
@@ -85,7 +86,7 @@ void bt_table_text(bt_table *table, const char *format, ...) {
     char raw[CELL_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(raw, sizeof raw, format, arguments);
+    bt_text_format_list(raw, sizeof raw, format, arguments);
     va_end(arguments);
     add_clean(table, raw);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "image/folder.h"
 
 static const char *last_part(const char *path) {
@@ -74,7 +75,7 @@ static void name_results(bt_pictures *pictures) {
 bt_status bt_pictures_list(bt_pictures *out, const char *path, bt_error *error) {
     struct stat facts;
     *out = (bt_pictures){0};
-    if (stat(path, &facts) != 0) return bt_fail(error, BT_IO, "%s: %s", path, strerror(errno));
+    if (stat(path, &facts) != 0) return bt_fail(error, BT_IO, "%s: %s", path, bt_text_system_error(errno));
     out->is_folder = S_ISDIR(facts.st_mode);
     bt_status status = out->is_folder ? add_folder(out, path, error) : add(out, path, error);
     if (status == BT_OK) {

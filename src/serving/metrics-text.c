@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "serving/metrics.h"
 
 typedef enum figure_type { DOUBLE, COUNT, INTEGER, BIG, SWITCH } figure_type;
@@ -180,7 +181,7 @@ static void write_value(FILE *out, double value) {
     if (isnan(value))
         fputs(" NaN\n", out);
     else
-        fprintf(out, " %.15g\n", value);
+        bt_text_print(out, " %.15g\n", value);
 }
 
 static void write_head(FILE *out, const char *name, const char *help, const char *type) {

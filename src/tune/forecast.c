@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "record/config.h"
 #include "simulate/capacity.h"
 
@@ -23,7 +24,7 @@ static bt_status find_capacity(bt_capacity *out, const bt_config_model *entry, i
 static void warn(bt_model_record *model, const bt_settings *settings) {
     char advice[BT_TEXT_SIZE];
     memcpy(advice, model->advice, sizeof advice);
-    snprintf(
+    bt_text_format(
         model->advice, sizeof model->advice,
         "%s: batches keep %g ms, but no request would, with its wait of up to %g ms for others: a shorter "
         "--max-queue-delay-ms or a higher --p95-sla-ms; %.256s",

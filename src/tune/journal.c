@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #define JOURNAL_BYTES_MAX ((size_t)1 << 30)
 
@@ -45,7 +46,7 @@ bt_status bt_journal_open(bt_journal **out, const char *path, bt_error *error) {
     if (status != BT_OK) goto failed;
     journal->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (journal->file < 0 || ftruncate(journal->file, length) != 0) {
-        status = bt_fail(error, BT_IO, "%s: cannot open the journal: %s", path, strerror(errno));
+        status = bt_fail(error, BT_IO, "%s: cannot open the journal: %s", path, bt_text_system_error(errno));
         goto failed;
     }
     *out = journal;
@@ -67,12 +68,14 @@ static bt_status write_all(const bt_journal *journal, const char *bytes, size_t 
         ssize_t written = write(journal->file, bytes, size);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0)
-            return bt_fail(error, BT_IO, "%s: cannot write the journal: %s", journal->path, strerror(errno));
+            return bt_fail(error, BT_IO, "%s: cannot write the journal: %s", journal->path,
+                           bt_text_system_error(errno));
         bytes += written;
         size -= (size_t)written;
     }
     if (fdatasync(journal->file) != 0 && errno != EINVAL)
-        return bt_fail(error, BT_IO, "%s: cannot flush the journal: %s", journal->path, strerror(errno));
+        return bt_fail(error, BT_IO, "%s: cannot flush the journal: %s", journal->path,
+                       bt_text_system_error(errno));
     return BT_OK;
 }
 

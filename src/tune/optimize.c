@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "image/folder.h"
 #include "networks/model.h"
@@ -484,8 +485,8 @@ static void announce_proof(tuning *t) {
     if (!bt_sweep_proof_under_way(t->sweep, &proof) || proof.batch_size == t->proof_told) return;
     t->proof_told = proof.batch_size;
     if (proof.missing_s > proof.left_s)
-        snprintf(more, sizeof more, ", more than the %.0f s that are left of the time budget",
-                 fmax(proof.left_s, 0));
+        bt_text_format(more, sizeof more, ", more than the %.0f s that are left of the time budget",
+                       fmax(proof.left_s, 0));
     bt_log_write(t->options->log, more[0] ? BT_LOG_WARNING : BT_LOG_INFO,
                  "%s: proof of batch %d takes about %d more runs, %.1f s%s", t->model->title,
                  proof.batch_size, proof.runs_missing, proof.missing_s, more);
@@ -537,7 +538,7 @@ static bt_status name_weights(const bt_settings *settings, bt_model_record *mode
     snprintf(model->weights_source, sizeof model->weights_source, "%.63s", source);
     if (!bt_weights_is_file(source) || simulated(settings)) return BT_OK;
     char *path = realpath(source, NULL);
-    if (!path) return bt_fail(error, BT_IO, "weights %s: %s", source, strerror(errno));
+    if (!path) return bt_fail(error, BT_IO, "weights %s: %s", source, bt_text_system_error(errno));
     if (strlen(path) >= sizeof model->weights_path)
         status = bt_fail(error, BT_INVALID, "weights %.60s...: the path is too long", path);
     else

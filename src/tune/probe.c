@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "tune/worker.h"
 
 #define ANSWER_BYTES_MAX 65536
@@ -61,15 +62,15 @@ static bt_status start_process(const bt_probe *probe, process *p, bt_error *erro
     int pair[2];
     if (access(probe->options.worker_program, X_OK) != 0)
         return bt_fail(error, BT_IO, "%s: the worker program cannot be run: %s",
-                       probe->options.worker_program, strerror(errno));
+                       probe->options.worker_program, bt_text_system_error(errno));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return bt_fail(error, BT_IO, "cannot make a socket for the worker: %s", strerror(errno));
+        return bt_fail(error, BT_IO, "cannot make a socket for the worker: %s", bt_text_system_error(errno));
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) become_worker(probe, pair[1], parent);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);
-        return bt_fail(error, BT_IO, "cannot start the worker: %s", strerror(errno));
+        return bt_fail(error, BT_IO, "cannot start the worker: %s", bt_text_system_error(errno));
     }
     *p = (process){.pid = pid, .socket = pair[0]};
     return BT_OK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "measure/summary.h"
 #include "tune/evidence.h"
 #include "tune/ledger.h"
@@ -90,7 +91,7 @@ static void explain(bt_point *point, const char *format, ...) BT_PRINTF(2, 3);
 static void explain(bt_point *point, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(point->why, sizeof point->why, format, arguments);
+    bt_text_format_list(point->why, sizeof point->why, format, arguments);
     va_end(arguments);
 }
 
@@ -126,8 +127,8 @@ static void say_missing(const bt_evidence *evidence, double typical_ms, char out
     if (evidence->exhausted)
         snprintf(out, 96, ", which is as many as the test may see");
     else
-        snprintf(out, 96, "; about %d more run%s (%.1f s) may", evidence->runs_missing,
-                 evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
+        bt_text_format(out, 96, "; about %d more run%s (%.1f s) may", evidence->runs_missing,
+                       evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
 }
 
 static void explain_undecided(bt_point *point, const bt_model_record *model, const bt_settings *settings) {
@@ -201,11 +202,11 @@ static void say_throughput(const bt_model_record *model, char *out, size_t size)
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
     if (most < 0 || most == model->chosen) return;
     const bt_point *now = &model->points[model->chosen], *then = &model->points[most];
-    snprintf(out, size,
-             "; --objective throughput would take batch %d%s: %.0f %% more images/s at %.1fx the latency",
-             then->batch_size, admissible(then) ? "" : " (not confirmed)",
-             100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1),
-             then->p50_ms / now->p50_ms);
+    bt_text_format(
+        out, size,
+        "; --objective throughput would take batch %d%s: %.0f %% more images/s at %.1fx the latency",
+        then->batch_size, admissible(then) ? "" : " (not confirmed)",
+        100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1), then->p50_ms / now->p50_ms);
 }
 
 /* Where no size is admissible: what was shown instead, or what is missing. */
@@ -218,8 +219,9 @@ static void give_reason(bt_model_record *model, const bt_settings *settings) {
                  model->point_count ? "every batch size was refused, for the reasons beside it"
                                     : "no batch size was measured");
     else if (bt_model_sla_state(model) == BT_SLA_BROKEN)
-        snprintf(why, BT_TEXT_SIZE, "every batch size that could serve is shown to break the SLA of %g ms",
-                 settings->p95_sla_ms);
+        bt_text_format(why, BT_TEXT_SIZE,
+                       "every batch size that could serve is shown to break the SLA of %g ms",
+                       settings->p95_sla_ms);
     else
         snprintf(why, BT_TEXT_SIZE, "%s", model->points[model->chosen].why);
 }
@@ -240,7 +242,7 @@ static void advise_sla(bt_model_record *model, const bt_settings *settings) {
     }
     const bt_point *point = &model->points[model->chosen];
     if (bt_model_sla_state(model) == BT_SLA_NOT_SHOWN) {
-        snprintf(
+        bt_text_format(
             model->advice, sizeof model->advice,
             "%s: not shown to keep P95 <= %g ms; batch %d is provisional, with P95 %.1f ms so far (%.250s): "
             "%s",
@@ -250,13 +252,14 @@ static void advise_sla(bt_model_record *model, const bt_settings *settings) {
     }
     char promise[128] = "";
     if (isfinite(model->reachable_sla_ms))
-        snprintf(promise, sizeof promise, "; an SLA of %.0f ms could be kept here",
-                 ceil(model->reachable_sla_ms));
-    snprintf(model->advice, sizeof model->advice,
-             "%s: no batch size keeps P95 <= %g ms; batch %d comes closest with %.1f ms%s: use a smaller "
-             "--image-size or a faster device%s",
-             model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, promise,
-             strcmp(model->precision, "fp32") == 0 ? ", or --use-amp" : "");
+        bt_text_format(promise, sizeof promise, "; an SLA of %.0f ms could be kept here",
+                       ceil(model->reachable_sla_ms));
+    bt_text_format(
+        model->advice, sizeof model->advice,
+        "%s: no batch size keeps P95 <= %g ms; batch %d comes closest with %.1f ms%s: use a smaller "
+        "--image-size or a faster device%s",
+        model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, promise,
+        strcmp(model->precision, "fp32") == 0 ? ", or --use-amp" : "");
 }
 
 static void advise(bt_model_record *model, const bt_settings *settings) {
@@ -280,9 +283,9 @@ static void advise(bt_model_record *model, const bt_settings *settings) {
         snprintf(serve, sizeof serve, "serve batches of %d (best %s)", point->batch_size, objective);
     else
         snprintf(serve, sizeof serve, "batching does not pay by %s; serve single images", objective);
-    snprintf(model->advice, sizeof model->advice, "%s: %s: %.1f images/s, P95 %.1f ms of %g%s%s",
-             model->title, serve, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms, bound,
-             throughput);
+    bt_text_format(model->advice, sizeof model->advice, "%s: %s: %.1f images/s, P95 %.1f ms of %g%s%s",
+                   model->title, serve, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms,
+                   bound, throughput);
 }
 
 /* Everything that follows from the winners and the choice. */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "tune/ledger.h"
 #include "tune/sweep-state.h"
 
@@ -39,8 +40,8 @@ static void predict_memory(bt_sweep *sweep, int index) {
         bt_sweep_refuse(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY,
                         "a smaller batch already ran out of memory");
     } else if (point->memory_predicted_mb > limit_mb) {
-        snprintf(why, sizeof why, "would take about %.0f MB; %.0f MB are free within the reserve",
-                 point->memory_predicted_mb, limit_mb);
+        bt_text_format(why, sizeof why, "would take about %.0f MB; %.0f MB are free within the reserve",
+                       point->memory_predicted_mb, limit_mb);
         bt_sweep_refuse(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY, why);
     }
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "measure/series.h"
 #include "tune/ledger.h"
 #include "tune/sweep-state.h"
@@ -228,8 +229,8 @@ static void take_memory(bt_sweep *sweep, int index, const bt_step_result *result
     point->memory_total_used_mb = result->memory_total_used_mb;
     if (!(result->memory_total_used_mb > sweep->options.memory_limit_mb)) return;
     char why[BT_TEXT_SIZE];
-    snprintf(why, sizeof why, "high-water mark %.0f MB, over the %.0f MB that the reserve leaves",
-             result->memory_total_used_mb, sweep->options.memory_limit_mb);
+    bt_text_format(why, sizeof why, "high-water mark %.0f MB, over the %.0f MB that the reserve leaves",
+                   result->memory_total_used_mb, sweep->options.memory_limit_mb);
     bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_MEMORY, why);
 }
 
@@ -464,8 +465,8 @@ double bt_sweep_progress(bt_sweep *sweep, char *text, size_t size) {
     if (step->kind == BT_STEP_DONE)
         snprintf(text, size, "done");
     else if (bt_sweep_proof_under_way(sweep, &proof))
-        snprintf(text, size, "confirming batch %d: %d of about %d runs, %.0f s to go", proof.batch_size,
-                 proof.runs, proof.runs + proof.runs_missing, ceil(proof.missing_s));
+        bt_text_format(text, size, "confirming batch %d: %d of about %d runs, %.0f s to go", proof.batch_size,
+                       proof.runs, proof.runs + proof.runs_missing, ceil(proof.missing_s));
     else if (step->kind == BT_STEP_MEASURE)
         snprintf(text, size, "measuring batch %d (%d runs so far)", step->batch_size,
                  index >= 0 ? samples_of(sweep, index) : 0);

@@ -10,6 +10,7 @@
 #include "base/busy.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "image/folder.h"
 #include "image/normalize.h"
 #include "image/resize.h"
@@ -459,7 +460,7 @@ static bt_status write_answer(int fd, json_t *answer, bt_error *error) {
         if (written > 0)
             done += (size_t)written;
         else if (written == 0 || errno != EINTR)
-            status = bt_fail(error, BT_IO, "cannot answer: %s", strerror(errno));
+            status = bt_fail(error, BT_IO, "cannot answer: %s", bt_text_system_error(errno));
     }
     free(text);
     return status;
@@ -476,7 +477,7 @@ static void close_worker(worker *w) {
 
 bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *error) {
     FILE *orders = fdopen(orders_fd, "r");
-    if (!orders) return bt_fail(error, BT_IO, "cannot read orders: %s", strerror(errno));
+    if (!orders) return bt_fail(error, BT_IO, "cannot read orders: %s", bt_text_system_error(errno));
     bt_status status = BT_OK;
     char *line = NULL;
     size_t capacity = 0;

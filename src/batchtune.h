@@ -282,8 +282,9 @@ BT_API BT_MUST_USE bt_status bt_service_metrics(bt_service *service, const char 
                                                 bt_error *error);
 
 /* All models' figures as one JSON object ({"hrnet": {"p95_latency_ms": ..., "throughput_imgs_per_sec": ...,
- * ...}, ...}) or in Prometheus's text format (batchtune_... with a label `model`). A new string, to be freed
- * by bt_free. Errors as bt_service_metrics; BT_NO_MEMORY. */
+ * ...}, ...}) or in Prometheus's text format (batchtune_... with a label `model`, in seconds and bytes; serve
+ * it as "text/plain; version=0.0.4; charset=utf-8"). A new string, to be freed by bt_free. Errors as
+ * bt_service_metrics; BT_NO_MEMORY. */
 BT_API BT_MUST_USE bt_status bt_service_metrics_json(bt_service *service, char **out, bt_error *error);
 BT_API BT_MUST_USE bt_status bt_service_metrics_prometheus(bt_service *service, char **out, bt_error *error);
 

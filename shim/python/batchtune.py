@@ -1010,7 +1010,8 @@ class Service:
         return self._last().metrics()
 
     def get_prometheus_metrics(self) -> str:
-        """The same in Prometheus's text format."""
+        """The same in Prometheus's text format, in seconds and bytes: serve it as "text/plain; version=0.0.4;
+        charset=utf-8"."""
         run = self._last()
         return _text(run.library, run.library.bt_service_metrics_prometheus, run.service)
 

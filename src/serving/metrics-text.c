@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "serving/metrics.h"
 
-typedef enum figure_type { DOUBLE, COUNT, INTEGER, BIG, SWITCH } figure_type;
+/* MILLISECONDS are seconds in Prometheus, where every unit is a base unit. */
+typedef enum figure_type { DOUBLE, MILLISECONDS, COUNT, INTEGER, BIG, SWITCH } figure_type;
 
 typedef struct figure {
     const char *key;   /* in JSON */
@@ -60,7 +61,7 @@ static const figure figures[] = {
     {"run_timeouts", "run_failures_total", "cause=\"timeout\"", COUNT, AT(run_timeouts), NULL},
     {"breaker_opened", "breaker_opened_total", NULL, COUNT, AT(breaker_opened),
      "Times a circuit breaker opened."},
-    {"p95_sla_ms", "sla_p95_milliseconds", NULL, DOUBLE, AT(p95_sla_ms),
+    {"p95_sla_ms", "sla_p95_seconds", NULL, MILLISECONDS, AT(p95_sla_ms),
      "The promise that P95 is judged by."},
     {"meets_sla", "sla_met", NULL, SWITCH, AT(meets_sla), "1 where the window's P95 keeps the promise."},
     {"process_memory_bytes", "process_memory_bytes", NULL, BIG, AT(process_memory_bytes), "Resident size."},
@@ -83,6 +84,7 @@ static double value_of(const bt_metrics *metrics, const figure *f) {
     const char *at = (const char *)metrics + f->offset;
     switch (f->type) {
     case DOUBLE:
+    case MILLISECONDS:
         return *(const double *)(const void *)at;
     case COUNT:
         return (double)*(const uint64_t *)(const void *)at;
@@ -109,7 +111,7 @@ static json_t *number(double value) {
 static json_t *figure_to_json(const bt_metrics *metrics, const figure *f) {
     double value = value_of(metrics, f);
     if (f->type == SWITCH) return json_boolean(value != 0);
-    return f->type == DOUBLE ? number(value) : json_integer((json_int_t)value);
+    return f->type == DOUBLE || f->type == MILLISECONDS ? number(value) : json_integer((json_int_t)value);
 }
 
 static json_t *latency_to_json(const bt_metrics_latency *l) {
@@ -164,24 +166,37 @@ bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_e
 
 /* ---- Prometheus ---- */
 
-/* A label's value: backslash, quote and newline are escaped. */
+/* A label's value: backslash, quote and newline are escaped, other control characters become '?'. One byte
+ * that is no UTF-8 would cost the reader the whole page, so that such a value's bytes beyond ASCII do, too.
+ */
 static void write_label(FILE *out, const char *name, const char *value) {
+    const bool clean = bt_text_is_utf8(value);
     fprintf(out, "%s=\"", name);
-    for (; *value; value++)
-        if (*value == '\n')
+    for (; *value; value++) {
+        const unsigned char byte = (unsigned char)*value;
+        if (byte == '\n')
             fputs("\\n", out);
-        else if (*value == '\\' || *value == '"')
-            fprintf(out, "\\%c", *value);
+        else if (byte == '\\' || byte == '"')
+            fprintf(out, "\\%c", byte);
         else
-            fputc(*value, out);
+            fputc(byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !clean) ? '?' : byte, out);
+    }
     fputc('"', out);
 }
 
 static void write_value(FILE *out, double value) {
-    if (isnan(value))
-        fputs(" NaN\n", out);
-    else
+    if (isfinite(value))
         bt_text_print(out, " %.15g\n", value);
+    else
+        fputs(isnan(value) ? " NaN\n" : value > 0 ? " +Inf\n" : " -Inf\n", out);
+}
+
+/* batchtune_NAME{model="..."EXTRA} VALUE; `extra` is further label pairs, each after its comma. */
+static void write_sample(FILE *out, const char *name, const char *model, const char *extra, double value) {
+    fprintf(out, "batchtune_%s{", name);
+    write_label(out, "model", model);
+    fprintf(out, "%s}", extra);
+    write_value(out, value);
 }
 
 static void write_head(FILE *out, const char *name, const char *help, const char *type) {
@@ -197,55 +212,82 @@ static void write_figure(FILE *out, const figure *f, const bt_metrics *metrics, 
         write_value(out, value_of(&metrics[0], f));
         return;
     }
-    for (int i = 0; i < count; i++) {
-        fprintf(out, "batchtune_%s{", f->name);
-        write_label(out, "model", metrics[i].model);
-        fprintf(out, "%s%s}", f->label ? "," : "", f->label ? f->label : "");
-        write_value(out, value_of(&metrics[i], f));
-    }
+    char extra[64] = "";
+    if (f->label) snprintf(extra, sizeof extra, ",%s", f->label);
+    for (int i = 0; i < count; i++)
+        write_sample(out, f->name, metrics[i].model, extra,
+                     value_of(&metrics[i], f) / (f->type == MILLISECONDS ? 1e3 : 1));
 }
 
-/* The window's quantiles; the latency's sum and count run since the start, as counters must. */
-static void write_quantiles(FILE *out, const char *name, const bt_metrics *metrics,
-                            const bt_metrics_latency *l) {
-    const double quantiles[3] = {l->p50, l->p95, l->p99};
-    static const char *const labels[3] = {"0.5", "0.95", "0.99"};
-    for (int q = 0; q < 3; q++) {
-        fprintf(out, "batchtune_%s{", name);
-        write_label(out, "model", metrics->model);
-        fprintf(out, ",quantile=\"%s\"}", labels[q]);
-        write_value(out, quantiles[q] / 1e3);
-    }
+static double seconds(int64_t ns) {
+    return (double)ns / 1e9;
 }
 
-static void write_latencies(FILE *out, const bt_metrics *metrics, int count) {
-    write_head(out, "latency_seconds",
-               "Request latency, from the call to the answer; quantiles of the window.", "summary");
-    for (int m = 0; m < count; m++) {
-        const bt_metrics_latency *all = &metrics[m].latency_since_start;
-        write_quantiles(out, "latency_seconds", &metrics[m], &metrics[m].latency);
-        fputs("batchtune_latency_seconds_sum{", out);
-        write_label(out, "model", metrics[m].model);
-        fputc('}', out);
-        write_value(out, all->count > 0 ? all->mean / 1e3 * (double)all->count : 0);
-        fputs("batchtune_latency_seconds_count{", out);
-        write_label(out, "model", metrics[m].model);
-        fprintf(out, "} %llu\n", (unsigned long long)all->count);
-    }
+/* The quantiles are the window's; sum and count run since the start, as counters must. */
+static void write_summary(FILE *out, const char *name, const char *model, const bt_metrics_latency *window,
+                          int64_t sum_ns, uint64_t count) {
+    char long_name[64];
+    write_sample(out, name, model, ",quantile=\"0.5\"", window->p50 / 1e3);
+    write_sample(out, name, model, ",quantile=\"0.95\"", window->p95 / 1e3);
+    write_sample(out, name, model, ",quantile=\"0.99\"", window->p99 / 1e3);
+    snprintf(long_name, sizeof long_name, "%s_sum", name);
+    write_sample(out, long_name, model, "", seconds(sum_ns));
+    snprintf(long_name, sizeof long_name, "%s_count", name);
+    write_sample(out, long_name, model, "", (double)count);
+}
+
+static void write_summaries(FILE *out, const bt_metrics *metrics, const bt_metrics_totals *totals,
+                            int count) {
     static const struct {
         const char *name, *help;
-        size_t offset;
-    } parts[] = {
-        {"queue_seconds", "Wait of a request until its batch began, over the window.", AT(queue)},
-        {"preprocess_seconds", "Resizing and normalising a request's batch, and its masks.", AT(preprocess)},
-        {"service_seconds", "Service time of a request's batch, over the window.", AT(service)},
+        size_t window, sum;
+    } families[] = {
+        {"latency_seconds", "Request latency, from the call to the answer; quantiles of the window.",
+         AT(latency), offsetof(bt_metrics_totals, latency_ns)},
+        {"queue_seconds", "Wait of a request until its batch began; quantiles of the window.", AT(queue),
+         offsetof(bt_metrics_totals, queue_ns)},
+        {"preprocess_seconds",
+         "Resizing and normalising a request's batch, and its masks; quantiles of the window.",
+         AT(preprocess), offsetof(bt_metrics_totals, preprocess_ns)},
+        {"service_seconds", "Service time of a request's batch; quantiles of the window.", AT(service),
+         offsetof(bt_metrics_totals, service_ns)},
     };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        write_head(out, parts[i].name, parts[i].help, "gauge");
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        write_head(out, families[i].name, families[i].help, "summary");
         for (int m = 0; m < count; m++)
-            write_quantiles(
-                out, parts[i].name, &metrics[m],
-                (const bt_metrics_latency *)(const void *)((const char *)&metrics[m] + parts[i].offset));
+            write_summary(
+                out, families[i].name, metrics[m].model,
+                (const bt_metrics_latency *)(const void *)((const char *)&metrics[m] + families[i].window),
+                *(const int64_t *)(const void *)((const char *)&totals[m] + families[i].sum),
+                totals[m].answered);
+    }
+}
+
+/* A bound as seconds, by whole numbers: the same text for ever, since it is part of a series' name. */
+static void write_bound(int64_t us, char out[64]) {
+    const long long whole = us / 1000000, fraction = us % 1000000;
+    int length = fraction == 0 ? snprintf(out, 64, ",le=\"%lld", whole)
+                               : snprintf(out, 64, ",le=\"%lld.%06lld", whole, fraction);
+    while (fraction > 0 && out[length - 1] == '0')
+        length--;
+    snprintf(out + length, 64 - (size_t)length, "\"");
+}
+
+static void write_histogram(FILE *out, const bt_metrics *metrics, const bt_metrics_totals *totals, int count,
+                            const bt_metrics_bounds *bounds) {
+    write_head(out, "request_latency_seconds",
+               "Request latency since the start; one bound is the SLA that held at the start.", "histogram");
+    for (int m = 0; m < count; m++) {
+        const char *model = metrics[m].model;
+        const double answered = (double)totals[m].answered;
+        for (int b = 0; b < bounds->count; b++) {
+            char le[64];
+            write_bound(bounds->us[b], le);
+            write_sample(out, "request_latency_seconds_bucket", model, le, (double)totals[m].within[b]);
+        }
+        write_sample(out, "request_latency_seconds_bucket", model, ",le=\"+Inf\"", answered);
+        write_sample(out, "request_latency_seconds_sum", model, "", seconds(totals[m].latency_ns));
+        write_sample(out, "request_latency_seconds_count", model, "", answered);
     }
 }
 
@@ -255,9 +297,9 @@ static void write_batches(FILE *out, const bt_metrics *metrics, int count) {
     for (int m = 0; m < count; m++)
         for (int b = 0; b < BT_METRICS_BATCHES; b++) {
             if (metrics[m].batches[b] == 0) continue;
-            fputs("batchtune_batches_total{", out);
-            write_label(out, "model", metrics[m].model);
-            fprintf(out, ",size=\"%d\"} %llu\n", b + 1, (unsigned long long)metrics[m].batches[b]);
+            char size[32];
+            snprintf(size, sizeof size, ",size=\"%d\"", b + 1);
+            write_sample(out, "batches_total", metrics[m].model, size, (double)metrics[m].batches[b]);
         }
 }
 
@@ -297,14 +339,16 @@ static void write_instances(FILE *out, const bt_metrics *metrics, int count) {
     }
 }
 
-bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics, int count, bt_error *error) {
+bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics, const bt_metrics_totals *totals,
+                                int count, const bt_metrics_bounds *bounds, bt_error *error) {
     size_t size;
     *out = NULL;
     FILE *text = open_memstream(out, &size);
     if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
     for (size_t i = 0; i < FIGURE_COUNT && count > 0; i++)
         write_figure(text, &figures[i], metrics, count);
-    write_latencies(text, metrics, count);
+    write_summaries(text, metrics, totals, count);
+    write_histogram(text, metrics, totals, count, bounds);
     write_batches(text, metrics, count);
     write_instances(text, metrics, count);
     if (fclose(text) == 0) return BT_OK;

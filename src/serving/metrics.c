@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "measure/histogram.h"
@@ -21,6 +22,7 @@ struct bt_meter {
     int64_t number; /* of the slice under way, since the start */
     slice slices[SLICES];
     bt_histogram *since_start, *merged;
+    int64_t sums_ns[QUANTITIES]; /* since the start */
     uint64_t batches[BT_METRICS_BATCHES];
     uint64_t requests, runs;
     int64_t p95_at_ns;
@@ -88,6 +90,10 @@ void bt_meter_answered(bt_meter *meter, int64_t now_ns, const bt_meter_answer *a
     bt_histogram_record(s->of[PREPROCESS], answer->preprocess_ns);
     bt_histogram_record(s->of[SERVICE], answer->service_ns);
     bt_histogram_record(meter->since_start, answer->latency_ns);
+    meter->sums_ns[LATENCY] += answer->latency_ns;
+    meter->sums_ns[QUEUE] += answer->queue_ns;
+    meter->sums_ns[PREPROCESS] += answer->preprocess_ns;
+    meter->sums_ns[SERVICE] += answer->service_ns;
 }
 
 void bt_meter_ran(bt_meter *meter, int64_t now_ns, int instance, int64_t duration_ns, int requests) {
@@ -166,6 +172,50 @@ void bt_meter_read(bt_meter *meter, int64_t now_ns, bt_metrics *metrics) {
         metrics->instances[i].utilisation = fmin(share, 1);
         metrics->utilisation += metrics->instances[i].utilisation / metrics->instance_count;
     }
+}
+
+/* ---- what only grows ---- */
+
+/* Sorted in, once. */
+static void add_bound(bt_metrics_bounds *bounds, int64_t us) {
+    int at = bounds->count;
+    while (at > 0 && bounds->us[at - 1] >= us)
+        at--;
+    if ((at < bounds->count && bounds->us[at] == us) || bounds->count == BT_METRICS_BOUNDS_MAX) return;
+    memmove(&bounds->us[at + 1], &bounds->us[at], (size_t)(bounds->count - at) * sizeof bounds->us[0]);
+    bounds->us[at] = us;
+    bounds->count++;
+}
+
+bt_metrics_bounds bt_metrics_bounds_of(const double *sla_ms, int count) {
+    static const int64_t steps_us[] = {1000, 2000, 3000, 5000, 7500};
+    bt_metrics_bounds bounds = {.count = 0};
+    for (int64_t decade = 1; decade <= 1000; decade *= 10)
+        for (size_t i = 0; i < sizeof steps_us / sizeof *steps_us; i++)
+            add_bound(&bounds, steps_us[i] * decade);
+    add_bound(&bounds, 10 * (BT_NS_PER_S / 1000));
+    add_bound(&bounds, 30 * (BT_NS_PER_S / 1000));
+    add_bound(&bounds, 60 * (BT_NS_PER_S / 1000));
+    for (int i = 0; i < count; i++)
+        if (sla_ms[i] >= 0.001 && sla_ms[i] < 1e9) add_bound(&bounds, llround(sla_ms[i] * 1000));
+    return bounds;
+}
+
+void bt_meter_totals(const bt_meter *meter, const bt_metrics_bounds *bounds, bt_metrics_totals *totals) {
+    *totals = (bt_metrics_totals){
+        .answered = bt_histogram_count(meter->since_start),
+        .latency_ns = meter->sums_ns[LATENCY],
+        .queue_ns = meter->sums_ns[QUEUE],
+        .preprocess_ns = meter->sums_ns[PREPROCESS],
+        .service_ns = meter->sums_ns[SERVICE],
+    };
+    bt_histogram_cursor cursor = {0};
+    int b = 0;
+    while (bt_histogram_next(meter->since_start, &cursor))
+        for (; b < bounds->count && bounds->us[b] * 1000 < cursor.lowest; b++)
+            totals->within[b] = cursor.count_to_here - cursor.count;
+    for (; b < bounds->count; b++)
+        totals->within[b] = totals->answered;
 }
 
 void bt_metrics_count(bt_metrics *metrics, const bt_batcher_counts *counts) {

@@ -43,10 +43,36 @@ void bt_meter_read(bt_meter *meter, int64_t now_ns, bt_metrics *metrics);
 /* Fills what the batcher knows of the model; instance states are the service's to fill. */
 void bt_metrics_count(bt_metrics *metrics, const bt_batcher_counts *counts);
 
+/* ---- what a scraper takes differences of ---- */
+
+/* The latencies by which answers are counted, in microseconds, ascending: for every model the same, and for
+ * as long as the service runs, since a reader adds up buckets of one bound over models, machines and time. */
+#define BT_METRICS_BOUNDS_MAX 64
+typedef struct bt_metrics_bounds {
+    int64_t us[BT_METRICS_BOUNDS_MAX];
+    int count;
+} bt_metrics_bounds;
+
+/* Five to a decade, from 1 ms to a minute, and each of the SLAs, so that the share of requests within a
+ * promise is counted and not interpolated. At most BT_NAMES_MAX SLAs count. */
+bt_metrics_bounds bt_metrics_bounds_of(const double *sla_ms, int count);
+
+/* One model's figures that only ever grow. */
+typedef struct bt_metrics_totals {
+    uint64_t answered;                                       /* requests with a result */
+    int64_t latency_ns, queue_ns, preprocess_ns, service_ns; /* their sums */
+    uint64_t within[BT_METRICS_BOUNDS_MAX]; /* of them, as fast as that bound (to a thousandth) or faster */
+} bt_metrics_totals;
+
+void bt_meter_totals(const bt_meter *meter, const bt_metrics_bounds *bounds, bt_metrics_totals *totals);
+
+/* ---- other programs' forms ---- */
+
 /* `count` models' figures as JSON and as Prometheus's text format: new strings. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_error *error);
-BT_MUST_USE bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics, int count,
-                                            bt_error *error);
+BT_MUST_USE bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics,
+                                            const bt_metrics_totals *totals, int count,
+                                            const bt_metrics_bounds *bounds, bt_error *error);
 
 #ifdef __cplusplus
 }

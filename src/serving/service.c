@@ -389,7 +389,9 @@ static void read_instances(bt_service *service, int index, int64_t now_ns, bt_me
     }
 }
 
-static bt_status read_model(bt_service *service, int index, bt_metrics *metrics, bt_error *error) {
+/* `totals` may be NULL. */
+static bt_status read_model(bt_service *service, int index, bt_metrics *metrics,
+                            const bt_metrics_bounds *bounds, bt_metrics_totals *totals, bt_error *error) {
     bt_service_model *model = &service->models[index];
     bt_batcher_counts counts;
     int64_t now_ns = bt_clock_now_ns();
@@ -409,6 +411,7 @@ static bt_status read_model(bt_service *service, int index, bt_metrics *metrics,
     if (!readable) return bt_fail(error, BT_CLOSED, "the service was not started: it has no metrics yet");
     pthread_mutex_lock(&model->meter_lock);
     bt_meter_read(model->meter, now_ns, metrics);
+    if (totals) bt_meter_totals(model->meter, bounds, totals);
     pthread_mutex_unlock(&model->meter_lock);
     for (int i = 0; i < metrics->instance_count; i++)
         read_device(&metrics->instances[i]);
@@ -423,32 +426,43 @@ bt_status bt_service_metrics(bt_service *service, const char *model, bt_metrics 
         return bt_fail(error, BT_INVALID, "there is no service, or no place for its metrics");
     int index = bt_service_find(service, model);
     if (index < 0) return bt_service_fail_model(service, model, error);
-    return read_model(service, index, metrics, error);
+    return read_model(service, index, metrics, NULL, NULL, error);
 }
 
-/* All models' figures in one of two languages. */
-static bt_status write_metrics(bt_service *service, char **out,
-                               bt_status (*write)(char **, const bt_metrics *, int, bt_error *),
-                               bt_error *error) {
+static bt_metrics_bounds bounds_of(const bt_service *service) {
+    double sla_ms[BT_NAMES_MAX] = {0};
+    int count = 0;
+    for (; count < service->model_count && count < BT_NAMES_MAX; count++)
+        sla_ms[count] = service->models[count].served.settings.p95_sla_ms; /* not what was set since */
+    return bt_metrics_bounds_of(sla_ms, count);
+}
+
+/* All models' figures, as JSON or in Prometheus's text format. */
+static bt_status write_metrics(bt_service *service, char **out, bool json, bt_error *error) {
     if (!service || !out)
         return bt_fail(error, BT_INVALID, "there is no service, or no place for its metrics");
     *out = NULL;
-    bt_metrics *all = calloc((size_t)service->model_count, sizeof *all);
-    if (!all) return bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
-    bt_status status = BT_OK;
-    for (int i = 0; i < service->model_count && status == BT_OK; i++)
-        status = read_model(service, i, &all[i], error);
-    if (status == BT_OK) status = write(out, all, service->model_count, error);
+    const int count = service->model_count;
+    const bt_metrics_bounds bounds = bounds_of(service);
+    bt_metrics *all = calloc((size_t)count, sizeof *all);
+    bt_metrics_totals *totals = calloc((size_t)count, sizeof *totals);
+    bt_status status = all && totals ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
+    for (int i = 0; i < count && status == BT_OK; i++)
+        status = read_model(service, i, &all[i], &bounds, json ? NULL : &totals[i], error);
+    if (status == BT_OK)
+        status = json ? bt_metrics_json(out, all, count, error)
+                      : bt_metrics_prometheus(out, all, totals, count, &bounds, error);
     free(all);
+    free(totals);
     return status;
 }
 
 bt_status bt_service_metrics_json(bt_service *service, char **out, bt_error *error) {
-    return write_metrics(service, out, bt_metrics_json, error);
+    return write_metrics(service, out, true, error);
 }
 
 bt_status bt_service_metrics_prometheus(bt_service *service, char **out, bt_error *error) {
-    return write_metrics(service, out, bt_metrics_prometheus, error);
+    return write_metrics(service, out, false, error);
 }
 
 /* ---- for the programs of this project ---- */

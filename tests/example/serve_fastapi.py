@@ -101,4 +101,5 @@ async def healthz(request: Request) -> Response:
 
 @app.get("/metrics")
 async def metrics(request: Request) -> Response:
-    return Response(request.state.service.get_prometheus_metrics(), media_type="text/plain; version=0.0.4")
+    return Response(request.state.service.get_prometheus_metrics(),
+                    media_type="text/plain; version=0.0.4; charset=utf-8")

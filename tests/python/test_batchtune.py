@@ -17,6 +17,7 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -295,6 +296,26 @@ class Requests(unittest.IsolatedAsyncioTestCase):
         self.assertIn('batchtune_requests_total{model="hrnet",outcome="ok"} 1\n', s.get_prometheus_metrics())
         await s.stop()
         self.assertEqual(s.get_metrics()["hrnet"]["ok"], 1)
+
+    async def test_promtool_finds_nothing_to_say_of_the_metrics(self):
+        promtool = shutil.which("promtool")
+        if not promtool:
+            self.skipTest("promtool (Debian's prometheus) is not installed")
+        async with running(settings="p95_sla_ms=210.3") as s:
+            for asked in (0, 40):
+                await asyncio.gather(*[s.infer(gray(1), "hrnet") for _ in range(asked)])
+                page = s.get_prometheus_metrics()
+                said = subprocess.run([promtool, "check", "metrics"], input=page.encode(), stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT)
+                self.assertEqual((said.returncode, said.stdout.decode()), (0, ""))
+                for name in ("latency_seconds_count", "request_latency_seconds_count",
+                             'request_latency_seconds_bucket{model="hrnet",le="+Inf"}'):
+                    name = name if "{" in name else name + '{model="hrnet"}'
+                    self.assertIn(f"\nbatchtune_{name} {asked}\n", page)
+            bounds = re.findall(r'_bucket\{model="hrnet",le="(.*?)"', page)
+            self.assertIn("0.2103", bounds)
+            s.set("p95_sla_ms=80.9")  # the bounds are names of series: they stay
+            self.assertEqual(re.findall(r'_bucket\{model="hrnet",le="(.*?)"', s.get_prometheus_metrics()), bounds)
 
     async def test_settings_change_while_it_runs(self):
         async with running(settings="max_queue_size=50") as s:
@@ -988,7 +1009,9 @@ class Examples(unittest.TestCase):
             self.assertEqual(client.post("/segment/hrnet?threshold=7", content=picture).status_code, 400)
             self.assertEqual(client.post("/segment/hrnet", files={"other": b"x"}).status_code, 400)
             self.assertEqual(client.post("/segment/hrnet", data={"file": "text"}, files={"x": b""}).status_code, 400)
-            self.assertIn('outcome="ok"} 3\n', client.get("/metrics").text)
+            page = client.get("/metrics")
+            self.assertIn('outcome="ok"} 3\n', page.text)
+            self.assertEqual(page.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
             self.assertIn("multipart/form-data", client.get("/openapi.json").text)
         self.assertTrue(batchtune._production._run.stopped)
 

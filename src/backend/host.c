@@ -1,7 +1,6 @@
 #include "backend/host.h"
 
 #include <malloc.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +20,6 @@ void bt_host_describe(char *out, size_t size) {
         break;
     }
     fclose(file);
-}
-
-int bt_host_threads(void) {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count > 0 ? count : 1;
 }
 
 void bt_host_trim(void) {

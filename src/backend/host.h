@@ -11,9 +11,6 @@ extern "C" {
 /* "cpu: AMD EPYC ..."; "cpu" where the system does not tell. */
 void bt_host_describe(char *out, size_t size);
 
-/* Cores that this thread may run on; at least 1. */
-int bt_host_threads(void);
-
 /* Gives what malloc keeps but nobody holds back to the kernel, so that resident memory is memory in use
  * whenever counting begins. */
 void bt_host_trim(void);

@@ -9,6 +9,7 @@
 
 #include "backend/backends.h"
 #include "backend/host.h"
+#include "base/cores.h"
 #include "base/memory.h"
 #include "kernels/check.h"
 #include "plan/onednn.h"
@@ -78,7 +79,7 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     bt_plan_options planned = {
         .height = options->height,
         .width = options->width,
-        .threads = options->threads > 0 ? options->threads : bt_host_threads(),
+        .threads = options->threads > 0 ? options->threads : bt_cores_count(),
         .level = bt_cpu_best_level(),
         .bf16 = options->use_amp && options->path == BT_PATH_PRODUCTION &&
                 bt_cpu_best_level() >= BT_CPU_AVX512_BF16,

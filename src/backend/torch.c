@@ -15,6 +15,7 @@
 #include "backend/cuda.h"
 #include "backend/host.h"
 #include "backend/torch_internal.h"
+#include "base/cores.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -234,7 +235,7 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
         .device_index = device_index,
         .height = options->height,
         .width = options->width,
-        .threads = options->threads > 0 ? options->threads : bt_host_threads(),
+        .threads = options->threads > 0 ? options->threads : bt_cores_count(),
         .standard = options->path == BT_PATH_STANDARD,
         .use_amp = options->use_amp,
         .use_channels_last = options->use_channels_last,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cgroup.h"
+#include "base/text.h"
 
 #define CPUS_MAX (1 << 20) /* a mask of 128 KiB; kernels of today end at 8192 */
 
@@ -90,6 +91,6 @@ int bt_cores_count(void) {
 void bt_cores_words(const bt_cores *cores, char out[BT_CORES_WORDS_SIZE]) {
     int used = snprintf(out, BT_CORES_WORDS_SIZE, "%d core%s", cores->count, cores->count == 1 ? "" : "s");
     if (cores->quota > 0)
-        snprintf(out + used, BT_CORES_WORDS_SIZE - (size_t)used, " (a CPU quota of %.3g on %d CPUs)",
+        bt_text_format(out + used, BT_CORES_WORDS_SIZE - (size_t)used, " (a CPU quota of %.3g on %d CPUs)",
                  cores->quota, cores->cpus);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/cgroup.h"
+#include "base/text.h"
 
 #define MATTERS_SHARE 0.05
 
@@ -69,7 +70,7 @@ bool bt_throttling_matters(const bt_throttling *throttling) {
 void bt_throttling_words(const bt_throttling *throttling, char out[BT_THROTTLING_WORDS_SIZE]) {
     out[0] = '\0';
     if (throttling->throttled_periods == 0) return;
-    snprintf(out, BT_THROTTLING_WORDS_SIZE,
+    bt_text_format(out, BT_THROTTLING_WORDS_SIZE,
              "the CPU quota of %.3g throttled %" PRId64 " of %" PRId64 " periods", throttling->quota_cpus,
              throttling->throttled_periods, throttling->quota_periods);
 }

@@ -2,11 +2,11 @@
 #include "record/config.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cores.h"
 #include "record/config-fields.h"
 #include "record/placement.h"
 
@@ -77,13 +77,12 @@ static bt_status take_points(bt_config_model *out, const bt_model_record *model,
 static void take_instances(bt_config_model *out, const bt_model_record *model) {
     bt_config_instance *instance = &out->instances[0];
     bt_placement placement;
-    cpu_set_t allowed;
     char text[32];
     bt_error ignored;
-    bt_cpus_allowed(&allowed);
+    const bt_cores cores = bt_cores_read();
     snprintf(text, sizeof text, "%dx%d", model->instances, model->threads);
     if (model->instances > 1 &&
-        bt_placement_parse(&placement, text, model->model, &allowed, &ignored) == BT_OK) {
+        bt_placement_parse(&placement, text, model->model, &cores.mask, &ignored) == BT_OK) {
         memcpy(out->instances, placement.instances, sizeof out->instances);
         out->instance_count = placement.count;
         return;

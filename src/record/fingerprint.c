@@ -1,14 +1,16 @@
 #include "record/fingerprint.h"
 
 #include <dirent.h>
+#include <float.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cgroup.h"
+#include "base/cores.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -18,6 +20,7 @@
 #define COUNT(table) (sizeof table / sizeof table[0])
 #define UNKNOWN      "unknown"
 #define GIB          (1LL << 30)
+#define QUOTA        .optional = true, .minimum = 0, .maximum = DBL_MAX /* records of before have it not */
 
 /* ---- reading this machine ---- */
 
@@ -48,46 +51,6 @@ static bool read_line(const char *root, const char *file, const char *key, char 
     }
     fclose(stream);
     return found;
-}
-
-/* How many CPUs a list like "0-3,8" names; 0 where it is none. */
-static int count_cpus(const char *list) {
-    int count = 0;
-    while (*list) {
-        char *end;
-        long first = strtol(list, &end, 10), last = first;
-        if (end == list) return count;
-        if (*end == '-') last = strtol(end + 1, &end, 10);
-        if (last >= first && last - first < 1 << 20) count += (int)(last - first) + 1;
-        list = end + (*end == ',');
-    }
-    return count;
-}
-
-/* Keeps the least of the CPU times that the groups it is shown may use, in CPUs. v2 writes "quota period" or
- * "max period" into one file, v1 two files and -1 for no limit. */
-static void tighten_quota(const char *folder, int version, void *cpus) {
-    char quota[64] = "", period[64] = "";
-    bool known = version == 2 ? read_line(folder, "/cpu.max", "", quota, sizeof quota)
-                              : read_line(folder, "/cpu.cfs_quota_us", "", quota, sizeof quota) &&
-                                    read_line(folder, "/cpu.cfs_period_us", "", period, sizeof period);
-    if (!known) return;
-    char *rest;
-    double time = bt_text_read_number(quota, &rest),
-           of = bt_text_read_number(version == 2 ? rest : period, NULL);
-    if (time > 0 && of > 0 && time / of < *(double *)cpus) *(double *)cpus = time / of;
-}
-
-/* The affinity mask's CPUs, or the control groups' share of them where that is less; a part of a CPU counts
- * whole. */
-static int read_cores(const char *root) {
-    char list[4000];
-    double share = INT_MAX;
-    if (!read_line(root, "/proc/self/status", "Cpus_allowed_list", list, sizeof list)) return 0;
-    int cores = count_cpus(list);
-    bt_cgroup_walk(root, "cpu", tighten_quota, &share);
-    if (share >= cores) return cores;
-    return (int)share + (share > (int)share);
 }
 
 static void read_gpu(const char *root, char *out, size_t size) {
@@ -124,7 +87,9 @@ void bt_machine_read_under(const char *root, bt_machine *machine) {
     memset(machine, 0, sizeof *machine);
     if (!read_line(root, "/proc/cpuinfo", "model name", machine->cpu, sizeof machine->cpu))
         snprintf(machine->cpu, sizeof machine->cpu, "%s", UNKNOWN);
-    machine->cores = read_cores(root);
+    const bt_cores cores = bt_cores_read_under(root);
+    machine->cores = cores.cpus > 0 ? cores.count : 0;
+    machine->cpu_quota = cores.quota;
     machine->memory_bytes = bt_memory_limit_bytes_under(root);
     if (!read_line(root, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "", machine->clock_policy,
                    sizeof machine->clock_policy))
@@ -141,10 +106,18 @@ static long long gibibytes(int64_t bytes) {
     return (long long)(bytes / GIB + (bytes % GIB >= GIB / 2));
 }
 
+/* 0 none, -1 unknown. */
+static long long thousandths(double quota) {
+    return isnan(quota) ? -1 : llround(quota * 1e3);
+}
+
 void bt_machine_seal(bt_machine *machine) {
     char facts[512];
     int length = snprintf(facts, sizeof facts, "%s|%d|%lld|%s|%s", machine->cpu, machine->cores,
                           gibibytes(machine->memory_bytes), machine->clock_policy, machine->gpu);
+    if (machine->cpu_quota > 0) /* those of before have none */
+        length += snprintf(facts + length, sizeof facts - (size_t)length, "|quota %lld",
+                           thousandths(machine->cpu_quota));
     snprintf(machine->fingerprint, sizeof machine->fingerprint, "%016" PRIx64,
              bt_fnv1a64(BT_FNV_START, facts, (size_t)length));
 }
@@ -199,11 +172,20 @@ static void compare_memory(phrases *list, const char *what, int64_t recorded, in
         add_phrase(list, "%s: %lld GiB, here %lld GiB", what, gibibytes(recorded), gibibytes(here));
 }
 
+static void compare_quotas(phrases *list, double recorded, double here) {
+    char texts[2][32] = {"none", "none"};
+    if (isnan(recorded) || isnan(here) || thousandths(recorded) == thousandths(here)) return;
+    if (recorded > 0) bt_text_format(texts[0], sizeof texts[0], "%.3g", recorded);
+    if (here > 0) bt_text_format(texts[1], sizeof texts[1], "%.3g", here);
+    add_phrase(list, "CPU quota: %s, here %s", texts[0], texts[1]);
+}
+
 int bt_machine_differences(const bt_machine *recorded, const bt_machine *here, char *out, int size) {
     phrases list = start_phrases(out, size);
     compare_texts(&list, "CPU", recorded->cpu, here->cpu);
     if (recorded->cores && here->cores && recorded->cores != here->cores)
         add_phrase(&list, "cores: %d, here %d", recorded->cores, here->cores);
+    compare_quotas(&list, recorded->cpu_quota, here->cpu_quota);
     compare_memory(&list, "memory", recorded->memory_bytes, here->memory_bytes);
     compare_texts(&list, "clock policy", recorded->clock_policy, here->clock_policy);
     compare_presence(&list, "GPU", recorded->gpu, here->gpu);
@@ -227,7 +209,7 @@ static const bt_field machine_fields[] = {
     {BT_FIELD(TEXT, bt_machine, fingerprint)},     {BT_FIELD(TEXT, bt_machine, cpu)},
     {BT_FIELD(INTEGER, bt_machine, cores)},        {BT_FIELD(BIG, bt_machine, memory_bytes)},
     {BT_FIELD(TEXT, bt_machine, clock_policy)},    {BT_FIELD(TEXT, bt_machine, gpu)},
-    {BT_FIELD(BIG, bt_machine, gpu_memory_bytes)},
+    {BT_FIELD(BIG, bt_machine, gpu_memory_bytes)}, {BT_FIELD(NUMBER, bt_machine, cpu_quota), QUOTA},
 };
 
 static const bt_field subject_fields[] = {
@@ -246,6 +228,7 @@ json_t *bt_subject_to_json(const bt_subject *subject) {
 
 bt_status bt_machine_from_json(const json_t *object, bt_machine *machine, const char *where,
                                bt_error *error) {
+    machine->cpu_quota = NAN;
     return bt_fields_read(machine_fields, COUNT(machine_fields), object, machine, where, error);
 }
 

@@ -10,10 +10,14 @@
 
 #define ENTRY_SIZE 256
 
-void bt_cpus_allowed(cpu_set_t *out) {
-    if (sched_getaffinity(0, sizeof *out, out) == 0) return;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        CPU_SET(cpu, out);
+int bt_placement_threads(const bt_placement *placement, int cores) {
+    int threads = 0;
+    for (int i = 0; i < placement->count; i++) {
+        const bt_config_instance *instance = &placement->instances[i];
+        if (strcmp(instance->device, "cpu") == 0)
+            threads += instance->threads > 0 ? instance->threads : cores;
+    }
+    return threads;
 }
 
 bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *error) {

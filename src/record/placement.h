@@ -22,9 +22,12 @@ typedef struct bt_placement {
  * for where a comma ends the whole text. An entry may be led by a model's name and "=":
  * "hrnet=cuda:0,cbam_resunet=cuda:1"; those without are for every model. Answers for `model`; count 0 where
  * the text says nothing of it. BT_INVALID names the entry and what would be right (cores that are not there,
- * more threads than cores). */
+ * more threads than `allowed` has: a CPU quota is no bound to what somebody asks for). */
 BT_MUST_USE bt_status bt_placement_parse(bt_placement *out, const char *text, const char *model,
                                          const cpu_set_t *allowed, bt_error *error);
+
+/* Threads that a placement runs on CPUs at a time, where one that is given none takes `cores`. */
+int bt_placement_threads(const bt_placement *placement, int cores);
 
 /* "0-3,8" to a set. BT_INVALID where it is no such list. */
 BT_MUST_USE bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *error);
@@ -33,9 +36,6 @@ BT_MUST_USE bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *
  * BT_INVALID where they are not this process's to use. Bind before a session is opened: its pool inherits
  * it. */
 BT_MUST_USE bt_status bt_cpus_bind(const char *cpus, bt_error *error);
-
-/* The cores that this process may use; all of the first 1024 where the system does not tell. */
-void bt_cpus_allowed(cpu_set_t *out);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,65 @@ static void place_as_configured(bt_served_model *out, const bt_config *config) {
     snprintf(placement->instances[0].device, sizeof placement->instances[0].device, "%.63s", device);
 }
 
+/* ---- the cores that there are ---- */
+
+static bool may_run(const bt_config_instance *instance, const cpu_set_t *allowed) {
+    cpu_set_t cpus, both;
+    bt_error ignored;
+    if (instance->cpus[0] == '\0' || bt_cpus_parse(&cpus, instance->cpus, &ignored) != BT_OK) return true;
+    CPU_AND(&both, &cpus, allowed);
+    return CPU_EQUAL(&both, &cpus);
+}
+
+static void name_placement(const bt_placement *placement, int cores, char out[48]) {
+    const int count = placement->count, threads = bt_placement_threads(placement, cores) / count;
+    snprintf(out, 48, "%d instance%s of %d thread%s", count, count == 1 ? "" : "s", threads,
+             threads == 1 ? "" : "s");
+}
+
+/* A run that was free to choose took what was best on its cores. On fewer, as many of its copies are served
+ * as these have room for; on others, on these. */
+static void fit_to_cores(bt_served_model *out, const bt_cores *cores) {
+    const bt_settings *tuned = &out->entry->settings;
+    bt_placement *placement = &out->placement, fitting;
+    char were[48], are[48], words[BT_CORES_WORDS_SIZE], text[32];
+    bt_error ignored;
+    bool placed = true;
+    for (int i = 0; i < placement->count; i++) {
+        if (strcmp(placement->instances[i].device, "cpu") != 0) return;
+        placed = placed && may_run(&placement->instances[i], &cores->mask);
+    }
+    const int threads = bt_placement_threads(placement, cores->count), each = threads / placement->count;
+    const bool chosen = tuned->threads == 0 && tuned->instances == 0;
+    if (placed && (!chosen || threads <= cores->count)) return;
+    const int most = chosen && threads > cores->count ? cores->count : threads;
+    snprintf(text, sizeof text, "%dx%d", most > each ? most / each : 1, most > each ? each : most);
+    if (bt_placement_parse(&fitting, text, out->entry->name, &cores->mask, &ignored) != BT_OK) return;
+    if (fitting.count == 1) fitting.instances[0].cpus[0] = '\0'; /* wherever the system puts it */
+    name_placement(placement, cores->count, were);
+    name_placement(&fitting, cores->count, are);
+    bt_cores_words(cores, words);
+    if (strcmp(were, are) == 0)
+        snprintf(out->placement_note, sizeof out->placement_note,
+                 "the config's cores are not this process's to use; it runs on others");
+    else
+        snprintf(out->placement_note, sizeof out->placement_note,
+                 "tuned as %s, but there %s %s: it runs as %s", were, cores->count == 1 ? "is" : "are", words,
+                 are);
+    *placement = fitting;
+}
+
+/* Who asks for more than there is gets it, and is told. */
+static void note_excess(bt_served_model *out, const bt_cores *cores) {
+    char words[BT_CORES_WORDS_SIZE];
+    const int threads = bt_placement_threads(&out->placement, cores->count);
+    if (threads <= cores->count) return;
+    bt_cores_words(cores, words);
+    snprintf(out->placement_note, sizeof out->placement_note, "%d threads on %s%s", threads, words,
+             cores->quota > 0 ? ": they will stand still together once the quota is used up"
+                              : ": they will wait for each other");
+}
+
 static bt_status fail_unmeasurable(const bt_config_model *entry, bt_error *error) {
     return bt_fail(error, BT_INVALID,
                    "%s could not be measured%s%s, so it is not served: tune it again, serve the other models "
@@ -94,7 +153,7 @@ static bt_status fail_unmeasurable(const bt_config_model *entry, bt_error *error
 
 bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
                                   const bt_service_settings *given, const bt_option_sources *sources,
-                                  const cpu_set_t *allowed, bt_error *error) {
+                                  const bt_cores *cores, bt_error *error) {
     *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
     if (!out->entry) return bt_served_model_unknown(config, name, error);
     if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
@@ -102,8 +161,12 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     bt_status status = choose_model_file(out, error);
     if (status == BT_OK) status = choose_weights(out, error);
     if (status != BT_OK) return status;
-    status = bt_placement_parse(&out->placement, given->instances, name, allowed, error);
+    status = bt_placement_parse(&out->placement, given->instances, name, &cores->mask, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");
-    if (out->placement.count == 0) place_as_configured(out, config);
+    const bool configured = out->placement.count == 0,
+               simulated = strncmp(out->settings.backend, "sim", 3) == 0;
+    if (configured) place_as_configured(out, config);
+    if (configured && !simulated) fit_to_cores(out, cores);
+    if (!out->placement_note[0] && !simulated) note_excess(out, cores);
     return BT_OK;
 }

@@ -6,8 +6,7 @@
 #ifndef BT_RECORD_SERVED_MODEL_H
 #define BT_RECORD_SERVED_MODEL_H
 
-#include <sched.h>
-
+#include "base/cores.h"
 #include "base/error.h"
 #include "record/config.h"
 #include "record/placement.h"
@@ -21,16 +20,18 @@ typedef struct bt_served_model {
     const bt_config_model *entry; /* the config's */
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
     bt_placement placement;       /* at least one instance */
-    int path;                     /* bt_path, of the production lanes */
+    char placement_note[240]; /* "", or what is to be said of it: it is cut to the cores, or beyond them */
+    int path;                 /* bt_path, of the production lanes */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
 } bt_served_model;
 
 /* `given` and who set it (anything but DEFAULT counts as given). BT_INVALID for an unknown model (the message
  * lists the config's), one that could not be measured (it says why), or a placement that cannot be. `config`
- * is borrowed by *out. */
+ * is borrowed by *out. Instances that nobody asked for, but a tuning run chose where there were more cores,
+ * are cut to those that there are. */
 BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
                                               const bt_service_settings *given,
-                                              const bt_option_sources *sources, const cpu_set_t *allowed,
+                                              const bt_option_sources *sources, const bt_cores *cores,
                                               bt_error *error);
 
 /* BT_INVALID for a model that the config does not have; the message lists those that it has. */

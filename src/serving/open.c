@@ -94,10 +94,12 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
                             bt_error *error) {
     bt_service_model *model = &service->models[index];
     bt_status status =
-        bt_served_model_resolve(&model->served, config, name, given, sources, &service->allowed, error);
+        bt_served_model_resolve(&model->served, config, name, given, sources, &service->cores, error);
     if (status != BT_OK) return status;
     const bt_service_settings *s = &model->served.settings;
     snprintf(model->name, sizeof model->name, "%s", name);
+    if (model->served.placement_note[0])
+        bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", name, model->served.placement_note);
     status = read_input(service, model, given, error);
     if (status != BT_OK) return status;
     model->height = model->width = (int)s->image_size;
@@ -235,7 +237,7 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
     pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
     pthread_mutex_init(&service->lock, &adaptive);
     pthread_mutexattr_destroy(&adaptive);
-    bt_cpus_allowed(&service->allowed);
+    service->cores = bt_cores_read();
     service->log = log;
     service->spin_ns = (int64_t)(given->spin_us * 1e3);
     service->window_ns = (int64_t)(given->metrics_window_seconds * 1e9);

@@ -104,7 +104,7 @@ typedef enum bt_phase {
 struct bt_service {
     bt_config *config; /* owned where the service read it; NULL where the caller did */
     bt_log *log;
-    cpu_set_t allowed;
+    bt_cores cores;
     bt_service_model *models;
     int model_count;
     bt_worker_lane *lanes; /* two an instance: production, standard */

@@ -19,30 +19,33 @@ static bt_division division_of(int instances, int threads) {
 /* One instance takes what the system gives (threads 0); several are given theirs. */
 static int threads_of(const bt_settings *settings, int instances, int cores) {
     if (settings->threads > 0) return (int)settings->threads;
-    return instances == 1 ? 0 : cores / instances;
+    if (instances == 1) return 0;
+    return cores >= instances ? cores / instances : 1;
 }
 
-static bt_status list_one(const bt_settings *settings, int cores, bt_division *out, bt_error *error) {
-    int instances = (int)settings->instances, threads = threads_of(settings, instances, cores);
+static bt_status list_one(const bt_settings *settings, const bt_cores *cores, bt_division *out,
+                          bt_error *error) {
+    const int instances = (int)settings->instances, cpus = CPU_COUNT(&cores->mask);
+    const int threads = threads_of(settings, instances, cores->count);
     if (instances > 1 && !can_share(settings))
         return bt_fail(error, BT_INVALID, "--instances: %d share a CPU; on %s there is one", instances,
                        settings->device);
-    if (instances > 1 && (threads < 1 || threads * instances > cores))
+    if (instances > 1 && threads * instances > cpus)
         return bt_fail(error, BT_INVALID, "--instances: %d of %d threads need %d cores, there are %d",
-                       instances, threads > 0 ? threads : 1, instances * (threads > 0 ? threads : 1), cores);
+                       instances, threads, instances * threads, cpus);
     *out = division_of(instances, threads);
     return BT_OK;
 }
 
-bt_status bt_divisions_list(const bt_settings *settings, int cores, bt_division out[BT_DIVISIONS_MAX],
-                            int *count, bt_error *error) {
+bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
+                            bt_division out[BT_DIVISIONS_MAX], int *count, bt_error *error) {
     const bool simulated = strncmp(settings->backend, "sim", 3) == 0;
     *count = 1;
     if (settings->instances > 0) return list_one(settings, cores, out, error);
-    out[0] = division_of(1, threads_of(settings, 1, cores));
+    out[0] = division_of(1, threads_of(settings, 1, cores->count));
     for (int instances = 2; !simulated && can_share(settings) && *count < BT_DIVISIONS_MAX; instances *= 2) {
-        int threads = threads_of(settings, instances, cores);
-        if (instances > BT_CONFIG_INSTANCES_MAX || threads < 1 || instances * threads > cores) break;
+        int threads = threads_of(settings, instances, cores->count);
+        if (instances > BT_CONFIG_INSTANCES_MAX || instances * threads > cores->count) break;
         out[(*count)++] = division_of(instances, threads);
     }
     return BT_OK;

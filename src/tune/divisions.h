@@ -7,6 +7,7 @@
 #ifndef BT_TUNE_DIVISIONS_H
 #define BT_TUNE_DIVISIONS_H
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "record/record.h"
 #include "record/settings.h"
@@ -15,10 +16,11 @@
 extern "C" {
 #endif
 
-/* What settings.instances and settings.threads leave to choose from on `cores` cores, fewest instances first;
- * nothing is measured yet. One way only on a GPU, for a simulated backend, and where instances are given.
+/* What settings.instances and settings.threads leave to choose from on these cores, fewest instances first;
+ * nothing is measured yet. Who asks for instances may have as many as there are CPUs, whatever a quota leaves
+ * of them. One way only on a GPU, for a simulated backend, and where instances are given.
  * Returns how many (at least 1). BT_INVALID where the cores do not do for what was asked. */
-BT_MUST_USE bt_status bt_divisions_list(const bt_settings *settings, int cores,
+BT_MUST_USE bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
                                         bt_division out[BT_DIVISIONS_MAX], int *count, bt_error *error);
 
 /* Notes what batches of one took. */

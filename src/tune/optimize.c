@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -578,16 +579,15 @@ static bt_status divide_cores(const bt_optimize_options *options, bt_record *rec
                               bt_division *out, bt_error *error) {
     const bt_division *of[BT_NAMES_MAX];
     char worker_log[BT_PATH_SIZE];
-    cpu_set_t allowed;
-    bt_cpus_allowed(&allowed);
+    const bt_cores cores = bt_cores_read();
     bt_status status = BT_OK;
     for (int i = 0; i < record->model_count && status == BT_OK; i++) {
         bt_model_record *model = &record->models[i];
         const tuning t = tuning_of(options, record, i, 0, CONTEST_SHARE);
         double share_s = (CONTEST_SHARE * budget_s - record->measuring_s) / (record->model_count - i);
         of[i] = model->divisions;
-        status = bt_divisions_list(options->settings, CPU_COUNT(&allowed), model->divisions,
-                                   &model->division_count, error);
+        status =
+            bt_divisions_list(options->settings, &cores, model->divisions, &model->division_count, error);
         if (status == BT_OK) status = worker_log_of(options, model, worker_log, error);
         if (status == BT_OK && model->division_count > 1 && !stopped(options))
             status = compare_divisions(&t, share_s, &record->measuring_s, worker_log, error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/cores.h"
 #include "record/placement.h"
 
 typedef enum duty { DUTY_NONE, DUTY_OPEN, DUTY_PREPARE, DUTY_TIME, DUTY_RUN, DUTY_CLOSE } duty;
@@ -156,10 +157,9 @@ static bt_status start_threads(bt_team *team, bt_error *error) {
 /* Several copies lie on slices of the cores; one, wherever the system puts it. */
 static bt_status place(bt_team *team, bt_error *error) {
     char text[32] = "cpu";
-    cpu_set_t allowed;
-    bt_cpus_allowed(&allowed);
+    const bt_cores cores = bt_cores_read();
     if (team->count > 1) snprintf(text, sizeof text, "%dx%d", team->count, team->options.threads);
-    return bt_placement_parse(&team->placement, text, team->options.model, &allowed, error);
+    return bt_placement_parse(&team->placement, text, team->options.model, &cores.mask, error);
 }
 
 bt_status bt_team_open(bt_team **out, const bt_session_options *options, int instances, bt_error *error) {

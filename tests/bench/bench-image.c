@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "backend/host.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "image/decode.h"
 #include "image/encode.h"
 #include "image/resize.h"
@@ -136,7 +136,7 @@ static void print_source(source *s, double inference_ms) {
 
 int main(int argc, char **argv) {
     static bench b;
-    b.threads = argc > 1 ? atoi(argv[1]) : bt_host_threads();
+    b.threads = argc > 1 ? atoi(argv[1]) : bt_cores_count();
     if (b.threads < 1) {
         fprintf(stderr, "bench-image: \"%s\" is no number of threads\n", argv[1]);
         return 2;

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "backend/host.h"
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/cores.h"
 #include "inputs.h"
 #include "measure/quantile.h"
 #include "networks/network.h"
@@ -323,7 +323,7 @@ static bt_status serve(const bench *b, bt_error *error) {
         session_options(b->given, b->given->models.names[0], b->given->image_sizes.sizes[0], b->paths[0]);
     if (b->given->instances > 1)
         options.threads =
-            (options.threads > 0 ? options.threads : bt_host_threads()) / (int)b->given->instances;
+            (options.threads > 0 ? options.threads : bt_cores_count()) / (int)b->given->instances;
     bt_status status = bt_team_open(&team, &options, (int)b->given->instances, error);
     while (status == BT_OK && fgets(line, sizeof line, stdin)) {
         int batch, runs;

@@ -11,9 +11,9 @@
 
 #include <omp.h>
 
-#include "backend/host.h"
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/cores.h"
 #include "base/error.h"
 #include "kernels/attention.h"
 #include "kernels/check.h"
@@ -588,7 +588,7 @@ int main(int argc, char **argv) {
     bt_error error;
     int code = bt_command_start(&command, argc, argv, &given, &sources, stdout, stderr);
     if (code >= 0) return code;
-    const int threads = given.threads > 0 ? (int)given.threads : bt_host_threads();
+    const int threads = given.threads > 0 ? (int)given.threads : bt_cores_count();
     bt_status status = given.seeds > 0 ? check_all(&given, threads, &error) : BT_OK;
     if (status == BT_OK && given.rounds > 0) status = time_all(&given, threads, &error);
     if (status == BT_UNSUPPORTED) {

@@ -39,8 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bt_option_sources sources;
     bt_placement placement;
     bt_error error;
-    cpu_set_t allowed;
-    bt_cpus_allowed(&allowed);
+    const cpu_set_t allowed = bt_cores_read().mask;
     (void)!bt_sim_check(text, &error);
     bt_options_default(bt_service_settings_table, bt_service_settings_count, &service, &sources);
     (void)!bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count, text, "settings",

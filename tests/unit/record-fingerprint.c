@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -228,6 +229,33 @@ static void differences_read_like_sentences(void **state) {
     assert_string_equal(text, "runtime: torch 2.14.0, here torch 2.15.0");
 }
 
+/* 1.5 and 2 of 2 CPUs have two cores both, and are no alike machines. */
+static void a_quota_is_part_of_the_machine(void **state) {
+    (void)state;
+    bt_machine machine, other;
+    char text[256];
+    bt_error error;
+    lay_out_cpu();
+    put("/proc/self/status", "Cpus_allowed_list:\t0-1\n");
+    put("/proc/self/cgroup", "0::/\n");
+    bt_machine_read_under(root, &other);
+    assert_true(other.cores == 2 && other.cpu_quota == 0);
+    put("/sys/fs/cgroup/cpu.max", "150000 100000\n");
+    bt_machine_read_under(root, &machine);
+    assert_true(machine.cores == 2 && machine.cpu_quota == 1.5);
+    assert_string_not_equal(machine.fingerprint, other.fingerprint);
+    assert_int_equal(bt_machine_differences(&other, &machine, text, sizeof text), 1);
+    assert_string_equal(text, "CPU quota: none, here 1.5");
+    json_t *json = bt_machine_to_json(&machine);
+    assert_int_equal(bt_machine_from_json(json, &other, "machine", &error), BT_OK);
+    assert_true(other.cpu_quota == 1.5);
+    json_object_del(json, "cpu_quota"); /* of before: nobody knows */
+    assert_int_equal(bt_machine_from_json(json, &other, "machine", &error), BT_OK);
+    assert_true(isnan(other.cpu_quota));
+    assert_int_equal(bt_machine_differences(&other, &machine, text, sizeof text), 0);
+    json_decref(json);
+}
+
 static void this_machine_can_be_read(void **state) {
     (void)state;
     bt_machine machine;
@@ -248,6 +276,7 @@ int main(void) {
         ON_A_MACHINE(of_several_gpus_the_lowest_on_the_bus_is_told),
         ON_A_MACHINE(a_driver_without_a_number_is_none),
         ON_A_MACHINE(a_gpu_is_told_by_its_driver),
+        ON_A_MACHINE(a_quota_is_part_of_the_machine),
         ON_A_MACHINE(what_cannot_be_read_is_unknown),
         cmocka_unit_test(the_fingerprint_follows_the_machine_and_not_its_kernel),
         cmocka_unit_test(any_memory_has_a_fingerprint),

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cores.h"
 #include "base/files.h"
 #include "record/by-model.h"
 #include "record/config.h"
@@ -220,12 +221,11 @@ static bt_served_model served(const bt_config *config, const char *name, const c
     bt_served_model out;
     bt_service_settings settings;
     bt_option_sources sources;
-    cpu_set_t allowed;
     bt_error error = {0};
-    bt_cpus_allowed(&allowed);
+    const bt_cores cores = bt_cores_read();
     bt_options_default(bt_service_settings_table, bt_service_settings_count, &settings, &sources);
     snprintf(settings.model_file, sizeof settings.model_file, "%s", given);
-    if (bt_served_model_resolve(&out, config, name, &settings, &sources, &allowed, &error))
+    if (bt_served_model_resolve(&out, config, name, &settings, &sources, &cores, &error))
         fail_msg("%s", error.message);
     return out;
 }

@@ -148,8 +148,9 @@ static void serve(bt_served_model *out, const char *config_text, const char *pai
                   bt_error *error) {
     static bt_config *config; /* lent to *out until the next */
     bt_service_settings given;
-    cpu_set_t allowed;
-    bt_cpus_allowed(&allowed);
+    bt_cores cores = {.count = 4, .cpus = 4};
+    for (int cpu = 0; cpu < 4; cpu++)
+        CPU_SET(cpu, &cores.mask);
     bt_config_close(&config);
     if (!config_text) return;
     put("config.json", config_text);
@@ -158,7 +159,7 @@ static void serve(bt_served_model *out, const char *config_text, const char *pai
     if (bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count, pairs, "given", &given,
                               &sources, error))
         fail_msg("%s", error->message);
-    if (bt_served_model_resolve(out, config, "hrnet", &given, &sources, &allowed, error) != expected)
+    if (bt_served_model_resolve(out, config, "hrnet", &given, &sources, &cores, error) != expected)
         fail_msg("%s, %s: %s", config_text, pairs, error->message);
 }
 

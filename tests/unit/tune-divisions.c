@@ -23,7 +23,7 @@ static bt_settings on_the_cpu(void) {
 }
 
 /* "1x0 2x8 4x4", or why not. */
-static void check_list(const bt_settings *settings, int cores, const char *wanted) {
+static void check_cores(const bt_settings *settings, const bt_cores *cores, const char *wanted) {
     bt_division list[BT_DIVISIONS_MAX];
     int count;
     bt_error error;
@@ -39,6 +39,38 @@ static void check_list(const bt_settings *settings, int cores, const char *wante
         assert_true(isnan(list[i].median_ms));
     }
     assert_string_equal(text, wanted);
+}
+
+static bt_cores so_many(int count) {
+    bt_cores cores = {.count = count, .cpus = count};
+    CPU_ZERO(&cores.mask);
+    for (int cpu = 0; cpu < count; cpu++)
+        CPU_SET((size_t)cpu, &cores.mask);
+    return cores;
+}
+
+static void check_list(const bt_settings *settings, int cores, const char *wanted) {
+    const bt_cores all = so_many(cores);
+    check_cores(settings, &all, wanted);
+}
+
+/* A quota leaves the CPUs where they are: they are no cores to share out by default, and there for who asks.
+ */
+static void a_quota_is_shared_out_and_no_more(void **state) {
+    (void)state;
+    bt_settings settings = on_the_cpu();
+    bt_cores cores = so_many(4);
+    cores.quota = 0.5;
+    cores.count = 1;
+    check_cores(&settings, &cores, "1x0");
+    settings.instances = 3;
+    check_cores(&settings, &cores, "3x1");
+    settings.instances = 5;
+    check_cores(&settings, &cores, "need 5 cores, there are 4");
+    settings.instances = 0;
+    cores.quota = 2.5;
+    cores.count = 3;
+    check_cores(&settings, &cores, "1x0 2x1");
 }
 
 static void instances_double_while_there_are_cores(void **state) {
@@ -131,9 +163,8 @@ static const bt_session_options simulated = {.backend = "sim:tau0_ms=30,alpha_ms
                                              .threads = 1};
 
 static int cores(void) {
-    cpu_set_t allowed;
-    bt_cpus_allowed(&allowed);
-    return CPU_COUNT(&allowed);
+    const bt_cores here = bt_cores_read();
+    return CPU_COUNT(&here.mask);
 }
 
 static void check_team(int instances) {
@@ -194,6 +225,7 @@ static void a_member_that_does_not_open_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instances_double_while_there_are_cores),
+        cmocka_unit_test(a_quota_is_shared_out_and_no_more),
         cmocka_unit_test(what_was_asked_for_is_not_compared),
         cmocka_unit_test(a_gpu_and_a_simulation_take_one),
         cmocka_unit_test(the_one_that_serves_most_wins),

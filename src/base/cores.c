@@ -92,5 +92,5 @@ void bt_cores_words(const bt_cores *cores, char out[BT_CORES_WORDS_SIZE]) {
     int used = snprintf(out, BT_CORES_WORDS_SIZE, "%d core%s", cores->count, cores->count == 1 ? "" : "s");
     if (cores->quota > 0)
         bt_text_format(out + used, BT_CORES_WORDS_SIZE - (size_t)used, " (a CPU quota of %.3g on %d CPUs)",
-                 cores->quota, cores->cpus);
+                       cores->quota, cores->cpus);
 }

@@ -71,6 +71,6 @@ void bt_throttling_words(const bt_throttling *throttling, char out[BT_THROTTLING
     out[0] = '\0';
     if (throttling->throttled_periods == 0) return;
     bt_text_format(out, BT_THROTTLING_WORDS_SIZE,
-             "the CPU quota of %.3g throttled %" PRId64 " of %" PRId64 " periods", throttling->quota_cpus,
-             throttling->throttled_periods, throttling->quota_periods);
+                   "the CPU quota of %.3g throttled %" PRId64 " of %" PRId64 " periods",
+                   throttling->quota_cpus, throttling->throttled_periods, throttling->quota_periods);
 }

@@ -16,7 +16,7 @@ void *load(const char *name) {
         throw Failure(BT_UNSUPPORTED,
                       std::string("the CUDA production path was not built, or does not load (it "
                                   "wants nvcc and a libtorch with CUDA): ") +
-                          dlerror());
+                          load_error());
     return library;
 }
 

@@ -49,7 +49,7 @@ void load_cuda_library() {
     if (!dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL))
         throw Failure(BT_UNSUPPORTED,
                       std::string("libtorch's CUDA part does not load (run `make deps` on this machine): ") +
-                          dlerror());
+                          load_error());
 }
 
 /* "CUDA 13.2, cuDNN 9.14.0" */
@@ -74,7 +74,7 @@ void try_kernel(const at::Device &device) {
         throw;
     } catch (const c10::Error &failure) {
         const char *message = failure.what_without_backtrace();
-        if (!strcasestr(message, "no kernel image")) throw;
+        if (!mentions(message, "no kernel image")) throw;
         throw Failure(BT_UNSUPPORTED,
                       device.str() + ": this libtorch has no code for the device's architecture: give one "
                                      "that has as LIBTORCH=... (an older one for an older device)");

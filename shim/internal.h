@@ -19,6 +19,12 @@
 
 namespace bt {
 
+/* Whether a message holds these words, in capitals or not, whatever the host's locale calls a capital. */
+bool mentions(const char *message, const char *words) noexcept;
+
+/* dlerror() in English, whatever the host's locale. */
+std::string load_error();
+
 /* How a session computes: decided once at open. */
 struct Mode {
     at::Device device{at::kCPU};

@@ -191,7 +191,7 @@ void answer_for_libtorch(const at::Device &device) {
         device.is_cuda() ? library_folder() + "/libtorch.so" : own_folder() + "/libbatchtune_torch_name.so";
     if (!dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL))
         throw Failure(BT_UNSUPPORTED,
-                      std::string("what a package of AOTInductor needs does not load: ") + dlerror());
+                      std::string("what a package of AOTInductor needs does not load: ") + load_error());
 }
 
 void check_metadata(const std::string &path, const at::Device &device) {

@@ -1,9 +1,30 @@
 /* From exceptions to statuses: nothing that libtorch throws gets past the shim. */
 #include "internal.h"
 
+#include <clocale>
 #include <cstring>
+#include <dlfcn.h>
 
 namespace bt {
+
+/* A constant of the C library: nothing is made. */
+static locale_t plain_locale() noexcept {
+    return newlocale(LC_ALL_MASK, "C", nullptr);
+}
+
+bool mentions(const char *message, const char *words) noexcept {
+    const size_t length = strlen(words);
+    for (; *message; message++)
+        if (strncasecmp_l(message, words, length, plain_locale()) == 0) return true;
+    return false;
+}
+
+std::string load_error() {
+    locale_t before = uselocale(plain_locale());
+    const char *error = dlerror();
+    uselocale(before);
+    return error ? error : "";
+}
 
 bt_status fail(bt_error *error, bt_status status, const char *message) noexcept {
     if (!error) return status;
@@ -22,14 +43,13 @@ static bool tells_of_memory(const char *message) {
     static const char *const signs[] = {"DefaultCPUAllocator: ", "out of memory", "out_of_memory",
                                         "ALLOC_FAILED", "could not allocate memory"};
     for (const char *sign : signs)
-        if (strcasestr(message, sign)) return true;
+        if (mentions(message, sign)) return true;
     return false;
 }
 
 static bool tells_of_unusable_device(const char *message) {
-    return strcasestr(message, "no kernel image") ||
-           strcasestr(message, "driver on your system is too old") ||
-           strcasestr(message, "driver version is insufficient");
+    return mentions(message, "no kernel image") || mentions(message, "driver on your system is too old") ||
+           mentions(message, "driver version is insufficient");
 }
 
 static bt_status classify(const char *message) {

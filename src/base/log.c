@@ -1,6 +1,5 @@
 #include "base/log.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -58,7 +57,7 @@ static void put_line(char out[BT_LOG_LINE_SIZE], const char *format, va_list arg
     while (end > 0 && out[end - 1] == '\n')
         out[--end] = '\0';
     for (; *out; out++)
-        if (iscntrl((unsigned char)*out)) *out = ' ';
+        if (bt_text_is_control(*out)) *out = ' ';
 }
 
 /* One write for clearing, line and redrawing, so that no other writer's text comes between. */

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <fnmatch.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,26 @@ double bt_text_read_number(const char *text, char **end) {
     return strtod_l(text, end, bt_text_locale());
 }
 
+bool bt_text_is_alphanumeric(char byte) {
+    return isalnum_l((unsigned char)byte, bt_text_locale());
+}
+
+bool bt_text_is_control(char byte) {
+    return iscntrl_l((unsigned char)byte, bt_text_locale());
+}
+
+void bt_text_upper(char *text) {
+    for (; *text; text++)
+        *text = (char)toupper_l((unsigned char)*text, bt_text_locale());
+}
+
+bool bt_text_fits(const char *pattern, const char *text) {
+    locale_t before = uselocale(bt_text_locale());
+    bool fits = fnmatch(pattern, text, 0) == 0;
+    uselocale(before);
+    return fits;
+}
+
 const char *bt_text_system_error(int code) {
     return strerror_l(code, bt_text_locale());
 }
@@ -90,7 +111,7 @@ void bt_text_quote(const char *text, char out[BT_TEXT_QUOTE_SIZE]) {
     size_t length = bt_text_fit(text, room);
     snprintf(out, BT_TEXT_QUOTE_SIZE, "\"%.*s%s\"", (int)length, text, text[length] ? "..." : "");
     for (char *c = out; *c; c++)
-        if (iscntrl_l((unsigned char)*c, bt_text_locale())) *c = '?';
+        if (bt_text_is_control(*c)) *c = '?';
 }
 
 void bt_text_shell_word(const char *word, FILE *out) {

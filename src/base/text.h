@@ -40,6 +40,17 @@ int bt_text_print_list(FILE *out, const char *format, va_list arguments) BT_PRIN
  * none. */
 double bt_text_read_number(const char *text, char **end);
 
+/* What isalnum and iscntrl say in the "C" locale: of ASCII only. A host's Latin-1 takes the bytes of UTF-8
+ * letters for letters and control characters of its own. */
+bool bt_text_is_alphanumeric(char byte);
+bool bt_text_is_control(char byte);
+
+/* Makes capitals of `text`'s small ASCII letters. */
+void bt_text_upper(char *text);
+
+/* Whether `text` fits a shell's pattern (fnmatch in the "C" locale: "[a-z]" means 26 letters). */
+bool bt_text_fits(const char *pattern, const char *text);
+
 /* What the system calls the error `code` (an errno), in English, as strerror in the "C" locale. In another
  * locale its bytes may not even be UTF-8. The text is the library's, or good until the thread's next call. */
 const char *bt_text_system_error(int code);

@@ -19,7 +19,7 @@ static bool is_picture(const char *folder, const char *name) {
     bt_error too_long;
     bool ends_so = false;
     for (size_t i = 0; dot && dot > name && name[0] != '.' && i < sizeof endings / sizeof *endings; i++)
-        ends_so = ends_so || strcasecmp(dot + 1, endings[i]) == 0;
+        ends_so = ends_so || strcasecmp_l(dot + 1, endings[i], bt_text_locale()) == 0;
     return ends_so && bt_path_join(path, &too_long, "%s/%s", folder, name) == BT_OK &&
            stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
 }

@@ -1,11 +1,11 @@
 #include "record/gate-rules.h"
 
 #include <float.h>
-#include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "record/fields.h"
 #include "record/parts.h"
 
@@ -164,16 +164,12 @@ bt_status bt_gate_rules_choose(const bt_gate_rules *rules, const char *profile, 
                    profile, known[0] ? "are" : "is", known[0] ? known : "none");
 }
 
-static bool fits(const char *pattern, const char *metric) {
-    return fnmatch(pattern, metric, 0) == 0;
-}
-
 bt_gate_limit bt_gate_limit_of(const bt_gate_rules *rules, const bt_gate_profile *profile, const char *metric,
                                const char *unit) {
     bt_gate_limit limit = {.percent = USUAL_PERCENT};
     for (int i = 0; i < rules->metric_count; i++) {
         const bt_gate_rule *rule = &rules->metrics[i];
-        if (strcmp(rule->unit, unit) != 0 || !fits(rule->metric, metric)) continue;
+        if (strcmp(rule->unit, unit) != 0 || !bt_text_fits(rule->metric, metric)) continue;
         limit.percent = rule->tolerance_percent;
         limit.absolute = rule->tolerance;
         break;
@@ -181,6 +177,6 @@ bt_gate_limit bt_gate_limit_of(const bt_gate_rules *rules, const bt_gate_profile
     bool counted = strcmp(unit, BT_UNIT_INSTRUCTIONS) == 0;
     limit.percent = fmax(limit.percent, counted ? profile->instructions_percent : profile->time_percent);
     for (int i = 0; i < rules->declared_count && !limit.declared; i++)
-        if (fits(rules->declared[i].metric, metric)) limit.declared = &rules->declared[i];
+        if (bt_text_fits(rules->declared[i].metric, metric)) limit.declared = &rules->declared[i];
     return limit;
 }

@@ -325,11 +325,15 @@ static bt_status read_file(bt_settings *settings, bt_option_sources *sources, bt
     return status;
 }
 
+static int by_bytes(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 /* "cpu-demo, strict-latency": the profiles in a folder; empty where it cannot be read. */
 static void list_profiles(const char *folder, char *out, size_t size) {
     static const char ending[] = ".json";
     struct dirent **entries;
-    int count = scandir(folder, &entries, NULL, alphasort);
+    int count = scandir(folder, &entries, NULL, by_bytes);
     out[0] = '\0';
     for (int i = 0; i < count; i++) {
         char *name = entries[i]->d_name, *end = strstr(name, ending);

@@ -1,6 +1,5 @@
 #include "report/load-words.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,9 +68,9 @@ void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SI
     out[0] = '\0';
     add(out, "%s, %d × %d px", model->title, model->image_size, model->image_size);
     if (model->precision[0] && strcmp(model->precision, "none") != 0) {
-        char precision[sizeof model->precision] = "";
-        for (size_t i = 0; model->precision[i] && i + 1 < sizeof precision; i++)
-            precision[i] = (char)toupper((unsigned char)model->precision[i]);
+        char precision[sizeof model->precision];
+        memcpy(precision, model->precision, sizeof precision);
+        bt_text_upper(precision);
         add(out, ", %s", precision);
     }
     add(out, ", batches of up to %d, %d %s", model->batch_size, model->instances,

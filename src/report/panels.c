@@ -96,11 +96,10 @@ void bt_panel_string(FILE *out, const char *text) {
 
 void bt_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
     char device[72], precision[sizeof model->precision];
-    bool on_cpu = strncasecmp(model->device, "cpu", 3) == 0 && !model->device[3] && record->machine.cpu[0];
+    bool on_cpu = strcasecmp_l(model->device, "cpu", bt_text_locale()) == 0 && record->machine.cpu[0];
     bt_layout_clean(on_cpu ? record->machine.cpu : model->device, device, sizeof device);
     bt_layout_clean(model->precision, precision, sizeof precision);
-    for (char *letter = precision; *letter; letter++)
-        *letter = (char)toupper((unsigned char)*letter);
+    bt_text_upper(precision);
     bool computes = strcmp(model->precision, "none") != 0;
     snprintf(out, size, "%s%s%s, %d × %d px%s", device, computes ? ", " : "", computes ? precision : "",
              model->image_size, model->image_size,
@@ -239,7 +238,7 @@ static void put_title(const drawing *panel, const char *what) {
     char title[160], name[BT_NAME_SIZE], subject[256];
     bt_layout_clean(panel->model->title, name, sizeof name);
     if (panel->on_page)
-        snprintf(title, sizeof title, "%c%s", toupper((unsigned char)what[0]), what + 1);
+        snprintf(title, sizeof title, "%c%s", toupper_l((unsigned char)what[0], bt_text_locale()), what + 1);
     else
         snprintf(title, sizeof title, "%s: %s", name, what);
     fputs("set title ", panel->out);

@@ -1,6 +1,5 @@
 #include "report/plots.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +33,10 @@ const char *bt_plot_name(bt_plot plot) {
 static void file_stem(const char *model, char out[BT_NAME_SIZE]) {
     size_t length = 0;
     for (; model[length] && length < BT_NAME_SIZE - 1; length++) {
-        unsigned char letter = (unsigned char)model[length];
-        bool plain = isalnum(letter) || letter == '_' || letter == '-' || (letter == '.' && length > 0);
-        out[length] = plain ? (char)letter : '_';
+        char letter = model[length];
+        bool plain = bt_text_is_alphanumeric(letter) || letter == '_' || letter == '-' ||
+                     (letter == '.' && length > 0);
+        out[length] = plain ? letter : '_';
     }
     if (length == 0) out[length++] = '_';
     out[length] = '\0';

@@ -1,6 +1,5 @@
 #include "report/sweep-words.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -115,8 +114,7 @@ void bt_words_notice(const char *workload, int image_size, char out[BT_WORDS_SIZ
 
 static void upper_case(const char *text, char *out, size_t size) {
     snprintf(out, size, "%s", text);
-    for (; *out; out++)
-        *out = (char)toupper((unsigned char)*out);
+    bt_text_upper(out);
 }
 
 /* A simulated session computes nothing, so it has no precision, weights or standard path to speak of. */

@@ -1,6 +1,5 @@
 #include "report/table.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -318,7 +317,7 @@ bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE
 static bool means_something(const char *text, size_t at) {
     if (at == 0 && strchr("#>-+~", text[at])) return true;
     if (text[at] != '_') return strchr("\\`*[]<|", text[at]) != NULL;
-    return at == 0 || !isalnum((unsigned char)text[at - 1]) || !isalnum((unsigned char)text[at + 1]);
+    return at == 0 || !bt_text_is_alphanumeric(text[at - 1]) || !bt_text_is_alphanumeric(text[at + 1]);
 }
 
 void bt_xml_attribute(FILE *out, const char *name, const char *value) {
@@ -419,7 +418,7 @@ void bt_html_words(FILE *out, const char *text) {
 /* A path as a relative address: whatever it is called, it names no scheme and ends no attribute. */
 static void put_address(FILE *out, const char *path) {
     for (; *path; path++)
-        if (isalnum((unsigned char)*path) || strchr("/._-", *path))
+        if (bt_text_is_alphanumeric(*path) || strchr("/._-", *path))
             fputc(*path, out);
         else
             fprintf(out, "%%%02X", (unsigned char)*path);

@@ -1,6 +1,6 @@
 # Lint is only worth what it catches: one violation of each kind is planted in a small copy, and must be reported.
 . tests/lib/tap.sh
-plan 20
+plan 31
 
 copy=$scratch/copy
 mkdir "$copy"
@@ -26,6 +26,18 @@ plant() {
     planted+=("^$1:[0-9]+: .*$3" "$4")
 }
 
+# What prints no fraction may call printf, and what is only spoken of is not called.
+cat >"$copy/src/base/plain.c" <<'C'
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* strtod( and "%f" in a comment, and in text below */
+int bt_plain(char *out, int64_t n) {
+    fputs("set format x '%g', as strtod() reads it", stdout);
+    return snprintf(out, 80, "%d %% full, %" PRId64 " free, %5.3s, %x", 1, n, "abc", 2u);
+}
+C
+
 lint "$scratch/absent.a"
 says 'is not built' 'a library that is not there is said to be missing'
 mv "$copy/src/base/leaky.c" "$scratch/leaky.c"
@@ -50,6 +62,18 @@ plant tests/commands/broken.sh 'if true; then\n' "is not valid for 'bash -n'" 'a
 plant tools/later.c "/* $word: later */\n" "says $word" 'work put off'
 plant src/base/place.c "static const char *x = \"$place/x\";\n" 'path of one machine' 'a path of one machine'
 plant shim/place.cpp "// read from $place/data\n" 'path of one machine' 'a path of one machine in a comment'
+
+plant src/base/comma.c 'int x = snprintf(out, 9, "%%s is "\n"%%-8.*f", y);\n' 'prints a number.*use bt_text_format' 'a fraction printed by the locale'
+plant src/base/comma-row.c 'int x = fprintf(f(1), "%%" PRId64 " %%g", n, y);\n' 'prints a number' 'a fraction behind a whole number'
+plant tools/comma.c 'int x = printf(z ? ")" : "(%%.3e", y);\n' 'prints a number' 'a fraction that a program prints'
+plant src/base/comma-list.c 'int x = vsnprintf(out, 9, format, list);\n' 'prints any format.*use bt_text_format_list' 'any format printed by the locale'
+plant src/base/comma-macro.c '#define WORDS \\\n    "%%.1f ms"\n' 'may print a number' 'a fraction in a macro'
+plant src/base/comma-read.c 'double x = strtod(text, &end);\n' 'reads a number.*use bt_text_read_number' 'a fraction read by the locale'
+plant src/base/comma-scan.c 'int x = sscanf(text, "%%d %%lf", &n, &y);\n' 'reads a number' 'a fraction scanned by the locale'
+plant src/base/capital.c 'int x = strcasecmp(a, b);\n' 'compares.*ends in _l' 'letters compared by the locale'
+plant src/base/words.c 'const char *x = strerror(2);\n' 'use bt_text_system_error' 'an error told in the language of the locale'
+plant src/record/json.c 'json_t *x = json_loads(text, 0, &at);\n' 'use bt_json_parse' 'JSON read by the locale'
+plant shim/comma.cpp 'std::ostringstream x;\n' 'reads or prints by' 'a stream of the shim'
 
 if command -v clang-format-14 >/dev/null || clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
     plant src/base/layout.c 'int   x ;\n' 'run make format' 'a file that is not laid out'

@@ -170,7 +170,7 @@ static long long positive(const char *text, const char **rest) {
     errno = 0;
     long long number = strtoll(text, &end, 10);
     *rest = end;
-    bool whole = end != text && (*end == '\0' || isspace((unsigned char)*end));
+    bool whole = end != text && (*end == '\0' || isspace_l((unsigned char)*end, bt_text_locale()));
     return whole && errno == 0 && number > 0 ? number : 0;
 }
 

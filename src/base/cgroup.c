@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* ---- groups ---- */
 
 static void walk_up(const char *mount, const char *group, int version, bt_cgroup_visit visit, void *data) {

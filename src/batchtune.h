@@ -40,7 +40,8 @@ typedef enum bt_status {
     BT_BACKEND,              /* the inference runtime failed */
     BT_OUT_OF_DEVICE_MEMORY, /* the device's memory ran out; the process is still usable */
     BT_UNSUPPORTED,          /* this machine or build cannot do it */
-    BT_CANCELLED             /* the caller took the request back */
+    BT_CANCELLED,            /* the caller took the request back */
+    BT_NOT_WRITTEN /* what was made found no room: a full or failing disk, a stream that is closed */
 } bt_status;
 
 #define BT_ERROR_MESSAGE_SIZE 256

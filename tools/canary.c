@@ -4,6 +4,7 @@
 #include "base/canary.h"
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/program.h"
 #include "base/text.h"
 
 typedef struct settings {
@@ -28,6 +29,7 @@ static const bt_command command = {
     .summary = "Times a fixed small computation, again and again, and prints its median, 95th percentile, "
                "maximum and\n"
                "spread (95th - 5th percentile, in percent of the median): 1-3 % on a quiet machine.",
+    .prints = "what was measured",
     .usage = "[options]",
     .table = table,
     .count = sizeof table / sizeof *table,
@@ -36,14 +38,15 @@ static const bt_command command = {
 int main(int argc, char **argv) {
     settings given;
     bt_option_sources sources;
+    bt_program_begin(BT_SIGNALS_END);
     int code = bt_command_start(&command, argc, argv, &given, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_canary_summary seen;
     bt_error error;
     if (bt_canary_watch(&seen, given.duration_ns, &error) != BT_OK)
-        return bt_command_finish(&command, stdout, stderr, bt_command_fail(&command, &error, stderr));
+        return bt_command_finish(&command, stdout, stderr, false, bt_command_fail(&command, &error, stderr));
     bt_text_print(stdout, "median %.2f ms, p95 %.2f ms, max %.2f ms, spread %.1f %% (%d runs)\n",
                   bt_ms(seen.median_ns), bt_ms(seen.p95_ns), bt_ms(seen.maximum_ns), seen.spread_percent,
                   seen.count);
-    return bt_command_finish(&command, stdout, stderr, BT_EXIT_GOOD);
+    return bt_command_finish(&command, stdout, stderr, false, BT_EXIT_GOOD);
 }

@@ -1,6 +1,5 @@
 /* optimize-batch: measures batch sizes, chooses, writes the config and shows why. The work is done by
  * src/tune, what is written by src/record and src/report; here they are put in order. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,19 +8,13 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "record/config.h"
 #include "record/record.h"
 #include "report/publish.h"
 #include "report/results-index.h"
 #include "tune/optimize.h"
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int signal_number) {
-    (void)signal_number;
-    stop = 1;
-}
 
 /* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says so.
  */
@@ -55,6 +48,7 @@ static bt_command command = {
                "network, by measuring it on this machine. Writes the config that the service reads, a record "
                "of every\n"
                "sample, plots and a report.",
+    .prints = "the report",
     .usage = "[options]",
     .examples =
         "  optimize-batch                                    tune both networks here\n"
@@ -87,6 +81,7 @@ typedef struct optimization {
     char images[BT_TEXT_SIZE];
     char command_line[BT_COMMAND_LINE_SIZE];
     char worker_program[BT_PATH_SIZE];
+    const volatile sig_atomic_t *stop;
 } optimization;
 
 /* Flags are in; adds the config file's and the profile's settings, and settles what "auto" means here. */
@@ -149,7 +144,7 @@ static void say_first(const optimization *o) {
 static bool interrupted(const bt_record *record) {
     for (int i = 0; i < record->model_count; i++)
         if (record->models[i].interrupted) return true;
-    return stop;
+    return bt_program_stopped();
 }
 
 static bool any_is(const bt_record *record, bt_sla_state state) {
@@ -209,40 +204,76 @@ static void note_changes(optimization *o) {
     if (entry) snprintf(o->record->previous_run, sizeof o->record->previous_run, "%s", entry->run_id);
 }
 
-/* Everything that a run leaves, then the closing line of its journal: from here on there is nothing to
- * resume. */
-static bt_status leave_results(optimization *o, int code, bt_error *error) {
-    char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
+static bt_status path_in_run(char path[BT_PATH_SIZE], const optimization *o, const char *name,
+                             bt_error *error) {
+    return bt_path_join(path, error, "%s/%s", bt_run_folder(o->run), name);
+}
+
+static bt_status leave_record(const optimization *o, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_status status = path_in_run(path, o, "record.json", error);
+    return status == BT_OK ? bt_record_save(o->record, path, error) : status;
+}
+
+static bt_status leave_report(const optimization *o, bt_format format, const char *name, const char *plots,
+                              bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_status status = path_in_run(path, o, name, error);
+    if (status == BT_OK)
+        status = bt_publish_file(o->record, format, bt_file_exists(plots) ? plots : NULL, path, error);
+    return status;
+}
+
+/* The pictures, and what shows them. */
+static bt_status leave_reports(const optimization *o, const char *plots, bt_error *error) {
+    bt_error cause;
+    bt_status status = bt_publish_plots(o->record, plots, o->log, error);
+    bt_keep_first(&status, error, leave_report(o, BT_FORMAT_MARKDOWN, "report.md", plots, &cause), &cause);
+    bt_keep_first(&status, error, leave_report(o, BT_FORMAT_HTML, "report.html", plots, &cause), &cause);
+    return status;
+}
+
+/* Everything that a run leaves, each whatever becomes of the others, then the closing line of its journal:
+ * from there on there is nothing to resume. */
+static bt_status leave_results(const optimization *o, int code, const char *plots, bt_error *error) {
     bool written = false;
-    o->record->verdict_code = code;
-    snprintf(o->record->verdict, sizeof o->record->verdict, "%s", verdict_of(o, code));
-    if (code != BT_EXIT_INTERRUPTED) note_changes(o);
-    bt_status status = bt_path_join(path, error, "%s/record.json", bt_run_folder(o->run));
-    if (status == BT_OK) status = bt_record_save(o->record, path, error);
+    bt_error cause;
+    bt_status status = leave_record(o, error);
     if (code == BT_EXIT_INTERRUPTED) return status; /* the config stays as it was */
-    if (status == BT_OK) status = write_config(o, &written, error);
-    if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
-    if (status == BT_OK) status = bt_publish_plots(o->record, plots, o->log, error);
-    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", bt_run_folder(o->run));
-    if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_MARKDOWN, plots, path, error);
-    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.html", bt_run_folder(o->run));
-    if (status == BT_OK) status = bt_publish_file(o->record, BT_FORMAT_HTML, plots, path, error);
+    bt_status config = write_config(o, &written, &cause);
+    bt_keep_first(&status, error, config, &cause);
+    bt_keep_first(&status, error, leave_reports(o, plots, &cause), &cause);
     if (status == BT_OK) status = bt_run_finish(o->run, error);
+    if (config == BT_OK) bt_keep_first(&status, error, say_config(o, written, &cause), &cause);
     if (status != BT_OK) return status;
-    status = say_config(o, written, error);
-    bt_log_write(o->log, BT_LOG_INFO, "report %s", path);
+    bt_log_write(o->log, BT_LOG_INFO, "report %s/report.html", bt_run_folder(o->run));
     bt_log_write(o->log, BT_LOG_INFO, "plots  %s", plots);
     return status;
 }
 
 /* A page holds its pictures; what else is printed shows none. */
-static bt_status print(const optimization *o, bt_error *error) {
-    bt_format format = (bt_format)o->settings.format;
+static bt_status print(const optimization *o, const char *plots, bt_error *error) {
+    const bt_format format = (bt_format)o->settings.format;
+    const bool page = format == BT_FORMAT_HTML && bt_file_exists(plots);
+    return bt_command_printed(
+        stdout, bt_publish(o->record, format, page ? plots : NULL, "./report.md", stdout, error));
+}
+
+/* What was measured is shown first, but for a page, which waits for its pictures; then it is kept. */
+static bt_status tell(optimization *o, int code, bt_error *error) {
     char plots[BT_PATH_SIZE];
+    const bool last = o->settings.format == BT_FORMAT_HTML;
+    bt_error cause;
+    o->record->verdict_code = code;
+    snprintf(o->record->verdict, sizeof o->record->verdict, "%s", verdict_of(o, code));
+    if (code != BT_EXIT_INTERRUPTED) note_changes(o);
     bt_status status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
     if (status != BT_OK) return status;
-    return bt_publish(o->record, format, format == BT_FORMAT_HTML ? plots : NULL, "./report.md", stdout,
-                      error);
+    if (!last) status = print(o, plots, error);
+    bt_keep_first(&status, error, leave_results(o, code, plots, &cause), &cause);
+    if (status == BT_OK) bt_results_index_refresh(o->settings.results, o->log);
+    if (last) bt_keep_first(&status, error, print(o, plots, &cause), &cause);
+    return status;
 }
 
 static bt_status run(optimization *o, int *code, bt_error *error) {
@@ -255,7 +286,7 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
         .worker_program = o->worker_program,
         .run = o->run,
         .log = o->log,
-        .stop = &stop,
+        .stop = o->stop,
     };
     say_first(o);
     bt_status status = bt_optimize(&o->record, &options, error);
@@ -265,19 +296,16 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
     }
     if (status != BT_OK) return status;
     *code = judge(o);
-    status = leave_results(o, *code, error);
-    if (status == BT_OK) bt_results_index_refresh(o->settings.results, o->log);
-    return status == BT_OK ? print(o, error) : status;
+    return tell(o, *code, error);
 }
 
 int main(int argc, char **argv) {
     static optimization o; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
     command.count = bt_settings_count;
+    o.stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_start(&command, argc, argv, &o.settings, &o.sources, stdout, stderr);
     if (code >= 0) return code;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
     bt_status status = settle(&o, &error);
     if (status == BT_OK)
         status = bt_command_line(o.command_line, &command, argv[0], &o.settings, &o.sources, &error);
@@ -285,8 +313,8 @@ int main(int argc, char **argv) {
     if (status == BT_OK) status = run(&o, &code, &error);
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = status != BT_OK || o.settings.format == BT_FORMAT_TABLE;
-    code = bt_command_finish_as(&command, for_people ? stdout : stderr, stderr, code,
+    const bool for_people = !o.record || o.settings.format == BT_FORMAT_TABLE;
+    code = bt_command_finish_as(&command, stdout, stderr, !for_people, code,
                                 status == BT_OK ? verdict_of(&o, code) : bt_exit_name(code));
     bt_config_close(&o.before);
     bt_record_close(&o.record);

@@ -1,6 +1,5 @@
 /* perf-gate: did a change make it slower? Measuring and judging are src/gate's, the forms src/report's; here
  * they are put in order. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "gate/collect.h"
@@ -19,12 +19,7 @@
 #include "report/gate.h"
 #include "report/results-index.h"
 
-static volatile sig_atomic_t stop;
-
-static void on_signal(int signal_number) {
-    (void)signal_number;
-    stop = 1;
-}
+static const volatile sig_atomic_t *stop;
 
 /* ---- the commands, as --help tells them ---- */
 
@@ -59,6 +54,7 @@ static bt_command record_command = {
     .summary =
         "Measures this machine's service times and batchtune's own overhead, for a later compare.\n"
         "Each turn is a fresh process. A record holds every sample, the machine, and what was run on it.",
+    .prints = "what was recorded",
     .usage = "--output FILE [options]",
     .examples = "  perf-gate record --output baseline.json\n"
                 "  perf-gate record --output now.json --device cuda:0 --image-size 1024 --batches 1,4,8,12\n"
@@ -75,6 +71,7 @@ static bt_command compare_command = {
         "Machines\nmust be alike; what else differs is listed as what the change is about. Records that "
         "were not taken together\nare held against the rules' profile \"stored\", unless another is "
         "named.",
+    .prints = "the comparison",
     .usage = "[options] BASELINE.json NOW.json",
     .examples = "  perf-gate compare baseline.json now.json\n"
                 "  perf-gate compare baseline.json now.json --format junit --output gate.xml\n"
@@ -91,6 +88,7 @@ static bt_command run_command = {
         "Compares two versions of batchtune, whose gate-probes take turns (A B, B A, ...): `make perf-gate "
         "BASE=REF`\nbuilds the old one and calls this. Rounds go on until each metric is settled or the "
         "time budget is used.",
+    .prints = "the comparison",
     .usage = "--base PROGRAM --head PROGRAM [options]",
     .examples = "  perf-gate run --base old/build/bin/gate-probe --head build/bin/gate-probe\n"
                 "  make perf-gate BASE=HEAD~1 ARGS=\"--profile shared --time-budget 120s\"\n",
@@ -102,6 +100,7 @@ static bt_command show_command = {
     .name = "perf-gate show",
     .summary = "Tells a stored verdict again, in any form; exits as the comparison did.\n"
                "One comparison thus serves a log, a pull request and a CI system's test report.",
+    .prints = "the comparison",
     .usage = "[options] VERDICT.json",
     .examples = "  perf-gate compare baseline.json now.json --verdict gate.json\n"
                 "  perf-gate show gate.json --format junit --output gate.xml\n",
@@ -138,6 +137,7 @@ typedef struct gate {
     char command_line[BT_COMMAND_LINE_SIZE];
     bt_gate_record *before, *now;
     bt_gate_verdict *verdict;
+    bool told; /* the verdict, as it was asked for */
 } gate;
 
 static bt_status write_command_line(gate *g, int argc, char **argv, bt_error *error) {
@@ -167,7 +167,7 @@ static bt_status take_turns(gate *g, const char *probe, bt_error *error) {
                             .wanted = g->settings.turns,
                             .time_budget_ns = g->settings.time_budget_ns,
                             .log = g->log,
-                            .stop = &stop};
+                            .stop = stop};
     bt_status status = bt_turns_take(g->now, &turns, error);
     free(text);
     return status;
@@ -194,7 +194,7 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
     printf("%s: %d metric%s, %d turn%s%s%s%s\n", g->settings.output, metrics, metrics == 1 ? "" : "s",
            turns_taken, turns_taken == 1 ? "" : "s", g->now->partial[0] ? ": " : "", g->now->partial,
            replaced ? "; the record that was there has .bak behind its name" : "");
-    *code = stop && g->now->partial[0] ? BT_EXIT_INTERRUPTED : BT_EXIT_GOOD;
+    *code = *stop && g->now->partial[0] ? BT_EXIT_INTERRUPTED : BT_EXIT_GOOD;
     return BT_OK;
 }
 
@@ -253,16 +253,16 @@ static bt_status open_verdict(gate *g, bt_error *error) {
 }
 
 /* Tells the verdict as asked, and keeps it. */
-static bt_status tell(const gate *g, int *code, bt_error *error) {
+static bt_status tell(gate *g, int *code, bt_error *error) {
     bt_gate_format format = (bt_gate_format)g->settings.format;
-    bt_status status = BT_OK;
-    if (g->settings.verdict[0]) status = bt_gate_verdict_save(g->verdict, g->settings.verdict, error);
-    if (status == BT_OK && g->settings.verdict[0])
-        bt_results_index_refresh_beside(g->settings.verdict, g->log);
-    if (status == BT_OK && g->settings.output[0])
-        status = bt_gate_publish_file(g->verdict, format, g->settings.output, error);
-    else if (status == BT_OK)
-        status = bt_gate_publish(g->verdict, format, stdout, error);
+    const char *kept = g->settings.verdict;
+    bt_error cause;
+    bt_status status = g->settings.output[0]
+                           ? bt_gate_publish_file(g->verdict, format, g->settings.output, error)
+                           : bt_command_printed(stdout, bt_gate_publish(g->verdict, format, stdout, error));
+    g->told = true;
+    if (kept[0]) bt_keep_first(&status, error, bt_gate_verdict_save(g->verdict, kept, &cause), &cause);
+    if (kept[0] && status == BT_OK) bt_results_index_refresh_beside(kept, g->log);
     *code = g->verdict->verdict_code;
     return status;
 }
@@ -292,7 +292,7 @@ static bt_status do_run(gate *g, int *code, bt_error *error) {
     snprintf(g->verdict->now_name, sizeof g->verdict->now_name, "%.255s",
              s->head_name[0] ? s->head_name : s->head);
     const bt_race_options options = {s,      &g->sources, &g->judge, policy_of(g) == BT_ON_INCONCLUSIVE_RETRY,
-                                     g->log, &stop};
+                                     g->log, stop};
     status = bt_race_run(g->verdict, &options, error);
     if (status != BT_OK) return status;
     bt_judge_whole(g->verdict, policy_of(g));
@@ -307,12 +307,12 @@ static bt_status do_show(gate *g, int *code, bt_error *error) {
 /* ---- the program ---- */
 
 static int finish(gate *g, bt_status status, int code, const bt_error *error) {
-    if (status != BT_OK) code = stop ? BT_EXIT_INTERRUPTED : bt_command_fail(g->command, error, stderr);
+    if (status != BT_OK) code = *stop ? BT_EXIT_INTERRUPTED : bt_command_fail(g->command, error, stderr);
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = status != BT_OK || g->settings.output[0] || g->settings.format == BT_GATE_FORMAT_TABLE;
+    const bool for_people = !g->told || g->settings.output[0] || g->settings.format == BT_GATE_FORMAT_TABLE;
     const char *word =
         status == BT_OK && g->verdict ? bt_gate_word_name(g->verdict->verdict) : bt_exit_name(code);
-    return bt_command_finish_as(g->command, for_people ? stdout : stderr, stderr, code, word);
+    return bt_command_finish_as(g->command, stdout, stderr, !for_people, code, word);
 }
 
 int main(int argc, char **argv) {
@@ -325,6 +325,7 @@ int main(int argc, char **argv) {
     static gate g; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
     size_t chosen;
+    stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_choose(&set, argc, argv, &chosen, stdout, stderr);
     if (code >= 0) return code;
     bt_command command = *commands[chosen];
@@ -333,8 +334,6 @@ int main(int argc, char **argv) {
     command.count = g.count;
     code = bt_command_start(&command, argc - 1, argv + 1, &g.settings, &g.sources, stdout, stderr);
     if (code >= 0) return code;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
     bt_status status = write_command_line(&g, argc, argv, &error);
     if (status == BT_OK)
         status = bt_log_open(&g.log, stderr, g.settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, &error);

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 
 #include "base/command.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "record/load-record.h"
 #include "record/record.h"
 #include "report/load.h"
@@ -63,6 +65,7 @@ static const bt_command command = {
     .summary =
         "Makes the tables, reports and plots of a tuning run or a load test again from its record; of a "
         "folder of\nruns, the page over all of them (index.html).",
+    .prints = "the report",
     .usage = "[options] RECORD.json|FOLDER",
     .examples =
         "  render-report results/RUN/record.json\n"
@@ -74,36 +77,6 @@ static const bt_command command = {
     .operands = operands,
     .operand_count = 1,
 };
-
-/* A tuning run, to a file or to standard output. */
-static bt_status render_sweep(const char *path, const render_settings *settings, int format, bt_log *log,
-                              bt_error *error) {
-    const char *plots = settings->plots[0] ? settings->plots : NULL;
-    bt_record *record = NULL;
-    bt_status status = bt_record_load(&record, path, error);
-    if (!status && plots) status = bt_publish_plots(record, plots, log, error);
-    if (!status && settings->output[0])
-        status = bt_publish_file(record, (bt_format)format, plots, settings->output, error);
-    else if (!status)
-        status = bt_publish(record, (bt_format)format, plots, "./report.md", stdout, error);
-    bt_record_close(&record);
-    return status;
-}
-
-/* A load test, likewise. */
-static bt_status render_load(const char *path, const render_settings *settings, int format, bt_log *log,
-                             bt_error *error) {
-    const char *plots = settings->plots[0] ? settings->plots : NULL;
-    bt_load_record *record = NULL;
-    bt_status status = bt_load_record_load(&record, path, error);
-    if (!status && plots) status = bt_load_publish_plots(record, plots, log, error);
-    if (!status && settings->output[0])
-        status = bt_load_publish_file(record, (bt_load_format)format, plots, settings->output, error);
-    else if (!status)
-        status = bt_load_publish(record, (bt_load_format)format, plots, "./report.md", stdout, error);
-    bt_load_record_close(&record);
-    return status;
-}
 
 /* ---- which record has which forms ---- */
 
@@ -117,14 +90,11 @@ typedef struct form {
 /* The first one reads what is none of these, to say what it is. */
 static const struct record_kind {
     const char *kind, *what;
-    bt_status (*render)(const char *path, const render_settings *settings, int format, bt_log *log,
-                        bt_error *error);
     form forms[FORMS_MAX];
     int form_count;
 } kinds[] = {
     {"sweep",
      "a tuning run",
-     render_sweep,
      {{TABLE, BT_FORMAT_TABLE},
       {JSON, BT_FORMAT_JSON},
       {CSV, BT_FORMAT_CSV},
@@ -133,7 +103,6 @@ static const struct record_kind {
      5},
     {"load",
      "a load test",
-     render_load,
      {{TABLE, BT_LOAD_FORMAT_TABLE},
       {JSON, BT_LOAD_FORMAT_JSON},
       {MARKDOWN, BT_LOAD_FORMAT_MARKDOWN},
@@ -141,6 +110,7 @@ static const struct record_kind {
       {HTML, BT_LOAD_FORMAT_HTML}},
      5},
 };
+#define LOAD (&kinds[1])
 
 static bt_status fail_format(const struct record_kind *kind, render_format asked, bt_error *error) {
     static const char *const names[] = {"table", "json", "csv", "markdown", "junit", "html"};
@@ -157,12 +127,62 @@ static bt_status fail_format(const struct record_kind *kind, render_format asked
                    kind->what, known);
 }
 
-static bt_status render_as(const struct record_kind *kind, const char *path, const render_settings *settings,
-                           bt_log *log, bt_error *error) {
+/* ---- one record ---- */
+
+/* A record that was read, of one of the kinds, and how it is shown. */
+typedef struct rendering {
+    bt_record *sweep;
+    bt_load_record *load;
+    const render_settings *settings;
+    int format; /* what the record's own publisher calls it */
+    bt_log *log;
+} rendering;
+
+/* To a file or to standard output. */
+static bt_status show(const rendering *r, const char *plots, bt_error *error) {
+    const char *output = r->settings->output;
+    const bt_format format = (bt_format)r->format;
+    const bt_load_format load_format = (bt_load_format)r->format;
+    if (output[0])
+        return r->sweep ? bt_publish_file(r->sweep, format, plots, output, error)
+                        : bt_load_publish_file(r->load, load_format, plots, output, error);
+    bt_status status = r->sweep ? bt_publish(r->sweep, format, plots, "./report.md", stdout, error)
+                                : bt_load_publish(r->load, load_format, plots, "./report.md", stdout, error);
+    return bt_command_printed(stdout, status);
+}
+
+static bt_status draw(const rendering *r, bt_error *error) {
+    const char *plots = r->settings->plots;
+    return r->sweep ? bt_publish_plots(r->sweep, plots, r->log, error)
+                    : bt_load_publish_plots(r->load, plots, r->log, error);
+}
+
+/* A page and Markdown show the pictures, as far as there are any; anything else is shown before they are
+ * drawn. Neither is left out for what becomes of the other. */
+static bt_status show_and_draw(const rendering *r, bt_error *error) {
+    const char *plots = r->settings->plots;
+    const bool pictured = r->settings->format == HTML || r->settings->format == MARKDOWN;
+    bt_status status = BT_OK;
+    bt_error cause;
+    if (!pictured || !plots[0]) status = show(r, NULL, error);
+    if (!plots[0]) return status;
+    bt_keep_first(&status, error, draw(r, &cause), &cause);
+    if (pictured)
+        bt_keep_first(&status, error, show(r, bt_file_exists(plots) ? plots : NULL, &cause), &cause);
+    return status;
+}
+
+static bt_status render_as(const struct record_kind *kind, rendering *r, const json_t *top, const char *path,
+                           bt_error *error) {
+    bt_status status = kind == LOAD ? bt_load_record_from_json(&r->load, top, path, error)
+                                    : bt_record_from_json(&r->sweep, top, path, error);
+    if (status != BT_OK) return status;
     for (int i = 0; i < kind->form_count; i++)
-        if ((int)kind->forms[i].asked == settings->format)
-            return kind->render(path, settings, kind->forms[i].format, log, error);
-    return fail_format(kind, (render_format)settings->format, error);
+        if ((int)kind->forms[i].asked == r->settings->format) {
+            r->format = kind->forms[i].format;
+            return show_and_draw(r, error);
+        }
+    return fail_format(kind, (render_format)r->settings->format, error);
 }
 
 static bool is_folder(const char *path) {
@@ -179,19 +199,22 @@ static bt_status render_folder(const char *path, const render_settings *settings
     return status;
 }
 
+/* Read once: a record may come through a pipe. */
 static bt_status render(const char *path, const render_settings *settings, bt_log *log, bt_error *error) {
     json_t *top;
     if (is_folder(path)) return render_folder(path, settings, error);
+    rendering r = {.settings = settings, .log = log};
     const struct record_kind *kind = kinds;
     bt_status status = bt_json_load(&top, path, error);
     if (status != BT_OK) return status;
     const char *name = json_string_value(json_object_get(top, "kind"));
     for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(name, kinds[i].kind) == 0) kind = &kinds[i];
-    bool known = name && strcmp(name, kind->kind) == 0;
+    status = render_as(kind, &r, top, path, error);
     json_decref(top);
-    return known ? render_as(kind, path, settings, log, error)
-                 : kind->render(path, settings, BT_FORMAT_TABLE, log, error);
+    bt_record_close(&r.sweep);
+    bt_load_record_close(&r.load);
+    return status;
 }
 
 int main(int argc, char **argv) {
@@ -199,6 +222,7 @@ int main(int argc, char **argv) {
     bt_option_sources sources;
     bt_error error = {0};
     bt_log *log = NULL;
+    bt_program_begin(BT_SIGNALS_END);
     int code = bt_command_start(&command, argc, argv, &settings, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_status status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
@@ -206,6 +230,6 @@ int main(int argc, char **argv) {
     bt_log_close(&log);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = settings.format == TABLE || settings.output[0];
-    return bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    const bool for_people = settings.format == TABLE || settings.output[0];
+    return bt_command_finish(&command, stdout, stderr, !for_people, code);
 }

@@ -1,23 +1,16 @@
 /* segment-image: pictures to polygons through the batching service. The work is done by src/segment; here it
  * is put in order. */
 #include <math.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/command.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "segment/segment.h"
 
 #define USUAL_CONFIG "configs/production_batch_config.json"
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int signal_number) {
-    (void)signal_number;
-    stop = 1;
-}
 
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every picture was segmented, though it may show nothing"},
@@ -34,6 +27,7 @@ static bt_command command = {
         "found:\n"
         "polygons with their area and confidence as JSON or COCO, and if wanted the picture with them drawn "
         "over it.",
+    .prints = "what was segmented",
     .usage = "--image PATH [options]",
     .examples = "  segment-image --image cell.png                   polygons to standard output\n"
                 "  segment-image --models hrnet --image cell.png --output polygons.json --overlay "
@@ -50,7 +44,8 @@ typedef struct segmenting {
     bt_pictures pictures;
     bt_segment_outputs outputs[BT_NAMES_MAX];
     bt_log *log;
-    bool wrote;
+    const volatile sig_atomic_t *stop;
+    bool printed; /* standard output has polygons */
 } segmenting;
 
 /* The usual config is taken where it is there; one that was asked for must be. */
@@ -79,6 +74,8 @@ static bt_status prepare(segmenting *s, bt_error *error) {
     if (status == BT_OK) status = load_config(s, error);
     if (status == BT_OK)
         status = bt_log_open(&s->log, stderr, s->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
+    if (status == BT_OK && s->pictures.skipped[0])
+        bt_log_write(s->log, BT_LOG_WARNING, "%s: passed over: %s", s->settings.image, s->pictures.skipped);
     return status;
 }
 
@@ -115,13 +112,13 @@ static bt_status segment(segmenting *s, int index, int *code, bt_error *error) {
                                         .model = s->settings.models.names[index],
                                         .out = stdout,
                                         .log = s->log,
-                                        .stop = &stop};
+                                        .stop = s->stop};
     bt_segment_summary summary;
     bt_status status = bt_segment_pictures(&summary, &options, error);
+    s->printed |= summary.printed;
     if (status != BT_OK) return status;
     int own = code_of(s, &summary);
     if (summary.segmented > 0) tell(s, &summary);
-    s->wrote |= summary.segmented > 0;
     if (*code == BT_EXIT_GOOD || own == BT_EXIT_FAILED) *code = own;
     return BT_OK;
 }
@@ -130,19 +127,17 @@ int main(int argc, char **argv) {
     static segmenting s; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
     command.table = bt_segment_settings_table(&command.count);
+    s.stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_start(&command, argc, argv, &s.settings, &s.sources, stdout, stderr);
     if (code >= 0) return code;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
     code = BT_EXIT_GOOD;
     bt_status status = prepare(&s, &error);
-    for (int i = 0; i < s.settings.models.count && status == BT_OK && !stop; i++)
+    for (int i = 0; i < s.settings.models.count && status == BT_OK && !*s.stop; i++)
         status = segment(&s, i, &code, &error);
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
-    if (status == BT_OK && stop) code = BT_EXIT_INTERRUPTED;
+    if (status == BT_OK && *s.stop) code = BT_EXIT_INTERRUPTED;
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = !s.wrote || s.settings.output[0];
-    code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    code = bt_command_finish(&command, stdout, stderr, s.printed, code);
     bt_log_close(&s.log);
     bt_config_close(&s.config);
     bt_pictures_close(&s.pictures);

@@ -5,6 +5,7 @@
 
 #include "base/command.h"
 #include "base/files.h"
+#include "base/program.h"
 #include "record/config-check.h"
 #include "record/config.h"
 #include "report/config.h"
@@ -54,6 +55,7 @@ static const bt_command command = {
     .summary =
         "Prints the batch sizes that a tuning run chose, what they were measured on, how old they are, and\n"
         "whether this machine and its software are still the ones that were measured.",
+    .prints = "what the config says",
     .usage = "[options]",
     .examples = "  show-batch-config\n"
                 "  show-batch-config --config /etc/batchtune/config.json --verify\n"
@@ -81,6 +83,7 @@ static bt_status show(const show_values *values, bt_error *error) {
         status = bt_report_config_json(config, check, values->config, stdout, error);
     else
         status = bt_report_config_table(config, check, values->config, stdout, error);
+    status = bt_command_printed(stdout, status);
 out:
     bt_config_check_close(&check);
     bt_config_close(&config);
@@ -91,11 +94,12 @@ int main(int argc, char **argv) {
     show_values values;
     bt_option_sources sources;
     bt_error error;
+    bt_program_begin(BT_SIGNALS_END);
     int code = bt_command_start(&command, argc, argv, &values, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_status status = show(&values, &error);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
-    FILE *last = values.format == SHOW_JSON ? stderr : stdout;
-    if (last == stdout && !status) fputc('\n', stdout);
-    return bt_command_finish(&command, last, stderr, code);
+    const bool json = values.format == SHOW_JSON;
+    if (!json && !status) fputc('\n', stdout);
+    return bt_command_finish(&command, stdout, stderr, json, code);
 }

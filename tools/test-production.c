@@ -1,6 +1,5 @@
 /* test-production: proves the tuned config under load. The work is done by src/prove, what is written by
  * src/record and src/report; here they are put in order. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,19 +7,13 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "prove/trial.h"
 #include "record/config.h"
 #include "record/load-record.h"
 #include "report/load.h"
 #include "report/results-index.h"
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int signal_number) {
-    (void)signal_number;
-    stop = 1;
-}
 
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD,
@@ -47,6 +40,7 @@ static bt_command command = {
         "a "
         "record,\n"
         "plots, and the SLA compliance report as Markdown and as one HTML page.",
+    .prints = "the report",
     .usage = "[options]",
     .examples = "  test-production                                  everything, about three minutes\n"
                 "  test-production --models hrnet --scenarios sustained --rate 4 --duration 60s\n"
@@ -70,6 +64,7 @@ typedef struct test {
     bt_load_record *record;
     char run_id[BT_RUN_ID_SIZE], folder[BT_PATH_SIZE];
     char command_line[BT_COMMAND_LINE_SIZE];
+    const volatile sig_atomic_t *stop;
 } test;
 
 static bt_status load_config(test *t, bt_error *error) {
@@ -104,32 +99,57 @@ static bt_status prepare(test *t, bt_error *error) {
     return status;
 }
 
-/* The record, plots, and both reports. */
-static bt_status leave_results(test *t, bt_error *error) {
-    char path[BT_PATH_SIZE], plots[BT_PATH_SIZE];
+static bt_status leave_record(const test *t, bt_error *error) {
+    char path[BT_PATH_SIZE];
     bt_status status = bt_path_join(path, error, "%s/record.json", t->folder);
-    if (status == BT_OK) status = bt_load_record_save(t->record, path, error);
-    if (status == BT_OK) status = bt_path_join(plots, error, "%s/%s", t->settings.plots, t->run_id);
-    if (status == BT_OK) status = bt_load_publish_plots(t->record, plots, t->log, error);
-    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.md", t->folder);
+    return status == BT_OK ? bt_load_record_save(t->record, path, error) : status;
+}
+
+static bt_status leave_report(const test *t, bt_load_format format, const char *name, const char *plots,
+                              bt_error *error) {
+    char path[BT_PATH_SIZE];
+    bt_status status = bt_path_join(path, error, "%s/%s", t->folder, name);
     if (status == BT_OK)
-        status = bt_load_publish_file(t->record, BT_LOAD_FORMAT_MARKDOWN, plots, path, error);
-    if (status == BT_OK) status = bt_path_join(path, error, "%s/report.html", t->folder);
-    if (status == BT_OK) status = bt_load_publish_file(t->record, BT_LOAD_FORMAT_HTML, plots, path, error);
+        status = bt_load_publish_file(t->record, format, bt_file_exists(plots) ? plots : NULL, path, error);
+    return status;
+}
+
+/* The record, plots, and both reports, each whatever becomes of the others. */
+static bt_status leave_results(const test *t, const char *plots, bt_error *error) {
+    bt_error cause;
+    bt_status status = leave_record(t, error);
+    bt_keep_first(&status, error, bt_load_publish_plots(t->record, plots, t->log, &cause), &cause);
+    bt_keep_first(&status, error, leave_report(t, BT_LOAD_FORMAT_MARKDOWN, "report.md", plots, &cause),
+                  &cause);
+    bt_keep_first(&status, error, leave_report(t, BT_LOAD_FORMAT_HTML, "report.html", plots, &cause), &cause);
     if (status != BT_OK) return status;
-    bt_log_write(t->log, BT_LOG_INFO, "report %s", path);
+    bt_log_write(t->log, BT_LOG_INFO, "report %s/report.html", t->folder);
     bt_log_write(t->log, BT_LOG_INFO, "plots  %s", plots);
     return BT_OK;
 }
 
-static bt_status print(const test *t, bt_error *error) {
-    bt_load_format format = (bt_load_format)t->settings.format;
-    char plots[BT_PATH_SIZE];
-    bt_status status = bt_path_join(plots, error, "%s/%s", t->settings.plots, t->run_id);
-    if (status != BT_OK) return status;
+static bt_status print(const test *t, const char *plots, bt_error *error) {
+    const bt_load_format format = (bt_load_format)t->settings.format;
+    if (!bt_file_exists(plots)) plots = NULL;
     if (t->settings.output[0])
         return bt_load_publish_file(t->record, format, plots, t->settings.output, error);
-    return bt_load_publish(t->record, format, plots, "./report.md", stdout, error);
+    return bt_command_printed(stdout,
+                              bt_load_publish(t->record, format, plots, "./report.md", stdout, error));
+}
+
+/* What was tested is shown first, but for what shows pictures, which waits for them; then it is kept. */
+static bt_status tell(const test *t, bt_error *error) {
+    char plots[BT_PATH_SIZE];
+    const int format = t->settings.format;
+    const bool last = format == BT_LOAD_FORMAT_HTML || format == BT_LOAD_FORMAT_MARKDOWN;
+    bt_error cause;
+    bt_status status = bt_path_join(plots, error, "%s/%s", t->settings.plots, t->run_id);
+    if (status != BT_OK) return status;
+    if (!last) status = print(t, plots, error);
+    bt_keep_first(&status, error, leave_results(t, plots, &cause), &cause);
+    if (status == BT_OK) bt_results_index_refresh(t->settings.results, t->log);
+    if (last) bt_keep_first(&status, error, print(t, plots, &cause), &cause);
+    return status;
 }
 
 static bt_status run(test *t, int *code, bt_error *error) {
@@ -141,33 +161,30 @@ static bt_status run(test *t, int *code, bt_error *error) {
         .command = t->command_line,
         .run_id = t->run_id,
         .log = t->log,
-        .stop = &stop,
+        .stop = t->stop,
     };
     bt_log_write(t->log, BT_LOG_INFO, "run %s", t->folder);
     bt_status status = bt_trial_run(&t->record, &options, error);
-    if (status == BT_OK) status = leave_results(t, error);
-    if (status == BT_OK) bt_results_index_refresh(t->settings.results, t->log);
-    if (status == BT_OK) status = print(t, error);
-    if (status == BT_OK) *code = t->record->verdict_code;
-    return status;
+    if (status != BT_OK) return status;
+    *code = t->record->verdict_code;
+    return tell(t, error);
 }
 
 int main(int argc, char **argv) {
     static test t; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
     command.table = bt_load_settings_table(&command.count);
+    t.stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_start(&command, argc, argv, &t.settings, &t.sources, stdout, stderr);
     if (code >= 0) return code;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
     bt_machine_read(&t.machine);
     bt_status status = bt_command_line(t.command_line, &command, argv[0], &t.settings, &t.sources, &error);
     if (status == BT_OK) status = prepare(&t, &error);
     if (status == BT_OK) status = run(&t, &code, &error);
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
     /* What another program reads from standard output must not end in a verdict. */
-    bool for_people = status != BT_OK || t.settings.output[0] || t.settings.format == BT_LOAD_FORMAT_TABLE;
-    code = bt_command_finish(&command, for_people ? stdout : stderr, stderr, code);
+    const bool for_people = !t.record || t.settings.output[0] || t.settings.format == BT_LOAD_FORMAT_TABLE;
+    code = bt_command_finish(&command, stdout, stderr, !for_people, code);
     bt_load_record_close(&t.record);
     bt_config_close(&t.config);
     bt_log_close(&t.log);

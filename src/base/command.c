@@ -1,7 +1,10 @@
 #include "base/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "base/version.h"
@@ -18,6 +21,8 @@ const char *bt_exit_name(int code) {
         return "inconclusive";
     case BT_EXIT_INTERRUPTED:
         return "interrupted";
+    case BT_EXIT_UNREAD:
+        return "unread";
     default:
         return "failed";
     }
@@ -36,10 +41,12 @@ int bt_exit_code_of(bt_status status) {
     case BT_TIMEOUT:
     case BT_QUEUE_FULL:
     case BT_CLOSED:
-    case BT_CANCELLED:
     case BT_BACKEND:
     case BT_OUT_OF_DEVICE_MEMORY:
+    case BT_NOT_WRITTEN:
         break;
+    case BT_CANCELLED:
+        return BT_EXIT_INTERRUPTED;
     }
     return BT_EXIT_FAILED;
 }
@@ -79,16 +86,55 @@ int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err)
     return bt_exit_code_of(error->status);
 }
 
-int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code) {
-    return bt_command_finish_as(command, stream, err, code, bt_exit_name(code));
+/* ---- what was printed ---- */
+
+/* 0: `out` took all. Otherwise why not, or -1 where nobody knows any more: a stream remembers that it failed,
+ * not of what, so that it is given one more character, which does what is cut off no harm. A file system may
+ * tell as late as when a file is closed, which closing another descriptor of it brings forward. */
+static int why_lost(FILE *out) {
+    const bool failed = ferror(out);
+    errno = 0;
+    if (failed) fputc('\n', out);
+    if (fflush(out) != 0 && errno) return errno;
+    if (failed || ferror(out)) return -1;
+    const int copy = fileno(out) < 0 ? -1 : fcntl(fileno(out), F_DUPFD_CLOEXEC, 0);
+    return copy >= 0 && close(copy) != 0 && errno != EINTR ? errno : 0;
 }
 
-int bt_command_finish_as(const bt_command *command, FILE *stream, FILE *err, int code, const char *word) {
-    fprintf(stream, "verdict: %s (%d)\n", word, code);
-    if (fflush(stream) == 0 && !ferror(stream)) return code;
-    fprintf(err, "%s: the output could not be written\nverdict: failed (%d)\n", command->name,
-            BT_EXIT_FAILED);
-    return BT_EXIT_FAILED;
+static int end_lost(const char *name, const char *lost, int why, FILE *err) {
+    const int code = why == EPIPE ? BT_EXIT_UNREAD : BT_EXIT_FAILED;
+    if (code == BT_EXIT_FAILED)
+        fprintf(err, "%s: standard output could not be written%s%s; %s is lost\n", name, why > 0 ? ": " : "",
+                why > 0 ? bt_text_system_error(why) : "", lost);
+    fprintf(err, "verdict: %s (%d)\n", bt_exit_name(code), code);
+    return code;
+}
+
+bt_status bt_command_printed(FILE *out, bt_status status) {
+    const bool taken = fflush(out) == 0 && !ferror(out);
+    return status == BT_NOT_WRITTEN && !taken ? BT_OK : status;
+}
+
+int bt_command_finish(const bt_command *command, FILE *out, FILE *err, bool verdict_on_err, int code) {
+    return bt_command_finish_as(command, out, err, verdict_on_err, code, bt_exit_name(code));
+}
+
+int bt_command_finish_as(const bt_command *command, FILE *out, FILE *err, bool verdict_on_err, int code,
+                         const char *word) {
+    int why = why_lost(out);
+    const char *lost = command->prints ? command->prints : "the result";
+    if (why == 0) {
+        fprintf(verdict_on_err ? err : out, "verdict: %s (%d)\n", word, code);
+        why = why_lost(out);
+        lost = "the verdict";
+    }
+    return why == 0 ? code : end_lost(command->name, lost, why, err);
+}
+
+/* Of what is no run: --help and --version. */
+static int finish_answer(const char *name, const char *answer, FILE *out, FILE *err) {
+    const int why = why_lost(out);
+    return why == 0 ? BT_EXIT_GOOD : end_lost(name, answer, why, err);
 }
 
 int bt_command_start(const bt_command *command, int argc, char **argv, void *values,
@@ -103,13 +149,14 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     if (!status && request == BT_REQUEST_RUN && operand_count < command->operand_count)
         status = bt_fail(&error, BT_INVALID, "%d word(s) missing; usage: %s %s",
                          command->operand_count - operand_count, command->name, command->usage);
-    if (status) return bt_command_finish(command, out, err, bt_command_fail(command, &error, err));
+    if (status) return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
     if (request == BT_REQUEST_RUN) return -1;
-    if (request == BT_REQUEST_HELP)
+    const bool help = request == BT_REQUEST_HELP;
+    if (help)
         write_help(command, out);
     else
         fprintf(out, "%s (batchtune) %s\n", command->name, bt_version());
-    return fflush(out) == 0 && !ferror(out) ? BT_EXIT_GOOD : BT_EXIT_FAILED;
+    return finish_answer(command->name, help ? "the help" : "the version", out, err);
 }
 
 /* ---- several commands ---- */
@@ -144,7 +191,7 @@ static int refuse_word(const bt_command_set *set, const char *word, FILE *out, F
         fprintf(err, "%s %s", i ? "," : "", words[i]);
     if (nearest) fprintf(err, "; did you mean %s?", nearest);
     fputc('\n', err);
-    return bt_command_finish(&named, out, err, BT_EXIT_USAGE);
+    return bt_command_finish(&named, out, err, false, BT_EXIT_USAGE);
 }
 
 int bt_command_choose(const bt_command_set *set, int argc, char **argv, size_t *chosen, FILE *out,
@@ -155,11 +202,12 @@ int bt_command_choose(const bt_command_set *set, int argc, char **argv, size_t *
             *chosen = i;
             return -1;
         }
-    if (word && strcmp(word, "--version") == 0)
+    const bool version = word && strcmp(word, "--version") == 0;
+    if (version)
         fprintf(out, "%s (batchtune) %s\n", set->name, bt_version());
     else if (word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0))
         write_overview(set, out);
     else
         return refuse_word(set, word, out, err);
-    return fflush(out) == 0 && !ferror(out) ? BT_EXIT_GOOD : BT_EXIT_FAILED;
+    return finish_answer(set->name, version ? "the version" : "the help", out, err);
 }

@@ -8,6 +8,7 @@
 #ifndef BT_BASE_COMMAND_H
 #define BT_BASE_COMMAND_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -18,12 +19,13 @@ extern "C" {
 #endif
 
 typedef enum bt_exit {
-    BT_EXIT_GOOD = 0,         /* did what was asked */
-    BT_EXIT_FAILED = 1,       /* something broke that the caller could not have prevented */
-    BT_EXIT_USAGE = 2,        /* wrong usage or bad input: the message says what would be right */
-    BT_EXIT_BROKEN = 3,       /* the SLA is broken, or the gate says slower */
-    BT_EXIT_INCONCLUSIVE = 4, /* unstable machine, incomparable records, nothing measured */
-    BT_EXIT_INTERRUPTED = 130 /* Ctrl-C */
+    BT_EXIT_GOOD = 0,          /* did what was asked */
+    BT_EXIT_FAILED = 1,        /* something broke that the caller could not have prevented */
+    BT_EXIT_USAGE = 2,         /* wrong usage or bad input: the message says what would be right */
+    BT_EXIT_BROKEN = 3,        /* the SLA is broken, or the gate says slower */
+    BT_EXIT_INCONCLUSIVE = 4,  /* unstable machine, incomparable records, nothing measured */
+    BT_EXIT_INTERRUPTED = 130, /* Ctrl-C */
+    BT_EXIT_UNREAD = 141 /* who read standard output went away (`| head`): what a shell tells of SIGPIPE */
 } bt_exit;
 
 /* When a command ends with `code`, for --help. A list of them ends where `when` is NULL. */
@@ -35,6 +37,7 @@ typedef struct bt_command_exit {
 typedef struct bt_command {
     const char *name;              /* "show-batch-config" */
     const char *summary;           /* one or two sentences: what it is for; no newline at the end */
+    const char *prints;            /* what is lost with standard output: "the table"; NULL: "the result" */
     const char *usage;             /* what follows the name: "[options]" */
     const char *examples;          /* whole lines, each ended; may be NULL */
     const bt_command_exit *exits;  /* may be NULL */
@@ -63,13 +66,20 @@ BT_MUST_USE bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_c
 /* Says "name: message" on `err` and returns the exit code that the status calls for. */
 int bt_command_fail(const bt_command *command, const bt_error *error, FILE *err);
 
-/* Writes the last line, "verdict: good (0)", and flushes. Returns `code`, so that a main can end in
- * `return bt_command_finish(...)`; but BT_EXIT_FAILED, with the verdict on `err`, when `stream` did not take
- * all that was written to it (a full disk must not look like success). */
-int bt_command_finish(const bt_command *command, FILE *stream, FILE *err, int code);
+/* Shows now what `out` was given, before anything optional is begun. `status` is what came of writing it:
+ * that the stream itself failed is no error yet (BT_OK), since bt_command_finish asks it, and tells once. */
+bt_status bt_command_printed(FILE *out, bt_status status);
+
+/* Asks `out` whether it took all that was printed; only then writes the last line, "verdict: good (0)",
+ * behind it, or on `err` where another program reads `out` (`verdict_on_err`). Returns `code`, so that a main
+ * can end in `return bt_command_finish(...)`; but where something was not taken (a full disk, a closed
+ * descriptor) BT_EXIT_FAILED, with one line and the verdict on `err`, and where its reader has gone
+ * BT_EXIT_UNREAD, with the verdict alone: nobody wants more of it. */
+int bt_command_finish(const bt_command *command, FILE *out, FILE *err, bool verdict_on_err, int code);
 
 /* The same with a word of the command's own in place of bt_exit_name's: "verdict: slower (3)". */
-int bt_command_finish_as(const bt_command *command, FILE *stream, FILE *err, int code, const char *word);
+int bt_command_finish_as(const bt_command *command, FILE *out, FILE *err, bool verdict_on_err, int code,
+                         const char *word);
 
 /* A program of several commands: its first word says which. */
 typedef struct bt_command_set {
@@ -84,11 +94,11 @@ typedef struct bt_command_set {
  * anything else is wrong usage. */
 int bt_command_choose(const bt_command_set *set, int argc, char **argv, size_t *chosen, FILE *out, FILE *err);
 
-/* "good", "failed", "bad-input", "sla-broken", "inconclusive", "interrupted"; never NULL. */
+/* "good", "failed", "bad-input", "sla-broken", "inconclusive", "interrupted", "unread"; never NULL. */
 const char *bt_exit_name(int code);
 
 /* BT_OK is good; what the caller can put right (input, files, a machine that cannot do what was asked) is
- * wrong usage; anything else failed. */
+ * wrong usage; BT_CANCELLED is an interrupt; anything else failed. */
 int bt_exit_code_of(bt_status status);
 
 #ifdef __cplusplus

@@ -41,6 +41,12 @@ bt_status bt_fail_at(bt_error *error, bt_status status, const char *prefix_forma
     return bt_fail(error, error->status, "%s: %s", prefix, error->message);
 }
 
+void bt_keep_first(bt_status *first, bt_error *error, bt_status status, const bt_error *cause) {
+    if (*first != BT_OK || status == BT_OK) return;
+    *first = status;
+    if (error) *error = *cause;
+}
+
 const char *bt_status_name(bt_status status) {
     switch (status) {
     case BT_OK:
@@ -67,6 +73,8 @@ const char *bt_status_name(bt_status status) {
         return "unsupported";
     case BT_CANCELLED:
         return "cancelled";
+    case BT_NOT_WRITTEN:
+        return "not written";
     }
     return "unknown";
 }

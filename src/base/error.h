@@ -25,6 +25,9 @@ bt_status bt_fail(bt_error *error, bt_status status, const char *format, ...) BT
  * Returns error->status; with a NULL error it returns `status`. */
 bt_status bt_fail_at(bt_error *error, bt_status status, const char *prefix_format, ...) BT_PRINTF(3, 4);
 
+/* For steps that are all taken, whatever becomes of one: keeps the first failure, of which `cause` tells. */
+void bt_keep_first(bt_status *first, bt_error *error, bt_status status, const bt_error *cause);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -9,14 +11,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/program.h"
 #include "base/text.h"
 
 bool bt_file_exists(const char *path) {
     struct stat about;
     return stat(path, &about) == 0;
+}
+
+/* NULL for a regular file. */
+static const char *kind_of(mode_t mode) {
+    if (S_ISREG(mode)) return NULL;
+    return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+const char *bt_file_kind(const char *path) {
+    struct stat about;
+    if (stat(path, &about) == 0) return kind_of(about.st_mode);
+    return lstat(path, &about) == 0 && S_ISLNK(about.st_mode) ? "a link that leads nowhere" : NULL;
+}
+
+bt_status bt_file_check_regular(const char *path, bt_error *error) {
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
+    if (S_ISREG(about.st_mode)) return BT_OK;
+    return bt_fail(error, BT_IO, "%s: is %s, not a file", path, kind_of(about.st_mode));
+}
+
+bt_status bt_file_write_status(int cause) {
+    return cause == ENOSPC || cause == EDQUOT || cause == EFBIG || cause == EIO ? BT_NOT_WRITTEN : BT_IO;
 }
 
 bt_status bt_path_join(char out[BT_PATH_SIZE], bt_error *error, const char *format, ...) {
@@ -59,7 +87,7 @@ bt_status bt_folder_make(const char *path, bt_error *error) {
         if (mkdir(part, 0777) != 0) {
             int cause = errno;
             if (stat(part, &about) != 0)
-                return bt_fail(error, BT_IO, "%s: the folder cannot be made: %s", part,
+                return bt_fail(error, bt_file_write_status(cause), "%s: the folder cannot be made: %s", part,
                                bt_text_system_error(cause));
             if (!S_ISDIR(about.st_mode))
                 return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", part, path);
@@ -138,9 +166,8 @@ static bt_status resolve(char out[BT_PATH_SIZE], const char *path, bt_error *err
         free(target);
         if (status || stat(out, &about) != 0) return status;
     }
-    if (S_ISDIR(about.st_mode)) return bt_fail(error, BT_IO, "%s: is a folder, not a file", path);
-    if (!S_ISREG(about.st_mode)) return bt_fail(error, BT_IO, "%s: is a device or pipe, not a file", path);
-    return BT_OK;
+    if (S_ISREG(about.st_mode)) return BT_OK;
+    return bt_fail(error, BT_IO, "%s: is %s, not a file", path, kind_of(about.st_mode));
 }
 
 bt_status bt_folder_make_run(char id[BT_RUN_ID_SIZE], char folder[BT_PATH_SIZE], const char *results,
@@ -161,7 +188,10 @@ bt_status bt_folder_make_run(char id[BT_RUN_ID_SIZE], char folder[BT_PATH_SIZE],
         status = bt_path_join(folder, error, "%s/%s", results, id);
         if (status != BT_OK) return status;
         if (mkdir(folder, 0755) == 0) return BT_OK;
-        if (!bt_file_exists(folder)) break;
+        const int cause = errno;
+        if (!bt_file_exists(folder))
+            return bt_fail(error, bt_file_write_status(cause), "%s: cannot make a folder for the run: %s",
+                           folder, bt_text_system_error(cause));
     }
     return bt_fail(error, BT_IO, "%s: cannot make a folder for the run", folder);
 }
@@ -262,10 +292,12 @@ static bt_status put(const char *path, const void *bytes, size_t size, int mode,
     bt_status status = resolve(target, path, error);
     if (status) return status;
     if (write_temporary(temporary, target, bytes, size, mode) != 0)
-        return bt_fail(error, BT_IO, "%s: cannot be written: %s", path, bt_text_system_error(errno));
+        return bt_fail(error, bt_file_write_status(errno), "%s: cannot be written: %s", path,
+                       bt_text_system_error(errno));
     if (keep_backup && bt_file_exists(target)) status = back_up(target, error);
     if (!status && rename(temporary, target) != 0)
-        status = bt_fail(error, BT_IO, "%s: cannot be replaced: %s", path, bt_text_system_error(errno));
+        status = bt_fail(error, bt_file_write_status(errno), "%s: cannot be replaced: %s", path,
+                         bt_text_system_error(errno));
     if (status) {
         unlink(temporary);
         return status;
@@ -278,33 +310,76 @@ bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool
     return put(path, bytes, size, mode_of(path), keep_backup, error);
 }
 
-static bt_status read_all(int file, const char *path, size_t limit, char **out, size_t *size,
-                          bt_error *error) {
-    size_t used = 0, room = 0;
-    char *bytes = NULL;
+/* ---- reading ---- */
+
+#define WAIT_MS 100 /* how soon a stop is seen */
+
+/* A file that is read from its start to its end. */
+typedef struct reading {
+    const char *path;
+    int file;
+    bool pipe, named; /* named: it lies in a folder, and its first writer may be yet to come */
+    bool begun;       /* a byte has come */
+} reading;
+
+/* Waits for a pipe's writer. */
+static bt_status wait_for_writer(const reading *r, bt_error *error) {
+    struct pollfd writer = {.fd = r->file, .events = POLLIN};
+    int64_t until_ns = bt_clock_now_ns() + BT_PIPE_SILENCE_S * BT_NS_PER_S;
+    while (poll(&writer, 1, WAIT_MS) <= 0) {
+        if (bt_program_stopped())
+            return bt_fail(error, BT_CANCELLED, "%s: interrupted while a pipe was waited for", r->path);
+        if (!bt_program_begun() && bt_clock_now_ns() > until_ns)
+            return bt_fail(error, BT_IO, "%s: is a pipe into which nobody wrote for %d s", r->path,
+                           BT_PIPE_SILENCE_S);
+    }
+    return BT_OK;
+}
+
+/* The next bytes; *got is 0 at the end. */
+static bt_status read_some(reading *r, char *bytes, size_t room, size_t *got, bt_error *error) {
     for (;;) {
+        ssize_t count = read(r->file, bytes, room);
+        if (count < 0 && errno == EINTR) continue;
+        const bool early = count == 0 && r->named && !r->begun; /* nobody writes yet */
+        const bool later = count < 0 && errno == EAGAIN && r->pipe;
+        if (count < 0 && !later)
+            return bt_fail(error, BT_IO, "%s: cannot be read: %s", r->path, bt_text_system_error(errno));
+        *got = count > 0 ? (size_t)count : 0;
+        r->begun |= count > 0;
+        if (!early && !later) return BT_OK;
+        bt_status status = wait_for_writer(r, error);
+        if (status != BT_OK) return status;
+        r->begun |= early; /* whoever came and went without a byte has written an empty file */
+    }
+}
+
+static bt_status read_all(reading *r, size_t limit, char **out, size_t *size, bt_error *error) {
+    size_t used = 0, room = 0, got = 1;
+    char *bytes = NULL;
+    bt_status status = BT_OK;
+    while (got > 0) {
         if (room - used < 2) { /* one for the next byte, one for the NUL */
             room = room ? room * 2 : 16384;
             char *more = realloc(bytes, room);
             if (!more) {
                 free(bytes);
-                return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out after %zu bytes", path, used);
+                return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out after %zu bytes", r->path, used);
             }
             bytes = more;
         }
-        ssize_t got = read(file, bytes + used, room - used - 1);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) {
-            bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
-            free(bytes);
-            return BT_IO;
-        }
-        used += (size_t)got;
+        status = read_some(r, bytes + used, room - used - 1, &got, error);
+        if (status != BT_OK) break;
+        used += got;
         if (used > limit) {
-            free(bytes);
-            return bt_fail(error, BT_PARSE, "%s: is larger than the %zu bytes that are read", path, limit);
+            status =
+                bt_fail(error, BT_PARSE, "%s: is larger than the %zu bytes that are read", r->path, limit);
+            break;
         }
-        if (got == 0) break;
+    }
+    if (status != BT_OK) {
+        free(bytes);
+        return status;
     }
     bytes[used] = '\0';
     *out = bytes;
@@ -312,15 +387,29 @@ static bt_status read_all(int file, const char *path, size_t limit, char **out, 
     return BT_OK;
 }
 
-bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error) {
+/* Never waits, neither for a pipe's writer nor for a device. */
+static bt_status open_to_read(reading *r, bt_error *error) {
     struct stat about;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
-    bt_status status;
-    if (fstat(file, &about) == 0 && S_ISDIR(about.st_mode))
-        status = bt_fail(error, BT_IO, "%s: is a folder, not a file", path);
-    else
-        status = read_all(file, path, limit, out, size, error);
-    close(file);
+    struct statfs system;
+    r->file = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (r->file < 0) {
+        const int cause = errno;
+        const char *kind = cause == ENXIO ? bt_file_kind(r->path) : NULL; /* what sockets give */
+        if (kind) return bt_fail(error, BT_IO, "%s: is %s, not a file", r->path, kind);
+        return bt_fail(error, BT_IO, "%s: cannot be read: %s", r->path, bt_text_system_error(cause));
+    }
+    if (fstat(r->file, &about) != 0)
+        return bt_fail(error, BT_IO, "%s: cannot be read: %s", r->path, bt_text_system_error(errno));
+    r->pipe = S_ISFIFO(about.st_mode);
+    r->named = r->pipe && fstatfs(r->file, &system) == 0 && system.f_type != PIPEFS_MAGIC;
+    if (r->pipe || S_ISREG(about.st_mode)) return BT_OK;
+    return bt_fail(error, BT_IO, "%s: is %s, not a file", r->path, kind_of(about.st_mode));
+}
+
+bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error) {
+    reading r = {.path = path};
+    bt_status status = open_to_read(&r, error);
+    if (status == BT_OK) status = read_all(&r, limit, out, size, error);
+    if (r.file >= 0) close(r.file);
     return status;
 }

@@ -17,16 +17,27 @@ extern "C" {
  * and nothing between: a temporary file beside it, fsync, rename, fsync of the folder. Whoever could read the
  * old file can read the new one, its backup and the temporary file, and nobody else; a new file has mode 0644
  * less the umask. A link is followed; a device or pipe is refused. With `keep_backup` what was there is
- * copied to path.bak, in the same way, before it is replaced. BT_IO names the file and the cause; nothing of
- * a failed try is left behind (of a killed one, a file path.PID-N.tmp may be). */
+ * copied to path.bak, in the same way, before it is replaced. BT_IO names the file and the cause,
+ * BT_NOT_WRITTEN likewise where the disk had no room or failed; nothing of a failed try is left behind (of a
+ * killed one, a file path.PID-N.tmp may be). */
 BT_MUST_USE bt_status bt_file_replace(const char *path, const void *bytes, size_t size, bool keep_backup,
                                       bt_error *error);
 
 /* Reads a whole file of at most `limit` bytes; *out is malloc'ed, the caller's, and NUL-terminated past
- * *size; it is untouched on failure. A pipe will do. BT_IO where it cannot be read, BT_PARSE where it is
- * larger.
+ * *size; it is untouched on failure. A pipe will do, whose writer may come later: a signal ends that wait
+ * (BT_CANCELLED), and where none can (base/program.h) it ends after BT_PIPE_SILENCE_S without a byte. BT_IO
+ * where it cannot be read or is something else (a folder, a device, a socket), BT_PARSE where it is larger.
  */
+#define BT_PIPE_SILENCE_S 5
 BT_MUST_USE bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error);
+
+/* Asked before a file is opened that is read here and there, or that nobody named: BT_IO where it is not
+ * there or no regular file, on which opening or reading it might wait for ever. */
+BT_MUST_USE bt_status bt_file_check_regular(const char *path, bt_error *error);
+
+/* What is at `path`, for a message: "a folder", "a pipe", "a device", "a socket"; NULL for a regular file. A
+ * link counts as what it leads to, "a link that leads nowhere" included. */
+const char *bt_file_kind(const char *path);
 
 /* Makes `path` and every folder above it; no error where they exist. */
 BT_MUST_USE bt_status bt_folder_make(const char *path, bt_error *error);
@@ -50,6 +61,10 @@ BT_MUST_USE bt_status bt_folder_make_run(char id[BT_RUN_ID_SIZE], char folder[BT
 /* Makes the folder that `path` lies in, and checks that bt_file_replace would be let in: BT_IO where the
  * folder cannot be written or `path` is no regular file. Writes nothing; a full disk shows only later. */
 BT_MUST_USE bt_status bt_file_check_writable(const char *path, bt_error *error);
+
+/* The status of a write that failed with this errno: BT_NOT_WRITTEN where the disk is full or failing, which
+ * is nobody's mistake, else BT_IO. */
+bt_status bt_file_write_status(int cause);
 
 /* Whether anything is at `path`, a folder included. */
 bool bt_file_exists(const char *path);

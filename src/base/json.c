@@ -284,7 +284,7 @@ bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *e
     if (!text) return bt_fail(error, BT_NO_MEMORY, "memory ran out while JSON was put together");
     bool written = fputs(text, out) != EOF && fputc('\n', out) != EOF;
     free(text);
-    return written ? BT_OK : bt_fail(error, BT_IO, "the JSON could not be written");
+    return written ? BT_OK : bt_fail(error, BT_NOT_WRITTEN, "the JSON could not be written");
 }
 
 bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error) {

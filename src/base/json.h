@@ -35,7 +35,8 @@ BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool ke
  * grow, and says nothing. */
 char *bt_json_dump(const json_t *json, size_t flags);
 
-/* Writes `json` by jansson's flags, and a newline, to `out`. BT_IO where `out` fails, BT_NO_MEMORY. */
+/* Writes `json` by jansson's flags, and a newline, to `out`. BT_NOT_WRITTEN where `out` fails, BT_NO_MEMORY.
+ */
 BT_MUST_USE bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *error);
 
 /* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/progress.h"
 #include "base/text.h"
 
@@ -27,7 +28,8 @@ bt_status bt_log_open(bt_log **out, FILE *terminal, bt_log_level terminal_level,
         int cause = errno;
         free(log);
         if (cause == ENOMEM) return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
-        return bt_fail(error, BT_IO, "%s: the log cannot be written: %s", path, bt_text_system_error(cause));
+        return bt_fail(error, bt_file_write_status(cause), "%s: the log cannot be written: %s", path,
+                       bt_text_system_error(cause));
     }
     pthread_mutex_init(&log->mutex, NULL);
     log->terminal = terminal;

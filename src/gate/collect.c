@@ -194,17 +194,17 @@ bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *recor
 
 /* ---- files ---- */
 
-static bt_status from_sweep(bt_gate_record **out, const char *path, bt_error *error) {
+static bt_status from_sweep(bt_gate_record **out, const json_t *top, const char *path, bt_error *error) {
     bt_record *record = NULL;
-    bt_status status = bt_record_load(&record, path, error);
+    bt_status status = bt_record_from_json(&record, top, path, error);
     if (status == BT_OK) status = bt_gate_collect_sweep(out, record, error);
     bt_record_close(&record);
     return status;
 }
 
-static bt_status from_load(bt_gate_record **out, const char *path, bt_error *error) {
+static bt_status from_load(bt_gate_record **out, const json_t *top, const char *path, bt_error *error) {
     bt_load_record *record = NULL;
-    bt_status status = bt_load_record_load(&record, path, error);
+    bt_status status = bt_load_record_from_json(&record, top, path, error);
     if (status == BT_OK) status = bt_gate_collect_load(out, record, error);
     bt_load_record_close(&record);
     return status;
@@ -216,9 +216,12 @@ bt_status bt_gate_collect(bt_gate_record **out, const char *path, bt_error *erro
     bt_status status = bt_json_load(&top, path, error);
     if (status != BT_OK) return status;
     const char *kind = json_string_value(json_object_get(top, "kind"));
-    bool sweep = kind && strcmp(kind, "sweep") == 0, load = kind && strcmp(kind, "load") == 0;
-    if (!sweep && !load) status = bt_gate_record_from_json(out, top, path, error);
+    if (kind && strcmp(kind, "sweep") == 0)
+        status = from_sweep(out, top, path, error);
+    else if (kind && strcmp(kind, "load") == 0)
+        status = from_load(out, top, path, error);
+    else
+        status = bt_gate_record_from_json(out, top, path, error);
     json_decref(top);
-    if (sweep) return from_sweep(out, path, error);
-    return load ? from_load(out, path, error) : status;
+    return status;
 }

@@ -11,17 +11,13 @@
 #include "base/files.h"
 #include "base/text.h"
 
-static bool is_picture(const char *folder, const char *name) {
+static bool is_named_so(const char *name) {
     static const char *const endings[] = {"png", "jpg", "jpeg", "tif", "tiff"};
     const char *dot = strrchr(name, '.');
-    char path[BT_PATH_SIZE];
-    struct stat status;
-    bt_error too_long;
     bool ends_so = false;
     for (size_t i = 0; dot && dot > name && name[0] != '.' && i < sizeof endings / sizeof *endings; i++)
         ends_so = ends_so || strcasecmp_l(dot + 1, endings[i], bt_text_locale()) == 0;
-    return ends_so && bt_path_join(path, &too_long, "%s/%s", folder, name) == BT_OK &&
-           stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+    return ends_so;
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -41,16 +37,43 @@ static bt_status add_name(bt_picture_folder *folder, const char *name, bt_error 
     return BT_OK;
 }
 
+/* Tells of what is passed over; the last places are kept for how many more there are. */
+static void skip(bt_picture_folder *folder, const char *name, const char *kind) {
+    const size_t used = strlen(folder->skipped), room = sizeof folder->skipped - 32;
+    if (used + strlen(name) + strlen(kind) + 6 < room && folder->untold == 0)
+        snprintf(folder->skipped + used, room - used, "%s%s (%s)", used ? ", " : "", name, kind);
+    else
+        folder->untold++;
+}
+
+/* Takes a name of the folder, if it is a picture's. */
+static bt_status look_at(bt_picture_folder *folder, const char *name, bt_error *error) {
+    char path[BT_PATH_SIZE];
+    struct stat about;
+    bt_error too_long;
+    if (!is_named_so(name) || bt_path_join(path, &too_long, "%s/%s", folder->path, name) != BT_OK)
+        return BT_OK;
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) return BT_OK;
+    const char *kind = bt_file_kind(path);
+    if (!kind) return add_name(folder, name, error);
+    skip(folder, name, kind);
+    return BT_OK;
+}
+
 static bt_status list(bt_picture_folder *folder, bt_error *error) {
     DIR *entries = opendir(folder->path);
     bt_status status = BT_OK;
     if (!entries) return bt_fail(error, BT_IO, "%s: %s", folder->path, bt_text_system_error(errno));
     for (const struct dirent *entry; status == BT_OK && (entry = readdir(entries));)
-        if (is_picture(folder->path, entry->d_name)) status = add_name(folder, entry->d_name, error);
+        status = look_at(folder, entry->d_name, error);
     closedir(entries);
+    if (folder->untold > 0) {
+        const size_t used = strlen(folder->skipped);
+        snprintf(folder->skipped + used, sizeof folder->skipped - used, " and %d more", folder->untold);
+    }
     if (status == BT_OK && folder->found == 0)
-        status =
-            bt_fail(error, BT_INVALID, "%s: no picture in it (png, jpg, jpeg, tif or tiff)", folder->path);
+        status = bt_fail(error, BT_INVALID, "%s: no picture in it (png, jpg, jpeg, tif or tiff)%s%s",
+                         folder->path, folder->skipped[0] ? "; passed over: " : "", folder->skipped);
     return status;
 }
 

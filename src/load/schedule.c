@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -128,7 +129,8 @@ static bt_status make_trace(arrivals *a, const bt_schedule_options *o) {
     size_t size = 0;
     double first_s = 0;
     bool cut = false;
-    bt_status status = BT_OK;
+    bt_status status = bt_file_check_regular(o->trace, a->error);
+    if (status != BT_OK) return status;
     FILE *file = fopen(o->trace, "re");
     if (!file) return bt_fail(a->error, BT_IO, "%s: %s", o->trace, bt_text_system_error(errno));
     for (int line = 1; status == BT_OK && !cut && getline(&text, &size, file) >= 0; line++) {

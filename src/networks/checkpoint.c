@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/half.h"
 #include "base/text.h"
 
@@ -97,6 +98,7 @@ bt_status bt_checkpoint_open(bt_checkpoint **out, const char *path, bt_error *er
         status = bt_fail(error, BT_INVALID, "%.60s...: the path is too long", path);
     else
         memcpy(checkpoint->path, path, strlen(path) + 1);
+    if (status == BT_OK) status = bt_file_check_regular(path, error);
     if (status == BT_OK) status = open_by_content(checkpoint, error);
     if (status != BT_OK)
         bt_checkpoint_close(&checkpoint);

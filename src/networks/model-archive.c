@@ -9,6 +9,7 @@
 #include <zip.h>
 #endif
 
+#include "base/files.h"
 #include "base/text.h"
 #include "image/resize.h"
 
@@ -27,6 +28,8 @@ typedef struct contents {
 /* The first bytes say whether it is an archive at all. */
 static bt_status check_start(const char *path, bool package, bt_error *error) {
     char start[4] = {0};
+    bt_status status = bt_file_check_regular(path, error);
+    if (status != BT_OK) return status;
     FILE *file = fopen(path, "rbe");
     if (!file) return bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, bt_text_system_error(errno));
     const size_t got = fread(start, 1, sizeof start, file);
@@ -159,8 +162,9 @@ static bt_status read_text(char **out, zip_t *zip, zip_uint64_t index, bt_error 
 bt_status bt_model_archive_input(const char *path, int *height, int *width, bt_error *error) {
     int why = 0;
     bt_status status = BT_OK;
+    bt_error ignored; /* what is no file says nothing of its images, but opening it might wait for ever */
     *height = *width = 0;
-    zip_t *zip = zip_open(path, ZIP_RDONLY, &why);
+    zip_t *zip = bt_file_check_regular(path, &ignored) == BT_OK ? zip_open(path, ZIP_RDONLY, &why) : NULL;
     const zip_int64_t entries = zip ? zip_get_num_entries(zip, 0) : 0;
     for (zip_int64_t i = 0; i < entries && *height == 0 && status == BT_OK; i++) {
         char *text;

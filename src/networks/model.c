@@ -64,7 +64,8 @@ static void note_other(bt_model *model, const json_t *read, const char *path, co
     json_t *said = NULL;
     bt_error ignored;
     if (strcmp(path, other) == 0 || !bt_file_exists(other)) return;
-    const bool same = bt_json_load(&said, other, &ignored) == BT_OK && json_equal(read, said);
+    const bool same = bt_file_check_regular(other, &ignored) == BT_OK &&
+                      bt_json_load(&said, other, &ignored) == BT_OK && json_equal(read, said);
     if (!same)
         snprintf(model->input_note, sizeof model->input_note,
                  "%.80s says what its input is; %.80s beside it says something else, and is not read",
@@ -81,7 +82,8 @@ static bt_status load_input(bt_model *model, bt_error *error) {
     if (status != BT_OK) return status;
     const bool by_name = bt_file_exists(path);
     if (!by_name && (stem[0] == '\0' || !bt_file_exists(stem))) return BT_OK;
-    status = bt_json_load(&json, by_name ? path : stem, error);
+    status = bt_file_check_regular(by_name ? path : stem, error);
+    if (status == BT_OK) status = bt_json_load(&json, by_name ? path : stem, error);
     if (status != BT_OK) return status;
     status = read_input(model, json, by_name ? path : stem, error);
     if (status == BT_OK && by_name && stem[0]) note_other(model, json, path, stem);
@@ -194,10 +196,10 @@ bt_status bt_model_check_files(const bt_model *model, bt_error *error) {
 static bt_status hash_file(const bt_model *model, const char *path, void *context, bt_error *error) {
     uint64_t *hash = context;
     (void)model;
-    FILE *file = fopen(path, "rbe");
+    bt_status status = bt_file_check_regular(path, error);
+    FILE *file = status == BT_OK ? fopen(path, "rbe") : NULL;
     char *piece = malloc(PIECE);
-    bt_status status = BT_OK;
-    if (!file)
+    if (!file && status == BT_OK)
         status = bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, bt_text_system_error(errno));
     if (!piece) status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %.150s", path);
     for (size_t got; status == BT_OK && (got = fread(piece, 1, PIECE, file)) > 0;)

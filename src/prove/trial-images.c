@@ -71,6 +71,8 @@ static bt_status read_pictures(bt_trial *t, bt_error *error) {
     if (!path[0]) return BT_OK;
     bt_status status = bt_picture_folder_open(&folder, path, t->side_count ? IMAGES : BT_INPUTS_MAX, error);
     if (status == BT_OK) {
+        if (folder->skipped[0])
+            bt_log_write(t->options->log, BT_LOG_WARNING, "--images: passed over: %s", folder->skipped);
         status = t->side_count ? load_resized(t, folder, error) : load_pictures(t, folder, error);
         bt_picture_folder_close(&folder);
     }

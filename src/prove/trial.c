@@ -8,6 +8,7 @@
 #include "base/busy.h"
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -264,6 +265,8 @@ static bt_status prepare(bt_trial *t, bt_error *error) {
 /* Of models of which nothing is known yet. */
 bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config, bt_error *error) {
     const bt_trial_options options = {.settings = settings, .config = config};
+    if (settings->trace[0] && bt_file_check_regular(settings->trace, error) != BT_OK) /* read test by test */
+        return bt_fail_at(error, BT_IO, "--trace");
     bt_trial *t = calloc(1, sizeof *t);
     if (!t) return bt_fail(error, BT_NO_MEMORY, "out of memory for a test");
     bt_plan_model models[BT_NAMES_MAX];

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "record/model-file.h"
@@ -23,6 +24,8 @@ static void put_time(char out[32], time_t when) {
 /* Hashes the first HEADER_BYTES, and the rest where `whole`. */
 static bt_status hash_file(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
     unsigned char buffer[HEADER_BYTES];
+    bt_status status = bt_file_check_regular(path, error);
+    if (status != BT_OK) return status;
     FILE *file = fopen(path, "rbe");
     if (!file) return bt_fail(error, BT_IO, "%s: cannot be read: %s", path, bt_text_system_error(errno));
     size_t got = fread(buffer, 1, sizeof buffer, file);

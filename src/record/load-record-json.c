@@ -438,13 +438,20 @@ static bt_status read_record(bt_load_record **out, const json_t *top, const char
     return status == BT_OK ? read_items(models, scenarios, *out, path, error) : status;
 }
 
+bt_status bt_load_record_from_json(bt_load_record **out, const json_t *top, const char *where,
+                                   bt_error *error) {
+    *out = NULL;
+    bt_status status = read_record(out, top, where, error);
+    if (status != BT_OK) bt_load_record_close(out);
+    return status;
+}
+
 bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error) {
     json_t *top;
     *out = NULL;
     bt_status status = bt_json_load(&top, path, error);
     if (status != BT_OK) return status;
-    status = read_record(out, top, path, error);
-    if (status != BT_OK) bt_load_record_close(out);
+    status = bt_load_record_from_json(out, top, path, error);
     json_decref(top);
     return status;
 }

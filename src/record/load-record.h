@@ -151,6 +151,8 @@ double bt_load_record_sla_ms(const bt_load_record *record, const char *model);
  * older records, which had one SLA for all, have that one. */
 BT_MUST_USE bt_status bt_load_record_save(const bt_load_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_load_record_from_json(bt_load_record **out, const json_t *top, const char *where,
+                                               bt_error *error);
 BT_MUST_USE bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_error *error);
 
 /* "met", "broken", "not_shown"; never NULL. */

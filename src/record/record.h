@@ -178,6 +178,9 @@ BT_MUST_USE bt_status bt_point_add_samples(bt_point *point, const double *sample
  * key; a schema version above BT_RECORD_SCHEMA_VERSION is BT_UNSUPPORTED ("written by a newer batchtune"). */
 BT_MUST_USE bt_status bt_record_save(const bt_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_record_load(bt_record **out, const char *path, bt_error *error);
+/* Of a document that is read already, which a pipe gives once; `where` is what it is called. */
+BT_MUST_USE bt_status bt_record_from_json(bt_record **out, const json_t *top, const char *where,
+                                          bt_error *error);
 BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *error);
 
 /* What a tuning run showed of a model's SLA. Not shown is neither: something is undecided, or nothing could

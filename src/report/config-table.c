@@ -273,5 +273,5 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     }
     free(advice);
     if (status) return status;
-    return ferror(out) ? bt_fail(error, BT_IO, "the config could not be written out") : BT_OK;
+    return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the config could not be written out") : BT_OK;
 }

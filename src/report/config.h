@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* For a terminal, within its width, without colours: a summary, then a table of points for each model.
- * `path` is what the file is called. BT_NO_MEMORY, BT_IO where `out` fails. */
+ * `path` is what the file is called. BT_NO_MEMORY, BT_NOT_WRITTEN where `out` fails. */
 BT_MUST_USE bt_status bt_report_config_table(const bt_config *config, const bt_config_check *check,
                                              const char *path, FILE *out, bt_error *error);
 

@@ -81,7 +81,7 @@ bt_status bt_document_end(bt_document *d) {
     end_list(d);
     if (html(d)) fputs("</main>\n</body>\n</html>\n", d->out);
     if (d->status == BT_OK && ferror(d->out))
-        d->status = bt_fail(d->error, BT_IO, "the report could not be written");
+        d->status = bt_fail(d->error, BT_NOT_WRITTEN, "the report could not be written");
     return d->status;
 }
 
@@ -225,6 +225,7 @@ void bt_document_picture(bt_document *d, const char *name, const char *caption) 
         return;
     }
     if (bt_path_join(path, &ignored, "%s/%s", d->pictures, name) != BT_OK ||
+        bt_file_check_regular(path, &ignored) != BT_OK ||
         bt_file_read(path, PICTURE_MAX, &svg, &size, &ignored) != BT_OK)
         return;
     d->picture_count++;

@@ -136,7 +136,7 @@ bt_status bt_gate_report_junit(const bt_gate_verdict *verdict, FILE *out, bt_err
     for (int i = 0; i < verdict->promise_count; i++)
         put_promise(out, verdict, &verdict->promises[i]);
     fputs("  </testsuite>\n</testsuites>\n", out);
-    return ferror(out) ? bt_fail(error, BT_IO, "the verdict could not be written") : BT_OK;
+    return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the verdict could not be written") : BT_OK;
 }
 
 /* ---- any form ---- */

@@ -119,6 +119,7 @@ bt_status bt_gate_report_table(const bt_gate_verdict *verdict, FILE *out, bt_err
     put_words(out, "course", words);
     bt_gate_words_verdict(verdict, words, sizeof words);
     put_words(out, "verdict", words);
-    if (status == BT_OK && ferror(out)) status = bt_fail(error, BT_IO, "the verdict could not be written");
+    if (status == BT_OK && ferror(out))
+        status = bt_fail(error, BT_NOT_WRITTEN, "the verdict could not be written");
     return status;
 }

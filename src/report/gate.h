@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* For a terminal: a row a metric with its change, bounds, tolerance and word; then what else has to be known.
- * BT_NO_MEMORY, BT_IO. */
+ * BT_NO_MEMORY, BT_NOT_WRITTEN where `out` fails. */
 BT_MUST_USE bt_status bt_gate_report_table(const bt_gate_verdict *verdict, FILE *out, bt_error *error);
 
 /* For a pull request: the one word first, what is not as it was, and the whole table folded away. */

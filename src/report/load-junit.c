@@ -83,5 +83,5 @@ bt_status bt_load_report_junit(const bt_load_record *record, FILE *out, bt_error
         fputs("  </testsuite>\n", out);
     }
     fputs("</testsuites>\n", out);
-    return ferror(out) ? bt_fail(error, BT_IO, "the report could not be written") : BT_OK;
+    return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the report could not be written") : BT_OK;
 }

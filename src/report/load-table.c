@@ -82,6 +82,7 @@ bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error
     bt_load_words_headline(record, words);
     put_words(out, "verdict", words);
     put_words(out, "again", record->command);
-    if (status == BT_OK && ferror(out)) status = bt_fail(error, BT_IO, "the report could not be written");
+    if (status == BT_OK && ferror(out))
+        status = bt_fail(error, BT_NOT_WRITTEN, "the report could not be written");
     return status;
 }

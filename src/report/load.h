@@ -17,7 +17,7 @@ extern "C" {
 
 /* For a terminal, within its width: for each model "HRNet Summary:" and a line a scenario
  * ("  Burst Load: P95=85.7ms ✓"), cause and remedy beside each ✗, then the figures as tables. BT_NO_MEMORY,
- * BT_IO. */
+ * BT_NOT_WRITTEN where `out` fails. */
 BT_MUST_USE bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error *error);
 
 /* The SLA compliance report as Markdown. `pictures` as for bt_report_markdown: the folder of the plots as

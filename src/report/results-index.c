@@ -141,7 +141,7 @@ static bt_status load_cache(listing *l, bt_error *error) {
     json_t *top = NULL;
     bt_error ignored = unheard;
     bt_status status = bt_path_join(path, error, "%s/" CACHE, l->results);
-    if (status != BT_OK || !bt_file_exists(path)) return status;
+    if (status != BT_OK || bt_file_check_regular(path, &ignored) != BT_OK) return status;
     if (bt_json_load(&top, path, &ignored) == BT_NO_MEMORY)
         return bt_fail(error, BT_NO_MEMORY, "%s", ignored.message);
     if (json_integer_value(json_object_get(top, "schema_version")) == SCHEMA_VERSION)

@@ -135,5 +135,5 @@ bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
         fputc('\n', out);
         bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
     }
-    return ferror(out) ? bt_fail(error, BT_IO, "the report could not be written") : BT_OK;
+    return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the report could not be written") : BT_OK;
 }

@@ -18,7 +18,7 @@ extern "C" {
 
 /* For a terminal, within its width, without colours or control characters: one table a model, the winners
  * of every objective, what memory allows, the closing sentence, and how to repeat the run. What is not known
- * is "–". BT_NO_MEMORY, BT_IO where `out` fails. */
+ * is "–". BT_NO_MEMORY, BT_NOT_WRITTEN where `out` fails. */
 BT_MUST_USE bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error);
 
 /* One row a point with every field of it, and the model's capacity in the chosen one's, headed by the

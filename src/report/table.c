@@ -129,7 +129,7 @@ static bt_status check_whole(const bt_table *table, bt_error *error) {
 }
 
 static bt_status check_written(FILE *out, bt_error *error) {
-    return ferror(out) ? bt_fail(error, BT_IO, "a table could not be written") : BT_OK;
+    return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "a table could not be written") : BT_OK;
 }
 
 static const char *shown(const table_cell *cell) {

@@ -41,8 +41,8 @@ void bt_table_unknown(bt_table *table);
 
 bool bt_table_is_empty(const bt_table *table); /* it has no row, and lost none for want of memory */
 
-/* Writers. BT_INVALID where the last row is not full, BT_NO_MEMORY where a cell could not be kept, BT_IO
- * where `out` fails.
+/* Writers. BT_INVALID where the last row is not full, BT_NO_MEMORY where a cell could not be kept,
+ * BT_NOT_WRITTEN where `out` fails.
  *
  * Text: columns as wide as their widest cell, two spaces apart, each line after `margin` spaces, a line below
  * the header. Where that is more than `width` columns, texts wrap by words, the widest column first; columns

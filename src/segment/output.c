@@ -71,6 +71,13 @@ bt_status bt_segment_overlay_path(char path[BT_PATH_SIZE], const bt_segment_outp
     return bt_path_join(path, error, "%s/%s%s.png", outputs->overlay, picture->stem, outputs->suffix);
 }
 
+/* Whether `out` took it its owner asks, who then tells what is lost. */
+static bt_status put_line(const json_t *json, FILE *out, bt_error *error) {
+    bt_status status = bt_json_write(json, JSON_COMPACT | JSON_REAL_PRECISION(9), out, error);
+    fflush(out);
+    return status == BT_NOT_WRITTEN ? BT_OK : status;
+}
+
 bt_status bt_segment_write(json_t *json, const char *path, FILE *out, bt_error *error) {
     bt_status status = BT_OK;
     if (!json)
@@ -78,7 +85,7 @@ bt_status bt_segment_write(json_t *json, const char *path, FILE *out, bt_error *
     else if (path[0])
         status = bt_json_save(json, path, false, error);
     else
-        status = bt_json_write(json, JSON_COMPACT | JSON_REAL_PRECISION(9), out, error);
+        status = put_line(json, out, error);
     json_decref(json);
     return status;
 }

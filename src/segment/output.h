@@ -33,7 +33,8 @@ BT_MUST_USE bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_s
 BT_MUST_USE bt_status bt_segment_overlay_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
                                               const bt_picture_file *picture, bt_error *error);
 
-/* Writes `json` (taken over; NULL: memory was short) to `path`, or where that is "" to `out` in one line. */
+/* Writes `json` (taken over; NULL: memory was short) to `path`, or where that is "" to `out` in one line, and
+ * at once; whether `out` took it its owner asks. */
 BT_MUST_USE bt_status bt_segment_write(json_t *json, const char *path, FILE *out, bt_error *error);
 
 #ifdef __cplusplus

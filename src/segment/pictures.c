@@ -36,6 +36,7 @@ static bt_status add_folder(bt_pictures *pictures, const char *path, bt_error *e
         status = bt_path_join(file, error, "%s/%s", folder->path, folder->names[i]);
         if (status == BT_OK) status = add(pictures, file, error);
     }
+    memcpy(pictures->skipped, folder->skipped, sizeof pictures->skipped);
     bt_picture_folder_close(&folder);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "image/folder.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,7 @@ typedef struct bt_pictures {
     bt_picture_file *files;
     int count;
     bool is_folder;
+    char skipped[BT_FOLDER_WORDS_SIZE]; /* as image/folder.h tells them; "" for none */
 } bt_pictures;
 
 /* The picture at `path`, or those of a folder (as image/folder.h tells them), by name. Opens none of them.

@@ -150,7 +150,17 @@ static bt_status write_polygons(const work *w, job *j, bt_error *error) {
     if (status != BT_OK) return status;
     json_t *json = joined(bt_polygons_to_json(j->polygons),
                           json_pack("{s:s, s:o}", "image", j->file->name, "metadata", describe_job(w, j)));
+    w->summary->printed |= json && !path[0]; /* of one picture: of several each has a file */
     return bt_segment_write(json, path, w->options->out, error);
+}
+
+/* What was asked for first, then what shows it; one is not left out because the other could not be written.
+ */
+static bt_status write_results(const work *w, job *j, bt_error *error) {
+    bt_error cause;
+    bt_status status = write_polygons(w, j, error);
+    bt_keep_first(&status, error, write_overlay(w, j, &cause), &cause);
+    return status;
 }
 
 /* ---- all pictures ---- */
@@ -175,7 +185,8 @@ static void note(work *w, const job *j, bt_status status, const bt_error *error)
     if (status == BT_OK) {
         add_to_summary(w, j);
     } else {
-        if (w->summary->failed++ == 0) w->summary->failure = *error;
+        const bool worse = status == BT_NOT_WRITTEN && w->summary->failure.status != BT_NOT_WRITTEN;
+        if (w->summary->failed++ == 0 || worse) w->summary->failure = *error;
         if (o->pictures->is_folder) bt_log_write(o->log, BT_LOG_ERROR, "%s", error->message);
     }
     w->done++;
@@ -195,8 +206,7 @@ static void segment_one(work *w, int index) {
     bt_status status = read_picture(&j, &error);
     if (status == BT_OK) {
         status = find_polygons(w, &j, &error);
-        if (status == BT_OK) status = write_overlay(w, &j, &error);
-        if (status == BT_OK) status = write_polygons(w, &j, &error);
+        if (status == BT_OK) status = write_results(w, &j, &error);
         if (status != BT_OK) bt_fail_at(&error, status, "%s", j.file->path);
     }
     note(w, &j, status, &error);
@@ -247,6 +257,7 @@ static bt_status write_coco(const work *w, bt_error *error) {
         json_decref(json);
         return bt_fail(error, BT_NO_MEMORY, "out of memory for the COCO data set");
     }
+    w->summary->printed = !w->options->outputs->output[0];
     return bt_segment_write(json, w->options->outputs->output, w->options->out, error);
 }
 

@@ -36,13 +36,14 @@ typedef struct bt_segment_summary {
     double seconds, pictures_per_s;
     double p95_latency_ms; /* as the service's metrics have it at the end; NaN without an answer */
     int batch_size;        /* the largest that was formed */
-    bt_error failure;      /* the first picture's that failed */
+    bt_error failure;      /* the first picture's that failed; or the first that could not be written */
+    bool printed;          /* `out` has polygons, though perhaps not all of them */
     char runs[320];        /* "HRNet at 1024 px, bf16, plan on cpu: ..., weights demo" */
 } bt_segment_summary;
 
 /* Segments every picture with one network and writes what settings ask for. Returns BT_OK where the service
  * did its part, however many pictures failed; else nothing was written, or (of COCO's one file) it could not
- * be. */
+ * be. Whether `out` took what was printed its owner asks. */
 BT_MUST_USE bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options *options,
                                           bt_error *error);
 

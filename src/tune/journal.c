@@ -24,7 +24,8 @@ static bt_status whole_length(const char *path, off_t *length, bt_error *error) 
     size_t size = 0;
     *length = 0;
     if (!bt_file_exists(path)) return BT_OK;
-    bt_status status = bt_file_read(path, JOURNAL_BYTES_MAX, &text, &size, error);
+    bt_status status = bt_file_check_regular(path, error);
+    if (status == BT_OK) status = bt_file_read(path, JOURNAL_BYTES_MAX, &text, &size, error);
     if (status != BT_OK) return status;
     while (size > 0 && text[size - 1] != '\n')
         size--;
@@ -46,7 +47,8 @@ bt_status bt_journal_open(bt_journal **out, const char *path, bt_error *error) {
     if (status != BT_OK) goto failed;
     journal->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (journal->file < 0 || ftruncate(journal->file, length) != 0) {
-        status = bt_fail(error, BT_IO, "%s: cannot open the journal: %s", path, bt_text_system_error(errno));
+        status = bt_fail(error, bt_file_write_status(errno), "%s: cannot open the journal: %s", path,
+                         bt_text_system_error(errno));
         goto failed;
     }
     *out = journal;
@@ -68,13 +70,13 @@ static bt_status write_all(const bt_journal *journal, const char *bytes, size_t 
         ssize_t written = write(journal->file, bytes, size);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0)
-            return bt_fail(error, BT_IO, "%s: cannot write the journal: %s", journal->path,
-                           bt_text_system_error(errno));
+            return bt_fail(error, bt_file_write_status(errno), "%s: cannot write the journal: %s",
+                           journal->path, bt_text_system_error(errno));
         bytes += written;
         size -= (size_t)written;
     }
     if (fdatasync(journal->file) != 0 && errno != EINVAL)
-        return bt_fail(error, BT_IO, "%s: cannot flush the journal: %s", journal->path,
+        return bt_fail(error, bt_file_write_status(errno), "%s: cannot flush the journal: %s", journal->path,
                        bt_text_system_error(errno));
     return BT_OK;
 }
@@ -127,7 +129,8 @@ bt_status bt_journal_load(json_t **out, const char *path, bt_error *error) {
     *out = NULL;
     char *text = NULL;
     size_t size = 0;
-    bt_status status = bt_file_read(path, JOURNAL_BYTES_MAX, &text, &size, error);
+    bt_status status = bt_file_check_regular(path, error);
+    if (status == BT_OK) status = bt_file_read(path, JOURNAL_BYTES_MAX, &text, &size, error);
     if (status != BT_OK) return status;
     json_t *lines = json_array();
     status = lines ? parse_lines(lines, text, size, path, error)

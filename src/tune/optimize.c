@@ -260,7 +260,7 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
 /* What the caller must put right, or what no other model fares better with; anything else is one model's. */
 static bool is_fatal(bt_status status) {
     return status == BT_INVALID || status == BT_UNSUPPORTED || status == BT_NO_MEMORY || status == BT_IO ||
-           status == BT_PARSE;
+           status == BT_NOT_WRITTEN || status == BT_PARSE;
 }
 
 static bt_status misfit(const bt_optimize_options *options, bt_error *error) {
@@ -702,6 +702,17 @@ static bt_status tune_models(const bt_optimize_options *options, bt_record *reco
     return status;
 }
 
+/* A folder is looked at before there is a log; what was passed over there is told here. */
+static void warn_of_skipped(const bt_optimize_options *options) {
+    const char *path = options->settings->images;
+    bt_picture_folder *folder;
+    bt_error ignored;
+    if (!path[0] || bt_picture_folder_open(&folder, path, BT_WORKER_IMAGES, &ignored) != BT_OK) return;
+    if (folder->skipped[0])
+        bt_log_write(options->log, BT_LOG_WARNING, "--images: passed over: %s", folder->skipped);
+    bt_picture_folder_close(&folder);
+}
+
 bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_error *error) {
     *out = NULL;
     const bt_settings *settings = options->settings;
@@ -716,6 +727,7 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     record->settings = *settings;
     record->sources = *options->sources;
     snprintf(record->images, sizeof record->images, "%s", options->images);
+    warn_of_skipped(options);
 
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = name_model(options, &record->models[i], i, error);

@@ -389,6 +389,6 @@ int main(int argc, char **argv) {
     free(b.images);
     free(b.logits);
     code = status == BT_OK ? BT_EXIT_GOOD : bt_command_fail(&command, &error, stderr);
-    FILE *last = given.format == FORMAT_JSON || given.serve ? stderr : stdout;
-    return bt_command_finish(&command, last, stderr, code);
+    const bool for_programs = given.format == FORMAT_JSON || given.serve;
+    return bt_command_finish(&command, stdout, stderr, for_programs, code);
 }

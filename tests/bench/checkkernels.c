@@ -593,8 +593,8 @@ int main(int argc, char **argv) {
     if (status == BT_OK && given.rounds > 0) status = time_all(&given, threads, &error);
     if (status == BT_UNSUPPORTED) {
         fprintf(stderr, "checkkernels: wrong: %s\n", error.message);
-        return bt_command_finish(&command, stdout, stderr, BT_EXIT_FAILED);
+        return bt_command_finish(&command, stdout, stderr, false, BT_EXIT_FAILED);
     }
     code = status == BT_OK ? BT_EXIT_GOOD : bt_command_fail(&command, &error, stderr);
-    return bt_command_finish(&command, stdout, stderr, code);
+    return bt_command_finish(&command, stdout, stderr, false, code);
 }

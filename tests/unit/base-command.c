@@ -6,9 +6,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/command.h"
 #include "base/version.h"
@@ -129,7 +132,7 @@ static void the_last_line_says_the_exit_code(void **state) {
     char text[64] = "";
     FILE *stream = fmemopen(text, sizeof text, "w");
     assert_non_null(stream);
-    assert_int_equal(bt_command_finish(&command, stream, stderr, BT_EXIT_BROKEN), BT_EXIT_BROKEN);
+    assert_int_equal(bt_command_finish(&command, stream, stderr, false, BT_EXIT_BROKEN), BT_EXIT_BROKEN);
     fclose(stream);
     assert_string_equal(text, "verdict: sla-broken (3)\n");
 }
@@ -139,7 +142,7 @@ static void a_command_may_have_words_of_its_own(void **state) {
     char text[64] = "";
     FILE *stream = fmemopen(text, sizeof text, "w");
     assert_non_null(stream);
-    assert_int_equal(bt_command_finish_as(&command, stream, stderr, BT_EXIT_BROKEN, "collapsed"),
+    assert_int_equal(bt_command_finish_as(&command, stream, stderr, false, BT_EXIT_BROKEN, "collapsed"),
                      BT_EXIT_BROKEN);
     fclose(stream);
     assert_string_equal(text, "verdict: collapsed (3)\n");
@@ -181,27 +184,112 @@ static void a_programs_first_word_chooses_the_command(void **state) {
     assert_non_null(strstr(err, "the commands are fill, dig"));
 }
 
+/* What finishing says on standard error where the result went to `to`, which is closed by it. */
+static int finish_on(FILE *to, const char *result, bool verdict_on_err, char said[256]) {
+    const bt_command shown = {.name = "dig", .prints = "the hole"};
+    FILE *errors = fmemopen(said, 256, "w");
+    assert_true(to && errors);
+    fputs(result, to);
+    int code = bt_command_finish(&shown, to, errors, verdict_on_err, BT_EXIT_GOOD);
+    fclose(to);
+    fclose(errors);
+    return code;
+}
+
 static void output_that_is_lost_is_no_success(void **state) {
     (void)state;
+    for (int on_err = 0; on_err <= 1; on_err++) {
+        char said[256] = "", result[20000];
+        memset(result, 'x', sizeof result);
+        result[sizeof result - 1] = '\0';
+        for (int size = 10; size < 20000; size += 19000) { /* within stdio's buffer, and beyond it */
+            result[size] = '\0';
+            assert_int_equal(finish_on(fopen("/dev/full", "w"), result, on_err, said), BT_EXIT_FAILED);
+            assert_string_equal(
+                said, "dig: standard output could not be written: No space left on device; the hole is lost\n"
+                      "verdict: failed (1)\n");
+            result[size] = 'x';
+        }
+    }
+}
+
+static void a_lost_verdict_is_said_to_be_that(void **state) {
+    (void)state;
     char said[256] = "";
-    FILE *full = fopen("/dev/full", "w"), *errors = fmemopen(said, sizeof said, "w");
-    assert_true(full && errors);
+    assert_int_equal(finish_on(fopen("/dev/full", "w"), "", false, said), BT_EXIT_FAILED);
+    assert_non_null(strstr(said, "No space left on device; the verdict is lost\nverdict: failed (1)\n"));
+    assert_int_equal(finish_on(fopen("/dev/full", "w"), "", true, said), BT_EXIT_GOOD);
+    assert_string_equal(said, "verdict: good (0)\n");
+}
+
+static void a_closed_output_is_lost_too(void **state) {
+    (void)state;
+    char said[256] = "";
+    FILE *closed = fdopen(open("/dev/null", O_RDONLY), "r"); /* what bt_program_begin puts there */
+    FILE *none = fopen("/dev/null", "w");
+    assert_true(closed && none);
+    dup2(fileno(closed), fileno(none));
+    fclose(closed);
+    assert_int_equal(finish_on(none, "the result", false, said), BT_EXIT_FAILED);
+    assert_string_equal(said,
+                        "dig: standard output could not be written: Bad file descriptor; the hole is lost\n"
+                        "verdict: failed (1)\n");
+}
+
+static void a_reader_that_has_gone_is_told_no_more(void **state) {
+    (void)state;
+    char said[256] = "";
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(finish_on(fdopen(ends[1], "w"), "the result", false, said), BT_EXIT_UNREAD);
+    signal(SIGPIPE, before);
+    assert_string_equal(said, "verdict: unread (141)\n");
+}
+
+static void a_stream_that_fails_is_told_once(void **state) {
+    (void)state;
+    FILE *full = fopen("/dev/full", "w"), *good = tmpfile();
+    assert_true(full && good);
     fputs("the result", full);
-    assert_int_equal(bt_command_finish(&command, full, errors, BT_EXIT_GOOD), BT_EXIT_FAILED);
+    assert_int_equal(bt_command_printed(full, BT_NOT_WRITTEN), BT_OK); /* bt_command_finish tells */
+    assert_int_equal(bt_command_printed(full, BT_NO_MEMORY), BT_NO_MEMORY);
+    assert_int_equal(bt_command_printed(good, BT_NOT_WRITTEN),
+                     BT_NOT_WRITTEN); /* a file's, not the stream's */
+    assert_int_equal(bt_command_printed(good, BT_OK), BT_OK);
     fclose(full);
-    fclose(errors);
-    assert_non_null(strstr(said, "verdict: failed (1)"));
+    fclose(good);
+}
+
+static void an_answer_that_is_lost_is_no_success(void **state) {
+    (void)state;
+    const char *const asked[] = {"--help", "--version"}, *const lost[] = {"the help", "the version"};
+    for (int i = 0; i < 2; i++) {
+        char said[256] = "";
+        char *argv[] = {(char *)"dig", (char *)asked[i], NULL};
+        values read;
+        bt_option_sources sources;
+        FILE *full = fopen("/dev/full", "w"), *errors = fmemopen(said, sizeof said, "w");
+        assert_true(full && errors);
+        assert_int_equal(bt_command_start(&command, 2, argv, &read, &sources, full, errors), BT_EXIT_FAILED);
+        fclose(full);
+        fclose(errors);
+        assert_non_null(strstr(said, lost[i]));
+    }
 }
 
 static void what_the_caller_can_put_right_is_wrong_usage(void **state) {
     (void)state;
     const bt_status callers[] = {BT_INVALID, BT_IO, BT_PARSE, BT_UNSUPPORTED};
-    const bt_status ours[] = {BT_NO_MEMORY, BT_BACKEND, BT_OUT_OF_DEVICE_MEMORY, BT_TIMEOUT};
+    const bt_status ours[] = {BT_NO_MEMORY, BT_BACKEND, BT_OUT_OF_DEVICE_MEMORY, BT_NOT_WRITTEN};
     assert_int_equal(bt_exit_code_of(BT_OK), BT_EXIT_GOOD);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(bt_exit_code_of(callers[i]), BT_EXIT_USAGE);
         assert_int_equal(bt_exit_code_of(ours[i]), BT_EXIT_FAILED);
     }
+    assert_int_equal(bt_exit_code_of(BT_TIMEOUT), BT_EXIT_FAILED);
+    assert_int_equal(bt_exit_code_of(BT_CANCELLED), BT_EXIT_INTERRUPTED);
     assert_string_equal(bt_exit_name(BT_EXIT_INCONCLUSIVE), "inconclusive");
     assert_string_equal(bt_exit_name(BT_EXIT_INTERRUPTED), "interrupted");
 }
@@ -216,6 +304,11 @@ int main(void) {
         cmocka_unit_test(a_command_may_have_words_of_its_own),
         cmocka_unit_test(a_programs_first_word_chooses_the_command),
         cmocka_unit_test(output_that_is_lost_is_no_success),
+        cmocka_unit_test(a_lost_verdict_is_said_to_be_that),
+        cmocka_unit_test(a_closed_output_is_lost_too),
+        cmocka_unit_test(a_reader_that_has_gone_is_told_no_more),
+        cmocka_unit_test(a_stream_that_fails_is_told_once),
+        cmocka_unit_test(an_answer_that_is_lost_is_no_success),
         cmocka_unit_test(what_the_caller_can_put_right_is_wrong_usage),
     };
     return cmocka_run_group_tests_name("base-command", tests, NULL, tear_down);

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,7 +126,7 @@ static void a_full_disk_leaves_everything_as_it_was(void **state) {
     bt_status status = bt_file_replace("a", large, sizeof large, true, &error);
     setrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, handler);
-    assert_int_equal(status, BT_IO);
+    assert_int_equal(status, BT_NOT_WRITTEN);
     assert_true(says(&error, "a: cannot be written: File too large"));
     assert_holds("a", "old");
     assert_holds("a.bak", "older");
@@ -195,7 +197,7 @@ static void links_are_followed_and_devices_refused(void **state) {
     assert_true(says(&error, "dangling: the link leads nowhere"));
     assert_int_equal(mkfifo("pipe", 0644), 0); /* what would happen to /dev/null happens to it */
     assert_int_equal(bt_file_replace("pipe", "x", 1, false, &error), BT_IO);
-    assert_string_equal(error.message, "pipe: is a device or pipe, not a file");
+    assert_string_equal(error.message, "pipe: is a pipe, not a file");
     assert_int_equal(lstat("pipe", &about), 0);
     assert_true(S_ISFIFO(about.st_mode));
     assert_int_equal(bt_file_replace("real", "x", 1, false, &error), BT_IO);
@@ -291,6 +293,67 @@ static void files_without_a_size_are_read_whole(void **state) {
     assert_memory_equal(text + 999990, "abcdefghij", 11);
     free(text);
     waitpid(writer, NULL, 0);
+}
+
+/* A pipe as a shell's <(...) gives it: what was written, and its writer is gone before it is opened. */
+static void assert_pipe_reads(const char *written) {
+    int ends[2];
+    char path[64], *text = NULL;
+    size_t size;
+    bt_error error;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], written, strlen(written)), (ssize_t)strlen(written));
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    if (bt_file_read(path, 100, &text, &size, &error) != BT_OK) fail_msg("%s", error.message);
+    assert_string_equal(text, written);
+    free(text);
+    close(ends[0]);
+}
+
+static void what_is_read_is_a_file_or_a_pipe(void **state) {
+    (void)state;
+    bt_error error;
+    char *text = NULL;
+    size_t size;
+    assert_pipe_reads("some words");
+    assert_pipe_reads("");
+    assert_int_equal(mkdir("folder", 0755), 0);
+    assert_int_equal(symlink("nowhere", "lost"), 0);
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "sock"};
+    assert_int_equal(bind(sock, (struct sockaddr *)&address, sizeof address), 0);
+    static const struct {
+        const char *path, *says;
+    } others[] = {{"folder", "folder: is a folder, not a file"},
+                  {"sock", "sock: is a socket, not a file"},
+                  {"/dev/zero", "/dev/zero: is a device, not a file"},
+                  {"/dev/null", "/dev/null: is a device, not a file"},
+                  {"lost", "lost: cannot be read: No such file or directory"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(bt_file_read(others[i].path, 100, &text, &size, &error), BT_IO);
+        assert_string_equal(error.message, others[i].says);
+        assert_int_equal(bt_file_check_regular(others[i].path, &error), BT_IO);
+        assert_string_equal(error.message, others[i].says);
+        assert_null(text);
+    }
+    close(sock);
+    assert_string_equal(bt_file_kind("lost"), "a link that leads nowhere");
+    assert_null(bt_file_kind("absent"));
+}
+
+/* Nobody can end the wait: no program was begun here. */
+static void a_pipe_without_a_writer_is_not_waited_for_for_ever(void **state) {
+    (void)state;
+    bt_error error;
+    char *text = NULL;
+    size_t size;
+    assert_int_equal(mkfifo("pipe", 0644), 0);
+    alarm(60); /* what hangs dies by the signal */
+    assert_int_equal(bt_file_read("pipe", 100, &text, &size, &error), BT_IO);
+    alarm(0);
+    assert_string_equal(error.message, "pipe: is a pipe into which nobody wrote for 5 s");
+    assert_int_equal(bt_file_check_regular("pipe", &error), BT_IO);
 }
 
 static void folders_are_made_with_all_above_them(void **state) {
@@ -490,6 +553,8 @@ int main(void) {
         IN_FOLDER(readers_and_kills_see_whole_versions),
         IN_FOLDER(reading_has_a_limit),
         IN_FOLDER(files_without_a_size_are_read_whole),
+        IN_FOLDER(what_is_read_is_a_file_or_a_pipe),
+        IN_FOLDER(a_pipe_without_a_writer_is_not_waited_for_for_ever),
         IN_FOLDER(folders_are_made_with_all_above_them),
         IN_FOLDER(an_output_is_checked_before_the_work),
         IN_FOLDER(paths_are_joined_within_their_room),

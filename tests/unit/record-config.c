@@ -964,9 +964,9 @@ static void weights_that_cannot_be_read_are_named(void **state) {
     assert_int_equal(mkdir("w-2.pt2", 0700), 0);
     put("w-4.pt2", "four");
     assert_int_equal(bt_config_weights_describe(&weights, "w-2.pt2", &error), BT_IO);
-    assert_string_equal(error.message, "w-2.pt2: cannot be read to its end");
+    assert_string_equal(error.message, "w-2.pt2: is a folder, not a file");
     assert_int_equal(bt_config_weights_describe(&weights, "w-{batch}.pt2", &error), BT_IO);
-    assert_string_equal(error.message, "w-2.pt2: cannot be read to its end");
+    assert_string_equal(error.message, "w-2.pt2: is a folder, not a file");
     assert_int_equal(bt_config_weights_describe(&weights, "nowhere/w-{batch}.pt2", &error), BT_IO);
     assert_non_null(strstr(error.message, "nowhere/: No such file"));
     /* The folder's name has room, the file's has not. */

@@ -1,0 +1,36 @@
+/* What a process settles before its main begins: that descriptors 0 to 2 are its own, and what signals do.
+ *
+ * Every program in tools/ calls bt_program_begin first. A library within somebody else's process never does:
+ * signals and standard streams are that process's, and what would wait for ever there is bounded instead.
+ */
+#ifndef BT_BASE_PROGRAM_H
+#define BT_BASE_PROGRAM_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_program_signals {
+    BT_SIGNALS_END, /* Ctrl-C and SIGTERM end the program at once: nothing that it does needs an ending */
+    BT_SIGNALS_STOP /* the first one asks it to stop, and sets the flag; a second one ends it at once */
+} bt_program_signals;
+
+/* A standard descriptor that is closed is put in the place of one that can be neither read nor written, so
+ * that no file which is opened later takes its number, and what is printed ends in that file. A reader that
+ * goes away (SIGPIPE) does not end the program in the midst of its files: bt_command_finish tells. Returns
+ * the flag, for the `stop` of whatever takes long. */
+const volatile sig_atomic_t *bt_program_begin(bt_program_signals signals);
+
+/* Whether bt_program_begin was called: then a signal ends every wait. */
+bool bt_program_begun(void);
+
+/* Whether the program was asked to stop. */
+bool bt_program_stopped(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

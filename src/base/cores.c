@@ -94,3 +94,13 @@ void bt_cores_words(const bt_cores *cores, char out[BT_CORES_WORDS_SIZE]) {
         bt_text_format(out + used, BT_CORES_WORDS_SIZE - (size_t)used, " (a CPU quota of %.3g on %d CPUs)",
                        cores->quota, cores->cpus);
 }
+
+void bt_cores_excess(const bt_cores *cores, int threads, char out[BT_CORES_EXCESS_SIZE]) {
+    char words[BT_CORES_WORDS_SIZE];
+    out[0] = '\0';
+    if (threads <= cores->count) return;
+    bt_cores_words(cores, words);
+    snprintf(out, BT_CORES_EXCESS_SIZE, "%d threads on %s: %s", threads, words,
+             cores->quota > 0 ? "they will stand still together once the quota is used up"
+                              : "they will wait for each other");
+}

@@ -35,6 +35,11 @@ bt_cores bt_cores_read_under(const char *root);
 #define BT_CORES_WORDS_SIZE 80
 void bt_cores_words(const bt_cores *cores, char out[BT_CORES_WORDS_SIZE]);
 
+/* What becomes of so many threads at a time, where they are more than there are cores; "" where they are not.
+ */
+#define BT_CORES_EXCESS_SIZE 200
+void bt_cores_excess(const bt_cores *cores, int threads, char out[BT_CORES_EXCESS_SIZE]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -398,10 +398,12 @@ bt_status bt_load_run(bt_load_log **out, const bt_load_options *options, bt_erro
     status = bt_watcher_open(&watcher, &run->state, error);
     if (status == BT_OK) {
         schedule_class before;
+        const bt_throttle_mark mark = bt_throttle_now();
         come_first(&before);
         send_all(run);
         come_as_before(&before);
         drain(run);
+        owned->log.throttling = bt_throttle_since(&mark);
         bt_watcher_close(&watcher, &owned->log.seconds, &owned->log.second_count);
         settle(run, &owned->log);
         status = hand_over(run, &owned->log, error);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/throttle.h"
 #include "load/schedule.h"
 #include "load/target.h"
 
@@ -73,6 +74,7 @@ typedef struct bt_load_log {
     int64_t end_ns;   /* of the last answer (or send) */
     bt_load_second *seconds; /* owned */
     int second_count;
+    bt_throttling throttling; /* of this process's control group, from the first send to the last answer */
     bool interrupted;
 } bt_load_log;
 

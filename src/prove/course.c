@@ -73,6 +73,7 @@ bt_status bt_course_add(bt_course *course, const bt_load_log *segment, const bt_
     if (status != BT_OK) return status;
     log->end_ns = segment->end_ns + shift_ns;
     log->lost += segment->lost;
+    bt_throttling_add(&log->throttling, &segment->throttling);
     log->interrupted = log->interrupted || segment->interrupted;
     course->duration_ns += duration_ns;
     course->looks++;

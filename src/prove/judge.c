@@ -9,6 +9,8 @@
 
 #define LATE_SHARE   0.01 /* of the SLA: how late the generator may send at P99 */
 #define OTHERS_SHARE 0.1  /* of a scenario's seconds that may be disturbed */
+#define STOPS_SHARE  0.01 /* of a quota's periods: with more of them stopped, P99 is of a send during a stop \
+                           */
 
 /* ---- the scenario ---- */
 
@@ -24,11 +26,15 @@ static double disturbed_share(const bt_load_scenario *scenario, double tolerated
     return known > 0 ? (double)disturbed / known : 0;
 }
 
+static bool stopped_by_quota(const bt_throttling *throttling) {
+    return (double)throttling->throttled_periods > STOPS_SHARE * (double)throttling->quota_periods;
+}
+
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
     double late_us = scenario->generator_p99_us, limit_us = LATE_SHARE * p95_sla_ms * 1e3;
     double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
-    if (late_us > limit_us)
+    if (late_us > limit_us && !stopped_by_quota(&scenario->throttling))
         bt_text_format(scenario->disturbed, sizeof scenario->disturbed,
                        "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
                        late_us / 1e3);
@@ -100,6 +106,15 @@ static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
     }
 }
 
+/* Of a part that is not met. */
+static void name_quota(bt_load_part *part, const bt_load_scenario *scenario) {
+    char words[BT_THROTTLING_WORDS_SIZE];
+    const size_t used = strlen(part->cause);
+    if (!bt_throttling_matters(&scenario->throttling)) return;
+    bt_throttling_words(&scenario->throttling, words);
+    snprintf(part->cause + used, sizeof part->cause - used, "; %s", words);
+}
+
 /* Neither bound decides. */
 static void say_undecided(bt_load_part *part, const bt_judge_facts *facts) {
     const bt_load_latency *l = &part->latency;
@@ -133,6 +148,7 @@ void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const b
     } else {
         say_undecided(part, facts);
     }
+    if (part->verdict != BT_LOAD_MET && part->sent > 0) name_quota(part, scenario);
 }
 
 void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts) {
@@ -146,6 +162,8 @@ void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const
         return;
     else if (part->failed > 0 || part->lost > 0)
         text = "the log says how runs failed; the standard path should have taken over";
+    else if (bt_throttling_matters(&scenario->throttling))
+        text = "a higher CPU quota, fewer threads (--instances 1x1), or a lower --rate";
     else if (unanswered(part) > 0)
         text = "a lower --rate, a longer --timeout-ms, a larger --max-queue-size, or more --instances";
     else if (facts->lone_p95_ms > facts->p95_sla_ms)

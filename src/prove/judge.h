@@ -23,7 +23,10 @@ typedef struct bt_judge_facts {
 
 /* Says in scenario->disturbed why its figures could not be trusted ("" where they can): the generator sent
  * late (P99 above 1 % of the SLA), or other programs used more than `tolerated_cores` in many of its seconds.
- * The SLA is the tightest of its parts'. */
+ * The SLA is the tightest of its parts'. A CPU quota that stops the service is no disturbance: it belongs to
+ * what is promised, since a service under that quota is stopped the same way. Nor is a generator that was
+ * late since the quota stopped it too: a request that comes during a stop waits for its end either way, and
+ * counts from when it was to arrive. */
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores);
 
 /* Sets part->verdict and part->cause, from the part's figures and scenario->disturbed. */

@@ -298,5 +298,6 @@ void bt_sum_scenario(bt_load_scenario *scenario, const bt_load_log *log) {
         most = fmax(most, second->canary_ms);
     }
     scenario->others_cores = others_count > 0 ? others / others_count : NAN;
+    scenario->throttling = log->throttling;
     scenario->canary_spread_percent = most > 0 ? (most / least - 1) * 100 : NAN;
 }

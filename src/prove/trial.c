@@ -340,6 +340,18 @@ static void find_busy(bt_trial *t, const bt_busy *before) {
             others);
 }
 
+/* What a quota did, beside the verdicts that it is part of. */
+static void warn_of_quota(const bt_trial *t) {
+    bt_throttling all = {0};
+    char words[BT_THROTTLING_WORDS_SIZE];
+    for (int i = 0; i < t->record->scenario_count; i++)
+        bt_throttling_add(&all, &t->record->scenarios[i].throttling);
+    if (!bt_throttling_matters(&all)) return;
+    bt_throttling_words(&all, words);
+    bt_log_write(t->options->log, BT_LOG_WARNING,
+                 "%s while requests were sent: the verdicts hold for a service under this quota", words);
+}
+
 static bt_status run_all(bt_trial *t, bt_error *error) {
     int64_t start_ns = bt_clock_now_ns();
     bt_status status = BT_OK;
@@ -352,6 +364,7 @@ static bt_status run_all(bt_trial *t, bt_error *error) {
     if (status == BT_OK)
         status = make_plan(t, error); /* once more: now a throughput is known where nothing was */
     if (status == BT_OK) status = bt_trial_run_scenarios(t, error);
+    warn_of_quota(t);
     note_memory(t);
     t->record->testing_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
     bt_clock_utc(t->record->finished_at);

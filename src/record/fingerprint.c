@@ -122,6 +122,14 @@ void bt_machine_seal(bt_machine *machine) {
              bt_fnv1a64(BT_FNV_START, facts, (size_t)length));
 }
 
+void bt_machine_cores(const bt_machine *machine, char out[BT_MACHINE_CORES_SIZE]) {
+    int used =
+        snprintf(out, BT_MACHINE_CORES_SIZE, "%d core%s", machine->cores, machine->cores == 1 ? "" : "s");
+    if (machine->cpu_quota > 0)
+        bt_text_format(out + used, BT_MACHINE_CORES_SIZE - (size_t)used, " (CPU quota %.3g)",
+                       machine->cpu_quota);
+}
+
 /* ---- differences ---- */
 
 typedef struct phrases {

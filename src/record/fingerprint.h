@@ -45,6 +45,10 @@ void bt_gpu_driver_read(char *out, size_t size);
  * looks at a config does not load one. */
 void bt_machine_seal(bt_machine *machine);
 
+/* "1 core (CPU quota 0.5)", "8 cores". */
+#define BT_MACHINE_CORES_SIZE 64
+void bt_machine_cores(const bt_machine *machine, char out[BT_MACHINE_CORES_SIZE]);
+
 /* One phrase for each field in which two machines differ ("cores: 8, here 2; clock policy: ..."), into `out`
  * (cut to size); returns how many differ. What either side does not know is no difference. */
 int bt_machine_differences(const bt_machine *recorded, const bt_machine *here, char *out, int size);

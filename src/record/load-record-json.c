@@ -71,6 +71,7 @@ static const bt_field scenario_fields[] = {
     {SCENARIO(NUMBER, generator_max_us)},
     {SCENARIO(NUMBER, canary_spread_percent), NOT_NEGATIVE},
     {SCENARIO(NUMBER, others_cores), NOT_NEGATIVE},
+    BT_THROTTLING_FIELDS(bt_load_scenario),
     {SCENARIO(INTEGER, attempts), A_COUNT},
     {SCENARIO(INTEGER, looks), A_COUNT, .optional = true},
     {SCENARIO(TEXT, disturbed)},

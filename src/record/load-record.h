@@ -85,6 +85,7 @@ typedef struct bt_load_scenario {
     double duration_s;
     double generator_p50_us, generator_p99_us, generator_max_us; /* how late it sent; NaN for closed loops */
     double canary_spread_percent, others_cores;                  /* of the machine meanwhile */
+    bt_throttling throttling;     /* of the control group that service and generator ran in */
     int attempts;                 /* 2: repeated since the first was disturbed */
     int looks;                    /* after each but the last it was not decided, and went on */
     char disturbed[BT_TEXT_SIZE]; /* why the last attempt cannot be trusted; empty: it can */

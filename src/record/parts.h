@@ -14,6 +14,19 @@ extern "C" {
 
 #define BT_BATCH_MAX 65536 /* what the settings allow */
 
+/* Rows of a table of fields (record/fields.h) for a struct's member `throttling`. Without a quota, and in
+ * records of before, there are none. */
+#define BT_THROTTLING_FIELD(type_, structure, member)                                                        \
+    .key = #member, .type = BT_FIELD_##type_, .offset = offsetof(structure, throttling.member),              \
+    .size = sizeof(((structure *)NULL)->throttling.member), .optional = true, .brief = true, .minimum = 0,   \
+    .maximum = 9e15
+#define BT_THROTTLING_FIELDS(structure)                                                                      \
+    {BT_THROTTLING_FIELD(NUMBER, structure, quota_cpus)},                                                    \
+        {BT_THROTTLING_FIELD(BIG, structure, quota_periods)},                                                \
+        {BT_THROTTLING_FIELD(BIG, structure, throttled_periods)}, {                                          \
+        BT_THROTTLING_FIELD(NUMBER, structure, throttled_s)                                                  \
+    }
+
 /* New references, NULL when memory is short. */
 json_t *bt_machine_to_json(const bt_machine *machine);
 json_t *bt_subject_to_json(const bt_subject *subject);

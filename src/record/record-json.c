@@ -95,6 +95,7 @@ static const bt_field model_fields[] = {
     {MODEL(NUMBER, measuring_s), NOT_NEGATIVE},
     {MODEL(INTEGER, turns), A_COUNT},
     {MODEL(INTEGER, disturbed_turns), A_COUNT},
+    BT_THROTTLING_FIELDS(bt_model_record),
     {MODEL(SWITCH, interrupted)},
 };
 

@@ -16,6 +16,7 @@
 
 #include "base/command.h"
 #include "base/error.h"
+#include "base/throttle.h"
 #include "record/fingerprint.h"
 #include "record/settings.h"
 
@@ -116,6 +117,7 @@ typedef struct bt_model_record {
     double full_size_ms;        /* NaN if not timed */
     double measuring_s;         /* wall-clock time spent on this model */
     int turns, disturbed_turns; /* of timed runs; disturbed: others used the cores meanwhile */
+    bt_throttling throttling;   /* of the control group, while runs were timed */
     bool interrupted;           /* the run was stopped before this model was settled */
     /* scoring's verdict; indexes into points, -1 for none */
     int winners[BT_OBJECTIVE_COUNT]; /* by objectives not asked for a point may be merely screened: see its

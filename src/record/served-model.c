@@ -133,17 +133,6 @@ static void fit_to_cores(bt_served_model *out, const bt_cores *cores) {
     *placement = fitting;
 }
 
-/* Who asks for more than there is gets it, and is told. */
-static void note_excess(bt_served_model *out, const bt_cores *cores) {
-    char words[BT_CORES_WORDS_SIZE];
-    const int threads = bt_placement_threads(&out->placement, cores->count);
-    if (threads <= cores->count) return;
-    bt_cores_words(cores, words);
-    snprintf(out->placement_note, sizeof out->placement_note, "%d threads on %s%s", threads, words,
-             cores->quota > 0 ? ": they will stand still together once the quota is used up"
-                              : ": they will wait for each other");
-}
-
 static bt_status fail_unmeasurable(const bt_config_model *entry, bt_error *error) {
     return bt_fail(error, BT_INVALID,
                    "%s could not be measured%s%s, so it is not served: tune it again, serve the other models "
@@ -167,6 +156,7 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
                simulated = strncmp(out->settings.backend, "sim", 3) == 0;
     if (configured) place_as_configured(out, config);
     if (configured && !simulated) fit_to_cores(out, cores);
-    if (!out->placement_note[0] && !simulated) note_excess(out, cores);
+    if (!out->placement_note[0] && !simulated) /* who asks for more than there is gets it, and is told */
+        bt_cores_excess(cores, bt_placement_threads(&out->placement, cores->count), out->placement_note);
     return BT_OK;
 }

@@ -50,10 +50,12 @@ static void put_verdicts(bt_document *d, const bt_load_record *record) {
 
 static void put_machine(bt_document *d, const bt_load_record *record) {
     const bt_machine *machine = &record->machine;
+    char cores[BT_MACHINE_CORES_SIZE];
     bt_document_item(d, "config", "%s, measured %s%s%s", record->config_path,
                      record->config_generated_at[0] ? record->config_generated_at : "at an unknown time",
                      record->config_run_id[0] ? " by " : "", record->config_run_id);
-    bt_document_item(d, "machine", "%s, %d cores, %.0f GiB%s%s", machine->cpu, machine->cores,
+    bt_machine_cores(machine, cores);
+    bt_document_item(d, "machine", "%s, %s, %.0f GiB%s%s", machine->cpu, cores,
                      (double)machine->memory_bytes / (1 << 30), machine->gpu[0] ? ", " : "", machine->gpu);
     bt_document_item(d, "software", "batchtune %s (%s), %s%s%s", record->subject.tool_version,
                      record->subject.revision, record->subject.runtime,
@@ -94,7 +96,7 @@ static void put_picture(bt_document *d, const bt_load_record *record, const bt_l
 }
 
 static void put_scenario(bt_document *d, const bt_load_scenario *scenario, const bt_load_part *part) {
-    char words[BT_LOAD_WORDS_SIZE];
+    char words[BT_LOAD_WORDS_SIZE], quota[BT_THROTTLING_WORDS_SIZE];
     bt_document_heading(d, 3, scenario->title);
     bt_load_words_load(scenario, part, words);
     bt_document_item(d, "load", "%s, for %g s", words, scenario->duration_s);
@@ -107,6 +109,8 @@ static void put_scenario(bt_document *d, const bt_load_scenario *scenario, const
     bt_document_item(d, "cause", "%s", part->cause);
     bt_document_item(d, "remedy", "%s", part->remedy);
     bt_document_item(d, "disturbed", "%s", scenario->disturbed);
+    bt_throttling_words(&scenario->throttling, quota);
+    bt_document_item(d, "quota", "%s", quota);
 }
 
 static void put_model(bt_document *d, const bt_load_record *record, const bt_load_model *model) {

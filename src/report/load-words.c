@@ -196,6 +196,8 @@ void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_S
 void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]) {
     double late_us = NAN, others = NAN, spread = NAN;
     int repeated = 0, lengthened = 0, disturbed = 0;
+    bt_throttling throttling = {0};
+    char words[BT_THROTTLING_WORDS_SIZE];
     char text[32];
     out[0] = '\0';
     for (int i = 0; i < record->scenario_count; i++) {
@@ -203,6 +205,7 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
         late_us = fmax(late_us, s->generator_p99_us);
         others = fmax(others, s->others_cores);
         spread = fmax(spread, s->canary_spread_percent);
+        bt_throttling_add(&throttling, &s->throttling);
         repeated += s->attempts > 1;
         lengthened += s->looks > 1;
         disturbed += s->disturbed[0] != '\0';
@@ -212,6 +215,8 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
     if (isfinite(others))
         add(out, "%sother programs used up to %.2f cores on a scenario's average", out[0] ? "; " : "",
             others);
+    bt_throttling_words(&throttling, words);
+    if (words[0]) add(out, "%s%s", out[0] ? "; " : "", words);
     if (isfinite(spread)) add(out, "; the canary spread by up to %.0f %%", spread);
     if (repeated > 0)
         add(out, "; %d %s repeated", repeated, repeated == 1 ? "scenario was" : "scenarios were");

@@ -266,6 +266,7 @@ static int put_division(const bt_division *division, char *out, size_t size) {
 }
 
 void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+    char throttling[BT_THROTTLING_WORDS_SIZE];
     size_t used = 0;
     out[0] = '\0';
     int measured = 0;
@@ -284,7 +285,11 @@ void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         if (division->instances == model->instances && used < BT_WORDS_SIZE)
             used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " (taken)");
     }
-    if (used > 0 && used < BT_WORDS_SIZE) snprintf(out + used, BT_WORDS_SIZE - used, ", batches of one");
+    if (used > 0 && used < BT_WORDS_SIZE)
+        used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, ", batches of one");
+    bt_throttling_words(&model->throttling, throttling);
+    if (throttling[0] && used < BT_WORDS_SIZE)
+        snprintf(out + used, BT_WORDS_SIZE - used, "%s%s", used ? "; " : "", throttling);
 }
 
 void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
@@ -310,6 +315,7 @@ static int drifting_points(const bt_model_record *model) {
 
 void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     int used = 0, drifting = drifting_points(model);
+    char throttling[BT_THROTTLING_WORDS_SIZE];
     out[0] = '\0';
     if (bt_model_sla_state(model) == BT_SLA_BROKEN)
         used += snprintf(out, BT_WORDS_SIZE, "✗ broken: %s", model->reason);
@@ -332,7 +338,13 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
                          "%sother programs used the cores in %d of %d turns, so times are too long",
                          used ? "; " : "", model->disturbed_turns, model->turns);
-    if (drifting > 0 || DISTURBED_SHARE * model->disturbed_turns > model->turns)
+    if (bt_throttling_matters(&model->throttling)) {
+        bt_throttling_words(&model->throttling, throttling);
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
+                         "%s%s, so batches waited for the next one, as they will in a service under it: a "
+                         "higher quota, or fewer --threads",
+                         used ? "; " : "", throttling);
+    } else if (drifting > 0 || DISTURBED_SHARE * model->disturbed_turns > model->turns)
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ": close other programs and measure again");
 }
 
@@ -351,9 +363,11 @@ void bt_words_joint_memory(const bt_record *record, char out[BT_WORDS_SIZE]) {
 
 void bt_words_machine(const bt_machine *machine, char out[BT_WORDS_SIZE]) {
     double memory_gib = machine->memory_bytes / (MIB_PER_GIB * MIB_PER_GIB * MIB_PER_GIB);
-    int used = snprintf(out, BT_WORDS_SIZE, "%s, %d core%s, %s GiB, clocks %s",
-                        machine->cpu[0] ? machine->cpu : BT_UNKNOWN_TEXT, machine->cores,
-                        machine->cores == 1 ? "" : "s", number(memory_gib > 0 ? memory_gib : NAN).text,
+    char cores[BT_MACHINE_CORES_SIZE];
+    bt_machine_cores(machine, cores);
+    int used = snprintf(out, BT_WORDS_SIZE, "%s, %s, %s GiB, clocks %s",
+                        machine->cpu[0] ? machine->cpu : BT_UNKNOWN_TEXT, cores,
+                        number(memory_gib > 0 ? memory_gib : NAN).text,
                         machine->clock_policy[0] ? machine->clock_policy : "unknown");
     if (machine->gpu[0]) used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ", %s", machine->gpu);
     if (machine->fingerprint[0])

@@ -573,6 +573,19 @@ static tuning tuning_of(const bt_optimize_options *options, bt_record *record, i
                     .progress_share = share / record->model_count};
 }
 
+/* What a quota leaves of the CPUs, and whether more was asked for than there is. */
+static void say_cores(const bt_optimize_options *options, const bt_cores *cores, const bt_division *first) {
+    char words[BT_CORES_WORDS_SIZE], excess[BT_CORES_EXCESS_SIZE];
+    const int threads = first->threads > 0 ? first->threads : cores->count;
+    if (simulated(options->settings) || strcmp(options->settings->device, "cpu") != 0) return;
+    bt_cores_words(cores, words);
+    bt_cores_excess(cores, first->instances * threads, excess);
+    if (excess[0])
+        bt_log_write(options->log, BT_LOG_WARNING, "%s", excess);
+    else if (cores->quota > 0)
+        bt_log_write(options->log, BT_LOG_INFO, "%s", words);
+}
+
 /* Decides how many instances each model is swept with, and notes in the record what that stands on. Adds what
  * it took to the record's time; it is spread evenly over the models, within CONTEST_SHARE of the budget. */
 static bt_status divide_cores(const bt_optimize_options *options, bt_record *record, double budget_s,
@@ -588,6 +601,7 @@ static bt_status divide_cores(const bt_optimize_options *options, bt_record *rec
         of[i] = model->divisions;
         status =
             bt_divisions_list(options->settings, &cores, model->divisions, &model->division_count, error);
+        if (status == BT_OK && i == 0) say_cores(options, &cores, &model->divisions[0]);
         if (status == BT_OK) status = worker_log_of(options, model, worker_log, error);
         if (status == BT_OK && model->division_count > 1 && !stopped(options))
             status = compare_divisions(&t, share_s, &record->measuring_s, worker_log, error);
@@ -644,6 +658,14 @@ static bt_status sweep_model(tuning *t, const bt_probe_facts *facts, double time
     return status == BT_OK ? run_sweep(t, error) : status;
 }
 
+static void warn_of_quota(const bt_optimize_options *options, const bt_model_record *model) {
+    char words[BT_THROTTLING_WORDS_SIZE];
+    if (!bt_throttling_matters(&model->throttling)) return;
+    bt_throttling_words(&model->throttling, words);
+    bt_log_write(options->log, BT_LOG_WARNING, "%s: %s: the figures hold for a service under this quota",
+                 model->title, words);
+}
+
 /* Tunes one model within `time_budget_s`; adds what it took to the record's. */
 static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
                             const bt_division *division, double time_budget_s, bt_error *error) {
@@ -663,6 +685,7 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
     } else if (status == BT_OK && !model->reason[0]) {
         status = sweep_model(&t, &facts, time_budget_s - opening_s, error);
     }
+    warn_of_quota(options, model);
     model->measuring_s += opening_s;
     record->measuring_s += model->measuring_s;
     bt_sweep_close(&t.sweep);

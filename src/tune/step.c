@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "record/fields.h"
+#include "record/parts.h"
 
 static const char *const step_names[] = {
     [BT_STEP_DONE] = "done",
@@ -71,8 +72,12 @@ bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where
     return bt_fail(error, BT_PARSE, "%s: \"%s\" is no kind of step", where, kind);
 }
 
+static const bt_field throttling_fields[] = {BT_THROTTLING_FIELDS(bt_step_result)};
+
+#define THROTTLING_FIELDS (sizeof throttling_fields / sizeof throttling_fields[0])
+
 json_t *bt_step_result_to_json(const bt_step_result *result) {
-    return json_pack(
+    json_t *json = json_pack(
         "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status,
         "message", result->message, "samples_ms", bt_numbers_write(result->samples_ms, result->sample_count),
         "memory_mb", bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
@@ -81,6 +86,9 @@ json_t *bt_step_result_to_json(const bt_step_result *result) {
         "output_least", bt_json_real_or_null(result->output_least), "output_most",
         bt_json_real_or_null(result->output_most), "mask_share", bt_json_real_or_null(result->mask_share),
         "disturbed", result->disturbed, "elapsed_s", result->elapsed_s);
+    if (json && bt_fields_write(throttling_fields, THROTTLING_FIELDS, result, json) == 0) return json;
+    json_decref(json);
+    return NULL;
 }
 
 static bt_status samples_from_json(const json_t *json, bt_step_result *result, const char *where,
@@ -119,6 +127,8 @@ bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, c
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == BT_OK; i++)
         status = bt_json_optional_number(json, numbers[i].key, NAN, numbers[i].value, where, error);
     if (status == BT_OK) status = bt_json_boolean(json, "disturbed", &result->disturbed, where, error);
+    if (status == BT_OK)
+        status = bt_fields_read(throttling_fields, THROTTLING_FIELDS, json, result, where, error);
     if (status == BT_OK) status = bt_json_number(json, "elapsed_s", 0, 1e9, &result->elapsed_s, where, error);
     if (status == BT_OK) result->status = (bt_status)step_status;
     return status;

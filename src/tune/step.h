@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/throttle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,6 +44,7 @@ typedef struct bt_step_result {
                                      model gives those */
     double output_least, output_most, mask_share; /* of the standard path, over all pictures */
     bool disturbed;                               /* timed runs: others used the cores meanwhile */
+    bt_throttling throttling;                     /* timed runs: by the control group's quota */
     double elapsed_s; /* wall-clock time that the step took, start of workers included */
 } bt_step_result;
 

@@ -414,6 +414,7 @@ static void take_time(bt_sweep *sweep, const bt_step_result *result) {
 
 bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result, bt_error *error) {
     take_time(sweep, result);
+    bt_throttling_add(&sweep->model->throttling, &result->throttling);
     sweep->standard_memory_asked += step->kind == BT_STEP_STANDARD_MEMORY;
     sweep->full_size_asked |= step->kind == BT_STEP_FULL_SIZE;
     if (result->status != BT_OK) {

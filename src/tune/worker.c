@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/throttle.h"
 #include "image/folder.h"
 #include "image/normalize.h"
 #include "image/resize.h"
@@ -184,9 +185,11 @@ static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *re
         !bt_team_session(w->team)->info.device_memory; /* else neighbours on the cores matter little */
     bt_status status = want_prepared(w, step->batch_size, error);
     if (status == BT_OK) status = settle(w, step->batch_size, error);
-    bt_busy before = bt_busy_now();
+    const bt_busy before = bt_busy_now();
+    const bt_throttle_mark mark = bt_throttle_now();
     if (status == BT_OK) status = time_team(w, step->batch_size, step->runs, result->samples_ms, error);
     result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
+    result->throttling = bt_throttle_since(&mark);
     if (status == BT_OK) result->sample_count = step->runs;
     return status;
 }
@@ -227,7 +230,9 @@ static bt_status step_standard(worker *w, const bt_step *step, bt_step_result *r
     bt_status status = want_images(w, 1, error);
     if (status == BT_OK) status = want_standard(w, error);
     if (status == BT_OK) status = time_standard(w, 1, &ignored_ms, error);
+    const bt_throttle_mark mark = bt_throttle_now();
     if (status == BT_OK) status = time_standard(w, step->runs, result->samples_ms, error);
+    result->throttling = bt_throttle_since(&mark);
     if (status == BT_OK) result->sample_count = step->runs;
     w->last_batch = 0;
     return status;

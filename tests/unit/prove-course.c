@@ -26,7 +26,8 @@ static void add(bt_course *course, int64_t start_ns, int64_t latency_ns, int sec
                              .start_ns = start_ns,
                              .end_ns = start_ns + MS(900) + latency_ns,
                              .seconds = seconds,
-                             .second_count = seconds_noted};
+                             .second_count = seconds_noted,
+                             .throttling = {.quota_cpus = 1, .quota_periods = 10, .throttled_periods = 3}};
     const bt_schedule schedules[2] = {{arrivals, 2, MS(1000)}, {NULL, 0, 0}};
     bt_error error = {BT_OK, ""};
     if (bt_course_add(course, &log, schedules, 2, MS(1000), &error) != BT_OK) fail_msg("%s", error.message);
@@ -50,6 +51,7 @@ static void segments_stand_in_a_row(void **state) {
     assert_int_equal(log->shots[3].answered_ns, 0);
     assert_int_equal(log->end_ns, MS(9000));
     assert_int_equal(log->second_count, 7);
+    assert_true(log->throttling.quota_periods == 20 && log->throttling.throttled_periods == 6);
     assert_true(log->seconds[0].canary_ms == 1 && isnan(log->seconds[1].canary_ms));
     assert_true(isnan(log->seconds[2].others_cores) && log->seconds[3].canary_ms == 1);
     assert_int_equal(course.schedules[0].count, 4);

@@ -112,6 +112,55 @@ static void a_late_generator_proves_nothing_either_way(void **state) {
     assert_string_equal(scenario.disturbed, "");
 }
 
+static const bt_throttling stops = {.quota_cpus = 1, .quota_periods = 693, .throttled_periods = 629};
+
+static bt_load_part judged_under_a_quota(bt_load_part part) {
+    bt_load_scenario scenario = {.judged = true, .parts = &part, .part_count = 1, .throttling = stops};
+    bt_judge_part(&part, &scenario, &facts);
+    bt_judge_remedy(&part, &scenario, &facts);
+    return part;
+}
+
+/* A service under that quota is stopped the same way: it is part of the promise, named where that is not met.
+ */
+static void a_quota_is_part_of_the_promise(void **state) {
+    (void)state;
+    bt_load_part part = judged_under_a_quota(part_of(97, 90, 100));
+    assert_int_equal(part.verdict, BT_LOAD_MET);
+    assert_string_equal(part.cause, "");
+    part = judged_under_a_quota(part_of(150, 140, 160));
+    assert_int_equal(part.verdict, BT_LOAD_BROKEN);
+    says(part.cause, "; the CPU quota of 1 throttled 629 of 693 periods");
+    says(part.remedy, "a higher CPU quota");
+    part = judged_under_a_quota(part_of(97, 90, 110));
+    assert_int_equal(part.verdict, BT_LOAD_NOT_SHOWN);
+    says(part.cause, "; the CPU quota of 1 throttled 629 of 693 periods");
+    says(part.remedy, "more requests");
+    part = part_of(80, 70, 90);
+    part.ok = 90;
+    part.expired = 10;
+    part = judged_under_a_quota(part);
+    says(part.cause, "past their deadline; the CPU quota");
+    says(part.remedy, "a higher CPU quota");
+}
+
+/* The generator is in the same control group: a request that it could not send would have waited as long. */
+static void a_generator_that_a_quota_stopped_disturbs_nothing(void **state) {
+    (void)state;
+    bt_load_scenario scenario = {.judged = true, .generator_p99_us = 60000, .throttling = stops};
+    bt_judge_scenario(&scenario, 100, 0.25);
+    assert_string_equal(scenario.disturbed, "");
+    scenario.throttling.throttled_periods = 6; /* too few for a hundredth of the sends */
+    bt_judge_scenario(&scenario, 100, 0.25);
+    says(scenario.disturbed, "generator");
+    bt_load_bin bins[2] = {{.others_cores = 1}, {.others_cores = 1}};
+    bt_load_part part = {.bins = bins, .bin_count = 2};
+    scenario =
+        (bt_load_scenario){.parts = &part, .part_count = 1, .generator_p99_us = 60000, .throttling = stops};
+    bt_judge_scenario(&scenario, 100, 0.25);
+    says(scenario.disturbed, "other programs"); /* those are a disturbance still */
+}
+
 static void others_at_work_are_seen_by_the_seconds(void **state) {
     (void)state;
     bt_load_bin bins[20] = {0};
@@ -207,6 +256,8 @@ int main(void) {
         cmocka_unit_test(nothing_sent_is_nothing_proved),
         cmocka_unit_test(a_disturbed_scenario_is_neither_met_nor_broken),
         cmocka_unit_test(a_late_generator_proves_nothing_either_way),
+        cmocka_unit_test(a_quota_is_part_of_the_promise),
+        cmocka_unit_test(a_generator_that_a_quota_stopped_disturbs_nothing),
         cmocka_unit_test(others_at_work_are_seen_by_the_seconds),
         cmocka_unit_test(only_what_more_requests_could_decide_goes_on),
         cmocka_unit_test(the_cause_is_whose_the_time_is),

@@ -154,8 +154,10 @@ static void the_machine_is_told_by_its_seconds(void **state) {
     bt_load_second seconds[] = {{2, 0.5}, {3, NAN}, {NAN, 0.1}};
     bt_shot shots[] = {answered(0, 0, 10, 1)};
     bt_load_log log = {.shots = shots, .count = 1, .start_ns = START, .seconds = seconds, .second_count = 3};
+    log.throttling = (bt_throttling){.quota_cpus = 1, .quota_periods = 10, .throttled_periods = 3};
     bt_load_scenario scenario = {0};
     bt_sum_scenario(&scenario, &log);
+    assert_memory_equal(&scenario.throttling, &log.throttling, sizeof(bt_throttling));
     assert_true(fabs(scenario.canary_spread_percent - 50) < 1e-9);
     assert_true(fabs(scenario.others_cores - 0.3) < 1e-12);
     assert_true(scenario.generator_max_us == 1000);

@@ -205,6 +205,23 @@ static void saved_records_come_back_the_same(void **state) {
     }
 }
 
+static void what_a_quota_did_comes_back(void **state) {
+    (void)state;
+    bt_error error = {BT_OK, ""};
+    bt_record *record, *again;
+    assert_int_equal(bt_record_open(&record, 2, &error), BT_OK);
+    record->machine.cpu_quota = 1.5;
+    record->models[0].throttling = (bt_throttling){
+        .quota_cpus = 1.5, .quota_periods = 693, .throttled_periods = 629, .throttled_s = 31.25};
+    if (bt_record_save(record, path, &error) || bt_record_load(&again, path, &error))
+        fail_msg("%s", error.message);
+    assert_true(again->machine.cpu_quota == 1.5);
+    assert_memory_equal(&again->models[0].throttling, &record->models[0].throttling, sizeof(bt_throttling));
+    assert_int_equal(again->models[1].throttling.quota_periods, 0); /* as in records of before */
+    bt_record_close(&record);
+    bt_record_close(&again);
+}
+
 /* Records written before there was a capacity. */
 static void a_record_without_a_capacity_is_read(void **state) {
     (void)state;
@@ -473,6 +490,7 @@ static void text_that_is_no_utf8_is_saved_all_the_same(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_records_come_back_the_same),
+        cmocka_unit_test(what_a_quota_did_comes_back),
         cmocka_unit_test(a_record_without_a_capacity_is_read),
         cmocka_unit_test(broken_files_are_refused_in_one_line),
         cmocka_unit_test(every_fault_is_named),

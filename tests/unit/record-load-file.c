@@ -55,8 +55,14 @@ static void a_saved_record_comes_back_the_same(void **state) {
 /* What the JSON cannot show when writing and reading forget the same. */
 static void every_kind_of_value_comes_back(void **state) {
     (void)state;
-    bt_load_record *record = fixture_load_record(), *again = there_and_back(record);
+    bt_load_record *record = fixture_load_record();
+    record->scenarios[2].throttling =
+        (bt_throttling){.quota_cpus = 2, .quota_periods = 20, .throttled_periods = 7, .throttled_s = 0.5};
+    bt_load_record *again = there_and_back(record);
     assert_int_equal(again->scenario_count, 7);
+    assert_memory_equal(&again->scenarios[2].throttling, &record->scenarios[2].throttling,
+                        sizeof(bt_throttling));
+    assert_int_equal(again->scenarios[1].throttling.quota_periods, 0);
     const bt_load_part *part = &again->scenarios[4].parts[0];
     assert_string_equal(part->model, "hrnet");
     assert_int_equal(part->verdict, BT_LOAD_BROKEN);

@@ -117,6 +117,26 @@ static void losses_and_the_speed_up_are_told(void **state) {
     bt_load_record_close(&record);
 }
 
+static void what_a_quota_did_is_told(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    record->machine.cores = 1;
+    record->machine.cpu_quota = 0.5;
+    for (int i = 0; i < 2; i++)
+        record->scenarios[i].throttling =
+            (bt_throttling){.quota_cpus = 0.5, .quota_periods = 300, .throttled_periods = 100 + i};
+    for (size_t i = 1; i < PEOPLE; i++) { /* the table breaks its lines anywhere */
+        char *text = written(record, people[i]);
+        assert_says(text, "the CPU quota of 0.5 throttled 201 of 600 periods");
+        free(text);
+    }
+    char *text = written(record, BT_LOAD_FORMAT_MARKDOWN);
+    assert_says(text, "the CPU quota of 0.5 throttled 101 of 300 periods"); /* scenario by scenario */
+    assert_says(text, "1 core (CPU quota 0.5)");
+    free(text);
+    bt_load_record_close(&record);
+}
+
 /* Code points, of which none here is wide. */
 static int columns_of(const char *line, size_t bytes) {
     int columns = 0;
@@ -564,6 +584,7 @@ int main(void) {
         cmocka_unit_test(cause_and_remedy_stand_beside_what_is_not_met),
         cmocka_unit_test(a_bound_that_is_not_there_is_explained),
         cmocka_unit_test(losses_and_the_speed_up_are_told),
+        cmocka_unit_test(what_a_quota_did_is_told),
         cmocka_unit_test(the_table_keeps_to_the_terminal),
         cmocka_unit_test(what_is_unknown_looks_like_no_number),
         cmocka_unit_test(the_page_is_whole_in_itself),

@@ -172,6 +172,34 @@ static void test_a_division_that_was_not_measured_is_told_so(void **state) {
     bt_record_close(&record);
 }
 
+/* What it did is no other program's doing, nor ended by closing any. */
+static void test_a_quota_is_told_with_what_it_did(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    bt_model_record *model = &record->models[0];
+    model->points[0].drifting = true;
+    model->throttling = (bt_throttling){.quota_cpus = 1, .quota_periods = 693, .throttled_periods = 629};
+    record->machine.cores = 1;
+    record->machine.cpu_quota = 0.5;
+    record->model_count = 1;
+    for (report_form form = TABLE; form < FORMS; form++) {
+        if (form == CSV) continue;
+        char *text = written(record, form);
+        assert_words_in_order(text, "the CPU quota of 1 throttled 629 of 693 periods");
+        assert_words_in_order(text, "a higher quota, or fewer --threads");
+        assert_words_in_order(text, "1 core (CPU quota 0.5)");
+        assert_null(strstr(text, "close other"));
+        free(text);
+    }
+    model->throttling.throttled_periods = 7; /* too few to show in figures: told, and no warning */
+    char *text = written(record, TABLE);
+    assert_words_in_order(text, "cores the CPU quota of 1 throttled 7 of 693 periods");
+    assert_null(strstr(text, "a higher quota"));
+    free(text);
+    record->model_count = 2;
+    bt_record_close(&record);
+}
+
 static void test_a_cpu_demonstration_says_so_first_and_last(void **state) {
     (void)state;
     bt_record *record = fixture_record();
@@ -562,6 +590,7 @@ int main(void) {
         cmocka_unit_test(test_a_choice_without_proof_is_provisional),
         cmocka_unit_test(test_a_model_that_was_not_measured_says_why),
         cmocka_unit_test(test_a_division_that_was_not_measured_is_told_so),
+        cmocka_unit_test(test_a_quota_is_told_with_what_it_did),
         cmocka_unit_test(test_a_cpu_demonstration_says_so_first_and_last),
         cmocka_unit_test(test_what_can_be_served_is_told),
         cmocka_unit_test(test_no_capacity_is_told_and_an_unknown_one_is_not),

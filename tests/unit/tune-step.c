@@ -41,6 +41,11 @@ static bt_step_result random_result(bt_random *random) {
     result.output_most = random_figure(random);
     result.mask_share = random_figure(random);
     result.disturbed = bt_random_uniform(random) < 0.5;
+    if (bt_random_uniform(random) < 0.5)
+        result.throttling = (bt_throttling){.quota_cpus = bt_random_exponential(random),
+                                            .quota_periods = (int64_t)bt_random_below(random, 1000),
+                                            .throttled_periods = (int64_t)bt_random_below(random, 1000),
+                                            .throttled_s = bt_random_exponential(random)};
     result.elapsed_s = bt_random_exponential(random);
     return result;
 }
@@ -68,7 +73,10 @@ static bool same_result(const bt_step_result *a, const bt_step_result *b) {
                  same(a->logit_error, b->logit_error) && same(a->mask_iou, b->mask_iou) &&
                  same(a->output_least, b->output_least) && same(a->output_most, b->output_most) &&
                  same(a->mask_share, b->mask_share) && a->disturbed == b->disturbed &&
-                 same(a->elapsed_s, b->elapsed_s);
+                 a->throttling.quota_cpus == b->throttling.quota_cpus &&
+                 a->throttling.quota_periods == b->throttling.quota_periods &&
+                 a->throttling.throttled_periods == b->throttling.throttled_periods &&
+                 a->throttling.throttled_s == b->throttling.throttled_s && same(a->elapsed_s, b->elapsed_s);
     for (int i = 0; equal && i < a->sample_count; i++)
         equal = a->samples_ms[i] == b->samples_ms[i];
     return equal;

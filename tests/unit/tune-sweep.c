@@ -187,6 +187,27 @@ static bt_step_result answer_always_disturbed(machine *m, const bt_step *step) {
     return result;
 }
 
+static bt_step_result answer_throttled(machine *m, const bt_step *step) {
+    bt_step_result result = machine_answer(m, step);
+    if (step->kind == BT_STEP_MEASURE)
+        result.throttling = (bt_throttling){
+            .quota_cpus = 1, .quota_periods = 10, .throttled_periods = 4, .throttled_s = 0.25};
+    return result;
+}
+
+/* It belongs to the figures: counted, and no reason to discard a turn. */
+static void what_a_quota_did_is_counted(void **state) {
+    (void)state;
+    tuned t = prepare("1,2,4", 40, BT_OBJECTIVE_EFFICIENCY);
+    machine m = machine_quiet();
+    tune_with(&t, &m, answer_throttled);
+    assert_int_equal(t.model->throttling.quota_periods, 10 * t.model->turns);
+    assert_int_equal(t.model->throttling.throttled_periods, 4 * t.model->turns);
+    assert_true(fabs(t.model->throttling.throttled_s - 0.25 * t.model->turns) < 1e-9);
+    assert_true(t.model->throttling.quota_cpus == 1 && t.model->disturbed_turns == 0);
+    finish(&t);
+}
+
 static void a_machine_that_is_never_quiet_is_taken_as_it_is(void **state) {
     (void)state;
     tuned t = prepare("1,2,4", 40, BT_OBJECTIVE_EFFICIENCY);
@@ -707,6 +728,7 @@ int main(void) {
         cmocka_unit_test(every_objective_has_its_winner),
         cmocka_unit_test(a_hopeless_size_costs_five_samples_at_most),
         cmocka_unit_test(a_neighbour_does_not_refuse_a_size),
+        cmocka_unit_test(what_a_quota_did_is_counted),
         cmocka_unit_test(a_machine_that_is_never_quiet_is_taken_as_it_is),
         cmocka_unit_test(a_refused_size_leaves_the_others),
         cmocka_unit_test(after_out_of_memory_larger_sizes_are_not_tried),

@@ -303,14 +303,21 @@ typedef struct bt_ring {
     int count;
 } bt_ring;
 
+/* A row's unbroken piece of a region: its pixels in row y from `begin` to before `end`. */
+typedef struct bt_pixel_run {
+    int32_t y, begin, end;
+} bt_pixel_run;
+
 /* One region: pixels above the threshold that touch each other, by a side or a corner. */
 typedef struct bt_polygon {
     bt_ring outline;      /* through the region's own outermost pixels */
     const bt_ring *holes; /* through the region's own pixels around each hole, the other way round */
     int hole_count;
-    double area_px;          /* its pixels, those in holes not counted */
-    double confidence;       /* the mean probability of its pixels, in (0, 1] */
-    int x, y, width, height; /* the smallest box that holds its pixels */
+    double area_px;           /* its pixels, those in holes not counted */
+    double confidence;        /* the mean probability of its pixels, in (0, 1] */
+    int x, y, width, height;  /* the smallest box that holds its pixels */
+    const bt_pixel_run *runs; /* its pixels, row by row from the top, each row from the left */
+    int run_count;
 } bt_polygon;
 
 /* The regions of one picture, by their topmost pixel and of that row the leftmost. A region inside another's
@@ -336,8 +343,8 @@ BT_API BT_MUST_USE bt_status bt_polygons_find(bt_polygons **out, const float *pr
 BT_API void bt_polygons_close(bt_polygons **polygons);
 
 /* As JSON: {"height": ..., "width": ..., "polygons": [{"type": "external", "points": [[x, y], ...],
- * "holes": [[[x, y], ...], ...], "area": ..., "confidence": ..., "bbox": [x, y, width, height]}, ...]}. A new
- * string, to be freed by bt_free. BT_NO_MEMORY. */
+ * "holes": [[[x, y], ...], ...], "area": ..., "confidence": ..., "bbox": [x, y, width, height]}, ...]},
+ * points at pixels' centres, as in the polygons. A new string, to be freed by bt_free. BT_NO_MEMORY. */
 BT_API BT_MUST_USE bt_status bt_polygons_json(const bt_polygons *polygons, char **out, bt_error *error);
 
 /* A picture of a COCO data set. */
@@ -346,16 +353,25 @@ typedef struct bt_coco_picture {
     const bt_polygons *polygons;
 } bt_coco_picture;
 
-/* As one COCO data set (images, annotations, categories) of `count` pictures and one category ("spheroid",
- * say). Pictures and annotations are numbered from 1; an annotation's `area` and `score` are the polygon's
- * area_px and confidence. COCO knows no holes, and takes several lists of one annotation for their union: so
- * a region is one list, its outline with each hole tied to it by a cut of no width that is walked there and
- * back. Whatever fills such a list leaves the holes open, and an annotator can go on editing it, which
- * run-length masks would not allow. Lists run through pixel centres, as the polygons do, so that a reader who
- * fills them counts about half of the border's pixels. A new string, to be freed by bt_free. BT_INVALID for a
- * name that is not UTF-8, BT_NO_MEMORY. */
+/* As one COCO data set (info, images, annotations, categories) of `count` pictures and one category
+ * ("spheroid", say). Pictures and annotations are numbered from 1; an annotation's `area` and `score` are the
+ * polygon's area_px and confidence, its `bbox` the polygon's box.
+ *
+ * `segmentation` is one list of points along the pixels' edges, not through their centres as the polygons'
+ * own: the pixel x, y lies between x, y and x + 1, y + 1. pycocotools, and whatever else fills a list by
+ * which pixels' centres are inside, gets exactly the region's pixels. COCO knows no holes, and takes several
+ * lists of one annotation for their union: so each hole is tied to the outline by a cut of no width that is
+ * walked there and back. What fills such a list leaves the holes open, and an annotator can go on editing it.
+ *
+ * A new string, to be freed by bt_free. BT_INVALID for a name that is not UTF-8 and for a polygon without
+ * runs (the outline and holes are not looked at), BT_NO_MEMORY. */
 BT_API BT_MUST_USE bt_status bt_polygons_coco(const bt_coco_picture *pictures, int count,
                                               const char *category, char **out, bt_error *error);
+
+/* The same data set with run-length masks: `segmentation` is {"size": [height, width], "counts": text}, the
+ * compressed form that pycocotools writes and reads. `iscrowd` stays 0. Errors as bt_polygons_coco. */
+BT_API BT_MUST_USE bt_status bt_polygons_coco_rle(const bt_coco_picture *pictures, int count,
+                                                  const char *category, char **out, bt_error *error);
 
 /* Frees a string that this library made; NULL-safe. */
 BT_API void bt_free(char *text);

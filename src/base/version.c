@@ -36,6 +36,7 @@ size_t bt_size_of(const char *type) {
         TYPE(bt_metrics),
         TYPE(bt_pixel),
         TYPE(bt_ring),
+        TYPE(bt_pixel_run),
         TYPE(bt_polygon),
         TYPE(bt_polygons),
         TYPE(bt_coco_picture),

@@ -23,7 +23,8 @@ typedef struct region {
     int64_t pixels;
     double sum;                   /* of probabilities */
     int left, top, right, bottom; /* the last two past the end */
-    int index;                    /* of its polygon, or -1: too small */
+    int run_count;
+    int index; /* of its polygon, or -1: too small */
 } region;
 
 /* All that one call works with. */
@@ -39,6 +40,7 @@ typedef struct search {
     uint32_t region_count;
     uint8_t *mask; /* the regions that count */
     int kept;
+    size_t kept_runs;
     bt_borders borders;
 } search;
 
@@ -142,6 +144,7 @@ static void add_to_region(const search *s, const run *r) {
     if (r->begin < into->left) into->left = r->begin;
     if (r->end > into->right) into->right = r->end;
     into->bottom = r->row + 1;
+    into->run_count++;
     into->pixels += r->end - r->begin;
     for (int x = r->begin; x < r->end; x++)
         into->sum += (double)row[x];
@@ -153,8 +156,12 @@ static bt_status find_regions(search *s, bt_error *error) {
     if (!s->regions) return fail_memory(s, error);
     for (size_t i = 0; i < s->run_count; i++)
         add_to_region(s, &s->runs[i]);
-    for (uint32_t i = 0; i < s->region_count; i++)
-        s->regions[i].index = (double)s->regions[i].pixels >= s->min_area_px ? s->kept++ : -1;
+    for (uint32_t i = 0; i < s->region_count; i++) {
+        region *r = &s->regions[i];
+        bool counts = (double)r->pixels >= s->min_area_px;
+        r->index = counts ? s->kept++ : -1;
+        if (counts) s->kept_runs += (size_t)r->run_count;
+    }
     return BT_OK;
 }
 
@@ -195,21 +202,22 @@ static int polygon_at(const search *s, bt_pixel at) {
     return s->regions[s->runs[low].region].index;
 }
 
-/* The polygons, then their holes, then all points, in one block. */
+/* The polygons, then their holes, then all points, then all runs, in one block. */
 typedef struct layout {
     bt_polygons polygons;
     bt_polygon items[];
 } layout;
 
-static layout *lay_out(const search *s, bt_ring **holes, bt_pixel **points) {
+static layout *lay_out(const search *s, bt_ring **holes, bt_pixel **points, bt_pixel_run **runs) {
     size_t hole_count = (size_t)(s->borders.count - s->kept), point_count = 0;
     for (int i = 0; i < s->borders.count; i++)
         point_count += (size_t)s->borders.items[i].ring.count;
     layout *out = calloc(1, sizeof *out + (size_t)s->kept * sizeof *out->items + hole_count * sizeof **holes +
-                                point_count * sizeof **points);
+                                point_count * sizeof **points + s->kept_runs * sizeof **runs);
     if (!out) return NULL;
     *holes = (bt_ring *)(out->items + s->kept);
     *points = (bt_pixel *)(*holes + hole_count);
+    *runs = (bt_pixel_run *)(*points + point_count);
     out->polygons = (bt_polygons){s->height, s->width, s->kept, out->items};
     return out;
 }
@@ -266,13 +274,31 @@ static void hand_out(const search *s, bt_polygon *items, bt_ring *holes, bt_pixe
         qsort(holes + (items[i].holes - holes), (size_t)items[i].hole_count, sizeof *holes, by_first_point);
 }
 
+/* Each polygon's stand together; regions are numbered as their polygons are. */
+static void hand_out_runs(const search *s, bt_polygon *items, bt_pixel_run *runs) {
+    const bt_pixel_run *next = runs;
+    for (uint32_t i = 0; i < s->region_count; i++) {
+        if (s->regions[i].index < 0) continue;
+        items[s->regions[i].index].runs = next;
+        next += s->regions[i].run_count;
+    }
+    for (size_t i = 0; i < s->run_count; i++) {
+        const run *r = &s->runs[i];
+        if (s->regions[r->region].index < 0) continue;
+        bt_polygon *p = &items[s->regions[r->region].index];
+        runs[p->runs - runs + p->run_count++] = (bt_pixel_run){r->row, r->begin, r->end};
+    }
+}
+
 static bt_status make_polygons(const search *s, bt_polygons **out, bt_error *error) {
     bt_ring *holes;
     bt_pixel *points;
-    layout *made = lay_out(s, &holes, &points);
+    bt_pixel_run *runs;
+    layout *made = lay_out(s, &holes, &points, &runs);
     if (!made) return fail_memory(s, error);
     describe(s, made->items);
     hand_out(s, made->items, holes, points);
+    hand_out_runs(s, made->items, runs);
     *out = &made->polygons;
     return BT_OK;
 }

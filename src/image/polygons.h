@@ -14,10 +14,17 @@ extern "C" {
 #define BT_POLYGONS_THRESHOLD   0.5f /* of a request, and here, that names none */
 #define BT_POLYGONS_MIN_AREA_PX 50.0 /* what programs take unless told otherwise */
 
-/* The objects that bt_polygons_json and bt_polygons_coco write. New references; NULL when memory is short or,
- * of COCO, a name is not UTF-8. */
+/* How a COCO data set tells which pixels a region has: bt_polygons_coco's way, or bt_polygons_coco_rle's. */
+typedef enum bt_coco_masks { BT_COCO_OUTLINES, BT_COCO_RUN_LENGTHS } bt_coco_masks;
+
+/* The objects that bt_polygons_json, bt_polygons_coco and bt_polygons_coco_rle write. New references; NULL
+ * when memory is short or, of COCO, a name is not UTF-8. */
 json_t *bt_polygons_to_json(const bt_polygons *polygons);
-json_t *bt_polygons_to_coco(const bt_coco_picture *pictures, int count, const char *category);
+json_t *bt_polygons_to_coco(const bt_coco_picture *pictures, int count, const char *category,
+                            bt_coco_masks masks);
+
+/* Either as text. Takes `json` over, which may be NULL; BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_polygons_to_text(json_t *json, char **out, bt_error *error);
 
 #ifdef __cplusplus
 }

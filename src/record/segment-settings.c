@@ -64,9 +64,12 @@ static const bt_option own[] = {
      .type = BT_OPTION_CHOICE,
      VALUE(format),
      .initial = "json",
-     .choices = "json|coco",
+     .choices = "json|coco|coco-rle",
      RUN,
-     .help = "json: polygons, holes and how they came about, a file for each picture. coco: one data set."},
+     .help =
+         "json: polygons and holes through the centres of their outermost pixels, and how they came about, a "
+         "file for each picture. coco: one data set, polygons along the pixels' edges, as pycocotools reads "
+         "them. coco-rle: the same with run-length masks."},
     {.name = "config",
      .type = BT_OPTION_TEXT,
      VALUE(config),

@@ -10,7 +10,11 @@
 extern "C" {
 #endif
 
-typedef enum bt_segment_format { BT_SEGMENT_FORMAT_JSON, BT_SEGMENT_FORMAT_COCO } bt_segment_format;
+typedef enum bt_segment_format {
+    BT_SEGMENT_FORMAT_JSON,
+    BT_SEGMENT_FORMAT_COCO, /* one data set of all pictures, as the next */
+    BT_SEGMENT_FORMAT_COCO_RLE
+} bt_segment_format;
 
 typedef struct bt_segment_settings {
     bt_service_settings service; /* first: rows of its table are rows of this one */

@@ -81,11 +81,12 @@ static json_t *joined(json_t *json, json_t *more) {
 static json_t *describe_job(const work *w, const job *j) {
     const bt_result *r = &j->result;
     return joined(describe_run(w),
-                  json_pack("{s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "inference_mode",
-                            r->inference_mode, "batch_size", r->batch_size, "p95_latency_ms",
-                            bt_json_real_or_null(r->p95_latency_ms), "latency_ms", r->latency_ms, "queue_ms",
-                            r->queue_ms, "preprocess_ms", r->preprocess_ms, "service_ms", r->service_ms,
-                            "decode_ms", j->decode_ms, "polygons_ms", j->polygons_ms));
+                  json_pack("{s:s, s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "outlines",
+                            "through pixel centres", "inference_mode", r->inference_mode, "batch_size",
+                            r->batch_size, "p95_latency_ms", bt_json_real_or_null(r->p95_latency_ms),
+                            "latency_ms", r->latency_ms, "queue_ms", r->queue_ms, "preprocess_ms",
+                            r->preprocess_ms, "service_ms", r->service_ms, "decode_ms", j->decode_ms,
+                            "polygons_ms", j->polygons_ms));
 }
 
 /* Of all pictures together: the mode is the standard path's where one of them needed it. */
@@ -142,7 +143,7 @@ static bt_status write_overlay(const work *w, job *j, bt_error *error) {
 
 static bt_status write_polygons(const work *w, job *j, bt_error *error) {
     char path[BT_PATH_SIZE];
-    if (w->settings->format == BT_SEGMENT_FORMAT_COCO) {
+    if (w->settings->format != BT_SEGMENT_FORMAT_JSON) {
         w->found[j->index] = j->polygons;
         return BT_OK;
     }
@@ -249,11 +250,11 @@ static bt_status write_coco(const work *w, bt_error *error) {
     int count = 0;
     for (int i = 0; i < pictures->count; i++)
         if (w->found[i]) list[count++] = (bt_coco_picture){pictures->files[i].name, w->found[i]};
-    json_t *json = bt_polygons_to_coco(list, count, w->settings->category);
-    json_t *info = json_pack("{s:s, s:s}", "description", "segmented by batchtune", "version", bt_version());
+    json_t *json = bt_polygons_to_coco(list, count, w->settings->category,
+                                       w->settings->format == BT_SEGMENT_FORMAT_COCO ? BT_COCO_OUTLINES
+                                                                                     : BT_COCO_RUN_LENGTHS);
     free(list);
-    if (!json || json_object_set_new(json, "info", info) ||
-        json_object_set_new(json, "metadata", describe_all(w))) {
+    if (!json || json_object_set_new(json, "metadata", describe_all(w))) {
         json_decref(json);
         return bt_fail(error, BT_NO_MEMORY, "out of memory for the COCO data set");
     }
@@ -360,7 +361,7 @@ bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options 
         warn_constant(&w);
         status = bt_service_stop(w.service, DRAIN_MS, error);
     }
-    if (status == BT_OK && options->settings->format == BT_SEGMENT_FORMAT_COCO && out->segmented > 0)
+    if (status == BT_OK && options->settings->format != BT_SEGMENT_FORMAT_JSON && out->segmented > 0)
         status = write_coco(&w, error);
     bt_service_close(&w.service);
     bt_config_close(&w.untuned);

@@ -41,7 +41,7 @@ END
 draw_picture 5 128 cell
 run "$program" --backend plan --image cell.png --image-size 128 --output found/polygons.json --overlay cell-overlay.png
 if [ "$status" = 2 ] && printf '%s\n' "$err" | grep -q 'oneDNN\|AVX2'; then
-    skip 'the CPU plan does not run here' 13
+    skip 'the CPU plan does not run here' 14
 else
     exits 0 'a picture is segmented without libtorch, by the demo weights'
     is "$out" 'verdict: good (0)' 'standard output has the verdict alone'
@@ -54,6 +54,7 @@ else
     is "$(json found/polygons.json .metadata.batch_size)" 1 'in a batch of one'
     like "$(json found/polygons.json .metadata.p95_latency_ms)" '^[0-9.]+$' 'with the P95 latency'
     is "$(json found/polygons.json .metadata.weights)" demo 'and the weights'
+    is "$(json found/polygons.json .metadata.outlines)" 'through pixel centres' "and where outlines run"
     is "$(od -An -tx1 -j1 -N3 cell-overlay.png | tr -d ' ')" 504e47 'the overlay is a PNG'
     cmp -s cell.png cell-overlay.png
     is $? 1 'and not the picture itself'
@@ -101,6 +102,22 @@ for number, one in enumerate(coco[\"annotations\"]):
     assert 0 <= x and x + width <= 64 and 0 < one[\"area\"] <= width * height and 0 <= one[\"score\"] <= 1
 "'
 exits 0 'which Python reads, one image for each picture in the order of their names'
+run "$program" --backend $sim,echo=true --image cell.png --image-size 64 --format coco --min-area-px 0 --output wide.json
+run "$program" --backend $sim,echo=true --image cell.png --image-size 64 --format coco-rle --min-area-px 0 --output runs.json
+exits 0 'the same with run-length masks'
+run_shell 'python3 -c "
+import json
+outlines, runs = json.load(open(\"wide.json\")), json.load(open(\"runs.json\"))
+assert outlines[\"info\"][\"version\"] and runs[\"licenses\"] == []
+assert len(outlines[\"annotations\"]) == len(runs[\"annotations\"]) > 0
+for outline, run in zip(outlines[\"annotations\"], runs[\"annotations\"]):
+    (ring,), mask = outline.pop(\"segmentation\"), run.pop(\"segmentation\")
+    assert outline == run and mask[\"size\"] == [128, 128] and isinstance(mask[\"counts\"], str)
+    xs, ys, before = ring[::2], ring[1::2], [-1] + list(range(len(ring) // 2 - 1))
+    assert sum(xs[i] * ys[j] - xs[j] * ys[i] for j, i in enumerate(before)) == 2 * run[\"area\"]
+    assert run[\"bbox\"] == [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+"'
+exits 0 "in the picture's own pixels: an outline holds the area and ends at the box"
 
 # --- networks and configs
 run "$program" --backend $sim --image plate/w1.png --image-size 64 --models hrnet,cbam_resunet --output two.json --quiet

@@ -1,6 +1,7 @@
-/* Prints the polygons of a mask of probabilities as JSON: the way to compare them with any reference.
+/* Prints the polygons of a mask of probabilities as JSON, or as a COCO data set of one picture that is called
+ * as the mask's file: the way to compare them with any reference.
  *
- *   mask-polygons --mask F.f32 --height H --width W [--threshold 0.5] [--min-area 50]
+ *   mask-polygons --mask F.f32 --height H --width W [--threshold 0.5] [--min-area 50] [--format json]
  *
  * The mask is H x W float32 values, row by row, of this machine's byte order. */
 #include <getopt.h>
@@ -14,10 +15,11 @@
 #include "image/resize.h"
 
 static const char usage[] =
-    "usage: mask-polygons --mask FILE --height H --width W [--threshold T (0.5)] [--min-area PIXELS (50)]\n";
+    "usage: mask-polygons --mask FILE --height H --width W [--threshold T (0.5)] [--min-area PIXELS (50)]\n"
+    "                     [--format json|coco|coco-rle (json)]\n";
 
 typedef struct arguments {
-    const char *mask;
+    const char *mask, *format;
     double height, width, threshold, min_area_px;
 } arguments;
 
@@ -27,10 +29,18 @@ static int read_number(double *out, const char *text) {
     return *text && !*end && isfinite(*out);
 }
 
+static int is_format(const char *text) {
+    return strcmp(text, "json") == 0 || strcmp(text, "coco") == 0 || strcmp(text, "coco-rle") == 0;
+}
+
 static int parse(arguments *a, int argc, char **argv) {
-    static const struct option flags[] = {{"mask", 1, NULL, 'm'},     {"height", 1, NULL, 'h'},
-                                          {"width", 1, NULL, 'w'},    {"threshold", 1, NULL, 't'},
-                                          {"min-area", 1, NULL, 'a'}, {0}};
+    static const struct option flags[] = {{"mask", 1, NULL, 'm'},
+                                          {"height", 1, NULL, 'h'},
+                                          {"width", 1, NULL, 'w'},
+                                          {"threshold", 1, NULL, 't'},
+                                          {"min-area", 1, NULL, 'a'},
+                                          {"format", 1, NULL, 'f'},
+                                          {0}};
     int flag, good = 1;
     while (good && (flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         switch (flag) {
@@ -48,6 +58,10 @@ static int parse(arguments *a, int argc, char **argv) {
             break;
         case 'a':
             good = read_number(&a->min_area_px, optarg);
+            break;
+        case 'f':
+            a->format = optarg;
+            good = is_format(optarg);
             break;
         default:
             return 0;
@@ -67,8 +81,17 @@ static bt_status read_mask(float **out, const arguments *a, bt_error *error) {
     return bt_fail(error, BT_PARSE, "%s has %zu bytes, not %zu", a->mask, size, wanted);
 }
 
+static bt_status write_text(const arguments *a, const bt_polygons *polygons, char **out, bt_error *error) {
+    const char *slash = strrchr(a->mask, '/');
+    const bt_coco_picture picture = {slash ? slash + 1 : a->mask, polygons};
+    if (strcmp(a->format, "coco") == 0) return bt_polygons_coco(&picture, 1, "spheroid", out, error);
+    if (strcmp(a->format, "coco-rle") == 0) return bt_polygons_coco_rle(&picture, 1, "spheroid", out, error);
+    return bt_polygons_json(polygons, out, error);
+}
+
 int main(int argc, char **argv) {
-    arguments a = {.threshold = (double)BT_POLYGONS_THRESHOLD, .min_area_px = BT_POLYGONS_MIN_AREA_PX};
+    arguments a = {
+        .format = "json", .threshold = (double)BT_POLYGONS_THRESHOLD, .min_area_px = BT_POLYGONS_MIN_AREA_PX};
     bt_polygons *polygons = NULL;
     float *mask = NULL;
     char *text = NULL;
@@ -81,7 +104,7 @@ int main(int argc, char **argv) {
     if (status == BT_OK)
         status = bt_polygons_find(&polygons, mask, (int)a.height, (int)a.width, (float)a.threshold,
                                   a.min_area_px, &error);
-    if (status == BT_OK) status = bt_polygons_json(polygons, &text, &error);
+    if (status == BT_OK) status = write_text(&a, polygons, &text, &error);
     if (status == BT_OK) puts(text);
     if (status != BT_OK) fprintf(stderr, "mask-polygons: %s\n", error.message);
     bt_free(text);

@@ -438,6 +438,21 @@ static void check_polygon(const labels *l, int region, const bt_polygon *p, uint
         }
 }
 
+/* The region's pixels and no others, each once: runs of a row are apart. */
+static void check_runs(const labels *l, int region, const bt_polygon *p, uint64_t seed) {
+    int pixels = 0;
+    for (int i = 0; i < p->run_count; i++) {
+        const bt_pixel_run *r = &p->runs[i], *before = &p->runs[i - 1];
+        if (i > 0 && (r->y < before->y || (r->y == before->y && r->begin <= before->end)))
+            fail_msg("seed %llu: region %d, run %d is out of order", (unsigned long long)seed, region, i);
+        for (int x = r->begin; x < r->end; x++, pixels++)
+            if (l->of[r->y * l->width + x] != region)
+                fail_msg("seed %llu: region %d, run %d leaves it", (unsigned long long)seed, region, i);
+    }
+    if (pixels != l->pixels[region])
+        fail_msg("seed %llu: region %d has runs of %d px", (unsigned long long)seed, region, pixels);
+}
+
 static void polygons_cover_just_their_regions_pixels(void **state) {
     (void)state;
     static labels l;
@@ -453,6 +468,7 @@ static void polygons_cover_just_their_regions_pixels(void **state) {
         for (int region = 1; region <= l.count; region++) {
             if (l.pixels[region] < least) continue;
             if (next == found->count) fail_msg("seed %llu: too few polygons", (unsigned long long)seed);
+            check_runs(&l, region, &found->items[next], seed);
             check_polygon(&l, region, &found->items[next++], seed);
         }
         assert_int_equal(next, found->count);
@@ -487,11 +503,17 @@ static void json_says_what_was_found(void **state) {
     assert_int_equal(bt_polygons_json(NULL, &text, &error), BT_INVALID);
 }
 
-static json_t *coco_of(const bt_coco_picture *pictures, int count) {
+typedef bt_status (*coco_writer)(const bt_coco_picture *, int, const char *, char **, bt_error *);
+
+static json_t *write_coco(coco_writer write, const bt_coco_picture *pictures, int count) {
     char *text;
     bt_error error;
-    if (bt_polygons_coco(pictures, count, "spheroid", &text, &error)) fail_msg("%s", error.message);
+    if (write(pictures, count, "spheroid", &text, &error)) fail_msg("%s", error.message);
     return parse(text);
+}
+
+static json_t *coco_of(const bt_coco_picture *pictures, int count) {
+    return write_coco(bt_polygons_coco, pictures, count);
 }
 
 /* A COCO list as a ring; the points are the caller's. */
@@ -500,7 +522,7 @@ static bt_ring ring_of(const json_t *annotation) {
     assert_int_equal(json_array_size(lists), 1);
     size_t count = json_array_size(list) / 2;
     assert_int_equal(json_array_size(list) % 2, 0);
-    assert_true(count >= 3);
+    assert_true(count >= 4);
     bt_pixel *points = calloc(count, sizeof *points);
     for (size_t i = 0; i < count; i++)
         points[i] = (bt_pixel){(int32_t)json_integer_value(json_array_get(list, 2 * i)),
@@ -508,40 +530,142 @@ static bt_ring ring_of(const json_t *annotation) {
     return (bt_ring){points, (int)count};
 }
 
-/* Between the lattice's lines, so that no cut runs through. */
-static void compare_insides(const bt_polygon *p, const bt_ring *tied, uint64_t seed) {
-    for (int y = p->y; y < p->y + p->height; y++)
-        for (int x = p->x; x < p->x + p->width; x++) {
-            double u = x + 0.237, v = y + 0.618;
-            bool inside = crosses(&p->outline, u, v);
-            for (int i = 0; i < p->hole_count; i++)
-                inside ^= crosses(&p->holes[i], u, v);
-            if (crosses(tied, u, v) != inside)
-                fail_msg("seed %llu: at %g, %g", (unsigned long long)seed, u, v);
+/* How often a ring of level and upright lines goes around a point, clockwise; y is down. */
+static int winding(const bt_ring *ring, double x, double y) {
+    int sum = 0;
+    for (int i = 0; i < ring->count; i++) {
+        bt_pixel a = ring->points[i], b = ring->points[(i + 1) % ring->count];
+        if (a.x > x && (a.y > y) != (b.y > y)) sum += b.y > a.y ? 1 : -1;
+    }
+    return sum;
+}
+
+static void check_line(const labels *l, int region, const bt_ring *line, uint64_t seed) {
+    for (int i = 0; i < line->count; i++) {
+        bt_pixel a = line->points[i], b = line->points[(i + 1) % line->count];
+        if ((a.x == b.x) == (a.y == b.y))
+            fail_msg("seed %llu: %d, %d to %d, %d is along no edge", (unsigned long long)seed, a.x, a.y, b.x,
+                     b.y);
+    }
+    if (turn(line) != 2 * l->pixels[region])
+        fail_msg("seed %llu: region %d has a line around other than its area", (unsigned long long)seed,
+                 region);
+    for (int y = 0; y < l->height; y++)
+        for (int x = 0; x < l->width; x++) {
+            bool inside = l->of[y * l->width + x] == region;
+            if (crosses(line, x + 0.5, y + 0.5) != inside || winding(line, x + 0.5, y + 0.5) != inside)
+                fail_msg("seed %llu: region %d and the pixel at %d, %d", (unsigned long long)seed, region, x,
+                         y);
         }
 }
 
-static void coco_lists_leave_holes_open(void **state) {
+/* COCO's text of run lengths, read back as the mask that it stands for, a column after the other. */
+static void read_run_lengths(const json_t *segmentation, int height, int width, uint8_t *mask) {
+    const json_t *size = json_object_get(segmentation, "size");
+    const char *text = json_string_value(json_object_get(segmentation, "counts"));
+    int64_t counts[RANDOM_SIDE * RANDOM_SIDE + 2], at = 0;
+    assert_int_equal(json_integer_value(json_array_get(size, 0)), height);
+    assert_int_equal(json_integer_value(json_array_get(size, 1)), width);
+    for (int i = 0; *text; i++) {
+        int64_t number = 0, place = 1;
+        bool more = true;
+        for (; more; place *= 32) {
+            int digit = *text++ - '0';
+            more = digit >= 32;
+            number += place * (digit % 32);
+            if (!more && digit % 32 >= 16) number -= 32 * place;
+        }
+        counts[i] = number + (i > 2 ? counts[i - 2] : 0);
+        assert_true(counts[i] > (i > 0 ? 0 : -1) && at + counts[i] <= (int64_t)height * width);
+        for (int64_t end = at + counts[i]; at < end; at++)
+            mask[at % height * width + at / height] = i % 2;
+    }
+    assert_int_equal(at, height * width);
+}
+
+static void check_run_lengths(const labels *l, int region, const json_t *annotation, uint64_t seed) {
+    uint8_t mask[RANDOM_SIDE * RANDOM_SIDE];
+    read_run_lengths(json_object_get(annotation, "segmentation"), l->height, l->width, mask);
+    for (int i = 0; i < l->height * l->width; i++)
+        if (mask[i] != (l->of[i] == region))
+            fail_msg("seed %llu: region %d and the pixel at %d, %d", (unsigned long long)seed, region,
+                     i % l->width, i / l->width);
+}
+
+static void coco_masks_are_just_the_regions_pixels(void **state) {
     (void)state;
+    static labels l;
     float probabilities[RANDOM_SIDE * RANDOM_SIDE];
     int holes = 0;
-    for (uint64_t seed = 1; seed <= 100; seed++) {
+    for (uint64_t seed = 1; seed <= 300; seed++) {
         bt_random random = bt_random_stream(seed, "holes");
-        draw_random(probabilities, RANDOM_SIDE, RANDOM_SIDE, &random);
-        bt_polygons *found = find(probabilities, RANDOM_SIDE, RANDOM_SIDE, 0);
-        json_t *coco = coco_of(&(bt_coco_picture){"a.png", found}, 1);
-        const json_t *annotations = json_object_get(coco, "annotations");
-        assert_int_equal(json_array_size(annotations), found->count);
+        int height = 1 + (int)bt_random_below(&random, RANDOM_SIDE);
+        int width = 1 + (int)bt_random_below(&random, RANDOM_SIDE);
+        draw_random(probabilities, height, width, &random);
+        label(&l, probabilities, height, width);
+        bt_polygons *found = find(probabilities, height, width, 0);
+        json_t *outlines = coco_of(&(bt_coco_picture){"a.png", found}, 1);
+        json_t *run_lengths = write_coco(bt_polygons_coco_rle, &(bt_coco_picture){"a.png", found}, 1);
+        const json_t *lines = json_object_get(outlines, "annotations");
+        assert_int_equal(json_array_size(lines), l.count);
         for (int i = 0; i < found->count; i++) {
-            bt_ring tied = ring_of(json_array_get(annotations, (size_t)i));
-            compare_insides(&found->items[i], &tied, seed);
+            bt_ring line = ring_of(json_array_get(lines, (size_t)i));
+            check_line(&l, i + 1, &line, seed);
+            check_run_lengths(&l, i + 1,
+                              json_array_get(json_object_get(run_lengths, "annotations"), (size_t)i), seed);
             holes += found->items[i].hole_count;
-            free((void *)tied.points);
+            free((void *)line.points);
         }
-        json_decref(coco);
+        json_decref(outlines);
+        json_decref(run_lengths);
         bt_polygons_close(&found);
     }
     assert_true(holes > 500);
+}
+
+/* The masks of a drawing's first region, in both forms. */
+static void assert_coco(const char *text, const char *outline, const char *run_lengths) {
+    bt_polygons *found = find_drawn(text, 0);
+    const bt_coco_picture picture = {"a.png", found};
+    json_t *const written[] = {coco_of(&picture, 1), write_coco(bt_polygons_coco_rle, &picture, 1)};
+    for (int i = 0; i < 2; i++) {
+        const json_t *annotation = json_array_get(json_object_get(written[i], "annotations"), 0);
+        const json_t *mask = json_object_get(annotation, "segmentation");
+        char *came = json_dumps(i ? json_object_get(mask, "counts") : json_array_get(mask, 0),
+                                JSON_COMPACT | JSON_ENCODE_ANY);
+        assert_string_equal(came, i ? run_lengths : outline);
+        free(came);
+        json_decref(written[i]);
+    }
+    bt_polygons_close(&found);
+}
+
+/* The run lengths are what pycocotools 2.0.11 makes of these. */
+static void coco_outlines_run_along_the_pixels_edges(void **state) {
+    (void)state;
+    assert_coco("...|.#.|", "[1,1,2,1,2,2,1,2]", "\"312\"");
+    assert_coco("#|", "[0,0,1,0,1,1,0,1]", "\"01\"");
+    assert_coco(".....|.###.|", "[1,1,4,1,4,2,1,2]", "\"3110001\"");
+    assert_coco("#..|##.|", "[0,0,1,0,1,1,2,1,2,2,0,2]", "\"021O1\"");
+}
+
+static void a_coco_outline_goes_on_where_corners_touch(void **state) {
+    (void)state;
+    assert_coco("#.|.#|", "[0,0,1,0,1,1,2,1,2,2,1,2,1,1,0,1]", "\"0120\"");
+    assert_coco(".#|#.|", "[1,0,2,0,2,1,1,1,1,2,0,2,0,1,1,1]", "\"121\"");
+}
+
+static void a_coco_outline_goes_into_holes_by_a_level_cut(void **state) {
+    (void)state;
+    assert_coco("###|#.#|###|", "[0,0,3,0,3,3,0,3,0,1,1,1,1,2,2,2,2,1,1,1,0,1]", "\"0410\"");
+    /* from hole to hole */
+    assert_coco("#####|#.#.#|#####|", "[0,0,5,0,5,3,0,3,0,1,1,1,1,2,2,2,2,1,3,1,3,2,4,2,4,1,3,1,2,1,1,1,0,1]",
+                "\"04110O\"");
+}
+
+static void a_coco_outline_needs_no_cut_where_a_hole_meets_a_corner(void **state) {
+    (void)state;
+    assert_coco(".##|#.#|###|", "[1,0,3,0,3,3,0,3,0,1,1,1,1,2,2,2,2,1,1,1]", "\"1311\"");
 }
 
 static void coco_numbers_pictures_and_annotations_from_one(void **state) {
@@ -568,12 +692,13 @@ static void coco_numbers_pictures_and_annotations_from_one(void **state) {
     json_t *categories = json_object_get(coco, "categories");
     assert_string_equal(json_string_value(json_object_get(json_array_get(categories, 0), "name")),
                         "spheroid");
+    assert_true(json_is_object(json_object_get(coco, "info"))); /* without which pycocotools fails */
     json_decref(coco);
     bt_polygons_close(&two);
     bt_polygons_close(&none);
 }
 
-static void coco_refuses_what_json_cannot_hold(void **state) {
+static void coco_refuses_what_it_cannot_write(void **state) {
     (void)state;
     bt_polygons *none = find_drawn("...|", 0);
     char *text = (char *)1;
@@ -589,6 +714,12 @@ static void coco_refuses_what_json_cannot_hold(void **state) {
                      BT_INVALID);
     assert_int_equal(bt_polygons_coco(NULL, 0, "cell", &text, &error), BT_OK); /* an empty data set is one */
     json_decref(parse(text));
+    const bt_polygon made_elsewhere = {
+        .outline = {(bt_pixel[]){{1, 1}}, 1}, .area_px = 1, .width = 1, .height = 1};
+    const bt_polygons one = {2, 2, 1, &made_elsewhere};
+    assert_int_equal(bt_polygons_coco(&(bt_coco_picture){"a.png", &one}, 1, "cell", &text, &error),
+                     BT_INVALID);
+    assert_non_null(strstr(error.message, "polygon 1 of picture 1 has no runs"));
     bt_polygons_close(&none);
 }
 
@@ -610,9 +741,13 @@ int main(void) {
         cmocka_unit_test(what_is_no_mask_is_refused),
         cmocka_unit_test(polygons_cover_just_their_regions_pixels),
         cmocka_unit_test(json_says_what_was_found),
-        cmocka_unit_test(coco_lists_leave_holes_open),
+        cmocka_unit_test(coco_masks_are_just_the_regions_pixels),
+        cmocka_unit_test(coco_outlines_run_along_the_pixels_edges),
+        cmocka_unit_test(a_coco_outline_goes_on_where_corners_touch),
+        cmocka_unit_test(a_coco_outline_goes_into_holes_by_a_level_cut),
+        cmocka_unit_test(a_coco_outline_needs_no_cut_where_a_hole_meets_a_corner),
         cmocka_unit_test(coco_numbers_pictures_and_annotations_from_one),
-        cmocka_unit_test(coco_refuses_what_json_cannot_hold),
+        cmocka_unit_test(coco_refuses_what_it_cannot_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

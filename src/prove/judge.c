@@ -9,8 +9,9 @@
 
 #define LATE_SHARE   0.01 /* of the SLA: how late the generator may send at P99 */
 #define OTHERS_SHARE 0.1  /* of a scenario's seconds that may be disturbed */
-#define STOPS_SHARE  0.01 /* of a quota's periods: with more of them stopped, P99 is of a send during a stop \
-                           */
+#define STOPS_SHARE                                                                                          \
+    0.01 /* of a quota's periods: with more of them stopped, P99 is of a send during a stop                  \
+          */
 
 /* ---- the scenario ---- */
 

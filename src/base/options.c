@@ -230,6 +230,22 @@ static size_t value_length(const bt_option *option, const char *text) {
     return length;
 }
 
+/* Takes a value out of its double quotes, where each "" is one; returns where it ended, or NULL where it is
+ * not in quotes that end before a comma or the text. */
+static char *unquote(char *text) {
+    if (*text != '"') return NULL;
+    char *to = text, *at = text + 1;
+    for (; *at && (*at != '"' || at[1] == '"'); at++)
+        at += *at == '"';
+    if (*at != '"' || (at[1] != ',' && at[1] != '\0')) return NULL;
+    for (char *from = text + 1; from < at; from++) {
+        from += *from == '"';
+        *to++ = *from;
+    }
+    *to = '\0';
+    return at + 1;
+}
+
 /* Reads one "key=value" and moves on past the comma behind it, or to NULL after the last. */
 static bt_status read_pair(const bt_option *table, size_t count, char **rest, const char *where, void *values,
                            bt_option_sources *sources, bt_error *error) {
@@ -243,9 +259,10 @@ static bt_status read_pair(const bt_option *table, size_t count, char **rest, co
     *text++ = '\0';
     int index = find_setting(table, count, key);
     if (index < 0) return refuse_key(table, count, key, where, BT_INVALID, error);
-    size_t length = value_length(&table[index], text);
-    *rest = text[length] ? text + length + 1 : NULL;
-    text[length] = '\0';
+    char *end = unquote(text);
+    if (!end) end = text + value_length(&table[index], text);
+    *rest = *end ? end + 1 : NULL;
+    *end = '\0';
     bt_option_value value;
     bt_error said;
     if (bt_option_value_read(&table[index], text, &value, &said))

@@ -117,8 +117,9 @@ BT_MUST_USE bt_status bt_options_read_json(const bt_option *table, size_t count,
                                            bt_option_sources *sources, bt_error *error);
 
 /* Reads "key=value,key=value" (the simulated backend's specification); "" is no pairs. A list's value goes on
- * to the next "key=": "sizes=1,2,noise=0" gives the sizes 1 and 2. `where` starts every message. BT_INVALID
- * as for flags. Sets source FLAG. */
+ * to the next "key=": "sizes=1,2,noise=0" gives the sizes 1 and 2. Another value that holds a
+ * comma stands in double quotes, in which "" is one: backend="sim:noise=0,seed=3". `where` starts every
+ * message. BT_INVALID as for flags. Sets source FLAG. */
 BT_MUST_USE bt_status bt_options_read_pairs(const bt_option *table, size_t count, const char *pairs,
                                             const char *where, void *values, bt_option_sources *sources,
                                             bt_error *error);

@@ -31,7 +31,13 @@ This file is all there is to install besides libbatchtune.so, and needs numpy. I
 Images are numpy arrays, height x width x 3, uint8, RGB (OpenCV's are BGR: give array[:, :, ::-1]). Such an
 array, when its rows lie in memory without gaps, is handed to the library as it is: it is read where it lies, so
 do not change it before the answer. Other arrays are copied first: gray (height x width), an alpha channel (laid
-over white), floats from 0 to 1 (times 255, rounded), uint16 from 0 to 65535, slices and transposed views.
+over white), floats from 0 to 1 (times 255, rounded), uint16 from 0 to 65535, slices and transposed views, in any
+byte order. Where another value is white, `white=4095` says so; of wider integers (int32, say) it must be said. An
+image of uint16 that uses less than a sixteenth of its range gets a RangeWarning.
+
+Pillow's images are taken as well, PIL.Image.open(name) as it is: palettes, transparency, 16 bits and YCbCr are what
+they mean, where numpy.asarray would give numbers that mean something else. CMYK and Lab are refused, since they
+need a profile, and so is one that its EXIF orientation says to turn: PIL.ImageOps.exif_transpose(image) does.
 
 Every image is resized to the network's input, and its mask back. The input is what `image_size` asks for; else
 what the config's entry was tuned at; else what a model file's NAME.json says; else 1024. `service.models` tells
@@ -70,13 +76,15 @@ import json
 import math
 import os
 import pathlib
+import re
+import reprlib
 import threading
 import time
 import warnings
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, fields
-from typing import (Any, Callable, Coroutine, Dict, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar,
+from typing import (Any, Callable, Coroutine, Dict, List, Mapping, NoReturn, Optional, Sequence, Set, Tuple, TypeVar,
                     Union, overload)
 
 import numpy as np
@@ -291,6 +299,8 @@ def _load(path: Optional[str] = None) -> ctypes.CDLL:
     """The library at `path`; else at $BATCHTUNE_LIBRARY; else in the build tree that this file lies in; else
     where `make install` puts it, seen from this file; else where the system finds it. ctypes lets go of the GIL
     during every call."""
+    if path is not None:
+        path = _path_of(path, "library")
     if path not in _libraries:
         _libraries[path] = _declare(_open(path))
     return _libraries[path]
@@ -351,39 +361,118 @@ def settings_help(library: Optional[str] = None) -> str:
         lib.bt_free(text)
 
 
+# ---- what callers give ----
+
+def _shown(value: Any) -> str:
+    """A value for a message: what it is, briefly."""
+    text = reprlib.repr(value).replace("\n", " ")
+    return text if value is None else f"{text} (a {_called(type(value))})"
+
+
+def _called(kind: type) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _number(value: Any, name: str, right: str) -> float:
+    """A number of Python's, numpy's, or whatever else says that it is one; text and truth values are none."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")
+    if (isinstance(value, (bool, str, bytes)) or not hasattr(type(value), "__float__") or kind not in "iuf" or
+            getattr(value, "ndim", 0) != 0):
+        raise InvalidRequest(f"{name} is {_shown(value)}: give {right}")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidRequest(f"{name} is {_shown(value)}: give {right}") from None
+
+
+def _probability(threshold: Any) -> float:
+    number = _number(threshold, "threshold", "a number between 0 and 1, such as 0.5")
+    if not 0 < ctypes.c_float(number).value < 1:  # as the library has it, which takes 0 for "none given"
+        raise InvalidRequest(f"a threshold of {number:g} is no probability between 0 and 1")
+    return number
+
+
+def _seconds(timeout: Any) -> Optional[float]:
+    if timeout is None:
+        return None
+    number = _number(timeout, "timeout", "seconds, such as 10.0, or None")
+    if math.isnan(number):
+        raise InvalidRequest("the timeout is not a number: give seconds, such as 10.0, or None")
+    return number
+
+
+def _at_least_0(value: Any, name: str, right: str) -> float:
+    number = _number(value, name, right)
+    if not number >= 0:
+        raise InvalidRequest(f"{name} is {number:g}: give {right}")
+    return number
+
+
+def _switch(value: Any, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidRequest(f"{name} is {_shown(value)}: give True or False")
+    return bool(value)
+
+
+def _text_of(value: Any, name: str, right: str) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise InvalidRequest(f"{name} is {_shown(value)}: give {right}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name} is {_shown(value)}, which is no Unicode text") from None
+    return value
+
+
+def _path_of(value: Any, name: str) -> str:
+    try:
+        path = os.fsencode(value)
+    except (TypeError, ValueError):
+        path = b""
+    if not path or b"\0" in path:
+        raise InvalidRequest(f"{name} is {_shown(value)}: give a file's path, as text or pathlib.Path, or None")
+    return os.fsdecode(path)
+
+
 # ---- images in, results out ----
 
+class RangeWarning(UserWarning):
+    """An image uses little of the range that its type has, and nobody has said what is white."""
+
+
 def _is_plain(image: Any) -> bool:
-    return (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and
+    """Read where it lies. Other subclasses of ndarray may mean something else by their numbers."""
+    return (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8 and image.ndim == 3 and
             image.shape[2] == 3 and image.flags.c_contiguous)
 
 
-def _refuse_type(image: Any, name: str) -> None:
+def _refuse_type(image: Any, name: str) -> NoReturn:
+    called = _called(type(image))
+    right = "give a numpy array, height x width x 3, or a Pillow image"
     if image is None:
-        raise InvalidRequest(f"{name} is None, as OpenCV gives for a file that it cannot read: give a numpy array, "
-                             f"height x width x 3")
-    kind = type(image)
-    called = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    picture = f'numpy.asarray(PIL.Image.open({name}).convert("RGB"))'
+        raise InvalidRequest(f"{name} is None, as OpenCV gives for a file that it cannot read: {right}")
     if isinstance(image, (str, os.PathLike)):
-        such = picture
+        right += f", such as PIL.Image.open({name})"
     elif isinstance(image, (bytes, bytearray, memoryview)):
-        such = picture.replace(name, f"io.BytesIO({name})")
-    elif called.startswith("PIL."):
-        such = f'numpy.asarray({name}.convert("RGB"))'
+        right += f", such as PIL.Image.open(io.BytesIO({name})) of a file's bytes"
     elif called.startswith("torch."):
-        such = f"{name}.cpu().numpy()"
-    else:
-        such = f"numpy.asarray({name})"
-    raise InvalidRequest(f"{name} is a {called}: give a numpy array, height x width x 3, such as {such}; or a list "
-                         f"of such arrays")
+        right += f", such as {name}.detach().cpu().numpy()"
+    elif called.startswith("cupy."):
+        right += f", such as {name}.get()"
+    elif hasattr(image, "__array__") or hasattr(image, "__array_interface__"):
+        right += f", such as numpy.asarray({name})"
+    elif hasattr(image, "__next__"):
+        right = f"several images are a list: give list({name})"
+    raise InvalidRequest(f"{name} is a {called}: {right}; or a list of images")
 
 
-def _refuse_shape(array: np.ndarray, name: str) -> None:
+def _refuse_shape(array: np.ndarray, name: str) -> NoReturn:
     shape = array.shape
     said = " x ".join(map(str, shape)) or "one number"
     one = {3: name, 4: f"{name}[0]"}.get(len(shape))
-    if 0 in shape or not one:
+    if array.dtype == object:
+        said += f" of Python's objects: several images are a list: give list({name})"
+    elif 0 in shape or not one:
         said += ": it has height x width pixels of 1, 3 or 4 channels"
     elif len(shape) == 4 and shape[0] > 1:
         channels_first = shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
@@ -397,27 +486,144 @@ def _refuse_shape(array: np.ndarray, name: str) -> None:
     raise InvalidRequest(f"{name} is {said}")
 
 
-def _to_rgb(array: Any, name: str = "image") -> np.ndarray:
-    """A copy of any image that is accepted, as height x width x 3 bytes; `name` is what errors call it."""
-    if not isinstance(array, np.ndarray):
-        _refuse_type(array, name)
+def _is_pillow(image: Any) -> bool:
+    return any((kind.__module__, kind.__qualname__) == ("PIL.Image", "Image") for kind in type(image).__mro__)
+
+
+# Pillow's modes whose numbers are no light, by the mode that Pillow makes of them.
+_PILLOW_TO = {"1": "L", "P": "RGBA", "PA": "RGBA", "LA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB",
+              "YCbCr": "RGB", "HSV": "RGB"}
+_PILLOW_AS_IT_IS = ("L", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def _of_pillow(image: Any, name: str) -> np.ndarray:
+    """Its own pixels, as an array: what a mode means is applied, and a transparent colour becomes alpha."""
+    try:
+        image.load()
+        turned = image.getexif().get(0x0112, 1)  # of a TIFF it has been applied, and is gone
+    except Exception as error:  # of whatever kind its plug-ins raise
+        raise InvalidRequest(f"{name} cannot be read by Pillow: {error}") from error
+    if turned in range(2, 9):
+        raise InvalidRequest(f"{name} is to be turned, as its EXIF orientation {turned} says: give "
+                             f"PIL.ImageOps.exif_transpose({name}), so that image and mask stand alike")
+    if "transparency" in image.info and image.mode in ("1", "L", "RGB"):
+        image = image.convert("RGBA")
+    while image.mode in _PILLOW_TO:
+        image = image.convert(_PILLOW_TO[image.mode])
+    if image.mode not in _PILLOW_AS_IT_IS:
+        raise InvalidRequest(f"{name} is a Pillow image of mode {image.mode!r}, whose colours need a profile: make it "
+                             f"\"RGB\" by PIL.ImageCms, or by {name}.convert(\"RGB\") where rough colours do")
+    if "transparency" in image.info and image.mode[0] == "I":
+        raise InvalidRequest(f"{name} is a Pillow image of mode {image.mode!r} with a transparent value: give "
+                             f"numpy.asarray({name}), where that does not matter")
+    return np.asarray(image)
+
+
+def _array_of(image: Any, name: str) -> np.ndarray:
+    """A plain array in this machine's byte order."""
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+        raise InvalidRequest(f"{name} is an array with {np.ma.count_masked(image)} values masked: give "
+                             f"{name}.filled(0), or what else stands in their place")
+    if isinstance(image, np.ndarray):
+        array = np.asarray(image.data if isinstance(image, np.ma.MaskedArray) else image)
+    elif _is_pillow(image):
+        array = _of_pillow(image, name)
+    else:
+        _refuse_type(image, name)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _refuse_dtype(array: np.ndarray, name: str) -> NoReturn:
+    said = f"{name} is of {array.dtype}"
+    if array.dtype == bool:
+        raise InvalidRequest(f"{said}: give {name}.astype(numpy.uint8) * 255")
+    if array.dtype.kind in "iu":
+        raise InvalidRequest(f"{said}: give uint8, uint16, or floats from 0 to 1; or say what is white of its "
+                             f"{array.min()} to {array.max()}, such as white=65535")
+    raise InvalidRequest(f"{said}: give uint8, uint16, or floats from 0 to 1")
+
+
+def _white_of(array: np.ndarray, name: str, white: Optional[float]) -> float:
+    """The value that is white."""
+    most, right = _opaque_of(array), "the value that is white, such as 4095, or None"
+    if array.dtype.kind not in "iuf" or white is None and not most:
+        _refuse_dtype(array, name)
+    if white is None:
+        return most
+    number = _number(white, "white", right)
+    if not 0 < number < math.inf:
+        raise InvalidRequest(f"white is {number:g}: give {right}")
+    if array.dtype.name in _OPAQUE and number > most:
+        raise InvalidRequest(f"white is {number:g}, beyond what {array.dtype} holds: give at most {most}, or None")
+    return number
+
+
+_OPAQUE = {"uint8": 255, "uint16": 65535}
+
+
+def _opaque_of(array: np.ndarray) -> int:
+    """The value of an alpha channel that is opaque, and of others that is white, unless somebody says otherwise; 0
+    where a type has none."""
+    return 1 if array.dtype.kind == "f" else _OPAQUE.get(array.dtype.name, 0)
+
+
+def _check_values(array: np.ndarray, name: str, white: Optional[float]) -> None:
+    """Of floats and signed numbers. What is above a white that somebody named is as white."""
+    least, greatest = array.min(), array.max()
+    if not (np.isfinite(least) and np.isfinite(greatest)):
+        raise InvalidRequest(f"{name} holds values that are no numbers (NaN or infinite): give numbers")
+    if white is None and not (least >= 0 and greatest <= 1):
+        raise InvalidRequest(f"{name} is of {array.dtype}, which holds values from 0 to 1, not {least:g} to "
+                             f"{greatest:g}: scale it, or give uint8, or say what is white: white={greatest:g}")
+    if least < 0:
+        raise InvalidRequest(f"{name} holds values below 0, down to {least:g}: 0 is black")
+
+
+def _warn_of_little(array: np.ndarray) -> None:
+    if array.dtype == np.uint16 and 0 < 16 * (int(array.max()) - int(array.min())) < 65535:
+        warnings.warn("an image of uint16 uses less than a sixteenth of the range from 0 to 65535, which is taken for "
+                      "black to white: white=4095, for a camera of 12 bits, says otherwise, and white=65535 that it is "
+                      "meant", RangeWarning, stacklevel=2)  # the same text every time, so that it is shown once
+
+
+@functools.lru_cache(maxsize=4)
+def _bytes_by_value(most: int, white: float) -> np.ndarray:
+    return (255 * np.minimum(np.arange(most + 1) / white, 1) + 0.5).astype(np.uint8)
+
+
+def _to_bytes(values: np.ndarray, white: float) -> np.ndarray:
+    """0 to `white` as 0 to 255, rounded."""
+    if values.dtype.name in _OPAQUE:
+        most = _OPAQUE[values.dtype.name]
+        return values if (most, white) == (255, 255) else _bytes_by_value(most, white)[values]
+    if white == 1:
+        return np.rint(np.minimum(values, 1) * values.dtype.type(255)).astype(np.uint8)
+    return np.rint(np.minimum(values.astype(np.float64) / white, 1) * 255).astype(np.uint8)
+
+
+def _to_rgb(image: Any, name: str = "image", white: Optional[float] = None) -> np.ndarray:
+    """Any image that is accepted as height x width x 3 bytes; `name` is what errors call it."""
+    array = _array_of(image, name)
     if array.ndim not in (2, 3) or 0 in array.shape or array.ndim == 3 and array.shape[2] not in (1, 3, 4):
         _refuse_shape(array, name)
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
-    if array.dtype == np.uint16:
-        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    elif array.dtype.kind == "f":
-        if not (array.min() >= 0 and array.max() <= 1):
-            raise InvalidRequest(f"{name} is of {array.dtype}, which holds values from 0 to 1, not {array.min():g} to "
-                                 f"{array.max():g}: scale it, or give uint8")
-        array = np.rint(array * array.dtype.type(255)).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise InvalidRequest(f"{name} is of {array.dtype}: give uint8, uint16, or floats from 0 to 1")
-    if array.shape[2] == 4:
-        alpha = array[:, :, 3:].astype(np.uint16)
-        array = ((array[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(array, array.shape[:2] + (3,)))
+    value = _white_of(array, name, white)
+    colours, alpha = (array[:, :, :3], array[:, :, 3:]) if array.shape[2] == 4 else (array, None)
+    if array.dtype.kind in "if":
+        _check_values(colours, name, white)
+    if white is None:
+        _warn_of_little(colours)
+    rgb = _to_bytes(colours, value)
+    if alpha is not None:
+        if not _opaque_of(array):
+            raise InvalidRequest(f"{name} is of {array.dtype} with an alpha channel, of which nobody knows what is "
+                                 f"opaque: give {name}[:, :, :3]")
+        if array.dtype.kind == "f":
+            _check_values(alpha, f"{name}'s alpha channel", None)
+        opacity = _to_bytes(alpha, _opaque_of(array)).astype(np.uint16)
+        rgb = ((rgb * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(rgb, rgb.shape[:2] + (3,)))
 
 
 @dataclass(frozen=True)
@@ -475,24 +681,26 @@ def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px
     "confidence": mean probability, "bbox": [x, y, width, height], "type": "external"} for each, by its topmost
     pixel. Smaller ones than `min_area_px` are left out. Takes some 10 ms for 1024 x 1024, and lets go of the GIL
     for most of it."""
+    threshold = _probability(threshold)
+    min_area_px = _at_least_0(min_area_px, "min_area_px", "how many pixels a region has at least, such as 50")
+    if probabilities is None:
+        raise InvalidRequest("probabilities is None, as in a result that was asked for with probabilities=False")
+    array = np.asarray(probabilities)
+    if array.dtype.kind not in "fiub" or np.ma.is_masked(probabilities):
+        raise InvalidRequest(f"probabilities is {_shown(probabilities)}: give an array of numbers, height x width, "
+                             f"such as result.probabilities")
+    if array.ndim != 2:
+        raise InvalidRequest(f"probabilities of {array.ndim} dimensions: they are height x width")
+    values = np.ascontiguousarray(array, dtype=np.float32)
     lib = _load(library)
-    values = np.ascontiguousarray(probabilities, dtype=np.float32)
-    if values.ndim != 2:
-        raise InvalidRequest(f"probabilities of {values.ndim} dimensions: they are height x width")
     found, error = _HANDLE(), _Error()
-    if lib.bt_polygons_find(ctypes.byref(found), values.ctypes.data, *values.shape, _probability(threshold),
-                            min_area_px, ctypes.byref(error)):
+    if lib.bt_polygons_find(ctypes.byref(found), values.ctypes.data, *values.shape, threshold, min_area_px,
+                            ctypes.byref(error)):
         raise error.exception()
     try:
         return json.loads(_text(lib, lib.bt_polygons_json, found))["polygons"]
     finally:
         lib.bt_polygons_close(ctypes.byref(found))
-
-
-def _probability(threshold: float) -> float:
-    if not 0 < threshold < 1:  # the library takes 0 for "none given"
-        raise InvalidRequest(f"a threshold of {threshold:g} is no probability between 0 and 1")
-    return threshold
 
 
 # ---- held back until there is room ----
@@ -737,8 +945,8 @@ class _Run:
         self.capacity = sum(gate.room for gate in self.gates.values())
 
     def gate(self, model: str) -> _Gate:
-        if model not in self.gates:
-            raise InvalidRequest(f"no model is called {model!r} here; there are: {', '.join(self.gates)}")
+        if not isinstance(model, str) or model not in self.gates:
+            raise InvalidRequest(f"no model is called {reprlib.repr(model)} here; there are: {', '.join(self.gates)}")
         return self.gates[model]
 
     def room(self) -> _Room:
@@ -775,6 +983,8 @@ class _Run:
         return json.loads(text, object_hook=_unknown_is_nan)
 
     def set(self, model: Optional[str], settings: str) -> None:
+        if model is not None:
+            _text_of(model, "model_name", "a model's name, such as \"hrnet\", or None for all")
         error = _Error()
         if self.library.bt_service_set(self.service, model and model.encode(), settings.encode(),
                                        ctypes.byref(error)):
@@ -784,6 +994,7 @@ class _Run:
 
     def stop(self, drain_s: float) -> None:
         """Waits for what is under way; what is held back is told at once."""
+        drain_s = min(drain_s, 1e9)
         with self._lock:
             if self.stopped:
                 return
@@ -814,9 +1025,49 @@ Settings = Union[str, Mapping[str, Any], None]
 
 def _pairs(settings: Settings) -> str:
     if settings is None or isinstance(settings, str):
-        return settings or ""
-    return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) else value}"
-                    for key, value in settings.items())
+        return _text_of(settings, "settings", "text without NUL") if settings else ""
+    if not isinstance(settings, Mapping):
+        raise InvalidRequest(f"settings is {_shown(settings)}: give a dict, such as {{\"batch_size\": 4}}, or text, "
+                             f"such as \"batch_size=4\"")
+    return ",".join(f"{_key(key)}={_setting(key, value)}" for key, value in settings.items())
+
+
+def _key(key: Any) -> str:
+    name = _text_of(key, "a key of settings", "text, such as \"batch_size\"")
+    if set(name) & set(",="):
+        raise InvalidRequest(f"a key of settings is {_shown(key)}: give one setting's name; settings_help() lists them")
+    return name
+
+
+def _setting(key: str, value: Any) -> str:
+    """As text, in quotes where it holds a comma, which ends a value otherwise."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        value = ",".join(_text_of(one, f"a part of settings[{key!r}]", "text") for one in value)
+    elif isinstance(value, os.PathLike):
+        value = _path_of(value, f"settings[{key!r}]")
+    if isinstance(value, str):
+        text = "" if value == "" else _text_of(value, f"settings[{key!r}]", "text without NUL")
+        return '"' + text.replace('"', '""') + '"' if set(text) & set(',"') else text
+    if not isinstance(value, (int, float, np.integer, np.floating)) or value != value:
+        raise InvalidRequest(f"settings[{key!r}] is {_shown(value)}: give a number, text, True or False, or leave it "
+                             f"out")
+    return str(value)
+
+
+def _names(models: Any) -> Optional[str]:
+    right = "a list of names, such as [\"hrnet\"], or \"hrnet,cbam_resunet\", or None for all"
+    if models is None:
+        return None
+    if isinstance(models, str):
+        return _text_of(models, "models", right)
+    if isinstance(models, (bytes, Mapping)) or not hasattr(models, "__iter__"):
+        raise InvalidRequest(f"models is {_shown(models)}: give {right}")
+    names = [_text_of(name, f"models[{i}]", "a model's name, such as \"hrnet\"") for i, name in enumerate(models)]
+    if not names:
+        raise InvalidRequest(f"models is empty: give {right}")
+    return ",".join(names)
 
 
 class Service:
@@ -837,13 +1088,15 @@ class Service:
     def __init__(self, config: Union[str, "os.PathLike[str]", None] = None,
                  models: Union[str, List[str], None] = None, settings: Settings = None,
                  library: Optional[str] = None, image_size: Optional[int] = None) -> None:
-        names = models if models is None or isinstance(models, str) else ",".join(models)
-        pairs = _pairs(settings)
-        if image_size and "image_size=" not in pairs:
+        names, pairs = _names(models), _pairs(settings)
+        if image_size is not None and (not isinstance(image_size, (int, np.integer)) or isinstance(image_size, bool)):
+            raise InvalidRequest(f"image_size is {_shown(image_size)}: give one side in pixels, such as 1024, or None")
+        if image_size and not re.search(r"(^|,)image_size=", pairs):
             pairs = ",".join(filter(None, [f"image_size={image_size}", pairs]))
+        path = None if config is None else os.fsencode(_path_of(config, "config"))
         self._library = _load(library)
         self._library_path = library
-        self._options = _Options(config and os.fsencode(config), names and names.encode(), pairs.encode())
+        self._options = _Options(path, names and names.encode(), pairs.encode())
         self._lock = threading.Lock()
         self._run: Optional[_Run] = None
         self._starting: Optional["concurrent.futures.Future[None]"] = None
@@ -874,6 +1127,7 @@ class Service:
         held back, raise Closed. Raises Timeout where some had to be given up; it is stopped all the same.
         Does nothing where it does not run."""
         _check_process()
+        drain = _at_least_0(drain, "drain", "seconds, such as 10.0")
         starting = self._starting
         if starting:
             try:
@@ -930,25 +1184,27 @@ class Service:
 
     @overload
     async def infer(self, image: np.ndarray, model_name: str, threshold: float = ...,
-                    timeout: Optional[float] = ..., **how: bool) -> Result: ...
+                    timeout: Optional[float] = ..., **how: Any) -> Result: ...
 
     @overload
     async def infer(self, image: Sequence[np.ndarray], model_name: str, threshold: float = ...,
-                    timeout: Optional[float] = ..., **how: bool) -> List[Result]: ...
+                    timeout: Optional[float] = ..., **how: Any) -> List[Result]: ...
 
-    async def infer(self, image, model_name, threshold=0.5, timeout=None, *, probabilities=True, standard_path=False,
-                    return_exceptions=False):
+    async def infer(self, image, model_name, threshold=0.5, timeout=None, *, white=None, probabilities=True,
+                    standard_path=False, return_exceptions=False):
         """Segments one image, or a list of them: all are under way at once, so that they are batched, and the results
         are in the list's order.
 
         `timeout` in seconds, from this call, for each image; None: the setting `timeout_ms`, and none where that is
-        0. `probabilities=False` saves writing them. `standard_path` skips the production path: FP32, one image at a
-        time, for comparison.
+        0. `white`: the value of an image that is white, 0 being black, where that is not its type's largest: 4095 of
+        a camera of 12 bits; brighter ones are as white. `probabilities=False` saves writing them. `standard_path`
+        skips the production path: FP32, one image at a time, for comparison.
 
         Raises InvalidRequest, Timeout, Closed, BackendFailed; QueueFull only where others share the service. Of a
         list the first error is raised, and the other images are taken back; with `return_exceptions` nothing is
         raised, and errors stand among the results, as in asyncio.gather."""
-        how = functools.partial(self._infer, model_name=model_name, threshold=threshold, timeout=timeout,
+        _switch(return_exceptions, "return_exceptions")
+        how = functools.partial(self._infer, model_name=model_name, threshold=threshold, timeout=timeout, white=white,
                                 probabilities=probabilities, standard_path=standard_path)
         if not isinstance(image, (list, tuple)):
             return await how(image, "image")
@@ -956,29 +1212,30 @@ class Service:
 
     @overload
     def infer_sync(self, image: np.ndarray, model_name: str, threshold: float = ...,
-                   timeout: Optional[float] = ..., **how: bool) -> Result: ...
+                   timeout: Optional[float] = ..., **how: Any) -> Result: ...
 
     @overload
     def infer_sync(self, image: Sequence[np.ndarray], model_name: str, threshold: float = ...,
-                   timeout: Optional[float] = ..., **how: bool) -> List[Result]: ...
+                   timeout: Optional[float] = ..., **how: Any) -> List[Result]: ...
 
-    def infer_sync(self, image, model_name, threshold=0.5, timeout=None, *, probabilities=True, standard_path=False,
-                   return_exceptions=False):
+    def infer_sync(self, image, model_name, threshold=0.5, timeout=None, *, white=None, probabilities=True,
+                   standard_path=False, return_exceptions=False):
         """infer(), for a thread without an event loop. Waiting does not hold the GIL; Ctrl-C takes the request back.
         Requests of several threads, and of a list, are batched together."""
-        return _wait("infer", self.infer, image, model_name, threshold, timeout, probabilities=probabilities,
-                     standard_path=standard_path, return_exceptions=return_exceptions)
+        return _wait("infer", self.infer, image, model_name, threshold, timeout, white=white,
+                     probabilities=probabilities, standard_path=standard_path, return_exceptions=return_exceptions)
 
     async def _infer(self, image: Any, called_name: str, *, model_name: str, threshold: float = 0.5,
-                     timeout: Optional[float] = None, probabilities: bool = True,
+                     timeout: Optional[float] = None, white: Optional[float] = None, probabilities: bool = True,
                      standard_path: bool = False) -> Result:
         called = time.monotonic()
         run = self._current()
         gate = run.gate(model_name)
-        _probability(threshold)
-        if timeout is not None and math.isnan(timeout):
-            raise InvalidRequest("the timeout is not a number")
-        rgb = image if _is_plain(image) else await _in_executor(_to_rgb, image, called_name)
+        threshold, timeout = _probability(threshold), _seconds(timeout)
+        probabilities = _switch(probabilities, "probabilities")
+        standard_path = _switch(standard_path, "standard_path")
+        as_it_is = _is_plain(image) and white is None
+        rgb = image if as_it_is else await _in_executor(_to_rgb, image, called_name, white)
         height, width = rgb.shape[:2]
         mask = np.empty((height, width), np.uint8)
         likely = np.empty((height, width), np.float32) if probabilities else None
@@ -993,12 +1250,14 @@ class Service:
 
     async def segment_image_optimized(self, image_array: np.ndarray, model_name: str = "hrnet",
                                       threshold: float = 0.5, timeout: Optional[float] = None,
-                                      min_area_px: float = 50.0) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
+                                      min_area_px: float = 50.0, white: Optional[float] = None
+                                      ) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
         """Segments one image and finds its regions: (polygons, metadata), as find_polygons and Result.metadata
         say. Starts the service where that was not done."""
+        _at_least_0(min_area_px, "min_area_px", "how many pixels a region has at least, such as 50")
         await self.start()
         result = await self._infer(image_array, "image_array", model_name=model_name, threshold=threshold,
-                                   timeout=timeout)
+                                   timeout=timeout, white=white)
         polygons = await _in_executor(find_polygons, result.probabilities, threshold, min_area_px,
                                       self._library_path)
         return polygons, result.metadata

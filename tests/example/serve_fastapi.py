@@ -16,9 +16,8 @@ import contextlib
 import io
 import logging
 
-import numpy as np
 from fastapi import FastAPI, HTTPException, Request, Response
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 import batchtune
 
@@ -65,8 +64,10 @@ async def picture_of(request: Request) -> bytes:
         return await upload.read()
 
 
-def decode(picture: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+def decode(picture: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(picture))
+    image.load()
+    return ImageOps.exif_transpose(image)
 
 
 FILE = {"type": "string", "format": "binary"}

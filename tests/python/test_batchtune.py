@@ -8,6 +8,7 @@ Nothing here depends on how fast the machine is: times are only waited for, neve
 import asyncio
 import contextlib
 import ctypes
+import datetime
 import gc
 import importlib
 import io
@@ -169,13 +170,15 @@ class Images(unittest.TestCase):
         self.same((three / 255).astype(np.float32), three)
         self.same(np.array([[0.5]], np.float16), [[[128] * 3]])
         self.same(plane.astype(np.uint16) * 257, three)
-        self.same(np.array([[128, 129]], np.uint16), [[[0] * 3, [1] * 3]])
+        with self.assertWarns(batchtune.RangeWarning):
+            self.same(np.array([[128, 129]], np.uint16), [[[0] * 3, [1] * 3]])
         self.same(np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 128]]], np.uint8),
                   [[[10, 20, 30], [255, 255, 255], [127, 127, 127]]])
 
-    def refuse(self, image, says):
-        with self.assertRaisesRegex(batchtune.InvalidRequest, says):
-            batchtune._to_rgb(image)
+    def refuse(self, image, says, white=None):
+        with self.assertRaisesRegex(batchtune.InvalidRequest, says) as caught:
+            batchtune._to_rgb(image, white=white)
+        self.assertNotIn("\n", str(caught.exception))
 
     def test_what_is_no_image_is_refused_with_what_would_be_right(self):
         self.refuse(np.zeros((4, 8, 5), int), "image is 4 x 8 x 5, channels first: ")
@@ -187,20 +190,83 @@ class Images(unittest.TestCase):
         self.refuse(np.zeros((1, 2, 3, 4, 5)), "1 x 2 x 3 x 4 x 5: it has")
         self.refuse(np.zeros((1, 2, 8, 7)), "1 x 2 x 8 x 7: it has")
         self.refuse(np.full((2, 2), 255.0), "from 0 to 1, not 255 to 255: scale it, or give uint8")
-        self.refuse(np.array([[0.5, math.nan]]), "from 0 to 1")
-        self.refuse(np.zeros((2, 2), np.int64), "image is of int64: give uint8")
-        self.refuse(np.zeros((2, 2), bool), "image is of bool")
+        self.refuse(np.array([[0.5, math.nan]]), "image holds values that are no numbers")
+        self.refuse(np.array([[0, 70000]], np.int64),
+                    "image is of int64: give uint8, .* white of its 0 to 70000, such as white=65535")
+        self.refuse(np.zeros((2, 2), np.uint32), "image is of uint32: give uint8")
+        self.refuse(np.zeros((2, 2), bool), r"image is of bool: give image.astype\(numpy.uint8\) \* 255")
+        self.refuse(np.zeros((2, 2), complex), "image is of complex128: give uint8")
+        self.refuse(np.full((2, 2), "a"), "image is of <U1: give uint8")
+        self.refuse(np.zeros((2, 2), "u1,u1,u1"), "image is of .*: give uint8")
+        self.refuse(np.array([gray(1), gray(2, 4)], object), "2 of Python's objects: several images are a list: give")
+        self.refuse(np.full((2, 2), None), "image is of object: give uint8")
+        self.refuse(np.ones((2, 2, 4)) * [1, 1, 1, 2], "image's alpha channel .* from 0 to 1, not 2 to 2")
 
-    def test_another_type_is_named_with_what_makes_an_array_of_it(self):
-        self.refuse("cell.png", r"^image is a str: give a numpy array, .* numpy.asarray\(PIL.Image.open\(image\)")
+    def test_another_type_is_named_with_what_makes_an_image_of_it(self):
+        self.refuse("cell.png", r"^image is a str: give a numpy array, .*Pillow image, such as PIL.Image.open\(image\)")
         self.refuse(pathlib.Path("cell.png"), r"is a pathlib.*Path: .*PIL.Image.open\(image\)")
         self.refuse(b"png", r"is a bytes: .*PIL.Image.open\(io.BytesIO\(image\)\)")
-        self.refuse(7, r"is a int: .*numpy.asarray\(image\)")
+        self.refuse(7, "^image is a int: give a numpy array, .* or a Pillow image; or a list of images$")
+        self.refuse((one for one in ()), r"is a generator: several images are a list: give list\(image\)")
         self.refuse(None, "image is None, as OpenCV")
-        for module, remedy in (("PIL.PngImagePlugin", 'numpy.asarray(image.convert("RGB"))'),
-                               ("torch", "image.cpu().numpy()")):
-            other = type("Picture", (), {"__module__": module})
+        for module, remedy in (("torch", "image.detach().cpu().numpy()"), ("cupy", "image.get()"),
+                               ("xarray.core.dataarray", "numpy.asarray(image)"),
+                               ("PIL.ImageFile", "or a Pillow image, such as numpy.asarray(image)")):
+            other = type("Picture", (), {"__module__": module, "__array__": None})
             self.refuse(other(), re.escape(f"image is a {module}.Picture: ") + ".*" + re.escape(remedy))
+
+    def test_byte_order_and_layout_do_not_matter(self):
+        values = np.random.default_rng(3).integers(0, 65536, (6, 8), np.uint16)
+        with tempfile.NamedTemporaryFile(dir=SCRATCH.name) as file:
+            for native in (values, np.stack([values, values.T[::-1].T, values // 2], 2), values / 65535,
+                           (values / 65535).astype(np.float32), (values / 65535).astype(np.float16),
+                           (values / 65535).astype(np.longdouble), (values >> 8).astype(np.uint8)):
+                wanted = batchtune._to_rgb(native)
+                big = native.astype(native.dtype.newbyteorder(">"))
+                mapped = np.memmap(file.name, native.dtype.newbyteorder(">"), "w+", shape=native.shape)
+                mapped[:] = native
+                frozen = big.copy()
+                frozen.flags.writeable = False
+                for same in (big, native.astype(native.dtype.newbyteorder("<")), mapped, frozen, np.asfortranarray(big),
+                             np.repeat(big, 2, 1)[:, ::2], big[::-1, ::-1].copy()[::-1, ::-1],
+                             np.ma.MaskedArray(big), big.view(type("Other", (np.ndarray,), {}))):
+                    np.testing.assert_array_equal(batchtune._to_rgb(same), wanted, f"{same.dtype} {same.strides}")
+        np.testing.assert_array_equal(batchtune._to_rgb(np.matrix(values.astype(">u2"))), batchtune._to_rgb(values))
+
+    def test_masked_values_are_not_read_as_if_they_were_there(self):
+        for dtype in (np.uint8, ">u2"):
+            image = np.ma.masked_greater(np.arange(12).reshape(2, 2, 3).astype(dtype), 7)
+            self.assertFalse(batchtune._is_plain(image))
+            self.refuse(image, r"^image is an array with 4 values masked: give image.filled\(0\)")
+
+    def test_white_is_what_is_said_to_be(self):
+        values = np.array([[0, 1000, 4095, 60000]])
+        for dtype in (np.uint16, ">u2", np.int32, ">i8", np.uint32, np.float32, np.float64, ">f4"):
+            got = batchtune._to_rgb(values.astype(dtype), white=4095)
+            np.testing.assert_array_equal(got[0, :, 0], [0, 62, 255, 255], str(dtype))
+        np.testing.assert_array_equal(batchtune._to_rgb(np.array([[0, 50, 100]], np.uint8), white=100)[0, :, 1],
+                                      [0, 128, 255])
+        rgba = np.array([[[4095, 0, 4095, 65535], [4095, 0, 4095, 0]]], np.uint16)  # opacity has a white of its own
+        self.assertEqual(batchtune._to_rgb(rgba, white=4095).tolist(), [[[255, 0, 255], [255] * 3]])
+        for white in (0, -1, math.nan, math.inf, "4095", True, [4095], np.array([1])):
+            self.refuse(values.astype(np.uint16), "^white is ", white)
+        self.refuse(values.astype(np.uint16), "white is 70000, beyond what uint16 holds: give at most 65535", 70000)
+        self.refuse(values.astype(np.uint8), "white is 300, beyond what uint8 holds", 300)
+        self.refuse(np.array([[-1, 5]]), "image holds values below 0, down to -1", 255)
+        self.refuse(np.zeros((2, 2, 4), int), "alpha channel, of which nobody knows what is opaque", 255)
+        self.refuse(np.array([[math.inf]]), "no numbers", 5)
+        self.refuse(np.zeros((2, 2), bool), "image is of bool", 5)
+
+    def test_sixteen_bits_of_which_few_are_used_are_warned_of(self):
+        dark = np.array([[0, 4000]], ">u2")
+        with self.assertWarnsRegex(batchtune.RangeWarning, "less than a sixteenth .* white=4095"):
+            batchtune._to_rgb(dark)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            batchtune._to_rgb(dark, white=4095)
+            batchtune._to_rgb(dark, white=65535)
+            batchtune._to_rgb(np.array([[0, 4096]], np.uint16))
+            batchtune._to_rgb(np.zeros((2, 2), np.uint16))
 
     def test_the_transpose_that_is_told_makes_it_right(self):
         for shape in ((3, 8, 9), (1, 8, 9), (1, 3, 8, 9), (1, 1, 8, 9), (1, 8, 9, 3), (5, 3, 8, 9), (5, 8, 9, 3)):
@@ -212,6 +278,108 @@ class Images(unittest.TestCase):
             for one in right if isinstance(right, list) else [right]:
                 self.assertEqual(batchtune._to_rgb(one).shape, (8, 9, 3), said)
             self.assertEqual(len(right), 5 if shape[0] == 5 else 8, said)
+
+
+class Pillow(unittest.TestCase):
+    """Images of Pillow's, by what their modes mean. Each has a red, a green, a black and a white pixel."""
+
+    RGB = [[[255, 0, 0], [0, 128, 0], [0, 0, 0], [255, 255, 255]]]
+    GRAY = [[[76] * 3, [75] * 3, [0] * 3, [255] * 3]]  # as Pillow weighs colours
+
+    @classmethod
+    def setUpClass(cls):
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise unittest.SkipTest(str(error))
+        cls.Image = Image
+
+    def made(self, mode="RGB"):
+        return self.Image.fromarray(np.array(self.RGB, np.uint8)).convert(mode)
+
+    def same(self, image, expected, near=0):
+        got = batchtune._to_rgb(image)
+        self.assertTrue(batchtune._is_plain(got))
+        np.testing.assert_allclose(got.astype(int), expected, atol=near)
+
+    def refuse(self, image, says):
+        with self.assertRaisesRegex(batchtune.InvalidRequest, says) as caught:
+            batchtune._to_rgb(image)
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_every_mode_is_read_as_what_it_means_or_refused(self):
+        for mode in ("RGB", "RGBA", "RGBX", "RGBa"):
+            self.same(self.made(mode) if mode != "RGBa" else self.made("RGBA").convert(mode), self.RGB)
+        self.same(self.made().quantize(4), self.RGB)  # a palette
+        self.same(self.made().quantize(4).convert("PA"), self.RGB)
+        self.same(self.made("YCbCr"), self.RGB, 3)
+        self.same(self.made("HSV"), self.RGB, 3)
+        self.same(self.made("L"), self.GRAY)
+        self.same(self.made("LA"), self.GRAY)
+        self.same(self.made("LA").convert("La"), self.GRAY)
+        self.same(self.Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1"), [[[0] * 3, [255] * 3]])
+        self.refuse(self.made("CMYK"), "image is a Pillow image of mode 'CMYK', whose colours need .*ImageCms")
+        self.refuse(self.Image.new("LAB", (2, 2)), "of mode 'LAB'")
+        self.refuse(self.made("I"), "image is of int32: give .* white of its 0 to 255")
+        self.refuse(self.made("F"), "image is of float32, which holds values from 0 to 1, not 0 to 255")
+        self.assertEqual(batchtune._to_rgb(self.made("F"), white=255).tolist(), self.GRAY)
+        self.assertEqual(batchtune._to_rgb(self.made("I"), white=255).tolist(), self.GRAY)
+
+    def test_sixteen_bits_are_scaled_and_not_cut(self):
+        for mode in ("I;16", "I;16L", "I;16B"):
+            image = self.Image.new(mode, (2, 1), 25700)
+            image.putpixel((1, 0), 65535)
+            self.same(image, [[[100] * 3, [255] * 3]])
+
+    def test_what_is_transparent_is_white(self):
+        clear = self.made("RGBA")
+        clear.putpixel((0, 0), (255, 0, 0, 0))
+        self.same(clear, [[[255] * 3] + self.RGB[0][1:]])
+        palette = self.made().quantize(4)
+        palette.info["transparency"] = palette.getpixel((0, 0))
+        self.same(palette, [[[255] * 3] + self.RGB[0][1:]])
+        for mode, colour in (("RGB", (255, 0, 0)), ("L", 76)):
+            keyed = self.made(mode)
+            keyed.info["transparency"] = colour
+            self.same(keyed, [[[255] * 3] + (self.RGB if mode == "RGB" else self.GRAY)[0][1:]])
+        keyed = self.Image.new("I;16", (2, 2), 500)
+        keyed.info["transparency"] = 500
+        self.refuse(keyed, "of mode 'I;16' with a transparent value")
+
+    def opened(self, image, form, **how):
+        file = io.BytesIO()
+        image.save(file, form, **how)
+        return self.Image.open(file)
+
+    def test_a_file_is_read_when_it_is_needed_and_a_broken_one_is_told(self):
+        self.same(self.opened(self.made(), "PNG"), self.RGB)
+        self.same(self.opened(self.made().quantize(4), "PNG"), self.RGB)
+        deep = self.Image.fromarray(np.array([[0, 25700, 65535]], np.uint16))
+        self.same(self.opened(deep, "TIFF"), [[[0] * 3, [100] * 3, [255] * 3]])
+        file = io.BytesIO()
+        self.Image.effect_noise((64, 64), 50).save(file, "PNG")
+        self.refuse(self.Image.open(io.BytesIO(file.getvalue()[:900])), "image cannot be read by Pillow: ")
+
+    def test_one_that_is_to_be_turned_is_refused_with_what_turns_it(self):
+        exif = self.Image.Exif()
+        exif[0x0112] = 6
+        turned = self.opened(self.made(), "PNG", exif=exif)
+        with self.assertRaises(batchtune.InvalidRequest) as caught:
+            batchtune._to_rgb(turned)
+        import PIL.ImageOps
+        remedy = re.search(r"give (PIL\.ImageOps.*?\(image\)),", str(caught.exception)).group(1)
+        self.same(eval(remedy, {"PIL": PIL, "image": turned}), np.array(self.RGB).transpose(1, 0, 2))
+        exif[0x0112] = 1
+        self.same(self.opened(self.made(), "PNG", exif=exif), self.RGB)
+
+    def test_the_service_takes_them_alone_and_in_lists(self):
+        with service() as s:
+            big = self.Image.new("I;16B", (5, 3), 65535)
+            native = np.full((3, 5), 65535, np.uint16)
+            for one in s.infer_sync([big, native, native.astype(">u2"), np.asarray(big)], "hrnet"):
+                self.assertEqual(one.mask.tolist(), [[1] * 5] * 3)
+            dark = s.infer_sync(self.Image.new("L", (5, 3), 40), "hrnet", white=40)
+            np.testing.assert_allclose(dark.probabilities, echo_of(255), atol=1e-5)
 
 
 class Requests(unittest.IsolatedAsyncioTestCase):
@@ -460,6 +628,126 @@ class Lives(unittest.IsolatedAsyncioTestCase):
 
     async def test_the_settings_are_explained(self):
         self.assertRegex(batchtune.settings_help(), r"(?m)^  max_queue_size .*\n(.*\n)*  spin_us ")
+
+    async def test_arguments_that_are_none_are_named_with_what_would_be_right(self):
+        class Odd:
+            def __float__(self):
+                raise TypeError("not really")
+
+        image, text = gray(1), "give a number between 0 and 1, such as 0.5"
+        async with running() as s:
+            for says, about in (
+                    (r"^threshold is 'high' \(a str\): " + text, {"threshold": "high"}),
+                    (f"^threshold is None: {text}", {"threshold": None}),
+                    ("^threshold is True", {"threshold": True}),
+                    ("^threshold is .*array", {"threshold": np.array([0.5])}),
+                    ("^threshold is .*complex", {"threshold": 0.5 + 0j}), ("^threshold is ", {"threshold": Odd()}),
+                    ("^threshold is ", {"threshold": np.bool_(False)}), ("^threshold is b'0.5'", {"threshold": b"0.5"}),
+                    ("a threshold of nan is no probability", {"threshold": math.nan}),
+                    ("a threshold of 1e-60 is no probability", {"threshold": 1e-60}),  # 0 as a float, which is 0.5 in C
+                    ("a threshold of 1 is no probability", {"threshold": 1 - 1e-12}),
+                    (r"^timeout is 'soon' \(a str\): give seconds, such as 10.0, or None", {"timeout": "soon"}),
+                    ("^timeout is False", {"timeout": False}), ("^timeout is .*list", {"timeout": [1]}),
+                    ("^timeout is .*timedelta", {"timeout": datetime.timedelta(seconds=1)}),
+                    (r"^timeout is 1000.*\.\.\.", {"timeout": 10 ** 400}),
+                    ("^probabilities is 'no'.*: give True or False", {"probabilities": "no"}),
+                    ("^standard_path is None: give True or False", {"standard_path": None}),
+                    ("^white is 'bright'", {"white": "bright"}),
+                    ("^return_exceptions is 1 ", {"return_exceptions": 1}),
+                    ("no model is called None here; there are: hrnet, cbam_resunet", {"model_name": None}),
+                    ("no model is called b'hrnet' here", {"model_name": b"hrnet"}),
+                    (r"no model is called \['hrnet'\] here", {"model_name": ["hrnet"]})):
+                with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                    await s.infer(image, **{"model_name": "hrnet", **about})
+            for good in ({"threshold": np.float32(0.5)}, {"threshold": np.array(0.5)}, {"timeout": np.int64(60)},
+                         {"timeout": math.inf}, {"timeout": 1e300}, {"probabilities": np.bool_(False)}):
+                self.assertEqual((await s.infer(image, "hrnet", **good)).mask.shape, (3, 5))
+            for says, about in (
+                    ("^min_area_px is 'all'", {"min_area_px": "all"}), ("^min_area_px is -1", {"min_area_px": -1}),
+                    ("^min_area_px is nan", {"min_area_px": math.nan}), ("^threshold is", {"threshold": "0.5"}),
+                    ("no model is called None", {"model_name": None}), ("^image_array is None", {"image_array": None})):
+                with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                    await s.segment_image_optimized(**{"image_array": image, **about})
+            for says, about in (
+                    ("^model_name is 7 ", ("batch_size=2", 7)), ("^model_name is ''", ("batch_size=2", "")),
+                    ("resnet", ("batch_size=2", "resnet")), ("^settings is 5 ", (5,)),
+                    (r"^settings is \['a'\]", (["a"],)), (r"settings\['batch_size'\] is None", ({"batch_size": None},)),
+                    (r"settings\['batch_size'\] is nan", ({"batch_size": math.nan},)),
+                    (r"settings\['batch_size'\] is b'2'", ({"batch_size": b"2"},)),
+                    ("^a key of settings is 3", ({3: 4},)), ("^a key of settings is 'a=1,b'", ({"a=1,b": 4},)),
+                    ("batch_size", ({"batch_size": 2.5},)), ("timeout_ms", ({"timeout_ms": "soon"},)),
+                    ("timeout_ms", ({"timeout_ms": "5,admission=false"},))):
+                with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                    s.set(*about)
+            s.set({"batch_size": np.int64(4), "timeout_ms": np.float32(2500)})
+            s.set({}), s.set(None), s.set("")
+            self.assertEqual((s.models["hrnet"].batch_size, s.models["hrnet"].timeout_ms), (4, 2500))
+            for drain in ("10", None, math.nan, -1, True):
+                with self.assertRaisesRegex(batchtune.InvalidRequest, "^drain is .*: give seconds"):
+                    await s.stop(drain=drain)
+            self.assertTrue(s.ready)
+            await s.stop(drain=math.inf)
+
+    def test_a_service_is_made_of_what_it_understands(self):
+        for says, about in (
+                ("^config is 7 ", {"config": 7}), ("^config is '' ", {"config": ""}),
+                ("^config is b''", {"config": b""}), ("^config is .*dict", {"config": {}}),
+                (r"^config is 'a\\x00b'", {"config": "a\0b"}),
+                ("^models is empty: give a list", {"models": []}), ("^models is '' ", {"models": ""}),
+                ("^models is 3 ", {"models": 3}), ("^models is b'hrnet'", {"models": b"hrnet"}),
+                (r"^models\[1\] is None", {"models": ["hrnet", None]}),
+                (r"^models\[0\] is ''", {"models": [""]}), ("^settings is 5 ", {"settings": 5}),
+                ("^image_size is '128'", {"image_size": "128"}), ("^image_size is True", {"image_size": True}),
+                (r"^image_size is \(64, 64\)", {"image_size": (64, 64)}),
+                ("^image_size is 64.0 ", {"image_size": 64.0}),
+                ("^library is 3 ", {"library": 3}), ("^library is ''", {"library": ""})):
+            for make in (batchtune.Service, batchtune.get_production_service):
+                with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                    make(**about)
+        for says, about in (("image_size", {"image_size": -5}), ("image_size", {"image_size": 10 ** 9}),
+                            ("resnet", {"models": ("hrnet", "resnet")}), ("resnet", {"models": "resnet"})):
+            with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                batchtune.Service(**{"config": config(FAST), **about}).models
+        path = config(FAST)
+        for same in (pathlib.Path(path), path.encode()):
+            self.assertEqual(list(batchtune.Service(same, models=iter(["hrnet"]), settings={}).models), ["hrnet"])
+        with self.assertRaisesRegex(batchtune.ConfigError, "there is no config"):
+            batchtune.Service(pathlib.Path(SCRATCH.name) / "absent.json").models
+        with self.assertRaisesRegex(batchtune.InvalidRequest, "^library is 3 "):
+            batchtune.settings_help(3)
+
+    def test_settings_may_hold_commas(self):
+        backend = "sim:tau0_ms=0.5,alpha_ms=0.05,noise=0,echo=true,standard_faults=fail%1"
+        settings = {"backend": backend, "timeout_ms": 5e3, "warm_up": False}
+        with batchtune.Service(config("sim"), models=["hrnet"], settings=settings) as s:
+            self.assertEqual(s.models["hrnet"].timeout_ms, 5000)
+            np.testing.assert_allclose(s.infer_sync(gray(200), "hrnet").probabilities, echo_of(200), atol=1e-5)
+            with self.assertRaisesRegex(batchtune.BackendFailed, "on the standard path"):
+                s.infer_sync(gray(1), "hrnet", standard_path=True)
+        text = f'timeout_ms=7,backend="{backend}"'
+        self.assertEqual(batchtune.Service(config("sim"), settings=text).models["hrnet"].timeout_ms, 7)
+        two = batchtune.Service(config(FAST), settings={"instances": ["cpu:0", "cpu:0"]}).models
+        self.assertEqual(two["hrnet"].instances, 2)
+        self.assertEqual(batchtune._pairs({"weights": pathlib.Path("a,b.pt"), "admission": np.bool_(False)}),
+                         'weights="a,b.pt",admission=false')
+
+    def test_methods_say_when_they_are_called_too_early_or_too_late(self):
+        s = service()
+        for when in ("was not started", "was stopped"):
+            for what in (lambda: s.infer_sync(gray(1), "hrnet"), lambda: s.infer_sync([gray(1)], "hrnet"),
+                         lambda: s.set("batch_size=2")):
+                with self.assertRaisesRegex(batchtune.Closed, when):
+                    what()
+            self.assertFalse(s.ready)
+            s.stop_sync()  # nothing to do
+            if when == "was not started":
+                for what in (s.get_metrics, s.get_prometheus_metrics):
+                    with self.assertRaisesRegex(batchtune.Closed, when):
+                        what()
+                s.start_sync()
+                s.start_sync()
+                s.stop_sync()
+        self.assertEqual((s.get_metrics()["hrnet"]["ok"], list(s.models)), (0, ["hrnet", "cbam_resunet"]))
 
     async def test_bad_requests_are_told_what_is_wrong(self):
         async with running() as s:
@@ -737,8 +1025,18 @@ class Shared(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([(one["area"], one["confidence"], len(one["holes"])) for one in found], [(300, 0.75, 1)])
         self.assertEqual(len(batchtune.find_polygons(likely.astype(float), min_area_px=0)), 2)
         self.assertEqual(len(batchtune.find_polygons(likely, threshold=0.8, min_area_px=0)), 1)
-        with self.assertRaises(batchtune.InvalidRequest):
-            batchtune.find_polygons(likely * 3)
+        self.assertEqual(batchtune.find_polygons(likely.astype(">f8"), min_area_px=0),
+                         batchtune.find_polygons(likely, min_area_px=0))
+        self.assertEqual(len(batchtune.find_polygons((likely > 0.5).tolist(), min_area_px=np.float32(0))), 2)
+        for wrong, says in ((likely * 3, "2.25"), (likely[0], "1 dimensions"), (None, "probabilities=False"),
+                            ("text", "^probabilities is 'text'"), (likely + 0j, "^probabilities is "),
+                            (np.ma.masked_less(likely, 0.5), "^probabilities is "), (likely * math.nan, "nan")):
+            with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                batchtune.find_polygons(wrong)
+        for about in ({"threshold": "0.5"}, {"threshold": 0}, {"min_area_px": "50"}, {"min_area_px": -1},
+                      {"min_area_px": math.nan}, {"library": 3}):
+            with self.assertRaisesRegex(batchtune.InvalidRequest, list(about)[0]):
+                batchtune.find_polygons(likely, **about)
 
 
 class Threads(unittest.TestCase):

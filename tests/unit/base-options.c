@@ -655,6 +655,29 @@ static void pairs_read_like_flags(void **state) {
     assert_int_equal(got.sources.of[index_of("seed")], BT_SOURCE_FLAG);
 }
 
+/* What a comma would end, and what begins with a quote by itself. */
+static void a_value_in_quotes_may_hold_commas(void **state) {
+    (void)state;
+    static const struct {
+        const char *pairs, *device;
+        int seed;
+    } cases[] = {
+        {"device=\"sim:a=1,b=2\",seed=4", "sim:a=1,b=2", 4},
+        {"seed=5,device=\"cuda:0,cuda:1\"", "cuda:0,cuda:1", 5},
+        {"device=\"say \"\"a,b\"\"\",seed=6", "say \"a,b\"", 6},
+        {"device=\"open,seed=8", "\"open", 8},
+        {"device=\"a\"b,seed=9", "\"a\"b", 9},
+        {"models=\"x,y\",device=\"\"\"\",seed=\"10\"", "\"", 10},
+        {"device=\",seed=11", "\"", 11},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        parsed got = parse("");
+        if (read_pairs(&got, cases[i].pairs) != BT_OK) fail_msg("%s: %s", cases[i].pairs, got.error.message);
+        assert_string_equal(got.values.device, cases[i].device);
+        assert_int_equal(got.values.seed, cases[i].seed);
+    }
+}
+
 static void bad_pairs_are_refused_in_one_clear_line(void **state) {
     (void)state;
     static const struct {
@@ -822,6 +845,7 @@ int main(void) {
         cmocka_unit_test(written_flags_repeat_the_settings),
         cmocka_unit_test(text_is_cut_to_its_room),
         cmocka_unit_test(pairs_read_like_flags),
+        cmocka_unit_test(a_value_in_quotes_may_hold_commas),
         cmocka_unit_test(bad_pairs_are_refused_in_one_clear_line),
         cmocka_unit_test(help_tells_every_option_within_100_columns),
         cmocka_unit_test(help_is_grouped_aligned_and_wrapped),

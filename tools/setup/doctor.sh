@@ -54,18 +54,17 @@ features() {
     esac
 }
 
+# By the programs' own count; two threads on a quota of 1.5 CPUs are stopped, two on 2 are not.
 cores() {
-    local quota period allowed
-    allowed=$(nproc)
-    line cores "$(nproc --all) in the machine, $allowed that this process may use"
-    read -r quota period < <(cgroup_file cpu.max || echo "$(read_first /sys/fs/cgroup/cpu/cpu.cfs_quota_us) \
-$(read_first /sys/fs/cgroup/cpu/cpu.cfs_period_us)")
-    case ${quota:-max} in
-    max | -1) line 'cpu quota' 'none' ;;
-    *) awk -v quota="$quota" -v period="$period" -v cores="$allowed" 'BEGIN { exit !(quota / period < cores) }' &&
-        problem 'cpu quota' "$(awk -v q="$quota" -v p="$period" 'BEGIN { printf "%.2f", q / p }') cores of $allowed: threads \
-beyond it are throttled in bursts; raise the cgroup's cpu.max or pin to fewer cores with taskset" ||
-        line 'cpu quota' "$((quota / period)) cores" ;;
+    local said quota
+    line cores "$(nproc --all) in the machine, $(nproc) that this process may run on"
+    said=$("$build/bin/canary" --duration 0s 2>/dev/null | sed -n 2p)
+    quota=$(printf '%s\n' "$said" | sed -n 's/.*CPU quota of \([0-9.]*\) on.*/\1/p')
+    case $said,$quota in
+    ,*) line 'cores to use' "not known before $build/bin/canary is built: run make" ;;
+    *' throttled '* | *,*.*) problem 'cores to use' "$said: while it is used up everything stands still, up to a \
+period; raise the container's quota (docker --cpus, a pod's limit), to a whole number best" ;;
+    *) line 'cores to use' "$said" ;;
     esac
 }
 

@@ -61,7 +61,7 @@ OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
 FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls)
-TEST_SUPPORT := $(filter-out $(FAULT_SUPPORT) $(O)/tests/lib/fault-environment.o,$(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
+TEST_SUPPORT := $(filter-out $(FAULT_SUPPORT) $(patsubst %,$(O)/tests/lib/%.o,fault-environment preload-locale),$(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
 FAULTS       := $(foreach call,malloc calloc realloc aligned_alloc strdup strndup open_memstream fmemopen mmap open fopen fdopen opendir \
                     socketpair read pread recv write pwrite send fsync fdatasync rename close fclose mkdir ftruncate flock fork \
                     pthread_create,-Wl$(,)--wrap=$(call))
@@ -147,6 +147,10 @@ $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 
 $(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
+
+$(O)/tests/preload-locale.so: $(O)/tests/lib/preload-locale.o
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CC) -shared $(ALL_CFLAGS) -o $@ $<
 
 # Programs whose calls fail as the environment says, for tests/commands/faults-*.sh.
 $(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(patsubst %,$(O)/tests/lib/%.o,fault-calls fault-environment) $(LIBRARY)
@@ -357,6 +361,9 @@ doctor: .deps/$(CORE).stamp ## print what a bug report needs, and what is wrong 
 test: all .deps/torch.stamp ## set up, build and run every test
 	@O=$(O) tests/run $(TESTS)
 
+test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## the same where every program has set a locale with decimal commas
+	@O=$(O) tests/under-locale tests/run $(TESTS)
+
 # With a compiler, nvcc, a Python with torch and jansson (its include/ and lib/ may lie in .deps/jansson) it fetches nothing.
 gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and both networks at 1024 x 1024, in 8 minutes
 	@$(MAKE) --no-print-directory CORE=gpu shim cuda $(O)/bin/optimize-batch $(O)/bin/probe-worker $(O)/bench/check-gpu $(O)/bench/bench-networks >&2
@@ -476,6 +483,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers lint help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -14,7 +14,7 @@ static void must(bt_status status, const bt_error *error) {
 
 static void write_config(FILE *out, const live_service *about) {
     static const char *const names[] = {"hrnet", "cbam_resunet"};
-    fprintf(out,
+    bt_text_print(out,
             "{\"schema_version\": 1, \"settings\": {\"backend\": \"%s\", \"max_queue_delay_ms\": %g}, "
             "\"configurations\": {",
             about->backend, about->max_queue_delay_ms);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "gate/gauge.h"
 
 #define COUNTED_STEPS 1000000 /* where instructions are counted: several of each */
@@ -21,6 +22,6 @@ static void plant(int64_t spent_ns) {
 
 int main(int argc, char **argv) {
     const char *percent = getenv("BATCHTUNE_PLANT_PERCENT");
-    if (percent) share = strtod(percent, NULL) / 100;
+    if (percent) share = bt_text_read_number(percent, NULL) / 100;
     return bt_gauge_main(argc, argv, plant, stdin, stdout, stderr);
 }

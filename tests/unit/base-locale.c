@@ -18,6 +18,16 @@
 #include "host-locale.h"
 #include "scratch.h"
 
+/* ---- how the tests themselves run: as make test and make test-locale say ---- */
+
+static char decimal_point_at_start[16];
+
+static void the_suite_runs_in_the_locale_that_it_was_asked_for(void **state) {
+    (void)state;
+    const char *asked = getenv("BATCHTUNE_DECIMAL_POINT");
+    assert_string_equal(decimal_point_at_start, asked ? asked : ".");
+}
+
 /* ---- the helper itself: without it the tests below would pass in "C" ---- */
 
 static void enter(const char *name) {
@@ -123,7 +133,9 @@ static void json_has_dots(void **state) {
 }
 
 int main(void) {
+    snprintf(decimal_point_at_start, sizeof decimal_point_at_start, "%s", localeconv()->decimal_point);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_suite_runs_in_the_locale_that_it_was_asked_for),
         cmocka_unit_test_teardown(a_host_with_a_comma_writes_one, bt_host_locale_leave),
         cmocka_unit_test_teardown(numbers_have_dots_in_every_locale, bt_host_locale_leave),
         cmocka_unit_test_teardown(the_threads_own_locale_stays, bt_host_locale_leave),

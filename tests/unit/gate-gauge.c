@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "gate/gauge.h"
 #include "gate/work.h"
 
@@ -84,7 +85,7 @@ static void questions_are_answered_one_by_one(void **state) {
     char *line = strchr(text, '\n');
     assert_non_null(line);
     for (int i = 0; i < 3; i++) {
-        assert_true(strtod(line + 1, &rest) > 0);
+        assert_true(bt_text_read_number(line + 1, &rest) > 0);
         assert_int_equal(*rest, '\n');
         line = rest;
     }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "fixture-load-record.h"
 #include "prove/judge.h"
 #include "report/layout.h"
@@ -43,6 +44,16 @@ static void assert_silent(const char *text, const char *phrase) {
     if (strstr(text, phrase)) fail_msg("\"%s\" is in:\n%s", phrase, text);
 }
 
+static double number_behind(const char *text, const char *phrase) {
+    const char *at = strstr(text, phrase);
+    char *end;
+    assert_non_null(at);
+    at += strlen(phrase);
+    double number = bt_text_read_number(at, &end);
+    assert_ptr_not_equal(end, at);
+    return number;
+}
+
 static const bt_load_format people[] = {BT_LOAD_FORMAT_TABLE, BT_LOAD_FORMAT_MARKDOWN, BT_LOAD_FORMAT_HTML};
 #define PEOPLE (sizeof people / sizeof *people)
 
@@ -53,9 +64,9 @@ static void the_summary_has_a_line_a_scenario(void **state) {
     const bt_load_part *single = &record->scenarios[0].parts[0], *broken = &record->scenarios[4].parts[0];
     assert_says(text, "HRNet Summary:\n");
     assert_says(text, "CBAM-ResUNet Summary:\n");
-    snprintf(line, sizeof line, "  Single Request: P95=%.1fms ✓\n", single->latency.p95_ms);
+    bt_text_format(line, sizeof line, "  Single Request: P95=%.1fms ✓\n", single->latency.p95_ms);
     assert_says(text, line);
-    snprintf(line, sizeof line, "  Sustained Load: P95=%.1fms ✗  broken, SLA 90 ms\n",
+    bt_text_format(line, sizeof line, "  Sustained Load: P95=%.1fms ✗  broken, SLA 90 ms\n",
              broken->latency.p95_ms);
     assert_says(text, line);
     assert_says(text, "  Largest Burst: ");
@@ -488,8 +499,8 @@ static void one_that_dwarfs_the_rest_leaves_them_room(void **state) {
     assert_says(scenarios, "set logscale x\n");
     assert_says(scenarios, "latency (ms, logarithmic)");
     assert_says(split, " ms in all, queue ");
-    double end = 0, mean = record->scenarios[3].parts[0].latency.mean_ms;
-    assert_int_equal(sscanf(strstr(split, "set xrange [0:"), "set xrange [0:%lf]", &end), 1);
+    double end = number_behind(split, "set xrange [0:");
+    double mean = record->scenarios[3].parts[0].latency.mean_ms;
     assert_true(end < mean / 4);
     free(scenarios);
     free(split);
@@ -516,7 +527,7 @@ static int rows_of(const char *data, int block, double *last) {
     }
     assert_non_null(data);
     for (; *data && *data != '\n'; rows++) {
-        assert_int_equal(sscanf(data, "%lf", last), 1);
+        *last = number_behind(data, "");
         data = strchr(data, '\n') + 1;
     }
     return rows;
@@ -527,7 +538,7 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     bt_load_record *record = fixture_load_record();
     bt_load_part *part = &record->scenarios[4].parts[0];
     bt_load_bin *last = &part->bins[part->bin_count - 1];
-    double at = 0, top = 0;
+    double at = 0;
     last->sent = last->answered = 1; /* of a second that was cut off after a twentieth */
     for (int i = 0; i < part->bin_count; i++)
         part->bins[i].p50_ms = part->bins[i].p95_ms = part->bins[i].max_ms = 10;
@@ -539,7 +550,7 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     assert_true(at == 9);
     assert_silent(data, "9 1\n");
     /* its axis is that of what was measured; an SLA of nine times that is only named */
-    assert_int_equal(sscanf(strstr(script, "set yrange [0:"), "set yrange [0:%lf]", &top), 1);
+    double top = number_behind(script, "set yrange [0:");
     assert_true(top > 10 && top < 15);
     assert_says(script, "'SLA 90 ms (beyond this range)'");
     assert_says(script, "title 'slowest'");

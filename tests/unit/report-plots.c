@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "fixture-record.h"
 #include "report/plots.h"
 
@@ -194,7 +195,7 @@ static void test_an_unknown_bound_is_an_open_arrow(void **state) {
     char *data = written(record, BT_PLOT_COUNT, NULL), expected[64];
     char *open = strstr(data, "# open\n");
     assert_non_null(open);
-    snprintf(expected, sizeof expected, "# open\n%5d %12.6g\n", points[2].batch_size, points[2].p95_ms);
+    bt_text_format(expected, sizeof expected, "# open\n%5d %12.6g\n", points[2].batch_size, points[2].p95_ms);
     assert_int_equal(strncmp(open, expected, strlen(expected)), 0);
     assert_null(strstr(strstr(data, "# bounds"), "NaN"));
     free(data);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "fixture-record.h"
 #include "report/layout.h"
 #include "report/sweep.h"
@@ -487,7 +488,7 @@ static void test_csv_reads_back_to_the_same_points(void **state) {
                 if (isnan(point->p95_ms))
                     assert_string_equal(field, "");
                 else
-                    assert_true(fabs(strtod(field, NULL) / point->p95_ms - 1) < 1e-8);
+                    assert_true(fabs(bt_text_read_number(field, NULL) / point->p95_ms - 1) < 1e-8);
             }
         }
     }

@@ -201,7 +201,7 @@ static void check_sample(const char *line) {
     }
     if (*at++ != ' ') fail_msg("no value: %s", line);
     char *end;
-    (void)strtod(at, &end);
+    (void)bt_text_read_number(at, &end);
     if (end == at || *end) fail_msg("'%s' is no value: %s", at, line);
 }
 

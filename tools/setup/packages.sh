@@ -19,7 +19,8 @@ plan_packages() {
         probe libopencv-imgproc-dev needs_opencv
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
         probe python3-numpy needs_numpy
-    probe gnuplot-nox needs_command gnuplot
+        probe locales needs_german
+        probe gnuplot-nox needs_command gnuplot
         probe fonts-dejavu-core needs_font
         probe perl needs_command prove
         ;;
@@ -71,6 +72,12 @@ needs_numpy() {
         "$python" -c 'import numpy' 2>/dev/null && return
     done
     return 1
+}
+
+# Tests build a locale with decimal commas from its source, where the system has none ready.
+needs_german() {
+    LC_ALL=de_DE.UTF-8 locale decimal_point 2>/dev/null | grep -qx , ||
+        { command -v localedef >/dev/null && [ -e /usr/share/i18n/locales/de_DE ]; }
 }
 
 # Plots name DejaVu Sans; fontconfig finds it in the user's own folders too.

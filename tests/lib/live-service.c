@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define STOP_MS 10000
 
 static void must(bt_status status, const bt_error *error) {
@@ -15,9 +17,9 @@ static void must(bt_status status, const bt_error *error) {
 static void write_config(FILE *out, const live_service *about) {
     static const char *const names[] = {"hrnet", "cbam_resunet"};
     bt_text_print(out,
-            "{\"schema_version\": 1, \"settings\": {\"backend\": \"%s\", \"max_queue_delay_ms\": %g}, "
-            "\"configurations\": {",
-            about->backend, about->max_queue_delay_ms);
+                  "{\"schema_version\": 1, \"settings\": {\"backend\": \"%s\", \"max_queue_delay_ms\": %g}, "
+                  "\"configurations\": {",
+                  about->backend, about->max_queue_delay_ms);
     for (int i = 0; i < about->model_count; i++)
         fprintf(out, "%s\"%s\": {\"optimal_batch_size\": %d, \"image_size\": %d}", i ? ", " : "", names[i],
                 about->batch_size, about->image_size);

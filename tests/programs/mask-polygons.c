@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "image/polygons.h"
 #include "image/resize.h"
 
@@ -25,7 +26,7 @@ typedef struct arguments {
 
 static int read_number(double *out, const char *text) {
     char *end;
-    *out = strtod(text, &end);
+    *out = bt_text_read_number(text, &end);
     return *text && !*end && isfinite(*out);
 }
 

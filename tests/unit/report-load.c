@@ -67,7 +67,7 @@ static void the_summary_has_a_line_a_scenario(void **state) {
     bt_text_format(line, sizeof line, "  Single Request: P95=%.1fms ✓\n", single->latency.p95_ms);
     assert_says(text, line);
     bt_text_format(line, sizeof line, "  Sustained Load: P95=%.1fms ✗  broken, SLA 90 ms\n",
-             broken->latency.p95_ms);
+                   broken->latency.p95_ms);
     assert_says(text, line);
     assert_says(text, "  Largest Burst: ");
     assert_says(text, "–  not judged");

@@ -20,6 +20,7 @@
 # (indexes, proxies, certificates) are theirs. Wheels are kept in ${XDG_CACHE_HOME:-~/.cache}/batchtune, which clones share;
 # they are unpacked aside and renamed into place, so a run that dies leaves nothing half done.
 set -euo pipefail
+export LC_ALL=C # what other programs print is read here: in English, and numbers with a dot
 cd "$(dirname "$0")/../.."
 . tools/setup/say.sh
 . tools/setup/packages.sh

@@ -5,6 +5,7 @@
 #
 # Changes nothing, downloads nothing. Exit status 0 whatever it finds: it is a report, not a judge.
 set -uo pipefail
+export LC_ALL=C # what other programs print is read here: in English, and numbers with a dot
 cd "$(dirname "$0")/../.."
 . tools/setup/say.sh
 . tools/setup/packages.sh

@@ -5,6 +5,7 @@
 #
 # Exit status 0 when all is well, 1 with violations. tests/commands/lint.sh plants one of each kind.
 set -uo pipefail
+export LC_ALL=C # what other programs print is read here: in English, and numbers with a dot
 cd "$(dirname "$0")/../.."
 shopt -s nullglob
 library=${LIBRARY:-build/lib/libbatchtune.a}

@@ -1,6 +1,7 @@
 #include "prove/judge.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 #define STOPS_SHARE                                                                                          \
     0.01 /* of a quota's periods: with more of them stopped, P99 is of a send during a stop                  \
           */
+
+#define SLOWER 1.25 /* runs of a P95 so much longer than the config's are not those that were tuned */
 
 /* ---- the scenario ---- */
 
@@ -31,14 +34,18 @@ static bool stopped_by_quota(const bt_throttling *throttling) {
     return (double)throttling->throttled_periods > STOPS_SHARE * (double)throttling->quota_periods;
 }
 
+static bool generator_was_late(const bt_load_scenario *scenario, double p95_sla_ms) {
+    return scenario->generator_p99_us > LATE_SHARE * p95_sla_ms * 1e3 &&
+           !stopped_by_quota(&scenario->throttling);
+}
+
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
-    double late_us = scenario->generator_p99_us, limit_us = LATE_SHARE * p95_sla_ms * 1e3;
     double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
-    if (late_us > limit_us && !stopped_by_quota(&scenario->throttling))
+    if (generator_was_late(scenario, p95_sla_ms))
         bt_text_format(scenario->disturbed, sizeof scenario->disturbed,
                        "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
-                       late_us / 1e3);
+                       scenario->generator_p99_us / 1e3);
     else if (share > OTHERS_SHARE)
         bt_text_format(
             scenario->disturbed, sizeof scenario->disturbed,
@@ -59,6 +66,17 @@ static int64_t unanswered(const bt_load_part *part) {
     return part->sent - part->ok;
 }
 
+/* Appends to a sentence of the record, after a semicolon where there is something before it. */
+static BT_PRINTF(2, 3) void add(char out[BT_TEXT_SIZE], const char *format, ...) {
+    size_t used = strlen(out);
+    va_list arguments;
+    if (used > 0) used += (size_t)snprintf(out + used, BT_TEXT_SIZE - used, "; ");
+    if (used >= BT_TEXT_SIZE) return;
+    va_start(arguments, format);
+    bt_text_format_list(out + used, BT_TEXT_SIZE - used, format, arguments);
+    va_end(arguments);
+}
+
 static void say_losses(bt_load_part *part) {
     const struct {
         int64_t count;
@@ -71,49 +89,48 @@ static void say_losses(bt_load_part *part) {
         {part->cancelled, "cancelled"},
         {part->lost, "never answered"},
     };
-    char *out = part->cause;
-    size_t used = 0, size = sizeof part->cause;
-    used += (size_t)snprintf(out, size, "%lld of %lld requests got no result:", (long long)unanswered(part),
-                             (long long)part->sent);
+    char list[BT_TEXT_SIZE] = "";
+    size_t used = 0;
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (causes[i].count > 0 && used < size)
-            used += (size_t)snprintf(out + used, size - used, "%s %lld %s", out[used - 1] == ':' ? "" : ",",
+        if (causes[i].count > 0)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s %lld %s", used > 0 ? "," : "",
                                      (long long)causes[i].count, causes[i].what);
+    add(part->cause, "%lld of %lld requests got no result:%s", (long long)unanswered(part),
+        (long long)part->sent, list);
 }
 
 /* Whose the time is, of requests as late as P95. */
 static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
     double p95_ms = part->latency.p95_ms, queue_share = part->queue_mean_ms / part->latency.mean_ms;
     if (facts->lone_p95_ms > facts->p95_sla_ms)
-        bt_text_format(part->cause, sizeof part->cause,
-                       "a single image alone takes %.1f ms at P95: no queue could keep %g ms",
-                       facts->lone_p95_ms, facts->p95_sla_ms);
+        add(part->cause, "a single image alone takes %.1f ms at P95: no queue could keep %g ms",
+            facts->lone_p95_ms, facts->p95_sla_ms);
     else if (part->service_p95_ms > facts->p95_sla_ms)
-        bt_text_format(part->cause, sizeof part->cause,
-                       "the service time alone is %.1f ms at P95 (batches of up to %d)", part->service_p95_ms,
-                       facts->batch_size);
+        add(part->cause, "the service time alone is %.1f ms at P95 (batches of up to %d)",
+            part->service_p95_ms, facts->batch_size);
     else if (queue_share > 0.5)
-        bt_text_format(part->cause, sizeof part->cause,
-                       "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
-                       fmin(part->queue_p95_ms, p95_ms), p95_ms);
+        add(part->cause, "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
+            fmin(part->queue_p95_ms, p95_ms), p95_ms);
     else
-        bt_text_format(part->cause, sizeof part->cause,
-                       "service time is %.0f %% of the latency, queue wait %.0f %%",
-                       part->service_mean_ms / part->latency.mean_ms * 100, queue_share * 100);
-    if (part->predicted_p95_ms > facts->p95_sla_ms) {
-        size_t used = strlen(part->cause);
-        bt_text_format(part->cause + used, sizeof part->cause - used, "; predicted was %.1f ms",
-                       part->predicted_p95_ms);
-    }
+        add(part->cause, "service time is %.0f %% of the latency, queue wait %.0f %%",
+            part->service_mean_ms / part->latency.mean_ms * 100, queue_share * 100);
+    if (part->predicted_p95_ms > facts->p95_sla_ms)
+        add(part->cause, "predicted was %.1f ms", part->predicted_p95_ms);
 }
 
 /* Of a part that is not met. */
 static void name_quota(bt_load_part *part, const bt_load_scenario *scenario) {
     char words[BT_THROTTLING_WORDS_SIZE];
-    const size_t used = strlen(part->cause);
     if (!bt_throttling_matters(&scenario->throttling)) return;
     bt_throttling_words(&scenario->throttling, words);
-    snprintf(part->cause + used, sizeof part->cause - used, "; %s", words);
+    add(part->cause, "%s", words);
+}
+
+/* Of a part that is not met. */
+static void name_failures(bt_load_part *part, const bt_judge_facts *facts) {
+    char words[BT_FAILURES_WORDS_SIZE];
+    bt_failures_words(facts->failures, facts->failover, part->fallback, part->failed + part->lost, words);
+    if (words[0]) add(part->cause, "%s", words);
 }
 
 /* Neither bound decides. */
@@ -137,7 +154,8 @@ void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const b
     if (part->sent == 0) {
         snprintf(part->cause, sizeof part->cause, "nothing was sent");
     } else if (scenario->disturbed[0]) {
-        snprintf(part->cause, sizeof part->cause, "%s", scenario->disturbed);
+        add(part->cause, "%s", scenario->disturbed);
+        if (unanswered(part) > 0) say_losses(part);
     } else if (unanswered(part) > 0) {
         part->verdict = BT_LOAD_BROKEN;
         say_losses(part);
@@ -149,31 +167,109 @@ void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const b
     } else {
         say_undecided(part, facts);
     }
-    if (part->verdict != BT_LOAD_MET && part->sent > 0) name_quota(part, scenario);
+    if (part->verdict == BT_LOAD_MET || part->sent == 0) return;
+    name_failures(part, facts);
+    name_quota(part, scenario);
+}
+
+/* ---- what to try ---- */
+
+static bool runs_failed(const bt_load_part *part, const bt_judge_facts *facts) {
+    return bt_failures_matter(facts->failures, part->fallback, part->failed + part->lost);
+}
+
+static bool simulation_keeps(const bt_judge_facts *facts) {
+    return facts->simulated && facts->simulated_p95_ms <= facts->p95_sla_ms && facts->simulated_lost == 0;
+}
+
+static bool mostly_out_of_memory(const bt_failures *f) {
+    return f && f->out_of_memory > f->exceptions + f->non_finite + f->timeouts;
+}
+
+/* Runs that failed are the backend's affair: what it said stands in the cause. */
+static void mend_runs(const bt_load_part *part, const bt_judge_facts *facts, char *out, size_t size) {
+    const bool lost = part->failed > 0 || part->lost > 0;
+    const char *text = "first mend what makes runs fail";
+    if (mostly_out_of_memory(facts->failures))
+        text = "find out what else holds the device's memory, or tune again with a larger "
+               "--memory-reserve-percent";
+    else if (lost && !facts->failover)
+        text = "turn failover on (leave out --no-failover), so that the standard path takes what fails";
+    else if (lost && runs_failed(part, facts))
+        text = "both paths fail, which no setting of the queue mends";
+    else if (lost)
+        text = "some run does not come back: see what the device and its driver say";
+    size_t used =
+        (size_t)snprintf(out, size, "%s; log.txt beside the record tells of each run that failed", text);
+    if (!lost && simulation_keeps(facts) && used < size)
+        bt_text_format(out + used, size - used,
+                       ". The simulation, in which none fails, keeps the SLA at these settings (P95 %.1f ms)",
+                       facts->simulated_p95_ms);
+}
+
+/* What the simulator does not know made it late, or lost it. */
+static void look_for_cause(const bt_load_part *part, const bt_judge_facts *facts, char *out, size_t size) {
+    size_t used = (size_t)bt_text_format(
+        out, size, "the simulation keeps the SLA at these settings (P95 %.1f ms), so none is proposed: ",
+        facts->simulated_p95_ms);
+    if (facts->failing_neighbour)
+        snprintf(out + used, size - used,
+                 "runs of %s failed meanwhile, which may delay whoever shares its device; mend those first",
+                 facts->failing_neighbour);
+    else if (part->service_p95_ms > SLOWER * facts->batch_p95_ms)
+        bt_text_format(
+            out + used, size - used,
+            "runs took %.1f ms at P95 where the config says %.1f: the plot over time shows when; tune "
+            "again (`make optimize-batch`) if they stay so",
+            part->service_p95_ms, facts->batch_p95_ms);
+    else
+        snprintf(out + used, size - used, "the plot over time shows when the queue grew");
+}
+
+static void remedy_of_doubt(const bt_load_scenario *scenario, const bt_judge_facts *facts, char *out,
+                            size_t size) {
+    if (!scenario->disturbed[0])
+        snprintf(out, size, "more requests would decide: a longer --duration, or a larger --lengthen");
+    else if (generator_was_late(scenario, facts->p95_sla_ms))
+        snprintf(out, size,
+                 "leave the load generator a core of its own (fewer --instances, no other programs) and run "
+                 "it again; `make doctor` measures how steady the machine is");
+    else
+        snprintf(out, size,
+                 "close other programs and run it again; `make doctor` measures how steady the machine is");
 }
 
 void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts) {
-    const char *text = "";
-    if (part->remedy[0] != '\0') return;
-    if (part->verdict == BT_LOAD_NOT_SHOWN && scenario->disturbed[0])
-        text = "close other programs and run it again; `make doctor` measures how steady the machine is";
-    else if (part->verdict == BT_LOAD_NOT_SHOWN && part->sent > 0 && scenario->judged)
-        text = "more requests would decide: a longer --duration, or a larger --lengthen";
-    else if (part->verdict != BT_LOAD_BROKEN)
+    const size_t size = sizeof part->remedy;
+    const char *text = "a lower --rate, more --instances, or a higher --p95-sla-ms";
+    if (part->remedy[0] != '\0' || part->verdict == BT_LOAD_MET || part->sent == 0) return;
+    if (part->failed > 0 || part->lost > 0 || (part->verdict == BT_LOAD_BROKEN && runs_failed(part, facts))) {
+        mend_runs(part, facts, part->remedy, size);
         return;
-    else if (part->failed > 0 || part->lost > 0)
-        text = "the log says how runs failed; the standard path should have taken over";
-    else if (bt_throttling_matters(&scenario->throttling))
+    }
+    if (part->verdict == BT_LOAD_NOT_SHOWN) {
+        if (scenario->disturbed[0] || scenario->judged) remedy_of_doubt(scenario, facts, part->remedy, size);
+        return;
+    }
+    if (bt_throttling_matters(&scenario->throttling)) {
         text = "a higher CPU quota, fewer threads (--instances 1x1), or a lower --rate";
-    else if (unanswered(part) > 0)
-        text = "a lower --rate, a longer --timeout-ms, a larger --max-queue-size, or more --instances";
-    else if (facts->lone_p95_ms > facts->p95_sla_ms)
+    } else if (unanswered(part) == 0 && facts->lone_p95_ms > facts->p95_sla_ms) {
         text = "a higher --p95-sla-ms, smaller images, or a faster device";
-    else if (facts->lone_p95_ms + facts->max_queue_delay_ms > facts->p95_sla_ms)
+    } else if (unanswered(part) == 0 && facts->lone_p95_ms + facts->max_queue_delay_ms > facts->p95_sla_ms) {
         text = "a shorter --max-queue-delay-ms, or a higher --p95-sla-ms: a lone request waits that long too";
-    else
-        text = "a lower --rate, more --instances, or a higher --p95-sla-ms";
-    snprintf(part->remedy, sizeof part->remedy, "%s", text);
+    } else if (!facts->simulated) {
+        text = "tune it first (`make optimize-batch`): without its service times nothing can be simulated, "
+               "and no "
+               "setting be told to help";
+    } else if (simulation_keeps(facts)) {
+        look_for_cause(part, facts, part->remedy, size);
+        return;
+    } else if (part->expired + part->rejected_deadline > part->rejected_full) {
+        text = "a longer --timeout-ms, a lower --rate, or more --instances";
+    } else if (unanswered(part) > 0) {
+        text = "a lower --rate, a larger --max-queue-size, or more --instances";
+    }
+    snprintf(part->remedy, size, "%s", text);
 }
 
 /* ---- the record ---- */

@@ -8,6 +8,7 @@
 #define BT_PROVE_JUDGE_H
 
 #include "base/error.h"
+#include "prove/failures.h"
 #include "record/load-record.h"
 
 #ifdef __cplusplus
@@ -18,7 +19,15 @@ typedef struct bt_judge_facts {
     double p95_sla_ms;
     double max_queue_delay_ms;
     int batch_size;
-    double lone_p95_ms; /* P95 service time of a single image, by the config; NaN unknown */
+    double lone_p95_ms;  /* P95 service time of a single image, by the config; NaN unknown */
+    double batch_p95_ms; /* the longest of the sizes up to batch_size, by the config; NaN or 0 unknown */
+    bool failover;
+    const bt_failures *failures;   /* runs that failed; NULL: none */
+    const char *failing_neighbour; /* another model of the scenario whose runs failed; NULL: none */
+    /* What the simulator says of these very settings, when the remedy is looked for. */
+    bool simulated; /* false: it knows no service times to simulate with */
+    double simulated_p95_ms;
+    int64_t simulated_lost;
 } bt_judge_facts;
 
 /* Says in scenario->disturbed why its figures could not be trusted ("" where they can): the generator sent
@@ -32,7 +41,9 @@ void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tol
 /* Sets part->verdict and part->cause, from the part's figures and scenario->disturbed. */
 void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts);
 
-/* What to try where no simulation found something: by the cause. Leaves what is there already. */
+/* What to try where no simulation found something: by the cause. Leaves what is there already. Settings are
+ * named only where the simulator breaks the promise under the present ones too, or the config's own times
+ * do: otherwise what it does not know is the cause, and no setting mends that. */
 void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts);
 
 /* Whether more requests could decide what these did not: it is judged, was not disturbed, and of some part

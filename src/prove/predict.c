@@ -129,6 +129,10 @@ bt_status bt_predict(bt_prediction *out, const bt_predict_options *options, cons
     return predict(out, options, scenario, schedules, &as_it_is, error);
 }
 
+bool bt_prediction_breaks(const bt_prediction *prediction, double sla_ms) {
+    return prediction->p95_ms > sla_ms || prediction->lost > 0;
+}
+
 /* ---- what would help ---- */
 
 typedef struct remedy_search {
@@ -215,7 +219,10 @@ bt_status bt_predict_remedy(char *out, size_t size, const bt_predict_options *op
                                       bt_error *) = {try_delays, try_batch_sizes, try_rates};
     remedy_search r = {
         .options = options, .scenario = scenario, .schedules = schedules, .part = part, .sla_ms = sla_ms};
+    bt_prediction now[BT_NAMES_MAX];
     out[0] = '\0';
+    bt_status known = bt_predict(now, options, scenario, schedules, error);
+    if (known != BT_OK || !bt_prediction_breaks(&now[part], sla_ms)) return known;
     for (size_t i = 0; i < sizeof tries / sizeof *tries && out[0] == '\0'; i++) {
         bt_status status = tries[i](&r, out, size, error);
         if (status != BT_OK) return status;

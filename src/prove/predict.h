@@ -6,6 +6,8 @@
 #ifndef BT_PROVE_PREDICT_H
 #define BT_PROVE_PREDICT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "load/schedule.h"
 #include "prove/plan.h"
@@ -42,10 +44,14 @@ BT_MUST_USE bt_status bt_predict(bt_prediction *out, const bt_predict_options *o
                                  const bt_plan_scenario *scenario, const bt_schedule *schedules,
                                  bt_error *error);
 
+/* Whether the simulator breaks the promise: only then does it know the cause of what was seen, and may say
+ * what would help. */
+bool bt_prediction_breaks(const bt_prediction *prediction, double sla_ms);
+
 /* Looks for a change of one setting under which one part's predicted P95 meets `sla_ms` with a twentieth to
  * spare, and nothing is lost: a shorter queue delay first, then another measured batch size, then a lower
  * rate. Writes what to try, with the prediction, into `out` ("try --batch-size 4 (predicted P95 81 ms)"); ""
- * where nothing helps or can be predicted. BT_NO_MEMORY. */
+ * where nothing helps or can be predicted, or where the present settings keep the promise. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_predict_remedy(char *out, size_t size, const bt_predict_options *options,
                                         const bt_plan_scenario *scenario, const bt_schedule *schedules,
                                         int part, double sla_ms, bt_error *error);

@@ -29,11 +29,14 @@ typedef struct stage {
     bt_service_stream inputs[BT_NAMES_MAX];
     bt_stream streams[BT_NAMES_MAX];
     bt_service_target *target;
+    bt_failures_seen before[BT_NAMES_MAX]; /* of each part's model, before it was sent */
+    bt_failures failures[BT_NAMES_MAX];    /* and what came to them meanwhile */
 } stage;
 
 /* A scenario and how far it is; same index in the plan, in the record and here. */
 typedef struct progress {
     bt_course course;
+    bt_failures failures[BT_NAMES_MAX]; /* of the course's parts */
     bool ended;
     stage *
         held; /* a segment that was disturbed: it comes again in this round, or counts for want of a better */
@@ -96,7 +99,12 @@ static bt_status send(bt_trial *t, stage *s, bt_load_log **log, bt_error *error)
                                   .progress = bt_trial_tell,
                                   .progress_context = &live,
                                   .stop = t->options->stop};
-    return bt_load_run(log, &load, error);
+    for (int i = 0; i < s->plan.part_count; i++)
+        bt_failures_look(&s->before[i], t->service, s->plan.parts[i].model);
+    bt_status status = bt_load_run(log, &load, error);
+    for (int i = 0; i < s->plan.part_count; i++)
+        bt_failures_add_since(&s->failures[i], &s->before[i], t->service, s->plan.parts[i].model);
+    return status;
 }
 
 /* ---- what came of it ---- */
@@ -135,13 +143,25 @@ static bt_status sum_up(const bt_trial *t, bt_load_scenario *scenario, const bt_
     return status;
 }
 
-static bt_judge_facts facts_of(const bt_trial *t, int model) {
-    const bt_config_point *lone = bt_config_model_point(bt_trial_served(t, model)->entry, 1);
+/* The longest P95 service time that the config has of sizes up to `batch_size`; NaN where it has none. */
+static double batch_p95_of(const bt_config_model *entry, int batch_size) {
+    double longest_ms = NAN;
+    for (int i = 0; i < entry->point_count; i++)
+        if (entry->points[i].batch_size <= batch_size) longest_ms = fmax(longest_ms, entry->points[i].p95_ms);
+    return longest_ms;
+}
+
+static bt_judge_facts facts_of(const bt_trial *t, int model, const bt_failures *failures) {
+    const bt_served_model *served = bt_trial_served(t, model);
+    const bt_config_point *lone = bt_config_model_point(served->entry, 1);
     return (bt_judge_facts){
         .p95_sla_ms = bt_trial_sla_ms(t, model),
-        .max_queue_delay_ms = bt_trial_served(t, model)->settings.max_queue_delay_ms,
+        .max_queue_delay_ms = served->settings.max_queue_delay_ms,
         .batch_size = t->record->models[model].batch_size,
         .lone_p95_ms = lone ? lone->p95_ms : NAN,
+        .batch_p95_ms = batch_p95_of(served->entry, t->record->models[model].batch_size),
+        .failover = served->settings.failover,
+        .failures = failures,
     };
 }
 
@@ -173,10 +193,12 @@ static bt_status take_segment(rounds *r, int index, const stage *s, const bt_loa
     if (status == BT_OK) status = predict_parts(t, plan, course, scenario, error);
     if (status != BT_OK) return status;
     if (disturbed[0]) memcpy(scenario->disturbed, disturbed, sizeof disturbed);
+    for (int i = 0; i < plan->part_count; i++)
+        bt_failures_add(&r->all[index].failures[i], &s->failures[i]);
     scenario->looks = course->looks;
     scenario->duration_s = (double)course->duration_ns / 1e9;
     for (int i = 0; i < scenario->part_count; i++) {
-        bt_judge_facts facts = facts_of(t, plan->parts[i].model);
+        bt_judge_facts facts = facts_of(t, plan->parts[i].model, &r->all[index].failures[i]);
         bt_judge_part(&scenario->parts[i], scenario, &facts);
     }
     return BT_OK;
@@ -321,21 +343,41 @@ static bt_status list_scenarios(bt_trial *t, bt_error *error) {
     return BT_OK;
 }
 
+/* Another model of the scenario whose runs failed, by its title; NULL where there is none. */
+static const char *failing_neighbour(const rounds *r, int index, int part) {
+    const bt_plan_scenario *plan = &r->t->plan.scenarios[index];
+    const bt_load_scenario *scenario = &r->t->record->scenarios[index];
+    for (int i = 0; i < plan->part_count; i++) {
+        const bt_load_part *other = &scenario->parts[i];
+        if (i != part &&
+            bt_failures_matter(&r->all[index].failures[i], other->fallback, other->failed + other->lost))
+            return r->t->record->models[plan->parts[i].model].title;
+    }
+    return NULL;
+}
+
+/* Where the backend failed requests, no setting of the queue would have helped. */
 static bt_status find_remedies(rounds *r, int index, bt_error *error) {
     bt_trial *t = r->t;
     const bt_plan_scenario *plan = &t->plan.scenarios[index];
+    const bt_schedule *schedules = r->all[index].course.schedules;
     bt_load_scenario *scenario = &t->record->scenarios[index];
-    for (int i = 0; i < scenario->part_count; i++) {
+    bt_prediction now[BT_NAMES_MAX];
+    if (r->all[index].course.looks == 0) return BT_OK; /* it was never sent */
+    bt_status status = bt_predict(now, &t->predict, plan, schedules, error);
+    for (int i = 0; i < scenario->part_count && status == BT_OK; i++) {
         bt_load_part *part = &scenario->parts[i];
-        bt_judge_facts facts = facts_of(t, plan->parts[i].model);
-        if (part->verdict == BT_LOAD_BROKEN) {
-            bt_status status = bt_predict_remedy(part->remedy, sizeof part->remedy, &t->predict, plan,
-                                                 r->all[index].course.schedules, i, facts.p95_sla_ms, error);
-            if (status != BT_OK) return status;
-        }
-        bt_judge_remedy(part, scenario, &facts);
+        bt_judge_facts facts = facts_of(t, plan->parts[i].model, &r->all[index].failures[i]);
+        facts.simulated = isfinite(now[i].p95_ms) || now[i].lost > 0;
+        facts.simulated_p95_ms = now[i].p95_ms;
+        facts.simulated_lost = now[i].lost;
+        facts.failing_neighbour = failing_neighbour(r, index, i);
+        if (part->verdict == BT_LOAD_BROKEN && part->failed == 0 && part->lost == 0)
+            status = bt_predict_remedy(part->remedy, sizeof part->remedy, &t->predict, plan, schedules, i,
+                                       facts.p95_sla_ms, error);
+        if (status == BT_OK) bt_judge_remedy(part, scenario, &facts);
     }
-    return BT_OK;
+    return status;
 }
 
 bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error) {

@@ -169,9 +169,16 @@ static void note_run(bt_worker_lane *lane, const bt_action *work, bt_run_outcome
                      const bt_error *error) {
     bt_service_model *model = &lane->service->models[lane->model];
     bool counts = outcome == BT_RUN_GOOD && lane->path == BT_PATH_PRODUCTION;
+    bt_serving_failure *failure =
+        &model->failures.of[lane->path == BT_PATH_STANDARD ? BT_SERVING_STANDARD : BT_SERVING_PRODUCTION];
     pthread_mutex_lock(&model->meter_lock);
     bt_meter_ran(model->meter, bt_clock_now_ns(), lane->instance - model->first_instance, lane->service_ns,
                  counts ? work->count : 0);
+    if (outcome != BT_RUN_GOOD) {
+        failure->count++;
+        failure->instance = lane->instance - model->first_instance;
+        memcpy(failure->message, error->message, sizeof failure->message);
+    }
     pthread_mutex_unlock(&model->meter_lock);
     if (outcome == BT_RUN_GOOD) return;
     bt_log_write(lane->service->log, BT_LOG_DETAIL, "%s: a run of %d on the %s path failed: %s", model->name,

@@ -126,11 +126,14 @@ static void fill_error(bt_error *error, const bt_service *service, const bt_deli
         bt_fail(error, BT_CLOSED, "%s: the service was stopped before the request was done", name);
         break;
     default:
-        bt_fail(error, action->status, "%s: %s after %d %s, the last of them on the %s path", name,
-                action->status == BT_OUT_OF_DEVICE_MEMORY ? "the device's memory ran out"
-                                                          : "the backend failed",
-                action->tries, action->tries == 1 ? "run" : "runs",
-                action->path == BT_PATH_STANDARD ? "standard" : "production");
+        if (action->tries == 0)
+            bt_fail(error, action->status, "%s: no instance is left that could run it: they hang", name);
+        else
+            bt_fail(error, action->status, "%s: %s after %d %s, the last of them on the %s path", name,
+                    action->status == BT_OUT_OF_DEVICE_MEMORY ? "the device's memory ran out"
+                                                              : "the backend failed",
+                    action->tries, action->tries == 1 ? "run" : "runs",
+                    action->path == BT_PATH_STANDARD ? "standard" : "production");
     }
 }
 

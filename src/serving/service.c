@@ -467,6 +467,13 @@ bt_status bt_service_metrics_prometheus(bt_service *service, char **out, bt_erro
 
 /* ---- for the programs of this project ---- */
 
+void bt_serving_failed(bt_service *service, int index, bt_serving_failures *out) {
+    bt_service_model *model = &service->models[index];
+    pthread_mutex_lock(&model->meter_lock);
+    *out = model->failures;
+    pthread_mutex_unlock(&model->meter_lock);
+}
+
 int bt_serving_model_count(const bt_service *service) {
     return service->model_count;
 }

@@ -39,6 +39,21 @@ int bt_serving_instances(const bt_service *service, bt_batcher_instance *out);
 /* Requests that wait now, of all models; cheap. */
 int bt_serving_queue_size(bt_service *service);
 
+/* The last run that failed on one of a model's two kinds of paths. */
+typedef struct bt_serving_failure {
+    uint64_t count; /* of them, since the start; what the watchdog gave up is not among them */
+    int instance;   /* of the model's */
+    char message[BT_ERROR_MESSAGE_SIZE];
+} bt_serving_failure;
+
+enum { BT_SERVING_PRODUCTION, BT_SERVING_STANDARD, BT_SERVING_PATHS };
+
+typedef struct bt_serving_failures {
+    bt_serving_failure of[BT_SERVING_PATHS];
+} bt_serving_failures;
+
+void bt_serving_failed(bt_service *service, int index, bt_serving_failures *out);
+
 #ifdef __cplusplus
 }
 #endif

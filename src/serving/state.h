@@ -91,6 +91,7 @@ typedef struct bt_service_model {
     /* guarded by meter_lock */
     pthread_mutex_t meter_lock;
     bt_meter *meter;
+    bt_serving_failures failures;
 } bt_service_model;
 
 typedef enum bt_phase {

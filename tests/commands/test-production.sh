@@ -51,6 +51,23 @@ run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p9
 exits 3 'a service that is swamped'
 says 'refused by a full queue' 'loses requests, and says how'
 
+# A backend that fails is no queue's fault: neither setting nor rate is told to help, and the report says who failed and how.
+run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p95-sla-ms 1000 --scenarios sustained --rate 60 --duration 3s \
+    --backend "$backend,faults=fail%10" --no-failover --format markdown
+exits 3 'a backend that fails breaks the promise'
+says '[0-9]+ of [0-9]+ requests got no result: [0-9]+ failed; [0-9]+ runs failed, the last on instance 0 \(simulated\): sim: run [0-9]+ fails as planted; failover is off' \
+    'with the instance and its error, and that failover is off'
+says 'turn failover on .*log\.txt beside the record' 'and what that would do'
+unlike "$out" 'try --|a lower --rate' 'no setting is proposed'
+like "$(cat "$(ls -dt results/*-test | head -n 1)/log.txt")" 'a run of [0-9]+ on the production path failed: sim: run [0-9]+ fails' \
+    'and the log tells of each'
+run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p95-sla-ms 1000 --scenarios sustained --rate 20 --duration 4s \
+    --backend "$backend,faults=stall%3:2000" --format markdown --watchdog-ms 60000
+exits 3 'so does one that stalls'
+says 'the simulation keeps the SLA at these settings' 'for which no setting is proposed'
+says 'runs took 20[0-9][0-9]\.[0-9] ms at P95 where the config says' 'but what is unlike the config'
+unlike "$out" 'try --|a lower --rate' 'nothing else'
+
 # Ten requests prove nothing, however fast they were.
 run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 1s --p95-sla-ms 1000
 exits 4 'a duration too short for a verdict'

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "batchtune.h"
 #include "live-service.h"
+#include "serving/serving.h"
 
 #define SIDE 4
 
@@ -259,6 +260,27 @@ static void failed(const char *faults, const char *mode, bt_status status, const
     stop_service(service);
 }
 
+/* A load test's report says what the backend said. */
+static void the_last_failure_of_each_path_is_kept(void **state) {
+    (void)state;
+    bt_service *service =
+        start_service("sim:tau0_ms=0.5,alpha_ms=0,noise=0,faults=fail@3-4,standard_faults=nan@4",
+                      "batch_size=1,breaker_failures=9");
+    bt_serving_failures told;
+    bt_error error;
+    bt_serving_failed(service, 0, &told);
+    assert_int_equal(told.of[BT_SERVING_PRODUCTION].count + told.of[BT_SERVING_STANDARD].count, 0);
+    for (int i = 0; i < 3; i++)
+        (void)!bt_service_infer(service, &plain, NULL, &error);
+    bt_serving_failed(service, 0, &told);
+    assert_int_equal(told.of[BT_SERVING_PRODUCTION].count, 2);
+    assert_int_equal(told.of[BT_SERVING_PRODUCTION].instance, 0);
+    assert_string_equal(told.of[BT_SERVING_PRODUCTION].message, "sim: run 4 fails as planted");
+    assert_int_equal(told.of[BT_SERVING_STANDARD].count, 1);
+    assert_non_null(strstr(told.of[BT_SERVING_STANDARD].message, "not a finite number"));
+    stop_service(service);
+}
+
 static void what_fails_comes_again_on_the_standard_path(void **state) {
     (void)state;
     failed("faults=fail@3", "standard_fallback", BT_OK, NULL);
@@ -493,6 +515,7 @@ int main(void) {
         cmocka_unit_test(a_full_queue_refuses_at_once_and_loses_nobody),
         cmocka_unit_test(cancelled_and_expired_requests_are_told_so),
         cmocka_unit_test(stopping_gives_up_what_is_not_done_in_time),
+        cmocka_unit_test(the_last_failure_of_each_path_is_kept),
         cmocka_unit_test(what_fails_comes_again_on_the_standard_path),
         cmocka_unit_test(out_of_memory_tries_halves_first),
         cmocka_unit_test(a_breaker_opens_and_closes_again),

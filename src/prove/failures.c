@@ -1,0 +1,127 @@
+#include "prove/failures.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- counting ---- */
+
+static int64_t runs_of(const bt_failures *failures) {
+    return failures->exceptions + failures->non_finite + failures->out_of_memory + failures->timeouts;
+}
+
+void bt_failures_look(bt_failures_seen *seen, bt_service *service, int model) {
+    bt_error ignored;
+    if (bt_service_metrics(service, bt_serving_model(service, model)->entry->name, &seen->metrics, &ignored))
+        memset(&seen->metrics, 0, sizeof seen->metrics);
+    bt_serving_failed(service, model, &seen->last);
+}
+
+static void name_last(char *out, size_t size, const bt_failures_seen *seen, int path) {
+    const bt_serving_failure *last = &seen->last.of[path];
+    const bool known = last->instance >= 0 && last->instance < seen->metrics.instance_count;
+    snprintf(out, size, "instance %d (%s): %s", last->instance,
+             known ? seen->metrics.instances[last->instance].device : "gone", last->message);
+}
+
+void bt_failures_add_since(bt_failures *failures, const bt_failures_seen *before, bt_service *service,
+                           int model) {
+    bt_failures_seen now;
+    bt_failures_look(&now, service, model);
+    const bt_metrics *a = &before->metrics, *b = &now.metrics;
+    failures->exceptions += (int64_t)(b->run_exceptions - a->run_exceptions);
+    failures->non_finite += (int64_t)(b->run_non_finite - a->run_non_finite);
+    failures->out_of_memory += (int64_t)(b->run_out_of_memory - a->run_out_of_memory);
+    failures->timeouts += (int64_t)(b->run_timeouts - a->run_timeouts);
+    failures->breaker_opened += (int64_t)(b->breaker_opened - a->breaker_opened);
+    failures->standard +=
+        (int64_t)(now.last.of[BT_SERVING_STANDARD].count - before->last.of[BT_SERVING_STANDARD].count);
+    failures->earlier +=
+        (int64_t)(a->run_exceptions + a->run_non_finite + a->run_out_of_memory + a->run_timeouts);
+    failures->earlier_timeouts += (int64_t)a->run_timeouts;
+    if (now.last.of[BT_SERVING_PRODUCTION].count > 0)
+        name_last(failures->production_last, sizeof failures->production_last, &now, BT_SERVING_PRODUCTION);
+    if (now.last.of[BT_SERVING_STANDARD].count > 0)
+        name_last(failures->standard_last, sizeof failures->standard_last, &now, BT_SERVING_STANDARD);
+}
+
+void bt_failures_add(bt_failures *failures, const bt_failures *more) {
+    const bool first = runs_of(failures) == 0 && failures->earlier == 0;
+    if (first) { /* of later segments, what was before is what was during the first */
+        failures->earlier = more->earlier;
+        failures->earlier_timeouts = more->earlier_timeouts;
+    }
+    failures->exceptions += more->exceptions;
+    failures->non_finite += more->non_finite;
+    failures->out_of_memory += more->out_of_memory;
+    failures->timeouts += more->timeouts;
+    failures->standard += more->standard;
+    failures->breaker_opened += more->breaker_opened;
+    if (more->production_last[0])
+        memcpy(failures->production_last, more->production_last, sizeof failures->production_last);
+    if (more->standard_last[0])
+        memcpy(failures->standard_last, more->standard_last, sizeof failures->standard_last);
+}
+
+/* ---- words ---- */
+
+static BT_PRINTF(2, 3) void add(char *out, const char *format, ...) {
+    const size_t used = strlen(out);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(out + used, BT_FAILURES_WORDS_SIZE - used, format, arguments);
+    va_end(arguments);
+}
+
+static const char *runs(int64_t count) {
+    return count == 1 ? "run" : "runs";
+}
+
+/* "37 runs failed"; where another cause than an exception is among them, each is counted. */
+static void add_causes(const bt_failures *f, char *out) {
+    const struct {
+        int64_t count;
+        const char *what;
+    } causes[] = {
+        {f->exceptions, "failed"},
+        {f->non_finite, "gave NaN or infinity"},
+        {f->out_of_memory, "ran out of the device's memory"},
+        {f->timeouts, "took longer than the watchdog lets them"},
+    };
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i].count > 0)
+            add(out, "%s%lld %s %s", out[0] ? ", " : "", (long long)causes[i].count, runs(causes[i].count),
+                causes[i].what);
+}
+
+bool bt_failures_matter(const bt_failures *failures, int64_t fallback, int64_t failed) {
+    if (!failures) return false;
+    return runs_of(failures) > 0 || failures->standard > 0 ||
+           (failures->earlier > 0 && fallback + failed > 0);
+}
+
+/* What was before a part and is still felt. */
+static void add_earlier(const bt_failures *f, char *out) {
+    if (f->earlier_timeouts > 0)
+        add(out, "%lld %s took longer than the watchdog lets them before, and an instance may hang since",
+            (long long)f->earlier_timeouts, runs(f->earlier_timeouts));
+    else
+        add(out, "%lld %s failed before", (long long)f->earlier, runs(f->earlier));
+}
+
+void bt_failures_words(const bt_failures *failures, bool failover, int64_t fallback, int64_t failed,
+                       char out[BT_FAILURES_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (!bt_failures_matter(failures, fallback, failed)) return;
+    const int64_t meanwhile = runs_of(failures);
+    add_causes(failures, out);
+    if (meanwhile == 0 && failures->earlier > 0) add_earlier(failures, out);
+    if (out[0] && failures->production_last[0]) add(out, ", the last on %s", failures->production_last);
+    if (failures->standard > 0)
+        add(out, "%s%lld %s on the standard path failed, the last on %s", out[0] ? "; " : "",
+            (long long)failures->standard, runs(failures->standard), failures->standard_last);
+    if (meanwhile + failures->earlier > 0 && !failover) add(out, "; failover is off");
+    if (fallback > 0)
+        add(out, "; the standard path served %lld %s instead", (long long)fallback,
+            fallback == 1 ? "request" : "requests");
+}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cuda.h"
 #include "backend/sim.h"
 #include "base/command.h"
 #include "base/files.h"
@@ -89,6 +90,7 @@ static bt_status settle(optimization *o, bt_error *error) {
     bt_status status = bt_settings_read_config(&o->settings, &o->sources, error);
     if (status != BT_OK) return status;
     bt_machine_read(&o->machine);
+    bt_cuda_fill_machine(&o->machine);
     char *profile = o->settings.profile;
     if (profile[0] == '\0' && bt_optimize_on_cpu(&o->settings, &o->machine))
         snprintf(profile, sizeof o->settings.profile, "cpu-demo");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cuda.h"
 #include "base/clock.h"
 #include "base/command.h"
 #include "base/files.h"
@@ -155,6 +156,7 @@ static void put_subject(bt_subject *subject) {
     snprintf(subject->tool_version, sizeof subject->tool_version, "%s", bt_version());
     snprintf(subject->revision, sizeof subject->revision, "%s", bt_revision());
     bt_gpu_driver_read(subject->gpu_driver, sizeof subject->gpu_driver);
+    bt_cuda_fill_driver(subject->gpu_driver, sizeof subject->gpu_driver);
 }
 
 /* ---- record ---- */

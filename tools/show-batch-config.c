@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "backend/cuda.h"
 #include "base/command.h"
 #include "base/files.h"
 #include "base/program.h"
@@ -77,6 +78,10 @@ static bt_status show(const show_values *values, bt_error *error) {
         bt_fail(error, BT_IO, "%s: there is no such file; `make optimize-batch` makes one", values->config);
     if (status) goto out;
     bt_config_here_read(&here, stamp);
+    if (config->machine.gpu[0]) { /* only then is the driver worth starting */
+        bt_cuda_fill_machine(&here.machine);
+        bt_cuda_fill_driver(here.subject.gpu_driver, sizeof here.subject.gpu_driver);
+    }
     status = bt_config_check_open(&check, config, &here, values->verify, error);
     if (status) goto out;
     if (values->format == SHOW_JSON)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/cuda.h"
 #include "backend/sim.h"
 #include "base/command.h"
 #include "base/files.h"
@@ -178,6 +179,7 @@ int main(int argc, char **argv) {
     int code = bt_command_start(&command, argc, argv, &t.settings, &t.sources, stdout, stderr);
     if (code >= 0) return code;
     bt_machine_read(&t.machine);
+    bt_cuda_fill_machine(&t.machine);
     bt_status status = bt_command_line(t.command_line, &command, argv[0], &t.settings, &t.sources, &error);
     if (status == BT_OK) status = prepare(&t, &error);
     if (status == BT_OK) status = run(&t, &code, &error);

@@ -1,8 +1,11 @@
 #include "backend/cuda.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/library.h"
@@ -28,6 +31,7 @@ static struct {
     int result;  /* of cuInit */
     int version; /* of CUDA, that the driver serves */
     int device_count;
+    char path[PATH_MAX];
     const char *fault; /* NULL where devices can be asked about */
 } driver = {.once = PTHREAD_ONCE_INIT};
 
@@ -57,6 +61,13 @@ static const char *init_fault(int result) {
     }
 }
 
+/* The links of a library's name end at the file that says its version. */
+static void note_path(void *library) {
+    const struct link_map *loaded;
+    if (dlinfo(library, RTLD_DI_LINKMAP, (void *)&loaded) != 0 || !realpath(loaded->l_name, driver.path))
+        driver.path[0] = '\0';
+}
+
 static void load_driver(void) {
     driver_init init;
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -64,6 +75,7 @@ static void load_driver(void) {
         driver.fault = "no NVIDIA driver on this machine (libcuda.so.1): install one, or use --device cpu";
         return;
     }
+    note_path(library);
     if (!look_up_all(library, &init)) {
         driver.fault =
             "libcuda.so.1 lacks functions that every driver since CUDA 3.2 has: reinstall the NVIDIA driver";
@@ -74,6 +86,11 @@ static void load_driver(void) {
     if (driver.result == 0) driver.result = driver.get_count(&driver.device_count);
     if (driver.result == 0 && driver.device_count == 0) driver.result = ERROR_NO_DEVICE;
     if (driver.result != 0) driver.fault = init_fault(driver.result);
+}
+
+const char *bt_cuda_library(void) {
+    pthread_once(&driver.once, load_driver);
+    return driver.path;
 }
 
 bt_status bt_cuda_count(int *count, bt_error *error) {

@@ -5,9 +5,11 @@
 #define BT_BACKEND_CUDA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
+#include "record/fingerprint.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,15 +38,27 @@ BT_MUST_USE bt_status bt_cuda_count(int *count, bt_error *error);
  */
 BT_MUST_USE bt_status bt_cuda_describe(bt_cuda_device *device, int index, bt_error *error);
 
+/* Fills in what the kernel's files do not tell of a machine's GPU: the model, where they name none (a
+ * container may be without /proc/driver/nvidia), and the memory, of the device of that name, else of cuda:0;
+ * and the driver's version, where that is empty: NVML's, or that of libcuda's own file, or else the CUDA that
+ * it serves
+ * ("CUDA 13.0"). Nothing changes without a CUDA device. Starts the driver, where there is one: some 0.1 s. */
+void bt_cuda_fill_machine(bt_machine *machine);
+void bt_cuda_fill_driver(char *version, size_t size);
+
+/* Where the libcuda.so.1 that was loaded lies, links followed ("/usr/lib/.../libcuda.so.580.65.06"); ""
+ * without one. */
+const char *bt_cuda_library(void);
+
 /* What the device is at, as its management library (NVML, part of the driver) tells: everybody's work, not
  * this process's. */
 typedef struct bt_cuda_load {
-    double utilisation; /* share of the last second or so in which some kernel ran, 0..1 */
-    int64_t used_bytes, total_bytes;
+    double utilisation; /* share of the last second or so in which some kernel ran, 0..1; NaN without NVML */
+    int64_t used_bytes; /* 0 without NVML: unknown */
+    int64_t total_bytes;
 } bt_cuda_load;
 
-/* BT_UNSUPPORTED where there is no such device or NVML does not answer for it. Any thread; takes some 10 us
- * once the library is loaded. */
+/* BT_UNSUPPORTED where there is no such device. Any thread; takes some 10 us once the library is loaded. */
 BT_MUST_USE bt_status bt_cuda_read_load(bt_cuda_load *load, int index, bt_error *error);
 
 /* Runs a small kernel on device `index`; makes a context there, which stays until the process ends.

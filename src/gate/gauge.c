@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "backend/backend.h"
+#include "backend/cuda.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -169,6 +170,7 @@ static bt_status open_all(bt_gauge *gauge, const bt_gauge_settings *settings, bt
     if (status != BT_OK) return status;
     bt_clock_utc(gauge->metrics->started_at);
     bt_machine_read(&gauge->metrics->machine);
+    bt_cuda_fill_machine(&gauge->metrics->machine);
     for (int i = 0; settings->core && i < bt_works_count && status == BT_OK; i++)
         status = open_work(gauge, &bt_works[i], error);
     if (status != BT_OK || !settings->networks) return status;

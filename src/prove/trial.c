@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cuda.h"
 #include "base/busy.h"
 #include "base/clock.h"
 #include "base/command.h"
@@ -233,6 +234,7 @@ static void fill_record(bt_trial *t) {
     snprintf(r->subject.runtime_detail, sizeof r->subject.runtime_detail, "%s",
              bt_serving_session(t->service, 0)->backend_detail);
     bt_gpu_driver_read(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
+    bt_cuda_fill_driver(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
 }
 
 /* ---- all of it ---- */

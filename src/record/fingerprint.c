@@ -71,7 +71,9 @@ static void read_gpu(const char *root, char *out, size_t size) {
 void bt_gpu_driver_read_under(const char *root, char *out, size_t size) {
     char line[512], *rest = NULL;
     *out = '\0';
-    if (!read_line(root, "/proc/driver/nvidia/version", "NVRM version", line, sizeof line)) return;
+    if (!read_line(root, "/proc/driver/nvidia/version", "NVRM version", line, sizeof line) &&
+        !read_line(root, "/sys/module/nvidia/version", "", line, sizeof line))
+        return;
     for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         if (!strchr(word, '.') || word[strspn(word, "0123456789.")]) continue;
         snprintf(out, size, "%s", word);

@@ -37,7 +37,8 @@ typedef struct bt_subject {
  * it is. */
 void bt_machine_read(bt_machine *machine);
 
-/* The version of the NVIDIA kernel driver that is loaded, "" where none is; for bt_subject.gpu_driver. */
+/* The version of the NVIDIA kernel driver that is loaded, "" where the kernel's files tell of none; for
+ * bt_subject.gpu_driver. */
 void bt_gpu_driver_read(char *out, size_t size);
 
 /* Recomputes machine->fingerprint from the other fields. Memory is rounded to GiB: kernels differ in what

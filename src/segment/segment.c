@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cuda.h"
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -293,6 +294,7 @@ static bt_status choose_config(work *w, bt_error *error) {
     if (!known) {
         bt_status status = bt_config_untuned(&w->untuned, o->model, error);
         if (status != BT_OK) return status;
+        bt_cuda_fill_machine(&w->untuned->machine);
     }
     w->config = known ? *known : *w->untuned;
     w->entry = known ? *entry : w->untuned->models[0];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/cuda.h"
 #include "base/clock.h"
 #include "base/cores.h"
 #include "base/files.h"
@@ -702,6 +703,8 @@ static void note_subject(bt_record *record) {
     snprintf(record->subject.runtime, sizeof record->subject.runtime, "%s", model->backend);
     snprintf(record->subject.runtime_detail, sizeof record->subject.runtime_detail, "%s",
              model->backend_detail);
+    bt_gpu_driver_read(record->subject.gpu_driver, sizeof record->subject.gpu_driver);
+    bt_cuda_fill_driver(record->subject.gpu_driver, sizeof record->subject.gpu_driver);
 }
 
 /* Each model has its share of what comparing instances may leave: none eats another's. What one does not need

@@ -164,6 +164,10 @@ static void a_gpu_is_told_by_its_driver(void **state) {
     assert_string_equal(machine.gpu, "NVIDIA H100 80GB HBM3");
     bt_gpu_driver_read_under(root, driver, sizeof driver);
     assert_string_equal(driver, "580.65.06");
+    assert_int_equal(remove("machine/proc/driver/nvidia/version"), 0);
+    put("/sys/module/nvidia/version", "570.86.10\n"); /* a container may have the one and not the other */
+    bt_gpu_driver_read_under(root, driver, sizeof driver);
+    assert_string_equal(driver, "570.86.10");
 }
 
 static void what_cannot_be_read_is_unknown(void **state) {

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* ---- counting ---- */
 
 static int64_t runs_of(const bt_failures *failures) {
@@ -69,7 +71,7 @@ static BT_PRINTF(2, 3) void add(char *out, const char *format, ...) {
     const size_t used = strlen(out);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(out + used, BT_FAILURES_WORDS_SIZE - used, format, arguments);
+    bt_text_format_list(out + used, BT_FAILURES_WORDS_SIZE - used, format, arguments);
     va_end(arguments);
 }
 

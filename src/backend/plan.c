@@ -56,6 +56,7 @@ static void describe(plan_session *session, const bt_session_options *options, c
         snprintf(info->precision_note, sizeof info->precision_note,
                  "AMP was asked for, but this CPU does not have AVX512-BF16: FP32 is faster here");
     memcpy(info->weights, weights->source, sizeof info->weights);
+    memcpy(info->weights_note, weights->note, sizeof info->weights_note);
     info->weights_hash = weights->hash;
     info->trained_weights = weights->trained;
     info->threads = planned->threads;

@@ -175,6 +175,7 @@ static bt_status parse_device(int *index, const char *device, bt_error *error) {
 static void describe_subject(bt_session_info *info, const subject *s) {
     if (s->weights) {
         memcpy(info->weights, s->weights->source, sizeof info->weights);
+        memcpy(info->weights_note, s->weights->note, sizeof info->weights_note);
         info->weights_hash = s->weights->hash;
         info->trained_weights = s->weights->trained;
         return;

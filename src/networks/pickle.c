@@ -4,59 +4,91 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* marks within marks */
-#define MEMO_MAX  (1 << 24)
+#include "base/text.h"
+
+#define NODES_MAX (1 << 23) /* 256 MiB of them */
+#define MEMO_MAX  (1 << 23)
+#define SAVE_THIS "save model.state_dict() alone, with torch.save(..., pickle_protocol=2)"
 
 /* The instructions that are known, by their byte. */
 enum {
     OP_MARK = '(',
+    OP_EMPTY_TUPLE = ')',
     OP_STOP = '.',
     OP_POP = '0',
-    OP_FLOAT = 'G', /* binary */
+    OP_POP_MARK = '1',
+    OP_DUP = '2',
+    OP_BYTES = 'B',
+    OP_SHORT_BYTES = 'C',
+    OP_REAL_LINE = 'F',
+    OP_REAL = 'G',
+    OP_INT_LINE = 'I',
     OP_INT = 'J',
     OP_INT1 = 'K',
+    OP_LONG_LINE = 'L',
     OP_INT2 = 'M',
     OP_NONE = 'N',
+    OP_PERSISTENT_LINE = 'P',
     OP_PERSISTENT = 'Q',
     OP_REDUCE = 'R',
+    OP_STRING_LINE = 'S',
+    OP_STRING = 'T',
+    OP_SHORT_STRING = 'U',
+    OP_TEXT_LINE = 'V',
     OP_TEXT = 'X',
+    OP_EMPTY_LIST = ']',
     OP_APPEND = 'a',
     OP_BUILD = 'b',
     OP_GLOBAL = 'c',
+    OP_DICT = 'd',
     OP_APPENDS = 'e',
+    OP_GET_LINE = 'g',
     OP_GET = 'h',
+    OP_INSTANCE = 'i',
     OP_LONG_GET = 'j',
     OP_LIST = 'l',
+    OP_OBJECT = 'o',
+    OP_PUT_LINE = 'p',
     OP_PUT = 'q',
     OP_LONG_PUT = 'r',
     OP_SETITEM = 's',
     OP_TUPLE = 't',
     OP_SETITEMS = 'u',
-    OP_EMPTY_TUPLE = ')',
-    OP_EMPTY_LIST = ']',
     OP_EMPTY_DICT = '}',
     OP_PROTOCOL = 0x80,
-    OP_TUPLE1 = 0x85,
+    OP_NEW,
+    OP_EXTENSION1,
+    OP_EXTENSION2,
+    OP_EXTENSION4,
+    OP_TUPLE1,
     OP_TUPLE2,
     OP_TUPLE3,
-    OP_TRUE = 0x88,
+    OP_TRUE,
     OP_FALSE,
     OP_LONG1,
-    OP_SHORT_TEXT = 0x8c,
-    OP_EMPTY_SET = 0x8f,
-    OP_ADD_ITEMS = 0x90,
-    OP_STACK_GLOBAL = 0x93,
+    OP_LONG4,
+    OP_SHORT_TEXT,
+    OP_TEXT8,
+    OP_BYTES8,
+    OP_EMPTY_SET,
+    OP_ADD_ITEMS,
+    OP_FROZEN_SET,
+    OP_NEW_KEYWORDS,
+    OP_STACK_GLOBAL,
     OP_MEMOIZE,
-    OP_FRAME
+    OP_FRAME,
+    OP_BYTE_ARRAY8,
+    OP_NEXT_BUFFER,
+    OP_READONLY_BUFFER
 };
 
 /* The machine. A failure sticks: `status` is looked at after each instruction. */
 typedef struct machine {
     bt_pickle *pickle;
     const unsigned char *at, *end;
-    int *stack, *memo;
-    int stack_count, stack_room, memo_count, memo_room;
-    int marks[DEPTH_MAX], mark_count;
+    int *stack, *memo, *marks;
+    int stack_count, stack_room, memo_count, memo_room, mark_count, mark_room;
+    size_t size, copied; /* bytes of the pickle, pairs of lists */
     const char *name;
     bt_status status;
     bt_error *error;
@@ -65,6 +97,11 @@ typedef struct machine {
 static void fail(machine *m, const char *what) {
     if (m->status == BT_OK)
         m->status = bt_fail(m->error, BT_PARSE, "%s: its pickle is broken: %s", m->name, what);
+}
+
+static void fail_short(machine *m) {
+    m->pickle->cut_short = m->status == BT_OK;
+    fail(m, "it is cut short");
 }
 
 static void no_memory(machine *m) {
@@ -76,7 +113,11 @@ static void no_memory(machine *m) {
 static void *with_room(machine *m, void *array, int count, int *room, size_t size) {
     if (count < *room) return array;
     const int wanted = *room > 0 ? 2 * *room : 256;
-    void *grown = wanted > 0 ? realloc(array, (size_t)wanted * size) : NULL;
+    if (wanted > 4 * NODES_MAX) {
+        fail(m, "it holds more than a checkpoint does");
+        return NULL;
+    }
+    void *grown = realloc(array, (size_t)wanted * size);
     if (!grown) {
         no_memory(m);
         return NULL;
@@ -87,6 +128,7 @@ static void *with_room(machine *m, void *array, int count, int *room, size_t siz
 
 static int add_node(machine *m, bt_node_kind kind) {
     bt_pickle *p = m->pickle;
+    if (p->node_count == NODES_MAX) fail(m, "it holds more things than any checkpoint");
     bt_node *room = with_room(m, p->nodes, p->node_count, &p->node_room, sizeof *room);
     if (!room) return 0;
     p->nodes = room;
@@ -96,6 +138,7 @@ static int add_node(machine *m, bt_node_kind kind) {
 
 static void add_child(machine *m, int parent, int child) {
     bt_pickle *p = m->pickle;
+    if (m->status != BT_OK) return;
     bt_link *room = with_room(m, p->links, p->link_count, &p->link_room, sizeof *room);
     if (!room) return;
     p->links = room;
@@ -110,10 +153,19 @@ static void add_child(machine *m, int parent, int child) {
 }
 
 static void push(machine *m, int node) {
+    if (m->status != BT_OK) return;
     int *room = with_room(m, m->stack, m->stack_count, &m->stack_room, sizeof *room);
     if (!room) return;
     m->stack = room;
     room[m->stack_count++] = node;
+}
+
+static bt_node *node_of(machine *m, int node) {
+    return &m->pickle->nodes[node];
+}
+
+static void push_new(machine *m, bt_node_kind kind) {
+    push(m, add_node(m, kind));
 }
 
 /* The lowest place on the stack that belongs to what is being built. */
@@ -140,12 +192,23 @@ static int top(machine *m) {
 /* ---- reading ---- */
 
 static const unsigned char *take(machine *m, uint64_t bytes) {
-    if (bytes > (uint64_t)(m->end - m->at)) {
-        fail(m, "it is cut short");
-        return NULL;
-    }
+    if (m->status == BT_OK && bytes > (uint64_t)(m->end - m->at)) fail_short(m);
+    if (m->status != BT_OK) return NULL;
     const unsigned char *from = m->at;
     m->at += bytes;
+    return from;
+}
+
+/* Up to the end of the line, which is taken too. */
+static const unsigned char *take_line(machine *m, size_t *length) {
+    const unsigned char *from = m->at, *end = memchr(from, '\n', (size_t)(m->end - from));
+    *length = 0;
+    if (!end) {
+        fail_short(m);
+        return NULL;
+    }
+    *length = (size_t)(end - from);
+    m->at = end + 1;
     return from;
 }
 
@@ -158,10 +221,6 @@ static uint64_t number(machine *m, int bytes) {
     return value;
 }
 
-static bt_node *node_of(machine *m, int node) {
-    return &m->pickle->nodes[node];
-}
-
 static void push_integer(machine *m, bt_node_kind kind, int64_t value) {
     int node = add_node(m, kind);
     if (m->status != BT_OK) return;
@@ -169,122 +228,169 @@ static void push_integer(machine *m, bt_node_kind kind, int64_t value) {
     push(m, node);
 }
 
-static void push_text(machine *m, uint64_t length) {
-    const unsigned char *from = take(m, length);
-    int node = add_node(m, BT_NODE_TEXT);
+/* Longer than a node can say no pickle is that is read at all. */
+static void push_text_at(machine *m, bt_node_kind kind, const unsigned char *from, uint64_t length) {
+    int node = add_node(m, kind);
     if (m->status != BT_OK) return;
     node_of(m, node)->text = (const char *)from;
     node_of(m, node)->length = (uint32_t)length;
     push(m, node);
 }
 
-/* Eight bytes, the highest first. */
-static void push_real(machine *m) {
-    const unsigned char *from = take(m, 8);
-    int node = add_node(m, BT_NODE_REAL);
-    uint64_t bits = 0;
-    for (int i = 0; from && i < 8; i++)
-        bits = bits << 8 | from[i];
-    if (m->status != BT_OK) return;
-    memcpy(&node_of(m, node)->real, &bits, sizeof bits);
-    push(m, node);
+static void push_text(machine *m, bt_node_kind kind, uint64_t length) {
+    const unsigned char *from = take(m, length);
+    push_text_at(m, kind, from, length);
 }
 
-static void push_long(machine *m) {
-    const int bytes = (int)number(m, 1);
-    const unsigned char *from = take(m, (uint64_t)bytes);
-    uint64_t value = from && bytes > 0 && from[bytes - 1] >= 0x80 ? UINT64_MAX : 0;
-    if (bytes > 8) fail(m, "it has a number of more than 64 bits");
-    for (int i = 0; m->status == BT_OK && i < bytes; i++)
+/* What Python 2 wrote in quotes; escapes stay as they are: no network's name has any. */
+static void push_quoted(machine *m) {
+    size_t length;
+    const unsigned char *from = take_line(m, &length);
+    const bool quoted = length >= 2 && from[0] == from[length - 1] && (from[0] == '\'' || from[0] == '"');
+    push_text_at(m, BT_NODE_TEXT, quoted ? from + 1 : from, quoted ? length - 2 : length);
+}
+
+static void push_text_line(machine *m) {
+    size_t length;
+    const unsigned char *from = take_line(m, &length);
+    push_text_at(m, BT_NODE_TEXT, from, length);
+}
+
+/* Two's complement, the lowest byte first, of any length. */
+static void push_long(machine *m, uint64_t bytes) {
+    const unsigned char *from = take(m, bytes);
+    if (!from) return;
+    if (bytes > 8) {
+        push_new(m, BT_NODE_NUMBER);
+        return;
+    }
+    uint64_t value = bytes > 0 && from[bytes - 1] >= 0x80 ? UINT64_MAX : 0;
+    for (uint64_t i = 0; i < bytes; i++)
         value = (value & ~((uint64_t)0xff << (8 * i))) | (uint64_t)from[i] << (8 * i);
     push_integer(m, BT_NODE_INTEGER, (int64_t)value);
 }
 
-/* ---- names ---- */
-
-static const struct {
-    const char *module, *name;
-    bt_pickle_global global;
-} known[] = {
-    {"collections", "OrderedDict", BT_GLOBAL_ORDERED_DICT},
-    {"torch._utils", "_rebuild_tensor_v2", BT_GLOBAL_REBUILD_TENSOR},
-    {"torch._utils", "_rebuild_parameter", BT_GLOBAL_REBUILD_PARAMETER},
-    {"torch", "Size", BT_GLOBAL_SIZE},
-    {"torch", "FloatStorage", BT_GLOBAL_FLOAT_STORAGE},
-    {"torch", "HalfStorage", BT_GLOBAL_HALF_STORAGE},
-    {"torch", "BFloat16Storage", BT_GLOBAL_BFLOAT16_STORAGE},
-    {"torch", "DoubleStorage", BT_GLOBAL_DOUBLE_STORAGE},
-    {"torch", "LongStorage", BT_GLOBAL_OTHER_STORAGE},
-    {"torch", "IntStorage", BT_GLOBAL_OTHER_STORAGE},
-    {"torch", "ShortStorage", BT_GLOBAL_OTHER_STORAGE},
-    {"torch", "CharStorage", BT_GLOBAL_OTHER_STORAGE},
-    {"torch", "ByteStorage", BT_GLOBAL_OTHER_STORAGE},
-    {"torch", "BoolStorage", BT_GLOBAL_OTHER_STORAGE},
-};
-
-static bool same(const char *text, size_t length, const char *wanted) {
-    return strlen(wanted) == length && memcmp(text, wanted, length) == 0;
+/* The decimal digits of a line; false where they are none, or more than an int64_t holds. */
+static bool read_digits(const unsigned char *from, size_t length, int64_t *out) {
+    const bool negative = length > 0 && *from == '-';
+    size_t i = negative;
+    *out = 0;
+    for (; i < length && from[i] >= '0' && from[i] <= '9'; i++)
+        if (__builtin_mul_overflow(*out, 10, out) || __builtin_sub_overflow(*out, from[i] - '0', out))
+            return false; /* summed below zero, where one more fits */
+    if (i == (size_t)negative || i < length) return false;
+    return negative || !__builtin_sub_overflow(0, *out, out);
 }
 
-/* Text of a stranger, fit to be shown. */
-static void show(char out[64], const char *text, size_t length) {
+/* "12", "12L"; of an OP_INT_LINE "00" and "01" are False and True. */
+static void push_digits(machine *m, bool booleans) {
+    size_t length;
+    int64_t value;
+    const unsigned char *from = take_line(m, &length);
+    if (!from) return;
+    if (length > 0 && from[length - 1] == 'L') length--;
+    if (!read_digits(from, length, &value))
+        push_new(m, BT_NODE_NUMBER);
+    else
+        push_integer(m, booleans && length == 2 && *from == '0' ? BT_NODE_BOOLEAN : BT_NODE_INTEGER, value);
+}
+
+/* ---- names ---- */
+
+/* What runs commands, programs or files. Nothing here would run it; in Python it would have run, and somebody
+ * meant it to. A module without names stands for all in it. */
+static const struct {
+    const char *module, *names;
+} running[] = {
+    {"posix", NULL},
+    {"nt", NULL},
+    {"os", NULL},
+    {"subprocess", NULL},
+    {"_posixsubprocess", NULL},
+    {"commands", NULL},
+    {"pty", NULL},
+    {"runpy", NULL},
+    {"shutil", NULL},
+    {"socket", NULL},
+    {"sys", NULL},
+    {"importlib", NULL},
+    {"ctypes", NULL},
+    {"webbrowser", NULL},
+    {"pdb", NULL},
+    {"bdb", NULL},
+    {"code", NULL},
+    {"pip", NULL},
+    {"builtins", " eval exec execfile compile open input __import__ breakpoint "},
+    {"__builtin__", " eval exec execfile compile open input __import__ file "},
+};
+
+/* Within "a.b" counts as within "a". */
+static bool is_in_module(const bt_node *module, const char *wanted) {
+    const size_t length = strlen(wanted);
+    return module->length >= length && memcmp(module->text, wanted, length) == 0 &&
+           (module->length == length || module->text[length] == '.');
+}
+
+/* Python looks a name up part by part: of "eval.x" it would take "eval". */
+static bool is_listed(const bt_node *name, const char *names) {
+    const char *dot = memchr(name->text, '.', name->length);
+    const size_t length = dot ? (size_t)(dot - name->text) : name->length;
+    if (!names) return true;
+    for (const char *at = names; (at = memmem(at, strlen(at), name->text, length)); at++)
+        if (length > 0 && at > names && at[-1] == ' ' && at[length] == ' ') return true;
+    return false;
+}
+
+static void show(const bt_node *text, char out[BT_TEXT_QUOTE_SIZE]) {
     size_t i = 0;
-    for (; i < length && i < 63; i++)
-        out[i] = text[i] > ' ' && text[i] < 127 ? text[i] : '?';
+    for (; i < text->length && i < BT_TEXT_QUOTE_SIZE - 1; i++)
+        out[i] = text->text[i] > ' ' && text->text[i] < 127 ? text->text[i] : '?';
     out[i] = '\0';
 }
 
-static void push_global(machine *m, const char *module, size_t module_length, const char *name,
-                        size_t length) {
-    char where[64], what[64];
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (same(module, module_length, known[i].module) && same(name, length, known[i].name)) {
-            push_integer(m, BT_NODE_GLOBAL, known[i].global);
-            return;
-        }
-    show(where, module, module_length);
-    show(what, name, length);
-    if (m->status == BT_OK)
-        m->status = bt_fail(m->error, BT_PARSE,
-                            "%s: holds a Python object, %s.%s, and none but plain tensors are read: save "
-                            "model.state_dict() alone",
-                            m->name, where, what);
-}
-
-/* Two lines. */
-static void read_global(machine *m) {
-    const char *lines[2];
-    size_t lengths[2];
-    for (int i = 0; i < 2; i++) {
-        const unsigned char *end = memchr(m->at, '\n', (size_t)(m->end - m->at));
-        if (!end) {
-            fail(m, "it is cut short");
-            return;
-        }
-        lines[i] = (const char *)m->at;
-        lengths[i] = (size_t)(end - m->at);
-        m->at = end + 1;
+static void refuse_running(machine *m, const bt_node *module, const bt_node *name) {
+    char where[BT_TEXT_QUOTE_SIZE], what[BT_TEXT_QUOTE_SIZE];
+    for (size_t i = 0; i < sizeof running / sizeof *running; i++) {
+        if (!is_in_module(module, running[i].module) || !is_listed(name, running[i].names)) continue;
+        show(module, where);
+        show(name, what);
+        m->status =
+            bt_fail(m->error, BT_PARSE,
+                    "%s: holds a Python object, %s.%s, that could run anything: nothing was run; trust "
+                    "no such file, or save model.state_dict() alone",
+                    m->name, where, what);
+        return;
     }
-    push_global(m, lines[0], lengths[0], lines[1], lengths[1]);
 }
 
-static void read_stack_global(machine *m) {
-    int name = pop(m), module = pop(m);
+/* Module and name are on the stack. */
+static void make_global(machine *m) {
+    const int name = pop(m), module = pop(m);
     if (m->status != BT_OK) return;
-    const bt_node *a = node_of(m, module), *b = node_of(m, name);
-    if (a->kind != BT_NODE_TEXT || b->kind != BT_NODE_TEXT)
+    if (node_of(m, name)->kind != BT_NODE_TEXT || node_of(m, module)->kind != BT_NODE_TEXT) {
         fail(m, "a name that is no text");
-    else
-        push_global(m, a->text, a->length, b->text, b->length);
+        return;
+    }
+    refuse_running(m, node_of(m, module), node_of(m, name));
+    int node = add_node(m, BT_NODE_GLOBAL);
+    add_child(m, node, module);
+    add_child(m, node, name);
+    push(m, node);
+}
+
+static void read_global(machine *m) {
+    push_text_line(m);
+    push_text_line(m);
+    make_global(m);
 }
 
 /* ---- building ---- */
 
 static void set_mark(machine *m) {
-    if (m->mark_count == DEPTH_MAX)
-        fail(m, "it nests too deeply");
-    else
-        m->marks[m->mark_count++] = m->stack_count;
+    int *room = with_room(m, m->marks, m->mark_count, &m->mark_room, sizeof *room);
+    if (!room) return;
+    m->marks = room;
+    room[m->mark_count++] = m->stack_count;
 }
 
 /* Takes the mark away; what was put above it begins there. */
@@ -303,18 +409,20 @@ static void adopt(machine *m, int node, int from) {
     m->stack_count = from;
 }
 
-static void push_list(machine *m, bt_node_kind kind, int from) {
+/* A list or dictionary of what lies from `from` on. */
+static void push_made_of(machine *m, bt_node_kind kind, int from) {
     if (m->status != BT_OK) return;
-    if (from < floor_of(m)) {
-        fail(m, "it takes from an empty stack");
+    if (from < floor_of(m) || (kind == BT_NODE_DICT && (m->stack_count - from) % 2 != 0)) {
+        fail(m, "it takes what is not on its stack");
         return;
     }
     int node = add_node(m, kind);
+    if (m->status != BT_OK) return;
     adopt(m, node, from);
     push(m, node);
 }
 
-/* Items above `from` go into the list or dictionary below them. */
+/* Items above `from` go into the list or dictionary below them, or into what a call would have given. */
 static void extend(machine *m, int from, bt_node_kind kind) {
     const int count = m->stack_count - from;
     if (m->status != BT_OK) return;
@@ -322,54 +430,109 @@ static void extend(machine *m, int from, bt_node_kind kind) {
         fail(m, "items without a container");
         return;
     }
-    const int container = m->stack[from - 1];
+    int container = m->stack[from - 1];
+    if (node_of(m, container)->kind == BT_NODE_CALL) {
+        if (node_of(m, container)->items == BT_NO_NODE) {
+            const int items = add_node(m, kind);
+            if (m->status != BT_OK) return;
+            node_of(m, container)->items = items;
+        }
+        container = node_of(m, container)->items;
+    }
     if (node_of(m, container)->kind != kind || (kind == BT_NODE_DICT && count % 2 != 0))
         fail(m, "items that do not fit their container");
     else
         adopt(m, container, from);
 }
 
-/* Writes a known call down in place of making it. */
+static void push_call(machine *m, int function, int arguments) {
+    int node = add_node(m, BT_NODE_CALL);
+    if (m->status != BT_OK) return;
+    node_of(m, node)->items = BT_NO_NODE;
+    add_child(m, node, function);
+    add_child(m, node, arguments);
+    push(m, node);
+}
+
+/* dict() or OrderedDict() of nothing, or, as Python 2 had it, of a list of pairs; false for anything else. */
+static bool push_dictionary(machine *m, int arguments) {
+    const bt_pickle *p = m->pickle;
+    const int pairs = bt_pickle_child(p, arguments, 0);
+    if (p->nodes[arguments].count > 1 || (pairs != BT_NO_NODE && p->nodes[pairs].kind != BT_NODE_LIST))
+        return false;
+    for (int l = pairs == BT_NO_NODE ? BT_NO_NODE : p->nodes[pairs].first; l != BT_NO_NODE;
+         l = p->links[l].next)
+        if (!bt_pickle_is(p, p->links[l].node, BT_NODE_LIST) || p->nodes[p->links[l].node].count != 2)
+            return false;
+    /* each list of pairs is meant for one dictionary: the same list for many would take memory without end */
+    m->copied += pairs == BT_NO_NODE ? 0 : (size_t)p->nodes[pairs].count;
+    if (m->copied > m->size) fail(m, "its dictionaries are of the same items too often");
+    const int dict = add_node(m, BT_NODE_DICT);
+    for (int l = pairs == BT_NO_NODE ? BT_NO_NODE : p->nodes[pairs].first;
+         m->status == BT_OK && l != BT_NO_NODE; l = p->links[l].next)
+        for (int i = 0; i < 2; i++)
+            add_child(m, dict, bt_pickle_child(p, p->links[l].node, i));
+    push(m, dict);
+    return true;
+}
+
+/* Writes a call down in place of making it; but for dictionaries, and torch.Size, which is a tuple. */
 static void reduce(machine *m) {
     const int arguments = pop(m), function = pop(m);
     if (m->status != BT_OK) return;
-    const bt_node *what = node_of(m, function);
-    if (what->kind != BT_NODE_GLOBAL || node_of(m, arguments)->kind != BT_NODE_LIST) {
-        fail(m, "a call of something that cannot be called");
-        return;
-    }
-    switch ((bt_pickle_global)what->integer) {
-    case BT_GLOBAL_ORDERED_DICT:
-        if (node_of(m, arguments)->count > 0) fail(m, "an OrderedDict that is not filled item by item");
-        push(m, add_node(m, BT_NODE_DICT));
-        return;
-    case BT_GLOBAL_REBUILD_TENSOR:
-        node_of(m, arguments)->kind = BT_NODE_TENSOR;
-        push(m, arguments);
-        return;
-    case BT_GLOBAL_REBUILD_PARAMETER:
-    case BT_GLOBAL_SIZE: {
-        const int first = bt_pickle_child(m->pickle, arguments, 0);
-        if (first == BT_NO_NODE)
-            fail(m, "a call without arguments");
-        else
-            push(m, first);
-        return;
-    }
-    default:
-        fail(m, "a call of something that cannot be called");
-    }
+    const bt_pickle *p = m->pickle;
+    const bool list = p->nodes[arguments].kind == BT_NODE_LIST;
+    const bool dictionary = bt_pickle_names(p, function, "collections", "OrderedDict") ||
+                            bt_pickle_names(p, function, "builtins", "dict") ||
+                            bt_pickle_names(p, function, "__builtin__", "dict");
+    if (list && dictionary && push_dictionary(m, arguments)) return;
+    if (list && p->nodes[arguments].count == 1 && bt_pickle_names(p, function, "torch", "Size"))
+        push(m, bt_pickle_child(p, arguments, 0));
+    else
+        push_call(m, function, arguments);
 }
 
+/* cls.__new__(*args, **keywords): keywords are kept as a state is. */
+static void make_new(machine *m, bool keywords) {
+    const int named = keywords ? pop(m) : BT_NO_NODE, arguments = pop(m), type = pop(m);
+    push_call(m, type, arguments);
+    if (m->status == BT_OK && keywords) add_child(m, top(m), named);
+}
+
+/* What lies above the mark are the arguments of a class, which was named by the instruction or lies first. */
+static void make_instance(machine *m, bool named) {
+    if (named) {
+        read_global(m);
+        const int type = pop(m);
+        push_made_of(m, BT_NODE_LIST, take_mark(m));
+        const int arguments = pop(m);
+        push_call(m, type, arguments);
+        return;
+    }
+    const int from = take_mark(m);
+    if (m->status == BT_OK && from >= m->stack_count) fail(m, "an object of no class");
+    if (m->status != BT_OK) return;
+    const int type = m->stack[from];
+    push_made_of(m, BT_NODE_LIST, from + 1);
+    const int arguments = pop(m);
+    m->stack_count = from;
+    push_call(m, type, arguments);
+}
+
+/* torch's ids are ("storage", ...) and, from old versions, ("module", class, file, source): the class. */
 static void persistent(machine *m) {
     const int id = pop(m);
     if (m->status != BT_OK) return;
-    if (node_of(m, id)->kind != BT_NODE_LIST) {
-        fail(m, "a storage that is none");
-        return;
+    const int kind = node_of(m, id)->kind == BT_NODE_LIST ? bt_pickle_child(m->pickle, id, 0) : BT_NO_NODE;
+    const int type = kind == BT_NO_NODE ? BT_NO_NODE : bt_pickle_child(m->pickle, id, 1);
+    if (type != BT_NO_NODE && bt_pickle_says(m->pickle, kind, "module")) {
+        push(m, type);
+    } else if (bt_pickle_says(m->pickle, kind, "storage")) {
+        node_of(m, id)->kind = BT_NODE_STORAGE;
+        push(m, id);
+    } else {
+        push_new(m, BT_NODE_OTHER);
     }
-    node_of(m, id)->kind = BT_NODE_STORAGE;
-    push(m, id);
 }
 
 static void remember(machine *m, uint64_t place) {
@@ -396,43 +559,102 @@ static void recall(machine *m, uint64_t place) {
         push(m, m->memo[place]);
 }
 
-/* An object's attributes: an OrderedDict may have some (`_metadata`), which say nothing about its tensors. */
+/* A place written in digits. */
+static uint64_t place_line(machine *m) {
+    size_t length;
+    int64_t place;
+    const unsigned char *from = take_line(m, &length);
+    if (from && (!read_digits(from, length, &place) || place < 0))
+        fail(m, "a place in its memory is no number");
+    return m->status == BT_OK ? (uint64_t)place : 0;
+}
+
+/* A state: what a call gave would have it set, or be called with it. An OrderedDict's (`_metadata`) says
+ * nothing of its tensors. */
 static void build(machine *m) {
-    pop(m);
-    const int node = top(m);
-    if (m->status == BT_OK && node_of(m, node)->kind != BT_NODE_DICT) fail(m, "attributes of what has none");
+    const int state = pop(m), node = top(m);
+    if (m->status == BT_OK && node_of(m, node)->kind == BT_NODE_CALL) add_child(m, node, state);
 }
 
 /* ---- the loop ---- */
 
 static void refuse(machine *m, int op) {
-    if (m->status == BT_OK)
+    static const char *const names[] = {[OP_EXTENSION1 - OP_PROTOCOL] = "EXT1",
+                                        [OP_EXTENSION2 - OP_PROTOCOL] = "EXT2",
+                                        [OP_EXTENSION4 - OP_PROTOCOL] = "EXT4",
+                                        [OP_NEXT_BUFFER - OP_PROTOCOL] = "NEXT_BUFFER",
+                                        [OP_READONLY_BUFFER - OP_PROTOCOL] = "READONLY_BUFFER"};
+    const size_t index = (size_t)op - OP_PROTOCOL;
+    const char *name = op >= OP_PROTOCOL && index < sizeof names / sizeof *names ? names[index] : NULL;
+    if (m->status != BT_OK) return;
+    if (name)
         m->status = bt_fail(m->error, BT_PARSE,
-                            "%s: its pickle has an instruction that is not read from checkpoints (0x%02x)",
-                            m->name, op);
+                            "%s: its pickle refers to what is not in the file (instruction %s): " SAVE_THIS,
+                            m->name, name);
+    else
+        m->status =
+            bt_fail(m->error, BT_PARSE, "%s: its pickle is broken: byte 0x%02x is no instruction of a pickle",
+                    m->name, op);
+}
+
+static void step_object(machine *m, int op) {
+    switch (op) {
+    case OP_GLOBAL:
+        read_global(m);
+        return;
+    case OP_STACK_GLOBAL:
+        make_global(m);
+        return;
+    case OP_REDUCE:
+        reduce(m);
+        return;
+    case OP_NEW:
+    case OP_NEW_KEYWORDS:
+        make_new(m, op == OP_NEW_KEYWORDS);
+        return;
+    case OP_INSTANCE:
+    case OP_OBJECT:
+        make_instance(m, op == OP_INSTANCE);
+        return;
+    case OP_BUILD:
+        build(m);
+        return;
+    case OP_PERSISTENT:
+        persistent(m);
+        return;
+    case OP_PERSISTENT_LINE: {
+        size_t length;
+        take_line(m, &length);
+        push_new(m, BT_NODE_OTHER);
+        return;
+    }
+    default:
+        refuse(m, op);
+    }
 }
 
 static void step_container(machine *m, int op) {
     switch (op) {
-    case OP_MARK:
-        set_mark(m);
-        return;
     case OP_EMPTY_TUPLE:
     case OP_EMPTY_LIST:
     case OP_EMPTY_SET:
-        push(m, add_node(m, BT_NODE_LIST));
+        push_new(m, BT_NODE_LIST);
         return;
     case OP_EMPTY_DICT:
-        push(m, add_node(m, BT_NODE_DICT));
+        push_new(m, BT_NODE_DICT);
         return;
     case OP_TUPLE1:
     case OP_TUPLE2:
     case OP_TUPLE3:
-        push_list(m, BT_NODE_LIST, m->stack_count - (op - OP_TUPLE1 + 1));
+        push_made_of(m, BT_NODE_LIST, m->stack_count - (op - OP_TUPLE1 + 1));
         return;
     case OP_TUPLE:
     case OP_LIST:
-        push_list(m, BT_NODE_LIST, take_mark(m));
+    case OP_FROZEN_SET:
+        push_made_of(m, BT_NODE_LIST, take_mark(m));
+        return;
+    case OP_DICT:
+        push_made_of(m, BT_NODE_DICT, take_mark(m));
         return;
     case OP_APPEND:
         extend(m, m->stack_count - 1, BT_NODE_LIST);
@@ -448,14 +670,14 @@ static void step_container(machine *m, int op) {
         extend(m, take_mark(m), BT_NODE_DICT);
         return;
     default:
-        refuse(m, op);
+        step_object(m, op);
     }
 }
 
-static void step_value(machine *m, int op) {
+static void step_number(machine *m, int op) {
     switch (op) {
     case OP_NONE:
-        push(m, add_node(m, BT_NODE_NONE));
+        push_new(m, BT_NODE_NONE);
         return;
     case OP_TRUE:
     case OP_FALSE:
@@ -465,26 +687,72 @@ static void step_value(machine *m, int op) {
         push_integer(m, BT_NODE_INTEGER, (int32_t)number(m, 4));
         return;
     case OP_INT1:
-        push_integer(m, BT_NODE_INTEGER, (int64_t)number(m, 1));
-        return;
     case OP_INT2:
-        push_integer(m, BT_NODE_INTEGER, (int64_t)number(m, 2));
+        push_integer(m, BT_NODE_INTEGER, (int64_t)number(m, op == OP_INT1 ? 1 : 2));
         return;
     case OP_LONG1:
-        push_long(m);
+    case OP_LONG4:
+        push_long(m, number(m, op == OP_LONG1 ? 1 : 4));
         return;
-    case OP_FLOAT:
-        push_real(m);
+    case OP_INT_LINE:
+    case OP_LONG_LINE:
+        push_digits(m, op == OP_INT_LINE);
         return;
-    case OP_TEXT:
-        push_text(m, number(m, 4));
+    case OP_REAL:
+        take(m, 8);
+        push_new(m, BT_NODE_NUMBER);
         return;
-    case OP_SHORT_TEXT:
-        push_text(m, number(m, 1));
+    case OP_REAL_LINE: {
+        size_t length;
+        take_line(m, &length);
+        push_new(m, BT_NODE_NUMBER);
         return;
+    }
     default:
         step_container(m, op);
     }
+}
+
+/* Python 2's strings are texts: names of tensors, mostly. */
+static void step_text(machine *m, int op) {
+    switch (op) {
+    case OP_TEXT:
+    case OP_STRING:
+        push_text(m, BT_NODE_TEXT, number(m, 4));
+        return;
+    case OP_SHORT_TEXT:
+    case OP_SHORT_STRING:
+        push_text(m, BT_NODE_TEXT, number(m, 1));
+        return;
+    case OP_TEXT8:
+        push_text(m, BT_NODE_TEXT, number(m, 8));
+        return;
+    case OP_TEXT_LINE:
+        push_text_line(m);
+        return;
+    case OP_STRING_LINE:
+        push_quoted(m);
+        return;
+    case OP_BYTES:
+        push_text(m, BT_NODE_BYTES, number(m, 4));
+        return;
+    case OP_SHORT_BYTES:
+        push_text(m, BT_NODE_BYTES, number(m, 1));
+        return;
+    case OP_BYTES8:
+    case OP_BYTE_ARRAY8:
+        push_text(m, BT_NODE_BYTES, number(m, 8));
+        return;
+    default:
+        step_number(m, op);
+    }
+}
+
+static void pop_any(machine *m) {
+    if (m->mark_count > 0 && m->stack_count == floor_of(m))
+        take_mark(m);
+    else
+        pop(m);
 }
 
 static void step(machine *m, int op) {
@@ -495,41 +763,37 @@ static void step(machine *m, int op) {
     case OP_FRAME:
         number(m, 8);
         return;
-    case OP_GLOBAL:
-        read_global(m);
-        return;
-    case OP_STACK_GLOBAL:
-        read_stack_global(m);
-        return;
-    case OP_REDUCE:
-        reduce(m);
-        return;
-    case OP_BUILD:
-        build(m);
-        return;
-    case OP_PERSISTENT:
-        persistent(m);
+    case OP_MARK:
+        set_mark(m);
         return;
     case OP_POP:
-        pop(m);
+        pop_any(m);
+        return;
+    case OP_POP_MARK:
+        m->stack_count = take_mark(m);
+        return;
+    case OP_DUP:
+        push(m, top(m));
         return;
     case OP_PUT:
-        remember(m, number(m, 1));
-        return;
     case OP_LONG_PUT:
-        remember(m, number(m, 4));
+        remember(m, number(m, op == OP_PUT ? 1 : 4));
+        return;
+    case OP_PUT_LINE:
+        remember(m, place_line(m));
         return;
     case OP_MEMOIZE:
         remember(m, (uint64_t)m->memo_count);
         return;
     case OP_GET:
-        recall(m, number(m, 1));
-        return;
     case OP_LONG_GET:
-        recall(m, number(m, 4));
+        recall(m, number(m, op == OP_GET ? 1 : 4));
+        return;
+    case OP_GET_LINE:
+        recall(m, place_line(m));
         return;
     default:
-        step_value(m, op);
+        step_text(m, op);
     }
 }
 
@@ -537,25 +801,22 @@ bt_status bt_pickle_open(bt_pickle **out, const void *bytes, size_t size, const 
     machine m = {.pickle = calloc(1, sizeof *m.pickle),
                  .at = bytes,
                  .end = (const unsigned char *)bytes + size,
+                 .size = size,
                  .name = name,
                  .error = error};
-    *out = NULL;
+    *out = m.pickle;
     if (!m.pickle) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", name);
-    int op = 0;
     while (m.status == BT_OK) {
         const unsigned char *next = take(&m, 1);
-        if (!next) break;
-        op = *next;
-        if (op == OP_STOP) break;
-        step(&m, op);
+        if (!next || *next == OP_STOP) break;
+        step(&m, *next);
     }
-    m.pickle->root = m.status == BT_OK ? pop(&m) : 0;
+    m.mark_count = 0; /* as Python: what lies on top is the answer */
+    if (m.status == BT_OK) m.pickle->root = pop(&m);
+    m.pickle->size = (size_t)(m.at - (const unsigned char *)bytes);
     free(m.stack);
     free(m.memo);
-    if (m.status != BT_OK)
-        bt_pickle_close(&m.pickle);
-    else
-        *out = m.pickle;
+    free(m.marks);
     return m.status;
 }
 
@@ -567,21 +828,43 @@ void bt_pickle_close(bt_pickle **pickle) {
     *pickle = NULL;
 }
 
+/* ---- looking ---- */
+
 int bt_pickle_child(const bt_pickle *pickle, int node, int index) {
-    int link = pickle->nodes[node].first;
+    int link = node == BT_NO_NODE ? BT_NO_NODE : pickle->nodes[node].first;
     while (link != BT_NO_NODE && index-- > 0)
         link = pickle->links[link].next;
     return link == BT_NO_NODE ? BT_NO_NODE : pickle->links[link].node;
 }
 
+bool bt_pickle_is(const bt_pickle *pickle, int node, bt_node_kind kind) {
+    return node != BT_NO_NODE && pickle->nodes[node].kind == kind;
+}
+
+/* Old files have the kind of a persistent id in bytes. */
+bool bt_pickle_says(const bt_pickle *pickle, int node, const char *text) {
+    if (!bt_pickle_is(pickle, node, BT_NODE_TEXT) && !bt_pickle_is(pickle, node, BT_NODE_BYTES)) return false;
+    const bt_node *said = &pickle->nodes[node];
+    return strlen(text) == said->length && memcmp(said->text, text, said->length) == 0;
+}
+
+bool bt_pickle_names(const bt_pickle *pickle, int node, const char *module, const char *name) {
+    if (!bt_pickle_is(pickle, node, BT_NODE_GLOBAL) ||
+        !bt_pickle_says(pickle, bt_pickle_child(pickle, node, 1), name))
+        return false;
+    const int where = bt_pickle_child(pickle, node, 0);
+    const size_t length = strlen(module);
+    if (module[length - 1] != '*') return bt_pickle_says(pickle, where, module);
+    const bt_node *text = &pickle->nodes[where];
+    return text->length >= length - 1 && memcmp(text->text, module, length - 1) == 0;
+}
+
 int bt_pickle_find(const bt_pickle *pickle, int dict, const char *key) {
-    if (pickle->nodes[dict].kind != BT_NODE_DICT) return BT_NO_NODE;
+    if (!bt_pickle_is(pickle, dict, BT_NODE_DICT)) return BT_NO_NODE;
     int found = BT_NO_NODE; /* the last, as in Python */
     for (int link = pickle->nodes[dict].first; link != BT_NO_NODE;) {
-        const bt_node *name = &pickle->nodes[pickle->links[link].node];
-        const int value = pickle->links[link].next;
-        if (name->kind == BT_NODE_TEXT && same(name->text, name->length, key))
-            found = pickle->links[value].node;
+        const int name = pickle->links[link].node, value = pickle->links[link].next;
+        if (bt_pickle_says(pickle, name, key)) found = pickle->links[value].node;
         link = pickle->links[value].next;
     }
     return found;

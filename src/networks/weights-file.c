@@ -4,23 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "networks/checkpoint.h"
+#include "networks/places.h"
+#include "record/weights-source.h"
 
-#define NONE (-1)
-
-static const char *without_wrappers(const char *name) {
-    static const char *const wrappers[] = {"module.", "_orig_mod."};
-    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers;) {
-        const size_t length = strlen(wrappers[i]);
-        if (strncmp(name, wrappers[i], length) == 0) {
-            name += length;
-            i = 0;
-        } else {
-            i++;
-        }
-    }
-    return name;
-}
+#define NAMED_MAX 4 /* places in a message */
 
 /* "64x3x7x7" */
 static void show_shape(char out[96], const int64_t *dims, int rank) {
@@ -31,79 +20,193 @@ static void show_shape(char out[96], const int64_t *dims, int rank) {
     if (rank == 0) snprintf(out, 96, "a single number");
 }
 
-/* The number of the parameter of that name. Checkpoints mostly have the network's order, so that the search
- * begins behind the last one found. */
-static int find_parameter(const bt_network *network, const char *name, int after) {
-    for (int i = 1; i <= network->parameter_count; i++) {
-        const int number = (after + i) % network->parameter_count;
-        if (strcmp(network->parameters[number].name, name) == 0) return number;
-    }
-    return NONE;
+/* ---- what is left over ---- */
+
+/* What counts or measures, and takes no part in what a network computes: BatchNorm's and AveragedModel's
+ * counters, what profilers hang into a model, empty placeholders. */
+static bool is_bookkeeping(const bt_stored_tensor *tensor) {
+    static const char *const names[] = {"num_batches_tracked", "n_averaged", "num_updates",   "total_ops",
+                                        "total_params",        "decay",      "_float_tensor", "version"};
+    const char *dot = strrchr(tensor->name, '.'), *last = dot ? dot + 1 : tensor->name;
+    if (tensor->count != 1) return tensor->count == 0 && (tensor->is_whole || !tensor->unreadable);
+    bool known = tensor->is_whole;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        known |= strcmp(last, names[i]) == 0;
+    return known;
 }
 
-static bt_status check_shape(const bt_network *network, const bt_parameter *parameter,
-                             const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor,
-                             bt_error *error) {
-    char wanted[96], got[96];
-    if (tensor->rank == parameter->rank &&
-        memcmp(tensor->dims, parameter->dims, (size_t)tensor->rank * sizeof *tensor->dims) == 0)
-        return BT_OK;
-    show_shape(wanted, parameter->dims, parameter->rank);
-    show_shape(got, tensor->dims, tensor->rank);
-    return bt_fail(error, BT_INVALID, "%s: tensor \"%.80s\" is %s where %s has %s", checkpoint->path,
-                   tensor->name, got, network->title, wanted);
+/* Marks what belongs to any whole place, and the dictionaries that this one lies in. */
+static void mark(const bt_places *places, const bt_place *chosen, bool *of_a_place, bool *group) {
+    for (int i = 0; i < places->count; i++)
+        for (int k = 0; k < places->places[i].hit_count; k++)
+            if (&places->places[i] == chosen || bt_place_is_whole(places, &places->places[i]))
+                of_a_place[places->places[i].hits[k].tensor] = true;
+    for (int k = 0; k < chosen->hit_count; k++)
+        group[places->checkpoint->tensors[chosen->hits[k].tensor].group] = true;
 }
 
-/* Which tensor each parameter is. */
-static bt_status match(const bt_network *network, const bt_checkpoint *checkpoint, int *tensor_of,
-                       bt_error *error) {
-    int last = NONE;
-    for (int i = 0; i < checkpoint->tensor_count; i++) {
+/* The first tensor beside the place's own that may not be there; NULL where there is none. */
+static bt_status find_left_over(const bt_places *places, const bt_place *chosen, const bt_stored_tensor **out,
+                                bt_error *error) {
+    const bt_checkpoint *checkpoint = places->checkpoint;
+    int groups = 0;
+    *out = NULL;
+    for (int i = 0; i < checkpoint->tensor_count; i++)
+        if (checkpoint->tensors[i].group >= groups) groups = checkpoint->tensors[i].group + 1;
+    bool *of_a_place = calloc((size_t)checkpoint->tensor_count + 1, sizeof *of_a_place),
+         *group = calloc((size_t)groups + 1, sizeof *group);
+    if (of_a_place && group) mark(places, chosen, of_a_place, group);
+    for (int i = 0; of_a_place && group && !*out && i < checkpoint->tensor_count; i++) {
         const bt_stored_tensor *tensor = &checkpoint->tensors[i];
-        const int number = find_parameter(network, without_wrappers(tensor->name), last);
-        if (number == NONE)
-            return bt_fail(error, BT_INVALID, "%s: %s has no tensor \"%.80s\"", checkpoint->path,
-                           network->title, tensor->name);
-        if (tensor_of[number] != NONE)
-            return bt_fail(error, BT_INVALID, "%s: has tensor \"%.80s\" twice", checkpoint->path,
-                           tensor->name);
-        bt_status status = check_shape(network, &network->parameters[number], checkpoint, tensor, error);
-        if (status != BT_OK) return status;
-        tensor_of[number] = i;
-        last = number;
+        if (!of_a_place[i] && group[tensor->group] && bt_place_holds(places, chosen, i) &&
+            !is_bookkeeping(tensor))
+            *out = tensor;
     }
-    return BT_OK;
+    const bool had_memory = of_a_place && group;
+    free(of_a_place);
+    free(group);
+    return had_memory ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
 }
 
-static bt_status check_all_there(const bt_network *network, const bt_checkpoint *checkpoint,
-                                 const int *tensor_of, bt_error *error) {
-    int missing = 0, first = NONE;
-    for (int i = network->parameter_count - 1; i >= 0; i--)
-        if (tensor_of[i] == NONE) {
-            missing++;
-            first = i;
-        }
-    if (missing == 0) return BT_OK;
-    char shape[96];
+static bt_status check_left_over(const bt_places *places, const bt_place *chosen, bt_error *error) {
+    const bt_stored_tensor *left;
+    char name[BT_TEXT_QUOTE_SIZE];
+    bt_status status = find_left_over(places, chosen, &left, error);
+    if (status != BT_OK || !left) return status;
+    bt_text_quote(left->name, name);
+    return bt_fail(error, BT_INVALID, "%s: %s has no tensor %s", places->checkpoint->path,
+                   places->network->title, name);
+}
+
+/* ---- the chosen place ---- */
+
+/* The network is not there: what of it is missing, or, where most is, what is there instead. */
+static bt_status fail_missing(const bt_places *places, const bt_place *best, bt_error *error) {
+    const bt_network *network = places->network;
+    const int missing = network->parameter_count - (best ? best->parameters : 0);
+    char shape[96], under[80] = "", top[160], name[64];
+    int first = 0;
+    for (int i = 0; best && i < best->hit_count && best->hits[i].parameter <= first; i++)
+        if (best->hits[i].parameter == first) first++;
     show_shape(shape, network->parameters[first].dims, network->parameters[first].rank);
-    return bt_fail(error, BT_INVALID, "%s: %d of %s's %d tensors are missing, \"%s\" (%s) first",
-                   checkpoint->path, missing, network->title, network->parameter_count,
-                   network->parameters[first].name, shape);
+    if (best && best->hits->length > 0) {
+        bt_place_name(places, best, name, sizeof name);
+        snprintf(under, sizeof under, " under \"%s\"", name);
+    }
+    if (missing < network->parameter_count && missing <= network->parameter_count / 2)
+        return bt_fail(error, BT_INVALID, "%s: %d of %s's %d tensors are missing%s, \"%s\" (%s) first",
+                       places->checkpoint->path, missing, network->title, network->parameter_count, under,
+                       network->parameters[first].name, shape);
+    bt_checkpoint_describe(places->checkpoint, top, sizeof top);
+    return bt_fail(error, BT_INVALID, "%s: %d of %s's %d tensors are missing, \"%s\" first: it holds %s",
+                   places->checkpoint->path, missing, network->title, network->parameter_count,
+                   network->parameters[first].name, top);
 }
 
-bt_status bt_weights_read_file(const bt_network *network, const char *path, float *const *values,
-                               bt_error *error) {
+static bt_status check_hits(const bt_places *places, const bt_place *chosen, bt_error *error) {
+    const bt_checkpoint *checkpoint = places->checkpoint;
+    bt_status status = BT_OK;
+    for (int i = 0; i < chosen->hit_count && status == BT_OK; i++) {
+        const bt_stored_tensor *tensor = &checkpoint->tensors[chosen->hits[i].tensor];
+        const bt_parameter *parameter = &places->network->parameters[chosen->hits[i].parameter];
+        char wanted[96], got[96], name[BT_TEXT_QUOTE_SIZE];
+        bt_text_quote(tensor->name, name);
+        if (i > 0 && chosen->hits[i].parameter == chosen->hits[i - 1].parameter)
+            return bt_fail(error, BT_INVALID, "%s: has tensor %s twice", checkpoint->path, name);
+        if (tensor->rank == parameter->rank &&
+            memcmp(tensor->dims, parameter->dims, (size_t)tensor->rank * sizeof *tensor->dims) == 0) {
+            status = bt_checkpoint_check(checkpoint, tensor, error);
+            continue;
+        }
+        if (tensor->unreadable && tensor->rank == 0) return bt_checkpoint_check(checkpoint, tensor, error);
+        show_shape(wanted, parameter->dims, parameter->rank);
+        show_shape(got, tensor->dims, tensor->rank);
+        return bt_fail(error, BT_INVALID, "%s: tensor %s is %s where %s has %s", checkpoint->path, name, got,
+                       places->network->title, wanted);
+    }
+    return status;
+}
+
+/* ---- which place ---- */
+
+/* The names of whole places but `except`, whose numbers are not just its own: "a", "b". */
+static int name_others(const bt_places *places, const bt_place *except, char *out, size_t size,
+                       char first[40]) {
+    size_t used = 0;
+    int others = 0;
+    out[0] = first[0] = '\0';
+    for (int i = 0; i < places->count; i++) {
+        const bt_place *place = &places->places[i];
+        char name[40];
+        if (place == except || !bt_place_is_whole(places, place) ||
+            (except && bt_place_is_same(places, place, except)))
+            continue;
+        bt_place_name(places, place, name, sizeof name);
+        if (others == 0) memcpy(first, name, sizeof name);
+        if (others < NAMED_MAX && used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s\"%s\"", others ? ", " : "", name);
+        others++;
+    }
+    return others;
+}
+
+static bt_status choose(const bt_places *places, const char *wanted, const bt_place **out, bt_error *error) {
+    char others[120], first[40], quoted[BT_TEXT_QUOTE_SIZE];
+    *out = NULL;
+    for (int i = 0; i < places->count && !*out; i++)
+        if (!*wanted || bt_place_is_meant(&places->places[i], wanted)) *out = &places->places[i];
+    if (*out && bt_place_is_whole(places, *out)) return BT_OK;
+    if (!*wanted || *out) return fail_missing(places, *out, error);
+    bt_text_quote(wanted, quoted);
+    if (name_others(places, NULL, others, sizeof others, first) == 0)
+        return fail_missing(places, NULL, error);
+    return bt_fail(error, BT_INVALID, "%s: no tensor of %s's lies under %s, but under %s",
+                   places->checkpoint->path, places->network->title, quoted, others);
+}
+
+/* What was taken is said where it could have been something else and nobody chose. */
+static void describe(const bt_places *places, const bt_place *chosen, const char *wanted,
+                     bt_weights_found *found) {
+    char others[64], first[40], name[40];
+    const char *slash = strrchr(places->checkpoint->path, '/'),
+               *file = slash ? slash + 1 : places->checkpoint->path;
+    *found = (bt_weights_found){.place = ""};
+    if (name_others(places, chosen, others, sizeof others, first) == 0) return;
+    bt_place_name(places, chosen, name, sizeof name);
+    snprintf(found->place, sizeof found->place, "%.*s", BT_WEIGHTS_PLACE_SIZE - 1, name);
+    if (*wanted) return;
+    snprintf(found->note, sizeof found->note,
+             "%.30s holds the network several times: \"%s\" was taken; there is %s too: FILE:%s is that",
+             file, name, others, first);
+    /* it goes into a worker's JSON: a name may be no text, or cut within a character */
+    for (char *at = bt_text_is_utf8(found->note) ? "" : found->note; *at; at++)
+        if ((unsigned char)*at > 127) *at = '?';
+}
+
+static bt_status read_places(const bt_places *places, const char *wanted, float *const *values,
+                             bt_weights_found *found, bt_error *error) {
+    const bt_place *chosen;
+    bt_status status = choose(places, wanted, &chosen, error);
+    if (status == BT_OK) status = check_hits(places, chosen, error);
+    if (status == BT_OK) status = check_left_over(places, chosen, error);
+    if (status == BT_OK) describe(places, chosen, wanted, found);
+    for (int i = 0; values && status == BT_OK && i < chosen->hit_count; i++)
+        status = bt_checkpoint_read(places->checkpoint, &places->checkpoint->tensors[chosen->hits[i].tensor],
+                                    values[chosen->hits[i].parameter], error);
+    return status;
+}
+
+bt_status bt_weights_read_file(const bt_network *network, const char *source, float *const *values,
+                               bt_weights_found *found, bt_error *error) {
     bt_checkpoint *checkpoint = NULL;
-    int *tensor_of = malloc((size_t)network->parameter_count * sizeof *tensor_of);
-    if (!tensor_of) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", path);
-    for (int i = 0; i < network->parameter_count; i++)
-        tensor_of[i] = NONE;
-    bt_status status = bt_checkpoint_open(&checkpoint, path, error);
-    if (status == BT_OK) status = match(network, checkpoint, tensor_of, error);
-    if (status == BT_OK) status = check_all_there(network, checkpoint, tensor_of, error);
-    for (int i = 0; values && i < network->parameter_count && status == BT_OK; i++)
-        status = bt_checkpoint_read(checkpoint, &checkpoint->tensors[tensor_of[i]], values[i], error);
+    bt_places *places = NULL;
+    char file[BT_PATH_SIZE];
+    const char *wanted = bt_weights_source_split(file, source);
+    *found = (bt_weights_found){.place = ""};
+    bt_status status = bt_checkpoint_open(&checkpoint, file, error);
+    if (status == BT_OK) status = bt_places_open(&places, network, checkpoint, error);
+    if (status == BT_OK) status = read_places(places, wanted, values, found, error);
+    bt_places_close(&places);
     bt_checkpoint_close(&checkpoint);
-    free(tensor_of);
     return status;
 }

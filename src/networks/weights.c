@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "networks/demo.h"
-#include "networks/weights-file.h"
+#include "record/weights-source.h"
 
 #define COUNTER "counter:"
 
@@ -102,21 +102,32 @@ static bt_status generate(bt_weights *weights, const bt_network *network, const 
 
 /* A word that is neither built in nor a file is a slip of the pen more often than a lost file. */
 static bt_status check_file(const char *source, bt_error *error) {
-    if (access(source, F_OK) == 0) return BT_OK;
+    char file[BT_PATH_SIZE];
+    bt_weights_source_split(file, source);
+    if (bt_file_exists(file)) return BT_OK;
     return bt_fail(
         error, BT_INVALID,
         "weights \"%.150s\": there is no such file; use \"demo\" or \"counter:SEED\", or a checkpoint's path",
         source);
 }
 
-static bt_status read_file(bt_weights *weights, const bt_network *network, const char *path,
+static bt_status read_file(bt_weights *weights, const bt_network *network, const char *source,
                            bt_error *error) {
-    const char *slash = strrchr(path, '/');
-    bt_status status = check_file(path, error);
+    bt_weights_found found;
+    char file[BT_PATH_SIZE];
+    bt_status status = check_file(source, error);
+    if (status == BT_OK) status = bt_weights_read_file(network, source, weights->values, &found, error);
     if (status != BT_OK) return status;
+    bt_weights_source_split(file, source);
+    const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
     weights->trained = 1;
-    snprintf(weights->source, sizeof(weights->source), "%s", slash ? slash + 1 : path);
-    return bt_weights_read_file(network, path, weights->values, error);
+    const size_t used = bt_text_fit(name, sizeof weights->source - 1);
+    snprintf(weights->source, sizeof weights->source, "%.*s", (int)used, name);
+    if (found.place[0])
+        snprintf(weights->source + used, sizeof weights->source - used, ":%.*s",
+                 (int)(sizeof weights->source - used), found.place);
+    memcpy(weights->note, found.note, sizeof weights->note);
+    return BT_OK;
 }
 
 bt_status bt_weights_open(bt_weights **out, const bt_network *network, const char *source, bt_error *error) {
@@ -136,10 +147,11 @@ bt_status bt_weights_open(bt_weights **out, const bt_network *network, const cha
 }
 
 bt_status bt_weights_check(const bt_network *network, const char *source, bt_error *error) {
+    bt_weights_found found;
     uint64_t seed;
     if (bt_weights_is_file(source)) {
         bt_status status = check_file(source, error);
-        return status == BT_OK ? bt_weights_read_file(network, source, NULL, error) : status;
+        return status == BT_OK ? bt_weights_read_file(network, source, NULL, &found, error) : status;
     }
     return strcmp(source, "demo") == 0 ? BT_OK : parse_counter(source, &seed, error);
 }

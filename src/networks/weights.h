@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "networks/network.h"
+#include "networks/weights-file.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,13 +19,15 @@ extern "C" {
 typedef struct bt_weights {
     float **values; /* values[i] holds network->parameters[i].count floats, row-major */
     int parameter_count;
-    char source[64]; /* "demo", "counter:20240917", a file's name without its folder */
-    int trained;     /* whether masks made with them mean something, so that agreement may be judged */
-    uint64_t hash;   /* over every parameter's name (FNV-1a) and numbers (bt_hash_large), in order */
+    char source[64]; /* "demo", "counter:20240917", a file's name without its folder, or FILE:PLACE where the
+                        file holds the network in several places */
+    char note[BT_WEIGHTS_NOTE_SIZE]; /* "", or which of several places was taken, for people */
+    int trained;   /* whether masks made with them mean something, so that agreement may be judged */
+    uint64_t hash; /* over every parameter's name (FNV-1a) and numbers (bt_hash_large), in order */
 } bt_weights;
 
-/* Builds the weights that `source` names: "demo", "counter:SEED" or a file (checkpoint.h says which). Errors:
- * those of bt_weights_read_file for a file; BT_NO_MEMORY. The caller owns the result.
+/* Builds the weights that `source` names: "demo", "counter:SEED", or a checkpoint, FILE or FILE:PLACE.
+ * Errors: those of bt_weights_read_file for a file; BT_NO_MEMORY. The caller owns the result.
  *
  * Counter values: with u = 2 * bt_counter_uniform(key(name, seed), i) - 1, a tensor of two or more dimensions
  * is u * sqrt(6 / fan_in), fan_in the product of all dimensions but the first; a one-dimensional *.weight is

@@ -12,6 +12,8 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "record/model-file.h"
+#include "record/shards.h"
+#include "record/weights-source.h"
 
 #define HEADER_BYTES 65536
 
@@ -48,7 +50,22 @@ static bt_status add_file(bt_config_weights *weights, const char *path, time_t *
     return hash_file(weights, path, whole, error);
 }
 
-/* One file, or all that a pattern finds. */
+/* The files that an index of a checkpoint in several files names. */
+static bt_status add_shards(bt_config_weights *weights, const char *index, time_t *latest, bool whole,
+                            bt_error *error) {
+    bt_shards *shards;
+    char file[BT_PATH_SIZE];
+    bt_status status = bt_shards_read(&shards, index, error);
+    for (int i = 0; status == BT_OK && i < shards->count; i++) {
+        status = bt_shards_path(file, index, shards->names[i], error);
+        if (status == BT_OK) status = add_file(weights, file, latest, whole, error);
+    }
+    bt_shards_close(&shards);
+    return status;
+}
+
+/* One file, a checkpoint's index and its files, or all that a pattern finds. A checkpoint's path may have a
+ * place within the file behind it. */
 static bt_status describe(bt_config_weights *weights, const char *path, bool whole, bt_error *error) {
     char file[BT_PATH_SIZE];
     bt_sizes batches;
@@ -63,7 +80,11 @@ static bt_status describe(bt_config_weights *weights, const char *path, bool who
         status = bt_model_file_path(file, path, batches.sizes[i], error);
         if (status == BT_OK) status = add_file(weights, file, &latest, whole, error);
     }
-    if (status == BT_OK && batches.count == 0) status = add_file(weights, path, &latest, whole, error);
+    if (status != BT_OK || batches.count > 0) return status;
+    bt_weights_source_split(file, path);
+    status = add_file(weights, file, &latest, whole, error);
+    if (status == BT_OK && bt_shards_is_index(file))
+        status = add_shards(weights, file, &latest, whole, error);
     return status;
 }
 

@@ -69,6 +69,8 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         lane->image_threads = lane->info.threads;
     if (lane->info.path_note[0] && !spoken_for(lane))
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.path_note);
+    if (lane->info.weights_note[0] && lane->path != BT_PATH_STANDARD && !spoken_for(lane))
+        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.weights_note);
     return BT_OK;
 }
 

@@ -21,6 +21,7 @@
 #include "record/model-file.h"
 #include "record/placement.h"
 #include "record/weights-setting.h"
+#include "record/weights-source.h"
 #include "tune/contest.h"
 #include "tune/divisions.h"
 #include "tune/forecast.h"
@@ -532,19 +533,19 @@ static bt_status worker_log_of(const bt_optimize_options *options, const bt_mode
 }
 
 /* Where the model's weights come from; a file by its absolute path, since the config will outlive this
- * folder. */
+ * folder, with the place in it that was given. */
 static bt_status name_weights(const bt_settings *settings, bt_model_record *model, bt_error *error) {
-    char source[BT_OPTION_TEXT_SIZE];
+    char source[BT_OPTION_TEXT_SIZE], file[BT_PATH_SIZE];
     bt_status status = bt_weights_of(source, settings->weights, model->model, error);
     if (status != BT_OK) return status;
     snprintf(model->weights_source, sizeof model->weights_source, "%.63s", source);
     if (!bt_weights_is_file(source) || simulated(settings)) return BT_OK;
-    char *path = realpath(source, NULL);
-    if (!path) return bt_fail(error, BT_IO, "weights %s: %s", source, bt_text_system_error(errno));
-    if (strlen(path) >= sizeof model->weights_path)
+    const char *place = bt_weights_source_split(file, source);
+    char *path = realpath(file, NULL);
+    if (!path) return bt_fail(error, BT_IO, "weights %s: %s", file, bt_text_system_error(errno));
+    const size_t size = sizeof model->weights_path;
+    if ((size_t)snprintf(model->weights_path, size, "%s%s%s", path, *place ? ":" : "", place) >= size)
         status = bt_fail(error, BT_INVALID, "weights %.60s...: the path is too long", path);
-    else
-        memcpy(model->weights_path, path, strlen(path) + 1);
     free(path);
     return status;
 }
@@ -647,6 +648,8 @@ static void note_session(tuning *t, const bt_probe_facts *facts) {
         bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", model->title, model->precision_note);
     if (model->path_note[0])
         bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", model->title, model->path_note);
+    if (facts->info.weights_note[0])
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", model->title, facts->info.weights_note);
 }
 
 /* Sweeps a model whose session is known. */

@@ -362,14 +362,14 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
 }
 
 json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory_bytes) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:b, s:b, s:I}", "backend",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:b, s:b, s:I}", "backend",
                      info->backend, "backend_detail", info->backend_detail, "device", info->device,
                      "precision", info->precision, "precision_note", info->precision_note, "path_note",
-                     info->path_note, "weights", info->weights, "weights_hash",
-                     (json_int_t)info->weights_hash, "threads", info->threads, "only_batch_size",
-                     info->only_batch_size, "trained_weights", info->trained_weights, "computes_masks",
-                     info->computes_masks, "device_memory", info->device_memory, "total_memory_bytes",
-                     (json_int_t)total_memory_bytes);
+                     info->path_note, "weights", info->weights, "weights_note", info->weights_note,
+                     "weights_hash", (json_int_t)info->weights_hash, "threads", info->threads,
+                     "only_batch_size", info->only_batch_size, "trained_weights", info->trained_weights,
+                     "computes_masks", info->computes_masks, "device_memory", info->device_memory,
+                     "total_memory_bytes", (json_int_t)total_memory_bytes);
 }
 
 bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t *total_memory_bytes,
@@ -391,6 +391,9 @@ bt_status bt_worker_read_info(const json_t *json, bt_session_info *info, int64_t
         status = bt_json_text(json, "path_note", info->path_note, sizeof info->path_note, where, error);
     if (status == BT_OK)
         status = bt_json_text(json, "weights", info->weights, sizeof info->weights, where, error);
+    if (status == BT_OK)
+        status = bt_json_optional_text(json, "weights_note", "", info->weights_note,
+                                       sizeof info->weights_note, where, error);
     if (status == BT_OK)
         status = bt_json_integer(json, "weights_hash", INT64_MIN, INT64_MAX, &hash, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "threads", 0, 65536, &threads, where, error);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "networks/checkpoint.h"
+#include "networks/weights-file.h"
 
 const char *fuzz_file(const uint8_t *data, size_t size) {
     static char path[64];
@@ -25,6 +26,18 @@ char *fuzz_text(const uint8_t *data, size_t size) {
     return text;
 }
 
+/* The network of tests/checkpoints, wherever it lies. */
+static void find_network(const char *path) {
+    static bt_parameter parameters[] = {{.name = "a.weight", .rank = 4, .dims = {2, 3, 3, 3}, .count = 54},
+                                        {.name = "b.weight", .rank = 1, .dims = {5}, .count = 5}};
+    static const bt_network tiny = {
+        .name = "tiny", .title = "Tiny", .parameters = parameters, .parameter_count = 2};
+    static float a[54], b[5];
+    bt_weights_found found;
+    bt_error error;
+    (void)!bt_weights_read_file(&tiny, path, (float *const[]){a, b}, &found, &error);
+}
+
 void fuzz_checkpoint(const char *path) {
     bt_checkpoint *checkpoint = NULL;
     bt_error error;
@@ -37,4 +50,5 @@ void fuzz_checkpoint(const char *path) {
         free(values);
     }
     bt_checkpoint_close(&checkpoint);
+    find_network(path);
 }

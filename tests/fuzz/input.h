@@ -14,7 +14,7 @@ const char *fuzz_file(const uint8_t *data, size_t size);
 /* The bytes as text that ends, malloc'ed. */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* Opens a checkpoint and reads what is small in it. */
+/* Opens a checkpoint, reads what is small in it, and looks for a network there. */
 void fuzz_checkpoint(const char *path);
 
 #endif

@@ -19,15 +19,16 @@
 #include "networks/checkpoint.h"
 #include "scratch.h"
 
-#define FILES_MAX    64
+#define FILES_MAX    128
 #define ROOM         16384 /* bytes; the good files are smaller */
 #define ELEMENTS_MAX (1 << 16)
 #define CASES        10000
 #define HANG_S       20
 #define DAMAGED      "damaged"
 
-static mutate_file good[FILES_MAX];
-static int good_count;
+static mutate_file good[FILES_MAX],
+    legacy[FILES_MAX]; /* legacy: those of `good` in torch.save's older format */
+static int good_count, legacy_count;
 static float numbers[ELEMENTS_MAX];
 static volatile uint64_t under_way;
 
@@ -47,6 +48,8 @@ static void read_good(const char *path) {
     assert_true(good_count < FILES_MAX);
     good[good_count] = (mutate_file){bytes[good_count], fread(bytes[good_count], 1, ROOM, file)};
     assert_true(good[good_count].size > 8 && good[good_count].size < ROOM);
+    if (memcmp(bytes[good_count], "PK", 2) != 0 && strstr(path, ".pth"))
+        legacy[legacy_count++] = good[good_count];
     good_count++;
     fclose(file);
 }
@@ -62,7 +65,7 @@ static int read_all_good(void **state) {
     DIR *folder = opendir("tests/checkpoints");
     assert_non_null(folder);
     for (struct dirent *entry; (entry = readdir(folder)) && count < FILES_MAX;)
-        if (entry->d_name[0] != '.') names[count++] = strdup(entry->d_name);
+        if (entry->d_type == DT_REG) names[count++] = strdup(entry->d_name);
     closedir(folder);
     qsort(names, (size_t)count, sizeof *names, compare_names);
     for (int i = 0; i < count; i++) {
@@ -102,30 +105,47 @@ static int try_file(uint64_t number) {
     return read;
 }
 
-static void any_bytes_are_read_or_refused(void **state) {
-    (void)state;
-    const uint64_t cases = mutate_cases(CASES), seed = mutate_seed();
+/* Case `number` of what comes of damage to some of the good files. */
+static int damage_and_try(uint64_t seed, uint64_t number, const mutate_file *files, int count) {
     static uint8_t bytes[2 * ROOM];
+    const size_t size = mutate(seed, number, files, count, bytes, sizeof bytes);
+    FILE *file = fopen(DAMAGED, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    under_way = number;
+    alarm(HANG_S);
+    const int read = try_file(number);
+    alarm(0);
+    return read;
+}
+
+static void try_cases(const mutate_file *files, int count) {
+    const uint64_t cases = mutate_cases(CASES), seed = mutate_seed();
     uint64_t opened = 0;
     print_message("# %" PRIu64 " cases of BATCHTUNE_SEED=%" PRIu64 "\n", cases, seed);
-    for (uint64_t i = 0; i < cases; i++) {
-        const size_t size = mutate(seed, i, good, good_count, bytes, sizeof bytes);
-        FILE *file = fopen(DAMAGED, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(bytes, 1, size, file), size);
-        assert_int_equal(fclose(file), 0);
-        under_way = i;
-        alarm(HANG_S);
-        opened += try_file(i) > 0;
-        alarm(0);
-    }
+    for (uint64_t i = 0; i < cases; i++)
+        opened += damage_and_try(seed, i, files, count) > 0;
     /* were all refused at the door, nothing behind it would have been tried */
     print_message("# numbers were read in %" PRIu64 "\n", opened);
     assert_true(opened > cases / 100);
     assert_true(opened < cases);
 }
 
+static void any_bytes_are_read_or_refused(void **state) {
+    (void)state;
+    try_cases(good, good_count);
+}
+
+/* Nothing guards these bytes: no archive with checksums, no lengths before the pickles. */
+static void any_bytes_of_the_older_format_are_read_or_refused(void **state) {
+    (void)state;
+    assert_true(legacy_count >= 10);
+    try_cases(legacy, legacy_count);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(any_bytes_are_read_or_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(any_bytes_are_read_or_refused),
+                                       cmocka_unit_test(any_bytes_of_the_older_format_are_read_or_refused)};
     return cmocka_run_group_tests_name("networks/checkpoint-damaged", tests, read_all_good, bt_scratch_leave);
 }

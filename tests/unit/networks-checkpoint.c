@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ static bt_parameter tiny_parameters[] = {
 static const bt_network tiny = {
     .name = "tiny", .title = "Tiny", .parameters = tiny_parameters, .parameter_count = 2};
 
-static void read_exactly(const char *name) {
+/* The file's numbers times `factor`, and that the weights call themselves `source`. */
+static bt_weights *read_times(const char *name, float factor, const char *source) {
     char path[256];
     bt_weights *weights;
     bt_error error;
@@ -30,13 +32,20 @@ static void read_exactly(const char *name) {
     if (bt_weights_check(&tiny, path, &error) != BT_OK) fail_msg("checked: %s", error.message);
     if (bt_weights_open(&weights, &tiny, path, &error) != BT_OK) fail_msg("%s", error.message);
     for (int i = 0; i < 54; i++)
-        if (weights->values[0][i] != (float)i / 4 - 6)
+        if (weights->values[0][i] != ((float)i / 4 - 6) * factor)
             fail_msg("%s: a.weight[%d] is %g", name, i, (double)weights->values[0][i]);
     for (int i = 0; i < 5; i++)
-        if (weights->values[1][i] != 1 - (float)i / 8)
+        if (weights->values[1][i] != (1 - (float)i / 8) * factor)
             fail_msg("%s: b.weight[%d] is %g", name, i, (double)weights->values[1][i]);
-    assert_string_equal(weights->source, name);
+    assert_string_equal(weights->source, source);
     assert_true(weights->trained);
+    return weights;
+}
+
+static void read_exactly(const char *name) {
+    const char *slash = strrchr(name, '/');
+    bt_weights *weights = read_times(name, 1, slash ? slash + 1 : name);
+    assert_string_equal(weights->note, "");
     bt_weights_close(&weights);
 }
 
@@ -44,12 +53,14 @@ static void refused(const char *name, bt_status status, const char *why) {
     char path[256];
     bt_weights *weights;
     bt_error error;
+    char file[256];
     snprintf(path, sizeof path, FOLDER "%s", name);
+    snprintf(file, sizeof file, "%.*s", (int)strcspn(name, ":"), name);
     const bt_status got = bt_weights_open(&weights, &tiny, path, &error);
     if (got != status || !strstr(error.message, why))
         fail_msg("%s: wanted %s with \"%s\", got %s: %s", name, bt_status_name(status), why,
                  bt_status_name(got), got == BT_OK ? "" : error.message);
-    assert_non_null(strstr(error.message, name));
+    assert_non_null(strstr(error.message, file));
     assert_null(weights);
 }
 
@@ -61,7 +72,7 @@ static void safetensors_are_read_in_every_floating_type(void **state) {
     read_exactly("float64.safetensors");
 }
 
-static void a_state_dictionary_is_found_where_training_scripts_put_it(void **state) {
+static void a_state_dictionary_is_found_wherever_it_lies(void **state) {
     (void)state;
     read_exactly("bare.pth");
     read_exactly("model-state-dict.pth");
@@ -69,6 +80,93 @@ static void a_state_dictionary_is_found_where_training_scripts_put_it(void **sta
     read_exactly("model.pth");
     read_exactly("parameters.pth");
     read_exactly("protocol-4.pth");
+    read_exactly("net.pth");
+    read_exactly("dotted-key.pth"); /* "model.state_dict" */
+    read_exactly("deep.pth");       /* runs.0.best.generator.weights */
+    read_exactly("shared.pth");     /* the same one under two keys */
+    read_exactly("parts.pth");      /* a dictionary for each part of the network */
+    read_exactly("average.pth");    /* an attribute of an object */
+}
+
+static void a_pickled_module_is_its_state_dictionary(void **state) {
+    (void)state;
+    read_exactly("module.pth");
+    read_exactly("module-within.pth");
+    read_exactly("legacy-module.pth");
+}
+
+static void parts_that_wrappers_put_into_names_do_not_count(void **state) {
+    (void)state;
+    read_exactly("averaged.pth");
+    read_exactly("compiled-part.pth");
+    read_exactly("sharded-wrappers.pth");
+    read_exactly("lightning.pth"); /* "net." before the names, "loss." and "metric." beside them */
+}
+
+static void what_counts_or_measures_is_passed_over(void **state) {
+    (void)state;
+    read_exactly("profiled.pth");
+}
+
+static void what_no_tensor_needs_is_passed_over_in_every_protocol(void **state) {
+    (void)state;
+    read_exactly("everything-1.pth");
+    read_exactly("everything-2.pth");
+    read_exactly("everything-3.pth");
+    read_exactly("everything-4.pth");
+    read_exactly("everything-5.pth");
+    read_exactly("legacy-everything.pth");
+}
+
+static void of_several_that_are_there_the_usual_one_is_taken_and_named(void **state) {
+    (void)state;
+    bt_weights *weights = read_times("state-and-ema.pth", 1, "state-and-ema.pth:state_dict");
+    assert_string_equal(weights->note,
+                        "state-and-ema.pth holds the network several times: \"state_dict\" was "
+                        "taken; there is \"ema\" too: FILE:ema is that");
+    bt_weights_close(&weights);
+    weights = read_times("params-and-ema.pth", 2, "params-and-ema.pth:params");
+    assert_non_null(strstr(weights->note, "FILE:params_ema"));
+    bt_weights_close(&weights);
+    weights = read_times("flat-average.pth", 1, "flat-average.pth:model");
+    assert_non_null(strstr(weights->note, "FILE:ema"));
+    bt_weights_close(&weights);
+}
+
+static void read_place(const char *name, float factor) {
+    bt_weights *weights = read_times(name, factor, name);
+    assert_string_equal(weights->note, "");
+    bt_weights_close(&weights);
+}
+
+static void of_several_the_one_that_is_asked_for_is_taken(void **state) {
+    (void)state;
+    read_place("params-and-ema.pth:params_ema", 1);
+    read_place("params-and-ema.pth:params", 2);
+    read_place("flat-average.pth:ema", 2);
+    read_place("state-and-ema.pth:ema", 2);
+    bt_weights_close(&(bt_weights *){read_times("state-and-ema.pth:ema.module", 2, "state-and-ema.pth:ema")});
+    bt_weights_close(&(bt_weights *){read_times("net.pth:net", 1, "net.pth")});
+    refused(
+        "params-and-ema.pth:best", BT_INVALID,
+        "params-and-ema.pth: no tensor of Tiny's lies under \"best\", but under \"params\", \"params_ema\"");
+}
+
+static void a_file_may_have_colons_in_its_name(void **state) {
+    (void)state;
+    char from[256], to[] = "/tmp/checkpoint-XXXXXX:ema";
+    bt_weights *weights;
+    bt_error error;
+    const int made = mkstemps(to, 4);
+    assert_true(made >= 0);
+    close(made);
+    assert_int_equal(unlink(to), 0);
+    assert_non_null(realpath(FOLDER "params-and-ema.pth", from));
+    assert_int_equal(symlink(from, to), 0);
+    assert_int_equal(bt_weights_open(&weights, &tiny, to, &error), BT_OK);
+    assert_true(weights->values[1][0] == 2.0F); /* the usual place: ":ema" is the file's name */
+    bt_weights_close(&weights);
+    assert_int_equal(unlink(to), 0);
 }
 
 static void torch_files_are_read_in_every_floating_type(void **state) {
@@ -81,6 +179,98 @@ static void torch_files_are_read_in_every_floating_type(void **state) {
 static void tensors_may_share_a_storage_in_any_order(void **state) {
     (void)state;
     read_exactly("views.pth");
+    read_exactly("legacy-views.pth");
+}
+
+/* Row i, column j of the checkpoint's tensor is `first` + i * `down` + j * `right`. */
+static void check_matrix(const bt_checkpoint *checkpoint, const char *name, const int64_t dims[2],
+                         float first, float down, float right) {
+    float values[16];
+    bt_error error;
+    int at = 0;
+    while (at < checkpoint->tensor_count && strcmp(checkpoint->tensors[at].name, name) != 0)
+        at++;
+    assert_true(at < checkpoint->tensor_count);
+    const bt_stored_tensor *tensor = &checkpoint->tensors[at];
+    assert_true(tensor->rank == 2 && tensor->dims[0] == dims[0] && tensor->dims[1] == dims[1]);
+    assert_int_equal(bt_checkpoint_read(checkpoint, tensor, values, &error), BT_OK);
+    for (int i = 0; i < dims[0]; i++)
+        for (int j = 0; j < dims[1]; j++)
+            if (values[i * dims[1] + j] != first + (float)i * down + (float)j * right)
+                fail_msg("%s[%d][%d] is %g", name, i, j, (double)values[i * dims[1] + j]);
+}
+
+static void strides_of_any_kind_are_followed(void **state) {
+    (void)state;
+    bt_checkpoint *checkpoint;
+    bt_error error;
+    assert_int_equal(bt_checkpoint_open(&checkpoint, FOLDER "expanded.pth", &error), BT_OK);
+    check_matrix(checkpoint, "e", (int64_t[]){3, 5}, 0.5F, 0, 0); /* strides of zero */
+    check_matrix(checkpoint, "o", (int64_t[]){3, 3}, 0, 1, 1);    /* rows that overlap */
+    check_matrix(checkpoint, "s", (int64_t[]){2, 2}, 4, 4, 2);    /* every other one of later rows */
+    check_matrix(checkpoint, "t", (int64_t[]){3, 2}, 0, 1, 3);    /* turned around */
+    bt_checkpoint_close(&checkpoint);
+}
+
+static void flags_and_wrappings_of_tensors_are_heeded(void **state) {
+    (void)state;
+    read_exactly("negated.pth");
+    read_exactly("legacy-negated.pth");
+    read_exactly("imaginary.pth"); /* the imaginary part of a conjugate: torch keeps the sign as a flag */
+    read_exactly("with-attributes.pth");
+    read_exactly("subclass.pth");
+    read_exactly("buffers.pth");
+    read_exactly("moved.pth");
+}
+
+static void what_cannot_be_read_is_refused_where_it_is_needed(void **state) {
+    (void)state;
+    read_exactly("odd-unused.pth");
+    read_exactly("odd-unused.safetensors");
+    refused("needs-float8.pth", BT_PARSE, "tensor \"b.weight\" is of type float8_e4m3fn, which is not read");
+    refused("needs-float8-e5m2.pth", BT_PARSE,
+            "tensor \"b.weight\" is of type float8_e5m2, which is not read");
+    refused("needs-float8.safetensors", BT_PARSE,
+            "tensor \"b.weight\" is of type F8_E5M2, which is not read");
+    refused("needs-complex.pth", BT_PARSE, "tensor \"b.weight\" is of type complex64");
+    refused("needs-sparse.pth", BT_PARSE, "tensor \"b.weight\" is sparse: save it after to_dense()");
+    refused("needs-quantised.pth", BT_PARSE, "tensor \"b.weight\" is quantised: save it after dequantize()");
+    refused("needs-meta.pth", BT_PARSE,
+            "tensor \"b.weight\" has no numbers: it was saved from the meta device");
+    refused("needs-nested.pth", BT_PARSE, "tensor \"b.weight\" is a nested tensor");
+    refused("protocol-0.pth", BT_PARSE, "was saved by pickle protocol 0");
+}
+
+/* torch.save's older format, as torches of every age wrote it. */
+static void files_from_before_1_6_are_read(void **state) {
+    (void)state;
+    read_exactly("before-1.6.pth");
+    read_exactly("legacy-half.pth");
+    read_exactly("legacy-bfloat16.pth");
+    read_exactly("legacy-protocol-1.pth");
+    read_exactly("legacy-protocol-3.pth");
+    read_exactly("legacy-protocol-4.pth");
+    read_exactly("legacy-protocol-5.pth");
+    read_exactly("legacy-storage-views.pth"); /* torch before 0.4 */
+    read_exactly("legacy-cuda.pth");          /* torch.cuda.FloatStorage */
+    read_exactly("legacy-python-2.pth");
+    read_exactly(
+        "legacy-big-endian.pth"); /* says so, and has its lowest bytes first all the same, as torch does */
+}
+
+static void a_checkpoint_may_lie_in_several_files(void **state) {
+    (void)state;
+    read_exactly("shards/model.safetensors.index.json");
+    read_exactly("shards/pytorch_model.bin.index.json");
+    refused("shards/absent.index.json", BT_INVALID,
+            "its part \"model-00003-of-00003.safetensors\" is missing: put it into the same folder");
+    refused("shards/outside.index.json", BT_PARSE,
+            "weight_map has \"../float32.safetensors\", which is no file beside it");
+    refused("shards/within.index.json", BT_PARSE, "JSON in place of a file with tensors");
+    refused("shards/wrong.index.json", BT_PARSE,
+            "tensor \"model.c.weight\" is not in model-00002-of-00002.safetensors, as it says");
+    refused("shards/model-00001-of-00002.safetensors", BT_INVALID,
+            "1 of Tiny's 2 tensors are missing under \"model\", \"b.weight\" (5) first");
 }
 
 static void the_same_numbers_have_the_same_hash(void **state) {
@@ -103,16 +293,20 @@ static void what_does_not_fit_is_refused_by_name(void **state) {
     refused("extra.pth", BT_INVALID, "Tiny has no tensor \"c.bias\"");
     refused("mis-shaped.pth", BT_INVALID, "tensor \"b.weight\" is 4 where Tiny has 5");
     refused("twice.pth", BT_INVALID, "has tensor \"module.b.weight\" twice");
-    refused("integers.pth", BT_PARSE, "tensor \"b.weight\" holds no floating-point numbers");
-    refused("integers.safetensors", BT_PARSE, "tensor \"b.weight\" holds no floating-point numbers");
+    refused("integers.pth", BT_PARSE, "tensor \"b.weight\" holds no floating-point numbers, but int64");
+    refused("integers.safetensors", BT_PARSE, "tensor \"b.weight\" holds no floating-point numbers, but I64");
+    refused(
+        "other-network.pth", BT_INVALID,
+        "2 of Tiny's 2 tensors are missing, \"a.weight\" first: it holds \"net\" (3 tensors), \"epoch\" (a "
+        "number), \"note\" (a text)");
 }
 
 static void another_kind_of_file_is_told_apart(void **state) {
     (void)state;
-    refused("no-dictionary.pth", BT_PARSE, "holds no dictionary of tensors");
-    refused("before-1.6.pth", BT_UNSUPPORTED, "written by torch.save before 1.6");
+    refused("no-dictionary.pth", BT_PARSE, "holds no dictionary of tensors, but a list of 2");
+    refused("tar.pth", BT_UNSUPPORTED, "a tar archive, which torch.save wrote before 0.1.10");
     refused("program.pt", BT_PARSE, "a TorchScript program, not a state dictionary");
-    refused("compressed.pth", BT_PARSE, "its storage is compressed");
+    refused("compressed.pth", BT_PARSE, "has a storage that is compressed");
 }
 
 static void a_hostile_pickle_is_named_and_runs_nothing(void **state) {
@@ -135,9 +329,21 @@ static void a_file_that_is_not_there_is_said_to_be_none(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors_are_read_in_every_floating_type),
-        cmocka_unit_test(a_state_dictionary_is_found_where_training_scripts_put_it),
+        cmocka_unit_test(a_state_dictionary_is_found_wherever_it_lies),
+        cmocka_unit_test(a_pickled_module_is_its_state_dictionary),
+        cmocka_unit_test(parts_that_wrappers_put_into_names_do_not_count),
+        cmocka_unit_test(what_counts_or_measures_is_passed_over),
+        cmocka_unit_test(what_no_tensor_needs_is_passed_over_in_every_protocol),
+        cmocka_unit_test(of_several_that_are_there_the_usual_one_is_taken_and_named),
+        cmocka_unit_test(of_several_the_one_that_is_asked_for_is_taken),
+        cmocka_unit_test(a_file_may_have_colons_in_its_name),
         cmocka_unit_test(torch_files_are_read_in_every_floating_type),
         cmocka_unit_test(tensors_may_share_a_storage_in_any_order),
+        cmocka_unit_test(strides_of_any_kind_are_followed),
+        cmocka_unit_test(flags_and_wrappings_of_tensors_are_heeded),
+        cmocka_unit_test(what_cannot_be_read_is_refused_where_it_is_needed),
+        cmocka_unit_test(files_from_before_1_6_are_read),
+        cmocka_unit_test(a_checkpoint_may_lie_in_several_files),
         cmocka_unit_test(the_same_numbers_have_the_same_hash),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(another_kind_of_file_is_told_apart),

@@ -956,6 +956,26 @@ static void a_look_at_the_header_says_what_it_left_out(void **state) {
     unlink(path);
 }
 
+/* A checkpoint in several files is known by all of them, wherever in a file the network lies. */
+static void weights_in_several_files_are_recognised(void **state) {
+    (void)state;
+    bt_config_weights weights = {.source = "model.index.json:ema"};
+    char said[512];
+    put("one.bin", "the first part");
+    put("two.bin", "the second part");
+    put("model.index.json", "{\"weight_map\": {\"a\": \"one.bin\", \"b\": \"two.bin\", \"c\": \"one.bin\"}}");
+    assert_int_equal(bt_config_weights_describe(&weights, "model.index.json:ema", NULL), BT_OK);
+    assert_string_equal(weights.path, "model.index.json:ema");
+    assert_int_equal(weights.size_bytes, 64 + 14 + 15);
+    assert_true(bt_config_weights_check(&weights, true, said, sizeof said));
+    put("two.bin", "the second Part");
+    assert_false(bt_config_weights_check(&weights, true, said, sizeof said));
+    assert_non_null(strstr(said, "the same size, but other contents"));
+    assert_int_equal(unlink("one.bin"), 0);
+    assert_false(bt_config_weights_check(&weights, true, said, sizeof said));
+    assert_non_null(strstr(said, "one.bin"));
+}
+
 static void weights_that_cannot_be_read_are_named(void **state) {
     (void)state;
     bt_config_weights weights;
@@ -1079,6 +1099,7 @@ int main(void) {
         cmocka_unit_test(writing_survives_any_failed_allocation),
         cmocka_unit_test(weights_are_recognised),
         cmocka_unit_test(a_look_at_the_header_says_what_it_left_out),
+        cmocka_unit_test(weights_in_several_files_are_recognised),
         cmocka_unit_test(weights_that_cannot_be_read_are_named),
         cmocka_unit_test(ages_are_whole_days_or_unknown),
         cmocka_unit_test(libtorch_is_the_one_that_was_noted_down),

@@ -1,0 +1,250 @@
+#include "networks/places.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* ---- names ---- */
+
+/* What DataParallel, torch.compile, Fabric, FSDP and others put between a module and its own names. */
+static bool is_wrapper(const char *part, size_t length) {
+    static const char *const wrappers[] = {"module",          "_orig_mod",
+                                           "_forward_module", "_fsdp_wrapped_module",
+                                           "_fpw_module",     "_checkpoint_wrapped_module",
+                                           "_module",         "_original_module"};
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
+        if (strlen(wrappers[i]) == length && memcmp(part, wrappers[i], length) == 0) return true;
+    return false;
+}
+
+/* The name's parts that are no wrapper's, joined again; the caller's. NULL where memory is short. */
+static char *without_wrappers(const char *name) {
+    char *out = malloc(strlen(name) + 1), *to = out;
+    if (!out) return NULL;
+    for (const char *part = name;;) {
+        const size_t length = strcspn(part, ".");
+        if (length > 0 && !is_wrapper(part, length)) {
+            if (to > out) *to++ = '.';
+            memcpy(to, part, length);
+            to += length;
+        }
+        if (part[length] == '\0') break;
+        part += length + 1;
+    }
+    *to = '\0';
+    return out;
+}
+
+/* ---- hits ---- */
+
+typedef struct named {
+    const char *name;
+    int parameter;
+} named;
+
+static int compare_named(const void *a, const void *b) {
+    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+static bool add_hit(bt_places *p, int tensor, int parameter, size_t length) {
+    if (p->hit_count == p->hit_room) {
+        const int wanted = p->hit_room > 0 ? 2 * p->hit_room : 1024;
+        bt_place_hit *room = realloc(p->hits, (size_t)wanted * sizeof *room);
+        if (!room) return false;
+        p->hits = room;
+        p->hit_room = wanted;
+    }
+    p->hits[p->hit_count++] = (bt_place_hit){
+        .tensor = tensor, .parameter = parameter, .prefix = p->names[tensor], .length = (int)length};
+    return true;
+}
+
+/* Every end of the name, from a part on, that is a parameter's name. */
+static bool find_hits(bt_places *p, const named *sorted, int tensor) {
+    const char *name = p->names[tensor];
+    for (const char *end = name; *end;) {
+        const named wanted = {.name = end};
+        const named *found =
+            bsearch(&wanted, sorted, (size_t)p->network->parameter_count, sizeof *sorted, compare_named);
+        if (found && !add_hit(p, tensor, found->parameter, end > name ? (size_t)(end - name) - 1 : 0))
+            return false;
+        end += strcspn(end, ".");
+        if (*end) end++;
+    }
+    return true;
+}
+
+static bool find_all_hits(bt_places *p) {
+    const int count = p->network->parameter_count;
+    named *sorted = malloc((size_t)count * sizeof *sorted);
+    bool ok = sorted != NULL;
+    for (int i = 0; ok && i < count; i++)
+        sorted[i] = (named){p->network->parameters[i].name, i};
+    if (ok) qsort(sorted, (size_t)count, sizeof *sorted, compare_named);
+    for (int i = 0; ok && i < p->checkpoint->tensor_count; i++) {
+        p->names[i] = without_wrappers(p->checkpoint->tensors[i].name);
+        ok = p->names[i] && find_hits(p, sorted, i);
+    }
+    free(sorted);
+    return ok;
+}
+
+/* ---- places ---- */
+
+static int compare_prefixes(const bt_place_hit *a, const bt_place_hit *b) {
+    const int shorter = a->length < b->length ? a->length : b->length;
+    const int order = memcmp(a->prefix, b->prefix, (size_t)shorter);
+    return order ? order : a->length - b->length;
+}
+
+static int compare_hits(const void *a, const void *b) {
+    const bt_place_hit *one = a, *other = b;
+    const int order = compare_prefixes(one, other);
+    if (order) return order;
+    return one->parameter != other->parameter ? one->parameter - other->parameter
+                                              : one->tensor - other->tensor;
+}
+
+static bool fits(const bt_parameter *parameter, const bt_stored_tensor *tensor) {
+    return tensor->rank == parameter->rank &&
+           memcmp(tensor->dims, parameter->dims, (size_t)tensor->rank * sizeof *tensor->dims) == 0;
+}
+
+static bt_place place_of(const bt_places *p, const bt_place_hit *hits, int count) {
+    bt_place place = {.hits = hits, .hit_count = count, .first_tensor = hits[0].tensor};
+    for (int i = 0; i < count; i++) {
+        place.parameters += i == 0 || hits[i].parameter != hits[i - 1].parameter;
+        place.misfits +=
+            !fits(&p->network->parameters[hits[i].parameter], &p->checkpoint->tensors[hits[i].tensor]);
+        if (hits[i].tensor < place.first_tensor) place.first_tensor = hits[i].tensor;
+    }
+    return place;
+}
+
+/* Where training scripts put a model's own weights, rather than a copy of them. */
+static int rank_of_part(const char *part, size_t length) {
+    static const char *const usual[] = {"model_state_dict", "state_dict", "model"};
+    int i = 0;
+    while (i < 3 && !(strlen(usual[i]) == length && memcmp(usual[i], part, length) == 0))
+        i++;
+    return i;
+}
+
+/* Lower is better: by the prefix's first part, then by its last. */
+static int rank_of(const bt_place *place) {
+    const char *prefix = place->hits->prefix;
+    const int length = place->hits->length;
+    int first = 0, last = length;
+    while (first < length && prefix[first] != '.')
+        first++;
+    while (last > 0 && prefix[last - 1] != '.')
+        last--;
+    return 4 * rank_of_part(prefix, (size_t)first) + rank_of_part(prefix + last, (size_t)(length - last));
+}
+
+/* All places have the same network, so that the numbers of parameters can be compared. */
+static int compare_places(const void *a, const void *b) {
+    const bt_place *one = a, *other = b;
+    if (one->parameters != other->parameters) return other->parameters - one->parameters;
+    if ((one->misfits > 0) != (other->misfits > 0)) return (one->misfits > 0) - (other->misfits > 0);
+    const int by_rank = rank_of(one) - rank_of(other);
+    return by_rank ? by_rank : one->first_tensor - other->first_tensor;
+}
+
+static bool make_places(bt_places *p) {
+    qsort(p->hits, (size_t)p->hit_count, sizeof *p->hits, compare_hits);
+    int count = 0;
+    for (int i = 0; i < p->hit_count; i++)
+        count += i == 0 || compare_prefixes(&p->hits[i], &p->hits[i - 1]) != 0;
+    p->places = malloc(((size_t)count + 1) * sizeof *p->places);
+    if (!p->places) return false;
+    for (int from = 0, to; from < p->hit_count; from = to) {
+        to = from + 1;
+        while (to < p->hit_count && compare_prefixes(&p->hits[to], &p->hits[from]) == 0)
+            to++;
+        p->places[p->count++] = place_of(p, &p->hits[from], to - from);
+    }
+    qsort(p->places, (size_t)p->count, sizeof *p->places, compare_places);
+    return true;
+}
+
+bt_status bt_places_open(bt_places **out, const bt_network *network, const bt_checkpoint *checkpoint,
+                         bt_error *error) {
+    bt_places *p = calloc(1, sizeof *p);
+    *out = p;
+    if (p) {
+        p->network = network;
+        p->checkpoint = checkpoint;
+        p->names = calloc((size_t)checkpoint->tensor_count + 1, sizeof *p->names);
+    }
+    if (p && p->names && find_all_hits(p) && (p->hit_count == 0 || make_places(p))) return BT_OK;
+    bt_places_close(out);
+    return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+}
+
+void bt_places_close(bt_places **places) {
+    if (!places || !*places) return;
+    bt_places *p = *places;
+    for (int i = 0; p->names && i < p->checkpoint->tensor_count; i++)
+        free(p->names[i]);
+    free(p->names);
+    free(p->hits);
+    free(p->places);
+    free(p);
+    *places = NULL;
+}
+
+/* ---- questions ---- */
+
+bool bt_place_is_whole(const bt_places *places, const bt_place *place) {
+    return place->parameters == places->network->parameter_count;
+}
+
+bool bt_place_is_same(const bt_places *places, const bt_place *one, const bt_place *other) {
+    if (one->hit_count != other->hit_count) return false;
+    for (int i = 0; i < one->hit_count; i++) {
+        const bt_stored_tensor *a = &places->checkpoint->tensors[one->hits[i].tensor],
+                               *b = &places->checkpoint->tensors[other->hits[i].tensor];
+        const bool same_storage =
+            !a->storage || !b->storage ? a->storage == b->storage : strcmp(a->storage, b->storage) == 0;
+        if (one->hits[i].parameter != other->hits[i].parameter || !same_storage || a->first != b->first ||
+            a->negated != b->negated)
+            return false;
+    }
+    return true;
+}
+
+bool bt_place_is_meant(const bt_place *place, const char *wanted) {
+    char *text = without_wrappers(wanted);
+    const bt_place_hit *hit = place->hits;
+    const int length = text ? (int)strlen(text) : 0;
+    const bool meant =
+        text && (length == 0 ? hit->length == 0
+                             : hit->length >= length && memcmp(hit->prefix, text, (size_t)length) == 0 &&
+                                   (hit->length == length || hit->prefix[length] == '.'));
+    free(text);
+    return meant;
+}
+
+/* Whatever bytes a stranger's key has, the name may end up on a terminal and in a JSON record. */
+void bt_place_name(const bt_places *places, const bt_place *place, char *out, size_t size) {
+    const char *whole = places->checkpoint->tensors[place->first_tensor].name;
+    const size_t first = strcspn(whole, ".");
+    if (place->hits->length > 0)
+        snprintf(out, size, "%.*s", place->hits->length, place->hits->prefix);
+    else
+        snprintf(out, size, "%.*s", is_wrapper(whole, first) ? (int)first : 1,
+                 is_wrapper(whole, first) ? whole : ".");
+    if (place->hits->length >= (int)size) out[bt_text_fit(out, size - 1)] = '\0';
+    const bool text = bt_text_is_utf8(out);
+    for (char *at = out; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 127 || (!text && (unsigned char)*at > 127)) *at = '?';
+}
+
+bool bt_place_holds(const bt_places *places, const bt_place *place, int tensor) {
+    const char *name = places->names[tensor];
+    const int length = place->hits->length;
+    return length == 0 || (strncmp(name, place->hits->prefix, (size_t)length) == 0 && name[length] == '.');
+}

@@ -1,0 +1,279 @@
+#include "networks/torch-state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "networks/torch-tensor.h"
+
+#define PATH_ROOM   512 /* bytes of a name with all its dictionaries' */
+#define DEPTH_MAX   100 /* dictionaries within dictionaries */
+#define TENSORS_MAX (1 << 17)
+
+typedef struct walk {
+    bt_checkpoint *checkpoint;
+    const bt_pickle *pickle;
+    char path[PATH_ROOM];
+    size_t length;          /* of the path */
+    int depth, groups, top; /* top: the depth of the outermost dictionary or list */
+    uint64_t steps_left;
+    bool *open; /* of each node, whether the walk is inside it */
+    bt_status status;
+    bt_error *error;
+} walk;
+
+static void look(walk *w, int node, int group);
+
+/* Parts may be shared, and then are gone through as often as they are held; within reason. */
+static bool may_take(walk *w, int steps) {
+    if (w->status == BT_OK && w->steps_left < (uint64_t)steps)
+        w->status = bt_fail(w->error, BT_PARSE,
+                            "%s: its dictionaries hold one another without end: save "
+                            "model.state_dict() alone",
+                            w->checkpoint->path);
+    if (w->status != BT_OK) return false;
+    w->steps_left -= (uint64_t)steps;
+    return true;
+}
+
+static bool may_step(walk *w) {
+    return may_take(w, 1);
+}
+
+/* ---- names ---- */
+
+/* Puts a part behind the path; false where it does not fit: no network has such a name. */
+static bool go_into(walk *w, const char *part, size_t length) {
+    if (w->length + length + 2 > sizeof w->path) return false;
+    if (w->length > 0) w->path[w->length++] = '.';
+    for (size_t i = 0; i < length; i++)
+        w->path[w->length++] = part[i] ? part[i] : '?';
+    w->path[w->length] = '\0';
+    return true;
+}
+
+static void go_back(walk *w, size_t length) {
+    w->length = length;
+    w->path[length] = '\0';
+}
+
+static bool go_into_key(walk *w, int key) {
+    char digits[24];
+    const bt_node *node = &w->pickle->nodes[key];
+    if (node->kind == BT_NODE_TEXT || node->kind == BT_NODE_BYTES)
+        return go_into(w, node->text, node->length);
+    const bool known = node->kind == BT_NODE_INTEGER;
+    snprintf(digits, sizeof digits, known ? "%lld" : "?", known ? (long long)node->integer : 0);
+    return go_into(w, digits, strlen(digits));
+}
+
+/* ---- the top, for people ---- */
+
+static const char *class_of(const bt_pickle *pickle, int call, char out[BT_ENTRY_KIND_SIZE]) {
+    const int type = bt_pickle_child(pickle, call, 0);
+    if (!bt_pickle_is(pickle, type, BT_NODE_GLOBAL)) return "an object";
+    const bt_node *name = &pickle->nodes[bt_pickle_child(pickle, type, 1)];
+    if (bt_pickle_names(pickle, type, "numpy*", "_reconstruct")) return "a numpy array";
+    snprintf(out, BT_ENTRY_KIND_SIZE, "an object (%.*s)", name->length < 24 ? (int)name->length : 24,
+             name->text);
+    return out;
+}
+
+static const char *kind_of(const bt_pickle *pickle, int node, char out[BT_ENTRY_KIND_SIZE]) {
+    switch (pickle->nodes[node].kind) {
+    case BT_NODE_NONE:
+    case BT_NODE_BOOLEAN:
+    case BT_NODE_GLOBAL:
+        return "a word";
+    case BT_NODE_INTEGER:
+    case BT_NODE_NUMBER:
+        return "a number";
+    case BT_NODE_TEXT:
+        return "a text";
+    case BT_NODE_BYTES:
+        return "bytes";
+    case BT_NODE_LIST:
+        snprintf(out, BT_ENTRY_KIND_SIZE, "a list of %d", pickle->nodes[node].count);
+        return out;
+    case BT_NODE_DICT:
+        snprintf(out, BT_ENTRY_KIND_SIZE, "a dictionary of %d", pickle->nodes[node].count / 2);
+        return out;
+    case BT_NODE_CALL:
+        return class_of(pickle, node, out);
+    default:
+        return "an object";
+    }
+}
+
+/* ---- going through ---- */
+
+static void add_tensor(walk *w, int node, int group) {
+    if (w->checkpoint->tensor_count == TENSORS_MAX) {
+        w->status =
+            bt_fail(w->error, BT_PARSE, "%s: holds more than %d tensors: save model.state_dict() alone",
+                    w->checkpoint->path, TENSORS_MAX);
+        return;
+    }
+    bt_stored_tensor *tensor = bt_checkpoint_add(w->checkpoint, w->path, w->length);
+    if (!tensor) {
+        w->status = bt_fail(w->error, BT_NO_MEMORY, "out of memory reading %s", w->checkpoint->path);
+        return;
+    }
+    tensor->group = group;
+    w->status = bt_torch_tensor_read(tensor, w->pickle, node, w->error);
+}
+
+/* What lies under a key, or an index, of `around`. A tensor counts where it has a name. */
+static void look_under(walk *w, int key, int index, int value, int group) {
+    const size_t length = w->length;
+    const int before = w->checkpoint->tensor_count;
+    char digits[24], kind[BT_ENTRY_KIND_SIZE];
+    snprintf(digits, sizeof digits, "%d", index);
+    if (!(key == BT_NO_NODE ? go_into(w, digits, strlen(digits)) : go_into_key(w, key))) return;
+    if (!bt_torch_is_tensor(w->pickle, value))
+        look(w, value, group);
+    else if (key != BT_NO_NODE)
+        add_tensor(w, value, group);
+    if (w->depth == w->top && w->status == BT_OK)
+        bt_checkpoint_note(w->checkpoint, w->path, kind_of(w->pickle, value, kind),
+                           w->checkpoint->tensor_count - before);
+    go_back(w, length);
+}
+
+static void look_into_dict(walk *w, int dict, int group) {
+    const bt_pickle *p = w->pickle;
+    for (int link = p->nodes[dict].first; link != BT_NO_NODE && may_step(w);) {
+        const int key = p->links[link].node;
+        link = p->links[link].next;
+        look_under(w, key, 0, p->links[link].node, group);
+        link = p->links[link].next;
+    }
+}
+
+static bool is_container(const bt_pickle *pickle, int node) {
+    return bt_pickle_is(pickle, node, BT_NODE_LIST) || bt_pickle_is(pickle, node, BT_NODE_DICT) ||
+           bt_pickle_is(pickle, node, BT_NODE_CALL);
+}
+
+/* Of a list only what may hold names. */
+static void look_into_list(walk *w, int list, bool numbered) {
+    const bt_pickle *p = w->pickle;
+    int index = 0;
+    for (int link = p->nodes[list].first; link != BT_NO_NODE && may_step(w);
+         link = p->links[link].next, index++) {
+        const int node = p->links[link].node;
+        if (!is_container(p, node)) continue;
+        if (numbered)
+            look_under(w, BT_NO_NODE, index, node, 0);
+        else if (!bt_torch_is_tensor(p, node))
+            look(w, node, 0);
+    }
+}
+
+/* ---- pickled modules ---- */
+
+/* The attributes of an object: the last state that is a dictionary. */
+static int attributes_of(walk *w, int call) {
+    const bt_pickle *p = w->pickle;
+    int found = BT_NO_NODE, index = 0;
+    for (int link = p->nodes[call].first; link != BT_NO_NODE && may_step(w); link = p->links[link].next)
+        if (index++ >= 2 && p->nodes[p->links[link].node].kind == BT_NODE_DICT) found = p->links[link].node;
+    return found != BT_NO_NODE && may_take(w, p->nodes[found].count) ? found : BT_NO_NODE;
+}
+
+static bool is_module(walk *w, int node) {
+    const bt_pickle *pickle = w->pickle;
+    if (!bt_pickle_is(pickle, node, BT_NODE_CALL)) return false;
+    const int attributes = attributes_of(w, node);
+    return bt_pickle_is(pickle, bt_pickle_find(pickle, attributes, "_parameters"), BT_NODE_DICT) &&
+           bt_pickle_is(pickle, bt_pickle_find(pickle, attributes, "_modules"), BT_NODE_DICT);
+}
+
+/* Whether a set has that text; sets are lists here, or, before protocol 4, calls with a list. */
+static bool has(walk *w, int set, int text) {
+    const bt_pickle *p = w->pickle;
+    if (bt_pickle_is(p, set, BT_NODE_CALL)) set = bt_pickle_child(p, bt_pickle_child(p, set, 1), 0);
+    if (!bt_pickle_is(p, set, BT_NODE_LIST) || p->nodes[text].kind != BT_NODE_TEXT) return false;
+    for (int link = p->nodes[set].first; link != BT_NO_NODE && may_step(w); link = p->links[link].next) {
+        const bt_node *one = &p->nodes[p->links[link].node], *other = &p->nodes[text];
+        if (one->kind == BT_NODE_TEXT && one->length == other->length &&
+            memcmp(one->text, other->text, one->length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As state_dict() does: parameters, those buffers that are kept, then the modules within. */
+static void look_into_module(walk *w, int module, int group) {
+    const bt_pickle *p = w->pickle;
+    const int attributes = attributes_of(w, module);
+    const int passing = bt_pickle_find(p, attributes, "_non_persistent_buffers_set");
+    static const char *const parts[] = {"_parameters", "_buffers", "_modules"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const int dict = bt_pickle_find(p, attributes, parts[i]);
+        if (!bt_pickle_is(p, dict, BT_NODE_DICT)) continue;
+        for (int link = p->nodes[dict].first; link != BT_NO_NODE && may_step(w);) {
+            const int key = p->links[link].node;
+            link = p->links[link].next;
+            const int value = p->links[link].node;
+            link = p->links[link].next;
+            if (i == 2 ? is_module(w, value)
+                       : bt_torch_is_tensor(p, value) && !(i == 1 && has(w, passing, key)))
+                look_under(w, key, 0, value, group);
+        }
+    }
+}
+
+/* Not a module: what was put into it, its attributes, and what it was made of. */
+static void look_into_object(walk *w, int call) {
+    const bt_pickle *p = w->pickle;
+    if (p->nodes[call].items != BT_NO_NODE) look(w, p->nodes[call].items, 0);
+    int index = 0;
+    for (int link = p->nodes[call].first; link != BT_NO_NODE && may_step(w); link = p->links[link].next) {
+        const int state = p->links[link].node;
+        if (index++ < 2) continue;
+        if (p->nodes[state].kind == BT_NODE_LIST)
+            look_into_list(w, state, false); /* (attributes, those of __slots__) */
+        else
+            look(w, state, 0);
+    }
+    const int arguments = bt_pickle_child(p, call, 1);
+    if (bt_pickle_is(p, arguments, BT_NODE_LIST)) look_into_list(w, arguments, p->nodes[arguments].count > 1);
+}
+
+/* `group`: of a module within a module, theirs; 0 elsewhere: a dictionary is a group of its own. */
+static void look(walk *w, int node, int group) {
+    if (!is_container(w->pickle, node) || w->open[node] || w->depth == DEPTH_MAX || !may_step(w)) return;
+    w->open[node] = true;
+    w->depth++;
+    const bool module = is_module(w, node);
+    if (w->top == 0 && (module || w->pickle->nodes[node].kind != BT_NODE_CALL)) w->top = w->depth;
+    if (w->pickle->nodes[node].kind == BT_NODE_LIST)
+        look_into_list(w, node, true);
+    else if (w->pickle->nodes[node].kind == BT_NODE_DICT)
+        look_into_dict(w, node, ++w->groups);
+    else if (module)
+        look_into_module(w, node, group > 0 ? group : ++w->groups);
+    else
+        look_into_object(w, node);
+    w->depth--;
+    w->open[node] = false;
+}
+
+bt_status bt_torch_state_read(bt_checkpoint *checkpoint, const bt_pickle *pickle, bt_error *error) {
+    walk w = {.checkpoint = checkpoint, .pickle = pickle, .error = error};
+    char kind[BT_ENTRY_KIND_SIZE];
+    w.open = calloc((size_t)pickle->node_count, sizeof *w.open);
+    if (!w.open) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    w.steps_left = 16 * ((uint64_t)pickle->node_count + (uint64_t)pickle->link_count) + 65536;
+    look(&w, pickle->root, 0);
+    free(w.open);
+    if (w.status != BT_OK || checkpoint->tensor_count > 0) return w.status;
+    if (bt_torch_is_tensor(pickle, pickle->root))
+        return bt_fail(error, BT_PARSE,
+                       "%s: holds a single tensor, no dictionary of tensors: save "
+                       "model.state_dict()",
+                       checkpoint->path);
+    return bt_fail(error, BT_PARSE, "%s: holds no dictionary of tensors, but %s: save model.state_dict()",
+                   checkpoint->path, kind_of(pickle, pickle->root, kind));
+}

@@ -50,7 +50,7 @@ LDLIBS    := -ljansson -ldl -lm -pthread -lgomp
 ifeq ($(CORE),gpu)
 CPPFLAGS  += -DBT_WITHOUT_FILE_LIBRARIES
 else
-LDLIBS    += -lspng -ljpeg -ltiff -lzip
+LDLIBS    += -lspng -ljpeg -ltiff -lexpat -lz -lzip
 endif
 
 LIBRARY := $(O)/lib/libbatchtune.a

@@ -96,7 +96,9 @@ static bt_status settle(optimization *o, bt_error *error) {
         snprintf(profile, sizeof o->settings.profile, "cpu-demo");
     if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
     if (status == BT_OK)
-        status = bt_optimize_resolve(&o->settings, &o->sources, &o->machine, o->images, error);
+        status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
+    if (status == BT_OK)
+        status = bt_optimize_resolve(&o->settings, &o->sources, &o->machine, o->images, o->log, error);
     return status;
 }
 
@@ -124,6 +126,7 @@ static bt_status prepare(optimization *o, bt_error *error) {
     if (status == BT_OK) status = bt_path_join(o->worker_program, error, "%s/probe-worker", program);
     if (status == BT_OK) status = bt_optimize_open_run(&o->run, &o->settings, &o->machine, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/log.txt", bt_run_folder(o->run));
+    bt_log_close(&o->log); /* that without a file */
     if (status == BT_OK)
         status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, path, error);
     return status;

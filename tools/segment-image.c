@@ -112,6 +112,7 @@ static bt_status segment(segmenting *s, int index, int *code, bt_error *error) {
                                         .model = s->settings.models.names[index],
                                         .out = stdout,
                                         .log = s->log,
+                                        .notes_told = index > 0,
                                         .stop = s->stop};
     bt_segment_summary summary;
     bt_status status = bt_segment_pictures(&summary, &options, error);

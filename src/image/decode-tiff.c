@@ -2,6 +2,7 @@
  * here, since that conversion keeps their upper bytes only, and a microscope's camera seldom fills them. */
 #include "base/text.h"
 #include "image/decode-formats.h"
+#include "image/tiff-page.h"
 
 #ifndef BT_WITHOUT_FILE_LIBRARIES
 
@@ -16,14 +17,27 @@
 #define TIFF_HAS_OPTIONS (TIFFLIB_VERSION >= 20221213)
 #define ALLOCATION_MAX   (1 << 29) /* bytes: a picture of BT_PICTURE_PIXELS_MAX, of 8 bytes a pixel */
 
+#define PATCHES_MAX 8
+#define NO_TAG      65000 /* of a number that nobody has given a meaning */
+
+/* Bytes that libtiff is shown in place of the file's. */
+typedef struct patch {
+    uint64_t at;
+    uint8_t size, bytes[8];
+} patch;
+
 /* The file as libtiff sees it, and what libtiff said first. */
 typedef struct source {
     const uint8_t *bytes;
     uint64_t size, at;
+    uint64_t shift; /* of what is read from now on: so many bytes further behind */
+    int patch_count;
+    patch patches[PATCHES_MAX];
     char message[160];
+    bool jpeg_broken, jpeg_lacks_end; /* a JPEG within the file */
 } source;
 
-/* What the first page says of itself. */
+/* What a page says of itself. */
 typedef struct page {
     uint32_t height, width, block_height, block_width; /* a block is a tile, or the rows of a strip */
     uint16_t bits, channels, format, photometric, compression, orientation;
@@ -35,9 +49,13 @@ typedef struct page {
 
 static tmsize_t read_bytes(thandle_t handle, void *to, tmsize_t count) {
     source *s = handle;
-    if (count < 0 || s->at >= s->size) return 0;
-    uint64_t left = s->size - s->at, taken = (uint64_t)count < left ? (uint64_t)count : left;
-    memcpy(to, s->bytes + s->at, taken);
+    uint64_t at = s->at + s->shift;
+    if (count < 0 || at >= s->size) return 0;
+    uint64_t left = s->size - at, taken = (uint64_t)count < left ? (uint64_t)count : left;
+    memcpy(to, s->bytes + at, taken);
+    for (int i = 0; i < s->patch_count; i++)
+        for (uint64_t k = 0, place = s->patches[i].at; k < s->patches[i].size; k++, place++)
+            if (place >= at && place - at < taken) ((uint8_t *)to)[place - at] = s->patches[i].bytes[k];
     s->at += taken;
     return (tmsize_t)taken;
 }
@@ -74,9 +92,19 @@ static int keep_error(TIFF *tiff, void *user, const char *module, const char *fo
     return 1;
 }
 
-static int drop_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
-    (void)tiff, (void)user, (void)module, (void)format, (void)arguments;
-    return 1;
+/* Warnings harm no pixel, but for those of a JPEG that is damaged, which libtiff fills up with gray. */
+static int hear_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
+    char message[sizeof((source *)0)->message];
+    source *s = user;
+    if (!module || strcmp(module, "JPEGLib") != 0) return 1;
+    va_list again;
+    va_copy(again, arguments);
+    bt_text_format_list(message, sizeof message, format, again);
+    va_end(again);
+    if (strncmp(message, "Premature end", 13) == 0) s->jpeg_lacks_end = true;
+    if (strncmp(message, "Corrupt", 7) != 0 || strstr(message, "extraneous")) return 1;
+    s->jpeg_broken = true;
+    return keep_error(tiff, user, module, format, arguments);
 }
 
 static TIFF *open_tiff(source *s) {
@@ -84,7 +112,7 @@ static TIFF *open_tiff(source *s) {
     if (!options) return NULL;
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, ALLOCATION_MAX);
     TIFFOpenOptionsSetErrorHandlerExtR(options, keep_error, s);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, drop_warning, NULL);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, hear_warning, s);
     TIFF *tiff = TIFFClientOpenExt("tiff", "r", s, read_bytes, write_nothing, seek_to, close_nothing, size_of,
                                    NULL, NULL, options);
     TIFFOpenOptionsFree(options);
@@ -193,22 +221,37 @@ static bt_status check_kind(const page *p, bt_error *error) {
 
 /* ---- up to 8 bits: libtiff's conversion ---- */
 
-/* The raster holds what is left of each colour under its opacity; but gray beside its opacity as it is
- * stored. Extra channels that are no alpha are passed over. */
-static void raster_to_rgb(const uint32_t *raster, const page *p, bt_picture *out) {
-    size_t pixels = (size_t)out->height * (size_t)out->width;
-    bool as_stored = p->alpha == EXTRASAMPLE_UNASSALPHA && colours_of(p) == 1 && !p->separate;
+/* libtiff's raster to bytes of red, green, blue and opacity, in its place; what it has turned round is turned
+ * back. */
+static void raster_to_bytes(uint32_t *raster, size_t pixels, bool inverted) {
+    uint8_t *bytes = (uint8_t *)raster, turn = inverted ? 255 : 0;
     for (size_t i = 0; i < pixels; i++) {
-        uint32_t alpha = p->alpha ? TIFFGetA(raster[i]) : 255;
-        const uint32_t colours[3] = {TIFFGetR(raster[i]), TIFFGetG(raster[i]), TIFFGetB(raster[i])};
-        for (size_t c = 0; c < 3; c++) {
-            uint32_t value = as_stored ? bt_over_white(colours[c], alpha, 255) : colours[c] + 255 - alpha;
-            out->rgb[3 * i + c] = (uint8_t)(value < 255 ? value : 255);
-        }
+        const uint32_t pixel = raster[i];
+        bytes[4 * i] = (uint8_t)TIFFGetR(pixel) ^ turn;
+        bytes[4 * i + 1] = (uint8_t)TIFFGetG(pixel) ^ turn;
+        bytes[4 * i + 2] = (uint8_t)TIFFGetB(pixel) ^ turn;
+        bytes[4 * i + 3] = (uint8_t)TIFFGetA(pixel);
     }
 }
 
-static bt_status decode_8(TIFF *tiff, const source *s, const page *p, bt_picture *out, bt_error *error) {
+/* The raster holds what is left of each colour under its opacity; but gray beside its opacity as it is
+ * stored. Extra channels that are no alpha are passed over. */
+static bt_status show_raster(uint32_t *raster, const page *p, const bt_value_scale *scale, bt_picture *out,
+                             bt_error *error) {
+    bool apart = p->alpha == EXTRASAMPLE_UNASSALPHA && colours_of(p) == 1 && !p->separate;
+    const bt_values values = {.values = raster,
+                              .bits = 8,
+                              .colours = 3,
+                              .stride = 4,
+                              .opacity = !p->alpha ? BT_OPAQUE
+                                         : apart   ? BT_OPACITY_APART
+                                                   : BT_OPACITY_MULTIPLIED};
+    raster_to_bytes(raster, (size_t)out->height * (size_t)out->width, scale->inverted);
+    return bt_values_show(&values, scale, out, error);
+}
+
+static bt_status decode_8(TIFF *tiff, const source *s, const page *p, const bt_value_scale *scale,
+                          bt_picture *out, bt_error *error) {
     char message[1024] = "";
     TIFFRGBAImage image;
     size_t pixels = (size_t)out->height * (size_t)out->width;
@@ -217,50 +260,21 @@ static bt_status decode_8(TIFF *tiff, const source *s, const page *p, bt_picture
     int good = TIFFRGBAImageOK(tiff, message) && TIFFRGBAImageBegin(&image, tiff, 1, message);
     if (good) {
         image.orientation = image.req_orientation = ORIENTATION_TOPLEFT; /* as stored: it is turned later */
-        good = TIFFRGBAImageGet(&image, raster, p->width, p->height);
+        good = TIFFRGBAImageGet(&image, raster, p->width, p->height) && !s->jpeg_broken;
         TIFFRGBAImageEnd(&image);
     }
-    if (good) raster_to_rgb(raster, p, out);
+    bt_status status = BT_OK;
+    if (good)
+        status = show_raster(raster, p, scale, out, error);
+    else if (s->message[0] == '\0' && message[0])
+        status = bt_fail(error, BT_PARSE, "a damaged TIFF: %s", message);
+    else
+        status = broken(s, error);
     free(raster);
-    if (good) return BT_OK;
-    if (s->message[0] == '\0' && message[0]) return bt_fail(error, BT_PARSE, "a damaged TIFF: %s", message);
-    return broken(s, error);
+    return status;
 }
 
 /* ---- 16 bits ---- */
-
-/* Which values are black and white. */
-typedef struct range {
-    double low, high;
-} range;
-
-/* "min=" or "max=" on a line of ImageJ's description; -1 where there is none. */
-static double imagej_value(const char *description, const char *key) {
-    const char *at = strstr(description, key);
-    return at ? bt_text_read_number(at + strlen(key), NULL) : -1;
-}
-
-static range range_of(TIFF *tiff) {
-    range full = {0, 65535};
-    const char *description;
-    uint16_t most;
-    if (TIFFGetField(tiff, TIFFTAG_IMAGEDESCRIPTION, &description) &&
-        strncmp(description, "ImageJ=", 7) == 0) {
-        range shown = {imagej_value(description, "\nmin="), imagej_value(description, "\nmax=")};
-        if (shown.low >= 0 && shown.high > shown.low && shown.high <= 65535) return shown;
-    }
-    if (TIFFGetField(tiff, TIFFTAG_MAXSAMPLEVALUE, &most) && most > 0) full.high = most;
-    return full;
-}
-
-/* Every value's byte. */
-static void fill_table(uint8_t table[65536], range shown, bool inverted) {
-    for (int value = 0; value < 65536; value++) {
-        double part = (value - shown.low) / (shown.high - shown.low);
-        part = part < 0 ? 0 : part > 1 ? 1 : part;
-        table[value] = (uint8_t)(255 * (inverted ? 1 - part : part) + 0.5);
-    }
-}
 
 /* A block's samples, while they become pixels. */
 typedef struct block {
@@ -270,35 +284,30 @@ typedef struct block {
 } block;
 
 /* Channel c of pixel i. */
-static uint32_t sample(const block *b, size_t i, int c) {
+static uint16_t sample(const block *b, size_t i, int c) {
     return b->stride > 1 ? b->samples[i * b->stride + (size_t)c] : b->samples[(size_t)c * b->plane + i];
 }
 
-static uint8_t colour(const page *p, const block *b, size_t i, int c, int colours, const uint8_t *table) {
-    uint32_t value = sample(b, i, c);
-    if (!p->alpha) return table[value];
-    uint32_t alpha = sample(b, i, colours);
-    if (p->alpha == EXTRASAMPLE_UNASSALPHA)
-        return bt_byte_of_16(bt_over_white(table[value] * 257u, alpha, 65535));
-    uint32_t over = table[value] * 257u + 65535 - alpha;
-    return bt_byte_of_16(over < 65535 ? over : 65535);
+/* Values that are looked at of each pixel: its colours' and its opacity. */
+static int values_of(const page *p) {
+    return colours_of(p) + (p->alpha ? 1 : 0);
 }
 
-static void put_block(const page *p, const block *b, uint32_t top, uint32_t left, const uint8_t *table,
-                      bt_picture *out) {
-    int colours = colours_of(p);
+/* What a block has of the picture, to `values`, where pixels lie without gaps. */
+static void put_block(const page *p, const block *b, uint32_t top, uint32_t left, uint16_t *values) {
+    int count = values_of(p);
     for (uint32_t y = 0; y < p->block_height && top + y < p->height; y++)
         for (uint32_t x = 0; x < p->block_width && left + x < p->width; x++) {
             size_t from = (size_t)y * p->block_width + x;
-            uint8_t *to = out->rgb + 3 * ((size_t)(top + y) * p->width + left + x);
-            for (int c = 0; c < 3; c++)
-                to[c] = c < colours ? colour(p, b, from, c, colours, table) : to[0];
+            uint16_t *to = values + (size_t)count * ((size_t)(top + y) * p->width + left + x);
+            for (int c = 0; c < count; c++)
+                to[c] = sample(b, from, c);
         }
 }
 
 /* Planes that are looked at: those of colours and of alpha. */
 static int planes_of(const page *p) {
-    return p->separate ? colours_of(p) + (p->alpha ? 1 : 0) : 1;
+    return p->separate ? values_of(p) : 1;
 }
 
 static bt_status read_block(TIFF *tiff, const source *s, const page *p, const block *b, uint32_t top,
@@ -327,42 +336,108 @@ static bt_status open_block(const page *p, block *b, bt_error *error) {
     return b->samples ? BT_OK : bt_fail(error, BT_NO_MEMORY, "no memory to decode a TIFF");
 }
 
-static bt_status decode_16(TIFF *tiff, const source *s, const page *p, bt_picture *out, bt_error *error) {
+static bt_status read_16(TIFF *tiff, const source *s, const page *p, uint16_t *values, bt_error *error) {
     block b = {0};
-    uint8_t *table = malloc(65536);
-    bt_status status =
-        table ? open_block(p, &b, error) : bt_fail(error, BT_NO_MEMORY, "no memory to decode a TIFF");
-    if (status == BT_OK) fill_table(table, range_of(tiff), p->photometric == PHOTOMETRIC_MINISWHITE);
+    bt_status status = open_block(p, &b, error);
     for (uint32_t top = 0; top < p->height && status == BT_OK; top += p->block_height)
         for (uint32_t left = 0; left < p->width && status == BT_OK; left += p->block_width) {
             status = read_block(tiff, s, p, &b, top, left, error);
-            if (status == BT_OK) put_block(p, &b, top, left, table, out);
+            if (status == BT_OK) put_block(p, &b, top, left, values);
         }
     free(b.samples);
-    free(table);
     return status;
 }
 
-/* ---- */
+static bt_status decode_16(TIFF *tiff, const source *s, const page *p, const bt_value_scale *scale,
+                           bt_picture *out, bt_error *error) {
+    size_t pixels = (size_t)out->height * (size_t)out->width;
+    uint16_t *kept = malloc(pixels * (size_t)values_of(p) * sizeof *kept);
+    if (!kept) return bt_fail(error, BT_NO_MEMORY, "no memory to decode a TIFF");
+    const bt_values values = {.values = kept,
+                              .bits = 16,
+                              .colours = colours_of(p),
+                              .stride = values_of(p),
+                              .opacity = !p->alpha                            ? BT_OPAQUE
+                                         : p->alpha == EXTRASAMPLE_UNASSALPHA ? BT_OPACITY_APART
+                                                                              : BT_OPACITY_MULTIPLIED};
+    bt_status status = read_16(tiff, s, p, kept, error);
+    if (status == BT_OK) status = bt_values_show(&values, scale, out, error);
+    free(kept);
+    return status;
+}
 
-static bt_status decode(TIFF *tiff, const source *s, bt_picture *out, bt_error *error) {
+/* ---- which page, and how it is shown ---- */
+
+/* Of palettes and fewer than 8 bits libtiff makes bytes: there is nothing to scale. */
+static bt_status find_scale(bt_value_scale *out, const page *p, const bt_tiff_file *file,
+                            const bt_tiff_page *found, const bt_picture_wishes *wishes, bt_picture *picture,
+                            bt_error *error) {
+    bt_status status;
+    bool fixed = p->bits < 8 || p->photometric == PHOTOMETRIC_PALETTE;
+    if (fixed && wishes->white > 0)
+        return bt_fail(error, BT_INVALID, "--white is for values of 8 and 16 bits, and its are of %d%s",
+                       p->bits, p->bits < 8 ? "" : ", into a palette");
+    if (fixed || p->photometric == PHOTOMETRIC_YCBCR)
+        status = bt_value_scale_of(out, 8, wishes, error);
+    else
+        status = bt_tiff_scale(out, file, found, p->bits, colours_of(p), wishes, picture, error);
+    out->fixed = fixed;
+    out->inverted = p->photometric == PHOTOMETRIC_MINISWHITE;
+    return status;
+}
+
+static bt_status decode(TIFF *tiff, source *s, const bt_tiff_file *file, const bt_tiff_page *found,
+                        const bt_picture_wishes *wishes, bt_picture *out, bt_error *error) {
     page p = {0};
+    bt_value_scale scale = {0};
     read_page(tiff, &p);
     bt_status status = check_kind(&p, error);
     if (status != BT_OK) return status;
     uint64_t row_bits = (uint64_t)p.width * p.bits * p.channels;
     uint64_t stored_bytes = (row_bits + 7) / 8 * p.height;
     status = bt_picture_take(out, p.height, p.width, stored_bytes / ratio_of(&p), s->size, error);
+    if (status == BT_OK) status = find_scale(&scale, &p, file, found, wishes, out, error);
+    s->shift = found->shift; /* the directory is read: what follows are pixels */
     if (status == BT_OK)
-        status = p.bits == 16 ? decode_16(tiff, s, &p, out, error) : decode_8(tiff, s, &p, out, error);
+        status = p.bits == 16 ? decode_16(tiff, s, &p, &scale, out, error)
+                              : decode_8(tiff, s, &p, &scale, out, error);
+    if (status == BT_OK && s->jpeg_lacks_end)
+        bt_picture_note(out, "a JPEG within it lacks its end mark; all its rows are there");
     return status == BT_OK ? bt_picture_orient(out, p.orientation, error) : status;
 }
 
-bt_status bt_decode_tiff(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error) {
+static void add_patch(source *s, uint64_t at, uint64_t value, int size, bool big_endian) {
+    patch *to = &s->patches[s->patch_count++];
+    *to = (patch){.at = at, .size = (uint8_t)size};
+    for (int i = 0; i < size; i++)
+        to->bytes[i] = (uint8_t)(value >> (8 * (big_endian ? size - 1 - i : i)));
+}
+
+/* libtiff reads one directory, the first that the header names: it is made to be the page's. Tags for which
+ * it refuses a whole file, though no pixel needs them, are hidden from it. */
+static void show_page_alone(source *s, const bt_tiff_file *file, const bt_tiff_page *found) {
+    static const uint16_t hidden[] = {BT_TIFF_MINIMUM, BT_TIFF_MAXIMUM, BT_TIFF_LEAST, BT_TIFF_GREATEST};
+    int offset_bytes = file->big_tiff ? 8 : 4;
+    add_patch(s, (uint64_t)offset_bytes, found->directory, offset_bytes, file->big_endian);
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+        uint64_t at = bt_tiff_place(file, found->directory, hidden[i]);
+        if (at) add_patch(s, at, NO_TAG, 2, file->big_endian);
+    }
+}
+
+bt_status bt_decode_tiff(bt_picture *out, const uint8_t *bytes, size_t size, const bt_picture_wishes *wishes,
+                         bt_error *error) {
     source s = {.bytes = bytes, .size = size};
+    bt_tiff_file file;
+    bt_tiff_page found;
+    if (!bt_tiff_open(&file, bytes, size)) return bt_fail(error, BT_PARSE, "a damaged TIFF: it ends at once");
+    bt_status status = bt_tiff_find_page(&found, &file, wishes, out, error);
+    if (status != BT_OK) return status;
+    show_page_alone(&s, &file, &found);
     TIFF *tiff = open_tiff(&s);
     if (!tiff) return broken(&s, error);
-    bt_status status = decode(tiff, &s, out, error);
+    s.message[0] = '\0'; /* what it found in tags that it then passed over */
+    status = decode(tiff, &s, &file, &found, wishes, out, error);
     TIFFClose(tiff);
     return status;
 }

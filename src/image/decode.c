@@ -1,11 +1,16 @@
 #include "image/decode.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "image/decode-formats.h"
 #include "image/resize.h"
+#include "image/tiff-directory.h"
+
+#define ORIENTATION_TAG 0x0112
 
 /* ---- what the decoders share ---- */
 
@@ -27,6 +32,19 @@ bt_status bt_picture_take(bt_picture *out, uint64_t height, uint64_t width, uint
     out->height = (int)height;
     out->width = (int)width;
     return BT_OK;
+}
+
+void bt_picture_note(bt_picture *picture, const char *format, ...) {
+    va_list arguments;
+    if (picture->note_count == BT_PICTURE_NOTES_MAX) return;
+    va_start(arguments, format);
+    bt_text_format_list(picture->notes[picture->note_count++], BT_PICTURE_NOTE_SIZE, format, arguments);
+    va_end(arguments);
+}
+
+bt_status bt_picture_only_page(const bt_picture_wishes *wishes, bt_error *error) {
+    if (wishes->page <= 1) return BT_OK;
+    return bt_fail(error, BT_INVALID, "it has one page, and no page %d", wishes->page);
 }
 
 /* ---- orientation ---- */
@@ -54,48 +72,26 @@ bt_status bt_picture_orient(bt_picture *picture, int orientation, bt_error *erro
         for (size_t x = 0; x < to_width; x++, to += 3)
             memcpy(to, picture->rgb + 3 * stored_at(orientation, y, x, height, width), 3);
     free(picture->rgb);
-    *picture = (bt_picture){.rgb = turned, .height = (int)to_height, .width = (int)to_width};
+    picture->rgb = turned;
+    picture->height = (int)to_height;
+    picture->width = (int)to_width;
     return BT_OK;
 }
 
-/* An EXIF block while it is read. */
-typedef struct exif {
-    const uint8_t *bytes;
-    size_t size;
-    bool big; /* the most significant byte comes first */
-} exif;
-
-/* A number of 2 or 4 bytes; 0 where the block ends before. */
-static uint32_t number_at(const exif *e, uint64_t at, int width) {
-    uint32_t value = 0;
-    if (at + (uint64_t)width > e->size) return 0;
-    for (int i = 0; i < width; i++)
-        value |= (uint32_t)e->bytes[at + (uint64_t)(e->big ? width - 1 - i : i)] << (8 * i);
-    return value;
-}
-
-int bt_exif_orientation(const uint8_t *bytes, size_t size) {
-    enum { ORIENTATION = 0x0112, SHORT = 3, ENTRY_BYTES = 12 };
-    exif e = {.bytes = bytes, .size = size};
-    if (size < 8 || (memcmp(bytes, "II*\0", 4) != 0 && memcmp(bytes, "MM\0*", 4) != 0)) return 1;
-    e.big = bytes[0] == 'M';
-    uint64_t directory = number_at(&e, 4, 4);
-    uint32_t count = number_at(&e, directory, 2);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t entry = directory + 2 + (uint64_t)i * ENTRY_BYTES;
-        if (number_at(&e, entry, 2) != ORIENTATION || number_at(&e, entry + 2, 2) != SHORT) continue;
-        uint32_t value = number_at(&e, entry + 8, 2);
-        return value >= 1 && value <= 8 ? (int)value : 1;
-    }
-    return 1;
+int bt_exif_orientation(const uint8_t *exif, size_t size) {
+    bt_tiff_file file;
+    if (!bt_tiff_open(&file, exif, size)) return 1;
+    double said = bt_tiff_number(&file, bt_tiff_first(&file), ORIENTATION_TAG, 1);
+    return said >= 1 && said <= 8 ? (int)said : 1;
 }
 
 /* ---- the public side ---- */
 
 #ifdef BT_WITHOUT_FILE_LIBRARIES
 
-static bt_status decode(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error) {
-    (void)out, (void)bytes, (void)size;
+static bt_status decode(bt_picture *out, const uint8_t *bytes, size_t size, const bt_picture_wishes *wishes,
+                        bt_error *error) {
+    (void)out, (void)bytes, (void)size, (void)wishes;
     return bt_fail(error, BT_UNSUPPORTED,
                    "this build reads no pictures: it was made without their libraries");
 }
@@ -105,7 +101,8 @@ static bt_status decode(bt_picture *out, const uint8_t *bytes, size_t size, bt_e
 static const struct {
     size_t length;
     const char *begins;
-    bt_status (*decode)(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error);
+    bt_status (*decode)(bt_picture *out, const uint8_t *bytes, size_t size, const bt_picture_wishes *wishes,
+                        bt_error *error);
 } formats[] = {
     {8, "\x89PNG\r\n\x1a\n", bt_decode_png},
     {3, "\xff\xd8\xff", bt_decode_jpeg},
@@ -115,35 +112,55 @@ static const struct {
     {4, "MM\0+", bt_decode_tiff}, /* BigTIFF */
 };
 
-static bt_status decode(bt_picture *out, const uint8_t *bytes, size_t size, bt_error *error) {
+static bt_status decode(bt_picture *out, const uint8_t *bytes, size_t size, const bt_picture_wishes *wishes,
+                        bt_error *error) {
     if (size > BT_PICTURE_FILE_MAX)
         return bt_fail(error, BT_INVALID, "it has %zu bytes; at most %d are read", size, BT_PICTURE_FILE_MAX);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (size >= formats[i].length && memcmp(bytes, formats[i].begins, formats[i].length) == 0)
-            return formats[i].decode(out, bytes, size, error);
+            return formats[i].decode(out, bytes, size, wishes, error);
     return bt_fail(error, BT_PARSE, "not a PNG, JPEG or TIFF");
 }
 
 #endif
 
+/* Puts the name before each note. */
+static void name_notes(bt_picture *picture, const char *name) {
+    char line[BT_PICTURE_NOTE_SIZE];
+    const size_t room = BT_PICTURE_NOTE_SIZE - sizeof ": ";
+    for (int i = 0; i < picture->note_count; i++) {
+        memcpy(line, picture->notes[i], sizeof line);
+        snprintf(picture->notes[i], BT_PICTURE_NOTE_SIZE, "%.*s: %.*s", (int)bt_text_fit(name, room / 2),
+                 name, (int)bt_text_fit(line, room / 2), line);
+    }
+}
+
 bt_status bt_picture_decode(bt_picture *out, const void *bytes, size_t size, const char *name,
-                            bt_error *error) {
-    *out = (bt_picture){0};
-    bt_status status = decode(out, bytes, size, error);
+                            const bt_picture_wishes *wishes, bt_error *error) {
+    static const bt_picture_wishes none = {0};
+    *out = (bt_picture){.page = 1, .pages = 1};
+    bt_status status = decode(out, bytes, size, wishes ? wishes : &none, error);
+    name_notes(out, name);
     if (status == BT_OK) return BT_OK;
     bt_picture_close(out);
     return bt_fail_at(error, status, "%s", name);
 }
 
-bt_status bt_picture_load(bt_picture *out, const char *path, bt_error *error) {
+bt_status bt_picture_load(bt_picture *out, const char *path, const bt_picture_wishes *wishes,
+                          bt_error *error) {
     char *bytes;
     size_t size;
     *out = (bt_picture){0};
     bt_status status = bt_file_read(path, BT_PICTURE_FILE_MAX, &bytes, &size, error);
     if (status != BT_OK) return status;
-    status = bt_picture_decode(out, bytes, size, path, error);
+    status = bt_picture_decode(out, bytes, size, path, wishes, error);
     free(bytes);
     return status;
+}
+
+void bt_picture_tell(const bt_picture *picture, bt_log *log) {
+    for (int i = 0; i < picture->note_count; i++)
+        bt_log_write(log, BT_LOG_WARNING, "%s", picture->notes[i]);
 }
 
 void bt_picture_close(bt_picture *picture) {

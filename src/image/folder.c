@@ -104,21 +104,23 @@ void bt_picture_folder_close(bt_picture_folder **folder) {
     *folder = NULL;
 }
 
-bt_status bt_picture_folder_load(const bt_picture_folder *folder, int index, bt_picture *out,
-                                 bt_error *error) {
+bt_status bt_picture_folder_load(const bt_picture_folder *folder, int index, const bt_picture_wishes *wishes,
+                                 bt_picture *out, bt_error *error) {
     char path[BT_PATH_SIZE];
     *out = (bt_picture){0};
     bt_status status = bt_path_join(path, error, "%s/%s", folder->path, folder->names[index]);
-    return status == BT_OK ? bt_picture_load(out, path, error) : status;
+    return status == BT_OK ? bt_picture_load(out, path, wishes, error) : status;
 }
 
-static bt_status check(const bt_picture_folder *folder, char words[BT_FOLDER_WORDS_SIZE], bt_error *error) {
+static bt_status check(const bt_picture_folder *folder, const bt_picture_wishes *wishes,
+                       char words[BT_FOLDER_WORDS_SIZE], bt_log *log, bt_error *error) {
     const size_t size = BT_FOLDER_WORDS_SIZE; /* of which a path gets 300: the rest is short */
     int heights[2] = {0}, widths[2] = {0};    /* least, most */
     for (int i = 0; i < folder->count; i++) {
         bt_picture picture;
-        bt_status status = bt_picture_folder_load(folder, i, &picture, error);
+        bt_status status = bt_picture_folder_load(folder, i, wishes, &picture, error);
         if (status != BT_OK) return status;
+        bt_picture_tell(&picture, log);
         if (i == 0 || picture.height < heights[0]) heights[0] = picture.height;
         if (i == 0 || picture.width < widths[0]) widths[0] = picture.width;
         if (picture.height > heights[1]) heights[1] = picture.height;
@@ -136,12 +138,12 @@ static bt_status check(const bt_picture_folder *folder, char words[BT_FOLDER_WOR
     return BT_OK;
 }
 
-bt_status bt_picture_folder_check(const char *path, int most, char words[BT_FOLDER_WORDS_SIZE],
-                                  bt_error *error) {
+bt_status bt_picture_folder_check(const char *path, int most, const bt_picture_wishes *wishes,
+                                  char words[BT_FOLDER_WORDS_SIZE], bt_log *log, bt_error *error) {
     bt_picture_folder *folder;
     bt_status status = bt_picture_folder_open(&folder, path, most, error);
     if (status != BT_OK) return status;
-    status = check(folder, words, error);
+    status = check(folder, wishes, words, log, error);
     bt_picture_folder_close(&folder);
     return status;
 }

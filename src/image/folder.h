@@ -30,14 +30,16 @@ BT_MUST_USE bt_status bt_picture_folder_open(bt_picture_folder **out, const char
                                              bt_error *error);
 void bt_picture_folder_close(bt_picture_folder **folder); /* NULL-safe; nulls */
 
-/* Decodes picture `index`, 0..count-1; errors as bt_picture_load, which name the file. */
-BT_MUST_USE bt_status bt_picture_folder_load(const bt_picture_folder *folder, int index, bt_picture *out,
+/* Decodes picture `index`, 0..count-1; wishes and errors as bt_picture_load's, which name the file. */
+BT_MUST_USE bt_status bt_picture_folder_load(const bt_picture_folder *folder, int index,
+                                             const bt_picture_wishes *wishes, bt_picture *out,
                                              bt_error *error);
 
-/* Decodes the first `most` pictures of a folder, one at a time, to see that they can be, and says what they
- * are, for a record: "8 of 132 pictures of plates/, 1024 x 1024 px". Errors as the functions above. */
-BT_MUST_USE bt_status bt_picture_folder_check(const char *path, int most, char words[BT_FOLDER_WORDS_SIZE],
-                                              bt_error *error);
+/* Decodes the first `most` pictures of a folder, one at a time, to see that they can be, tells their notes,
+ * and says what they are, for a record: "8 of 132 pictures of plates/, 1024 x 1024 px". Errors as the
+ * functions above. */
+BT_MUST_USE bt_status bt_picture_folder_check(const char *path, int most, const bt_picture_wishes *wishes,
+                                              char words[BT_FOLDER_WORDS_SIZE], bt_log *log, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -31,12 +31,18 @@ static bt_status read_sides(bt_trial *t, bt_error *error) {
     return BT_OK;
 }
 
+static bt_status load(bt_trial *t, const bt_picture_folder *folder, int index, bt_picture *out,
+                      bt_error *error) {
+    const bt_picture_wishes wishes = {.white = t->settings->white, .page = (int)t->settings->page};
+    return bt_picture_folder_load(folder, index, &wishes, out, error);
+}
+
 /* The pictures of a folder, each in its own size: all, as far as there is room for them. */
 static bt_status load_pictures(bt_trial *t, const bt_picture_folder *folder, bt_error *error) {
     size_t bytes = 0;
     for (int i = 0; i < folder->count; i++) {
         bt_picture *picture = &t->pictures[i];
-        bt_status status = bt_picture_folder_load(folder, i, picture, error);
+        bt_status status = load(t, folder, i, picture, error);
         if (status != BT_OK) return status;
         bytes += 3 * (size_t)picture->height * (size_t)picture->width;
         if (bytes > PICTURES_BYTES_MAX && i > 0) {
@@ -45,6 +51,7 @@ static bt_status load_pictures(bt_trial *t, const bt_picture_folder *folder, bt_
                          "--images: the first %d fill the room; %d are not sent", i, folder->found - i);
             return BT_OK;
         }
+        bt_picture_tell(picture, t->options->log);
         t->picture_weights[t->picture_count++] = 1;
     }
     return BT_OK;
@@ -54,7 +61,8 @@ static bt_status load_pictures(bt_trial *t, const bt_picture_folder *folder, bt_
 static bt_status load_resized(bt_trial *t, const bt_picture_folder *folder, bt_error *error) {
     for (int i = 0; i < t->side_count * IMAGES; i++) {
         bt_picture picture;
-        bt_status status = bt_picture_folder_load(folder, i % IMAGES % folder->count, &picture, error);
+        bt_status status = load(t, folder, i % IMAGES % folder->count, &picture, error);
+        if (i < folder->count) bt_picture_tell(&picture, t->options->log);
         if (status == BT_OK)
             status = bt_picture_resize(&t->pictures[i], &picture, t->sides[i / IMAGES], t->sides[i / IMAGES],
                                        error);

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "record/picture-rows.h"
+
 #define VALUE(field) .offset = offsetof(bt_load_settings, field)
 #define LOAD         .group = "The load"
 #define RUN          .group = "This run", .scope = BT_SCOPE_COMMAND
@@ -73,6 +75,7 @@ static const bt_option own[] = {
      LOAD,
      .help = "Pictures (PNG, JPEG, TIFF) to send, each in its own size: the first 64 by name, as far as they "
              "fit 1 GiB. Synthetic micrographs unless given."},
+    BT_PICTURE_ROWS(bt_load_settings, LOAD),
     {.name = "image_sizes",
      .type = BT_OPTION_TEXT,
      VALUE(image_sizes),

@@ -27,6 +27,8 @@ typedef struct bt_load_settings {
     int64_t burst_size;             /* 0: the batch size */
     char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times for sustained and mixed; "": Poisson */
     char images[BT_OPTION_TEXT_SIZE];      /* a folder of pictures to send; "": synthetic ones */
+    double white;                          /* the pictures' stored value that is white; 0: what they say */
+    int64_t page;                          /* of TIFF files, from 1; 0: the first */
     char image_sizes[BT_OPTION_TEXT_SIZE]; /* "" (the model's), or "128,256:2,512": sizes with weights */
     int64_t seed;
     double tolerate_cores; /* that other programs may use before a second counts as disturbed */

@@ -6,6 +6,7 @@
 
 #include "record/by-model.h"
 #include "record/model-file.h"
+#include "record/picture-rows.h"
 #include "record/settings.h"
 #include "record/weights-setting.h"
 
@@ -46,6 +47,7 @@ static const bt_option own[] = {
      .placeholder = "PATH",
      RUN,
      .help = "A picture (PNG, JPEG or TIFF), or a folder of pictures."},
+    BT_PICTURE_ROWS(bt_segment_settings, RUN),
     {.name = "output",
      .type = BT_OPTION_TEXT,
      VALUE(output),

@@ -24,6 +24,8 @@ typedef struct bt_segment_settings {
     char category[BT_OPTION_TEXT_SIZE]; /* COCO's name of what is segmented */
     /* this one run */
     char image[BT_OPTION_TEXT_SIZE];   /* a picture, or a folder of pictures */
+    double white;                      /* the stored value that is white; 0: what a picture says */
+    int64_t page;                      /* of a TIFF file, from 1; 0: the first */
     char output[BT_OPTION_TEXT_SIZE];  /* a file, or a folder; "": standard output */
     char overlay[BT_OPTION_TEXT_SIZE]; /* likewise; "": none */
     int format;                        /* bt_segment_format */

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "record/picture-rows.h"
 
 #define VALUE(field) .offset = offsetof(bt_settings, field)
 
@@ -128,6 +129,7 @@ const bt_option bt_settings_table[] = {
      .help =
          "Pictures (PNG, JPEG, TIFF) to measure and compare masks on, resized to the networks' input: the "
          "first eight by name. Synthetic micrographs unless given."},
+    BT_PICTURE_ROWS(bt_settings, .group = "The networks"),
     {.name = "model_file",
      .type = BT_OPTION_TEXT,
      VALUE(model_file),

@@ -45,6 +45,8 @@ typedef struct bt_settings {
     char weights[BT_OPTION_TEXT_SIZE];    /* "demo", "counter:SEED" */
     char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,...": see record/model-file.h */
     char images[BT_OPTION_TEXT_SIZE];     /* a folder of pictures to run on; "": synthetic ones */
+    double white;                         /* the pictures' stored value that is white; 0: what they say */
+    int64_t page;                         /* of TIFF files, from 1; 0: the first */
     int64_t threads;                      /* of one instance on a CPU; 0: all that the process may use */
     int64_t instances;                    /* on a CPU; 0: what a comparison finds best */
     /* the service the answer is for */

@@ -52,6 +52,7 @@ static bt_status settle_overlay(bt_segment_outputs *out, const bt_segment_settin
 bt_status bt_segment_outputs_settle(bt_segment_outputs *out, const bt_segment_settings *settings,
                                     const bt_pictures *pictures, const char *model, bt_error *error) {
     *out = (bt_segment_outputs){0};
+    if (settings->page > 0) snprintf(out->page, sizeof out->page, "-page%d", (int)settings->page);
     if (settings->models.count > 1) snprintf(out->suffix, sizeof out->suffix, "-%s", model);
     bt_status status = settle_output(out, settings, pictures, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
@@ -62,13 +63,15 @@ bt_status bt_segment_outputs_settle(bt_segment_outputs *out, const bt_segment_se
 bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
                                  const bt_picture_file *picture, bt_error *error) {
     if (!outputs->output_is_folder) return bt_path_join(path, error, "%s", outputs->output);
-    return bt_path_join(path, error, "%s/%s%s.json", outputs->output, picture->stem, outputs->suffix);
+    return bt_path_join(path, error, "%s/%s%s%s.json", outputs->output, picture->stem, outputs->page,
+                        outputs->suffix);
 }
 
 bt_status bt_segment_overlay_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
                                   const bt_picture_file *picture, bt_error *error) {
     if (!outputs->overlay_is_folder) return bt_path_join(path, error, "%s", outputs->overlay);
-    return bt_path_join(path, error, "%s/%s%s.png", outputs->overlay, picture->stem, outputs->suffix);
+    return bt_path_join(path, error, "%s/%s%s%s.png", outputs->overlay, picture->stem, outputs->page,
+                        outputs->suffix);
 }
 
 /* Whether `out` took it its owner asks, who then tells what is lost. */

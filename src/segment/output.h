@@ -17,6 +17,7 @@ extern "C" {
 typedef struct bt_segment_outputs {
     char output[BT_PATH_SIZE], overlay[BT_PATH_SIZE];
     bool output_is_folder, overlay_is_folder;
+    char page[16]; /* "-page2" behind the names in a folder where a page was asked for; else "" */
     char suffix[BT_NAME_SIZE + 1]; /* "-hrnet" behind the names where there are several networks; else "" */
 } bt_segment_outputs;
 

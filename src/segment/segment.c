@@ -25,6 +25,7 @@
 typedef struct work {
     const bt_segment_options *options;
     const bt_segment_settings *settings;
+    bt_picture_wishes wishes;
     bt_config *untuned; /* owned; where the config does not know the model */
     bt_config config;   /* what is served: a copy, nothing of it owned, of one model */
     bt_config_model entry;
@@ -79,9 +80,16 @@ static json_t *joined(json_t *json, json_t *more) {
     return NULL;
 }
 
+/* Which page it is, where there are several, and how its values were read. */
+static json_t *describe_picture(const bt_picture *picture) {
+    json_t *values = json_pack("{s:f, s:f}", "black", picture->black, "white", picture->white);
+    if (picture->pages == 1) return values;
+    return joined(json_pack("{s:i, s:i}", "page", picture->page, "pages", picture->pages), values);
+}
+
 static json_t *describe_job(const work *w, const job *j) {
     const bt_result *r = &j->result;
-    return joined(describe_run(w),
+    return joined(joined(describe_run(w), describe_picture(&j->picture)),
                   json_pack("{s:s, s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "outlines",
                             "through pixel centres", "inference_mode", r->inference_mode, "batch_size",
                             r->batch_size, "p95_latency_ms", bt_json_real_or_null(r->p95_latency_ms),
@@ -102,13 +110,14 @@ static json_t *describe_all(const work *w) {
 
 /* ---- one picture ---- */
 
-static bt_status read_picture(job *j, bt_error *error) {
+static bt_status read_picture(const work *w, job *j, bt_error *error) {
     int64_t start_ns = bt_clock_now_ns();
     if (!bt_text_is_utf8(j->file->name))
         return bt_fail(error, BT_INVALID, "%s: the name is not UTF-8, which JSON must be; rename it",
                        j->file->path);
-    bt_status status = bt_picture_load(&j->picture, j->file->path, error);
+    bt_status status = bt_picture_load(&j->picture, j->file->path, &w->wishes, error);
     if (status != BT_OK) return status;
+    if (!w->options->notes_told) bt_picture_tell(&j->picture, w->options->log);
     j->decode_ms = bt_ms(bt_clock_now_ns() - start_ns);
     j->probabilities = malloc((size_t)j->picture.height * j->picture.width * sizeof *j->probabilities);
     if (j->probabilities) return BT_OK;
@@ -205,7 +214,7 @@ static bool is_stopped(const work *w) {
 static void segment_one(work *w, int index) {
     job j = {.index = index, .file = &w->options->pictures->files[index]};
     bt_error error;
-    bt_status status = read_picture(&j, &error);
+    bt_status status = read_picture(w, &j, &error);
     if (status == BT_OK) {
         status = find_polygons(w, &j, &error);
         if (status == BT_OK) status = write_results(w, &j, &error);
@@ -350,8 +359,12 @@ static void warn_constant(const work *w) {
 }
 
 bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options *options, bt_error *error) {
-    work w = {
-        .options = options, .settings = options->settings, .lock = PTHREAD_MUTEX_INITIALIZER, .summary = out};
+    const bt_segment_settings *s = options->settings;
+    work w = {.options = options,
+              .settings = s,
+              .wishes = {.white = s->white, .page = (int)s->page},
+              .lock = PTHREAD_MUTEX_INITIALIZER,
+              .summary = out};
     *out = (bt_segment_summary){.p95_latency_ms = NAN};
     w.found = calloc((size_t)options->pictures->count, sizeof *w.found);
     bt_status status = w.found ? choose_config(&w, error) : bt_fail(error, BT_NO_MEMORY, "out of memory");

@@ -24,7 +24,8 @@ typedef struct bt_segment_options {
     const bt_segment_outputs *outputs;
     const char *model;
     FILE *out;                         /* for polygons without a file */
-    bt_log *log;                       /* may be NULL: progress, and each picture's failure */
+    bt_log *log;                       /* may be NULL: progress, and each picture's failure and notes */
+    bool notes_told;                   /* they were, of these pictures, by another network's run */
     const volatile sig_atomic_t *stop; /* once it is set no further picture is begun; may be NULL */
 } bt_segment_options;
 

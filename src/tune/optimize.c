@@ -85,10 +85,13 @@ static bt_status check_weights_of(const bt_settings *settings, const char *name,
 
 /* What is run on, for the record; pictures are all decoded once, so that a broken one shows before anything
  * is measured. */
-static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SIZE], bt_error *error) {
+static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SIZE], bt_log *log,
+                              bt_error *error) {
     snprintf(words, BT_TEXT_SIZE, "synthetic spheroids, seed %lld", (long long)settings->seed);
     if (!settings->images[0]) return BT_OK;
-    bt_status status = bt_picture_folder_check(settings->images, BT_WORKER_IMAGES, words, error);
+    const bt_picture_wishes wishes = {.white = settings->white, .page = (int)settings->page};
+    bt_status status =
+        bt_picture_folder_check(settings->images, BT_WORKER_IMAGES, &wishes, words, log, error);
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
@@ -177,14 +180,14 @@ static bt_status resolve_device(bt_settings *settings, const bt_machine *machine
 }
 
 bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources, const bt_machine *machine,
-                              char images[BT_TEXT_SIZE], bt_error *error) {
+                              char images[BT_TEXT_SIZE], bt_log *log, bt_error *error) {
     bt_status status = bt_backend_check(settings->backend, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--backend");
     status = resolve_device(settings, machine, error);
     if (status != BT_OK) return status;
     if (settings->image_size == 0)
         settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
-    status = check_images(settings, images, error);
+    status = check_images(settings, images, log, error);
     if (status == BT_OK) status = choose_models(settings, sources, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
         status = check_model(settings, sources, settings->models.names[i], error);
@@ -252,6 +255,7 @@ static bt_probe_options probe_options(const bt_optimize_options *options, const 
         .instances = division->instances,
         .full_size = BT_FULL_IMAGE_SIZE,
         .images = settings->images,
+        .wishes = {.white = settings->white, .page = (int)settings->page},
         .seed = settings->seed,
         .answer_within_s =
             fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),

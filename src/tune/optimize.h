@@ -22,9 +22,10 @@ extern "C" {
  * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
  * `machine`: the device and the image size; and the models, where only model files are given. Where a model
  * file brings a size of its own over a profile's, the profile's counts as the default. `images` becomes what
- * a report says of the pictures, which are looked at for that. BT_INVALID or BT_PARSE names the flag. */
+ * a report says of the pictures, which are looked at for that, and whose notes go to `log`. BT_INVALID or
+ * BT_PARSE names the flag. */
 BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources,
-                                          const bt_machine *machine, char images[BT_TEXT_SIZE],
+                                          const bt_machine *machine, char images[BT_TEXT_SIZE], bt_log *log,
                                           bt_error *error);
 
 /* Whether the networks would really run on a CPU: asked for, or by "auto" on a machine without a GPU.

@@ -206,7 +206,8 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
     if (status != BT_OK) return status;
     json_t *answer;
     status = converse(probe, p,
-                      bt_worker_open_order(session, instances, probe->options.images, probe->options.seed),
+                      bt_worker_open_order(session, instances, probe->options.images, &probe->options.wishes,
+                                           probe->options.seed),
                       &answer, error);
     if (status == BT_OK) status = read_opened(answer, facts, error);
     json_decref(answer);

@@ -14,6 +14,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "image/decode.h"
 #include "tune/step.h"
 
 #ifdef __cplusplus
@@ -27,8 +28,9 @@ typedef struct bt_probe_options {
     int instances;      /* that run at the same time while a batch is timed; session.threads is each one's */
     int full_size;      /* of BT_STEP_FULL_SIZE, pixels */
     const char *images; /* a folder of pictures to run on; NULL or "": drawn ones */
-    int64_t seed;       /* of those */
-    double answer_within_s; /* watchdog of one step; a worker that is silent for longer is killed */
+    bt_picture_wishes wishes; /* how the folder's are read */
+    int64_t seed;             /* of the drawn ones */
+    double answer_within_s;   /* watchdog of one step; a worker that is silent for longer is killed */
     const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
 } bt_probe_options;
 

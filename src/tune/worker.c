@@ -1,6 +1,7 @@
 #include "tune/worker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@
 typedef struct order {
     char backend[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
     char images[BT_OPTION_TEXT_SIZE]; /* a folder; "": drawn ones */
+    bt_picture_wishes wishes;
     char model_file[BT_OPTION_TEXT_SIZE];
     char model[BT_NAME_SIZE];
     bt_session_options session; /* its threads are each instance's */
@@ -88,7 +90,7 @@ static bt_status load_images(worker *w, bt_error *error) {
     if (!scratch) status = bt_fail(error, BT_NO_MEMORY, "out of memory for an image");
     for (int i = 0; i < IMAGES && status == BT_OK; i++) {
         bt_picture picture;
-        status = bt_picture_folder_load(folder, i % folder->count, &picture, error);
+        status = bt_picture_folder_load(folder, i % folder->count, &w->order.wishes, &picture, error);
         if (status == BT_OK)
             bt_image_prepare(picture.rgb, picture.height, picture.width, &w->norm, image_at(w, i), height,
                              width, 1, scratch);
@@ -314,19 +316,20 @@ static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *resul
 /* ---- the conversation -------------------------------------------------------- */
 
 json_t *bt_worker_open_order(const bt_session_options *options, int instances, const char *images,
-                             int64_t seed) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:I}",
-                     "order", "open", "backend", options->backend, "model", options->model, "model_file",
-                     options->model_file ? options->model_file : "", "weights", options->weights, "device",
-                     options->device, "path", (int)options->path, "height", options->height, "width",
-                     options->width, "threads", options->threads, "instances", instances, "use_amp",
-                     options->use_amp, "use_channels_last", options->use_channels_last, "use_cudnn_benchmark",
-                     options->use_cudnn_benchmark, "images", images ? images : "", "seed", (json_int_t)seed);
+                             const bt_picture_wishes *wishes, int64_t seed) {
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:f, s:i, s:I}", "order",
+        "open", "backend", options->backend, "model", options->model, "model_file",
+        options->model_file ? options->model_file : "", "weights", options->weights, "device",
+        options->device, "path", (int)options->path, "height", options->height, "width", options->width,
+        "threads", options->threads, "instances", instances, "use_amp", options->use_amp, "use_channels_last",
+        options->use_channels_last, "use_cudnn_benchmark", options->use_cudnn_benchmark, "images",
+        images ? images : "", "white", wishes->white, "page", wishes->page, "seed", (json_int_t)seed);
 }
 
 static bt_status read_open_order(const json_t *json, order *o, bt_error *error) {
     static const char where[] = "open order";
-    int64_t path = 0, height = 0, width = 0, threads = 0, instances = 1;
+    int64_t path = 0, height = 0, width = 0, threads = 0, instances = 1, page = 0;
     bt_status status = bt_json_text(json, "backend", o->backend, sizeof o->backend, where, error);
     if (status == BT_OK) status = bt_json_text(json, "model", o->model, sizeof o->model, where, error);
     if (status == BT_OK)
@@ -346,6 +349,8 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
         status = bt_json_boolean(json, "use_channels_last", &o->session.use_channels_last, where, error);
     if (status == BT_OK)
         status = bt_json_boolean(json, "use_cudnn_benchmark", &o->session.use_cudnn_benchmark, where, error);
+    if (status == BT_OK) status = bt_json_number(json, "white", 0, 65535, &o->wishes.white, where, error);
+    if (status == BT_OK) status = bt_json_integer(json, "page", 0, INT_MAX, &page, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "seed", 0, INT64_MAX, &o->seed, where, error);
     if (status != BT_OK) return status;
     o->session.backend = o->backend;
@@ -358,6 +363,7 @@ static bt_status read_open_order(const json_t *json, order *o, bt_error *error) 
     o->session.width = (int)width;
     o->session.threads = (int)threads;
     o->instances = (int)instances;
+    o->wishes.page = (int)page;
     return BT_OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "image/decode.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,10 +25,10 @@ BT_MUST_USE bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *e
 #define BT_WORKER_IMAGES 8 /* different ones; larger batches repeat them */
 
 /* The order that opens `instances` copies of a session, options->threads each, to run on the pictures of the
- * folder `images`, or on those that `seed` draws where it is NULL or "". New reference, NULL when memory is
- * short. */
+ * folder `images`, read by `wishes`, or on those that `seed` draws where it is NULL or "". New reference,
+ * NULL when memory is short. */
 json_t *bt_worker_open_order(const bt_session_options *options, int instances, const char *images,
-                             int64_t seed);
+                             const bt_picture_wishes *wishes, int64_t seed);
 
 /* What the worker answers to it on success, and the reading of that (BT_PARSE names the key). */
 json_t *bt_worker_info_to_json(const bt_session_info *info, int64_t total_memory_bytes);

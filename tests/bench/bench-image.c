@@ -103,7 +103,7 @@ static void time_source(const bench *b, source *s, int round) {
                   s->scratch);
     s->mask_ms[round] = since_ms(start_ns);
     start_ns = bt_clock_now_ns();
-    must(bt_picture_decode(&picture, s->png, s->png_size, "made", &error), &error);
+    must(bt_picture_decode(&picture, s->png, s->png_size, "made", NULL, &error), &error);
     s->decode_ms[round] = since_ms(start_ns);
     bt_picture_close(&picture);
 }

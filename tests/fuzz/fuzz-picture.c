@@ -5,6 +5,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bt_picture picture;
     bt_error error;
-    if (bt_picture_decode(&picture, data, size, "input", &error) == BT_OK) bt_picture_close(&picture);
+    if (bt_picture_decode(&picture, data, size, "input", NULL, &error) == BT_OK) bt_picture_close(&picture);
     return 0;
 }

@@ -462,7 +462,7 @@ static bt_status read_picture(bt_error *error) {
     char path[BT_PATH_SIZE];
     bt_picture picture;
     snprintf(path, sizeof path, "%s/tests/fuzz/corpus/picture/rgba.png", began_in);
-    bt_status status = bt_picture_load(&picture, path, error);
+    bt_status status = bt_picture_load(&picture, path, NULL, error);
     if (status == BT_OK) bt_picture_close(&picture);
     return status;
 }

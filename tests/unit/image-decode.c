@@ -75,63 +75,178 @@ static int of_4095(int y, int x, int c) {
     return (2 * 255 * (red(y, x) * 4095 / 255) + 4095) / (2 * 4095);
 }
 
+/* 10 bits. */
+static int of_1023(int y, int x, int c) {
+    (void)c;
+    return (2 * 255 * (red(y, x) * 1023 / 255) + 1023) / (2 * 1023);
+}
+
+static int inverse_of_4095(int y, int x, int c) {
+    (void)c;
+    return (2 * 255 * (4095 - red(y, x) * 4095 / 255) + 4095) / (2 * 4095);
+}
+
+static int inverse_gray(int y, int x, int c) {
+    return 255 - gray(y, x, c);
+}
+
+/* 12 bits in 16 without a word of it. */
+static int dark(int y, int x, int c) {
+    (void)c;
+    return (2 * 255 * (red(y, x) * 4095 / 255) + 65535) / (2 * 65535);
+}
+
+static int dark_of_10(int y, int x, int c) {
+    (void)c;
+    return (2 * 255 * (red(y, x) * 1023 / 255) + 65535) / (2 * 65535);
+}
+
+static int dark_of_8(int y, int x, int c) {
+    (void)c;
+    return red(y, x) / 26;
+}
+
+static int quarter(int y, int x, int c) {
+    (void)c;
+    return (2 * 255 * (red(y, x) / 4) + 63) / (2 * 63);
+}
+
+/* Twice as bright. */
+static int twice_as_bright(int y, int x, int c) {
+    return 2 * gray(y, x, c) < 255 ? 2 * gray(y, x, c) : 255;
+}
+
+/* Stored from white to black, where black is at half. */
+static int inverse_beyond_half(int y, int x, int c) {
+    return 2 * (255 - gray(y, x, c)) < 255 ? 255 - 2 * (255 - gray(y, x, c)) : 0;
+}
+
+static int inverse_scene(int y, int x, int c) {
+    return 255 - scene(y, x, c);
+}
+
 typedef struct shown {
     const char *file;
     int (*pixel)(int y, int x, int c);
     int tolerance;
+    bt_picture_wishes wishes;
+    const char *notes[3]; /* what it says, in this order; none: nothing */
 } shown;
 
+#define MORE "page 1 of 2 is taken; --page N takes another"
+#define DARK                                                                                                 \
+    "use less than a sixteenth of what is taken for black to white, 0 to 65535 (all that 16 bits hold)"
+#define PAGE(n)                                                                                              \
+    { .page = n }
+#define WHITE(n)                                                                                             \
+    { .white = n }
+#define NO_WISH                                                                                              \
+    { .page = 0 }
+#define SILENT                                                                                               \
+    { NULL }
+
 static const shown files[] = {
-    {"gray-1.png", black_and_white, 0},
-    {"gray-8.png", gray, 0},
-    {"gray-16.png", gray, 0},
-    {"gray-alpha.png", gray_over_white, 0},
-    {"rgb-8.png", scene, 0},
-    {"rgb-16.png", scene, 0},
-    {"rgb-interlaced.png", scene, 0},
-    {"rgb-key.png", keyed, 0},
-    {"rgb-turned.png", scene, 0},
-    {"rgba-8.png", scene_over_white, 0},
-    {"rgba-16.png", scene_over_white, 1},
-    {"palette.png", paletted, 0},
-    {"palette-alpha.png", palette_over_white, 0},
+    {"gray-1.png", black_and_white, 0, NO_WISH, SILENT},
+    {"gray-8.png", gray, 0, NO_WISH, SILENT},
+    {"gray-16.png", gray, 0, NO_WISH, SILENT},
+    {"gray-alpha.png", gray_over_white, 0, NO_WISH, SILENT},
+    {"rgb-8.png", scene, 0, NO_WISH, SILENT},
+    {"rgb-16.png", scene, 0, NO_WISH, SILENT},
+    {"rgb-interlaced.png", scene, 0, NO_WISH, SILENT},
+    {"rgb-key.png", keyed, 0, NO_WISH, SILENT},
+    {"rgb-turned.png", scene, 0, NO_WISH, SILENT},
+    {"rgba-8.png", scene_over_white, 0, NO_WISH, SILENT},
+    {"rgba-16.png", scene_over_white, 1, NO_WISH, SILENT},
+    {"palette.png", paletted, 0, NO_WISH, SILENT},
+    {"palette-alpha.png", palette_over_white, 0, NO_WISH, SILENT},
 
-    {"gray.jpg", gray, 4},
-    {"rgb-444.jpg", scene, 6},
-    {"rgb-420.jpg", scene, 12},
-    {"progressive.jpg", scene, 6},
-    {"restarts.jpg", scene, 6},
-    {"turned-2.jpg", scene, 6},
-    {"turned-3.jpg", scene, 6},
-    {"turned-4.jpg", scene, 6},
-    {"turned-5.jpg", scene, 6},
-    {"turned-6.jpg", scene, 6},
-    {"turned-7.jpg", scene, 6},
-    {"turned-8.jpg", scene, 6},
+    {"gray.jpg", gray, 4, NO_WISH, SILENT},
+    {"rgb-444.jpg", scene, 6, NO_WISH, SILENT},
+    {"rgb-420.jpg", scene, 12, NO_WISH, SILENT},
+    {"progressive.jpg", scene, 6, NO_WISH, SILENT},
+    {"restarts.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-2.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-3.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-4.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-5.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-6.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-7.jpg", scene, 6, NO_WISH, SILENT},
+    {"turned-8.jpg", scene, 6, NO_WISH, SILENT},
 
-    {"gray-1.tif", black_and_white, 0},
-    {"gray-8.tif", gray, 0},
-    {"gray-8-inverted.tif", gray, 0},
-    {"gray-8-alpha.tif", gray_over_white, 0},
-    {"gray-16.tif", gray, 0},
-    {"gray-16-inverted.tif", gray, 0},
-    {"gray-16-lzw.tif", gray, 0},
-    {"gray-16-tiles.tif", gray, 0},
-    {"gray-16-maximum.tif", of_4095, 0},
-    {"gray-16-imagej.tif", of_4095, 0},
-    {"rgb-8.tif", scene, 0},
-    {"rgb-8-planes.tif", scene, 0},
-    {"rgb-8-tiles.tif", scene, 0},
-    {"rgb-8-jpeg.tif", scene, 6},
-    {"ycbcr-8-jpeg.tif", scene, 6},
-    {"rgb-8-pages.tif", scene, 0},
-    {"rgb-8-big.tif", scene, 0},
-    {"rgb-8-turned.tif", scene, 0},
-    {"rgb-16.tif", scene, 0},
-    {"rgb-16-planes.tif", scene, 0},
-    {"rgba-8.tif", scene_over_white, 1},
-    {"rgba-16.tif", scene_over_white, 1},
-    {"palette.tif", paletted, 0},
+    {"gray-1.tif", black_and_white, 0, NO_WISH, SILENT},
+    {"gray-8.tif", gray, 0, NO_WISH, SILENT},
+    {"gray-8-inverted.tif", gray, 0, NO_WISH, SILENT},
+    {"gray-8-alpha.tif", gray_over_white, 0, NO_WISH, SILENT},
+    {"gray-16.tif", gray, 0, NO_WISH, SILENT},
+    {"gray-16-inverted.tif", gray, 0, NO_WISH, SILENT},
+    {"gray-16-lzw.tif", gray, 0, NO_WISH, SILENT},
+    {"gray-16-tiles.tif", gray, 0, NO_WISH, SILENT},
+    {"gray-16-maximum.tif", of_4095, 0, NO_WISH, SILENT},
+    {"gray-16-imagej.tif", of_4095, 0, NO_WISH, SILENT},
+    {"rgb-8.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-8-planes.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-8-tiles.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-8-jpeg.tif", scene, 6, NO_WISH, SILENT},
+    {"ycbcr-8-jpeg.tif", scene, 6, NO_WISH, SILENT},
+    {"rgb-8-pages.tif", scene, 0, NO_WISH, {MORE}},
+    {"rgb-8-big.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-8-turned.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-16.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-16-planes.tif", scene, 0, NO_WISH, SILENT},
+    {"rgba-8.tif", scene_over_white, 1, NO_WISH, SILENT},
+    {"rgba-16.tif", scene_over_white, 1, NO_WISH, SILENT},
+    {"palette.tif", paletted, 0, NO_WISH, SILENT},
+
+    {"imagej-two-channels-little.tif", of_4095, 0, NO_WISH, {MORE}},
+    {"imagej-two-channels-big.tif", of_4095, 0, NO_WISH, {MORE}},
+    {"imagej-two-channels-big.tif", of_4095, 0, PAGE(1), SILENT},
+    {"imagej-two-channels-big.tif", gray, 0, PAGE(2), SILENT},
+    {"imagej-two-channels-little.tif", gray, 0, PAGE(2), SILENT},
+    {"imagej-hyperstack.tif", of_4095, 0, PAGE(3), SILENT},
+    {"imagej-hyperstack.tif", gray, 0, PAGE(4), SILENT},
+    {"imagej-two-channels-untold.tif",
+     of_4095,
+     0,
+     NO_WISH,
+     {MORE, "its own values are taken, black 100 and white 4195"}},
+    {"imagej-two-channels-untold.tif", gray, 0, {.white = 60000, .page = 2}, SILENT},
+    {"imagej-rgb-48.tif", scene, 1, NO_WISH, SILENT},
+    {"imagej-one-directory.tif", of_4095, 0, NO_WISH, {"page 1 of 3 is taken"}},
+    {"imagej-one-directory.tif", inverse_of_4095, 0, PAGE(2), SILENT},
+    {"imagej-one-directory.tif", of_4095, 0, PAGE(3), SILENT},
+    {"imagej-8-bits.tif", quarter, 0, NO_WISH, SILENT},
+
+    {"ome-12-bits.tif", of_4095, 0, NO_WISH, SILENT},
+    {"ome-prefixed.tif", of_4095, 0, NO_WISH, SILENT},
+    {"ome-two-images.tif", of_4095, 0, PAGE(1), SILENT},
+    {"ome-two-images.tif", of_1023, 0, PAGE(2), SILENT},
+    {"ome-two-files.tif", of_4095, 0, NO_WISH, SILENT},
+    {"ome-inverted.tif", of_4095, 0, NO_WISH, SILENT},
+    {"ome-companion.tif", dark, 0, NO_WISH, {"stands in plate.companion.ome, which is not read", DARK}},
+    {"ome-companion.tif", of_4095, 0, WHITE(4095), SILENT},
+    {"ome-document-type.tif", dark, 0, NO_WISH, {"(it has a document type)", DARK}},
+    {"micro-manager.tif", of_4095, 0, NO_WISH, SILENT},
+    {"gray-16-greatest.tif", of_4095, 0, NO_WISH, SILENT},
+    {"gray-16-maximum.tif", gray, 1, WHITE(4095.5), SILENT},
+
+    {"gray-16-untold.tif", dark_of_10, 0, NO_WISH, {DARK}},
+    {"gray-16-untold.tif", of_1023, 0, WHITE(1023), SILENT},
+    {"gray-8-dark.tif", dark_of_8, 0, NO_WISH, {"its values, 0 to 9, use less than a sixteenth"}},
+    {"gray-8-dark.tif", gray, 28, WHITE(9), SILENT},
+    {"gray-8.tif", twice_as_bright, 1, WHITE(127.5), SILENT},
+    {"gray-8.png", twice_as_bright, 1, WHITE(127.5), SILENT},
+    {"gray.jpg", twice_as_bright, 8, WHITE(127.5), SILENT},
+    {"gray-16.png", twice_as_bright, 1, WHITE(32767.5), SILENT},
+    {"gray-8-inverted.tif", inverse_beyond_half, 1, WHITE(127.5), SILENT},
+
+    {"tags-damaged.tif", gray, 0, NO_WISH, SILENT},
+    {"rgb-8-pages.tif", inverse_scene, 0, PAGE(2), SILENT},
+    {"pages-thumbnail-first.tif", gray, 0, NO_WISH, {MORE}},
+    {"pages-thumbnail-first.tif", inverse_gray, 0, PAGE(2), SILENT},
+    {"pages-thumbnail-old.tif", gray, 0, NO_WISH, SILENT},
+    {"pages-below.tif", gray, 0, NO_WISH, SILENT},
+    {"pages-pyramid.tif", gray, 0, NO_WISH, SILENT},
+    {"pages-reduced-only.tif", gray, 0, NO_WISH, {"every page of it is marked as reduced or as a mask"}},
 };
 
 static void check_pixels(const bt_picture *picture, const shown *file) {
@@ -147,6 +262,18 @@ static void check_pixels(const bt_picture *picture, const shown *file) {
             }
 }
 
+static void check_notes(const bt_picture *picture, const shown *file) {
+    int wanted = 0;
+    while (wanted < 3 && file->notes[wanted])
+        wanted++;
+    for (int i = 0; i < picture->note_count || i < wanted; i++) {
+        const char *said = i < picture->note_count ? picture->notes[i] : "";
+        if (i >= wanted || !strstr(said, file->notes[i]) || strncmp(said, "tests/images/", 13) != 0)
+            fail_msg("%s: note %d is \"%s\", not \"%s\"", file->file, i + 1, said,
+                     i < wanted ? file->notes[i] : "");
+    }
+}
+
 static void every_kind_shows_the_scene(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -154,8 +281,9 @@ static void every_kind_shows_the_scene(void **state) {
         bt_picture picture;
         bt_error error;
         assert_int_equal(bt_path_join(path, &error, "tests/images/%s", files[i].file), BT_OK);
-        if (bt_picture_load(&picture, path, &error) != BT_OK) fail_msg("%s", error.message);
+        if (bt_picture_load(&picture, path, &files[i].wishes, &error) != BT_OK) fail_msg("%s", error.message);
         check_pixels(&picture, &files[i]);
+        check_notes(&picture, &files[i]);
         bt_picture_close(&picture);
         assert_null(picture.rgb);
     }
@@ -168,7 +296,7 @@ static void content_counts_not_the_name(void **state) {
     bt_error error;
     (void)state;
     assert_int_equal(bt_file_read("tests/images/rgb-8.png", 1 << 20, &bytes, &size, &error), BT_OK);
-    assert_int_equal(bt_picture_decode(&picture, bytes, size, "picture.tif", &error), BT_OK);
+    assert_int_equal(bt_picture_decode(&picture, bytes, size, "picture.tif", NULL, &error), BT_OK);
     bt_picture_close(&picture);
     free(bytes);
 }
@@ -178,7 +306,7 @@ static void content_counts_not_the_name(void **state) {
 static void expect_refused(const void *bytes, size_t size, bt_status expected, const char *says) {
     bt_picture picture;
     bt_error error;
-    bt_status status = bt_picture_decode(&picture, bytes, size, "upload", &error);
+    bt_status status = bt_picture_decode(&picture, bytes, size, "upload", NULL, &error);
     if (status != expected || !strstr(error.message, says))
         fail_msg("status %s, \"%s\"; expected %s and \"%s\"", bt_status_name(status),
                  status == BT_OK ? "" : error.message, bt_status_name(expected), says);
@@ -209,11 +337,44 @@ static void other_kinds_are_refused_by_name(void **state) {
     expect_refused("", 0, BT_PARSE, "not a PNG, JPEG or TIFF");
 }
 
+static void wishes_that_cannot_be_granted_are_refused(void **state) {
+    static const struct {
+        const char *file;
+        bt_picture_wishes wishes;
+        const char *says;
+    } refused[] = {
+        {"rgb-8-pages.tif", PAGE(3), "it has 2 pages in full resolution, and no page 3"},
+        {"pages-thumbnail-first.tif", PAGE(3), "it has 2 pages"},
+        {"imagej-one-directory.tif", PAGE(4), "it has 3 pages"},
+        {"gray-8.tif", PAGE(2), "it has 1 page in full resolution, and no page 2"},
+        {"rgb-8.png", PAGE(2), "it has one page, and no page 2"},
+        {"rgb-444.jpg", PAGE(2), "it has one page"},
+        {"gray-8.tif", WHITE(4095), "--white 4095 is beyond its values, which are of 8 bits"},
+        {"rgb-8.png", WHITE(256), "of 8 bits"},
+        {"rgb-444.jpg", WHITE(256), "of 8 bits"},
+        {"palette.png", WHITE(100), "into a palette"},
+        {"palette.tif", WHITE(100), "into a palette"},
+        {"gray-1.tif", WHITE(100), "are of 1"},
+        {"gray-1.png", WHITE(100), "are of 1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char path[BT_PATH_SIZE];
+        bt_picture picture;
+        bt_error error;
+        assert_int_equal(bt_path_join(path, &error, "tests/images/%s", refused[i].file), BT_OK);
+        assert_int_equal(bt_picture_load(&picture, path, &refused[i].wishes, &error), BT_INVALID);
+        if (!strstr(error.message, refused[i].says) || !strstr(error.message, refused[i].file))
+            fail_msg("%s: \"%s\"", refused[i].file, error.message);
+        assert_null(picture.rgb);
+    }
+}
+
 static void a_missing_file_is_named(void **state) {
     bt_picture picture;
     bt_error error;
     (void)state;
-    assert_int_equal(bt_picture_load(&picture, "tests/images/none.png", &error), BT_IO);
+    assert_int_equal(bt_picture_load(&picture, "tests/images/none.png", NULL, &error), BT_IO);
     assert_non_null(strstr(error.message, "tests/images/none.png"));
     assert_null(picture.rgb);
 }
@@ -310,7 +471,7 @@ static void tiffs_that_promise_too_much_are_refused(void **state) {
     bt_error error;
     (void)state;
     size_t size = make_tiff(bytes, 4, 5, 1, 16, 1, 40);
-    assert_int_equal(bt_picture_decode(&picture, bytes, size, "made", &error), BT_OK);
+    assert_int_equal(bt_picture_decode(&picture, bytes, size, "made", NULL, &error), BT_OK);
     assert_int_equal(picture.height * picture.width, 20);
     bt_picture_close(&picture);
     expect_refused(bytes, make_tiff(bytes, 100000, 100000, 1, 8, 1, 100), BT_INVALID, "at most 16384 each");
@@ -329,19 +490,20 @@ static void what_is_encoded_is_decoded(void **state) {
     size_t size;
     bt_picture picture;
     bt_error error;
-    static const shown whole = {"encoded", scene, 0}, first = {"encoded gray", gray, 0};
+    static const shown whole = {.file = "encoded", .pixel = scene},
+                       first = {.file = "encoded gray", .pixel = gray};
     (void)state;
     for (int i = 0; i < HEIGHT * WIDTH * 3; i++)
         rgb[i] = (uint8_t)scene(i / 3 / WIDTH, i / 3 % WIDTH, i % 3);
     assert_int_equal(bt_png_encode(rgb, HEIGHT, WIDTH, 3, &bytes, &size, &error), BT_OK);
-    assert_int_equal(bt_picture_decode(&picture, bytes, size, "memory", &error), BT_OK);
+    assert_int_equal(bt_picture_decode(&picture, bytes, size, "memory", NULL, &error), BT_OK);
     check_pixels(&picture, &whole);
     bt_picture_close(&picture);
     free(bytes);
     for (int i = 0; i < HEIGHT * WIDTH; i++)
         rgb[i] = (uint8_t)red(i / WIDTH, i % WIDTH);
     assert_int_equal(bt_png_save("gray.png", rgb, HEIGHT, WIDTH, 1, &error), BT_OK);
-    assert_int_equal(bt_picture_load(&picture, "gray.png", &error), BT_OK);
+    assert_int_equal(bt_picture_load(&picture, "gray.png", NULL, &error), BT_OK);
     check_pixels(&picture, &first);
     bt_picture_close(&picture);
 }
@@ -364,6 +526,7 @@ int main(void) {
         cmocka_unit_test(every_kind_shows_the_scene),
         cmocka_unit_test(content_counts_not_the_name),
         cmocka_unit_test(other_kinds_are_refused_by_name),
+        cmocka_unit_test(wishes_that_cannot_be_granted_are_refused),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(cut_off_files_are_refused),
         cmocka_unit_test(huge_sides_are_refused_before_memory_is_taken),

@@ -33,7 +33,7 @@ static void put_text(const char *path, const char *text) {
 static void expect_failure(const char *path, bt_status expected, const char *says) {
     char words[BT_FOLDER_WORDS_SIZE];
     bt_error error;
-    assert_int_equal(bt_picture_folder_check(path, 8, words, &error), expected);
+    assert_int_equal(bt_picture_folder_check(path, 8, NULL, words, NULL, &error), expected);
     if (!strstr(error.message, says)) fail_msg("\"%s\" does not say \"%s\"", error.message, says);
 }
 
@@ -58,7 +58,7 @@ static void pictures_come_by_name_and_nothing_else_does(void **state) {
     for (int i = 0; i < 5; i++) {
         bt_picture picture;
         assert_string_equal(folder->names[i], expected[i]);
-        assert_int_equal(bt_picture_folder_load(folder, i, &picture, &error), BT_OK);
+        assert_int_equal(bt_picture_folder_load(folder, i, NULL, &picture, &error), BT_OK);
         assert_int_equal(picture.rgb[0], 10 * (i + 1));
         bt_picture_close(&picture);
     }
@@ -73,13 +73,13 @@ static void only_the_first_are_used_and_their_sizes_told(void **state) {
     (void)state;
     assert_int_equal(mkdir("plates", 0755), 0);
     put_picture("plates/1.png", 5, 9, 1);
-    assert_int_equal(bt_picture_folder_check("plates", 2, words, &error), BT_OK);
+    assert_int_equal(bt_picture_folder_check("plates", 2, NULL, words, NULL, &error), BT_OK);
     assert_string_equal(words, "1 picture of plates, 5 × 9 px");
     put_picture("plates/2.png", 7, 6, 1);
-    assert_int_equal(bt_picture_folder_check("plates", 2, words, &error), BT_OK);
+    assert_int_equal(bt_picture_folder_check("plates", 2, NULL, words, NULL, &error), BT_OK);
     assert_string_equal(words, "2 pictures of plates, 5 × 6 to 7 × 9 px");
     put_text("plates/3.png", "broken, but not used");
-    assert_int_equal(bt_picture_folder_check("plates", 2, words, &error), BT_OK);
+    assert_int_equal(bt_picture_folder_check("plates", 2, NULL, words, NULL, &error), BT_OK);
     assert_string_equal(words, "2 of 3 pictures of plates, 5 × 6 to 7 × 9 px");
 }
 
@@ -113,7 +113,7 @@ static void what_cannot_be_used_is_named(void **state) {
 static void a_picture_is_resized_to_bytes(void **state) {
     static uint8_t columns[] = {0, 0, 0, 100, 10, 255, 0, 0, 0, 100, 10, 255}; /* 2 x 2, two columns alike */
     static const uint8_t expected[] = {0, 0, 0, 25, 3, 64, 75, 8, 191, 100, 10, 255};
-    const bt_picture from = {columns, 2, 2};
+    const bt_picture from = {.rgb = columns, .height = 2, .width = 2};
     bt_picture to;
     bt_error error;
     (void)state;

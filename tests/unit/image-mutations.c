@@ -99,7 +99,7 @@ static const char *try_case(const good_files *good, uint64_t seed, uint64_t inde
     bt_picture picture;
     bt_error error = {BT_OK, ""};
     int64_t start_ns = bt_clock_now_ns();
-    bt_status status = bt_picture_decode(&picture, bytes, size, "upload", &error);
+    bt_status status = bt_picture_decode(&picture, bytes, size, "upload", NULL, &error);
     int64_t took_ns = bt_clock_now_ns() - start_ns;
     const char *fault =
         status == BT_OK ? picture_fault(&picture) : refusal_fault(status, &picture, error.message);

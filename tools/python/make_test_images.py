@@ -128,6 +128,7 @@ def all_jpeg():
         "rgb-420": jpeg(RGB, subsampling=2),
         "progressive": jpeg(RGB, subsampling=0, progressive=True),
         "restarts": jpeg(RGB, subsampling=0, restart_marker_blocks=2),
+        "three-scans": three_scans(RGB),
         "cmyk": jpeg(np.dstack([255 - RGB, 0 * GRAY]), "CMYK"),
     }
     inverse = {1: 0, 2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM, 5: Image.TRANSPOSE,
@@ -137,6 +138,36 @@ def all_jpeg():
         block = b"Exif\0\0" + exif(orientation, "<" if orientation % 2 else ">")
         pictures[f"turned-{orientation}"] = jpeg(stored, subsampling=0, exif=block)
     return pictures
+
+
+def segment(marker, data):
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def three_scans(samples):
+    """RGB without subsampling, a scan for each component: a baseline picture taken apart. Every block is of one
+    value, so that its coefficients are the first alone, and every code has its own length: a table of both."""
+    blocks = [samples[y:y + 8, x:x + 8] for y in range(0, samples.shape[0], 8) for x in range(0, samples.shape[1], 8)]
+    height, width = samples.shape[:2]
+    sizes = bytes(range(12))
+    table = bytes([0, 0, 0, 12] + [0] * 12) + sizes  # codes of 4 bits: the sizes 0..11
+    ac = bytes([0, 1] + [0] * 14) + b"\0"  # the one code of 2 bits: nothing more in this block
+    out = b"\xff\xd8" + segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")  # which says that it is RGB
+    out += segment(0xDB, b"\0" + bytes([1] * 64))
+    out += segment(0xC0, struct.pack(">BHHB", 8, height, width, 3) + b"".join(bytes([c + 1, 0x11, 0]) for c in range(3)))
+    out += segment(0xC4, b"\0" + table) + segment(0xC4, b"\x10" + ac)
+    for c in range(3):
+        bits, last = "", 0
+        for block in blocks:
+            value = (int(block[..., c].mean()) - 128) * 8
+            size = abs(value - last).bit_length()
+            difference = value - last if value >= last else value - last + (1 << size) - 1
+            bits += format(size, "04b") + (format(difference, f"0{size}b") if size else "") + "00"
+            last = value
+        bits += "1" * (-len(bits) % 8)
+        data = bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
+        out += segment(0xDA, bytes([1, c + 1, 0, 0, 63, 0])) + data.replace(b"\xff", b"\xff\0")
+    return out + b"\xff\xd9"
 
 
 # ---- TIFF ----
@@ -195,9 +226,138 @@ def all_tiff():
     }
 
 
+# ---- TIFF, tag by tag: pages, and what says which value is white ----
+
+TYPES = {"B": 1, "s": 2, "H": 3, "I": 4, "b": 6, "d": 12}
+
+
+def tagged(*pages, order="<", one_directory=False):
+    """A file of uncompressed pages, each (samples, {tag: (type, values)}); of one directory: the first page's alone.
+    Beside the usual tags a page has its own, and under "below" pages that its SubIFDs lead to."""
+    out = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 0))
+
+    def put_data(data):
+        out.extend(b"\0" * (len(out) % 2))
+        out.extend(data)
+        return len(out) - len(data)
+
+    def put_page(samples, tags):
+        samples = np.asarray(samples)
+        below = [put_page(*page)[0] for page in tags.get("below", ())]
+        at = put_data(samples.astype(samples.dtype.newbyteorder(order)).tobytes())
+        channels = samples.shape[2] if samples.ndim == 3 else 1
+        every = {256: ("I", [samples.shape[1]]), 257: ("I", [samples.shape[0]]),
+                 258: ("H", [8 * samples.itemsize] * channels), 259: ("H", [1]),
+                 262: ("H", [2 if channels == 3 else 1]), 273: ("I", [at]), 277: ("H", [channels]),
+                 278: ("I", [samples.shape[0]]), 279: ("I", [samples.nbytes])}
+        if below:
+            every[330] = ("I", below)
+        every.update({tag: value for tag, value in tags.items() if tag != "below"})
+        entries = b""
+        for tag, (kind, values) in sorted(every.items()):
+            data = values if kind == "s" else struct.pack(f"{order}{len(values)}{kind}", *values)
+            value = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack(order + "I", put_data(data))
+            entries += struct.pack(order + "HHI", tag, TYPES[kind], len(values)) + value
+        directory = put_data(struct.pack(order + "H", len(every)) + entries + b"\0\0\0\0")
+        return directory, len(out) - 4
+
+    link = 4
+    for samples, tags in pages:
+        if one_directory and link != 4:
+            continue
+        if one_directory:
+            samples = np.concatenate([page[0] for page in pages])
+            height = len(pages[0][0])
+            tags = {**tags, 257: ("I", [height]), 278: ("I", [height]),
+                    279: ("I", [samples.nbytes // len(pages)])}
+        directory, next_link = put_page(samples, tags)
+        struct.pack_into(order + "I", out, link, directory)
+        link = next_link
+    return bytes(out)
+
+
+def imagej(*lines):
+    return {270: ("s", "\n".join(["ImageJ=1.53t", *lines, ""]).encode() + b"\0")}
+
+
+def imagej_ranges(ranges, order):
+    """Tags 50838 and 50839: a label, and the display ranges of the channels."""
+    blocks = [("info", "A label, before the ranges.".encode("utf-16-le" if order == "<" else "utf-16-be")),
+              ("rang", struct.pack(f"{order}{len(ranges)}d", *ranges))]
+    header = b"IJIJ"[:: -1 if order == "<" else 1]
+    for name, _ in blocks:
+        header += name.encode()[:: -1 if order == "<" else 1] + struct.pack(order + "I", 1)
+    data = header + b"".join(block for _, block in blocks)
+    return {50838: ("I", [len(header)] + [len(block) for _, block in blocks]), 50839: ("B", data)}
+
+
+def ome(body, attributes=""):
+    text = f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" {attributes}>{body}</OME>'
+    return {270: ("s", text.encode("latin-1") + b"\0")}
+
+
+def pixels(bits, body="<TiffData/>", image=0):
+    return (f'<Image ID="Image:{image}"><Pixels ID="Pixels:{image}" DimensionOrder="XYCZT" Type="uint16" SizeX="{WIDTH}" '
+            f'SizeY="{HEIGHT}" SizeC="1" SizeZ="1" SizeT="1" {bits}>{body}</Pixels></Image>')
+
+
+def all_pages():
+    camera = (GRAY.astype(np.uint32) * 4095 // 255).astype(np.uint16)
+    other = (GRAY.astype(np.uint32) * 60000 // 255).astype(np.uint16)
+    ten = (GRAY.astype(np.uint32) * 1023 // 255).astype(np.uint16)
+    small = np.full((HEIGHT // 2, WIDTH // 2), 90, np.uint8)
+    two = ["images=2", "channels=2", "hyperstack=true", "mode=composite", "min=0.0", "max=60000.0"]
+    colours = np.dstack([camera, (RGB[..., 1].astype(np.uint32) * 60000 // 255).astype(np.uint16),
+                         (RGB[..., 2].astype(np.uint32) * 1023 // 255 + 7).astype(np.uint16)])
+    pictures = {}
+    for order, name in (("<", "little"), (">", "big")):
+        ranges = imagej_ranges([100, 4195, 0, 60000], order)
+        pictures[f"imagej-two-channels-{name}"] = tagged((camera + 100, {**imagej(*two), **ranges}), (other, {}), order=order)
+    slices = ["images=4", "channels=2", "slices=2", "hyperstack=true", "mode=grayscale", "min=0.0", "max=60000.0"]
+    both = imagej_ranges([100, 4195, 0, 60000], "<")
+    comment = "<!-- <Image><Pixels SignificantBits='3'/></Image> --><![CDATA[<Pixels SignificantBits='4'/>]]>"
+    mine = '<TiffData IFD="0"><UUID FileName="a.tif">urn:uuid:1</UUID></TiffData>'
+    theirs = '<TiffData IFD="0"><UUID FileName="b.tif">urn:uuid:2</UUID></TiffData>'
+    pictures.update({
+        "imagej-two-channels-untold": tagged((camera + 100, imagej(*two)), (other, {})),
+        "imagej-hyperstack": tagged((camera + 100, {**imagej(*slices), **both}), (other, {}), (camera + 100, {}), (other, {})),
+        "imagej-rgb-48": tagged((colours, {**imagej("channels=3", "mode=composite", "min=0.0", "max=60000.0"),
+                                           **imagej_ranges([0, 4095, 0, 60000, 7, 1030], "<")})),
+        "imagej-one-directory": tagged((camera, imagej("images=3", "slices=3", "min=0.0", "max=4095.0")),
+                                       (4095 - camera, {}), (camera, {}), order=">", one_directory=True),
+        "imagej-8-bits": tagged((GRAY // 4 + 10, imagej("min=10.0", "max=73.0"))),
+        "ome-12-bits": tagged((camera, ome(pixels('SignificantBits="12"')))),
+        "ome-prefixed": tagged((camera, ome(comment + pixels("SignificantBits = '12'").replace("<", "<OME:").replace(
+            "<OME:/", "</OME:"), "xmlns:OME='http://www.openmicroscopy.org/Schemas/OME/2016-06' Creator='a &amp; b \xb5'")),
+            order=">"),
+        "ome-two-images": tagged((camera, ome(pixels('SignificantBits="12"', '<TiffData IFD="0" PlaneCount="1"/>') + pixels(
+            'SignificantBits="10"', '<TiffData IFD="1"/>', 1))), (ten, {})),
+        "ome-two-files": tagged((camera, ome(pixels('SignificantBits="10"', theirs) + pixels('SignificantBits="12"', mine, 1),
+                                             'UUID="urn:uuid:1"'))),
+        "ome-companion": tagged((camera, ome('<BinaryOnly MetadataFile="plate.companion.ome" UUID="urn:uuid:1"/>'))),
+        "ome-document-type": tagged((camera, {270: (
+            "s", b'<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY bits "12">]><OME>' + pixels('SignificantBits="&bits;"').encode() +
+            b"</OME>\0")})),
+        "ome-inverted": tagged((4095 - camera, {**ome(pixels('SignificantBits="12"')), 262: ("H", [0])})),
+        "micro-manager": tagged((camera, {51123: ("s", b'{"PixelType":"GRAY16","BitDepth":12}\0')})),
+        "gray-16-greatest": tagged((camera, {341: ("H", [4095])})),
+        "gray-16-untold": tagged((ten, {})),
+        "gray-8-dark": tagged((GRAY // 26, {})),
+        "tags-damaged": tagged((deep(GRAY), {280: ("s", b"black\0"), 281: ("I", [1 << 20]), 340: ("I", [3, 4]), 341: ("s", b"white\0"),
+                                             270: ("I", [7]), 65001: ("d", [1.0])})),
+        "pages-thumbnail-first": tagged((small, {254: ("I", [1])}), (GRAY, {254: ("I", [0])}), (255 - GRAY, {254: ("I", [2])}),
+                                        (small, {254: ("I", [4])})),
+        "pages-thumbnail-old": tagged((small, {255: ("H", [2])}), (GRAY, {255: ("H", [1])})),
+        "pages-below": tagged((small, {254: ("I", [1]), "below": [(small, {254: ("I", [1])}), (GRAY, {})]})),
+        "pages-reduced-only": tagged((GRAY, {254: ("I", [1])})),
+        "pages-pyramid": tagged((GRAY, {"below": [(small, {})]})),
+    })
+    return pictures
+
+
 def main():
     folder = Path(sys.argv[1])
-    for ending, pictures in {"png": all_png(), "jpg": all_jpeg(), "tif": all_tiff()}.items():
+    for ending, pictures in {"png": all_png(), "jpg": all_jpeg(), "tif": {**all_tiff(), **all_pages()}}.items():
         for name, data in pictures.items():
             (folder / f"{name}.{ending}").write_bytes(data)
 

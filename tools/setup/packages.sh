@@ -15,6 +15,8 @@ plan_packages() {
         probe libspng-dev needs_header spng.h
         probe libjpeg-dev needs_header stdio.h jpeglib.h
         probe libtiff-dev needs_header tiffio.h
+        probe libexpat1-dev needs_header expat.h
+        probe zlib1g-dev needs_header zlib.h
         probe libzip-dev needs_header zip.h
         probe libopencv-imgproc-dev needs_opencv
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h

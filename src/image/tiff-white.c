@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "base/json.h"
 #include "image/decode-formats.h"
 #include "image/imagej.h"
 #include "image/ome-xml.h"
@@ -125,7 +124,8 @@ static void ask_micro_manager(question *q) {
     bt_tiff_entry text = {0};
     if (!bt_tiff_find(q->file, q->page->directory, BT_TIFF_MICRO_MANAGER, &text)) return;
     const char *bytes = (const char *)q->file->bytes + text.values_at;
-    json_t *json = json_loadb(bytes, strnlen(bytes, (size_t)text.count), 0, NULL);
+    json_error_t unsaid;
+    json_t *json = bt_json_parse(bytes, strnlen(bytes, (size_t)text.count), &unsaid);
     const json_t *depth = json_object_get(json, "BitDepth");
     if (json_is_object(depth)) depth = json_object_get(depth, "scalar"); /* a property map's */
     if (json_is_integer(depth)) answer_bits(q, (double)json_integer_value(depth), "Micro-Manager's BitDepth");

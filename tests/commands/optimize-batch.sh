@@ -93,6 +93,15 @@ tune --backend $sim --batches 1 --images own
 exits 0 'a folder of pictures is taken'
 says 'images +2 pictures of own, 19 × 27 px' 'and told'
 is "$(json "$(ls -dt results/*/ | head -n 1)record.json" .images)" '2 pictures of own, 19 × 27 px' 'and kept in the record'
+rm own/*
+cp "$pictures/gray-16-untold.tif" "$pictures/imagej-hyperstack.tif" own
+tune --backend $sim --batches 1 --images own
+says_error 'gray-16-untold\.tif: its values, 0 to 1023, use less than a sixteenth' 'a dark one is warned of'
+says_error 'imagej-hyperstack\.tif: page 1 of 4 is taken; --page N takes another' 'and so are pages'
+rm own/gray*
+tune --backend $sim --batches 1 --images own --page 4 --white 60000
+is "$err" '' 'which may be asked for'
+says ' --white 60000' 'and the line that repeats the run has them'
 rm -r own
 
 # --- what it leaves

@@ -3,6 +3,7 @@
 . tests/lib/tap.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 program=$bin/segment-image
+images=$PWD/tests/images
 draw=${bin%/bin}/tests/draw-spheroids
 cd "$scratch" || exit 1
 sim=sim:tau0_ms=1,alpha_ms=1
@@ -118,6 +119,28 @@ for outline, run in zip(outlines[\"annotations\"], runs[\"annotations\"]):
     assert run[\"bbox\"] == [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
 "'
 exits 0 "in the picture's own pixels: an outline holds the area and ends at the box"
+
+# --- pages, and which value is white
+run "$program" --backend $sim --image-size 64 --models hrnet,cbam_resunet --image "$images/rgb-8-pages.tif" --output page.json
+exits 0 'a file of two pages'
+is "$(printf '%s\n' "$err" | grep -c 'page 1 of 2 is taken; --page N takes another')" 1 'says so once, however many networks there are'
+is "$(json page-hrnet.json .metadata.page) $(json page-hrnet.json .metadata.pages)" '1 2' 'its results tell which it was'
+run "$program" --backend $sim --image-size 64 --image "$images/rgb-8-pages.tif" --page 2 --output page.json --overlay page.png --quiet
+exits 0 'the second, asked for'
+is "$err" '' 'without a word'
+is "$(json page.json .metadata.page)" 2 'is segmented'
+run "$program" --backend $sim --image-size 64 --image "$images/rgb-8-pages.tif" --page 3
+refuses 'rgb-8-pages\.tif: it has 2 pages in full resolution, and no page 3' 'one that is not there'
+mkdir stack && cp "$images/rgb-8-pages.tif" stack/a.tif && cp "$images/imagej-hyperstack.tif" stack/b.tif
+run "$program" --backend $sim --image-size 64 --image stack --page 2 --output by-page --overlay by-page
+is "$(cd by-page && echo *)" 'a-page2.json a-page2.png b-page2.json b-page2.png' "of a folder, a page's results are called so"
+run "$program" --backend $sim --image-size 64 --image "$images/gray-16-untold.tif" --output white.json
+says_error 'warning: .*gray-16-untold\.tif: its values, 0 to 1023, use less than a sixteenth' 'a dark picture is warned of'
+says_error '0 to 65535 \(all that 16 bits hold\); --white N says otherwise' 'with what was taken, and what says otherwise'
+run "$program" --backend $sim --image-size 64 --image "$images/gray-16-untold.tif" --white 1023 --output white.json --quiet
+is "$err $(json white.json .metadata.white)" ' 1023' 'which it then is'
+run "$program" --backend $sim --image-size 64 --image "$images/gray-8.tif" --white 4095
+refuses 'gray-8\.tif: --white 4095 is beyond its values, which are of 8 bits' 'a white that cannot be'
 
 # --- networks and configs
 run "$program" --backend $sim --image plate/w1.png --image-size 64 --models hrnet,cbam_resunet --output two.json --quiet

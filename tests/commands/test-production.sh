@@ -113,6 +113,21 @@ like "$(cat "$folder/report.md")" 'pictures of plates' 'and in the report'
 run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates --image-sizes 20:2,30
 like "$status" '^[04]$' 'and in other sizes than their own'
 says 'images +pictures of plates, 20:2,30 px' 'are told with those'
+mkdir own
+cp "$pictures/gray-16-untold.tif" "$pictures/rgb-8-pages.tif" own
+run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images own --image-sizes 20:2,30
+is "$(printf '%s\n' "$err" | grep -c 'gray-16-untold\.tif: its values, 0 to 1023, use less than a sixteenth')" 1 \
+    'a dark picture is warned of once'
+is "$(printf '%s\n' "$err" | grep -c 'page 1 of 2 is taken')" 1 'and so are pages'
+like "$(cat "$(ls -dt results/*-test | head -n 1)/log.txt")" 'warning own/rgb-8-pages\.tif: page 1 of 2' 'which the log keeps'
+run "$program" --quiet --config c.json --images own --white 4095
+refuses '--images: own/rgb-8-pages\.tif: --white 4095 is beyond its values' 'a white that cannot be'
+run "$program" --quiet --config c.json --images own --page 2
+refuses '--images: own/gray-16-untold\.tif: it has 1 page in full resolution, and no page 2' 'a page that is not there'
+rm own/gray-16-untold.tif
+run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images own --page 2 --white 250
+is "$(json "$(ls -t results/*-test/record.json | head -n 1)" .settings.page)" 2 'those that are go into the record'
+is "$(printf '%s\n' "$err" | grep -c 'page')" 0 'and nothing is said of them'
 mkdir empty
 run "$program" --quiet --config c.json --images empty
 refuses '--images: empty: no picture in it' 'a folder without pictures'

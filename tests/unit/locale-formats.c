@@ -387,7 +387,7 @@ static void read_picture(void) {
     TIFFSetField(tiff, TIFFTAG_IMAGEDESCRIPTION, "ImageJ=1.53t\nmin=1.5\nmax=2.5\n");
     assert_int_equal(TIFFWriteEncodedStrip(tiff, 0, (void *)&pixel, sizeof pixel), sizeof pixel);
     TIFFClose(tiff);
-    must(bt_picture_load(&picture, "imagej.tif", &error), &error);
+    must(bt_picture_load(&picture, "imagej.tif", NULL, &error), &error);
     assert_int_equal(picture.rgb[0], 128);
     bt_picture_close(&picture);
 }

@@ -11,7 +11,7 @@
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("probe-worker (batchtune) %s\n", bt_version());
-        return 0;
+        return fflush(stdout) == 0 ? 0 : 1;
     }
     int type = 0;
     socklen_t size = sizeof type;

@@ -29,7 +29,7 @@ set xtics ('1' 1, '2' 2, '4' 4, '8' 8, '16' 16)
 set ylabel 'high-water mark of the model (MiB)'
 set yrange [0:551.07]
 set label 'limit with 10 % reserve: 21578 MiB (above this range)' at graph 0.02, graph 0.95 left font ',10' textcolor rgb '#D55E00'
-plot 278.627767 + 12.6408088 * x with lines linecolor rgb '#9A9A9A' dashtype 2 linewidth 1.5 title 'fit: 278.6 + 12.6 · batch size', \
+plot 278.627767 + 12.6408088 * x with lines linecolor rgb '#9A9A9A' dashtype 2 linewidth 1.5 title 'fit: 291.3 MiB for one, 12.6 for each further', \
      data index 0 using 1:(strcol(2) eq 'measured' ? column(10) : NaN) with points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'admissible', \
      data index 0 using 1:(strcol(2) eq 'over_sla' ? column(10) : NaN) with points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'over the SLA', \
      data index 0 using 1:(strcol(2) eq 'skipped_dominated' ? column(10) : NaN) with points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'unconfirmed', \

@@ -122,13 +122,10 @@ int bt_command_finish(const bt_command *command, FILE *out, FILE *err, bool verd
 int bt_command_finish_as(const bt_command *command, FILE *out, FILE *err, bool verdict_on_err, int code,
                          const char *word) {
     int why = why_lost(out);
-    const char *lost = command->prints ? command->prints : "the result";
-    if (why == 0) {
-        fprintf(verdict_on_err ? err : out, "verdict: %s (%d)\n", word, code);
-        why = why_lost(out);
-        lost = "the verdict";
-    }
-    return why == 0 ? code : end_lost(command->name, lost, why, err);
+    if (why != 0) return end_lost(command->name, command->prints ? command->prints : "the result", why, err);
+    fprintf(verdict_on_err ? err : out, "verdict: %s (%d)\n", word, code);
+    why = why_lost(out);
+    return why == 0 || why == EPIPE ? code : end_lost(command->name, "the verdict", why, err);
 }
 
 /* Of what is no run: --help and --version. */

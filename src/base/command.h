@@ -74,7 +74,8 @@ bt_status bt_command_printed(FILE *out, bt_status status);
  * behind it, or on `err` where another program reads `out` (`verdict_on_err`). Returns `code`, so that a main
  * can end in `return bt_command_finish(...)`; but where something was not taken (a full disk, a closed
  * descriptor) BT_EXIT_FAILED, with one line and the verdict on `err`, and where its reader has gone
- * BT_EXIT_UNREAD, with the verdict alone: nobody wants more of it. */
+ * BT_EXIT_UNREAD, with the verdict alone: nobody wants more of it. Whoever has read all but the verdict has
+ * lost nothing. */
 int bt_command_finish(const bt_command *command, FILE *out, FILE *err, bool verdict_on_err, int code);
 
 /* The same with a word of the command's own in place of bt_exit_name's: "verdict: slower (3)". */

@@ -8,6 +8,9 @@
 
 /* ---- opening ---- */
 
+#define LONGEST_NS                                                                                           \
+    (366 * BT_LADDER_NS_MAX) /* of any time that an option gives: a clock and some of these fit */
+
 static int largest(const bt_ladder *ladder) {
     return ladder->sizes[ladder->size_count - 1];
 }
@@ -28,6 +31,9 @@ static bt_status check_model(const bt_batcher_model *model, int index, bt_error 
         breaker->cooldown_max_ns < breaker->cooldown_ns)
         return bt_fail(error, BT_INVALID, "model %d: a breaker counts from 1 and its cooldown has bounds",
                        index);
+    if (model->max_queue_delay_ns > LONGEST_NS || model->watchdog_ns > LONGEST_NS ||
+        breaker->cooldown_max_ns > LONGEST_NS)
+        return bt_fail(error, BT_INVALID, "model %d: nothing lasts longer than a year", index);
     return BT_OK;
 }
 
@@ -414,7 +420,8 @@ bt_status bt_batcher_set(bt_batcher *batcher, int64_t now_ns, int model, const b
     if (change->max_queue_size < 1 || change->max_queue_size > state->queue_room)
         return bt_fail(error, BT_INVALID, "a queue size of %d is not within 1..%d, what there is room for",
                        change->max_queue_size, state->queue_room);
-    if (change->max_queue_delay_ns < 0) return bt_fail(error, BT_INVALID, "a queue delay is not negative");
+    if (change->max_queue_delay_ns < 0 || change->max_queue_delay_ns > LONGEST_NS)
+        return bt_fail(error, BT_INVALID, "a queue delay is not negative, nor longer than a year");
     come_to(batcher, now_ns);
     state->options.max_batch_size = change->max_batch_size;
     state->options.max_queue_size = change->max_queue_size;

@@ -315,6 +315,14 @@ static int64_t device_free_ns(const bt_batcher *batcher, int device) {
     return most_ns;
 }
 
+/* `count` times `each_ns` from `from_ns` on; BT_NEVER_NS where that is past all counting. */
+static int64_t after(int64_t from_ns, int64_t count, int64_t each_ns) {
+    int64_t sum_ns;
+    bool fits =
+        !__builtin_mul_overflow(count, each_ns, &sum_ns) && !__builtin_add_overflow(from_ns, sum_ns, &sum_ns);
+    return fits ? sum_ns : BT_NEVER_NS;
+}
+
 int64_t bt_expected_answer_ns(const bt_batcher *batcher, int model, bool standard) {
     const bt_model_state *state = &batcher->models[model];
     const bt_ladder *ladder = &state->options.ladder;
@@ -329,6 +337,7 @@ int64_t bt_expected_answer_ns(const bt_batcher *batcher, int model, bool standar
     for (int line = 0; line < BT_LINE_COUNT; line++)
         ahead += state->lines[line].count;
     if (standard || !model_may_produce(batcher, model))
-        return free_ns + (ahead / servers + 1) * ladder->standard_ns;
-    return free_ns + ahead / size / servers * ladder->cost_ns[size] + ladder->cost_ns[ahead % size + 1];
+        return after(free_ns, ahead / servers + 1, ladder->standard_ns);
+    return after(after(free_ns, 1, ladder->cost_ns[ahead % size + 1]), ahead / size / servers,
+                 ladder->cost_ns[size]);
 }

@@ -15,7 +15,11 @@ static bt_status check(const bt_ladder *ladder, bt_error *error) {
                            BT_LADDER_BATCH_MAX, size);
         if (ladder->service_ns[i] < 0 || (timed && ladder->service_ns[i] == 0))
             return bt_fail(error, BT_INVALID, "a batch of %d has no service time", size);
+        if (ladder->service_ns[i] > BT_LADDER_NS_MAX)
+            return bt_fail(error, BT_INVALID, "a batch of %d takes more than a day", size);
     }
+    if (ladder->standard_ns > BT_LADDER_NS_MAX)
+        return bt_fail(error, BT_INVALID, "an image on the standard path takes more than a day");
     return BT_OK;
 }
 

@@ -17,7 +17,8 @@ extern "C" {
 #endif
 
 #define BT_LADDER_SIZES_MAX 64
-#define BT_LADDER_BATCH_MAX 1024 /* the largest batch that a service forms */
+#define BT_LADDER_BATCH_MAX 1024           /* the largest batch that a service forms */
+#define BT_LADDER_NS_MAX    86400000000000 /* a day: no service time is longer, so that sums of them fit */
 
 typedef struct bt_ladder {
     int size_count;
@@ -34,7 +35,7 @@ typedef struct bt_ladder {
 /* Checks sizes and times and fills the plan: for each n the cheapest sequence of runs, where a run of size r
  * >= the requests it takes costs service_ns of r; among equals the fewest runs, the largest run first.
  * BT_INVALID where the sizes do not ascend from 1, are too many or too large, or a time is not positive (0 is
- * allowed for all: a backend that takes no time). */
+ * allowed for all: a backend that takes no time) or longer than a day. */
 BT_MUST_USE bt_status bt_ladder_plan(bt_ladder *ladder, bt_error *error);
 
 #ifdef __cplusplus

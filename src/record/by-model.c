@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/files.h"
+
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 #define SHOWN           60 /* characters of a name in a message */
 
@@ -23,7 +25,30 @@ bool bt_by_model_is_map(const char *setting) {
 }
 
 static bool ends_part(const char *at) {
-    return (*at == ',' || *at == ';') && (at[1] == '\0' || name_length(at + 1) > 0);
+    return *at == '\0' || ((*at == ',' || *at == ';') && (at[1] == '\0' || name_length(at + 1) > 0));
+}
+
+static bool names_file(const char *text, size_t length) {
+    char path[BT_PATH_SIZE];
+    bt_error no_file;
+    return length < sizeof path && bt_path_join(path, &no_file, "%.*s", (int)length, text) == BT_OK &&
+           bt_file_check_regular(path, &no_file) == BT_OK;
+}
+
+bool bt_by_model_is_file(const char *setting) {
+    return names_file(setting, strlen(setting));
+}
+
+/* Where the value ends that begins here: where the next part begins, unless going on to a later one, or to
+ * the end, gives the name of a file that is there. */
+static const char *end_of_value(const char *value) {
+    const char *end = value, *first;
+    while (!ends_part(end))
+        end++;
+    first = end;
+    for (const char *later = value + strlen(value); later > first; later--)
+        if (ends_part(later) && names_file(value, (size_t)(later - value))) return later;
+    return first;
 }
 
 /* Takes the first part off *rest; false at the end. */
@@ -32,9 +57,7 @@ static bool next_part(const char **rest, part *out) {
     if (*at == '\0') return false;
     *out = (part){.name = at, .name_length = name_length(at)};
     out->value = at + out->name_length + 1;
-    const char *end = out->value;
-    while (*end != '\0' && !ends_part(end))
-        end++;
+    const char *end = end_of_value(out->value);
     out->value_length = (int)(end - out->value);
     *rest = *end != '\0' ? end + 1 : end;
     return true;

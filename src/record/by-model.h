@@ -2,7 +2,8 @@
  *
  * The weights' and the model files' settings are read here, so that both are written alike. A comma ends a
  * part only where another NAME= follows: paths may have commas. A semicolon does the same, for texts in which
- * a comma means something else already (the library's `settings`).
+ * a comma means something else already (the library's `settings`). A file that is there goes before any other
+ * reading of its name: "a=x,b=3.pth" is one part where there is a file x,b=3.pth.
  */
 #ifndef BT_RECORD_BY_MODEL_H
 #define BT_RECORD_BY_MODEL_H
@@ -18,6 +19,9 @@ extern "C" {
 
 /* Whether the text names models, rather than meaning all of them. */
 bool bt_by_model_is_map(const char *setting);
+
+/* Whether the whole text is the name of a file that is there, whatever characters it has. */
+bool bt_by_model_is_file(const char *setting);
 
 /* What a map says of one model, into `out`; "" where it does not name it. `key` starts every message.
  * BT_INVALID where a part has no value or a model is named twice. */

@@ -487,11 +487,11 @@ static double memory_left_mb(const drawing *panel) {
 static void draw_memory(drawing *panel) {
     const bt_memory_fit *fit = &panel->model->production_memory;
     double left_mb = memory_left_mb(panel);
-    char words[160], formula[96], function[96], base[32], slope[32];
+    char words[160], formula[96], function[96], one[32], slope[32];
     bt_text_format(words, sizeof words, "limit with %g %% reserve: %.0f MiB",
                    panel->record->settings.memory_reserve_percent, left_mb);
-    snprintf(formula, sizeof formula, "fit: %s + %s · batch size",
-             bt_layout_number(fit->base_mb, base, sizeof base),
+    snprintf(formula, sizeof formula, "fit: %s MiB for one, %s for each further",
+             bt_layout_number(fit->base_mb + fit->per_image_mb, one, sizeof one),
              bt_layout_number(fit->per_image_mb, slope, sizeof slope));
     bt_text_format(function, sizeof function, "%.9g + %.9g * x", fit->base_mb, fit->per_image_mb);
     put_title(panel, "memory by batch size");

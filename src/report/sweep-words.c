@@ -218,8 +218,9 @@ void bt_words_memory(const bt_record *record, const bt_model_record *model, char
     int used = snprintf(out, BT_WORDS_SIZE, "largest batch memory would allow: %s%s%s", two ? standard : "",
                         two ? ", " : "", production);
     if (isfinite(fit->base_mb))
-        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "; a batch of b takes %s + %s·b MiB",
-                         number(fit->base_mb).text, number(fit->per_image_mb).text);
+        used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
+                         "; a batch of one takes %s MiB, each further image %s more",
+                         number(fit->base_mb + fit->per_image_mb).text, number(fit->per_image_mb).text);
     if (isfinite(model->memory_total_mb))
         bt_text_format(out + used, BT_WORDS_SIZE - (size_t)used,
                        "; the %s has %.0f MiB, of which %g %% stay free",

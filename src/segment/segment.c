@@ -15,6 +15,7 @@
 #include "image/encode.h"
 #include "image/overlay.h"
 #include "record/by-model.h"
+#include "record/weights-setting.h"
 #include "serving/serving.h"
 
 #define THREADS_MAX 64
@@ -329,7 +330,7 @@ static bt_status start_service(work *w, bt_error *error) {
     settings.warm_up = false;
     settings.watchdog_ms = WATCHDOG_MS;
     const char *model = o->model;
-    bt_status status = bt_by_model_narrow(settings.weights, "weights", model, error);
+    bt_status status = bt_weights_narrow(settings.weights, model, error);
     if (status == BT_OK) status = bt_by_model_narrow(settings.model_file, "model_file", model, error);
     if (status == BT_OK)
         status = bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);

@@ -13,6 +13,10 @@
 /* Both lanes of every instance may run at a time. */
 #define RUNS_MAX (2 * BT_BATCHER_INSTANCES_MAX)
 
+/* A virtual clock ends there: 73 years, and a few times as much can be counted. */
+#define HORIZON_NS ((int64_t)1 << 61)
+#define LONGEST_MS (BT_LADDER_NS_MAX / 1e6)
+
 /* A run under way. */
 typedef struct running {
     int64_t end_ns;
@@ -48,10 +52,11 @@ typedef struct simulator {
 static bt_status check_times(const bt_service_times *times, int model, bt_error *error) {
     for (int i = 0; i < times->count; i++) {
         double value = times->quantiles_ms[i];
-        if (!(value >= 0 && value < 1e12) || (i > 0 && value < times->quantiles_ms[i - 1]))
-            return bt_fail(error, BT_INVALID,
-                           "model %d: the service times of batch size %d do not ascend from 0 at [%d]", model,
-                           times->batch_size, i);
+        if (!(value >= 0 && value <= LONGEST_MS) || (i > 0 && value < times->quantiles_ms[i - 1]))
+            return bt_fail(
+                error, BT_INVALID,
+                "model %d: the service times of batch size %d do not ascend from 0 at [%d], or pass a day",
+                model, times->batch_size, i);
     }
     return BT_OK;
 }
@@ -62,8 +67,10 @@ static bt_status check_arrivals(const bt_simulation_model *model, int index, bt_
     if (!model->arrivals_ns && model->arrival_count > 0 && model->clients < 1)
         return bt_fail(error, BT_INVALID, "model %d: a closed loop of %d clients", index, model->clients);
     for (int64_t i = 0; model->arrivals_ns && i < model->arrival_count; i++)
-        if (model->arrivals_ns[i] < (i > 0 ? model->arrivals_ns[i - 1] : 0))
-            return bt_fail(error, BT_INVALID, "model %d: the arrivals do not ascend from 0 at [%lld]", index,
+        if (model->arrivals_ns[i] < (i > 0 ? model->arrivals_ns[i - 1] : 0) ||
+            model->arrivals_ns[i] > HORIZON_NS)
+            return bt_fail(error, BT_INVALID,
+                           "model %d: the arrivals do not ascend from 0 at [%lld], or pass 73 years", index,
                            (long long)i);
     return BT_OK;
 }
@@ -150,7 +157,8 @@ static bt_status open_all(simulator *sim, const bt_simulation_options *options, 
     sim->result = result;
     if (!result) return bt_fail(error, BT_NO_MEMORY, "no memory for a simulation");
     result->trace_hash = BT_FNV_START;
-    if (options->model_count < 1 || options->model_count > BT_BATCHER_MODELS_MAX || options->overhead_ns < 0)
+    if (options->model_count < 1 || options->model_count > BT_BATCHER_MODELS_MAX ||
+        options->overhead_ns < 0 || options->overhead_ns > BT_LADDER_NS_MAX)
         return bt_fail(error, BT_INVALID, "a simulation of %d models with an overhead of %lld ns a run",
                        options->model_count, (long long)options->overhead_ns);
     result->models = calloc((size_t)options->model_count, sizeof *result->models);
@@ -294,8 +302,12 @@ static void send(simulator *sim, model_traffic *traffic) {
     if (!model->arrivals_ns) traffic->idle_clients++;
 }
 
+static int64_t sooner(int64_t a_ns, int64_t b_ns) {
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 /* The next thing that happens: a run ends, a request arrives, or the batcher wants to be asked; at one
- * instant in this order. False when there is nothing more. */
+ * instant in this order. False when there is nothing more, or nothing before the clock's end. */
 static bool step(simulator *sim) {
     int64_t run_ns = sim->run_count > 0 ? sim->runs[0].end_ns : BT_NEVER_NS;
     int64_t arrival_ns = BT_NEVER_NS, wake_ns = bt_batcher_wake_ns(sim->batcher);
@@ -306,7 +318,7 @@ static bool step(simulator *sim) {
         arrival_ns = next_ns;
         arriving = &sim->models[i];
     }
-    if (run_ns == BT_NEVER_NS && !arriving && wake_ns == BT_NEVER_NS) return false;
+    if (sooner(sooner(run_ns, arrival_ns), wake_ns) > HORIZON_NS) return false;
     if (run_ns <= arrival_ns && run_ns <= wake_ns) {
         running ended = pop_run(sim);
         sim->now_ns = run_ns;
@@ -349,6 +361,12 @@ static bt_status sum_up(const model_traffic *traffic, int instances, bt_error *e
     return BT_OK;
 }
 
+static bool has_arrivals(const simulator *sim) {
+    for (int i = 0; i < sim->model_count; i++)
+        if (sim->models[i].sent < sim->models[i].model->arrival_count) return true;
+    return false;
+}
+
 static int instances_of(const bt_simulation_options *options, int model) {
     int count = 0;
     for (int i = 0; i < options->instance_count; i++)
@@ -363,7 +381,10 @@ bt_status bt_simulate(bt_simulation **out, const bt_simulation_options *options,
     if (status != BT_OK) goto done;
     while (step(&sim))
         continue;
-    assert(bt_batcher_idle(sim.batcher));
+    if (!bt_batcher_idle(sim.batcher) || has_arrivals(&sim)) {
+        status = bt_fail(error, BT_INVALID, "what is simulated is not over after 73 years");
+        goto done;
+    }
     sim.result->duration_ns = sim.now_ns;
     for (int i = 0; status == BT_OK && i < sim.model_count; i++)
         status = sum_up(&sim.models[i], instances_of(options, i), error);

@@ -90,8 +90,10 @@ static bt_service_times times_of(const bt_config_model *model, int size, double 
     return (bt_service_times){.batch_size = size, .quantiles_ms = storage, .count = point->quantile_count};
 }
 
+/* What is past the longest that a ladder takes stays so, and is refused there. */
 static int64_t typical_ns(const bt_service_times *times) {
-    return (int64_t)fmax(1, median_ms(times->quantiles_ms, times->count) * BT_NS_PER_MS + 0.5);
+    double ns = median_ms(times->quantiles_ms, times->count) * BT_NS_PER_MS + 0.5;
+    return (int64_t)fmin(fmax(1, ns), 2.0 * BT_LADDER_NS_MAX);
 }
 
 static int list_sizes(const bt_config_model *model, int max_batch_size, int sizes[SIZES_MAX]) {
@@ -133,7 +135,8 @@ static bt_status fill(bt_tuned_model *out, const bt_config_model *model, int max
     for (int i = 0; i < ladder->size_count; i++)
         if (ladder->service_ns[i] > longest_ns) longest_ns = ladder->service_ns[i];
     out->batcher.watchdog_ns = WATCHDOG_NS + WATCHDOG_TIMES * longest_ns;
-    return bt_ladder_plan(ladder, error);
+    bt_status status = bt_ladder_plan(ladder, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "%s", model->name);
 }
 
 bt_status bt_tuned_model_open(bt_tuned_model *out, const bt_config_model *model, int max_batch_size,

@@ -11,7 +11,10 @@ extern "C" {
 #endif
 
 /* Fits M(b) = base + per_image * b to `count` points by least squares; slopes below zero are taken as zero (a
- * high-water mark cannot fall). NaN in both where fewer than two different sizes are given. MiB. */
+ * high-water mark cannot fall). What counts is M(1) and what comes after: base may well be below zero, where
+ * the first image needs less than each further one, but M(1) is not. A line that says otherwise is drawn
+ * through the smallest size's memory instead, or where even that falls too low, through nothing at no images.
+ * NaN in both where fewer than two different sizes are given. MiB. */
 bt_memory_fit bt_memory_fit_make(const int *batch_sizes, const double *memory_mb, int count);
 
 /* The fit's memory for a batch size, MiB; NaN without a fit. */

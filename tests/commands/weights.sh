@@ -38,6 +38,16 @@ cd "$scratch" || exit 1
 printf 'X' | dd of=cbam.safetensors bs=1 seek=100000000 conv=notrunc 2>/dev/null
 like "$(weights_said)" 'cbam\.safetensors: the same size, but other contents' 'a changed byte is noticed'
 
+# A file may be called like a list; Lightning calls them so.
+"$tests/write-checkpoint" cbam_resunet counter:7 epoch=3-val=0.1.ckpt
+run "$bin/optimize-batch" --quiet --backend sim:tau0_ms=4,alpha_ms=2 --models cbam_resunet --batches 1 --output s.json \
+    --weights epoch=3-val=0.1.ckpt
+exits 0 'a file whose name looks like NAME=FILE is taken'
+"$bin/../tests/draw-spheroids" --seed 1 --size 64 --output . >/dev/null
+run "$bin/segment-image" --backend plan --models cbam_resunet --image 0.png --image-size 64 --weights epoch=3-val=0.1.ckpt --quiet
+exits 0 'by segment-image too'
+like "$out" '"weights":"epoch=3-val=0.1.ckpt"' 'and says so'
+
 tune --models hrnet --weights hrnet=cbam.safetensors
 refuses 'cbam\.safetensors: 9[0-9][0-9] of HRNet.s 921 tensors are missing, .*it holds .init_conv. .3 tensors., .downs. .45 tensors.' 'another network'"'"'s checkpoint is refused by a tensor'"'"'s name'
 tune --models hrnet --weights "$fixtures/hostile.pth"

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "image/polygons.h"
@@ -106,7 +107,9 @@ int main(int argc, char **argv) {
         status = bt_polygons_find(&polygons, mask, (int)a.height, (int)a.width, (float)a.threshold,
                                   a.min_area_px, &error);
     if (status == BT_OK) status = write_text(&a, polygons, &text, &error);
-    if (status == BT_OK) puts(text);
+    if (status == BT_OK && (puts(text) == EOF || fflush(stdout) != 0))
+        status =
+            bt_fail(&error, BT_NOT_WRITTEN, "standard output could not be written; the polygons are lost");
     if (status != BT_OK) fprintf(stderr, "mask-polygons: %s\n", error.message);
     bt_free(text);
     bt_polygons_close(&polygons);

@@ -68,6 +68,9 @@ static void a_ladder_that_is_none_is_refused(void **state) {
     assert_int_equal(bt_ladder_plan(&negative, &error), BT_INVALID);
     assert_int_equal(bt_ladder_plan(&none, &error), BT_INVALID);
     assert_int_equal(bt_ladder_plan(&huge, &error), BT_INVALID);
+    bt_ladder slow = {.size_count = 2, .sizes = {1, 2}, .service_ns = {5, BT_LADDER_NS_MAX + 1}};
+    assert_int_equal(bt_ladder_plan(&slow, &error), BT_INVALID);
+    assert_string_equal(error.message, "a batch of 2 takes more than a day");
 }
 
 /* ---- the breaker ---- */
@@ -561,6 +564,10 @@ static void options_that_no_batcher_can_follow_are_refused(void **state) {
     REFUSE(max_queue_delay_ns = -1, "no time is negative");
     REFUSE(watchdog_ns = -1, "no time is negative");
     REFUSE(ladder.standard_ns = -1, "no time is negative");
+    REFUSE(ladder.standard_ns = INT64_MAX, "takes more than a day");
+    REFUSE(max_queue_delay_ns = INT64_MAX, "nothing lasts longer than a year");
+    REFUSE(watchdog_ns = INT64_MAX, "nothing lasts longer than a year");
+    REFUSE(breaker.cooldown_max_ns = INT64_MAX, "nothing lasts longer than a year");
     REFUSE(breaker.failures = 0, "a breaker counts from 1");
     REFUSE(breaker.probes = 0, "a breaker counts from 1");
     REFUSE(breaker.cooldown_ns = -1, "its cooldown has bounds");
@@ -572,7 +579,7 @@ static void a_change_out_of_bounds_changes_nothing(void **state) {
     bt_batcher_model model = model_of_four();
     service s = open_one(&model);
     static const bt_batcher_change changes[] = {
-        {0, 8, 0}, {5, 8, 0}, {4, 0, 0}, {4, 9, 0}, {4, 8, -1},
+        {0, 8, 0}, {5, 8, 0}, {4, 0, 0}, {4, 9, 0}, {4, 8, -1}, {4, 8, INT64_MAX},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         bt_error error = {BT_OK, ""};

@@ -122,6 +122,40 @@ static void a_source_may_be_one_models(void **state) {
     source_is("hrnet=a.pth,", "hrnet", "a.pth");
 }
 
+static void put_file(const char *name) {
+    FILE *file = fopen(name, "w");
+    if (!file || fclose(file) != 0) fail_msg("%s cannot be made", name);
+}
+
+/* Lightning calls checkpoints like that. */
+static void a_file_that_is_there_is_one_whatever_it_is_called(void **state) {
+    (void)state;
+    static const char *const models[] = {"hrnet", "cbam_resunet"}, *const files[] = {"epoch=3-val=0.1.ckpt",
+                                                                                     "hrnet=x.pth",
+                                                                                     "a,cbam_resunet=b.pth",
+                                                                                     "-x=1;hrnet=2.pth",
+                                                                                     "two words=1,2:3.pth"};
+    char narrowed[BT_OPTION_TEXT_SIZE], part[BT_OPTION_TEXT_SIZE];
+    bt_error error;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        put_file(files[i]);
+        source_is(files[i], "hrnet", files[i]);
+        source_is(files[i], "cbam_resunet", files[i]);
+        assert_int_equal(bt_weights_check_names(files[i], models, 2, &error), BT_OK);
+        snprintf(narrowed, sizeof narrowed, "%s", files[i]);
+        assert_int_equal(bt_weights_narrow(narrowed, "hrnet", &error), BT_OK);
+        assert_string_equal(narrowed, files[i]);
+        snprintf(part, sizeof part, "cbam_resunet=%s,hrnet=demo", files[i]);
+        source_is(part, "cbam_resunet", files[i]);
+        source_is(part, "hrnet", "demo");
+        snprintf(part, sizeof part, "hrnet=counter:1,cbam_resunet=%s", files[i]);
+        source_is(part, "cbam_resunet", files[i]);
+        source_is(part, "hrnet", "counter:1");
+    }
+    source_is("other=absent.pth", "hrnet", "demo"); /* one that is not there names a model, as ever */
+    assert_int_equal(bt_weights_check_names("epoch=4.ckpt", models, 2, &error), BT_INVALID);
+}
+
 static void a_source_is_named_once_and_for_a_model(void **state) {
     (void)state;
     static const char *const models[] = {"hrnet", "cbam_resunet"};
@@ -294,6 +328,7 @@ int main(void) {
         TEST(objectives_have_names),
         TEST(one_source_is_everybodys),
         TEST(a_source_may_be_one_models),
+        TEST(a_file_that_is_there_is_one_whatever_it_is_called),
         TEST(a_source_is_named_once_and_for_a_model),
         TEST(weights_come_from_whoever_says_most),
         TEST(an_instance_is_placed_where_the_config_says),

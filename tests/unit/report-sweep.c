@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "fixture-record.h"
 #include "report/layout.h"
+#include "report/sweep-words.h"
 #include "report/sweep.h"
 #include "report/table.h"
 
@@ -247,6 +248,24 @@ static void test_no_capacity_is_told_and_an_unknown_one_is_not(void **state) {
                           "SLA (simulated); a shorter --max-queue-delay-ms");
     assert_null(strstr(text, "requests/s"));
     free(text);
+    bt_record_close(&record);
+}
+
+/* Where the first image takes less than each further one, the line begins below zero; nobody serves no
+ * images. */
+static void test_memory_is_told_from_a_batch_of_one_on(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    record->models[0].production_memory.base_mb = -414;
+    record->models[0].production_memory.per_image_mb = 1892;
+    for (report_form form = TABLE; form < FORMS; form++) {
+        char *text = written(record, form);
+        if (strstr(text, "-414")) fail_msg("memory of no images is told:\n%s", text);
+        free(text);
+    }
+    char words[BT_WORDS_SIZE];
+    bt_words_memory(record, &record->models[0], words);
+    assert_non_null(strstr(words, "; a batch of one takes 1478 MiB, each further image 1892 more; "));
     bt_record_close(&record);
 }
 
@@ -595,6 +614,7 @@ int main(void) {
         cmocka_unit_test(test_a_cpu_demonstration_says_so_first_and_last),
         cmocka_unit_test(test_what_can_be_served_is_told),
         cmocka_unit_test(test_no_capacity_is_told_and_an_unknown_one_is_not),
+        cmocka_unit_test(test_memory_is_told_from_a_batch_of_one_on),
         cmocka_unit_test(test_what_is_unknown_is_a_dash),
         cmocka_unit_test(test_the_table_fits_a_terminal_of_100_columns),
         cmocka_unit_test(test_a_table_is_never_wider_than_asked_for),

@@ -183,6 +183,10 @@ static void what_was_never_measured_is_refused(void **state) {
     for (int i = 0; i < 2; i++)
         assert_int_equal(bt_tuned_model_open(&tuned, &file.model, sizes[i], &error), BT_INVALID);
     assert_non_null(strstr(error.message, "batches of 1025"));
+    begin_file(4);
+    add_size(4, BT_OUTCOME_MEASURED, 1e300);
+    assert_int_equal(bt_tuned_model_open(&tuned, &file.model, 0, &error), BT_INVALID);
+    assert_string_equal(error.message, "hrnet: a batch of 1 takes more than a day");
 }
 
 /* ---- capacity ---- */

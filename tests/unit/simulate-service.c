@@ -357,6 +357,8 @@ static void wrong_options_are_refused(void **state) {
     refused("do not ascend from 0 at [1]");
     send_at(&one, negative_ns, 1);
     refused("do not ascend from 0 at [0]");
+    send_at(&one, (int64_t[]){INT64_MAX}, 1);
+    refused("or pass 73 years");
     send_at(&one, NULL, 1);
     refused("closed loop of 0 clients");
     send_at(&one, NULL, -1);
@@ -368,6 +370,8 @@ static void wrong_options_are_refused(void **state) {
     one.times[2].quantiles_ms = nan_ms;
     one.times[2].count = 1;
     refused("service times of batch size 3 do not ascend");
+    one.times[2].quantiles_ms = (double[]){86400001};
+    refused("or pass a day");
     one.times[2].count = 0;
     refused("no service times of batch size 3");
     simulated_service_linear(&one, 4, 4, 2);
@@ -376,6 +380,17 @@ static void wrong_options_are_refused(void **state) {
     one.model.failure_probability = 0;
     one.model.batcher.max_batch_size = 5;
     refused("");
+}
+
+/* One of whose sums would pass 2^63 nanoseconds. */
+static void what_would_take_longer_than_can_be_counted_is_refused(void **state) {
+    (void)state;
+    static const int sizes[] = {1, 0};
+    static const double a_day_ms[] = {86400000};
+    simulated_service_open(&one, sizes, a_day_ms);
+    send_at(&one, NULL, 200000);
+    one.model.clients = 2;
+    refused("not over after 73 years");
 }
 
 int main(void) {
@@ -394,6 +409,7 @@ int main(void) {
         cmocka_unit_test(a_service_that_takes_no_time_answers_at_once),
         cmocka_unit_test(no_request_at_all_is_no_fault),
         cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(what_would_take_longer_than_can_be_counted_is_refused),
     };
     return cmocka_run_group_tests_name("simulate-service", tests, NULL, NULL);
 }

@@ -56,6 +56,43 @@ static void memory_never_falls_with_the_batch(void **state) {
     assert_float_equal(bt_memory_fit_at(&fit, 1000), 320, 1e-9);
 }
 
+/* As one accelerator had it: the first image takes less than each further one, and the line is right where
+ * there are images. */
+static void a_line_may_begin_below_zero_where_no_image_is(void **state) {
+    (void)state;
+    const int sizes[] = {1, 2, 4, 8};
+    const double memory_mb[] = {1478, 3348, 7132, 14782};
+    bt_memory_fit fit = bt_memory_fit_make(sizes, memory_mb, 4);
+    assert_true(fit.base_mb < 0);
+    for (int i = 0; i < 4; i++)
+        assert_float_equal(bt_memory_fit_at(&fit, sizes[i]), memory_mb[i], 30);
+}
+
+/* What bends upwards, as where an allocator rounds up, pulls a line down at its beginning. */
+static void a_batch_of_one_takes_more_than_nothing(void **state) {
+    (void)state;
+    const int sizes[] = {1, 2, 4, 64}, larger[] = {8, 16, 64};
+    const double memory_mb[] = {100, 110, 140, 9000}, larger_mb[] = {100, 900, 9000};
+    bt_memory_fit fit = bt_memory_fit_make(sizes, memory_mb, 4);
+    assert_float_equal(bt_memory_fit_at(&fit, 1), 100, 1e-9); /* as measured */
+    assert_true(bt_memory_fit_at(&fit, 64) > 8900);
+    fit = bt_memory_fit_make(larger, larger_mb, 3);
+    assert_float_equal(fit.base_mb, 0, 1e-9);
+    assert_true(bt_memory_fit_at(&fit, 1) > 0 && bt_memory_fit_at(&fit, 64) < 9000);
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        bt_random random = bt_random_stream(seed, "test ledger's beginning");
+        int drawn[6];
+        double drawn_mb[6];
+        for (int i = 0; i < 6; i++) {
+            drawn[i] = 1 + i + (int)bt_random_below(&random, 60);
+            drawn_mb[i] = bt_random_between(&random, 1, 2000) * drawn[i];
+        }
+        fit = bt_memory_fit_make(drawn, drawn_mb, 6);
+        if (!(bt_memory_fit_at(&fit, 1) > 0) || fit.per_image_mb < 0)
+            fail_msg("seed %llu: %g + %g b", (unsigned long long)seed, fit.base_mb, fit.per_image_mb);
+    }
+}
+
 static void one_size_makes_no_fit(void **state) {
     (void)state;
     const int sizes[] = {4, 4, 4};
@@ -98,6 +135,8 @@ int main(void) {
         cmocka_unit_test(a_line_is_found_again),
         cmocka_unit_test(it_is_the_least_squares_line),
         cmocka_unit_test(memory_never_falls_with_the_batch),
+        cmocka_unit_test(a_line_may_begin_below_zero_where_no_image_is),
+        cmocka_unit_test(a_batch_of_one_takes_more_than_nothing),
         cmocka_unit_test(one_size_makes_no_fit),
         cmocka_unit_test(the_largest_batch_just_fits),
         cmocka_unit_test(memory_that_does_not_bind_has_a_bound_all_the_same),

@@ -3,7 +3,8 @@
 #
 #   make doctor      or tools/setup/doctor.sh; O=build is where the programs are, LIBTORCH= as in the makefile
 #
-# Changes nothing, downloads nothing. Exit status 0 whatever it finds: it is a report, not a judge.
+# Changes nothing, downloads nothing. Exit status 0 whatever it finds: it is a report, not a judge (1: nobody could
+# be given it).
 set -uo pipefail
 export LC_ALL=C # what other programs print is read here: in English, and numbers with a dot
 cd "$(dirname "$0")/../.."
@@ -233,11 +234,19 @@ steadiness() {
     line load "$(cut -d ' ' -f 1-3 /proc/loadavg) (1, 5 and 15 minutes)"
 }
 
+everything() {
+    project
+    system
+    libraries
+    gpu
+    storage
+    steadiness
+    [ "$problems" = 0 ] && echo 'nothing wrong was found' || echo "$problems marked with !"
+}
+
 packages_missing='' wheels_missing='' trees_missing=''
-project
-system
-libraries
-gpu
-storage
-steadiness
-[ "$problems" = 0 ] && echo 'nothing wrong was found' || echo "$problems marked with !"
+findings=$(everything)
+printf '%s\n' "$findings" 2>/dev/null || {
+    echo 'doctor: standard output could not be written; the findings are lost' >&2
+    exit 1
+}

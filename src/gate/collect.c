@@ -109,6 +109,8 @@ bt_status bt_gate_collect_sweep(bt_gate_record **out, const bt_record *record, b
     (*out)->subject = record->subject;
     snprintf((*out)->started_at, sizeof(*out)->started_at, "%s", record->started_at);
     snprintf((*out)->command, sizeof(*out)->command, "%s", record->command);
+    for (int i = 0; i < record->model_count; i++)
+        bt_throttling_add(&(*out)->throttling, &record->models[i].throttling);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = collect_model(*out, &record->models[i], record->settings.p95_sla_ms, error);
     if (status != BT_OK) bt_gate_record_close(out);
@@ -184,6 +186,8 @@ bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *recor
                  model->model, model->backend, model->device, model->precision, model->weights,
                  model->instances, model->threads, model->batch_size);
     }
+    for (int i = 0; i < record->scenario_count; i++)
+        bt_throttling_add(&(*out)->throttling, &record->scenarios[i].throttling);
     for (int i = 0; i < record->scenario_count; i++)
         for (int j = 0; record->scenarios[i].judged && j < record->scenarios[i].part_count && status == BT_OK;
              j++)

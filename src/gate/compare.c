@@ -101,12 +101,18 @@ static void compare_settings(bt_gate_verdict *verdict, const bt_gate_record *bef
              now->settings[0] ? now->settings : "not told");
 }
 
-/* A record that was cut short is compared for what it has. */
-static void note_partial(bt_gate_verdict *verdict, const char *side, const bt_gate_record *record) {
+static void add_note(bt_gate_verdict *verdict, const char *side, const char *text) {
     size_t used = strlen(verdict->note);
-    if (!record->partial[0]) return;
-    snprintf(verdict->note + used, sizeof verdict->note - used, "%s%s: %s", used ? "; " : "", side,
-             record->partial);
+    if (!text[0]) return;
+    snprintf(verdict->note + used, sizeof verdict->note - used, "%s%s: %s", used ? "; " : "", side, text);
+}
+
+/* A record that was cut short is compared for what it has; one that a quota stopped has longer times. */
+static void note_record(bt_gate_verdict *verdict, const char *side, const bt_gate_record *record) {
+    char words[BT_THROTTLING_WORDS_SIZE] = "";
+    if (bt_throttling_matters(&record->throttling)) bt_throttling_words(&record->throttling, words);
+    add_note(verdict, side, record->partial);
+    add_note(verdict, side, words);
 }
 
 bt_status bt_compare_records(bt_gate_verdict *verdict, const bt_judge *judge, const bt_gate_record *before,
@@ -116,8 +122,8 @@ bt_status bt_compare_records(bt_gate_verdict *verdict, const bt_judge *judge, co
     (void)bt_subject_differences(&before->subject, &now->subject, verdict->subject_differs,
                                  sizeof verdict->subject_differs);
     compare_settings(verdict, before, now);
-    note_partial(verdict, "before", before);
-    note_partial(verdict, "now", now);
+    note_record(verdict, "before", before);
+    note_record(verdict, "now", now);
     if (verdict->machine_differs[0]) return BT_OK;
     bt_status status = bt_judge_rows(judge, verdict, before, now, false, error);
     if (status == BT_OK) status = bt_judge_look(judge, verdict, 1, error);

@@ -249,6 +249,16 @@ static bt_status race_on(race *r, bt_error *error) {
     return status == BT_OK ? run_pairs(r, error) : status;
 }
 
+/* It stops both versions alike, and makes their times long and unlike. */
+static void note_quota(bt_gate_verdict *verdict, const bt_throttle_mark *before) {
+    char words[BT_THROTTLING_WORDS_SIZE];
+    const bt_throttling throttling = bt_throttle_since(before);
+    const size_t used = strlen(verdict->note);
+    if (!bt_throttling_matters(&throttling)) return;
+    bt_throttling_words(&throttling, words);
+    snprintf(verdict->note + used, sizeof verdict->note - used, "%s%s", used ? "; " : "", words);
+}
+
 bt_status bt_race_run(bt_gate_verdict *verdict, const bt_race_options *options, bt_error *error) {
     const bt_gate_settings *s = options->settings;
     size_t count;
@@ -272,11 +282,13 @@ bt_status bt_race_run(bt_gate_verdict *verdict, const bt_race_options *options, 
     for (int side = 0; side < 2; side++)
         r.values[side] = calloc((size_t)s->gauge.samples, sizeof *r.values[side]);
     r.start_ns = bt_clock_now_ns();
+    const bt_throttle_mark mark = bt_throttle_now();
     if (r.settings_text && r.values[BEFORE] && r.values[NOW])
         status = race_on(&r, error);
     else
         status = bt_fail(error, BT_NO_MEMORY, "out of memory for a race");
     verdict->measuring_s = (double)(bt_clock_now_ns() - r.start_ns) / 1e9;
+    note_quota(verdict, &mark);
     end_pair(&r);
     free(r.values[BEFORE]);
     free(r.values[NOW]);

@@ -60,6 +60,7 @@ static void show_progress(const course *c) {
 bt_status bt_turns_take(bt_gate_record *record, const bt_turns *turns, bt_error *error) {
     course c = {
         .turns = turns, .record = record, .start_ns = bt_clock_now_ns(), .planned = (int)turns->wanted};
+    const bt_throttle_mark mark = bt_throttle_now();
     bt_status status = BT_OK;
     bool stopped = false;
     bt_log_write(
@@ -73,6 +74,7 @@ bt_status bt_turns_take(bt_gate_record *record, const bt_turns *turns, bt_error 
         stopped = turns->stop && *turns->stop;
         if (stopped) break;
     }
+    record->throttling = bt_throttle_since(&mark);
     if (stopped && c.taken > 0 && c.taken < turns->wanted) {
         snprintf(record->partial, sizeof record->partial, "interrupted after %d of %d turns", c.taken,
                  (int)turns->wanted);

@@ -19,6 +19,7 @@ static const bt_field record_fields[] = {
     {BT_FIELD(TEXT, bt_gate_record, command)},
     {BT_FIELD(TEXT, bt_gate_record, settings)},
     {BT_FIELD(TEXT, bt_gate_record, partial), .optional = true, .brief = true},
+    BT_THROTTLING_FIELDS(bt_gate_record),
 };
 
 static const bt_field series_fields[] = {

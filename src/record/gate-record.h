@@ -16,6 +16,7 @@
 
 #include "base/command.h"
 #include "base/error.h"
+#include "base/throttle.h"
 #include "record/fingerprint.h"
 
 #ifdef __cplusplus
@@ -55,8 +56,9 @@ typedef struct bt_gate_promise {
 
 typedef struct bt_gate_record {
     char started_at[32], command[BT_COMMAND_LINE_SIZE];
-    char settings[1024]; /* of what was measured, as text: shown where it differs */
-    char partial[64];    /* "interrupted after 3 of 15 turns"; "": it is all that was asked for */
+    char settings[1024];      /* of what was measured, as text: shown where it differs */
+    char partial[64];         /* "interrupted after 3 of 15 turns"; "": it is all that was asked for */
+    bt_throttling throttling; /* while it was measured */
     bt_machine machine;
     bt_subject subject;
     bt_gate_series *series; /* owned */

@@ -117,6 +117,33 @@ static bt_gate_verdict *against_itself(double factor, bool breaks_sla, const cha
     return compared(before, now, &rules);
 }
 
+/* Times under a quota that stops the program are long, and say so. */
+static void a_side_that_a_quota_stopped_is_noted(void **state) {
+    (void)state;
+    bt_error error;
+    bt_gate_rules rules;
+    bt_gate_record *sides[2];
+    bt_record *record = fixture_record();
+    bt_load_record *load = fixture_load_record();
+    const bt_throttling stops = {.quota_cpus = 2, .quota_periods = 100, .throttled_periods = 30};
+    bt_gate_rules_default(&rules);
+    must(bt_gate_collect_sweep(&sides[0], record, &error), &error);
+    record->models[0].throttling = record->models[1].throttling = stops;
+    must(bt_gate_collect_sweep(&sides[1], record, &error), &error);
+    bt_gate_verdict *verdict = compared(sides[0], sides[1], &rules);
+    assert_string_equal(verdict->note, "now: the CPU quota of 2 throttled 60 of 200 periods");
+    bt_gate_verdict_close(&verdict);
+    load->scenarios[0].throttling = stops;
+    must(bt_gate_collect_load(&sides[0], load, &error), &error);
+    load->scenarios[0].throttling.throttled_periods = 3; /* too few to matter */
+    must(bt_gate_collect_load(&sides[1], load, &error), &error);
+    verdict = compared(sides[0], sides[1], &rules);
+    assert_string_equal(verdict->note, "before: the CPU quota of 2 throttled 30 of 100 periods");
+    bt_gate_verdict_close(&verdict);
+    bt_record_close(&record);
+    bt_load_record_close(&load);
+}
+
 static void a_slower_model_is_found_and_what_changed_is_told(void **state) {
     (void)state;
     bt_gate_verdict *verdict = against_itself(1.3, false, NULL);
@@ -364,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sweep_gives_a_metric_each_batch_size),
         cmocka_unit_test(a_load_test_gives_p50_p95_and_promises),
+        cmocka_unit_test(a_side_that_a_quota_stopped_is_noted),
         cmocka_unit_test(a_slower_model_is_found_and_what_changed_is_told),
         cmocka_unit_test(a_newly_broken_sla_is_slower_whatever_the_times),
         cmocka_unit_test(a_sweep_breaks_its_sla_only_where_that_is_shown),

@@ -42,6 +42,7 @@ static bt_gate_record *a_record(void) {
     strcpy(record->started_at, "2026-01-31T12:00:00Z");
     strcpy(record->settings, "hrnet: plan, fp32");
     strcpy(record->machine.cpu, "made up");
+    record->throttling = (bt_throttling){.quota_cpus = 1, .quota_periods = 9, .throttled_periods = 4};
     bt_machine_seal(&record->machine);
     bt_gate_series *series = bt_gate_series_add(record, "core/batcher", "ns", "20 requests", 0.5);
     strcpy(series->conditions, "1 thread");
@@ -61,6 +62,7 @@ static void a_record_reads_back(void **state) {
     must(bt_gate_record_load(&again, path, &error), &error);
     assert_string_equal(again->machine.fingerprint, record->machine.fingerprint);
     assert_string_equal(again->settings, record->settings);
+    assert_memory_equal(&again->throttling, &record->throttling, sizeof(bt_throttling));
     assert_int_equal(again->series_count, 2);
     const bt_gate_series *turned = bt_gate_series_find(again, "core/batcher");
     assert_int_equal(turned->turn_count, 2);

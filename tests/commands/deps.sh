@@ -2,7 +2,7 @@
 . tests/lib/tap.sh
 python=${PYTHON:-python3}
 "$python" -m pip --version >/dev/null 2>&1 || skip_all 'no pip here (libtorch was not fetched by it)'
-plan 34
+plan 35
 
 # A wheel of a few bytes: make_wheel NAME VERSION TAG FILE...
 make_wheel() {
@@ -118,6 +118,9 @@ deps torch
 says 'will download nvidia-blas 13\.2' 'a driver that appears brings the libraries for a GPU'
 [ -e "$checkout/.deps/nvidia/cu13/lib/libcublas.so" ] && [ -e "$checkout/.deps/nvidia/cu13/lib/libcudart.so" ]
 ok $? 'beside those that were there'
+sed -i 1d "$checkout/.deps/nvidia.wheels"
+deps torch
+says 'unpacking \.deps/nvidia' 'a tree is unpacked anew whichever of its wheels it lacks'
 rm "$checkout/driver"
 deps torch
 says 'everything is there' 'and when it goes they may stay'

@@ -35,7 +35,7 @@ wheels_of() {
 
 has_nvidia_driver() {
     [ -e /proc/driver/nvidia/version ] ||
-        { command -v nvidia-smi >/dev/null && ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1'; }
+        { command -v nvidia-smi >/dev/null && ldconfig -p 2>/dev/null | grep 'libcuda\.so\.1' >/dev/null; }
 }
 
 # Decides where libtorch comes from: sets torch_home, torch_origin and torch_version, and what is missing for it.
@@ -113,9 +113,10 @@ tree_contents() {
     done
 }
 
-# A tree that holds more than it must (a driver was there once) is good as it is.
+# A tree that holds more than it must (a driver was there once) is good as it is. grep reads to the end: were it to stop
+# at the first that is missing, whoever still writes would fail, and with pipefail that is no wheel missing.
 is_unpacked() {
-    [ -e ".deps/$1.wheels" ] && ! tree_contents "$1" | grep -q -v -x -F -f ".deps/$1.wheels"
+    [ -e ".deps/$1.wheels" ] && ! tree_contents "$1" | grep -v -x -F -f ".deps/$1.wheels" >/dev/null
 }
 
 # The size is checked here, where it is cheap to know; the checksum before unpacking.

@@ -85,7 +85,7 @@ needs_german() {
 # Plots name DejaVu Sans; fontconfig finds it in the user's own folders too.
 needs_font() {
     [ -n "$(find /usr/share/fonts -name 'DejaVuSans.ttf' -print -quit 2>/dev/null)" ] ||
-        fc-list 2>/dev/null | grep -q 'DejaVu Sans:'
+        fc-list 2>/dev/null | grep 'DejaVu Sans:' >/dev/null
 }
 
 # Can this user install packages at all? Asked before anything is begun; sets `sudo`.

@@ -118,17 +118,17 @@ static void tie(edges *e, uint32_t from, uint32_t hole) {
  * corner both cover the way there. That is a ring which was met before, the outline's or a hole's. No two
  * holes have their corner at the same run, so there are no more of them than runs. */
 static void tie_holes(edges *e) {
+    const bt_pixel_run *runs = e->runs;
     uint32_t above = 0;
     follow(e, node_of(0, BEGIN, TOP));
     for (uint32_t i = 0; i < e->run_count; i++) {
         const uint32_t corner = node_of(i, END, TOP);
-        const bt_pixel_run *beside = &e->runs[i], *r;
         if (e->nodes[corner].seen) continue;
         follow(e, corner);
-        for (r = &e->runs[above]; r->y < beside->y - 1 || (r->y < beside->y && r->end <= beside->end);
-             above++)
-            r = &e->runs[above + 1];
-        tie(e, beside->begin >= r->begin ? node_of(i, BEGIN, TOP) : node_of(above, BEGIN, BOTTOM), corner);
+        while (runs[above].y < runs[i].y - 1 || (runs[above].y < runs[i].y && runs[above].end <= runs[i].end))
+            above++;
+        tie(e, runs[i].begin >= runs[above].begin ? node_of(i, BEGIN, TOP) : node_of(above, BEGIN, BOTTOM),
+            corner);
     }
 }
 

@@ -59,5 +59,8 @@ int main(void) {
     MEMBER(bt_inbox_answer, tag);
     MEMBER(bt_inbox_answer, result);
     MEMBER(bt_inbox_answer, error);
+    WHOLE(bt_coco_picture);
+    MEMBER(bt_coco_picture, file_name);
+    MEMBER(bt_coco_picture, polygons);
     return 0;
 }

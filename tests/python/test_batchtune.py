@@ -1038,6 +1038,25 @@ class Shared(unittest.IsolatedAsyncioTestCase):
             with self.assertRaisesRegex(batchtune.InvalidRequest, list(about)[0]):
                 batchtune.find_polygons(likely, **about)
 
+    def test_pictures_make_a_coco_data_set(self):
+        likely = np.zeros((6, 5), np.float32)
+        likely[1:4, 1:4] = 0.75
+        likely[2, 2] = 0
+        pictures = {"ring.png": likely, "none.png": likely * 0, "pixel.png": np.ones((1, 1))}
+        outlines = batchtune.coco_data_set(pictures, min_area_px=0, category="Zelle \u00e4")
+        self.assertEqual([(one["image_id"], one["segmentation"]) for one in outlines["annotations"]],
+                         [(1, [[1, 1, 4, 1, 4, 4, 1, 4, 1, 2, 2, 2, 2, 3, 3, 3, 3, 2, 2, 2, 1, 2]]),
+                          (3, [[0, 0, 1, 0, 1, 1, 0, 1]])])
+        self.assertEqual([image["file_name"] for image in outlines["images"]], list(pictures))
+        self.assertEqual(outlines["categories"][0]["name"], "Zelle \u00e4")
+        runs = batchtune.coco_data_set(pictures, run_lengths=True, min_area_px=0)
+        self.assertEqual([one["segmentation"] for one in runs["annotations"]],
+                         [{"size": [6, 5], "counts": "733NN0225"}, {"size": [1, 1], "counts": "01"}])
+        self.assertEqual(batchtune.coco_data_set({})["annotations"], [])
+        for wrong in ({"\udcff.png": likely}, {"a.png": likely * 3}, {"b.png": likely[0]}, {1: likely}, [likely]):
+            with self.assertRaises(batchtune.InvalidRequest):
+                batchtune.coco_data_set(wrong)
+
 
 class Threads(unittest.TestCase):
     def test_two_loops_in_two_threads_share_a_service_and_its_queue(self):

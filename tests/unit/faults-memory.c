@@ -467,6 +467,24 @@ static bt_status read_picture(bt_error *error) {
     return status;
 }
 
+/* A ring of eight pixels around a hole. */
+static bt_status write_coco(bt_error *error) {
+    static const bt_pixel_run runs[] = {{1, 1, 4}, {2, 1, 2}, {2, 3, 4}, {3, 1, 4}};
+    static const bt_polygon ring = {
+        .area_px = 8, .confidence = 1, .width = 3, .height = 3, .runs = runs, .run_count = 4};
+    static const bt_polygons polygons = {6, 5, 1, &ring};
+    static const char *const parts[] = {"[1,1,4,1,4,4,1,4,1,2,2,2,2,3,3,3,3,2,2,2,1,2]", "733NN0225"};
+    const bt_coco_picture picture = {"ring.png", &polygons};
+    for (int i = 0; i < 2; i++) {
+        char *text = NULL;
+        bt_status status = (i ? bt_polygons_coco_rle : bt_polygons_coco)(&picture, 1, "cell", &text, error);
+        if (status != BT_OK) return status;
+        if (!strstr(text, parts[i]) || !strstr(text, "\"supercategory\"")) fail_msg("lost of it: %s", text);
+        bt_free(text);
+    }
+    return BT_OK;
+}
+
 static bt_status place(bt_error *error) {
     bt_lease leases[3] = {{100, 0, 1, 0}, {200, 1, 2, 0}, {0, 0, 2, 0}};
     size_t total;
@@ -502,6 +520,7 @@ static void measuring(void **state) {
         {"read views", read_views, 0},
         {"read safetensors", read_safetensors, 0},
         {"decode a picture", read_picture, 0},
+        {"write COCO", write_coco, 0},
         {"place tensors", place, 0},
         {"open a session", open_session, 0},
     };

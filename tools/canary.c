@@ -8,6 +8,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/throttle.h"
+#include "report/layout.h"
 
 typedef struct settings {
     int64_t duration_ns;
@@ -45,7 +46,9 @@ static void print_cores(const bt_throttle_mark *before) {
     const bt_throttling throttling = bt_throttle_since(before);
     bt_cores_words(&cores, words);
     bt_throttling_words(&throttling, stops);
-    printf("%s%s%s\n", words, stops[0] ? "; " : "", stops);
+    char line[BT_CORES_WORDS_SIZE + BT_THROTTLING_WORDS_SIZE + 4];
+    snprintf(line, sizeof line, "%s%s%s", words, stops[0] ? "; " : "", stops);
+    bt_layout_paragraph(stdout, "", 0, bt_layout_columns(stdout), line);
 }
 
 int main(int argc, char **argv) {
@@ -59,9 +62,11 @@ int main(int argc, char **argv) {
     const bt_throttle_mark mark = bt_throttle_now();
     if (bt_canary_watch(&seen, given.duration_ns, &error) != BT_OK)
         return bt_command_finish(&command, stdout, stderr, false, bt_command_fail(&command, &error, stderr));
-    bt_text_print(stdout, "median %.2f ms, p95 %.2f ms, max %.2f ms, spread %.1f %% (%d runs)\n",
-                  bt_ms(seen.median_ns), bt_ms(seen.p95_ns), bt_ms(seen.maximum_ns), seen.spread_percent,
-                  seen.count);
+    char line[160];
+    bt_text_format(line, sizeof line, "median %.2f ms, p95 %.2f ms, max %.2f ms, spread %.1f %% (%d runs)",
+                   bt_ms(seen.median_ns), bt_ms(seen.p95_ns), bt_ms(seen.maximum_ns), seen.spread_percent,
+                   seen.count);
+    bt_layout_paragraph(stdout, "", 0, bt_layout_columns(stdout), line);
     print_cores(&mark);
     return bt_command_finish(&command, stdout, stderr, false, BT_EXIT_GOOD);
 }

@@ -18,6 +18,7 @@
 #include "gate/race.h"
 #include "gate/turns.h"
 #include "report/gate.h"
+#include "report/layout.h"
 #include "report/results-index.h"
 
 static const volatile sig_atomic_t *stop;
@@ -193,9 +194,12 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
     if (status == BT_OK) status = bt_gate_record_save(g->now, g->settings.output, error);
     if (status != BT_OK) return status;
     int metrics = g->now->series_count, turns_taken = g->now->series[0].turn_count;
-    printf("%s: %d metric%s, %d turn%s%s%s%s\n", g->settings.output, metrics, metrics == 1 ? "" : "s",
-           turns_taken, turns_taken == 1 ? "" : "s", g->now->partial[0] ? ": " : "", g->now->partial,
-           replaced ? "; the record that was there has .bak behind its name" : "");
+    char line[2 * BT_TEXT_SIZE + BT_PATH_SIZE];
+    snprintf(line, sizeof line, "%s: %d metric%s, %d turn%s%s%s%s", g->settings.output, metrics,
+             metrics == 1 ? "" : "s", turns_taken, turns_taken == 1 ? "" : "s",
+             g->now->partial[0] ? ": " : "", g->now->partial,
+             replaced ? "; the record that was there has .bak behind its name" : "");
+    bt_layout_paragraph(stdout, "", 0, bt_layout_columns(stdout), line);
     *code = *stop && g->now->partial[0] ? BT_EXIT_INTERRUPTED : BT_EXIT_GOOD;
     return BT_OK;
 }

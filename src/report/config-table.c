@@ -266,7 +266,9 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     fputc('\n', out);
     status = put_models(config, check, out, error);
     if (!status) {
-        fputs("\n→ chosen   bound: of P95, 95 % one-sided   efficiency: img/s per √batch\n", out);
+        fputc('\n', out);
+        bt_layout_paragraph(out, "", 0, bt_layout_columns(out),
+                            "→ chosen; bound: of P95, 95 % one-sided; efficiency: img/s per √batch");
         put_advice(advice, out);
         if (notice[0]) fprintf(out, "\n");
         if (notice[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);

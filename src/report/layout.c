@@ -69,8 +69,8 @@ int bt_layout_width(const char *text) {
 int bt_layout_columns(FILE *out) {
     struct winsize window = {0};
     int file = fileno(out); /* -1 for memory */
-    if (file < 0 || !isatty(file)) return USUAL_COLUMNS;
-    long columns = ioctl(file, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
+    if (file < 0) return USUAL_COLUMNS;
+    long columns = isatty(file) && ioctl(file, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
     const char *variable = getenv("COLUMNS");
     if (columns == 0 && variable) columns = strtol(variable, NULL, 10);
     if (columns <= 0 || columns > MOST_COLUMNS) return USUAL_COLUMNS;
@@ -124,16 +124,8 @@ size_t bt_layout_line_bytes(const char *text, int width) {
     return at;
 }
 
-void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *raw) {
-    char clean[PARAGRAPH_SIZE];
-    const char *text = clean;
-    bt_layout_clean(raw, clean, sizeof clean);
-    int gap = indent - bt_layout_width(label);
-    fprintf(out, "%s%*s", label, gap > 0 ? gap : 0, "");
-    if (indent > NARROW_INDENT && width - indent < FEWEST_COLUMNS && *text) {
-        indent = NARROW_INDENT;
-        fprintf(out, "\n%*s", indent, "");
-    }
+/* `text`, whose first line begins where the line is by now, the others at column `indent`. */
+static void put_lines(FILE *out, int indent, int width, const char *text) {
     for (;;) {
         size_t bytes = bt_layout_line_bytes(text, width - indent);
         fprintf(out, "%.*s\n", (int)bytes, text);
@@ -143,6 +135,31 @@ void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, co
         if (!*text) return;
         fprintf(out, "%*s", indent, "");
     }
+}
+
+void bt_layout_indented(FILE *out, const char *label, int start, int indent, int width, const char *raw) {
+    char clean[PARAGRAPH_SIZE], name[PARAGRAPH_SIZE];
+    bt_layout_clean(raw, clean, sizeof clean);
+    bt_layout_clean(label, name, sizeof name);
+    const int label_end = start + bt_layout_width(name), below = start + NARROW_INDENT;
+    const bool fits = indent + bt_layout_width(clean) <= width && label_end <= indent;
+    if (!*name && !fits && width - indent < FEWEST_COLUMNS && below < indent) indent = below;
+    if (*name && !fits && (label_end > indent || width - indent < FEWEST_COLUMNS)) {
+        fprintf(out, "%*s", start, "");
+        put_lines(out, start, width, name);
+        if (!*clean) return;
+        indent = indent < below ? indent : below;
+        fprintf(out, "%*s", indent, "");
+    } else {
+        const int gap = *clean && *name ? indent - label_end : 0;
+        fprintf(out, "%*s%s%*s", *name ? start : indent, "", name, gap, "");
+    }
+    put_lines(out, indent, width, clean);
+}
+
+void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *raw) {
+    const size_t blanks = strspn(label, " ");
+    bt_layout_indented(out, label + blanks, (int)blanks, indent, width, raw);
 }
 
 int bt_layout_decimals(double value) {

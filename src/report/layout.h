@@ -22,8 +22,8 @@ extern "C" {
  * of models and devices are anybody's; base/text.h, for the program's own words, counts one a character.) */
 int bt_layout_width(const char *text);
 
-/* Columns that a text written to `out` may take: the terminal's, where `out` is one that says how wide it is
- * (else the variable COLUMNS, which a shell may set), and 100 where it is a file or a pipe. */
+/* Columns that a text written to `out` may take: the terminal's, where `out` is one that says how wide it is;
+ * else what the environment's COLUMNS asks for; else 100. A text in memory has 100. */
 int bt_layout_columns(FILE *out);
 
 /* Copies `text` into `out` of `size` bytes (at least 4) as one line of valid UTF-8: runs of white space and
@@ -34,6 +34,12 @@ void bt_layout_clean(const char *text, char *out, size_t size);
 /* The number of bytes of `text` that go on a line of `width` columns: up to a space if there is one, never
  * zero for a text that is not empty, never through a character. */
 size_t bt_layout_line_bytes(const char *text, int width);
+
+/* Prints `text` at column `indent`, behind `label`, which stands at column `start` ("": none), and wraps it
+ * there at `width` columns; or below the label, where there is too little room beside it. Both are cleaned.
+ * No line is wider than `width` where that leaves `indent` a few columns; none ends in white space but the
+ * label's own. */
+void bt_layout_indented(FILE *out, const char *label, int start, int indent, int width, const char *text);
 
 /* Prints `text` after `label` as a paragraph: the label stands at the left, the text starts at column
  * `indent` and wraps there at `width` columns, or below the label where that leaves it too few; cleaned as

@@ -25,7 +25,9 @@ static void put_line(FILE *out, const bt_load_record *record, const bt_load_scen
 static void put_summary(FILE *out, const bt_load_record *record, const bt_load_model *model) {
     char title[BT_NAME_SIZE];
     bt_layout_clean(model->title, title, sizeof title);
-    fprintf(out, "%s Summary:\n", title);
+    char line[BT_NAME_SIZE + 16];
+    snprintf(line, sizeof line, "%s Summary:", title);
+    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), line);
     for (int i = 0; i < record->scenario_count; i++) {
         const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
         if (part) put_line(out, record, &record->scenarios[i], part);

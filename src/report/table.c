@@ -8,13 +8,15 @@
 #include "base/text.h"
 #include "report/layout.h"
 
-#define GAP       2 /* columns of white space between two cells */
-#define LONG_WORD 14
-#define LONG_LINE 24
-#define LONG_CELL 28 /* of a page: a cell that gets a line of its own on a narrow screen */
-#define LINES     3
-#define NARROWEST 2 /* of a column: a wide character */
-#define CELL_SIZE 1200
+#define GAP         2 /* columns of white space between two cells */
+#define LONG_WORD   14
+#define LONG_LINE   24
+#define LONG_CELL   28 /* of a page: a cell that gets a line of its own on a narrow screen */
+#define LINES       3
+#define NARROWEST   2 /* of a column: a wide character */
+#define MOST_BLOCKS 2 /* one below the other: of more nobody sees a row any longer */
+#define CARD_INDENT 2
+#define CELL_SIZE   1200
 
 typedef struct table_cell {
     char *text; /* NULL: unknown */
@@ -284,6 +286,57 @@ static void put_block(FILE *out, const bt_table *table, const table_block *block
     }
 }
 
+/* How many tables, one below the other, hold all columns. */
+static int count_blocks(table_block *block, const bt_table *table, const column_shape *shapes, int room) {
+    int count = 0;
+    for (int next = 0; next < table->column_count; count++)
+        next = fill_block(block, table, shapes, next, room);
+    return count;
+}
+
+static void put_blocks(FILE *out, const bt_table *table, table_block *block, const column_shape *shapes,
+                       int room, const char **rest, int margin) {
+    for (int next = 0; next < table->column_count;) {
+        if (next > 0) fputc('\n', out);
+        next = fill_block(block, table, shapes, next, room);
+        narrow_block(block, shapes, room);
+        put_block(out, table, block, rest, margin);
+    }
+}
+
+/* ---- cards: a row as lines of a name and a value ---- */
+
+/* What the row is about: "→• batch 1". A number's name goes before it, a text speaks for itself. */
+static void put_title(FILE *out, const bt_table *table, const table_cell *cells, int margin, int width) {
+    char title[2 * CELL_SIZE] = "";
+    for (int i = 0; i < key_columns(table); i++) {
+        const char *name = table->columns[i].number ? table->columns[i].name : "", *text = shown(&cells[i]);
+        const size_t used = strlen(title);
+        snprintf(title + used, sizeof title - used, "%s%s%s%s", used && *text ? " " : "", name,
+                 *name && *text ? " " : "", text);
+    }
+    bt_layout_indented(out, "", margin, margin, width, title);
+}
+
+static void put_card(FILE *out, const bt_table *table, const table_cell *cells, int names, int margin,
+                     int width) {
+    const int indent = margin + CARD_INDENT;
+    put_title(out, table, cells, margin, width);
+    for (int i = key_columns(table); i < table->column_count; i++)
+        bt_layout_indented(out, table->columns[i].name, indent, indent + names + GAP, width,
+                           shown(&cells[i]));
+}
+
+static void put_cards(FILE *out, const bt_table *table, int margin, int width) {
+    int names = 0;
+    for (int i = key_columns(table); i < table->column_count; i++)
+        names = larger(names, bt_layout_width(table->columns[i].name));
+    for (size_t row = 0; row < table->cell_count; row += (size_t)table->column_count) {
+        if (row > 0) fputc('\n', out);
+        put_card(out, table, table->cells + row, names, margin, width);
+    }
+}
+
 bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
     if (status) return status;
@@ -296,12 +349,10 @@ bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE
         table_block block = {.columns = numbers, .widths = numbers + columns};
         for (int i = 0; i < table->column_count; i++)
             shapes[i] = shape_of(table, i);
-        for (int next = 0; next < table->column_count;) {
-            if (next > 0) fputc('\n', out);
-            next = fill_block(&block, table, shapes, next, room);
-            narrow_block(&block, shapes, room);
-            put_block(out, table, &block, rest, margin);
-        }
+        if (table->cell_count == 0 || count_blocks(&block, table, shapes, room) <= MOST_BLOCKS)
+            put_blocks(out, table, &block, shapes, room, rest, margin);
+        else
+            put_cards(out, table, margin, margin + room);
         status = check_written(out, error);
     } else {
         status = bt_fail(error, BT_NO_MEMORY, "no memory for a table's layout");

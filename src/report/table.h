@@ -46,8 +46,9 @@ bool bt_table_is_empty(const bt_table *table); /* it has no row, and lost none f
  *
  * Text: columns as wide as their widest cell, two spaces apart, each line after `margin` spaces, a line below
  * the header. Where that is more than `width` columns, texts wrap by words, the widest column first; columns
- * that do not fit even so follow below, beside the first one again. No line is longer than `width` (taken to
- * leave at least BT_TABLE_NARROWEST for the table). */
+ * that do not fit even so follow below, beside the first one again. Where that makes more than two tables of
+ * one, each row is a card: what it is about, and a line "name  value" for each other column. No line is
+ * longer than `width` (taken to leave at least BT_TABLE_NARROWEST for the table). */
 #define BT_TABLE_NARROWEST 16
 BT_MUST_USE bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out,
                                           bt_error *error);

@@ -11,6 +11,7 @@
 # and what came; the script goes on. $scratch is a folder of this script's own, gone when it ends; $bin is where the
 # programs under test are. A check's last argument names it: write the promise that it checks.
 set -u
+unset COLUMNS # how wide what is printed may be
 bin=${O:-build}/bin
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/batchtune-test.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT

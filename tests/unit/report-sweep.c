@@ -430,7 +430,7 @@ static void test_the_terminal_says_how_wide_it_is(void **state) {
     assert_int_equal(columns_on_a_terminal(80), 80);
     setenv("COLUMNS", "none", 1);
     assert_int_equal(columns_on_a_terminal(0), 100);
-    setenv("COLUMNS", "60", 1); /* of the terminal, which this is not */
+    setenv("COLUMNS", "60", 1); /* of what has a descriptor, which this has not */
     FILE *out = open_memstream(&text, &size);
     assert_int_equal(bt_layout_columns(out), 100);
     fclose(out);

@@ -60,7 +60,7 @@ features() {
 cores() {
     local said quota
     line cores "$(nproc --all) in the machine, $(nproc) that this process may run on"
-    said=$("$build/bin/canary" --duration 0s 2>/dev/null | sed -n 2p)
+    said=$(env -u COLUMNS "$build/bin/canary" --duration 0s 2>/dev/null | sed -n 2p)
     quota=$(printf '%s\n' "$said" | sed -n 's/.*CPU quota of \([0-9.]*\) on.*/\1/p')
     case $said,$quota in
     ,*) line 'cores to use' "not known before $build/bin/canary is built: run make" ;;
@@ -224,7 +224,7 @@ steadiness() {
         return
     fi
     local said spread
-    said=$("$build/bin/canary" --duration "${CANARY_S:-2}s" | head -n 1)
+    said=$(env -u COLUMNS "$build/bin/canary" --duration "${CANARY_S:-2}s" | head -n 1)
     spread=$(printf '%s\n' "$said" | sed -n 's/.*spread \([0-9.]*\) .*/\1/p')
     if awk -v spread="${spread:-100}" 'BEGIN { exit !(spread > 10) }'; then
         problem canary "$said: something else is using the machine; stop it, or expect wide bounds"

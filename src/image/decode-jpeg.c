@@ -97,9 +97,10 @@ static bt_status check_colours(const decoder *d, bt_error *error) {
 }
 
 /* Whether each channel was there, and of a progressive picture each bit of every coefficient: where a file
- * ends between two scans no bits are missed, but what further scans would bring is. */
+ * ends between two scans no bits are missed, but what further scans would bring is. Nor are they in
+ * arithmetic coding, which reads nothing as zeros. */
 static bool has_all_scans(const struct jpeg_decompress_struct *jpeg) {
-    bool all = true;
+    bool all = !jpeg->arith_code;
     for (int c = 0; c < jpeg->num_components; c++) {
         all = all && jpeg->comp_info[c].quant_table; /* set when its first scan begins */
         for (int i = 0; i < DCTSIZE2 && jpeg->progressive_mode && jpeg->coef_bits; i++)
@@ -134,7 +135,7 @@ static bt_status decode(decoder *d, const uint8_t *bytes, size_t size, bt_pictur
         jpeg_read_scanlines(&d->jpeg, &row, 1);
     }
     if (d->ended_early && !has_all_scans(&d->jpeg))
-        return bt_fail(error, BT_PARSE, "a damaged JPEG: it ends before its last scan");
+        return bt_fail(error, BT_PARSE, "a damaged JPEG: it ends before its last row");
     d->has_rows = true;
     jpeg_finish_decompress(&d->jpeg); /* reads on to the end mark */
     return BT_OK;

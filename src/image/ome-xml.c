@@ -144,11 +144,11 @@ static void refuse_document_type(void *user, const char *name, const char *syste
 }
 
 /* Many a writer says UTF-8 and puts Latin-1's micro sign behind a number. */
-static const char *encoding_of(const char *text, size_t size) {
+static bt_status make_parser(XML_Parser *out, const char *text, size_t size, bt_error *error) {
     char *copy = strndup(text, size);
-    bool is_utf8 = !copy || bt_text_is_utf8(copy);
+    *out = copy ? XML_ParserCreate(bt_text_is_utf8(copy) ? NULL : "ISO-8859-1") : NULL;
     free(copy);
-    return is_utf8 ? NULL : "ISO-8859-1";
+    return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "no memory to read OME-XML");
 }
 
 static bt_status parse(reader *r, const char *text, size_t size, bt_error *error) {
@@ -182,9 +182,9 @@ bt_status bt_ome_read(bt_ome *out, const char *text, size_t size, int index, bt_
         snprintf(out->broken, sizeof out->broken, "it has %zu bytes", size);
         return BT_OK;
     }
-    r.parser = XML_ParserCreate(encoding_of(text, size));
-    if (!r.parser) return bt_fail(error, BT_NO_MEMORY, "no memory to read OME-XML");
-    bt_status status = parse(&r, text, size, error);
+    bt_status status = make_parser(&r.parser, text, size, error);
+    if (status != BT_OK) return status;
+    status = parse(&r, text, size, error);
     XML_ParserFree(r.parser);
     return status;
 }

@@ -19,6 +19,7 @@ typedef struct question {
     int bits, colours;
     bt_value_scale *out;
     bt_picture *picture; /* for notes */
+    bt_ome ome;
     bool answered;
 } question;
 
@@ -95,41 +96,44 @@ static bt_status ask_imagej(question *q, bt_error *error) {
 static bt_status ask_ome(question *q, bt_error *error) {
     uint64_t first = bt_tiff_first(q->file);
     for (bt_tiff_entry text = {0}; bt_tiff_find(q->file, first, BT_TIFF_DESCRIPTION, &text);) {
-        bt_ome ome;
-        bt_status status = bt_ome_read(&ome, (const char *)q->file->bytes + text.values_at,
+        bt_status status = bt_ome_read(&q->ome, (const char *)q->file->bytes + text.values_at,
                                        (size_t)text.count, q->page->index, error);
         if (status != BT_OK) return status;
-        if (!ome.is_ome) continue;
-        answer_bits(q, ome.significant_bits, "SignificantBits in its OME-XML");
-        if (q->answered) return BT_OK;
-        if (ome.companion[0])
-            bt_picture_note(q->picture,
-                            "what its values mean stands in %s, which is not read; white is taken to be %g; "
-                            "--white N says otherwise",
-                            ome.companion, q->out->of[0].white);
-        if (ome.broken[0])
-            bt_picture_note(q->picture,
-                            "its OME-XML cannot be read (%s); white is taken to be %g; --white N says "
-                            "otherwise",
-                            ome.broken, q->out->of[0].white);
-        return BT_OK;
+        answer_bits(q, q->ome.significant_bits, "SignificantBits in its OME-XML");
+        if (q->ome.is_ome) return BT_OK;
     }
     return BT_OK;
+}
+
+/* What OME-XML may say somewhere, where nothing else says it. */
+static void note_unread(const question *q) {
+    if (q->ome.companion[0])
+        bt_picture_note(q->picture,
+                        "what its values mean stands in %s, which is not read; white is taken to be %g; "
+                        "--white N says otherwise",
+                        q->ome.companion, q->out->most);
+    if (q->ome.broken[0])
+        bt_picture_note(q->picture,
+                        "its OME-XML cannot be read (%s); white is taken to be %g; --white N says otherwise",
+                        q->ome.broken, q->out->most);
 }
 
 /* ---- others ---- */
 
 /* A JSON text behind each page. */
-static void ask_micro_manager(question *q) {
+static bt_status ask_micro_manager(question *q, bt_error *error) {
     bt_tiff_entry text = {0};
-    if (!bt_tiff_find(q->file, q->page->directory, BT_TIFF_MICRO_MANAGER, &text)) return;
+    json_error_t broken = {0};
+    if (!bt_tiff_find(q->file, q->page->directory, BT_TIFF_MICRO_MANAGER, &text)) return BT_OK;
     const char *bytes = (const char *)q->file->bytes + text.values_at;
-    json_error_t unsaid;
-    json_t *json = bt_json_parse(bytes, strnlen(bytes, (size_t)text.count), &unsaid);
+    json_t *json = bt_json_parse(bytes, strnlen(bytes, (size_t)text.count), &broken);
+    if (!json && broken.line < 0)
+        return bt_fail(error, BT_NO_MEMORY, "no memory for Micro-Manager's metadata");
     const json_t *depth = json_object_get(json, "BitDepth");
     if (json_is_object(depth)) depth = json_object_get(depth, "scalar"); /* a property map's */
     if (json_is_integer(depth)) answer_bits(q, (double)json_integer_value(depth), "Micro-Manager's BitDepth");
     json_decref(json);
+    return BT_OK;
 }
 
 /* The greatest of what a tag says of each channel. */
@@ -152,9 +156,10 @@ bt_status bt_tiff_scale(bt_value_scale *out, const bt_tiff_file *file, const bt_
     if (status != BT_OK || wishes->white > 0) return status;
     status = ask_imagej(&q, error);
     if (status == BT_OK && !q.answered) status = ask_ome(&q, error);
-    if (status == BT_OK && !q.answered) ask_micro_manager(&q);
+    if (status == BT_OK && !q.answered) status = ask_micro_manager(&q, error);
     if (status == BT_OK && !q.answered && bits == 16) ask_tag(&q, BT_TIFF_MAXIMUM, "MaxSampleValue");
     if (status == BT_OK && !q.answered && bits == 16) ask_tag(&q, BT_TIFF_GREATEST, "SMaxSampleValue");
+    if (status == BT_OK && !q.answered) note_unread(&q);
     return status;
 }
 

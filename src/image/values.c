@@ -7,7 +7,7 @@
 
 bt_status bt_value_scale_of(bt_value_scale *out, int bits, const bt_picture_wishes *wishes, bt_error *error) {
     double most = bits == 16 ? 65535 : 255, white = wishes->white > 0 ? wishes->white : most;
-    *out = (bt_value_scale){.most = most, .said_by = wishes->white > 0 ? "--white" : NULL};
+    *out = (bt_value_scale){.most = most, .given = wishes->white > 0};
     if (white > most)
         return bt_fail(error, BT_INVALID, "--white %g is beyond its values, which are of %d bits", white,
                        bits);
@@ -78,7 +78,7 @@ static void note_own(const bt_value_scale *scale, extremes seen, bt_picture *out
 
 static void note_little(const bt_value_scale *scale, extremes seen, bt_picture *out) {
     bt_value_range range = scale->of[0];
-    if (scale->fixed || scale->own) return;
+    if (scale->fixed || scale->own || scale->given || seen.least == seen.greatest) return;
     for (int c = 1; c < 3; c++) { /* colours of ranges of their own: in the widest */
         range.black = scale->of[c].black < range.black ? scale->of[c].black : range.black;
         range.white = scale->of[c].white > range.white ? scale->of[c].white : range.white;

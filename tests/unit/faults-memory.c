@@ -459,11 +459,17 @@ static bt_status read_safetensors(bt_error *error) {
 }
 
 static bt_status read_picture(bt_error *error) {
-    char path[BT_PATH_SIZE];
-    bt_picture picture;
-    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/picture/rgba.png", began_in);
-    bt_status status = bt_picture_load(&picture, path, NULL, error);
-    if (status == BT_OK) bt_picture_close(&picture);
+    static const char *const names[] = {"rgba-8.png",       "gray-16.png",     "turned-6.jpg",
+                                        "rgb-8-pages.tif",  "ome-12-bits.tif", "imagej-two-channels-big.tif",
+                                        "micro-manager.tif"};
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == BT_OK; i++) {
+        char path[BT_PATH_SIZE];
+        bt_picture picture;
+        snprintf(path, sizeof path, "%s/tests/images/%s", began_in, names[i]);
+        status = bt_picture_load(&picture, path, NULL, error);
+        if (status == BT_OK) bt_picture_close(&picture);
+    }
     return status;
 }
 

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdio.h>
+
 #include <cmocka.h>
+#include <jpeglib.h>
 #include <zlib.h>
 
 #include "base/files.h"
@@ -223,6 +226,47 @@ static void whole_rows_are_enough(void **state) {
     assert_int_equal(bytes_to_spare("three-scans.jpg"), 2);
 }
 
+/* A picture in arithmetic coding, malloc'ed. */
+static unsigned char *arithmetic(const bt_picture *picture, unsigned long *size) {
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char *out = NULL;
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &out, size);
+    jpeg.image_height = (JDIMENSION)picture->height;
+    jpeg.image_width = (JDIMENSION)picture->width;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg.arith_code = TRUE;
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < picture->height; y++) {
+        JSAMPROW row = picture->rgb + 3 * (size_t)y * (size_t)picture->width;
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    return out;
+}
+
+/* Its decoder takes what is missing for zeros, and does not say so. */
+static void arithmetic_coding_needs_its_end_mark(void **state) {
+    bt_picture picture = whole("rgb-8.png"), decoded;
+    bt_error error;
+    unsigned long size;
+    unsigned char *jpeg = arithmetic(&picture, &size);
+    (void)state;
+    assert_int_equal(bt_picture_decode(&decoded, jpeg, size, "upload", NULL, &error), BT_OK);
+    assert_int_equal(decoded.note_count, 0);
+    bt_picture_close(&decoded);
+    for (unsigned long kept = 100; kept < size; kept++)
+        expect_refused(jpeg, kept, "a damaged JPEG: ");
+    expect_refused(jpeg, size - 2, "it ends before its last row");
+    free(jpeg);
+    bt_picture_close(&picture);
+}
+
 static void what_is_behind_the_end_does_not_count(void **state) {
     static const char *const names[] = {"rgb-8.png", "rgb-444.jpg", "gray-8.tif"};
     (void)state;
@@ -270,6 +314,7 @@ int main(void) {
         cmocka_unit_test(what_pixels_need_must_be_right),
         cmocka_unit_test(a_damaged_exif_block_turns_nothing),
         cmocka_unit_test(whole_rows_are_enough),
+        cmocka_unit_test(arithmetic_coding_needs_its_end_mark),
         cmocka_unit_test(what_is_behind_the_end_does_not_count),
         cmocka_unit_test(a_jpeg_may_be_damaged_behind_its_pixels),
         cmocka_unit_test(a_jpeg_within_a_tiff_lacks_no_pixel_either),

@@ -7,6 +7,17 @@
 
 namespace bt {
 
+/* Threads for a TorchScript's forks, which libtorch counts by the machine's cores: once, before there are
+ * any.
+ */
+static bool limit_forks(int threads) {
+    try {
+        at::set_num_interop_threads(threads);
+    } catch (const c10::Error &) { /* the host's own libtorch has started them */
+    }
+    return true;
+}
+
 struct ThreadMode::Saved {
     c10::InferenceMode inference{true};
     c10::DeviceType device;
@@ -15,6 +26,8 @@ struct ThreadMode::Saved {
 };
 
 ThreadMode::ThreadMode(const Mode &mode) : saved_(new Saved) {
+    static const bool limited = limit_forks(mode.threads);
+    (void)limited;
     c10::DeviceType device = mode.device.type();
     saved_->device = device;
     saved_->autocast = at::autocast::is_autocast_enabled(device);

@@ -148,7 +148,8 @@ const bt_option bt_settings_table[] = {
      .maximum = 1024,
      .placeholder = "N",
      .group = "The networks",
-     .help = "CPU threads of a model's every instance; 0: all that the process may use, shared out."},
+     .help = "CPU threads of a model's every instance; 0: all that the process may use (within a container's "
+             "CPU quota), shared out."},
     {.name = "instances",
      .type = BT_OPTION_INTEGER,
      VALUE(instances),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #include "backend/cuda.h"
 #include "backend/torch.h"
 #include "backend/torch_internal.h"
+#include "base/files.h"
+#include "base/library.h"
 #include "compare.h"
 #include "inputs.h"
 
@@ -102,8 +105,25 @@ static void missing_shim_comes_with_the_remedy(void **state) {
     setenv("BATCHTUNE_SHIM", "libm.so.6", 1);
     refused(usual, BT_UNSUPPORTED, "libm.so.6 is not batchtune's");
     unsetenv("BATCHTUNE_SHIM");
-    bt_session *session = open_session(usual); /* a failure is not remembered */
+    bt_session_options first = usual;
+    first.threads = 1;
+    bt_session *session = open_session(first); /* a failure is not remembered */
     bt_session_close(&session);
+}
+
+/* Which libtorch would start as many of as the machine has cores, whatever a quota leaves of them. */
+static void forks_have_the_threads_of_the_first_session(void **state) {
+    (void)state;
+    bt_torch_facts facts;
+    bt_error error = {0};
+    assert_int_equal(bt_torch_describe(&facts, &error), BT_OK);
+    char path[BT_PATH_SIZE];
+    assert_int_equal(bt_path_join(path, &error, "%s/libtorch_cpu.so", facts.library), BT_OK);
+    void *library = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+    int (*threads)(void);
+    assert_true(library && bt_library_symbol(library, "_ZN2at23get_num_interop_threadsEv", &threads));
+    assert_int_equal(threads(), 1);
+    dlclose(library);
 }
 
 static void another_interface_or_libtorch_is_refused(void **state) {
@@ -255,6 +275,7 @@ static void memory_counts_the_process(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_shim_comes_with_the_remedy), /* first: before a shim is loaded for good */
+        cmocka_unit_test(forks_have_the_threads_of_the_first_session),
         cmocka_unit_test(bad_options_are_named),
         cmocka_unit_test(absent_cuda_device_is_never_a_quiet_cpu_run),
         cmocka_unit_test(another_interface_or_libtorch_is_refused),

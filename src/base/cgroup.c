@@ -1,6 +1,7 @@
 #include "base/cgroup.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -37,18 +38,70 @@ static bool lists(const char *controllers, const char *controller) {
     return false;
 }
 
-/* Whether a path leads out of where it starts, as that of a group outside of the reader's namespace does. */
-static bool leads_out(const char *path) {
-    for (const char *at = path; (at = strstr(at, "/..")); at += 3)
-        if (at[3] == '/' || at[3] == '\0') return true;
-    return false;
+/* A namespace's reader sees what lies outside of it as "/..": how many levels up a path begins, and what
+ * follows.
+ */
+static int levels_up(const char **path) {
+    int levels = 0;
+    for (; strncmp(*path, "/..", 3) == 0 && ((*path)[3] == '/' || (*path)[3] == '\0'); *path += 3)
+        levels++;
+    return levels;
 }
 
-/* What of `group` lies under a mount whose root is `from`; NULL where it does not. */
-static const char *below(const char *group, const char *from) {
-    size_t length = strcmp(from, "/") == 0 ? 0 : strlen(from);
-    if (leads_out(group) || strncmp(group, from, length) != 0) return NULL;
+/* What of `group` lies under a mount whose root is `from`; NULL where it does not, or where `hidden` levels,
+ * whose names are not told, lie between the mount and the group. */
+static const char *below(const char *group, const char *from, int *hidden) {
+    const int up = levels_up(&group), from_up = levels_up(&from);
+    const size_t length = strcmp(from, "/") == 0 ? 0 : strlen(from);
+    *hidden = length == 0 && from_up > up ? from_up - up : 0;
+    if (from_up != up || strncmp(group, from, length) != 0) return NULL;
     return group[length] == '/' || group[length] == '\0' ? group + length : NULL;
+}
+
+/* ---- a group without a name ---- */
+
+#define FOLDERS_MAX 4096 /* that are looked into */
+
+static bool holds_process(const char *folder, const char *rest, int process) {
+    char path[PATH_MAX], line[32];
+    bool found = false;
+    if (snprintf(path, sizeof path, "%s%s/cgroup.procs", folder, rest) >= (int)sizeof path) return false;
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    while (!found && fgets(line, sizeof line, file))
+        found = atoi(line) == process;
+    fclose(file);
+    return found;
+}
+
+/* Makes `folder` the one so many levels below it under which, at `rest`, the process is; false where none is.
+ */
+static bool find_process(char folder[PATH_MAX], int levels, const char *rest, int process, int *left) {
+    const size_t length = strlen(folder);
+    if (levels == 0) return holds_process(folder, rest, process);
+    DIR *groups = opendir(folder);
+    bool found = false;
+    if (!groups) return false;
+    for (struct dirent *entry; !found && *left > 0 && (entry = readdir(groups));) {
+        if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)) continue;
+        --*left;
+        if (snprintf(folder + length, PATH_MAX - length, "/%s", entry->d_name) < (int)(PATH_MAX - length))
+            found = find_process(folder, levels - 1, rest, process, left);
+    }
+    closedir(groups);
+    if (!found) folder[length] = '\0';
+    return found;
+}
+
+static int own_process(const char *root) {
+    char path[PATH_MAX];
+    int process = 0;
+    snprintf(path, sizeof path, "%s/proc/self/stat", root);
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    if (fscanf(file, "%d", &process) != 1) process = 0;
+    fclose(file);
+    return process;
 }
 
 /* ---- mounts ---- */
@@ -101,6 +154,21 @@ static bool is_of(const mount *m, const hierarchy *h) {
     return strcmp(m->type, "cgroup") == 0 && lists(m->with, h->controller);
 }
 
+/* The group's folder below a mount that begins so many levels above what has a name here. */
+static bool walk_hidden(const hierarchy *h, const char *top, int hidden) {
+    char folder[PATH_MAX], group[PATH_MAX];
+    const char *rest = h->group;
+    const int process = own_process(h->root);
+    int left = FOLDERS_MAX;
+    levels_up(&rest);
+    if (strcmp(rest, "/") == 0) rest = "";
+    snprintf(folder, sizeof folder, "%s", top);
+    if (process <= 0 || !find_process(folder, hidden, rest, process, &left)) return false;
+    if (snprintf(group, sizeof group, "%s%s", folder + strlen(top), rest) >= (int)sizeof group) return false;
+    walk_up(top, group, h->version, h->visit, h->data);
+    return true;
+}
+
 /* Walks every mount that the group lies under. Where none is, the first of the hierarchy's mounts is the
  * nearest that can be seen; false where there is not even one. */
 static bool walk_mounts(const hierarchy *h) {
@@ -113,14 +181,14 @@ static bool walk_mounts(const hierarchy *h) {
     if (!file) return false;
     while (getline(&line, &size, file) > 0) {
         mount m;
+        int hidden;
         if (!read_mount(line, &m) || !is_of(&m, h)) continue;
-        const char *rest = below(h->group, m.from);
+        const char *rest = below(h->group, m.from, &hidden);
         snprintf(path, sizeof path, "%s%s", h->root, m.at);
-        if (rest)
-            walk_up(path, rest, h->version, h->visit, h->data);
-        else if (!*nearest)
-            memcpy(nearest, path, sizeof nearest);
-        found = found || rest;
+        if (rest) walk_up(path, rest, h->version, h->visit, h->data);
+        const bool here = rest || (hidden > 0 && walk_hidden(h, path, hidden));
+        if (!here && !*nearest) memcpy(nearest, path, sizeof nearest);
+        found = found || here;
     }
     free(line);
     fclose(file);
@@ -133,7 +201,8 @@ static void walk_hierarchy(const hierarchy *h) {
     if (walk_mounts(h)) return;
     snprintf(usual, sizeof usual, "%s/sys/fs/cgroup%s%s", h->root, h->version == 1 ? "/" : "",
              h->version == 1 ? h->controller : "");
-    walk_up(usual, leads_out(h->group) ? "" : h->group, h->version, h->visit, h->data);
+    const char *group = h->group;
+    walk_up(usual, levels_up(&group) > 0 ? "" : group, h->version, h->visit, h->data);
 }
 
 /* Lines of /proc/self/cgroup are "number:controllers:group"; v2's has number 0 and no controllers. */

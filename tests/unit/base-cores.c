@@ -265,6 +265,36 @@ static void a_container_sees_its_own_group_at_the_mount(void **state) {
     }
 }
 
+/* A namespace of its own under mounts of before: how far up they begin is told, and no name on the way. The
+ * process itself is looked for. */
+static void a_group_without_a_name_is_found_by_its_process(void **state) {
+    (void)state;
+    lay_out("0::/\n", "30 23 0:26 /../.. /sys/fs/cgroup rw - cgroup2 cgroup rw\n");
+    put("/proc/self/stat", "77 (x) S 1\n");
+    put("/sys/fs/cgroup/cpu.max", "700000 100000\n");
+    put("/sys/fs/cgroup/a/cpu.max", "100000 100000\n");
+    put("/sys/fs/cgroup/a/b/cgroup.procs", "7\n177\n");
+    put("/sys/fs/cgroup/pod/cpu.max", "600000 100000\n");
+    put("/sys/fs/cgroup/pod/box/cgroup.procs", "5\n77\n");
+    put("/sys/fs/cgroup/pod/box/cpu.max", "200000 100000\n");
+    check(2, 2);
+    put("/proc/self/stat", "78 (x) S 1\n"); /* nowhere: what the mount says holds for all below it */
+    check(7, 7);
+    put("/proc/self/stat", "?\n");
+    check(7, 7);
+    put("/proc/self/stat", "79 (x) S 1\n"); /* in a group inside of the namespace, which has a name */
+    put("/proc/self/cgroup", "0::/inner\n");
+    put("/sys/fs/cgroup/pod/box/inner/cgroup.procs", "79\n");
+    put("/sys/fs/cgroup/pod/box/inner/cpu.max", "150000 100000\n");
+    check(2, 1.5);
+    put("/proc/self/cgroup", "0::/../next\n"); /* beside it: one level has no name */
+    put("/sys/fs/cgroup/pod/next/cgroup.procs", "79\n");
+    put("/sys/fs/cgroup/pod/next/cpu.max", "300000 100000\n");
+    check(3, 3);
+    put("/proc/self/mountinfo", "30 23 0:26 /.. /sys/fs/cgroup/pod rw - cgroup2 cgroup rw\n"); /* none has */
+    check(3, 3);
+}
+
 /* The one that holds the group counts before one that shows something else. */
 static void of_several_mounts_the_groups_own_count(void **state) {
     (void)state;
@@ -422,6 +452,7 @@ int main(void) {
         cmocka_unit_test(a_hierarchy_is_found_where_it_is_mounted),
         cmocka_unit_test(both_versions_may_be_there),
         cmocka_unit_test(a_container_sees_its_own_group_at_the_mount),
+        cmocka_unit_test(a_group_without_a_name_is_found_by_its_process),
         cmocka_unit_test(of_several_mounts_the_groups_own_count),
         cmocka_unit_test(without_a_list_of_mounts_the_usual_places_are_tried),
         cmocka_unit_test(a_long_line_hides_nothing),

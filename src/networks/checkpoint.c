@@ -12,6 +12,13 @@
 
 #define START_BYTES 512 /* of which a file's kind is told: a tar archive's is known by its 257th */
 
+/* A name may be any bytes; what is no text goes into no message, and is no network's. */
+static char *copy_name(const char *name, size_t length) {
+    char *copy = strndup(name, length);
+    if (copy) bt_stored_make_text(copy);
+    return copy;
+}
+
 bt_stored_tensor *bt_checkpoint_add(bt_checkpoint *checkpoint, const char *name, size_t length) {
     const int count = checkpoint->tensor_count;
     if (count % 64 == 0) {
@@ -21,7 +28,7 @@ bt_stored_tensor *bt_checkpoint_add(bt_checkpoint *checkpoint, const char *name,
         checkpoint->tensors = room;
     }
     bt_stored_tensor *tensor = &checkpoint->tensors[count];
-    *tensor = (bt_stored_tensor){.name = strndup(name, length), .room = UINT64_MAX};
+    *tensor = (bt_stored_tensor){.name = copy_name(name, length), .room = UINT64_MAX};
     if (!tensor->name) return NULL;
     checkpoint->tensor_count++;
     return tensor;
@@ -44,6 +51,7 @@ void bt_checkpoint_note(bt_checkpoint *checkpoint, const char *name, const char 
     }
     bt_checkpoint_entry *entry = &checkpoint->entries[checkpoint->entry_count++];
     snprintf(entry->key, sizeof entry->key, "%.*s", (int)length, name);
+    bt_stored_make_text(entry->key); /* it may be cut within a character */
     snprintf(entry->kind, sizeof entry->kind, "%s", kind);
     entry->tensors = tensors;
 }

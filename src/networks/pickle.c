@@ -335,25 +335,18 @@ static bool is_in_module(const bt_node *module, const char *wanted) {
 static bool is_listed(const bt_node *name, const char *names) {
     const char *dot = memchr(name->text, '.', name->length);
     const size_t length = dot ? (size_t)(dot - name->text) : name->length;
-    if (!names) return true;
+    if (!names || length == 0) return !names;
     for (const char *at = names; (at = memmem(at, strlen(at), name->text, length)); at++)
-        if (length > 0 && at > names && at[-1] == ' ' && at[length] == ' ') return true;
+        if (at > names && at[-1] == ' ' && at[length] == ' ') return true;
     return false;
-}
-
-static void show(const bt_node *text, char out[BT_TEXT_QUOTE_SIZE]) {
-    size_t i = 0;
-    for (; i < text->length && i < BT_TEXT_QUOTE_SIZE - 1; i++)
-        out[i] = text->text[i] > ' ' && text->text[i] < 127 ? text->text[i] : '?';
-    out[i] = '\0';
 }
 
 static void refuse_running(machine *m, const bt_node *module, const bt_node *name) {
     char where[BT_TEXT_QUOTE_SIZE], what[BT_TEXT_QUOTE_SIZE];
     for (size_t i = 0; i < sizeof running / sizeof *running; i++) {
         if (!is_in_module(module, running[i].module) || !is_listed(name, running[i].names)) continue;
-        show(module, where);
-        show(name, what);
+        bt_pickle_show(module, where, sizeof where);
+        bt_pickle_show(name, what, sizeof what);
         m->status =
             bt_fail(m->error, BT_PARSE,
                     "%s: holds a Python object, %s.%s, that could run anything: nothing was run; trust "
@@ -839,6 +832,13 @@ int bt_pickle_child(const bt_pickle *pickle, int node, int index) {
 
 bool bt_pickle_is(const bt_pickle *pickle, int node, bt_node_kind kind) {
     return node != BT_NO_NODE && pickle->nodes[node].kind == kind;
+}
+
+void bt_pickle_show(const bt_node *text, char *out, size_t size) {
+    size_t i = 0;
+    for (; i < text->length && i < size - 1; i++)
+        out[i] = text->text[i] > ' ' && text->text[i] < 127 ? text->text[i] : '?';
+    out[i] = '\0';
 }
 
 /* Old files have the kind of a persistent id in bytes. */

@@ -82,6 +82,9 @@ bool bt_pickle_is(const bt_pickle *pickle, int node, bt_node_kind kind);
 /* Whether a node is that text. */
 bool bt_pickle_says(const bt_pickle *pickle, int node, const char *text);
 
+/* A text for people, as much as fits: what is no visible ASCII becomes '?'. */
+void bt_pickle_show(const bt_node *text, char *out, size_t size);
+
 /* Whether a node is the name `name` of a module. `module` may end in '*': any that begins so. */
 bool bt_pickle_names(const bt_pickle *pickle, int node, const char *module, const char *name);
 

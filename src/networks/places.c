@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-
 /* ---- names ---- */
 
 /* What DataParallel, torch.compile, Fabric, FSDP and others put between a module and its own names. */
@@ -13,7 +11,7 @@ static bool is_wrapper(const char *part, size_t length) {
     static const char *const wrappers[] = {"module",          "_orig_mod",
                                            "_forward_module", "_fsdp_wrapped_module",
                                            "_fpw_module",     "_checkpoint_wrapped_module",
-                                           "_module",         "_original_module"};
+                                           "_module"};
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
         if (strlen(wrappers[i]) == length && memcmp(part, wrappers[i], length) == 0) return true;
     return false;
@@ -237,10 +235,7 @@ void bt_place_name(const bt_places *places, const bt_place *place, char *out, si
     else
         snprintf(out, size, "%.*s", is_wrapper(whole, first) ? (int)first : 1,
                  is_wrapper(whole, first) ? whole : ".");
-    if (place->hits->length >= (int)size) out[bt_text_fit(out, size - 1)] = '\0';
-    const bool text = bt_text_is_utf8(out);
-    for (char *at = out; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 127 || (!text && (unsigned char)*at > 127)) *at = '?';
+    bt_stored_make_text(out);
 }
 
 bool bt_place_holds(const bt_places *places, const bt_place *place, int tensor) {

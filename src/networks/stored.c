@@ -32,6 +32,12 @@ bool bt_stored_lay_out(bt_stored_tensor *tensor) {
     return true;
 }
 
+void bt_stored_make_text(char *bytes) {
+    const bool text = bt_text_is_utf8(bytes);
+    for (unsigned char *at = (unsigned char *)bytes; *at; at++)
+        if (*at < ' ' || *at == 127 || (!text && *at > 127)) *at = '?';
+}
+
 bt_status bt_stored_fail(const bt_stored_tensor *tensor, const char *path, const char *what,
                          bt_error *error) {
     char name[BT_TEXT_QUOTE_SIZE];

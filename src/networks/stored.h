@@ -69,6 +69,10 @@ BT_MUST_USE bt_status bt_stored_read_at(int file, void *out, uint64_t from, uint
 BT_MUST_USE bt_status bt_stored_read_file(const bt_stored_tensor *tensor, int file, float *out,
                                           const char *path, bt_error *error);
 
+/* Makes text of what may be any bytes, so that it can stand in a message, and in a record: where they are no
+ * UTF-8, all beyond ASCII becomes '?', and so do control characters. */
+void bt_stored_make_text(char *bytes);
+
 /* BT_PARSE: "PATH: tensor "NAME": WHAT", the name made fit to be shown. */
 bt_status bt_stored_fail(const bt_stored_tensor *tensor, const char *path, const char *what, bt_error *error);
 

@@ -74,8 +74,9 @@ static const char *class_of(const bt_pickle *pickle, int call, char out[BT_ENTRY
     if (!bt_pickle_is(pickle, type, BT_NODE_GLOBAL)) return "an object";
     const bt_node *name = &pickle->nodes[bt_pickle_child(pickle, type, 1)];
     if (bt_pickle_names(pickle, type, "numpy*", "_reconstruct")) return "a numpy array";
-    snprintf(out, BT_ENTRY_KIND_SIZE, "an object (%.*s)", name->length < 24 ? (int)name->length : 24,
-             name->text);
+    char shown[25];
+    bt_pickle_show(name, shown, sizeof shown);
+    snprintf(out, BT_ENTRY_KIND_SIZE, "an object (%s)", shown);
     return out;
 }
 

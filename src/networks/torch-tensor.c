@@ -42,18 +42,11 @@ static const bt_node *name_of(const bt_pickle *pickle, int global) {
     return &pickle->nodes[bt_pickle_child(pickle, global, 1)];
 }
 
-static void copy_text(char *out, size_t size, const bt_node *text) {
-    size_t i = 0;
-    for (; i < text->length && i < size - 1; i++)
-        out[i] = text->text[i] > ' ' && text->text[i] < 127 ? text->text[i] : '?';
-    out[i] = '\0';
-}
-
 /* By the class's name alone, as torch itself looks it up: torch.cuda has the same ones. */
 static bool read_storage_type(bt_torch_storage *out, const bt_pickle *pickle, int global) {
     if (!bt_pickle_is(pickle, global, BT_NODE_GLOBAL)) return false;
     const int name = bt_pickle_child(pickle, global, 1);
-    copy_text(out->dtype, sizeof out->dtype, name_of(pickle, global));
+    bt_pickle_show(name_of(pickle, global), out->dtype, sizeof out->dtype);
     out->type = BT_STORED_OTHER;
     for (size_t i = 0; i < TYPE_COUNT; i++)
         if (bt_pickle_says(pickle, name, types[i].storage)) {
@@ -68,7 +61,7 @@ static bool read_storage_type(bt_torch_storage *out, const bt_pickle *pickle, in
 static bool read_dtype(bt_torch_storage *out, const bt_pickle *pickle, int global) {
     if (!bt_pickle_is(pickle, global, BT_NODE_GLOBAL)) return false;
     out->type = BT_STORED_OTHER;
-    copy_text(out->dtype, sizeof out->dtype, name_of(pickle, global));
+    bt_pickle_show(name_of(pickle, global), out->dtype, sizeof out->dtype);
     for (size_t i = 0; i < TYPE_COUNT; i++)
         if (strcmp(out->dtype, types[i].dtype) == 0) out->type = types[i].type;
     return true;

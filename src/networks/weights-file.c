@@ -178,9 +178,7 @@ static void describe(const bt_places *places, const bt_place *chosen, const char
     snprintf(found->note, sizeof found->note,
              "%.30s holds the network several times: \"%s\" was taken; there is %s too: FILE:%s is that",
              file, name, others, first);
-    /* it goes into a worker's JSON: a name may be no text, or cut within a character */
-    for (char *at = bt_text_is_utf8(found->note) ? "" : found->note; *at; at++)
-        if ((unsigned char)*at > 127) *at = '?';
+    bt_stored_make_text(found->note); /* a name may be no text, or cut within a character */
 }
 
 static bt_status read_places(const bt_places *places, const char *wanted, float *const *values,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "record/weights-source.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 #define SHOWN           60 /* characters of a name in a message */
@@ -28,11 +29,14 @@ static bool ends_part(const char *at) {
     return *at == '\0' || ((*at == ',' || *at == ';') && (at[1] == '\0' || name_length(at + 1) > 0));
 }
 
+/* A place within the file may stand behind it, as in weights. */
 static bool names_file(const char *text, size_t length) {
-    char path[BT_PATH_SIZE];
+    char path[BT_PATH_SIZE], file[BT_PATH_SIZE];
     bt_error no_file;
-    return length < sizeof path && bt_path_join(path, &no_file, "%.*s", (int)length, text) == BT_OK &&
-           bt_file_check_regular(path, &no_file) == BT_OK;
+    if (length >= sizeof path || bt_path_join(path, &no_file, "%.*s", (int)length, text) != BT_OK)
+        return false;
+    const char *place = bt_weights_source_split(file, path);
+    return !strpbrk(place, ",;=") && bt_file_check_regular(file, &no_file) == BT_OK;
 }
 
 bool bt_by_model_is_file(const char *setting) {

@@ -1,5 +1,6 @@
-/* The setting `weights`: one source for every model ("demo", "counter:7", a file), or one each:
- * "hrnet=hrnet.safetensors,cbam_resunet=best.pth". A model that is not named has the demonstration weights.
+/* The setting `weights`: one source for every model ("demo", "counter:7", a file, or a place within one:
+ * weights-source.h), or one each: "hrnet=hrnet.safetensors,cbam_resunet=best.pth:ema". A model that is not
+ * named has the demonstration weights.
  * Where the whole text is the name of a file that is there it is that file, though it may look like NAME=. */
 #ifndef BT_RECORD_WEIGHTS_SETTING_H
 #define BT_RECORD_WEIGHTS_SETTING_H

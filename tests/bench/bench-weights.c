@@ -64,7 +64,9 @@ int main(void) {
     bt_error error = {BT_OK, ""};
     snprintf(path, sizeof path, "%s/bench-weights.%d.safetensors", folder ? folder : "/tmp", (int)getpid());
     bt_status status = bt_network_open(&network, "hrnet", &error);
-    if (status == BT_OK) status = checkpoint_file_write(path, network, "demo", &error);
+    if (status == BT_OK)
+        status = checkpoint_file_write(path, network, &(checkpoint_file_copy){.source = "demo", .prefix = ""},
+                                       1, &error);
     if (status == BT_OK) status = compare(path, network, &error);
     unlink(path);
     bt_network_close(&network);

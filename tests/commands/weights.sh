@@ -48,6 +48,23 @@ run "$bin/segment-image" --backend plan --models cbam_resunet --image 0.png --im
 exits 0 'by segment-image too'
 like "$out" '"weights":"epoch=3-val=0.1.ckpt"' 'and says so'
 
+# Two of them in one file, under prefixes: the same one again, and another.
+"$tests/write-checkpoint" cbam_resunet counter:7 two.safetensors model counter:8 ema
+tune --models cbam_resunet --weights two.safetensors
+like "$err" 'warning: CBAM-ResUNet: two.safetensors holds the network several times: "model" was taken; there is "ema" too: FILE:ema is that' 'which of two was taken is said'
+is "$(json c.json configurations.cbam_resunet.weights.source)" two.safetensors:model 'and stands in the config'
+is "$(json c.json configurations.cbam_resunet.weights.hash)" "$hash" 'with its hash'
+tune --models cbam_resunet --weights cbam_resunet=two.safetensors:ema
+unlike "$err" 'several times' 'one that is asked for is not asked about'
+is "$(json c.json configurations.cbam_resunet.weights.path)" "$scratch/two.safetensors:ema" 'the config keeps its place'
+unlike "$(json c.json configurations.cbam_resunet.weights.hash)" "^$hash\$" 'and has its numbers'
+like "$(weights_said)" 'two\.safetensors:ema: the same contents, by hash' 'show-batch-config finds the file'
+run "$bin/segment-image" --backend plan --config c.json --models cbam_resunet --image 0.png --image-size 64 --quiet
+exits 0 'segment-image takes it from the config'
+like "$out" '"weights":"two.safetensors:ema"' 'and says so'
+tune --models cbam_resunet --weights two.safetensors:best
+refuses 'two\.safetensors: no tensor of CBAM-ResUNet.s lies under "best", but under "model", "ema"' 'a place that is not there is refused with those that are'
+
 tune --models hrnet --weights hrnet=cbam.safetensors
 refuses 'cbam\.safetensors: 9[0-9][0-9] of HRNet.s 921 tensors are missing, .*it holds .init_conv. .3 tensors., .downs. .45 tensors.' 'another network'"'"'s checkpoint is refused by a tensor'"'"'s name'
 tune --models hrnet --weights "$fixtures/hostile.pth"

@@ -172,6 +172,7 @@ static void what_would_run_anything_is_refused_by_name(void **state) {
     root_is(BYTES("cbuiltins\ngetattr\n."), BT_NODE_GLOBAL); /* enumerations are pickled with it */
     root_is(BYTES("cposixpath\njoin\n."), BT_NODE_GLOBAL);
     root_is(BYTES("cbuiltins\npen\n."), BT_NODE_GLOBAL); /* a part of "open" is not it */
+    root_is(BYTES("cbuiltins\n\n."), BT_NODE_GLOBAL);
 }
 
 static void an_instruction_that_is_not_understood_is_named(void **state) {

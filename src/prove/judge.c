@@ -253,17 +253,15 @@ void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const
     }
     if (bt_throttling_matters(&scenario->throttling)) {
         text = "a higher CPU quota, fewer threads (--instances 1x1), or a lower --rate";
+    } else if (simulation_keeps(facts)) {
+        look_for_cause(part, facts, part->remedy, size);
+        return;
     } else if (unanswered(part) == 0 && facts->lone_p95_ms > facts->p95_sla_ms) {
         text = "a higher --p95-sla-ms, smaller images, or a faster device";
     } else if (unanswered(part) == 0 && facts->lone_p95_ms + facts->max_queue_delay_ms > facts->p95_sla_ms) {
         text = "a shorter --max-queue-delay-ms, or a higher --p95-sla-ms: a lone request waits that long too";
     } else if (!facts->simulated) {
-        text = "tune it first (`make optimize-batch`): without its service times nothing can be simulated, "
-               "and no "
-               "setting be told to help";
-    } else if (simulation_keeps(facts)) {
-        look_for_cause(part, facts, part->remedy, size);
-        return;
+        text = "tune it first (`make optimize-batch`): without its service times no setting can be tried";
     } else if (part->expired + part->rejected_deadline > part->rejected_full) {
         text = "a longer --timeout-ms, a lower --rate, or more --instances";
     } else if (unanswered(part) > 0) {

@@ -457,22 +457,22 @@ def _is_plain(image: Any) -> bool:
 
 def _refuse_type(image: Any, name: str) -> NoReturn:
     called = _called(type(image))
-    right = "give a numpy array, height x width x 3, or a Pillow image"
+    array, pillow = "give a numpy array, height x width x 3", "or a Pillow image"
     if image is None:
-        raise InvalidRequest(f"{name} is None, as OpenCV gives for a file that it cannot read: {right}")
+        raise InvalidRequest(f"{name} is None, as OpenCV gives for a file that it cannot read: {array}, {pillow}")
     if isinstance(image, (str, os.PathLike)):
-        right += f", such as PIL.Image.open({name})"
+        pillow += f", such as PIL.Image.open({name})"
     elif isinstance(image, (bytes, bytearray, memoryview)):
-        right += f", such as PIL.Image.open(io.BytesIO({name})) of a file's bytes"
+        pillow += f", such as PIL.Image.open(io.BytesIO({name})) of a file's bytes"
     elif called.startswith("torch."):
-        right += f", such as {name}.detach().cpu().numpy()"
+        array += f", such as {name}.detach().cpu().numpy()"
     elif called.startswith("cupy."):
-        right += f", such as {name}.get()"
+        array += f", such as {name}.get()"
     elif hasattr(image, "__array__") or hasattr(image, "__array_interface__"):
-        right += f", such as numpy.asarray({name})"
+        array += f", such as numpy.asarray({name})"
     elif hasattr(image, "__next__"):
-        right = f"several images are a list: give list({name})"
-    raise InvalidRequest(f"{name} is a {called}: {right}; or a list of images")
+        raise InvalidRequest(f"{name} is a {called}: several images are a list: give list({name})")
+    raise InvalidRequest(f"{name} is a {called}: {array}, {pillow}; or a list of images")
 
 
 def _refuse_shape(array: np.ndarray, name: str) -> NoReturn:

@@ -144,5 +144,13 @@ find_python() {
     return 1
 }
 
+# find_python_with MODULE: sets $python to one that has numpy and the module: that of `make deps-python`, or find_python's.
+find_python_with() {
+    local import="import numpy, $1"
+    python=tools/setup/torch-python
+    "$python" -c "$import" 2>/dev/null && return
+    find_python && "$python" -c "$import" 2>/dev/null
+}
+
 # comment TEXT: for whoever reads a failure.
 comment() { printf '%s\n' "$*" | sed 's/^/# /'; }

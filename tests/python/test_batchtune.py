@@ -211,7 +211,7 @@ class Images(unittest.TestCase):
         self.refuse(None, "image is None, as OpenCV")
         for module, remedy in (("torch", "image.detach().cpu().numpy()"), ("cupy", "image.get()"),
                                ("xarray.core.dataarray", "numpy.asarray(image)"),
-                               ("PIL.ImageFile", "or a Pillow image, such as numpy.asarray(image)")):
+                               ("PIL.ImageFile", "such as numpy.asarray(image), or a Pillow image")):
             other = type("Picture", (), {"__module__": module, "__array__": None})
             self.refuse(other(), re.escape(f"image is a {module}.Picture: ") + ".*" + re.escape(remedy))
 

@@ -10,7 +10,8 @@
  * = mask}, &result, &error);
  *
  * Every request that is taken gets exactly one answer: a result, or one clear error. The library never prints
- * and never exits. All functions may be called from any thread unless one says otherwise.
+ * and never exits. All functions may be called from any thread unless one says otherwise. The host's locale
+ * is its own: numbers are read and written with a dot, messages are in English, whatever setlocale was told.
  */
 #ifndef BATCHTUNE_H
 #define BATCHTUNE_H

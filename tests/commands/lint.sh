@@ -1,6 +1,6 @@
 # Lint is only worth what it catches: one violation of each kind is planted in a small copy, and must be reported.
 . tests/lib/tap.sh
-plan 31
+plan 32
 
 copy=$scratch/copy
 mkdir "$copy"
@@ -66,6 +66,7 @@ plant shim/place.cpp "// read from $place/data\n" 'path of one machine' 'a path 
 plant src/base/comma.c 'int x = snprintf(out, 9, "%%s is "\n"%%-8.*f", y);\n' 'prints a number.*use bt_text_format' 'a fraction printed by the locale'
 plant src/base/comma-row.c 'int x = fprintf(f(1), "%%" PRId64 " %%g", n, y);\n' 'prints a number' 'a fraction behind a whole number'
 plant tools/comma.c 'int x = printf(z ? ")" : "(%%.3e", y);\n' 'prints a number' 'a fraction that a program prints'
+plant src/base/thousands.c "int x = printf(\"%%'d\", y);\\n" 'prints a number' 'thousands marked as the locale does'
 plant src/base/comma-list.c 'int x = vsnprintf(out, 9, format, list);\n' 'prints any format.*use bt_text_format_list' 'any format printed by the locale'
 plant src/base/comma-macro.c '#define WORDS \\\n    "%%.1f ms"\n' 'may print a number' 'a fraction in a macro'
 plant src/base/comma-read.c 'double x = strtod(text, &end);\n' 'reads a number.*use bt_text_read_number' 'a fraction read by the locale'

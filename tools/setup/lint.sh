@@ -139,9 +139,9 @@ check_locale() {
         BEGIN {
             $printing = qr/\b(?:json_sprintf|(?:f|s|sn|d|as)?w?printf|w?printf)\b/;
             $scanning = qr/\b(?:f|s)?w?scanf\b/;
-            $fraction = qr/%[-+ #0\x27]*(?:\*|\d+)?(?:\.(?:\*|\d*))?[lL]*[aAeEfFgG]/;
+            $fraction = qr/%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d*))?[lL]*[aAeEfFgG]|%[-+ #0]*\x27/;
             @rules = (
-                [qr/\b(?:std::)?(?:strto[df]|strtold|atof|wcstod|sto[dfl]|stold)\s*\(/, "reads a number", "bt_text_read_number"],
+                [qr/\b(?:std::)?(?:strto[df]|strtold|atof|wcstod|stod|stof|stold)\s*\(/, "reads a number", "bt_text_read_number"],
                 [qr/\bv(?:f|s|sn|d|as)?w?printf\s*\(/, "prints any format", "bt_text_format_list or bt_text_print_list"],
                 [qr/\b(?:strerror(?:_r)?|perror)\s*\(/, "tells an error", "bt_text_system_error"],
                 [qr/\bdlerror\s*\(/, "tells an error", "bt_text_load_error"],

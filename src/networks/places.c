@@ -17,24 +17,6 @@ static bool is_wrapper(const char *part, size_t length) {
     return false;
 }
 
-/* The name's parts that are no wrapper's, joined again; the caller's. NULL where memory is short. */
-static char *without_wrappers(const char *name) {
-    char *out = malloc(strlen(name) + 1), *to = out;
-    if (!out) return NULL;
-    for (const char *part = name;;) {
-        const size_t length = strcspn(part, ".");
-        if (length > 0 && !is_wrapper(part, length)) {
-            if (to > out) *to++ = '.';
-            memcpy(to, part, length);
-            to += length;
-        }
-        if (part[length] == '\0') break;
-        part += length + 1;
-    }
-    *to = '\0';
-    return out;
-}
-
 /* ---- hits ---- */
 
 typedef struct named {
@@ -82,7 +64,7 @@ static bool find_all_hits(bt_places *p) {
         sorted[i] = (named){p->network->parameters[i].name, i};
     if (ok) qsort(sorted, (size_t)count, sizeof *sorted, compare_named);
     for (int i = 0; ok && i < p->checkpoint->tensor_count; i++) {
-        p->names[i] = without_wrappers(p->checkpoint->tensors[i].name);
+        p->names[i] = bt_place_without_wrappers(p->checkpoint->tensors[i].name);
         ok = p->names[i] && find_hits(p, sorted, i);
     }
     free(sorted);
@@ -214,16 +196,29 @@ bool bt_place_is_same(const bt_places *places, const bt_place *one, const bt_pla
     return true;
 }
 
+char *bt_place_without_wrappers(const char *name) {
+    char *out = malloc(strlen(name) + 1), *to = out;
+    if (!out) return NULL;
+    for (const char *part = name;;) {
+        const size_t length = strcspn(part, ".");
+        if (length > 0 && !is_wrapper(part, length)) {
+            if (to > out) *to++ = '.';
+            memcpy(to, part, length);
+            to += length;
+        }
+        if (part[length] == '\0') break;
+        part += length + 1;
+    }
+    *to = '\0';
+    return out;
+}
+
 bool bt_place_is_meant(const bt_place *place, const char *wanted) {
-    char *text = without_wrappers(wanted);
     const bt_place_hit *hit = place->hits;
-    const int length = text ? (int)strlen(text) : 0;
-    const bool meant =
-        text && (length == 0 ? hit->length == 0
-                             : hit->length >= length && memcmp(hit->prefix, text, (size_t)length) == 0 &&
-                                   (hit->length == length || hit->prefix[length] == '.'));
-    free(text);
-    return meant;
+    const int length = (int)strlen(wanted);
+    if (length == 0) return hit->length == 0;
+    return hit->length >= length && memcmp(hit->prefix, wanted, (size_t)length) == 0 &&
+           (hit->length == length || hit->prefix[length] == '.');
 }
 
 /* Whatever bytes a stranger's key has, the name may end up on a terminal and in a JSON record. */

@@ -46,7 +46,11 @@ bool bt_place_is_whole(const bt_places *places, const bt_place *place);
 /* Whether both have the same numbers, from the same bytes of the file. */
 bool bt_place_is_same(const bt_places *places, const bt_place *one, const bt_place *other);
 
-/* Whether somebody who says `wanted` means this place: the prefix, or what it begins with. */
+/* The name's parts that are no wrapper's, joined again; the caller's. NULL where memory is short. */
+char *bt_place_without_wrappers(const char *name);
+
+/* Whether somebody who says `wanted` (without wrappers) means this place: the prefix, or what it begins with.
+ */
 bool bt_place_is_meant(const bt_place *place, const char *wanted);
 
 /* The prefix for people, "." where there is none. */

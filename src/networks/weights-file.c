@@ -150,11 +150,20 @@ static int name_others(const bt_places *places, const bt_place *except, char *ou
     return others;
 }
 
+/* The best place, or the best that begins with what is wanted, if that is not "". */
+static const bt_place *best_of(const bt_places *places, const char *wanted, bool any) {
+    for (int i = 0; i < places->count; i++)
+        if (any || bt_place_is_meant(&places->places[i], wanted)) return &places->places[i];
+    return NULL;
+}
+
 static bt_status choose(const bt_places *places, const char *wanted, const bt_place **out, bt_error *error) {
     char others[120], first[40], quoted[BT_TEXT_QUOTE_SIZE];
+    char *text = bt_place_without_wrappers(wanted);
     *out = NULL;
-    for (int i = 0; i < places->count && !*out; i++)
-        if (!*wanted || bt_place_is_meant(&places->places[i], wanted)) *out = &places->places[i];
+    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", places->checkpoint->path);
+    *out = best_of(places, text, *wanted == '\0');
+    free(text);
     if (*out && bt_place_is_whole(places, *out)) return BT_OK;
     if (!*wanted || *out) return fail_missing(places, *out, error);
     bt_text_quote(wanted, quoted);

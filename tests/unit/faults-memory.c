@@ -458,6 +458,32 @@ static bt_status read_safetensors(bt_error *error) {
     return read_checkpoint("float32.safetensors", error);
 }
 
+static bt_status read_old_archive(bt_error *error) {
+    return read_checkpoint("legacy-views.pth", error);
+}
+
+static bt_status read_module(bt_error *error) {
+    return read_checkpoint("module.pth", error);
+}
+
+static bt_status read_shards(bt_error *error) {
+    return read_checkpoint("shards/pytorch_model.bin.index.json", error);
+}
+
+/* A network that its file holds twice. */
+static bt_status find_weights(bt_error *error) {
+    static bt_parameter parameters[] = {{"a.weight", BT_PARAMETER_WEIGHT, 4, {2, 3, 3, 3}, 54, 0},
+                                        {"b.weight", BT_PARAMETER_SCALE, 1, {5}, 5, 0}};
+    static const bt_network network = {
+        .name = "x", .title = "X", .parameters = parameters, .parameter_count = 2};
+    char source[BT_PATH_SIZE];
+    bt_weights *weights = NULL;
+    snprintf(source, sizeof source, "%s/tests/checkpoints/flat-average.pth:ema", began_in);
+    bt_status status = bt_weights_open(&weights, &network, source, error);
+    bt_weights_close(&weights);
+    return status;
+}
+
 static bt_status read_picture(bt_error *error) {
     static const char *const names[] = {"rgba-8.png",       "gray-16.png",     "turned-6.jpg",
                                         "rgb-8-pages.tif",  "ome-12-bits.tif", "imagej-two-channels-big.tif",
@@ -524,6 +550,10 @@ static void measuring(void **state) {
         {"read weights", read_weights, 0},
         {"read a torch archive", read_archive, 0},
         {"read views", read_views, 0},
+        {"read a checkpoint of before 1.6", read_old_archive, 0},
+        {"read a pickled module", read_module, 0},
+        {"read a checkpoint in several files", read_shards, 0},
+        {"find weights in a checkpoint", find_weights, 0},
         {"read safetensors", read_safetensors, 0},
         {"decode a picture", read_picture, 0},
         {"write COCO", write_coco, 0},

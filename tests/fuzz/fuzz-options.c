@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/backends.h"
+#include "base/cores.h"
 #include "input.h"
 #include "record/placement.h"
 #include "record/service-settings.h"

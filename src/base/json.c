@@ -260,8 +260,7 @@ static size_t tidy(char *bytes) {
     return (size_t)(text.to - bytes);
 }
 
-/* json_dumpb in the "C" locale. */
-static size_t dump(const json_t *json, char *out, size_t size, size_t flags) {
+size_t bt_json_dump_into(const json_t *json, char *out, size_t size, size_t flags) {
     locale_t before = uselocale(bt_text_locale());
     size_t length = json_dumpb(json, out, size, flags);
     uselocale(before);
@@ -269,9 +268,9 @@ static size_t dump(const json_t *json, char *out, size_t size, size_t flags) {
 }
 
 char *bt_json_dump(const json_t *json, size_t flags) {
-    size_t size = dump(json, NULL, 0, flags);
+    size_t size = bt_json_dump_into(json, NULL, 0, flags);
     char *text = size ? malloc(size + 2) : NULL;
-    if (text && dump(json, text, size, flags) == size) {
+    if (text && bt_json_dump_into(json, text, size, flags) == size) {
         text[size] = '\0';
         return text;
     }

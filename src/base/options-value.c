@@ -345,14 +345,16 @@ static void show_json(const json_t *json, char out[BT_TEXT_QUOTE_SIZE]) {
         bt_text_quote(json_string_value(json), out);
         return;
     }
-    char *all = bt_json_dump(json, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
-    if (!all || strlen(all) >= 4 * BT_TEXT_QUOTE_SIZE) {
+    char all[256];
+    size_t size = bt_json_dump_into(json, all, sizeof all - 1,
+                                    JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    if (size == 0 || size >= sizeof all) {
         snprintf(out, BT_TEXT_QUOTE_SIZE, "%s", json_is_array(json) ? "an array" : "an object");
-    } else {
-        size_t fits = bt_text_fit(all, BT_TEXT_QUOTE_SIZE - 4);
-        snprintf(out, BT_TEXT_QUOTE_SIZE, "%.*s%s", (int)fits, all, all[fits] ? "..." : "");
+        return;
     }
-    free(all);
+    all[size] = '\0';
+    size_t fits = bt_text_fit(all, BT_TEXT_QUOTE_SIZE - 4);
+    snprintf(out, BT_TEXT_QUOTE_SIZE, "%.*s%s", (int)fits, all, all[fits] ? "..." : "");
 }
 
 static bt_status read_json_names(const bt_option *option, const json_t *array, bt_names *out,

@@ -298,53 +298,54 @@ static void push_digits(machine *m, bool booleans) {
 /* ---- names ---- */
 
 /* What runs commands, programs or files. Nothing here would run it; in Python it would have run, and somebody
- * meant it to. A module without names stands for all in it. */
+ * meant it to. By name, since modules of the same names (a project's own folder "code") have harmless ones.
+ */
 static const struct {
-    const char *module, *names;
+    const char *modules, *names;
 } running[] = {
-    {"posix", NULL},
-    {"nt", NULL},
-    {"os", NULL},
-    {"subprocess", NULL},
-    {"_posixsubprocess", NULL},
-    {"commands", NULL},
-    {"pty", NULL},
-    {"runpy", NULL},
-    {"shutil", NULL},
-    {"socket", NULL},
-    {"sys", NULL},
-    {"importlib", NULL},
-    {"ctypes", NULL},
-    {"webbrowser", NULL},
-    {"pdb", NULL},
-    {"bdb", NULL},
-    {"code", NULL},
-    {"pip", NULL},
-    {"builtins", " eval exec execfile compile open input __import__ breakpoint "},
-    {"__builtin__", " eval exec execfile compile open input __import__ file "},
+    {" os posix nt ",
+     " system popen popen2 popen3 popen4 startfile execl execle execlp execlpe execv execve execvp "
+     "execvpe spawnl spawnle spawnlp spawnlpe spawnv spawnve spawnvp spawnvpe posix_spawn "
+     "posix_spawnp fork forkpty kill killpg remove unlink rmdir removedirs rename renames replace "
+     "truncate chmod chown link symlink mkfifo putenv open _exit abort "},
+    {" subprocess ", " Popen run call check_call check_output getoutput getstatusoutput "},
+    {" commands ", " getoutput getstatusoutput "},
+    {" _posixsubprocess ", " fork_exec "},
+    {" builtins __builtin__ ",
+     " eval exec execfile compile open input raw_input file __import__ breakpoint "},
+    {" io _io codecs ", " open open_code FileIO "},
+    {" importlib ", " import_module reload __import__ "},
+    {" runpy ", " run_module run_path _run_code _run_module_code "},
+    {" pty ", " spawn fork "},
+    {" shutil ", " rmtree move copy copy2 copyfile copytree unpack_archive chown "},
+    {" socket _socket ", " socket create_connection create_server "},
+    {" ctypes _ctypes ", " CDLL PyDLL WinDLL OleDLL LibraryLoader cdll pydll windll oledll dlopen "},
+    {" webbrowser ", " open open_new open_new_tab get "},
+    {" pdb bdb ", " run runeval runcall set_trace Pdb Bdb "},
+    {" code ", " interact InteractiveInterpreter InteractiveConsole "},
+    {" timeit ", " timeit repeat "},
+    {" pip pip._internal ", " main "},
 };
 
-/* Within "a.b" counts as within "a". */
-static bool is_in_module(const bt_node *module, const char *wanted) {
-    const size_t length = strlen(wanted);
-    return module->length >= length && memcmp(module->text, wanted, length) == 0 &&
-           (module->length == length || module->text[length] == '.');
+/* Whether a list has a word, with a space before and behind each. */
+static bool is_listed(const char *list, const char *word, size_t length) {
+    for (const char *at = list; length > 0 && (at = memmem(at, strlen(at), word, length)); at++)
+        if (at > list && at[-1] == ' ' && at[length] == ' ' && !memchr(word, ' ', length)) return true;
+    return false;
 }
 
 /* Python looks a name up part by part: of "eval.x" it would take "eval". */
-static bool is_listed(const bt_node *name, const char *names) {
+static size_t first_part(const bt_node *name) {
     const char *dot = memchr(name->text, '.', name->length);
-    const size_t length = dot ? (size_t)(dot - name->text) : name->length;
-    if (!names || length == 0) return !names;
-    for (const char *at = names; (at = memmem(at, strlen(at), name->text, length)); at++)
-        if (at > names && at[-1] == ' ' && at[length] == ' ') return true;
-    return false;
+    return dot ? (size_t)(dot - name->text) : name->length;
 }
 
 static void refuse_running(machine *m, const bt_node *module, const bt_node *name) {
     char where[BT_TEXT_QUOTE_SIZE], what[BT_TEXT_QUOTE_SIZE];
     for (size_t i = 0; i < sizeof running / sizeof *running; i++) {
-        if (!is_in_module(module, running[i].module) || !is_listed(name, running[i].names)) continue;
+        if (!is_listed(running[i].modules, module->text, module->length) ||
+            !is_listed(running[i].names, name->text, first_part(name)))
+            continue;
         bt_pickle_show(module, where, sizeof where);
         bt_pickle_show(name, what, sizeof what);
         m->status =

@@ -167,7 +167,10 @@ static void what_would_run_anything_is_refused_by_name(void **state) {
                   "builtins\x8c\x0a__import__\x93."),
             "builtins.__import__");
     refused(BYTES("csubprocess\nPopen\n."), "subprocess.Popen");
-    refused(BYTES("(iimportlib._bootstrap\nx\n."), "importlib._bootstrap.x");
+    refused(BYTES("(iimportlib\nimport_module\n."), "importlib.import_module");
+    root_is(BYTES("cos\nstat_result\n."), BT_NODE_GLOBAL);
+    root_is(BYTES("ccode.models\nNet\n."), BT_NODE_GLOBAL); /* a project's own folder */
+    root_is(BYTES("ccode\nNet\n."), BT_NODE_GLOBAL);
     root_is(BYTES("cbuiltins\nset\n."), BT_NODE_GLOBAL);
     root_is(BYTES("cbuiltins\ngetattr\n."), BT_NODE_GLOBAL); /* enumerations are pickled with it */
     root_is(BYTES("cposixpath\njoin\n."), BT_NODE_GLOBAL);

@@ -47,7 +47,7 @@ const bt_option bt_gauge_settings_table[] = {
      GAUGE(weights),
      .initial = "demo",
      .placeholder = "SOURCE",
-     .help = "demo, counter:SEED, or a checkpoint's file."},
+     .help = "demo, counter:SEED, or a checkpoint: FILE, or FILE:PLACE where it holds several."},
     {.name = "threads",
      .type = BT_OPTION_INTEGER,
      GAUGE(threads),

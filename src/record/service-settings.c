@@ -71,8 +71,8 @@ const bt_option bt_service_settings_table[] = {
      VALUE(weights),
      .placeholder = "NAME",
      SERVICE,
-     .help = "\"demo\", \"counter:SEED\", a checkpoint's file, or \"hrnet=FILE,...\"; the config's unless "
-             "given."},
+     .help = "\"demo\", \"counter:SEED\", a checkpoint, FILE or FILE:PLACE, or \"hrnet=FILE,...\"; the "
+             "config's unless given."},
     {.name = "model_file",
      .type = BT_OPTION_TEXT,
      VALUE(model_file),

@@ -118,9 +118,9 @@ const bt_option bt_settings_table[] = {
      .initial = "demo",
      .placeholder = "demo|counter:SEED|FILE|MODEL=FILE,...",
      .group = "The networks",
-     .help =
-         "The networks' parameters: the demonstration weights, seeded random ones, or a checkpoint "
-         "(.safetensors, or what torch.save wrote of a state dictionary); MODEL=FILE,... for each its own."},
+     .help = "The networks' parameters: the demonstration weights, seeded random ones, or a checkpoint "
+             "(.safetensors, its .index.json, or what torch.save wrote); FILE:PLACE where it holds several "
+             "(best.pth:ema); MODEL=FILE,... for each its own."},
     {.name = "images",
      .type = BT_OPTION_TEXT,
      VALUE(images),

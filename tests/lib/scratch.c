@@ -1,6 +1,7 @@
 #include "scratch.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,6 +28,19 @@ int bt_scratch_leave(void **state) {
     (void)state;
     if (chdir(before) != 0) return -1;
     return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void bt_scratch_put(const char *root, const char *path, const char *text) {
+    char full[PATH_MAX];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    for (char *at = full + 1; *at; at++) {
+        if (*at != '/') continue;
+        *at = '\0';
+        if (mkdir(full, 0700) != 0 && errno != EEXIST) abort();
+        *at = '/';
+    }
+    FILE *file = fopen(full, "w");
+    if (!file || fputs(text, file) == EOF || fclose(file) != 0) abort();
 }
 
 int bt_scratch_open_files(void) {

@@ -23,20 +23,8 @@
 
 static const char root[] = "machine";
 
-/* Writes `text` to `path` on the made-up machine, with the folders above it. */
 static void put(const char *path, const char *text) {
-    char full[1024];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *at = full; *at; at++) {
-        if (*at != '/') continue;
-        *at = '\0';
-        assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
-        *at = '/';
-    }
-    FILE *file = fopen(full, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    bt_scratch_put(root, path, text);
 }
 
 /* A new machine of 8 CPUs whose process is in these groups, under these mounts (NULL: no such file). */

@@ -5,34 +5,21 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "scratch.h"
 
 #define MEGABYTE (1024 * 1024)
 #define SLACK    (8 * MEGABYTE) /* the kernel counts pages in batches, each processor by itself */
 
 static char machine[] = "/tmp/bt-memory-XXXXXX";
 
-/* Writes `text` to `path` on the made-up machine, with the folders above it. */
 static void put(const char *path, const char *text) {
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", machine, path);
-    for (char *at = full + strlen(machine) + 1; *at; at++) {
-        if (*at != '/') continue;
-        *at = '\0';
-        assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
-        *at = '/';
-    }
-    FILE *file = fopen(full, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    bt_scratch_put(machine, path, text);
 }
 
 static int make_machine(void **state) {

@@ -5,11 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "record/fingerprint.h"
 #include "record/parts.h"
@@ -17,20 +15,8 @@
 
 static const char root[] = "machine";
 
-/* Writes `text` to `path` on the made-up machine, with the folders above it. */
 static void put(const char *path, const char *text) {
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *at = full; *at; at++) {
-        if (*at != '/') continue;
-        *at = '\0';
-        assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
-        *at = '/';
-    }
-    FILE *file = fopen(full, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    bt_scratch_put(root, path, text);
 }
 
 static void lay_out_cpu(void) {

@@ -8,7 +8,7 @@
 #define PAGES_MAX 65536
 
 enum { KIND = 254, OLD_KIND = 255, WIDTH, HEIGHT, BITS, COMPRESSION, STRIPS = 273, CHANNELS = 277 };
-enum { STRIP_BYTES = 279, TILE_WIDTH = 322, BELOW = 330 };
+enum { STRIP_BYTES = 279, TILE_WIDTH = 322, BELOW = 330, PLANES = 33629 };
 enum { REDUCED = 1, MASK = 4, OLD_REDUCED = 2 };
 
 /* A search while it goes on. */
@@ -79,18 +79,25 @@ static double bytes_in_one_piece(const search *s, uint64_t directory) {
     return bytes >= 1 && bytes < (double)s->file->size ? floor(bytes) : 0;
 }
 
-/* ImageJ's stacks of one directory: so many pages lie one behind the other, as far as the file goes. */
-static void take_images(search *s) {
-    bt_tiff_entry text = {0};
+/* How many pages the one directory is said to be of: by ImageJ, or by MetaMorph, which has a tag with
+ * something of each plane. */
+static int images_of(const search *s, uint64_t directory) {
+    bt_tiff_entry text = {0}, planes = {0};
     bt_imagej imagej;
+    if (bt_tiff_find(s->file, directory, BT_TIFF_DESCRIPTION, &text) &&
+        bt_imagej_read(&imagej, (const char *)s->file->bytes + text.values_at, text.count))
+        return imagej.images;
+    if (!bt_tiff_find(s->file, directory, PLANES, &planes) || planes.count > PAGES_MAX) return 1;
+    return (int)planes.count;
+}
+
+/* Stacks of one directory: so many pages lie one behind the other, as far as the file goes. */
+static void take_images(search *s) {
     uint64_t directory = bt_tiff_first(s->file);
     double bytes = bytes_in_one_piece(s, directory), first = number_of(s, directory, STRIPS);
-    if (bytes == 0 || first < 1 || first >= (double)s->file->size ||
-        !bt_tiff_find(s->file, directory, BT_TIFF_DESCRIPTION, &text) ||
-        !bt_imagej_read(&imagej, (const char *)s->file->bytes + text.values_at, text.count))
-        return;
+    if (bytes == 0 || first < 1 || first >= (double)s->file->size) return;
     double fit = floor(((double)s->file->size - first) / bytes);
-    int count = imagej.images < fit ? imagej.images : (int)fit;
+    int said = images_of(s, directory), count = said < fit ? said : (int)fit;
     if (count < 2) return;
     *s->out = (bt_tiff_page){.directory = directory, .count = count};
     if (s->wished > count) return;

@@ -214,6 +214,8 @@ static const shown files[] = {
     {"imagej-one-directory.tif", of_4095, 0, NO_WISH, {"page 1 of 3 is taken"}},
     {"imagej-one-directory.tif", inverse_of_4095, 0, PAGE(2), SILENT},
     {"imagej-one-directory.tif", of_4095, 0, PAGE(3), SILENT},
+    {"metamorph-planes.tif", gray, 0, NO_WISH, {"page 1 of 3 is taken"}},
+    {"metamorph-planes.tif", inverse_gray, 0, PAGE(2), SILENT},
     {"imagej-8-bits.tif", quarter, 0, NO_WISH, SILENT},
 
     {"ome-12-bits.tif", of_4095, 0, NO_WISH, SILENT},

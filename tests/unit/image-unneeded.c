@@ -306,6 +306,27 @@ static void a_jpeg_within_a_tiff_lacks_no_pixel_either(void **state) {
     free(bytes);
 }
 
+/* Of four directories, two of them pages, the last one's link leads nowhere, or back to the first. */
+static void a_list_of_pages_may_break_off_or_go_round(void **state) {
+    size_t size;
+    uint8_t *bytes = load("pages-thumbnail-first.tif", &size);
+    bt_picture picture, expected = whole("pages-thumbnail-first.tif");
+    bt_error error;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        if (i == 0) memset(bytes + size - 4, 0x7f, 4);
+        if (i == 1) memcpy(bytes + size - 4, bytes + 4, 4);
+        if (bt_picture_decode(&picture, bytes, size, "upload", NULL, &error)) fail_msg("%s", error.message);
+        assert_true(is_same(&expected, &picture));
+        assert_int_equal(picture.pages, 2);
+        assert_int_equal(picture.note_count, 2);
+        assert_string_equal(picture.notes[1], "upload: its list of pages breaks off after 4");
+        bt_picture_close(&picture);
+    }
+    bt_picture_close(&expected);
+    free(bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_that_no_pixel_needs_hold_anything),
@@ -317,6 +338,7 @@ int main(void) {
         cmocka_unit_test(arithmetic_coding_needs_its_end_mark),
         cmocka_unit_test(what_is_behind_the_end_does_not_count),
         cmocka_unit_test(a_jpeg_may_be_damaged_behind_its_pixels),
+        cmocka_unit_test(a_list_of_pages_may_break_off_or_go_round),
         cmocka_unit_test(a_jpeg_within_a_tiff_lacks_no_pixel_either),
     };
     return cmocka_run_group_tests_name("image-unneeded", tests, NULL, NULL);

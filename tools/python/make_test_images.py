@@ -228,7 +228,7 @@ def all_tiff():
 
 # ---- TIFF, tag by tag: pages, and what says which value is white ----
 
-TYPES = {"B": 1, "s": 2, "H": 3, "I": 4, "b": 6, "d": 12}
+TYPES = {"B": 1, "s": 2, "H": 3, "I": 4, "Q": 5, "d": 12}
 
 
 def tagged(*pages, order="<", one_directory=False):
@@ -325,6 +325,7 @@ def all_pages():
                                            **imagej_ranges([0, 4095, 0, 60000, 7, 1030], "<")})),
         "imagej-one-directory": tagged((camera, imagej("images=3", "slices=3", "min=0.0", "max=4095.0")),
                                        (4095 - camera, {}), (camera, {}), order=">", one_directory=True),
+        "metamorph-planes": tagged((GRAY, {33629: ("Q", [1, 2, 3])}), (255 - GRAY, {}), (GRAY, {}), one_directory=True),
         "imagej-8-bits": tagged((GRAY // 4 + 10, imagej("min=10.0", "max=73.0"))),
         "ome-12-bits": tagged((camera, ome(pixels('SignificantBits="12"')))),
         "ome-prefixed": tagged((camera, ome(comment + pixels("SignificantBits = '12'").replace("<", "<OME:").replace(

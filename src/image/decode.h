@@ -53,7 +53,7 @@ typedef struct bt_picture {
 } bt_picture;
 
 /* Decodes `size` bytes, which are only read. `name` ("upload", a path) starts every message and note. NULL
- * wishes are none. *out is the caller's, to be closed; empty on failure. Takes at most some 12 bytes a pixel
+ * wishes are none. *out is the caller's, to be closed; empty on failure. Takes at most some 20 bytes a pixel
  * while it works. Any thread. BT_PARSE where the bytes are no picture, a damaged one or of a kind that is not
  * read, BT_INVALID where it is larger than the bounds above or a wish cannot be granted (no such page),
  * BT_NO_MEMORY, BT_UNSUPPORTED in a build without the image libraries. */

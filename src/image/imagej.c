@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "image/tiff-directory.h"
 
-#define NUMBER_MAX   1000000 /* of channels and images: more are none */
-#define PAIR_BYTES   16      /* two doubles */
-#define HEADER_BYTES 4       /* of the blocks: a word that tells their byte order */
-#define KIND_BYTES   8       /* of each kind of block in the header: its name, and how many there are */
+#define NUMBER_MAX   1000000    /* of channels and images: more are none */
+#define PAIR_BYTES   16         /* two doubles */
+#define HEADER_BYTES 4          /* of the blocks: a word that tells their byte order */
+#define RANGES       0x72616e67 /* "rang", in the order of their bytes */
+#define KIND_BYTES   8          /* of each kind of block in the header: its name, and how many there are */
 
 /* ---- the description ---- */
 
@@ -53,57 +55,50 @@ bool bt_imagej_read(bt_imagej *out, const char *text, size_t size) {
 
 /* ---- the blocks ---- */
 
-static uint64_t number_at(const uint8_t *bytes, bool big, int width) {
-    uint64_t value = 0;
-    for (int i = 0; i < width; i++)
-        value |= (uint64_t)bytes[big ? width - 1 - i : i] << (8 * i);
-    return value;
-}
-
 /* The header names the kinds of blocks and how many there are of each; then come the blocks, in that order.
- * The first of "rang", and its bytes; NULL where there is none. */
-static const uint8_t *find_ranges(const uint32_t *counts, size_t count, const uint8_t *blocks, size_t size,
-                                  bool *big, size_t *bytes) {
-    if (count < 2 || counts[0] < HEADER_BYTES || counts[0] > size) return NULL;
-    *big = memcmp(blocks, "IJIJ", HEADER_BYTES) == 0;
-    if (!*big && memcmp(blocks, "JIJI", HEADER_BYTES) != 0) return NULL;
-    size_t at = counts[0], index = 1;
+ * Where the first of "rang" lies and how many bytes it has; false where there is none. `blocks` becomes what
+ * reads them, in their own byte order. */
+static bool find_ranges(bt_tiff_file *blocks, const uint32_t *counts, size_t count, size_t *at,
+                        size_t *bytes) {
+    if (count < 2 || counts[0] < HEADER_BYTES || counts[0] > blocks->size) return false;
+    blocks->big_endian = memcmp(blocks->bytes, "IJIJ", HEADER_BYTES) == 0;
+    if (!blocks->big_endian && memcmp(blocks->bytes, "JIJI", HEADER_BYTES) != 0) return false;
+    size_t index = 1;
+    *at = counts[0];
     for (size_t kind = HEADER_BYTES; kind + KIND_BYTES <= counts[0]; kind += KIND_BYTES) {
-        bool is_ranges = memcmp(blocks + kind, *big ? "rang" : "gnar", 4) == 0;
-        uint64_t how_many = number_at(blocks + kind + 4, *big, 4);
+        bool is_ranges = bt_tiff_number_at(blocks, kind, 4) == RANGES;
+        uint64_t how_many = bt_tiff_number_at(blocks, kind + 4, 4);
         for (uint64_t i = 0; i < how_many; i++, index++) {
-            if (index >= count || counts[index] > size - at) return NULL;
-            if (is_ranges) {
-                *bytes = counts[index];
-                return blocks + at;
-            }
-            at += counts[index];
+            if (index >= count || counts[index] > blocks->size - *at) return false;
+            *bytes = counts[index];
+            if (is_ranges) return true;
+            *at += *bytes;
         }
     }
-    return NULL;
+    return false;
 }
 
-static double double_at(const uint8_t *bytes, bool big) {
-    uint64_t bits = number_at(bytes, big, 8);
+static double double_at(const bt_tiff_file *blocks, size_t at) {
+    uint64_t bits = bt_tiff_number_at(blocks, at, 8);
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
 int bt_imagej_ranges(const uint32_t *counts, size_t count, const uint8_t *blocks, size_t size) {
-    bool big;
-    size_t bytes;
-    if (!find_ranges(counts, count, blocks, size, &big, &bytes)) return 0;
+    bt_tiff_file reader = {.bytes = blocks, .size = size};
+    size_t at, bytes;
+    if (!find_ranges(&reader, counts, count, &at, &bytes)) return 0;
     return bytes / PAIR_BYTES < NUMBER_MAX ? (int)(bytes / PAIR_BYTES) : NUMBER_MAX;
 }
 
 bool bt_imagej_range(bt_value_range *out, const uint32_t *counts, size_t count, const uint8_t *blocks,
                      size_t size, int channel) {
-    bool big;
-    size_t bytes;
-    const uint8_t *ranges = find_ranges(counts, count, blocks, size, &big, &bytes);
-    if (!ranges || channel < 0 || (size_t)channel >= bytes / PAIR_BYTES) return false;
-    const uint8_t *pair = ranges + (size_t)channel * PAIR_BYTES;
-    *out = (bt_value_range){double_at(pair, big), double_at(pair + PAIR_BYTES / 2, big)};
+    bt_tiff_file reader = {.bytes = blocks, .size = size};
+    size_t at, bytes;
+    if (!find_ranges(&reader, counts, count, &at, &bytes)) return false;
+    if (channel < 0 || (size_t)channel >= bytes / PAIR_BYTES) return false;
+    at += (size_t)channel * PAIR_BYTES;
+    *out = (bt_value_range){double_at(&reader, at), double_at(&reader, at + PAIR_BYTES / 2)};
     return is_range(*out);
 }

@@ -10,8 +10,7 @@ static const uint8_t bytes_of_type[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4
 
 enum { RATIONAL = 5, SBYTE, UNDEFINED, SSHORT, SLONG, SRATIONAL, FLOAT, DOUBLE, SLONG8 = 17 };
 
-/* A number of `width` bytes; 0 where the file ends before. */
-static uint64_t number_at(const bt_tiff_file *f, uint64_t at, unsigned width) {
+uint64_t bt_tiff_number_at(const bt_tiff_file *f, uint64_t at, unsigned width) {
     uint64_t value = 0;
     if (at > f->size || width > f->size - at) return 0;
     for (unsigned i = 0; i < width; i++)
@@ -42,13 +41,13 @@ bool bt_tiff_open(bt_tiff_file *out, const void *bytes, uint64_t size) {
 }
 
 uint64_t bt_tiff_first(const bt_tiff_file *f) {
-    return number_at(f, offset_bytes(f), offset_bytes(f));
+    return bt_tiff_number_at(f, offset_bytes(f), offset_bytes(f));
 }
 
 /* Entries of a directory, as far as they are in the file; so many as no directory has are none. */
 static uint64_t entries_of(const bt_tiff_file *f, uint64_t directory) {
     if (directory > f->size || f->size - directory < count_bytes(f)) return 0;
-    uint64_t said = number_at(f, directory, count_bytes(f));
+    uint64_t said = bt_tiff_number_at(f, directory, count_bytes(f));
     uint64_t room = (f->size - directory - count_bytes(f)) / entry_bytes(f);
     if (said > ENTRIES_MAX) return 0;
     return said < room ? said : room;
@@ -61,7 +60,7 @@ bool bt_tiff_has_directory(const bt_tiff_file *f, uint64_t directory) {
 uint64_t bt_tiff_next(const bt_tiff_file *f, uint64_t directory) {
     uint64_t entries = entries_of(f, directory);
     if (entries == 0) return 0;
-    return number_at(f, directory + count_bytes(f) + entries * entry_bytes(f), offset_bytes(f));
+    return bt_tiff_number_at(f, directory + count_bytes(f) + entries * entry_bytes(f), offset_bytes(f));
 }
 
 static uint64_t entry_at(const bt_tiff_file *f, uint64_t directory, uint64_t index) {
@@ -72,13 +71,13 @@ static uint64_t entry_at(const bt_tiff_file *f, uint64_t directory, uint64_t ind
 static bool read_entry(const bt_tiff_file *f, uint64_t at, bt_tiff_entry *out) {
     unsigned wide = offset_bytes(f);
     *out = (bt_tiff_entry){.at = at,
-                           .tag = (uint16_t)number_at(f, at, 2),
-                           .type = (uint16_t)number_at(f, at + 2, 2),
-                           .count = number_at(f, at + 4, wide),
+                           .tag = (uint16_t)bt_tiff_number_at(f, at, 2),
+                           .type = (uint16_t)bt_tiff_number_at(f, at + 2, 2),
+                           .count = bt_tiff_number_at(f, at + 4, wide),
                            .values_at = at + 4 + wide};
     uint64_t each = out->type < sizeof bytes_of_type ? bytes_of_type[out->type] : 0;
     if (each == 0 || out->count == 0 || out->count > f->size / each) return false;
-    if (out->count * each > wide) out->values_at = number_at(f, out->values_at, wide);
+    if (out->count * each > wide) out->values_at = bt_tiff_number_at(f, out->values_at, wide);
     return out->values_at <= f->size && out->count * each <= f->size - out->values_at;
 }
 
@@ -86,7 +85,7 @@ bool bt_tiff_find(const bt_tiff_file *f, uint64_t directory, uint16_t tag, bt_ti
     uint64_t count = entries_of(f, directory), after = entry->tag == tag ? entry->at : 0;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t at = entry_at(f, directory, i);
-        if (at > after && number_at(f, at, 2) == tag && read_entry(f, at, entry)) return true;
+        if (at > after && bt_tiff_number_at(f, at, 2) == tag && read_entry(f, at, entry)) return true;
     }
     return false;
 }
@@ -94,23 +93,24 @@ bool bt_tiff_find(const bt_tiff_file *f, uint64_t directory, uint16_t tag, bt_ti
 uint64_t bt_tiff_place(const bt_tiff_file *f, uint64_t directory, uint16_t tag) {
     uint64_t count = entries_of(f, directory);
     for (uint64_t i = 0; i < count; i++)
-        if (number_at(f, entry_at(f, directory, i), 2) == tag) return entry_at(f, directory, i);
+        if (bt_tiff_number_at(f, entry_at(f, directory, i), 2) == tag) return entry_at(f, directory, i);
     return 0;
 }
 
 double bt_tiff_value(const bt_tiff_file *f, const bt_tiff_entry *entry, uint64_t index) {
     if (index >= entry->count) return NAN;
     unsigned wide = bytes_of_type[entry->type];
-    uint64_t at = entry->values_at + index * wide, value = number_at(f, at, wide);
+    uint64_t at = entry->values_at + index * wide, value = bt_tiff_number_at(f, at, wide);
     uint64_t sign = (uint64_t)1 << (8 * wide - 1);
     uint32_t bits = (uint32_t)value;
     float single;
     double number;
     switch (entry->type) {
     case RATIONAL:
-        return (double)number_at(f, at, 4) / (double)number_at(f, at + 4, 4);
+        return (double)bt_tiff_number_at(f, at, 4) / (double)bt_tiff_number_at(f, at + 4, 4);
     case SRATIONAL:
-        return (double)(int32_t)number_at(f, at, 4) / (double)(int32_t)number_at(f, at + 4, 4);
+        return (double)(int32_t)bt_tiff_number_at(f, at, 4) /
+               (double)(int32_t)bt_tiff_number_at(f, at + 4, 4);
     case SBYTE:
     case SSHORT:
     case SLONG:

@@ -35,6 +35,9 @@ typedef struct bt_tiff_entry {
 /* Whether bytes begin as a TIFF file does. They are kept by reference. */
 bool bt_tiff_open(bt_tiff_file *out, const void *bytes, uint64_t size);
 
+/* The number of `width` bytes at `at`, in the file's byte order; 0 where the file ends before. */
+uint64_t bt_tiff_number_at(const bt_tiff_file *file, uint64_t at, unsigned width);
+
 /* Where the first directory lies, and the one after `directory`; 0: there is none. What they give need not
  * lie in the file: bt_tiff_has_directory tells. */
 uint64_t bt_tiff_first(const bt_tiff_file *file);

@@ -62,7 +62,7 @@ static double within(double value, bt_value_range range) {
     return value < range.black ? range.black : value > range.white ? range.white : value;
 }
 
-/* ": of a camera of 12 bits --white 4095" where the values fit one that is usual. */
+/* What may be meant by values of 16 bits that go no further: the depths that cameras have. */
 static const char *guess(uint32_t greatest) {
     return greatest <= 1023   ? " (--white 1023 for a camera of 10 bits)"
            : greatest <= 4095 ? " (--white 4095 for a camera of 12 bits)"

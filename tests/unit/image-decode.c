@@ -69,21 +69,26 @@ static int keyed(int y, int x, int c) {
     return is_key ? 255 : scene(y, x, c);
 }
 
+/* A value in bytes, where `white` is 255. */
+static int rounded(int value, int white) {
+    return (2 * 255 * value + white) / (2 * white);
+}
+
 /* 12 bits, as a camera rounds them off. */
 static int of_4095(int y, int x, int c) {
     (void)c;
-    return (2 * 255 * (red(y, x) * 4095 / 255) + 4095) / (2 * 4095);
+    return rounded(red(y, x) * 4095 / 255, 4095);
 }
 
 /* 10 bits. */
 static int of_1023(int y, int x, int c) {
     (void)c;
-    return (2 * 255 * (red(y, x) * 1023 / 255) + 1023) / (2 * 1023);
+    return rounded(red(y, x) * 1023 / 255, 1023);
 }
 
 static int inverse_of_4095(int y, int x, int c) {
     (void)c;
-    return (2 * 255 * (4095 - red(y, x) * 4095 / 255) + 4095) / (2 * 4095);
+    return rounded(4095 - red(y, x) * 4095 / 255, 4095);
 }
 
 static int inverse_gray(int y, int x, int c) {
@@ -93,12 +98,12 @@ static int inverse_gray(int y, int x, int c) {
 /* 12 bits in 16 without a word of it. */
 static int dark(int y, int x, int c) {
     (void)c;
-    return (2 * 255 * (red(y, x) * 4095 / 255) + 65535) / (2 * 65535);
+    return rounded(red(y, x) * 4095 / 255, 65535);
 }
 
 static int dark_of_10(int y, int x, int c) {
     (void)c;
-    return (2 * 255 * (red(y, x) * 1023 / 255) + 65535) / (2 * 65535);
+    return rounded(red(y, x) * 1023 / 255, 65535);
 }
 
 static int dark_of_8(int y, int x, int c) {
@@ -108,7 +113,7 @@ static int dark_of_8(int y, int x, int c) {
 
 static int quarter(int y, int x, int c) {
     (void)c;
-    return (2 * 255 * (red(y, x) / 4) + 63) / (2 * 63);
+    return rounded(red(y, x) / 4, 63);
 }
 
 /* Twice as bright. */

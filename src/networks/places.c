@@ -190,7 +190,7 @@ bool bt_place_is_same(const bt_places *places, const bt_place *one, const bt_pla
         const bool same_storage =
             !a->storage || !b->storage ? a->storage == b->storage : strcmp(a->storage, b->storage) == 0;
         if (one->hits[i].parameter != other->hits[i].parameter || !same_storage || a->first != b->first ||
-            a->negated != b->negated)
+            a->negated != b->negated || a->shard != b->shard)
             return false;
     }
     return true;

@@ -262,6 +262,9 @@ static void a_checkpoint_may_lie_in_several_files(void **state) {
     (void)state;
     read_exactly("shards/model.safetensors.index.json");
     read_exactly("shards/pytorch_model.bin.index.json");
+    bt_weights *weights = read_times("shards/twice.index.json", 1, "twice.index.json:model");
+    assert_non_null(strstr(weights->note, "there is \"other\" too")); /* at the same place of another file */
+    bt_weights_close(&weights);
     refused("shards/absent.index.json", BT_INVALID,
             "its part \"model-00003-of-00003.safetensors\" is missing: put it into the same folder");
     refused("shards/outside.index.json", BT_PARSE,

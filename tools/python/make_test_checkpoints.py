@@ -364,6 +364,9 @@ def save_shards(folder):
     one, two = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
     index("model.safetensors.index.json", {"model.a.weight": one, "model.b.weight": two})
     index("pytorch_model.bin.index.json", {"a.weight": "pytorch_model-00001-of-00002.bin", "b.weight": "pytorch_model-00002-of-00002.bin"})
+    for place, numbers in ("model", state()), ("other", elsewhere()):
+        safetensors.torch.save_file({place + "." + name: value for name, value in numbers.items()}, os.path.join(folder, place + ".safetensors"))
+    index("twice.index.json", {place + "." + name: place + ".safetensors" for place in ("model", "other") for name in state()})
     index("absent.index.json", {"model.a.weight": one, "model.b.weight": "model-00003-of-00003.safetensors"})
     index("outside.index.json", {"model.a.weight": one, "model.b.weight": "../float32.safetensors"})
     index("within.index.json", {"model.a.weight": "within.index.json", "model.b.weight": two})

@@ -233,6 +233,7 @@ static const shown files[] = {
     {"ome-companion.tif", of_4095, 0, WHITE(4095), SILENT},
     {"ome-document-type.tif", dark, 0, NO_WISH, {"(it has a document type)", DARK}},
     {"micro-manager.tif", of_4095, 0, NO_WISH, SILENT},
+    {"rgb-16-maxima.tif", scene, 1, NO_WISH, SILENT},
     {"gray-16-greatest.tif", of_4095, 0, NO_WISH, SILENT},
     {"gray-16-maximum.tif", gray, 1, WHITE(4095.5), SILENT},
 

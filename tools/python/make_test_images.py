@@ -342,6 +342,7 @@ def all_pages():
         "ome-inverted": tagged((4095 - camera, {**ome(pixels('SignificantBits="12"')), 262: ("H", [0])})),
         "micro-manager": tagged((camera, {51123: ("s", b'{"PixelType":"GRAY16","BitDepth":12}\0')})),
         "gray-16-greatest": tagged((camera, {341: ("H", [4095])})),
+        "rgb-16-maxima": tagged(((RGB.astype(np.uint32) * 4095 // 255).astype(np.uint16), {281: ("H", [4095, 4095, 1023])})),
         "gray-16-untold": tagged((ten, {})),
         "gray-8-dark": tagged((GRAY // 26, {})),
         "tags-damaged": tagged((deep(GRAY), {280: ("s", b"black\0"), 281: ("I", [1 << 20]), 340: ("I", [3, 4]), 341: ("s", b"white\0"),

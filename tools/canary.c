@@ -6,6 +6,7 @@
 #include "base/command.h"
 #include "base/cores.h"
 #include "base/program.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "base/throttle.h"
 #include "report/layout.h"
@@ -48,7 +49,7 @@ static void print_cores(const bt_throttle_mark *before) {
     bt_throttling_words(&throttling, stops);
     char line[BT_CORES_WORDS_SIZE + BT_THROTTLING_WORDS_SIZE + 4];
     snprintf(line, sizeof line, "%s%s%s", words, stops[0] ? "; " : "", stops);
-    bt_layout_paragraph(stdout, "", 0, bt_layout_columns(stdout), line);
+    bt_layout_paragraph(stdout, "", 0, bt_terminal_columns(stdout), line);
 }
 
 int main(int argc, char **argv) {
@@ -66,7 +67,7 @@ int main(int argc, char **argv) {
     bt_text_format(line, sizeof line, "median %.2f ms, p95 %.2f ms, max %.2f ms, spread %.1f %% (%d runs)",
                    bt_ms(seen.median_ns), bt_ms(seen.p95_ns), bt_ms(seen.maximum_ns), seen.spread_percent,
                    seen.count);
-    bt_layout_paragraph(stdout, "", 0, bt_layout_columns(stdout), line);
+    bt_layout_paragraph(stdout, "", 0, bt_terminal_columns(stdout), line);
     print_cores(&mark);
     return bt_command_finish(&command, stdout, stderr, false, BT_EXIT_GOOD);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/cuda.h"
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "gate/collect.h"
@@ -18,7 +20,6 @@
 #include "gate/race.h"
 #include "gate/turns.h"
 #include "report/gate.h"
-#include "report/layout.h"
 #include "report/results-index.h"
 
 static const volatile sig_atomic_t *stop;
@@ -199,7 +200,9 @@ static bt_status do_record(gate *g, int *code, bt_error *error) {
              metrics == 1 ? "" : "s", turns_taken, turns_taken == 1 ? "" : "s",
              g->now->partial[0] ? ": " : "", g->now->partial,
              replaced ? "; the record that was there has .bak behind its name" : "");
-    bt_layout_paragraph(stdout, "", 0, bt_layout_columns(stdout), line);
+    /* One line for another program, whatever its length. */
+    bt_terminal_wrap(stdout, line, 0, 0,
+                     isatty(STDOUT_FILENO) ? bt_terminal_columns(stdout) : (int)sizeof line);
     *code = *stop && g->now->partial[0] ? BT_EXIT_INTERRUPTED : BT_EXIT_GOOD;
     return BT_OK;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "base/terminal.h"
 #include "base/text.h"
 
 typedef struct sim_settings {
@@ -93,9 +94,12 @@ typedef struct sim_session {
 } sim_session;
 
 void bt_sim_help(FILE *out) {
-    for (size_t i = 0; i < KEY_COUNT; i++)
-        fprintf(out, "  %-20s %s (default %s)\n", table[i].name, table[i].help,
-                table[i].initial ? table[i].initial : "none");
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        char words[512];
+        snprintf(words, sizeof words, "%s (default %s)", table[i].help,
+                 table[i].initial ? table[i].initial : "none");
+        bt_terminal_wrap(out, words, fprintf(out, "  %s", table[i].name), 23, bt_terminal_columns(out));
+    }
 }
 
 /* Reads one fault, "kind@from[-to][:ms]" or "kind%every[:ms]", up to `end`. */

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/terminal.h"
 #include "base/text.h"
 #include "base/version.h"
+
+#define HELP_COLUMNS 100
 
 const char *bt_exit_name(int code) {
     switch (code) {
@@ -51,17 +54,44 @@ int bt_exit_code_of(bt_status status) {
     return BT_EXIT_FAILED;
 }
 
+/* Lines that are laid out already, but for those that find no room. */
+static void write_lines(const char *lines, int columns, FILE *out) {
+    char line[256];
+    for (const char *end; *lines; lines = end + (*end == '\n')) {
+        end = lines + strcspn(lines, "\n");
+        const int blanks = (int)strspn(lines, " ");
+        snprintf(line, sizeof line, "%.*s", (int)(end - lines), lines);
+        if ((int)bt_text_columns(line, strlen(line)) <= columns)
+            fprintf(out, "%s\n", line);
+        else
+            bt_terminal_wrap(out, line, 0, blanks > 4 ? 4 : blanks, columns);
+    }
+}
+
+static void write_exits(const bt_command *command, int columns, FILE *out) {
+    bt_terminal_wrap(out, "Exit codes (also in the last line, \"verdict: <word> (<code>)\"):", 0, 0, columns);
+    for (const bt_command_exit *row = command->exits; row->when; row++) {
+        const char *word =
+            command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code);
+        bt_terminal_wrap(out, row->when, fprintf(out, "  %3d  %s", row->code, word), 21, columns);
+    }
+}
+
 static void write_help(const bt_command *command, FILE *out) {
-    fprintf(out, "Usage: %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    const int terminal = bt_terminal_columns(out),
+              columns = terminal < HELP_COLUMNS ? terminal : HELP_COLUMNS;
+    const int start = fprintf(out, "Usage: %s ", command->name);
+    bt_terminal_wrap(out, command->usage, start, start, columns);
+    fputc('\n', out);
+    bt_terminal_wrap(out, command->summary, 0, 0, columns);
+    fputc('\n', out);
     bt_options_write_help(command->table, command->count, out);
     if (command->write_more) command->write_more(out);
-    if (command->examples) fprintf(out, "\nExamples:\n%s", command->examples);
+    if (command->examples) fputs("\nExamples:\n", out);
+    if (command->examples) write_lines(command->examples, columns, out);
     if (!command->exits) return;
-    fputs("\nExit codes (also in the last line, \"verdict: <word> (<code>)\"):\n", out);
-    for (const bt_command_exit *row = command->exits; row->when; row++)
-        fprintf(out, "  %3d  %-12s  %s\n", row->code,
-                command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code),
-                row->when);
+    fputc('\n', out);
+    write_exits(command, columns, out);
 }
 
 bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_command *command, const char *program,
@@ -166,12 +196,21 @@ static const char *word_of(const bt_command_set *set, size_t index) {
 }
 
 static void write_overview(const bt_command_set *set, FILE *out) {
-    fprintf(out, "Usage: %s COMMAND [options]\n\n%s\n\nCommands:\n", set->name, set->summary);
+    const int terminal = bt_terminal_columns(out),
+              columns = terminal < HELP_COLUMNS ? terminal : HELP_COLUMNS;
+    fprintf(out, "Usage: %s COMMAND [options]\n\n", set->name);
+    bt_terminal_wrap(out, set->summary, 0, 0, columns);
+    fputs("\nCommands:\n", out);
     for (size_t i = 0; i < set->count; i++) {
-        const char *summary = set->commands[i]->summary;
-        fprintf(out, "  %-10s %.*s\n", word_of(set, i), (int)strcspn(summary, "\n"), summary);
+        char summary[256];
+        const char *whole = set->commands[i]->summary;
+        snprintf(summary, sizeof summary, "%.*s", (int)strcspn(whole, "\n"), whole);
+        bt_terminal_wrap(out, summary, fprintf(out, "  %s", word_of(set, i)), 13, columns);
     }
-    fprintf(out, "\n`%s COMMAND --help` explains each.\n", set->name);
+    char last[96];
+    snprintf(last, sizeof last, "`%s COMMAND --help` explains each.", set->name);
+    fputc('\n', out);
+    bt_terminal_wrap(out, last, 0, 0, columns);
 }
 
 static int refuse_word(const bt_command_set *set, const char *word, FILE *out, FILE *err) {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "base/text.h"
 
 struct bt_log {
@@ -62,13 +63,25 @@ static void put_line(char out[BT_LOG_LINE_SIZE], const char *format, va_list arg
         if (bt_text_is_control(*out)) *out = ' ';
 }
 
+/* The line as the terminal shows it: within its width, where it is one that has a width. */
+static void lay_out(const bt_log *log, const char *prefix, const char *line, char *out, size_t size) {
+    const int columns = log->redraws ? bt_terminal_columns(log->terminal) : 0;
+    char whole[BT_LOG_LINE_SIZE + 16];
+    snprintf(whole, sizeof whole, "%s%s", prefix, line);
+    const bool fits = columns == 0 || (int)bt_text_columns(whole, strlen(whole)) <= columns;
+    FILE *wrapped = fits ? NULL : fmemopen(out, size, "w");
+    if (wrapped) bt_terminal_wrap(wrapped, whole, 0, 0, columns);
+    if (!wrapped || fclose(wrapped) != 0) snprintf(out, size, "%s\n", whole);
+}
+
 /* One write for clearing, line and redrawing, so that no other writer's text comes between. */
 static void write_terminal(bt_log *log, bt_log_level level, const char *line) {
     static const char *const prefixes[] = {"", "", "warning: ", "error: "};
-    char all[BT_LOG_LINE_SIZE + BT_PROGRESS_SIZE + 32];
+    char shown[BT_LOG_LINE_SIZE + 128], all[sizeof shown + BT_PROGRESS_SIZE + 32]; /* 128: for more lines */
     bool drawn = log->redraws && log->progress.drawn;
-    int length = snprintf(all, sizeof all, "%s%s%s\n%s", drawn ? BT_PROGRESS_CLEAR : "", prefixes[level],
-                          line, drawn ? log->progress.line : "");
+    lay_out(log, prefixes[level], line, shown, sizeof shown);
+    int length = snprintf(all, sizeof all, "%s%s%s", drawn ? BT_PROGRESS_CLEAR : "", shown,
+                          drawn ? log->progress.line : "");
     fwrite(all, 1, (size_t)length, log->terminal);
     fflush(log->terminal);
 }

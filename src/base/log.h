@@ -28,8 +28,8 @@ void bt_log_close(bt_log **log);
 
 /* One line; control characters in it become spaces and what is longer than BT_LOG_LINE_SIZE is cut with
  * "...". Lines are whole: written by any number of threads they do not mix. On the terminal a warning starts
- * with "warning: " and an error with "error: ". A line that cannot be written (a full disk) is lost: the run
- * matters more than its log. */
+ * with "warning: " and an error with "error: "; on a tty what is wider than it goes on in a next line. A line
+ * that cannot be written (a full disk) is lost: the run matters more than its log. */
 #define BT_LOG_LINE_SIZE 1024
 
 void bt_log_write(bt_log *log, bt_log_level level, const char *format, ...) BT_PRINTF(3, 4);

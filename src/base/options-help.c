@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/options-value.h"
+#include "base/terminal.h"
 #include "base/text.h"
 
 #define HELP_COLUMNS  100
@@ -79,40 +80,28 @@ static void put_range(const bt_option *option, char out[RANGE_SIZE]) {
 
 /* ---- --help ---- */
 
-/* Writes words from column `indent` on, the first line being at `column` already. */
-static void write_wrapped(const char *words, size_t column, size_t indent, FILE *out) {
-    bool fresh = true; /* no word on this line yet */
-    for (;;) {
-        words += strspn(words, " ");
-        if (!*words) break;
-        size_t length = strcspn(words, " ");
-        size_t width = bt_text_columns(words, length);
-        if (!fresh && column + 1 + width > HELP_COLUMNS) {
-            fprintf(out, "\n");
-            column = 0;
-            fresh = true;
-        }
-        if (column < indent) column += (size_t)fprintf(out, "%*s", (int)(indent - column), "");
-        fprintf(out, "%s%.*s", fresh ? "" : " ", (int)length, words);
-        column += width + !fresh;
-        fresh = false;
-        words += length;
-    }
-    fprintf(out, "\n");
-}
+/* Where help stands, and how wide it may be. */
+typedef struct help_shape {
+    int indent, columns;
+} help_shape;
 
 /* Flag, then help from column `indent` on, below where the flag is too wide. */
-static void write_entry(const char *usage, const char *words, size_t indent, FILE *out) {
-    size_t column = 2 + bt_text_columns(usage, strlen(usage));
-    fprintf(out, "  %s", usage);
-    if (column + 2 > indent) {
-        fprintf(out, "\n");
+static void write_entry(const char *usage, const char *words, help_shape shape, FILE *out) {
+    int column = 2 + (int)bt_text_columns(usage, strlen(usage));
+    if (column > shape.columns) {
+        bt_terminal_wrap(out, usage, 0, 2, shape.columns);
+        column = 0;
+    } else {
+        fprintf(out, "  %s", usage);
+    }
+    if (column > 0 && column + 2 > shape.indent) {
+        fputc('\n', out);
         column = 0;
     }
-    write_wrapped(words, column, indent, out);
+    bt_terminal_wrap(out, words, column, shape.indent, shape.columns);
 }
 
-static void write_option(const bt_option *option, size_t indent, FILE *out) {
+static void write_option(const bt_option *option, help_shape shape, FILE *out) {
     char usage[256], initial[DETAILS_SIZE], range[RANGE_SIZE], words[SENTENCE_SIZE];
     put_usage(option, usage);
     put_default(option, initial);
@@ -120,7 +109,7 @@ static void write_option(const bt_option *option, size_t indent, FILE *out) {
     bool details = *initial || *range;
     snprintf(words, sizeof words, "%s%s%s%s%s%s%s", option->help ? option->help : "", details ? " (" : "",
              *initial ? "default " : "", initial, *initial && *range ? "; " : "", range, details ? ")" : "");
-    write_entry(usage, words, indent, out);
+    write_entry(usage, words, shape, out);
 }
 
 static size_t help_indent(const bt_option *table, size_t count) {
@@ -140,14 +129,16 @@ static bool opens_group(const bt_option *table, size_t index) {
 }
 
 void bt_options_write_help(const bt_option *table, size_t count, FILE *out) {
-    size_t indent = help_indent(table, count);
+    const int columns = bt_terminal_columns(out);
+    const help_shape shape = {(int)help_indent(table, count),
+                              columns < HELP_COLUMNS ? columns : HELP_COLUMNS};
     for (size_t i = 0; i < count; i++) {
         if (opens_group(table, i)) fprintf(out, "%s%s:\n", i ? "\n" : "", table[i].group);
-        write_option(&table[i], indent, out);
+        write_option(&table[i], shape, out);
     }
     fprintf(out, "%sAbout:\n", count ? "\n" : "");
-    write_entry("--help", "This text.", indent, out);
-    write_entry("--version", "The version, and what it was built from.", indent, out);
+    write_entry("--help", "This text.", shape, out);
+    write_entry("--version", "The version, and what it was built from.", shape, out);
 }
 
 /* ---- Markdown ---- */

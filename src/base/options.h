@@ -137,7 +137,8 @@ void bt_option_text(const bt_option *option, const void *values, char *out, size
 void bt_options_write_flags(const bt_option *table, size_t count, const void *values,
                             const bt_option_sources *sources, FILE *out);
 
-/* The options part of --help: grouped, aligned, wrapped at 100 columns, with units, defaults and bounds;
+/* The options part of --help: grouped, aligned, wrapped at 100 columns or a narrower terminal's, with units,
+ * defaults and bounds;
  * --help and --version come last. */
 void bt_options_write_help(const bt_option *table, size_t count, FILE *out);
 

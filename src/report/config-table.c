@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "base/text.h"
 #include "report/config-words.h"
 #include "report/config.h"
@@ -14,7 +15,7 @@
 static void say(FILE *out, const char *label, const char *words) {
     char clean[BT_WORDS_SIZE];
     bt_layout_clean(words, clean, sizeof clean);
-    if (clean[0]) bt_layout_paragraph(out, label, INDENT, bt_layout_columns(out), clean);
+    if (clean[0]) bt_layout_paragraph(out, label, INDENT, bt_terminal_columns(out), clean);
 }
 
 static const char *or_unknown(const char *text) {
@@ -132,7 +133,7 @@ static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error
     if (status) return status;
     for (int i = 0; i < config->model_count; i++)
         add_model(table, &config->models[i]);
-    status = bt_table_write_text(table, 0, bt_layout_columns(out), out, error);
+    status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
     bt_table_close(&table);
     return status;
 }
@@ -151,7 +152,7 @@ static void put_how(const bt_config_model *model, FILE *out) {
                      instance->threads == 1 ? "" : "s");
     }
     fputc('\n', out);
-    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), words);
+    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), words);
 }
 
 /* What sets this entry apart from others. */
@@ -233,7 +234,7 @@ static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *e
         add_point(table, model, &model->points[i]);
     }
     if (missing) add_unmeasured(table, model);
-    status = bt_table_write_text(table, 0, bt_layout_columns(out), out, error);
+    status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
     bt_table_close(&table);
     return status;
 }
@@ -256,7 +257,7 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     bt_status status = bt_config_advice(&advice, config, check, error);
     if (status) return status;
     bt_words_notice(config->workload, config->model_count ? config->models[0].image_size : 0, notice);
-    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
+    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     if (notice[0]) fputc('\n', out);
     say(out, "config", path);
     put_origin(config, check, out);
@@ -267,11 +268,11 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     status = put_models(config, check, out, error);
     if (!status) {
         fputc('\n', out);
-        bt_layout_paragraph(out, "", 0, bt_layout_columns(out),
+        bt_layout_paragraph(out, "", 0, bt_terminal_columns(out),
                             "→ chosen; bound: of P95, 95 % one-sided; efficiency: img/s per √batch");
         put_advice(advice, out);
         if (notice[0]) fprintf(out, "\n");
-        if (notice[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
+        if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     }
     free(advice);
     if (status) return status;

@@ -5,16 +5,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
 #define PARAGRAPH_SIZE 4096
 #define NARROW_INDENT  4 /* where a label leaves its text no room beside it */
-#define USUAL_COLUMNS  100
 #define FEWEST_COLUMNS 20
-#define MOST_COLUMNS   1000
 
 /* The length in bytes of the UTF-8 character at `text`, and its code point; 0 where the bytes are no
  * character (stray continuation, overlong form, surrogate, cut off). */
@@ -64,17 +60,6 @@ int bt_layout_width(const char *text) {
         width += columns;
     }
     return width;
-}
-
-int bt_layout_columns(FILE *out) {
-    struct winsize window = {0};
-    int file = fileno(out); /* -1 for memory */
-    if (file < 0) return USUAL_COLUMNS;
-    long columns = isatty(file) && ioctl(file, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
-    const char *variable = getenv("COLUMNS");
-    if (columns == 0 && variable) columns = strtol(variable, NULL, 10);
-    if (columns <= 0 || columns > MOST_COLUMNS) return USUAL_COLUMNS;
-    return columns < FEWEST_COLUMNS ? FEWEST_COLUMNS : (int)columns;
 }
 
 static bool is_blank(const char *text, size_t bytes, uint32_t code) {

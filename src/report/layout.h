@@ -22,10 +22,6 @@ extern "C" {
  * of models and devices are anybody's; base/text.h, for the program's own words, counts one a character.) */
 int bt_layout_width(const char *text);
 
-/* Columns that a text written to `out` may take: the terminal's, where `out` is one that says how wide it is;
- * else what the environment's COLUMNS asks for; else 100. A text in memory has 100. */
-int bt_layout_columns(FILE *out);
-
 /* Copies `text` into `out` of `size` bytes (at least 4) as one line of valid UTF-8: runs of white space and
  * control characters become one space, bytes that are no UTF-8 become '?'. What does not fit is cut between
  * characters and ends in "…". `text` may be NULL, which gives "". */

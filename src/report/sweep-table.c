@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/terminal.h"
 #include "report/layout.h"
 #include "report/sweep-words.h"
 #include "report/sweep.h"
@@ -8,7 +9,7 @@
 #define INDENT 13
 
 static void say(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_layout_columns(out), words);
+    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_terminal_columns(out), words);
 }
 
 /* Words that come from outside and may hold anything. */
@@ -46,7 +47,7 @@ static bt_status put_points(const bt_model_record *model, FILE *out, bt_error *e
     if (status) return status;
     for (int i = 0; i < model->point_count; i++)
         add_row(table, model, i);
-    status = bt_table_write_text(table, 0, bt_layout_columns(out), out, error);
+    status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
     bt_table_close(&table);
     return status;
 }
@@ -56,9 +57,9 @@ static void put_legend(const bt_model_record *model, FILE *out) {
     char words[BT_WORDS_SIZE], line[BT_WORDS_SIZE + 96];
     bt_words_marks(model, words);
     snprintf(line, sizeof line, "%s; bound: of P95, 95 %% one-sided; efficiency: img/s per √batch", words);
-    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), line);
+    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), line);
     bt_words_bounds(model, words);
-    if (words[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), words);
+    if (words[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), words);
 }
 
 static void put_winners(const bt_model_record *model, FILE *out) {
@@ -76,11 +77,11 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     bt_words_subject(model, words);
     bt_layout_clean(words, clean, sizeof clean);
     fputc('\n', out);
-    bt_layout_paragraph(out, "", 0, bt_layout_columns(out), clean);
+    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), clean);
     if (model->point_count == 0) {
         bt_words_unmeasured(model, words);
         bt_layout_clean(words, clean, sizeof clean);
-        bt_layout_paragraph(out, "", 0, bt_layout_columns(out), clean);
+        bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), clean);
     } else {
         bt_status status = put_points(model, out, error);
         if (status) return status;
@@ -125,7 +126,7 @@ static void put_run(const bt_record *record, FILE *out) {
 bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
     char notice[BT_WORDS_SIZE];
     bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, notice);
-    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
+    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     for (int i = 0; i < record->model_count; i++) {
         bt_status status = put_model(record, &record->models[i], out, error);
         if (status) return status;
@@ -133,7 +134,7 @@ bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
     put_run(record, out);
     if (notice[0]) {
         fputc('\n', out);
-        bt_layout_paragraph(out, "", 0, bt_layout_columns(out), notice);
+        bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     }
     return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the report could not be written") : BT_OK;
 }

@@ -212,9 +212,11 @@ static void help_names_every_key_that_is_taken(void **state) {
     bt_sim_help(file);
     fclose(file);
     int keys = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), keys++) {
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         char specification[96];
         bt_error error;
+        if (strspn(line, " ") > 2) continue; /* the line before goes on */
+        keys++;
         assert_int_equal(sscanf(line, " %63s", name), 1);
         const char *value = strcmp(name, "echo") == 0 ? "true" : strstr(name, "faults") ? "fail@1" : "1";
         snprintf(specification, sizeof specification, "sim:%s=%s", name, value);

@@ -355,7 +355,7 @@ static void a_tty_shared_by_two_threads_is_not_garbled(void **state) {
     tty terminal;
     bt_log *log;
     pthread_t threads[3];
-    open_tty(&terminal, 80, "xterm");
+    open_tty(&terminal, 400, "xterm"); /* no line goes on in a next one */
     assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
     speaker lines = {log, 'a'}, progress = {log, 'b'};
     listener heard_by = {terminal.master, NULL, 0};

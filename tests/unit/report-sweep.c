@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "fixture-record.h"
 #include "report/layout.h"
@@ -410,7 +411,7 @@ static int columns_on_a_terminal(unsigned short columns) {
     FILE *out = fopen(ptsname(master), "w");
     assert_non_null(out);
     assert_int_equal(ioctl(fileno(out), TIOCSWINSZ, &window), 0);
-    found = bt_layout_columns(out);
+    found = bt_terminal_columns(out);
     fclose(out);
     close(master);
     return found;
@@ -432,7 +433,7 @@ static void test_the_terminal_says_how_wide_it_is(void **state) {
     assert_int_equal(columns_on_a_terminal(0), 100);
     setenv("COLUMNS", "60", 1); /* of what has a descriptor, which this has not */
     FILE *out = open_memstream(&text, &size);
-    assert_int_equal(bt_layout_columns(out), 100);
+    assert_int_equal(bt_terminal_columns(out), 100);
     fclose(out);
     free(text);
     unsetenv("COLUMNS");

@@ -154,6 +154,9 @@ static void a_file_that_is_there_is_one_whatever_it_is_called(void **state) {
     }
     source_is("epoch=3-val=0.1.ckpt:ema", "hrnet", "epoch=3-val=0.1.ckpt:ema"); /* a place in it */
     source_is("hrnet=epoch=3-val=0.1.ckpt:ema,cbam_resunet=b", "hrnet", "epoch=3-val=0.1.ckpt:ema");
+    source_is("epoch=3-val=0.1.ckpt:ema", "hrnet", "epoch=3-val=0.1.ckpt:ema"); /* a place in it */
+    source_is("hrnet=epoch=3-val=0.1.ckpt:ema,cbam_resunet=a,cbam_resunet=b.pth:net", "cbam_resunet",
+              "a,cbam_resunet=b.pth:net");
     source_is("other=absent.pth", "hrnet", "demo"); /* one that is not there names a model, as ever */
     assert_int_equal(bt_weights_check_names("epoch=4.ckpt", models, 2, &error), BT_INVALID);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/text.h"
 
 #define START_BYTES 512 /* of which a file's kind is told: a tar archive's is known by its 257th */
@@ -123,9 +124,8 @@ static bt_status open_file(bt_checkpoint *checkpoint, bt_error *error) {
     struct stat about;
     if (stat(checkpoint->file, &about) != 0)
         return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(errno));
-    if (!S_ISREG(about.st_mode))
-        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path,
-                       S_ISDIR(about.st_mode) ? bt_text_system_error(EISDIR) : "it is no regular file");
+    const char *kind = bt_file_kind(checkpoint->file);
+    if (kind) return bt_fail(error, BT_IO, "%s: is %s, not a file", checkpoint->path, kind);
     const int file = open(checkpoint->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(errno));

@@ -9,7 +9,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 

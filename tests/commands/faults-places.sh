@@ -45,7 +45,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=32k,mode=777 tmpfs small 2>/dev/
     echo '{"schema_version": 1, "configurations": {}}' >small/c.json
     cp small/c.json before.json
     sweep --output small/c.json --results small/results --plots small/plots
-    is "$status" 2 'a run onto a full disk fails'
+    is "$status" 1 'a run onto a full disk fails'
     like "$err" 'No space left on device' 'and says why'
     cmp -s small/c.json before.json
     ok $? 'the config is the one that was there'

@@ -95,7 +95,7 @@ ends = os.pipe()
 os.close(ends[0])
 sys.exit(subprocess.run(sys.argv[1:], stdout=ends[1]).returncode)' "$bin/render-report" "$sweep" --format html
 exits 141 'a text longer than a buffer likewise'
-run_shell "$bin/show-batch-config --config config.json | head -n 3; exit \${PIPESTATUS[0]}"
+run_shell "$bin/canary --duration 0s | head -n 1; exit \${PIPESTATUS[0]}"
 exits 0 'whoever has been given all of it and reads the beginning has lost nothing'
 is "$err" '' 'and hears nothing of it'
 

@@ -126,7 +126,7 @@ run "$program" --quiet --config c.json --images own --page 2
 refuses '--images: own/gray-16-untold\.tif: it has 1 page in full resolution, and no page 2' 'a page that is not there'
 rm own/gray-16-untold.tif
 run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images own --page 2 --white 250
-is "$(cat results/*-test/record.json | grep -c "\"page\": 2,")" 1 'those that are go into the record'
+is "$(cat results/*-test*/record.json | grep -c "\"page\": 2,")" 1 'those that are go into the record'
 is "$(printf '%s\n' "$err" | grep -c 'page')" 0 'and nothing is said of them'
 mkdir empty
 run "$program" --quiet --config c.json --images empty

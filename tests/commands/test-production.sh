@@ -63,10 +63,14 @@ like "$(cat "$(ls -dt results/*-test | head -n 1)/log.txt")" 'a run of [0-9]+ on
     'and the log tells of each'
 run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p95-sla-ms 1000 --scenarios sustained --rate 20 --duration 4s \
     --backend "$backend,faults=stall%3:2000" --format markdown --watchdog-ms 60000
-exits 3 'so does one that stalls'
-says 'the simulation keeps the SLA at these settings' 'for which no setting is proposed'
-says 'runs took 20[0-9][0-9]\.[0-9] ms at P95 where the config says' 'but what is unlike the config'
-unlike "$out" 'try --|a lower --rate' 'nothing else'
+if printf '%s\n' "$out" | grep -q 'the load generator itself sent .* late at P99, more than'; then # a verdict that is right, and another
+    skip 'other programs kept the load generator from its times' 4
+else
+    exits 3 'so does one that stalls'
+    says 'the simulation keeps the SLA at these settings' 'for which no setting is proposed'
+    says 'runs took 20[0-9][0-9]\.[0-9] ms at P95 where the config says' 'but what is unlike the config'
+    unlike "$out" 'try --|a lower --rate' 'nothing else'
+fi
 
 # Ten requests prove nothing, however fast they were.
 run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 1s --p95-sla-ms 1000
@@ -77,7 +81,7 @@ says 'verdict +SLA not shown: the SLA of 1000 ms is shown to hold in 0 of 1 test
 says '10 requests are too few to bound P95' 'with its cause'
 
 # Thirty are too few for a bound whatever they took, and so are sixty; of 120 fast ones it is shown.
-run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 3s --lengthen 4 --p95-sla-ms 1000
+COLUMNS=200 run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 3s --lengthen 4 --p95-sla-ms 1000
 exits 0 'a scenario that is not decided goes on until it is'
 says_error 'plan: 2 scenarios, about 15 s; one that is not decided then goes on' 'how long it will take is told beforehand'
 says_error 'hrnet, Burst Load: not decided after 3 s; goes on for 3 s later' 'that it goes on is told'

@@ -401,6 +401,11 @@ static bt_status decode(TIFF *tiff, source *s, const bt_tiff_file *file, const b
     if (status == BT_OK)
         status = p.bits == 16 ? decode_16(tiff, s, &p, &scale, out, error)
                               : decode_8(tiff, s, &p, &scale, out, error);
+    bool gray = p.photometric == PHOTOMETRIC_MINISBLACK || p.photometric == PHOTOMETRIC_MINISWHITE;
+    if (status == BT_OK && gray && values_of(&p) < p.channels)
+        bt_picture_note(out,
+                        "channel 1 of %d is taken; to take another save each as a page, and give --page N",
+                        p.channels);
     if (status == BT_OK && s->jpeg_lacks_end)
         bt_picture_note(out, "a JPEG within it lacks its end mark; all its rows are there");
     return status == BT_OK ? bt_picture_orient(out, p.orientation, error) : status;

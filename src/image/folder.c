@@ -80,7 +80,10 @@ static bt_status list(bt_picture_folder *folder, bt_error *error) {
 bt_status bt_picture_folder_open(bt_picture_folder **out, const char *path, int most, bt_error *error) {
     *out = NULL;
     bt_picture_folder *folder = calloc(1, sizeof *folder);
-    if (folder) folder->path = strdup(path);
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') /* names are put behind a slash of their own */
+        length--;
+    if (folder) folder->path = strndup(path, length);
     bt_status status = folder && folder->path ? list(folder, error)
                                               : bt_fail(error, BT_NO_MEMORY, "no memory to list %s", path);
     if (status != BT_OK) {

@@ -78,7 +78,12 @@ static void note_own(const bt_value_scale *scale, extremes seen, bt_picture *out
 
 static void note_little(const bt_value_scale *scale, extremes seen, bt_picture *out) {
     bt_value_range range = scale->of[0];
-    if (scale->fixed || scale->own || scale->given || seen.least == seen.greatest) return;
+    if (scale->fixed) return;
+    if (seen.least == seen.greatest) {
+        bt_picture_note(out, "every value of it is %u: there is nothing to be seen in it", seen.least);
+        return;
+    }
+    if (scale->own || scale->given) return;
     for (int c = 1; c < 3; c++) { /* colours of ranges of their own: in the widest */
         range.black = scale->of[c].black < range.black ? scale->of[c].black : range.black;
         range.white = scale->of[c].white > range.white ? scale->of[c].white : range.white;

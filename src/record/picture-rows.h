@@ -14,7 +14,7 @@
      .minimum = 1,                                                                                           \
      .maximum = 65535,                                                                                       \
      .placeholder = "VALUE",                                                                                 \
-     .help = "The value that is white in the pictures' files, 4095 of a camera of 12 bits; 0 is black. "     \
+     .help = "The value that is white in the pictures' files, 4095 for a camera of 12 bits; 0 is black. "    \
              "Unless given: what a file says (ImageJ, OME-XML, MaxSampleValue), else all that its bits "     \
              "hold.",                                                                                        \
      __VA_ARGS__},                                                                                           \

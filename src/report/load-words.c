@@ -235,7 +235,7 @@ void bt_load_words_warning(const bt_load_record *record, const bt_load_model *mo
     else if (!model->tuned_here && strcmp(record->workload, "simulated") != 0)
         add(out, "this batch size is not the one that was measured and chosen here");
     if (!model->config_meets_sla)
-        add(out, "%sthe config itself says that its SLA is not met", out[0] ? "; " : "");
+        add(out, "%stuning did not show that this batch size keeps its SLA", out[0] ? "; " : "");
 }
 
 void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]) {

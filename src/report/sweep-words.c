@@ -343,7 +343,7 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         bt_throttling_words(&model->throttling, throttling);
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
                          "%s%s, so batches waited for the next one, as they will in a service under it: a "
-                         "higher quota, or fewer --threads",
+                         "higher quota, or fewer --threads or --instances",
                          used ? "; " : "", throttling);
     } else if (drifting > 0 || DISTURBED_SHARE * model->disturbed_turns > model->turns)
         snprintf(out + used, BT_WORDS_SIZE - (size_t)used, ": close other programs and measure again");

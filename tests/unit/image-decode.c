@@ -91,6 +91,11 @@ static int inverse_of_4095(int y, int x, int c) {
     return rounded(4095 - red(y, x) * 4095 / 255, 4095);
 }
 
+static int black(int y, int x, int c) {
+    (void)y, (void)x, (void)c;
+    return 0;
+}
+
 static int inverse_gray(int y, int x, int c) {
     return 255 - gray(y, x, c);
 }
@@ -189,6 +194,9 @@ static const shown files[] = {
     {"gray-16-maximum.tif", of_4095, 0, NO_WISH, SILENT},
     {"gray-16-imagej.tif", of_4095, 0, NO_WISH, SILENT},
     {"rgb-8.tif", scene, 0, NO_WISH, SILENT},
+    {"gray-16-even.tif", black, 0, NO_WISH, {"every value of it is 100"}},
+    {"gray-8-five-channels.tif", gray, 0, NO_WISH, {"channel 1 of 5 is taken"}},
+    {"gray-16-two-channels.tif", gray, 0, NO_WISH, {"channel 1 of 2 is taken"}},
     {"rgb-8-planes.tif", scene, 0, NO_WISH, SILENT},
     {"rgb-8-tiles.tif", scene, 0, NO_WISH, SILENT},
     {"rgb-8-jpeg.tif", scene, 6, NO_WISH, SILENT},

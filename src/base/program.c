@@ -4,15 +4,25 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop;
+#include "base/command.h"
+
+static volatile sig_atomic_t stop, ends_at_once;
 static bool begun;
+
+/* Only what a signal's handler may call. */
+static void end_now(void) {
+    static const char verdict[] = "verdict: interrupted (130)\n";
+    (void)!write(STDERR_FILENO, verdict, sizeof verdict - 1);
+    _exit(BT_EXIT_INTERRUPTED);
+}
 
 /* A second signal, of either kind, has what it does by default: it comes when this returns. */
 static void on_signal(int number) {
     if (stop) {
         signal(number, SIG_DFL);
         raise(number);
-    }
+    } else if (ends_at_once)
+        end_now();
     stop = 1;
 }
 
@@ -27,8 +37,8 @@ static void fill(int descriptor) {
 }
 
 const volatile sig_atomic_t *bt_program_begin(bt_program_signals signals) {
-    struct sigaction action = {.sa_flags = SA_RESTART};
-    action.sa_handler = signals == BT_SIGNALS_STOP ? on_signal : SIG_DFL;
+    struct sigaction action = {.sa_flags = SA_RESTART, .sa_handler = on_signal};
+    ends_at_once = signals == BT_SIGNALS_END;
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
         if (fcntl(descriptor, F_GETFD) < 0) fill(descriptor);
     sigaction(SIGINT, &action, NULL);
@@ -36,6 +46,10 @@ const volatile sig_atomic_t *bt_program_begin(bt_program_signals signals) {
     signal(SIGPIPE, SIG_IGN);
     begun = true;
     return &stop;
+}
+
+void bt_program_waits(bool waits) {
+    ends_at_once = waits;
 }
 
 bool bt_program_begun(void) {

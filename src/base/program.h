@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 typedef enum bt_program_signals {
-    BT_SIGNALS_END, /* Ctrl-C and SIGTERM end the program at once: nothing that it does needs an ending */
+    BT_SIGNALS_END, /* Ctrl-C and SIGTERM end the program at once, with the verdict "interrupted" on standard
+                       error: nothing that it does needs an ending */
     BT_SIGNALS_STOP /* the first one asks it to stop, and sets the flag; a second one ends it at once */
 } bt_program_signals;
 
@@ -23,6 +24,11 @@ typedef enum bt_program_signals {
  * goes away (SIGPIPE) does not end the program in the midst of its files: bt_command_finish tells. Returns
  * the flag, for the `stop` of whatever takes long. */
 const volatile sig_atomic_t *bt_program_begin(bt_program_signals signals);
+
+/* Between true and false a program of BT_SIGNALS_STOP does what takes as long as it takes and looks at no
+ * flag (loading a network, its first run), and has nothing to keep yet: the first signal ends it as with
+ * BT_SIGNALS_END. Says nothing to a process that is no program of ours. */
+void bt_program_waits(bool waits);
 
 /* Whether bt_program_begin was called: then a signal ends every wait. */
 bool bt_program_begun(void);

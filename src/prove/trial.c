@@ -11,6 +11,7 @@
 #include "base/command.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "measure/quantile.h"
@@ -243,7 +244,10 @@ static bt_status start_service(bt_trial *t, bt_error *error) {
     bt_log_progress(t->options->log, bt_clock_now_ns(), 0, "starting the service: loading and warming up");
     bt_status status = bt_serving_open(&t->service, t->options->config, t->names, t->model_count,
                                        &t->settings->service, t->options->sources, t->options->log, error);
-    return status == BT_OK ? bt_service_start(t->service, error) : status;
+    bt_program_waits(true); /* nothing was measured yet */
+    if (status == BT_OK) status = bt_service_start(t->service, error);
+    bt_program_waits(false);
+    return status;
 }
 
 static bt_status prepare(bt_trial *t, bt_error *error) {

@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "image/decode.h"
@@ -334,7 +335,9 @@ static bt_status start_service(work *w, bt_error *error) {
     if (status == BT_OK) status = bt_by_model_narrow(settings.model_file, "model_file", model, error);
     if (status == BT_OK)
         status = bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);
+    bt_program_waits(true); /* of this network there is nothing yet, and files of another are whole */
     if (status == BT_OK) status = bt_service_start(w->service, error);
+    bt_program_waits(false);
     if (status == BT_OK) w->session = *bt_serving_session(w->service, 0);
     return status;
 }

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/command.h"
 #include "base/files.h"
 #include "base/program.h"
 #include "scratch.h"
@@ -108,7 +109,29 @@ static void a_second_signal_ends_what_the_first_only_stops(void **state) {
     int how = end_of(be_ended_by_the_second);
     assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGTERM);
     how = end_of(be_ended_though_it_was_ignored);
-    assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGINT);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == BT_EXIT_INTERRUPTED);
+}
+
+static int be_stopped_after_a_wait(void) {
+    const volatile sig_atomic_t *stop = bt_program_begin(BT_SIGNALS_STOP);
+    bt_program_waits(true);
+    bt_program_waits(false);
+    raise(SIGTERM);
+    return *stop ? 0 : 1;
+}
+
+static int be_ended_in_a_wait(void) {
+    bt_program_begin(BT_SIGNALS_STOP);
+    bt_program_waits(true);
+    raise(SIGTERM);
+    return 3;
+}
+
+static void the_first_signal_ends_a_wait_that_has_nothing_to_keep(void **state) {
+    (void)state;
+    assert_good(be_stopped_after_a_wait);
+    int how = end_of(be_ended_in_a_wait);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == BT_EXIT_INTERRUPTED);
 }
 
 static int write_without_a_reader(void) {
@@ -163,6 +186,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_closed_descriptor_is_no_files),
         cmocka_unit_test(an_open_one_stays_what_it_is),
+        cmocka_unit_test(the_first_signal_ends_a_wait_that_has_nothing_to_keep),
         cmocka_unit_test(a_second_signal_ends_what_the_first_only_stops),
         cmocka_unit_test(a_reader_that_has_gone_ends_nothing),
         cmocka_unit_test(a_signal_ends_the_wait_for_a_pipe),

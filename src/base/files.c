@@ -74,6 +74,14 @@ bt_status bt_path_of_program(char out[BT_PATH_SIZE], bt_error *error) {
     return folder_of(out, program, error);
 }
 
+/* `part` of `path`, or all of it, is there and something else. */
+static bt_status no_folder(const char *part, const char *path, bt_error *error) {
+    const char *kind = bt_file_kind(part);
+    if (strcmp(part, path) == 0)
+        return bt_fail(error, BT_IO, "%s: is %s, not a folder", path, kind ? kind : "a file");
+    return bt_fail(error, BT_IO, "%s: is %s, where %s wants a folder", part, kind ? kind : "a file", path);
+}
+
 bt_status bt_folder_make(const char *path, bt_error *error) {
     char part[BT_PATH_SIZE];
     if (!*path) return bt_fail(error, BT_INVALID, "the folder's name is empty");
@@ -90,7 +98,7 @@ bt_status bt_folder_make(const char *path, bt_error *error) {
                 return bt_fail(error, bt_file_write_status(cause), "%s: the folder cannot be made: %s", part,
                                bt_text_system_error(cause));
             if (!S_ISDIR(about.st_mode))
-                return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", part, path);
+                return no_folder(part, path, error);
         }
         if (!kept) return BT_OK;
         *end = kept;
@@ -118,7 +126,7 @@ bt_status bt_folder_check(const char *path, bt_error *error) {
     if (status != BT_OK) return status;
     climb(there, &about);
     if (!S_ISDIR(about.st_mode))
-        return bt_fail(error, BT_IO, "%s: is no folder, but %s needs it to be one", there, path);
+        return no_folder(there, path, error);
     if (faccessat(AT_FDCWD, there, W_OK | X_OK, AT_EACCESS) == 0) return BT_OK;
     if (strcmp(there, path) == 0)
         return bt_fail(error, BT_IO, "%s: files cannot be written there: %s", path,

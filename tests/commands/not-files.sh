@@ -81,7 +81,7 @@ for output in "$bin/optimize-batch --backend $sim --output" "$bin/test-productio
     run $output pipe
     refuses 'pipe: is a pipe, not a file' "an output that is a pipe: ${output#"$bin/"}"
 done
-refused 'a results folder that is a pipe' '--results: pipe: is no folder' "$bin/optimize-batch" --backend $sim --results pipe
+refused 'a results folder that is a pipe' '--results: pipe: is a pipe, not a folder' "$bin/optimize-batch" --backend $sim --results pipe
 for path in /dev/zero /dev/null sock drawn; do
     kind=$([ "$path" = sock ] && echo socket || { [ "$path" = drawn ] && echo folder; } || echo device)
     refused "a config: $path" "$path: is a $kind, not a file" "$bin/show-batch-config" --config $path

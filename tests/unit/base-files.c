@@ -373,7 +373,7 @@ static void folders_are_made_with_all_above_them(void **state) {
     assert_true(bt_file_exists("a/b/c") && bt_file_exists("d"));
     put("file", "x");
     assert_int_equal(bt_folder_make("file/sub", &error), BT_IO);
-    assert_string_equal(error.message, "file: is no folder, but file/sub needs it to be one");
+    assert_string_equal(error.message, "file: is a file, where file/sub wants a folder");
     assert_int_equal(bt_folder_make("", &error), BT_INVALID);
 }
 
@@ -389,7 +389,7 @@ static void an_output_is_checked_before_the_work(void **state) {
     put("file", "x");
     assert_int_equal(bt_file_check_writable("file", &error), BT_OK);
     assert_int_equal(bt_file_check_writable("file/a", &error), BT_IO);
-    assert_true(says(&error, "file: is no folder"));
+    assert_true(says(&error, "file: is a file, not a folder"));
     assert_int_equal(bt_file_check_writable("/dev/null", &error), BT_IO);
 }
 
@@ -513,7 +513,7 @@ static void a_folder_is_checked_before_it_is_made(void **state) {
     assert_int_equal(bt_folder_check("/", &error) == BT_OK, access("/", W_OK) == 0);
     assert_false(bt_file_exists("open/a") || bt_file_exists("new"));
     assert_int_equal(bt_folder_check("file/a", &error), BT_IO);
-    assert_string_equal(error.message, "file: is no folder, but file/a needs it to be one");
+    assert_string_equal(error.message, "file: is a file, where file/a wants a folder");
     assert_int_equal(bt_folder_check("", &error), BT_INVALID);
 }
 

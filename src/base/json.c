@@ -13,16 +13,21 @@
 
 /* ---- reading ---- */
 
-json_t *bt_json_parse(const char *text, size_t size, json_error_t *at) {
+static json_t *parse_text(const char *text, size_t size, size_t flags, json_error_t *at) {
     locale_t before = uselocale(bt_text_locale());
-    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, at);
+    json_t *json = json_loadb(text, size, flags, at);
     uselocale(before);
     return json;
 }
 
-static bt_status parse(json_t **out, const char *bytes, size_t size, const char *path, bt_error *error) {
+json_t *bt_json_parse(const char *text, size_t size, json_error_t *at) {
+    return parse_text(text, size, JSON_REJECT_DUPLICATES, at);
+}
+
+static bt_status parse(json_t **out, const char *bytes, size_t size, size_t flags, const char *path,
+                       bt_error *error) {
     json_error_t cause;
-    *out = bt_json_parse(bytes, size, &cause);
+    *out = parse_text(bytes, size, JSON_REJECT_DUPLICATES | flags, &cause);
     if (!*out && cause.line < 0) /* jansson's sign for it: a fault without a place */
         return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
     if (!*out)
@@ -34,14 +39,22 @@ static bt_status parse(json_t **out, const char *bytes, size_t size, const char 
     return bt_fail(error, BT_PARSE, "%s: is a JSON array, but an object { ... } is wanted", path);
 }
 
-bt_status bt_json_load(json_t **out, const char *path, bt_error *error) {
+static bt_status load(json_t **out, const char *path, size_t flags, bt_error *error) {
     char *bytes = NULL;
     size_t size;
     *out = NULL;
     bt_status status = bt_file_read(path, FILE_LIMIT, &bytes, &size, error);
-    if (!status) status = parse(out, bytes, size, path, error);
+    if (!status) status = parse(out, bytes, size, flags, path, error);
     free(bytes);
     return status;
+}
+
+bt_status bt_json_load(json_t **out, const char *path, bt_error *error) {
+    return load(out, path, 0, error);
+}
+
+bt_status bt_json_load_with_reals(json_t **out, const char *path, bt_error *error) {
+    return load(out, path, JSON_DECODE_INT_AS_REAL, error);
 }
 
 static const char *kind(const json_t *json) {

@@ -21,6 +21,10 @@ extern "C" {
  * without what did not fit, and BT_PARSE is the best that comes of it. */
 BT_MUST_USE bt_status bt_json_load(json_t **out, const char *path, bt_error *error);
 
+/* The same with every integer as a real: for strangers' files, whose integers nobody needs and may be larger
+ * than 64 bits hold. */
+BT_MUST_USE bt_status bt_json_load_with_reals(json_t **out, const char *path, bt_error *error);
+
 /* Reads the `size` bytes of JSON at `text`: json_loadb, repeated keys refused. The caller owns what comes
  * back; NULL where it is no JSON object or array, as *at says, or where memory is short (at->line is below 0
  * then). */

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
 
 /* ---- names ---- */
 
@@ -96,11 +99,53 @@ static bt_place place_of(const bt_places *p, const bt_place_hit *hits, int count
     bt_place place = {.hits = hits, .hit_count = count, .first_tensor = hits[0].tensor};
     for (int i = 0; i < count; i++) {
         place.parameters += i == 0 || hits[i].parameter != hits[i - 1].parameter;
-        place.misfits +=
-            !fits(&p->network->parameters[hits[i].parameter], &p->checkpoint->tensors[hits[i].tensor]);
+        const bt_stored_tensor *tensor = &p->checkpoint->tensors[hits[i].tensor];
+        place.misfits += tensor->unreadable || !fits(&p->network->parameters[hits[i].parameter], tensor);
         if (hits[i].tensor < place.first_tensor) place.first_tensor = hits[i].tensor;
     }
     return place;
+}
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Where a word of a name ends: "exp_avg", "gradSum". */
+static size_t word_length(const char *word, size_t room) {
+    size_t length = 0;
+    while (length < room && is_letter(word[length]) &&
+           !(length > 0 && word[length] <= 'Z' && word[length - 1] >= 'a'))
+        length++;
+    return length;
+}
+
+static bool same(const char *text, const char *other, size_t length) {
+    return strlen(other) == length && strncasecmp_l(text, other, length, bt_text_locale()) == 0;
+}
+
+/* A word of what has the network's names and shapes and is none: an optimizer's moments, gradients, the
+ * numbers that training began with. */
+static bool is_word_of_no_network(const char *word, size_t length, size_t room) {
+    static const char *const starts[] = {"optimizer", "optimiser",  "optimization", "moment", "velocit",
+                                         "exp_avg",   "square_avg", "acc_delta",    "grad",   "init"};
+    static const char *const whole[] = {"opt", "optim", "optims", "sgd", "adam", "adamw", "start"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strlen(starts[i]) <= room && same(word, starts[i], strlen(starts[i]))) return true;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        if (same(word, whole[i], length)) return true;
+    return (length > 4 && same(word + length - 4, "grad", 4)) ||
+           (length > 5 && same(word + length - 5, "grads", 5)); /* "wgrad" */
+}
+
+static bool looks_like_no_network(const bt_place *place) {
+    const char *prefix = place->hits->prefix;
+    const size_t room = (size_t)place->hits->length;
+    for (size_t at = 0; at < room;) {
+        const size_t length = word_length(prefix + at, room - at);
+        if (is_word_of_no_network(prefix + at, length, room - at)) return true;
+        at += length > 0 ? length : 1;
+    }
+    return false;
 }
 
 /* Where training scripts put a model's own weights, rather than a copy of them. */
@@ -112,7 +157,7 @@ static int rank_of_part(const char *part, size_t length) {
     return i;
 }
 
-/* Lower is better: by the prefix's first part, then by its last. */
+/* Lower is better: what is a network at all, then by the prefix's first part, then by its last. */
 static int rank_of(const bt_place *place) {
     const char *prefix = place->hits->prefix;
     const int length = place->hits->length;
@@ -121,7 +166,8 @@ static int rank_of(const bt_place *place) {
         first++;
     while (last > 0 && prefix[last - 1] != '.')
         last--;
-    return 4 * rank_of_part(prefix, (size_t)first) + rank_of_part(prefix + last, (size_t)(length - last));
+    return (looks_like_no_network(place) ? 16 : 0) + 4 * rank_of_part(prefix, (size_t)first) +
+           rank_of_part(prefix + last, (size_t)(length - last));
 }
 
 /* All places have the same network, so that the numbers of parameters can be compared. */

@@ -23,7 +23,7 @@ typedef struct bt_place {
     const bt_place_hit *hits;
     int hit_count;
     int parameters;   /* that have at least one hit */
-    int misfits;      /* hits of another shape than the network's */
+    int misfits;      /* hits of another shape than the network's, or that cannot be read */
     int first_tensor; /* in the file's order */
 } bt_place;
 

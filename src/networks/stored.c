@@ -53,9 +53,10 @@ bool bt_stored_refuse(bt_stored_tensor *tensor, const char *why) {
 bool bt_stored_refuse_type(bt_stored_tensor *tensor, const char *type) {
     static const char *const whole[] = {"int", "uint", "bool", "I", "U", "BOOL"};
     char why[96];
+    bool is_whole = false;
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        tensor->is_whole |= strncmp(type, whole[i], strlen(whole[i])) == 0;
-    if (tensor->is_whole)
+        is_whole |= strncmp(type, whole[i], strlen(whole[i])) == 0;
+    if (is_whole)
         snprintf(why, sizeof why, "holds no floating-point numbers, but %.24s", type);
     else
         snprintf(why, sizeof why, "is of type %.24s, which is not read: save it as float32", type);

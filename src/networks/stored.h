@@ -36,7 +36,6 @@ typedef struct bt_stored_tensor {
     uint64_t first;                      /* byte of its first number: in the file, in its storage (zip) */
     uint64_t room; /* bytes of the storage, from its own beginning; UINT64_MAX: unknown */
     bool negated;  /* the numbers are those, with the other sign */
-    bool is_whole; /* whole numbers or booleans, which count rather than compute */
     char *storage; /* torch: the storage's name */
     int shard;     /* of a checkpoint in several files, which one */
 } bt_stored_tensor;

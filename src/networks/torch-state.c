@@ -16,6 +16,7 @@ typedef struct walk {
     char path[PATH_ROOM];
     size_t length;          /* of the path */
     int depth, groups, top; /* top: the depth of the outermost dictionary or list */
+    int arrays;             /* of the tensors, how many are numpy's */
     uint64_t steps_left;
     bool *open; /* of each node, whether the walk is inside it */
     bt_status status;
@@ -71,9 +72,10 @@ static bool go_into_key(walk *w, int key) {
 
 static const char *class_of(const bt_pickle *pickle, int call, char out[BT_ENTRY_KIND_SIZE]) {
     const int type = bt_pickle_child(pickle, call, 0);
+    if (bt_torch_is_tensor(pickle, call))
+        return bt_torch_is_array(pickle, call) ? "a numpy array" : "a tensor";
     if (!bt_pickle_is(pickle, type, BT_NODE_GLOBAL)) return "an object";
     const bt_node *name = &pickle->nodes[bt_pickle_child(pickle, type, 1)];
-    if (bt_pickle_names(pickle, type, "numpy*", "_reconstruct")) return "a numpy array";
     char shown[25];
     bt_pickle_show(name, shown, sizeof shown);
     snprintf(out, BT_ENTRY_KIND_SIZE, "an object (%s)", shown);
@@ -121,13 +123,14 @@ static void add_tensor(walk *w, int node, int group) {
         return;
     }
     tensor->group = group;
+    w->arrays += bt_torch_is_array(w->pickle, node);
     w->status = bt_torch_tensor_read(tensor, w->pickle, node, w->error);
 }
 
 /* What lies under a key, or an index, of `around`. A tensor counts where it has a name. */
 static void look_under(walk *w, int key, int index, int value, int group) {
     const size_t length = w->length;
-    const int before = w->checkpoint->tensor_count;
+    const int before = w->checkpoint->tensor_count - w->arrays;
     char digits[24], kind[BT_ENTRY_KIND_SIZE];
     snprintf(digits, sizeof digits, "%d", index);
     if (!(key == BT_NO_NODE ? go_into(w, digits, strlen(digits)) : go_into_key(w, key))) return;
@@ -137,7 +140,7 @@ static void look_under(walk *w, int key, int index, int value, int group) {
         add_tensor(w, value, group);
     if (w->depth == w->top && w->status == BT_OK)
         bt_checkpoint_note(w->checkpoint, w->path, kind_of(w->pickle, value, kind),
-                           w->checkpoint->tensor_count - before);
+                           w->checkpoint->tensor_count - w->arrays - before);
     go_back(w, length);
 }
 
@@ -261,20 +264,24 @@ static void look(walk *w, int node, int group) {
     w->open[node] = false;
 }
 
+static bt_status fail_empty(const bt_checkpoint *checkpoint, const bt_pickle *pickle, bt_error *error) {
+    char kind[BT_ENTRY_KIND_SIZE], top[160];
+    const char *root = kind_of(pickle, pickle->root, kind);
+    if (checkpoint->entry_count == 0)
+        return bt_fail(error, BT_PARSE, "%s: holds no dictionary of tensors, but %s: save model.state_dict()",
+                       checkpoint->path, root);
+    bt_checkpoint_describe(checkpoint, top, sizeof top);
+    return bt_fail(error, BT_PARSE, "%s: holds no dictionary of tensors, but %s: it holds %s",
+                   checkpoint->path, root, top);
+}
+
 bt_status bt_torch_state_read(bt_checkpoint *checkpoint, const bt_pickle *pickle, bt_error *error) {
     walk w = {.checkpoint = checkpoint, .pickle = pickle, .error = error};
-    char kind[BT_ENTRY_KIND_SIZE];
     w.open = calloc((size_t)pickle->node_count, sizeof *w.open);
     if (!w.open) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
     w.steps_left = 16 * ((uint64_t)pickle->node_count + (uint64_t)pickle->link_count) + 65536;
     look(&w, pickle->root, 0);
     free(w.open);
     if (w.status != BT_OK || checkpoint->tensor_count > 0) return w.status;
-    if (bt_torch_is_tensor(pickle, pickle->root))
-        return bt_fail(error, BT_PARSE,
-                       "%s: holds a single tensor, no dictionary of tensors: save "
-                       "model.state_dict()",
-                       checkpoint->path);
-    return bt_fail(error, BT_PARSE, "%s: holds no dictionary of tensors, but %s: save model.state_dict()",
-                   checkpoint->path, kind_of(pickle, pickle->root, kind));
+    return fail_empty(checkpoint, pickle, error);
 }

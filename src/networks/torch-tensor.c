@@ -9,6 +9,7 @@
 #define FLAGS_MAX   16 /* keys and values; torch has two flags */
 #define STATES_MAX  4  /* that one tensor was given */
 #define TORCH_UTILS "torch._utils"
+#define NUMPY_ARRAY "is a numpy array: save tensors, model.state_dict()"
 
 /* ---- types ---- */
 
@@ -151,6 +152,8 @@ static const struct {
      "is of a device of its own: save model.cpu().state_dict()"},
     {TORCH_UTILS, "_rebuild_wrapper_subclass", CALL_UNREADABLE,
      "is of a class that keeps its numbers elsewhere (a sharded or quantised one): save plain tensors"},
+    {"numpy*", "_reconstruct", CALL_UNREADABLE, NUMPY_ARRAY},
+    {"numpy*", "_frombuffer", CALL_UNREADABLE, NUMPY_ARRAY},
 };
 #define CALL_COUNT (sizeof calls / sizeof *calls)
 
@@ -175,6 +178,13 @@ static call_kind kind_of(const bt_pickle *pickle, int function, const char **why
     if (!is_unknown_rebuild(pickle, function)) return CALL_NONE;
     *why = "is of a kind that is not known: save plain tensors";
     return CALL_UNREADABLE;
+}
+
+bool bt_torch_is_array(const bt_pickle *pickle, int node) {
+    const char *why;
+    return bt_pickle_is(pickle, node, BT_NODE_CALL) &&
+           kind_of(pickle, bt_pickle_child(pickle, node, 0), &why) == CALL_UNREADABLE &&
+           strcmp(why, NUMPY_ARRAY) == 0;
 }
 
 bool bt_torch_is_tensor(const bt_pickle *pickle, int node) {

@@ -33,8 +33,10 @@ typedef struct bt_torch_storage {
 /* False where the node is no storage, or one that torch would not have written. */
 bool bt_torch_storage_read(bt_torch_storage *out, const bt_pickle *pickle, int node);
 
-/* Whether a node stands for a tensor or a parameter. */
+/* Whether a node stands for a tensor or a parameter, or for a numpy array in the place of one, which is a
+ * tensor that cannot be read. */
 bool bt_torch_is_tensor(const bt_pickle *pickle, int node);
+bool bt_torch_is_array(const bt_pickle *pickle, int node);
 
 /* Describes that tensor, into a zeroed one with a name: `first` and `room` are of its storage, whose key
  * `storage` is. What cannot be read is told in `unreadable`. BT_NO_MEMORY. */

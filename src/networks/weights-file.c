@@ -22,14 +22,15 @@ static void show_shape(char out[96], const int64_t *dims, int rank) {
 
 /* ---- what is left over ---- */
 
-/* What counts or measures, and takes no part in what a network computes: BatchNorm's and AveragedModel's
- * counters, what profilers hang into a model, empty placeholders. */
+/* What takes no part in what a network computes: all that is of no floating-point type (counters, masks, a
+ * complex phase), BatchNorm's and AveragedModel's counters where they were made floats, what profilers hang
+ * into a model, empty placeholders. */
 static bool is_bookkeeping(const bt_stored_tensor *tensor) {
     static const char *const names[] = {"num_batches_tracked", "n_averaged", "num_updates",   "total_ops",
                                         "total_params",        "decay",      "_float_tensor", "version"};
     const char *dot = strrchr(tensor->name, '.'), *last = dot ? dot + 1 : tensor->name;
-    if (tensor->count != 1) return tensor->count == 0 && (tensor->is_whole || !tensor->unreadable);
-    bool known = tensor->is_whole;
+    if (tensor->unreadable || tensor->count != 1) return tensor->unreadable || tensor->count == 0;
+    bool known = false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         known |= strcmp(last, names[i]) == 0;
     return known;
@@ -129,7 +130,8 @@ static bt_status check_hits(const bt_places *places, const bt_place *chosen, bt_
 
 /* ---- which place ---- */
 
-/* The names of whole places but `except`, whose numbers are not just its own: "a", "b". */
+/* The names of whole places, or, with `except`, of those that could be read in its place and have not just
+ * its own numbers: "a", "b". */
 static int name_others(const bt_places *places, const bt_place *except, char *out, size_t size,
                        char first[40]) {
     size_t used = 0;
@@ -139,7 +141,7 @@ static int name_others(const bt_places *places, const bt_place *except, char *ou
         const bt_place *place = &places->places[i];
         char name[40];
         if (place == except || !bt_place_is_whole(places, place) ||
-            (except && bt_place_is_same(places, place, except)))
+            (except && (place->misfits > 0 || bt_place_is_same(places, place, except))))
             continue;
         bt_place_name(places, place, name, sizeof name);
         if (others == 0) memcpy(first, name, sizeof name);

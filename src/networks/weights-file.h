@@ -25,8 +25,10 @@ typedef struct bt_weights_found {
  * A tensor is a parameter's when its whole name, keys of the dictionaries around it included, ends in the
  * parameter's; what stands before is its place, and the network lies where one place has all. Parts that
  * wrappers put into names ("module", "_orig_mod") do not count. Of several places that one is taken that
- * `source` names, else one that begins or ends in model_state_dict, state_dict or model, in this order, else
- * the first in the file. In the place's own dictionaries nothing else may be but what counts or measures.
+ * `source` names, else one that can be read; of these one that is not called like an optimizer's moments,
+ * gradients or a start ("exp_avg", "grads", "initial_state"); then one that begins or ends in
+ * model_state_dict, state_dict or model, in this order; then the first in the file. In the place's own
+ * dictionaries no other floating-point tensor may be but what counts or measures.
  *
  * Errors as bt_checkpoint_open and bt_checkpoint_read; BT_INVALID names a tensor that is missing (or what the
  * file's top holds), left over, there twice or of another shape. */

@@ -54,7 +54,7 @@ bt_status bt_shards_read(bt_shards **out, const char *path, bt_error *error) {
     bt_shards *shards = calloc(1, sizeof *shards);
     *out = NULL;
     if (!shards) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", path);
-    bt_status status = bt_json_load(&shards->index, path, error);
+    bt_status status = bt_json_load_with_reals(&shards->index, path, error);
     shards->files = status == BT_OK ? json_object_get(shards->index, "weight_map") : NULL;
     if (status == BT_OK && !json_is_object(shards->files))
         status = bt_fail(error, BT_PARSE, "%.100s: JSON, but no index of a checkpoint: it has no weight_map",

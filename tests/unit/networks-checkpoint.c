@@ -133,6 +133,36 @@ static void of_several_that_are_there_the_usual_one_is_taken_and_named(void **st
     bt_weights_close(&weights);
 }
 
+/* The second of two, and which was taken is said all the same. */
+static void second_is_taken(const char *name, const char *place) {
+    char source[128];
+    snprintf(source, sizeof source, "%s:%s", name, place);
+    bt_weights *weights = read_times(name, 1, source);
+    assert_non_null(strstr(weights->note, "was taken"));
+    bt_weights_close(&weights);
+}
+
+static void moments_gradients_and_starts_come_last(void **state) {
+    (void)state;
+    second_is_taken("optimizer-first.pth", "net");
+    second_is_taken("exp_avg-first.pth", "best");
+    second_is_taken("grads-first.pth", "best");
+    second_is_taken("initial_state-first.pth", "best");
+    second_is_taken("optimState-first.pth", "best");
+    second_is_taken("accumulated_gradients-first.pth", "best");
+    second_is_taken("init_weights-first.pth", "best");
+    second_is_taken("velocity-first.pth", "best");
+    second_is_taken("wgrad-first.pth", "best");
+    second_is_taken("moments-within.pth", "state_dict.optimal");
+    bt_weights_close(&(bt_weights *){
+        read_times("teacher-and-student.pth", 2, "teacher-and-student.pth:state_dict.teacher")});
+}
+
+static void what_can_be_read_is_taken_rather_than_what_cannot(void **state) {
+    (void)state;
+    read_exactly("unreadable-first.pth");
+}
+
 static void read_place(const char *name, float factor) {
     bt_weights *weights = read_times(name, factor, name);
     assert_string_equal(weights->note, "");
@@ -225,6 +255,8 @@ static void flags_and_wrappings_of_tensors_are_heeded(void **state) {
 
 static void what_cannot_be_read_is_refused_where_it_is_needed(void **state) {
     (void)state;
+    read_exactly("odd-beside.pth");
+    read_exactly("odd-beside.safetensors");
     read_exactly("odd-unused.pth");
     read_exactly("odd-unused.safetensors");
     refused("needs-float8.pth", BT_PARSE, "tensor \"b.weight\" is of type float8_e4m3fn, which is not read");
@@ -262,6 +294,7 @@ static void a_checkpoint_may_lie_in_several_files(void **state) {
     (void)state;
     read_exactly("shards/model.safetensors.index.json");
     read_exactly("shards/pytorch_model.bin.index.json");
+    read_exactly("shards/large.index.json"); /* a size that 64 bits do not hold */
     bt_weights *weights = read_times("shards/twice.index.json", 1, "twice.index.json:model");
     assert_non_null(strstr(weights->note, "there is \"other\" too")); /* at the same place of another file */
     bt_weights_close(&weights);
@@ -306,7 +339,16 @@ static void what_does_not_fit_is_refused_by_name(void **state) {
 
 static void another_kind_of_file_is_told_apart(void **state) {
     (void)state;
-    refused("no-dictionary.pth", BT_PARSE, "holds no dictionary of tensors, but a list of 2");
+    refused("no-dictionary.pth", BT_PARSE,
+            "holds no dictionary of tensors, but a list of 2: it holds \"0\" (a tensor), \"1\" (a tensor)");
+    refused(
+        "no-tensors.pth", BT_PARSE,
+        "holds no dictionary of tensors, but a dictionary of 3: it holds \"epoch\" (a number), \"foo\" (a "
+        "dictionary of 2), \"text\" (a text)");
+    refused("numpy-beside.pth", BT_INVALID,
+            "it holds \"epoch\" (a number), \"foo\" (a dictionary of 1), \"arr\" (a numpy array)");
+    refused("numpy.pth", BT_PARSE, "tensor \"params.a.weight\" is a numpy array: save tensors");
+    refused("numpy-5.pth", BT_PARSE, "tensor \"a.weight\" is a numpy array: save tensors");
     refused("tar.pth", BT_UNSUPPORTED, "a tar archive, which torch.save wrote before 0.1.10");
     refused("program.pt", BT_PARSE, "a TorchScript program, not a state dictionary");
     refused("compressed.pth", BT_PARSE, "has a storage that is compressed");
@@ -338,6 +380,8 @@ int main(void) {
         cmocka_unit_test(what_counts_or_measures_is_passed_over),
         cmocka_unit_test(what_no_tensor_needs_is_passed_over_in_every_protocol),
         cmocka_unit_test(of_several_that_are_there_the_usual_one_is_taken_and_named),
+        cmocka_unit_test(moments_gradients_and_starts_come_last),
+        cmocka_unit_test(what_can_be_read_is_taken_rather_than_what_cannot),
         cmocka_unit_test(of_several_the_one_that_is_asked_for_is_taken),
         cmocka_unit_test(a_file_may_have_colons_in_its_name),
         cmocka_unit_test(torch_files_are_read_in_every_floating_type),

@@ -308,6 +308,16 @@ def save_places(save):
     save("flat-average.pth", {**state("model."), **{"ema." + name: value for name, value in elsewhere().items()}})
     save("profiled.pth", {**state(), "total_ops": torch.zeros(1, dtype=torch.float64), "a.total_params": torch.zeros(1, dtype=torch.float64),
                           "n_averaged": torch.tensor(3), "b.num_batches_tracked": torch.tensor(3), "dummy": torch.empty(0)})
+    save("optimizer-first.pth", {"optimizer": {"momentum": elsewhere(), "model": elsewhere(3)}, "net": state()})
+    for name in ("exp_avg", "grads", "initial_state", "optimState", "accumulated_gradients", "init_weights", "velocity", "wgrad"):
+        save(f"{name}-first.pth", {name: elsewhere(), "best": state()})
+    save("moments-within.pth", {"state_dict": {"exp_avg": elsewhere(), "optimal": state()}})
+    save("teacher-and-student.pth", {"state_dict": {**{"teacher." + name: value for name, value in elsewhere().items()}, **state("student.")}})
+    save("unreadable-first.pth", {"half": {name: value.to(torch.float8_e4m3fn) for name, value in state().items()}, "full": state()})
+    save("numpy.pth", {"epoch": 3, "params": {name: value.numpy() for name, value in state().items()}})
+    save("numpy-5.pth", {name: value.numpy() for name, value in state().items()}, pickle_protocol=5)
+    save("no-tensors.pth", {"epoch": 3, "foo": {"x": 1, "y": 2}, "text": "x"})
+    save("numpy-beside.pth", {"epoch": 3, "foo": {"x": numpy.arange(3.0)}, "arr": numpy.arange(3.0)})
     save("other-network.pth", {"net": {"encoder.weight": A, "encoder.bias": B, "head.weight": B}, "epoch": 3, "note": "x"})
 
 
@@ -327,6 +337,7 @@ def save_types(save):
            "channels": torch.quantize_per_channel(torch.zeros(2, 2), torch.ones(2), torch.zeros(2), 0, torch.qint8),
            "meta": B.to("meta"), "nested": torch.nested.nested_tensor([torch.ones(1), torch.ones(2)])}
     save("odd-unused.pth", {"model": state(), "others": odd})
+    save("odd-beside.pth", {**state(), **odd, "mask": torch.ones(3, dtype=torch.bool), "index": torch.arange(4), "array": numpy.arange(3.0)})
     for name in "float8", "complex", "sparse", "quantised", "meta", "nested":
         save("needs-" + name + ".pth", {"a.weight": A, "b.weight": odd[name]})
     save("protocol-0.pth", state(), pickle_protocol=0)
@@ -354,15 +365,16 @@ def save_legacy(save, folder):
 def save_shards(folder):
     """As Hugging Face's libraries write a checkpoint in several files."""
     os.makedirs(folder, exist_ok=True)
-    def index(name, map):
+    def index(name, map, size=236):
         with open(os.path.join(folder, name), "w") as file:
-            json.dump({"metadata": {"total_size": 236}, "weight_map": map}, file, indent=2)
+            json.dump({"metadata": {"total_size": size}, "weight_map": map}, file, indent=2)
     safetensors.torch.save_file({"model.a.weight": A}, os.path.join(folder, "model-00001-of-00002.safetensors"))
     safetensors.torch.save_file({"model.b.weight": B.half()}, os.path.join(folder, "model-00002-of-00002.safetensors"))
     torch.save({"a.weight": A}, os.path.join(folder, "pytorch_model-00001-of-00002.bin"))
     torch.save({"b.weight": B}, os.path.join(folder, "pytorch_model-00002-of-00002.bin"), _use_new_zipfile_serialization=False)
     one, two = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
     index("model.safetensors.index.json", {"model.a.weight": one, "model.b.weight": two})
+    index("large.index.json", {"model.a.weight": one, "model.b.weight": two}, 2**70)
     index("pytorch_model.bin.index.json", {"a.weight": "pytorch_model-00001-of-00002.bin", "b.weight": "pytorch_model-00002-of-00002.bin"})
     for place, numbers in ("model", state()), ("other", elsewhere()):
         safetensors.torch.save_file({place + "." + name: value for name, value in numbers.items()}, os.path.join(folder, place + ".safetensors"))
@@ -386,6 +398,8 @@ def save_odd_safetensors(folder):
     odd = {"other.f4": tensor("F4", [4], 236, 2), "other.f6": tensor("F6_E2M3", [4], 238, 3), "other.f8": tensor("F8_E8M0", [2], 241, 2),
            "other.c64": tensor("C64", [1], 243, 8), "other.future": tensor("F12_X", [1], 251, 2), "other.deep": tensor("F32", [1] * 9, 253, 4)}
     write("odd-unused.safetensors", {**model, **odd}, numbers + bytes(21))
+    write("odd-beside.safetensors", {name.replace("model.", "").replace("other.", ""): entry for name, entry in {**model, **odd}.items() if name != "other.deep"}
+          | {"mask": tensor("BOOL", [4], 253, 4)}, numbers + bytes(21))
     write("needs-float8.safetensors", {"a.weight": tensor("F32", [2, 3, 3, 3], 0, 216), "b.weight": tensor("F8_E5M2", [5], 216, 5)}, numbers[:221])
 
 
@@ -448,7 +462,7 @@ def main(folder):
         safetensors.torch.save_file(state(dtype=dtype), os.path.join(folder, name + ".safetensors"), {"format": "pt"})
     safetensors.torch.save_file({**state(), "b.weight": torch.arange(5)}, os.path.join(folder, "integers.safetensors"))
     safetensors.torch.save_file({"a.weight": A}, os.path.join(folder, "missing.safetensors"))
-    unlike = ("integers", "missing", "extra", "mis-shaped", "hostile", "needs-", "expanded", "other-network", "twice", "parts", "moved", "odd-",
+    unlike = ("integers", "missing", "extra", "mis-shaped", "hostile", "needs-", "expanded", "other-network", "twice", "parts", "moved", "odd-", "numpy", "no-tensors",
               "protocol-0")
     check(folder, [name for name in saved if not name.startswith(unlike)])
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -49,11 +48,9 @@ static void skip(bt_picture_folder *folder, const char *name, const char *kind) 
 /* Takes a name of the folder, if it is a picture's. */
 static bt_status look_at(bt_picture_folder *folder, const char *name, bt_error *error) {
     char path[BT_PATH_SIZE];
-    struct stat about;
     bt_error too_long;
     if (!is_named_so(name) || bt_path_join(path, &too_long, "%s/%s", folder->path, name) != BT_OK)
         return BT_OK;
-    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) return BT_OK;
     const char *kind = bt_file_kind(path);
     if (!kind) return add_name(folder, name, error);
     skip(folder, name, kind);

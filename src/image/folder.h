@@ -15,15 +15,15 @@ typedef struct bt_picture_folder {
     char **names; /* of the pictures that are used, in the order of their bytes */
     int count;    /* of those; at least 1 */
     int found;    /* pictures in the folder */
-    /* What is called like a picture and is no file: "b.png (a pipe), c.png (a socket) and 3 more"; "" for
+    /* What is called like a picture and is no file: "b.png (a pipe), c.png (a folder) and 3 more"; "" for
      * none. Opening it might wait for ever. */
     char skipped[BT_FOLDER_WORDS_SIZE];
     int untold; /* of those, which found no room there */
 } bt_picture_folder;
 
-/* Lists the files of `path` that end in png, jpg, jpeg, tif or tiff, in either case; folders in it and names
- * that begin with a dot are passed over, what is no file is too, and is told in `skipped`. The first `most`
- * by name are used. Nothing is decoded yet. BT_IO where the folder cannot be read, BT_INVALID where no
+/* Lists the files of `path` that end in png, jpg, jpeg, tif or tiff, in either case; names that begin
+ * with a dot are passed over, what is no file is too, and is told in `skipped`. The first `most` by name are
+ * used. Nothing is decoded yet. BT_IO where the folder cannot be read, BT_INVALID where no
  * picture is in it, BT_NO_MEMORY. The caller closes it.
  */
 BT_MUST_USE bt_status bt_picture_folder_open(bt_picture_folder **out, const char *path, int most,

@@ -55,6 +55,7 @@ static void pictures_come_by_name_and_nothing_else_does(void **state) {
     assert_int_equal(bt_picture_folder_open(&folder, "plates", 64, &error), BT_OK);
     assert_int_equal(folder->count, 5);
     assert_int_equal(folder->found, 5);
+    assert_string_equal(folder->skipped, "folder.png (a folder)");
     for (int i = 0; i < 5; i++) {
         bt_picture picture;
         assert_string_equal(folder->names[i], expected[i]);

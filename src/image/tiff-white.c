@@ -30,10 +30,16 @@ static void answer(question *q, bt_value_range range, const char *said_by) {
     q->answered = true;
 }
 
+/* White as the greatest value that there can be. */
+static void answer_most(question *q, double most, const char *said_by) {
+    answer(q, (bt_value_range){0, most}, said_by);
+    q->out->bounds = true;
+}
+
 /* White by how many bits are used, of those that there are. */
 static void answer_bits(question *q, double used, const char *said_by) {
     if (!(used >= 1 && used <= q->bits)) return;
-    answer(q, (bt_value_range){0, (double)((1 << (int)used) - 1)}, used < q->bits ? said_by : NULL);
+    answer_most(q, (double)((1 << (int)used) - 1), used < q->bits ? said_by : NULL);
 }
 
 /* ---- ImageJ ---- */
@@ -99,7 +105,7 @@ static bt_status ask_ome(question *q, bt_error *error) {
         bt_status status = bt_ome_read(&q->ome, (const char *)q->file->bytes + text.values_at,
                                        (size_t)text.count, q->page->index, error);
         if (status != BT_OK) return status;
-        answer_bits(q, q->ome.significant_bits, "SignificantBits in its OME-XML");
+        answer_bits(q, q->ome.significant_bits, "OME-XML's SignificantBits");
         if (q->ome.is_ome) return BT_OK;
     }
     return BT_OK;
@@ -145,7 +151,7 @@ static void ask_tag(question *q, uint16_t tag, const char *said_by) {
         double value = bt_tiff_value(q->file, &entry, i);
         if (value > most) most = value;
     }
-    if (most >= 1 && most < q->out->most) answer(q, (bt_value_range){0, most}, said_by);
+    if (most >= 1 && most < q->out->most) answer_most(q, most, said_by);
 }
 
 bt_status bt_tiff_scale(bt_value_scale *out, const bt_tiff_file *file, const bt_tiff_page *page, int bits,

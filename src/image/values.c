@@ -56,6 +56,22 @@ static extremes extremes_of(const bt_values *v, size_t pixels) {
     return found;
 }
 
+/* Whether more than one pixel in a hundred has a value beyond white. */
+static bool is_often_beyond(const bt_values *v, const bt_value_scale *scale, size_t pixels) {
+    const uint8_t *bytes = v->values;
+    const uint16_t *pairs = v->values;
+    size_t beyond = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        bool is_beyond = false;
+        for (int c = 0; c < v->colours; c++) {
+            size_t at = i * (size_t)v->stride + (size_t)c;
+            is_beyond = is_beyond || (v->bits == 8 ? bytes[at] : pairs[at]) > scale->of[c].white;
+        }
+        beyond += is_beyond;
+    }
+    return 100 * beyond > pixels;
+}
+
 /* ---- what is said of them ---- */
 
 static double within(double value, bt_value_range range) {
@@ -76,7 +92,7 @@ static void note_own(const bt_value_scale *scale, extremes seen, bt_picture *out
                     scale->channels, seen.least, seen.greatest);
 }
 
-static void note_little(const bt_value_scale *scale, extremes seen, bt_picture *out) {
+static void note_misfit(const bt_values *v, const bt_value_scale *scale, extremes seen, bt_picture *out) {
     bt_value_range range = scale->of[0];
     if (scale->fixed) return;
     if (seen.least == seen.greatest) {
@@ -89,7 +105,15 @@ static void note_little(const bt_value_scale *scale, extremes seen, bt_picture *
         range.white = scale->of[c].white > range.white ? scale->of[c].white : range.white;
     }
     double used = within(seen.greatest, range) - within(seen.least, range);
-    if (16 * used >= range.white - range.black) return;
+    bool little = 16 * used < range.white - range.black;
+    bool beyond =
+        seen.greatest > range.white &&
+        (little || (scale->bounds && is_often_beyond(v, scale, (size_t)out->height * (size_t)out->width)));
+    if (beyond)
+        bt_picture_note(
+            out, "its values, %u to %u, reach beyond what is taken for %s, %g (%s); --white N says otherwise",
+            seen.least, seen.greatest, scale->inverted ? "black" : "white", range.white, scale->said_by);
+    if (beyond || !little) return;
     bt_picture_note(out,
                     "its values, %u to %u, use less than a sixteenth of what is taken for black to white, %g "
                     "to %g (%s); --white N says otherwise%s",
@@ -146,7 +170,7 @@ bt_status bt_values_show(const bt_values *v, const bt_value_scale *given, bt_pic
             scale.of[c] = (bt_value_range){seen.least, seen.greatest};
         note_own(&scale, seen, out);
     }
-    note_little(&scale, seen, out);
+    note_misfit(v, &scale, seen, out);
     out->black = scale.of[0].black;
     out->white = scale.of[0].white;
     if (is_as_stored(v, &scale, out)) return BT_OK;

@@ -3,7 +3,8 @@
  * A camera of 12 bits fills a sixteenth of 16, and nothing about the pixels themselves tells that: read as
  * they stand they are black, and a network finds nothing in them. So which value is white is found out before
  * (tiff-white.c), and where what a picture uses of the range so assumed is less than a sixteenth, it gets a
- * note that says what was assumed; but not one of a single value, which an empty field may well be. */
+ * note that says what was assumed; and so it does where many of its values lie beyond what should be the
+ * greatest. */
 #ifndef BT_IMAGE_VALUES_H
 #define BT_IMAGE_VALUES_H
 
@@ -24,6 +25,7 @@ typedef struct bt_value_scale {
     bool inverted;        /* the other way round: `black` is shown white */
     bool own;             /* `of` is not known: the picture's own least and greatest value are taken, and a
                              note says so */
+    bool bounds;          /* white is said to be the greatest value that there can be */
     bool given;           /* by a person, who need not be told */
     bool fixed;           /* there is nothing to scale: palettes, and fewer than 8 bits */
     const char *said_by;  /* of `of`, for a note: "ImageJ's display range"; NULL: all that the bits hold */

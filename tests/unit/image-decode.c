@@ -91,6 +91,17 @@ static int inverse_of_4095(int y, int x, int c) {
     return rounded(4095 - red(y, x) * 4095 / 255, 4095);
 }
 
+/* 12 bits, said to be 10. */
+static int clipped_at_1023(int y, int x, int c) {
+    (void)c;
+    return red(y, x) * 4095 / 255 < 1023 ? rounded(red(y, x) * 4095 / 255, 1023) : 255;
+}
+
+static int white(int y, int x, int c) {
+    (void)y, (void)x, (void)c;
+    return 255;
+}
+
 static int black(int y, int x, int c) {
     (void)y, (void)x, (void)c;
     return 0;
@@ -146,6 +157,7 @@ typedef struct shown {
 #define MORE "page 1 of 2 is taken; --page N takes another"
 #define DARK                                                                                                 \
     "use less than a sixteenth of what is taken for black to white, 0 to 65535 (all that 16 bits hold)"
+#define BEYOND(says) "reach beyond what is taken for white, 1023 (" says "); --white N says otherwise"
 #define PAGE(n)                                                                                              \
     { .page = n }
 #define WHITE(n)                                                                                             \
@@ -246,6 +258,18 @@ static const shown files[] = {
     {"gray-16-maximum.tif", gray, 1, WHITE(4095.5), SILENT},
 
     {"gray-16-untold.tif", dark_of_10, 0, NO_WISH, {DARK}},
+    {"ome-all-beyond.tif",
+     white,
+     0,
+     NO_WISH,
+     {"its values, 2015 to 6110, " BEYOND("OME-XML's SignificantBits")}},
+    {"ome-many-beyond.tif", clipped_at_1023, 0, NO_WISH, {BEYOND("OME-XML's SignificantBits")}},
+    {"ome-many-beyond.tif", of_4095, 0, WHITE(4095), SILENT},
+    {"ome-few-beyond.tif", of_1023, 0, NO_WISH, SILENT},
+    {"micro-manager-beyond.tif", clipped_at_1023, 0, NO_WISH, {BEYOND("Micro-Manager's BitDepth")}},
+    {"gray-16-maximum-beyond.tif", clipped_at_1023, 0, NO_WISH, {BEYOND("MaxSampleValue")}},
+    {"imagej-clipped.tif", clipped_at_1023, 0, NO_WISH, SILENT},
+    {"imagej-all-clipped.tif", white, 0, NO_WISH, {BEYOND("ImageJ's min and max")}},
     {"gray-16-untold.tif", of_1023, 0, WHITE(1023), SILENT},
     {"gray-8-dark.tif", dark_of_8, 0, NO_WISH, {"its values, 0 to 9, use less than a sixteenth"}},
     {"gray-8-dark.tif", gray, 28, WHITE(9), SILENT},

@@ -213,6 +213,13 @@ def all_tiff():
                                      planarconfig="contig"),
         "rgb-8-planes": tiff(np.moveaxis(RGB, 2, 0), photometric="rgb", planarconfig="separate", compression="zstd"),
         "rgb-8-tiles": tiff(RGB, photometric="rgb", compression="deflate", tile=(16, 16), predictor=True),
+        # Tiles of no whole number of kibibytes.
+        "gray-1-tiles": tiff(GRAY >= 128, photometric="minisblack", tile=(16, 16)),
+        "gray-8-tiles": tiff(GRAY, photometric="minisblack", tile=(16, 16)),
+        "rgb-8-plain-tiles": tiff(RGB, photometric="rgb", tile=(16, 16)),
+        "rgb-8-plane-tiles": tiff(np.moveaxis(RGB, 2, 0), photometric="rgb", planarconfig="separate", tile=(16, 48)),
+        "palette-tiles": tiff(INDICES, photometric="palette", tile=(16, 16),
+                              colormap=(np.pad(PALETTE, ((0, 240), (0, 0))).T.astype(np.uint16) * 257)),
         "rgb-8-jpeg": by_pillow(Image.fromarray(RGB), compression="jpeg", quality=96),
         "ycbcr-8-jpeg": by_pillow(Image.fromarray(RGB).convert("YCbCr"), compression="jpeg", quality=96),
         "rgb-8-pages": tiff(RGB, 255 - RGB, photometric="rgb", compression="lzw"),
@@ -225,6 +232,7 @@ def all_tiff():
         "rgba-16": tiff(deep(RGBA), photometric="rgb", extrasamples=["unassalpha"], compression="deflate"),
         "palette": by_pillow(paletted, compression="tiff_lzw"),
         "float": tiff(GRAY.astype(np.float32), photometric="minisblack"),
+        "gray-32": tiff(GRAY.astype(np.uint32), photometric="minisblack"),
         "cmyk": by_pillow(Image.fromarray(np.dstack([255 - RGB, 0 * GRAY]), "CMYK"), compression="tiff_lzw"),
         "fax": by_pillow(Image.fromarray(GRAY).point(lambda v: 255 * (v >= 128), "1"), compression="group4"),
     }
@@ -309,6 +317,8 @@ def all_pages():
     camera = (GRAY.astype(np.uint32) * 4095 // 255).astype(np.uint16)
     other = (GRAY.astype(np.uint32) * 60000 // 255).astype(np.uint16)
     ten = (GRAY.astype(np.uint32) * 1023 // 255).astype(np.uint16)
+    hot = ten.copy()
+    hot[:5, -1] = 6000  # fewer than one pixel in a hundred
     small = np.full((HEIGHT // 2, WIDTH // 2), 90, np.uint8)
     two = ["images=2", "channels=2", "hyperstack=true", "mode=composite", "min=0.0", "max=60000.0"]
     colours = np.dstack([camera, (RGB[..., 1].astype(np.uint32) * 60000 // 255).astype(np.uint16),
@@ -345,6 +355,13 @@ def all_pages():
             b"</OME>\0")})),
         "ome-inverted": tagged((4095 - camera, {**ome(pixels('SignificantBits="12"')), 262: ("H", [0])})),
         "micro-manager": tagged((camera, {51123: ("s", b'{"PixelType":"GRAY16","BitDepth":12}\0')})),
+        "ome-all-beyond": tagged((camera + 2015, ome(pixels('SignificantBits="10"')))),
+        "ome-many-beyond": tagged((camera, ome(pixels('SignificantBits="10"')))),
+        "ome-few-beyond": tagged((hot, ome(pixels('SignificantBits="10"')))),
+        "micro-manager-beyond": tagged((camera, {51123: ("s", b'{"BitDepth":10}\0')})),
+        "gray-16-maximum-beyond": tagged((camera, {281: ("H", [1023])})),
+        "imagej-clipped": tagged((camera, imagej("min=0.0", "max=1023.0"))),
+        "imagej-all-clipped": tagged((camera + 2015, imagej("min=0.0", "max=1023.0"))),
         "gray-16-greatest": tagged((camera, {341: ("H", [4095])})),
         "rgb-16-maxima": tagged(((RGB.astype(np.uint32) * 4095 // 255).astype(np.uint16), {281: ("H", [4095, 4095, 1023])})),
         "gray-16-untold": tagged((ten, {})),

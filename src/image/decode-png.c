@@ -13,15 +13,16 @@
 
 #define DEFLATE_RATIO_MAX 1032 /* of zlib's format: 258 bytes from two bits */
 #define MAGIC_BYTES       8
-#define HEAD_BYTES        8 /* of a chunk: its data's length and its kind */
-#define SUM_BYTES         4 /* behind the data */
+#define COLOURS_AT        25 /* the kind of pixels, in the first chunk */
+#define HEAD_BYTES        8  /* of a chunk: its data's length and its kind */
+#define SUM_BYTES         4  /* behind the data */
 
 /* ---- the chunks that libspng is shown ---- */
 
 /* The file, as it is read chunk by chunk. libspng sees those alone that pixels need: what others hold,
  * however long or damaged, cannot keep it from them. Where the file ends within its pixels' last chunk
- * libspng sees a shorter one, and where the end mark is missing it sees one: whether all rows are there is
- * then shown by their decoding. */
+ * libspng sees a shorter one, and where the end mark is missing or damaged it sees one: whether all rows are
+ * there is then shown by their decoding. */
 typedef struct source {
     const uint8_t *bytes;
     size_t size, at;     /* `at`: where the next chunk begins */
@@ -53,10 +54,14 @@ static bool is_kind(const uint8_t *head, const char *kind) {
     return memcmp(head + 4, kind, 4) == 0;
 }
 
-/* A chunk whose name begins with a small letter may be left out, says the format; but transparency is seen.
- */
-static bool is_needed(const uint8_t *head) {
-    return !(head[4] & 0x20) || is_kind(head, "tRNS");
+/* A chunk whose name begins with a small letter may be left out, says the format; but transparency is seen,
+ * where pixels have none of their own. A palette beside colours only hints at how to show them. */
+static bool is_needed(const source *s, const uint8_t *head) {
+    uint8_t colours = s->size > COLOURS_AT ? s->bytes[COLOURS_AT] : 0;
+    if (is_kind(head, "PLTE")) return colours == SPNG_COLOR_TYPE_INDEXED;
+    if (is_kind(head, "tRNS"))
+        return colours != SPNG_COLOR_TYPE_GRAYSCALE_ALPHA && colours != SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+    return !(head[4] & 0x20);
 }
 
 static void keep_exif(source *s, const uint8_t *head, const uint8_t *data, size_t size) {
@@ -66,12 +71,18 @@ static void keep_exif(source *s, const uint8_t *head, const uint8_t *data, size_
     s->exif_bytes = size;
 }
 
-/* What a file that ends too early lacks: nothing but an end mark, for all that is known. */
-static void end_early(source *s) {
+/* An end mark as it should be, whatever the file's own holds. */
+static void put_end(source *s) {
     s->data_bytes = 0;
-    s->lacks_end = s->ended = true;
+    s->ended = true;
     memcpy(s->head, "\0\0\0\0IEND", HEAD_BYTES);
     put_number(s->sum, sum_of(s->head, s->head, 0));
+}
+
+/* What a file that ends too early lacks: nothing but an end mark, for all that is known. */
+static void end_early(source *s) {
+    s->lacks_end = true;
+    put_end(s);
 }
 
 /* A chunk that goes beyond the file's end: of pixels, what is there of them. */
@@ -99,12 +110,15 @@ static void next_chunk(source *s) {
         }
         s->at += HEAD_BYTES + size + SUM_BYTES;
         keep_exif(s, head, data, size);
-        if (!is_needed(head)) continue;
+        if (is_kind(head, "IEND")) {
+            put_end(s);
+            return;
+        }
+        if (!is_needed(s, head)) continue;
         memcpy(s->head, head, HEAD_BYTES);
         memcpy(s->sum, data + size, SUM_BYTES);
         s->data = data;
         s->data_bytes = size;
-        s->ended = is_kind(head, "IEND");
         return;
     }
     end_early(s);

@@ -133,6 +133,37 @@ static void a_text_may_be_of_any_length(void **state) {
     free(png);
 }
 
+/* A palette beside colours is a hint, and what else is transparent counts only where opacity is not stored.
+ */
+static void chunks_of_other_kinds_of_pixels_hold_anything(void **state) {
+    static const char *const names[] = {"rgb-8.png", "rgba-8.png", "gray-8.png", "gray-alpha.png"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t k = 0; k < 2; k++) {
+            if (k == 1 && i % 2 == 0) continue;
+            size_t size;
+            uint8_t *png = load(names[i], &size);
+            uint8_t *changed = with_chunk(png, size, find_chunk(png, size, "IDAT"), k ? "tRNS" : "PLTE",
+                                          "\1\2\3\4\5", 5, k ? 0xbad : 0);
+            expect_same(changed, size + 17, names[i], NULL);
+            free(changed);
+            free(png);
+        }
+}
+
+static void an_end_mark_may_be_damaged(void **state) {
+    size_t size;
+    uint8_t *png = load("rgb-8.png", &size);
+    (void)state;
+    png[size - 1] ^= 1; /* its check sum */
+    expect_same(png, size, "rgb-8.png", NULL);
+    size_t at = find_chunk(png, size, "IEND");
+    uint8_t *changed = with_chunk(png, size, at, "IEND", "ab", 2, 0);
+    expect_same(changed, size + 14, "rgb-8.png", NULL);
+    free(changed);
+    free(png);
+}
+
 /* Its second half comes in a chunk of its own, and there may be others between the two. */
 static void pixels_may_come_in_parts(void **state) {
     size_t size;
@@ -342,4 +373,6 @@ int main(void) {
         cmocka_unit_test(a_jpeg_within_a_tiff_lacks_no_pixel_either),
     };
     return cmocka_run_group_tests_name("image-unneeded", tests, NULL, NULL);
+        cmocka_unit_test(chunks_of_other_kinds_of_pixels_hold_anything),
+        cmocka_unit_test(an_end_mark_may_be_damaged),
 }

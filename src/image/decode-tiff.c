@@ -136,7 +136,10 @@ static TIFF *open_tiff(source *s) {
 
 #endif
 
+/* What is read fails at the file's end alone; libtiff's words for that give a row that it has not begun. */
 static bt_status broken(const source *s, bt_error *error) {
+    if (strncmp(s->message, "Read error", 10) == 0)
+        return bt_fail(error, BT_PARSE, "a damaged TIFF: it ends before its last row");
     return bt_fail(error, BT_PARSE, "a damaged TIFF%s%s", s->message[0] ? ": " : "", s->message);
 }
 
@@ -202,8 +205,9 @@ static bt_status check_kind(const page *p, bt_error *error) {
                        p->bits,
                        p->format == SAMPLEFORMAT_IEEEFP ? "floating point" : "signed or complex numbers");
     if (!whole_bits || p->channels < 1)
-        return bt_fail(error, BT_PARSE, "a TIFF of %d channels of %d bits; 1, 2, 4, 8 and 16 bits are read",
-                       p->channels, p->bits);
+        return bt_fail(error, BT_PARSE,
+                       "a TIFF of %d channel%s of %d bits; save it as whole numbers of 8 or 16 bits",
+                       p->channels, p->channels == 1 ? "" : "s", p->bits);
     if (ratio_of(p) == 0)
         return bt_fail(error, BT_PARSE,
                        "a TIFF of compression %d; none, LZW, Deflate, PackBits, JPEG and ZSTD are read",
@@ -214,9 +218,9 @@ static bt_status check_kind(const page *p, bt_error *error) {
         p->bits <= 8 && (p->photometric == PHOTOMETRIC_PALETTE || p->photometric == PHOTOMETRIC_YCBCR);
     if (gray || rgb || eight) return BT_OK;
     return bt_fail(error, BT_PARSE,
-                   "a TIFF of photometric kind %d with %d channels of %d bits; gray, RGB, "
+                   "a TIFF of photometric kind %d with %d channel%s of %d bits; gray, RGB, "
                    "palettes and YCbCr are read",
-                   p->photometric, p->channels, p->bits);
+                   p->photometric, p->channels, p->channels == 1 ? "" : "s", p->bits);
 }
 
 /* ---- up to 8 bits: libtiff's conversion ---- */
@@ -250,6 +254,17 @@ static bt_status show_raster(uint32_t *raster, const page *p, const bt_value_sca
     return bt_values_show(&values, scale, out, error);
 }
 
+/* Of uncompressed tiles libtiff's conversion wants a buffer of a tile's very size, and the one that it makes
+ * itself is of whole kibibytes. To be freed when the pixels are read; NULL: there is no need, or no memory,
+ * or the file has not as much. */
+static void *give_tile_buffer(TIFF *tiff, const source *s, const page *p) {
+    tmsize_t size = TIFFTileSize(tiff);
+    if (!p->tiled || p->compression != COMPRESSION_NONE || size <= 0 || (uint64_t)size > s->size) return NULL;
+    void *buffer = malloc((size_t)size);
+    if (buffer) TIFFReadBufferSetup(tiff, buffer, size);
+    return buffer;
+}
+
 static bt_status decode_8(TIFF *tiff, const source *s, const page *p, const bt_value_scale *scale,
                           bt_picture *out, bt_error *error) {
     char message[1024] = "";
@@ -257,6 +272,7 @@ static bt_status decode_8(TIFF *tiff, const source *s, const page *p, const bt_v
     size_t pixels = (size_t)out->height * (size_t)out->width;
     uint32_t *raster = malloc(pixels * sizeof *raster);
     if (!raster) return bt_fail(error, BT_NO_MEMORY, "no memory for %u x %u pixels", p->height, p->width);
+    void *tile = give_tile_buffer(tiff, s, p);
     int good = TIFFRGBAImageOK(tiff, message) && TIFFRGBAImageBegin(&image, tiff, 1, message);
     if (good) {
         image.orientation = image.req_orientation = ORIENTATION_TOPLEFT; /* as stored: it is turned later */
@@ -271,6 +287,7 @@ static bt_status decode_8(TIFF *tiff, const source *s, const page *p, const bt_v
     else
         status = broken(s, error);
     free(raster);
+    free(tile);
     return status;
 }
 

@@ -211,6 +211,11 @@ static const shown files[] = {
     {"gray-16-two-channels.tif", gray, 0, NO_WISH, {"channel 1 of 2 is taken"}},
     {"rgb-8-planes.tif", scene, 0, NO_WISH, SILENT},
     {"rgb-8-tiles.tif", scene, 0, NO_WISH, SILENT},
+    {"gray-1-tiles.tif", black_and_white, 0, NO_WISH, SILENT},
+    {"gray-8-tiles.tif", gray, 0, NO_WISH, SILENT},
+    {"rgb-8-plain-tiles.tif", scene, 0, NO_WISH, SILENT},
+    {"rgb-8-plane-tiles.tif", scene, 0, NO_WISH, SILENT},
+    {"palette-tiles.tif", paletted, 0, NO_WISH, SILENT},
     {"rgb-8-jpeg.tif", scene, 6, NO_WISH, SILENT},
     {"ycbcr-8-jpeg.tif", scene, 6, NO_WISH, SILENT},
     {"rgb-8-pages.tif", scene, 0, NO_WISH, {MORE}},
@@ -253,11 +258,6 @@ static const shown files[] = {
     {"ome-companion.tif", of_4095, 0, WHITE(4095), SILENT},
     {"ome-document-type.tif", dark, 0, NO_WISH, {"(it has a document type)", DARK}},
     {"micro-manager.tif", of_4095, 0, NO_WISH, SILENT},
-    {"rgb-16-maxima.tif", scene, 1, NO_WISH, SILENT},
-    {"gray-16-greatest.tif", of_4095, 0, NO_WISH, SILENT},
-    {"gray-16-maximum.tif", gray, 1, WHITE(4095.5), SILENT},
-
-    {"gray-16-untold.tif", dark_of_10, 0, NO_WISH, {DARK}},
     {"ome-all-beyond.tif",
      white,
      0,
@@ -270,6 +270,11 @@ static const shown files[] = {
     {"gray-16-maximum-beyond.tif", clipped_at_1023, 0, NO_WISH, {BEYOND("MaxSampleValue")}},
     {"imagej-clipped.tif", clipped_at_1023, 0, NO_WISH, SILENT},
     {"imagej-all-clipped.tif", white, 0, NO_WISH, {BEYOND("ImageJ's min and max")}},
+    {"rgb-16-maxima.tif", scene, 1, NO_WISH, SILENT},
+    {"gray-16-greatest.tif", of_4095, 0, NO_WISH, SILENT},
+    {"gray-16-maximum.tif", gray, 1, WHITE(4095.5), SILENT},
+
+    {"gray-16-untold.tif", dark_of_10, 0, NO_WISH, {DARK}},
     {"gray-16-untold.tif", of_1023, 0, WHITE(1023), SILENT},
     {"gray-8-dark.tif", dark_of_8, 0, NO_WISH, {"its values, 0 to 9, use less than a sixteenth"}},
     {"gray-8-dark.tif", gray, 28, WHITE(9), SILENT},
@@ -361,6 +366,7 @@ static void other_kinds_are_refused_by_name(void **state) {
         {"cmyk.jpg", "CMYK"},
         {"cmyk.tif", "photometric kind 5"},
         {"float.tif", "32-bit floating point"},
+        {"gray-32.tif", "a TIFF of 1 channel of 32 bits; save it as whole numbers of 8 or 16 bits"},
         {"fax.tif", "compression 4"},
     };
     (void)state;

@@ -358,10 +358,23 @@ static void a_list_of_pages_may_break_off_or_go_round(void **state) {
     free(bytes);
 }
 
+static void a_tiff_that_ends_early_says_so(void **state) {
+    static const char *const names[] = {"gray-8.tif", "gray-16.tif", "gray-8-tiles.tif", "rgb-8-tiles.tif"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t size;
+        uint8_t *bytes = load(names[i], &size);
+        expect_refused(bytes, size - 1, "a damaged TIFF: it ends before its last row");
+        free(bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_that_no_pixel_needs_hold_anything),
         cmocka_unit_test(a_text_may_be_of_any_length),
+        cmocka_unit_test(chunks_of_other_kinds_of_pixels_hold_anything),
+        cmocka_unit_test(an_end_mark_may_be_damaged),
         cmocka_unit_test(pixels_may_come_in_parts),
         cmocka_unit_test(what_pixels_need_must_be_right),
         cmocka_unit_test(a_damaged_exif_block_turns_nothing),
@@ -371,8 +384,7 @@ int main(void) {
         cmocka_unit_test(a_jpeg_may_be_damaged_behind_its_pixels),
         cmocka_unit_test(a_list_of_pages_may_break_off_or_go_round),
         cmocka_unit_test(a_jpeg_within_a_tiff_lacks_no_pixel_either),
+        cmocka_unit_test(a_tiff_that_ends_early_says_so),
     };
     return cmocka_run_group_tests_name("image-unneeded", tests, NULL, NULL);
-        cmocka_unit_test(chunks_of_other_kinds_of_pixels_hold_anything),
-        cmocka_unit_test(an_end_mark_may_be_damaged),
 }

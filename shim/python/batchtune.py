@@ -37,7 +37,8 @@ image of uint16 that uses less than a sixteenth of its range gets a RangeWarning
 
 Pillow's images are taken as well, PIL.Image.open(name) as it is: palettes, transparency, 16 bits and YCbCr are what
 they mean, where numpy.asarray would give numbers that mean something else. CMYK and Lab are refused, since they
-need a profile, and so is one that its EXIF orientation says to turn: PIL.ImageOps.exif_transpose(image) does.
+need a profile, and so is one that its EXIF orientation says to turn: PIL.ImageOps.exif_transpose(image) does. Of
+several pages or frames the one that image.seek(n) chose is taken, else the first, with a PageWarning.
 
 Every image is resized to the network's input, and its mask back. The input is what `image_size` asks for; else
 what the config's entry was tuned at; else what a model file's NAME.json says; else 1024. `service.models` tells
@@ -70,6 +71,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import contextvars
 import ctypes
 import functools
 import itertools
@@ -79,6 +81,7 @@ import os
 import pathlib
 import re
 import reprlib
+import sys
 import threading
 import time
 import warnings
@@ -86,7 +89,7 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, fields
 from typing import (Any, Callable, Coroutine, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Set, Tuple,
-                    TypeVar, Union, overload)
+                    Type, TypeVar, Union, overload)
 
 import numpy as np
 
@@ -187,6 +190,38 @@ _ERRORS = {
     9: OutOfDeviceMemory,
     10: Unsupported,
 }
+
+
+# ---- whom a warning is for ----
+
+_Place = Tuple[str, int, str]  # a file, a line, a module's name
+_place: "contextvars.ContextVar[_Place]" = contextvars.ContextVar("batchtune_place")
+_warned: Dict[str, Dict[Any, Any]] = {}  # by files: what warnings remembers of its lines
+_IN_BETWEEN = tuple(f"{name}." for name in (__name__, "asyncio", "concurrent", "contextlib", "threading"))
+
+
+def _caller() -> _Place:
+    """The nearest line that is neither of this module nor of what runs it. Where a task was made of a coroutine of
+    this module, nobody's line waits for it: then it is the line that runs the loop."""
+    place = _place.get(None)
+    if place:
+        return place
+    frame = sys._getframe(1)
+    while frame.f_back and f"{frame.f_globals.get('__name__')}.".startswith(_IN_BETWEEN):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno, str(frame.f_globals.get("__name__"))
+
+
+def _context() -> contextvars.Context:
+    """For work in another thread or task: the caller is there whoever it is here."""
+    context = contextvars.copy_context()
+    context.run(_place.set, _caller())
+    return context
+
+
+def _warn(text: str, category: Type[Warning]) -> None:
+    file, line, module = _caller()
+    warnings.warn_explicit(text, category, file, line, module, _warned.setdefault(file, {}))
 
 
 # ---- the library ----
@@ -449,6 +484,10 @@ class RangeWarning(UserWarning):
     """An image uses little of the range that its type has, and nobody has said what is white."""
 
 
+class PageWarning(UserWarning):
+    """A Pillow image has several pages or frames, and nobody has sought one: the first is taken."""
+
+
 def _is_plain(image: Any) -> bool:
     """Read where it lies. Other subclasses of ndarray may mean something else by their numbers."""
     return (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8 and image.ndim == 3 and
@@ -479,9 +518,11 @@ def _refuse_shape(array: np.ndarray, name: str) -> NoReturn:
     shape = array.shape
     said = " x ".join(map(str, shape)) or "one number"
     one = {3: name, 4: f"{name}[0]"}.get(len(shape))
-    if array.dtype == object:
+    if 0 in shape:
+        said += ": it is empty"
+    elif array.dtype == object:
         said += f" of Python's objects: several images are a list: give list({name})"
-    elif 0 in shape or not one:
+    elif not one:
         said += ": it has height x width pixels of 1, 3 or 4 channels"
     elif len(shape) == 4 and shape[0] > 1:
         channels_first = shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
@@ -505,8 +546,17 @@ _PILLOW_TO = {"1": "L", "P": "RGBA", "PA": "RGBA", "LA": "RGBA", "La": "LA", "RG
 _PILLOW_AS_IT_IS = ("L", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def _of_pillow(image: Any, name: str) -> np.ndarray:
-    """Its own pixels, as an array: what a mode means is applied, and a transparent colour becomes alpha."""
+def _warn_of_pages(image: Any) -> None:
+    try:
+        pages = getattr(image, "n_frames", 1)
+    except Exception:  # a later one is broken, in whatever way its plug-in tells
+        pages = "several"
+    if pages != 1:
+        _warn(f"page 1 of {pages} is taken; image.seek(n) takes another, and image.copy() says that the first is meant",
+              PageWarning)
+
+
+def _read_pillow(image: Any, name: str) -> Any:
     try:
         image.load()
         turned = image.getexif().get(0x0112, 1)  # of a TIFF it has been applied, and is gone
@@ -515,6 +565,20 @@ def _of_pillow(image: Any, name: str) -> np.ndarray:
     if turned in range(2, 9):
         raise InvalidRequest(f"{name} is to be turned, as its EXIF orientation {turned} says: give "
                              f"PIL.ImageOps.exif_transpose({name}), so that image and mask stand alike")
+    if not image.format or image.tell() != 0:
+        return image
+    page = image.copy()  # counting pages may go through them, and forget what was drawn on this one
+    _warn_of_pages(image)
+    return page
+
+
+_pillow_locks = [threading.Lock() for _ in range(64)]  # by images: one that is twice in a list is read by two threads
+
+
+def _of_pillow(image: Any, name: str) -> np.ndarray:
+    """Its own pixels, as an array: what a mode means is applied, and a transparent colour becomes alpha."""
+    with _pillow_locks[id(image) // 16 % len(_pillow_locks)]:
+        image = _read_pillow(image, name)
     if "transparency" in image.info and image.mode in ("1", "L", "RGB"):
         image = image.convert("RGBA")
     while image.mode in _PILLOW_TO:
@@ -548,7 +612,7 @@ def _refuse_dtype(array: np.ndarray, name: str) -> NoReturn:
         raise InvalidRequest(f"{said}: give {name}.astype(numpy.uint8) * 255")
     if array.dtype.kind in "iu":
         raise InvalidRequest(f"{said}: give uint8, uint16, or floats from 0 to 1; or say what is white of its "
-                             f"{array.min()} to {array.max()}, such as white=65535")
+                             f"{array.min()} to {array.max()}, such as {_likely_white(array.max())}")
     raise InvalidRequest(f"{said}: give uint8, uint16, or floats from 0 to 1")
 
 
@@ -576,23 +640,34 @@ def _opaque_of(array: np.ndarray) -> int:
     return 1 if array.dtype.kind == "f" else _OPAQUE.get(array.dtype.name, 0)
 
 
+def _likely_white(greatest: Any) -> str:
+    """What to propose for values that go so far: the next of the depths that cameras have, unless less than a sixteenth
+    of that were used."""
+    greatest = float(greatest)
+    likely = next((most for most in (255, 1023, 4095, 16383, 65535) if greatest <= most <= 16 * greatest), greatest)
+    return f"white={likely if likely > 0 else 255:g}"
+
+
 def _check_values(array: np.ndarray, name: str, white: Optional[float]) -> None:
     """Of floats and signed numbers. What is above a white that somebody named is as white."""
     least, greatest = array.min(), array.max()
     if not (np.isfinite(least) and np.isfinite(greatest)):
         raise InvalidRequest(f"{name} holds values that are no numbers (NaN or infinite): give numbers")
     if white is None and not (least >= 0 and greatest <= 1):
+        white_is = f", or say what is white: {_likely_white(greatest)}" if least >= 0 else ""
         raise InvalidRequest(f"{name} is of {array.dtype}, which holds values from 0 to 1, not {least:g} to "
-                             f"{greatest:g}: scale it, or give uint8, or say what is white: white={greatest:g}")
+                             f"{greatest:g}: scale it, or give uint8{white_is}")
     if least < 0:
         raise InvalidRequest(f"{name} holds values below 0, down to {least:g}: 0 is black")
 
 
 def _warn_of_little(array: np.ndarray) -> None:
     if array.dtype == np.uint16 and 0 < 16 * (int(array.max()) - int(array.min())) < 65535:
-        warnings.warn("an image of uint16 uses less than a sixteenth of the range from 0 to 65535, which is taken for "
-                      "black to white: white=4095, for a camera of 12 bits, says otherwise, and white=65535 that it is "
-                      "meant", RangeWarning, stacklevel=2)  # the same text every time, so that it is shown once
+        likely, meant = _likely_white(array.max()), "white=65535"
+        otherwise = f"{likely} says otherwise, and {meant}" if likely != meant else f"{meant} says"
+        # few texts, so that each is shown once
+        _warn(f"an image of uint16 uses less than a sixteenth of the range from 0 to 65535, which is taken for black to "
+              f"white: {otherwise} that it is meant", RangeWarning)
 
 
 @functools.lru_cache(maxsize=4)
@@ -953,9 +1028,9 @@ def _warn_of_demonstration(models: Mapping[str, Model]) -> None:
     sides = {name: model.input_size[0] for name, model in models.items() if model.demonstration}
     for side in sorted(set(sides.values())):
         names = ", ".join(name for name in sides if sides[name] == side)
-        warnings.warn(f"{names}: images are resized to {side} x {side} pixels for the network, as in the CPU's "
-                      f"demonstration that the config is of; it is made for 1024: image_size=1024 asks for that, "
-                      f"image_size={side} says that {side} is meant", DemonstrationWarning, stacklevel=2)
+        _warn(f"{names}: images are resized to {side} x {side} pixels for the network, as in the CPU's "
+              f"demonstration that the config is of; it is made for 1024: image_size=1024 asks for that, "
+              f"image_size={side} says that {side} is meant", DemonstrationWarning)
 
 
 class _Run:
@@ -1359,7 +1434,7 @@ async def _ask(run: _Run, request: _Request, arrays: Tuple[Any, ...], gate: _Gat
 
 async def _gather(coroutines: List[Coroutine[Any, Any, Result]], return_exceptions: bool) -> List[Any]:
     """asyncio.gather, but that nothing is left under way where one fails: nobody would hear of it."""
-    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    tasks = [_context().run(asyncio.ensure_future, one) for one in coroutines]
     try:
         return list(await asyncio.gather(*tasks, return_exceptions=return_exceptions))
     except BaseException:
@@ -1379,12 +1454,12 @@ def _in_thread(work: Callable[..., None], *arguments: Any) -> "concurrent.future
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name="batchtune", daemon=True).start()
+    threading.Thread(target=_context().run, args=(run,), name="batchtune", daemon=True).start()
     return future
 
 
 async def _in_executor(work: Callable[..., Any], *arguments: Any) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(None, _context().run, work, *arguments)
 
 
 # ---- for threads without an event loop ----
@@ -1411,7 +1486,7 @@ def _wait(name: str, method: Callable[..., Coroutine[Any, Any, _Value]], *argume
     else:
         raise LoopRunning(f"{name}_sync would stop the event loop that runs in this thread (a notebook has one, too): "
                           f"write `await service.{name}(...)`" + ("" if name == "infer" else ", or `async with`"))
-    future = asyncio.run_coroutine_threadsafe(method(*arguments, **options), _own_loop())
+    future = _context().run(asyncio.run_coroutine_threadsafe, method(*arguments, **options), _own_loop())
     try:
         return future.result()
     except BaseException:

@@ -17,6 +17,7 @@ import io
 import logging
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 import batchtune
@@ -50,7 +51,7 @@ STATUS = {batchtune.InvalidRequest: 400, batchtune.QueueFull: 503, batchtune.Clo
 
 @app.exception_handler(batchtune.BatchtuneError)
 async def tell(request: Request, error: batchtune.BatchtuneError) -> Response:
-    return Response(f"{error}\n", STATUS.get(type(error), 500), media_type="text/plain")
+    return JSONResponse({"detail": str(error)}, STATUS.get(type(error), 500))
 
 
 async def picture_of(request: Request) -> bytes:
@@ -67,6 +68,9 @@ async def picture_of(request: Request) -> bytes:
 def decode(picture: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(picture))
     image.load()
+    if image.mode in ("CMYK", "LAB", "I", "F"):  # what the module says of them is for whoever writes programs
+        raise HTTPException(400, f"the picture is of mode {image.mode}, whose values have no one meaning here: send it "
+                                 f"as RGB or gray, of 8 or 16 bits")
     return ImageOps.exif_transpose(image)
 
 

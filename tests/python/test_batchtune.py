@@ -184,15 +184,17 @@ class Images(unittest.TestCase):
         self.refuse(np.zeros((4, 8, 5), int), "image is 4 x 8 x 5, channels first: ")
         self.refuse(np.zeros((2, 8, 5), np.uint8), "2 x 8 x 5: it has height x width pixels of 1, 3 or 4 channels")
         self.refuse(np.zeros(7, np.uint8), "image is 7: it has")
-        self.refuse(np.zeros((0, 4, 3), np.uint8), "0 x 4 x 3: it has")
-        self.refuse(np.zeros((3, 0, 0), np.uint8), "3 x 0 x 0: it has")
+        for shape, said in (((0, 384), "0 x 384"), ((0, 4, 3), "0 x 4 x 3"), ((3, 0, 0), "3 x 0 x 0"), (0, "0"),
+                            ((2, 0, 8, 3), "2 x 0 x 8 x 3")):
+            for dtype in (np.uint8, object):
+                self.refuse(np.zeros(shape, dtype), f"^image is {said}: it is empty$")
         self.refuse(np.array(1.0), "one number")
         self.refuse(np.zeros((1, 2, 3, 4, 5)), "1 x 2 x 3 x 4 x 5: it has")
         self.refuse(np.zeros((1, 2, 8, 7)), "1 x 2 x 8 x 7: it has")
         self.refuse(np.full((2, 2), 255.0), "from 0 to 1, not 255 to 255: scale it, or give uint8")
         self.refuse(np.array([[0.5, math.nan]]), "image holds values that are no numbers")
         self.refuse(np.array([[0, 70000]], np.int64),
-                    "image is of int64: give uint8, .* white of its 0 to 70000, such as white=65535")
+                    "image is of int64: give uint8, .* white of its 0 to 70000, such as white=70000")
         self.refuse(np.zeros((2, 2), np.uint32), "image is of uint32: give uint8")
         self.refuse(np.zeros((2, 2), bool), r"image is of bool: give image.astype\(numpy.uint8\) \* 255")
         self.refuse(np.zeros((2, 2), complex), "image is of complex128: give uint8")
@@ -267,6 +269,19 @@ class Images(unittest.TestCase):
             batchtune._to_rgb(dark, white=65535)
             batchtune._to_rgb(np.array([[0, 4096]], np.uint16))
             batchtune._to_rgb(np.zeros((2, 2), np.uint16))
+
+    def test_the_white_that_is_proposed_is_the_next_of_the_usual_depths(self):
+        for greatest, white in ((204, 255), (255, 255), (256, 1023), (1023, 1023), (4000, 4095), (4096, 16383),
+                                (60000, 65535), (65535, 65535), (70000, 70000), (12, 12)):
+            values = np.array([[2, greatest]])
+            for dtype in (np.int32, np.uint32, np.int64, np.float32, np.float64):
+                self.refuse(values.astype(dtype), f"say what is white.*[ :]white={white}$")
+        self.refuse(np.array([[0, 1.25]]), "say what is white: white=1.25$")
+        for least, greatest, white in ((2, 204, 255), (0, 1000, 1023), (0, 4095, 4095), (9000, 12000, 16383)):
+            with self.assertWarnsRegex(batchtune.RangeWarning, f": white={white} .*otherwise, and white=65535 that it "):
+                batchtune._to_rgb(np.array([[least, greatest]], np.uint16))
+        with self.assertWarnsRegex(batchtune.RangeWarning, ": white=65535 says that it is meant$"):
+            batchtune._to_rgb(np.array([[60000, 60500]], np.uint16))
 
     def test_the_transpose_that_is_told_makes_it_right(self):
         for shape in ((3, 8, 9), (1, 8, 9), (1, 3, 8, 9), (1, 1, 8, 9), (1, 8, 9, 3), (5, 3, 8, 9), (5, 8, 9, 3)):
@@ -371,6 +386,59 @@ class Pillow(unittest.TestCase):
         self.same(eval(remedy, {"PIL": PIL, "image": turned}), np.array(self.RGB).transpose(1, 0, 2))
         exif[0x0112] = 1
         self.same(self.opened(self.made(), "PNG", exif=exif), self.RGB)
+
+    def pages(self, form="TIFF"):
+        pages = [self.Image.new("L", (2, 1), value) for value in (10, 20, 30)]
+        return self.opened(pages[0], form, save_all=True, append_images=pages[1:])
+
+    def told(self, image):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            got = batchtune._to_rgb(image)
+        return got[0, 0, 0], [(one.category, str(one.message)) for one in caught]
+
+    def test_several_pages_are_told_of_where_nobody_chose_one(self):
+        said = "page 1 of 3 is taken; image.seek(n) takes another"
+        for form in ("TIFF", "GIF"):
+            image = self.pages(form)
+            value, ((category, text),) = self.told(image)
+            self.assertEqual((value, category), (10, batchtune.PageWarning))
+            self.assertIn(said, text)
+            self.assertEqual(image.tell(), 0)
+            image.seek(1)
+            self.assertEqual(self.told(image), (20, []))
+            self.assertEqual(self.told(self.pages(form).copy()), (10, []))
+        self.assertEqual(self.told(self.opened(self.made("L"), "TIFF")), (76, []))
+        for form in ("TIFF", "GIF"):
+            drawn_on = self.pages(form)
+            drawn_on.putpixel((0, 0), 20)  # in a GIF's palette, that is black
+            wanted = drawn_on.convert("RGB").getpixel((0, 0))[0]
+            self.assertNotEqual(wanted, 10)
+            self.assertEqual(self.told(drawn_on)[0], wanted)
+
+    def test_a_later_page_that_is_broken_does_not_matter(self):
+        image = self.pages()
+        with unittest.mock.patch.object(type(image), "n_frames", property(lambda image: 1 // 0)):
+            value, ((_, text),) = self.told(image)
+        self.assertEqual(value, 10)
+        self.assertIn("page 1 of several is taken", text)
+
+    def test_one_image_many_times_in_a_list_is_one_page_each_time(self):
+        pages = [self.Image.new("L", (200, 100), value) for value in range(100)]
+        with warnings.catch_warnings(), service() as s:
+            warnings.simplefilter("ignore", batchtune.PageWarning)
+            for _ in range(5):
+                image = self.opened(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+                for one in s.infer_sync([image] * 16, "hrnet"):
+                    np.testing.assert_allclose(one.probabilities, echo_of(0), atol=1e-5)
+
+    def test_pages_are_told_of_once(self):
+        with warnings.catch_warnings(record=True) as caught, service() as s:
+            warnings.simplefilter("default")
+            image = self.pages()
+            for _ in range(3):
+                s.infer_sync([image, image], "hrnet")
+        self.assertEqual([one.category for one in caught], [batchtune.PageWarning])
 
     def test_the_service_takes_them_alone_and_in_lists(self):
         with service() as s:
@@ -887,6 +955,85 @@ class Models(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await warned(settings={"image_size": 64}), [])
 
 
+DARK = np.array([[0, 4000]], np.uint16)
+
+
+def line():
+    """The caller's."""
+    return sys._getframe(1).f_lineno
+
+
+class Places(unittest.TestCase):
+    """Warnings point at the line that called."""
+
+    def caught(self, category, at, use):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            use()
+        seen = [(one.filename, one.lineno) for one in caught if one.category is category]
+        self.assertEqual(seen, [(__file__, one) for one in at])
+
+    def demonstration(self):
+        return service(image_size=128, workload="cpu-demo")
+
+    def test_of_images_without_a_loop(self):
+        at = []
+
+        def use():
+            with service() as s:
+                at.append(line()); s.infer_sync(DARK, "hrnet")  # noqa: E702
+                at.append(line()); s.infer_sync([DARK], "hrnet")  # noqa: E702
+        self.caught(batchtune.RangeWarning, at, use)
+
+    def test_of_images_in_a_loop(self):
+        at = []
+
+        async def use():
+            async with running() as s:
+                at.append(line()); await s.infer(DARK, "hrnet")  # noqa: E702
+                at.append(line()); await s.infer([DARK], "hrnet")  # noqa: E702
+                at.append(line()); await s.segment_image_optimized(DARK)  # noqa: E702
+        self.caught(batchtune.RangeWarning, at, lambda: asyncio.run(use()))
+
+    def test_of_images_in_tasks_that_nobody_of_the_callers_is_in(self):
+        """What called is gone: the line that runs the loop is the nearest."""
+        async def use():
+            async with running() as s:
+                await asyncio.gather(s.infer(DARK, "hrnet"), s.infer(DARK, "hrnet"))
+        at = []
+
+        def run():
+            at.extend([line() + 1] * 2)
+            asyncio.run(use())
+        self.caught(batchtune.RangeWarning, at, run)
+
+    def test_of_demonstrations(self):
+        at = []
+
+        def use():
+            s = self.demonstration()
+            at.append(line()); s.start_sync()  # noqa: E702
+            s.stop_sync()
+            at.append(line() + 1)
+            with self.demonstration():
+                pass
+            with contextlib.ExitStack() as stack:
+                at.append(line()); stack.enter_context(self.demonstration())  # noqa: E702
+
+        async def use_loop():
+            s = self.demonstration()
+            at.append(line()); await s.start()  # noqa: E702
+            await s.stop()
+            at.append(line()); await s.segment_image_optimized(gray(1))  # noqa: E702
+            await s.stop()
+            at.append(line() + 1)
+            async with self.demonstration():
+                pass
+        self.caught(batchtune.DemonstrationWarning, at, use)
+        at.clear()
+        self.caught(batchtune.DemonstrationWarning, at, lambda: asyncio.run(use_loop()))
+
+
 class Sync(unittest.TestCase):
     def test_it_serves_without_an_event_loop(self):
         with service() as s:
@@ -1300,6 +1447,7 @@ class Examples(unittest.TestCase):
         batchtune._production = None
         self.addCleanup(setattr, batchtune, "_production", None)
         import serve_fastapi
+        self.Image = Image
         picture = io.BytesIO()
         Image.fromarray(gray(255, 20, 30)).save(picture, "PNG")
         return TestClient(importlib.reload(serve_fastapi).app), picture.getvalue()
@@ -1322,8 +1470,15 @@ class Examples(unittest.TestCase):
                 self.assertEqual(answer.json()["metadata"]["input_size"], [16, 16])
             unknown = client.post("/segment/resnet", content=picture)
             self.assertEqual((unknown.status_code, "there are: hrnet" in unknown.text), (404, True))
-            self.assertEqual(client.post("/segment/hrnet", content=b"hello").status_code, 400)
-            self.assertEqual(client.post("/segment/hrnet?threshold=7", content=picture).status_code, 400)
+            for bad in (client.post("/segment/hrnet", content=b"hello"),
+                        client.post("/segment/hrnet?threshold=7", content=picture)):
+                self.assertEqual((bad.status_code, list(bad.json())), (400, ["detail"]))
+            for mode, form in (("CMYK", "JPEG"), ("LAB", "TIFF"), ("F", "TIFF"), ("I", "TIFF")):
+                other = io.BytesIO()
+                self.Image.new(mode, (30, 20)).save(other, form)
+                bad = client.post("/segment/hrnet", content=other.getvalue())
+                self.assertEqual(bad.status_code, 400)
+                self.assertRegex(bad.json()["detail"], f"^the picture is of mode {mode}, .*: send it as RGB or gray")
             self.assertEqual(client.post("/segment/hrnet", files={"other": b"x"}).status_code, 400)
             self.assertEqual(client.post("/segment/hrnet", data={"file": "text"}, files={"x": b""}).status_code, 400)
             page = client.get("/metrics")
@@ -1349,6 +1504,7 @@ class Examples(unittest.TestCase):
             go_on.set()
             wait_until(lambda: client.get("/healthz").status_code == 200)
         self.assertEqual([answer.status_code for answer in said], [503, 503, 503, 404])
+        self.assertEqual(list(said[1].json()), ["detail"])
 
     def test_the_fastapi_example_does_not_begin_with_a_wrong_config(self):
         os.environ["BATCHTUNE_CONFIG"] = os.path.join(SCRATCH.name, "absent.json")

@@ -115,7 +115,9 @@ typedef struct bt_model_facts {
                            network is made for larger ones */
     int batch_size, max_queue_size, instance_count;
     double max_queue_delay_ms, p95_sla_ms, timeout_ms;
-    char precision[8]; /* of the production path: "fp32", "bf16", ...; "" until it was started */
+    char precision[8];      /* of the production path: "fp32", "bf16", ...; "" until it was started */
+    char weights_note[256]; /* for people: which network was taken of a checkpoint that holds several, where
+                               nobody chose, and how to choose; else, and until it was started, "" */
 } bt_model_facts;
 
 /* Fills `out` (may be NULL where `room` is 0) with the facts of the first `room` models, in their order, and

@@ -47,6 +47,10 @@ at 128 pixels, and masks are as coarse as that (a DemonstrationWarning says so; 
 meant). And where `image_size` is not what the config was tuned at, the times in it say nothing, so that the
 service times its batches anew when it starts: tune with `optimize-batch --image-size 1024`.
 
+Where a checkpoint holds a network several times (its weights and their average, say) and nobody chose, start() gives a
+WeightsWarning that says which was taken; it is in `service.models["hrnet"].weights_note`, too. weights="best.pth:ema"
+chooses.
+
 Waiting costs no thread and does not hold the GIL. The library's threads never run Python: they put answers into
 an inbox, whose descriptor wakes the event loop. Any number of loops, each in its thread, may share a service.
 Methods called ..._sync run on one loop in a thread of the module's own, wait for it, and may be interrupted by
@@ -177,6 +181,10 @@ class DemonstrationWarning(UserWarning):
     """Networks run at the size of a CPU's demonstration, for which nobody has asked."""
 
 
+class WeightsWarning(UserWarning):
+    """A checkpoint holds a network several times, and nobody has said which one is meant."""
+
+
 # By bt_status; what is missing (BT_CANCELLED) nobody waits for.
 _ERRORS = {
     1: InvalidRequest,
@@ -251,6 +259,7 @@ class _ModelFacts(ctypes.Structure):
         ("p95_sla_ms", ctypes.c_double),
         ("timeout_ms", ctypes.c_double),
         ("precision", ctypes.c_char * 8),
+        ("weights_note", ctypes.c_char * 256),
     ]
 
 
@@ -757,6 +766,7 @@ class Model:
     timeout_ms: float             # of a request that names none; 0: none
     instances: int                # copies of the network
     precision: str                # of the production path: "fp32", "bf16", ...; "" until it was started
+    weights_note: str             # which network of several in a checkpoint was taken, where nobody chose; else ""
 
 
 def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px: float = 50.0,
@@ -1020,8 +1030,15 @@ def _model(facts: _ModelFacts) -> Model:
     values["input_size"] = (values.pop("input_height"), values.pop("input_width"))
     values["instances"] = values.pop("instance_count")
     values["tuned_size"] = values["tuned_size"] or None
-    values["name"], values["precision"] = values["name"].decode(), values["precision"].decode()
+    for name in ("name", "precision", "weights_note"):
+        values[name] = values[name].decode("utf-8", "replace")
     return Model(**values)
+
+
+def _warn_of_weights(models: Mapping[str, Model]) -> None:
+    for name, model in models.items():
+        if model.weights_note:
+            warnings.warn(f"{name}: {model.weights_note}", WeightsWarning, stacklevel=2)
 
 
 def _warn_of_demonstration(models: Mapping[str, Model]) -> None:
@@ -1050,6 +1067,7 @@ class _Run:
         _warn_of_demonstration(self.models())
         if library.bt_service_start(self.service, ctypes.byref(error)):
             raise error.exception()
+        _warn_of_weights(self.models())
         self.gates = {model: _Gate(model, figures["queue_limit"]) for model, figures in self.metrics().items()}
         self.capacity = sum(gate.room for gate in self.gates.values())
 

@@ -346,8 +346,9 @@ static void read_facts(const bt_service *service, const bt_service_model *model,
         .timeout_ms = model->timeout_ms,
     };
     snprintf(out->name, sizeof out->name, "%s", model->name);
-    if (service->phase >= BT_PHASE_RUNNING)
-        snprintf(out->precision, sizeof out->precision, "%s", production->info.precision);
+    if (service->phase < BT_PHASE_RUNNING) return;
+    snprintf(out->precision, sizeof out->precision, "%s", production->info.precision);
+    snprintf(out->weights_note, sizeof out->weights_note, "%s", production->info.weights_note);
 }
 
 int bt_service_models(bt_service *service, bt_model_facts *out, int room) {

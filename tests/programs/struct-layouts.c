@@ -32,6 +32,7 @@ int main(void) {
     MEMBER(bt_model_facts, p95_sla_ms);
     MEMBER(bt_model_facts, timeout_ms);
     MEMBER(bt_model_facts, precision);
+    MEMBER(bt_model_facts, weights_note);
     WHOLE(bt_request);
     MEMBER(bt_request, image);
     MEMBER(bt_request, height);

@@ -880,7 +880,7 @@ class Models(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(list(s.models), ["hrnet", "cbam_resunet"])
         self.assertEqual(s.models["hrnet"], batchtune.Model(
             name="hrnet", input_size=(16, 16), tuned_size=16, demonstration=False, batch_size=8, max_queue_size=100,
-            max_queue_delay_ms=1, p95_sla_ms=70, timeout_ms=0, instances=2, precision=""))
+            max_queue_delay_ms=1, p95_sla_ms=70, timeout_ms=0, instances=2, precision="", weights_note=""))
         await s.start()
         s.set({"batch_size": 2, "timeout_ms": 500}, "cbam_resunet")
         self.assertEqual([model.batch_size for model in s.models.values()], [8, 2])
@@ -1422,6 +1422,29 @@ class Networks(unittest.IsolatedAsyncioTestCase):
             self.assertGreater(overlap, 0.8)
             area = sum(region["area"] for region in batchtune.find_polygons(answer.probabilities, min_area_px=0))
             self.assertEqual(area, answer.mask.sum())
+
+    async def test_which_of_several_networks_was_taken_is_warned_of_and_told(self):
+        path = os.path.join(SCRATCH.name, "two.safetensors")
+        self.addCleanup(os.remove, path)
+        subprocess.run([str(BUILD / "tests" / "write-checkpoint"), "cbam_resunet", "counter:7", path, "model", "counter:8",
+                        "ema"], check=True)
+        note = 'two.safetensors holds the network several times: "model" was taken; there is "ema" too: FILE:ema is that'
+
+        async def told(weights):
+            s = batchtune.Service(config("plan", 1, 64), "cbam_resunet", {"weights": weights, "instances": "1x1"})
+            before = s.models["cbam_resunet"].weights_note
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                await s.start()
+            after = s.models["cbam_resunet"].weights_note
+            await s.stop()
+            return before, after, [str(one.message) for one in caught if one.category is batchtune.WeightsWarning]
+
+        try:
+            self.assertEqual(await told(path), ("", note, ["cbam_resunet: " + note]))
+        except batchtune.Unsupported as error:
+            self.skipTest(str(error))
+        self.assertEqual(await told(path + ":ema"), ("", "", []))
 
 
 class Examples(unittest.TestCase):

@@ -433,6 +433,7 @@ static void it_tells_what_it_serves(void **state) {
     assert_int_equal(facts[0].instance_count, 2);
     assert_true(facts[0].max_queue_delay_ms == 1 && facts[0].p95_sla_ms == 70 && facts[0].timeout_ms == 0);
     assert_string_equal(facts[0].precision, "none");
+    assert_string_equal(facts[0].weights_note, "");
     assert_string_equal(facts[1].name, "cbam_resunet");
     assert_int_equal(facts[1].batch_size, 2);
     assert_true(facts[1].timeout_ms == 9);

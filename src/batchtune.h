@@ -118,6 +118,8 @@ typedef struct bt_model_facts {
     char precision[8];      /* of the production path: "fp32", "bf16", ...; "" until it was started */
     char weights_note[256]; /* for people: which network was taken of a checkpoint that holds several, where
                                nobody chose, and how to choose; else, and until it was started, "" */
+    bool changed_weights;   /* from start on: the config's checkpoint, or model file, has changed since it was
+                               measured, and nobody asked for another */
 } bt_model_facts;
 
 /* Fills `out` (may be NULL where `room` is 0) with the facts of the first `room` models, in their order, and

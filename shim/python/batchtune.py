@@ -185,6 +185,10 @@ class WeightsWarning(UserWarning):
     """A checkpoint holds a network several times, and nobody has said which one is meant."""
 
 
+class ChangedWeightsWarning(UserWarning):
+    """A config's checkpoint, or model file, has other numbers than when it was measured."""
+
+
 # By bt_status; what is missing (BT_CANCELLED) nobody waits for.
 _ERRORS = {
     1: InvalidRequest,
@@ -260,6 +264,7 @@ class _ModelFacts(ctypes.Structure):
         ("timeout_ms", ctypes.c_double),
         ("precision", ctypes.c_char * 8),
         ("weights_note", ctypes.c_char * 256),
+        ("changed_weights", ctypes.c_bool),
     ]
 
 
@@ -767,6 +772,7 @@ class Model:
     instances: int                # copies of the network
     precision: str                # of the production path: "fp32", "bf16", ...; "" until it was started
     weights_note: str             # which network of several in a checkpoint was taken, where nobody chose; else ""
+    changed_weights: bool         # since they were measured, as a ChangedWeightsWarning said; False until then
 
 
 def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px: float = 50.0,
@@ -1050,6 +1056,13 @@ def _warn_of_demonstration(models: Mapping[str, Model]) -> None:
               f"image_size={side} says that {side} is meant", DemonstrationWarning)
 
 
+def _warn_of_changed_weights(models: Mapping[str, Model]) -> None:
+    changed = ", ".join(name for name, model in models.items() if model.changed_weights)
+    if changed:
+        _warn(f"{changed}: other weights than those that were measured: the file in the config has changed since",
+              ChangedWeightsWarning)
+
+
 class _Run:
     """Whoever calls the library holds on to it: its service is closed when nobody does any more."""
 
@@ -1068,6 +1081,7 @@ class _Run:
         if library.bt_service_start(self.service, ctypes.byref(error)):
             raise error.exception()
         _warn_of_weights(self.models())
+        _warn_of_changed_weights(self.models())
         self.gates = {model: _Gate(model, figures["queue_limit"]) for model, figures in self.metrics().items()}
         self.capacity = sum(gate.room for gate in self.gates.values())
 

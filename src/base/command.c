@@ -68,13 +68,20 @@ static void write_lines(const char *lines, int columns, FILE *out) {
     }
 }
 
+static void write_exit(int code, const char *word, const char *when, int columns, FILE *out) {
+    bt_terminal_wrap(out, when, fprintf(out, "  %3d  %s", code, word), 21, columns);
+}
+
+/* The command's own, and what any of them may end with. */
 static void write_exits(const bt_command *command, int columns, FILE *out) {
     bt_terminal_wrap(out, "Exit codes (also in the last line, \"verdict: <word> (<code>)\"):", 0, 0, columns);
     for (const bt_command_exit *row = command->exits; row->when; row++) {
         const char *word =
             command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code);
-        bt_terminal_wrap(out, row->when, fprintf(out, "  %3d  %s", row->code, word), 21, columns);
+        write_exit(row->code, word, row->when, columns, out);
     }
+    write_exit(BT_EXIT_UNREAD, bt_exit_name(BT_EXIT_UNREAD),
+               "who read standard output went away before all of it was given", columns, out);
 }
 
 static void write_help(const bt_command *command, FILE *out) {

@@ -81,26 +81,31 @@ static bt_status check_left_over(const bt_places *places, const bt_place *chosen
 
 /* ---- the chosen place ---- */
 
-/* The network is not there: what of it is missing, or, where most is, what is there instead. */
-static bt_status fail_missing(const bt_places *places, const bt_place *best, bt_error *error) {
+/* The network is not there: what of it is missing, or, where most is, what is there instead. The place is
+ * named where there is one; where most is missing only if somebody named it: the best is none then. */
+static bt_status fail_missing(const bt_places *places, const bt_place *best, const char *wanted,
+                              bt_error *error) {
     const bt_network *network = places->network;
     const int missing = network->parameter_count - (best ? best->parameters : 0);
-    char shape[96], under[80] = "", top[160], name[64];
+    char shape[96], under[BT_TEXT_QUOTE_SIZE + 16] = "", top[160], name[BT_TEXT_QUOTE_SIZE];
     int first = 0;
     for (int i = 0; best && i < best->hit_count && best->hits[i].parameter <= first; i++)
         if (best->hits[i].parameter == first) first++;
     show_shape(shape, network->parameters[first].dims, network->parameters[first].rank);
-    if (best && best->hits->length > 0) {
+    const bool has_most = best && missing <= network->parameter_count / 2;
+    if (*wanted) bt_text_quote(wanted, name);
+    if (*wanted) snprintf(under, sizeof under, " under %s", name);
+    if (has_most && best->hits->length > 0) {
         bt_place_name(places, best, name, sizeof name);
         snprintf(under, sizeof under, " under \"%s\"", name);
     }
-    if (missing < network->parameter_count && missing <= network->parameter_count / 2)
+    if (has_most)
         return bt_fail(error, BT_INVALID, "%s: %d of %s's %d tensors are missing%s, \"%s\" (%s) first",
                        places->checkpoint->path, missing, network->title, network->parameter_count, under,
                        network->parameters[first].name, shape);
     bt_checkpoint_describe(places->checkpoint, top, sizeof top);
-    return bt_fail(error, BT_INVALID, "%s: %d of %s's %d tensors are missing, \"%s\" first: it holds %s",
-                   places->checkpoint->path, missing, network->title, network->parameter_count,
+    return bt_fail(error, BT_INVALID, "%s: %d of %s's %d tensors are missing%s, \"%s\" first: it holds %s",
+                   places->checkpoint->path, missing, network->title, network->parameter_count, under,
                    network->parameters[first].name, top);
 }
 
@@ -167,10 +172,10 @@ static bt_status choose(const bt_places *places, const char *wanted, const bt_pl
     *out = best_of(places, text, *wanted == '\0');
     free(text);
     if (*out && bt_place_is_whole(places, *out)) return BT_OK;
-    if (!*wanted || *out) return fail_missing(places, *out, error);
+    if (!*wanted || *out) return fail_missing(places, *out, wanted, error);
     bt_text_quote(wanted, quoted);
     if (name_others(places, NULL, others, sizeof others, first) == 0)
-        return fail_missing(places, NULL, error);
+        return fail_missing(places, NULL, wanted, error);
     return bt_fail(error, BT_INVALID, "%s: no tensor of %s's lies under %s, but under %s",
                    places->checkpoint->path, places->network->title, quoted, others);
 }

@@ -102,13 +102,22 @@ static bt_status generate(bt_weights *weights, const bt_network *network, const 
 
 /* A word that is neither built in nor a file is a slip of the pen more often than a lost file. */
 static bt_status check_file(const char *source, bt_error *error) {
-    char file[BT_PATH_SIZE];
-    bt_weights_source_split(file, source);
-    if (bt_file_exists(file)) return BT_OK;
-    return bt_fail(
-        error, BT_INVALID,
-        "weights \"%.150s\": there is no such file; use \"demo\" or \"counter:SEED\", or a checkpoint's path",
-        source);
+    char file[BT_PATH_SIZE], other[128] = "";
+    const char *place = bt_weights_source_split(file, source), *colon = strrchr(source, ':');
+    if (bt_file_exists(file)) {
+        if (*place || strlen(file) == strlen(source)) return BT_OK;
+        return bt_fail(error, BT_INVALID,
+                       "weights \"%.150s\": no place stands behind the colon; without the colon the usual "
+                       "place is taken",
+                       source);
+    }
+    if (colon && colon > source && !strchr(colon, '/'))
+        bt_text_format(other, sizeof other, ", nor \"%.*s\"",
+                       (int)(colon - source < 100 ? colon - source : 100), source);
+    return bt_fail(error, BT_INVALID,
+                   "weights \"%.150s\": there is no such file%s; use \"demo\" or \"counter:SEED\", or a "
+                   "checkpoint's path",
+                   source, other);
 }
 
 static bt_status read_file(bt_weights *weights, const bt_network *network, const char *source,

@@ -17,6 +17,8 @@
 #include "measure/quantile.h"
 #include "networks/model.h"
 #include "prove/judge.h"
+#include "record/by-model.h"
+#include "record/weights-setting.h"
 
 #define COMPARE_ROUNDS 3
 #define COMPARE_NS     (1500 * BT_NS_PER_MS) /* of each path in each round */
@@ -136,6 +138,7 @@ static bt_status describe_model(bt_trial *t, int model, bt_error *error) {
     snprintf(out->backend, sizeof out->backend, "%s", session->backend);
     snprintf(out->precision, sizeof out->precision, "%s", session->precision);
     snprintf(out->weights, sizeof out->weights, "%s", session->weights);
+    out->weights_changed = bt_served_model_has_changed(s, session->weights_hash);
     out->image_size = (int)s->settings.image_size;
     out->batch_size = (int)s->settings.batch_size;
     out->instances = s->placement.count;
@@ -268,6 +271,15 @@ static bt_status prepare(bt_trial *t, bt_error *error) {
     return status == BT_OK ? make_plan(t, error) : status; /* before anything is timed: it may refuse */
 }
 
+/* Every name of a setting by models is of one that is tested. */
+static bt_status check_names(const bt_trial *t, bt_error *error) {
+    const bt_service_settings *s = &t->settings->service;
+    bt_status status = bt_weights_check_names(s->weights, t->names, t->model_count, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
+    status = bt_by_model_check_names(s->model_file, t->names, t->model_count, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--model-file");
+}
+
 /* Of models of which nothing is known yet. */
 bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config, bt_error *error) {
     const bt_trial_options options = {.settings = settings, .config = config};
@@ -279,6 +291,7 @@ bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *conf
     t->options = &options;
     t->settings = settings;
     bt_status status = choose_models(t, error);
+    if (status == BT_OK) status = check_names(t, error);
     for (int i = 0; i < t->model_count && status == BT_OK; i++) {
         models[i] = (bt_plan_model){.name = t->names[i],
                                     .batch_size = 1,

@@ -75,27 +75,26 @@ static int shown(const part *one) {
     return one->name_length > SHOWN ? SHOWN : one->name_length;
 }
 
-bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *key, const char *setting,
-                           const char *model, bt_error *error) {
+bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *setting, const char *model,
+                           bt_error *error) {
     part one;
     bool found = false;
     out[0] = '\0';
     for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
         if (one.value_length == 0)
-            return bt_fail(error, BT_INVALID, "%s: \"%.*s=\" names nothing", key, shown(&one), one.name);
+            return bt_fail(error, BT_INVALID, "\"%.*s=\" names nothing", shown(&one), one.name);
         if (!is_of(&one, model)) continue;
-        if (found) return bt_fail(error, BT_INVALID, "%s: %.64s is named twice", key, model);
+        if (found) return bt_fail(error, BT_INVALID, "%.64s is named twice", model);
         found = true;
         snprintf(out, BT_OPTION_TEXT_SIZE, "%.*s", one.value_length, one.value);
     }
     return BT_OK;
 }
 
-bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *key, const char *model,
-                             bt_error *error) {
+bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *model, bt_error *error) {
     char own[BT_OPTION_TEXT_SIZE];
     if (!bt_by_model_is_map(setting)) return BT_OK;
-    bt_status status = bt_by_model_find(own, key, setting, model, error);
+    bt_status status = bt_by_model_find(own, setting, model, error);
     if (status != BT_OK) return status;
     const size_t before =
         own[0] ? strlen(model) + 1 : 0; /* "NAME=": it was in the setting, so that it fits */
@@ -105,22 +104,22 @@ bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *key,
     return BT_OK;
 }
 
-bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting, bt_error *error) {
+bt_status bt_by_model_names(bt_names *out, const char *setting, bt_error *error) {
     part one;
     out->count = 0;
     for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
         if (one.name_length >= BT_NAME_SIZE)
-            return bt_fail(error, BT_INVALID, "%s: \"%.*s...\": a model's name has at most %d characters",
-                           key, shown(&one), one.name, BT_NAME_SIZE - 1);
+            return bt_fail(error, BT_INVALID, "\"%.*s...\": a model's name has at most %d characters",
+                           shown(&one), one.name, BT_NAME_SIZE - 1);
         if (out->count == BT_NAMES_MAX)
-            return bt_fail(error, BT_INVALID, "%s: names more than %d models", key, BT_NAMES_MAX);
+            return bt_fail(error, BT_INVALID, "names more than %d models", BT_NAMES_MAX);
         snprintf(out->names[out->count++], BT_NAME_SIZE, "%.*s", one.name_length, one.name);
     }
     return BT_OK;
 }
 
-bt_status bt_by_model_check_names(const char *key, const char *setting, const char *const *models,
-                                  int model_count, bt_error *error) {
+bt_status bt_by_model_check_names(const char *setting, const char *const *models, int model_count,
+                                  bt_error *error) {
     part one;
     for (const char *rest = setting; bt_by_model_is_map(setting) && next_part(&rest, &one);) {
         char known[160] = "";
@@ -131,8 +130,8 @@ bt_status bt_by_model_check_names(const char *key, const char *setting, const ch
             found |= is_of(&one, models[i]);
         }
         if (!found)
-            return bt_fail(error, BT_INVALID, "%s: \"%.*s\" is no model here; there is %s", key, shown(&one),
-                           one.name, known);
+            return bt_fail(error, BT_INVALID, "\"%.*s\" is no model here; there is %s", shown(&one), one.name,
+                           known);
     }
     return BT_OK;
 }

@@ -23,22 +23,23 @@ bool bt_by_model_is_map(const char *setting);
 /* Whether the whole text is the name of a file that is there, whatever characters it has. */
 bool bt_by_model_is_file(const char *setting);
 
-/* What a map says of one model, into `out`; "" where it does not name it. `key` starts every message.
- * BT_INVALID where a part has no value or a model is named twice. */
-BT_MUST_USE bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *key, const char *setting,
-                                       const char *model, bt_error *error);
+/* What a map says of one model, into `out`; "" where it does not name it. No message says which setting it
+ * is: the caller knows what it is called where it was given. BT_INVALID where a part has no value or a model
+ * is named twice. */
+BT_MUST_USE bt_status bt_by_model_find(char out[BT_OPTION_TEXT_SIZE], const char *setting, const char *model,
+                                       bt_error *error);
 
 /* Leaves of a map what it says of one model, still as a map, for who deals with that model alone; "" where it
  * does not name it. A setting that is no map stays. Errors as bt_by_model_find. */
-BT_MUST_USE bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *key,
-                                         const char *model, bt_error *error);
+BT_MUST_USE bt_status bt_by_model_narrow(char setting[BT_OPTION_TEXT_SIZE], const char *model,
+                                         bt_error *error);
 
 /* The names in a map, in its order. BT_INVALID where one is too long, or there are more than BT_NAMES_MAX. */
-BT_MUST_USE bt_status bt_by_model_names(bt_names *out, const char *key, const char *setting, bt_error *error);
+BT_MUST_USE bt_status bt_by_model_names(bt_names *out, const char *setting, bt_error *error);
 
 /* BT_INVALID for a name in a map that is none of `models`; the message lists them. */
-BT_MUST_USE bt_status bt_by_model_check_names(const char *key, const char *setting, const char *const *models,
-                                              int model_count, bt_error *error);
+BT_MUST_USE bt_status bt_by_model_check_names(const char *setting, const char *const *models, int model_count,
+                                              bt_error *error);
 
 #ifdef __cplusplus
 }

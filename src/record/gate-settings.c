@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "record/weights-setting.h"
+
 #define GAUGE(field) .offset = offsetof(bt_gauge_settings, field), .group = "What is measured"
 #define VALUE(field) .offset = offsetof(bt_gate_settings, field), .scope = BT_SCOPE_COMMAND
 #define VERSION_ROWS 5 /* of `racing`, before what is measured */
@@ -47,7 +49,7 @@ const bt_option bt_gauge_settings_table[] = {
      GAUGE(weights),
      .initial = "demo",
      .placeholder = "SOURCE",
-     .help = "demo, counter:SEED, or a checkpoint: FILE, or FILE:PLACE where it holds several."},
+     .help = "demo, counter:SEED, or " BT_WEIGHTS_FILE_HELP "."},
     {.name = "threads",
      .type = BT_OPTION_INTEGER,
      GAUGE(threads),

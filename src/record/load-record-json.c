@@ -94,6 +94,7 @@ static const bt_field model_fields[] = {
     {MODEL(INTEGER, max_queue_size), A_COUNT, .optional = true},
     {MODEL(SWITCH, tuned_here)},
     {MODEL(SWITCH, config_meets_sla)},
+    {MODEL(SWITCH, weights_changed), .optional = true},
     {MODEL(NUMBER, capacity_rps), NOT_NEGATIVE},
     {MODEL(NUMBER, recommended_rps), NOT_NEGATIVE},
     {MODEL(INTEGER, largest_spike), A_COUNT},

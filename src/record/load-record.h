@@ -106,6 +106,7 @@ typedef struct bt_load_model {
     int max_queue_size;        /* 0 in older records */
     bool tuned_here;           /* the config's entry was measured on this machine, at this batch size */
     bool config_meets_sla;     /* what the config says */
+    bool weights_changed;      /* since the config's entry was measured; false in older records */
     double capacity_rps, recommended_rps; /* by simulation, at these settings; NaN without service times */
     int largest_spike;                    /* predicted; 0 unknown or none */
     double standard_img_per_sec, standard_p50_ms; /* the standard path, one image at a time */

@@ -9,15 +9,14 @@
 #include "base/text.h"
 #include "record/by-model.h"
 
-#define KEY         "model_file"
 #define LARGEST     65536 /* batch size */
 #define PLACE_BYTES (sizeof BT_BATCH_PLACE - 1)
 
 bt_status bt_model_file_of(char out[BT_OPTION_TEXT_SIZE], const char *setting, const char *model,
                            bt_error *error) {
     if (*setting && !bt_by_model_is_map(setting))
-        return bt_fail(error, BT_INVALID, KEY ": \"%.150s\" names no model; write NAME=FILE", setting);
-    return bt_by_model_find(out, KEY, setting, model, error);
+        return bt_fail(error, BT_INVALID, "\"%.150s\" names no model; write NAME=FILE", setting);
+    return bt_by_model_find(out, setting, model, error);
 }
 
 const char *bt_model_file_name(const char *file) {
@@ -71,7 +70,7 @@ bt_status bt_model_file_batches(bt_sizes *out, const char *file, bt_error *error
     out->count = 0;
     if (!place) return BT_OK;
     if (place < pattern || strstr(place + 1, BT_BATCH_PLACE))
-        return bt_fail(error, BT_INVALID, KEY ": \"%.150s\": {batch} may stand once, in the last part", file);
+        return bt_fail(error, BT_INVALID, "\"%.150s\": {batch} may stand once, in the last part", file);
     bt_status status = folder_of(folder, file, error);
     if (status != BT_OK) return status;
     DIR *entries = opendir(folder);
@@ -119,5 +118,5 @@ bt_status bt_model_file_absolute(char out[BT_MODEL_FILE_SIZE], const char *file,
                                 bt_model_file_name(file));
     free(real);
     if (length < BT_MODEL_FILE_SIZE) return BT_OK;
-    return bt_fail(error, BT_INVALID, KEY ": %.60s...: the path is too long", out);
+    return bt_fail(error, BT_INVALID, "model_file: %.60s...: the path is too long", out);
 }

@@ -144,15 +144,16 @@ bt_status bt_segment_settle_models(bt_segment_settings *settings, const bt_optio
     size_t count;
     const bt_option *rows = bt_segment_settings_table(&count);
     bt_status status = bt_model_file_of(ignored, service->model_file, "", error);
-    if (status == BT_OK) status = bt_by_model_names(&named, "model_file", service->model_file, error);
+    if (status == BT_OK) status = bt_by_model_names(&named, service->model_file, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
     if (named.count > 0 && sources->of[bt_options_find(rows, count, "models")] == BT_SOURCE_DEFAULT)
         settings->models = named;
     for (int i = 0; i < settings->models.count; i++)
         models[i] = settings->models.names[i];
     status = bt_weights_check_names(service->weights, models, settings->models.count, error);
-    if (status != BT_OK) return status;
-    return bt_by_model_check_names("model_file", service->model_file, models, settings->models.count, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
+    status = bt_by_model_check_names(service->model_file, models, settings->models.count, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--model-file");
 }
 
 void bt_segment_service_settings(const bt_segment_settings *settings, const bt_option_sources *sources,

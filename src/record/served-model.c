@@ -148,8 +148,9 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
     fill(out, sources);
     bt_status status = choose_model_file(out, error);
-    if (status == BT_OK) status = choose_weights(out, error);
-    if (status != BT_OK) return status;
+    if (status != BT_OK) return bt_fail_at(error, status, "model_file");
+    status = choose_weights(out, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "weights");
     status = bt_placement_parse(&out->placement, given->instances, name, &cores->mask, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");
     const bool configured = out->placement.count == 0,
@@ -159,4 +160,12 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     if (!out->placement_note[0] && !simulated) /* who asks for more than there is gets it, and is told */
         bt_cores_excess(cores, bt_placement_threads(&out->placement, cores->count), out->placement_note);
     return BT_OK;
+}
+
+bool bt_served_model_has_changed(const bt_served_model *served, uint64_t weights_hash) {
+    const bt_config_weights *measured = &served->entry->weights;
+    const bt_service_settings *s = &served->settings;
+    const char *loaded = s->model_file[0] ? s->model_file : s->weights;
+    return measured->hash != 0 && weights_hash != 0 && measured->hash != weights_hash &&
+           strcmp(measured->path, loaded) == 0;
 }

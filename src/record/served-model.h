@@ -37,6 +37,10 @@ BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_con
 /* BT_INVALID for a model that the config does not have; the message lists those that it has. */
 bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error);
 
+/* Whether what was loaded, by its hash, is not what was measured, though nobody asked for anything else: the
+ * entry's file was written anew with other numbers. False where either is not known (0). */
+bool bt_served_model_has_changed(const bt_served_model *served, uint64_t weights_hash);
+
 #ifdef __cplusplus
 }
 #endif

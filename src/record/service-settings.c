@@ -1,5 +1,7 @@
 #include "record/service-settings.h"
 
+#include "record/weights-setting.h"
+
 #define VALUE(field) .offset = offsetof(bt_service_settings, field)
 #define SERVICE      .group = "The service"
 #define DAY_MS       86400000.0
@@ -71,8 +73,8 @@ const bt_option bt_service_settings_table[] = {
      VALUE(weights),
      .placeholder = "NAME",
      SERVICE,
-     .help = "\"demo\", \"counter:SEED\", a checkpoint, FILE or FILE:PLACE, or \"hrnet=FILE,...\"; the "
-             "config's unless given."},
+     .help = "\"demo\", \"counter:SEED\", or " BT_WEIGHTS_FILE_HELP
+             "; \"hrnet=FILE,...\" for each its own; the config's unless given."},
     {.name = "model_file",
      .type = BT_OPTION_TEXT,
      VALUE(model_file),

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "record/picture-rows.h"
+#include "record/weights-setting.h"
 
 #define VALUE(field) .offset = offsetof(bt_settings, field)
 
@@ -118,9 +119,9 @@ const bt_option bt_settings_table[] = {
      .initial = "demo",
      .placeholder = "demo|counter:SEED|FILE|MODEL=FILE,...",
      .group = "The networks",
-     .help = "The networks' parameters: the demonstration weights, seeded random ones, or a checkpoint "
-             "(.safetensors, its .index.json, or what torch.save wrote); FILE:PLACE where it holds several "
-             "(best.pth:ema); MODEL=FILE,... for each its own."},
+     .help =
+         "The networks' parameters: the demonstration weights, seeded random ones, or " BT_WEIGHTS_FILE_HELP
+         "; MODEL=FILE,... for each its own."},
     {.name = "images",
      .type = BT_OPTION_TEXT,
      VALUE(images),

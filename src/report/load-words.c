@@ -234,6 +234,9 @@ void bt_load_words_warning(const bt_load_record *record, const bt_load_model *mo
             record->machine_differs);
     else if (!model->tuned_here && strcmp(record->workload, "simulated") != 0)
         add(out, "this batch size is not the one that was measured and chosen here");
+    if (model->weights_changed)
+        add(out, "%sother weights than those that were measured: their file has changed since",
+            out[0] ? "; " : "");
     if (!model->config_meets_sla)
         add(out, "%stuning did not show that this batch size keeps its SLA", out[0] ? "; " : "");
 }

@@ -332,9 +332,10 @@ static bt_status start_service(work *w, bt_error *error) {
     settings.watchdog_ms = WATCHDOG_MS;
     const char *model = o->model;
     bt_status status = bt_weights_narrow(settings.weights, model, error);
-    if (status == BT_OK) status = bt_by_model_narrow(settings.model_file, "model_file", model, error);
-    if (status == BT_OK)
-        status = bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
+    status = bt_by_model_narrow(settings.model_file, model, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
+    status = bt_serving_open(&w->service, &w->config, &model, 1, &settings, &sources, o->log, error);
     bt_program_waits(true); /* of this network there is nothing yet, and files of another are whole */
     if (status == BT_OK) status = bt_service_start(w->service, error);
     bt_program_waits(false);

@@ -71,6 +71,11 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.path_note);
     if (lane->info.weights_note[0] && lane->path != BT_PATH_STANDARD && !spoken_for(lane))
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.weights_note);
+    if (bt_served_model_has_changed(served, lane->info.weights_hash) && lane->path != BT_PATH_STANDARD &&
+        !spoken_for(lane))
+        bt_log_write(lane->service->log, BT_LOG_WARNING,
+                     "%s: other weights than those that were measured: %s has changed since", model->name,
+                     served->entry->weights.path);
     return BT_OK;
 }
 

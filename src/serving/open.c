@@ -218,8 +218,9 @@ static bt_status check_names(const bt_service *service, const bt_service_setting
     for (int i = 0; i < service->model_count; i++)
         names[i] = service->models[i].name;
     bt_status status = bt_weights_check_names(given->weights, names, service->model_count, error);
-    if (status != BT_OK) return status;
-    return bt_by_model_check_names("model_file", given->model_file, names, service->model_count, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "weights");
+    status = bt_by_model_check_names(given->model_file, names, service->model_count, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "model_file");
 }
 
 bt_status bt_serving_open(bt_service **out, const bt_config *config, const char *const *models,

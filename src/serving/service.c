@@ -349,6 +349,7 @@ static void read_facts(const bt_service *service, const bt_service_model *model,
     if (service->phase < BT_PHASE_RUNNING) return;
     snprintf(out->precision, sizeof out->precision, "%s", production->info.precision);
     snprintf(out->weights_note, sizeof out->weights_note, "%s", production->info.weights_note);
+    out->changed_weights = bt_served_model_has_changed(&model->served, production->info.weights_hash);
 }
 
 int bt_service_models(bt_service *service, bt_model_facts *out, int room) {

@@ -74,7 +74,8 @@ static bt_status check_weights_of(const bt_settings *settings, const char *name,
     char weights[BT_OPTION_TEXT_SIZE];
     bt_network *network;
     bt_status status = bt_weights_of(weights, settings->weights, name, error);
-    if (status != BT_OK || simulated(settings)) return status;
+    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
+    if (simulated(settings)) return BT_OK;
     status = bt_network_open(&network, name, error);
     if (status != BT_OK) return status;
     status = bt_weights_check(network, weights, error);
@@ -147,8 +148,9 @@ static bt_status check_names(const bt_settings *settings, bt_error *error) {
     for (int i = 0; i < count; i++)
         models[i] = settings->models.names[i];
     bt_status status = bt_weights_check_names(settings->weights, models, count, error);
-    if (status != BT_OK) return status;
-    return bt_by_model_check_names("model_file", settings->model_file, models, count, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
+    status = bt_by_model_check_names(settings->model_file, models, count, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--model-file");
 }
 
 /* Where only files are given they are what is tuned; else each must be of a model that is. */
@@ -157,7 +159,7 @@ static bt_status choose_models(bt_settings *settings, const bt_option_sources *s
     char ignored[BT_OPTION_TEXT_SIZE];
     bt_names named;
     bt_status status = bt_model_file_of(ignored, settings->model_file, "", error);
-    if (status == BT_OK) status = bt_by_model_names(&named, "model_file", settings->model_file, error);
+    if (status == BT_OK) status = bt_by_model_names(&named, settings->model_file, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
     if (named.count > 0 && sources->of[index] == BT_SOURCE_DEFAULT) settings->models = named;
     if (settings->models.count == 0)

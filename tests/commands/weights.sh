@@ -7,6 +7,7 @@ case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo || skip_all 'the compiled plan needs AVX2'
 RUN_TIMEOUT_S=300
 fixtures=$PWD/tests/checkpoints
+shim=$PWD/shim/python
 cd "$scratch" || exit 1
 # The numbers are random: how far two precisions agree on masks made with them says nothing.
 tune() {
@@ -37,13 +38,38 @@ like "$(json "$(ls -d "$scratch"/results/*-test)/record.json" models.0.weights)"
 cd "$scratch" || exit 1
 printf 'X' | dd of=cbam.safetensors bs=1 seek=100000000 conv=notrunc 2>/dev/null
 like "$(weights_said)" 'cbam\.safetensors: the same size, but other contents' 'a changed byte is noticed'
+"$bin/../tests/draw-spheroids" --seed 1 --size 64 --output . >/dev/null
+segment() {
+    run "$bin/segment-image" --backend plan --config c.json --models cbam_resunet --image 0.png --image-size 64 --quiet "$@"
+}
+changed='other weights than those that were measured'
+segment
+exits 0 'and served all the same'
+like "$err" "warning: cbam_resunet: $changed: $scratch/cbam\.safetensors has changed since" 'but not without a word'
+segment --weights cbam.safetensors
+unlike "$err" "$changed" 'unless they were asked for'
+run "$bin/test-production" --quiet --tolerate-cores 1024 --config c.json --scenarios single --duration 2s
+like "$err" "warning: cbam_resunet: $changed" 'the load test says so too'
+like "$out" "warning .*$changed" 'and its report'
+if find_python; then
+    run env BATCHTUNE_LIBRARY="${tests%/*}/lib/libbatchtune.so.0" PYTHONPATH="$shim" PYTHONDONTWRITEBYTECODE=1 "$python" -c '
+import batchtune
+with batchtune.Service("c.json") as s:
+    print(s.models["cbam_resunet"].changed_weights)'
+    is "$out" True 'Python can ask'
+    like "$err" "ChangedWeightsWarning: cbam_resunet: $changed" 'and is warned'
+else
+    skip 2 'no Python here has numpy'
+fi
+"$tests/write-checkpoint" cbam_resunet counter:7 cbam.safetensors
+segment
+unlike "$err" "$changed" 'the same numbers, written anew, are no others'
 
 # A file may be called like a list; Lightning calls them so.
 "$tests/write-checkpoint" cbam_resunet counter:7 epoch=3-val=0.1.ckpt
 run "$bin/optimize-batch" --quiet --backend sim:tau0_ms=4,alpha_ms=2 --models cbam_resunet --batches 1 --output s.json \
     --weights epoch=3-val=0.1.ckpt
 exits 0 'a file whose name looks like NAME=FILE is taken'
-"$bin/../tests/draw-spheroids" --seed 1 --size 64 --output . >/dev/null
 run "$bin/segment-image" --backend plan --models cbam_resunet --image 0.png --image-size 64 --weights epoch=3-val=0.1.ckpt --quiet
 exits 0 'by segment-image too'
 like "$out" '"weights":"epoch=3-val=0.1.ckpt"' 'and says so'
@@ -71,8 +97,10 @@ tune --models hrnet --weights "$fixtures/hostile.pth"
 refuses 'hostile\.pth: holds a Python object, posix\.system' 'a hostile file is refused'
 tune --models hrnet --weights hrnet=absent.pth
 refuses '"absent\.pth": there is no such file' 'an absent file is named'
+run "$bin/test-production" --config c.json --weights resnet=cbam.safetensors --results nowhere
+refuses '^test-production: --weights: "resnet" is no model here; there is cbam_resunet' 'an unknown model is named, by the load test'
 tune --models hrnet --weights resnet=cbam.safetensors
-refuses '"resnet" is no model here; there is hrnet' 'an unknown model is named'
+refuses '^optimize-batch: --weights: "resnet" is no model here; there is hrnet' 'and by the tuner'
 tune --models hrnet --weights hrnet=
 refuses '"hrnet=" names nothing' 'an empty source is refused'
 done_testing

@@ -33,6 +33,7 @@ int main(void) {
     MEMBER(bt_model_facts, timeout_ms);
     MEMBER(bt_model_facts, precision);
     MEMBER(bt_model_facts, weights_note);
+    MEMBER(bt_model_facts, changed_weights);
     WHOLE(bt_request);
     MEMBER(bt_request, image);
     MEMBER(bt_request, height);

@@ -120,7 +120,8 @@ static void help_shows_usage_options_examples_and_exit_codes(void **state) {
     values read;
     assert_int_equal(start((char *)"--help", &read), BT_EXIT_GOOD);
     const char *const words[] = {"Usage: dig [options]", "Digs a hole.", "--depth-ms MS",
-                                 "dig --depth-ms 4",     "0  good",      "the hole is there"};
+                                 "dig --depth-ms 4",     "0  good",      "the hole is there",
+                                 "141  unread"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (!strstr(out, words[i])) fail_msg("\"%s\" is not in: %s", words[i], out);
     assert_int_equal(start((char *)"--version", &read), BT_EXIT_GOOD);

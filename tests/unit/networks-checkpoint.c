@@ -332,6 +332,10 @@ static void what_does_not_fit_is_refused_by_name(void **state) {
     refused("integers.pth", BT_PARSE, "tensor \"b.weight\" holds no floating-point numbers, but int64");
     refused("integers.safetensors", BT_PARSE, "tensor \"b.weight\" holds no floating-point numbers, but I64");
     refused(
+        "other-network.pth:net", BT_INVALID,
+        "2 of Tiny's 2 tensors are missing under \"net\", \"a.weight\" first: it holds \"net\" (3 tensors)");
+    refused("missing.pth:nowhere", BT_INVALID, "tensors are missing under \"nowhere\"");
+    refused(
         "other-network.pth", BT_INVALID,
         "2 of Tiny's 2 tensors are missing, \"a.weight\" first: it holds \"net\" (3 tensors), \"epoch\" (a "
         "number), \"note\" (a text)");
@@ -367,6 +371,12 @@ static void a_file_that_is_not_there_is_said_to_be_none(void **state) {
     bt_error error;
     assert_int_equal(bt_weights_open(&weights, &tiny, "no/such.pth", &error), BT_INVALID);
     assert_non_null(strstr(error.message, "\"no/such.pth\": there is no such file"));
+    assert_int_equal(bt_weights_open(&weights, &tiny, "no/such.pth:ema", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "there is no such file, nor \"no/such.pth\";"));
+    assert_int_equal(bt_weights_open(&weights, &tiny, "a:b/such.pth", &error), BT_INVALID);
+    assert_null(strstr(error.message, "nor")); /* a folder's colon comes before no place */
+    assert_int_equal(bt_weights_check(&tiny, FOLDER "half.pth:", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "half.pth:\": no place stands behind the colon"));
     assert_int_equal(bt_weights_open(&weights, &tiny, FOLDER, &error), BT_IO);
     assert_non_null(strstr(error.message, "is a folder, not a file"));
 }

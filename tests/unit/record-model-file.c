@@ -70,23 +70,23 @@ static void names_come_in_order_and_within_bounds(void **state) {
     bt_names names;
     bt_error error = {0};
     char many[512] = "", longest[128];
-    assert_int_equal(bt_by_model_names(&names, "model_file", "b=1,a=2;c=3", &error), BT_OK);
+    assert_int_equal(bt_by_model_names(&names, "b=1,a=2;c=3", &error), BT_OK);
     assert_int_equal(names.count, 3);
     assert_string_equal(names.names[0], "b");
     assert_string_equal(names.names[2], "c");
-    assert_int_equal(bt_by_model_names(&names, "model_file", "plain", &error), BT_OK);
+    assert_int_equal(bt_by_model_names(&names, "plain", &error), BT_OK);
     assert_int_equal(names.count, 0);
     for (int i = 0; i <= BT_NAMES_MAX; i++)
         snprintf(many + strlen(many), sizeof many - strlen(many), "n%d=f,", i);
-    assert_int_equal(bt_by_model_names(&names, "model_file", many, &error), BT_INVALID);
+    assert_int_equal(bt_by_model_names(&names, many, &error), BT_INVALID);
     memset(longest, 'n', BT_NAME_SIZE);
     strcpy(longest + BT_NAME_SIZE, "=f");
-    assert_int_equal(bt_by_model_names(&names, "model_file", longest, &error), BT_INVALID);
-    assert_int_equal(bt_by_model_names(&names, "model_file", longest + 1, &error), BT_OK);
+    assert_int_equal(bt_by_model_names(&names, longest, &error), BT_INVALID);
+    assert_int_equal(bt_by_model_names(&names, longest + 1, &error), BT_OK);
     static const char *const known[] = {"a", "b"};
-    assert_int_equal(bt_by_model_check_names("weights", "a=1,b=2", known, 2, &error), BT_OK);
-    assert_int_equal(bt_by_model_check_names("weights", "a=1,ab=2", known, 2, &error), BT_INVALID);
-    assert_string_equal(error.message, "weights: \"ab\" is no model here; there is a, b");
+    assert_int_equal(bt_by_model_check_names("a=1,b=2", known, 2, &error), BT_OK);
+    assert_int_equal(bt_by_model_check_names("a=1,ab=2", known, 2, &error), BT_INVALID);
+    assert_string_equal(error.message, "\"ab\" is no model here; there is a, b");
 }
 
 static void batch_sizes_are_those_that_have_files(void **state) {
@@ -209,11 +209,11 @@ static void a_map_is_narrowed_to_one_model(void **state) {
     bt_error error = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(setting, sizeof setting, "%s", cases[i].setting);
-        assert_int_equal(bt_by_model_narrow(setting, "weights", "bb", &error), BT_OK);
+        assert_int_equal(bt_by_model_narrow(setting, "bb", &error), BT_OK);
         assert_string_equal(setting, cases[i].narrowed);
     }
     snprintf(setting, sizeof setting, "bb=1,bb=2");
-    assert_int_equal(bt_by_model_narrow(setting, "weights", "bb", &error), BT_INVALID);
+    assert_int_equal(bt_by_model_narrow(setting, "bb", &error), BT_INVALID);
 }
 
 /* What a service runs: the entry's file, unless another one is given for that model. */

@@ -230,6 +230,22 @@ static void weights_come_from_whoever_says_most(void **state) {
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 
+static void weights_that_changed_are_told_from_others_that_were_asked_for(void **state) {
+    (void)state;
+    static bt_served_model served;
+    bt_error error;
+#define MEASURED ", \"weights\": {\"path\": \"/w/x.pth\", \"hash\": \"000000000000002a\"}"
+    serve(&served, CONFIG("", MEASURED), "", BT_OK, &error);
+    assert_false(bt_served_model_has_changed(&served, 0x2a));
+    assert_true(bt_served_model_has_changed(&served, 0x2b));
+    assert_false(bt_served_model_has_changed(&served, 0)); /* a simulation loads none */
+    serve(&served, CONFIG("", MEASURED), "weights=/w/y.pth", BT_OK, &error);
+    assert_false(bt_served_model_has_changed(&served, 0x2b));
+    serve(&served, CONFIG("", ", \"weights\": {\"path\": \"/w/x.pth\"}"), "", BT_OK, &error);
+    assert_false(bt_served_model_has_changed(&served, 0x2b)); /* written by hand, without a hash */
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
 static void an_instance_is_placed_where_the_config_says(void **state) {
     (void)state;
     static bt_served_model served;
@@ -336,6 +352,7 @@ int main(void) {
         TEST(a_file_that_is_there_is_one_whatever_it_is_called),
         TEST(a_source_is_named_once_and_for_a_model),
         TEST(weights_come_from_whoever_says_most),
+        TEST(weights_that_changed_are_told_from_others_that_were_asked_for),
         TEST(an_instance_is_placed_where_the_config_says),
         TEST(an_entrys_own_settings_are_served),
         TEST(a_wrong_setting_of_an_entry_is_named),

@@ -140,8 +140,9 @@ static void model_files_are_what_segments_unless_models_are_named(void **state) 
     assert_string_equal(models_of("threshold=0.4"), "hrnet");
     assert_string_equal(models_of("model_file=b=x.pt;a=y.pt"), "b,a");
     assert_string_equal(models_of("models=a,model_file=a=y.pt"), "a");
-    assert_non_null(strstr(models_of("models=hrnet,model_file=a=y.pt"), "\"a\" is no model here"));
-    assert_non_null(strstr(models_of("weights=a=y.pth"), "\"a\" is no model here"));
+    assert_non_null(
+        strstr(models_of("models=hrnet,model_file=a=y.pt"), "--model-file: \"a\" is no model here"));
+    assert_non_null(strstr(models_of("weights=a=y.pth"), "--weights: \"a\" is no model here"));
     assert_non_null(strstr(models_of("model_file=y.pt"), "write NAME=FILE"));
 }
 

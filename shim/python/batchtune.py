@@ -1044,7 +1044,7 @@ def _model(facts: _ModelFacts) -> Model:
 def _warn_of_weights(models: Mapping[str, Model]) -> None:
     for name, model in models.items():
         if model.weights_note:
-            warnings.warn(f"{name}: {model.weights_note}", WeightsWarning, stacklevel=2)
+            _warn(f"{name}: {model.weights_note}", WeightsWarning)
 
 
 def _warn_of_demonstration(models: Mapping[str, Model]) -> None:

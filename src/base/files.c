@@ -97,8 +97,7 @@ bt_status bt_folder_make(const char *path, bt_error *error) {
             if (stat(part, &about) != 0)
                 return bt_fail(error, bt_file_write_status(cause), "%s: the folder cannot be made: %s", part,
                                bt_text_system_error(cause));
-            if (!S_ISDIR(about.st_mode))
-                return no_folder(part, path, error);
+            if (!S_ISDIR(about.st_mode)) return no_folder(part, path, error);
         }
         if (!kept) return BT_OK;
         *end = kept;
@@ -125,8 +124,7 @@ bt_status bt_folder_check(const char *path, bt_error *error) {
     bt_status status = bt_path_join(there, error, "%s", path);
     if (status != BT_OK) return status;
     climb(there, &about);
-    if (!S_ISDIR(about.st_mode))
-        return no_folder(there, path, error);
+    if (!S_ISDIR(about.st_mode)) return no_folder(there, path, error);
     if (faccessat(AT_FDCWD, there, W_OK | X_OK, AT_EACCESS) == 0) return BT_OK;
     if (strcmp(there, path) == 0)
         return bt_fail(error, BT_IO, "%s: files cannot be written there: %s", path,

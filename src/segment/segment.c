@@ -163,7 +163,7 @@ static bt_status write_polygons(const work *w, job *j, bt_error *error) {
     if (status != BT_OK) return status;
     json_t *json = joined(bt_polygons_to_json(j->polygons),
                           json_pack("{s:s, s:o}", "image", j->file->name, "metadata", describe_job(w, j)));
-    w->summary->printed |= json && !path[0]; /* of one picture: of several each has a file */
+    if (json && !path[0]) w->summary->printed = true; /* of one picture: of several each has a file */
     return bt_segment_write(json, path, w->options->out, error);
 }
 

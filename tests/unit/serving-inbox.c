@@ -160,8 +160,7 @@ static void cancelled_late_and_given_up_requests_arrive_as_such(void **state) {
     submit(inbox, service, 0);
     assert_int_equal(bt_inbox_submit(inbox, service, &plain, 1, &ticket, &error), BT_OK);
     assert_int_equal(bt_service_cancel(service, ticket, &error), BT_OK);
-    assert_true(readable(inbox, 0)); /* at once: its image was not being read */
-    take_all(inbox, answers, 1);
+    take_all(inbox, answers, 1); /* at once, or when a worker that had just begun to read its image is done */
     assert_int_equal(answers[0].tag, 1);
     assert_int_equal(answers[0].error.status, BT_CANCELLED);
     assert_int_equal(bt_inbox_submit(inbox, service, &hurried, 2, NULL, &error), BT_OK);

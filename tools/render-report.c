@@ -226,7 +226,7 @@ int main(int argc, char **argv) {
     int code = bt_command_start(&command, argc, argv, &settings, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_status status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
-    if (!status) status = render(operands[0], &settings, log, &error);
+    if (status == BT_OK) status = render(operands[0], &settings, log, &error);
     bt_log_close(&log);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     /* What another program reads from standard output must not end in a verdict. */

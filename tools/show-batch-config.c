@@ -72,18 +72,18 @@ static bt_status show(const show_values *values, bt_error *error) {
     bt_config *config = NULL;
     bt_config_check *check = NULL;
     bt_status status = bt_path_of_program(program, error);
-    if (!status) status = bt_path_join(stamp, error, "%s/../../.deps/torch.stamp", program);
-    if (!status) status = bt_config_load(&config, values->config, error);
+    if (status == BT_OK) status = bt_path_join(stamp, error, "%s/../../.deps/torch.stamp", program);
+    if (status == BT_OK) status = bt_config_load(&config, values->config, error);
     if (status == BT_IO && !bt_file_exists(values->config))
         bt_fail(error, BT_IO, "%s: there is no such file; `make optimize-batch` makes one", values->config);
-    if (status) goto out;
+    if (status != BT_OK) goto out;
     bt_config_here_read(&here, stamp);
     if (config->machine.gpu[0]) { /* only then is the driver worth starting */
         bt_cuda_fill_machine(&here.machine);
         bt_cuda_fill_driver(here.subject.gpu_driver, sizeof here.subject.gpu_driver);
     }
     status = bt_config_check_open(&check, config, &here, values->verify, error);
-    if (status) goto out;
+    if (status != BT_OK) goto out;
     if (values->format == SHOW_JSON)
         status = bt_report_config_json(config, check, values->config, stdout, error);
     else
@@ -105,6 +105,6 @@ int main(int argc, char **argv) {
     bt_status status = show(&values, &error);
     code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     const bool json = values.format == SHOW_JSON;
-    if (!json && !status) fputc('\n', stdout);
+    if (!json && status == BT_OK) fputc('\n', stdout);
     return bt_command_finish(&command, stdout, stderr, json, code);
 }

@@ -157,7 +157,7 @@ bt_status bt_sim_check(const char *specification, bt_error *error) {
     fault_plan plan;
     bt_status status = parse(&settings, specification, error);
     if (status == BT_OK) status = parse_plan(&plan, &settings, false, error);
-    return status ? status : parse_plan(&plan, &settings, true, error);
+    return status != BT_OK ? status : parse_plan(&plan, &settings, true, error);
 }
 
 static void describe(sim_session *session, const bt_session_options *options) {

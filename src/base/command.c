@@ -180,10 +180,10 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     bt_status status =
         bt_options_parse(command->table, command->count, argc, argv, values, sources, command->operands,
                          command->operand_count, &operand_count, &request, &error);
-    if (!status && request == BT_REQUEST_RUN && operand_count < command->operand_count)
+    if (status == BT_OK && request == BT_REQUEST_RUN && operand_count < command->operand_count)
         status = bt_fail(&error, BT_INVALID, "%d word(s) missing; usage: %s %s",
                          command->operand_count - operand_count, command->name, command->usage);
-    if (status) return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
+    if (status != BT_OK) return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
     if (request == BT_REQUEST_RUN) return -1;
     const bool help = request == BT_REQUEST_HELP;
     if (help)

@@ -86,7 +86,7 @@ bt_status bt_folder_make(const char *path, bt_error *error) {
     char part[BT_PATH_SIZE];
     if (!*path) return bt_fail(error, BT_INVALID, "the folder's name is empty");
     bt_status status = bt_path_join(part, error, "%s", path);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (char *end = part + 1;; end++) {
         if (*end && *end != '/') continue;
         char kept = *end;
@@ -163,14 +163,14 @@ static bt_status resolve(char out[BT_PATH_SIZE], const char *path, bt_error *err
     struct stat about;
     if (!*path) return bt_fail(error, BT_INVALID, "the file's name is empty");
     bt_status status = bt_path_join(out, error, "%s", path);
-    if (status || lstat(path, &about) != 0) return status;
+    if (status != BT_OK || lstat(path, &about) != 0) return status;
     if (S_ISLNK(about.st_mode)) {
         char *target = realpath(path, NULL);
         if (!target)
             return bt_fail(error, BT_IO, "%s: the link leads nowhere: %s", path, bt_text_system_error(errno));
         status = bt_path_join(out, error, "%s", target);
         free(target);
-        if (status || stat(out, &about) != 0) return status;
+        if (status != BT_OK || stat(out, &about) != 0) return status;
     }
     if (S_ISREG(about.st_mode)) return BT_OK;
     return bt_fail(error, BT_IO, "%s: is %s, not a file", path, kind_of(about.st_mode));
@@ -205,11 +205,11 @@ bt_status bt_folder_make_run(char id[BT_RUN_ID_SIZE], char folder[BT_PATH_SIZE],
 bt_status bt_file_check_writable(const char *path, bt_error *error) {
     char target[BT_PATH_SIZE], folder[BT_PATH_SIZE];
     bt_status status = resolve(target, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     status = folder_of(folder, target, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     status = bt_folder_make(folder, error);
-    if (status) return bt_fail_at(error, status, "%s", path);
+    if (status != BT_OK) return bt_fail_at(error, status, "%s", path);
     if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
         return bt_fail(error, BT_IO, "%s: files cannot be written in %s: %s", path, folder,
                        bt_text_system_error(errno));
@@ -234,7 +234,7 @@ static int open_temporary(char out[BT_PATH_SIZE], const char *path, mode_t mode)
     for (int tries = 0; tries < 1000; tries++) {
         bt_status status =
             bt_path_join(out, NULL, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&serial, 1));
-        if (status) return errno = ENAMETOOLONG, -1;
+        if (status != BT_OK) return errno = ENAMETOOLONG, -1;
         int file = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (file >= 0 || errno != EEXIST) return file;
     }
@@ -267,7 +267,7 @@ static int write_temporary(char out[BT_PATH_SIZE], const char *path, const void 
 static bt_status flush_folder(const char *path, bt_error *error) {
     char folder[BT_PATH_SIZE];
     bt_status status = folder_of(folder, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file < 0 && errno == EACCES) return BT_OK;
     if (file < 0 || (fsync(file) != 0 && errno != EINVAL))
@@ -286,8 +286,8 @@ static bt_status back_up(const char *path, bt_error *error) {
     char *old = NULL;
     size_t old_size;
     bt_status status = bt_path_join(backup, error, "%s.bak", path);
-    if (!status) status = bt_file_read(path, SIZE_MAX - 1, &old, &old_size, error);
-    if (!status) status = put(backup, old, old_size, mode_of(path), false, error);
+    if (status == BT_OK) status = bt_file_read(path, SIZE_MAX - 1, &old, &old_size, error);
+    if (status == BT_OK) status = put(backup, old, old_size, mode_of(path), false, error);
     free(old);
     return status;
 }
@@ -296,15 +296,15 @@ static bt_status put(const char *path, const void *bytes, size_t size, int mode,
                      bt_error *error) {
     char target[BT_PATH_SIZE], temporary[BT_PATH_SIZE];
     bt_status status = resolve(target, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (write_temporary(temporary, target, bytes, size, mode) != 0)
         return bt_fail(error, bt_file_write_status(errno), "%s: cannot be written: %s", path,
                        bt_text_system_error(errno));
     if (keep_backup && bt_file_exists(target)) status = back_up(target, error);
-    if (!status && rename(temporary, target) != 0)
+    if (status == BT_OK && rename(temporary, target) != 0)
         status = bt_fail(error, bt_file_write_status(errno), "%s: cannot be replaced: %s", path,
                          bt_text_system_error(errno));
-    if (status) {
+    if (status != BT_OK) {
         unlink(temporary);
         return status;
     }

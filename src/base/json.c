@@ -44,7 +44,7 @@ static bt_status load(json_t **out, const char *path, size_t flags, bt_error *er
     size_t size;
     *out = NULL;
     bt_status status = bt_file_read(path, FILE_LIMIT, &bytes, &size, error);
-    if (!status) status = parse(out, bytes, size, flags, path, error);
+    if (status == BT_OK) status = parse(out, bytes, size, flags, path, error);
     free(bytes);
     return status;
 }

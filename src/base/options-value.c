@@ -154,7 +154,7 @@ static bt_status read_integer(const bt_option *option, const char *text, const c
     if (!looks_decimal(text) || *end || end == text)
         return refuse(option, shown, "not a whole number", error);
     bt_status status = check_bounds(option, (double)value, shown, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (errno == ERANGE) return refuse(option, shown, "too large for 64 bits", error);
     *out = value;
     return BT_OK;
@@ -167,7 +167,7 @@ static bt_status read_number(const bt_option *option, const char *text, const ch
     if (!looks_decimal(text) || *end || end == text) return refuse(option, shown, "not a number", error);
     if (!isfinite(value)) return refuse(option, shown, "too large a number", error);
     bt_status status = check_bounds(option, value, shown, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     *out = value;
     return BT_OK;
 }
@@ -202,7 +202,7 @@ static bt_status read_duration(const bt_option *option, const char *text, const 
     if (digits == 0 || digits >= sizeof amount || *end || !isfinite(value) || scale == 0)
         return refuse(option, shown, "no duration: a number with ms, s, m or h", error);
     bt_status status = check_bounds(option, value * (double)scale / 1e9, shown, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (fabs(value) * (double)scale >= 9.2e18) return refuse(option, shown, "too long a duration", error);
     bool whole = strspn(amount, "+-0123456789") == digits;
     *out = whole ? strtoll(amount, NULL, 10) * scale : (int64_t)llround(value * (double)scale);
@@ -277,7 +277,7 @@ static bt_status read_names(const bt_option *option, const char *text, bt_names 
     bt_status status = BT_OK;
     memset(out, 0, sizeof *out);
     if (!*text && may_be_empty(option)) return BT_OK;
-    while (!status && next_part(&text, part))
+    while (status == BT_OK && next_part(&text, part))
         status = add_name(option, part, out, error);
     return status;
 }
@@ -304,7 +304,7 @@ static bt_status read_sizes(const char *text, bt_sizes *out, bt_error *error) {
     bt_status status = BT_OK;
     memset(out, 0, sizeof *out);
     if (strcmp(text, "auto") == 0) return BT_OK;
-    while (!status && next_part(&text, part)) {
+    while (status == BT_OK && next_part(&text, part)) {
         bool digits = *part && part[strspn(part, "0123456789")] == '\0' && strlen(part) < 18;
         bt_text_quote(part, shown);
         status = add_size(digits ? strtoll(part, NULL, 10) : 0, shown, out, error);
@@ -363,7 +363,7 @@ static bt_status read_json_names(const bt_option *option, const json_t *array, b
     memset(out, 0, sizeof *out);
     if (json_array_size(array) == 0 && !may_be_empty(option))
         return refuse(option, "the list", "empty", error);
-    for (size_t i = 0; !status && i < json_array_size(array); i++) {
+    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         const json_t *name = json_array_get(array, i);
         char shown[BT_TEXT_QUOTE_SIZE];
         show_json(name, shown);
@@ -378,7 +378,7 @@ static bt_status read_json_sizes(const json_t *array, bt_sizes *out, bt_error *e
     memset(out, 0, sizeof *out);
     if (json_array_size(array) == 0)
         return bt_fail(error, BT_INVALID, "the list is empty (e.g. [1, 2, 4] or \"auto\")");
-    for (size_t i = 0; !status && i < json_array_size(array); i++) {
+    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         const json_t *size = json_array_get(array, i);
         char shown[BT_TEXT_QUOTE_SIZE];
         show_json(size, shown);
@@ -401,7 +401,7 @@ static bt_status read_json_number(const bt_option *option, const json_t *json, b
     if (whole && !json_is_integer(json)) return refuse(option, shown, "not a whole number", error);
     if (!json_is_number(json)) return refuse(option, shown, "not a number", error);
     bt_status status = check_bounds(option, json_number_value(json), shown, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (whole)
         out->integer = json_integer_value(json);
     else

@@ -99,7 +99,7 @@ static bt_status read_switch(command_line *line, size_t index, const char *flag,
                        flag + 5);
     if (attached) {
         bt_status status = bt_option_value_read(&line->table[index], attached, &value, error);
-        if (status) return bt_fail_at(error, status, "%s", flag);
+        if (status != BT_OK) return bt_fail_at(error, status, "%s", flag);
     }
     store(line->table, index, &value, BT_SOURCE_FLAG, line->values, line->sources);
     return BT_OK;
@@ -128,7 +128,7 @@ static bt_status read_flag(command_line *line, const char *argument, bt_error *e
     if (!text) return bt_fail(error, BT_INVALID, "%s: the value is missing (%s %s)", flag, flag, hint);
     bt_option_value value;
     bt_status status = bt_option_value_read(option, text, &value, error);
-    if (status) return bt_fail_at(error, status, "%s", flag);
+    if (status != BT_OK) return bt_fail_at(error, status, "%s", flag);
     store(line->table, (size_t)index, &value, BT_SOURCE_FLAG, line->values, line->sources);
     return BT_OK;
 }
@@ -154,7 +154,7 @@ bt_status bt_options_parse(const bt_option *table, size_t count, int argc, char 
     int found = 0;
     bt_status status = BT_OK;
     *request = BT_REQUEST_RUN;
-    while (!status && *request == BT_REQUEST_RUN && line.next < argc) {
+    while (status == BT_OK && *request == BT_REQUEST_RUN && line.next < argc) {
         const char *argument = argv[line.next++];
         if (only_operands || argument[0] != '-' || !argument[1])
             status = add_operand(argument, operands, operands_max, &found, error);
@@ -278,7 +278,7 @@ bt_status bt_options_read_pairs(const bt_option *table, size_t count, const char
     if (!copy) return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", where);
     char *rest = copy;
     bt_status status = BT_OK;
-    while (!status && rest)
+    while (status == BT_OK && rest)
         status = read_pair(table, count, &rest, where, values, sources, error);
     free(copy);
     return status;

@@ -128,7 +128,7 @@ bt_status bt_bootstrap(const double *samples, size_t count, const bt_bootstrap_o
     double confidence = options->confidence == 0 ? 0.95 : options->confidence;
     size_t resamples = options->resamples ? options->resamples : USUAL_RESAMPLES;
     bt_status status = check(samples, count, confidence, resamples, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
 
     size_t block_length = options->block_length ? options->block_length : bt_block_length(samples, count);
     if (block_length > count) block_length = count;

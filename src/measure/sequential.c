@@ -137,7 +137,7 @@ bt_status bt_sequential_solve(bt_sequential_rule *rule, double late_fraction, do
         return bt_fail(error, BT_INVALID, "sequential rule: harmless late fraction %g is not within 0..%g",
                        harmless_late_fraction, late_fraction);
     bt_status status = bt_sequential_rule_make(rule, late_fraction, 1, 1, limit, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     double accept_confidence = smallest_confidence(rule, true, late_fraction, wrong_accept);
     double reject_confidence = smallest_confidence(rule, false, harmless_late_fraction, wrong_reject);
     fill_accept(rule, accept_confidence);

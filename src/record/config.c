@@ -52,7 +52,7 @@ static bt_status read_keys(const bt_config_keys *keys, const json_t *object, voi
     if (!json_is_object(object)) return bt_fail(error, BT_PARSE, "%s is not an object { ... }", where);
     bt_status status =
         bt_fields_refuse_unknown(keys->fields, keys->count, keys->others, object, where, error);
-    return status ? status : bt_fields_read(keys->fields, keys->count, object, values, where, error);
+    return status != BT_OK ? status : bt_fields_read(keys->fields, keys->count, object, values, where, error);
 }
 
 static bt_status read_quantiles(const json_t *object, bt_config_point *point, const char *where,
@@ -61,12 +61,12 @@ static bt_status read_quantiles(const json_t *object, bt_config_point *point, co
     json_t *array = json_object_get(object, key);
     if (!array || json_is_null(array)) return BT_OK;
     bt_status status = bt_json_array(object, key, &array, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (json_array_size(array) > BT_CONFIG_QUANTILES)
         return bt_fail(error, BT_PARSE, "%s: %s has %zu numbers, at most %d", where, key,
                        json_array_size(array), BT_CONFIG_QUANTILES);
     status = bt_numbers_read(array, &point->service_ms_quantiles, &point->quantile_count, key, where, error);
-    for (int i = 1; !status && i < point->quantile_count; i++)
+    for (int i = 1; status == BT_OK && i < point->quantile_count; i++)
         if (point->service_ms_quantiles[i] < point->service_ms_quantiles[i - 1])
             status = bt_fail(error, BT_PARSE, "%s: %s does not ascend at [%d]", where, key, i);
     return status;
@@ -77,9 +77,9 @@ static bt_status read_point(const json_t *object, bt_config_point *point, const 
                             bt_error *error) {
     char name[32];
     bt_status status = read_keys(&bt_config_point_keys, object, point, where, error);
-    if (!status)
+    if (status == BT_OK)
         status = bt_json_optional_text(object, "outcome", "measured", name, sizeof name, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (!bt_outcome_find(name, &point->outcome)) {
         char shown[BT_TEXT_QUOTE_SIZE];
         bt_text_quote(name, shown);
@@ -94,7 +94,7 @@ static bt_status read_points(const json_t *object, bt_config_model *model, const
     if (!json_object_get(object, "points")) return BT_OK;
     bt_status status = bt_json_array(object, "points", &array, where, error);
     size_t count = json_array_size(array);
-    if (status || count == 0) return status;
+    if (status != BT_OK || count == 0) return status;
     if (count > BT_BATCH_MAX)
         return bt_fail(error, BT_PARSE, "%s: points has %zu items, at most %d", where, count, BT_BATCH_MAX);
     model->points = (bt_config_point *)calloc(count, sizeof *model->points);
@@ -105,7 +105,7 @@ static bt_status read_points(const json_t *object, bt_config_model *model, const
         bt_where_item(here, where, "points", i);
         *point = bt_config_point_empty();
         status = read_point(json_array_get(array, i), point, here, error);
-        if (status) return status;
+        if (status != BT_OK) return status;
         if (i > 0 && point->batch_size <= point[-1].batch_size)
             return bt_fail(error, BT_PARSE, "%s: batch_size %d does not come after the one before", here,
                            point->batch_size);
@@ -118,12 +118,12 @@ static bt_status read_instances(const json_t *object, bt_config_model *model, co
     json_t *array;
     if (!json_object_get(object, "instances")) return BT_OK;
     bt_status status = bt_json_array(object, "instances", &array, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     size_t count = json_array_size(array);
     if (count == 0 || count > BT_CONFIG_INSTANCES_MAX)
         return bt_fail(error, BT_PARSE, "%s: instances has %zu items; 1 to %d are wanted", where, count,
                        BT_CONFIG_INSTANCES_MAX);
-    for (size_t i = 0; !status && i < count; i++) {
+    for (size_t i = 0; status == BT_OK && i < count; i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "instances", i);
         status =
@@ -139,7 +139,7 @@ static bt_status read_weights(const json_t *object, bt_config_model *model, cons
     json_t *weights;
     if (!json_object_get(object, "weights")) return BT_OK;
     bt_status status = bt_json_object(object, "weights", &weights, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     bt_where_key(here, where, "weights");
     return read_keys(&bt_config_weights_keys, weights, &model->weights, here, error);
 }
@@ -210,11 +210,11 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
                        sizeof model->name - 1);
     strcpy(model->name, name);
     bt_status status = read_keys(&bt_config_model_keys, object, model, where, error);
-    if (!status) status = read_instances(object, model, where, error);
-    if (!status) status = read_weights(object, model, where, error);
-    if (!status) status = read_points(object, model, where, error);
-    if (!status) status = read_settings(object, model, &config->settings, where, error);
-    if (status) return status;
+    if (status == BT_OK) status = read_instances(object, model, where, error);
+    if (status == BT_OK) status = read_weights(object, model, where, error);
+    if (status == BT_OK) status = read_points(object, model, where, error);
+    if (status == BT_OK) status = read_settings(object, model, &config->settings, where, error);
+    if (status != BT_OK) return status;
     settle_workload(model, config);
     settle_choice(model);
     return BT_OK;
@@ -225,7 +225,7 @@ static bt_status read_models(const json_t *top, bt_config *config, const char *p
     json_t *object, *item;
     const char *name;
     bt_status status = bt_json_object(top, "configurations", &object, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     size_t count = json_object_size(object);
     bt_where_key(where, path, "configurations");
     if (count > MODELS_MAX)
@@ -238,7 +238,7 @@ static bt_status read_models(const json_t *top, bt_config *config, const char *p
         *model = bt_config_model_empty();
         bt_where_key(here, where, name);
         status = read_model(name, item, model, config, here, error);
-        if (status) return status;
+        if (status != BT_OK) return status;
     }
     return BT_OK;
 }
@@ -252,11 +252,11 @@ static bt_status read_parts(const json_t *top, bt_config *config, const char *pa
     if (part) status = bt_machine_from_json(part, &config->machine, where, error);
     part = json_object_get(top, "subject");
     bt_where_key(where, path, "subject");
-    if (!status && part) status = bt_subject_from_json(part, &config->subject, where, error);
+    if (status == BT_OK && part) status = bt_subject_from_json(part, &config->subject, where, error);
     part = json_object_get(top, "settings");
     bt_where_key(where, path, "settings");
     bt_options_default(bt_settings_table, bt_settings_count, &config->settings, &config->sources);
-    if (!status && part)
+    if (status == BT_OK && part)
         status = bt_options_read_json(bt_settings_table, bt_settings_count, part, BT_SOURCE_CONFIG, where,
                                       &config->settings, &config->sources, error);
     return status;
@@ -270,8 +270,8 @@ static bt_status read_config(const json_t *top, bt_config *config, const char *p
                        "update this one",
                        path, (long long)json_integer_value(version), BT_CONFIG_SCHEMA_VERSION);
     bt_status status = read_keys(&bt_config_top_keys, top, config, path, error);
-    if (!status) status = read_parts(top, config, path, error);
-    return status ? status : read_models(top, config, path, error);
+    if (status == BT_OK) status = read_parts(top, config, path, error);
+    return status != BT_OK ? status : read_models(top, config, path, error);
 }
 
 bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
@@ -279,8 +279,8 @@ bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
     bt_config *config = (bt_config *)calloc(1, sizeof *config);
     if (!config) return bt_fail(error, BT_NO_MEMORY, "%s: no memory to read it", path);
     bt_status status = bt_json_load(&config->json, path, error);
-    if (!status) status = read_config(config->json, config, path, error);
-    if (status)
+    if (status == BT_OK) status = read_config(config->json, config, path, error);
+    if (status != BT_OK)
         bt_config_close(&config);
     else
         *out = config;
@@ -296,7 +296,7 @@ bt_status bt_config_untuned(bt_config **out, const char *model, bt_error *error)
     bt_status status = config->json ? read_config(config->json, config, "an untuned model's config", error)
                                     : bt_fail(error, BT_PARSE, "a model's name is UTF-8");
     bt_machine_read(&config->machine);
-    if (status)
+    if (status != BT_OK)
         bt_config_close(&config);
     else
         *out = config;

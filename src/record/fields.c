@@ -112,7 +112,7 @@ static bt_status read_integer(const bt_field *field, const json_t *object, void 
     int64_t value = 0, low = 0, high = small ? INT_MAX : INT64_MAX;
     if (bounded(field)) low = (int64_t)field->minimum, high = (int64_t)field->maximum;
     bt_status status = bt_json_integer(object, field->key, low, high, &value, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (small)
         *(int *)member = (int)value;
     else
@@ -124,7 +124,7 @@ static bt_status read_hash(const bt_field *field, const json_t *object, uint64_t
                            bt_error *error) {
     char text[32];
     bt_status status = bt_json_text(object, field->key, text, sizeof text, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
         return bt_fail(error, BT_PARSE, "%s: %s is not 16 hexadecimal digits", where, field->key);
     *out = strtoull(text, NULL, 16);
@@ -156,7 +156,7 @@ bt_status bt_fields_read(const bt_field *fields, size_t count, const json_t *obj
         const json_t *item = json_object_get(object, fields[i].key);
         if (fields[i].optional && (!item || json_is_null(item))) continue;
         bt_status status = read_field(&fields[i], object, (char *)values + fields[i].offset, where, error);
-        if (status) return status;
+        if (status != BT_OK) return status;
     }
     return BT_OK;
 }

@@ -232,7 +232,7 @@ bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *err
 bt_status bt_record_save(const bt_record *record, const char *path, bt_error *error) {
     json_t *json;
     bt_status status = bt_record_to_json(record, &json, error);
-    if (status) return bt_fail_at(error, status, "%s", path);
+    if (status != BT_OK) return bt_fail_at(error, status, "%s", path);
     status = bt_json_save(json, path, false, error);
     json_decref(json);
     return status;
@@ -244,15 +244,15 @@ static bt_status read_point(const json_t *object, bt_model_record *model, const 
                             bt_error *error) {
     bt_point read = {.batch_size = 0};
     bt_status status = bt_fields_read(point_fields, COUNT(point_fields), object, &read, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     char name[32];
     status = bt_json_text(object, "outcome", name, sizeof name, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (!bt_outcome_find(name, &read.outcome))
         return bt_fail(error, BT_PARSE, "%s: outcome \"%s\" is none that is known", where, name);
     json_t *samples;
     status = bt_json_array(object, "samples_ms", &samples, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     if (model->point_count > 0 && model->points[model->point_count - 1].batch_size >= read.batch_size)
         return bt_fail(error, BT_PARSE, "%s: batch_size %d does not come after the one before", where,
                        read.batch_size);
@@ -267,9 +267,9 @@ static bt_status read_points(const json_t *object, bt_model_record *model, const
     json_t *array;
     bt_status status = bt_json_array(object, "points", &array, where, error);
     size_t count = json_array_size(array);
-    if (!status && count > POINTS_MAX)
+    if (status == BT_OK && count > POINTS_MAX)
         status = bt_fail(error, BT_PARSE, "%s: points has %zu items, at most %d", where, count, POINTS_MAX);
-    for (size_t i = 0; !status && i < count; i++) {
+    for (size_t i = 0; status == BT_OK && i < count; i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "points", i);
         status = read_point(json_array_get(array, i), model, here, error);
@@ -284,10 +284,10 @@ static bt_status read_divisions(const json_t *object, bt_model_record *model, co
     model->division_count = 0;
     if (!array) return BT_OK;
     bt_status status = bt_json_array(object, "divisions", &array, where, error);
-    if (!status && json_array_size(array) > BT_DIVISIONS_MAX)
+    if (status == BT_OK && json_array_size(array) > BT_DIVISIONS_MAX)
         status = bt_fail(error, BT_PARSE, "%s: divisions has %zu items, at most %d", where,
                          json_array_size(array), BT_DIVISIONS_MAX);
-    for (size_t i = 0; !status && i < json_array_size(array); i++) {
+    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "divisions", i);
         status = bt_fields_read(division_fields, COUNT(division_fields), json_array_get(array, i),
@@ -302,7 +302,7 @@ static bt_status read_choice(const json_t *object, const char *key, const bt_mod
     *out = -1;
     if (json_is_null(json_object_get(object, key))) return BT_OK;
     bt_status status = bt_json_integer(object, key, 1, BT_BATCH_MAX, &batch_size, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < model->point_count; i++)
         if (model->points[i].batch_size == batch_size) *out = i;
     if (*out >= 0) return BT_OK;
@@ -315,9 +315,9 @@ static bt_status read_verdicts(const json_t *object, bt_model_record *model, con
     json_t *winners;
     char here[BT_WHERE_SIZE];
     bt_status status = read_choice(object, "optimal_batch_size", model, &model->chosen, where, error);
-    if (!status) status = bt_json_object(object, "winners", &winners, where, error);
+    if (status == BT_OK) status = bt_json_object(object, "winners", &winners, where, error);
     bt_where_key(here, where, "winners");
-    for (int i = 0; !status && i < BT_OBJECTIVE_COUNT; i++)
+    for (int i = 0; status == BT_OK && i < BT_OBJECTIVE_COUNT; i++)
         status =
             read_choice(winners, bt_objective_name((bt_objective)i), model, &model->winners[i], here, error);
     return status;
@@ -328,7 +328,7 @@ static bt_status read_fit(const json_t *object, const char *key, bt_memory_fit *
     char here[BT_WHERE_SIZE];
     json_t *part;
     bt_status status = bt_json_object(object, key, &part, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     bt_where_key(here, where, key);
     return bt_fields_read(fit_fields, COUNT(fit_fields), part, fit, here, error);
 }
@@ -337,13 +337,13 @@ static bt_status read_model(const json_t *object, bt_model_record *model, const 
                             bt_error *error) {
     json_t *samples;
     bt_status status = bt_fields_read(model_fields, COUNT(model_fields), object, model, where, error);
-    if (!status) status = read_divisions(object, model, where, error);
-    if (!status) status = read_points(object, model, where, error);
-    if (!status) status = read_verdicts(object, model, where, error);
-    if (!status) status = read_fit(object, "production_memory", &model->production_memory, where, error);
-    if (!status) status = read_fit(object, "standard_memory", &model->standard_memory, where, error);
-    if (!status) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
-    if (status) return status;
+    if (status == BT_OK) status = read_divisions(object, model, where, error);
+    if (status == BT_OK) status = read_points(object, model, where, error);
+    if (status == BT_OK) status = read_verdicts(object, model, where, error);
+    if (status == BT_OK) status = read_fit(object, "production_memory", &model->production_memory, where, error);
+    if (status == BT_OK) status = read_fit(object, "standard_memory", &model->standard_memory, where, error);
+    if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
+    if (status != BT_OK) return status;
     return bt_numbers_read(samples, &model->standard_samples_ms, &model->standard_sample_count,
                            "standard_samples_ms", where, error);
 }
@@ -352,7 +352,7 @@ static bt_status read_changes(const json_t *top, bt_record *record, const char *
     const size_t room = COUNT(record->changes);
     json_t *array;
     bt_status status = bt_json_array(top, "changes", &array, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     size_t count = json_array_size(array);
     if (count > room)
         return bt_fail(error, BT_PARSE, "%s: changes has %zu items, at most %zu", path, count, room);
@@ -371,7 +371,7 @@ static bt_status read_sources(const json_t *top, bt_record *record, const char *
     json_t *object, *item;
     const char *key;
     bt_status status = bt_json_object(top, "settings_from", &object, where, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (size_t i = 0; i < bt_settings_count; i++)
         record->sources.of[i] = BT_SOURCE_DEFAULT;
     json_object_foreach(object, key, item) {
@@ -395,11 +395,11 @@ static bt_status read_settings(const json_t *top, bt_record *record, const char 
     char where[BT_WHERE_SIZE];
     json_t *object;
     bt_status status = bt_json_object(top, "settings", &object, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     bt_where_key(where, path, "settings");
     status = bt_options_read_json(bt_settings_table, bt_settings_count, object, BT_SOURCE_CONFIG, where,
                                   &record->settings, &record->sources, error);
-    return status ? status : read_sources(top, record, path, error);
+    return status != BT_OK ? status : read_sources(top, record, path, error);
 }
 
 static bt_status read_fingerprint(const json_t *top, bt_record *record, const char *path, bt_error *error) {
@@ -407,29 +407,29 @@ static bt_status read_fingerprint(const json_t *top, bt_record *record, const ch
     json_t *machine, *subject;
     bt_status status = bt_json_object(top, "machine", &machine, path, error);
     bt_where_key(where, path, "machine");
-    if (!status) status = bt_machine_from_json(machine, &record->machine, where, error);
-    if (!status) status = bt_json_object(top, "subject", &subject, path, error);
+    if (status == BT_OK) status = bt_machine_from_json(machine, &record->machine, where, error);
+    if (status == BT_OK) status = bt_json_object(top, "subject", &subject, path, error);
     bt_where_key(where, path, "subject");
-    if (!status) status = bt_subject_from_json(subject, &record->subject, where, error);
+    if (status == BT_OK) status = bt_subject_from_json(subject, &record->subject, where, error);
     return status;
 }
 
 static bt_status read_record(bt_record **out, const json_t *top, const char *path, bt_error *error) {
     json_t *models;
     bt_status status = bt_record_check_kind(top, KIND, BT_RECORD_SCHEMA_VERSION, path, error);
-    if (!status) status = bt_json_array(top, "models", &models, path, error);
-    if (status) return status;
+    if (status == BT_OK) status = bt_json_array(top, "models", &models, path, error);
+    if (status != BT_OK) return status;
     if (json_array_size(models) > MODELS_MAX)
         return bt_fail(error, BT_PARSE, "%s: models has %zu items, at most %d", path, json_array_size(models),
                        MODELS_MAX);
     status = bt_record_open(out, (int)json_array_size(models), error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     bt_record *record = *out;
     status = bt_fields_read(record_fields, COUNT(record_fields), top, record, path, error);
-    if (!status) status = read_changes(top, record, path, error);
-    if (!status) status = read_fingerprint(top, record, path, error);
-    if (!status) status = read_settings(top, record, path, error);
-    for (int i = 0; !status && i < record->model_count; i++) {
+    if (status == BT_OK) status = read_changes(top, record, path, error);
+    if (status == BT_OK) status = read_fingerprint(top, record, path, error);
+    if (status == BT_OK) status = read_settings(top, record, path, error);
+    for (int i = 0; status == BT_OK && i < record->model_count; i++) {
         char where[BT_WHERE_SIZE];
         bt_where_item(where, path, "models", (size_t)i);
         status = read_model(json_array_get(models, (size_t)i), &record->models[i], where, error);
@@ -440,7 +440,7 @@ static bt_status read_record(bt_record **out, const json_t *top, const char *pat
 bt_status bt_record_from_json(bt_record **out, const json_t *top, const char *where, bt_error *error) {
     *out = NULL;
     bt_status status = read_record(out, top, where, error);
-    if (status) bt_record_close(out);
+    if (status != BT_OK) bt_record_close(out);
     return status;
 }
 
@@ -448,7 +448,7 @@ bt_status bt_record_load(bt_record **out, const char *path, bt_error *error) {
     json_t *top;
     *out = NULL;
     bt_status status = bt_json_load(&top, path, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     status = bt_record_from_json(out, top, path, error);
     json_decref(top);
     return status;

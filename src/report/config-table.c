@@ -130,7 +130,7 @@ static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error
     };
     bt_table *table;
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < config->model_count; i++)
         add_model(table, &config->models[i]);
     status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
@@ -225,7 +225,7 @@ static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *e
     bt_table *table;
     bool missing = !bt_config_model_point(model, model->optimal_batch_size);
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < model->point_count; i++) {
         if (missing && model->points[i].batch_size > model->optimal_batch_size) {
             add_unmeasured(table, model);
@@ -242,7 +242,7 @@ static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *e
 static bt_status put_models(const bt_config *config, const bt_config_check *check, FILE *out,
                             bt_error *error) {
     bt_status status = put_summary(config, out, error);
-    for (int i = 0; !status && i < config->model_count; i++) {
+    for (int i = 0; status == BT_OK && i < config->model_count; i++) {
         put_how(&config->models[i], out);
         if (config->models[i].point_count > 0) status = put_points(&config->models[i], out, error);
         put_facts(config, &config->models[i], &check->models[i], out);
@@ -255,7 +255,7 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     char notice[BT_WORDS_SIZE];
     bt_advice *advice;
     bt_status status = bt_config_advice(&advice, config, check, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     bt_words_notice(config->workload, config->model_count ? config->models[0].image_size : 0, notice);
     if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     if (notice[0]) fputc('\n', out);
@@ -266,7 +266,7 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     put_settings(config, check, out);
     fputc('\n', out);
     status = put_models(config, check, out, error);
-    if (!status) {
+    if (status == BT_OK) {
         fputc('\n', out);
         bt_layout_paragraph(out, "", 0, bt_terminal_columns(out),
                             "→ chosen; bound: of P95, 95 % one-sided; efficiency: img/s per √batch");
@@ -275,6 +275,6 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
         if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     }
     free(advice);
-    if (status) return status;
+    if (status != BT_OK) return status;
     return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the config could not be written out") : BT_OK;
 }

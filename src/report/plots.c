@@ -179,7 +179,7 @@ static bt_status write_one(const bt_record *record, const bt_model_record *model
     bool is_data = plot == BT_PLOT_COUNT;
     bt_status status = is_data ? bt_plot_file(path, folder, model->model, ".dat", error)
                                : bt_plot_path(path, folder, model->model, plot, "gnuplot", error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     FILE *out = open_memstream(&text, &size);
     if (!out) return bt_fail(error, BT_NO_MEMORY, "%s: no memory to write it", path);
     if (is_data)
@@ -196,8 +196,8 @@ static bt_status write_one(const bt_record *record, const bt_model_record *model
 
 bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *error) {
     bt_status status = bt_folder_make(folder, error);
-    for (int i = 0; !status && i < record->model_count; i++)
-        for (int plot = 0; !status && plot <= BT_PLOT_COUNT; plot++)
+    for (int i = 0; status == BT_OK && i < record->model_count; i++)
+        for (int plot = 0; status == BT_OK && plot <= BT_PLOT_COUNT; plot++)
             if (plot == BT_PLOT_COUNT || bt_plot_is_drawn(&record->models[i], (bt_plot)plot))
                 status = write_one(record, &record->models[i], folder, (bt_plot)plot, error);
     return status;
@@ -212,7 +212,7 @@ static bt_status render_model(const char *folder, const bt_model_record *model, 
         if (!bt_plot_is_drawn(model, (bt_plot)plot)) continue;
         /* "./" keeps a name that starts with a dash from being read as an option. */
         bt_status status = bt_plot_path(names[count], ".", model->model, (bt_plot)plot, "gnuplot", error);
-        if (status) return status;
+        if (status != BT_OK) return status;
         scripts[count] = names[count];
         count++;
     }
@@ -223,7 +223,7 @@ bt_status bt_plots_render(const bt_record *record, const char *folder, int64_t t
                           char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
     bt_status status = BT_OK;
     said[0] = '\0';
-    for (int i = 0; !status && i < record->model_count; i++) {
+    for (int i = 0; status == BT_OK && i < record->model_count; i++) {
         char now[BT_GNUPLOT_SAID_SIZE];
         status = render_model(folder, &record->models[i], timeout_ns, now, error);
         if (now[0]) memcpy(said, now, sizeof now);

@@ -99,7 +99,7 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
 bt_status bt_report_csv(const bt_record *record, FILE *out, bt_error *error) {
     bt_table *table;
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < record->model_count; i++)
         for (int point = 0; point < record->models[i].point_count; point++)
             add_row(table, record, &record->models[i], point);

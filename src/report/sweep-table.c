@@ -44,7 +44,7 @@ static bt_status put_points(const bt_model_record *model, FILE *out, bt_error *e
     };
     bt_table *table;
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < model->point_count; i++)
         add_row(table, model, i);
     status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
@@ -84,7 +84,7 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
         bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), clean);
     } else {
         bt_status status = put_points(model, out, error);
-        if (status) return status;
+        if (status != BT_OK) return status;
         put_legend(model, out);
     }
     if (model->point_count > 0) put_winners(model, out);
@@ -129,7 +129,7 @@ bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
     if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
     for (int i = 0; i < record->model_count; i++) {
         bt_status status = put_model(record, &record->models[i], out, error);
-        if (status) return status;
+        if (status != BT_OK) return status;
     }
     put_run(record, out);
     if (notice[0]) {

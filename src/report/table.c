@@ -339,7 +339,7 @@ static void put_cards(FILE *out, const bt_table *table, int margin, int width) {
 
 bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     size_t columns = (size_t)table->column_count;
     int room = larger(width - margin, BT_TABLE_NARROWEST);
     column_shape *shapes = malloc(columns * sizeof *shapes);
@@ -400,7 +400,7 @@ void bt_markdown_text(FILE *out, const char *text) {
 
 bt_status bt_table_write_markdown(const bt_table *table, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < table->column_count; i++) {
         fputs(i == 0 ? "| " : " | ", out);
         bt_markdown_text(out, table->columns[i].name);
@@ -494,7 +494,7 @@ static void put_html_cell(FILE *out, const bt_column *column, const table_cell *
 
 bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     fputs("<div class=\"wide\"><table>\n<thead><tr>", out);
     for (int i = 0; i < table->column_count; i++) {
         fputs(table->columns[i].number ? "<th class=\"number\">" : "<th>", out);
@@ -527,7 +527,7 @@ static void put_csv_field(FILE *out, const char *text) {
 
 bt_status bt_table_write_csv(const bt_table *table, FILE *out, bt_error *error) {
     bt_status status = check_whole(table, error);
-    if (status) return status;
+    if (status != BT_OK) return status;
     for (int i = 0; i < table->column_count; i++) {
         if (i) fputc(',', out);
         put_csv_field(out, table->columns[i].name);

@@ -327,7 +327,7 @@ static void loading_without_memory_is_told(void **state) {
         bt_error error = {BT_OK, ""};
         allocations_left = n;
         status = bt_json_load(&json, "x.json", &error);
-        if (!status) break;
+        if (status == BT_OK) break;
         assert_null(json);
         assert_true(status == BT_NO_MEMORY || strstr(error.message, "\"")); /* a string that was not read */
         told += status == BT_NO_MEMORY;

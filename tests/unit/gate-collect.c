@@ -16,7 +16,7 @@
 #include "scratch.h"
 
 static void must(bt_status status, const bt_error *error) {
-    if (status) fail_msg("%s", error->message);
+    if (status != BT_OK) fail_msg("%s", error->message);
 }
 
 static void a_sweep_gives_a_metric_each_batch_size(void **state) {

@@ -16,7 +16,7 @@
 #define SEED 7
 
 static void must(bt_status status, const bt_error *error) {
-    if (status) fail_msg("%s", error->message);
+    if (status != BT_OK) fail_msg("%s", error->message);
 }
 
 /* ---- courses ---- */

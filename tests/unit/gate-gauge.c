@@ -19,7 +19,7 @@
     "\"image_size\": 32, \"samples\": 2}"
 
 static void must(bt_status status, const bt_error *error) {
-    if (status) fail_msg("%s", error->message);
+    if (status != BT_OK) fail_msg("%s", error->message);
 }
 
 static void every_job_runs_again_and_again(void **state) {

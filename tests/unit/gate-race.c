@@ -17,7 +17,7 @@
 #include "scratch.h"
 
 static void must(bt_status status, const bt_error *error) {
-    if (status) fail_msg("%s", error->message);
+    if (status != BT_OK) fail_msg("%s", error->message);
 }
 
 static void put_program(const char *name, const char *text) {

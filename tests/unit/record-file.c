@@ -291,7 +291,7 @@ static void broken_files_are_refused_in_one_line(void **state) {
         assert_int_equal(fclose(file), 0);
         bt_status status = bt_record_load(&record, path, &error);
         if ((status != BT_OK) != (record == NULL)) fail_msg("seed %llu", (unsigned long long)seed);
-        if (status && (!strstr(error.message, path) || strchr(error.message, '\n')))
+        if (status != BT_OK && (!strstr(error.message, path) || strchr(error.message, '\n')))
             fail_msg("seed %llu: \"%s\"", (unsigned long long)seed, error.message);
         refused += status != BT_OK;
         bt_record_close(&record);

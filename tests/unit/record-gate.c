@@ -21,7 +21,7 @@
 #define SCHEMA "configs/schema/perf-gate.schema.json"
 
 static void must(bt_status status, const bt_error *error) {
-    if (status) fail_msg("%s", error->message);
+    if (status != BT_OK) fail_msg("%s", error->message);
 }
 
 static const char path[] = "gate.json";

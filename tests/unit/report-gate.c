@@ -12,7 +12,7 @@
 #include "report/gate.h"
 
 static void must(bt_status status, const bt_error *error) {
-    if (status) fail_msg("%s", error->message);
+    if (status != BT_OK) fail_msg("%s", error->message);
 }
 
 static void add(bt_gate_verdict *verdict, const char *metric, bt_gate_word word, double slowdown) {

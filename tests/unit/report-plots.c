@@ -73,7 +73,7 @@ static void assert_draws_clean(bt_record *record) {
     char said[BT_GNUPLOT_SAID_SIZE];
     assert_int_equal(bt_plots_write(record, folder, &error), BT_OK);
     bt_status status = bt_plots_render(record, folder, TIMEOUT_NS, said, &error);
-    if (status) fail_msg("%s", error.message);
+    if (status != BT_OK) fail_msg("%s", error.message);
     if (strstr(said, ".gnuplot")) fail_msg("gnuplot warns: %s", said);
     assert_pictures(record, true);
     bt_record_close(&record);

@@ -185,7 +185,7 @@ static bt_status say_config(const optimization *o, bool written, bt_error *error
     char *line = NULL;
     size_t size;
     FILE *out = open_memstream(&line, &size);
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for a line of the log");
+    if (!out) return bt_no_memory(error, "a line of the log");
     bt_text_shell_word(o->settings.output, out);
     if (!written) {
         fputs(" stays as it was", out);
@@ -200,7 +200,7 @@ static bt_status say_config(const optimization *o, bool written, bt_error *error
     const bool told = fclose(out) == 0;
     if (told) bt_log_write(o->log, BT_LOG_INFO, "config %s", line);
     free(line);
-    return told ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for a line of the log");
+    return told ? BT_OK : bt_no_memory(error, "a line of the log");
 }
 
 static void note_changes(optimization *o) {

@@ -145,7 +145,7 @@ typedef struct gate {
 
 static bt_status write_command_line(gate *g, int argc, char **argv, bt_error *error) {
     FILE *out = fmemopen(g->command_line, sizeof g->command_line, "w");
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    if (!out) return bt_no_memory(error, "the command line");
     for (int i = 0; i < argc; i++) {
         if (i > 0) fputc(' ', out);
         bt_text_shell_word(argv[i], out);

@@ -187,7 +187,7 @@ bt_status bt_cuda_try_norm(int index, const bt_cuda_norm_case *one, int runs, bt
     if (!type) return bt_fail(error, BT_INVALID, "unknown type '%.20s': give fp32, fp16 or bf16", one->type);
     bt_status status = use_library(error);
     if (status == BT_OK && !open_tensors(&t, one, type, count))
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory checking the CUDA kernels");
+        status = bt_no_memory(error, "checking the CUDA kernels");
     if (status == BT_OK) {
         const bt_cuda_norm norm = {.device = index,
                                    .x = t.x,

@@ -76,7 +76,7 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     bt_status status = check_options(options, error);
     if (status != BT_OK) return status;
     plan_session *session = calloc(1, sizeof *session);
-    if (!session) return bt_fail(error, BT_NO_MEMORY, "out of memory opening a session");
+    if (!session) return bt_no_memory(error, "opening a session");
     bt_plan_options planned = {
         .height = options->height,
         .width = options->width,

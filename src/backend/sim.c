@@ -173,7 +173,7 @@ static void describe(sim_session *session, const bt_session_options *options) {
 
 static bt_status sim_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     sim_session *session = calloc(1, sizeof *session);
-    if (!session) return bt_fail(error, BT_NO_MEMORY, "out of memory opening a simulated session");
+    if (!session) return bt_no_memory(error, "opening a simulated session");
     session->standard = options->path == BT_PATH_STANDARD;
     session->pixels = (size_t)options->height * (size_t)options->width;
     bt_status status = parse(&session->settings, options->backend, error);

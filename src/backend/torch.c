@@ -299,7 +299,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     torch_session *session = calloc(1, sizeof *session);
     subject *s = calloc(1, sizeof *s);
     bt_status status = BT_OK;
-    if (!session || !s) status = bt_fail(error, BT_NO_MEMORY, "out of memory opening a session");
+    if (!session || !s) status = bt_no_memory(error, "opening a session");
     if (status == BT_OK) status = parse_device(&device_index, options->device, error);
     if (status == BT_OK) session->on_cuda = device_index >= 0;
     if (status == BT_OK) status = name_subject(session, s, options, error);

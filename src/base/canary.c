@@ -51,7 +51,7 @@ bt_status bt_canary_watch(bt_canary_summary *out, int64_t duration_ns, bt_error 
         return bt_fail(error, BT_INVALID, "the canary cannot run for %lld ns: give 0 or more",
                        (long long)duration_ns);
     int64_t *runs_ns = malloc(BT_CANARY_RUNS_MAX * sizeof *runs_ns);
-    if (!runs_ns) return bt_fail(error, BT_NO_MEMORY, "no memory for %d canary runs", BT_CANARY_RUNS_MAX);
+    if (!runs_ns) return bt_no_memory(error, "%d canary runs", BT_CANARY_RUNS_MAX);
     int64_t end_ns = bt_clock_now_ns() + duration_ns;
     int count = 0;
     while (count < BT_CANARY_RUNS_MAX && (count < BT_CANARY_RUNS_MIN || bt_clock_now_ns() < end_ns))

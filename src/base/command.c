@@ -106,13 +106,13 @@ bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_command *comm
     char *line = NULL;
     size_t length;
     FILE *stream = open_memstream(&line, &length);
-    if (!stream) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    if (!stream) return bt_no_memory(error, "the command line");
     bt_text_shell_word(program, stream);
     bt_options_write_flags(command->table, command->count, values, sources, stream);
     bool written = fclose(stream) == 0, fits = written && length < BT_COMMAND_LINE_SIZE;
     if (fits) memcpy(out, line, length + 1);
     free(line);
-    if (!written) return bt_fail(error, BT_NO_MEMORY, "out of memory for the command line");
+    if (!written) return bt_no_memory(error, "the command line");
     return fits ? BT_OK
                 : bt_fail(error, BT_INVALID,
                           "the command line is too long to be recorded: a profile holds settings too");
@@ -183,7 +183,8 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     if (status == BT_OK && request == BT_REQUEST_RUN && operand_count < command->operand_count)
         status = bt_fail(&error, BT_INVALID, "%d word(s) missing; usage: %s %s",
                          command->operand_count - operand_count, command->name, command->usage);
-    if (status != BT_OK) return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
+    if (status != BT_OK)
+        return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
     if (request == BT_REQUEST_RUN) return -1;
     const bool help = request == BT_REQUEST_HELP;
     if (help)

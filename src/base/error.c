@@ -41,6 +41,15 @@ bt_status bt_fail_at(bt_error *error, bt_status status, const char *prefix_forma
     return bt_fail(error, error->status, "%s: %s", prefix, error->message);
 }
 
+bt_status bt_no_memory(bt_error *error, const char *format, ...) {
+    char what[BT_ERROR_MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    put_message(what, format, arguments);
+    va_end(arguments);
+    return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", what);
+}
+
 void bt_keep_first(bt_status *first, bt_error *error, bt_status status, const bt_error *cause) {
     if (*first != BT_OK || status == BT_OK) return;
     *first = status;

@@ -25,6 +25,10 @@ bt_status bt_fail(bt_error *error, bt_status status, const char *format, ...) BT
  * Returns error->status; with a NULL error it returns `status`. */
 bt_status bt_fail_at(bt_error *error, bt_status status, const char *prefix_format, ...) BT_PRINTF(3, 4);
 
+/* Host memory ran out: "out of memory for " and what was to be made or done ("a sweep", "reading net.pth").
+ * Returns BT_NO_MEMORY; all else as bt_fail. */
+bt_status bt_no_memory(bt_error *error, const char *format, ...) BT_PRINTF(2, 3);
+
 /* For steps that are all taken, whatever becomes of one: keeps the first failure, of which `cause` tells. */
 void bt_keep_first(bt_status *first, bt_error *error, bt_status status, const bt_error *cause);
 

@@ -29,7 +29,7 @@ static bt_status parse(json_t **out, const char *bytes, size_t size, size_t flag
     json_error_t cause;
     *out = parse_text(bytes, size, JSON_REJECT_DUPLICATES | flags, &cause);
     if (!*out && cause.line < 0) /* jansson's sign for it: a fault without a place */
-        return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
+        return bt_no_memory(error, "%s", path);
     if (!*out)
         return bt_fail(error, BT_PARSE, "%s: line %d, column %d: %s", path, cause.line, cause.column,
                        cause.text);
@@ -293,7 +293,7 @@ char *bt_json_dump(const json_t *json, size_t flags) {
 
 bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *error) {
     char *text = bt_json_dump(json, flags);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "memory ran out while JSON was put together");
+    if (!text) return bt_no_memory(error, "writing JSON");
     bool written = fputs(text, out) != EOF && fputc('\n', out) != EOF;
     free(text);
     return written ? BT_OK : bt_fail(error, BT_NOT_WRITTEN, "the JSON could not be written");
@@ -301,8 +301,7 @@ bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *e
 
 bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error) {
     char *text = bt_json_dump(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    if (!text)
-        return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out while the file was put together", path);
+    if (!text) return bt_no_memory(error, "writing %s", path);
     bt_status status =
         bt_file_replace(path, text, tidy(text), keep_backup, error); /* tidying adds a newline */
     free(text);

@@ -52,7 +52,7 @@ bt_status bt_lock_open(bt_lock **out, const char *path, bt_error *error) {
     bt_lock *lock = status ? NULL : malloc(sizeof *lock);
     if (!lock) {
         close(file);
-        return status != BT_OK ? status : bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
+        return status != BT_OK ? status : bt_no_memory(error, "%s", path);
     }
     sign(file);
     lock->file = file;

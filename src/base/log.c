@@ -24,11 +24,11 @@ bt_status bt_log_open(bt_log **out, FILE *terminal, bt_log_level terminal_level,
                       bt_error *error) {
     *out = NULL;
     bt_log *log = calloc(1, sizeof *log);
-    if (!log) return bt_fail(error, BT_NO_MEMORY, "memory ran out while the log was opened");
+    if (!log) return bt_no_memory(error, "the log");
     if (path && !(log->file = fopen(path, "ae"))) {
         int cause = errno;
         free(log);
-        if (cause == ENOMEM) return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", path);
+        if (cause == ENOMEM) return bt_no_memory(error, "%s", path);
         return bt_fail(error, bt_file_write_status(cause), "%s: the log cannot be written: %s", path,
                        bt_text_system_error(cause));
     }

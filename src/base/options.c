@@ -275,7 +275,7 @@ bt_status bt_options_read_pairs(const bt_option *table, size_t count, const char
                                 void *values, bt_option_sources *sources, bt_error *error) {
     if (!*pairs) return BT_OK;
     char *copy = strdup(pairs);
-    if (!copy) return bt_fail(error, BT_NO_MEMORY, "%s: memory ran out", where);
+    if (!copy) return bt_no_memory(error, "%s", where);
     char *rest = copy;
     bt_status status = BT_OK;
     while (status == BT_OK && rest)

@@ -72,7 +72,7 @@ static bt_status open_lane(bt_lane *lane, int room, bt_error *error) {
     lane->slots = malloc((size_t)room * sizeof *lane->slots);
     lane->tags = malloc((size_t)room * sizeof *lane->tags);
     lane->give_up_ns = BT_NEVER_NS;
-    return lane->slots && lane->tags ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for a lane");
+    return lane->slots && lane->tags ? BT_OK : bt_no_memory(error, "a lane");
 }
 
 static bt_status open_members(bt_batcher *batcher, const bt_batcher_options *options, bt_error *error) {
@@ -110,7 +110,7 @@ bt_status bt_batcher_open(bt_batcher **out, const bt_batcher_options *options, b
     bt_status status = check(options, error);
     if (status != BT_OK) return status;
     bt_batcher *batcher = calloc(1, sizeof *batcher);
-    if (!batcher) return bt_fail(error, BT_NO_MEMORY, "out of memory for a batcher");
+    if (!batcher) return bt_no_memory(error, "a batcher");
     batcher->model_count = options->model_count;
     batcher->member_count = options->instance_count;
     batcher->slot_count = slots_needed(options);
@@ -122,8 +122,7 @@ bt_status bt_batcher_open(bt_batcher **out, const bt_batcher_options *options, b
     batcher->slots = calloc(batcher->slot_count, sizeof *batcher->slots);
     batcher->heap = malloc(batcher->slot_count * sizeof *batcher->heap);
     if (!batcher->models || !batcher->members || !batcher->device_busy || !batcher->slots || !batcher->heap)
-        status =
-            bt_fail(error, BT_NO_MEMORY, "out of memory for a batcher of %u requests", batcher->slot_count);
+        status = bt_no_memory(error, "a batcher of %u requests", batcher->slot_count);
     if (status == BT_OK) status = open_members(batcher, options, error);
     if (status != BT_OK) {
         bt_batcher_close(&batcher);

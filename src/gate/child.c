@@ -54,7 +54,7 @@ bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile 
                         bt_error *error) {
     int ends[2] = {-1, -1};
     bt_child *c = *out = calloc(1, sizeof *c);
-    if (!c) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", argv[0]);
+    if (!c) return bt_no_memory(error, "%s", argv[0]);
     snprintf(c->name, sizeof c->name, "%s", argv[0]);
     c->stop = stop;
     c->complaints = memfd_create("complaints", MFD_CLOEXEC);
@@ -135,7 +135,7 @@ static bt_status make_room(bt_child *c, bt_error *error) {
     if (c->size + CHUNK > BT_CHILD_OUTPUT_MAX)
         return bt_fail(error, BT_PARSE, "%s printed more than %d MiB", c->name, BT_CHILD_OUTPUT_MAX >> 20);
     char *grown = realloc(c->text, c->room + 2 * CHUNK);
-    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for what %s prints", c->name);
+    if (!grown) return bt_no_memory(error, "what %s prints", c->name);
     c->text = grown;
     c->room += 2 * CHUNK;
     return BT_OK;

@@ -20,7 +20,7 @@ static bt_status add_series(bt_gate_record *record, const char *metric, const qu
                             double quantile, bool minor, const double *samples, int count, bt_error *error) {
     if (count < (minor ? BT_SLOWDOWN_LEAST : 1)) return BT_OK;
     bt_gate_series *series = bt_gate_series_add(record, metric, "ms", asked->work, quantile);
-    if (!series) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", metric);
+    if (!series) return bt_no_memory(error, "metric %s", metric);
     series->minor = minor;
     memcpy(series->conditions, asked->conditions, sizeof series->conditions);
     return bt_gate_samples_add(series, samples, count, false, error);
@@ -141,7 +141,7 @@ static bt_status add_latencies(bt_gate_record *out, const char *metric, const qu
                                double quantile, const bt_load_part *part, bt_error *error) {
     int step = (part->latency_count + LATENCIES_KEPT - 1) / LATENCIES_KEPT, count = 0;
     double *kept = malloc(LATENCIES_KEPT * sizeof *kept);
-    if (!kept) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", metric);
+    if (!kept) return bt_no_memory(error, "%s", metric);
     for (int i = 0; i < part->latency_count; i += step)
         kept[count++] = part->latencies_ms[i];
     bt_status status = add_series(out, metric, asked, quantile, quantile > 0.5, kept, count, error);

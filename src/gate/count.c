@@ -55,7 +55,7 @@ static bt_status add_count(bt_gate_record *record, const bt_work *work, double c
     double each = count / work->operations;
     snprintf(metric, sizeof metric, "instructions/%s", work->name);
     bt_gate_series *series = bt_gate_series_add(record, metric, BT_UNIT_INSTRUCTIONS, work->work, 0.5);
-    if (!series) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", metric);
+    if (!series) return bt_no_memory(error, "metric %s", metric);
     return bt_gate_samples_add(series, &each, 1, true, error);
 }
 

@@ -76,7 +76,7 @@ static bt_status add_metric(bt_gauge *gauge, const char *metric, const char *uni
                             source of, bt_error *error) {
     double ignored;
     if (!bt_gate_series_add(gauge->metrics, metric, unit, work, 0.5))
-        return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", metric);
+        return bt_no_memory(error, "metric %s", metric);
     gauge->sources[gauge->source_count++] = of;
     return bt_gauge_measure(gauge, gauge->source_count - 1, &ignored, error);
 }
@@ -97,8 +97,7 @@ static bt_status open_images(bt_gauge *gauge, const bt_gauge_settings *settings,
     uint64_t key = bt_counter_key("gate images", 1);
     gauge->images = malloc(3 * count * sizeof *gauge->images);
     gauge->logits = malloc(count * sizeof *gauge->logits);
-    if (!gauge->images || !gauge->logits)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu pixels", count);
+    if (!gauge->images || !gauge->logits) return bt_no_memory(error, "%zu pixels", count);
     for (size_t i = 0; i < 3 * count; i++)
         gauge->images[i] = (float)(4 * bt_counter_uniform(key, i) - 2);
     return BT_OK;
@@ -185,7 +184,7 @@ static bt_status open_all(bt_gauge *gauge, const bt_gauge_settings *settings, bt
 bt_status bt_gauge_open(bt_gauge **out, const bt_gauge_settings *settings, bt_gauge_plant *plant,
                         bt_error *error) {
     *out = calloc(1, sizeof **out);
-    if (!*out) return bt_fail(error, BT_NO_MEMORY, "out of memory for a gauge");
+    if (!*out) return bt_no_memory(error, "a gauge");
     (*out)->plant = plant;
     bt_status status = open_all(*out, settings, error);
     if (status != BT_OK) bt_gauge_close(out);

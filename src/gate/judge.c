@@ -18,7 +18,7 @@
 
 static bt_status quantile_of(double *out, const double *values, int count, double quantile, bt_error *error) {
     double *sorted = malloc((size_t)count * sizeof *sorted);
-    if (!sorted) return bt_fail(error, BT_NO_MEMORY, "out of memory to sort %d values", count);
+    if (!sorted) return bt_no_memory(error, "sorting %d values", count);
     memcpy(sorted, values, (size_t)count * sizeof *sorted);
     bt_sort(sorted, (size_t)count);
     *out = bt_quantile(sorted, (size_t)count, quantile);
@@ -89,7 +89,7 @@ static bt_status add_row(const bt_judge *judge, bt_gate_verdict *verdict, const 
                          const bt_gate_series *now, bool paired, bt_error *error) {
     const bt_gate_series *known = now ? now : before;
     bt_gate_row *row = bt_gate_row_add(verdict, known->metric, known->unit, known->work, known->quantile);
-    if (!row) return bt_fail(error, BT_NO_MEMORY, "out of memory for a row");
+    if (!row) return bt_no_memory(error, "a row");
     row->paired = paired && before && now;
     row->minor = known->minor;
     put_limit(judge, row);

@@ -286,7 +286,7 @@ bt_status bt_race_run(bt_gate_verdict *verdict, const bt_race_options *options, 
     if (r.settings_text && r.values[BEFORE] && r.values[NOW])
         status = race_on(&r, error);
     else
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for a race");
+        status = bt_no_memory(error, "a race");
     verdict->measuring_s = (double)(bt_clock_now_ns() - r.start_ns) / 1e9;
     note_quota(verdict, &mark);
     end_pair(&r);

@@ -51,7 +51,7 @@ static bt_status open_batcher(void **state, bt_error *error) {
     static const bt_batcher_instance instances[] = {{0, 0}, {0, 1}};
     bt_batcher_model model;
     batching *b = calloc(1, sizeof *b);
-    if (!b) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!b) return bt_no_memory(error, "the gate's work");
     bt_status status = make_model(&model, error);
     const bt_batcher_options options = {&model, 1, instances, 2};
     if (status == BT_OK) status = bt_batcher_open(&b->batcher, &options, error);
@@ -116,7 +116,7 @@ static void close_histogram(void *state) {
 
 static bt_status open_histogram(void **state, bt_error *error) {
     recording *r = calloc(1, sizeof *r);
-    if (!r) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!r) return bt_no_memory(error, "the gate's work");
     *state = r;
     bt_random random = bt_random_stream(SEED, "gate histogram");
     for (int i = 0; i < VALUES; i++)
@@ -175,7 +175,7 @@ static void close_simulator(void *state) {
 
 static bt_status open_simulator(void **state, bt_error *error) {
     simulating *s = calloc(1, sizeof *s);
-    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!s) return bt_no_memory(error, "the gate's work");
     bt_status status = make_model(&s->model.batcher, error);
     for (int i = 0; i < 5; i++) {
         double typical_ms = bt_ms(s->model.batcher.ladder.service_ns[i]);
@@ -216,7 +216,7 @@ static bt_status run_simulator(void *state, int64_t *spent_ns, bt_error *error) 
 
 static bt_status open_summary(void **state, bt_error *error) {
     double *samples = malloc(SAMPLES * sizeof *samples);
-    if (!samples) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!samples) return bt_no_memory(error, "the gate's work");
     bt_random random = bt_random_stream(SEED, "gate summary");
     for (int i = 0; i < SAMPLES; i++)
         samples[i] = 10 + bt_random_exponential(&random);

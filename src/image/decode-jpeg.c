@@ -145,7 +145,7 @@ static bt_status decode(decoder *d, const uint8_t *bytes, size_t size, bt_pictur
 static bt_status decode_or_fail(decoder *d, const uint8_t *bytes, size_t size, bt_picture *out,
                                 bt_error *error) {
     if (setjmp(d->failed) == 0) return decode(d, bytes, size, out, error);
-    if (d->out_of_memory) return bt_fail(error, BT_NO_MEMORY, "no memory to decode a JPEG");
+    if (d->out_of_memory) return bt_no_memory(error, "decoding a JPEG");
     if (!d->has_rows) return bt_fail(error, BT_PARSE, "a damaged JPEG: %s", d->message);
     bt_picture_note(out, "it is damaged behind its pixels (%s), but all its rows are there", d->message);
     return BT_OK;

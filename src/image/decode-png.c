@@ -159,7 +159,7 @@ static int give(spng_ctx *png, void *user, void *to, size_t length) {
 /* ---- pixels ---- */
 
 static bt_status broken(int code, bt_error *error) {
-    if (code == SPNG_EMEM) return bt_fail(error, BT_NO_MEMORY, "no memory to decode a PNG");
+    if (code == SPNG_EMEM) return bt_no_memory(error, "decoding a PNG");
     if (code == SPNG_EIDAT_TOO_SHORT || code == SPNG_IO_EOF)
         return bt_fail(error, BT_PARSE, "a damaged PNG: it ends before its last row");
     if (code == SPNG_ECHUNK_CRC)

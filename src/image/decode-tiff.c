@@ -271,7 +271,7 @@ static bt_status decode_8(TIFF *tiff, const source *s, const page *p, const bt_v
     TIFFRGBAImage image;
     size_t pixels = (size_t)out->height * (size_t)out->width;
     uint32_t *raster = malloc(pixels * sizeof *raster);
-    if (!raster) return bt_fail(error, BT_NO_MEMORY, "no memory for %u x %u pixels", p->height, p->width);
+    if (!raster) return bt_no_memory(error, "%u x %u pixels", p->height, p->width);
     void *tile = give_tile_buffer(tiff, s, p);
     int good = TIFFRGBAImageOK(tiff, message) && TIFFRGBAImageBegin(&image, tiff, 1, message);
     if (good) {
@@ -350,7 +350,7 @@ static bt_status open_block(const page *p, block *b, bt_error *error) {
     b->plane = (size_t)pixels * b->stride;
     b->bytes = (tmsize_t)(2 * b->plane);
     b->samples = malloc(2 * b->plane * (size_t)planes_of(p));
-    return b->samples ? BT_OK : bt_fail(error, BT_NO_MEMORY, "no memory to decode a TIFF");
+    return b->samples ? BT_OK : bt_no_memory(error, "decoding a TIFF");
 }
 
 static bt_status read_16(TIFF *tiff, const source *s, const page *p, uint16_t *values, bt_error *error) {
@@ -369,7 +369,7 @@ static bt_status decode_16(TIFF *tiff, const source *s, const page *p, const bt_
                            bt_picture *out, bt_error *error) {
     size_t pixels = (size_t)out->height * (size_t)out->width;
     uint16_t *kept = malloc(pixels * (size_t)values_of(p) * sizeof *kept);
-    if (!kept) return bt_fail(error, BT_NO_MEMORY, "no memory to decode a TIFF");
+    if (!kept) return bt_no_memory(error, "decoding a TIFF");
     const bt_values values = {.values = kept,
                               .bits = 16,
                               .colours = colours_of(p),

@@ -27,8 +27,7 @@ bt_status bt_picture_take(bt_picture *out, uint64_t height, uint64_t width, uint
         return bt_fail(error, BT_PARSE, "its header says %llu x %llu pixels, which %llu bytes cannot hold",
                        (unsigned long long)height, (unsigned long long)width, (unsigned long long)size);
     out->rgb = malloc(3 * (size_t)(height * width));
-    if (!out->rgb)
-        return bt_fail(error, BT_NO_MEMORY, "no memory for %d x %d pixels", (int)height, (int)width);
+    if (!out->rgb) return bt_no_memory(error, "%d x %d pixels", (int)height, (int)width);
     out->height = (int)height;
     out->width = (int)width;
     return BT_OK;
@@ -67,7 +66,7 @@ bt_status bt_picture_orient(bt_picture *picture, int orientation, bt_error *erro
     size_t height = (size_t)picture->height, width = (size_t)picture->width;
     size_t to_height = orientation >= 5 ? width : height, to_width = orientation >= 5 ? height : width;
     uint8_t *turned = malloc(3 * height * width), *to = turned;
-    if (!turned) return bt_fail(error, BT_NO_MEMORY, "no memory to turn %zu x %zu pixels", height, width);
+    if (!turned) return bt_no_memory(error, "turning %zu x %zu pixels", height, width);
     for (size_t y = 0; y < to_height; y++)
         for (size_t x = 0; x < to_width; x++, to += 3)
             memcpy(to, picture->rgb + 3 * stored_at(orientation, y, x, height, width), 3);

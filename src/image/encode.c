@@ -54,7 +54,7 @@ bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channe
     if (colour_of(channels) < 0)
         return bt_fail(error, BT_INVALID, "a PNG is written of 1, 3 or 4 channels, not %d", channels);
     spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
-    if (!png) return bt_fail(error, BT_NO_MEMORY, "out of memory for a PNG");
+    if (!png) return bt_no_memory(error, "a PNG");
     int failed = write_all(png, pixels, height, width, channels);
     void *bytes = failed ? NULL : spng_get_png_buffer(png, size, &failed);
     spng_ctx_free(png);

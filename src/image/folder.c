@@ -26,12 +26,11 @@ static int by_bytes(const void *a, const void *b) {
 static bt_status add_name(bt_picture_folder *folder, const char *name, bt_error *error) {
     if (folder->found % 64 == 0) {
         char **names = realloc(folder->names, ((size_t)folder->found + 64) * sizeof *names);
-        if (!names) return bt_fail(error, BT_NO_MEMORY, "no memory to list %s", folder->path);
+        if (!names) return bt_no_memory(error, "listing %s", folder->path);
         folder->names = names;
     }
     folder->names[folder->found] = strdup(name);
-    if (!folder->names[folder->found])
-        return bt_fail(error, BT_NO_MEMORY, "no memory to list %s", folder->path);
+    if (!folder->names[folder->found]) return bt_no_memory(error, "listing %s", folder->path);
     folder->count = ++folder->found;
     return BT_OK;
 }
@@ -81,8 +80,7 @@ bt_status bt_picture_folder_open(bt_picture_folder **out, const char *path, int 
     while (length > 1 && path[length - 1] == '/') /* names are put behind a slash of their own */
         length--;
     if (folder) folder->path = strndup(path, length);
-    bt_status status = folder && folder->path ? list(folder, error)
-                                              : bt_fail(error, BT_NO_MEMORY, "no memory to list %s", path);
+    bt_status status = folder && folder->path ? list(folder, error) : bt_no_memory(error, "listing %s", path);
     if (status != BT_OK) {
         bt_picture_folder_close(&folder);
         return status;

@@ -148,7 +148,7 @@ static bt_status make_parser(XML_Parser *out, const char *text, size_t size, bt_
     char *copy = strndup(text, size);
     *out = copy ? XML_ParserCreate(bt_text_is_utf8(copy) ? NULL : "ISO-8859-1") : NULL;
     free(copy);
-    return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "no memory to read OME-XML");
+    return *out ? BT_OK : bt_no_memory(error, "reading OME-XML");
 }
 
 static bt_status parse(reader *r, const char *text, size_t size, bt_error *error) {
@@ -158,7 +158,7 @@ static bt_status parse(reader *r, const char *text, size_t size, bt_error *error
     XML_SetStartDoctypeDeclHandler(r->parser, refuse_document_type);
     bool good = XML_Parse(r->parser, text, (int)size, XML_TRUE) == XML_STATUS_OK;
     enum XML_Error code = XML_GetErrorCode(r->parser);
-    if (code == XML_ERROR_NO_MEMORY) return bt_fail(error, BT_NO_MEMORY, "no memory to read OME-XML");
+    if (code == XML_ERROR_NO_MEMORY) return bt_no_memory(error, "reading OME-XML");
     if (r->refused)
         snprintf(r->out->broken, sizeof r->out->broken, "%s", r->refused);
     else if (!good && !r->done)

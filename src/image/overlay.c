@@ -218,8 +218,7 @@ static void cover_labels(canvas *c, const bt_polygons *polygons, int dot, int mo
 bt_status bt_overlay_draw(uint8_t *rgb, const bt_polygons *polygons, bt_error *error) {
     canvas c = {.rgb = rgb, .height = polygons->height, .width = polygons->width};
     c.cover = calloc((size_t)c.height + 1, (size_t)c.width);
-    if (!c.cover)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for an overlay of %d x %d", c.height, c.width);
+    if (!c.cover) return bt_no_memory(error, "an overlay of %d x %d", c.height, c.width);
     c.row = c.cover + (size_t)c.height * c.width;
     float side = (float)smaller(c.height, c.width), line = fmaxf(side / LINE_SHARE, 1.0f);
     float radius = 0.5f * line, seam = radius + fmaxf(SEAM_SHARE * line, SEAM_MIN_PX);

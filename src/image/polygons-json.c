@@ -38,7 +38,7 @@ json_t *bt_polygons_to_json(const bt_polygons *polygons) {
 bt_status bt_polygons_to_text(json_t *json, char **out, bt_error *error) {
     *out = json ? bt_json_dump(json, TEXT_FLAGS) : NULL;
     json_decref(json);
-    return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for polygons as JSON");
+    return *out ? BT_OK : bt_no_memory(error, "polygons as JSON");
 }
 
 bt_status bt_polygons_json(const bt_polygons *polygons, char **out, bt_error *error) {

@@ -47,8 +47,7 @@ typedef struct search {
 /* ---- runs ---- */
 
 static bt_status fail_memory(const search *s, bt_error *error) {
-    return bt_fail(error, BT_NO_MEMORY, "out of memory for the regions of %d x %d pixels", s->height,
-                   s->width);
+    return bt_no_memory(error, "the regions of %d x %d pixels", s->height, s->width);
 }
 
 static bt_status add_run(search *s, int row, int begin, int end, bt_error *error) {

@@ -390,7 +390,7 @@ static bt_status resize_picture(bt_picture *out, const bt_picture *from, bt_erro
     free(scratch);
     free(planar);
     if (good) return BT_OK;
-    return bt_fail(error, BT_NO_MEMORY, "no memory for %d x %d pixels", out->height, out->width);
+    return bt_no_memory(error, "%d x %d pixels", out->height, out->width);
 }
 
 bt_status bt_picture_resize(bt_picture *out, const bt_picture *from, int height, int width, bt_error *error) {

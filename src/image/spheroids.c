@@ -409,7 +409,7 @@ bt_status bt_spheroids_draw(uint64_t seed, uint64_t index, int height, int width
     float *buffer = malloc(3 * (size_t)width * sizeof(*buffer));
     bt_status status = BT_OK;
     if (s == NULL || buffer == NULL) {
-        status = bt_fail(error, BT_NO_MEMORY, "no memory to draw an image of %d x %d", height, width);
+        status = bt_no_memory(error, "drawing an image of %d x %d", height, width);
         goto done;
     }
     row r = {.transmission = buffer, .halo = buffer + width, .inside = buffer + 2 * (size_t)width};

@@ -62,7 +62,7 @@ static bool find_ranges(const question *q, bt_imagej *imagej, bt_value_range ran
         !bt_tiff_find(q->file, first, BT_TIFF_IMAGEJ_BLOCKS, &blocks))
         return false;
     uint32_t *counts = malloc((size_t)sizes.count * sizeof *counts);
-    if (!counts) *status = bt_fail(error, BT_NO_MEMORY, "no memory for ImageJ's metadata");
+    if (!counts) *status = bt_no_memory(error, "ImageJ's metadata");
     for (uint64_t i = 0; counts && i < sizes.count; i++) {
         double value = bt_tiff_value(q->file, &sizes, i);
         counts[i] = value >= 0 && value <= UINT32_MAX ? (uint32_t)value : UINT32_MAX;
@@ -133,8 +133,7 @@ static bt_status ask_micro_manager(question *q, bt_error *error) {
     if (!bt_tiff_find(q->file, q->page->directory, BT_TIFF_MICRO_MANAGER, &text)) return BT_OK;
     const char *bytes = (const char *)q->file->bytes + text.values_at;
     json_t *json = bt_json_parse(bytes, strnlen(bytes, (size_t)text.count), &broken);
-    if (!json && broken.line < 0)
-        return bt_fail(error, BT_NO_MEMORY, "no memory for Micro-Manager's metadata");
+    if (!json && broken.line < 0) return bt_no_memory(error, "Micro-Manager's metadata");
     const json_t *depth = json_object_get(json, "BitDepth");
     if (json_is_object(depth)) depth = json_object_get(depth, "scalar"); /* a property map's */
     if (json_is_integer(depth)) answer_bits(q, (double)json_integer_value(depth), "Micro-Manager's BitDepth");

@@ -175,7 +175,7 @@ bt_status bt_values_show(const bt_values *v, const bt_value_scale *given, bt_pic
     out->white = scale.of[0].white;
     if (is_as_stored(v, &scale, out)) return BT_OK;
     uint8_t *table = malloc(3 * values);
-    if (!table) return bt_fail(error, BT_NO_MEMORY, "no memory to decode a picture");
+    if (!table) return bt_no_memory(error, "decoding a picture");
     for (int c = 0; c < v->colours; c++)
         fill_table(table + (size_t)c * values, &scale, scale.of[c]);
     show(v, (uint8_t *const[3]){table, table + values, table + 2 * values}, out);

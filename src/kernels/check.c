@@ -437,7 +437,7 @@ bt_status bt_kernel_try(int kernel, const bt_kernel_case *one, bt_cpu_level leve
     *result = (bt_kernel_result){0};
     kernels[kernel].try(&t);
     close_trial(&t);
-    return t.no_memory ? bt_fail(error, BT_NO_MEMORY, "out of memory checking the kernels") : BT_OK;
+    return t.no_memory ? bt_no_memory(error, "checking the kernels") : BT_OK;
 }
 
 #define CHECK_SEEDS 4

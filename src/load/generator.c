@@ -322,14 +322,14 @@ static void size_up(load_run *run, const bt_load_options *o) {
 static bt_status open_run(load_run **out, const bt_load_options *o, bt_error *error) {
     load_run *run = calloc(1, sizeof *run);
     *out = NULL;
-    if (!run) return bt_fail(error, BT_NO_MEMORY, "out of memory for a load run");
+    if (!run) return bt_no_memory(error, "a load run");
     size_up(run, o);
     run->stream_count = o->stream_count;
     run->state.options = o;
     run->state.shots = calloc((size_t)run->room, sizeof *run->state.shots);
     run->state.done = calloc((size_t)run->room, sizeof *run->state.done);
     if (!run->state.shots || !run->state.done) {
-        bt_fail(error, BT_NO_MEMORY, "out of memory for %lld requests", (long long)run->room);
+        bt_no_memory(error, "%lld requests", (long long)run->room);
         free_run(run);
         return BT_NO_MEMORY;
     }
@@ -366,8 +366,7 @@ static bt_status hand_over(load_run *run, bt_load_log *log, bt_error *error) {
         return BT_OK;
     }
     log->shots = malloc((size_t)log->count * sizeof *log->shots);
-    if (!log->shots)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for %lld requests", (long long)log->count);
+    if (!log->shots) return bt_no_memory(error, "%lld requests", (long long)log->count);
     for (int64_t i = 0; i < log->count; i++) {
         const bt_shot *from = &run->state.shots[i];
         log->shots[i] = (bt_shot){.intended_ns = from->intended_ns,
@@ -387,7 +386,7 @@ bt_status bt_load_run(bt_load_log **out, const bt_load_options *options, bt_erro
     bt_status status = check(options, error);
     if (status != BT_OK) return status;
     owned_log *owned = calloc(1, sizeof *owned);
-    if (!owned) return bt_fail(error, BT_NO_MEMORY, "out of memory for a load run");
+    if (!owned) return bt_no_memory(error, "a load run");
     status = open_run(&run, options, error);
     if (status != BT_OK) {
         free(owned);

@@ -47,8 +47,8 @@ static bt_status append(arrivals *a, int64_t at_ns) {
         int64_t *grown =
             room <= INT32_MAX ? realloc(schedule->arrivals_ns, (size_t)room * sizeof *grown) : NULL;
         if (!grown)
-            return bt_fail(a->error, BT_NO_MEMORY, "out of memory for a schedule of more than %lld arrivals",
-                           (long long)schedule->count);
+            return bt_no_memory(a->error, "a schedule of more than %lld arrivals",
+                                (long long)schedule->count);
         schedule->arrivals_ns = grown;
         a->room = room;
     }

@@ -44,7 +44,7 @@ static int at_least(int side) {
 static bt_status draw(uint8_t **out, uint64_t seed, int index, int height, int width, bt_error *error) {
     const int tall = at_least(height), wide = at_least(width);
     uint8_t *image = malloc(3 * (size_t)tall * (size_t)wide);
-    if (!image) return bt_fail(error, BT_NO_MEMORY, "out of memory for an image of %d x %d", height, width);
+    if (!image) return bt_no_memory(error, "an image of %d x %d", height, width);
     *out = image;
     bt_status status = bt_spheroids_draw(seed, (uint64_t)index, tall, wide, image, NULL, error);
     for (int y = 1; y < height && wide > width; y++)
@@ -82,7 +82,7 @@ static bt_status open_masks(bt_service_target *target, int count, bt_error *erro
         target->mask_count++;
     }
     if (target->masks && target->mask_count == count) return BT_OK;
-    return bt_fail(error, BT_NO_MEMORY, "out of memory for %d masks", count);
+    return bt_no_memory(error, "%d masks", count);
 }
 
 bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
@@ -93,7 +93,7 @@ bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
     if (target) target->streams = calloc((size_t)stream_count + 1, sizeof *target->streams);
     if (!target || !target->streams) {
         free(target);
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a load target");
+        return bt_no_memory(error, "a load target");
     }
     pthread_mutex_init(&target->lock, NULL);
     target->service = service;

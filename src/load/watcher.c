@@ -121,7 +121,7 @@ bt_status bt_watcher_open(bt_watcher **out, const bt_load_state *state, bt_error
     pthread_condattr_t monotonic;
     bt_watcher *w = calloc(1, sizeof *w);
     *out = NULL;
-    if (!w) return bt_fail(error, BT_NO_MEMORY, "out of memory watching a load run");
+    if (!w) return bt_no_memory(error, "watching a load run");
     w->state = state;
     w->rate_rps = NAN;
     pthread_mutex_init(&w->lock, NULL);

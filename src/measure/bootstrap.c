@@ -133,7 +133,7 @@ bt_status bt_bootstrap(const double *samples, size_t count, const bt_bootstrap_o
     size_t block_length = options->block_length ? options->block_length : bt_block_length(samples, count);
     if (block_length > count) block_length = count;
     double *replicates = malloc((resamples + count) * sizeof *replicates);
-    if (!replicates) return bt_fail(error, BT_NO_MEMORY, "bootstrap: no memory for %zu resamples", resamples);
+    if (!replicates) return bt_no_memory(error, "%zu resamples", resamples);
     double *resample = replicates + resamples;
 
     memcpy(resample, samples, count * sizeof *samples);

@@ -57,7 +57,7 @@ bt_status bt_histogram_open(bt_histogram **out, const bt_histogram_options *opti
     uint32_t saturated_bucket = bucket_of(unit_shift, options->highest) + 1;
     size_t bytes = sizeof(bt_histogram) + ((size_t)saturated_bucket + 1) * sizeof(uint64_t);
     bt_histogram *histogram = calloc(1, bytes);
-    if (!histogram) return bt_fail(error, BT_NO_MEMORY, "histogram: no memory for %zu bytes", bytes);
+    if (!histogram) return bt_no_memory(error, "a histogram of %zu bytes", bytes);
     histogram->range = *options;
     histogram->unit_shift = unit_shift;
     histogram->saturated_bucket = saturated_bucket;

@@ -43,7 +43,7 @@ bt_status bt_slowdown_of_pairs(const double *before, const double *now, size_t c
     if (status == BT_OK) status = check(now, count, error);
     if (status != BT_OK) return status;
     double *ratios = malloc(count * sizeof *ratios);
-    if (!ratios) return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu pairs", count);
+    if (!ratios) return bt_no_memory(error, "%zu pairs", count);
     for (size_t i = 0; i < count; i++)
         ratios[i] = log(now[i] / before[i]);
     const bt_bootstrap_options options = {.statistic = bt_statistic_trimmed_mean,

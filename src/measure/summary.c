@@ -32,7 +32,7 @@ bt_status bt_summarize(const double *samples, size_t count, bt_summary *out, bt_
             return bt_fail(error, BT_INVALID, "summary: sample %zu is %g, not a finite number", i,
                            samples[i]);
     double *scratch = malloc(3 * count * sizeof *scratch);
-    if (!scratch) return bt_fail(error, BT_NO_MEMORY, "summary: no memory for %zu samples", count);
+    if (!scratch) return bt_no_memory(error, "the summary of %zu samples", count);
 
     out->count = count;
     out->mean = mean_of(samples, count);

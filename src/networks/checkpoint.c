@@ -148,7 +148,7 @@ static void name(bt_checkpoint *checkpoint, const char *path) {
 static bt_status open_checkpoint(bt_checkpoint **out, const char *path, bool is_part, bt_error *error) {
     bt_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
     *out = NULL;
-    if (!checkpoint) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", path);
+    if (!checkpoint) return bt_no_memory(error, "reading %s", path);
     bt_status status = BT_OK;
     checkpoint->is_part = is_part;
     if (strlen(path) >= sizeof checkpoint->file)

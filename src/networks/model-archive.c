@@ -146,7 +146,7 @@ static bt_status read_text(char **out, zip_t *zip, zip_uint64_t index, bt_error 
     *out = NULL;
     if (zip_stat_index(zip, index, 0, &about) != 0 || about.size > TEXT_MAX) return BT_OK;
     char *text = malloc((size_t)about.size + 1);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for a package's text");
+    if (!text) return bt_no_memory(error, "a package's text");
     zip_file_t *file = zip_fopen_index(zip, index, 0);
     const zip_int64_t got = file ? zip_fread(file, text, about.size) : -1;
     if (file) zip_fclose(file);

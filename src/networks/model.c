@@ -201,7 +201,7 @@ static bt_status hash_file(const bt_model *model, const char *path, void *contex
     char *piece = malloc(PIECE);
     if (!file && status == BT_OK)
         status = bt_fail(error, BT_IO, "%.150s: cannot be read: %s", path, bt_text_system_error(errno));
-    if (!piece) status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %.150s", path);
+    if (!piece) status = bt_no_memory(error, "reading %.150s", path);
     for (size_t got; status == BT_OK && (got = fread(piece, 1, PIECE, file)) > 0;)
         *hash = bt_hash_large(*hash, piece, got);
     if (status == BT_OK && ferror(file))

@@ -105,7 +105,7 @@ static void fail_short(machine *m) {
 }
 
 static void no_memory(machine *m) {
-    if (m->status == BT_OK) m->status = bt_fail(m->error, BT_NO_MEMORY, "out of memory reading %s", m->name);
+    if (m->status == BT_OK) m->status = bt_no_memory(m->error, "reading %s", m->name);
 }
 
 /* ---- memory ---- */
@@ -799,7 +799,7 @@ bt_status bt_pickle_open(bt_pickle **out, const void *bytes, size_t size, const 
                  .name = name,
                  .error = error};
     *out = m.pickle;
-    if (!m.pickle) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", name);
+    if (!m.pickle) return bt_no_memory(error, "reading %s", name);
     while (m.status == BT_OK) {
         const unsigned char *next = take(&m, 1);
         if (!next || *next == OP_STOP) break;

@@ -207,7 +207,7 @@ bt_status bt_places_open(bt_places **out, const bt_network *network, const bt_ch
     }
     if (p && p->names && find_all_hits(p) && (p->hit_count == 0 || make_places(p))) return BT_OK;
     bt_places_close(out);
-    return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    return bt_no_memory(error, "reading %s", checkpoint->path);
 }
 
 void bt_places_close(bt_places **places) {

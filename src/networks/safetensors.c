@@ -85,7 +85,7 @@ static bt_status read_entry(bt_checkpoint *checkpoint, const char *name, const j
     bt_stored_tensor *tensor = bt_checkpoint_add(checkpoint, name, strlen(name));
     uint64_t offsets[2], bytes;
     bool had_memory = true;
-    if (!tensor) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!tensor) return bt_no_memory(error, "reading %s", checkpoint->path);
     bt_checkpoint_note(checkpoint, name, "a tensor", 1);
     if (!type) return bt_stored_fail(tensor, checkpoint->path, "has no type", error);
     const size_t size = element_bytes(type, &tensor->type);
@@ -100,7 +100,7 @@ static bt_status read_entry(bt_checkpoint *checkpoint, const char *name, const j
     else if (tensor->type == BT_STORED_OTHER)
         had_memory = bt_stored_refuse_type(tensor, type);
     tensor->first = s->data + offsets[0];
-    return had_memory ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    return had_memory ? BT_OK : bt_no_memory(error, "reading %s", checkpoint->path);
 }
 
 static bt_status read_header(bt_checkpoint *checkpoint, uint64_t length, bt_error *error) {
@@ -110,7 +110,7 @@ static bt_status read_header(bt_checkpoint *checkpoint, uint64_t length, bt_erro
     const char *name;
     json_t *entry;
     char *text = malloc(length);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!text) return bt_no_memory(error, "reading %s", checkpoint->path);
     bt_status status = bt_stored_read_at(s->file, text, 8, length, checkpoint->path, error);
     if (status == BT_OK && !(header = bt_json_parse(text, length, &why)))
         status = bt_fail(error, BT_PARSE, "%s: its header is no JSON: %s", checkpoint->path, why.text);
@@ -130,7 +130,7 @@ bt_status bt_safetensors_open(bt_checkpoint *checkpoint, bt_error *error) {
     safetensors *s = calloc(1, sizeof *s);
     struct stat about;
     uint64_t length;
-    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!s) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = s;
     checkpoint->format = &format;
     s->file = open(checkpoint->file, O_RDONLY | O_CLOEXEC);

@@ -49,7 +49,7 @@ static bt_status open_files(bt_checkpoint *checkpoint, const bt_shards *shards, 
 /* A copy that belongs to the whole. */
 static bt_status take(bt_checkpoint *checkpoint, const bt_stored_tensor *from, int shard, bt_error *error) {
     bt_stored_tensor *tensor = bt_checkpoint_add(checkpoint, from->name, strlen(from->name));
-    if (!tensor) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!tensor) return bt_no_memory(error, "reading %s", checkpoint->path);
     char *name = tensor->name;
     *tensor = *from;
     tensor->name = name;
@@ -59,7 +59,7 @@ static bt_status take(bt_checkpoint *checkpoint, const bt_stored_tensor *from, i
     tensor->unreadable = from->unreadable ? strdup(from->unreadable) : NULL;
     bt_checkpoint_note(checkpoint, name, "a tensor", 1);
     if (!tensor->storage == !from->storage && !tensor->unreadable == !from->unreadable) return BT_OK;
-    return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    return bt_no_memory(error, "reading %s", checkpoint->path);
 }
 
 static int compare_names(const void *a, const void *b) {
@@ -82,8 +82,7 @@ static bt_status take_tensors(bt_checkpoint *checkpoint, const bt_shards *shards
     const bt_stored_tensor **sorted = sort_by_name(p->files[shard]);
     const char *name;
     json_t *file;
-    bt_status status =
-        sorted ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    bt_status status = sorted ? BT_OK : bt_no_memory(error, "reading %s", checkpoint->path);
     json_object_foreach((json_t *)shards->files, name, file) {
         const bt_stored_tensor wanted = {.name = (char *)name}, *key = &wanted;
         char quoted[BT_TEXT_QUOTE_SIZE];
@@ -103,7 +102,7 @@ static bt_status take_tensors(bt_checkpoint *checkpoint, const bt_shards *shards
 bt_status bt_shards_open(bt_checkpoint *checkpoint, bt_error *error) {
     bt_shards *shards;
     parts *p = calloc(1, sizeof *p);
-    if (!p) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!p) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = p;
     checkpoint->format = &format;
     bt_status status = bt_shards_read(&shards, checkpoint->file, error);

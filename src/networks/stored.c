@@ -150,7 +150,7 @@ bt_status bt_stored_read(const bt_stored_tensor *tensor, bt_stored_source source
     char *piece = tensor->type == BT_STORED_F32 ? NULL : malloc(PIECE);
     float *values = direct ? out : malloc((span + 1) * sizeof *values);
     if ((!piece && tensor->type != BT_STORED_F32) || !values)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", path);
+        status = bt_no_memory(error, "reading %s", path);
     else if (!read_row(source, piece, tensor->type, values, span))
         status = bt_stored_fail(tensor, path, "cannot be read to its end: the file is cut short or damaged",
                                 error);

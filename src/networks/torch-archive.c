@@ -99,7 +99,7 @@ static bt_status read_entry(const bt_checkpoint *checkpoint, const char *entry, 
     *size = about.size;
     *out = malloc(about.size + 1);
     if (!*out)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+        status = bt_no_memory(error, "reading %s", checkpoint->path);
     else if (!read_all(file, *out, about.size))
         status =
             bt_fail(error, BT_PARSE, "%s: %.100s in it is cut short or damaged", checkpoint->path, entry);
@@ -163,7 +163,7 @@ bt_status bt_torch_archive_open(bt_checkpoint *checkpoint, bt_error *error) {
     char entry[ENTRY_SIZE], *bytes = NULL;
     size_t size = 0;
     bt_pickle *pickle = NULL;
-    if (!a) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!a) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = a;
     checkpoint->format = &format;
     a->zip = zip_open(checkpoint->file, ZIP_RDONLY | ZIP_CHECKCONS, &why);

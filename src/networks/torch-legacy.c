@@ -118,7 +118,7 @@ static bt_status read_beginning(const bt_checkpoint *checkpoint, bt_error *error
                            checkpoint->path);
         const uint64_t count = wanted < l->size ? wanted : l->size;
         char *room = realloc(l->bytes, count + 1);
-        if (!room) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+        if (!room) return bt_no_memory(error, "reading %s", checkpoint->path);
         l->bytes = room;
         status =
             bt_stored_read_at(l->file, room + l->count, l->count, count - l->count, checkpoint->path, error);
@@ -222,7 +222,7 @@ static bt_status place_tensors(bt_checkpoint *checkpoint, storage *storages, int
             had_memory = bt_stored_refuse(tensor, "does not lie within its storage");
         else
             tensor->first += s->first;
-        if (!had_memory) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+        if (!had_memory) return bt_no_memory(error, "reading %s", checkpoint->path);
     }
     return BT_OK;
 }
@@ -231,7 +231,7 @@ static bt_status locate(bt_checkpoint *checkpoint, bt_error *error) {
     const legacy *l = checkpoint->inside;
     int count;
     storage *storages = list_storages(l->saved, &count);
-    if (!storages) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!storages) return bt_no_memory(error, "reading %s", checkpoint->path);
     bt_status status = find_storages(checkpoint, storages, count, error);
     if (status == BT_OK) status = place_tensors(checkpoint, storages, count, error);
     free(storages);
@@ -249,7 +249,7 @@ static void forget_pickles(legacy *l) {
 bt_status bt_torch_legacy_open(bt_checkpoint *checkpoint, bt_error *error) {
     legacy *l = calloc(1, sizeof *l);
     struct stat about;
-    if (!l) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!l) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = l;
     checkpoint->format = &format;
     l->file = open(checkpoint->file, O_RDONLY | O_CLOEXEC);

@@ -119,7 +119,7 @@ static void add_tensor(walk *w, int node, int group) {
     }
     bt_stored_tensor *tensor = bt_checkpoint_add(w->checkpoint, w->path, w->length);
     if (!tensor) {
-        w->status = bt_fail(w->error, BT_NO_MEMORY, "out of memory reading %s", w->checkpoint->path);
+        w->status = bt_no_memory(w->error, "reading %s", w->checkpoint->path);
         return;
     }
     tensor->group = group;
@@ -278,7 +278,7 @@ static bt_status fail_empty(const bt_checkpoint *checkpoint, const bt_pickle *pi
 bt_status bt_torch_state_read(bt_checkpoint *checkpoint, const bt_pickle *pickle, bt_error *error) {
     walk w = {.checkpoint = checkpoint, .pickle = pickle, .error = error};
     w.open = calloc((size_t)pickle->node_count, sizeof *w.open);
-    if (!w.open) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    if (!w.open) return bt_no_memory(error, "reading %s", checkpoint->path);
     w.steps_left = 16 * ((uint64_t)pickle->node_count + (uint64_t)pickle->link_count) + 65536;
     look(&w, pickle->root, 0);
     free(w.open);

@@ -347,6 +347,6 @@ bt_status bt_torch_tensor_read(bt_stored_tensor *out, const bt_pickle *pickle, i
     const bool had_memory =
         read_call(out, pickle, bt_pickle_child(pickle, node, 0), bt_pickle_child(pickle, node, 1), 0) &&
         check_states(out, pickle, node);
-    if (!had_memory) return bt_fail(error, BT_NO_MEMORY, "out of memory describing tensors");
+    if (!had_memory) return bt_no_memory(error, "describing tensors");
     return BT_OK;
 }

@@ -66,7 +66,7 @@ static bt_status find_left_over(const bt_places *places, const bt_place *chosen,
     const bool had_memory = of_a_place && group;
     free(of_a_place);
     free(group);
-    return had_memory ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", checkpoint->path);
+    return had_memory ? BT_OK : bt_no_memory(error, "reading %s", checkpoint->path);
 }
 
 static bt_status check_left_over(const bt_places *places, const bt_place *chosen, bt_error *error) {
@@ -168,7 +168,7 @@ static bt_status choose(const bt_places *places, const char *wanted, const bt_pl
     char others[120], first[40], quoted[BT_TEXT_QUOTE_SIZE];
     char *text = bt_place_without_wrappers(wanted);
     *out = NULL;
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", places->checkpoint->path);
+    if (!text) return bt_no_memory(error, "reading %s", places->checkpoint->path);
     *out = best_of(places, text, *wanted == '\0');
     free(text);
     if (*out && bt_place_is_whole(places, *out)) return BT_OK;

@@ -38,7 +38,7 @@ static bt_status allocate(bt_weights **out, const bt_network *network, bt_error 
     return BT_OK;
 no_memory:
     bt_weights_close(&weights);
-    return bt_fail(error, BT_NO_MEMORY, "no memory for the weights of %s", network->title);
+    return bt_no_memory(error, "the weights of %s", network->title);
 }
 
 static void fill_counter(float *values, const bt_parameter *parameter, uint64_t seed) {

@@ -43,7 +43,7 @@ bt_status bt_arena_place(bt_lease *leases, size_t count, size_t *total, bt_error
     bt_lease **order = calloc(2 * count + 1, sizeof *order), **placed = order + count;
     size_t placed_count = 0;
     *total = 0;
-    if (!order) return bt_fail(error, BT_NO_MEMORY, "out of memory planning %zu tensors", count);
+    if (!order) return bt_no_memory(error, "planning %zu tensors", count);
     for (size_t i = 0; i < count; i++)
         order[i] = &leases[i];
     qsort(order, count, sizeof *order, by_size);

@@ -64,7 +64,7 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
     if (!packed) {
         matrices =
             malloc(BT_WINOGRAD_PLACES * (size_t)s->channels * (size_t)s->out_channels * sizeof *matrices);
-        if (!matrices) return bt_fail(error, BT_NO_MEMORY, "out of memory packing weights");
+        if (!matrices) return bt_no_memory(error, "packing weights");
         bt_winograd_weights(matrices, weights, s->out_channels, s->channels, c->around.threads);
     }
     const bt_product_shape products = {.count = BT_WINOGRAD_PLACES,
@@ -82,7 +82,7 @@ bt_status bt_convolution_open(bt_convolution **out, const bt_conv_shape *shape, 
     bt_convolution *c = calloc(1, sizeof *c);
     *out = NULL;
     *fresh = NULL;
-    if (!c) return bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution");
+    if (!c) return bt_no_memory(error, "a convolution");
     c->shape = *shape;
     c->level = level;
     c->tiled = tiles_pay(shape);

@@ -615,7 +615,7 @@ static void touch(bt_lease *lease, int step) {
 /* A value lives from the step that first touches it, or a part of it, to the last. */
 static bt_status place_values(bt_program *program, bt_error *error) {
     bt_lease *leases = calloc((size_t)program->value_count + 1, sizeof *leases);
-    if (!leases) return bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+    if (!leases) return bt_no_memory(error, "a plan");
     for (int i = 0; i < program->value_count; i++)
         leases[i] =
             (bt_lease){.bytes = program->values[i].home == i ? value_bytes(program, &program->values[i]) : 0,
@@ -671,7 +671,7 @@ bt_status bt_program_open(bt_program **out, bt_plan *plan, int batch, const bt_w
                   .error = error};
     *out = NULL;
     if (!program || !open_lowering(&l)) {
-        l.status = bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+        l.status = bt_no_memory(error, "a plan");
         goto done;
     }
     program->batch = batch;

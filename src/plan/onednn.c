@@ -198,7 +198,7 @@ static bt_status pack(bt_packed **out, const dnnl_memory_desc_t *layout, const d
     bt_packed *packed = calloc(1, sizeof *packed);
     if (!packed || !room_for(packed, lib.memory_desc_get_size(layout))) {
         bt_packed_close(&packed);
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution's weights");
+        return bt_no_memory(error, "a convolution's weights");
     }
     packed->layout = *layout;
     dnnl_status_t status = other ? reorder(&other->layout, other->values, layout, packed->values)
@@ -307,7 +307,7 @@ static bt_status open_primitive(bt_primitive **out, dnnl_status_t done, dnnl_pri
     bt_status status = BT_OK;
     *out = NULL;
     *fresh = NULL;
-    if (!primitive) status = bt_fail(error, BT_NO_MEMORY, "out of memory for a convolution");
+    if (!primitive) status = bt_no_memory(error, "a convolution");
     if (status == BT_OK && done == dnnl_success) {
         const dnnl_memory_desc_t *wanted = lib.primitive_desc_query_md(description, dnnl_query_weights_md, 0);
         if (!packed || !lib.memory_desc_equal(wanted, &packed->layout))

@@ -46,7 +46,7 @@ static bt_status compile(bt_plan *plan, int batch_size, const bt_weights *weight
                        BATCH_MAX);
     use_threads(plan);
     bt_program **room = realloc(plan->programs, (size_t)(plan->program_count + 1) * sizeof(bt_program *));
-    if (!room) return bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+    if (!room) return bt_no_memory(error, "a plan");
     plan->programs = room;
     bt_status status = bt_program_open(&program, plan, batch_size, weights, error);
     if (status == BT_OK) status = want_arena(plan, program->arena_bytes + program->scratch_bytes, error);
@@ -63,7 +63,7 @@ bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *
     const bt_network *network = options->network;
     bt_plan *plan = calloc(1, sizeof *plan);
     *out = NULL;
-    if (!plan) return bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+    if (!plan) return bt_no_memory(error, "a plan");
     plan->options = *options;
     plan->options.weights = NULL;
     plan->shapes = calloc((size_t)network->tensor_count, sizeof *plan->shapes);
@@ -72,7 +72,7 @@ bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *
     plan->packed = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->packed);
     bt_status status = BT_OK;
     if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->packed)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for a plan");
+        status = bt_no_memory(error, "a plan");
     if (status == BT_OK)
         status = bt_network_shapes(network, options->height, options->width, plan->shapes, error);
     if (status == BT_OK) status = bt_onednn_load(options->level, error);

@@ -9,7 +9,7 @@
 /* Room for `more` items behind `count`. */
 static bt_status grow(void **array, int64_t count, int64_t more, size_t size, bt_error *error) {
     void *grown = realloc(*array, (size_t)(count + more + 1) * size);
-    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario's requests");
+    if (!grown) return bt_no_memory(error, "a scenario's requests");
     *array = grown;
     return BT_OK;
 }

@@ -77,7 +77,7 @@ static bt_status set_arrivals(stage *s, int part, const variant *v, bt_error *er
     model->arrival_count = schedule->count;
     if (part != v->part || v->stretch == 1) return BT_OK;
     s->stretched = malloc((size_t)schedule->count * sizeof *s->stretched);
-    if (!s->stretched) return bt_fail(error, BT_NO_MEMORY, "out of memory predicting");
+    if (!s->stretched) return bt_no_memory(error, "predicting");
     for (int64_t i = 0; i < schedule->count; i++)
         s->stretched[i] = (int64_t)((double)schedule->arrivals_ns[i] * v->stretch);
     model->arrivals_ns = s->stretched;
@@ -97,7 +97,7 @@ static bt_status predict(bt_prediction *out, const bt_predict_options *options,
                          bt_error *error) {
     bt_simulation *simulation = NULL;
     stage *s = calloc(1, sizeof *s);
-    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory predicting");
+    if (!s) return bt_no_memory(error, "predicting");
     *s = (stage){.options = options, .scenario = scenario, .schedules = schedules};
     for (int part = 0; part < scenario->part_count; part++)
         out[part] = (bt_prediction){.p50_ms = NAN, .p95_ms = NAN, .throughput_rps = NAN};

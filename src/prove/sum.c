@@ -27,7 +27,7 @@ static bt_status open_view(stream_view *view, const bt_load_log *log, int stream
     view->latency_ms = malloc(room * sizeof *view->latency_ms);
     view->other = malloc(room * sizeof *view->other);
     if (!view->shots || !view->latency_ms || !view->other)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory summing up %lld requests", (long long)log->count);
+        return bt_no_memory(error, "summing up %lld requests", (long long)log->count);
     for (int64_t i = 0; i < log->count; i++) {
         const bt_shot *shot = &log->shots[i];
         if (shot->stream != stream) continue;
@@ -153,7 +153,7 @@ static bt_status keep_latencies(bt_load_part *part, const stream_view *view, bt_
     part->latency_step = step > 0 ? step : 1;
     if (view->ok == 0) return BT_OK;
     part->latencies_ms = malloc((size_t)(view->ok / step + 1) * sizeof *part->latencies_ms);
-    if (!part->latencies_ms) return bt_fail(error, BT_NO_MEMORY, "out of memory keeping latencies");
+    if (!part->latencies_ms) return bt_no_memory(error, "keeping latencies");
     for (int64_t i = 0; i < view->ok; i += step)
         part->latencies_ms[part->latency_count++] = view->latency_ms[i];
     return BT_OK;
@@ -193,7 +193,7 @@ static int by_time(const void *a, const void *b) {
 
 static bt_status sum_queue(bt_load_part *part, const stream_view *view, bt_error *error) {
     queue_event *events = malloc((size_t)(2 * view->count + 1) * sizeof *events);
-    if (!events) return bt_fail(error, BT_NO_MEMORY, "out of memory summing up the queue");
+    if (!events) return bt_no_memory(error, "summing up the queue");
     size_t n = 0;
     for (int64_t i = 0; i < view->count; i++) {
         const bt_shot *shot = view->shots[i];
@@ -247,7 +247,7 @@ static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error
     int64_t span_ns = (log->end_ns > log->start_ns ? log->end_ns : log->start_ns) - log->start_ns;
     const int seconds = (int)(span_ns / BT_NS_PER_S) + 1;
     part->bins = calloc((size_t)seconds, sizeof *part->bins);
-    if (!part->bins) return bt_fail(error, BT_NO_MEMORY, "out of memory summing up seconds");
+    if (!part->bins) return bt_no_memory(error, "summing up seconds");
     part->bin_count = seconds;
     int64_t from = 0;
     for (int i = 0; i < part->bin_count; i++) {

@@ -239,7 +239,7 @@ static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) 
     const bt_look look = bt_looks_at(looks, plan->lengthen);
     bt_load_log *log = NULL;
     stage *s = calloc(1, sizeof *s);
-    if (!s) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+    if (!s) return bt_no_memory(error, "a scenario");
     s->plan = bt_plan_segment(plan, looks);
     bt_status status = open_stage(t, s, error);
     if (status == BT_OK) status = send(t, s, &log, error);
@@ -329,7 +329,7 @@ static bt_status list_scenarios(bt_trial *t, bt_error *error) {
     for (int i = 0; i < t->plan.scenario_count; i++) {
         const bt_plan_scenario *plan = &t->plan.scenarios[i];
         bt_load_scenario *scenario = bt_load_record_add(t->record, plan->part_count);
-        if (!scenario) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+        if (!scenario) return bt_no_memory(error, "a scenario");
         snprintf(scenario->name, sizeof scenario->name, "%s", plan->name);
         snprintf(scenario->title, sizeof scenario->title, "%s", plan->title);
         snprintf(scenario->shape, sizeof scenario->shape, "%s", shape_of(plan));
@@ -383,7 +383,7 @@ static bt_status find_remedies(rounds *r, int index, bt_error *error) {
 bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error) {
     rounds r = {.t = t, .planned_ns = t->plan.duration_ns};
     r.all = calloc((size_t)t->plan.scenario_count, sizeof *r.all);
-    if (!r.all) return bt_fail(error, BT_NO_MEMORY, "out of memory for the scenarios");
+    if (!r.all) return bt_no_memory(error, "the scenarios");
     bt_status status = list_scenarios(t, error);
     for (int left = 1; left > 0 && status == BT_OK;)
         status = run_round(&r, &left, error);

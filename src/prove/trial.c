@@ -286,7 +286,7 @@ bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *conf
     if (settings->trace[0] && bt_file_check_regular(settings->trace, error) != BT_OK) /* read test by test */
         return bt_fail_at(error, BT_IO, "--trace");
     bt_trial *t = calloc(1, sizeof *t);
-    if (!t) return bt_fail(error, BT_NO_MEMORY, "out of memory for a test");
+    if (!t) return bt_no_memory(error, "a test");
     bt_plan_model models[BT_NAMES_MAX];
     t->options = &options;
     t->settings = settings;
@@ -394,7 +394,7 @@ static bt_status run_all(bt_trial *t, bt_error *error) {
 bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt_error *error) {
     *out = NULL;
     bt_trial *t = calloc(1, sizeof *t);
-    if (!t) return bt_fail(error, BT_NO_MEMORY, "out of memory for a test");
+    if (!t) return bt_no_memory(error, "a test");
     t->options = options;
     t->settings = options->settings;
     bt_status status = prepare(t, error);

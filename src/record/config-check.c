@@ -132,7 +132,7 @@ bt_status bt_config_check_open(bt_config_check **out, const bt_config *config, c
     if (check) check->models = (bt_config_model_check *)calloc(room, sizeof *check->models);
     if (!check || !check->models) {
         free(check);
-        return bt_fail(error, BT_NO_MEMORY, "no memory to check the config");
+        return bt_no_memory(error, "checking the config");
     }
     check->here = here->machine;
     check->age_days = bt_days_between(config->generated_at, here->now);

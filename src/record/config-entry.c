@@ -35,7 +35,7 @@ static bt_status take_quantiles(bt_config_point *out, const bt_point *point, bt_
     out->quantile_count = quantiles ? wanted : 0;
     if (!sorted || !quantiles) {
         free(sorted);
-        return bt_fail(error, BT_NO_MEMORY, "no memory for %d quantiles", wanted);
+        return bt_no_memory(error, "%d quantiles", wanted);
     }
     memcpy(sorted, point->samples_ms, (size_t)count * sizeof *sorted);
     qsort(sorted, (size_t)count, sizeof *sorted, ascending);
@@ -66,7 +66,7 @@ static bt_status take_point(bt_config_point *out, const bt_point *point, bt_erro
 static bt_status take_points(bt_config_model *out, const bt_model_record *model, bt_error *error) {
     bt_status status = BT_OK;
     out->points = calloc((size_t)model->point_count, sizeof *out->points);
-    if (!out->points) return bt_fail(error, BT_NO_MEMORY, "no memory for %d points", model->point_count);
+    if (!out->points) return bt_no_memory(error, "%d points", model->point_count);
     for (int i = 0; i < model->point_count && status == BT_OK; i++)
         status = take_point(&out->points[out->point_count++], &model->points[i], error);
     return status;

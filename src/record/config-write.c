@@ -84,7 +84,7 @@ static int keep_comments(json_t *top, const bt_config *before) {
 }
 
 static bt_status fail_memory(bt_error *error) {
-    return bt_fail(error, BT_NO_MEMORY, "no memory to write the config");
+    return bt_no_memory(error, "writing the config");
 }
 
 static bool has_entry_from_elsewhere(const bt_config *before, const char *name) {

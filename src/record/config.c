@@ -98,7 +98,7 @@ static bt_status read_points(const json_t *object, bt_config_model *model, const
     if (count > BT_BATCH_MAX)
         return bt_fail(error, BT_PARSE, "%s: points has %zu items, at most %d", where, count, BT_BATCH_MAX);
     model->points = (bt_config_point *)calloc(count, sizeof *model->points);
-    if (!model->points) return bt_fail(error, BT_NO_MEMORY, "%s: no memory for %zu points", where, count);
+    if (!model->points) return bt_no_memory(error, "%zu points of %s", count, where);
     for (size_t i = 0; i < count; i++) {
         char here[BT_WHERE_SIZE];
         bt_config_point *point = &model->points[model->point_count++];
@@ -231,7 +231,7 @@ static bt_status read_models(const json_t *top, bt_config *config, const char *p
     if (count > MODELS_MAX)
         return bt_fail(error, BT_PARSE, "%s has %zu models, at most %d", where, count, MODELS_MAX);
     config->models = (bt_config_model *)calloc(count + 1, sizeof *config->models);
-    if (!config->models) return bt_fail(error, BT_NO_MEMORY, "%s: no memory for %zu models", path, count);
+    if (!config->models) return bt_no_memory(error, "%zu models of %s", count, path);
     json_object_foreach(object, name, item) {
         if (*name == '$' || *name == '_') continue;
         bt_config_model *model = &config->models[config->model_count++];
@@ -277,7 +277,7 @@ static bt_status read_config(const json_t *top, bt_config *config, const char *p
 bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
     *out = NULL;
     bt_config *config = (bt_config *)calloc(1, sizeof *config);
-    if (!config) return bt_fail(error, BT_NO_MEMORY, "%s: no memory to read it", path);
+    if (!config) return bt_no_memory(error, "reading %s", path);
     bt_status status = bt_json_load(&config->json, path, error);
     if (status == BT_OK) status = read_config(config->json, config, path, error);
     if (status != BT_OK)
@@ -290,7 +290,7 @@ bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
 bt_status bt_config_untuned(bt_config **out, const char *model, bt_error *error) {
     *out = NULL;
     bt_config *config = (bt_config *)calloc(1, sizeof *config);
-    if (!config) return bt_fail(error, BT_NO_MEMORY, "out of memory for a config");
+    if (!config) return bt_no_memory(error, "a config");
     config->json = json_pack("{s:i, s:{s:{s:i}}}", "schema_version", BT_CONFIG_SCHEMA_VERSION,
                              "configurations", model, "optimal_batch_size", 1);
     bt_status status = config->json ? read_config(config->json, config, "an untuned model's config", error)

@@ -194,7 +194,7 @@ bt_status bt_numbers_read(const json_t *array, double **out, int *count, const c
     *count = 0;
     if (size == 0) return BT_OK;
     double *values = size > INT_MAX ? NULL : (double *)malloc(size * sizeof *values);
-    if (!values) return bt_fail(error, BT_NO_MEMORY, "%s: no memory for %zu numbers", where, size);
+    if (!values) return bt_no_memory(error, "%zu numbers of %s", size, where);
     for (size_t i = 0; i < size; i++) {
         const json_t *item = json_array_get(array, i);
         values[i] = json_number_value(item);

@@ -43,7 +43,7 @@ static const bt_field promise_fields[] = {
 
 bt_status bt_gate_record_open(bt_gate_record **out, bt_error *error) {
     *out = calloc(1, sizeof **out);
-    return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for a gate's record");
+    return *out ? BT_OK : bt_no_memory(error, "a gate's record");
 }
 
 void bt_gate_record_close(bt_gate_record **record) {
@@ -98,8 +98,7 @@ bt_status bt_gate_samples_add(bt_gate_series *series, const double *samples, int
                      ? realloc(series->turns, (size_t)(series->turn_count + 1) * sizeof *series->turns)
                      : NULL;
     if (turns) series->turns = turns;
-    if (!grown || (turn && !turns))
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for %d samples of %s", count, series->metric);
+    if (!grown || (turn && !turns)) return bt_no_memory(error, "%d samples of %s", count, series->metric);
     memcpy(grown + series->sample_count, samples, (size_t)count * sizeof *samples);
     series->sample_count += count;
     if (turn) turns[series->turn_count++] = count;
@@ -109,7 +108,7 @@ bt_status bt_gate_samples_add(bt_gate_series *series, const double *samples, int
 bt_status bt_gate_promise_add(bt_gate_record *record, const bt_gate_promise *promise, bt_error *error) {
     bt_gate_promise *grown =
         realloc(record->promises, ((size_t)record->promise_count + 1) * sizeof *record->promises);
-    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for a promise");
+    if (!grown) return bt_no_memory(error, "a promise");
     record->promises = grown;
     grown[record->promise_count++] = *promise;
     return BT_OK;
@@ -120,7 +119,7 @@ bt_status bt_gate_record_merge(bt_gate_record *record, const bt_gate_record *tur
         const bt_gate_series *from = &turn->series[i];
         bt_gate_series *into =
             bt_gate_series_add(record, from->metric, from->unit, from->work, from->quantile);
-        if (!into) return bt_fail(error, BT_NO_MEMORY, "no room for another metric, %s", from->metric);
+        if (!into) return bt_no_memory(error, "metric %s", from->metric);
         if (into->sample_count == 0) memcpy(into->conditions, from->conditions, sizeof into->conditions);
         if (strcmp(into->unit, from->unit) != 0 || strcmp(into->work, from->work) != 0 ||
             strcmp(into->conditions, from->conditions) != 0)
@@ -177,7 +176,7 @@ bt_status bt_gate_record_to_json(const bt_gate_record *record, json_t **out, bt_
         return BT_OK;
     }
     json_decref(top);
-    return bt_fail(error, BT_NO_MEMORY, "out of memory for a gate's record");
+    return bt_no_memory(error, "a gate's record");
 }
 
 bt_status bt_gate_record_save(const bt_gate_record *record, const char *path, bt_error *error) {
@@ -216,7 +215,7 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
     if (record->series_count >= BT_METRICS_MAX)
         return bt_fail(error, BT_PARSE, "%s: more than %d metrics", where, BT_METRICS_MAX);
     bt_gate_series *series = bt_gate_series_add(record, read.metric, read.unit, read.work, read.quantile);
-    if (!series) return bt_fail(error, BT_NO_MEMORY, "%s: out of memory", where);
+    if (!series) return bt_no_memory(error, "%s", where);
     series->minor = read.minor;
     memcpy(series->conditions, read.conditions, sizeof series->conditions);
     if (turns && !json_is_array(turns)) return bt_fail(error, BT_PARSE, "%s: turns is no array", where);

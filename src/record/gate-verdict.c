@@ -86,7 +86,7 @@ const char *bt_gate_word_name(bt_gate_word word) {
 
 bt_status bt_gate_verdict_open(bt_gate_verdict **out, bt_error *error) {
     *out = calloc(1, sizeof **out);
-    if (!*out) return bt_fail(error, BT_NO_MEMORY, "out of memory for a gate's verdict");
+    if (!*out) return bt_no_memory(error, "a gate's verdict");
     (*out)->verdict = BT_GATE_INCONCLUSIVE;
     (*out)->error_percent = (*out)->measuring_s = NAN;
     return BT_OK;
@@ -138,7 +138,7 @@ bt_status bt_gate_row_value(bt_gate_row *row, bool now, double value, bt_error *
     double **values = now ? &row->now_values : &row->before_values;
     int *count = now ? &row->now_count : &row->before_count;
     double *grown = realloc(*values, ((size_t)*count + 1) * sizeof *grown);
-    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for a value of %s", row->metric);
+    if (!grown) return bt_no_memory(error, "a value of %s", row->metric);
     *values = grown;
     grown[(*count)++] = value;
     return BT_OK;
@@ -146,7 +146,7 @@ bt_status bt_gate_row_value(bt_gate_row *row, bool now, double value, bt_error *
 
 bt_status bt_gate_kept_add(bt_gate_verdict *verdict, const bt_gate_kept *kept, bt_error *error) {
     bt_gate_kept *grown = realloc(verdict->promises, ((size_t)verdict->promise_count + 1) * sizeof *grown);
-    if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for a promise");
+    if (!grown) return bt_no_memory(error, "a promise");
     verdict->promises = grown;
     grown[verdict->promise_count++] = *kept;
     return BT_OK;
@@ -189,7 +189,7 @@ bt_status bt_gate_verdict_to_json(const bt_gate_verdict *verdict, json_t **out, 
         return BT_OK;
     }
     json_decref(top);
-    return bt_fail(error, BT_NO_MEMORY, "out of memory for a gate's verdict");
+    return bt_no_memory(error, "a gate's verdict");
 }
 
 bt_status bt_gate_verdict_save(const bt_gate_verdict *verdict, const char *path, bt_error *error) {
@@ -225,7 +225,7 @@ static bt_status read_values(const json_t *object, const char *key, double **out
 static bt_status read_row(bt_gate_verdict *verdict, const json_t *object, const char *where,
                           bt_error *error) {
     bt_gate_row *row = bt_gate_row_add(verdict, "", "", "", NAN);
-    if (!row) return bt_fail(error, BT_NO_MEMORY, "%s: out of memory", where);
+    if (!row) return bt_no_memory(error, "%s", where);
     bt_status status = bt_fields_read(row_fields, COUNT(row_fields), object, row, where, error);
     if (status == BT_OK) status = read_word(object, &row->verdict, where, error);
     if (status == BT_OK)

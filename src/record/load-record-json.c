@@ -234,7 +234,7 @@ bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_
     }
     json_decref(top);
     *out = NULL;
-    return bt_fail(error, BT_NO_MEMORY, "out of memory writing a load record");
+    return bt_no_memory(error, "writing a load record");
 }
 
 bt_status bt_load_record_save(const bt_load_record *record, const char *path, bt_error *error) {
@@ -278,7 +278,7 @@ static bt_status read_bins(const json_t *object, bt_load_part *part, const char 
         return bt_fail(error, BT_PARSE, "%s: sent has %zu items, at most %d", where, count, BINS_MAX);
     if (count == 0) return BT_OK;
     part->bins = calloc(count, sizeof *part->bins);
-    if (!part->bins) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", where);
+    if (!part->bins) return bt_no_memory(error, "reading %s", where);
     part->bin_count = (int)count;
     for (size_t f = 0; f < COUNT(bin_fields) && status == BT_OK; f++)
         status = read_column(seconds, f, part, where, error);
@@ -357,7 +357,7 @@ static bt_status read_scenario(const json_t *object, bt_load_record *record, con
     bt_status status = read_array(object, "parts", &parts, where, error);
     if (status != BT_OK) return status;
     bt_load_scenario *scenario = bt_load_record_add(record, (int)json_array_size(parts));
-    if (!scenario) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", where);
+    if (!scenario) return bt_no_memory(error, "reading %s", where);
     status = bt_fields_read(scenario_fields, COUNT(scenario_fields), object, scenario, where, error);
     for (int i = 0; i < scenario->part_count && status == BT_OK; i++) {
         char here[BT_WHERE_SIZE];

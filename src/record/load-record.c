@@ -59,7 +59,7 @@ bt_status bt_load_record_open(bt_load_record **out, int model_count, bt_error *e
     if (!record || !record->models) {
         free(record);
         *out = NULL;
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a load record");
+        return bt_no_memory(error, "a load record");
     }
     record->model_count = model_count;
     record->testing_s = NAN;
@@ -91,7 +91,7 @@ void bt_load_record_close(bt_load_record **record) {
 
 bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error) {
     bt_load_part *parts = calloc((size_t)part_count + 1, sizeof *parts);
-    if (!parts) return bt_fail(error, BT_NO_MEMORY, "out of memory for a scenario");
+    if (!parts) return bt_no_memory(error, "a scenario");
     free_parts(scenario);
     scenario->parts = parts;
     scenario->part_count = part_count;

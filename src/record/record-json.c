@@ -226,7 +226,7 @@ bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *err
     if (!failed) return BT_OK;
     json_decref(top);
     *out = NULL;
-    return bt_fail(error, BT_NO_MEMORY, "no memory to write the result record");
+    return bt_no_memory(error, "writing the result record");
 }
 
 bt_status bt_record_save(const bt_record *record, const char *path, bt_error *error) {
@@ -257,7 +257,7 @@ static bt_status read_point(const json_t *object, bt_model_record *model, const 
         return bt_fail(error, BT_PARSE, "%s: batch_size %d does not come after the one before", where,
                        read.batch_size);
     bt_point *point = bt_record_add_point(model, read.batch_size);
-    if (!point) return bt_fail(error, BT_NO_MEMORY, "%s: no memory for the point", where);
+    if (!point) return bt_no_memory(error, "%s", where);
     *point = read;
     return bt_numbers_read(samples, &point->samples_ms, &point->sample_count, "samples_ms", where, error);
 }
@@ -340,7 +340,8 @@ static bt_status read_model(const json_t *object, bt_model_record *model, const 
     if (status == BT_OK) status = read_divisions(object, model, where, error);
     if (status == BT_OK) status = read_points(object, model, where, error);
     if (status == BT_OK) status = read_verdicts(object, model, where, error);
-    if (status == BT_OK) status = read_fit(object, "production_memory", &model->production_memory, where, error);
+    if (status == BT_OK)
+        status = read_fit(object, "production_memory", &model->production_memory, where, error);
     if (status == BT_OK) status = read_fit(object, "standard_memory", &model->standard_memory, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
     if (status != BT_OK) return status;

@@ -38,7 +38,7 @@ bt_status bt_record_open(bt_record **out, int model_count, bt_error *error) {
     if (record) record->models = (bt_model_record *)calloc(models, sizeof *record->models);
     if (!record || !record->models) {
         free(record);
-        return bt_fail(error, BT_NO_MEMORY, "no memory for a record of %d models", model_count);
+        return bt_no_memory(error, "a record of %d models", model_count);
     }
     record->model_count = model_count;
     for (int i = 0; i < model_count; i++)
@@ -112,9 +112,7 @@ bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int co
     if (count <= INT_MAX - point->sample_count)
         all =
             (double *)realloc(point->samples_ms, ((size_t)point->sample_count + (size_t)count) * sizeof *all);
-    if (!all)
-        return bt_fail(error, BT_NO_MEMORY, "no memory for %d more samples of batch size %d", count,
-                       point->batch_size);
+    if (!all) return bt_no_memory(error, "%d more samples of batch size %d", count, point->batch_size);
     memcpy(all + point->sample_count, samples_ms, (size_t)count * sizeof *all);
     point->samples_ms = all;
     point->sample_count += count;

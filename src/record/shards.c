@@ -53,7 +53,7 @@ static bt_status take_names(bt_shards *shards, const char *path, bt_error *error
 bt_status bt_shards_read(bt_shards **out, const char *path, bt_error *error) {
     bt_shards *shards = calloc(1, sizeof *shards);
     *out = NULL;
-    if (!shards) return bt_fail(error, BT_NO_MEMORY, "out of memory reading %s", path);
+    if (!shards) return bt_no_memory(error, "reading %s", path);
     bt_status status = bt_json_load_with_reals(&shards->index, path, error);
     shards->files = status == BT_OK ? json_object_get(shards->index, "weight_map") : NULL;
     if (status == BT_OK && !json_is_object(shards->files))

@@ -74,7 +74,7 @@ bt_status bt_report_config_json(const bt_config *config, const bt_config_check *
     failed = failed || json_object_set_new(top, "file", json_string(path));
     failed = failed || json_object_set(top, "config", config->json);
     failed = failed || json_object_set_new(top, "check", write_check(config, check));
-    bt_status status = failed ? bt_fail(error, BT_NO_MEMORY, "no memory to write the config out") : BT_OK;
+    bt_status status = failed ? bt_no_memory(error, "writing the config out") : BT_OK;
     if (!failed) status = bt_json_write(top, JSON_INDENT(2) | JSON_REAL_PRECISION(10), out, error);
     json_decref(top);
     return status;

@@ -112,7 +112,7 @@ bt_status bt_config_advice(bt_advice **out, const bt_config *config, const bt_co
                            bt_error *error) {
     bt_advice *advice = calloc(1, sizeof *advice);
     *out = advice;
-    if (!advice) return bt_fail(error, BT_NO_MEMORY, "no memory for the advice");
+    if (!advice) return bt_no_memory(error, "the advice");
     if (is_simulated(config->workload))
         advise(advice,
                "The figures are a simulation's: no network ran. Tune with the real backend before serving.");

@@ -169,10 +169,9 @@ bt_status bt_gate_publish_file(const bt_gate_verdict *verdict, bt_gate_format fo
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the verdict");
+    if (!out) return bt_no_memory(error, "the verdict");
     bt_status status = bt_gate_publish(verdict, format, out, error);
-    if (fclose(out) != 0 && status == BT_OK)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for the verdict");
+    if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "the verdict");
     if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
     free(text);
     return status;

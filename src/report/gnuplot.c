@@ -96,7 +96,7 @@ bt_status bt_gnuplot_run(const char *folder, const char *const *scripts, int cou
                          char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
     said[0] = '\0';
     char **arguments = calloc((size_t)count + 3, sizeof *arguments);
-    if (!arguments) return bt_fail(error, BT_NO_MEMORY, "no memory to start gnuplot");
+    if (!arguments) return bt_no_memory(error, "starting gnuplot");
     arguments[0] = "gnuplot";
     arguments[1] = "-d";
     for (int i = 0; i < count; i++)

@@ -57,7 +57,7 @@ static bt_status write_one(const bt_load_record *record, const bt_load_model *mo
     bool written = out && data;
     if (out && fclose(out) != 0) written = false;
     if (data && fclose(data) != 0) written = false;
-    if (!written) status = bt_fail(error, BT_NO_MEMORY, "%s: no memory to write plots", folder);
+    if (!written) status = bt_no_memory(error, "plots in %s", folder);
     if (status == BT_OK) status = replace(folder, model, plot, "gnuplot", script, script_size, error);
     if (status == BT_OK) status = replace(folder, model, plot, "dat", rows, rows_size, error);
     free(script);

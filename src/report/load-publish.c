@@ -49,10 +49,9 @@ bt_status bt_load_publish_file(const bt_load_record *record, bt_load_format form
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for the report");
+    if (!out) return bt_no_memory(error, "the report");
     bt_status status = bt_load_publish(record, format, plots, path, out, error);
-    if (fclose(out) != 0 && status == BT_OK)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for the report");
+    if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "the report");
     if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
     free(text);
     return status;

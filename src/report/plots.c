@@ -181,13 +181,13 @@ static bt_status write_one(const bt_record *record, const bt_model_record *model
                                : bt_plot_path(path, folder, model->model, plot, "gnuplot", error);
     if (status != BT_OK) return status;
     FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "%s: no memory to write it", path);
+    if (!out) return bt_no_memory(error, "writing %s", path);
     if (is_data)
         bt_panel_data(out, record, model);
     else
         put_script(out, record, model, plot);
     if (fclose(out) != 0)
-        status = bt_fail(error, BT_NO_MEMORY, "%s: no memory to write it", path);
+        status = bt_no_memory(error, "writing %s", path);
     else
         status = bt_file_replace(path, text, size, false, error);
     free(text);

@@ -46,7 +46,7 @@ static bt_status add_entry(listing *l, const char *path, const struct stat *file
     if (l->count == l->room) {
         size_t room = l->room ? 2 * l->room : 64;
         entry *entries = realloc(l->entries, room * sizeof *entries);
-        if (!entries) return bt_fail(error, BT_NO_MEMORY, "out of memory for the list of runs");
+        if (!entries) return bt_no_memory(error, "the list of runs");
         l->entries = entries;
         l->room = room;
     }
@@ -179,7 +179,7 @@ static bt_status save_cache(const listing *l, bt_error *error) {
     if (status != BT_OK) return status;
     json_t *runs = cache_of(l);
     json_t *top = runs ? json_pack("{s:i, s:o}", "schema_version", SCHEMA_VERSION, "runs", runs) : NULL;
-    if (!top) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", path);
+    if (!top) return bt_no_memory(error, "%s", path);
     status = bt_json_save(top, path, false, error);
     json_decref(top);
     return status;
@@ -259,11 +259,10 @@ static bt_status save_page(const listing *l, bt_error *error) {
     bt_status status = bt_path_join(path, error, "%s/" PAGE, l->results);
     if (status != BT_OK) return status;
     FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_fail(error, BT_NO_MEMORY, "out of memory for %s", path);
+    if (!out) return bt_no_memory(error, "%s", path);
     put_page(l, out, &document);
     status = bt_document_end(&document);
-    if (fclose(out) != 0 && status == BT_OK)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for %s", path);
+    if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "%s", path);
     if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
     free(text);
     return status;

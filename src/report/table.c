@@ -35,11 +35,11 @@ bt_status bt_table_open(bt_table **out, const bt_column *columns, int column_cou
     *out = NULL;
     if (column_count < 1) return bt_fail(error, BT_INVALID, "a table needs at least one column");
     bt_table *table = calloc(1, sizeof *table);
-    if (!table) return bt_fail(error, BT_NO_MEMORY, "no memory for a table");
+    if (!table) return bt_no_memory(error, "a table");
     table->columns = malloc((size_t)column_count * sizeof *columns);
     if (!table->columns) {
         free(table);
-        return bt_fail(error, BT_NO_MEMORY, "no memory for a table of %d columns", column_count);
+        return bt_no_memory(error, "a table of %d columns", column_count);
     }
     memcpy(table->columns, columns, (size_t)column_count * sizeof *columns);
     table->column_count = column_count;
@@ -123,7 +123,7 @@ bool bt_table_is_empty(const bt_table *table) {
 }
 
 static bt_status check_whole(const bt_table *table, bt_error *error) {
-    if (table->out_of_memory) return bt_fail(error, BT_NO_MEMORY, "no memory for a table's cells");
+    if (table->out_of_memory) return bt_no_memory(error, "a table's cells");
     if (table->cell_count % (size_t)table->column_count != 0)
         return bt_fail(error, BT_INVALID, "a table's last row has %zu of %d cells",
                        table->cell_count % (size_t)table->column_count, table->column_count);
@@ -355,7 +355,7 @@ bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE
             put_cards(out, table, margin, margin + room);
         status = check_written(out, error);
     } else {
-        status = bt_fail(error, BT_NO_MEMORY, "no memory for a table's layout");
+        status = bt_no_memory(error, "a table's layout");
     }
     free(shapes);
     free(numbers);

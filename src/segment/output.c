@@ -84,7 +84,7 @@ static bt_status put_line(const json_t *json, FILE *out, bt_error *error) {
 bt_status bt_segment_write(json_t *json, const char *path, FILE *out, bt_error *error) {
     bt_status status = BT_OK;
     if (!json)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for polygons as JSON");
+        status = bt_no_memory(error, "polygons as JSON");
     else if (path[0])
         status = bt_json_save(json, path, false, error);
     else

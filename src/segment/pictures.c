@@ -19,7 +19,7 @@ static bt_status add(bt_pictures *pictures, const char *path, bt_error *error) {
     if ((pictures->count & (pictures->count - 1)) == 0) { /* full at each power of two */
         size_t room = pictures->count ? 2 * (size_t)pictures->count : 1;
         bt_picture_file *files = realloc(pictures->files, room * sizeof *files);
-        if (!files) return bt_fail(error, BT_NO_MEMORY, "out of memory for a list of pictures");
+        if (!files) return bt_no_memory(error, "a list of pictures");
         pictures->files = files;
     }
     bt_status status = bt_path_join(pictures->files[pictures->count].path, error, "%s", path);

@@ -123,8 +123,7 @@ static bt_status read_picture(const work *w, job *j, bt_error *error) {
     j->decode_ms = bt_ms(bt_clock_now_ns() - start_ns);
     j->probabilities = malloc((size_t)j->picture.height * j->picture.width * sizeof *j->probabilities);
     if (j->probabilities) return BT_OK;
-    return bt_fail(error, BT_NO_MEMORY, "%s: out of memory for its %d x %d pixels", j->file->path,
-                   j->picture.height, j->picture.width);
+    return bt_no_memory(error, "%s: %d x %d pixels", j->file->path, j->picture.height, j->picture.width);
 }
 
 static bt_status find_polygons(const work *w, job *j, bt_error *error) {
@@ -258,7 +257,7 @@ static void segment_all(work *w) {
 static bt_status write_coco(const work *w, bt_error *error) {
     const bt_pictures *pictures = w->options->pictures;
     bt_coco_picture *list = calloc((size_t)pictures->count, sizeof *list);
-    if (!list) return bt_fail(error, BT_NO_MEMORY, "out of memory for a list of pictures");
+    if (!list) return bt_no_memory(error, "a list of pictures");
     int count = 0;
     for (int i = 0; i < pictures->count; i++)
         if (w->found[i]) list[count++] = (bt_coco_picture){pictures->files[i].name, w->found[i]};
@@ -268,7 +267,7 @@ static bt_status write_coco(const work *w, bt_error *error) {
     free(list);
     if (!json || json_object_set_new(json, "metadata", describe_all(w))) {
         json_decref(json);
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for the COCO data set");
+        return bt_no_memory(error, "the COCO data set");
     }
     w->summary->printed = !w->options->outputs->output[0];
     return bt_segment_write(json, w->options->outputs->output, w->options->out, error);

@@ -46,7 +46,7 @@ bt_status bt_inbox_open(bt_inbox **out, int room, bt_error *error) {
     if (room < 1 || room > ROOM_MAX)
         return bt_fail(error, BT_INVALID, "an inbox has room for 1 to %d answers, not %d", ROOM_MAX, room);
     bt_inbox *inbox = calloc(1, sizeof *inbox + (size_t)room * sizeof *inbox->slots);
-    if (!inbox) return bt_fail(error, BT_NO_MEMORY, "out of memory for an inbox of %d answers", room);
+    if (!inbox) return bt_no_memory(error, "an inbox of %d answers", room);
     inbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (inbox->fd < 0) {
         free(inbox);

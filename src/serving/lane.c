@@ -26,7 +26,7 @@ static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
     lane->deliveries = calloc(lane->service->request_count, sizeof *lane->deliveries);
     if (lane->images && lane->logits && lane->scratch && lane->requests && lane->owed && lane->deliveries)
         return BT_OK;
-    return bt_fail(error, BT_NO_MEMORY, "out of memory for batches of %zu images", most);
+    return bt_no_memory(error, "batches of %zu images", most);
 }
 
 static bt_status settle_thread(const bt_worker_lane *lane, bt_error *error) {

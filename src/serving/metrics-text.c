@@ -161,7 +161,7 @@ bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_e
         failed = json_object_set_new(top, metrics[i].model, model_to_json(&metrics[i]));
     if (!failed) *out = bt_json_dump(top, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(top);
-    return *out ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
+    return *out ? BT_OK : bt_no_memory(error, "metrics");
 }
 
 /* ---- Prometheus ---- */
@@ -344,7 +344,7 @@ bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics, const bt_
     size_t size;
     *out = NULL;
     FILE *text = open_memstream(out, &size);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
+    if (!text) return bt_no_memory(error, "metrics");
     for (size_t i = 0; i < FIGURE_COUNT && count > 0; i++)
         write_figure(text, &figures[i], metrics, count);
     write_summaries(text, metrics, totals, count);
@@ -354,5 +354,5 @@ bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics, const bt_
     if (fclose(text) == 0) return BT_OK;
     free(*out);
     *out = NULL;
-    return bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
+    return bt_no_memory(error, "metrics");
 }

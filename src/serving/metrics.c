@@ -36,7 +36,7 @@ bt_status bt_meter_open(bt_meter **out, int64_t window_ns, int64_t now_ns, bt_er
     if (window_ns < SLICES)
         return bt_fail(error, BT_INVALID, "a metrics window of %lld ns", (long long)window_ns);
     bt_meter *meter = calloc(1, sizeof *meter);
-    if (!meter) return bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
+    if (!meter) return bt_no_memory(error, "metrics");
     meter->slice_ns = window_ns / (SLICES - 1);
     meter->start_ns = now_ns;
     meter->p95_at_ns = INT64_MIN;

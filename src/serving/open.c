@@ -164,7 +164,7 @@ static bool should_rest(const bt_service *service, const bt_worker_lane *lane) {
 
 static bt_status open_lanes(bt_service *service, bt_error *error) {
     service->lanes = calloc(2 * (size_t)service->instance_count, sizeof *service->lanes);
-    if (!service->lanes) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
+    if (!service->lanes) return bt_no_memory(error, "a service");
     for (int i = 0; i < 2 * service->instance_count; i++) {
         bt_worker_lane *lane = &service->lanes[i];
         lane->service = service;
@@ -187,7 +187,7 @@ static bt_status open_requests(bt_service *service, bt_error *error) {
                  runs * (size_t)(batcher->ladder.sizes[batcher->ladder.size_count - 1] + 1);
     }
     service->requests = calloc(count, sizeof *service->requests);
-    if (!service->requests) return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu requests", count);
+    if (!service->requests) return bt_no_memory(error, "%zu requests", count);
     service->request_count = (uint32_t)count;
     for (uint32_t i = 0; i < service->request_count; i++)
         service->requests[i].next_free = i + 1 < service->request_count ? i + 1 : BT_NO_REQUEST;
@@ -198,7 +198,7 @@ static bt_status open_models(bt_service *service, const bt_config *config, const
                              int count, const bt_service_settings *given, const bt_option_sources *sources,
                              bt_error *error) {
     service->models = calloc((size_t)count, sizeof *service->models);
-    if (!service->models) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
+    if (!service->models) return bt_no_memory(error, "a service");
     for (int i = 0; i < count; i++) {
         const char *name = models ? models[i] : config->models[i].name;
         pthread_mutex_init(&service->models[i].meter_lock, NULL);
@@ -232,7 +232,7 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
         return bt_fail(error, BT_INVALID, "a service has 1 to %d models, not %d", BT_BATCHER_MODELS_MAX,
                        model_count);
     bt_service *service = calloc(1, sizeof *service);
-    if (!service) return bt_fail(error, BT_NO_MEMORY, "out of memory for a service");
+    if (!service) return bt_no_memory(error, "a service");
     pthread_mutexattr_t adaptive; /* holders are quick: look a little before sleeping */
     pthread_mutexattr_init(&adaptive);
     pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);

@@ -448,7 +448,7 @@ static bt_status write_metrics(bt_service *service, char **out, bool json, bt_er
     const bt_metrics_bounds bounds = bounds_of(service);
     bt_metrics *all = calloc((size_t)count, sizeof *all);
     bt_metrics_totals *totals = calloc((size_t)count, sizeof *totals);
-    bt_status status = all && totals ? BT_OK : bt_fail(error, BT_NO_MEMORY, "out of memory for metrics");
+    bt_status status = all && totals ? BT_OK : bt_no_memory(error, "metrics");
     for (int i = 0; i < count && status == BT_OK; i++)
         status = read_model(service, i, &all[i], &bounds, json ? NULL : &totals[i], error);
     if (status == BT_OK)

@@ -33,8 +33,7 @@ bt_status bt_supervisor_start(bt_service *service, bt_error *error) {
     service->supervisor_quit = false;
     service->supervisor_until_ns = 0; /* awake */
     service->supervisor_deliveries = calloc(service->request_count, sizeof *service->supervisor_deliveries);
-    if (!service->supervisor_deliveries)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for the supervisor");
+    if (!service->supervisor_deliveries) return bt_no_memory(error, "the supervisor");
     if (pthread_create(&service->supervisor, NULL, supervisor_main, service) != 0)
         return bt_fail(error, BT_IO, "a thread cannot be started");
     service->supervised = true;

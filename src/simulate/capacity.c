@@ -157,8 +157,7 @@ static bt_status open_search(capacity_search *search, bt_error *error) {
     search->unit_s = malloc(REQUESTS * sizeof *search->unit_s);
     search->arrivals_ns = malloc((size_t)search->room * sizeof *search->arrivals_ns);
     if (!search->unit_s || !search->arrivals_ns)
-        return bt_fail(error, BT_NO_MEMORY, "no memory for schedules of %lld requests",
-                       (long long)search->room);
+        return bt_no_memory(error, "schedules of %lld requests", (long long)search->room);
     bt_random random = bt_random_stream(search->seed, "arrivals of the capacity search");
     double at_s = 0;
     for (int i = 0; i < REQUESTS; i++)

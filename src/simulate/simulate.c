@@ -130,8 +130,7 @@ static bt_status open_traffic(model_traffic *traffic, const bt_simulation_option
     out->arrival_count = model->arrival_count;
     out->latency_ms = malloc((size_t)(model->arrival_count + 1) * sizeof *out->latency_ms);
     if (!out->latency_ms)
-        return bt_fail(error, BT_NO_MEMORY, "no memory for %lld simulated requests",
-                       (long long)model->arrival_count);
+        return bt_no_memory(error, "%lld simulated requests", (long long)model->arrival_count);
     for (int64_t i = 0; i < model->arrival_count; i++)
         out->latency_ms[i] = NAN;
     return BT_OK;
@@ -139,7 +138,7 @@ static bt_status open_traffic(model_traffic *traffic, const bt_simulation_option
 
 static bt_status open_batcher(simulator *sim, const bt_simulation_options *options, bt_error *error) {
     bt_batcher_model *models = malloc((size_t)options->model_count * sizeof *models);
-    if (!models) return bt_fail(error, BT_NO_MEMORY, "no memory for a simulation");
+    if (!models) return bt_no_memory(error, "a simulation");
     for (int i = 0; i < options->model_count; i++)
         models[i] = options->models[i].batcher;
     bt_status status = bt_batcher_open(&sim->batcher,
@@ -155,7 +154,7 @@ static bt_status open_batcher(simulator *sim, const bt_simulation_options *optio
 static bt_status open_all(simulator *sim, const bt_simulation_options *options, bt_error *error) {
     bt_simulation *result = calloc(1, sizeof *result);
     sim->result = result;
-    if (!result) return bt_fail(error, BT_NO_MEMORY, "no memory for a simulation");
+    if (!result) return bt_no_memory(error, "a simulation");
     result->trace_hash = BT_FNV_START;
     if (options->model_count < 1 || options->model_count > BT_BATCHER_MODELS_MAX ||
         options->overhead_ns < 0 || options->overhead_ns > BT_LADDER_NS_MAX)
@@ -163,7 +162,7 @@ static bt_status open_all(simulator *sim, const bt_simulation_options *options, 
                        options->model_count, (long long)options->overhead_ns);
     result->models = calloc((size_t)options->model_count, sizeof *result->models);
     sim->models = calloc((size_t)options->model_count, sizeof *sim->models);
-    if (!result->models || !sim->models) return bt_fail(error, BT_NO_MEMORY, "no memory for a simulation");
+    if (!result->models || !sim->models) return bt_no_memory(error, "a simulation");
     sim->model_count = result->model_count = options->model_count;
     sim->overhead_ns = options->overhead_ns;
     /* first, since it checks the ladders that the rest looks into */
@@ -347,7 +346,7 @@ static bt_status sum_up(const model_traffic *traffic, int instances, bt_error *e
     if (out->ok == 0) return BT_OK;
     size_t count = 0;
     double *sorted = malloc((size_t)out->ok * sizeof *sorted);
-    if (!sorted) return bt_fail(error, BT_NO_MEMORY, "no memory for %lld latencies", (long long)out->ok);
+    if (!sorted) return bt_no_memory(error, "%lld latencies", (long long)out->ok);
     for (int64_t i = 0; i < out->arrival_count; i++)
         if (!isnan(out->latency_ms[i])) sorted[count++] = out->latency_ms[i];
     bt_sort(sorted, count);

@@ -119,7 +119,7 @@ static bt_status fill(bt_tuned_model *out, const bt_config_model *model, int max
     bt_ladder *ladder = &out->batcher.ladder;
     ladder->size_count = list_sizes(model, max_batch_size, ladder->sizes);
     out->storage = malloc((size_t)(ladder->size_count * BT_CONFIG_QUANTILES + 1) * sizeof *out->storage);
-    if (!out->storage) return bt_fail(error, BT_NO_MEMORY, "%s: no memory for its times", model->name);
+    if (!out->storage) return bt_no_memory(error, "the times of %s", model->name);
     for (int i = 0; i < ladder->size_count; i++) {
         out->times[i] = times_of(model, ladder->sizes[i], out->storage + (size_t)i * BT_CONFIG_QUANTILES);
         ladder->service_ns[i] = typical_ns(&out->times[i]);

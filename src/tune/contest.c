@@ -30,7 +30,7 @@ struct bt_contest {
 bt_status bt_contest_open(bt_contest **out, bt_division *divisions, int count, double budget_s,
                           bt_error *error) {
     bt_contest *contest = *out = calloc(1, sizeof *contest);
-    if (!contest) return bt_fail(error, BT_NO_MEMORY, "out of memory for a contest");
+    if (!contest) return bt_no_memory(error, "a contest");
     contest->budget_s = budget_s;
     contest->count = count;
     for (int i = 0; i < count; i++)

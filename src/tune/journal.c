@@ -40,7 +40,7 @@ bt_status bt_journal_open(bt_journal **out, const char *path, bt_error *error) {
     bt_status status = whole_length(path, &length, error);
     if (status != BT_OK) return status;
     bt_journal *journal = calloc(1, sizeof *journal);
-    if (!journal) return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+    if (!journal) return bt_no_memory(error, "a journal");
     journal->file = -1;
     journal->length = length;
     status = bt_path_join(journal->path, error, "%s", path);
@@ -84,7 +84,7 @@ static bt_status write_all(const bt_journal *journal, const char *bytes, size_t 
 bt_status bt_journal_append(bt_journal *journal, json_t *line, bt_error *error) {
     char *text = line ? bt_json_dump(line, JSON_COMPACT) : NULL;
     json_decref(line);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal line");
+    if (!text) return bt_no_memory(error, "a journal line");
     size_t length = strlen(text);
     text[length] = '\n'; /* in the NUL's place: one write a line */
     bt_status status = write_all(journal, text, length + 1, error);
@@ -101,15 +101,14 @@ static bt_status parse_line(json_t *lines, const char *line, size_t size, const 
     json_error_t at;
     json_t *object = bt_json_parse(line, size, &at);
     if (!object && at.line < 0) /* jansson's sign for it: a fault without a place */
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+        return bt_no_memory(error, "a journal");
     if (!json_is_object(object)) {
         bt_status status = bt_fail(error, BT_PARSE, "%s:%d: no journal line: %s", path, number,
                                    object ? "not an object" : at.text);
         json_decref(object);
         return status;
     }
-    if (json_array_append_new(lines, object) != 0)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+    if (json_array_append_new(lines, object) != 0) return bt_no_memory(error, "a journal");
     return BT_OK;
 }
 
@@ -133,8 +132,7 @@ bt_status bt_journal_load(json_t **out, const char *path, bt_error *error) {
     if (status == BT_OK) status = bt_file_read(path, JOURNAL_BYTES_MAX, &text, &size, error);
     if (status != BT_OK) return status;
     json_t *lines = json_array();
-    status = lines ? parse_lines(lines, text, size, path, error)
-                   : bt_fail(error, BT_NO_MEMORY, "out of memory for a journal");
+    status = lines ? parse_lines(lines, text, size, path, error) : bt_no_memory(error, "a journal");
     free(text);
     if (status != BT_OK) {
         json_decref(lines);

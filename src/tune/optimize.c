@@ -211,7 +211,7 @@ bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const 
         json_object_set_new(header, "machine", json_string(machine->fingerprint)) != 0 ||
         json_object_set_new(header, "tool_version", json_string(bt_version())) != 0) {
         json_decref(header);
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for the run's header");
+        return bt_no_memory(error, "the run's header");
     }
     bt_status status = bt_run_open(out, settings->results, "optimize-batch", header, settings->resume, error);
     json_decref(header);

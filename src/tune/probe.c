@@ -174,7 +174,7 @@ static bt_status converse(const bt_probe *probe, process *p, json_t *order, json
     char *line = malloc(ANSWER_BYTES_MAX);
     json_decref(order);
     if (!text || !line)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for an order to the worker");
+        status = bt_no_memory(error, "an order to the worker");
     else if (!send_line(p, text))
         status = bury(p, NULL, error);
     if (status == BT_OK) status = receive_line(probe, p, line, error);
@@ -220,7 +220,7 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
 
 bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error) {
     *out = calloc(1, sizeof **out);
-    if (!*out) return bt_fail(error, BT_NO_MEMORY, "out of memory for a probe");
+    if (!*out) return bt_no_memory(error, "a probe");
     (*out)->options = *options;
     return BT_OK;
 }

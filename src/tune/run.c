@@ -51,7 +51,7 @@ static bt_status list_runs(const char *results, const char *kind, char ***out, s
         char **grown = realloc(*out, (*count + 1) * sizeof *grown);
         if (grown) *out = grown;
         if (!grown || !(grown[*count] = strdup(entry->d_name)))
-            status = bt_fail(error, BT_NO_MEMORY, "out of memory for the list of runs");
+            status = bt_no_memory(error, "the list of runs");
         else
             (*count)++;
     }
@@ -141,7 +141,7 @@ bt_status bt_run_open(bt_run **out, const char *results, const char *kind, const
                       bt_error *error) {
     *out = NULL;
     bt_run *run = calloc(1, sizeof *run);
-    if (!run) return bt_fail(error, BT_NO_MEMORY, "out of memory for a run");
+    if (!run) return bt_no_memory(error, "a run");
     bt_status status = bt_folder_make(results, error);
     if (status == BT_OK && resume) status = find_cut_off(run, results, kind, error);
     if (status == BT_OK)

@@ -28,12 +28,12 @@ bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladder, bt_error
     if (sweep->count == sweep->capacity) {
         int capacity = sweep->capacity ? 2 * sweep->capacity : 16;
         bt_candidate *grown = realloc(sweep->candidates, (size_t)capacity * sizeof *grown);
-        if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for the sweep's candidates");
+        if (!grown) return bt_no_memory(error, "the sweep's candidates");
         sweep->candidates = grown;
         sweep->capacity = capacity;
     }
     bt_point *point = bt_record_add_point(sweep->model, batch_size);
-    if (!point) return bt_fail(error, BT_NO_MEMORY, "out of memory for the sweep's points");
+    if (!point) return bt_no_memory(error, "the sweep's points");
     point->outcome = BT_OUTCOME_UNDECIDED;
     int at = sweep->count++;
     for (; at > 0 && sweep->candidates[at - 1].batch_size > batch_size; at--)
@@ -166,7 +166,7 @@ static bt_status find_typical(bt_candidate *c, const bt_point *point, bt_error *
                 : c->calm_count < BT_CALM_SAMPLES ? c->calm_count
                                                   : BT_CALM_SAMPLES;
     double *scratch = malloc((size_t)count * sizeof *scratch);
-    if (!scratch) return bt_fail(error, BT_NO_MEMORY, "out of memory for a size's samples");
+    if (!scratch) return bt_no_memory(error, "a size's samples");
     c->typical_ms = bt_median(calm ? c->calm_ms : point->samples_ms, (size_t)count, scratch);
     free(scratch);
     return BT_OK;
@@ -303,7 +303,7 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
         bt_model_record *model = sweep->model;
         size_t count = (size_t)(model->standard_sample_count + result->sample_count);
         double *grown = realloc(model->standard_samples_ms, count * sizeof *grown);
-        if (!grown) return bt_fail(error, BT_NO_MEMORY, "out of memory for the standard path's samples");
+        if (!grown) return bt_no_memory(error, "the standard path's samples");
         model->standard_samples_ms = grown;
         for (int i = 0; i < result->sample_count; i++)
             grown[model->standard_sample_count++] = result->samples_ms[i];
@@ -378,7 +378,7 @@ bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_mode
                         bt_error *error) {
     *out = NULL;
     bt_sweep *sweep = calloc(1, sizeof *sweep);
-    if (!sweep) return bt_fail(error, BT_NO_MEMORY, "out of memory for a sweep");
+    if (!sweep) return bt_no_memory(error, "a sweep");
     sweep->options = *options;
     sweep->model = model;
     bt_sequential_rule_p95(&sweep->rule);

@@ -55,9 +55,7 @@ static bt_status prepare_member(member *m, bt_error *error) {
     const size_t count = (size_t)m->team->batch_size * m->team->pixels;
     if (!is_first(m) && count > m->logits_count) {
         float *logits = realloc(m->logits, count * sizeof *logits);
-        if (!logits)
-            return bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d images",
-                           m->team->batch_size);
+        if (!logits) return bt_no_memory(error, "a batch of %d images", m->team->batch_size);
         m->logits = logits;
         m->logits_count = count;
     }
@@ -165,7 +163,7 @@ static bt_status place(bt_team *team, bt_error *error) {
 bt_status bt_team_open(bt_team **out, const bt_session_options *options, int instances, bt_error *error) {
     bt_team *team = calloc(1, sizeof *team);
     *out = NULL;
-    if (!team) return bt_fail(error, BT_NO_MEMORY, "out of memory for a worker");
+    if (!team) return bt_no_memory(error, "a worker");
     team->options = *options;
     team->count = instances;
     pthread_mutex_init(&team->lock, NULL);
@@ -238,7 +236,7 @@ bt_status bt_team_time(bt_team *team, int batch_size, int runs, const float *ima
         return give(team, DUTY_TIME, 0, 1, error);
     }
     double *room = malloc((size_t)each * (size_t)team->count * sizeof *room);
-    if (!room) return bt_fail(error, BT_NO_MEMORY, "out of memory for %d samples", runs);
+    if (!room) return bt_no_memory(error, "%d samples", runs);
     for (int i = 0; i < team->count; i++)
         team->members[i].samples_ms = room + i * each;
     bt_status status = give(team, DUTY_TIME, 0, team->count, error);

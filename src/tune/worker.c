@@ -70,7 +70,7 @@ static float *image_at(const worker *w, int index) {
 static bt_status draw_images(worker *w, bt_error *error) {
     int height = w->order.session.height, width = w->order.session.width;
     uint8_t *rgb = malloc(3 * pixels(w));
-    if (!rgb) return bt_fail(error, BT_NO_MEMORY, "out of memory for an image");
+    if (!rgb) return bt_no_memory(error, "an image");
     bt_status status = BT_OK;
     for (int i = 0; i < IMAGES && status == BT_OK; i++) {
         status = bt_spheroids_draw((uint64_t)w->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
@@ -87,7 +87,7 @@ static bt_status load_images(worker *w, bt_error *error) {
     bt_status status = bt_picture_folder_open(&folder, w->order.images, IMAGES, error);
     if (status != BT_OK) return status;
     void *scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, height, width));
-    if (!scratch) status = bt_fail(error, BT_NO_MEMORY, "out of memory for an image");
+    if (!scratch) status = bt_no_memory(error, "an image");
     for (int i = 0; i < IMAGES && status == BT_OK; i++) {
         bt_picture picture;
         status = bt_picture_folder_load(folder, i % folder->count, &w->order.wishes, &picture, error);
@@ -118,8 +118,7 @@ static bt_status want_images(worker *w, int batch_size, bt_error *error) {
     if (images) w->images = images;
     float *logits = realloc(w->logits, (size_t)batch_size * pixels(w) * sizeof *logits);
     if (logits) w->logits = logits;
-    if (!images || !logits)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d images", batch_size);
+    if (!images || !logits) return bt_no_memory(error, "a batch of %d images", batch_size);
     int from = w->capacity;
     w->capacity = batch_size;
     if (bt_team_session(w->team)->info.computes_masks) return fill_images(w, from, batch_size, error);
@@ -245,7 +244,7 @@ static bt_status want_reference(worker *w, bt_error *error) {
     bt_status status = want_standard(w, error);
     if (status != BT_OK) return status;
     float *reference = malloc(IMAGES * pixels(w) * sizeof *reference);
-    if (!reference) return bt_fail(error, BT_NO_MEMORY, "out of memory for the reference logits");
+    if (!reference) return bt_no_memory(error, "the reference logits");
     for (size_t i = 0; i < IMAGES && status == BT_OK; i++)
         status =
             bt_session_run(w->standard, 1, w->images + i * 3 * pixels(w), reference + i * pixels(w), error);
@@ -465,7 +464,7 @@ static json_t *answer_step(worker *w, const json_t *json) {
 static bt_status write_answer(int fd, json_t *answer, bt_error *error) {
     char *text = answer ? bt_json_dump(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory for an answer");
+    if (!text) return bt_no_memory(error, "an answer");
     bt_status status = BT_OK;
     size_t size = strlen(text) + 1;
     text[size - 1] = '\n';
@@ -496,7 +495,7 @@ bt_status bt_worker_serve(int orders_fd, int answers_fd, bt_error *error) {
     char *line = NULL;
     size_t capacity = 0;
     worker *w = calloc(1, sizeof *w);
-    if (!w) status = bt_fail(error, BT_NO_MEMORY, "out of memory for a worker");
+    if (!w) status = bt_no_memory(error, "a worker");
     while (status == BT_OK && getline(&line, &capacity, orders) > 0) {
         json_error_t at;
         json_t *json = bt_json_parse(line, strlen(line), &at);

@@ -150,7 +150,7 @@ static bt_status open_buffers(bench *b, bt_error *error) {
                     (size_t)largest(&b->given->image_sizes);
     b->images = malloc(3 * pixels * sizeof *b->images);
     b->logits = malloc(pixels * sizeof *b->logits);
-    if (!b->images || !b->logits) return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu pixels", pixels);
+    if (!b->images || !b->logits) return bt_no_memory(error, "%zu pixels", pixels);
     input_counter(b->images, 3 * pixels, "bench-networks", 1);
     return BT_OK;
 }
@@ -301,7 +301,7 @@ static bt_status print_json(const bench *b, bt_error *error) {
 static bt_status answer(const bench *b, bt_team *team, int batch, int runs, bt_error *error) {
     const int instances = (int)b->given->instances, size = b->given->image_sizes.sizes[0];
     double *samples_ms = calloc((size_t)runs, sizeof *samples_ms);
-    if (!samples_ms) return bt_fail(error, BT_NO_MEMORY, "out of memory for %d samples", runs);
+    if (!samples_ms) return bt_no_memory(error, "%d samples", runs);
     bt_status status = bt_team_prepare(team, batch, (size_t)size * (size_t)size, error);
     if (status == BT_OK) status = bt_team_time(team, batch, runs, b->images, b->logits, samples_ms, error);
     for (int i = 0; i < runs; i++)

@@ -504,7 +504,7 @@ static bt_status open_job(job *j, bt_error *error) {
     j->numbers = malloc(NUMBERS * sizeof *j->numbers);
     j->wanted = malloc(count * sizeof *j->wanted);
     if (!j->x || !j->other || !j->out || !j->numbers || !j->wanted)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for a tensor of %zu bytes", room);
+        return bt_no_memory(error, "a tensor of %zu bytes", room);
     memset(j->x, 0x3f, room); /* a number a little below 1 in either type */
     memset(j->other, 0x3f, room);
     memset(j->out, 0x3f, room);

@@ -37,8 +37,7 @@ static bt_status read_case(golden_case *one, const json_t *json, bt_error *error
     one->images = calloc(3 * one->pixels, sizeof *one->images);
     one->expected = calloc(one->pixels, sizeof *one->expected);
     one->logits = calloc(one->pixels, sizeof *one->logits);
-    if (!one->images || !one->expected || !one->logits)
-        return bt_fail(error, BT_NO_MEMORY, "out of memory for %zu pixels", one->pixels);
+    if (!one->images || !one->expected || !one->logits) return bt_no_memory(error, "%zu pixels", one->pixels);
     input_counter(one->images, 3 * one->pixels, one->input_name, one->seed);
     return read_logits(one, json_string_value(json_object_get(json, "logits")), error);
 }

@@ -16,7 +16,7 @@ bt_status input_spheroids(float *images, uint8_t *masks, uint64_t seed, int coun
                           bt_error *error) {
     size_t plane = (size_t)height * (size_t)width;
     uint8_t *rgb = malloc(3 * plane);
-    if (!rgb) return bt_fail(error, BT_NO_MEMORY, "out of memory drawing images");
+    if (!rgb) return bt_no_memory(error, "drawing images");
     bt_status status = BT_OK;
     for (size_t i = 0; i < (size_t)count && status == BT_OK; i++) {
         uint8_t *mask = masks ? masks + i * plane : NULL;

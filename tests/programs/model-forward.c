@@ -193,7 +193,7 @@ static bt_status time_runs(bt_session *session, const forward_options *options, 
                            float *logits, bt_error *error) {
     if (options->repeat == 0) return BT_OK;
     double *ms = calloc((size_t)options->repeat, sizeof *ms);
-    if (!ms) return bt_fail(error, BT_NO_MEMORY, "out of memory timing %d runs", options->repeat);
+    if (!ms) return bt_no_memory(error, "timing %d runs", options->repeat);
     bt_status status = BT_OK;
     for (int i = 0; i < options->repeat && status == BT_OK; i++) {
         int64_t start_ns = bt_clock_now_ns();
@@ -215,7 +215,7 @@ static bt_status forward(bt_session *session, const forward_options *options, bt
     float *images = calloc(3 * pixels, sizeof *images), *logits = calloc(pixels, sizeof *logits);
     bt_status status = BT_OK;
     if (!images || !logits)
-        status = bt_fail(error, BT_NO_MEMORY, "out of memory for a batch of %d", options->shape[0]);
+        status = bt_no_memory(error, "a batch of %d", options->shape[0]);
     else if (options->counter_input)
         input_counter(images, 3 * pixels, options->counter_input,
                       strtoull(options->counter_weights, NULL, 10));

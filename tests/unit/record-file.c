@@ -437,7 +437,7 @@ static void what_is_not_there_is_not_written(void **state) {
     double sample = 1;
     point->sample_count = INT_MAX;
     assert_int_equal(bt_point_add_samples(point, &sample, 1, &error), BT_NO_MEMORY);
-    assert_string_equal(error.message, "no memory for 1 more samples of batch size 4");
+    assert_string_equal(error.message, "out of memory for 1 more samples of batch size 4");
     assert_int_equal(point->sample_count, INT_MAX);
     point->sample_count = 0;
     assert_int_equal(bt_point_add_samples(point, &sample, 0, &error), BT_OK);

@@ -302,7 +302,7 @@ uninstall: ## remove what install put there
 
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
-FUZZ_SOURCES := $(wildcard src/base/*.c src/measure/*.c src/image/*.c src/networks/*.c src/record/*.c) src/backend/sim.c \
+FUZZ_SOURCES := $(wildcard src/base/*.c src/measure/*.c src/image/*.c src/networks/*.c src/settings/*.c src/record/*.c) src/backend/sim.c \
                 src/load/schedule.c src/tune/journal.c src/tune/step.c tests/fuzz/input.c
 FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' -pthread -MMD -MP \
                 -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all

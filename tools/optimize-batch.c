@@ -12,7 +12,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "record/config.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "report/publish.h"
 #include "report/results-index.h"
 #include "tune/optimize.h"

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/program.h"
 #include "record/load-record.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "report/load.h"
 #include "report/publish.h"
 #include "report/results-index.h"

@@ -22,7 +22,7 @@
 #include "networks/model.h"
 #include "networks/network.h"
 #include "networks/weights.h"
-#include "record/model-file.h"
+#include "settings/model-file.h"
 
 #define SHIM_NAME       "libbatchtune_torch.so"
 #define LIBTORCH_REMEDY "run `make deps` and `make`, or give LIBTORCH=/path to make"

@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "record/gate-record.h"
-#include "record/gate-settings.h"
+#include "settings/gate.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "gate/judge.h"
-#include "record/gate-settings.h"
+#include "settings/gate.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "networks/model-archive.h"
 #include "networks/network.h"
-#include "record/fields.h"
-#include "record/model-file.h"
+#include "settings/model-file.h"
 
 #define PIECE (1 << 20) /* bytes hashed at a time */
 

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "networks/checkpoint.h"
 #include "networks/places.h"
-#include "record/weights-source.h"
+#include "settings/weights-source.h"
 
 #define NAMED_MAX 4 /* places in a message */
 

@@ -20,7 +20,7 @@ typedef struct bt_weights_found {
 } bt_weights_found;
 
 /* Reads every parameter's numbers into values[i], which has room for its count; with `values` NULL only
- * checks that they are all there. `source` is FILE or FILE:PLACE (record/weights-source.h).
+ * checks that they are all there. `source` is FILE or FILE:PLACE (settings/weights-source.h).
  *
  * A tensor is a parameter's when its whole name, keys of the dictionaries around it included, ends in the
  * parameter's; what stands before is its place, and the network lies where one place has all. Parts that

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "networks/demo.h"
-#include "record/weights-source.h"
+#include "settings/weights-source.h"
 
 #define COUNTER "counter:"
 

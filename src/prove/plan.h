@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "load/schedule.h"
-#include "record/load-settings.h"
+#include "settings/load-test.h"
 
 #ifdef __cplusplus
 extern "C" {

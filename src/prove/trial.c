@@ -17,8 +17,8 @@
 #include "measure/quantile.h"
 #include "networks/model.h"
 #include "prove/judge.h"
-#include "record/by-model.h"
-#include "record/weights-setting.h"
+#include "settings/by-model.h"
+#include "settings/weights.h"
 
 #define COMPARE_ROUNDS 3
 #define COMPARE_NS     (1500 * BT_NS_PER_MS) /* of each path in each round */

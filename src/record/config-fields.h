@@ -3,8 +3,8 @@
 #ifndef BT_RECORD_CONFIG_FIELDS_H
 #define BT_RECORD_CONFIG_FIELDS_H
 
+#include "base/fields.h"
 #include "record/config.h"
-#include "record/fields.h"
 
 #ifdef __cplusplus
 extern "C" {

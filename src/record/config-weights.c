@@ -11,9 +11,9 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "record/model-file.h"
 #include "record/shards.h"
-#include "record/weights-source.h"
+#include "settings/model-file.h"
+#include "settings/weights-source.h"
 
 #define HEADER_BYTES 65536
 

@@ -16,8 +16,8 @@
 
 #include "base/error.h"
 #include "record/fingerprint.h"
-#include "record/record.h"
-#include "record/settings.h"
+#include "record/sweep-record.h"
+#include "settings/tuning.h"
 
 #ifdef __cplusplus
 extern "C" {

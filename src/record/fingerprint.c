@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "base/cores.h"
+#include "base/fields.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "record/fields.h"
 #include "record/parts.h"
 
 #define COUNT(table) (sizeof table / sizeof table[0])

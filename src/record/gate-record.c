@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/json.h"
-#include "record/fields.h"
 #include "record/parts.h"
 
 #define KIND         "gate"

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "record/fields.h"
 #include "record/parts.h"
 
 #define USUAL_PERCENT 5

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "record/gate-record.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/json.h"
-#include "record/fields.h"
 #include "record/load-record.h"
 #include "record/parts.h"
 

@@ -1,6 +1,6 @@
 /* The record of a load test: what was asked of a service, what came of every scenario, and the verdicts.
  *
- * As for tuning (record/record.h) it is the only bridge between measuring and everything that prints, draws
+ * As for tuning (record/sweep-record.h) it is the only bridge between measuring and everything that prints, draws
  * or judges, and anything printed can be made again from it. Latency is a request's, from its intended
  * arrival, in milliseconds. NaN here and null in the file is what is not known.
  */
@@ -13,8 +13,8 @@
 
 #include "base/error.h"
 #include "record/fingerprint.h"
-#include "record/load-settings.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
+#include "settings/load-test.h"
 
 #ifdef __cplusplus
 extern "C" {

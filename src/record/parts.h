@@ -14,7 +14,7 @@ extern "C" {
 
 #define BT_BATCH_MAX 65536 /* what the settings allow */
 
-/* Rows of a table of fields (record/fields.h) for a struct's member `throttling`. Without a quota, and in
+/* Rows of a table of fields (base/fields.h) for a struct's member `throttling`. Without a quota, and in
  * records of before, there are none. */
 #define BT_THROTTLING_FIELD(type_, structure, member)                                                        \
     .key = #member, .type = BT_FIELD_##type_, .offset = offsetof(structure, throttling.member),              \

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "record/model-file.h"
-#include "record/weights-setting.h"
+#include "settings/model-file.h"
+#include "settings/weights.h"
 
 static bool is_given(const bt_option_sources *sources, const char *name) {
     int index = bt_options_find(bt_service_settings_table, bt_service_settings_count, name);

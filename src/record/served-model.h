@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "record/config.h"
 #include "record/placement.h"
-#include "record/service-settings.h"
+#include "settings/service.h"
 
 #ifdef __cplusplus
 extern "C" {

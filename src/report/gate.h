@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "record/gate-settings.h"
 #include "record/gate-verdict.h"
 #include "report/table.h"
+#include "settings/gate.h"
 
 #ifdef __cplusplus
 extern "C" {

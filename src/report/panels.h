@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "report/plots.h"
 
 #ifdef __cplusplus

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "report/gnuplot.h"
 
 #ifdef __cplusplus

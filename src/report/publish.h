@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,7 +5,7 @@
 #ifndef BT_REPORT_SWEEP_WORDS_H
 #define BT_REPORT_SWEEP_WORDS_H
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

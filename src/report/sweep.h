@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

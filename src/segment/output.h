@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "image/polygons.h"
-#include "record/segment-settings.h"
 #include "segment/pictures.h"
+#include "settings/segmentation.h"
 
 #ifdef __cplusplus
 extern "C" {

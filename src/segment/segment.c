@@ -15,9 +15,9 @@
 #include "image/decode.h"
 #include "image/encode.h"
 #include "image/overlay.h"
-#include "record/by-model.h"
-#include "record/weights-setting.h"
 #include "serving/serving.h"
+#include "settings/by-model.h"
+#include "settings/weights.h"
 
 #define THREADS_MAX 64
 #define DRAIN_MS    60000.0

@@ -4,9 +4,9 @@
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "record/by-model.h"
-#include "record/weights-setting.h"
 #include "serving/state.h"
+#include "settings/by-model.h"
+#include "settings/weights.h"
 
 #define DEFAULT_CONFIG "configs/production_batch_config.json"
 

@@ -11,7 +11,7 @@
 #define BT_TUNE_CONTEST_H
 
 #include "base/error.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "tune/step.h"
 
 #ifdef __cplusplus

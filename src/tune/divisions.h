@@ -9,8 +9,8 @@
 
 #include "base/cores.h"
 #include "base/error.h"
-#include "record/record.h"
-#include "record/settings.h"
+#include "record/sweep-record.h"
+#include "settings/tuning.h"
 
 #ifdef __cplusplus
 extern "C" {

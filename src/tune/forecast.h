@@ -8,7 +8,7 @@
 #ifndef BT_TUNE_FORECAST_H
 #define BT_TUNE_FORECAST_H
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

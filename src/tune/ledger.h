@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

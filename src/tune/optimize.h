@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "tune/run.h"
 
 #ifdef __cplusplus

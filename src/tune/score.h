@@ -3,7 +3,7 @@
 #ifndef BT_TUNE_SCORE_H
 #define BT_TUNE_SCORE_H
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

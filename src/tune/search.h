@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/json.h"
-#include "record/fields.h"
 #include "record/parts.h"
 
 static const char *const step_names[] = {

@@ -33,7 +33,7 @@
 #include "base/error.h"
 #include "measure/sequential.h"
 #include "networks/model.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "tune/step.h"
 
 #ifdef __cplusplus

@@ -47,7 +47,7 @@ mv "$scratch/leaky.c" "$copy/src/base/leaky.c"
 
 word=TO; word=${word}DO
 place=/ho; place=${place}me/somebody
-plant src/base/upwards.c '#include "record/record.h"\n' 'may include only what stands before it' 'an include from a lower layer'
+plant src/base/upwards.c '#include "record/sweep-record.h"\n' 'may include only what stands before it' 'an include from a lower layer'
 plant src/report/measures.c '#include "networks/network.h"\n' 'base, record and measure only' 'a report that measures'
 plant src/tune/bare.c '#include "record.h"\n' 'write it from src/' 'an include without its layer'
 plant src/extra/extra.c 'static int x;\n' 'is no layer' 'a folder that is no layer'

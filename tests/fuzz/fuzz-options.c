@@ -7,9 +7,9 @@
 #include "base/cores.h"
 #include "input.h"
 #include "record/placement.h"
-#include "record/service-settings.h"
-#include "record/settings.h"
-#include "record/weights-setting.h"
+#include "settings/service.h"
+#include "settings/tuning.h"
+#include "settings/weights.h"
 
 #define ARGUMENTS_MAX 16
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "input.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bt_record *record = NULL;

@@ -1,7 +1,7 @@
 /* A profile, or the file behind --config. */
 #include "base/json.h"
 #include "input.h"
-#include "record/settings.h"
+#include "settings/tuning.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static bt_settings settings;

@@ -2,7 +2,7 @@
 #ifndef FIXTURE_RECORD_H
 #define FIXTURE_RECORD_H
 
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 /* HRNet: s(b) = 40 + 22 b ms, batching pays (the knee is 2). CBAM-ResUNet: s(b) = 60 + 55 b ms, batching does
  * not pay, larger sizes are late. SLA 250 ms. The caller closes it; aborts where memory is short. */

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "base/random.h"
-#include "record/settings.h"
+#include "settings/tuning.h"
 
 typedef struct values {
     bool use_amp, resume;

@@ -26,8 +26,6 @@
 #include "load/schedule.h"
 #include "prove/plan.h"
 #include "record/config.h"
-#include "record/gate-settings.h"
-#include "record/segment-settings.h"
 #include "report/config.h"
 #include "report/gate.h"
 #include "report/load-plots.h"
@@ -36,6 +34,8 @@
 #include "report/publish.h"
 #include "scratch.h"
 #include "serving/metrics.h"
+#include "settings/gate.h"
+#include "settings/segmentation.h"
 
 #define COUNT(array) (sizeof array / sizeof array[0])
 

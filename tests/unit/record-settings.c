@@ -12,8 +12,8 @@
 
 #include "base/files.h"
 #include "record/served-model.h"
-#include "record/weights-setting.h"
 #include "scratch.h"
+#include "settings/weights.h"
 
 static bt_settings settings;
 static bt_option_sources sources;

@@ -11,7 +11,7 @@ shopt -s nullglob
 library=${LIBRARY:-build/lib/libbatchtune.a}
 
 # A folder of src/ may include itself and those before it.
-layers='base record measure image networks kernels plan backend batching simulate serving segment load prove tune gate report'
+layers='base settings record measure image networks kernels plan backend batching simulate serving segment load prove tune gate report'
 
 # The shim's headers that plain C may know, each with the one file that does.
 boundaries='torch_shim.h=src/backend/torch.c cuda/probe.h=src/backend/cuda-check.c cuda/norm.h=src/backend/cuda-check.c

@@ -4,8 +4,8 @@
  * batch size; "{batch}" in the file's name stands for that number, so that one path names a package for each.
  * Only names are dealt with here; what is in a file is networks/model.h's to know.
  */
-#ifndef BT_RECORD_MODEL_FILE_H
-#define BT_RECORD_MODEL_FILE_H
+#ifndef BT_SETTINGS_MODEL_FILE_H
+#define BT_SETTINGS_MODEL_FILE_H
 
 #include <stdbool.h>
 

@@ -1,10 +1,10 @@
 /* What segment-image is asked to do: the rows of the service's table that matter to somebody with pictures,
  * and its own. */
-#ifndef BT_RECORD_SEGMENT_SETTINGS_H
-#define BT_RECORD_SEGMENT_SETTINGS_H
+#ifndef BT_SETTINGS_SEGMENTATION_H
+#define BT_SETTINGS_SEGMENTATION_H
 
 #include "base/options.h"
-#include "record/service-settings.h"
+#include "settings/service.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,4 @@
-#include "record/settings.h"
+#include "settings/tuning.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -9,8 +9,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "record/picture-rows.h"
-#include "record/weights-setting.h"
+#include "settings/picture-rows.h"
+#include "settings/weights.h"
 
 #define VALUE(field) .offset = offsetof(bt_settings, field)
 

@@ -1,7 +1,7 @@
 /* The two rows that the table of every command that reads pictures has, behind that of the pictures: so they
  * are called alike and mean the same everywhere. They become a bt_picture_wishes. */
-#ifndef BT_RECORD_PICTURE_ROWS_H
-#define BT_RECORD_PICTURE_ROWS_H
+#ifndef BT_SETTINGS_PICTURE_ROWS_H
+#define BT_SETTINGS_PICTURE_ROWS_H
 
 #include "base/options.h"
 

@@ -1,10 +1,10 @@
-#include "record/load-settings.h"
+#include "settings/load-test.h"
 
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "record/picture-rows.h"
+#include "settings/picture-rows.h"
 
 #define VALUE(field) .offset = offsetof(bt_load_settings, field)
 #define LOAD         .group = "The load"

@@ -2,8 +2,8 @@
  * weights-source.h), or one each: "hrnet=hrnet.safetensors,cbam_resunet=best.pth:ema". A model that is not
  * named has the demonstration weights.
  * Where the whole text is the name of a file that is there it is that file, though it may look like NAME=. */
-#ifndef BT_RECORD_WEIGHTS_SETTING_H
-#define BT_RECORD_WEIGHTS_SETTING_H
+#ifndef BT_SETTINGS_WEIGHTS_H
+#define BT_SETTINGS_WEIGHTS_H
 
 #include "base/error.h"
 #include "base/options.h"

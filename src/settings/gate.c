@@ -1,10 +1,10 @@
-#include "record/gate-settings.h"
+#include "settings/gate.h"
 
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "record/weights-setting.h"
+#include "settings/weights.h"
 
 #define GAUGE(field) .offset = offsetof(bt_gauge_settings, field), .group = "What is measured"
 #define VALUE(field) .offset = offsetof(bt_gate_settings, field), .scope = BT_SCOPE_COMMAND

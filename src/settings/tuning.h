@@ -4,8 +4,8 @@
  * from there. Commands that need only some of the options pick rows of this table by name rather than
  * describing them again.
  */
-#ifndef BT_RECORD_SETTINGS_H
-#define BT_RECORD_SETTINGS_H
+#ifndef BT_SETTINGS_TUNING_H
+#define BT_SETTINGS_TUNING_H
 
 #include "base/options.h"
 
@@ -43,7 +43,7 @@ typedef struct bt_settings {
     char device[BT_OPTION_TEXT_SIZE];     /* "auto", "cpu", "cuda:N" */
     char backend[BT_OPTION_TEXT_SIZE];    /* "torch", "plan", "sim:..." */
     char weights[BT_OPTION_TEXT_SIZE];    /* "demo", "counter:SEED" */
-    char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,...": see record/model-file.h */
+    char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,...": see settings/model-file.h */
     char images[BT_OPTION_TEXT_SIZE];     /* a folder of pictures to run on; "": synthetic ones */
     double white;                         /* the pictures' stored value that is white; 0: what they say */
     int64_t page;                         /* of TIFF files, from 1; 0: the first */

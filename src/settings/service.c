@@ -1,6 +1,6 @@
-#include "record/service-settings.h"
+#include "settings/service.h"
 
-#include "record/weights-setting.h"
+#include "settings/weights.h"
 
 #define VALUE(field) .offset = offsetof(bt_service_settings, field)
 #define SERVICE      .group = "The service"

@@ -1,4 +1,4 @@
-#include "record/model-file.h"
+#include "settings/model-file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "record/by-model.h"
+#include "settings/by-model.h"
 
 #define LARGEST     65536 /* batch size */
 #define PLACE_BYTES (sizeof BT_BATCH_PLACE - 1)

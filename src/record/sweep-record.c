@@ -1,4 +1,4 @@
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #include <limits.h>
 #include <math.h>

@@ -1,8 +1,8 @@
-#include "record/weights-setting.h"
+#include "settings/weights.h"
 
 #include <stdio.h>
 
-#include "record/by-model.h"
+#include "settings/by-model.h"
 
 /* Whether it says something of each model. A file may well be called like that: epoch=3-val=0.1.ckpt. */
 static bool is_map(const char *setting) {

@@ -1,7 +1,7 @@
 /* What names a checkpoint: FILE, or FILE:PLACE, where the file holds a network in several places (its weights
  * and their average, say) and another than the usual one is meant: "best.pth:ema". */
-#ifndef BT_RECORD_WEIGHTS_SOURCE_H
-#define BT_RECORD_WEIGHTS_SOURCE_H
+#ifndef BT_SETTINGS_WEIGHTS_SOURCE_H
+#define BT_SETTINGS_WEIGHTS_SOURCE_H
 
 #include "base/error.h"
 #include "base/files.h"

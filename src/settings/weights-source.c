@@ -1,4 +1,4 @@
-#include "record/weights-source.h"
+#include "settings/weights-source.h"
 
 #include <stdio.h>
 #include <string.h>

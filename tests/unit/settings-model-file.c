@@ -14,12 +14,12 @@
 
 #include "base/cores.h"
 #include "base/files.h"
-#include "record/by-model.h"
 #include "record/config.h"
-#include "record/model-file.h"
 #include "record/placement.h"
 #include "record/served-model.h"
 #include "scratch.h"
+#include "settings/by-model.h"
+#include "settings/model-file.h"
 
 static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
 
@@ -287,5 +287,5 @@ int main(void) {
         cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
         cmocka_unit_test(several_packages_are_compared_as_one_file),
     };
-    return cmocka_run_group_tests_name("record-model-file", tests, make_folder, bt_scratch_leave);
+    return cmocka_run_group_tests_name("settings-model-file", tests, make_folder, bt_scratch_leave);
 }

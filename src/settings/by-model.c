@@ -1,10 +1,10 @@
-#include "record/by-model.h"
+#include "settings/by-model.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/files.h"
-#include "record/weights-source.h"
+#include "settings/weights-source.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 #define SHOWN           60 /* characters of a name in a message */

@@ -1,4 +1,4 @@
-#include "record/fields.h"
+#include "base/fields.h"
 
 #include <inttypes.h>
 #include <limits.h>

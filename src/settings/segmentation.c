@@ -1,14 +1,14 @@
-#include "record/segment-settings.h"
+#include "settings/segmentation.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
-#include "record/by-model.h"
-#include "record/model-file.h"
-#include "record/picture-rows.h"
-#include "record/settings.h"
-#include "record/weights-setting.h"
+#include "settings/by-model.h"
+#include "settings/model-file.h"
+#include "settings/picture-rows.h"
+#include "settings/tuning.h"
+#include "settings/weights.h"
 
 #define VALUE(field) .offset = offsetof(bt_segment_settings, field)
 #define MASKS        .group = "The masks"

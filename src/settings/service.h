@@ -3,10 +3,10 @@
  * The library's `settings` text ("batch_size=4,max_queue_delay_ms=2"), bt_service_set, and the flags of every
  * command that runs a service all read this table. What nobody gave (its source is DEFAULT) is the
  * model's own by its entry in the config file, or the file's, or the tuning's own table's default
- * (record/settings.h): see record/served-model.h.
+ * (settings/tuning.h): see record/served-model.h.
  */
-#ifndef BT_RECORD_SERVICE_SETTINGS_H
-#define BT_RECORD_SERVICE_SETTINGS_H
+#ifndef BT_SETTINGS_SERVICE_H
+#define BT_SETTINGS_SERVICE_H
 
 #include "base/options.h"
 

@@ -1,5 +1,5 @@
 /* The record's file form. Every flat part is a table of fields; what is left is the nesting. */
-#include "record/record.h"
+#include "record/sweep-record.h"
 
 #include <float.h>
 #include <limits.h>
@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fields.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "record/fields.h"
 #include "record/parts.h"
 
 #define KIND              "sweep"

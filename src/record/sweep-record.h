@@ -5,8 +5,8 @@
  * sample, so whatever was printed can be made again from it. Numbers that are not known are NaN here and null
  * there, never a guess.
  */
-#ifndef BT_RECORD_RECORD_H
-#define BT_RECORD_RECORD_H
+#ifndef BT_RECORD_SWEEP_RECORD_H
+#define BT_RECORD_SWEEP_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/throttle.h"
 #include "record/fingerprint.h"
-#include "record/settings.h"
+#include "settings/tuning.h"
 
 #ifdef __cplusplus
 extern "C" {

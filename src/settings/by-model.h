@@ -5,8 +5,8 @@
  * a comma means something else already (the library's `settings`). A file that is there goes before any other
  * reading of its name: "a=x,b=3.pth" is one part where there is a file x,b=3.pth.
  */
-#ifndef BT_RECORD_BY_MODEL_H
-#define BT_RECORD_BY_MODEL_H
+#ifndef BT_SETTINGS_BY_MODEL_H
+#define BT_SETTINGS_BY_MODEL_H
 
 #include <stdbool.h>
 

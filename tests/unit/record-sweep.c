@@ -14,7 +14,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
-#include "record/record.h"
+#include "record/sweep-record.h"
 #include "scratch.h"
 
 #define RECORDS   200
@@ -500,5 +500,5 @@ int main(void) {
         cmocka_unit_test(outcomes_have_names_both_ways),
         cmocka_unit_test(text_that_is_no_utf8_is_saved_all_the_same),
     };
-    return cmocka_run_group_tests_name("record-file", tests, bt_scratch_enter, bt_scratch_leave);
+    return cmocka_run_group_tests_name("record-sweep", tests, bt_scratch_enter, bt_scratch_leave);
 }

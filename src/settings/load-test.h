@@ -1,9 +1,9 @@
 /* What a load test is asked to do: a service's settings and the load's own, in one table of flags. */
-#ifndef BT_RECORD_LOAD_SETTINGS_H
-#define BT_RECORD_LOAD_SETTINGS_H
+#ifndef BT_SETTINGS_LOAD_TEST_H
+#define BT_SETTINGS_LOAD_TEST_H
 
 #include "base/options.h"
-#include "record/service-settings.h"
+#include "settings/service.h"
 
 #ifdef __cplusplus
 extern "C" {

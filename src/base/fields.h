@@ -1,11 +1,11 @@
 /* A struct's plain members as JSON keys, told once for both directions.
  *
- * Records and the config file are mostly flat structs of texts, numbers and switches. One table for each
- * struct says which key is which member and what it may hold, so that what is written is what is read, and a
- * broken file is always told by file and key. Only the record modules include this.
+ * Records, the config file and a worker's answers are mostly flat structs of texts, numbers and switches. One
+ * table for each struct says which key is which member and what it may hold, so that what is written is what
+ * is read, and a broken file is always told by file and key.
  */
-#ifndef BT_RECORD_FIELDS_H
-#define BT_RECORD_FIELDS_H
+#ifndef BT_BASE_FIELDS_H
+#define BT_BASE_FIELDS_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* What perf-gate is asked to do: the tables of its four commands, put together from the same groups of rows.
  */
-#ifndef BT_RECORD_GATE_SETTINGS_H
-#define BT_RECORD_GATE_SETTINGS_H
+#ifndef BT_SETTINGS_GATE_H
+#define BT_SETTINGS_GATE_H
 
 #include "base/options.h"
 

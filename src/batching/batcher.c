@@ -242,8 +242,8 @@ static void decide_all(bt_batcher *batcher, bt_lane *lane, bt_status status) {
         if (lane->slots[i] != BT_NO_SLOT) bt_decide(batcher, lane->slots[i], status);
 }
 
-/* A failed run's requests go to the standard path, or, where they came from there or may not, are answered.
- */
+/* A failed run's requests go to the standard path, or, where they came from there or may not,
+ * are answered. */
 static void fail_over(bt_batcher *batcher, bt_lane *lane, int member, bt_path path, bt_status status) {
     bt_member *m = &batcher->members[member];
     m->failed_runs++;

@@ -23,8 +23,8 @@
  *
  * Every request that submit took comes back in exactly one BT_ACTION_ANSWER, whatever happens. A deadline is
  * kept towards the caller: at its deadline a request is answered BT_TIMEOUT wherever it is (its late result
- * is dropped), and nothing is ever started at or past its deadline. All calls come from one thread at a time.
- */
+ * is dropped), and nothing is ever started at or past its deadline.
+ * All calls come from one thread at a time. */
 #ifndef BT_BATCHING_BATCHER_H
 #define BT_BATCHING_BATCHER_H
 
@@ -106,8 +106,8 @@ typedef enum bt_run_outcome {
 bool bt_batcher_done(bt_batcher *batcher, int64_t now_ns, uint64_t run, bt_run_outcome outcome);
 
 /* Changes how a model's batches are formed from now on. BT_INVALID where a size is above what open made room
- * for (the ladder's largest, the first max_queue_size) or a value is out of bounds; nothing is changed then.
- */
+ * for (the ladder's largest, the first max_queue_size) or a value is out of bounds;
+ * nothing is changed then. */
 typedef struct bt_batcher_change {
     int max_batch_size, max_queue_size;
     int64_t max_queue_delay_ns;
@@ -132,8 +132,8 @@ typedef struct bt_action {
     uint64_t run;        /* number of the run; of an answer: of its last run, 0 if none */
     int count, run_size; /* requests, and images to run: run_size >= count, a size of the ladder (1 on the
                             standard path). An answer's: of its last run, 0 if none */
-    /* RUN: the requests, in the order of their arrival; the batcher's, valid until this run's bt_batcher_done
-     */
+    /* RUN: the requests, in the order of their arrival; the batcher's,
+     * valid until this run's bt_batcher_done */
     const uint64_t *tags;
     /* ANSWER */
     uint64_t ticket, tag;

@@ -3,8 +3,7 @@
  * Closed: the path is used. After `failures` failed runs in a row it opens: the path is not used for
  * `cooldown_ns`. Then it is half-open: runs are let through one at a time as probes; `probes` good ones in a
  * row close it, a failed one opens it again for twice as long (at most cooldown_max_ns). A good close sets
- * the cooldown back. Pure: time is an argument; a value that may be copied.
- */
+ * the cooldown back. Pure: time is an argument; a value that may be copied. */
 #ifndef BT_BATCHING_BREAKER_H
 #define BT_BATCHING_BREAKER_H
 

@@ -2,8 +2,7 @@
  *
  * A runtime tunes itself for the shapes it has seen, so only the sizes of this ladder ever run. A batch in
  * between is padded up to the next size or split into smaller ones, whichever the service times say is
- * cheaper. Pure; a ladder is a value that may be copied.
- */
+ * cheaper. Pure; a ladder is a value that may be copied. */
 #ifndef BT_BATCHING_LADDER_H
 #define BT_BATCHING_LADDER_H
 

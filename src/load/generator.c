@@ -213,8 +213,8 @@ typedef struct schedule_class {
     struct sched_param param;
 } schedule_class;
 
-/* The kernel's struct sched_attr (sched_setattr(2)), first version: its header and libc's exclude each other.
- */
+/* The kernel's struct sched_attr (sched_setattr(2)), first version:
+ * its header and libc's exclude each other. */
 typedef struct kernel_sched_attributes {
     uint32_t size, policy;
     uint64_t flags;

@@ -7,8 +7,7 @@
  *
  * The sending thread asks the kernel for exact timers, sleeps until shortly before a send and spins the rest;
  * how shortly it learns from how late sleeps end, and it never spins longer than spin_max_ns, since on a
- * machine whose cores are all in use a spinning generator slows what it measures.
- */
+ * machine whose cores are all in use a spinning generator slows what it measures. */
 #ifndef BT_LOAD_GENERATOR_H
 #define BT_LOAD_GENERATOR_H
 

@@ -1,8 +1,7 @@
 /* When requests arrive: fixed before a run, so that a slow service cannot slow its own load down.
  *
  * An open-loop schedule is a list of intended arrival times, made from a seed: the same seed gives the same
- * load here, on another machine, and in the simulator.
- */
+ * load here, on another machine, and in the simulator. */
 #ifndef BT_LOAD_SCHEDULE_H
 #define BT_LOAD_SCHEDULE_H
 

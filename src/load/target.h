@@ -1,8 +1,7 @@
 /* What load is sent to: anything that takes a request and answers it later.
  *
  * Keep this narrow, so that the service, a null that answers at once (which shows what the generator itself
- * costs), and a server on the network look alike to the generator.
- */
+ * costs), and a server on the network look alike to the generator. */
 #ifndef BT_LOAD_TARGET_H
 #define BT_LOAD_TARGET_H
 

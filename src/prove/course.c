@@ -33,8 +33,8 @@ static bt_status add_shots(bt_load_log *log, const bt_load_log *segment, int64_t
     return BT_OK;
 }
 
-/* Seconds of which nothing was noted, between the last of one segment and the first of the next, are unknown.
- */
+/* Seconds of which nothing was noted, between the last of one segment and the first of the next,
+ * are unknown. */
 static bt_status add_seconds(bt_load_log *log, const bt_load_log *segment, int64_t from, bt_error *error) {
     int64_t missing = from > log->second_count ? from - log->second_count : 0;
     bt_status status = grow((void **)&log->seconds, log->second_count, missing + segment->second_count,

@@ -2,8 +2,7 @@
  *
  * A request without a result, or one that came late by way of the standard path, has its cause in the backend
  * and not in the queue; whoever reads the report must learn which instance it was and what the backend said.
- * The simulator knows nothing of it, so no setting that it likes is a remedy.
- */
+ * The simulator knows nothing of it, so no setting that it likes is a remedy. */
 #ifndef BT_PROVE_FAILURES_H
 #define BT_PROVE_FAILURES_H
 
@@ -43,8 +42,8 @@ void bt_failures_add(bt_failures *failures, const bt_failures *more);
  * how many got none but an error. NULL is nothing. */
 bool bt_failures_matter(const bt_failures *failures, int64_t fallback, int64_t failed);
 
-/* "37 runs failed, the last on instance 0 (cpu): out of paper; failover is off"; "" where they do not matter.
- */
+/* "37 runs failed, the last on instance 0 (cpu): out of paper; failover is off";
+ * "" where they do not matter. */
 #define BT_FAILURES_WORDS_SIZE 768
 void bt_failures_words(const bt_failures *failures, bool failover, int64_t fallback, int64_t failed,
                        char out[BT_FAILURES_WORDS_SIZE]);

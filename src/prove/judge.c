@@ -8,13 +8,22 @@
 #include "base/command.h"
 #include "base/text.h"
 
-#define LATE_SHARE   0.01 /* of the SLA: how late the generator may send at P99 */
-#define OTHERS_SHARE 0.1  /* of a scenario's seconds that may be disturbed */
-#define STOPS_SHARE                                                                                          \
-    0.01 /* of a quota's periods: with more of them stopped, P99 is of a send during a stop                  \
-          */
+/* How late the generator may send at P99, as a share of the SLA. Raised, latencies are trusted that the
+ * generator itself has stretched; lowered, a machine whose sleeps end late shows nothing at all. */
+#define LATE_SHARE 0.01
 
-#define SLOWER 1.25 /* runs of a P95 so much longer than the config's are not those that were tuned */
+/* The share of a scenario's seconds that others may disturb. Raised, verdicts are given on figures that other
+ * programs spoilt (above 0.05, P95 may be of their seconds alone); lowered, one passing cron job costs a
+ * scenario its verdict. */
+#define OTHERS_SHARE 0.1
+
+/* The share of a quota's periods that may be stopped: with more of them, the P99 of how late the generator
+ * sent is of a send during a stop, and is no fault of the generator's. */
+#define STOPS_SHARE 0.01
+
+/* How much longer than the config says P95 of a run may be. Raised, a device that has slowed down is not
+ * named as the cause; lowered, ordinary variation from day to day is. */
+#define SLOWER 1.25
 
 /* ---- the scenario ---- */
 

@@ -2,8 +2,7 @@
  *
  * Pure. Three words, and each says no more than was seen: *met* where P95's upper bound is within the SLA,
  * *broken* where its lower bound is above it or requests got no result, *not shown* where it is neither, or
- * where a disturbed machine or a late generator makes the figures worth nothing either way.
- */
+ * where a disturbed machine or a late generator makes the figures worth nothing either way. */
 #ifndef BT_PROVE_JUDGE_H
 #define BT_PROVE_JUDGE_H
 

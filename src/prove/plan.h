@@ -3,8 +3,7 @@
  * Pure: from the settings and what is known of each model. The rates come from the simulator (bt_capacity);
  * the durations are chosen so that two models of a tenth of a second each are proved in about three minutes,
  * and longer for slower ones, so that enough requests are sent for P95 to have bounds at all. A scenario that
- * is not decided then goes on (looks.h).
- */
+ * is not decided then goes on (looks.h). */
 #ifndef BT_PROVE_PLAN_H
 #define BT_PROVE_PLAN_H
 

@@ -1,8 +1,7 @@
 /* What the simulator says of a scenario, on the very schedules that will be sent; and what it says would
  * help.
  *
- * Pure, but for memory.
- */
+ * Pure, but for memory. */
 #ifndef BT_PROVE_PREDICT_H
 #define BT_PROVE_PREDICT_H
 

@@ -1,7 +1,6 @@
 /* What came back, boiled down: one stream's shots become one part of the load record.
  *
- * Pure: reads the generator's log, writes figures, judges nothing.
- */
+ * Pure: reads the generator's log, writes figures, judges nothing. */
 #ifndef BT_PROVE_SUM_H
 #define BT_PROVE_SUM_H
 

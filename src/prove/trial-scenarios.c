@@ -263,8 +263,8 @@ static bool is_busy_now(const bt_trial *t) {
     return bt_busy_others_since(&before) > t->settings->tolerate_cores;
 }
 
-/* Sends a held segment's like once more, unless the machine is as busy as it was: then what there is counts.
- */
+/* Sends a held segment's like once more, unless the machine is as busy as it was:
+ * then what there is counts. */
 static bt_status run_again(rounds *r, int index, bt_error *error) {
     progress *p = &r->all[index];
     bt_trial *t = r->t;

@@ -2,8 +2,7 @@
  *
  * The driver behind `test-production`. Which scenarios run, at what rates and for how long is planned first,
  * purely (plan.h); each is simulated on its very schedule, then sent for real; what came back is summed up
- * and judged, purely (judge.h), into the load record that reports are made of.
- */
+ * and judged, purely (judge.h), into the load record that reports are made of. */
 #ifndef BT_PROVE_TRIAL_H
 #define BT_PROVE_TRIAL_H
 
@@ -30,8 +29,8 @@ typedef struct bt_trial_options {
         *stop; /* not 0: the scenario under way is drained and kept, the others are not run */
 } bt_trial_options;
 
-/* What can be refused before anything is loaded: scenarios, models and rates that there are not. BT_INVALID.
- */
+/* What can be refused before anything is loaded: scenarios,
+ * models and rates that there are not. BT_INVALID. */
 BT_MUST_USE bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config,
                                      bt_error *error);
 

@@ -166,8 +166,8 @@ static bt_status write_polygons(const work *w, job *j, bt_error *error) {
     return bt_segment_write(json, path, w->options->out, error);
 }
 
-/* What was asked for first, then what shows it; one is not left out because the other could not be written.
- */
+/* What was asked for first, then what shows it; one is not left out because the other could not
+ * be written. */
 static bt_status write_results(const work *w, job *j, bt_error *error) {
     bt_error cause;
     bt_status status = write_polygons(w, j, error);
@@ -275,8 +275,8 @@ static bt_status write_coco(const work *w, bt_error *error) {
 
 /* ---- the service ---- */
 
-/* Says what a person should know of the sizes: that a demonstration chose the image's, or nobody the batch's.
- */
+/* Says what a person should know of the sizes: that a demonstration chose the image's,
+ * or nobody the batch's. */
 static void warn_untuned(const work *w) {
     const bt_segment_settings *s = w->settings;
     const bt_config_model *entry = &w->entry;

@@ -3,8 +3,8 @@
  * A request has a slot from its submit until its answer is taken. Threads that answer push their slot onto
  * one list by compare-and-swap and, where the list was empty, ring the eventfd: they share no lock with those
  * who submit and take, so that a caller who is stopped in the middle of either holds up nobody else's answer.
- * The list is only ever emptied as a whole, which is why a push needs no guard against slots that come again.
- */
+ * The list is only ever emptied as a whole, which is why a push needs no guard against slots that
+ * come again. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>

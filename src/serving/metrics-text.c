@@ -167,8 +167,8 @@ bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_e
 /* ---- Prometheus ---- */
 
 /* A label's value: backslash, quote and newline are escaped, other control characters become '?'. One byte
- * that is no UTF-8 would cost the reader the whole page, so that such a value's bytes beyond ASCII do, too.
- */
+ * that is no UTF-8 would cost the reader the whole page,
+ * so that such a value's bytes beyond ASCII do, too. */
 static void write_label(FILE *out, const char *name, const char *value) {
     const bool clean = bt_text_is_utf8(value);
     fprintf(out, "%s=\"", name);

@@ -3,8 +3,7 @@
  * A meter keeps one model's figures: histograms since the start, and a ring of them for the window that looks
  * back over the last so many seconds. Time is an argument; everything but opening is free of allocation.
  * Whoever owns a meter lets one thread at it at a time. What the batcher counts (rejections, fallbacks,
- * breakers) is not kept twice: it is copied in when metrics are read.
- */
+ * breakers) is not kept twice: it is copied in when metrics are read. */
 #ifndef BT_SERVING_METRICS_H
 #define BT_SERVING_METRICS_H
 
@@ -19,8 +18,8 @@ extern "C" {
 
 typedef struct bt_meter bt_meter;
 
-/* A meter whose window looks back `window_ns`, from `now_ns` on. Takes some 8 MB. BT_INVALID, BT_NO_MEMORY.
- */
+/* A meter whose window looks back `window_ns`, from `now_ns` on. Takes some 8 MB.
+ * BT_INVALID, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_meter_open(bt_meter **out, int64_t window_ns, int64_t now_ns, bt_error *error);
 void bt_meter_close(bt_meter **meter); /* NULL-safe; nulls */
 
@@ -30,8 +29,8 @@ typedef struct bt_meter_answer {
 } bt_meter_answer;
 void bt_meter_answered(bt_meter *meter, int64_t now_ns, const bt_meter_answer *answer);
 
-/* A run that has ended on an instance of the model; `requests` of a good run on the production path, else 0.
- */
+/* A run that has ended on an instance of the model; `requests` of a good run on the production path,
+ * else 0. */
 void bt_meter_ran(bt_meter *meter, int64_t now_ns, int instance, int64_t duration_ns, int requests);
 
 /* The window's P95 in ms, worked out at most every 250 ms; NaN until something was seen. */

@@ -1,8 +1,7 @@
 /* The service as the programs of this project see it: what batchtune.h does not show.
  *
  * A load test opens a service on a config that it has read, and must know what exactly runs, so that the
- * simulator can be given the same. Everything here is as thread-safe as batchtune.h says.
- */
+ * simulator can be given the same. Everything here is as thread-safe as batchtune.h says. */
 #ifndef BT_SERVING_SERVING_H
 #define BT_SERVING_SERVING_H
 

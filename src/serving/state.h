@@ -4,8 +4,7 @@
  * outside it. Every instance has two lanes, threads that own one backend session each, for the production and
  * the standard path. A supervisor thread sleeps exactly until the batcher's next wake time. Whoever changes
  * something under the lock pumps the batcher dry before letting go (pump.c): runs go into lanes' mailboxes,
- * answers are delivered after unlocking.
- */
+ * answers are delivered after unlocking. */
 #ifndef BT_SERVING_STATE_H
 #define BT_SERVING_STATE_H
 
@@ -31,8 +30,8 @@ typedef struct bt_waiting_request {
     uint32_t next_free;
 } bt_waiting_request;
 
-/* An answer that has left the batcher, with all that delivering it needs: the request's slot is free already.
- */
+/* An answer that has left the batcher, with all that delivering it needs:
+ * the request's slot is free already. */
 typedef struct bt_delivery {
     bt_waiting_request waiting;
     bt_action action;
@@ -166,8 +165,8 @@ int bt_pump(bt_service *service, int64_t now_ns, bt_worker_lane *self, bt_delive
             bt_wakes *wakes);
 /* Outside the lock. */
 void bt_wake_all(bt_service *service, const bt_wakes *wakes);
-/* Outside the lock: calls back with answers; `lane` (may be NULL) holds the logits of those that went well.
- */
+/* Outside the lock: calls back with answers; `lane` (may be NULL) holds the logits of those that
+ * went well. */
 void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, bt_worker_lane *lane);
 /* Locks, does nothing but pump until dry, delivers. */
 void bt_pump_and_deliver(bt_service *service);

@@ -121,8 +121,8 @@ static bt_load_part judged_under_a_quota(bt_load_part part) {
     return part;
 }
 
-/* A service under that quota is stopped the same way: it is part of the promise, named where that is not met.
- */
+/* A service under that quota is stopped the same way: it is part of the promise,
+ * named where that is not met. */
 static void a_quota_is_part_of_the_promise(void **state) {
     (void)state;
     bt_load_part part = judged_under_a_quota(part_of(97, 90, 100));

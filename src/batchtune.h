@@ -5,14 +5,15 @@
  * of threads under the config's batch size and queue delay:
  *
  *     bt_service *service = bt_service_shared();
- *     if (bt_service_start(service, &error) != BT_OK) ...
- *     bt_service_infer(service, &(bt_request){.image = rgb, .height = h, .width = w, .model = "hrnet", .mask
- * = mask}, &result, &error);
+ *     bt_request request = {.image = rgb, .height = h, .width = w, .model = "hrnet", .mask = mask};
+ *     bt_status status = bt_service_start(service, &error);
+ *     if (status == BT_OK) status = bt_service_infer(service, &request, &result, &error);
+ *     if (status != BT_OK) fprintf(stderr, "%s\n", error.message);
  *
  * Every request that is taken gets exactly one answer: a result, or one clear error. The library never prints
  * and never exits. All functions may be called from any thread unless one says otherwise. The host's locale
- * is its own: numbers are read and written with a dot, messages are in English, whatever setlocale was told.
- */
+ * stays its own: numbers are read and written with a dot and messages are in English, whatever setlocale was
+ * told. */
 #ifndef BATCHTUNE_H
 #define BATCHTUNE_H
 
@@ -42,7 +43,7 @@ typedef enum bt_status {
     BT_OUT_OF_DEVICE_MEMORY, /* the device's memory ran out; the process is still usable */
     BT_UNSUPPORTED,          /* this machine or build cannot do it */
     BT_CANCELLED,            /* the caller took the request back */
-    BT_NOT_WRITTEN /* what was made found no room: a full or failing disk, a stream that is closed */
+    BT_NOT_WRITTEN           /* what was made found no room: a full or failing disk, a closed stream */
 } bt_status;
 
 #define BT_ERROR_MESSAGE_SIZE 256
@@ -68,9 +69,10 @@ BT_API size_t bt_size_of(const char *type);
 typedef struct bt_service bt_service;
 
 typedef struct bt_service_options {
-    const char
-        *config; /* the config file; NULL: $BATCHTUNE_CONFIG, else configs/production_batch_config.json */
-    const char *models; /* "hrnet,cbam_resunet"; NULL: all that the config has */
+    /* The config file; NULL: $BATCHTUNE_CONFIG, else configs/production_batch_config.json. */
+    const char *config;
+    /* "hrnet,cbam_resunet"; NULL: all that the config has. */
+    const char *models;
     /* "key=value,key=value" over the config's own values; NULL: none. The keys are those of bt_service_help.
      * A value that holds a comma stands in double quotes: instances="cuda:0,cuda:1".
      * A network of your own that was tuned is served by its name alone, from the file that the config says;
@@ -110,16 +112,19 @@ BT_API void bt_service_close(bt_service **service);
 typedef struct bt_model_facts {
     char name[64];
     int input_height, input_width; /* pixels: what every image is resized to for the network */
-    int tuned_size;     /* the side that the config's figures were measured at; 0: it does not say */
-    bool demonstration; /* nobody asked for that input: a CPU's demonstration was tuned at it, and the
-                           network is made for larger ones */
+    int tuned_size; /* the side that the config's figures were measured at; 0: it does not say */
+    /* Nobody asked for that input: a CPU's demonstration was tuned at it, and the network is made for larger
+     * ones. */
+    bool demonstration;
     int batch_size, max_queue_size, instance_count;
     double max_queue_delay_ms, p95_sla_ms, timeout_ms;
-    char precision[8];      /* of the production path: "fp32", "bf16", ...; "" until it was started */
-    char weights_note[256]; /* for people: which network was taken of a checkpoint that holds several, where
-                               nobody chose, and how to choose; else, and until it was started, "" */
-    bool changed_weights;   /* from start on: the config's checkpoint, or model file, has changed since it was
-                               measured, and nobody asked for another */
+    char precision[8]; /* of the production path: "fp32", "bf16", ...; "" until it was started */
+    /* For people: which network was taken of a checkpoint that holds several, where nobody chose, and how to
+     * choose; else, and until it was started, "". */
+    char weights_note[256];
+    /* From start on: the config's checkpoint, or model file, has changed since it was measured, and nobody
+     * asked for another. */
+    bool changed_weights;
 } bt_model_facts;
 
 /* Fills `out` (may be NULL where `room` is 0) with the facts of the first `room` models, in their order, and
@@ -135,8 +140,8 @@ typedef struct bt_request {
     const char *model;    /* "hrnet" */
     float threshold;      /* of the probability, in (0, 1); 0: 0.5 */
     double timeout_ms;    /* from the call; 0: the service's timeout_ms (0 there: none) */
-    /* Where the result goes, each height x width, the caller's, written before the answer; NULL: not wanted.
-     */
+    /* Where the result goes, height x width each: the caller's, written before the answer; NULL: not
+     * wanted. */
     uint8_t *mask;        /* 1 where the probability is above the threshold, else 0 */
     float *probabilities; /* in [0, 1] */
     bool standard_path;   /* skip the production path: FP32, one image at a time; for comparison */
@@ -265,17 +270,15 @@ typedef struct bt_metrics {
     double throughput_imgs_per_sec, throughput_since_start; /* answered well, by wall-clock time */
     int queue_size, queue_limit, in_flight;                 /* waiting; may wait; taken and not answered */
     int batch_size;                                         /* the largest that is formed */
-    uint64_t
-        batches[BT_METRICS_BATCHES]; /* [b - 1]: runs of b requests on the production path, since start */
-    double mean_batch_size;          /* since start; NaN without a run */
-    double batch_fill;               /* requests / images that ran, padding included, since start */
-    double utilisation;              /* the instances' mean */
+    uint64_t batches[BT_METRICS_BATCHES]; /* [b - 1]: production runs of b requests, since start */
+    double mean_batch_size;               /* since start; NaN without a run */
+    double batch_fill;                    /* requests / images that ran, padding included, since start */
+    double utilisation;                   /* the instances' mean */
     /* Requests since start: submitted = ok + rejected_* + expired + cancelled + failed + in_flight. */
     uint64_t submitted, ok, rejected_full, rejected_deadline, rejected_closed, expired, cancelled, failed;
     uint64_t fallback; /* of ok: by the standard path */
-    uint64_t run_exceptions, run_non_finite, run_out_of_memory,
-        run_timeouts;        /* production runs that failed */
-    uint64_t breaker_opened; /* times */
+    uint64_t run_exceptions, run_non_finite, run_out_of_memory, run_timeouts; /* failed production runs */
+    uint64_t breaker_opened;                                                  /* times */
     bt_metrics_instance instances[BT_METRICS_INSTANCES];
     int instance_count;
     double p95_sla_ms;

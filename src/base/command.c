@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "base/version.h"
 
-#define HELP_COLUMNS 100
+#define HELP_COLUMNS     100
+#define MARKDOWN_COLUMNS 118
 
 const char *bt_exit_name(int code) {
     switch (code) {
@@ -68,6 +69,13 @@ static void write_lines(const char *lines, int columns, FILE *out) {
     }
 }
 
+/* What --help calls the command's exit code of that row. */
+static const char *word_of_exit(const bt_command *command, const bt_command_exit *row) {
+    return command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code);
+}
+
+#define UNREAD_WHEN "who read standard output went away before all of it was given"
+
 static void write_exit(int code, const char *word, const char *when, int columns, FILE *out) {
     bt_terminal_wrap(out, when, fprintf(out, "  %3d  %s", code, word), 21, columns);
 }
@@ -75,13 +83,9 @@ static void write_exit(int code, const char *word, const char *when, int columns
 /* The command's own, and what any of them may end with. */
 static void write_exits(const bt_command *command, int columns, FILE *out) {
     bt_terminal_wrap(out, "Exit codes (also in the last line, \"verdict: <word> (<code>)\"):", 0, 0, columns);
-    for (const bt_command_exit *row = command->exits; row->when; row++) {
-        const char *word =
-            command->exit_words ? command->exit_words[row - command->exits] : bt_exit_name(row->code);
-        write_exit(row->code, word, row->when, columns, out);
-    }
-    write_exit(BT_EXIT_UNREAD, bt_exit_name(BT_EXIT_UNREAD),
-               "who read standard output went away before all of it was given", columns, out);
+    for (const bt_command_exit *row = command->exits; row->when; row++)
+        write_exit(row->code, word_of_exit(command, row), row->when, columns, out);
+    write_exit(BT_EXIT_UNREAD, bt_exit_name(BT_EXIT_UNREAD), UNREAD_WHEN, columns, out);
 }
 
 static void write_help(const bt_command *command, FILE *out) {
@@ -99,6 +103,25 @@ static void write_help(const bt_command *command, FILE *out) {
     if (!command->exits) return;
     fputc('\n', out);
     write_exits(command, columns, out);
+}
+
+/* The same for docs/reference.md: a section, with lists that a narrow page can wrap. */
+static void write_markdown(const bt_command *command, FILE *out) {
+    fprintf(out, "## %s\n\n", command->name);
+    bt_terminal_wrap(out, command->summary, 0, 0, MARKDOWN_COLUMNS);
+    fprintf(out, "\n```text\n%s %s\n```\n\n", command->name, command->usage);
+    bt_options_write_markdown(command->table, command->count, out);
+    if (command->write_more) {
+        fprintf(out, "\n```text");
+        command->write_more(out);
+        fprintf(out, "```\n");
+    }
+    if (command->exits) fprintf(out, "\n**Exit codes**\n\n");
+    for (const bt_command_exit *row = command->exits; row && row->when; row++) {
+        char line[512];
+        snprintf(line, sizeof line, "`%d` *%s*: %s", row->code, word_of_exit(command, row), row->when);
+        bt_terminal_wrap(out, line, fprintf(out, "- "), 2, MARKDOWN_COLUMNS);
+    }
 }
 
 bt_status bt_command_line(char out[BT_COMMAND_LINE_SIZE], const bt_command *command, const char *program,
@@ -186,9 +209,11 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     if (status != BT_OK)
         return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
     if (request == BT_REQUEST_RUN) return -1;
-    const bool help = request == BT_REQUEST_HELP;
-    if (help)
+    const bool help = request != BT_REQUEST_VERSION;
+    if (request == BT_REQUEST_HELP)
         write_help(command, out);
+    else if (request == BT_REQUEST_HELP_MARKDOWN)
+        write_markdown(command, out);
     else
         fprintf(out, "%s (batchtune) %s\n", command->name, bt_version());
     return finish_answer(command->name, help ? "the help" : "the version", out, err);

@@ -1,5 +1,5 @@
-/* What every program in tools/ does the same way: read its flags, answer --help and --version, say an error
- * in one line, and end with a verdict.
+/* What every program in tools/ does the same way: read its flags, answer --help (as Markdown too, for the
+ * reference: --help=markdown) and --version, say an error in one line, and end with a verdict.
  *
  * make turns every failure into its own exit code 2, so a program also says its exit code in its last line,
  * "verdict: good (0)". Nothing here knows standard output: the program gives the streams, which also lets a

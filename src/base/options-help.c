@@ -143,35 +143,24 @@ void bt_options_write_help(const bt_option *table, size_t count, FILE *out) {
 
 /* ---- Markdown ---- */
 
-/* A bar would end the cell. */
-static void write_cell(const char *text, FILE *out) {
-    for (; *text; text++)
-        fprintf(out, "%s%c", *text == '|' ? "\\" : "", *text);
-}
+#define MARKDOWN_COLUMNS 118
 
-static void write_row(const bt_option *option, FILE *out) {
-    char usage[256], initial[DETAILS_SIZE], range[RANGE_SIZE];
+static void write_item(const bt_option *option, FILE *out) {
+    char usage[256], initial[DETAILS_SIZE], range[RANGE_SIZE], words[SENTENCE_SIZE];
     put_usage(option, usage);
     put_default(option, initial);
     put_range(option, range);
-    fprintf(out, "| `");
-    write_cell(usage, out);
-    fprintf(out, "` | %s%s%s | ", option->scope == BT_SCOPE_SETTING ? "`" : "",
-            option->scope == BT_SCOPE_SETTING ? option->name : "",
-            option->scope == BT_SCOPE_SETTING ? "`" : "");
-    write_cell(initial, out);
-    fprintf(out, " | %s | ", range);
-    write_cell(option->help ? option->help : "", out);
-    fprintf(out, " |\n");
+    const bool key = option->scope == BT_SCOPE_SETTING, details = key || *initial || *range;
+    snprintf(words, sizeof words, "`%s`%s%s%s%s%s%s%s%s%s%s: %s", usage, details ? " (" : "", key ? "`" : "",
+             key ? option->name : "", key ? "`" : "", key && (*initial || *range) ? "; " : "",
+             *initial ? "default " : "", initial, *initial && *range ? "; " : "", range, details ? ")" : "",
+             option->help ? option->help : "");
+    bt_terminal_wrap(out, words, fprintf(out, "- "), 2, MARKDOWN_COLUMNS);
 }
 
 void bt_options_write_markdown(const bt_option *table, size_t count, FILE *out) {
     for (size_t i = 0; i < count; i++) {
-        if (i == 0 || opens_group(table, i)) {
-            if (table[i].group) fprintf(out, "%s**%s**\n\n", i ? "\n" : "", table[i].group);
-            fprintf(out, "| flag | JSON key | default | bounds | what it does |\n");
-            fprintf(out, "| --- | --- | --- | --- | --- |\n");
-        }
-        write_row(&table[i], out);
+        if (opens_group(table, i)) fprintf(out, "%s**%s**\n\n", i ? "\n" : "", table[i].group);
+        write_item(&table[i], out);
     }
 }

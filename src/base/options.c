@@ -162,6 +162,8 @@ bt_status bt_options_parse(const bt_option *table, size_t count, int argc, char 
             only_operands = true;
         else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0)
             *request = BT_REQUEST_HELP;
+        else if (strcmp(argument, "--help=markdown") == 0)
+            *request = BT_REQUEST_HELP_MARKDOWN;
         else if (strcmp(argument, "--version") == 0)
             *request = BT_REQUEST_VERSION;
         else

@@ -94,11 +94,16 @@ typedef struct bt_option_sources {
 void bt_options_default(const bt_option *table, size_t count, void *values, bt_option_sources *sources);
 
 /* What a command line asks for besides options. */
-typedef enum bt_options_request { BT_REQUEST_RUN, BT_REQUEST_HELP, BT_REQUEST_VERSION } bt_options_request;
+typedef enum bt_options_request {
+    BT_REQUEST_RUN,
+    BT_REQUEST_HELP,
+    BT_REQUEST_HELP_MARKDOWN,
+    BT_REQUEST_VERSION
+} bt_options_request;
 
 /* Reads argv[1..]: "--name value", "--name=value", "--switch", "--no-switch". `operands` receives pointers
- * into argv of what is no flag (up to operands_max; more is BT_INVALID). --help and --version stop the
- * reading and are told in `request`. BT_INVALID names the flag, the value and what would be right; an unknown
+ * into argv of what is no flag (up to operands_max; more is BT_INVALID). --help (or --help=markdown) and --version
+ * stop the reading and are told in `request`. BT_INVALID names the flag, the value and what would be right; an unknown
  * flag gets the nearest known name as a suggestion. On failure `values` may be half set. A flag given twice
  * counts the last time. What follows "--" is operands; "-" alone is one too, and -h is --help. A value may
  * start with "--" only in the form --name=value. `operands` and `operand_count` may be NULL when operands_max
@@ -142,7 +147,7 @@ void bt_options_write_flags(const bt_option *table, size_t count, const void *va
  * --help and --version come last. */
 void bt_options_write_help(const bt_option *table, size_t count, FILE *out);
 
-/* The same as Markdown tables, for the documentation. */
+/* The same as Markdown lists, for the documentation: each option with its JSON key, default and bounds. */
 void bt_options_write_markdown(const bt_option *table, size_t count, FILE *out);
 
 /* The index of the option called `name`, or -1. */

@@ -397,8 +397,11 @@ sanitizers: ## the core's unit tests under AddressSanitizer, UndefinedBehaviorSa
 	@$(MAKE) --no-print-directory SANITIZE=address unit-core
 	@$(MAKE) --no-print-directory SANITIZE=thread unit-core
 
-lint: $(LIBRARY) .deps/lint.stamp ## layers, headers on their own, symbol prefix, layout, forbidden words
-	@LIBRARY=$(LIBRARY) tools/setup/lint.sh
+lint: $(LIBRARY) $(TOOLS) .deps/lint.stamp ## layers, headers on their own, symbols, layout, shape, words, pages
+	@LIBRARY=$(LIBRARY) BIN=$(O)/bin tools/lint/lint.sh
+
+docs: $(TOOLS) ## write what the code knows into the pages: every option, the layers
+	@BIN=$(O)/bin tools/lint/docs.sh
 
 # The libtorch shim: C++ behind shim/torch_shim.h, a library of its own that src/backend/torch.c loads at run time, so
 # that everything else builds and runs without libtorch. Never under a sanitizer: libtorch is not, and the two would
@@ -483,6 +486,6 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers lint help format clean FORCE
+.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -3,8 +3,7 @@
  * Every call that can fail returns a bt_status and fills a caller-owned bt_error with one line that a person
  * can act on. The library never prints and never exits: the program that called decides what a failure means.
  * The statuses themselves are public (batchtune.h); keep their set small: one exists only where some caller
- * treats it differently.
- */
+ * treats it differently. */
 #ifndef BT_BASE_ERROR_H
 #define BT_BASE_ERROR_H
 

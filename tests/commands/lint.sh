@@ -1,10 +1,10 @@
 # Lint is only worth what it catches: one violation of each kind is planted in a small copy, and must be reported.
 . tests/lib/tap.sh
-plan 32
+plan 47
 
 copy=$scratch/copy
 mkdir "$copy"
-cp -r --parents .clang-format src/batchtune.h src/base/error.h src/base/error.c tools/setup tests/lib/tap.sh tests/run "$copy"
+cp -r --parents .clang-format src/batchtune.h src/base/error.h src/base/error.c src/layers.txt tools/setup tools/lint tests/lib/tap.sh tests/run "$copy"
 mkdir -p "$copy/shim" "$copy/.ci" "$copy/tests/commands"
 printf '#!/usr/bin/env bash\ntrue\n' >"$copy/.ci/run"
 
@@ -16,7 +16,7 @@ gcc -c -o "$scratch/leaky.o" "$copy/src/base/leaky.c"
 ar rcs "$scratch/libgood.a" "$scratch/good.o"
 ar rcs "$scratch/libleaky.a" "$scratch/good.o" "$scratch/leaky.o"
 
-lint() { run env LIBRARY="$1" "$copy/tools/setup/lint.sh"; }
+lint() { run env LIBRARY="$1" "$copy/tools/lint/lint.sh"; }
 
 # plant FILE TEXT PATTERN NAME: writes FILE; once all are planted, a line that starts with it must match PATTERN.
 planted=()
@@ -43,12 +43,19 @@ says 'is not built' 'a library that is not there is said to be missing'
 mv "$copy/src/base/leaky.c" "$scratch/leaky.c"
 lint "$scratch/libgood.a"
 exits 0 'a project without a fault is good'
+printf '#define ROWS(R) \\\n    R(a);\\\n    R(b);\\\n    R(c);\\\n    R(d);\\\n    R(e)\n' >"$scratch/rows"
+{ echo '/* A table of rows, over five lines. */'; cat "$scratch/rows"; } >"$copy/src/base/rows.h"
+{ echo '/* Over 400 lines: a table. */'; printf 'extern int bt_x%d;\n' {1..401}; } >"$copy/src/base/table.h"
+formatter=$(command -v clang-format-14 || command -v clang-format || echo true)
+(cd "$copy" && "$formatter" -i src/base/rows.h src/base/table.h)
+lint "$scratch/libgood.a"
+exits 0 'a long table that says why is good'
 mv "$scratch/leaky.c" "$copy/src/base/leaky.c"
 
 word=TO; word=${word}DO
 place=/ho; place=${place}me/somebody
 plant src/base/upwards.c '#include "record/sweep-record.h"\n' 'may include only what stands before it' 'an include from a lower layer'
-plant src/report/measures.c '#include "networks/network.h"\n' 'base, record and measure only' 'a report that measures'
+plant src/report/measures.c '#include "networks/network.h"\n' 'what stands before image only' 'a report that measures'
 plant src/tune/bare.c '#include "record.h"\n' 'write it from src/' 'an include without its layer'
 plant src/extra/extra.c 'static int x;\n' 'is no layer' 'a folder that is no layer'
 plant src/tune/shim.c '#include "../../shim/torch_shim.h"\n' 'only src/backend/torch.c' 'the shim known elsewhere'
@@ -76,6 +83,25 @@ plant src/base/words.c 'const char *x = strerror(2);\n' 'use bt_text_system_erro
 plant src/record/json.c 'json_t *x = json_loads(text, 0, &at);\n' 'use bt_json_parse' 'JSON read by the locale'
 plant shim/comma.cpp 'std::ostringstream x;\n' 'reads or prints by' 'a stream of the shim'
 
+# Shape: sizes, macros, comments, idioms.
+lines() { for ((n = 0; n < $1; n++)); do printf '%s\\n' "$2"; done; }
+plant src/tune/long.c "$(lines 401 'int x;')" 'has over 400 lines' 'a file of over 400 lines'
+plant src/tune/many.c "$(lines 13 '#include "base/error.h"')" 'includes 13 files of the project' 'a file with over 12 includes'
+plant src/base/macro.c '#define X(a) \\\n    a; \\\n    a; \\\n    a; \\\n    a; \\\n    a\n' 'a macro over five lines' 'a macro of six lines'
+plant src/base/orphan.c '/* A comment\n * of two lines.\n */\nint x;\n' 'ends on a line of its own' 'a comment whose end stands alone'
+plant src/base/split.c 'struct x {\n    const char\n        *name; /* what it is called */\n};\n' 'put its comment above it' 'a declaration split for its comment'
+plant src/base/truth.c 'int x(int status) {\n    if (!status) return 1;\n}\n' 'compare it with BT_OK' 'a status asked for truth'
+plant src/base/short.c 'return bt_fail(error, BT_NO_MEMORY, "out of memory for x");\n' 'use bt_no_memory' 'memory told of in other words'
+old=set; old=${old}tle
+plant src/base/old.c "static int ${old}_model(void);\\n" 'says .*; say what is done' 'a name that puzzled readers'
+
+# Pages.
+plant docs/links.md '[there](absent.md)\n' 'links to absent.md, which is not there' 'a link that leads nowhere'
+plant docs/heading.md '# A page\n[there](#another)\n[here](#a-page)\n' 'no such heading' 'a link to a heading that is not there'
+plant docs/wide.md "$(lines 1 "$(printf 'x%.0s' {1..121})")" 'has 121 columns' 'a line of 121 columns'
+plant docs/layers.md '<!-- make docs: layer-names -->\n\n> base\n\n<!-- end -->\n' 'run make docs' 'a list of layers that is not that of the code'
+plant README.md "$(lines 181 'A line.')" 'has over 180 lines' 'a README of 181 lines'
+
 if command -v clang-format-14 >/dev/null || clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
     plant src/base/layout.c 'int   x ;\n' 'run make format' 'a file that is not laid out'
 else
@@ -84,5 +110,6 @@ fi
 
 lint "$scratch/libleaky.a"
 exits 1 'a violation makes lint fail'
+unlike "$out" '^docs/heading.md:3' 'a link to a heading that is there is none'
 says '^src/base/leaky\.c:1: global symbol leaked_name lacks the prefix; call it bt_leaked_name' 'a name without bt_'
 for ((i = 0; i < ${#planted[@]}; i += 2)); do says "${planted[i]}" "${planted[i + 1]}"; done

@@ -13,8 +13,8 @@
 #include "base/text.h"
 #include "record/config.h"
 #include "record/sweep-record.h"
-#include "report/publish.h"
 #include "report/results-index.h"
+#include "report/sweep-publish.h"
 #include "tune/optimize.h"
 
 /* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says so.

@@ -13,8 +13,8 @@
 #include "record/load-record.h"
 #include "record/sweep-record.h"
 #include "report/load.h"
-#include "report/publish.h"
 #include "report/results-index.h"
+#include "report/sweep-publish.h"
 
 /* All that either kind has; in the order of the option's choices. */
 typedef enum render_format { TABLE, JSON, CSV, MARKDOWN, JUNIT, HTML } render_format;

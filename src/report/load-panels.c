@@ -10,7 +10,7 @@
 #include "report/layout.h"
 #include "report/load-words.h"
 #include "report/palette.h"
-#include "report/panels.h"
+#include "report/sweep-panels.h"
 
 #define SCENARIOS    32 /* drawn at most */
 #define BINS         90 /* of a distribution */

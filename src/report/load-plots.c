@@ -6,7 +6,7 @@
 
 #include "report/load-panels.h"
 #include "report/load.h"
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 
 const char *bt_load_plot_name(bt_load_plot plot) {
     static const char *const names[BT_LOAD_PLOT_COUNT] = {"percentiles", "scenarios", "series", "batches",

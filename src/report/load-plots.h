@@ -1,5 +1,5 @@
 /* The pictures of a load test: what there is, where it lies. Scripts, data and pictures lie together as those
- * of a tuning run do (report/plots.h); load.h writes and renders them. */
+ * of a tuning run do (report/sweep-plots.h); load.h writes and renders them. */
 #ifndef BT_REPORT_LOAD_PLOTS_H
 #define BT_REPORT_LOAD_PLOTS_H
 

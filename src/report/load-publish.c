@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "report/load-plots.h"
 #include "report/load.h"
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 
 #define GNUPLOT_TIMEOUT_NS (60 * BT_NS_PER_S)
 

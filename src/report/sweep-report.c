@@ -3,7 +3,7 @@
 
 #include "report/document.h"
 #include "report/layout.h"
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 #include "report/sweep-words.h"
 #include "report/sweep.h"
 

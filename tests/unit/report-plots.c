@@ -18,7 +18,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "fixture-record.h"
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 
 #define TIMEOUT_NS (60 * BT_NS_PER_S)
 

@@ -1,11 +1,11 @@
-#include "report/publish.h"
+#include "report/sweep-publish.h"
 
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 #include "report/sweep.h"
 
 #define GNUPLOT_TIMEOUT_NS (60 * BT_NS_PER_S)

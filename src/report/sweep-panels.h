@@ -1,17 +1,17 @@
 /* The drawings themselves: what one plot shows, as gnuplot commands.
  *
- * A panel is a plot without its page: plots.c puts one on a page of its own, or five on an overview. All text
+ * A panel is a plot without its page: sweep-plots.c puts one on a page of its own, or five on an overview. All text
  * that comes from outside goes through bt_panel_string, and all ranges are computed here, so that gnuplot is
  * never asked to guess a range from data that may be empty.
  */
-#ifndef BT_REPORT_PANELS_H
-#define BT_REPORT_PANELS_H
+#ifndef BT_REPORT_SWEEP_PANELS_H
+#define BT_REPORT_SWEEP_PANELS_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "record/sweep-record.h"
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 
 #ifdef __cplusplus
 extern "C" {

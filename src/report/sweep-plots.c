@@ -1,4 +1,4 @@
-#include "report/plots.h"
+#include "report/sweep-plots.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "report/layout.h"
-#include "report/panels.h"
+#include "report/sweep-panels.h"
 
 const char *bt_plot_name(bt_plot plot) {
     switch (plot) {

@@ -2,8 +2,8 @@
  *
  * What optimize-batch prints after a run and what render-report makes from an old record go through here, so
  * the two are the same to the letter. */
-#ifndef BT_REPORT_PUBLISH_H
-#define BT_REPORT_PUBLISH_H
+#ifndef BT_REPORT_SWEEP_PUBLISH_H
+#define BT_REPORT_SWEEP_PUBLISH_H
 
 #include <stdio.h>
 

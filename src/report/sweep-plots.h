@@ -5,8 +5,8 @@
  * change one and run `gnuplot plots/hrnet-latency.gnuplot` from anywhere. Writing them needs no gnuplot;
  * rendering does, and says so where it is missing. Everything is drawn from the record alone.
  */
-#ifndef BT_REPORT_PLOTS_H
-#define BT_REPORT_PLOTS_H
+#ifndef BT_REPORT_SWEEP_PLOTS_H
+#define BT_REPORT_SWEEP_PLOTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

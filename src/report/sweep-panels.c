@@ -1,4 +1,4 @@
-#include "report/panels.h"
+#include "report/sweep-panels.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -30,7 +30,7 @@ static bt_status table_describe(bt_torch_facts *facts, bt_error *error) {
 }
 
 /* Of the OpenMP runtime that libtorch brought (OpenMP 5.0, section 3.2.45); older ones lack it. */
-static void rest() {
+static void release_threads() {
     constexpr int soft = 1;
     using pause_all = int (*)(int);
     static const auto pause = reinterpret_cast<pause_all>(dlsym(RTLD_DEFAULT, "omp_pause_resource_all"));
@@ -46,7 +46,7 @@ const bt_torch_shim *bt_torch_shim_table(void) {
         .open = bt::session_open,
         .prepare = bt::session_prepare,
         .run = bt::session_run,
-        .rest = rest,
+        .release_threads = release_threads,
         .memory_reset = bt::session_memory_reset,
         .memory = bt::session_memory,
         .close = bt::session_close,

@@ -91,7 +91,7 @@ typedef struct bt_torch_shim {
      * should: while more OpenMP threads exist than cores, idle ones included, libgomp lets all of them sleep
      * between any two parallel regions, which makes a network of many small operations more than twice as
      * slow. */
-    void (*rest)(void);
+    void (*release_threads)(void);
     /* CUDA sessions only; BT_UNSUPPORTED for the CPU, where the process's memory is what counts. */
     bt_status (*memory_reset)(bt_torch_session *session, bt_error *error);
     bt_status (*memory)(bt_torch_session *session, bt_torch_memory *memory, bt_error *error);

@@ -116,8 +116,8 @@ bt_status bt_session_run(bt_session *session, int batch_size, const float *image
     return status == BT_OK ? session->operations->run(session, batch_size, images, logits, error) : status;
 }
 
-void bt_session_rest(bt_session *session) {
-    if (session->operations->rest) session->operations->rest(session);
+void bt_session_release_threads(bt_session *session) {
+    if (session->operations->release_threads) session->operations->release_threads(session);
 }
 
 bt_status bt_session_memory_reset(bt_session *session, bt_error *error) {

@@ -74,7 +74,7 @@ typedef struct bt_backend_operations {
     bt_status (*prepare)(bt_session *session, int batch_size, bt_error *error);
     bt_status (*run)(bt_session *session, int batch_size, const float *images, float *logits,
                      bt_error *error);
-    void (*rest)(bt_session *session); /* may be NULL */
+    void (*release_threads)(bt_session *session); /* may be NULL */
     bt_status (*memory_reset)(bt_session *session, bt_error *error);
     bt_status (*memory)(bt_session *session, bt_memory *memory, bt_error *error);
     void (*close)(bt_session *session);
@@ -102,7 +102,7 @@ BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options
 BT_MUST_USE bt_status bt_backend_check(const char *specification, bt_error *error);
 
 /* Loads the library behind a backend, which opening a session does too. Whoever opens sessions in threads of
- * their own calls this first: libtorch's shim settles how the process keeps memory (one arena), which holds
+ * their own calls this first: libtorch's shim decides how the process keeps memory (one arena), which holds
  * for the threads that have not allocated yet. Errors as bt_session_open. */
 BT_MUST_USE bt_status bt_backend_load(const char *specification, bt_error *error);
 
@@ -119,7 +119,7 @@ BT_MUST_USE bt_status bt_session_run(bt_session *session, int batch_size, const 
 /* Gives back, until the next run, what a session that waits should not hold: the calling thread's pool of
  * threads, which slows every other session on the same cores by being there. Costs some 100 us at the next
  * run. */
-void bt_session_rest(bt_session *session);
+void bt_session_release_threads(bt_session *session);
 
 BT_MUST_USE bt_status bt_session_memory_reset(bt_session *session, bt_error *error);
 BT_MUST_USE bt_status bt_session_memory(bt_session *session, bt_memory *memory, bt_error *error);

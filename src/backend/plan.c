@@ -113,7 +113,7 @@ static bt_status plan_run(bt_session *base, int batch_size, const float *images,
     return bt_plan_run(((plan_session *)base)->plan, batch_size, images, logits, error);
 }
 
-static void plan_rest(bt_session *base) {
+static void plan_release_threads(bt_session *base) {
     (void)base;
     omp_pause_resource_all(omp_pause_soft);
 }
@@ -134,7 +134,7 @@ const bt_backend_operations bt_backend_plan = {
     .open = plan_open,
     .prepare = plan_prepare,
     .run = plan_run,
-    .rest = plan_rest,
+    .release_threads = plan_release_threads,
     .memory_reset = plan_memory_reset,
     .memory = plan_memory,
     .close = plan_close,

@@ -334,9 +334,9 @@ static bt_status torch_run(bt_session *base, int batch_size, const float *images
     return session->shim->run(session->inside, batch_size, images, logits, error);
 }
 
-static void torch_rest(bt_session *base) {
+static void torch_release_threads(bt_session *base) {
     const torch_session *session = (const torch_session *)base;
-    if (!session->on_cuda) session->shim->rest();
+    if (!session->on_cuda) session->shim->release_threads();
 }
 
 static bt_status torch_memory_reset(bt_session *base, bt_error *error) {
@@ -365,7 +365,7 @@ const bt_backend_operations bt_backend_torch = {
     .open = torch_open,
     .prepare = torch_prepare,
     .run = torch_run,
-    .rest = torch_rest,
+    .release_threads = torch_release_threads,
     .memory_reset = torch_memory_reset,
     .memory = torch_memory,
     .close = torch_close,

@@ -95,7 +95,7 @@ static bt_status warm_up(bt_worker_lane *lane, bt_error *error) {
         }
         if (status != BT_OK) return bt_fail_at(error, status, "batch size %d", size);
     }
-    bt_session_rest(lane->session);
+    bt_session_release_threads(lane->session);
     return BT_OK;
 }
 
@@ -214,7 +214,7 @@ static bool run(bt_worker_lane *lane, bt_action *work) {
     bt_run_outcome outcome = compute(lane, work, &error);
     int64_t end_ns = bt_clock_now_ns();
     lane->service_ns = end_ns - start_ns;
-    if (lane->rests) bt_session_rest(lane->session);
+    if (lane->rests) bt_session_release_threads(lane->session);
     note_run(lane, work, outcome, &error);
     pthread_mutex_lock(&service->lock);
     (void)bt_batcher_done(service->batcher, end_ns, work->run, outcome);

@@ -75,7 +75,7 @@ static bt_status time_member(member *m, bt_error *error) {
         m->samples_ms[m->sample_count] = bt_ms(bt_clock_now_ns() - start_ns);
     }
     /* Idle pools would make everybody's threads sleep between parallel regions, the standard path's too. */
-    if (m->team->count > 1 && m->team->options.threads > 1) bt_session_rest(m->session);
+    if (m->team->count > 1 && m->team->options.threads > 1) bt_session_release_threads(m->session);
     return status;
 }
 

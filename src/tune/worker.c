@@ -222,7 +222,7 @@ static bt_status time_standard(worker *w, int runs, double *samples_ms, bt_error
         status = bt_session_run(w->standard, 1, w->images, w->logits, error);
         samples_ms[i] = bt_ms(bt_clock_now_ns() - start_ns);
     }
-    if (w->order.instances > 1) bt_session_rest(w->standard);
+    if (w->order.instances > 1) bt_session_release_threads(w->standard);
     return status;
 }
 

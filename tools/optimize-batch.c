@@ -17,8 +17,8 @@
 #include "report/sweep-publish.h"
 #include "tune/optimize.h"
 
-/* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says so.
- */
+/* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says
+ * so. */
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every model has a batch size that is shown to keep the SLA; the config is written"},
     {BT_EXIT_GOOD, "a model is shown to have none; its entry in the config is marked so"},
@@ -85,8 +85,8 @@ typedef struct optimization {
     const volatile sig_atomic_t *stop;
 } optimization;
 
-/* Flags are in; adds the config file's and the profile's settings, and settles what "auto" means here. */
-static bt_status settle(optimization *o, bt_error *error) {
+/* Flags are in; adds the config file's and the profile's settings, and resolves what "auto" means here. */
+static bt_status resolve(optimization *o, bt_error *error) {
     bt_status status = bt_settings_read_config(&o->settings, &o->sources, error);
     if (status != BT_OK) return status;
     bt_machine_read(&o->machine);
@@ -132,7 +132,7 @@ static bt_status prepare(optimization *o, bt_error *error) {
     return status;
 }
 
-static void say_first(const optimization *o) {
+static void log_start(const optimization *o) {
     if (strcmp(bt_optimize_workload(&o->settings), "cpu-demo") == 0)
         bt_log_write(
             o->log, BT_LOG_INFO,
@@ -181,7 +181,7 @@ static bt_status write_config(const optimization *o, bool *written, bt_error *er
     return status;
 }
 
-static bt_status say_config(const optimization *o, bool written, bt_error *error) {
+static bt_status log_config(const optimization *o, bool written, bt_error *error) {
     char *line = NULL;
     size_t size;
     FILE *out = open_memstream(&line, &size);
@@ -214,13 +214,13 @@ static bt_status path_in_run(char path[BT_PATH_SIZE], const optimization *o, con
     return bt_path_join(path, error, "%s/%s", bt_run_folder(o->run), name);
 }
 
-static bt_status leave_record(const optimization *o, bt_error *error) {
+static bt_status write_record(const optimization *o, bt_error *error) {
     char path[BT_PATH_SIZE];
     bt_status status = path_in_run(path, o, "record.json", error);
     return status == BT_OK ? bt_record_save(o->record, path, error) : status;
 }
 
-static bt_status leave_report(const optimization *o, bt_format format, const char *name, const char *plots,
+static bt_status write_report(const optimization *o, bt_format format, const char *name, const char *plots,
                               bt_error *error) {
     char path[BT_PATH_SIZE];
     bt_status status = path_in_run(path, o, name, error);
@@ -230,26 +230,26 @@ static bt_status leave_report(const optimization *o, bt_format format, const cha
 }
 
 /* The pictures, and what shows them. */
-static bt_status leave_reports(const optimization *o, const char *plots, bt_error *error) {
+static bt_status write_reports(const optimization *o, const char *plots, bt_error *error) {
     bt_error cause;
     bt_status status = bt_publish_plots(o->record, plots, o->log, error);
-    bt_keep_first(&status, error, leave_report(o, BT_FORMAT_MARKDOWN, "report.md", plots, &cause), &cause);
-    bt_keep_first(&status, error, leave_report(o, BT_FORMAT_HTML, "report.html", plots, &cause), &cause);
+    bt_keep_first(&status, error, write_report(o, BT_FORMAT_MARKDOWN, "report.md", plots, &cause), &cause);
+    bt_keep_first(&status, error, write_report(o, BT_FORMAT_HTML, "report.html", plots, &cause), &cause);
     return status;
 }
 
 /* Everything that a run leaves, each whatever becomes of the others, then the closing line of its journal:
  * from there on there is nothing to resume. */
-static bt_status leave_results(const optimization *o, int code, const char *plots, bt_error *error) {
+static bt_status write_results(const optimization *o, int code, const char *plots, bt_error *error) {
     bool written = false;
     bt_error cause;
-    bt_status status = leave_record(o, error);
+    bt_status status = write_record(o, error);
     if (code == BT_EXIT_INTERRUPTED) return status; /* the config stays as it was */
     bt_status config = write_config(o, &written, &cause);
     bt_keep_first(&status, error, config, &cause);
-    bt_keep_first(&status, error, leave_reports(o, plots, &cause), &cause);
+    bt_keep_first(&status, error, write_reports(o, plots, &cause), &cause);
     if (status == BT_OK) status = bt_run_finish(o->run, error);
-    if (config == BT_OK) bt_keep_first(&status, error, say_config(o, written, &cause), &cause);
+    if (config == BT_OK) bt_keep_first(&status, error, log_config(o, written, &cause), &cause);
     if (status != BT_OK) return status;
     bt_log_write(o->log, BT_LOG_INFO, "report %s/report.html", bt_run_folder(o->run));
     bt_log_write(o->log, BT_LOG_INFO, "plots  %s", plots);
@@ -275,7 +275,7 @@ static bt_status tell(optimization *o, int code, bt_error *error) {
     bt_status status = bt_path_join(plots, error, "%s/%s", o->settings.plots, bt_run_id(o->run));
     if (status != BT_OK) return status;
     if (!last) status = print(o, plots, error);
-    bt_keep_first(&status, error, leave_results(o, code, plots, &cause), &cause);
+    bt_keep_first(&status, error, write_results(o, code, plots, &cause), &cause);
     if (status == BT_OK) bt_results_index_refresh(o->settings.results, o->log);
     if (last) bt_keep_first(&status, error, print(o, plots, &cause), &cause);
     return status;
@@ -293,7 +293,7 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
         .log = o->log,
         .stop = o->stop,
     };
-    say_first(o);
+    log_start(o);
     bt_status status = bt_optimize(&o->record, &options, error);
     if (status == BT_INVALID || status == BT_UNSUPPORTED) {
         bt_error ignored; /* nothing was measured, nor would it be on another try: leave nothing to resume */
@@ -311,7 +311,7 @@ int main(int argc, char **argv) {
     o.stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_start(&command, argc, argv, &o.settings, &o.sources, stdout, stderr);
     if (code >= 0) return code;
-    bt_status status = settle(&o, &error);
+    bt_status status = resolve(&o, &error);
     if (status == BT_OK)
         status = bt_command_line(o.command_line, &command, argv[0], &o.settings, &o.sources, &error);
     if (status == BT_OK) status = prepare(&o, &error);

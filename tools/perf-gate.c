@@ -89,7 +89,7 @@ static bt_command run_command = {
     .name = "perf-gate run",
     .summary =
         "Compares two versions of batchtune, whose gate-probes take turns (A B, B A, ...): `make perf-gate "
-        "BASE=REF`\nbuilds the old one and calls this. Rounds go on until each metric is settled or the "
+        "BASE=REF`\nbuilds the old one and calls this. Rounds go on until each metric is decided or the "
         "time budget is used.",
     .prints = "the comparison",
     .usage = "--base PROGRAM --head PROGRAM [options]",

@@ -24,11 +24,11 @@ extern char **environ;
 struct bt_child {
     char name[128];
     const volatile sig_atomic_t *stop;
-    pid_t pid;      /* 0: collected */
-    int how;        /* it ended, once collected */
-    int socket;     /* its standard input and output */
-    int complaints; /* a file in memory that receives its standard error */
-    char *text;     /* what it printed and nobody has taken */
+    pid_t pid;     /* 0: reaped */
+    int how;       /* it ended, once reaped */
+    int socket;    /* its standard input and output */
+    int stderr_fd; /* a file in memory that receives its standard error */
+    char *text;    /* what it printed and nobody has taken */
     size_t size, room, taken;
 };
 
@@ -40,7 +40,7 @@ static bt_status spawn(bt_child *c, const char *const *argv, int its_end, bt_err
     if (!failed) {
         failed = posix_spawn_file_actions_adddup2(&files, its_end, STDIN_FILENO);
         if (!failed) failed = posix_spawn_file_actions_adddup2(&files, its_end, STDOUT_FILENO);
-        if (!failed) failed = posix_spawn_file_actions_adddup2(&files, c->complaints, STDERR_FILENO);
+        if (!failed) failed = posix_spawn_file_actions_adddup2(&files, c->stderr_fd, STDERR_FILENO);
         if (!failed) failed = posix_spawnp(&c->pid, argv[0], &files, NULL, (char *const *)argv, environ);
         posix_spawn_file_actions_destroy(&files);
     }
@@ -57,8 +57,8 @@ bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile 
     if (!c) return bt_no_memory(error, "%s", argv[0]);
     snprintf(c->name, sizeof c->name, "%s", argv[0]);
     c->stop = stop;
-    c->complaints = memfd_create("complaints", MFD_CLOEXEC);
-    bool made = c->complaints >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
+    c->stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
+    bool made = c->stderr_fd >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
     c->socket = ends[0];
     bt_status status =
         made ? spawn(c, argv, ends[1], error)
@@ -68,7 +68,7 @@ bt_status bt_child_open(bt_child **out, const char *const *argv, const volatile 
     return status;
 }
 
-static void collect(bt_child *c) {
+static void reap(bt_child *c) {
     if (c->pid == 0) return;
     while (waitpid(c->pid, &c->how, 0) < 0 && errno == EINTR) {
     }
@@ -79,20 +79,20 @@ void bt_child_close(bt_child **child) {
     if (!child || !*child) return;
     bt_child *c = *child;
     if (c->pid) kill(c->pid, SIGKILL);
-    collect(c);
+    reap(c);
     if (c->socket >= 0) close(c->socket);
-    if (c->complaints >= 0) close(c->complaints);
+    if (c->stderr_fd >= 0) close(c->stderr_fd);
     free(c->text);
     free(c);
     *child = NULL;
 }
 
-/* The last line of what it complained about; "" for none. */
-static void last_complaint(const bt_child *c, char *out, size_t size) {
+/* The last line of its standard error; "" for none. */
+static void last_error_line(const bt_child *c, char *out, size_t size) {
     char tail[TAIL_SIZE];
-    off_t length = lseek(c->complaints, 0, SEEK_END);
+    off_t length = lseek(c->stderr_fd, 0, SEEK_END);
     off_t from = length > TAIL_SIZE - 1 ? length - (TAIL_SIZE - 1) : 0;
-    ssize_t got = length > 0 ? pread(c->complaints, tail, TAIL_SIZE - 1, from) : 0;
+    ssize_t got = length > 0 ? pread(c->stderr_fd, tail, TAIL_SIZE - 1, from) : 0;
     tail[got > 0 ? got : 0] = '\0';
     while (got > 0 && tail[got - 1] == '\n')
         tail[--got] = '\0';
@@ -100,18 +100,18 @@ static void last_complaint(const bt_child *c, char *out, size_t size) {
     snprintf(out, size, "%s", line ? line + 1 : tail);
 }
 
-/* Collects a program that closed its output, and says how it ended. */
+/* Reaps a program that closed its output, and says how it ended. */
 static bt_status tell_end(bt_child *c, bt_error *error) {
-    char complaint[160];
-    collect(c);
-    last_complaint(c, complaint, sizeof complaint);
-    const char *joint = complaint[0] ? ": " : "";
+    char line[160];
+    reap(c);
+    last_error_line(c, line, sizeof line);
+    const char *joint = line[0] ? ": " : "";
     if (WIFSIGNALED(c->how))
         return bt_fail(error, BT_BACKEND, "%s was ended by signal %d (%s)%s%s", c->name, WTERMSIG(c->how),
-                       strsignal(WTERMSIG(c->how)), joint, complaint);
-    if (WEXITSTATUS(c->how) == 2 && complaint[0]) return bt_fail(error, BT_INVALID, "%s", complaint);
+                       strsignal(WTERMSIG(c->how)), joint, line);
+    if (WEXITSTATUS(c->how) == 2 && line[0]) return bt_fail(error, BT_INVALID, "%s", line);
     return bt_fail(error, BT_BACKEND, "%s ended with status %d%s%s", c->name, WEXITSTATUS(c->how), joint,
-                   complaint);
+                   line);
 }
 
 /* ---- talking ---- */
@@ -192,7 +192,7 @@ bt_status bt_child_run(const char *const *argv, int64_t timeout_ns, const volati
     if (status == BT_OK) shutdown(c->socket, SHUT_WR);
     while (status == BT_OK && !ended)
         status = take(c, until_ns, &ended, error);
-    if (status == BT_OK) collect(c);
+    if (status == BT_OK) reap(c);
     if (status == BT_OK && !(WIFEXITED(c->how) && WEXITSTATUS(c->how) == 0)) status = tell_end(c, error);
     if (status == BT_OK) {
         *out = c->text;

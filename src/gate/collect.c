@@ -12,12 +12,12 @@
 #define LATENCIES_KEPT 4000 /* of a scenario; a bootstrap of more takes seconds and says the same */
 
 /* What is timed, the same for all metrics of a model or a scenario. */
-typedef struct question {
+typedef struct context {
     char work[BT_METRIC_WORK_SIZE], conditions[BT_METRIC_WORK_SIZE];
-} question;
+} context;
 
-static bt_status add_series(bt_gate_record *record, const char *metric, const question *asked,
-                            double quantile, bool minor, const double *samples, int count, bt_error *error) {
+static bt_status add_series(bt_gate_record *record, const char *metric, const context *asked, double quantile,
+                            bool minor, const double *samples, int count, bt_error *error) {
     if (count < (minor ? BT_SLOWDOWN_LEAST : 1)) return BT_OK;
     bt_gate_series *series = bt_gate_series_add(record, metric, "ms", asked->work, quantile);
     if (!series) return bt_no_memory(error, "metric %s", metric);
@@ -27,7 +27,7 @@ static bt_status add_series(bt_gate_record *record, const char *metric, const qu
 }
 
 static bt_status add_promise(bt_gate_record *record, const char *name, const char *word, double sla_ms,
-                             const question *asked, bt_error *error) {
+                             const context *asked, bt_error *error) {
     bt_gate_promise promise = {.sla_ms = sla_ms};
     snprintf(promise.name, sizeof promise.name, "%s", name);
     snprintf(promise.word, sizeof promise.word, "%s", word);
@@ -80,7 +80,7 @@ static const char *word_of(const bt_model_record *model) {
 static bt_status collect_model(bt_gate_record *out, const bt_model_record *model, double sla_ms,
                                bt_error *error) {
     char metric[BT_METRIC_NAME_SIZE];
-    question asked = {.conditions = ""};
+    context asked = {.conditions = ""};
     bt_status status = BT_OK;
     snprintf(asked.work, sizeof asked.work, "%d px", model->image_size);
     snprintf(asked.conditions, sizeof asked.conditions, "%d instance%s of %d thread%s", model->instances,
@@ -137,8 +137,8 @@ static void put_load(char out[BT_METRIC_WORK_SIZE], const bt_load_scenario *scen
 }
 
 /* Evenly spaced, so that their order still tells of slow spells. */
-static bt_status add_latencies(bt_gate_record *out, const char *metric, const question *asked,
-                               double quantile, const bt_load_part *part, bt_error *error) {
+static bt_status add_latencies(bt_gate_record *out, const char *metric, const context *asked, double quantile,
+                               const bt_load_part *part, bt_error *error) {
     int step = (part->latency_count + LATENCIES_KEPT - 1) / LATENCIES_KEPT, count = 0;
     double *kept = malloc(LATENCIES_KEPT * sizeof *kept);
     if (!kept) return bt_no_memory(error, "%s", metric);
@@ -157,7 +157,7 @@ static const char *word_of_part(const bt_load_part *part) {
 static bt_status collect_part(bt_gate_record *out, const bt_load_record *record,
                               const bt_load_scenario *scenario, const bt_load_part *part, bt_error *error) {
     char metric[BT_METRIC_NAME_SIZE];
-    question asked;
+    context asked;
     bt_status status = BT_OK;
     put_load(asked.work, scenario, part, model_of(record, part->model));
     snprintf(asked.conditions, sizeof asked.conditions, "%.150s", record->images);

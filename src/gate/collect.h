@@ -3,10 +3,10 @@
  * A tuning run gives a metric for each batch size, its samples as they were taken ("hrnet/batch-4"), and the
  * standard path's image; sizes that were not chosen are minor, since a run spends as few samples on them as
  * it can. A load test gives P50 and P95 of each scenario ("hrnet/sustained/p95"); P95 is minor, since a
- * scenario of seconds does not settle it, and whether it keeps the SLA is the load test's own verdict. The
+ * scenario of seconds does not decide it, and whether it keeps the SLA is the load test's own verdict. The
  * work of a metric says what must be alike for a comparison to mean something: the image size, the load. What
- * a change is about (runtime, driver, weights, precision, settings of the service) may differ, and is told.
- */
+ * a change is about (runtime, driver, weights, precision, settings of the service) may differ, and is
+ * told. */
 #ifndef BT_GATE_COLLECT_H
 #define BT_GATE_COLLECT_H
 

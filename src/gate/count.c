@@ -31,7 +31,7 @@ static bt_status read_count(const char *path, double *count, bt_error *error) {
 static bt_status count_one(const bt_work *work, const char *program, const char *file,
                            const volatile sig_atomic_t *stop, double *count, bt_error *error) {
     char out_file[BT_PATH_SIZE];
-    char *said;
+    char *output;
     bt_status status = bt_path_join(out_file, error, "--callgrind-out-file=%s", file);
     if (status != BT_OK) return status;
     const char *const argv[] = {"valgrind",
@@ -42,8 +42,8 @@ static bt_status count_one(const bt_work *work, const char *program, const char 
                                 "--count",
                                 work->name,
                                 NULL};
-    status = bt_child_run(argv, TIMEOUT_NS, stop, &said, error);
-    free(status == BT_OK ? said : NULL);
+    status = bt_child_run(argv, TIMEOUT_NS, stop, &output, error);
+    free(status == BT_OK ? output : NULL);
     if (status == BT_UNSUPPORTED)
         return bt_fail(error, status,
                        "instructions not counted: valgrind is missing (apt-get install valgrind)");

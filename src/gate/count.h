@@ -3,8 +3,7 @@
  *
  * valgrind's callgrind runs each counted job (gate/work.h) of a version's gate-probe once. The same program
  * gives the same count on the same machine; another C library or compiler gives another. It says nothing of
- * caches or of waiting, which is why the clock is asked too.
- */
+ * caches or of waiting, which is why the clock is asked too. */
 #ifndef BT_GATE_COUNT_H
 #define BT_GATE_COUNT_H
 

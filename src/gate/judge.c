@@ -161,7 +161,7 @@ static void judge_exact(bt_gate_row *row) {
     row->p_faster = change < -row->tolerance_percent ? 0 : 1;
 }
 
-static bt_status reckon(const bt_judge *judge, const bt_gate_row *row, bt_slowdown *out, bt_error *error) {
+static bt_status estimate(const bt_judge *judge, const bt_gate_row *row, bt_slowdown *out, bt_error *error) {
     uint64_t seed = bt_fnv1a64(judge->seed ^ BT_FNV_START, row->metric, strlen(row->metric));
     int pairs = row->before_count < row->now_count ? row->before_count : row->now_count;
     if (row->paired)
@@ -195,7 +195,7 @@ static void take_look(const bt_judge *judge, bt_gate_row *row, const bt_slowdown
     row->p_faster = fmin(row->p_faster, bt_slowdown_p_below(slowdown, -beyond) / look_share);
 }
 
-static bt_status look_at(const bt_judge *judge, bt_gate_row *row, double look_share, int rows,
+static bt_status analyse(const bt_judge *judge, bt_gate_row *row, double look_share, int rows,
                          bt_error *error) {
     bt_slowdown slowdown;
     bt_error refused;
@@ -206,7 +206,7 @@ static bt_status look_at(const bt_judge *judge, bt_gate_row *row, double look_sh
         judge_exact(row);
         return BT_OK;
     }
-    status = reckon(judge, row, &slowdown, &refused);
+    status = estimate(judge, row, &slowdown, &refused);
     if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", refused.message);
     if (status != BT_OK)
         snprintf(row->why, sizeof row->why, "%s", refused.message);
@@ -242,7 +242,7 @@ bt_status bt_judge_look(const bt_judge *judge, bt_gate_verdict *verdict, double 
         rows += comparable(&verdict->rows[i]) && !exact(&verdict->rows[i]);
     for (int i = 0; i < verdict->row_count && status == BT_OK; i++)
         if (comparable(&verdict->rows[i]))
-            status = look_at(judge, &verdict->rows[i], look_share, rows, error);
+            status = analyse(judge, &verdict->rows[i], look_share, rows, error);
     if (status != BT_OK) return status;
     for (int i = 0; i < verdict->row_count && tested < BT_METRICS_MAX; i++)
         if (comparable(&verdict->rows[i]) && !exact(&verdict->rows[i]))
@@ -274,8 +274,8 @@ static bool look_due(int pairs) {
     return look == pairs;
 }
 
-/* Good news is worth some pairs too: what seems faster is looked at further. */
-static bool settled(const bt_gate_verdict *verdict) {
+/* Good news is worth some pairs too: what seems faster is measured on. */
+static bool all_decided(const bt_gate_verdict *verdict) {
     for (int i = 0; i < verdict->row_count; i++) {
         const bt_gate_row *row = &verdict->rows[i];
         if (row->verdict == BT_GATE_INCONCLUSIVE) return false;
@@ -291,7 +291,7 @@ bt_status bt_judge_course(const bt_judge *judge, bt_gate_verdict *verdict, int p
     if (!last && !look_due(pairs)) return BT_OK;
     double before = (double)look_before(pairs) / planned, now = last ? 1 : (double)pairs / planned;
     bt_status status = bt_judge_look(judge, verdict, bt_look_share(before, now), error);
-    *over = last || settled(verdict);
+    *over = last || all_decided(verdict);
     return status;
 }
 

@@ -9,8 +9,8 @@
  * A minor row speaks only where it is surely slower. A promise is slower where it was met and is broken under
  * the same SLA, and never otherwise: another SLA is another question, and what was not shown proves nothing.
  * Of the whole: one slower row or promise is slower. Where nothing was measured nothing is passed. A row that
- * only the old side has, or whose work changed, hides what became of it: incomparable, unless it is declared.
- */
+ * only the old side has, or whose work changed, hides what became of it: incomparable, unless it is
+ * declared. */
 #ifndef BT_GATE_JUDGE_H
 #define BT_GATE_JUDGE_H
 
@@ -52,7 +52,7 @@ BT_MUST_USE bt_status bt_judge_look(const bt_judge *judge, bt_gate_verdict *verd
 
 /* After pair number `pairs` of a course of `planned`: takes a look where one is due (after 8 pairs, then
  * after half as many again each time, and at the end), and says whether the course is over: each row is
- * settled, or the pairs are used up. `out_of_time` ends it here: this look is then the last one, with all
+ * decided, or the pairs are used up. `out_of_time` ends it here: this look is then the last one, with all
  * that is left of the error. */
 BT_MUST_USE bt_status bt_judge_course(const bt_judge *judge, bt_gate_verdict *verdict, int pairs, int planned,
                                       bool out_of_time, bool *over, bt_error *error);

@@ -18,7 +18,7 @@
 #define ARRIVALS  50000
 #define SIMULATED 5000
 #define SAMPLES   400
-#define SHOTS     20000
+#define SENT      20000
 #define SEED      1
 #define RATE_RPS  1000.0
 #define MOST_RPS  2e7 /* more than can be sent: what is measured is the sending itself */
@@ -237,7 +237,7 @@ static bt_status run_generator(void *state, int64_t *spent_ns, bt_error *error) 
     bt_schedule schedule;
     bt_load_log *log;
     const bt_schedule_options options = {
-        .shape = BT_SHAPE_CONSTANT, .rate_rps = MOST_RPS, .duration_ns = (int64_t)(SHOTS / MOST_RPS * 1e9)};
+        .shape = BT_SHAPE_CONSTANT, .rate_rps = MOST_RPS, .duration_ns = (int64_t)(SENT / MOST_RPS * 1e9)};
     (void)state;
     bt_status status = bt_schedule_open(&schedule, &options, error);
     if (status != BT_OK) return status;
@@ -263,7 +263,7 @@ const bt_work bt_works[] = {
     {"schedule", "50000 Poisson arrivals", ARRIVALS, true, open_nothing, run_schedule, close_nothing},
     {"simulator", "5000 requests at 600/s", SIMULATED, true, open_simulator, run_simulator, close_simulator},
     {"summary", "400 samples", 1, true, open_summary, run_summary, free},
-    {"generator", "20000 requests to a target that takes no time", SHOTS, false, open_nothing, run_generator,
+    {"generator", "20000 requests to a target that takes no time", SENT, false, open_nothing, run_generator,
      close_nothing},
 };
 const int bt_works_count = sizeof bt_works / sizeof *bt_works;

@@ -3,8 +3,7 @@
  * The same job is timed (gate/gauge.h) and has its instructions counted under callgrind (gate/count.h), so
  * that a slowdown of the clock and one of the count are about the same code. All but the generator's are
  * single-threaded, read no clock and give the same result each time. Whoever changes what a job does changes
- * its `work` text too: figures of unlike work are not compared.
- */
+ * its `work` text too: figures of unlike work are not compared. */
 #ifndef BT_GATE_WORK_H
 #define BT_GATE_WORK_H
 

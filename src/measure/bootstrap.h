@@ -3,8 +3,7 @@
  * Drawing single samples anew destroys what makes a machine's series treacherous: its slow spells. Drawing
  * whole blocks of neighbours, on a circle so that no sample is favoured, keeps them (Politis and Romano, "A
  * circular block-resampling procedure for stationary data", 1992). The gate compares versions with this, on
- * the log-ratios of interleaved pairs.
- */
+ * the log-ratios of interleaved pairs. */
 #ifndef BT_MEASURE_BOOTSTRAP_H
 #define BT_MEASURE_BOOTSTRAP_H
 
@@ -32,11 +31,10 @@ double bt_statistic_quantile(double *values, size_t count, void *context);
 typedef struct bt_bootstrap_options {
     bt_statistic *statistic; /* NULL: the mean */
     void *context;           /* handed to the statistic */
-    double
-        confidence; /* two-sided, in (0, 1); 0: 0.95. Each bound by itself holds with (1 + confidence) / 2 */
-    size_t resamples;    /* 0: 2000; at least 100 */
-    size_t block_length; /* 0: bt_block_length's; above count: count */
-    uint64_t seed;       /* the same seed and series give the same interval */
+    double confidence;       /* two-sided, in (0, 1); 0: 0.95. Each bound alone: (1 + confidence) / 2 */
+    size_t resamples;        /* 0: 2000; at least 100 */
+    size_t block_length;     /* 0: bt_block_length's; above count: count */
+    uint64_t seed;           /* the same seed and series give the same interval */
 } bt_bootstrap_options;
 
 typedef struct bt_interval {

@@ -5,8 +5,7 @@
  * the value, 1024 to each doubling, so that from microseconds to hours no recorded value is misplaced by more
  * than one part in a thousand. All memory is taken at open; recording is an index computation (count leading
  * zeros, shift) and a few additions, with no lock: one thread records at a time, and threads that record on
- * their own are merged by whoever reads. A histogram of a union is exactly the merge of its histograms.
- */
+ * their own are merged by whoever reads. A histogram of a union is exactly the merge of its histograms. */
 #ifndef BT_MEASURE_HISTOGRAM_H
 #define BT_MEASURE_HISTOGRAM_H
 

@@ -1,16 +1,16 @@
 /* How much do late samples prove, when they come in spells?
  *
  * Whether P95 is within a limit is a question about one share: of the samples, how many are above the limit?
- * Samples that are drawn one by one answer it by the binomial distribution. Those of a real service hang
- * together: a request that waits is followed by others that wait, and a slow spell of the machine makes a
+ * Samples that are drawn one by one answer it by the binomial distribution. Those of a real service are strongly
+ * autocorrelated: a request that waits is followed by others that wait, and a slow spell of the machine makes a
  * dozen late in a row. Such a dozen is one event, not twelve. Here the series is cut into blocks, and how
  * much more the counts of late samples scatter from block to block than independent ones would says how many
  * samples stand for one (Kish's design effect, "Survey Sampling", 1965). The blocks' length is given by the
  * data: it is doubled as long as eight blocks are left, and the length at which they scatter most counts.
  *
- * Only lateness matters. A series may drift and wave as it likes far below the limit; that is no evidence
- * about late ones, so it costs none. All is pure, allocates nothing unless said, and any thread may call it.
- */
+ * Only late samples matter. A series may drift and wave as it likes far below the limit; that is no evidence
+ * about late ones, so it costs none. All is pure, allocates nothing unless said, and any thread may call
+ * it. */
 #ifndef BT_MEASURE_LATE_H
 #define BT_MEASURE_LATE_H
 

@@ -4,8 +4,7 @@
  * the order statistics that bracket the truth with a stated confidence, whatever the distribution: latencies
  * are skewed, often bimodal, and no formula fits them all. Where too few samples exist for a bound, the bound
  * is NaN rather than the largest sample dressed up as one. Everything here is pure, allocates nothing and may
- * be called from any thread.
- */
+ * be called from any thread. */
 #ifndef BT_MEASURE_QUANTILE_H
 #define BT_MEASURE_QUANTILE_H
 
@@ -37,8 +36,7 @@ size_t bt_quantile_rank(double quantile, size_t count);
 double bt_quantile(const double *sorted, size_t count, double quantile);
 
 typedef struct bt_bounds {
-    double lower,
-        upper; /* each holds by itself with the stated confidence; NaN where the samples are too few */
+    double lower, upper; /* each alone has the stated confidence; NaN where the samples are too few */
 } bt_bounds;
 
 /* One-sided, distribution-free confidence bounds of the distribution's quantile, as two order statistics.

@@ -12,8 +12,7 @@
  * share of late samples, is computed exactly by recursion over n and t, and the constants are derived from
  * the errors that one is ready to accept. Late means over the SLA, so t / n is compared with 0.05 for P95.
  * All is pure: the caller owns the rule (filled once, read by any number of threads) and each sequence's
- * state.
- */
+ * state. */
 #ifndef BT_MEASURE_SEQUENTIAL_H
 #define BT_MEASURE_SEQUENTIAL_H
 
@@ -65,7 +64,7 @@ bt_status bt_sequential_rule_make(bt_sequential_rule *rule, double late_fraction
 void bt_sequential_rule_p95(bt_sequential_rule *rule);
 
 /* Counts one sample and judges. Independent samples are assumed: see bt_sequential_judge. The first verdict
- * is the verdict; a caller that goes on after it spends error that was not reckoned with. */
+ * is the verdict; a caller that goes on after it spends error that was not allowed for. */
 bt_sequential_verdict bt_sequential_add(const bt_sequential_rule *rule, bt_sequential *state, bool late);
 
 /* Judges a state whose samples are worth effective_ratio independent ones each: bt_effective_count over the

@@ -6,9 +6,15 @@
 
 #include "measure/quantile.h"
 
+/* A sample above this quantile belongs to the tail whose autocorrelation is judged by itself. Higher, and a few
+ * dozen samples hold too few tail samples to show a spell; lower, and what slows down the slowest runs alone is
+ * lost among the many. */
 #define TAIL_QUANTILE 0.9
-#define WHITE_REACH                                                                                          \
-    2.5 /* standard deviations: the four looks together raise a false alarm in about one of 20 */
+
+/* How many standard deviations above white noise a correlation must lie to count. The four tests together then
+ * raise a false alarm in about one series of 20. Higher: weak correlations pass as none, and bounds come out too
+ * narrow. Lower: independent samples are discounted, and every proof takes longer than it must. */
+#define WHITE_REACH 2.5
 
 enum { LEAST_FOR_CORRELATION = 10, LEAST_FOR_TREND = 8, LEAST_TAIL = 4 };
 
@@ -71,7 +77,7 @@ static double lagged_product(const double *values, size_t count, size_t lag) {
 
 /* Do the first lags of this centred series rise above what white noise shows? A white series'
  * autocorrelations have mean -1/n and variance about 1/n. */
-static bool looks_correlated(const double *centred, size_t count, double power) {
+static bool seems_correlated(const double *centred, size_t count, double power) {
     double n = (double)count, first = lagged_product(centred, count, 1) / power;
     double three = first + (lagged_product(centred, count, 2) + lagged_product(centred, count, 3)) / power;
     return first + 1 / n > WHITE_REACH / sqrt(n) || three + 3 / n > WHITE_REACH * sqrt(3 / n);
@@ -80,7 +86,7 @@ static bool looks_correlated(const double *centred, size_t count, double power) 
 /* The effective count of values that are centred on 0. */
 static double effective_of(const double *centred, size_t count) {
     double power = lagged_product(centred, count, 0);
-    if (count < LEAST_FOR_CORRELATION || !(power > 0) || !looks_correlated(centred, count, power))
+    if (count < LEAST_FOR_CORRELATION || !(power > 0) || !seems_correlated(centred, count, power))
         return (double)count;
     double spread = -1, least_pair = INFINITY;
     for (size_t lag = 0; lag + 1 < count; lag += 2) {
@@ -183,7 +189,7 @@ bt_drift bt_drift_test(const double *samples, size_t count, double tolerance, do
 
 /* Where the ranks change level: the number of samples before the change, or 0 where none is sure at 5 %.
  * Pettitt's statistic says whether; its place leans towards the middle of the series, so the place is where
- * the two means differ most for their lengths. The evidence is reckoned with the effective count of what is
+ * the two means differ most for their lengths. The evidence is computed with the effective count of what is
  * left without both levels. */
 static size_t level_change(const double *samples, size_t count, double *scratch) {
     double *ranks = scratch, n = (double)count, sum = 0, before_sum = 0, furthest = 0, clearest = 0;

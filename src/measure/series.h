@@ -5,8 +5,7 @@
  * robustly (ranks and medians, so that one outlier decides nothing), and a difference counts only when it is
  * both statistically sure and large enough to matter. Order is the order of measurement. All is pure; where
  * working room is needed the caller gives it (`scratch`), so that nothing is allocated. Samples must not hold
- * NaN.
- */
+ * NaN. */
 #ifndef BT_MEASURE_SERIES_H
 #define BT_MEASURE_SERIES_H
 
@@ -38,17 +37,17 @@ double bt_median_absolute_deviation(const double *samples, size_t count, double 
  * correlation. O(count * lags). scratch: 2 * count doubles. */
 double bt_effective_count(const double *samples, size_t count, double *scratch);
 
-/* The same, blind to differences below `resolution`: ranks would take a jitter of microseconds that hangs
- * together, on batches of milliseconds, for a spell. scratch: 3 * count doubles. */
+/* The same, blind to differences below `resolution`: ranks would take an autocorrelated
+ * jitter of microseconds, on batches of milliseconds, for a spell. scratch: 3 * count doubles. */
 double bt_effective_count_at(const double *samples, size_t count, double resolution, double *scratch);
 
 /* The share of a typical duration below which differences do not matter to what is decided. */
 #define BT_RESOLUTION 0.01
 
 typedef struct bt_drift {
-    double p_value;        /* two-sided, of no trend; 1 where fewer than 8 samples or all equal */
-    double relative_shift; /* median of the second half over that of the first, minus 1; NaN for fewer than 2
-                              samples or from 0 */
+    double p_value; /* two-sided, of no trend; 1 where fewer than 8 samples or all equal */
+    /* The median of the second half over that of the first, minus 1; NaN for fewer than 2 samples or from 0. */
+    double relative_shift;
     bool drifting; /* p_value < BT_DRIFT_P_VALUE, and the shift is not below the tolerance, up or down */
 } bt_drift;
 
@@ -58,8 +57,8 @@ typedef struct bt_drift {
 /* Does the series drift? The Mann-Kendall rank test with the variance corrected for ties (Kendall, Rank
  * Correlation Methods, 1975) and for autocorrelation by the effective count of the detrended ranks (Yue and
  * Wang, 2004): flagged only when also the median shifts by `tolerance` between the halves, since with many
- * samples any trend is sure and few matter. O(count log count), and count * lags. scratch: 2 * count doubles.
- */
+ * samples any trend is sure and few matter. O(count log count), and count * lags. scratch: 2 * count
+ * doubles. */
 bt_drift bt_drift_test(const double *samples, size_t count, double tolerance, double *scratch);
 
 #define BT_NOT_STEADY ((size_t)-1)

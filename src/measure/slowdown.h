@@ -9,8 +9,7 @@
  * over all its looks: look k gets the share w_k of the error, the shares of a course sum to 1, and p is the
  * least p_k / w_k so far (a weighted Bonferroni bound, whatever the looks have in common). It only falls, so
  * that Holm's procedure over the metrics may be asked at every look, and what it rejects stays rejected: the
- * chance of a single false rejection in the whole course is at most the error. Pure; any thread.
- */
+ * chance of a single false rejection in the whole course is at most the error. Pure; any thread. */
 #ifndef BT_MEASURE_SLOWDOWN_H
 #define BT_MEASURE_SLOWDOWN_H
 

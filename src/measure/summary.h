@@ -1,8 +1,7 @@
 /* The one way to boil an array of samples down to what records and tables show.
  *
  * Everybody who holds samples calls this, so that P95, its bounds and the warnings beside it mean the same
- * everywhere.
- */
+ * everywhere. */
 #ifndef BT_MEASURE_SUMMARY_H
 #define BT_MEASURE_SUMMARY_H
 
@@ -20,13 +19,11 @@ extern "C" {
 typedef struct bt_summary {
     size_t count;
     double min, mean, median, max;
-    double p90, p95, p99; /* by bt_quantile: values that occurred */
-    double p95_lower,
-        p95_upper;    /* bt_late_bounds at BT_SUMMARY_CONFIDENCE; NaN where the samples are too few */
-    double deviation; /* the median absolute deviation, unscaled */
-    double
-        effective_count; /* bt_effective_count_at BT_RESOLUTION of the median: how sure mean and median are */
-    bt_drift drift;      /* with BT_DRIFT_TOLERANCE */
+    double p90, p95, p99;        /* by bt_quantile: values that occurred */
+    double p95_lower, p95_upper; /* bt_late_bounds at BT_SUMMARY_CONFIDENCE; NaN where samples are too few */
+    double deviation;            /* the median absolute deviation, unscaled */
+    double effective_count;      /* at BT_RESOLUTION of the median: how sure mean and median are */
+    bt_drift drift;              /* with BT_DRIFT_TOLERANCE */
 } bt_summary;
 
 /* Fills `out` from the samples in the order in which they were measured; units are the samples'. BT_INVALID

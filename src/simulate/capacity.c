@@ -12,7 +12,7 @@
 #define SPIKES_MIN     8
 #define SPIKES_MAX     512
 #define SPIKE_REQUESTS 8192 /* of one simulation of spikes, between these numbers of spikes */
-#define SPIKE_MAX      8192 /* larger ones are not looked for */
+#define SPIKE_MAX      8192 /* larger ones are not sought */
 #define RATE_MAX_RPS   1e8  /* where a model takes no time at all */
 
 typedef struct capacity_search {

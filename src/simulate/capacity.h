@@ -1,8 +1,7 @@
 /* How much a tuned model can serve: the highest Poisson rate at which requests still meet the SLA.
  *
  * The SLA is of a request's latency here, which includes what it waits: for its batch to fill, for batches
- * before it, and for its own. So a model whose service time keeps the SLA may have no capacity under it.
- */
+ * before it, and for its own. So a model whose service time keeps the SLA may have no capacity under it. */
 #ifndef BT_SIMULATE_CAPACITY_H
 #define BT_SIMULATE_CAPACITY_H
 
@@ -14,8 +13,7 @@ extern "C" {
 #endif
 
 typedef struct bt_capacity {
-    double capacity_rps;     /* highest rate up to which P95 <= SLA and nothing is lost; 0: not even a lone
-                                request     meets it */
+    double capacity_rps; /* highest rate up to which P95 <= SLA and nothing is lost; 0: no request keeps it */
     double recommended_rps;  /* BT_RECOMMENDED_SHARE of it */
     double predicted_p95_ms; /* at the recommended rate; NaN where capacity is 0 */
     int largest_spike;       /* most requests at once, on an idle service, whose P95 meets the SLA; 0: none */

@@ -165,7 +165,7 @@ static bt_status open_all(simulator *sim, const bt_simulation_options *options, 
     if (!result->models || !sim->models) return bt_no_memory(error, "a simulation");
     sim->model_count = result->model_count = options->model_count;
     sim->overhead_ns = options->overhead_ns;
-    /* first, since it checks the ladders that the rest looks into */
+    /* first, since it checks the ladders that the rest reads */
     bt_status status = open_batcher(sim, options, error);
     for (int i = 0; status == BT_OK && i < options->model_count; i++)
         status = open_traffic(&sim->models[i], options, i, &result->models[i], error);

@@ -4,8 +4,7 @@
  * Arrivals come from a schedule (or from clients that wait for their answer), service times are drawn from
  * the measured distribution of s(b), not from a fitted line, and everything in between is src/batching
  * itself. So a prediction for the very schedule that a test run sends takes milliseconds, and capacity is a
- * search over such predictions. Pure: the same options give the same result, bit for bit.
- */
+ * search over such predictions. Pure: the same options give the same result, bit for bit. */
 #ifndef BT_SIMULATE_SIMULATE_H
 #define BT_SIMULATE_SIMULATE_H
 

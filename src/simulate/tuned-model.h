@@ -1,8 +1,7 @@
 /* A model of the config file made ready to simulate or to serve.
  *
  * Both read the same: the ladder of sizes and the service times come out of the config's measured points in
- * one place, so that a prediction is of the service that will run.
- */
+ * one place, so that a prediction is of the service that will run. */
 #ifndef BT_SIMULATE_TUNED_MODEL_H
 #define BT_SIMULATE_TUNED_MODEL_H
 

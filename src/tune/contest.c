@@ -53,8 +53,8 @@ static int left_in(const bt_contest *contest) {
     return left;
 }
 
-/* How many times the next best the best is worth; `speed`: by the time of a batch instead of the throughput.
- */
+/* How many times the next best the best is worth; `speed`: by the time of a batch instead of the
+ * throughput. */
 static double lead_of(const bt_contest *contest, bool speed) {
     double best = 0, second = 0;
     for (int i = 0; i < contest->count; i++) {

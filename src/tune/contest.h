@@ -5,8 +5,7 @@
  * next, hears what came of it, and knows no clock but what the turns are told to have taken. It costs at most
  * its budget, whatever the machine does: no turn begins that is not expected to end within it, and whoever
  * measures gives up a turn that lasts longer. What was measured is noted as it is heard, so that a contest
- * that ends early has told what it knows.
- */
+ * that ends early has told what it knows. */
 #ifndef BT_TUNE_CONTEST_H
 #define BT_TUNE_CONTEST_H
 

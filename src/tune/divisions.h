@@ -2,8 +2,7 @@
  *
  * Several serve more where a network's operations are too small to keep all cores busy together; one answers
  * sooner. The ways are compared by batches of one, all copies busy, before any model is swept, and the sweeps
- * measure the chosen one only. Pure; tune/contest.h does the timing.
- */
+ * measure the chosen one only. Pure; tune/contest.h does the timing. */
 #ifndef BT_TUNE_DIVISIONS_H
 #define BT_TUNE_DIVISIONS_H
 
@@ -18,8 +17,8 @@ extern "C" {
 
 /* What settings.instances and settings.threads leave to choose from on these cores, fewest instances first;
  * nothing is measured yet. Who asks for instances may have as many as there are CPUs, whatever a quota leaves
- * of them. One way only on a GPU, for a simulated backend, and where instances are given.
- * Returns how many (at least 1). BT_INVALID where the cores do not do for what was asked. */
+ * of them. One way only on a GPU, for a simulated backend, and where instances are given. Returns how many
+ * (at least 1). BT_INVALID where the cores do not do for what was asked. */
 BT_MUST_USE bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
                                         bt_division out[BT_DIVISIONS_MAX], int *count, bt_error *error);
 

@@ -3,8 +3,7 @@
  * Joins the two halves of the question: measure/sequential.h says how many independent samples, and how few
  * late ones, decide; measure/late.h how many independent ones a series that comes in spells is worth. The
  * sweep asks after each turn, scoring once more in the end, so that what is told is what was decided by.
- * Pure.
- */
+ * Pure. */
 #ifndef BT_TUNE_EVIDENCE_H
 #define BT_TUNE_EVIDENCE_H
 
@@ -18,9 +17,10 @@ extern "C" {
 typedef struct bt_evidence {
     bt_late late;
     bt_sequential_verdict verdict;
-    bool exhausted;   /* undecided, and the test has seen as much as it may */
-    int runs_missing; /* further runs, none of them late, until P95 <= SLA is shown, or the test's end; 0
-                         where there is a verdict */
+    bool exhausted; /* undecided, and the test has seen as much as it may */
+    /* Further runs, none of them late, until P95 <= SLA is shown, or the test's end; 0 where there is a
+     * verdict. */
+    int runs_missing;
 } bt_evidence;
 
 /* Weighs `count` samples, in the order in which they came, against `sla_ms`. */

@@ -1,10 +1,9 @@
-/* What the chosen batch sizes can serve, before anything is served: a simulation of the service on the
- * times that the run measured.
+/* What the chosen batch sizes can serve, before anything is served: a simulation of the service on the times
+ * that the run measured.
  *
  * A batch size is chosen for its own service time; a request also waits. The forecast is of requests: how
  * many a second still meet the same SLA. It is made from the entry that the config file will hold, so a
- * reader of the file who asks the simulator again gets the same figures.
- */
+ * reader of the file who asks the simulator again gets the same figures. */
 #ifndef BT_TUNE_FORECAST_H
 #define BT_TUNE_FORECAST_H
 

@@ -49,7 +49,7 @@ bool bt_optimize_on_cpu(const bt_settings *settings, const bt_machine *machine) 
     return !simulated(settings) && (by_itself || strcmp(settings->device, "cpu") == 0);
 }
 
-/* A model by its name, built in or of model_file. Its files are looked at, unless nothing will run them. */
+/* A model by its name, built in or of model_file. Its files are checked, unless nothing will run them. */
 static bt_status describe_model(bt_model *out, const bt_settings *settings, const char *name,
                                 bt_error *error) {
     char file[BT_OPTION_TEXT_SIZE];
@@ -271,13 +271,13 @@ static bool is_fatal(bt_status status) {
            status == BT_NOT_WRITTEN || status == BT_PARSE;
 }
 
-static bt_status misfit(const bt_optimize_options *options, bt_error *error) {
+static bt_status mismatch(const bt_optimize_options *options, bt_error *error) {
     return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
                    bt_run_folder(options->run));
 }
 
 /* Whether a line of the journal is about this model; `key` is what it tells. */
-static const json_t *told_of(const json_t *line, const bt_model_record *model, const char *key) {
+static const json_t *value_for(const json_t *line, const bt_model_record *model, const char *key) {
     const char *name = json_string_value(json_object_get(line, "model"));
     return name && strcmp(name, model->model) == 0 ? json_object_get(line, key) : NULL;
 }
@@ -301,12 +301,12 @@ static bt_status learn_facts(tuning *t, bt_probe_facts *facts, double *elapsed_s
     const json_t *line = bt_run_replay(t->options->run);
     *elapsed_s = 0;
     if (line) {
-        const json_t *told = told_of(line, model, "facts"), *ended = told_of(line, model, "ended");
+        const json_t *value = value_for(line, model, "facts"), *ended = value_for(line, model, "ended");
         *elapsed_s = json_number_value(json_object_get(line, "elapsed_s"));
-        if (told) return bt_worker_read_info(told, &facts->info, &facts->total_memory_bytes, error);
+        if (value) return bt_worker_read_info(value, &facts->info, &facts->total_memory_bytes, error);
         snprintf(model->reason, sizeof model->reason, "%s",
                  json_is_string(ended) ? json_string_value(ended) : "");
-        return model->reason[0] ? BT_OK : misfit(t->options, error);
+        return model->reason[0] ? BT_OK : mismatch(t->options, error);
     }
     bt_error why = {0};
     int64_t start_ns = bt_clock_now_ns();
@@ -349,15 +349,15 @@ static bt_status replay_step(const tuning *t, const json_t *line, int division, 
                              bt_step_result *result, bt_error *error) {
     bt_step recorded;
     bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
-    const json_t *told = told_of(line, t->model, "step"), *by = json_object_get(line, "division");
-    if (!told || (division < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != division))
-        return misfit(t->options, error);
-    bt_status status = bt_step_from_json(told, &recorded, "journal", error);
+    const json_t *value = value_for(line, t->model, "step"), *by = json_object_get(line, "division");
+    if (!value || (division < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != division))
+        return mismatch(t->options, error);
+    bt_status status = bt_step_from_json(value, &recorded, "journal", error);
     if (status == BT_OK)
         status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
     if (status != BT_OK) return status;
     bool whole = result->status != BT_OK || !timed || result->sample_count == step->runs;
-    return bt_step_equal(step, &recorded) && whole ? BT_OK : misfit(t->options, error);
+    return bt_step_equal(step, &recorded) && whole ? BT_OK : mismatch(t->options, error);
 }
 
 static bt_status journal_step(const tuning *t, int division, const bt_step *step,
@@ -469,11 +469,11 @@ static bt_sweep_options sweep_options(const tuning *t, double time_budget_s) {
     };
 }
 
-/* The step's result, from the journal or measured. `why` is not empty where the model cannot be had any more.
- */
+/* The step's result, from the journal or measured. `why` is not empty where the model cannot be had any
+ * more. */
 static bt_status answer_step(tuning *t, const bt_step *step, bt_step_result *result, char why[BT_TEXT_SIZE],
                              bt_error *error) {
-    const json_t *line = bt_run_replay(t->options->run), *ended = told_of(line, t->model, "ended");
+    const json_t *line = bt_run_replay(t->options->run), *ended = value_for(line, t->model, "ended");
     why[0] = '\0';
     if (ended) snprintf(why, BT_TEXT_SIZE, "%s", json_string_value(ended) ? json_string_value(ended) : "?");
     if (ended) return BT_OK;
@@ -737,7 +737,7 @@ static bt_status tune_models(const bt_optimize_options *options, bt_record *reco
     return status;
 }
 
-/* A folder is looked at before there is a log; what was passed over there is told here. */
+/* A folder is listed before there is a log; what was passed over there is told here. */
 static void warn_of_skipped(const bt_optimize_options *options) {
     const char *path = options->settings->images;
     bt_picture_folder *folder;

@@ -2,8 +2,7 @@
  *
  * Ties the pieces together and decides nothing itself: the sweep says what to measure, the probe measures,
  * the journal remembers, scoring judges. What is written beside the journal (record, config, plots, report)
- * is the caller's business.
- */
+ * is the caller's business. */
 #ifndef BT_TUNE_OPTIMIZE_H
 #define BT_TUNE_OPTIMIZE_H
 
@@ -22,7 +21,7 @@ extern "C" {
  * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
  * `machine`: the device and the image size; and the models, where only model files are given. Where a model
  * file brings a size of its own over a profile's, the profile's counts as the default. `images` becomes what
- * a report says of the pictures, which are looked at for that, and whose notes go to `log`. BT_INVALID or
+ * a report says of the pictures, which are all decoded for that, and whose notes go to `log`. BT_INVALID or
  * BT_PARSE names the flag. */
 BT_MUST_USE bt_status bt_optimize_resolve(bt_settings *settings, bt_option_sources *sources,
                                           const bt_machine *machine, char images[BT_TEXT_SIZE], bt_log *log,

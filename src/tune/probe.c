@@ -20,7 +20,7 @@
 #define ANSWER_BYTES_MAX 65536
 #define POLL_MS          100 /* how soon an interrupt is noticed */
 #define GIVING_BACK_NS   (2 * BT_NS_PER_S)
-#define LEAVING_NS       (2 * BT_NS_PER_S)
+#define LEAVE_WITHIN_NS  (2 * BT_NS_PER_S)
 
 /* A worker process and the socket to it. */
 typedef struct process {
@@ -36,8 +36,7 @@ struct bt_probe {
     int64_t limit_ns; /* no order is waited for beyond this moment; 0: none */
 };
 
-/* ---- processes -------------------------------------------------------------------------------------------
- */
+/* ---- processes ---- */
 
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become_worker(const bt_probe *probe, int socket, pid_t parent) {
@@ -77,7 +76,7 @@ static bt_status start_process(const bt_probe *probe, process *p, bt_error *erro
 }
 
 /* Collects a process that is gone or about to be; says how it died. */
-static bt_status bury(process *p, const char *cause, bt_error *error) {
+static bt_status reap(process *p, const char *cause, bt_error *error) {
     int how = 0;
     kill(p->pid, SIGKILL);
     while (waitpid(p->pid, &how, 0) < 0 && errno == EINTR) {
@@ -102,10 +101,10 @@ static bt_status bury(process *p, const char *cause, bt_error *error) {
 
 /* Lets a worker that hears its socket close leave by itself, so that a device is given back in order; then
  * kills it. */
-static void dismiss(process *p) {
+static void stop_process(process *p) {
     if (p->pid == 0) return;
     shutdown(p->socket, SHUT_RDWR);
-    int64_t until_ns = bt_clock_now_ns() + LEAVING_NS;
+    int64_t until_ns = bt_clock_now_ns() + LEAVE_WITHIN_NS;
     while (bt_clock_now_ns() < until_ns) {
         if (waitpid(p->pid, NULL, WNOHANG) != 0) {
             close(p->socket);
@@ -115,11 +114,10 @@ static void dismiss(process *p) {
         bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
     }
     bt_error ignored;
-    (void)bury(p, NULL, &ignored);
+    (void)reap(p, NULL, &ignored);
 }
 
-/* ---- the conversation ------------------------------------------------------------------------------------
- */
+/* ---- the conversation ---- */
 
 /* Sends a line whose terminator is made its newline. */
 static bool send_line(const process *p, char *text) {
@@ -148,25 +146,25 @@ static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_
     while (size == 0 || line[size - 1] != '\n') {
         struct pollfd ready = {.fd = p->socket, .events = POLLIN};
         int count = poll(&ready, 1, POLL_MS);
-        if (stopped(probe)) return bury(p, "stopped", error);
+        if (stopped(probe)) return reap(p, "stopped", error);
         if (count == 0 && bt_clock_now_ns() > until_ns) {
-            (void)bury(p, NULL, error);
+            (void)reap(p, NULL, error);
             return bt_fail(error, BT_TIMEOUT, "the worker was silent for %.0f s and was killed",
                            (double)(until_ns - start_ns) / 1e9);
         }
         if (count <= 0) continue;
         ssize_t received = recv(p->socket, line + size, ANSWER_BYTES_MAX - 1 - size, 0);
         if (received < 0 && errno == EINTR) continue;
-        if (received <= 0) return bury(p, NULL, error);
+        if (received <= 0) return reap(p, NULL, error);
         size += (size_t)received;
-        if (size >= ANSWER_BYTES_MAX - 1) return bury(p, "the worker's answer is too long", error);
+        if (size >= ANSWER_BYTES_MAX - 1) return reap(p, "the worker's answer is too long", error);
     }
     line[size] = '\0';
     return BT_OK;
 }
 
 /* Gives one order, whose reference it takes over, and hears the answer (the caller's reference). */
-static bt_status converse(const bt_probe *probe, process *p, json_t *order, json_t **answer,
+static bt_status exchange(const bt_probe *probe, process *p, json_t *order, json_t **answer,
                           bt_error *error) {
     *answer = NULL;
     bt_status status = BT_OK;
@@ -176,12 +174,12 @@ static bt_status converse(const bt_probe *probe, process *p, json_t *order, json
     if (!text || !line)
         status = bt_no_memory(error, "an order to the worker");
     else if (!send_line(p, text))
-        status = bury(p, NULL, error);
+        status = reap(p, NULL, error);
     if (status == BT_OK) status = receive_line(probe, p, line, error);
     if (status == BT_OK) {
         json_error_t at;
         *answer = bt_json_parse(line, strlen(line), &at);
-        if (!*answer) status = bury(p, "the worker's answer is not JSON", error);
+        if (!*answer) status = reap(p, "the worker's answer is not JSON", error);
     }
     free(text);
     free(line);
@@ -205,18 +203,17 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
     bt_status status = start_process(probe, p, error);
     if (status != BT_OK) return status;
     json_t *answer;
-    status = converse(probe, p,
+    status = exchange(probe, p,
                       bt_worker_open_order(session, instances, probe->options.images, &probe->options.wishes,
                                            probe->options.seed),
                       &answer, error);
     if (status == BT_OK) status = read_opened(answer, facts, error);
     json_decref(answer);
-    if (status != BT_OK) dismiss(p);
+    if (status != BT_OK) stop_process(p);
     return status;
 }
 
-/* ---- the interface ---------------------------------------------------------------------------------------
- */
+/* ---- the interface ---- */
 
 bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_error *error) {
     *out = calloc(1, sizeof **out);
@@ -227,8 +224,8 @@ bt_status bt_probe_open(bt_probe **out, const bt_probe_options *options, bt_erro
 
 void bt_probe_close(bt_probe **probe) {
     if (!*probe) return;
-    dismiss(&(*probe)->worker);
-    dismiss(&(*probe)->auxiliary);
+    stop_process(&(*probe)->worker);
+    stop_process(&(*probe)->auxiliary);
     free(*probe);
     *probe = NULL;
 }
@@ -238,7 +235,7 @@ void bt_probe_limit(bt_probe *probe, double seconds) {
 }
 
 bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error) {
-    dismiss(&probe->worker);
+    stop_process(&probe->worker);
     return open_session(probe, &probe->worker, &probe->options.session, probe->options.instances, facts,
                         error);
 }
@@ -254,8 +251,9 @@ static bt_status process_for(bt_probe *probe, bt_step_kind kind, process **out, 
     int instances = probe->options.instances;
     bool own = wants_own_process(kind);
     *out = own ? &probe->auxiliary : &probe->worker;
-    if (!own) dismiss(&probe->auxiliary);
-    if (own && (probe->auxiliary_kind != kind || kind == BT_STEP_FRESH_MEMORY)) dismiss(&probe->auxiliary);
+    if (!own) stop_process(&probe->auxiliary);
+    if (own && (probe->auxiliary_kind != kind || kind == BT_STEP_FRESH_MEMORY))
+        stop_process(&probe->auxiliary);
     if ((*out)->pid) return BT_OK;
     if (own) probe->auxiliary_kind = kind;
     /* The standard path, and the large image, have all cores to themselves. */
@@ -292,7 +290,7 @@ bt_status bt_probe_run(bt_probe *probe, const bt_step *step, bt_step_result *res
             json_decref(order);
             order = NULL;
         }
-        status = converse(probe, p, order, &answer, error);
+        status = exchange(probe, p, order, &answer, error);
     }
     if (stopped(probe)) {
         json_decref(answer);

@@ -5,8 +5,7 @@
  * only what makes further probing pointless (no worker program, a session that cannot open) is an error.
  *
  * Workers die with the thread that started them (Linux ties their end to it, not to the process): a probe is
- * used by one thread, which lives as long as the probe.
- */
+ * used by one thread, which lives as long as the probe. */
 #ifndef BT_TUNE_PROBE_H
 #define BT_TUNE_PROBE_H
 

@@ -115,7 +115,7 @@ static bt_status open_files(bt_run *run, bt_error *error) {
 }
 
 /* Under the lock, the lines are read once more: until just now another process may have been adding some. */
-static bt_status go_on(bt_run *run, const char *results, const json_t *header, bt_error *error) {
+static bt_status resume_run(bt_run *run, const char *results, const json_t *header, bt_error *error) {
     char path[BT_PATH_SIZE];
     bt_status status = bt_path_join(run->folder, error, "%s/%s", results, run->id);
     if (status == BT_OK) status = open_files(run, error);
@@ -129,8 +129,8 @@ static bt_status go_on(bt_run *run, const char *results, const json_t *header, b
     return status == BT_OK ? check_header(run, header, error) : status;
 }
 
-static bt_status begin(bt_run *run, const char *results, const char *kind, const json_t *header,
-                       bt_error *error) {
+static bt_status start_run(bt_run *run, const char *results, const char *kind, const json_t *header,
+                           bt_error *error) {
     bt_status status = bt_folder_make_run(run->id, run->folder, results, kind, error);
     if (status == BT_OK) status = open_files(run, error);
     if (status == BT_OK) status = bt_run_append(run, json_pack("{s:O}", "run", header), error);
@@ -145,7 +145,8 @@ bt_status bt_run_open(bt_run **out, const char *results, const char *kind, const
     bt_status status = bt_folder_make(results, error);
     if (status == BT_OK && resume) status = find_cut_off(run, results, kind, error);
     if (status == BT_OK)
-        status = run->lines ? go_on(run, results, header, error) : begin(run, results, kind, header, error);
+        status = run->lines ? resume_run(run, results, header, error)
+                            : start_run(run, results, kind, header, error);
     if (status != BT_OK)
         bt_run_close(&run);
     else

@@ -3,8 +3,7 @@
  * Everything a run leaves lies in results/<run id>/: journal, log, record, report. The journal's first line
  * is a header that says what was asked; a run whose journal lacks the closing line was cut off and can be
  * resumed by the same command: its lines are handed out again in order, and new ones are appended behind
- * them.
- */
+ * them. */
 #ifndef BT_TUNE_RUN_H
 #define BT_TUNE_RUN_H
 

@@ -165,8 +165,8 @@ static void explain_undecided(bt_point *point, const bt_model_record *model, con
                 point->sample_count == 1 ? "es" : "", missing);
 }
 
-/* Losers that the sweep refused carry its reason already; what is explained here follows from the statistics.
- */
+/* Losers that the sweep refused carry its reason already; what is explained here follows from the
+ * statistics. */
 static void explain_point(bt_model_record *model, int index, const bt_settings *settings) {
     bt_point *point = &model->points[index];
     bt_objective objective = (bt_objective)settings->objective;
@@ -347,8 +347,8 @@ typedef struct joint_search {
 } joint_search;
 
 static void try_combinations(joint_search *search, int at, double memory_mb, double product) {
-    if (!(memory_mb <= search->record->joint_memory_limit_mb))
-        return; /* of unknown memory: not shown to fit */
+    /* What is of unknown memory is not shown to fit. */
+    if (!(memory_mb <= search->record->joint_memory_limit_mb)) return;
     if (at == search->record->model_count) {
         if (product > search->best_score) {
             search->best_score = product;

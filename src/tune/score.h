@@ -1,5 +1,5 @@
-/* From measurements to a decision: pure, and made of the record alone, so it can be made again from a file.
- */
+/* From measurements to a decision: pure, and made of the record alone, so it can be made again from a
+ * file. */
 #ifndef BT_TUNE_SCORE_H
 #define BT_TUNE_SCORE_H
 
@@ -16,8 +16,8 @@ BT_MUST_USE bt_status bt_score_point(bt_point *point, int instances, double max_
 
 /* Scores every point of a model and chooses: winners by each objective among the admissible points, the
  * Pareto front, the chosen point (the winner by the settings' objective, or, where nothing is admissible, the
- * fastest with meets_sla false), why each point won or lost, the speed-up, and the closing
- * advice. BT_NO_MEMORY. */
+ * fastest with meets_sla false), why each point won or lost, the speed-up, and the closing advice.
+ * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error);
 
 /* Checks the chosen batch sizes' memory together, since the models share a device, and gives way where they

@@ -1,8 +1,7 @@
 /* Which batch sizes are worth trying? Doubling first, then between the best neighbours. Pure.
  *
  * Service time over batch size is a staircase more than a line, and the best size is seldom a power of two;
- * but scores do not jump about, so the best of the doubled sizes brackets the best of all.
- */
+ * but scores do not jump about, so the best of the doubled sizes brackets the best of all. */
 #ifndef BT_TUNE_SEARCH_H
 #define BT_TUNE_SEARCH_H
 

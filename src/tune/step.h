@@ -38,14 +38,14 @@ typedef struct bt_step_result {
     char message[BT_ERROR_MESSAGE_SIZE];
     double samples_ms[BT_MAX_TURN_SAMPLES];
     int sample_count;
-    double memory_mb;             /* attributable to the model; NaN where not taken */
-    double memory_total_used_mb;  /* with everything else */
-    double logit_error, mask_iou; /* of agreement, as the next three; the error is of probabilities where the
-                                     model gives those */
-    double output_least, output_most, mask_share; /* of the standard path, over all pictures */
-    bool disturbed;                               /* timed runs: others used the cores meanwhile */
-    bt_throttling throttling;                     /* timed runs: by the control group's quota */
-    double elapsed_s; /* wall-clock time that the step took, start of workers included */
+    double memory_mb;            /* attributable to the model; NaN where not taken */
+    double memory_total_used_mb; /* with everything else */
+    /* Of agreement. The error is of probabilities where the model gives those; the last three are of the
+     * standard path, over all pictures. */
+    double logit_error, mask_iou, output_least, output_most, mask_share;
+    bool disturbed;           /* timed runs: others used the cores meanwhile */
+    bt_throttling throttling; /* timed runs: by the control group's quota */
+    double elapsed_s;         /* wall-clock time that the step took, start of workers included */
 } bt_step_result;
 
 /* A result of which nothing is known yet: status BT_OK, NaN throughout. */

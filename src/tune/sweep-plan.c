@@ -57,8 +57,8 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
     int last = 0;
     *batch_size = 0;
     for (int i = 0; i < sweep->count; i++) {
-        if (sweep->candidates[i].dead || looks_late(sweep, i))
-            return; /* late, too large or broken: larger ones are no better */
+        /* Late, too large or broken: larger ones are no better. */
+        if (sweep->candidates[i].dead || seems_late(sweep, i)) return;
         throughputs[i] = sweep->candidates[i].batch_size / typical_ms(sweep, i);
         last = sweep->candidates[i].batch_size;
     }
@@ -122,8 +122,8 @@ static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
 
 /* ---- refining, agreement, screening ------------------------------------------ */
 
-/* A size between the doubled ones is measured in turn with the best of them, so that the two can be compared.
- */
+/* A size between the doubled ones is measured in turn with the best of them, so that the two can be
+ * compared. */
 static bool refining_step(const bt_sweep *sweep, bt_step *step) {
     int best = bt_sweep_leader(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count; i++) {
@@ -138,13 +138,13 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
 }
 
 /* A search does not linger on a size that its first turn showed to be far from the best by the objective
- * asked for. Sizes that somebody listed are all looked into: they were asked about. One that looks late is
+ * asked for. Sizes that somebody listed are all screened: they were asked about. One that seems late is
  * soon shown to be. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     const bt_candidate *c = &sweep->candidates[index];
     if (c->dead || c->gave_up) return false;
-    if (sweep->options.batches.count || samples_of(sweep, index) == 0 || looks_late(sweep, index))
+    if (sweep->options.batches.count || samples_of(sweep, index) == 0 || seems_late(sweep, index))
         return true;
     int lead = bt_sweep_leader(sweep, objective); /* there is one: this size if no other */
     return score_of(sweep, index, objective) >= SCREENING_SCORE * score_of(sweep, lead, objective);
@@ -239,8 +239,8 @@ static int contender(const bt_sweep *sweep, int lead) {
     return near && 4 * samples_of(sweep, second) < samples_of(sweep, lead) ? second : -1;
 }
 
-/* While the leader is not confirmed: afterwards its samples no longer grow, and the runner-up would overtake.
- */
+/* While the leader is not confirmed: afterwards its samples no longer grow, and the runner-up would
+ * overtake. */
 static bool contender_step(const bt_sweep *sweep, bt_step *step) {
     int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
     if (lead < 0 || sweep->candidates[lead].confirmed || bt_sweep_is_busy(sweep)) return false;
@@ -291,8 +291,8 @@ static bool own_step(const bt_sweep *sweep, int index, bt_step *step) {
 /* About how long a step takes; much, where nothing is known of it. */
 static double cost_s(const bt_sweep *sweep, const bt_step *step) {
     const bt_model_record *model = sweep->model;
-    int index = bt_sweep_find(sweep, step->batch_size),
-        runs = step->runs + 1; /* one settles: see the worker */
+    const int index = bt_sweep_find(sweep, step->batch_size);
+    const int runs = step->runs + 1; /* and an untimed one: see tune/bench.c */
     if (step->kind == BT_STEP_MEASURE && samples_of(sweep, index) > 0)
         return runs * typical_ms(sweep, index) / 1e3;
     if (step->kind == BT_STEP_STANDARD && model->standard_sample_count > 0)

@@ -25,10 +25,10 @@ typedef struct bt_candidate {
     bt_evidence evidence;            /* about the SLA */
     int late_turns;                  /* turns that had a late sample, */
     int calm_late_turns;             /* and those of them that nobody disturbed */
-    int companion_samples; /* taken of the then best size while this one was screened, so that they can be
-                              compared */
-    double
-        spare_ms[BT_MAX_TURN_SAMPLES]; /* of a disturbed turn that was not counted: shown for want of any */
+    /* Taken of the then best size while this one was screened, so that the two can be compared. */
+    int companion_samples;
+    /* Of a disturbed turn that was not counted: shown for want of any other. */
+    double spare_ms[BT_MAX_TURN_SAMPLES];
     int spare_count;
 } bt_candidate;
 
@@ -38,8 +38,7 @@ struct bt_sweep {
     bt_sequential_rule rule;
     bt_candidate *candidates; /* ascending, parallel to model->points */
     int count, capacity;
-    int next_rung; /* explicit sizes: the next of options.batches; auto: the next size, 0 when the ladder
-                      ended */
+    int next_rung; /* of options.batches, where sizes were asked for */
     bool ladder_done, refining_done, memory_refused, standard_failed;
     int standard_memory_sizes[BT_STANDARD_MEMORY_MAX];
     double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
@@ -48,12 +47,11 @@ struct bt_sweep {
     int discarded; /* turns that others disturbed */
     double elapsed_s, discarded_s;
     double rung_s;    /* that the newest rung of the ladder has taken */
-    double primary_s; /* until the leader by the objective asked for was settled */
+    double primary_s; /* until the leader by the objective asked for was decided */
     double proving_s; /* spent on that leader's proof, */
     double between_s; /* and on other work in between */
     bool is_between;  /* `step` is of the latter, */
     bool is_proving;  /* or of the former */
-    int first_accept; /* the fewest samples, none late, that show P95 <= SLA */
     double progress;  /* as told so far: it never goes back */
     bt_step step;
 };
@@ -72,7 +70,7 @@ static inline double typical_ms(const bt_sweep *sweep, int index) {
 }
 
 /* The median is late: it cannot be expected to keep the SLA, though that is not shown yet. */
-static inline bool looks_late(const bt_sweep *sweep, int index) {
+static inline bool seems_late(const bt_sweep *sweep, int index) {
     return typical_ms(sweep, index) > sweep->options.p95_sla_ms;
 }
 
@@ -105,7 +103,7 @@ BT_MUST_USE bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladd
 void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char *why);
 
 /* The living point of highest score that has been measured, leaving out those whose test ended without a
- * verdict, and those that look late as long as others do not; -1 for none. */
+ * verdict, and those that seem late as long as others do not; -1 for none. */
 int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective);
 
 /* The size to confirm: the leader, but among those as good as it the one that is best known already, so that

@@ -58,8 +58,8 @@ int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective) {
     int best = -1;
     for (int i = 0; i < sweep->count; i++) {
         if (!competes(sweep, i)) continue;
-        bool sooner = best >= 0 && looks_late(sweep, best) && !looks_late(sweep, i);
-        bool alike = best >= 0 && looks_late(sweep, best) == looks_late(sweep, i);
+        bool sooner = best >= 0 && seems_late(sweep, best) && !seems_late(sweep, i);
+        bool alike = best >= 0 && seems_late(sweep, best) == seems_late(sweep, i);
         if (best < 0 || sooner || (alike && score_of(sweep, i, objective) > score_of(sweep, best, objective)))
             best = i;
     }
@@ -69,7 +69,7 @@ int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective) {
 int bt_sweep_to_confirm(const bt_sweep *sweep, bt_objective objective) {
     int lead = bt_sweep_leader(sweep, objective), best = lead;
     for (int i = 0; i < sweep->count && lead >= 0; i++) {
-        if (!competes(sweep, i) || looks_late(sweep, i) != looks_late(sweep, lead)) continue;
+        if (!competes(sweep, i) || seems_late(sweep, i) != seems_late(sweep, lead)) continue;
         bool as_good =
             score_of(sweep, i, objective) >= (1 - BT_SEARCH_WORTHWHILE) * score_of(sweep, lead, objective);
         if (as_good && samples_of(sweep, i) > samples_of(sweep, best)) best = i;
@@ -86,7 +86,7 @@ int bt_sweep_to_prove(const bt_sweep *sweep, bt_objective objective) {
     int lead = bt_sweep_to_confirm(sweep, objective), best = -1;
     if (lead < 0 || bt_sweep_proof_s(sweep, lead) <= time_left_s(sweep)) return lead;
     for (int i = 0; i < sweep->count; i++) {
-        if (!competes(sweep, i) || looks_late(sweep, i)) continue;
+        if (!competes(sweep, i) || seems_late(sweep, i)) continue;
         if (bt_sweep_proof_s(sweep, i) > time_left_s(sweep)) continue;
         if (best < 0 || score_of(sweep, i, objective) > score_of(sweep, best, objective)) best = i;
     }
@@ -132,9 +132,9 @@ static double least_ms(const bt_point *point) {
 }
 
 /* The test says that P95 is over the SLA. One spell of the machine can make all of a turn late, which then is
- * one event and not three: a size is refused by turns at two times, or by a lateness beyond what a spell
+ * one event and not three: a size is refused by turns at two times, or by delays beyond what a spell
  * explains; and by turns that nobody disturbed. Where there are none, it stays undecided. */
-static void find_late(bt_sweep *sweep, int index) {
+static void reject_late(bt_sweep *sweep, int index) {
     bt_candidate *c = &sweep->candidates[index];
     bool hopeless = least_ms(point_of(sweep, index)) > HOPELESS * sweep->options.p95_sla_ms;
     if (c->calm_late_turns > 1 || (c->calm_late_turns > 0 && hopeless))
@@ -156,7 +156,7 @@ static void judge(bt_sweep *sweep, int index) {
     if (c->confirmed || c->gave_up || c->dead) return;
     c->confirmed = c->evidence.verdict == BT_SEQUENTIAL_ACCEPT;
     c->gave_up = c->evidence.exhausted;
-    if (c->evidence.verdict == BT_SEQUENTIAL_REJECT) find_late(sweep, index);
+    if (c->evidence.verdict == BT_SEQUENTIAL_REJECT) reject_late(sweep, index);
 }
 
 /* Sizes are compared by what they take while nobody disturbs them, or a spell would make another one lead. */
@@ -235,7 +235,7 @@ static void take_memory(bt_sweep *sweep, int index, const bt_step_result *result
 }
 
 /* What the standard path gave, which is the same whatever the size. An older journal does not tell. */
-static void question_output(bt_sweep *sweep, const bt_step_result *result) {
+static void check_output(bt_sweep *sweep, const bt_step_result *result) {
     char words[BT_MODEL_NOTE_SIZE];
     if (!sweep->options.trained_weights || isnan(result->output_least)) return;
     const bt_output_range range = {
@@ -246,7 +246,7 @@ static void question_output(bt_sweep *sweep, const bt_step_result *result) {
 
 static void take_agreement(bt_sweep *sweep, int index, const bt_step_result *result) {
     bt_point *point = point_of(sweep, index);
-    question_output(sweep, result);
+    check_output(sweep, result);
     sweep->candidates[index].agreement_taken = true;
     point->logit_error = result->logit_error;
     point->mask_iou = result->mask_iou;
@@ -258,8 +258,8 @@ static bool fails_with_memory(bt_status status) {
     return status == BT_OUT_OF_DEVICE_MEMORY || status == BT_NO_MEMORY;
 }
 
-/* A failure belongs to the size at work; one of the standard path ends the comparison with it, nothing else.
- */
+/* A failure belongs to the size at work; one of the standard path ends the comparison with it, nothing
+ * else. */
 static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_result *result) {
     int index = bt_sweep_find(sweep, step->batch_size);
     switch (step->kind) {
@@ -326,15 +326,15 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
 /* ---- the interface ------------------------------------------------------------ */
 
 /* What each size has come to so far, so that the record is whole whenever the sweep is stopped. */
-static void settle_outcomes(bt_sweep *sweep) {
-    bool settled = bt_sweep_any_admissible(sweep);
+static void update_outcomes(bt_sweep *sweep) {
+    bool decided = bt_sweep_any_admissible(sweep);
     bt_objective objective = (bt_objective)sweep->options.objective;
     int lead = bt_sweep_to_confirm(sweep, objective);
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
         if (c->dead) continue;
         bool beaten =
-            settled && i != lead && !c->gave_up && samples_of(sweep, i) > 0 && !looks_late(sweep, i);
+            decided && i != lead && !c->gave_up && samples_of(sweep, i) > 0 && !seems_late(sweep, i);
         point_of(sweep, i)->outcome = is_admissible(sweep, i) ? BT_OUTCOME_MEASURED
                                       : beaten                ? BT_OUTCOME_SKIPPED_DOMINATED
                                                               : BT_OUTCOME_UNDECIDED;
@@ -367,10 +367,10 @@ static bt_status wrap_up(bt_sweep *sweep, bt_error *error) {
     return status;
 }
 
-static bt_status go_on(bt_sweep *sweep, bt_error *error) {
+static bt_status plan_next(bt_sweep *sweep, bt_error *error) {
     bt_status status = bt_sweep_plan(sweep, error);
     if (status == BT_OK && sweep->step.kind == BT_STEP_DONE) status = wrap_up(sweep, error);
-    settle_outcomes(sweep);
+    update_outcomes(sweep);
     return status;
 }
 
@@ -382,9 +382,7 @@ bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *options, bt_mode
     sweep->options = *options;
     sweep->model = model;
     bt_sequential_rule_p95(&sweep->rule);
-    while (sweep->rule.accept_at_most[sweep->first_accept] < 0)
-        sweep->first_accept++;
-    bt_status status = go_on(sweep, error);
+    bt_status status = plan_next(sweep, error);
     if (status != BT_OK) {
         bt_sweep_close(&sweep);
         return status;
@@ -423,14 +421,14 @@ bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_resu
         bt_status status = take_success(sweep, step, result, error);
         if (status != BT_OK) return status;
     }
-    return go_on(sweep, error);
+    return plan_next(sweep, error);
 }
 
 bt_status bt_sweep_stop(bt_sweep *sweep, const char *why, bt_error *error) {
     sweep->stopped = true;
     sweep->model->interrupted = why == NULL;
     if (why) snprintf(sweep->model->reason, sizeof sweep->model->reason, "%s", why);
-    return go_on(sweep, error);
+    return plan_next(sweep, error);
 }
 
 /* ---- how far it is -------------------------------------------------------------- */

@@ -6,24 +6,25 @@
  * asks on from where it stood.
  *
  * The course of a sweep:
- *   1. ladder    sizes in ascending order, each prepared, its memory's high-water mark and one turn of timed
- * runs taken. Peaks only rise, so memory has to be taken on the way up. A size that the fit of the smaller
- * ones predicts to break the reserve is not run. `auto` doubles, until the SLA, memory or a plateau ends it.
- *   2. refining  (`auto` only) sizes between the doubled ones, where one could be better: a turn each, in
- * turn with the best.
- *   3. proving   the leader first: its masks against the standard path's, then the sequential test of P95 <=
- * SLA. Between its turns goes other work, of at most as much time as they took, where enough is left for the
- * proof: turns of the standard path, so that the speed-up is a ratio of one time, and of the other sizes,
- * what is asked once (the standard path's memory, a full-size image), the other sizes' masks. That spreads
- * the leader's turns over more of the machine's moods. Where the leader's proof does not fit the time that is
- * left, the best size is proved that does.
- *   4. the rest  what has not found its place in between; a size that turns out better is proved next. Sizes
- * that were left out of the ladder because their preparation would have cost the proof are tried now.
+ *   1. ladder    Sizes in ascending order: each is prepared, its memory's high-water mark taken, and one turn
+ *                of runs timed. Peaks only rise, so memory has to be taken on the way up. A size that the fit of
+ *                the smaller ones predicts to break the reserve is not run. `auto` doubles, until the SLA,
+ *                memory or a plateau ends it.
+ *   2. refining  (`auto` only) Sizes between the doubled ones, where one could be better: a turn each, in turn
+ *                with the best.
+ *   3. proving   The leader first: its masks against the standard path's, then the sequential test of P95 <=
+ *                SLA. Between its turns goes other work, of at most as much time as they took, where enough is
+ *                left for the proof: turns of the standard path, so that the speed-up is a ratio within one
+ *                stretch of time; turns of the other sizes; what is measured once (the standard path's memory,
+ *                a full-size image); the other sizes' masks. That spreads the leader's turns over more of the
+ *                machine's states. Where the leader's proof does not fit the time that is left, the best size
+ *                is proved that does.
+ *   4. the rest  What did not fit in between; a size that turns out better is proved next. Sizes that were left
+ *                out of the ladder because their preparation would have cost the proof are tried now.
  *
- * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on. What a size has
- * come to is shown whatever ended the sweep: a disturbed turn that was not counted serves where there is no
- * other.
- */
+ * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on. What is known of a
+ * size is shown whatever ended the sweep: a disturbed turn that was not counted serves where there is no
+ * other. */
 #ifndef BT_TUNE_SWEEP_H
 #define BT_TUNE_SWEEP_H
 
@@ -40,17 +41,15 @@
 extern "C" {
 #endif
 
-#define BT_FIRST_TURN_SAMPLES                                                                                \
-    3 /* timed runs in a row of a new size: all of them late is the soonest possible rejection */
-#define BT_TURN_SAMPLES      5  /* of later turns */
-#define BT_SCREENING_SAMPLES 12 /* of each size that may win, where the leader's proof leaves the time */
+#define BT_FIRST_TURN_SAMPLES 3  /* in a row, of a new size: all late is the soonest possible rejection */
+#define BT_TURN_SAMPLES       5  /* of later turns */
+#define BT_SCREENING_SAMPLES  12 /* of each size that may win, where the leader's proof leaves the time */
 
 typedef struct bt_sweep_options {
     bt_sizes batches; /* count 0: search */
     double p95_sla_ms;
     double memory_limit_mb; /* total * (1 - reserve); filled in by the first open of the worker */
-    double max_queue_delay_ms;
-    int objective; /* bt_objective */
+    int objective;          /* bt_objective */
     double min_mask_iou;
     bt_image_output output; /* what the model gives */
     bool computes_masks, trained_weights;

@@ -120,7 +120,7 @@ static void *serve(void *argument) {
 }
 
 /* Gives `count` members from `first` on the same duty and waits for all of them; the first failure counts. */
-static bt_status give(bt_team *team, duty what, int first, int count, bt_error *error) {
+static bt_status assign(bt_team *team, duty what, int first, int count, bt_error *error) {
     bt_status status = BT_OK;
     if (team->count == 1) {
         team->members[0].duty = what;
@@ -175,7 +175,7 @@ bt_status bt_team_open(bt_team **out, const bt_session_options *options, int ins
     if (status == BT_OK) status = start_threads(team, error);
     /* One after another, so that what was in use before the first stays known. */
     for (int i = 0; i < team->count && status == BT_OK; i++)
-        status = give(team, DUTY_OPEN, i, 1, error);
+        status = assign(team, DUTY_OPEN, i, 1, error);
     if (status == BT_OK)
         *out = team;
     else
@@ -189,7 +189,7 @@ void bt_team_close(bt_team **team) {
         member *m = &(*team)->members[i];
         if ((*team)->count == 1 && m->team) bt_session_close(&m->session);
         if (m->started) {
-            (void)give(*team, DUTY_CLOSE, i, 1, NULL);
+            (void)assign(*team, DUTY_CLOSE, i, 1, NULL);
             pthread_join(m->thread, NULL);
         }
         free(m->logits);
@@ -208,14 +208,14 @@ bt_session *bt_team_session(const bt_team *team) {
 bt_status bt_team_prepare(bt_team *team, int batch_size, size_t pixels, bt_error *error) {
     team->batch_size = batch_size;
     team->pixels = pixels;
-    return give(team, DUTY_PREPARE, 0, team->count, error);
+    return assign(team, DUTY_PREPARE, 0, team->count, error);
 }
 
 bt_status bt_team_run(bt_team *team, int batch_size, const float *images, float *logits, bt_error *error) {
     team->batch_size = batch_size;
     team->images = images;
     team->logits = logits;
-    return give(team, DUTY_RUN, 0, 1, error);
+    return assign(team, DUTY_RUN, 0, 1, error);
 }
 
 /* The copies' samples, round by round: the first of each, then the second of each. */
@@ -233,13 +233,13 @@ bt_status bt_team_time(bt_team *team, int batch_size, int runs, const float *ima
     team->runs = each;
     if (team->count == 1) {
         team->members[0].samples_ms = samples_ms;
-        return give(team, DUTY_TIME, 0, 1, error);
+        return assign(team, DUTY_TIME, 0, 1, error);
     }
     double *room = malloc((size_t)each * (size_t)team->count * sizeof *room);
     if (!room) return bt_no_memory(error, "%d samples", runs);
     for (int i = 0; i < team->count; i++)
         team->members[i].samples_ms = room + i * each;
-    bt_status status = give(team, DUTY_TIME, 0, team->count, error);
+    bt_status status = assign(team, DUTY_TIME, 0, team->count, error);
     if (status == BT_OK) gather(team, runs, samples_ms);
     free(room);
     return status;

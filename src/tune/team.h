@@ -3,8 +3,7 @@
  *
  * While a batch is timed, every other copy runs one too: that is what a batch takes in a service whose queue
  * never empties, and what divides by the number of copies into its throughput. A single copy runs in the
- * calling thread, so that nothing but the forward pass is in its figures. A team belongs to one thread.
- */
+ * calling thread, so that nothing but the forward pass is in its figures. A team belongs to one thread. */
 #ifndef BT_TUNE_TEAM_H
 #define BT_TUNE_TEAM_H
 

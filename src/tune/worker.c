@@ -111,7 +111,7 @@ static bt_status fill_images(worker *w, int from, int to, bt_error *error) {
 }
 
 /* Room and images for `batch_size`, and at least the distinct ones. */
-static bt_status want_images(worker *w, int batch_size, bt_error *error) {
+static bt_status ensure_images(worker *w, int batch_size, bt_error *error) {
     if (batch_size < IMAGES) batch_size = IMAGES;
     if (batch_size <= w->capacity) return BT_OK;
     float *images = realloc(w->images, (size_t)batch_size * 3 * pixels(w) * sizeof *images);
@@ -148,8 +148,8 @@ static bt_status warm_up(worker *w, int batch_size, bt_error *error) {
     return BT_OK;
 }
 
-static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
-    bt_status status = want_images(w, batch_size, error);
+static bt_status ensure_prepared(worker *w, int batch_size, bt_error *error) {
+    bt_status status = ensure_images(w, batch_size, error);
     if (status != BT_OK || w->prepared[batch_size]) return status;
     status = bt_team_prepare(w->team, batch_size, pixels(w), error);
     if (status == BT_OK) status = warm_up(w, batch_size, error);
@@ -162,9 +162,9 @@ static bt_status want_prepared(worker *w, int batch_size, bt_error *error) {
 static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;
     bt_status status =
-        want_images(w, step->batch_size, error); /* decoding takes memory that is not the model's */
+        ensure_images(w, step->batch_size, error); /* decoding takes memory that is not the model's */
     if (status == BT_OK) status = bt_session_memory_reset(bt_team_session(w->team), error);
-    if (status == BT_OK) status = want_prepared(w, step->batch_size, error);
+    if (status == BT_OK) status = ensure_prepared(w, step->batch_size, error);
     if (status == BT_OK) status = bt_session_memory(bt_team_session(w->team), &memory, error);
     if (status != BT_OK) return status;
     result->memory_mb = (double)(memory.used_peak_bytes - memory.before_bytes) / MIB;
@@ -173,7 +173,7 @@ static bt_status step_memory(worker *w, const bt_step *step, bt_step_result *res
 }
 
 /* Another size's run leaves the caches and the allocator as this size would not find them in service. */
-static bt_status settle(worker *w, int batch_size, bt_error *error) {
+static bt_status run_untimed(worker *w, int batch_size, bt_error *error) {
     if (w->last_batch == batch_size) return BT_OK;
     w->last_batch = batch_size;
     double ignored_ms;
@@ -184,8 +184,8 @@ static bt_status settle(worker *w, int batch_size, bt_error *error) {
 static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     bool on_cores =
         !bt_team_session(w->team)->info.device_memory; /* else neighbours on the cores matter little */
-    bt_status status = want_prepared(w, step->batch_size, error);
-    if (status == BT_OK) status = settle(w, step->batch_size, error);
+    bt_status status = ensure_prepared(w, step->batch_size, error);
+    if (status == BT_OK) status = run_untimed(w, step->batch_size, error);
     const bt_busy before = bt_busy_now();
     const bt_throttle_mark mark = bt_throttle_now();
     if (status == BT_OK) status = time_team(w, step->batch_size, step->runs, result->samples_ms, error);
@@ -196,14 +196,14 @@ static bt_status step_measure(worker *w, const bt_step *step, bt_step_result *re
 }
 
 static bt_status step_full_size(worker *w, bt_step_result *result, bt_error *error) {
-    bt_status status = want_images(w, 1, error);
+    bt_status status = ensure_images(w, 1, error);
     if (status == BT_OK) status = bt_team_prepare(w->team, 1, pixels(w), error);
     if (status == BT_OK) status = time_team(w, 1, 1, result->samples_ms, error);
     if (status == BT_OK) result->sample_count = 1;
     return status;
 }
 
-static bt_status want_standard(worker *w, bt_error *error) {
+static bt_status ensure_standard(worker *w, bt_error *error) {
     if (w->standard) return BT_OK;
     bt_session_options options = w->order.session;
     options.path = BT_PATH_STANDARD;
@@ -228,8 +228,8 @@ static bt_status time_standard(worker *w, int runs, double *samples_ms, bt_error
 
 static bt_status step_standard(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     double ignored_ms;
-    bt_status status = want_images(w, 1, error);
-    if (status == BT_OK) status = want_standard(w, error);
+    bt_status status = ensure_images(w, 1, error);
+    if (status == BT_OK) status = ensure_standard(w, error);
     if (status == BT_OK) status = time_standard(w, 1, &ignored_ms, error);
     const bt_throttle_mark mark = bt_throttle_now();
     if (status == BT_OK) status = time_standard(w, step->runs, result->samples_ms, error);
@@ -239,9 +239,9 @@ static bt_status step_standard(worker *w, const bt_step *step, bt_step_result *r
     return status;
 }
 
-static bt_status want_reference(worker *w, bt_error *error) {
+static bt_status ensure_reference(worker *w, bt_error *error) {
     if (w->reference) return BT_OK;
-    bt_status status = want_standard(w, error);
+    bt_status status = ensure_standard(w, error);
     if (status != BT_OK) return status;
     float *reference = malloc(IMAGES * pixels(w) * sizeof *reference);
     if (!reference) return bt_no_memory(error, "the reference logits");
@@ -280,8 +280,8 @@ static void compare(const worker *w, int batch_size, bt_step_result *result) {
 }
 
 static bt_status step_agreement(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
-    bt_status status = want_prepared(w, step->batch_size, error);
-    if (status == BT_OK) status = want_reference(w, error);
+    bt_status status = ensure_prepared(w, step->batch_size, error);
+    if (status == BT_OK) status = ensure_reference(w, error);
     if (status == BT_OK) status = bt_team_run(w->team, step->batch_size, w->images, w->logits, error);
     w->last_batch = 0;
     if (status == BT_OK) compare(w, step->batch_size, result);
@@ -290,7 +290,7 @@ static bt_status step_agreement(worker *w, const bt_step *step, bt_step_result *
     return status;
 }
 
-static bt_status carry_out(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
+static bt_status run_step(worker *w, const bt_step *step, bt_step_result *result, bt_error *error) {
     if (step->batch_size < 1 || step->batch_size > SIZES_MAX)
         return bt_fail(error, BT_INVALID, "%d is no batch size", step->batch_size);
     switch (step->kind) {
@@ -455,7 +455,7 @@ static json_t *answer_step(worker *w, const json_t *json) {
     bt_step_result result = bt_step_result_empty();
     bt_status status = w->team ? bt_step_from_json(json, &step, "order", &error)
                                : bt_fail(&error, BT_INVALID, "no session is open");
-    if (status == BT_OK) status = carry_out(w, &step, &result, &error);
+    if (status == BT_OK) status = run_step(w, &step, &result, &error);
     result.status = status;
     if (status != BT_OK) snprintf(result.message, sizeof result.message, "%s", error.message);
     return bt_step_result_to_json(&result);

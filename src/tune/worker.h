@@ -3,8 +3,7 @@
  * A worker reads one JSON object a line (an order) and answers each with one. Its first order opens a
  * session; later ones are steps of a sweep. It is started with fork and exec by tune/probe.c, dies with its
  * parent, and leaves the decision of when to stop to it: an interrupt from the terminal does not reach it.
- * The clock is read in here, around the forward pass alone, so neither the pipe nor JSON is in any figure.
- */
+ * The clock is read in here, around the forward pass alone, so neither the pipe nor JSON is in any figure. */
 #ifndef BT_TUNE_WORKER_H
 #define BT_TUNE_WORKER_H
 

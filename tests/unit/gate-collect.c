@@ -208,8 +208,8 @@ static bt_gate_verdict *promises_compared(const char *before, double before_sla_
     return compared(sides[0], sides[1], rules);
 }
 
-/* Over all that either side may say: met before and broken now, under one SLA, is slower, and nothing else.
- */
+/* Over all that either side may say: met before and broken now, under one SLA, is slower, and nothing
+ * else. */
 static void only_a_kept_promise_can_be_broken(void **state) {
     (void)state;
     static const char *const words[] = {"met", "broken", "not shown", "untrusted", ""};

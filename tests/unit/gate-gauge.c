@@ -41,16 +41,16 @@ static void every_job_runs_again_and_again(void **state) {
 /* What the program prints for these words and this input; its exit code in *code. The caller frees it. */
 static char *say(int *code, const char *second, const char *third, const char *input) {
     char *argv[] = {"gate-probe", (char *)second, (char *)third, NULL};
-    char *text = NULL, *complaint = NULL;
-    size_t size, complaint_size;
-    FILE *out = open_memstream(&text, &size), *err = open_memstream(&complaint, &complaint_size);
+    char *text = NULL, *message = NULL;
+    size_t size, message_size;
+    FILE *out = open_memstream(&text, &size), *err = open_memstream(&message, &message_size);
     FILE *in = fmemopen((char *)input, strlen(input) + 1, "r");
     *code = bt_gauge_main(third ? 3 : second ? 2 : 1, argv, NULL, in, out, err);
     fclose(out);
     fclose(err);
     fclose(in);
-    if (*code != 0) assert_true(complaint_size > 0);
-    free(complaint);
+    if (*code != 0) assert_true(message_size > 0);
+    free(message);
     return text;
 }
 

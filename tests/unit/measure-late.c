@@ -138,7 +138,7 @@ static double true_p95(series_of series) {
 }
 
 /* How often, of ROUNDS series, a limit just at P95 is taken for kept, or for broken. Both would be wrong just
- * beside it. The stated errors hold for independent samples. Where they hang together the block counts are an
+ * beside it. The stated errors hold for independent samples. Where they are autocorrelated the block counts are an
  * estimate, and errors up to twice as large are borne. */
 static void check_errors(series_of series, size_t count, double borne) {
     double samples[1000], limit = true_p95(series);
@@ -188,8 +188,8 @@ static void bounds_say_what_the_tests_say(void **state) {
     }
 }
 
-/* Slow spells of many lengths, of which some are nearly late: the tests at neighbouring limits then disagree.
- */
+/* Slow spells of many lengths, of which some are nearly late: the tests at neighbouring limits then
+ * disagree. */
 static void in_spells(bt_random *random, double *out, size_t count) {
     size_t left = 0;
     double level = 100;

@@ -168,8 +168,8 @@ static void correlation_discounts_both_verdicts(void **state) {
             }
 }
 
-/* Each outcome of the independent sequence comes twice: half the samples are evidence, and the ratio says so.
- */
+/* Each outcome of the independent sequence comes twice: half the samples are evidence, and the ratio says
+ * so. */
 static void doubled_samples_err_no_more_at_half_weight(void **state) {
     (void)state;
     enum { ROUNDS = 10000 };

@@ -135,7 +135,7 @@ static void the_looks_of_a_course_share_one_error(void **state) {
     assert_true(bt_look_share(0, 0.5) < bt_look_share(0.5, 1));
 }
 
-/* The example that is reckoned by hand: 0.01 <= 0.05 / 4, 0.015 <= 0.05 / 3, but 0.03 > 0.05 / 2. */
+/* The example that is computed by hand: 0.01 <= 0.05 / 4, 0.015 <= 0.05 / 3, but 0.03 > 0.05 / 2. */
 static void holm_stops_at_the_first_that_stands(void **state) {
     (void)state;
     bool rejected[4];

@@ -1,4 +1,4 @@
-/* What the simulator says of small services that can be reckoned by hand, and what it promises of all: every
+/* What the simulator says of small services that can be computed by hand, and what it promises of all: every
  * request comes to one end, equal seeds give equal runs, and wrong options are refused. */
 #include <setjmp.h>
 #include <stdarg.h>

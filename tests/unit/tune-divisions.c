@@ -54,8 +54,8 @@ static void check_list(const bt_settings *settings, int cores, const char *wante
     check_cores(settings, &all, wanted);
 }
 
-/* A quota leaves the CPUs where they are: they are no cores to share out by default, and there for who asks.
- */
+/* A quota leaves the CPUs where they are: they are no cores to share out by default, and there for who
+ * asks. */
 static void a_quota_is_shared_out_and_no_more(void **state) {
     (void)state;
     bt_settings settings = on_the_cpu();

@@ -21,8 +21,8 @@ static void a_line_is_found_again(void **state) {
     assert_float_equal(bt_memory_fit_at(&fit, 16), 580, 1e-9);
 }
 
-/* Against the normal equations: the residuals of a least-squares fit sum to nothing, and so do they times b.
- */
+/* Against the normal equations: the residuals of a least-squares fit sum to nothing, and so do they times
+ * b. */
 static void it_is_the_least_squares_line(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 200; seed++) {

@@ -99,7 +99,7 @@ static double best_of(bt_objective objective, const bt_search_point *points, int
     return best;
 }
 
-/* On a line the best size can be reckoned, and the doubled sizes come within 6 % of it: few tries are due. */
+/* On a line the best size can be computed, and the doubled sizes come within 6 % of it: few tries are due. */
 static void a_line_needs_few_tries(void **state) {
     (void)state;
     for (int knee = 1; knee <= 64; knee++) {
@@ -142,8 +142,8 @@ static void a_staircase_is_searched_to_its_edge(void **state) {
     }
 }
 
-/* No line fits: only rising times are counted on, and that is enough never to miss more than is worthwhile.
- */
+/* No line fits: only rising times are counted on, and that is enough never to miss more than is
+ * worthwhile. */
 static void whatever_rises_is_searched_to_within_what_is_worthwhile(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 500; seed++) {

@@ -328,7 +328,7 @@ static void a_late_tail_is_found_out(void **state) {
     finish(&t);
 }
 
-static void what_time_does_not_settle_is_undecided(void **state) {
+static void what_time_does_not_decide_is_undecided(void **state) {
     (void)state;
     tuned t = prepare("1,2,4", 100, BT_OBJECTIVE_EFFICIENCY);
     t.options.time_budget_s = 0.2;
@@ -529,7 +529,7 @@ static void one_spell_does_not_refuse_a_size(void **state) {
 
 /* Late in every turn, all of them disturbed: that the SLA is broken is not shown, nor is the budget spent on
  * it. */
-static void lateness_while_others_disturb_shows_nothing(void **state) {
+static void late_samples_while_others_disturb_show_nothing(void **state) {
     (void)state;
     tuned t = prepare("1,2", 10, BT_OBJECTIVE_EFFICIENCY);
     machine m = machine_quiet();
@@ -737,7 +737,7 @@ int main(void) {
         cmocka_unit_test(odd_outputs_are_asked_about),
         cmocka_unit_test(an_unreachable_sla_says_what_could_be_reached),
         cmocka_unit_test(a_late_tail_is_found_out),
-        cmocka_unit_test(what_time_does_not_settle_is_undecided),
+        cmocka_unit_test(what_time_does_not_decide_is_undecided),
         cmocka_unit_test(a_missing_standard_path_leaves_the_masks_in_doubt),
         cmocka_unit_test(the_speed_up_is_throughput_over_the_standard_path),
         cmocka_unit_test(the_leader_is_proved_first),
@@ -747,7 +747,7 @@ int main(void) {
         cmocka_unit_test(spells_far_below_the_sla_cost_no_proof),
         cmocka_unit_test(what_is_shown_is_true),
         cmocka_unit_test(one_spell_does_not_refuse_a_size),
-        cmocka_unit_test(lateness_while_others_disturb_shows_nothing),
+        cmocka_unit_test(late_samples_while_others_disturb_show_nothing),
         cmocka_unit_test(what_was_measured_is_shown_whatever_ended_the_sweep),
         cmocka_unit_test(only_discarded_turns_are_shown_too),
         cmocka_unit_test(a_busy_machine_takes_twice_the_quiet_ones_time_at_most),

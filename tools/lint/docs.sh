@@ -8,7 +8,7 @@
 #   tools/lint/docs.sh            writes the pages; BIN=build/bin
 #   tools/lint/docs.sh --check    writes nothing; a line for each page that differs, as lint does
 set -uo pipefail
-export LC_ALL=C
+export LC_ALL=C COLUMNS=100
 cd "$(dirname "$0")/../.."
 shopt -s nullglob
 bin=${BIN:-build/bin}

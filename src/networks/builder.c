@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 /* Room for a checkpoint's longest suffix (".0.weight") is checked where the parameter is appended. */
@@ -34,17 +35,11 @@ static name_prefix format_prefix(bt_builder *builder, const char *format, va_lis
     return prefix;
 }
 
-/* The array with room for one more element, doubling as it grows; NULL (and the array as it was) after a
- * failure. */
-static void *with_room(bt_builder *builder, void *array, int count, int *capacity, size_t element_size) {
+/* The array with room for one more element; NULL (and the array as it was) after a failure. */
+static void *with_room(bt_builder *builder, void *array, int count, size_t *capacity, size_t element_size) {
     if (builder->status != BT_OK) return NULL;
-    if (count < *capacity) return array;
-    int wanted = *capacity > 0 ? 2 * *capacity : 64;
-    void *grown = realloc(array, (size_t)wanted * element_size);
-    if (grown == NULL)
-        fail(builder, BT_NO_MEMORY, "out of memory");
-    else
-        *capacity = wanted;
+    void *grown = bt_array_grow(array, (size_t)count, 1, capacity, element_size);
+    if (grown == NULL) fail(builder, BT_NO_MEMORY, "out of memory");
     return grown;
 }
 

@@ -15,7 +15,7 @@
 
 typedef struct bt_builder {
     bt_network *network; /* the caller's, empty at the start */
-    int parameter_capacity, operation_capacity, tensor_capacity;
+    size_t parameter_capacity, operation_capacity, tensor_capacity;
     bt_status status; /* the first failure, BT_OK until then */
     bt_error *error;
 } bt_builder;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -21,14 +22,12 @@ static char *copy_name(const char *name, size_t length) {
 }
 
 bt_stored_tensor *bt_checkpoint_add(bt_checkpoint *checkpoint, const char *name, size_t length) {
-    const int count = checkpoint->tensor_count;
-    if (count % 64 == 0) {
-        bt_stored_tensor *room =
-            realloc(checkpoint->tensors, ((size_t)count + 64) * sizeof *checkpoint->tensors);
-        if (!room) return NULL;
-        checkpoint->tensors = room;
-    }
-    bt_stored_tensor *tensor = &checkpoint->tensors[count];
+    const size_t count = (size_t)checkpoint->tensor_count;
+    bt_stored_tensor *grown =
+        bt_array_grow(checkpoint->tensors, count, 1, &checkpoint->tensor_room, sizeof *grown);
+    if (!grown) return NULL;
+    checkpoint->tensors = grown;
+    bt_stored_tensor *tensor = &grown[count];
     *tensor = (bt_stored_tensor){.name = copy_name(name, length), .room = UINT64_MAX};
     if (!tensor->name) return NULL;
     checkpoint->tensor_count++;

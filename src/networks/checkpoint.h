@@ -35,6 +35,7 @@ typedef struct bt_checkpoint_entry {
 typedef struct bt_checkpoint {
     bt_stored_tensor *tensors; /* in the file's order */
     int tensor_count;
+    size_t tensor_room;
     bt_checkpoint_entry entries[BT_ENTRIES_MAX];
     int entry_count, entries_left_out;
     const struct bt_checkpoint_format *format;

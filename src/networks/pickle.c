@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 #define NODES_MAX (1 << 23) /* 256 MiB of them */
@@ -87,7 +88,8 @@ typedef struct machine {
     bt_pickle *pickle;
     const unsigned char *at, *end;
     int *stack, *memo, *marks;
-    int stack_count, stack_room, memo_count, memo_room, mark_count, mark_room;
+    int stack_count, memo_count, mark_count;
+    size_t stack_room, memo_room, mark_room;
     size_t size, copied; /* bytes of the pickle, pairs of lists */
     const char *name;
     bt_status status;
@@ -110,19 +112,14 @@ static void no_memory(machine *m) {
 
 /* ---- memory ---- */
 
-static void *with_room(machine *m, void *array, int count, int *room, size_t size) {
-    if (count < *room) return array;
-    const int wanted = *room > 0 ? 2 * *room : 256;
-    if (wanted > 4 * NODES_MAX) {
+/* The array with room for one more item; NULL after a failure. */
+static void *with_room(machine *m, void *array, int count, size_t *room, size_t size) {
+    if (count == 4 * NODES_MAX) {
         fail(m, "it holds more than a checkpoint does");
         return NULL;
     }
-    void *grown = realloc(array, (size_t)wanted * size);
-    if (!grown) {
-        no_memory(m);
-        return NULL;
-    }
-    *room = wanted;
+    void *grown = bt_array_grow(array, (size_t)count, 1, room, size);
+    if (!grown) no_memory(m);
     return grown;
 }
 

@@ -57,7 +57,8 @@ typedef struct bt_link {
 typedef struct bt_pickle {
     bt_node *nodes; /* in the order in which they were made */
     bt_link *links;
-    int node_count, node_room, link_count, link_room;
+    int node_count, link_count;
+    size_t node_room, link_room;
     int root;
     size_t size;    /* bytes that it took: another may follow */
     bool cut_short; /* refused since the bytes end too early */

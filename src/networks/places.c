@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 /* ---- names ---- */
@@ -32,13 +33,9 @@ static int compare_named(const void *a, const void *b) {
 }
 
 static bool add_hit(bt_places *p, int tensor, int parameter, size_t length) {
-    if (p->hit_count == p->hit_room) {
-        const int wanted = p->hit_room > 0 ? 2 * p->hit_room : 1024;
-        bt_place_hit *room = realloc(p->hits, (size_t)wanted * sizeof *room);
-        if (!room) return false;
-        p->hits = room;
-        p->hit_room = wanted;
-    }
+    bt_place_hit *grown = bt_array_grow(p->hits, (size_t)p->hit_count, 1, &p->hit_room, sizeof *grown);
+    if (!grown) return false;
+    p->hits = grown;
     p->hits[p->hit_count++] = (bt_place_hit){
         .tensor = tensor, .parameter = parameter, .prefix = p->names[tensor], .length = (int)length};
     return true;

@@ -33,7 +33,8 @@ typedef struct bt_places {
     char **names; /* of the tensors, without wrappers' parts */
     bt_place_hit *hits;
     bt_place *places; /* the best first: those that have every parameter, then those that have most */
-    int hit_count, hit_room, count;
+    int hit_count, count;
+    size_t hit_room;
 } bt_places;
 
 /* Finds them all. BT_NO_MEMORY. `checkpoint` and `network` must outlive the result. */

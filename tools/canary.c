@@ -10,22 +10,15 @@
 #include "base/text.h"
 #include "base/throttle.h"
 #include "report/layout.h"
+#include "settings/rows.h"
 
 typedef struct settings {
     int64_t duration_ns;
 } settings;
 
 static const bt_option table[] = {
-    {.name = "duration",
-     .type = BT_OPTION_DURATION,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(settings, duration_ns),
-     .initial = "2s",
-     .minimum = 0,
-     .maximum = 60,
-     .placeholder = "TIME",
-     .group = "Canary",
-     .help = "How long to watch."},
+    {BT_ROW_DURATION(settings, duration), .initial = "2s", BT_BOUNDS(0, 60), .placeholder = "TIME",
+     .group = "Canary", .scope = BT_SCOPE_COMMAND, .help = "How long to watch."},
 };
 
 static const bt_command command = {

@@ -15,6 +15,7 @@
 #include "report/load.h"
 #include "report/results-index.h"
 #include "report/sweep-publish.h"
+#include "settings/rows.h"
 
 /* All that either kind has; in the order of the option's choices. */
 typedef enum render_format { TABLE, JSON, CSV, MARKDOWN, JUNIT, HTML } render_format;
@@ -24,30 +25,14 @@ typedef struct render_settings {
     char output[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE];
 } render_settings;
 
+#define ROW(type, member) BT_ROW(type, render_settings, member), .group = "Output", .scope = BT_SCOPE_COMMAND
+
 static const bt_option options[] = {
-    {.name = "format",
-     .type = BT_OPTION_CHOICE,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(render_settings, format),
-     .initial = "table",
-     .choices = "table|json|csv|markdown|junit|html",
-     .group = "Output",
+    {ROW(CHOICE, format), .initial = "table", .choices = "table|json|csv|markdown|junit|html",
      .help = "How the run is shown; csv is for tuning runs, junit for load tests."},
-    {.name = "output",
-     .type = BT_OPTION_TEXT,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(render_settings, output),
-     .initial = "",
-     .placeholder = "FILE",
-     .group = "Output",
+    {ROW(TEXT, output), .initial = "", .placeholder = "FILE",
      .help = "Where it goes; standard output without."},
-    {.name = "plots",
-     .type = BT_OPTION_TEXT,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(render_settings, plots),
-     .initial = "",
-     .placeholder = "FOLDER",
-     .group = "Output",
+    {ROW(TEXT, plots), .initial = "", .placeholder = "FOLDER",
      .help = "Writes gnuplot scripts, data and pictures there; a Markdown report then shows them."},
 };
 

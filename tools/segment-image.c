@@ -9,8 +9,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "segment/segment.h"
-
-#define USUAL_CONFIG "configs/production_batch_config.json"
+#include "settings/tuning.h"
 
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every picture was segmented, though it may show nothing"},
@@ -51,8 +50,8 @@ typedef struct segmenting {
 /* The usual config is taken where it is there; one that was asked for must be. */
 static bt_status load_config(segmenting *s, bt_error *error) {
     const char *path = s->settings.config;
-    if (!path[0] && !bt_file_exists(USUAL_CONFIG)) return BT_OK;
-    if (!path[0]) path = USUAL_CONFIG;
+    if (!path[0] && !bt_file_exists(BT_USUAL_CONFIG)) return BT_OK;
+    if (!path[0]) path = BT_USUAL_CONFIG;
     if (!bt_file_exists(path))
         return bt_fail(error, BT_IO,
                        "%s: there is no config; `optimize-batch` makes one, --config FILE names another",

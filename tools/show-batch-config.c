@@ -10,6 +10,7 @@
 #include "record/config-check.h"
 #include "record/config.h"
 #include "report/config.h"
+#include "settings/rows.h"
 
 typedef enum show_format { SHOW_TABLE, SHOW_JSON } show_format;
 
@@ -19,28 +20,14 @@ typedef struct show_values {
     bool verify;
 } show_values;
 
+#define ROW(type, member)                                                                                    \
+    BT_ROW(type, show_values, member), .group = "What to show", .scope = BT_SCOPE_COMMAND
+
 static const bt_option options[] = {
-    {.name = "config",
-     .type = BT_OPTION_TEXT,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(show_values, config),
-     .initial = "configs/production_batch_config.json",
-     .placeholder = "FILE",
-     .group = "What to show",
-     .help = "The config file."},
-    {.name = "format",
-     .type = BT_OPTION_CHOICE,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(show_values, format),
-     .initial = "table",
-     .choices = "table|json",
-     .group = "What to show",
+    {ROW(TEXT, config), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", .help = "The config file."},
+    {ROW(CHOICE, format), .initial = "table", .choices = "table|json",
      .help = "How it is printed; with json the verdict goes to standard error."},
-    {.name = "verify",
-     .type = BT_OPTION_SWITCH,
-     .scope = BT_SCOPE_COMMAND,
-     .offset = offsetof(show_values, verify),
-     .group = "What to show",
+    {ROW(SWITCH, verify),
      .help = "Compare weights files by a hash over all of them rather than by size, time and header."},
 };
 

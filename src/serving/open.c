@@ -6,9 +6,8 @@
 #include "base/files.h"
 #include "serving/state.h"
 #include "settings/by-model.h"
+#include "settings/tuning.h"
 #include "settings/weights.h"
-
-#define DEFAULT_CONFIG "configs/production_batch_config.json"
 
 /* ---- ladders ---- */
 
@@ -273,7 +272,7 @@ static int split_names(const char *text, char storage[BT_OPTION_TEXT_SIZE],
 
 static bt_status load(bt_config **out, const char *path, bt_error *error) {
     if (!path) path = getenv("BATCHTUNE_CONFIG");
-    if (!path || !*path) path = DEFAULT_CONFIG;
+    if (!path || !*path) path = BT_USUAL_CONFIG;
     if (bt_file_exists(path)) return bt_config_load(out, path, error);
     return bt_fail(error, BT_IO, "%s: there is no config; `optimize-batch` makes one", path);
 }

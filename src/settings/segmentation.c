@@ -1,113 +1,58 @@
 #include "settings/segmentation.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "settings/by-model.h"
 #include "settings/model-file.h"
-#include "settings/picture-rows.h"
+#include "settings/rows.h"
 #include "settings/tuning.h"
 #include "settings/weights.h"
 
-#define VALUE(field) .offset = offsetof(bt_segment_settings, field)
-#define MASKS        .group = "The masks"
-#define RUN          .group = "This run", .scope = BT_SCOPE_COMMAND
+#define ROW(type, member) BT_ROW(type, bt_segment_settings, member)
+#define MASKS             .group = "The masks"
+#define RUN               .group = "This run", .scope = BT_SCOPE_COMMAND
 
 static const bt_option own[] = {
-    {.name = "threshold",
-     .type = BT_OPTION_NUMBER,
-     VALUE(threshold),
-     .initial = "0.5",
-     .minimum = 0,
-     .maximum = 0.9999,
-     .above_minimum = true,
-     .placeholder = "P",
-     MASKS,
+    {ROW(NUMBER, threshold), .initial = "0.5", BT_ABOVE(0, 0.9999), .placeholder = "P", MASKS,
      .help = "Probability that a pixel must exceed to belong to a region."},
-    {.name = "min_area_px",
-     .type = BT_OPTION_NUMBER,
-     VALUE(min_area_px),
-     .initial = "50",
-     .minimum = 0,
-     .maximum = 268435456,
-     .placeholder = "PIXELS",
-     MASKS,
+    {ROW(NUMBER, min_area_px), .initial = "50", BT_BOUNDS(0, 268435456), .placeholder = "PIXELS", MASKS,
      .help = "Regions of fewer pixels of the picture are left out."},
-    {.name = "category",
-     .type = BT_OPTION_TEXT,
-     VALUE(category),
-     .initial = "spheroid",
-     .placeholder = "NAME",
-     MASKS,
+    {ROW(TEXT, category), .initial = "spheroid", .placeholder = "NAME", MASKS,
      .help = "What COCO calls a region."},
-    {.name = "image",
-     .type = BT_OPTION_TEXT,
-     VALUE(image),
-     .placeholder = "PATH",
-     RUN,
+    {ROW(TEXT, image), .placeholder = "PATH", RUN,
      .help = "A picture (PNG, JPEG or TIFF), or a folder of pictures."},
-    BT_PICTURE_ROWS(bt_segment_settings, RUN),
-    {.name = "output",
-     .type = BT_OPTION_TEXT,
-     VALUE(output),
-     .placeholder = "PATH",
-     RUN,
+    {BT_ROW_WHITE(bt_segment_settings), RUN},
+    {BT_ROW_PAGE(bt_segment_settings), RUN},
+    {ROW(TEXT, output), .placeholder = "PATH", RUN,
      .help = "Where the polygons go; standard output unless given. Of a folder of pictures: a folder, which "
              "gets a file for each, or COCO's one file."},
-    {.name = "overlay",
-     .type = BT_OPTION_TEXT,
-     VALUE(overlay),
-     .placeholder = "PATH",
-     RUN,
+    {ROW(TEXT, overlay), .placeholder = "PATH", RUN,
      .help =
          "A PNG file for the picture with its polygons drawn over it; of a folder of pictures: a folder."},
-    {.name = "format",
-     .type = BT_OPTION_CHOICE,
-     VALUE(format),
-     .initial = "json",
-     .choices = "json|coco|coco-rle",
-     RUN,
-     .help =
-         "json: polygons and holes through the centres of their outermost pixels, and how they came about, a "
-         "file for each picture. coco: one data set, polygons along the pixels' edges, as pycocotools reads "
-         "them. coco-rle: the same with run-length masks."},
-    {.name = "config",
-     .type = BT_OPTION_TEXT,
-     VALUE(config),
-     .placeholder = "FILE",
-     RUN,
-     .help = "What optimize-batch wrote; unless given, configs/production_batch_config.json where it is "
-             "there, and batches of one where it is not."},
-    {.name = "quiet",
-     .type = BT_OPTION_SWITCH,
-     VALUE(quiet),
-     .initial = "false",
-     RUN,
-     .help = "No progress; only the result and what went wrong."},
+    {ROW(CHOICE, format), .initial = "json", .choices = "json|coco|coco-rle", RUN,
+     .help = "json: polygons and holes through the centres of their outermost pixels, and how they came "
+             "about, a file for each picture. "
+             "coco: one data set, polygons along the pixels' edges, as pycocotools reads them. "
+             "coco-rle: the same with run-length masks."},
+    {ROW(TEXT, config), .placeholder = "FILE", RUN,
+     .help = "What optimize-batch wrote; unless given, " BT_USUAL_CONFIG
+             " where it is there, and batches of one where it is not."},
+    {BT_ROW_QUIET(bt_segment_settings), RUN},
 };
-#define OWN_COUNT (sizeof own / sizeof *own)
 
 static const char *const service_rows[] = {"weights",   "model_file", "image_size", "batch_size",
                                            "instances", "backend",    "failover"};
 #define SERVICE_COUNT (sizeof service_rows / sizeof *service_rows)
 
-static bt_option table[BT_OPTIONS_MAX];
-static size_t table_count;
+static bt_rows table;
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
 /* Rows that are taken over are the service's own: its settings are the first member. */
 _Static_assert(offsetof(bt_segment_settings, service) == 0, "the service's settings come first");
 
-static bt_option *take(const bt_option *from, size_t count, const char *name) {
-    int index = bt_options_find(from, count, name);
-    assert(index >= 0);
-    table[table_count] = from[index];
-    return &table[table_count++];
-}
-
 static void make(void) {
-    bt_option *models = take(bt_settings_table, bt_settings_count, "models");
+    bt_option *models = bt_rows_take(&table, bt_settings_table, bt_settings_count, "models");
     models->offset = offsetof(bt_segment_settings, models);
     models->group = "The network";
     models->initial = "hrnet";
@@ -115,24 +60,24 @@ static void make(void) {
         "Which networks segment, those of --model-file unless given; with several, each has outputs "
         "of its own, NAME-MODEL.";
     for (size_t i = 0; i < SERVICE_COUNT; i++) {
-        bt_option *row = take(bt_service_settings_table, bt_service_settings_count, service_rows[i]);
+        bt_option *row =
+            bt_rows_take(&table, bt_service_settings_table, bt_service_settings_count, service_rows[i]);
         row->group = "The network";
         if (strcmp(row->name, "image_size") == 0)
             row->help =
                 "Side of the network's input, to which pictures are resized; polygons are the picture's. "
                 "Unless given: what the config says, else the model file, else 1024.";
     }
-    bt_option *path = take(bt_settings_table, bt_settings_count, "path");
+    bt_option *path = bt_rows_take(&table, bt_settings_table, bt_settings_count, "path");
     path->offset = offsetof(bt_segment_settings, path);
     path->group = "The network";
-    memcpy(table + table_count, own, sizeof own);
-    table_count += OWN_COUNT;
+    bt_rows_add(&table, own, sizeof own / sizeof *own);
 }
 
 const bt_option *bt_segment_settings_table(size_t *count) {
     pthread_once(&made, make);
-    *count = table_count;
-    return table;
+    *count = table.count;
+    return table.rows;
 }
 
 bt_status bt_segment_settle_models(bt_segment_settings *settings, const bt_option_sources *sources,

@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/* The config that optimize-batch writes and everybody else reads, unless told otherwise. */
+#define BT_USUAL_CONFIG "configs/production_batch_config.json"
+
 /* What "best" means, among the admissible batch sizes. */
 typedef enum bt_objective {
     BT_OBJECTIVE_EFFICIENCY, /* highest throughput / sqrt(batch size) */

@@ -8,11 +8,6 @@
 #include "base/error.h"
 #include "base/options.h"
 
-/* What a checkpoint is, for --help of every option that takes one. */
-#define BT_WEIGHTS_FILE_HELP                                                                                 \
-    "a checkpoint (.safetensors, its .index.json, or what torch.save wrote); FILE:PLACE where it holds "     \
-    "several (best.pth:ema; dots nest, and a number counts in a list: best.pth:nets.0)"
-
 #ifdef __cplusplus
 extern "C" {
 #endif

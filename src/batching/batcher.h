@@ -23,12 +23,13 @@
  *
  * Every request that submit took comes back in exactly one BT_ACTION_ANSWER, whatever happens. A deadline is
  * kept towards the caller: at its deadline a request is answered BT_TIMEOUT wherever it is (its late result
- * is dropped), and nothing is ever started at or past its deadline.
- * All calls come from one thread at a time. */
+ * is dropped), and nothing is ever started at or past its deadline. All calls come from one thread at a
+ * time. */
 #ifndef BT_BATCHING_BATCHER_H
 #define BT_BATCHING_BATCHER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "backend/backend.h" /* bt_path */
@@ -42,7 +43,21 @@ extern "C" {
 
 #define BT_BATCHER_MODELS_MAX    16
 #define BT_BATCHER_INSTANCES_MAX 64 /* of all models together */
+#define BT_LANES_PER_INSTANCE    2
+#define BT_BATCHER_LANES_MAX     (BT_LANES_PER_INSTANCE * BT_BATCHER_INSTANCES_MAX)
 #define BT_NEVER_NS              INT64_MAX
+
+/* Lanes are numbered through, an instance's two side by side: whoever keeps something for each lane keeps it
+ * under these numbers. */
+static inline int bt_production_lane(int instance) {
+    return BT_LANES_PER_INSTANCE * instance;
+}
+static inline int bt_standard_lane(int instance) {
+    return BT_LANES_PER_INSTANCE * instance + 1;
+}
+static inline int bt_lane_of(int instance, bt_path path) {
+    return path == BT_PATH_STANDARD ? bt_standard_lane(instance) : bt_production_lane(instance);
+}
 
 typedef struct bt_batcher_model {
     int max_batch_size; /* 1..the ladder's largest */
@@ -68,6 +83,9 @@ typedef struct bt_batcher_options {
 } bt_batcher_options;
 
 typedef struct bt_batcher bt_batcher;
+
+/* The most requests of one model that a batcher holds at once, answers that were not fetched yet included. */
+size_t bt_batcher_room(const bt_batcher_model *model, int instance_count);
 
 /* Takes all memory that will ever be needed. BT_INVALID where an option is out of bounds, BT_NO_MEMORY. The
  * options are copied. */
@@ -106,8 +124,8 @@ typedef enum bt_run_outcome {
 bool bt_batcher_done(bt_batcher *batcher, int64_t now_ns, uint64_t run, bt_run_outcome outcome);
 
 /* Changes how a model's batches are formed from now on. BT_INVALID where a size is above what open made room
- * for (the ladder's largest, the first max_queue_size) or a value is out of bounds;
- * nothing is changed then. */
+ * for (the ladder's largest, the first max_queue_size) or a value is out of bounds; nothing is changed
+ * then. */
 typedef struct bt_batcher_change {
     int max_batch_size, max_queue_size;
     int64_t max_queue_delay_ns;
@@ -127,20 +145,22 @@ typedef enum bt_action_kind { BT_ACTION_RUN, BT_ACTION_ANSWER } bt_action_kind;
 typedef struct bt_action {
     bt_action_kind kind;
     int model;
-    int instance;        /* an answer's: where it ran last, -1 if nowhere */
-    bt_path path;        /* BT_PATH_PRODUCTION or BT_PATH_STANDARD: of the run, or of an answer's last run */
-    uint64_t run;        /* number of the run; of an answer: of its last run, 0 if none */
-    int count, run_size; /* requests, and images to run: run_size >= count, a size of the ladder (1 on the
-                            standard path). An answer's: of its last run, 0 if none */
-    /* RUN: the requests, in the order of their arrival; the batcher's,
-     * valid until this run's bt_batcher_done */
+    int instance; /* an answer's: where it ran last, -1 if nowhere */
+    bt_path path; /* BT_PATH_PRODUCTION or BT_PATH_STANDARD: of the run, or of an answer's last run */
+    uint64_t run; /* number of the run; of an answer: of its last run, 0 if none */
+    /* Requests, and images to run: run_size >= count, a size of the ladder (1 on the standard path). An
+     * answer's: of its last run, 0 if none. */
+    int count, run_size;
+    /* RUN: the requests, in the order of their arrival; the batcher's, valid until this run's
+     * bt_batcher_done. */
     const uint64_t *tags;
     /* ANSWER */
     uint64_t ticket, tag;
-    bt_status status; /* BT_OK; BT_TIMEOUT, BT_CANCELLED, BT_CLOSED; BT_BACKEND or BT_OUT_OF_DEVICE_MEMORY: as
-                         the last try on the last path ended (a watchdog counts as BT_BACKEND) */
-    int position;     /* its row in the run, where status is BT_OK */
-    int tries;        /* runs that it took part in */
+    /* BT_OK; BT_TIMEOUT, BT_CANCELLED, BT_CLOSED; BT_BACKEND or BT_OUT_OF_DEVICE_MEMORY: as the last try on
+     * the last path ended (a watchdog counts as BT_BACKEND). */
+    bt_status status;
+    int position;                   /* its row in the run, where status is BT_OK */
+    int tries;                      /* runs that it took part in */
     int64_t arrival_ns, started_ns; /* submit; start of its last run (BT_NEVER_NS if none) */
 } bt_action;
 
@@ -155,7 +175,7 @@ bool bt_batcher_next(bt_batcher *batcher, int64_t now_ns, bt_action *action);
  * never late. Takes O(models + instances). */
 int64_t bt_batcher_wake_ns(const bt_batcher *batcher);
 
-/* ---- looking ---- */
+/* ---- counts and states ---- */
 
 typedef struct bt_batcher_counts {
     uint64_t submitted; /* every call of submit */

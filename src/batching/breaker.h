@@ -16,14 +16,31 @@ extern "C" {
 
 typedef enum bt_breaker_state { BT_BREAKER_CLOSED, BT_BREAKER_OPEN, BT_BREAKER_HALF_OPEN } bt_breaker_state;
 
+/* How a breaker is tuned.
+ *
+ * `failures` in a row open it. Raised, more requests take the way through a broken path before they get the
+ * standard path at once; lowered, one bad run costs a cooldown at the standard path's pace.
+ *
+ * `probes` good runs in a row close it. Raised, a path that has recovered stays on trial for longer, where one
+ * failed run doubles its cooldown; at 1, a path that fails every other time would open and close by turns.
+ *
+ * `cooldown_ns` is how long it stays open at first, `cooldown_max_ns` how long at most. Raised, a path that
+ * recovers soon is left unused for longer; lowered, a broken one is probed more often, at the price of a late
+ * request each time. */
 typedef struct bt_breaker_options {
-    int failures;                         /* in a row that open it; 3 */
-    int probes;                           /* good ones in a row that close it; 2 */
-    int64_t cooldown_ns, cooldown_max_ns; /* 1 s, 30 s */
+    int failures, probes;
+    int64_t cooldown_ns, cooldown_max_ns;
 } bt_breaker_options;
 
+/* Nobody sets these two; the others are settings of the service. */
+#define BT_BREAKER_PROBES        2
+#define BT_BREAKER_COOLDOWNS_MAX 30 /* the longest cooldown, in first ones */
+
 #define BT_BREAKER_DEFAULT                                                                                   \
-    { .failures = 3, .probes = 2, .cooldown_ns = 1000000000, .cooldown_max_ns = 30000000000 }
+    {                                                                                                        \
+        .failures = 3, .probes = BT_BREAKER_PROBES, .cooldown_ns = 1000000000,                               \
+        .cooldown_max_ns = BT_BREAKER_COOLDOWNS_MAX * 1000000000LL                                           \
+    }
 
 typedef struct bt_breaker {
     bt_breaker_options options;

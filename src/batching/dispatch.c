@@ -3,21 +3,20 @@
 
 /* ---- who could run ---- */
 
-static bt_lane *lane_of(bt_batcher *batcher, int member, bt_path path) {
-    return &batcher->members[member].lanes[bt_lane_of(path)];
+static const bt_lane *lane_of(const bt_batcher *batcher, int member, bt_path path) {
+    return &batcher->lanes[bt_lane_of(member, path)];
 }
 
 static bool is_free(const bt_batcher *batcher, int member, bt_path path) {
-    const bt_member *m = &batcher->members[member];
-    return !m->lanes[0].running && !m->lanes[1].running && !m->lanes[bt_lane_of(path)].stuck &&
-           !batcher->device_busy[m->device];
+    return !lane_of(batcher, member, BT_PATH_PRODUCTION)->running &&
+           !lane_of(batcher, member, BT_PATH_STANDARD)->running && !lane_of(batcher, member, path)->stuck &&
+           !batcher->device_busy[batcher->members[member].device];
 }
 
 /* Some instance of the model whose lane of that path is not stuck. */
 static bool has_lane(const bt_batcher *batcher, int model, bt_path path) {
     for (int i = 0; i < batcher->member_count; i++)
-        if (batcher->members[i].model == model && !batcher->members[i].lanes[bt_lane_of(path)].stuck)
-            return true;
+        if (batcher->members[i].model == model && !lane_of(batcher, i, path)->stuck) return true;
     return false;
 }
 
@@ -25,7 +24,7 @@ static bool has_lane(const bt_batcher *batcher, int model, bt_path path) {
  * breaker is not asked. */
 static bool may_produce(const bt_batcher *batcher, int member) {
     const bt_member *m = &batcher->members[member];
-    if (m->lanes[0].stuck) return false;
+    if (lane_of(batcher, member, BT_PATH_PRODUCTION)->stuck) return false;
     bool fallback =
         batcher->models[m->model].options.failover && has_lane(batcher, m->model, BT_PATH_STANDARD);
     return !fallback || bt_breaker_allows(&m->breaker, batcher->now_ns);
@@ -158,8 +157,8 @@ static bool choose_queue(const bt_batcher *batcher, choice *c) {
 
 /* What the model would run now, its lines in their order. */
 static bool choose(const bt_batcher *batcher, int model, choice *c) {
-    static bool (*const choosers[BT_LINE_COUNT])(const bt_batcher *,
-                                                 choice *) = {choose_retry, choose_standard, choose_queue};
+    typedef bool (*chooser)(const bt_batcher *, choice *);
+    static const chooser choosers[BT_LINE_COUNT] = {choose_retry, choose_standard, choose_queue};
     for (int line = 0; line < BT_LINE_COUNT; line++) {
         uint32_t first = batcher->models[model].lines[line].first;
         if (first == BT_NO_SLOT) continue;
@@ -179,19 +178,18 @@ static int64_t expected_ns(const bt_model_state *model, bt_path path, int run_si
     return 0;
 }
 
+int64_t bt_latest_start_ns(const bt_model_state *model, int64_t deadline_ns) {
+    int size = smaller(model->lines[BT_LINE_QUEUE].count, model->options.max_batch_size);
+    return deadline_ns == BT_NEVER_NS ? BT_NEVER_NS : deadline_ns - model->options.ladder.cost_ns[size];
+}
+
 /* After its head has gone the queue's next batch closes by its own head's deadline. What later arrivals need
- * was settled when they came, but for those behind a head that has just left: at worst they close a batch
+ * was computed when they came, but for those behind a head that has just left: at worst they close a batch
  * late. */
 static void renew_closing(bt_batcher *batcher, bt_model_state *model) {
     uint32_t first = model->lines[BT_LINE_QUEUE].first;
-    model->close_by_ns = BT_NEVER_NS;
-    if (first == BT_NO_SLOT) return;
-    int64_t deadline_ns = batcher->slots[first].deadline_ns;
-    if (deadline_ns != BT_NEVER_NS)
-        model->close_by_ns =
-            deadline_ns -
-            model->options.ladder
-                .cost_ns[smaller(model->lines[BT_LINE_QUEUE].count, model->options.max_batch_size)];
+    model->close_by_ns =
+        first == BT_NO_SLOT ? BT_NEVER_NS : bt_latest_start_ns(model, batcher->slots[first].deadline_ns);
 }
 
 static void take_slots(bt_batcher *batcher, bt_lane *lane, const choice *c) {
@@ -227,8 +225,8 @@ static void count_run(bt_batcher *batcher, const choice *c) {
 
 static void start(bt_batcher *batcher, const choice *c, bt_action *action) {
     bt_model_state *model = &batcher->models[c->model];
-    bt_lane *lane = lane_of(batcher, c->member, c->path);
-    int lane_number = 2 * c->member + bt_lane_of(c->path);
+    int lane_number = bt_lane_of(c->member, c->path);
+    bt_lane *lane = &batcher->lanes[lane_number];
     lane->running = true;
     lane->run = ++batcher->run_count << BT_LANE_BITS | (uint64_t)lane_number;
     lane->started_ns = batcher->now_ns;
@@ -271,7 +269,7 @@ bool bt_dispatch(bt_batcher *batcher, bt_action *action) {
     return found;
 }
 
-/* ---- looking ahead ---- */
+/* ---- when something could run, or be answered ---- */
 
 /* When a free instance with an open breaker may be tried again: something that waits could then start. */
 static int64_t cooled_down_ns(const bt_batcher *batcher, int model) {
@@ -288,10 +286,7 @@ static int64_t cooled_down_ns(const bt_batcher *batcher, int model) {
 
 int64_t bt_dispatch_wake_ns(const bt_batcher *batcher, int model) {
     const bt_model_state *state = &batcher->models[model];
-    bool waiting = false;
-    for (int line = 0; line < BT_LINE_COUNT; line++)
-        waiting = waiting || state->lines[line].count > 0;
-    if (!waiting) return BT_NEVER_NS;
+    if (bt_waiting_count(state) == 0) return BT_NEVER_NS;
     int64_t wake_ns = cooled_down_ns(batcher, model);
     if (state->lines[BT_LINE_QUEUE].count == 0 || find_free(batcher, model, BT_PATH_PRODUCTION) < 0)
         return wake_ns;
@@ -307,11 +302,11 @@ static int64_t lane_free_ns(const bt_batcher *batcher, const bt_lane *lane) {
 /* When the device is free again, whoever runs on it. */
 static int64_t device_free_ns(const bt_batcher *batcher, int device) {
     int64_t most_ns = batcher->now_ns;
-    for (int i = 0; i < batcher->member_count; i++)
-        for (int lane = 0; lane < 2 && batcher->members[i].device == device; lane++) {
-            int64_t at_ns = lane_free_ns(batcher, &batcher->members[i].lanes[lane]);
-            if (at_ns > most_ns) most_ns = at_ns;
-        }
+    for (int i = 0; i < batcher->lane_count; i++) {
+        const bt_lane *lane = &batcher->lanes[i];
+        int64_t at_ns = lane_free_ns(batcher, lane);
+        if (batcher->members[lane->member].device == device && at_ns > most_ns) most_ns = at_ns;
+    }
     return most_ns;
 }
 
@@ -327,15 +322,13 @@ int64_t bt_expected_answer_ns(const bt_batcher *batcher, int model, bool standar
     const bt_model_state *state = &batcher->models[model];
     const bt_ladder *ladder = &state->options.ladder;
     int64_t free_ns = BT_NEVER_NS;
-    int servers = 0, ahead = 0, size = state->options.max_batch_size;
+    int servers = 0, ahead = bt_waiting_count(state), size = state->options.max_batch_size;
     for (int i = 0; i < batcher->member_count; i++) {
         if (batcher->members[i].model != model) continue;
         int64_t at_ns = device_free_ns(batcher, batcher->members[i].device);
         if (at_ns < free_ns) free_ns = at_ns;
         servers++;
     }
-    for (int line = 0; line < BT_LINE_COUNT; line++)
-        ahead += state->lines[line].count;
     if (standard || !model_may_produce(batcher, model))
         return after(free_ns, ahead / servers + 1, ladder->standard_ns);
     return after(after(free_ns, 1, ladder->cost_ns[ahead % size + 1]), ahead / size / servers,

@@ -49,7 +49,7 @@ bt_status bt_ladder_plan(bt_ladder *ladder, bt_error *error) {
     if (status != BT_OK) return status;
     ladder->take[0] = ladder->run_size[0] = 0;
     ladder->cost_ns[0] = 0;
-    for (int n = 1; n <= ladder->sizes[ladder->size_count - 1]; n++)
+    for (int n = 1; n <= bt_ladder_largest(ladder); n++)
         plan_one(ladder, n, runs);
     return BT_OK;
 }

@@ -21,15 +21,18 @@ extern "C" {
 
 typedef struct bt_ladder {
     int size_count;
-    int sizes[BT_LADDER_SIZES_MAX]; /* ascending, from 1 */
-    int64_t
-        service_ns[BT_LADDER_SIZES_MAX]; /* typical (median) service time of each on the production path */
-    int64_t standard_ns;                 /* of one image on the standard path; 0 where unknown */
-    /* For every batch of n requests, 1..sizes[size_count - 1]: how many of them run first, and on which size.
+    int sizes[BT_LADDER_SIZES_MAX];          /* ascending, from 1 */
+    int64_t service_ns[BT_LADDER_SIZES_MAX]; /* typical (median), of each on the production path */
+    int64_t standard_ns;                     /* of one image on the standard path; 0 where unknown */
+    /* For every batch of n requests, 1 to the largest size: how many of them run first, and on which size.
      * Filled by bt_ladder_plan. */
     int16_t take[BT_LADDER_BATCH_MAX + 1], run_size[BT_LADDER_BATCH_MAX + 1];
     int64_t cost_ns[BT_LADDER_BATCH_MAX + 1]; /* of all n, one run after another */
 } bt_ladder;
+
+static inline int bt_ladder_largest(const bt_ladder *ladder) {
+    return ladder->sizes[ladder->size_count - 1];
+}
 
 /* Checks sizes and times and fills the plan: for each n the cheapest sequence of runs, where a run of size r
  * >= the requests it takes costs service_ns of r; among equals the fewest runs, the largest run first.

@@ -1,5 +1,5 @@
-/* What the batcher keeps. Internal to batching/: slots.c holds requests, dispatch.c chooses what runs,
- * batcher.c lets things in and settles what became of them.
+/* What the batcher keeps. Internal to batching/: open.c makes it, slots.c holds requests, dispatch.c chooses
+ * what runs, outcome.c has what becomes of runs and requests, batcher.c the calls that use all of these.
  *
  * A request lives in a slot from submit to its answer. It is in one place at a time: a waiting list of its
  * model, a lane's run, or the list of answers. */
@@ -14,6 +14,9 @@ extern "C" {
 
 #define BT_NO_SLOT   UINT32_MAX
 #define BT_LANE_BITS 8 /* of a run's number: which lane it is on */
+
+/* The longest time that an option may give, about a year: a clock and some of these fit an integer. */
+#define BT_BATCHER_NS_MAX (366 * BT_LADDER_NS_MAX)
 
 typedef enum bt_place { BT_PLACE_FREE, BT_PLACE_WAITING, BT_PLACE_RUNNING, BT_PLACE_ANSWERED } bt_place;
 
@@ -52,6 +55,8 @@ typedef struct bt_slot_list {
 
 /* One of an instance's two workers. */
 typedef struct bt_lane {
+    int member;
+    bt_path path; /* BT_PATH_PRODUCTION or BT_PATH_STANDARD */
     bool running, stuck;
     uint64_t run; /* the present one, or the one that was given up */
     int64_t started_ns, expected_ns, give_up_ns;
@@ -62,7 +67,6 @@ typedef struct bt_lane {
 
 typedef struct bt_member {
     int model, device; /* device: index into devices */
-    bt_lane lanes[2];  /* by bt_lane_of */
     bt_breaker breaker;
     int cap; /* largest run after running out of memory; 0: any */
     int64_t cap_until_ns;
@@ -79,9 +83,10 @@ typedef struct bt_model_state {
 } bt_model_state;
 
 struct bt_batcher {
-    int model_count, member_count, device_count;
+    int model_count, member_count, lane_count, device_count;
     bt_model_state *models;
     bt_member *members;
+    bt_lane *lanes; /* by bt_production_lane and bt_standard_lane */
     bool *device_busy;
     bt_slot *slots;
     uint32_t slot_count;
@@ -93,8 +98,17 @@ struct bt_batcher {
     bool draining;
 };
 
-static inline int bt_lane_of(bt_path path) {
-    return path == BT_PATH_STANDARD ? 1 : 0;
+/* The model that a lane serves. */
+static inline bt_model_state *bt_lane_model(bt_batcher *batcher, const bt_lane *lane) {
+    return &batcher->models[batcher->members[lane->member].model];
+}
+
+/* In all of its lines. */
+static inline int bt_waiting_count(const bt_model_state *model) {
+    int count = 0;
+    for (int line = 0; line < BT_LINE_COUNT; line++)
+        count += model->lines[line].count;
+    return count;
 }
 
 /* ---- slots.c ---- */
@@ -113,10 +127,21 @@ int64_t bt_deadline_first_ns(const bt_batcher *batcher); /* BT_NEVER_NS where th
 uint64_t bt_ticket_of(const bt_batcher *batcher, uint32_t index);
 uint32_t bt_slot_of(const bt_batcher *batcher, uint64_t ticket); /* BT_NO_SLOT: no such request any more */
 
-/* ---- batcher.c ---- */
+/* ---- outcome.c ---- */
 
 /* Takes a slot from wherever it is and lines its answer up. */
 void bt_decide(bt_batcher *batcher, uint32_t index, bt_status status);
+/* Hands out the next answer that was decided, and frees its slot; false: there is none. */
+bool bt_emit_answer(bt_batcher *batcher, bt_action *action);
+/* The lane that this run, or a slot's last one, is or was on; NULL for a number that no run has. */
+bt_lane *bt_lane_of_run(bt_batcher *batcher, uint64_t run);
+/* A run has ended on a lane, in its watchdog's time: frees the lane and decides its requests, or lines them
+ * up once more. */
+void bt_apply_outcome(bt_batcher *batcher, bt_lane *lane, bt_run_outcome outcome);
+/* The same for each run whose watchdog has come: their lanes are stuck, their devices count as free. */
+void bt_give_up_runs(bt_batcher *batcher);
+/* Answers what no lane is left to run. */
+void bt_fail_unservable(bt_batcher *batcher);
 
 /* ---- dispatch.c ---- */
 
@@ -124,6 +149,8 @@ void bt_decide(bt_batcher *batcher, uint32_t index, bt_status status);
 bool bt_dispatch(bt_batcher *batcher, bt_action *action);
 /* Whether no lane is left that could ever run what waits in this line (all that could are stuck). */
 bool bt_line_is_dead(const bt_batcher *batcher, int model, bt_line line);
+/* When the queue's batch, as large as it is now, must start at the latest to make a deadline. */
+int64_t bt_latest_start_ns(const bt_model_state *model, int64_t deadline_ns);
 /* When the model's queue closes by itself, where an instance is free for it; BT_NEVER_NS else. */
 int64_t bt_dispatch_wake_ns(const bt_batcher *batcher, int model);
 /* When an answer could come to one more request of the model, by typical service times. */

@@ -7,7 +7,7 @@
 #include "serving/state.h"
 
 static bt_worker_lane *lane_of(bt_service *service, int instance, bt_path path) {
-    return &service->lanes[2 * instance + (path == BT_PATH_STANDARD)];
+    return &service->lanes[bt_lane_of(instance, path)];
 }
 
 /* ---- under the lock ---- */

@@ -147,7 +147,7 @@ void bt_futex_signal(atomic_uint *word);
 
 /* Who is to be woken once the lock is let go. */
 typedef struct bt_wakes {
-    bt_worker_lane *lanes[2 * BT_BATCHER_INSTANCES_MAX];
+    bt_worker_lane *lanes[BT_BATCHER_LANES_MAX];
     int lane_count;
     bool supervisor, idle;
 } bt_wakes;

@@ -11,7 +11,7 @@
 #include "measure/quantile.h"
 
 /* Both lanes of every instance may run at a time. */
-#define RUNS_MAX (2 * BT_BATCHER_INSTANCES_MAX)
+#define RUNS_MAX BT_BATCHER_LANES_MAX
 
 /* A virtual clock ends there: 73 years, and a few times as much can be counted. */
 #define HORIZON_NS ((int64_t)1 << 61)

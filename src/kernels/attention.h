@@ -5,8 +5,7 @@
  *                     with mlp(v) = expand max(0, squeeze v)
  *     pixel[n][p]   = sigmoid(convolution of (mean over channels, largest over channels) of x * channel)
  *
- * Neither writes the weighed tensor in between: the second reads x with the first one's factors.
- */
+ * Neither writes the weighed tensor in between: the second reads x with the first one's factors. */
 #ifndef BT_KERNELS_ATTENTION_H
 #define BT_KERNELS_ATTENTION_H
 

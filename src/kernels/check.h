@@ -1,8 +1,7 @@
 /* Whether the kernels compute right here: each against its reference, on this CPU, at one level.
  *
  * A service must not find out from its masks that a kernel was miscompiled, or that a virtual machine lies
- * about its instructions. Tests and bench use the same cases with other sizes and seeds.
- */
+ * about its instructions. Tests and bench use the same cases with other sizes and seeds. */
 #ifndef BT_KERNELS_CHECK_H
 #define BT_KERNELS_CHECK_H
 

@@ -1,8 +1,7 @@
 /* A 1 x 1 convolution to a single channel: a dot product for each pixel. Convolution libraries are made for
  * many output channels; with one of them this only reads x, at the memory's speed.
  *
- *     out[p] = bias + sum over c of x[p][c] * weight[c]
- */
+ *     out[p] = bias + sum over c of x[p][c] * weight[c] */
 #ifndef BT_KERNELS_DOT_H
 #define BT_KERNELS_DOT_H
 

@@ -1,5 +1,5 @@
-/* One value of a tensor, whatever its type: for references and first values, not for loops that must be fast.
- */
+/* One value of a tensor, whatever its type: for references and first values, not for loops that must be
+ * fast. */
 #ifndef BT_KERNELS_ELEMENT_H
 #define BT_KERNELS_ELEMENT_H
 

@@ -9,8 +9,7 @@
  *     y = (x - mean) / sqrt(variance + epsilon) * scale + offset, then + residual, then max(0, y)
  *
  * Statistics are of x less the channel's first value, in FP32 over short stretches and in double beyond: a
- * mean that is large against the deviation loses nothing.
- */
+ * mean that is large against the deviation loses nothing. */
 #ifndef BT_KERNELS_NORM_H
 #define BT_KERNELS_NORM_H
 

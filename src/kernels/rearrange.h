@@ -2,9 +2,8 @@
  * its place.
  *
  * A 2 x 2 transposed convolution of stride 2 is a 1 x 1 convolution to four times the channels, since no two
- * of its squares overlap; each pixel then holds a square of four, (row, column, channel), which
- * bt_unfold_run lays out.
- */
+ * of its squares overlap; each pixel then holds a square of four, (row, column, channel), which bt_unfold_run
+ * lays out. */
 #ifndef BT_KERNELS_REARRANGE_H
 #define BT_KERNELS_REARRANGE_H
 

@@ -3,8 +3,7 @@
  *
  *     out = x * channel[n][c] * pixel[n][p]
  *
- * Channels_last; out may be x itself, or a slice of the channels of a wider tensor.
- */
+ * Channels_last; out may be x itself, or a slice of the channels of a wider tensor. */
 #ifndef BT_KERNELS_SCALE_H
 #define BT_KERNELS_SCALE_H
 

@@ -6,8 +6,7 @@
  * where n is 1), between its two neighbours. With one input it resizes, or copies. Everything is
  * channels_last; out may be a slice of the channels of a wider tensor, which is how a concatenation is
  * written. A resized tensor is never written anywhere: each row of the output blends two rows of a coarse
- * input into a scratch that stays in cache, and adds from there.
- */
+ * input into a scratch that stays in cache, and adds from there. */
 #ifndef BT_KERNELS_SUM_H
 #define BT_KERNELS_SUM_H
 

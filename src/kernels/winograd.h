@@ -8,12 +8,11 @@
  * (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, section 4.1) with "." for each
  * of the 16 places by itself. Over all channels and tiles that is 16 products of matrices, tiles x channels
  * by channels x out_channels, which a matrix library does; this file does what lies around them. B and A hold
- * only 0, 1 and -1, so that BF16 loses half a bit in the tiles and as much in the weights, and nothing in
- * the products, which are FP32.
+ * only 0, 1 and -1, so that BF16 loses half a bit in the tiles and as much in the weights, and nothing in the
+ * products, which are FP32.
  *
  * Tiles go in groups: their memory is one group's, and it can stay in a cache. For each group: read, then the
- * products, then write.
- */
+ * products, then write. */
 #ifndef BT_KERNELS_WINOGRAD_H
 #define BT_KERNELS_WINOGRAD_H
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "kernels/element.h"
+#include "kernels/loops.h"
 #include "kernels/parallel.h"
-#include "kernels/versions.h"
 
 /* ---- channels ---- */
 
@@ -40,8 +40,8 @@ static gathered gathered_at(const bt_channel_attention *a, void *scratch, int im
 }
 
 /* This thread's pixels of every image. */
-static void gather_images(const bt_channel_attention *a, const bt_versions *version, void *scratch,
-                          int thread, int threads) {
+static void gather_images(const bt_channel_attention *a, const bt_loops *loops, void *scratch, int thread,
+                          int threads) {
     const int64_t pixels = (int64_t)a->height * a->width;
     const int64_t from = bt_share_from(pixels, thread, threads),
                   to = bt_share_from(pixels, thread + 1, threads);
@@ -53,14 +53,13 @@ static void gather_images(const bt_channel_attention *a, const bt_versions *vers
             mine.sums[c] = 0;
             mine.largest[c] = -INFINITY;
         }
-        (a->bf16 ? version->gather_channels_bf16 : version->gather_channels_f32)(
-            x, (size_t)(to - from), a->channels, mine.sums, mine.largest);
+        loops->gather_channels(x, (size_t)(to - from), a->channels, mine.sums, mine.largest);
     }
 }
 
 /* All threads' parts of image n into the first's: means and largest, in FP32 from here on. */
-static void join(const bt_channel_attention *a, void *scratch, int n, int threads, float *mean,
-                 float *largest) {
+static void combine(const bt_channel_attention *a, void *scratch, int n, int threads, float *mean,
+                    float *largest) {
     const double share = 1 / ((double)a->height * a->width);
     for (int c = 0; c < a->channels; c++) {
         double sum = 0;
@@ -77,42 +76,42 @@ static void join(const bt_channel_attention *a, void *scratch, int n, int thread
 
 /* The two runs of the perceptron share each row of weights; the second layer is linear, so that their hidden
  * values are added before it. */
-static void perceive(const bt_channel_attention *a, const float *mean, const float *largest, float *hidden,
-                     float *out, const bt_versions *version) {
+static void run_perceptron(const bt_channel_attention *a, const float *mean, const float *largest,
+                           float *hidden, float *out, bt_cpu_level level) {
+    const bt_loops *loops = bt_loops_of(level, false);
     for (int h = 0; h < a->hidden; h++) {
+        const float *weights = a->squeeze + (size_t)h * (size_t)a->channels;
         float of_mean, of_largest;
-        version->dot_pixels_f32(&of_mean, mean, a->squeeze + (size_t)h * (size_t)a->channels, 0, 1,
-                                a->channels);
-        version->dot_pixels_f32(&of_largest, largest, a->squeeze + (size_t)h * (size_t)a->channels, 0, 1,
-                                a->channels);
+        loops->dot_pixels(&of_mean, mean, weights, 0, 1, a->channels);
+        loops->dot_pixels(&of_largest, largest, weights, 0, 1, a->channels);
         hidden[h] = (of_mean < 0 ? 0 : of_mean) + (of_largest < 0 ? 0 : of_largest);
     }
-    version->dot_pixels_f32(out, a->expand, hidden, 0, (size_t)a->channels, a->hidden);
-    version->sigmoid(out, (size_t)a->channels);
+    loops->dot_pixels(out, a->expand, hidden, 0, (size_t)a->channels, a->hidden);
+    loops->sigmoid(out, (size_t)a->channels);
 }
 
 void bt_channel_attention_run(const bt_channel_attention *attention, bt_cpu_level level, void *scratch) {
-    const bt_versions *version = bt_versions_of(level);
+    const bt_loops *loops = bt_loops_of(level, attention->bf16);
     const bt_channel_attention *a = attention;
     int threads = channel_threads(a);
     float *mean = (float *)(void *)((char *)scratch + (size_t)a->batch * (size_t)threads * gathered_bytes(a));
     float *hidden = mean + a->channels;
     if (threads == 1) {
-        gather_images(a, version, scratch, 0, 1);
+        gather_images(a, loops, scratch, 0, 1);
     } else {
         int given = threads;
 #pragma omp parallel num_threads(threads)
         {
 #pragma omp master
             given = omp_get_num_threads();
-            gather_images(a, version, scratch, omp_get_thread_num(), omp_get_num_threads());
+            gather_images(a, loops, scratch, omp_get_thread_num(), omp_get_num_threads());
         }
         threads = given;
     }
     for (int n = 0; n < a->batch; n++) {
         float *largest = gathered_at(a, scratch, n, 0, threads).largest;
-        join(a, scratch, n, threads, mean, largest);
-        perceive(a, mean, largest, hidden, a->factors + n * a->channels, version);
+        combine(a, scratch, n, threads, mean, largest);
+        run_perceptron(a, mean, largest, hidden, a->factors + n * a->channels, level);
     }
 }
 
@@ -159,32 +158,31 @@ size_t bt_spatial_attention_scratch_bytes(const bt_spatial_attention *attention)
 }
 
 /* Row `row` of the whole batch into the maps. */
-static void gather_row(const bt_spatial_attention *a, const bt_versions *version, const float *ones,
-                       float *maps, int64_t row) {
+static void gather_row(const bt_spatial_attention *a, const bt_loops *loops, const float *ones, float *maps,
+                       int64_t row) {
     const size_t image = (size_t)(row / a->height), y = (size_t)(row % a->height),
                  pad = (size_t)a->kernel / 2;
     float *mean = maps + 2 * image * map_values(a) + (y + pad) * map_width(a) + pad;
     const char *x =
         (const char *)a->x + (size_t)row * (size_t)a->width * (size_t)a->channels * bt_value_bytes(a->bf16);
-    (a->bf16 ? version->gather_pixels_bf16
-             : version->gather_pixels_f32)(x, a->channel ? a->channel + image * (size_t)a->channels : ones,
-                                           (size_t)a->width, a->channels, mean, mean + map_values(a));
+    loops->gather_pixels(x, a->channel ? a->channel + image * (size_t)a->channels : ones, (size_t)a->width,
+                         a->channels, mean, mean + map_values(a));
 }
 
-static void decide_row(const bt_spatial_attention *a, const bt_versions *version, const float *maps,
-                       int64_t row) {
+static void convolve_row(const bt_spatial_attention *a, const bt_loops *loops, const float *maps,
+                         int64_t row) {
     const size_t image = (size_t)(row / a->height), y = (size_t)(row % a->height), k = (size_t)a->kernel;
     float *out = a->factors + row * a->width;
     memset(out, 0, (size_t)a->width * sizeof *out);
     for (size_t map = 0; map < 2; map++)
         for (size_t i = 0; i < k; i++)
-            version->slide(out, maps + (2 * image + map) * map_values(a) + (y + i) * map_width(a),
-                           a->weight + (map * k + i) * k, a->kernel, a->width);
-    version->sigmoid(out, (size_t)a->width);
+            loops->slide(out, maps + (2 * image + map) * map_values(a) + (y + i) * map_width(a),
+                         a->weight + (map * k + i) * k, a->kernel, a->width);
+    loops->sigmoid(out, (size_t)a->width);
 }
 
 void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_level level, void *scratch) {
-    const bt_versions *version = bt_versions_of(level);
+    const bt_loops *loops = bt_loops_of(level, attention->bf16);
     const bt_spatial_attention *a = attention;
     const int64_t rows = (int64_t)a->batch * a->height;
     const int threads = bt_threads_for(rows * a->width * a->channels, rows, a->threads);
@@ -195,9 +193,9 @@ void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_leve
         ones[c] = 1;
     if (threads == 1) {
         for (int64_t row = 0; row < rows; row++)
-            gather_row(a, version, ones, maps, row);
+            gather_row(a, loops, ones, maps, row);
         for (int64_t row = 0; row < rows; row++)
-            decide_row(a, version, maps, row);
+            convolve_row(a, loops, maps, row);
         return;
     }
 #pragma omp parallel num_threads(threads)
@@ -205,15 +203,15 @@ void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_leve
         const int thread = omp_get_thread_num(), count = omp_get_num_threads();
         const int64_t from = bt_share_from(rows, thread, count), to = bt_share_from(rows, thread + 1, count);
         for (int64_t row = from; row < to; row++)
-            gather_row(a, version, ones, maps, row);
+            gather_row(a, loops, ones, maps, row);
 #pragma omp barrier
         for (int64_t row = from; row < to; row++)
-            decide_row(a, version, maps, row);
+            convolve_row(a, loops, maps, row);
     }
 }
 
 /* Mean and largest over the channels of one pixel, weighed; 0 beyond the border. */
-static void look(const bt_spatial_attention *a, int n, int y, int x, double *mean, double *largest) {
+static void weighed_pixel(const bt_spatial_attention *a, int n, int y, int x, double *mean, double *largest) {
     *mean = *largest = 0;
     if (y < 0 || y >= a->height || x < 0 || x >= a->width) return;
     size_t pixel = ((size_t)n * (size_t)a->height + (size_t)y) * (size_t)a->width + (size_t)x;
@@ -234,7 +232,7 @@ void bt_spatial_attention_reference(const bt_spatial_attention *a, double *out) 
                 double sum = 0, mean, largest;
                 for (int i = 0; i < k; i++)
                     for (int j = 0; j < k; j++) {
-                        look(a, n, y + i - k / 2, x + j - k / 2, &mean, &largest);
+                        weighed_pixel(a, n, y + i - k / 2, x + j - k / 2, &mean, &largest);
                         sum += mean * (double)a->weight[i * k + j] +
                                largest * (double)a->weight[(k + i) * k + j];
                     }

@@ -30,7 +30,7 @@ static bt_cpu_level detect(void) {
 #endif
 }
 
-static void look(void) {
+static void choose_level(void) {
     const char *wanted = getenv("BATCHTUNE_CPU");
     best = detect();
     for (int level = 0; wanted && level < (int)best; level++)
@@ -38,6 +38,6 @@ static void look(void) {
 }
 
 bt_cpu_level bt_cpu_best_level(void) {
-    pthread_once(&once, look);
+    pthread_once(&once, choose_level);
     return best;
 }

@@ -1,30 +1,19 @@
 #include "kernels/dot.h"
 
-#include <omp.h>
-
 #include "kernels/element.h"
+#include "kernels/loops.h"
 #include "kernels/parallel.h"
-#include "kernels/versions.h"
 
-static void run_pixels(const bt_dot *d, const bt_versions *version, int64_t from, int64_t to) {
-    const char *x = (const char *)d->x + (size_t)from * (size_t)d->channels * bt_value_bytes(d->bf16);
-    (d->bf16 ? version->dot_pixels_bf16 : version->dot_pixels_f32)(d->out + from, x, d->weight, d->bias,
-                                                                   (size_t)(to - from), d->channels);
+static void run_pixels(const bt_share *share) {
+    const bt_dot *d = share->kernel;
+    const char *x = (const char *)d->x + (size_t)(share->from * d->channels) * bt_value_bytes(d->bf16);
+    share->loops->dot_pixels(d->out + share->from, x, d->weight, d->bias, (size_t)(share->to - share->from),
+                             d->channels);
 }
 
 void bt_dot_run(const bt_dot *dot, bt_cpu_level level) {
-    const bt_versions *version = bt_versions_of(level);
-    const int threads = bt_threads_for(dot->pixels * dot->channels, dot->pixels, dot->threads);
-    if (threads == 1) {
-        run_pixels(dot, version, 0, dot->pixels);
-        return;
-    }
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        run_pixels(dot, version, bt_share_from(dot->pixels, thread, count),
-                   bt_share_from(dot->pixels, thread + 1, count));
-    }
+    const bt_share all = {.kernel = dot, .loops = bt_loops_of(level, dot->bf16), .to = dot->pixels};
+    bt_share_out(run_pixels, &all, bt_threads_for(dot->pixels * dot->channels, dot->pixels, dot->threads));
 }
 
 void bt_dot_reference(const bt_dot *d, double *out) {

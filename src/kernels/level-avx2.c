@@ -1,11 +1,4 @@
 /* Every kernel with AVX2 and FMA (the flags are in the Makefile). */
-#define LANES    8
-#define VERSIONS bt_versions_avx2
-#include "kernels/lanes.inc"
-
-#include "kernels/attention-lanes.inc"
-#include "kernels/norm-lanes.inc"
-#include "kernels/pixel-lanes.inc"
-#include "kernels/sum-lanes.inc"
-#include "kernels/tile-lanes.inc"
-#include "kernels/versions.inc"
+#define LANES 8
+#define LOOPS bt_loops_avx2
+#include "kernels/level.inc"

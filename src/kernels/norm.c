@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kernels/element.h"
+#include "kernels/loops.h"
 #include "kernels/parallel.h"
-#include "kernels/versions.h"
 
 #define FOLD_WIDTH       32 /* values that vectors take at once, at most */
 #define FOLD_MOST        16
@@ -18,8 +18,8 @@ typedef struct work {
     float *shift, *gain, *bias;
 } work;
 
-/* Channels that fill no whole vectors (1, 8, 48, ...) would leave some empty: so many pixels are seen as one
- * of more channels, that vectors are full. */
+/* Channels that fill no whole vectors (1, 8, 48, ...) would leave some empty: so many pixels are folded as
+ * one of more channels, that vectors are full. */
 static int fold_of(const bt_norm *norm) {
     for (int fold = 1; fold <= FOLD_MOST; fold *= 2)
         if (norm->channels * fold % FOLD_WIDTH == 0 && norm->pixels % fold == 0) return fold;
@@ -64,7 +64,7 @@ static void set_shift(const bt_norm *whole, int fold, const void *image, float *
 
 /* From all threads' sums to this thread's factors, one array after another so that the loops are vectors'. */
 static void set_factors(const bt_norm *whole, int fold, void *scratch, int threads, const work *mine) {
-    const int channels = whole->channels, seen = channels * fold;
+    const int channels = whole->channels, folded = channels * fold;
     const double share = 1 / (double)whole->pixels, epsilon = (double)whole->epsilon;
     double sum[CHANNELS_AT_ONCE], square[CHANNELS_AT_ONCE];
     for (int first = 0; first < channels; first += CHANNELS_AT_ONCE) {
@@ -72,7 +72,7 @@ static void set_factors(const bt_norm *whole, int fold, void *scratch, int threa
         memset(sum, 0, sizeof sum);
         memset(square, 0, sizeof square);
         for (int t = 0; t < threads; t++) {
-            const work other = work_of(scratch, seen, t);
+            const work other = work_of(scratch, folded, t);
             for (int f = 0; f < fold; f++)
                 for (int c = 0; c < count; c++) {
                     sum[c] += other.sums[f * channels + first + c];
@@ -92,18 +92,16 @@ static void set_factors(const bt_norm *whole, int fold, void *scratch, int threa
     repeat(mine->bias, channels, fold);
 }
 
-static void gather(const bt_norm *seen, const bt_versions *version, const void *image, const work *mine,
+static void gather(const bt_norm *folded, const bt_loops *loops, const void *image, const work *mine,
                    int64_t from, int64_t to) {
-    memset(mine->sums, 0, (size_t)seen->channels * sizeof(double));
-    memset(mine->squares, 0, (size_t)seen->channels * sizeof(double));
-    (seen->bf16 ? version->norm_gather_bf16 : version->norm_gather_f32)(seen, image, mine->shift, from, to,
-                                                                        mine->sums, mine->squares);
+    memset(mine->sums, 0, (size_t)folded->channels * sizeof(double));
+    memset(mine->squares, 0, (size_t)folded->channels * sizeof(double));
+    loops->norm_gather(folded, image, mine->shift, from, to, mine->sums, mine->squares);
 }
 
-static void apply(const bt_norm *seen, const bt_versions *version, void *image, const void *residual,
+static void apply(const bt_norm *folded, const bt_loops *loops, void *image, const void *residual,
                   const work *mine, int64_t from, int64_t to) {
-    (seen->bf16 ? version->norm_apply_bf16 : version->norm_apply_f32)(seen, image, residual, mine->shift,
-                                                                      mine->gain, mine->bias, from, to);
+    loops->norm_apply(folded, image, residual, mine->shift, mine->gain, mine->bias, from, to);
 }
 
 /* ---- all of them ---- */
@@ -113,47 +111,47 @@ static size_t image_bytes(const bt_norm *norm) {
 }
 
 /* One thread alone on images [first, last). */
-static void run_images(const bt_norm *whole, const bt_norm *seen, int fold, const bt_versions *version,
+static void run_images(const bt_norm *whole, const bt_norm *folded, int fold, const bt_loops *loops,
                        int first, int last, void *own) {
-    const work mine = work_of(own, seen->channels, 0);
+    const work mine = work_of(own, folded->channels, 0);
     for (int n = first; n < last; n++) {
         char *image = (char *)whole->x + (size_t)n * image_bytes(whole);
         const char *residual = whole->residual;
         if (residual) residual += (size_t)n * image_bytes(whole);
         set_shift(whole, fold, image, mine.shift);
-        gather(seen, version, image, &mine, 0, seen->pixels);
+        gather(folded, loops, image, &mine, 0, folded->pixels);
         set_factors(whole, fold, own, 1, &mine);
-        apply(seen, version, image, residual, &mine, 0, seen->pixels);
+        apply(folded, loops, image, residual, &mine, 0, folded->pixels);
     }
 }
 
 /* All threads on each image in turn, each on pixels of its own: what it writes it has just read. */
-static void run_slices(const bt_norm *whole, const bt_norm *seen, int fold, const bt_versions *version,
+static void run_slices(const bt_norm *whole, const bt_norm *folded, int fold, const bt_loops *loops,
                        int thread, int threads, void *scratch) {
-    const work mine = work_of(scratch, seen->channels, thread);
-    const int64_t from = seen->pixels * thread / threads, to = seen->pixels * (thread + 1) / threads;
+    const work mine = work_of(scratch, folded->channels, thread);
+    const int64_t from = folded->pixels * thread / threads, to = folded->pixels * (thread + 1) / threads;
     for (int n = 0; n < whole->batch; n++) {
         char *image = (char *)whole->x + (size_t)n * image_bytes(whole);
         const char *residual = whole->residual;
         if (residual) residual += (size_t)n * image_bytes(whole);
         set_shift(whole, fold, image, mine.shift);
-        gather(seen, version, image, &mine, from, to);
+        gather(folded, loops, image, &mine, from, to);
 #pragma omp barrier
         set_factors(whole, fold, scratch, threads, &mine);
-        apply(seen, version, image, residual, &mine, from, to);
+        apply(folded, loops, image, residual, &mine, from, to);
         if (n + 1 == whole->batch) return;
 #pragma omp barrier /* nobody's sums are begun anew while somebody still adds them up */
     }
 }
 
 void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch) {
-    const bt_versions *version = bt_versions_of(level);
+    const bt_loops *loops = bt_loops_of(level, norm->bf16);
     const int fold = fold_of(norm), threads = threads_of(norm);
-    bt_norm seen = *norm;
-    seen.channels *= fold;
-    seen.pixels /= fold;
+    bt_norm folded = *norm;
+    folded.channels *= fold;
+    folded.pixels /= fold;
     if (threads == 1) {
-        run_images(norm, &seen, fold, version, 0, norm->batch, scratch);
+        run_images(norm, &folded, fold, loops, 0, norm->batch, scratch);
         return;
     }
 #pragma omp parallel num_threads(threads)
@@ -161,10 +159,10 @@ void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch) {
         int thread = omp_get_thread_num(), count = omp_get_num_threads();
         if (norm->batch % count == 0) {
             int share = norm->batch / count;
-            run_images(norm, &seen, fold, version, thread * share, (thread + 1) * share,
-                       (char *)scratch + (size_t)thread * work_bytes(seen.channels));
+            run_images(norm, &folded, fold, loops, thread * share, (thread + 1) * share,
+                       (char *)scratch + (size_t)thread * work_bytes(folded.channels));
         } else {
-            run_slices(norm, &seen, fold, version, thread, count, scratch);
+            run_slices(norm, &folded, fold, loops, thread, count, scratch);
         }
     }
 }

@@ -1,36 +1,27 @@
 #include "kernels/rearrange.h"
 
-#include <omp.h>
 #include <string.h>
 
+#include "kernels/loops.h"
 #include "kernels/parallel.h"
-#include "kernels/versions.h"
 
-static void interleave_pixels(const bt_interleave *i, const bt_versions *version, int64_t from, int64_t to) {
+/* Pixels of every image. */
+static void interleave_pixels(const bt_share *share) {
+    const bt_interleave *i = share->kernel;
     const size_t pixel = (size_t)i->channels * bt_value_bytes(i->bf16);
     for (int n = 0; n < i->batch; n++) {
-        const float *planes = i->planes + (int64_t)n * i->channels * i->pixels + from;
-        char *out = (char *)i->out + (size_t)(n * i->pixels + from) * pixel;
-        (i->bf16 ? version->interleave_bf16 : version->interleave_f32)(out, planes, (size_t)i->pixels,
-                                                                       i->channels, (size_t)(to - from));
+        const float *planes = i->planes + (int64_t)n * i->channels * i->pixels + share->from;
+        char *out = (char *)i->out + (size_t)(n * i->pixels + share->from) * pixel;
+        share->loops->interleave(out, planes, (size_t)i->pixels, i->channels,
+                                 (size_t)(share->to - share->from));
     }
 }
 
 void bt_interleave_run(const bt_interleave *interleave, bt_cpu_level level) {
-    const bt_versions *version = bt_versions_of(level);
-    const int64_t pixels = interleave->pixels;
-    const int threads =
-        bt_threads_for(interleave->batch * pixels * interleave->channels, pixels, interleave->threads);
-    if (threads == 1) {
-        interleave_pixels(interleave, version, 0, pixels);
-        return;
-    }
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        interleave_pixels(interleave, version, bt_share_from(pixels, thread, count),
-                          bt_share_from(pixels, thread + 1, count));
-    }
+    const bt_interleave *i = interleave;
+    const bt_share all = {.kernel = i, .loops = bt_loops_of(level, i->bf16), .to = i->pixels};
+    bt_share_out(interleave_pixels, &all,
+                 bt_threads_for(i->batch * i->pixels * i->channels, i->pixels, i->threads));
 }
 
 /* Row `row` of x, all images counted on, to `size` rows of the output. */
@@ -50,21 +41,16 @@ static void unfold_row(const bt_unfold *u, int64_t row) {
     }
 }
 
+static void unfold_rows(const bt_share *share) {
+    for (int64_t row = share->from; row < share->to; row++)
+        unfold_row(share->kernel, row);
+}
+
 void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level) {
+    const bt_unfold *u = unfold;
+    const int64_t rows = (int64_t)u->batch * u->height;
+    const bt_share all = {.kernel = u, .to = rows};
     (void)level; /* memcpy chooses for itself */
-    const int64_t rows = (int64_t)unfold->batch * unfold->height;
-    const int threads = bt_threads_for(rows * unfold->width * unfold->size * unfold->size * unfold->channels,
-                                       rows, unfold->threads);
-    if (threads == 1) {
-        for (int64_t row = 0; row < rows; row++)
-            unfold_row(unfold, row);
-        return;
-    }
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        for (int64_t row = bt_share_from(rows, thread, count); row < bt_share_from(rows, thread + 1, count);
-             row++)
-            unfold_row(unfold, row);
-    }
+    bt_share_out(unfold_rows, &all,
+                 bt_threads_for(rows * u->width * u->size * u->size * u->channels, rows, u->threads));
 }

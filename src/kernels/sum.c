@@ -1,12 +1,11 @@
 #include "kernels/sum.h"
 
-#include <omp.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "kernels/element.h"
+#include "kernels/loops.h"
 #include "kernels/parallel.h"
-#include "kernels/versions.h"
 
 static bool is_coarse(const bt_sum *s, int input) {
     return s->inputs[input].height != s->height || s->inputs[input].width != s->width;
@@ -55,7 +54,7 @@ static bt_reading reading_of(int i, int fine, int coarse) {
 /* ---- rows ---- */
 
 /* Terms in the order that bt_sum_row wants: those as they are first. */
-static void run_row(const bt_sum *s, const bt_versions *version, int64_t row, void *scratch, int thread) {
+static void run_row(const bt_sum *s, const bt_share *share, int64_t row) {
     const size_t bytes = bt_value_bytes(s->bf16), channels = (size_t)s->channels;
     const size_t image = (size_t)(row / s->height), y = (size_t)(row % s->height);
     char *out = (char *)s->out + (size_t)row * (size_t)s->width * s->out_stride * bytes;
@@ -72,35 +71,28 @@ static void run_row(const bt_sum *s, const bt_versions *version, int64_t row, vo
         const bt_reading at = reading_of((int)y, s->height, input->height);
         const size_t values = (size_t)input->width * channels;
         const char *x = (const char *)input->x + image * (size_t)input->height * values * bytes;
-        float *blended = row_of(s, scratch, thread, i);
-        (s->bf16 ? version->blend_rows_bf16
-                 : version->blend_rows_f32)(blended, x + (size_t)at.low * values * bytes,
-                                            x + (size_t)at.high * values * bytes, at.share, values);
-        terms[direct + between++] = (bt_sum_term){blended, readings_of(s, scratch, i)};
+        float *blended = row_of(s, share->scratch, share->thread, i);
+        share->loops->blend_rows(blended, x + (size_t)at.low * values * bytes,
+                                 x + (size_t)at.high * values * bytes, at.share, values);
+        terms[direct + between++] = (bt_sum_term){blended, readings_of(s, share->scratch, i)};
     }
-    (s->bf16 ? version->sum_row_bf16 : version->sum_row_f32)(out, s->out_stride, terms, direct, between,
-                                                             s->width, s->channels, s->relu);
+    share->loops->sum_row(out, s->out_stride, terms, direct, between, s->width, s->channels, s->relu);
+}
+
+static void run_rows(const bt_share *share) {
+    for (int64_t row = share->from; row < share->to; row++)
+        run_row(share->kernel, share, row);
 }
 
 void bt_sum_run(const bt_sum *sum, bt_cpu_level level, void *scratch) {
-    const bt_versions *version = bt_versions_of(level);
-    const int64_t rows = (int64_t)sum->batch * sum->height;
-    const int threads = threads_of(sum);
+    const bt_share all = {.kernel = sum,
+                          .loops = bt_loops_of(level, sum->bf16),
+                          .scratch = scratch,
+                          .to = (int64_t)sum->batch * sum->height};
     for (int i = 0; i < sum->input_count; i++)
         for (int x = 0; is_coarse(sum, i) && x < sum->width; x++)
             readings_of(sum, scratch, i)[x] = reading_of(x, sum->width, sum->inputs[i].width);
-    if (threads == 1) {
-        for (int64_t row = 0; row < rows; row++)
-            run_row(sum, version, row, scratch, 0);
-        return;
-    }
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        for (int64_t row = bt_share_from(rows, thread, count); row < bt_share_from(rows, thread + 1, count);
-             row++)
-            run_row(sum, version, row, scratch, thread);
-    }
+    bt_share_out(run_rows, &all, threads_of(sum));
 }
 
 /* ---- the reference ---- */

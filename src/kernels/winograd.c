@@ -1,11 +1,10 @@
 #include "kernels/winograd.h"
 
-#include <omp.h>
 #include <string.h>
 
 #include "kernels/element.h"
+#include "kernels/loops.h"
 #include "kernels/parallel.h"
-#include "kernels/versions.h"
 
 /* Where a tile stands: its image, and the upper left of the four pixels of the output. */
 typedef struct spot {
@@ -55,53 +54,58 @@ size_t bt_winograd_lay_out(bt_winograd *w, void *room) {
     return tiles + products + bt_rounded(pixel_bytes(w));
 }
 
-static void read_tile(const bt_winograd *w, const bt_versions *version, int64_t first, int64_t tile) {
-    const spot at = spot_of(w, first + tile);
+/* A group's tiles: those of one call. */
+typedef struct group {
+    const bt_winograd *w;
+    int64_t first;
+} group;
+
+static void read_tiles(const bt_share *share) {
+    const group *g = share->kernel;
+    const bt_winograd *w = g->w;
     const void *pixels[BT_WINOGRAD_PLACES];
-    for (int i = 0; i < BT_WINOGRAD_PLACES; i++) {
-        int64_t pixel = pixel_at(w, at.image, at.row - 1 + i / 4, at.column - 1 + i % 4);
-        pixels[i] = pixel < 0 ? w->zeros : (const char *)w->x + (size_t)pixel * pixel_bytes(w);
+    for (int64_t tile = share->from; tile < share->to; tile++) {
+        const spot at = spot_of(w, g->first + tile);
+        for (int i = 0; i < BT_WINOGRAD_PLACES; i++) {
+            int64_t pixel = pixel_at(w, at.image, at.row - 1 + i / 4, at.column - 1 + i % 4);
+            pixels[i] = pixel < 0 ? w->zeros : (const char *)w->x + (size_t)pixel * pixel_bytes(w);
+        }
+        share->loops->tile_in((char *)w->tiles + (size_t)tile * pixel_bytes(w),
+                              (size_t)w->pitch * (size_t)w->channels, pixels, w->channels);
     }
-    (w->bf16 ? version->tile_in_bf16 : version->tile_in_f32)((char *)w->tiles + (size_t)tile * pixel_bytes(w),
-                                                             (size_t)w->pitch * (size_t)w->channels, pixels,
-                                                             w->channels);
 }
 
-static void write_tile(const bt_winograd *w, const bt_versions *version, int64_t first, int64_t tile) {
-    const spot at = spot_of(w, first + tile);
-    const size_t bytes = (size_t)w->out_channels * bt_value_bytes(w->bf16);
+static void write_tiles(const bt_share *share) {
+    const group *g = share->kernel;
+    const bt_winograd *w = g->w;
+    const size_t channels = (size_t)w->out_channels, bytes = channels * bt_value_bytes(w->bf16);
     void *pixels[4];
-    for (int i = 0; i < 4; i++) {
-        int64_t pixel = pixel_at(w, at.image, at.row + i / 2, at.column + i % 2);
-        pixels[i] = pixel < 0 ? NULL : (char *)w->out + (size_t)pixel * bytes;
+    for (int64_t tile = share->from; tile < share->to; tile++) {
+        const spot at = spot_of(w, g->first + tile);
+        for (int i = 0; i < 4; i++) {
+            int64_t pixel = pixel_at(w, at.image, at.row + i / 2, at.column + i % 2);
+            pixels[i] = pixel < 0 ? NULL : (char *)w->out + (size_t)pixel * bytes;
+        }
+        share->loops->tile_out(pixels, w->products + (size_t)tile * channels, (size_t)w->pitch * channels,
+                               w->bias, w->out_channels);
     }
-    (w->bf16 ? version->tile_out_bf16
-             : version->tile_out_f32)(pixels, w->products + (size_t)tile * (size_t)w->out_channels,
-                                      (size_t)w->pitch * (size_t)w->out_channels, w->bias, w->out_channels);
 }
 
-typedef void (*on_tile)(const bt_winograd *w, const bt_versions *version, int64_t first, int64_t tile);
-
-static void share_out(const bt_winograd *w, int64_t first, int channels, on_tile work, bt_cpu_level level) {
-    const bt_versions *version = bt_versions_of(level);
+static void share_tiles(const bt_winograd *w, int64_t first, int channels,
+                        void (*work)(const bt_share *share), bt_cpu_level level) {
+    const group g = {w, first};
     const int64_t tiles = tiles_from(w, first);
-    const int threads = bt_threads_for(BT_WINOGRAD_PLACES * tiles * channels, tiles, w->threads);
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        const int64_t end = bt_share_from(tiles, thread + 1, count);
-        for (int64_t tile = bt_share_from(tiles, thread, count); tile < end; tile++)
-            work(w, version, first, tile);
-    }
+    const bt_share all = {.kernel = &g, .loops = bt_loops_of(level, w->bf16), .to = tiles};
+    bt_share_out(work, &all, bt_threads_for(BT_WINOGRAD_PLACES * tiles * channels, tiles, w->threads));
 }
 
 void bt_winograd_read(const bt_winograd *w, int64_t first, bt_cpu_level level) {
     memset(w->zeros, 0, pixel_bytes(w));
-    share_out(w, first, w->channels, read_tile, level);
+    share_tiles(w, first, w->channels, read_tiles, level);
 }
 
 void bt_winograd_write(const bt_winograd *w, int64_t first, bt_cpu_level level) {
-    share_out(w, first, w->out_channels, write_tile, level);
+    share_tiles(w, first, w->out_channels, write_tiles, level);
 }
 
 /* ---- the three transforms as matrices ---- */

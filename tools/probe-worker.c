@@ -1,5 +1,5 @@
 /* probe-worker: holds one model and measures it, on orders from optimize-batch. Not for use by hand: it
- * speaks JSON lines on the socket that is its standard input (src/tune/worker.h). */
+ * speaks JSON lines on the socket that is its standard input (src/tune/protocol.h). */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -22,13 +22,13 @@
 #include "settings/model-file.h"
 #include "settings/weights-source.h"
 #include "settings/weights.h"
+#include "tune/bench.h"
 #include "tune/contest.h"
 #include "tune/divisions.h"
 #include "tune/forecast.h"
 #include "tune/probe.h"
 #include "tune/score.h"
 #include "tune/sweep.h"
-#include "tune/worker.h"
 
 #define MIB            1048576.0
 #define JOURNAL_FORMAT 2    /* of what stands in the journal's lines */
@@ -91,8 +91,7 @@ static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SI
     snprintf(words, BT_TEXT_SIZE, "synthetic spheroids, seed %lld", (long long)settings->seed);
     if (!settings->images[0]) return BT_OK;
     const bt_picture_wishes wishes = {.white = settings->white, .page = (int)settings->page};
-    bt_status status =
-        bt_picture_folder_check(settings->images, BT_WORKER_IMAGES, &wishes, words, log, error);
+    bt_status status = bt_picture_folder_check(settings->images, BT_BENCH_IMAGES, &wishes, words, log, error);
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
@@ -296,14 +295,14 @@ static double seconds_since(int64_t start_ns) {
 /* The session's facts, from the journal where an earlier try left them, else from a worker; they are
  * journaled as the worker's own answer would read. `elapsed_s` is what that took. A model that cannot be
  * opened gets a reason. */
-static bt_status learn_facts(tuning *t, bt_probe_facts *facts, double *elapsed_s, bt_error *error) {
+static bt_status learn_facts(tuning *t, bt_worker_facts *facts, double *elapsed_s, bt_error *error) {
     bt_model_record *model = t->model;
     const json_t *line = bt_run_replay(t->options->run);
     *elapsed_s = 0;
     if (line) {
         const json_t *value = value_for(line, model, "facts"), *ended = value_for(line, model, "ended");
         *elapsed_s = json_number_value(json_object_get(line, "elapsed_s"));
-        if (value) return bt_worker_read_info(value, &facts->info, &facts->total_memory_bytes, error);
+        if (value) return bt_worker_facts_from_json(value, facts, error);
         snprintf(model->reason, sizeof model->reason, "%s",
                  json_is_string(ended) ? json_string_value(ended) : "");
         return model->reason[0] ? BT_OK : mismatch(t->options, error);
@@ -320,11 +319,11 @@ static bt_status learn_facts(tuning *t, bt_probe_facts *facts, double *elapsed_s
     *elapsed_s = seconds_since(start_ns);
     return bt_run_append(t->options->run,
                          json_pack("{s:s, s:f, s:o}", "model", model->model, "elapsed_s", *elapsed_s, "facts",
-                                   bt_worker_info_to_json(&facts->info, facts->total_memory_bytes)),
+                                   bt_worker_facts_to_json(facts)),
                          error);
 }
 
-static void note_facts(bt_model_record *model, const bt_division *division, const bt_probe_facts *facts) {
+static void note_facts(bt_model_record *model, const bt_division *division, const bt_worker_facts *facts) {
     const bt_session_info *info = &facts->info;
     snprintf(model->backend, sizeof model->backend, "%s", info->backend);
     snprintf(model->backend_detail, sizeof model->backend_detail, "%s", info->backend_detail);
@@ -647,7 +646,7 @@ static bt_status choose_sizes(tuning *t, const bt_session_info *info, bt_error *
     return BT_OK;
 }
 
-static void note_session(tuning *t, const bt_probe_facts *facts) {
+static void note_session(tuning *t, const bt_worker_facts *facts) {
     const bt_model_record *model = t->model;
     note_facts(t->model, &t->division, facts);
     if (model->precision_note[0])
@@ -659,7 +658,7 @@ static void note_session(tuning *t, const bt_probe_facts *facts) {
 }
 
 /* Sweeps a model whose session is known. */
-static bt_status sweep_model(tuning *t, const bt_probe_facts *facts, double time_budget_s, bt_error *error) {
+static bt_status sweep_model(tuning *t, const bt_worker_facts *facts, double time_budget_s, bt_error *error) {
     bt_status status = choose_sizes(t, &facts->info, error);
     if (status != BT_OK) return status;
     note_session(t, facts);
@@ -684,7 +683,7 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
     double before = model->division_count > 1 ? CONTEST_SHARE : 0, opening_s = 0;
     tuning t = tuning_of(options, record, index, before, 1 - before);
     t.division = *division;
-    bt_probe_facts facts;
+    bt_worker_facts facts;
     bt_status status = worker_log_of(options, model, worker_log, error);
     bt_probe_options probing = probe_options(options, model, &t.division, worker_log);
     if (status == BT_OK && !stopped(options)) status = bt_probe_open(&t.probe, &probing, error);
@@ -742,7 +741,7 @@ static void warn_of_skipped(const bt_optimize_options *options) {
     const char *path = options->settings->images;
     bt_picture_folder *folder;
     bt_error ignored;
-    if (!path[0] || bt_picture_folder_open(&folder, path, BT_WORKER_IMAGES, &ignored) != BT_OK) return;
+    if (!path[0] || bt_picture_folder_open(&folder, path, BT_BENCH_IMAGES, &ignored) != BT_OK) return;
     if (folder->skipped[0])
         bt_log_write(options->log, BT_LOG_WARNING, "--images: passed over: %s", folder->skipped);
     bt_picture_folder_close(&folder);

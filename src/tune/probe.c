@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "tune/worker.h"
+#include "tune/protocol.h"
 
 #define ANSWER_BYTES_MAX 65536
 #define POLL_MS          100 /* how soon an interrupt is noticed */
@@ -119,19 +119,6 @@ static void stop_process(process *p) {
 
 /* ---- the conversation ---- */
 
-/* Sends a line whose terminator is made its newline. */
-static bool send_line(const process *p, char *text) {
-    size_t size = strlen(text) + 1, done = 0;
-    text[size - 1] = '\n';
-    while (done < size) {
-        ssize_t sent = send(p->socket, text + done, size - done, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) break;
-        done += (size_t)sent;
-    }
-    return done == size;
-}
-
 static bool stopped(const bt_probe *probe) {
     return probe->options.stop && *probe->options.stop;
 }
@@ -163,52 +150,46 @@ static bt_status receive_line(const bt_probe *probe, process *p, char *line, bt_
     return BT_OK;
 }
 
-/* Gives one order, whose reference it takes over, and hears the answer (the caller's reference). */
+/* Gives one order, whose reference it takes over, and waits for the answer (the caller's reference). */
 static bt_status exchange(const bt_probe *probe, process *p, json_t *order, json_t **answer,
                           bt_error *error) {
-    *answer = NULL;
-    bt_status status = BT_OK;
-    char *text = order ? bt_json_dump(order, JSON_COMPACT) : NULL;
     char *line = malloc(ANSWER_BYTES_MAX);
-    json_decref(order);
-    if (!text || !line)
-        status = bt_no_memory(error, "an order to the worker");
-    else if (!send_line(p, text))
-        status = reap(p, NULL, error);
+    *answer = NULL;
+    bt_status status = bt_line_send(p->socket, order, error);
+    if (status == BT_IO) status = reap(p, NULL, error);
+    if (status == BT_OK && !line) status = bt_no_memory(error, "a worker's answer");
     if (status == BT_OK) status = receive_line(probe, p, line, error);
     if (status == BT_OK) {
         json_error_t at;
         *answer = bt_json_parse(line, strlen(line), &at);
         if (!*answer) status = reap(p, "the worker's answer is not JSON", error);
     }
-    free(text);
     free(line);
     return status;
 }
 
-static bt_status read_opened(const json_t *answer, bt_probe_facts *facts, bt_error *error) {
-    static const char where[] = "worker's answer";
-    char message[BT_ERROR_MESSAGE_SIZE];
-    int64_t opened;
-    bt_status status = bt_json_integer(answer, "status", BT_OK, BT_UNSUPPORTED, &opened, where, error);
+static bt_status order_session(const bt_probe *probe, process *p, const bt_session_options *session,
+                               int instances, bt_worker_facts *facts, bt_error *error) {
+    const bt_probe_options *options = &probe->options;
+    bt_open_order order;
+    json_t *answer;
+    bt_status status = bt_open_order_make(&order, session, instances, error);
     if (status != BT_OK) return status;
-    if (opened == BT_OK)
-        return facts ? bt_worker_read_info(answer, &facts->info, &facts->total_memory_bytes, error) : BT_OK;
-    status = bt_json_text(answer, "message", message, sizeof message, where, error);
-    return status == BT_OK ? bt_fail(error, (bt_status)opened, "%s", message) : status;
+    snprintf(order.images, sizeof order.images, "%s", options->images ? options->images : "");
+    order.white = options->wishes.white;
+    order.page = options->wishes.page;
+    order.seed = options->seed;
+    status = exchange(probe, p, bt_open_order_to_json(&order), &answer, error);
+    if (status == BT_OK) status = bt_opened_from_answer(answer, facts, error);
+    json_decref(answer);
+    return status;
 }
 
 static bt_status open_session(const bt_probe *probe, process *p, const bt_session_options *session,
-                              int instances, bt_probe_facts *facts, bt_error *error) {
+                              int instances, bt_worker_facts *facts, bt_error *error) {
     bt_status status = start_process(probe, p, error);
     if (status != BT_OK) return status;
-    json_t *answer;
-    status = exchange(probe, p,
-                      bt_worker_open_order(session, instances, probe->options.images, &probe->options.wishes,
-                                           probe->options.seed),
-                      &answer, error);
-    if (status == BT_OK) status = read_opened(answer, facts, error);
-    json_decref(answer);
+    status = order_session(probe, p, session, instances, facts, error);
     if (status != BT_OK) stop_process(p);
     return status;
 }
@@ -234,7 +215,7 @@ void bt_probe_limit(bt_probe *probe, double seconds) {
     probe->limit_ns = isfinite(seconds) ? bt_clock_now_ns() + (int64_t)(seconds * 1e9) : 0;
 }
 
-bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error) {
+bt_status bt_probe_start(bt_probe *probe, bt_worker_facts *facts, bt_error *error) {
     stop_process(&probe->worker);
     return open_session(probe, &probe->worker, &probe->options.session, probe->options.instances, facts,
                         error);
@@ -284,14 +265,7 @@ bt_status bt_probe_run(bt_probe *probe, const bt_step *step, bt_step_result *res
     if (!error) error = &cause; /* a result tells what went wrong even where nobody asks for the error */
     bt_status status = process_for(probe, step->kind, &p, error);
     if (status != BT_OK && !wants_own_process(step->kind)) return status; /* the model itself cannot be had */
-    if (status == BT_OK) {
-        json_t *order = bt_step_to_json(step);
-        if (order && json_object_set_new(order, "order", json_string("step")) != 0) {
-            json_decref(order);
-            order = NULL;
-        }
-        status = exchange(probe, p, order, &answer, error);
-    }
+    if (status == BT_OK) status = exchange(probe, p, bt_step_order_to_json(step), &answer, error);
     if (stopped(probe)) {
         json_decref(answer);
         return bt_fail(error, BT_CLOSED, "stopped");

@@ -14,6 +14,7 @@
 #include "backend/backend.h"
 #include "base/error.h"
 #include "image/decode.h"
+#include "tune/protocol.h"
 #include "tune/step.h"
 
 #ifdef __cplusplus
@@ -33,12 +34,6 @@ typedef struct bt_probe_options {
     const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
 } bt_probe_options;
 
-/* What the first open told of the session and its device. */
-typedef struct bt_probe_facts {
-    bt_session_info info;
-    int64_t total_memory_bytes;
-} bt_probe_facts;
-
 typedef struct bt_probe bt_probe;
 
 /* No worker is started yet. */
@@ -48,7 +43,7 @@ void bt_probe_close(bt_probe **probe); /* kills workers; NULL-safe; nulls */
 /* Starts the worker, anew where one runs, and tells what it opened. Errors are those of bt_session_open;
  * BT_IO where the worker could not be started; BT_CLOSED where it died while it opened, BT_TIMEOUT where it
  * was silent too long and BT_PARSE where its answer made no sense. */
-BT_MUST_USE bt_status bt_probe_start(bt_probe *probe, bt_probe_facts *facts, bt_error *error);
+BT_MUST_USE bt_status bt_probe_start(bt_probe *probe, bt_worker_facts *facts, bt_error *error);
 
 /* From now on, no order is waited for beyond so many seconds from now, whatever options.answer_within_s says;
  * INFINITY takes that back. */

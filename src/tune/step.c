@@ -72,21 +72,32 @@ bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where
     return bt_fail(error, BT_PARSE, "%s: \"%s\" is no kind of step", where, kind);
 }
 
-static const bt_field throttling_fields[] = {BT_THROTTLING_FIELDS(bt_step_result)};
+/* What a step did not measure is NaN, which is null; journals of before lack what was not measured yet then. */
+static const bt_field result_fields[] = {
+    {BT_FIELD(INTEGER, bt_step_result, status), .minimum = BT_OK, .maximum = BT_UNSUPPORTED},
+    {BT_FIELD(TEXT, bt_step_result, message)},
+    {BT_FIELD(NUMBER, bt_step_result, memory_mb), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, memory_total_used_mb), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, logit_error), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, mask_iou), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, output_least), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, output_most), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, mask_share), .optional = true},
+    {BT_FIELD(SWITCH, bt_step_result, disturbed)},
+    {BT_FIELD(NUMBER, bt_step_result, elapsed_s), .minimum = 0, .maximum = 1e9},
+    BT_THROTTLING_FIELDS(bt_step_result),
+};
 
-#define THROTTLING_FIELDS (sizeof throttling_fields / sizeof throttling_fields[0])
+#define RESULT_FIELDS (sizeof result_fields / sizeof *result_fields)
 
 json_t *bt_step_result_to_json(const bt_step_result *result) {
-    json_t *json = json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "status", (int)result->status,
-        "message", result->message, "samples_ms", bt_numbers_write(result->samples_ms, result->sample_count),
-        "memory_mb", bt_json_real_or_null(result->memory_mb), "memory_total_used_mb",
-        bt_json_real_or_null(result->memory_total_used_mb), "logit_error",
-        bt_json_real_or_null(result->logit_error), "mask_iou", bt_json_real_or_null(result->mask_iou),
-        "output_least", bt_json_real_or_null(result->output_least), "output_most",
-        bt_json_real_or_null(result->output_most), "mask_share", bt_json_real_or_null(result->mask_share),
-        "disturbed", result->disturbed, "elapsed_s", result->elapsed_s);
-    if (json && bt_fields_write(throttling_fields, THROTTLING_FIELDS, result, json) == 0) return json;
+    json_t *json = bt_fields_to_json(result_fields, RESULT_FIELDS, result);
+    json_t *samples = bt_numbers_write(result->samples_ms, result->sample_count);
+    if (json && samples && json_object_set(json, "samples_ms", samples) == 0) {
+        json_decref(samples);
+        return json;
+    }
+    json_decref(samples);
     json_decref(json);
     return NULL;
 }
@@ -111,25 +122,8 @@ static bt_status samples_from_json(const json_t *json, bt_step_result *result, c
 bt_status bt_step_result_from_json(const json_t *json, bt_step_result *result, const char *where,
                                    bt_error *error) {
     *result = bt_step_result_empty();
-    int64_t step_status;
-    bt_status status = bt_json_integer(json, "status", BT_OK, BT_UNSUPPORTED, &step_status, where, error);
-    if (status == BT_OK)
-        status = bt_json_text(json, "message", result->message, sizeof result->message, where, error);
-    if (status == BT_OK) status = samples_from_json(json, result, where, error);
-    struct {
-        const char *key;
-        double *value;
-    } numbers[] = {
-        {"memory_mb", &result->memory_mb},       {"memory_total_used_mb", &result->memory_total_used_mb},
-        {"logit_error", &result->logit_error},   {"mask_iou", &result->mask_iou},
-        {"output_least", &result->output_least}, {"output_most", &result->output_most},
-        {"mask_share", &result->mask_share}};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == BT_OK; i++)
-        status = bt_json_optional_number(json, numbers[i].key, NAN, numbers[i].value, where, error);
-    if (status == BT_OK) status = bt_json_boolean(json, "disturbed", &result->disturbed, where, error);
-    if (status == BT_OK)
-        status = bt_fields_read(throttling_fields, THROTTLING_FIELDS, json, result, where, error);
+    bt_status status = bt_fields_read(result_fields, RESULT_FIELDS, json, result, where, error);
+    /* Every step took some time: null, which stands for what was not measured, is no value here. */
     if (status == BT_OK) status = bt_json_number(json, "elapsed_s", 0, 1e9, &result->elapsed_s, where, error);
-    if (status == BT_OK) result->status = (bt_status)step_status;
-    return status;
+    return status == BT_OK ? samples_from_json(json, result, where, error) : status;
 }

@@ -22,7 +22,7 @@
 #include "image/encode.h"
 #include "scratch.h"
 #include "tune/probe.h"
-#include "tune/worker.h"
+#include "tune/protocol.h"
 
 #define LOG     "worker.txt"
 #define PATIENT 120 /* seconds: no machine is that slow */
@@ -85,7 +85,7 @@ static void a_worker_runs_on_a_folders_pictures(void **state) {
 #endif
     static const uint8_t pixels[4] = {0, 80, 160, 240};
     bt_probe_options options = options_for(real_worker, "plan");
-    bt_probe_facts facts;
+    bt_worker_facts facts;
     bt_error error;
     options.images = "plates";
     bt_probe *probe = open_probe(&options);
@@ -110,7 +110,7 @@ static void a_worker_runs_on_a_folders_pictures(void **state) {
 static void the_facts_are_the_sessions(void **state) {
     (void)state;
     bt_probe *probe = open_sim("sim:tau0_ms=1,memory_total_mb=1000");
-    bt_probe_facts facts = {0};
+    bt_worker_facts facts = {0};
     bt_error error;
     assert_no_child_is_left(); /* none is started before it is needed */
     if (bt_probe_start(probe, &facts, &error)) fail_msg("%s", error.message);
@@ -279,7 +279,7 @@ static void assert_start_fails(const char *program, const char *backend, bt_stat
                                const char *words) {
     bt_probe_options options = options_for(program, backend);
     bt_probe *probe = open_probe(&options);
-    bt_probe_facts facts;
+    bt_worker_facts facts;
     bt_step_result result;
     bt_error error;
     assert_int_equal(bt_probe_start(probe, &facts, &error), status);
@@ -374,10 +374,9 @@ static void a_worker_holds_its_log_and_nothing_of_the_prober(void **state) {
 
 /* A script that opens like a worker and then sleeps, deaf to its socket, after it told its number. */
 static void put_deaf_worker(void) {
-    bt_session_info info = {.backend = "deaf"};
+    const bt_worker_facts facts = {.info = {.backend = "deaf"}, .total_memory_bytes = 1};
     bt_error error;
-    json_t *answer = bt_worker_info_to_json(&info, 1);
-    assert_int_equal(json_object_set_new(answer, "status", json_integer(BT_OK)), 0);
+    json_t *answer = bt_opened_answer(&facts);
     char *text = json_dumps(answer, JSON_COMPACT), line[2048];
     json_decref(answer);
     int length = snprintf(line, sizeof line, "%s\n", text);
@@ -391,7 +390,7 @@ static void closing_ends_a_worker_that_does_not_listen(void **state) {
     put_deaf_worker();
     bt_probe_options options = options_for("./worker", "sim");
     bt_probe *probe = open_probe(&options);
-    bt_probe_facts facts;
+    bt_worker_facts facts;
     bt_error error;
     if (bt_probe_start(probe, &facts, &error)) fail_msg("%s", error.message);
     assert_string_equal(facts.info.backend, "deaf");

@@ -1,0 +1,352 @@
+#include "tune/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/busy.h"
+#include "base/clock.h"
+#include "base/throttle.h"
+#include "image/folder.h"
+#include "image/normalize.h"
+#include "image/resize.h"
+#include "image/spheroids.h"
+#include "measure/series.h"
+#include "networks/model.h"
+#include "tune/team.h"
+
+#define MIB       1048576.0
+#define SIZES_MAX 65536
+#define IMAGES    BT_BENCH_IMAGES
+
+/* The warm-up of a size ends when WARM_UP_STEADY runs in a row are on one level, within WARM_UP_TOLERANCE, and at
+ * the latest after WARM_UP_RUNS runs or WARM_UP_S seconds. More of any of them costs each size that much of the
+ * time budget; fewer leaves runs that pay for caches, allocators and tuning among the first that are timed. A
+ * wider tolerance ends it sooner, and on a machine that still speeds up. */
+#define WARM_UP_RUNS      12
+#define WARM_UP_S         2.0
+#define WARM_UP_STEADY    4
+#define WARM_UP_TOLERANCE 0.1
+
+/* A turn is disturbed when other programs used more cores than this meanwhile. Higher: what neighbours slow down
+ * counts as the model's own time. Lower: what every system does in the background disturbs, turns come again,
+ * and sizes are refused or shown later. */
+#define OTHERS_CORES 0.25
+
+struct bt_bench {
+    bt_open_order order;
+    bt_session_options session; /* its strings are the order's; its threads are each instance's */
+    bt_image_norm norm;         /* of the model's images */
+    bt_image_output output;
+    bt_team *team;
+    bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
+    float *images, *logits; /* capacity images of the model's size */
+    int capacity;
+    float *reference; /* the standard path's logits of the IMAGES images; NULL until computed */
+    bool prepared[SIZES_MAX + 1];
+    int last_batch; /* of the last production run: another size is run once untimed first */
+};
+
+static size_t pixels(const bt_bench *b) {
+    return (size_t)b->session.height * (size_t)b->session.width;
+}
+
+/* ---- images ------------------------------------------------------------------ */
+
+static float *image_at(const bt_bench *b, int index) {
+    return b->images + (size_t)index * 3 * pixels(b);
+}
+
+static bt_status draw_images(bt_bench *b, bt_error *error) {
+    int height = b->session.height, width = b->session.width;
+    uint8_t *rgb = malloc(3 * pixels(b));
+    if (!rgb) return bt_no_memory(error, "an image");
+    bt_status status = BT_OK;
+    for (int i = 0; i < IMAGES && status == BT_OK; i++) {
+        status = bt_spheroids_draw((uint64_t)b->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
+        if (status == BT_OK) bt_image_normalize(rgb, height, width, &b->norm, image_at(b, i));
+    }
+    free(rgb);
+    return status;
+}
+
+/* A folder's pictures, one at a time; where there are fewer, they come again. */
+static bt_status load_images(bt_bench *b, bt_error *error) {
+    int height = b->session.height, width = b->session.width;
+    const bt_picture_wishes wishes = {.white = b->order.white, .page = b->order.page};
+    bt_picture_folder *folder;
+    bt_status status = bt_picture_folder_open(&folder, b->order.images, IMAGES, error);
+    if (status != BT_OK) return status;
+    void *scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, height, width));
+    if (!scratch) status = bt_no_memory(error, "an image");
+    for (int i = 0; i < IMAGES && status == BT_OK; i++) {
+        bt_picture picture;
+        status = bt_picture_folder_load(folder, i % folder->count, &wishes, &picture, error);
+        if (status == BT_OK)
+            bt_image_prepare(picture.rgb, picture.height, picture.width, &b->norm, image_at(b, i), height,
+                             width, 1, scratch);
+        bt_picture_close(&picture);
+    }
+    free(scratch);
+    bt_picture_folder_close(&folder);
+    return status;
+}
+
+/* Images [from, to): the distinct ones first, then the same in turn. */
+static bt_status fill_images(bt_bench *b, int from, int to, bt_error *error) {
+    bt_status status = BT_OK;
+    if (from == 0) status = b->order.images[0] ? load_images(b, error) : draw_images(b, error);
+    for (int i = from < IMAGES ? IMAGES : from; i < to && status == BT_OK; i++)
+        memcpy(image_at(b, i), image_at(b, i % IMAGES), 3 * pixels(b) * sizeof(float));
+    return status;
+}
+
+/* Room and images for `batch_size`, and at least the distinct ones. */
+static bt_status ensure_images(bt_bench *b, int batch_size, bt_error *error) {
+    if (batch_size < IMAGES) batch_size = IMAGES;
+    if (batch_size <= b->capacity) return BT_OK;
+    float *images = realloc(b->images, (size_t)batch_size * 3 * pixels(b) * sizeof *images);
+    if (images) b->images = images;
+    float *logits = realloc(b->logits, (size_t)batch_size * pixels(b) * sizeof *logits);
+    if (logits) b->logits = logits;
+    if (!images || !logits) return bt_no_memory(error, "a batch of %d images", batch_size);
+    int from = b->capacity;
+    b->capacity = batch_size;
+    if (bt_team_session(b->team)->info.computes_masks) return fill_images(b, from, batch_size, error);
+    memset(images + (size_t)from * 3 * pixels(b), 0,
+           (size_t)(batch_size - from) * 3 * pixels(b) * sizeof *images);
+    return BT_OK;
+}
+
+/* ---- timing ------------------------------------------------------------------ */
+
+/* `runs` of the team's, all instances at a time. */
+static bt_status time_team(bt_bench *b, int batch_size, int runs, double *samples_ms, bt_error *error) {
+    return bt_team_time(b->team, batch_size, runs, b->images, b->logits, samples_ms, error);
+}
+
+static bt_status warm_up(bt_bench *b, int batch_size, bt_error *error) {
+    double samples_ms[WARM_UP_RUNS], scratch[4 * WARM_UP_RUNS];
+    int64_t start_ns = bt_clock_now_ns();
+    for (int runs = 1; runs <= WARM_UP_RUNS; runs++) {
+        bt_status status = time_team(b, batch_size, 1, &samples_ms[runs - 1], error);
+        if (status != BT_OK) return status;
+        bool steady = runs > WARM_UP_STEADY && bt_steady_from(samples_ms, (size_t)runs, WARM_UP_STEADY,
+                                                              WARM_UP_TOLERANCE, scratch) != BT_NOT_STEADY;
+        if (steady || bt_ms(bt_clock_now_ns() - start_ns) > 1e3 * WARM_UP_S) break;
+    }
+    b->last_batch = batch_size;
+    return BT_OK;
+}
+
+static bt_status ensure_prepared(bt_bench *b, int batch_size, bt_error *error) {
+    bt_status status = ensure_images(b, batch_size, error);
+    if (status != BT_OK || b->prepared[batch_size]) return status;
+    status = bt_team_prepare(b->team, batch_size, pixels(b), error);
+    if (status == BT_OK) status = warm_up(b, batch_size, error);
+    b->prepared[batch_size] = status == BT_OK;
+    return status;
+}
+
+/* ---- steps ------------------------------------------------------------------- */
+
+static bt_status step_memory(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    bt_memory memory;
+    bt_status status =
+        ensure_images(b, step->batch_size, error); /* decoding takes memory that is not the model's */
+    if (status == BT_OK) status = bt_session_memory_reset(bt_team_session(b->team), error);
+    if (status == BT_OK) status = ensure_prepared(b, step->batch_size, error);
+    if (status == BT_OK) status = bt_session_memory(bt_team_session(b->team), &memory, error);
+    if (status != BT_OK) return status;
+    result->memory_mb = (double)(memory.used_peak_bytes - memory.before_bytes) / MIB;
+    result->memory_total_used_mb = (double)memory.used_peak_bytes / MIB;
+    return BT_OK;
+}
+
+/* Another size's run leaves the caches and the allocator as this size would not find them in service. */
+static bt_status run_untimed(bt_bench *b, int batch_size, bt_error *error) {
+    if (b->last_batch == batch_size) return BT_OK;
+    b->last_batch = batch_size;
+    double ignored_ms;
+    return time_team(b, batch_size, 1, &ignored_ms, error);
+}
+
+/* One turn of timed runs. Where others used the cores meanwhile, the result says so. */
+static bt_status step_measure(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    bool on_cores =
+        !bt_team_session(b->team)->info.device_memory; /* else neighbours on the cores matter little */
+    bt_status status = ensure_prepared(b, step->batch_size, error);
+    if (status == BT_OK) status = run_untimed(b, step->batch_size, error);
+    const bt_busy before = bt_busy_now();
+    const bt_throttle_mark mark = bt_throttle_now();
+    if (status == BT_OK) status = time_team(b, step->batch_size, step->runs, result->samples_ms, error);
+    result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
+    result->throttling = bt_throttle_since(&mark);
+    if (status == BT_OK) result->sample_count = step->runs;
+    return status;
+}
+
+static bt_status step_full_size(bt_bench *b, bt_step_result *result, bt_error *error) {
+    bt_status status = ensure_images(b, 1, error);
+    if (status == BT_OK) status = bt_team_prepare(b->team, 1, pixels(b), error);
+    if (status == BT_OK) status = time_team(b, 1, 1, result->samples_ms, error);
+    if (status == BT_OK) result->sample_count = 1;
+    return status;
+}
+
+static bt_status ensure_standard(bt_bench *b, bt_error *error) {
+    if (b->standard) return BT_OK;
+    bt_session_options options = b->session;
+    options.path = BT_PATH_STANDARD;
+    options.threads *= b->order.instances; /* 0 stays 0: all */
+    bt_status status = bt_session_open(&b->standard, &options, error);
+    if (status == BT_OK) status = bt_session_prepare(b->standard, 1, error);
+    if (status != BT_OK) bt_session_close(&b->standard);
+    return status;
+}
+
+/* Runs of the standard path, one image each; what it needed of the cores is given back to a team. */
+static bt_status time_standard(bt_bench *b, int runs, double *samples_ms, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < runs && status == BT_OK; i++) {
+        int64_t start_ns = bt_clock_now_ns();
+        status = bt_session_run(b->standard, 1, b->images, b->logits, error);
+        samples_ms[i] = bt_ms(bt_clock_now_ns() - start_ns);
+    }
+    if (b->order.instances > 1) bt_session_release_threads(b->standard);
+    return status;
+}
+
+static bt_status step_standard(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    double ignored_ms;
+    bt_status status = ensure_images(b, 1, error);
+    if (status == BT_OK) status = ensure_standard(b, error);
+    if (status == BT_OK) status = time_standard(b, 1, &ignored_ms, error);
+    const bt_throttle_mark mark = bt_throttle_now();
+    if (status == BT_OK) status = time_standard(b, step->runs, result->samples_ms, error);
+    result->throttling = bt_throttle_since(&mark);
+    if (status == BT_OK) result->sample_count = step->runs;
+    b->last_batch = 0;
+    return status;
+}
+
+static bt_status ensure_reference(bt_bench *b, bt_error *error) {
+    if (b->reference) return BT_OK;
+    bt_status status = ensure_standard(b, error);
+    if (status != BT_OK) return status;
+    float *reference = malloc(IMAGES * pixels(b) * sizeof *reference);
+    if (!reference) return bt_no_memory(error, "the reference logits");
+    for (size_t i = 0; i < IMAGES && status == BT_OK; i++)
+        status =
+            bt_session_run(b->standard, 1, b->images + i * 3 * pixels(b), reference + i * pixels(b), error);
+    if (status != BT_OK) {
+        free(reference);
+        return status;
+    }
+    b->reference = reference;
+    return BT_OK;
+}
+
+/* Relative L2 error of the centred outputs, and intersection over union of the masks (probability > 0.5),
+ * over all images of a batch together. Two empty masks agree. */
+static void compare(const bt_bench *b, int batch_size, bt_step_result *result) {
+    const double threshold = bt_model_threshold(b->output);
+    const bt_output_range range = bt_model_range(b->output, b->reference, IMAGES * pixels(b));
+    double mean = 0, difference = 0, norm = 0;
+    size_t both = 0, either = 0, count = (size_t)batch_size * pixels(b);
+    for (size_t i = 0; i < count; i++)
+        mean += b->reference[i % (IMAGES * pixels(b))] / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        double expected = b->reference[i % (IMAGES * pixels(b))], got = b->logits[i];
+        difference += (got - expected) * (got - expected);
+        norm += (expected - mean) * (expected - mean);
+        both += expected > threshold && got > threshold;
+        either += expected > threshold || got > threshold;
+    }
+    result->logit_error = difference == 0 ? 0 : sqrt(difference / norm);
+    result->mask_iou = either ? (double)both / (double)either : 1;
+    result->output_least = range.least;
+    result->output_most = range.most;
+    result->mask_share = range.mask_share;
+}
+
+static bt_status step_agreement(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    bt_status status = ensure_prepared(b, step->batch_size, error);
+    if (status == BT_OK) status = ensure_reference(b, error);
+    if (status == BT_OK) status = bt_team_run(b->team, step->batch_size, b->images, b->logits, error);
+    b->last_batch = 0;
+    if (status == BT_OK) compare(b, step->batch_size, result);
+    if (status == BT_OK && !isfinite(result->logit_error))
+        status = bt_fail(error, BT_BACKEND, "batch %d gives logits that are not finite", step->batch_size);
+    return status;
+}
+
+bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *result, bt_error *error) {
+    if (step->batch_size < 1 || step->batch_size > SIZES_MAX)
+        return bt_fail(error, BT_INVALID, "%d is no batch size", step->batch_size);
+    switch (step->kind) {
+    case BT_STEP_MEMORY:
+    case BT_STEP_FRESH_MEMORY:
+    case BT_STEP_STANDARD_MEMORY:
+        return step_memory(bench, step, result, error);
+    case BT_STEP_MEASURE:
+        return step_measure(bench, step, result, error);
+    case BT_STEP_AGREEMENT:
+        return step_agreement(bench, step, result, error);
+    case BT_STEP_STANDARD:
+        return step_standard(bench, step, result, error);
+    case BT_STEP_FULL_SIZE:
+        return step_full_size(bench, result, error);
+    case BT_STEP_DONE:
+        break;
+    }
+    return bt_fail(error, BT_INVALID, "nothing to do");
+}
+
+/* ---- opening ---- */
+
+/* How the model's images are normalised, and what it gives; a built-in or simulated one's by default. */
+static bt_status describe_model(bt_bench *b, bt_error *error) {
+    bt_model model;
+    b->norm = bt_image_imagenet;
+    b->output = BT_OUTPUT_LOGITS;
+    if (b->order.model_file[0] == '\0') return BT_OK;
+    bt_status status = bt_model_describe(&model, b->order.model, b->order.model_file, error);
+    if (status != BT_OK) return status;
+    b->norm = model.norm;
+    b->output = model.output;
+    return BT_OK;
+}
+
+bt_status bt_bench_open(bt_bench **out, const bt_open_order *order, bt_error *error) {
+    bt_bench *b = *out = calloc(1, sizeof *b);
+    if (!b) return bt_no_memory(error, "a worker");
+    b->order = *order;
+    b->session = bt_open_order_session(&b->order);
+    bt_status status = describe_model(b, error);
+    if (status == BT_OK) status = bt_team_open(&b->team, &b->session, order->instances, error);
+    if (status != BT_OK) bt_bench_close(out);
+    return status;
+}
+
+void bt_bench_close(bt_bench **bench) {
+    bt_bench *b = *bench;
+    if (!b) return;
+    bt_team_close(&b->team);
+    bt_session_close(&b->standard);
+    free(b->images);
+    free(b->logits);
+    free(b->reference);
+    free(b);
+    *bench = NULL;
+}
+
+bt_status bt_bench_describe(const bt_bench *bench, bt_worker_facts *facts, bt_error *error) {
+    bt_session *session = bt_team_session(bench->team);
+    bt_memory memory = {0};
+    bt_status status = bt_session_memory(session, &memory, error);
+    if (status != BT_OK) return status;
+    *facts =
+        (bt_worker_facts){.info = *bt_session_describe(session), .total_memory_bytes = memory.total_bytes};
+    return BT_OK;
+}

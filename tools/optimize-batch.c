@@ -225,14 +225,14 @@ static bt_status write_report(const optimization *o, bt_format format, const cha
     char path[BT_PATH_SIZE];
     bt_status status = path_in_run(path, o, name, error);
     if (status == BT_OK)
-        status = bt_publish_file(o->record, format, bt_file_exists(plots) ? plots : NULL, path, error);
+        status = bt_sweep_publish_file(o->record, format, bt_file_exists(plots) ? plots : NULL, path, error);
     return status;
 }
 
 /* The pictures, and what shows them. */
 static bt_status write_reports(const optimization *o, const char *plots, bt_error *error) {
     bt_error cause;
-    bt_status status = bt_publish_plots(o->record, plots, o->log, error);
+    bt_status status = bt_sweep_publish_plots(o->record, plots, o->log, error);
     bt_keep_first(&status, error, write_report(o, BT_FORMAT_MARKDOWN, "report.md", plots, &cause), &cause);
     bt_keep_first(&status, error, write_report(o, BT_FORMAT_HTML, "report.html", plots, &cause), &cause);
     return status;
@@ -261,7 +261,7 @@ static bt_status print(const optimization *o, const char *plots, bt_error *error
     const bt_format format = (bt_format)o->settings.format;
     const bool page = format == BT_FORMAT_HTML && bt_file_exists(plots);
     return bt_command_printed(
-        stdout, bt_publish(o->record, format, page ? plots : NULL, "./report.md", stdout, error));
+        stdout, bt_sweep_publish(o->record, format, page ? plots : NULL, "./report.md", stdout, error));
 }
 
 /* What was measured is shown first, but for a page, which waits for its pictures; then it is kept. */

@@ -129,16 +129,16 @@ static bt_status show(const rendering *r, const char *plots, bt_error *error) {
     const bt_format format = (bt_format)r->format;
     const bt_load_format load_format = (bt_load_format)r->format;
     if (output[0])
-        return r->sweep ? bt_publish_file(r->sweep, format, plots, output, error)
+        return r->sweep ? bt_sweep_publish_file(r->sweep, format, plots, output, error)
                         : bt_load_publish_file(r->load, load_format, plots, output, error);
-    bt_status status = r->sweep ? bt_publish(r->sweep, format, plots, "./report.md", stdout, error)
+    bt_status status = r->sweep ? bt_sweep_publish(r->sweep, format, plots, "./report.md", stdout, error)
                                 : bt_load_publish(r->load, load_format, plots, "./report.md", stdout, error);
     return bt_command_printed(stdout, status);
 }
 
 static bt_status draw(const rendering *r, bt_error *error) {
     const char *plots = r->settings->plots;
-    return r->sweep ? bt_publish_plots(r->sweep, plots, r->log, error)
+    return r->sweep ? bt_sweep_publish_plots(r->sweep, plots, r->log, error)
                     : bt_load_publish_plots(r->load, plots, r->log, error);
 }
 

@@ -23,7 +23,7 @@ typedef enum bt_load_plot {
 /* "percentiles", ...; never NULL. */
 const char *bt_load_plot_name(bt_load_plot plot);
 
-/* "<model>-load-<plot>.<extension>" in `folder` ("" for the bare name), as bt_plot_path. */
+/* "<model>-load-<plot>.<extension>" in `folder` ("" for the bare name), as bt_sweep_plot_path. */
 BT_MUST_USE bt_status bt_load_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
                                         bt_load_plot plot, const char *extension, bt_error *error);
 

@@ -20,7 +20,7 @@ extern "C" {
  * BT_NOT_WRITTEN where `out` fails. */
 BT_MUST_USE bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error *error);
 
-/* The SLA compliance report as Markdown. `pictures` as for bt_report_markdown: the folder of the plots as
+/* The SLA compliance report as Markdown. `pictures` as for bt_sweep_report_markdown: the folder of the plots as
  * seen from where the report will lie; NULL leaves them out. */
 BT_MUST_USE bt_status bt_load_report_markdown(const bt_load_record *record, const char *pictures, FILE *out,
                                               bt_error *error);
@@ -34,14 +34,14 @@ BT_MUST_USE bt_status bt_load_report_html(const bt_load_record *record, const ch
  * what is not judged skipped. */
 BT_MUST_USE bt_status bt_load_report_junit(const bt_load_record *record, FILE *out, bt_error *error);
 
-/* In any format; the others' arguments. `report` as for bt_publish. */
+/* In any format; the others' arguments. `report` as for bt_sweep_publish. */
 BT_MUST_USE bt_status bt_load_publish(const bt_load_record *record, bt_load_format format, const char *plots,
                                       const char *report, FILE *out, bt_error *error);
 BT_MUST_USE bt_status bt_load_publish_file(const bt_load_record *record, bt_load_format format,
                                            const char *plots, const char *path, bt_error *error);
 
 /* gnuplot scripts and data for every plot into `folder`; then rendered to SVG and PNG beside them. As
- * bt_plots_write, bt_plots_render and bt_publish_plots. */
+ * bt_sweep_plots_write, bt_sweep_plots_render and bt_sweep_publish_plots. */
 BT_MUST_USE bt_status bt_load_plots_write(const bt_load_record *record, const char *folder, bt_error *error);
 BT_MUST_USE bt_status bt_load_plots_render(const bt_load_record *record, const char *folder,
                                            int64_t timeout_ns, char said[BT_GNUPLOT_SAID_SIZE],

@@ -96,7 +96,7 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
     bt_table_text(table, "%s", point->why);
 }
 
-bt_status bt_report_csv(const bt_record *record, FILE *out, bt_error *error) {
+bt_status bt_sweep_report_csv(const bt_record *record, FILE *out, bt_error *error) {
     bt_table *table;
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
     if (status != BT_OK) return status;

@@ -75,10 +75,13 @@ static const struct {
     const char *column;
     double (*value)(const bt_point *point);
     bool by_latency;
-} shown[BT_PLOT_COUNT] = {
-    [BT_PLOT_OVERVIEW] = {"", NULL, false},      [BT_PLOT_THROUGHPUT] = {"8", throughput_of, false},
-    [BT_PLOT_LATENCY] = {"5", p95_of, false},    [BT_PLOT_EFFICIENCY] = {"9", efficiency_of, false},
-    [BT_PLOT_MEMORY] = {"10", memory_of, false}, [BT_PLOT_PARETO] = {"8", throughput_of, true},
+} shown[BT_SWEEP_PLOT_COUNT] = {
+    [BT_SWEEP_PLOT_OVERVIEW] = {"", NULL, false},
+    [BT_SWEEP_PLOT_THROUGHPUT] = {"8", throughput_of, false},
+    [BT_SWEEP_PLOT_LATENCY] = {"5", p95_of, false},
+    [BT_SWEEP_PLOT_EFFICIENCY] = {"9", efficiency_of, false},
+    [BT_SWEEP_PLOT_MEMORY] = {"10", memory_of, false},
+    [BT_SWEEP_PLOT_PARETO] = {"8", throughput_of, true},
 };
 
 void bt_panel_string(FILE *out, const char *text) {
@@ -94,7 +97,7 @@ void bt_panel_string(FILE *out, const char *text) {
     fputc('\'', out);
 }
 
-void bt_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
+void bt_sweep_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
     char device[72], precision[sizeof model->precision];
     bool on_cpu = strcasecmp_l(model->device, "cpu", bt_text_locale()) == 0 && record->machine.cpu[0];
     bt_layout_clean(on_cpu ? record->machine.cpu : model->device, device, sizeof device);
@@ -106,7 +109,7 @@ void bt_panel_subject(const bt_record *record, const bt_model_record *model, cha
              strcmp(record->workload, "cpu-demo") == 0 ? " (CPU demonstration profile)" : "");
 }
 
-bool bt_panel_is_drawn(const bt_model_record *model, bt_plot plot) {
+bool bt_sweep_panel_is_drawn(const bt_model_record *model, bt_sweep_plot plot) {
     for (int i = 0; i < model->point_count && shown[plot].value; i++) {
         const bt_point *point = &model->points[i];
         if (isfinite(shown[plot].value(point)) && (!shown[plot].by_latency || isfinite(point->p95_ms)))
@@ -200,11 +203,11 @@ static void put_front(FILE *out, const bt_model_record *model) {
     free(front);
 }
 
-void bt_panel_data(FILE *out, const bt_record *record, const bt_model_record *model) {
+void bt_sweep_panel_data(FILE *out, const bt_record *record, const bt_model_record *model) {
     char title[BT_NAME_SIZE], subject[256], run[64];
     bt_layout_clean(model->title, title, sizeof title);
     bt_layout_clean(record->run_id, run, sizeof run);
-    bt_panel_subject(record, model, subject, sizeof subject);
+    bt_sweep_panel_subject(record, model, subject, sizeof subject);
     fprintf(out, "# %s on %s; run %s\n", title, subject, run);
     fprintf(
         out,
@@ -246,7 +249,7 @@ static void put_title(const drawing *panel, const char *what) {
     fprintf(panel->out, " font ',%d' offset 0,%s\n", panel->on_page ? 11 : 14,
             panel->on_page ? "-0.3" : "0.9");
     if (panel->on_page) return;
-    bt_panel_subject(panel->record, panel->model, subject, sizeof subject);
+    bt_sweep_panel_subject(panel->record, panel->model, subject, sizeof subject);
     fputs("set label ", panel->out);
     bt_panel_string(panel->out, subject);
     fprintf(panel->out,
@@ -559,8 +562,8 @@ static void draw_pareto(drawing *panel) {
     put_markers(panel, "5");
 }
 
-void bt_panel_write(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot,
-                    bool on_page) {
+void bt_sweep_panel_write(FILE *out, const bt_record *record, const bt_model_record *model,
+                          bt_sweep_plot plot, bool on_page) {
     drawing panel = {.out = out,
                      .record = record,
                      .model = model,
@@ -571,23 +574,23 @@ void bt_panel_write(FILE *out, const bt_record *record, const bt_model_record *m
     fputs("reset\n" BT_OPEN_AXES, out);
     fputs(on_page ? "set key off\nset bmargin 4.4\n" : BT_KEY_BELOW "set tmargin 4\nset bmargin 9.5\n", out);
     switch (plot) {
-    case BT_PLOT_THROUGHPUT:
+    case BT_SWEEP_PLOT_THROUGHPUT:
         draw_throughput(&panel);
         break;
-    case BT_PLOT_LATENCY:
+    case BT_SWEEP_PLOT_LATENCY:
         draw_latency(&panel);
         break;
-    case BT_PLOT_EFFICIENCY:
+    case BT_SWEEP_PLOT_EFFICIENCY:
         draw_efficiency(&panel);
         break;
-    case BT_PLOT_MEMORY:
+    case BT_SWEEP_PLOT_MEMORY:
         draw_memory(&panel);
         break;
-    case BT_PLOT_PARETO:
+    case BT_SWEEP_PLOT_PARETO:
         draw_pareto(&panel);
         break;
-    case BT_PLOT_OVERVIEW:
-    case BT_PLOT_COUNT:
+    case BT_SWEEP_PLOT_OVERVIEW:
+    case BT_SWEEP_PLOT_COUNT:
         break;
     }
     fputc('\n', out);
@@ -659,7 +662,7 @@ static void put_wrapped(FILE *out, const char *text, double from_top, int width)
     }
 }
 
-void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *model) {
+void bt_sweep_panel_legend(FILE *out, const bt_record *record, const bt_model_record *model) {
     drawing panel = {.out = out, .record = record, .model = model, .on_page = true};
     fputs("reset\nset encoding utf8\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n"
           "set tmargin 3\nset key at graph 0, graph 0.66 left top vertical Left reverse samplen 2 spacing "
@@ -669,7 +672,7 @@ void bt_panel_legend(FILE *out, const bt_record *record, const bt_model_record *
     put_legend_keys(&panel);
 }
 
-void bt_panel_nothing(FILE *out, const bt_model_record *model) {
+void bt_sweep_panel_nothing(FILE *out, const bt_model_record *model) {
     char said[BT_NAME_SIZE + 64], name[BT_NAME_SIZE];
     bt_layout_clean(model->title[0] ? model->title : model->model, name, sizeof name);
     snprintf(said, sizeof said, "%s: no batch size was measured, so there is nothing to draw.", name);

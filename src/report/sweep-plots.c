@@ -9,21 +9,21 @@
 #include "report/layout.h"
 #include "report/sweep-panels.h"
 
-const char *bt_plot_name(bt_plot plot) {
+const char *bt_sweep_plot_name(bt_sweep_plot plot) {
     switch (plot) {
-    case BT_PLOT_OVERVIEW:
+    case BT_SWEEP_PLOT_OVERVIEW:
         return "overview";
-    case BT_PLOT_THROUGHPUT:
+    case BT_SWEEP_PLOT_THROUGHPUT:
         return "throughput";
-    case BT_PLOT_LATENCY:
+    case BT_SWEEP_PLOT_LATENCY:
         return "latency";
-    case BT_PLOT_EFFICIENCY:
+    case BT_SWEEP_PLOT_EFFICIENCY:
         return "efficiency";
-    case BT_PLOT_MEMORY:
+    case BT_SWEEP_PLOT_MEMORY:
         return "memory";
-    case BT_PLOT_PARETO:
+    case BT_SWEEP_PLOT_PARETO:
         return "pareto";
-    case BT_PLOT_COUNT:
+    case BT_SWEEP_PLOT_COUNT:
         break;
     }
     return "unknown";
@@ -49,10 +49,10 @@ bt_status bt_plot_file(char out[BT_PATH_SIZE], const char *folder, const char *m
     return bt_path_join(out, error, "%s%s%s%s", folder, folder[0] ? "/" : "", stem, rest);
 }
 
-bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model, bt_plot plot,
-                       const char *extension, bt_error *error) {
+bt_status bt_sweep_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
+                             bt_sweep_plot plot, const char *extension, bt_error *error) {
     char rest[64];
-    snprintf(rest, sizeof rest, "-%s.%s", bt_plot_name(plot), extension);
+    snprintf(rest, sizeof rest, "-%s.%s", bt_sweep_plot_name(plot), extension);
     return bt_plot_file(out, folder, model, rest, error);
 }
 
@@ -117,21 +117,21 @@ void bt_plot_prologue(FILE *out, const char *stem, const char *data, const char 
             stem, data, size, size, stem);
 }
 
-bool bt_plot_is_drawn(const bt_model_record *model, bt_plot plot) {
-    return plot == BT_PLOT_OVERVIEW || bt_panel_is_drawn(model, plot);
+bool bt_sweep_plot_is_drawn(const bt_model_record *model, bt_sweep_plot plot) {
+    return plot == BT_SWEEP_PLOT_OVERVIEW || bt_sweep_panel_is_drawn(model, plot);
 }
 
 static int panels_drawn(const bt_model_record *model) {
     int count = 0;
-    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
-        count += bt_panel_is_drawn(model, (bt_plot)plot);
+    for (int plot = BT_SWEEP_PLOT_THROUGHPUT; plot < BT_SWEEP_PLOT_COUNT; plot++)
+        count += bt_sweep_panel_is_drawn(model, (bt_sweep_plot)plot);
     return count;
 }
 
 /* In pixels: a page of one panel, or of two in a row with the legend as the last. */
-static void page_size(const bt_model_record *model, bt_plot plot, char out[32]) {
+static void page_size(const bt_model_record *model, bt_sweep_plot plot, char out[32]) {
     int panels = panels_drawn(model);
-    if (plot != BT_PLOT_OVERVIEW)
+    if (plot != BT_SWEEP_PLOT_OVERVIEW)
         snprintf(out, 32, "800,520");
     else if (panels == 0)
         snprintf(out, 32, "800,120");
@@ -143,47 +143,48 @@ static void put_overview(FILE *out, const bt_record *record, const bt_model_reco
     char subject[256];
     int panels = panels_drawn(model);
     if (panels == 0) {
-        bt_panel_nothing(out, model);
+        bt_sweep_panel_nothing(out, model);
         return;
     }
-    bt_panel_subject(record, model, subject, sizeof subject);
+    bt_sweep_panel_subject(record, model, subject, sizeof subject);
     fprintf(out, "set multiplot layout %d,2 title ", panels / 2 + 1);
     bt_panel_string(out, model->title);
     fputs(" . \"\\n\" . ", out);
     bt_panel_string(out, subject);
     fputs(" font ',13'\n", out);
-    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
-        if (bt_panel_is_drawn(model, (bt_plot)plot)) bt_panel_write(out, record, model, (bt_plot)plot, true);
-    bt_panel_legend(out, record, model);
+    for (int plot = BT_SWEEP_PLOT_THROUGHPUT; plot < BT_SWEEP_PLOT_COUNT; plot++)
+        if (bt_sweep_panel_is_drawn(model, (bt_sweep_plot)plot))
+            bt_sweep_panel_write(out, record, model, (bt_sweep_plot)plot, true);
+    bt_sweep_panel_legend(out, record, model);
     fputs("unset multiplot\n", out);
 }
 
-static void put_script(FILE *out, const bt_record *record, const bt_model_record *model, bt_plot plot) {
+static void put_script(FILE *out, const bt_record *record, const bt_model_record *model, bt_sweep_plot plot) {
     char stem[BT_NAME_SIZE], name[BT_NAME_SIZE + 32], size[32];
     page_size(model, plot, size);
     file_stem(model->model, stem);
-    snprintf(name, sizeof name, "%s-%s", stem, bt_plot_name(plot));
+    snprintf(name, sizeof name, "%s-%s", stem, bt_sweep_plot_name(plot));
     bt_plot_prologue(out, name, stem, size);
-    if (plot == BT_PLOT_OVERVIEW)
+    if (plot == BT_SWEEP_PLOT_OVERVIEW)
         put_overview(out, record, model);
     else
-        bt_panel_write(out, record, model, plot, false);
+        bt_sweep_panel_write(out, record, model, plot, false);
     fputs("unset output\n}\n", out);
 }
 
-/* Writes one file: a model's data for plot BT_PLOT_COUNT, else that plot's script. */
+/* Writes one file: a model's data for plot BT_SWEEP_PLOT_COUNT, else that plot's script. */
 static bt_status write_one(const bt_record *record, const bt_model_record *model, const char *folder,
-                           bt_plot plot, bt_error *error) {
+                           bt_sweep_plot plot, bt_error *error) {
     char path[BT_PATH_SIZE], *text = NULL;
     size_t size = 0;
-    bool is_data = plot == BT_PLOT_COUNT;
+    bool is_data = plot == BT_SWEEP_PLOT_COUNT;
     bt_status status = is_data ? bt_plot_file(path, folder, model->model, ".dat", error)
-                               : bt_plot_path(path, folder, model->model, plot, "gnuplot", error);
+                               : bt_sweep_plot_path(path, folder, model->model, plot, "gnuplot", error);
     if (status != BT_OK) return status;
     FILE *out = open_memstream(&text, &size);
     if (!out) return bt_no_memory(error, "writing %s", path);
     if (is_data)
-        bt_panel_data(out, record, model);
+        bt_sweep_panel_data(out, record, model);
     else
         put_script(out, record, model, plot);
     if (fclose(out) != 0)
@@ -194,24 +195,26 @@ static bt_status write_one(const bt_record *record, const bt_model_record *model
     return status;
 }
 
-bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *error) {
+bt_status bt_sweep_plots_write(const bt_record *record, const char *folder, bt_error *error) {
     bt_status status = bt_folder_make(folder, error);
     for (int i = 0; status == BT_OK && i < record->model_count; i++)
-        for (int plot = 0; status == BT_OK && plot <= BT_PLOT_COUNT; plot++)
-            if (plot == BT_PLOT_COUNT || bt_plot_is_drawn(&record->models[i], (bt_plot)plot))
-                status = write_one(record, &record->models[i], folder, (bt_plot)plot, error);
+        for (int plot = 0; status == BT_OK && plot <= BT_SWEEP_PLOT_COUNT; plot++)
+            if (plot == BT_SWEEP_PLOT_COUNT ||
+                bt_sweep_plot_is_drawn(&record->models[i], (bt_sweep_plot)plot))
+                status = write_one(record, &record->models[i], folder, (bt_sweep_plot)plot, error);
     return status;
 }
 
 static bt_status render_model(const char *folder, const bt_model_record *model, int64_t timeout_ns,
                               char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
-    char names[BT_PLOT_COUNT][BT_PATH_SIZE];
-    const char *scripts[BT_PLOT_COUNT];
+    char names[BT_SWEEP_PLOT_COUNT][BT_PATH_SIZE];
+    const char *scripts[BT_SWEEP_PLOT_COUNT];
     int count = 0;
-    for (int plot = 0; plot < BT_PLOT_COUNT; plot++) {
-        if (!bt_plot_is_drawn(model, (bt_plot)plot)) continue;
+    for (int plot = 0; plot < BT_SWEEP_PLOT_COUNT; plot++) {
+        if (!bt_sweep_plot_is_drawn(model, (bt_sweep_plot)plot)) continue;
         /* "./" keeps a name that starts with a dash from being read as an option. */
-        bt_status status = bt_plot_path(names[count], ".", model->model, (bt_plot)plot, "gnuplot", error);
+        bt_status status =
+            bt_sweep_plot_path(names[count], ".", model->model, (bt_sweep_plot)plot, "gnuplot", error);
         if (status != BT_OK) return status;
         scripts[count] = names[count];
         count++;
@@ -219,8 +222,8 @@ static bt_status render_model(const char *folder, const bt_model_record *model, 
     return bt_gnuplot_run(folder, scripts, count, timeout_ns, said, error);
 }
 
-bt_status bt_plots_render(const bt_record *record, const char *folder, int64_t timeout_ns,
-                          char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
+bt_status bt_sweep_plots_render(const bt_record *record, const char *folder, int64_t timeout_ns,
+                                char said[BT_GNUPLOT_SAID_SIZE], bt_error *error) {
     bt_status status = BT_OK;
     said[0] = '\0';
     for (int i = 0; status == BT_OK && i < record->model_count; i++) {

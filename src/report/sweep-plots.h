@@ -21,26 +21,26 @@
 extern "C" {
 #endif
 
-typedef enum bt_plot {
-    BT_PLOT_OVERVIEW,   /* those below on one page, with the legend and what was chosen */
-    BT_PLOT_THROUGHPUT, /* images/s by batch size */
-    BT_PLOT_LATENCY,    /* P95 with its bounds, and the SLA */
-    BT_PLOT_EFFICIENCY, /* throughput / sqrt(batch size), the knee marked */
-    BT_PLOT_MEMORY,     /* high-water mark, its fit, and what the reserve leaves */
-    BT_PLOT_PARETO,     /* throughput against P95, the front connected */
-    BT_PLOT_COUNT
-} bt_plot;
+typedef enum bt_sweep_plot {
+    BT_SWEEP_PLOT_OVERVIEW,   /* those below on one page, with the legend and what was chosen */
+    BT_SWEEP_PLOT_THROUGHPUT, /* images/s by batch size */
+    BT_SWEEP_PLOT_LATENCY,    /* P95 with its bounds, and the SLA */
+    BT_SWEEP_PLOT_EFFICIENCY, /* throughput / sqrt(batch size), the knee marked */
+    BT_SWEEP_PLOT_MEMORY,     /* high-water mark, its fit, and what the reserve leaves */
+    BT_SWEEP_PLOT_PARETO,     /* throughput against P95, the front connected */
+    BT_SWEEP_PLOT_COUNT
+} bt_sweep_plot;
 
 /* "overview", "throughput", ...: part of the files' names; never NULL. */
-const char *bt_plot_name(bt_plot plot);
+const char *bt_sweep_plot_name(bt_sweep_plot plot);
 
 /* Whether anything was measured that it shows; an overview always is, if only to say so. */
-bool bt_plot_is_drawn(const bt_model_record *model, bt_plot plot);
+bool bt_sweep_plot_is_drawn(const bt_model_record *model, bt_sweep_plot plot);
 
 /* The file "<model>-<plot>.<extension>" in `folder` ("" for the bare name). Characters of the model's name
  * that do not belong in a file's name become '_'. BT_INVALID where the path is too long. */
-BT_MUST_USE bt_status bt_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
-                                   bt_plot plot, const char *extension, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
+                                         bt_sweep_plot plot, const char *extension, bt_error *error);
 
 /* "<model><rest>" in `folder`, likewise: for files beside those. */
 BT_MUST_USE bt_status bt_plot_file(char out[BT_PATH_SIZE], const char *folder, const char *model,
@@ -58,13 +58,13 @@ BT_MUST_USE bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *fol
 
 /* Writes every model's data and the scripts of what is drawn into `folder`, which is made where it is not
  * there. Files that are there are replaced whole. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long). */
-BT_MUST_USE bt_status bt_plots_write(const bt_record *record, const char *folder, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_plots_write(const bt_record *record, const char *folder, bt_error *error);
 
-/* Runs gnuplot on what bt_plots_write wrote, one process a model, each for at most `timeout_ns`; `said`
+/* Runs gnuplot on what bt_sweep_plots_write wrote, one process a model, each for at most `timeout_ns`; `said`
  * receives the warnings of the last one that had any (empty: none). Statuses as of bt_gnuplot_run:
  * BT_UNSUPPORTED where gnuplot is not installed. Blocks. */
-BT_MUST_USE bt_status bt_plots_render(const bt_record *record, const char *folder, int64_t timeout_ns,
-                                      char said[BT_GNUPLOT_SAID_SIZE], bt_error *error);
+BT_MUST_USE bt_status bt_sweep_plots_render(const bt_record *record, const char *folder, int64_t timeout_ns,
+                                            char said[BT_GNUPLOT_SAID_SIZE], bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -22,47 +22,47 @@ static bt_status put_json(const bt_record *record, FILE *out, bt_error *error) {
 static bt_status put_markdown(const bt_record *record, const char *plots, const char *report, FILE *out,
                               bt_error *error) {
     char pictures[BT_PATH_SIZE];
-    if (!plots) return bt_report_markdown(record, NULL, out, error);
+    if (!plots) return bt_sweep_report_markdown(record, NULL, out, error);
     bt_status status = bt_plots_seen_from(pictures, plots, report, error);
-    return status == BT_OK ? bt_report_markdown(record, pictures, out, error) : status;
+    return status == BT_OK ? bt_sweep_report_markdown(record, pictures, out, error) : status;
 }
 
-bt_status bt_publish(const bt_record *record, bt_format format, const char *plots, const char *report,
-                     FILE *out, bt_error *error) {
+bt_status bt_sweep_publish(const bt_record *record, bt_format format, const char *plots, const char *report,
+                           FILE *out, bt_error *error) {
     switch (format) {
     case BT_FORMAT_TABLE:
-        return bt_report_table(record, out, error);
+        return bt_sweep_report_table(record, out, error);
     case BT_FORMAT_JSON:
         return put_json(record, out, error);
     case BT_FORMAT_CSV:
-        return bt_report_csv(record, out, error);
+        return bt_sweep_report_csv(record, out, error);
     case BT_FORMAT_MARKDOWN:
         return put_markdown(record, plots, report, out, error);
     case BT_FORMAT_HTML:
-        return bt_report_html(record, plots, out, error);
+        return bt_sweep_report_html(record, plots, out, error);
     }
     return bt_fail(error, BT_INVALID, "--format: %d is no format", (int)format);
 }
 
-bt_status bt_publish_file(const bt_record *record, bt_format format, const char *plots, const char *path,
-                          bt_error *error) {
+bt_status bt_sweep_publish_file(const bt_record *record, bt_format format, const char *plots,
+                                const char *path, bt_error *error) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out) return bt_no_memory(error, "the report");
-    bt_status status = bt_publish(record, format, plots, path, out, error);
+    bt_status status = bt_sweep_publish(record, format, plots, path, out, error);
     if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "the report");
     if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
     free(text);
     return status;
 }
 
-bt_status bt_publish_plots(const bt_record *record, const char *folder, bt_log *log, bt_error *error) {
+bt_status bt_sweep_publish_plots(const bt_record *record, const char *folder, bt_log *log, bt_error *error) {
     char said[BT_GNUPLOT_SAID_SIZE];
-    bt_status status = bt_plots_write(record, folder, error);
+    bt_status status = bt_sweep_plots_write(record, folder, error);
     if (status != BT_OK) return status;
     bt_error drawing = {BT_OK, ""};
-    status = bt_plots_render(record, folder, GNUPLOT_TIMEOUT_NS, said, &drawing);
+    status = bt_sweep_plots_render(record, folder, GNUPLOT_TIMEOUT_NS, said, &drawing);
     if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", drawing.message);
     if (status != BT_OK) bt_log_write(log, BT_LOG_WARNING, "%s", drawing.message);
     if (status == BT_OK && said[0]) bt_log_write(log, BT_LOG_WARNING, "gnuplot says: %s", said);

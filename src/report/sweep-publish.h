@@ -18,17 +18,17 @@ extern "C" {
 /* Writes a record to `out`. A page holds the pictures of the folder `plots`, a Markdown report shows them as
  * they are seen from the file `report` (a report that goes to a stream is taken to lie in the current folder:
  * "./report.md"); `plots` may be NULL. */
-BT_MUST_USE bt_status bt_publish(const bt_record *record, bt_format format, const char *plots,
-                                 const char *report, FILE *out, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_publish(const bt_record *record, bt_format format, const char *plots,
+                                       const char *report, FILE *out, bt_error *error);
 
 /* The same to a file, which is replaced whole or not at all. */
-BT_MUST_USE bt_status bt_publish_file(const bt_record *record, bt_format format, const char *plots,
-                                      const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_publish_file(const bt_record *record, bt_format format, const char *plots,
+                                            const char *path, bt_error *error);
 
 /* Writes scripts and data into `folder` and renders them. Where gnuplot is missing or complains, `log` gets a
  * line and the scripts and data are there all the same. */
-BT_MUST_USE bt_status bt_publish_plots(const bt_record *record, const char *folder, bt_log *log,
-                                       bt_error *error);
+BT_MUST_USE bt_status bt_sweep_publish_plots(const bt_record *record, const char *folder, bt_log *log,
+                                             bt_error *error);
 
 #ifdef __cplusplus
 }

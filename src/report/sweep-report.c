@@ -65,12 +65,12 @@ static void put_winners(bt_document *d, const bt_model_record *model) {
 }
 
 static void put_pictures(bt_document *d, const bt_model_record *model) {
-    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++) {
+    for (int plot = BT_SWEEP_PLOT_THROUGHPUT; plot < BT_SWEEP_PLOT_COUNT; plot++) {
         char name[BT_PATH_SIZE], caption[BT_NAME_SIZE + 64];
         bt_error ignored;
-        if (!bt_plot_is_drawn(model, (bt_plot)plot)) continue;
-        snprintf(caption, sizeof caption, "%s: %s", model->title, bt_plot_name((bt_plot)plot));
-        if (bt_plot_path(name, "", model->model, (bt_plot)plot, "svg", &ignored) == BT_OK)
+        if (!bt_sweep_plot_is_drawn(model, (bt_sweep_plot)plot)) continue;
+        snprintf(caption, sizeof caption, "%s: %s", model->title, bt_sweep_plot_name((bt_sweep_plot)plot));
+        if (bt_sweep_plot_path(name, "", model->model, (bt_sweep_plot)plot, "svg", &ignored) == BT_OK)
             bt_document_picture(d, name, caption);
     }
 }
@@ -204,10 +204,11 @@ static bt_status write(const bt_record *record, bt_document_form form, const cha
     return bt_document_end(d);
 }
 
-bt_status bt_report_markdown(const bt_record *record, const char *pictures, FILE *out, bt_error *error) {
+bt_status bt_sweep_report_markdown(const bt_record *record, const char *pictures, FILE *out,
+                                   bt_error *error) {
     return write(record, BT_DOCUMENT_MARKDOWN, pictures, out, error);
 }
 
-bt_status bt_report_html(const bt_record *record, const char *plots, FILE *out, bt_error *error) {
+bt_status bt_sweep_report_html(const bt_record *record, const char *plots, FILE *out, bt_error *error) {
     return write(record, BT_DOCUMENT_HTML, plots, out, error);
 }

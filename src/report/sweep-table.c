@@ -123,7 +123,7 @@ static void put_run(const bt_record *record, FILE *out) {
     say_cleaned(out, "repeat with", record->command);
 }
 
-bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error) {
+bt_status bt_sweep_report_table(const bt_record *record, FILE *out, bt_error *error) {
     char notice[BT_WORDS_SIZE];
     bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, notice);
     if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);

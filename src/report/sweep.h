@@ -19,20 +19,21 @@ extern "C" {
 /* For a terminal, within its width, without colours or control characters: one table a model, the winners
  * of every objective, what memory allows, the closing sentence, and how to repeat the run. What is not known
  * is "–". BT_NO_MEMORY, BT_NOT_WRITTEN where `out` fails. */
-BT_MUST_USE bt_status bt_report_table(const bt_record *record, FILE *out, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_report_table(const bt_record *record, FILE *out, bt_error *error);
 
 /* One row a point with every field of it, and the model's capacity in the chosen one's, headed by the
  * record's own keys; unknown numbers are empty. Errors likewise. */
-BT_MUST_USE bt_status bt_report_csv(const bt_record *record, FILE *out, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_report_csv(const bt_record *record, FILE *out, bt_error *error);
 
 /* The whole report. `pictures` is the folder of the rendered plots as seen from where the report will lie
  * ("../../plots"), whose SVG files it shows; NULL leaves them out. Errors likewise; BT_INVALID where
  * `pictures` is too long. */
-BT_MUST_USE bt_status bt_report_markdown(const bt_record *record, const char *pictures, FILE *out,
-                                         bt_error *error);
+BT_MUST_USE bt_status bt_sweep_report_markdown(const bt_record *record, const char *pictures, FILE *out,
+                                               bt_error *error);
 
 /* The same as one self-contained HTML page, as bt_load_report_html. */
-BT_MUST_USE bt_status bt_report_html(const bt_record *record, const char *plots, FILE *out, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_report_html(const bt_record *record, const char *plots, FILE *out,
+                                           bt_error *error);
 
 #ifdef __cplusplus
 }

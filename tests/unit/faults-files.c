@@ -240,8 +240,9 @@ static bt_status read_weights(bt_error *error) {
 }
 
 static bt_status publish(bt_error *error) {
-    bt_status status = bt_plots_write(record, "plots", error);
-    if (status == BT_OK) status = bt_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
+    bt_status status = bt_sweep_plots_write(record, "plots", error);
+    if (status == BT_OK)
+        status = bt_sweep_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
     if (status == BT_OK) status = bt_load_plots_write(load, "plots", error);
     if (status == BT_OK)
         status = bt_load_publish_file(load, BT_LOAD_FORMAT_HTML, "plots", "report.html", error);

@@ -722,11 +722,11 @@ static void tuning(void **state) {
         fclose(out);                                                                                         \
         return status;                                                                                       \
     }
-PUBLISHES(as_table, bt_publish, record, BT_FORMAT_TABLE, NULL, "./report.md")
-PUBLISHES(as_json, bt_publish, record, BT_FORMAT_JSON, NULL, "./report.md")
-PUBLISHES(as_csv, bt_publish, record, BT_FORMAT_CSV, NULL, "./report.md")
-PUBLISHES(as_markdown, bt_publish, record, BT_FORMAT_MARKDOWN, NULL, "./report.md")
-PUBLISHES(as_html, bt_publish, record, BT_FORMAT_HTML, NULL, "./report.html")
+PUBLISHES(as_table, bt_sweep_publish, record, BT_FORMAT_TABLE, NULL, "./report.md")
+PUBLISHES(as_json, bt_sweep_publish, record, BT_FORMAT_JSON, NULL, "./report.md")
+PUBLISHES(as_csv, bt_sweep_publish, record, BT_FORMAT_CSV, NULL, "./report.md")
+PUBLISHES(as_markdown, bt_sweep_publish, record, BT_FORMAT_MARKDOWN, NULL, "./report.md")
+PUBLISHES(as_html, bt_sweep_publish, record, BT_FORMAT_HTML, NULL, "./report.html")
 PUBLISHES(load_as_table, bt_load_publish, load, BT_LOAD_FORMAT_TABLE, NULL, NULL)
 PUBLISHES(load_as_json, bt_load_publish, load, BT_LOAD_FORMAT_JSON, NULL, NULL)
 PUBLISHES(load_as_markdown, bt_load_publish, load, BT_LOAD_FORMAT_MARKDOWN, NULL, NULL)
@@ -734,8 +734,9 @@ PUBLISHES(load_as_html, bt_load_publish, load, BT_LOAD_FORMAT_HTML, NULL, NULL)
 PUBLISHES(load_as_junit, bt_load_publish, load, BT_LOAD_FORMAT_JUNIT, NULL, NULL)
 
 static bt_status publish_files(bt_error *error) {
-    bt_status status = bt_plots_write(record, "plots", error);
-    if (status == BT_OK) status = bt_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
+    bt_status status = bt_sweep_plots_write(record, "plots", error);
+    if (status == BT_OK)
+        status = bt_sweep_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
     if (status == BT_OK) status = bt_load_plots_write(load, "plots", error);
     if (status == BT_OK)
         status = bt_load_publish_file(load, BT_LOAD_FORMAT_HTML, "plots", "report.html", error);

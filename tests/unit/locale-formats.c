@@ -131,7 +131,7 @@ static void write_reports(FILE *out) {
     bt_record *record = fixture_record();
     bt_error error;
     for (int format = BT_FORMAT_TABLE; format <= BT_FORMAT_HTML; format++)
-        must(bt_publish(record, (bt_format)format, NULL, NULL, out, &error), &error);
+        must(bt_sweep_publish(record, (bt_format)format, NULL, NULL, out, &error), &error);
     bt_record_close(&record);
 }
 
@@ -147,7 +147,7 @@ static void write_plots(FILE *out) {
     bt_record *record = fixture_record();
     bt_load_record *load = fixture_load_record();
     bt_error error;
-    must(bt_plots_write(record, "plots", &error), &error);
+    must(bt_sweep_plots_write(record, "plots", &error), &error);
     must(bt_load_plots_write(load, "plots", &error), &error);
     put_folder(out, "plots");
     bt_record_close(&record);

@@ -47,19 +47,19 @@ static int tear_down(void **state) {
     return rmdir(folder);
 }
 
-static off_t size_of(const char *model, bt_plot plot, const char *extension) {
+static off_t size_of(const char *model, bt_sweep_plot plot, const char *extension) {
     char path[BT_PATH_SIZE];
     bt_error error;
     struct stat file;
-    assert_int_equal(bt_plot_path(path, folder, model, plot, extension, &error), BT_OK);
+    assert_int_equal(bt_sweep_plot_path(path, folder, model, plot, extension, &error), BT_OK);
     return stat(path, &file) == 0 ? file.st_size : -1;
 }
 
 static void assert_pictures(const bt_record *record, bool expected) {
     for (int i = 0; i < record->model_count; i++) {
-        for (int plot = 0; plot < BT_PLOT_COUNT; plot++) {
+        for (int plot = 0; plot < BT_SWEEP_PLOT_COUNT; plot++) {
             const char *model = record->models[i].model;
-            bool drawn = bt_plot_is_drawn(&record->models[i], (bt_plot)plot);
+            bool drawn = bt_sweep_plot_is_drawn(&record->models[i], (bt_sweep_plot)plot);
             assert_int_equal(size_of(model, plot, "gnuplot") > 0, drawn);
             assert_int_equal(size_of(model, plot, "svg") > 500, drawn && expected);
             assert_int_equal(size_of(model, plot, "png") > 500, drawn && expected);
@@ -71,8 +71,8 @@ static void assert_pictures(const bt_record *record, bool expected) {
 static void assert_draws_clean(bt_record *record) {
     bt_error error = {0};
     char said[BT_GNUPLOT_SAID_SIZE];
-    assert_int_equal(bt_plots_write(record, folder, &error), BT_OK);
-    bt_status status = bt_plots_render(record, folder, TIMEOUT_NS, said, &error);
+    assert_int_equal(bt_sweep_plots_write(record, folder, &error), BT_OK);
+    bt_status status = bt_sweep_plots_render(record, folder, TIMEOUT_NS, said, &error);
     if (status != BT_OK) fail_msg("%s", error.message);
     if (strstr(said, ".gnuplot")) fail_msg("gnuplot warns: %s", said);
     assert_pictures(record, true);
@@ -147,16 +147,16 @@ static void test_an_sla_far_from_the_data_draws_clean(void **state) {
 }
 
 /* The script or data that was written. The caller frees it. */
-static char *written(const bt_record *record, bt_plot plot, const char *extension) {
+static char *written(const bt_record *record, bt_sweep_plot plot, const char *extension) {
     char path[BT_PATH_SIZE], *text;
     size_t size;
     bt_error error;
     const char *model = record->models[0].model;
-    assert_int_equal(bt_plots_write(record, folder, &error), BT_OK);
-    if (plot == BT_PLOT_COUNT)
+    assert_int_equal(bt_sweep_plots_write(record, folder, &error), BT_OK);
+    if (plot == BT_SWEEP_PLOT_COUNT)
         assert_int_equal(bt_plot_file(path, folder, model, ".dat", &error), BT_OK);
     else
-        assert_int_equal(bt_plot_path(path, folder, model, plot, extension, &error), BT_OK);
+        assert_int_equal(bt_sweep_plot_path(path, folder, model, plot, extension, &error), BT_OK);
     if (bt_file_read(path, 1 << 20, &text, &size, &error) != BT_OK) fail_msg("%s", error.message);
     return text;
 }
@@ -164,11 +164,11 @@ static char *written(const bt_record *record, bt_plot plot, const char *extensio
 static void test_nothing_measured_is_one_sentence(void **state) {
     (void)state;
     bt_record *record = fixture_record_of_nothing();
-    char *overview = written(record, BT_PLOT_OVERVIEW, "gnuplot");
+    char *overview = written(record, BT_SWEEP_PLOT_OVERVIEW, "gnuplot");
     assert_non_null(strstr(overview, "HRNet: no batch size was measured, so there is nothing to draw."));
     assert_null(strstr(overview, "multiplot"));
-    for (int plot = BT_PLOT_THROUGHPUT; plot < BT_PLOT_COUNT; plot++)
-        assert_false(bt_plot_is_drawn(&record->models[0], (bt_plot)plot));
+    for (int plot = BT_SWEEP_PLOT_THROUGHPUT; plot < BT_SWEEP_PLOT_COUNT; plot++)
+        assert_false(bt_sweep_plot_is_drawn(&record->models[0], (bt_sweep_plot)plot));
     free(overview);
     bt_record_close(&record);
 }
@@ -179,20 +179,20 @@ static void test_an_unknown_bound_is_an_open_arrow(void **state) {
     bt_point *points = record->models[0].points;
     for (int i = 0; i < record->models[0].point_count; i++)
         if (isfinite(points[i].p95_ms)) points[i].p95_upper_ms = points[i].p95_ms * 1.1;
-    for (int plot = BT_PLOT_OVERVIEW; plot <= BT_PLOT_LATENCY; plot += BT_PLOT_LATENCY) {
+    for (int plot = BT_SWEEP_PLOT_OVERVIEW; plot <= BT_SWEEP_PLOT_LATENCY; plot += BT_SWEEP_PLOT_LATENCY) {
         points[2].p95_upper_ms = points[2].p95_ms * 1.1;
-        char *script = written(record, (bt_plot)plot, "gnuplot");
+        char *script = written(record, (bt_sweep_plot)plot, "gnuplot");
         assert_null(strstr(script, "index 'open'"));
         free(script);
         points[2].p95_upper_ms = NAN;
-        script = written(record, (bt_plot)plot, "gnuplot");
+        script = written(record, (bt_sweep_plot)plot, "gnuplot");
         char *arrow = strstr(script, "index 'open' using 1:2:(0):");
         assert_non_null(arrow);
         assert_non_null(strstr(arrow, "with vectors head size graph 0.016,25 nofilled"));
         assert_non_null(strstr(arrow, "upper bound unknown"));
         free(script);
     }
-    char *data = written(record, BT_PLOT_COUNT, NULL), expected[64];
+    char *data = written(record, BT_SWEEP_PLOT_COUNT, NULL), expected[64];
     char *open = strstr(data, "# open\n");
     assert_non_null(open);
     bt_text_format(expected, sizeof expected, "# open\n%5d %12.6g\n", points[2].batch_size, points[2].p95_ms);
@@ -217,13 +217,13 @@ static void test_a_word_looks_the_same_in_every_plot(void **state) {
     static const char *const words[] = {"measured", "over_sla", "undecided", "skipped_dominated"};
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         char first[128] = "", look[128];
-        for (int plot = BT_PLOT_OVERVIEW; plot < BT_PLOT_COUNT; plot++) {
+        for (int plot = BT_SWEEP_PLOT_OVERVIEW; plot < BT_SWEEP_PLOT_COUNT; plot++) {
             bt_record *record = fixture_record();
             assert_true(bt_outcome_find(words[w], &record->models[0].points[0].outcome));
             record->models[0].points[0].on_pareto_front = true;
-            char *script = written(record, (bt_plot)plot, "gnuplot");
+            char *script = written(record, (bt_sweep_plot)plot, "gnuplot");
             look_of(script, words[w], look);
-            if (plot == BT_PLOT_OVERVIEW) memcpy(first, look, sizeof first);
+            if (plot == BT_SWEEP_PLOT_OVERVIEW) memcpy(first, look, sizeof first);
             assert_string_equal(look, first);
             assert_null(strstr(script, "set border 31"));
             assert_non_null(strstr(script, "set border 3\n"));
@@ -239,7 +239,7 @@ static void test_a_word_looks_the_same_in_every_plot(void **state) {
 static void test_the_front_fills_no_marker(void **state) {
     (void)state;
     bt_record *record = fixture_record();
-    char *script = written(record, BT_PLOT_PARETO, "gnuplot"), *front = strstr(script, "index 'front'");
+    char *script = written(record, BT_SWEEP_PLOT_PARETO, "gnuplot"), *front = strstr(script, "index 'front'");
     assert_non_null(front);
     assert_non_null(strstr(front, " with lines "));
     assert_null(strstr(script, "linespoints"));
@@ -251,11 +251,11 @@ static void test_what_is_chosen_without_proof_is_provisional(void **state) {
     (void)state;
     bt_record *record = fixture_record();
     bt_model_record *model = &record->models[0];
-    char *script = written(record, BT_PLOT_LATENCY, "gnuplot");
+    char *script = written(record, BT_SWEEP_PLOT_LATENCY, "gnuplot");
     assert_non_null(strstr(script, "'chosen: batch 2'"));
     free(script);
     model->points[model->chosen].outcome = BT_OUTCOME_UNDECIDED;
-    script = written(record, BT_PLOT_LATENCY, "gnuplot");
+    script = written(record, BT_SWEEP_PLOT_LATENCY, "gnuplot");
     assert_non_null(strstr(script, "'provisional: batch 2'"));
     assert_null(strstr(script, "'chosen"));
     free(script);
@@ -273,7 +273,8 @@ static void test_names_cannot_become_commands(void **state) {
              "x'; system('touch canary'); print '");
     snprintf(record->models[0].advice, BT_TEXT_SIZE, "'.system('touch canary').'\nplot x\n\\");
     bt_error error;
-    assert_int_equal(bt_plot_path(path, "", record->models[0].model, BT_PLOT_LATENCY, "svg", &error), BT_OK);
+    assert_int_equal(
+        bt_sweep_plot_path(path, "", record->models[0].model, BT_SWEEP_PLOT_LATENCY, "svg", &error), BT_OK);
     assert_string_equal(path, "_._-a_b____touch_canary_-latency.svg");
     assert_draws_clean(record);
     assert_false(bt_file_exists(canary));
@@ -285,8 +286,8 @@ static void test_without_gnuplot_scripts_and_data_remain(void **state) {
     bt_error error;
     char said[BT_GNUPLOT_SAID_SIZE];
     setenv("PATH", "/nonexistent", 1);
-    assert_int_equal(bt_plots_write(record, folder, &error), BT_OK);
-    assert_int_equal(bt_plots_render(record, folder, TIMEOUT_NS, said, &error), BT_UNSUPPORTED);
+    assert_int_equal(bt_sweep_plots_write(record, folder, &error), BT_OK);
+    assert_int_equal(bt_sweep_plots_render(record, folder, TIMEOUT_NS, said, &error), BT_UNSUPPORTED);
     assert_non_null(strstr(error.message, "gnuplot"));
     assert_pictures(record, false);
     bt_record_close(&record);

@@ -36,10 +36,10 @@ static char *written(const bt_record *record, report_form form) {
     bt_error error;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    bt_status status = form == TABLE  ? bt_report_table(record, out, &error)
-                       : form == CSV  ? bt_report_csv(record, out, &error)
-                       : form == HTML ? bt_report_html(record, NULL, out, &error)
-                                      : bt_report_markdown(record, "../plots", out, &error);
+    bt_status status = form == TABLE  ? bt_sweep_report_table(record, out, &error)
+                       : form == CSV  ? bt_sweep_report_csv(record, out, &error)
+                       : form == HTML ? bt_sweep_report_html(record, NULL, out, &error)
+                                      : bt_sweep_report_markdown(record, "../plots", out, &error);
     assert_int_equal(status, BT_OK);
     assert_int_equal(fclose(out), 0);
     return text;

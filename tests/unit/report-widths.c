@@ -34,7 +34,7 @@ static bt_config *config;
 static bt_config_check *check;
 
 static bt_status put_sweep(FILE *out, bt_error *error) {
-    return bt_report_table(sweep, out, error);
+    return bt_sweep_report_table(sweep, out, error);
 }
 
 static bt_status put_load(FILE *out, bt_error *error) {

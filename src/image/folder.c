@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -24,11 +25,9 @@ static int by_bytes(const void *a, const void *b) {
 }
 
 static bt_status add_name(bt_picture_folder *folder, const char *name, bt_error *error) {
-    if (folder->found % 64 == 0) {
-        char **names = realloc(folder->names, ((size_t)folder->found + 64) * sizeof *names);
-        if (!names) return bt_no_memory(error, "listing %s", folder->path);
-        folder->names = names;
-    }
+    char **names = bt_array_grow(folder->names, (size_t)folder->found, 1, &folder->room, sizeof *names);
+    if (!names) return bt_no_memory(error, "listing %s", folder->path);
+    folder->names = names;
     folder->names[folder->found] = strdup(name);
     if (!folder->names[folder->found]) return bt_no_memory(error, "listing %s", folder->path);
     folder->count = ++folder->found;

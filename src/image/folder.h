@@ -15,6 +15,7 @@ typedef struct bt_picture_folder {
     char **names; /* of the pictures that are used, in the order of their bytes */
     int count;    /* of those; at least 1 */
     int found;    /* pictures in the folder */
+    size_t room;  /* of `names` */
     /* What is called like a picture and is no file: "b.png (a pipe), c.png (a folder) and 3 more"; "" for
      * none. Opening it might wait for ever. */
     char skipped[BT_FOLDER_WORDS_SIZE];

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "image/contours.h"
 #include "image/resize.h"
 
@@ -51,13 +52,9 @@ static bt_status fail_memory(const search *s, bt_error *error) {
 }
 
 static bt_status add_run(search *s, int row, int begin, int end, bt_error *error) {
-    if (s->run_count == s->run_room) {
-        size_t room = s->run_room ? 2 * s->run_room : 1024;
-        run *runs = realloc(s->runs, room * sizeof *runs);
-        if (!runs) return fail_memory(s, error);
-        s->runs = runs;
-        s->run_room = room;
-    }
+    run *runs = bt_array_grow(s->runs, s->run_count, 1, &s->run_room, sizeof *runs);
+    if (!runs) return fail_memory(s, error);
+    s->runs = runs;
     s->runs[s->run_count] = (run){row, begin, end, (uint32_t)s->run_count};
     s->run_count++;
     return BT_OK;

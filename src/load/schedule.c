@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
 
 #define RATE_MAX     1e9
+#define ARRIVALS_MAX (1 << 30) /* so many that their count stays an int everywhere */
 #define DURATION_MAX (7LL * 24 * 3600 * BT_NS_PER_S)
 
 const char *bt_load_shape_name(bt_load_shape shape) {
@@ -36,22 +38,18 @@ const char *bt_load_shape_name(bt_load_shape shape) {
 
 typedef struct arrivals {
     bt_schedule *schedule;
-    int64_t room;
+    size_t room;
     bt_error *error;
 } arrivals;
 
 static bt_status append(arrivals *a, int64_t at_ns) {
     bt_schedule *schedule = a->schedule;
-    if (schedule->count == a->room) {
-        int64_t room = a->room > 0 ? 2 * a->room : 1024;
-        int64_t *grown =
-            room <= INT32_MAX ? realloc(schedule->arrivals_ns, (size_t)room * sizeof *grown) : NULL;
-        if (!grown)
-            return bt_no_memory(a->error, "a schedule of more than %lld arrivals",
-                                (long long)schedule->count);
-        schedule->arrivals_ns = grown;
-        a->room = room;
-    }
+    const size_t count = (size_t)schedule->count;
+    int64_t *grown =
+        count < ARRIVALS_MAX ? bt_array_grow(schedule->arrivals_ns, count, 1, &a->room, sizeof *grown) : NULL;
+    if (!grown)
+        return bt_no_memory(a->error, "a schedule of more than %lld arrivals", (long long)schedule->count);
+    schedule->arrivals_ns = grown;
     schedule->arrivals_ns[schedule->count++] = at_ns;
     return BT_OK;
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/busy.h"
 #include "base/canary.h"
 #include "base/clock.h"
@@ -20,7 +21,8 @@ struct bt_watcher {
     pthread_cond_t ended;
     bool end;
     bt_load_second *seconds;
-    int second_count, second_room;
+    int second_count;
+    size_t second_room;
     bt_busy before;
     double recent_ms[RECENT_MAX];
     int64_t last_ns, last_answered; /* of the previous moment */
@@ -79,13 +81,10 @@ static void tell(bt_watcher *w, int64_t now_ns) {
 
 /* A second that cannot be kept for want of memory is one less, and no reason to end a run. */
 static void note_second(bt_watcher *w) {
-    if (w->second_count == w->second_room) {
-        int room = w->second_room > 0 ? 2 * w->second_room : 64;
-        bt_load_second *grown = realloc(w->seconds, (size_t)room * sizeof *grown);
-        if (!grown) return;
-        w->seconds = grown;
-        w->second_room = room;
-    }
+    bt_load_second *grown =
+        bt_array_grow(w->seconds, (size_t)w->second_count, 1, &w->second_room, sizeof *grown);
+    if (!grown) return;
+    w->seconds = grown;
     double others = bt_busy_others_since(&w->before);
     w->before = bt_busy_now();
     w->seconds[w->second_count++] =

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -43,13 +44,9 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 static bt_status add_entry(listing *l, const char *path, const struct stat *file, bt_error *error) {
-    if (l->count == l->room) {
-        size_t room = l->room ? 2 * l->room : 64;
-        entry *entries = realloc(l->entries, room * sizeof *entries);
-        if (!entries) return bt_no_memory(error, "the list of runs");
-        l->entries = entries;
-        l->room = room;
-    }
+    entry *entries = bt_array_grow(l->entries, l->count, 1, &l->room, sizeof *entries);
+    if (!entries) return bt_no_memory(error, "the list of runs");
+    l->entries = entries;
     entry *e = &l->entries[l->count++];
     memset(e, 0, sizeof *e);
     snprintf(e->path, sizeof e->path, "%s", path);

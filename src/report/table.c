@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "report/layout.h"
 
@@ -61,17 +62,13 @@ void bt_table_close(bt_table **table) {
 
 /* Takes over `text`, which is NULL for an unknown one. */
 static void add_cell(bt_table *table, char *text) {
-    if (table->cell_count == table->cell_room) {
-        size_t room = table->cell_room ? 2 * table->cell_room : 64;
-        table_cell *cells = realloc(table->cells, room * sizeof *cells);
-        if (!cells) {
-            table->out_of_memory = true;
-            free(text);
-            return;
-        }
-        table->cells = cells;
-        table->cell_room = room;
+    table_cell *cells = bt_array_grow(table->cells, table->cell_count, 1, &table->cell_room, sizeof *cells);
+    if (!cells) {
+        table->out_of_memory = true;
+        free(text);
+        return;
     }
+    table->cells = cells;
     table->cells[table->cell_count++] = (table_cell){text, NULL};
 }
 

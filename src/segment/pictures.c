@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "image/folder.h"
 
@@ -16,12 +17,10 @@ static const char *last_part(const char *path) {
 }
 
 static bt_status add(bt_pictures *pictures, const char *path, bt_error *error) {
-    if ((pictures->count & (pictures->count - 1)) == 0) { /* full at each power of two */
-        size_t room = pictures->count ? 2 * (size_t)pictures->count : 1;
-        bt_picture_file *files = realloc(pictures->files, room * sizeof *files);
-        if (!files) return bt_no_memory(error, "a list of pictures");
-        pictures->files = files;
-    }
+    bt_picture_file *files =
+        bt_array_grow(pictures->files, (size_t)pictures->count, 1, &pictures->room, sizeof *files);
+    if (!files) return bt_no_memory(error, "a list of pictures");
+    pictures->files = files;
     bt_status status = bt_path_join(pictures->files[pictures->count].path, error, "%s", path);
     pictures->count += status == BT_OK;
     return status;

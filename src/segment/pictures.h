@@ -21,6 +21,7 @@ typedef struct bt_picture_file {
 typedef struct bt_pictures {
     bt_picture_file *files;
     int count;
+    size_t room;
     bool is_folder;
     char skipped[BT_FOLDER_WORDS_SIZE]; /* as image/folder.h tells them; "" for none */
 } bt_pictures;

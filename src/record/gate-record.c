@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fields.h"
 #include "base/json.h"
 #include "record/parts.h"
@@ -75,7 +76,7 @@ bt_gate_series *bt_gate_series_add(bt_gate_record *record, const char *metric, c
     if (i >= 0) return &record->series[i];
     if (record->series_count >= BT_METRICS_MAX) return NULL;
     bt_gate_series *grown =
-        realloc(record->series, ((size_t)record->series_count + 1) * sizeof *record->series);
+        bt_array_grow(record->series, (size_t)record->series_count, 1, NULL, sizeof *grown);
     if (!grown) return NULL;
     record->series = grown;
     bt_gate_series *series = &grown[record->series_count++];
@@ -91,23 +92,24 @@ bt_status bt_gate_samples_add(bt_gate_series *series, const double *samples, int
     if (count <= 0) return BT_OK;
     if (count > SAMPLES_MAX - series->sample_count)
         return bt_fail(error, BT_INVALID, "%s: more than %d samples", series->metric, SAMPLES_MAX);
-    double *grown =
-        realloc(series->samples, (size_t)(series->sample_count + count) * sizeof *series->samples);
-    if (grown) series->samples = grown;
-    int *turns = grown && turn
-                     ? realloc(series->turns, (size_t)(series->turn_count + 1) * sizeof *series->turns)
-                     : NULL;
-    if (turns) series->turns = turns;
-    if (!grown || (turn && !turns)) return bt_no_memory(error, "%d samples of %s", count, series->metric);
-    memcpy(grown + series->sample_count, samples, (size_t)count * sizeof *samples);
+    const size_t so_far = (size_t)series->sample_count;
+    double *grown = bt_array_grow(series->samples, so_far, (size_t)count, NULL, sizeof *grown);
+    if (!grown) return bt_no_memory(error, "%d samples of %s", count, series->metric);
+    series->samples = grown;
+    if (turn) {
+        int *turns = bt_array_grow(series->turns, (size_t)series->turn_count, 1, NULL, sizeof *turns);
+        if (!turns) return bt_no_memory(error, "%d samples of %s", count, series->metric);
+        series->turns = turns;
+        turns[series->turn_count++] = count;
+    }
+    memcpy(grown + so_far, samples, (size_t)count * sizeof *samples);
     series->sample_count += count;
-    if (turn) turns[series->turn_count++] = count;
     return BT_OK;
 }
 
 bt_status bt_gate_promise_add(bt_gate_record *record, const bt_gate_promise *promise, bt_error *error) {
     bt_gate_promise *grown =
-        realloc(record->promises, ((size_t)record->promise_count + 1) * sizeof *record->promises);
+        bt_array_grow(record->promises, (size_t)record->promise_count, 1, NULL, sizeof *grown);
     if (!grown) return bt_no_memory(error, "a promise");
     record->promises = grown;
     grown[record->promise_count++] = *promise;

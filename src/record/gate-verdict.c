@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fields.h"
 #include "base/json.h"
 #include "record/parts.h"
@@ -106,7 +107,7 @@ void bt_gate_verdict_close(bt_gate_verdict **verdict) {
 
 bt_gate_row *bt_gate_row_add(bt_gate_verdict *verdict, const char *metric, const char *unit, const char *work,
                              double quantile) {
-    bt_gate_row *grown = realloc(verdict->rows, ((size_t)verdict->row_count + 1) * sizeof *grown);
+    bt_gate_row *grown = bt_array_grow(verdict->rows, (size_t)verdict->row_count, 1, NULL, sizeof *grown);
     if (!grown) return NULL;
     verdict->rows = grown;
     bt_gate_row *row = &grown[verdict->row_count++];
@@ -137,7 +138,7 @@ bt_gate_row *bt_gate_row_find(bt_gate_verdict *verdict, const char *metric) {
 bt_status bt_gate_row_value(bt_gate_row *row, bool now, double value, bt_error *error) {
     double **values = now ? &row->now_values : &row->before_values;
     int *count = now ? &row->now_count : &row->before_count;
-    double *grown = realloc(*values, ((size_t)*count + 1) * sizeof *grown);
+    double *grown = bt_array_grow(*values, (size_t)*count, 1, NULL, sizeof *grown);
     if (!grown) return bt_no_memory(error, "a value of %s", row->metric);
     *values = grown;
     grown[(*count)++] = value;
@@ -145,7 +146,8 @@ bt_status bt_gate_row_value(bt_gate_row *row, bool now, double value, bt_error *
 }
 
 bt_status bt_gate_kept_add(bt_gate_verdict *verdict, const bt_gate_kept *kept, bt_error *error) {
-    bt_gate_kept *grown = realloc(verdict->promises, ((size_t)verdict->promise_count + 1) * sizeof *grown);
+    bt_gate_kept *grown =
+        bt_array_grow(verdict->promises, (size_t)verdict->promise_count, 1, NULL, sizeof *grown);
     if (!grown) return bt_no_memory(error, "a promise");
     verdict->promises = grown;
     grown[verdict->promise_count++] = *kept;

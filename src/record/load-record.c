@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Every number that is not known yet is NaN. */
 static void empty_part(bt_load_part *part) {
     *part = (bt_load_part){
@@ -101,8 +103,8 @@ bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_
 }
 
 bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count) {
-    size_t size = ((size_t)record->scenario_count + 1) * sizeof *record->scenarios;
-    bt_load_scenario *grown = realloc(record->scenarios, size);
+    bt_load_scenario *grown =
+        bt_array_grow(record->scenarios, (size_t)record->scenario_count, 1, NULL, sizeof *grown);
     if (!grown) return NULL;
     record->scenarios = grown;
     bt_load_scenario *scenario = &grown[record->scenario_count];

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static bt_memory_fit no_fit(void) {
     return (bt_memory_fit){.base_mb = NAN, .per_image_mb = NAN};
 }
@@ -94,7 +96,7 @@ bt_point *bt_record_add_point(bt_model_record *model, int batch_size) {
     while (at < model->point_count && model->points[at].batch_size < batch_size)
         at++;
     if (at < model->point_count && model->points[at].batch_size == batch_size) return &model->points[at];
-    bt_point *points = (bt_point *)realloc(model->points, ((size_t)model->point_count + 1) * sizeof *points);
+    bt_point *points = bt_array_grow(model->points, (size_t)model->point_count, 1, NULL, sizeof *points);
     if (!points) return NULL;
     model->points = points;
     memmove(&points[at + 1], &points[at], (size_t)(model->point_count - at) * sizeof *points);
@@ -110,8 +112,7 @@ bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int co
     if (count <= 0) return BT_OK;
     double *all = NULL;
     if (count <= INT_MAX - point->sample_count)
-        all =
-            (double *)realloc(point->samples_ms, ((size_t)point->sample_count + (size_t)count) * sizeof *all);
+        all = bt_array_grow(point->samples_ms, (size_t)point->sample_count, (size_t)count, NULL, sizeof *all);
     if (!all) return bt_no_memory(error, "%d more samples of batch size %d", count, point->batch_size);
     memcpy(all + point->sample_count, samples_ms, (size_t)count * sizeof *all);
     point->samples_ms = all;

@@ -63,7 +63,7 @@ static bt_status load_config(segmenting *s, bt_error *error) {
 static bt_status prepare(segmenting *s, bt_error *error) {
     if (!s->settings.image[0])
         return bt_fail(error, BT_INVALID, "--image: give a picture, or a folder of pictures");
-    bt_status status = bt_segment_settle_models(&s->settings, &s->sources, error);
+    bt_status status = bt_segment_resolve_models(&s->settings, &s->sources, error);
     if (status != BT_OK) return status;
     status = bt_pictures_list(&s->pictures, s->settings.image, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--image");

@@ -2,8 +2,7 @@
  *
  * Nothing is loaded or run for the answer: the machine's facts come from /proc, libtorch's version from what
  * the build noted down, weights are compared by size, time and header. So it takes milliseconds, and what
- * cannot be known that way is told as not checked.
- */
+ * cannot be known that way is told as not checked. */
 #ifndef BT_RECORD_CONFIG_CHECK_H
 #define BT_RECORD_CONFIG_CHECK_H
 
@@ -26,8 +25,8 @@ typedef struct bt_config_model_check {
     bool other_machine; /* its entry was measured on another machine than the file's */
     bool weights_same;
     char weights[BT_TEXT_SIZE]; /* how its weights compare, for people */
-    char
-        settings[BT_CHECK_TEXT_SIZE]; /* its own that are not the file's: "p95_sla_ms 250 (the file's 600)" */
+    /* its own that are not the file's: "p95_sla_ms 250 (the file's 600)" */
+    char settings[BT_CHECK_TEXT_SIZE];
 } bt_config_model_check;
 
 typedef struct bt_config_check {
@@ -39,8 +38,8 @@ typedef struct bt_config_check {
     bool software_alike;               /* the same but for batchtune's own revision: the figures hold */
     bool runtime_checked;              /* libtorch's version here is known, or the config needs none */
     char software[BT_CHECK_TEXT_SIZE]; /* likewise: batchtune, libtorch, driver */
-    char
-        settings[BT_CHECK_TEXT_SIZE]; /* settings that are not the defaults: "p95_sla_ms 250 (default 100)" */
+    /* settings that are not the defaults: "p95_sla_ms 250 (default 100)" */
+    char settings[BT_CHECK_TEXT_SIZE];
     int settings_differing;
     bt_config_model_check *models; /* as many as the config has, in its order; owned */
     int model_count;

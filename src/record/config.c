@@ -160,7 +160,7 @@ static bt_status read_settings(const json_t *object, bt_config_model *model, con
 
 /* Older files say what their figures are of once, for the latest run's entries; an older entry's backend
  * tells whether it is a simulation all the same. */
-static void settle_workload(bt_config_model *model, const bt_config *config) {
+static void complete_workload(bt_config_model *model, const bt_config *config) {
     const bool older = *model->run_id && strcmp(model->run_id, config->run_id) != 0;
     const char *workload = config->workload;
     if (*model->workload) return;
@@ -191,7 +191,7 @@ static void take_figures(bt_config_model *model, const bt_config_point *point) {
 
 /* A run copies the entry's figures from the point that it chose. Where they are not of the batch size that
  * stands there now, it was changed by hand, and figures of another size must not pass for its own. */
-static void settle_choice(bt_config_model *model) {
+static void check_choice(bt_config_model *model) {
     const bt_config_point *point = bt_config_model_point(model, model->optimal_batch_size);
     const bt_config_point nothing = bt_config_point_empty();
     model->measured = point && !isnan(point->p95_ms);
@@ -215,8 +215,8 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
     if (status == BT_OK) status = read_points(object, model, where, error);
     if (status == BT_OK) status = read_settings(object, model, &config->settings, where, error);
     if (status != BT_OK) return status;
-    settle_workload(model, config);
-    settle_choice(model);
+    complete_workload(model, config);
+    check_choice(model);
     return BT_OK;
 }
 

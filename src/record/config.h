@@ -5,8 +5,7 @@
  * never passed off as measured. Each model's entry stands on its own: it carries the settings that hold for
  * it, its promise first of all, and tuning one model changes nothing that another runs by. The file's
  * `settings` are the latest run's, and hold for what an entry is silent about: for entries written by hand or
- * by an older batchtune.
- */
+ * by an older batchtune. */
 #ifndef BT_RECORD_CONFIG_H
 #define BT_RECORD_CONFIG_H
 
@@ -149,8 +148,7 @@ BT_MUST_USE bt_status bt_config_save(const json_t *json, const char *path, bt_er
 
 /* What the run changes against `before` (may be NULL), a line for each model: "hrnet: batch 4 -> 8, P95 81.0
  * -> 95.2 ms, 20.1 -> 27.9 img/s"; for one that could not be measured, why, and what its entry is then.
- * Without `before` only the latter. Returns how many lines (at most 8: a record has room for
- * that many). */
+ * Without `before` only the latter. Returns how many lines (at most 8: a record has room for that many). */
 int bt_config_changes(const bt_config *before, const bt_record *record, char lines[8][BT_TEXT_SIZE]);
 
 /* Whether a weights file is as recorded: a phrase for people into `out` ("the same size, time and header").

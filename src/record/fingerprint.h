@@ -17,8 +17,8 @@ typedef struct bt_machine {
     char fingerprint[20]; /* 16 hex digits over the fields below */
     char cpu[128];        /* model name, or "simulated" */
     int cores;            /* that this process may use (base/cores.h) */
-    double
-        cpu_quota; /* CPUs' worth of time, where that is less than the CPUs; 0 none; NaN in older records */
+    /* CPUs' worth of time, where that is less than the CPUs; 0 none; NaN in older records */
+    double cpu_quota;
     int64_t memory_bytes;  /* the smaller of the machine's and the cgroup's */
     char clock_policy[64]; /* frequency governor, "unknown" where the kernel does not tell */
     char gpu[128];         /* empty without one */

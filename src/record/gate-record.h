@@ -5,8 +5,7 @@
  * under, which older versions do not tell. A promise is kept or broken under an SLA. Samples are kept as they
  * were taken, a turn (one process) at a time, since turns of one version differ by more than the samples
  * within one: memory falls elsewhere each time a program starts. As for other records, NaN is null and
- * nothing is left out.
- */
+ * nothing is left out. */
 #ifndef BT_RECORD_GATE_RECORD_H
 #define BT_RECORD_GATE_RECORD_H
 

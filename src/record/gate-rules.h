@@ -3,8 +3,7 @@
  * A slowdown counts where it is beyond a relative *and* an absolute tolerance, each metric's own: 5 % of a
  * microsecond is noise that nobody pays for. A profile is a floor under the relative ones, for machines that
  * are not quiet or records that were not taken together. A slowdown that is wanted is declared here, with its
- * bound and its reason, so that it is reported rather than failed, and reviewed like any other line.
- */
+ * bound and its reason, so that it is reported rather than failed, and reviewed like any other line. */
 #ifndef BT_RECORD_GATE_RULES_H
 #define BT_RECORD_GATE_RULES_H
 

@@ -1,8 +1,7 @@
 /* What the gate decided, and from what: the record that its table, Markdown and JUnit forms are made of.
  *
  * A row a metric: both sides' values as they were compared, the slowdown with its bounds, the tolerances that
- * it was held against, and a word. Above them one word for all, with the exit code that a CI job sees.
- */
+ * it was held against, and a word. Above them one word for all, with the exit code that a CI job sees. */
 #ifndef BT_RECORD_GATE_VERDICT_H
 #define BT_RECORD_GATE_VERDICT_H
 

@@ -1,9 +1,8 @@
 /* The record of a load test: what was asked of a service, what came of every scenario, and the verdicts.
  *
- * As for tuning (record/sweep-record.h) it is the only bridge between measuring and everything that prints, draws
- * or judges, and anything printed can be made again from it. Latency is a request's, from its intended
- * arrival, in milliseconds. NaN here and null in the file is what is not known.
- */
+ * As for tuning (record/sweep-record.h) it is the only bridge between measuring and everything that prints,
+ * draws or judges, and anything printed can be made again from it. Latency is a request's, from its intended
+ * arrival, in milliseconds. NaN here and null in the file is what is not known. */
 #ifndef BT_RECORD_LOAD_RECORD_H
 #define BT_RECORD_LOAD_RECORD_H
 
@@ -61,13 +60,13 @@ typedef struct bt_load_part {
     int64_t sent, ok, rejected_full, rejected_deadline, expired, cancelled, failed, lost;
     int64_t fallback; /* of ok */
     bt_load_latency latency;
-    double actual_p95_ms;                                                    /* from the actual send */
-    double queue_mean_ms, preprocess_mean_ms, service_mean_ms, slip_mean_ms; /* shares of the mean latency;
-                                                                                slip: sent late */
+    double actual_p95_ms; /* from the actual send */
+    /* shares of the mean latency; slip: sent late */
+    double queue_mean_ms, preprocess_mean_ms, service_mean_ms, slip_mean_ms;
     double queue_p95_ms, service_p95_ms;
     double throughput_rps; /* ok / time from the first intended arrival to the last answer */
-    double predicted_p95_ms, predicted_p50_ms,
-        predicted_throughput_rps;     /* of the same schedule, simulated; NaN */
+    /* of the same schedule, simulated; NaN where it was not */
+    double predicted_p95_ms, predicted_p50_ms, predicted_throughput_rps;
     double mean_batch_size;           /* over runs */
     int64_t batches[BT_LOAD_BATCHES]; /* [b - 1]: requests that ran in a batch of b */
     double *latencies_ms;             /* in the order of intended arrival; owned */
@@ -79,8 +78,7 @@ typedef struct bt_load_part {
 
 typedef struct bt_load_scenario {
     char name[BT_NAME_SIZE];  /* "single", "burst", "largest-burst", "sustained", "mixed", "soak" */
-    char title[BT_NAME_SIZE]; /* "Single Request", "Burst Load", "Largest Burst", "Sustained Load", "Mixed
-                                 Load", "Soak" */
+    char title[BT_NAME_SIZE]; /* "Single Request", "Burst Load", ... */
     char shape[32];           /* "poisson", ..., "closed" */
     double duration_s;
     double generator_p50_us, generator_p99_us, generator_max_us; /* how late it sent; NaN for closed loops */
@@ -149,8 +147,8 @@ BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int par
  * name or it is not known. */
 double bt_load_record_sla_ms(const bt_load_record *record, const char *model);
 
-/* As bt_record_save and bt_record_load; the document carries "kind": "load". Models of
- * older records, which had one SLA for all, have that one. */
+/* As bt_record_save and bt_record_load; the document carries "kind": "load". Models of older records, which had
+ * one SLA for all, have that one. */
 BT_MUST_USE bt_status bt_load_record_save(const bt_load_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_from_json(bt_load_record **out, const json_t *top, const char *where,

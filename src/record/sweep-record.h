@@ -3,8 +3,7 @@
  * A tuning run fills one bt_record; scoring writes its verdicts into it; tables, plots, reports, the config
  * file and the gate read it and never measure. As a file it is one versioned JSON document that holds every
  * sample, so whatever was printed can be made again from it. Numbers that are not known are NaN here and null
- * there, never a guess.
- */
+ * there, never a guess. */
 #ifndef BT_RECORD_SWEEP_RECORD_H
 #define BT_RECORD_SWEEP_RECORD_H
 
@@ -37,35 +36,38 @@ typedef enum bt_outcome {
     BT_OUTCOME_OVER_MEMORY,   /* ran, but its high-water mark breaks the reserve */
     BT_OUTCOME_PREDICTED_OVER_MEMORY, /* not tried: the fit of smaller ones says it would break the reserve */
     BT_OUTCOME_CRASHED,               /* the worker died or the backend failed */
-    BT_OUTCOME_SKIPPED_DOMINATED, /* not confirmed: a confirmed point beats it under every objective, or it is
-                                     late beyond doubt because a smaller batch already is */
-    BT_OUTCOME_MASK_DISAGREES,    /* masks differ from the FP32 reference's more than allowed */
+    /* not confirmed: a confirmed point beats it under every objective, or it is late beyond doubt because a
+     * smaller batch already is */
+    BT_OUTCOME_SKIPPED_DOMINATED,
+    BT_OUTCOME_MASK_DISAGREES, /* masks differ from the FP32 reference's more than allowed */
     BT_OUTCOME_COUNT
 } bt_outcome;
 
-/* One measured (or refused) batch size. Durations in milliseconds: these are service times of whole batches.
- */
+/* One measured (or refused) batch size. Durations in milliseconds: these are service times of whole
+ * batches. */
 typedef struct bt_point {
     int batch_size;
     bt_outcome outcome;
     char why[BT_TEXT_SIZE]; /* one phrase: why it won or lost; for people */
     double *samples_ms;     /* in the order taken; owned by the record */
     int sample_count;
-    double p50_ms, p95_ms, p95_lower_ms,
-        p95_upper_ms; /* bounds at 95 % one-sided; NaN where they do not exist */
+    double p50_ms, p95_ms;
+    double p95_lower_ms, p95_upper_ms; /* at 95 % one-sided; NaN where they do not exist */
     double mean_ms;
-    double throughput_imgs_per_sec; /* instances * batch size / median service time: a neighbour's noise
-                                       moves the mean, of short runs more than of long ones */
-    double efficiency;              /* throughput / sqrt(batch size) */
-    double effective_samples;       /* sample_count less what autocorrelation takes away */
-    bool drifting;                  /* the series was not stationary */
-    double late_budget_ms;          /* worst wait + service of a request: max_queue_delay + 2 * P95 */
-    double memory_mb;               /* high-water mark attributable to the model (MiB) */
-    double memory_total_used_mb;    /* the same with everything else on the device or in the process */
-    double memory_predicted_mb;     /* by the fit, for a point that was not run */
-    double logit_error; /* relative L2 error of centred logits (or probabilities, where the model gives those)
-                           against the standard path; NaN if unknown */
-    double mask_iou;    /* against the standard path's masks; NaN if unknown */
+    /* instances * batch size / median service time: a neighbour's noise moves the mean, of short runs more
+     * than of long ones */
+    double throughput_imgs_per_sec;
+    double efficiency;           /* throughput / sqrt(batch size) */
+    double effective_samples;    /* sample_count less what autocorrelation takes away */
+    bool drifting;               /* the series was not stationary */
+    double late_budget_ms;       /* worst wait + service of a request: max_queue_delay + 2 * P95 */
+    double memory_mb;            /* high-water mark attributable to the model (MiB) */
+    double memory_total_used_mb; /* the same with everything else on the device or in the process */
+    double memory_predicted_mb;  /* by the fit, for a point that was not run */
+    /* relative L2 error of centred logits (or probabilities, where the model gives those) against the standard
+     * path; NaN if unknown */
+    double logit_error;
+    double mask_iou;      /* against the standard path's masks; NaN if unknown */
     bool on_pareto_front; /* of the points not found wanting, none has both more throughput and less P95 */
 } bt_point;
 
@@ -95,8 +97,7 @@ typedef struct bt_model_record {
     char output_note[BT_TEXT_SIZE]; /* empty, or what is odd about what it gave for the pictures */
     int instances; /* that ran at the same time while a batch was timed; throughput is all of theirs */
     int threads;   /* of each */
-    bt_division
-        divisions[BT_DIVISIONS_MAX]; /* that were compared before the sweep; none: nothing to choose from */
+    bt_division divisions[BT_DIVISIONS_MAX]; /* compared before the sweep; none: nothing to choose from */
     int division_count;
     char device[128], backend[64], backend_detail[256];
     char weights_source[64];
@@ -106,8 +107,8 @@ typedef struct bt_model_record {
     bool trained_weights, computes_masks;
     bt_point *points; /* ascending by batch size; owned */
     int point_count;
-    double *standard_samples_ms; /* the standard path, one image, interleaved with the points; owned; may be
-                                    NULL */
+    /* the standard path, one image, interleaved with the points; owned; may be NULL */
+    double *standard_samples_ms;
     int standard_sample_count;
     double standard_median_ms; /* NaN if not measured */
     double memory_total_mb;    /* of the device, or what the process may use */
@@ -118,21 +119,22 @@ typedef struct bt_model_record {
     double measuring_s;         /* wall-clock time spent on this model */
     int turns, disturbed_turns; /* of timed runs; disturbed: others used the cores meanwhile */
     bt_throttling throttling;   /* of the control group, while runs were timed */
-    bool interrupted;           /* the run was stopped before this model was settled */
+    bool interrupted;           /* the run was stopped before this model was decided */
     /* scoring's verdict; indexes into points, -1 for none */
-    int winners[BT_OBJECTIVE_COUNT]; /* by objectives not asked for a point may be merely screened: see its
-                                        outcome */
-    int chosen;                      /* what the config gets: an admissible point, or a provisional one for
-                                        want of any: then meets_sla is false */
+    /* by objectives not asked for a point may be merely screened: see its outcome */
+    int winners[BT_OBJECTIVE_COUNT];
+    /* what the config gets: an admissible point, or a provisional one for want of any: then meets_sla is
+     * false */
+    int chosen;
     bool meets_sla;
     char reason[BT_TEXT_SIZE]; /* why no batch size is admissible, for people; "" where one is */
     bool batching_pays;        /* the chosen batch size is above 1, by the objective asked for */
-    double reachable_sla_ms;   /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if
-                                  none */
+    /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if none */
+    double reachable_sla_ms;
     double speedup_over_single_image; /* chosen point's throughput / the standard path's, one image; NaN */
     /* Of requests, which wait as well as being served, under the same p95_sla_ms; simulated for the chosen
-     * point on one instance. NaN where nothing is chosen or it does not meet the SLA, and in older records.
-     */
+     * point on one instance. NaN where nothing is chosen or it does not meet the SLA, and in older
+     * records. */
     double capacity_rps;    /* highest rate up to which P95 keeps the SLA and nothing is lost; 0: none does */
     double recommended_rps; /* with room to spare */
     double predicted_p95_ms;   /* at the recommended rate; NaN where the capacity is 0 */
@@ -143,9 +145,9 @@ typedef struct bt_record {
     char run_id[64];                    /* the folder's name under results/ */
     char command[BT_COMMAND_LINE_SIZE]; /* what repeats it, as a shell line */
     char started_at[32], finished_at[32];
-    char workload[32];         /* "production" or "cpu-demo" */
-    char images[BT_TEXT_SIZE]; /* what was run on, for people: "synthetic spheroids", "8 pictures of ..."; ""
-                                  in older records */
+    char workload[32]; /* "production" or "cpu-demo" */
+    /* what was run on, for people: "synthetic spheroids", "8 pictures of ..."; "" in older records */
+    char images[BT_TEXT_SIZE];
     bt_machine machine;
     bt_subject subject;
     bt_settings settings;

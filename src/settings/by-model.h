@@ -3,8 +3,7 @@
  * The weights' and the model files' settings are read here, so that both are written alike. A comma ends a
  * part only where another NAME= follows: paths may have commas. A semicolon does the same, for texts in which
  * a comma means something else already (the library's `settings`). A file that is there goes before any other
- * reading of its name: "a=x,b=3.pth" is one part where there is a file x,b=3.pth.
- */
+ * reading of its name: "a=x,b=3.pth" is one part where there is a file x,b=3.pth. */
 #ifndef BT_SETTINGS_BY_MODEL_H
 #define BT_SETTINGS_BY_MODEL_H
 

@@ -61,7 +61,7 @@ static const bt_option versions[] = {
 
 static const bt_option racing[] = {
     {BT_ROW_DURATION(bt_gate_settings, time_budget), .initial = "5m", BT_BOUNDS(1, 604800),
-     .placeholder = "TIME", HOW, .help = "For measuring; what is settled before ends the run sooner."},
+     .placeholder = "TIME", HOW, .help = "For measuring; what is decided before ends the run sooner."},
     {ROW(INTEGER, pairs), .initial = "120", BT_BOUNDS(5, 100000), .placeholder = "N", HOW,
      .help = "Turns of each version at most."},
     {ROW(SWITCH, instructions), .initial = "true", HOW,

@@ -1,5 +1,5 @@
-/* What perf-gate is asked to do: the tables of its four commands, put together from the same groups of rows.
- */
+/* What perf-gate is asked to do: the tables of its four commands, put together from the same groups of
+ * rows. */
 #ifndef BT_SETTINGS_GATE_H
 #define BT_SETTINGS_GATE_H
 
@@ -56,8 +56,8 @@ typedef enum bt_gate_command {
 extern const bt_option bt_gauge_settings_table[];
 extern const size_t bt_gauge_settings_count;
 
-/* A command's whole table; `count` receives its length. Made at the first call, constant after; any thread.
- */
+/* A command's whole table; `count` receives its length. Made at the first call, constant after; any
+ * thread. */
 const bt_option *bt_gate_settings_table(bt_gate_command command, size_t *count);
 
 #ifdef __cplusplus

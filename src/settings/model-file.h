@@ -2,8 +2,7 @@
  *
  * A file is TorchScript, or, by its ending .pt2, a package that AOTInductor compiled. A package is of one
  * batch size; "{batch}" in the file's name stands for that number, so that one path names a package for each.
- * Only names are dealt with here; what is in a file is networks/model.h's to know.
- */
+ * Only names are dealt with here; what is in a file is networks/model.h's to know. */
 #ifndef BT_SETTINGS_MODEL_FILE_H
 #define BT_SETTINGS_MODEL_FILE_H
 

@@ -1,9 +1,8 @@
 /* How the option tables of this folder are written, and the rows that several of them have.
  *
  * A row names the member that holds its value, and is called like it. What is the same in every table is said
- * here, once; a table adds its group, and what is its own: a default, or a help text for what the option means
- * to that command.
- */
+ * here, once; a table adds its group, and what is its own: a default, or a help text for what the option
+ * means to that command. */
 #ifndef BT_SETTINGS_ROWS_H
 #define BT_SETTINGS_ROWS_H
 
@@ -39,25 +38,22 @@ extern "C" {
 
 /* ---- pictures: they become a bt_picture_wishes ---- */
 
+#define BT_WHITE_HELP                                                                                        \
+    "The value that is white in the pictures' files, 4095 for a camera of 12 bits; 0 is black. Unless "      \
+    "given: what a file says (ImageJ, OME-XML, MaxSampleValue), else all that its bits hold."
+#define BT_PAGE_HELP "Which page of TIFF files, from 1, of those in full resolution; the first unless given."
 #define BT_ROW_WHITE(structure)                                                                              \
-    BT_ROW(NUMBER, structure, white), BT_BOUNDS(1, 65535),                                                   \
-        .placeholder = "VALUE",                                                                              \
-        .help =                                                                                              \
-            "The value that is white in the pictures' files, 4095 for a camera of 12 bits; 0 is black. "     \
-            "Unless given: what a file says (ImageJ, OME-XML, MaxSampleValue), else all that its bits hold."
+    BT_ROW(NUMBER, structure, white), BT_BOUNDS(1, 65535), .placeholder = "VALUE", .help = BT_WHITE_HELP
 #define BT_ROW_PAGE(structure)                                                                               \
-    BT_ROW(INTEGER, structure, page), BT_BOUNDS(1, 65536),                                                   \
-        .placeholder = "N",                                                                                  \
-        .help = "Which page of TIFF files, from 1, of those in full resolution; the first unless given."
+    BT_ROW(INTEGER, structure, page), BT_BOUNDS(1, 65536), .placeholder = "N", .help = BT_PAGE_HELP
 
 /* ---- a run ---- */
 
+#define BT_PLOTS_HELP "Where gnuplot scripts, data and pictures go."
+#define BT_QUIET_HELP "No progress; only the result and what went wrong."
 #define BT_ROW_PLOTS(structure)                                                                              \
-    BT_ROW(TEXT, structure, plots), .initial = "plots", .placeholder = "FOLDER",                             \
-                                    .help = "Where gnuplot scripts, data and pictures go."
-#define BT_ROW_QUIET(structure)                                                                              \
-    BT_ROW(SWITCH, structure, quiet), .initial = "false",                                                    \
-                                      .help = "No progress; only the result and what went wrong."
+    BT_ROW(TEXT, structure, plots), .initial = "plots", .placeholder = "FOLDER", .help = BT_PLOTS_HELP
+#define BT_ROW_QUIET(structure) BT_ROW(SWITCH, structure, quiet), .initial = "false", .help = BT_QUIET_HELP
 
 /* What a checkpoint is, within the help of every option that takes one. */
 #define BT_WEIGHTS_FILE_HELP                                                                                 \

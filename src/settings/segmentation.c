@@ -80,8 +80,8 @@ const bt_option *bt_segment_settings_table(size_t *count) {
     return table.rows;
 }
 
-bt_status bt_segment_settle_models(bt_segment_settings *settings, const bt_option_sources *sources,
-                                   bt_error *error) {
+bt_status bt_segment_resolve_models(bt_segment_settings *settings, const bt_option_sources *sources,
+                                    bt_error *error) {
     const bt_service_settings *service = &settings->service;
     const char *models[BT_NAMES_MAX];
     char ignored[BT_OPTION_TEXT_SIZE];

@@ -38,8 +38,8 @@ const bt_option *bt_segment_settings_table(size_t *count);
 
 /* Where model files are given and no models, those are what segments. BT_INVALID for a file or weights of a
  * model that does not, or a setting that is none. */
-BT_MUST_USE bt_status bt_segment_settle_models(bt_segment_settings *settings,
-                                               const bt_option_sources *sources, bt_error *error);
+BT_MUST_USE bt_status bt_segment_resolve_models(bt_segment_settings *settings,
+                                                const bt_option_sources *sources, bt_error *error);
 
 /* The service's settings in full, those that have no row here at their defaults, and who set them. */
 void bt_segment_service_settings(const bt_segment_settings *settings, const bt_option_sources *sources,

@@ -83,7 +83,7 @@ const bt_option bt_settings_table[] = {
          "Batch sizes to measure; auto doubles until the SLA, memory or a plateau stops it, then refines."},
     {ROW_DURATION(time_budget), .initial = "180s", BT_ABOVE(0, 86400), .placeholder = "TIME", SEARCH,
      .help =
-         "Bound on the time spent measuring, all models together; what is not settled by then is undecided."},
+         "Bound on the time spent measuring, all models together; what is not decided by then is undecided."},
     {ROW(INTEGER, seed), .initial = "1", BT_BOUNDS(0, 9007199254740992.0), .placeholder = "N", SEARCH,
      .help = "Seed of the images and of the order of measurements."},
 

@@ -2,8 +2,7 @@
  *
  * The vocabulary is the config file's ("p95_sla_ms", "memory_reserve_percent", ...): users know these words
  * from there. Commands that need only some of the options pick rows of this table by name rather than
- * describing them again.
- */
+ * describing them again. */
 #ifndef BT_SETTINGS_TUNING_H
 #define BT_SETTINGS_TUNING_H
 

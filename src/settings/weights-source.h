@@ -13,8 +13,7 @@ extern "C" {
 /* The file of a source, cut at BT_PATH_SIZE, and, as the result, the place: a part of `source`, "" where it
  * names none. A file may have colons in its own name: the whole counts where it is there, then what stands
  * before the last colon that has a file before it. Where there is none, the whole is a file that is not
- * there.
- */
+ * there. */
 const char *bt_weights_source_split(char file[BT_PATH_SIZE], const char *source);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* The setting `weights`: one source for every model ("demo", "counter:7", a file, or a place within one:
  * weights-source.h), or one each: "hrnet=hrnet.safetensors,cbam_resunet=best.pth:ema". A model that is not
- * named has the demonstration weights.
- * Where the whole text is the name of a file that is there it is that file, though it may look like NAME=. */
+ * named has the demonstration weights. Where the whole text is the name of a file that is there it is that
+ * file, though it may look like NAME=. */
 #ifndef BT_SETTINGS_WEIGHTS_H
 #define BT_SETTINGS_WEIGHTS_H
 

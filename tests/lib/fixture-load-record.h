@@ -7,8 +7,7 @@
 /* HRNet and CBAM-ResUNet, SLA 90 ms. HRNet: single met, burst met, largest-burst informative, sustained
  * broken with a remedy; CBAM-ResUNet: single met, sustained disturbed and so not shown; mixed: HRNet not
  * shown, with losses, CBAM-ResUNet not run. The verdict is "sla-broken" (3). The caller closes it; aborts
- * where memory is short.
- */
+ * where memory is short. */
 bt_load_record *fixture_load_record(void);
 
 /* One model, no scenario: a run that was interrupted before the first. */

@@ -126,7 +126,7 @@ static const char *models_of(const char *pairs) {
     const bt_option *table = bt_segment_settings_table(&count);
     bt_options_default(table, count, &s, &sources);
     if (bt_options_read_pairs(table, count, pairs, "test", &s, &sources, &error) ||
-        bt_segment_settle_models(&s, &sources, &error))
+        bt_segment_resolve_models(&s, &sources, &error))
         return strcpy(shown, error.message);
     shown[0] = '\0';
     for (int i = 0; i < s.models.count; i++)

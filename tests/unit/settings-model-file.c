@@ -1,5 +1,5 @@
-/* Settings that say something of each model, and where a user's own network lies: names alone, no contents.
- */
+/* Settings that say something of each model, and where a user's own network lies: names alone, no
+ * contents. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

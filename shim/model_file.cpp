@@ -205,8 +205,8 @@ void check_metadata(const std::string &path, const at::Device &device) {
     if (!device.is_cuda() && !cpu_has(instructions))
         throw Failure(BT_UNSUPPORTED,
                       name_of(path) + ": compiled for a CPU with " + instructions +
-                          ", which this one has not: compile it here, or for less (README: packages for "
-                          "other CPUs)");
+                          ", which this one has not: compile it here, or for less "
+                          "(docs/models-and-weights.md: packages for other CPUs)");
 }
 
 std::unique_ptr<Loader> load_package(const std::string &path, const at::Device &device) {

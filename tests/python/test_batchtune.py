@@ -1449,9 +1449,9 @@ class Networks(unittest.IsolatedAsyncioTestCase):
 
 
 class Examples(unittest.TestCase):
-    def test_the_readmes_blocks_run_as_they_are_written(self):
-        section = (ROOT / "README.md").read_text().split("\n## From Python\n")[1].split("\n## ")[0]
-        blocks = re.findall(r"```python\n(.*?)```", section, re.S)
+    def test_the_pages_blocks_run_as_they_are_written(self):
+        page = (ROOT / "docs" / "python.md").read_text()
+        blocks = re.findall(r"```python\n(.*?)```", page, re.S)
         self.assertEqual(len(blocks), 2)
         env = dict(os.environ, BATCHTUNE_CONFIG=config(FAST), PYTHONPATH=str(ROOT / "shim" / "python"))
         for block in blocks:

@@ -256,10 +256,10 @@ class Coco(unittest.TestCase):
             print(f"# COCOeval, {kind}: AP {precision:.4f}")
             self.assertGreater(precision, 0.999)
 
-    def test_the_readmes_block_runs_as_it_is_written(self):
+    def test_the_pages_block_runs_as_it_is_written(self):
         """On files that number the pictures otherwise."""
-        section = (ROOT / "README.md").read_text().split("\n## From pictures to polygons\n")[1].split("\n## ")[0]
-        block, = re.findall(r"```python\n(.*?)```", section, re.S)
+        page = (ROOT / "docs" / "pictures-and-polygons.md").read_text()
+        block, = re.findall(r"```python\n(.*?)```", page, re.S)
         found, count = self.data_sets["coco-rle"], PICTURES + 1
         turned = dict(found, images=[dict(image, id=count - image["id"]) for image in found["images"]],
                       annotations=[dict(one, image_id=count - one["image_id"]) for one in found["annotations"]])

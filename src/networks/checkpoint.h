@@ -1,12 +1,14 @@
-/* A file of named tensors, as users bring their networks' weights: safetensors, in one file or several, or
- * what Python's torch.save wrote, today's archive or the format before it.
+/* A file of named tensors, as users bring their networks' weights: what a format found in it, and the numbers.
  *
- * A checkpoint comes from a stranger. Nothing in it is run: a pickle is read as data, and what no tensor
- * needs is passed over. Every length, offset and shape is checked against the file before it is used, and
- * memory is taken for what the file can hold, never for what it says. Reading copies: a file that shrinks
- * meanwhile is an error, not a crash.
+ * A checkpoint comes from a stranger. Nothing in it is run: a pickle is read as data, and what no tensor needs is
+ * passed over. Every length, offset and shape is checked against the file before it is used, and memory is taken
+ * for what the file can hold, never for what it says. Reading copies: a file that shrinks meanwhile is an error,
+ * not a crash.
  *
- * All tensors are listed, wherever they lie; which of them are a network's is weights-file.h's to find.
+ * checkpoint-open.h opens one of any format. A format is a file of its own (safetensors.c, torch-archive.c,
+ * torch-legacy.c, shards.c) that knows this header and no other format; a new one is one more such file and a row
+ * in checkpoint-open.c. All tensors are listed, wherever they lie; which of them are a network's is
+ * weights-file.h's to find.
  */
 #ifndef BT_NETWORKS_CHECKPOINT_H
 #define BT_NETWORKS_CHECKPOINT_H
@@ -27,7 +29,7 @@ extern "C" {
 /* Something at the top of a checkpoint, for people who look for their tensors in it. */
 typedef struct bt_checkpoint_entry {
     char key[40];                  /* the first part of its name */
-    char kind[BT_ENTRY_KIND_SIZE]; /* "a number"; not looked at where it has tensors */
+    char kind[BT_ENTRY_KIND_SIZE]; /* "a number"; says nothing where it has tensors */
     int tensors;
 } bt_checkpoint_entry;
 
@@ -39,20 +41,18 @@ typedef struct bt_checkpoint {
     bt_checkpoint_entry entries[BT_ENTRIES_MAX];
     int entry_count, entries_left_out;
     const struct bt_checkpoint_format *format;
-    void *inside;
+    void *inside;   /* the format's own; NULL before it has any */
     char file[512]; /* its path */
     char path[104]; /* for messages: the end of it, where it is long */
-    bool is_part;   /* of a checkpoint in several files */
+    /* Opens one of several files that make up this checkpoint; NULL in such a part, which may have none itself. */
+    bt_status (*open_part)(struct bt_checkpoint **out, const char *path, bt_error *error);
 } bt_checkpoint;
 
-/* Reads what the file holds, not yet the numbers; the kind is told by its first bytes, not by its name. BT_IO
- * where it cannot be read, BT_PARSE where it is broken or holds what is refused, BT_UNSUPPORTED for another
- * kind of file, BT_NO_MEMORY; the message names the file. */
-BT_MUST_USE bt_status bt_checkpoint_open(bt_checkpoint **out, const char *path, bt_error *error);
+/* NULL-safe; nulls. */
 void bt_checkpoint_close(bt_checkpoint **checkpoint);
 
-/* One tensor's numbers, row-major, as float; `out` has room for its count. BT_PARSE for one that cannot be
- * read (the message says why), or data that is not there; BT_IO, BT_NO_MEMORY. */
+/* One tensor's numbers, row-major, as float; `out` has room for its count. BT_PARSE for one that cannot be read
+ * (the message says why), or data that is not there; BT_IO, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_checkpoint_read(const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor,
                                          float *out, bt_error *error);
 
@@ -63,23 +63,24 @@ BT_MUST_USE bt_status bt_checkpoint_check(const bt_checkpoint *checkpoint, const
 /* What the top holds, in words: "net" (178 tensors), "epoch" (a number). */
 void bt_checkpoint_describe(const bt_checkpoint *checkpoint, char *out, size_t size);
 
-/* ---- for the formats' own files ---- */
+/* ---- for the formats ---- */
+
+/* What a file begins with, by which a format knows its own. */
+typedef struct bt_checkpoint_start {
+    unsigned char bytes[513]; /* 512 of the file, where it has them; then zeros */
+    size_t count;
+    uint64_t file_bytes;
+} bt_checkpoint_start;
 
 typedef struct bt_checkpoint_format {
+    bool (*recognises)(const bt_checkpoint_start *start);
+    /* Fills in `inside` and the tensors of a checkpoint that has its path; what it leaves on failure
+     * bt_checkpoint_close takes away. */
+    bt_status (*open)(bt_checkpoint *checkpoint, bt_error *error);
     bt_status (*read)(const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor, float *out,
                       bt_error *error);
     void (*close)(void *inside);
 } bt_checkpoint_format;
-
-/* Fill in tensors, format and inside of a checkpoint with a path; on failure bt_checkpoint_close tidies up.
- */
-BT_MUST_USE bt_status bt_safetensors_open(bt_checkpoint *checkpoint, bt_error *error);
-BT_MUST_USE bt_status bt_torch_archive_open(bt_checkpoint *checkpoint, bt_error *error);
-BT_MUST_USE bt_status bt_torch_legacy_open(bt_checkpoint *checkpoint, bt_error *error);
-BT_MUST_USE bt_status bt_shards_open(bt_checkpoint *checkpoint, bt_error *error);
-
-/* bt_checkpoint_open of one of several files: BT_PARSE where it is an index of files itself. */
-BT_MUST_USE bt_status bt_checkpoint_open_part(bt_checkpoint **out, const char *path, bt_error *error);
 
 /* A new last tensor, zeroed, with its name (`length` bytes) copied; NULL where memory is short. */
 bt_stored_tensor *bt_checkpoint_add(bt_checkpoint *checkpoint, const char *name, size_t length);

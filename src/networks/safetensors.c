@@ -1,18 +1,15 @@
 /* safetensors: eight bytes of length, that much JSON, then the numbers. The JSON names each tensor's type,
  * shape, and first and last byte behind it (the format's description, huggingface/safetensors). */
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-formats.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
-#include "base/text.h"
 
-#define HEADER_MAX (100 << 20) /* as the format's own reader */
+#define LENGTH_BYTES 8
+#define HEADER_MAX   (100 << 20) /* as the format's own reader */
 
 typedef struct safetensors {
     int file;
@@ -30,8 +27,6 @@ static bt_status read_tensor(const bt_checkpoint *checkpoint, const bt_stored_te
     const safetensors *s = checkpoint->inside;
     return bt_stored_read_file(tensor, s->file, out, checkpoint->path, error);
 }
-
-static const bt_checkpoint_format format = {.read = read_tensor, .close = close_file};
 
 /* ---- the header ---- */
 
@@ -111,7 +106,7 @@ static bt_status read_header(bt_checkpoint *checkpoint, uint64_t length, bt_erro
     json_t *entry;
     char *text = malloc(length);
     if (!text) return bt_no_memory(error, "reading %s", checkpoint->path);
-    bt_status status = bt_stored_read_at(s->file, text, 8, length, checkpoint->path, error);
+    bt_status status = bt_stored_read_at(s->file, text, LENGTH_BYTES, length, checkpoint->path, error);
     if (status == BT_OK && !(header = bt_json_parse(text, length, &why)))
         status = bt_fail(error, BT_PARSE, "%s: its header is no JSON: %s", checkpoint->path, why.text);
     if (status == BT_OK && !json_is_object(header))
@@ -126,22 +121,28 @@ static bt_status read_header(bt_checkpoint *checkpoint, uint64_t length, bt_erro
     return status;
 }
 
-bt_status bt_safetensors_open(bt_checkpoint *checkpoint, bt_error *error) {
+static bt_status open_tensors(bt_checkpoint *checkpoint, bt_error *error) {
     safetensors *s = calloc(1, sizeof *s);
-    struct stat about;
     uint64_t length;
     if (!s) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = s;
-    checkpoint->format = &format;
-    s->file = open(checkpoint->file, O_RDONLY | O_CLOEXEC);
-    if (s->file < 0 || fstat(s->file, &about) != 0)
-        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(errno));
-    s->size = (uint64_t)about.st_size;
-    if (s->size < 8) return bt_fail(error, BT_PARSE, "%s: is cut short", checkpoint->path);
-    bt_status status = bt_stored_read_at(s->file, &length, 0, 8, checkpoint->path, error);
+    bt_status status = bt_stored_open_file(&s->file, &s->size, checkpoint->file, checkpoint->path, error);
     if (status != BT_OK) return status;
-    if (length > HEADER_MAX || length > s->size - 8)
+    if (s->size < LENGTH_BYTES) return bt_fail(error, BT_PARSE, "%s: is cut short", checkpoint->path);
+    status = bt_stored_read_at(s->file, &length, 0, LENGTH_BYTES, checkpoint->path, error);
+    if (status != BT_OK) return status;
+    if (length > HEADER_MAX || length > s->size - LENGTH_BYTES)
         return bt_fail(error, BT_PARSE, "%s: its header would end outside the file", checkpoint->path);
-    s->data = 8 + length;
+    s->data = LENGTH_BYTES + length;
     return read_header(checkpoint, length, error);
 }
+
+/* Eight bytes of a header's length, and JSON within it. */
+static bool recognises(const bt_checkpoint_start *start) {
+    uint64_t length;
+    memcpy(&length, start->bytes, sizeof length);
+    return start->count > sizeof length && start->bytes[sizeof length] == '{' && length <= start->file_bytes;
+}
+
+const bt_checkpoint_format bt_checkpoint_safetensors = {
+    .recognises = recognises, .open = open_tensors, .read = read_tensor, .close = close_file};

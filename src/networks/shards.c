@@ -1,5 +1,5 @@
 /* A checkpoint in several files: an index of names, and a checkpoint of any kind for each file. */
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-formats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +26,6 @@ static bt_status read_tensor(const bt_checkpoint *checkpoint, const bt_stored_te
     return bt_checkpoint_read(p->files[tensor->shard], tensor, out, error);
 }
 
-static const bt_checkpoint_format format = {.read = read_tensor, .close = close_parts};
-
 static bt_status open_files(bt_checkpoint *checkpoint, const bt_shards *shards, bt_error *error) {
     parts *p = checkpoint->inside;
     char path[BT_PATH_SIZE];
@@ -40,7 +38,7 @@ static bt_status open_files(bt_checkpoint *checkpoint, const bt_shards *shards, 
         if (!bt_file_exists(path))
             return bt_fail(error, BT_INVALID, "%s: its part %s is missing: put it into the same folder",
                            checkpoint->path, name);
-        status = bt_checkpoint_open_part(&p->files[i], path, error);
+        status = checkpoint->open_part(&p->files[i], path, error);
         p->count = i + 1;
     }
     return status;
@@ -99,12 +97,12 @@ static bt_status take_tensors(bt_checkpoint *checkpoint, const bt_shards *shards
     return status;
 }
 
-bt_status bt_shards_open(bt_checkpoint *checkpoint, bt_error *error) {
+static bt_status open_parts(bt_checkpoint *checkpoint, bt_error *error) {
     bt_shards *shards;
-    parts *p = calloc(1, sizeof *p);
-    if (!p) return bt_no_memory(error, "reading %s", checkpoint->path);
-    checkpoint->inside = p;
-    checkpoint->format = &format;
+    if (!checkpoint->open_part)
+        return bt_fail(error, BT_PARSE, "%s: JSON in place of a file with tensors", checkpoint->path);
+    checkpoint->inside = calloc(1, sizeof(parts));
+    if (!checkpoint->inside) return bt_no_memory(error, "reading %s", checkpoint->path);
     bt_status status = bt_shards_read(&shards, checkpoint->file, error);
     if (status != BT_OK) return status;
     status = open_files(checkpoint, shards, error);
@@ -113,3 +111,11 @@ bt_status bt_shards_open(bt_checkpoint *checkpoint, bt_error *error) {
     bt_shards_close(&shards);
     return status;
 }
+
+/* JSON: the index. */
+static bool recognises(const bt_checkpoint_start *start) {
+    return start->bytes[strspn((const char *)start->bytes, " \t\r\n")] == '{';
+}
+
+const bt_checkpoint_format bt_checkpoint_shards = {
+    .recognises = recognises, .open = open_parts, .read = read_tensor, .close = close_parts};

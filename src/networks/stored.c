@@ -1,9 +1,11 @@
 #include "networks/stored.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/half.h"
@@ -164,6 +166,20 @@ bt_status bt_stored_read(const bt_stored_tensor *tensor, bt_stored_source source
 }
 
 /* ---- files ---- */
+
+bt_status bt_stored_open_file(int *file, uint64_t *bytes, const char *path, const char *shown,
+                              bt_error *error) {
+    struct stat about;
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe put there meanwhile is not waited for */
+    if (*file >= 0 && fstat(*file, &about) == 0) {
+        *bytes = (uint64_t)about.st_size;
+        return BT_OK;
+    }
+    const int cause = errno;
+    if (*file >= 0) close(*file);
+    *file = -1;
+    return bt_fail(error, BT_IO, "%s: cannot be read: %s", shown, bt_text_system_error(cause));
+}
 
 bt_status bt_stored_read_at(int file, void *out, uint64_t from, uint64_t bytes, const char *path,
                             bt_error *error) {

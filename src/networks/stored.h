@@ -60,6 +60,11 @@ typedef struct bt_stored_source {
 BT_MUST_USE bt_status bt_stored_read(const bt_stored_tensor *tensor, bt_stored_source source, float *out,
                                      const char *path, bt_error *error);
 
+/* Opens a file for the two functions below, and says how long it is; the caller closes it. *file is -1 on failure,
+ * which is BT_IO. `shown` is its path in messages. */
+BT_MUST_USE bt_status bt_stored_open_file(int *file, uint64_t *bytes, const char *path, const char *shown,
+                                          bt_error *error);
+
 /* All of [from, from + bytes) of a file; the caller has checked that it is that long. */
 BT_MUST_USE bt_status bt_stored_read_at(int file, void *out, uint64_t from, uint64_t bytes, const char *path,
                                         bt_error *error);

@@ -1,17 +1,23 @@
 /* What torch.save writes since 1.6: a zip archive with a pickle that describes the tensors (NAME/data.pkl)
- * and one entry for each storage (NAME/data/KEY). The archive is libzip's to read, the pickle is pickle.c's.
- */
-#include "networks/checkpoint.h"
-#include "networks/pickle.h"
-#include "networks/torch-state.h"
-
-#ifndef BT_WITHOUT_FILE_LIBRARIES
+ * and one entry for each storage (NAME/data/KEY). The archive is libzip's to read, the pickle is pickle.c's. */
+#include "networks/checkpoint-formats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef BT_WITHOUT_FILE_LIBRARIES
 #include <zip.h>
+#endif
+
+#include "networks/pickle.h"
+#include "networks/torch-state.h"
+
+static bool recognises(const bt_checkpoint_start *start) {
+    return memcmp(start->bytes, "PK\3\4", 4) == 0;
+}
+
+#ifndef BT_WITHOUT_FILE_LIBRARIES
 
 #define PICKLE_MAX   (512 << 20)
 #define UNPACKED_MAX (16 << 20) /* of what is compressed, which may be far longer than the file */
@@ -78,8 +84,6 @@ static bt_status read_tensor(const bt_checkpoint *checkpoint, const bt_stored_te
     zip_fclose(file);
     return status;
 }
-
-static const bt_checkpoint_format format = {.read = read_tensor, .close = close_archive};
 
 /* ---- the archive ---- */
 
@@ -157,7 +161,7 @@ static bt_status check_byte_order(const bt_checkpoint *checkpoint, bt_error *err
     return status;
 }
 
-bt_status bt_torch_archive_open(bt_checkpoint *checkpoint, bt_error *error) {
+static bt_status open_archive(bt_checkpoint *checkpoint, bt_error *error) {
     archive *a = calloc(1, sizeof *a);
     int why = 0;
     char entry[ENTRY_SIZE], *bytes = NULL;
@@ -165,7 +169,6 @@ bt_status bt_torch_archive_open(bt_checkpoint *checkpoint, bt_error *error) {
     bt_pickle *pickle = NULL;
     if (!a) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = a;
-    checkpoint->format = &format;
     a->zip = zip_open(checkpoint->file, ZIP_RDONLY | ZIP_CHECKCONS, &why);
     if (!a->zip)
         return bt_fail(error, BT_PARSE, "%s: a zip archive that is broken or cut short", checkpoint->path);
@@ -180,11 +183,16 @@ bt_status bt_torch_archive_open(bt_checkpoint *checkpoint, bt_error *error) {
     return status;
 }
 
+const bt_checkpoint_format bt_checkpoint_torch_archive = {
+    .recognises = recognises, .open = open_archive, .read = read_tensor, .close = close_archive};
+
 #else
 
-bt_status bt_torch_archive_open(bt_checkpoint *checkpoint, bt_error *error) {
+static bt_status open_archive(bt_checkpoint *checkpoint, bt_error *error) {
     return bt_fail(error, BT_UNSUPPORTED,
                    "%s: built without libzip, which reads such files: give safetensors", checkpoint->path);
 }
+
+const bt_checkpoint_format bt_checkpoint_torch_archive = {.recognises = recognises, .open = open_archive};
 
 #endif

@@ -6,19 +6,15 @@
  * the lowest byte first by every machine. How long an element is stands with the tensors; where it is not
  * known, no storage behind that one can be found.
  */
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "networks/pickle.h"
 #include "networks/torch-state.h"
 #include "networks/torch-tensor.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/text.h"
 
 #define FIRST_BYTES (1 << 20)   /* the pickles mostly fit into */
 #define PICKLES_MAX (512 << 20) /* bytes */
@@ -55,8 +51,6 @@ static bt_status read_tensor(const bt_checkpoint *checkpoint, const bt_stored_te
     const legacy *l = checkpoint->inside;
     return bt_stored_read_file(tensor, l->file, out, checkpoint->path, error);
 }
-
-static const bt_checkpoint_format format = {.read = read_tensor, .close = close_legacy};
 
 /* ---- the pickles ---- */
 
@@ -246,19 +240,25 @@ static void forget_pickles(legacy *l) {
     l->bytes = NULL;
 }
 
-bt_status bt_torch_legacy_open(bt_checkpoint *checkpoint, bt_error *error) {
+static bt_status open_legacy(bt_checkpoint *checkpoint, bt_error *error) {
     legacy *l = calloc(1, sizeof *l);
-    struct stat about;
     if (!l) return bt_no_memory(error, "reading %s", checkpoint->path);
     checkpoint->inside = l;
-    checkpoint->format = &format;
-    l->file = open(checkpoint->file, O_RDONLY | O_CLOEXEC);
-    if (l->file < 0 || fstat(l->file, &about) != 0)
-        return bt_fail(error, BT_IO, "%s: cannot be read: %s", checkpoint->path, bt_text_system_error(errno));
-    l->size = (uint64_t)about.st_size;
-    bt_status status = read_beginning(checkpoint, error);
+    bt_status status = bt_stored_open_file(&l->file, &l->size, checkpoint->file, checkpoint->path, error);
+    if (status == BT_OK) status = read_beginning(checkpoint, error);
     if (status == BT_OK) status = bt_torch_state_read(checkpoint, l->saved, error);
     if (status == BT_OK) status = locate(checkpoint, error);
     forget_pickles(l);
     return status;
 }
+
+/* A pickle of one of the protocols, or in digits the magic number that these files begin with. */
+static bool recognises(const bt_checkpoint_start *start) {
+    static const char digits[] = "L11954703714603880133335";
+    const unsigned char *bytes = start->bytes;
+    return (start->count >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5) ||
+           (start->count >= sizeof digits && memcmp(bytes, digits, sizeof digits - 1) == 0);
+}
+
+const bt_checkpoint_format bt_checkpoint_torch_legacy = {
+    .recognises = recognises, .open = open_legacy, .read = read_tensor, .close = close_legacy};

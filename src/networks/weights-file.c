@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "networks/places.h"
 #include "settings/weights-source.h"
 

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "networks/weights-file.h"
 
 const char *fuzz_file(const uint8_t *data, size_t size) {

@@ -20,7 +20,7 @@
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "load/schedule.h"
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "record/config.h"
 #include "report/load.h"
 #include "report/results-index.h"

@@ -17,7 +17,7 @@
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "load/schedule.h"
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "record/config.h"
 #include "scratch.h"
 #include "tune/journal.h"

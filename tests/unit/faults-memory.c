@@ -34,7 +34,7 @@
 #include "measure/histogram.h"
 #include "measure/slowdown.h"
 #include "measure/summary.h"
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "networks/weights.h"
 #include "plan/arena.h"
 #include "prove/predict.h"

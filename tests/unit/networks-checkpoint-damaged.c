@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "mutate.h"
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "scratch.h"
 
 #define FILES_MAX    128

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "networks/checkpoint.h"
+#include "networks/checkpoint-open.h"
 #include "networks/weights.h"
 
 #define FOLDER "tests/checkpoints/"

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define SIZE_HIGHEST  65536
+#define SIZE_HIGHEST  BT_BATCH_MAX
 #define SHOWN_BOUND   1e15
 #define HINT_SIZE     256
 #define WHOLE_HIGHEST 9007199254740992.0 /* 2^53 */

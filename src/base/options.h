@@ -43,7 +43,10 @@ typedef struct bt_names {
     char names[BT_NAMES_MAX][BT_NAME_SIZE];
 } bt_names;
 
-/* Ascending, without repeats, each 1..65536. count 0 says "auto". */
+/* The largest batch size that can be asked for: what memory allows beyond it counts as no bound. */
+#define BT_BATCH_MAX 65536
+
+/* Ascending, without repeats, each 1..BT_BATCH_MAX. count 0 says "auto". */
 typedef struct bt_sizes {
     int count;
     int sizes[BT_SIZES_MAX];

@@ -12,8 +12,6 @@
 extern "C" {
 #endif
 
-#define BT_BATCH_MAX 65536 /* what the settings allow */
-
 /* Rows of a table of fields (base/fields.h) for a struct's member `throttling`. Without a quota, and in
  * records of before, there are none. */
 #define BT_THROTTLING_FIELD(type_, structure, member)                                                        \

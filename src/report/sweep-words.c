@@ -11,8 +11,7 @@
 
 #define NUMBER_SIZE     32
 #define MIB_PER_GIB     1024.0
-#define DISTURBED_SHARE 10    /* one turn in so many is worth a warning */
-#define MEMORY_BOUND    65536 /* the largest batch size that is considered: memory does not bind there */
+#define DISTURBED_SHARE 10 /* one turn in so many is worth a warning */
 
 typedef struct number_text {
     char text[NUMBER_SIZE];
@@ -201,7 +200,7 @@ static void largest_batch(const bt_memory_fit *fit, char *out, size_t size) {
     }
     if (fit->largest_batch <= 0)
         snprintf(out, size, "%s%s", precision, BT_UNKNOWN_TEXT);
-    else if (fit->largest_batch >= MEMORY_BOUND)
+    else if (fit->largest_batch >= BT_BATCH_MAX)
         snprintf(out, size, "%snot bound by memory", precision);
     else
         snprintf(out, size, "%s%" PRId64, precision, fit->largest_batch);

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "settings/by-model.h"
 
-#define LARGEST     65536 /* batch size */
 #define PLACE_BYTES (sizeof BT_BATCH_PLACE - 1)
 
 bt_status bt_model_file_of(char out[BT_OPTION_TEXT_SIZE], const char *setting, const char *model,
@@ -52,7 +51,7 @@ static int number_in(const char *name, const char *pattern) {
     if (strncmp(name, pattern, before) != 0 || name[before] < '1' || name[before] > '9') return 0;
     char *end;
     const long number = strtol(name + before, &end, 10);
-    return number <= LARGEST && strcmp(end, place + PLACE_BYTES) == 0 ? (int)number : 0;
+    return number <= BT_BATCH_MAX && strcmp(end, place + PLACE_BYTES) == 0 ? (int)number : 0;
 }
 
 /* Adds a size to the ascending list; where that is full, the largest goes. */

@@ -15,9 +15,8 @@
 #include "networks/model.h"
 #include "tune/team.h"
 
-#define MIB       1048576.0
-#define SIZES_MAX 65536
-#define IMAGES    BT_BENCH_IMAGES
+#define MIB    1048576.0
+#define IMAGES BT_BENCH_IMAGES
 
 /* The warm-up of a size ends when WARM_UP_STEADY runs in a row are on one level, within WARM_UP_TOLERANCE, and at
  * the latest after WARM_UP_RUNS runs or WARM_UP_S seconds. More of any of them costs each size that much of the
@@ -43,7 +42,7 @@ struct bt_bench {
     float *images, *logits; /* capacity images of the model's size */
     int capacity;
     float *reference; /* the standard path's logits of the IMAGES images; NULL until computed */
-    bool prepared[SIZES_MAX + 1];
+    bool prepared[BT_BATCH_MAX + 1];
     int last_batch; /* of the last production run: another size is run once untimed first */
 };
 
@@ -282,7 +281,7 @@ static bt_status step_agreement(bt_bench *b, const bt_step *step, bt_step_result
 }
 
 bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *result, bt_error *error) {
-    if (step->batch_size < 1 || step->batch_size > SIZES_MAX)
+    if (step->batch_size < 1 || step->batch_size > BT_BATCH_MAX)
         return bt_fail(error, BT_INVALID, "%d is no batch size", step->batch_size);
     switch (step->kind) {
     case BT_STEP_MEMORY:

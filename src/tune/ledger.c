@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#define LARGEST_BATCH 65536
-
 /* The line through (b0, m0) that is nearest to the points. */
 static bt_memory_fit line_through(double b0, double m0, const int *batch_sizes, const double *memory_mb,
                                   int count) {
@@ -50,8 +48,8 @@ double bt_memory_fit_at(const bt_memory_fit *fit, int batch_size) {
 int64_t bt_memory_fit_largest(const bt_memory_fit *fit, double limit_mb) {
     if (!isfinite(fit->base_mb) || fit->base_mb + fit->per_image_mb > limit_mb) return 0;
     double largest =
-        fit->per_image_mb > 0 ? floor((limit_mb - fit->base_mb) / fit->per_image_mb) : LARGEST_BATCH;
-    return (int64_t)fmin(largest, LARGEST_BATCH);
+        fit->per_image_mb > 0 ? floor((limit_mb - fit->base_mb) / fit->per_image_mb) : BT_BATCH_MAX;
+    return (int64_t)fmin(largest, BT_BATCH_MAX);
 }
 
 double bt_memory_of_others_mb(const bt_model_record *model) {

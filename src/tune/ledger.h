@@ -21,7 +21,7 @@ bt_memory_fit bt_memory_fit_make(const int *batch_sizes, const double *memory_mb
 double bt_memory_fit_at(const bt_memory_fit *fit, int batch_size);
 
 /* The largest batch size whose fitted memory stays within `limit_mb`; 0 without a fit or where none does; at
- * most 65536, which stands for "memory does not bind". */
+ * most BT_BATCH_MAX, which stands for "memory does not bind". */
 int64_t bt_memory_fit_largest(const bt_memory_fit *fit, double limit_mb);
 
 /* What the device held beside the model while its points were measured, at most, MiB: the limit is on all of

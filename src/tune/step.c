@@ -5,6 +5,7 @@
 
 #include "base/fields.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "record/parts.h"
 
 static const char *const step_names[] = {
@@ -60,7 +61,8 @@ bt_status bt_step_from_json(const json_t *json, bt_step *step, const char *where
     char kind[32];
     int64_t batch_size, runs;
     bt_status status = bt_json_text(json, "kind", kind, sizeof kind, where, error);
-    if (status == BT_OK) status = bt_json_integer(json, "batch_size", 0, 65536, &batch_size, where, error);
+    if (status == BT_OK)
+        status = bt_json_integer(json, "batch_size", 0, BT_BATCH_MAX, &batch_size, where, error);
     if (status == BT_OK) status = bt_json_integer(json, "runs", 0, BT_MAX_TURN_SAMPLES, &runs, where, error);
     if (status != BT_OK) return status;
     *step = (bt_step){.batch_size = (int)batch_size, .runs = (int)runs};

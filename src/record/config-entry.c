@@ -8,7 +8,7 @@
 
 #include "base/cores.h"
 #include "record/config-fields.h"
-#include "record/placement.h"
+#include "settings/placement.h"
 
 /* Four decimals of a millisecond or an image per second: people read this file. */
 static double rounded(double value) {
@@ -75,7 +75,7 @@ static bt_status take_points(bt_config_model *out, const bt_model_record *model,
 /* A run measures its instances on the device that its description starts with: "cpu: AMD ...", "cuda:0
  * NVIDIA ...". Several lie on slices of the cores, where the service puts them as the run did. */
 static void take_instances(bt_config_model *out, const bt_model_record *model) {
-    bt_config_instance *instance = &out->instances[0];
+    bt_instance *instance = &out->instances[0];
     bt_placement placement;
     char text[32];
     bt_error ignored;

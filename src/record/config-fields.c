@@ -13,7 +13,7 @@
 #define TOP(type, m)      BT_FIELD(type, bt_config, m)
 #define MODEL(type, m)    BT_FIELD(type, bt_config_model, m)
 #define POINT(type, m)    BT_FIELD(type, bt_config_point, m)
-#define INSTANCE(type, m) BT_FIELD(type, bt_config_instance, m)
+#define INSTANCE(type, m) BT_FIELD(type, bt_instance, m)
 #define WEIGHTS(type, m)  BT_FIELD(type, bt_config_weights, m)
 
 static const bt_field top_fields[] = {

@@ -24,7 +24,7 @@ static json_t *write_point(const void *item) {
 }
 
 static json_t *write_instance(const void *item) {
-    const bt_config_instance *instance = item;
+    const bt_instance *instance = item;
     json_t *object =
         bt_fields_to_json(bt_config_instance_keys.fields, bt_config_instance_keys.count, instance);
     if (object && (*instance->cpus || json_object_set_new(object, "cpus", json_null()) == 0)) return object;

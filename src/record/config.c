@@ -120,9 +120,9 @@ static bt_status read_instances(const json_t *object, bt_config_model *model, co
     bt_status status = bt_json_array(object, "instances", &array, where, error);
     if (status != BT_OK) return status;
     size_t count = json_array_size(array);
-    if (count == 0 || count > BT_CONFIG_INSTANCES_MAX)
+    if (count == 0 || count > BT_INSTANCES_MAX)
         return bt_fail(error, BT_PARSE, "%s: instances has %zu items; 1 to %d are wanted", where, count,
-                       BT_CONFIG_INSTANCES_MAX);
+                       BT_INSTANCES_MAX);
     for (size_t i = 0; status == BT_OK && i < count; i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "instances", i);

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "record/fingerprint.h"
 #include "record/sweep-record.h"
+#include "settings/placement.h"
 #include "settings/tuning.h"
 
 #ifdef __cplusplus
@@ -24,7 +25,6 @@ extern "C" {
 
 #define BT_CONFIG_SCHEMA_VERSION 1
 #define BT_CONFIG_QUANTILES      64
-#define BT_CONFIG_INSTANCES_MAX  16
 
 /* What is known of one batch size. NaN where it is not. */
 typedef struct bt_config_point {
@@ -38,13 +38,6 @@ typedef struct bt_config_point {
     double *service_ms_quantiles; /* owned */
     int quantile_count;
 } bt_config_point;
-
-/* One copy of a model with its own worker. */
-typedef struct bt_config_instance {
-    char device[64];
-    int threads;
-    char cpus[256]; /* "0-3,8"; empty: wherever the system puts it */
-} bt_config_instance;
 
 /* Where the weights came from. Built-in ones ("demo", "counter:1") have no file. Those of a model file are
  * the file itself: all its packages, where "{batch}" stands in the path, as if they were one file. */
@@ -75,7 +68,7 @@ typedef struct bt_config_model {
     char generated_at[32], run_id[64], runtime[64], machine_fingerprint[20];
     char model_file[512]; /* a user's network, absolute; "" for a built-in one */
     bt_config_weights weights;
-    bt_config_instance instances[BT_CONFIG_INSTANCES_MAX];
+    bt_instance instances[BT_INSTANCES_MAX];
     int instance_count;
     bt_config_point *points; /* ascending by batch size; owned */
     int point_count;

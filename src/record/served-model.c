@@ -81,13 +81,13 @@ static void place_as_configured(bt_served_model *out, const bt_config *config) {
     const char *device = entry->settings.device;
     if (strcmp(device, "auto") == 0) device = config->machine.gpu[0] ? "cuda:0" : "cpu";
     placement->count = 1;
-    placement->instances[0] = (bt_config_instance){.threads = (int)entry->settings.threads};
+    placement->instances[0] = (bt_instance){.threads = (int)entry->settings.threads};
     snprintf(placement->instances[0].device, sizeof placement->instances[0].device, "%.63s", device);
 }
 
 /* ---- the cores that there are ---- */
 
-static bool may_run(const bt_config_instance *instance, const cpu_set_t *allowed) {
+static bool may_run(const bt_instance *instance, const cpu_set_t *allowed) {
     cpu_set_t cpus, both;
     bt_error ignored;
     if (instance->cpus[0] == '\0' || bt_cpus_parse(&cpus, instance->cpus, &ignored) != BT_OK) return true;

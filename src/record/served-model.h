@@ -9,7 +9,7 @@
 #include "base/cores.h"
 #include "base/error.h"
 #include "record/config.h"
-#include "record/placement.h"
+#include "settings/placement.h"
 #include "settings/service.h"
 
 #ifdef __cplusplus

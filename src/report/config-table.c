@@ -143,7 +143,7 @@ static void put_how(const bt_config_model *model, FILE *out) {
     snprintf(words, sizeof words, "%s: %d × %d px, %s, %s", model->name, model->image_size, model->image_size,
              or_unknown(model->precision), or_unknown(model->runtime));
     for (int i = 0; i < model->instance_count; i++) {
-        const bt_config_instance *instance = &model->instances[i];
+        const bt_instance *instance = &model->instances[i];
         size_t used = strlen(words);
         snprintf(words + used, sizeof words - used, "%s %s", i == 0 ? ", on" : " and", instance->device);
         used = strlen(words);

@@ -38,7 +38,7 @@ static bt_status settle_thread(const bt_worker_lane *lane, bt_error *error) {
  * all of them. */
 static bool spoken_for(const bt_worker_lane *lane) {
     const bt_service_model *model = &lane->service->models[lane->model];
-    const bt_config_instance *places = model->served.placement.instances;
+    const bt_instance *places = model->served.placement.instances;
     for (int i = 0; i < lane->instance - model->first_instance; i++)
         if (strcmp(places[i].device, lane->place->device) == 0) return true;
     return false;

@@ -120,13 +120,13 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     return BT_OK;
 }
 
-static const bt_config_instance *place_of(const bt_service *service, int instance) {
+static const bt_instance *place_of(const bt_service *service, int instance) {
     const bt_service_model *model = &service->models[service->instances[instance].model];
     return &model->served.placement.instances[instance - model->first_instance];
 }
 
 /* Whether two instances would use the same hardware. Cores that nobody named are all of them. */
-static bool share(const bt_config_instance *a, const bt_config_instance *b) {
+static bool share(const bt_instance *a, const bt_instance *b) {
     cpu_set_t mine, theirs, both;
     bt_error ignored;
     bool on_cpu = strcmp(a->device, "cpu") == 0;

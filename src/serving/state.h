@@ -43,7 +43,7 @@ typedef struct bt_worker_lane {
     bt_service *service;
     int model, instance; /* instance: of all models together, as the batcher counts */
     bt_path path;
-    const bt_config_instance *place;
+    const bt_instance *place;
     bool rests;      /* between runs: others use its cores too */
     bool questioned; /* what it gave for its first pictures was looked at */
     pthread_t thread;

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "settings/placement.h"
 #include "settings/rows.h"
 #include "settings/weights.h"
 
@@ -69,7 +70,7 @@ const bt_option bt_settings_table[] = {
     {BT_ROW_THREADS(bt_settings), NETWORKS,
      .help = "CPU threads of a model's every instance; 0: all that the process may use (within a container's "
              "CPU quota), shared out."},
-    {ROW(INTEGER, instances), .initial = "0", BT_BOUNDS(0, 16), .placeholder = "N", NETWORKS,
+    {ROW(INTEGER, instances), .initial = "0", BT_BOUNDS(0, BT_INSTANCES_MAX), .placeholder = "N", NETWORKS,
      .help = "Copies of a model that share a CPU, each on cores of its own; 0: the best of one, two, four, "
              "... in a quick comparison."},
 

@@ -45,7 +45,7 @@ bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
     out[0] = division_of(1, threads_of(settings, 1, cores->count));
     for (int instances = 2; !simulated && can_share(settings) && *count < BT_DIVISIONS_MAX; instances *= 2) {
         int threads = threads_of(settings, instances, cores->count);
-        if (instances > BT_CONFIG_INSTANCES_MAX || instances * threads > cores->count) break;
+        if (instances > BT_INSTANCES_MAX || instances * threads > cores->count) break;
         out[(*count)++] = division_of(instances, threads);
     }
     return BT_OK;

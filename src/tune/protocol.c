@@ -26,7 +26,7 @@ static const bt_field order_fields[] = {
     {BT_FIELD(INTEGER, bt_open_order, height), .minimum = 1, .maximum = 16384},
     {BT_FIELD(INTEGER, bt_open_order, width), .minimum = 1, .maximum = 16384},
     {BT_FIELD(INTEGER, bt_open_order, threads), .minimum = 0, .maximum = 1024},
-    {BT_FIELD(INTEGER, bt_open_order, instances), .minimum = 1, .maximum = BT_CONFIG_INSTANCES_MAX},
+    {BT_FIELD(INTEGER, bt_open_order, instances), .minimum = 1, .maximum = BT_INSTANCES_MAX},
     {BT_FIELD(SWITCH, bt_open_order, use_amp)},
     {BT_FIELD(SWITCH, bt_open_order, use_channels_last)},
     {BT_FIELD(SWITCH, bt_open_order, use_cudnn_benchmark)},

@@ -6,14 +6,14 @@
 
 #include "base/clock.h"
 #include "base/cores.h"
-#include "record/placement.h"
+#include "settings/placement.h"
 
 typedef enum duty { DUTY_NONE, DUTY_OPEN, DUTY_PREPARE, DUTY_TIME, DUTY_RUN, DUTY_CLOSE } duty;
 
 /* A copy. With one copy alone there is no thread, and its duties are done by the caller's. */
 typedef struct member {
     bt_team *team;
-    const bt_config_instance *place;
+    const bt_instance *place;
     pthread_t thread;
     bool started; /* the thread */
     bt_session *session;
@@ -29,7 +29,7 @@ typedef struct member {
 struct bt_team {
     bt_session_options options;
     bt_placement placement;
-    member members[BT_CONFIG_INSTANCES_MAX];
+    member members[BT_INSTANCES_MAX];
     int count;
     pthread_mutex_t lock; /* of the members' duties, with more than one copy */
     pthread_cond_t given, done;

@@ -6,7 +6,7 @@
 #include "backend/backends.h"
 #include "base/cores.h"
 #include "input.h"
-#include "record/placement.h"
+#include "settings/placement.h"
 #include "settings/service.h"
 #include "settings/tuning.h"
 #include "settings/weights.h"

@@ -20,8 +20,8 @@
 #include "base/random.h"
 #include "record/config-check.h"
 #include "record/config.h"
-#include "record/placement.h"
 #include "scratch.h"
+#include "settings/placement.h"
 
 static const char path[] = "config.json";
 
@@ -234,14 +234,14 @@ static void service_times_are_kept_as_quantiles(void **state) {
 }
 
 /* The first instance that a run on `device` leaves. */
-static bt_config_instance first_instance(const char *device, int instances, int threads, int *count) {
+static bt_instance first_instance(const char *device, int instances, int threads, int *count) {
     bt_record *record = a_run("one", 1, 2);
     bt_config_model entry;
     snprintf(record->models[0].device, sizeof record->models[0].device, "%s", device);
     record->models[0].instances = instances;
     record->models[0].threads = threads;
     assert_int_equal(bt_config_model_open(&entry, record, &record->models[0], NULL), BT_OK);
-    bt_config_instance first = entry.instances[0];
+    bt_instance first = entry.instances[0];
     *count = entry.instance_count;
     bt_config_model_close(&entry);
     bt_record_close(&record);
@@ -255,7 +255,7 @@ static void instances_are_written_where_the_run_had_them(void **state) {
     assert_string_equal(first_instance("cpu: AMD EPYC", 1, 2, &count).device, "cpu");
     assert_string_equal(first_instance("", 1, 2, &count).device, "");
     assert_int_equal(count, 1);
-    bt_config_instance one = first_instance("cpu: AMD EPYC", 16, 1000, &count); /* of a larger machine */
+    bt_instance one = first_instance("cpu: AMD EPYC", 16, 1000, &count); /* of a larger machine */
     assert_int_equal(count, 1);
     assert_int_equal(one.threads, 1000);
     const bt_cores cores = bt_cores_read();
@@ -803,7 +803,7 @@ static void more_than_there_is_room_for_is_refused(void **state) {
     (void)state;
     json_t *json = a_document();
     json_t *instances = json_object_get(entry_in(json, "hrnet"), "instances");
-    while (json_array_size(instances) <= BT_CONFIG_INSTANCES_MAX)
+    while (json_array_size(instances) <= BT_INSTANCES_MAX)
         json_array_append_new(instances, json_object());
     expect_refusal(json, BT_PARSE, "configurations.hrnet", "instances has 17 items; 1 to 16 are wanted");
     json = a_document();

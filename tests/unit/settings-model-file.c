@@ -15,11 +15,11 @@
 #include "base/cores.h"
 #include "base/files.h"
 #include "record/config.h"
-#include "record/placement.h"
 #include "record/served-model.h"
 #include "scratch.h"
 #include "settings/by-model.h"
 #include "settings/model-file.h"
+#include "settings/placement.h"
 
 static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "record/placement.h"
+#include "settings/placement.h"
 #include "tune/divisions.h"
 #include "tune/team.h"
 
@@ -205,8 +205,8 @@ static void a_team_needs_cores(void **state) {
     (void)state;
     bt_team *team;
     bt_error error;
-    if (cores() >= BT_CONFIG_INSTANCES_MAX) skip();
-    assert_int_equal(bt_team_open(&team, &simulated, BT_CONFIG_INSTANCES_MAX, &error), BT_INVALID);
+    if (cores() >= BT_INSTANCES_MAX) skip();
+    assert_int_equal(bt_team_open(&team, &simulated, BT_INSTANCES_MAX, &error), BT_INVALID);
     assert_null(team);
 }
 

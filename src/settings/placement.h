@@ -1,19 +1,27 @@
 /* Where a model's instances run: on which devices, or on which of the CPU's cores. */
-#ifndef BT_RECORD_PLACEMENT_H
-#define BT_RECORD_PLACEMENT_H
+#ifndef BT_SETTINGS_PLACEMENT_H
+#define BT_SETTINGS_PLACEMENT_H
 
 #include <sched.h>
 
 #include "base/error.h"
-#include "record/config.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+#define BT_INSTANCES_MAX 16 /* of a model */
+
+/* One copy of a model with its own worker. */
+typedef struct bt_instance {
+    char device[64];
+    int threads;    /* 0: all cores */
+    char cpus[256]; /* "0-3,8"; empty: wherever the system puts it */
+} bt_instance;
+
 typedef struct bt_placement {
     int count;
-    bt_config_instance instances[BT_CONFIG_INSTANCES_MAX];
+    bt_instance instances[BT_INSTANCES_MAX];
 } bt_placement;
 
 /* Reads a placement: "cuda:0,cuda:1" (one instance each), "cpu" (one, on whatever cores), "2x1" (on the CPU:

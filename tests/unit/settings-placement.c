@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "record/placement.h"
 #include "record/served-model.h"
 #include "scratch.h"
+#include "settings/placement.h"
 
 static cpu_set_t first_cores(int count) {
     cpu_set_t set;

@@ -1,4 +1,4 @@
-#include "record/placement.h"
+#include "settings/placement.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 int bt_placement_threads(const bt_placement *placement, int cores) {
     int threads = 0;
     for (int i = 0; i < placement->count; i++) {
-        const bt_config_instance *instance = &placement->instances[i];
+        const bt_instance *instance = &placement->instances[i];
         if (strcmp(instance->device, "cpu") == 0)
             threads += instance->threads > 0 ? instance->threads : cores;
     }
@@ -49,10 +49,10 @@ static bt_status fail_entry(const char *entry, bt_error *error) {
 }
 
 static bt_status add(bt_placement *out, const char *device, int threads, const char *cpus, bt_error *error) {
-    if (out->count == BT_CONFIG_INSTANCES_MAX)
-        return bt_fail(error, BT_INVALID, "a model has at most %d instances", BT_CONFIG_INSTANCES_MAX);
-    bt_config_instance *instance = &out->instances[out->count++];
-    *instance = (bt_config_instance){.threads = threads};
+    if (out->count == BT_INSTANCES_MAX)
+        return bt_fail(error, BT_INVALID, "a model has at most %d instances", BT_INSTANCES_MAX);
+    bt_instance *instance = &out->instances[out->count++];
+    *instance = (bt_instance){.threads = threads};
     snprintf(instance->device, sizeof instance->device, "%s", device);
     snprintf(instance->cpus, sizeof instance->cpus, "%s", cpus);
     return BT_OK;
@@ -63,12 +63,12 @@ static bt_status add_slices(bt_placement *out, int instances, int threads, const
                             bt_error *error) {
     int cores = CPU_COUNT(allowed), cpu = -1;
     long long needed = (long long)instances * threads;
-    if (instances < 1 || threads < 1 || instances > BT_CONFIG_INSTANCES_MAX || needed > cores)
+    if (instances < 1 || threads < 1 || instances > BT_INSTANCES_MAX || needed > cores)
         return bt_fail(error, BT_INVALID,
                        "%dx%d: %d instances of %d threads need %lld cores, there are %d: give fewer",
                        instances, threads, instances, threads, needed, cores);
     for (int i = 0; i < instances; i++) {
-        char cpus[sizeof((bt_config_instance *)0)->cpus];
+        char cpus[sizeof((bt_instance *)0)->cpus];
         size_t used = 0;
         for (int t = 0; t < threads; t++) {
             do

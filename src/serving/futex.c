@@ -15,6 +15,13 @@ void bt_futex_wait(atomic_uint *word, unsigned seen, int64_t until_ns) {
             FUTEX_BITSET_MATCH_ANY);
 }
 
+void bt_futex_spin(atomic_uint *word, unsigned seen, int64_t spin_ns) {
+    if (spin_ns <= 0) return;
+    const int64_t until_ns = bt_clock_now_ns() + spin_ns;
+    while (atomic_load_explicit(word, memory_order_acquire) == seen && bt_clock_now_ns() < until_ns) {
+    }
+}
+
 void bt_futex_wake(atomic_uint *word, int count) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }

@@ -33,7 +33,7 @@ struct bt_inbox {
 
 /* ---- who holds it ---- */
 
-static void let_go(bt_inbox *inbox) {
+static void release(bt_inbox *inbox) {
     if (atomic_fetch_sub(&inbox->users, 1) > 1) return;
     close(inbox->fd);
     pthread_mutex_destroy(&inbox->lock);
@@ -66,7 +66,7 @@ bt_status bt_inbox_open(bt_inbox **out, int room, bt_error *error) {
 
 void bt_inbox_close(bt_inbox **inbox) {
     if (!inbox || !*inbox) return;
-    let_go(*inbox);
+    release(*inbox);
     *inbox = NULL;
 }
 
@@ -95,7 +95,7 @@ static void arrive(void *context, const bt_result *result, const bt_error *error
         slot->next = newest;
     while (!atomic_compare_exchange_weak(&inbox->arrived, &newest, slot));
     if (!newest) ring(inbox);
-    let_go(inbox);
+    release(inbox);
 }
 
 /* ---- on the callers' ---- */
@@ -128,11 +128,11 @@ bt_status bt_inbox_submit(bt_inbox *inbox, bt_service *service, const bt_request
     bt_status status = bt_service_submit(service, request, arrive, slot, ticket, error);
     if (status == BT_OK) return BT_OK;
     give_slot(inbox, slot);
-    let_go(inbox);
+    release(inbox);
     return status;
 }
 
-/* Everything that has arrived, turned around. The bell is silenced first: who arrives in between rings again,
+/* Everything that has arrived, oldest first. The bell is silenced first: who arrives in between rings again,
  * or is fetched with the rest. */
 static void fetch(bt_inbox *inbox) {
     uint64_t rung;
@@ -158,7 +158,7 @@ int bt_inbox_take(bt_inbox *inbox, bt_inbox_answer *answers, int room) {
         slot->next = inbox->unused;
         inbox->unused = slot;
     }
-    if (fetched && inbox->waiting) ring(inbox); /* the rest is for the next who looks */
+    if (fetched && inbox->waiting) ring(inbox); /* the rest is for the next caller */
     pthread_mutex_unlock(&inbox->lock);
     return count;
 }

@@ -18,30 +18,37 @@ static int largest_run(const bt_worker_lane *lane) {
 static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t most = (size_t)largest_run(lane), pixels = (size_t)model->height * (size_t)model->width;
-    lane->images = calloc(3 * most * pixels, sizeof *lane->images);
-    lane->logits = calloc(most * pixels, sizeof *lane->logits);
-    lane->scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, model->height, model->width));
-    lane->requests = calloc(most, sizeof *lane->requests);
-    lane->owed = calloc(most, sizeof *lane->owed);
-    lane->deliveries = calloc(lane->service->request_count, sizeof *lane->deliveries);
-    if (lane->images && lane->logits && lane->scratch && lane->requests && lane->owed && lane->deliveries)
+    lane->own.images = calloc(3 * most * pixels, sizeof *lane->own.images);
+    lane->own.logits = calloc(most * pixels, sizeof *lane->own.logits);
+    lane->own.scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, model->height, model->width));
+    lane->own.deliveries = calloc(lane->service->request_count, sizeof *lane->own.deliveries);
+    lane->shared.requests = calloc(most, sizeof *lane->shared.requests);
+    lane->shared.owed = calloc(most, sizeof *lane->shared.owed);
+    if (lane->own.images && lane->own.logits && lane->own.scratch && lane->own.deliveries &&
+        lane->shared.requests && lane->shared.owed)
         return BT_OK;
     return bt_no_memory(error, "batches of %zu images", most);
 }
 
-static bt_status settle_thread(const bt_worker_lane *lane, bt_error *error) {
+static bt_status configure_thread(const bt_worker_lane *lane, bt_error *error) {
     prctl(PR_SET_TIMERSLACK, 1UL);
     return bt_cpus_bind(lane->place->cpus, error);
 }
 
-/* Whether an instance before this one is on the same device: what is to be said of a path is said once for
- * all of them. */
-static bool spoken_for(const bt_worker_lane *lane) {
+/* Whether a lane of the same path has said it: one of an instance before this one on the same device. */
+static bool already_reported(const bt_worker_lane *lane) {
     const bt_service_model *model = &lane->service->models[lane->model];
     const bt_instance *places = model->served.placement.instances;
     for (int i = 0; i < lane->instance - model->first_instance; i++)
         if (strcmp(places[i].device, lane->place->device) == 0) return true;
     return false;
+}
+
+/* What is to be said of a network: by its production lanes, once a device. */
+static void warn_of_model(const bt_worker_lane *lane, const char *words) {
+    if (words[0] && lane->path != BT_PATH_STANDARD && !already_reported(lane))
+        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", lane->service->models[lane->model].name,
+                     words);
 }
 
 static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
@@ -61,21 +68,22 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         .use_channels_last = served->use_channels_last,
         .use_cudnn_benchmark = served->use_cudnn_benchmark,
     };
-    bt_status status = bt_session_open(&lane->session, &options, error);
+    bt_status status = bt_session_open(&lane->own.session, &options, error);
     if (status != BT_OK) return status;
-    lane->info = *bt_session_describe(lane->session);
-    lane->image_threads = 1;
-    if (lane->path != BT_PATH_STANDARD && !lane->info.device_memory && lane->info.threads > 1)
-        lane->image_threads = lane->info.threads;
-    if (lane->info.path_note[0] && !spoken_for(lane))
-        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.path_note);
-    if (lane->info.weights_note[0] && lane->path != BT_PATH_STANDARD && !spoken_for(lane))
-        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, lane->info.weights_note);
-    if (bt_served_model_has_changed(served, lane->info.weights_hash) && lane->path != BT_PATH_STANDARD &&
-        !spoken_for(lane))
-        bt_log_write(lane->service->log, BT_LOG_WARNING,
-                     "%s: other weights than those that were measured: %s has changed since", model->name,
-                     served->entry->weights.path);
+    const bt_session_info *info = &lane->found.session;
+    lane->found.session = *bt_session_describe(lane->own.session);
+    lane->own.image_threads = 1;
+    if (lane->path != BT_PATH_STANDARD && !info->device_memory && info->threads > 1)
+        lane->own.image_threads = info->threads;
+    if (info->path_note[0] && !already_reported(lane))
+        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, info->path_note);
+    warn_of_model(lane, info->weights_note);
+    if (bt_served_model_has_changed(served, info->weights_hash)) {
+        char words[BT_PATH_SIZE + 96];
+        snprintf(words, sizeof words, "other weights than those that were measured: %s has changed since",
+                 served->entry->weights.path);
+        warn_of_model(lane, words);
+    }
     return BT_OK;
 }
 
@@ -87,21 +95,21 @@ static bt_status warm_up(bt_worker_lane *lane, bt_error *error) {
     int sizes = lane->path == BT_PATH_STANDARD ? 1 : ladder->size_count;
     for (int i = 0; i < sizes; i++) {
         int size = ladder->sizes[i];
-        bt_status status = bt_session_prepare(lane->session, size, error);
+        bt_status status = bt_session_prepare(lane->own.session, size, error);
         for (int run = 0; run < runs && status == BT_OK; run++) {
             int64_t start_ns = bt_clock_now_ns();
-            status = bt_session_run(lane->session, size, lane->images, lane->logits, error);
-            lane->warm_ns[i] = bt_clock_now_ns() - start_ns;
+            status = bt_session_run(lane->own.session, size, lane->own.images, lane->own.logits, error);
+            lane->found.warm_ns[i] = bt_clock_now_ns() - start_ns;
         }
         if (status != BT_OK) return bt_fail_at(error, status, "batch size %d", size);
     }
-    bt_session_release_threads(lane->session);
+    bt_session_release_threads(lane->own.session);
     return BT_OK;
 }
 
 static void set_phase(bt_worker_lane *lane, bt_lane_phase phase) {
     pthread_mutex_lock(&lane->service->lock);
-    lane->phase = phase;
+    lane->shared.phase = phase;
     pthread_mutex_unlock(&lane->service->lock);
     bt_futex_signal(&lane->service->changed);
 }
@@ -112,25 +120,26 @@ static void gather(bt_worker_lane *lane, const bt_action *work) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t pixels = (size_t)model->height * (size_t)model->width;
     for (int i = 0; i < work->count; i++) {
-        const bt_request *request = &lane->requests[i];
+        const bt_request *request = &lane->shared.requests[i];
         bt_image_prepare(request->image, request->height, request->width, &model->norm,
-                         lane->images + 3 * pixels * (size_t)i, model->height, model->width,
-                         lane->image_threads, lane->scratch);
+                         lane->own.images + 3 * pixels * (size_t)i, model->height, model->width,
+                         lane->own.image_threads, lane->own.scratch);
     }
     /* rows of padding compute the last image again: no stale picture, no garbage that could overflow */
     for (int i = work->count; i < work->run_size; i++)
-        memcpy(lane->images + 3 * pixels * (size_t)i, lane->images + 3 * pixels * (size_t)(work->count - 1),
-               3 * pixels * sizeof *lane->images);
+        memcpy(lane->own.images + 3 * pixels * (size_t)i,
+               lane->own.images + 3 * pixels * (size_t)(work->count - 1),
+               3 * pixels * sizeof *lane->own.images);
 }
 
 /* From here on the images belong to their callers again; who was answered meanwhile is told now. */
 static void stop_reading(bt_worker_lane *lane) {
     pthread_mutex_lock(&lane->service->lock);
-    lane->reading = false;
-    int owed = lane->owed_count;
-    lane->owed_count = 0;
+    lane->shared.reading = false;
+    int owed = lane->shared.owed_count;
+    lane->shared.owed_count = 0;
     pthread_mutex_unlock(&lane->service->lock);
-    bt_deliver(lane->service, lane->owed, owed, NULL);
+    bt_deliver(lane->service, lane->shared.owed, owed, NULL);
 }
 
 /* Every exponent of all ones (infinity or NaN) shows in one bit; no branch, so that it vectorises. */
@@ -145,27 +154,27 @@ static bool all_finite(const float *values, size_t count) {
 }
 
 /* Whether a user's network gives what it is said to, by its first pictures. That one picture's mask is empty
- * is nothing to ask about. */
-static void question(bt_worker_lane *lane, size_t values) {
+ * means nothing. */
+static void check_output(bt_worker_lane *lane, size_t values) {
     const bt_service_model *model = &lane->service->models[lane->model];
     char words[BT_MODEL_NOTE_SIZE];
-    if (lane->questioned || !model->from_file) return;
-    lane->questioned = true;
-    bt_output_range range = bt_model_range(model->output, lane->logits, values);
+    if (lane->own.output_checked || !model->from_file) return;
+    lane->own.output_checked = true;
+    bt_output_range range = bt_model_range(model->output, lane->own.logits, values);
     range.mask_share = NAN;
     bt_model_question(words, true, model->output, &range);
-    if (words[0] && lane->path != BT_PATH_STANDARD && !spoken_for(lane))
-        bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, words);
+    warn_of_model(lane, words);
 }
 
 static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t pixels = (size_t)model->height * (size_t)model->width;
-    bt_status status = bt_session_run(lane->session, work->run_size, lane->images, lane->logits, error);
+    bt_status status =
+        bt_session_run(lane->own.session, work->run_size, lane->own.images, lane->own.logits, error);
     if (status == BT_OUT_OF_DEVICE_MEMORY) return BT_RUN_OUT_OF_MEMORY;
     if (status != BT_OK) return BT_RUN_EXCEPTION;
-    if (all_finite(lane->logits, (size_t)work->count * pixels)) {
-        question(lane, (size_t)work->count * pixels);
+    if (all_finite(lane->own.logits, (size_t)work->count * pixels)) {
+        check_output(lane, (size_t)work->count * pixels);
         return BT_RUN_GOOD;
     }
     bt_fail(error, BT_BACKEND, "a result is not a finite number");
@@ -179,8 +188,8 @@ static void note_run(bt_worker_lane *lane, const bt_action *work, bt_run_outcome
     bt_serving_failure *failure =
         &model->failures.of[lane->path == BT_PATH_STANDARD ? BT_SERVING_STANDARD : BT_SERVING_PRODUCTION];
     pthread_mutex_lock(&model->meter_lock);
-    bt_meter_ran(model->meter, bt_clock_now_ns(), lane->instance - model->first_instance, lane->service_ns,
-                 counts ? work->count : 0);
+    bt_meter_ran(model->meter, bt_clock_now_ns(), lane->instance - model->first_instance,
+                 lane->own.service_ns, counts ? work->count : 0);
     if (outcome != BT_RUN_GOOD) {
         failure->count++;
         failure->instance = lane->instance - model->first_instance;
@@ -194,9 +203,9 @@ static void note_run(bt_worker_lane *lane, const bt_action *work, bt_run_outcome
 
 /* Under the lock: the next run, where one was mailed meanwhile. */
 static bool take_mail(bt_worker_lane *lane, bt_action *work) {
-    bool mailed = lane->mailed;
-    *work = lane->work;
-    lane->mailed = false;
+    bool mailed = lane->shared.mailed;
+    *work = lane->shared.work;
+    lane->shared.mailed = false;
     return mailed;
 }
 
@@ -206,23 +215,23 @@ static bool run(bt_worker_lane *lane, bt_action *work) {
     bt_error error = {BT_OK, ""};
     bt_wakes wakes;
     bt_wakes_none(&wakes);
-    lane->began_ns = bt_clock_now_ns();
+    lane->own.began_ns = bt_clock_now_ns();
     gather(lane, work);
     int64_t start_ns = bt_clock_now_ns();
-    lane->preprocess_ns = start_ns - lane->began_ns;
+    lane->own.preprocess_ns = start_ns - lane->own.began_ns;
     stop_reading(lane);
     bt_run_outcome outcome = compute(lane, work, &error);
     int64_t end_ns = bt_clock_now_ns();
-    lane->service_ns = end_ns - start_ns;
-    if (lane->rests) bt_session_release_threads(lane->session);
+    lane->own.service_ns = end_ns - start_ns;
+    if (lane->shares_cores) bt_session_release_threads(lane->own.session);
     note_run(lane, work, outcome, &error);
     pthread_mutex_lock(&service->lock);
     (void)bt_batcher_done(service->batcher, end_ns, work->run, outcome);
-    int count = bt_pump(service, end_ns, lane, lane->deliveries, (int)service->request_count, &wakes);
+    int count = bt_pump(service, end_ns, lane, lane->own.deliveries, (int)service->request_count, &wakes);
     bool more = take_mail(lane, work);
     pthread_mutex_unlock(&service->lock);
     bt_wake_all(service, &wakes);
-    bt_deliver(service, lane->deliveries, count, lane);
+    bt_deliver(service, lane->own.deliveries, count, lane);
     return more;
 }
 
@@ -233,16 +242,10 @@ static bool wait_for_mail(bt_worker_lane *lane, bt_action *work) {
     for (;;) {
         unsigned seen = atomic_load(&lane->signal);
         pthread_mutex_lock(&lane->service->lock);
-        bool mailed = take_mail(lane, work), quit = lane->quit;
+        bool mailed = take_mail(lane, work), quit = lane->shared.quit;
         pthread_mutex_unlock(&lane->service->lock);
         if (mailed || quit) return mailed;
-        int64_t spin_ns = lane->service->spin_ns;
-        if (spin_ns > 0) {
-            int64_t until_ns = bt_clock_now_ns() + spin_ns;
-            while (atomic_load_explicit(&lane->signal, memory_order_relaxed) == seen &&
-                   bt_clock_now_ns() < until_ns) {
-            }
-        }
+        bt_futex_spin(&lane->signal, seen, lane->service->spin_ns);
         if (atomic_load(&lane->signal) == seen) bt_futex_wait(&lane->signal, seen, BT_NEVER_NS);
     }
 }
@@ -250,22 +253,22 @@ static bool wait_for_mail(bt_worker_lane *lane, bt_action *work) {
 static void *lane_main(void *argument) {
     bt_worker_lane *lane = argument;
     bt_action work;
-    bt_status status = settle_thread(lane, &lane->failure);
-    if (status == BT_OK) status = allocate(lane, &lane->failure);
-    if (status == BT_OK) status = open_session(lane, &lane->failure);
-    if (status == BT_OK) status = warm_up(lane, &lane->failure);
+    bt_status status = configure_thread(lane, &lane->found.failure);
+    if (status == BT_OK) status = allocate(lane, &lane->found.failure);
+    if (status == BT_OK) status = open_session(lane, &lane->found.failure);
+    if (status == BT_OK) status = warm_up(lane, &lane->found.failure);
     set_phase(lane, status == BT_OK ? BT_LANE_READY : BT_LANE_FAILED);
     while (status == BT_OK && wait_for_mail(lane, &work))
         while (run(lane, &work)) {
         }
-    bt_session_close(&lane->session);
+    bt_session_close(&lane->own.session);
     set_phase(lane, BT_LANE_ENDED);
     return NULL;
 }
 
 static bt_lane_phase phase_of(bt_worker_lane *lane) {
     pthread_mutex_lock(&lane->service->lock);
-    bt_lane_phase phase = lane->phase;
+    bt_lane_phase phase = lane->shared.phase;
     pthread_mutex_unlock(&lane->service->lock);
     return phase;
 }
@@ -281,22 +284,22 @@ static bool wait_for_phase(bt_worker_lane *lane, bt_lane_phase phase, int64_t un
 }
 
 bt_status bt_lane_start(bt_worker_lane *lane, bt_error *error) {
-    lane->phase = BT_LANE_STARTING;
-    lane->mailed = lane->quit = lane->reading = false;
-    lane->owed_count = 0;
+    lane->shared.phase = BT_LANE_STARTING;
+    lane->shared.mailed = lane->shared.quit = lane->shared.reading = false;
+    lane->shared.owed_count = 0;
     if (pthread_create(&lane->thread, NULL, lane_main, lane) != 0)
         return bt_fail(error, BT_IO, "a thread cannot be started");
     lane->threaded = true;
     (void)wait_for_phase(lane, BT_LANE_READY, BT_NEVER_NS);
     if (phase_of(lane) == BT_LANE_READY) return BT_OK;
-    *error = lane->failure;
+    *error = lane->found.failure;
     return error->status;
 }
 
 bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns) {
     if (!lane->threaded) return true;
     pthread_mutex_lock(&lane->service->lock);
-    lane->quit = true;
+    lane->shared.quit = true;
     pthread_mutex_unlock(&lane->service->lock);
     bt_futex_signal(&lane->signal);
     lane->threaded = false;
@@ -310,14 +313,15 @@ bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns) {
 }
 
 void bt_lane_free(bt_worker_lane *lane) {
-    free(lane->images);
-    free(lane->logits);
-    free(lane->scratch);
-    free(lane->requests);
-    free(lane->owed);
-    free(lane->deliveries);
-    lane->images = lane->logits = NULL;
-    lane->scratch = NULL;
-    lane->requests = NULL;
-    lane->owed = lane->deliveries = NULL;
+    free(lane->own.images);
+    free(lane->own.logits);
+    free(lane->own.scratch);
+    free(lane->own.deliveries);
+    free(lane->shared.requests);
+    free(lane->shared.owed);
+    lane->own.images = lane->own.logits = NULL;
+    lane->own.scratch = NULL;
+    lane->own.deliveries = NULL;
+    lane->shared.requests = NULL;
+    lane->shared.owed = NULL;
 }

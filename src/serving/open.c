@@ -52,9 +52,9 @@ static bt_status set_batcher(bt_service_model *model, bt_error *error) {
     model->batcher.watchdog_ns = (int64_t)(s->watchdog_ms * BT_NS_PER_MS);
     model->batcher.breaker = (bt_breaker_options){
         .failures = (int)s->breaker_failures,
-        .probes = 2,
+        .probes = BT_BREAKER_PROBES,
         .cooldown_ns = cooldown_ns,
-        .cooldown_max_ns = 30 * cooldown_ns,
+        .cooldown_max_ns = BT_BREAKER_COOLDOWNS_MAX * cooldown_ns,
     };
     return BT_OK;
 }
@@ -154,37 +154,39 @@ static void number_devices(bt_service *service) {
 
 /* Whether a lane should hold nothing while it waits. The standard path seldom runs; a production lane has its
  * cores for itself unless another instance takes turns with it. */
-static bool should_rest(const bt_service *service, const bt_worker_lane *lane) {
+static bool shares_cores(const bt_service *service, const bt_worker_lane *lane) {
     int device = service->instances[lane->instance].device, sharing = 0;
     for (int i = 0; i < service->instance_count; i++)
         sharing += service->instances[i].device == device;
     return lane->path == BT_PATH_STANDARD || sharing > 1;
 }
 
+static void open_lane(bt_service *service, int instance, bt_path path) {
+    bt_worker_lane *lane = &service->lanes[bt_lane_of(instance, path)];
+    lane->service = service;
+    lane->instance = instance;
+    lane->model = service->instances[instance].model;
+    lane->path = path;
+    lane->place = place_of(service, instance);
+    lane->shares_cores = shares_cores(service, lane);
+}
+
 static bt_status open_lanes(bt_service *service, bt_error *error) {
-    service->lanes = calloc(2 * (size_t)service->instance_count, sizeof *service->lanes);
+    int count = BT_LANES_PER_INSTANCE * service->instance_count;
+    service->lanes = calloc((size_t)count, sizeof *service->lanes);
     if (!service->lanes) return bt_no_memory(error, "a service");
-    for (int i = 0; i < 2 * service->instance_count; i++) {
-        bt_worker_lane *lane = &service->lanes[i];
-        lane->service = service;
-        lane->instance = i / 2;
-        lane->model = service->instances[i / 2].model;
-        lane->path = i % 2 ? BT_PATH_STANDARD : BT_PATH_PRODUCTION;
-        lane->place = place_of(service, i / 2);
-        lane->rests = should_rest(service, lane);
+    service->lane_count = count;
+    for (int i = 0; i < service->instance_count; i++) {
+        open_lane(service, i, BT_PATH_PRODUCTION);
+        open_lane(service, i, BT_PATH_STANDARD);
     }
     return BT_OK;
 }
 
-/* Room for what may wait, what may run, and as much again for answers on their way. */
 static bt_status open_requests(bt_service *service, bt_error *error) {
     size_t count = 0;
-    for (int m = 0; m < service->model_count; m++) {
-        const bt_batcher_model *batcher = &service->models[m].batcher;
-        size_t runs = 2 * (size_t)service->models[m].instance_count;
-        count += 2 * (size_t)batcher->max_queue_size +
-                 runs * (size_t)(batcher->ladder.sizes[batcher->ladder.size_count - 1] + 1);
-    }
+    for (int m = 0; m < service->model_count; m++)
+        count += bt_batcher_room(&service->models[m].batcher, service->models[m].instance_count);
     service->requests = calloc(count, sizeof *service->requests);
     if (!service->requests) return bt_no_memory(error, "%zu requests", count);
     service->request_count = (uint32_t)count;
@@ -232,7 +234,7 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
                        model_count);
     bt_service *service = calloc(1, sizeof *service);
     if (!service) return bt_no_memory(error, "a service");
-    pthread_mutexattr_t adaptive; /* holders are quick: look a little before sleeping */
+    pthread_mutexattr_t adaptive; /* holders are quick: spin a little before sleeping */
     pthread_mutexattr_init(&adaptive);
     pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
     pthread_mutex_init(&service->lock, &adaptive);
@@ -249,10 +251,45 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
     }
     if (status == BT_OK) status = open_requests(service, error);
     if (status != BT_OK)
-        bt_service_close(&service);
+        bt_service_free(service);
     else
         *out = service;
     return status;
+}
+
+void bt_service_free(bt_service *service) {
+    for (int i = 0; i < service->lane_count; i++)
+        bt_lane_free(&service->lanes[i]);
+    for (int i = 0; i < service->model_count; i++) {
+        if (service->models[i].tuned_open) bt_tuned_model_close(&service->models[i].tuned);
+        bt_meter_close(&service->models[i].meter);
+        pthread_mutex_destroy(&service->models[i].meter_lock);
+    }
+    bt_batcher_close(&service->batcher);
+    bt_config_close(&service->config);
+    pthread_mutex_destroy(&service->lock);
+    free(service->models);
+    free(service->lanes);
+    free(service->requests);
+    free(service);
+}
+
+/* ---- a model by its name ---- */
+
+int bt_service_find(const bt_service *service, const char *name) {
+    for (int i = 0; name && i < service->model_count; i++)
+        if (strcmp(service->models[i].name, name) == 0) return i;
+    return -1;
+}
+
+bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error) {
+    char known[160] = "";
+    for (int i = 0; i < service->model_count; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", service->models[i].name);
+    }
+    return bt_fail(error, BT_INVALID, "no model is called \"%.64s\" here; there are: %s", name ? name : "",
+                   known);
 }
 
 /* ---- by file ---- */

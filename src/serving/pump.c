@@ -1,4 +1,4 @@
-/* From the batcher's decisions to threads that work and callers that hear. */
+/* From the batcher's decisions to the threads that run batches and the callers that get answers. */
 #include <math.h>
 #include <string.h>
 
@@ -14,11 +14,11 @@ static bt_worker_lane *lane_of(bt_service *service, int instance, bt_path path) 
 
 static void mail(bt_service *service, const bt_action *action, bt_worker_lane *self, bt_wakes *wakes) {
     bt_worker_lane *lane = lane_of(service, action->instance, action->path);
-    lane->work = *action;
+    lane->shared.work = *action;
     for (int i = 0; i < action->count; i++)
-        lane->requests[i] = service->requests[action->tags[i]].request;
-    lane->mailed = true;
-    lane->reading = true;
+        lane->shared.requests[i] = service->requests[action->tags[i]].request;
+    lane->shared.mailed = true;
+    lane->shared.reading = true;
     atomic_fetch_add(&lane->signal, 1);
     if (lane != self) wakes->lanes[wakes->lane_count++] = lane;
 }
@@ -36,7 +36,7 @@ static void take_out(bt_service *service, const bt_action *action, bt_delivery *
 static bt_worker_lane *reader_of(bt_service *service, const bt_action *action) {
     if (action->instance < 0) return NULL;
     bt_worker_lane *lane = lane_of(service, action->instance, action->path);
-    return lane->reading && lane->work.run == action->run ? lane : NULL;
+    return lane->shared.reading && lane->shared.work.run == action->run ? lane : NULL;
 }
 
 static void note_waking(bt_service *service, bt_wakes *wakes) {
@@ -58,7 +58,8 @@ int bt_pump(bt_service *service, int64_t now_ns, bt_worker_lane *self, bt_delive
             continue;
         }
         bt_worker_lane *reader = reader_of(service, &action);
-        take_out(service, &action, reader ? &reader->owed[reader->owed_count++] : &out[count++]);
+        take_out(service, &action,
+                 reader ? &reader->shared.owed[reader->shared.owed_count++] : &out[count++]);
     }
     note_waking(service, wakes);
     return count;
@@ -78,9 +79,9 @@ static void write_masks(const bt_delivery *delivery, const bt_service_model *mod
     size_t pixels = (size_t)model->height * (size_t)model->width;
     if (!request->mask && !request->probabilities) return;
     float threshold = request->threshold > 0 ? request->threshold : 0.5f;
-    bt_image_mask(lane->logits + (size_t)delivery->action.position * pixels, model->output, model->height,
+    bt_image_mask(lane->own.logits + (size_t)delivery->action.position * pixels, model->output, model->height,
                   model->width, threshold, request->mask, request->probabilities, request->height,
-                  request->width, lane->rests ? 1 : lane->image_threads, lane->scratch);
+                  request->width, lane->shares_cores ? 1 : lane->own.image_threads, lane->own.scratch);
 }
 
 static const char *mode_of(const bt_action *action) {
@@ -92,7 +93,7 @@ static bt_result result_of(const bt_service *service, const bt_delivery *deliver
                            int64_t now_ns) {
     const bt_action *action = &delivery->action;
     int64_t start_ns = action->started_ns == BT_NEVER_NS ? now_ns : action->started_ns;
-    if (action->status == BT_OK && lane) start_ns = lane->began_ns;
+    if (action->status == BT_OK && lane) start_ns = lane->own.began_ns;
     return (bt_result){
         .inference_mode = mode_of(action),
         .batch_size = action->count,
@@ -102,8 +103,8 @@ static bt_result result_of(const bt_service *service, const bt_delivery *deliver
         .input_height = service->models[action->model].height,
         .input_width = service->models[action->model].width,
         .queue_ms = bt_ms(start_ns - delivery->waiting.submitted_ns),
-        .preprocess_ms = lane ? bt_ms(lane->preprocess_ns) : 0,
-        .service_ms = lane ? bt_ms(lane->service_ns) : 0,
+        .preprocess_ms = lane ? bt_ms(lane->own.preprocess_ns) : 0,
+        .service_ms = lane ? bt_ms(lane->own.service_ns) : 0,
         .latency_ms = bt_ms(now_ns - delivery->waiting.submitted_ns),
         .p95_latency_ms = NAN,
         .ticket = action->ticket,
@@ -146,9 +147,9 @@ static double meter_all(bt_service *service, const bt_delivery *deliveries, int 
         if (deliveries[i].action.status != BT_OK) continue;
         bt_meter_answer answer = {
             .latency_ns = now_ns - deliveries[i].waiting.submitted_ns,
-            .queue_ns = lane->began_ns - deliveries[i].waiting.submitted_ns,
-            .preprocess_ns = lane->preprocess_ns,
-            .service_ns = lane->service_ns,
+            .queue_ns = lane->own.began_ns - deliveries[i].waiting.submitted_ns,
+            .preprocess_ns = lane->own.preprocess_ns,
+            .service_ns = lane->own.service_ns,
         };
         bt_meter_answered(model->meter, now_ns, &answer);
     }
@@ -158,7 +159,7 @@ static double meter_all(bt_service *service, const bt_delivery *deliveries, int 
 }
 
 /* The answers of a good run come to the lane that holds its logits: it pumps right after telling the batcher,
- * without letting go of the lock. So a delivery that went well is of `lane`'s last run. Its result is in the
+ * without releasing the lock. So a delivery that went well is of `lane`'s last run. Its result is in the
  * caller's buffers before the callback, and nothing is written there after it. */
 void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, bt_worker_lane *lane) {
     if (count == 0) return;
@@ -167,7 +168,7 @@ void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, b
         if (deliveries[i].action.status == BT_OK)
             write_masks(&deliveries[i], &service->models[deliveries[i].action.model], lane);
     int64_t now_ns = bt_clock_now_ns();
-    if (lane) lane->preprocess_ns += now_ns - start_ns;
+    if (lane) lane->own.preprocess_ns += now_ns - start_ns;
     double p95_ms = lane ? meter_all(service, deliveries, count, lane, now_ns) : NAN;
     for (int i = 0; i < count; i++) {
         const bt_delivery *delivery = &deliveries[i];
@@ -180,18 +181,16 @@ void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, b
     }
 }
 
-#define CHUNK 16
-
 void bt_pump_and_deliver(bt_service *service) {
-    bt_delivery deliveries[CHUNK];
+    bt_delivery deliveries[BT_DELIVERIES_AT_ONCE];
     int count;
     do {
         bt_wakes wakes;
         bt_wakes_none(&wakes);
         pthread_mutex_lock(&service->lock);
-        count = bt_pump(service, bt_clock_now_ns(), NULL, deliveries, CHUNK, &wakes);
+        count = bt_pump(service, bt_clock_now_ns(), NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
         pthread_mutex_unlock(&service->lock);
         bt_wake_all(service, &wakes);
         bt_deliver(service, deliveries, count, NULL);
-    } while (count == CHUNK);
+    } while (count == BT_DELIVERIES_AT_ONCE);
 }

@@ -1,12 +1,9 @@
-/* Requests: checked, let in, waited for, taken back. */
+/* Requests: checked, enqueued, waited for, taken back. */
 #include <math.h>
 
 #include "base/clock.h"
 #include "image/resize.h"
 #include "serving/state.h"
-
-#define CHUNK                                                                                                \
-    16 /* answers that a submitting thread delivers at a time: those of others, which came due just then */
 
 static bt_status check(const bt_service *service, const bt_request *request, int *model, bt_error *error) {
     if (!service || !request) return bt_fail(error, BT_INVALID, "there is no service, or no request");
@@ -33,8 +30,8 @@ static int64_t deadline_of(const bt_service_model *model, const bt_request *requ
 }
 
 /* Under the lock: into a slot and the batcher. */
-static bt_status let_in(bt_service *service, int model, const bt_request *request, bt_answer answer,
-                        void *context, int64_t now_ns, uint64_t *ticket) {
+static bt_status enqueue(bt_service *service, int model, const bt_request *request, bt_answer answer,
+                         void *context, int64_t now_ns, uint64_t *ticket) {
     if (service->phase != BT_PHASE_RUNNING) return BT_CLOSED;
     uint32_t index = service->first_free;
     if (index == BT_NO_REQUEST) return BT_QUEUE_FULL;
@@ -63,7 +60,7 @@ static bt_status fail_refused(const char *name, int queue_room, bt_status status
 
 bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_answer answer, void *context,
                             uint64_t *ticket, bt_error *error) {
-    bt_delivery deliveries[CHUNK];
+    bt_delivery deliveries[BT_DELIVERIES_AT_ONCE];
     bt_wakes wakes;
     bt_wakes_none(&wakes);
     uint64_t number;
@@ -73,13 +70,14 @@ bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_a
     if (status != BT_OK) return status;
     pthread_mutex_lock(&service->lock);
     int64_t now_ns = bt_clock_now_ns();
-    status = let_in(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
+    status = enqueue(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
     int count = 0, queue_room = service->models[model].live.max_queue_size;
-    if (service->phase == BT_PHASE_RUNNING) count = bt_pump(service, now_ns, NULL, deliveries, CHUNK, &wakes);
+    if (service->phase == BT_PHASE_RUNNING)
+        count = bt_pump(service, now_ns, NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
     pthread_mutex_unlock(&service->lock);
     bt_wake_all(service, &wakes);
     bt_deliver(service, deliveries, count, NULL);
-    if (count == CHUNK) bt_pump_and_deliver(service);
+    if (count == BT_DELIVERIES_AT_ONCE) bt_pump_and_deliver(service);
     return status == BT_OK ? BT_OK : fail_refused(service->models[model].name, queue_room, status, error);
 }
 
@@ -119,11 +117,7 @@ bt_status bt_service_infer(bt_service *service, const bt_request *request, bt_re
     bt_waiter waiter = {.done = 0};
     bt_status status = bt_service_submit(service, request, wake_waiter, &waiter, NULL, error);
     if (status != BT_OK) return status;
-    if (service->spin_ns > 0) {
-        int64_t until_ns = bt_clock_now_ns() + service->spin_ns;
-        while (!atomic_load_explicit(&waiter.done, memory_order_acquire) && bt_clock_now_ns() < until_ns) {
-        }
-    }
+    bt_futex_spin(&waiter.done, 0, service->spin_ns);
     while (!atomic_load(&waiter.done))
         bt_futex_wait(&waiter.done, 0, BT_NEVER_NS);
     if (result) *result = waiter.result;

@@ -3,8 +3,11 @@
  * One lock guards the batcher and the slots; everything slow (preprocessing, the backend, callbacks) happens
  * outside it. Every instance has two lanes, threads that own one backend session each, for the production and
  * the standard path. A supervisor thread sleeps exactly until the batcher's next wake time. Whoever changes
- * something under the lock pumps the batcher dry before letting go (pump.c): runs go into lanes' mailboxes,
- * answers are delivered after unlocking. */
+ * something under the lock pumps the batcher dry before releasing it (pump.c): runs go into lanes' mailboxes,
+ * answers are delivered after unlocking.
+ *
+ * open.c makes a service of its config, service.c starts and stops it; request.c takes requests, lane.c runs
+ * them, supervisor.c acts when time has passed; live-settings.c changes it under way, facts.c tells of it. */
 #ifndef BT_SERVING_STATE_H
 #define BT_SERVING_STATE_H
 
@@ -39,36 +42,48 @@ typedef struct bt_delivery {
 
 typedef enum bt_lane_phase { BT_LANE_STARTING, BT_LANE_READY, BT_LANE_FAILED, BT_LANE_ENDED } bt_lane_phase;
 
+/* One lane. What its members are says who may touch them:
+ *
+ * - `own` is its thread's alone. Before the thread is started and after it has ended it belongs to whoever
+ *   starts and stops the service.
+ * - `shared` is touched under the service's lock, by any thread. The two arrays in it change hands instead:
+ *   while `reading` is set their elements are filled under the lock, and the thread reads what was mailed;
+ *   once it is not set, what is owed is the thread's.
+ * - `found` is written by its thread until it is ready or has failed, and is constant from then on.
+ * - The others are constant from open on; `signal` is atomic; `thread` and `threaded` belong to whoever
+ *   starts and stops the service. */
 typedef struct bt_worker_lane {
     bt_service *service;
     int model, instance; /* instance: of all models together, as the batcher counts */
     bt_path path;
     const bt_instance *place;
-    bool rests;      /* between runs: others use its cores too */
-    bool questioned; /* what it gave for its first pictures was looked at */
+    bool shares_cores; /* with other lanes: between runs it holds nothing */
     pthread_t thread;
     bool threaded;
-    bt_session *session;
-    bt_session_info info;
-    float *images, *logits; /* room for the largest size */
-    void *scratch;
-    int image_threads; /* that prepare an image or a mask: the session's own, which wait meanwhile */
-    size_t scratch_bytes;
-    int64_t warm_ns[BT_LADDER_SIZES_MAX]; /* the warm-up's service times, by the ladder */
-    /* guarded by the service's lock */
-    bt_lane_phase phase;
-    bt_error failure;
-    bool mailed, quit;
-    bool reading;         /* the images of `work` are being read: none of them may be answered yet */
-    bt_action work;       /* the run to do, or under way */
-    bt_request *requests; /* of `work`, copied when it was mailed: their slots may be others' by the time they
-                             are read */
-    bt_delivery *owed;    /* answers of requests that were being read; as many as the largest size */
-    int owed_count;
     atomic_uint signal; /* counts up with every mail; the futex it sleeps on */
-    /* its own */
-    bt_delivery *deliveries; /* as many as there are requests */
-    int64_t preprocess_ns, service_ns, began_ns;
+    struct {
+        bt_session *session;
+        float *images, *logits; /* room for the largest size */
+        void *scratch;
+        bt_delivery *deliveries; /* as many as there are requests */
+        int image_threads;       /* that prepare images and masks: the session's, which wait meanwhile */
+        bool output_checked;     /* what a user's network gave for its first pictures was judged */
+        int64_t began_ns, preprocess_ns, service_ns; /* of the present run, or the last */
+    } own;
+    struct {
+        bt_lane_phase phase;
+        bool mailed, quit;
+        bool reading;         /* the images of `work` are being read: none of them may be answered yet */
+        bt_action work;       /* the run to do, or under way */
+        bt_request *requests; /* of `work`: their slots may be others' by the time they are read */
+        bt_delivery *owed;    /* answers of requests that were being read; as many as the largest size */
+        int owed_count;
+    } shared;
+    struct {
+        bt_error failure; /* where it failed */
+        bt_session_info session;
+        int64_t warm_ns[BT_LADDER_SIZES_MAX]; /* the warm-up's service times, by the ladder */
+    } found;
 } bt_worker_lane;
 
 typedef struct bt_service_model {
@@ -107,7 +122,8 @@ struct bt_service {
     bt_cores cores;
     bt_service_model *models;
     int model_count;
-    bt_worker_lane *lanes; /* two an instance: production, standard */
+    bt_worker_lane *lanes; /* by bt_production_lane and bt_standard_lane */
+    int lane_count;
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
     int instance_count;
     int64_t spin_ns, window_ns;
@@ -128,24 +144,39 @@ struct bt_service {
     bt_delivery *supervisor_deliveries;
 };
 
-/* ---- service.c ---- */
+/* ---- open.c ---- */
 
 int bt_service_find(const bt_service *service, const char *name); /* a model's index; -1: unknown, or NULL */
 /* BT_INVALID with the models that there are. */
 bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error);
+/* Frees a service that does not run, or was never wholly opened. */
+void bt_service_free(bt_service *service);
+
+/* ---- shared.c ---- */
+
+/* Why there is no service: what the last try of bt_service_shared said, where that is it. */
+bt_status bt_service_fail_missing(bt_error *error);
 
 /* ---- futex.c ---- */
 
 /* Sleeps while *word is `seen`, until somebody wakes it or the monotonic clock shows `until_ns` (BT_NEVER_NS:
  * no end). May return early for no reason. */
 void bt_futex_wait(atomic_uint *word, unsigned seen, int64_t until_ns);
+/* Spins until *word is not `seen` any more, but at most for so long: cheaper than sleeping where the wait is
+ * short. */
+void bt_futex_spin(atomic_uint *word, unsigned seen, int64_t spin_ns);
 void bt_futex_wake(atomic_uint *word, int count);
 /* Counts the word up and wakes all who sleep on it. */
 void bt_futex_signal(atomic_uint *word);
 
 /* ---- pump.c ---- */
 
-/* Who is to be woken once the lock is let go. */
+/* How many answers a thread that is no lane delivers at a time: one that submits, say, takes along what came
+ * due just then. Raised, submitting needs more stack (some 250 bytes an answer); lowered, a queue that
+ * expires at once is answered with more turns at the lock. */
+#define BT_DELIVERIES_AT_ONCE 16
+
+/* Who is to be woken once the lock is released. */
 typedef struct bt_wakes {
     bt_worker_lane *lanes[BT_BATCHER_LANES_MAX];
     int lane_count;
@@ -168,7 +199,7 @@ void bt_wake_all(bt_service *service, const bt_wakes *wakes);
 /* Outside the lock: calls back with answers; `lane` (may be NULL) holds the logits of those that
  * went well. */
 void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, bt_worker_lane *lane);
-/* Locks, does nothing but pump until dry, delivers. */
+/* Locks, only pumps until nothing is left, and delivers. */
 void bt_pump_and_deliver(bt_service *service);
 
 /* ---- lane.c, supervisor.c ---- */

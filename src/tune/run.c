@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "tune/journal.h"
@@ -48,7 +49,7 @@ static bt_status list_runs(const char *results, const char *kind, char ***out, s
     bt_status status = BT_OK;
     for (struct dirent *entry; status == BT_OK && (entry = readdir(folder));) {
         if (!is_of_kind(entry->d_name, kind)) continue;
-        char **grown = realloc(*out, (*count + 1) * sizeof *grown);
+        char **grown = bt_array_grow(*out, *count, 1, NULL, sizeof *grown);
         if (grown) *out = grown;
         if (!grown || !(grown[*count] = strdup(entry->d_name)))
             status = bt_no_memory(error, "the list of runs");

@@ -37,7 +37,8 @@ struct bt_sweep {
     bt_model_record *model;
     bt_sequential_rule rule;
     bt_candidate *candidates; /* ascending, parallel to model->points */
-    int count, capacity;
+    int count;
+    size_t capacity;
     int next_rung; /* of options.batches, where sizes were asked for */
     bool ladder_done, refining_done, memory_refused, standard_failed;
     int standard_memory_sizes[BT_STANDARD_MEMORY_MAX];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "measure/series.h"
 #include "tune/ledger.h"
@@ -25,13 +26,10 @@ int bt_sweep_find(const bt_sweep *sweep, int batch_size) {
 }
 
 bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladder, bt_error *error) {
-    if (sweep->count == sweep->capacity) {
-        int capacity = sweep->capacity ? 2 * sweep->capacity : 16;
-        bt_candidate *grown = realloc(sweep->candidates, (size_t)capacity * sizeof *grown);
-        if (!grown) return bt_no_memory(error, "the sweep's candidates");
-        sweep->candidates = grown;
-        sweep->capacity = capacity;
-    }
+    bt_candidate *grown =
+        bt_array_grow(sweep->candidates, (size_t)sweep->count, 1, &sweep->capacity, sizeof *grown);
+    if (!grown) return bt_no_memory(error, "the sweep's candidates");
+    sweep->candidates = grown;
     bt_point *point = bt_record_add_point(sweep->model, batch_size);
     if (!point) return bt_no_memory(error, "the sweep's points");
     point->outcome = BT_OUTCOME_UNDECIDED;
@@ -301,8 +299,8 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
         break;
     case BT_STEP_STANDARD: {
         bt_model_record *model = sweep->model;
-        size_t count = (size_t)(model->standard_sample_count + result->sample_count);
-        double *grown = realloc(model->standard_samples_ms, count * sizeof *grown);
+        double *grown = bt_array_grow(model->standard_samples_ms, (size_t)model->standard_sample_count,
+                                      (size_t)result->sample_count, NULL, sizeof *grown);
         if (!grown) return bt_no_memory(error, "the standard path's samples");
         model->standard_samples_ms = grown;
         for (int i = 0; i < result->sample_count; i++)

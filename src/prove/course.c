@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 
 /* Room for `more` items behind `count`. */
 static bt_status grow(void **array, int64_t count, int64_t more, size_t size, bt_error *error) {
-    void *grown = realloc(*array, (size_t)(count + more + 1) * size);
+    void *grown = bt_array_grow(*array, (size_t)count, (size_t)more, NULL, size);
     if (!grown) return bt_no_memory(error, "a scenario's requests");
     *array = grown;
     return BT_OK;

@@ -1,8 +1,8 @@
 /* Arrays that grow while they are filled.
  *
  * An array here is what C has: a pointer and a count, in the struct that owns them, read and freed like any
- * other. What is shared is only how it gets room for more, which is easy to get wrong: a size that overflows, a
- * pointer lost when memory runs out, a list that takes quadratic time because it grows by one. */
+ * other. What is shared is only how it gets room for more, which is easy to get wrong: a size that overflows,
+ * a pointer lost when memory runs out, a list that takes quadratic time because it grows by one. */
 #ifndef BT_BASE_ARRAY_H
 #define BT_BASE_ARRAY_H
 
@@ -23,9 +23,9 @@ extern "C" {
  *     s->items = grown;
  *     s->items[s->count++] = candidate;
  *
- * `room` is the caller's note, 0 at first, of how many items fit: it at least doubles each time, so that n items
- * take a time that grows like n. With a NULL `room` the array is made to fit exactly, each time anew: for lists
- * of a few items, and for those that were read or copied and therefore have no room to spare. */
+ * `room` is the caller's note, 0 at first, of how many items fit: it at least doubles each time, so that n
+ * items take a time that grows like n. With a NULL `room` the array is made to fit exactly, each time anew:
+ * for lists of a few items, and for those that were read or copied and therefore have no room to spare. */
 BT_MUST_USE void *bt_array_grow(void *items, size_t count, size_t more, size_t *room, size_t item_size);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "base/options-value.h"
+#include "base/options-type.h"
 #include "base/terminal.h"
 #include "base/text.h"
 
@@ -27,11 +27,10 @@ void bt_options_write_flags(const bt_option *table, size_t count, const void *va
         char flag[BT_NAME_SIZE], shown[BT_OPTION_SHOWN_SIZE];
         bt_option_flag(table[i].name, flag);
         bt_option_text(&table[i], values, shown, sizeof shown);
-        bool number = table[i].type == BT_OPTION_INTEGER || table[i].type == BT_OPTION_NUMBER ||
-                      table[i].type == BT_OPTION_DURATION;
         if (table[i].type == BT_OPTION_SWITCH) {
             fprintf(out, " --%s%s", strcmp(shown, "true") == 0 ? "" : "no-", flag);
-        } else if (*shown || !number) { /* a number that was not given cannot be typed */
+        } else if (*shown || !bt_option_type_of(&table[i])
+                                  ->is_number) { /* a number that was not given cannot be typed */
             fprintf(out, " --%s ", flag);
             bt_text_shell_word(shown, out);
         }
@@ -56,26 +55,24 @@ static void put_usage(const bt_option *option, char out[256]) {
 /* The default as a person reads it, with its unit; "" where there is none worth telling. */
 static void put_default(const bt_option *option, char out[DETAILS_SIZE]) {
     const char *initial = option->initial ? option->initial : "";
-    const char *unit = bt_option_unit_symbol(option);
+    const char *unit = bt_option_unit_symbol(option), *unset = bt_option_type_of(option)->unset;
     if (option->type == BT_OPTION_SWITCH && option->scope == BT_SCOPE_SETTING)
         snprintf(out, DETAILS_SIZE, "%s", strcmp(initial, "true") == 0 ? "on" : "off");
     else if (option->type == BT_OPTION_SWITCH)
         snprintf(out, DETAILS_SIZE, "%s", strcmp(initial, "true") == 0 ? "on" : "");
-    else if (option->type == BT_OPTION_SIZES && !*initial)
-        snprintf(out, DETAILS_SIZE, "auto");
+    else if (unset && !*initial)
+        snprintf(out, DETAILS_SIZE, "%s", unset);
     else
         snprintf(out, DETAILS_SIZE, "%s%s%s", initial, *initial && *unit ? " " : "", *initial ? unit : "");
 }
 
 static void put_range(const bt_option *option, char out[RANGE_SIZE]) {
     char bounds[BT_OPTION_BOUNDS_SIZE];
+    const char *unit = bt_option_type_of(option)->bounds_unit;
     out[0] = '\0';
-    if (option->type != BT_OPTION_INTEGER && option->type != BT_OPTION_NUMBER &&
-        option->type != BT_OPTION_DURATION)
-        return;
+    if (!bt_option_type_of(option)->is_number) return;
     bt_option_bounds(option, bounds);
-    snprintf(out, RANGE_SIZE, "%s%s", bounds,
-             *bounds && option->type == BT_OPTION_DURATION ? " seconds" : "");
+    snprintf(out, RANGE_SIZE, "%s%s%s", bounds, *bounds && unit ? " " : "", *bounds && unit ? unit : "");
 }
 
 /* ---- --help ---- */

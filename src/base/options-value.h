@@ -41,6 +41,8 @@ json_t *bt_option_value_write_json(const bt_option *option, const bt_option_valu
 void bt_option_value_load(const bt_option *option, const void *values, bt_option_value *out);
 void bt_option_value_store(const bt_option *option, const bt_option_value *value, void *values);
 
+/* ---- what an option says of itself (options-words.c) ---- */
+
 /* "milliseconds" and "ms" for a name that ends in "_ms", and so on; "" where the name tells no unit, and for
  * durations, which are typed with theirs. */
 const char *bt_option_unit_words(const bt_option *option);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/options-value.h"
+#include "base/options-type.h"
 #include "base/text.h"
 
 int bt_options_find(const bt_option *table, size_t count, const char *name) {
@@ -222,9 +222,8 @@ bt_status bt_options_read_json(const bt_option *table, size_t count, const json_
 
 /* Where the value that starts at `text` ends: at a comma, but a list goes on until the next "key=". */
 static size_t value_length(const bt_option *option, const char *text) {
-    bool list = option->type == BT_OPTION_NAMES || option->type == BT_OPTION_SIZES;
     size_t length = strcspn(text, ",");
-    while (list && text[length]) {
+    while (bt_option_type_of(option)->is_list && text[length]) {
         size_t part = strcspn(text + length + 1, ",=");
         if (text[length + 1 + part] == '=') break;
         length += 1 + part;

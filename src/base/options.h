@@ -74,8 +74,8 @@ typedef struct bt_option {
     bool above_minimum;      /* the minimum itself is not allowed */
     const char *choices;     /* "efficiency|throughput|latency" */
     const char *placeholder; /* what --help shows for the value: "MS", "FILE", "N" */
-    const char *group; /* --help's heading: "Goal", "Search", "Output"; rows of one group stand together */
-    const char *help;  /* one or two sentences */
+    const char *group;       /* --help's heading: "Goal", "Search"; rows of one group stand together */
+    const char *help;        /* one or two sentences */
 } bt_option;
 
 typedef enum bt_option_source {
@@ -92,8 +92,7 @@ typedef struct bt_option_sources {
     bt_option_source of[BT_OPTIONS_MAX];
 } bt_option_sources;
 
-/* Sets every value of `values` to its default. A default that does not parse is a bug and aborts in assert.
- */
+/* Sets every value of `values` to its default. A default that does not parse is a bug: an assert fails. */
 void bt_options_default(const bt_option *table, size_t count, void *values, bt_option_sources *sources);
 
 /* What a command line asks for besides options. */
@@ -105,12 +104,12 @@ typedef enum bt_options_request {
 } bt_options_request;
 
 /* Reads argv[1..]: "--name value", "--name=value", "--switch", "--no-switch". `operands` receives pointers
- * into argv of what is no flag (up to operands_max; more is BT_INVALID). --help (or --help=markdown) and --version
- * stop the reading and are told in `request`. BT_INVALID names the flag, the value and what would be right; an unknown
- * flag gets the nearest known name as a suggestion. On failure `values` may be half set. A flag given twice
- * counts the last time. What follows "--" is operands; "-" alone is one too, and -h is --help. A value may
- * start with "--" only in the form --name=value. `operands` and `operand_count` may be NULL when operands_max
- * is 0. */
+ * into argv of what is no flag (up to operands_max; more is BT_INVALID). --help (or --help=markdown) and
+ * --version stop the reading and are told in `request`. BT_INVALID names the flag, the value and what would
+ * be right; an unknown flag gets the nearest known name as a suggestion. On failure `values` may be half set.
+ * A flag given twice counts the last time. What follows "--" is operands; "-" alone is one too, and -h is
+ * --help. A value may start with "--" only in the form --name=value. `operands` and `operand_count` may be
+ * NULL when operands_max is 0. */
 BT_MUST_USE bt_status bt_options_parse(const bt_option *table, size_t count, int argc, char **argv,
                                        void *values, bt_option_sources *sources, const char **operands,
                                        int operands_max, int *operand_count, bt_options_request *request,
@@ -125,9 +124,9 @@ BT_MUST_USE bt_status bt_options_read_json(const bt_option *table, size_t count,
                                            bt_option_sources *sources, bt_error *error);
 
 /* Reads "key=value,key=value" (the simulated backend's specification); "" is no pairs. A list's value goes on
- * to the next "key=": "sizes=1,2,noise=0" gives the sizes 1 and 2. Another value that holds a
- * comma stands in double quotes, in which "" is one: backend="sim:noise=0,seed=3". `where` starts every
- * message. BT_INVALID as for flags. Sets source FLAG. */
+ * to the next "key=": "sizes=1,2,noise=0" gives the sizes 1 and 2. Another value that holds a comma stands in
+ * double quotes, in which "" is one: backend="sim:noise=0,seed=3". `where` starts every message. BT_INVALID
+ * as for flags. Sets source FLAG. */
 BT_MUST_USE bt_status bt_options_read_pairs(const bt_option *table, size_t count, const char *pairs,
                                             const char *where, void *values, bt_option_sources *sources,
                                             bt_error *error);
@@ -146,8 +145,7 @@ void bt_options_write_flags(const bt_option *table, size_t count, const void *va
                             const bt_option_sources *sources, FILE *out);
 
 /* The options part of --help: grouped, aligned, wrapped at 100 columns or a narrower terminal's, with units,
- * defaults and bounds;
- * --help and --version come last. */
+ * defaults and bounds; --help and --version come last. */
 void bt_options_write_help(const bt_option *table, size_t count, FILE *out);
 
 /* The same as Markdown lists, for the documentation: each option with its JSON key, default and bounds. */

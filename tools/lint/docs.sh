@@ -28,10 +28,10 @@ part_layer-names() {
 part_programs() {
     local program word words
     for program in $programs; do
-        words=$("$bin/$program" --help | sed -n '/^Commands:$/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+        words=$("$bin/$program" --help 2>&1 | sed -n '/^Commands:$/,/^$/s/^  \([a-z-]*\) .*/\1/p')
         for word in ${words:-''}; do
             [ "$program" = "${programs%% *}" ] && [ "$word" = "${words%% *}" ] || echo
-            "$bin/$program" $word --help=markdown
+            "$bin/$program" $word --help=markdown 2>/dev/null || return 1
         done
     done
 }
@@ -45,7 +45,7 @@ page_of() {
         case $line in '<!-- make docs: '*' -->')
             what=${line#'<!-- make docs: '} what=${what%' -->'} inside=1
             printf '\n'
-            "part_$what" || exit 1
+            "part_$what" || return 1
             printf '\n'
             ;;
         esac

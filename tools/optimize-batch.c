@@ -16,6 +16,7 @@
 #include "report/results-index.h"
 #include "report/sweep-publish.h"
 #include "tune/optimize.h"
+#include "tune/resolve.h"
 
 /* The worst of what was shown of the models; that an SLA is broken is a failure where --require-sla says
  * so. */
@@ -92,13 +93,13 @@ static bt_status resolve(optimization *o, bt_error *error) {
     bt_machine_read(&o->machine);
     bt_cuda_fill_machine(&o->machine);
     char *profile = o->settings.profile;
-    if (profile[0] == '\0' && bt_optimize_on_cpu(&o->settings, &o->machine))
+    if (profile[0] == '\0' && bt_resolve_on_cpu(&o->settings, &o->machine))
         snprintf(profile, sizeof o->settings.profile, "cpu-demo");
     if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
     if (status == BT_OK)
         status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
     if (status == BT_OK)
-        status = bt_optimize_resolve(&o->settings, &o->sources, &o->machine, o->images, o->log, error);
+        status = bt_resolve_settings(&o->settings, &o->sources, &o->machine, o->images, o->log, error);
     return status;
 }
 
@@ -106,7 +107,7 @@ static bt_status resolve(optimization *o, bt_error *error) {
 static bt_status check_replace(const optimization *o, bt_error *error) {
     const bt_settings *s = &o->settings;
     if (s->force) return BT_OK;
-    return bt_config_check_replace(o->before, s->output, &s->models, bt_optimize_workload(s),
+    return bt_config_check_replace(o->before, s->output, &s->models, bt_resolve_workload(s),
                                    (int)s->image_size, error);
 }
 
@@ -133,7 +134,7 @@ static bt_status prepare(optimization *o, bt_error *error) {
 }
 
 static void log_start(const optimization *o) {
-    if (strcmp(bt_optimize_workload(&o->settings), "cpu-demo") == 0)
+    if (strcmp(bt_resolve_workload(&o->settings), "cpu-demo") == 0)
         bt_log_write(
             o->log, BT_LOG_INFO,
             "this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms (profile %s)",

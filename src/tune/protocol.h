@@ -1,9 +1,10 @@
 /* What optimize-batch and its worker process say to each other: one JSON object a line, each way.
  *
  * The parent (tune/probe.c) gives an order, the worker (tune/worker.c) answers it. The first order opens a
- * session, and the answer tells what was opened; each later order is a step of the sweep (tune/step.h), and its
- * answer what came of it. Both sides write and read by this file alone, from one table of fields for each kind
- * of line. What was opened also stands in the journal, as it crossed: old journals are read by this file too. */
+ * session, and the answer tells what was opened; each later order is a step of the sweep (tune/step.h), and
+ * its answer what came of it. Both sides write and read by this file alone, from one table of fields for each
+ * kind of line. What was opened also stands in the journal, as it crossed: old journals are read by this file
+ * too. */
 #ifndef BT_TUNE_PROTOCOL_H
 #define BT_TUNE_PROTOCOL_H
 

@@ -138,8 +138,8 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
 }
 
 /* A search does not linger on a size that its first turn showed to be far from the best by the objective
- * asked for. Sizes that somebody listed are all screened: they were asked about. One that seems late is
- * soon shown to be. */
+ * asked for. Sizes that somebody listed are all screened: they were asked about. One that seems late is soon
+ * shown to be. */
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     const bt_candidate *c = &sweep->candidates[index];

@@ -1,0 +1,126 @@
+#include "tune/replay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* What the caller must put right, or what no other model fares better with; anything else is one model's. */
+static bool is_fatal(bt_status status) {
+    return status == BT_INVALID || status == BT_UNSUPPORTED || status == BT_NO_MEMORY || status == BT_IO ||
+           status == BT_NOT_WRITTEN || status == BT_PARSE;
+}
+
+static bt_status mismatch(const bt_optimize_options *options, bt_error *error) {
+    return bt_fail(error, BT_PARSE, "%s/journal.jsonl: does not fit this run; leave --resume out",
+                   bt_run_folder(options->run));
+}
+
+/* Whether a line of the journal is about this model; `key` is what it tells. */
+static const json_t *value_for(const json_t *line, const bt_model_record *model, const char *key) {
+    const char *name = json_string_value(json_object_get(line, "model"));
+    return name && strcmp(name, model->model) == 0 ? json_object_get(line, key) : NULL;
+}
+
+/* The model cannot be had, or no longer: its part of the run ends with that. */
+static bt_status give_up(const bt_tuning *t, const char *why, bt_error *error) {
+    bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, why);
+    return bt_run_append(t->options->run, json_pack("{s:s, s:s}", "model", t->model->model, "ended", why),
+                         error);
+}
+
+static double seconds_since(int64_t start_ns) {
+    return (double)(bt_clock_now_ns() - start_ns) / 1e9;
+}
+
+bt_status bt_replay_facts(const bt_tuning *t, bt_probe *probe, bt_worker_facts *facts, double *elapsed_s,
+                          bt_error *error) {
+    bt_model_record *model = t->model;
+    const json_t *line = bt_run_replay(t->options->run);
+    *elapsed_s = 0;
+    if (line) {
+        const json_t *value = value_for(line, model, "facts"), *ended = value_for(line, model, "ended");
+        *elapsed_s = json_number_value(json_object_get(line, "elapsed_s"));
+        if (value) return bt_worker_facts_from_json(value, facts, error);
+        snprintf(model->reason, sizeof model->reason, "%s",
+                 json_is_string(ended) ? json_string_value(ended) : "");
+        return model->reason[0] ? BT_OK : mismatch(t->options, error);
+    }
+    bt_error why = {0};
+    int64_t start_ns = bt_clock_now_ns();
+    bt_status status = bt_probe_start(probe, facts, &why);
+    if (status != BT_OK && error) *error = why;
+    if (status != BT_OK && (is_fatal(status) || bt_tuning_stopped(t->options))) return status;
+    if (status != BT_OK) {
+        snprintf(model->reason, sizeof model->reason, "%s", why.message);
+        return give_up(t, model->reason, error);
+    }
+    *elapsed_s = seconds_since(start_ns);
+    return bt_run_append(t->options->run,
+                         json_pack("{s:s, s:f, s:o}", "model", model->model, "elapsed_s", *elapsed_s, "facts",
+                                   bt_worker_facts_to_json(facts)),
+                         error);
+}
+
+/* What an earlier try's journal says of a step; `division` is -1 in a sweep. */
+static bt_status replay_step(const bt_tuning *t, const json_t *line, int division, const bt_step *step,
+                             bt_step_result *result, bt_error *error) {
+    bt_step recorded;
+    bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
+    const json_t *value = value_for(line, t->model, "step"), *by = json_object_get(line, "division");
+    if (!value || (division < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != division))
+        return mismatch(t->options, error);
+    bt_status status = bt_step_from_json(value, &recorded, "journal", error);
+    if (status == BT_OK)
+        status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
+    if (status != BT_OK) return status;
+    bool whole = result->status != BT_OK || !timed || result->sample_count == step->runs;
+    return bt_step_equal(step, &recorded) && whole ? BT_OK : mismatch(t->options, error);
+}
+
+static bt_status journal_step(const bt_tuning *t, int division, const bt_step *step,
+                              const bt_step_result *result, bt_error *error) {
+    json_t *line = json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step),
+                             "result", bt_step_result_to_json(result));
+    if (line && division >= 0 && json_object_set_new(line, "division", json_integer(division)) != 0) {
+        json_decref(line);
+        line = NULL;
+    }
+    return bt_run_append(t->options->run, line, error);
+}
+
+bt_status bt_replay_turn(const bt_tuning *t, bt_probe *probe, const bt_contest_turn *turn,
+                         bt_step_result *result, bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run);
+    if (line) return replay_step(t, line, turn->division, &turn->step, result, error);
+    bt_error why = {0};
+    int64_t start_ns = bt_clock_now_ns();
+    *result = bt_step_result_empty();
+    bt_probe_limit(probe, turn->within_s);
+    bt_status status = bt_probe_run(probe, &turn->step, result, &why);
+    if (bt_tuning_stopped(t->options)) return BT_OK;
+    if (status != BT_OK) {
+        bool single = t->model->divisions[turn->division].instances == 1;
+        if (single && is_fatal(status)) return bt_fail(error, status, "%s", why.message);
+        result->status = status;
+        snprintf(result->message, sizeof result->message, "%s", why.message);
+        result->elapsed_s = seconds_since(start_ns);
+    }
+    return journal_step(t, turn->division, &turn->step, result, error);
+}
+
+bt_status bt_replay_step(const bt_tuning *t, bt_probe *probe, const bt_step *step, bt_step_result *result,
+                         char why[BT_TEXT_SIZE], bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run), *ended = value_for(line, t->model, "ended");
+    why[0] = '\0';
+    if (ended) snprintf(why, BT_TEXT_SIZE, "%s", json_string_value(ended) ? json_string_value(ended) : "?");
+    if (ended) return BT_OK;
+    if (line) return replay_step(t, line, -1, step, result, error);
+    bt_error cause = {0};
+    bt_status status = bt_probe_run(probe, step, result, &cause);
+    if (status == BT_OK) return journal_step(t, -1, step, result, error);
+    if (error) *error = cause;
+    if (is_fatal(status) || bt_tuning_stopped(t->options)) return status;
+    snprintf(why, BT_TEXT_SIZE, "%s", cause.message);
+    return give_up(t, why, error);
+}

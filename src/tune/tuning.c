@@ -1,0 +1,64 @@
+#include "tune/tuning.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+
+/* The least that a worker has for one step, in seconds, before it counts as hung. Higher: a hang costs that much
+ * more; lower: a first run of a large network on a slow CPU is taken for one. */
+#define ANSWER_WITHIN_S 120
+
+/* The side of the full-size image and progress short of done, which is told when all models are. */
+#define ALMOST_DONE 0.999
+
+bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_record *record, int index,
+                         double before, double share, bt_error *error) {
+    bt_model_record *model = &record->models[index];
+    *out = (bt_tuning){.options = options,
+                       .model = model,
+                       .progress_from = before + share * index / record->model_count,
+                       .progress_share = share / record->model_count};
+    return bt_path_join(out->worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run),
+                        model->model);
+}
+
+bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt_division *division,
+                               bt_error *error) {
+    const bt_settings *settings = tuning->options->settings;
+    const bt_model_record *model = tuning->model;
+    const bt_probe_options options = {
+        .worker_program = tuning->options->worker_program,
+        .worker_log = tuning->worker_log,
+        .session = {.backend = settings->backend,
+                    .model = model->model,
+                    .model_file = model->model_file,
+                    .weights = model->weights_path[0] ? model->weights_path : model->weights_source,
+                    .device = settings->device,
+                    .path = (bt_path)settings->path,
+                    .height = model->image_size,
+                    .width = model->image_size,
+                    .threads = division->threads,
+                    .use_amp = settings->use_amp,
+                    .use_channels_last = settings->use_channels_last,
+                    .use_cudnn_benchmark = settings->use_cudnn_benchmark},
+        .instances = division->instances,
+        .full_size = BT_FULL_IMAGE_SIZE,
+        .images = settings->images,
+        .wishes = {.white = settings->white, .page = (int)settings->page},
+        .seed = settings->seed,
+        .answer_within_s =
+            fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
+        .stop = tuning->options->stop,
+    };
+    return bt_probe_open(out, &options, error);
+}
+
+bool bt_tuning_stopped(const bt_optimize_options *options) {
+    return options->stop && *options->stop;
+}
+
+void bt_tuning_progress(const bt_tuning *tuning, double fraction, const char *what, const char *doing) {
+    const double done = tuning->progress_from + tuning->progress_share * fraction;
+    bt_log_progress(tuning->options->log, bt_clock_now_ns(), fmin(done, ALMOST_DONE), "%s: %s%s",
+                    tuning->model->title, what, doing);
+}

@@ -1,10 +1,11 @@
 /* A pickle, read as data: what torch.save writes around its tensors, and nothing that could be run.
  *
- * Python's pickle is a program for a stack machine that may call anything. This reader runs the machine, of
- * every protocol from 0 to 5, and makes no call: what would be called, and with what, is written down as a
- * node, so that whoever reads the tree may understand the few calls that stand for tensors and pass over
- * all others. Names that would run a command or a file are refused at once: a checkpoint that holds one is
- * no checkpoint. (The instructions: Python's Lib/pickletools.py.)
+ * Python's pickle is a program for a stack machine that may call anything. This reader runs the machine
+ * (pickle-machine.h), of every protocol from 0 to 5, and makes no call: what would be called, and with what, is
+ * written down as a node (pickle-build.h), so that whoever reads the tree may understand the few calls that stand for
+ * tensors and pass over all others. Names that would run a command or a file are refused at once (pickle-names.h): a
+ * checkpoint that holds one is no checkpoint. The instructions are a table in pickle.c, after Python's
+ * Lib/pickletools.py.
  */
 #ifndef BT_NETWORKS_PICKLE_H
 #define BT_NETWORKS_PICKLE_H
@@ -28,14 +29,14 @@ typedef enum bt_node_kind {
     BT_NODE_NUMBER, /* an integer of more than 64 bits, or a real: no tensor needs its value */
     BT_NODE_TEXT,
     BT_NODE_BYTES,
-    BT_NODE_LIST,    /* and tuples and sets */
-    BT_NODE_DICT,    /* children by turns a key and its value */
-    BT_NODE_GLOBAL,  /* a name; children: its module and itself, both BT_NODE_TEXT */
-    BT_NODE_STORAGE, /* children: as torch's persistent_id has them: "storage", type, key, place, elements,
-                        ... */
-    BT_NODE_CALL,    /* children: what would be called, its arguments (a list), then states that it would be
-                        given; `items` is what would be put into the result */
-    BT_NODE_OTHER    /* a persistent id that is not torch's */
+    BT_NODE_LIST,   /* and tuples and sets */
+    BT_NODE_DICT,   /* children by turns a key and its value */
+    BT_NODE_GLOBAL, /* a name; children: its module and itself, both BT_NODE_TEXT */
+    BT_NODE_STORAGE, /* children, as torch's persistent_id has them: "storage", type, key, place, elements, ... */
+    /* Children: what would be called, its arguments (a list), then states that it would be given; `items` is what
+     * would be put into the result. */
+    BT_NODE_CALL,
+    BT_NODE_OTHER /* a persistent id that is not torch's */
 } bt_node_kind;
 
 typedef struct bt_node {
@@ -64,12 +65,14 @@ typedef struct bt_pickle {
     bool cut_short; /* refused since the bytes end too early */
 } bt_pickle;
 
-/* Reads the pickle that `bytes` begin with; they must outlive it. `name` begins every message. BT_PARSE for
- * what is broken or refused, BT_NO_MEMORY; *out is there even then, to be closed, with nothing but
- * `cut_short` to be looked at (NULL only where memory is short). Takes memory in proportion to `size`. */
+/* Reads the pickle that `bytes` begin with; they must outlive it. `name` begins every message. BT_PARSE for what is
+ * broken or refused, BT_NO_MEMORY; *out is there even then, to be closed, with nothing but `size` and `cut_short` to
+ * be read (NULL only where memory is short). Takes memory in proportion to `size`. */
 BT_MUST_USE bt_status bt_pickle_open(bt_pickle **out, const void *bytes, size_t size, const char *name,
                                      bt_error *error);
 void bt_pickle_close(bt_pickle **pickle);
+
+/* ---- the tree ---- */
 
 /* Child number `index`; BT_NO_NODE past the last, or of BT_NO_NODE. */
 int bt_pickle_child(const bt_pickle *pickle, int node, int index);

@@ -235,7 +235,7 @@ static bt_status run_summary(void *state, int64_t *spent_ns, bt_error *error) {
 /* Its clock starts when the first request was due: what comes before is waiting. */
 static bt_status run_generator(void *state, int64_t *spent_ns, bt_error *error) {
     bt_schedule schedule;
-    bt_load_log *log;
+    bt_request_log *log;
     const bt_schedule_options options = {
         .shape = BT_SHAPE_CONSTANT, .rate_rps = MOST_RPS, .duration_ns = (int64_t)(SENT / MOST_RPS * 1e9)};
     (void)state;
@@ -247,7 +247,7 @@ static bt_status run_generator(void *state, int64_t *spent_ns, bt_error *error) 
     status = bt_load_run(&log, &load, error);
     if (status == BT_OK) {
         *spent_ns = log->end_ns - log->start_ns;
-        bt_load_log_close(&log);
+        bt_request_log_close(&log);
     }
     bt_schedule_close(&schedule);
     return status;

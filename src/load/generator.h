@@ -36,8 +36,9 @@ typedef struct bt_stream {
 typedef struct bt_load_moment {
     double elapsed_s, fraction; /* of the schedule */
     double rate_rps, p95_ms;    /* answers of about the last two seconds; NaN where none */
-    int64_t sent, answered, failed,
-        queued; /* failed: every answer or refusal that is no result; queued: -1 unknown */
+    int64_t sent, answered;
+    int64_t failed; /* every answer or refusal that is no result */
+    int64_t queued; /* -1: unknown */
 } bt_load_moment;
 
 typedef struct bt_load_options {
@@ -49,13 +50,15 @@ typedef struct bt_load_options {
     int64_t spin_max_ns; /* 0: BT_LOAD_SPIN_NS */
     uint64_t seed;       /* of drawing inputs */
     bool canary;         /* time the canary each second, on a thread of its own, and watch what others use */
-    void (*progress)(void *context,
-                     const bt_load_moment *moment); /* about four times a second, from another thread than
-                                                       the sending one; may be NULL */
+    /* About four times a second, from another thread than the sending one; may be NULL. */
+    void (*progress)(void *context, const bt_load_moment *moment);
     void *progress_context;
     const volatile sig_atomic_t *stop; /* not 0: sends no more, drains, sets `interrupted`; may be NULL */
 } bt_load_options;
 
+/* The longest spin before a send, unless the options or the time between sends (pacing.c) allow a longer one.
+ * Raised, sends are on time even where sleeps end late, at the price of a core's time that the service may
+ * want; lowered, the send delay is that of the kernel's timers. */
 #define BT_LOAD_SPIN_NS 200000
 
 /* One second of a run, seen by the bystanders. */
@@ -64,32 +67,32 @@ typedef struct bt_load_second {
     double others_cores; /* cores' worth of work by other processes; NaN unknown */
 } bt_load_second;
 
-typedef struct bt_load_log {
-    bt_shot *shots; /* in the order of sending; owned */
+/* What a run sent, and what became of it. */
+typedef struct bt_request_log {
+    bt_sent_request *requests; /* in the order of sending; owned */
     int64_t count;
-    int64_t lost;     /* taken by the target and never answered, even after draining: status BT_TIMEOUT,
-                         answered_ns 0 */
-    int64_t start_ns; /* time 0 of the schedules */
-    int64_t end_ns;   /* of the last answer (or send) */
+    int64_t lost;            /* taken and never answered, even after draining: BT_TIMEOUT, answered_ns 0 */
+    int64_t start_ns;        /* time 0 of the schedules */
+    int64_t end_ns;          /* of the last answer (or send) */
     bt_load_second *seconds; /* owned */
     int second_count;
     bt_throttling throttling; /* of this process's control group, from the first send to the last answer */
     bool interrupted;
-} bt_load_log;
+} bt_request_log;
 
 /* Blocks until all is answered or drained. BT_INVALID for wrong options, BT_NO_MEMORY, BT_IO where a thread
- * cannot be started. A target's refusals are no failure of this call. Shots that stay unanswered after
+ * cannot be started. A target's refusals are no failure of this call. Requests that stay unanswered after
  * draining keep the log's memory alive: it is then not freed at close, since the target may still write to
  * it. */
-BT_MUST_USE bt_status bt_load_run(bt_load_log **out, const bt_load_options *options, bt_error *error);
-void bt_load_log_close(bt_load_log **log); /* NULL-safe; nulls */
+BT_MUST_USE bt_status bt_load_run(bt_request_log **out, const bt_load_options *options, bt_error *error);
+void bt_request_log_close(bt_request_log **log); /* NULL-safe; nulls */
 
-/* How late the generator was: sent - intended, over the open-loop shots, by bt_quantile. NaN where there are
- * none. */
-typedef struct bt_lateness {
+/* How late the generator sent: sent - intended, over the open-loop requests, by bt_quantile. NaN where there
+ * are none. */
+typedef struct bt_send_delay {
     double p50_us, p99_us, max_us;
-} bt_lateness;
-bt_lateness bt_load_lateness(const bt_load_log *log);
+} bt_send_delay;
+bt_send_delay bt_load_send_delay(const bt_request_log *log);
 
 #ifdef __cplusplus
 }

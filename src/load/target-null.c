@@ -1,12 +1,13 @@
 #include "base/clock.h"
 #include "load/target.h"
 
-static bt_status answer_at_once(void *self, bt_shot *shot, bt_shot_answered answered, void *context) {
+static bt_status answer_at_once(void *self, bt_sent_request *request, bt_request_answered answered,
+                                void *context) {
     (void)self;
-    shot->status = BT_OK;
-    shot->batch_size = shot->run_size = 1;
-    shot->answered_ns = bt_clock_now_ns();
-    answered(context, shot);
+    request->status = BT_OK;
+    request->batch_size = request->run_size = 1;
+    request->answered_ns = bt_clock_now_ns();
+    answered(context, request);
     return BT_OK;
 }
 

@@ -26,8 +26,8 @@ struct bt_service_target {
     bt_service *service;
     loaded_stream *streams;
     int stream_count;
-    bt_shot_answered
-        answered; /* of the run under way; set by the sending thread before anything is under way */
+    /* Of the generator's run under way; set by its sending thread before a request is. */
+    bt_request_answered answered;
     void *context;
     pthread_mutex_t lock; /* of the masks, their owners and the failure */
     mask_buffer *masks;
@@ -156,41 +156,41 @@ static int64_t ns(double ms) {
     return (int64_t)(ms * BT_NS_PER_MS);
 }
 
-static void hear(void *context, const bt_result *result, const bt_error *error) {
-    bt_shot *shot = context;
-    bt_service_target *target = shot->own;
-    shot->answered_ns = bt_clock_now_ns();
-    shot->status = error ? error->status : BT_OK;
-    shot->queue_ns = ns(result->queue_ms);
-    shot->preprocess_ns = ns(result->preprocess_ms);
-    shot->service_ns = ns(result->service_ms);
-    shot->batch_size = (int16_t)result->batch_size;
-    shot->run_size = (int16_t)result->run_size;
-    shot->fallback = strcmp(result->inference_mode, "standard_fallback") == 0;
-    give_mask_back(target, shot->own_index);
+static void receive_answer(void *context, const bt_result *result, const bt_error *error) {
+    bt_sent_request *sent = context;
+    bt_service_target *target = sent->own;
+    sent->answered_ns = bt_clock_now_ns();
+    sent->status = error ? error->status : BT_OK;
+    sent->queue_ns = ns(result->queue_ms);
+    sent->preprocess_ns = ns(result->preprocess_ms);
+    sent->service_ns = ns(result->service_ms);
+    sent->batch_size = (int16_t)result->batch_size;
+    sent->run_size = (int16_t)result->run_size;
+    sent->fallback = strcmp(result->inference_mode, "standard_fallback") == 0;
+    give_mask_back(target, sent->own_index);
     if (error) keep_failure(target, error);
-    target->answered(target->context, shot);
+    target->answered(target->context, sent);
 }
 
-static bt_status submit(void *self, bt_shot *shot, bt_shot_answered answered, void *context) {
+static bt_status submit(void *self, bt_sent_request *sent, bt_request_answered answered, void *context) {
     bt_service_target *target = self;
-    const loaded_stream *stream = &target->streams[shot->stream];
-    const bt_service_input *input = &stream->options.inputs[shot->input];
+    const loaded_stream *stream = &target->streams[sent->stream];
+    const bt_service_input *input = &stream->options.inputs[sent->input];
     bt_error error;
     if (target->answered != answered || target->context != context) { /* a run's first request */
         target->answered = answered;
         target->context = context;
     }
-    shot->own = target;
-    const bt_request request = {.image = input->rgb ? input->rgb : stream->drawn[shot->input],
+    sent->own = target;
+    const bt_request request = {.image = input->rgb ? input->rgb : stream->drawn[sent->input],
                                 .height = input->height,
                                 .width = input->width,
                                 .model = stream->options.model,
-                                .mask = take_mask(target, &shot->own_index),
+                                .mask = take_mask(target, &sent->own_index),
                                 .standard_path = stream->options.standard_path};
-    bt_status status = bt_service_submit(target->service, &request, hear, shot, NULL, &error);
+    bt_status status = bt_service_submit(target->service, &request, receive_answer, sent, NULL, &error);
     if (status == BT_OK) return BT_OK;
-    give_mask_back(target, shot->own_index);
+    give_mask_back(target, sent->own_index);
     keep_failure(target, &error);
     return status;
 }

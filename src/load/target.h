@@ -14,9 +14,9 @@
 extern "C" {
 #endif
 
-/* One request's fate. The generator owns these and never moves them during a run; a target fills in what is
- * below the line before it calls answer. Times are of bt_clock_now_ns. */
-typedef struct bt_shot {
+/* A request that was sent, and what became of it. The generator owns these and never moves them during a run;
+ * a target fills in what is below the line before it calls answer. Times are of bt_clock_now_ns. */
+typedef struct bt_sent_request {
     int64_t intended_ns, sent_ns; /* sent: just before submit */
     int32_t stream, input;        /* which model, and which of its inputs */
     /* ---- */
@@ -27,19 +27,18 @@ typedef struct bt_shot {
     bt_status status;                            /* BT_OK: a result */
     int16_t batch_size, run_size;                /* 0 where it never ran */
     bool fallback;
-    bool refused; /* the generator's: submit did not take it, and `status` is why; answered_ns is then when it
-                     said so */
-} bt_shot;
+    bool refused; /* the generator's: submit did not take it; `status` is why, answered_ns when it said so */
+} bt_sent_request;
 
-/* Tells the generator that a shot has its answer, which is filled in; any thread, once a shot that submit
- * took. */
-typedef void (*bt_shot_answered)(void *context, bt_shot *shot);
+/* Tells the generator that a request has its answer, which is filled in: from any thread, once for each
+ * request that submit took. */
+typedef void (*bt_request_answered)(void *context, bt_sent_request *request);
 
 typedef struct bt_target {
     void *self;
-    /* Sends one request. BT_OK: `answered` will be called; else it will not, and the status is the shot's.
+    /* Sends one request. BT_OK: `answered` will be called; else it will not, and the status is the request's.
      * Must not wait for the answer. Any thread. */
-    bt_status (*submit)(void *self, bt_shot *shot, bt_shot_answered answered, void *context);
+    bt_status (*submit)(void *self, bt_sent_request *request, bt_request_answered answered, void *context);
     /* Requests waiting at the target, for the live line; may be NULL. */
     int (*queue_size)(void *self);
 } bt_target;

@@ -12,7 +12,7 @@
 
 #define TICK_NS    (250 * BT_NS_PER_MS)
 #define RECENT_NS  (2 * BT_NS_PER_S)
-#define RECENT_MAX 8192 /* shots that a live P95 looks at */
+#define RECENT_MAX 8192 /* requests that a live P95 is of, at most */
 
 struct bt_watcher {
     const bt_load_state *state;
@@ -38,9 +38,9 @@ static double recent_p95_ms(bt_watcher *w, int64_t now_ns) {
     size_t n = 0;
     for (int64_t i = sent - 1; i >= 0 && i >= sent - RECENT_MAX; i--) {
         if (!atomic_load_explicit(&state->done[i], memory_order_acquire)) continue;
-        const bt_shot *shot = &state->shots[i];
-        if (shot->status == BT_OK && shot->answered_ns > now_ns - RECENT_NS)
-            w->recent_ms[n++] = bt_ms(shot->answered_ns - shot->intended_ns);
+        const bt_sent_request *request = &state->requests[i];
+        if (request->status == BT_OK && request->answered_ns > now_ns - RECENT_NS)
+            w->recent_ms[n++] = bt_ms(request->answered_ns - request->intended_ns);
     }
     if (n == 0) return NAN;
     bt_sort(w->recent_ms, n);

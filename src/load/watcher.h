@@ -14,9 +14,9 @@ extern "C" {
 /* What the sending thread and the answers keep, for the watcher to read. */
 typedef struct bt_load_state {
     const bt_load_options *options;
-    bt_shot *shots;
-    atomic_uchar *done; /* by shot: 1 once its fields are final */
-    atomic_llong sent;  /* shots 0..sent-1 have been sent */
+    bt_sent_request *requests; /* in the order of sending */
+    atomic_uchar *done;        /* by request: 1 once its fields are final */
+    atomic_llong sent;         /* requests 0..sent-1 have been */
     atomic_llong answered, failed;
     int64_t start_ns, length_ns; /* of the whole plan, for the fraction; 0 unknown */
     int64_t planned;             /* requests of it; 0 unknown */

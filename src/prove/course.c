@@ -19,24 +19,27 @@ static int64_t whole_seconds(int64_t ns) {
     return (ns + BT_NS_PER_S - 1) / BT_NS_PER_S;
 }
 
-/* `shift_ns` brings the segment's clock to where it stands in the row. A shot without an answer has no time
- * of one. */
-static bt_status add_shots(bt_load_log *log, const bt_load_log *segment, int64_t shift_ns, bt_error *error) {
-    bt_status status = grow((void **)&log->shots, log->count, segment->count, sizeof *log->shots, error);
+/* `shift_ns` brings the segment's clock to where it stands in the row. A request without an answer has no
+ * time of one. */
+static bt_status add_requests(bt_request_log *log, const bt_request_log *segment, int64_t shift_ns,
+                              bt_error *error) {
+    bt_status status =
+        grow((void **)&log->requests, log->count, segment->count, sizeof *log->requests, error);
     if (status != BT_OK) return status;
     for (int64_t i = 0; i < segment->count; i++) {
-        bt_shot shot = segment->shots[i];
-        shot.intended_ns += shift_ns;
-        shot.sent_ns += shift_ns;
-        if (shot.answered_ns > 0) shot.answered_ns += shift_ns;
-        log->shots[log->count++] = shot;
+        bt_sent_request request = segment->requests[i];
+        request.intended_ns += shift_ns;
+        request.sent_ns += shift_ns;
+        if (request.answered_ns > 0) request.answered_ns += shift_ns;
+        log->requests[log->count++] = request;
     }
     return BT_OK;
 }
 
 /* Seconds of which nothing was noted, between the last of one segment and the first of the next,
  * are unknown. */
-static bt_status add_seconds(bt_load_log *log, const bt_load_log *segment, int64_t from, bt_error *error) {
+static bt_status add_seconds(bt_request_log *log, const bt_request_log *segment, int64_t from,
+                             bt_error *error) {
     int64_t missing = from > log->second_count ? from - log->second_count : 0;
     bt_status status = grow((void **)&log->seconds, log->second_count, missing + segment->second_count,
                             sizeof *log->seconds, error);
@@ -60,14 +63,14 @@ static bt_status add_schedule(bt_schedule *whole, const bt_schedule *segment, in
     return BT_OK;
 }
 
-bt_status bt_course_add(bt_course *course, const bt_load_log *segment, const bt_schedule *schedules,
+bt_status bt_course_add(bt_course *course, const bt_request_log *segment, const bt_schedule *schedules,
                         int part_count, int64_t duration_ns, bt_error *error) {
-    bt_load_log *log = &course->log;
+    bt_request_log *log = &course->log;
     if (course->looks == 0) log->start_ns = log->end_ns = segment->start_ns;
     int64_t from = whole_seconds(log->end_ns - log->start_ns); /* the second in which this one begins */
     int64_t shift_ns = log->start_ns + from * BT_NS_PER_S - segment->start_ns;
     course->part_count = part_count;
-    bt_status status = add_shots(log, segment, shift_ns, error);
+    bt_status status = add_requests(log, segment, shift_ns, error);
     if (status == BT_OK) status = add_seconds(log, segment, from, error);
     for (int i = 0; i < part_count && status == BT_OK; i++)
         status = add_schedule(&course->schedules[i], &schedules[i], course->duration_ns, error);
@@ -82,7 +85,7 @@ bt_status bt_course_add(bt_course *course, const bt_load_log *segment, const bt_
 }
 
 void bt_course_close(bt_course *course) {
-    free(course->log.shots);
+    free(course->log.requests);
     free(course->log.seconds);
     for (int i = 0; i < course->part_count; i++)
         bt_schedule_close(&course->schedules[i]);

@@ -6,42 +6,42 @@
 #include "base/clock.h"
 #include "measure/late.h"
 
-/* One stream's shots by intended arrival: the generator sends in that order, so the log holds them so. */
+/* One stream's requests by intended arrival: the generator sends in that order, so the log holds them so. */
 typedef struct stream_view {
-    const bt_load_log *log;
-    const bt_shot **shots;
+    const bt_request_log *log;
+    const bt_sent_request **requests;
     int64_t count, ok;
     double *latency_ms; /* of those answered well, in order; room for count */
     double *other;      /* working room, count */
     int64_t first_ns, last_ns;
 } stream_view;
 
-static bool answered_well(const bt_shot *shot) {
-    return shot->status == BT_OK && shot->answered_ns > 0;
+static bool answered_well(const bt_sent_request *request) {
+    return request->status == BT_OK && request->answered_ns > 0;
 }
 
-static bt_status open_view(stream_view *view, const bt_load_log *log, int stream, bt_error *error) {
+static bt_status open_view(stream_view *view, const bt_request_log *log, int stream, bt_error *error) {
     *view = (stream_view){.log = log, .first_ns = INT64_MAX};
     size_t room = log->count > 0 ? (size_t)log->count : 1;
-    view->shots = malloc(room * sizeof *view->shots);
+    view->requests = malloc(room * sizeof *view->requests);
     view->latency_ms = malloc(room * sizeof *view->latency_ms);
     view->other = malloc(room * sizeof *view->other);
-    if (!view->shots || !view->latency_ms || !view->other)
+    if (!view->requests || !view->latency_ms || !view->other)
         return bt_no_memory(error, "summing up %lld requests", (long long)log->count);
     for (int64_t i = 0; i < log->count; i++) {
-        const bt_shot *shot = &log->shots[i];
-        if (shot->stream != stream) continue;
-        view->shots[view->count++] = shot;
-        if (shot->intended_ns < view->first_ns) view->first_ns = shot->intended_ns;
-        if (!answered_well(shot)) continue;
-        view->latency_ms[view->ok++] = bt_ms(shot->answered_ns - shot->intended_ns);
-        if (shot->answered_ns > view->last_ns) view->last_ns = shot->answered_ns;
+        const bt_sent_request *request = &log->requests[i];
+        if (request->stream != stream) continue;
+        view->requests[view->count++] = request;
+        if (request->intended_ns < view->first_ns) view->first_ns = request->intended_ns;
+        if (!answered_well(request)) continue;
+        view->latency_ms[view->ok++] = bt_ms(request->answered_ns - request->intended_ns);
+        if (request->answered_ns > view->last_ns) view->last_ns = request->answered_ns;
     }
     return BT_OK;
 }
 
 static void close_view(stream_view *view) {
-    free(view->shots);
+    free(view->requests);
     free(view->latency_ms);
     free(view->other);
 }
@@ -49,19 +49,19 @@ static void close_view(stream_view *view) {
 static void count_fates(bt_load_part *part, const stream_view *view) {
     part->sent = view->count;
     for (int64_t i = 0; i < view->count; i++) {
-        const bt_shot *shot = view->shots[i];
-        if (answered_well(shot)) {
+        const bt_sent_request *request = view->requests[i];
+        if (answered_well(request)) {
             part->ok++;
-            part->fallback += shot->fallback;
-            int b = shot->batch_size;
+            part->fallback += request->fallback;
+            int b = request->batch_size;
             if (b > 0) part->batches[(b > BT_LOAD_BATCHES ? BT_LOAD_BATCHES : b) - 1]++;
-        } else if (shot->answered_ns == 0) {
+        } else if (request->answered_ns == 0) {
             part->lost++;
-        } else if (shot->status == BT_QUEUE_FULL) {
+        } else if (request->status == BT_QUEUE_FULL) {
             part->rejected_full++;
-        } else if (shot->status == BT_TIMEOUT) {
-            *(shot->refused ? &part->rejected_deadline : &part->expired) += 1;
-        } else if (shot->status == BT_CANCELLED || shot->status == BT_CLOSED) {
+        } else if (request->status == BT_TIMEOUT) {
+            *(request->refused ? &part->rejected_deadline : &part->expired) += 1;
+        } else if (request->status == BT_CANCELLED || request->status == BT_CLOSED) {
             part->cancelled++;
         } else {
             part->failed++;
@@ -74,8 +74,8 @@ static double mean_batch_size(const stream_view *view) {
     double runs = 0;
     int64_t ran = 0;
     for (int64_t i = 0; i < view->count; i++)
-        if (answered_well(view->shots[i]) && view->shots[i]->batch_size > 0) {
-            runs += 1.0 / view->shots[i]->batch_size;
+        if (answered_well(view->requests[i]) && view->requests[i]->batch_size > 0) {
+            runs += 1.0 / view->requests[i]->batch_size;
             ran++;
         }
     return runs > 0 ? (double)ran / runs : NAN;
@@ -106,29 +106,29 @@ static void sum_latency(bt_load_part *part, stream_view *view, const bt_look *lo
 }
 
 /* Means and P95 of one duration of each request that was answered well. */
-typedef int64_t (*duration_of)(const bt_shot *shot);
+typedef int64_t (*duration_of)(const bt_sent_request *request);
 
-static int64_t queue_of(const bt_shot *shot) {
-    return shot->queue_ns;
+static int64_t queue_of(const bt_sent_request *request) {
+    return request->queue_ns;
 }
-static int64_t preprocess_of(const bt_shot *shot) {
-    return shot->preprocess_ns;
+static int64_t preprocess_of(const bt_sent_request *request) {
+    return request->preprocess_ns;
 }
-static int64_t service_of(const bt_shot *shot) {
-    return shot->service_ns;
+static int64_t service_of(const bt_sent_request *request) {
+    return request->service_ns;
 }
-static int64_t slip_of(const bt_shot *shot) {
-    return shot->sent_ns - shot->intended_ns;
+static int64_t slip_of(const bt_sent_request *request) {
+    return request->sent_ns - request->intended_ns;
 }
-static int64_t actual_of(const bt_shot *shot) {
-    return shot->answered_ns - shot->sent_ns;
+static int64_t actual_of(const bt_sent_request *request) {
+    return request->answered_ns - request->sent_ns;
 }
 
 static double sum_duration(stream_view *view, duration_of duration, double *p95_ms) {
     double sum = 0;
     int64_t n = 0;
     for (int64_t i = 0; i < view->count; i++)
-        if (answered_well(view->shots[i])) sum += view->other[n++] = bt_ms(duration(view->shots[i]));
+        if (answered_well(view->requests[i])) sum += view->other[n++] = bt_ms(duration(view->requests[i]));
     if (n == 0) return NAN;
     if (p95_ms) {
         bt_sort(view->other, (size_t)n);
@@ -196,11 +196,11 @@ static bt_status sum_queue(bt_load_part *part, const stream_view *view, bt_error
     if (!events) return bt_no_memory(error, "summing up the queue");
     size_t n = 0;
     for (int64_t i = 0; i < view->count; i++) {
-        const bt_shot *shot = view->shots[i];
-        if (shot->queue_ns <= 0) continue;
-        spread_wait(part, view, shot->sent_ns, shot->queue_ns);
-        events[n++] = (queue_event){shot->sent_ns, 1};
-        events[n++] = (queue_event){shot->sent_ns + shot->queue_ns, -1};
+        const bt_sent_request *request = view->requests[i];
+        if (request->queue_ns <= 0) continue;
+        spread_wait(part, view, request->sent_ns, request->queue_ns);
+        events[n++] = (queue_event){request->sent_ns, 1};
+        events[n++] = (queue_event){request->sent_ns + request->queue_ns, -1};
     }
     qsort(events, n, sizeof *events, by_time);
     int waiting = 0, bin = 0;
@@ -216,12 +216,12 @@ static bt_status sum_queue(bt_load_part *part, const stream_view *view, bt_error
     return BT_OK;
 }
 
-/* Shots [from, to) are those that were to arrive in one second. */
+/* Requests [from, to) are those that were to arrive in one second. */
 static void sum_second(bt_load_bin *bin, stream_view *view, int64_t from, int64_t to) {
     size_t n = 0;
     for (int64_t i = from; i < to; i++)
-        if (answered_well(view->shots[i]))
-            view->other[n++] = bt_ms(view->shots[i]->answered_ns - view->shots[i]->intended_ns);
+        if (answered_well(view->requests[i]))
+            view->other[n++] = bt_ms(view->requests[i]->answered_ns - view->requests[i]->intended_ns);
     if (n == 0) return;
     bt_sort(view->other, n);
     bin->p50_ms = bt_quantile(view->other, n, 0.5);
@@ -231,19 +231,19 @@ static void sum_second(bt_load_bin *bin, stream_view *view, int64_t from, int64_
 
 static void count_seconds(bt_load_part *part, const stream_view *view) {
     for (int64_t i = 0; i < view->count; i++) {
-        const bt_shot *shot = view->shots[i];
-        int sent = bin_of(view, shot->intended_ns), answered = bin_of(view, shot->answered_ns);
+        const bt_sent_request *request = view->requests[i];
+        int sent = bin_of(view, request->intended_ns), answered = bin_of(view, request->answered_ns);
         if (sent >= 0 && sent < part->bin_count) {
             part->bins[sent].sent++;
-            part->bins[sent].failed += !answered_well(shot);
+            part->bins[sent].failed += !answered_well(request);
         }
-        if (answered_well(shot) && answered >= 0 && answered < part->bin_count)
+        if (answered_well(request) && answered >= 0 && answered < part->bin_count)
             part->bins[answered].answered++;
     }
 }
 
 static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error) {
-    const bt_load_log *log = view->log;
+    const bt_request_log *log = view->log;
     int64_t span_ns = (log->end_ns > log->start_ns ? log->end_ns : log->start_ns) - log->start_ns;
     const int seconds = (int)(span_ns / BT_NS_PER_S) + 1;
     part->bins = calloc((size_t)seconds, sizeof *part->bins);
@@ -256,7 +256,7 @@ static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error
         bin->canary_ms = i < log->second_count ? log->seconds[i].canary_ms : NAN;
         bin->others_cores = i < log->second_count ? log->seconds[i].others_cores : NAN;
         int64_t to = from;
-        while (to < view->count && bin_of(view, view->shots[to]->intended_ns) <= i)
+        while (to < view->count && bin_of(view, view->requests[to]->intended_ns) <= i)
             to++;
         sum_second(bin, view, from, to);
         from = to;
@@ -265,7 +265,7 @@ static bt_status sum_bins(bt_load_part *part, stream_view *view, bt_error *error
     return sum_queue(part, view, error);
 }
 
-bt_status bt_sum_part(bt_load_part *part, const bt_load_log *log, int stream, const bt_look *look,
+bt_status bt_sum_part(bt_load_part *part, const bt_request_log *log, int stream, const bt_look *look,
                       bt_error *error) {
     stream_view view;
     bt_status status = open_view(&view, log, stream, error);
@@ -280,8 +280,8 @@ bt_status bt_sum_part(bt_load_part *part, const bt_load_log *log, int stream, co
     return status;
 }
 
-void bt_sum_scenario(bt_load_scenario *scenario, const bt_load_log *log) {
-    bt_lateness late = bt_load_lateness(log);
+void bt_sum_scenario(bt_load_scenario *scenario, const bt_request_log *log) {
+    bt_send_delay late = bt_load_send_delay(log);
     scenario->generator_p50_us = late.p50_us;
     scenario->generator_p99_us = late.p99_us;
     scenario->generator_max_us = late.max_us;

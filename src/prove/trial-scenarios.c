@@ -40,7 +40,7 @@ typedef struct progress {
     bool ended;
     stage *
         held; /* a segment that was disturbed: it comes again in this round, or counts for want of a better */
-    bt_load_log *held_log;
+    bt_request_log *held_log;
 } progress;
 
 typedef struct rounds {
@@ -85,7 +85,7 @@ static void close_stage(stage *s) {
     free(s);
 }
 
-static bt_status send(bt_trial *t, stage *s, bt_load_log **log, bt_error *error) {
+static bt_status send(bt_trial *t, stage *s, bt_request_log **log, bt_error *error) {
     char what[128];
     snprintf(what, sizeof what, "%s, %s", bt_trial_parts_name(t, &s->plan), s->plan.title);
     bt_trial_live live = bt_trial_go_live(t, what, s->plan.duration_ns);
@@ -130,7 +130,7 @@ static void describe_part(const bt_trial *t, const bt_plan_part *plan, const bt_
 
 /* Figures of a log, anew; and whether others disturbed it. */
 static bt_status sum_up(const bt_trial *t, bt_load_scenario *scenario, const bt_plan_scenario *plan,
-                        const bt_load_log *log, const bt_schedule *schedules, const bt_look *look,
+                        const bt_request_log *log, const bt_schedule *schedules, const bt_look *look,
                         bt_error *error) {
     bt_status status = bt_load_scenario_reset(scenario, plan->part_count, error);
     if (status != BT_OK) return status;
@@ -180,7 +180,8 @@ static bt_status predict_parts(const bt_trial *t, const bt_plan_scenario *plan, 
 
 /* Takes a segment into the scenario's course, and judges all of that. `disturbed` keeps what was said of the
  * segment. */
-static bt_status take_segment(rounds *r, int index, const stage *s, const bt_load_log *log, bt_error *error) {
+static bt_status take_segment(rounds *r, int index, const stage *s, const bt_request_log *log,
+                              bt_error *error) {
     bt_trial *t = r->t;
     const bt_plan_scenario *plan = &t->plan.scenarios[index];
     bt_course *course = &r->all[index].course;
@@ -208,7 +209,7 @@ static bt_status take_segment(rounds *r, int index, const stage *s, const bt_loa
 
 static void let_go(progress *p) {
     close_stage(p->held);
-    bt_load_log_close(&p->held_log);
+    bt_request_log_close(&p->held_log);
     p->held = NULL;
 }
 
@@ -219,7 +220,7 @@ static bool may_repeat(const rounds *r, const bt_load_scenario *scenario, int64_
 }
 
 /* Keeps a segment that was disturbed until its turn comes again. */
-static void hold(rounds *r, int index, stage *s, bt_load_log *log) {
+static void hold(rounds *r, int index, stage *s, bt_request_log *log) {
     bt_trial *t = r->t;
     const bt_load_scenario *scenario = &t->record->scenarios[index];
     r->all[index].held = s;
@@ -237,7 +238,7 @@ static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) 
     bt_load_scenario *scenario = &t->record->scenarios[index];
     const int looks = r->all[index].course.looks;
     const bt_look look = bt_looks_at(looks, plan->lengthen);
-    bt_load_log *log = NULL;
+    bt_request_log *log = NULL;
     stage *s = calloc(1, sizeof *s);
     if (!s) return bt_no_memory(error, "a scenario");
     s->plan = bt_plan_segment(plan, looks);
@@ -251,7 +252,7 @@ static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) 
         return BT_OK;
     }
     if (status == BT_OK) status = take_segment(r, index, s, log, error);
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     close_stage(s);
     return status;
 }

@@ -40,15 +40,15 @@ static bt_status choose_models(bt_trial *t, bt_error *error) {
 
 /* ---- the two paths side by side ---- */
 
-static double images_per_second(const bt_load_log *log, double *sum_ms, int64_t *count) {
+static double images_per_second(const bt_request_log *log, double *sum_ms, int64_t *count) {
     int64_t ok = 0, first_ns = INT64_MAX, last_ns = 0;
     for (int64_t i = 0; i < log->count; i++) {
-        const bt_shot *shot = &log->shots[i];
-        if (shot->status != BT_OK) continue;
+        const bt_sent_request *request = &log->requests[i];
+        if (request->status != BT_OK) continue;
         ok++;
-        *sum_ms += bt_ms(shot->answered_ns - shot->sent_ns);
-        if (shot->sent_ns < first_ns) first_ns = shot->sent_ns;
-        if (shot->answered_ns > last_ns) last_ns = shot->answered_ns;
+        *sum_ms += bt_ms(request->answered_ns - request->sent_ns);
+        if (request->sent_ns < first_ns) first_ns = request->sent_ns;
+        if (request->answered_ns > last_ns) last_ns = request->answered_ns;
     }
     *count += ok;
     return ok > 0 && last_ns > first_ns ? (double)ok / ((double)(last_ns - first_ns) / 1e9) : NAN;
@@ -60,7 +60,7 @@ static bt_status time_path(bt_trial *t, int model, bool standard, int clients, d
     double weights[BT_INPUTS_MAX];
     bt_service_stream stream = bt_trial_inputs(t, model, weights);
     bt_service_target *target;
-    bt_load_log *log = NULL;
+    bt_request_log *log = NULL;
     char what[96];
     stream.standard_path = standard;
     bt_status status = bt_service_target_open(&target, t->service, &stream, 1, clients, 1, error);
@@ -83,7 +83,7 @@ static bt_status time_path(bt_trial *t, int model, bool standard, int clients, d
     status = bt_load_run(&log, &load, error);
     if (status == BT_OK) *rate = images_per_second(log, sum_ms, count);
     bool lost = log && log->lost > 0;
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     if (!lost) bt_service_target_close(&target); /* else late answers still need it */
     t->lost = t->lost || lost;
     return status;

@@ -12,6 +12,7 @@
 #define BT_SERVING_STATE_H
 
 #include "base/atomic.h"
+#include "base/futex.h"
 #include "networks/model.h"
 #include "serving/metrics.h"
 #include "serving/serving.h"
@@ -156,18 +157,6 @@ void bt_service_free(bt_service *service);
 
 /* Why there is no service: what the last try of bt_service_shared said, where that is it. */
 bt_status bt_service_fail_missing(bt_error *error);
-
-/* ---- futex.c ---- */
-
-/* Sleeps while *word is `seen`, until somebody wakes it or the monotonic clock shows `until_ns` (BT_NEVER_NS:
- * no end). May return early for no reason. */
-void bt_futex_wait(atomic_uint *word, unsigned seen, int64_t until_ns);
-/* Spins until *word is not `seen` any more, but at most for so long: cheaper than sleeping where the wait is
- * short. */
-void bt_futex_spin(atomic_uint *word, unsigned seen, int64_t spin_ns);
-void bt_futex_wake(atomic_uint *word, int count);
-/* Counts the word up and wakes all who sleep on it. */
-void bt_futex_signal(atomic_uint *word);
 
 /* ---- pump.c ---- */
 

@@ -16,12 +16,12 @@ static void fail(const bt_error *error) {
     exit(1);
 }
 
-static double latency_us(const bt_load_log *log, double quantile) {
+static double latency_us(const bt_request_log *log, double quantile) {
     double *us = malloc((size_t)log->count * sizeof *us);
     size_t n = 0;
     for (int64_t i = 0; i < log->count; i++)
-        if (log->shots[i].status == BT_OK)
-            us[n++] = (double)(log->shots[i].answered_ns - log->shots[i].intended_ns) / 1e3;
+        if (log->requests[i].status == BT_OK)
+            us[n++] = (double)(log->requests[i].answered_ns - log->requests[i].intended_ns) / 1e3;
     bt_sort(us, n);
     double result = n > 0 ? bt_quantile(us, n, quantile) : NAN;
     free(us);
@@ -30,7 +30,7 @@ static double latency_us(const bt_load_log *log, double quantile) {
 
 static void run(const char *what, bt_target target, double rate_rps, double seconds) {
     bt_schedule schedule;
-    bt_load_log *log;
+    bt_request_log *log;
     bt_error error;
     const bt_schedule_options options = {
         .shape = BT_SHAPE_POISSON, .rate_rps = rate_rps, .duration_ns = (int64_t)(seconds * 1e9), .seed = 1};
@@ -39,16 +39,16 @@ static void run(const char *what, bt_target target, double rate_rps, double seco
     const bt_load_options load = {
         .target = target, .streams = &stream, .stream_count = 1, .drain_ns = BT_NS_PER_S};
     if (bt_load_run(&log, &load, &error) != BT_OK) fail(&error);
-    bt_lateness late = bt_load_lateness(log);
+    bt_send_delay late = bt_load_send_delay(log);
     int64_t failed = 0;
     for (int64_t i = 0; i < log->count; i++)
-        failed += log->shots[i].status != BT_OK;
+        failed += log->requests[i].status != BT_OK;
     printf("%-9s %8.0f/s  sent late P50 %7.2f P99 %8.2f max %8.1f us   latency P50 %8.2f P99 %9.2f us  of "
            "%lld, %lld "
            "failed\n",
            what, rate_rps, late.p50_us, late.p99_us, late.max_us, latency_us(log, 0.5), latency_us(log, 0.99),
            (long long)log->count, (long long)failed);
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     bt_schedule_close(&schedule);
 }
 

@@ -25,12 +25,12 @@ static void must(bt_status status, const bt_error *error) {
 /* ---- sending ---- */
 
 /* One stream to the service; the caller closes the log. */
-static bt_load_log *send(bt_service *service, const bt_schedule_options *schedule_options, int clients,
-                         double seconds) {
+static bt_request_log *send(bt_service *service, const bt_schedule_options *schedule_options, int clients,
+                            double seconds) {
     const bt_service_stream sent = {.model = "hrnet", .inputs = {{1, 1, NULL}}, .input_count = 1};
     bt_service_target *target;
     bt_schedule schedule;
-    bt_load_log *log;
+    bt_request_log *log;
     bt_error error;
     bt_stream stream = {.clients = clients, .input_count = 1};
     must(bt_service_target_open(&target, service, &sent, 1, 0, 1, &error), &error);
@@ -49,7 +49,7 @@ static bt_load_log *send(bt_service *service, const bt_schedule_options *schedul
     return log;
 }
 
-static bt_load_log *send_steadily(bt_service *service, double rate_rps, double seconds) {
+static bt_request_log *send_steadily(bt_service *service, double rate_rps, double seconds) {
     const bt_schedule_options steady = {
         .shape = BT_SHAPE_CONSTANT, .rate_rps = rate_rps, .duration_ns = (int64_t)(seconds * 1e9)};
     return send(service, &steady, 0, 0);
@@ -57,24 +57,24 @@ static bt_load_log *send_steadily(bt_service *service, double rate_rps, double s
 
 /* ---- what came of it ---- */
 
-typedef double (*figure_of)(const bt_shot *shot);
+typedef double (*figure_of)(const bt_sent_request *request);
 
-static double latency_ms(const bt_shot *shot) {
-    return shot->status == BT_OK ? bt_ms(shot->answered_ns - shot->intended_ns) : NAN;
+static double latency_ms(const bt_sent_request *request) {
+    return request->status == BT_OK ? bt_ms(request->answered_ns - request->intended_ns) : NAN;
 }
-static double queue_ms(const bt_shot *shot) {
-    return shot->status == BT_OK ? bt_ms(shot->queue_ns) : NAN;
+static double queue_ms(const bt_sent_request *request) {
+    return request->status == BT_OK ? bt_ms(request->queue_ns) : NAN;
 }
-static double refusal_ms(const bt_shot *shot) {
-    return shot->refused ? bt_ms(shot->answered_ns - shot->sent_ns) : NAN;
+static double refusal_ms(const bt_sent_request *request) {
+    return request->refused ? bt_ms(request->answered_ns - request->sent_ns) : NAN;
 }
 
-/* Percentiles of one figure over the shots that have it; NaN where none does. */
-static void percentiles(const bt_load_log *log, figure_of figure, double *p50, double *p99, double *most) {
+/* Percentiles of one figure over the requests that have it; NaN where none does. */
+static void percentiles(const bt_request_log *log, figure_of figure, double *p50, double *p99, double *most) {
     double *values = malloc((size_t)(log->count + 1) * sizeof *values);
     size_t n = 0;
     for (int64_t i = 0; i < log->count && values; i++) {
-        double value = figure(&log->shots[i]);
+        double value = figure(&log->requests[i]);
         if (!isnan(value)) values[n++] = value;
     }
     *p50 = *p99 = *most = NAN;
@@ -87,20 +87,20 @@ static void percentiles(const bt_load_log *log, figure_of figure, double *p50, d
     free(values);
 }
 
-static int64_t count_ok(const bt_load_log *log) {
+static int64_t count_ok(const bt_request_log *log) {
     int64_t ok = 0;
     for (int64_t i = 0; i < log->count; i++)
-        ok += log->shots[i].status == BT_OK;
+        ok += log->requests[i].status == BT_OK;
     return ok;
 }
 
 /* Answers a second between two moments of a run. */
-static double throughput(const bt_load_log *log, double from_s, double to_s) {
+static double throughput(const bt_request_log *log, double from_s, double to_s) {
     int64_t from_ns = log->start_ns + (int64_t)(from_s * 1e9), to_ns = log->start_ns + (int64_t)(to_s * 1e9),
             n = 0;
     for (int64_t i = 0; i < log->count; i++) {
-        const bt_shot *shot = &log->shots[i];
-        n += shot->status == BT_OK && shot->answered_ns >= from_ns && shot->answered_ns < to_ns;
+        const bt_sent_request *request = &log->requests[i];
+        n += request->status == BT_OK && request->answered_ns >= from_ns && request->answered_ns < to_ns;
     }
     return (double)n / (to_s - from_s);
 }
@@ -115,11 +115,11 @@ static void bench_queue_delay(void) {
                                 .model_count = 1};
     double p50, p99, most;
     bt_service *service = live_service_start(&about);
-    bt_load_log *log = send_steadily(service, 40, 10);
+    bt_request_log *log = send_steadily(service, 40, 10);
     percentiles(log, queue_ms, &p50, &p99, &most);
     printf("a lone request, queue delay of 5 ms: it waits P50 %.3f, P99 %.3f, most %.3f ms  (of %lld)\n", p50,
            p99, most, (long long)count_ok(log));
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     live_service_end(service);
 }
 
@@ -135,12 +135,12 @@ static void bench_stall(void) {
                                 .settings = "watchdog_ms=5000"};
     for (int closed = 0; closed < 2; closed++) {
         bt_service *service = live_service_start(&about);
-        bt_load_log *log = closed ? send(service, NULL, 1, 10) : send_steadily(service, 100, 10);
+        bt_request_log *log = closed ? send(service, NULL, 1, 10) : send_steadily(service, 100, 10);
         percentiles(log, latency_ms, &p50, &p99, &most);
         printf("a stall of 200 ms, %s: latency P50 %.2f, P99 %.2f, most %.2f ms  (of %lld)\n",
                closed ? "one client in a closed loop" : "100 requests/s in an open loop", p50, p99, most,
                (long long)count_ok(log));
-        bt_load_log_close(&log);
+        bt_request_log_close(&log);
         live_service_end(service);
     }
 }
@@ -153,11 +153,11 @@ static void bench_overload(double seconds) {
                                 .model_count = 1};
     double p50, p99, most;
     bt_service *service = live_service_start(&about);
-    bt_load_log *full = send(service, NULL, CLIENTS, PEAK_S);
+    bt_request_log *full = send(service, NULL, CLIENTS, PEAK_S);
     double peak = throughput(full, 1, PEAK_S);
-    bt_load_log_close(&full);
+    bt_request_log_close(&full);
     const double before_mib = (double)bt_memory_resident_bytes() / 1048576;
-    bt_load_log *log = send_steadily(service, 2 * peak, seconds);
+    bt_request_log *log = send_steadily(service, 2 * peak, seconds);
     const double after_mib = (double)bt_memory_resident_bytes() / 1048576;
     percentiles(log, refusal_ms, &p50, &p99, &most);
     printf("twice the peak of %.1f/s for %.0f s: %.1f/s served, %.2f %% of the peak; %lld of %lld refused, "
@@ -169,8 +169,9 @@ static void bench_overload(double seconds) {
     printf("  those served: latency P50 %.1f, P99 %.1f, most %.1f ms; memory %.1f MiB before, %.1f after "
            "(the log "
            "of what was sent is %.1f of it)\n",
-           p50, p99, most, before_mib, after_mib, (double)log->count * (double)sizeof(bt_shot) / 1048576);
-    bt_load_log_close(&log);
+           p50, p99, most, before_mib, after_mib,
+           (double)log->count * (double)sizeof(bt_sent_request) / 1048576);
+    bt_request_log_close(&log);
     live_service_end(service);
 }
 

@@ -52,12 +52,12 @@ static void must(bt_status status, const bt_error *error) {
 
 /* ---- the load ---------------------------------------------------------------- */
 
-static double p95_ms(const bt_load_log *log) {
+static double p95_ms(const bt_request_log *log) {
     double *values = malloc((size_t)(log->count + 1) * sizeof *values), p95 = NAN;
     size_t n = 0;
     for (int64_t i = 0; values && i < log->count; i++)
-        if (log->shots[i].status == BT_OK)
-            values[n++] = bt_ms(log->shots[i].answered_ns - log->shots[i].intended_ns);
+        if (log->requests[i].status == BT_OK)
+            values[n++] = bt_ms(log->requests[i].answered_ns - log->requests[i].intended_ns);
     if (n > 0) {
         bt_sort(values, n);
         p95 = bt_quantile(values, n, 0.95);
@@ -75,7 +75,7 @@ static void send_slice(soak *s, bt_service *service, double seconds, int64_t sta
                                         .seed = (uint64_t)s->count};
     bt_service_target *target;
     bt_schedule schedule;
-    bt_load_log *log;
+    bt_request_log *log;
     bt_error error;
     must(bt_service_target_open(&target, service, &sent, 1, 16, 1, &error), &error);
     must(bt_schedule_open(&schedule, &random, &error), &error);
@@ -90,9 +90,9 @@ static void send_slice(soak *s, bt_service *service, double seconds, int64_t sta
     s->sent += log->count;
     s->lost += log->lost;
     for (int64_t i = 0; i < log->count; i++)
-        s->ok += log->shots[i].status == BT_OK;
+        s->ok += log->requests[i].status == BT_OK;
     s->without_result = s->sent - s->ok;
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     bt_schedule_close(&schedule);
     bt_service_target_close(&target);
     here->at_h = (double)(bt_clock_now_ns() - start_ns) / 3.6e12;

@@ -635,14 +635,14 @@ static bt_status predict(bt_error *error) {
 
 /* Sent to nobody, and summed up. */
 static bt_status run_load(bt_error *error) {
-    bt_load_log *log = NULL;
+    bt_request_log *log = NULL;
     bt_load_part part = {0};
     const bt_stream stream = {.clients = 1, .clients_count = 50, .input_count = 1};
     const bt_load_options options = {.target = bt_target_null(), .streams = &stream, .stream_count = 1};
     bt_status status = bt_load_run(&log, &options, error);
     const bt_look look = bt_looks_at(0, 1);
     if (status == BT_OK) status = bt_sum_part(&part, log, 0, &look, error);
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     assert_true(part.bins || part.bin_count == 0); /* what did not succeed is no more than it seems */
     free(part.latencies_ms);
     free(part.bins);

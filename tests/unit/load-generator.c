@@ -99,10 +99,10 @@ static void a_trace_is_replayed_and_a_broken_one_named(void **state) {
 
 /* One server that takes 1 ms a request, and once 200 ms; a thread of its own. */
 typedef struct server {
-    bt_shot *queue[4096];
+    bt_sent_request *queue[4096];
     atomic_int in, out;
     atomic_bool end;
-    bt_shot_answered answered;
+    bt_request_answered answered;
     void *context;
     int stall_at, refuse_every, sent;
 } server;
@@ -116,30 +116,30 @@ static void *serve(void *argument) {
             continue;
         }
         bt_clock_sleep_until_ns(bt_clock_now_ns() + (number == s->stall_at ? 200 : 1) * BT_NS_PER_MS);
-        bt_shot *shot = s->queue[number];
-        shot->status = BT_OK;
-        shot->answered_ns = bt_clock_now_ns();
+        bt_sent_request *request = s->queue[number];
+        request->status = BT_OK;
+        request->answered_ns = bt_clock_now_ns();
         atomic_fetch_add(&s->out, 1);
-        s->answered(s->context, shot);
+        s->answered(s->context, request);
     }
     return NULL;
 }
 
-static bt_status enqueue(void *self, bt_shot *shot, bt_shot_answered answered, void *context) {
+static bt_status enqueue(void *self, bt_sent_request *request, bt_request_answered answered, void *context) {
     server *s = self;
     if (s->refuse_every > 0 && ++s->sent % s->refuse_every == 0) return BT_QUEUE_FULL;
     if (atomic_load(&s->in) == 0) {
         s->answered = answered;
         s->context = context;
     }
-    s->queue[atomic_load(&s->in)] = shot;
+    s->queue[atomic_load(&s->in)] = request;
     atomic_fetch_add(&s->in, 1);
     return BT_OK;
 }
 
-static bt_load_log *load(server *s, bt_stream stream, int64_t duration_ns) {
+static bt_request_log *load(server *s, bt_stream stream, int64_t duration_ns) {
     pthread_t thread;
-    bt_load_log *log;
+    bt_request_log *log;
     bt_error error;
     const bt_load_options options = {.target = {.self = s, .submit = enqueue},
                                      .streams = &stream,
@@ -158,11 +158,11 @@ static void a_stall_shows_at_its_true_length_in_all_who_came_during_it(void **st
     server s = {.stall_at = 50};
     bt_schedule schedule =
         make((bt_schedule_options){.shape = BT_SHAPE_CONSTANT, .rate_rps = 200, .duration_ns = BT_NS_PER_S});
-    bt_load_log *log = load(&s, (bt_stream){.schedule = &schedule, .input_count = 1}, 0);
+    bt_request_log *log = load(&s, (bt_stream){.schedule = &schedule, .input_count = 1}, 0);
     int late = 0;
     int64_t most_ns = 0;
     for (int64_t i = 0; i < log->count; i++) {
-        int64_t latency_ns = log->shots[i].answered_ns - log->shots[i].intended_ns;
+        int64_t latency_ns = log->requests[i].answered_ns - log->requests[i].intended_ns;
         late += latency_ns > 50 * BT_NS_PER_MS;
         if (latency_ns > most_ns) most_ns = latency_ns;
     }
@@ -170,7 +170,7 @@ static void a_stall_shows_at_its_true_length_in_all_who_came_during_it(void **st
     assert_int_equal(log->lost, 0);
     assert_true(most_ns >= 200 * BT_NS_PER_MS);
     assert_true(late >= 30); /* of the 40 that were to come in 200 ms, those of the first 150 */
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     bt_schedule_close(&schedule);
 }
 
@@ -179,30 +179,30 @@ static void every_request_is_accounted_for(void **state) {
     server s = {.stall_at = -1, .refuse_every = 5};
     bt_schedule schedule = make((bt_schedule_options){
         .shape = BT_SHAPE_POISSON, .rate_rps = 400, .duration_ns = BT_NS_PER_S / 4, .seed = 2});
-    bt_load_log *log = load(&s, (bt_stream){.schedule = &schedule, .input_count = 3}, 0);
+    bt_request_log *log = load(&s, (bt_stream){.schedule = &schedule, .input_count = 3}, 0);
     int ok = 0, refused = 0;
     for (int64_t i = 0; i < log->count; i++) {
-        ok += log->shots[i].status == BT_OK;
-        refused += log->shots[i].refused && log->shots[i].status == BT_QUEUE_FULL;
-        assert_int_equal(log->shots[i].input, i % 3);
-        assert_true(log->shots[i].sent_ns >= log->shots[i].intended_ns);
+        ok += log->requests[i].status == BT_OK;
+        refused += log->requests[i].refused && log->requests[i].status == BT_QUEUE_FULL;
+        assert_int_equal(log->requests[i].input, i % 3);
+        assert_true(log->requests[i].sent_ns >= log->requests[i].intended_ns);
     }
     assert_int_equal(log->count, schedule.count);
     assert_int_equal(ok + refused, log->count);
     assert_int_equal(refused, log->count / 5);
-    bt_load_log_close(&log);
+    bt_request_log_close(&log);
     bt_schedule_close(&schedule);
 }
 
 static void a_closed_loop_keeps_its_clients_busy_and_no_more(void **state) {
     (void)state;
     server s = {.stall_at = -1};
-    bt_load_log *log = load(&s, (bt_stream){.clients = 3, .clients_count = 60, .input_count = 1}, 0);
+    bt_request_log *log = load(&s, (bt_stream){.clients = 3, .clients_count = 60, .input_count = 1}, 0);
     assert_int_equal(log->count, 60);
     for (int64_t i = 3; i < log->count; i++)
-        assert_true(log->shots[i].sent_ns >= log->shots[i - 3].answered_ns); /* answered in order */
-    assert_true(isnan(bt_load_lateness(log).p99_us));
-    bt_load_log_close(&log);
+        assert_true(log->requests[i].sent_ns >= log->requests[i - 3].answered_ns); /* answered in order */
+    assert_true(isnan(bt_load_send_delay(log).p99_us));
+    bt_request_log_close(&log);
 }
 
 static void what_is_never_answered_is_lost_and_harmless_later(void **state) {
@@ -211,7 +211,7 @@ static void what_is_never_answered_is_lost_and_harmless_later(void **state) {
     bt_schedule schedule = make(
         (bt_schedule_options){.shape = BT_SHAPE_CONSTANT, .rate_rps = 100, .duration_ns = BT_NS_PER_S / 20});
     bt_stream stream = {.schedule = &schedule, .input_count = 1};
-    bt_load_log *log;
+    bt_request_log *log;
     bt_error error;
     const bt_load_options options = {.target = {.self = &s, .submit = enqueue},
                                      .streams = &stream,
@@ -219,8 +219,8 @@ static void what_is_never_answered_is_lost_and_harmless_later(void **state) {
                                      .drain_ns = 20 * BT_NS_PER_MS};
     assert_int_equal(bt_load_run(&log, &options, &error), BT_OK);
     assert_int_equal(log->lost, 5);
-    assert_int_equal(log->shots[0].status, BT_TIMEOUT);
-    bt_load_log_close(&log);
+    assert_int_equal(log->requests[0].status, BT_TIMEOUT);
+    bt_request_log_close(&log);
     for (int i = 0; i < 5; i++) { /* the target may still write, and answer; the last answer frees it all */
         s.queue[i]->status = BT_OK;
         s.answered(s.context, s.queue[i]);

@@ -15,19 +15,19 @@
 #define MS(ms) ((int64_t)(ms)*BT_NS_PER_MS)
 
 static void add(bt_course *course, int64_t start_ns, int64_t latency_ns, int seconds_noted) {
-    bt_shot shots[2] = {
+    bt_sent_request requests[2] = {
         {.intended_ns = start_ns, .sent_ns = start_ns, .answered_ns = start_ns + latency_ns},
         {.intended_ns = start_ns + MS(900), .sent_ns = start_ns + MS(901)} /* never answered */};
     bt_load_second seconds[4] = {{1, 0.1}, {2, 0.2}, {3, 0.3}, {4, 0.4}};
     int64_t arrivals[2] = {0, MS(900)};
-    const bt_load_log log = {.shots = shots,
-                             .count = 2,
-                             .lost = 1,
-                             .start_ns = start_ns,
-                             .end_ns = start_ns + MS(900) + latency_ns,
-                             .seconds = seconds,
-                             .second_count = seconds_noted,
-                             .throttling = {.quota_cpus = 1, .quota_periods = 10, .throttled_periods = 3}};
+    const bt_request_log log = {.requests = requests,
+                                .count = 2,
+                                .lost = 1,
+                                .start_ns = start_ns,
+                                .end_ns = start_ns + MS(900) + latency_ns,
+                                .seconds = seconds,
+                                .second_count = seconds_noted,
+                                .throttling = {.quota_cpus = 1, .quota_periods = 10, .throttled_periods = 3}};
     const bt_schedule schedules[2] = {{arrivals, 2, MS(1000)}, {NULL, 0, 0}};
     bt_error error = {BT_OK, ""};
     if (bt_course_add(course, &log, schedules, 2, MS(1000), &error) != BT_OK) fail_msg("%s", error.message);
@@ -38,17 +38,17 @@ static void segments_stand_in_a_row(void **state) {
     bt_course course = {0};
     add(&course, MS(5000), MS(1300), 1); /* its answers end in the third second */
     add(&course, MS(70000), MS(100), 4); /* a minute later */
-    const bt_load_log *log = &course.log;
+    const bt_request_log *log = &course.log;
     assert_int_equal(course.looks, 2);
     assert_int_equal(course.duration_ns, MS(2000));
     assert_int_equal(log->start_ns, MS(5000));
     assert_int_equal(log->count, 4);
     assert_int_equal(log->lost, 2);
-    assert_int_equal(log->shots[0].intended_ns, MS(5000));
-    assert_int_equal(log->shots[2].intended_ns, MS(8000)); /* in the second after the first one's last */
-    assert_int_equal(log->shots[2].answered_ns, MS(8100));
-    assert_int_equal(log->shots[3].sent_ns, MS(8901));
-    assert_int_equal(log->shots[3].answered_ns, 0);
+    assert_int_equal(log->requests[0].intended_ns, MS(5000));
+    assert_int_equal(log->requests[2].intended_ns, MS(8000)); /* in the second after the first one's last */
+    assert_int_equal(log->requests[2].answered_ns, MS(8100));
+    assert_int_equal(log->requests[3].sent_ns, MS(8901));
+    assert_int_equal(log->requests[3].answered_ns, 0);
     assert_int_equal(log->end_ns, MS(9000));
     assert_int_equal(log->second_count, 7);
     assert_true(log->throttling.quota_periods == 20 && log->throttling.throttled_periods == 6);

@@ -147,23 +147,23 @@ static void add_segment(bt_course *course, const kind *k, const bt_plan_scenario
     int64_t count, start_ns = BT_NS_PER_S, now_ns = start_ns;
     open_schedule(&schedule, segment, seed);
     double *latencies = latencies_of(k, segment, &schedule, seed, &count);
-    bt_shot *shots = calloc((size_t)count + 1, sizeof *shots);
-    assert_non_null(shots);
-    bt_load_log log = {.shots = shots, .count = count, .start_ns = start_ns, .end_ns = start_ns};
+    bt_sent_request *requests = calloc((size_t)count + 1, sizeof *requests);
+    assert_non_null(requests);
+    bt_request_log log = {.requests = requests, .count = count, .start_ns = start_ns, .end_ns = start_ns};
     for (int64_t i = 0; i < count; i++) {
         if (!segment->parts[0].clients) now_ns = start_ns + schedule.arrivals_ns[i];
         int64_t latency_ns = (int64_t)(latencies[i] * 1e6);
-        shots[i] = (bt_shot){.intended_ns = now_ns,
-                             .sent_ns = now_ns,
-                             .answered_ns = now_ns + latency_ns,
-                             .service_ns = latency_ns,
-                             .batch_size = 1};
-        if (shots[i].answered_ns > log.end_ns) log.end_ns = shots[i].answered_ns;
+        requests[i] = (bt_sent_request){.intended_ns = now_ns,
+                                        .sent_ns = now_ns,
+                                        .answered_ns = now_ns + latency_ns,
+                                        .service_ns = latency_ns,
+                                        .batch_size = 1};
+        if (requests[i].answered_ns > log.end_ns) log.end_ns = requests[i].answered_ns;
         if (segment->parts[0].clients) now_ns += latency_ns;
     }
     if (bt_course_add(course, &log, &schedule, 1, segment->duration_ns, &error) != BT_OK)
         fail_msg("%s", error.message);
-    free(shots);
+    free(requests);
     free(latencies);
     bt_schedule_close(&schedule);
 }

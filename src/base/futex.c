@@ -1,4 +1,5 @@
-/* Sleeping on a word of memory: the system call beneath condition variables, without their lock. */
+#include "base/futex.h"
+
 #include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -6,12 +7,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "serving/state.h"
 
 void bt_futex_wait(atomic_uint *word, unsigned seen, int64_t until_ns) {
     struct timespec until = {.tv_sec = until_ns / BT_NS_PER_S, .tv_nsec = until_ns % BT_NS_PER_S};
     /* the bitset form takes an absolute time of the monotonic clock */
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen, until_ns == BT_NEVER_NS ? NULL : &until, NULL,
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen, until_ns == INT64_MAX ? NULL : &until, NULL,
             FUTEX_BITSET_MATCH_ANY);
 }
 

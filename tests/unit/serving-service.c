@@ -296,11 +296,12 @@ static void what_fails_comes_again_on_the_standard_path(void **state) {
 static void out_of_memory_tries_halves_first(void **state) {
     (void)state;
     bt_service *service = start_service("sim:tau0_ms=0.5,alpha_ms=0,noise=0,faults=oom@7",
-                                        "max_queue_delay_ms=200,breaker_cooldown_ms=60000");
+                                        "max_queue_delay_ms=60000,breaker_cooldown_ms=60000");
     heard h = {0};
     bt_error error;
     for (int i = 0; i < 4; i++)
         assert_int_equal(bt_service_submit(service, &plain, hear, &h, NULL, &error), BT_OK);
+    assert_int_equal(bt_service_set(service, NULL, "max_queue_delay_ms=0", &error), BT_OK);
     bt_result result;
     assert_int_equal(bt_service_infer(service, &plain, &result, &error), BT_OK);
     bt_metrics metrics = metrics_of(service);

@@ -330,14 +330,14 @@ static void try_unfold(trial *t) {
                    .threads = t->one->threads};
     const size_t size = (size_t)u.size, channels = (size_t)u.channels, width = (size_t)u.width,
                  rows = (size_t)(u.batch * u.height), pixels = rows * width * size * size;
-    const bool also = below(t, 2);
+    const bool twice = below(t, 2);
     u.x = activations(t, pixels * channels);
     u.out = activations(t, pixels * channels);
-    u.also_stride = channels + (size_t)below(t, 9);
-    u.also = also ? activations(t, pixels * u.also_stride) : NULL;
+    u.second_stride = channels + (size_t)below(t, 9);
+    u.second_out = twice ? activations(t, pixels * u.second_stride) : NULL;
     double *wanted = wanted_room(t, pixels * channels);
     name_case(t, "%d x %d x %d by %d, %d channels%s", u.batch, u.height, u.width, u.size, u.channels,
-              also ? ", twice" : "");
+              twice ? ", twice" : "");
     if (t->no_memory) return;
     for (size_t p = 0; p < pixels; p++) {
         size_t y = p / (width * size), x = p % (width * size);
@@ -347,7 +347,7 @@ static void try_unfold(trial *t) {
     }
     bt_unfold_run(&u, t->level);
     judge(t, u.out, u.bf16, channels, u.channels, pixels, wanted);
-    if (also) judge(t, u.also, u.bf16, u.also_stride, u.channels, pixels, wanted);
+    if (twice) judge(t, u.second_out, u.bf16, u.second_stride, u.channels, pixels, wanted);
 }
 
 /* A made-up convolution and the first tile of its last group, or of all. */

@@ -32,11 +32,11 @@ static void unfold_row(const bt_unfold *u, int64_t row) {
         size_t first = ((size_t)row * size + i) * width; /* pixel of the output */
         const char *x = (const char *)u->x + ((size_t)row * (size_t)u->width * size + i) * size * pixel;
         char *out = (char *)u->out + first * pixel;
-        char *also = u->also ? (char *)u->also + first * u->also_stride * bytes : NULL;
+        char *second = u->second_out ? (char *)u->second_out + first * u->second_stride * bytes : NULL;
         for (int j = 0; j < u->width; j++, x += size * size * pixel, out += size * pixel) {
             memcpy(out, x, size * pixel);
-            for (size_t k = 0; also && k < size; k++, also += u->also_stride * bytes)
-                memcpy(also, x + k * pixel, pixel);
+            for (size_t k = 0; second && k < size; k++, second += u->second_stride * bytes)
+                memcpy(second, x + k * pixel, pixel);
         }
     }
 }

@@ -27,10 +27,10 @@ typedef struct bt_interleave {
 } bt_interleave;
 
 typedef struct bt_unfold {
-    void *out;          /* batch x height * size x width * size x channels, of x's type */
-    void *also;         /* the same once more, as a slice of the channels of a wider tensor; NULL: not */
-    size_t also_stride; /* values from one pixel of `also` to the next */
-    const void *x;      /* batch x height x width x (size x size x channels), float or BF16 */
+    void *out;            /* batch x height * size x width * size x channels, of x's type */
+    void *second_out;     /* the same once more, as a slice of the channels of a wider tensor; NULL: not */
+    size_t second_stride; /* values from one pixel of second_out to the next */
+    const void *x;        /* batch x height x width x (size x size x channels), float or BF16 */
     int batch, channels, height, width, size;
     bool bf16;
     int threads;

@@ -3,8 +3,7 @@
  *
  * The largest is placed first, each as low as those already placed that live at the same time allow
  * (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020: greedy by size).
- * Pure arithmetic, so that a test can check it on anything.
- */
+ * Pure arithmetic, so that a test can check it on anything. */
 #ifndef BT_PLAN_ARENA_H
 #define BT_PLAN_ARENA_H
 

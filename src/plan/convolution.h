@@ -4,8 +4,7 @@
  * oneDNN 2.x knows Winograd for FP32 by name only and for BF16 not at all. The tiles take 16 multiplications
  * where 36 were and 16/9 of the weights' memory, and pay where there are channels enough for the products to
  * outweigh reading and writing tiles, and tiles enough to fill the products. One image's shape decides, never
- * the batch's: all batch sizes share the weights, and give the same masks.
- */
+ * the batch's: all batch sizes share the weights, and give the same masks. */
 #ifndef BT_PLAN_CONVOLUTION_H
 #define BT_PLAN_CONVOLUTION_H
 

@@ -2,9 +2,8 @@
  * without further ado.
  *
  * oneDNN is loaded when a plan is first opened, so that everything else runs without it. Activations are
- * channels_last and contiguous, scratch memory is the caller's, and the implementation is the one that
- * oneDNN likes best for the shape (on AVX512-BF16: brgconv). The API is that of oneDNN 2.x.
- */
+ * channels_last and contiguous, scratch memory is the caller's, and the implementation is the one that oneDNN
+ * likes best for the shape (on AVX512-BF16: brgconv). The API is that of oneDNN 2.x. */
 #ifndef BT_PLAN_ONEDNN_H
 #define BT_PLAN_ONEDNN_H
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/array.h"
 #include "plan/program.h"
 
 #define BATCH_MAX 4096
@@ -23,7 +24,7 @@ static void use_threads(const bt_plan *plan) {
 
 /* A block of at least `bytes`, in huge pages where the system has them, every page touched. The programs are
  * bound to the new one; nothing in the old one is needed between runs. */
-static bt_status want_arena(bt_plan *plan, size_t bytes, bt_error *error) {
+static bt_status grow_arena(bt_plan *plan, size_t bytes, bt_error *error) {
     if (bytes <= plan->arena_bytes) return BT_OK;
     char *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED)
@@ -45,11 +46,12 @@ static bt_status compile(bt_plan *plan, int batch_size, const bt_weights *weight
         return bt_fail(error, BT_INVALID, "a batch of %d images: a plan takes 1 to %d", batch_size,
                        BATCH_MAX);
     use_threads(plan);
-    bt_program **room = realloc(plan->programs, (size_t)(plan->program_count + 1) * sizeof(bt_program *));
-    if (!room) return bt_no_memory(error, "a plan");
-    plan->programs = room;
+    bt_program **grown =
+        bt_array_grow(plan->programs, (size_t)plan->program_count, 1, NULL, sizeof(bt_program *));
+    if (!grown) return bt_no_memory(error, "a plan");
+    plan->programs = grown;
     bt_status status = bt_program_open(&program, plan, batch_size, weights, error);
-    if (status == BT_OK) status = want_arena(plan, program->arena_bytes + program->scratch_bytes, error);
+    if (status == BT_OK) status = grow_arena(plan, program->arena_bytes + program->scratch_bytes, error);
     if (status != BT_OK) {
         bt_program_close(&program);
         return status;
@@ -116,8 +118,7 @@ bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, 
     bt_status status = bt_plan_prepare(plan, batch_size, error);
     if (status != BT_OK) return status;
     use_threads(plan);
-    return bt_program_run(find(plan, batch_size), plan->arena, plan->options.level, images, logits, step_ns,
-                          error);
+    return bt_program_run(find(plan, batch_size), plan->options.level, images, logits, step_ns, error);
 }
 
 bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits, bt_error *error) {

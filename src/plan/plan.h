@@ -1,20 +1,20 @@
 /* A network made ready for one CPU, one image size and one precision: nothing left to decide when it runs.
  *
- * The network's operation list is compiled once for each batch size into steps (oneDNN's convolutions and
- * the fused kernels of src/kernels) over one block of memory planned ahead; a run replays them. While it
- * runs, nothing is looked up, converted between layouts, or touched for the first time, and nothing allocated
- * but the few small blocks that oneDNN takes within each call and gives back (and, in FP32, working memory of
- * its matrix products).
+ * The network's operation list is compiled once for each batch size into steps (oneDNN's convolutions and the
+ * fused kernels of src/kernels) over one block of memory planned ahead; a run replays them. While it runs,
+ * nothing is looked up, converted between layouts, or touched for the first time, and nothing allocated but
+ * the few small blocks that oneDNN takes within each call and gives back (and, in FP32, working memory of its
+ * matrix products).
  *
- * What the compiler makes of the list (lower.c): a norm works in place on its convolution's result and takes
- * the residual and the activation with it; a fuse layer's sum resizes as it adds; a 1 x 1 convolution over a
- * concatenation of tensors to be resized goes to each of them first, at its own size, since both are linear;
- * a transposed convolution is a 1 x 1 one and a rearrangement; attention's factors are found without writing
- * the weighed tensor in between; concatenations are written in place; 3 x 3 convolutions go by Winograd's
- * tiles where that is faster (convolution.h); a bias before a norm is left out, which takes it away again.
+ * What the compiler makes of the list (step-norm.c, step-sum.c, ...): a norm works in place on its
+ * convolution's result and takes the residual and the activation with it; a fuse layer's sum resizes as it
+ * adds; a 1 x 1 convolution over a concatenation of tensors to be resized goes to each of them first, at its
+ * own size, since both are linear; a transposed convolution is a 1 x 1 one and a rearrangement; attention's
+ * factors are found without writing the weighed tensor in between; concatenations are written in place; 3 x
+ * 3 convolutions go by Winograd's tiles where that is faster (convolution.h); a bias before a norm is left
+ * out, which takes it away again.
  *
- * A plan belongs to one thread at a time, whose OpenMP pool it uses. It needs no libtorch.
- */
+ * A plan belongs to one thread at a time, whose OpenMP pool it uses. It needs no libtorch. */
 #ifndef BT_PLAN_PLAN_H
 #define BT_PLAN_PLAN_H
 

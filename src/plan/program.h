@@ -1,24 +1,16 @@
-/* A plan from inside: what lower.c makes of a network for one batch size, and plan.c binds to memory and
- * runs.
+/* A plan from inside: the program that a network becomes for one batch size, and what all of a plan's
+ * programs share.
  *
  * A *value* is a tensor somewhere in the arena: one of the network's, or one that only the plan knows (a
  * transposed convolution before its rearrangement, attention's factors). It may lie in the memory of another
- * value: the same (an operation in place), or a slice of its channels (a part of a concatenation). A *step*
- * is one call of a kernel or a convolution.
- */
+ * value: the same (an operation in place), or a slice of its channels (a part of a concatenation). The image
+ * and the logits lie in the caller's memory. */
 #ifndef BT_PLAN_PROGRAM_H
 #define BT_PLAN_PROGRAM_H
 
-#include "kernels/attention.h"
-#include "kernels/dot.h"
-#include "kernels/norm.h"
-#include "kernels/pool.h"
-#include "kernels/rearrange.h"
-#include "kernels/scale.h"
-#include "kernels/sum.h"
-#include "plan/convolution.h"
 #include "plan/onednn.h"
 #include "plan/plan.h"
+#include "plan/step.h"
 
 #define BT_NO_VALUE (-1)
 
@@ -30,55 +22,26 @@ typedef struct bt_value {
     size_t offset;               /* in the arena, bytes; of a home */
 } bt_value;
 
-typedef enum bt_step_does {
-    BT_DOES_INTERLEAVE,
-    BT_DOES_CONV,
-    BT_DOES_DOT,
-    BT_DOES_NORM,
-    BT_DOES_SIGMOID,
-    BT_DOES_SUM,
-    BT_DOES_SCALE,
-    BT_DOES_POOL,
-    BT_DOES_UNFOLD,
-    BT_DOES_CHANNEL_ATTENTION,
-    BT_DOES_SPATIAL_ATTENTION
-} bt_step_does;
-
 typedef struct bt_plan_step {
-    bt_step_does does;
-    int inputs[BT_MAX_INPUTS]; /* values that it reads; which is which depends on what it does */
+    const bt_step_kind *kind;
+    void *arguments;           /* the kind's, owned; all but the pointers into the arena is set at lowering */
+    int inputs[BT_MAX_INPUTS]; /* values that it reads, or BT_NO_VALUE; which is which depends on the kind */
     int input_count;
-    int output, also; /* values that it writes; BT_NO_VALUE for no second */
-    union {           /* everything but the pointers into the arena is filled in by lower.c */
-        bt_interleave interleave;
-        struct {
-            bt_convolution *convolution;
-            const float *bias;
-        } conv;
-        bt_dot dot;
-        bt_norm norm;
-        struct {
-            float *values;
-            size_t count;
-        } sigmoid;
-        bt_sum sum;
-        bt_scale scale;
-        bt_pool pool;
-        bt_unfold unfold;
-        bt_channel_attention channel;
-        bt_spatial_attention spatial;
-    } as;
+    int output, second_output; /* values that it writes; BT_NO_VALUE for no second */
 } bt_plan_step;
 
 typedef struct bt_program {
     int batch;
     bt_value *values;
-    int value_count, value_capacity;
     bt_plan_step *steps;
-    int step_count, step_capacity;
-    int output;           /* value: the logits */
+    int value_count, step_count;
+    size_t value_room, step_room;
+    int image, output;    /* values: what the first step reads, what the last one writes */
     size_t arena_bytes;   /* of the values */
     size_t scratch_bytes; /* of the step that wants most */
+    char *arena;          /* that it is bound to */
+    const float *images;  /* of the run under way */
+    float *logits;
 } bt_program;
 
 /* Parts of one operation's weights: a convolution over a concatenation has one for each of its inputs. */
@@ -91,9 +54,10 @@ struct bt_plan {
     float **tiled_biases;   /* of transposed convolutions, by operation; NULL elsewhere */
     bt_packed **packed;     /* the latest, [operation * BT_PLAN_PARTS + part]; not owned */
     bt_packed **all_packed; /* every one, owned */
-    int packed_count, packed_capacity;
+    int packed_count;
+    size_t packed_room;
     bt_program **programs;
-    int program_count, program_capacity;
+    int program_count;
     char *arena;
     size_t arena_bytes;
 };
@@ -108,8 +72,8 @@ void bt_program_close(bt_program **program);
 void bt_program_bind(bt_program *program, char *arena);
 
 /* Runs it in the arena that it is bound to; adds each step's time where step_ns is not NULL. */
-BT_MUST_USE bt_status bt_program_run(bt_program *program, char *arena, bt_cpu_level level,
-                                     const float *images, float *logits, int64_t *step_ns, bt_error *error);
+BT_MUST_USE bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images,
+                                     float *logits, int64_t *step_ns, bt_error *error);
 
 /* See bt_plan_step_text. */
 void bt_program_step_text(const bt_program *program, int step, char *text, size_t size);

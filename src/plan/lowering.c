@@ -1,0 +1,164 @@
+#include "plan/lowering.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "kernels/parallel.h"
+
+bt_status bt_lowering_open(bt_lowering *l) {
+    size_t tensors = (size_t)l->network->tensor_count, operations = (size_t)l->network->operation_count;
+    l->reader_count = calloc(5 * tensors, sizeof *l->reader_count);
+    l->placed = calloc(operations * BT_MAX_INPUTS, sizeof *l->placed);
+    if (!l->reader_count || !l->placed) return bt_no_memory(l->error, "a plan");
+    l->last_reader = l->reader_count + tensors;
+    l->producer = l->last_reader + tensors;
+    l->value = l->producer + tensors;
+    l->factors = l->value + tensors;
+    for (size_t i = 0; i < tensors; i++) {
+        l->last_reader[i] = l->producer[i] = BT_NO_OPERATION;
+        l->value[i] = l->factors[i] = BT_NO_VALUE;
+    }
+    for (size_t i = 0; i < operations; i++) {
+        const bt_operation *operation = &l->network->operations[i];
+        l->producer[operation->output] = (int)i;
+        for (int j = 0; j < operation->input_count; j++) {
+            l->reader_count[operation->inputs[j]]++;
+            l->last_reader[operation->inputs[j]] = (int)i;
+        }
+    }
+    l->reader_count[l->network->output_tensor]++; /* the caller */
+    return BT_OK;
+}
+
+void bt_lowering_close(bt_lowering *l) {
+    free(l->reader_count);
+    free(l->placed);
+}
+
+void bt_lowering_fail(bt_lowering *l, bt_status status, const char *what, const bt_operation *operation) {
+    if (l->status != BT_OK) return;
+    l->status = bt_fail(l->error, status, "%s: %s%s%s", l->network->name, what, operation ? ": " : "",
+                        operation ? bt_operation_name(operation->kind) : "");
+}
+
+void bt_lowering_refuse(bt_lowering *l, const bt_operation *operation) {
+    bt_lowering_fail(l, BT_UNSUPPORTED, "the compiled plan does not know this form of operation", operation);
+}
+
+void bt_lowering_no_memory(bt_lowering *l) {
+    if (l->status == BT_OK) l->status = bt_no_memory(l->error, "a plan");
+}
+
+/* ---- values ---- */
+
+int bt_add_value(bt_lowering *l, bt_value value) {
+    bt_program *program = l->program;
+    bt_value *grown =
+        bt_array_grow(program->values, (size_t)program->value_count, 1, &program->value_room, sizeof *grown);
+    if (!grown) {
+        bt_lowering_no_memory(l);
+        return 0;
+    }
+    program->values = grown;
+    if (value.home == BT_NO_VALUE) value.home = program->value_count;
+    grown[program->value_count] = value;
+    return program->value_count++;
+}
+
+int bt_new_value(bt_lowering *l, int channels, int height, int width, bool bf16) {
+    return bt_add_value(
+        l, (bt_value){
+               .channels = channels, .height = height, .width = width, .bf16 = bf16, .home = BT_NO_VALUE});
+}
+
+const bt_value *bt_value_at(const bt_lowering *l, int value) {
+    static const bt_value none; /* of a program whose first value found no memory */
+    return l->program->values ? &l->program->values[value] : &none;
+}
+
+/* A single channel stays in FP32: it is a map of weights or the logits, costs little, and decides much. */
+int bt_value_of(bt_lowering *l, int tensor) {
+    if (l->value[tensor] == BT_NO_VALUE) {
+        const bt_shape *shape = &l->plan->shapes[tensor];
+        bool bf16 = l->plan->options.bf16 && shape->channels > 1;
+        l->value[tensor] = bt_new_value(l, shape->channels, shape->height, shape->width, bf16);
+    }
+    return l->value[tensor];
+}
+
+int bt_input_value(const bt_lowering *l, const bt_operation *operation, int input) {
+    int value = l->value[operation->inputs[input]];
+    return value == BT_NO_VALUE ? 0 : value;
+}
+
+int bt_in_place_value(bt_lowering *l, const bt_operation *operation) {
+    int x = bt_input_value(l, operation, 0);
+    if (l->reader_count[operation->inputs[0]] == 1 && bt_value_at(l, x)->home == x)
+        l->value[operation->output] = x;
+    return bt_value_of(l, operation->output);
+}
+
+int64_t bt_pixels_of(const bt_value *value) {
+    return (int64_t)value->height * value->width;
+}
+
+size_t bt_stride_of(const bt_lowering *l, int value) {
+    return (size_t)bt_value_at(l, bt_value_at(l, value)->home)->channels;
+}
+
+bool bt_same_size(const bt_lowering *l, int tensor, int other) {
+    const bt_shape *a = &l->plan->shapes[tensor], *b = &l->plan->shapes[other];
+    return a->height == b->height && a->width == b->width;
+}
+
+const bt_operation *bt_only_reader(const bt_lowering *l, int tensor) {
+    if (l->reader_count[tensor] != 1 || l->last_reader[tensor] == BT_NO_OPERATION) return NULL;
+    return &l->network->operations[l->last_reader[tensor]];
+}
+
+/* ---- steps ---- */
+
+bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *arguments, int input,
+                          int output) {
+    bt_program *program = l->program;
+    if (l->status != BT_OK) return NULL;
+    bt_plan_step *grown =
+        bt_array_grow(program->steps, (size_t)program->step_count, 1, &program->step_room, sizeof *grown);
+    if (grown) program->steps = grown;
+    void *copy = grown ? malloc(kind->size) : NULL;
+    if (!copy) {
+        bt_lowering_no_memory(l);
+        return NULL;
+    }
+    memcpy(copy, arguments, kind->size);
+    bt_plan_step *step = &grown[program->step_count++];
+    *step = (bt_plan_step){.kind = kind,
+                           .arguments = copy,
+                           .inputs = {input},
+                           .input_count = 1,
+                           .output = output,
+                           .second_output = BT_NO_VALUE};
+    return step;
+}
+
+void bt_step_reads(bt_plan_step *step, int value) {
+    step->inputs[step->input_count++] = value;
+}
+
+void bt_need_scratch(bt_lowering *l, size_t bytes) {
+    if (bytes > l->program->scratch_bytes) l->program->scratch_bytes = bytes;
+}
+
+const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, int index) {
+    int number = operation->parameters[index];
+    if (number == BT_NO_PARAMETER) return NULL;
+    float **place = &l->plan->parameters[number];
+    if (!*place && l->weights) {
+        size_t bytes = l->network->parameters[number].count * sizeof **place;
+        *place = aligned_alloc(BT_CACHE_LINE, bt_rounded(bytes));
+        if (*place) memcpy(*place, l->weights->values[number], bytes);
+    }
+    if (!*place) bt_lowering_no_memory(l);
+    return *place;
+}

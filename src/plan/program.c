@@ -1,0 +1,201 @@
+/* The compiler's passes in their order, and the program that they make: bound to memory, run, put into
+ * words. */
+#include "plan/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "kernels/parallel.h"
+#include "plan/arena.h"
+#include "plan/lowering.h"
+
+/* Every kind of step that an operation of a network begins with. Those that only others bring along (a dot
+ * product, a sigmoid, the image) are known in their files alone. */
+extern const bt_step_kind bt_step_convolution, bt_step_unfold, bt_step_norm, bt_step_sum, bt_step_pool,
+    bt_step_scale, bt_step_channel_attention, bt_step_spatial_attention;
+
+static const bt_step_kind *const kinds[] = {
+    &bt_step_convolution,
+    &bt_step_unfold,
+    &bt_step_norm,
+    &bt_step_sum,
+    &bt_step_pool,
+    &bt_step_scale,
+    &bt_step_channel_attention,
+    &bt_step_spatial_attention,
+};
+
+/* ---- compiling ---- */
+
+static bt_lower lower_of(bt_operation_kind operation) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (int j = 0; j < BT_STEP_OPERATIONS && kinds[i]->lowers[j].lower; j++)
+            if (kinds[i]->lowers[j].operation == operation) return kinds[i]->lowers[j].lower;
+    return NULL;
+}
+
+static void lower_operations(bt_lowering *l) {
+    for (int i = 0; i < l->network->operation_count && l->status == BT_OK; i++) {
+        const bt_operation *operation = &l->network->operations[i];
+        const bt_lower lower = lower_of(operation->kind);
+        if (lower)
+            lower(l, i, operation);
+        else
+            bt_lowering_refuse(l, operation);
+    }
+}
+
+/* The last step writes the logits, which are one channel of floats, to the caller's memory. */
+static void check_output(bt_lowering *l) {
+    bt_program *program = l->program;
+    if (l->status != BT_OK) return;
+    program->output = l->value[l->network->output_tensor];
+    const bt_plan_step *last = &program->steps[program->step_count - 1];
+    const bt_value *logits = &program->values[program->output];
+    if (logits->channels != 1 || logits->bf16 || last->output != program->output || !last->kind->only_writes)
+        bt_lowering_fail(l, BT_UNSUPPORTED, "the compiled plan wants logits of one channel last", NULL);
+}
+
+static size_t value_bytes(const bt_program *program, const bt_value *value) {
+    return (size_t)program->batch * (size_t)value->channels * (size_t)bt_pixels_of(value) *
+           bt_value_bytes(value->bf16);
+}
+
+/* `step` uses a value, or a part of it. */
+static void extend_lease(const bt_program *program, bt_lease *leases, int value, int step) {
+    if (value == BT_NO_VALUE) return;
+    bt_lease *lease = &leases[program->values[value].home];
+    if (lease->last < lease->first) lease->first = step;
+    lease->last = step;
+}
+
+/* A value lives from the step that first uses it to the last. */
+static void place_values(bt_lowering *l) {
+    bt_program *program = l->program;
+    const size_t count = (size_t)program->value_count;
+    bt_lease *leases = l->status == BT_OK ? calloc(count + 1, sizeof *leases) : NULL;
+    if (!leases) {
+        bt_lowering_no_memory(l);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const bt_value *value = &program->values[i];
+        const bool own = value->home == (int)i && (int)i != program->image && (int)i != program->output;
+        leases[i] = (bt_lease){.bytes = own ? value_bytes(program, value) : 0, .first = 0, .last = -1};
+    }
+    for (int i = 0; i < program->step_count; i++) {
+        const bt_plan_step *step = &program->steps[i];
+        for (int j = 0; j < step->input_count; j++)
+            extend_lease(program, leases, step->inputs[j], i);
+        extend_lease(program, leases, step->output, i);
+        extend_lease(program, leases, step->second_output, i);
+    }
+    l->status = bt_arena_place(leases, count, &program->arena_bytes, l->error);
+    for (size_t i = 0; i < count; i++)
+        program->values[i].offset = leases[i].offset;
+    free(leases);
+}
+
+bt_status bt_program_open(bt_program **out, bt_plan *plan, int batch, const bt_weights *weights,
+                          bt_error *error) {
+    bt_program *program = calloc(1, sizeof *program);
+    bt_lowering l = {.plan = plan,
+                     .program = program,
+                     .network = plan->options.network,
+                     .weights = weights,
+                     .error = error};
+    *out = NULL;
+    l.status = program ? bt_lowering_open(&l) : bt_no_memory(error, "a plan");
+    if (l.status == BT_OK) {
+        program->batch = batch;
+        bt_lower_image(&l);
+        lower_operations(&l);
+        check_output(&l);
+        place_values(&l);
+    }
+    bt_lowering_close(&l);
+    if (l.status != BT_OK)
+        bt_program_close(&program);
+    else
+        *out = program;
+    return l.status;
+}
+
+void bt_program_close(bt_program **out) {
+    if (!out || !*out) return;
+    bt_program *program = *out;
+    for (int i = 0; i < program->step_count; i++) {
+        bt_plan_step *step = &program->steps[i];
+        if (step->kind->close) step->kind->close(step->arguments);
+        free(step->arguments);
+    }
+    free(program->steps);
+    free(program->values);
+    free(program);
+    *out = NULL;
+}
+
+/* ---- binding ---- */
+
+static void *address_of(const bt_program *program, int value) {
+    if (value == BT_NO_VALUE) return NULL;
+    if (value == program->image) return (void *)(uintptr_t)program->images; /* only read */
+    if (value == program->output) return program->logits;
+    const bt_value *v = &program->values[value];
+    return program->arena + program->values[v->home].offset +
+           (size_t)v->first_channel * bt_value_bytes(v->bf16);
+}
+
+static void bind_step(const bt_program *program, const bt_plan_step *step) {
+    bt_step_memory memory = {.output = address_of(program, step->output),
+                             .second_output = address_of(program, step->second_output),
+                             .scratch = program->arena + program->arena_bytes};
+    for (int i = 0; i < step->input_count; i++)
+        memory.inputs[i] = address_of(program, step->inputs[i]);
+    step->kind->bind(step->arguments, &memory);
+}
+
+void bt_program_bind(bt_program *program, char *arena) {
+    program->arena = arena;
+    for (int i = 0; i < program->step_count; i++)
+        bind_step(program, &program->steps[i]);
+}
+
+/* ---- running ---- */
+
+/* The caller's memory is another one each time: what the first and the last step use. */
+static void bind_ends(bt_program *program, const float *images, float *logits) {
+    program->images = images;
+    program->logits = logits;
+    bind_step(program, &program->steps[0]);
+    bind_step(program, &program->steps[program->step_count - 1]);
+}
+
+bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images, float *logits,
+                         int64_t *step_ns, bt_error *error) {
+    char *scratch = program->arena + program->arena_bytes;
+    bind_ends(program, images, logits);
+    int64_t before_ns = step_ns ? bt_clock_now_ns() : 0;
+    for (int i = 0; i < program->step_count; i++) {
+        const bt_plan_step *step = &program->steps[i];
+        bt_status status = step->kind->run(step->arguments, level, scratch, error);
+        if (status != BT_OK) return status;
+        if (!step_ns) continue;
+        int64_t now_ns = bt_clock_now_ns();
+        step_ns[i] += now_ns - before_ns;
+        before_ns = now_ns;
+    }
+    return BT_OK;
+}
+
+/* ---- in words ---- */
+
+void bt_program_step_text(const bt_program *program, int number, char *text, size_t size) {
+    const bt_plan_step *step = &program->steps[number];
+    const bt_value *out = &program->values[step->output];
+    if (step->kind->text)
+        step->kind->text(step->arguments, text, size);
+    else
+        snprintf(text, size, "%s to %dx%dx%d", step->kind->name, out->channels, out->height, out->width);
+}

@@ -1,0 +1,184 @@
+/* Convolutions.
+ *
+ * A bias before a norm is left out, since the norm takes away again what it adds to a whole channel. A 1 x 1
+ * convolution to a single channel is a dot product. One over a concatenation of tensors to be resized goes to
+ * each of them first, at its own size, and their sum resizes, since both are linear. */
+#include "plan/convolution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "kernels/dot.h"
+#include "plan/lowering.h"
+
+/* ---- one convolution ---- */
+
+typedef struct convolution {
+    bt_convolution *made;
+    const float *bias;
+} convolution;
+
+static void bind_convolution(void *arguments, const bt_step_memory *memory) {
+    const convolution *c = arguments;
+    bt_convolution_bind(c->made, memory->inputs[0], c->bias, memory->output, memory->scratch);
+}
+
+static bt_status run_convolution(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)level, (void)scratch; /* given when it was made, and when it was bound */
+    return bt_convolution_run(((const convolution *)arguments)->made, error);
+}
+
+static void describe_convolution(const void *arguments, char *text, size_t size) {
+    bt_convolution_text(((const convolution *)arguments)->made, text, size);
+}
+
+static void close_convolution(void *arguments) {
+    bt_convolution_close(&((convolution *)arguments)->made);
+}
+
+static void lower_convolution(bt_lowering *l, int number, const bt_operation *operation);
+
+const bt_step_kind bt_step_convolution = {.name = "conv",
+                                          .size = sizeof(convolution),
+                                          .bind = bind_convolution,
+                                          .run = run_convolution,
+                                          .text = describe_convolution,
+                                          .close = close_convolution,
+                                          .lowers = {{BT_OPERATION_CONVOLUTION, lower_convolution}}};
+
+/* Keeps what was packed for this shape, and uses it for the next ones. */
+static void keep_packed(bt_lowering *l, bt_packed **place, bt_packed *fresh) {
+    bt_plan *plan = l->plan;
+    if (!fresh) return;
+    bt_packed **grown = bt_array_grow(plan->all_packed, (size_t)plan->packed_count, 1, &plan->packed_room,
+                                      sizeof(bt_packed *));
+    if (!grown) {
+        bt_packed_close(&fresh);
+        bt_lowering_no_memory(l);
+        return;
+    }
+    plan->all_packed = grown;
+    grown[plan->packed_count++] = fresh;
+    *place = fresh;
+}
+
+bool bt_is_packed(const bt_lowering *l, int number, int part) {
+    return l->plan->packed[number * BT_PLAN_PARTS + part] != NULL;
+}
+
+void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shape, const float *weights,
+                        int from, const float *bias, int to) {
+    bt_packed **place = &l->plan->packed[number * BT_PLAN_PARTS + part], *fresh = NULL;
+    const bt_value *x = bt_value_at(l, from), *y = bt_value_at(l, to);
+    convolution c = {.bias = bias};
+    shape.batch = l->program->batch;
+    shape.channels = x->channels;
+    shape.height = x->height;
+    shape.width = x->width;
+    shape.out_channels = y->channels;
+    shape.bf16 = l->plan->options.bf16;
+    shape.bias = bias != NULL;
+    if (x->bf16 != shape.bf16 || y->bf16 != shape.bf16 || x->home != from || y->home != to)
+        bt_lowering_refuse(l, &l->network->operations[number]);
+    if (l->status != BT_OK) return;
+    l->status =
+        bt_convolution_open(&c.made, &shape, l->plan->options.level, weights, *place, &fresh, l->error);
+    if (l->status != BT_OK) return;
+    keep_packed(l, place, fresh);
+    bt_need_scratch(l, bt_convolution_scratch_bytes(c.made));
+    if (!bt_add_step(l, &bt_step_convolution, &c, from, to)) bt_convolution_close(&c.made);
+}
+
+/* ---- to a single channel ---- */
+
+static void bind_dot(void *arguments, const bt_step_memory *memory) {
+    bt_dot *dot = arguments;
+    dot->x = memory->inputs[0];
+    dot->out = memory->output;
+}
+
+static bt_status run_dot(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)scratch, (void)error;
+    bt_dot_run(arguments, level);
+    return BT_OK;
+}
+
+static const bt_step_kind step_dot = {
+    .name = "dot", .size = sizeof(bt_dot), .only_writes = true, .bind = bind_dot, .run = run_dot};
+
+static void add_dot(bt_lowering *l, const bt_operation *operation, const float *bias) {
+    int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output);
+    const bt_value *x = bt_value_at(l, from);
+    const bt_dot dot = {.weight = bt_parameter_values(l, operation, 0),
+                        .bias = bias ? *bias : 0,
+                        .pixels = l->program->batch * bt_pixels_of(bt_value_at(l, to)),
+                        .channels = x->channels,
+                        .bf16 = x->bf16,
+                        .threads = l->plan->options.threads};
+    if (x->home != from) bt_lowering_refuse(l, operation);
+    bt_add_step(l, &step_dot, &dot, from, to);
+}
+
+/* ---- over a concatenation that is never written ---- */
+
+/* Columns [first, first + channels) of a 1 x 1 convolution's weights: what one input of a concatenation
+ * meets. */
+static float *columns(const float *weights, int rows, int all, int first, int channels) {
+    float *part = malloc((size_t)rows * (size_t)channels * sizeof *part);
+    for (int i = 0; part && i < rows; i++)
+        memcpy(part + (size_t)i * (size_t)channels, weights + (size_t)i * (size_t)all + first,
+               (size_t)channels * sizeof *part);
+    return part;
+}
+
+/* Each input through its own columns of the weights at its own size, then their sum. */
+static void lower_split(bt_lowering *l, int number, const bt_operation *operation,
+                        const bt_operation *concatenation, const float *bias) {
+    int parts[BT_MAX_INPUTS], first = 0, all = l->plan->shapes[concatenation->output].channels,
+                              out_channels = l->plan->shapes[operation->output].channels;
+    for (int i = 0; i < concatenation->input_count; i++) {
+        int from = bt_input_value(l, concatenation, i);
+        const bt_value x = *bt_value_at(l, from);
+        float *weights = NULL;
+        if (!bt_is_packed(l, number, i)) {
+            weights =
+                columns(l->weights->values[operation->parameters[0]], out_channels, all, first, x.channels);
+            if (!weights) bt_lowering_no_memory(l);
+        }
+        parts[i] = bt_new_value(l, out_channels, x.height, x.width, l->plan->options.bf16);
+        bt_add_convolution(l, number, i, (bt_conv_shape){.kernel = 1, .stride = 1}, weights, from,
+                           i == 0 ? bias : NULL, parts[i]);
+        free(weights);
+        first += x.channels;
+    }
+    bt_add_sum(l, parts, concatenation->input_count, bt_value_of(l, operation->output), false);
+}
+
+/* ---- which of them ---- */
+
+bool bt_is_pointwise(const bt_operation *operation) {
+    return operation->kind == BT_OPERATION_CONVOLUTION && operation->kernel == 1 && operation->stride == 1;
+}
+
+static bool norm_follows(const bt_lowering *l, int tensor) {
+    const bt_operation *reader = bt_only_reader(l, tensor);
+    return reader && reader->kind == BT_OPERATION_NORM && reader->inputs[0] == tensor;
+}
+
+static void lower_convolution(bt_lowering *l, int number, const bt_operation *operation) {
+    const int producer = l->producer[operation->inputs[0]];
+    const bt_operation *source = producer == BT_NO_OPERATION ? NULL : &l->network->operations[producer];
+    const float *bias = norm_follows(l, operation->output) ? NULL : bt_parameter_values(l, operation, 1);
+    if (bt_is_pointwise(operation) && l->plan->shapes[operation->output].channels == 1) {
+        add_dot(l, operation, bias);
+    } else if (source && bt_is_split(l, source)) {
+        lower_split(l, number, operation, source, bias);
+    } else {
+        const float *weights = l->weights ? l->weights->values[operation->parameters[0]] : NULL;
+        const bt_conv_shape shape = {
+            .kernel = operation->kernel, .stride = operation->stride, .padding = operation->padding};
+        int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output);
+        bt_add_convolution(l, number, 0, shape, weights, from, bias, to);
+    }
+}

@@ -1,0 +1,71 @@
+/* A norm, in place on what it normalises, with the residual and the activation that follow it. */
+#include "kernels/norm.h"
+
+#include "kernels/scale.h"
+#include "plan/lowering.h"
+
+static void bind_norm(void *arguments, const bt_step_memory *memory) {
+    bt_norm *norm = arguments;
+    norm->x = memory->inputs[0];
+    norm->residual = memory->inputs[1];
+}
+
+static bt_status run_norm(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)error;
+    bt_norm_run(arguments, level, scratch);
+    return BT_OK;
+}
+
+typedef struct sigmoid {
+    float *values;
+    size_t count;
+} sigmoid;
+
+static void bind_sigmoid(void *arguments, const bt_step_memory *memory) {
+    ((sigmoid *)arguments)->values = memory->output;
+}
+
+static bt_status run_sigmoid(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    const sigmoid *s = arguments;
+    (void)scratch, (void)error;
+    bt_sigmoid_run(s->values, s->count, level);
+    return BT_OK;
+}
+
+static const bt_step_kind step_sigmoid = {
+    .name = "sigmoid", .size = sizeof(sigmoid), .bind = bind_sigmoid, .run = run_sigmoid};
+
+static void lower_norm(bt_lowering *l, int number, const bt_operation *operation);
+
+const bt_step_kind bt_step_norm = {.name = "norm",
+                                   .size = sizeof(bt_norm),
+                                   .bind = bind_norm,
+                                   .run = run_norm,
+                                   .lowers = {{BT_OPERATION_NORM, lower_norm}}};
+
+static void lower_norm(bt_lowering *l, int number, const bt_operation *operation) {
+    int from = bt_input_value(l, operation, 0), to = bt_in_place_value(l, operation),
+        residual = operation->input_count > 1 ? bt_input_value(l, operation, 1) : BT_NO_VALUE;
+    const bt_value *x = bt_value_at(l, to);
+    const bt_norm norm = {.scale = bt_parameter_values(l, operation, 0),
+                          .offset = bt_parameter_values(l, operation, 1),
+                          .batch = l->program->batch,
+                          .channels = x->channels,
+                          .pixels = bt_pixels_of(x),
+                          .epsilon = (float)BT_NORM_EPSILON,
+                          .bf16 = x->bf16,
+                          .relu = operation->activation == BT_ACTIVATION_RELU,
+                          .threads = l->plan->options.threads};
+    (void)number;
+    if (residual != BT_NO_VALUE && bt_value_at(l, residual)->bf16 != x->bf16)
+        bt_lowering_refuse(l, operation);
+    if (from != to) bt_add_sum(l, &from, 1, to, false);
+    bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, to, to);
+    if (!step) return;
+    bt_step_reads(step, residual);
+    bt_need_scratch(l, bt_norm_scratch_bytes(&norm));
+    if (operation->activation != BT_ACTIVATION_SIGMOID) return;
+    if (x->bf16) bt_lowering_refuse(l, operation);
+    const sigmoid s = {.count = (size_t)(norm.batch * norm.pixels * norm.channels)};
+    bt_add_step(l, &step_sigmoid, &s, to, to);
+}

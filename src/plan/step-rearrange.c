@@ -1,0 +1,117 @@
+/* Values that only move: the image into channels_last, and a transposed convolution's result into its place.
+ *
+ * A transposed convolution whose squares do not overlap is a 1 x 1 convolution to size x size times the
+ * channels, and a rearrangement (kernels/rearrange.h). */
+#include "kernels/rearrange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/lowering.h"
+
+/* ---- the image ---- */
+
+static void bind_interleave(void *arguments, const bt_step_memory *memory) {
+    bt_interleave *interleave = arguments;
+    interleave->planes = memory->inputs[0];
+    interleave->out = memory->output;
+}
+
+static bt_status run_interleave(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)scratch, (void)error;
+    bt_interleave_run(arguments, level);
+    return BT_OK;
+}
+
+static const bt_step_kind step_interleave = {
+    .name = "interleave", .size = sizeof(bt_interleave), .bind = bind_interleave, .run = run_interleave};
+
+void bt_lower_image(bt_lowering *l) {
+    int to = bt_value_of(l, 0);
+    const bt_value x = *bt_value_at(l, to);
+    const bt_interleave interleave = {.batch = l->program->batch,
+                                      .channels = x.channels,
+                                      .pixels = bt_pixels_of(&x),
+                                      .bf16 = x.bf16,
+                                      .threads = l->plan->options.threads};
+    l->program->image = bt_new_value(l, x.channels, x.height, x.width, false);
+    bt_add_step(l, &step_interleave, &interleave, l->program->image, to);
+}
+
+/* ---- transposed convolutions ---- */
+
+static void bind_unfold(void *arguments, const bt_step_memory *memory) {
+    bt_unfold *unfold = arguments;
+    unfold->x = memory->inputs[0];
+    unfold->out = memory->output;
+    unfold->second_out = memory->second_output;
+}
+
+static bt_status run_unfold(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)scratch, (void)error;
+    bt_unfold_run(arguments, level);
+    return BT_OK;
+}
+
+static void lower_transposed(bt_lowering *l, int number, const bt_operation *operation);
+
+const bt_step_kind bt_step_unfold = {.name = "unfold",
+                                     .size = sizeof(bt_unfold),
+                                     .bind = bind_unfold,
+                                     .run = run_unfold,
+                                     .lowers = {{BT_OPERATION_TRANSPOSED_CONVOLUTION, lower_transposed}}};
+
+/* A transposed convolution's (in, out, k, k) as a 1 x 1 one's (k x k x out, in). */
+static float *transpose_weights(const float *weights, int in, int out, int size) {
+    float *rows = malloc((size_t)in * (size_t)out * (size_t)(size * size) * sizeof *rows);
+    for (int c = 0; rows && c < in; c++)
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < size * size; i++)
+                rows[((size_t)i * (size_t)out + (size_t)o) * (size_t)in + (size_t)c] =
+                    weights[((size_t)c * (size_t)out + (size_t)o) * (size_t)(size * size) + (size_t)i];
+    return rows;
+}
+
+/* Its bias once for each place of its square. */
+static const float *tiled_bias(bt_lowering *l, int number, int out, int size) {
+    float **place = &l->plan->tiled_biases[number];
+    const float *bias = bt_parameter_values(l, &l->network->operations[number], 1);
+    if (!*place && bias) {
+        *place = malloc((size_t)out * (size_t)(size * size) * sizeof **place);
+        for (int i = 0; *place && i < size * size; i++)
+            memcpy(*place + i * out, bias, (size_t)out * sizeof **place);
+        if (!*place) bt_lowering_no_memory(l);
+    }
+    return *place;
+}
+
+static void add_unfold(bt_lowering *l, int size, int from, int to, int second) {
+    const bt_value *x = bt_value_at(l, from), *y = bt_value_at(l, to);
+    const bt_unfold unfold = {.second_stride = second == BT_NO_VALUE ? 0 : bt_stride_of(l, second),
+                              .batch = l->program->batch,
+                              .channels = y->channels,
+                              .height = x->height,
+                              .width = x->width,
+                              .size = size,
+                              .bf16 = y->bf16,
+                              .threads = l->plan->options.threads};
+    bt_plan_step *step = bt_add_step(l, &bt_step_unfold, &unfold, from, to);
+    if (step) step->second_output = second;
+}
+
+static void lower_transposed(bt_lowering *l, int number, const bt_operation *operation) {
+    int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output),
+        size = operation->stride;
+    const bt_value x = *bt_value_at(l, from);
+    int channels = bt_value_at(l, to)->channels,
+        folded = bt_new_value(l, channels * size * size, x.height, x.width, l->plan->options.bf16);
+    float *weights = NULL;
+    if (!bt_is_packed(l, number, 0)) {
+        weights = transpose_weights(l->weights->values[operation->parameters[0]], x.channels, channels, size);
+        if (!weights) bt_lowering_no_memory(l);
+    }
+    bt_add_convolution(l, number, 0, (bt_conv_shape){.kernel = 1, .stride = 1}, weights, from,
+                       tiled_bias(l, number, channels, size), folded);
+    free(weights);
+    add_unfold(l, size, folded, to, bt_place_in_concatenation(l, operation->output));
+}

@@ -1,105 +1,46 @@
-/* Which step next? Everything that decides it; what came of a step is sweep.c's. */
-#include <math.h>
-#include <stdio.h>
+#include "tune/sweep-plan.h"
 
-#include "base/text.h"
-#include "tune/ledger.h"
+#include <math.h>
+
+#include "tune/sweep-sizes.h"
 #include "tune/sweep-state.h"
 
-#define CONFIRM_SAMPLES   6    /* of the leader in a turn of its proof */
-#define TURN_S            5.0  /* about the longest turn */
-#define PROOF_MARGIN      1.5  /* times the time that a proof takes at best is kept for it */
-#define UNKNOWN_SHARE     0.33 /* of the budget is what a step may take of which that is not known */
-#define SCREENING_SCORE   0.93 /* of the best after the first turn; less is not screened in a search */
-#define BUSY_SCREENING    6    /* samples of a size on a busy machine */
-#define CONTENDER_SCORE   0.97 /* of the leader; a point this near is measured on, at a quarter of its pace */
-#define STANDARD_SAMPLES  24   /* of the standard path, for the speed-up */
-#define SECONDARY_SHARE   0.1  /* more time than so far, for the leaders by the other objectives */
-#define BOUND_SAMPLES     59   /* independent ones, before P95 has an upper bound at 95 % */
-#define BOUND_SAMPLES_MAX 150  /* beyond which none are taken for its sake */
+/* Runs of the leader in a turn of its proof, and about the longest turn, in seconds. Larger turns cost fewer
+ * untimed runs in between; smaller ones spread the proof over more of the machine's states, so that one spell
+ * falls on fewer of its samples. */
+#define CONFIRM_SAMPLES 6
+#define TURN_S          5.0
+
+/* The share of the time budget that a step of unknown cost may take. Higher lets such a step eat a short
+ * budget's proof; lower leaves the step out of budgets that would have held it. */
+#define UNKNOWN_SHARE 0.33
+
+/* A search screens a size whose first turn scores at least this share of the best. Lower: time goes to sizes that
+ * cannot win; higher: the noise of three runs decides. */
+#define SCREENING_SCORE 0.93
+
+/* A size that is screened has this many samples on a busy machine (else BT_SCREENING_SAMPLES). */
+#define BUSY_SCREENING 6
+
+/* The runner-up is measured on, at a quarter of the leader's pace, while it scores at least this share of the
+ * leader. Lower: clear losers take time from the proof; higher: a drift of the machine may part the two. */
+#define CONTENDER_SCORE 0.97
+
+/* Samples of the standard path, for the speed-up. */
+#define STANDARD_SAMPLES 24
+
+/* The leaders by the other objectives are proved where that takes at most this share of the time so far. Higher
+ * confirms more of them, and the run takes longer by as much. */
+#define SECONDARY_SHARE 0.1
+
+/* P95 has an upper bound at 95 % from so many independent samples on (BT_P95_BOUND_SAMPLES); where they are not
+ * independent, more are taken for the bound's sake, up to the second number. */
+#define BOUND_SAMPLES     BT_P95_BOUND_SAMPLES
+#define BOUND_SAMPLES_MAX 150
 
 static const bt_step no_step = {BT_STEP_DONE, 0, 0};
 
-/* Whether the time left is more than the leader's proof is about to take and `more_s`: nothing else may cost
- * the answer. */
-static bool leaves_time_for_proof(const bt_sweep *sweep, double more_s) {
-    int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
-    return lead >= 0 && more_s + PROOF_MARGIN * bt_sweep_proof_s(sweep, lead) < time_left_s(sweep);
-}
-
 /* ---- the ladder -------------------------------------------------------------- */
-
-/* Refuses a size that would not fit, before it is tried. */
-static void predict_memory(bt_sweep *sweep, int index) {
-    bt_point *point = point_of(sweep, index);
-    bt_memory_fit fit = bt_sweep_fit_memory(sweep);
-    point->memory_predicted_mb = bt_memory_fit_at(&fit, point->batch_size);
-    double limit_mb = sweep->options.memory_limit_mb - bt_memory_of_others_mb(sweep->model);
-    char why[BT_TEXT_SIZE];
-    if (sweep->memory_refused) {
-        bt_sweep_refuse(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY,
-                        "a smaller batch already ran out of memory");
-    } else if (point->memory_predicted_mb > limit_mb) {
-        bt_text_format(why, sizeof why, "would take about %.0f MB; %.0f MB are free within the reserve",
-                       point->memory_predicted_mb, limit_mb);
-        bt_sweep_refuse(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY, why);
-    }
-}
-
-static void next_explicit_rung(bt_sweep *sweep, int *batch_size) {
-    *batch_size = sweep->next_rung < sweep->options.batches.count
-                      ? sweep->options.batches.sizes[sweep->next_rung++]
-                      : 0;
-}
-
-static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
-    double throughputs[BT_SIZES_MAX];
-    int last = 0;
-    *batch_size = 0;
-    for (int i = 0; i < sweep->count; i++) {
-        /* Late, too large or broken: larger ones are no better. */
-        if (sweep->candidates[i].dead || seems_late(sweep, i)) return;
-        throughputs[i] = sweep->candidates[i].batch_size / typical_ms(sweep, i);
-        last = sweep->candidates[i].batch_size;
-    }
-    if (sweep->count == 0)
-        *batch_size = 1;
-    else if (bt_search_goes_on(throughputs, sweep->count, last))
-        *batch_size = 2 * last;
-}
-
-/* Whether another rung may be climbed: it takes as many times the last one's time as it has images. The first
- * is free. */
-static bool may_climb(const bt_sweep *sweep) {
-    const bt_sizes *asked = &sweep->options.batches;
-    if (bt_sweep_leader(sweep, (bt_objective)sweep->options.objective) < 0) return true;
-    double last = sweep->candidates[sweep->count - 1].batch_size, next = 2 * last;
-    if (sweep->next_rung < asked->count) next = asked->sizes[sweep->next_rung];
-    return leaves_time_for_proof(sweep, sweep->rung_s * next / last);
-}
-
-/* Adds rungs until one is worth trying or the ladder has ended. */
-static bt_status climb(bt_sweep *sweep, bt_error *error) {
-    while (!sweep->ladder_done) {
-        int batch_size = 0;
-        if (!may_climb(sweep))
-            ;
-        else if (sweep->options.batches.count)
-            next_explicit_rung(sweep, &batch_size);
-        else
-            next_doubled_rung(sweep, &batch_size);
-        sweep->ladder_done = batch_size == 0;
-        sweep->rung_s = 0;
-        if (sweep->ladder_done) break;
-        bt_status status = bt_sweep_add(sweep, batch_size, true, error);
-        if (status != BT_OK) return status;
-        int index = bt_sweep_find(sweep, batch_size);
-        predict_memory(sweep, index);
-        if (!sweep->candidates[index].dead) break;
-        if (!sweep->options.batches.count) sweep->ladder_done = true;
-    }
-    return BT_OK;
-}
 
 /* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
 static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
@@ -184,33 +125,6 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[fewest].batch_size,
                       turn_runs(sweep, fewest, BT_TURN_SAMPLES)};
     return true;
-}
-
-/* The next size between those measured, 0 when the search has ended. */
-static int next_between(const bt_sweep *sweep) {
-    bt_search_point points[BT_SIZES_MAX];
-    int tried = 0;
-    if (sweep->options.batches.count || sweep->count >= BT_SIZES_MAX || !leaves_time_for_proof(sweep, 0))
-        return 0;
-    for (int i = 0; i < sweep->count; i++) {
-        const bt_candidate *c = &sweep->candidates[i];
-        tried += !c->on_ladder;
-        points[i] = (bt_search_point){.batch_size = c->batch_size,
-                                      .service_ms = samples_of(sweep, i) ? typical_ms(sweep, i) : INFINITY,
-                                      .dead = c->dead};
-    }
-    return tried < BT_SEARCH_TRIES
-               ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count)
-               : 0;
-}
-
-static bt_status refine(bt_sweep *sweep, bt_error *error) {
-    int between = next_between(sweep);
-    sweep->refining_done = between == 0;
-    if (sweep->refining_done) return BT_OK;
-    bt_status status = bt_sweep_add(sweep, between, false, error);
-    if (status == BT_OK) predict_memory(sweep, bt_sweep_find(sweep, between));
-    return status;
 }
 
 /* ---- what goes between the leader's turns, and after them -------------------- */
@@ -303,7 +217,7 @@ static double cost_s(const bt_sweep *sweep, const bt_step *step) {
 /* Other work, where the leader's turns have had their share and enough time remains. */
 static bool between_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->between_s >= sweep->proving_s || !other_step(sweep, step)) return false;
-    if (leaves_time_for_proof(sweep, cost_s(sweep, step))) return true;
+    if (bt_sweep_leaves_time(sweep, cost_s(sweep, step))) return true;
     *step = no_step;
     return false;
 }
@@ -353,17 +267,6 @@ static bool reachable_step(const bt_sweep *sweep, bt_step *step) {
     return true;
 }
 
-/* The next size that the ladder left out. In a process that has run others since, its memory would not be its
- * own: it is taken like that of a size that the search came upon late. */
-static bt_status add_left_out(bt_sweep *sweep, bt_error *error) {
-    int batch_size;
-    next_explicit_rung(sweep, &batch_size);
-    bt_status status = bt_sweep_add(sweep, batch_size, false, error);
-    if (status == BT_OK) predict_memory(sweep, bt_sweep_find(sweep, batch_size));
-    return status;
-}
-
-/* Decides the next step. */
 bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error) {
     bt_step *step = &sweep->step;
     bt_status status = BT_OK;
@@ -372,19 +275,19 @@ bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error) {
     while (status == BT_OK && time_left_s(sweep) > 0 && !sweep->stopped) {
         if (ladder_step(sweep, step)) break;
         if (!sweep->ladder_done) {
-            status = climb(sweep, error);
+            status = bt_sweep_climb(sweep, error);
             continue;
         }
         if (refining_step(sweep, step)) break;
         if (!sweep->refining_done) {
-            status = refine(sweep, error);
+            status = bt_sweep_refine(sweep, error);
             continue;
         }
         if (proving_step(sweep, step) || other_step(sweep, step) || secondary_step(sweep, step) ||
             reachable_step(sweep, step))
             break;
         if (sweep->next_rung >= sweep->options.batches.count) break;
-        status = add_left_out(sweep, error);
+        status = bt_sweep_add_left_out(sweep, error);
     }
     return status;
 }

@@ -1,5 +1,8 @@
-/* What the sweep knows, shared by the two files that it is made of: sweep-plan.c decides the next step,
- * sweep.c takes what came of it. Nobody else includes this. */
+/* What the sweep knows of its sizes, and what follows from that: which leads, which to prove, how long it
+ * takes.
+ *
+ * The sweep stands on this: sweep-sizes.c and sweep-plan.c decide the next step from it, sweep-results.c takes into
+ * it what came of a step, and sweep.c is the interface on top of both. Nobody else includes it. */
 #ifndef BT_TUNE_SWEEP_STATE_H
 #define BT_TUNE_SWEEP_STATE_H
 
@@ -118,6 +121,10 @@ int bt_sweep_to_prove(const bt_sweep *sweep, bt_objective objective);
 /* How long it takes at least until P95 <= SLA is shown of a measured size; 0 where it is. */
 double bt_sweep_proof_s(const bt_sweep *sweep, int index);
 
+/* Whether the time left is more than the leader's proof is about to take and `more_s`: nothing else may cost the
+ * answer. */
+bool bt_sweep_leaves_time(const bt_sweep *sweep, double more_s);
+
 bool bt_sweep_any_confirmed(const bt_sweep *sweep);
 bool bt_sweep_any_admissible(const bt_sweep *sweep);
 
@@ -127,8 +134,5 @@ bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep);
 /* Others use the cores more often than not: every run takes longer, and what is not needed for the answer is
  * left out. */
 bool bt_sweep_is_busy(const bt_sweep *sweep);
-
-/* Decides sweep->step. BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error);
 
 #endif

@@ -41,9 +41,15 @@
 extern "C" {
 #endif
 
-#define BT_FIRST_TURN_SAMPLES 3  /* in a row, of a new size: all late is the soonest possible rejection */
-#define BT_TURN_SAMPLES       5  /* of later turns */
-#define BT_SCREENING_SAMPLES  12 /* of each size that may win, where the leader's proof leaves the time */
+/* Timed runs in a row of a new size, and of its later turns. Three, all of them late, are the soonest possible
+ * rejection: fewer could never reject, and more cost every hopeless size that much. Longer later turns cost fewer
+ * untimed runs in between, and put more of a size's samples into one spell of the machine. */
+#define BT_FIRST_TURN_SAMPLES 3
+#define BT_TURN_SAMPLES       5
+
+/* Samples of each size that may win, where the leader's proof leaves the time. Higher: medians, and so the choice,
+ * are surer; lower: more of the time budget goes to the proof. */
+#define BT_SCREENING_SAMPLES 12
 
 typedef struct bt_sweep_options {
     bt_sizes batches; /* count 0: search */

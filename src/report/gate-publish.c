@@ -1,12 +1,11 @@
 /* The gate's verdict as Markdown, as JUnit XML and as JSON, to a stream or a file. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/files.h"
 #include "base/json.h"
 #include "report/document.h"
 #include "report/gate.h"
+#include "report/whole-file.h"
 
 /* ---- Markdown ---- */
 
@@ -166,13 +165,8 @@ bt_status bt_gate_publish(const bt_gate_verdict *verdict, bt_gate_format format,
 
 bt_status bt_gate_publish_file(const bt_gate_verdict *verdict, bt_gate_format format, const char *path,
                                bt_error *error) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_no_memory(error, "the verdict");
-    bt_status status = bt_gate_publish(verdict, format, out, error);
-    if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "the verdict");
-    if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
-    free(text);
-    return status;
+    bt_whole_file file;
+    bt_status status = bt_whole_file_open(&file, "the verdict", error);
+    if (status == BT_OK) status = bt_gate_publish(verdict, format, file.out, error);
+    return bt_whole_file_close(&file, status, path, error);
 }

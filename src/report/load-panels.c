@@ -7,10 +7,10 @@
 
 #include "base/text.h"
 #include "measure/quantile.h"
+#include "report/gnuplot-script.h"
 #include "report/layout.h"
 #include "report/load-words.h"
 #include "report/palette.h"
-#include "report/sweep-panels.h"
 
 #define SCENARIOS    32 /* drawn at most */
 #define BINS         90 /* of a distribution */
@@ -140,11 +140,11 @@ static void put_title(drawing *d, const char *what) {
     bt_layout_clean(d->model->title, name, sizeof name);
     snprintf(text, sizeof text, "%s: %s", name, what);
     fputs("set title ", d->out);
-    bt_panel_string(d->out, text);
+    bt_script_string(d->out, text);
     bt_text_format(text, sizeof text, "%d × %d px, batches of up to %d, SLA %g ms", d->model->image_size,
                    d->model->image_size, d->model->batch_size, d->sla_ms);
     fputs(" font ',14' offset 0,0.9\nset label 1 ", d->out);
-    bt_panel_string(d->out, text);
+    bt_script_string(d->out, text);
     fputs(" at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '" BT_COLOUR_DARK "'\n",
           d->out);
 }
@@ -156,7 +156,7 @@ static void put_name(drawing *d, const shown_part *shown) {
     bool fits = bt_layout_width(name) <= NAME_COLUMNS;
     size_t bytes = bt_layout_line_bytes(name, fits ? NAME_COLUMNS : NAME_COLUMNS - 1);
     snprintf(cut, sizeof cut, "%.*s%s", (int)bytes, name, fits ? "" : "…");
-    bt_panel_string(d->out, cut);
+    bt_script_string(d->out, cut);
 }
 
 /* Names of scenarios down the left, the first at `first`, each a step lower. */
@@ -688,7 +688,7 @@ static void put_broken_bar(drawing *d, int row, double end) {
             used += snprintf(words + used, sizeof words - (size_t)used, ", %s %s", shares[s].title,
                              bt_layout_number(share_of(part, s), number, sizeof number));
     fputs("set label ", d->out);
-    bt_panel_string(d->out, words);
+    bt_script_string(d->out, words);
     bt_text_print(d->out,
                   " at first %.6g, first %d right offset -2.2,0 front boxed\n"
                   "set arrow from first %.6g, first %d to first %.6g, first %d front " BT_OPEN_ARROW

@@ -1,12 +1,12 @@
 #include "report/load-plots.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "report/gnuplot-script.h"
 #include "report/load-panels.h"
 #include "report/load.h"
-#include "report/sweep-plots.h"
+#include "report/plot-files.h"
+#include "report/whole-file.h"
 
 const char *bt_load_plot_name(bt_load_plot plot) {
     static const char *const names[BT_LOAD_PLOT_COUNT] = {"percentiles", "scenarios", "series", "batches",
@@ -29,40 +29,29 @@ bool bt_load_plot_is_drawn(const bt_load_record *record, const bt_load_model *mo
 
 static void put_script(FILE *out, FILE *data, const bt_load_record *record, const bt_load_model *model,
                        bt_load_plot plot) {
-    char stem[BT_PATH_SIZE], size[32];
+    char stem[BT_PATH_SIZE], rest[64], size[32];
     bt_error ignored;
-    if (bt_load_plot_path(stem, "", model->model, plot, "", &ignored) != BT_OK) return;
-    stem[strlen(stem) - 1] = '\0'; /* the point of the extension */
+    snprintf(rest, sizeof rest, "-load-%s", bt_load_plot_name(plot));
+    if (bt_plot_file(stem, "", model->model, rest, &ignored) != BT_OK) return;
     bt_load_panel_size(record, model, plot, size);
-    bt_plot_prologue(out, stem, stem, size);
+    bt_script_prologue(out, stem, stem, size);
     bt_load_panel_write(out, data, record, model, plot);
     fputs("unset output\nreset\n}\n", out);
-}
-
-static bt_status replace(const char *folder, const bt_load_model *model, bt_load_plot plot,
-                         const char *extension, const char *text, size_t size, bt_error *error) {
-    char path[BT_PATH_SIZE];
-    bt_status status = bt_load_plot_path(path, folder, model->model, plot, extension, error);
-    return status == BT_OK ? bt_file_replace(path, text, size, false, error) : status;
 }
 
 /* The script, and its data beside it. */
 static bt_status write_one(const bt_load_record *record, const bt_load_model *model, bt_load_plot plot,
                            const char *folder, bt_error *error) {
-    char *script = NULL, *rows = NULL;
-    size_t script_size = 0, rows_size = 0;
-    bt_status status = BT_OK;
-    FILE *out = open_memstream(&script, &script_size), *data = open_memstream(&rows, &rows_size);
-    if (out && data) put_script(out, data, record, model, plot);
-    bool written = out && data;
-    if (out && fclose(out) != 0) written = false;
-    if (data && fclose(data) != 0) written = false;
-    if (!written) status = bt_no_memory(error, "plots in %s", folder);
-    if (status == BT_OK) status = replace(folder, model, plot, "gnuplot", script, script_size, error);
-    if (status == BT_OK) status = replace(folder, model, plot, "dat", rows, rows_size, error);
-    free(script);
-    free(rows);
-    return status;
+    char path[BT_PATH_SIZE], data_path[BT_PATH_SIZE];
+    bt_whole_file script, data = {0};
+    bt_status status = bt_load_plot_path(path, folder, model->model, plot, "gnuplot", error);
+    if (status == BT_OK) status = bt_load_plot_path(data_path, folder, model->model, plot, "dat", error);
+    if (status != BT_OK) return status;
+    status = bt_whole_file_open(&script, "a plot", error);
+    if (status == BT_OK) status = bt_whole_file_open(&data, "a plot's data", error);
+    if (status == BT_OK) put_script(script.out, data.out, record, model, plot);
+    status = bt_whole_file_close(&script, status, path, error);
+    return bt_whole_file_close(&data, status, data_path, error);
 }
 
 bt_status bt_load_plots_write(const bt_load_record *record, const char *folder, bt_error *error) {
@@ -80,18 +69,12 @@ bt_status bt_load_plots_render(const bt_load_record *record, const char *folder,
     said[0] = '\0';
     for (int i = 0; i < record->model_count && status == BT_OK; i++) {
         const bt_load_model *model = &record->models[i];
-        char names[BT_LOAD_PLOT_COUNT][BT_PATH_SIZE], now[BT_GNUPLOT_SAID_SIZE];
-        const char *scripts[BT_LOAD_PLOT_COUNT];
-        int count = 0;
-        for (int plot = 0; plot < BT_LOAD_PLOT_COUNT && status == BT_OK; plot++) {
-            if (!bt_load_plot_is_drawn(record, model, (bt_load_plot)plot)) continue;
-            status = bt_load_plot_path(names[count], ".", model->model, (bt_load_plot)plot, "gnuplot", error);
-            scripts[count] = names[count];
-            count++;
-        }
-        if (status != BT_OK || count == 0) continue;
-        status = bt_gnuplot_run(folder, scripts, count, timeout_ns, now, error);
-        if (now[0]) memcpy(said, now, sizeof now);
+        bt_plot_scripts scripts = {0};
+        for (int plot = 0; plot < BT_LOAD_PLOT_COUNT && status == BT_OK; plot++)
+            if (bt_load_plot_is_drawn(record, model, (bt_load_plot)plot))
+                status = bt_load_plot_path(scripts.names[scripts.count++], ".", model->model,
+                                           (bt_load_plot)plot, "gnuplot", error);
+        if (status == BT_OK) status = bt_plot_scripts_run(&scripts, folder, timeout_ns, said, error);
     }
     return status;
 }

@@ -16,6 +16,7 @@
 #include "report/layout.h"
 #include "report/palette.h"
 #include "report/table.h"
+#include "report/whole-file.h"
 
 #define PAGE           "index.html"
 #define CACHE          "index.json"
@@ -250,19 +251,17 @@ static void put_page(const listing *l, FILE *out, bt_document *d) {
 }
 
 static bt_status save_page(const listing *l, bt_error *error) {
-    char path[BT_PATH_SIZE], *text = NULL;
-    size_t size = 0;
+    char path[BT_PATH_SIZE];
+    bt_whole_file file;
     bt_document document = {.form = BT_DOCUMENT_HTML, .error = error};
     bt_status status = bt_path_join(path, error, "%s/" PAGE, l->results);
     if (status != BT_OK) return status;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_no_memory(error, "%s", path);
-    put_page(l, out, &document);
-    status = bt_document_end(&document);
-    if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "%s", path);
-    if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
-    free(text);
-    return status;
+    status = bt_whole_file_open(&file, "the page over all runs", error);
+    if (status == BT_OK) {
+        put_page(l, file.out, &document);
+        status = bt_document_end(&document);
+    }
+    return bt_whole_file_close(&file, status, path, error);
 }
 
 /* Times are ISO 8601, so that their order is that of their letters. What has none comes last. */

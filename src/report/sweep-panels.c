@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "report/gnuplot-script.h"
 #include "report/layout.h"
 #include "report/palette.h"
 
@@ -83,19 +84,6 @@ static const struct {
     [BT_SWEEP_PLOT_MEMORY] = {"10", memory_of, false},
     [BT_SWEEP_PLOT_PARETO] = {"8", throughput_of, true},
 };
-
-void bt_panel_string(FILE *out, const char *text) {
-    char clean[BT_TEXT_SIZE];
-    bt_layout_clean(text, clean, sizeof clean);
-    fputc('\'', out);
-    for (const char *at = clean; *at; at++) {
-        if (*at == '\'')
-            fputs("’", out);
-        else
-            fputc(*at, out);
-    }
-    fputc('\'', out);
-}
 
 void bt_sweep_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
     char device[72], precision[sizeof model->precision];
@@ -245,13 +233,13 @@ static void put_title(const drawing *panel, const char *what) {
     else
         snprintf(title, sizeof title, "%s: %s", name, what);
     fputs("set title ", panel->out);
-    bt_panel_string(panel->out, title);
+    bt_script_string(panel->out, title);
     fprintf(panel->out, " font ',%d' offset 0,%s\n", panel->on_page ? 11 : 14,
             panel->on_page ? "-0.3" : "0.9");
     if (panel->on_page) return;
     bt_sweep_panel_subject(panel->record, panel->model, subject, sizeof subject);
     fputs("set label ", panel->out);
-    bt_panel_string(panel->out, subject);
+    bt_script_string(panel->out, subject);
     fprintf(panel->out,
             " at graph 0.5, graph 1 center offset 0,0.8 font ',10' textcolor rgb '" BT_COLOUR_DARK "'\n");
 }
@@ -267,12 +255,12 @@ static void put_x_label(const drawing *panel, const char *label) {
                                  point->batch_size, markers[point->outcome].title);
     }
     fputs("set xlabel ", panel->out);
-    bt_panel_string(panel->out, label);
+    bt_script_string(panel->out, label);
     if (left_out[0]) {
         char clean[110];
         bt_layout_clean(left_out, clean, panel->on_page ? 60 : sizeof clean);
         fputs(" . \"\\nnot shown: \" . ", panel->out);
-        bt_panel_string(panel->out, clean);
+        bt_script_string(panel->out, clean);
     }
     fputc('\n', panel->out);
 }
@@ -331,7 +319,7 @@ static void put_level(drawing *panel, double level, const char *colour, const ch
         char said[200];
         snprintf(said, sizeof said, "%s (above this range)", text);
         fputs("set label ", panel->out);
-        bt_panel_string(panel->out, said);
+        bt_script_string(panel->out, said);
         fprintf(panel->out, " at graph 0.02, graph 0.95 left font ',10' textcolor rgb '%s'\n", colour);
         return;
     }
@@ -346,7 +334,7 @@ static void put_level(drawing *panel, double level, const char *colour, const ch
                   "set arrow from graph 0, first %.6g to graph 1, first %.6g nohead back linecolor rgb '%s' "
                   "linewidth 1.5 dashtype 2\nset label ",
                   level, level, colour);
-    bt_panel_string(panel->out, text);
+    bt_script_string(panel->out, text);
     bt_text_print(panel->out, " at graph %s, first %.6g %s offset 0,%s font ',10' textcolor rgb '%s' boxed\n",
                   left ? "0.02" : "0.98", level, left ? "left" : "right", above ? "0.75" : "-0.8", colour);
 }
@@ -356,7 +344,7 @@ static void put_y_axis(drawing *panel, const char *label, double most, double le
     if (level <= FARTHEST_LINE * most) most = fmax(most, level);
     panel->top = most > 0 ? HEADROOM * most : 1;
     fputs("set ylabel ", panel->out);
-    bt_panel_string(panel->out, label);
+    bt_script_string(panel->out, label);
     bt_text_print(panel->out, "\nset yrange [0:%.6g]\n", panel->top);
 }
 
@@ -409,7 +397,7 @@ static void put_line(drawing *panel, const char *what, const char *style, const 
     fprintf(panel->out, "%s with lines %s ", what, style);
     if (title) {
         fputs("title ", panel->out);
-        bt_panel_string(panel->out, title);
+        bt_script_string(panel->out, title);
     } else {
         fputs("notitle", panel->out);
     }
@@ -654,7 +642,7 @@ static void put_wrapped(FILE *out, const char *text, double from_top, int width)
         size_t bytes = bt_layout_line_bytes(at, width);
         snprintf(part, sizeof part, "%.*s", (int)bytes, at);
         fputs("set label ", out);
-        bt_panel_string(out, part);
+        bt_script_string(out, part);
         bt_text_print(out, " at graph 0, graph %.3f left font ',10'\n", from_top - 0.065 * line);
         at += bytes;
         while (*at == ' ')
@@ -680,6 +668,6 @@ void bt_sweep_panel_nothing(FILE *out, const bt_model_record *model) {
         "reset\nset encoding utf8\nunset border\nunset tics\nunset key\nset xrange [0:1]\nset yrange [0:1]\n"
         "set label ",
         out);
-    bt_panel_string(out, said);
+    bt_script_string(out, said);
     fputs(" at graph 0.5, graph 0.5 center textcolor rgb '" BT_COLOUR_DARK "'\nplot -1 notitle\n", out);
 }

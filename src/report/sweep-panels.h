@@ -1,8 +1,7 @@
 /* The drawings themselves: what one plot shows, as gnuplot commands.
  *
- * A panel is a plot without its page: sweep-plots.c puts one on a page of its own, or five on an overview. All text
- * that comes from outside goes through bt_panel_string, and all ranges are computed here, so that gnuplot is
- * never asked to guess a range from data that may be empty.
+ * A panel is a plot without its page: sweep-plots.c puts one on a page of its own, or five on an overview. All ranges
+ * are computed here, so that gnuplot is never asked to guess one from data that may be empty.
  */
 #ifndef BT_REPORT_SWEEP_PANELS_H
 #define BT_REPORT_SWEEP_PANELS_H
@@ -36,11 +35,6 @@ void bt_sweep_panel_legend(FILE *out, const bt_record *record, const bt_model_re
 
 /* "Some CPU, BF16, 128 × 128 px" into `out`. */
 void bt_sweep_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size);
-
-/* A gnuplot string of any text: in single quotes, where nothing but the quote itself means anything. A quote
- * in the text becomes a typographic one, since gnuplot takes the doubled quote that stands first in a string
- * for an empty string, and what follows for commands. */
-void bt_panel_string(FILE *out, const char *text);
 
 #ifdef __cplusplus
 }

@@ -42,20 +42,6 @@ bool bt_sweep_plot_is_drawn(const bt_model_record *model, bt_sweep_plot plot);
 BT_MUST_USE bt_status bt_sweep_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,
                                          bt_sweep_plot plot, const char *extension, bt_error *error);
 
-/* "<model><rest>" in `folder`, likewise: for files beside those. */
-BT_MUST_USE bt_status bt_plot_file(char out[BT_PATH_SIZE], const char *folder, const char *model,
-                                   const char *rest, bt_error *error);
-
-/* What every script starts with: for each of SVG and PNG in turn, its data (`data`.dat, in the variable
- * `data`) and its picture (`stem`.<format>) lie beside it, wherever it is run from. Ends within a block that
- * the script must close. */
-void bt_plot_prologue(FILE *out, const char *stem, const char *data, const char *size);
-
-/* The way from a report at `report` to the pictures in `folder`, as a link in it needs it ("../../plots", "."
- * for the same folder). The report's folder and `folder` must be there: BT_IO names what is not. */
-BT_MUST_USE bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const char *report,
-                                         bt_error *error);
-
 /* Writes every model's data and the scripts of what is drawn into `folder`, which is made where it is not
  * there. Files that are there are replaced whole. BT_IO, BT_NO_MEMORY, BT_INVALID (a path too long). */
 BT_MUST_USE bt_status bt_sweep_plots_write(const bt_record *record, const char *folder, bt_error *error);

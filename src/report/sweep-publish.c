@@ -1,14 +1,10 @@
 #include "report/sweep-publish.h"
 
-#include <stdlib.h>
-
-#include "base/clock.h"
-#include "base/files.h"
 #include "base/json.h"
+#include "report/plot-files.h"
 #include "report/sweep-plots.h"
 #include "report/sweep.h"
-
-#define GNUPLOT_TIMEOUT_NS (60 * BT_NS_PER_S)
+#include "report/whole-file.h"
 
 static bt_status put_json(const bt_record *record, FILE *out, bt_error *error) {
     json_t *json = NULL;
@@ -46,25 +42,16 @@ bt_status bt_sweep_publish(const bt_record *record, bt_format format, const char
 
 bt_status bt_sweep_publish_file(const bt_record *record, bt_format format, const char *plots,
                                 const char *path, bt_error *error) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return bt_no_memory(error, "the report");
-    bt_status status = bt_sweep_publish(record, format, plots, path, out, error);
-    if (fclose(out) != 0 && status == BT_OK) status = bt_no_memory(error, "the report");
-    if (status == BT_OK) status = bt_file_replace(path, text, size, false, error);
-    free(text);
-    return status;
+    bt_whole_file file;
+    bt_status status = bt_whole_file_open(&file, "the report", error);
+    if (status == BT_OK) status = bt_sweep_publish(record, format, plots, path, file.out, error);
+    return bt_whole_file_close(&file, status, path, error);
 }
 
 bt_status bt_sweep_publish_plots(const bt_record *record, const char *folder, bt_log *log, bt_error *error) {
-    char said[BT_GNUPLOT_SAID_SIZE];
+    bt_plot_drawing drawing = {0};
     bt_status status = bt_sweep_plots_write(record, folder, error);
     if (status != BT_OK) return status;
-    bt_error drawing = {BT_OK, ""};
-    status = bt_sweep_plots_render(record, folder, GNUPLOT_TIMEOUT_NS, said, &drawing);
-    if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", drawing.message);
-    if (status != BT_OK) bt_log_write(log, BT_LOG_WARNING, "%s", drawing.message);
-    if (status == BT_OK && said[0]) bt_log_write(log, BT_LOG_WARNING, "gnuplot says: %s", said);
-    return BT_OK;
+    drawing.status = bt_sweep_plots_render(record, folder, BT_PLOT_TIMEOUT_NS, drawing.said, &drawing.error);
+    return bt_plot_drawing_end(&drawing, log, error);
 }

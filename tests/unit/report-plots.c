@@ -18,6 +18,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "fixture-record.h"
+#include "report/plot-files.h"
 #include "report/sweep-plots.h"
 
 #define TIMEOUT_NS (60 * BT_NS_PER_S)

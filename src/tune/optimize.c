@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "tune/divide.h"
 #include "tune/forecast.h"
+#include "tune/joint-memory.h"
 #include "tune/replay.h"
 #include "tune/resolve.h"
 #include "tune/score.h"
@@ -240,7 +241,7 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     status = bt_resolve_models(record, options->log, error);
     if (status == BT_OK) status = tune_models(options, record, error);
     if (status == BT_OK) {
-        bt_score_joint_memory(record);
+        bt_fit_joint_memory(record);
         status = bt_forecast(record, error);
     }
     if (status != BT_OK) {

@@ -1,15 +1,10 @@
 #include "tune/score.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/text.h"
 #include "measure/summary.h"
-#include "tune/evidence.h"
-#include "tune/ledger.h"
-#include "tune/search.h"
+#include "tune/explain.h"
+#include "tune/objective.h"
 
 bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_ms, bt_error *error) {
     if (point->sample_count == 0) return BT_OK;
@@ -29,17 +24,11 @@ bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_
     return BT_OK;
 }
 
-static bool admissible(const bt_point *point) {
-    return point->outcome == BT_OUTCOME_MEASURED;
-}
+/* ---- the choice ---- */
 
 /* Nothing speaks against it: admissible, or screened without being found late. */
 static bool possible(const bt_point *point) {
-    return admissible(point) || point->outcome == BT_OUTCOME_SKIPPED_DOMINATED;
-}
-
-static double score(const bt_point *point, bt_objective objective) {
-    return bt_score_of(objective, point->batch_size, point->p50_ms);
+    return bt_point_admissible(point) || point->outcome == BT_OUTCOME_SKIPPED_DOMINATED;
 }
 
 /* The best point by an objective. By the one that was asked for it must be admissible; by the others it may
@@ -47,8 +36,9 @@ static double score(const bt_point *point, bt_objective objective) {
 static int best_by(const bt_model_record *model, bt_objective objective, bool confirmed) {
     int best = -1;
     for (int i = 0; i < model->point_count; i++) {
-        if (!(confirmed ? admissible : possible)(&model->points[i])) continue;
-        if (best < 0 || score(&model->points[i], objective) > score(&model->points[best], objective))
+        if (!(confirmed ? bt_point_admissible : possible)(&model->points[i])) continue;
+        if (best < 0 ||
+            bt_point_score(&model->points[i], objective) > bt_point_score(&model->points[best], objective))
             best = i;
     }
     return best;
@@ -66,7 +56,8 @@ static int closest(const bt_model_record *model, const bt_settings *settings) {
         if (fastest < 0 || point->p50_ms < model->points[fastest].p50_ms) fastest = i;
         if (!undecided || point->p95_ms > settings->p95_sla_ms) continue;
         bt_objective objective = (bt_objective)settings->objective;
-        if (best < 0 || score(point, objective) > score(&model->points[best], objective)) best = i;
+        if (best < 0 || bt_point_score(point, objective) > bt_point_score(&model->points[best], objective))
+            best = i;
     }
     return best >= 0 ? best : fastest;
 }
@@ -87,219 +78,16 @@ static void mark_pareto(bt_model_record *model) {
     }
 }
 
-static void explain(bt_point *point, const char *format, ...) BT_PRINTF(2, 3);
-static void explain(bt_point *point, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    bt_text_format_list(point->why, sizeof point->why, format, arguments);
-    va_end(arguments);
-}
+/* ---- the model ---- */
 
-static double percent_below(double value, double best) {
-    return 100 * (1 - value / best);
-}
-
-static void explain_screened(bt_point *point, const bt_point *best, bt_objective objective) {
-    double below = percent_below(score(point, objective), score(best, objective));
-    const char *name = bt_objective_name(objective);
-    if (below < 100 * BT_SEARCH_WORTHWHILE)
-        explain(point, "no better %s than batch %d; not confirmed", name, best->batch_size);
-    else
-        explain(point, "%s about %.0f %% below batch %d; not confirmed", name, below, best->batch_size);
-}
-
-/* The best is chosen, unless it does not fit beside the other models. */
-static void explain_admissible(bt_model_record *model, int index, bt_objective objective) {
-    bt_point *point = &model->points[index];
-    const bt_point *best = &model->points[model->winners[objective]];
-    const char *name = bt_objective_name(objective);
-    double below = percent_below(score(point, objective), score(best, objective));
-    if (point != best)
-        explain(point, "%s %.1f %% below batch %d%s", name, below, best->batch_size,
-                index == model->chosen ? ", which does not fit beside the other models" : "");
-    else
-        explain(point, "best %s%s", name,
-                index == model->chosen ? "" : ", but does not fit beside the other models");
-}
-
-/* "; about 25 more runs (4.5 s) may", if none of them is late; or why not. */
-static void say_missing(const bt_evidence *evidence, double typical_ms, char out[96]) {
-    if (evidence->exhausted)
-        snprintf(out, 96, ", which is as many as the test may see");
-    else
-        bt_text_format(out, 96, "; about %d more run%s (%.1f s) may", evidence->runs_missing,
-                       evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
-}
-
-static void explain_undecided(bt_point *point, const bt_model_record *model, const bt_settings *settings) {
-    char missing[96];
-    bt_sequential_rule rule;
-    bt_sequential_rule_p95(&rule);
-    if (point->sample_count == 0) {
-        explain(point, "not measured: %.400s",
-                model->interrupted ? "interrupted"
-                : model->reason[0] ? model->reason
-                                   : "time ran out");
-        return;
-    }
-    bt_evidence evidence =
-        bt_evidence_of(&rule, point->samples_ms, point->sample_count, settings->p95_sla_ms);
-    double over_ms = point->p95_ms - settings->p95_sla_ms;
-    say_missing(&evidence, point->p50_ms, missing);
-    if (evidence.verdict == BT_SEQUENTIAL_ACCEPT && isnan(point->mask_iou) && model->computes_masks &&
-        model->trained_weights)
-        explain(point, "P95 is shown to keep the SLA, but its masks were not compared with the FP32 "
-                       "reference's");
-    else if (evidence.verdict == BT_SEQUENTIAL_ACCEPT)
-        explain(point, "P95 is shown to keep the SLA, but its memory was not taken");
-    else if (evidence.verdict == BT_SEQUENTIAL_REJECT && over_ms > 0 && model->disturbed_turns > 0)
-        explain(point, "P95 looks %.1f ms over the SLA, but other programs used the cores meanwhile",
-                over_ms);
-    else if (over_ms > 0)
-        explain(point, "P95 looks %.1f ms over the SLA; %d sample%s do%s not prove it", over_ms,
-                point->sample_count, point->sample_count == 1 ? "" : "s",
-                point->sample_count == 1 ? "es" : "");
-    else
-        explain(point, "P95 is %.1f ms under the SLA; %d sample%s do%s not prove it%s", -over_ms,
-                point->sample_count, point->sample_count == 1 ? "" : "s",
-                point->sample_count == 1 ? "es" : "", missing);
-}
-
-/* Losers that the sweep refused carry its reason already; what is explained here follows from the
- * statistics. */
-static void explain_point(bt_model_record *model, int index, const bt_settings *settings) {
-    bt_point *point = &model->points[index];
-    bt_objective objective = (bt_objective)settings->objective;
-    int best = model->winners[objective];
-    switch (point->outcome) {
-    case BT_OUTCOME_MEASURED:
-        explain_admissible(model, index, objective);
-        break;
-    case BT_OUTCOME_OVER_SLA:
-        explain(point, "P95 %+.1f ms over the SLA", point->p95_ms - settings->p95_sla_ms);
-        break;
-    case BT_OUTCOME_UNDECIDED:
-        explain_undecided(point, model, settings);
-        break;
-    case BT_OUTCOME_SKIPPED_DOMINATED:
-        if (best >= 0) explain_screened(point, &model->points[best], objective);
-        break;
-    case BT_OUTCOME_MASK_DISAGREES:
-        explain(point, "masks agree only to IoU %.4f (at least %g)", point->mask_iou, settings->min_mask_iou);
-        break;
-    case BT_OUTCOME_OUT_OF_MEMORY:
-    case BT_OUTCOME_OVER_MEMORY:
-    case BT_OUTCOME_PREDICTED_OVER_MEMORY:
-    case BT_OUTCOME_CRASHED:
-    case BT_OUTCOME_COUNT:
-        break;
-    }
-}
-
-/* "; throughput would take batch 8: +32 % images at 6.0x the P95", or nothing. */
-static void say_throughput(const bt_model_record *model, char *out, size_t size) {
-    out[0] = '\0';
-    int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
-    if (most < 0 || most == model->chosen) return;
-    const bt_point *now = &model->points[model->chosen], *then = &model->points[most];
-    bt_text_format(
-        out, size,
-        "; --objective throughput would take batch %d%s: %.0f %% more images/s at %.1fx the latency",
-        then->batch_size, admissible(then) ? "" : " (not confirmed)",
-        100 * (then->throughput_imgs_per_sec / now->throughput_imgs_per_sec - 1), then->p50_ms / now->p50_ms);
-}
-
-/* Where no size is admissible: what was shown instead, or what is missing. */
-static void give_reason(bt_model_record *model, const bt_settings *settings) {
-    char *why = model->reason;
-    if (model->meets_sla) why[0] = '\0';
-    if (model->meets_sla || why[0]) return; /* the sweep told one: it ended before its time */
-    if (model->chosen < 0)
-        snprintf(why, BT_TEXT_SIZE,
-                 model->point_count ? "every batch size was refused, for the reasons beside it"
-                                    : "no batch size was measured");
-    else if (bt_model_sla_state(model) == BT_SLA_BROKEN)
-        bt_text_format(why, BT_TEXT_SIZE,
-                       "every batch size that could serve is shown to break the SLA of %g ms",
-                       settings->p95_sla_ms);
-    else
-        snprintf(why, BT_TEXT_SIZE, "%s", model->points[model->chosen].why);
-}
-
-/* What would show what is not shown yet. */
-static const char *remedy_of_doubt(const bt_model_record *model) {
-    if (model->interrupted) return "--resume goes on";
-    if (2 * model->disturbed_turns > model->turns && model->turns > 0)
-        return "close the other programs that use the cores, or give a longer --time-budget";
-    return "give a longer --time-budget";
-}
-
-static void advise_sla(bt_model_record *model, const bt_settings *settings) {
-    if (model->chosen < 0) {
-        snprintf(model->advice, sizeof model->advice, "%s: nothing could be measured: %.400s", model->title,
-                 model->reason);
-        return;
-    }
-    const bt_point *point = &model->points[model->chosen];
-    if (bt_model_sla_state(model) == BT_SLA_NOT_SHOWN) {
-        bt_text_format(
-            model->advice, sizeof model->advice,
-            "%s: not shown to keep P95 <= %g ms; batch %d is provisional, with P95 %.1f ms so far (%.250s): "
-            "%s",
-            model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, model->reason,
-            remedy_of_doubt(model));
-        return;
-    }
-    char promise[128] = "";
-    if (isfinite(model->reachable_sla_ms))
-        bt_text_format(promise, sizeof promise, "; an SLA of %.0f ms could be kept here",
-                       ceil(model->reachable_sla_ms));
-    bt_text_format(
-        model->advice, sizeof model->advice,
-        "%s: no batch size keeps P95 <= %g ms; batch %d comes closest with %.1f ms%s: use a smaller "
-        "--image-size or a faster device%s",
-        model->title, settings->p95_sla_ms, point->batch_size, point->p95_ms, promise,
-        strcmp(model->precision, "fp32") == 0 ? ", or --use-amp" : "");
-}
-
-static void advise(bt_model_record *model, const bt_settings *settings) {
-    if (!model->meets_sla) {
-        advise_sla(model, settings);
-        return;
-    }
-    const bt_point *point = &model->points[model->chosen];
-    const char *objective = bt_objective_name((bt_objective)settings->objective);
-    char serve[128], throughput[160] = "", bound[96] = "";
-    int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
-    bool gave_way = model->chosen != model->winners[settings->objective];
-    bool largest = model->chosen == model->point_count - 1 || most == model->chosen;
-    if (!gave_way) say_throughput(model, throughput, sizeof throughput);
-    if (point->p95_upper_ms < settings->p95_sla_ms / 2 && !largest && !gave_way)
-        snprintf(bound, sizeof bound, "; the SLA does not bind");
-    if (gave_way)
-        snprintf(serve, sizeof serve, "serve batches of %d, for the models to fit together",
-                 point->batch_size);
-    else if (model->batching_pays)
-        snprintf(serve, sizeof serve, "serve batches of %d (best %s)", point->batch_size, objective);
-    else
-        snprintf(serve, sizeof serve, "batching does not pay by %s; serve single images", objective);
-    bt_text_format(model->advice, sizeof model->advice, "%s: %s: %.1f images/s, P95 %.1f ms of %g%s%s",
-                   model->title, serve, point->throughput_imgs_per_sec, point->p95_ms, settings->p95_sla_ms,
-                   bound, throughput);
-}
-
-/* Everything that follows from the winners and the choice. */
-static void conclude(bt_model_record *model, const bt_settings *settings) {
+void bt_score_conclude(bt_model_record *model, const bt_settings *settings) {
     const bt_point *chosen = model->chosen >= 0 ? &model->points[model->chosen] : NULL;
-    model->meets_sla = chosen && admissible(chosen);
+    model->meets_sla = chosen && bt_point_admissible(chosen);
     model->batching_pays = model->meets_sla && chosen->batch_size > 1;
     model->speedup_over_single_image = NAN;
     if (chosen && chosen->sample_count > 0 && model->standard_median_ms > 0)
         model->speedup_over_single_image = chosen->throughput_imgs_per_sec * model->standard_median_ms / 1e3;
-    for (int i = 0; i < model->point_count; i++)
-        explain_point(model, i, settings);
-    give_reason(model, settings);
-    advise(model, settings);
+    bt_explain_model(model, settings);
 }
 
 /* Of the points that nothing but the SLA or the time speaks against. */
@@ -314,114 +102,28 @@ static double reachable_sla(const bt_model_record *model) {
     return lowest;
 }
 
-bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error) {
-    for (int i = 0; i < model->point_count; i++) {
-        bt_status status =
-            bt_score_point(&model->points[i], model->instances, settings->max_queue_delay_ms, error);
-        if (status != BT_OK) return status;
-    }
+static bt_status score_standard(bt_model_record *model, bt_error *error) {
+    bt_summary summary;
     model->standard_median_ms = NAN;
-    if (model->standard_sample_count > 0) {
-        bt_summary summary;
-        bt_status status =
-            bt_summarize(model->standard_samples_ms, (size_t)model->standard_sample_count, &summary, error);
-        if (status != BT_OK) return status;
-        model->standard_median_ms = summary.median;
-    }
+    if (model->standard_sample_count == 0) return BT_OK;
+    bt_status status =
+        bt_summarize(model->standard_samples_ms, (size_t)model->standard_sample_count, &summary, error);
+    if (status == BT_OK) model->standard_median_ms = summary.median;
+    return status;
+}
+
+bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < model->point_count && status == BT_OK; i++)
+        status = bt_score_point(&model->points[i], model->instances, settings->max_queue_delay_ms, error);
+    if (status == BT_OK) status = score_standard(model, error);
+    if (status != BT_OK) return status;
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++)
         model->winners[objective] = best_by(model, (bt_objective)objective, objective == settings->objective);
     mark_pareto(model);
     model->chosen = model->winners[settings->objective];
     if (model->chosen < 0) model->chosen = closest(model, settings);
     model->reachable_sla_ms = reachable_sla(model);
-    conclude(model, settings);
+    bt_score_conclude(model, settings);
     return BT_OK;
-}
-
-/* Tries every combination of admissible points from model `at` on; keeps the best that fits. Few models of
- * few points each: the product stays small. */
-typedef struct joint_search {
-    const bt_record *record;
-    int chosen[BT_NAMES_MAX], best[BT_NAMES_MAX];
-    double best_score;
-} joint_search;
-
-static void try_combinations(joint_search *search, int at, double memory_mb, double product) {
-    /* What is of unknown memory is not shown to fit. */
-    if (!(memory_mb <= search->record->joint_memory_limit_mb)) return;
-    if (at == search->record->model_count) {
-        if (product > search->best_score) {
-            search->best_score = product;
-            memcpy(search->best, search->chosen, sizeof search->best);
-        }
-        return;
-    }
-    const bt_model_record *model = &search->record->models[at];
-    for (int i = 0; i < model->point_count; i++) {
-        const bt_point *point = &model->points[i];
-        if (!admissible(point) && i != model->chosen) continue;
-        search->chosen[at] = i;
-        try_combinations(search, at + 1, memory_mb + point->memory_mb,
-                         product * score(point, (bt_objective)search->record->settings.objective));
-    }
-}
-
-static double joint_memory(const bt_record *record) {
-    double sum_mb = 0;
-    for (int i = 0; i < record->model_count; i++) {
-        const bt_model_record *model = &record->models[i];
-        sum_mb += model->chosen >= 0 ? model->points[model->chosen].memory_mb : NAN;
-    }
-    return sum_mb;
-}
-
-/* What the device has for the models together. */
-static double joint_limit(const bt_record *record) {
-    double limit_mb = NAN;
-    for (int i = 0; i < record->model_count; i++) {
-        const bt_model_record *model = &record->models[i];
-        limit_mb =
-            fmin(limit_mb, model->memory_total_mb * (1 - record->settings.memory_reserve_percent / 100) -
-                               bt_memory_of_others_mb(model));
-    }
-    return limit_mb;
-}
-
-/* Makes `chosen` (an index into each model's points) the record's choice, and notes who gave way. */
-static void give_way(bt_record *record, const int *chosen) {
-    char *note = record->joint_memory_note;
-    size_t size = sizeof record->joint_memory_note;
-    size_t used = (size_t)snprintf(note, size, "to fit together:");
-    for (int i = 0; i < record->model_count; i++) {
-        bt_model_record *model = &record->models[i];
-        if (chosen[i] == model->chosen) continue;
-        used +=
-            (size_t)snprintf(note + used, size - used, " %s gives way from batch %d to %d;", model->title,
-                             model->points[model->chosen].batch_size, model->points[chosen[i]].batch_size);
-        if (used >= size) used = size - 1;
-        model->chosen = chosen[i];
-        conclude(model, &record->settings);
-    }
-    note[used - 1] = '\0'; /* the last semicolon */
-}
-
-void bt_score_joint_memory(bt_record *record) {
-    record->joint_memory_mb = joint_memory(record);
-    record->joint_memory_limit_mb = joint_limit(record);
-    record->joint_memory_fits = !(record->joint_memory_mb > record->joint_memory_limit_mb);
-    record->joint_memory_note[0] = '\0';
-    if (record->joint_memory_fits || record->model_count < 2 || record->model_count > BT_NAMES_MAX) return;
-
-    joint_search search = {.record = record};
-    try_combinations(&search, 0, 0, 1);
-    if (search.best_score <= 0) {
-        snprintf(record->joint_memory_note, sizeof record->joint_memory_note,
-                 "no combination of batch sizes fits the models together within the reserve: serve them on "
-                 "devices "
-                 "of their own");
-        return;
-    }
-    give_way(record, search.best);
-    record->joint_memory_mb = joint_memory(record);
-    record->joint_memory_fits = true;
 }

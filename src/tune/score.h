@@ -20,11 +20,9 @@ BT_MUST_USE bt_status bt_score_point(bt_point *point, int instances, double max_
  * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error);
 
-/* Checks the chosen batch sizes' memory together, since the models share a device, and gives way where they
- * do not fit: among all pairs (or more) of admissible points, those that fit with the highest product of
- * scores are chosen. Records what it came to. Where no combination fits, the choices stay and the note says
- * so. */
-void bt_score_joint_memory(bt_record *record);
+/* What follows from the winners and the choice, after whoever changed it: whether it keeps the SLA, the speed-up,
+ * and the words (tune/explain.h). */
+void bt_score_conclude(bt_model_record *model, const bt_settings *settings);
 
 #ifdef __cplusplus
 }

@@ -6,19 +6,6 @@
 #define LINE_TOLERANCE 0.03 /* relative */
 #define LINE_OPTIMISM  0.01 /* how far below a line that fits a size may be hoped to lie */
 
-double bt_score_of(bt_objective objective, int batch_size, double service_ms) {
-    switch (objective) {
-    case BT_OBJECTIVE_THROUGHPUT:
-        return batch_size / service_ms * 1e3;
-    case BT_OBJECTIVE_LATENCY:
-        return 1e3 / service_ms;
-    case BT_OBJECTIVE_EFFICIENCY:
-    case BT_OBJECTIVE_COUNT:
-        break;
-    }
-    return sqrt((double)batch_size) / service_ms * 1e3;
-}
-
 bool bt_search_goes_on(const double *throughputs, int count, int last_batch) {
     if (last_batch * 2 > BT_SEARCH_MAX_BATCH) return false;
     if (count < 3) return true;

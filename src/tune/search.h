@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "record/sweep-record.h"
+#include "tune/objective.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,9 +15,6 @@ extern "C" {
 
 #define BT_SEARCH_MAX_BATCH    256
 #define BT_SEARCH_PLATEAU_GAIN 0.03 /* less throughput than this gained by a doubling is none */
-
-/* The score of a point under an objective: higher is better. */
-double bt_score_of(bt_objective objective, int batch_size, double service_ms);
 
 /* Whether doubling goes on after `last` (throughputs of the sizes so far, ascending; at least one). It ends
  * at BT_SEARCH_MAX_BATCH, and where two doublings in a row gained no throughput. */

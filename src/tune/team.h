@@ -16,9 +16,9 @@ extern "C" {
 
 typedef struct bt_team bt_team;
 
-/* Opens `instances` sessions (at most BT_INSTANCES_MAX); options->threads is each one's. More than one
- * takes a CPU that has cores for all of them. BT_INVALID where it has not, BT_NO_MEMORY, or what
- * bt_session_open fails with. */
+/* Opens `instances` sessions (at most BT_INSTANCES_MAX); options->threads is each one's. More than one takes
+ * a CPU that has cores for all of them. BT_INVALID where it has not, BT_NO_MEMORY, or what bt_session_open
+ * fails with. */
 BT_MUST_USE bt_status bt_team_open(bt_team **out, const bt_session_options *options, int instances,
                                    bt_error *error);
 void bt_team_close(bt_team **team); /* NULL-safe; nulls */

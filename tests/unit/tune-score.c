@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tune/joint-memory.h"
 #include "tune/score.h"
 
 #define SAMPLES 120
@@ -56,7 +57,7 @@ static void score_record(bt_record *record) {
     bt_error error;
     for (int i = 0; i < record->model_count; i++)
         if (bt_score_model(&record->models[i], &record->settings, &error)) fail_msg("%s", error.message);
-    bt_score_joint_memory(record);
+    bt_fit_joint_memory(record);
 }
 
 static const bt_point *point_at(const bt_model_record *model, int batch_size) {

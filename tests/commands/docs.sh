@@ -34,20 +34,36 @@ make_place() {
 }
 
 # In front of make: asks the makefile what a target runs, and runs that here.
-mkdir "$scratch/path"
-cat >"$scratch/path/make" <<END
+stand_in=$scratch/stand-in
+mkdir "$stand_in"
+cat >"$stand_in/make" <<END
 #!/usr/bin/env bash
 lines=\$(env -u MAKEFLAGS -u MAKELEVEL PATH="$PATH" make -C "$root" --no-print-directory -n O="$build" "\$@") || exit
 lines=\$(printf '%s\n' "\$lines" | grep "^$bin/") || exit 125
 eval "\$lines"
 END
-chmod +x "$scratch/path/make"
+chmod +x "$stand_in/make"
 
 # run_command PLACE TEXT: a load test is cut to a second for each scenario.
 run_command() {
-    run bash -c 'cd "$1" && PATH=$2:$PATH && eval "$3"' - "$1" "$scratch/path" \
+    run bash -c 'cd "$1" && PATH=$2:$PATH && eval "$3"' - "$1" "$stand_in" \
         "$(printf '%s\n' "$2" | sed -E 's/--duration [0-9]+s/--duration 1s/')"
     tap_command=$2
+}
+
+# follow PAGE PLACE: runs what the page tells to run, from its top, and keeps in PLACE.ran what each command did.
+follow() {
+    local page=$1 place=$2 block command count=0
+    scratch=$place.ran # where `run` keeps what is printed: pages are followed side by side
+    for block in "$place.blocks"/*.sh; do
+        [ -e "$block" ] || continue # a page without any
+        [ -d "$place" ] || make_place "$place"
+        while IFS= read -r command; do
+            run_command "$place" "$command"
+            count=$((count + 1))
+            declare -p status out err tap_command >"$place.ran/$(printf '%03d' $count)"
+        done < <(pages_pl commands "$block")
+    done
 }
 
 # judge NAME: 3 and 4 are verdicts on this machine, and not on the page.
@@ -60,28 +76,31 @@ judge() {
     fi
 }
 
-follow() {
-    local page=$1 place=$2 block command
-    mkdir -p "$place.blocks"
+place_of() { echo "$scratch/$(basename "$1" .md)"; }
+for page in "${pages[@]}"; do
+    place=$(place_of "$page")
+    mkdir "$place.blocks" "$place.ran"
     pages_pl blocks "$page" "$place.blocks"
     ok $? "$page has blocks that end"
-    for block in "$place.blocks"/*.sh; do
-        [ -e "$block" ] || continue
-        [ -d "$place" ] || make_place "$place"
-        while IFS= read -r command; do
-            run_command "$place" "$command"
-            judge "$page: $command"
-        done < <(pages_pl commands "$block")
-    done
-}
+done
+# Side by side: simulated networks wait more than they compute.
+for page in "${pages[@]}"; do follow "$page" "$(place_of "$page")" & done
+wait
 for page in "${pages[@]}"; do
-    follow "$page" "$scratch/$(basename "$page" .md)"
+    place=$(place_of "$page") count=0
+    for ran in "$place.ran"/[0-9]*; do
+        [ -e "$ran" ] || continue
+        . "$ran"
+        judge "$page: $tap_command"
+        count=$((count + 1))
+    done
+    is $count "$(find "$place.blocks" -name '*.sh' -exec perl tests/lib/pages.pl commands {} \; | wc -l)" "$page was followed to its end"
 done
 
 # --- code
 for page in "${pages[@]}"; do
-    for block in "$scratch/$(basename "$page" .md).blocks"/*; do
-        [ -e "$block" ] || continue # a page without blocks
+    for block in "$(place_of "$page").blocks"/*; do
+        [ -e "$block" ] || continue
         where="$page: the block of line $((10#$(basename "${block%.*}")))"
         case $block in
         *.c)
@@ -117,7 +136,7 @@ build/bin/show-batch-config --confg configs/default.json
 ```
 END
 complaints=$(O=$build pages_pl names "$scratch/help" "$scratch/drifted.md")
-for wanted in '1: any program has no --p95-sla-msec' '1: the makefile has no target tune-batch' '1: nothing reads NO_SUCH_KNOB' \
+for wanted in '1: no program has --p95-sla-msec' '1: the makefile has no target tune-batch' '1: nothing reads NO_SUCH_KNOB' \
     '1: nothing is called bt_service_begin' '1: there is no src/absent.c' '4: optimize-batch has no --lengthen' \
     '5: there is no configs/profiles/no-such-profile.json' '5: there is no test no-such-test' \
     '6: there is no program build/bin/no-such-program' '10: show-batch-config has no --confg'; do

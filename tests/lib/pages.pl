@@ -39,7 +39,7 @@ sub commands_in {
         my $text = $joined . $line =~ s/^\s*#.*//r =~ s/\s+#\s.*//r;
         if ($text =~ s/\\$//) { $joined = $text; next }
         $joined = '';
-        push @commands, $text =~ s/^\s+|\s+$//gr if $text =~ /\S/;
+        push @commands, $text =~ s/^\s+|\s+$//gr =~ s/\s{2,}/ /gr if $text =~ /\S/;
     }
     return @commands;
 }
@@ -86,7 +86,8 @@ sub check_options {
     my ($program, $words) = @_;
     my $known = $help{$program};
     for my $option ($words =~ /(?<![\w-])--[a-z][a-z0-9-]*/g) {
-        $complain->("$program has no $option") unless $known ? $known->{$option} : any_program_has($option);
+        if ($known) { $complain->("$program has no $option") unless $known->{$option} }
+        else { $complain->("no program has $option") unless any_program_has($option) }
     }
 }
 
@@ -133,7 +134,7 @@ sub check_command {
 
 sub check_span {
     my ($text) = @_;
-    if ($text =~ /^--/) { check_options('any program', $text) }
+    if ($text =~ /^--/) { check_options('', $text) }
     elsif ($text =~ /^([A-Z_]+)=/) { $1 eq 'PROFILE' || $1 eq 'TESTS' ? check_make($text) : check_variable($1) }
     else { check_command($text) }
     for my $name ($text =~ /\b(?:bt|BT)_[A-Za-z0-9_]*[A-Za-z0-9]\b/g) {

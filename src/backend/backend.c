@@ -9,12 +9,13 @@ typedef struct backend_entry {
     const bt_backend_operations *operations;
     bt_status (*check)(const char *specification, bt_error *error);
     bt_status (*load)(bt_error *error); /* NULL: there is nothing to load */
+    bool simulates;
 } backend_entry;
 
 static const backend_entry backends[] = {
-    {&bt_backend_torch, bt_torch_check, bt_torch_load},
-    {&bt_backend_plan, bt_plan_backend_check, NULL},
-    {&bt_backend_sim, bt_sim_check, NULL},
+    {.operations = &bt_backend_torch, .check = bt_torch_check, .load = bt_torch_load},
+    {.operations = &bt_backend_plan, .check = bt_plan_backend_check},
+    {.operations = &bt_backend_sim, .check = bt_sim_check, .simulates = true},
 };
 
 /* The backend whose name stands before the specification's colon; NULL with the error filled where there is
@@ -40,6 +41,12 @@ bt_status bt_backend_load(const char *specification, bt_error *error) {
     const backend_entry *backend = find(specification, error);
     if (!backend) return BT_INVALID;
     return backend->load ? backend->load(error) : BT_OK;
+}
+
+bool bt_backend_simulates(const char *specification) {
+    bt_error ignored;
+    const backend_entry *backend = find(specification, &ignored);
+    return backend && backend->simulates;
 }
 
 static bt_status check_options(const bt_session_options *options, bt_error *error) {

@@ -101,6 +101,10 @@ BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options
 /* Checks a backend specification without opening anything: BT_INVALID names the bad key or value. */
 BT_MUST_USE bt_status bt_backend_check(const char *specification, bt_error *error);
 
+/* Whether a backend only takes its time and runs no network: then no weights, files or cores are needed, and what it
+ * takes says nothing of this machine. False for a specification that names no backend. */
+bool bt_backend_simulates(const char *specification);
+
 /* Loads the library behind a backend, which opening a session does too. Whoever opens sessions in threads of
  * their own calls this first: libtorch's shim decides how the process keeps memory (one arena), which holds
  * for the threads that have not allocated yet. Errors as bt_session_open. */

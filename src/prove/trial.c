@@ -220,7 +220,7 @@ static void fill_record(bt_trial *t) {
     snprintf(r->config_path, sizeof r->config_path, "%s", t->settings->config);
     snprintf(r->config_run_id, sizeof r->config_run_id, "%s", config->run_id);
     snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
-    bool simulated = strncmp(bt_trial_served(t, 0)->settings.backend, "sim", 3) == 0;
+    bool simulated = bt_backend_simulates(bt_trial_served(t, 0)->settings.backend);
     snprintf(r->workload, sizeof r->workload, "%s",
              simulated ? "simulated" : bt_trial_served(t, 0)->entry->workload);
     bt_trial_describe_images(t, r->images);

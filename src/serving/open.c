@@ -68,7 +68,7 @@ static bt_status read_input(bt_service *service, bt_service_model *model, const 
     bt_service_settings *s = &model->served.settings;
     bt_model described;
     model->norm = bt_image_imagenet;
-    if (s->model_file[0] == '\0' || strncmp(s->backend, "sim", 3) == 0) return BT_OK;
+    if (s->model_file[0] == '\0' || bt_backend_simulates(s->backend)) return BT_OK;
     bt_status status = bt_model_describe(&described, model->name, s->model_file, error);
     if (status != BT_OK) return status;
     model->norm = described.norm;

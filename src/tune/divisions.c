@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "record/config.h"
 
 #define INDIFFERENT 1.05
@@ -39,7 +40,7 @@ static bt_status list_one(const bt_settings *settings, const bt_cores *cores, bt
 
 bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
                             bt_division out[BT_DIVISIONS_MAX], int *count, bt_error *error) {
-    const bool simulated = strncmp(settings->backend, "sim", 3) == 0;
+    const bool simulated = bt_backend_simulates(settings->backend);
     *count = 1;
     if (settings->instances > 0) return list_one(settings, cores, out, error);
     out[0] = division_of(1, threads_of(settings, 1, cores->count));

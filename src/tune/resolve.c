@@ -22,7 +22,7 @@ _Static_assert(BT_FOLDER_WORDS_SIZE <= BT_TEXT_SIZE, "a folder's words fit a rec
 /* ---- what "auto" stands for ---- */
 
 bool bt_resolve_simulated(const bt_settings *settings) {
-    return strncmp(settings->backend, "sim", 3) == 0;
+    return bt_backend_simulates(settings->backend);
 }
 
 bool bt_resolve_on_cpu(const bt_settings *settings, const bt_machine *machine) {

@@ -190,6 +190,15 @@ static void bad_specifications_are_named(void **state) {
     assert_int_equal(bt_backend_check(NULL, &error), BT_INVALID);
 }
 
+static void only_the_simulation_simulates(void **state) {
+    (void)state;
+    assert_true(bt_backend_simulates("sim"));
+    assert_true(bt_backend_simulates("sim:tau0_ms=4"));
+    static const char *const others[] = {"torch", "plan", "simulated", "si", "", NULL};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(bt_backend_simulates(others[i]));
+}
+
 static void options_out_of_bounds_are_refused(void **state) {
     (void)state;
     bt_session *session = NULL;
@@ -299,6 +308,7 @@ int main(void) {
         cmocka_unit_test(crash_kills_the_process),
         cmocka_unit_test(loading_takes_its_time),
         cmocka_unit_test(bad_specifications_are_named),
+        cmocka_unit_test(only_the_simulation_simulates),
         cmocka_unit_test(options_out_of_bounds_are_refused),
         cmocka_unit_test(help_names_every_key_that_is_taken),
         cmocka_unit_test(planted_faults_come_at_their_runs_of_their_path),

@@ -43,6 +43,10 @@ static json_t *write_field(const bt_field *field, const void *member) {
         return json_boolean(*(const bool *)member);
     case BT_FIELD_HASH:
         return write_hash(*(const uint64_t *)member);
+    case BT_FIELD_OBJECT:
+        return bt_fields_to_json(field->members, field->member_count, member);
+    case BT_FIELD_MEMBERS: /* has no key */
+        break;
     }
     return NULL;
 }
@@ -61,6 +65,9 @@ static bool is_empty(const bt_field *field, const void *member) {
         return !*(const bool *)member;
     case BT_FIELD_HASH:
         return *(const uint64_t *)member == 0;
+    case BT_FIELD_OBJECT:
+    case BT_FIELD_MEMBERS:
+        break;
     }
     return false;
 }
@@ -69,7 +76,10 @@ int bt_fields_write(const bt_field *fields, size_t count, const void *values, js
     for (size_t i = 0; i < count; i++) {
         const void *member = (const char *)values + fields[i].offset;
         if (fields[i].brief && is_empty(&fields[i], member)) continue;
-        if (json_object_set_new(object, fields[i].key, write_field(&fields[i], member)) != 0) return -1;
+        const bool beside = fields[i].type == BT_FIELD_MEMBERS;
+        if (beside ? bt_fields_write(fields[i].members, fields[i].member_count, member, object)
+                   : json_object_set_new(object, fields[i].key, write_field(&fields[i], member)))
+            return -1;
     }
     return 0;
 }
@@ -131,6 +141,16 @@ static bt_status read_hash(const bt_field *field, const json_t *object, uint64_t
     return BT_OK;
 }
 
+static bt_status read_object(const bt_field *field, const json_t *object, void *member, const char *where,
+                             bt_error *error) {
+    char here[BT_WHERE_SIZE];
+    json_t *part;
+    bt_status status = bt_json_object(object, field->key, &part, where, error);
+    if (status != BT_OK) return status;
+    bt_where_key(here, where, field->key);
+    return bt_fields_read(field->members, field->member_count, part, member, here, error);
+}
+
 static bt_status read_field(const bt_field *field, const json_t *object, void *member, const char *where,
                             bt_error *error) {
     switch (field->type) {
@@ -145,6 +165,10 @@ static bt_status read_field(const bt_field *field, const json_t *object, void *m
         return bt_json_boolean(object, field->key, (bool *)member, where, error);
     case BT_FIELD_HASH:
         return read_hash(field, object, (uint64_t *)member, where, error);
+    case BT_FIELD_OBJECT:
+        return read_object(field, object, member, where, error);
+    case BT_FIELD_MEMBERS:
+        return bt_fields_read(field->members, field->member_count, object, member, where, error);
     }
     return BT_OK;
 }
@@ -161,13 +185,22 @@ bt_status bt_fields_read(const bt_field *fields, size_t count, const json_t *obj
     return BT_OK;
 }
 
+/* Adds the fields' keys to the `count` of `keys`; returns how many there are then. */
+static size_t collect_keys(const bt_field *fields, size_t field_count, const char *keys[KEYS_MAX],
+                           size_t count) {
+    for (size_t i = 0; i < field_count && count < KEYS_MAX; i++)
+        if (fields[i].type == BT_FIELD_MEMBERS)
+            count = collect_keys(fields[i].members, fields[i].member_count, keys, count);
+        else
+            keys[count++] = fields[i].key;
+    return count;
+}
+
 bt_status bt_fields_refuse_unknown(const bt_field *fields, size_t count, const char *const *others,
                                    const json_t *object, const char *where, bt_error *error) {
     const char *known[KEYS_MAX], *key;
-    size_t total = 0;
+    size_t total = collect_keys(fields, count, known, 0);
     json_t *item;
-    for (size_t i = 0; i < count && total < KEYS_MAX; i++)
-        known[total++] = fields[i].key;
     for (; *others && total < KEYS_MAX; others++)
         known[total++] = *others;
     json_object_foreach((json_t *)object, key, item) {

@@ -23,21 +23,29 @@ typedef enum bt_field_type {
     BT_FIELD_INTEGER, /* int, not negative */
     BT_FIELD_BIG,     /* int64_t, not negative */
     BT_FIELD_SWITCH,  /* bool */
-    BT_FIELD_HASH     /* uint64_t, as 16 hex digits */
+    BT_FIELD_HASH,    /* uint64_t, as 16 hex digits */
+    BT_FIELD_OBJECT,  /* a struct: an object of its own */
+    BT_FIELD_MEMBERS  /* a struct: its members are keys beside the others, and it has none itself */
 } bt_field_type;
 
 typedef struct bt_field {
     const char *key;
     bt_field_type type;
-    size_t offset, size;     /* of the member */
-    bool optional;           /* may be absent or null: the member then stays as it was */
-    bool brief;              /* not written while it is NaN, 0 or empty */
-    double minimum, maximum; /* inclusive; both 0: no bounds */
+    size_t offset, size;            /* of the member */
+    bool optional;                  /* may be absent or null: the member then stays as it was */
+    bool brief;                     /* not written while it is NaN, 0 or empty */
+    double minimum, maximum;        /* inclusive; both 0: no bounds */
+    const struct bt_field *members; /* of BT_FIELD_OBJECT and BT_FIELD_MEMBERS */
+    size_t member_count;
 } bt_field;
 
 #define BT_FIELD(type_, structure, member)                                                                   \
     .key = #member, .type = BT_FIELD_##type_, .offset = offsetof(structure, member),                         \
     .size = sizeof(((structure *)NULL)->member)
+
+/* A member that is a struct itself, described by a table: BT_FIELD_OBJECT or BT_FIELD_MEMBERS. */
+#define BT_FIELD_STRUCT(type_, structure, member, table)                                                     \
+    BT_FIELD(type_, structure, member), .members = table, .member_count = sizeof table / sizeof table[0]
 
 /* Adds the members to `object`. -1 when memory is short, as jansson's own functions. */
 int bt_fields_write(const bt_field *fields, size_t count, const void *values, json_t *object);

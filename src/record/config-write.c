@@ -151,8 +151,7 @@ static json_t *write_head(const bt_record *record, const bt_config *before) {
     json_t *top = json_object();
     int failed = !top || keep_comments(top, before);
     failed = failed || bt_fields_write(bt_config_top_keys.fields, bt_config_top_keys.count, &head, top);
-    failed = failed || json_object_set_new(top, "machine", bt_machine_to_json(&record->machine));
-    failed = failed || json_object_set_new(top, "subject", bt_subject_to_json(&record->subject));
+    failed = failed || bt_fingerprint_write(top, &record->machine, &record->subject);
     failed = failed || json_object_set_new(
                            top, "settings",
                            bt_options_write_json(bt_settings_table, bt_settings_count, &record->settings));

@@ -12,6 +12,7 @@
 
 #include "base/cores.h"
 #include "base/fields.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -245,4 +246,21 @@ bt_status bt_machine_from_json(const json_t *object, bt_machine *machine, const 
 bt_status bt_subject_from_json(const json_t *object, bt_subject *subject, const char *where,
                                bt_error *error) {
     return bt_fields_read(subject_fields, COUNT(subject_fields), object, subject, where, error);
+}
+
+int bt_fingerprint_write(json_t *top, const bt_machine *machine, const bt_subject *subject) {
+    const int failed = json_object_set_new(top, "machine", bt_machine_to_json(machine));
+    return failed ? failed : json_object_set_new(top, "subject", bt_subject_to_json(subject));
+}
+
+bt_status bt_fingerprint_read(const json_t *top, bt_machine *machine, bt_subject *subject, const char *where,
+                              bt_error *error) {
+    char here[BT_WHERE_SIZE];
+    json_t *part;
+    bt_status status = bt_json_object(top, "machine", &part, where, error);
+    bt_where_key(here, where, "machine");
+    if (status == BT_OK) status = bt_machine_from_json(part, machine, here, error);
+    if (status == BT_OK) status = bt_json_object(top, "subject", &part, where, error);
+    bt_where_key(here, where, "subject");
+    return status == BT_OK ? bt_subject_from_json(part, subject, here, error) : status;
 }

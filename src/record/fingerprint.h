@@ -41,6 +41,11 @@ void bt_machine_read(bt_machine *machine);
  * bt_subject.gpu_driver. */
 void bt_gpu_driver_read(char *out, size_t size);
 
+/* The same with `root`/proc and `root`/sys in place of /proc and /sys, so that a test can lay out any
+ * machine. */
+void bt_machine_read_under(const char *root, bt_machine *machine);
+void bt_gpu_driver_read_under(const char *root, char *out, size_t size);
+
 /* Recomputes machine->fingerprint from the other fields. Memory is rounded to GiB: kernels differ in what
  * they keep. The GPU's memory stays out: it can be asked only of a driver that is loaded, and whoever just
  * looks at a config does not load one. */

@@ -20,7 +20,7 @@ static const bt_field record_fields[] = {
     {BT_FIELD(TEXT, bt_gate_record, command)},
     {BT_FIELD(TEXT, bt_gate_record, settings)},
     {BT_FIELD(TEXT, bt_gate_record, partial), .optional = true, .brief = true},
-    BT_THROTTLING_FIELDS(bt_gate_record),
+    {BT_THROTTLING_MEMBERS(bt_gate_record)},
 };
 
 static const bt_field series_fields[] = {
@@ -166,8 +166,7 @@ static json_t *write_promise(const void *promise) {
 bt_status bt_gate_record_to_json(const bt_gate_record *record, json_t **out, bt_error *error) {
     json_t *top = json_pack("{s:i, s:s}", "schema_version", BT_GATE_SCHEMA_VERSION, "kind", KIND);
     if (top && bt_fields_write(record_fields, COUNT(record_fields), record, top) == 0 &&
-        json_object_set_new(top, "machine", bt_machine_to_json(&record->machine)) == 0 &&
-        json_object_set_new(top, "subject", bt_subject_to_json(&record->subject)) == 0 &&
+        bt_fingerprint_write(top, &record->machine, &record->subject) == 0 &&
         json_object_set_new(top, "promises",
                             bt_json_array_of(record->promises, sizeof *record->promises,
                                              record->promise_count, write_promise)) == 0 &&
@@ -229,15 +228,12 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
 }
 
 static bt_status read_all(bt_gate_record *record, const json_t *top, const char *where, bt_error *error) {
-    json_t *object, *array;
+    json_t *array;
     char place[BT_WHERE_SIZE];
     bt_status status = bt_record_check_kind(top, KIND, BT_GATE_SCHEMA_VERSION, where, error);
     if (status == BT_OK)
         status = bt_fields_read(record_fields, COUNT(record_fields), top, record, where, error);
-    if (status == BT_OK) status = bt_json_object(top, "machine", &object, where, error);
-    if (status == BT_OK) status = bt_machine_from_json(object, &record->machine, where, error);
-    if (status == BT_OK) status = bt_json_object(top, "subject", &object, where, error);
-    if (status == BT_OK) status = bt_subject_from_json(object, &record->subject, where, error);
+    if (status == BT_OK) status = bt_fingerprint_read(top, &record->machine, &record->subject, where, error);
     if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         bt_gate_promise promise = {.sla_ms = NAN};

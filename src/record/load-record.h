@@ -147,8 +147,8 @@ BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int par
  * name or it is not known. */
 double bt_load_record_sla_ms(const bt_load_record *record, const char *model);
 
-/* As bt_record_save and bt_record_load; the document carries "kind": "load". Models of older records, which had
- * one SLA for all, have that one. */
+/* As bt_record_save and bt_record_load; the document carries "kind": "load". Models of older records, which
+ * had one SLA for all, have that one. */
 BT_MUST_USE bt_status bt_load_record_save(const bt_load_record *record, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_load(bt_load_record **out, const char *path, bt_error *error);
 BT_MUST_USE bt_status bt_load_record_from_json(bt_load_record **out, const json_t *top, const char *where,

@@ -64,8 +64,8 @@ typedef struct bt_point {
     double memory_mb;            /* high-water mark attributable to the model (MiB) */
     double memory_total_used_mb; /* the same with everything else on the device or in the process */
     double memory_predicted_mb;  /* by the fit, for a point that was not run */
-    /* relative L2 error of centred logits (or probabilities, where the model gives those) against the standard
-     * path; NaN if unknown */
+    /* relative L2 error of centred logits (or probabilities, where the model gives those) against the
+     * standard path; NaN if unknown */
     double logit_error;
     double mask_iou;      /* against the standard path's masks; NaN if unknown */
     bool on_pareto_front; /* of the points not found wanting, none has both more throughput and less P95 */

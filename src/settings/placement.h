@@ -26,11 +26,11 @@ typedef struct bt_placement {
 
 /* Reads a placement: "cuda:0,cuda:1" (one instance each), "cpu" (one, on whatever cores), "2x1" (on the CPU:
  * two instances of one thread each, on cores of their own out of `allowed`), "cpu:0-3,cpu:4-7" (on these
- * cores, a thread each). Entries may be parted by "+" as well, for where a comma ends the whole text. An entry
- * may be led by a model's name and "=": "hrnet=cuda:0,cbam_resunet=cuda:1"; those without are for every model.
- * Answers for `model`; count 0 where the text says nothing of it. BT_INVALID names the entry and what would be
- * right (cores that are not there, more threads than `allowed` has: a CPU quota is no bound to what somebody
- * asks for). */
+ * cores, a thread each). Entries may be parted by "+" as well, for where a comma ends the whole text. An
+ * entry may be led by a model's name and "=": "hrnet=cuda:0,cbam_resunet=cuda:1"; those without are for every
+ * model. Answers for `model`; count 0 where the text says nothing of it. BT_INVALID names the entry and what
+ * would be right (cores that are not there, more threads than `allowed` has: a CPU quota is no bound to what
+ * somebody asks for). */
 BT_MUST_USE bt_status bt_placement_parse(bt_placement *out, const char *text, const char *model,
                                          const cpu_set_t *allowed, bt_error *error);
 

@@ -60,7 +60,8 @@ extern "C" {
     "a checkpoint (.safetensors, its .index.json, or what torch.save wrote); FILE:PLACE where it holds "     \
     "several (best.pth:ema; dots nest, and a number counts in a list: best.pth:nets.0)"
 
-/* The networks that there are without a model file: what is tuned and gated unless somebody says otherwise. */
+/* The networks that there are without a model file: what is tuned and gated unless somebody says
+ * otherwise. */
 #define BT_BUILT_IN_NETWORKS "hrnet,cbam_resunet"
 
 /* ---- tables that are put together ---- */

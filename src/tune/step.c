@@ -87,7 +87,7 @@ static const bt_field result_fields[] = {
     {BT_FIELD(NUMBER, bt_step_result, mask_share), .optional = true},
     {BT_FIELD(SWITCH, bt_step_result, disturbed)},
     {BT_FIELD(NUMBER, bt_step_result, elapsed_s), .minimum = 0, .maximum = 1e9},
-    BT_THROTTLING_FIELDS(bt_step_result),
+    {BT_THROTTLING_MEMBERS(bt_step_result)},
 };
 
 #define RESULT_FIELDS (sizeof result_fields / sizeof *result_fields)

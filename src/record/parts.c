@@ -1,8 +1,22 @@
-/* Which kind of record is this? */
+#include "record/parts.h"
+
 #include <string.h>
 
 #include "base/json.h"
-#include "record/parts.h"
+
+/* ---- throttling ---- */
+
+#define THROTTLED(type, member)                                                                              \
+    BT_FIELD(type, bt_throttling, member), .optional = true, .brief = true, .maximum = 9e15
+
+const bt_field bt_throttling_fields[] = {
+    {THROTTLED(NUMBER, quota_cpus)},
+    {THROTTLED(BIG, quota_periods)},
+    {THROTTLED(BIG, throttled_periods)},
+    {THROTTLED(NUMBER, throttled_s)},
+};
+
+/* ---- which kind of record is this? ---- */
 
 /* `reader`: the command that a person wants who has one. */
 typedef struct kind_words {

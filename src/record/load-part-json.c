@@ -1,0 +1,217 @@
+/* What came of a scenario for one model, as JSON. Flat parts are tables of fields; the seconds are arrays
+ * side by side, one a field, so that a long test stays a small file. */
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fields.h"
+#include "base/json.h"
+#include "record/load-record.h"
+#include "record/parts.h"
+
+#define BINS_MAX      1000000
+#define COUNT(table)  (sizeof table / sizeof table[0])
+#define A_COUNT       .minimum = 0, .maximum = INT_MAX
+#define NOT_NEGATIVE  .minimum = 0, .maximum = DBL_MAX
+#define LATENCY(m)    BT_FIELD(NUMBER, bt_load_latency, m), NOT_NEGATIVE
+#define PART(type, m) BT_FIELD(type, bt_load_part, m)
+
+static const bt_field latency_fields[] = {
+    {LATENCY(mean_ms)},      {LATENCY(p50_ms)},          {LATENCY(p90_ms)}, {LATENCY(p95_ms)},
+    {LATENCY(p99_ms)},       {LATENCY(p999_ms)},         {LATENCY(max_ms)}, {LATENCY(p95_lower_ms)},
+    {LATENCY(p95_upper_ms)}, {LATENCY(effective_count)},
+};
+
+static const bt_field latency = {BT_FIELD_STRUCT(OBJECT, bt_load_part, latency, latency_fields)};
+
+static const bt_field part_fields[] = {
+    {PART(TEXT, model)},
+    {PART(TEXT, cause)},
+    {PART(TEXT, remedy)},
+    {PART(NUMBER, rate_rps), NOT_NEGATIVE},
+    {PART(INTEGER, burst_size), A_COUNT},
+    {PART(INTEGER, clients), A_COUNT},
+    {PART(BIG, sent)},
+    {PART(BIG, ok)},
+    {PART(BIG, rejected_full)},
+    {PART(BIG, rejected_deadline)},
+    {PART(BIG, expired)},
+    {PART(BIG, cancelled)},
+    {PART(BIG, failed)},
+    {PART(BIG, lost)},
+    {PART(BIG, fallback)},
+    {PART(NUMBER, actual_p95_ms), NOT_NEGATIVE},
+    {PART(NUMBER, queue_mean_ms), NOT_NEGATIVE},
+    {PART(NUMBER, preprocess_mean_ms), NOT_NEGATIVE},
+    {PART(NUMBER, service_mean_ms), NOT_NEGATIVE},
+    {PART(NUMBER, slip_mean_ms)},
+    {PART(NUMBER, queue_p95_ms), NOT_NEGATIVE},
+    {PART(NUMBER, service_p95_ms), NOT_NEGATIVE},
+    {PART(NUMBER, throughput_rps), NOT_NEGATIVE},
+    {PART(NUMBER, predicted_p95_ms), NOT_NEGATIVE},
+    {PART(NUMBER, predicted_p50_ms), NOT_NEGATIVE},
+    {PART(NUMBER, predicted_throughput_rps), NOT_NEGATIVE},
+    {PART(NUMBER, mean_batch_size), NOT_NEGATIVE},
+    {PART(BIG, latency_step), .minimum = 1, .maximum = 9e15},
+};
+
+/* A second's fields, each an array of its own in the file. */
+static const struct {
+    const char *key;
+    size_t offset;
+} bin_fields[] = {
+    {"sent", offsetof(bt_load_bin, sent)},
+    {"answered", offsetof(bt_load_bin, answered)},
+    {"failed", offsetof(bt_load_bin, failed)},
+    {"p50_ms", offsetof(bt_load_bin, p50_ms)},
+    {"p95_ms", offsetof(bt_load_bin, p95_ms)},
+    {"max_ms", offsetof(bt_load_bin, max_ms)},
+    {"queue_mean", offsetof(bt_load_bin, queue_mean)},
+    {"queue_max", offsetof(bt_load_bin, queue_max)},
+    {"canary_ms", offsetof(bt_load_bin, canary_ms)},
+    {"others_cores", offsetof(bt_load_bin, others_cores)},
+};
+
+/* ---- writing ---- */
+
+static double *bin_value(bt_load_bin *bin, size_t field) {
+    return (double *)(void *)((char *)bin + bin_fields[field].offset);
+}
+
+static json_t *write_bins(const bt_load_part *part) {
+    json_t *object = json_object();
+    for (size_t f = 0; object && f < COUNT(bin_fields); f++) {
+        json_t *array = json_array();
+        for (int i = 0; array && i < part->bin_count; i++) {
+            double value = *bin_value(&part->bins[i], f);
+            if (json_array_append_new(array, isfinite(value) ? json_real(value) : json_null()) != 0) break;
+        }
+        bool whole = array && (int)json_array_size(array) == part->bin_count;
+        if (!whole) json_decref(array);
+        if (whole && json_object_set_new(object, bin_fields[f].key, array) == 0) continue;
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+static json_t *write_runs(const void *item) {
+    return json_integer(*(const int64_t *)item);
+}
+
+/* Trailing zeros say nothing. */
+static json_t *write_batches(const bt_load_part *part) {
+    int count = BT_LOAD_BATCHES;
+    while (count > 0 && part->batches[count - 1] == 0)
+        count--;
+    return bt_json_array_of(part->batches, sizeof *part->batches, count, write_runs);
+}
+
+json_t *bt_load_part_to_json(const void *item) {
+    const bt_load_part *part = item;
+    json_t *object = bt_fields_to_json(part_fields, COUNT(part_fields), part);
+    if (object &&
+        json_object_set_new(object, "verdict", json_string(bt_load_verdict_name(part->verdict))) == 0 &&
+        bt_fields_write(&latency, 1, part, object) == 0 &&
+        json_object_set_new(object, "batches", write_batches(part)) == 0 &&
+        json_object_set_new(object, "latencies_ms",
+                            bt_numbers_write(part->latencies_ms, part->latency_count)) == 0 &&
+        json_object_set_new(object, "seconds", write_bins(part)) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static bt_status read_column(const json_t *object, size_t field, bt_load_part *part, const char *where,
+                             bt_error *error) {
+    json_t *array;
+    bt_status status = bt_json_array(object, bin_fields[field].key, &array, where, error);
+    if (status != BT_OK) return status;
+    if (json_array_size(array) != (size_t)part->bin_count)
+        return bt_fail(error, BT_PARSE, "%s: %s has %zu items, sent has %d", where, bin_fields[field].key,
+                       json_array_size(array), part->bin_count);
+    for (int i = 0; i < part->bin_count; i++) {
+        const json_t *item = json_array_get(array, (size_t)i);
+        if (!json_is_number(item) && !json_is_null(item))
+            return bt_fail(error, BT_PARSE, "%s: %s[%d] is neither a number nor null", where,
+                           bin_fields[field].key, i);
+        *bin_value(&part->bins[i], field) = json_is_null(item) ? NAN : json_number_value(item);
+    }
+    return BT_OK;
+}
+
+static bt_status read_bins(const json_t *object, bt_load_part *part, const char *parent, bt_error *error) {
+    char where[BT_WHERE_SIZE];
+    json_t *seconds, *sent;
+    bt_status status = bt_json_object(object, "seconds", &seconds, parent, error);
+    bt_where_key(where, parent, "seconds");
+    if (status == BT_OK) status = bt_json_array(seconds, bin_fields[0].key, &sent, where, error);
+    if (status != BT_OK) return status;
+    size_t count = json_array_size(sent);
+    if (count > BINS_MAX)
+        return bt_fail(error, BT_PARSE, "%s: sent has %zu items, at most %d", where, count, BINS_MAX);
+    if (count == 0) return BT_OK;
+    part->bins = calloc(count, sizeof *part->bins);
+    if (!part->bins) return bt_no_memory(error, "reading %s", where);
+    part->bin_count = (int)count;
+    for (size_t f = 0; f < COUNT(bin_fields) && status == BT_OK; f++)
+        status = read_column(seconds, f, part, where, error);
+    return status;
+}
+
+static bt_status read_batches(const json_t *object, bt_load_part *part, const char *where, bt_error *error) {
+    json_t *array;
+    bt_status status = bt_json_array(object, "batches", &array, where, error);
+    if (status != BT_OK) return status;
+    if (json_array_size(array) > BT_LOAD_BATCHES)
+        return bt_fail(error, BT_PARSE, "%s: batches has %zu items, at most %d", where,
+                       json_array_size(array), BT_LOAD_BATCHES);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        if (!json_is_integer(item) || json_integer_value(item) < 0)
+            return bt_fail(error, BT_PARSE, "%s: batches[%zu] is no count", where, i);
+        part->batches[i] = json_integer_value(item);
+    }
+    return BT_OK;
+}
+
+/* Older files knew more words for what was not shown. */
+static bool is_not_shown(const char *name) {
+    static const char *const old[] = {"unsure", "untrusted", "not_run"};
+    for (size_t i = 0; i < COUNT(old); i++)
+        if (strcmp(name, old[i]) == 0) return true;
+    return false;
+}
+
+static bt_status read_verdict(const json_t *object, bt_load_verdict *out, const char *where,
+                              bt_error *error) {
+    char name[32];
+    bt_status status = bt_json_text(object, "verdict", name, sizeof name, where, error);
+    for (int v = 0; v < BT_LOAD_VERDICT_COUNT && status == BT_OK; v++)
+        if (strcmp(bt_load_verdict_name((bt_load_verdict)v), name) == 0) {
+            *out = (bt_load_verdict)v;
+            return BT_OK;
+        }
+    if (status != BT_OK) return status;
+    *out = BT_LOAD_NOT_SHOWN;
+    if (is_not_shown(name)) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%s: verdict \"%s\" is none of met, broken, not_shown", where, name);
+}
+
+bt_status bt_load_part_from_json(const json_t *object, bt_load_part *part, const char *where,
+                                 bt_error *error) {
+    json_t *latencies;
+    bt_status status = bt_fields_read(part_fields, COUNT(part_fields), object, part, where, error);
+    if (status == BT_OK) status = read_verdict(object, &part->verdict, where, error);
+    if (status == BT_OK) status = bt_fields_read(&latency, 1, object, part, where, error);
+    if (status == BT_OK) status = read_batches(object, part, where, error);
+    if (status == BT_OK) status = bt_json_array(object, "latencies_ms", &latencies, where, error);
+    if (status == BT_OK)
+        status = bt_numbers_read(latencies, &part->latencies_ms, &part->latency_count, "latencies_ms", where,
+                                 error);
+    return status == BT_OK ? read_bins(object, part, where, error) : status;
+}

@@ -1,0 +1,255 @@
+/* One model's part of a sweep record, as JSON: the points, and what the sweep and the scoring made of them.
+ * Every flat struct is a table of fields; what is left is the nesting. */
+#include <float.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/fields.h"
+#include "base/json.h"
+#include "record/parts.h"
+#include "record/sweep-record.h"
+
+#define POINTS_MAX        BT_BATCH_MAX
+#define COUNT(table)      (sizeof table / sizeof table[0])
+#define NOT_NEGATIVE      .minimum = 0, .maximum = DBL_MAX
+#define OPTIONAL          .optional = true /* records of before have it not */
+#define A_COUNT           .minimum = 0, .maximum = INT_MAX
+#define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
+#define POINT(type, m)    BT_FIELD(type, bt_point, m)
+#define FIT(type, m)      BT_FIELD(type, bt_memory_fit, m)
+#define DIVISION(type, m) BT_FIELD(type, bt_division, m)
+#define MODEL(type, m)    BT_FIELD(type, bt_model_record, m)
+
+static const bt_field point_fields[] = {
+    {POINT(INTEGER, batch_size), BATCH_SIZE},
+    {POINT(TEXT, why)},
+    {POINT(NUMBER, p50_ms), NOT_NEGATIVE},
+    {POINT(NUMBER, p95_ms), NOT_NEGATIVE},
+    {POINT(NUMBER, p95_lower_ms), NOT_NEGATIVE},
+    {POINT(NUMBER, p95_upper_ms), NOT_NEGATIVE},
+    {POINT(NUMBER, mean_ms), NOT_NEGATIVE},
+    {POINT(NUMBER, throughput_imgs_per_sec), NOT_NEGATIVE},
+    {POINT(NUMBER, efficiency), NOT_NEGATIVE},
+    {POINT(NUMBER, effective_samples), NOT_NEGATIVE},
+    {POINT(SWITCH, drifting)},
+    {POINT(NUMBER, late_budget_ms), NOT_NEGATIVE},
+    {POINT(NUMBER, memory_mb)},
+    {POINT(NUMBER, memory_total_used_mb)},
+    {POINT(NUMBER, memory_predicted_mb)},
+    {POINT(NUMBER, logit_error), NOT_NEGATIVE},
+    {POINT(NUMBER, mask_iou), .minimum = 0, .maximum = 1},
+    {POINT(SWITCH, on_pareto_front)},
+};
+
+static const bt_field fit_fields[] = {
+    {FIT(TEXT, precision)}, {FIT(NUMBER, base_mb)},    {FIT(NUMBER, per_image_mb)},
+    {FIT(INTEGER, points)}, {FIT(BIG, largest_batch)},
+};
+
+static const bt_field memory_fields[] = {
+    {BT_FIELD_STRUCT(OBJECT, bt_model_record, production_memory, fit_fields)},
+    {BT_FIELD_STRUCT(OBJECT, bt_model_record, standard_memory, fit_fields)},
+};
+
+static const bt_field division_fields[] = {
+    {DIVISION(INTEGER, instances), A_COUNT},
+    {DIVISION(INTEGER, threads), A_COUNT},
+    {DIVISION(NUMBER, median_ms), NOT_NEGATIVE},
+    {DIVISION(NUMBER, throughput_imgs_per_sec), NOT_NEGATIVE},
+};
+
+static const bt_field model_fields[] = {
+    {MODEL(TEXT, model)},
+    {MODEL(TEXT, title)},
+    {MODEL(INTEGER, image_size)},
+    {MODEL(TEXT, precision)},
+    {MODEL(TEXT, precision_note)},
+    {MODEL(TEXT, path_note), OPTIONAL},
+    {MODEL(TEXT, output_note), OPTIONAL, .brief = true},
+    {MODEL(INTEGER, instances), OPTIONAL, A_COUNT},
+    {MODEL(INTEGER, threads)},
+    {MODEL(TEXT, device)},
+    {MODEL(TEXT, backend)},
+    {MODEL(TEXT, backend_detail)},
+    {MODEL(TEXT, weights_source)},
+    {MODEL(TEXT, weights_path), OPTIONAL},
+    {MODEL(TEXT, model_file), OPTIONAL},
+    {MODEL(HASH, weights_hash)},
+    {MODEL(SWITCH, trained_weights)},
+    {MODEL(SWITCH, computes_masks)},
+    {MODEL(SWITCH, meets_sla)},
+    {MODEL(TEXT, reason), OPTIONAL},
+    {MODEL(SWITCH, batching_pays)},
+    {MODEL(NUMBER, reachable_sla_ms), NOT_NEGATIVE},
+    {MODEL(NUMBER, speedup_over_single_image), NOT_NEGATIVE},
+    {MODEL(NUMBER, capacity_rps), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, recommended_rps), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(NUMBER, predicted_p95_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(TEXT, advice)},
+    {MODEL(NUMBER, standard_median_ms), NOT_NEGATIVE},
+    {MODEL(NUMBER, memory_total_mb)},
+    {MODEL(SWITCH, device_memory)},
+    {MODEL(INTEGER, full_size)},
+    {MODEL(NUMBER, full_size_ms), NOT_NEGATIVE},
+    {MODEL(NUMBER, measuring_s), NOT_NEGATIVE},
+    {MODEL(INTEGER, turns), A_COUNT},
+    {MODEL(INTEGER, disturbed_turns), A_COUNT},
+    {BT_THROTTLING_MEMBERS(bt_model_record)},
+    {MODEL(SWITCH, interrupted)},
+};
+
+/* ---- writing ---- */
+
+static json_t *write_point(const void *item) {
+    const bt_point *point = item;
+    json_t *object = bt_fields_to_json(point_fields, COUNT(point_fields), point);
+    if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(point->outcome))) == 0 &&
+        json_object_set_new(object, "samples_ms", bt_numbers_write(point->samples_ms, point->sample_count)) ==
+            0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *write_division(const void *division) {
+    return bt_fields_to_json(division_fields, COUNT(division_fields), division);
+}
+
+/* Verdicts are indexes in memory and batch sizes in the file, where people read them. */
+static json_t *write_choice(const bt_model_record *model, int index) {
+    if (index < 0 || index >= model->point_count) return json_null();
+    return json_integer(model->points[index].batch_size);
+}
+
+static json_t *write_winners(const bt_model_record *model) {
+    json_t *object = json_object();
+    for (int i = 0; object && i < BT_OBJECTIVE_COUNT; i++) {
+        const char *name = bt_objective_name((bt_objective)i);
+        if (json_object_set_new(object, name, write_choice(model, model->winners[i])) == 0) continue;
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+json_t *bt_model_record_to_json(const void *item) {
+    const bt_model_record *model = item;
+    json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
+    int failed = !object;
+    failed = failed || json_object_set_new(object, "optimal_batch_size", write_choice(model, model->chosen));
+    failed = failed || json_object_set_new(object, "choice", json_string(bt_model_choice(model)));
+    failed = failed || json_object_set_new(object, "winners", write_winners(model));
+    failed = failed || bt_fields_write(memory_fields, COUNT(memory_fields), model, object);
+    failed = failed || json_object_set_new(object, "divisions",
+                                           bt_json_array_of(model->divisions, sizeof *model->divisions,
+                                                            model->division_count, write_division));
+    failed = failed || json_object_set_new(object, "points",
+                                           bt_json_array_of(model->points, sizeof *model->points,
+                                                            model->point_count, write_point));
+    failed = failed ||
+             json_object_set_new(object, "standard_samples_ms",
+                                 bt_numbers_write(model->standard_samples_ms, model->standard_sample_count));
+    if (!failed) return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static bt_status read_point(const json_t *object, bt_model_record *model, const char *where,
+                            bt_error *error) {
+    bt_point read = {.batch_size = 0};
+    bt_status status = bt_fields_read(point_fields, COUNT(point_fields), object, &read, where, error);
+    if (status != BT_OK) return status;
+    char name[32];
+    status = bt_json_text(object, "outcome", name, sizeof name, where, error);
+    if (status != BT_OK) return status;
+    if (!bt_outcome_find(name, &read.outcome))
+        return bt_fail(error, BT_PARSE, "%s: outcome \"%s\" is none that is known", where, name);
+    json_t *samples;
+    status = bt_json_array(object, "samples_ms", &samples, where, error);
+    if (status != BT_OK) return status;
+    if (model->point_count > 0 && model->points[model->point_count - 1].batch_size >= read.batch_size)
+        return bt_fail(error, BT_PARSE, "%s: batch_size %d does not come after the one before", where,
+                       read.batch_size);
+    bt_point *point = bt_record_add_point(model, read.batch_size);
+    if (!point) return bt_no_memory(error, "%s", where);
+    *point = read;
+    return bt_numbers_read(samples, &point->samples_ms, &point->sample_count, "samples_ms", where, error);
+}
+
+static bt_status read_points(const json_t *object, bt_model_record *model, const char *where,
+                             bt_error *error) {
+    json_t *array;
+    bt_status status = bt_json_array(object, "points", &array, where, error);
+    size_t count = json_array_size(array);
+    if (status == BT_OK && count > POINTS_MAX)
+        status = bt_fail(error, BT_PARSE, "%s: points has %zu items, at most %d", where, count, POINTS_MAX);
+    for (size_t i = 0; status == BT_OK && i < count; i++) {
+        char here[BT_WHERE_SIZE];
+        bt_where_item(here, where, "points", i);
+        status = read_point(json_array_get(array, i), model, here, error);
+    }
+    return status;
+}
+
+/* Records from before there were any have none. */
+static bt_status read_divisions(const json_t *object, bt_model_record *model, const char *where,
+                                bt_error *error) {
+    json_t *array = json_object_get(object, "divisions");
+    model->division_count = 0;
+    if (!array) return BT_OK;
+    bt_status status = bt_json_array(object, "divisions", &array, where, error);
+    if (status == BT_OK && json_array_size(array) > BT_DIVISIONS_MAX)
+        status = bt_fail(error, BT_PARSE, "%s: divisions has %zu items, at most %d", where,
+                         json_array_size(array), BT_DIVISIONS_MAX);
+    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
+        char here[BT_WHERE_SIZE];
+        bt_where_item(here, where, "divisions", i);
+        status = bt_fields_read(division_fields, COUNT(division_fields), json_array_get(array, i),
+                                &model->divisions[model->division_count++], here, error);
+    }
+    return status;
+}
+
+static bt_status read_choice(const json_t *object, const char *key, const bt_model_record *model, int *out,
+                             const char *where, bt_error *error) {
+    int64_t batch_size;
+    *out = -1;
+    if (json_is_null(json_object_get(object, key))) return BT_OK;
+    bt_status status = bt_json_integer(object, key, 1, BT_BATCH_MAX, &batch_size, where, error);
+    if (status != BT_OK) return status;
+    for (int i = 0; i < model->point_count; i++)
+        if (model->points[i].batch_size == batch_size) *out = i;
+    if (*out >= 0) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%s: %s is batch size %lld, of which there is no point", where, key,
+                   (long long)batch_size);
+}
+
+static bt_status read_verdicts(const json_t *object, bt_model_record *model, const char *where,
+                               bt_error *error) {
+    json_t *winners;
+    char here[BT_WHERE_SIZE];
+    bt_status status = read_choice(object, "optimal_batch_size", model, &model->chosen, where, error);
+    if (status == BT_OK) status = bt_json_object(object, "winners", &winners, where, error);
+    bt_where_key(here, where, "winners");
+    for (int i = 0; status == BT_OK && i < BT_OBJECTIVE_COUNT; i++)
+        status =
+            read_choice(winners, bt_objective_name((bt_objective)i), model, &model->winners[i], here, error);
+    return status;
+}
+
+bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model, const char *where,
+                                    bt_error *error) {
+    json_t *samples;
+    bt_status status = bt_fields_read(model_fields, COUNT(model_fields), object, model, where, error);
+    if (status == BT_OK) status = read_divisions(object, model, where, error);
+    if (status == BT_OK) status = read_points(object, model, where, error);
+    if (status == BT_OK) status = read_verdicts(object, model, where, error);
+    if (status == BT_OK)
+        status = bt_fields_read(memory_fields, COUNT(memory_fields), object, model, where, error);
+    if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
+    if (status != BT_OK) return status;
+    return bt_numbers_read(samples, &model->standard_samples_ms, &model->standard_sample_count,
+                           "standard_samples_ms", where, error);
+}

@@ -1,0 +1,166 @@
+#include "simulate/traffic.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "measure/quantile.h"
+
+#define LONGEST_MS (BT_LADDER_NS_MAX / 1e6)
+
+/* ---- checking ---- */
+
+static bt_status check_times(const bt_service_times *times, int model, bt_error *error) {
+    for (int i = 0; i < times->count; i++) {
+        double value = times->quantiles_ms[i];
+        if (!(value >= 0 && value <= LONGEST_MS) || (i > 0 && value < times->quantiles_ms[i - 1]))
+            return bt_fail(
+                error, BT_INVALID,
+                "model %d: the service times of batch size %d do not ascend from 0 at [%d], or pass a day",
+                model, times->batch_size, i);
+    }
+    return BT_OK;
+}
+
+static bt_status check_arrivals(const bt_simulation_model *model, int index, bt_error *error) {
+    if (model->arrival_count < 0)
+        return bt_fail(error, BT_INVALID, "model %d: %lld arrivals", index, (long long)model->arrival_count);
+    if (!model->arrivals_ns && model->arrival_count > 0 && model->clients < 1)
+        return bt_fail(error, BT_INVALID, "model %d: a closed loop of %d clients", index, model->clients);
+    for (int64_t i = 0; model->arrivals_ns && i < model->arrival_count; i++)
+        if (model->arrivals_ns[i] < (i > 0 ? model->arrivals_ns[i - 1] : 0) ||
+            model->arrivals_ns[i] > BT_HORIZON_NS)
+            return bt_fail(error, BT_INVALID,
+                           "model %d: the arrivals do not ascend from 0 at [%lld], or pass 73 years", index,
+                           (long long)i);
+    return BT_OK;
+}
+
+static bt_status check_model(const bt_simulation_model *model, int index, bt_error *error) {
+    if (model->timeout_ns < 0 || !(model->failure_probability >= 0 && model->failure_probability <= 1))
+        return bt_fail(error, BT_INVALID, "model %d: a timeout of %lld ns, a failure probability of %g",
+                       index, (long long)model->timeout_ns, model->failure_probability);
+    bt_status status = check_arrivals(model, index, error);
+    for (int i = 0; status == BT_OK && i < model->times_count; i++)
+        status = check_times(&model->times[i], index, error);
+    return status == BT_OK ? check_times(&model->standard, index, error) : status;
+}
+
+/* ---- opening ---- */
+
+static bt_status find_times(bt_traffic *traffic, int index, bt_error *error) {
+    const bt_simulation_model *model = traffic->model;
+    const bt_ladder *ladder = &model->batcher.ladder;
+    for (int size = 0; size <= BT_LADDER_BATCH_MAX; size++)
+        traffic->times_of[size] = -1;
+    for (int i = 0; i < model->times_count && i < INT16_MAX; i++) {
+        int size = model->times[i].batch_size;
+        if (size >= 1 && size <= BT_LADDER_BATCH_MAX && model->times[i].count > 0)
+            traffic->times_of[size] = (int16_t)i;
+    }
+    for (int i = 0; i < ladder->size_count; i++)
+        if (traffic->times_of[ladder->sizes[i]] < 0)
+            return bt_fail(error, BT_INVALID, "model %d: there are no service times of batch size %d", index,
+                           ladder->sizes[i]);
+    return BT_OK;
+}
+
+/* A model's draws are its own, so that another beside it changes its waiting and nothing else; and its
+ * failures have a stream of theirs, so that they leave the service times as they are. */
+static bt_random stream_of(uint64_t seed, int model, const char *what) {
+    char purpose[64];
+    snprintf(purpose, sizeof purpose, "simulated %s of model %d", what, model);
+    return bt_random_stream(seed, purpose);
+}
+
+bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *options, int index,
+                          bt_simulated *out, bt_error *error) {
+    const bt_simulation_model *model = &options->models[index];
+    *traffic = (bt_traffic){
+        .model = model,
+        .out = out,
+        .idle_clients = model->arrivals_ns ? 0 : model->clients,
+        .first_ns = BT_NEVER_NS,
+        .service_random = stream_of(options->seed, index, "service times"),
+        .standard_random = stream_of(options->seed, index, "standard path's times"),
+        .failure_random = stream_of(options->seed, index, "failures"),
+    };
+    bt_status status = check_model(model, index, error);
+    if (status == BT_OK) status = find_times(traffic, index, error);
+    if (status != BT_OK) return status;
+    out->arrival_count = model->arrival_count;
+    out->latency_ms = malloc((size_t)(model->arrival_count + 1) * sizeof *out->latency_ms);
+    if (!out->latency_ms)
+        return bt_no_memory(error, "%lld simulated requests", (long long)model->arrival_count);
+    for (int64_t i = 0; i < model->arrival_count; i++)
+        out->latency_ms[i] = NAN;
+    return BT_OK;
+}
+
+/* ---- requests ---- */
+
+void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns) {
+    traffic->out->rejected++;
+    traffic->last_ns = now_ns;
+    if (!traffic->model->arrivals_ns) traffic->idle_clients++;
+}
+
+/* ---- runs ---- */
+
+static int64_t draw_ns(bt_random *random, const bt_service_times *times) {
+    double place = bt_random_uniform(random) * (times->count - 1), ms = times->quantiles_ms[(int)place];
+    if (times->count > 1) ms += (place - (int)place) * (times->quantiles_ms[(int)place + 1] - ms);
+    return (int64_t)(ms * BT_NS_PER_MS + 0.5);
+}
+
+static int64_t standard_ns(bt_traffic *traffic) {
+    const bt_simulation_model *model = traffic->model;
+    if (model->standard.count == 0) return model->batcher.ladder.standard_ns;
+    return draw_ns(&traffic->standard_random, &model->standard);
+}
+
+static void count_batch(bt_traffic *traffic, int count) {
+    int place = count < BT_SIMULATION_BATCHES ? count : BT_SIMULATION_BATCHES;
+    traffic->out->batches[place - 1]++;
+    traffic->runs++;
+    traffic->run_requests += (uint64_t)count;
+}
+
+int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome) {
+    const bt_simulation_model *model = traffic->model;
+    *outcome = BT_RUN_GOOD;
+    if (run->path == BT_PATH_STANDARD) return standard_ns(traffic);
+    const int64_t takes_ns =
+        draw_ns(&traffic->service_random, &model->times[traffic->times_of[run->run_size]]);
+    if (model->failure_probability > 0 &&
+        bt_random_uniform(&traffic->failure_random) < model->failure_probability)
+        *outcome = BT_RUN_EXCEPTION;
+    count_batch(traffic, run->count);
+    return takes_ns;
+}
+
+/* ---- figures ---- */
+
+bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *error) {
+    bt_simulated *out = traffic->out;
+    out->p50_ms = out->p95_ms = out->p99_ms = out->mean_ms = out->max_ms = out->mean_queue_ms = NAN;
+    double span_ns = traffic->first_ns == BT_NEVER_NS ? 0 : (double)(traffic->last_ns - traffic->first_ns);
+    out->throughput_rps = span_ns > 0 ? (double)out->ok / span_ns * BT_NS_PER_S : NAN;
+    out->utilisation = span_ns > 0 ? (double)traffic->busy_ns / span_ns / instances : NAN;
+    out->mean_batch_size = traffic->runs ? (double)traffic->run_requests / (double)traffic->runs : NAN;
+    if (out->ok == 0) return BT_OK;
+    size_t count = 0;
+    double *sorted = malloc((size_t)out->ok * sizeof *sorted);
+    if (!sorted) return bt_no_memory(error, "%lld latencies", (long long)out->ok);
+    for (int64_t i = 0; i < out->arrival_count; i++)
+        if (!isnan(out->latency_ms[i])) sorted[count++] = out->latency_ms[i];
+    bt_sort(sorted, count);
+    out->p50_ms = bt_quantile(sorted, count, 0.50);
+    out->p95_ms = bt_quantile(sorted, count, 0.95);
+    out->p99_ms = bt_quantile(sorted, count, 0.99);
+    out->max_ms = sorted[count - 1];
+    out->mean_ms = traffic->latency_sum_ms / (double)out->ok;
+    out->mean_queue_ms = traffic->queue_sum_ms / (double)out->ok;
+    free(sorted);
+    return BT_OK;
+}

@@ -8,6 +8,7 @@
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 /* ---- channels ---- */
 
@@ -238,4 +239,52 @@ void bt_spatial_attention_reference(const bt_spatial_attention *a, double *out) 
                     }
                 *out = 1 / (1 + exp(-sum));
             }
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_channel_attention(bt_trial *t) {
+    bt_channel_attention a = {.batch = 1 + bt_trial_below(t, 3),
+                              .channels = bt_trial_channels(t),
+                              .hidden = 1 + bt_trial_below(t, 12),
+                              .height = 1 + bt_trial_below(t, 20),
+                              .width = 1 + bt_trial_below(t, 20),
+                              .bf16 = t->given->bf16,
+                              .threads = t->given->threads};
+    const size_t factors = (size_t)(a.batch * a.channels);
+    a.x = bt_trial_activations(t, factors * (size_t)(a.height * a.width));
+    a.squeeze = bt_trial_numbers(t, (size_t)(a.hidden * a.channels));
+    a.expand = bt_trial_numbers(t, (size_t)(a.channels * a.hidden));
+    a.factors = bt_trial_numbers(t, factors);
+    double *wanted = bt_trial_wanted(t, factors);
+    void *scratch = bt_trial_scratch(t, bt_channel_attention_scratch_bytes(&a));
+    bt_trial_name(t, "%d x %d x %d, %d channels, %d hidden", a.batch, a.height, a.width, a.channels,
+                  a.hidden);
+    if (t->no_memory) return;
+    bt_channel_attention_reference(&a, wanted);
+    bt_channel_attention_run(&a, t->level, scratch);
+    bt_trial_compare(t, a.factors, false, 1, 1, factors, wanted);
+}
+
+void bt_try_spatial_attention(bt_trial *t) {
+    bt_spatial_attention a = {.batch = 1 + bt_trial_below(t, 3),
+                              .channels = bt_trial_channels(t),
+                              .height = 1 + bt_trial_below(t, 20),
+                              .width = 1 + bt_trial_below(t, 20),
+                              .kernel = 1 + 2 * bt_trial_below(t, 4),
+                              .bf16 = t->given->bf16,
+                              .threads = t->given->threads};
+    const size_t pixels = (size_t)(a.batch * a.height * a.width);
+    a.x = bt_trial_activations(t, pixels * (size_t)a.channels);
+    if (bt_trial_below(t, 2)) a.channel = bt_trial_numbers(t, (size_t)(a.batch * a.channels));
+    a.weight = bt_trial_numbers(t, (size_t)(2 * a.kernel * a.kernel));
+    a.factors = bt_trial_numbers(t, pixels);
+    double *wanted = bt_trial_wanted(t, pixels);
+    void *scratch = bt_trial_scratch(t, bt_spatial_attention_scratch_bytes(&a));
+    bt_trial_name(t, "%d x %d x %d, %d channels, kernel %d%s", a.batch, a.height, a.width, a.channels,
+                  a.kernel, a.channel ? ", weighed" : "");
+    if (t->no_memory) return;
+    bt_spatial_attention_reference(&a, wanted);
+    bt_spatial_attention_run(&a, t->level, scratch);
+    bt_trial_compare(t, a.factors, false, 1, 1, pixels, wanted);
 }

@@ -3,6 +3,7 @@
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 static void run_pixels(const bt_share *share) {
     const bt_dot *d = share->kernel;
@@ -22,4 +23,24 @@ void bt_dot_reference(const bt_dot *d, double *out) {
         for (int c = 0; c < d->channels; c++)
             out[p] += (double)bt_element(d->x, d->bf16, (size_t)(p * d->channels + c)) * (double)d->weight[c];
     }
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_dot(bt_trial *t) {
+    bt_dot dot = {.pixels = 1 + bt_trial_below(t, 700),
+                  .channels = bt_trial_channels(t),
+                  .bias = (float)bt_random_normal(&t->random),
+                  .bf16 = t->given->bf16,
+                  .threads = t->given->threads};
+    const size_t pixels = (size_t)dot.pixels;
+    dot.x = bt_trial_activations(t, pixels * (size_t)dot.channels);
+    dot.weight = bt_trial_numbers(t, (size_t)dot.channels);
+    dot.out = bt_trial_numbers(t, pixels);
+    double *wanted = bt_trial_wanted(t, pixels);
+    bt_trial_name(t, "%lld pixels, %d channels", (long long)dot.pixels, dot.channels);
+    if (t->no_memory) return;
+    bt_dot_reference(&dot, wanted);
+    bt_dot_run(&dot, t->level);
+    bt_trial_compare(t, dot.out, false, 1, 1, pixels, wanted);
 }

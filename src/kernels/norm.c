@@ -7,6 +7,7 @@
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 #define FOLD_WIDTH       32 /* values that vectors take at once, at most */
 #define FOLD_MOST        16
@@ -195,4 +196,30 @@ void bt_norm_reference(const bt_norm *norm, double *out) {
     for (int n = 0; n < norm->batch; n++)
         for (int c = 0; c < norm->channels; c++)
             reference_channel(norm, n, c, out);
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_norm(bt_trial *t) {
+    bt_norm norm = {.batch = 1 + bt_trial_below(t, 3),
+                    .channels = bt_trial_channels(t),
+                    .pixels = 1 + bt_trial_below(t, 300),
+                    .epsilon = 1e-5f,
+                    .bf16 = t->given->bf16,
+                    .relu = bt_trial_below(t, 2),
+                    .threads = t->given->threads};
+    const bool residual = bt_trial_below(t, 2);
+    const size_t pixels = (size_t)norm.batch * (size_t)norm.pixels, count = pixels * (size_t)norm.channels;
+    norm.x = bt_trial_activations(t, count);
+    norm.residual = residual ? bt_trial_activations(t, count) : NULL;
+    norm.scale = bt_trial_numbers(t, (size_t)norm.channels);
+    norm.offset = bt_trial_numbers(t, (size_t)norm.channels);
+    double *wanted = bt_trial_wanted(t, count);
+    void *scratch = bt_trial_scratch(t, bt_norm_scratch_bytes(&norm));
+    bt_trial_name(t, "%d x %lld pixels, %d channels%s%s", norm.batch, (long long)norm.pixels, norm.channels,
+                  residual ? ", residual" : "", norm.relu ? ", ReLU" : "");
+    if (t->no_memory) return;
+    bt_norm_reference(&norm, wanted);
+    bt_norm_run(&norm, t->level, scratch);
+    bt_trial_compare(t, norm.x, norm.bf16, (size_t)norm.channels, norm.channels, pixels, wanted);
 }

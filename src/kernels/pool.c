@@ -7,6 +7,7 @@
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 /* Rows of the whole batch's output; an image's follow the ones of the image before it. */
 static void run_rows(const bt_share *share) {
@@ -39,4 +40,27 @@ void bt_pool_reference(const bt_pool *p, double *out) {
                                 (double)bt_element(p->x, p->bf16, pixel * (size_t)p->channels + (size_t)c));
                 }
             }
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_pool(bt_trial *t) {
+    bt_pool pool = {.batch = 1 + bt_trial_below(t, 3),
+                    .channels = bt_trial_channels(t),
+                    .size = 1 + bt_trial_below(t, 3),
+                    .bf16 = t->given->bf16,
+                    .threads = t->given->threads};
+    pool.height = pool.size * (1 + bt_trial_below(t, 9));
+    pool.width = pool.size * (1 + bt_trial_below(t, 9));
+    const size_t pixels = (size_t)(pool.batch * (pool.height / pool.size) * (pool.width / pool.size)),
+                 channels = (size_t)pool.channels;
+    pool.x = bt_trial_activations(t, (size_t)(pool.batch * pool.height * pool.width) * channels);
+    pool.out = bt_trial_activations(t, pixels * channels);
+    double *wanted = bt_trial_wanted(t, pixels * channels);
+    bt_trial_name(t, "%d x %d x %d by %d, %d channels", pool.batch, pool.height, pool.width, pool.size,
+                  pool.channels);
+    if (t->no_memory) return;
+    bt_pool_reference(&pool, wanted);
+    bt_pool_run(&pool, t->level);
+    bt_trial_compare(t, pool.out, pool.bf16, channels, pool.channels, pixels, wanted);
 }

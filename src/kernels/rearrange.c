@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 /* Pixels of every image. */
 static void interleave_pixels(const bt_share *share) {
@@ -53,4 +55,58 @@ void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level) {
     (void)level; /* memcpy chooses for itself */
     bt_share_out(unfold_rows, &all,
                  bt_threads_for(rows * u->width * u->size * u->size * u->channels, rows, u->threads));
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_interleave(bt_trial *t) {
+    bt_interleave i = {.batch = 1 + bt_trial_below(t, 3),
+                       .channels = 1 + bt_trial_below(t, 5),
+                       .pixels = 1 + bt_trial_below(t, 300),
+                       .bf16 = t->given->bf16,
+                       .threads = t->given->threads};
+    const size_t channels = (size_t)i.channels, all = (size_t)i.batch * (size_t)i.pixels;
+    i.planes = bt_trial_numbers(t, all * channels);
+    i.out = bt_trial_activations(t, all * channels);
+    double *wanted = bt_trial_wanted(t, all * channels);
+    bt_trial_name(t, "%d x %lld pixels, %d channels", i.batch, (long long)i.pixels, i.channels);
+    if (t->no_memory) return;
+    for (size_t p = 0; p < all; p++)
+        for (size_t c = 0; c < channels; c++) {
+            size_t image = p / (size_t)i.pixels, at = p % (size_t)i.pixels;
+            wanted[p * channels + c] =
+                (double)bt_element(i.planes, false, (image * channels + c) * (size_t)i.pixels + at);
+        }
+    bt_interleave_run(&i, t->level);
+    bt_trial_compare(t, i.out, i.bf16, channels, i.channels, all, wanted);
+}
+
+void bt_try_unfold(bt_trial *t) {
+    bt_unfold u = {.batch = 1 + bt_trial_below(t, 3),
+                   .channels = bt_trial_channels(t),
+                   .height = 1 + bt_trial_below(t, 9),
+                   .width = 1 + bt_trial_below(t, 9),
+                   .size = 1 + bt_trial_below(t, 3),
+                   .bf16 = t->given->bf16,
+                   .threads = t->given->threads};
+    const size_t size = (size_t)u.size, channels = (size_t)u.channels, width = (size_t)u.width,
+                 rows = (size_t)(u.batch * u.height), pixels = rows * width * size * size;
+    const bool twice = bt_trial_below(t, 2);
+    u.x = bt_trial_activations(t, pixels * channels);
+    u.out = bt_trial_activations(t, pixels * channels);
+    u.second_stride = channels + (size_t)bt_trial_below(t, 9);
+    u.second_out = twice ? bt_trial_activations(t, pixels * u.second_stride) : NULL;
+    double *wanted = bt_trial_wanted(t, pixels * channels);
+    bt_trial_name(t, "%d x %d x %d by %d, %d channels%s", u.batch, u.height, u.width, u.size, u.channels,
+                  twice ? ", twice" : "");
+    if (t->no_memory) return;
+    for (size_t p = 0; p < pixels; p++) {
+        size_t y = p / (width * size), x = p % (width * size);
+        size_t from = (y / size * width + x / size) * size * size + y % size * size + x % size;
+        for (size_t c = 0; c < channels; c++)
+            wanted[p * channels + c] = (double)bt_element(u.x, u.bf16, from * channels + c);
+    }
+    bt_unfold_run(&u, t->level);
+    bt_trial_compare(t, u.out, u.bf16, channels, u.channels, pixels, wanted);
+    if (twice) bt_trial_compare(t, u.second_out, u.bf16, u.second_stride, u.channels, pixels, wanted);
 }

@@ -1,8 +1,11 @@
 #include "kernels/scale.h"
 
+#include <math.h>
+
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 /* Pixels of the whole batch, image by image. */
 static void run_pixels(const bt_share *share) {
@@ -38,4 +41,44 @@ void bt_scale_reference(const bt_scale *s, double *out) {
 
 void bt_sigmoid_run(float *values, size_t count, bt_cpu_level level) {
     bt_loops_of(level, false)->sigmoid(values, count);
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_scale(bt_trial *t) {
+    bt_scale scale = {.batch = 1 + bt_trial_below(t, 3),
+                      .channels = bt_trial_channels(t),
+                      .pixels = 1 + bt_trial_below(t, 300),
+                      .bf16 = t->given->bf16,
+                      .threads = t->given->threads};
+    const size_t pixels = (size_t)scale.batch * (size_t)scale.pixels;
+    const bool in_place = bt_trial_below(t, 2);
+    scale.x = bt_trial_activations(t, pixels * (size_t)scale.channels);
+    scale.out_stride = (size_t)(scale.channels + (in_place ? 0 : bt_trial_below(t, 9)));
+    scale.out = in_place ? (void *)(uintptr_t)scale.x : bt_trial_activations(t, pixels * scale.out_stride);
+    if (bt_trial_below(t, 2)) scale.channel = bt_trial_numbers(t, (size_t)(scale.batch * scale.channels));
+    if (bt_trial_below(t, 2)) scale.pixel = bt_trial_numbers(t, pixels);
+    double *wanted = bt_trial_wanted(t, pixels * (size_t)scale.channels);
+    bt_trial_name(t, "%d x %lld pixels, %d channels of %zu%s%s", scale.batch, (long long)scale.pixels,
+                  scale.channels, scale.out_stride, scale.channel ? ", by channel" : "",
+                  scale.pixel ? ", by pixel" : "");
+    if (t->no_memory) return;
+    bt_scale_reference(&scale, wanted);
+    bt_scale_run(&scale, t->level);
+    bt_trial_compare(t, scale.out, scale.bf16, scale.out_stride, scale.channels, pixels, wanted);
+}
+
+/* Its tail too: any count. */
+void bt_try_sigmoid(bt_trial *t) {
+    const size_t count = (size_t)(1 + bt_trial_below(t, 70));
+    float *values = bt_trial_numbers(t, count);
+    double *wanted = bt_trial_wanted(t, count);
+    bt_trial_name(t, "%zu values", count);
+    if (t->no_memory) return;
+    for (size_t i = 0; i < count; i++) {
+        bt_element_put(values, false, i, 30 * bt_element(values, false, i));
+        wanted[i] = 1 / (1 + exp(-(double)bt_element(values, false, i)));
+    }
+    bt_sigmoid_run(values, count, t->level);
+    bt_trial_compare(t, values, false, 1, 1, count, wanted);
 }

@@ -6,6 +6,7 @@
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 static bool is_coarse(const bt_sum *s, int input) {
     return s->inputs[input].height != s->height || s->inputs[input].width != s->width;
@@ -131,4 +132,35 @@ void bt_sum_reference(const bt_sum *s, double *out) {
                     }
                     out[place] = s->relu && sum < 0 ? 0 : sum;
                 }
+}
+
+/* ---- made-up cases ---- */
+
+void bt_try_sum(bt_trial *t) {
+    bt_sum sum = {.input_count = 1 + bt_trial_below(t, BT_SUM_MOST),
+                  .batch = 1 + bt_trial_below(t, 3),
+                  .channels = bt_trial_channels(t),
+                  .height = 1 + bt_trial_below(t, 20),
+                  .width = 1 + bt_trial_below(t, 20),
+                  .bf16 = t->given->bf16,
+                  .relu = bt_trial_below(t, 2),
+                  .threads = t->given->threads};
+    const size_t pixels = (size_t)(sum.batch * sum.height * sum.width);
+    sum.out_stride = (size_t)(sum.channels + bt_trial_below(t, 2) * 5);
+    for (int i = 0; i < sum.input_count; i++) {
+        bool same = bt_trial_below(t, 2);
+        bt_sum_input *input = &sum.inputs[i];
+        input->height = same ? sum.height : 1 + bt_trial_below(t, 12);
+        input->width = same ? sum.width : 1 + bt_trial_below(t, 12);
+        input->x = bt_trial_activations(t, (size_t)(sum.batch * input->height * input->width * sum.channels));
+    }
+    sum.out = bt_trial_activations(t, pixels * sum.out_stride);
+    double *wanted = bt_trial_wanted(t, pixels * (size_t)sum.channels);
+    void *scratch = bt_trial_scratch(t, bt_sum_scratch_bytes(&sum));
+    bt_trial_name(t, "%d x %d x %d, %d channels of %zu, %d inputs%s", sum.batch, sum.height, sum.width,
+                  sum.channels, sum.out_stride, sum.input_count, sum.relu ? ", ReLU" : "");
+    if (t->no_memory) return;
+    bt_sum_reference(&sum, wanted);
+    bt_sum_run(&sum, t->level, scratch);
+    bt_trial_compare(t, sum.out, sum.bf16, sum.out_stride, sum.channels, pixels, wanted);
 }

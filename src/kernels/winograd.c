@@ -5,6 +5,7 @@
 #include "kernels/element.h"
 #include "kernels/loops.h"
 #include "kernels/parallel.h"
+#include "kernels/trial.h"
 
 /* Where a tile stands: its image, and the upper left of the four pixels of the output. */
 typedef struct spot {
@@ -169,4 +170,58 @@ void bt_winograd_write_reference(const bt_winograd *w, int64_t first, double *ou
                 if (pixel >= 0) out[pixel * w->out_channels + o] = sum;
             }
     }
+}
+
+/* ---- made-up cases ---- */
+
+/* A made-up convolution and the first tile of its last group, or of all. */
+static bt_winograd some_winograd(bt_trial *t, int64_t *first) {
+    bt_winograd w = {.batch = 1 + bt_trial_below(t, 3),
+                     .height = 1 + bt_trial_below(t, 11),
+                     .width = 1 + bt_trial_below(t, 11),
+                     .channels = bt_trial_channels(t),
+                     .out_channels = bt_trial_channels(t),
+                     .bf16 = t->given->bf16,
+                     .threads = t->given->threads};
+    const int tiles = (int)bt_winograd_tiles(&w);
+    w.group = bt_trial_below(t, 2) ? tiles : 1 + bt_trial_below(t, tiles);
+    w.pitch = w.group + bt_trial_below(t, 3);
+    *first = (tiles - 1) / w.group * w.group;
+    bt_winograd_lay_out(&w, bt_trial_scratch(t, bt_winograd_lay_out(&w, NULL)));
+    w.x = bt_trial_activations(t, (size_t)(w.batch * w.height * w.width * w.channels));
+    w.out = bt_trial_activations(t, (size_t)(w.batch * w.height * w.width * w.out_channels));
+    if (bt_trial_below(t, 2)) w.bias = bt_trial_numbers(t, (size_t)w.out_channels);
+    bt_trial_name(t, "%d x %d x %d, %d channels to %d, groups of %d", w.batch, w.height, w.width, w.channels,
+                  w.out_channels, w.group);
+    return w;
+}
+
+void bt_try_winograd_read(bt_trial *t) {
+    int64_t first;
+    const bt_winograd w = some_winograd(t, &first);
+    const size_t rows = (size_t)(BT_WINOGRAD_PLACES * w.pitch), channels = (size_t)w.channels;
+    double *wanted = bt_trial_wanted(t, rows * channels);
+    if (t->no_memory) return;
+    for (size_t i = 0; i < rows * channels; i++) {
+        wanted[i] = 1; /* between places, and of tiles past the last */
+        bt_element_put(w.tiles, w.bf16, i, 1);
+    }
+    bt_winograd_read_reference(&w, first, wanted);
+    bt_winograd_read(&w, first, t->level);
+    bt_trial_compare(t, w.tiles, w.bf16, channels, w.channels, rows, wanted);
+}
+
+void bt_try_winograd_write(bt_trial *t) {
+    int64_t first;
+    const bt_winograd w = some_winograd(t, &first);
+    const size_t pixels = (size_t)(w.batch * w.height * w.width), channels = (size_t)w.out_channels;
+    double *wanted = bt_trial_wanted(t, pixels * channels);
+    if (t->no_memory) return;
+    for (size_t i = 0; i < pixels * channels; i++)
+        wanted[i] = (double)bt_element(w.out, w.bf16, i); /* of other groups */
+    for (size_t i = 0; i < (size_t)(BT_WINOGRAD_PLACES * w.pitch) * channels; i++)
+        w.products[i] = (float)bt_random_normal(&t->random);
+    bt_winograd_write_reference(&w, first, wanted);
+    bt_winograd_write(&w, first, t->level);
+    bt_trial_compare(t, w.out, w.bf16, channels, w.out_channels, pixels, wanted);
 }

@@ -11,12 +11,11 @@ extern "C" {
 #endif
 
 typedef enum bt_load_plot {
-    BT_LOAD_PLOT_PERCENTILES, /* the latency within which a share was answered, and how often each came; SLA
-                               */
+    BT_LOAD_PLOT_PERCENTILES, /* latency by share of requests, and how often each latency came; SLA */
     BT_LOAD_PLOT_SCENARIOS,   /* a row each: P50, P95 with verdict and bounds, P99; predicted P95; SLA */
     BT_LOAD_PLOT_SERIES,      /* latency, throughput, queue depth and the machine, by whole seconds */
     BT_LOAD_PLOT_BATCHES,     /* share of requests by the size of their batch, where more than one size ran */
-    BT_LOAD_PLOT_SPLIT,       /* slip, queue, preprocess, compute: stacked bars */
+    BT_LOAD_PLOT_SPLIT,       /* sending delay, queue, preprocess, compute: stacked bars */
     BT_LOAD_PLOT_COUNT
 } bt_load_plot;
 

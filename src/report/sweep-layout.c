@@ -113,8 +113,7 @@ double bt_sweep_x_share(const bt_sweep_drawing *panel, const bt_point *point) {
     return last > first ? log2(point->batch_size / first) / log2(last / first) : 0.5;
 }
 
-/* Whether a label that starts at one end of the axis, above or below a line at `level`, would cover no point.
- */
+/* Whether a label that starts at one end of the axis, above or below a line at `level`, covers no point. */
 static bool label_is_free(const bt_sweep_drawing *panel, double level, const char *text, bool left,
                           bool above) {
     double width = 0.04 + bt_layout_width(text) * (panel->on_page ? LETTER_ON_PAGE : LETTER),

@@ -8,23 +8,9 @@
 #include "report/whole-file.h"
 
 const char *bt_sweep_plot_name(bt_sweep_plot plot) {
-    switch (plot) {
-    case BT_SWEEP_PLOT_OVERVIEW:
-        return "overview";
-    case BT_SWEEP_PLOT_THROUGHPUT:
-        return "throughput";
-    case BT_SWEEP_PLOT_LATENCY:
-        return "latency";
-    case BT_SWEEP_PLOT_EFFICIENCY:
-        return "efficiency";
-    case BT_SWEEP_PLOT_MEMORY:
-        return "memory";
-    case BT_SWEEP_PLOT_PARETO:
-        return "pareto";
-    case BT_SWEEP_PLOT_COUNT:
-        break;
-    }
-    return "unknown";
+    static const char *const names[BT_SWEEP_PLOT_COUNT] = {"overview",   "throughput", "latency",
+                                                           "efficiency", "memory",     "pareto"};
+    return plot < BT_SWEEP_PLOT_COUNT ? names[plot] : "unknown";
 }
 
 bt_status bt_sweep_plot_path(char out[BT_PATH_SIZE], const char *folder, const char *model,

@@ -60,7 +60,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         .model_file = served->settings.model_file,
         .weights = served->settings.weights,
         .device = lane->place->device,
-        .path = lane->path == BT_PATH_STANDARD ? BT_PATH_STANDARD : (bt_path)served->path,
+        .path = lane->path == BT_PATH_STANDARD ? BT_PATH_STANDARD : served->path,
         .height = model->height,
         .width = model->width,
         .threads = lane->place->threads,

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "batching/batcher.h"
 #include "batchtune.h"
-#include "record/served-model.h"
+#include "serving/served-model.h"
 
 #ifdef __cplusplus
 extern "C" {

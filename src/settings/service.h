@@ -3,7 +3,7 @@
  * The library's `settings` text ("batch_size=4,max_queue_delay_ms=2"), bt_service_set, and the flags of every
  * command that runs a service all read this table. What nobody gave (its source is DEFAULT) is the model's
  * own by its entry in the config file, or the file's, or the tuning's own table's default
- * (settings/tuning.h): see record/served-model.h. */
+ * (settings/tuning.h): see serving/served-model.h. */
 #ifndef BT_SETTINGS_SERVICE_H
 #define BT_SETTINGS_SERVICE_H
 

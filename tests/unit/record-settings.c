@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/files.h"
-#include "record/served-model.h"
 #include "scratch.h"
+#include "serving/served-model.h"
 #include "settings/weights.h"
 
 static bt_settings settings;

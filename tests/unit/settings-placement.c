@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "record/served-model.h"
 #include "scratch.h"
+#include "serving/served-model.h"
 #include "settings/placement.h"
 
 static cpu_set_t first_cores(int count) {

@@ -1,11 +1,12 @@
 /* What a service will run of one model: the config's entry under whatever was set over it.
  *
- * The service and the load test resolve this in one place, so that what is proved is what is served.
- * Strongest first: what was given, the model's entry and its own settings, the file's settings, the defaults
- * of the tuning's table. What holds for one model, its promise too, says nothing of another. */
-#ifndef BT_RECORD_SERVED_MODEL_H
-#define BT_RECORD_SERVED_MODEL_H
+ * The service and the load test resolve this in one place, so that what is proved is what is served. Strongest
+ * first: what was given, the model's entry and its own settings, the file's settings, the defaults of the
+ * tuning's table. What holds for one model, its promise too, says nothing of another. */
+#ifndef BT_SERVING_SERVED_MODEL_H
+#define BT_SERVING_SERVED_MODEL_H
 
+#include "backend/backend.h"
 #include "base/cores.h"
 #include "base/error.h"
 #include "record/config.h"
@@ -21,7 +22,7 @@ typedef struct bt_served_model {
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
     bt_placement placement;       /* at least one instance */
     char placement_note[240]; /* "", or what is to be said of it: it is cut to the cores, or beyond them */
-    int path;                 /* bt_path, of the production lanes */
+    bt_path path;             /* of the production lanes */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
 } bt_served_model;
 

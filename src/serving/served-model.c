@@ -1,4 +1,4 @@
-#include "record/served-model.h"
+#include "serving/served-model.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -65,7 +65,7 @@ static void fill(bt_served_model *out, const bt_option_sources *sources) {
     copy(s->backend, from->backend);
     if (s->image_size == 0) s->image_size = entry->image_size > 0 ? entry->image_size : from->image_size;
     if (s->image_size == 0) s->image_size = BT_FULL_IMAGE_SIZE;
-    out->path = from->path;
+    out->path = (bt_path)from->path;
     out->use_amp = from->use_amp;
     out->use_channels_last = from->use_channels_last;
     out->use_cudnn_benchmark = from->use_cudnn_benchmark;
@@ -154,7 +154,7 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     status = bt_placement_parse(&out->placement, given->instances, name, &cores->mask, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");
     const bool configured = out->placement.count == 0,
-               simulated = strncmp(out->settings.backend, "sim", 3) == 0;
+               simulated = bt_backend_simulates(out->settings.backend);
     if (configured) place_as_configured(out, config);
     if (configured && !simulated) fit_to_cores(out, cores);
     if (!out->placement_note[0] && !simulated) /* who asks for more than there is gets it, and is told */

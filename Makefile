@@ -60,7 +60,7 @@ SOURCES := $(wildcard src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
-FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls)
+FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls fault-documents)
 TEST_SUPPORT := $(filter-out $(FAULT_SUPPORT) $(patsubst %,$(O)/tests/lib/%.o,fault-environment preload-locale),$(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
 FAULTS       := $(foreach call,malloc calloc realloc aligned_alloc strdup strndup open_memstream fmemopen mmap open fopen fdopen opendir \
                     socketpair read pread recv write pwrite send fsync fdatasync rename close fclose mkdir ftruncate flock fork \

@@ -6,27 +6,27 @@
 #include <stdint.h>
 /* cmocka wants the four above first */
 #include <cmocka.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "scratch.h"
-#include "tune/run.h"
 
-#define EVERY_ONE_TO 100 /* failures are planted one by one so far, then ever more rarely */
+/* The first calls fail one by one, those after them ever more rarely. Raising it finds more of what only one
+ * call's failure shows, and takes time in proportion: a try of a whole sweep costs milliseconds each. */
+#define EVERY_ONE_TO 100
 #define HANG_S       120
 
-static void check(const fault_act *act, const fault *f, bool struck, bt_status status, const bt_error *error,
+static void check(const fault_case *one, const fault *f, bool struck, bt_status status, const bt_error *error,
                   bt_status expected) {
-    if (!struck && status != BT_OK) fail_msg("%s: with no fault: %s", act->name, error->message);
-    if (status == BT_OK ? !struck || act->allowed & 1u << BT_OK
-                        : status == expected || act->allowed & 1u << status) {
+    if (!struck && status != BT_OK) fail_msg("%s: with no fault: %s", one->name, error->message);
+    if (status == BT_OK ? !struck || one->allowed & 1u << BT_OK
+                        : status == expected || one->allowed & 1u << status) {
         if (status == BT_OK || (error->status == status && error->message[0])) return;
-        fail_msg("%s: call %ld of kinds %#x: %s without a message", act->name, f->at, (unsigned)f->calls,
+        fail_msg("%s: call %ld of kinds %#x: %s without a message", one->name, f->at, (unsigned)f->calls,
                  bt_status_name(status));
     }
-    fail_msg("%s: call %ld of kinds %#x fails, and what comes of it is \"%s\": %s", act->name, f->at,
+    fail_msg("%s: call %ld of kinds %#x fails, and what comes of it is \"%s\": %s", one->name, f->at,
              (unsigned)f->calls, bt_status_name(status), error->message);
 }
 
@@ -36,7 +36,7 @@ static long after(long n) {
     return all || n < EVERY_ONE_TO ? n + 1 : n + n / 16;
 }
 
-void faults_each(const fault_act *act, const fault *f, bt_status expected) {
+void faults_each(const fault_case *one, const fault *f, bt_status expected) {
     bool struck = true;
     int open_before = bt_scratch_open_files();
     for (fault here = *f; struck; here.at = after(here.at)) {
@@ -44,31 +44,22 @@ void faults_each(const fault_act *act, const fault *f, bt_status expected) {
         if (here.at == 0) here.at = 1;
         alarm(HANG_S); /* what hangs dies by the signal, which the test runner tells */
         faults_plant(&here);
-        bt_status status = act->act(&error);
+        bt_status status = one->run ? one->run(&error) : one->run_with(one->argument, &error);
         faults_end(&struck);
         alarm(0);
-        check(act, &here, struck, status, &error, expected);
+        check(one, &here, struck, status, &error, expected);
         if (bt_scratch_open_files() != open_before)
-            fail_msg("%s: call %ld of kinds %#x fails, and %d files more are open", act->name, here.at,
+            fail_msg("%s: call %ld of kinds %#x fails, and %d files more are open", one->name, here.at,
                      (unsigned)here.calls, bt_scratch_open_files() - open_before);
     }
 }
 
-static bt_status open_run(bool resume, bt_error *error) {
-    bt_run *run = NULL;
-    json_t *header = json_pack("{s:s}", "device", "cpu");
-    if (!header) return bt_fail(error, BT_NO_MEMORY, "no header");
-    bt_status status = bt_run_open(&run, "results", "try", header, resume, error);
-    if (status == BT_OK) status = bt_run_append(run, json_pack("{s:i}", "n", 1), error);
-    json_decref(header);
-    bt_run_close(&run);
-    return status;
-}
-
-bt_status faults_begin_run(bt_error *error) {
-    return open_run(false, error);
-}
-
-bt_status faults_resume_run(bt_error *error) {
-    return open_run(true, error);
+void faults_all(const fault_case *cases, size_t count, const fault *f, bt_status expected) {
+    for (size_t i = 0; i < count; i++) {
+        for (int lasting = 0; lasting < 2; lasting++) {
+            fault here = *f;
+            here.lasting = lasting;
+            faults_each(&cases[i], &here, expected);
+        }
+    }
 }

@@ -16,31 +16,12 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "faults.h"
-#include "fixture-load-record.h"
-#include "fixture-record.h"
-#include "load/schedule.h"
+#include "fault-documents.h"
 #include "networks/checkpoint-open.h"
-#include "record/config.h"
-#include "report/load.h"
-#include "report/results-index.h"
-#include "report/sweep-plots.h"
-#include "report/sweep-publish.h"
-#include "scratch.h"
 #include "tune/journal.h"
-#include "tune/run.h"
 
-#define OK       (1u << BT_OK)
-#define LOST     (1u << BT_NOT_WRITTEN) /* a disk that fails while it is written */
+#define LOST     (FAULT_SURVIVED | FAULT_NOT_WRITTEN)
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-static bt_record *record;
-static bt_load_record *load;
-
-static void write_text(const char *path, const char *text) {
-    bt_error error;
-    if (bt_file_replace(path, text, strlen(text), false, &error)) fail_msg("%s", error.message);
-}
 
 static void assert_holds(const char *path, const char *text) {
     bt_error error;
@@ -90,8 +71,8 @@ static void a_file_is_the_old_one_or_the_new_one(void **state) {
         bool struck = true;
         for (int at = 1; struck; at++) {
             bt_error error = {BT_OK, ""};
-            write_text("file.txt", OLD);
-            write_text("file.txt.bak", "older");
+            fault_write_text("file.txt", OLD);
+            fault_write_text("file.txt.bak", "older");
             int before = files_here();
             faults_plant(&(fault){.calls = REPLACING, .at = at, .cause = causes[c].cause});
             bt_status status = bt_file_replace("file.txt", NEW, strlen(NEW), true, &error);
@@ -122,7 +103,7 @@ static void short_and_interrupted_calls_go_on(void **state) {
     for (size_t i = 0; i < COUNT(faults); i++) {
         bt_error error;
         bool struck;
-        write_text("file.txt", OLD);
+        fault_write_text("file.txt", OLD);
         faults_plant(&faults[i]);
         bt_status status = bt_file_replace("file.txt", NEW, strlen(NEW), true, &error);
         faults_end(&struck);
@@ -154,7 +135,7 @@ static void a_journal_survives_a_bad_disk(void **state) {
     for (size_t i = 0; i < COUNT(faults); i++) {
         bt_journal *journal;
         bt_error error = {BT_OK, ""};
-        write_text("j.jsonl", "");
+        fault_write_text("j.jsonl", "");
         assert_int_equal(bt_journal_open(&journal, "j.jsonl", &error), BT_OK);
         assert_int_equal(bt_journal_append(journal, json_pack("{s:i}", "n", 1), &error), BT_OK);
         faults_plant(&faults[i]);
@@ -177,7 +158,7 @@ static void half_a_line_that_cannot_be_cut_off_is_told(void **state) {
     (void)state;
     bt_journal *journal;
     bt_error error = {BT_OK, ""};
-    write_text("j.jsonl", "");
+    fault_write_text("j.jsonl", "");
     assert_int_equal(bt_journal_open(&journal, "j.jsonl", &error), BT_OK);
     faults_plant(&(fault){FAULT_FLUSH | FAULT_CUT, 1, true, EIO});
     assert_int_equal(bt_journal_append(journal, json_pack("{s:i}", "n", 1), &error), BT_NOT_WRITTEN);
@@ -202,9 +183,9 @@ static bt_status lock_and_log(bt_error *error) {
 static bt_status save_and_load(bt_error *error) {
     bt_record *copy = NULL;
     bt_load_record *load_copy = NULL;
-    bt_status status = bt_record_save(record, "record.json", error);
+    bt_status status = bt_record_save(made.record, "record.json", error);
     if (status == BT_OK) status = bt_record_load(&copy, "record.json", error);
-    if (status == BT_OK) status = bt_load_record_save(load, "load.json", error);
+    if (status == BT_OK) status = bt_load_record_save(made.load, "load.json", error);
     if (status == BT_OK) status = bt_load_record_load(&load_copy, "load.json", error);
     bt_record_close(&copy);
     bt_load_record_close(&load_copy);
@@ -214,19 +195,11 @@ static bt_status save_and_load(bt_error *error) {
 static bt_status save_config(bt_error *error) {
     json_t *json = NULL;
     bt_config *config = NULL;
-    bt_status status = bt_config_from_record(&json, record, NULL, error);
+    bt_status status = bt_config_from_record(&json, made.record, NULL, error);
     if (status == BT_OK) status = bt_config_save(json, "config.json", error);
     if (status == BT_OK) status = bt_config_load(&config, "config.json", error);
     json_decref(json);
     bt_config_close(&config);
-    return status;
-}
-
-static bt_status read_trace(bt_error *error) {
-    bt_schedule schedule;
-    bt_status status = bt_schedule_open(
-        &schedule, &(bt_schedule_options){.shape = BT_SHAPE_TRACE, .trace = "trace.txt"}, error);
-    if (status == BT_OK) bt_schedule_close(&schedule);
     return status;
 }
 
@@ -239,76 +212,39 @@ static bt_status read_weights(bt_error *error) {
     return status;
 }
 
-static bt_status publish(bt_error *error) {
-    bt_status status = bt_sweep_plots_write(record, "plots", error);
-    if (status == BT_OK)
-        status = bt_sweep_publish_file(record, BT_FORMAT_MARKDOWN, "plots", "report.md", error);
-    if (status == BT_OK) status = bt_load_plots_write(load, "plots", error);
-    if (status == BT_OK)
-        status = bt_load_publish_file(load, BT_LOAD_FORMAT_HTML, "plots", "report.html", error);
-    return status;
-}
-
-static bt_status index_runs(bt_error *error) {
-    bt_status status = bt_folder_make("runs/one", error);
-    if (status == BT_OK) status = bt_load_record_save(load, "runs/one/record.json", error);
-    return status == BT_OK ? bt_results_index_write("runs", error) : status;
-}
-
 static bt_status check_writable(bt_error *error) {
     return bt_file_check_writable("deep/folder/file.txt", error);
 }
 
 static void every_call_on_files_may_fail(void **state) {
     (void)state;
-    static const fault_act acts[] = {
-        {"replace a file", replace, OK | LOST},
-        {"lock and log", lock_and_log, OK | LOST},
-        {"save and load records", save_and_load, OK | LOST},
-        {"save a config", save_config, OK | LOST},
-        {"read a trace", read_trace, OK},
-        {"read weights", read_weights, OK},
-        {"begin a run", faults_begin_run, OK | LOST},
-        {"resume a run", faults_resume_run, OK | LOST},
-        {"publish", publish, OK | 1u << BT_NO_MEMORY | LOST},
-        {"a page over all runs", index_runs, OK | 1u << BT_NO_MEMORY | LOST},
-        {"check for writing", check_writable, OK | LOST},
+    static const fault_case cases[] = {
+        {"replace a file", .run = replace, .allowed = LOST},
+        {"lock and log", .run = lock_and_log, .allowed = LOST},
+        {"save and load records", .run = save_and_load, .allowed = LOST},
+        {"save a config", .run = save_config, .allowed = LOST},
+        {"read a trace", .run = fault_read_trace, .allowed = FAULT_SURVIVED},
+        {"read weights", .run = read_weights, .allowed = FAULT_SURVIVED},
+        {"begin a run", .run = fault_begin_run, .allowed = LOST},
+        {"resume a run", .run = fault_resume_run, .allowed = LOST},
+        {"publish", .run = fault_publish_files, .allowed = LOST | FAULT_NO_MEMORY},
+        {"a page over all runs", .run = fault_index_runs, .allowed = LOST | FAULT_NO_MEMORY},
+        {"check for writing", .run = check_writable, .allowed = LOST},
     };
-    for (size_t i = 0; i < COUNT(acts); i++)
-        for (int lasting = 0; lasting < 2; lasting++)
-            faults_each(&acts[i], &(fault){.calls = FAULT_FILES, .cause = EIO, .lasting = lasting}, BT_IO);
+    faults_all(cases, COUNT(cases), &(fault){.calls = FAULT_FILES, .cause = EIO}, BT_IO);
 }
 
 /* A disk that takes nothing any more: whoever writes must say so. */
 static void a_full_disk_is_never_success(void **state) {
     (void)state;
-    static const fault_act acts[] = {
-        {"replace a file", replace, 0},         {"save and load records", save_and_load, 0},
-        {"save a config", save_config, 0},      {"begin a run", faults_begin_run, 0},
-        {"resume a run", faults_resume_run, 0}, {"publish", publish, 0},
+    static const fault_case cases[] = {
+        {"replace a file", .run = replace},        {"save and load records", .run = save_and_load},
+        {"save a config", .run = save_config},     {"begin a run", .run = fault_begin_run},
+        {"resume a run", .run = fault_resume_run}, {"publish", .run = fault_publish_files},
     };
-    for (size_t i = 0; i < COUNT(acts); i++)
-        faults_each(&acts[i], &(fault){.calls = FAULT_WRITE, .cause = ENOSPC, .lasting = true},
+    for (size_t i = 0; i < COUNT(cases); i++)
+        faults_each(&cases[i], &(fault){.calls = FAULT_WRITE, .cause = ENOSPC, .lasting = true},
                     BT_NOT_WRITTEN);
-}
-
-static int set_up(void **state) {
-    static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
-    char file[8 + sizeof header - 1 + 8] = {sizeof header - 1};
-    bt_error error;
-    if (bt_scratch_enter(state)) return -1;
-    record = fixture_record();
-    load = fixture_load_record();
-    memcpy(file + 8, header, sizeof header - 1);
-    write_text("trace.txt", "0\n0.5\n");
-    return bt_file_replace("a.safetensors", file, sizeof file, false, &error) ? -1 : 0;
-}
-
-static int tear_down(void **state) {
-    bt_record_close(&record);
-    bt_load_record_close(&load);
-    print_message("# %ld failures planted\n", faults_struck());
-    return bt_scratch_leave(state);
 }
 
 int main(void) {
@@ -320,5 +256,5 @@ int main(void) {
         cmocka_unit_test(every_call_on_files_may_fail),
         cmocka_unit_test(a_full_disk_is_never_success),
     };
-    return cmocka_run_group_tests_name("faults: files", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("faults: files", tests, fault_documents_make, fault_documents_remove);
 }

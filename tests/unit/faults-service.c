@@ -75,16 +75,16 @@ static bt_status start_again(bt_error *error) {
 
 static void a_service_without_memory_refuses(void **state) {
     (void)state;
-    static const fault_act act = {"open, start, ask, stop", serve, 1u << BT_BACKEND};
-    faults_each(&act, &(fault){.calls = FAULT_MEMORY}, BT_NO_MEMORY);
-    faults_each(&act, &(fault){.calls = FAULT_MEMORY, .lasting = true}, BT_NO_MEMORY);
+    static const fault_case one = {"open, start, ask, stop", .run = serve, .allowed = 1u << BT_BACKEND};
+    faults_each(&one, &(fault){.calls = FAULT_MEMORY}, BT_NO_MEMORY);
+    faults_each(&one, &(fault){.calls = FAULT_MEMORY, .lasting = true}, BT_NO_MEMORY);
 }
 
 static void a_service_without_threads_refuses(void **state) {
     (void)state;
-    static const fault_act act = {"open, start, ask, stop", serve, 1u << BT_NO_MEMORY};
-    faults_each(&act, &(fault){.calls = FAULT_THREAD, .cause = EAGAIN}, BT_IO);
-    faults_each(&act, &(fault){.calls = FAULT_THREAD, .cause = EAGAIN, .lasting = true}, BT_IO);
+    static const fault_case one = {"open, start, ask, stop", .run = serve, .allowed = 1u << BT_NO_MEMORY};
+    faults_each(&one, &(fault){.calls = FAULT_THREAD, .cause = EAGAIN}, BT_IO);
+    faults_each(&one, &(fault){.calls = FAULT_THREAD, .cause = EAGAIN, .lasting = true}, BT_IO);
 }
 
 /* faults_each would not see the fault that start_again ends, so the loop is here. */

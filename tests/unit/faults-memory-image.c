@@ -1,0 +1,62 @@
+/* Pictures and polygons: memory that runs out at any moment is one clear error, and nothing is lost. The
+ * n-th allocation fails, for every n. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fault-documents.h"
+#include "image/decode.h"
+#include "image/spheroids.h"
+
+static bt_status draw(bt_error *error) {
+    static uint8_t rgb[3 * 32 * 32], mask[32 * 32];
+    return bt_spheroids_draw(1, 2, 32, 32, rgb, mask, error);
+}
+
+static bt_status read_picture(bt_error *error) {
+    static const char *const names[] = {"rgba-8.png",       "gray-16.png",     "turned-6.jpg",
+                                        "rgb-8-pages.tif",  "ome-12-bits.tif", "imagej-two-channels-big.tif",
+                                        "micro-manager.tif"};
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == BT_OK; i++) {
+        char path[BT_PATH_SIZE];
+        bt_picture picture;
+        snprintf(path, sizeof path, "%s/tests/images/%s", made.root, names[i]);
+        status = bt_picture_load(&picture, path, NULL, error);
+        if (status == BT_OK) bt_picture_close(&picture);
+    }
+    return status;
+}
+
+/* A ring of eight pixels around a hole. */
+static bt_status write_coco(bt_error *error) {
+    static const bt_pixel_run runs[] = {{1, 1, 4}, {2, 1, 2}, {2, 3, 4}, {3, 1, 4}};
+    static const bt_polygon ring = {
+        .area_px = 8, .confidence = 1, .width = 3, .height = 3, .runs = runs, .run_count = 4};
+    static const bt_polygons polygons = {6, 5, 1, &ring};
+    static const char *const parts[] = {"[1,1,4,1,4,4,1,4,1,2,2,2,2,3,3,3,3,2,2,2,1,2]", "733NN0225"};
+    const bt_coco_picture picture = {"ring.png", &polygons};
+    for (int i = 0; i < 2; i++) {
+        char *text = NULL;
+        bt_status status = (i ? bt_polygons_coco_rle : bt_polygons_coco)(&picture, 1, "cell", &text, error);
+        if (status != BT_OK) return status;
+        if (!strstr(text, parts[i]) || !strstr(text, "\"supercategory\"")) fail_msg("lost of it: %s", text);
+        bt_free(text);
+    }
+    return BT_OK;
+}
+
+static const fault_case cases[] = {
+    {"draw an image", .run = draw},
+    {"decode a picture", .run = read_picture},
+    {"write COCO", .run = write_coco},
+};
+
+int main(void) {
+    return faults_memory_main("faults: memory, image", cases, sizeof cases / sizeof *cases);
+}

@@ -34,6 +34,7 @@ static json_t *write_field(const bt_field *field, const void *member) {
     case BT_FIELD_TEXT:
         return bt_field_text((const char *)member);
     case BT_FIELD_NUMBER:
+    case BT_FIELD_AMOUNT:
         return bt_json_real_or_null(*(const double *)member);
     case BT_FIELD_INTEGER:
         return json_integer(*(const int *)member);
@@ -56,6 +57,7 @@ static bool is_empty(const bt_field *field, const void *member) {
     case BT_FIELD_TEXT:
         return !*(const char *)member;
     case BT_FIELD_NUMBER:
+    case BT_FIELD_AMOUNT:
         return !isfinite(*(const double *)member);
     case BT_FIELD_INTEGER:
         return *(const int *)member == 0;
@@ -111,7 +113,7 @@ static bt_status read_number(const bt_field *field, const json_t *object, double
         *out = NAN;
         return BT_OK;
     }
-    double low = bounded(field) ? field->minimum : -INFINITY;
+    double low = bounded(field) ? field->minimum : field->type == BT_FIELD_AMOUNT ? 0 : -INFINITY;
     double high = bounded(field) ? field->maximum : INFINITY;
     return bt_json_number(object, field->key, low, high, out, where, error);
 }
@@ -157,6 +159,7 @@ static bt_status read_field(const bt_field *field, const json_t *object, void *m
     case BT_FIELD_TEXT:
         return bt_json_text(object, field->key, (char *)member, field->size, where, error);
     case BT_FIELD_NUMBER:
+    case BT_FIELD_AMOUNT:
         return read_number(field, object, (double *)member, where, error);
     case BT_FIELD_INTEGER:
     case BT_FIELD_BIG:

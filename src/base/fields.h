@@ -20,6 +20,7 @@ extern "C" {
 typedef enum bt_field_type {
     BT_FIELD_TEXT,    /* char[]; bytes that are no UTF-8 (a cut character) become '?' */
     BT_FIELD_NUMBER,  /* double; what is not finite is null */
+    BT_FIELD_AMOUNT,  /* the same, not negative unless bounds say otherwise */
     BT_FIELD_INTEGER, /* int, not negative */
     BT_FIELD_BIG,     /* int64_t, not negative */
     BT_FIELD_SWITCH,  /* bool */
@@ -43,9 +44,12 @@ typedef struct bt_field {
     .key = #member, .type = BT_FIELD_##type_, .offset = offsetof(structure, member),                         \
     .size = sizeof(((structure *)NULL)->member)
 
+/* A table and its length, as the functions below take them. */
+#define BT_FIELDS(table) (table), sizeof(table) / sizeof((table)[0])
+
 /* A member that is a struct itself, described by a table: BT_FIELD_OBJECT or BT_FIELD_MEMBERS. */
 #define BT_FIELD_STRUCT(type_, structure, member, table)                                                     \
-    BT_FIELD(type_, structure, member), .members = table, .member_count = sizeof table / sizeof table[0]
+    BT_FIELD(type_, structure, member), .members = table, .member_count = sizeof(table) / sizeof((table)[0])
 
 /* Adds the members to `object`. -1 when memory is short, as jansson's own functions. */
 int bt_fields_write(const bt_field *fields, size_t count, const void *values, json_t *object);

@@ -1,12 +1,9 @@
 #include "record/config-fields.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "record/parts.h"
 
-#define COUNT(table)      (sizeof table / sizeof table[0])
-#define NOT_NEGATIVE      .minimum = 0, .maximum = DBL_MAX
 #define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
 #define OPTIONAL          .optional = true
 #define ONLY_WHEN_KNOWN   .optional = true, .brief = true
@@ -28,24 +25,24 @@ static const char *const top_others[] = {"machine", "subject", "settings", "conf
 /* The first four are what other programs read: exactly so, and first. */
 static const bt_field model_fields[] = {
     {MODEL(INTEGER, optimal_batch_size), BATCH_SIZE},
-    {MODEL(NUMBER, p95_latency_ms), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, throughput_imgs_per_sec), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(AMOUNT, p95_latency_ms), OPTIONAL},
+    {MODEL(AMOUNT, throughput_imgs_per_sec), OPTIONAL},
     {MODEL(NUMBER, memory_usage_mb), OPTIONAL},
-    {MODEL(NUMBER, p95_upper_bound_ms), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, efficiency_score), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(AMOUNT, p95_upper_bound_ms), OPTIONAL},
+    {MODEL(AMOUNT, efficiency_score), OPTIONAL},
     {MODEL(SWITCH, meets_sla), OPTIONAL},
-    {MODEL(NUMBER, p95_sla_ms), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, reachable_sla_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(AMOUNT, p95_sla_ms), OPTIONAL},
+    {MODEL(AMOUNT, reachable_sla_ms), OPTIONAL},
     {MODEL(TEXT, memory_kind), OPTIONAL},
     {MODEL(TEXT, precision), OPTIONAL},
     {MODEL(INTEGER, image_size), OPTIONAL},
-    {MODEL(NUMBER, capacity_rps), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, recommended_rps), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, predicted_p95_ms), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, speedup_over_single_image), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(AMOUNT, capacity_rps), OPTIONAL},
+    {MODEL(AMOUNT, recommended_rps), OPTIONAL},
+    {MODEL(AMOUNT, predicted_p95_ms), OPTIONAL},
+    {MODEL(AMOUNT, speedup_over_single_image), OPTIONAL},
     {MODEL(NUMBER, mask_iou), OPTIONAL, .minimum = 0, .maximum = 1},
     {MODEL(INTEGER, full_size), ONLY_WHEN_KNOWN},
-    {MODEL(NUMBER, full_size_ms), ONLY_WHEN_KNOWN, NOT_NEGATIVE},
+    {MODEL(AMOUNT, full_size_ms), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, model_file), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, generated_at), OPTIONAL},
     {MODEL(TEXT, run_id), OPTIONAL},
@@ -59,14 +56,10 @@ static const bt_field model_fields[] = {
 static const char *const model_others[] = {"settings", "instances", "weights", "points", NULL};
 
 static const bt_field point_fields[] = {
-    {POINT(INTEGER, batch_size), BATCH_SIZE},
-    {POINT(NUMBER, p50_ms), OPTIONAL, NOT_NEGATIVE},
-    {POINT(NUMBER, p95_ms), OPTIONAL, NOT_NEGATIVE},
-    {POINT(NUMBER, p95_upper_ms), OPTIONAL, NOT_NEGATIVE},
-    {POINT(NUMBER, mean_ms), OPTIONAL, NOT_NEGATIVE},
-    {POINT(NUMBER, throughput_imgs_per_sec), OPTIONAL, NOT_NEGATIVE},
-    {POINT(NUMBER, efficiency), OPTIONAL, NOT_NEGATIVE},
-    {POINT(NUMBER, memory_mb), OPTIONAL},
+    {POINT(INTEGER, batch_size), BATCH_SIZE}, {POINT(AMOUNT, p50_ms), OPTIONAL},
+    {POINT(AMOUNT, p95_ms), OPTIONAL},        {POINT(AMOUNT, p95_upper_ms), OPTIONAL},
+    {POINT(AMOUNT, mean_ms), OPTIONAL},       {POINT(AMOUNT, throughput_imgs_per_sec), OPTIONAL},
+    {POINT(AMOUNT, efficiency), OPTIONAL},    {POINT(NUMBER, memory_mb), OPTIONAL},
 };
 static const char *const point_others[] = {"outcome", "service_ms_quantiles", NULL};
 
@@ -87,11 +80,11 @@ static const bt_field weights_fields[] = {
     {WEIGHTS(HASH, content_hash), ONLY_WHEN_KNOWN},
 };
 
-const bt_config_keys bt_config_top_keys = {top_fields, COUNT(top_fields), top_others};
-const bt_config_keys bt_config_model_keys = {model_fields, COUNT(model_fields), model_others};
-const bt_config_keys bt_config_point_keys = {point_fields, COUNT(point_fields), point_others};
-const bt_config_keys bt_config_instance_keys = {instance_fields, COUNT(instance_fields), none};
-const bt_config_keys bt_config_weights_keys = {weights_fields, COUNT(weights_fields), none};
+const bt_config_keys bt_config_top_keys = {BT_FIELDS(top_fields), top_others};
+const bt_config_keys bt_config_model_keys = {BT_FIELDS(model_fields), model_others};
+const bt_config_keys bt_config_point_keys = {BT_FIELDS(point_fields), point_others};
+const bt_config_keys bt_config_instance_keys = {BT_FIELDS(instance_fields), none};
+const bt_config_keys bt_config_weights_keys = {BT_FIELDS(weights_fields), none};
 
 bool bt_config_is_provisional(bt_outcome outcome) {
     return outcome == BT_OUTCOME_UNDECIDED || outcome == BT_OUTCOME_SKIPPED_DOMINATED;

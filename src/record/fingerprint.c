@@ -1,7 +1,6 @@
 #include "record/fingerprint.h"
 
 #include <dirent.h>
-#include <float.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -18,10 +17,8 @@
 #include "base/text.h"
 #include "record/parts.h"
 
-#define COUNT(table) (sizeof table / sizeof table[0])
-#define UNKNOWN      "unknown"
-#define GIB          (1LL << 30)
-#define QUOTA        .optional = true, .minimum = 0, .maximum = DBL_MAX /* records of before have it not */
+#define UNKNOWN "unknown"
+#define GIB     (1LL << 30)
 
 /* ---- reading this machine ---- */
 
@@ -217,10 +214,14 @@ int bt_subject_differences(const bt_subject *recorded, const bt_subject *here, c
 /* ---- JSON ---- */
 
 static const bt_field machine_fields[] = {
-    {BT_FIELD(TEXT, bt_machine, fingerprint)},     {BT_FIELD(TEXT, bt_machine, cpu)},
-    {BT_FIELD(INTEGER, bt_machine, cores)},        {BT_FIELD(BIG, bt_machine, memory_bytes)},
-    {BT_FIELD(TEXT, bt_machine, clock_policy)},    {BT_FIELD(TEXT, bt_machine, gpu)},
-    {BT_FIELD(BIG, bt_machine, gpu_memory_bytes)}, {BT_FIELD(NUMBER, bt_machine, cpu_quota), QUOTA},
+    {BT_FIELD(TEXT, bt_machine, fingerprint)},
+    {BT_FIELD(TEXT, bt_machine, cpu)},
+    {BT_FIELD(INTEGER, bt_machine, cores)},
+    {BT_FIELD(BIG, bt_machine, memory_bytes)},
+    {BT_FIELD(TEXT, bt_machine, clock_policy)},
+    {BT_FIELD(TEXT, bt_machine, gpu)},
+    {BT_FIELD(BIG, bt_machine, gpu_memory_bytes)},
+    {BT_FIELD(AMOUNT, bt_machine, cpu_quota), .optional = true},
 };
 
 static const bt_field subject_fields[] = {
@@ -230,22 +231,22 @@ static const bt_field subject_fields[] = {
 };
 
 json_t *bt_machine_to_json(const bt_machine *machine) {
-    return bt_fields_to_json(machine_fields, COUNT(machine_fields), machine);
+    return bt_fields_to_json(BT_FIELDS(machine_fields), machine);
 }
 
 json_t *bt_subject_to_json(const bt_subject *subject) {
-    return bt_fields_to_json(subject_fields, COUNT(subject_fields), subject);
+    return bt_fields_to_json(BT_FIELDS(subject_fields), subject);
 }
 
 bt_status bt_machine_from_json(const json_t *object, bt_machine *machine, const char *where,
                                bt_error *error) {
     machine->cpu_quota = NAN;
-    return bt_fields_read(machine_fields, COUNT(machine_fields), object, machine, where, error);
+    return bt_fields_read(BT_FIELDS(machine_fields), object, machine, where, error);
 }
 
 bt_status bt_subject_from_json(const json_t *object, bt_subject *subject, const char *where,
                                bt_error *error) {
-    return bt_fields_read(subject_fields, COUNT(subject_fields), object, subject, where, error);
+    return bt_fields_read(BT_FIELDS(subject_fields), object, subject, where, error);
 }
 
 int bt_fingerprint_write(json_t *top, const bt_machine *machine, const bt_subject *subject) {

@@ -11,9 +11,8 @@
 #include "base/json.h"
 #include "record/parts.h"
 
-#define KIND         "gate"
-#define SAMPLES_MAX  10000000
-#define COUNT(table) (sizeof table / sizeof table[0])
+#define KIND        "gate"
+#define SAMPLES_MAX 10000000
 
 static const bt_field record_fields[] = {
     {BT_FIELD(TEXT, bt_gate_record, started_at)},
@@ -149,7 +148,7 @@ static json_t *write_turns(const bt_gate_series *series) {
 
 static json_t *write_series(const void *item) {
     const bt_gate_series *series = item;
-    json_t *object = bt_fields_to_json(series_fields, COUNT(series_fields), series);
+    json_t *object = bt_fields_to_json(BT_FIELDS(series_fields), series);
     bool turns = series->turn_count > 0;
     if (object && json_object_set_new(object, turns ? "turns" : "samples",
                                       turns ? write_turns(series)
@@ -160,12 +159,12 @@ static json_t *write_series(const void *item) {
 }
 
 static json_t *write_promise(const void *promise) {
-    return bt_fields_to_json(promise_fields, COUNT(promise_fields), promise);
+    return bt_fields_to_json(BT_FIELDS(promise_fields), promise);
 }
 
 bt_status bt_gate_record_to_json(const bt_gate_record *record, json_t **out, bt_error *error) {
     json_t *top = json_pack("{s:i, s:s}", "schema_version", BT_GATE_SCHEMA_VERSION, "kind", KIND);
-    if (top && bt_fields_write(record_fields, COUNT(record_fields), record, top) == 0 &&
+    if (top && bt_fields_write(BT_FIELDS(record_fields), record, top) == 0 &&
         bt_fingerprint_write(top, &record->machine, &record->subject) == 0 &&
         json_object_set_new(top, "promises",
                             bt_json_array_of(record->promises, sizeof *record->promises,
@@ -207,7 +206,7 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
                              bt_error *error) {
     bt_gate_series read = {0};
     json_t *turns = json_object_get(object, "turns"), *samples;
-    bt_status status = bt_fields_read(series_fields, COUNT(series_fields), object, &read, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(series_fields), object, &read, where, error);
     if (status != BT_OK) return status;
     if (!read.metric[0]) return bt_fail(error, BT_PARSE, "%s: metric is empty", where);
     if (!(read.quantile > 0)) return bt_fail(error, BT_PARSE, "%s: quantile is null", where);
@@ -231,15 +230,13 @@ static bt_status read_all(bt_gate_record *record, const json_t *top, const char 
     json_t *array;
     char place[BT_WHERE_SIZE];
     bt_status status = bt_record_check_kind(top, KIND, BT_GATE_SCHEMA_VERSION, where, error);
-    if (status == BT_OK)
-        status = bt_fields_read(record_fields, COUNT(record_fields), top, record, where, error);
+    if (status == BT_OK) status = bt_fields_read(BT_FIELDS(record_fields), top, record, where, error);
     if (status == BT_OK) status = bt_fingerprint_read(top, &record->machine, &record->subject, where, error);
     if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         bt_gate_promise promise = {.sla_ms = NAN};
         bt_where_item(place, where, "promises", i);
-        status = bt_fields_read(promise_fields, COUNT(promise_fields), json_array_get(array, i), &promise,
-                                place, error);
+        status = bt_fields_read(BT_FIELDS(promise_fields), json_array_get(array, i), &promise, place, error);
         if (status == BT_OK) status = bt_gate_promise_add(record, &promise, error);
     }
     if (status == BT_OK) status = bt_json_array(top, "metrics", &array, where, error);

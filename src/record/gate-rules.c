@@ -1,6 +1,5 @@
 #include "record/gate-rules.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +10,6 @@
 
 #define USUAL_PERCENT 5
 #define NEWEST        1
-#define COUNT(table)  (sizeof table / sizeof table[0])
 #define A_PERCENT     .minimum = 0, .maximum = 1000
 
 static const bt_field top_fields[] = {
@@ -22,7 +20,7 @@ static const bt_field rule_fields[] = {
     {BT_FIELD(TEXT, bt_gate_rule, metric)},
     {BT_FIELD(TEXT, bt_gate_rule, unit)},
     {BT_FIELD(NUMBER, bt_gate_rule, tolerance_percent), A_PERCENT},
-    {BT_FIELD(NUMBER, bt_gate_rule, tolerance), .minimum = 0, .maximum = DBL_MAX},
+    {BT_FIELD(AMOUNT, bt_gate_rule, tolerance)},
 };
 
 static const bt_field profile_fields[] = {
@@ -62,8 +60,8 @@ static bt_status read_metrics(bt_gate_rules *rules, const json_t *top, const cha
     if (status == BT_OK) status = check_room(json_array_size(array), "metrics", path, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         bt_where_item(where, path, "metrics", i);
-        status = read_item(rule_fields, COUNT(rule_fields), json_array_get(array, i), &rules->metrics[i],
-                           where, error);
+        status =
+            read_item(BT_FIELDS(rule_fields), json_array_get(array, i), &rules->metrics[i], where, error);
         rules->metric_count++;
     }
     return status;
@@ -76,8 +74,8 @@ static bt_status read_declared(bt_gate_rules *rules, const json_t *top, const ch
     if (status == BT_OK) status = check_room(json_array_size(array), "declared", path, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         bt_where_item(where, path, "declared", i);
-        status = read_item(declared_fields, COUNT(declared_fields), json_array_get(array, i),
-                           &rules->declared[i], where, error);
+        status = read_item(BT_FIELDS(declared_fields), json_array_get(array, i), &rules->declared[i], where,
+                           error);
         if (status == BT_OK && !rules->declared[i].reason[0])
             status = bt_fail(error, BT_PARSE, "%s: reason is empty; say why it may be slower", where);
         rules->declared_count++;
@@ -107,7 +105,7 @@ static bt_status read_profiles(bt_gate_rules *rules, const json_t *top, const ch
         if (strlen(name) >= sizeof profile->name)
             return bt_fail(error, BT_PARSE, "%s: is too long a name", where);
         strcpy(profile->name, name);
-        status = read_item(profile_fields, COUNT(profile_fields), item, profile, where, error);
+        status = read_item(BT_FIELDS(profile_fields), item, profile, where, error);
         if (status == BT_OK) status = check_policy(profile, where, error);
         if (status != BT_OK) return status;
     }
@@ -122,9 +120,8 @@ static bt_status read_all(bt_gate_rules *rules, const json_t *top, const char *p
         status = bt_fail(error, BT_UNSUPPORTED,
                          "%s: written for a newer batchtune (schema_version %lld): update this one", path,
                          (long long)version);
-    if (status == BT_OK)
-        status = bt_fields_refuse_unknown(top_fields, COUNT(top_fields), others, top, path, error);
-    if (status == BT_OK) status = bt_fields_read(top_fields, COUNT(top_fields), top, rules, path, error);
+    if (status == BT_OK) status = bt_fields_refuse_unknown(BT_FIELDS(top_fields), others, top, path, error);
+    if (status == BT_OK) status = bt_fields_read(BT_FIELDS(top_fields), top, rules, path, error);
     if (status == BT_OK && !(rules->error_percent > 0))
         status = bt_fail(error, BT_PARSE, "%s: error_percent is null", path);
     if (status == BT_OK) status = read_metrics(rules, top, path, error);

@@ -1,6 +1,5 @@
 #include "record/gate-verdict.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +11,9 @@
 #include "record/parts.h"
 
 #define KIND         "gate-verdict"
-#define COUNT(table) (sizeof table / sizeof table[0])
 #define ROW(type, m) BT_FIELD(type, bt_gate_row, m)
 #define TOP(type, m) BT_FIELD(type, bt_gate_verdict, m)
 #define A_CHANCE     .minimum = 0, .maximum = 1
-#define A_COUNT      .minimum = 0, .maximum = INT_MAX
 
 static const bt_field row_fields[] = {
     {ROW(TEXT, metric)},
@@ -61,8 +58,8 @@ static const bt_field top_fields[] = {
     {TOP(TEXT, note)},
     {TOP(NUMBER, error_percent)},
     {TOP(NUMBER, measuring_s)},
-    {TOP(INTEGER, pairs), A_COUNT},
-    {TOP(INTEGER, looks), A_COUNT},
+    {TOP(INTEGER, pairs)},
+    {TOP(INTEGER, looks)},
     {TOP(SWITCH, identical)},
     {TOP(TEXT, on_inconclusive)},
     {TOP(TEXT, why)},
@@ -158,7 +155,7 @@ bt_status bt_gate_kept_add(bt_gate_verdict *verdict, const bt_gate_kept *kept, b
 
 static json_t *write_row(const void *item) {
     const bt_gate_row *row = item;
-    json_t *object = bt_fields_to_json(row_fields, COUNT(row_fields), row);
+    json_t *object = bt_fields_to_json(BT_FIELDS(row_fields), row);
     if (object && json_object_set_new(object, "verdict", json_string(bt_gate_word_name(row->verdict))) == 0 &&
         json_object_set_new(object, "before_values",
                             bt_numbers_write(row->before_values, row->before_count)) == 0 &&
@@ -170,7 +167,7 @@ static json_t *write_row(const void *item) {
 
 static json_t *write_promise(const void *item) {
     const bt_gate_kept *kept = item;
-    json_t *object = bt_fields_to_json(kept_fields, COUNT(kept_fields), kept);
+    json_t *object = bt_fields_to_json(BT_FIELDS(kept_fields), kept);
     if (object && json_object_set_new(object, "verdict", json_string(bt_gate_word_name(kept->verdict))) == 0)
         return object;
     json_decref(object);
@@ -180,7 +177,7 @@ static json_t *write_promise(const void *item) {
 bt_status bt_gate_verdict_to_json(const bt_gate_verdict *verdict, json_t **out, bt_error *error) {
     json_t *top = json_pack("{s:i, s:s, s:s}", "schema_version", BT_GATE_VERDICT_SCHEMA_VERSION, "kind", KIND,
                             "verdict", bt_gate_word_name(verdict->verdict));
-    if (top && bt_fields_write(top_fields, COUNT(top_fields), verdict, top) == 0 &&
+    if (top && bt_fields_write(BT_FIELDS(top_fields), verdict, top) == 0 &&
         json_object_set_new(top, "promises",
                             bt_json_array_of(verdict->promises, sizeof *verdict->promises,
                                              verdict->promise_count, write_promise)) == 0 &&
@@ -228,7 +225,7 @@ static bt_status read_row(bt_gate_verdict *verdict, const json_t *object, const 
                           bt_error *error) {
     bt_gate_row *row = bt_gate_row_add(verdict, "", "", "", NAN);
     if (!row) return bt_no_memory(error, "%s", where);
-    bt_status status = bt_fields_read(row_fields, COUNT(row_fields), object, row, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(row_fields), object, row, where, error);
     if (status == BT_OK) status = read_word(object, &row->verdict, where, error);
     if (status == BT_OK)
         status = read_values(object, "before_values", &row->before_values, &row->before_count, where, error);
@@ -242,7 +239,7 @@ static bt_status read_kept(bt_gate_verdict *verdict, const json_t *object, const
                            bt_error *error) {
     bt_gate_kept kept = {.before_sla_ms = NAN, .now_sla_ms = NAN, .verdict = BT_GATE_SAME};
     bool newly_broken = false, older = !json_object_get(object, "verdict");
-    bt_status status = bt_fields_read(kept_fields, COUNT(kept_fields), object, &kept, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(kept_fields), object, &kept, where, error);
     if (status == BT_OK && !older) status = read_word(object, &kept.verdict, where, error);
     if (status == BT_OK && older)
         status = bt_json_boolean(object, "newly_broken", &newly_broken, where, error);
@@ -254,7 +251,7 @@ static bt_status read_all(bt_gate_verdict *verdict, const json_t *top, const cha
     json_t *array;
     char place[BT_WHERE_SIZE];
     bt_status status = bt_record_check_kind(top, KIND, BT_GATE_VERDICT_SCHEMA_VERSION, where, error);
-    if (status == BT_OK) status = bt_fields_read(top_fields, COUNT(top_fields), top, verdict, where, error);
+    if (status == BT_OK) status = bt_fields_read(BT_FIELDS(top_fields), top, verdict, where, error);
     if (status == BT_OK) status = read_word(top, &verdict->verdict, where, error);
     if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {

@@ -1,7 +1,5 @@
 /* What came of a scenario for one model, as JSON. Flat parts are tables of fields; the seconds are arrays
  * side by side, one a field, so that a long test stays a small file. */
-#include <float.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +11,7 @@
 
 #define BINS_MAX      1000000
 #define COUNT(table)  (sizeof table / sizeof table[0])
-#define A_COUNT       .minimum = 0, .maximum = INT_MAX
-#define NOT_NEGATIVE  .minimum = 0, .maximum = DBL_MAX
-#define LATENCY(m)    BT_FIELD(NUMBER, bt_load_latency, m), NOT_NEGATIVE
+#define LATENCY(m)    BT_FIELD(AMOUNT, bt_load_latency, m)
 #define PART(type, m) BT_FIELD(type, bt_load_part, m)
 
 static const bt_field latency_fields[] = {
@@ -30,9 +26,9 @@ static const bt_field part_fields[] = {
     {PART(TEXT, model)},
     {PART(TEXT, cause)},
     {PART(TEXT, remedy)},
-    {PART(NUMBER, rate_rps), NOT_NEGATIVE},
-    {PART(INTEGER, burst_size), A_COUNT},
-    {PART(INTEGER, clients), A_COUNT},
+    {PART(AMOUNT, rate_rps)},
+    {PART(INTEGER, burst_size)},
+    {PART(INTEGER, clients)},
     {PART(BIG, sent)},
     {PART(BIG, ok)},
     {PART(BIG, rejected_full)},
@@ -42,18 +38,18 @@ static const bt_field part_fields[] = {
     {PART(BIG, failed)},
     {PART(BIG, lost)},
     {PART(BIG, fallback)},
-    {PART(NUMBER, actual_p95_ms), NOT_NEGATIVE},
-    {PART(NUMBER, queue_mean_ms), NOT_NEGATIVE},
-    {PART(NUMBER, preprocess_mean_ms), NOT_NEGATIVE},
-    {PART(NUMBER, service_mean_ms), NOT_NEGATIVE},
+    {PART(AMOUNT, actual_p95_ms)},
+    {PART(AMOUNT, queue_mean_ms)},
+    {PART(AMOUNT, preprocess_mean_ms)},
+    {PART(AMOUNT, service_mean_ms)},
     {PART(NUMBER, slip_mean_ms)},
-    {PART(NUMBER, queue_p95_ms), NOT_NEGATIVE},
-    {PART(NUMBER, service_p95_ms), NOT_NEGATIVE},
-    {PART(NUMBER, throughput_rps), NOT_NEGATIVE},
-    {PART(NUMBER, predicted_p95_ms), NOT_NEGATIVE},
-    {PART(NUMBER, predicted_p50_ms), NOT_NEGATIVE},
-    {PART(NUMBER, predicted_throughput_rps), NOT_NEGATIVE},
-    {PART(NUMBER, mean_batch_size), NOT_NEGATIVE},
+    {PART(AMOUNT, queue_p95_ms)},
+    {PART(AMOUNT, service_p95_ms)},
+    {PART(AMOUNT, throughput_rps)},
+    {PART(AMOUNT, predicted_p95_ms)},
+    {PART(AMOUNT, predicted_p50_ms)},
+    {PART(AMOUNT, predicted_throughput_rps)},
+    {PART(AMOUNT, mean_batch_size)},
     {PART(BIG, latency_step), .minimum = 1, .maximum = 9e15},
 };
 
@@ -111,7 +107,7 @@ static json_t *write_batches(const bt_load_part *part) {
 
 json_t *bt_load_part_to_json(const void *item) {
     const bt_load_part *part = item;
-    json_t *object = bt_fields_to_json(part_fields, COUNT(part_fields), part);
+    json_t *object = bt_fields_to_json(BT_FIELDS(part_fields), part);
     if (object &&
         json_object_set_new(object, "verdict", json_string(bt_load_verdict_name(part->verdict))) == 0 &&
         bt_fields_write(&latency, 1, part, object) == 0 &&
@@ -205,7 +201,7 @@ static bt_status read_verdict(const json_t *object, bt_load_verdict *out, const 
 bt_status bt_load_part_from_json(const json_t *object, bt_load_part *part, const char *where,
                                  bt_error *error) {
     json_t *latencies;
-    bt_status status = bt_fields_read(part_fields, COUNT(part_fields), object, part, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(part_fields), object, part, where, error);
     if (status == BT_OK) status = read_verdict(object, &part->verdict, where, error);
     if (status == BT_OK) status = bt_fields_read(&latency, 1, object, part, where, error);
     if (status == BT_OK) status = read_batches(object, part, where, error);

@@ -1,6 +1,4 @@
 /* The load record's file form: the run, its models and its scenarios, whose parts are load-part-json.c's. */
-#include <float.h>
-#include <limits.h>
 #include <math.h>
 
 #include "base/fields.h"
@@ -10,9 +8,6 @@
 
 #define KIND              "load"
 #define ITEMS_MAX         4096
-#define COUNT(table)      (sizeof table / sizeof table[0])
-#define A_COUNT           .minimum = 0, .maximum = INT_MAX
-#define NOT_NEGATIVE      .minimum = 0, .maximum = DBL_MAX
 #define SCENARIO(type, m) BT_FIELD(type, bt_load_scenario, m)
 #define MODEL(type, m)    BT_FIELD(type, bt_load_model, m)
 #define RUN(type, m)      BT_FIELD(type, bt_load_record, m)
@@ -21,15 +16,15 @@ static const bt_field scenario_fields[] = {
     {SCENARIO(TEXT, name)},
     {SCENARIO(TEXT, title)},
     {SCENARIO(TEXT, shape)},
-    {SCENARIO(NUMBER, duration_s), NOT_NEGATIVE},
+    {SCENARIO(AMOUNT, duration_s)},
     {SCENARIO(NUMBER, generator_p50_us)},
     {SCENARIO(NUMBER, generator_p99_us)},
     {SCENARIO(NUMBER, generator_max_us)},
-    {SCENARIO(NUMBER, canary_spread_percent), NOT_NEGATIVE},
-    {SCENARIO(NUMBER, others_cores), NOT_NEGATIVE},
+    {SCENARIO(AMOUNT, canary_spread_percent)},
+    {SCENARIO(AMOUNT, others_cores)},
     {BT_THROTTLING_MEMBERS(bt_load_scenario)},
-    {SCENARIO(INTEGER, attempts), A_COUNT},
-    {SCENARIO(INTEGER, looks), A_COUNT, .optional = true},
+    {SCENARIO(INTEGER, attempts)},
+    {SCENARIO(INTEGER, looks), .optional = true},
     {SCENARIO(TEXT, disturbed)},
     {SCENARIO(SWITCH, judged)},
 };
@@ -41,24 +36,24 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, backend)},
     {MODEL(TEXT, precision)},
     {MODEL(TEXT, weights)},
-    {MODEL(INTEGER, image_size), A_COUNT},
-    {MODEL(INTEGER, batch_size), A_COUNT},
-    {MODEL(INTEGER, instances), A_COUNT},
-    {MODEL(INTEGER, threads), A_COUNT},
-    {MODEL(NUMBER, p95_sla_ms), NOT_NEGATIVE, .optional = true}, /* older records have these three not */
-    {MODEL(NUMBER, max_queue_delay_ms), NOT_NEGATIVE, .optional = true},
-    {MODEL(INTEGER, max_queue_size), A_COUNT, .optional = true},
+    {MODEL(INTEGER, image_size)},
+    {MODEL(INTEGER, batch_size)},
+    {MODEL(INTEGER, instances)},
+    {MODEL(INTEGER, threads)},
+    {MODEL(AMOUNT, p95_sla_ms), .optional = true}, /* older records have these three not */
+    {MODEL(AMOUNT, max_queue_delay_ms), .optional = true},
+    {MODEL(INTEGER, max_queue_size), .optional = true},
     {MODEL(SWITCH, tuned_here)},
     {MODEL(SWITCH, config_meets_sla)},
     {MODEL(SWITCH, weights_changed), .optional = true},
-    {MODEL(NUMBER, capacity_rps), NOT_NEGATIVE},
-    {MODEL(NUMBER, recommended_rps), NOT_NEGATIVE},
-    {MODEL(INTEGER, largest_spike), A_COUNT},
-    {MODEL(NUMBER, standard_img_per_sec), NOT_NEGATIVE},
-    {MODEL(NUMBER, standard_p50_ms), NOT_NEGATIVE},
-    {MODEL(NUMBER, production_img_per_sec), NOT_NEGATIVE},
-    {MODEL(NUMBER, speedup), NOT_NEGATIVE},
-    {MODEL(NUMBER, start_s), NOT_NEGATIVE},
+    {MODEL(AMOUNT, capacity_rps)},
+    {MODEL(AMOUNT, recommended_rps)},
+    {MODEL(INTEGER, largest_spike)},
+    {MODEL(AMOUNT, standard_img_per_sec)},
+    {MODEL(AMOUNT, standard_p50_ms)},
+    {MODEL(AMOUNT, production_img_per_sec)},
+    {MODEL(AMOUNT, speedup)},
+    {MODEL(AMOUNT, start_s)},
     {MODEL(NUMBER, memory_mb)},
     {MODEL(TEXT, memory_kind)},
 };
@@ -68,7 +63,7 @@ static const bt_field record_fields[] = {
     {RUN(TEXT, started_at)},      {RUN(TEXT, finished_at)},
     {RUN(TEXT, workload)},        {RUN(TEXT, config_path)},
     {RUN(TEXT, config_run_id)},   {RUN(TEXT, config_generated_at)},
-    {RUN(TEXT, machine_differs)}, {RUN(NUMBER, testing_s), NOT_NEGATIVE},
+    {RUN(TEXT, machine_differs)}, {RUN(AMOUNT, testing_s)},
     {RUN(TEXT, verdict)},         {RUN(INTEGER, verdict_code), .minimum = 0, .maximum = 255},
     {RUN(TEXT, advice)},          {RUN(TEXT, images), .optional = true}, /* records of before have it not */
 };
@@ -77,7 +72,7 @@ static const bt_field record_fields[] = {
 
 static json_t *write_scenario(const void *item) {
     const bt_load_scenario *scenario = item;
-    json_t *object = bt_fields_to_json(scenario_fields, COUNT(scenario_fields), scenario);
+    json_t *object = bt_fields_to_json(BT_FIELDS(scenario_fields), scenario);
     if (object && json_object_set_new(object, "parts",
                                       bt_json_array_of(scenario->parts, sizeof *scenario->parts,
                                                        scenario->part_count, bt_load_part_to_json)) == 0)
@@ -92,7 +87,7 @@ static json_t *write_size(const void *item) {
 
 static json_t *write_model(const void *item) {
     const bt_load_model *model = item;
-    json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
+    json_t *object = bt_fields_to_json(BT_FIELDS(model_fields), model);
     if (object && json_object_set_new(object, "ladder",
                                       bt_json_array_of(model->ladder, sizeof *model->ladder,
                                                        model->ladder_count, write_size)) == 0)
@@ -109,7 +104,7 @@ static int write_settings(json_t *top, const bt_load_record *record) {
 
 bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_error *error) {
     json_t *top = json_pack("{s:i, s:s}", "schema_version", BT_LOAD_SCHEMA_VERSION, "kind", KIND);
-    if (top && bt_fields_write(record_fields, COUNT(record_fields), record, top) == 0 &&
+    if (top && bt_fields_write(BT_FIELDS(record_fields), record, top) == 0 &&
         bt_fingerprint_write(top, &record->machine, &record->subject) == 0 &&
         write_settings(top, record) == 0 &&
         json_object_set_new(top, "models",
@@ -154,7 +149,7 @@ static bt_status read_scenario(const json_t *object, bt_load_record *record, con
     if (status != BT_OK) return status;
     bt_load_scenario *scenario = bt_load_record_add(record, (int)json_array_size(parts));
     if (!scenario) return bt_no_memory(error, "reading %s", where);
-    status = bt_fields_read(scenario_fields, COUNT(scenario_fields), object, scenario, where, error);
+    status = bt_fields_read(BT_FIELDS(scenario_fields), object, scenario, where, error);
     for (int i = 0; i < scenario->part_count && status == BT_OK; i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "parts", (size_t)i);
@@ -165,7 +160,7 @@ static bt_status read_scenario(const json_t *object, bt_load_record *record, con
 
 static bt_status read_model(const json_t *object, bt_load_model *model, const char *where, bt_error *error) {
     json_t *ladder;
-    bt_status status = bt_fields_read(model_fields, COUNT(model_fields), object, model, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(model_fields), object, model, where, error);
     if (status == BT_OK) status = bt_json_array(object, "ladder", &ladder, where, error);
     if (status != BT_OK) return status;
     if (json_array_size(ladder) > BT_SIZES_MAX)
@@ -218,7 +213,7 @@ static bt_status read_record(bt_load_record **out, const json_t *top, const char
     if (status == BT_OK) status = read_array(top, "scenarios", &scenarios, path, error);
     if (status == BT_OK) status = bt_load_record_open(out, (int)json_array_size(models), error);
     if (status != BT_OK) return status;
-    status = bt_fields_read(record_fields, COUNT(record_fields), top, *out, path, error);
+    status = bt_fields_read(BT_FIELDS(record_fields), top, *out, path, error);
     if (status == BT_OK) status = bt_fingerprint_read(top, &(*out)->machine, &(*out)->subject, path, error);
     if (status == BT_OK) status = read_settings(top, *out, path, error);
     return status == BT_OK ? read_items(models, scenarios, *out, path, error) : status;

@@ -1,7 +1,5 @@
 /* One model's part of a sweep record, as JSON: the points, and what the sweep and the scoring made of them.
  * Every flat struct is a table of fields; what is left is the nesting. */
-#include <float.h>
-#include <limits.h>
 #include <stdio.h>
 
 #include "base/fields.h"
@@ -10,10 +8,7 @@
 #include "record/sweep-record.h"
 
 #define POINTS_MAX        BT_BATCH_MAX
-#define COUNT(table)      (sizeof table / sizeof table[0])
-#define NOT_NEGATIVE      .minimum = 0, .maximum = DBL_MAX
 #define OPTIONAL          .optional = true /* records of before have it not */
-#define A_COUNT           .minimum = 0, .maximum = INT_MAX
 #define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
 #define POINT(type, m)    BT_FIELD(type, bt_point, m)
 #define FIT(type, m)      BT_FIELD(type, bt_memory_fit, m)
@@ -23,20 +18,20 @@
 static const bt_field point_fields[] = {
     {POINT(INTEGER, batch_size), BATCH_SIZE},
     {POINT(TEXT, why)},
-    {POINT(NUMBER, p50_ms), NOT_NEGATIVE},
-    {POINT(NUMBER, p95_ms), NOT_NEGATIVE},
-    {POINT(NUMBER, p95_lower_ms), NOT_NEGATIVE},
-    {POINT(NUMBER, p95_upper_ms), NOT_NEGATIVE},
-    {POINT(NUMBER, mean_ms), NOT_NEGATIVE},
-    {POINT(NUMBER, throughput_imgs_per_sec), NOT_NEGATIVE},
-    {POINT(NUMBER, efficiency), NOT_NEGATIVE},
-    {POINT(NUMBER, effective_samples), NOT_NEGATIVE},
+    {POINT(AMOUNT, p50_ms)},
+    {POINT(AMOUNT, p95_ms)},
+    {POINT(AMOUNT, p95_lower_ms)},
+    {POINT(AMOUNT, p95_upper_ms)},
+    {POINT(AMOUNT, mean_ms)},
+    {POINT(AMOUNT, throughput_imgs_per_sec)},
+    {POINT(AMOUNT, efficiency)},
+    {POINT(AMOUNT, effective_samples)},
     {POINT(SWITCH, drifting)},
-    {POINT(NUMBER, late_budget_ms), NOT_NEGATIVE},
+    {POINT(AMOUNT, late_budget_ms)},
     {POINT(NUMBER, memory_mb)},
     {POINT(NUMBER, memory_total_used_mb)},
     {POINT(NUMBER, memory_predicted_mb)},
-    {POINT(NUMBER, logit_error), NOT_NEGATIVE},
+    {POINT(AMOUNT, logit_error)},
     {POINT(NUMBER, mask_iou), .minimum = 0, .maximum = 1},
     {POINT(SWITCH, on_pareto_front)},
 };
@@ -52,10 +47,10 @@ static const bt_field memory_fields[] = {
 };
 
 static const bt_field division_fields[] = {
-    {DIVISION(INTEGER, instances), A_COUNT},
-    {DIVISION(INTEGER, threads), A_COUNT},
-    {DIVISION(NUMBER, median_ms), NOT_NEGATIVE},
-    {DIVISION(NUMBER, throughput_imgs_per_sec), NOT_NEGATIVE},
+    {DIVISION(INTEGER, instances)},
+    {DIVISION(INTEGER, threads)},
+    {DIVISION(AMOUNT, median_ms)},
+    {DIVISION(AMOUNT, throughput_imgs_per_sec)},
 };
 
 static const bt_field model_fields[] = {
@@ -66,7 +61,7 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, precision_note)},
     {MODEL(TEXT, path_note), OPTIONAL},
     {MODEL(TEXT, output_note), OPTIONAL, .brief = true},
-    {MODEL(INTEGER, instances), OPTIONAL, A_COUNT},
+    {MODEL(INTEGER, instances), OPTIONAL},
     {MODEL(INTEGER, threads)},
     {MODEL(TEXT, device)},
     {MODEL(TEXT, backend)},
@@ -80,20 +75,20 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, meets_sla)},
     {MODEL(TEXT, reason), OPTIONAL},
     {MODEL(SWITCH, batching_pays)},
-    {MODEL(NUMBER, reachable_sla_ms), NOT_NEGATIVE},
-    {MODEL(NUMBER, speedup_over_single_image), NOT_NEGATIVE},
-    {MODEL(NUMBER, capacity_rps), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, recommended_rps), OPTIONAL, NOT_NEGATIVE},
-    {MODEL(NUMBER, predicted_p95_ms), OPTIONAL, NOT_NEGATIVE},
+    {MODEL(AMOUNT, reachable_sla_ms)},
+    {MODEL(AMOUNT, speedup_over_single_image)},
+    {MODEL(AMOUNT, capacity_rps), OPTIONAL},
+    {MODEL(AMOUNT, recommended_rps), OPTIONAL},
+    {MODEL(AMOUNT, predicted_p95_ms), OPTIONAL},
     {MODEL(TEXT, advice)},
-    {MODEL(NUMBER, standard_median_ms), NOT_NEGATIVE},
+    {MODEL(AMOUNT, standard_median_ms)},
     {MODEL(NUMBER, memory_total_mb)},
     {MODEL(SWITCH, device_memory)},
     {MODEL(INTEGER, full_size)},
-    {MODEL(NUMBER, full_size_ms), NOT_NEGATIVE},
-    {MODEL(NUMBER, measuring_s), NOT_NEGATIVE},
-    {MODEL(INTEGER, turns), A_COUNT},
-    {MODEL(INTEGER, disturbed_turns), A_COUNT},
+    {MODEL(AMOUNT, full_size_ms)},
+    {MODEL(AMOUNT, measuring_s)},
+    {MODEL(INTEGER, turns)},
+    {MODEL(INTEGER, disturbed_turns)},
     {BT_THROTTLING_MEMBERS(bt_model_record)},
     {MODEL(SWITCH, interrupted)},
 };
@@ -102,7 +97,7 @@ static const bt_field model_fields[] = {
 
 static json_t *write_point(const void *item) {
     const bt_point *point = item;
-    json_t *object = bt_fields_to_json(point_fields, COUNT(point_fields), point);
+    json_t *object = bt_fields_to_json(BT_FIELDS(point_fields), point);
     if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(point->outcome))) == 0 &&
         json_object_set_new(object, "samples_ms", bt_numbers_write(point->samples_ms, point->sample_count)) ==
             0)
@@ -112,7 +107,7 @@ static json_t *write_point(const void *item) {
 }
 
 static json_t *write_division(const void *division) {
-    return bt_fields_to_json(division_fields, COUNT(division_fields), division);
+    return bt_fields_to_json(BT_FIELDS(division_fields), division);
 }
 
 /* Verdicts are indexes in memory and batch sizes in the file, where people read them. */
@@ -134,12 +129,12 @@ static json_t *write_winners(const bt_model_record *model) {
 
 json_t *bt_model_record_to_json(const void *item) {
     const bt_model_record *model = item;
-    json_t *object = bt_fields_to_json(model_fields, COUNT(model_fields), model);
+    json_t *object = bt_fields_to_json(BT_FIELDS(model_fields), model);
     int failed = !object;
     failed = failed || json_object_set_new(object, "optimal_batch_size", write_choice(model, model->chosen));
     failed = failed || json_object_set_new(object, "choice", json_string(bt_model_choice(model)));
     failed = failed || json_object_set_new(object, "winners", write_winners(model));
-    failed = failed || bt_fields_write(memory_fields, COUNT(memory_fields), model, object);
+    failed = failed || bt_fields_write(BT_FIELDS(memory_fields), model, object);
     failed = failed || json_object_set_new(object, "divisions",
                                            bt_json_array_of(model->divisions, sizeof *model->divisions,
                                                             model->division_count, write_division));
@@ -159,7 +154,7 @@ json_t *bt_model_record_to_json(const void *item) {
 static bt_status read_point(const json_t *object, bt_model_record *model, const char *where,
                             bt_error *error) {
     bt_point read = {.batch_size = 0};
-    bt_status status = bt_fields_read(point_fields, COUNT(point_fields), object, &read, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(point_fields), object, &read, where, error);
     if (status != BT_OK) return status;
     char name[32];
     status = bt_json_text(object, "outcome", name, sizeof name, where, error);
@@ -206,7 +201,7 @@ static bt_status read_divisions(const json_t *object, bt_model_record *model, co
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "divisions", i);
-        status = bt_fields_read(division_fields, COUNT(division_fields), json_array_get(array, i),
+        status = bt_fields_read(BT_FIELDS(division_fields), json_array_get(array, i),
                                 &model->divisions[model->division_count++], here, error);
     }
     return status;
@@ -242,12 +237,11 @@ static bt_status read_verdicts(const json_t *object, bt_model_record *model, con
 bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model, const char *where,
                                     bt_error *error) {
     json_t *samples;
-    bt_status status = bt_fields_read(model_fields, COUNT(model_fields), object, model, where, error);
+    bt_status status = bt_fields_read(BT_FIELDS(model_fields), object, model, where, error);
     if (status == BT_OK) status = read_divisions(object, model, where, error);
     if (status == BT_OK) status = read_points(object, model, where, error);
     if (status == BT_OK) status = read_verdicts(object, model, where, error);
-    if (status == BT_OK)
-        status = bt_fields_read(memory_fields, COUNT(memory_fields), object, model, where, error);
+    if (status == BT_OK) status = bt_fields_read(BT_FIELDS(memory_fields), object, model, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
     if (status != BT_OK) return status;
     return bt_numbers_read(samples, &model->standard_samples_ms, &model->standard_sample_count,

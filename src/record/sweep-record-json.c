@@ -1,7 +1,6 @@
 /* The sweep record's file form: the run. Its models are sweep-model-json.c's. */
 #include "record/sweep-record.h"
 
-#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +12,6 @@
 #define KIND         "sweep"
 #define MODELS_MAX   64
 #define COUNT(table) (sizeof table / sizeof table[0])
-#define NOT_NEGATIVE .minimum = 0, .maximum = DBL_MAX
 #define OPTIONAL     .optional = true /* records of before have it not */
 #define RUN(type, m) BT_FIELD(type, bt_record, m)
 
@@ -31,7 +29,7 @@ static const bt_field record_fields[] = {
     {RUN(NUMBER, joint_memory_limit_mb)},
     {RUN(SWITCH, joint_memory_fits)},
     {RUN(TEXT, joint_memory_note)},
-    {RUN(NUMBER, measuring_s), NOT_NEGATIVE},
+    {RUN(AMOUNT, measuring_s)},
 };
 
 static const char *const source_names[] = {
@@ -68,7 +66,7 @@ bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *err
     int failed = !top;
     failed = failed || json_object_set_new(top, "schema_version", json_integer(BT_RECORD_SCHEMA_VERSION));
     failed = failed || json_object_set_new(top, "kind", json_string(KIND));
-    failed = failed || bt_fields_write(record_fields, COUNT(record_fields), record, top);
+    failed = failed || bt_fields_write(BT_FIELDS(record_fields), record, top);
     failed = failed || json_object_set_new(
                            top, "changes",
                            bt_json_array_of(record->changes, sizeof *record->changes, changes, write_change));
@@ -163,7 +161,7 @@ static bt_status read_record(bt_record **out, const json_t *top, const char *pat
     status = bt_record_open(out, (int)json_array_size(models), error);
     if (status != BT_OK) return status;
     bt_record *record = *out;
-    status = bt_fields_read(record_fields, COUNT(record_fields), top, record, path, error);
+    status = bt_fields_read(BT_FIELDS(record_fields), top, record, path, error);
     if (status == BT_OK) status = read_changes(top, record, path, error);
     if (status == BT_OK) status = bt_fingerprint_read(top, &record->machine, &record->subject, path, error);
     if (status == BT_OK) status = read_settings(top, record, path, error);

@@ -151,6 +151,7 @@ sub check_names {
         my $say = sub { print "$page:$number: $_[0]\n" };
         if (!defined $mark) {
             $complain = $say;
+            $complain->('a `span` goes on in the next line, where nobody checks it') if ($text =~ tr/`//) % 2;
             check_span($1) while $text =~ /`([^`]+)`/g;
         } elsif ($mark eq 'sh' || $mark eq 'console') {
             # A block is read as commands where it ends; a command is told by the line on which it begins.

@@ -68,8 +68,8 @@ static bt_status prepare(segmenting *s, bt_error *error) {
     status = bt_pictures_list(&s->pictures, s->settings.image, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--image");
     for (int i = 0; i < s->settings.models.count && status == BT_OK; i++)
-        status = bt_segment_outputs_settle(&s->outputs[i], &s->settings, &s->pictures,
-                                           s->settings.models.names[i], error);
+        status = bt_segment_outputs_resolve(&s->outputs[i], &s->settings, &s->pictures,
+                                            s->settings.models.names[i], error);
     if (status == BT_OK) status = load_config(s, error);
     if (status == BT_OK)
         status = bt_log_open(&s->log, stderr, s->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);

@@ -11,13 +11,13 @@ static bt_status add_suffix(char out[BT_PATH_SIZE], const char *path, const char
     return bt_path_join(out, error, "%.*s%s%s", (int)length, path, suffix, path + length);
 }
 
-static bt_status settle_folder(char out[BT_PATH_SIZE], const char *given, bt_error *error) {
+static bt_status resolve_folder(char out[BT_PATH_SIZE], const char *given, bt_error *error) {
     bt_status status = bt_path_join(out, error, "%s", given);
     return status == BT_OK ? bt_folder_make(given, error) : status;
 }
 
-static bt_status settle_file(char out[BT_PATH_SIZE], const char *given, const bt_segment_outputs *outputs,
-                             const bt_pictures *pictures, bt_error *error) {
+static bt_status resolve_file(char out[BT_PATH_SIZE], const char *given, const bt_segment_outputs *outputs,
+                              const bt_pictures *pictures, bt_error *error) {
     bt_status status = add_suffix(out, given, outputs->suffix, error);
     if (status == BT_OK) status = bt_file_check_writable(out, error);
     for (int i = 0; i < pictures->count && status == BT_OK; i++)
@@ -26,8 +26,8 @@ static bt_status settle_file(char out[BT_PATH_SIZE], const char *given, const bt
     return status;
 }
 
-static bt_status settle_output(bt_segment_outputs *out, const bt_segment_settings *settings,
-                               const bt_pictures *pictures, bt_error *error) {
+static bt_status resolve_output(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                const bt_pictures *pictures, bt_error *error) {
     out->output_is_folder = pictures->is_folder && settings->format == BT_SEGMENT_FORMAT_JSON;
     if (!settings->output[0] && out->output_is_folder)
         return bt_fail(error, BT_INVALID, "give a folder for the polygons of %d pictures, or --format coco",
@@ -35,28 +35,28 @@ static bt_status settle_output(bt_segment_outputs *out, const bt_segment_setting
     if (!settings->output[0] && out->suffix[0])
         return bt_fail(error, BT_INVALID, "give a file: several networks do not share standard output");
     if (!settings->output[0]) return BT_OK;
-    return out->output_is_folder ? settle_folder(out->output, settings->output, error)
-                                 : settle_file(out->output, settings->output, out, pictures, error);
+    return out->output_is_folder ? resolve_folder(out->output, settings->output, error)
+                                 : resolve_file(out->output, settings->output, out, pictures, error);
 }
 
-static bt_status settle_overlay(bt_segment_outputs *out, const bt_segment_settings *settings,
-                                const bt_pictures *pictures, bt_error *error) {
+static bt_status resolve_overlay(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                 const bt_pictures *pictures, bt_error *error) {
     if (!settings->overlay[0]) return BT_OK;
-    if (!pictures->is_folder) return settle_file(out->overlay, settings->overlay, out, pictures, error);
+    if (!pictures->is_folder) return resolve_file(out->overlay, settings->overlay, out, pictures, error);
     out->overlay_is_folder = true;
     if (bt_path_is_same(settings->overlay, settings->image))
         return bt_fail(error, BT_INVALID, "give another folder than the pictures' own");
-    return settle_folder(out->overlay, settings->overlay, error);
+    return resolve_folder(out->overlay, settings->overlay, error);
 }
 
-bt_status bt_segment_outputs_settle(bt_segment_outputs *out, const bt_segment_settings *settings,
-                                    const bt_pictures *pictures, const char *model, bt_error *error) {
+bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                     const bt_pictures *pictures, const char *model, bt_error *error) {
     *out = (bt_segment_outputs){0};
     if (settings->page > 0) snprintf(out->page, sizeof out->page, "-page%d", (int)settings->page);
     if (settings->models.count > 1) snprintf(out->suffix, sizeof out->suffix, "-%s", model);
-    bt_status status = settle_output(out, settings, pictures, error);
+    bt_status status = resolve_output(out, settings, pictures, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
-    status = settle_overlay(out, settings, pictures, error);
+    status = resolve_overlay(out, settings, pictures, error);
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--overlay");
 }
 

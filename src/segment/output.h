@@ -21,12 +21,12 @@ typedef struct bt_segment_outputs {
     char suffix[BT_NAME_SIZE + 1]; /* "-hrnet" behind the names where there are several networks; else "" */
 } bt_segment_outputs;
 
-/* Settles where `model`'s results go, and makes the folders. BT_INVALID where the settings do not fit the
+/* Resolves where `model`'s results go, and makes the folders. BT_INVALID where the settings do not fit the
  * pictures (the message names the flag), an output would replace a picture, or overlays would lie among the
  * pictures; BT_IO where something cannot be written. */
-BT_MUST_USE bt_status bt_segment_outputs_settle(bt_segment_outputs *out, const bt_segment_settings *settings,
-                                                const bt_pictures *pictures, const char *model,
-                                                bt_error *error);
+BT_MUST_USE bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                                 const bt_pictures *pictures, const char *model,
+                                                 bt_error *error);
 
 /* The file for one picture's polygons ("": standard output), and for its overlay. */
 BT_MUST_USE bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,

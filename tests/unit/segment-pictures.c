@@ -108,7 +108,7 @@ static void assert_paths(const bt_segment_settings *settings, const bt_pictures 
     bt_segment_outputs outputs;
     bt_error error;
     char path[BT_PATH_SIZE];
-    if (bt_segment_outputs_settle(&outputs, settings, pictures, "hrnet", &error))
+    if (bt_segment_outputs_resolve(&outputs, settings, pictures, "hrnet", &error))
         fail_msg("%s", error.message);
     assert_int_equal(bt_segment_output_path(path, &outputs, &pictures->files[0], &error), BT_OK);
     assert_string_equal(path, output);
@@ -116,7 +116,7 @@ static void assert_paths(const bt_segment_settings *settings, const bt_pictures 
     assert_string_equal(path, overlay);
 }
 
-/* What settings say of models, settled: "NAME,NAME", or the refusal. */
+/* What settings say of models, resolved: "NAME,NAME", or the refusal. */
 static const char *models_of(const char *pairs) {
     static char shown[BT_ERROR_MESSAGE_SIZE];
     size_t count;
@@ -183,7 +183,7 @@ static void several_networks_have_files_of_their_own(void **state) {
 static void refuses(const bt_segment_settings *settings, const bt_pictures *pictures, const char *what) {
     bt_segment_outputs outputs;
     bt_error error = {0};
-    bt_status status = bt_segment_outputs_settle(&outputs, settings, pictures, "hrnet", &error);
+    bt_status status = bt_segment_outputs_resolve(&outputs, settings, pictures, "hrnet", &error);
     if (status != BT_INVALID || !strstr(error.message, what))
         fail_msg("\"%s\" was wanted, not %d, \"%s\"", what, status, error.message);
 }

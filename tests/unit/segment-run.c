@@ -54,7 +54,7 @@ static void set_up(run *r, bt_segment_format format) {
     if (bt_options_read_pairs(table, count, "image_size=32,batch_size=3,min_area_px=0", "test", &r->settings,
                               &r->sources, &r->error) ||
         bt_pictures_list(&r->pictures, "p", &r->error) ||
-        bt_segment_outputs_settle(&r->outputs, &r->settings, &r->pictures, "hrnet", &r->error))
+        bt_segment_outputs_resolve(&r->outputs, &r->settings, &r->pictures, "hrnet", &r->error))
         fail_msg("%s", r->error.message);
 }
 

@@ -21,8 +21,9 @@ typedef enum bt_breaker_state { BT_BREAKER_CLOSED, BT_BREAKER_OPEN, BT_BREAKER_H
  * `failures` in a row open it. Raised, more requests take the way through a broken path before they get the
  * standard path at once; lowered, one bad run costs a cooldown at the standard path's pace.
  *
- * `probes` good runs in a row close it. Raised, a path that has recovered stays on trial for longer, where one
- * failed run doubles its cooldown; at 1, a path that fails every other time would open and close by turns.
+ * `probes` good runs in a row close it. Raised, a path that has recovered stays on trial for longer, where
+ * one failed run doubles its cooldown; at 1, a path that fails every other time would open and close by
+ * turns.
  *
  * `cooldown_ns` is how long it stays open at first, `cooldown_max_ns` how long at most. Raised, a path that
  * recovers soon is left unused for longer; lowered, a broken one is probed more often, at the price of a late

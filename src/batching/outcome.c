@@ -1,5 +1,6 @@
 /* What becomes of runs and requests: a run that went well answers its requests, one that failed lines them up
- * once more or answers them with why; a run whose watchdog came is given up; what no lane is left for fails. */
+ * once more or answers them with why; a run whose watchdog came is given up; what no lane is left for
+ * fails. */
 #include "batching/state.h"
 
 /* ---- answers ---- */
@@ -91,7 +92,8 @@ static void decide_all(bt_batcher *batcher, bt_lane *lane, bt_status status) {
         if (lane->slots[i] != BT_NO_SLOT) bt_decide(batcher, lane->slots[i], status);
 }
 
-/* A failed run's requests go to the standard path, or, where they came from there or may not, are answered. */
+/* A failed run's requests go to the standard path, or, where they came from there or may not, are
+ * answered. */
 static void fail_over(bt_batcher *batcher, bt_lane *lane, bt_status status) {
     bt_member *member = &batcher->members[lane->member];
     bool production = lane->path == BT_PATH_PRODUCTION;

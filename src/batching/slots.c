@@ -3,40 +3,28 @@
 
 /* ---- lists ---- */
 
-void bt_list_push(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
-    bt_slot *slot = &batcher->slots[index];
-    slot->previous = list->last;
-    slot->next = BT_NO_SLOT;
-    if (list->last == BT_NO_SLOT)
-        list->first = index;
-    else
-        batcher->slots[list->last].next = index;
-    list->last = index;
+/* Joins two neighbours of a list, of which either may be its end. */
+static void join(bt_batcher *batcher, bt_slot_list *list, uint32_t before, uint32_t after) {
+    *(before == BT_NO_SLOT ? &list->first : &batcher->slots[before].next) = after;
+    *(after == BT_NO_SLOT ? &list->last : &batcher->slots[after].previous) = before;
+}
+
+static void insert(bt_batcher *batcher, bt_slot_list *list, uint32_t before, uint32_t index, uint32_t after) {
+    join(batcher, list, before, index);
+    join(batcher, list, index, after);
     list->count++;
+}
+
+void bt_list_push(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
+    insert(batcher, list, list->last, index, BT_NO_SLOT);
 }
 
 void bt_list_push_front(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
-    bt_slot *slot = &batcher->slots[index];
-    slot->previous = BT_NO_SLOT;
-    slot->next = list->first;
-    if (list->first == BT_NO_SLOT)
-        list->last = index;
-    else
-        batcher->slots[list->first].previous = index;
-    list->first = index;
-    list->count++;
+    insert(batcher, list, BT_NO_SLOT, index, list->first);
 }
 
 void bt_list_remove(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
-    const bt_slot *slot = &batcher->slots[index];
-    if (slot->previous == BT_NO_SLOT)
-        list->first = slot->next;
-    else
-        batcher->slots[slot->previous].next = slot->next;
-    if (slot->next == BT_NO_SLOT)
-        list->last = slot->previous;
-    else
-        batcher->slots[slot->next].previous = slot->previous;
+    join(batcher, list, batcher->slots[index].previous, batcher->slots[index].next);
     list->count--;
 }
 

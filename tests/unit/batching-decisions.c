@@ -565,6 +565,7 @@ static void options_that_no_batcher_can_follow_are_refused(void **state) {
     REFUSE(watchdog_ns = -1, "no time is negative");
     REFUSE(ladder.standard_ns = -1, "no time is negative");
     REFUSE(ladder.standard_ns = INT64_MAX, "takes more than a day");
+    /* Times whose sums would pass an integer; until 5da3e4d they were taken. */
     REFUSE(max_queue_delay_ns = INT64_MAX, "nothing lasts longer than a year");
     REFUSE(watchdog_ns = INT64_MAX, "nothing lasts longer than a year");
     REFUSE(breaker.cooldown_max_ns = INT64_MAX, "nothing lasts longer than a year");

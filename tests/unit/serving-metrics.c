@@ -33,6 +33,13 @@ static void answer(bt_meter *meter, int64_t at_ns, int64_t latency_ms) {
     bt_meter_answered(meter, at_ns, &a);
 }
 
+static bt_metrics read_at(bt_meter *meter, int64_t at_ns) {
+    bt_metrics m;
+    memset(&m, 0, sizeof m);
+    bt_meter_read(meter, at_ns, &m);
+    return m;
+}
+
 /* Histograms hold values to about 1 %. */
 static void assert_near(double value, double wanted) {
     if (!(fabs(value - wanted) <= 0.011 * wanted)) fail_msg("%g, wanted %g", value, wanted);
@@ -41,11 +48,9 @@ static void assert_near(double value, double wanted) {
 static void percentiles_are_of_what_was_answered(void **state) {
     (void)state;
     bt_meter *meter = meter_of_a_minute();
-    bt_metrics m;
     for (int i = 1; i <= 100; i++)
         answer(meter, MS(10 * i), i);
-    memset(&m, 0, sizeof m);
-    bt_meter_read(meter, S(10), &m);
+    bt_metrics m = read_at(meter, S(10));
     assert_int_equal(m.latency.count, 100);
     assert_near(m.latency.p50, 50);
     assert_near(m.latency.p95, 95);
@@ -61,13 +66,11 @@ static void percentiles_are_of_what_was_answered(void **state) {
 static void the_window_forgets_and_the_start_does_not(void **state) {
     (void)state;
     bt_meter *meter = meter_of_a_minute();
-    bt_metrics m;
     for (int i = 0; i < 50; i++)
         answer(meter, MS(100 * i), 400);
     for (int i = 0; i < 50; i++)
         answer(meter, S(100) + MS(100 * i), 40);
-    memset(&m, 0, sizeof m);
-    bt_meter_read(meter, S(110), &m);
+    bt_metrics m = read_at(meter, S(110));
     assert_int_equal(m.latency.count, 50);
     assert_near(m.latency.max, 40);
     assert_int_equal(m.latency_since_start.count, 100);

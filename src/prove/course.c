@@ -7,14 +7,6 @@
 #include "base/array.h"
 #include "base/clock.h"
 
-/* Room for `more` items behind `count`. */
-static bt_status grow(void **array, int64_t count, int64_t more, size_t size, bt_error *error) {
-    void *grown = bt_array_grow(*array, (size_t)count, (size_t)more, NULL, size);
-    if (!grown) return bt_no_memory(error, "a scenario's requests");
-    *array = grown;
-    return BT_OK;
-}
-
 static int64_t whole_seconds(int64_t ns) {
     return (ns + BT_NS_PER_S - 1) / BT_NS_PER_S;
 }
@@ -23,9 +15,10 @@ static int64_t whole_seconds(int64_t ns) {
  * time of one. */
 static bt_status add_requests(bt_request_log *log, const bt_request_log *segment, int64_t shift_ns,
                               bt_error *error) {
-    bt_status status =
-        grow((void **)&log->requests, log->count, segment->count, sizeof *log->requests, error);
-    if (status != BT_OK) return status;
+    bt_sent_request *grown =
+        bt_array_grow(log->requests, (size_t)log->count, (size_t)segment->count, NULL, sizeof *grown);
+    if (!grown) return bt_no_memory(error, "a scenario's requests");
+    log->requests = grown;
     for (int64_t i = 0; i < segment->count; i++) {
         bt_sent_request request = segment->requests[i];
         request.intended_ns += shift_ns;
@@ -41,9 +34,10 @@ static bt_status add_requests(bt_request_log *log, const bt_request_log *segment
 static bt_status add_seconds(bt_request_log *log, const bt_request_log *segment, int64_t from,
                              bt_error *error) {
     int64_t missing = from > log->second_count ? from - log->second_count : 0;
-    bt_status status = grow((void **)&log->seconds, log->second_count, missing + segment->second_count,
-                            sizeof *log->seconds, error);
-    if (status != BT_OK) return status;
+    bt_load_second *grown = bt_array_grow(log->seconds, (size_t)log->second_count,
+                                          (size_t)(missing + segment->second_count), NULL, sizeof *grown);
+    if (!grown) return bt_no_memory(error, "a scenario's seconds");
+    log->seconds = grown;
     for (int64_t i = 0; i < missing; i++)
         log->seconds[log->second_count++] = (bt_load_second){NAN, NAN};
     int known = log->second_count - (int)from; /* the watcher noted one second too many */
@@ -54,9 +48,10 @@ static bt_status add_seconds(bt_request_log *log, const bt_request_log *segment,
 
 static bt_status add_schedule(bt_schedule *whole, const bt_schedule *segment, int64_t from_ns,
                               bt_error *error) {
-    bt_status status =
-        grow((void **)&whole->arrivals_ns, whole->count, segment->count, sizeof *whole->arrivals_ns, error);
-    if (status != BT_OK) return status;
+    int64_t *grown =
+        bt_array_grow(whole->arrivals_ns, (size_t)whole->count, (size_t)segment->count, NULL, sizeof *grown);
+    if (!grown) return bt_no_memory(error, "a scenario's arrivals");
+    whole->arrivals_ns = grown;
     for (int64_t i = 0; i < segment->count; i++)
         whole->arrivals_ns[whole->count++] = from_ns + segment->arrivals_ns[i];
     whole->duration_ns = from_ns + segment->duration_ns;

@@ -12,7 +12,7 @@ static int64_t runs_of(const bt_failures *failures) {
     return failures->exceptions + failures->non_finite + failures->out_of_memory + failures->timeouts;
 }
 
-void bt_failures_look(bt_failures_seen *seen, bt_service *service, int model) {
+void bt_failures_read(bt_failures_seen *seen, bt_service *service, int model) {
     bt_error ignored;
     if (bt_service_metrics(service, bt_serving_model(service, model)->entry->name, &seen->metrics, &ignored))
         memset(&seen->metrics, 0, sizeof seen->metrics);
@@ -29,7 +29,7 @@ static void name_last(char *out, size_t size, const bt_failures_seen *seen, int 
 void bt_failures_add_since(bt_failures *failures, const bt_failures_seen *before, bt_service *service,
                            int model) {
     bt_failures_seen now;
-    bt_failures_look(&now, service, model);
+    bt_failures_read(&now, service, model);
     const bt_metrics *a = &before->metrics, *b = &now.metrics;
     failures->exceptions += (int64_t)(b->run_exceptions - a->run_exceptions);
     failures->non_finite += (int64_t)(b->run_non_finite - a->run_non_finite);

@@ -24,14 +24,13 @@ typedef struct bt_failures {
     int64_t exceptions, non_finite, out_of_memory, timeouts; /* runs on the production path, by cause */
     int64_t standard;                                        /* on the standard path, by any */
     int64_t breaker_opened;                                  /* times */
-    int64_t earlier,
-        earlier_timeouts; /* on the production path, before the part began; the latter among them */
+    int64_t earlier, earlier_timeouts; /* production runs before the part began; the latter among them */
     /* "instance 1 (cuda:1): ..." of the last of either, whenever; "" where none is known */
     char production_last[BT_ERROR_MESSAGE_SIZE + 96], standard_last[BT_ERROR_MESSAGE_SIZE + 96];
 } bt_failures;
 
 /* Each costs some 100 us. What cannot be read is as if nothing had failed. */
-void bt_failures_look(bt_failures_seen *seen, bt_service *service, int model);
+void bt_failures_read(bt_failures_seen *seen, bt_service *service, int model);
 /* Adds what failed since `before`. */
 void bt_failures_add_since(bt_failures *failures, const bt_failures_seen *before, bt_service *service,
                            int model);

@@ -217,7 +217,7 @@ static void mend_runs(const bt_load_part *part, const bt_judge_facts *facts, cha
 }
 
 /* What the simulator does not know made it late, or lost it. */
-static void look_for_cause(const bt_load_part *part, const bt_judge_facts *facts, char *out, size_t size) {
+static void name_other_cause(const bt_load_part *part, const bt_judge_facts *facts, char *out, size_t size) {
     size_t used = (size_t)bt_text_format(
         out, size, "the simulation keeps the SLA at these settings (P95 %.1f ms), so none is proposed: ",
         facts->simulated_p95_ms);
@@ -263,7 +263,7 @@ void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const
     if (bt_throttling_matters(&scenario->throttling)) {
         text = "a higher CPU quota, fewer threads (--instances 1x1), or a lower --rate";
     } else if (simulation_keeps(facts)) {
-        look_for_cause(part, facts, part->remedy, size);
+        name_other_cause(part, facts, part->remedy, size);
         return;
     } else if (unanswered(part) == 0 && facts->lone_p95_ms > facts->p95_sla_ms) {
         text = "a higher --p95-sla-ms, smaller images, or a faster device";
@@ -335,8 +335,8 @@ static void advise(bt_load_record *record, const tally *t) {
     if (t->of[BT_LOAD_NOT_SHOWN] > 0)
         snprintf(counts + strlen(counts), sizeof counts - strlen(counts), ", not shown in %d",
                  t->of[BT_LOAD_NOT_SHOWN]);
-    snprintf(record->advice, size, "%s is shown to hold in %d of %d tests%s; first look at %s, %s: %.256s",
-             sla, t->of[BT_LOAD_MET], t->judged, counts, title_of(record, t->worst->model),
+    snprintf(record->advice, size, "%s is shown to hold in %d of %d tests%s; begin with %s, %s: %.256s", sla,
+             t->of[BT_LOAD_MET], t->judged, counts, title_of(record, t->worst->model),
              t->worst_scenario->title, t->worst->remedy[0] ? t->worst->remedy : t->worst->cause);
 }
 

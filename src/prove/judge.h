@@ -23,7 +23,7 @@ typedef struct bt_judge_facts {
     bool failover;
     const bt_failures *failures;   /* runs that failed; NULL: none */
     const char *failing_neighbour; /* another model of the scenario whose runs failed; NULL: none */
-    /* What the simulator says of these very settings, when the remedy is looked for. */
+    /* What the simulator says of these very settings, when a remedy is sought. */
     bool simulated; /* false: it knows no service times to simulate with */
     double simulated_p95_ms;
     int64_t simulated_lost;

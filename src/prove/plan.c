@@ -12,23 +12,24 @@
 #include "measure/sequential.h"
 #include "prove/looks.h"
 
-/* How long each scenario lasts unless --duration says otherwise: enough for some hundred requests of a tenth
- * of a second in sustained load, and about three minutes for two models. */
-#define SINGLE_S        10
-#define BURST_S         12
-#define LARGEST_BURST_S 6
-#define SUSTAINED_S     30
-#define SOAK_S          1800
+/* A slow model's scenarios last longer, so that a first look can decide: SPARE times as long as the fewest
+ * requests that it needs take. Raised, every scenario of a slow model takes that much longer; at 1, half of
+ * the first looks come a request short. */
+#define SPARE 1.3
 
-/* Slower ones take longer, so that a first look can decide: SPARE times the fewest requests that it needs,
- * but no longer than LONGEST_S. */
-#define SPARE     1.3
+/* But no longer than this. Raised, a test of a model that takes seconds lasts for most of an hour; lowered,
+ * slow models stay undecided after their first look. */
 #define LONGEST_S 120
-#define LENGTHEN  8 /* unless it was said, or a duration was */
 
-/* The next spike comes when the last has long been served, so that spikes do not see each other. */
+/* How many times its length a scenario may become, unless that was said, or a duration was. Raised, more of
+ * those near their SLA are decided, after a longer test, and each look's share of the error is smaller. */
+#define LENGTHEN 8
+
+/* The next spike comes when the last has long been served, so that spikes do not see each other: after so
+ * many times what serving one takes, and no sooner than the interval. Raised, a burst scenario sends fewer
+ * requests in its time; near 1, a spike that was served slowly delays the next. */
 #define SPIKE_REST        1.5
-#define SPIKE_INTERVAL_NS (100 * BT_NS_PER_MS) /* at least */
+#define SPIKE_INTERVAL_NS (100 * BT_NS_PER_MS)
 
 typedef struct planner {
     bt_plan *plan;
@@ -44,14 +45,6 @@ static int lengthen_of(const planner *p) {
     return p->settings->duration_ns > 0 ? 1 : LENGTHEN;
 }
 
-static bt_plan_scenario *add(planner *p, const char *name, const char *title) {
-    bt_plan_scenario *scenario = &p->plan->scenarios[p->plan->scenario_count++];
-    *scenario = (bt_plan_scenario){.judged = true, .lengthen = lengthen_of(p)};
-    snprintf(scenario->name, sizeof scenario->name, "%s", name);
-    snprintf(scenario->title, sizeof scenario->title, "%s", title);
-    return scenario;
-}
-
 /* Requests a second of one part; NaN where only a trace or the service knows. */
 static double rate_of_part(const planner *p, const bt_plan_part *part) {
     const bt_schedule_options *s = &part->schedule;
@@ -61,8 +54,8 @@ static double rate_of_part(const planner *p, const bt_plan_part *part) {
     return s->shape == BT_SHAPE_POISSON ? s->rate_rps : NAN;
 }
 
-/* Settles how long a scenario takes, when all its parts are there. `seconds` is its length by default. */
-static void settle(planner *p, bt_plan_scenario *scenario, double seconds) {
+/* How long a scenario takes, when all its parts are there. `seconds` is its length by default. */
+static void set_duration(planner *p, bt_plan_scenario *scenario, double seconds) {
     double rate_rps = rate_of_part(p, &scenario->parts[0]);
     for (int i = 1; i < scenario->part_count; i++)
         rate_rps = fmin(rate_rps, rate_of_part(p, &scenario->parts[i])); /* fmin passes NaN over */
@@ -114,13 +107,12 @@ static void add_arrivals(const planner *p, bt_plan_scenario *scenario, int model
     }
 }
 
-static void add_single(planner *p, int model) {
-    bt_plan_scenario *scenario = add(p, "single", "Single Request");
+static void add_client(const planner *p, bt_plan_scenario *scenario, int model, int sharing) {
+    (void)sharing;
     add_part(p, scenario, model)->clients = 1;
-    settle(p, scenario, SINGLE_S);
 }
 
-static void add_spikes(planner *p, int model, bt_plan_scenario *scenario, int size) {
+static void add_spikes(const planner *p, bt_plan_scenario *scenario, int model, int size) {
     const bt_plan_model *m = &p->models[model];
     bt_plan_part *part = add_part(p, scenario, model);
     int64_t batches = (size + m->batch_size - 1) / m->batch_size;
@@ -132,66 +124,98 @@ static void add_spikes(planner *p, int model, bt_plan_scenario *scenario, int si
     part->schedule.burst_interval_ns = rest_ns > SPIKE_INTERVAL_NS ? rest_ns : SPIKE_INTERVAL_NS;
 }
 
-static void add_burst(planner *p, int model) {
-    const bt_plan_model *m = &p->models[model];
-    int size = p->settings->burst_size > 0 ? (int)p->settings->burst_size : m->batch_size;
-    bt_plan_scenario *burst = add(p, "burst", "Burst Load");
-    add_spikes(p, model, burst, size);
-    settle(p, burst, BURST_S);
-    if (m->largest_spike <= size) return;
-    bt_plan_scenario *largest = add(p, "largest-burst", "Largest Burst");
-    largest->judged = false;
-    largest->lengthen = 1;
-    add_spikes(p, model, largest, m->largest_spike);
-    settle(p, largest, LARGEST_BURST_S);
+static int burst_size(const planner *p, int model) {
+    return p->settings->burst_size > 0 ? (int)p->settings->burst_size : p->models[model].batch_size;
 }
 
-static void add_sustained(planner *p, int model) {
-    bt_plan_scenario *scenario = add(p, "sustained", "Sustained Load");
-    add_arrivals(p, scenario, model, 1);
-    settle(p, scenario, SUSTAINED_S);
+static void add_bursts(const planner *p, bt_plan_scenario *scenario, int model, int sharing) {
+    (void)sharing;
+    add_spikes(p, scenario, model, burst_size(p, model));
 }
 
-static void add_shared(planner *p, bt_plan_scenario *scenario, double seconds) {
-    for (int model = 0; model < p->model_count; model++)
-        add_arrivals(p, scenario, model, p->model_count);
-    settle(p, scenario, seconds);
+static void add_largest_bursts(const planner *p, bt_plan_scenario *scenario, int model, int sharing) {
+    (void)sharing;
+    add_spikes(p, scenario, model, p->models[model].largest_spike);
 }
 
-static void add_mixed(planner *p) {
-    if (p->model_count >= 2) add_shared(p, add(p, "mixed", "Mixed Load"), SUSTAINED_S);
+/* ---- the scenarios ---- */
+
+static bool meets_larger_spikes(const planner *p, int model) {
+    return p->models[model].largest_spike > burst_size(p, model);
 }
 
-static void add_soak(planner *p) {
-    bt_plan_scenario *scenario = add(p, "soak", "Soak");
-    scenario->lengthen = 1;
-    add_shared(p, scenario, SOAK_S);
+static bool has_several_models(const planner *p, int model) {
+    (void)model;
+    return p->model_count >= 2;
 }
 
-/* Scenarios of one model at a time, and of all at once. */
-static const struct {
-    const char *name;
-    void (*add)(planner *p, int model);
-    void (*add_all)(planner *p);
-} known[] = {
-    {"single", add_single, NULL}, {"burst", add_burst, NULL}, {"sustained", add_sustained, NULL},
-    {"mixed", NULL, add_mixed},   {"soak", NULL, add_soak},
+typedef enum participants { EACH_MODEL, ALL_MODELS } participants;
+typedef enum ending { FIXED, GOES_ON } ending;
+
+/* One scenario. */
+typedef struct scenario_row {
+    const char *name, *title;
+    const char *with;    /* the scenario that it comes with, by itself it is no choice; NULL: it is one */
+    participants models; /* in turn, or at once */
+    bool judged;
+    ending ending;  /* whether it goes on where it is not decided */
+    double seconds; /* its length by default: about three minutes for two models in all */
+    void (*add_part)(const planner *p, bt_plan_scenario *scenario, int model, int sharing);
+    bool (*applies)(const planner *p, int model); /* NULL: always */
+} scenario_row;
+
+static const scenario_row rows[] = {
+    {"single", "Single Request", NULL, EACH_MODEL, true, GOES_ON, 10, add_client, NULL},
+    {"burst", "Burst Load", NULL, EACH_MODEL, true, GOES_ON, 12, add_bursts, NULL},
+    {"largest-burst", "Largest Burst", "burst", EACH_MODEL, false, FIXED, 6, add_largest_bursts,
+     meets_larger_spikes},
+    {"sustained", "Sustained Load", NULL, EACH_MODEL, true, GOES_ON, 30, add_arrivals, NULL},
+    {"mixed", "Mixed Load", NULL, ALL_MODELS, true, GOES_ON, 30, add_arrivals, has_several_models},
+    {"soak", "Soak", NULL, ALL_MODELS, true, FIXED, 1800, add_arrivals, NULL},
 };
-#define KNOWN_COUNT (sizeof known / sizeof *known)
+#define ROW_COUNT ((int)(sizeof rows / sizeof *rows))
 
-static bt_status add_named(planner *p, const char *name, bt_error *error) {
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        if (strcmp(name, known[i].name) != 0) continue;
-        if (known[i].add_all) known[i].add_all(p);
-        for (int model = 0; known[i].add && model < p->model_count; model++)
-            known[i].add(p, model);
-        return BT_OK;
-    }
-    char shown[BT_TEXT_QUOTE_SIZE];
-    bt_text_quote(name, shown);
-    return bt_fail(error, BT_INVALID, "--scenarios: %s is none of single, burst, sustained, mixed, soak",
-                   shown);
+_Static_assert(sizeof rows / sizeof *rows * BT_NAMES_MAX <= BT_PLAN_SCENARIOS_MAX, "a plan holds them all");
+
+/* The scenario of a row for models `first` to before `end`. */
+static void add_scenario(planner *p, const scenario_row *row, int first, int end) {
+    if (row->applies && !row->applies(p, first)) return;
+    bt_plan_scenario *scenario = &p->plan->scenarios[p->plan->scenario_count++];
+    *scenario =
+        (bt_plan_scenario){.judged = row->judged, .lengthen = row->ending == GOES_ON ? lengthen_of(p) : 1};
+    snprintf(scenario->name, sizeof scenario->name, "%s", row->name);
+    snprintf(scenario->title, sizeof scenario->title, "%s", row->title);
+    for (int model = first; model < end; model++)
+        row->add_part(p, scenario, model, end - first);
+    set_duration(p, scenario, row->seconds);
 }
+
+/* Those that a name asks for, of one model; with the first those of all. False: the name asks for none. */
+static bool add_named(planner *p, const char *name, int model) {
+    bool found = false;
+    for (int i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(name, rows[i].with ? rows[i].with : rows[i].name) != 0) continue;
+        found = true;
+        if (rows[i].models == EACH_MODEL)
+            add_scenario(p, &rows[i], model, model + 1);
+        else if (model == 0)
+            add_scenario(p, &rows[i], 0, p->model_count);
+    }
+    return found;
+}
+
+static bt_status fail_unknown(const char *name, bt_error *error) {
+    char shown[BT_TEXT_QUOTE_SIZE], known[128] = "";
+    size_t used = 0;
+    for (int i = 0; i < ROW_COUNT; i++)
+        if (!rows[i].with)
+            used +=
+                (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", rows[i].name);
+    bt_text_quote(name, shown);
+    return bt_fail(error, BT_INVALID, "--scenarios: %s is none of %s", shown, known);
+}
+
+/* ---- all of it ---- */
 
 static bt_status read_rate(planner *p, bt_error *error) {
     const char *text = p->settings->rate;
@@ -229,7 +253,9 @@ bt_status bt_plan_make(bt_plan *plan, const bt_load_settings *settings, const bt
             if (strcmp(settings->scenarios.names[i], settings->scenarios.names[j]) == 0)
                 return bt_fail(error, BT_INVALID, "--scenarios: \"%s\" is there twice",
                                settings->scenarios.names[i]);
-        status = add_named(&p, settings->scenarios.names[i], error);
+        for (int model = 0; model < model_count && status == BT_OK; model++)
+            if (!add_named(&p, settings->scenarios.names[i], model))
+                status = fail_unknown(settings->scenarios.names[i], error);
     }
     if (status == BT_OK && plan->scenario_count == 0)
         return bt_fail(error, BT_INVALID, "--scenarios: nothing is left to run: mixed needs two models");

@@ -1,9 +1,14 @@
-/* Which scenarios a test runs, at what rates, for how long: settled before anything is sent.
+/* Which scenarios a test runs, at what rates, for how long: decided before anything is sent.
  *
  * Pure: from the settings and what is known of each model. The rates come from the simulator (bt_capacity);
  * the durations are chosen so that two models of a tenth of a second each are proved in about three minutes,
  * and longer for slower ones, so that enough requests are sent for P95 to have bounds at all. A scenario that
- * is not decided then goes on (looks.h). */
+ * is not decided then goes on (looks.h).
+ *
+ * To add a scenario, give it a row in the table `rows` of plan.c: its name and title, which models take part,
+ * how long it lasts, and the function that says what a model's part sends. Planning, sending, judging,
+ * records and reports take it from there; --scenarios accepts its name. What it is for is said in the help of
+ * that option (settings/load-test.c). */
 #ifndef BT_PROVE_PLAN_H
 #define BT_PROVE_PLAN_H
 
@@ -18,7 +23,7 @@
 extern "C" {
 #endif
 
-#define BT_PLAN_SCENARIOS_MAX (5 * BT_NAMES_MAX + 2)
+#define BT_PLAN_SCENARIOS_MAX (6 * BT_NAMES_MAX)
 
 /* What a plan is made from. */
 typedef struct bt_plan_model {
@@ -27,9 +32,9 @@ typedef struct bt_plan_model {
     int64_t batch_ns;       /* typical service time of a full batch on the production path */
     int64_t lone_ns;        /* of a single image; 0 unknown */
     double recommended_rps; /* NaN where nothing can be predicted */
-    double throughput_rps;  /* of full batches back to back: measured, or batch_size / batch_ns; for when the
-                               above is  NaN or 0 */
-    int largest_spike;      /* 0: unknown, or no larger one than the batch size meets the SLA */
+    /* Of full batches back to back, measured, or batch_size / batch_ns: for when the above is NaN or 0. */
+    double throughput_rps;
+    int largest_spike; /* 0: unknown, or no larger one than the batch size meets the SLA */
 } bt_plan_model;
 
 /* One model's part: an open-loop schedule, or a closed loop of so many clients. */
@@ -45,7 +50,7 @@ typedef struct bt_plan_scenario {
     int64_t duration_ns;
     int lengthen;    /* it may become so many times as long; 1: never */
     double requests; /* about so many of its slowest part in duration_ns; NaN unknown */
-    double least_s; /* about so long it takes, at the least, until P95 can have an upper bound; NaN unknown */
+    double least_s;  /* about so long it takes until P95 can have an upper bound; NaN unknown */
     bt_plan_part parts[BT_NAMES_MAX];
     int part_count;
 } bt_plan_scenario;

@@ -1,4 +1,4 @@
-/* What came back, boiled down: one stream's requests become one part of the load record.
+/* What came back, summed up: one stream's requests become one part of the load record.
  *
  * Pure: reads the generator's log, writes figures, judges nothing. */
 #ifndef BT_PROVE_SUM_H

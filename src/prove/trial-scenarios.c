@@ -17,30 +17,24 @@
 #include "prove/sum.h"
 #include "prove/trial-state.h"
 
-#define LONGEST_NS   (4 * 60 * BT_NS_PER_S) /* of one scenario, unless more was asked for */
-#define BUSY_LOOK_NS (500 * BT_NS_PER_MS)   /* as long as one looks whether the machine is still busy */
-#define REPEAT_SHARE 0.5                    /* of the plan's time, at most, for what was disturbed */
+/* How long one scenario may become, unless more was asked for. Raised, scenarios near their SLA make a test
+ * last longer; lowered, more of them stay undecided. */
+#define LONGEST_NS (4 * 60 * BT_NS_PER_S)
 
-/* What one segment needs while it runs. */
-typedef struct stage {
-    bt_plan_scenario plan; /* of the segment */
-    bt_schedule schedules[BT_NAMES_MAX];
-    double weights[BT_NAMES_MAX][BT_INPUTS_MAX];
-    bt_service_stream inputs[BT_NAMES_MAX];
-    bt_stream streams[BT_NAMES_MAX];
-    bt_service_target *target;
-    bt_failures_seen before[BT_NAMES_MAX]; /* of each part's model, before it was sent */
-    bt_failures failures[BT_NAMES_MAX];    /* and what came to them meanwhile */
-} stage;
+/* How long the machine is watched before a disturbed scenario is sent again. Raised, each repetition begins
+ * that much later; lowered, a program that works in bursts is taken to have ended. */
+#define BUSY_WATCH_NS (500 * BT_NS_PER_MS)
+
+/* How much of the plan's time repetitions may take. Raised, a test on a busy machine takes up to so much
+ * longer; lowered, more of its scenarios stay disturbed. */
+#define REPEAT_SHARE 0.5
 
 /* A scenario and how far it is; same index in the plan, in the record and here. */
 typedef struct progress {
     bt_course course;
     bt_failures failures[BT_NAMES_MAX]; /* of the course's parts */
     bool ended;
-    stage *
-        held; /* a segment that was disturbed: it comes again in this round, or counts for want of a better */
-    bt_request_log *held_log;
+    bt_trial_segment *held; /* was disturbed: comes again in this round, or counts for want of a better */
 } progress;
 
 typedef struct rounds {
@@ -48,64 +42,6 @@ typedef struct rounds {
     progress *all;
     int64_t planned_ns, repeated_ns;
 } rounds;
-
-/* ---- one segment ---- */
-
-static bt_status open_stage(bt_trial *t, stage *s, bt_error *error) {
-    const bt_plan_scenario *plan = &s->plan;
-    int in_flight = 0;
-    for (int i = 0; i < plan->part_count; i++) {
-        const bt_plan_part *part = &plan->parts[i];
-        const bt_load_model *model = &t->record->models[part->model];
-        s->inputs[i] = bt_trial_inputs(t, part->model, s->weights[i]);
-        s->streams[i] = (bt_stream){
-            .clients = part->clients, .weights = s->weights[i], .input_count = s->inputs[i].input_count};
-        in_flight += (int)bt_trial_served(t, part->model)->settings.max_queue_size +
-                     2 * model->instances * model->batch_size;
-        if (part->clients > 0) continue;
-        bt_status status = bt_schedule_open(&s->schedules[i], &part->schedule, error);
-        if (status != BT_OK) return bt_fail_at(error, status, "%s, %s", plan->title, t->names[part->model]);
-        s->streams[i].schedule = &s->schedules[i];
-    }
-    return bt_service_target_open(&s->target, t->service, s->inputs, plan->part_count, in_flight, 1, error);
-}
-
-/* The target goes as soon as its answers are in; what else a segment has may be held. */
-static void close_target(bt_trial *t, stage *s, bool lost) {
-    char failure[BT_ERROR_MESSAGE_SIZE] = "";
-    if (s->target) bt_service_target_failure(s->target, failure);
-    if (failure[0]) bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", s->plan.title, failure);
-    if (!lost) bt_service_target_close(&s->target); /* else late answers still need it */
-    t->lost = t->lost || lost;
-}
-
-static void close_stage(stage *s) {
-    for (int i = 0; s && i < s->plan.part_count; i++)
-        bt_schedule_close(&s->schedules[i]);
-    free(s);
-}
-
-static bt_status send(bt_trial *t, stage *s, bt_request_log **log, bt_error *error) {
-    char what[128];
-    snprintf(what, sizeof what, "%s, %s", bt_trial_parts_name(t, &s->plan), s->plan.title);
-    bt_trial_live live = bt_trial_go_live(t, what, s->plan.duration_ns);
-    const bt_load_options load = {.target = bt_service_target_of(s->target),
-                                  .streams = s->streams,
-                                  .stream_count = s->plan.part_count,
-                                  .duration_ns = s->plan.duration_ns,
-                                  .drain_ns = BT_TRIAL_DRAIN_NS,
-                                  .seed = s->plan.parts[0].schedule.seed,
-                                  .canary = true,
-                                  .progress = bt_trial_tell,
-                                  .progress_context = &live,
-                                  .stop = t->options->stop};
-    for (int i = 0; i < s->plan.part_count; i++)
-        bt_failures_look(&s->before[i], t->service, s->plan.parts[i].model);
-    bt_status status = bt_load_run(log, &load, error);
-    for (int i = 0; i < s->plan.part_count; i++)
-        bt_failures_add_since(&s->failures[i], &s->before[i], t->service, s->plan.parts[i].model);
-    return status;
-}
 
 /* ---- what came of it ---- */
 
@@ -179,18 +115,20 @@ static bt_status predict_parts(const bt_trial *t, const bt_plan_scenario *plan, 
 }
 
 /* Takes a segment into the scenario's course, and judges all of that. `disturbed` keeps what was said of the
- * segment. */
-static bt_status take_segment(rounds *r, int index, const stage *s, const bt_request_log *log,
-                              bt_error *error) {
+ * segment. The first one is the course: it was summed up when it was sent, and its figures stand. */
+static bt_status take_segment(rounds *r, int index, const bt_trial_segment *s, bt_error *error) {
     bt_trial *t = r->t;
     const bt_plan_scenario *plan = &t->plan.scenarios[index];
     bt_course *course = &r->all[index].course;
     bt_load_scenario *scenario = &t->record->scenarios[index];
     char disturbed[BT_TEXT_SIZE];
     memcpy(disturbed, scenario->disturbed, sizeof disturbed);
+    const bool first = course->looks == 0;
     const bt_look look = bt_looks_at(course->looks, plan->lengthen);
-    bt_status status = bt_course_add(course, log, s->schedules, plan->part_count, s->plan.duration_ns, error);
-    if (status == BT_OK) status = sum_up(t, scenario, plan, &course->log, course->schedules, &look, error);
+    bt_status status =
+        bt_course_add(course, s->log, s->schedules, plan->part_count, s->plan.duration_ns, error);
+    if (status == BT_OK && !first)
+        status = sum_up(t, scenario, plan, &course->log, course->schedules, &look, error);
     if (status == BT_OK) status = predict_parts(t, plan, course, scenario, error);
     if (status != BT_OK) return status;
     if (disturbed[0]) memcpy(scenario->disturbed, disturbed, sizeof disturbed);
@@ -207,12 +145,6 @@ static bt_status take_segment(rounds *r, int index, const stage *s, const bt_req
 
 /* ---- a scenario's turn ---- */
 
-static void let_go(progress *p) {
-    close_stage(p->held);
-    bt_request_log_close(&p->held_log);
-    p->held = NULL;
-}
-
 /* Whether a disturbed segment may be sent once more. */
 static bool may_repeat(const rounds *r, const bt_load_scenario *scenario, int64_t duration_ns) {
     return scenario->judged && scenario->disturbed[0] && !bt_trial_stopped(r->t) &&
@@ -220,11 +152,10 @@ static bool may_repeat(const rounds *r, const bt_load_scenario *scenario, int64_
 }
 
 /* Keeps a segment that was disturbed until its turn comes again. */
-static void hold(rounds *r, int index, stage *s, bt_request_log *log) {
+static void hold(rounds *r, int index, bt_trial_segment *s) {
     bt_trial *t = r->t;
     const bt_load_scenario *scenario = &t->record->scenarios[index];
     r->all[index].held = s;
-    r->all[index].held_log = log;
     r->repeated_ns += s->plan.duration_ns;
     t->plan.duration_ns += s->plan.duration_ns; /* the plan has become longer */
     bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: %s; once more later",
@@ -238,29 +169,24 @@ static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) 
     bt_load_scenario *scenario = &t->record->scenarios[index];
     const int looks = r->all[index].course.looks;
     const bt_look look = bt_looks_at(looks, plan->lengthen);
-    bt_request_log *log = NULL;
-    stage *s = calloc(1, sizeof *s);
-    if (!s) return bt_no_memory(error, "a scenario");
-    s->plan = bt_plan_segment(plan, looks);
-    bt_status status = open_stage(t, s, error);
-    if (status == BT_OK) status = send(t, s, &log, error);
-    close_target(t, s, log && log->lost > 0);
-    if (status == BT_OK) status = sum_up(t, scenario, plan, log, s->schedules, &look, error);
+    const bt_plan_scenario segment = bt_plan_segment(plan, looks);
+    bt_trial_segment *s;
+    bt_status status = bt_trial_segment_send(&s, t, &segment, error);
+    if (status == BT_OK) status = sum_up(t, scenario, plan, s->log, s->schedules, &look, error);
     scenario->attempts += looks == 0 || again;
-    if (status == BT_OK && !again && may_repeat(r, scenario, s->plan.duration_ns)) {
-        hold(r, index, s, log);
+    if (status == BT_OK && !again && may_repeat(r, scenario, segment.duration_ns)) {
+        hold(r, index, s);
         return BT_OK;
     }
-    if (status == BT_OK) status = take_segment(r, index, s, log, error);
-    bt_request_log_close(&log);
-    close_stage(s);
+    if (status == BT_OK) status = take_segment(r, index, s, error);
+    bt_trial_segment_close(&s);
     return status;
 }
 
 /* Whether others use the cores right now. */
 static bool is_busy_now(const bt_trial *t) {
     const bt_busy before = bt_busy_now();
-    bt_clock_sleep_until_ns(before.wall_ns + BUSY_LOOK_NS);
+    bt_clock_sleep_until_ns(before.wall_ns + BUSY_WATCH_NS);
     return bt_busy_others_since(&before) > t->settings->tolerate_cores;
 }
 
@@ -272,7 +198,7 @@ static bt_status run_again(rounds *r, int index, bt_error *error) {
     const bool busy = !bt_trial_stopped(t) && is_busy_now(t);
     bt_status status = BT_OK;
     if (!busy && !bt_trial_stopped(t)) {
-        let_go(p);
+        bt_trial_segment_close(&p->held);
         return run_segment(r, index, true, error);
     }
     r->repeated_ns -= p->held->plan.duration_ns;
@@ -280,8 +206,8 @@ static bt_status run_again(rounds *r, int index, bt_error *error) {
     if (busy)
         bt_log_write(t->options->log, BT_LOG_WARNING, "%s, %s: others still use the cores; not sent again",
                      bt_trial_parts_name(t, &p->held->plan), p->held->plan.title);
-    status = take_segment(r, index, p->held, p->held_log, error);
-    let_go(p);
+    status = take_segment(r, index, p->held, error);
+    bt_trial_segment_close(&p->held);
     return status;
 }
 
@@ -391,7 +317,7 @@ bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error) {
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++)
         status = find_remedies(&r, i, error);
     for (int i = 0; i < t->plan.scenario_count; i++) {
-        let_go(&r.all[i]);
+        bt_trial_segment_close(&r.all[i].held);
         bt_course_close(&r.all[i].course);
     }
     free(r.all);

@@ -1,12 +1,14 @@
-/* What a trial knows while it runs, shared by the files that it is made of: trial.c prepares it and puts
- * things in order, trial-images.c has what is sent, trial-scenarios.c sends it and hears what came of it,
- * trial-live.c tells how it goes. Nobody else includes this. */
+/* What a trial knows while it runs, shared by the files that it is made of: trial.c puts things in order,
+ * trial-record.c writes down what is tested, trial-images.c has what is sent, trial-paths.c compares the two
+ * paths, trial-segment.c sends a piece of a scenario, trial-scenarios.c decides which piece is next and what
+ * it shows, trial-live.c tells how it goes. Nobody else includes this. */
 #ifndef BT_PROVE_TRIAL_STATE_H
 #define BT_PROVE_TRIAL_STATE_H
 
 #include "image/decode.h"
 #include "load/generator.h"
 #include "load/target-service.h"
+#include "prove/failures.h"
 #include "prove/plan.h"
 #include "prove/predict.h"
 #include "prove/trial.h"
@@ -66,6 +68,19 @@ bt_service_stream bt_trial_inputs(const bt_trial *t, int model, double weights[B
 /* For the record, and for people. */
 void bt_trial_describe_images(const bt_trial *t, char words[BT_TEXT_SIZE]);
 
+/* ---- trial-record.c ---- */
+
+/* The record, with what is known of the test and of each model whose service has started. */
+BT_MUST_USE bt_status bt_trial_open_record(bt_trial *t, bt_error *error);
+/* Each model's memory, when everything has run: the peak stands. */
+void bt_trial_note_memory(bt_trial *t);
+
+/* ---- trial-paths.c ---- */
+
+/* How long comparing all models' paths takes. */
+int64_t bt_trial_compare_ns(const bt_trial *t);
+BT_MUST_USE bt_status bt_trial_compare_paths(bt_trial *t, int model, bt_error *error);
+
 /* ---- trial-live.c ---- */
 
 /* One piece of the trial, as the live line shows it. */
@@ -79,9 +94,30 @@ bt_trial_live bt_trial_go_live(bt_trial *t, const char *what, int64_t duration_n
 /* bt_load_options.progress; the context is a bt_trial_live. */
 void bt_trial_tell(void *context, const bt_load_moment *moment);
 
+/* ---- trial-segment.c ---- */
+
+/* One segment: how it was planned, and what came of sending it. */
+typedef struct bt_trial_segment {
+    bt_plan_scenario plan; /* of the segment */
+    bt_schedule schedules[BT_NAMES_MAX];
+    double weights[BT_NAMES_MAX][BT_INPUTS_MAX];
+    bt_service_stream inputs[BT_NAMES_MAX];
+    bt_stream streams[BT_NAMES_MAX];
+    bt_service_target *target;
+    bt_request_log *log;
+    bt_failures_seen before[BT_NAMES_MAX]; /* of each part's model, before it was sent */
+    bt_failures failures[BT_NAMES_MAX];    /* and what came to them meanwhile */
+} bt_trial_segment;
+
+/* Sends a segment and waits for its answers. *out is the caller's to close, after a failure too. */
+BT_MUST_USE bt_status bt_trial_segment_send(bt_trial_segment **out, bt_trial *t, const bt_plan_scenario *plan,
+                                            bt_error *error);
+void bt_trial_segment_close(bt_trial_segment **segment); /* NULL-safe; nulls */
+
 /* ---- trial-scenarios.c ---- */
 
-/* Sends every scenario of the plan, again what was disturbed, on what is not decided; sums up and judges. */
+/* Sends every scenario of the plan, once more what was disturbed, further what is not decided; sums up and
+ * judges. */
 BT_MUST_USE bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error);
 
 #endif

@@ -25,8 +25,8 @@ typedef struct bt_trial_options {
     const char *command; /* the shell line that repeats it */
     const char *run_id;
     bt_log *log; /* progress and warnings; may be NULL */
-    const volatile sig_atomic_t
-        *stop; /* not 0: the scenario under way is drained and kept, the others are not run */
+    /* Not 0: the scenario under way is drained and kept, the others are not run. */
+    const volatile sig_atomic_t *stop;
 } bt_trial_options;
 
 /* What can be refused before anything is loaded: scenarios,

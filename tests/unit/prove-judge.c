@@ -206,7 +206,7 @@ static void the_cause_is_whose_the_time_is(void **state) {
     says(judged(part, "").cause, "; predicted was 130.0 ms");
 }
 
-/* 97 ms alone and 5 ms in the queue: no rate is low enough. */
+/* 97 ms alone and 5 ms in the queue: no rate is low enough. Mended in becf79a. */
 static void a_remedy_for_a_lone_request_is_not_a_lower_rate(void **state) {
     (void)state;
     bt_load_part part = part_of(103, 101, 104);
@@ -240,7 +240,7 @@ static void the_exit_code_is_the_worst_that_is_sure(void **state) {
     assert_int_equal(code_of(BT_LOAD_MET, BT_LOAD_MET, true, advice), 0);
     says(advice, "the SLA of 100 ms is shown to hold in all 2 tests");
     assert_int_equal(code_of(BT_LOAD_NOT_SHOWN, BT_LOAD_BROKEN, true, advice), 3);
-    says(advice, "in 0 of 2 tests, broken in 1, not shown in 1; first look at hrnet, Largest Burst");
+    says(advice, "in 0 of 2 tests, broken in 1, not shown in 1; begin with hrnet, Largest Burst");
     assert_int_equal(code_of(BT_LOAD_MET, BT_LOAD_NOT_SHOWN, true, advice), 4);
     says(advice, "in 1 of 2 tests, not shown in 1");
     assert_int_equal(code_of(BT_LOAD_MET, BT_LOAD_BROKEN, false, NULL), 0); /* not judged */

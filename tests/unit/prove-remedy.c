@@ -64,6 +64,7 @@ static const char *remedy_at(double rate_rps, double queue_delay_ms, double sla_
     return remedy;
 }
 
+/* Others were proposed, too, until b02af75. */
 static void a_setting_is_proposed_only_where_the_present_ones_break_the_simulation(void **state) {
     (void)state;
     says(remedy_at(20, 100, 50), "try --max-queue-delay-ms 5 (predicted P95");

@@ -1,0 +1,118 @@
+/* What the record says beside the scenarios: what is tested, on which machine, and what is known and
+ * predicted of each model before anything is sent. */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/cuda.h"
+#include "base/clock.h"
+#include "base/version.h"
+#include "networks/model.h"
+#include "prove/trial-state.h"
+
+static void describe_test(bt_trial *t) {
+    bt_load_record *r = t->record;
+    const bt_config *config = t->options->config;
+    snprintf(r->run_id, sizeof r->run_id, "%s", t->options->run_id);
+    snprintf(r->command, sizeof r->command, "%s", t->options->command);
+    snprintf(r->config_path, sizeof r->config_path, "%s", t->settings->config);
+    snprintf(r->config_run_id, sizeof r->config_run_id, "%s", config->run_id);
+    snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
+    bool simulated = bt_backend_simulates(bt_trial_served(t, 0)->settings.backend);
+    snprintf(r->workload, sizeof r->workload, "%s",
+             simulated ? "simulated" : bt_trial_served(t, 0)->entry->workload);
+    bt_trial_describe_images(t, r->images);
+    bt_clock_utc(r->started_at);
+    r->machine = *t->options->machine;
+    r->settings = *t->settings;
+    r->sources = *t->options->sources;
+    if (r->settings.service.p95_sla_ms == 0) r->settings.service.p95_sla_ms = bt_trial_sla_ms(t, 0);
+    if (!simulated && config->machine.fingerprint[0])
+        (void)bt_machine_differences(&config->machine, &r->machine, r->machine_differs,
+                                     sizeof r->machine_differs);
+    snprintf(r->subject.tool_version, sizeof r->subject.tool_version, "%s", bt_version());
+    snprintf(r->subject.revision, sizeof r->subject.revision, "%s", bt_revision());
+    snprintf(r->subject.runtime, sizeof r->subject.runtime, "%s", bt_serving_session(t->service, 0)->backend);
+    snprintf(r->subject.runtime_detail, sizeof r->subject.runtime_detail, "%s",
+             bt_serving_session(t->service, 0)->backend_detail);
+    bt_gpu_driver_read(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
+    bt_cuda_fill_driver(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
+}
+
+static bt_status describe_model(bt_trial *t, int model, bt_error *error) {
+    bt_load_model *out = &t->record->models[model];
+    const bt_served_model *s = bt_trial_served(t, model);
+    const bt_session_info *session = bt_serving_session(t->service, model);
+    const bt_ladder *ladder = &bt_serving_batcher(t->service, model)->ladder;
+    bt_model described;
+    snprintf(out->model, sizeof out->model, "%s", t->names[model]);
+    const bool known = bt_model_describe(&described, t->names[model], s->settings.model_file, error) == BT_OK;
+    snprintf(out->title, sizeof out->title, "%s", known ? described.title : t->names[model]);
+    snprintf(out->device, sizeof out->device, "%s", session->device);
+    snprintf(out->backend, sizeof out->backend, "%s", session->backend);
+    snprintf(out->precision, sizeof out->precision, "%s", session->precision);
+    snprintf(out->weights, sizeof out->weights, "%s", session->weights);
+    out->weights_changed = bt_served_model_has_changed(s, session->weights_hash);
+    out->image_size = (int)s->settings.image_size;
+    out->batch_size = (int)s->settings.batch_size;
+    out->instances = s->placement.count;
+    out->threads = session->threads;
+    for (int i = 0; i < ladder->size_count && i < BT_SIZES_MAX; i++)
+        out->ladder[out->ladder_count++] = ladder->sizes[i];
+    out->p95_sla_ms = s->settings.p95_sla_ms;
+    out->max_queue_delay_ms = s->settings.max_queue_delay_ms;
+    out->max_queue_size = (int)s->settings.max_queue_size;
+    out->config_meets_sla = s->entry->meets_sla;
+    out->tuned_here = t->record->machine_differs[0] == '\0' && s->entry->measured && !s->entry->edited &&
+                      out->batch_size == s->entry->optimal_batch_size;
+    out->start_s = bt_serving_start_seconds(t->service, model);
+    return BT_OK;
+}
+
+/* Capacity at these settings; unknown where the config has no times that hold for them. */
+static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
+    bt_load_model *out = &t->record->models[model];
+    const bt_served_model *s = bt_trial_served(t, model);
+    bt_tuned_model tuned;
+    bt_capacity capacity;
+    bool same = strcmp(s->settings.backend, s->entry->settings.backend) == 0;
+    t->predict_models[model] =
+        (bt_predict_model){.config = s->entry, .batcher = *bt_serving_batcher(t->service, model)};
+    if (!same) return BT_OK;
+    bt_status status = bt_tuned_model_open(&tuned, s->entry, out->batch_size, error);
+    if (status != BT_OK) return status == BT_INVALID ? BT_OK : status;
+    bt_ladder ladder = tuned.batcher.ladder;
+    tuned.batcher = *bt_serving_batcher(t->service, model);
+    tuned.batcher.ladder = ladder;
+    status = bt_capacity_find(&capacity, &tuned, out->instances, s->settings.p95_sla_ms,
+                              (uint64_t)t->settings->seed, error);
+    bt_tuned_model_close(&tuned);
+    if (status != BT_OK) return status;
+    out->capacity_rps = capacity.capacity_rps;
+    out->recommended_rps = capacity.recommended_rps;
+    out->largest_spike = capacity.largest_spike;
+    return BT_OK;
+}
+
+bt_status bt_trial_open_record(bt_trial *t, bt_error *error) {
+    bt_status status = bt_load_record_open(&t->record, t->model_count, error);
+    if (status != BT_OK) return status;
+    describe_test(t);
+    for (int i = 0; i < t->model_count && status == BT_OK; i++) {
+        status = describe_model(t, i, error);
+        if (status == BT_OK) status = predict_capacity(t, i, error);
+    }
+    return status;
+}
+
+void bt_trial_note_memory(bt_trial *t) {
+    for (int i = 0; i < t->model_count; i++) {
+        bt_load_model *out = &t->record->models[i];
+        bt_metrics metrics;
+        bt_error ignored;
+        if (bt_service_metrics(t->service, t->names[i], &metrics, &ignored) != BT_OK) continue;
+        bool device = metrics.instances[0].device_memory_bytes > 0;
+        int64_t bytes = device ? metrics.instances[0].device_memory_bytes : metrics.process_memory_peak_bytes;
+        out->memory_mb = (double)bytes / (1024.0 * 1024.0);
+        snprintf(out->memory_kind, sizeof out->memory_kind, "%s", device ? "device" : "process");
+    }
+}

@@ -198,7 +198,7 @@ static void note_run(bt_worker_lane *lane, const bt_action *work, bt_run_outcome
     pthread_mutex_unlock(&model->meter_lock);
     if (outcome == BT_RUN_GOOD) return;
     bt_log_write(lane->service->log, BT_LOG_DETAIL, "%s: a run of %d on the %s path failed: %s", model->name,
-                 work->run_size, lane->path == BT_PATH_STANDARD ? "standard" : "production", error->message);
+                 work->run_size, bt_path_name(lane->path), error->message);
 }
 
 /* Under the lock: the next run, where one was mailed meanwhile. */

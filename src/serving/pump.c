@@ -133,8 +133,7 @@ static void fill_error(bt_error *error, const bt_service *service, const bt_deli
             bt_fail(error, action->status, "%s: %s after %d %s, the last of them on the %s path", name,
                     action->status == BT_OUT_OF_DEVICE_MEMORY ? "the device's memory ran out"
                                                               : "the backend failed",
-                    action->tries, action->tries == 1 ? "run" : "runs",
-                    action->path == BT_PATH_STANDARD ? "standard" : "production");
+                    action->tries, action->tries == 1 ? "run" : "runs", bt_path_name(action->path));
     }
 }
 

@@ -32,7 +32,7 @@ static bt_status start_model(bt_service *service, int index, bt_error *error) {
         if (status != BT_OK)
             return bt_fail_at(error, status, "%s, instance %d (%s), %s path", model->name,
                               lane->instance - model->first_instance, lane->place->device,
-                              lane->path == BT_PATH_STANDARD ? "standard" : "production");
+                              bt_path_name(lane->path));
     }
     model->start_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
     return BT_OK;

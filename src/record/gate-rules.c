@@ -8,7 +8,8 @@
 #include "base/text.h"
 #include "record/parts.h"
 
-#define USUAL_PERCENT 5
+#define USUAL_PERCENT 5 /* slower, of a metric that no rule is for */
+#define ERROR_PERCENT 5 /* where there are no rules at all */
 #define NEWEST        1
 #define A_PERCENT     .minimum = 0, .maximum = 1000
 
@@ -53,32 +54,36 @@ static bt_status check_room(size_t count, const char *key, const char *path, bt_
     return bt_fail(error, BT_PARSE, "%s: %s: more than %d", path, key, BT_GATE_RULES_MAX);
 }
 
-static bt_status read_metrics(bt_gate_rules *rules, const json_t *top, const char *path, bt_error *error) {
+/* The list under `key` into `items`, of which there is room for BT_GATE_RULES_MAX of `item_size` bytes. */
+static bt_status read_list(const bt_field *fields, size_t count, const json_t *top, const char *key,
+                           void *items, size_t item_size, int *item_count, const char *path,
+                           bt_error *error) {
     json_t *array;
     char where[BT_WHERE_SIZE];
-    bt_status status = bt_json_array(top, "metrics", &array, path, error);
-    if (status == BT_OK) status = check_room(json_array_size(array), "metrics", path, error);
+    bt_status status = bt_json_array(top, key, &array, path, error);
+    if (status == BT_OK) status = check_room(json_array_size(array), key, path, error);
     for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_where_item(where, path, "metrics", i);
+        bt_where_item(where, path, key, i);
         status =
-            read_item(BT_FIELDS(rule_fields), json_array_get(array, i), &rules->metrics[i], where, error);
-        rules->metric_count++;
+            read_item(fields, count, json_array_get(array, i), (char *)items + i * item_size, where, error);
+        ++*item_count;
     }
     return status;
 }
 
+static bt_status read_metrics(bt_gate_rules *rules, const json_t *top, const char *path, bt_error *error) {
+    return read_list(BT_FIELDS(rule_fields), top, "metrics", rules->metrics, sizeof *rules->metrics,
+                     &rules->metric_count, path, error);
+}
+
 static bt_status read_declared(bt_gate_rules *rules, const json_t *top, const char *path, bt_error *error) {
-    json_t *array;
     char where[BT_WHERE_SIZE];
-    bt_status status = bt_json_array(top, "declared", &array, path, error);
-    if (status == BT_OK) status = check_room(json_array_size(array), "declared", path, error);
-    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_where_item(where, path, "declared", i);
-        status = read_item(BT_FIELDS(declared_fields), json_array_get(array, i), &rules->declared[i], where,
-                           error);
-        if (status == BT_OK && !rules->declared[i].reason[0])
-            status = bt_fail(error, BT_PARSE, "%s: reason is empty; say why it may be slower", where);
-        rules->declared_count++;
+    bt_status status = read_list(BT_FIELDS(declared_fields), top, "declared", rules->declared,
+                                 sizeof *rules->declared, &rules->declared_count, path, error);
+    for (int i = 0; status == BT_OK && i < rules->declared_count; i++) {
+        if (rules->declared[i].reason[0]) continue;
+        bt_where_item(where, path, "declared", (size_t)i);
+        return bt_fail(error, BT_PARSE, "%s: reason is empty; say why it may be slower", where);
     }
     return status;
 }
@@ -141,7 +146,7 @@ bt_status bt_gate_rules_load(bt_gate_rules *rules, const char *path, bt_error *e
 
 void bt_gate_rules_default(bt_gate_rules *rules) {
     memset(rules, 0, sizeof *rules);
-    rules->error_percent = 5;
+    rules->error_percent = ERROR_PERCENT;
 }
 
 bt_status bt_gate_rules_choose(const bt_gate_rules *rules, const char *profile, bt_gate_profile *chosen,

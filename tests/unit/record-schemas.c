@@ -131,6 +131,38 @@ static bool has_bounds(const bt_option *option) {
            (option->minimum != 0 || option->maximum != 0);
 }
 
+/* "efficiency|throughput|latency" of the schema's list; "" where it has none. */
+static void choices_of(const json_t *item, char out[BT_OPTION_TEXT_SIZE]) {
+    const json_t *words = json_object_get(item, "enum");
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const size_t used = strlen(out);
+        snprintf(out + used, BT_OPTION_TEXT_SIZE - used, "%s%s", used ? "|" : "",
+                 json_string_value(json_array_get(words, i)));
+    }
+}
+
+static void the_settings_schema_has_the_defaults_and_choices_of_the_code(void **state) {
+    (void)state;
+    char choices[BT_OPTION_TEXT_SIZE];
+    bt_settings plain;
+    bt_option_sources sources;
+    json_t *schema = load(SETTINGS_SCHEMA), *properties = json_object_get(schema, "properties");
+    bt_options_default(bt_settings_table, bt_settings_count, &plain, &sources);
+    json_t *defaults = bt_options_write_json(bt_settings_table, bt_settings_count, &plain);
+    for (size_t i = 0; i < bt_settings_count; i++) {
+        const bt_option *option = &bt_settings_table[i];
+        if (option->scope != BT_SCOPE_SETTING) continue;
+        const json_t *item = json_object_get(properties, option->name);
+        if (!json_equal(json_object_get(item, "default"), json_object_get(defaults, option->name)))
+            fail_msg("the schema's default of \"%s\" is not the code's", option->name);
+        choices_of(item, choices);
+        if (option->type == BT_OPTION_CHOICE) assert_string_equal(choices, option->choices);
+    }
+    json_decref(defaults);
+    json_decref(schema);
+}
+
 static void the_settings_schema_is_the_options_table(void **state) {
     (void)state;
     json_t *schema = load(SETTINGS_SCHEMA), *properties = json_object_get(schema, "properties");
@@ -200,6 +232,7 @@ int main(void) {
         cmocka_unit_test(the_schema_knows_every_outcome),
         cmocka_unit_test(an_entrys_settings_are_the_rows_that_hold_for_one_model),
         cmocka_unit_test(the_settings_schema_is_the_options_table),
+        cmocka_unit_test(the_settings_schema_has_the_defaults_and_choices_of_the_code),
         cmocka_unit_test(default_json_spells_out_every_default),
         cmocka_unit_test(the_profiles_are_what_the_guide_says),
     };

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "report/layout.h"
+#include "report/markup.h"
 #include "report/palette.h"
 
 #define LINE_SIZE   2048

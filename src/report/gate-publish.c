@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "report/document.h"
 #include "report/gate.h"
+#include "report/markup.h"
 #include "report/whole-file.h"
 
 /* ---- Markdown ---- */

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "report/load-words.h"
 #include "report/load.h"
-#include "report/table.h"
+#include "report/markup.h"
 
 typedef struct tally {
     int tests, failures, errors, skipped;

@@ -61,16 +61,6 @@ BT_MUST_USE bt_status bt_table_write_csv(const bt_table *table, FILE *out, bt_er
  * in "data-column" what its column is called. */
 BT_MUST_USE bt_status bt_table_write_html(const bt_table *table, FILE *out, bt_error *error);
 
-/* `text`, cleaned, with the characters that mean something in HTML or XML escaped. */
-void bt_html_text(FILE *out, const char *text);
-/* ` name="value"` of an XML element, the value likewise. */
-void bt_xml_attribute(FILE *out, const char *name, const char *value);
-/* The same, but what stands between two backticks becomes code. */
-void bt_html_words(FILE *out, const char *text);
-/* `text`, cleaned, with the characters that mean something in Markdown escaped, but for code between two
- * backticks. */
-void bt_markdown_text(FILE *out, const char *text);
-
 #ifdef __cplusplus
 }
 #endif

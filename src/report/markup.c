@@ -1,0 +1,97 @@
+#include "report/markup.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/layout.h"
+
+#define TEXT_SIZE 1200 /* bytes of one text: what is longer is cut */
+
+/* ---- HTML and XML ---- */
+
+/* The bytes of the code that starts with the mark at `text`, without its marks; 0 where it is no code. */
+static size_t code_bytes(const char *text) {
+    const char *end = text[0] == '`' ? strchr(text + 1, '`') : NULL;
+    return end ? (size_t)(end - text) - 1 : 0;
+}
+
+static void put_html_char(FILE *out, char letter) {
+    switch (letter) {
+    case '&':
+        fputs("&amp;", out);
+        break;
+    case '<':
+        fputs("&lt;", out);
+        break;
+    case '>':
+        fputs("&gt;", out);
+        break;
+    case '"':
+        fputs("&quot;", out);
+        break;
+    case '\'':
+        fputs("&#39;", out);
+        break;
+    case '`':
+        fputs("&#96;", out);
+        break;
+    default:
+        fputc(letter, out);
+    }
+}
+
+void bt_html_text(FILE *out, const char *text) {
+    char clean[TEXT_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    for (const char *at = clean; *at; at++)
+        put_html_char(out, *at);
+}
+
+void bt_html_words(FILE *out, const char *text) {
+    char clean[TEXT_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    for (const char *at = clean; *at; at++) {
+        size_t code = code_bytes(at);
+        if (code == 0) {
+            put_html_char(out, *at);
+            continue;
+        }
+        fputs("<code>", out);
+        for (size_t i = 1; i <= code; i++)
+            put_html_char(out, at[i]);
+        fputs("</code>", out);
+        at += code + 1;
+    }
+}
+
+void bt_xml_attribute(FILE *out, const char *name, const char *value) {
+    fprintf(out, " %s=\"", name);
+    bt_html_text(out, value);
+    fputc('"', out);
+}
+
+/* ---- Markdown ---- */
+
+/* At the start of a line, some characters begin a heading, a list or a quotation. An underscore within a word
+ * means nothing to GitHub's Markdown; escaped, it would only hurt the eye. */
+static bool means_something(const char *text, size_t at) {
+    if (at == 0 && strchr("#>-+~", text[at])) return true;
+    if (text[at] != '_') return strchr("\\`*[]<|", text[at]) != NULL;
+    return at == 0 || !bt_text_is_alphanumeric(text[at - 1]) || !bt_text_is_alphanumeric(text[at + 1]);
+}
+
+void bt_markdown_text(FILE *out, const char *text) {
+    char clean[TEXT_SIZE];
+    bt_layout_clean(text, clean, sizeof clean);
+    for (size_t i = 0; clean[i]; i++) {
+        size_t code = code_bytes(clean + i);
+        if (code > 0) { /* stands as it is, within its marks */
+            fwrite(clean + i, 1, code + 2, out);
+            i += code + 1;
+            continue;
+        }
+        if (means_something(clean, i)) fputc('\\', out);
+        fputc(clean[i], out);
+    }
+}

@@ -81,3 +81,7 @@ int64_t bt_memory_limit_bytes_under(const char *root) {
 int64_t bt_memory_limit_bytes(void) {
     return bt_memory_limit_bytes_under("");
 }
+
+const char *bt_memory_kind(bool device) {
+    return device ? "device" : "process";
+}

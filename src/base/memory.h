@@ -7,6 +7,7 @@
 #ifndef BT_BASE_MEMORY_H
 #define BT_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -33,6 +34,9 @@ int64_t bt_memory_limit_bytes(void);
 /* The same, reading `root`/proc and `root`/sys in place of /proc and /sys: so that a test can lay out any
  * machine. */
 int64_t bt_memory_limit_bytes_under(const char *root);
+
+/* Whose memory a figure is, as records and reports name it: "device" (a GPU) or "process". */
+const char *bt_memory_kind(bool device);
 
 #ifdef __cplusplus
 }

@@ -42,7 +42,8 @@ static bt_status time_path(bt_trial *t, int model, bool standard, int clients, d
     stream.standard_path = standard;
     bt_status status = bt_service_target_open(&target, t->service, &stream, 1, clients, 1, error);
     if (status != BT_OK) return status;
-    snprintf(what, sizeof what, "%s, %s path", t->names[model], standard ? "standard" : "production");
+    snprintf(what, sizeof what, "%s, %s path", t->names[model],
+             bt_path_name(standard ? BT_PATH_STANDARD : BT_PATH_PRODUCTION));
     bt_trial_live l = bt_trial_go_live(t, what, COMPARE_NS);
     const bt_stream load_stream = {.clients = clients,
                                    .clients_count = COMPARE_RUNS * (int64_t)clients,

@@ -5,6 +5,7 @@
 
 #include "backend/cuda.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/version.h"
 #include "networks/model.h"
 #include "prove/trial-state.h"
@@ -113,6 +114,6 @@ void bt_trial_note_memory(bt_trial *t) {
         bool device = metrics.instances[0].device_memory_bytes > 0;
         int64_t bytes = device ? metrics.instances[0].device_memory_bytes : metrics.process_memory_peak_bytes;
         out->memory_mb = (double)bytes / (1024.0 * 1024.0);
-        snprintf(out->memory_kind, sizeof out->memory_kind, "%s", device ? "device" : "process");
+        snprintf(out->memory_kind, sizeof out->memory_kind, "%s", bt_memory_kind(device));
     }
 }

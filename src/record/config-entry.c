@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cores.h"
+#include "base/memory.h"
 #include "record/config-fields.h"
 #include "settings/placement.h"
 
@@ -138,7 +139,7 @@ static void take_entry(bt_config_model *out, const bt_model_record *model, const
     out->mask_iou = rounded(point->mask_iou);
     out->full_size = model->full_size;
     out->full_size_ms = rounded(model->full_size_ms);
-    snprintf(out->memory_kind, sizeof out->memory_kind, "%s", model->device_memory ? "device" : "process");
+    snprintf(out->memory_kind, sizeof out->memory_kind, "%s", bt_memory_kind(model->device_memory));
     take_doubt(out, model, point);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "measure/quantile.h"
 #include "report/layout.h"
@@ -223,7 +224,7 @@ void bt_words_memory(const bt_record *record, const bt_model_record *model, char
     if (isfinite(model->memory_total_mb))
         bt_text_format(out + used, BT_WORDS_SIZE - (size_t)used,
                        "; the %s has %.0f MiB, of which %g %% stay free",
-                       model->device_memory ? "device" : "process", model->memory_total_mb,
+                       bt_memory_kind(model->device_memory), model->memory_total_mb,
                        record->settings.memory_reserve_percent);
 }
 

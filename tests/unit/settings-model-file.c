@@ -19,6 +19,7 @@
 #include "serving/served-model.h"
 #include "settings/by-model.h"
 #include "settings/model-file.h"
+#include "settings/model-names.h"
 #include "settings/placement.h"
 
 static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
@@ -216,6 +217,48 @@ static void a_map_is_narrowed_to_one_model(void **state) {
     assert_int_equal(bt_by_model_narrow(setting, "bb", &error), BT_INVALID);
 }
 
+static void models_are_those_that_files_are_given_for_where_nobody_says(void **state) {
+    (void)state;
+    bt_names models = {.count = 1, .names = {"hrnet"}};
+    bt_error error = {0};
+    assert_int_equal(bt_model_names_default(&models, false, "a=x.pt,bb=y.pt", &error), BT_OK);
+    assert_string_equal(models.names[0], "hrnet");
+    assert_int_equal(bt_model_names_default(&models, true, "", &error), BT_OK);
+    assert_string_equal(models.names[0], "hrnet");
+    assert_int_equal(bt_model_names_default(&models, true, "a=x.pt,bb=y.pt", &error), BT_OK);
+    assert_int_equal(models.count, 2);
+    assert_string_equal(models.names[1], "bb");
+    assert_int_equal(bt_model_names_default(&models, true, "x.pt", &error), BT_INVALID);
+    assert_non_null(strstr(error.message, "--model-file: \"x.pt\" names no model"));
+    assert_int_equal(models.count, 2);
+}
+
+static void who_is_named_in_a_setting_must_be_run(void **state) {
+    (void)state;
+    static const struct {
+        const char *weights, *model_file, *flags, *keys; /* what messages say; NULL: it is right */
+    } cases[] = {
+        {"demo", "", NULL, NULL},
+        {"a=x.pth", "bb=y.pt", NULL, NULL},
+        {"a=x.pth,c=z.pth", "", "--weights: \"c\" is no model here; there is a, bb", "weights: \"c\""},
+        {"demo", "c=z.pt", "--model-file: \"c\" is no model here", "model_file: \"c\""},
+    };
+    const bt_names models = {.count = 2, .names = {"a", "bb"}};
+    static const char *const names[] = {"a", "bb"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_error flags = {0}, keys = {0};
+        const bt_status wanted = cases[i].flags ? BT_INVALID : BT_OK;
+        assert_int_equal(bt_model_names_check_list(&models, cases[i].weights, cases[i].model_file, &flags),
+                         wanted);
+        assert_int_equal(
+            bt_model_names_check(names, 2, cases[i].weights, cases[i].model_file, BT_LABEL_KEYS, &keys),
+            wanted);
+        if (!cases[i].flags) continue;
+        if (!strstr(flags.message, cases[i].flags)) fail_msg("%s", flags.message);
+        if (strncmp(keys.message, cases[i].keys, strlen(cases[i].keys)) != 0) fail_msg("%s", keys.message);
+    }
+}
+
 /* What a service runs: the entry's file, unless another one is given for that model. */
 static bt_served_model served(const bt_config *config, const char *name, const char *given) {
     bt_served_model out;
@@ -284,6 +327,8 @@ int main(void) {
         cmocka_unit_test(paths_are_put_together),
         cmocka_unit_test(a_file_has_a_description_of_its_own_name),
         cmocka_unit_test(a_map_is_narrowed_to_one_model),
+        cmocka_unit_test(models_are_those_that_files_are_given_for_where_nobody_says),
+        cmocka_unit_test(who_is_named_in_a_setting_must_be_run),
         cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
         cmocka_unit_test(several_packages_are_compared_as_one_file),
     };

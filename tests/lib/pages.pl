@@ -19,27 +19,29 @@ sub lines_of {
     return @lines;
 }
 
-# A page as a list of [line number, mark, text]: mark is undef outside blocks; a fence itself is left out.
+# A page's lines, each as [number, text], and those of a block as [number, text, the block's mark, where it begins]; a fence
+# itself is left out.
 sub parts_of {
     my ($page) = @_;
-    my (@parts, $mark);
+    my (@parts, @block);
     my $number = 0;
     for my $line (lines_of($page)) {
         $number++;
-        if ($line =~ /^\s*```(\S*)/) { $mark = defined $mark ? undef : $1; next }
-        push @parts, [$number, $mark, $line];
+        if ($line =~ /^\s*```(\S*)/) { @block = @block ? () : ($1 || 'unmarked', $number) }
+        else { push @parts, [$number, $line, @block] }
     }
+    die "$page:$block[1]: a block has no end\n" if @block;
     return @parts;
 }
 
+# Lines as commands: those that end with a backslash joined to the next, comments left out. Each as [its last line's index, text].
 sub commands_in {
-    my @commands;
-    my $joined = '';
-    for my $line (@_) {
-        my $text = $joined . $line =~ s/^\s*#.*//r =~ s/\s+#\s.*//r;
-        if ($text =~ s/\\$//) { $joined = $text; next }
-        $joined = '';
-        push @commands, $text =~ s/^\s+|\s+$//gr =~ s/\s{2,}/ /gr if $text =~ /\S/;
+    my (@commands, $begun);
+    for my $index (0 .. $#_) {
+        my $text = ($begun // '') . $_[$index] =~ s/^\s*#.*//r =~ s/\s+#\s.*//r;
+        undef $begun;
+        if ($text =~ s/\\$//) { $begun = $text }
+        elsif ($text =~ /\S/) { push @commands, [$index, $text =~ s/^\s+|\s+$//gr =~ s/\s{2,}/ /gr] }
     }
     return @commands;
 }
@@ -59,7 +61,7 @@ sub read_what_there_is {
         }
         $help{$file =~ s{.*/}{}r} = \%options;
     }
-    %is_target = map { $_ => 1 } map { /^([a-z-]+):/ ? $1 : () } lines_of('Makefile');
+    %is_target = map { $_ => 1 } map { /^([a-z-]+):/ ? $1 : () } map { lines_of($_) } 'Makefile', glob '*/*.mk';
 }
 
 sub any_program_has { my ($option) = @_; return grep { $_->{$option} } values %help }
@@ -145,41 +147,37 @@ sub check_span {
 
 sub check_names {
     my ($page) = @_;
-    my %block;
+    my %commands; # lines of blocks, by where the block begins
     for my $part (parts_of($page)) {
-        my ($number, $mark, $text) = @$part;
-        my $say = sub { print "$page:$number: $_[0]\n" };
+        my ($number, $text, $mark, $begin) = @$part;
+        $complain = sub { print "$page:$number: $_[0]\n" };
         if (!defined $mark) {
-            $complain = $say;
             $complain->('a `span` goes on in the next line, where nobody checks it') if ($text =~ tr/`//) % 2;
             check_span($1) while $text =~ /`([^`]+)`/g;
         } elsif ($mark eq 'sh' || $mark eq 'console') {
-            # A block is read as commands where it ends; a command is told by the line on which it begins.
-            $complain = $say;
-            my $joined = delete $block{text} // '';
-            if ($text =~ /\\$/) { $block{text} = $joined . $text =~ s/\\$//r; next }
-            check_command($_) for commands_in($joined . $text);
+            push @{ $commands{$begin} }, $text;
+        }
+    }
+    for my $begin (sort { $a <=> $b } keys %commands) {
+        for my $command (commands_in(@{ $commands{$begin} })) {
+            my ($index, $text) = @$command;
+            $complain = sub { printf "%s:%d: %s\n", $page, $begin + 1 + $index, $_[0] };
+            check_command($text);
         }
     }
 }
 
 if ($mode eq 'blocks') {
     my ($page, $folder) = @arguments;
-    my ($file, $out);
-    my $number = 0;
-    for my $line (lines_of($page)) {
-        $number++;
-        if ($line =~ /^\s*```(\S*)/) {
-            if ($out) { close $out; undef $out; next }
-            $file = sprintf '%s/%04d.%s', $folder, $number, $1 || 'unmarked';
-            open $out, '>', $file or die "pages.pl: $file: $!\n";
-            next;
-        }
-        print $out "$line\n" if $out;
+    for my $part (parts_of($page)) {
+        my ($number, $text, $mark, $begin) = @$part;
+        next unless defined $mark;
+        my $file = sprintf '%s/%04d.%s', $folder, $begin, $mark;
+        open my $out, '>>', $file or die "pages.pl: $file: $!\n";
+        print $out "$text\n";
     }
-    die "$page: a block has no end\n" if $out;
 } elsif ($mode eq 'commands') {
-    print "$_\n" for commands_in(lines_of($arguments[0]));
+    print "$_->[1]\n" for commands_in(lines_of($arguments[0]));
 } elsif ($mode eq 'names') {
     read_what_there_is(shift @arguments);
     check_names($_) for @arguments;

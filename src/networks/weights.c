@@ -60,7 +60,7 @@ static uint64_t hash_weights(const bt_weights *weights, const bt_network *networ
 }
 
 bool bt_weights_is_file(const char *source) {
-    return strcmp(source, "demo") != 0 && strncmp(source, COUNTER, strlen(COUNTER)) != 0;
+    return strcmp(source, BT_WEIGHTS_DEMO) != 0 && strncmp(source, COUNTER, strlen(COUNTER)) != 0;
 }
 
 /* The SEED of "counter:SEED". */
@@ -84,7 +84,7 @@ static bt_status generate(bt_weights *weights, const bt_network *network, const 
     size_t size;
     uint64_t seed;
     bt_status status;
-    if (strcmp(source, "demo") == 0) {
+    if (strcmp(source, BT_WEIGHTS_DEMO) == 0) {
         status = bt_demo_data(network, &demo, &size, error);
         if (status == BT_OK) status = bt_demo_seed(network, demo, size, &seed, error);
     } else {
@@ -162,7 +162,7 @@ bt_status bt_weights_check(const bt_network *network, const char *source, bt_err
         bt_status status = check_file(source, error);
         return status == BT_OK ? bt_weights_read_file(network, source, NULL, &found, error) : status;
     }
-    return strcmp(source, "demo") == 0 ? BT_OK : parse_counter(source, &seed, error);
+    return strcmp(source, BT_WEIGHTS_DEMO) == 0 ? BT_OK : parse_counter(source, &seed, error);
 }
 
 void bt_weights_close(bt_weights **weights) {

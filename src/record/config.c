@@ -9,8 +9,6 @@
 #include "record/config-fields.h"
 #include "record/parts.h"
 
-#define MODELS_MAX 64
-
 /* ---- lifecycle and looking up ---- */
 
 void bt_config_model_close(bt_config_model *model) {
@@ -228,8 +226,8 @@ static bt_status read_models(const json_t *top, bt_config *config, const char *p
     if (status != BT_OK) return status;
     size_t count = json_object_size(object);
     bt_where_key(where, path, "configurations");
-    if (count > MODELS_MAX)
-        return bt_fail(error, BT_PARSE, "%s has %zu models, at most %d", where, count, MODELS_MAX);
+    if (count > BT_MODELS_MAX)
+        return bt_fail(error, BT_PARSE, "%s has %zu models, at most %d", where, count, BT_MODELS_MAX);
     config->models = (bt_config_model *)calloc(count + 1, sizeof *config->models);
     if (!config->models) return bt_no_memory(error, "%zu models of %s", count, path);
     json_object_foreach(object, name, item) {

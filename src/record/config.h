@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "record/fingerprint.h"
 #include "record/sweep-record.h"
+#include "settings/model-file.h"
 #include "settings/placement.h"
 #include "settings/tuning.h"
 
@@ -44,7 +45,7 @@ typedef struct bt_config_point {
 typedef struct bt_config_weights {
     char source[64];
     uint64_t hash; /* over the parameters' values, or a model file's bytes; 0 where unknown */
-    char path[512];
+    char path[BT_MODEL_FILE_SIZE];
     int64_t size_bytes;
     char modified_at[32];  /* UTC; the latest of several files */
     uint64_t header_hash;  /* FNV-1a over the first 64 KiB of each file */
@@ -66,7 +67,7 @@ typedef struct bt_config_model {
     int full_size;                                          /* 0: no full-size image was timed */
     double full_size_ms;
     char generated_at[32], run_id[64], runtime[64], machine_fingerprint[20];
-    char model_file[512]; /* a user's network, absolute; "" for a built-in one */
+    char model_file[BT_MODEL_FILE_SIZE]; /* a user's network, absolute; "" for a built-in one */
     bt_config_weights weights;
     bt_instance instances[BT_INSTANCES_MAX];
     int instance_count;

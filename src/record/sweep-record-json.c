@@ -10,7 +10,6 @@
 #include "record/parts.h"
 
 #define KIND         "sweep"
-#define MODELS_MAX   64
 #define COUNT(table) (sizeof table / sizeof table[0])
 #define OPTIONAL     .optional = true /* records of before have it not */
 #define RUN(type, m) BT_FIELD(type, bt_record, m)
@@ -155,9 +154,9 @@ static bt_status read_record(bt_record **out, const json_t *top, const char *pat
     bt_status status = bt_record_check_kind(top, KIND, BT_RECORD_SCHEMA_VERSION, path, error);
     if (status == BT_OK) status = bt_json_array(top, "models", &models, path, error);
     if (status != BT_OK) return status;
-    if (json_array_size(models) > MODELS_MAX)
+    if (json_array_size(models) > BT_MODELS_MAX)
         return bt_fail(error, BT_PARSE, "%s: models has %zu items, at most %d", path, json_array_size(models),
-                       MODELS_MAX);
+                       BT_MODELS_MAX);
     status = bt_record_open(out, (int)json_array_size(models), error);
     if (status != BT_OK) return status;
     bt_record *record = *out;

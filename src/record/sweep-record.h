@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/throttle.h"
 #include "record/fingerprint.h"
+#include "settings/model-file.h"
 #include "settings/tuning.h"
 
 #ifdef __cplusplus
@@ -25,7 +26,8 @@ extern "C" {
 
 #define BT_RECORD_SCHEMA_VERSION 1
 #define BT_TEXT_SIZE             512  /* of a sentence in a record */
-#define BT_FULL_IMAGE_SIZE       1024 /* what the networks are for; a CPU demonstration times one such image */
+#define BT_MODELS_MAX            64   /* of a record, of a config */
+#define BT_FULL_IMAGE_SIZE       1024 /* what the networks are for: a CPU demonstration times one */
 
 /* What came of one point (one batch size of one model). */
 typedef enum bt_outcome {
@@ -101,8 +103,9 @@ typedef struct bt_model_record {
     int division_count;
     char device[128], backend[64], backend_detail[256];
     char weights_source[64];
-    char weights_path[512]; /* of a checkpoint's file, absolute; "" for built-in weights */
-    char model_file[512];   /* of a user's network, absolute, "{batch}" and all; "" for a built-in network */
+    char weights_path[BT_MODEL_FILE_SIZE]; /* of a checkpoint's file, absolute; "" for built-in weights */
+    /* of a user's network, absolute, "{batch}" and all; "" for a built-in network */
+    char model_file[BT_MODEL_FILE_SIZE];
     uint64_t weights_hash;
     bool trained_weights, computes_masks;
     bt_point *points; /* ascending by batch size; owned */

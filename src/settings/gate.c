@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "settings/rows.h"
+#include "settings/weights-source.h"
 
 #define MEASURED            .group = "What is measured"
 #define RUN(group_)         .group = group_, .scope = BT_SCOPE_COMMAND
@@ -24,7 +25,7 @@ const bt_option bt_gauge_settings_table[] = {
     {GAUGE(TEXT, backend), .initial = "torch", .placeholder = "torch|plan|sim:...",
      .help = "What runs the batches, on its production path; plan needs no libtorch."},
     {GAUGE(TEXT, device), .initial = "cpu", .placeholder = "cpu|cuda:N", .help = "Where they run."},
-    {GAUGE(TEXT, weights), .initial = "demo", .placeholder = "SOURCE",
+    {GAUGE(TEXT, weights), .initial = BT_WEIGHTS_DEMO, .placeholder = "SOURCE",
      .help = "demo, counter:SEED, or " BT_WEIGHTS_FILE_HELP "."},
     {BT_ROW_THREADS(bt_gauge_settings), MEASURED,
      .help = "CPU threads of a network; 0: all that the process may use."},

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define BT_BATCH_PLACE     "{batch}"
-#define BT_MODEL_FILE_SIZE 512 /* of a path, as records and configs keep it */
+#define BT_MODEL_FILE_SIZE 512 /* of a path, as records and configs keep it; of a checkpoint too */
 
 /* One model's file, into `out`; "" where the setting names none: a built-in network. BT_INVALID as
  * bt_by_model_find, and for a setting that is no NAME=FILE. */

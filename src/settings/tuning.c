@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "settings/placement.h"
 #include "settings/rows.h"
-#include "settings/weights.h"
+#include "settings/weights-source.h"
 
 #define ROW(type, member)    BT_ROW(type, bt_settings, member)
 #define ROW_DURATION(member) BT_ROW_DURATION(bt_settings, member)
@@ -53,7 +53,8 @@ const bt_option bt_settings_table[] = {
     {ROW(TEXT, backend), .initial = "torch", .placeholder = "torch|plan|sim:KEY=VALUE,...", NETWORKS,
      .help = "What runs the batches: libtorch (on a CPU its production path is the compiled plan), the plan "
              "alone without libtorch, or a simulation that takes tau0_ms + alpha_ms * batch size."},
-    {ROW(TEXT, weights), .initial = "demo", .placeholder = "demo|counter:SEED|FILE|MODEL=FILE,...", NETWORKS,
+    {ROW(TEXT, weights), .initial = BT_WEIGHTS_DEMO, .placeholder = "demo|counter:SEED|FILE|MODEL=FILE,...",
+     NETWORKS,
      .help =
          "The networks' parameters: the demonstration weights, seeded random ones, or " BT_WEIGHTS_FILE_HELP
          "; MODEL=FILE,... for each its own."},

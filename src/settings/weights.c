@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "settings/by-model.h"
+#include "settings/weights-source.h"
 
 /* Whether it says something of each model. A file may well be called like that: epoch=3-val=0.1.ckpt. */
 static bool is_map(const char *setting) {
@@ -16,7 +17,7 @@ bt_status bt_weights_of(char out[BT_OPTION_TEXT_SIZE], const char *setting, cons
         return BT_OK;
     }
     bt_status status = bt_by_model_find(out, setting, model, error);
-    if (status == BT_OK && out[0] == '\0') snprintf(out, BT_OPTION_TEXT_SIZE, "demo");
+    if (status == BT_OK && out[0] == '\0') snprintf(out, BT_OPTION_TEXT_SIZE, BT_WEIGHTS_DEMO);
     return status;
 }
 

@@ -6,10 +6,24 @@
 
 namespace {
 
+/* Threads of a block. More hide memory's latency better within a block and leave fewer blocks to a
+ * multiprocessor at a time; shared memory for sums grows with them. A power of two, as the sums over the rows
+ * need. */
 constexpr int block_threads = 256;
-constexpr int lanes_most = 32;         /* threads side by side along the channels */
-constexpr int blocks_wanted = 4 * 132; /* a few for each multiprocessor of a large device */
-constexpr int pixels_least = 8;        /* that a thread should have of its slice */
+
+/* Threads side by side along the channels, at most: a warp, whose reads of a pixel then lie together. Fewer
+ * read in shorter pieces; more leave fewer rows of pixels to a block. */
+constexpr int lanes_most = 32;
+
+/* Blocks of a launch: a few for each of the 132 multiprocessors of a large device (H100). Fewer leave some
+ * idle at the end; more gather more partial sums, which every block of the second launch reads. */
+constexpr int blocks_wanted = 4 * 132;
+
+/* Pixels that a thread has of its slice, at least: with fewer, joining the rows' sums takes longer than
+ * gathering them. */
+constexpr int pixels_least = 8;
+
+/* Slices of an image, at most: what the second launch adds up, one after another, for each channel. */
 constexpr int slices_most = 64;
 
 __device__ inline float widen(float value) {
@@ -65,8 +79,8 @@ __device__ inline Span slice_of(int64_t pixels, int slice, int slices) {
     return {pixels * slice / slices, pixels * (slice + 1) / slices};
 }
 
-/* Sum and sum of squares of what this block's slice has, less `shift`, over the rows: the result is row 0's.
- */
+/* Sum and sum of squares of what this block's slice has, less `shift`, over the rows: the result is row
+ * 0's. */
 template <typename T, int width>
 __device__ void gather(const T *image, int channels, int channel, bool mine, Span span, int lanes, int rows,
                        const float *shift, float *sum, float *square, float *shared) {
@@ -103,8 +117,8 @@ __device__ void gather(const T *image, int channels, int channel, bool mine, Spa
 
 /* What normalising takes: y = ((x - shift) - mean) * factor + offset, where `mean` is what the shift left of
  * the true one. Subtracted one after the other, so that a large mean costs no digits here either. */
-__device__ inline void decide(double sum, double square, int64_t pixels, float epsilon, float scale,
-                              float *mean, float *factor) {
+__device__ inline void set_factor(double sum, double square, int64_t pixels, float epsilon, float scale,
+                                  float *mean, float *factor) {
     double left = sum / static_cast<double>(pixels);
     double variance = square / static_cast<double>(pixels) - left * left;
     if (variance < 0) variance = 0;
@@ -172,7 +186,7 @@ __global__ void apply_slices(bt_cuda_norm norm, Layout layout, const float *part
                 static_cast<double>(in[(static_cast<int64_t>(s) * 2 + 1) * norm.channels + channel + i]);
         }
         shift[i] = shifts[blockIdx.z * norm.channels + channel + i];
-        decide(sum, square, norm.pixels, norm.epsilon, norm.scale[channel + i], &mean[i], &factor[i]);
+        set_factor(sum, square, norm.pixels, norm.epsilon, norm.scale[channel + i], &mean[i], &factor[i]);
     }
     apply<T, width>(norm, image, residual, channel, slice_of(norm.pixels, blockIdx.x, layout.slices), row,
                     layout.rows, shift, mean, factor);
@@ -203,8 +217,8 @@ template <typename T, int width> __global__ void norm_whole(bt_cuda_norm norm, L
                      square, shared);
     if (!mine) return;
     for (int i = 0; i < width; i++)
-        decide(static_cast<double>(sum[i]), static_cast<double>(square[i]), norm.pixels, norm.epsilon,
-               norm.scale[channel + i], &mean[i], &factor[i]);
+        set_factor(static_cast<double>(sum[i]), static_cast<double>(square[i]), norm.pixels, norm.epsilon,
+                   norm.scale[channel + i], &mean[i], &factor[i]);
     apply<T, width>(norm, image, residual, channel, whole, row, layout.rows, shift, mean, factor);
 }
 

@@ -5,6 +5,7 @@
 
 namespace {
 
+/* Enough threads for blocks on several multiprocessors; a wrong one would show in any of them. */
 constexpr int launch_count = 4096, block_size = 256;
 
 /* Each thread's number, by integer arithmetic that a wrong launch geometry or missing code would not get
@@ -40,7 +41,7 @@ void check_launch(bt_cuda_probe_result *result) {
     }
 }
 
-cudaError_t ask(int index, bt_cuda_probe_result *result) {
+cudaError_t query_device(int index, bt_cuda_probe_result *result) {
     cudaDeviceProp properties;
     size_t free_bytes, total_bytes;
     cudaError_t error = cudaDriverGetVersion(&result->driver_version);
@@ -65,7 +66,7 @@ int bt_cuda_probe(int abi, int index, bt_cuda_probe_result *result) {
     *result = {};
     int before = 0;
     bool had_device = cudaGetDevice(&before) == cudaSuccess;
-    cudaError_t error = ask(index, result);
+    cudaError_t error = query_device(index, result);
     if (error == cudaSuccess)
         check_launch(result);
     else

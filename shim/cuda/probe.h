@@ -2,8 +2,7 @@
  *
  * A library of its own (libbatchtune_cuda.so), built where nvcc is and loaded only where a driver is, with
  * the CUDA runtime linked in statically: so it tells a broken driver or an architecture without code from a
- * broken libtorch.
- */
+ * broken libtorch. */
 #ifndef BT_SHIM_CUDA_PROBE_H
 #define BT_SHIM_CUDA_PROBE_H
 
@@ -26,8 +25,8 @@ typedef struct bt_cuda_probe_result {
 } bt_cuda_probe_result;
 
 /* Fills `result` for device `index` (as CUDA_VISIBLE_DEVICES counts) and returns 0; otherwise returns CUDA's
- * error code with its text in result->launch_fault. Makes a context on the device, which stays. Any thread.
- */
+ * error code with its text in result->launch_fault. Makes a context on the device, which stays. Any
+ * thread. */
 __attribute__((visibility("default"))) int bt_cuda_probe(int abi, int index, bt_cuda_probe_result *result);
 
 #ifdef __cplusplus

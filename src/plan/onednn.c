@@ -12,6 +12,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "base/library.h"
 #include "base/text.h"
 
 #define LIBRARY   "libdnnl.so.2"
@@ -19,7 +20,7 @@
 #define ALIGNMENT 64
 #define HUGE_PAGE (2 << 20)
 
-/* Everything that is called, by its name without the prefix. */
+/* Everything that is called, by its name without the prefix: an X-macro table. */
 #define FUNCTIONS(X)                                                                                         \
     X(version)                                                                                               \
     X(set_max_cpu_isa)                                                                                       \
@@ -92,13 +93,11 @@ static dnnl_cpu_isa_t isa_of(bt_cpu_level level) {
     }
 }
 
-static bt_status look_up(void *library, bt_error *error) {
-#define LOOK_UP(function)                                                                                    \
-    if (!(symbol = dlsym(library, "dnnl_" #function)))                                                       \
-        return bt_fail(error, BT_UNSUPPORTED, LIBRARY " has no dnnl_" #function ": " REMEDY);                \
-    memcpy(&lib.function, &symbol, sizeof symbol);
-    void *symbol;
-    FUNCTIONS(LOOK_UP)
+static bt_status find_functions(void *library, bt_error *error) {
+#define FIND(function)                                                                                       \
+    if (!bt_library_symbol(library, "dnnl_" #function, &lib.function))                                       \
+        return bt_fail(error, BT_UNSUPPORTED, LIBRARY " has no dnnl_" #function ": " REMEDY);
+    FUNCTIONS(FIND)
     return BT_OK;
 }
 
@@ -106,7 +105,7 @@ static bt_status load(bt_cpu_level level, bt_error *error) {
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return bt_fail(error, BT_UNSUPPORTED, "oneDNN does not load: " REMEDY " (%s)", bt_text_load_error());
-    bt_status status = look_up(library, error);
+    bt_status status = find_functions(library, error);
     if (status != BT_OK) return status;
     const dnnl_version_t *version = lib.version();
     snprintf(lib.text, sizeof lib.text, "%d.%d.%d", version->major, version->minor, version->patch);
@@ -228,46 +227,58 @@ static dnnl_data_type_t type_of(bool bf16) {
     return bf16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* Activations are channels_last, the weights' layout is the implementation's own choice; `plain` is how the
- * caller has them. */
+/* A tensor of a primitive, whose layout `tag` says or leaves to the implementation. */
+typedef struct tensor {
+    dnnl_memory_desc_t *layout;
+    int rank;
+    dnnl_dims_t dims;
+    dnnl_data_type_t type;
+    dnnl_format_tag_t tag;
+} tensor;
+
+static dnnl_status_t lay_out(const tensor *tensors, size_t count) {
+    dnnl_status_t status = dnnl_success;
+    for (const tensor *t = tensors; t < tensors + count && status == dnnl_success; t++)
+        status = lib.memory_desc_init_by_tag(t->layout, t->rank, t->dims, t->type, t->tag);
+    return status;
+}
+
+/* Activations are channels_last; `plain` is how the caller has the weights. */
 static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                    const bt_conv_shape *s) {
     const dnnl_data_type_t type = type_of(s->bf16);
-    const dnnl_dims_t from = {s->batch, s->channels, s->height, s->width};
-    const dnnl_dims_t to = {s->batch, s->out_channels, bt_conv_out_size(s->height, s),
-                            bt_conv_out_size(s->width, s)};
-    const dnnl_dims_t kernel = {s->out_channels, s->channels, s->kernel, s->kernel};
-    const dnnl_dims_t bias = {s->out_channels}, strides = {s->stride, s->stride},
-                      padding = {s->padding, s->padding};
-    dnnl_memory_desc_t layouts[4];
+    const int out_height = bt_conv_out_size(s->height, s), out_width = bt_conv_out_size(s->width, s);
+    const dnnl_dims_t strides = {s->stride, s->stride}, padding = {s->padding, s->padding};
+    dnnl_memory_desc_t from, weights, bias, to;
+    const tensor tensors[] = {
+        {&from, 4, {s->batch, s->channels, s->height, s->width}, type, dnnl_nhwc},
+        {&weights, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, type, dnnl_format_tag_any},
+        {plain, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, dnnl_f32, dnnl_oihw},
+        {&bias, 1, {s->out_channels}, dnnl_f32, dnnl_a},
+        {&to, 4, {s->batch, s->out_channels, out_height, out_width}, type, dnnl_nhwc},
+    };
     dnnl_convolution_desc_t what;
-    dnnl_status_t status = lib.memory_desc_init_by_tag(&layouts[0], 4, from, type, dnnl_nhwc);
-    if (status == dnnl_success)
-        status = lib.memory_desc_init_by_tag(&layouts[1], 4, kernel, type, dnnl_format_tag_any);
-    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[2], 1, bias, dnnl_f32, dnnl_a);
-    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[3], 4, to, type, dnnl_nhwc);
-    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(plain, 4, kernel, dnnl_f32, dnnl_oihw);
+    dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
     if (status == dnnl_success)
         status = lib.convolution_forward_desc_init(&what, dnnl_forward_inference, dnnl_convolution_direct,
-                                                   &layouts[0], &layouts[1], s->bias ? &layouts[2] : NULL,
-                                                   &layouts[3], strides, padding, padding);
+                                                   &from, &weights, s->bias ? &bias : NULL, &to, strides,
+                                                   padding, padding);
     return status == dnnl_success ? choose(out, &what) : status;
 }
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                       const bt_product_shape *s) {
     const dnnl_data_type_t type = type_of(s->bf16);
-    const dnnl_dims_t from = {s->count, s->rows, s->inner}, by = {s->count, s->inner, s->columns},
-                      to = {s->count, s->rows, s->columns};
-    dnnl_memory_desc_t layouts[3];
+    dnnl_memory_desc_t from, by, to;
+    const tensor tensors[] = {
+        {&from, 3, {s->count, s->rows, s->inner}, type, dnnl_abc},
+        {&by, 3, {s->count, s->inner, s->columns}, type, dnnl_format_tag_any},
+        {plain, 3, {s->count, s->inner, s->columns}, dnnl_f32, dnnl_abc},
+        {&to, 3, {s->count, s->rows, s->columns}, dnnl_f32, dnnl_abc},
+    };
     dnnl_matmul_desc_t what;
-    dnnl_status_t status = lib.memory_desc_init_by_tag(&layouts[0], 3, from, type, dnnl_abc);
-    if (status == dnnl_success)
-        status = lib.memory_desc_init_by_tag(&layouts[1], 3, by, type, dnnl_format_tag_any);
-    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(&layouts[2], 3, to, dnnl_f32, dnnl_abc);
-    if (status == dnnl_success) status = lib.memory_desc_init_by_tag(plain, 3, by, dnnl_f32, dnnl_abc);
-    if (status == dnnl_success)
-        status = lib.matmul_desc_init(&what, &layouts[0], &layouts[1], NULL, &layouts[2]);
+    dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
+    if (status == dnnl_success) status = lib.matmul_desc_init(&what, &from, &by, NULL, &to);
     return status == dnnl_success ? choose(out, &what) : status;
 }
 

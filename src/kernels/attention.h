@@ -38,16 +38,10 @@ typedef struct bt_spatial_attention {
     int threads;
 } bt_spatial_attention;
 
-/* Bytes of scratch that each wants; aligned to 64 by the caller. */
 size_t bt_channel_attention_scratch_bytes(const bt_channel_attention *attention);
 size_t bt_spatial_attention_scratch_bytes(const bt_spatial_attention *attention);
-
-/* Run at a level that this CPU has. No allocation, no failure. The threads are the calling thread's OpenMP
- * pool. */
 void bt_channel_attention_run(const bt_channel_attention *attention, bt_cpu_level level, void *scratch);
 void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_level level, void *scratch);
-
-/* The same in double, one thread, into batch x channels and batch x height x width values. */
 void bt_channel_attention_reference(const bt_channel_attention *attention, double *out);
 void bt_spatial_attention_reference(const bt_spatial_attention *attention, double *out);
 

@@ -1,4 +1,10 @@
-/* Which of a kernel's versions this CPU may run. */
+/* Which of a kernel's versions this CPU may run.
+ *
+ * The kernels' headers have this in common. bt_x_run does the work at a level that this CPU has, in the
+ * calling thread's OpenMP pool: it allocates nothing and cannot fail. A kernel that needs scratch says how
+ * many bytes (bt_x_scratch_bytes), which the caller aligns to BT_CACHE_LINE. bt_x_reference computes the same
+ * in double throughout, with one thread and no scratch, into doubles with nothing between: it is what the
+ * others are checked against. Activations are channels_last, float or BF16, at any alignment. */
 #ifndef BT_KERNELS_CPU_H
 #define BT_KERNELS_CPU_H
 

@@ -25,10 +25,7 @@ typedef struct bt_dot {
     int threads; /* OpenMP's, at most */
 } bt_dot;
 
-/* Runs it at a level that this CPU has, in FP32. No allocation, no failure. */
 void bt_dot_run(const bt_dot *dot, bt_cpu_level level);
-
-/* The same in double, one thread. */
 void bt_dot_reference(const bt_dot *dot, double *out);
 
 #ifdef __cplusplus

@@ -9,8 +9,17 @@
 #include "kernels/parallel.h"
 #include "kernels/trial.h"
 
-#define FOLD_WIDTH       32 /* values that vectors take at once, at most */
-#define FOLD_MOST        16
+/* Values that vectors take at once, at most: two of AVX-512's. Smaller, halves of those vectors stay empty;
+ * larger, more tensors are folded without need, and each fold multiplies the sums that are joined at the
+ * end. */
+#define FOLD_WIDTH 32
+
+/* Pixels that are folded into one at most. More fill vectors of tensors with one or three channels better,
+ * and leave fewer of the pixels' counts divisible. */
+#define FOLD_MOST 16
+
+/* Channels whose sums of all threads are joined in registers and the nearest cache. Any multiple of a vector
+ * will do. */
 #define CHANNELS_AT_ONCE 64
 
 /* What one thread keeps: sums of its pixels, and the step's factors for an image. */

@@ -24,8 +24,8 @@ extern "C" {
 #endif
 
 typedef struct bt_norm {
-    void *x;              /* batch x pixels x channels, float or BF16 (uint16_t); any alignment; in place */
-    const void *residual; /* of the same shape and type, apart from x; NULL: none */
+    void *x;                     /* batch x pixels x channels, float or BF16; in place */
+    const void *residual;        /* of the same shape and type, apart from x; NULL: none */
     const float *scale, *offset; /* channels each */
     int batch, channels;
     int64_t pixels; /* of an image */
@@ -34,15 +34,10 @@ typedef struct bt_norm {
     int threads; /* OpenMP's, at most; small tensors take fewer */
 } bt_norm;
 
-/* Bytes of scratch that bt_norm_run wants for this; aligned to 64 by the caller. */
 size_t bt_norm_scratch_bytes(const bt_norm *norm);
-
-/* Runs it at a level that this CPU has. No allocation, no failure. One tensor in one call at a time; the
- * threads are the calling thread's OpenMP pool. */
+/* One tensor in one call at a time. */
 void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch);
-
-/* The same in double throughout, one thread, no scratch: what the others are checked against. `out` is batch
- * x pixels x channels doubles; x stays as it is. */
+/* x stays as it is. */
 void bt_norm_reference(const bt_norm *norm, double *out);
 
 #ifdef __cplusplus

@@ -19,10 +19,8 @@ typedef struct bt_pool {
     int threads; /* OpenMP's, at most */
 } bt_pool;
 
-/* Runs it at a level that this CPU has. No allocation, no failure. A NaN in a square is its largest. */
+/* A NaN in a square is its largest. */
 void bt_pool_run(const bt_pool *pool, bt_cpu_level level);
-
-/* The same in double, one thread. */
 void bt_pool_reference(const bt_pool *pool, double *out);
 
 #ifdef __cplusplus

@@ -36,7 +36,6 @@ typedef struct bt_unfold {
     int threads;
 } bt_unfold;
 
-/* Run at a level that this CPU has. No allocation, no failure. */
 void bt_interleave_run(const bt_interleave *interleave, bt_cpu_level level);
 void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level);
 

@@ -29,10 +29,7 @@ typedef struct bt_scale {
     int threads; /* OpenMP's, at most */
 } bt_scale;
 
-/* Runs it at a level that this CPU has. No allocation, no failure. */
 void bt_scale_run(const bt_scale *scale, bt_cpu_level level);
-
-/* The same in double, one thread: `out` is batch x pixels x channels, nothing between. */
 void bt_scale_reference(const bt_scale *scale, double *out);
 
 /* values = 1 / (1 + exp(-values)), in place, one thread. */

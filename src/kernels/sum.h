@@ -27,8 +27,7 @@ typedef struct bt_sum_input {
 } bt_sum_input;
 
 typedef struct bt_sum {
-    void *out; /* batch x height x width pixels of `channels` values, of the same type; may be an input
-                  of its size */
+    void *out;         /* batch x height x width pixels of `channels` values; may be an input of its size */
     size_t out_stride; /* values from one pixel of out to the next; channels where nothing lies between */
     bt_sum_input inputs[BT_SUM_MOST];
     int input_count;
@@ -37,14 +36,8 @@ typedef struct bt_sum {
     int threads; /* OpenMP's, at most; small tensors take fewer */
 } bt_sum;
 
-/* Bytes of scratch that bt_sum_run wants for this; aligned to 64 by the caller. */
 size_t bt_sum_scratch_bytes(const bt_sum *sum);
-
-/* Runs it at a level that this CPU has. No allocation, no failure. The threads are the calling thread's
- * OpenMP pool. */
 void bt_sum_run(const bt_sum *sum, bt_cpu_level level, void *scratch);
-
-/* The same in double, one thread: `out` is batch x height x width x channels, nothing between. */
 void bt_sum_reference(const bt_sum *sum, double *out);
 
 #ifdef __cplusplus

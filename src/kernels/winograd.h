@@ -37,8 +37,9 @@ typedef struct bt_winograd {
     void *zeros;       /* a pixel beyond the edge */
     int batch, height, width, channels, out_channels;
     int group; /* tiles */
-    int pitch; /* tiles from one place's to the next one's, at least group; an odd number keeps the 16 from
-                  falling into the same sets of a cache */
+    /* Tiles from one place's to the next one's, at least group. An odd number keeps the 16 from falling into
+     * the same sets of a cache. */
+    int pitch;
     bool bf16;
     int threads; /* OpenMP's, at most */
 } bt_winograd;

@@ -6,16 +6,22 @@
 
 #include "kernels/winograd.h"
 
-/* From where on tiles pay, and how many to a group: the shapes of HRNet and CBAM-ResUNet timed both ways on
- * two cores with AVX-512 (BF16 and FP32) and with AVX2, 2 MB of L2 and 32 MB of L3. In FP32 they took 0.5 to
- * 0.8 of the time from 32 channels on; in BF16, where products are cheap and tiles as dear as ever, 0.6 to
- * 0.95 from 128 on, and more than 1 below. Larger groups gain until they leave the cache. */
+/* From where on tiles pay: channels on both sides, and tiles of an image. The shapes of HRNet and
+ * CBAM-ResUNet were timed both ways on two cores with AVX-512 (BF16 and FP32) and with AVX2, 2 MB of L2 and
+ * 32 MB of L3. In FP32 tiles took 0.5 to 0.8 of the time from 32 channels on; in BF16, where products are
+ * cheap and tiles as dear as ever, 0.6 to 0.95 from 128 on, and more than 1 below. Lower, layers go by tiles
+ * whose reading and writing outweighs what the products save; higher, layers that tiles would speed up stay
+ * with oneDNN's own way. */
 #define CHANNELS_LEAST      32
 #define TILES_LEAST         16
 #define CHANNELS_LEAST_BF16 96
 #define TILES_LEAST_BF16    64
-#define GROUP_BYTES         (17 << 20)
-#define GROUP_MOST          1024
+
+/* What a group of tiles and their products may take in memory, and how many tiles it has at most. Larger
+ * groups make larger products, which gains until tiles and products leave the cache between one step and the
+ * next. */
+#define GROUP_BYTES (17 << 20)
+#define GROUP_MOST  1024
 
 struct bt_convolution {
     bt_conv_shape shape;
@@ -59,8 +65,9 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
                               .bf16 = s->bf16,
                               .threads = omp_get_max_threads()};
     c->around.group = group_of(&c->around);
-    c->around.pitch = c->around.group | 1; /* a row more costs less than sixteen rows in a cache's one set,
-                                              and less than oneDNN's way with matrices that lie apart */
+    /* A row more costs less than sixteen rows in a cache's one set, and less than oneDNN's way with matrices
+     * that lie apart. */
+    c->around.pitch = c->around.group | 1;
     if (!packed) {
         matrices =
             malloc(BT_WINOGRAD_PLACES * (size_t)s->channels * (size_t)s->out_channels * sizeof *matrices);

@@ -533,7 +533,7 @@ static bt_status time_job(const struct kind *kind, const tensor *s, bool bf16, c
     job j = {.tensor = s, .bf16 = bf16, .residual = kind->residual};
     double *times = malloc(3 * (size_t)rounds * sizeof *times);
     bt_status status = open_job(&j, error);
-    if (status == BT_OK && !times) status = bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (status == BT_OK && !times) status = bt_no_memory(error, "timing a kernel");
     if (status == BT_OK) {
         double *kernel = times, *copies = times + rounds, *shares = times + 2 * rounds;
         kind->prepare(&j, threads);

@@ -117,8 +117,9 @@ static bt_network *open_described(int (*describe)(bt_builder *builder)) {
     return network;
 }
 
-static bt_status open_odd(bt_plan **plan, const bt_network *network, const bt_weights *weights, bool bf16,
-                          bt_error *error) {
+static bt_status open_odd(bt_plan **plan, const bt_network *network, bool bf16, bt_error *error) {
+    bt_weights *weights;
+    assert_int_equal(bt_weights_open(&weights, network, "counter:7", error), BT_OK);
     const bt_plan_options options = {.network = network,
                                      .weights = weights,
                                      .height = 16,
@@ -126,31 +127,30 @@ static bt_status open_odd(bt_plan **plan, const bt_network *network, const bt_we
                                      .threads = 1,
                                      .bf16 = bf16,
                                      .level = bt_cpu_best_level()};
-    return bt_plan_open(plan, &options, error);
+    bt_status status = bt_plan_open(plan, &options, error);
+    bt_weights_close(&weights);
+    return status;
 }
 
 static void any_network_of_these_operations_compiles(void **state) {
     (void)state;
     if (!is_possible()) skip();
     bt_network *network = open_described(describe_odd);
-    bt_weights *weights;
     bt_plan *fp32, *bf16 = NULL;
     bt_error error;
     float in[2 * 3 * 16 * 24], exact[2 * 16 * 24], near[2 * 16 * 24];
     bt_random random = bt_random_stream(2, "images");
     for (size_t i = 0; i < sizeof in / sizeof *in; i++)
         in[i] = (float)bt_random_normal(&random);
-    assert_int_equal(bt_weights_open(&weights, network, "counter:7", &error), BT_OK);
-    if (open_odd(&fp32, network, weights, false, &error) != BT_OK) fail_msg("%s", error.message);
+    if (open_odd(&fp32, network, false, &error) != BT_OK) fail_msg("%s", error.message);
     assert_int_equal(bt_plan_run(fp32, 2, in, exact, &error), BT_OK);
     if (bt_cpu_best_level() >= BT_CPU_AVX512_BF16) {
-        if (open_odd(&bf16, network, weights, true, &error) != BT_OK) fail_msg("%s", error.message);
+        if (open_odd(&bf16, network, true, &error) != BT_OK) fail_msg("%s", error.message);
         assert_int_equal(bt_plan_run(bf16, 2, in, near, &error), BT_OK);
         assert_true(compare_relative_error(near, exact, 2 * 16 * 24) < 0.1);
     }
     bt_plan_close(&fp32);
     bt_plan_close(&bf16);
-    bt_weights_close(&weights);
     bt_network_close(&network);
 }
 
@@ -165,14 +165,11 @@ static void what_it_cannot_do_is_said_at_open(void **state) {
     (void)state;
     if (!is_possible()) skip();
     bt_network *network = open_described(describe_one_map);
-    bt_weights *weights;
     bt_plan *plan;
     bt_error error;
-    assert_int_equal(bt_weights_open(&weights, network, "counter:7", &error), BT_OK);
-    assert_int_equal(open_odd(&plan, network, weights, false, &error), BT_UNSUPPORTED);
+    assert_int_equal(open_odd(&plan, network, false, &error), BT_UNSUPPORTED);
     assert_non_null(strstr(error.message, "odd: the compiled plan wants logits of one channel last"));
     assert_null(plan);
-    bt_weights_close(&weights);
     bt_network_close(&network);
 }
 
@@ -180,12 +177,10 @@ static void steps_can_be_read(void **state) {
     (void)state;
     if (!is_possible()) skip();
     bt_network *network = open_described(describe_odd);
-    bt_weights *weights;
     bt_plan *plan;
     bt_error error;
     char text[128];
-    assert_int_equal(bt_weights_open(&weights, network, "counter:7", &error), BT_OK);
-    if (open_odd(&plan, network, weights, false, &error) != BT_OK) fail_msg("%s", error.message);
+    if (open_odd(&plan, network, false, &error) != BT_OK) fail_msg("%s", error.message);
     assert_true(bt_plan_step_count(plan, 1) > network->operation_count / 2);
     assert_int_equal(bt_plan_step_count(plan, 5), 0);
     bt_plan_step_text(plan, 1, 0, text, sizeof text);
@@ -193,7 +188,6 @@ static void steps_can_be_read(void **state) {
     bt_plan_step_text(plan, 1, 1, text, sizeof text);
     assert_non_null(strstr(text, "conv 3x3/1 3>10 16x24 "));
     bt_plan_close(&plan);
-    bt_weights_close(&weights);
     bt_network_close(&network);
 }
 

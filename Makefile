@@ -96,7 +96,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
-$(O)/src/image/resize.o $(O)/src/image/normalize.o $(O)/src/image/values.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
+$(O)/src/image/resize.o $(O)/src/image/normalize.o $(O)/src/image/value-scale.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/kernels/level-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
 $(O)/src/kernels/level-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma

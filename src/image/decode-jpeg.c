@@ -11,7 +11,7 @@
 
 #include <jerror.h>
 
-#include "image/values.h"
+#include "image/value-scale.h"
 
 /* A block of 8 x 8 pixels takes at least a bit of Huffman's code; arithmetic coding has no such bound. */
 #define PIXELS_A_BYTE 512

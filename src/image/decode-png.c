@@ -9,7 +9,7 @@
 #include <spng.h>
 #include <zlib.h>
 
-#include "image/values.h"
+#include "image/value-scale.h"
 
 #define DEFLATE_RATIO_MAX 1032 /* of zlib's format: 258 bytes from two bits */
 #define MAGIC_BYTES       8

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image/values.h"
+#include "image/value-scale.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,7 +3,7 @@
 #define BT_IMAGE_TIFF_PAGE_H
 
 #include "image/tiff-directory.h"
-#include "image/values.h"
+#include "image/value-scale.h"
 
 #ifdef __cplusplus
 extern "C" {

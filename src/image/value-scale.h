@@ -5,8 +5,8 @@
  * (tiff-white.c), and where what a picture uses of the range so assumed is less than a sixteenth, it gets a
  * note that says what was assumed; and so it does where many of its values lie beyond what should be the
  * greatest. */
-#ifndef BT_IMAGE_VALUES_H
-#define BT_IMAGE_VALUES_H
+#ifndef BT_IMAGE_VALUE_SCALE_H
+#define BT_IMAGE_VALUE_SCALE_H
 
 #include "image/decode.h"
 

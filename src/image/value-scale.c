@@ -1,4 +1,4 @@
-#include "image/values.h"
+#include "image/value-scale.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,9 +7,12 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "gate/note.h"
 #include "measure/slowdown.h"
 
-#define LATENCIES_KEPT 4000 /* of a scenario; a bootstrap of more takes seconds and says the same */
+/* Latencies of a scenario that are compared. A bootstrap of more takes seconds and says the same; of fewer, P95
+ * rests on too few. */
+#define LATENCIES_KEPT 4000
 
 /* What is timed, the same for all metrics of a model or a scenario. */
 typedef struct context {
@@ -36,20 +39,29 @@ static bt_status add_promise(bt_gate_record *record, const char *name, const cha
     return bt_gate_promise_add(record, &promise, error);
 }
 
+/* A gate record of a run that stands in another one. */
+static bt_status open_record(bt_gate_record **out, const bt_machine *machine, const bt_subject *subject,
+                             const char *started_at, const char *command, bt_error *error) {
+    bt_status status = bt_gate_record_open(out, error);
+    if (status != BT_OK) return status;
+    bt_gate_record *record = *out;
+    record->machine = *machine;
+    record->subject = *subject;
+    snprintf(record->started_at, sizeof record->started_at, "%s", started_at);
+    snprintf(record->command, sizeof record->command, "%s", command);
+    return BT_OK;
+}
+
 /* ---- a tuning run ---- */
 
-/* What a change of setting may be about; the image size is the work's, and so is how the cores were shared
- * out. */
+/* What a change of setting may be about; the image size is the work's. */
 static void put_settings(bt_gate_record *out, const bt_model_record *model) {
-    size_t used = strlen(out->settings);
-    snprintf(out->settings + used, sizeof out->settings - used,
-             "%s%s: %s on %s, %s, weights %s, %d x %d threads", used ? "; " : "", model->model,
-             model->backend, model->device, model->precision, model->weights_source, model->instances,
-             model->threads);
-    used = strlen(out->settings);
-    if (model->weights_hash && used < sizeof out->settings)
-        snprintf(out->settings + used, sizeof out->settings - used, " (%016llx)",
-                 (unsigned long long)model->weights_hash);
+    char hash[24] = "";
+    if (model->weights_hash)
+        snprintf(hash, sizeof hash, " (%016llx)", (unsigned long long)model->weights_hash);
+    bt_note_add(out->settings, sizeof out->settings, "%s: %s on %s, %s, weights %s, %d x %d threads%s",
+                model->model, model->backend, model->device, model->precision, model->weights_source,
+                model->instances, model->threads, hash);
 }
 
 /* Broken only where a size is shown to be late and none may be in time; that no size is admissible may have
@@ -103,12 +115,9 @@ static bt_status collect_model(bt_gate_record *out, const bt_model_record *model
 }
 
 bt_status bt_gate_collect_sweep(bt_gate_record **out, const bt_record *record, bt_error *error) {
-    bt_status status = bt_gate_record_open(out, error);
+    bt_status status =
+        open_record(out, &record->machine, &record->subject, record->started_at, record->command, error);
     if (status != BT_OK) return status;
-    (*out)->machine = record->machine;
-    (*out)->subject = record->subject;
-    snprintf((*out)->started_at, sizeof(*out)->started_at, "%s", record->started_at);
-    snprintf((*out)->command, sizeof(*out)->command, "%s", record->command);
     for (int i = 0; i < record->model_count; i++)
         bt_throttling_add(&(*out)->throttling, &record->models[i].throttling);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
@@ -172,19 +181,15 @@ static bt_status collect_part(bt_gate_record *out, const bt_load_record *record,
 }
 
 bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *record, bt_error *error) {
-    bt_status status = bt_gate_record_open(out, error);
+    bt_status status =
+        open_record(out, &record->machine, &record->subject, record->started_at, record->command, error);
     if (status != BT_OK) return status;
-    (*out)->machine = record->machine;
-    (*out)->subject = record->subject;
-    snprintf((*out)->started_at, sizeof(*out)->started_at, "%s", record->started_at);
-    snprintf((*out)->command, sizeof(*out)->command, "%s", record->command);
     for (int i = 0; i < record->model_count; i++) {
         const bt_load_model *model = &record->models[i];
-        size_t used = strlen((*out)->settings);
-        snprintf((*out)->settings + used, sizeof(*out)->settings - used,
-                 "%s%s: %s on %s, %s, weights %s, %d x %d threads, batches to %d", used ? "; " : "",
-                 model->model, model->backend, model->device, model->precision, model->weights,
-                 model->instances, model->threads, model->batch_size);
+        bt_note_add((*out)->settings, sizeof(*out)->settings,
+                    "%s: %s on %s, %s, weights %s, %d x %d threads, batches to %d", model->model,
+                    model->backend, model->device, model->precision, model->weights, model->instances,
+                    model->threads, model->batch_size);
     }
     for (int i = 0; i < record->scenario_count; i++)
         bt_throttling_add(&(*out)->throttling, &record->scenarios[i].throttling);

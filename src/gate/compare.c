@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gate/note.h"
+
 static const bt_gate_promise *promise_of(const bt_gate_record *record, const char *name) {
     for (int i = 0; i < record->promise_count; i++)
         if (strcmp(record->promises[i].name, name) == 0) return &record->promises[i];
@@ -94,17 +96,14 @@ static bt_status compare_promises(bt_gate_verdict *verdict, const bt_judge *judg
 
 static void compare_settings(bt_gate_verdict *verdict, const bt_gate_record *before,
                              const bt_gate_record *now) {
-    size_t used = strlen(verdict->subject_differs);
     if (strcmp(before->settings, now->settings) == 0) return;
-    snprintf(verdict->subject_differs + used, sizeof verdict->subject_differs - used, "%s%.200s, here %.200s",
-             used ? "; " : "", before->settings[0] ? before->settings : "settings not told",
-             now->settings[0] ? now->settings : "not told");
+    bt_note_add(verdict->subject_differs, sizeof verdict->subject_differs, "%.200s, here %.200s",
+                before->settings[0] ? before->settings : "settings not told",
+                now->settings[0] ? now->settings : "not told");
 }
 
 static void add_note(bt_gate_verdict *verdict, const char *side, const char *text) {
-    size_t used = strlen(verdict->note);
-    if (!text[0]) return;
-    snprintf(verdict->note + used, sizeof verdict->note - used, "%s%s: %s", used ? "; " : "", side, text);
+    if (text[0]) bt_note_add(verdict->note, sizeof verdict->note, "%s: %s", side, text);
 }
 
 /* A record that was cut short is compared for what it has; one that a quota stopped has longer times. */

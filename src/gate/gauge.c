@@ -1,6 +1,5 @@
 #include "gate/gauge.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "gate/note.h"
 #include "gate/work.h"
 
 /* What stands behind a metric: a job of the core's, or a batch size of a network. */
@@ -103,19 +103,6 @@ static bt_status open_images(bt_gauge *gauge, const bt_gauge_settings *settings,
     return BT_OK;
 }
 
-static void tell(bt_gate_record *record, const char *format, ...) BT_PRINTF(2, 3);
-static void tell(bt_gate_record *record, const char *format, ...) {
-    size_t used = strlen(record->settings), size = sizeof record->settings;
-    va_list arguments;
-    if (used > 0 && used + 3 < size) {
-        strcpy(record->settings + used, "; ");
-        used += 2;
-    }
-    va_start(arguments, format);
-    bt_text_format_list(record->settings + used, size - used, format, arguments);
-    va_end(arguments);
-}
-
 static void put_conditions(bt_gate_series *series, const bt_session *session) {
     const int threads = bt_session_describe(session)->threads;
     snprintf(series->conditions, sizeof series->conditions, "%d thread%s", threads, threads == 1 ? "" : "s");
@@ -152,15 +139,17 @@ static bt_status open_model(bt_gauge *gauge, const char *model, const bt_gauge_s
                                         .use_cudnn_benchmark = true};
     bt_status status = bt_session_open(&session, &options, error);
     if (status == BT_UNSUPPORTED && strcmp(settings->backend, "plan") == 0) {
-        tell(gauge->metrics, "%s not measured: %s", model, error->message);
+        bt_note_add(gauge->metrics->settings, sizeof gauge->metrics->settings, "%s not measured: %s", model,
+                    error->message);
         return BT_OK;
     }
     if (status != BT_OK) return bt_fail_at(error, status, "%s", model);
     gauge->sessions[gauge->session_count++] = session;
     const bt_session_info *info = bt_session_describe(session);
-    tell(gauge->metrics, "%s: %s on %s, %s, weights %s (%016llx), %d thread%s", model, info->backend,
-         info->device, info->precision, info->weights, (unsigned long long)info->weights_hash, info->threads,
-         info->threads == 1 ? "" : "s");
+    bt_note_add(gauge->metrics->settings, sizeof gauge->metrics->settings,
+                "%s: %s on %s, %s, weights %s (%016llx), %d thread%s", model, info->backend, info->device,
+                info->precision, info->weights, (unsigned long long)info->weights_hash, info->threads,
+                info->threads == 1 ? "" : "s");
     return open_batches(gauge, session, model, settings, error);
 }
 

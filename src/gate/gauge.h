@@ -1,9 +1,9 @@
 /* The ruler: every metric of the gate, ready to be measured once more, in this process.
  *
  * The gate compares processes, not loops: where a program's memory falls differs from start to start, and
- * moves its times by more than the change that is sought. So a stored record is made of turns, each a
- * fresh process that measures everything and ends. Two versions that race are both alive at a time, and each
- * is told which metric to measure next, so that what slows the machine for a moment slows both; after some
+ * moves its times by more than the change that is sought. So a stored record is made of turns, each a fresh
+ * process that measures everything and ends. Two versions that race are both alive at a time, and each is
+ * told which metric to measure next, so that what slows the machine for a moment slows both; after some
  * rounds both start anew. The words between them are all that two versions have to agree on. */
 #ifndef BT_GATE_GAUGE_H
 #define BT_GATE_GAUGE_H

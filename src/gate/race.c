@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "gate/child.h"
 #include "gate/count.h"
+#include "gate/note.h"
 #include "measure/bootstrap.h"
 #include "measure/slowdown.h"
 
@@ -33,19 +34,24 @@ char *bt_gauge_settings_text(const bt_gauge_settings *settings, const bt_option 
     return text;
 }
 
+static bt_status parse_record(bt_gate_record **out, const char *text, const char *program, bt_error *error) {
+    json_error_t at;
+    json_t *json = bt_json_parse(text, strlen(text), &at);
+    if (!json) return bt_fail(error, BT_PARSE, "%s: what it printed is not JSON: %s", program, at.text);
+    bt_status status = bt_gate_record_from_json(out, json, program, error);
+    json_decref(json);
+    return status;
+}
+
 bt_status bt_gauge_child(bt_gate_record **out, const char *program, const char *settings_text,
                          const volatile sig_atomic_t *stop, bt_error *error) {
     const char *const argv[] = {program, settings_text, NULL};
     char *text;
-    json_error_t at;
     *out = NULL;
     bt_status status = bt_child_run(argv, TURN_TIMEOUT_NS, stop, &text, error);
     if (status != BT_OK) return status;
-    json_t *json = bt_json_parse(text, strlen(text), &at);
+    status = parse_record(out, text, program, error);
     free(text);
-    if (!json) return bt_fail(error, BT_PARSE, "%s: what it printed is not JSON: %s", program, at.text);
-    status = bt_gate_record_from_json(out, json, program, error);
-    json_decref(json);
     return status;
 }
 
@@ -87,15 +93,9 @@ static void end_pair(race *r) {
 static bt_status start_side(race *r, int side, bt_error *error) {
     const char *const argv[] = {r->programs[side], r->settings_text, "--ask", NULL};
     const char *line;
-    json_error_t at;
     bt_status status = bt_child_open(&r->children[side], argv, r->options->stop, error);
     if (status == BT_OK) status = bt_child_line(r->children[side], TURN_TIMEOUT_NS, &line, error);
-    if (status != BT_OK) return status;
-    json_t *json = bt_json_parse(line, strlen(line), &at);
-    if (!json) return bt_fail(error, BT_PARSE, "%s: what it printed is not JSON: %s", argv[0], at.text);
-    status = bt_gate_record_from_json(&r->described[side], json, argv[0], error);
-    json_decref(json);
-    return status;
+    return status == BT_OK ? parse_record(&r->described[side], line, argv[0], error) : status;
 }
 
 static bt_status ask(race *r, int side, int metric, double *value, bt_error *error) {
@@ -227,12 +227,10 @@ static bt_status run_pairs(race *r, bt_error *error) {
 static void tell_settings(race *r) {
     const char *before = r->described[BEFORE]->settings, *now = r->described[NOW]->settings;
     bt_gate_verdict *v = r->verdict;
-    size_t used = strlen(v->note);
     if (strcmp(before, now) != 0)
         snprintf(v->subject_differs, sizeof v->subject_differs, "%.200s, here %.200s",
                  before[0] ? before : "nothing", now[0] ? now : "nothing");
-    if (strstr(now, "not measured"))
-        snprintf(v->note + used, sizeof v->note - used, "%s%.300s", used ? "; " : "", now);
+    if (strstr(now, "not measured")) bt_note_add(v->note, sizeof v->note, "%.300s", now);
 }
 
 static bt_status race_on(race *r, bt_error *error) {
@@ -253,10 +251,9 @@ static bt_status race_on(race *r, bt_error *error) {
 static void note_quota(bt_gate_verdict *verdict, const bt_throttle_mark *before) {
     char words[BT_THROTTLING_WORDS_SIZE];
     const bt_throttling throttling = bt_throttle_since(before);
-    const size_t used = strlen(verdict->note);
     if (!bt_throttling_matters(&throttling)) return;
     bt_throttling_words(&throttling, words);
-    snprintf(verdict->note + used, sizeof verdict->note - used, "%s%s", used ? "; " : "", words);
+    bt_note_add(verdict->note, sizeof verdict->note, "%s", words);
 }
 
 bt_status bt_race_run(bt_gate_verdict *verdict, const bt_race_options *options, bt_error *error) {

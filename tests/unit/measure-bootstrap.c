@@ -8,18 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "measure/bootstrap.h"
+#include "statistics.h"
 
 enum { MOST = 400, ROUNDS = 400 };
-
-static void draw_series(bt_random *random, double correlation, size_t count, double *out) {
-    double state = bt_random_normal(random);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = 1 + 0.05 * state;
-        state = correlation * state + sqrt(1 - correlation * correlation) * bt_random_normal(random);
-    }
-}
 
 static bt_interval interval_of(const double *samples, size_t count, bt_bootstrap_options options) {
     bt_interval interval;
@@ -33,7 +25,7 @@ static double coverage(double correlation, size_t count, bt_statistic *statistic
     double samples[MOST];
     int held = 0;
     for (uint64_t round = 0; round < ROUNDS; round++) {
-        draw_series(&random, correlation, count, samples);
+        statistics_draw_series(&random, correlation, 0.05, count, samples);
         bt_interval interval = interval_of(samples, count,
                                            (bt_bootstrap_options){.statistic = statistic,
                                                                   .confidence = 0.95,
@@ -44,13 +36,6 @@ static double coverage(double correlation, size_t count, bt_statistic *statistic
     }
     return (double)held / ROUNDS;
 }
-
-#define assert_between(value, low, high)                                                                     \
-    do {                                                                                                     \
-        double got = (value);                                                                                \
-        if (!(got >= (low) && got <= (high)))                                                                \
-            fail_msg("%s is %.4f, expected %.4f..%.4f", #value, got, (double)(low), (double)(high));         \
-    } while (0)
 
 /* 95 % within four standard deviations of 400 rounds. */
 static void independent_samples_are_covered(void **state) {
@@ -76,7 +61,7 @@ static void block_length_follows_the_correlation(void **state) {
     double mean_length[3] = {0}, samples[MOST];
     for (int i = 0; i < 3; i++)
         for (int round = 0; round < 200; round++) {
-            draw_series(&random, CORRELATIONS[i], MOST, samples);
+            statistics_draw_series(&random, CORRELATIONS[i], 0.05, MOST, samples);
             size_t length = bt_block_length(samples, MOST);
             assert_in_range(length, 1, 60); /* at most 3 sqrt(400) */
             mean_length[i] += (double)length / 200;
@@ -91,7 +76,7 @@ static void the_same_seed_gives_the_same_interval(void **state) {
     (void)state;
     bt_random random = bt_random_stream(23, "seed");
     double samples[50], before[50];
-    draw_series(&random, 0.3, 50, samples);
+    statistics_draw_series(&random, 0.3, 0.05, 50, samples);
     memcpy(before, samples, sizeof before);
     bt_interval first = interval_of(samples, 50, (bt_bootstrap_options){.seed = 4});
     bt_interval again = interval_of(samples, 50, (bt_bootstrap_options){.seed = 4});
@@ -135,7 +120,7 @@ static void more_confidence_is_wider(void **state) {
     (void)state;
     bt_random random = bt_random_stream(24, "confidence");
     double samples[60];
-    draw_series(&random, 0, 60, samples);
+    statistics_draw_series(&random, 0, 0.05, 60, samples);
     bt_interval half = interval_of(samples, 60, (bt_bootstrap_options){.confidence = 0.5});
     bt_interval most = interval_of(samples, 60, (bt_bootstrap_options){.confidence = 0.99});
     assert_true(most.lower < half.lower && half.upper < most.upper);

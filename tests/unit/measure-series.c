@@ -7,26 +7,10 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "base/random.h"
 #include "measure/series.h"
+#include "statistics.h"
 
 enum { MOST = 400, ROUNDS = 2000 };
-
-#define assert_between(value, low, high)                                                                     \
-    do {                                                                                                     \
-        double got = (value);                                                                                \
-        if (!(got >= (low) && got <= (high)))                                                                \
-            fail_msg("%s is %.4f, expected %.4f..%.4f", #value, got, (double)(low), (double)(high));         \
-    } while (0)
-
-/* A stationary autoregressive series of order 1 around 1; correlation 0 is white noise. */
-static void draw_series(bt_random *random, double correlation, double deviation, size_t count, double *out) {
-    double state = bt_random_normal(random);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = 1 + deviation * state;
-        state = correlation * state + sqrt(1 - correlation * correlation) * bt_random_normal(random);
-    }
-}
 
 static void add_trend(double *samples, size_t count, double over_the_series) {
     for (size_t i = 0; i < count; i++)
@@ -39,7 +23,7 @@ static double drift_rate(double correlation, double deviation, double trend, siz
     double samples[MOST], scratch[2 * MOST];
     int flagged = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        draw_series(&random, correlation, deviation, count, samples);
+        statistics_draw_series(&random, correlation, deviation, count, samples);
         add_trend(samples, count, trend);
         flagged += bt_drift_test(samples, count, BT_DRIFT_TOLERANCE, scratch).drifting;
     }
@@ -65,7 +49,7 @@ static void a_sure_but_tiny_drift_is_not_flagged(void **state) {
     (void)state;
     double samples[MOST], scratch[2 * MOST];
     bt_random random = bt_random_stream(12, "tiny drift");
-    draw_series(&random, 0, 0.001, MOST, samples);
+    statistics_draw_series(&random, 0, 0.001, MOST, samples);
     add_trend(samples, MOST, 0.005);
     bt_drift drift = bt_drift_test(samples, MOST, BT_DRIFT_TOLERANCE, scratch);
     assert_between(drift.p_value, 0, 1e-6);
@@ -105,7 +89,7 @@ static double mean_effective_share(double correlation, size_t count, double *kep
     double samples[MOST], scratch[2 * MOST], sum = 0;
     *kept_all = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        draw_series(&random, correlation, 0.05, count, samples);
+        statistics_draw_series(&random, correlation, 0.05, count, samples);
         double effective = bt_effective_count(samples, count, scratch);
         assert_between(effective, 1, (double)count);
         *kept_all += effective == (double)count;
@@ -150,7 +134,7 @@ static void outliers_do_not_hide_correlation(void **state) {
     (void)state;
     bt_random random = bt_random_stream(15, "outliers");
     double samples[MOST], scratch[2 * MOST];
-    draw_series(&random, 0.8, 0.05, MOST, samples);
+    statistics_draw_series(&random, 0.8, 0.05, MOST, samples);
     for (int i = 7; i < MOST; i += 101)
         samples[i] = 1000;
     assert_between(bt_effective_count(samples, MOST, scratch), 1, 0.3 * MOST);

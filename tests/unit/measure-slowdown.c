@@ -8,18 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "measure/slowdown.h"
 #include "measure/student.h"
+#include "statistics.h"
 
 enum { MOST = 200, ROUNDS = 1000 };
-
-#define assert_between(value, low, high)                                                                     \
-    do {                                                                                                     \
-        double got = (value);                                                                                \
-        if (!(got >= (low) && got <= (high)))                                                                \
-            fail_msg("%s is %.6f, expected %.6f..%.6f", #value, got, (double)(low), (double)(high));         \
-    } while (0)
 
 /* Quantiles as tables print them, and one that is exact: with 1 degree it is Cauchy's. */
 static void student_is_as_tables_have_it(void **state) {

@@ -101,54 +101,6 @@ double bt_quantile(const double *sorted, size_t count, double quantile) {
     return count ? sorted[bt_quantile_rank(quantile, count) - 1] : NAN;
 }
 
-/* The smallest k in 0..trials with P[Bin <= k] >= level; trials where only that one reaches it. */
-static int64_t binomial_inverse(int64_t trials, double probability, double level) {
-    int64_t low = 0, high = trials;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (bt_binomial_at_most(middle, trials, probability) >= level)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-bt_bounds bt_quantile_bounds(const double *sorted, size_t count, double quantile, double confidence,
-                             double effective_count) {
-    /* A bound may sit exactly on the confidence (one sample is P95's lower bound at 0.95): rounding must not
-     * lose it. */
-    const double slack = 1e-12;
-    bt_bounds bounds = {NAN, NAN};
-    if (!count || !(effective_count >= 1)) return bounds;
-    if (effective_count > (double)count) effective_count = (double)count;
-    int64_t n = (int64_t)effective_count;
-    double stretch = (double)count / (double)n;
-
-    int64_t upper_rank = binomial_inverse(n, quantile, confidence - slack) + 1;
-    if (upper_rank <= n) {
-        size_t from_top = (size_t)floor((double)(n - upper_rank) * stretch);
-        bounds.upper = sorted[count - 1 - from_top];
-    }
-    /* The first k whose probability passes 1 - confidence is the rank itself: k - 1 was the last that did
-     * not. */
-    int64_t lower_rank = binomial_inverse(n, quantile, 1 - confidence + slack);
-    if (lower_rank >= 1) bounds.lower = sorted[(size_t)floor((double)(lower_rank - 1) * stretch)];
-    return bounds;
-}
-
 double bt_normal_below(double z) {
     return 0.5 * erfc(-z * M_SQRT1_2);
-}
-
-double bt_normal_quantile(double probability) {
-    double low = -40, high = 40;
-    for (int step = 0; step < 64; step++) {
-        double middle = (low + high) / 2;
-        if (bt_normal_below(middle) < probability)
-            low = middle;
-        else
-            high = middle;
-    }
-    return (low + high) / 2;
 }

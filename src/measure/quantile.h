@@ -1,9 +1,9 @@
 /* What a handful of latencies says about a quantile, and how surely.
  *
- * A point estimate of P95 from fifty samples is a guess with a precise look. This module gives the guess and
- * the order statistics that bracket the truth with a stated confidence, whatever the distribution: latencies
- * are skewed, often bimodal, and no formula fits them all. Where too few samples exist for a bound, the bound
- * is NaN rather than the largest sample dressed up as one. Everything here is pure, allocates nothing and may
+ * A point estimate of P95 from fifty samples is a guess with a precise look. This module gives the guess, and
+ * the binomial tails by which measure/late.h brackets the truth with a stated confidence, whatever the
+ * distribution: latencies are skewed, often bimodal, and no formula fits them all. Where too few samples exist
+ * for a bound, the bound is NaN rather than the largest sample dressed up as one. Everything here is pure, allocates nothing and may
  * be called from any thread. */
 #ifndef BT_MEASURE_QUANTILE_H
 #define BT_MEASURE_QUANTILE_H
@@ -39,24 +39,11 @@ typedef struct bt_bounds {
     double lower, upper; /* each alone has the stated confidence; NaN where the samples are too few */
 } bt_bounds;
 
-/* One-sided, distribution-free confidence bounds of the distribution's quantile, as two order statistics.
- *
- * upper is the smallest X(k) with P[Bin(n, quantile) <= k - 1] >= confidence, lower the largest X(k) with
- * P[Bin(n, quantile) <= k - 1] <= 1 - confidence (David and Nagaraja, Order Statistics, section 7.1). Both
- * together make an interval of confidence 2 * confidence - 1. P95's upper bound at 0.95 needs 59 samples
- * (0.95^59 < 0.05): BT_P95_BOUND_SAMPLES.
- *
- * effective_count is how many independent samples these are worth (bt_effective_count); give count where they
- * are independent. A smaller one makes n = floor(effective_count) above, and the ranks keep their distance
- * from the ends in proportion, rounded outwards: the way effective sample sizes enter binomial intervals in
- * survey practice (Korn and Graubard, Survey Methodology 24, 1998). Above count it is taken as count. */
+/* How many samples give P95 an upper bound at 95 %, none of them above it: 0.95^59 < 0.05. */
 #define BT_P95_BOUND_SAMPLES 59
-bt_bounds bt_quantile_bounds(const double *sorted, size_t count, double quantile, double confidence,
-                             double effective_count);
 
-/* The standard normal's distribution function and its inverse (probability in (0, 1)). */
+/* The standard normal's distribution function. */
 double bt_normal_below(double z);
-double bt_normal_quantile(double probability);
 
 #ifdef __cplusplus
 }

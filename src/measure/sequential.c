@@ -72,12 +72,6 @@ static bool rejects(const bt_sequential_rule *rule, int samples, int late) {
     return samples <= rule->limit && late >= rule->reject_at_least[samples];
 }
 
-bt_sequential_verdict bt_sequential_add(const bt_sequential_rule *rule, bt_sequential *state, bool late) {
-    state->samples++;
-    state->late += late;
-    return bt_sequential_judge(rule, *state, 1);
-}
-
 bt_sequential_verdict bt_sequential_judge(const bt_sequential_rule *rule, bt_sequential state,
                                           double effective_ratio) {
     const double slack = 1e-9; /* 100 * 0.29 is a hair under 29 in binary */

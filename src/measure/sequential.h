@@ -28,7 +28,13 @@ extern "C" {
 
 /* The rule for P95. Where exactly 5 % are late it accepts in 4.9 % of all sequences and rejects in 0.2 %
  * (0.04 % where 4 % are); bt_sequential_solve arrives at these constants from the errors 0.05 and 0.0022. The
- * first reject can come after 3 samples, the first accept after 85. */
+ * first reject can come after 3 samples, the first accept after 85.
+ *
+ * A higher accept confidence accepts fewer sizes that miss the SLA, and later: at 0.99 the first accept takes 90
+ * samples. A higher reject confidence keeps a size whose first samples were unlucky, and spends more samples on
+ * hopeless ones: above 0.999875 three late of three no longer reject. A higher limit decides more of the sizes
+ * that are near the SLA, and lets them take as much more of the time budget; each sample beyond it also costs
+ * error, so the confidences must be derived anew. */
 #define BT_SEQUENTIAL_LATE_FRACTION     0.05
 #define BT_SEQUENTIAL_ACCEPT_CONFIDENCE 0.987
 #define BT_SEQUENTIAL_REJECT_CONFIDENCE 0.9998
@@ -63,22 +69,19 @@ bt_status bt_sequential_rule_make(bt_sequential_rule *rule, double late_fraction
 /* The rule of the constants above. */
 void bt_sequential_rule_p95(bt_sequential_rule *rule);
 
-/* Counts one sample and judges. Independent samples are assumed: see bt_sequential_judge. The first verdict
- * is the verdict; a caller that goes on after it spends error that was not allowed for. */
-bt_sequential_verdict bt_sequential_add(const bt_sequential_rule *rule, bt_sequential *state, bool late);
-
-/* Judges a state whose samples are worth effective_ratio independent ones each: bt_effective_count over the
- * number of samples, in (0, 1]; 1 where they are independent.
+/* Judges a state whose samples are worth effective_ratio independent ones each: one over the design effect of
+ * measure/late.h, in (0, 1]; 1 where they are independent. The first verdict is the verdict; a caller that goes on
+ * after it spends error that was not allowed for.
  *
  * Late samples that come in spells carry less evidence than as many that come alone, for the SLA and against
  * it. The mean of n correlated indicators scatters like that of n * ratio independent ones (Kish's design
  * effect), so the rule is read at that size, the share of late samples kept, as survey practice does for
  * binomial intervals (Korn and Graubard, Survey Methodology 24, 1998). Each side is rounded against its own
- * verdict: accepting looks at floor(n * ratio) samples with ceil(t * ratio) late, rejecting at ceil(n *
- * ratio) samples with floor(t * ratio) late. Then three late of three do not reject where the ratio is a
- * half, and 0 of 85 do not accept. The rule's limit is on the discounted samples. A ratio is itself an
- * estimate, and correlation that the series did not show yet cannot be discounted: the stated errors are
- * exact only for independent samples. */
+ * verdict: accepting reads floor(n * ratio) samples with ceil(t * ratio) late, rejecting at ceil(n * ratio)
+ * samples with floor(t * ratio) late. Then three late of three do not reject where the ratio is a half, and 0
+ * of 85 do not accept. The rule's limit is on the discounted samples. A ratio is itself an estimate, and
+ * correlation that the series did not show yet cannot be discounted: the stated errors are exact only for
+ * independent samples. */
 bt_sequential_verdict bt_sequential_judge(const bt_sequential_rule *rule, bt_sequential state,
                                           double effective_ratio);
 

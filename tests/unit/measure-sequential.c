@@ -33,13 +33,20 @@ static bt_sequential_rule p95_rule(void) {
     return rule;
 }
 
+/* Counts one independent sample and judges. */
+static bt_sequential_verdict add(const bt_sequential_rule *rule, bt_sequential *seen, bool late) {
+    seen->samples++;
+    seen->late += late;
+    return bt_sequential_judge(rule, *seen, 1);
+}
+
 /* Plays one sequence to its verdict or the limit; adds the samples it took. */
 static bt_sequential_verdict play(const bt_sequential_rule *rule, double late_fraction, bt_random *random,
                                   double *samples) {
     bt_sequential state = {0};
     bt_sequential_verdict verdict = BT_SEQUENTIAL_UNDECIDED;
     while (state.samples < rule->limit && verdict == BT_SEQUENTIAL_UNDECIDED)
-        verdict = bt_sequential_add(rule, &state, bt_random_uniform(random) < late_fraction);
+        verdict = add(rule, &state, bt_random_uniform(random) < late_fraction);
     *samples += state.samples;
     return verdict;
 }
@@ -77,12 +84,12 @@ static void the_first_verdicts_come_after_3_and_85_samples(void **state) {
     (void)state;
     bt_sequential_rule rule = p95_rule();
     bt_sequential late = {0}, good = {0};
-    assert_int_equal(bt_sequential_add(&rule, &late, true), BT_SEQUENTIAL_UNDECIDED);
-    assert_int_equal(bt_sequential_add(&rule, &late, true), BT_SEQUENTIAL_UNDECIDED);
-    assert_int_equal(bt_sequential_add(&rule, &late, true), BT_SEQUENTIAL_REJECT);
+    assert_int_equal(add(&rule, &late, true), BT_SEQUENTIAL_UNDECIDED);
+    assert_int_equal(add(&rule, &late, true), BT_SEQUENTIAL_UNDECIDED);
+    assert_int_equal(add(&rule, &late, true), BT_SEQUENTIAL_REJECT);
     for (int n = 1; n < 85; n++)
-        assert_int_equal(bt_sequential_add(&rule, &good, false), BT_SEQUENTIAL_UNDECIDED);
-    assert_int_equal(bt_sequential_add(&rule, &good, false), BT_SEQUENTIAL_ACCEPT);
+        assert_int_equal(add(&rule, &good, false), BT_SEQUENTIAL_UNDECIDED);
+    assert_int_equal(add(&rule, &good, false), BT_SEQUENTIAL_ACCEPT);
 }
 
 static void errors_by_recursion_are_those_of_the_design(void **state) {
@@ -181,7 +188,7 @@ static void doubled_samples_err_no_more_at_half_weight(void **state) {
         bool half_done = false, full_done = false, late = false;
         while (seen.samples < 400) {
             if (seen.samples % 2 == 0) late = bt_random_uniform(&random) < 0.05;
-            bt_sequential_verdict full = bt_sequential_add(&rule, &seen, late);
+            bt_sequential_verdict full = add(&rule, &seen, late);
             bt_sequential_verdict half = bt_sequential_judge(&rule, seen, 0.5);
             if (!full_done && full) full_done = true, ignored += full == BT_SEQUENTIAL_ACCEPT;
             if (!half_done && half) half_done = true, at_half += half == BT_SEQUENTIAL_ACCEPT;
@@ -226,7 +233,7 @@ static void past_the_limit_nothing_is_decided(void **state) {
     assert_int_equal(bt_sequential_rule_make(&rule, 0.5, 1, 1, 3, NULL),
                      BT_OK); /* certainty is never reached */
     for (int i = 0; i < 6; i++)
-        assert_int_equal(bt_sequential_add(&rule, &counted, i % 2 == 0), BT_SEQUENTIAL_UNDECIDED);
+        assert_int_equal(add(&rule, &counted, i % 2 == 0), BT_SEQUENTIAL_UNDECIDED);
 }
 
 int main(void) {

@@ -23,6 +23,7 @@
 #include "prove/plan.h"
 #include "prove/sum.h"
 #include "simulated-service.h"
+#include "statistics.h"
 
 #define SERVICES  200
 #define LONG_S    3000 /* of a simulation that tells the truth */
@@ -58,7 +59,7 @@ static void open_service(const kind *k) {
     for (int i = 0; i < 3; i++) {
         lone[i] = of_size[i] * k->lone_ms;
         for (int q = 0; q < QUANTILES; q++)
-            times_ms[i][q] = lone[i] * exp(SPREAD * bt_normal_quantile((q + 0.5) / QUANTILES));
+            times_ms[i][q] = lone[i] * exp(SPREAD * statistics_normal_quantile((q + 0.5) / QUANTILES));
     }
     simulated_service_open(&service, (int[]){1, 2, 4, 0}, lone);
     for (int i = 0; i < 3; i++)

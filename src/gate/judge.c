@@ -11,8 +11,11 @@
 #include "measure/quantile.h"
 #include "measure/slowdown.h"
 
+/* What stands for a turn's samples. Lower is steadier on a machine with neighbours, who only add time, and blinder
+ * to slowdowns that fall on some runs alone; at 0.5 it sees those, and needs more pairs. */
 #define TURN_QUANTILE 0.25
-#define P95_LEAST     59 /* of which the largest bounds P95 at 95 % */
+
+#define P95_LEAST BT_P95_BOUND_SAMPLES /* fewer values of a side say nothing of P95 */
 
 /* ---- rows ---- */
 

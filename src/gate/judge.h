@@ -36,7 +36,10 @@ typedef struct bt_judge {
     uint64_t seed;
 } bt_judge;
 
-#define BT_GATE_FIRST_LOOK 8 /* pairs */
+/* The pairs before the first look; each next one comes after half as many again. Sooner, or more often, can end a
+ * race of a large change earlier, and leaves each look a smaller share of the error, so that small changes take
+ * more pairs. Later wastes pairs on what was plain long before. */
+#define BT_GATE_FIRST_LOOK 8
 
 /* Adds the rows of two sides to a verdict: those of both with their values, then what only one has. What
  * stands for a turn is its samples' lower quartile, by nearest rank, since what else the machine does only

@@ -2,9 +2,12 @@
 
 #include <math.h>
 
-#define LEAST_BLOCKS 8     /* fewer do not show how they scatter */
-#define ROUNDING     1e-9  /* 100 / (1 / 0.29) is a hair under 29 in binary */
-#define HAIR         1e-13 /* three late of three are exactly 1 - 0.999875: rounding must not decide */
+/* The series is cut into at least so many blocks. More: long spells, which need long blocks, go unseen in short
+ * series. Fewer: how a handful of blocks scatter is chance, and independent samples are discounted. */
+#define LEAST_BLOCKS 8
+
+#define ROUNDING 1e-9  /* 100 / (1 / 0.29) is a hair under 29 in binary */
+#define HAIR     1e-13 /* three late of three are exactly 1 - 0.999875: rounding must not decide */
 
 /* How much the counts of samples above `limit` in blocks of `length` scatter, over what independent samples
  * would: 1 where they are. `share` of all samples are above it, not 0 and not 1. */

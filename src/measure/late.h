@@ -24,7 +24,11 @@ extern "C" {
 #endif
 
 /* A sample above this share of the limit is nearly late. Where fewer than BT_LATE_FEW are late, the nearly
- * late ones tell in what spells they would come. */
+ * late ones tell in what spells they would come.
+ *
+ * A higher share, or fewer, believes more often that rare late samples come alone: bounds are reached sooner, and
+ * a service with rare spells is called good when it is not. A lower share takes waves well below the limit for
+ * spells of late samples, and asks for more samples than it must. */
 #define BT_LATE_NEARLY 0.8
 #define BT_LATE_FEW    5
 

@@ -37,11 +37,12 @@ double bt_median_absolute_deviation(const double *samples, size_t count, double 
  * correlation. O(count * lags). scratch: 2 * count doubles. */
 double bt_effective_count(const double *samples, size_t count, double *scratch);
 
-/* The same, blind to differences below `resolution`: ranks would take an autocorrelated
- * jitter of microseconds, on batches of milliseconds, for a spell. scratch: 3 * count doubles. */
+/* The same, blind to differences below `resolution`: ranks would take an autocorrelated jitter of
+ * microseconds, on batches of milliseconds, for a spell. scratch: 3 * count doubles. */
 double bt_effective_count_at(const double *samples, size_t count, double resolution, double *scratch);
 
-/* The share of a typical duration below which differences do not matter to what is decided. */
+/* The share of a typical duration below which differences do not matter to what is decided. Higher: real spells
+ * of a few percent count as none; lower: the jitter of clocks and interrupts counts as correlation. */
 #define BT_RESOLUTION 0.01
 
 typedef struct bt_drift {
@@ -51,8 +52,11 @@ typedef struct bt_drift {
     bool drifting; /* p_value < BT_DRIFT_P_VALUE, and the shift is not below the tolerance, up or down */
 } bt_drift;
 
+/* A series drifts when both hold: a trend this sure, and medians of the halves this far apart, as a share. A higher
+ * p-value, or a smaller shift, warns of drifts that change no choice; the other way, a machine that heats up is
+ * trusted. */
 #define BT_DRIFT_P_VALUE   0.01
-#define BT_DRIFT_TOLERANCE 0.01 /* relative shift; smaller ones do not change a choice */
+#define BT_DRIFT_TOLERANCE 0.01
 
 /* Does the series drift? The Mann-Kendall rank test with the variance corrected for ties (Kendall, Rank
  * Correlation Methods, 1975) and for autocorrelation by the effective count of the detrended ranks (Yue and

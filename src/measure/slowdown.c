@@ -6,7 +6,8 @@
 #include "measure/bootstrap.h"
 #include "measure/student.h"
 
-/* The deviation of 500 resamples is known to 3 %. */
+/* The deviation of 500 resamples is known to 3 %. More cost time in proportion, fewer let p-values of the same
+ * samples vary with the seed. */
 #define RESAMPLES 500
 
 static bt_status check(const double *values, size_t count, bt_error *error) {

@@ -6,14 +6,22 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-#define REQUESTS       20000 /* of one simulation: a thousand lie above its P95 */
-#define RATES          16    /* shares of the bound that are tried from below */
-#define HALVINGS       6     /* between the last that passed and the first that did not */
+/* Requests of one simulation: a thousand lie above its P95. More cost time in proportion; with fewer, another seed
+ * gives another capacity. */
+#define REQUESTS 20000
+
+/* The rate is found by this many steps from below, then by halving the step so often: to a thousandth of what the
+ * ladder could serve. */
+#define RATES    16
+#define HALVINGS 6
+
+/* A simulation of spikes has so many requests in all, in between so many spikes; larger spikes are not sought. */
+#define SPIKE_REQUESTS 8192
 #define SPIKES_MIN     8
 #define SPIKES_MAX     512
-#define SPIKE_REQUESTS 8192 /* of one simulation of spikes, between these numbers of spikes */
-#define SPIKE_MAX      8192 /* larger ones are not sought */
-#define RATE_MAX_RPS   1e8  /* where a model takes no time at all */
+#define SPIKE_MAX      8192
+
+#define RATE_MAX_RPS 1e8 /* where a model takes no time at all */
 
 typedef struct capacity_search {
     const bt_tuned_model *model;

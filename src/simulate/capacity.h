@@ -19,6 +19,8 @@ typedef struct bt_capacity {
     int largest_spike;       /* most requests at once, on an idle service, whose P95 meets the SLA; 0: none */
 } bt_capacity;
 
+/* How much of the capacity is recommended. Higher wastes less of the machine, and a burst or a slow spell breaks
+ * the SLA sooner; waiting grows steeply towards the capacity. */
 #define BT_RECOMMENDED_SHARE 0.6
 
 /* Searches over seeded simulations of one schedule stretched to each rate: by sixteenths of what the ladder

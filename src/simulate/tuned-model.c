@@ -6,8 +6,9 @@
 
 #include "base/clock.h"
 
-/* A run is given up when it takes a second and twenty times what is typical: what still comes by then is a
- * stall, and what does not is a hang. */
+/* A run is given up when it takes a second and twenty times what is typical: what still comes by then is a stall,
+ * and what does not is a hang. Higher: requests behind a hang wait longer for the failover; lower: a stall of the
+ * machine is taken for one. */
 #define WATCHDOG_NS    BT_NS_PER_S
 #define WATCHDOG_TIMES 20
 

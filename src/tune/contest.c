@@ -8,9 +8,15 @@
 #include "measure/quantile.h"
 #include "tune/divisions.h"
 
-#define RUNS         4    /* of each instance in a turn */
-#define CLEAR_ROUNDS 3    /* after which a clear lead ends it */
-#define CLEAR        1.15 /* times the throughput of the next best, and of its speed */
+/* Runs of each instance in a turn. More make each turn surer and leave fewer rounds in the budget, so that a slow
+ * spell falls on one division alone. */
+#define RUNS 4
+
+/* The contest ends after CLEAR_ROUNDS where the best has CLEAR times the next best's throughput, and its
+ * speed. A higher ratio, or more rounds, spends the sweep's time on what is decided; a lower one may end on a
+ * spell. */
+#define CLEAR_ROUNDS 3
+#define CLEAR        1.15
 
 typedef struct contender {
     bt_division *division;

@@ -17,7 +17,8 @@
 extern "C" {
 #endif
 
-#define BT_CONTEST_ROUNDS 5 /* at most */
+/* Rounds, at most. More tell near divisions apart, and cost as much more of the sweep's time. */
+#define BT_CONTEST_ROUNDS 5
 
 typedef struct bt_contest bt_contest;
 

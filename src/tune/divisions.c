@@ -6,6 +6,8 @@
 #include "backend/backend.h"
 #include "record/config.h"
 
+/* A division counts as the best where the best is worth at most this many times as much. Higher prefers few
+ * instances, which need less memory, and gives away throughput; at 1 noise decides between equals. */
 #define INDIFFERENT 1.05
 
 static bool can_share(const bt_settings *settings) {

@@ -2,9 +2,12 @@
 
 #include <math.h>
 
-#define LINE_POINTS    4    /* fewer do not show a line */
-#define LINE_TOLERANCE 0.03 /* relative */
-#define LINE_OPTIMISM  0.01 /* how far below a line that fits a size may be hoped to lie */
+/* Service times lie on a line when LINE_POINTS or more of them, which fewer do not show, are within LINE_TOLERANCE
+ * of it; a size in between may then be LINE_OPTIMISM below it. A wider tolerance, or less optimism, ends the search
+ * sooner, and may miss the edge of a staircase that looks like a line. */
+#define LINE_POINTS    4
+#define LINE_TOLERANCE 0.03
+#define LINE_OPTIMISM  0.01
 
 bool bt_search_goes_on(const double *throughputs, int count, int last_batch) {
     if (last_batch * 2 > BT_SEARCH_MAX_BATCH) return false;

@@ -13,8 +13,11 @@
 extern "C" {
 #endif
 
+/* Doubling ends at the largest batch, and where two doublings in a row gained less throughput than the share. A
+ * higher share ends it sooner, before a step of the staircase that would still pay; a lower one measures sizes
+ * that only cost latency. */
 #define BT_SEARCH_MAX_BATCH    256
-#define BT_SEARCH_PLATEAU_GAIN 0.03 /* less throughput than this gained by a doubling is none */
+#define BT_SEARCH_PLATEAU_GAIN 0.03
 
 /* Whether doubling goes on after `last` (throughputs of the sizes so far, ascending; at least one). It ends
  * at BT_SEARCH_MAX_BATCH, and where two doublings in a row gained no throughput. */
@@ -27,8 +30,11 @@ typedef struct bt_search_point {
     bool dead;         /* cannot win: late, out of memory, broken */
 } bt_search_point;
 
-#define BT_SEARCH_TRIES      10   /* sizes between the doubled ones, at most */
-#define BT_SEARCH_WORTHWHILE 0.02 /* a gap that cannot beat the best by more than this is left alone */
+/* Sizes between the doubled ones, at most; and a gap that cannot beat the best by more than the share is left alone.
+ * More tries, or a smaller share, come nearer to the best of all sizes (tests/unit/tune-search.c says how near), at
+ * a turn of timed runs for each. */
+#define BT_SEARCH_TRIES      10
+#define BT_SEARCH_WORTHWHILE 0.02
 
 /* The size to try next between those that were measured (ascending), or 0 when none is worth it.
  *

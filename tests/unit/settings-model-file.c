@@ -12,15 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cores.h"
 #include "base/files.h"
 #include "record/config.h"
 #include "scratch.h"
-#include "serving/served-model.h"
 #include "settings/by-model.h"
 #include "settings/model-file.h"
 #include "settings/model-names.h"
-#include "settings/placement.h"
 
 static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
 
@@ -259,38 +256,6 @@ static void who_is_named_in_a_setting_must_be_run(void **state) {
     }
 }
 
-/* What a service runs: the entry's file, unless another one is given for that model. */
-static bt_served_model served(const bt_config *config, const char *name, const char *given) {
-    bt_served_model out;
-    bt_service_settings settings;
-    bt_option_sources sources;
-    bt_error error = {0};
-    const bt_cores cores = bt_cores_read();
-    bt_options_default(bt_service_settings_table, bt_service_settings_count, &settings, &sources);
-    snprintf(settings.model_file, sizeof settings.model_file, "%s", given);
-    if (bt_served_model_resolve(&out, config, name, &settings, &sources, &cores, &error))
-        fail_msg("%s", error.message);
-    return out;
-}
-
-static void a_config_keeps_the_file_and_settings_win_over_it(void **state) {
-    (void)state;
-    char path[BT_PATH_SIZE];
-    bt_config *config;
-    bt_error error = {0};
-    put("config.json", "{\"schema_version\": 1, \"configurations\": {"
-                       "\"mine\": {\"optimal_batch_size\": 2, \"model_file\": \"/models/net.pt\"},"
-                       "\"hrnet\": {\"optimal_batch_size\": 4}}}");
-    snprintf(path, sizeof path, "%s/config.json", folder);
-    if (bt_config_load(&config, path, &error)) fail_msg("%s", error.message);
-    assert_string_equal(served(config, "mine", "").settings.model_file, "/models/net.pt");
-    assert_string_equal(served(config, "mine", "").settings.weights, "");
-    assert_string_equal(served(config, "mine", "hrnet=x.pt;mine=y.pt").settings.model_file, "y.pt");
-    assert_string_equal(served(config, "hrnet", "").settings.model_file, "");
-    assert_string_equal(served(config, "hrnet", "").settings.weights, "demo");
-    bt_config_close(&config);
-}
-
 static void several_packages_are_compared_as_one_file(void **state) {
     (void)state;
     char path[BT_PATH_SIZE], text[512];
@@ -329,7 +294,6 @@ int main(void) {
         cmocka_unit_test(a_map_is_narrowed_to_one_model),
         cmocka_unit_test(models_are_those_that_files_are_given_for_where_nobody_says),
         cmocka_unit_test(who_is_named_in_a_setting_must_be_run),
-        cmocka_unit_test(a_config_keeps_the_file_and_settings_win_over_it),
         cmocka_unit_test(several_packages_are_compared_as_one_file),
     };
     return cmocka_run_group_tests_name("settings-model-file", tests, make_folder, bt_scratch_leave);

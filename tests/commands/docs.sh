@@ -121,6 +121,19 @@ for page in "${pages[@]}"; do
     done
 done
 
+# --- output: what a page shows of the example's tables is what is printed today
+for record in record load-record; do "$bin/render-report" "results/example/$record.json" 2>&1; done >"$scratch/printed"
+echo … >>"$scratch/printed"
+shown=0
+for block in "$scratch"/*.blocks/*.text; do
+    case $(head -n 1 "$block") in HRNet*) ;; *) continue ;; esac
+    shown=$((shown + 1))
+    page=$(basename "$(dirname "$block")" .blocks)
+    is "$(grep -v -x -F -f "$scratch/printed" "$block")" '' "$page shows what render-report prints of results/example"
+done
+[ $shown -ge 2 ]
+ok $? 'some pages show it'
+
 # --- and this test finds what drifts
 cat >"$scratch/drifted.md" <<'END'
 Say `--p95-sla-msec 50`, `make tune-batch`, `NO_SUCH_KNOB=1`, `bt_service_begin` or `src/absent.c`, and not `--p95-sla-ms 50`.

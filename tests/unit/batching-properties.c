@@ -202,7 +202,7 @@ static void start(world *w, const bt_action *a) {
     memcpy(g->tags, a->tags, (size_t)a->count * sizeof *g->tags);
 }
 
-static void hear(world *w, const bt_action *a) {
+static void take_answer(world *w, const bt_action *a) {
     MUST(w, a->tag < (uint64_t)w->count, "an answer to nobody");
     known *k = &w->requests[a->tag];
     MUST(w, k->ticket == a->ticket && k->model == a->model, "an answer to another's ticket");
@@ -265,7 +265,7 @@ static void pump(world *w) {
         if (action.kind == BT_ACTION_RUN)
             start(w, &action);
         else
-            hear(w, &action);
+            take_answer(w, &action);
     }
     MUST(w, bt_batcher_wake_ns(w->batcher) > w->now_ns, "it wants to be woken in the past");
 }

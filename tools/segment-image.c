@@ -22,10 +22,9 @@ static const bt_command_exit exits[] = {
 static bt_command command = {
     .name = "segment-image",
     .summary =
-        "Segments pictures with a network, through the batching service, and writes the outlines of what it "
-        "found:\n"
-        "polygons with their area and confidence as JSON or COCO, and if wanted the picture with them drawn "
-        "over it.",
+        "Segments pictures with a network, through the batching service, and writes the outlines of what\n"
+        "it found: polygons with their area and confidence as JSON or COCO, and if wanted the picture with\n"
+        "them drawn over it.",
     .prints = "what was segmented",
     .usage = "--image PATH [options]",
     .examples = "  segment-image --image cell.png                   polygons to standard output\n"

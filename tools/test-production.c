@@ -35,12 +35,9 @@ static void write_simulation_keys(FILE *out) {
 static bt_command command = {
     .name = "test-production",
     .summary =
-        "Runs single, burst, sustained and mixed load through the batching service with the tuned config, "
-        "and says\n"
-        "whether the P95 latency promise holds for requests, with cause and remedy where it does not. Writes "
-        "a "
-        "record,\n"
-        "plots, and the SLA compliance report as Markdown and as one HTML page.",
+        "Runs single, burst, sustained and mixed load through the batching service with the tuned config,\n"
+        "and says whether the P95 latency promise holds for requests, with cause and remedy where it does\n"
+        "not. Writes a record, plots, and the SLA compliance report as Markdown and as one HTML page.",
     .prints = "the report",
     .usage = "[options]",
     .examples = "  test-production                                  everything, about three minutes\n"

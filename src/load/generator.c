@@ -162,18 +162,19 @@ void bt_request_log_close(bt_request_log **log) {
 }
 
 bt_send_delay bt_load_send_delay(const bt_request_log *log) {
-    bt_send_delay late = {NAN, NAN, NAN};
-    double *late_us = malloc((size_t)(log->count + 1) * sizeof *late_us);
+    bt_send_delay delay = {NAN, NAN, NAN};
+    double *delays_us = malloc((size_t)(log->count + 1) * sizeof *delays_us);
     size_t n = 0;
     bool open = false;
-    for (int64_t i = 0; i < log->count && late_us; i++) {
-        late_us[n++] = (double)(log->requests[i].sent_ns - log->requests[i].intended_ns) / 1e3;
-        open = open || late_us[n - 1] != 0;
+    for (int64_t i = 0; i < log->count && delays_us; i++) {
+        delays_us[n++] = (double)(log->requests[i].sent_ns - log->requests[i].intended_ns) / 1e3;
+        open = open || delays_us[n - 1] != 0;
     }
     if (open) { /* closed loops send when they intend to */
-        bt_sort(late_us, n);
-        late = (bt_send_delay){bt_quantile(late_us, n, 0.5), bt_quantile(late_us, n, 0.99), late_us[n - 1]};
+        bt_sort(delays_us, n);
+        delay = (bt_send_delay){bt_quantile(delays_us, n, 0.5), bt_quantile(delays_us, n, 0.99),
+                                delays_us[n - 1]};
     }
-    free(late_us);
-    return late;
+    free(delays_us);
+    return delay;
 }

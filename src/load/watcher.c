@@ -10,9 +10,13 @@
 #include "base/clock.h"
 #include "measure/quantile.h"
 
-#define TICK_NS    (250 * BT_NS_PER_MS)
+/* How often progress is told. Raised, the live line lags; lowered, the bystander takes more of a core. */
+#define TICK_NS (250 * BT_NS_PER_MS)
+
+/* What the live line's P95 is of: the answers of so long a time, among so many requests at most. Raised, it
+ * is steadier and follows a change later; lowered, it jumps. */
 #define RECENT_NS  (2 * BT_NS_PER_S)
-#define RECENT_MAX 8192 /* requests that a live P95 is of, at most */
+#define RECENT_MAX 8192
 
 struct bt_watcher {
     const bt_load_state *state;
@@ -54,7 +58,7 @@ static double fraction_of(const bt_load_state *state, int64_t now_ns, int64_t se
     return fmin(fmax(fraction, 0), 0.999);
 }
 
-static void tell(bt_watcher *w, int64_t now_ns) {
+static void report_progress(bt_watcher *w, int64_t now_ns) {
     const bt_load_state *state = w->state;
     const bt_load_options *options = state->options;
     if (!options->progress) return;
@@ -108,7 +112,7 @@ static void *watch(void *argument) {
     w->last_ns = start_ns;
     for (int64_t tick_ns = start_ns + TICK_NS; wait_until(w, tick_ns); tick_ns += TICK_NS) {
         int64_t now_ns = bt_clock_now_ns();
-        tell(w, now_ns);
+        report_progress(w, now_ns);
         if (now_ns < second_ns || !w->state->options->canary) continue;
         note_second(w);
         second_ns += BT_NS_PER_S;

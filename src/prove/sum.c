@@ -117,7 +117,7 @@ static int64_t preprocess_of(const bt_sent_request *request) {
 static int64_t service_of(const bt_sent_request *request) {
     return request->service_ns;
 }
-static int64_t slip_of(const bt_sent_request *request) {
+static int64_t send_delay_of(const bt_sent_request *request) {
     return request->sent_ns - request->intended_ns;
 }
 static int64_t actual_of(const bt_sent_request *request) {
@@ -141,7 +141,7 @@ static void sum_split(bt_load_part *part, stream_view *view) {
     part->queue_mean_ms = sum_duration(view, queue_of, &part->queue_p95_ms);
     part->preprocess_mean_ms = sum_duration(view, preprocess_of, NULL);
     part->service_mean_ms = sum_duration(view, service_of, &part->service_p95_ms);
-    part->slip_mean_ms = sum_duration(view, slip_of, NULL);
+    part->slip_mean_ms = sum_duration(view, send_delay_of, NULL);
     (void)sum_duration(view, actual_of, &part->actual_p95_ms);
     part->mean_batch_size = mean_batch_size(view);
     int64_t span_ns = view->last_ns - view->first_ns;
@@ -281,10 +281,10 @@ bt_status bt_sum_part(bt_load_part *part, const bt_request_log *log, int stream,
 }
 
 void bt_sum_scenario(bt_load_scenario *scenario, const bt_request_log *log) {
-    bt_send_delay late = bt_load_send_delay(log);
-    scenario->generator_p50_us = late.p50_us;
-    scenario->generator_p99_us = late.p99_us;
-    scenario->generator_max_us = late.max_us;
+    bt_send_delay delay = bt_load_send_delay(log);
+    scenario->generator_p50_us = delay.p50_us;
+    scenario->generator_p99_us = delay.p99_us;
+    scenario->generator_max_us = delay.max_us;
     double others = 0, least = INFINITY, most = 0;
     int others_count = 0;
     for (int i = 0; i < log->second_count; i++) {

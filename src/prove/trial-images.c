@@ -8,8 +8,13 @@
 #include "image/resize.h"
 #include "prove/trial-state.h"
 
-#define IMAGES             8                 /* different ones of each size */
-#define PICTURES_BYTES_MAX ((size_t)1 << 30) /* of a folder's pictures, decoded */
+/* Different images of each size. Raised, a test takes longer to begin and more memory; at 1, the service's
+ * caches would hold the only image, which no user's requests are. */
+#define IMAGES 8
+
+/* A folder's pictures, decoded, at most. Raised, more of a large folder is sent; lowered, a test leaves more
+ * memory to the service. */
+#define PICTURES_BYTES_MAX ((size_t)1 << 30)
 
 /* "128,256:2": sides and their weights. */
 static bt_status read_sides(bt_trial *t, bt_error *error) {

@@ -14,7 +14,9 @@
 #include "prove/trial.h"
 #include "serving/serving.h"
 
-#define BT_TRIAL_DRAIN_NS (30 * BT_NS_PER_S) /* an answer later than that is lost */
+/* An answer that comes later than this, after the last send, is lost. Raised, an instance that hangs holds
+ * the test up for longer; lowered, an overloaded service's late answers are told as lost ones. */
+#define BT_TRIAL_DRAIN_NS (30 * BT_NS_PER_S)
 
 /* One trial under way. */
 typedef struct bt_trial {

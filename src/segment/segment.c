@@ -11,8 +11,12 @@
 #include "image/overlay.h"
 #include "segment/state.h"
 
+/* Threads that decode and write pictures. Raised, large batches on many instances stay full; each one takes
+ * the memory of a picture. */
 #define THREADS_MAX 64
-#define DRAIN_MS    60000.0
+
+/* How long the last answers are waited for: all have been by then, unless a run hangs. */
+#define DRAIN_MS 60000.0
 
 /* ---- one picture ---- */
 

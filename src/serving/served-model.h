@@ -1,8 +1,8 @@
 /* What a service will run of one model: the config's entry under whatever was set over it.
  *
- * The service and the load test resolve this in one place, so that what is proved is what is served. Strongest
- * first: what was given, the model's entry and its own settings, the file's settings, the defaults of the
- * tuning's table. What holds for one model, its promise too, says nothing of another. */
+ * The service and the load test resolve this in one place, so that what is proved is what is served.
+ * Strongest first: what was given, the model's entry and its own settings, the file's settings, the defaults
+ * of the tuning's table. What holds for one model, its promise too, says nothing of another. */
 #ifndef BT_SERVING_SERVED_MODEL_H
 #define BT_SERVING_SERVED_MODEL_H
 

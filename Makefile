@@ -4,14 +4,14 @@
 #   PROFILE=strict-latency    a file of configs/profiles/ (without .json) behind the same programs
 #   CC, CXX                   compilers (gcc and g++)
 #   OPTIMIZE                  optimisation flags (-O2 -g)
-#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings undefined);
-#                             coverage: likewise, counting what is reached
-#   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of the one that `make deps` fetches
+#   SANITIZE                  address, thread: builds into build/<name> with that sanitizer (address brings
+#                             undefined); coverage: likewise, counting what is reached
+#   LIBTORCH=/path            a libtorch of your own (2.11 or newer) in place of what `make deps` fetches
 #   OFFLINE=1                 never download; say what is missing
 #   YES=1                     answer `make deps`'s question
 #   WITH_LIBTORCH=1           `make install` copies libtorch beside the programs
 #   BASE=v1.0                 what `make perf-gate` compares this tree with: any name that git knows (HEAD~1)
-#   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c and tests/commands/*.sh, * allowed
+#   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c, tests/commands/*.sh; * allowed
 #   V=1                       show every command
 #
 # `make help` lists the targets; it is made from the ## comments below.
@@ -31,13 +31,16 @@ Q        := $(if $(V),,@)
 O := build$(if $(SANITIZE),/$(SANITIZE))
 # Under a sanitizer gcc no longer sees that what a loop fills is filled (its manual says so).
 SANITIZE_FLAGS := $(if $(filter address thread,$(SANITIZE)),-Wno-maybe-uninitialized) \
-                  $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
-                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread) $(if $(filter coverage,$(SANITIZE)),--coverage)
+                  $(if $(filter address,$(SANITIZE)),-fsanitize=address$(,)undefined \
+                      -fno-sanitize-recover=all) \
+                  $(if $(filter thread,$(SANITIZE)),-fsanitize=thread) \
+                  $(if $(filter coverage,$(SANITIZE)),--coverage)
 
 WARNINGS  := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wmissing-declarations
 CPPFLAGS  := -Isrc -D_GNU_SOURCE
-ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden -fPIC \
-             -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=c17 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes \
+             -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP $(SANITIZE_FLAGS) \
+             $(CFLAGS)
 # What is compiled needs this part of `make deps`: core, or the smaller gpu.
 CORE      := core
 # A jansson carried along, for machines where nothing can be installed.
@@ -61,13 +64,18 @@ OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
 FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls fault-documents)
-TEST_SUPPORT := $(filter-out $(FAULT_SUPPORT) $(patsubst %,$(O)/tests/lib/%.o,fault-environment preload-locale),$(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
-FAULTS       := $(foreach call,malloc calloc realloc aligned_alloc strdup strndup open_memstream fmemopen mmap open fopen fdopen opendir \
-                    socketpair read pread recv write pwrite send fsync fdatasync rename close fclose mkdir ftruncate flock fork \
-                    pthread_create,-Wl$(,)--wrap=$(call))
+FAULT_CALLS   := malloc calloc realloc aligned_alloc strdup strndup open_memstream fmemopen mmap open fopen \
+                 fdopen opendir socketpair read pread recv write pwrite send fsync fdatasync rename close \
+                 fclose mkdir ftruncate flock fork pthread_create
+FAULTS        := $(FAULT_CALLS:%=-Wl,--wrap=%)
+# Neither is in a test: one is put into whole programs, one is loaded before them.
+LOADED_ALONE  := $(patsubst %,$(O)/tests/lib/%.o,fault-environment preload-locale)
+TEST_SUPPORT  := $(filter-out $(FAULT_SUPPORT) $(LOADED_ALONE),$\
+                     $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c)))
 FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-worker)
 # What benches share with tests: without the test framework.
-BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file simulated-gate)
+BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file \
+                     simulated-gate)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
@@ -96,14 +104,17 @@ $(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
-$(O)/src/image/resize.o $(O)/src/image/normalize.o $(O)/src/image/value-scale.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
+IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize normalize value-scale)
+$(IMAGE_KERNELS): ALL_CFLAGS       += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
-$(O)/src/kernels/level-avx2.o: ALL_CFLAGS     += -mavx2 -mfma
-$(O)/src/kernels/level-avx512.o: ALL_CFLAGS   += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(O)/src/kernels/level-avx512-bf16.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
+AVX512                              = -mavx512f -mavx512bw -mavx512dq -mavx512vl
+$(O)/src/kernels/level-avx2.o:        ALL_CFLAGS += -mavx2 -mfma
+$(O)/src/kernels/level-avx512.o:      ALL_CFLAGS += $(AVX512) -mfma
+$(O)/src/kernels/level-avx512-bf16.o: ALL_CFLAGS += $(AVX512) -mavx512bf16 -mfma
 
 # The version and revision live in one object: a commit rebuilds that, not everything.
-REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
+REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$\
+            $(shell git diff --quiet HEAD 2>/dev/null || echo +)
 $(O)/revision: FORCE
 	@mkdir -p $(O)
 	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' >$@
@@ -113,7 +124,7 @@ $(O)/src/base/version.o: $(O)/revision
 # The assembler copies these files into the object.
 $(O)/src/networks/demo.o: src/networks/demo/hrnet.f16 src/networks/demo/cbam_resunet.f16
 
-$(O)/tests/lib/%.o $(O)/tests/unit/%.o $(O)/tests/programs/%.o $(O)/tests/bench/%.o: OWN_CPPFLAGS = -Itests/lib
+$(foreach folder,lib unit programs bench,$(O)/tests/$(folder)/%.o): OWN_CPPFLAGS = -Itests/lib
 
 $(LIBRARY): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -153,10 +164,12 @@ $(O)/tests/preload-locale.so: $(O)/tests/lib/preload-locale.o
 	$(Q)$(CC) -shared $(ALL_CFLAGS) -o $@ $<
 
 # Programs whose calls fail as the environment says, for tests/commands/faults-*.sh.
-$(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(patsubst %,$(O)/tests/lib/%.o,fault-calls fault-environment) $(LIBRARY)
+PLANTED_FAULTS := $(patsubst %,$(O)/tests/lib/%.o,fault-calls fault-environment)
+$(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(PLANTED_FAULTS) $(LIBRARY)
 	$(call link,$(FAULTS))
 
-# A library that is loaded late has its thread-local memory from a place that AddressSanitizer's search for leaks misjudges.
+# A library that is loaded late has its thread-local memory from a place that AddressSanitizer's search for
+# leaks misjudges.
 ifeq ($(SANITIZE),address)
 $(O)/tests/plan-golden $(O)/tests/plan-quiet: LDLIBS += -Wl,--no-as-needed -l:libdnnl.so.2
 endif
@@ -164,24 +177,9 @@ endif
 # This test starts the program.
 $(O)/tests/tune-probe: | $(O)/bin/probe-worker
 
-# OpenCV behind shim/contours.h: a library of its own, which src/image/contours.c loads when polygons are wanted. Like the
-# other shims never under a sanitizer, and always in build/.
-CONTOURS_CXXFLAGS = -std=c++17 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -MMD -MP \
-                    -Isrc -isystem /usr/include/opencv4 $(CXXFLAGS)
-
-build/shim/contours.o: shim/contours.cpp | .deps/$(CORE).stamp
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  CXX   $<")
-	$(Q)$(CXX) $(CONTOURS_CXXFLAGS) -c -o $@ $<
-
-build/lib/libbatchtune_contours.so: build/shim/contours.o
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(CXX) -shared -o $@ $^ -lopencv_imgproc -lopencv_core -Wl,--no-undefined
-
-# The commands. A target is the program of that name with ARGS; it builds what that runs and nothing else, with all cores
-# unless -j says how many. The build is a make of its own, so that targets run one by one, in the order given, and only set-up,
-# which may ask something, comes before it.
+# The commands. A target is the program of that name with ARGS; it builds what that runs and nothing else,
+# with all cores unless -j says how many. The build is a make of its own, so that targets run one by one, in
+# the order given, and only set-up, which may ask something, comes before it.
 JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(shell nproc 2>/dev/null),2)) --output-sync=target
 # build FILES: also in front of a line that runs them.
 build = @+$(MAKE) --no-print-directory $(JOBS) built NEEDS='$(strip $(1))'
@@ -193,7 +191,8 @@ PROFILE =
 ARGS    =
 RUN     = $(O)/bin/$@ $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
 # Empty where ARGS name a backend that does without libtorch.
-TORCH   = $(if $(findstring sim:,$(ARGS))$(findstring --backend plan,$(ARGS))$(findstring --backend=plan,$(ARGS)),,shim cuda)
+TORCH   = $(if $(findstring sim:,$(ARGS))$(findstring --backend plan,$(ARGS))$\
+              $(findstring --backend=plan,$(ARGS)),,shim cuda)
 SET_UP  = .deps/$(CORE).stamp $(if $(TORCH),.deps/torch.stamp)
 
 optimize-batch: $(SET_UP) ## tune both networks on this machine, write the config
@@ -202,7 +201,8 @@ optimize-batch: $(SET_UP) ## tune both networks on this machine, write the confi
 
 # Whoever only looks must not be made to download.
 show-batch-config: export OFFLINE = 1
-show-batch-config: .deps/$(CORE).stamp ## print the config, what it was measured on, whether it fits this machine
+show-batch-config: .deps/$(CORE).stamp ## print the config, what it was measured on, whether it fits this \
+    machine
 	$(call build,$(O)/bin/$@)
 	$(Q)$(O)/bin/$@ $(ARGS)
 
@@ -214,8 +214,8 @@ segment-image: $(SET_UP) ## pictures to polygons and overlays (ARGS="--image cel
 	$(call build,$(O)/bin/$@ $(CONTOURS) $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
-# The performance gate: this tree against another version, in turns. The networks run small and on one thread: it is
-# the code that is compared. ARGS come last, so that they count.
+# The performance gate: this tree against another version, in turns. The networks run small and on one thread:
+# it is the code that is compared. ARGS come last, so that they count.
 BASE      = HEAD~1
 GATE_ARGS = --backend plan --image-size 32 --batches 1,2 --threads 1
 GATE      = $(O)/bin/perf-gate $(O)/bin/gate-probe
@@ -223,17 +223,20 @@ perf-gate: .deps/$(CORE).stamp ## is this tree slower than BASE (HEAD~1)? builds
 	$(call build,$(GATE))
 	$(Q)O=$(O) tools/setup/perf-gate.sh $(BASE) $(GATE_ARGS) $(ARGS)
 
-perf-gate-selftest: .deps/$(CORE).stamp ## false alarms and misses of the gate itself: simulated, and real runs of one program against itself
+perf-gate-selftest: .deps/$(CORE).stamp ## false alarms and misses of the gate itself: simulated, and real \
+    runs of one program against itself
 	$(call build,$(GATE) $(O)/bench/gate-selftest)
 	$(Q)O=$(O) tests/gate-selftest simulated same
 
 CORE_BENCHES = core image weights load service promises
-bench: .deps/$(CORE).stamp ## what the core itself costs (prober, histogram, pictures, checkpoints, service, load generator), and a service's promises live
+bench: .deps/$(CORE).stamp ## what the core itself costs (prober, histogram, pictures, checkpoints, \
+    service, load generator), and a service's promises live
 	$(call build,$(CORE_BENCHES:%=$(O)/bench/bench-%))
 	$(Q)for bench in $(CORE_BENCHES); do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 
 MINUTES = 30
-soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: memory flat, no request lost, P95 steady
+soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: memory flat, no request lost, \
+    P95 steady
 	$(call build,$(O)/bench/bench-soak)
 	$(Q)$(O)/bench/bench-soak $(MINUTES)
 
@@ -241,71 +244,61 @@ bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, an
 	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
 
-bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both networks against each other (ARGS="--models hrnet --image-size 128")
+bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both networks against each other \
+    (ARGS="--models hrnet --image-size 128")
 	$(call build,$(O)/bench/$@ shim cuda)
 	$(Q)$(O)/bench/$@ $(ARGS)
 
-bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.compile and OpenVINO, which it downloads (76 MB)
+bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.compile and OpenVINO, which it \
+    downloads (76 MB)
 	$(call build,$(O)/bench/bench-networks shim cuda)
 	@tools/setup/deps.sh peers
 	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
-# Installing. The shim, where it was built, goes beside the library. Its libtorch stays where it is, unless WITH_LIBTORCH=1
-# puts a copy beside the shim: the installed programs then need nothing of this tree.
+# Installing. The shim, where it was built, goes beside the library. Its libtorch stays where it is, unless
+# WITH_LIBTORCH=1 puts a copy beside the shim: the installed programs then need nothing of this tree.
 PREFIX  = /usr/local
 DESTDIR =
 TO      = $(DESTDIR)$(PREFIX)
 WITH_LIBTORCH =
 COPY    = cp -RL
 COPIED  = $(filter-out 0,$(WITH_LIBTORCH))
-INSTALLED_TORCH = $(if $(COPIED),$$ORIGIN/batchtune/torch/lib,$(abspath $(LIBTORCH_FOUND))/lib)
-# libtorch as it lies in its wheel: NVIDIA's part is found from where libtorch is.
-TORCH_PARTS = $(filter-out %/libtorch_python.so,$(wildcard $(LIBTORCH_FOUND)/lib/*.so*))
-NVIDIA_PART = $(wildcard $(dir $(LIBTORCH_FOUND))nvidia)
-install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the programs (PREFIX, DESTDIR)
+install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the \
+    programs (PREFIX, DESTDIR)
 	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS))
-	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(addprefix $(TO)/share/batchtune/,profiles schema python)
+	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin \
+	    $(addprefix $(TO)/share/batchtune/,profiles schema python)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
 	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
 	$(Q)for part in $(CONTOURS); do install -m 755 $$part $(TO)/lib/; done
-	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in >$(TO)/lib/pkgconfig/batchtune.pc
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in \
+	    >$(TO)/lib/pkgconfig/batchtune.pc
 	$(Q)install -m 644 shim/python/batchtune.py $(TO)/share/batchtune/python/
 	$(Q)install -m 755 $(TOOLS) $(TO)/bin/
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
 	$(Q)install -m 644 configs/perf-gate.json $(TO)/share/batchtune/
 	$(Q)for part in $(wildcard $(CUDA_PARTS)); do install -m 755 $$part $(TO)/lib/; done
-	$(if $(wildcard $(SHIM)),$(install_shim),@echo 'without libtorch, whose shim is not built (`make` builds it): the programs run --backend plan and sim:...')
-
-define install_shim
-	$(Q)$(CXX) -shared -o $(TO)/lib/$(notdir $(SHIM)) $(SHIM_OBJECTS) -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
-	    -Wl,--disable-new-dtags,-rpath,'$(INSTALLED_TORCH)' -Wl,--allow-shlib-undefined
-	$(Q)$(call link_torch_name,$(TO)/lib/$(notdir $(TORCH_NAME)),$(INSTALLED_TORCH))
-	$(Q)$(if $(COPIED),$(copy_torch),echo 'libtorch stays where it is ($(INSTALLED_TORCH)), and the programs need it there: `make install WITH_LIBTORCH=1` copies it beside them, '"$$(du -cshL $(TORCH_PARTS) $(NVIDIA_PART) | tail -n 1 | cut -f 1)")
-endef
-
-define copy_torch
-echo "libtorch is copied to $(TO)/lib/batchtune: $$(du -cshL $(TORCH_PARTS) $(NVIDIA_PART) | tail -n 1 | cut -f 1)" && \
-	    rm -rf $(TO)/lib/batchtune && install -d $(TO)/lib/batchtune/torch/lib && \
-	    $(COPY) $(TORCH_PARTS) $(TO)/lib/batchtune/torch/lib/ && \
-	    $(if $(NVIDIA_PART),$(COPY) $(NVIDIA_PART) $(TO)/lib/batchtune/,:)
-endef
+	$(if $(wildcard $(SHIM)),$(install_shim),@echo 'without libtorch, whose shim is not built' \
+	    '(`make` builds it): the programs run --backend plan and sim:...')
 
 uninstall: ## remove what install put there
-	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so $(TO)/lib/$(notdir $(SHARED)) \
-	    $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so $(TO)/lib/$(notdir $(TORCH_NAME)) \
+	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so \
+	    $(TO)/lib/$(notdir $(SHARED)) $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so \
+	    $(TO)/lib/$(notdir $(TORCH_NAME)) \
 	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
 	$(Q)rm -rf $(TO)/share/batchtune $(TO)/lib/batchtune
 
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
-FUZZ_SOURCES := $(wildcard src/base/*.c src/measure/*.c src/image/*.c src/networks/*.c src/settings/*.c src/record/*.c) src/backend/sim.c \
-                src/load/schedule.c src/tune/journal.c src/tune/step.c tests/fuzz/input.c
-FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' -pthread -MMD -MP \
-                -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all
+FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
+                src/backend/sim.c src/load/schedule.c src/tune/journal.c src/tune/step.c tests/fuzz/input.c
+FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' \
+                -pthread -MMD -MP -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow \
+                -fno-sanitize-recover=all
 SECONDS       = 60
 RUNS          = 3000
 
@@ -318,18 +311,21 @@ build/fuzz/fuzz-%: build/fuzz/tests/fuzz/fuzz-%.o $(FUZZ_SOURCES:%.c=build/fuzz/
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
-fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 each; what it finds is in build/fuzz/found
+fuzz: $(FUZZERS) ## every parser of outside bytes under libFuzzer, SECONDS=60 each; what it finds is in \
+    build/fuzz/found
 	$(Q)tests/fuzz/run seconds=$(SECONDS) $(FUZZERS)
 
 fuzz-short: $(FUZZERS) ## the same from fixed seeds, RUNS=3000 each, for CI
 	$(Q)tests/fuzz/run runs=$(RUNS) $(FUZZERS)
 
-faults: core ## every call for memory, files and threads fails once, every step is killed once: how many, and what came of them
+faults: core ## every call for memory, files and threads fails once, every step is killed once: how many, \
+    and what came of them
 	$(Q)O=$(O) BATCHTUNE_FAULTS=all TEST_TIMEOUT_S=14400 tests/run --core 'faults-*'
 
 # A million files of each kind; `make test` does ten thousand.
 security: export BATCHTUNE_MUTATIONS = 1000000
-security: core ## a million damaged pictures and checkpoints, hostile names and records: how many, and what came of them
+security: core ## a million damaged pictures and checkpoints, hostile names and records: how many, and what \
+    came of them
 	$(Q)O=$(O) TEST_TIMEOUT_S=14400 tests/run security image-mutations networks-checkpoint-damaged
 
 nightly: faults security ## faults and security, 10^8 random requests, and a slowdown that is really there
@@ -344,10 +340,11 @@ deps: ## install and fetch what is missing: Debian packages, libtorch
 deps-core: ## only what `make core` needs: no libtorch, no formatter
 	@tools/setup/deps.sh core
 
-deps-python: ## torch's Python part, for tools/setup/torch-python: to export networks of your own, and for their tests
+deps-python: ## torch's Python part, for tools/setup/torch-python: to export networks of your own, and for \
+    their tests
 	@tools/setup/deps.sh python
 
-.deps/core.stamp .deps/gpu.stamp .deps/lint.stamp .deps/gate.stamp .deps/fuzz.stamp .deps/coverage.stamp: .deps/%.stamp: tools/setup/packages.sh
+$(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -361,18 +358,23 @@ doctor: .deps/$(CORE).stamp ## print what a bug report needs, and what is wrong 
 test: all .deps/torch.stamp ## set up, build and run every test
 	@O=$(O) tests/run $(TESTS)
 
-test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## the same where every program has set a locale with decimal commas
+test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## the same where every program has set a \
+    locale with decimal commas
 	@O=$(O) tests/under-locale tests/run $(TESTS)
 
-# With a compiler, nvcc, a Python with torch and jansson (its include/ and lib/ may lie in .deps/jansson) it fetches nothing.
-gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and both networks at 1024 x 1024, in 8 minutes
-	@$(MAKE) --no-print-directory CORE=gpu shim cuda $(O)/bin/optimize-batch $(O)/bin/probe-worker $(O)/bench/check-gpu $(O)/bench/bench-networks >&2
+# With a compiler, nvcc, a Python with torch and jansson (its include/ and lib/ may lie in .deps/jansson) it
+# fetches nothing.
+gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and both networks at 1024 x \
+    1024, in 8 minutes
+	@$(MAKE) --no-print-directory CORE=gpu shim cuda $(O)/bin/optimize-batch $(O)/bin/probe-worker \
+	    $(O)/bench/check-gpu $(O)/bench/bench-networks >&2
 	@O=$(O) tests/gpu-check $(ARGS)
 
 test-core: core ## the tests that need no libtorch
 	@O=$(O) tests/run --core $(TESTS)
 
-coverage: .deps/coverage.stamp ## lines and branches that the core's unit tests reach, by folder (V=1: by file)
+coverage: .deps/coverage.stamp ## lines and branches that the core's unit tests reach, by folder (V=1: by \
+    file)
 	@$(MAKE) --no-print-directory SANITIZE=coverage OPTIMIZE='-O0 -g' coverage-tests
 	@tests/coverage $(TESTS)
 
@@ -382,12 +384,14 @@ unit-core: $(CORE_TESTS)
 	@O=$(O) tests/run --core --unit $(TESTS)
 
 # What this CPU has is switched off from the top, a level at a time.
-LOWER_LEVELS = portable $(shell grep -qw avx512f /proc/cpuinfo && echo avx2; grep -qw avx512_bf16 /proc/cpuinfo && echo avx512)
+LOWER_LEVELS = portable $(shell grep -qw avx512f /proc/cpuinfo && echo avx2; \
+                                grep -qw avx512_bf16 /proc/cpuinfo && echo avx512)
 cpu-levels: all .deps/torch.stamp ## what computes, with each CPU feature level switched off in turn
 	$(Q)for level in $(LOWER_LEVELS); do echo "== no more than $$level"; \
 	    BATCHTUNE_CPU=$$level O=$(O) tests/run 'kernels-*' 'plan-*' torch-plan || exit 1; done
 
-check: ## lint, every test, those that compute without each CPU feature, and the core's unit tests under the sanitizers
+check: ## lint, every test, those that compute without each CPU feature, and the core's unit tests under \
+    the sanitizers
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory cpu-levels
@@ -397,95 +401,35 @@ sanitizers: ## the core's unit tests under AddressSanitizer, UndefinedBehaviorSa
 	@$(MAKE) --no-print-directory SANITIZE=address unit-core
 	@$(MAKE) --no-print-directory SANITIZE=thread unit-core
 
-lint: $(LIBRARY) $(TOOLS) .deps/lint.stamp ## layers, headers on their own, symbols, layout, shape, words, pages
+lint: $(LIBRARY) $(TOOLS) .deps/lint.stamp ## layers, headers on their own, symbols, layout, shape, words, \
+    pages
 	@LIBRARY=$(LIBRARY) BIN=$(O)/bin tools/lint/lint.sh
 
 docs: $(TOOLS) ## write what the code knows into the pages: every option, the layers
 	@BIN=$(O)/bin tools/lint/docs.sh
 
-# The libtorch shim: C++ behind shim/torch_shim.h, a library of its own that src/backend/torch.c loads at run time, so
-# that everything else builds and runs without libtorch. Never under a sanitizer: libtorch is not, and the two would
-# disagree about memory. Its libtorch is LIBTORCH, else what `make deps` found or fetched.
-SHIM           := build/lib/libbatchtune_torch.so
-# A library that holds nothing and answers to the name libtorch.so: see shim/model_file.cpp.
-TORCH_NAME     := build/lib/libbatchtune_torch_name.so
-SHIM_OBJECTS   := $(patsubst %.cpp,build/%.o,$(filter-out shim/contours.cpp,$(wildcard shim/*.cpp)))
-# .deps/torch.stamp says which that is; it is read when a recipe needs it, since the same make may just have fetched it.
-LIBTORCH_FOUND  = $(shell cut -d ' ' -f 3- .deps/torch.stamp)
-# The one under .deps is found from where the shim lies, so that a tree can be moved.
-LIBTORCH_RPATH  = $(if $(filter $(CURDIR)/.deps/torch,$(LIBTORCH_FOUND)),$$ORIGIN/../../.deps/torch/lib,$(LIBTORCH_FOUND)/lib)
-SHIM_CXXFLAGS   = -std=c++20 -O2 -g1 $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -pthread -MMD -MP \
-                  -Isrc -Ishim -isystem $(LIBTORCH_FOUND)/include $(CXXFLAGS)
+shim: ## build the libtorch shim alone
 
-shim: $(SHIM) $(TORCH_NAME) ## build the libtorch shim alone
+cuda: ## build the CUDA kernels and graphs; nothing where there is no nvcc
 
-build/shim-flags: .deps/torch.stamp FORCE | .deps/$(CORE).stamp
-	@mkdir -p build
-	@echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' | cmp -s - $@ || echo '$(CXX) $(SHIM_CXXFLAGS) $(LIBTORCH_RPATH)' >$@
-
-build/shim/%.o: shim/%.cpp build/shim-flags
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  CXX   $<")
-	$(Q)$(CXX) $(SHIM_CXXFLAGS) -c -o $@ $<
-
-# link_torch_name FILE RPATH
-link_torch_name = $(CXX) -shared -o $(1) -L$(LIBTORCH_FOUND)/lib -Wl,--no-as-needed -ltorch_cpu -lc10 \
-	    -Wl,-soname,libtorch.so -Wl,--disable-new-dtags,-rpath,'$(2)' -Wl,--allow-shlib-undefined
-
-# DT_RPATH, not RUNPATH: an LD_LIBRARY_PATH made for something else does not bring in another libtorch.
-$(SHIM): $(SHIM_OBJECTS)
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cpu -lc10 -ldl \
-	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--no-undefined -Wl,--allow-shlib-undefined
-
-$(TORCH_NAME): build/shim-flags
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(call link_torch_name,$@,$(LIBTORCH_RPATH))
-
-# The CUDA kernels, and a check of the GPU itself: without libtorch, built where nvcc is, loaded only where a driver is. The
-# runtime is linked in statically (nvcc's default), so that it needs nothing but the driver. Code for sm_75 to sm_90, and PTX for what is newer.
-NVCC       := $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
-CUDA_PARTS := build/lib/libbatchtune_cuda.so build/lib/libbatchtune_torch_cuda.so
-CUDA_CHECK := $(if $(NVCC),build/lib/libbatchtune_cuda.so)
-NVCC_ARCHITECTURES := $(foreach sm,75 80 86 89 90,-gencode arch=compute_$(sm)$(,)code=sm_$(sm)) \
-                      -gencode arch=compute_90$(,)code=compute_90
-
-cuda: $(CUDA_CHECK) $(if $(NVCC),shim) ## build the CUDA kernels and graphs; nothing where there is no nvcc
-	$(Q)$(if $(TORCH_CUDA),$(MAKE) --no-print-directory $(TORCH_CUDA))
-
-CUDA_SOURCES := $(wildcard shim/cuda/*.cu)
-build/lib/libbatchtune_cuda.so: $(CUDA_SOURCES) $(wildcard shim/cuda/*.h)
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  NVCC  $<")
-	$(Q)$(NVCC) -O3 -std=c++17 -shared $(NVCC_ARCHITECTURES) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -o $@ $(CUDA_SOURCES)
-
-# What the shim has of libtorch_cuda.so itself: streams and graphs. Built where both are at hand.
-CUDA_INCLUDE  := $(if $(NVCC),$(patsubst %/bin/nvcc,%/include,$(realpath $(NVCC))))
-TORCH_CUDA     = $(if $(CUDA_INCLUDE),$(if $(wildcard $(LIBTORCH_FOUND)/lib/libtorch_cuda.so),build/lib/libbatchtune_torch_cuda.so))
-
-build/shim/cuda/%.o: shim/cuda/%.cpp build/shim-flags
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  CXX   $<")
-	$(Q)$(CXX) $(SHIM_CXXFLAGS) -isystem $(CUDA_INCLUDE) -c -o $@ $<
-
-build/lib/libbatchtune_torch_cuda.so: build/shim/cuda/graph.o
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(CXX) -shared -o $@ $^ -L$(LIBTORCH_FOUND)/lib -ltorch_cuda -lc10_cuda -ltorch_cpu -lc10 \
-	    -Wl,--disable-new-dtags,-rpath,'$(LIBTORCH_RPATH)' -Wl,--allow-shlib-undefined
+include shim/shim.mk
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
+	@sed -E -e ':more' -e '/^[a-z-]+:.*## .*\\$$/ {N; s/ *\\\n +/ /; b more' -e '}' Makefile | \
+	    awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}'
 
 format: ## lay the code out with clang-format
-	$(Q)clang-format -i $(wildcard src/*.h src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* tests/*/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*.h src/*/*.[ch] tools/*.[ch] shim/*.h shim/*.cpp shim/cuda/* \
+	    tests/*/*.[ch])
 
 clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench-kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
+.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
+        fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench- \
+        kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core \
+        deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format \
+        clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -652,6 +652,13 @@ static json_t *a_document(void) {
     return json;
 }
 
+/* A document whose entry of HRNet says otherwise of `key`; `value` is taken. */
+static json_t *a_document_with(const char *key, json_t *value) {
+    json_t *json = a_document();
+    json_object_set_new(entry_in(json, "hrnet"), key, value);
+    return json;
+}
+
 /* Writes `json` (released here) to `path` and reads it. */
 static bt_config *loaded(json_t *json) {
     bt_config *config;
@@ -664,9 +671,7 @@ static bt_config *loaded(json_t *json) {
 
 static void an_unmeasured_batch_size_is_honoured_and_marked(void **state) {
     (void)state;
-    json_t *json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "optimal_batch_size", json_integer(6));
-    bt_config *config = loaded(json);
+    bt_config *config = loaded(a_document_with("optimal_batch_size", json_integer(6)));
     const bt_config_model *model = bt_config_find(config, "hrnet");
     assert_int_equal(model->optimal_batch_size, 6);
     assert_false(model->measured);
@@ -683,16 +688,12 @@ static void an_unmeasured_batch_size_is_honoured_and_marked(void **state) {
 
 static void another_measured_batch_size_has_its_own_figures(void **state) {
     (void)state;
-    json_t *json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "optimal_batch_size", json_integer(8));
-    bt_config *config = loaded(json);
+    bt_config *config = loaded(a_document_with("optimal_batch_size", json_integer(8)));
     const bt_config_model *model = bt_config_find(config, "hrnet");
     assert_true(model->measured && model->edited && model->meets_sla);
     assert_true(model->p95_latency_ms == 88);
     bt_config_close(&config);
-    json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "p95_latency_ms", json_null()); /* crossed out */
-    config = loaded(json);
+    config = loaded(a_document_with("p95_latency_ms", json_null())); /* crossed out */
     assert_true(config->models[0].edited && config->models[0].p95_latency_ms == 44);
     bt_config_close(&config);
 }
@@ -731,9 +732,7 @@ static void a_file_of_the_four_keys_alone_is_read(void **state) {
 
 static void later_keys_are_taken_when_they_are_there(void **state) {
     (void)state;
-    json_t *json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "capacity_rps", json_real(61.5));
-    bt_config *config = loaded(json);
+    bt_config *config = loaded(a_document_with("capacity_rps", json_real(61.5)));
     assert_true(config->models[0].capacity_rps == 61.5);
     bt_config_close(&config);
 }
@@ -758,9 +757,8 @@ static void misspelt_keys_are_named_with_what_was_meant(void **state) {
     json = a_document();
     json_object_set_new(json_object_get(json, "settings"), "p95_sla", json_integer(100));
     expect_refusal(json, BT_PARSE, "settings: p95_sla", "p95_sla_ms");
-    json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "optimal_batchsize", json_integer(4));
-    expect_refusal(json, BT_PARSE, "configurations.hrnet", "did you mean \"optimal_batch_size\"?");
+    expect_refusal(a_document_with("optimal_batchsize", json_integer(4)), BT_PARSE, "configurations.hrnet",
+                   "did you mean \"optimal_batch_size\"?");
     json = a_document();
     json_object_set_new(json_array_get(json_object_get(entry_in(json, "hrnet"), "instances"), 0), "cpu",
                         json_string("0"));
@@ -773,13 +771,11 @@ static void misspelt_keys_are_named_with_what_was_meant(void **state) {
 
 static void wrong_values_are_named(void **state) {
     (void)state;
+    expect_refusal(a_document_with("optimal_batch_size", json_string("4")), BT_PARSE, "configurations.hrnet",
+                   "optimal_batch_size is text");
+    expect_refusal(a_document_with("optimal_batch_size", json_integer(0)), BT_PARSE, "configurations.hrnet",
+                   "optimal_batch_size is 0, below 1");
     json_t *json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "optimal_batch_size", json_string("4"));
-    expect_refusal(json, BT_PARSE, "configurations.hrnet", "optimal_batch_size is text");
-    json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "optimal_batch_size", json_integer(0));
-    expect_refusal(json, BT_PARSE, "configurations.hrnet", "optimal_batch_size is 0, below 1");
-    json = a_document();
     json_object_del(entry_in(json, "hrnet"), "optimal_batch_size");
     expect_refusal(json, BT_PARSE, "configurations.hrnet", "optimal_batch_size is missing");
     json = a_document();
@@ -788,9 +784,8 @@ static void wrong_values_are_named(void **state) {
     json = a_document();
     json_object_set_new(json_object_get(json, "settings"), "memory_reserve_percent", json_integer(101));
     expect_refusal(json, BT_PARSE, "settings", "memory_reserve_percent");
-    json = a_document();
-    json_object_set_new(entry_in(json, "hrnet"), "instances", json_array());
-    expect_refusal(json, BT_PARSE, "configurations.hrnet", "instances has 0 items");
+    expect_refusal(a_document_with("instances", json_array()), BT_PARSE, "configurations.hrnet",
+                   "instances has 0 items");
     json = a_document();
     json_object_del(json, "configurations");
     expect_refusal(json, BT_PARSE, path, "configurations is missing");
@@ -812,7 +807,7 @@ static void more_than_there_is_room_for_is_refused(void **state) {
     expect_refusal(json, BT_PARSE, "configurations.hrnet.points[3]", "batch_size 1 does not come after");
     json = a_document();
     points = json_object_get(entry_in(json, "hrnet"), "points");
-    while (json_array_size(points) <= 65536)
+    while (json_array_size(points) <= BT_BATCH_MAX)
         json_array_append_new(points, json_null());
     expect_refusal(json, BT_PARSE, "configurations.hrnet", "points has 65537 items, at most 65536");
     json = a_document();

@@ -8,16 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "made-up-cores.h"
 #include "scratch.h"
 #include "serving/served-model.h"
-
-static cpu_set_t first_cores(int count) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int i = 0; i < count; i++)
-        CPU_SET(i, &set);
-    return set;
-}
 
 static void says(const bt_error *error, const char *words) {
     if (!strstr(error->message, words)) fail_msg("\"%s\" does not say \"%s\"", error->message, words);
@@ -48,7 +41,7 @@ static bt_status resolve_on(bt_served_model *out, const bt_config *config, const
 
 static bt_status resolve(bt_served_model *out, const bt_config *config, const char *model, const char *pairs,
                          bt_error *error) {
-    const bt_cores cores = {.count = 4, .cpus = 4, .mask = first_cores(4)};
+    const bt_cores cores = made_up_cores(4);
     return resolve_on(out, config, model, pairs, &cores, error);
 }
 
@@ -281,7 +274,8 @@ static void what_could_not_be_measured_is_not_served(void **state) {
 static void check_served(const char *text, const char *given, int count, int cpus, const char *wanted,
                          const char *note) {
     bt_config *config = config_of(text);
-    bt_cores cores = {.count = count, .cpus = cpus, .mask = first_cores(cpus)};
+    bt_cores cores = made_up_cores(cpus);
+    cores.count = count;
     if (count < cpus) cores.quota = count - 0.5;
     bt_served_model served;
     bt_error error;

@@ -9,21 +9,14 @@
 #include <string.h>
 
 #include "base/cores.h"
+#include "made-up-cores.h"
 #include "settings/placement.h"
-
-static cpu_set_t first_cores(int count) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int i = 0; i < count; i++)
-        CPU_SET(i, &set);
-    return set;
-}
 
 static bt_placement placed(const char *text, const char *model, int cores) {
     bt_placement placement;
     bt_error error;
-    cpu_set_t allowed = first_cores(cores);
-    if (bt_placement_parse(&placement, text, model, &allowed, &error) != BT_OK)
+    const bt_cores all = made_up_cores(cores);
+    if (bt_placement_parse(&placement, text, model, &all.mask, &error) != BT_OK)
         fail_msg("%s: %s", text, error.message);
     return placement;
 }
@@ -31,8 +24,8 @@ static bt_placement placed(const char *text, const char *model, int cores) {
 static void refused(const char *text, int cores, const char *phrase) {
     bt_placement placement;
     bt_error error = {BT_OK, ""};
-    cpu_set_t allowed = first_cores(cores);
-    if (bt_placement_parse(&placement, text, "hrnet", &allowed, &error) != BT_INVALID)
+    const bt_cores all = made_up_cores(cores);
+    if (bt_placement_parse(&placement, text, "hrnet", &all.mask, &error) != BT_INVALID)
         fail_msg("\"%s\" is taken", text);
     if (!strstr(error.message, phrase)) fail_msg("%s: '%s' does not say '%s'", text, error.message, phrase);
 }

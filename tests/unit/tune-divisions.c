@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "made-up-cores.h"
 #include "settings/placement.h"
 #include "tune/divisions.h"
 #include "tune/team.h"
@@ -41,16 +42,8 @@ static void check_cores(const bt_settings *settings, const bt_cores *cores, cons
     assert_string_equal(text, wanted);
 }
 
-static bt_cores so_many(int count) {
-    bt_cores cores = {.count = count, .cpus = count};
-    CPU_ZERO(&cores.mask);
-    for (int cpu = 0; cpu < count; cpu++)
-        CPU_SET((size_t)cpu, &cores.mask);
-    return cores;
-}
-
 static void check_list(const bt_settings *settings, int cores, const char *wanted) {
-    const bt_cores all = so_many(cores);
+    const bt_cores all = made_up_cores(cores);
     check_cores(settings, &all, wanted);
 }
 
@@ -59,7 +52,7 @@ static void check_list(const bt_settings *settings, int cores, const char *wante
 static void a_quota_is_shared_out_and_no_more(void **state) {
     (void)state;
     bt_settings settings = on_the_cpu();
-    bt_cores cores = so_many(4);
+    bt_cores cores = made_up_cores(4);
     cores.quota = 0.5;
     cores.count = 1;
     check_cores(&settings, &cores, "1x0");

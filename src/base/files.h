@@ -1,9 +1,14 @@
-/* Files that are whole or not there: atomic replacement, folders (files.c), run locks (lock.c). */
+/* Files that are whole or not there, and the folders that they lie in.
+ *
+ * What a run leaves behind is read by people and programs while the next run writes, on disks that fill up, on
+ * machines that lose power. So a file is replaced in one step, only a lock says who writes (lock.c), and where
+ * something else stands in the way the error names it. */
 #ifndef BT_BASE_FILES_H
 #define BT_BASE_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -26,8 +31,8 @@ BT_MUST_USE bt_status bt_file_replace(const char *path, const void *bytes, size_
 /* Reads a whole file of at most `limit` bytes; *out is malloc'ed, the caller's, and NUL-terminated past
  * *size; it is untouched on failure. A pipe will do, whose writer may come later: a signal ends that wait
  * (BT_CANCELLED), and where none can (base/program.h) it ends after BT_PIPE_SILENCE_S without a byte. BT_IO
- * where it cannot be read or is something else (a folder, a device, a socket), BT_PARSE where it is larger.
- */
+ * where it cannot be read or is something else (a folder, a device, a socket), BT_PARSE where it is
+ * larger. */
 #define BT_PIPE_SILENCE_S 5
 BT_MUST_USE bt_status bt_file_read(const char *path, size_t limit, char **out, size_t *size, bt_error *error);
 
@@ -38,6 +43,7 @@ BT_MUST_USE bt_status bt_file_check_regular(const char *path, bt_error *error);
 /* What is at `path`, for a message: "a folder", "a pipe", "a device", "a socket"; NULL for a regular file. A
  * link counts as what it leads to, "a link that leads nowhere" included. */
 const char *bt_file_kind(const char *path);
+const char *bt_file_kind_of(mode_t mode); /* the same of stat's st_mode */
 
 /* Makes `path` and every folder above it; no error where they exist. */
 BT_MUST_USE bt_status bt_folder_make(const char *path, bt_error *error);
@@ -72,6 +78,9 @@ bool bt_file_exists(const char *path);
 /* snprintf into a path of BT_PATH_SIZE bytes; BT_INVALID where it does not fit. */
 BT_MUST_USE bt_status bt_path_join(char out[BT_PATH_SIZE], bt_error *error, const char *format, ...)
     BT_PRINTF(3, 4);
+
+/* The folder that a path lies in: "a" of "a/b.json", "." of "b.json", "/" of "/b.json". */
+BT_MUST_USE bt_status bt_path_folder(char out[BT_PATH_SIZE], const char *path, bt_error *error);
 
 /* The folder of the running executable, without a trailing slash. */
 BT_MUST_USE bt_status bt_path_of_program(char out[BT_PATH_SIZE], bt_error *error);

@@ -165,7 +165,7 @@ static void put_subject(bt_subject *subject) {
 
 static bt_status take_turns(gate *g, const char *probe, bt_error *error) {
     char *text = bt_gauge_settings_text(&g->settings.gauge, g->table, g->count, &g->sources);
-    if (!text) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!text) return bt_no_memory(error, "the probe's settings");
     const bt_turns turns = {.program = probe,
                             .settings_text = text,
                             .wanted = g->settings.turns,

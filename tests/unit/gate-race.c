@@ -28,12 +28,11 @@ static void put_program(const char *name, const char *text) {
     assert_int_equal(chmod(name, 0755), 0);
 }
 
-#define MACHINE                                                                                              \
-    "\"machine\":{\"fingerprint\":\"\",\"cpu\":\"\",\"cores\":2,\"memory_bytes\":1,\"clock_policy\":\"\","   \
-    "\"gpu\":\"\","                                                                                          \
-    "\"gpu_memory_bytes\":0},\"subject\":{\"tool_version\":\"\",\"revision\":\"\",\"runtime\":\"\","         \
-    "\"runtime_detail\":\"\","                                                                               \
-    "\"gpu_driver\":\"\"},\"promises\":[]"
+static const char machine[] =
+    "\"machine\":{\"fingerprint\":\"\",\"cpu\":\"\",\"cores\":2,\"memory_bytes\":1,\"clock_policy\":\"\","
+    "\"gpu\":\"\",\"gpu_memory_bytes\":0},\"subject\":{\"tool_version\":\"\",\"revision\":\"\",\"runtime\":"
+    "\"\","
+    "\"runtime_detail\":\"\",\"gpu_driver\":\"\"},\"promises\":[]";
 
 #define METRIC(name)                                                                                         \
     "{\"metric\":\"" name "\",\"unit\":\"ms\",\"work\":\"w\",\"quantile\":0.5,\"samples\":[]}"
@@ -44,8 +43,8 @@ static void put_probe(const char *name, const char *metrics, const char *answer)
     snprintf(text, sizeof text,
              "echo "
              "'{\"schema_version\":1,\"kind\":\"gate\",\"started_at\":\"\",\"command\":\"\",\"settings\":"
-             "\"\"," MACHINE ",\"metrics\":[%s]}'\nn=0\nwhile read -r metric; do n=$((n + 1)); %s; done\n",
-             metrics, answer);
+             "\"\",%s,\"metrics\":[%s]}'\nn=0\nwhile read -r metric; do n=$((n + 1)); %s; done\n",
+             machine, metrics, answer);
     put_program(name, text);
 }
 

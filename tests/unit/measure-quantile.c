@@ -12,12 +12,12 @@
 #include "base/random.h"
 #include "measure/quantile.h"
 
-#define assert_close(value, expected, relative)                                                              \
-    do {                                                                                                     \
-        double got = (value), want = (expected);                                                             \
-        if (!(fabs(got - want) <= (relative)*fabs(want)))                                                    \
-            fail_msg("%s is %.17g, expected %.17g", #value, got, want);                                      \
-    } while (0)
+static void check_close(const char *what, double got, double expected, double relative) {
+    if (!(fabs(got - expected) <= relative * fabs(expected)))
+        fail_msg("%s is %.17g, expected %.17g", what, got, expected);
+}
+
+#define assert_close(value, expected, relative) check_close(#value, value, expected, relative)
 
 /* The definition, term by term. */
 static double summed_binomial(int from, int to, int trials, double probability) {

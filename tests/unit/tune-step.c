@@ -29,7 +29,7 @@ static bt_step_result random_result(bt_random *random) {
     bt_step_result result = bt_step_result_empty();
     result.status = (bt_status)bt_random_below(random, BT_UNSUPPORTED + 1);
     snprintf(result.message, sizeof result.message, "%s",
-             result.status ? "it \"broke\"\tat 3 \xc2\xb5s" : "");
+             result.status != BT_OK ? "it \"broke\"\tat 3 \xc2\xb5s" : "");
     result.sample_count = (int)bt_random_below(random, BT_MAX_TURN_SAMPLES + 1);
     for (int i = 0; i < result.sample_count; i++)
         result.samples_ms[i] = bt_random_exponential(random);

@@ -2,8 +2,7 @@
  *
  * Records, the config file and a worker's answers are mostly flat structs of texts, numbers and switches. One
  * table for each struct says which key is which member and what it may hold, so that what is written is what
- * is read, and a broken file is always told by file and key.
- */
+ * is read, and a broken file is always told by file and key. */
 #ifndef BT_BASE_FIELDS_H
 #define BT_BASE_FIELDS_H
 
@@ -54,8 +53,8 @@ typedef struct bt_field {
 /* Adds the members to `object`. -1 when memory is short, as jansson's own functions. */
 int bt_fields_write(const bt_field *fields, size_t count, const void *values, json_t *object);
 
-/* The members as an object of their own, and one text by itself: new references, NULL when memory is short.
- */
+/* The members as an object of their own, and one text by itself: new references, NULL when memory is
+ * short. */
 json_t *bt_fields_to_json(const bt_field *fields, size_t count, const void *values);
 json_t *bt_field_text(const char *text);
 

@@ -80,6 +80,7 @@ typedef struct optimization {
     bt_log *log;
     bt_config *before; /* the config file as it was; NULL where there was none */
     bt_record *record;
+    bt_resolved_model models[BT_NAMES_MAX]; /* of settings.models */
     char images[BT_TEXT_SIZE];
     char command_line[BT_COMMAND_LINE_SIZE];
     char worker_program[BT_PATH_SIZE];
@@ -99,7 +100,8 @@ static bt_status resolve(optimization *o, bt_error *error) {
     if (status == BT_OK)
         status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
     if (status == BT_OK)
-        status = bt_resolve_settings(&o->settings, &o->sources, &o->machine, o->images, o->log, error);
+        status =
+            bt_resolve_settings(&o->settings, &o->sources, &o->machine, o->models, o->images, o->log, error);
     return status;
 }
 
@@ -287,6 +289,7 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
         .settings = &o->settings,
         .sources = &o->sources,
         .machine = &o->machine,
+        .models = o->models,
         .images = o->images,
         .command = o->command_line,
         .worker_program = o->worker_program,

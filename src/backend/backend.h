@@ -28,8 +28,10 @@ typedef struct bt_session_options {
     const char *backend;    /* "torch", "plan" or "sim:key=value,..." */
     const char *model;      /* its name */
     const char *model_file; /* a user's network, see networks/model.h; NULL or "": `model` is built in */
-    const char *weights;    /* of a built-in network: "demo", "counter:SEED", a checkpoint */
-    const char *device;     /* "cpu" or "cuda:N" */
+    /* What these two are, its files checked (backend/resolved-model.h); NULL: the session finds that out. */
+    const struct bt_model *resolved;
+    const char *weights; /* of a built-in network: "demo", "counter:SEED", a checkpoint */
+    const char *device;  /* "cpu" or "cuda:N" */
     bt_path path;
     int height, width; /* of the model's input, pixels */
     int threads;       /* of the session, on a CPU; 0: all that the process may use */

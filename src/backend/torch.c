@@ -273,11 +273,15 @@ static void torch_close(bt_session *base) {
 /* Describes what is to run, and checks what can be checked before libtorch is loaded. */
 static bt_status name_subject(torch_session *session, subject *s, const bt_session_options *options,
                               bt_error *error) {
-    bt_status status = bt_model_describe(&s->model, options->model, options->model_file, error);
+    bt_status status = BT_OK;
+    if (options->resolved)
+        s->model = *options->resolved;
+    else
+        status = bt_model_describe(&s->model, options->model, options->model_file, error);
     if (status == BT_OK) status = bt_model_check_size(&s->model, options->height, options->width, error);
     if (status != BT_OK) return status;
     if (s->model.kind == BT_MODEL_NETWORK) return bt_network_open(&session->network, options->model, error);
-    status = bt_model_check_files(&s->model, error);
+    if (!options->resolved) status = bt_model_check_files(&s->model, error);
     s->file_count = s->model.batches.count > 0 ? s->model.batches.count : 1;
     for (int i = 0; i < s->file_count && status == BT_OK; i++) {
         s->files[i] = (bt_torch_file){.path = s->paths[i], .batch_size = s->model.batches.sizes[i]};

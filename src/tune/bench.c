@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/resolved-model.h"
 #include "base/busy.h"
 #include "base/clock.h"
 #include "base/throttle.h"
@@ -12,7 +13,6 @@
 #include "image/resize.h"
 #include "image/spheroids.h"
 #include "measure/series.h"
-#include "networks/model.h"
 #include "tune/team.h"
 
 #define MIB    1048576.0
@@ -35,8 +35,7 @@
 struct bt_bench {
     bt_open_order order;
     bt_session_options session; /* its strings are the order's; its threads are each instance's */
-    bt_image_norm norm;         /* of the model's images */
-    bt_image_output output;
+    bt_resolved_model model;
     bt_team *team;
     bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
     float *images, *logits; /* capacity images of the model's size */
@@ -63,7 +62,7 @@ static bt_status draw_images(bt_bench *b, bt_error *error) {
     bt_status status = BT_OK;
     for (int i = 0; i < IMAGES && status == BT_OK; i++) {
         status = bt_spheroids_draw((uint64_t)b->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, &b->norm, image_at(b, i));
+        if (status == BT_OK) bt_image_normalize(rgb, height, width, &b->model.model.norm, image_at(b, i));
     }
     free(rgb);
     return status;
@@ -82,8 +81,8 @@ static bt_status load_images(bt_bench *b, bt_error *error) {
         bt_picture picture;
         status = bt_picture_folder_load(folder, i % folder->count, &wishes, &picture, error);
         if (status == BT_OK)
-            bt_image_prepare(picture.rgb, picture.height, picture.width, &b->norm, image_at(b, i), height,
-                             width, 1, scratch);
+            bt_image_prepare(picture.rgb, picture.height, picture.width, &b->model.model.norm, image_at(b, i),
+                             height, width, 1, scratch);
         bt_picture_close(&picture);
     }
     free(scratch);
@@ -249,8 +248,8 @@ static bt_status ensure_reference(bt_bench *b, bt_error *error) {
 /* Relative L2 error of the centred outputs, and intersection over union of the masks (probability > 0.5),
  * over all images of a batch together. Two empty masks agree. */
 static void compare(const bt_bench *b, int batch_size, bt_step_result *result) {
-    const double threshold = bt_model_threshold(b->output);
-    const bt_output_range range = bt_model_range(b->output, b->reference, IMAGES * pixels(b));
+    const double threshold = bt_model_threshold(b->model.model.output);
+    const bt_output_range range = bt_model_range(b->model.model.output, b->reference, IMAGES * pixels(b));
     double mean = 0, difference = 0, norm = 0;
     size_t both = 0, either = 0, count = (size_t)batch_size * pixels(b);
     for (size_t i = 0; i < count; i++)
@@ -304,17 +303,17 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
 
 /* ---- opening ---- */
 
-/* How the model's images are normalised, and what it gives; a built-in or simulated one's by default. */
-static bt_status describe_model(bt_bench *b, bt_error *error) {
-    bt_model model;
-    b->norm = bt_image_imagenet;
-    b->output = BT_OUTPUT_LOGITS;
-    if (b->order.model_file[0] == '\0') return BT_OK;
-    bt_status status = bt_model_describe(&model, b->order.model, b->order.model_file, error);
-    if (status != BT_OK) return status;
-    b->norm = model.norm;
-    b->output = model.output;
-    return BT_OK;
+/* A worker's door: what crossed to it are names. Of a simulation only the default normalisation is needed. */
+static bt_status resolve_model(bt_bench *b, bt_error *error) {
+    const bt_model_request request = {.name = b->order.model,
+                                      .backend = b->order.backend,
+                                      .usual_file = b->order.model_file,
+                                      .usual_weights = b->order.weights,
+                                      .only_named_if_simulated = true,
+                                      .label = BT_LABEL_KEYS};
+    bt_status status = bt_model_resolve(&b->model, &request, error);
+    b->session.resolved = &b->model.model;
+    return status;
 }
 
 bt_status bt_bench_open(bt_bench **out, const bt_open_order *order, bt_error *error) {
@@ -322,7 +321,7 @@ bt_status bt_bench_open(bt_bench **out, const bt_open_order *order, bt_error *er
     if (!b) return bt_no_memory(error, "a worker");
     b->order = *order;
     b->session = bt_open_order_session(&b->order);
-    bt_status status = describe_model(b, error);
+    bt_status status = resolve_model(b, error);
     if (status == BT_OK) status = bt_team_open(&b->team, &b->session, order->instances, error);
     if (status != BT_OK) bt_bench_close(out);
     return status;

@@ -18,7 +18,7 @@ extern "C" {
 typedef struct bt_bench bt_bench;
 
 /* Opens what the order says. Its images are read or drawn when a step first needs them. BT_NO_MEMORY, or what
- * bt_team_open or bt_model_describe fails with. */
+ * bt_team_open or bt_model_resolve fails with. */
 BT_MUST_USE bt_status bt_bench_open(bt_bench **out, const bt_open_order *order, bt_error *error);
 void bt_bench_close(bt_bench **bench); /* NULL-safe; nulls */
 

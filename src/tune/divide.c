@@ -59,7 +59,8 @@ static bt_status compare_divisions(const bt_tuning *t, double budget_s, double *
 static void log_cores(const bt_optimize_options *options, const bt_cores *cores, const bt_division *first) {
     char words[BT_CORES_WORDS_SIZE], excess[BT_CORES_EXCESS_SIZE];
     const int threads = first->threads > 0 ? first->threads : cores->count;
-    if (bt_resolve_simulated(options->settings) || strcmp(options->settings->device, "cpu") != 0) return;
+    if (bt_backend_simulates(options->settings->backend) || strcmp(options->settings->device, "cpu") != 0)
+        return;
     bt_cores_words(cores, words);
     bt_cores_excess(cores, first->instances * threads, excess);
     if (excess[0])

@@ -134,8 +134,8 @@ static bt_status sweep_model(const bt_tuning *t, bt_probe *probe, int instances,
                              double time_budget_s, bt_error *error) {
     bt_resolved_sizes sizes;
     bt_sweep *sweep = NULL;
-    bt_status status = bt_resolve_sizes(&sizes, t->options->settings, t->model, facts->info.only_batch_size,
-                                        t->options->log, error);
+    bt_status status = bt_resolve_sizes(&sizes, t->options->settings, t->resolved,
+                                        facts->info.only_batch_size, t->options->log, error);
     if (status != BT_OK) return status;
     fill_session(t->model, instances, facts);
     warn(t, t->model->precision_note);
@@ -238,7 +238,7 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     bt_status status = bt_record_open(&record, options->settings->models.count, error);
     if (status != BT_OK) return status;
     fill_run(record, options);
-    status = bt_resolve_models(record, options->log, error);
+    status = bt_resolve_models(record, options->models, options->log, error);
     if (status == BT_OK) status = tune_models(options, record, error);
     if (status == BT_OK) {
         bt_fit_joint_memory(record);

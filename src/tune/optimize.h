@@ -9,6 +9,7 @@
 
 #include <signal.h>
 
+#include "backend/resolved-model.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "record/sweep-record.h"
@@ -26,7 +27,9 @@ typedef struct bt_optimize_options {
     const bt_settings *settings; /* resolved */
     const bt_option_sources *sources;
     const bt_machine *machine;
-    const char *images;         /* as bt_resolve_settings has it */
+    const bt_resolved_model
+        *models; /* as bt_resolve_settings has them, in the settings' order; and the next */
+    const char *images;
     const char *command;        /* the shell line that repeats the run */
     const char *worker_program; /* path of probe-worker */
     bt_run *run;

@@ -8,36 +8,29 @@
 #include "backend/backend.h"
 #include "base/text.h"
 #include "image/folder.h"
-#include "networks/model.h"
-#include "networks/network.h"
 #include "networks/weights.h"
-#include "settings/by-model.h"
 #include "settings/model-file.h"
+#include "settings/model-names.h"
 #include "settings/weights-source.h"
-#include "settings/weights.h"
 #include "tune/bench.h"
 
 _Static_assert(BT_FOLDER_WORDS_SIZE <= BT_TEXT_SIZE, "a folder's words fit a record");
 
 /* ---- what "auto" stands for ---- */
 
-bool bt_resolve_simulated(const bt_settings *settings) {
-    return bt_backend_simulates(settings->backend);
-}
-
 bool bt_resolve_on_cpu(const bt_settings *settings, const bt_machine *machine) {
     bool by_itself = strcmp(settings->device, "auto") == 0 && machine->gpu[0] == '\0';
-    return !bt_resolve_simulated(settings) && (by_itself || strcmp(settings->device, "cpu") == 0);
+    return !bt_backend_simulates(settings->backend) && (by_itself || strcmp(settings->device, "cpu") == 0);
 }
 
 const char *bt_resolve_workload(const bt_settings *settings) {
-    if (bt_resolve_simulated(settings)) return "simulated";
+    if (bt_backend_simulates(settings->backend)) return "simulated";
     return strcmp(settings->device, "cpu") == 0 ? "cpu-demo" : "production";
 }
 
 static bt_status resolve_device(bt_settings *settings, const bt_machine *machine, bt_error *error) {
     char *device = settings->device;
-    if (bt_resolve_simulated(settings))
+    if (bt_backend_simulates(settings->backend))
         snprintf(device, BT_OPTION_TEXT_SIZE, "cpu"); /* where its sleeping happens */
     else if (strcmp(device, "auto") == 0)
         snprintf(device, BT_OPTION_TEXT_SIZE, "%s", machine->gpu[0] ? "cuda:0" : "cpu");
@@ -51,39 +44,15 @@ static bt_status resolve_device(bt_settings *settings, const bt_machine *machine
 
 /* ---- one model ---- */
 
-/* A model by its name, built in or of model_file. Its files are checked, unless nothing will run them. */
-static bt_status describe_model(bt_model *out, const bt_settings *settings, const char *name,
-                                bt_error *error) {
-    char file[BT_OPTION_TEXT_SIZE];
-    bt_status status = bt_model_file_of(file, settings->model_file, name, error);
-    if (status == BT_OK) status = bt_model_describe(out, name, file, error);
-    if (status == BT_OK && !bt_resolve_simulated(settings)) status = bt_model_check_files(out, error);
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, file[0] ? "--model-file" : "--models");
-}
-
 static int image_size_option(void) {
     return bt_options_find(bt_settings_table, bt_settings_count, "image_size");
 }
 
 /* The size that somebody asked for, else the model file's own, else what the device is good for. */
 static int image_size_of(const bt_settings *settings, const bt_option_sources *sources,
-                         const bt_model *model) {
+                         const bt_resolved_model *model) {
     const bool asked = sources->of[image_size_option()] >= BT_SOURCE_CONFIG;
-    return asked || model->input_size == 0 ? (int)settings->image_size : model->input_size;
-}
-
-static bt_status check_weights_of(const bt_settings *settings, const char *name, bt_error *error) {
-    char weights[BT_OPTION_TEXT_SIZE];
-    bt_network *network;
-    bt_status status = bt_weights_of(weights, settings->weights, name, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
-    if (bt_resolve_simulated(settings)) return BT_OK;
-    status = bt_network_open(&network, name, error);
-    if (status != BT_OK) return status;
-    status = bt_weights_check(network, weights, error);
-    if (status != BT_OK) bt_fail_at(error, status, "--weights");
-    bt_network_close(&network);
-    return status;
+    return asked || model->model.input_size == 0 ? (int)settings->image_size : model->model.input_size;
 }
 
 /* ---- batch sizes ---- */
@@ -118,26 +87,25 @@ static bt_status check_sizes(const bt_settings *settings, const char *title, con
     return bt_fail(error, BT_INVALID, "--batches: %s has packages for batches of %s alone", title, list);
 }
 
-bt_status bt_resolve_sizes(bt_resolved_sizes *out, const bt_settings *settings, const bt_model_record *model,
-                           int only_batch_size, bt_log *log, bt_error *error) {
+bt_status bt_resolve_sizes(bt_resolved_sizes *out, const bt_settings *settings,
+                           const bt_resolved_model *model, int only_batch_size, bt_log *log,
+                           bt_error *error) {
     char list[160];
-    bt_model described;
+    const char *title = model->model.title;
+    bt_sizes there = model->model.batches;
     bool dropped;
     *out = (bt_resolved_sizes){.batches = settings->batches};
-    if (model->model_file[0] == '\0') return BT_OK;
-    bt_status status = bt_model_describe(&described, model->model, model->model_file, error);
+    if (model->simulated || model->model.kind == BT_MODEL_NETWORK) return BT_OK;
+    out->fixed_image_size = model->model.kind == BT_MODEL_PACKAGES;
+    out->output = model->model.output;
+    if (there.count == 0 && only_batch_size > 0) there = (bt_sizes){.count = 1, .sizes = {only_batch_size}};
+    if (there.count == 0) return BT_OK;
+    bt_status status = check_sizes(settings, title, &there, error);
     if (status != BT_OK) return status;
-    out->fixed_image_size = described.kind == BT_MODEL_PACKAGES;
-    out->output = described.output;
-    if (described.batches.count == 0 && only_batch_size > 0)
-        described.batches = (bt_sizes){.count = 1, .sizes = {only_batch_size}};
-    if (described.batches.count == 0) return BT_OK;
-    status = check_sizes(settings, described.title, &described.batches, error);
-    if (status != BT_OK) return status;
-    out->batches = sizes_for(&settings->batches, &described.batches, &dropped);
-    write_sizes(&described.batches, list, sizeof list);
+    out->batches = sizes_for(&settings->batches, &there, &dropped);
+    write_sizes(&there, list, sizeof list);
     bt_log_write(log, dropped ? BT_LOG_WARNING : BT_LOG_INFO,
-                 "%s: has packages for batches of %s; no other size is tried", described.title, list);
+                 "%s: has packages for batches of %s; no other size is tried", title, list);
     return BT_OK;
 }
 
@@ -154,49 +122,39 @@ static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SI
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
-static bt_status check_model(bt_settings *settings, bt_option_sources *sources, const char *name,
-                             bt_error *error) {
-    bt_model model;
-    bt_status status = describe_model(&model, settings, name, error);
+static bt_status resolve_model(bt_resolved_model *out, bt_settings *settings, bt_option_sources *sources,
+                               const char *name, bt_error *error) {
+    const bt_model_request request = {.name = name,
+                                      .backend = settings->backend,
+                                      .model_file = settings->model_file,
+                                      .weights = settings->weights};
+    bt_status status = bt_model_resolve(out, &request, error);
     if (status != BT_OK) return status;
     /* The command line that repeats the run must not make a flag of the profile's size: that would win. */
     bt_option_source *source = &sources->of[image_size_option()];
-    if (model.input_size > 0 && *source == BT_SOURCE_PROFILE) *source = BT_SOURCE_DEFAULT;
-    const int size = image_size_of(settings, sources, &model);
-    status = bt_model_check_size(&model, size, size, error);
+    if (out->model.input_size > 0 && *source == BT_SOURCE_PROFILE) *source = BT_SOURCE_DEFAULT;
+    const int size = image_size_of(settings, sources, out);
+    status = bt_model_check_size(&out->model, size, size, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--image-size");
-    if (model.kind == BT_MODEL_NETWORK) return check_weights_of(settings, name, error);
-    return check_sizes(settings, model.title, &model.batches, error);
-}
-
-/* Every name of "NAME=FILE,..." is a model that is tuned. */
-static bt_status check_names(const bt_settings *settings, bt_error *error) {
-    const char *models[BT_NAMES_MAX];
-    const int count = settings->models.count;
-    for (int i = 0; i < count; i++)
-        models[i] = settings->models.names[i];
-    bt_status status = bt_weights_check_names(settings->weights, models, count, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
-    status = bt_by_model_check_names(settings->model_file, models, count, error);
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--model-file");
+    status = bt_resolved_model_check_weights(out, BT_LABEL_FLAGS, error);
+    if (status != BT_OK || out->model.kind == BT_MODEL_NETWORK) return status;
+    return check_sizes(settings, out->model.title, &out->model.batches, error);
 }
 
 /* Where only files are given they are what is tuned; else each must be of a model that is. */
 static bt_status choose_models(bt_settings *settings, const bt_option_sources *sources, bt_error *error) {
     const int index = bt_options_find(bt_settings_table, bt_settings_count, "models");
-    char ignored[BT_OPTION_TEXT_SIZE];
-    bt_names named;
-    bt_status status = bt_model_file_of(ignored, settings->model_file, "", error);
-    if (status == BT_OK) status = bt_by_model_names(&named, settings->model_file, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
-    if (named.count > 0 && sources->of[index] == BT_SOURCE_DEFAULT) settings->models = named;
+    const bool by_default = sources->of[index] == BT_SOURCE_DEFAULT;
+    bt_status status = bt_model_names_default(&settings->models, by_default, settings->model_file, error);
+    if (status != BT_OK) return status;
     if (settings->models.count == 0)
         return bt_fail(error, BT_INVALID, "--models: name at least one, e.g. hrnet,cbam_resunet");
-    return check_names(settings, error);
+    return bt_model_names_check_list(&settings->models, settings->weights, settings->model_file, error);
 }
 
 bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources, const bt_machine *machine,
-                              char images[BT_TEXT_SIZE], bt_log *log, bt_error *error) {
+                              bt_resolved_model models[BT_NAMES_MAX], char images[BT_TEXT_SIZE], bt_log *log,
+                              bt_error *error) {
     bt_status status = bt_backend_check(settings->backend, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--backend");
     status = resolve_device(settings, machine, error);
@@ -206,7 +164,7 @@ bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources,
     status = check_images(settings, images, log, error);
     if (status == BT_OK) status = choose_models(settings, sources, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
-        status = check_model(settings, sources, settings->models.names[i], error);
+        status = resolve_model(&models[i], settings, sources, settings->models.names[i], error);
     return status;
 }
 
@@ -214,12 +172,12 @@ bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources,
 
 /* Where the model's weights come from; a file by its absolute path, since the config will outlive this
  * folder, with the place in it that was given. */
-static bt_status name_weights(const bt_settings *settings, bt_model_record *model, bt_error *error) {
-    char source[BT_OPTION_TEXT_SIZE], file[BT_PATH_SIZE];
-    bt_status status = bt_weights_of(source, settings->weights, model->model, error);
-    if (status != BT_OK) return status;
+static bt_status name_weights(const bt_resolved_model *resolved, bt_model_record *model, bt_error *error) {
+    const char *source = resolved->weights;
+    char file[BT_PATH_SIZE];
+    bt_status status = BT_OK;
     snprintf(model->weights_source, sizeof model->weights_source, "%.63s", source);
-    if (!bt_weights_is_file(source) || bt_resolve_simulated(settings)) return BT_OK;
+    if (!bt_weights_is_file(source) || resolved->simulated) return BT_OK;
     const char *place = bt_weights_source_split(file, source);
     char *path = realpath(file, NULL);
     if (!path) return bt_fail(error, BT_IO, "weights %s: %s", file, bt_text_system_error(errno));
@@ -230,20 +188,16 @@ static bt_status name_weights(const bt_settings *settings, bt_model_record *mode
     return status;
 }
 
-static bt_status fill_model(const bt_settings *settings, const bt_option_sources *sources, const char *name,
+static bt_status fill_model(const bt_record *record, const bt_resolved_model *resolved,
                             bt_model_record *model, bt_log *log, bt_error *error) {
-    bt_model described;
-    snprintf(model->model, sizeof model->model, "%s", name);
-    bt_status status = describe_model(&described, settings, model->model, error);
-    if (status != BT_OK) return status;
-    snprintf(model->title, sizeof model->title, "%s", described.title);
-    model->image_size = image_size_of(settings, sources, &described);
-    if (described.input_note[0])
-        bt_log_write(log, BT_LOG_WARNING, "%s: %s", model->title, described.input_note);
-    if (described.kind == BT_MODEL_NETWORK) return name_weights(settings, model, error);
+    const bt_model *m = &resolved->model;
+    snprintf(model->model, sizeof model->model, "%s", m->name);
+    snprintf(model->title, sizeof model->title, "%s", m->title);
+    model->image_size = image_size_of(&record->settings, &record->sources, resolved);
+    if (m->input_note[0]) bt_log_write(log, BT_LOG_WARNING, "%s: %s", model->title, m->input_note);
+    if (m->kind == BT_MODEL_NETWORK) return name_weights(resolved, model, error);
     snprintf(model->weights_source, sizeof model->weights_source, "none");
-    return bt_resolve_simulated(settings) ? BT_OK
-                                          : bt_model_file_absolute(model->model_file, described.file, error);
+    return resolved->simulated ? BT_OK : bt_model_file_absolute(model->model_file, m->file, error);
 }
 
 /* The folder was listed before the run had its log; what was passed over there is told here. */
@@ -256,12 +210,11 @@ static void warn_of_skipped(const bt_settings *settings, bt_log *log) {
     bt_picture_folder_close(&folder);
 }
 
-bt_status bt_resolve_models(bt_record *record, bt_log *log, bt_error *error) {
-    const bt_settings *settings = &record->settings;
+bt_status bt_resolve_models(bt_record *record, const bt_resolved_model *models, bt_log *log,
+                            bt_error *error) {
     bt_status status = BT_OK;
-    warn_of_skipped(settings, log);
+    warn_of_skipped(&record->settings, log);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
-        status =
-            fill_model(settings, &record->sources, settings->models.names[i], &record->models[i], log, error);
+        status = fill_model(record, &models[i], &record->models[i], log, error);
     return status;
 }

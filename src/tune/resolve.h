@@ -5,9 +5,9 @@
 #ifndef BT_TUNE_RESOLVE_H
 #define BT_TUNE_RESOLVE_H
 
+#include "backend/resolved-model.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "networks/model.h"
 #include "record/sweep-record.h"
 
 #ifdef __cplusplus
@@ -17,15 +17,13 @@ extern "C" {
 /* Checks what can be checked before anything is measured (known models, model files that are what they should
  * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
  * `machine`: the device and the image size; and the models, where only model files are given. Where a model file
- * brings a size of its own over a profile's, the profile's counts as the default. `images` becomes what a report
+ * brings a size of its own over a profile's, the profile's counts as the default. `models` becomes what
+ * each of the settings' models is. `images` becomes what a report
  * says of the pictures, which are all decoded for that, and whose notes go to `log`. BT_INVALID or BT_PARSE names
  * the flag. */
 BT_MUST_USE bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources,
-                                          const bt_machine *machine, char images[BT_TEXT_SIZE], bt_log *log,
-                                          bt_error *error);
-
-/* Whether nothing runs the networks. */
-bool bt_resolve_simulated(const bt_settings *settings);
+                                          const bt_machine *machine, bt_resolved_model models[BT_NAMES_MAX],
+                                          char images[BT_TEXT_SIZE], bt_log *log, bt_error *error);
 
 /* Whether the networks would really run on a CPU: asked for, or by "auto" on a machine without a GPU. Settings as
  * given. */
@@ -36,7 +34,8 @@ const char *bt_resolve_workload(const bt_settings *settings);
 
 /* Fills in, from the record's resolved settings, what is known of its models before they are opened: name, title,
  * image size, file, and where their weights come from. Warnings go to `log`. */
-BT_MUST_USE bt_status bt_resolve_models(bt_record *record, bt_log *log, bt_error *error);
+BT_MUST_USE bt_status bt_resolve_models(bt_record *record, const bt_resolved_model *models, bt_log *log,
+                                        bt_error *error);
 
 typedef struct bt_resolved_sizes {
     bt_sizes batches;      /* to try; count 0: search */
@@ -46,7 +45,7 @@ typedef struct bt_resolved_sizes {
 
 /* What a model's file leaves of the batch sizes to try. `only_batch_size` is what its session told (0: any). */
 BT_MUST_USE bt_status bt_resolve_sizes(bt_resolved_sizes *out, const bt_settings *settings,
-                                       const bt_model_record *model, int only_batch_size, bt_log *log,
+                                       const bt_resolved_model *model, int only_batch_size, bt_log *log,
                                        bt_error *error);
 
 #ifdef __cplusplus

@@ -15,6 +15,7 @@ bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_
                          double before, double share, bt_error *error) {
     bt_model_record *model = &record->models[index];
     *out = (bt_tuning){.options = options,
+                       .resolved = &options->models[index],
                        .model = model,
                        .progress_from = before + share * index / record->model_count,
                        .progress_share = share / record->model_count};

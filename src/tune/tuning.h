@@ -19,6 +19,7 @@ extern "C" {
 
 typedef struct bt_tuning {
     const bt_optimize_options *options;
+    const bt_resolved_model *resolved;
     bt_model_record *model;
     char worker_log[BT_PATH_SIZE];
     double progress_from, progress_share; /* of the whole run's progress */

@@ -12,7 +12,7 @@
  *   channels      of gray with further ones that are no opacity, the first; of colours, the first three
  *   CMYK          refused: it needs a printer's colour profile
  *   pages         the one that the caller asks for, else the first, of a TIFF's pages in full resolution;
- *                 layers and animations are not looked at
+ *                 layers and animations are not read
  *   colour        profiles and gamma are not applied
  *
  * Damaged or cut-off files are refused whole: half a picture would be segmented as if it were one. But what

@@ -44,7 +44,7 @@ static void skip(bt_picture_folder *folder, const char *name, const char *kind) 
 }
 
 /* Takes a name of the folder, if it is a picture's. */
-static bt_status look_at(bt_picture_folder *folder, const char *name, bt_error *error) {
+static bt_status visit_name(bt_picture_folder *folder, const char *name, bt_error *error) {
     char path[BT_PATH_SIZE];
     bt_error too_long;
     if (!is_named_so(name) || bt_path_join(path, &too_long, "%s/%s", folder->path, name) != BT_OK)
@@ -60,7 +60,7 @@ static bt_status list(bt_picture_folder *folder, bt_error *error) {
     bt_status status = BT_OK;
     if (!entries) return bt_fail(error, BT_IO, "%s: %s", folder->path, bt_text_system_error(errno));
     for (const struct dirent *entry; status == BT_OK && (entry = readdir(entries));)
-        status = look_at(folder, entry->d_name, error);
+        status = visit_name(folder, entry->d_name, error);
     closedir(entries);
     if (folder->untold > 0) {
         const size_t used = strlen(folder->skipped);

@@ -1,6 +1,6 @@
 /* What ImageJ writes into its TIFF files beside the pixels: a description in lines of key=value, and blocks
  * of metadata (tags 50838, how long each is, and 50839, the blocks), of which "rang" holds the display range
- * of every channel. The description's own min and max are those of the channel that was looked at when the
+ * of every channel. The description's own min and max are those of the channel that was shown when the
  * file was saved, whichever that was. */
 #ifndef BT_IMAGE_IMAGEJ_H
 #define BT_IMAGE_IMAGEJ_H

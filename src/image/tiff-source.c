@@ -81,7 +81,7 @@ static int keep_error(TIFF *tiff, void *user, const char *module, const char *fo
 }
 
 /* Warnings harm no pixel, but for those of a JPEG that is damaged, which libtiff fills up with gray. */
-static int hear_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
+static int keep_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
     char message[sizeof((bt_tiff_source *)0)->message];
     bt_tiff_source *s = user;
     if (!module || strcmp(module, "JPEGLib") != 0) return 1;
@@ -100,7 +100,7 @@ TIFF *bt_tiff_source_open(bt_tiff_source *s) {
     if (!options) return NULL;
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, BT_TIFF_ALLOCATION_MAX);
     TIFFOpenOptionsSetErrorHandlerExtR(options, keep_error, s);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, hear_warning, s);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, keep_warning, s);
     TIFF *tiff = TIFFClientOpenExt("tiff", "r", s, read_bytes, write_nothing, seek_to, close_nothing, size_of,
                                    NULL, NULL, options);
     TIFFOpenOptionsFree(options);

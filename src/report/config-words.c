@@ -62,12 +62,13 @@ static void advise_on_sla(bt_advice *advice, const bt_config_model *model) {
                "it%s%s: tune it again with a longer --time-budget.",
                model->name, model->optimal_batch_size, tuned_ms, *model->reason ? "; " : "", model->reason);
     else if (!model->meets_sla && !isnan(model->reachable_sla_ms))
-        advise(advice,
-               "%s: could not be shown to keep a P95 of %g ms; %g ms could. Allow that, or take smaller "
-               "images.",
-               model->name, tuned_ms, ceil(model->reachable_sla_ms * 10) / 10);
+        advise(
+            advice,
+            "%s: was not shown to keep a P95 of %g ms; it keeps %g ms. Raise the SLA to that, or use smaller "
+            "images.",
+            model->name, tuned_ms, ceil(model->reachable_sla_ms * 10) / 10);
     else if (!model->meets_sla)
-        advise(advice, "%s: could not be shown to keep a P95 of %g ms.", model->name, tuned_ms);
+        advise(advice, "%s: was not shown to keep a P95 of %g ms.", model->name, tuned_ms);
 }
 
 static void advise_on_choice(bt_advice *advice, const bt_config_model *model) {

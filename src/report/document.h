@@ -1,7 +1,7 @@
 /* A report's text, written as Markdown or as one self-contained HTML page.
  *
  * A report says what it has to say once, as headings, paragraphs, tables and pictures; how that looks is
- * settled here, so that two forms of one report cannot differ. Text is cleaned and escaped on its way out. A
+ * decided here, so that two forms of one report cannot differ. Text is cleaned and escaped on its way out. A
  * document belongs to one thread.
  */
 #ifndef BT_REPORT_DOCUMENT_H

@@ -43,7 +43,7 @@ static int start(const char *folder, char *const *arguments, int write_end, pid_
 }
 
 /* Keeps the end of what gnuplot says until it closes its output or `deadline_ns` passes. */
-static void listen_to(int read_end, int64_t deadline_ns, char said[BT_GNUPLOT_SAID_SIZE]) {
+static void read_output(int read_end, int64_t deadline_ns, char said[BT_GNUPLOT_SAID_SIZE]) {
     size_t used = 0;
     for (;;) {
         int64_t left_ns = deadline_ns - bt_clock_now_ns();
@@ -64,8 +64,7 @@ static void listen_to(int read_end, int64_t deadline_ns, char said[BT_GNUPLOT_SA
     said[used] = '\0';
 }
 
-/* Waits for the process's end; kills its group where that does not come by `deadline_ns`. Returns false then.
- */
+/* Waits for the process's end; kills its group where that does not come by `deadline_ns`, and returns false. */
 static bool reap(pid_t process, int64_t deadline_ns, int *result) {
     for (;;) {
         pid_t reaped = waitpid(process, result, WNOHANG);
@@ -85,7 +84,7 @@ static bool reap(pid_t process, int64_t deadline_ns, int *result) {
 }
 
 /* One line of at most a message's length, from the end: that is where gnuplot names its error. */
-static void last_words(const char *said, char out[BT_ERROR_MESSAGE_SIZE]) {
+static void end_of_output(const char *said, char out[BT_ERROR_MESSAGE_SIZE]) {
     char clean[BT_GNUPLOT_SAID_SIZE];
     bt_layout_clean(said, clean, sizeof clean);
     size_t length = strlen(clean), most = 160;
@@ -123,9 +122,9 @@ bt_status bt_gnuplot_run(const char *folder, const char *const *scripts, int cou
                          bt_text_system_error(failed));
         goto done;
     }
-    listen_to(ends[0], deadline_ns, said);
+    read_output(ends[0], deadline_ns, said);
     char words[BT_ERROR_MESSAGE_SIZE];
-    last_words(said, words);
+    end_of_output(said, words);
     if (!reap(process, deadline_ns, &result))
         status = bt_fail(error, BT_TIMEOUT, "gnuplot was stopped in %s: not done after %.0f s", folder,
                          (double)timeout_ns / BT_NS_PER_S);

@@ -11,7 +11,7 @@
 /* A distribution is drawn with so many steps. More: ragged where requests are few. Fewer: two latencies that
  * a machine keeps apart, as those of two batch sizes, run into one. */
 #define BINS 90
-/* How long an arrow is that says "may be any higher", as a share of the axis. */
+/* How long the arrow of an unknown upper bound is, as a share of the axis. */
 #define ARROW_LENGTH 0.07
 
 #define POINT(mark, colour) "points pointtype " mark " pointsize 1.3 " BT_LOAD_LINE(colour)

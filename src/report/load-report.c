@@ -170,22 +170,23 @@ static bt_status write(const bt_load_record *record, bt_document_form form, cons
     bt_document_item(d, "trust", "%s", words);
     bt_document_heading(d, 3, "Settings that differ from the defaults");
     put_settings(d, record);
-    bt_document_heading(d, 3, "Words");
+    bt_document_heading(d, 3, "Terms");
     bt_document_item(d, "latency",
-                     "from a request's intended arrival to its result: a stall counts at its true length");
+                     "from a request's intended arrival to its result, so that a stall counts in full");
     bt_document_item(d, "met", "P95's upper bound is within the SLA, and every request had its result");
     bt_document_item(d, "broken", "P95's lower bound is above the SLA, or a request had no result");
     bt_document_item(d, "not shown",
                      "neither: too few requests, or other programs used the cores; a scenario that was "
                      "disturbed is never called met");
-    bt_document_item(d, "bounds",
-                     "whatever the distribution, and with late requests that come in spells counted as "
-                     "the spells they are: P95 is above the upper one in at most 5 %% of scenarios, below "
-                     "the lower one in at most 1 %%, however often a scenario was looked at");
+    bt_document_item(
+        d, "bounds",
+        "hold for any distribution, and where late requests come in spells: P95 is above the upper "
+        "bound in at most 5 %% of scenarios and below the lower one in at most 1 %%, after any "
+        "number of looks at the same scenario");
     bt_document_item(d, "predicted",
                      "by simulation of the very schedule that was sent, with the service times that "
                      "tuning measured");
-    bt_document_heading(d, 3, "Again");
+    bt_document_heading(d, 3, "How to repeat it");
     bt_document_code(d, record->command);
     return bt_document_end(d);
 }

@@ -1,4 +1,4 @@
-/* A load test for the terminal: the summary that people look for, then the figures behind it. */
+/* A load test for the terminal: the summary that people read first, then the figures behind it. */
 #include <math.h>
 #include <string.h>
 

@@ -114,10 +114,9 @@ void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *mod
         }
     if (!open) return;
     add(out,
-        "no upper bound: P95 may be any higher. One takes %d requests at the least, more where late ones "
-        "come in spells (%lld here)",
+        "P95 has no upper bound yet; one takes at least %d requests, more where late ones come in spells "
+        "(%lld here): a longer --duration helps",
         BT_P95_BOUND_SAMPLES, (long long)fewest);
-    add(out, "; a longer --duration gives it");
 }
 
 void bt_load_words_nothing(const bt_load_record *record, const bt_load_model *model,
@@ -211,13 +210,13 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
         disturbed += s->disturbed[0] != '\0';
     }
     if (isfinite(late_us))
-        add(out, "the generator sent at most %s ms late at P99", number(late_us / 1e3, text));
+        add(out, "requests were sent at most %s ms late (P99)", number(late_us / 1e3, text));
     if (isfinite(others))
         add(out, "%sother programs used up to %.2f cores on a scenario's average", out[0] ? "; " : "",
             others);
     bt_throttling_words(&throttling, words);
     if (words[0]) add(out, "%s%s", out[0] ? "; " : "", words);
-    if (isfinite(spread)) add(out, "; the canary spread by up to %.0f %%", spread);
+    if (isfinite(spread)) add(out, "; the canary's times spread by up to %.0f %%", spread);
     if (repeated > 0)
         add(out, "; %d %s repeated", repeated, repeated == 1 ? "scenario was" : "scenarios were");
     if (lengthened > 0)

@@ -1,6 +1,6 @@
-/* The colours and marks of every picture and page: one word, one look, wherever it stands.
+/* The colours and marks of every picture and page: one word has one colour and one mark everywhere.
  *
- * Somebody who has learned from one picture what blue means must not learn it again for the next. The colours
+ * Somebody who has learned from one picture what blue means need not learn it again for the next. The colours
  * are Okabe and Ito's (Color Universal Design, 2008), told apart by the colour-blind; since a print in grey
  * loses them all the same, every verdict has a shape of its own too. Filled is what is shown, hollow what is
  * not.

@@ -57,7 +57,7 @@ static bt_status add_entry(listing *l, const char *path, const struct stat *file
 }
 
 /* Takes a name of the folder if it is a record, or a folder with one. */
-static bt_status look_at(listing *l, const char *name, bt_error *error) {
+static bt_status add_name(listing *l, const char *name, bt_error *error) {
     char path[NAME_BYTES], whole[BT_PATH_SIZE];
     bool file = ends_with(name, ".json");
     struct stat found;
@@ -74,22 +74,22 @@ static bt_status list(listing *l, bt_error *error) {
     if (!folder) return bt_fail(error, BT_IO, "%s: %s", l->results, bt_text_system_error(errno));
     bt_status status = BT_OK;
     for (struct dirent *name; status == BT_OK && (name = readdir(folder));)
-        status = look_at(l, name->d_name, error);
+        status = add_name(l, name->d_name, error);
     closedir(folder);
     return status;
 }
 
 /* ---- what it says ---- */
 
-static const bt_error unheard = {BT_OK, ""}; /* a record may lack anything: it is anybody's file */
+static const bt_error no_error = {BT_OK, ""};
 
-/* A text of `object`, "" where there is none that fits. */
-static void take(const json_t *object, const char *key, char *out, size_t size) {
-    bt_error ignored = unheard;
+/* A text of `object`, "" where there is none that fits: a record is anybody's file, and may lack anything. */
+static void read_text(const json_t *object, const char *key, char *out, size_t size) {
+    bt_error ignored = no_error;
     if (bt_json_optional_text(object, key, "", out, size, "", &ignored) != BT_OK) out[0] = '\0';
 }
 
-static void take_models(const json_t *record, char *out, size_t size) {
+static void read_models(const json_t *record, char *out, size_t size) {
     char whole[2048] = "";
     size_t index, used = 0;
     json_t *model;
@@ -101,11 +101,11 @@ static void take_models(const json_t *record, char *out, size_t size) {
     bt_layout_clean(whole, out, size);
 }
 
-static void take_all(const json_t *object, entry *e) {
-    take(object, "kind", e->kind, sizeof e->kind);
-    take(object, "started_at", e->started_at, sizeof e->started_at);
-    take(object, "verdict", e->verdict, sizeof e->verdict);
-    take(object, "command", e->command, sizeof e->command);
+static void read_texts(const json_t *object, entry *e) {
+    read_text(object, "kind", e->kind, sizeof e->kind);
+    read_text(object, "started_at", e->started_at, sizeof e->started_at);
+    read_text(object, "verdict", e->verdict, sizeof e->verdict);
+    read_text(object, "command", e->command, sizeof e->command);
 }
 
 static bool is_as_known(const json_t *known, const entry *e) {
@@ -117,8 +117,8 @@ static bool is_as_known(const json_t *known, const entry *e) {
 static bt_status read_entry(const listing *l, entry *e, bt_error *error) {
     const json_t *known = json_object_get(l->known, e->path);
     if (known && is_as_known(known, e)) {
-        take_all(known, e);
-        take(known, "models", e->models, sizeof e->models);
+        read_texts(known, e);
+        read_text(known, "models", e->models, sizeof e->models);
         return BT_OK;
     }
     char path[BT_PATH_SIZE];
@@ -127,8 +127,8 @@ static bt_status read_entry(const listing *l, entry *e, bt_error *error) {
     if (status == BT_OK) status = bt_json_load(&record, path, error);
     if (status == BT_NO_MEMORY) return status;
     if (status != BT_OK) return BT_OK;
-    take_all(record, e);
-    take_models(record, e->models, sizeof e->models);
+    read_texts(record, e);
+    read_models(record, e->models, sizeof e->models);
     json_decref(record);
     return BT_OK;
 }
@@ -137,7 +137,7 @@ static bt_status read_entry(const listing *l, entry *e, bt_error *error) {
 static bt_status load_cache(listing *l, bt_error *error) {
     char path[BT_PATH_SIZE];
     json_t *top = NULL;
-    bt_error ignored = unheard;
+    bt_error ignored = no_error;
     bt_status status = bt_path_join(path, error, "%s/" CACHE, l->results);
     if (status != BT_OK || bt_file_check_regular(path, &ignored) != BT_OK) return status;
     if (bt_json_load(&top, path, &ignored) == BT_NO_MEMORY)
@@ -271,8 +271,9 @@ static int newest_first(const void *a, const void *b) {
     return order ? order : strcmp(x->path, y->path);
 }
 
-/* Leaves out files that are none of ours. A run's record that is broken stays: somebody will look for it. */
-static void drop_strangers(listing *l) {
+/* Leaves out files that are no record of this program's. A run's record that is broken stays: somebody will miss
+ * it. */
+static void drop_other_files(listing *l) {
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++)
         if (kind_words(l->entries[i].kind) || strchr(l->entries[i].path, '/'))
@@ -295,7 +296,7 @@ bt_status bt_results_index_write(const char *results, bt_error *error) {
     if (status == BT_OK) status = load_cache(&l, error);
     for (size_t i = 0; status == BT_OK && i < l.count; i++)
         status = read_entry(&l, &l.entries[i], error);
-    drop_strangers(&l);
+    drop_other_files(&l);
     if (status == BT_OK && l.count == 0) status = check_empty(results, error);
     if (status == BT_OK && l.count > 0) qsort(l.entries, l.count, sizeof *l.entries, newest_first);
     if (status == BT_OK) status = save_page(&l, error);
@@ -306,7 +307,7 @@ bt_status bt_results_index_write(const char *results, bt_error *error) {
 }
 
 void bt_results_index_refresh(const char *results, bt_log *log) {
-    bt_error error = unheard;
+    bt_error error = no_error;
     if (bt_results_index_write(results, &error) != BT_OK)
         bt_log_write(log, BT_LOG_WARNING, "no page over all runs: %s", error.message);
 }

@@ -10,7 +10,7 @@
 #include "report/palette.h"
 #include "report/sweep-drawing.h"
 
-/* How long an arrow is that says "may be any higher", as a share of the axis. */
+/* How long the arrow of an unknown upper bound is, as a share of the axis. */
 #define ARROW_LENGTH 0.11
 /* More of the y axis where batch sizes stand above points and the SLA's name above them. */
 #define PARETO_ROOM 1.08
@@ -277,13 +277,13 @@ void bt_sweep_panel_write(FILE *out, const bt_record *record, const bt_model_rec
 }
 
 void bt_sweep_panel_nothing(FILE *out, const bt_model_record *model) {
-    char said[BT_NAME_SIZE + 64], name[BT_NAME_SIZE];
+    char label[BT_NAME_SIZE + 64], name[BT_NAME_SIZE];
     bt_layout_clean(model->title[0] ? model->title : model->model, name, sizeof name);
-    snprintf(said, sizeof said, "%s: no batch size was measured, so there is nothing to draw.", name);
+    snprintf(label, sizeof label, "%s: no batch size was measured, so there is nothing to draw.", name);
     fputs(
         "reset\nset encoding utf8\nunset border\nunset tics\nunset key\nset xrange [0:1]\nset yrange [0:1]\n"
         "set label ",
         out);
-    bt_script_string(out, said);
+    bt_script_string(out, label);
     fputs(" at graph 0.5, graph 0.5 center textcolor rgb '" BT_COLOUR_DARK "'\nplot -1 notitle\n", out);
 }

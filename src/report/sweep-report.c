@@ -91,8 +91,8 @@ static void put_model(bt_document *d, const bt_record *record, const bt_model_re
     bt_document_item(d, "cores", "%s", words);
     bt_words_memory(record, model, words);
     bt_document_item(d, "memory", "%s", words);
-    bt_words_lateness(record, model, words);
-    bt_document_item(d, "lateness", "%s", words);
+    bt_words_latency_budget(record, model, words);
+    bt_document_item(d, "latency", "%s", words);
     bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
     bt_document_item(d, "capacity", "%s", words);
     bt_words_scale(model, words);
@@ -157,9 +157,9 @@ static void put_settings(bt_document *d, const bt_record *record) {
     bt_document_table(d, &table);
 }
 
-static void put_ground(bt_document *d, const bt_record *record) {
+static void put_machine_and_settings(bt_document *d, const bt_record *record) {
     char words[BT_WORDS_SIZE];
-    bt_document_heading(d, 2, "What was asked, and of what");
+    bt_document_heading(d, 2, "Machine and settings");
     bt_words_machine(&record->machine, words);
     bt_document_item(d, "machine", "%s", words);
     bt_words_versions(record, words);
@@ -170,14 +170,13 @@ static void put_ground(bt_document *d, const bt_record *record) {
     put_settings(d, record);
 }
 
-static void put_manual(bt_document *d) {
+static void put_explanation(bt_document *d) {
     bt_document_heading(d, 2, "How to read this");
     bt_document_paragraph(
         d, "A batch size is ok when the samples show, at 95 %% confidence and by order statistics alone, "
            "that its P95 service time keeps the SLA, when its memory leaves the reserve free, and when its "
-           "masks agree with the FP32 reference's. The bound is the one-sided 95 %% upper bound of P95: it "
-           "needs 59 samples, fewer when they hang together count for less, and where it does not exist it "
-           "is left open.");
+           "masks agree with the FP32 reference's. The bound is the one-sided 95 %% upper bound of P95. It "
+           "takes at least 59 samples, and more where they are autocorrelated; with fewer there is none.");
     bt_document_paragraph(
         d, "A batch that keeps the SLA may still make a request late: one that arrives while a batch is "
            "running waits for it first, so the longest it may take is max_queue_delay + 2 × P95.");
@@ -196,8 +195,8 @@ static bt_status write(const bt_record *record, bt_document_form form, const cha
     put_head(d, record, notice);
     for (int i = 0; i < record->model_count; i++)
         put_model(d, record, &record->models[i]);
-    put_ground(d, record);
-    put_manual(d);
+    put_machine_and_settings(d, record);
+    put_explanation(d);
     bt_document_heading(d, 2, "How to repeat it");
     bt_document_code(d, record->command);
     bt_document_note(d, "%s", notice);

@@ -92,8 +92,8 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     say(out, "cores", words);
     bt_words_memory(record, model, words);
     say(out, "memory", words);
-    bt_words_lateness(record, model, words);
-    say(out, "lateness", words);
+    bt_words_latency_budget(record, model, words);
+    say(out, "latency", words);
     bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
     say(out, "capacity", words);
     bt_words_scale(model, words);

@@ -68,7 +68,7 @@ const char *bt_words_why(const bt_point *point) {
     case BT_OUTCOME_CRASHED:
         return "the worker died or the backend failed";
     case BT_OUTCOME_SKIPPED_DOMINATED:
-        return "a confirmed batch size beats it, or a smaller one is late already";
+        return "a confirmed batch size beats it, or a smaller one already breaks the SLA";
     case BT_OUTCOME_MASK_DISAGREES:
         return "its masks differ from the FP32 reference's more than allowed";
     case BT_OUTCOME_COUNT:
@@ -159,9 +159,9 @@ void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     }
     if (open == 0) return;
     snprintf(out, BT_WORDS_SIZE,
-             "bound " BT_UNKNOWN_TEXT ": P95 may be any higher; an upper bound takes %d samples at the "
-             "least, more where late ones come in spells (at most %d here): a longer --time-budget, or fewer "
-             "--batches, gives them",
+             "bound " BT_UNKNOWN_TEXT
+             ": P95 has no upper bound yet; one takes at least %d samples, more where "
+             "late ones come in spells (at most %d here): a longer --time-budget, or fewer --batches, helps",
              BT_P95_BOUND_SAMPLES, most);
 }
 
@@ -228,7 +228,7 @@ void bt_words_memory(const bt_record *record, const bt_model_record *model, char
                        record->settings.memory_reserve_percent);
 }
 
-void bt_words_lateness(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]) {
+void bt_words_latency_budget(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     out[0] = '\0';
     if (model->chosen < 0 || !isfinite(model->points[model->chosen].late_budget_ms)) return;
     const bt_point *point = &model->points[model->chosen];
@@ -327,7 +327,7 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
                          number(model->reachable_sla_ms).text);
     if (model->interrupted)
         used += snprintf(out + used, BT_WORDS_SIZE - (size_t)used,
-                         "%sstopped before this model was settled: --resume goes on", used ? "; " : "");
+                         "%sstopped before this model was decided: --resume continues", used ? "; " : "");
     if (model->output_note[0])
         used +=
             snprintf(out + used, BT_WORDS_SIZE - (size_t)used, "%s%s", used ? "; " : "", model->output_note);

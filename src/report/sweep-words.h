@@ -48,20 +48,20 @@ void bt_words_winner(const bt_model_record *model, bt_objective objective, char 
 void bt_words_memory(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
 /* "a request may take up to 181.8 ms: ..." for the chosen point. */
-void bt_words_lateness(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]);
+void bt_words_latency_budget(const bt_record *record, const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
 /* "5.13 requests/s within the SLA; recommended 3.08 (60 %), ...": what a service can take; "" where
  * `capacity_rps` is unknown. */
 void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,
                        char out[BT_WORDS_SIZE]);
 
-/* How the cores were shared out and what that was worth; "" where there was nothing to choose from. */
+/* The divisions of the cores that were measured, and their throughput; "" where there was nothing to choose from. */
 void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
 /* The speed-up over single images on the standard path, and the full-size image's time. */
 void bt_words_scale(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
-/* What kept this model from a plain yes: the SLA not met, the run interrupted, a drifting series. */
+/* What a reader must be warned of: the SLA not met, the run interrupted, times that drifted. */
 void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
 /* The chosen sizes' memory together. */

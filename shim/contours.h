@@ -4,8 +4,7 @@
  * else: which pixels make a region, and which regions count, is decided in src/image/polygons.c. OpenCV,
  * where it fails, writes a line to standard error besides.
  *
- * Bump BT_CONTOURS_ABI when a function, or a struct of image/contours.h, changes shape.
- */
+ * Bump BT_CONTOURS_ABI when a function, or a struct of image/contours.h, changes shape. */
 #ifndef BT_SHIM_CONTOURS_H
 #define BT_SHIM_CONTOURS_H
 

@@ -79,7 +79,7 @@ std::unique_ptr<Program> open_model_file(const bt_torch_options &options, const 
 void try_model_file(Program &program, const bt_torch_options &options, const Mode &mode);
 /* Has packages check their inputs, and keep to themselves what they throw; before any is loaded, and before
  * threads are started. */
-void settle_packages();
+void configure_packages();
 
 /* A network's parameters on the device, and when each of its tensors may go. */
 class RunList : public Program {
@@ -131,8 +131,8 @@ void describe(bt_torch_facts &facts);
 std::string library_folder();
 std::string own_folder();
 
-/* Loads libtorch_cuda and takes the device; throws Failure(BT_UNSUPPORTED) with the remedy where it cannot.
- */
+/* Loads libtorch_cuda and takes the device; throws Failure(BT_UNSUPPORTED) with the remedy where
+ * it cannot. */
 void use_cuda(int device_index, bt_torch_session_facts &facts);
 bt_torch_memory cuda_memory(const at::Device &device);
 void cuda_memory_reset(const at::Device &device);

@@ -39,7 +39,7 @@ std::string shape(at::IntArrayRef sizes) {
     return text.empty() ? "one number" : text;
 }
 
-/* TorchScript's complaints begin with a traceback of the program; the last line says what happened. */
+/* TorchScript's errors begin with a traceback of the program; the last line says what happened. */
 std::string last_line(std::string text) {
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
@@ -126,42 +126,42 @@ class Script : public Program {
 
 /* ---- packages ---- */
 
-/* Stands in for std::cerr's buffer from the time the shim is loaded: passes on what is written, but for a
- * thread that is within a Hush. A package, and libtorch below it, write every complaint there that they throw
- * as well, and that it is refused a batch size is how a package is asked for its own. */
-class Filter : public std::streambuf {
+/* Takes the place of std::cerr's buffer when the shim is loaded: passes on what is written, except by a thread
+ * that holds a SilencedStderr. A package, and libtorch below it, write there what they throw as well; and a
+ * package tells its batch size only in the error with which it refuses another. */
+class StderrFilter : public std::streambuf {
   public:
-    explicit Filter(std::streambuf *out) : out_(out) {}
-    static thread_local int hushes;
+    explicit StderrFilter(std::streambuf *out) : out_(out) {}
+    static thread_local int silenced;
 
   protected:
     int_type overflow(int_type c) override {
-        return hushes > 0 || traits_type::eq_int_type(c, traits_type::eof())
+        return silenced > 0 || traits_type::eq_int_type(c, traits_type::eof())
                    ? traits_type::not_eof(c)
                    : out_->sputc(traits_type::to_char_type(c));
     }
     std::streamsize xsputn(const char *text, std::streamsize count) override {
-        return hushes > 0 ? count : out_->sputn(text, count);
+        return silenced > 0 ? count : out_->sputn(text, count);
     }
     int sync() override {
-        return hushes > 0 ? 0 : out_->pubsync();
+        return silenced > 0 ? 0 : out_->pubsync();
     }
 
   private:
     std::streambuf *out_;
 };
 
-thread_local int Filter::hushes = 0;
+thread_local int StderrFilter::silenced = 0;
 
-struct Hush {
-    Hush() {
-        Filter::hushes++;
+struct SilencedStderr {
+    SilencedStderr() {
+        StderrFilter::silenced++;
     }
-    ~Hush() {
-        Filter::hushes--;
+    ~SilencedStderr() {
+        StderrFilter::silenced--;
     }
-    Hush(const Hush &) = delete;
-    Hush &operator=(const Hush &) = delete;
+    SilencedStderr(const SilencedStderr &) = delete;
+    SilencedStderr &operator=(const SilencedStderr &) = delete;
 };
 
 /* Whether this CPU has what a package's label says that it was compiled for: what it has not would end the
@@ -185,7 +185,7 @@ bool cpu_has(const std::string &instructions) {
 
 /* A package names libtorch.so, which in a libtorch with CUDA drags all of CUDA in. For the CPU a library of
  * that soname which holds nothing does; it is loaded first, and the name is then taken. */
-void answer_for_libtorch(const at::Device &device) {
+void load_named_libtorch(const at::Device &device) {
     if (dlopen("libtorch.so", RTLD_NOLOAD | RTLD_LAZY)) return;
     std::string path =
         device.is_cuda() ? library_folder() + "/libtorch.so" : own_folder() + "/libbatchtune_torch_name.so";
@@ -203,15 +203,14 @@ void check_metadata(const std::string &path, const at::Device &device) {
                                       ", not for " + here +
                                       ": compile it on a model and an input that are there");
     if (!device.is_cuda() && !cpu_has(instructions))
-        throw Failure(BT_UNSUPPORTED,
-                      name_of(path) + ": compiled for a CPU with " + instructions +
-                          ", which this one has not: compile it here, or for less "
-                          "(docs/models-and-weights.md: packages for other CPUs)");
+        throw Failure(BT_UNSUPPORTED, name_of(path) + ": compiled for a CPU with " + instructions +
+                                          ", which this one has not: compile it here, or for less "
+                                          "(docs/models-and-weights.md: packages for other CPUs)");
 }
 
 std::unique_ptr<Loader> load_package(const std::string &path, const at::Device &device) {
     try {
-        answer_for_libtorch(device);
+        load_named_libtorch(device);
         check_metadata(path, device);
         c10::DeviceIndex index = device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1);
         return std::make_unique<Loader>(path, "model", /*run_single_threaded=*/true, /*num_runners=*/1,
@@ -221,18 +220,18 @@ std::unique_ptr<Loader> load_package(const std::string &path, const at::Device &
     }
 }
 
-/* The batch size that a package's complaint names: "... at 0, expected: 4, but got: 1", or, of one that takes
+/* The batch size that a package's error names: "... at 0, expected: 4, but got: 1", or, of one that takes
  * several, "... at 0, expected it to be >= 2, but got: 1". 0 where it is about something else. */
-int size_wanted(const std::string &complaint) {
-    size_t at = complaint.find("at 0, expected");
-    if (complaint.find("input_handles[0]") == std::string::npos || at == std::string::npos) return 0;
-    at = complaint.find_first_of("0123456789", at + strlen("at 0, expected"));
-    return at == std::string::npos ? 0 : atoi(complaint.c_str() + at);
+int size_wanted(const std::string &error) {
+    size_t at = error.find("at 0, expected");
+    if (error.find("input_handles[0]") == std::string::npos || at == std::string::npos) return 0;
+    at = error.find_first_of("0123456789", at + strlen("at 0, expected"));
+    return at == std::string::npos ? 0 : atoi(error.c_str() + at);
 }
 
-/* Whether a complaint is about how the images lie in memory. */
-bool is_about_layout(const std::string &complaint) {
-    return complaint.find("input_handles[0]: unmatched stride") != std::string::npos;
+/* Whether an error is about how the images lie in memory. */
+bool is_about_layout(const std::string &error) {
+    return error.find("input_handles[0]: unmatched stride") != std::string::npos;
 }
 
 class Packages : public Program {
@@ -240,10 +239,10 @@ class Packages : public Program {
     Packages(const bt_torch_options &options, const Mode &mode) : device_(mode.device) {
         for (int i = 0; i < options.file_count; i++)
             packages_[options.files[i].batch_size].path = options.files[i].path;
-        if (packages_.begin()->first == 0) ask(options.height, options.width);
+        if (packages_.begin()->first == 0) find_batch_size(options.height, options.width);
     }
 
-    /* What no package is of runs in the next larger one, with black images behind it. */
+    /* A size that no package is of runs in the next larger one, padded with black images. */
     at::Tensor forward(at::Tensor images) override {
         int64_t count = images.size(0);
         auto found = any_from_ > 0 && count >= any_from_ ? packages_.begin()
@@ -276,11 +275,11 @@ class Packages : public Program {
         std::string path;
         std::unique_ptr<Loader> loader; /* loaded when it is first needed */
         at::MemoryFormat layout = at::MemoryFormat::Contiguous;
-        bool settled = false; /* the layout is that which it was compiled for */
+        bool layout_known = false; /* a run has been taken in this layout */
     };
 
     std::vector<at::Tensor> compute(Package &package, const at::Tensor &images) {
-        Hush hush;
+        SilencedStderr silenced;
         if (!package.loader) package.loader = load_package(package.path, device_);
         try {
             return package.loader->run({images.contiguous(package.layout)});
@@ -289,19 +288,19 @@ class Packages : public Program {
         }
     }
 
-    /* The first run that is not refused for its layout settles which the package was compiled for. */
+    /* The first run that is not refused for its layout tells which one the package was compiled for. */
     std::vector<at::Tensor> compute_as_compiled(Package &package, const at::Tensor &images) {
         try {
             std::vector<at::Tensor> out = compute(package, images);
-            package.settled = true;
+            package.layout_known = true;
             return out;
         } catch (const Failure &failure) {
-            if (package.settled || !is_about_layout(failure.message)) throw;
+            if (package.layout_known || !is_about_layout(failure.message)) throw;
         }
         bool other = package.layout == at::MemoryFormat::Contiguous;
         package.layout = other ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
         std::vector<at::Tensor> out = compute(package, images);
-        package.settled = true;
+        package.layout_known = true;
         return out;
     }
 
@@ -313,27 +312,27 @@ class Packages : public Program {
         return logits_for(out[0], images, package.path);
     }
 
-    /* Whether a batch of that size is taken; its complaint else. */
-    bool takes(int size, int64_t height, int64_t width, std::string &complaint) {
+    /* Whether a batch of that size is taken; else its error. */
+    bool takes(int size, int64_t height, int64_t width, std::string &error) {
         try {
             run(packages_.begin()->second, at::zeros({size, 3, height, width}, at::TensorOptions(device_)));
             return true;
         } catch (const Failure &failure) {
             if (failure.status != BT_BACKEND) throw;
-            complaint = failure.message;
+            error = failure.message;
             return false;
         }
     }
 
     /* A lone package's batch size, by trying: one image, then what it says it wants, then one more. */
-    void ask(int64_t height, int64_t width) {
-        std::string complaint;
+    void find_batch_size(int64_t height, int64_t width) {
+        std::string error;
         int size = 1;
-        if (!takes(1, height, width, complaint)) {
-            size = size_wanted(complaint);
-            if (size < 1 || !takes(size, height, width, complaint)) throw Failure(BT_INVALID, complaint);
+        if (!takes(1, height, width, error)) {
+            size = size_wanted(error);
+            if (size < 1 || !takes(size, height, width, error)) throw Failure(BT_INVALID, error);
         }
-        if (takes(size + 1, height, width, complaint)) any_from_ = size;
+        if (takes(size + 1, height, width, error)) any_from_ = size;
         auto package = packages_.extract(packages_.begin());
         package.key() = size;
         packages_.insert(std::move(package));
@@ -361,9 +360,9 @@ void try_model_file(Program &program, const bt_torch_options &options, const Mod
     }
 }
 
-void settle_packages() {
+void configure_packages() {
     setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/1);
-    std::cerr.rdbuf(new Filter(std::cerr.rdbuf())); /* for good, as the shim is loaded for good */
+    std::cerr.rdbuf(new StderrFilter(std::cerr.rdbuf())); /* for good, as the shim is loaded for good */
 }
 
 } // namespace bt

@@ -8,8 +8,7 @@
 namespace bt {
 
 /* Threads for a TorchScript's forks, which libtorch counts by the machine's cores: once, before there are
- * any.
- */
+ * any. */
 static bool limit_forks(int threads) {
     try {
         at::set_num_interop_threads(threads);
@@ -35,8 +34,8 @@ ThreadMode::ThreadMode(const Mode &mode) : saved_(new Saved) {
     bool mixed = mode.dtype != at::kFloat;
     at::autocast::set_autocast_enabled(device, mixed);
     if (mixed) at::autocast::set_autocast_dtype(device, mode.dtype);
-    /* A thread's first parallel region takes whatever count was set last anywhere, so that it is said here.
-     */
+    /* A thread's first parallel region takes whatever count was set last anywhere, so that it is
+     * said here. */
     if (at::get_num_threads() != mode.threads) at::set_num_threads(mode.threads);
     if (mode.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(mode.cudnn_benchmark);
 }

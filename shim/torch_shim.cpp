@@ -21,7 +21,7 @@ static void keep_pages() {
 
 static bool settle_process() {
     keep_pages();
-    bt::settle_packages();
+    bt::configure_packages();
     return true;
 }
 

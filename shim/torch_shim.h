@@ -7,8 +7,7 @@
  * see into.
  *
  * One exported function, bt_torch_shim_table, gives a table of functions. Bump BT_TORCH_SHIM_ABI when the
- * table or a struct in it, bt_network and bt_weights included, changes shape.
- */
+ * table or a struct in it, bt_network and bt_weights included, changes shape. */
 #ifndef BT_SHIM_TORCH_SHIM_H
 #define BT_SHIM_TORCH_SHIM_H
 

@@ -2,8 +2,7 @@
  *
  * The work never changes, fits a core's own caches and mixes integer and floating-point arithmetic, so that
  * when its duration moves, the machine has moved: clocks, a neighbour, a hypervisor, a cgroup quota. It says
- * nothing about how fast a machine is; compare it only with itself.
- */
+ * nothing about how fast a machine is; compare it only with itself. */
 #ifndef BT_BASE_CANARY_H
 #define BT_BASE_CANARY_H
 

@@ -39,8 +39,7 @@ static bool lists(const char *controllers, const char *controller) {
 }
 
 /* A namespace's reader sees what lies outside of it as "/..": how many levels up a path begins, and what
- * follows.
- */
+ * follows. */
 static int levels_up(const char **path) {
     int levels = 0;
     for (; strncmp(*path, "/..", 3) == 0 && ((*path)[3] == '/' || (*path)[3] == '\0'); *path += 3)
@@ -74,8 +73,8 @@ static bool holds_process(const char *folder, const char *rest, int process) {
     return found;
 }
 
-/* Makes `folder` the one so many levels below it under which, at `rest`, the process is; false where none is.
- */
+/* Makes `folder` the one so many levels below it under which, at `rest`, the process is; false where
+ * none is. */
 static bool find_process(char folder[PATH_MAX], int levels, const char *rest, int process, int *left) {
     const size_t length = strlen(folder);
     if (levels == 0) return holds_process(folder, rest, process);

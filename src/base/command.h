@@ -3,8 +3,7 @@
  *
  * make turns every failure into its own exit code 2, so a program also says its exit code in its last line,
  * "verdict: good (0)". Nothing here knows standard output: the program gives the streams, which also lets a
- * test look at what was written.
- */
+ * test look at what was written. */
 #ifndef BT_BASE_COMMAND_H
 #define BT_BASE_COMMAND_H
 

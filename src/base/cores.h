@@ -3,8 +3,7 @@
  * Two things limit it. The affinity mask (taskset, cpusets) says on which CPUs it may run; a control group's
  * quota (docker --cpus, a pod's limit, systemd's CPUQuota) says how much of their time it gets, and leaves
  * the mask as it is. Threads beyond the quota are no help: together they use up a period's share early, and
- * then all of them stand still until the next one.
- */
+ * then all of them stand still until the next one. */
 #ifndef BT_BASE_CORES_H
 #define BT_BASE_CORES_H
 
@@ -35,8 +34,8 @@ bt_cores bt_cores_read_under(const char *root);
 #define BT_CORES_WORDS_SIZE 80
 void bt_cores_words(const bt_cores *cores, char out[BT_CORES_WORDS_SIZE]);
 
-/* What becomes of so many threads at a time, where they are more than there are cores; "" where they are not.
- */
+/* What becomes of so many threads at a time, where they are more than there are cores; "" where they
+ * are not. */
 #define BT_CORES_EXCESS_SIZE 200
 void bt_cores_excess(const bt_cores *cores, int threads, char out[BT_CORES_EXCESS_SIZE]);
 

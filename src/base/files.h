@@ -1,8 +1,8 @@
 /* Files that are whole or not there, and the folders that they lie in.
  *
- * What a run leaves behind is read by people and programs while the next run writes, on disks that fill up, on
- * machines that lose power. So a file is replaced in one step, only a lock says who writes (lock.c), and where
- * something else stands in the way the error names it. */
+ * What a run leaves behind is read by people and programs while the next run writes, on disks that fill up,
+ * on machines that lose power. So a file is replaced in one step, only a lock says who writes (lock.c), and
+ * where something else stands in the way the error names it. */
 #ifndef BT_BASE_FILES_H
 #define BT_BASE_FILES_H
 

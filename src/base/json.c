@@ -208,8 +208,8 @@ static size_t string_length(const char *from) {
     return length + 1;
 }
 
-/* jansson writes 17 digits, which tell a double exactly; most are told by fewer: 0.10000000000000001 is 0.1.
- */
+/* jansson writes 17 digits, which tell a double exactly; most are told by fewer: 0.10000000000000001
+ * is 0.1. */
 static void tidy_number(tidying *text) {
     size_t length = strspn(text->from, "+-0123456789.eE");
     char shortest[BT_NUMBER_TEXT_SIZE], original[64];

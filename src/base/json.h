@@ -43,8 +43,8 @@ char *bt_json_dump(const json_t *json, size_t flags);
  * text's length, 0 where it failed; where that is more than `size`, `out` holds nothing of use. */
 size_t bt_json_dump_into(const json_t *json, char *out, size_t size, size_t flags);
 
-/* Writes `json` by jansson's flags, and a newline, to `out`. BT_NOT_WRITTEN where `out` fails, BT_NO_MEMORY.
- */
+/* Writes `json` by jansson's flags, and a newline, to `out`. BT_NOT_WRITTEN where `out` fails,
+ * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *error);
 
 /* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")

@@ -1,5 +1,5 @@
-/* Shared libraries that are loaded when needed, never linked: where this build's own lie, and what is in one.
- */
+/* Shared libraries that are loaded when needed, never linked: where this build's own lie, and what is
+ * in one. */
 #ifndef BT_BASE_LIBRARY_H
 #define BT_BASE_LIBRARY_H
 

@@ -5,8 +5,7 @@
  * the program's; the table says at which offset. Names with underscores are the vocabulary ("p95_sla_ms");
  * the flag is the same name with dashes ("--p95-sla-ms"). Where one value is given several times, the
  * strongest source wins: built-in default, then profile, then config file, then flag; bt_option_sources
- * remembers who set what.
- */
+ * remembers who set what. */
 #ifndef BT_BASE_OPTIONS_H
 #define BT_BASE_OPTIONS_H
 

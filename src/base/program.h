@@ -1,8 +1,7 @@
-/* What a process settles before its main begins: that descriptors 0 to 2 are its own, and what signals do.
+/* What a process sets up before its main begins: that descriptors 0 to 2 are its own, and what signals do.
  *
  * Every program in tools/ calls bt_program_begin first. A library within somebody else's process never does:
- * signals and standard streams are that process's, and what would wait for ever there is bounded instead.
- */
+ * signals and standard streams are that process's, and what would wait for ever there is bounded instead. */
 #ifndef BT_BASE_PROGRAM_H
 #define BT_BASE_PROGRAM_H
 

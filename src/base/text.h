@@ -5,8 +5,7 @@
  * decimal comma makes printf write "2,5" and strtod stop at the point of "2.5", in every library of its
  * process. What batchtune writes is read by machines or stands beside what is, so there is one rule: text
  * with a fraction in it is written and read by the functions here, in the "C" locale (`make lint` finds
- * printf and strtod elsewhere).
- */
+ * printf and strtod elsewhere). */
 #ifndef BT_BASE_TEXT_H
 #define BT_BASE_TEXT_H
 
@@ -23,8 +22,8 @@ extern "C" {
 #endif
 
 /* The "C" locale, for the functions whose names end in _l: strcasecmp_l(a, b, bt_text_locale()). It is a
- * constant of the C library that is never made nor freed, so this neither fails nor takes memory. Any thread.
- */
+ * constant of the C library that is never made nor freed, so this neither fails nor takes memory.
+ * Any thread. */
 locale_t bt_text_locale(void);
 
 /* snprintf, vsnprintf, fprintf and vfprintf whose numbers have a dot in any locale of the process or the
@@ -61,8 +60,7 @@ const char *bt_text_load_error(void);
 #define BT_NUMBER_TEXT_SIZE 32
 
 /* The shortest decimal text that bt_text_read_number reads back as exactly `value`: 0.1 is "0.1", not
- * "0.10000000000000001".
- */
+ * "0.10000000000000001". */
 void bt_text_number(double value, char out[BT_NUMBER_TEXT_SIZE]);
 
 /* A stretch of time for people: "12 s", "3 min 05 s", "1 h 02 min". */
@@ -79,8 +77,8 @@ void bt_text_shell_word(const char *word, FILE *out);
 
 /* The one of `names` that a person who typed `word` most likely meant, or NULL where none is near: one edit
  * (insert, delete, replace, swap neighbours) is allowed for every three letters, and an unfinished name of
- * three or more letters finds its whole. Case does not count, nor '-' against '_'. Costs O(count * 64 * 64).
- */
+ * three or more letters finds its whole. Case does not count, nor '-' against '_'. Costs time in proportion
+ * to 64 * 64 * count. */
 const char *bt_text_nearest(const char *word, const char *const *names, size_t count);
 
 /* Whether `text` is well-formed UTF-8 (RFC 3629), which JSON strings must be. */

@@ -2,8 +2,7 @@
  *
  * A control group with a quota gets so much time a period (100 ms, most often); once that is used up all its
  * threads stand still until the next. A stop of half a period is long against most promises, and looks like a
- * slow program or a busy machine to whoever does not ask. The kernel counts such periods.
- */
+ * slow program or a busy machine to whoever does not ask. The kernel counts such periods. */
 #ifndef BT_BASE_THROTTLE_H
 #define BT_BASE_THROTTLE_H
 

@@ -4,8 +4,7 @@
  * like sent through here, and jansson's asking for memory. What the C library does by itself (a stream's
  * buffer, say) stays as it is. Calls are counted by kind while a fault is planted, so that a test can let the
  * first fail, then the second, until none is left to fail. With the sanitizers too: what is called in the end
- * is theirs.
- */
+ * is theirs. */
 #ifndef BT_TESTS_FAULT_CALLS_H
 #define BT_TESTS_FAULT_CALLS_H
 
@@ -47,8 +46,7 @@ typedef struct fault {
 void faults_plant(const fault *f);
 
 /* From here on nothing fails (any thread). Returns how many calls were counted; `struck` (may be NULL)
- * whether one failed.
- */
+ * whether one failed. */
 long faults_end(bool *struck);
 
 /* How many of the faults planted so far struck. */

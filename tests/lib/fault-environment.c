@@ -5,8 +5,7 @@
  *   FAULT="flush@5=KILL"    or the program dies there (TORN: after half a write; INT: is interrupted)
  *   FAULT="files@0"         none fails
  *   FAULT_IN=probe-worker   only in the program of that name
- *   FAULT_COUNT=FILE        leaves the number of calls that were counted, and 1 where one failed, in FILE
- */
+ *   FAULT_COUNT=FILE        leaves the number of calls that were counted, and 1 where one failed, in FILE */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

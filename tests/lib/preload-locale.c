@@ -1,7 +1,7 @@
 /* Loaded before a program (LD_PRELOAD, by tests/under-locale), this does what a host program with a user's
  * locale does at its start. batchtune's own programs never do: without it they would run in "C" whatever
- * LC_ALL says. Programs that are neither theirs (below BATCHTUNE_PROGRAMS) nor a Python know what they want.
- */
+ * LC_ALL says. Programs that are neither theirs (below BATCHTUNE_PROGRAMS) nor a Python know what
+ * they want. */
 #include <limits.h>
 #include <locale.h>
 #include <stdio.h>

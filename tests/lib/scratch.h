@@ -7,8 +7,8 @@
 extern "C" {
 #endif
 
-/* Makes a folder under $TMPDIR (or the system's place for such) that everybody may look into, and goes there.
- */
+/* Makes a folder under $TMPDIR (or the system's place for such) that everybody may look into, and
+ * goes there. */
 int bt_scratch_enter(void **state);
 
 /* Goes back to where the test came from, and removes the folder with all that is in it. */

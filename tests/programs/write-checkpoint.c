@@ -2,8 +2,7 @@
  *
  *   build/tests/write-checkpoint hrnet counter:7 hrnet.safetensors
  *   build/tests/write-checkpoint hrnet counter:7 two.safetensors model counter:8 ema     # two, behind
- * prefixes
- */
+ * prefixes */
 #include <stdio.h>
 
 #include "checkpoint-file.h"

@@ -1,5 +1,5 @@
-/* What every program does alike: answers, refusals, verdicts, and exit codes that mean the same everywhere.
- */
+/* What every program does alike: answers, refusals, verdicts, and exit codes that mean the same
+ * everywhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -389,8 +389,8 @@ static void v1_counts_in_nanoseconds(void **state) {
     assert_true(fabs(seen.throttled_s - 1.5) < 1e-9 && seen.quota_cpus == 0.5);
 }
 
-/* Of nested quotas the one that stops the process is named; groups that are others than before tell nothing.
- */
+/* Of nested quotas the one that stops the process is named; groups that are others than before
+ * tell nothing. */
 static void the_group_that_was_stopped_most_is_told(void **state) {
     (void)state;
     bt_throttle_mark before = {.count = 2}, after = {.count = 2};

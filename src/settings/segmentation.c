@@ -3,11 +3,9 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "settings/by-model.h"
-#include "settings/model-file.h"
+#include "settings/model-names.h"
 #include "settings/rows.h"
 #include "settings/tuning.h"
-#include "settings/weights.h"
 
 #define ROW(type, member) BT_ROW(type, bt_segment_settings, member)
 #define MASKS             .group = "The masks"
@@ -83,22 +81,12 @@ const bt_option *bt_segment_settings_table(size_t *count) {
 bt_status bt_segment_resolve_models(bt_segment_settings *settings, const bt_option_sources *sources,
                                     bt_error *error) {
     const bt_service_settings *service = &settings->service;
-    const char *models[BT_NAMES_MAX];
-    char ignored[BT_OPTION_TEXT_SIZE];
-    bt_names named;
     size_t count;
     const bt_option *rows = bt_segment_settings_table(&count);
-    bt_status status = bt_model_file_of(ignored, service->model_file, "", error);
-    if (status == BT_OK) status = bt_by_model_names(&named, service->model_file, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--model-file");
-    if (named.count > 0 && sources->of[bt_options_find(rows, count, "models")] == BT_SOURCE_DEFAULT)
-        settings->models = named;
-    for (int i = 0; i < settings->models.count; i++)
-        models[i] = settings->models.names[i];
-    status = bt_weights_check_names(service->weights, models, settings->models.count, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
-    status = bt_by_model_check_names(service->model_file, models, settings->models.count, error);
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--model-file");
+    const bool by_default = sources->of[bt_options_find(rows, count, "models")] == BT_SOURCE_DEFAULT;
+    bt_status status = bt_model_names_default(&settings->models, by_default, service->model_file, error);
+    if (status != BT_OK) return status;
+    return bt_model_names_check_list(&settings->models, service->weights, service->model_file, error);
 }
 
 void bt_segment_service_settings(const bt_segment_settings *settings, const bt_option_sources *sources,

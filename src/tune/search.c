@@ -68,11 +68,11 @@ int bt_search_refine(bt_objective objective, const bt_search_point *points, int 
     double best = 0, most = 0;
     int middle = 0;
     for (int i = 0; i < count; i++)
-        if (!points[i].dead)
+        if (!points[i].refused)
             best = fmax(best, bt_score_of(objective, points[i].batch_size, points[i].service_ms));
     line l = fit_line(points, count);
     for (int i = 0; i + 1 < count; i++) {
-        if (points[i].dead || !isfinite(points[i].service_ms)) continue; /* what is larger is no better */
+        if (points[i].refused || !isfinite(points[i].service_ms)) continue; /* what is larger is no better */
         double promise = conceivable(objective, &points[i], &points[i + 1], &l);
         if (promise <= best * (1 + BT_SEARCH_WORTHWHILE) || promise <= most) continue;
         most = promise;

@@ -27,7 +27,7 @@ bool bt_search_goes_on(const double *throughputs, int count, int last_batch);
 typedef struct bt_search_point {
     int batch_size;
     double service_ms; /* mean; INFINITY where it was never run */
-    bool dead;         /* cannot win: late, out of memory, broken */
+    bool refused;      /* cannot win: late, out of memory, broken */
 } bt_search_point;
 
 /* Sizes between the doubled ones, at most; and a gap that cannot beat the best by more than the share is left alone.

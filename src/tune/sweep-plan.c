@@ -40,7 +40,7 @@
 
 static const bt_step no_step = {BT_STEP_DONE, 0, 0};
 
-/* ---- the ladder -------------------------------------------------------------- */
+/* ---- the ascent ---- */
 
 /* Runs for a turn: `wanted`, but no turn of slow batches should take much longer than TURN_S. */
 static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
@@ -49,11 +49,11 @@ static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
     return affordable < 1 ? 1 : affordable < wanted ? affordable : wanted;
 }
 
-static bool ladder_step(const bt_sweep *sweep, bt_step *step) {
-    if (sweep->ladder_done) return false;
+static bool ascent_step(const bt_sweep *sweep, bt_step *step) {
+    if (sweep->ascent_done) return false;
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
-        if (c->dead || (c->memory_taken && samples_of(sweep, i) > 0)) continue;
+        if (c->refused || (c->memory_taken && samples_of(sweep, i) > 0)) continue;
         *step = c->memory_taken ? (bt_step){BT_STEP_MEASURE, c->batch_size, BT_FIRST_TURN_SAMPLES}
                                 : (bt_step){BT_STEP_MEMORY, c->batch_size, 1};
         return true;
@@ -69,7 +69,7 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
     int best = bt_sweep_leader(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
-        if (c->on_ladder || c->dead || c->companion_samples >= BT_FIRST_TURN_SAMPLES) continue;
+        if (c->on_ascent || c->refused || c->companion_samples >= BT_FIRST_TURN_SAMPLES) continue;
         int next = samples_of(sweep, i) == 0 || best < 0 ? i : best;
         if (next == i && samples_of(sweep, i) > 0) continue; /* it leads alone */
         *step = (bt_step){BT_STEP_MEASURE, sweep->candidates[next].batch_size, BT_FIRST_TURN_SAMPLES};
@@ -84,7 +84,7 @@ static bool refining_step(const bt_sweep *sweep, bt_step *step) {
 static bool worth_screening(const bt_sweep *sweep, int index) {
     bt_objective objective = (bt_objective)sweep->options.objective;
     const bt_candidate *c = &sweep->candidates[index];
-    if (c->dead || c->gave_up) return false;
+    if (c->refused || c->gave_up) return false;
     if (sweep->options.batches.count || samples_of(sweep, index) == 0 || seems_late(sweep, index))
         return true;
     int lead = bt_sweep_leader(sweep, objective); /* there is one: this size if no other */
@@ -106,9 +106,10 @@ static bool agreement_step(const bt_sweep *sweep, bt_step *step) {
 }
 
 /* How many samples a size is screened by. A busy machine gets by with fewer, but not where the leader was
- * seen in a calm and this size in spells alone. */
+ * seen undisturbed and this size in spells alone. */
 static int screening_samples(const bt_sweep *sweep, int index, int lead) {
-    bool alike = sweep->candidates[index].calm_count > 0 || sweep->candidates[lead].calm_count == 0;
+    bool alike =
+        sweep->candidates[index].undisturbed_count > 0 || sweep->candidates[lead].undisturbed_count == 0;
     return bt_sweep_is_busy(sweep) && alike ? BUSY_SCREENING : BT_SCREENING_SAMPLES;
 }
 
@@ -145,7 +146,7 @@ static int contender(const bt_sweep *sweep, int lead) {
     int second = -1;
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
-        if (i == lead || c->dead || c->gave_up || samples_of(sweep, i) == 0) continue;
+        if (i == lead || c->refused || c->gave_up || samples_of(sweep, i) == 0) continue;
         if (second < 0 || score_of(sweep, i, objective) > score_of(sweep, second, objective)) second = i;
     }
     bool near = second >= 0 &&
@@ -273,9 +274,9 @@ bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error) {
     *step = no_step;
     sweep->is_between = sweep->is_proving = false;
     while (status == BT_OK && time_left_s(sweep) > 0 && !sweep->stopped) {
-        if (ladder_step(sweep, step)) break;
-        if (!sweep->ladder_done) {
-            status = bt_sweep_climb(sweep, error);
+        if (ascent_step(sweep, step)) break;
+        if (!sweep->ascent_done) {
+            status = bt_sweep_ascend(sweep, error);
             continue;
         }
         if (refining_step(sweep, step)) break;
@@ -286,7 +287,7 @@ bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error) {
         if (proving_step(sweep, step) || other_step(sweep, step) || secondary_step(sweep, step) ||
             reachable_step(sweep, step))
             break;
-        if (sweep->next_rung >= sweep->options.batches.count) break;
+        if (sweep->next_asked >= sweep->options.batches.count) break;
         status = bt_sweep_add_left_out(sweep, error);
     }
     return status;

@@ -43,7 +43,7 @@ static double least_ms(const bt_point *point) {
 static void reject_late(bt_sweep *sweep, int index) {
     bt_candidate *c = &sweep->candidates[index];
     bool hopeless = least_ms(point_of(sweep, index)) > HOPELESS * sweep->options.p95_sla_ms;
-    if (c->calm_late_turns > 1 || (c->calm_late_turns > 0 && hopeless))
+    if (c->undisturbed_late_turns > 1 || (c->undisturbed_late_turns > 0 && hopeless))
         bt_sweep_refuse(sweep, index, BT_OUTCOME_OVER_SLA, "P95 over the SLA");
     else if (c->late_turns >= LATE_TURNS || (hopeless && bt_sweep_is_busy(sweep)))
         c->gave_up = true;
@@ -59,7 +59,7 @@ static void judge(bt_sweep *sweep, int index) {
         c->confirmed = false; /* later samples took back what earlier ones had shown */
         c->gave_up = true;
     }
-    if (c->confirmed || c->gave_up || c->dead) return;
+    if (c->confirmed || c->gave_up || c->refused) return;
     c->confirmed = c->evidence.verdict == BT_SEQUENTIAL_ACCEPT;
     c->gave_up = c->evidence.exhausted;
     if (c->evidence.verdict == BT_SEQUENTIAL_REJECT) reject_late(sweep, index);
@@ -67,13 +67,13 @@ static void judge(bt_sweep *sweep, int index) {
 
 /* Sizes are compared by what they take while nobody disturbs them, or a spell would make another one lead. */
 static bt_status find_typical(bt_candidate *c, const bt_point *point, bt_error *error) {
-    bool calm = c->calm_count > 0;
-    int count = !calm                             ? point->sample_count
-                : c->calm_count < BT_CALM_SAMPLES ? c->calm_count
-                                                  : BT_CALM_SAMPLES;
+    bool undisturbed = c->undisturbed_count > 0;
+    int count = !undisturbed                                    ? point->sample_count
+                : c->undisturbed_count < BT_UNDISTURBED_SAMPLES ? c->undisturbed_count
+                                                                : BT_UNDISTURBED_SAMPLES;
     double *scratch = malloc((size_t)count * sizeof *scratch);
     if (!scratch) return bt_no_memory(error, "a size's samples");
-    c->typical_ms = bt_median(calm ? c->calm_ms : point->samples_ms, (size_t)count, scratch);
+    c->typical_ms = bt_median(undisturbed ? c->undisturbed_ms : point->samples_ms, (size_t)count, scratch);
     free(scratch);
     return BT_OK;
 }
@@ -87,13 +87,13 @@ static bt_status add_samples(bt_sweep *sweep, int index, const double *samples_m
     sweep->model->turns++;
     sweep->model->disturbed_turns += disturbed;
     for (int i = 0; i < count && !disturbed; i++)
-        c->calm_ms[c->calm_count++ % BT_CALM_SAMPLES] = samples_ms[i];
+        c->undisturbed_ms[c->undisturbed_count++ % BT_UNDISTURBED_SAMPLES] = samples_ms[i];
     return find_typical(c, point_of(sweep, index), error);
 }
 
-/* No wait for a machine that is never quiet: within bounds, and not for a size that was seen in a calm. */
+/* No wait for a machine that is never quiet: within bounds, and not for a size that was seen undisturbed. */
 static bool is_discarded(const bt_sweep *sweep, int index, const bt_step_result *result) {
-    if (!result->disturbed || (bt_sweep_is_busy(sweep) && sweep->candidates[index].calm_count > 0))
+    if (!result->disturbed || (bt_sweep_is_busy(sweep) && sweep->candidates[index].undisturbed_count > 0))
         return false;
     return sweep->discarded < DISCARD_AT_LEAST + sweep->model->turns / DISCARD_ONE_IN &&
            sweep->discarded_s + result->elapsed_s <= DISCARD_SHARE * sweep->options.time_budget_s;
@@ -104,8 +104,8 @@ static void discard(bt_sweep *sweep, int index, const bt_step_result *result) {
     bt_candidate *c = &sweep->candidates[index];
     sweep->discarded++;
     sweep->discarded_s += result->elapsed_s;
-    c->spare_count = result->sample_count;
-    memcpy(c->spare_ms, result->samples_ms, (size_t)result->sample_count * sizeof *c->spare_ms);
+    c->discarded_count = result->sample_count;
+    memcpy(c->discarded_ms, result->samples_ms, (size_t)result->sample_count * sizeof *c->discarded_ms);
 }
 
 static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *result, bt_error *error) {
@@ -120,20 +120,20 @@ static bt_status take_samples(bt_sweep *sweep, int index, const bt_step_result *
     for (int i = 0; i < result->sample_count; i++)
         late += result->samples_ms[i] > sweep->options.p95_sla_ms;
     sweep->candidates[index].late_turns += late > 0;
-    sweep->candidates[index].calm_late_turns += late > 0 && !result->disturbed;
+    sweep->candidates[index].undisturbed_late_turns += late > 0 && !result->disturbed;
     for (int i = 0; i < sweep->count; i++) /* a size that is being screened late counts its companions */
-        if (!sweep->candidates[i].on_ladder && i != index)
+        if (!sweep->candidates[i].on_ascent && i != index)
             sweep->candidates[i].companion_samples += result->sample_count;
     judge(sweep, index);
     return BT_OK;
 }
 
-bt_status bt_sweep_use_spares(bt_sweep *sweep, bt_error *error) {
+bt_status bt_sweep_use_discarded(bt_sweep *sweep, bt_error *error) {
     bt_status status = BT_OK;
     for (int i = 0; i < sweep->count && status == BT_OK; i++) {
         const bt_candidate *c = &sweep->candidates[i];
-        if (samples_of(sweep, i) > 0 || c->spare_count == 0) continue;
-        status = add_samples(sweep, i, c->spare_ms, c->spare_count, true, error);
+        if (samples_of(sweep, i) > 0 || c->discarded_count == 0) continue;
+        status = add_samples(sweep, i, c->discarded_ms, c->discarded_count, true, error);
     }
     return status;
 }
@@ -248,7 +248,7 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
 /* What the step took, to whom it belongs. */
 static void take_time(bt_sweep *sweep, const bt_step_result *result) {
     sweep->elapsed_s += result->elapsed_s;
-    if (!sweep->ladder_done) sweep->rung_s += result->elapsed_s;
+    if (!sweep->ascent_done) sweep->newest_s += result->elapsed_s;
     if (sweep->is_proving) sweep->proving_s += result->elapsed_s;
     if (sweep->is_between) sweep->between_s += result->elapsed_s;
 }

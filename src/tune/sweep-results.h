@@ -9,6 +9,6 @@ BT_MUST_USE bt_status bt_sweep_take(bt_sweep *sweep, const bt_step *step, const 
                                     bt_error *error);
 
 /* At the end: a size of which nothing but a disturbed turn is known is shown with that. BT_NO_MEMORY only. */
-BT_MUST_USE bt_status bt_sweep_use_spares(bt_sweep *sweep, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_use_discarded(bt_sweep *sweep, bt_error *error);
 
 #endif

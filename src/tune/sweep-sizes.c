@@ -6,7 +6,7 @@
 #include "tune/ledger.h"
 #include "tune/sweep-state.h"
 
-/* ---- the ladder ---- */
+/* ---- the ascent ---- */
 
 /* Refuses a size that would not fit, before it is tried. */
 static void predict_memory(bt_sweep *sweep, int index) {
@@ -25,19 +25,19 @@ static void predict_memory(bt_sweep *sweep, int index) {
     }
 }
 
-static void next_explicit_rung(bt_sweep *sweep, int *batch_size) {
-    *batch_size = sweep->next_rung < sweep->options.batches.count
-                      ? sweep->options.batches.sizes[sweep->next_rung++]
+static void next_asked_size(bt_sweep *sweep, int *batch_size) {
+    *batch_size = sweep->next_asked < sweep->options.batches.count
+                      ? sweep->options.batches.sizes[sweep->next_asked++]
                       : 0;
 }
 
-static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
+static void next_doubled_size(bt_sweep *sweep, int *batch_size) {
     double throughputs[BT_SIZES_MAX];
     int last = 0;
     *batch_size = 0;
     for (int i = 0; i < sweep->count; i++) {
         /* Late, too large or broken: larger ones are no better. */
-        if (sweep->candidates[i].dead || seems_late(sweep, i)) return;
+        if (sweep->candidates[i].refused || seems_late(sweep, i)) return;
         throughputs[i] = sweep->candidates[i].batch_size / typical_ms(sweep, i);
         last = sweep->candidates[i].batch_size;
     }
@@ -47,34 +47,34 @@ static void next_doubled_rung(bt_sweep *sweep, int *batch_size) {
         *batch_size = 2 * last;
 }
 
-/* Whether another rung may be climbed: it takes as many times the last one's time as it has images. The first
+/* Whether a larger size may be tried: it takes as many times the last one's time as it has images. The first
  * is free. */
-static bool may_climb(const bt_sweep *sweep) {
+static bool may_ascend(const bt_sweep *sweep) {
     const bt_sizes *asked = &sweep->options.batches;
     if (bt_sweep_leader(sweep, (bt_objective)sweep->options.objective) < 0) return true;
     double last = sweep->candidates[sweep->count - 1].batch_size, next = 2 * last;
-    if (sweep->next_rung < asked->count) next = asked->sizes[sweep->next_rung];
-    return bt_sweep_leaves_time(sweep, sweep->rung_s * next / last);
+    if (sweep->next_asked < asked->count) next = asked->sizes[sweep->next_asked];
+    return bt_sweep_leaves_time(sweep, sweep->newest_s * next / last);
 }
 
-bt_status bt_sweep_climb(bt_sweep *sweep, bt_error *error) {
-    while (!sweep->ladder_done) {
+bt_status bt_sweep_ascend(bt_sweep *sweep, bt_error *error) {
+    while (!sweep->ascent_done) {
         int batch_size = 0;
-        if (!may_climb(sweep))
+        if (!may_ascend(sweep))
             ;
         else if (sweep->options.batches.count)
-            next_explicit_rung(sweep, &batch_size);
+            next_asked_size(sweep, &batch_size);
         else
-            next_doubled_rung(sweep, &batch_size);
-        sweep->ladder_done = batch_size == 0;
-        sweep->rung_s = 0;
-        if (sweep->ladder_done) break;
+            next_doubled_size(sweep, &batch_size);
+        sweep->ascent_done = batch_size == 0;
+        sweep->newest_s = 0;
+        if (sweep->ascent_done) break;
         bt_status status = bt_sweep_add(sweep, batch_size, true, error);
         if (status != BT_OK) return status;
         int index = bt_sweep_find(sweep, batch_size);
         predict_memory(sweep, index);
-        if (!sweep->candidates[index].dead) break;
-        if (!sweep->options.batches.count) sweep->ladder_done = true;
+        if (!sweep->candidates[index].refused) break;
+        if (!sweep->options.batches.count) sweep->ascent_done = true;
     }
     return BT_OK;
 }
@@ -89,10 +89,10 @@ static int next_between(const bt_sweep *sweep) {
         return 0;
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
-        tried += !c->on_ladder;
+        tried += !c->on_ascent;
         points[i] = (bt_search_point){.batch_size = c->batch_size,
                                       .service_ms = samples_of(sweep, i) ? typical_ms(sweep, i) : INFINITY,
-                                      .dead = c->dead};
+                                      .refused = c->refused};
     }
     return tried < BT_SEARCH_TRIES
                ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count)
@@ -112,7 +112,7 @@ bt_status bt_sweep_refine(bt_sweep *sweep, bt_error *error) {
 
 bt_status bt_sweep_add_left_out(bt_sweep *sweep, bt_error *error) {
     int batch_size;
-    next_explicit_rung(sweep, &batch_size);
+    next_asked_size(sweep, &batch_size);
     bt_status status = bt_sweep_add(sweep, batch_size, false, error);
     if (status == BT_OK) predict_memory(sweep, bt_sweep_find(sweep, batch_size));
     return status;

@@ -23,7 +23,7 @@ int bt_sweep_find(const bt_sweep *sweep, int batch_size) {
     return -1;
 }
 
-bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladder, bt_error *error) {
+bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ascent, bt_error *error) {
     bt_candidate *grown =
         bt_array_grow(sweep->candidates, (size_t)sweep->count, 1, &sweep->capacity, sizeof *grown);
     if (!grown) return bt_no_memory(error, "the sweep's candidates");
@@ -34,12 +34,12 @@ bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladder, bt_error
     int at = sweep->count++;
     for (; at > 0 && sweep->candidates[at - 1].batch_size > batch_size; at--)
         sweep->candidates[at] = sweep->candidates[at - 1];
-    sweep->candidates[at] = (bt_candidate){.batch_size = batch_size, .on_ladder = on_ladder};
+    sweep->candidates[at] = (bt_candidate){.batch_size = batch_size, .on_ascent = on_ascent};
     return BT_OK;
 }
 
 void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char *why) {
-    sweep->candidates[index].dead = true;
+    sweep->candidates[index].refused = true;
     point_of(sweep, index)->outcome = outcome;
     snprintf(point_of(sweep, index)->why, sizeof point_of(sweep, index)->why, "%s", why);
 }
@@ -50,7 +50,7 @@ void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char 
 
 static bool competes(const bt_sweep *sweep, int index) {
     const bt_candidate *c = &sweep->candidates[index];
-    return !c->dead && !c->gave_up && samples_of(sweep, index) > 0;
+    return !c->refused && !c->gave_up && samples_of(sweep, index) > 0;
 }
 
 int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective) {
@@ -106,7 +106,7 @@ bool bt_sweep_is_busy(const bt_sweep *sweep) {
 
 bool bt_sweep_any_confirmed(const bt_sweep *sweep) {
     for (int i = 0; i < sweep->count; i++)
-        if (sweep->candidates[i].confirmed && !sweep->candidates[i].dead) return true;
+        if (sweep->candidates[i].confirmed && !sweep->candidates[i].refused) return true;
     return false;
 }
 
@@ -121,7 +121,7 @@ bt_memory_fit bt_sweep_fit_memory(const bt_sweep *sweep) {
     double memory_mb[BT_SIZES_MAX];
     int count = 0;
     for (int i = 0; i < sweep->count && count < BT_SIZES_MAX; i++) {
-        if (!sweep->candidates[i].on_ladder || !isfinite(point_of(sweep, i)->memory_mb)) continue;
+        if (!sweep->candidates[i].on_ascent || !isfinite(point_of(sweep, i)->memory_mb)) continue;
         sizes[count] = sweep->candidates[i].batch_size;
         memory_mb[count++] = point_of(sweep, i)->memory_mb;
     }

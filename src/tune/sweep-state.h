@@ -10,29 +10,29 @@
 #include "tune/search.h"
 #include "tune/sweep.h"
 
-#define BT_CALM_SAMPLES 64
+#define BT_UNDISTURBED_SAMPLES 64
 
 #define BT_STANDARD_MEMORY_MAX 2 /* sizes of the standard path whose memory is taken: enough for a line */
 
 /* What the sweep knows of a size beside its point in the record (same index). */
 typedef struct bt_candidate {
     int batch_size;
-    bool on_ladder; /* prepared on the ascending pass */
+    bool on_ascent; /* prepared on the ascending pass */
     bool memory_taken, agreement_taken;
-    bool dead;                       /* cannot win; the point's outcome says why */
-    bool confirmed;                  /* P95 <= SLA was shown */
-    bool gave_up;                    /* the sequential test ended without a verdict */
-    double typical_ms;               /* the median; of what nobody disturbed, where there is any */
-    double calm_ms[BT_CALM_SAMPLES]; /* of turns that nobody disturbed, the newest */
-    int calm_count;                  /* ever */
-    bt_evidence evidence;            /* about the SLA */
-    int late_turns;                  /* turns that had a late sample, */
-    int calm_late_turns;             /* and those of them that nobody disturbed */
+    bool refused;      /* cannot win; the point's outcome says why */
+    bool confirmed;    /* P95 <= SLA was shown */
+    bool gave_up;      /* the sequential test ended without a verdict */
+    double typical_ms; /* the median; of what nobody disturbed, where there is any */
+    double undisturbed_ms[BT_UNDISTURBED_SAMPLES]; /* of turns that nobody disturbed, the newest */
+    int undisturbed_count;                         /* ever */
+    bt_evidence evidence;                          /* about the SLA */
+    int late_turns;                                /* turns that had a late sample, */
+    int undisturbed_late_turns;                    /* and those of them that nobody disturbed */
     /* Taken of the then best size while this one was screened, so that the two can be compared. */
     int companion_samples;
     /* Of a disturbed turn that was not counted: shown for want of any other. */
-    double spare_ms[BT_MAX_TURN_SAMPLES];
-    int spare_count;
+    double discarded_ms[BT_MAX_TURN_SAMPLES];
+    int discarded_count;
 } bt_candidate;
 
 struct bt_sweep {
@@ -42,15 +42,15 @@ struct bt_sweep {
     bt_candidate *candidates; /* ascending, parallel to model->points */
     int count;
     size_t capacity;
-    int next_rung; /* of options.batches, where sizes were asked for */
-    bool ladder_done, refining_done, memory_refused, standard_failed;
+    int next_asked; /* of options.batches, where sizes were asked for */
+    bool ascent_done, refining_done, memory_refused, standard_failed;
     int standard_memory_sizes[BT_STANDARD_MEMORY_MAX];
     double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
     int standard_memory_asked, standard_memory_count;
     bool full_size_asked, stopped;
     int discarded; /* turns that others disturbed */
     double elapsed_s, discarded_s;
-    double rung_s;    /* that the newest rung of the ladder has taken */
+    double newest_s;  /* that the newest size of the ascent has taken */
     double primary_s; /* until the leader by the objective asked for was decided */
     double proving_s; /* spent on that leader's proof, */
     double between_s; /* and on other work in between */
@@ -86,7 +86,7 @@ static inline bool masks_matter(const bt_sweep *sweep) {
 /* Everything that is asked of a size has been shown. */
 static inline bool is_admissible(const bt_sweep *sweep, int index) {
     const bt_candidate *c = &sweep->candidates[index];
-    return c->confirmed && c->memory_taken && !c->dead && (c->agreement_taken || !masks_matter(sweep));
+    return c->confirmed && c->memory_taken && !c->refused && (c->agreement_taken || !masks_matter(sweep));
 }
 
 static inline double time_left_s(const bt_sweep *sweep) {
@@ -101,7 +101,7 @@ static inline double score_of(const bt_sweep *sweep, int index, bt_objective obj
 int bt_sweep_find(const bt_sweep *sweep, int batch_size);
 
 /* Adds a size, in its place. */
-BT_MUST_USE bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ladder, bt_error *error);
+BT_MUST_USE bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_ascent, bt_error *error);
 
 /* A size that cannot win any more, and why. */
 void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char *why);

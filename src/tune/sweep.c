@@ -18,7 +18,7 @@ static void update_outcomes(bt_sweep *sweep) {
     const int lead = bt_sweep_to_confirm(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count; i++) {
         const bt_candidate *c = &sweep->candidates[i];
-        if (c->dead) continue;
+        if (c->refused) continue;
         const bool beaten =
             decided && i != lead && !c->gave_up && samples_of(sweep, i) > 0 && !seems_late(sweep, i);
         point_of(sweep, i)->outcome = is_admissible(sweep, i) ? BT_OUTCOME_MEASURED
@@ -46,8 +46,8 @@ static void update_memory(bt_sweep *sweep) {
 static bt_status add_untried(bt_sweep *sweep, bt_error *error) {
     const bt_sizes *asked = &sweep->options.batches;
     bt_status status = BT_OK;
-    while (sweep->next_rung < asked->count && status == BT_OK)
-        status = bt_sweep_add(sweep, asked->sizes[sweep->next_rung++], false, error);
+    while (sweep->next_asked < asked->count && status == BT_OK)
+        status = bt_sweep_add(sweep, asked->sizes[sweep->next_asked++], false, error);
     return status;
 }
 
@@ -55,7 +55,7 @@ static bt_status add_untried(bt_sweep *sweep, bt_error *error) {
 static bt_status plan_next(bt_sweep *sweep, bt_error *error) {
     bt_status status = bt_sweep_plan(sweep, error);
     if (status == BT_OK && sweep->step.kind == BT_STEP_DONE) {
-        status = bt_sweep_use_spares(sweep, error);
+        status = bt_sweep_use_discarded(sweep, error);
         if (status == BT_OK) status = add_untried(sweep, error);
     }
     update_outcomes(sweep);
@@ -124,8 +124,8 @@ static double done_share(const bt_sweep *sweep) {
     const bt_sizes *asked = &sweep->options.batches;
     int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
     if (sweep->step.kind == BT_STEP_DONE) return 1;
-    if (!sweep->ladder_done && asked->count > 0) return 0.3 * (sweep->next_rung - 1) / asked->count;
-    if (!sweep->ladder_done) return 0.3 * (1 - 1.0 / (1 + sweep->count));
+    if (!sweep->ascent_done && asked->count > 0) return 0.3 * (sweep->next_asked - 1) / asked->count;
+    if (!sweep->ascent_done) return 0.3 * (1 - 1.0 / (1 + sweep->count));
     if (!sweep->refining_done || lead < 0) return 0.3;
     double runs = samples_of(sweep, lead), missing = sweep->candidates[lead].evidence.runs_missing;
     return 0.3 + 0.6 * (sweep->candidates[lead].confirmed ? 1 : runs / (runs + missing));

@@ -6,7 +6,7 @@
  * asks on from where it stood.
  *
  * The course of a sweep:
- *   1. ladder    Sizes in ascending order: each is prepared, its memory's high-water mark taken, and one turn
+ *   1. ascent    Sizes in ascending order: each is prepared, its memory's high-water mark taken, and one turn
  *                of runs timed. Peaks only rise, so memory has to be taken on the way up. A size that the fit of
  *                the smaller ones predicts to break the reserve is not run. `auto` doubles, until the SLA,
  *                memory or a plateau ends it.
@@ -20,7 +20,7 @@
  *                machine's states. Where the leader's proof does not fit the time that is left, the best size
  *                is proved that does.
  *   4. the rest  What did not fit in between; a size that turns out better is proved next. Sizes that were left
- *                out of the ladder because their preparation would have cost the proof are tried now.
+ *                out of the ascent because their preparation would have cost the proof are tried now.
  *
  * A crash or an out-of-memory costs the point that it happened to, and the sweep goes on. What is known of a
  * size is shown whatever ended the sweep: a disturbed turn that was not counted serves where there is no

@@ -224,7 +224,7 @@ static void the_edge_of_what_is_admissible_is_found(void **state) {
             insert(points, &count, (bt_search_point){next, machine_service_ms(&m, next), next > edge});
         double best = 0;
         for (int i = 0; i < count; i++)
-            if (!points[i].dead)
+            if (!points[i].refused)
                 best = fmax(best,
                             bt_score_of(BT_OBJECTIVE_THROUGHPUT, points[i].batch_size, points[i].service_ms));
         double most = bt_score_of(BT_OBJECTIVE_THROUGHPUT, edge, machine_service_ms(&m, edge));

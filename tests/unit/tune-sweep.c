@@ -394,7 +394,7 @@ static void the_leader_is_proved_first(void **state) {
     assert_true(first_step(&t, BT_STEP_AGREEMENT, 1) < first_step(&t, BT_STEP_AGREEMENT, 2));
     assert_true(first_step(&t, BT_STEP_AGREEMENT, 1) < first_step(&t, BT_STEP_FULL_SIZE, 1));
     finish(&t);
-    double needed_s = 0; /* the ladder's, and that of 85 runs in turns */
+    double needed_s = 0; /* the ascent's, and that of 85 runs in turns */
     for (int b = 1; b <= 8; b *= 2)
         needed_s += 9 * machine_service_ms(&m, b) / 1e3;
     needed_s += 1.3 * 85 * machine_service_ms(&m, 1) / 1e3;
@@ -425,7 +425,7 @@ static void other_work_spreads_the_leaders_turns(void **state) {
     finish(&t);
 }
 
-static void a_size_is_left_out_of_the_ladder_rather_than_the_proof(void **state) {
+static void a_size_is_left_out_of_the_ascent_rather_than_the_proof(void **state) {
     (void)state;
     tuned t = prepare("1,2,64", 1e4, BT_OBJECTIVE_EFFICIENCY);
     machine m = machine_real();
@@ -742,7 +742,7 @@ int main(void) {
         cmocka_unit_test(the_speed_up_is_throughput_over_the_standard_path),
         cmocka_unit_test(the_leader_is_proved_first),
         cmocka_unit_test(other_work_spreads_the_leaders_turns),
-        cmocka_unit_test(a_size_is_left_out_of_the_ladder_rather_than_the_proof),
+        cmocka_unit_test(a_size_is_left_out_of_the_ascent_rather_than_the_proof),
         cmocka_unit_test(what_can_be_shown_is_proved_where_the_leader_cannot),
         cmocka_unit_test(spells_far_below_the_sla_cost_no_proof),
         cmocka_unit_test(what_is_shown_is_true),

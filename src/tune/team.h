@@ -1,9 +1,9 @@
-/* The copies of a model that a point is measured with: several that run at the same time, each in a thread of
- * its own on cores of its own, or just one.
+/* The instances of a model that a point is measured with: several that run at the same time, each in a thread of its
+ * own on cores of its own, or just one.
  *
- * While a batch is timed, every other copy runs one too: that is what a batch takes in a service whose queue
- * never empties, and what divides by the number of copies into its throughput. A single copy runs in the
- * calling thread, so that nothing but the forward pass is in its figures. A team belongs to one thread. */
+ * While a batch is timed, every other instance runs one too: that is what a batch takes in a service whose queue never
+ * empties, and what divides by the number of instances into its throughput. A single instance runs in the calling
+ * thread, so that nothing but the forward pass is in its figures. A team belongs to one thread. */
 #ifndef BT_TUNE_TEAM_H
 #define BT_TUNE_TEAM_H
 
@@ -23,18 +23,18 @@ BT_MUST_USE bt_status bt_team_open(bt_team **out, const bt_session_options *opti
                                    bt_error *error);
 void bt_team_close(bt_team **team); /* NULL-safe; nulls */
 
-/* The first copy's: to describe it, and to ask for memory, which on a CPU is the whole process's. */
+/* The first instance's: to describe it, and to ask for memory, which on a CPU is the whole process's. */
 bt_session *bt_team_session(const bt_team *team);
 
-/* Every copy prepares batches of `batch_size`; of pixels in all images of such a batch, `pixels` each. */
+/* Every instance prepares batches of `batch_size`; of pixels in all images of such a batch, `pixels` each. */
 BT_MUST_USE bt_status bt_team_prepare(bt_team *team, int batch_size, size_t pixels, bt_error *error);
 
-/* Times forward passes of a prepared size, all copies at a time, until there are `runs` durations in
- * samples_ms, in rounds. Everybody reads the same `images`; the first copy writes `logits`. */
+/* Times forward passes of a prepared size, all instances at a time, until there are `runs` durations in
+ * samples_ms, in rounds. Everybody reads the same `images`; the first instance writes `logits`. */
 BT_MUST_USE bt_status bt_team_time(bt_team *team, int batch_size, int runs, const float *images,
                                    float *logits, double *samples_ms, bt_error *error);
 
-/* One untimed pass of the first copy alone. */
+/* One untimed pass of the first instance alone. */
 BT_MUST_USE bt_status bt_team_run(bt_team *team, int batch_size, const float *images, float *logits,
                                   bt_error *error);
 

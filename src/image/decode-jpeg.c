@@ -38,9 +38,9 @@ static void fail(j_common_ptr jpeg) {
     longjmp(d->failed, 1);
 }
 
-/* Warnings are of damage, after which libjpeg goes on with gray; but for these, which harm no pixel. Where
- * the file ends libjpeg makes up an end mark: whether pixels are missing shows when bits are wanted of them.
- */
+/* Warnings are of damage, after which libjpeg goes on with gray; but for these, which harm no pixel.
+ * Where the file ends libjpeg makes up an end mark: whether pixels are missing shows when bits are wanted
+ * of them. */
 static void warn(j_common_ptr jpeg, int level) {
     decoder *d = (decoder *)jpeg;
     if (level >= 0) return; /* a trace */

@@ -35,9 +35,10 @@ extern "C" {
 
 /* What a person says of pictures that they do not say, or say wrongly, themselves. */
 typedef struct bt_picture_wishes {
-    double white; /* the stored value that is white (of a picture that is stored inverted: black), and 0 the
-                     other end; 0: what the picture says */
-    int page;     /* of the pages in full resolution, from 1; 0: the first, and a note where there are more */
+    /* The stored value that is white (of a picture that is stored inverted: black), and 0 the other end; 0:
+     * what the picture says. */
+    double white;
+    int page; /* of the pages in full resolution, from 1; 0: the first, and a note where there are more */
 } bt_picture_wishes;
 
 #define BT_PICTURE_NOTES_MAX 4

@@ -25,8 +25,7 @@ typedef struct bt_picture_folder {
 /* Lists the files of `path` that end in png, jpg, jpeg, tif or tiff, in either case; names that begin
  * with a dot are passed over, what is no file is too, and is told in `skipped`. The first `most` by name are
  * used. Nothing is decoded yet. BT_IO where the folder cannot be read, BT_INVALID where no
- * picture is in it, BT_NO_MEMORY. The caller closes it.
- */
+ * picture is in it, BT_NO_MEMORY. The caller closes it. */
 BT_MUST_USE bt_status bt_picture_folder_open(bt_picture_folder **out, const char *path, int most,
                                              bt_error *error);
 void bt_picture_folder_close(bt_picture_folder **folder); /* NULL-safe; nulls */

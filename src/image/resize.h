@@ -44,9 +44,9 @@ void bt_image_mask(const float *output, bt_image_output kind, int height, int wi
                    uint8_t *mask, float *probabilities, int to_height, int to_width, int threads,
                    void *scratch);
 
-/* A picture in another size, resized as bt_image_prepare does and rounded to bytes. *out is the caller's, to
- * be closed; empty on failure. One thread. BT_INVALID for sides outside 1..BT_IMAGE_SIDE_MAX, BT_NO_MEMORY.
- */
+/* A picture in another size, resized as bt_image_prepare does and rounded to bytes. *out is the caller's,
+ * to be closed; empty on failure. One thread. BT_INVALID for sides outside 1..BT_IMAGE_SIDE_MAX,
+ * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_picture_resize(bt_picture *out, const bt_picture *from, int height, int width,
                                         bt_error *error);
 

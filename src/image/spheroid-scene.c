@@ -45,8 +45,7 @@ static void draw_direction(bt_random *random, float *x, float *y) {
     *y /= sqrtf(square);
 }
 
-/* Whether a body of that radius at (x, y) keeps clear of the others, but for the one it touches (-1: none).
- */
+/* Whether a body of that radius at (x, y) keeps clear of the others, but for one it touches (-1: none). */
 static int has_room(const bt_scene *s, float x, float y, float radius, int touched) {
     if (x < 0.0f || y < 0.0f || x > (float)s->width || y > (float)s->height) return 0;
     for (int i = 0; i < s->spheroid_count; i++) {

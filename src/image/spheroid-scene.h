@@ -2,8 +2,7 @@
  *
  * A scene is drawn from the seed alone, before any pixel is; spheroids.c then paints it row by row, so that
  * memory does not grow with the picture. Lengths are pixels; whatever is drawn scales with the shorter side,
- * but no edge is sharper than a pixel. Only spheroids.c asks for one.
- */
+ * but no edge is sharper than a pixel. Only spheroids.c asks for one. */
 #ifndef BT_IMAGE_SPHEROID_SCENE_H
 #define BT_IMAGE_SPHEROID_SCENE_H
 
@@ -21,7 +20,8 @@ extern "C" {
 #define BT_SCENE_HARMONICS 8  /* of an outline: two lobes (an ellipse, nearly) to nine */
 #define BT_SCENE_GRAINS    64 /* the texture repeats after so many grains a side; a power of two */
 
-/* A closed curve around (x, y) at the distance radius * (1 + sum over k of even cos k angle + odd sin k angle). */
+/* A closed curve around (x, y) at the distance radius * (1 + sum over k of even cos k angle + odd sin k
+ * angle). */
 typedef struct bt_outline {
     float x, y, radius, reach; /* reach: the largest distance there can be */
     float even[BT_SCENE_HARMONICS], odd[BT_SCENE_HARMONICS];

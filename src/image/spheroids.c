@@ -1,6 +1,6 @@
-/* Painting uses no function of libm but sqrt, which IEEE 754 rounds exactly: sin, cos and exp differ in the last
- * bit between machines, and would make different pictures of one seed. Outlines are therefore Fourier sums built
- * by multiplying, and every soft edge is a polynomial. */
+/* Painting uses no function of libm but sqrt, which IEEE 754 rounds exactly: sin, cos and exp differ in the
+ * last bit between machines, and would make different pictures of one seed. Outlines are therefore Fourier
+ * sums built by multiplying, and every soft edge is a polynomial. */
 #include "image/spheroids.h"
 
 #include <math.h>
@@ -15,7 +15,10 @@
 
 #define MIN_SIZE 16
 #define MAX_SIZE 16384
-#define AFAR     4096.0f /* whole tables away: keeps coordinates positive, and more so than any body is wide */
+
+/* Added to coordinates of the grain table, so that they are positive: whole tables, and more than any body is
+ * wide. */
+#define AFAR 4096.0f
 
 /* One row on its way to the picture. */
 typedef struct row {

@@ -22,8 +22,9 @@ typedef struct bt_tiff_page {
     uint64_t directory;
     int index;         /* of the directory among all, from 0 */
     int number, count; /* from 1; of the pages in full resolution */
-    uint64_t shift; /* its pixels lie so many bytes behind where the directory says: ImageJ writes a directory
-                       for the first of many pages only, where the file is large */
+    /* Its pixels lie so many bytes behind where the directory says: ImageJ writes a directory for the first
+     * of many pages only, where the file is large. */
+    uint64_t shift;
 } bt_tiff_page;
 
 /* Finds the page that is wished for, and adds notes to `picture` where a person may have meant another. Pages

@@ -1,5 +1,5 @@
-/* A TIFF's samples of 16 bits, read block by block: libtiff's own conversion keeps their upper bytes only, and a
- * microscope's camera seldom fills them. */
+/* A TIFF's samples of 16 bits, read block by block: libtiff's own conversion keeps their upper bytes only,
+ * and a microscope's camera seldom fills them. */
 #include "image/tiff-source.h"
 
 #ifndef BT_WITHOUT_FILE_LIBRARIES

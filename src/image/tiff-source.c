@@ -1,5 +1,5 @@
-/* What libtiff is shown of a file, and what it says: its callbacks read from memory, where a few bytes stand in
- * place of the file's own, and its first complaint is kept. */
+/* What libtiff is shown of a file, and what it says: its callbacks read from memory, where a few bytes stand
+ * in place of the file's own, and its first complaint is kept. */
 #include "image/tiff-source.h"
 
 #include "base/text.h"

@@ -1,5 +1,5 @@
-/* A TIFF file as libtiff is shown it, and the layout of the page that is read: for decode-tiff.c, tiff-source.c and
- * tiff-samples.c alone, where there is a libtiff. */
+/* A TIFF file as libtiff is shown it, and the layout of the page that is read: for decode-tiff.c,
+ * tiff-source.c and tiff-samples.c alone, where there is a libtiff. */
 #ifndef BT_IMAGE_TIFF_SOURCE_H
 #define BT_IMAGE_TIFF_SOURCE_H
 

@@ -23,13 +23,12 @@ typedef struct bt_value_scale {
     bt_value_range of[3]; /* by colour; of gray the first */
     double most;          /* that the bits can hold */
     bool inverted;        /* the other way round: `black` is shown white */
-    bool own;             /* `of` is not known: the picture's own least and greatest value are taken, and a
-                             note says so */
-    bool bounds;          /* white is said to be the greatest value that there can be */
-    bool given;           /* by a person, who need not be told */
-    bool fixed;           /* there is nothing to scale: palettes, and fewer than 8 bits */
-    const char *said_by;  /* of `of`, for a note: "ImageJ's display range"; NULL: all that the bits hold */
-    int channels;         /* with `own`: ImageJ's, for the note */
+    bool own;    /* `of` is not known: the picture's own least and greatest value, which a note tells */
+    bool bounds; /* white is said to be the greatest value that there can be */
+    bool given;  /* by a person, who need not be told */
+    bool fixed;  /* there is nothing to scale: palettes, and fewer than 8 bits */
+    const char *said_by; /* of `of`, for a note: "ImageJ's display range"; NULL: all that the bits hold */
+    int channels;        /* with `own`: ImageJ's, for the note */
 } bt_value_scale;
 
 /* The scale of `bits` (8 or 16) by the wishes, or else in full. BT_INVALID for a white beyond the bits. */
@@ -51,9 +50,9 @@ typedef struct bt_values {
     bt_opacity opacity; /* the value behind the colours */
 } bt_values;
 
-/* Shows out->height x out->width values in out->rgb, laid over white; of 8 bits, opaque and of three colours
- * without a gap they may lie there already. Sets what is black and white, and adds the notes. BT_NO_MEMORY.
- */
+/* Shows out->height x out->width values in out->rgb, laid over white; of 8 bits, opaque and of three
+ * colours without a gap they may lie there already. Sets what is black and white, and adds the notes.
+ * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_values_show(const bt_values *values, const bt_value_scale *scale, bt_picture *out,
                                      bt_error *error);
 

@@ -1,8 +1,7 @@
 /* The config file for people, and for programs that ask whether it still fits.
  *
  * Both forms say the same: what was chosen, what it was measured on, how that compares with here and now, and
- * what ought to be done. They print what record/config-check.h found, and check nothing themselves.
- */
+ * what ought to be done. They print what record/config-check.h found, and check nothing themselves. */
 #ifndef BT_REPORT_CONFIG_H
 #define BT_REPORT_CONFIG_H
 

@@ -2,8 +2,7 @@
  *
  * A report says what it has to say once, as headings, paragraphs, tables and pictures; how that looks is
  * decided here, so that two forms of one report cannot differ. Text is cleaned and escaped on its way out. A
- * document belongs to one thread.
- */
+ * document belongs to one thread. */
 #ifndef BT_REPORT_DOCUMENT_H
 #define BT_REPORT_DOCUMENT_H
 

@@ -1,7 +1,6 @@
 /* gnuplot's language: what the scripts of a tuning run and of a load test are written with.
  *
- * All text that comes from outside goes through bt_script_string. Nothing here knows what is drawn.
- */
+ * All text that comes from outside goes through bt_script_string. Nothing here knows what is drawn. */
 #ifndef BT_REPORT_GNUPLOT_SCRIPT_H
 #define BT_REPORT_GNUPLOT_SCRIPT_H
 

@@ -64,7 +64,8 @@ static void read_output(int read_end, int64_t deadline_ns, char said[BT_GNUPLOT_
     said[used] = '\0';
 }
 
-/* Waits for the process's end; kills its group where that does not come by `deadline_ns`, and returns false. */
+/* Waits for the process's end; kills its group where that does not come by `deadline_ns`, and returns
+ * false. */
 static bool reap(pid_t process, int64_t deadline_ns, int *result) {
     for (;;) {
         pid_t reaped = waitpid(process, result, WNOHANG);

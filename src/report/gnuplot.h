@@ -1,8 +1,7 @@
 /* Runs gnuplot on scripts that are already on disk.
  *
  * Plots are a convenience: a machine without gnuplot must still tune. So a missing gnuplot has a status of
- * its own, a gnuplot that hangs is stopped, and no shell stands between (names of files need no quoting).
- */
+ * its own, a gnuplot that hangs is stopped, and no shell stands between (names of files need no quoting). */
 #ifndef BT_REPORT_GNUPLOT_H
 #define BT_REPORT_GNUPLOT_H
 

@@ -2,8 +2,7 @@
  *
  * What a report prints comes from outside (names of models and devices, reasons, commands), so it is cleaned
  * once, here, before it is laid out: one line, valid UTF-8, no control characters. All is pure and may be
- * called from any thread.
- */
+ * called from any thread. */
 #ifndef BT_REPORT_LAYOUT_H
 #define BT_REPORT_LAYOUT_H
 

@@ -11,9 +11,9 @@
 #define NAME_COLUMNS 26  /* of a scenario's name beside a plot */
 #define LETTER       7.4 /* pixels: how wide a letter of such a name is, on average */
 
-/* Above so many times the median scenario's, one scenario's number takes the axis for itself: the axis becomes
- * logarithmic, or its bar is broken off. Lower: that happens to runs whose scenarios merely differ. Higher:
- * the others are squeezed flat beside it. */
+/* Above so many times the median scenario's, one scenario's number takes the axis for itself: the axis
+ * becomes logarithmic, or its bar is broken off. Lower: that happens to runs whose scenarios merely differ.
+ * Higher: the others are squeezed flat beside it. */
 #define DWARFS 3.0
 
 /* ---- blocks of data, and the commands that draw them ---- */

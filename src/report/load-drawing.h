@@ -1,8 +1,7 @@
 /* One picture of a load test while it is written: what the files that draw share. Only they include this.
  *
- * A picture is commands and data: each clause of a plot command names the next block of the data file, which is
- * written at the same time, so that the two cannot fall apart.
- */
+ * A picture is commands and data: each clause of a plot command names the next block of the data file, which
+ * is written at the same time, so that the two cannot fall apart. */
 #ifndef BT_REPORT_LOAD_DRAWING_H
 #define BT_REPORT_LOAD_DRAWING_H
 
@@ -71,8 +70,8 @@ void bt_load_put_title(bt_load_drawing *d, const char *what);
 void bt_load_put_rows(bt_load_drawing *d, double first);
 /* The margin that these names need, as a share of the page. */
 double bt_load_left_margin(const bt_load_drawing *d);
-/* `style` in a scenario's colour, which is its own in every plot and for every model; `titled`: in the legend,
- * by its name. */
+/* `style` in a scenario's colour, which is its own in every plot and for every model; `titled`: in the
+ * legend, by its name. */
 void bt_load_put_scenario_style(bt_load_drawing *d, const bt_load_shown *shown, const char *style,
                                 bool titled);
 

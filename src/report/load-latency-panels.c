@@ -15,8 +15,10 @@
 #define ARROW_LENGTH 0.07
 
 #define POINT(mark, colour) "points pointtype " mark " pointsize 1.3 " BT_LOAD_LINE(colour)
-#define BAR                 "vectors heads size graph 0.008,90 " BT_LOAD_LINE(BT_COLOUR_INK) " title 'P95 bounds'"
-#define OPEN                "vectors " BT_OPEN_ARROW " " BT_LOAD_LINE(BT_COLOUR_INK) " title 'upper bound unknown'"
+
+/* Bars between bounds, and the arrow of an unknown one. */
+#define BAR  "vectors heads size graph 0.008,90 " BT_LOAD_LINE(BT_COLOUR_INK) " title 'P95 bounds'"
+#define OPEN "vectors " BT_OPEN_ARROW " " BT_LOAD_LINE(BT_COLOUR_INK) " title 'upper bound unknown'"
 
 static double max_of(const bt_load_part *part) {
     return part->latency.max_ms;

@@ -1,8 +1,7 @@
 /* The drawings of a load test: what each plot shows, as gnuplot commands, and the numbers behind it.
  *
- * load-plots.c puts each on a page and on disk. Everything that a command names is in the data file, in blocks in
- * the order in which the commands name them; all ranges are computed here, none by gnuplot.
- */
+ * load-plots.c puts each on a page and on disk. Everything that a command names is in the data file, in
+ * blocks in the order in which the commands name them; all ranges are computed here, none by gnuplot. */
 #ifndef BT_REPORT_LOAD_PANELS_H
 #define BT_REPORT_LOAD_PANELS_H
 

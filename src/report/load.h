@@ -20,8 +20,8 @@ extern "C" {
  * BT_NOT_WRITTEN where `out` fails. */
 BT_MUST_USE bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error *error);
 
-/* The SLA compliance report as Markdown. `pictures` as for bt_sweep_report_markdown: the folder of the plots as
- * seen from where the report will lie; NULL leaves them out. */
+/* The SLA compliance report as Markdown. `pictures` as for bt_sweep_report_markdown: the folder of the plots
+ * as seen from where the report will lie; NULL leaves them out. */
 BT_MUST_USE bt_status bt_load_report_markdown(const bt_load_record *record, const char *pictures, FILE *out,
                                               bt_error *error);
 

@@ -1,8 +1,7 @@
 /* Text as HTML, XML and Markdown hold it: what means something to them is escaped.
  *
- * What a report prints comes from outside (names of models, paths, reasons), so nothing is written into a page
- * but through here. All texts are cleaned first (report/layout.h).
- */
+ * What a report prints comes from outside (names of models, paths, reasons), so nothing is written into a
+ * page but through here. All texts are cleaned first (report/layout.h). */
 #ifndef BT_REPORT_MARKUP_H
 #define BT_REPORT_MARKUP_H
 

@@ -3,8 +3,7 @@
  * Somebody who has learned from one picture what blue means need not learn it again for the next. The colours
  * are Okabe and Ito's (Color Universal Design, 2008), told apart by the colour-blind; since a print in grey
  * loses them all the same, every verdict has a shape of its own too. Filled is what is shown, hollow what is
- * not.
- */
+ * not. */
 #ifndef BT_REPORT_PALETTE_H
 #define BT_REPORT_PALETTE_H
 

@@ -1,5 +1,5 @@
-/* The files of a record's pictures: their names, the way to them from a report, and gnuplot at work on them.
- */
+/* The files of a record's pictures: their names, the way to them from a report, and gnuplot at work on
+ * them. */
 #ifndef BT_REPORT_PLOT_FILES_H
 #define BT_REPORT_PLOT_FILES_H
 

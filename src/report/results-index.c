@@ -271,8 +271,8 @@ static int newest_first(const void *a, const void *b) {
     return order ? order : strcmp(x->path, y->path);
 }
 
-/* Leaves out files that are no record of this program's. A run's record that is broken stays: somebody will miss
- * it. */
+/* Leaves out files that are no record of this program's. A run's record that is broken stays: somebody will
+ * miss it. */
 static void drop_other_files(listing *l) {
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++)

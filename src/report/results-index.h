@@ -5,8 +5,7 @@
  * again at any time and nothing depends on it. A record may be large: what the page needs of it is kept in
  * index.json, and read again only when the record's file has changed, so that a run more costs as little
  * among a thousand as among ten. Both files are replaced whole. Of two runs that end within the same
- * milliseconds the earlier page may win; the next run mends it.
- */
+ * milliseconds the earlier page may win; the next run mends it. */
 #ifndef BT_REPORT_RESULTS_INDEX_H
 #define BT_REPORT_RESULTS_INDEX_H
 

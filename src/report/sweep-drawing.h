@@ -1,8 +1,7 @@
 /* One panel of a tuning run while it is written: what the files that draw share. Only they include this.
  *
  * sweep-panels.c says what each panel shows, sweep-layout.c where things stand in it, sweep-marks.c what a
- * point looks like.
- */
+ * point looks like. */
 #ifndef BT_REPORT_SWEEP_DRAWING_H
 #define BT_REPORT_SWEEP_DRAWING_H
 

@@ -1,4 +1,5 @@
-/* Where things stand in a panel of a tuning run: its axes, and labels beside points that they must not hide. */
+/* Where things stand in a panel of a tuning run: its axes, and labels beside points that they must not
+ * hide. */
 #include <ctype.h>
 #include <math.h>
 
@@ -14,8 +15,8 @@
 /* The same to the right of an axis of latencies, where a batch size stands beside the last point. */
 #define RIGHT_ROOM 1.08
 
-/* How much of the axis a letter of a label takes, in a picture of its own and in an overview's half. Higher: a
- * label is moved away from points that it would not have covered. Lower: it may cover one. */
+/* How much of the axis a letter of a label takes, in a picture of its own and in an overview's half. Higher:
+ * a label is moved away from points that it would not have covered. Lower: it may cover one. */
 #define LETTER         0.010
 #define LETTER_ON_PAGE 0.017
 

@@ -1,8 +1,7 @@
 /* The drawings of a tuning run: what each plot shows, as gnuplot commands, and the numbers behind it.
  *
- * A panel is a plot without its page: sweep-plots.c puts one on a page of its own, or five on an overview. All
- * ranges are computed here, so that gnuplot is never asked to guess one from data that may be empty.
- */
+ * A panel is a plot without its page: sweep-plots.c puts one on a page of its own, or five on an overview.
+ * All ranges are computed here, so that gnuplot is never asked to guess one from data that may be empty. */
 #ifndef BT_REPORT_SWEEP_PANELS_H
 #define BT_REPORT_SWEEP_PANELS_H
 

@@ -3,8 +3,7 @@
  * A plot is kept as three things: the numbers (one .dat file a model), the script that draws them, and the
  * pictures it makes (SVG and PNG). The scripts find data and pictures beside themselves, so anybody can
  * change one and run `gnuplot plots/hrnet-latency.gnuplot` from anywhere. Writing them needs no gnuplot;
- * rendering does, and says so where it is missing. Everything is drawn from the record alone.
- */
+ * rendering does, and says so where it is missing. Everything is drawn from the record alone. */
 #ifndef BT_REPORT_SWEEP_PLOTS_H
 #define BT_REPORT_SWEEP_PLOTS_H
 

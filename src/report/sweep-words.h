@@ -1,7 +1,6 @@
 /* The words that every form of a sweep's report shares, so that they cannot say different things.
  *
- * Each function writes one phrase or sentence, "" where there is nothing to say. Pure.
- */
+ * Each function writes one phrase or sentence, "" where there is nothing to say. Pure. */
 #ifndef BT_REPORT_SWEEP_WORDS_H
 #define BT_REPORT_SWEEP_WORDS_H
 
@@ -55,7 +54,8 @@ void bt_words_latency_budget(const bt_record *record, const bt_model_record *mod
 void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,
                        char out[BT_WORDS_SIZE]);
 
-/* The divisions of the cores that were measured, and their throughput; "" where there was nothing to choose from. */
+/* The divisions of the cores that were measured, and their throughput; "" where there was nothing to choose
+ * from. */
 void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 
 /* The speed-up over single images on the standard path, and the full-size image's time. */

@@ -2,8 +2,7 @@
  *
  * Four forms of one record: a table for the terminal, CSV for a spreadsheet, Markdown and a page to keep
  * beside the record. They say the same things in the same words (report/sweep-words.h). None of them
- * measures, scores or asks for the machine: run again on a record from elsewhere they print the same.
- */
+ * measures, scores or asks for the machine: run again on a record from elsewhere they print the same. */
 #ifndef BT_REPORT_SWEEP_H
 #define BT_REPORT_SWEEP_H
 

@@ -5,8 +5,8 @@
 
 #include "report/layout.h"
 
-/* A word of a text breaks within itself where it is longer: less breaks paths and names that people copy, more
- * lets one of them take the room of the other columns. */
+/* A word of a text breaks within itself where it is longer: less breaks paths and names that people copy,
+ * more lets one of them take the room of the other columns. */
 #define LONG_WORD 14
 /* A text is narrowed to so many lines a cell, unless a line would then be shorter than it need be to be read
  * with ease. More lines: less of a table goes below it, and its rows are higher. */

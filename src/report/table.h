@@ -2,8 +2,7 @@
  *
  * A report fills the cells once; how they are laid out is decided when they are written, so the three forms
  * cannot disagree. Cells are filled row by row, left to right. A failed allocation is remembered and told by
- * the writer, which keeps the filling free of checks. A table belongs to one thread.
- */
+ * the writer, which keeps the filling free of checks. A table belongs to one thread. */
 #ifndef BT_REPORT_TABLE_H
 #define BT_REPORT_TABLE_H
 

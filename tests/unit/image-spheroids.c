@@ -71,8 +71,8 @@ static void each_index_and_seed_is_another_picture(void **state) {
     }
 }
 
-/* Share of the picture that is spheroid, and how much darker spheroids are than the rest, in levels of 255.
- */
+/* Share of the picture that is spheroid, and how much darker spheroids are than the rest, in levels of
+ * 255. */
 static void measure(const picture *p, double *covered, double *darker) {
     double count[2] = {0, 0}, sum[2] = {0, 0};
     for (int i = 0; i < p->height * p->width; i++) {

@@ -133,8 +133,8 @@ static void a_text_may_be_of_any_length(void **state) {
     free(png);
 }
 
-/* A palette beside colours is a hint, and what else is transparent counts only where opacity is not stored.
- */
+/* A palette beside colours is a hint, and what else is transparent counts only where opacity is not
+ * stored. */
 static void chunks_of_other_kinds_of_pixels_hold_anything(void **state) {
     static const char *const names[] = {"rgb-8.png", "rgba-8.png", "gray-8.png", "gray-alpha.png"};
     (void)state;

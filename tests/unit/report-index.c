@@ -155,8 +155,8 @@ static void broken_and_foreign_things_do_no_harm(void **state) {
     }
 }
 
-/* Puts other bytes of the same length and the same time in a record's place: whoever reads it again, sees it.
- */
+/* Puts other bytes of the same length and the same time in a record's place: whoever reads it again, sees
+ * it. */
 static void change_unseen(const char *path) {
     struct stat before;
     assert_int_equal(stat(path, &before), 0);

@@ -1,6 +1,6 @@
 /* What a report promises: every batch size with its numbers and its reason, the choice, how to repeat the
- * run; the same from a record that was read back; and nothing that looks like a number where none is known.
- */
+ * run; the same from a record that was read back; and nothing that looks like a number where none is
+ * known. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -457,8 +457,8 @@ static void test_a_bound_that_is_not_there_is_explained(void **state) {
         if (form == CSV) continue;
         text = written(record, form);
         assert_words_in_order(text, words);
-        assert_words_in_order(
-            text, "at least 59 samples, more where late ones come in spells (at most 17 here)");
+        assert_words_in_order(text,
+                              "at least 59 samples, more where late ones come in spells (at most 17 here)");
         free(text);
     }
     bt_record_close(&record);

@@ -134,7 +134,6 @@ bt_status bt_config_check_open(bt_config_check **out, const bt_config *config, c
         free(check);
         return bt_no_memory(error, "checking the config");
     }
-    check->here = here->machine;
     check->age_days = bt_days_between(config->generated_at, here->now);
     check->machine_known = *config->machine.cpu;
     check->machine_same =

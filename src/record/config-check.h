@@ -30,7 +30,6 @@ typedef struct bt_config_model_check {
 } bt_config_model_check;
 
 typedef struct bt_config_check {
-    bt_machine here;
     int age_days; /* of the file; negative: dated in the future */
     bool machine_known, machine_same;
     char machine[BT_CHECK_TEXT_SIZE]; /* phrases for what differs; empty */

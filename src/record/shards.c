@@ -22,7 +22,8 @@ static bool is_plain_name(const char *name) {
     return name && *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-int bt_shards_find(const bt_shards *shards, const char *name) {
+/* Which of the names it is; their count where it is none yet. */
+static int find_name(const bt_shards *shards, const char *name) {
     int i = 0;
     while (i < shards->count && strcmp(shards->names[i], name) != 0)
         i++;
@@ -40,7 +41,7 @@ static bt_status take_names(bt_shards *shards, const char *path, bt_error *error
             return bt_fail(error, BT_PARSE, "%.100s: weight_map has %s, which is no file beside it", path,
                            quoted);
         }
-        const int place = bt_shards_find(shards, name);
+        const int place = find_name(shards, name);
         if (place < shards->count) continue;
         if (place == BT_SHARDS_MAX)
             return bt_fail(error, BT_PARSE, "%.100s: names more than %d files", path, BT_SHARDS_MAX);

@@ -32,9 +32,6 @@ bool bt_shards_is_index(const char *path);
 BT_MUST_USE bt_status bt_shards_read(bt_shards **out, const char *path, bt_error *error);
 void bt_shards_close(bt_shards **shards);
 
-/* Which of the names a tensor's file is. */
-int bt_shards_find(const bt_shards *shards, const char *name);
-
 /* The path of a file that the index at `index_path` names. BT_INVALID where it is too long. */
 BT_MUST_USE bt_status bt_shards_path(char out[BT_PATH_SIZE], const char *index_path, const char *name,
                                      bt_error *error);

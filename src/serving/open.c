@@ -172,10 +172,10 @@ static void open_lane(bt_service *service, int instance, bt_path path) {
 }
 
 static bt_status open_lanes(bt_service *service, bt_error *error) {
-    int count = BT_LANES_PER_INSTANCE * service->instance_count;
-    service->lanes = calloc((size_t)count, sizeof *service->lanes);
+    const size_t count = BT_LANES_PER_INSTANCE * (size_t)service->instance_count;
+    service->lanes = calloc(count, sizeof *service->lanes);
     if (!service->lanes) return bt_no_memory(error, "a service");
-    service->lane_count = count;
+    service->lane_count = (int)count;
     for (int i = 0; i < service->instance_count; i++) {
         open_lane(service, i, BT_PATH_PRODUCTION);
         open_lane(service, i, BT_PATH_STANDARD);

@@ -38,7 +38,8 @@ static const char style[] =
     "border-radius:.3rem}figcaption{color:var(--soft);font-size:.9rem}\n"
     "pre{background:var(--shade);padding:.7rem .9rem;border-radius:.3rem;overflow-x:auto;font-size:.88rem}\n"
     "code{background:var(--shade);padding:.05rem .3rem;border-radius:.2rem;font-size:.9em}"
-    "li,p,code,td a{overflow-wrap:anywhere}a{color:inherit}.sentence{min-width:14rem}\n"
+    "li,p,code,td a{overflow-wrap:anywhere}.option{white-space:nowrap}a{color:inherit}"
+    ".sentence{min-width:14rem}\n"
     /* on a phone a row is a card, and a picture is not shrunk until nobody can read it */
     "@media(max-width:44rem){main{padding:1rem .9rem 3rem}.wide{overflow-x:visible}table,tbody{display:block}"
     "thead{display:none}tr{display:flex;flex-wrap:wrap;gap:.05rem 1rem;padding:.55rem 0;border-bottom:1px "

@@ -6,7 +6,8 @@
 #include "base/text.h"
 #include "report/layout.h"
 
-#define TEXT_SIZE 1200 /* bytes of one text: what is longer is cut */
+#define TEXT_SIZE  1200 /* bytes of one text: what is longer is cut */
+#define OPTION_MAX 32
 
 /* ---- HTML and XML ---- */
 
@@ -48,20 +49,44 @@ void bt_html_text(FILE *out, const char *text) {
         put_html_char(out, *at);
 }
 
+/* The bytes of the option that starts there, "--max-queue-delay-ms"; 0 where none does, or one so long that a
+ * phone has no room for it on a line. */
+static size_t option_bytes(const char *text) {
+    size_t bytes = 2;
+    if (strncmp(text, "--", 2) != 0 || !bt_text_is_alphanumeric(text[2])) return 0;
+    while (bt_text_is_alphanumeric(text[bytes]) ||
+           (text[bytes] == '-' && bt_text_is_alphanumeric(text[bytes + 1])))
+        bytes++;
+    return bytes <= OPTION_MAX ? bytes : 0;
+}
+
+/* `bytes` of words. An option is not broken after its hyphens: whoever copies it needs it whole. */
+static void put_html_words(FILE *out, const char *text, size_t bytes, const char *option_tag) {
+    for (size_t i = 0; i < bytes; i++) {
+        const bool begins = i == 0 || !(bt_text_is_alphanumeric(text[i - 1]) || text[i - 1] == '-');
+        const size_t option = begins ? option_bytes(text + i) : 0;
+        if (option == 0) {
+            put_html_char(out, text[i]);
+            continue;
+        }
+        fprintf(out, "<%s class=\"option\">%.*s</%s>", option_tag, (int)option, text + i, option_tag);
+        i += option - 1;
+    }
+}
+
 void bt_html_words(FILE *out, const char *text) {
     char clean[TEXT_SIZE];
     bt_layout_clean(text, clean, sizeof clean);
-    for (const char *at = clean; *at; at++) {
-        size_t code = code_bytes(at);
-        if (code == 0) {
-            put_html_char(out, *at);
-            continue;
+    for (const char *at = clean; *at;) {
+        const size_t code = code_bytes(at), words = strcspn(at + 1, "`") + 1;
+        if (code > 0) {
+            fputs("<code>", out);
+            put_html_words(out, at + 1, code, "span");
+            fputs("</code>", out);
+        } else {
+            put_html_words(out, at, words, "code");
         }
-        fputs("<code>", out);
-        for (size_t i = 1; i <= code; i++)
-            put_html_char(out, at[i]);
-        fputs("</code>", out);
-        at += code + 1;
+        at += code > 0 ? code + 2 : words;
     }
 }
 

@@ -13,7 +13,7 @@ extern "C" {
 
 /* `text` with the characters escaped that mean something in HTML or XML. */
 void bt_html_text(FILE *out, const char *text);
-/* The same, but what stands between two backticks becomes code. */
+/* The same, but what stands between two backticks becomes code, and options ("--seed") are not broken. */
 void bt_html_words(FILE *out, const char *text);
 /* ` name="value"` of an XML element. */
 void bt_xml_attribute(FILE *out, const char *name, const char *value);

@@ -579,6 +579,21 @@ static void test_code_looks_like_code_in_every_report(void **state) {
     bt_record_close(&record);
 }
 
+/* A browser breaks lines after hyphens, and an option that is copied from two lines has a blank in it. */
+static void test_the_page_breaks_no_option(void **state) {
+    (void)state;
+    bt_record *record = fixture_record();
+    snprintf(record->models[0].advice, BT_TEXT_SIZE,
+             "a shorter --max-queue-delay-ms, or `tune --seed 7`; but a--b, -- and ---c are none");
+    char *text = written(record, HTML);
+    assert_non_null(strstr(text, "a shorter <code class=\"option\">--max-queue-delay-ms</code>, or "
+                                 "<code>tune <span class=\"option\">--seed</span> 7</code>; but a--b, -- and "
+                                 "---c are none"));
+    assert_non_null(strstr(text, ".option{white-space:nowrap}"));
+    free(text);
+    bt_record_close(&record);
+}
+
 static void test_text_is_cleaned_and_measured_in_columns(void **state) {
     (void)state;
     char out[16];
@@ -627,6 +642,7 @@ int main(void) {
         cmocka_unit_test(test_markdown_escapes_what_users_name),
         cmocka_unit_test(test_the_page_is_whole_in_itself),
         cmocka_unit_test(test_code_looks_like_code_in_every_report),
+        cmocka_unit_test(test_the_page_breaks_no_option),
         cmocka_unit_test(test_text_is_cleaned_and_measured_in_columns),
         cmocka_unit_test(test_a_row_that_is_not_full_is_refused),
     };

@@ -8,6 +8,9 @@ typedef struct {
     bool value;
 } atomic_bool;
 typedef struct {
+    int value;
+} atomic_int;
+typedef struct {
     long long value;
 } atomic_llong;
 typedef struct {

@@ -551,12 +551,8 @@ static void options_that_no_batcher_can_follow_are_refused(void **state) {
     refuse_open(&good, 1, -1, 1, "instance 0 is of no model");
     refuse_open(&good, 2, 0, 1, "model 1 has no instance");
     refuse_open(&good, 1, 0, 0, "model 0 has no instance");
-#define REFUSE(change, words)                                                                                \
-    do {                                                                                                     \
-        bt_batcher_model model = good;                                                                       \
-        model.change;                                                                                        \
-        refuse_open(&model, 1, 0, 1, words);                                                                 \
-    } while (0)
+    bt_batcher_model model;
+#define REFUSE(change, words) (model = good, model.change, refuse_open(&model, 1, 0, 1, words))
     REFUSE(ladder.size_count = 0, "model 0: ");
     REFUSE(max_batch_size = 0, "a batch size of 0 is not within 1..4");
     REFUSE(max_batch_size = 5, "a batch size of 5 is not within 1..4");

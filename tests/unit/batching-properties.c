@@ -51,7 +51,7 @@ typedef struct world {
     int model_count;
     bt_batcher_instance instances[INSTANCES_MAX];
     int instance_count;
-    going lanes[2 * INSTANCES_MAX];
+    going lanes[BT_LANES_PER_INSTANCE * INSTANCES_MAX];
     known *requests;
     int count, answered;
     uint64_t first_seen[MODELS_MAX]; /* tag + 1 of the last request first started from each queue */
@@ -61,15 +61,18 @@ typedef struct world {
     uint64_t hash;
 } world;
 
-#define MUST(w, condition, ...)                                                                              \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            print_error("seed %llu at %lld ns: ", (unsigned long long)(w)->seed, (long long)(w)->now_ns);    \
-            print_error(__VA_ARGS__);                                                                        \
-            print_error("\nrepeat with BATCHTUNE_SEED=%llu\n", (unsigned long long)(w)->seed);               \
-            fail();                                                                                          \
-        }                                                                                                    \
-    } while (0)
+/* Says what was not as it must be, and how to see it again. */
+static BT_PRINTF(2, 3) void broken(const world *w, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_error("seed %llu at %lld ns: ", (unsigned long long)w->seed, (long long)w->now_ns);
+    vprint_error(format, arguments);
+    print_error("\nrepeat with BATCHTUNE_SEED=%llu\n", (unsigned long long)w->seed);
+    va_end(arguments);
+    fail();
+}
+
+#define MUST(w, condition, ...) ((condition) ? (void)0 : broken(w, __VA_ARGS__))
 
 static int64_t between(world *w, int64_t low, int64_t high) {
     return low + (int64_t)bt_random_below(&w->random, (uint64_t)(high - low + 1));
@@ -133,7 +136,7 @@ static void mix(world *w, const bt_action *a) {
 }
 
 static going *lane_of(world *w, const bt_action *a) {
-    return &w->lanes[2 * a->instance + (a->path == BT_PATH_STANDARD)];
+    return &w->lanes[bt_lane_of(a->instance, a->path)];
 }
 
 static bool in_ladder(const bt_ladder *ladder, int size) {
@@ -156,10 +159,10 @@ static void check_sizes(world *w, const bt_action *a) {
 /* One run a lane, and one a device but for those that were given up. */
 static void check_places(world *w, const bt_action *a) {
     MUST(w, !lane_of(w, a)->here, "a run on a lane that is busy");
-    for (int i = 0; i < 2 * w->instance_count; i++)
+    for (int i = 0; i < BT_LANES_PER_INSTANCE * w->instance_count; i++)
         MUST(w,
              !w->lanes[i].here || w->lanes[i].given_up ||
-                 w->instances[i / 2].device != w->instances[a->instance].device,
+                 w->instances[i / BT_LANES_PER_INSTANCE].device != w->instances[a->instance].device,
              "two runs on device %d", w->instances[a->instance].device);
 }
 
@@ -237,10 +240,10 @@ static void check_nothing_due(world *w) {
             bt_instance_state state;
             bt_batcher_instance_state(w->batcher, w->now_ns, i, &state);
             bool free = w->instances[i].model == m && !state.stuck && state.breaker == BT_BREAKER_CLOSED &&
-                        !w->lanes[2 * i + 1].here;
-            for (int j = 0; j < 2 * w->instance_count; j++)
+                        !w->lanes[bt_standard_lane(i)].here;
+            for (int j = 0; j < BT_LANES_PER_INSTANCE * w->instance_count; j++)
                 if (w->lanes[j].here && !w->lanes[j].given_up &&
-                    w->instances[j / 2].device == w->instances[i].device)
+                    w->instances[j / BT_LANES_PER_INSTANCE].device == w->instances[i].device)
                     free = false;
             MUST(w, !free, "model %d: %d wait, the oldest %lld ns, and instance %d is free", m, waiting,
                  (long long)(w->now_ns - oldest_ns), i);
@@ -250,9 +253,9 @@ static void check_nothing_due(world *w) {
 
 /* Marks the runs whose watchdog has come, as the batcher does by itself. */
 static void give_up(world *w) {
-    for (int i = 0; i < 2 * w->instance_count; i++) {
+    for (int i = 0; i < BT_LANES_PER_INSTANCE * w->instance_count; i++) {
         going *g = &w->lanes[i];
-        int64_t watchdog_ns = w->models[w->instances[i / 2].model].watchdog_ns;
+        int64_t watchdog_ns = w->models[w->instances[i / BT_LANES_PER_INSTANCE].model].watchdog_ns;
         if (g->here && watchdog_ns > 0 && w->now_ns >= g->start_ns + watchdog_ns) g->given_up = true;
     }
 }
@@ -321,7 +324,7 @@ static void change(world *w) {
 static int next_end(const world *w, int64_t *at_ns) {
     int first = -1;
     *at_ns = INT64_MAX;
-    for (int i = 0; i < 2 * w->instance_count; i++)
+    for (int i = 0; i < BT_LANES_PER_INSTANCE * w->instance_count; i++)
         if (w->lanes[i].here && w->lanes[i].end_ns < *at_ns) {
             *at_ns = w->lanes[i].end_ns;
             first = i;

@@ -200,7 +200,7 @@ static void losses_by_the_backend_are_told_as_that(void **state) {
     proposes_no_setting(&told);
 }
 
-static void lateness_by_the_standard_path_is_no_settings_affair(void **state) {
+static void late_requests_of_the_standard_path_are_no_settings_affair(void **state) {
     (void)state;
     bt_load_part part = late_part();
     bt_judge_facts about = facts;
@@ -214,7 +214,7 @@ static void lateness_by_the_standard_path_is_no_settings_affair(void **state) {
     proposes_no_setting(&told);
 }
 
-static void lateness_that_the_simulator_does_not_know_is_no_settings_affair(void **state) {
+static void late_requests_that_the_simulator_does_not_know_are_no_settings_affair(void **state) {
     (void)state;
     bt_load_part part = late_part(), told = judged(part, facts, "");
     says(told.remedy, "the simulation keeps the SLA at these settings (P95 30.0 ms), so none is proposed");
@@ -279,8 +279,8 @@ int main(void) {
         cmocka_unit_test(failures_name_instance_error_and_failover),
         cmocka_unit_test(what_failed_before_counts_where_it_is_still_felt),
         cmocka_unit_test(losses_by_the_backend_are_told_as_that),
-        cmocka_unit_test(lateness_by_the_standard_path_is_no_settings_affair),
-        cmocka_unit_test(lateness_that_the_simulator_does_not_know_is_no_settings_affair),
+        cmocka_unit_test(late_requests_of_the_standard_path_are_no_settings_affair),
+        cmocka_unit_test(late_requests_that_the_simulator_does_not_know_are_no_settings_affair),
         cmocka_unit_test(what_the_simulator_breaks_too_gets_what_fits_the_loss),
         cmocka_unit_test(a_late_generator_is_not_other_programs_doing),
     };

@@ -1,4 +1,5 @@
 #include "fault-documents.h"
+#include "expect.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,17 +24,9 @@
 
 fault_documents made;
 
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("set-up: %s", error->message);
-}
-
 static void write_bytes(const char *path, const void *bytes, size_t size) {
     bt_error error;
     must(bt_file_replace(path, bytes, size, false, &error), &error);
-}
-
-void fault_write_text(const char *path, const char *text) {
-    write_bytes(path, text, strlen(text));
 }
 
 /* The shortest of safetensors: one tensor of two numbers. */
@@ -89,9 +82,9 @@ int fault_documents_make(void **state) {
     must(bt_config_load(&made.config, "config.json", &error), &error);
     json_object_set_new(made.config->json, "_note", json_string("kept"));
     made.hrnet = bt_config_find(made.config, "hrnet");
-    fault_write_text("journal.jsonl", "{\"run\":{\"device\":\"cpu\"}}\n{\"n\":1}\n{\"n\":2}\n{\"n\":");
-    fault_write_text("settings.json", "{\"p95_sla_ms\": 50, \"batches\": [1, 2], \"models\": \"hrnet\"}");
-    fault_write_text("trace.txt", "0\n0.5\n0.75\n");
+    put("journal.jsonl", "{\"run\":{\"device\":\"cpu\"}}\n{\"n\":1}\n{\"n\":2}\n{\"n\":");
+    put("settings.json", "{\"p95_sla_ms\": 50, \"batches\": [1, 2], \"models\": \"hrnet\"}");
+    put("trace.txt", "0\n0.5\n0.75\n");
     write_safetensors();
     return 0;
 }

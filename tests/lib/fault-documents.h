@@ -39,7 +39,4 @@ bt_status fault_read_trace(bt_error *error);
 bt_status fault_publish_files(bt_error *error); /* plots and reports */
 bt_status fault_index_runs(bt_error *error);
 
-/* Puts `text` into a file of the scratch folder, outside any fault. */
-void fault_write_text(const char *path, const char *text);
-
 #endif

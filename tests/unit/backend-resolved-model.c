@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend/resolved-model.h"
+#include "expect.h"
 #include "scratch.h"
 
 static bt_resolved_model resolved(bt_model_request request) {
@@ -24,13 +25,6 @@ static void refuse(bt_model_request request, bt_status status, const char *messa
     bt_error error = {0};
     assert_int_equal(bt_model_resolve(&out, &request, &error), status);
     if (!strstr(error.message, message)) fail_msg("\"%s\" is not in: %s", message, error.message);
-}
-
-static void put(const char *name, const char *text) {
-    FILE *file = fopen(name, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
 }
 
 static void a_network_has_its_title_and_the_weights_that_are_said_of_it(void **state) {

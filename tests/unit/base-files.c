@@ -21,36 +21,12 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "expect.h"
 #include "scratch.h"
 
-static void put(const char *path, const char *text) {
+static void replace(const char *path, const char *text) {
     bt_error error;
     if (bt_file_replace(path, text, strlen(text), false, &error)) fail_msg("%s", error.message);
-}
-
-static void assert_holds(const char *path, const char *text) {
-    char *found = NULL;
-    size_t size;
-    bt_error error;
-    if (bt_file_read(path, 1 << 20, &found, &size, &error)) fail_msg("%s", error.message);
-    assert_string_equal(found, text);
-    free(found);
-}
-
-/* Also counts what should not be there: leftovers. */
-static int files_here(void) {
-    int count = 0;
-    DIR *here = opendir(".");
-    for (struct dirent *entry; (entry = readdir(here));)
-        count += entry->d_name[0] != '.';
-    closedir(here);
-    return count;
-}
-
-static bool says(const bt_error *error, const char *words) {
-    if (strstr(error->message, words)) return true;
-    print_message("said: %s\n", error->message);
-    return false;
 }
 
 /* ---- replacing ---- */
@@ -65,7 +41,7 @@ static void what_was_private_stays_so(void **state) {
     (void)state;
     bt_error error;
     mode_t mask = umask(022);
-    put("a", "secret");
+    replace("a", "secret");
     assert_int_equal(chmod("a", 0600), 0);
     assert_int_equal(bt_file_replace("a", "more", 4, true, &error), BT_OK);
     assert_int_equal(mode_of("a"), 0600);
@@ -74,7 +50,7 @@ static void what_was_private_stays_so(void **state) {
     assert_int_equal(bt_file_replace("a", "shared", 6, true, &error), BT_OK);
     assert_int_equal(mode_of("a"), 0664);
     umask(077);
-    put("b", "new");
+    replace("b", "new");
     umask(mask);
     assert_int_equal(mode_of("b"), 0600);
 }
@@ -83,14 +59,14 @@ static void a_file_is_made_and_replaced(void **state) {
     (void)state;
     struct stat about;
     mode_t mask = umask(022);
-    put("a", "one");
+    replace("a", "one");
     umask(mask);
     assert_holds("a", "one");
     assert_int_equal(stat("a", &about), 0);
     assert_int_equal(about.st_mode & 0777, 0644);
-    put("a", "");
+    replace("a", "");
     assert_holds("a", "");
-    put("a", "three");
+    replace("a", "three");
     assert_holds("a", "three");
     assert_int_equal(files_here(), 1);
 }
@@ -115,8 +91,8 @@ static void a_full_disk_leaves_everything_as_it_was(void **state) {
     (void)state;
     static char large[200000];
     bt_error error;
-    put("a", "old");
-    put("a.bak", "older");
+    replace("a", "old");
+    replace("a.bak", "older");
     memset(large, 'x', sizeof large);
     struct rlimit before, small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -127,7 +103,7 @@ static void a_full_disk_leaves_everything_as_it_was(void **state) {
     setrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, handler);
     assert_int_equal(status, BT_NOT_WRITTEN);
-    assert_true(says(&error, "a: cannot be written: File too large"));
+    says(error.message, "a: cannot be written: File too large");
     assert_holds("a", "old");
     assert_holds("a.bak", "older");
     assert_int_equal(files_here(), 2);
@@ -136,10 +112,10 @@ static void a_full_disk_leaves_everything_as_it_was(void **state) {
 static void a_backup_that_fails_leaves_everything_as_it_was(void **state) {
     (void)state;
     bt_error error;
-    put("a", "old");
+    replace("a", "old");
     assert_int_equal(mkdir("a.bak", 0755), 0);
     assert_int_equal(bt_file_replace("a", "new", 3, true, &error), BT_IO);
-    assert_true(says(&error, "a.bak: is a folder, not a file"));
+    says(error.message, "a.bak: is a folder, not a file");
     assert_holds("a", "old");
     assert_int_equal(files_here(), 2);
 }
@@ -174,7 +150,7 @@ static int write_where_it_is_forbidden(void) {
 static void a_folder_that_is_closed_is_told(void **state) {
     (void)state;
     assert_int_equal(mkdir("closed", 0755), 0);
-    put("closed/a", "old");
+    replace("closed/a", "old");
     assert_int_equal(chmod("closed", 0555), 0);
     assert_int_equal(as_nobody(write_where_it_is_forbidden), 0);
     assert_holds("closed/a", "old");
@@ -186,15 +162,15 @@ static void links_are_followed_and_devices_refused(void **state) {
     bt_error error;
     struct stat about;
     assert_int_equal(mkdir("real", 0755), 0);
-    put("real/a", "old");
+    replace("real/a", "old");
     assert_int_equal(symlink("real/a", "link"), 0);
-    put("link", "new");
+    replace("link", "new");
     assert_holds("real/a", "new");
     assert_int_equal(lstat("link", &about), 0);
     assert_true(S_ISLNK(about.st_mode));
     assert_int_equal(symlink("nowhere/a", "dangling"), 0);
     assert_int_equal(bt_file_replace("dangling", "x", 1, false, &error), BT_IO);
-    assert_true(says(&error, "dangling: the link leads nowhere"));
+    says(error.message, "dangling: the link leads nowhere");
     assert_int_equal(mkfifo("pipe", 0644), 0); /* what would happen to /dev/null happens to it */
     assert_int_equal(bt_file_replace("pipe", "x", 1, false, &error), BT_IO);
     assert_string_equal(error.message, "pipe: is a pipe, not a file");
@@ -256,7 +232,7 @@ static void reading_has_a_limit(void **state) {
     char *text = NULL;
     size_t size;
     bt_error error;
-    put("a", "12345");
+    replace("a", "12345");
     assert_int_equal(bt_file_read("a", 5, &text, &size, &error), BT_OK);
     assert_int_equal(size, 5);
     assert_string_equal(text, "12345");
@@ -371,7 +347,7 @@ static void folders_are_made_with_all_above_them(void **state) {
     assert_int_equal(stat("e/f", &about), 0);
     assert_true(S_ISDIR(about.st_mode));
     assert_true(bt_file_exists("a/b/c") && bt_file_exists("d"));
-    put("file", "x");
+    replace("file", "x");
     assert_int_equal(bt_folder_make("file/sub", &error), BT_IO);
     assert_string_equal(error.message, "file: is a file, where file/sub wants a folder");
     assert_int_equal(bt_folder_make("", &error), BT_INVALID);
@@ -386,10 +362,10 @@ static void an_output_is_checked_before_the_work(void **state) {
     assert_int_equal(bt_file_check_writable("a.json", &error), BT_OK);
     assert_int_equal(bt_file_check_writable("deep", &error), BT_IO);
     assert_string_equal(error.message, "deep: is a folder, not a file");
-    put("file", "x");
+    replace("file", "x");
     assert_int_equal(bt_file_check_writable("file", &error), BT_OK);
     assert_int_equal(bt_file_check_writable("file/a", &error), BT_IO);
-    assert_true(says(&error, "file: is a file, not a folder"));
+    says(error.message, "file: is a file, not a folder");
     assert_int_equal(bt_file_check_writable("/dev/null", &error), BT_IO);
 }
 
@@ -401,7 +377,7 @@ static void paths_are_joined_within_their_room(void **state) {
     assert_string_equal(path, "results/7.json");
     assert_int_equal(bt_path_join(path, &error, "%0*d", BT_PATH_SIZE - 1, 0), BT_OK);
     assert_int_equal(bt_path_join(path, &error, "%0*d", BT_PATH_SIZE, 0), BT_INVALID);
-    assert_true(says(&error, "the path is too long (1024 bytes, at most 1023)"));
+    says(error.message, "the path is too long (1024 bytes, at most 1023)");
     assert_int_equal(bt_path_of_program(path, &error), BT_OK);
     assert_int_equal(bt_path_join(program, &error, "%s/base-files", path), BT_OK);
     assert_int_equal(access(program, X_OK), 0);
@@ -418,14 +394,14 @@ static void a_lock_is_held_once(void **state) {
     assert_int_equal(bt_lock_open(&other, "lock", &error), BT_CLOSED);
     assert_null(other);
     snprintf(named, sizeof named, "lock: process %ld (base-files) is at work here", (long)getpid());
-    assert_true(says(&error, named));
+    says(error.message, named);
     bt_lock_close(&one);
     assert_null(one);
     bt_lock_close(&one);
     assert_int_equal(bt_lock_open(&other, "lock", &error), BT_OK);
     bt_lock_close(&other);
     assert_int_equal(bt_lock_open(&one, "none/lock", &error), BT_IO);
-    assert_true(says(&error, "none/lock: cannot be opened: No such file or directory"));
+    says(error.message, "none/lock: cannot be opened: No such file or directory");
 }
 
 /* A child that holds the lock until it is killed. */
@@ -457,7 +433,7 @@ static void another_process_is_named_and_its_death_releases(void **state) {
     pid_t holder = fork_holder("lock");
     assert_int_equal(bt_lock_open(&lock, "lock", &error), BT_CLOSED);
     snprintf(named, sizeof named, "lock: process %ld (base-files) is at work here", (long)holder);
-    assert_true(says(&error, named));
+    says(error.message, named);
     kill(holder, SIGKILL);
     assert_int_equal(waitpid(holder, NULL, 0), holder);
     assert_int_equal(bt_lock_open(&lock, "lock", &error), BT_OK);

@@ -14,12 +14,8 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "expect.h"
 #include "scratch.h"
-
-static void put(const char *path, const char *text) {
-    bt_error error;
-    if (bt_file_replace(path, text, strlen(text), false, &error)) fail_msg("%s", error.message);
-}
 
 static char *get(const char *path) {
     char *text = NULL;

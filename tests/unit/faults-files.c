@@ -16,31 +16,13 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "expect.h"
 #include "fault-documents.h"
 #include "networks/checkpoint-open.h"
 #include "tune/journal.h"
 
 #define LOST     (FAULT_SURVIVED | FAULT_NOT_WRITTEN)
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-static void assert_holds(const char *path, const char *text) {
-    bt_error error;
-    char *bytes;
-    size_t size;
-    if (bt_file_read(path, 1 << 20, &bytes, &size, &error)) fail_msg("%s", error.message);
-    assert_string_equal(bytes, text);
-    free(bytes);
-}
-
-static int files_here(void) {
-    int count = 0;
-    DIR *folder = opendir(".");
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
 
 /* ---- one file ---------------------------------------------------------------- */
 
@@ -71,8 +53,8 @@ static void a_file_is_the_old_one_or_the_new_one(void **state) {
         bool struck = true;
         for (int at = 1; struck; at++) {
             bt_error error = {BT_OK, ""};
-            fault_write_text("file.txt", OLD);
-            fault_write_text("file.txt.bak", "older");
+            put("file.txt", OLD);
+            put("file.txt.bak", "older");
             int before = files_here();
             faults_plant(&(fault){.calls = REPLACING, .at = at, .cause = causes[c].cause});
             bt_status status = bt_file_replace("file.txt", NEW, strlen(NEW), true, &error);
@@ -103,7 +85,7 @@ static void short_and_interrupted_calls_go_on(void **state) {
     for (size_t i = 0; i < COUNT(faults); i++) {
         bt_error error;
         bool struck;
-        fault_write_text("file.txt", OLD);
+        put("file.txt", OLD);
         faults_plant(&faults[i]);
         bt_status status = bt_file_replace("file.txt", NEW, strlen(NEW), true, &error);
         faults_end(&struck);
@@ -135,7 +117,7 @@ static void a_journal_survives_a_bad_disk(void **state) {
     for (size_t i = 0; i < COUNT(faults); i++) {
         bt_journal *journal;
         bt_error error = {BT_OK, ""};
-        fault_write_text("j.jsonl", "");
+        put("j.jsonl", "");
         assert_int_equal(bt_journal_open(&journal, "j.jsonl", &error), BT_OK);
         assert_int_equal(bt_journal_append(journal, json_pack("{s:i}", "n", 1), &error), BT_OK);
         faults_plant(&faults[i]);
@@ -158,7 +140,7 @@ static void half_a_line_that_cannot_be_cut_off_is_told(void **state) {
     (void)state;
     bt_journal *journal;
     bt_error error = {BT_OK, ""};
-    fault_write_text("j.jsonl", "");
+    put("j.jsonl", "");
     assert_int_equal(bt_journal_open(&journal, "j.jsonl", &error), BT_OK);
     faults_plant(&(fault){FAULT_FLUSH | FAULT_CUT, 1, true, EIO});
     assert_int_equal(bt_journal_append(journal, json_pack("{s:i}", "n", 1), &error), BT_NOT_WRITTEN);

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "expect.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "load/schedule.h"
@@ -269,10 +270,6 @@ static void a_journal_cut_off_anywhere_goes_on(void **state) {
 }
 
 /* ---- set-up ------------------------------------------------------------------ */
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("set-up: %s", error->message);
-}
 
 static void write_journal(void) {
     bt_journal *journal;

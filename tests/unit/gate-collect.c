@@ -9,15 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expect.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "gate/collect.h"
 #include "gate/compare.h"
 #include "scratch.h"
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 static void a_sweep_gives_a_metric_each_batch_size(void **state) {
     (void)state;

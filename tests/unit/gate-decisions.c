@@ -10,14 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "gate/judge.h"
 #include "simulated-gate.h"
 
 #define SEED 7
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 /* ---- courses ---- */
 

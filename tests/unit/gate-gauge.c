@@ -11,16 +11,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "expect.h"
 #include "gate/gauge.h"
 #include "gate/work.h"
 
 #define SETTINGS                                                                                             \
     "{\"backend\": \"sim:tau0_ms=0.1,alpha_ms=0.1,noise=0\", \"models\": [\"hrnet\"], \"batches\": [1, 3], " \
     "\"image_size\": 32, \"samples\": 2}"
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 static void every_job_runs_again_and_again(void **state) {
     (void)state;

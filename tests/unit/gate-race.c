@@ -12,13 +12,10 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "expect.h"
 #include "gate/child.h"
 #include "gate/race.h"
 #include "scratch.h"
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 static void put_program(const char *name, const char *text) {
     FILE *out = fopen(name, "w");

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "expect.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "host-locale.h"
@@ -40,10 +41,6 @@
 #define COUNT(array) (sizeof array / sizeof array[0])
 
 static const char *const locales[] = {BT_GERMAN, BT_GERMAN_LATIN_1, BT_TURKISH, BT_PASHTO};
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 /* ---- writing ---- */
 

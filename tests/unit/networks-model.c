@@ -13,6 +13,7 @@
 
 #include <zip.h>
 
+#include "expect.h"
 #include "networks/model.h"
 #include "scratch.h"
 
@@ -22,13 +23,6 @@ static const char *at(const char *name) {
     static char path[BT_PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
-}
-
-static void put(const char *name, const char *text) {
-    FILE *file = fopen(at(name), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
 }
 
 /* An archive with entries of those names, NULL-terminated. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expect.h"
 #include "prove/judge.h"
 
 static const bt_judge_facts facts = {
@@ -33,10 +34,6 @@ static bt_load_part judged(bt_load_part part, const char *disturbed) {
     bt_judge_part(&part, &scenario, &facts);
     bt_judge_remedy(&part, &scenario, &facts);
     return part;
-}
-
-static void says(const char *text, const char *phrase) {
-    if (!strstr(text, phrase)) fail_msg("'%s' does not say '%s'", text, phrase);
 }
 
 static void met_only_within_the_upper_bound(void **state) {

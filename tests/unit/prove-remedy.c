@@ -12,14 +12,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "expect.h"
 #include "prove/failures.h"
 #include "prove/judge.h"
 #include "prove/predict.h"
 #include "simulate/tuned-model.h"
-
-static void says(const char *text, const char *phrase) {
-    if (!strstr(text, phrase)) fail_msg("'%s' does not say '%s'", text, phrase);
-}
 
 static void is_silent_of(const char *text, const char *phrase) {
     if (strstr(text, phrase)) fail_msg("'%s' says '%s'", text, phrase);

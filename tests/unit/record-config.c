@@ -18,6 +18,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "expect.h"
 #include "record/config-check.h"
 #include "record/config.h"
 #include "scratch.h"
@@ -271,13 +272,6 @@ static void instances_are_written_where_the_run_had_them(void **state) {
     assert_string_equal(config->models[0].instances[0].cpus, one.cpus);
     assert_string_not_equal(config->models[0].instances[1].cpus, one.cpus);
     bt_config_close(&config);
-}
-
-static void put(const char *file_path, const char *text) {
-    FILE *file = fopen(file_path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
 }
 
 static void the_weights_that_a_run_had_are_described(void **state) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "expect.h"
 #include "record/gate-record.h"
 #include "record/gate-rules.h"
 #include "record/gate-verdict.h"
@@ -19,10 +20,6 @@
 
 #define RULES  "configs/perf-gate.json"
 #define SCHEMA "configs/schema/perf-gate.schema.json"
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 static const char path[] = "gate.json";
 

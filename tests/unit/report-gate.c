@@ -9,11 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "report/gate.h"
-
-static void must(bt_status status, const bt_error *error) {
-    if (status != BT_OK) fail_msg("%s", error->message);
-}
 
 static void add(bt_gate_verdict *verdict, const char *metric, bt_gate_word word, double slowdown) {
     bt_gate_row *row = bt_gate_row_add(verdict, metric, "ms", "128 px", 0.5);

@@ -8,13 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expect.h"
 #include "made-up-cores.h"
 #include "scratch.h"
 #include "serving/served-model.h"
-
-static void says(const bt_error *error, const char *words) {
-    if (!strstr(error->message, words)) fail_msg("\"%s\" does not say \"%s\"", error->message, words);
-}
 
 static const char config_text[] =
     "{\"schema_version\": 1, \"settings\": {\"backend\": \"sim:tau0_ms=4\", \"max_queue_delay_ms\": 3, "
@@ -150,7 +147,7 @@ static void weights_come_from_whoever_says_most(void **state) {
           "weights=demo", BT_OK, &error);
     assert_string_equal(served.settings.weights, "demo"); /* what is given goes over the config's */
     serve(&served, CONFIG("\"weights\": \"hrnet=a,hrnet=b\"", ""), "", BT_INVALID, &error);
-    says(&error, "hrnet is named twice");
+    says(error.message, "hrnet is named twice");
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 
@@ -198,9 +195,9 @@ static void an_instance_is_placed_where_the_config_says(void **state) {
           "", BT_OK, &error);
     assert_string_equal(served.placement.instances[0].device, "cuda:0");
     serve(&served, CONFIG("", ""), "model_file=net.pt", BT_INVALID, &error);
-    says(&error, "\"net.pt\" names no model");
+    says(error.message, "\"net.pt\" names no model");
     serve(&served, CONFIG("", ""), "instances=moon", BT_INVALID, &error);
-    says(&error, "instances: \"moon\" is no place");
+    says(error.message, "instances: \"moon\" is no place");
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 
@@ -247,7 +244,7 @@ static void a_wrong_setting_of_an_entry_is_named(void **state) {
         bt_error error;
         bt_scratch_put(".", "config.json", cases[i].text);
         assert_int_equal(bt_config_load(&broken, "config.json", &error), BT_PARSE);
-        says(&error, cases[i].says);
+        says(error.message, cases[i].says);
     }
 }
 
@@ -257,9 +254,10 @@ static void what_could_not_be_measured_is_not_served(void **state) {
     bt_error error;
     serve(&served, CONFIG("", ", \"unmeasurable\": true, \"reason\": \"batch 1: the worker died\""), "",
           BT_INVALID, &error);
-    says(&error, "hrnet could not be measured: batch 1: the worker died, so it is not served: tune it again");
+    says(error.message,
+         "hrnet could not be measured: batch 1: the worker died, so it is not served: tune it again");
     serve(&served, CONFIG("", ", \"unmeasurable\": true"), "", BT_INVALID, &error);
-    says(&error, "hrnet could not be measured, so it is not served");
+    says(error.message, "hrnet could not be measured, so it is not served");
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 

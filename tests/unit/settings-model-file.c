@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "expect.h"
 #include "record/config.h"
 #include "scratch.h"
 #include "settings/by-model.h"
@@ -20,15 +21,6 @@
 #include "settings/model-names.h"
 
 static char folder[BT_PATH_SIZE - 64]; /* where the files are: absolute, as paths are given */
-
-static void put(const char *name, const char *text) {
-    char path[BT_PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
 
 static void expect(const char *setting, const char *model, const char *wanted) {
     char out[BT_OPTION_TEXT_SIZE];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "expect.h"
 #include "scratch.h"
 #include "settings/tuning.h"
 
@@ -17,10 +18,6 @@ static bt_option_sources sources;
 
 static void begin(void) {
     bt_options_default(bt_settings_table, bt_settings_count, &settings, &sources);
-}
-
-static void says(const bt_error *error, const char *words) {
-    if (!strstr(error->message, words)) fail_msg("\"%s\" does not say \"%s\"", error->message, words);
 }
 
 static void a_profile_of_the_current_folder_comes_first(void **state) {
@@ -40,25 +37,25 @@ static void a_profile_that_is_none_is_refused(void **state) {
     begin();
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "", &error), BT_INVALID);
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "../secret", &error), BT_INVALID);
-    says(&error, "\"../secret\" is no profile's name");
+    says(error.message, "\"../secret\" is no profile's name");
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "absent", &error), BT_INVALID);
-    says(&error, "there is no configs/profiles/absent.json");
+    says(error.message, "there is no configs/profiles/absent.json");
     bt_scratch_put(".", "configs/profiles/notes.txt", "");
     bt_scratch_put(".", "configs/profiles/b.json", "{}");
     bt_scratch_put(".", "configs/profiles/a.json", "{}");
     bt_scratch_put(".", "configs/profiles/a.json.bak", "{}");
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "absent", &error), BT_INVALID);
-    says(&error, "there are: a, b");
+    says(error.message, "there are: a, b");
     assert_null(strstr(error.message, "bak"));
     assert_null(strstr(error.message, "notes"));
     bt_scratch_put(".", "configs/profiles/broken.json", "{\"p95_sla_ms\": \"soon\"}");
     assert_int_equal(bt_settings_read_profile(&settings, &sources, "broken", &error), BT_PARSE);
-    says(&error, "configs/profiles/broken.json: p95_sla_ms");
+    says(error.message, "configs/profiles/broken.json: p95_sla_ms");
     char name[2 * BT_PATH_SIZE];
     memset(name, 'a', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     assert_int_equal(bt_settings_read_profile(&settings, &sources, name, &error), BT_INVALID);
-    says(&error, "too long");
+    says(error.message, "too long");
 }
 
 static void a_config_file_is_read_where_one_is_named(void **state) {
@@ -68,7 +65,7 @@ static void a_config_file_is_read_where_one_is_named(void **state) {
     assert_int_equal(bt_settings_read_config(&settings, &sources, &error), BT_OK); /* none is named */
     snprintf(settings.config, sizeof settings.config, "mine.json");
     assert_int_equal(bt_settings_read_config(&settings, &sources, &error), BT_IO);
-    says(&error, "mine.json");
+    says(error.message, "mine.json");
     bt_scratch_put(".", "mine.json", "{\"models\": [\"hrnet\"], \"seed\": 9}");
     assert_int_equal(bt_settings_read_config(&settings, &sources, &error), BT_OK);
     assert_int_equal(settings.seed, 9);

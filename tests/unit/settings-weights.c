@@ -8,12 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expect.h"
 #include "scratch.h"
 #include "settings/weights.h"
-
-static void says(const bt_error *error, const char *words) {
-    if (!strstr(error->message, words)) fail_msg("\"%s\" does not say \"%s\"", error->message, words);
-}
 
 static void source_is(const char *setting, const char *model, const char *expected) {
     char out[BT_OPTION_TEXT_SIZE];
@@ -79,11 +76,11 @@ static void a_source_is_named_once_and_for_a_model(void **state) {
     char out[BT_OPTION_TEXT_SIZE];
     bt_error error = {BT_OK, ""};
     assert_int_equal(bt_weights_of(out, "hrnet=a,hrnet=b", "hrnet", &error), BT_INVALID);
-    says(&error, "hrnet is named twice");
+    says(error.message, "hrnet is named twice");
     assert_int_equal(bt_weights_of(out, "hrnet=a,cbam_resunet=", "hrnet", &error), BT_INVALID);
-    says(&error, "\"cbam_resunet=\" names nothing");
+    says(error.message, "\"cbam_resunet=\" names nothing");
     assert_int_equal(bt_weights_check_names("hrnet=a,unet=b", models, 2, &error), BT_INVALID);
-    says(&error, "\"unet\" is no model here; there is hrnet, cbam_resunet");
+    says(error.message, "\"unet\" is no model here; there is hrnet, cbam_resunet");
     assert_int_equal(bt_weights_check_names("hrnet=a,cbam_resunet=b", models, 2, &error), BT_OK);
     assert_int_equal(bt_weights_check_names("demo", models, 2, &error), BT_OK);
     char text[128] = "";

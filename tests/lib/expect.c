@@ -1,0 +1,46 @@
+#include "expect.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+
+void must(bt_status status, const bt_error *error) {
+    if (status != BT_OK) fail_msg("%s", error->message);
+}
+
+void says(const char *text, const char *words) {
+    if (!strstr(text, words)) fail_msg("\"%s\" does not say \"%s\"", text, words);
+}
+
+void put(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(text, file) == EOF || fclose(file) != 0) fail_msg("%s: cannot be written", path);
+}
+
+void assert_holds(const char *path, const char *text) {
+    bt_error error;
+    char *found;
+    size_t size;
+    must(bt_file_read(path, 1 << 20, &found, &size, &error), &error);
+    assert_string_equal(found, text);
+    free(found);
+}
+
+int files_here(void) {
+    int count = 0;
+    DIR *here = opendir(".");
+    assert_non_null(here);
+    for (struct dirent *entry; (entry = readdir(here));)
+        count += entry->d_name[0] != '.';
+    closedir(here);
+    return count;
+}

@@ -1,0 +1,23 @@
+/* What many tests do in one line: a call that must succeed, a message that must say something, a small file.
+ * Each fails the test at once, and says why. */
+#ifndef BT_TESTS_EXPECT_H
+#define BT_TESTS_EXPECT_H
+
+#include "base/error.h"
+
+/* A step on the way to what is tested. */
+void must(bt_status status, const bt_error *error);
+
+/* `text` holds `words`. */
+void says(const char *text, const char *words);
+
+/* Writes `text` to a file whose folder is there. */
+void put(const char *path, const char *text);
+
+/* The file holds `text` and nothing else. */
+void assert_holds(const char *path, const char *text);
+
+/* How many files and folders the current folder holds, but for those whose name begins with a dot. */
+int files_here(void);
+
+#endif

@@ -22,7 +22,7 @@ typedef struct bt_kernel_case {
     int threads;
 } bt_kernel_case;
 
-/* What one case came to. */
+/* How one case ended. */
 typedef struct bt_kernel_result {
     double error;   /* the largest difference to the reference, in units of 1 + |wanted| */
     double limit;   /* what rounding explains */

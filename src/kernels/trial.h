@@ -48,7 +48,7 @@ void bt_trial_name(bt_trial *t, const char *format, ...) BT_PRINTF(2, 3);
 void bt_trial_compare(bt_trial *t, const void *got, bool bf16, size_t stride, int channels, size_t pixels,
                       const double *wanted);
 
-/* Looks at the guards and frees everything. */
+/* Checks the guards and frees everything. */
 void bt_trial_close(bt_trial *t);
 
 /* The cases, in the kernels' files. */

@@ -14,7 +14,7 @@ static int by_size(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-static bool meet(const bt_lease *a, const bt_lease *b) {
+static bool overlap(const bt_lease *a, const bt_lease *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
@@ -23,7 +23,7 @@ static bool meet(const bt_lease *a, const bt_lease *b) {
 static size_t lowest(const bt_lease *lease, bt_lease *const *placed, size_t count) {
     size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!meet(lease, placed[i])) continue;
+        if (!overlap(lease, placed[i])) continue;
         if (offset + rounded(lease->bytes) <= placed[i]->offset) break;
         size_t end = placed[i]->offset + rounded(placed[i]->bytes);
         if (end > offset) offset = end;

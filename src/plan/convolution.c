@@ -28,7 +28,7 @@ struct bt_convolution {
     bt_cpu_level level;
     bt_primitive *primitive; /* the convolution, or the products */
     bool tiled;
-    bt_winograd around; /* where tiled */
+    bt_winograd winograd; /* where tiled */
 };
 
 static bool tiles_pay(const bt_conv_shape *s) {
@@ -57,25 +57,25 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
                             bt_error *error) {
     const bt_conv_shape *s = &c->shape;
     float *matrices = NULL;
-    c->around = (bt_winograd){.batch = s->batch,
-                              .height = s->height,
-                              .width = s->width,
-                              .channels = s->channels,
-                              .out_channels = s->out_channels,
-                              .bf16 = s->bf16,
-                              .threads = omp_get_max_threads()};
-    c->around.group = group_of(&c->around);
+    c->winograd = (bt_winograd){.batch = s->batch,
+                                .height = s->height,
+                                .width = s->width,
+                                .channels = s->channels,
+                                .out_channels = s->out_channels,
+                                .bf16 = s->bf16,
+                                .threads = omp_get_max_threads()};
+    c->winograd.group = group_of(&c->winograd);
     /* A row more costs less than sixteen rows in a cache's one set, and less than oneDNN's way with matrices
      * that lie apart. */
-    c->around.pitch = c->around.group | 1;
+    c->winograd.pitch = c->winograd.group | 1;
     if (!packed) {
         matrices =
             malloc(BT_WINOGRAD_PLACES * (size_t)s->channels * (size_t)s->out_channels * sizeof *matrices);
         if (!matrices) return bt_no_memory(error, "packing weights");
-        bt_winograd_weights(matrices, weights, s->out_channels, s->channels, c->around.threads);
+        bt_winograd_weights(matrices, weights, s->out_channels, s->channels, c->winograd.threads);
     }
     const bt_product_shape products = {.count = BT_WINOGRAD_PLACES,
-                                       .rows = c->around.pitch,
+                                       .rows = c->winograd.pitch,
                                        .inner = s->channels,
                                        .columns = s->out_channels,
                                        .bf16 = s->bf16};
@@ -110,40 +110,41 @@ void bt_convolution_close(bt_convolution **c) {
 }
 
 size_t bt_convolution_scratch_bytes(const bt_convolution *c) {
-    bt_winograd around = c->around;
-    return bt_primitive_scratch_bytes(c->primitive) + (c->tiled ? bt_winograd_lay_out(&around, NULL) : 0);
+    bt_winograd winograd = c->winograd;
+    return bt_primitive_scratch_bytes(c->primitive) + (c->tiled ? bt_winograd_lay_out(&winograd, NULL) : 0);
 }
 
 void bt_convolution_text(const bt_convolution *c, char *text, size_t size) {
     const bt_conv_shape *s = &c->shape;
     char tiles[32] = "";
-    if (c->tiled) snprintf(tiles, sizeof tiles, "winograd, %d tiles, ", c->around.group);
+    if (c->tiled) snprintf(tiles, sizeof tiles, "winograd, %d tiles, ", c->winograd.group);
     snprintf(text, size, "conv %dx%d/%d %d>%d %dx%d %s%s", s->kernel, s->kernel, s->stride, s->channels,
              s->out_channels, bt_conv_out_size(s->height, s), bt_conv_out_size(s->width, s), tiles,
              bt_primitive_name(c->primitive));
 }
 
 void bt_convolution_bind(bt_convolution *c, void *x, const float *bias, void *out, void *scratch) {
-    bt_winograd *around = &c->around;
+    bt_winograd *winograd = &c->winograd;
     if (!c->tiled) {
         bt_primitive_bind(c->primitive, x, bias, out, scratch);
         return;
     }
-    char *rest = (char *)scratch + bt_winograd_lay_out(around, scratch);
-    around->x = x;
-    around->bias = bias;
-    around->out = out;
-    bt_primitive_bind(c->primitive, around->tiles, NULL, around->products, rest);
+    char *rest = (char *)scratch + bt_winograd_lay_out(winograd, scratch);
+    winograd->x = x;
+    winograd->bias = bias;
+    winograd->out = out;
+    bt_primitive_bind(c->primitive, winograd->tiles, NULL, winograd->products, rest);
 }
 
 bt_status bt_convolution_run(const bt_convolution *c, bt_error *error) {
-    const bt_winograd *around = &c->around;
+    const bt_winograd *winograd = &c->winograd;
     bt_status status = BT_OK;
     if (!c->tiled) return bt_primitive_run(c->primitive, error);
-    for (int64_t first = 0; first < bt_winograd_tiles(around) && status == BT_OK; first += around->group) {
-        bt_winograd_read(around, first, c->level);
+    for (int64_t first = 0; first < bt_winograd_tiles(winograd) && status == BT_OK;
+         first += winograd->group) {
+        bt_winograd_read(winograd, first, c->level);
         status = bt_primitive_run(c->primitive, error);
-        if (status == BT_OK) bt_winograd_write(around, first, c->level);
+        if (status == BT_OK) bt_winograd_write(winograd, first, c->level);
     }
     return status;
 }

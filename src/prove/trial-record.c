@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/version.h"
-#include "networks/model.h"
 #include "prove/trial-state.h"
 
 static void describe_test(bt_trial *t) {
@@ -18,7 +17,7 @@ static void describe_test(bt_trial *t) {
     snprintf(r->config_path, sizeof r->config_path, "%s", t->settings->config);
     snprintf(r->config_run_id, sizeof r->config_run_id, "%s", config->run_id);
     snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
-    bool simulated = bt_backend_simulates(bt_trial_served(t, 0)->settings.backend);
+    bool simulated = bt_trial_served(t, 0)->resolved.simulated;
     snprintf(r->workload, sizeof r->workload, "%s",
              simulated ? "simulated" : bt_trial_served(t, 0)->entry->workload);
     bt_trial_describe_images(t, r->images);
@@ -39,15 +38,13 @@ static void describe_test(bt_trial *t) {
     bt_cuda_fill_driver(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
 }
 
-static bt_status describe_model(bt_trial *t, int model, bt_error *error) {
+static void describe_model(bt_trial *t, int model) {
     bt_load_model *out = &t->record->models[model];
     const bt_served_model *s = bt_trial_served(t, model);
     const bt_session_info *session = bt_serving_session(t->service, model);
     const bt_ladder *ladder = &bt_serving_batcher(t->service, model)->ladder;
-    bt_model described;
     snprintf(out->model, sizeof out->model, "%s", t->names[model]);
-    const bool known = bt_model_describe(&described, t->names[model], s->settings.model_file, error) == BT_OK;
-    snprintf(out->title, sizeof out->title, "%s", known ? described.title : t->names[model]);
+    snprintf(out->title, sizeof out->title, "%s", s->resolved.model.title);
     snprintf(out->device, sizeof out->device, "%s", session->device);
     snprintf(out->backend, sizeof out->backend, "%s", session->backend);
     snprintf(out->precision, sizeof out->precision, "%s", session->precision);
@@ -66,7 +63,6 @@ static bt_status describe_model(bt_trial *t, int model, bt_error *error) {
     out->tuned_here = t->record->machine_differs[0] == '\0' && s->entry->measured && !s->entry->edited &&
                       out->batch_size == s->entry->optimal_batch_size;
     out->start_s = bt_serving_start_seconds(t->service, model);
-    return BT_OK;
 }
 
 /* Capacity at these settings; unknown where the config has no times that hold for them. */
@@ -99,8 +95,8 @@ bt_status bt_trial_open_record(bt_trial *t, bt_error *error) {
     if (status != BT_OK) return status;
     describe_test(t);
     for (int i = 0; i < t->model_count && status == BT_OK; i++) {
-        status = describe_model(t, i, error);
-        if (status == BT_OK) status = predict_capacity(t, i, error);
+        describe_model(t, i);
+        status = predict_capacity(t, i, error);
     }
     return status;
 }

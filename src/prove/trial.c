@@ -14,8 +14,7 @@
 #include "base/text.h"
 #include "measure/quantile.h"
 #include "prove/judge.h"
-#include "settings/by-model.h"
-#include "settings/weights.h"
+#include "settings/model-names.h"
 
 /* ---- what is asked for ---- */
 
@@ -93,10 +92,7 @@ static bt_status prepare(bt_trial *t, bt_error *error) {
 /* Every name of a setting by models is of one that is tested. */
 static bt_status check_names(const bt_trial *t, bt_error *error) {
     const bt_service_settings *s = &t->settings->service;
-    bt_status status = bt_weights_check_names(s->weights, t->names, t->model_count, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "--weights");
-    status = bt_by_model_check_names(s->model_file, t->names, t->model_count, error);
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--model-file");
+    return bt_model_names_check(t->names, t->model_count, s->weights, s->model_file, BT_LABEL_FLAGS, error);
 }
 
 /* Of models of which nothing is known yet. */

@@ -58,6 +58,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
         .backend = served->settings.backend,
         .model = model->name,
         .model_file = served->settings.model_file,
+        .resolved = &served->resolved.model,
         .weights = served->settings.weights,
         .device = lane->place->device,
         .path = lane->path == BT_PATH_STANDARD ? BT_PATH_STANDARD : served->path,
@@ -121,7 +122,7 @@ static void gather(bt_worker_lane *lane, const bt_action *work) {
     size_t pixels = (size_t)model->height * (size_t)model->width;
     for (int i = 0; i < work->count; i++) {
         const bt_request *request = &lane->shared.requests[i];
-        bt_image_prepare(request->image, request->height, request->width, &model->norm,
+        bt_image_prepare(request->image, request->height, request->width, &model->served.resolved.model.norm,
                          lane->own.images + 3 * pixels * (size_t)i, model->height, model->width,
                          lane->own.image_threads, lane->own.scratch);
     }
@@ -157,12 +158,13 @@ static bool all_finite(const float *values, size_t count) {
  * means nothing. */
 static void check_output(bt_worker_lane *lane, size_t values) {
     const bt_service_model *model = &lane->service->models[lane->model];
+    const bt_image_output output = model->served.resolved.model.output;
     char words[BT_MODEL_NOTE_SIZE];
-    if (lane->own.output_checked || !model->from_file) return;
+    if (lane->own.output_checked || model->served.resolved.model.kind == BT_MODEL_NETWORK) return;
     lane->own.output_checked = true;
-    bt_output_range range = bt_model_range(model->output, lane->own.logits, values);
+    bt_output_range range = bt_model_range(output, lane->own.logits, values);
     range.mask_share = NAN;
-    bt_model_question(words, true, model->output, &range);
+    bt_model_question(words, true, output, &range);
     warn_of_model(lane, words);
 }
 

@@ -5,9 +5,8 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "serving/state.h"
-#include "settings/by-model.h"
+#include "settings/model-names.h"
 #include "settings/tuning.h"
-#include "settings/weights.h"
 
 /* ---- ladders ---- */
 
@@ -61,26 +60,6 @@ static bt_status set_batcher(bt_service_model *model, bt_error *error) {
 
 /* ---- models and their instances ---- */
 
-/* What a model file says of its images and its output; an entry that was written by hand may be without a
- * size. */
-static bt_status read_input(bt_service *service, bt_service_model *model, const bt_service_settings *given,
-                            bt_error *error) {
-    bt_service_settings *s = &model->served.settings;
-    bt_model described;
-    model->norm = bt_image_imagenet;
-    if (s->model_file[0] == '\0' || bt_backend_simulates(s->backend)) return BT_OK;
-    bt_status status = bt_model_describe(&described, model->name, s->model_file, error);
-    if (status != BT_OK) return status;
-    model->norm = described.norm;
-    model->output = described.output;
-    model->from_file = true;
-    if (described.input_note[0])
-        bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", model->name, described.input_note);
-    if (given->image_size == 0 && model->served.entry->image_size == 0 && described.input_size > 0)
-        s->image_size = described.input_size;
-    return bt_model_check_files(&described, error);
-}
-
 /* A CPU's demonstration tunes the built-in networks at a size that nobody would serve by choice. */
 static bool is_demonstration(const bt_served_model *served, const bt_service_settings *given) {
     return given->image_size == 0 && served->settings.model_file[0] == '\0' &&
@@ -99,8 +78,8 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     snprintf(model->name, sizeof model->name, "%s", name);
     if (model->served.placement_note[0])
         bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", name, model->served.placement_note);
-    status = read_input(service, model, given, error);
-    if (status != BT_OK) return status;
+    if (model->served.resolved.model.input_note[0])
+        bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", name, model->served.resolved.model.input_note);
     model->height = model->width = (int)s->image_size;
     model->demonstration = is_demonstration(&model->served, given);
     model->p95_sla_ms = s->p95_sla_ms;
@@ -213,15 +192,12 @@ static bt_status open_models(bt_service *service, const bt_config *config, const
     return BT_OK;
 }
 
-/* Every name of a setting by models is of one that is served. */
 static bt_status check_names(const bt_service *service, const bt_service_settings *given, bt_error *error) {
     const char *names[BT_BATCHER_MODELS_MAX];
     for (int i = 0; i < service->model_count; i++)
         names[i] = service->models[i].name;
-    bt_status status = bt_weights_check_names(given->weights, names, service->model_count, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "weights");
-    status = bt_by_model_check_names(given->model_file, names, service->model_count, error);
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "model_file");
+    return bt_model_names_check(names, service->model_count, given->weights, given->model_file, BT_LABEL_KEYS,
+                                error);
 }
 
 bt_status bt_serving_open(bt_service **out, const bt_config *config, const char *const *models,

@@ -79,9 +79,10 @@ static void write_masks(const bt_delivery *delivery, const bt_service_model *mod
     size_t pixels = (size_t)model->height * (size_t)model->width;
     if (!request->mask && !request->probabilities) return;
     float threshold = request->threshold > 0 ? request->threshold : 0.5f;
-    bt_image_mask(lane->own.logits + (size_t)delivery->action.position * pixels, model->output, model->height,
-                  model->width, threshold, request->mask, request->probabilities, request->height,
-                  request->width, lane->shares_cores ? 1 : lane->own.image_threads, lane->own.scratch);
+    bt_image_mask(lane->own.logits + (size_t)delivery->action.position * pixels,
+                  model->served.resolved.model.output, model->height, model->width, threshold, request->mask,
+                  request->probabilities, request->height, request->width,
+                  lane->shares_cores ? 1 : lane->own.image_threads, lane->own.scratch);
 }
 
 static const char *mode_of(const bt_action *action) {

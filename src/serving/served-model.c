@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "settings/model-file.h"
-#include "settings/weights.h"
-
 static bool is_given(const bt_option_sources *sources, const char *name) {
     int index = bt_options_find(bt_service_settings_table, bt_service_settings_count, name);
     return sources->of[index] != BT_SOURCE_DEFAULT;
@@ -21,37 +18,36 @@ bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_
     return bt_fail(error, BT_INVALID, "the config has no model \"%.64s\"; it has: %s", name, known);
 }
 
-static void copy(char out[BT_OPTION_TEXT_SIZE], const char *text) {
-    if (out[0] == '\0') snprintf(out, BT_OPTION_TEXT_SIZE, "%s", text);
+/* What was given, else what the model's entry has: its file, or the file or the source of its weights; else the
+ * tuning's setting. */
+static bt_status resolve_model(bt_served_model *out, bt_error *error) {
+    const bt_config_model *entry = out->entry;
+    bt_service_settings *s = &out->settings;
+    const char *weights = s->weights[0] ? s->weights : entry->weights.source;
+    if (weights[0] == '\0' || strcmp(weights, "none") == 0) weights = entry->settings.weights;
+    if (s->weights[0] == '\0' && entry->weights.path[0]) weights = "";
+    const bt_model_request request = {.name = entry->name,
+                                      .backend = s->backend,
+                                      .model_file = s->model_file,
+                                      .weights = weights,
+                                      .usual_file = entry->model_file,
+                                      .usual_weights = entry->weights.path,
+                                      .only_named_if_simulated = true,
+                                      .label = BT_LABEL_KEYS};
+    bt_status status = bt_model_resolve(&out->resolved, &request, error);
+    if (status != BT_OK) return status;
+    snprintf(s->model_file, sizeof s->model_file, "%.511s", out->resolved.model.file);
+    memcpy(s->weights, out->resolved.weights, sizeof s->weights);
+    return BT_OK;
 }
 
-/* What was given of this model, else the entry's file; "" for a built-in network. */
-static bt_status choose_model_file(bt_served_model *out, bt_error *error) {
-    char given[BT_OPTION_TEXT_SIZE];
-    memcpy(given, out->settings.model_file, sizeof given);
-    bt_status status = bt_model_file_of(out->settings.model_file, given, out->entry->name, error);
-    if (status == BT_OK) copy(out->settings.model_file, out->entry->model_file);
-    return status;
-}
-
-/* What was given, else the file or the source of the model's entry, else the setting. A model file has its
- * weights in it. */
-static bt_status choose_weights(bt_served_model *out, bt_error *error) {
-    const bt_config_weights *entry = &out->entry->weights;
-    char given[BT_OPTION_TEXT_SIZE];
-    if (out->settings.model_file[0]) {
-        out->settings.weights[0] = '\0';
-        return BT_OK;
-    }
-    memcpy(given, out->settings.weights, sizeof given);
-    if (given[0] == '\0' && entry->path[0]) {
-        copy(out->settings.weights, entry->path);
-        return BT_OK;
-    }
-    copy(given, entry->source);
-    if (given[0] == '\0' || strcmp(given, "none") == 0)
-        snprintf(given, sizeof given, "%s", out->entry->settings.weights);
-    return bt_weights_of(out->settings.weights, given, out->entry->name, error);
+/* What was given, else the entry's; one that was written by hand may have none, but the model's file. */
+static void choose_image_size(bt_served_model *out) {
+    int64_t *size = &out->settings.image_size;
+    if (*size == 0) *size = out->entry->image_size;
+    if (*size == 0) *size = out->resolved.model.input_size;
+    if (*size == 0) *size = out->entry->settings.image_size;
+    if (*size == 0) *size = BT_FULL_IMAGE_SIZE;
 }
 
 static void fill(bt_served_model *out, const bt_option_sources *sources) {
@@ -62,9 +58,7 @@ static void fill(bt_served_model *out, const bt_option_sources *sources) {
     if (!is_given(sources, "max_queue_delay_ms")) s->max_queue_delay_ms = from->max_queue_delay_ms;
     if (!is_given(sources, "max_queue_size")) s->max_queue_size = from->max_queue_size;
     if (s->p95_sla_ms == 0) s->p95_sla_ms = from->p95_sla_ms;
-    copy(s->backend, from->backend);
-    if (s->image_size == 0) s->image_size = entry->image_size > 0 ? entry->image_size : from->image_size;
-    if (s->image_size == 0) s->image_size = BT_FULL_IMAGE_SIZE;
+    if (s->backend[0] == '\0') memcpy(s->backend, from->backend, sizeof s->backend);
     out->path = (bt_path)from->path;
     out->use_amp = from->use_amp;
     out->use_channels_last = from->use_channels_last;
@@ -147,14 +141,12 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     if (!out->entry) return bt_served_model_unknown(config, name, error);
     if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
     fill(out, sources);
-    bt_status status = choose_model_file(out, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "model_file");
-    status = choose_weights(out, error);
-    if (status != BT_OK) return bt_fail_at(error, status, "weights");
+    bt_status status = resolve_model(out, error);
+    if (status != BT_OK) return status;
+    choose_image_size(out);
     status = bt_placement_parse(&out->placement, given->instances, name, &cores->mask, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");
-    const bool configured = out->placement.count == 0,
-               simulated = bt_backend_simulates(out->settings.backend);
+    const bool configured = out->placement.count == 0, simulated = out->resolved.simulated;
     if (configured) place_as_configured(out, config);
     if (configured && !simulated) fit_to_cores(out, cores);
     if (!out->placement_note[0] && !simulated) /* who asks for more than there is gets it, and is told */

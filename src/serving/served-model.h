@@ -7,6 +7,7 @@
 #define BT_SERVING_SERVED_MODEL_H
 
 #include "backend/backend.h"
+#include "backend/resolved-model.h"
 #include "base/cores.h"
 #include "base/error.h"
 #include "record/config.h"
@@ -19,6 +20,7 @@ extern "C" {
 
 typedef struct bt_served_model {
     const bt_config_model *entry; /* the config's */
+    bt_resolved_model resolved;
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
     bt_placement placement;       /* at least one instance */
     char placement_note[240]; /* "", or what is to be said of it: it is cut to the cores, or beyond them */

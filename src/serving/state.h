@@ -93,9 +93,6 @@ typedef struct bt_service_model {
     bool tuned_open;
     bt_batcher_model batcher;
     char name[BT_NAME_SIZE];
-    bt_image_norm norm;
-    bt_image_output output;
-    bool from_file; /* a user's network, which may give something else than it is thought to */
     int height, width;
     bool demonstration; /* as in bt_model_facts */
     int first_instance, instance_count;

@@ -95,7 +95,9 @@ static void a_config_keeps_the_file_and_settings_win_over_it(void **state) {
         {"mine", "model_file=\"hrnet=x.pt;mine=y.pt\"", "y.pt", ""},
         {"hrnet", "", "", "demo"},
     };
-    bt_config *config = config_of("{\"schema_version\": 1, \"configurations\": {"
+    /* simulated, so that no file need be there */
+    bt_config *config = config_of("{\"schema_version\": 1, \"settings\": {\"backend\": \"sim\"}, "
+                                  "\"configurations\": {"
                                   "\"mine\": {\"optimal_batch_size\": 2, \"model_file\": \"/models/net.pt\"},"
                                   "\"hrnet\": {\"optimal_batch_size\": 4}}}");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -25,7 +25,8 @@ namespace {
 using Loader = torch::inductor::AOTIModelPackageLoader;
 
 /* TorchScript compiles in its first run of a shape and may do it again in the second; a package's first run
- * fills oneDNN's caches. */
+ * fills oneDNN's caches. With fewer, the first measured runs are those that compile; each more makes preparing
+ * a session for a size a run longer. */
 constexpr int script_prepare_runs = 3, package_prepare_runs = 2;
 
 std::string name_of(const std::string &path) {
@@ -126,9 +127,9 @@ class Script : public Program {
 
 /* ---- packages ---- */
 
-/* Takes the place of std::cerr's buffer when the shim is loaded: passes on what is written, except by a thread
- * that holds a SilencedStderr. A package, and libtorch below it, write there what they throw as well; and a
- * package tells its batch size only in the error with which it refuses another. */
+/* Takes the place of std::cerr's buffer when the shim is loaded: passes on what is written, except by a
+ * thread that holds a SilencedStderr. A package, and libtorch below it, write there what they throw as well;
+ * and a package tells its batch size only in the error with which it refuses another. */
 class StderrFilter : public std::streambuf {
   public:
     explicit StderrFilter(std::streambuf *out) : out_(out) {}

@@ -20,10 +20,12 @@ typedef struct bt_busy {
 
 bt_busy bt_busy_now(void);
 
-/* Cores' worth of work that others (processes, interrupts, a hypervisor) did since `before`: 0 to the number
- * of cores. NaN where the time is too short for the kernel's 10 ms ticks (under BT_BUSY_SHORTEST_NS) or
- * /proc/stat cannot be read. */
+/* The kernel counts in ticks of 10 ms, so this is ten of them: over less, a tick more or less reads as a
+ * tenth of a core and more; asking for longer leaves short measurements without an answer. */
 #define BT_BUSY_SHORTEST_NS 100000000LL
+
+/* Cores' worth of work that others (processes, interrupts, a hypervisor) did since `before`: 0 to the number
+ * of cores. NaN where that is less than BT_BUSY_SHORTEST_NS ago or /proc/stat cannot be read. */
 double bt_busy_others_since(const bt_busy *before);
 
 #ifdef __cplusplus

@@ -5,8 +5,12 @@
 
 #include "base/clock.h"
 
-/* 16 KiB: within the first-level data cache of every processor in use. */
-#define CELLS  2048
+/* 16 KiB: within the first-level data cache of every processor in use. More would make other cores' traffic
+ * count as a slower core, which is not what the canary is for. */
+#define CELLS 2048
+
+/* About 5 ms. Longer runs average short disturbances away and delay whoever measures; shorter ones show a
+ * single interrupt as a slow machine. */
 #define ROUNDS 1500
 
 /* Where results go, so that the compiler cannot leave the work out. */

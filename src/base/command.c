@@ -10,9 +10,6 @@
 #include "base/text.h"
 #include "base/version.h"
 
-#define HELP_COLUMNS     100
-#define MARKDOWN_COLUMNS 118
-
 const char *bt_exit_name(int code) {
     switch (code) {
     case BT_EXIT_GOOD:
@@ -89,8 +86,7 @@ static void write_exits(const bt_command *command, int columns, FILE *out) {
 }
 
 static void write_help(const bt_command *command, FILE *out) {
-    const int terminal = bt_terminal_columns(out),
-              columns = terminal < HELP_COLUMNS ? terminal : HELP_COLUMNS;
+    const int columns = bt_terminal_prose_columns(out);
     const int start = fprintf(out, "Usage: %s ", command->name);
     bt_terminal_wrap(out, command->usage, start, start, columns);
     fputc('\n', out);
@@ -108,7 +104,7 @@ static void write_help(const bt_command *command, FILE *out) {
 /* The same for docs/reference.md: a section, with lists that a narrow page can wrap. */
 static void write_markdown(const bt_command *command, FILE *out) {
     fprintf(out, "## %s\n\n", command->name);
-    bt_terminal_wrap(out, command->summary, 0, 0, MARKDOWN_COLUMNS);
+    bt_terminal_wrap(out, command->summary, 0, 0, BT_MARKDOWN_COLUMNS);
     fprintf(out, "\n```text\n%s %s\n```\n\n", command->name, command->usage);
     bt_options_write_markdown(command->table, command->count, out);
     if (command->write_more) {
@@ -120,7 +116,7 @@ static void write_markdown(const bt_command *command, FILE *out) {
     for (const bt_command_exit *row = command->exits; row && row->when; row++) {
         char line[512];
         snprintf(line, sizeof line, "`%d` *%s*: %s", row->code, word_of_exit(command, row), row->when);
-        bt_terminal_wrap(out, line, fprintf(out, "- "), 2, MARKDOWN_COLUMNS);
+        bt_terminal_wrap(out, line, fprintf(out, "- "), 2, BT_MARKDOWN_COLUMNS);
     }
 }
 
@@ -229,8 +225,7 @@ static const char *word_of(const bt_command_set *set, size_t index) {
 }
 
 static void write_overview(const bt_command_set *set, FILE *out) {
-    const int terminal = bt_terminal_columns(out),
-              columns = terminal < HELP_COLUMNS ? terminal : HELP_COLUMNS;
+    const int columns = bt_terminal_prose_columns(out);
     fprintf(out, "Usage: %s COMMAND [options]\n\n", set->name);
     bt_terminal_wrap(out, set->summary, 0, 0, columns);
     fputs("\nCommands:\n", out);

@@ -8,6 +8,8 @@
 #include "base/files.h"
 #include "base/text.h"
 
+/* More than a record or config holds. jansson takes several times a text's size in memory: raising it lets a
+ * file that was named by mistake take the machine's; lowering it refuses the records of long runs. */
 #define FILE_LIMIT   (256u << 20)
 #define LINE_COLUMNS 100
 

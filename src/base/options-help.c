@@ -4,7 +4,6 @@
 #include "base/terminal.h"
 #include "base/text.h"
 
-#define HELP_COLUMNS  100
 #define LEFT_MAX      28 /* wider flags get a line of their own */
 #define DETAILS_SIZE  (BT_OPTION_SHOWN_SIZE + 160)
 #define RANGE_SIZE    (BT_OPTION_BOUNDS_SIZE + 8)
@@ -126,9 +125,7 @@ static bool opens_group(const bt_option *table, size_t index) {
 }
 
 void bt_options_write_help(const bt_option *table, size_t count, FILE *out) {
-    const int columns = bt_terminal_columns(out);
-    const help_shape shape = {(int)help_indent(table, count),
-                              columns < HELP_COLUMNS ? columns : HELP_COLUMNS};
+    const help_shape shape = {(int)help_indent(table, count), bt_terminal_prose_columns(out)};
     for (size_t i = 0; i < count; i++) {
         if (opens_group(table, i)) fprintf(out, "%s%s:\n", i ? "\n" : "", table[i].group);
         write_option(&table[i], shape, out);
@@ -140,8 +137,6 @@ void bt_options_write_help(const bt_option *table, size_t count, FILE *out) {
 
 /* ---- Markdown ---- */
 
-#define MARKDOWN_COLUMNS 118
-
 static void write_item(const bt_option *option, FILE *out) {
     char usage[256], initial[DETAILS_SIZE], range[RANGE_SIZE], words[SENTENCE_SIZE];
     put_usage(option, usage);
@@ -152,7 +147,7 @@ static void write_item(const bt_option *option, FILE *out) {
              key ? option->name : "", key ? "`" : "", key && (*initial || *range) ? "; " : "",
              *initial ? "default " : "", initial, *initial && *range ? "; " : "", range, details ? ")" : "",
              option->help ? option->help : "");
-    bt_terminal_wrap(out, words, fprintf(out, "- "), 2, MARKDOWN_COLUMNS);
+    bt_terminal_wrap(out, words, fprintf(out, "- "), 2, BT_MARKDOWN_COLUMNS);
 }
 
 void bt_options_write_markdown(const bt_option *table, size_t count, FILE *out) {

@@ -8,7 +8,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define BAR_COLUMNS     20
+#define BAR_COLUMNS 20
+
+/* How often a line is drawn anew, and how often one is written that stays (into a file, say): after so much
+ * time or work. More often disturbs the machine that is being measured; more seldom looks like a hang. */
 #define REDRAW_NS       (100 * BT_NS_PER_MS)
 #define PLAIN_NS        (10 * BT_NS_PER_S)
 #define PLAIN_FRACTION  0.10

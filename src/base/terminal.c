@@ -26,6 +26,11 @@ int bt_terminal_columns(FILE *out) {
     return columns < FEWEST_COLUMNS ? FEWEST_COLUMNS : (int)columns;
 }
 
+int bt_terminal_prose_columns(FILE *out) {
+    const int columns = bt_terminal_columns(out);
+    return columns < USUAL_COLUMNS ? columns : USUAL_COLUMNS;
+}
+
 /* How many of a word's bytes fit into `room` columns; all of them, mostly. */
 static size_t part_of(const char *word, size_t length, int room) {
     while (length > 1 && (int)bt_text_columns(word, length) > room)

@@ -13,9 +13,7 @@
 #define INDENT 13
 
 static void say(FILE *out, const char *label, const char *words) {
-    char clean[BT_WORDS_SIZE];
-    bt_layout_clean(words, clean, sizeof clean);
-    if (clean[0]) bt_layout_paragraph(out, label, INDENT, bt_terminal_columns(out), clean);
+    bt_layout_field(out, label, INDENT, words);
 }
 
 static const char *or_unknown(const char *text) {
@@ -130,12 +128,9 @@ static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error
     };
     bt_table *table;
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status != BT_OK) return status;
-    for (int i = 0; i < config->model_count; i++)
+    for (int i = 0; status == BT_OK && i < config->model_count; i++)
         add_model(table, &config->models[i]);
-    status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
-    bt_table_close(&table);
-    return status;
+    return bt_table_print(&table, status, out, error);
 }
 
 static void put_how(const bt_config_model *model, FILE *out) {
@@ -152,7 +147,7 @@ static void put_how(const bt_config_model *model, FILE *out) {
                      instance->threads == 1 ? "" : "s");
     }
     fputc('\n', out);
-    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), words);
+    bt_layout_field(out, "", 0, words);
 }
 
 /* What sets this entry apart from others. */
@@ -217,15 +212,8 @@ static void add_unmeasured(bt_table *table, const bt_config_model *model) {
     bt_table_text(table, "unmeasured");
 }
 
-static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *error) {
-    static const bt_column columns[] = {
-        {"", false},     {"batch", true},      {"P50 ms", true}, {"P95 ms", true},   {"bound", true},
-        {"img/s", true}, {"efficiency", true}, {"MiB", true},    {"verdict", false},
-    };
-    bt_table *table;
+static void add_points(bt_table *table, const bt_config_model *model) {
     bool missing = !bt_config_model_point(model, model->optimal_batch_size);
-    bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status != BT_OK) return status;
     for (int i = 0; i < model->point_count; i++) {
         if (missing && model->points[i].batch_size > model->optimal_batch_size) {
             add_unmeasured(table, model);
@@ -234,9 +222,17 @@ static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *e
         add_point(table, model, &model->points[i]);
     }
     if (missing) add_unmeasured(table, model);
-    status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
-    bt_table_close(&table);
-    return status;
+}
+
+static bt_status put_points(const bt_config_model *model, FILE *out, bt_error *error) {
+    static const bt_column columns[] = {
+        {"", false},     {"batch", true},      {"P50 ms", true}, {"P95 ms", true},   {"bound", true},
+        {"img/s", true}, {"efficiency", true}, {"MiB", true},    {"verdict", false},
+    };
+    bt_table *table;
+    bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
+    if (status == BT_OK) add_points(table, model);
+    return bt_table_print(&table, status, out, error);
 }
 
 static bt_status put_models(const bt_config *config, const bt_config_check *check, FILE *out,
@@ -257,7 +253,7 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     bt_status status = bt_config_advice(&advice, config, check, error);
     if (status != BT_OK) return status;
     bt_words_notice(config->workload, config->model_count ? config->models[0].image_size : 0, notice);
-    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
+    if (notice[0]) bt_layout_field(out, "", 0, notice);
     if (notice[0]) fputc('\n', out);
     say(out, "config", path);
     put_origin(config, check, out);
@@ -268,11 +264,10 @@ bt_status bt_report_config_table(const bt_config *config, const bt_config_check 
     status = put_models(config, check, out, error);
     if (status == BT_OK) {
         fputc('\n', out);
-        bt_layout_paragraph(out, "", 0, bt_terminal_columns(out),
-                            "→ chosen; bound: of P95, 95 % one-sided; efficiency: img/s per √batch");
+        bt_layout_field(out, "", 0, "→ chosen; bound: of P95, 95 % one-sided; efficiency: img/s per √batch");
         put_advice(advice, out);
         if (notice[0]) fprintf(out, "\n");
-        if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
+        if (notice[0]) bt_layout_field(out, "", 0, notice);
     }
     free(advice);
     if (status != BT_OK) return status;

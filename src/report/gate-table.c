@@ -87,7 +87,7 @@ bt_status bt_gate_rows_table(bt_table **out, const bt_gate_verdict *verdict, boo
 }
 
 static void put_words(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_terminal_columns(out), words);
+    bt_layout_field(out, label, INDENT, words);
 }
 
 static void put_promises(FILE *out, const bt_gate_verdict *verdict) {
@@ -107,8 +107,7 @@ bt_status bt_gate_report_table(const bt_gate_verdict *verdict, FILE *out, bt_err
     bt_status status = BT_OK;
     if (verdict->row_count > 0) {
         status = bt_gate_rows_table(&table, verdict, true, error);
-        if (status == BT_OK) status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
-        bt_table_close(&table);
+        status = bt_table_print(&table, status, out, error);
         fputc('\n', out);
     }
     put_promises(out, verdict);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "base/text.h"
 
 #define PARAGRAPH_SIZE 4096
@@ -145,6 +146,10 @@ void bt_layout_indented(FILE *out, const char *label, int start, int indent, int
 void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *raw) {
     const size_t blanks = strspn(label, " ");
     bt_layout_indented(out, label + blanks, (int)blanks, indent, width, raw);
+}
+
+void bt_layout_field(FILE *out, const char *label, int indent, const char *text) {
+    if (text[0]) bt_layout_paragraph(out, label, indent, bt_terminal_columns(out), text);
 }
 
 int bt_layout_decimals(double value) {

@@ -41,6 +41,9 @@ void bt_layout_indented(FILE *out, const char *label, int start, int indent, int
  * above, at most some 4000 bytes. Ends with a newline. */
 void bt_layout_paragraph(FILE *out, const char *label, int indent, int width, const char *text);
 
+/* The same, as wide as the terminal that `out` is; nothing where the text is empty. */
+void bt_layout_field(FILE *out, const char *label, int indent, const char *text);
+
 /* `value` with enough decimals for three significant digits (none above 1000), BT_UNKNOWN_TEXT where it is
  * not finite. Returns out. */
 const char *bt_layout_number(double value, char *out, size_t size);

@@ -1,35 +1,23 @@
 /* A load record's printed forms, in any format, to a stream or a file; and its pictures. */
-#include "base/json.h"
 #include "report/load.h"
 #include "report/plot-files.h"
 #include "report/whole-file.h"
 
-static bt_status put_json(const bt_load_record *record, FILE *out, bt_error *error) {
-    json_t *json = NULL;
-    bt_status status = bt_load_record_to_json(record, &json, error);
-    if (status != BT_OK) return status;
-    status = bt_json_write(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17), out, error);
-    json_decref(json);
-    return status;
-}
-
-static bt_status put_markdown(const bt_load_record *record, const char *plots, const char *report, FILE *out,
-                              bt_error *error) {
-    char pictures[BT_PATH_SIZE];
-    if (!plots) return bt_load_report_markdown(record, NULL, out, error);
-    bt_status status = bt_plots_seen_from(pictures, plots, report, error);
-    return status == BT_OK ? bt_load_report_markdown(record, pictures, out, error) : status;
-}
-
 bt_status bt_load_publish(const bt_load_record *record, bt_load_format format, const char *plots,
                           const char *report, FILE *out, bt_error *error) {
+    char pictures[BT_PATH_SIZE];
+    json_t *json = NULL;
+    bt_status status = BT_OK;
     switch (format) {
     case BT_LOAD_FORMAT_TABLE:
         return bt_load_report_table(record, out, error);
     case BT_LOAD_FORMAT_JSON:
-        return put_json(record, out, error);
+        status = bt_load_record_to_json(record, &json, error);
+        return bt_whole_json(status, json, out, error);
     case BT_LOAD_FORMAT_MARKDOWN:
-        return put_markdown(record, plots, report, out, error);
+        status = bt_plots_seen_from(pictures, plots, report, error);
+        return status == BT_OK ? bt_load_report_markdown(record, plots ? pictures : NULL, out, error)
+                               : status;
     case BT_LOAD_FORMAT_JUNIT:
         return bt_load_report_junit(record, out, error);
     case BT_LOAD_FORMAT_HTML:

@@ -28,7 +28,7 @@ static void put_summary(FILE *out, const bt_load_record *record, const bt_load_m
     bt_layout_clean(model->title, title, sizeof title);
     char line[BT_NAME_SIZE + 16];
     snprintf(line, sizeof line, "%s Summary:", title);
-    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), line);
+    bt_layout_field(out, "", 0, line);
     for (int i = 0; i < record->scenario_count; i++) {
         const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
         if (part) put_line(out, record, &record->scenarios[i], part);
@@ -37,14 +37,16 @@ static void put_summary(FILE *out, const bt_load_record *record, const bt_load_m
 }
 
 static void put_words(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_terminal_columns(out), words);
+    bt_layout_field(out, label, INDENT, words);
 }
 
 static bt_status put_table(FILE *out, bt_table **table, bt_status status, bt_error *error) {
     bool put = status == BT_OK && !bt_table_is_empty(*table);
-    if (put) status = bt_table_write_text(*table, 0, bt_terminal_columns(out), out, error);
+    if (put) {
+        status = bt_table_print(table, status, out, error);
+        fputc('\n', out);
+    }
     bt_table_close(table);
-    if (put) fputc('\n', out);
     return status;
 }
 
@@ -53,7 +55,7 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     char words[BT_LOAD_WORDS_SIZE];
     bt_table *table = NULL;
     bt_load_words_subject(model, words);
-    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), words);
+    bt_layout_field(out, "", 0, words);
     bt_status status = put_table(out, &table, bt_load_figures_table(&table, record, model, error), error);
     if (status == BT_OK)
         status = put_table(out, &table, bt_load_split_table(&table, record, model, error), error);

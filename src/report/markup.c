@@ -18,28 +18,17 @@ static size_t code_bytes(const char *text) {
 }
 
 static void put_html_char(FILE *out, char letter) {
-    switch (letter) {
-    case '&':
-        fputs("&amp;", out);
-        break;
-    case '<':
-        fputs("&lt;", out);
-        break;
-    case '>':
-        fputs("&gt;", out);
-        break;
-    case '"':
-        fputs("&quot;", out);
-        break;
-    case '\'':
-        fputs("&#39;", out);
-        break;
-    case '`':
-        fputs("&#96;", out);
-        break;
-    default:
-        fputc(letter, out);
-    }
+    static const struct {
+        char letter;
+        const char *entity;
+    } entities[] = {{'&', "&amp;"},  {'<', "&lt;"},   {'>', "&gt;"},
+                    {'"', "&quot;"}, {'\'', "&#39;"}, {'`', "&#96;"}};
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
+        if (letter == entities[i].letter) {
+            fputs(entities[i].entity, out);
+            return;
+        }
+    fputc(letter, out);
 }
 
 void bt_html_text(FILE *out, const char *text) {

@@ -53,6 +53,8 @@ bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const c
                              bt_error *error) {
     char report_folder[BT_PATH_SIZE], ups[BT_PATH_SIZE] = "";
     bt_status status = BT_OK;
+    out[0] = '\0';
+    if (!folder) return BT_OK;
     char *to = realpath(folder, NULL), *from = real_folder_of(report, report_folder);
     if (!to || !from) {
         status = bt_fail(error, BT_IO, "%s: %s", to ? report_folder : folder, bt_text_system_error(errno));

@@ -1,39 +1,27 @@
 #include "report/sweep-publish.h"
 
-#include "base/json.h"
 #include "report/plot-files.h"
 #include "report/sweep-plots.h"
 #include "report/sweep.h"
 #include "report/whole-file.h"
 
-static bt_status put_json(const bt_record *record, FILE *out, bt_error *error) {
-    json_t *json = NULL;
-    bt_status status = bt_record_to_json(record, &json, error);
-    if (status != BT_OK) return status;
-    status = bt_json_write(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17), out, error);
-    json_decref(json);
-    return status;
-}
-
-static bt_status put_markdown(const bt_record *record, const char *plots, const char *report, FILE *out,
-                              bt_error *error) {
-    char pictures[BT_PATH_SIZE];
-    if (!plots) return bt_sweep_report_markdown(record, NULL, out, error);
-    bt_status status = bt_plots_seen_from(pictures, plots, report, error);
-    return status == BT_OK ? bt_sweep_report_markdown(record, pictures, out, error) : status;
-}
-
 bt_status bt_sweep_publish(const bt_record *record, bt_format format, const char *plots, const char *report,
                            FILE *out, bt_error *error) {
+    char pictures[BT_PATH_SIZE];
+    json_t *json = NULL;
+    bt_status status = BT_OK;
     switch (format) {
     case BT_FORMAT_TABLE:
         return bt_sweep_report_table(record, out, error);
     case BT_FORMAT_JSON:
-        return put_json(record, out, error);
+        status = bt_record_to_json(record, &json, error);
+        return bt_whole_json(status, json, out, error);
     case BT_FORMAT_CSV:
         return bt_sweep_report_csv(record, out, error);
     case BT_FORMAT_MARKDOWN:
-        return put_markdown(record, plots, report, out, error);
+        status = bt_plots_seen_from(pictures, plots, report, error);
+        return status == BT_OK ? bt_sweep_report_markdown(record, plots ? pictures : NULL, out, error)
+                               : status;
     case BT_FORMAT_HTML:
         return bt_sweep_report_html(record, plots, out, error);
     }

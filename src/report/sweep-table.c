@@ -9,14 +9,7 @@
 #define INDENT 13
 
 static void say(FILE *out, const char *label, const char *words) {
-    if (words[0]) bt_layout_paragraph(out, label, INDENT, bt_terminal_columns(out), words);
-}
-
-/* Words that come from outside and may hold anything. */
-static void say_cleaned(FILE *out, const char *label, const char *words) {
-    char clean[BT_WORDS_SIZE];
-    bt_layout_clean(words, clean, sizeof clean);
-    say(out, label, clean);
+    bt_layout_field(out, label, INDENT, words);
 }
 
 static void add_row(bt_table *table, const bt_model_record *model, int index) {
@@ -44,12 +37,9 @@ static bt_status put_points(const bt_model_record *model, FILE *out, bt_error *e
     };
     bt_table *table;
     bt_status status = bt_table_open(&table, columns, sizeof columns / sizeof columns[0], error);
-    if (status != BT_OK) return status;
-    for (int i = 0; i < model->point_count; i++)
+    for (int i = 0; status == BT_OK && i < model->point_count; i++)
         add_row(table, model, i);
-    status = bt_table_write_text(table, 0, bt_terminal_columns(out), out, error);
-    bt_table_close(&table);
-    return status;
+    return bt_table_print(&table, status, out, error);
 }
 
 /* What the table's marks mean, and how a bound that is not there could be had. */
@@ -57,9 +47,9 @@ static void put_legend(const bt_model_record *model, FILE *out) {
     char words[BT_WORDS_SIZE], line[BT_WORDS_SIZE + 96];
     bt_words_marks(model, words);
     snprintf(line, sizeof line, "%s; bound: of P95, 95 %% one-sided; efficiency: img/s per √batch", words);
-    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), line);
+    bt_layout_field(out, "", 0, line);
     bt_words_bounds(model, words);
-    if (words[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), words);
+    bt_layout_field(out, "", 0, words);
 }
 
 static void put_winners(const bt_model_record *model, FILE *out) {
@@ -73,15 +63,13 @@ static void put_winners(const bt_model_record *model, FILE *out) {
 
 static bt_status put_model(const bt_record *record, const bt_model_record *model, FILE *out,
                            bt_error *error) {
-    char words[BT_WORDS_SIZE], clean[BT_WORDS_SIZE];
+    char words[BT_WORDS_SIZE];
     bt_words_subject(model, words);
-    bt_layout_clean(words, clean, sizeof clean);
     fputc('\n', out);
-    bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), clean);
+    bt_layout_field(out, "", 0, words);
     if (model->point_count == 0) {
         bt_words_unmeasured(model, words);
-        bt_layout_clean(words, clean, sizeof clean);
-        bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), clean);
+        bt_layout_field(out, "", 0, words);
     } else {
         bt_status status = put_points(model, out, error);
         if (status != BT_OK) return status;
@@ -99,8 +87,8 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     bt_words_scale(model, words);
     say(out, "scale", words);
     bt_words_warnings(model, words);
-    say_cleaned(out, "warning", words);
-    say_cleaned(out, "advice", model->advice);
+    say(out, "warning", words);
+    say(out, "advice", model->advice);
     return BT_OK;
 }
 
@@ -108,25 +96,25 @@ static void put_run(const bt_record *record, FILE *out) {
     char words[BT_WORDS_SIZE];
     fputc('\n', out);
     bt_words_joint_memory(record, words);
-    say_cleaned(out, "together", words);
+    say(out, "together", words);
     for (int i = 0; i < record->change_count; i++)
-        say_cleaned(out, i == 0 ? "changed" : "", record->changes[i]);
+        say(out, i == 0 ? "changed" : "", record->changes[i]);
     if (record->previous_run[0] && record->change_count == 0) {
         snprintf(words, sizeof words, "nothing against %s", record->previous_run);
-        say_cleaned(out, "changed", words);
+        say(out, "changed", words);
     }
     bt_words_machine(&record->machine, words);
-    say_cleaned(out, "machine", words);
+    say(out, "machine", words);
     bt_words_versions(record, words);
-    say_cleaned(out, "versions", words);
-    say_cleaned(out, "images", record->images);
-    say_cleaned(out, "repeat with", record->command);
+    say(out, "versions", words);
+    say(out, "images", record->images);
+    say(out, "repeat with", record->command);
 }
 
 bt_status bt_sweep_report_table(const bt_record *record, FILE *out, bt_error *error) {
     char notice[BT_WORDS_SIZE];
     bt_words_notice(record->workload, record->model_count ? record->models[0].image_size : 0, notice);
-    if (notice[0]) bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
+    bt_layout_field(out, "", 0, notice);
     for (int i = 0; i < record->model_count; i++) {
         bt_status status = put_model(record, &record->models[i], out, error);
         if (status != BT_OK) return status;
@@ -134,7 +122,7 @@ bt_status bt_sweep_report_table(const bt_record *record, FILE *out, bt_error *er
     put_run(record, out);
     if (notice[0]) {
         fputc('\n', out);
-        bt_layout_paragraph(out, "", 0, bt_terminal_columns(out), notice);
+        bt_layout_field(out, "", 0, notice);
     }
     return ferror(out) ? bt_fail(error, BT_NOT_WRITTEN, "the report could not be written") : BT_OK;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "report/layout.h"
 #include "report/table-widths.h"
 
@@ -138,5 +139,11 @@ bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE
     free(shapes);
     free(numbers);
     free(rest);
+    return status;
+}
+
+bt_status bt_table_print(bt_table **table, bt_status status, FILE *out, bt_error *error) {
+    if (status == BT_OK) status = bt_table_write_text(*table, 0, bt_terminal_columns(out), out, error);
+    bt_table_close(table);
     return status;
 }

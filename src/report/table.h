@@ -51,6 +51,9 @@ bool bt_table_is_empty(const bt_table *table); /* it has no row, and lost none f
 #define BT_TABLE_NARROWEST 16
 BT_MUST_USE bt_status bt_table_write_text(const bt_table *table, int margin, int width, FILE *out,
                                           bt_error *error);
+/* The same from the left edge, as wide as the terminal that `out` is; the table is closed. `status` came of
+ * making it, and is returned where it is not BT_OK. */
+BT_MUST_USE bt_status bt_table_print(bt_table **table, bt_status status, FILE *out, bt_error *error);
 /* GitHub's Markdown table, its special characters escaped. */
 BT_MUST_USE bt_status bt_table_write_markdown(const bt_table *table, FILE *out, bt_error *error);
 /* RFC 4180, with line feeds; the header row holds the columns' names. */

@@ -1,7 +1,9 @@
-/* A text that is written to a stream and ends up in a file: whole, or not at all. */
+/* What every publisher does the same way: a text that is written to a stream and ends up in a file, whole or not
+ * at all; a record as JSON. */
 #ifndef BT_REPORT_WHOLE_FILE_H
 #define BT_REPORT_WHOLE_FILE_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -24,6 +26,10 @@ BT_MUST_USE bt_status bt_whole_file_open(bt_whole_file *file, const char *what, 
  * `path` (bt_file_replace). Returns the first failure: `status`, BT_NO_MEMORY, or that of bt_file_replace. */
 BT_MUST_USE bt_status bt_whole_file_close(bt_whole_file *file, bt_status status, const char *path,
                                           bt_error *error);
+
+/* Writes the JSON that a record was made into, with numbers that read back exactly, and releases it. `status`
+ * came of making it, and is returned where it is not BT_OK. */
+BT_MUST_USE bt_status bt_whole_json(bt_status status, json_t *json, FILE *out, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -223,6 +223,21 @@ bt_status bt_fields_refuse_unknown(const bt_field *fields, size_t count, const c
     return BT_OK;
 }
 
+bt_status bt_list_read(const json_t *object, const char *key, size_t most, bt_item_reader *read, void *owner,
+                       const char *where, bt_error *error) {
+    json_t *array;
+    char place[BT_WHERE_SIZE];
+    bt_status status = bt_json_array(object, key, &array, where, error);
+    const size_t count = status == BT_OK ? json_array_size(array) : 0;
+    if (count > most)
+        return bt_fail(error, BT_PARSE, "%s: %s has %zu items, at most %zu", where, key, count, most);
+    for (size_t i = 0; i < count && status == BT_OK; i++) {
+        bt_where_item(place, where, key, i);
+        status = read(owner, json_array_get(array, i), place, error);
+    }
+    return status;
+}
+
 bt_status bt_numbers_read(const json_t *array, double **out, int *count, const char *name, const char *where,
                           bt_error *error) {
     size_t size = json_array_size(array);

@@ -74,6 +74,14 @@ BT_MUST_USE bt_status bt_fields_refuse_unknown(const bt_field *fields, size_t co
 void bt_where_item(char out[BT_WHERE_SIZE], const char *parent, const char *key, size_t index);
 void bt_where_key(char out[BT_WHERE_SIZE], const char *parent, const char *key);
 
+/* Reads one item of a list into what the list belongs to; `where` is the item's own place. */
+typedef bt_status bt_item_reader(void *owner, const json_t *item, const char *where, bt_error *error);
+
+/* Reads the items of the array `key` one after another, until one fails. BT_PARSE where it is no array or has
+ * more than `most` items, of which nothing is read then. */
+BT_MUST_USE bt_status bt_list_read(const json_t *object, const char *key, size_t most, bt_item_reader *read,
+                                   void *owner, const char *where, bt_error *error);
+
 /* Reads an array of durations or the like, finite and not negative, into *out (malloc'ed, the caller's; NULL
  * when empty). `name` is the key that messages tell. */
 BT_MUST_USE bt_status bt_numbers_read(const json_t *array, double **out, int *count, const char *name,

@@ -202,8 +202,14 @@ static bt_status read_samples(bt_gate_series *series, const json_t *array, bool 
     return status;
 }
 
-static bt_status read_series(bt_gate_record *record, const json_t *object, const char *where,
-                             bt_error *error) {
+static bt_status read_promise(void *record, const json_t *object, const char *where, bt_error *error) {
+    bt_gate_promise promise = {.sla_ms = NAN};
+    bt_status status = bt_fields_read(BT_FIELDS(promise_fields), object, &promise, where, error);
+    return status == BT_OK ? bt_gate_promise_add(record, &promise, error) : status;
+}
+
+static bt_status read_series(void *owner, const json_t *object, const char *where, bt_error *error) {
+    bt_gate_record *record = owner;
     bt_gate_series read = {0};
     json_t *turns = json_object_get(object, "turns"), *samples;
     bt_status status = bt_fields_read(BT_FIELDS(series_fields), object, &read, where, error);
@@ -227,24 +233,12 @@ static bt_status read_series(bt_gate_record *record, const json_t *object, const
 }
 
 static bt_status read_all(bt_gate_record *record, const json_t *top, const char *where, bt_error *error) {
-    json_t *array;
-    char place[BT_WHERE_SIZE];
     bt_status status = bt_record_check_kind(top, KIND, BT_GATE_SCHEMA_VERSION, where, error);
     if (status == BT_OK) status = bt_fields_read(BT_FIELDS(record_fields), top, record, where, error);
     if (status == BT_OK) status = bt_fingerprint_read(top, &record->machine, &record->subject, where, error);
-    if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
-    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_gate_promise promise = {.sla_ms = NAN};
-        bt_where_item(place, where, "promises", i);
-        status = bt_fields_read(BT_FIELDS(promise_fields), json_array_get(array, i), &promise, place, error);
-        if (status == BT_OK) status = bt_gate_promise_add(record, &promise, error);
-    }
-    if (status == BT_OK) status = bt_json_array(top, "metrics", &array, where, error);
-    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_where_item(place, where, "metrics", i);
-        status = read_series(record, json_array_get(array, i), place, error);
-    }
-    return status;
+    if (status == BT_OK) status = bt_list_read(top, "promises", SIZE_MAX, read_promise, record, where, error);
+    return status == BT_OK ? bt_list_read(top, "metrics", SIZE_MAX, read_series, record, where, error)
+                           : status;
 }
 
 bt_status bt_gate_record_from_json(bt_gate_record **out, const json_t *top, const char *where,

@@ -221,8 +221,7 @@ static bt_status read_values(const json_t *object, const char *key, double **out
     return status == BT_OK ? bt_numbers_read(array, out, count, key, where, error) : status;
 }
 
-static bt_status read_row(bt_gate_verdict *verdict, const json_t *object, const char *where,
-                          bt_error *error) {
+static bt_status read_row(void *verdict, const json_t *object, const char *where, bt_error *error) {
     bt_gate_row *row = bt_gate_row_add(verdict, "", "", "", NAN);
     if (!row) return bt_no_memory(error, "%s", where);
     bt_status status = bt_fields_read(BT_FIELDS(row_fields), object, row, where, error);
@@ -235,8 +234,7 @@ static bt_status read_row(bt_gate_verdict *verdict, const json_t *object, const 
 }
 
 /* Older verdicts say of a promise only whether it is newly broken. */
-static bt_status read_kept(bt_gate_verdict *verdict, const json_t *object, const char *where,
-                           bt_error *error) {
+static bt_status read_kept(void *verdict, const json_t *object, const char *where, bt_error *error) {
     bt_gate_kept kept = {.before_sla_ms = NAN, .now_sla_ms = NAN, .verdict = BT_GATE_SAME};
     bool newly_broken = false, older = !json_object_get(object, "verdict");
     bt_status status = bt_fields_read(BT_FIELDS(kept_fields), object, &kept, where, error);
@@ -248,22 +246,11 @@ static bt_status read_kept(bt_gate_verdict *verdict, const json_t *object, const
 }
 
 static bt_status read_all(bt_gate_verdict *verdict, const json_t *top, const char *where, bt_error *error) {
-    json_t *array;
-    char place[BT_WHERE_SIZE];
     bt_status status = bt_record_check_kind(top, KIND, BT_GATE_VERDICT_SCHEMA_VERSION, where, error);
     if (status == BT_OK) status = bt_fields_read(BT_FIELDS(top_fields), top, verdict, where, error);
     if (status == BT_OK) status = read_word(top, &verdict->verdict, where, error);
-    if (status == BT_OK) status = bt_json_array(top, "promises", &array, where, error);
-    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_where_item(place, where, "promises", i);
-        status = read_kept(verdict, json_array_get(array, i), place, error);
-    }
-    if (status == BT_OK) status = bt_json_array(top, "metrics", &array, where, error);
-    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        bt_where_item(place, where, "metrics", i);
-        status = read_row(verdict, json_array_get(array, i), place, error);
-    }
-    return status;
+    if (status == BT_OK) status = bt_list_read(top, "promises", SIZE_MAX, read_kept, verdict, where, error);
+    return status == BT_OK ? bt_list_read(top, "metrics", SIZE_MAX, read_row, verdict, where, error) : status;
 }
 
 bt_status bt_gate_verdict_load(bt_gate_verdict **out, const char *path, bt_error *error) {

@@ -142,8 +142,7 @@ static bt_status read_array(const json_t *object, const char *key, json_t **out,
     return status;
 }
 
-static bt_status read_scenario(const json_t *object, bt_load_record *record, const char *where,
-                               bt_error *error) {
+static bt_status read_scenario(void *record, const json_t *object, const char *where, bt_error *error) {
     json_t *parts;
     bt_status status = read_array(object, "parts", &parts, where, error);
     if (status != BT_OK) return status;
@@ -188,8 +187,8 @@ static bt_status read_settings(const json_t *top, bt_load_record *record, const 
                                 &record->sources, error);
 }
 
-static bt_status read_items(const json_t *models, const json_t *scenarios, bt_load_record *record,
-                            const char *path, bt_error *error) {
+static bt_status read_models(const json_t *models, bt_load_record *record, const char *path,
+                             bt_error *error) {
     char where[BT_WHERE_SIZE];
     bt_status status = BT_OK;
     for (size_t i = 0; i < json_array_size(models) && status == BT_OK; i++) {
@@ -198,10 +197,6 @@ static bt_status read_items(const json_t *models, const json_t *scenarios, bt_lo
         status = read_model(json_array_get(models, i), model, where, error);
         const double of_all_ms = record->settings.service.p95_sla_ms;
         if (isnan(model->p95_sla_ms) && of_all_ms > 0) model->p95_sla_ms = of_all_ms;
-    }
-    for (size_t i = 0; i < json_array_size(scenarios) && status == BT_OK; i++) {
-        bt_where_item(where, path, "scenarios", i);
-        status = read_scenario(json_array_get(scenarios, i), record, where, error);
     }
     return status;
 }
@@ -216,7 +211,9 @@ static bt_status read_record(bt_load_record **out, const json_t *top, const char
     status = bt_fields_read(BT_FIELDS(record_fields), top, *out, path, error);
     if (status == BT_OK) status = bt_fingerprint_read(top, &(*out)->machine, &(*out)->subject, path, error);
     if (status == BT_OK) status = read_settings(top, *out, path, error);
-    return status == BT_OK ? read_items(models, scenarios, *out, path, error) : status;
+    if (status == BT_OK) status = read_models(models, *out, path, error);
+    if (status != BT_OK) return status;
+    return bt_list_read(top, "scenarios", ITEMS_MAX, read_scenario, *out, path, error);
 }
 
 bt_status bt_load_record_from_json(bt_load_record **out, const json_t *top, const char *where,

@@ -151,8 +151,8 @@ json_t *bt_model_record_to_json(const void *item) {
 
 /* ---- reading ---- */
 
-static bt_status read_point(const json_t *object, bt_model_record *model, const char *where,
-                            bt_error *error) {
+static bt_status read_point(void *owner, const json_t *object, const char *where, bt_error *error) {
+    bt_model_record *model = owner;
     bt_point read = {.batch_size = 0};
     bt_status status = bt_fields_read(BT_FIELDS(point_fields), object, &read, where, error);
     if (status != BT_OK) return status;
@@ -173,38 +173,18 @@ static bt_status read_point(const json_t *object, bt_model_record *model, const 
     return bt_numbers_read(samples, &point->samples_ms, &point->sample_count, "samples_ms", where, error);
 }
 
-static bt_status read_points(const json_t *object, bt_model_record *model, const char *where,
-                             bt_error *error) {
-    json_t *array;
-    bt_status status = bt_json_array(object, "points", &array, where, error);
-    size_t count = json_array_size(array);
-    if (status == BT_OK && count > POINTS_MAX)
-        status = bt_fail(error, BT_PARSE, "%s: points has %zu items, at most %d", where, count, POINTS_MAX);
-    for (size_t i = 0; status == BT_OK && i < count; i++) {
-        char here[BT_WHERE_SIZE];
-        bt_where_item(here, where, "points", i);
-        status = read_point(json_array_get(array, i), model, here, error);
-    }
-    return status;
+static bt_status read_division(void *owner, const json_t *object, const char *where, bt_error *error) {
+    bt_model_record *model = owner;
+    bt_division *division = &model->divisions[model->division_count++];
+    return bt_fields_read(BT_FIELDS(division_fields), object, division, where, error);
 }
 
 /* Records from before there were any have none. */
 static bt_status read_divisions(const json_t *object, bt_model_record *model, const char *where,
                                 bt_error *error) {
-    json_t *array = json_object_get(object, "divisions");
     model->division_count = 0;
-    if (!array) return BT_OK;
-    bt_status status = bt_json_array(object, "divisions", &array, where, error);
-    if (status == BT_OK && json_array_size(array) > BT_DIVISIONS_MAX)
-        status = bt_fail(error, BT_PARSE, "%s: divisions has %zu items, at most %d", where,
-                         json_array_size(array), BT_DIVISIONS_MAX);
-    for (size_t i = 0; status == BT_OK && i < json_array_size(array); i++) {
-        char here[BT_WHERE_SIZE];
-        bt_where_item(here, where, "divisions", i);
-        status = bt_fields_read(BT_FIELDS(division_fields), json_array_get(array, i),
-                                &model->divisions[model->division_count++], here, error);
-    }
-    return status;
+    if (!json_object_get(object, "divisions")) return BT_OK;
+    return bt_list_read(object, "divisions", BT_DIVISIONS_MAX, read_division, model, where, error);
 }
 
 static bt_status read_choice(const json_t *object, const char *key, const bt_model_record *model, int *out,
@@ -239,7 +219,7 @@ bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model
     json_t *samples;
     bt_status status = bt_fields_read(BT_FIELDS(model_fields), object, model, where, error);
     if (status == BT_OK) status = read_divisions(object, model, where, error);
-    if (status == BT_OK) status = read_points(object, model, where, error);
+    if (status == BT_OK) status = bt_list_read(object, "points", POINTS_MAX, read_point, model, where, error);
     if (status == BT_OK) status = read_verdicts(object, model, where, error);
     if (status == BT_OK) status = bt_fields_read(BT_FIELDS(memory_fields), object, model, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);

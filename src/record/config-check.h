@@ -17,8 +17,12 @@ extern "C" {
 #endif
 
 #define BT_CHECK_TEXT_SIZE 1024
-#define BT_CONFIG_OLD_DAYS 90      /* older than this: tune again */
 #define BT_AGE_UNKNOWN     INT_MIN /* no date, or one that is none */
+
+/* A config older than this is said to be old: kernels, drivers and neighbours change without a version that
+ * could be compared. Lowered, people are told to tune again where nothing changed, and stop listening;
+ * raised, what changed unseen is served on old figures for longer. */
+#define BT_CONFIG_OLD_DAYS 90
 
 typedef struct bt_config_model_check {
     int age_days;

@@ -15,6 +15,9 @@
 #include "settings/model-file.h"
 #include "settings/weights-source.h"
 
+/* So much of a weights file is hashed where the whole is not asked for. A checkpoint begins with names and
+ * shapes, so that another network is told from this one by them; other numbers of the same network are told
+ * by the file's time. Raised, show-batch-config reads more, from a disk that may be far away. */
 #define HEADER_BYTES 65536
 
 static void put_time(char out[32], time_t when) {

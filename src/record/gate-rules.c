@@ -8,10 +8,15 @@
 #include "base/text.h"
 #include "record/parts.h"
 
-#define USUAL_PERCENT 5 /* slower, of a metric that no rule is for */
-#define ERROR_PERCENT 5 /* where there are no rules at all */
-#define NEWEST        1
-#define A_PERCENT     .minimum = 0, .maximum = 1000
+/* So much slower may a metric be that no rule is for. Lowered, a new metric fails on noise before somebody
+ * has seen how it scatters; raised, what nobody wrote a rule for is not guarded. */
+#define USUAL_PERCENT 5
+
+/* The chance of a false alarm where there are no rules at all. Lowered, verdicts take more turns. */
+#define ERROR_PERCENT 5
+
+#define NEWEST    1
+#define A_PERCENT .minimum = 0, .maximum = 1000
 
 static const bt_field top_fields[] = {
     {BT_FIELD(NUMBER, bt_gate_rules, error_percent), .minimum = 0.001, .maximum = 50},

@@ -20,8 +20,14 @@ extern "C" {
 #endif
 
 #define BT_LOAD_SCHEMA_VERSION 1
-#define BT_LOAD_LATENCIES_MAX  20000 /* kept one by one; of more, every k-th is */
-#define BT_LOAD_BATCHES        64
+
+/* Latencies of a part that are kept one by one; of more, every k-th is. Verdicts are made from all of them
+ * before, so that this bounds only what can be drawn and judged again: P99.9 of a long soak loses its detail
+ * where it is lowered, and the record of a soak grows by 200 kB for each 20 000 more. */
+#define BT_LOAD_LATENCIES_MAX 20000
+
+/* Batches of at most so many have a count of their own in `batches`; larger ones share the last. */
+#define BT_LOAD_BATCHES 64
 
 /* Nearest-rank percentiles. The bounds are those that the verdict stands on (bt_late_bounds at the errors of
  * prove/looks.h): P95 is above the upper one in at most 5 % of scenarios, below the lower one in at most 1 %,

@@ -148,14 +148,14 @@ build/bin/no-such-program
 build/bin/show-batch-config --confg configs/default.json
 ```
 END
-complaints=$(O=$build pages_pl names "$scratch/help" "$scratch/drifted.md")
+missing=$(O=$build pages_pl names "$scratch/help" "$scratch/drifted.md")
 for wanted in '1: no program has --p95-sla-msec' '1: the makefile has no target tune-batch' '1: nothing reads NO_SUCH_KNOB' \
     '1: nothing is called bt_service_begin' '1: there is no src/absent.c' '4: optimize-batch has no --lengthen' \
     '5: there is no configs/profiles/no-such-profile.json' '5: there is no test no-such-test' \
     '6: there is no program build/bin/no-such-program' '10: show-batch-config has no --confg'; do
-    like "$complaints" "drifted\.md:$wanted$" "found: ${wanted#*: }"
+    like "$missing" "drifted\.md:$wanted$" "found: ${wanted#*: }"
 done
-is "$(printf '%s\n' "$complaints" | wc -l)" 10 'and nothing else'
+is "$(printf '%s\n' "$missing" | wc -l)" 10 'and nothing else'
 make_place "$scratch/drifted"
 run_command "$scratch/drifted" 'build/bin/show-batch-config --confg configs/default.json'
 exits 2 'a misspelt option fails where it is run'

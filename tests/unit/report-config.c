@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "record/config-check.h"
+#include "report-text.h"
 #include "report/config.h"
 #include "scratch.h"
 
@@ -57,8 +58,7 @@ static json_t *hrnet(json_t *json) {
 
 /* What is printed of `json` (released here), on `here`, in either form. The caller's. */
 static char *printed(json_t *json, bool as_json) {
-    char *text = NULL;
-    size_t size;
+    text_stream stream;
     bt_config *config;
     bt_config_check *check;
     bt_error error = {BT_OK, ""};
@@ -66,15 +66,13 @@ static char *printed(json_t *json, bool as_json) {
     json_decref(json);
     if (bt_config_load(&config, path, &error)) fail_msg("%s", error.message);
     assert_int_equal(bt_config_check_open(&check, config, &here, false, &error), BT_OK);
-    FILE *out = open_memstream(&text, &size);
-    assert_non_null(out);
+    FILE *out = text_stream_open(&stream);
     bt_status status = as_json ? bt_report_config_json(config, check, "c.json", out, &error)
                                : bt_report_config_table(config, check, "c.json", out, &error);
     assert_int_equal(status, BT_OK);
-    assert_int_equal(fclose(out), 0);
     bt_config_check_close(&check);
     bt_config_close(&config);
-    return text;
+    return text_stream_close(&stream);
 }
 
 /* The table holds every one of the words, which NULL ends. White space counts once: lines wrap. */

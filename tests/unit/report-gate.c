@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "expect.h"
+#include "report-text.h"
 #include "report/gate.h"
 
 static void add(bt_gate_verdict *verdict, const char *metric, bt_gate_word word, double slowdown) {
@@ -50,30 +51,23 @@ static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
 
 /* The caller frees it. */
 static char *told(const bt_gate_verdict *verdict, bt_gate_format format) {
-    char *text = NULL;
-    size_t size = 0;
+    text_stream stream;
     bt_error error;
-    FILE *out = open_memstream(&text, &size);
-    must(bt_gate_publish(verdict, format, out, &error), &error);
-    fclose(out);
-    return text;
-}
-
-static void expect_text(const char *text, const char *wanted) {
-    if (!strstr(text, wanted)) fail_msg("\"%s\" is not in:\n%s", wanted, text);
+    must(bt_gate_publish(verdict, format, text_stream_open(&stream), &error), &error);
+    return text_stream_close(&stream);
 }
 
 static void the_table_has_a_row_a_metric_and_the_verdict(void **state) {
     (void)state;
     bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
     char *text = told(verdict, BT_GATE_FORMAT_TABLE);
-    expect_text(text, "hrnet/batch-<4>");
-    expect_text(text, "+12.3 %");
-    expect_text(text, "+11.3 % … +13.3 %");
-    expect_text(text, "newly broken");
-    expect_text(text, "torch 2.14, here torch 2.15");
-    expect_text(text, "27 pairs in 61 s, 4 looks");
-    expect_text(text, "slower: 1 metric slower than the tolerance");
+    says(text, "hrnet/batch-<4>");
+    says(text, "+12.3 %");
+    says(text, "+11.3 % … +13.3 %");
+    says(text, "newly broken");
+    says(text, "torch 2.14, here torch 2.15");
+    says(text, "27 pairs in 61 s, 4 looks");
+    says(text, "slower: 1 metric slower than the tolerance");
     free(text);
     bt_gate_verdict_close(&verdict);
 }
@@ -85,9 +79,9 @@ static void the_markdown_says_the_verdict_first_and_escapes(void **state) {
     const char *banner = strstr(text, "**slower: 1 metric"), *first = strstr(text, "| metric");
     assert_non_null(banner);
     assert_true(banner < first);
-    expect_text(text, "a\\|b");
-    expect_text(text, "\\<4>");
-    expect_text(text, "<details>");
+    says(text, "a\\|b");
+    says(text, "\\<4>");
+    says(text, "<details>");
     /* What is as it was stands in the folded table alone. */
     assert_true(strstr(text, "hrnet/batch-1") > strstr(text, "<details>"));
     assert_true(strstr(text, "unsure") < strstr(text, "<details>"));
@@ -99,13 +93,13 @@ static void junit_counts_what_it_holds(void **state) {
     (void)state;
     bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
     char *text = told(verdict, BT_GATE_FORMAT_JUNIT);
-    expect_text(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"2\"");
-    expect_text(text, "name=\"hrnet/batch-&lt;4&gt;\"");
-    expect_text(text, "message=\"declared: +8.0 %, tolerance +5.0 %; up to 9 %: checks &amp; more\"");
+    says(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"2\"");
+    says(text, "name=\"hrnet/batch-&lt;4&gt;\"");
+    says(text, "message=\"declared: +8.0 %, tolerance +5.0 %; up to 9 %: checks &amp; more\"");
     free(text);
     verdict->verdict_code = 0; /* the policy lets doubt pass */
     text = told(verdict, BT_GATE_FORMAT_JUNIT);
-    expect_text(text, "errors=\"0\" skipped=\"3\"");
+    says(text, "errors=\"0\" skipped=\"3\"");
     free(text);
     bt_gate_verdict_close(&verdict);
 }
@@ -125,12 +119,12 @@ static void every_form_says_the_same_of_a_promise(void **state) {
     for (bt_gate_format format = BT_GATE_FORMAT_TABLE; format <= BT_GATE_FORMAT_JUNIT; format++) {
         char *text = told(verdict, format);
         if (format == BT_GATE_FORMAT_JSON)
-            expect_text(text, "\"verdict\": \"incomparable\"");
+            says(text, "\"verdict\": \"incomparable\"");
         else if (format == BT_GATE_FORMAT_MARKDOWN)
-            expect_text(text, "- **hrnet/sla**: incomparable: broken (SLA 1500 ms), before met");
+            says(text, "- **hrnet/sla**: incomparable: broken (SLA 1500 ms), before met");
         else
-            expect_text(text, words);
-        if (format == BT_GATE_FORMAT_JUNIT) expect_text(text, "failures=\"0\" errors=\"1\"");
+            says(text, words);
+        if (format == BT_GATE_FORMAT_JUNIT) says(text, "failures=\"0\" errors=\"1\"");
         free(text);
     }
     bt_gate_verdict_close(&verdict);
@@ -144,11 +138,11 @@ static void a_verdict_on_nothing_is_an_error_in_junit(void **state) {
     verdict->verdict_code = 4;
     strcpy(verdict->why, "nothing was measured");
     char *text = told(verdict, BT_GATE_FORMAT_JUNIT);
-    expect_text(text, "tests=\"1\" failures=\"0\" errors=\"1\"");
-    expect_text(text, "nothing was measured");
+    says(text, "tests=\"1\" failures=\"0\" errors=\"1\"");
+    says(text, "nothing was measured");
     free(text);
     text = told(verdict, BT_GATE_FORMAT_TABLE);
-    expect_text(text, "inconclusive: nothing was measured");
+    says(text, "inconclusive: nothing was measured");
     free(text);
     bt_gate_verdict_close(&verdict);
 }

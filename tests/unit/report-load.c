@@ -15,8 +15,10 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "expect.h"
 #include "fixture-load-record.h"
 #include "prove/judge.h"
+#include "report-text.h"
 #include "report/layout.h"
 #include "report/load-plots.h"
 #include "report/load.h"
@@ -26,18 +28,11 @@
 
 /* The caller frees it. */
 static char *written(const bt_load_record *record, bt_load_format format) {
-    char *text = NULL;
-    size_t size = 0;
+    text_stream stream;
     bt_error error;
-    FILE *out = open_memstream(&text, &size);
-    assert_non_null(out);
+    FILE *out = text_stream_open(&stream);
     if (bt_load_publish(record, format, NULL, NULL, out, &error) != BT_OK) fail_msg("%s", error.message);
-    assert_int_equal(fclose(out), 0);
-    return text;
-}
-
-static void assert_says(const char *text, const char *phrase) {
-    if (!strstr(text, phrase)) fail_msg("\"%s\" is missing in:\n%s", phrase, text);
+    return text_stream_close(&stream);
 }
 
 static void assert_silent(const char *text, const char *phrase) {
@@ -62,16 +57,16 @@ static void the_summary_has_a_line_a_scenario(void **state) {
     bt_load_record *record = fixture_load_record();
     char *text = written(record, BT_LOAD_FORMAT_TABLE), line[128];
     const bt_load_part *single = &record->scenarios[0].parts[0], *broken = &record->scenarios[4].parts[0];
-    assert_says(text, "HRNet Summary:\n");
-    assert_says(text, "CBAM-ResUNet Summary:\n");
+    says(text, "HRNet Summary:\n");
+    says(text, "CBAM-ResUNet Summary:\n");
     bt_text_format(line, sizeof line, "  Single Request: P95=%.1fms ✓\n", single->latency.p95_ms);
-    assert_says(text, line);
+    says(text, line);
     bt_text_format(line, sizeof line, "  Sustained Load: P95=%.1fms ✗  broken, SLA 90 ms\n",
                    broken->latency.p95_ms);
-    assert_says(text, line);
-    assert_says(text, "  Largest Burst: ");
-    assert_says(text, "–  not judged");
-    assert_says(text, "  Mixed Load: P95=– ?  not shown, SLA 90 ms");
+    says(text, line);
+    says(text, "  Largest Burst: ");
+    says(text, "–  not judged");
+    says(text, "  Mixed Load: P95=– ?  not shown, SLA 90 ms");
     free(text);
     bt_load_record_close(&record);
 }
@@ -81,12 +76,12 @@ static void cause_and_remedy_stand_beside_what_is_not_met(void **state) {
     bt_load_record *record = fixture_load_record();
     for (size_t i = 0; i < PEOPLE; i++) {
         char *text = written(record, people[i]);
-        assert_says(text, "P95 of the queue is 31.2 ms");
+        says(text, "P95 of the queue is 31.2 ms");
         const bool page = strstr(text, "</code>") != NULL;
-        assert_says(text, page ? "--max-queue-delay-ms</code> 1" : "--max-queue-delay-ms 1");
-        assert_says(text, "the machine was not quiet");
-        assert_says(text, "HRNet misses the SLA of 90 ms under Sustained Load");
-        assert_says(text, "test-production --seed 7");
+        says(text, page ? "--max-queue-delay-ms</code> 1" : "--max-queue-delay-ms 1");
+        says(text, "the machine was not quiet");
+        says(text, "HRNet misses the SLA of 90 ms under Sustained Load");
+        says(text, "test-production --seed 7");
         free(text);
     }
     bt_load_record_close(&record);
@@ -105,11 +100,11 @@ static void a_bound_that_is_not_there_is_explained(void **state) {
     single->p95_upper_ms = NAN;
     for (size_t i = 0; i < PEOPLE; i++) {
         char *text = written(record, people[i]);
-        assert_says(text, "9.42–?");
-        assert_says(text, "P95 has no upper bound yet");
-        assert_says(text, "59");
-        assert_says(text, "(200 here)");
-        assert_says(text, "--duration");
+        says(text, "9.42–?");
+        says(text, "P95 has no upper bound yet");
+        says(text, "59");
+        says(text, "(200 here)");
+        says(text, "--duration");
         free(text);
     }
     bt_load_record_close(&record);
@@ -120,10 +115,10 @@ static void losses_and_the_speed_up_are_told(void **state) {
     bt_load_record *record = fixture_load_record();
     for (size_t i = 1; i < PEOPLE; i++) {
         char *text = written(record, people[i]);
-        assert_says(text, "3 refused by a full queue");
-        assert_says(text, "2 past their deadline");
-        assert_says(text, "2.3");
-        assert_says(text, "24.6");
+        says(text, "3 refused by a full queue");
+        says(text, "2 past their deadline");
+        says(text, "2.3");
+        says(text, "24.6");
         free(text);
     }
     bt_load_record_close(&record);
@@ -139,12 +134,12 @@ static void what_a_quota_did_is_told(void **state) {
             (bt_throttling){.quota_cpus = 0.5, .quota_periods = 300, .throttled_periods = 100 + i};
     for (size_t i = 1; i < PEOPLE; i++) { /* the table breaks its lines anywhere */
         char *text = written(record, people[i]);
-        assert_says(text, "the CPU quota of 0.5 throttled 201 of 600 periods");
+        says(text, "the CPU quota of 0.5 throttled 201 of 600 periods");
         free(text);
     }
     char *text = written(record, BT_LOAD_FORMAT_MARKDOWN);
-    assert_says(text, "the CPU quota of 0.5 throttled 101 of 300 periods"); /* scenario by scenario */
-    assert_says(text, "1 core (CPU quota 0.5)");
+    says(text, "the CPU quota of 0.5 throttled 101 of 300 periods"); /* scenario by scenario */
+    says(text, "1 core (CPU quota 0.5)");
     free(text);
     bt_load_record_close(&record);
 }
@@ -205,7 +200,7 @@ static void the_page_is_whole_in_itself(void **state) {
     free(text);
     snprintf(record->machine_differs, sizeof record->machine_differs, "another CPU");
     text = written(record, BT_LOAD_FORMAT_HTML);
-    assert_says(text, "<code>make optimize-batch</code>");
+    says(text, "<code>make optimize-batch</code>");
     assert_silent(text, "`");
     free(text);
     bt_load_record_close(&record);
@@ -277,10 +272,10 @@ static void check_forms(const combination *c) {
             for (int p = 0; p < 2 && f == BT_LOAD_FORMAT_TABLE; p++) {
                 snprintf(expected, sizeof expected, "%s Single Request  ",
                          p == 1 && !c->second_judged ? "–" : marks[of[p]]);
-                assert_says(text, expected);
+                says(text, expected);
             }
-            if (f != BT_LOAD_FORMAT_TABLE) assert_says(text, words[c->first]);
-            if (f != BT_LOAD_FORMAT_TABLE && c->second_judged) assert_says(text, words[c->second]);
+            if (f != BT_LOAD_FORMAT_TABLE) says(text, words[c->first]);
+            if (f != BT_LOAD_FORMAT_TABLE && c->second_judged) says(text, words[c->second]);
         }
         free(text);
     }
@@ -321,10 +316,9 @@ static void junit_counts_as_a_ci_does(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
     char *text = written(record, BT_LOAD_FORMAT_JUNIT);
-    assert_says(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-    assert_says(text, "<testsuite name=\"hrnet\" tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\"");
-    assert_says(text,
-                "<testsuite name=\"cbam_resunet\" tests=\"3\" failures=\"0\" errors=\"2\" skipped=\"0\"");
+    says(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    says(text, "<testsuite name=\"hrnet\" tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\"");
+    says(text, "<testsuite name=\"cbam_resunet\" tests=\"3\" failures=\"0\" errors=\"2\" skipped=\"0\"");
     free(text);
     bt_load_record_close(&record);
 }
@@ -364,13 +358,13 @@ static void every_picture_has_its_script_and_its_data(void **state) {
             if (!bt_load_plot_is_drawn(record, &record->models[m], (bt_load_plot)i)) continue;
             char *script = plotted(record, model, plots[i], "gnuplot");
             /* each axis says what it is, or its ticks are words */
-            if (!strstr(script, "set xtics (")) assert_says(script, "set xlabel");
-            if (!strstr(script, "set ytics (")) assert_says(script, "set ylabel");
+            if (!strstr(script, "set xtics (")) says(script, "set xlabel");
+            if (!strstr(script, "set ytics (")) says(script, "set ylabel");
             free(script);
             free(plotted(record, model, plots[i], "dat"));
         }
     char *script = script_of(record, "percentiles");
-    assert_says(script, "SLA");
+    says(script, "SLA");
     free(script);
     bt_load_record_close(&record);
 }
@@ -380,9 +374,9 @@ static void every_picture_has_open_axes_and_its_legend_below(void **state) {
     bt_load_record *record = fixture_load_record();
     for (size_t i = 0; i < sizeof plots / sizeof *plots; i++) {
         char *script = script_of(record, plots[i]);
-        assert_says(script, "set border 3\n");
+        says(script, "set border 3\n");
         assert_silent(script, "set border 31");
-        assert_says(script, "set key at screen 0.5, screen 0.02 center bottom horizontal");
+        says(script, "set key at screen 0.5, screen 0.02 center bottom horizontal");
         assert_silent(script, "set key outside");
         free(script);
     }
@@ -436,8 +430,8 @@ static void an_unknown_bound_is_an_open_arrow(void **state) {
     free(script);
     record->scenarios[0].parts[0].latency.p95_upper_ms = NAN;
     script = script_of(record, "scenarios");
-    assert_says(script, "vectors head size graph 0.016,25 nofilled");
-    assert_says(script, "upper bound unknown");
+    says(script, "vectors head size graph 0.016,25 nofilled");
+    says(script, "upper bound unknown");
     free(script);
     bt_load_record_close(&record);
 }
@@ -446,13 +440,11 @@ static void what_is_not_shown_is_hollow_and_what_is_met_is_not(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
     char *script = script_of(record, "scenarios");
-    assert_says(script,
-                "points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'P95, met'");
-    assert_says(script,
-                "points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'P95, broken'");
-    assert_says(
-        script,
-        "points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'P95, not shown'");
+    says(script, "points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'P95, met'");
+    says(script,
+         "points pointtype 9 pointsize 1.3 linewidth 1.5 linecolor rgb '#D55E00' title 'P95, broken'");
+    says(script,
+         "points pointtype 6 pointsize 1.3 linewidth 1.5 linecolor rgb '#B87A00' title 'P95, not shown'");
     free(script);
     for (int i = 0; i < record->scenario_count; i++)
         if (record->scenarios[i].parts[0].sent > 0) record->scenarios[i].parts[0].verdict = BT_LOAD_MET;
@@ -497,9 +489,9 @@ static void one_that_dwarfs_the_rest_leaves_them_room(void **state) {
     let_one_dwarf_the_rest(record);
     scenarios = script_of(record, "scenarios");
     split = script_of(record, "split");
-    assert_says(scenarios, "set logscale x\n");
-    assert_says(scenarios, "latency (ms, logarithmic)");
-    assert_says(split, " ms in all, queue ");
+    says(scenarios, "set logscale x\n");
+    says(scenarios, "latency (ms, logarithmic)");
+    says(split, " ms in all, queue ");
     double end = number_behind(split, "set xrange [0:");
     double mean = record->scenarios[3].parts[0].latency.mean_ms;
     assert_true(end < mean / 4);
@@ -512,7 +504,7 @@ static void percentiles_are_named_plainly_and_do_not_tangle(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
     char *script = script_of(record, "percentiles");
-    assert_says(script, "set xlabel 'share of requests'\n");
+    says(script, "set xlabel 'share of requests'\n");
     assert_silent(script, "1 - p");
     assert_silent(script, "histeps");
     free(script);
@@ -544,7 +536,7 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     for (int i = 0; i < part->bin_count; i++)
         part->bins[i].p50_ms = part->bins[i].p95_ms = part->bins[i].max_ms = 10;
     char *script = script_of(record, "series"), *data = plotted(record, "hrnet", "series", "dat");
-    assert_says(script, "set xrange [0:9]\n");
+    says(script, "set xrange [0:9]\n");
     assert_int_equal(rows_of(data, 0, &at), 9); /* P50: in the middle of each second */
     assert_true(at == 8.5);
     assert_int_equal(rows_of(data, 3, &at), 10); /* sent: up to the end of the ninth */
@@ -553,8 +545,8 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     /* its axis is that of what was measured; an SLA of nine times that is only named */
     double top = number_behind(script, "set yrange [0:");
     assert_true(top > 10 && top < 15);
-    assert_says(script, "'SLA 90 ms (beyond this range)'");
-    assert_says(script, "title 'slowest'");
+    says(script, "'SLA 90 ms (beyond this range)'");
+    says(script, "title 'slowest'");
     free(script);
     free(data);
     bt_load_record_close(&record);
@@ -565,10 +557,10 @@ static void nothing_measured_is_one_sentence(void **state) {
     bt_load_record *records[] = {fixture_load_record_of_nothing(), fixture_load_record()};
     for (size_t i = 0; i < PEOPLE; i++) {
         char *nothing = written(records[0], people[i]), *something = written(records[1], people[i]);
-        assert_says(nothing, "no request was answered, so there is nothing to draw");
+        says(nothing, "no request was answered, so there is nothing to draw");
         assert_silent(nothing, "P99.9"); /* a table of no rows */
         assert_silent(something, "nothing to draw");
-        assert_says(something, "P99.9");
+        says(something, "P99.9");
         free(nothing);
         free(something);
     }

@@ -20,6 +20,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "fixture-record.h"
+#include "report-text.h"
 #include "report/layout.h"
 #include "report/sweep-words.h"
 #include "report/sweep.h"
@@ -31,18 +32,15 @@ typedef enum report_form { TABLE, CSV, MARKDOWN, HTML, FORMS } report_form;
 
 /* The caller frees it. */
 static char *written(const bt_record *record, report_form form) {
-    char *text = NULL;
-    size_t size = 0;
+    text_stream stream;
     bt_error error;
-    FILE *out = open_memstream(&text, &size);
-    assert_non_null(out);
+    FILE *out = text_stream_open(&stream);
     bt_status status = form == TABLE  ? bt_sweep_report_table(record, out, &error)
                        : form == CSV  ? bt_sweep_report_csv(record, out, &error)
                        : form == HTML ? bt_sweep_report_html(record, NULL, out, &error)
                                       : bt_sweep_report_markdown(record, "../plots", out, &error);
     assert_int_equal(status, BT_OK);
-    assert_int_equal(fclose(out), 0);
-    return text;
+    return text_stream_close(&stream);
 }
 
 /* All words of a text, one space between two, so that where a line breaks does not matter. A table's cell
@@ -351,11 +349,11 @@ static void test_a_table_is_never_wider_than_asked_for(void **state) {
     bt_random random = bt_random_stream(seed, "tables");
     for (int round = 0; round < 600; round++) {
         bt_column columns[14];
-        char names[14][200], last[400] = "", *text = NULL;
+        char names[14][200], last[400] = "";
         int count = 1 + below(&random, 14), rows = below(&random, 5);
         int width = round % 2 ? usual[below(&random, 3)] : 20 + below(&random, 200);
         int margin = below(&random, 4);
-        size_t size;
+        text_stream stream;
         bt_table *table;
         bt_error error;
         for (int i = 0; i < count; i++) {
@@ -370,9 +368,8 @@ static void test_a_table_is_never_wider_than_asked_for(void **state) {
             else
                 bt_table_text(table, "%s", last);
         }
-        FILE *out = open_memstream(&text, &size);
-        assert_int_equal(bt_table_write_text(table, margin, width, out, &error), BT_OK);
-        assert_int_equal(fclose(out), 0);
+        assert_int_equal(bt_table_write_text(table, margin, width, text_stream_open(&stream), &error), BT_OK);
+        char *text = text_stream_close(&stream);
         if (rows > 0 && count == 1 && !columns[0].number) assert_letters_in_order(text, last);
         for (char *rest, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
             if (bt_layout_width(line) > width)
@@ -385,17 +382,15 @@ static void test_a_table_is_never_wider_than_asked_for(void **state) {
 static void test_columns_that_find_no_room_go_on_below_the_first(void **state) {
     (void)state;
     static const bt_column columns[] = {{"size", true}, {"milliseconds", true}, {"why", false}};
-    char *text = NULL;
-    size_t size;
+    text_stream stream;
     bt_table *table;
     bt_error error;
     assert_int_equal(bt_table_open(&table, columns, 3, &error), BT_OK);
     bt_table_text(table, "8");
     bt_table_text(table, "1.5");
     bt_table_text(table, "two words");
-    FILE *out = open_memstream(&text, &size);
-    assert_int_equal(bt_table_write_text(table, 0, 20, out, &error), BT_OK);
-    assert_int_equal(fclose(out), 0);
+    assert_int_equal(bt_table_write_text(table, 0, 20, text_stream_open(&stream), &error), BT_OK);
+    char *text = text_stream_close(&stream);
     assert_string_equal(text, "size  milliseconds\n────  ────────────\n   8           1.5\n\n"
                               "size  why\n────  ─────────\n   8  two words\n");
     free(text);

@@ -15,6 +15,7 @@
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "record/config-check.h"
+#include "report-text.h"
 #include "report/config.h"
 #include "report/gate.h"
 #include "report/layout.h"
@@ -125,8 +126,7 @@ static char *table_at(int width) {
     static const bt_column columns[] = {{"", false},       {"batch", true}, {"P95 ms", true},
                                         {"bound", true},   {"img/s", true}, {"efficiency", true},
                                         {"verdict", false}};
-    char *text = NULL;
-    size_t size;
+    text_stream stream;
     bt_table *table;
     bt_error error;
     assert_int_equal(bt_table_open(&table, columns, 7, &error), BT_OK);
@@ -139,11 +139,9 @@ static char *table_at(int width) {
         bt_table_number(table, 0.125, 3);
         bt_table_text(table, "%s", row ? "a long word of explanation" : "ok");
     }
-    FILE *out = open_memstream(&text, &size);
-    assert_int_equal(bt_table_write_text(table, 0, width, out, &error), BT_OK);
-    assert_int_equal(fclose(out), 0);
+    assert_int_equal(bt_table_write_text(table, 0, width, text_stream_open(&stream), &error), BT_OK);
     bt_table_close(&table);
-    return text;
+    return text_stream_close(&stream);
 }
 
 static void rows_become_cards_where_nothing_else_fits(void **state) {

@@ -155,9 +155,12 @@ static bt_status exchange(const bt_probe *probe, process *p, json_t *order, json
                           bt_error *error) {
     char *line = malloc(ANSWER_BYTES_MAX);
     *answer = NULL;
+    if (!line) { /* before the order is sent, or its answer would be taken for that to the next */
+        json_decref(order);
+        return bt_no_memory(error, "a worker's answer");
+    }
     bt_status status = bt_line_send(p->socket, order, error);
     if (status == BT_IO) status = reap(p, NULL, error);
-    if (status == BT_OK && !line) status = bt_no_memory(error, "a worker's answer");
     if (status == BT_OK) status = receive_line(probe, p, line, error);
     if (status == BT_OK) {
         json_error_t at;

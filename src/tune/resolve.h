@@ -16,11 +16,10 @@ extern "C" {
 
 /* Checks what can be checked before anything is measured (known models, model files that are what they should
  * be, sizes that they take, a backend specification that parses) and fills in what "auto" stands for on
- * `machine`: the device and the image size; and the models, where only model files are given. Where a model file
- * brings a size of its own over a profile's, the profile's counts as the default. `models` becomes what
- * each of the settings' models is. `images` becomes what a report
- * says of the pictures, which are all decoded for that, and whose notes go to `log`. BT_INVALID or BT_PARSE names
- * the flag. */
+ * `machine`: the device and the image size; and the models, where only model files are given. Where a model
+ * file brings a size of its own over a profile's, the profile's counts as the default. `models` becomes what
+ * each of the settings' models is. `images` becomes what a report says of the pictures, which are all decoded
+ * for that, and whose notes go to `log`. BT_INVALID or BT_PARSE names the flag. */
 BT_MUST_USE bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources,
                                           const bt_machine *machine, bt_resolved_model models[BT_NAMES_MAX],
                                           char images[BT_TEXT_SIZE], bt_log *log, bt_error *error);

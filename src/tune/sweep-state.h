@@ -10,6 +10,8 @@
 #include "tune/search.h"
 #include "tune/sweep.h"
 
+/* The newest samples of undisturbed turns, whose median is what a size typically takes. More: the median is surer,
+ * and follows a machine that warms up or slows down later; fewer: noise decides which size leads. */
 #define BT_UNDISTURBED_SAMPLES 64
 
 #define BT_STANDARD_MEMORY_MAX 2 /* sizes of the standard path whose memory is taken: enough for a line */
@@ -106,7 +108,7 @@ BT_MUST_USE bt_status bt_sweep_add(bt_sweep *sweep, int batch_size, bool on_asce
 /* A size that cannot win any more, and why. */
 void bt_sweep_refuse(bt_sweep *sweep, int index, bt_outcome outcome, const char *why);
 
-/* The living point of highest score that has been measured, leaving out those whose test ended without a
+/* The size of highest score that is in the running and has been measured, leaving out those whose test ended without a
  * verdict, and those that seem late as long as others do not; -1 for none. */
 int bt_sweep_leader(const bt_sweep *sweep, bt_objective objective);
 

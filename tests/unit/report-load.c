@@ -52,6 +52,17 @@ static double number_behind(const char *text, const char *phrase) {
 static const bt_load_format people[] = {BT_LOAD_FORMAT_TABLE, BT_LOAD_FORMAT_MARKDOWN, BT_LOAD_FORMAT_HTML};
 #define PEOPLE (sizeof people / sizeof *people)
 
+/* The forms for people say every one of `phrases`, which NULL ends. */
+static void assert_people_read(const bt_load_record *record, const char *const *phrases) {
+    for (size_t i = 0; i < PEOPLE; i++) {
+        char *text = written(record, people[i]);
+        for (int p = 0; phrases[p]; p++)
+            says(text, phrases[p]);
+        free(text);
+    }
+}
+#define PEOPLE_READ(record, ...) assert_people_read(record, (const char *const[]){__VA_ARGS__, NULL})
+
 static void the_summary_has_a_line_a_scenario(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
@@ -98,15 +109,7 @@ static void a_bound_that_is_not_there_is_explained(void **state) {
     }
     single->p95_lower_ms = 9.42;
     single->p95_upper_ms = NAN;
-    for (size_t i = 0; i < PEOPLE; i++) {
-        char *text = written(record, people[i]);
-        says(text, "9.42–?");
-        says(text, "P95 has no upper bound yet");
-        says(text, "59");
-        says(text, "(200 here)");
-        says(text, "--duration");
-        free(text);
-    }
+    PEOPLE_READ(record, "9.42–?", "P95 has no upper bound yet", "59", "(200 here)", "--duration");
     bt_load_record_close(&record);
 }
 

@@ -56,6 +56,18 @@ static void assert_words_in_order(const char *text, const char *words) {
     }
 }
 
+/* The forms for people, which is all but CSV, say every one of `phrases`, which NULL ends. */
+static void assert_people_read(const bt_record *record, const char *const *phrases) {
+    for (report_form form = TABLE; form < FORMS; form++) {
+        if (form == CSV) continue;
+        char *text = written(record, form);
+        for (int i = 0; phrases[i]; i++)
+            assert_words_in_order(text, phrases[i]);
+        free(text);
+    }
+}
+#define PEOPLE_READ(record, ...) assert_people_read(record, (const char *const[]){__VA_ARGS__, NULL})
+
 static void test_every_point_stands_with_its_reason(void **state) {
     (void)state;
     bt_record *record = fixture_record();
@@ -87,18 +99,10 @@ static void test_a_loser_without_a_recorded_reason_still_gets_one(void **state) 
 static void test_the_choice_the_winners_and_how_to_repeat_are_told(void **state) {
     (void)state;
     bt_record *record = fixture_record();
-    for (report_form form = TABLE; form < FORMS; form++) {
-        if (form == CSV) continue;
-        char *text = written(record, form);
-        assert_words_in_order(text, "→ efficiency batch 2 throughput batch 8 latency batch 1");
-        assert_words_in_order(text, "largest batch memory would allow: FP32 5, BF16 15");
-        assert_words_in_order(text, "batching does not pay by efficiency");
-        assert_words_in_order(text, "together 813 MiB 922 MiB allowed: they fit");
-        assert_words_in_order(text, "hrnet: batch 4");
-        assert_words_in_order(text, "revision 5fa8ce6, seed 7");
-        assert_words_in_order(text, record->command);
-        free(text);
-    }
+    PEOPLE_READ(record, "→ efficiency batch 2 throughput batch 8 latency batch 1",
+                "largest batch memory would allow: FP32 5, BF16 15", "batching does not pay by efficiency",
+                "together 813 MiB 922 MiB allowed: they fit", "hrnet: batch 4", "revision 5fa8ce6, seed 7",
+                record->command);
     bt_record_close(&record);
 }
 
@@ -148,12 +152,8 @@ static void test_a_model_that_was_not_measured_says_why(void **state) {
     (void)state;
     bt_record *record = fixture_record_of_nothing();
     snprintf(record->models[0].reason, sizeof record->models[0].reason, "the worker crashed (signal 11)");
-    for (report_form form = TABLE; form < FORMS; form++) {
-        char *text = written(record, form);
-        if (form != CSV)
-            assert_words_in_order(text, "no batch size was measured: the worker crashed (signal");
-        free(text);
-    }
+    PEOPLE_READ(record, "no batch size was measured: the worker crashed (signal");
+    free(written(record, CSV));
     bt_record_close(&record);
 }
 
@@ -448,14 +448,7 @@ static void test_a_bound_that_is_not_there_is_explained(void **state) {
     free(text);
     second->points[1].p95_upper_ms = NAN;
     second->points[1].sample_count = 17;
-    for (report_form form = TABLE; form < FORMS; form++) {
-        if (form == CSV) continue;
-        text = written(record, form);
-        assert_words_in_order(text, words);
-        assert_words_in_order(text,
-                              "at least 59 samples, more where late ones come in spells (at most 17 here)");
-        free(text);
-    }
+    PEOPLE_READ(record, words, "at least 59 samples, more where late ones come in spells (at most 17 here)");
     bt_record_close(&record);
 }
 

@@ -49,7 +49,7 @@ static size_t pixels(const bt_bench *b) {
     return (size_t)b->session.height * (size_t)b->session.width;
 }
 
-/* ---- images ------------------------------------------------------------------ */
+/* ---- images ---- */
 
 static float *image_at(const bt_bench *b, int index) {
     return b->images + (size_t)index * 3 * pixels(b);
@@ -116,7 +116,7 @@ static bt_status ensure_images(bt_bench *b, int batch_size, bt_error *error) {
     return BT_OK;
 }
 
-/* ---- timing ------------------------------------------------------------------ */
+/* ---- timing ---- */
 
 /* `runs` of the team's, all instances at a time. */
 static bt_status time_team(bt_bench *b, int batch_size, int runs, double *samples_ms, bt_error *error) {
@@ -146,7 +146,7 @@ static bt_status ensure_prepared(bt_bench *b, int batch_size, bt_error *error) {
     return status;
 }
 
-/* ---- steps ------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static bt_status step_memory(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_memory memory;

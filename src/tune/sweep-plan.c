@@ -61,7 +61,7 @@ static bool ascent_step(const bt_sweep *sweep, bt_step *step) {
     return false;
 }
 
-/* ---- refining, agreement, screening ------------------------------------------ */
+/* ---- refining, agreement, screening ---- */
 
 /* A size between the doubled ones is measured in turn with the best of them, so that the two can be
  * compared. */
@@ -128,7 +128,7 @@ static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     return true;
 }
 
-/* ---- what goes between the leader's turns, and after them -------------------- */
+/* ---- what goes between the leader's turns, and after them ---- */
 
 static bool standard_step(const bt_sweep *sweep, bt_step *step) {
     int lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
@@ -184,7 +184,7 @@ static bool other_step(const bt_sweep *sweep, bt_step *step) {
            once_step(sweep, step) || agreement_step(sweep, step);
 }
 
-/* ---- proving ----------------------------------------------------------------- */
+/* ---- proving ---- */
 
 /* The next step of a size's own proof; false where all is shown, or cannot be. The reference is run alone
  * first: where it fails, that is no fault of the size whose masks it was wanted for. */

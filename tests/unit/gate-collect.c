@@ -205,8 +205,8 @@ static bt_gate_verdict *promises_compared(const char *before, double before_sla_
     return compared(sides[0], sides[1], rules);
 }
 
-/* Over all that either side may say: met before and broken now, under one SLA, is slower, and nothing
- * else. */
+/* Over all that either side may say: met before and broken now, under one SLA, is slower, and nothing else.
+ * Mended by af4ef64. */
 static void only_a_kept_promise_can_be_broken(void **state) {
     (void)state;
     static const char *const words[] = {"met", "broken", "not shown", "untrusted", ""};
@@ -250,7 +250,7 @@ static void a_change_of_question_can_be_declared(void **state) {
     bt_gate_verdict_close(&verdict);
 }
 
-/* Fewer threads a copy, other pictures: times of another thing. The standard path has all cores anyway. */
+/* Fewer threads an instance, other pictures: times of another thing. The standard path has all cores anyway. */
 static void unlike_conditions_are_another_question(void **state) {
     (void)state;
     bt_error error;

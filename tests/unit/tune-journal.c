@@ -67,7 +67,7 @@ static void assert_load_fails(bt_status status, const char *words) {
     if (!strstr(error.message, words)) fail_msg("\"%s\" does not say \"%s\"", error.message, words);
 }
 
-/* ---- writing and reading ----------------------------------------------------- */
+/* ---- writing and reading ---- */
 
 static void lines_come_back_in_order(void **state) {
     (void)state;
@@ -105,7 +105,7 @@ static void nothing_to_append_is_memory_that_ran_out(void **state) {
     assert_int_equal(count_lines(), 1);
 }
 
-/* ---- cut off ----------------------------------------------------------------- */
+/* ---- cut off ---- */
 
 static void an_unfinished_last_line_is_passed_over_and_then_cut_off(void **state) {
     (void)state;
@@ -146,7 +146,7 @@ static void a_corrupt_line_is_named(void **state) {
     assert_load_fails(BT_PARSE, JOURNAL ":1: ");
 }
 
-/* ---- trouble ----------------------------------------------------------------- */
+/* ---- trouble ---- */
 
 /* A disk that is full in the middle of a line: the line is refused, and what was there stays as it was. */
 static void a_failed_write_leaves_whole_lines(void **state) {

@@ -57,7 +57,7 @@ static void memory_never_falls_with_the_batch(void **state) {
 }
 
 /* As one accelerator had it: the first image takes less than each further one, and the line is right where
- * there are images. */
+ * there are images. Mended, with the next, by 38220ef. */
 static void a_line_may_begin_below_zero_where_no_image_is(void **state) {
     (void)state;
     const int sizes[] = {1, 2, 4, 8};

@@ -75,7 +75,7 @@ static void assert_resumes(const char *kind, const char *id, int lines_left) {
     bt_run_close(&run);
 }
 
-/* ---- new runs ---------------------------------------------------------------- */
+/* ---- new runs ---- */
 
 static void a_run_is_named_by_time_and_kind(void **state) {
     (void)state;
@@ -119,7 +119,7 @@ static void a_folder_that_cannot_be_made_is_named(void **state) {
     assert_refused(BT_IO, "tuning", 4, "out");
 }
 
-/* ---- resuming ---------------------------------------------------------------- */
+/* ---- resuming ---- */
 
 static void a_cut_off_run_hands_out_its_lines(void **state) {
     (void)state;
@@ -196,7 +196,7 @@ static void folders_without_a_journal_are_passed_over(void **state) {
     assert_resumes("tuning", "2026-01-01T000000Z-tuning", 0);
 }
 
-/* ---- what is refused --------------------------------------------------------- */
+/* ---- what is refused ---- */
 
 static void other_settings_are_refused_by_name(void **state) {
     (void)state;

@@ -14,7 +14,7 @@
 
 #define SAMPLES 120
 
-/* ---- records by hand --------------------------------------------------------- */
+/* ---- records by hand ---- */
 
 static bt_settings settings_for(bt_objective objective, double p95_sla_ms) {
     return (bt_settings){.p95_sla_ms = p95_sla_ms,
@@ -79,7 +79,7 @@ static void assert_silent_on(const char *text, const char *words) {
     if (strstr(text, words)) fail_msg("\"%s\" says \"%s\"", text, words);
 }
 
-/* ---- one point --------------------------------------------------------------- */
+/* ---- one point ---- */
 
 static void a_point_is_summed_up(void **state) {
     (void)state;
@@ -109,7 +109,7 @@ static void without_samples_nothing_is_known(void **state) {
     bt_record_close(&record);
 }
 
-/* ---- winners ----------------------------------------------------------------- */
+/* ---- winners ---- */
 
 /* s(b) = 4 + 2 b: efficiency is best at 2, throughput at 8, latency at 1. */
 static bt_record *line_of_four(bt_objective objective) {
@@ -189,7 +189,7 @@ static void the_speed_up_is_against_the_standard_path(void **state) {
     bt_record_close(&record);
 }
 
-/* ---- reasons ----------------------------------------------------------------- */
+/* ---- reasons ---- */
 
 static void every_outcome_has_its_reason(void **state) {
     (void)state;
@@ -245,7 +245,7 @@ static void the_sweeps_own_reasons_stay(void **state) {
     bt_record_close(&record);
 }
 
-/* ---- advice ------------------------------------------------------------------ */
+/* ---- advice ---- */
 
 static void advice_says_what_to_serve_and_what_throughput_would_gain(void **state) {
     (void)state;

@@ -13,7 +13,7 @@
 
 #define POINTS_MAX 64
 
-/* ---- scores ------------------------------------------------------------------ */
+/* ---- scores ---- */
 
 static void a_score_is_what_its_objective_says(void **state) {
     (void)state;
@@ -27,7 +27,7 @@ static void a_score_is_what_its_objective_says(void **state) {
     }
 }
 
-/* ---- doubling ---------------------------------------------------------------- */
+/* ---- doubling ---- */
 
 static void doubling_goes_on_while_it_gains(void **state) {
     (void)state;
@@ -55,7 +55,7 @@ static void doubling_ends_at_the_largest_batch(void **state) {
     assert_false(bt_search_goes_on(rising, 4, BT_SEARCH_MAX_BATCH));
 }
 
-/* ---- between the doubled sizes ----------------------------------------------- */
+/* ---- between the doubled sizes ---- */
 
 /* The doubled sizes up to `last`, as a machine runs them. */
 static int doubled(const machine *m, int last, bt_search_point *points) {
@@ -185,7 +185,7 @@ static void neighbours_leave_nothing_between(void **state) {
             assert_int_equal(bt_search_refine((bt_objective)objective, points, count), 0);
 }
 
-/* ---- sizes that cannot win --------------------------------------------------- */
+/* ---- sizes that cannot win ---- */
 
 static void nothing_is_tried_above_a_dead_size(void **state) {
     (void)state;

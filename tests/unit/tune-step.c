@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "tune/step.h"
 
-/* ---- there and back ---------------------------------------------------------- */
+/* ---- there and back ---- */
 
 static bt_step random_step(bt_random *random) {
     return (bt_step){.kind = (bt_step_kind)bt_random_below(random, BT_STEP_FULL_SIZE + 1),
@@ -138,7 +138,7 @@ static void every_kind_has_a_name_of_its_own(void **state) {
             assert_string_not_equal(bt_step_name((bt_step_kind)a), bt_step_name((bt_step_kind)b));
 }
 
-/* ---- what is refused --------------------------------------------------------- */
+/* ---- what is refused ---- */
 
 static void assert_step_refused(const char *text, const char *words) {
     bt_step step;
@@ -220,7 +220,7 @@ static void a_mutated_result_is_sound_or_refused(void **state) {
     assert_in_range(refused, 100, 2999);
 }
 
-/* ---- memory runs out --------------------------------------------------------- */
+/* ---- memory runs out ---- */
 
 static long until_failure;
 

@@ -25,8 +25,8 @@ namespace {
 using Loader = torch::inductor::AOTIModelPackageLoader;
 
 /* TorchScript compiles in its first run of a shape and may do it again in the second; a package's first run
- * fills oneDNN's caches. With fewer, the first measured runs are those that compile; each more makes preparing
- * a session for a size a run longer. */
+ * fills oneDNN's caches. With fewer, the first measured runs are those that compile; each more makes
+ * preparing a session for a size a run longer. */
 constexpr int script_prepare_runs = 3, package_prepare_runs = 2;
 
 std::string name_of(const std::string &path) {

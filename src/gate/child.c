@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -134,10 +135,9 @@ static bt_status make_room(bt_child *c, bt_error *error) {
     if (c->size + CHUNK + 1 <= c->room) return BT_OK;
     if (c->size + CHUNK > BT_CHILD_OUTPUT_MAX)
         return bt_fail(error, BT_PARSE, "%s printed more than %d MiB", c->name, BT_CHILD_OUTPUT_MAX >> 20);
-    char *grown = realloc(c->text, c->room + 2 * CHUNK);
+    char *grown = bt_array_grow(c->text, c->size, CHUNK + 1, &c->room, 1);
     if (!grown) return bt_no_memory(error, "what %s prints", c->name);
     c->text = grown;
-    c->room += 2 * CHUNK;
     return BT_OK;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "networks/pickle.h"
 #include "networks/torch-state.h"
 #include "networks/torch-tensor.h"
@@ -111,7 +112,7 @@ static bt_status read_beginning(const bt_checkpoint *checkpoint, bt_error *error
             return bt_fail(error, BT_PARSE, "%s: its pickles do not end: save model.state_dict() alone",
                            checkpoint->path);
         const uint64_t count = wanted < l->size ? wanted : l->size;
-        char *room = realloc(l->bytes, count + 1);
+        char *room = bt_array_grow(l->bytes, count, 1, NULL, 1);
         if (!room) return bt_no_memory(error, "reading %s", checkpoint->path);
         l->bytes = room;
         status =

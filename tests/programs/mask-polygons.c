@@ -4,74 +4,38 @@
  *   mask-polygons --mask F.f32 --height H --width W [--threshold 0.5] [--min-area 50] [--format json]
  *
  * The mask is H x W float32 values, row by row, of this machine's byte order. */
-#include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/files.h"
-#include "base/text.h"
 #include "image/polygons.h"
 #include "image/resize.h"
+#include "program-options.h"
 
-static const char usage[] =
-    "usage: mask-polygons --mask FILE --height H --width W [--threshold T (0.5)] [--min-area PIXELS (50)]\n"
-    "                     [--format json|coco|coco-rle (json)]\n";
+typedef enum mask_format { FORMAT_JSON, FORMAT_COCO, FORMAT_COCO_RLE } mask_format;
 
 typedef struct arguments {
-    const char *mask, *format;
-    double height, width, threshold, min_area_px;
+    char mask[BT_OPTION_TEXT_SIZE];
+    int64_t height, width;
+    double threshold, min_area;
+    int format;
 } arguments;
 
-static int read_number(double *out, const char *text) {
-    char *end;
-    *out = bt_text_read_number(text, &end);
-    return *text && !*end && isfinite(*out);
-}
+#define VALUE(name) #name, .offset = offsetof(arguments, name)
+#define SIDE        .type = BT_OPTION_INTEGER, .minimum = 1, .maximum = BT_IMAGE_SIDE_MAX, .placeholder = "PX"
 
-static int is_format(const char *text) {
-    return strcmp(text, "json") == 0 || strcmp(text, "coco") == 0 || strcmp(text, "coco-rle") == 0;
-}
+static const bt_option table[] = {
+    {VALUE(mask), .type = BT_OPTION_TEXT, .placeholder = "FILE", .help = "Needed."},
+    {VALUE(height), SIDE, .help = "Needed."},
+    {VALUE(width), SIDE, .help = "Needed."},
+    {VALUE(threshold), .type = BT_OPTION_NUMBER, .initial = "0.5", .placeholder = "T"},
+    {VALUE(min_area), .type = BT_OPTION_NUMBER, .initial = "50", .placeholder = "PIXELS"},
+    {VALUE(format), .type = BT_OPTION_CHOICE, .initial = "json", .choices = "json|coco|coco-rle"},
+};
 
-static int parse(arguments *a, int argc, char **argv) {
-    static const struct option flags[] = {{"mask", 1, NULL, 'm'},
-                                          {"height", 1, NULL, 'h'},
-                                          {"width", 1, NULL, 'w'},
-                                          {"threshold", 1, NULL, 't'},
-                                          {"min-area", 1, NULL, 'a'},
-                                          {"format", 1, NULL, 'f'},
-                                          {0}};
-    int flag, good = 1;
-    while (good && (flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-        switch (flag) {
-        case 'm':
-            a->mask = optarg;
-            break;
-        case 'h':
-            good = read_number(&a->height, optarg);
-            break;
-        case 'w':
-            good = read_number(&a->width, optarg);
-            break;
-        case 't':
-            good = read_number(&a->threshold, optarg);
-            break;
-        case 'a':
-            good = read_number(&a->min_area_px, optarg);
-            break;
-        case 'f':
-            a->format = optarg;
-            good = is_format(optarg);
-            break;
-        default:
-            return 0;
-        }
-    }
-    return good && a->mask && optind == argc && a->height >= 1 && a->width >= 1 &&
-           a->height <= BT_IMAGE_SIDE_MAX && a->width <= BT_IMAGE_SIDE_MAX;
-}
+static const program_options command = {"mask-polygons", "--mask FILE --height H --width W [options]", table,
+                                        sizeof table / sizeof *table};
 
 static bt_status read_mask(float **out, const arguments *a, bt_error *error) {
     size_t size, wanted = (size_t)a->height * (size_t)a->width * sizeof **out;
@@ -86,26 +50,25 @@ static bt_status read_mask(float **out, const arguments *a, bt_error *error) {
 static bt_status write_text(const arguments *a, const bt_polygons *polygons, char **out, bt_error *error) {
     const char *slash = strrchr(a->mask, '/');
     const bt_coco_picture picture = {slash ? slash + 1 : a->mask, polygons};
-    if (strcmp(a->format, "coco") == 0) return bt_polygons_coco(&picture, 1, "spheroid", out, error);
-    if (strcmp(a->format, "coco-rle") == 0) return bt_polygons_coco_rle(&picture, 1, "spheroid", out, error);
+    if (a->format == FORMAT_COCO) return bt_polygons_coco(&picture, 1, "spheroid", out, error);
+    if (a->format == FORMAT_COCO_RLE) return bt_polygons_coco_rle(&picture, 1, "spheroid", out, error);
     return bt_polygons_json(polygons, out, error);
 }
 
 int main(int argc, char **argv) {
-    arguments a = {
-        .format = "json", .threshold = (double)BT_POLYGONS_THRESHOLD, .min_area_px = BT_POLYGONS_MIN_AREA_PX};
+    static arguments a;
     bt_polygons *polygons = NULL;
     float *mask = NULL;
     char *text = NULL;
     bt_error error = {0};
-    if (!parse(&a, argc, argv)) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    int code = program_options_read(&command, argc, argv, &a);
+    if (code < 0 && (!*a.mask || a.height == 0 || a.width == 0))
+        code = program_options_refuse(&command, "--mask, --height, --width", "", "give all three");
+    if (code >= 0) return code;
     bt_status status = read_mask(&mask, &a, &error);
     if (status == BT_OK)
         status = bt_polygons_find(&polygons, mask, (int)a.height, (int)a.width, (float)a.threshold,
-                                  a.min_area_px, &error);
+                                  a.min_area, &error);
     if (status == BT_OK) status = write_text(&a, polygons, &text, &error);
     if (status == BT_OK && (puts(text) == EOF || fflush(stdout) != 0))
         status =

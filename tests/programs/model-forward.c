@@ -5,7 +5,6 @@
  *
  * The output is the logits' float32 bytes, N x 1 x H x W. With --repeat N it also prints how long a batch
  * takes. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,166 +12,83 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "inputs.h"
-
-static const char usage[] =
-    "usage: model-forward --model NAME --shape N,3,H,W [options]\n"
-    "  --counter-weights SEED   weights from the counter generator (default 20240917)\n"
-    "  --weights SOURCE         other weights: demo\n"
-    "  --counter-input NAME     input from the counter generator under that name, and the weights' seed\n"
-    "  --images-seed SEED       input of synthetic spheroids instead (default 1)\n"
-    "  --precision fp32|bf16|fp16 (fp32)   --path standard|plain|production (standard)\n"
-    "  --device cpu|cuda:N (cpu)           --threads N (all)\n"
-    "  --backend NAME (torch)              --repeat N (0): time N more runs\n"
-    "  --output FILE            where the logits go\n";
-
-enum { EXIT_USAGE = 2 };
+#include "program-options.h"
 
 typedef struct forward_options {
-    const char *model, *weights, *counter_weights, *counter_input, *precision, *path, *device, *backend,
-        *output;
-    int shape[4];
-    int threads, repeat;
-    uint64_t images_seed;
+    char model[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE], shape[BT_OPTION_TEXT_SIZE],
+        counter_input[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE],
+        output[BT_OPTION_TEXT_SIZE];
+    int64_t counter_weights, images_seed, threads, repeat;
+    int precision, path;
+    int batch, height, width; /* of `shape` */
 } forward_options;
 
-static int wrong(const char *flag, const char *value, const char *right) {
-    fprintf(stderr, "model-forward: %s %s: %s\n", flag, value, right);
-    return EXIT_USAGE;
-}
+#define VALUE(name) #name, .offset = offsetof(forward_options, name)
+#define SEED        .type = BT_OPTION_INTEGER, .minimum = 0, .maximum = 1e15, .placeholder = "SEED"
+#define COUNT       .type = BT_OPTION_INTEGER, .minimum = 0, .maximum = 1e6, .placeholder = "N"
 
-static int read_number(uint64_t *out, const char *flag, const char *text) {
-    char *end;
-    *out = strtoull(text, &end, 10);
-    return *text < '0' || *text > '9' || *end ? wrong(flag, text, "give a whole number") : 0;
-}
+static const char *const precisions[] = {"fp32", "bf16", "fp16"};
 
-static int read_count(int *out, const char *flag, const char *text) {
-    uint64_t number;
-    int fault = read_number(&number, flag, text);
-    if (fault == 0 && number > 1000000) fault = wrong(flag, text, "give at most 1000000");
-    *out = fault ? 0 : (int)number;
-    return fault;
-}
+static const bt_option table[] = {
+    {VALUE(model), .type = BT_OPTION_TEXT, .placeholder = "NAME", .help = "Needed."},
+    {VALUE(shape), .type = BT_OPTION_TEXT, .placeholder = "N,3,H,W", .help = "Needed."},
+    {VALUE(counter_weights), SEED, .initial = "20240917", .help = "Weights from the counter generator."},
+    {VALUE(weights), .type = BT_OPTION_TEXT, .placeholder = "SOURCE", .help = "Other weights: demo."},
+    {VALUE(counter_input), .type = BT_OPTION_TEXT, .placeholder = "NAME",
+     .help = "Input from the counter generator under that name, and the weights' seed."},
+    {VALUE(images_seed), SEED, .initial = "1", .help = "Input of synthetic spheroids instead."},
+    {VALUE(precision), .type = BT_OPTION_CHOICE, .initial = "fp32", .choices = "fp32|bf16|fp16",
+     .help = "What convolutions compute in."},
+    {VALUE(path), .type = BT_OPTION_CHOICE, .initial = "standard", .choices = "standard|plain|production",
+     .help = "How it is computed."},
+    {VALUE(device), .type = BT_OPTION_TEXT, .initial = "cpu", .placeholder = "cpu|cuda:N"},
+    {VALUE(threads), COUNT, .help = "All where not given."},
+    {VALUE(backend), .type = BT_OPTION_TEXT, .initial = "torch", .placeholder = "NAME"},
+    {VALUE(repeat), COUNT, .help = "Times so many more runs."},
+    {VALUE(output), .type = BT_OPTION_TEXT, .placeholder = "FILE", .help = "Where the logits go."},
+};
 
-static int read_shape(int shape[4], const char *text) {
+static const program_options command = {"model-forward", "--model NAME --shape N,3,H,W [options]", table,
+                                        sizeof table / sizeof *table};
+
+static int read_shape(forward_options *options) {
+    int channels;
     char more;
-    if (sscanf(text, "%d,%d,%d,%d%c", &shape[0], &shape[1], &shape[2], &shape[3], &more) != 4 ||
-        shape[0] < 1 || shape[1] != 3 || shape[2] < 1 || shape[3] < 1 || shape[2] > 16384 ||
-        shape[3] > 16384 || shape[0] > 65536)
-        return wrong("--shape", text, "give N,3,H,W");
+    if (!*options->model) return program_options_refuse(&command, "--model", "", "give a network's name");
+    if (sscanf(options->shape, "%d,%d,%d,%d%c", &options->batch, &channels, &options->height, &options->width,
+               &more) != 4 ||
+        options->batch < 1 || options->batch > BT_BATCH_MAX || channels != 3 || options->height < 1 ||
+        options->height > 16384 || options->width < 1 || options->width > 16384)
+        return program_options_refuse(&command, "--shape", options->shape, "give N,3,H,W");
     return 0;
-}
-
-static int parse(forward_options *options, int argc, char **argv) {
-    static const struct option flags[] = {{"model", 1, NULL, 'm'},
-                                          {"counter-weights", 1, NULL, 'c'},
-                                          {"weights", 1, NULL, 'w'},
-                                          {"shape", 1, NULL, 's'},
-                                          {"counter-input", 1, NULL, 'i'},
-                                          {"images-seed", 1, NULL, 'g'},
-                                          {"path", 1, NULL, 'a'},
-                                          {"precision", 1, NULL, 'p'},
-                                          {"device", 1, NULL, 'd'},
-                                          {"threads", 1, NULL, 't'},
-                                          {"backend", 1, NULL, 'b'},
-                                          {"repeat", 1, NULL, 'r'},
-                                          {"output", 1, NULL, 'o'},
-                                          {"help", 0, NULL, 'h'},
-                                          {0}};
-    int flag, fault = 0;
-    while (fault == 0 && (flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-        switch (flag) {
-        case 'm':
-            options->model = optarg;
-            break;
-        case 'c':
-            options->counter_weights = optarg;
-            break;
-        case 'w':
-            options->weights = optarg;
-            break;
-        case 's':
-            fault = read_shape(options->shape, optarg);
-            break;
-        case 'i':
-            options->counter_input = optarg;
-            break;
-        case 'g':
-            fault = read_number(&options->images_seed, "--images-seed", optarg);
-            break;
-        case 'a':
-            options->path = optarg;
-            break;
-        case 'p':
-            options->precision = optarg;
-            break;
-        case 'd':
-            options->device = optarg;
-            break;
-        case 't':
-            fault = read_count(&options->threads, "--threads", optarg);
-            break;
-        case 'b':
-            options->backend = optarg;
-            break;
-        case 'r':
-            fault = read_count(&options->repeat, "--repeat", optarg);
-            break;
-        case 'o':
-            options->output = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            fputs(usage, stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (fault) return fault;
-    if (optind < argc) return wrong("argument", argv[optind], "not understood; see --help");
-    if (!options->model || !options->shape[0]) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    return 0;
-}
-
-static int choose_path(bt_path *out, const char *name) {
-    static const char *const names[] = {"standard", "plain", "production"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) != 0) continue;
-        *out = (bt_path)i;
-        return 0;
-    }
-    return wrong("--path", name, "give standard, plain or production");
 }
 
 static int open_session(bt_session **session, const forward_options *options, bt_error *error) {
-    char weights[80];
-    if (options->weights)
+    char weights[BT_OPTION_TEXT_SIZE];
+    const char *precision = precisions[options->precision];
+    if (*options->weights)
         snprintf(weights, sizeof weights, "%s", options->weights);
     else
-        snprintf(weights, sizeof weights, "counter:%s", options->counter_weights);
-    bt_session_options inside = {
+        snprintf(weights, sizeof weights, "counter:%lld", (long long)options->counter_weights);
+    const bt_session_options inside = {
         .backend = options->backend,
         .model = options->model,
         .weights = weights,
         .device = options->device,
-        .height = options->shape[2],
-        .width = options->shape[3],
-        .threads = options->threads,
-        .use_amp = strcmp(options->precision, "fp32") != 0,
+        .path = (bt_path)options->path,
+        .height = options->height,
+        .width = options->width,
+        .threads = (int)options->threads,
+        .use_amp = options->precision > 0,
         .use_channels_last = true,
         .use_cudnn_benchmark = true,
     };
-    int fault = choose_path(&inside.path, options->path);
-    if (fault) return fault;
     if (bt_session_open(session, &inside, error) != BT_OK) return 1;
     const bt_session_info *info = bt_session_describe(*session);
-    if (strcmp(info->precision, options->precision) != 0 && info->computes_masks)
-        return wrong("--precision", options->precision,
-                     *info->precision_note ? info->precision_note : "this path and device compute otherwise");
+    if (strcmp(info->precision, precision) != 0 && info->computes_masks)
+        return program_options_refuse(&command, "--precision", precision,
+                                      *info->precision_note ? info->precision_note
+                                                            : "this path and device compute otherwise");
     return 0;
 }
 
@@ -191,40 +107,40 @@ static int ascending(const void *a, const void *b) {
 
 static bt_status time_runs(bt_session *session, const forward_options *options, const float *images,
                            float *logits, bt_error *error) {
-    if (options->repeat == 0) return BT_OK;
-    double *ms = calloc((size_t)options->repeat, sizeof *ms);
-    if (!ms) return bt_no_memory(error, "timing %d runs", options->repeat);
+    const int count = (int)options->repeat;
+    if (count == 0) return BT_OK;
+    double *ms = calloc((size_t)count, sizeof *ms);
+    if (!ms) return bt_no_memory(error, "timing %d runs", count);
     bt_status status = BT_OK;
-    for (int i = 0; i < options->repeat && status == BT_OK; i++) {
+    for (int i = 0; i < count && status == BT_OK; i++) {
         int64_t start_ns = bt_clock_now_ns();
-        status = bt_session_run(session, options->shape[0], images, logits, error);
+        status = bt_session_run(session, options->batch, images, logits, error);
         ms[i] = bt_ms(bt_clock_now_ns() - start_ns);
     }
-    qsort(ms, (size_t)options->repeat, sizeof *ms, ascending);
+    qsort(ms, (size_t)count, sizeof *ms, ascending);
     bt_memory memory = {0};
     if (status == BT_OK) status = bt_session_memory(session, &memory, error);
     printf("median %.2f ms, least %.2f ms over %d runs; peak memory %.0f MB, %.0f MB before opening\n",
-           ms[options->repeat / 2], ms[0], options->repeat, (double)memory.used_peak_bytes / 1e6,
+           ms[count / 2], ms[0], count, (double)memory.used_peak_bytes / 1e6,
            (double)memory.before_bytes / 1e6);
     free(ms);
     return status;
 }
 
 static bt_status forward(bt_session *session, const forward_options *options, bt_error *error) {
-    size_t pixels = (size_t)options->shape[0] * (size_t)options->shape[2] * (size_t)options->shape[3];
+    size_t pixels = (size_t)options->batch * (size_t)options->height * (size_t)options->width;
     float *images = calloc(3 * pixels, sizeof *images), *logits = calloc(pixels, sizeof *logits);
     bt_status status = BT_OK;
     if (!images || !logits)
-        status = bt_no_memory(error, "a batch of %d", options->shape[0]);
-    else if (options->counter_input)
-        input_counter(images, 3 * pixels, options->counter_input,
-                      strtoull(options->counter_weights, NULL, 10));
+        status = bt_no_memory(error, "a batch of %d", options->batch);
+    else if (*options->counter_input)
+        input_counter(images, 3 * pixels, options->counter_input, (uint64_t)options->counter_weights);
     else
-        status = input_spheroids(images, NULL, options->images_seed, options->shape[0], options->shape[2],
-                                 options->shape[3], error);
-    if (status == BT_OK) status = bt_session_prepare(session, options->shape[0], error);
-    if (status == BT_OK) status = bt_session_run(session, options->shape[0], images, logits, error);
-    if (status == BT_OK && options->output) status = write_file(options->output, logits, pixels, error);
+        status = input_spheroids(images, NULL, (uint64_t)options->images_seed, options->batch,
+                                 options->height, options->width, error);
+    if (status == BT_OK) status = bt_session_prepare(session, options->batch, error);
+    if (status == BT_OK) status = bt_session_run(session, options->batch, images, logits, error);
+    if (status == BT_OK && *options->output) status = write_file(options->output, logits, pixels, error);
     if (status == BT_OK) status = time_runs(session, options, images, logits, error);
     free(images);
     free(logits);
@@ -232,16 +148,10 @@ static bt_status forward(bt_session *session, const forward_options *options, bt
 }
 
 int main(int argc, char **argv) {
-    forward_options options = {
-        .counter_weights = "20240917",
-        .precision = "fp32",
-        .path = "standard",
-        .device = "cpu",
-        .backend = "torch",
-        .images_seed = 1,
-    };
-    int code = parse(&options, argc, argv);
-    if (code) return code;
+    static forward_options options;
+    int code = program_options_read(&command, argc, argv, &options);
+    if (code < 0) code = read_shape(&options) ? PROGRAM_USAGE : -1;
+    if (code >= 0) return code;
     bt_session *session = NULL;
     bt_error error = {0};
     code = open_session(&session, &options, &error);
@@ -253,7 +163,7 @@ int main(int argc, char **argv) {
         code = forward(session, &options, &error) != BT_OK;
     }
     if (error.status != BT_OK) fprintf(stderr, "model-forward: %s\n", error.message);
-    if (error.status == BT_INVALID || error.status == BT_UNSUPPORTED) code = EXIT_USAGE;
+    if (error.status == BT_INVALID || error.status == BT_UNSUPPORTED) code = PROGRAM_USAGE;
     bt_session_close(&session);
     return code;
 }

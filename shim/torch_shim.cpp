@@ -19,7 +19,7 @@ static void keep_pages() {
 #endif
 }
 
-static bool settle_process() {
+static bool configure_process() {
     keep_pages();
     bt::configure_packages();
     return true;
@@ -38,8 +38,8 @@ static void release_threads() {
 }
 
 const bt_torch_shim *bt_torch_shim_table(void) {
-    static const bool settled = settle_process(); /* once */
-    (void)settled;
+    static const bool configured = configure_process(); /* once */
+    (void)configured;
     static const bt_torch_shim table = {
         .abi = BT_TORCH_SHIM_ABI,
         .describe = table_describe,

@@ -53,10 +53,10 @@ typedef struct bt_torch_session_facts {
     char precision[8];        /* "fp32", "bf16", "fp16"; "baked" of packages */
     char precision_note[160]; /* "" or why it is not what was asked for */
     char cuda[64];            /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
-    int64_t
-        device_used_bytes; /* on the CUDA device before the weights, the context included; 0 for the CPU */
-    int only_batch_size;   /* that runs without padding; 0: any, or several */
-    int least_batch_size;  /* what a single image is padded to */
+    /* On the CUDA device before the weights, the context included; 0 for the CPU. */
+    int64_t device_used_bytes;
+    int only_batch_size;  /* that runs without padding; 0: any, or several */
+    int least_batch_size; /* what a single image is padded to */
 } bt_torch_session_facts;
 
 /* Bytes on a CUDA device. */
@@ -97,7 +97,7 @@ typedef struct bt_torch_shim {
     void (*close)(bt_torch_session *session); /* NULL-safe */
 } bt_torch_shim;
 
-/* The table; never NULL, lives as long as the library is loaded. The first call also settles how the
+/* The table; never NULL, lives as long as the library is loaded. The first call also decides how the
  * process's malloc treats large blocks, for good: call it before starting threads. */
 __attribute__((visibility("default"))) const bt_torch_shim *bt_torch_shim_table(void);
 

@@ -49,7 +49,7 @@ bt_status bt_lock_open(bt_lock **out, const char *path, bt_error *error) {
         status = refuse(file, path, error);
     else if (locked != 0)
         status = bt_fail(error, BT_IO, "%s: cannot be locked: %s", path, bt_text_system_error(errno));
-    bt_lock *lock = status ? NULL : malloc(sizeof *lock);
+    bt_lock *lock = status != BT_OK ? NULL : malloc(sizeof *lock);
     if (!lock) {
         close(file);
         return status != BT_OK ? status : bt_no_memory(error, "%s", path);

@@ -18,9 +18,10 @@ typedef struct bt_option_type_row {
     size_t size;    /* of the value in the program's struct */
     bool is_number; /* has bounds; without a default it may stay "not given" */
     bool is_list;   /* parts between commas */
-    const char
-        *bounds_unit;  /* what its bounds are in, where values are typed with their unit; NULL elsewhere */
-    const char *unset; /* how --help names the value that it has without a default; NULL: not at all */
+    /* What its bounds are in, where values are typed with their unit; NULL elsewhere. */
+    const char *bounds_unit;
+    /* How --help names the value that it has without a default; NULL: not at all. */
+    const char *unset;
 
     /* As bt_option_value_read. `shown` is the text as messages quote it. */
     bt_status (*read)(const bt_option *option, const char *text, const char *shown, bt_option_value *out,

@@ -38,7 +38,7 @@ static bt_status bench_probe(bt_error *error) {
     if (status != BT_OK) return status;
     float *images = calloc(4 * 64 * 64, sizeof *images);
     float *logits = images ? images + 3 * 64 * 64 : NULL;
-    if (!images) status = bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!images) status = bt_no_memory(error, "a batch");
     if (status == BT_OK) status = bt_team_prepare(team, 1, 64 * 64, error);
     for (int round = 0; round < ROUNDS && status == BT_OK; round++) {
         int64_t start_ns = bt_clock_now_ns();

@@ -184,7 +184,7 @@ static bt_status bench_size(bench *b, const char *model, int size, bt_error *err
                         .info = *bt_session_describe(sessions[p])};
             b->cell_count++;
             c->samples_ms = calloc((size_t)given->iterations, sizeof *c->samples_ms);
-            if (!c->samples_ms) status = bt_fail(error, BT_NO_MEMORY, "out of memory");
+            if (!c->samples_ms) status = bt_no_memory(error, "the samples");
             if (status == BT_OK) status = bt_session_prepare(sessions[p], c->batch, error);
             if (status == BT_OK) status = time_run(b, sessions[p], c->batch, &ignored_ms, error);
         }
@@ -208,7 +208,7 @@ static bt_status bench_size(bench *b, const char *model, int size, bt_error *err
 static bt_status take_medians(bench *b, bt_error *error) {
     size_t count = (size_t)b->given->iterations;
     double *sorted = malloc(count * sizeof *sorted);
-    if (!sorted) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!sorted) return bt_no_memory(error, "sorting");
     for (int i = 0; i < b->cell_count; i++) {
         memcpy(sorted, b->cells[i].samples_ms, count * sizeof *sorted);
         bt_sort(sorted, count);
@@ -369,7 +369,7 @@ static bt_status run(bench *b, bt_error *error) {
     b->cells = calloc(
         (size_t)(given->models.count * given->image_sizes.count * given->batches.count * b->path_count),
         sizeof *b->cells);
-    if (!b->cells) return bt_fail(error, BT_NO_MEMORY, "out of memory");
+    if (!b->cells) return bt_no_memory(error, "the cells");
     status = bench_all(b, error);
     if (status != BT_OK) return status;
     return given->format == FORMAT_JSON ? print_json(b, error) : print_table(b, error);

@@ -94,22 +94,28 @@ WRAP(int, fclose, (FILE * stream)) {
     return strikes(FAULT_CLOSE) ? EOF : failed;
 }
 
-/* How many of `size` bytes a call that was struck moves; -1: it fails. */
-static ssize_t moves(size_t size) {
-    if (planted.cause == FAULT_SHORT) return size > 1 ? 1 : (ssize_t)size;
-    if (planted.cause == FAULT_TORN) return (ssize_t)(size / 2);
-    return -1;
+/* What becomes of a read or write. */
+typedef enum move { MOVE_GOES_ON, MOVE_FAILS, MOVE_THEN_DIE } move;
+
+/* Before the call: shortens *size where the fault says so. */
+static move begin_move(int kind, size_t *size) {
+    if (!strikes(kind)) return MOVE_GOES_ON;
+    if (planted.cause != FAULT_SHORT && planted.cause != FAULT_TORN) return MOVE_FAILS;
+    const size_t all = *size;
+    *size = planted.cause == FAULT_TORN ? all / 2 : all > 1 ? 1 : all;
+    return planted.cause == FAULT_TORN && *size < all ? MOVE_THEN_DIE : MOVE_GOES_ON;
+}
+
+/* After it, which moved so much. */
+static ssize_t end_move(move how, ssize_t moved) {
+    if (how == MOVE_THEN_DIE) raise(SIGKILL);
+    return moved;
 }
 
 #define MOVING(kind, name, parameters, arguments)                                                            \
     WRAP(ssize_t, name, parameters) {                                                                        \
-        ssize_t some = strikes(kind) ? moves(size) : (ssize_t)size;                                          \
-        if (some < 0) return -1;                                                                             \
-        bool torn = (size_t)some < size && planted.cause == FAULT_TORN;                                      \
-        size = (size_t)some;                                                                                 \
-        ssize_t moved = __real_##name arguments;                                                             \
-        if (torn) raise(SIGKILL);                                                                            \
-        return moved;                                                                                        \
+        const move how = begin_move(kind, &size);                                                            \
+        return how == MOVE_FAILS ? -1 : end_move(how, __real_##name arguments);                              \
     }
 
 MOVING(FAULT_READ, read, (int file, void *bytes, size_t size), (file, bytes, size))

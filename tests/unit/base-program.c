@@ -1,5 +1,5 @@
-/* What a program settles before its main begins: its standard descriptors, and what signals do. Each is
- * looked at in a child of its own, since it is the whole process's. */
+/* What a program sets up before its main begins: its standard descriptors, and what signals do. Each is
+ * tried in a child of its own, since it is the whole process's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -14,15 +14,12 @@
 #include "backend/backends.h"
 #include "backend/cuda.h"
 #include "backend/host.h"
-#include "backend/torch_internal.h"
+#include "backend/torch-subject.h"
+#include "backend/torch-internal.h"
 #include "base/cores.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "networks/model.h"
-#include "networks/network.h"
-#include "networks/weights.h"
-#include "settings/model-file.h"
 
 #define SHIM_NAME       "libbatchtune_torch.so"
 #define LIBTORCH_REMEDY "run `make deps` and `make`, or give LIBTORCH=/path to make"
@@ -38,16 +35,6 @@ typedef struct torch_session {
     int64_t before_bytes;
     bool on_cuda;
 } torch_session;
-
-/* What a session is opened with: a network and its weights, or a model's files. */
-typedef struct subject {
-    bt_model model;
-    bt_weights *weights; /* NULL: files */
-    uint64_t hash;       /* of the files */
-    int file_count;
-    bt_torch_file files[BT_SIZES_MAX];
-    char paths[BT_SIZES_MAX][BT_PATH_SIZE];
-} subject;
 
 /* The shim of this process: loaded once, never unloaded, since libtorch does not survive that. */
 static struct {
@@ -172,21 +159,8 @@ static bt_status parse_device(int *index, const char *device, bt_error *error) {
     return BT_OK;
 }
 
-static void describe_subject(bt_session_info *info, const subject *s) {
-    if (s->weights) {
-        memcpy(info->weights, s->weights->source, sizeof info->weights);
-        memcpy(info->weights_note, s->weights->note, sizeof info->weights_note);
-        info->weights_hash = s->weights->hash;
-        info->trained_weights = s->weights->trained;
-        return;
-    }
-    snprintf(info->weights, sizeof info->weights, "%.63s", bt_model_file_name(s->model.file));
-    info->weights_hash = s->hash;
-    info->trained_weights = true;
-}
-
 /* Packages are what they were compiled to, whatever path is asked for. */
-static void note_packages(bt_session_info *info, const subject *s, bool standard, int least) {
+static void note_packages(bt_session_info *info, const bt_torch_subject *s, bool standard, int least) {
     if (s->model.kind != BT_MODEL_PACKAGES) return;
     const bool several = s->file_count == 1 && info->only_batch_size == 0;
     snprintf(info->precision_note, sizeof info->precision_note,
@@ -203,8 +177,8 @@ static void note_packages(bt_session_info *info, const subject *s, bool standard
 }
 
 static void describe(torch_session *session, const bt_session_options *options,
-                     const bt_torch_options *inside, const subject *s, const bt_torch_session_facts *facts,
-                     const bt_cuda_device *cuda) {
+                     const bt_torch_options *inside, const bt_torch_subject *s,
+                     const bt_torch_session_facts *facts, const bt_cuda_device *cuda) {
     bt_session_info *info = &session->base.info;
     snprintf(info->backend, sizeof info->backend, "torch %s", loaded.facts.version);
     if (session->on_cuda) {
@@ -217,7 +191,7 @@ static void describe(torch_session *session, const bt_session_options *options,
     }
     memcpy(info->precision, facts->precision, sizeof info->precision);
     memcpy(info->precision_note, facts->precision_note, sizeof info->precision_note);
-    describe_subject(info, s);
+    bt_torch_subject_describe(s, info);
     info->only_batch_size = facts->only_batch_size;
     note_packages(info, s, inside->standard, facts->least_batch_size);
     info->threads = inside->threads;
@@ -225,12 +199,15 @@ static void describe(torch_session *session, const bt_session_options *options,
     info->device_memory = session->on_cuda;
 }
 
+/* `files` has room for the subject's, and must outlive the result. */
 static bt_torch_options inside_options(const torch_session *session, const bt_session_options *options,
-                                       const subject *s, int device_index) {
+                                       const bt_torch_subject *s, bt_torch_file *files, int device_index) {
+    for (int i = 0; i < s->file_count; i++)
+        files[i] = (bt_torch_file){.path = s->paths[i], .batch_size = s->model.batches.sizes[i]};
     return (bt_torch_options){
         .network = session->network,
         .weights = s->weights,
-        .files = s->files,
+        .files = files,
         .file_count = s->file_count,
         .packages = s->model.kind == BT_MODEL_PACKAGES,
         .device_index = device_index,
@@ -270,57 +247,34 @@ static void torch_close(bt_session *base) {
     bt_host_trim(); /* the shim has malloc keep what is freed */
 }
 
-/* Describes what is to run, and checks what can be checked before libtorch is loaded. */
-static bt_status name_subject(torch_session *session, subject *s, const bt_session_options *options,
-                              bt_error *error) {
-    bt_status status = BT_OK;
-    if (options->resolved)
-        s->model = *options->resolved;
-    else
-        status = bt_model_describe(&s->model, options->model, options->model_file, error);
-    if (status == BT_OK) status = bt_model_check_size(&s->model, options->height, options->width, error);
-    if (status != BT_OK) return status;
-    if (s->model.kind == BT_MODEL_NETWORK) return bt_network_open(&session->network, options->model, error);
-    if (!options->resolved) status = bt_model_check_files(&s->model, error);
-    s->file_count = s->model.batches.count > 0 ? s->model.batches.count : 1;
-    for (int i = 0; i < s->file_count && status == BT_OK; i++) {
-        s->files[i] = (bt_torch_file){.path = s->paths[i], .batch_size = s->model.batches.sizes[i]};
-        status = bt_model_file_path(s->paths[i], s->model.file, s->files[i].batch_size, error);
-    }
-    return status;
-}
-
-static bt_status load_subject(const torch_session *session, subject *s, const bt_session_options *options,
-                              bt_error *error) {
-    return session->network ? bt_weights_open(&s->weights, session->network, options->weights, error)
-                            : bt_model_hash(&s->model, &s->hash, error);
-}
-
 static bt_status torch_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     int device_index;
     bt_cuda_device cuda = {0};
     bt_torch_session_facts facts;
+    bt_torch_file files[BT_SIZES_MAX];
     torch_session *session = calloc(1, sizeof *session);
-    subject *s = calloc(1, sizeof *s);
+    bt_torch_subject *s = calloc(1, sizeof *s);
     bt_status status = BT_OK;
     if (!session || !s) status = bt_no_memory(error, "opening a session");
     if (status == BT_OK) status = parse_device(&device_index, options->device, error);
     if (status == BT_OK) session->on_cuda = device_index >= 0;
-    if (status == BT_OK) status = name_subject(session, s, options, error);
+    if (status == BT_OK) status = bt_torch_subject_open(s, options, error);
     if (status == BT_OK && session->on_cuda) status = bt_cuda_describe(&cuda, device_index, error);
     if (status == BT_OK) status = use_shim(&session->shim, error);
     if (status != BT_OK) goto done;
     session->before_bytes = bt_memory_resident_bytes();
-    status = load_subject(session, s, options, error);
+    status = bt_torch_subject_load(s, options->weights, error);
     if (status != BT_OK) goto done;
-    bt_torch_options inside = inside_options(session, options, s, device_index);
+    session->network = s->network;
+    s->network = NULL;
+    bt_torch_options inside = inside_options(session, options, s, files, device_index);
     status = open_inside(session, options, &inside, &facts, error);
     if (status != BT_OK) goto done;
     if (session->on_cuda) session->before_bytes = facts.device_used_bytes;
     describe(session, options, &inside, s, &facts, &cuda);
     *out = &session->base;
 done:
-    if (s) bt_weights_close(&s->weights);
+    if (s) bt_torch_subject_close(s);
     free(s);
     bt_host_trim();
     if (status != BT_OK && session) torch_close(&session->base);

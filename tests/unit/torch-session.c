@@ -16,7 +16,7 @@
 #include "backend/backend.h"
 #include "backend/cuda.h"
 #include "backend/torch.h"
-#include "backend/torch_internal.h"
+#include "backend/torch-internal.h"
 #include "base/files.h"
 #include "base/library.h"
 #include "compare.h"

@@ -3,8 +3,8 @@
  * A backend gives synchronous sessions: one network, one set of weights, one device, one path. A session
  * belongs to one thread, blocks while it runs, and owns no queue: batching, timing and retrying are the
  * business of those above. Keep this narrow, so that the simulated backend can stand in for any other and
- * every command can be tried in a second without a runtime.
- */
+ * every command can be tried in a second without a runtime. A model that a program has resolved at its door
+ * (resolved-model.h) is handed down in the session's options. */
 #ifndef BT_BACKEND_BACKEND_H
 #define BT_BACKEND_BACKEND_H
 
@@ -59,12 +59,12 @@ typedef struct bt_session_info {
 /* Bytes. On a device: the allocator's peak, what it reserved, and the device's own high-water mark,
  * workspaces included. On a CPU (or simulated): used_peak_bytes is the process's peak resident size. */
 typedef struct bt_memory {
-    int64_t
-        total_bytes; /* the device's memory; on a CPU the smaller of the machine's and the cgroup's limit */
-    int64_t used_peak_bytes; /* the high-water mark since bt_session_memory_reset, everything on the device
-                                included */
-    int64_t before_bytes;    /* used before the session was opened: used_peak - before is attributable to the
-                                model */
+    /* The device's memory; on a CPU the smaller of the machine's and the cgroup's limit. */
+    int64_t total_bytes;
+    /* The high-water mark since bt_session_memory_reset, everything on the device included. */
+    int64_t used_peak_bytes;
+    /* Used before the session was opened: used_peak - before is attributable to the model. */
+    int64_t before_bytes;
     int64_t allocated_peak_bytes, reserved_peak_bytes, process_bytes; /* device sessions; 0 where unknown */
 } bt_memory;
 
@@ -103,8 +103,8 @@ BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options
 /* Checks a backend specification without opening anything: BT_INVALID names the bad key or value. */
 BT_MUST_USE bt_status bt_backend_check(const char *specification, bt_error *error);
 
-/* Whether a backend only takes its time and runs no network: then no weights, files or cores are needed, and what it
- * takes says nothing of this machine. False for a specification that names no backend. */
+/* Whether a backend only takes its time and runs no network: then no weights, files or cores are needed, and
+ * what it takes says nothing of this machine. False for a specification that names no backend. */
 bool bt_backend_simulates(const char *specification);
 
 /* Loads the library behind a backend, which opening a session does too. Whoever opens sessions in threads of

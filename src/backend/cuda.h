@@ -34,8 +34,8 @@ typedef struct bt_cuda_check {
  * no driver, a driver that does not start, no device. Any thread. */
 BT_MUST_USE bt_status bt_cuda_count(int *count, bt_error *error);
 
-/* Device `index`, without making a context on it. BT_UNSUPPORTED as above, or where there are fewer devices.
- */
+/* Device `index`, without making a context on it. BT_UNSUPPORTED as above, or where there are fewer
+ * devices. */
 BT_MUST_USE bt_status bt_cuda_describe(bt_cuda_device *device, int index, bt_error *error);
 
 /* Fills in what the kernel's files do not tell of a machine's GPU: the model, where they name none (a

@@ -1,10 +1,10 @@
 /* A model as it will be run: what settings said of it, found out once and handed down.
  *
- * A program's door has texts: a name, "NAME=FILE,..." for model files, "NAME=SOURCE,..." for weights, a backend's
- * specification. Here they become one model's file, description and weights, and whether anything will run it. Who
- * gets a bt_resolved_model parses nothing, asks no file again, and compares no backend's name: two that did could
- * differ. It lies above networks/ (what a model is) and in backend/ (what runs it), below everybody that runs one.
- */
+ * A program's door has texts: a name, "NAME=FILE,..." for model files, "NAME=SOURCE,..." for weights, a
+ * backend's specification. Here they become one model's file, description and weights, and whether anything
+ * will run it. Who gets a bt_resolved_model parses nothing, asks no file again, and compares no backend's
+ * name: two that did could differ. It lies above networks/ (what a model is) and in backend/ (what runs it),
+ * below everybody that runs one. */
 #ifndef BT_BACKEND_RESOLVED_MODEL_H
 #define BT_BACKEND_RESOLVED_MODEL_H
 
@@ -27,7 +27,8 @@ typedef struct bt_model_request {
     const char *weights;       /* the setting, of all models: one source, or "NAME=SOURCE,..." */
     const char *usual_file;    /* a path: taken where the setting names no file of this model */
     const char *usual_weights; /* one source: taken where there is no setting */
-    /* Of a simulation the title is enough: no file is read, and any name will do, since a config may have it. */
+    /* Of a simulation the title is enough: no file is read, and any name will do, since a config may have
+     * it. */
     bool only_named_if_simulated;
     bt_setting_label label; /* what messages call the settings */
 } bt_model_request;
@@ -40,13 +41,13 @@ typedef struct bt_resolved_model {
 } bt_resolved_model;
 
 /* Resolves one model. Its files are checked, unless nothing will run them; its weights are not
- * (bt_resolved_model_check_weights). Errors as bt_model_describe and bt_model_check_files, and BT_INVALID for a
- * setting that cannot be understood. */
+ * (bt_resolved_model_check_weights). Errors as bt_model_describe and bt_model_check_files, and BT_INVALID for
+ * a setting that cannot be understood. */
 BT_MUST_USE bt_status bt_model_resolve(bt_resolved_model *out, const bt_model_request *request,
                                        bt_error *error);
 
-/* Whether a built-in network's weights could be loaded, as far as names and shapes tell; BT_OK of a simulation or a
- * file. Errors as bt_weights_check, with the setting's label. */
+/* Whether a built-in network's weights could be loaded, as far as names and shapes tell; BT_OK of a
+ * simulation or a file. Errors as bt_weights_check, with the setting's label. */
 BT_MUST_USE bt_status bt_resolved_model_check_weights(const bt_resolved_model *model, bt_setting_label label,
                                                       bt_error *error);
 

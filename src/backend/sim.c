@@ -61,11 +61,12 @@ static const bt_option table[] = {
 };
 #define KEY_COUNT (sizeof table / sizeof *table)
 
-/* A sleeping thread is woken up to this much late, so that the rest of the time is spent looking at the
- * clock. */
+/* A sleeping thread is woken up to this much late, so the last of a run's time is spent reading the clock.
+ * More makes a simulation of many instances need more cores than there are; less lets runs end late by what
+ * the kernel adds. */
 #define SPIN_NS (150 * BT_NS_PER_US)
 
-/* What a run of some number does besides its work. */
+/* What a run of some number may be told to do besides its work. */
 typedef enum fault_kind { FAULT_FAIL, FAULT_NAN, FAULT_OOM, FAULT_STALL, FAULT_KINDS } fault_kind;
 static const char *const fault_names[FAULT_KINDS] = {"fail", "nan", "oom", "stall"};
 

@@ -1,5 +1,5 @@
-/* What a session of libtorch runs: a built-in network and its weights, or a user's files. All of it that can be found
- * out before libtorch is loaded, and nothing that needs it; torch.c hands it to the shim. */
+/* What a session of libtorch runs: a built-in network and its weights, or a user's files. All of it that can
+ * be found out before libtorch is loaded, and nothing that needs it; torch.c hands it to the shim. */
 #ifndef BT_BACKEND_TORCH_SUBJECT_H
 #define BT_BACKEND_TORCH_SUBJECT_H
 
@@ -21,8 +21,9 @@ typedef struct bt_torch_subject {
     char paths[BT_SIZES_MAX][BT_PATH_SIZE]; /* of the files; of several packages by the model's batch sizes */
 } bt_torch_subject;
 
-/* Names what is to run, and checks what the session's options say of it: BT_INVALID for a size that it does not take,
- * and what bt_model_describe and bt_model_check_files fail with. bt_torch_subject_close in any case. */
+/* Names what is to run, and checks what the session's options say of it: BT_INVALID for a size that it does
+ * not take, and what bt_model_describe and bt_model_check_files fail with. bt_torch_subject_close in any
+ * case. */
 BT_MUST_USE bt_status bt_torch_subject_open(bt_torch_subject *out, const bt_session_options *options,
                                             bt_error *error);
 

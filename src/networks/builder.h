@@ -4,8 +4,7 @@
  * Each function appends one operation with its parameters and returns the number of the tensor it writes. A
  * failure sticks: later calls do nothing, and bt_builder_finish reports it, so that a description reads as
  * the network does. Names are printf formats; they are the checkpoint's, so a sequence's members are called
- * ".0" and ".1".
- */
+ * ".0" and ".1". */
 #ifndef BT_NETWORKS_BUILDER_H
 #define BT_NETWORKS_BUILDER_H
 

@@ -1,15 +1,15 @@
-/* A file of named tensors, as users bring their networks' weights: what a format found in it, and the numbers.
+/* A file of named tensors, as users bring their networks' weights: what a format found in it, and the
+ * numbers.
  *
- * A checkpoint comes from a stranger. Nothing in it is run: a pickle is read as data, and what no tensor needs is
- * passed over. Every length, offset and shape is checked against the file before it is used, and memory is taken
- * for what the file can hold, never for what it says. Reading copies: a file that shrinks meanwhile is an error,
- * not a crash.
+ * A checkpoint comes from a stranger. Nothing in it is run: a pickle is read as data, and what no tensor
+ * needs is passed over. Every length, offset and shape is checked against the file before it is used, and
+ * memory is taken for what the file can hold, never for what it says. Reading copies: a file that shrinks
+ * meanwhile is an error, not a crash.
  *
  * checkpoint-open.h opens one of any format. A format is a file of its own (safetensors.c, torch-archive.c,
- * torch-legacy.c, shards.c) that knows this header and no other format; a new one is one more such file and a row
- * in checkpoint-open.c. All tensors are listed, wherever they lie; which of them are a network's is
- * weights-file.h's to find.
- */
+ * torch-legacy.c, shards.c) that knows this header and no other format; a new one is one more such file and a
+ * row in checkpoint-open.c. All tensors are listed, wherever they lie; which of them are a network's is
+ * weights-file.h's to find. */
 #ifndef BT_NETWORKS_CHECKPOINT_H
 #define BT_NETWORKS_CHECKPOINT_H
 
@@ -44,15 +44,16 @@ typedef struct bt_checkpoint {
     void *inside;   /* the format's own; NULL before it has any */
     char file[512]; /* its path */
     char path[104]; /* for messages: the end of it, where it is long */
-    /* Opens one of several files that make up this checkpoint; NULL in such a part, which may have none itself. */
+    /* Opens one of several files that make up this checkpoint; NULL in such a part, which may have none
+     * itself. */
     bt_status (*open_part)(struct bt_checkpoint **out, const char *path, bt_error *error);
 } bt_checkpoint;
 
 /* NULL-safe; nulls. */
 void bt_checkpoint_close(bt_checkpoint **checkpoint);
 
-/* One tensor's numbers, row-major, as float; `out` has room for its count. BT_PARSE for one that cannot be read
- * (the message says why), or data that is not there; BT_IO, BT_NO_MEMORY. */
+/* One tensor's numbers, row-major, as float; `out` has room for its count. BT_PARSE for one that cannot be
+ * read (the message says why), or data that is not there; BT_IO, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_checkpoint_read(const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor,
                                          float *out, bt_error *error);
 

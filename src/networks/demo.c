@@ -6,8 +6,8 @@
 #include "base/half.h"
 #include "base/random.h"
 
-/* Header: magic, version (u32), count (u64), seed (u64), hash (u64); then count FP16 values; little-endian.
- */
+/* Header: magic, version (u32), count (u64), seed (u64), hash (u64); then count FP16 values;
+ * little-endian. */
 #define HEADER_SIZE 32
 #define VERSION     1
 

@@ -139,8 +139,8 @@ static int expected_at(const char *text, int dimension) {
     return value > 0 && value <= BT_IMAGE_SIDE_MAX ? (int)value : 0;
 }
 
-/* An entry's text, ended by a zero, into *out (the caller's); NULL where it is damaged or too long to be one.
- */
+/* An entry's text, ended by a zero, into *out (the caller's); NULL where it is damaged or too long to be
+ * one. */
 static bt_status read_text(char **out, zip_t *zip, zip_uint64_t index, bt_error *error) {
     zip_stat_t about;
     *out = NULL;

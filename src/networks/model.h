@@ -9,8 +9,7 @@
  *     {"input_size": 512, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "output": "probabilities"}
  *
  * Without it the size is the one that a package was compiled for, else that of the built-in networks; mean
- * and standard deviation are ImageNet's, and the output is logits.
- */
+ * and standard deviation are ImageNet's, and the output is logits. */
 #ifndef BT_NETWORKS_MODEL_H
 #define BT_NETWORKS_MODEL_H
 
@@ -60,9 +59,9 @@ typedef struct bt_output_range {
  * BT_PARSE for what is wrong in the JSON file; BT_IO; BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error);
 
-/* Whether the files are there and are what their names say: looks into the archives, and runs nothing.
- * BT_OK for a built-in network. BT_INVALID where there is no such file, BT_PARSE where it is something else
- * (the message says what, and how to make the right thing). */
+/* Whether the files are there and are what their names say: reads the archives' lists of entries, and runs
+ * nothing. BT_OK for a built-in network. BT_INVALID where there is no such file, BT_PARSE where it is
+ * something else (the message says what, and how to make the right thing). */
 BT_MUST_USE bt_status bt_model_check_files(const bt_model *model, bt_error *error);
 
 /* Whether it takes images of that size, as far as is known: BT_INVALID says which it takes. */

@@ -6,8 +6,7 @@
  * input. Keep the set of operations small and each one fused the way a fast kernel would want it: a runtime
  * without that kernel can always take an operation apart, but none can put together what the list took apart.
  *
- * The header is plain data and compiles as C++, because the libtorch shim reads it.
- */
+ * The header is plain data and compiles as C++, because the libtorch shim reads it. */
 #ifndef BT_NETWORKS_NETWORK_H
 #define BT_NETWORKS_NETWORK_H
 
@@ -24,20 +23,28 @@ extern "C" {
  * where one is wanted. Instance norm everywhere: statistics over each image's H x W of one channel, eps
  * BT_NORM_EPSILON. */
 typedef enum bt_operation_kind {
-    BT_OPERATION_CONVOLUTION,            /* y = x * weight (+ bias); kernel, stride, padding */
-    BT_OPERATION_TRANSPOSED_CONVOLUTION, /* y = x *T weight (+ bias); kernel = stride, no padding: sizes
-                                            double */
-    BT_OPERATION_NORM,                   /* y = activation(norm(x) * weight + bias (+ second input)) */
-    BT_OPERATION_ADD,               /* y = activation(sum of the inputs, in order), resized as resize_to_input
-                                       says */
-    BT_OPERATION_CONCATENATE,       /* y = the inputs' channels one after another, resized likewise */
-    BT_OPERATION_MAX_POOL,          /* y = max over kernel x kernel, stride = kernel */
-    BT_OPERATION_RESIZE,            /* y = x resized bilinearly, corners aligned, by the factor `scale` */
-    BT_OPERATION_GATE,              /* y = x * second input, whose one channel is broadcast over x's */
-    BT_OPERATION_CHANNEL_ATTENTION, /* y = x * sigmoid(mlp(mean of x) + mlp(max of x)) over H x W, with
-                                       mlp(v) = weight[1] relu(weight[0] v), no biases */
-    BT_OPERATION_SPATIAL_ATTENTION  /* y = x * sigmoid(conv(mean of x over C, max of x over C)); kernel,
-                                       padding; the convolution sees the mean first, then the max */
+    /* y = x * weight (+ bias); kernel, stride, padding */
+    BT_OPERATION_CONVOLUTION,
+    /* y = x *T weight (+ bias); kernel = stride, no padding: sizes double */
+    BT_OPERATION_TRANSPOSED_CONVOLUTION,
+    /* y = activation(norm(x) * weight + bias (+ second input)) */
+    BT_OPERATION_NORM,
+    /* y = activation(sum of the inputs, in order), resized as resize_to_input says */
+    BT_OPERATION_ADD,
+    /* y = the inputs' channels one after another, resized likewise */
+    BT_OPERATION_CONCATENATE,
+    /* y = max over kernel x kernel, stride = kernel */
+    BT_OPERATION_MAX_POOL,
+    /* y = x resized bilinearly, corners aligned, by the factor `scale` */
+    BT_OPERATION_RESIZE,
+    /* y = x * second input, whose one channel is broadcast over x's */
+    BT_OPERATION_GATE,
+    /* y = x * sigmoid(mlp(mean of x) + mlp(max of x)) over H x W, with mlp(v) = weight[1] relu(weight[0] v),
+     * no biases */
+    BT_OPERATION_CHANNEL_ATTENTION,
+    /* y = x * sigmoid(conv(mean of x over C, max of x over C)); kernel, padding; the convolution sees the
+     * mean first, then the max */
+    BT_OPERATION_SPATIAL_ATTENTION
 } bt_operation_kind;
 
 typedef enum bt_activation { BT_ACTIVATION_NONE, BT_ACTIVATION_RELU, BT_ACTIVATION_SIGMOID } bt_activation;
@@ -60,10 +67,10 @@ typedef struct bt_parameter {
     char name[BT_PARAMETER_NAME_SIZE]; /* as checkpoints in the field store it */
     bt_parameter_role role;
     int rank;
-    int64_t dims[BT_MAX_RANK]; /* a convolution's: out, in, kernel, kernel; a transposed one's: in, out,
-                                  kernel, kernel */
-    size_t count;              /* elements */
-    int in_head; /* of the last convolution: the demo weights train these beside scales and offsets */
+    /* A convolution's: out, in, kernel, kernel; a transposed one's: in, out, kernel, kernel. */
+    int64_t dims[BT_MAX_RANK];
+    size_t count; /* elements */
+    int in_head;  /* of the last convolution: the demo weights train these beside scales and offsets */
 } bt_parameter;
 
 typedef struct bt_operation {
@@ -75,8 +82,9 @@ typedef struct bt_operation {
     int kernel, stride, padding;       /* square; 0 where the kind has none */
     int scale;                         /* of a resize */
     bt_activation activation;          /* of a norm or an add */
-    int resize_to_input;               /* of an add or a concatenation: inputs of another size are resized
-                                          bilinearly, corners aligned, to the size of this one of them */
+    /* Of an add or a concatenation: inputs of another size are resized bilinearly, corners aligned, to the
+     * size of this one of them. */
+    int resize_to_input;
 } bt_operation;
 
 /* Read-only after open; may be used by any number of threads. */

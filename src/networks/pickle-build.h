@@ -1,5 +1,5 @@
-/* What a pickle's instructions make of the nodes on its machine's stack: lists, dictionaries, names, and calls that
- * are written down in place of being made. Internal to pickle*.c. */
+/* What a pickle's instructions make of the nodes on its machine's stack: lists, dictionaries, names, and
+ * calls that are written down in place of being made. Internal to pickle*.c. */
 #ifndef BT_NETWORKS_PICKLE_BUILD_H
 #define BT_NETWORKS_PICKLE_BUILD_H
 
@@ -12,7 +12,8 @@ extern "C" {
 /* A list or dictionary of what lies on the stack from `from` on, in its place. */
 void bt_pickle_collect(bt_pickle_machine *m, bt_node_kind kind, int from);
 
-/* What lies from `from` on goes into the list or dictionary below it, or into what a call would have given. */
+/* What lies from `from` on goes into the list or dictionary below it, or into what a call would have
+ * given. */
 void bt_pickle_extend(bt_pickle_machine *m, bt_node_kind kind, int from);
 
 /* A name, of the module and itself on the stack. BT_PARSE for one that would run something. */
@@ -25,8 +26,8 @@ void bt_pickle_reduce(bt_pickle_machine *m);
 /* cls.__new__(*arguments, **keywords): keywords are kept as a state is. */
 void bt_pickle_make_new(bt_pickle_machine *m, bool keywords);
 
-/* An object of a class and of what lies above it: the class is on top of the stack and the arguments above the
- * mark, or the class is the first above the mark. */
+/* An object of a class and of what lies above it: the class is on top of the stack and the arguments above
+ * the mark, or the class is the first above the mark. */
 void bt_pickle_make_instance(bt_pickle_machine *m, bool class_on_top);
 
 /* A state: what a call gave would have it set, or be called with it. */

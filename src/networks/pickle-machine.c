@@ -4,15 +4,15 @@
 
 #include "base/array.h"
 
-/* Nodes take 32 bytes each: 256 MiB of them. Checkpoints have some ten a tensor; raising it lets a broken file take
- * more memory before it is refused, lowering it would refuse optimizers of very large networks. */
+/* Nodes take 32 bytes each: 256 MiB of them. Checkpoints have some ten a tensor; raising it lets a broken
+ * file take more memory before it is refused, lowering it would refuse optimizers of very large networks. */
 #define NODES_MAX (1 << 23)
 
 /* Links, and places on the stack and for marks: a node may be the child of several. */
 #define PLACES_MAX (4 * NODES_MAX)
 
-/* Numbers of the memo. Python counts them up by one: a number far beyond the last is damage, and would take memory
- * for all those between. */
+/* Numbers of the memo. Python counts them up by one: a number far beyond the last is damage, and would take
+ * memory for all those between. */
 #define MEMO_MAX      (1 << 23)
 #define MEMO_LEAP_MAX 65536
 

@@ -1,11 +1,10 @@
-/* The machine that a pickle is a program for: the bytes still to come, a stack of nodes with marks on it, and a
- * memo of nodes by number. What the instructions are stands in pickle.c, what they make of the stack in
+/* The machine that a pickle is a program for: the bytes still to come, a stack of nodes with marks on it, and
+ * a memo of nodes by number. What the instructions are stands in pickle.c, what they make of the stack in
  * pickle-build.h; both work through these few functions. Internal to pickle*.c.
  *
- * A failure sticks: the first one is kept, and what is called after it changes nothing that anybody will see. So an
- * instruction may call one function after another and leaves the checking to the loop; only who would use a node
- * that was never made, or an index from an empty stack, asks for the status itself.
- */
+ * A failure sticks: the first one is kept, and what is called after it changes nothing that anybody will see.
+ * So an instruction may call one function after another and leaves the checking to the loop; only who would
+ * use a node that was never made, or an index from an empty stack, asks for the status itself. */
 #ifndef BT_NETWORKS_PICKLE_MACHINE_H
 #define BT_NETWORKS_PICKLE_MACHINE_H
 

@@ -1,4 +1,5 @@
-/* The instructions of a pickle: which there are, what follows each in the bytes, and the loop that runs them. */
+/* The instructions of a pickle: which there are, what follows each in the bytes, and the loop that runs
+ * them. */
 #include "networks/pickle.h"
 
 #include <stdlib.h>

@@ -1,12 +1,11 @@
 /* A pickle, read as data: what torch.save writes around its tensors, and nothing that could be run.
  *
  * Python's pickle is a program for a stack machine that may call anything. This reader runs the machine
- * (pickle-machine.h), of every protocol from 0 to 5, and makes no call: what would be called, and with what, is
- * written down as a node (pickle-build.h), so that whoever reads the tree may understand the few calls that stand for
- * tensors and pass over all others. Names that would run a command or a file are refused at once (pickle-names.h): a
- * checkpoint that holds one is no checkpoint. The instructions are a table in pickle.c, after Python's
- * Lib/pickletools.py.
- */
+ * (pickle-machine.h), of every protocol from 0 to 5, and makes no call: what would be called, and with what,
+ * is written down as a node (pickle-build.h), so that whoever reads the tree may understand the few calls
+ * that stand for tensors and pass over all others. Names that would run a command or a file are refused at
+ * once (pickle-names.h): a checkpoint that holds one is no checkpoint. The instructions are a table in
+ * pickle.c, after Python's Lib/pickletools.py. */
 #ifndef BT_NETWORKS_PICKLE_H
 #define BT_NETWORKS_PICKLE_H
 
@@ -33,8 +32,8 @@ typedef enum bt_node_kind {
     BT_NODE_DICT,   /* children by turns a key and its value */
     BT_NODE_GLOBAL, /* a name; children: its module and itself, both BT_NODE_TEXT */
     BT_NODE_STORAGE, /* children, as torch's persistent_id has them: "storage", type, key, place, elements, ... */
-    /* Children: what would be called, its arguments (a list), then states that it would be given; `items` is what
-     * would be put into the result. */
+    /* Children: what would be called, its arguments (a list), then states that it would be given; `items` is
+     * what would be put into the result. */
     BT_NODE_CALL,
     BT_NODE_OTHER /* a persistent id that is not torch's */
 } bt_node_kind;
@@ -65,9 +64,9 @@ typedef struct bt_pickle {
     bool cut_short; /* refused since the bytes end too early */
 } bt_pickle;
 
-/* Reads the pickle that `bytes` begin with; they must outlive it. `name` begins every message. BT_PARSE for what is
- * broken or refused, BT_NO_MEMORY; *out is there even then, to be closed, with nothing but `size` and `cut_short` to
- * be read (NULL only where memory is short). Takes memory in proportion to `size`. */
+/* Reads the pickle that `bytes` begin with; they must outlive it. `name` begins every message. BT_PARSE for
+ * what is broken or refused, BT_NO_MEMORY; *out is there even then, to be closed, with nothing but `size` and
+ * `cut_short` to be read (NULL only where memory is short). Takes memory in proportion to `size`. */
 BT_MUST_USE bt_status bt_pickle_open(bt_pickle **out, const void *bytes, size_t size, const char *name,
                                      bt_error *error);
 void bt_pickle_close(bt_pickle **pickle);

@@ -50,8 +50,8 @@ bool bt_place_is_same(const bt_places *places, const bt_place *one, const bt_pla
 /* The name's parts that are no wrapper's, joined again; the caller's. NULL where memory is short. */
 char *bt_place_without_wrappers(const char *name);
 
-/* Whether somebody who says `wanted` (without wrappers) means this place: the prefix, or what it begins with.
- */
+/* Whether somebody who says `wanted` (without wrappers) means this place: the prefix, or what it begins
+ * with. */
 bool bt_place_is_meant(const bt_place *place, const char *wanted);
 
 /* The prefix for people, "." where there is none. */

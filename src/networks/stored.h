@@ -60,8 +60,8 @@ typedef struct bt_stored_source {
 BT_MUST_USE bt_status bt_stored_read(const bt_stored_tensor *tensor, bt_stored_source source, float *out,
                                      const char *path, bt_error *error);
 
-/* Opens a file for the two functions below, and says how long it is; the caller closes it. *file is -1 on failure,
- * which is BT_IO. `shown` is its path in messages. */
+/* Opens a file for the two functions below, and says how long it is; the caller closes it. *file is -1 on
+ * failure, which is BT_IO. `shown` is its path in messages. */
 BT_MUST_USE bt_status bt_stored_open_file(int *file, uint64_t *bytes, const char *path, const char *shown,
                                           bt_error *error);
 

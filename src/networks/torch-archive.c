@@ -1,5 +1,6 @@
 /* What torch.save writes since 1.6: a zip archive with a pickle that describes the tensors (NAME/data.pkl)
- * and one entry for each storage (NAME/data/KEY). The archive is libzip's to read, the pickle is pickle.c's. */
+ * and one entry for each storage (NAME/data/KEY). The archive is libzip's to read, the pickle is
+ * pickle.c's. */
 #include "networks/checkpoint-formats.h"
 
 #include <stdio.h>
@@ -37,8 +38,8 @@ static void close_archive(void *inside) {
 /* ---- numbers ---- */
 
 /* Opens a storage's entry where the tensor's first number lies; BT_PARSE where it does not reach that far.
- * Torch stores the numbers as they are: what is compressed could be far longer than the file, and is refused.
- */
+ * Torch stores the numbers as they are: what is compressed could be far longer than the file, and is
+ * refused. */
 static bt_status open_storage(const bt_checkpoint *checkpoint, const bt_stored_tensor *tensor,
                               zip_file_t **out, bt_error *error) {
     const archive *a = checkpoint->inside;

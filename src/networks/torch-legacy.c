@@ -4,8 +4,7 @@
  *
  * The machine's facts have a byte order, which is not heeded, here as in torch: the storages are written with
  * the lowest byte first by every machine. How long an element is stands with the tensors; where it is not
- * known, no storage behind that one can be found.
- */
+ * known, no storage behind that one can be found. */
 #include "networks/checkpoint-formats.h"
 
 #include <stdlib.h>
@@ -33,7 +32,7 @@ typedef struct legacy {
 /* A storage, and where its elements lie. */
 typedef struct storage {
     bt_torch_storage said;
-    int order; /* of being spoken of: the first time counts */
+    int order; /* in which the pickle names them: the first time counts */
     bool found;
     uint64_t first; /* byte in the file */
 } storage;
@@ -156,7 +155,7 @@ static storage *find(storage *storages, int count, const char *key, size_t lengt
     return low < count && compare_keys(&storages[low].said, &wanted) == 0 ? &storages[low] : NULL;
 }
 
-/* Every storage that the pickle speaks of, sorted by key. NULL where memory is short. */
+/* Every storage that the pickle names, sorted by key. NULL where memory is short. */
 static storage *list_storages(const bt_pickle *pickle, int *count) {
     int wanted = 0;
     *count = 0;

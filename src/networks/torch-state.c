@@ -23,10 +23,10 @@ typedef struct walk {
     bt_error *error;
 } walk;
 
-static void look(walk *w, int node, int group);
+static void visit_node(walk *w, int node, int group);
 
 /* Parts may be shared, and then are gone through as often as they are held; within reason. */
-static bool may_take(walk *w, int steps) {
+static bool may_take_steps(walk *w, int steps) {
     if (w->status == BT_OK && w->steps_left < (uint64_t)steps)
         w->status = bt_fail(w->error, BT_PARSE,
                             "%s: its dictionaries hold one another without end: save "
@@ -38,13 +38,13 @@ static bool may_take(walk *w, int steps) {
 }
 
 static bool may_step(walk *w) {
-    return may_take(w, 1);
+    return may_take_steps(w, 1);
 }
 
 /* ---- names ---- */
 
 /* Puts a part behind the path; false where it does not fit: no network has such a name. */
-static bool go_into(walk *w, const char *part, size_t length) {
+static bool enter(walk *w, const char *part, size_t length) {
     if (w->length + length + 2 > sizeof w->path) return false;
     if (w->length > 0) w->path[w->length++] = '.';
     for (size_t i = 0; i < length; i++)
@@ -53,24 +53,23 @@ static bool go_into(walk *w, const char *part, size_t length) {
     return true;
 }
 
-static void go_back(walk *w, size_t length) {
+static void leave(walk *w, size_t length) {
     w->length = length;
     w->path[length] = '\0';
 }
 
-static bool go_into_key(walk *w, int key) {
+static bool enter_key(walk *w, int key) {
     char digits[24];
     const bt_node *node = &w->pickle->nodes[key];
-    if (node->kind == BT_NODE_TEXT || node->kind == BT_NODE_BYTES)
-        return go_into(w, node->text, node->length);
+    if (node->kind == BT_NODE_TEXT || node->kind == BT_NODE_BYTES) return enter(w, node->text, node->length);
     const bool known = node->kind == BT_NODE_INTEGER;
     snprintf(digits, sizeof digits, known ? "%lld" : "?", known ? (long long)node->integer : 0);
-    return go_into(w, digits, strlen(digits));
+    return enter(w, digits, strlen(digits));
 }
 
 /* ---- the top, for people ---- */
 
-static const char *class_of(const bt_pickle *pickle, int call, char out[BT_ENTRY_KIND_SIZE]) {
+static const char *describe_class(const bt_pickle *pickle, int call, char out[BT_ENTRY_KIND_SIZE]) {
     const int type = bt_pickle_child(pickle, call, 0);
     if (bt_torch_is_tensor(pickle, call))
         return bt_torch_is_array(pickle, call) ? "a numpy array" : "a tensor";
@@ -82,7 +81,7 @@ static const char *class_of(const bt_pickle *pickle, int call, char out[BT_ENTRY
     return out;
 }
 
-static const char *kind_of(const bt_pickle *pickle, int node, char out[BT_ENTRY_KIND_SIZE]) {
+static const char *describe_kind(const bt_pickle *pickle, int node, char out[BT_ENTRY_KIND_SIZE]) {
     switch (pickle->nodes[node].kind) {
     case BT_NODE_NONE:
     case BT_NODE_BOOLEAN:
@@ -102,13 +101,13 @@ static const char *kind_of(const bt_pickle *pickle, int node, char out[BT_ENTRY_
         snprintf(out, BT_ENTRY_KIND_SIZE, "a dictionary of %d", pickle->nodes[node].count / 2);
         return out;
     case BT_NODE_CALL:
-        return class_of(pickle, node, out);
+        return describe_class(pickle, node, out);
     default:
         return "an object";
     }
 }
 
-/* ---- going through ---- */
+/* ---- dictionaries and lists ---- */
 
 static void add_tensor(walk *w, int node, int group) {
     if (w->checkpoint->tensor_count == TENSORS_MAX) {
@@ -128,28 +127,28 @@ static void add_tensor(walk *w, int node, int group) {
 }
 
 /* What lies under a key, or an index, of `around`. A tensor counts where it has a name. */
-static void look_under(walk *w, int key, int index, int value, int group) {
+static void visit_entry(walk *w, int key, int index, int value, int group) {
     const size_t length = w->length;
     const int before = w->checkpoint->tensor_count - w->arrays;
     char digits[24], kind[BT_ENTRY_KIND_SIZE];
     snprintf(digits, sizeof digits, "%d", index);
-    if (!(key == BT_NO_NODE ? go_into(w, digits, strlen(digits)) : go_into_key(w, key))) return;
+    if (!(key == BT_NO_NODE ? enter(w, digits, strlen(digits)) : enter_key(w, key))) return;
     if (!bt_torch_is_tensor(w->pickle, value))
-        look(w, value, group);
+        visit_node(w, value, group);
     else if (key != BT_NO_NODE)
         add_tensor(w, value, group);
     if (w->depth == w->top && w->status == BT_OK)
-        bt_checkpoint_note(w->checkpoint, w->path, kind_of(w->pickle, value, kind),
+        bt_checkpoint_note(w->checkpoint, w->path, describe_kind(w->pickle, value, kind),
                            w->checkpoint->tensor_count - w->arrays - before);
-    go_back(w, length);
+    leave(w, length);
 }
 
-static void look_into_dict(walk *w, int dict, int group) {
+static void visit_dict(walk *w, int dict, int group) {
     const bt_pickle *p = w->pickle;
     for (int link = p->nodes[dict].first; link != BT_NO_NODE && may_step(w);) {
         const int key = p->links[link].node;
         link = p->links[link].next;
-        look_under(w, key, 0, p->links[link].node, group);
+        visit_entry(w, key, 0, p->links[link].node, group);
         link = p->links[link].next;
     }
 }
@@ -160,7 +159,7 @@ static bool is_container(const bt_pickle *pickle, int node) {
 }
 
 /* Of a list only what may hold names. */
-static void look_into_list(walk *w, int list, bool numbered) {
+static void visit_list(walk *w, int list, bool numbered) {
     const bt_pickle *p = w->pickle;
     int index = 0;
     for (int link = p->nodes[list].first; link != BT_NO_NODE && may_step(w);
@@ -168,9 +167,9 @@ static void look_into_list(walk *w, int list, bool numbered) {
         const int node = p->links[link].node;
         if (!is_container(p, node)) continue;
         if (numbered)
-            look_under(w, BT_NO_NODE, index, node, 0);
+            visit_entry(w, BT_NO_NODE, index, node, 0);
         else if (!bt_torch_is_tensor(p, node))
-            look(w, node, 0);
+            visit_node(w, node, 0);
     }
 }
 
@@ -182,7 +181,7 @@ static int attributes_of(walk *w, int call) {
     int found = BT_NO_NODE, index = 0;
     for (int link = p->nodes[call].first; link != BT_NO_NODE && may_step(w); link = p->links[link].next)
         if (index++ >= 2 && p->nodes[p->links[link].node].kind == BT_NODE_DICT) found = p->links[link].node;
-    return found != BT_NO_NODE && may_take(w, p->nodes[found].count) ? found : BT_NO_NODE;
+    return found != BT_NO_NODE && may_take_steps(w, p->nodes[found].count) ? found : BT_NO_NODE;
 }
 
 static bool is_module(walk *w, int node) {
@@ -194,7 +193,7 @@ static bool is_module(walk *w, int node) {
 }
 
 /* Whether a set has that text; sets are lists here, or, before protocol 4, calls with a list. */
-static bool has(walk *w, int set, int text) {
+static bool set_holds(walk *w, int set, int text) {
     const bt_pickle *p = w->pickle;
     if (bt_pickle_is(p, set, BT_NODE_CALL)) set = bt_pickle_child(p, bt_pickle_child(p, set, 1), 0);
     if (!bt_pickle_is(p, set, BT_NODE_LIST) || p->nodes[text].kind != BT_NODE_TEXT) return false;
@@ -208,7 +207,7 @@ static bool has(walk *w, int set, int text) {
 }
 
 /* As state_dict() does: parameters, those buffers that are kept, then the modules within. */
-static void look_into_module(walk *w, int module, int group) {
+static void visit_module(walk *w, int module, int group) {
     const bt_pickle *p = w->pickle;
     const int attributes = attributes_of(w, module);
     const int passing = bt_pickle_find(p, attributes, "_non_persistent_buffers_set");
@@ -222,51 +221,51 @@ static void look_into_module(walk *w, int module, int group) {
             const int value = p->links[link].node;
             link = p->links[link].next;
             if (i == 2 ? is_module(w, value)
-                       : bt_torch_is_tensor(p, value) && !(i == 1 && has(w, passing, key)))
-                look_under(w, key, 0, value, group);
+                       : bt_torch_is_tensor(p, value) && !(i == 1 && set_holds(w, passing, key)))
+                visit_entry(w, key, 0, value, group);
         }
     }
 }
 
 /* Not a module: what was put into it, its attributes, and what it was made of. */
-static void look_into_object(walk *w, int call) {
+static void visit_object(walk *w, int call) {
     const bt_pickle *p = w->pickle;
-    if (p->nodes[call].items != BT_NO_NODE) look(w, p->nodes[call].items, 0);
+    if (p->nodes[call].items != BT_NO_NODE) visit_node(w, p->nodes[call].items, 0);
     int index = 0;
     for (int link = p->nodes[call].first; link != BT_NO_NODE && may_step(w); link = p->links[link].next) {
         const int state = p->links[link].node;
         if (index++ < 2) continue;
         if (p->nodes[state].kind == BT_NODE_LIST)
-            look_into_list(w, state, false); /* (attributes, those of __slots__) */
+            visit_list(w, state, false); /* (attributes, those of __slots__) */
         else
-            look(w, state, 0);
+            visit_node(w, state, 0);
     }
     const int arguments = bt_pickle_child(p, call, 1);
-    if (bt_pickle_is(p, arguments, BT_NODE_LIST)) look_into_list(w, arguments, p->nodes[arguments].count > 1);
+    if (bt_pickle_is(p, arguments, BT_NODE_LIST)) visit_list(w, arguments, p->nodes[arguments].count > 1);
 }
 
 /* `group`: of a module within a module, theirs; 0 elsewhere: a dictionary is a group of its own. */
-static void look(walk *w, int node, int group) {
+static void visit_node(walk *w, int node, int group) {
     if (!is_container(w->pickle, node) || w->open[node] || w->depth == DEPTH_MAX || !may_step(w)) return;
     w->open[node] = true;
     w->depth++;
     const bool module = is_module(w, node);
     if (w->top == 0 && (module || w->pickle->nodes[node].kind != BT_NODE_CALL)) w->top = w->depth;
     if (w->pickle->nodes[node].kind == BT_NODE_LIST)
-        look_into_list(w, node, true);
+        visit_list(w, node, true);
     else if (w->pickle->nodes[node].kind == BT_NODE_DICT)
-        look_into_dict(w, node, ++w->groups);
+        visit_dict(w, node, ++w->groups);
     else if (module)
-        look_into_module(w, node, group > 0 ? group : ++w->groups);
+        visit_module(w, node, group > 0 ? group : ++w->groups);
     else
-        look_into_object(w, node);
+        visit_object(w, node);
     w->depth--;
     w->open[node] = false;
 }
 
 static bt_status fail_empty(const bt_checkpoint *checkpoint, const bt_pickle *pickle, bt_error *error) {
     char kind[BT_ENTRY_KIND_SIZE], top[160];
-    const char *root = kind_of(pickle, pickle->root, kind);
+    const char *root = describe_kind(pickle, pickle->root, kind);
     if (checkpoint->entry_count == 0)
         return bt_fail(error, BT_PARSE, "%s: holds no dictionary of tensors, but %s: save model.state_dict()",
                        checkpoint->path, root);
@@ -280,7 +279,7 @@ bt_status bt_torch_state_read(bt_checkpoint *checkpoint, const bt_pickle *pickle
     w.open = calloc((size_t)pickle->node_count, sizeof *w.open);
     if (!w.open) return bt_no_memory(error, "reading %s", checkpoint->path);
     w.steps_left = 16 * ((uint64_t)pickle->node_count + (uint64_t)pickle->link_count) + 65536;
-    look(&w, pickle->root, 0);
+    visit_node(&w, pickle->root, 0);
     free(w.open);
     if (w.status != BT_OK || checkpoint->tensor_count > 0) return w.status;
     return fail_empty(checkpoint, pickle, error);

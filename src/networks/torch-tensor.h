@@ -4,8 +4,7 @@
  * parameters and subclasses around it, and has other calls for what is quantised, sparse or on a device of
  * its own. Whatever would make the numbers other than what the bytes say is either heeded here or given as
  * the reason why they cannot be had; a tensor that nobody needs is refused to nobody. (The calls:
- * torch/_utils.py, torch/_tensor.py, and torch/serialization.py for storages.)
- */
+ * torch/_utils.py, torch/_tensor.py, and torch/serialization.py for storages.) */
 #ifndef BT_NETWORKS_TORCH_TENSOR_H
 #define BT_NETWORKS_TORCH_TENSOR_H
 

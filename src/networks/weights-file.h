@@ -15,8 +15,8 @@ extern "C" {
 /* Where in a file the network was found. */
 typedef struct bt_weights_found {
     char place[BT_WEIGHTS_PLACE_SIZE]; /* the dictionary or prefix; "" where the file holds it once */
-    char note[BT_WEIGHTS_NOTE_SIZE];   /* for people: which of several was taken, and how to say otherwise; or
-                                          "" */
+    /* For people: which of several was taken, and how to say otherwise; or "". */
+    char note[BT_WEIGHTS_NOTE_SIZE];
 } bt_weights_found;
 
 /* Reads every parameter's numbers into values[i], which has room for its count; with `values` NULL only

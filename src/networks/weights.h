@@ -2,8 +2,7 @@
  *
  * Three sources: the *counter* generator (random weights that need no file, for golden cases and tests), the
  * *demo* weights (counter convolutions under trained norm scales, offsets and head, committed with the
- * project, so that masks mean something), and the user's own checkpoint.
- */
+ * project, so that masks mean something), and the user's own checkpoint. */
 #ifndef BT_NETWORKS_WEIGHTS_H
 #define BT_NETWORKS_WEIGHTS_H
 
@@ -19,8 +18,9 @@ extern "C" {
 typedef struct bt_weights {
     float **values; /* values[i] holds network->parameters[i].count floats, row-major */
     int parameter_count;
-    char source[64]; /* "demo", "counter:20240917", a file's name without its folder, or FILE:PLACE where the
-                        file holds the network in several places */
+    /* "demo", "counter:20240917", a file's name without its folder, or FILE:PLACE where the file holds the
+     * network in several places. */
+    char source[64];
     char note[BT_WEIGHTS_NOTE_SIZE]; /* "", or which of several places was taken, for people */
     int trained;   /* whether masks made with them mean something, so that agreement may be judged */
     uint64_t hash; /* over every parameter's name (FNV-1a) and numbers (bt_hash_large), in order */

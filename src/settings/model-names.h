@@ -1,5 +1,5 @@
-/* Which models a run is of, where its settings say something of each: "NAME=FILE,..." and "NAME=SOURCE,..." may name
- * models, and then each of those must be one that is run. */
+/* Which models a run is of, where its settings say something of each: "NAME=FILE,..." and "NAME=SOURCE,..."
+ * may name models, and then each of those must be one that is run. */
 #ifndef BT_SETTINGS_MODEL_NAMES_H
 #define BT_SETTINGS_MODEL_NAMES_H
 
@@ -12,16 +12,16 @@
 extern "C" {
 #endif
 
-/* What messages call a setting: by its flag where a person gave it to a program, by its key where one gave it to the
- * library. */
+/* What messages call a setting: by its flag where a person gave it to a program, by its key where one gave it
+ * to the library. */
 typedef enum bt_setting_label { BT_LABEL_FLAGS, BT_LABEL_KEYS } bt_setting_label;
 
 /* "--weights" or "weights", "--model-file" or "model_file". */
 const char *bt_weights_label(bt_setting_label label);
 const char *bt_model_file_label(bt_setting_label label);
 
-/* Where nobody said which models are run (`by_default`), those that `model_file` names, if it names any. BT_INVALID
- * names the flag. */
+/* Where nobody said which models are run (`by_default`), those that `model_file` names, if it names any.
+ * BT_INVALID names the flag. */
 BT_MUST_USE bt_status bt_model_names_default(bt_names *models, bool by_default, const char *model_file,
                                              bt_error *error);
 

@@ -1,5 +1,5 @@
-/* A model is resolved once: what settings say of it becomes a file, a description and weights, and the backend says
- * whether anything will run it. */
+/* A model is resolved once: what settings say of it becomes a file, a description and weights, and the
+ * backend says whether anything will run it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

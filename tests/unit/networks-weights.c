@@ -50,8 +50,8 @@ static void check_known(const char *model, const known_value *known, size_t coun
     bt_network_close(&network);
 }
 
-/* Worked out apart, with numpy, from the rule in DESIGN: first and last elements of each kind of parameter.
- */
+/* Worked out apart, with numpy, from the rule in DESIGN: first and last elements of each kind of
+ * parameter. */
 static void counter_values_are_the_known_ones(void **state) {
     static const known_value hrnet[] = {
         {"conv1.weight", 0, -0x1.7ea71ap-4f},

@@ -21,17 +21,17 @@ typedef struct name_prefix {
         va_end(arguments_);                                                                                  \
     } while (0)
 
-static void fail(bt_builder *builder, bt_status status, const char *what) {
+static void fail(bt_builder *builder, const char *what) {
     if (builder->status == BT_OK)
-        builder->status = bt_fail(builder->error, status, "network \"%s\": %s", builder->network->name, what);
+        builder->status =
+            bt_fail(builder->error, BT_INVALID, "network \"%s\": %s", builder->network->name, what);
 }
 
 BT_PRINTF(2, 0)
 static name_prefix format_prefix(bt_builder *builder, const char *format, va_list arguments) {
     name_prefix prefix;
     int length = bt_text_format_list(prefix.text, sizeof(prefix.text), format, arguments);
-    if (length < 0 || (size_t)length >= sizeof(prefix.text))
-        fail(builder, BT_INVALID, "a parameter's name is too long");
+    if (length < 0 || (size_t)length >= sizeof(prefix.text)) fail(builder, "a parameter's name is too long");
     return prefix;
 }
 
@@ -39,7 +39,8 @@ static name_prefix format_prefix(bt_builder *builder, const char *format, va_lis
 static void *with_room(bt_builder *builder, void *array, int count, size_t *capacity, size_t element_size) {
     if (builder->status != BT_OK) return NULL;
     void *grown = bt_array_grow(array, (size_t)count, 1, capacity, element_size);
-    if (grown == NULL) fail(builder, BT_NO_MEMORY, "out of memory");
+    if (grown == NULL)
+        builder->status = bt_no_memory(builder->error, "network \"%s\"", builder->network->name);
     return grown;
 }
 
@@ -68,7 +69,7 @@ static int append_parameter(bt_builder *builder, const name_prefix *prefix, cons
     network->parameters = room;
     size_t prefix_length = strlen(prefix->text), suffix_length = strlen(suffix);
     if (prefix_length + suffix_length >= sizeof(parameter.name)) {
-        fail(builder, BT_INVALID, "a parameter's name is too long");
+        fail(builder, "a parameter's name is too long");
         return BT_NO_PARAMETER;
     }
     memcpy(parameter.name, prefix->text, prefix_length);
@@ -178,7 +179,7 @@ int bt_build_sequence(bt_builder *builder, int x, bt_convolution convolution, in
     NAME_PREFIX(builder, prefix, name);
     size_t length = strlen(prefix.text);
     if (length + 2 >= sizeof(prefix.text)) {
-        fail(builder, BT_INVALID, "a parameter's name is too long");
+        fail(builder, "a parameter's name is too long");
         return 0;
     }
     memcpy(prefix.text + length, ".0", 3);

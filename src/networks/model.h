@@ -59,9 +59,9 @@ typedef struct bt_output_range {
  * BT_PARSE for what is wrong in the JSON file; BT_IO; BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error);
 
-/* Whether the files are there and are what their names say: reads the archives' lists of entries, and runs
- * nothing. BT_OK for a built-in network. BT_INVALID where there is no such file, BT_PARSE where it is
- * something else (the message says what, and how to make the right thing). */
+/* Whether the files are there and are what their names say: reads the archives, and runs nothing. BT_OK for a
+ * built-in network. BT_INVALID where there is no such file, BT_PARSE where it is something else (the message
+ * says what, and how to make the right thing). */
 BT_MUST_USE bt_status bt_model_check_files(const bt_model *model, bt_error *error);
 
 /* Whether it takes images of that size, as far as is known: BT_INVALID says which it takes. */

@@ -40,7 +40,7 @@ bt_status bt_network_open(bt_network **out, const char *name, bt_error *error) {
         index++;
     if (index == KNOWN_COUNT) return unknown(name, error);
     bt_network *network = calloc(1, sizeof(*network));
-    if (network == NULL) return bt_fail(error, BT_NO_MEMORY, "network \"%s\": out of memory", name);
+    if (network == NULL) return bt_no_memory(error, "network \"%s\"", name);
     network->name = known[index].name;
     network->title = known[index].title;
     network->size_multiple = known[index].size_multiple;

@@ -11,7 +11,8 @@
 
 /* One row of the table below. */
 typedef struct instruction {
-    const char *name; /* in Python's Lib/pickletools.py */
+    const char *name;                  /* in Python's Lib/pickletools.py */
+    void (*act)(bt_pickle_machine *m); /* what it does, or, by what the row says besides: */
     void (*run)(bt_pickle_machine *m, const struct instruction *self);
     int count; /* bytes of the number or value that follows it, or nodes that it takes off the stack */
     bt_node_kind kind; /* of the node that it makes, or of the container that it adds to */
@@ -133,11 +134,6 @@ static void push_text_line(bt_pickle_machine *m) {
     bt_pickle_push_text(m, BT_NODE_TEXT, from, length);
 }
 
-static void make_text_line(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
-    push_text_line(m);
-}
-
 /* What Python 2 wrote in quotes; escapes stay as they are: no network's name has any. */
 static void make_quoted_line(bt_pickle_machine *m, const instruction *self) {
     size_t length;
@@ -148,27 +144,19 @@ static void make_quoted_line(bt_pickle_machine *m, const instruction *self) {
 
 /* ---- stack and memo ---- */
 
-static void mark(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
-    bt_pickle_set_mark(m);
-}
-
 /* A mark counts as something to take off. */
-static void drop(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void drop(bt_pickle_machine *m) {
     if (m->mark_count > 0 && m->stack_count == bt_pickle_floor(m))
         bt_pickle_take_mark(m);
     else
         bt_pickle_pop(m);
 }
 
-static void drop_to_mark(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void drop_to_mark(bt_pickle_machine *m) {
     m->stack_count = bt_pickle_take_mark(m);
 }
 
-static void duplicate(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void duplicate(bt_pickle_machine *m) {
     bt_pickle_push(m, bt_pickle_top(m));
 }
 
@@ -176,13 +164,11 @@ static void remember(bt_pickle_machine *m, const instruction *self) {
     bt_pickle_remember(m, read_number(m, self->count));
 }
 
-static void remember_line(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void remember_line(bt_pickle_machine *m) {
     bt_pickle_remember(m, read_memo_line(m));
 }
 
-static void remember_next(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void remember_next(bt_pickle_machine *m) {
     bt_pickle_remember(m, (uint64_t)m->memo_count);
 }
 
@@ -190,8 +176,7 @@ static void recall(bt_pickle_machine *m, const instruction *self) {
     bt_pickle_recall(m, read_number(m, self->count));
 }
 
-static void recall_line(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void recall_line(bt_pickle_machine *m) {
     bt_pickle_recall(m, read_memo_line(m));
 }
 
@@ -213,44 +198,23 @@ static void extend_from_mark(bt_pickle_machine *m, const instruction *self) {
     bt_pickle_extend(m, self->kind, bt_pickle_take_mark(m));
 }
 
-static void make_global(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void make_global_of_lines(bt_pickle_machine *m) {
+    push_text_line(m);
+    push_text_line(m);
     bt_pickle_make_global(m);
-}
-
-static void make_global_of_lines(bt_pickle_machine *m, const instruction *self) {
-    push_text_line(m);
-    push_text_line(m);
-    make_global(m, self);
-}
-
-static void reduce(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
-    bt_pickle_reduce(m);
 }
 
 static void make_new(bt_pickle_machine *m, const instruction *self) {
     bt_pickle_make_new(m, self->count == 3);
 }
 
-static void make_object(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
+static void make_object(bt_pickle_machine *m) {
     bt_pickle_make_instance(m, false);
 }
 
-static void make_instance_of_lines(bt_pickle_machine *m, const instruction *self) {
-    make_global_of_lines(m, self);
+static void make_instance_of_lines(bt_pickle_machine *m) {
+    make_global_of_lines(m);
     bt_pickle_make_instance(m, true);
-}
-
-static void set_state(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
-    bt_pickle_set_state(m);
-}
-
-static void make_persistent(bt_pickle_machine *m, const instruction *self) {
-    (void)self;
-    bt_pickle_make_persistent(m);
 }
 
 /* What lies outside the file: a registry of classes, buffers beside it. */
@@ -267,83 +231,85 @@ static void refuse(bt_pickle_machine *m, const instruction *self) {
 /* Those that are known, by their byte. Tuples and sets are lists here. */
 static const instruction instructions[256] = {
     /* numbers and words */
-    ['N'] = {"NONE", make_empty, 0, BT_NODE_NONE},
-    [0x88] = {"NEWTRUE", make_true, 0, BT_NODE_BOOLEAN},
-    [0x89] = {"NEWFALSE", make_false, 0, BT_NODE_BOOLEAN},
-    ['I'] = {"INT", make_digits, 0, BT_NODE_BOOLEAN},
-    ['J'] = {"BININT", make_integer, 4, BT_NODE_INTEGER},
-    ['K'] = {"BININT1", make_integer, 1, BT_NODE_INTEGER},
-    ['M'] = {"BININT2", make_integer, 2, BT_NODE_INTEGER},
-    ['L'] = {"LONG", make_digits, 0, BT_NODE_INTEGER},
-    [0x8a] = {"LONG1", make_long, 1, BT_NODE_INTEGER},
-    [0x8b] = {"LONG4", make_long, 4, BT_NODE_INTEGER},
-    ['F'] = {"FLOAT", make_of_ignored_line, 0, BT_NODE_NUMBER},
-    ['G'] = {"BINFLOAT", make_of_ignored_bytes, 8, BT_NODE_NUMBER},
+    ['N'] = {"NONE", .run = make_empty, .kind = BT_NODE_NONE},
+    [0x88] = {"NEWTRUE", .run = make_true, .kind = BT_NODE_BOOLEAN},
+    [0x89] = {"NEWFALSE", .run = make_false, .kind = BT_NODE_BOOLEAN},
+    ['I'] = {"INT", .run = make_digits, .kind = BT_NODE_BOOLEAN},
+    ['J'] = {"BININT", .run = make_integer, .count = 4, .kind = BT_NODE_INTEGER},
+    ['K'] = {"BININT1", .run = make_integer, .count = 1, .kind = BT_NODE_INTEGER},
+    ['M'] = {"BININT2", .run = make_integer, .count = 2, .kind = BT_NODE_INTEGER},
+    ['L'] = {"LONG", .run = make_digits, .kind = BT_NODE_INTEGER},
+    [0x8a] = {"LONG1", .run = make_long, .count = 1, .kind = BT_NODE_INTEGER},
+    [0x8b] = {"LONG4", .run = make_long, .count = 4, .kind = BT_NODE_INTEGER},
+    ['F'] = {"FLOAT", .run = make_of_ignored_line, .kind = BT_NODE_NUMBER},
+    ['G'] = {"BINFLOAT", .run = make_of_ignored_bytes, .count = 8, .kind = BT_NODE_NUMBER},
     /* texts and bytes */
-    ['S'] = {"STRING", make_quoted_line, 0, BT_NODE_TEXT},
-    ['T'] = {"BINSTRING", make_text, 4, BT_NODE_TEXT},
-    ['U'] = {"SHORT_BINSTRING", make_text, 1, BT_NODE_TEXT},
-    ['V'] = {"UNICODE", make_text_line, 0, BT_NODE_TEXT},
-    [0x8c] = {"SHORT_BINUNICODE", make_text, 1, BT_NODE_TEXT},
-    ['X'] = {"BINUNICODE", make_text, 4, BT_NODE_TEXT},
-    [0x8d] = {"BINUNICODE8", make_text, 8, BT_NODE_TEXT},
-    ['C'] = {"SHORT_BINBYTES", make_text, 1, BT_NODE_BYTES},
-    ['B'] = {"BINBYTES", make_text, 4, BT_NODE_BYTES},
-    [0x8e] = {"BINBYTES8", make_text, 8, BT_NODE_BYTES},
-    [0x96] = {"BYTEARRAY8", make_text, 8, BT_NODE_BYTES},
+    ['S'] = {"STRING", .run = make_quoted_line, .kind = BT_NODE_TEXT},
+    ['T'] = {"BINSTRING", .run = make_text, .count = 4, .kind = BT_NODE_TEXT},
+    ['U'] = {"SHORT_BINSTRING", .run = make_text, .count = 1, .kind = BT_NODE_TEXT},
+    ['V'] = {"UNICODE", .act = push_text_line},
+    [0x8c] = {"SHORT_BINUNICODE", .run = make_text, .count = 1, .kind = BT_NODE_TEXT},
+    ['X'] = {"BINUNICODE", .run = make_text, .count = 4, .kind = BT_NODE_TEXT},
+    [0x8d] = {"BINUNICODE8", .run = make_text, .count = 8, .kind = BT_NODE_TEXT},
+    ['C'] = {"SHORT_BINBYTES", .run = make_text, .count = 1, .kind = BT_NODE_BYTES},
+    ['B'] = {"BINBYTES", .run = make_text, .count = 4, .kind = BT_NODE_BYTES},
+    [0x8e] = {"BINBYTES8", .run = make_text, .count = 8, .kind = BT_NODE_BYTES},
+    [0x96] = {"BYTEARRAY8", .run = make_text, .count = 8, .kind = BT_NODE_BYTES},
     /* containers */
-    [')'] = {"EMPTY_TUPLE", make_empty, 0, BT_NODE_LIST},
-    [0x85] = {"TUPLE1", collect, 1, BT_NODE_LIST},
-    [0x86] = {"TUPLE2", collect, 2, BT_NODE_LIST},
-    [0x87] = {"TUPLE3", collect, 3, BT_NODE_LIST},
-    ['t'] = {"TUPLE", collect_from_mark, 0, BT_NODE_LIST},
-    [']'] = {"EMPTY_LIST", make_empty, 0, BT_NODE_LIST},
-    ['l'] = {"LIST", collect_from_mark, 0, BT_NODE_LIST},
-    ['a'] = {"APPEND", extend, 1, BT_NODE_LIST},
-    ['e'] = {"APPENDS", extend_from_mark, 0, BT_NODE_LIST},
-    ['}'] = {"EMPTY_DICT", make_empty, 0, BT_NODE_DICT},
-    ['d'] = {"DICT", collect_from_mark, 0, BT_NODE_DICT},
-    ['s'] = {"SETITEM", extend, 2, BT_NODE_DICT},
-    ['u'] = {"SETITEMS", extend_from_mark, 0, BT_NODE_DICT},
-    [0x8f] = {"EMPTY_SET", make_empty, 0, BT_NODE_LIST},
-    [0x90] = {"ADDITEMS", extend_from_mark, 0, BT_NODE_LIST},
-    [0x91] = {"FROZENSET", collect_from_mark, 0, BT_NODE_LIST},
+    [')'] = {"EMPTY_TUPLE", .run = make_empty, .kind = BT_NODE_LIST},
+    [0x85] = {"TUPLE1", .run = collect, .count = 1, .kind = BT_NODE_LIST},
+    [0x86] = {"TUPLE2", .run = collect, .count = 2, .kind = BT_NODE_LIST},
+    [0x87] = {"TUPLE3", .run = collect, .count = 3, .kind = BT_NODE_LIST},
+    ['t'] = {"TUPLE", .run = collect_from_mark, .kind = BT_NODE_LIST},
+    [']'] = {"EMPTY_LIST", .run = make_empty, .kind = BT_NODE_LIST},
+    ['l'] = {"LIST", .run = collect_from_mark, .kind = BT_NODE_LIST},
+    ['a'] = {"APPEND", .run = extend, .count = 1, .kind = BT_NODE_LIST},
+    ['e'] = {"APPENDS", .run = extend_from_mark, .kind = BT_NODE_LIST},
+    ['}'] = {"EMPTY_DICT", .run = make_empty, .kind = BT_NODE_DICT},
+    ['d'] = {"DICT", .run = collect_from_mark, .kind = BT_NODE_DICT},
+    ['s'] = {"SETITEM", .run = extend, .count = 2, .kind = BT_NODE_DICT},
+    ['u'] = {"SETITEMS", .run = extend_from_mark, .kind = BT_NODE_DICT},
+    [0x8f] = {"EMPTY_SET", .run = make_empty, .kind = BT_NODE_LIST},
+    [0x90] = {"ADDITEMS", .run = extend_from_mark, .kind = BT_NODE_LIST},
+    [0x91] = {"FROZENSET", .run = collect_from_mark, .kind = BT_NODE_LIST},
     /* the stack and the memo */
-    ['('] = {"MARK", mark, 0, 0},
-    ['0'] = {"POP", drop, 0, 0},
-    ['1'] = {"POP_MARK", drop_to_mark, 0, 0},
-    ['2'] = {"DUP", duplicate, 0, 0},
-    ['p'] = {"PUT", remember_line, 0, 0},
-    ['q'] = {"BINPUT", remember, 1, 0},
-    ['r'] = {"LONG_BINPUT", remember, 4, 0},
-    [0x94] = {"MEMOIZE", remember_next, 0, 0},
-    ['g'] = {"GET", recall_line, 0, 0},
-    ['h'] = {"BINGET", recall, 1, 0},
-    ['j'] = {"LONG_BINGET", recall, 4, 0},
+    ['('] = {"MARK", .act = bt_pickle_set_mark},
+    ['0'] = {"POP", .act = drop},
+    ['1'] = {"POP_MARK", .act = drop_to_mark},
+    ['2'] = {"DUP", .act = duplicate},
+    ['p'] = {"PUT", .act = remember_line},
+    ['q'] = {"BINPUT", .run = remember, .count = 1},
+    ['r'] = {"LONG_BINPUT", .run = remember, .count = 4},
+    [0x94] = {"MEMOIZE", .act = remember_next},
+    ['g'] = {"GET", .act = recall_line},
+    ['h'] = {"BINGET", .run = recall, .count = 1},
+    ['j'] = {"LONG_BINGET", .run = recall, .count = 4},
     /* names and calls */
-    ['c'] = {"GLOBAL", make_global_of_lines, 0, 0},
-    [0x93] = {"STACK_GLOBAL", make_global, 0, 0},
-    ['R'] = {"REDUCE", reduce, 0, 0},
-    [0x81] = {"NEWOBJ", make_new, 2, 0},
-    [0x92] = {"NEWOBJ_EX", make_new, 3, 0},
-    ['i'] = {"INST", make_instance_of_lines, 0, 0},
-    ['o'] = {"OBJ", make_object, 0, 0},
-    ['b'] = {"BUILD", set_state, 0, 0},
-    ['Q'] = {"BINPERSID", make_persistent, 0, 0},
-    ['P'] = {"PERSID", make_of_ignored_line, 0, BT_NODE_OTHER},
+    ['c'] = {"GLOBAL", .act = make_global_of_lines},
+    [0x93] = {"STACK_GLOBAL", .act = bt_pickle_make_global},
+    ['R'] = {"REDUCE", .act = bt_pickle_reduce},
+    [0x81] = {"NEWOBJ", .run = make_new, .count = 2},
+    [0x92] = {"NEWOBJ_EX", .run = make_new, .count = 3},
+    ['i'] = {"INST", .act = make_instance_of_lines},
+    ['o'] = {"OBJ", .act = make_object},
+    ['b'] = {"BUILD", .act = bt_pickle_set_state},
+    ['Q'] = {"BINPERSID", .act = bt_pickle_make_persistent},
+    ['P'] = {"PERSID", .run = make_of_ignored_line, .kind = BT_NODE_OTHER},
     /* what says nothing here, or what no file may need */
-    [0x80] = {"PROTO", skip, 1, 0},
-    [0x95] = {"FRAME", skip, 8, 0},
-    [0x82] = {"EXT1", refuse, 0, 0},
-    [0x83] = {"EXT2", refuse, 0, 0},
-    [0x84] = {"EXT4", refuse, 0, 0},
-    [0x97] = {"NEXT_BUFFER", refuse, 0, 0},
-    [0x98] = {"READONLY_BUFFER", refuse, 0, 0},
+    [0x80] = {"PROTO", .run = skip, .count = 1},
+    [0x95] = {"FRAME", .run = skip, .count = 8},
+    [0x82] = {"EXT1", .run = refuse},
+    [0x83] = {"EXT2", .run = refuse},
+    [0x84] = {"EXT4", .run = refuse},
+    [0x97] = {"NEXT_BUFFER", .run = refuse},
+    [0x98] = {"READONLY_BUFFER", .run = refuse},
 };
 
 static void step(bt_pickle_machine *m, unsigned char byte) {
     const instruction *next = &instructions[byte];
-    if (next->run)
+    if (next->act)
+        next->act(m);
+    else if (next->run)
         next->run(m, next);
     else
         m->status =

@@ -32,93 +32,106 @@ static void refused(const char *bytes, size_t size, const char *why) {
     bt_pickle_close(&pickle);
 }
 
-static void root_is(const char *bytes, size_t size, bt_node_kind kind) {
-    bt_pickle *pickle = open_pickle(bytes, size);
-    assert_int_equal(pickle->nodes[pickle->root].kind, kind);
-    bt_pickle_close(&pickle);
-}
+/* What a pickle's bytes become: a node of some kind, which may be one integer or one text. */
+typedef struct reading {
+    const char *bytes;
+    size_t size;
+    bt_node_kind kind;
+    int64_t integer;
+    const char *text;
+} reading;
 
-static void integer_is(const char *bytes, size_t size, int64_t value) {
-    bt_pickle *pickle = open_pickle(bytes, size);
-    assert_int_equal(pickle->nodes[pickle->root].kind, BT_NODE_INTEGER);
-    assert_true(pickle->nodes[pickle->root].integer == value);
-    bt_pickle_close(&pickle);
+static void read_as(const reading *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        bt_pickle *pickle = open_pickle(cases[i].bytes, cases[i].size);
+        const bt_node *root = &pickle->nodes[pickle->root];
+        if (root->kind != cases[i].kind) fail_msg("case %zu is of kind %d", i, (int)root->kind);
+        if (root->kind == BT_NODE_INTEGER && root->integer != cases[i].integer)
+            fail_msg("case %zu is %lld", i, (long long)root->integer);
+        if (root->kind == BT_NODE_TEXT && !bt_pickle_says(pickle, pickle->root, cases[i].text))
+            fail_msg("case %zu is not \"%s\"", i, cases[i].text);
+        bt_pickle_close(&pickle);
+    }
 }
-
-static void text_is(const char *bytes, size_t size, const char *text) {
-    bt_pickle *pickle = open_pickle(bytes, size);
-    assert_int_equal(pickle->nodes[pickle->root].kind, BT_NODE_TEXT);
-    assert_true(bt_pickle_says(pickle, pickle->root, text));
-    bt_pickle_close(&pickle);
-}
+/* A table of them. */
+#define READ_AS(cases) read_as(cases, sizeof(cases) / sizeof *(cases))
 
 static void integers_of_every_length_are_read_or_passed_over(void **state) {
     (void)state;
-    integer_is(BYTES("K\xff."), 255);
-    integer_is(BYTES("M\xff\xff."), 65535);
-    integer_is(BYTES("J\xff\xff\xff\xff."), -1);
-    integer_is(BYTES("\x8a\x00."), 0);
-    integer_is(BYTES("\x8a\x01\x80."), -128);
-    integer_is(BYTES("\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80."), INT64_MIN);
-    integer_is(BYTES("\x8b\x02\x00\x00\x00\x00\x80."), -32768);
-    integer_is(BYTES("I-12\n."), -12);
-    integer_is(BYTES("L12L\n."), 12);
-    integer_is(BYTES("I9223372036854775807\n."), INT64_MAX);
-    integer_is(BYTES("I-9223372036854775808\n."), INT64_MIN);
-    root_is(BYTES("I9223372036854775808\n."), BT_NODE_NUMBER);
-    root_is(BYTES("L123456789012345678901234567890L\n."), BT_NODE_NUMBER);
-    root_is(BYTES("\x8a\x09\x05\x00\x00\x00\x00\x00\x00\x80\x00."), BT_NODE_NUMBER);
-    root_is(BYTES("\x8b\x0b\x00\x00\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b."), BT_NODE_NUMBER);
-    root_is(BYTES("I01\n."), BT_NODE_BOOLEAN);
-    root_is(BYTES("\x88."), BT_NODE_BOOLEAN);
+    static const reading cases[] = {
+        {BYTES("K\xff."), .kind = BT_NODE_INTEGER, .integer = 255},
+        {BYTES("M\xff\xff."), .kind = BT_NODE_INTEGER, .integer = 65535},
+        {BYTES("J\xff\xff\xff\xff."), .kind = BT_NODE_INTEGER, .integer = -1},
+        {BYTES("\x8a\x00."), .kind = BT_NODE_INTEGER, .integer = 0},
+        {BYTES("\x8a\x01\x80."), .kind = BT_NODE_INTEGER, .integer = -128},
+        {BYTES("\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80."), .kind = BT_NODE_INTEGER, .integer = INT64_MIN},
+        {BYTES("\x8b\x02\x00\x00\x00\x00\x80."), .kind = BT_NODE_INTEGER, .integer = -32768},
+        {BYTES("I-12\n."), .kind = BT_NODE_INTEGER, .integer = -12},
+        {BYTES("L12L\n."), .kind = BT_NODE_INTEGER, .integer = 12},
+        {BYTES("I9223372036854775807\n."), .kind = BT_NODE_INTEGER, .integer = INT64_MAX},
+        {BYTES("I-9223372036854775808\n."), .kind = BT_NODE_INTEGER, .integer = INT64_MIN},
+        {BYTES("I9223372036854775808\n."), .kind = BT_NODE_NUMBER},
+        {BYTES("L123456789012345678901234567890L\n."), .kind = BT_NODE_NUMBER},
+        {BYTES("\x8a\x09\x05\x00\x00\x00\x00\x00\x00\x80\x00."), .kind = BT_NODE_NUMBER},
+        {BYTES("\x8b\x0b\x00\x00\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b."), .kind = BT_NODE_NUMBER},
+        {BYTES("I01\n."), .kind = BT_NODE_BOOLEAN},
+        {BYTES("\x88."), .kind = BT_NODE_BOOLEAN},
+    };
+    READ_AS(cases);
     refused(BYTES("\x8b\xff\xff\xff\xff."), "cut short");
 }
 
 static void texts_bytes_and_reals_of_every_encoding_are_read_or_passed_over(void **state) {
     (void)state;
-    text_is(BYTES("X\x02\x00\x00\x00hi."), "hi");
-    text_is(BYTES("\x8c\x02hi."), "hi");
-    text_is(BYTES("\x8d\x02\x00\x00\x00\x00\x00\x00\x00hi."), "hi");
-    text_is(BYTES("U\x02hi."), "hi");
-    text_is(BYTES("T\x02\x00\x00\x00hi."), "hi");
-    text_is(BYTES("Vhi\n."), "hi");
-    text_is(BYTES("S'hi'\n."), "hi");
-    text_is(BYTES("S\"hi\"\n."), "hi");
-    root_is(BYTES("C\x02hi."), BT_NODE_BYTES);
-    root_is(BYTES("B\x02\x00\x00\x00hi."), BT_NODE_BYTES);
-    root_is(BYTES("\x8e\x02\x00\x00\x00\x00\x00\x00\x00hi."), BT_NODE_BYTES);
-    root_is(BYTES("\x96\x02\x00\x00\x00\x00\x00\x00\x00hi."), BT_NODE_BYTES);
-    root_is(BYTES("G\x3f\xf0\x00\x00\x00\x00\x00\x00."), BT_NODE_NUMBER);
-    root_is(BYTES("F1.5\n."), BT_NODE_NUMBER);
-    root_is(BYTES("N."), BT_NODE_NONE);
+    static const reading cases[] = {
+        {BYTES("X\x02\x00\x00\x00hi."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("\x8c\x02hi."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("\x8d\x02\x00\x00\x00\x00\x00\x00\x00hi."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("U\x02hi."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("T\x02\x00\x00\x00hi."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("Vhi\n."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("S'hi'\n."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("S\"hi\"\n."), .kind = BT_NODE_TEXT, .text = "hi"},
+        {BYTES("C\x02hi."), .kind = BT_NODE_BYTES},
+        {BYTES("B\x02\x00\x00\x00hi."), .kind = BT_NODE_BYTES},
+        {BYTES("\x8e\x02\x00\x00\x00\x00\x00\x00\x00hi."), .kind = BT_NODE_BYTES},
+        {BYTES("\x96\x02\x00\x00\x00\x00\x00\x00\x00hi."), .kind = BT_NODE_BYTES},
+        {BYTES("G\x3f\xf0\x00\x00\x00\x00\x00\x00."), .kind = BT_NODE_NUMBER},
+        {BYTES("F1.5\n."), .kind = BT_NODE_NUMBER},
+        {BYTES("N."), .kind = BT_NODE_NONE},
+    };
+    READ_AS(cases);
     refused(BYTES("\x8d\xff\xff\xff\xff\xff\xff\xff\xffhi."), "cut short");
 }
 
 static void containers_and_the_memo_are_those_of_python(void **state) {
     (void)state;
-    root_is(BYTES("(K\x01K\x02\x91."), BT_NODE_LIST);
-    root_is(BYTES("\x8f(K\x01\x90."), BT_NODE_LIST);
-    root_is(BYTES("(K\x01K\x02l."), BT_NODE_LIST);
-    root_is(BYTES("(K\x01K\x02"
-                  "d."),
-            BT_NODE_DICT);
-    integer_is(BYTES("K\x07p0\n0g0\n."), 7);
-    integer_is(BYTES("K\x07q\x05"
-                     "0h\x05."),
-               7);
-    integer_is(BYTES("K\x07r\x05\x00\x00\x00"
-                     "0j\x05\x00\x00\x00."),
-               7);
-    integer_is(BYTES("K\x07\x94"
-                     "0h\x00."),
-               7);
-    integer_is(BYTES("K\x07"
-                     "20."),
-               7);
-    integer_is(BYTES("K\x07(K\x01K\x02"
-                     "1."),
-               7);
-    integer_is(BYTES("K\x07(0."), 7); /* takes the mark away */
+    static const reading cases[] = {
+        {BYTES("(K\x01K\x02\x91."), .kind = BT_NODE_LIST},
+        {BYTES("\x8f(K\x01\x90."), .kind = BT_NODE_LIST},
+        {BYTES("(K\x01K\x02l."), .kind = BT_NODE_LIST},
+        {BYTES("(K\x01K\x02"
+               "d."),
+         .kind = BT_NODE_DICT},
+        {BYTES("K\x07p0\n0g0\n."), .kind = BT_NODE_INTEGER, .integer = 7},
+        {BYTES("K\x07q\x05"
+               "0h\x05."),
+         .kind = BT_NODE_INTEGER, .integer = 7},
+        {BYTES("K\x07r\x05\x00\x00\x00"
+               "0j\x05\x00\x00\x00."),
+         .kind = BT_NODE_INTEGER, .integer = 7},
+        {BYTES("K\x07\x94"
+               "0h\x00."),
+         .kind = BT_NODE_INTEGER, .integer = 7},
+        {BYTES("K\x07"
+               "20."),
+         .kind = BT_NODE_INTEGER, .integer = 7},
+        {BYTES("K\x07(K\x01K\x02"
+               "1."),
+         .kind = BT_NODE_INTEGER, .integer = 7},
+        {BYTES("K\x07(0."), .kind = BT_NODE_INTEGER, .integer = 7}, /* takes the mark away */
+    };
+    READ_AS(cases);
     refused(BYTES("h\x00."), "it recalls what was never remembered");
     refused(BYTES("g-1\n."), "a place in its memory is no number");
     refused(BYTES("K\x01r\xff\xff\xff\xff."), "it remembers in a place out of bounds");
@@ -134,30 +147,44 @@ static void containers_and_the_memo_are_those_of_python(void **state) {
 /* Every way to have something called. */
 static void calls_are_written_down_and_not_made(void **state) {
     (void)state;
-    root_is(BYTES("cdatetime\ndatetime\n(K\x01tR."), BT_NODE_CALL);
-    root_is(BYTES("\x8c\x05numpy\x8c\x05"
-                  "array\x93)R."),
-            BT_NODE_CALL);
-    root_is(BYTES("cargparse\nNamespace\n)\x81}b."), BT_NODE_CALL);
-    root_is(BYTES("cargparse\nNamespace\n)}\x92."), BT_NODE_CALL);
-    root_is(BYTES("(K\x01iargparse\nNamespace\n."), BT_NODE_CALL);
-    root_is(BYTES("(cargparse\nNamespace\nK\x01o."), BT_NODE_CALL);
-    root_is(BYTES("ccollections\ndefaultdict\n)R(K\x01K\x02u."), BT_NODE_CALL);
-    root_is(BYTES("ccollections\ndeque\n)R(K\x01K\x02"
-                  "e."),
-            BT_NODE_CALL);
-    root_is(BYTES("ccollections\nOrderedDict\n)R}b."), BT_NODE_DICT);
-    root_is(BYTES("ccollections\nOrderedDict\n](](K\x01K\x02"
-                  "ee\x85R."),
-            BT_NODE_DICT);
-    root_is(BYTES("Psomething\n."), BT_NODE_OTHER);
-    root_is(BYTES("K\x01Q."), BT_NODE_OTHER);
-    root_is(BYTES("(U\x06moduleca\nB\nNNtQ."), BT_NODE_GLOBAL);
-    root_is(BYTES("(U\x07storageK\x01tQ."), BT_NODE_STORAGE);
+    static const reading cases[] = {
+        {BYTES("cdatetime\ndatetime\n(K\x01tR."), .kind = BT_NODE_CALL},
+        {BYTES("\x8c\x05numpy\x8c\x05"
+               "array\x93)R."),
+         .kind = BT_NODE_CALL},
+        {BYTES("cargparse\nNamespace\n)\x81}b."), .kind = BT_NODE_CALL},
+        {BYTES("cargparse\nNamespace\n)}\x92."), .kind = BT_NODE_CALL},
+        {BYTES("(K\x01iargparse\nNamespace\n."), .kind = BT_NODE_CALL},
+        {BYTES("(cargparse\nNamespace\nK\x01o."), .kind = BT_NODE_CALL},
+        {BYTES("ccollections\ndefaultdict\n)R(K\x01K\x02u."), .kind = BT_NODE_CALL},
+        {BYTES("ccollections\ndeque\n)R(K\x01K\x02"
+               "e."),
+         .kind = BT_NODE_CALL},
+        {BYTES("ccollections\nOrderedDict\n)R}b."), .kind = BT_NODE_DICT},
+        {BYTES("ccollections\nOrderedDict\n](](K\x01K\x02"
+               "ee\x85R."),
+         .kind = BT_NODE_DICT},
+        {BYTES("Psomething\n."), .kind = BT_NODE_OTHER},
+        {BYTES("K\x01Q."), .kind = BT_NODE_OTHER},
+        {BYTES("(U\x06moduleca\nB\nNNtQ."), .kind = BT_NODE_GLOBAL},
+        {BYTES("(U\x07storageK\x01tQ."), .kind = BT_NODE_STORAGE},
+    };
+    READ_AS(cases);
 }
 
 static void what_would_run_anything_is_refused_by_name(void **state) {
     (void)state;
+    static const reading cases[] = {
+        {BYTES("cos\nstat_result\n."), .kind = BT_NODE_GLOBAL},
+        {BYTES("ccode.models\nNet\n."), .kind = BT_NODE_GLOBAL}, /* a project's own folder */
+        {BYTES("ccode\nNet\n."), .kind = BT_NODE_GLOBAL},
+        {BYTES("cbuiltins\nset\n."), .kind = BT_NODE_GLOBAL},
+        {BYTES("cbuiltins\ngetattr\n."), .kind = BT_NODE_GLOBAL}, /* enumerations are pickled with it */
+        {BYTES("cposixpath\njoin\n."), .kind = BT_NODE_GLOBAL},
+        {BYTES("cbuiltins\npen\n."), .kind = BT_NODE_GLOBAL}, /* a part of "open" is not it */
+        {BYTES("cbuiltins\n\n."), .kind = BT_NODE_GLOBAL},
+    };
+    READ_AS(cases);
     refused(BYTES("cos\nsystem\n."), "holds a Python object, os.system, that could run anything");
     refused(BYTES("cposix\nsystem\n."), "posix.system");
     refused(BYTES("cbuiltins\neval\n."), "builtins.eval");
@@ -168,14 +195,6 @@ static void what_would_run_anything_is_refused_by_name(void **state) {
             "builtins.__import__");
     refused(BYTES("csubprocess\nPopen\n."), "subprocess.Popen");
     refused(BYTES("(iimportlib\nimport_module\n."), "importlib.import_module");
-    root_is(BYTES("cos\nstat_result\n."), BT_NODE_GLOBAL);
-    root_is(BYTES("ccode.models\nNet\n."), BT_NODE_GLOBAL); /* a project's own folder */
-    root_is(BYTES("ccode\nNet\n."), BT_NODE_GLOBAL);
-    root_is(BYTES("cbuiltins\nset\n."), BT_NODE_GLOBAL);
-    root_is(BYTES("cbuiltins\ngetattr\n."), BT_NODE_GLOBAL); /* enumerations are pickled with it */
-    root_is(BYTES("cposixpath\njoin\n."), BT_NODE_GLOBAL);
-    root_is(BYTES("cbuiltins\npen\n."), BT_NODE_GLOBAL); /* a part of "open" is not it */
-    root_is(BYTES("cbuiltins\n\n."), BT_NODE_GLOBAL);
 }
 
 static void an_instruction_that_is_not_understood_is_named(void **state) {

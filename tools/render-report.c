@@ -213,7 +213,7 @@ int main(int argc, char **argv) {
     bt_status status = bt_log_open(&log, stderr, BT_LOG_WARNING, NULL, &error);
     if (status == BT_OK) status = render(operands[0], &settings, log, &error);
     bt_log_close(&log);
-    code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
+    code = status != BT_OK ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     /* What another program reads from standard output must not end in a verdict. */
     const bool for_people = settings.format == TABLE || settings.output[0];
     return bt_command_finish(&command, stdout, stderr, !for_people, code);

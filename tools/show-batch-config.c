@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
     int code = bt_command_start(&command, argc, argv, &values, &sources, stdout, stderr);
     if (code >= 0) return code;
     bt_status status = show(&values, &error);
-    code = status ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
+    code = status != BT_OK ? bt_command_fail(&command, &error, stderr) : BT_EXIT_GOOD;
     const bool json = values.format == SHOW_JSON;
     if (!json && status == BT_OK) fputc('\n', stdout);
     return bt_command_finish(&command, stdout, stderr, json, code);

@@ -136,7 +136,7 @@ static void light_scene(bt_scene *s, bt_random *random) {
         s->gain[channel] = between(random, 0.975, 1.02);
         s->stain[channel] = between(random, 0.94, 1.04);
     }
-    s->shot_noise = between(random, 0.01, 0.03);
+    s->photon_noise = between(random, 0.01, 0.03);
     s->read_noise = between(random, 0.004, 0.012);
 }
 

@@ -59,7 +59,7 @@ typedef struct bt_scene {
     float light, tilt_x, tilt_y, vignette, vignette_x, vignette_y; /* the illumination */
     float mottle, mottle_size;                                     /* its unevenness */
     float gain[3], stain[3]; /* each channel's brightness, and how much of the absorption it sees */
-    float shot_noise, read_noise;
+    float photon_noise, read_noise;
     float grains[BT_SCENE_GRAINS][BT_SCENE_GRAINS]; /* in [-1, 1) */
 } bt_scene;
 

@@ -175,7 +175,8 @@ static void expose_row(const bt_scene *s, int y, const row *r, bt_random *noise,
         for (int channel = 0; channel < 3; channel++) {
             float value = s->gain[channel] * (light * (1.0f - s->stain[channel] * lost) + light * halo);
             float own = (float)(int)(bits >> (21 * channel) & 0xFFFF) * (1.0f / 32768.0f) - 1.0f;
-            value += s->shot_noise * sqrtf(at_least(value, 0.0f)) * common + s->read_noise * 1.7320508f * own;
+            value +=
+                s->photon_noise * sqrtf(at_least(value, 0.0f)) * common + s->read_noise * 1.7320508f * own;
             rgb[3 * x + channel] = to_byte(value);
         }
     }

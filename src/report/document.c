@@ -100,30 +100,30 @@ void bt_document_heading(bt_document *d, int level, const char *text) {
     }
 }
 
-#define FORMAT(line, format)                                                                                 \
-    char line[LINE_SIZE];                                                                                    \
-    va_list arguments;                                                                                       \
-    va_start(arguments, format);                                                                             \
-    bt_text_format_list(line, sizeof line, format, arguments);                                               \
-    va_end(arguments);                                                                                       \
-    if (!line[0]) return
-
-static void put_block(bt_document *d, const char *open, const char *mark, const char *text,
-                      const char *close) {
+/* A paragraph between `open` and its end in a page, behind `mark` in Markdown; nothing where it is empty. */
+static void put_paragraph(bt_document *d, const char *open, const char *mark, const char *format,
+                          va_list arguments) {
+    char line[LINE_SIZE];
+    bt_text_format_list(line, sizeof line, format, arguments);
+    if (!line[0]) return;
     end_list(d);
     fputs(html(d) ? open : mark, d->out);
-    put(d, text);
-    fputs(html(d) ? close : "\n\n", d->out);
+    put(d, line);
+    fputs(html(d) ? "</p>\n" : "\n\n", d->out);
 }
 
 void bt_document_paragraph(bt_document *d, const char *format, ...) {
-    FORMAT(line, format);
-    put_block(d, "<p>", "", line, "</p>\n");
+    va_list arguments;
+    va_start(arguments, format);
+    put_paragraph(d, "<p>", "", format, arguments);
+    va_end(arguments);
 }
 
 void bt_document_note(bt_document *d, const char *format, ...) {
-    FORMAT(line, format);
-    put_block(d, "<p class=\"note\">", "> ", line, "</p>\n");
+    va_list arguments;
+    va_start(arguments, format);
+    put_paragraph(d, "<p class=\"note\">", "> ", format, arguments);
+    va_end(arguments);
 }
 
 void bt_document_banner(bt_document *d, bt_tone tone, const char *text) {
@@ -138,7 +138,12 @@ void bt_document_banner(bt_document *d, bt_tone tone, const char *text) {
 }
 
 void bt_document_item(bt_document *d, const char *label, const char *format, ...) {
-    FORMAT(line, format);
+    char line[LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    bt_text_format_list(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (!line[0]) return;
     if (!d->in_list && html(d)) fputs("<ul>\n", d->out);
     d->in_list = true;
     fputs(html(d) ? "<li><strong>" : "- **", d->out);

@@ -30,8 +30,11 @@
 extern "C" {
 #endif
 
-#define BT_PICTURE_PIXELS_MAX (1 << 26) /* 8192 x 8192; each side is bounded by BT_IMAGE_SIDE_MAX */
-#define BT_PICTURE_FILE_MAX   (1 << 29) /* bytes, encoded */
+/* The largest picture: 8192 x 8192, and 512 MiB encoded; each side is bounded by BT_IMAGE_SIDE_MAX. Higher:
+ * one request may take so much more memory (8 bytes a pixel while a TIFF of 16 bits is read). Lower: large
+ * scans are refused. */
+#define BT_PICTURE_PIXELS_MAX (1 << 26)
+#define BT_PICTURE_FILE_MAX   (1 << 29)
 
 /* What a person says of pictures that they do not say, or say wrongly, themselves. */
 typedef struct bt_picture_wishes {

@@ -12,10 +12,17 @@ typedef struct colour {
 static const colour outline_colour = {255, 221, 0}, hole_colour = {255, 112, 32}, dark = {16, 16, 20},
                     white = {255, 255, 255};
 
-#define TINT        0.18f  /* how much of a region's own colour gives way to the outline's */
-#define SEAM        0.60f  /* how dark a line's seam is */
-#define LINE_SHARE  450.0f /* a line is the shorter side / this wide */
-#define DOT_SHARE   300.0f /* and a letter's dot / this; it is 7 high */
+/* How much of a region's own colour gives way to the outline's. More: what is in the region, by which a
+ * person judges whether it is one, is harder to see. Less: on which side of a line the region lies. */
+#define TINT 0.18f
+/* How dark the seam of a line is. Without one, yellow is lost on bright-field micrographs; darker, it looks
+ * like an edge of the picture's own. */
+#define SEAM 0.60f
+/* A line is the shorter side / this wide, and a letter's dot / that (a letter is 7 dots high). Smaller
+ * numbers are seen in a thumbnail, and cover small regions; larger ones are hairlines when the whole picture
+ * is on a screen. */
+#define LINE_SHARE  450.0f
+#define DOT_SHARE   300.0f
 #define SEAM_MIN_PX 1.0f
 #define SEAM_SHARE  0.5f /* of the line's width */
 

@@ -10,8 +10,11 @@
 #include "base/text.h"
 
 #define PARAGRAPH_SIZE 4096
-#define NARROW_INDENT  4 /* where a label leaves its text no room beside it */
+
+/* Where fewer columns than this are left beside a label, its text goes below it, indented by so much. Higher:
+ * labels stand alone on terminals that have room. Lower: a column of single words at the right edge. */
 #define FEWEST_COLUMNS 20
+#define NARROW_INDENT  4
 
 /* The length in bytes of the UTF-8 character at `text`, and its code point; 0 where the bytes are no
  * character (stray continuation, overlong form, surrogate, cut off). */

@@ -19,8 +19,8 @@ BT_MUST_USE bt_status bt_plot_file(char out[BT_PATH_SIZE], const char *folder, c
                                    const char *rest, bt_error *error);
 
 /* The way from a report at `report` to the pictures in `folder`, as a link in it needs it ("../../plots", "."
- * for the same folder; "" where `folder` is NULL). The report's folder and `folder` must be there: BT_IO names
- * what is not. */
+ * for the same folder; "" where `folder` is NULL). The report's folder and `folder` must be there: BT_IO
+ * names what is not. */
 BT_MUST_USE bt_status bt_plots_seen_from(char out[BT_PATH_SIZE], const char *folder, const char *report,
                                          bt_error *error);
 

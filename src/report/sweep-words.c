@@ -10,9 +10,13 @@
 #include "measure/quantile.h"
 #include "report/layout.h"
 
-#define NUMBER_SIZE     32
-#define MIB_PER_GIB     1024.0
-#define DISTURBED_SHARE 10 /* one turn in so many is worth a warning */
+#define NUMBER_SIZE 32
+#define MIB_PER_GIB 1024.0
+
+/* Of so many turns, one that other programs disturbed is worth a warning. Higher: a warning after nearly
+ * every run on a machine that anybody uses, which nobody reads. Lower: times that are too long pass without
+ * one. */
+#define DISTURBED_SHARE 10
 
 typedef struct number_text {
     char text[NUMBER_SIZE];

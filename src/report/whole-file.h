@@ -1,5 +1,5 @@
-/* What every publisher does the same way: a text that is written to a stream and ends up in a file, whole or not
- * at all; a record as JSON. */
+/* What every publisher does the same way: a text that is written to a stream and ends up in a file, whole or
+ * not at all; a record as JSON. */
 #ifndef BT_REPORT_WHOLE_FILE_H
 #define BT_REPORT_WHOLE_FILE_H
 

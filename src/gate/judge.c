@@ -100,7 +100,7 @@ static bt_status add_row(const bt_judge *judge, bt_gate_verdict *verdict, const 
     else if (!before)
         put_new(row);
     else if (quantiles_differ(before, now))
-        put_unlike(row, "it is told otherwise", before->unit, now->unit);
+        put_unlike(row, "its unit or quantile differs", before->unit, now->unit);
     else if (strcmp(before->work, now->work) != 0)
         put_unlike(row, "the work differs", before->work, now->work);
     else if (conditions_differ(before, now))

@@ -24,12 +24,11 @@ BT_MUST_USE bt_status bt_optimize_open_run(bt_run **out, const bt_settings *sett
                                            const bt_machine *machine, bt_error *error);
 
 typedef struct bt_optimize_options {
-    const bt_settings *settings; /* resolved */
+    const bt_settings *settings;     /* resolved, as the next two: by bt_resolve_settings */
+    const bt_resolved_model *models; /* in the settings' order */
+    const char *images;
     const bt_option_sources *sources;
     const bt_machine *machine;
-    const bt_resolved_model
-        *models; /* as bt_resolve_settings has them, in the settings' order; and the next */
-    const char *images;
     const char *command;        /* the shell line that repeats the run */
     const char *worker_program; /* path of probe-worker */
     bt_run *run;

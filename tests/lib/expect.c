@@ -21,6 +21,11 @@ void says(const char *text, const char *words) {
     if (!strstr(text, words)) fail_msg("\"%s\" does not say \"%s\"", text, words);
 }
 
+void refused_with(const refusal *wanted, const char *message) {
+    if (strcmp(message, wanted->message) != 0)
+        fail_msg("%s\n  said   %s\n  wanted %s", wanted->given, message, wanted->message);
+}
+
 void put(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
     if (!file || fputs(text, file) == EOF || fclose(file) != 0) fail_msg("%s: cannot be written", path);

@@ -17,18 +17,20 @@
 #include "base/log.h"
 #include "scratch.h"
 
-/* ---- a terminal that is a plain file ---- */
+/* ---- a log whose terminal is a plain file ---- */
 
 typedef struct plain {
     FILE *out;
+    bt_log *log;
     char *text;
     size_t size;
 } plain;
 
-static plain open_plain(void) {
+static plain open_plain(bt_log_level level, const char *file) {
     plain made = {0};
     made.out = tmpfile();
     assert_non_null(made.out);
+    assert_int_equal(bt_log_open(&made.log, made.out, level, file, NULL), BT_OK);
     return made;
 }
 
@@ -44,6 +46,7 @@ static const char *heard(plain *from) {
 }
 
 static void close_plain(plain *from) {
+    bt_log_close(&from->log);
     fclose(from->out);
     free(from->text);
 }
@@ -63,15 +66,13 @@ static void a_log_that_is_null_says_nothing(void **state) {
 
 static void the_terminal_hears_its_level_and_above(void **state) {
     (void)state;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_INFO, NULL);
+    bt_log *log = terminal.log;
     bt_log_write(log, BT_LOG_DETAIL, "unheard");
     bt_log_write(log, BT_LOG_INFO, "batch %d", 8);
     bt_log_write(log, BT_LOG_WARNING, "gnuplot is missing");
     bt_log_write(log, BT_LOG_ERROR, "disk full");
     assert_string_equal(heard(&terminal), "batch 8\nwarning: gnuplot is missing\nerror: disk full\n");
-    bt_log_close(&log);
     close_plain(&terminal);
 }
 
@@ -109,16 +110,14 @@ static void a_file_that_cannot_be_opened_is_told(void **state) {
 
 static void lines_are_one_line_each(void **state) {
     (void)state;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_INFO, NULL);
+    bt_log *log = terminal.log;
     bt_log_write(log, BT_LOG_INFO, "a\nb\tc\x1b[2J\n");
     assert_string_equal(heard(&terminal), "a b c [2J\n");
     bt_log_write(log, BT_LOG_INFO, "%0*d", 3000, 0);
     const char *text = heard(&terminal);
     assert_int_equal(strlen(text), strlen("a b c [2J\n") + BT_LOG_LINE_SIZE);
     assert_string_equal(text + strlen(text) - 4, "...\n");
-    bt_log_close(&log);
     close_plain(&terminal);
 }
 
@@ -166,16 +165,15 @@ static void lines_of_two_threads_do_not_mix(void **state) {
     (void)state;
     char *text = NULL;
     size_t size;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, "log.txt", NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_INFO, "log.txt");
+    bt_log *log = terminal.log;
     speaker one = {log, 'a'}, other = {log, 'b'};
     pthread_t threads[2];
     assert_int_equal(pthread_create(&threads[0], NULL, speak, &one), 0);
     assert_int_equal(pthread_create(&threads[1], NULL, speak, &other), 0);
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
-    bt_log_close(&log);
+    bt_log_close(&terminal.log);
     heard(&terminal);
     assert_unmixed(terminal.text, 0);
     assert_int_equal(bt_file_read("log.txt", 10 << 20, &text, &size, NULL), BT_OK);
@@ -190,9 +188,8 @@ static void lines_of_two_threads_do_not_mix(void **state) {
 
 static void plain_progress_is_a_line_now_and_then(void **state) {
     (void)state;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_INFO, NULL);
+    bt_log *log = terminal.log;
     bt_log_progress(log, 100 * S, 0.00, "hrnet: batch %d", 1);
     bt_log_progress(log, 101 * S, 0.05, "unheard");
     bt_log_progress(log, 102 * S, 0.10, "hrnet: batch 2");
@@ -207,15 +204,13 @@ static void plain_progress_is_a_line_now_and_then(void **state) {
                                           "a line\n"
                                           " 25 %, 1 min 00 s left  faster\n"
                                           "100 %, 21 s  done\n");
-    bt_log_close(&log);
     close_plain(&terminal);
 }
 
 static void the_next_work_starts_its_own_clock(void **state) {
     (void)state;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_INFO, NULL);
+    bt_log *log = terminal.log;
     bt_log_progress(log, 0, 0, "one");
     bt_log_progress(log, 10 * S, 1, "one");
     bt_log_progress(log, 100 * S, 0.5, "two"); /* resumed half way: the rate counts from here */
@@ -226,16 +221,14 @@ static void the_next_work_starts_its_own_clock(void **state) {
     assert_string_equal(heard(&terminal),
                         "  0 %  one\n100 %, 10 s  one\n 50 %  two\n 75 %, 2 h 00 min left  two\n"
                         "100 %, 2 h 00 min  two\n  0 %  three\n100 %, 1 s  three\n");
-    bt_log_close(&log);
     close_plain(&terminal);
 }
 
 /* A plan that turns out longer must not make a bar run backwards. */
 static void progress_never_falls(void **state) {
     (void)state;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_INFO, NULL, NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_INFO, NULL);
+    bt_log *log = terminal.log;
     bt_log_progress(log, 0, 0, "compare");
     bt_log_progress(log, 10 * S, 0.5, "compare");
     bt_log_progress(log, 30 * S, 0.1, "measure");
@@ -244,18 +237,15 @@ static void progress_never_falls(void **state) {
     assert_string_equal(heard(&terminal),
                         "  0 %  compare\n 50 %, 10 s left  compare\n 50 %, 30 s left  measure\n"
                         " 50 %, 45 s left  measure\n 75 %, 20 s left  measure\n");
-    bt_log_close(&log);
     close_plain(&terminal);
 }
 
 static void a_quiet_terminal_has_no_progress(void **state) {
     (void)state;
-    plain terminal = open_plain();
-    bt_log *log;
-    assert_int_equal(bt_log_open(&log, terminal.out, BT_LOG_WARNING, NULL, NULL), BT_OK);
+    plain terminal = open_plain(BT_LOG_WARNING, NULL);
+    bt_log *log = terminal.log;
     bt_log_progress(log, 0, 0.5, "unheard");
     assert_string_equal(heard(&terminal), "");
-    bt_log_close(&log);
     close_plain(&terminal);
 }
 

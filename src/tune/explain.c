@@ -47,8 +47,20 @@ static void explain_admissible(bt_model_record *model, int index, bt_objective o
                 index == model->chosen ? "" : ", but does not fit beside the other models");
 }
 
+static void explain_unmeasured(bt_point *point, const bt_model_record *model) {
+    const char *why = model->interrupted ? "interrupted" : model->reason[0] ? model->reason : "time ran out";
+    explain(point, "not measured: %.400s", why);
+}
+
+/* Its P95 is shown; something else that is asked of it is not. */
+static void explain_incomplete(bt_point *point, const bt_model_record *model) {
+    const bool masks = isnan(point->mask_iou) && model->computes_masks && model->trained_weights;
+    explain(point, "P95 is shown to keep the SLA, but its %s",
+            masks ? "masks were not compared with the FP32 reference's" : "memory was not taken");
+}
+
 /* "; about 25 more runs (4.5 s) may", if none of them is late; or why not. */
-static void say_missing(const bt_evidence *evidence, double typical_ms, char out[96]) {
+static void put_missing(const bt_evidence *evidence, double typical_ms, char out[96]) {
     if (evidence->exhausted)
         snprintf(out, 96, ", which is as many as the test may see");
     else
@@ -56,38 +68,36 @@ static void say_missing(const bt_evidence *evidence, double typical_ms, char out
                        evidence->runs_missing == 1 ? "" : "s", evidence->runs_missing * typical_ms / 1e3);
 }
 
-static void explain_undecided(bt_point *point, const bt_model_record *model, const bt_settings *settings) {
+/* The samples so far do not decide. */
+static void explain_unproved(bt_point *point, const bt_evidence *evidence, double sla_ms) {
+    const double over_ms = point->p95_ms - sla_ms;
+    const char *samples = point->sample_count == 1 ? "sample does" : "samples do";
     char missing[96];
+    put_missing(evidence, point->p50_ms, missing);
+    if (over_ms > 0)
+        explain(point, "P95 looks %.1f ms over the SLA; %d %s not prove it", over_ms, point->sample_count,
+                samples);
+    else
+        explain(point, "P95 is %.1f ms under the SLA; %d %s not prove it%s", -over_ms, point->sample_count,
+                samples, missing);
+}
+
+static void explain_undecided(bt_point *point, const bt_model_record *model, double sla_ms) {
     bt_sequential_rule rule;
-    bt_sequential_rule_p95(&rule);
     if (point->sample_count == 0) {
-        explain(point, "not measured: %.400s",
-                model->interrupted ? "interrupted"
-                : model->reason[0] ? model->reason
-                                   : "time ran out");
+        explain_unmeasured(point, model);
         return;
     }
-    bt_evidence evidence =
-        bt_evidence_of(&rule, point->samples_ms, point->sample_count, settings->p95_sla_ms);
-    double over_ms = point->p95_ms - settings->p95_sla_ms;
-    say_missing(&evidence, point->p50_ms, missing);
-    if (evidence.verdict == BT_SEQUENTIAL_ACCEPT && isnan(point->mask_iou) && model->computes_masks &&
-        model->trained_weights)
-        explain(point, "P95 is shown to keep the SLA, but its masks were not compared with the FP32 "
-                       "reference's");
-    else if (evidence.verdict == BT_SEQUENTIAL_ACCEPT)
-        explain(point, "P95 is shown to keep the SLA, but its memory was not taken");
+    bt_sequential_rule_p95(&rule);
+    const bt_evidence evidence = bt_evidence_of(&rule, point->samples_ms, point->sample_count, sla_ms);
+    const double over_ms = point->p95_ms - sla_ms;
+    if (evidence.verdict == BT_SEQUENTIAL_ACCEPT)
+        explain_incomplete(point, model);
     else if (evidence.verdict == BT_SEQUENTIAL_REJECT && over_ms > 0 && model->disturbed_turns > 0)
         explain(point, "P95 looks %.1f ms over the SLA, but other programs used the cores meanwhile",
                 over_ms);
-    else if (over_ms > 0)
-        explain(point, "P95 looks %.1f ms over the SLA; %d sample%s do%s not prove it", over_ms,
-                point->sample_count, point->sample_count == 1 ? "" : "s",
-                point->sample_count == 1 ? "es" : "");
     else
-        explain(point, "P95 is %.1f ms under the SLA; %d sample%s do%s not prove it%s", -over_ms,
-                point->sample_count, point->sample_count == 1 ? "" : "s",
-                point->sample_count == 1 ? "es" : "", missing);
+        explain_unproved(point, &evidence, sla_ms);
 }
 
 /* Losers that the sweep refused carry its reason already; what is explained here follows from the
@@ -104,7 +114,7 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
         explain(point, "P95 %+.1f ms over the SLA", point->p95_ms - settings->p95_sla_ms);
         break;
     case BT_OUTCOME_UNDECIDED:
-        explain_undecided(point, model, settings);
+        explain_undecided(point, model, settings->p95_sla_ms);
         break;
     case BT_OUTCOME_SKIPPED_DOMINATED:
         if (best >= 0) explain_screened(point, &model->points[best], objective);
@@ -124,7 +134,7 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
 /* ---- the model ---- */
 
 /* "; throughput would take batch 8: +32 % images at 6.0x the P95", or nothing. */
-static void say_throughput(const bt_model_record *model, char *out, size_t size) {
+static void put_throughput(const bt_model_record *model, char *out, size_t size) {
     out[0] = '\0';
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
     if (most < 0 || most == model->chosen) return;
@@ -200,7 +210,7 @@ static void advise(bt_model_record *model, const bt_settings *settings) {
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];
     bool gave_way = model->chosen != model->winners[settings->objective];
     bool largest = model->chosen == model->point_count - 1 || most == model->chosen;
-    if (!gave_way) say_throughput(model, throughput, sizeof throughput);
+    if (!gave_way) put_throughput(model, throughput, sizeof throughput);
     if (point->p95_upper_ms < settings->p95_sla_ms / 2 && !largest && !gave_way)
         snprintf(bound, sizeof bound, "; the SLA does not bind");
     if (gave_way)

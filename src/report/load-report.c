@@ -105,7 +105,7 @@ static void put_scenario(bt_document *d, const bt_load_scenario *scenario, const
     bt_load_words_losses(part, words);
     bt_document_item(d, "without a result", "%s", words);
     if (part->fallback > 0)
-        bt_document_item(d, "by the standard path instead", "%lld", (long long)part->fallback);
+        bt_document_item(d, "served by the standard path instead", "%lld", (long long)part->fallback);
     bt_document_item(d, "cause", "%s", part->cause);
     bt_document_item(d, "remedy", "%s", part->remedy);
     bt_document_item(d, "disturbed", "%s", scenario->disturbed);

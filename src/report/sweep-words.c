@@ -288,7 +288,7 @@ void bt_words_divisions(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
         else
             used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " not measured");
         if (division->instances == model->instances && used < BT_WORDS_SIZE)
-            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " (taken)");
+            used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, " (chosen)");
     }
     if (used > 0 && used < BT_WORDS_SIZE)
         used += (size_t)snprintf(out + used, BT_WORDS_SIZE - used, ", batches of one");

@@ -167,7 +167,7 @@ static void test_a_division_that_was_not_measured_is_told_so(void **state) {
     model->divisions[1] = (bt_division){2, 1, NAN, NAN};
     char *text = written(record, TABLE);
     assert_words_in_order(text,
-                          "cores 1 instance of all threads 50.0 images/s (taken); 2 instances of 1 thread "
+                          "cores 1 instance of all threads 50.0 images/s (chosen); 2 instances of 1 thread "
                           "not measured, batches of one");
     free(text);
     bt_record_close(&record);

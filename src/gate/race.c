@@ -89,7 +89,7 @@ static void end_pair(race *r) {
     }
 }
 
-/* Starts one side of a pair and hears what it measures. */
+/* Starts one side of a pair and reads what it measures. */
 static bt_status start_side(race *r, int side, bt_error *error) {
     const char *const argv[] = {r->programs[side], r->settings_text, "--ask", NULL};
     const char *line;

@@ -2,9 +2,9 @@
  * the machine falls on all of them. What they are and which one wins is tune/divisions.h's.
  *
  * A pure state machine like the sweep (tune/sweep.h), and for the same reasons: it says which turn comes
- * next, hears what came of it, and knows no clock but what the turns are told to have taken. It costs at most
+ * next, takes what came of it, and knows no clock but what the turns are said to have taken. It costs at most
  * its budget, whatever the machine does: no turn begins that is not expected to end within it, and whoever
- * measures gives up a turn that lasts longer. What was measured is noted as it is heard, so that a contest
+ * measures gives up a turn that lasts longer. What was measured is noted as it comes in, so that a contest
  * that ends early has told what it knows. */
 #ifndef BT_TUNE_CONTEST_H
 #define BT_TUNE_CONTEST_H
@@ -36,7 +36,7 @@ BT_MUST_USE bt_status bt_contest_open(bt_contest **out, bt_division *divisions, 
                                       bt_error *error);
 void bt_contest_close(bt_contest **contest);
 
-/* The next turn, the same until bt_contest_done() has heard of it. False where the contest is over: after
+/* The next turn, the same until bt_contest_done() has its result. False where the contest is over: after
  * BT_CONTEST_ROUNDS, after three where the best is clear, when less than two are left, or when the budget
  * does not do for another turn. */
 bool bt_contest_next(const bt_contest *contest, bt_contest_turn *out);

@@ -99,7 +99,7 @@ static bt_status reap(process *p, const char *cause, bt_error *error) {
     return bt_fail(error, BT_CLOSED, "the worker ended with status %d", WEXITSTATUS(how));
 }
 
-/* Lets a worker that hears its socket close leave by itself, so that a device is given back in order; then
+/* Lets a worker that sees its socket close leave by itself, so that a device is given back in order; then
  * kills it. */
 static void stop_process(process *p) {
     if (p->pid == 0) return;

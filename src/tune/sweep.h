@@ -1,6 +1,6 @@
 /* Which measurement next? The sweep of one model, as a pure state machine.
  *
- * bt_sweep_next() says what to do, bt_sweep_done() hears what came of it; in between somebody else measures.
+ * bt_sweep_next() says what to do, bt_sweep_done() takes what came of it; in between somebody else measures.
  * The sweep knows no clock, no process and no file, so the same code runs live, in a test against a made-up
  * machine, and when a cut-off run is resumed: its journal's answers are given back in order, and the sweep
  * asks on from where it stood.
@@ -71,7 +71,7 @@ BT_MUST_USE bt_status bt_sweep_open(bt_sweep **out, const bt_sweep_options *opti
                                     bt_error *error);
 void bt_sweep_close(bt_sweep **sweep);
 
-/* The next step; the same until bt_sweep_done() has heard of it. */
+/* The next step; the same until bt_sweep_done() has its result. */
 bt_step bt_sweep_next(const bt_sweep *sweep);
 
 /* Takes a step's result into the model's record. BT_NO_MEMORY only. */

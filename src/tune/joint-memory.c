@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tune/ledger.h"
+#include "tune/memory-fit.h"
 #include "tune/objective.h"
 #include "tune/score.h"
 

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/text.h"
-#include "tune/ledger.h"
+#include "tune/memory-fit.h"
 #include "tune/sweep-state.h"
 
 /* ---- the ascent ---- */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/array.h"
-#include "tune/ledger.h"
+#include "tune/memory-fit.h"
 
 /* A machine is busy when more than half of the turns were disturbed, after this many. Higher: more turns are
  * spent on what a busy machine leaves out. Lower: one bad start makes a quiet machine count as busy, and its

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "tune/ledger.h"
+#include "tune/memory-fit.h"
 #include "tune/sweep-plan.h"
 #include "tune/sweep-results.h"
 #include "tune/sweep-state.h"

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "tune/ledger.h"
+#include "tune/memory-fit.h"
 
 static void a_line_is_found_again(void **state) {
     (void)state;
@@ -141,5 +141,5 @@ int main(void) {
         cmocka_unit_test(the_largest_batch_just_fits),
         cmocka_unit_test(memory_that_does_not_bind_has_a_bound_all_the_same),
     };
-    return cmocka_run_group_tests_name("tune: the memory ledger", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("tune: the fit of memory", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* What memory a batch size takes, and what is left: the arithmetic of the reserve. Pure. */
-#ifndef BT_TUNE_LEDGER_H
-#define BT_TUNE_LEDGER_H
+#ifndef BT_TUNE_MEMORY_FIT_H
+#define BT_TUNE_MEMORY_FIT_H
 
 #include <stdint.h>
 

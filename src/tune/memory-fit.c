@@ -1,4 +1,4 @@
-#include "tune/ledger.h"
+#include "tune/memory-fit.h"
 
 #include <math.h>
 

@@ -13,13 +13,12 @@ typedef struct name_prefix {
     char text[BT_PARAMETER_NAME_SIZE];
 } name_prefix;
 
+/* Declares `prefix`, a function's format and the arguments behind it as text. */
 #define NAME_PREFIX(builder, prefix, format)                                                                 \
-    do {                                                                                                     \
-        va_list arguments_;                                                                                  \
-        va_start(arguments_, format);                                                                        \
-        prefix = format_prefix(builder, format, arguments_);                                                 \
-        va_end(arguments_);                                                                                  \
-    } while (0)
+    va_list arguments_;                                                                                      \
+    va_start(arguments_, format);                                                                            \
+    name_prefix prefix = format_prefix(builder, format, arguments_);                                         \
+    va_end(arguments_)
 
 static void fail(bt_builder *builder, const char *what) {
     if (builder->status == BT_OK)
@@ -137,14 +136,12 @@ static int append_convolution(bt_builder *builder, int x, bt_convolution convolu
 }
 
 int bt_build_convolution(bt_builder *builder, int x, bt_convolution convolution, const char *name, ...) {
-    name_prefix prefix;
     NAME_PREFIX(builder, prefix, name);
     return append_convolution(builder, x, convolution, &prefix);
 }
 
 int bt_build_transposed_convolution(bt_builder *builder, int x, int channels, const char *name, ...) {
     bt_operation operation = operation_on(BT_OPERATION_TRANSPOSED_CONVOLUTION, x);
-    name_prefix prefix;
     NAME_PREFIX(builder, prefix, name);
     operation.kernel = operation.stride = 2;
     operation.parameters[0] = append_parameter(builder, &prefix, ".weight", BT_PARAMETER_WEIGHT,
@@ -168,14 +165,12 @@ static int append_norm(bt_builder *builder, int x, int residual, bt_activation a
 }
 
 int bt_build_norm(bt_builder *builder, int x, int residual, bt_activation activation, const char *name, ...) {
-    name_prefix prefix;
     NAME_PREFIX(builder, prefix, name);
     return append_norm(builder, x, residual, activation, &prefix);
 }
 
 int bt_build_sequence(bt_builder *builder, int x, bt_convolution convolution, int residual,
                       bt_activation activation, const char *name, ...) {
-    name_prefix prefix;
     NAME_PREFIX(builder, prefix, name);
     size_t length = strlen(prefix.text);
     if (length + 2 >= sizeof(prefix.text)) {
@@ -228,7 +223,6 @@ int bt_build_gate(bt_builder *builder, int x, int gate) {
 int bt_build_channel_attention(bt_builder *builder, int x, int hidden, const char *name, ...) {
     bt_operation operation = operation_on(BT_OPERATION_CHANNEL_ATTENTION, x);
     int channels = channels_of(builder, x);
-    name_prefix prefix;
     NAME_PREFIX(builder, prefix, name);
     operation.parameters[0] = append_parameter(builder, &prefix, ".0.weight", BT_PARAMETER_WEIGHT,
                                                (int[BT_MAX_RANK]){hidden, channels});
@@ -239,7 +233,6 @@ int bt_build_channel_attention(bt_builder *builder, int x, int hidden, const cha
 
 int bt_build_spatial_attention(bt_builder *builder, int x, int kernel, const char *name, ...) {
     bt_operation operation = operation_on(BT_OPERATION_SPATIAL_ATTENTION, x);
-    name_prefix prefix;
     NAME_PREFIX(builder, prefix, name);
     operation.kernel = kernel;
     operation.stride = 1;

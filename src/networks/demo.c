@@ -14,12 +14,8 @@
 /* The assembler copies the file in, so that no file is looked for at run time. Paths are from the
  * repository's root, where the compiler runs; the Makefile names the files as this object's sources. */
 #define EMBED(symbol, path)                                                                                  \
-    __asm__(".pushsection .rodata\n"                                                                         \
-            ".balign 8\n"                                                                                    \
-            ".local " #symbol "\n" #symbol ":\n"                                                             \
-            ".incbin \"" path "\"\n"                                                                         \
-            ".local " #symbol "_end\n" #symbol "_end:\n"                                                     \
-            ".popsection\n");                                                                                \
+    __asm__(".pushsection .rodata\n.balign 8\n.local " #symbol "\n" #symbol ":\n.incbin \"" path "\"\n"      \
+            ".local " #symbol "_end\n" #symbol "_end:\n.popsection\n");                                      \
     extern const uint8_t symbol[], symbol##_end[]
 
 EMBED(bt_demo_hrnet, "src/networks/demo/hrnet.f16");

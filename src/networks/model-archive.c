@@ -13,9 +13,13 @@
 #include "base/text.h"
 #include "image/resize.h"
 
-#define PIECE         65536      /* bytes read at a time */
-#define TEXT_MAX      (32 << 20) /* bytes of a package's text: of a network of 300 layers it has one */
-#define COMPLAINT_MAX 200        /* bytes of one complaint in it */
+#define PIECE 65536 /* bytes read at a time, from the stack */
+
+/* Bytes of a package's text, and of one complaint in it. Higher: a file that only claims to be a package takes
+ * more memory. Lower: of a very large network it is not known for which images it was compiled until it refuses
+ * one. */
+#define TEXT_MAX      (32 << 20)
+#define COMPLAINT_MAX 200
 
 /* What entries were seen; all archives of torch put everything under one folder of any name. */
 typedef struct contents {

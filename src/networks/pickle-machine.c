@@ -4,8 +4,8 @@
 
 #include "base/array.h"
 
-/* Nodes take 32 bytes each: 256 MiB of them. Checkpoints have some ten a tensor; raising it lets a broken
- * file take more memory before it is refused, lowering it would refuse optimizers of very large networks. */
+/* Nodes take 32 bytes each: 256 MiB of them. Raising it lets a broken file take more memory before it is
+ * refused, lowering it would refuse optimizers of very large networks. */
 #define NODES_MAX (1 << 23)
 
 /* Links, and places on the stack and for marks: a node may be the child of several. */

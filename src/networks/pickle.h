@@ -31,7 +31,8 @@ typedef enum bt_node_kind {
     BT_NODE_LIST,   /* and tuples and sets */
     BT_NODE_DICT,   /* children by turns a key and its value */
     BT_NODE_GLOBAL, /* a name; children: its module and itself, both BT_NODE_TEXT */
-    BT_NODE_STORAGE, /* children, as torch's persistent_id has them: "storage", type, key, place, elements, ... */
+    /* Children, as torch's persistent_id has them: "storage", type, key, place, elements, ... */
+    BT_NODE_STORAGE,
     /* Children: what would be called, its arguments (a list), then states that it would be given; `items` is
      * what would be put into the result. */
     BT_NODE_CALL,

@@ -14,7 +14,9 @@ extern "C" {
 #endif
 
 #define BT_STORED_RANK_MAX 8
-#define BT_STORED_MAX      ((uint64_t)1 << 34) /* bytes, elements: of a tensor, and before it */
+
+/* Elements of a tensor, and bytes before it: far above any, and far below where sums of sizes overflow. */
+#define BT_STORED_MAX ((uint64_t)1 << 34)
 
 typedef enum bt_stored_type {
     BT_STORED_F32,

@@ -20,9 +20,13 @@ static bool recognises(const bt_checkpoint_start *start) {
 
 #ifndef BT_WITHOUT_FILE_LIBRARIES
 
+/* Bytes of a pickle that are read, and of one that is compressed. Higher: a file made to do harm takes more
+ * memory before it is refused, and what is compressed may do so from a small file. Lower: checkpoints of very
+ * large networks are refused. */
 #define PICKLE_MAX   (512 << 20)
-#define UNPACKED_MAX (16 << 20) /* of what is compressed, which may be far longer than the file */
-#define ENTRY_SIZE   512
+#define UNPACKED_MAX (16 << 20)
+
+#define ENTRY_SIZE 512 /* bytes of an entry's name */
 
 typedef struct archive {
     zip_t *zip;

@@ -16,9 +16,13 @@
 #include "networks/torch-state.h"
 #include "networks/torch-tensor.h"
 
-#define FIRST_BYTES (1 << 20)   /* the pickles mostly fit into */
-#define PICKLES_MAX (512 << 20) /* bytes */
-#define VERSION     1001
+/* Bytes of the file that are read to find the pickles, first and at the most; each time four times as many. A
+ * smaller first reads them over again more often, a larger one reads more of the numbers for nothing. A higher
+ * most lets a broken file take more memory, a lower one refuses checkpoints of very large networks. */
+#define FIRST_BYTES (1 << 20)
+#define PICKLES_MAX (512 << 20)
+
+#define VERSION 1001
 
 typedef struct legacy {
     int file;

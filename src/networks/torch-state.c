@@ -6,9 +6,18 @@
 
 #include "networks/torch-tensor.h"
 
-#define PATH_ROOM   512 /* bytes of a name with all its dictionaries' */
-#define DEPTH_MAX   100 /* dictionaries within dictionaries */
+/* Bounds on what a stranger's dictionaries may hold, far above any network's: bytes of a name with all its
+ * dictionaries', dictionaries within dictionaries, tensors. Higher: a file made to do harm takes more memory
+ * and stack. Lower: what is nested deeper, or named longer, is passed over as no network's. */
+#define PATH_ROOM   512
+#define DEPTH_MAX   100
 #define TENSORS_MAX (1 << 17)
+
+/* How often, on average, each part of a pickle may be visited, since parts are shared; and a number that even
+ * the smallest may use. Higher: what doubles itself level by level takes that much longer to be refused.
+ * Lower: a checkpoint that holds its network under many keys is refused. */
+#define VISITS_EACH 16
+#define VISITS_ANY  65536
 
 typedef struct walk {
     bt_checkpoint *checkpoint;
@@ -278,7 +287,7 @@ bt_status bt_torch_state_read(bt_checkpoint *checkpoint, const bt_pickle *pickle
     walk w = {.checkpoint = checkpoint, .pickle = pickle, .error = error};
     w.open = calloc((size_t)pickle->node_count, sizeof *w.open);
     if (!w.open) return bt_no_memory(error, "reading %s", checkpoint->path);
-    w.steps_left = 16 * ((uint64_t)pickle->node_count + (uint64_t)pickle->link_count) + 65536;
+    w.steps_left = VISITS_EACH * ((uint64_t)pickle->node_count + (uint64_t)pickle->link_count) + VISITS_ANY;
     visit_node(&w, pickle->root, 0);
     free(w.open);
     if (w.status != BT_OK || checkpoint->tensor_count > 0) return w.status;

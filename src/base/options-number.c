@@ -18,6 +18,16 @@ static bool is_decimal(const char *text) {
     return *text && text[strspn(text, "+-0123456789.eE")] == '\0';
 }
 
+/* `wrong` is what a value that is no `good` number is: "not a whole number". */
+static bt_status check_json(const bt_option *option, const json_t *json, const char *shown, bool good,
+                            const char *wrong, bt_error *error) {
+    char text[32];
+    if (json_is_null(json) && !option->initial) return BT_OK;
+    snprintf(text, sizeof text, "text, %s", wrong);
+    if (!good) return bt_option_refuse(option, shown, json_is_string(json) ? text : wrong, error);
+    return bt_option_check_bounds(option, json_number_value(json), shown, error);
+}
+
 /* ---- whole numbers ---- */
 
 static bt_status read_integer(const bt_option *option, const char *text, const char *shown,
@@ -38,10 +48,7 @@ static bt_status read_integer(const bt_option *option, const char *text, const c
 static bt_status read_json_integer(const bt_option *option, const json_t *json, const char *shown,
                                    bt_option_value *out, bt_error *error) {
     out->integer = json_integer_value(json); /* 0 for null */
-    if (json_is_null(json) && !option->initial) return BT_OK;
-    if (json_is_string(json)) return bt_option_refuse(option, shown, "text, not a whole number", error);
-    if (!json_is_integer(json)) return bt_option_refuse(option, shown, "not a whole number", error);
-    return bt_option_check_bounds(option, json_number_value(json), shown, error);
+    return check_json(option, json, shown, json_is_integer(json), "not a whole number", error);
 }
 
 static void show_integer(const bt_option *option, const bt_option_value *value,
@@ -77,10 +84,7 @@ static bt_status read_number(const bt_option *option, const char *text, const ch
 static bt_status read_json_number(const bt_option *option, const json_t *json, const char *shown,
                                   bt_option_value *out, bt_error *error) {
     out->number = json_number_value(json); /* 0 for null */
-    if (json_is_null(json) && !option->initial) return BT_OK;
-    if (json_is_string(json)) return bt_option_refuse(option, shown, "text, not a number", error);
-    if (!json_is_number(json)) return bt_option_refuse(option, shown, "not a number", error);
-    return bt_option_check_bounds(option, out->number, shown, error);
+    return check_json(option, json, shown, json_is_number(json), "not a number", error);
 }
 
 static void show_number(const bt_option *option, const bt_option_value *value,

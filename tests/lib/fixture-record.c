@@ -132,14 +132,18 @@ static void fill_model(bt_model_record *model, const planned_model *plan, bt_ran
     model->meets_sla = true;
 }
 
+static void compare_chosen(bt_model_record *model) {
+    model->reachable_sla_ms = model->points[0].p95_upper_ms;
+    model->speedup_over_single_image =
+        model->points[model->chosen].throughput_imgs_per_sec * model->standard_median_ms / 1e3;
+}
+
 static void conclude_hrnet(bt_model_record *model) {
     model->winners[BT_OBJECTIVE_EFFICIENCY] = model->chosen = 1;
     model->winners[BT_OBJECTIVE_THROUGHPUT] = 5;
     model->winners[BT_OBJECTIVE_LATENCY] = 0;
     model->batching_pays = true;
-    model->reachable_sla_ms = model->points[0].p95_upper_ms;
-    model->speedup_over_single_image =
-        model->points[1].throughput_imgs_per_sec * model->standard_median_ms / 1e3;
+    compare_chosen(model);
     snprintf(
         model->advice, sizeof model->advice,
         "HRNet: serve batches of 2 (best efficiency): 23.4 images/s, P95 88.4 ms of 250; the SLA does not "
@@ -158,9 +162,7 @@ static void conclude_cbam(bt_model_record *model) {
     model->winners[BT_OBJECTIVE_THROUGHPUT] = 1;
     model->chosen = 0;
     model->batching_pays = false;
-    model->reachable_sla_ms = model->points[0].p95_upper_ms;
-    model->speedup_over_single_image =
-        model->points[0].throughput_imgs_per_sec * model->standard_median_ms / 1e3;
+    compare_chosen(model);
     snprintf(
         model->advice, sizeof model->advice,
         "CBAM-ResUNet: batching does not pay by efficiency; serve single images: 8.5 images/s, P95 122.3 "

@@ -6,9 +6,6 @@
  * series. Fewer: how a handful of blocks scatter is chance, and independent samples are discounted. */
 #define LEAST_BLOCKS 8
 
-#define ROUNDING 1e-9  /* 100 / (1 / 0.29) is a hair under 29 in binary */
-#define HAIR     1e-13 /* three late of three are exactly 1 - 0.999875: rounding must not decide */
-
 /* How much the counts of samples above `limit` in blocks of `length` scatter, over what independent samples
  * would: 1 where they are. `share` of all samples are above it, not 0 and not 1. */
 static double scatter(const double *samples, size_t blocks, size_t length, double limit, double share) {
@@ -55,15 +52,16 @@ bt_late bt_late_weigh(const double *samples, size_t count, double limit) {
 }
 
 bool bt_late_shows_within(const bt_late *late, double share, double error) {
-    double samples = floor((double)late->count / late->design_effect + ROUNDING);
-    double above = ceil((double)late->late / late->design_effect - ROUNDING);
-    return bt_binomial_at_most((int64_t)above, (int64_t)samples, share) <= error + HAIR;
+    double samples = floor((double)late->count / late->design_effect + BT_COUNT_ROUNDING);
+    double above = ceil((double)late->late / late->design_effect - BT_COUNT_ROUNDING);
+    return bt_binomial_at_most((int64_t)above, (int64_t)samples, share) <= error + BT_PROBABILITY_ROUNDING;
 }
 
 bool bt_late_shows_above(const bt_late *late, double share, double error) {
-    double samples = ceil((double)late->count / late->design_effect - ROUNDING);
-    double above = floor((double)late->late / late->design_effect + ROUNDING);
-    return above > 0 && bt_binomial_at_least((int64_t)above, (int64_t)samples, share) <= error + HAIR;
+    double samples = ceil((double)late->count / late->design_effect - BT_COUNT_ROUNDING);
+    double above = floor((double)late->late / late->design_effect + BT_COUNT_ROUNDING);
+    return above > 0 &&
+           bt_binomial_at_least((int64_t)above, (int64_t)samples, share) <= error + BT_PROBABILITY_ROUNDING;
 }
 
 /* ---- the tests inverted ---- */
@@ -117,5 +115,5 @@ bt_bounds bt_late_bounds(const double *samples, const double *sorted, size_t cou
 }
 
 int bt_late_fewest(double share, double error) {
-    return (int)ceil(log(error) / log1p(-share) - ROUNDING);
+    return (int)ceil(log(error) / log1p(-share) - BT_COUNT_ROUNDING);
 }

@@ -15,6 +15,11 @@
 extern "C" {
 #endif
 
+/* What binary arithmetic may miss where counts and probabilities lie exactly on a bound, which rounding must not
+ * decide: 100 / (1 / 0.29) is a hair under 29, and three late of three are exactly 1 - 0.999875. */
+#define BT_COUNT_ROUNDING       1e-9
+#define BT_PROBABILITY_ROUNDING 1e-13
+
 /* P[Bin(trials, probability) <= successes], to about 12 digits, for up to 1e6 trials and beyond. 0 for
  * successes < 0, 1 for successes >= trials. Needs trials >= 0 and probability in [0, 1]. Takes
  * O(sqrt(trials)) steps: the point probability by Loader's saddle-point form ("Fast and accurate computation

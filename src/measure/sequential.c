@@ -5,10 +5,8 @@
 
 #include "measure/quantile.h"
 
-/* Three late of three at 0.05 lie exactly where a confidence of 0.999875 puts the boundary: rounding must not
- * move it. */
 static bool within(double probability, double confidence) {
-    return probability <= 1 - confidence + 1e-13;
+    return probability <= 1 - confidence + BT_PROBABILITY_ROUNDING;
 }
 
 static void fill_accept(bt_sequential_rule *rule, double confidence) {
@@ -74,11 +72,12 @@ static bool rejects(const bt_sequential_rule *rule, int samples, int late) {
 
 bt_sequential_verdict bt_sequential_judge(const bt_sequential_rule *rule, bt_sequential state,
                                           double effective_ratio) {
-    const double slack = 1e-9; /* 100 * 0.29 is a hair under 29 in binary */
     double samples = state.samples * effective_ratio, late = state.late * effective_ratio;
     if (!(samples > 0)) return BT_SEQUENTIAL_UNDECIDED;
-    if (accepts(rule, (int)floor(samples + slack), (int)ceil(late - slack))) return BT_SEQUENTIAL_ACCEPT;
-    if (rejects(rule, (int)ceil(samples - slack), (int)floor(late + slack))) return BT_SEQUENTIAL_REJECT;
+    if (accepts(rule, (int)floor(samples + BT_COUNT_ROUNDING), (int)ceil(late - BT_COUNT_ROUNDING)))
+        return BT_SEQUENTIAL_ACCEPT;
+    if (rejects(rule, (int)ceil(samples - BT_COUNT_ROUNDING), (int)floor(late + BT_COUNT_ROUNDING)))
+        return BT_SEQUENTIAL_REJECT;
     return BT_SEQUENTIAL_UNDECIDED;
 }
 

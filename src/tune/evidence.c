@@ -2,15 +2,13 @@
 
 #include <math.h>
 
-#define ROUNDING 1e-9 /* as in measure/late.c: 100 / (1 / 0.29) is a hair under 29 in binary */
-
 /* The fewest samples, as they come, that show P95 <= SLA where no further one is late; to the rule's limit
  * where none do. */
 static int samples_wanted(const bt_sequential_rule *rule, const bt_late *late) {
-    int at_most = (int)ceil((double)late->late / late->design_effect - ROUNDING), independent = 1;
+    int at_most = (int)ceil((double)late->late / late->design_effect - BT_COUNT_ROUNDING), independent = 1;
     while (independent < rule->limit && rule->accept_at_most[independent] < at_most)
         independent++;
-    return (int)ceil(independent * late->design_effect - ROUNDING);
+    return (int)ceil(independent * late->design_effect - BT_COUNT_ROUNDING);
 }
 
 bt_evidence bt_evidence_of(const bt_sequential_rule *rule, const double *samples_ms, int count,

@@ -28,6 +28,12 @@ void bt_options_default(const bt_option *table, size_t count, void *values, bt_o
     }
 }
 
+void bt_option_copy(const bt_option *option, const void *from, void *to) {
+    bt_option_value value;
+    bt_option_value_load(option, from, &value);
+    bt_option_value_store(option, &value, to);
+}
+
 static void store(const bt_option *table, size_t index, const bt_option_value *value, bt_option_source source,
                   void *values, bt_option_sources *sources) {
     if (source < sources->of[index]) return;

@@ -134,6 +134,9 @@ BT_MUST_USE bt_status bt_options_read_pairs(const bt_option *table, size_t count
  * short. What bt_options_read_json reads back to the same values. */
 json_t *bt_options_write_json(const bt_option *table, size_t count, const void *values);
 
+/* Sets one option's value in `to` to that in `from`, a struct of the same type. */
+void bt_option_copy(const bt_option *option, const void *from, void *to);
+
 /* One option's value as it would be typed ("1,2,4", "180s", "true"), cut to size. */
 void bt_option_text(const bt_option *option, const void *values, char *out, size_t size);
 

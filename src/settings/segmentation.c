@@ -91,20 +91,13 @@ bt_status bt_segment_resolve_models(bt_segment_settings *settings, const bt_opti
 
 void bt_segment_service_settings(const bt_segment_settings *settings, const bt_option_sources *sources,
                                  bt_service_settings *service, bt_option_sources *service_sources) {
-    const bt_service_settings *given = &settings->service;
     size_t count;
     const bt_option *rows = bt_segment_settings_table(&count);
     bt_options_default(bt_service_settings_table, bt_service_settings_count, service, service_sources);
     for (size_t i = 0; i < SERVICE_COUNT; i++) {
         int here = bt_options_find(rows, count, service_rows[i]);
         int there = bt_options_find(bt_service_settings_table, bt_service_settings_count, service_rows[i]);
+        bt_option_copy(&bt_service_settings_table[there], &settings->service, service);
         service_sources->of[there] = sources->of[here];
     }
-    memcpy(service->weights, given->weights, sizeof service->weights);
-    memcpy(service->model_file, given->model_file, sizeof service->model_file);
-    memcpy(service->instances, given->instances, sizeof service->instances);
-    memcpy(service->backend, given->backend, sizeof service->backend);
-    service->image_size = given->image_size;
-    service->batch_size = given->batch_size;
-    service->failover = given->failover;
 }

@@ -11,8 +11,7 @@
 extern "C" {
 #endif
 
-#define BT_POLYGONS_THRESHOLD   0.5f /* of a request, and here, that names none */
-#define BT_POLYGONS_MIN_AREA_PX 50.0 /* what programs take unless told otherwise */
+#define BT_POLYGONS_THRESHOLD 0.5f /* of a request, and here, that names none */
 
 /* How a COCO data set tells which pixels a region has: bt_polygons_coco's way, or bt_polygons_coco_rle's. */
 typedef enum bt_coco_masks { BT_COCO_OUTLINES, BT_COCO_RUN_LENGTHS } bt_coco_masks;

@@ -29,7 +29,8 @@ static const bt_option table[] = {
     {VALUE(mask), .type = BT_OPTION_TEXT, .placeholder = "FILE", .help = "Needed."},
     {VALUE(height), SIDE, .help = "Needed."},
     {VALUE(width), SIDE, .help = "Needed."},
-    {VALUE(threshold), .type = BT_OPTION_NUMBER, .initial = "0.5", .placeholder = "T"},
+    {VALUE(threshold), .type = BT_OPTION_NUMBER, .placeholder = "T",
+     .help = "The library's where not given."},
     {VALUE(min_area), .type = BT_OPTION_NUMBER, .initial = "50", .placeholder = "PIXELS"},
     {VALUE(format), .type = BT_OPTION_CHOICE, .initial = "json", .choices = "json|coco|coco-rle"},
 };

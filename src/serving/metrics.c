@@ -12,8 +12,8 @@
  * dropped. */
 #define SLICES 6
 
-/* How old the P95 may be that every answer carries. Raised, callers see an overload later; lowered, lanes merge
- * the window's histograms more often. */
+/* How old the P95 may be that every answer carries. Raised, callers see an overload later; lowered, lanes
+ * merge the window's histograms more often. */
 #define REFRESH_NS (250 * BT_NS_PER_MS)
 
 typedef enum quantity { LATENCY, QUEUE, PREPROCESS, SERVICE, QUANTITIES } quantity;

@@ -18,8 +18,8 @@ bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_
     return bt_fail(error, BT_INVALID, "the config has no model \"%.64s\"; it has: %s", name, known);
 }
 
-/* What was given, else what the model's entry has: its file, or the file or the source of its weights; else the
- * tuning's setting. */
+/* What was given, else what the model's entry has: its file, or the file or the source of its weights; else
+ * the tuning's setting. */
 static bt_status resolve_model(bt_served_model *out, bt_error *error) {
     const bt_config_model *entry = out->entry;
     bt_service_settings *s = &out->settings;

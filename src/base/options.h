@@ -1,6 +1,6 @@
 /* One table describes every option: its flag, its JSON key, its type, unit, bounds, default and help.
  *
- * Parsing flags, reading a config file, writing settings into a record, `--help` and the README's table all
+ * Parsing flags, reading a config file, writing settings into a record, `--help` and docs/reference.md all
  * walk the same array of bt_option, so they cannot drift apart. An option's value lives in a plain struct of
  * the program's; the table says at which offset. Names with underscores are the vocabulary ("p95_sla_ms");
  * the flag is the same name with dashes ("--p95-sla-ms"). Where one value is given several times, the

@@ -28,7 +28,8 @@ extern fault_documents made;
 int fault_documents_make(void **state);
 int fault_documents_remove(void **state);
 
-/* main() of a layer's test: memory runs out in each case, and jansson's in those that write documents. */
+/* main() of a layer's test: memory runs out in each case, and jansson's in those that write documents.
+ * BATCHTUNE_ONLY=a_document_runs_out_of_memory runs the latter alone. */
 int faults_memory_main(const char *layer, const fault_case *cases, size_t count);
 
 /* ---- cases of several tests ---- */

@@ -8,6 +8,8 @@
 #include "report/plot-files.h"
 #include "report/whole-file.h"
 
+_Static_assert(BT_LOAD_PLOT_COUNT <= BT_PLOT_SCRIPTS_MAX, "gnuplot is given all plots of a model at once");
+
 const char *bt_load_plot_name(bt_load_plot plot) {
     static const char *const names[BT_LOAD_PLOT_COUNT] = {"percentiles", "scenarios", "series", "batches",
                                                           "split"};

@@ -19,24 +19,27 @@ static int by_p95(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-static void put_bounds(FILE *out, const bt_model_record *model) {
-    fputs("\n\n# bounds\n", out);
+/* The named block of the points that `holds` of: batch size, one number, and another where there is one. */
+static void put_block(FILE *out, const bt_model_record *model, const char *name,
+                      bool (*holds)(const bt_point *point), double (*first)(const bt_point *point),
+                      double (*second)(const bt_point *point)) {
+    fprintf(out, "\n\n# %s\n", name);
     for (int i = 0; i < model->point_count; i++) {
         const bt_point *point = &model->points[i];
-        if (!bt_sweep_has_bounds(point)) continue;
+        if (!holds(point)) continue;
         fprintf(out, "%5d", point->batch_size);
-        put_number(out, point->p95_lower_ms);
-        put_number(out, point->p95_upper_ms);
+        put_number(out, first(point));
+        if (second) put_number(out, second(point));
         fputc('\n', out);
     }
-    fputs("\n\n# open\n", out);
-    for (int i = 0; i < model->point_count; i++) {
-        const bt_point *point = &model->points[i];
-        if (!bt_sweep_is_open(point)) continue;
-        fprintf(out, "%5d", point->batch_size);
-        put_number(out, point->p95_ms);
-        fputc('\n', out);
-    }
+}
+
+static double p95_lower_ms(const bt_point *point) {
+    return point->p95_lower_ms;
+}
+
+static double p95_upper_ms(const bt_point *point) {
+    return point->p95_upper_ms;
 }
 
 static void put_front(FILE *out, const bt_model_record *model) {
@@ -84,6 +87,7 @@ void bt_sweep_panel_data(FILE *out, const bt_record *record, const bt_model_reco
             put_number(out, numbers[n]);
         fputc('\n', out);
     }
-    put_bounds(out, model);
+    put_block(out, model, "bounds", bt_sweep_has_bounds, p95_lower_ms, p95_upper_ms);
+    put_block(out, model, "open", bt_sweep_is_open, bt_sweep_p95_ms, NULL);
     put_front(out, model);
 }

@@ -34,7 +34,7 @@ double bt_sweep_p95_ms(const bt_point *point);
 double bt_sweep_efficiency(const bt_point *point);
 double bt_sweep_memory_mb(const bt_point *point); /* measured, or else predicted */
 
-/* Whether a point has a number on either axis. */
+/* Whether a point has a number on both axes. */
 bool bt_sweep_point_is_drawn(const bt_sweep_drawing *panel, const bt_point *point);
 
 /* The largest of a number over a model's points; 0 where none is known. */

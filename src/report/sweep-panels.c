@@ -200,39 +200,70 @@ static void draw_front(bt_sweep_drawing *panel) {
 
 /* ---- the panels ---- */
 
-#define BY_BATCH_SIZE   "batch size (images)", bt_sweep_put_batch_axis, false
-#define BY_SERVICE_TIME "P95 service time of a batch (ms)", bt_sweep_put_latency_axis, true
+static const struct axis {
+    const char *label;
+    void (*put)(bt_sweep_drawing *panel);
+    bool by_latency; /* what it shows: P95, or the batch size */
+} by_batch_size = {"batch size (images)", bt_sweep_put_batch_axis, false},
+  by_service_time = {"P95 service time of a batch (ms)", bt_sweep_put_latency_axis, true};
 
 /* Everything that sets one panel apart from the others. To add one: a name in bt_sweep_plot, a row here. */
 static const struct panel {
     const char *title;
-    const char *x_label;
-    void (*put_x_axis)(bt_sweep_drawing *panel);
-    bool by_latency; /* what the x axis shows: P95, or the batch size */
+    const struct axis *x;
     const char *y_label;
-    const char *y_column;                            /* of the data file */
-    double (*y_value)(const bt_point *point);        /* the same number */
-    double (*y_reach)(const bt_point *point);        /* as high the y axis must go for a point */
-    double (*level)(const bt_sweep_drawing *panel);  /* of a line that it should show too; NULL: none */
-    void (*label)(bt_sweep_drawing *, double level); /* what stands beside the points */
-    void (*draw_below)(bt_sweep_drawing *panel);     /* lines below the points, and above them; NULL: none */
-    void (*draw_above)(bt_sweep_drawing *panel);
+    const char *y_column;                                 /* of the data file */
+    double (*y_value)(const bt_point *point);             /* the same number */
+    double (*y_reach)(const bt_point *point);             /* as high as the y axis must go for a point */
+    double (*level)(const bt_sweep_drawing *panel);       /* of a line that it should show too, if any */
+    void (*label)(bt_sweep_drawing *panel, double level); /* what stands beside the points */
+    void (*draw_below)(bt_sweep_drawing *panel);          /* lines below the points, if any */
+    void (*draw_above)(bt_sweep_drawing *panel);          /* and above them */
 } panels[BT_SWEEP_PLOT_COUNT] = {
-    [BT_SWEEP_PLOT_THROUGHPUT] = {"throughput by batch size", BY_BATCH_SIZE, "throughput (images/s)", "8",
-                                  bt_sweep_throughput, bt_sweep_throughput, standard_throughput,
-                                  label_standard_path, draw_throughput, NULL},
-    [BT_SWEEP_PLOT_LATENCY] = {"P95 service time by batch size", BY_BATCH_SIZE,
-                               "service time of a batch (ms)", "5", bt_sweep_p95_ms, p95_or_bound_ms, sla_ms,
-                               label_sla, draw_median, draw_bounds},
-    [BT_SWEEP_PLOT_EFFICIENCY] = {"efficiency by batch size", BY_BATCH_SIZE,
-                                  "efficiency (images/s per √batch)", "9", bt_sweep_efficiency,
-                                  bt_sweep_efficiency, NULL, label_knee, draw_efficiency, NULL},
-    [BT_SWEEP_PLOT_MEMORY] = {"memory by batch size", BY_BATCH_SIZE, "high-water mark of the model (MiB)",
-                              "10", bt_sweep_memory_mb, bt_sweep_memory_mb, memory_left_mb,
-                              label_memory_limit, draw_memory_fit, NULL},
-    [BT_SWEEP_PLOT_PARETO] = {"throughput against P95 (numbers: batch size)", BY_SERVICE_TIME,
-                              "throughput (images/s)", "8", bt_sweep_throughput, throughput_with_labels, NULL,
-                              label_front, draw_front, NULL},
+    [BT_SWEEP_PLOT_THROUGHPUT] = {.title = "throughput by batch size",
+                                  .x = &by_batch_size,
+                                  .y_label = "throughput (images/s)",
+                                  .y_column = "8",
+                                  .y_value = bt_sweep_throughput,
+                                  .y_reach = bt_sweep_throughput,
+                                  .level = standard_throughput,
+                                  .label = label_standard_path,
+                                  .draw_below = draw_throughput},
+    [BT_SWEEP_PLOT_LATENCY] = {.title = "P95 service time by batch size",
+                               .x = &by_batch_size,
+                               .y_label = "service time of a batch (ms)",
+                               .y_column = "5",
+                               .y_value = bt_sweep_p95_ms,
+                               .y_reach = p95_or_bound_ms,
+                               .level = sla_ms,
+                               .label = label_sla,
+                               .draw_below = draw_median,
+                               .draw_above = draw_bounds},
+    [BT_SWEEP_PLOT_EFFICIENCY] = {.title = "efficiency by batch size",
+                                  .x = &by_batch_size,
+                                  .y_label = "efficiency (images/s per √batch)",
+                                  .y_column = "9",
+                                  .y_value = bt_sweep_efficiency,
+                                  .y_reach = bt_sweep_efficiency,
+                                  .label = label_knee,
+                                  .draw_below = draw_efficiency},
+    [BT_SWEEP_PLOT_MEMORY] = {.title = "memory by batch size",
+                              .x = &by_batch_size,
+                              .y_label = "high-water mark of the model (MiB)",
+                              .y_column = "10",
+                              .y_value = bt_sweep_memory_mb,
+                              .y_reach = bt_sweep_memory_mb,
+                              .level = memory_left_mb,
+                              .label = label_memory_limit,
+                              .draw_below = draw_memory_fit},
+    [BT_SWEEP_PLOT_PARETO] = {.title = "throughput against P95 (numbers: batch size)",
+                              .x = &by_service_time,
+                              .y_label = "throughput (images/s)",
+                              .y_column = "8",
+                              .y_value = bt_sweep_throughput,
+                              .y_reach = throughput_with_labels,
+                              .label = label_front,
+                              .draw_below = draw_front},
 };
 
 static bt_sweep_drawing begin(FILE *out, const bt_record *record, const bt_model_record *model,
@@ -242,7 +273,7 @@ static bt_sweep_drawing begin(FILE *out, const bt_record *record, const bt_model
                               .model = model,
                               .y_column = kind->y_column,
                               .y_value = kind->y_value,
-                              .by_latency = kind->by_latency};
+                              .by_latency = kind->x->by_latency};
 }
 
 bool bt_sweep_point_is_drawn(const bt_sweep_drawing *panel, const bt_point *point) {
@@ -266,8 +297,8 @@ void bt_sweep_panel_write(FILE *out, const bt_record *record, const bt_model_rec
     fputs("reset\n" BT_OPEN_AXES, out);
     fputs(on_page ? "set key off\nset bmargin 4.4\n" : BT_KEY_BELOW "set tmargin 4\nset bmargin 9.5\n", out);
     bt_sweep_put_title(&panel, kind->title);
-    bt_sweep_put_x_label(&panel, kind->x_label);
-    kind->put_x_axis(&panel);
+    bt_sweep_put_x_label(&panel, kind->x->label);
+    kind->x->put(&panel);
     bt_sweep_put_y_axis(&panel, kind->y_label, bt_sweep_largest(model, kind->y_reach), level);
     kind->label(&panel, level);
     if (kind->draw_below) kind->draw_below(&panel);

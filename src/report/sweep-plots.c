@@ -7,6 +7,8 @@
 #include "report/sweep-panels.h"
 #include "report/whole-file.h"
 
+_Static_assert(BT_SWEEP_PLOT_COUNT <= BT_PLOT_SCRIPTS_MAX, "gnuplot is given all plots of a model at once");
+
 const char *bt_sweep_plot_name(bt_sweep_plot plot) {
     static const char *const names[BT_SWEEP_PLOT_COUNT] = {"overview",   "throughput", "latency",
                                                            "efficiency", "memory",     "pareto"};

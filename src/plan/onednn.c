@@ -20,7 +20,8 @@
 #define ALIGNMENT 64
 #define HUGE_PAGE (2 << 20)
 
-/* Everything that is called, by its name without the prefix: an X-macro table. */
+/* Everything that is called, by its name without the prefix: an X-macro table of a row a function, and so
+ * over five lines. */
 #define FUNCTIONS(X)                                                                                         \
     X(version)                                                                                               \
     X(set_max_cpu_isa)                                                                                       \

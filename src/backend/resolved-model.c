@@ -33,22 +33,23 @@ static bt_status choose_weights(char out[BT_OPTION_TEXT_SIZE], const bt_model_re
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "%s", bt_weights_label(request->label));
 }
 
-/* By its name alone: a network's own title, else the name. */
-static void name_only(bt_model *out, const char *name, const char *file) {
-    bt_error ignored;
-    if (*file == '\0' && bt_model_describe(out, name, NULL, &ignored) == BT_OK) return;
+/* By its name alone: a network's own title, else the name. BT_NO_MEMORY. */
+static bt_status name_only(bt_model *out, const char *name, const char *file, bt_error *error) {
+    bt_error said;
+    const bt_status status = *file == '\0' ? bt_model_describe(out, name, NULL, &said) : BT_INVALID;
+    if (status == BT_OK) return BT_OK;
+    if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", said.message);
     *out = (bt_model){.norm = bt_image_imagenet, .size_multiple = 1};
     snprintf(out->name, sizeof out->name, "%s", name);
     snprintf(out->title, sizeof out->title, "%s", name);
     snprintf(out->file, sizeof out->file, "%s", file);
+    return BT_OK;
 }
 
 static bt_status describe(bt_resolved_model *out, const bt_model_request *request, const char *file,
                           bt_error *error) {
-    if (out->simulated && request->only_named_if_simulated) {
-        name_only(&out->model, request->name, file);
-        return BT_OK;
-    }
+    if (out->simulated && request->only_named_if_simulated)
+        return name_only(&out->model, request->name, file, error);
     bt_status status = bt_model_describe(&out->model, request->name, file, error);
     if (status == BT_OK && !out->simulated) status = bt_model_check_files(&out->model, error);
     if (status == BT_OK || request->label == BT_LABEL_KEYS) return status;

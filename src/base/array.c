@@ -12,10 +12,9 @@ static size_t at_least_doubled(size_t room, size_t wanted) {
     return doubled > wanted ? doubled : wanted;
 }
 
-void *bt_array_grow(void *items, size_t count, size_t more, size_t *room, size_t item_size) {
+void *bt_array_make_room(void *items, size_t count, size_t more, size_t *room, size_t item_size) {
     size_t wanted, bytes;
     if (__builtin_add_overflow(count, more, &wanted)) return NULL;
-    if (room && items && wanted <= *room) return items;
     if (room) wanted = at_least_doubled(*room, wanted);
     if (wanted == 0) wanted = 1; /* realloc would free an array of no bytes */
     if (__builtin_mul_overflow(wanted, item_size, &bytes) || bytes > PTRDIFF_MAX) return NULL;

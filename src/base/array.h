@@ -26,7 +26,17 @@ extern "C" {
  * `room` is the caller's note, 0 at first, of how many items fit: it at least doubles each time, so that n
  * items take a time that grows like n. With a NULL `room` the array is made to fit exactly, each time anew:
  * for lists of a few items, and for those that were read or copied and therefore have no room to spare. */
-BT_MUST_USE void *bt_array_grow(void *items, size_t count, size_t more, size_t *room, size_t item_size);
+static inline BT_MUST_USE void *bt_array_grow(void *items, size_t count, size_t more, size_t *room,
+                                              size_t item_size);
+
+/* The rest of bt_array_grow, where there is no room yet: in a list that grows an item at a time that is seldom,
+ * so that the common case is inline. */
+BT_MUST_USE void *bt_array_make_room(void *items, size_t count, size_t more, size_t *room, size_t item_size);
+
+static inline void *bt_array_grow(void *items, size_t count, size_t more, size_t *room, size_t item_size) {
+    if (room && items && count <= *room && more <= *room - count) return items;
+    return bt_array_make_room(items, count, more, room, item_size);
+}
 
 #ifdef __cplusplus
 }

@@ -42,14 +42,19 @@ typedef struct arrivals {
     bt_error *error;
 } arrivals;
 
+static bool make_room(arrivals *a) {
+    const size_t count = (size_t)a->schedule->count;
+    int64_t *grown = count < ARRIVALS_MAX
+                         ? bt_array_grow(a->schedule->arrivals_ns, count, 1, &a->room, sizeof *grown)
+                         : NULL;
+    if (grown) a->schedule->arrivals_ns = grown;
+    return grown != NULL;
+}
+
 static bt_status append(arrivals *a, int64_t at_ns) {
     bt_schedule *schedule = a->schedule;
-    const size_t count = (size_t)schedule->count;
-    int64_t *grown =
-        count < ARRIVALS_MAX ? bt_array_grow(schedule->arrivals_ns, count, 1, &a->room, sizeof *grown) : NULL;
-    if (!grown)
+    if ((size_t)schedule->count == a->room && !make_room(a))
         return bt_no_memory(a->error, "a schedule of more than %lld arrivals", (long long)schedule->count);
-    schedule->arrivals_ns = grown;
     schedule->arrivals_ns[schedule->count++] = at_ns;
     return BT_OK;
 }

@@ -122,11 +122,18 @@ void bt_batcher_abandon(bt_batcher *batcher, int64_t now_ns) {
 
 /* ---- what is to be done ---- */
 
+static bool any_stuck(const bt_batcher *batcher) {
+    for (int i = 0; i < batcher->lane_count; i++)
+        if (batcher->lanes[i].stuck) return true;
+    return false;
+}
+
 bool bt_batcher_next(bt_batcher *batcher, int64_t now_ns, bt_action *action) {
     advance_clock(batcher, now_ns);
-    if (bt_emit_answer(batcher, action)) return true;
-    bt_fail_unservable(batcher);
-    return bt_emit_answer(batcher, action) || bt_dispatch(batcher, action);
+    if (batcher->answers.count == 0 && any_stuck(batcher)) bt_fail_unservable(batcher);
+    if (batcher->answers.count == 0) return bt_dispatch(batcher, action);
+    bt_emit_answer(batcher, action);
+    return true;
 }
 
 int64_t bt_batcher_wake_ns(const bt_batcher *batcher) {

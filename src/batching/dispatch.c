@@ -8,8 +8,10 @@ static const bt_lane *lane_of(const bt_batcher *batcher, int member, bt_path pat
 }
 
 static bool is_free(const bt_batcher *batcher, int member, bt_path path) {
-    return !lane_of(batcher, member, BT_PATH_PRODUCTION)->running &&
-           !lane_of(batcher, member, BT_PATH_STANDARD)->running && !lane_of(batcher, member, path)->stuck &&
+    const bt_lane *production = &batcher->lanes[bt_production_lane(member)];
+    const bt_lane *standard = &batcher->lanes[bt_standard_lane(member)];
+    const bt_lane *wanted = path == BT_PATH_STANDARD ? standard : production;
+    return !production->running && !standard->running && !wanted->stuck &&
            !batcher->device_busy[batcher->members[member].device];
 }
 
@@ -294,18 +296,14 @@ int64_t bt_dispatch_wake_ns(const bt_batcher *batcher, int model) {
     return close_ns < wake_ns ? close_ns : wake_ns;
 }
 
-static int64_t lane_free_ns(const bt_batcher *batcher, const bt_lane *lane) {
-    int64_t at_ns = lane->started_ns + lane->expected_ns;
-    return lane->running && at_ns > batcher->now_ns ? at_ns : batcher->now_ns;
-}
-
 /* When the device is free again, whoever runs on it. */
 static int64_t device_free_ns(const bt_batcher *batcher, int device) {
     int64_t most_ns = batcher->now_ns;
     for (int i = 0; i < batcher->lane_count; i++) {
         const bt_lane *lane = &batcher->lanes[i];
-        int64_t at_ns = lane_free_ns(batcher, lane);
-        if (batcher->members[lane->member].device == device && at_ns > most_ns) most_ns = at_ns;
+        if (!lane->running || batcher->members[lane->member].device != device) continue;
+        const int64_t at_ns = lane->started_ns + lane->expected_ns;
+        if (at_ns > most_ns) most_ns = at_ns;
     }
     return most_ns;
 }

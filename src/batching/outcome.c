@@ -40,9 +40,8 @@ static void count_answer(bt_batcher *batcher, const bt_slot *slot) {
     }
 }
 
-bool bt_emit_answer(bt_batcher *batcher, bt_action *action) {
+void bt_emit_answer(bt_batcher *batcher, bt_action *action) {
     uint32_t index = bt_list_pop(batcher, &batcher->answers);
-    if (index == BT_NO_SLOT) return false;
     bt_slot *slot = &batcher->slots[index];
     *action = (bt_action){.kind = BT_ACTION_ANSWER,
                           .model = slot->model,
@@ -62,7 +61,6 @@ bool bt_emit_answer(bt_batcher *batcher, bt_action *action) {
     slot->place = BT_PLACE_FREE;
     slot->generation++;
     bt_list_push_front(batcher, &batcher->free, index);
-    return true;
 }
 
 /* ---- runs that end ---- */
@@ -163,14 +161,7 @@ void bt_give_up_runs(bt_batcher *batcher) {
     }
 }
 
-static bool any_stuck(const bt_batcher *batcher) {
-    for (int i = 0; i < batcher->lane_count; i++)
-        if (batcher->lanes[i].stuck) return true;
-    return false;
-}
-
 void bt_fail_unservable(bt_batcher *batcher) {
-    if (!any_stuck(batcher)) return;
     for (int model = 0; model < batcher->model_count; model++)
         for (int line = 0; line < BT_LINE_COUNT; line++) {
             bt_slot_list *list = &batcher->models[model].lines[line];

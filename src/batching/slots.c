@@ -3,15 +3,29 @@
 
 /* ---- lists ---- */
 
-/* Joins two neighbours of a list, of which either may be its end. */
-static void join(bt_batcher *batcher, bt_slot_list *list, uint32_t before, uint32_t after) {
-    *(before == BT_NO_SLOT ? &list->first : &batcher->slots[before].next) = after;
-    *(after == BT_NO_SLOT ? &list->last : &batcher->slots[after].previous) = before;
+/* A list's ends are neighbours of its first and last slot: what comes behind `before`, or before `after`, may be
+ * kept there. */
+static inline void set_next(bt_batcher *batcher, bt_slot_list *list, uint32_t before, uint32_t index) {
+    if (before == BT_NO_SLOT)
+        list->first = index;
+    else
+        batcher->slots[before].next = index;
 }
 
-static void insert(bt_batcher *batcher, bt_slot_list *list, uint32_t before, uint32_t index, uint32_t after) {
-    join(batcher, list, before, index);
-    join(batcher, list, index, after);
+static inline void set_previous(bt_batcher *batcher, bt_slot_list *list, uint32_t after, uint32_t index) {
+    if (after == BT_NO_SLOT)
+        list->last = index;
+    else
+        batcher->slots[after].previous = index;
+}
+
+static inline void insert(bt_batcher *batcher, bt_slot_list *list, uint32_t before, uint32_t index,
+                          uint32_t after) {
+    bt_slot *slot = &batcher->slots[index];
+    slot->previous = before;
+    slot->next = after;
+    set_next(batcher, list, before, index);
+    set_previous(batcher, list, after, index);
     list->count++;
 }
 
@@ -24,7 +38,9 @@ void bt_list_push_front(bt_batcher *batcher, bt_slot_list *list, uint32_t index)
 }
 
 void bt_list_remove(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
-    join(batcher, list, batcher->slots[index].previous, batcher->slots[index].next);
+    const bt_slot *slot = &batcher->slots[index];
+    set_next(batcher, list, slot->previous, slot->next);
+    set_previous(batcher, list, slot->next, slot->previous);
     list->count--;
 }
 

@@ -131,8 +131,8 @@ uint32_t bt_slot_of(const bt_batcher *batcher, uint64_t ticket); /* BT_NO_SLOT: 
 
 /* Takes a slot from wherever it is and lines its answer up. */
 void bt_decide(bt_batcher *batcher, uint32_t index, bt_status status);
-/* Hands out the next answer that was decided, and frees its slot; false: there is none. */
-bool bt_emit_answer(bt_batcher *batcher, bt_action *action);
+/* Hands out the next answer that was decided, of which there must be one, and frees its slot. */
+void bt_emit_answer(bt_batcher *batcher, bt_action *action);
 /* The lane that this run, or a slot's last one, is or was on; NULL for a number that no run has. */
 bt_lane *bt_lane_of_run(bt_batcher *batcher, uint64_t run);
 /* A run has ended on a lane, in its watchdog's time: frees the lane and decides its requests, or lines them
@@ -140,7 +140,7 @@ bt_lane *bt_lane_of_run(bt_batcher *batcher, uint64_t run);
 void bt_apply_outcome(bt_batcher *batcher, bt_lane *lane, bt_run_outcome outcome);
 /* The same for each run whose watchdog has come: their lanes are stuck, their devices count as free. */
 void bt_give_up_runs(bt_batcher *batcher);
-/* Answers what no lane is left to run. */
+/* Answers what no lane is left to run. Only a stuck lane leaves anything so. */
 void bt_fail_unservable(bt_batcher *batcher);
 
 /* ---- dispatch.c ---- */

@@ -7,8 +7,9 @@
  *
  * To add a scenario, give it a row in the table `rows` of plan.c: its name and title, which models take part,
  * how long it lasts, and the function that says what a model's part sends. Planning, sending, judging,
- * records and reports take it from there; --scenarios accepts its name. What it is for is said in the help of
- * that option (settings/load-test.c). */
+ * records and reports take it from there; --scenarios accepts its name. BT_PLAN_SCENARIOS_MAX grows with it,
+ * report/load-drawing.c gives it a colour, and the help of --scenarios (settings/load-test.c) says what it is
+ * for. */
 #ifndef BT_PROVE_PLAN_H
 #define BT_PROVE_PLAN_H
 
@@ -23,7 +24,7 @@
 extern "C" {
 #endif
 
-#define BT_PLAN_SCENARIOS_MAX (6 * BT_NAMES_MAX)
+#define BT_PLAN_SCENARIOS_MAX (6 * BT_NAMES_MAX) /* the rows of plan.c's table, for each model */
 
 /* What a plan is made from. */
 typedef struct bt_plan_model {

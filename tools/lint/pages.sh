@@ -4,7 +4,7 @@
 readme_lines=180
 
 check_pages() {
-    local pages=(README.md CONTRIBUTING.md docs/*.md) page lines
+    local pages=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md) page lines
     [ -e README.md ] || return 0
     lines=$(wc -l <README.md)
     [ "$lines" -le $readme_lines ] ||

@@ -65,7 +65,7 @@ static const bt_field record_fields[] = {
     {RUN(TEXT, config_run_id)},   {RUN(TEXT, config_generated_at)},
     {RUN(TEXT, machine_differs)}, {RUN(AMOUNT, testing_s)},
     {RUN(TEXT, verdict)},         {RUN(INTEGER, verdict_code), .minimum = 0, .maximum = 255},
-    {RUN(TEXT, advice)},          {RUN(TEXT, images), .optional = true}, /* records of before have it not */
+    {RUN(TEXT, advice)},          {RUN(TEXT, images), .optional = true}, /* older records lack it */
 };
 
 /* ---- writing ---- */

@@ -1,5 +1,5 @@
-/* Parts of documents as JSON, which several files of this folder write and read. Outside it only a worker's
- * answers do, for the throttling. */
+/* Parts of documents as JSON, which several files of this folder write and read. Outside it only tune/step.c
+ * does: a worker's answers hold the throttling. */
 #ifndef BT_RECORD_PARTS_H
 #define BT_RECORD_PARTS_H
 

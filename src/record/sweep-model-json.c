@@ -8,7 +8,7 @@
 #include "record/sweep-record.h"
 
 #define POINTS_MAX        BT_BATCH_MAX
-#define OPTIONAL          .optional = true /* records of before have it not */
+#define OPTIONAL          .optional = true /* older records lack it */
 #define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
 #define POINT(type, m)    BT_FIELD(type, bt_point, m)
 #define FIT(type, m)      BT_FIELD(type, bt_memory_fit, m)

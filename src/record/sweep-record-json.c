@@ -11,7 +11,7 @@
 
 #define KIND         "sweep"
 #define COUNT(table) (sizeof table / sizeof table[0])
-#define OPTIONAL     .optional = true /* records of before have it not */
+#define OPTIONAL     .optional = true /* older records lack it */
 #define RUN(type, m) BT_FIELD(type, bt_record, m)
 
 static const bt_field record_fields[] = {

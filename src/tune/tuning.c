@@ -8,7 +8,7 @@
  * more; lower: a first run of a large network on a slow CPU is taken for one. */
 #define ANSWER_WITHIN_S 120
 
-/* The side of the full-size image and progress short of done, which is told when all models are. */
+/* The most progress that is told before all models are done. */
 #define ALMOST_DONE 0.999
 
 bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_record *record, int index,

@@ -1,3 +1,4 @@
+/* One writer at a time: the lock file that a second run of a program finds held. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Options shown: --help as text and as Markdown, a value as text, and the flags that repeat a run. */
 #include <string.h>
 
 #include "base/options-type.h"

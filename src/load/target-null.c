@@ -1,3 +1,4 @@
+/* A target that answers at once, for what the load generator itself costs and how late it sends. */
 #include "base/clock.h"
 #include "load/target.h"
 

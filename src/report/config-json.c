@@ -1,3 +1,4 @@
+/* A config for other programs: the file as it is, and what has changed since, as JSON. */
 #include <stdlib.h>
 
 #include "base/json.h"

@@ -1,3 +1,4 @@
+/* A config for the terminal: the table of its models, what it was tuned on, and what has changed since. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* A tuning run as CSV: a row for each batch size that was measured, for spreadsheets and scripts. */
 #include <math.h>
 #include <stdbool.h>
 

@@ -1,3 +1,4 @@
+/* A tuning run for the terminal: a table of batch sizes for each model, and below it what was decided. */
 #include <string.h>
 
 #include "base/terminal.h"

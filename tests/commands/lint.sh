@@ -1,6 +1,6 @@
 # Lint is only worth what it catches: one violation of each kind is planted in a small copy, and must be reported.
 . tests/lib/tap.sh
-plan 47
+plan 48
 
 copy=$scratch/copy
 mkdir "$copy"
@@ -99,6 +99,7 @@ plant src/base/old.c "static int ${old}_model(void);\\n" 'says .*; say what is d
 plant docs/links.md '[there](absent.md)\n' 'links to absent.md, which is not there' 'a link that leads nowhere'
 plant docs/heading.md '# A page\n[there](#another)\n[here](#a-page)\n' 'no such heading' 'a link to a heading that is not there'
 plant docs/wide.md "$(lines 1 "$(printf 'x%.0s' {1..121})")" 'has 121 columns' 'a line of 121 columns'
+plant CHANGELOG.md "$(lines 1 "$(printf 'x%.0s' {1..121})")" 'has 121 columns' 'such a line of the list of changes'
 plant docs/layers.md '<!-- make docs: layer-names -->\n\n> base\n\n<!-- end -->\n' 'run make docs' 'a list of layers that is not that of the code'
 plant README.md "$(lines 181 'A line.')" 'has over 180 lines' 'a README of 181 lines'
 

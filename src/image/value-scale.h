@@ -1,10 +1,10 @@
 /* From the values that a picture stores to the bytes that it shows: for decoders.
  *
  * 12-bit values fill a sixteenth of a 16-bit range, and nothing about the pixels themselves tells that: read
- * as they stand they are black, and a network finds nothing in them. So which value is white is found out before
- * (tiff-white.c), and where what a picture uses of the range so assumed is less than a sixteenth, it gets a
- * note that says what was assumed; and so it does where many of its values lie beyond what should be the
- * greatest. */
+ * as they stand they are black, and a network finds nothing in them. So which value is white is found out
+ * before (tiff-white.c), and where what a picture uses of the range so assumed is less than a sixteenth, it
+ * gets a note that says what was assumed; and so it does where many of its values lie beyond what should be
+ * the greatest. */
 #ifndef BT_IMAGE_VALUE_SCALE_H
 #define BT_IMAGE_VALUE_SCALE_H
 

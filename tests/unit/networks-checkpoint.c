@@ -49,6 +49,12 @@ static void read_exactly(const char *name) {
     bt_weights_close(&weights);
 }
 
+/* The last name is NULL. */
+static void all_read_exactly(const char *const *names) {
+    for (; *names; names++)
+        read_exactly(*names);
+}
+
 static void refused(const char *name, bt_status status, const char *why) {
     char path[256];
     bt_weights *weights;
@@ -66,10 +72,8 @@ static void refused(const char *name, bt_status status, const char *why) {
 
 static void safetensors_are_read_in_every_floating_type(void **state) {
     (void)state;
-    read_exactly("float32.safetensors");
-    read_exactly("float16.safetensors");
-    read_exactly("bfloat16.safetensors");
-    read_exactly("float64.safetensors");
+    all_read_exactly((const char *const[]){"float32.safetensors", "float16.safetensors",
+                                           "bfloat16.safetensors", "float64.safetensors", NULL});
 }
 
 static void a_state_dictionary_is_found_wherever_it_lies(void **state) {
@@ -90,9 +94,7 @@ static void a_state_dictionary_is_found_wherever_it_lies(void **state) {
 
 static void a_pickled_module_is_its_state_dictionary(void **state) {
     (void)state;
-    read_exactly("module.pth");
-    read_exactly("module-within.pth");
-    read_exactly("legacy-module.pth");
+    all_read_exactly((const char *const[]){"module.pth", "module-within.pth", "legacy-module.pth", NULL});
 }
 
 static void parts_that_wrappers_put_into_names_do_not_count(void **state) {
@@ -110,12 +112,9 @@ static void what_counts_or_measures_is_passed_over(void **state) {
 
 static void what_no_tensor_needs_is_passed_over_in_every_protocol(void **state) {
     (void)state;
-    read_exactly("everything-1.pth");
-    read_exactly("everything-2.pth");
-    read_exactly("everything-3.pth");
-    read_exactly("everything-4.pth");
-    read_exactly("everything-5.pth");
-    read_exactly("legacy-everything.pth");
+    all_read_exactly((const char *const[]){"everything-1.pth", "everything-2.pth", "everything-3.pth",
+                                           "everything-4.pth", "everything-5.pth", "legacy-everything.pth",
+                                           NULL});
 }
 
 static void of_several_that_are_there_the_usual_one_is_taken_and_named(void **state) {
@@ -201,15 +200,12 @@ static void a_file_may_have_colons_in_its_name(void **state) {
 
 static void torch_files_are_read_in_every_floating_type(void **state) {
     (void)state;
-    read_exactly("half.pth");
-    read_exactly("bfloat16.pth");
-    read_exactly("double.pth");
+    all_read_exactly((const char *const[]){"half.pth", "bfloat16.pth", "double.pth", NULL});
 }
 
 static void tensors_may_share_a_storage_in_any_order(void **state) {
     (void)state;
-    read_exactly("views.pth");
-    read_exactly("legacy-views.pth");
+    all_read_exactly((const char *const[]){"views.pth", "legacy-views.pth", NULL});
 }
 
 /* Row i, column j of the checkpoint's tensor is `first` + i * `down` + j * `right`. */
@@ -255,10 +251,8 @@ static void flags_and_wrappings_of_tensors_are_heeded(void **state) {
 
 static void what_cannot_be_read_is_refused_where_it_is_needed(void **state) {
     (void)state;
-    read_exactly("odd-beside.pth");
-    read_exactly("odd-beside.safetensors");
-    read_exactly("odd-unused.pth");
-    read_exactly("odd-unused.safetensors");
+    all_read_exactly((const char *const[]){"odd-beside.pth", "odd-beside.safetensors", "odd-unused.pth",
+                                           "odd-unused.safetensors", NULL});
     refused("needs-float8.pth", BT_PARSE, "tensor \"b.weight\" is of type float8_e4m3fn, which is not read");
     refused("needs-float8-e5m2.pth", BT_PARSE,
             "tensor \"b.weight\" is of type float8_e5m2, which is not read");

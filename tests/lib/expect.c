@@ -49,3 +49,11 @@ int files_here(void) {
     closedir(here);
     return count;
 }
+
+json_t *json_many(size_t count, json_t *item) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(json_array_append(array, item), 0);
+    json_decref(item);
+    return array;
+}

@@ -1,7 +1,10 @@
-/* What many tests do in one line: a call that must succeed, a message that must say something, a small file.
- * Each fails the test at once, and says why. */
+/* What many tests do in one line: a call that must succeed, a message that must say something, a small file,
+ * a large array. Each fails the test at once, and says why. */
 #ifndef BT_TESTS_EXPECT_H
 #define BT_TESTS_EXPECT_H
+
+#include <jansson.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -27,5 +30,8 @@ void assert_holds(const char *path, const char *text);
 
 /* How many files and folders the current folder holds, but for those whose name begins with a dot. */
 int files_here(void);
+
+/* An array of `count` of `item` (taken). */
+json_t *json_many(size_t count, json_t *item);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "expect.h"
 #include "fixture-load-record.h"
 #include "record/load-record.h"
 #include "scratch.h"
@@ -157,15 +158,6 @@ static void columns_of_unequal_length_are_refused(void **state) {
     bt_load_record_close(&record);
 }
 
-/* An array of `count` of `item` (taken). */
-static json_t *many(size_t count, json_t *item) {
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append(array, item);
-    json_decref(item);
-    return array;
-}
-
 typedef enum place_in_record { RECORD, SCENARIO, PART, SECONDS, MODEL } place_in_record;
 
 static json_t *at(json_t *json, place_in_record place) {
@@ -196,24 +188,26 @@ static void every_fault_is_named(void **state) {
     bt_load_record *record = fixture_load_record();
     size_t bins = (size_t)record->scenarios[0].parts[0].bin_count;
     bt_load_record_close(&record);
-    expect_refusal(RECORD, "scenarios", many(4097, json_null()), "scenarios has 4097 items, at most 4096");
+    expect_refusal(RECORD, "scenarios", json_many(4097, json_null()),
+                   "scenarios has 4097 items, at most 4096");
     expect_refusal(RECORD, "models", json_integer(3), "models is");
     expect_refusal(SCENARIO, "parts", json_string("all"), "scenarios[0]: parts is text");
     expect_refusal(PART, "verdict", json_string("fine"),
                    "scenarios[0].parts[0]: verdict \"fine\" is none of");
-    expect_refusal(PART, "batches", many(BT_LOAD_BATCHES + 1, json_integer(1)), "batches has");
-    expect_refusal(PART, "batches", many(1, json_integer(-1)), "batches[0] is no count");
-    expect_refusal(PART, "batches", many(1, json_real(1.5)), "batches[0] is no count");
-    expect_refusal(PART, "latencies_ms", many(1, json_integer(-1)), "latencies_ms[0]");
+    expect_refusal(PART, "batches", json_many(BT_LOAD_BATCHES + 1, json_integer(1)), "batches has");
+    expect_refusal(PART, "batches", json_many(1, json_integer(-1)), "batches[0] is no count");
+    expect_refusal(PART, "batches", json_many(1, json_real(1.5)), "batches[0] is no count");
+    expect_refusal(PART, "latencies_ms", json_many(1, json_integer(-1)), "latencies_ms[0]");
     expect_refusal(PART, "seconds", json_object(), "scenarios[0].parts[0].seconds: sent is missing");
-    expect_refusal(SECONDS, "sent", many(1000001, json_integer(1)),
+    expect_refusal(SECONDS, "sent", json_many(1000001, json_integer(1)),
                    "sent has 1000001 items, at most 1000000");
-    expect_refusal(SECONDS, "p95_ms", many(bins, json_string("soon")),
+    expect_refusal(SECONDS, "p95_ms", json_many(bins, json_string("soon")),
                    "p95_ms[0] is neither a number nor null");
-    expect_refusal(MODEL, "ladder", many(BT_SIZES_MAX + 1, json_integer(1)),
+    expect_refusal(MODEL, "ladder", json_many(BT_SIZES_MAX + 1, json_integer(1)),
                    "ladder has 65 sizes, at most 64");
-    expect_refusal(MODEL, "ladder", many(1, json_integer(0)), "models[0]: ladder[0] is no batch size");
-    expect_refusal(MODEL, "ladder", many(1, json_integer(65537)), "models[0]: ladder[0] is no batch size");
+    expect_refusal(MODEL, "ladder", json_many(1, json_integer(0)), "models[0]: ladder[0] is no batch size");
+    expect_refusal(MODEL, "ladder", json_many(1, json_integer(65537)),
+                   "models[0]: ladder[0] is no batch size");
 }
 
 static void verdicts_have_names(void **state) {

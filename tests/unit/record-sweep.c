@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "expect.h"
 #include "record/sweep-record.h"
 #include "scratch.h"
 
@@ -377,37 +378,28 @@ static void every_fault_is_named(void **state) {
     REFUSES(json, BT_PARSE, "points[0]", "samples_ms[0]");
 }
 
-/* An array of `count` of `item` (taken). */
-static json_t *many(size_t count, json_t *item) {
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append(array, item);
-    json_decref(item);
-    return array;
-}
-
 static void more_than_there_is_room_for_is_refused(void **state) {
     (void)state;
     char text[BT_TEXT_SIZE + 1];
     json_t *json = small_record();
-    json_object_set_new(model_of(json), "points", many(65537, json_null()));
+    json_object_set_new(model_of(json), "points", json_many(65537, json_null()));
     REFUSES(json, BT_PARSE, "models[0]", "points has 65537 items, at most 65536");
     json = small_record();
-    json_object_set_new(model_of(json), "divisions", many(BT_DIVISIONS_MAX + 1, json_null()));
+    json_object_set_new(model_of(json), "divisions", json_many(BT_DIVISIONS_MAX + 1, json_null()));
     REFUSES(json, BT_PARSE, "models[0]", "divisions has 6 items, at most 5");
     json = small_record();
-    json_object_set_new(json, "changes", many(9, json_string("x")));
+    json_object_set_new(json, "changes", json_many(9, json_string("x")));
     REFUSES(json, BT_PARSE, "record.json", "changes has 9 items, at most 8");
     json = small_record();
-    json_object_set_new(json, "models", many(65, json_object()));
+    json_object_set_new(json, "models", json_many(65, json_object()));
     REFUSES(json, BT_PARSE, "record.json", "models has 65 items, at most 64");
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     json = small_record();
-    json_object_set_new(json, "changes", many(1, json_string(text)));
+    json_object_set_new(json, "changes", json_many(1, json_string(text)));
     REFUSES(json, BT_PARSE, "changes[0]", "is not a text of less than");
     json = small_record();
-    json_object_set_new(json, "changes", many(1, json_string(text + 1))); /* the longest */
+    json_object_set_new(json, "changes", json_many(1, json_string(text + 1))); /* the longest */
     assert_int_equal(json_dump_file(json, path, 0), 0);
     json_decref(json);
     bt_record *record;

@@ -107,14 +107,19 @@ static double throughput(const bt_request_log *log, double from_s, double to_s) 
 
 /* ---- the promises ---- */
 
-static void bench_queue_delay(void) {
-    const live_service about = {.backend = "sim:tau0_ms=2,alpha_ms=1,noise=0",
-                                .batch_size = 8,
+/* One model whose requests wait at most 5 ms for others. */
+static bt_service *start(const char *backend, int batch_size) {
+    const live_service about = {.backend = backend,
+                                .batch_size = batch_size,
                                 .image_size = 1,
                                 .max_queue_delay_ms = 5,
                                 .model_count = 1};
+    return live_service_start(&about);
+}
+
+static void bench_queue_delay(void) {
     double p50, p99, most;
-    bt_service *service = live_service_start(&about);
+    bt_service *service = start("sim:tau0_ms=2,alpha_ms=1,noise=0", 8);
     bt_request_log *log = send_steadily(service, 40, 10);
     percentiles(log, queue_ms, &p50, &p99, &most);
     printf("a lone request, queue delay of 5 ms: it waits P50 %.3f, P99 %.3f, most %.3f ms  (of %lld)\n", p50,
@@ -146,13 +151,8 @@ static void bench_stall(void) {
 }
 
 static void bench_overload(double seconds) {
-    const live_service about = {.backend = "sim:tau0_ms=4,alpha_ms=2,noise=0",
-                                .batch_size = 16,
-                                .image_size = 1,
-                                .max_queue_delay_ms = 5,
-                                .model_count = 1};
     double p50, p99, most;
-    bt_service *service = live_service_start(&about);
+    bt_service *service = start("sim:tau0_ms=4,alpha_ms=2,noise=0", 16);
     bt_request_log *full = send(service, NULL, CLIENTS, PEAK_S);
     double peak = throughput(full, 1, PEAK_S);
     bt_request_log_close(&full);

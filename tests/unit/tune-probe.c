@@ -226,12 +226,17 @@ static void set_stop(int signal_number) {
     stop = 1;
 }
 
-/* How long after an interrupt bt_probe_run comes back; the step would take ten minutes. */
-static double stopping_ms(void) {
-    bt_probe_options options = options_for(real_worker, "sim:tau0_ms=600000");
+/* A probe that `stop` interrupts; it is not set yet. */
+static bt_probe *open_stoppable(const char *backend) {
+    bt_probe_options options = options_for(real_worker, backend);
     options.stop = &stop;
     stop = 0;
-    bt_probe *probe = open_probe(&options);
+    return open_probe(&options);
+}
+
+/* How long after an interrupt bt_probe_run comes back; the step would take ten minutes. */
+static double stopping_ms(void) {
+    bt_probe *probe = open_stoppable("sim:tau0_ms=600000");
     bt_error error;
     bt_step_result result;
     if (bt_probe_start(probe, NULL, &error)) fail_msg("%s", error.message);
@@ -259,10 +264,8 @@ static void an_interrupt_is_obeyed_within_half_a_second(void **state) {
 
 static void after_an_interrupt_nothing_is_begun(void **state) {
     (void)state;
-    bt_probe_options options = options_for(real_worker, "sim:tau0_ms=1");
-    options.stop = &stop;
+    bt_probe *probe = open_stoppable("sim:tau0_ms=1");
     stop = 1;
-    bt_probe *probe = open_probe(&options);
     bt_error error;
     bt_step_result result;
     for (int kind = BT_STEP_MEMORY; kind <= BT_STEP_FULL_SIZE; kind++) {

@@ -20,7 +20,7 @@ const bt_option bt_gauge_settings_table[] = {
      .help = "Whose service times are measured."},
     {GAUGE(SIZES, batches), .initial = "1,2,4,8", .placeholder = "N,...",
      .help = "Batch sizes; a metric each."},
-    {GAUGE(INTEGER, image_size), .initial = "128", BT_BOUNDS(32, 8192), .placeholder = "N",
+    {BT_ROW_IMAGE_SIZE(bt_gauge_settings, 32), .initial = "128", MEASURED,
      .help = "Height and width of the images, in pixels."},
     {GAUGE(TEXT, backend), .initial = "torch", .placeholder = "torch|plan|sim:...",
      .help = "What runs the batches, on its production path; plan needs no libtorch."},

@@ -29,12 +29,19 @@ extern "C" {
     BT_ROW(NUMBER, structure, p95_sla_ms), BT_ABOVE(0, 3.6e6), .placeholder = "MS"
 #define BT_ROW_QUEUE_DELAY(structure)                                                                        \
     BT_ROW(NUMBER, structure, max_queue_delay_ms), BT_BOUNDS(0, 60000), .placeholder = "MS"
+#define BT_ROW_QUEUE_SIZE(structure)                                                                         \
+    BT_ROW(INTEGER, structure, max_queue_size), BT_BOUNDS(1, 1000000), .placeholder = "N"
 #define BT_ROW_THREADS(structure)                                                                            \
     BT_ROW(INTEGER, structure, threads), .initial = "0", BT_BOUNDS(0, 1024), .placeholder = "N"
 
 /* A number that JSON holds exactly wherever it is read. */
 #define BT_ROW_SEED(structure)                                                                               \
     BT_ROW(INTEGER, structure, seed), .initial = "1", BT_BOUNDS(0, 9007199254740991.0), .placeholder = "N"
+
+/* `low`: 0 where that stands for something else than a size. The highest is what a network takes
+ * (networks/network.h). */
+#define BT_ROW_IMAGE_SIZE(structure, low)                                                                    \
+    BT_ROW(INTEGER, structure, image_size), BT_BOUNDS(low, 16384), .placeholder = "PIXELS"
 
 /* ---- pictures: they become a bt_picture_wishes ---- */
 

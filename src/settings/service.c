@@ -14,7 +14,7 @@ const bt_option bt_service_settings_table[] = {
      .help = "The largest batch; the config's optimal_batch_size unless given."},
     {BT_ROW_QUEUE_DELAY(bt_service_settings), SERVICE,
      .help = "How long a request may wait for its batch to fill; the config's unless given."},
-    {ROW(INTEGER, max_queue_size), BT_BOUNDS(1, 65536), .placeholder = "N", SERVICE,
+    {BT_ROW_QUEUE_SIZE(bt_service_settings), SERVICE,
      .help = "Requests that may wait; one more is refused at once. The config's unless given."},
     {ROW(NUMBER, timeout_ms), .initial = "0", BT_BOUNDS(0, DAY_MS), .placeholder = "MS", SERVICE,
      .help = "Deadline of a request that names none; 0: none."},
@@ -33,7 +33,7 @@ const bt_option bt_service_settings_table[] = {
      .help =
          "Files of networks of your own, as optimize-batch takes them: programs that are run, so give only "
          "what you trust. In a `settings` text several are parted by semicolons. The config's unless given."},
-    {ROW(INTEGER, image_size), BT_BOUNDS(1, 16384), .placeholder = "PIXELS", SERVICE,
+    {BT_ROW_IMAGE_SIZE(bt_service_settings, 1), SERVICE,
      .help = "Side of the network's input; the config's unless given."},
     {ROW(SWITCH, admission), .initial = "true", SERVICE,
      .help = "Refuse at once a request that could not make its deadline."},

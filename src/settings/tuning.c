@@ -35,7 +35,7 @@ const bt_option bt_settings_table[] = {
 
     {ROW(NAMES, models), .initial = BT_BUILT_IN_NETWORKS, .placeholder = "NAME,...", NETWORKS,
      .help = "Which networks to tune; those of --model-file unless given."},
-    {ROW(INTEGER, image_size), .initial = "0", BT_BOUNDS(0, 8192), .placeholder = "N", NETWORKS,
+    {BT_ROW_IMAGE_SIZE(bt_settings, 0), .initial = "0", NETWORKS,
      .help = "Height and width of the networks' input in pixels, a multiple of 32; 0: a model file's own, "
              "else 1024 on a GPU and 128 on a CPU."},
     {ROW(CHOICE, path), .initial = "production", .choices = "standard|plain|production", NETWORKS,
@@ -77,7 +77,7 @@ const bt_option bt_settings_table[] = {
 
     {BT_ROW_QUEUE_DELAY(bt_settings), .initial = "5", SERVICE,
      .help = "Longest that the service may hold a request back to fill its batch."},
-    {ROW(INTEGER, max_queue_size), .initial = "100", BT_BOUNDS(1, 1000000), .placeholder = "N", SERVICE,
+    {BT_ROW_QUEUE_SIZE(bt_settings), .initial = "100", SERVICE,
      .help = "Requests that may wait; the next one is refused at once."},
 
     {ROW(SIZES, batches), .initial = "auto", .placeholder = "auto|N,N,...", SEARCH,
@@ -86,8 +86,7 @@ const bt_option bt_settings_table[] = {
     {ROW_DURATION(time_budget), .initial = "180s", BT_ABOVE(0, 86400), .placeholder = "TIME", SEARCH,
      .help =
          "Bound on the time spent measuring, all models together; what is not decided by then is undecided."},
-    {ROW(INTEGER, seed), .initial = "1", BT_BOUNDS(0, 9007199254740992.0), .placeholder = "N", SEARCH,
-     .help = "Seed of the images and of the order of measurements."},
+    {BT_ROW_SEED(bt_settings), SEARCH, .help = "Seed of the images and of the order of measurements."},
 
     {ROW(TEXT, profile), .initial = "", .placeholder = "NAME", RUN,
      .help = "Settings from configs/profiles/NAME.json; a CPU takes cpu-demo by itself."},

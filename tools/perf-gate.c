@@ -13,7 +13,6 @@
 #include "base/program.h"
 #include "base/terminal.h"
 #include "base/text.h"
-#include "base/version.h"
 #include "gate/collect.h"
 #include "gate/compare.h"
 #include "gate/judge.h"
@@ -155,9 +154,7 @@ static bt_status write_command_line(gate *g, int argc, char **argv, bt_error *er
 }
 
 static void put_subject(bt_subject *subject) {
-    snprintf(subject->tool_version, sizeof subject->tool_version, "%s", bt_version());
-    snprintf(subject->revision, sizeof subject->revision, "%s", bt_revision());
-    bt_gpu_driver_read(subject->gpu_driver, sizeof subject->gpu_driver);
+    bt_subject_read(subject);
     bt_cuda_fill_driver(subject->gpu_driver, sizeof subject->gpu_driver);
 }
 

@@ -6,7 +6,6 @@
 #include "backend/cuda.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/version.h"
 #include "prove/trial-state.h"
 
 static void describe_test(bt_trial *t) {
@@ -29,12 +28,10 @@ static void describe_test(bt_trial *t) {
     if (!simulated && config->machine.fingerprint[0])
         (void)bt_machine_differences(&config->machine, &r->machine, r->machine_differs,
                                      sizeof r->machine_differs);
-    snprintf(r->subject.tool_version, sizeof r->subject.tool_version, "%s", bt_version());
-    snprintf(r->subject.revision, sizeof r->subject.revision, "%s", bt_revision());
+    bt_subject_read(&r->subject);
     snprintf(r->subject.runtime, sizeof r->subject.runtime, "%s", bt_serving_session(t->service, 0)->backend);
     snprintf(r->subject.runtime_detail, sizeof r->subject.runtime_detail, "%s",
              bt_serving_session(t->service, 0)->backend_detail);
-    bt_gpu_driver_read(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
     bt_cuda_fill_driver(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
 }
 

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/version.h"
 
 #define S_PER_DAY 86400.0
 
@@ -25,10 +24,8 @@ static void read_runtime(const char *torch_stamp, char *out, size_t size) {
 void bt_config_here_read(bt_config_here *here, const char *torch_stamp) {
     memset(here, 0, sizeof *here);
     bt_machine_read(&here->machine);
-    snprintf(here->subject.tool_version, sizeof here->subject.tool_version, "%s", bt_version());
-    snprintf(here->subject.revision, sizeof here->subject.revision, "%s", bt_revision());
+    bt_subject_read(&here->subject);
     read_runtime(torch_stamp, here->subject.runtime, sizeof here->subject.runtime);
-    bt_gpu_driver_read(here->subject.gpu_driver, sizeof here->subject.gpu_driver);
     bt_clock_utc(here->now);
 }
 

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "record/parts.h"
 
 #define UNKNOWN "unknown"
@@ -79,8 +80,10 @@ void bt_gpu_driver_read_under(const char *root, char *out, size_t size) {
     }
 }
 
-void bt_gpu_driver_read(char *out, size_t size) {
-    bt_gpu_driver_read_under("", out, size);
+void bt_subject_read(bt_subject *subject) {
+    snprintf(subject->tool_version, sizeof subject->tool_version, "%s", bt_version());
+    snprintf(subject->revision, sizeof subject->revision, "%s", bt_revision());
+    bt_gpu_driver_read_under("", subject->gpu_driver, sizeof subject->gpu_driver);
 }
 
 void bt_machine_read_under(const char *root, bt_machine *machine) {

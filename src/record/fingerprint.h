@@ -37,13 +37,14 @@ typedef struct bt_subject {
  * it is. */
 void bt_machine_read(bt_machine *machine);
 
-/* The version of the NVIDIA kernel driver that is loaded, "" where the kernel's files tell of none; for
- * bt_subject.gpu_driver. */
-void bt_gpu_driver_read(char *out, size_t size);
+/* Fills in what there is to know before a backend is open: this program's version and revision, and the driver's,
+ * if any. The runtime is left as it is. */
+void bt_subject_read(bt_subject *subject);
 
 /* The same with `root`/proc and `root`/sys in place of /proc and /sys, so that a test can lay out any
  * machine. */
 void bt_machine_read_under(const char *root, bt_machine *machine);
+/* The version of the NVIDIA kernel driver that is loaded, "" where the kernel's files tell of none. */
 void bt_gpu_driver_read_under(const char *root, char *out, size_t size);
 
 /* Recomputes machine->fingerprint from the other fields. Memory is rounded to GiB: kernels differ in what

@@ -208,15 +208,13 @@ static bt_status tune_models(const bt_optimize_options *options, bt_record *reco
 }
 
 static void fill_subject(bt_record *record) {
-    snprintf(record->subject.tool_version, sizeof record->subject.tool_version, "%s", bt_version());
-    snprintf(record->subject.revision, sizeof record->subject.revision, "%s", bt_revision());
+    bt_subject_read(&record->subject);
     const bt_model_record *model = &record->models[0];
     for (int i = 1; i < record->model_count && model->backend[0] == '\0'; i++)
         model = &record->models[i]; /* the first may not have opened */
     snprintf(record->subject.runtime, sizeof record->subject.runtime, "%s", model->backend);
     snprintf(record->subject.runtime_detail, sizeof record->subject.runtime_detail, "%s",
              model->backend_detail);
-    bt_gpu_driver_read(record->subject.gpu_driver, sizeof record->subject.gpu_driver);
     bt_cuda_fill_driver(record->subject.gpu_driver, sizeof record->subject.gpu_driver);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "record/fingerprint.h"
 #include "record/parts.h"
 #include "scratch.h"
@@ -156,6 +157,18 @@ static void a_gpu_is_told_by_its_driver(void **state) {
     assert_string_equal(driver, "570.86.10");
 }
 
+static void the_subject_is_this_program_on_this_driver(void **state) {
+    (void)state;
+    bt_subject subject = {.runtime = "torch 2.15.0"};
+    bt_subject_read(&subject);
+    assert_string_equal(subject.tool_version, bt_version());
+    assert_string_equal(subject.revision, bt_revision());
+    assert_string_equal(subject.runtime, "torch 2.15.0"); /* whoever opens a backend knows it */
+    char driver[sizeof subject.gpu_driver];
+    bt_gpu_driver_read_under("", driver, sizeof driver);
+    assert_string_equal(subject.gpu_driver, driver);
+}
+
 static void what_cannot_be_read_is_unknown(void **state) {
     (void)state;
     bt_machine machine;
@@ -271,6 +284,7 @@ int main(void) {
         cmocka_unit_test(the_fingerprint_follows_the_machine_and_not_its_kernel),
         cmocka_unit_test(any_memory_has_a_fingerprint),
         cmocka_unit_test(differences_read_like_sentences),
+        cmocka_unit_test(the_subject_is_this_program_on_this_driver),
         cmocka_unit_test(this_machine_can_be_read),
     };
     return cmocka_run_group_tests_name("record-fingerprint", tests, NULL, NULL);

@@ -86,7 +86,7 @@ exits 0 'a scenario that is not decided goes on until it is'
 says_error 'plan: 2 scenarios, about 15 s; one that is not decided then goes on' 'how long it will take is told beforehand'
 says_error 'hrnet, Burst Load: not decided after 3 s; goes on for 3 s later' 'that it goes on is told'
 says_error 'not decided after 6 s; goes on for 6 s later' 'each time'
-says '1 scenario was lengthened to decide' 'and in the report'
+like "$(tr -s '\n ' ' ' <<<"$out")" '1 scenario was lengthened to decide' 'and in the report'
 folder=$(ls -dt results/*-test | head -n 1)
 is "$(json "$folder/record.json" '.scenarios.0.looks')" 3 'the record says how often it was looked at'
 

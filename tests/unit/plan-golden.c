@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "compare.h"
+#include "demo-session.h"
 #include "golden.h"
 #include "kernels/cpu.h"
 #include "networks/builder.h"
@@ -37,20 +38,12 @@ static void fp32_agrees_with_the_reference(void **state) {
 }
 
 static bt_session *open_plan(const char *model, bool use_amp) {
-    const bt_session_options options = {.backend = "plan",
-                                        .model = model,
-                                        .weights = "demo",
-                                        .device = "cpu",
-                                        .path = BT_PATH_PRODUCTION,
-                                        .height = HEIGHT,
-                                        .width = WIDTH,
-                                        .threads = 1,
-                                        .use_amp = use_amp,
-                                        .use_channels_last = true};
-    bt_session *session;
-    bt_error error;
-    if (bt_session_open(&session, &options, &error) != BT_OK) fail_msg("%s", error.message);
-    return session;
+    bt_session_options options = demo_session("plan", model, BT_PATH_PRODUCTION, HEIGHT);
+    options.width = WIDTH;
+    options.threads = 1;
+    options.use_amp = use_amp;
+    options.use_channels_last = true;
+    return open_session(options);
 }
 
 static void run(bt_session *session, int batch, const float *from, float *to) {

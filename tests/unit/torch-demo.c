@@ -10,6 +10,8 @@
 
 #include "backend/backend.h"
 #include "compare.h"
+#include "demo-session.h"
+#include "expect.h"
 #include "inputs.h"
 
 enum { SIDE = 128, BATCH = 4, BATCHES = 4, COUNT = BATCH * BATCHES, PIXELS = COUNT * SIDE * SIDE };
@@ -27,25 +29,14 @@ static int draw_images(void **state) {
 }
 
 static void forward(const char *model, bt_path path, float *logits) {
-    bt_session_options options = {
-        .backend = "torch",
-        .model = model,
-        .weights = "demo",
-        .device = "cpu",
-        .path = path,
-        .height = SIDE,
-        .width = SIDE,
-        .use_amp = true,
-        .use_channels_last = true,
-    };
-    bt_session *session = NULL;
-    bt_error error = {0};
-    if (bt_session_open(&session, &options, &error) != BT_OK) fail_msg("%s", error.message);
+    bt_session_options options = demo_session("torch", model, path, SIDE);
+    options.use_amp = options.use_channels_last = true;
+    bt_session *session = open_session(options);
+    bt_error error;
     assert_true(bt_session_describe(session)->trained_weights);
     for (int i = 0; i < BATCHES; i++) {
         size_t first = (size_t)i * BATCH * SIDE * SIDE;
-        if (bt_session_run(session, BATCH, images + 3 * first, logits + first, &error) != BT_OK)
-            fail_msg("%s", error.message);
+        must(bt_session_run(session, BATCH, images + 3 * first, logits + first, &error), &error);
     }
     bt_session_close(&session);
 }

@@ -10,6 +10,8 @@
 
 #include "backend/backend.h"
 #include "compare.h"
+#include "demo-session.h"
+#include "expect.h"
 #include "inputs.h"
 #include "kernels/cpu.h"
 
@@ -26,22 +28,13 @@ static int draw_images(void **state) {
 }
 
 static bt_session_info forward(const char *model, bt_path path, bool channels_last, float *logits) {
-    const bt_session_options options = {
-        .backend = "torch",
-        .model = model,
-        .weights = "demo",
-        .device = "cpu",
-        .path = path,
-        .height = SIDE,
-        .width = SIDE,
-        .use_amp = true,
-        .use_channels_last = channels_last,
-    };
-    bt_session *session = NULL;
-    bt_error error = {0};
-    if (bt_session_open(&session, &options, &error) != BT_OK) fail_msg("%s", error.message);
+    bt_session_options options = demo_session("torch", model, path, SIDE);
+    options.use_amp = true;
+    options.use_channels_last = channels_last;
+    bt_session *session = open_session(options);
+    bt_error error;
     const bt_session_info info = *bt_session_describe(session);
-    if (bt_session_run(session, BATCH, images, logits, &error) != BT_OK) fail_msg("%s", error.message);
+    must(bt_session_run(session, BATCH, images, logits, &error), &error);
     bt_session_close(&session);
     return info;
 }

@@ -20,6 +20,7 @@
 #include "base/files.h"
 #include "base/library.h"
 #include "compare.h"
+#include "demo-session.h"
 #include "inputs.h"
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE };
@@ -33,13 +34,6 @@ static const bt_session_options usual = {
     .height = SIDE,
     .width = SIDE,
 };
-
-static bt_session *open_session(bt_session_options options) {
-    bt_session *session = NULL;
-    bt_error error = {0};
-    if (bt_session_open(&session, &options, &error) != BT_OK) fail_msg("%s", error.message);
-    return session;
-}
 
 /* Opening with these options fails so, and the one line says `named`. */
 static void refused(bt_session_options options, bt_status status, const char *named) {

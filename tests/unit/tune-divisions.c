@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "demo-session.h"
+#include "expect.h"
 #include "made-up-cores.h"
 #include "settings/placement.h"
 #include "tune/divisions.h"
@@ -146,14 +148,12 @@ static void the_one_that_serves_most_wins(void **state) {
 
 /* ---- teams ---- */
 
-static const bt_session_options simulated = {.backend = "sim:tau0_ms=30,alpha_ms=0,noise=0",
-                                             .model = "hrnet",
-                                             .weights = "demo",
-                                             .device = "cpu",
-                                             .path = BT_PATH_PRODUCTION,
-                                             .height = 32,
-                                             .width = 32,
-                                             .threads = 1};
+/* Members of one thread each. */
+static bt_status open_team(bt_team **team, const char *backend, int instances, bt_error *error) {
+    bt_session_options options = demo_session(backend, "hrnet", BT_PATH_PRODUCTION, 32);
+    options.threads = 1;
+    return bt_team_open(team, &options, instances, error);
+}
 
 static int cores(void) {
     const bt_cores here = bt_cores_read();
@@ -166,7 +166,7 @@ static void check_team(int instances) {
     double samples_ms[RUNS + 1] = {[RUNS] = -1};
     bt_team *team;
     bt_error error;
-    if (bt_team_open(&team, &simulated, instances, &error)) fail_msg("%s", error.message);
+    must(open_team(&team, "sim:tau0_ms=30,alpha_ms=0,noise=0", instances, &error), &error);
     assert_int_equal(bt_team_prepare(team, 2, 32 * 32, &error), BT_OK);
     int64_t start_ns = bt_clock_now_ns();
     assert_int_equal(bt_team_time(team, 2, RUNS, images, logits, samples_ms, &error), BT_OK);
@@ -199,7 +199,8 @@ static void a_team_needs_cores(void **state) {
     bt_team *team;
     bt_error error;
     if (cores() >= BT_INSTANCES_MAX) skip();
-    assert_int_equal(bt_team_open(&team, &simulated, BT_INSTANCES_MAX, &error), BT_INVALID);
+    assert_int_equal(open_team(&team, "sim:tau0_ms=30,alpha_ms=0,noise=0", BT_INSTANCES_MAX, &error),
+                     BT_INVALID);
     assert_null(team);
 }
 
@@ -207,10 +208,8 @@ static void a_member_that_does_not_open_is_told(void **state) {
     (void)state;
     bt_team *team;
     bt_error error;
-    bt_session_options options = simulated;
-    options.backend = "sim:unknown=1";
     if (cores() < 2) skip();
-    assert_int_equal(bt_team_open(&team, &options, 2, &error), BT_INVALID);
+    assert_int_equal(open_team(&team, "sim:unknown=1", 2, &error), BT_INVALID);
     assert_non_null(strstr(error.message, "unknown"));
     assert_null(team);
 }

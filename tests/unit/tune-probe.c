@@ -19,6 +19,8 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "demo-session.h"
+#include "expect.h"
 #include "image/encode.h"
 #include "scratch.h"
 #include "tune/probe.h"
@@ -35,13 +37,7 @@ static bt_probe_options options_for(const char *program, const char *backend) {
     return (bt_probe_options){.worker_program = program,
                               .instances = 1,
                               .worker_log = LOG,
-                              .session = {.backend = backend,
-                                          .model = "hrnet",
-                                          .weights = "demo",
-                                          .device = "cpu",
-                                          .path = BT_PATH_PRODUCTION,
-                                          .height = 32,
-                                          .width = 32},
+                              .session = demo_session(backend, "hrnet", BT_PATH_PRODUCTION, 32),
                               .full_size = 64,
                               .seed = 1,
                               .answer_within_s = PATIENT};
@@ -67,10 +63,6 @@ static bt_step_result run_step(bt_probe *probe, bt_step_kind kind, int batch_siz
     return result;
 }
 
-static void assert_says(const char *text, const char *words) {
-    if (!strstr(text, words)) fail_msg("\"%s\" does not say \"%s\"", text, words);
-}
-
 /* Neither a child that runs nor one that waits to be collected. */
 static void assert_no_child_is_left(void) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -94,7 +86,7 @@ static void a_worker_runs_on_a_folders_pictures(void **state) {
     if (status != BT_OK) fail_msg("%s", error.message);
     bt_step_result result = run_step(probe, BT_STEP_AGREEMENT, 1, 1);
     assert_int_equal(result.status, BT_IO);
-    assert_says(result.message, "plates: No such file");
+    says(result.message, "plates: No such file");
     bt_probe_close(&probe);
     assert_int_equal(mkdir("plates", 0755), 0);
     assert_int_equal(bt_png_save("plates/1.png", pixels, 2, 2, 1, &error), BT_OK);
@@ -162,7 +154,7 @@ static void a_crash_costs_its_point_and_the_next_step_finds_a_worker(void **stat
     for (int i = 0; i < 2; i++) {
         bt_step_result crashed = run_step(probe, BT_STEP_MEMORY, 4, 1);
         assert_int_equal(crashed.status, BT_CLOSED);
-        assert_says(crashed.message, "killed (SIGKILL)");
+        says(crashed.message, "killed (SIGKILL)");
         assert_int_equal(crashed.sample_count, 0);
         assert_no_child_is_left();
         bt_step_result after = run_step(probe, BT_STEP_MEASURE, 2, 3);
@@ -181,7 +173,7 @@ static void running_out_of_memory_leaves_the_worker(void **state) {
     bt_probe *probe = open_sim("sim:tau0_ms=1,alpha_ms=0,noise=0,oom_at=4");
     bt_step_result refused = run_step(probe, BT_STEP_MEMORY, 4, 1);
     assert_int_equal(refused.status, BT_OUT_OF_DEVICE_MEMORY);
-    assert_says(refused.message, "batch of 4");
+    says(refused.message, "batch of 4");
     assert_true(isnan(refused.memory_mb));
     assert_int_equal(waitpid(-1, NULL, WNOHANG), 0); /* a child, and it runs */
     assert_int_equal(run_step(probe, BT_STEP_MEASURE, 2, 3).sample_count, 3);
@@ -209,7 +201,7 @@ static void a_worker_that_hangs_is_given_up(void **state) {
     bt_probe *probe = open_probe(&options);
     bt_step_result result = run_step(probe, BT_STEP_MEASURE, 1, 1);
     assert_int_equal(result.status, BT_TIMEOUT);
-    assert_says(result.message, "silent for 2 s");
+    says(result.message, "silent for 2 s");
     assert_true(result.elapsed_s >= 2 && result.elapsed_s < PATIENT);
     assert_no_child_is_left();
     bt_probe_close(&probe);
@@ -286,13 +278,13 @@ static void assert_start_fails(const char *program, const char *backend, bt_stat
     bt_step_result result;
     bt_error error;
     assert_int_equal(bt_probe_start(probe, &facts, &error), status);
-    assert_says(error.message, words);
+    says(error.message, words);
     assert_int_equal(bt_probe_run(probe, &(bt_step){BT_STEP_MEASURE, 1, 1}, &result, &error), status);
-    assert_says(error.message, words);
+    says(error.message, words);
     /* In a process of its own a step fails by itself. */
     assert_int_equal(bt_probe_run(probe, &(bt_step){BT_STEP_FULL_SIZE, 1, 1}, &result, NULL), BT_OK);
     assert_int_equal(result.status, status);
-    assert_says(result.message, words);
+    says(result.message, words);
     bt_probe_close(&probe);
     assert_no_child_is_left();
 }

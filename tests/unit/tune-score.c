@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expect.h"
 #include "tune/joint-memory.h"
 #include "tune/score.h"
 
@@ -69,10 +70,6 @@ static const bt_point *point_at(const bt_model_record *model, int batch_size) {
 
 static int batch_at(const bt_model_record *model, int index) {
     return index < 0 ? 0 : model->points[index].batch_size;
-}
-
-static void assert_says(const char *text, const char *words) {
-    if (!strstr(text, words)) fail_msg("\"%s\" does not say \"%s\"", text, words);
 }
 
 static void assert_silent_on(const char *text, const char *words) {
@@ -150,7 +147,7 @@ static void the_choice_must_be_confirmed(void **state) {
     assert_int_equal(batch_at(model, model->winners[BT_OBJECTIVE_EFFICIENCY]), 1);
     assert_int_equal(batch_at(model, model->winners[BT_OBJECTIVE_THROUGHPUT]), 4);
     assert_int_equal(batch_at(model, model->chosen), 1);
-    assert_says(model->advice, "batch 4 (not confirmed)");
+    says(model->advice, "batch 4 (not confirmed)");
     bt_record_close(&record);
 }
 
@@ -241,7 +238,7 @@ static void the_sweeps_own_reasons_stay(void **state) {
         assert_false(model->points[i].on_pareto_front);
     }
     assert_int_equal(model->chosen, -1);
-    assert_says(model->advice, "Net1: nothing could be measured");
+    says(model->advice, "Net1: nothing could be measured");
     bt_record_close(&record);
 }
 
@@ -252,9 +249,9 @@ static void advice_says_what_to_serve_and_what_throughput_would_gain(void **stat
     bt_record *record = line_of_four(BT_OBJECTIVE_EFFICIENCY);
     score_record(record);
     const char *advice = record->models[0].advice; /* 2: 250/s in 8 ms; 8: 400/s in 20 ms */
-    assert_says(advice, "Net1: serve batches of 2 (best efficiency): 250.0 images/s, P95 8.0 ms of 100");
-    assert_says(advice, "; the SLA does not bind");
-    assert_says(advice, "--objective throughput would take batch 8: 60 % more images/s at 2.5x the latency");
+    says(advice, "Net1: serve batches of 2 (best efficiency): 250.0 images/s, P95 8.0 ms of 100");
+    says(advice, "; the SLA does not bind");
+    says(advice, "--objective throughput would take batch 8: 60 % more images/s at 2.5x the latency");
     bt_record_close(&record);
 }
 
@@ -268,8 +265,8 @@ static void advice_says_when_batching_does_not_pay(void **state) {
     const bt_model_record *model = &record->models[0];
     assert_true(model->meets_sla);
     assert_false(model->batching_pays);
-    assert_says(model->advice, "batching does not pay by efficiency; serve single images: 16.7 images/s");
-    assert_says(model->advice, "would take batch 4: 20 % more images/s at 3.3x the latency");
+    says(model->advice, "batching does not pay by efficiency; serve single images: 16.7 images/s");
+    says(model->advice, "would take batch 4: 20 % more images/s at 3.3x the latency");
     bt_record_close(&record);
 }
 
@@ -296,9 +293,9 @@ static void a_late_model_is_told_what_could_be_kept(void **state) {
     assert_false(model->batching_pays);
     assert_int_equal(batch_at(model, model->chosen), 1);
     assert_float_equal(model->reachable_sla_ms, 129.5, 0);
-    assert_says(model->advice, "no batch size keeps P95 <= 100 ms; batch 1 comes closest");
-    assert_says(model->advice, "an SLA of 130 ms could be kept here");
-    assert_says(model->advice, "--use-amp");
+    says(model->advice, "no batch size keeps P95 <= 100 ms; batch 1 comes closest");
+    says(model->advice, "an SLA of 130 ms could be kept here");
+    says(model->advice, "--use-amp");
     snprintf(model->precision, sizeof model->precision, "bf16");
     score_record(record);
     assert_silent_on(model->advice, "--use-amp"); /* it is used already */
@@ -314,7 +311,7 @@ static void an_undecided_model_is_told_to_take_more_time(void **state) {
     assert_false(model->meets_sla);
     assert_int_equal(batch_at(model, model->chosen), 1);
     assert_true(isnan(model->reachable_sla_ms)); /* twenty samples bound no P95 */
-    assert_says(model->advice, "give a longer --time-budget");
+    says(model->advice, "give a longer --time-budget");
     assert_silent_on(model->advice, "could be kept");
     bt_record_close(&record);
 }
@@ -356,7 +353,7 @@ static void the_best_pair_that_fits_is_chosen(void **state) {
     assert_string_equal(point_at(first, 2)->why,
                         "throughput 41.7 % below batch 4, which does not fit beside the other models");
     assert_string_equal(point_at(first, 1)->why, "throughput 68.2 % below batch 4");
-    assert_says(first->advice, "serve batches of 2, for the models to fit together");
+    says(first->advice, "serve batches of 2, for the models to fit together");
     assert_silent_on(first->advice, "--objective");
     assert_string_equal(point_at(second, 4)->why, "best throughput");
     bt_record_close(&record);
@@ -370,7 +367,7 @@ static void giving_way_to_single_images_says_so(void **state) {
     const bt_model_record *first = &record->models[0];
     assert_int_equal(batch_at(first, first->chosen), 1);
     assert_silent_on(first->advice, "does not pay");
-    assert_says(first->advice, "serve batches of 1, for the models to fit together");
+    says(first->advice, "serve batches of 1, for the models to fit together");
     bt_record_close(&record);
 }
 
@@ -392,7 +389,7 @@ static void where_no_pair_fits_the_choices_stay(void **state) {
     assert_float_equal(record->joint_memory_mb, 1400, 1e-9);
     for (int i = 0; i < 2; i++)
         assert_int_equal(batch_at(&record->models[i], record->models[i].chosen), 4);
-    assert_says(record->joint_memory_note, "no combination");
+    says(record->joint_memory_note, "no combination");
     bt_record_close(&record);
 }
 

@@ -22,6 +22,7 @@
 #include "expect.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
+#include "fixture-verdict.h"
 #include "host-locale.h"
 #include "image/decode.h"
 #include "load/schedule.h"
@@ -155,15 +156,7 @@ static void write_gate_verdict(FILE *out) {
     bt_gate_verdict *verdict;
     bt_error error;
     must(bt_gate_verdict_open(&verdict, &error), &error);
-    bt_gate_row *row = bt_gate_row_add(verdict, "hrnet/batch-1", "ms", "128 px", 0.5);
-    assert_non_null(row);
-    row->verdict = BT_GATE_SLOWER;
-    row->before = 10.25;
-    row->now = 11.5;
-    row->slowdown_percent = 12.2;
-    row->lower_percent = 11.1;
-    row->upper_percent = 13.3;
-    row->tolerance_percent = 2.5;
+    fixture_verdict_row(verdict, "hrnet/batch-1", BT_GATE_SLOWER, 12.2);
     verdict->verdict = BT_GATE_SLOWER;
     verdict->verdict_code = 3;
     verdict->pairs = 9;

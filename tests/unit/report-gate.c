@@ -10,30 +10,20 @@
 #include <string.h>
 
 #include "expect.h"
+#include "fixture-verdict.h"
 #include "report-text.h"
 #include "report/gate.h"
-
-static void add(bt_gate_verdict *verdict, const char *metric, bt_gate_word word, double slowdown) {
-    bt_gate_row *row = bt_gate_row_add(verdict, metric, "ms", "128 px", 0.5);
-    row->verdict = word;
-    row->before = 10;
-    row->now = 10 * (1 + slowdown / 100);
-    row->slowdown_percent = slowdown;
-    row->lower_percent = slowdown - 1;
-    row->upper_percent = slowdown + 1;
-    row->tolerance_percent = 5;
-}
 
 static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
     bt_gate_verdict *verdict;
     bt_error error;
     const bt_gate_kept kept = {"hrnet/sustained", "met", "broken", 250, 250, BT_GATE_SLOWER, "newly broken"};
     must(bt_gate_verdict_open(&verdict, &error), &error);
-    add(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
-    add(verdict, "hrnet/batch-<4>", BT_GATE_SLOWER, 12.3);
-    add(verdict, "a|b", BT_GATE_DECLARED, 8);
-    add(verdict, "new", BT_GATE_NEW, 0);
-    add(verdict, "unsure", BT_GATE_INCONCLUSIVE, 4);
+    fixture_verdict_row(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
+    fixture_verdict_row(verdict, "hrnet/batch-<4>", BT_GATE_SLOWER, 12.3);
+    fixture_verdict_row(verdict, "a|b", BT_GATE_DECLARED, 8);
+    fixture_verdict_row(verdict, "new", BT_GATE_NEW, 0);
+    fixture_verdict_row(verdict, "unsure", BT_GATE_INCONCLUSIVE, 4);
     strcpy(verdict->rows[2].why, "up to 9 %: checks & more");
     must(bt_gate_kept_add(verdict, &kept, &error), &error);
     verdict->verdict = word;
@@ -112,7 +102,7 @@ static void every_form_says_the_same_of_a_promise(void **state) {
     bt_gate_verdict *verdict;
     bt_error error;
     must(bt_gate_verdict_open(&verdict, &error), &error);
-    add(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
+    fixture_verdict_row(verdict, "hrnet/batch-1", BT_GATE_SAME, 0.5);
     must(bt_gate_kept_add(verdict, &kept, &error), &error);
     verdict->verdict = BT_GATE_INCOMPARABLE;
     verdict->verdict_code = 4;

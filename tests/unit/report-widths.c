@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
+#include "fixture-verdict.h"
 #include "record/config-check.h"
 #include "report-text.h"
 #include "report/config.h"
@@ -202,17 +203,9 @@ static const char document[] =
 static void make_verdict(void) {
     bt_error error;
     assert_int_equal(bt_gate_verdict_open(&verdict, &error), BT_OK);
-    for (int i = 0; i < 3; i++) {
-        bt_gate_row *row = bt_gate_row_add(verdict, i ? "core/simulate-a-second-of-load" : "hrnet/batch-1",
-                                           "ms", "128 px", 0.5);
-        row->verdict = i ? BT_GATE_SAME : BT_GATE_SLOWER;
-        row->before = 10;
-        row->now = 11.23;
-        row->slowdown_percent = 12.3;
-        row->lower_percent = 11.3;
-        row->upper_percent = 13.3;
-        row->tolerance_percent = 5;
-    }
+    fixture_verdict_row(verdict, "hrnet/batch-1", BT_GATE_SLOWER, 12.3);
+    for (int i = 0; i < 2; i++)
+        fixture_verdict_row(verdict, "core/simulate-a-second-of-load", BT_GATE_SAME, 12.3);
     verdict->verdict = BT_GATE_SLOWER;
     strcpy(verdict->why, "1 metric slower than the tolerance");
     strcpy(verdict->before_name,

@@ -17,15 +17,16 @@ static const bt_judge_facts facts = {
     .p95_sla_ms = 100, .max_queue_delay_ms = 5, .batch_size = 4, .lone_p95_ms = 40};
 
 static bt_load_part part_of(double p95_ms, double lower_ms, double upper_ms) {
-    bt_load_part part = {.sent = 200, .ok = 200};
-    part.latency = (bt_load_latency){
-        .mean_ms = 60, .p95_ms = p95_ms, .p95_lower_ms = lower_ms, .p95_upper_ms = upper_ms};
-    part.queue_mean_ms = 10;
-    part.queue_p95_ms = 20;
-    part.service_mean_ms = 50;
-    part.service_p95_ms = 70;
-    part.predicted_p95_ms = 80;
-    return part;
+    return (bt_load_part){
+        .sent = 200,
+        .ok = 200,
+        .latency = {.mean_ms = 60, .p95_ms = p95_ms, .p95_lower_ms = lower_ms, .p95_upper_ms = upper_ms},
+        .queue_mean_ms = 10,
+        .queue_p95_ms = 20,
+        .service_mean_ms = 50,
+        .service_p95_ms = 70,
+        .predicted_p95_ms = 80,
+    };
 }
 
 static bt_load_part judged(bt_load_part part, const char *disturbed) {
@@ -36,20 +37,24 @@ static bt_load_part judged(bt_load_part part, const char *disturbed) {
     return part;
 }
 
+static bt_load_verdict verdict_of(double p95_ms, double lower_ms, double upper_ms) {
+    return judged(part_of(p95_ms, lower_ms, upper_ms), "").verdict;
+}
+
 static void met_only_within_the_upper_bound(void **state) {
     (void)state;
     bt_load_part part = judged(part_of(97, 90, 100), "");
     assert_int_equal(part.verdict, BT_LOAD_MET);
     assert_string_equal(part.cause, "");
     assert_string_equal(part.remedy, "");
-    assert_int_equal(judged(part_of(97, 90, 100.1), "").verdict, BT_LOAD_NOT_SHOWN);
+    assert_int_equal(verdict_of(97, 90, 100.1), BT_LOAD_NOT_SHOWN);
 }
 
 static void broken_only_beyond_the_lower_bound(void **state) {
     (void)state;
-    assert_int_equal(judged(part_of(110, 100.1, 120), "").verdict, BT_LOAD_BROKEN);
-    assert_int_equal(judged(part_of(110, 100.1, NAN), "").verdict, BT_LOAD_BROKEN);
-    assert_int_equal(judged(part_of(110, 99.9, 120), "").verdict, BT_LOAD_NOT_SHOWN);
+    assert_int_equal(verdict_of(110, 100.1, 120), BT_LOAD_BROKEN);
+    assert_int_equal(verdict_of(110, 100.1, NAN), BT_LOAD_BROKEN);
+    assert_int_equal(verdict_of(110, 99.9, 120), BT_LOAD_NOT_SHOWN);
 }
 
 /* Eight requests of 10 ms under an SLA of 100 are no proof. */
@@ -59,7 +64,7 @@ static void unknown_bounds_show_nothing(void **state) {
     assert_int_equal(few.verdict, BT_LOAD_NOT_SHOWN);
     says(few.cause, "200 requests are too few to bound P95 from above");
     says(few.remedy, "--duration");
-    assert_int_equal(judged(part_of(110, NAN, NAN), "").verdict, BT_LOAD_NOT_SHOWN);
+    assert_int_equal(verdict_of(110, NAN, NAN), BT_LOAD_NOT_SHOWN);
     says(judged(part_of(97, 90, NAN), "").cause, "too few to bound P95 from above; it is at least 90.0 ms");
     says(judged(part_of(97, NAN, 110), "").cause, "show P95 to be at most 110.0 ms, of 100");
 }
@@ -85,14 +90,15 @@ static void nothing_sent_is_nothing_proved(void **state) {
 
 static void a_disturbed_scenario_is_neither_met_nor_broken(void **state) {
     (void)state;
-    bt_load_part part = judged(part_of(150, 140, 160), "other programs used the cores");
-    assert_int_equal(part.verdict, BT_LOAD_NOT_SHOWN);
-    says(part.cause, "other programs");
-    says(part.remedy, "close other programs");
-    assert_int_equal(judged(part_of(80, 70, 90), "other programs used the cores").verdict, BT_LOAD_NOT_SHOWN);
-    part = part_of(80, 70, 90);
-    part.ok = 100; /* even losses may be the neighbour's doing */
-    assert_int_equal(judged(part, "other programs used the cores").verdict, BT_LOAD_NOT_SHOWN);
+    static const char others[] = "other programs used the cores";
+    bt_load_part late = part_of(150, 140, 160), quick = part_of(80, 70, 90), lossy = quick;
+    lossy.ok = 100; /* even losses may be the neighbour's doing */
+    late = judged(late, others);
+    assert_int_equal(late.verdict, BT_LOAD_NOT_SHOWN);
+    says(late.cause, "other programs");
+    says(late.remedy, "close other programs");
+    assert_int_equal(judged(quick, others).verdict, BT_LOAD_NOT_SHOWN);
+    assert_int_equal(judged(lossy, others).verdict, BT_LOAD_NOT_SHOWN);
 }
 
 static void a_late_generator_proves_nothing_either_way(void **state) {

@@ -50,12 +50,7 @@ typedef struct segmenting {
 static bt_status load_config(segmenting *s, bt_error *error) {
     const char *path = s->settings.config;
     if (!path[0] && !bt_file_exists(BT_USUAL_CONFIG)) return BT_OK;
-    if (!path[0]) path = BT_USUAL_CONFIG;
-    if (!bt_file_exists(path))
-        return bt_fail(error, BT_IO,
-                       "%s: there is no config; `optimize-batch` makes one, --config FILE names another",
-                       path);
-    return bt_config_load(&s->config, path, error);
+    return bt_config_load_flag(&s->config, path[0] ? path : BT_USUAL_CONFIG, error);
 }
 
 /* Takes what must be had before a network is loaded. */

@@ -65,21 +65,12 @@ typedef struct test {
     const volatile sig_atomic_t *stop;
 } test;
 
-static bt_status load_config(test *t, bt_error *error) {
-    const char *path = t->settings.config;
-    if (!bt_file_exists(path))
-        return bt_fail(error, BT_IO,
-                       "%s: there is no config; `optimize-batch` makes one, --config FILE names another",
-                       path);
-    return bt_config_load(&t->config, path, error);
-}
-
 /* Takes what must be had before anything is sent: the config, the outputs, the run's folder, the log. Two
  * tests at once would disturb each other. */
 static bt_status prepare(test *t, bt_error *error) {
     char path[BT_PATH_SIZE];
     const bt_load_settings *s = &t->settings;
-    bt_status status = load_config(t, error);
+    bt_status status = bt_config_load_flag(&t->config, s->config, error);
     if (status == BT_OK) status = bt_trial_check(&t->settings, t->config, error);
     if (status == BT_OK) status = bt_outputs_check(s->output, s->results, s->plots, error);
     if (status == BT_OK && t->settings.output[0]) {

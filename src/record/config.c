@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "record/config-fields.h"
@@ -283,6 +284,13 @@ bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
     else
         *out = config;
     return status;
+}
+
+bt_status bt_config_load_flag(bt_config **out, const char *path, bt_error *error) {
+    *out = NULL;
+    if (bt_file_exists(path)) return bt_config_load(out, path, error);
+    return bt_fail(error, BT_IO,
+                   "%s: there is no config; `optimize-batch` makes one, --config FILE names another", path);
 }
 
 bt_status bt_config_untuned(bt_config **out, const char *model, bt_error *error) {

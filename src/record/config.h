@@ -106,6 +106,10 @@ typedef struct bt_config {
  * unknown, of the wrong type or out of bounds, BT_UNSUPPORTED for a newer schema, BT_NO_MEMORY. The caller
  * owns *out. */
 BT_MUST_USE bt_status bt_config_load(bt_config **out, const char *path, bt_error *error);
+
+/* The same for a program with a --config flag: where there is no file, the message says how to get one. */
+BT_MUST_USE bt_status bt_config_load_flag(bt_config **out, const char *path, bt_error *error);
+
 void bt_config_close(bt_config **config); /* NULL-safe; nulls */
 
 /* What a file would say of a model that nobody has tuned: batches of one, all else at its default, on this

@@ -240,13 +240,9 @@ static void strides_of_any_kind_are_followed(void **state) {
 
 static void flags_and_wrappings_of_tensors_are_heeded(void **state) {
     (void)state;
-    read_exactly("negated.pth");
-    read_exactly("legacy-negated.pth");
+    all_read_exactly((const char *const[]){"negated.pth", "legacy-negated.pth", "with-attributes.pth",
+                                           "subclass.pth", "buffers.pth", "moved.pth", NULL});
     read_exactly("imaginary.pth"); /* the imaginary part of a conjugate: torch keeps the sign as a flag */
-    read_exactly("with-attributes.pth");
-    read_exactly("subclass.pth");
-    read_exactly("buffers.pth");
-    read_exactly("moved.pth");
 }
 
 static void what_cannot_be_read_is_refused_where_it_is_needed(void **state) {
@@ -270,18 +266,14 @@ static void what_cannot_be_read_is_refused_where_it_is_needed(void **state) {
 /* torch.save's older format, as torches of every age wrote it. */
 static void files_from_before_1_6_are_read(void **state) {
     (void)state;
-    read_exactly("before-1.6.pth");
-    read_exactly("legacy-half.pth");
-    read_exactly("legacy-bfloat16.pth");
-    read_exactly("legacy-protocol-1.pth");
-    read_exactly("legacy-protocol-3.pth");
-    read_exactly("legacy-protocol-4.pth");
-    read_exactly("legacy-protocol-5.pth");
+    all_read_exactly((const char *const[]){"before-1.6.pth", "legacy-half.pth", "legacy-bfloat16.pth",
+                                           "legacy-protocol-1.pth", "legacy-protocol-3.pth",
+                                           "legacy-protocol-4.pth", "legacy-protocol-5.pth",
+                                           "legacy-python-2.pth", NULL});
     read_exactly("legacy-storage-views.pth"); /* torch before 0.4 */
     read_exactly("legacy-cuda.pth");          /* torch.cuda.FloatStorage */
-    read_exactly("legacy-python-2.pth");
-    read_exactly(
-        "legacy-big-endian.pth"); /* says so, and has its lowest bytes first all the same, as torch does */
+    /* It says so, and has its lowest bytes first all the same, as torch does. */
+    read_exactly("legacy-big-endian.pth");
 }
 
 static void a_checkpoint_may_lie_in_several_files(void **state) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "expect.h"
 #include "networks/checkpoint-open.h"
 #include "networks/weights.h"
 
@@ -68,6 +69,12 @@ static void refused(const char *name, bt_status status, const char *why) {
                  bt_status_name(got), got == BT_OK ? "" : error.message);
     assert_non_null(strstr(error.message, file));
     assert_null(weights);
+}
+
+/* Files that cannot be read, and what the message says; the last has no name. */
+static void all_refused(const refusal *files) {
+    for (; files->given; files++)
+        refused(files->given, BT_PARSE, files->message);
 }
 
 static void safetensors_are_read_in_every_floating_type(void **state) {
@@ -249,18 +256,19 @@ static void what_cannot_be_read_is_refused_where_it_is_needed(void **state) {
     (void)state;
     all_read_exactly((const char *const[]){"odd-beside.pth", "odd-beside.safetensors", "odd-unused.pth",
                                            "odd-unused.safetensors", NULL});
-    refused("needs-float8.pth", BT_PARSE, "tensor \"b.weight\" is of type float8_e4m3fn, which is not read");
-    refused("needs-float8-e5m2.pth", BT_PARSE,
-            "tensor \"b.weight\" is of type float8_e5m2, which is not read");
-    refused("needs-float8.safetensors", BT_PARSE,
-            "tensor \"b.weight\" is of type F8_E5M2, which is not read");
-    refused("needs-complex.pth", BT_PARSE, "tensor \"b.weight\" is of type complex64");
-    refused("needs-sparse.pth", BT_PARSE, "tensor \"b.weight\" is sparse: save it after to_dense()");
-    refused("needs-quantised.pth", BT_PARSE, "tensor \"b.weight\" is quantised: save it after dequantize()");
-    refused("needs-meta.pth", BT_PARSE,
-            "tensor \"b.weight\" has no numbers: it was saved from the meta device");
-    refused("needs-nested.pth", BT_PARSE, "tensor \"b.weight\" is a nested tensor");
-    refused("protocol-0.pth", BT_PARSE, "was saved by pickle protocol 0");
+    static const refusal files[] = {
+        {"needs-float8.pth", "tensor \"b.weight\" is of type float8_e4m3fn, which is not read"},
+        {"needs-float8-e5m2.pth", "tensor \"b.weight\" is of type float8_e5m2, which is not read"},
+        {"needs-float8.safetensors", "tensor \"b.weight\" is of type F8_E5M2, which is not read"},
+        {"needs-complex.pth", "tensor \"b.weight\" is of type complex64"},
+        {"needs-sparse.pth", "tensor \"b.weight\" is sparse: save it after to_dense()"},
+        {"needs-quantised.pth", "tensor \"b.weight\" is quantised: save it after dequantize()"},
+        {"needs-meta.pth", "tensor \"b.weight\" has no numbers: it was saved from the meta device"},
+        {"needs-nested.pth", "tensor \"b.weight\" is a nested tensor"},
+        {"protocol-0.pth", "was saved by pickle protocol 0"},
+        {NULL, NULL},
+    };
+    all_refused(files);
 }
 
 /* torch.save's older format, as torches of every age wrote it. */

@@ -25,15 +25,11 @@
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE };
 
-static const bt_session_options usual = {
-    .backend = "torch",
-    .model = "cbam_resunet",
-    .weights = "counter:1",
-    .device = "cpu",
-    .path = BT_PATH_STANDARD,
-    .height = SIDE,
-    .width = SIDE,
-};
+static bt_session_options usual(void) {
+    bt_session_options options = demo_session("torch", "cbam_resunet", BT_PATH_STANDARD, SIDE);
+    options.weights = "counter:1";
+    return options;
+}
 
 /* Opening with these options fails so, and the one line says `named`. */
 static void refused(bt_session_options options, bt_status status, const char *named) {
@@ -58,21 +54,21 @@ static void run_one(bt_session *session, float *logits) {
 
 static void bad_options_are_named(void **state) {
     (void)state;
-    bt_session_options options = usual;
+    bt_session_options options = usual();
     options.model = "unet";
     refused(options, BT_INVALID, "unet");
-    options = usual;
+    options = usual();
     options.weights = "counter:x";
     refused(options, BT_INVALID, "counter:x");
-    options = usual;
+    options = usual();
     options.height = 65;
     refused(options, BT_INVALID, "65");
-    options = usual;
+    options = usual();
     options.width = 1 << 20;
     refused(options, BT_INVALID, "16384");
     static const char *const devices[] = {"gpu", "cuda", "cuda:", "cuda:-1", "cuda:1x", "cuda:128", "CPU"};
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        options = usual;
+        options = usual();
         options.device = devices[i];
         refused(options, BT_INVALID, devices[i]);
     }
@@ -80,7 +76,7 @@ static void bad_options_are_named(void **state) {
 
 static void absent_cuda_device_is_never_a_quiet_cpu_run(void **state) {
     (void)state;
-    bt_session_options options = usual;
+    bt_session_options options = usual();
     int count;
     bt_error error = {0};
     if (bt_cuda_count(&count, &error) == BT_OK) {
@@ -95,11 +91,11 @@ static void absent_cuda_device_is_never_a_quiet_cpu_run(void **state) {
 static void missing_shim_comes_with_the_remedy(void **state) {
     (void)state;
     setenv("BATCHTUNE_SHIM", "/nonexistent/shim.so", 1);
-    refused(usual, BT_UNSUPPORTED, "/nonexistent/shim.so");
+    refused(usual(), BT_UNSUPPORTED, "/nonexistent/shim.so");
     setenv("BATCHTUNE_SHIM", "libm.so.6", 1);
-    refused(usual, BT_UNSUPPORTED, "libm.so.6 is not batchtune's");
+    refused(usual(), BT_UNSUPPORTED, "libm.so.6 is not batchtune's");
     unsetenv("BATCHTUNE_SHIM");
-    bt_session_options first = usual;
+    bt_session_options first = usual();
     first.threads = 1;
     bt_session *session = open_session(first); /* a failure is not remembered */
     bt_session_close(&session);
@@ -140,7 +136,7 @@ static void another_interface_or_libtorch_is_refused(void **state) {
  * it. */
 static void running_out_of_memory_leaves_the_session_usable(void **state) {
     (void)state;
-    bt_session_options options = usual;
+    bt_session_options options = usual();
     float before[PIXELS], after[PIXELS];
     bt_session *session = open_session(options);
     options.height = options.width = 512;
@@ -164,7 +160,7 @@ static void description_is_filled(void **state) {
     if (bt_torch_describe(&facts, &error) != BT_OK) fail_msg("%s", error.message);
     assert_string_equal(facts.version, facts.built_version);
     assert_non_null(strchr(facts.library, '/'));
-    bt_session_options options = usual;
+    bt_session_options options = usual();
     options.threads = 1;
     options.use_amp = true; /* not on the standard path */
     bt_session *session = open_session(options);
@@ -187,7 +183,7 @@ static void amp_on_a_cpu_says_what_it_is(void **state) {
     bt_torch_facts facts;
     bt_error error = {0};
     assert_int_equal(bt_torch_describe(&facts, &error), BT_OK);
-    bt_session_options options = usual;
+    bt_session_options options = usual();
     options.path = BT_PATH_PRODUCTION;
     options.use_amp = true;
     bt_session *session = open_session(options);
@@ -201,7 +197,7 @@ static void amp_on_a_cpu_says_what_it_is(void **state) {
  * other. */
 static void sessions_of_one_thread_do_not_mix(void **state) {
     (void)state;
-    bt_session_options options = usual;
+    bt_session_options options = usual();
     float alone[PIXELS], between[PIXELS], amp[PIXELS];
     bt_session *standard = open_session(options);
     run_one(standard, alone);
@@ -218,7 +214,7 @@ static void sessions_of_one_thread_do_not_mix(void **state) {
 }
 
 static void *open_and_run(void *logits) {
-    bt_session *session = open_session(usual);
+    bt_session *session = open_session(usual());
     run_one(session, logits);
     bt_session_close(&session);
     return NULL;
@@ -243,7 +239,7 @@ static void images_of_a_batch_are_independent(void **state) {
     enum { BATCH = 3 };
     static float images[BATCH * 3 * PIXELS], together[BATCH * PIXELS], alone[PIXELS];
     bt_error error = {0};
-    bt_session *session = open_session(usual);
+    bt_session *session = open_session(usual());
     input_counter(images, BATCH * 3 * PIXELS, "batch", 2);
     assert_int_equal(bt_session_run(session, BATCH, images, together, &error), BT_OK);
     for (int i = 0; i < BATCH; i++) {
@@ -255,7 +251,7 @@ static void images_of_a_batch_are_independent(void **state) {
 
 static void memory_counts_the_process(void **state) {
     (void)state;
-    bt_session *session = open_session(usual);
+    bt_session *session = open_session(usual());
     bt_memory memory;
     bt_error error = {0};
     assert_int_equal(bt_session_prepare(session, 2, &error), BT_OK);

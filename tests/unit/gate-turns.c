@@ -42,8 +42,11 @@ static void put_probe(const char *first) {
     stop = 0;
 }
 
-static bt_gate_record *taken(int wanted, int64_t budget_ns, bt_status expected, bt_error *error) {
+/* What came of turns of a probe whose n-th run begins with `script`. */
+static bt_gate_record *taken(const char *script, int wanted, int64_t budget_ns, bt_status expected,
+                             bt_error *error) {
     bt_gate_record *record;
+    put_probe(script);
     const bt_turns turns = {.program = "./probe",
                             .settings_text = "{}",
                             .wanted = wanted,
@@ -58,8 +61,7 @@ static bt_gate_record *taken(int wanted, int64_t budget_ns, bt_status expected, 
 static void all_turns_are_taken(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
-    put_probe("");
-    bt_gate_record *record = taken(3, 0, BT_OK, &error);
+    bt_gate_record *record = taken("", 3, 0, BT_OK, &error);
     assert_int_equal(record->series[0].turn_count, 3);
     assert_int_equal(record->series[0].sample_count, 6);
     assert_string_equal(record->settings, "told");
@@ -71,13 +73,11 @@ static void all_turns_are_taken(void **state) {
 static void the_time_budget_ends_it_after_a_turn_at_least(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
-    put_probe("");
-    bt_gate_record *record = taken(9, 1, BT_OK, &error);
+    bt_gate_record *record = taken("", 9, 1, BT_OK, &error);
     assert_int_equal(record->series[0].turn_count, 1);
     assert_string_equal(record->partial, "the time budget held 1 of 9 turns");
     bt_gate_record_close(&record);
-    put_probe("");
-    record = taken(2, 3600 * BT_NS_PER_S, BT_OK, &error);
+    record = taken("", 2, 3600 * BT_NS_PER_S, BT_OK, &error);
     assert_string_equal(record->partial, "");
     bt_gate_record_close(&record);
 }
@@ -85,13 +85,12 @@ static void the_time_budget_ends_it_after_a_turn_at_least(void **state) {
 static void an_interruption_keeps_the_turns_that_were_whole(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
-    put_probe("[ $n -lt 3 ] || { kill -USR1 $PPID; exec sleep 600; }");
-    bt_gate_record *record = taken(9, 0, BT_OK, &error);
+    bt_gate_record *record =
+        taken("[ $n -lt 3 ] || { kill -USR1 $PPID; exec sleep 600; }", 9, 0, BT_OK, &error);
     assert_int_equal(record->series[0].turn_count, 2);
     assert_string_equal(record->partial, "interrupted after 2 of 9 turns");
     bt_gate_record_close(&record);
-    put_probe("kill -USR1 $PPID; exec sleep 600");
-    record = taken(9, 0, BT_CLOSED, &error);
+    record = taken("kill -USR1 $PPID; exec sleep 600", 9, 0, BT_CLOSED, &error);
     assert_int_equal(record->series_count, 0);
     assert_string_equal(error.message, "interrupted");
     bt_gate_record_close(&record);
@@ -100,8 +99,8 @@ static void an_interruption_keeps_the_turns_that_were_whole(void **state) {
 static void a_turn_that_fails_is_told(void **state) {
     (void)state;
     bt_error error = {BT_OK, ""};
-    put_probe("[ $n -lt 2 ] || { echo 'no such device' >&2; exit 2; }");
-    bt_gate_record *record = taken(9, 0, BT_INVALID, &error);
+    bt_gate_record *record =
+        taken("[ $n -lt 2 ] || { echo 'no such device' >&2; exit 2; }", 9, 0, BT_INVALID, &error);
     assert_non_null(strstr(error.message, "no such device"));
     bt_gate_record_close(&record);
 }

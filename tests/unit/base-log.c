@@ -207,37 +207,43 @@ static void plain_progress_is_a_line_now_and_then(void **state) {
     close_plain(&terminal);
 }
 
+/* What is reported, at so many seconds. */
+typedef struct progress {
+    int at_s;
+    double fraction;
+    const char *text;
+} progress;
+
+static void assert_progress(const progress *told, size_t count, const char *wanted) {
+    plain terminal = open_plain(BT_LOG_INFO, NULL);
+    for (size_t i = 0; i < count; i++)
+        bt_log_progress(terminal.log, told[i].at_s * S, told[i].fraction, "%s", told[i].text);
+    assert_string_equal(heard(&terminal), wanted);
+    close_plain(&terminal);
+}
+
+/* The second is resumed half way: its rate counts from there. */
 static void the_next_work_starts_its_own_clock(void **state) {
     (void)state;
-    plain terminal = open_plain(BT_LOG_INFO, NULL);
-    bt_log *log = terminal.log;
-    bt_log_progress(log, 0, 0, "one");
-    bt_log_progress(log, 10 * S, 1, "one");
-    bt_log_progress(log, 100 * S, 0.5, "two"); /* resumed half way: the rate counts from here */
-    bt_log_progress(log, 7300 * S, 0.75, "two");
-    bt_log_progress(log, 7301 * S, 7, "two");
-    bt_log_progress(log, 7302 * S, -5, "three");
-    bt_log_progress(log, 7303 * S, 1, "three");
-    assert_string_equal(heard(&terminal),
-                        "  0 %  one\n100 %, 10 s  one\n 50 %  two\n 75 %, 2 h 00 min left  two\n"
-                        "100 %, 2 h 00 min  two\n  0 %  three\n100 %, 1 s  three\n");
-    close_plain(&terminal);
+    static const progress told[] = {
+        {0, 0, "one"},    {10, 1, "one"},      {100, 0.5, "two"},  {7300, 0.75, "two"},
+        {7301, 7, "two"}, {7302, -5, "three"}, {7303, 1, "three"},
+    };
+    assert_progress(told, sizeof told / sizeof *told,
+                    "  0 %  one\n100 %, 10 s  one\n 50 %  two\n 75 %, 2 h 00 min left  two\n"
+                    "100 %, 2 h 00 min  two\n  0 %  three\n100 %, 1 s  three\n");
 }
 
 /* A plan that turns out longer must not make a bar run backwards. */
 static void progress_never_falls(void **state) {
     (void)state;
-    plain terminal = open_plain(BT_LOG_INFO, NULL);
-    bt_log *log = terminal.log;
-    bt_log_progress(log, 0, 0, "compare");
-    bt_log_progress(log, 10 * S, 0.5, "compare");
-    bt_log_progress(log, 30 * S, 0.1, "measure");
-    bt_log_progress(log, 45 * S, NAN, "measure");
-    bt_log_progress(log, 60 * S, 0.75, "measure");
-    assert_string_equal(heard(&terminal),
-                        "  0 %  compare\n 50 %, 10 s left  compare\n 50 %, 30 s left  measure\n"
-                        " 50 %, 45 s left  measure\n 75 %, 20 s left  measure\n");
-    close_plain(&terminal);
+    static const progress told[] = {
+        {0, 0, "compare"},    {10, 0.5, "compare"},  {30, 0.1, "measure"},
+        {45, NAN, "measure"}, {60, 0.75, "measure"},
+    };
+    assert_progress(told, sizeof told / sizeof *told,
+                    "  0 %  compare\n 50 %, 10 s left  compare\n 50 %, 30 s left  measure\n"
+                    " 50 %, 45 s left  measure\n 75 %, 20 s left  measure\n");
 }
 
 static void a_quiet_terminal_has_no_progress(void **state) {

@@ -26,6 +26,11 @@ void refused_with(const refusal *wanted, const char *message) {
         fail_msg("%s\n  said   %s\n  wanted %s", wanted->given, message, wanted->message);
 }
 
+void refused_saying(const refusal *wanted, const char *message) {
+    if (!strstr(message, wanted->message))
+        fail_msg("%s: \"%s\" does not say \"%s\"", wanted->given, message, wanted->message);
+}
+
 void put(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
     if (!file || fputs(text, file) == EOF || fclose(file) != 0) fail_msg("%s: cannot be written", path);

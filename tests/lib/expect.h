@@ -14,13 +14,16 @@ void must(bt_status status, const bt_error *error);
 /* `text` holds `words`. */
 void says(const char *text, const char *words);
 
-/* A row of a table of what is refused, and the whole message. */
+/* A row of a table of what is refused, and the message, or what it must hold. */
 typedef struct refusal {
     const char *given, *message;
 } refusal;
 
 /* The message of `given`'s refusal is the one wanted. */
 void refused_with(const refusal *wanted, const char *message);
+
+/* It holds the one wanted. */
+void refused_saying(const refusal *wanted, const char *message);
 
 /* Writes `text` to a file whose folder is there. */
 void put(const char *path, const char *text);

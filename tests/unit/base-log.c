@@ -208,13 +208,13 @@ static void plain_progress_is_a_line_now_and_then(void **state) {
 }
 
 /* What is reported, at so many seconds. */
-typedef struct progress {
+typedef struct reported {
     int at_s;
     double fraction;
     const char *text;
-} progress;
+} reported;
 
-static void assert_progress(const progress *told, size_t count, const char *wanted) {
+static void assert_progress(const reported *told, size_t count, const char *wanted) {
     plain terminal = open_plain(BT_LOG_INFO, NULL);
     for (size_t i = 0; i < count; i++)
         bt_log_progress(terminal.log, told[i].at_s * S, told[i].fraction, "%s", told[i].text);
@@ -225,7 +225,7 @@ static void assert_progress(const progress *told, size_t count, const char *want
 /* The second is resumed half way: its rate counts from there. */
 static void the_next_work_starts_its_own_clock(void **state) {
     (void)state;
-    static const progress told[] = {
+    static const reported told[] = {
         {0, 0, "one"},    {10, 1, "one"},      {100, 0.5, "two"},  {7300, 0.75, "two"},
         {7301, 7, "two"}, {7302, -5, "three"}, {7303, 1, "three"},
     };
@@ -237,7 +237,7 @@ static void the_next_work_starts_its_own_clock(void **state) {
 /* A plan that turns out longer must not make a bar run backwards. */
 static void progress_never_falls(void **state) {
     (void)state;
-    static const progress told[] = {
+    static const reported told[] = {
         {0, 0, "compare"},    {10, 0.5, "compare"},  {30, 0.1, "measure"},
         {45, NAN, "measure"}, {60, 0.75, "measure"},
     };

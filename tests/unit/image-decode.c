@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "expect.h"
 #include "image/decode.h"
 #include "image/encode.h"
 #include "png-sums.h"
@@ -348,21 +349,19 @@ static void content_counts_not_the_name(void **state) {
 
 /* ---- what is refused ---- */
 
-static void expect_refused(const void *bytes, size_t size, bt_status expected, const char *says) {
+static void expect_refused(const void *bytes, size_t size, bt_status expected, const char *words) {
     bt_picture picture;
     bt_error error;
     bt_status status = bt_picture_decode(&picture, bytes, size, "upload", NULL, &error);
-    if (status != expected || !strstr(error.message, says))
+    if (status != expected || !strstr(error.message, words))
         fail_msg("status %s, \"%s\"; expected %s and \"%s\"", bt_status_name(status),
-                 status == BT_OK ? "" : error.message, bt_status_name(expected), says);
+                 status == BT_OK ? "" : error.message, bt_status_name(expected), words);
     assert_int_equal(strncmp(error.message, "upload: ", 8), 0);
     assert_null(picture.rgb);
 }
 
 static void other_kinds_are_refused_by_name(void **state) {
-    static const struct {
-        const char *file, *says;
-    } refused[] = {
+    static const refusal refused[] = {
         {"cmyk.jpg", "CMYK"},
         {"cmyk.tif", "photometric kind 5"},
         {"float.tif", "32-bit floating point"},
@@ -374,9 +373,9 @@ static void other_kinds_are_refused_by_name(void **state) {
         char path[BT_PATH_SIZE], *bytes;
         size_t size;
         bt_error error;
-        assert_int_equal(bt_path_join(path, &error, "tests/images/%s", refused[i].file), BT_OK);
+        assert_int_equal(bt_path_join(path, &error, "tests/images/%s", refused[i].given), BT_OK);
         assert_int_equal(bt_file_read(path, 1 << 20, &bytes, &size, &error), BT_OK);
-        expect_refused(bytes, size, BT_PARSE, refused[i].says);
+        expect_refused(bytes, size, BT_PARSE, refused[i].message);
         free(bytes);
     }
     expect_refused("GIF89a..........", 16, BT_PARSE, "not a PNG, JPEG or TIFF");

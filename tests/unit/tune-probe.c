@@ -312,9 +312,7 @@ static void put_script(const char *name, const char *text) {
 
 static void a_worker_that_dies_says_how(void **state) {
     (void)state;
-    static const struct {
-        const char *script, *words;
-    } deaths[] = {
+    static const refusal deaths[] = {
         {"exit 3", "the worker ended with status 3"},
         {"read -r order; kill -SEGV $$", "the worker crashed (signal 11"},
         {"read -r order; kill -ILL $$", "this CPU lacks what a package was compiled with on another one"},
@@ -322,8 +320,8 @@ static void a_worker_that_dies_says_how(void **state) {
         {"read -r order; printf '{\"status\":' >&0", "the worker ended with status 0"},
     };
     for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
-        put_script("worker", deaths[i].script);
-        assert_start_fails("./worker", "sim", BT_CLOSED, deaths[i].words);
+        put_script("worker", deaths[i].given);
+        assert_start_fails("./worker", "sim", BT_CLOSED, deaths[i].message);
     }
     put_script("worker", "");
     bt_error error;

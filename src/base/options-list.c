@@ -43,8 +43,7 @@ static bt_status add_items(const bt_option *option, const json_t *array, add_ite
 
 /* "a,b" and then "c" is "a,b,c"; there is room. */
 static void show_part(const char *part, char out[BT_OPTION_SHOWN_SIZE]) {
-    const size_t used = strlen(out);
-    snprintf(out + used, BT_OPTION_SHOWN_SIZE - used, "%s%s", used ? "," : "", part);
+    bt_text_append(out, BT_OPTION_SHOWN_SIZE, "%s%s", *out ? "," : "", part);
 }
 
 /* `json` is taken over; an item that could not be made (NULL) makes the array NULL too. */

@@ -30,6 +30,25 @@ int bt_text_format(char *out, size_t size, const char *format, ...) {
     return length;
 }
 
+void bt_text_append(char *out, size_t size, const char *format, ...) {
+    const size_t used = strlen(out);
+    va_list arguments;
+    if (used >= size) return;
+    va_start(arguments, format);
+    bt_text_format_list(out + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+void bt_text_append_clause(char *out, size_t size, const char *format, ...) {
+    const size_t used = strlen(out), joint = used > 0 ? 2 : 0;
+    va_list arguments;
+    if (used + joint >= size) return;
+    memcpy(out + used, "; ", joint);
+    va_start(arguments, format);
+    bt_text_format_list(out + used + joint, size - used - joint, format, arguments);
+    va_end(arguments);
+}
+
 int bt_text_print_list(FILE *out, const char *format, va_list arguments) {
     locale_t before = uselocale(bt_text_locale());
     int length = vfprintf(out, format, arguments);

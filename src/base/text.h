@@ -35,6 +35,12 @@ int bt_text_format_list(char *out, size_t size, const char *format, va_list argu
 int bt_text_print(FILE *out, const char *format, ...) BT_PRINTF(2, 3);
 int bt_text_print_list(FILE *out, const char *format, va_list arguments) BT_PRINTF(2, 0);
 
+/* Appends to `out`, which has `size` bytes; cut where it does not fit. Any thread. */
+void bt_text_append(char *out, size_t size, const char *format, ...) BT_PRINTF(3, 4);
+
+/* Appends a clause, after "; " where it is not the first: "CPU governor differs; 3 of 40 periods throttled". */
+void bt_text_append_clause(char *out, size_t size, const char *format, ...) BT_PRINTF(3, 4);
+
 /* strtod with a dot in any locale: *end (where not NULL) is where the number ended, `text` itself where it is
  * none. */
 double bt_text_read_number(const char *text, char **end);

@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "gate/note.h"
 #include "measure/slowdown.h"
 
 /* Latencies of a scenario that are compared. A bootstrap of more takes seconds and says the same; of fewer, P95
@@ -59,9 +58,10 @@ static void put_settings(bt_gate_record *out, const bt_model_record *model) {
     char hash[24] = "";
     if (model->weights_hash)
         snprintf(hash, sizeof hash, " (%016llx)", (unsigned long long)model->weights_hash);
-    bt_note_add(out->settings, sizeof out->settings, "%s: %s on %s, %s, weights %s, %d x %d threads%s",
-                model->model, model->backend, model->device, model->precision, model->weights_source,
-                model->instances, model->threads, hash);
+    bt_text_append_clause(out->settings, sizeof out->settings,
+                          "%s: %s on %s, %s, weights %s, %d x %d threads%s", model->model, model->backend,
+                          model->device, model->precision, model->weights_source, model->instances,
+                          model->threads, hash);
 }
 
 /* Broken only where a size is shown to be late and none may be in time; that no size is admissible may have
@@ -186,10 +186,10 @@ bt_status bt_gate_collect_load(bt_gate_record **out, const bt_load_record *recor
     if (status != BT_OK) return status;
     for (int i = 0; i < record->model_count; i++) {
         const bt_load_model *model = &record->models[i];
-        bt_note_add((*out)->settings, sizeof(*out)->settings,
-                    "%s: %s on %s, %s, weights %s, %d x %d threads, batches to %d", model->model,
-                    model->backend, model->device, model->precision, model->weights, model->instances,
-                    model->threads, model->batch_size);
+        bt_text_append_clause((*out)->settings, sizeof(*out)->settings,
+                              "%s: %s on %s, %s, weights %s, %d x %d threads, batches to %d", model->model,
+                              model->backend, model->device, model->precision, model->weights,
+                              model->instances, model->threads, model->batch_size);
     }
     for (int i = 0; i < record->scenario_count; i++)
         bt_throttling_add(&(*out)->throttling, &record->scenarios[i].throttling);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gate/note.h"
+#include "base/text.h"
 
 static const bt_gate_promise *promise_of(const bt_gate_record *record, const char *name) {
     for (int i = 0; i < record->promise_count; i++)
@@ -97,13 +97,13 @@ static bt_status compare_promises(bt_gate_verdict *verdict, const bt_judge *judg
 static void compare_settings(bt_gate_verdict *verdict, const bt_gate_record *before,
                              const bt_gate_record *now) {
     if (strcmp(before->settings, now->settings) == 0) return;
-    bt_note_add(verdict->subject_differs, sizeof verdict->subject_differs, "%.200s, here %.200s",
-                before->settings[0] ? before->settings : "settings not told",
-                now->settings[0] ? now->settings : "not told");
+    bt_text_append_clause(verdict->subject_differs, sizeof verdict->subject_differs, "%.200s, here %.200s",
+                          before->settings[0] ? before->settings : "settings not told",
+                          now->settings[0] ? now->settings : "not told");
 }
 
 static void add_note(bt_gate_verdict *verdict, const char *side, const char *text) {
-    if (text[0]) bt_note_add(verdict->note, sizeof verdict->note, "%s: %s", side, text);
+    if (text[0]) bt_text_append_clause(verdict->note, sizeof verdict->note, "%s: %s", side, text);
 }
 
 /* A record that was cut short is compared for what it has; one that a quota stopped has longer times. */

@@ -10,7 +10,6 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "gate/note.h"
 #include "gate/work.h"
 
 /* What stands behind a metric: a job of the core's, or a batch size of a network. */
@@ -139,17 +138,18 @@ static bt_status open_model(bt_gauge *gauge, const char *model, const bt_gauge_s
                                         .use_cudnn_benchmark = true};
     bt_status status = bt_session_open(&session, &options, error);
     if (status == BT_UNSUPPORTED && strcmp(settings->backend, "plan") == 0) {
-        bt_note_add(gauge->metrics->settings, sizeof gauge->metrics->settings, "%s not measured: %s", model,
-                    error->message);
+        bt_text_append_clause(gauge->metrics->settings, sizeof gauge->metrics->settings,
+                              "%s not measured: %s", model, error->message);
         return BT_OK;
     }
     if (status != BT_OK) return bt_fail_at(error, status, "%s", model);
     gauge->sessions[gauge->session_count++] = session;
     const bt_session_info *info = bt_session_describe(session);
-    bt_note_add(gauge->metrics->settings, sizeof gauge->metrics->settings,
-                "%s: %s on %s, %s, weights %s (%016llx), %d thread%s", model, info->backend, info->device,
-                info->precision, info->weights, (unsigned long long)info->weights_hash, info->threads,
-                info->threads == 1 ? "" : "s");
+    bt_text_append_clause(gauge->metrics->settings, sizeof gauge->metrics->settings,
+                          "%s: %s on %s, %s, weights %s (%016llx), %d thread%s", model, info->backend,
+                          info->device, info->precision, info->weights,
+                          (unsigned long long)info->weights_hash, info->threads,
+                          info->threads == 1 ? "" : "s");
     return open_batches(gauge, session, model, settings, error);
 }
 

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "gate/child.h"
 #include "gate/count.h"
-#include "gate/note.h"
 #include "measure/bootstrap.h"
 #include "measure/slowdown.h"
 
@@ -230,7 +229,7 @@ static void tell_settings(race *r) {
     if (strcmp(before, now) != 0)
         snprintf(v->subject_differs, sizeof v->subject_differs, "%.200s, here %.200s",
                  before[0] ? before : "nothing", now[0] ? now : "nothing");
-    if (strstr(now, "not measured")) bt_note_add(v->note, sizeof v->note, "%.300s", now);
+    if (strstr(now, "not measured")) bt_text_append_clause(v->note, sizeof v->note, "%.300s", now);
 }
 
 static bt_status race_on(race *r, bt_error *error) {
@@ -253,7 +252,7 @@ static void note_quota(bt_gate_verdict *verdict, const bt_throttle_mark *before)
     const bt_throttling throttling = bt_throttle_since(before);
     if (!bt_throttling_matters(&throttling)) return;
     bt_throttling_words(&throttling, words);
-    bt_note_add(verdict->note, sizeof verdict->note, "%s", words);
+    bt_text_append_clause(verdict->note, sizeof verdict->note, "%s", words);
 }
 
 bt_status bt_race_run(bt_gate_verdict *verdict, const bt_race_options *options, bt_error *error) {

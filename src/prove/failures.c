@@ -1,6 +1,5 @@
 #include "prove/failures.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,13 +66,8 @@ void bt_failures_add(bt_failures *failures, const bt_failures *more) {
 
 /* ---- words ---- */
 
-static BT_PRINTF(2, 3) void add(char *out, const char *format, ...) {
-    const size_t used = strlen(out);
-    va_list arguments;
-    va_start(arguments, format);
-    bt_text_format_list(out + used, BT_FAILURES_WORDS_SIZE - used, format, arguments);
-    va_end(arguments);
-}
+/* Appends to the sentence. */
+#define ADD(out, ...) bt_text_append(out, BT_FAILURES_WORDS_SIZE, __VA_ARGS__)
 
 static const char *runs(int64_t count) {
     return count == 1 ? "run" : "runs";
@@ -92,7 +86,7 @@ static void add_causes(const bt_failures *f, char *out) {
     };
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
         if (causes[i].count > 0)
-            add(out, "%s%lld %s %s", out[0] ? ", " : "", (long long)causes[i].count, runs(causes[i].count),
+            ADD(out, "%s%lld %s %s", out[0] ? ", " : "", (long long)causes[i].count, runs(causes[i].count),
                 causes[i].what);
 }
 
@@ -105,10 +99,10 @@ bool bt_failures_matter(const bt_failures *failures, int64_t fallback, int64_t f
 /* What was before a part and is still felt. */
 static void add_earlier(const bt_failures *f, char *out) {
     if (f->earlier_timeouts > 0)
-        add(out, "%lld %s took longer than the watchdog lets them before, and an instance may hang since",
+        ADD(out, "%lld %s took longer than the watchdog lets them before, and an instance may hang since",
             (long long)f->earlier_timeouts, runs(f->earlier_timeouts));
     else
-        add(out, "%lld %s failed before", (long long)f->earlier, runs(f->earlier));
+        ADD(out, "%lld %s failed before", (long long)f->earlier, runs(f->earlier));
 }
 
 void bt_failures_words(const bt_failures *failures, bool failover, int64_t fallback, int64_t failed,
@@ -118,12 +112,12 @@ void bt_failures_words(const bt_failures *failures, bool failover, int64_t fallb
     const int64_t meanwhile = runs_of(failures);
     add_causes(failures, out);
     if (meanwhile == 0 && failures->earlier > 0) add_earlier(failures, out);
-    if (out[0] && failures->production_last[0]) add(out, ", the last on %s", failures->production_last);
+    if (out[0] && failures->production_last[0]) ADD(out, ", the last on %s", failures->production_last);
     if (failures->standard > 0)
-        add(out, "%s%lld %s on the standard path failed, the last on %s", out[0] ? "; " : "",
+        ADD(out, "%s%lld %s on the standard path failed, the last on %s", out[0] ? "; " : "",
             (long long)failures->standard, runs(failures->standard), failures->standard_last);
-    if (meanwhile + failures->earlier > 0 && !failover) add(out, "; failover is off");
+    if (meanwhile + failures->earlier > 0 && !failover) ADD(out, "; failover is off");
     if (fallback > 0)
-        add(out, "; the standard path served %lld %s instead", (long long)fallback,
+        ADD(out, "; the standard path served %lld %s instead", (long long)fallback,
             fallback == 1 ? "request" : "requests");
 }

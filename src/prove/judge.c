@@ -1,7 +1,6 @@
 #include "prove/judge.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,16 +74,7 @@ static int64_t unanswered(const bt_load_part *part) {
     return part->sent - part->ok;
 }
 
-/* Appends to a sentence of the record, after a semicolon where there is something before it. */
-static BT_PRINTF(2, 3) void add(char out[BT_TEXT_SIZE], const char *format, ...) {
-    size_t used = strlen(out);
-    va_list arguments;
-    if (used > 0) used += (size_t)snprintf(out + used, BT_TEXT_SIZE - used, "; ");
-    if (used >= BT_TEXT_SIZE) return;
-    va_start(arguments, format);
-    bt_text_format_list(out + used, BT_TEXT_SIZE - used, format, arguments);
-    va_end(arguments);
-}
+#define ADD_CAUSE(part, ...) bt_text_append_clause((part)->cause, sizeof(part)->cause, __VA_ARGS__)
 
 static void say_losses(bt_load_part *part) {
     const struct {
@@ -104,27 +94,27 @@ static void say_losses(bt_load_part *part) {
         if (causes[i].count > 0)
             used += (size_t)snprintf(list + used, sizeof list - used, "%s %lld %s", used > 0 ? "," : "",
                                      (long long)causes[i].count, causes[i].what);
-    add(part->cause, "%lld of %lld requests got no result:%s", (long long)unanswered(part),
-        (long long)part->sent, list);
+    ADD_CAUSE(part, "%lld of %lld requests got no result:%s", (long long)unanswered(part),
+              (long long)part->sent, list);
 }
 
 /* Whose the time is, of requests as late as P95. */
 static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
     double p95_ms = part->latency.p95_ms, queue_share = part->queue_mean_ms / part->latency.mean_ms;
     if (facts->lone_p95_ms > facts->p95_sla_ms)
-        add(part->cause, "a single image alone takes %.1f ms at P95: no queue could keep %g ms",
-            facts->lone_p95_ms, facts->p95_sla_ms);
+        ADD_CAUSE(part, "a single image alone takes %.1f ms at P95: no queue could keep %g ms",
+                  facts->lone_p95_ms, facts->p95_sla_ms);
     else if (part->service_p95_ms > facts->p95_sla_ms)
-        add(part->cause, "the service time alone is %.1f ms at P95 (batches of up to %d)",
-            part->service_p95_ms, facts->batch_size);
+        ADD_CAUSE(part, "the service time alone is %.1f ms at P95 (batches of up to %d)",
+                  part->service_p95_ms, facts->batch_size);
     else if (queue_share > 0.5)
-        add(part->cause, "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
-            fmin(part->queue_p95_ms, p95_ms), p95_ms);
+        ADD_CAUSE(part, "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
+                  fmin(part->queue_p95_ms, p95_ms), p95_ms);
     else
-        add(part->cause, "service time is %.0f %% of the latency, queue wait %.0f %%",
-            part->service_mean_ms / part->latency.mean_ms * 100, queue_share * 100);
+        ADD_CAUSE(part, "service time is %.0f %% of the latency, queue wait %.0f %%",
+                  part->service_mean_ms / part->latency.mean_ms * 100, queue_share * 100);
     if (part->predicted_p95_ms > facts->p95_sla_ms)
-        add(part->cause, "predicted was %.1f ms", part->predicted_p95_ms);
+        ADD_CAUSE(part, "predicted was %.1f ms", part->predicted_p95_ms);
 }
 
 /* Of a part that is not met. */
@@ -132,14 +122,14 @@ static void name_quota(bt_load_part *part, const bt_load_scenario *scenario) {
     char words[BT_THROTTLING_WORDS_SIZE];
     if (!bt_throttling_matters(&scenario->throttling)) return;
     bt_throttling_words(&scenario->throttling, words);
-    add(part->cause, "%s", words);
+    ADD_CAUSE(part, "%s", words);
 }
 
 /* Of a part that is not met. */
 static void name_failures(bt_load_part *part, const bt_judge_facts *facts) {
     char words[BT_FAILURES_WORDS_SIZE];
     bt_failures_words(facts->failures, facts->failover, part->fallback, part->failed + part->lost, words);
-    if (words[0]) add(part->cause, "%s", words);
+    if (words[0]) ADD_CAUSE(part, "%s", words);
 }
 
 /* Neither bound decides. */
@@ -163,7 +153,7 @@ void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const b
     if (part->sent == 0) {
         snprintf(part->cause, sizeof part->cause, "nothing was sent");
     } else if (scenario->disturbed[0]) {
-        add(part->cause, "%s", scenario->disturbed);
+        ADD_CAUSE(part, "%s", scenario->disturbed);
         if (unanswered(part) > 0) say_losses(part);
     } else if (unanswered(part) > 0) {
         part->verdict = BT_LOAD_BROKEN;

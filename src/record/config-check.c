@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define S_PER_DAY 86400.0
 
@@ -77,9 +78,8 @@ static bool add_setting(char out[BT_CHECK_TEXT_SIZE], const bt_option *option, c
     bt_option_text(option, settings, value, sizeof value);
     bt_option_text(option, others, other, sizeof other);
     if (strcmp(value, other) == 0) return false;
-    size_t used = strlen(out);
-    snprintf(out + used, BT_CHECK_TEXT_SIZE - used, "%s%s %s (%s %s)", used ? ", " : "", option->name, value,
-             whose, *other ? other : "none");
+    bt_text_append(out, BT_CHECK_TEXT_SIZE, "%s%s %s (%s %s)", *out ? ", " : "", option->name, value, whose,
+                   *other ? other : "none");
     return true;
 }
 

@@ -1,7 +1,6 @@
 #include "report/load-words.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,13 +12,7 @@
 /* ---- small pieces ---- */
 
 /* Appends to a phrase. */
-static BT_PRINTF(2, 3) void add(char *out, const char *format, ...) {
-    size_t used = strlen(out);
-    va_list arguments;
-    va_start(arguments, format);
-    bt_text_format_list(out + used, BT_LOAD_WORDS_SIZE - used, format, arguments);
-    va_end(arguments);
-}
+#define ADD(out, ...) bt_text_append(out, BT_LOAD_WORDS_SIZE, __VA_ARGS__)
 
 static const char *number(double value, char out[32]) {
     return bt_layout_number(value, out, 32);
@@ -60,26 +53,26 @@ void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
                          char out[BT_LOAD_WORDS_SIZE]) {
     out[0] = '\0';
     if (part->verdict == BT_LOAD_MET) return;
-    add(out, "%s, SLA %g ms", bt_load_words_verdict(part->verdict),
+    ADD(out, "%s, SLA %g ms", bt_load_words_verdict(part->verdict),
         bt_load_record_sla_ms(record, part->model));
 }
 
 void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
     out[0] = '\0';
-    add(out, "%s, %d × %d px", model->title, model->image_size, model->image_size);
+    ADD(out, "%s, %d × %d px", model->title, model->image_size, model->image_size);
     if (model->precision[0] && strcmp(model->precision, "none") != 0) {
         char precision[sizeof model->precision];
         memcpy(precision, model->precision, sizeof precision);
         bt_text_upper(precision);
-        add(out, ", %s", precision);
+        ADD(out, ", %s", precision);
     }
-    add(out, ", batches of up to %d, %d %s", model->batch_size, model->instances,
+    ADD(out, ", batches of up to %d, %d %s", model->batch_size, model->instances,
         model->instances == 1 ? "instance" : "instances");
-    if (model->device[0]) add(out, " on %s", model->device);
+    if (model->device[0]) ADD(out, " on %s", model->device);
     if (model->threads > 0 && strncmp(model->device, "cpu", 3) == 0)
-        add(out, " (%d %s each)", model->threads, model->threads == 1 ? "thread" : "threads");
-    if (model->backend[0]) add(out, ", %s", model->backend);
-    if (model->weights[0] && strcmp(model->weights, "none") != 0) add(out, ", weights %s", model->weights);
+        ADD(out, " (%d %s each)", model->threads, model->threads == 1 ? "thread" : "threads");
+    if (model->backend[0]) ADD(out, ", %s", model->backend);
+    if (model->weights[0] && strcmp(model->weights, "none") != 0) ADD(out, ", weights %s", model->weights);
 }
 
 const char *bt_load_words_interval(const bt_load_latency *latency, char out[BT_LOAD_WORDS_SIZE]) {
@@ -89,9 +82,9 @@ const char *bt_load_words_interval(const bt_load_latency *latency, char out[BT_L
     if (has_lower) number(latency->p95_lower_ms, lower);
     if (has_upper) number(latency->p95_upper_ms, upper);
     if (has_lower || has_upper)
-        add(out, "%s–%s", lower, upper);
+        ADD(out, "%s–%s", lower, upper);
     else
-        add(out, BT_UNKNOWN_TEXT);
+        ADD(out, BT_UNKNOWN_TEXT);
     return out;
 }
 
@@ -113,7 +106,7 @@ void bt_load_words_bounds(const bt_load_record *record, const bt_load_model *mod
             if (part->ok < fewest) fewest = part->ok;
         }
     if (!open) return;
-    add(out,
+    ADD(out,
         "P95 has no upper bound yet; one takes at least %d requests, more where late ones come in spells "
         "(%lld here): a longer --duration helps",
         BT_P95_BOUND_SAMPLES, (long long)fewest);
@@ -126,14 +119,14 @@ void bt_load_words_nothing(const bt_load_record *record, const bt_load_model *mo
         const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
         if (part && part->latency_count > 0) return;
     }
-    add(out, "no request was answered, so there is nothing to draw");
+    ADD(out, "no request was answered, so there is nothing to draw");
 }
 
 void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
     char production[32], standard[32], each[32], ratio[32];
     out[0] = '\0';
     if (!isfinite(model->speedup)) return;
-    add(out,
+    ADD(out,
         "%s images/s with full batches, %s times the standard path's %s (one image at a time, %s ms each)",
         number(model->production_img_per_sec, production), number(model->speedup, ratio),
         number(model->standard_img_per_sec, standard), number(model->standard_p50_ms, each));
@@ -144,12 +137,12 @@ void bt_load_words_capacity(const bt_load_model *model, char out[BT_LOAD_WORDS_S
     out[0] = '\0';
     if (isnan(model->capacity_rps)) return;
     if (model->capacity_rps <= 0) {
-        add(out, "none within the SLA: by simulation not even a lone request meets it");
+        ADD(out, "none within the SLA: by simulation not even a lone request meets it");
         return;
     }
-    add(out, "%s requests/s within the SLA (simulated), recommended %s",
+    ADD(out, "%s requests/s within the SLA (simulated), recommended %s",
         number(model->capacity_rps, capacity), number(model->recommended_rps, recommended));
-    if (model->largest_spike > 0) add(out, "; at most %d at once", model->largest_spike);
+    if (model->largest_spike > 0) ADD(out, "; at most %d at once", model->largest_spike);
 }
 
 void bt_load_words_losses(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]) {
@@ -167,8 +160,8 @@ void bt_load_words_losses(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]
     out[0] = '\0';
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
         if (causes[i].count > 0)
-            add(out, "%s%lld %s", out[0] ? ", " : "", (long long)causes[i].count, causes[i].what);
-    if (!out[0]) add(out, "none");
+            ADD(out, "%s%lld %s", out[0] ? ", " : "", (long long)causes[i].count, causes[i].what);
+    if (!out[0]) ADD(out, "none");
 }
 
 void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *part,
@@ -176,11 +169,11 @@ void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *pa
     char rate[32];
     out[0] = '\0';
     if (part->clients > 0)
-        add(out, "%d in flight", part->clients);
+        ADD(out, "%d in flight", part->clients);
     else if (part->burst_size > 0)
-        add(out, "%d at once, %s requests/s on average", part->burst_size, number(part->rate_rps, rate));
+        ADD(out, "%d at once, %s requests/s on average", part->burst_size, number(part->rate_rps, rate));
     else
-        add(out, "%s requests/s, %s", number(part->rate_rps, rate),
+        ADD(out, "%s requests/s, %s", number(part->rate_rps, rate),
             strcmp(scenario->shape, "poisson") == 0 ? "random arrivals" : scenario->shape);
 }
 
@@ -188,7 +181,7 @@ void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_S
     char measured[32], predicted[32];
     out[0] = '\0';
     if (!isfinite(part->predicted_p95_ms) || !isfinite(part->latency.p95_ms)) return;
-    add(out, "measured %s ms, predicted %s ms (%+.0f %%)", number(part->latency.p95_ms, measured),
+    ADD(out, "measured %s ms, predicted %s ms (%+.0f %%)", number(part->latency.p95_ms, measured),
         number(part->predicted_p95_ms, predicted), (part->latency.p95_ms / part->predicted_p95_ms - 1) * 100);
 }
 
@@ -210,34 +203,34 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
         disturbed += s->disturbed[0] != '\0';
     }
     if (isfinite(late_us))
-        add(out, "requests were sent at most %s ms late (P99)", number(late_us / 1e3, text));
+        ADD(out, "requests were sent at most %s ms late (P99)", number(late_us / 1e3, text));
     if (isfinite(others))
-        add(out, "%sother programs used up to %.2f cores on a scenario's average", out[0] ? "; " : "",
+        ADD(out, "%sother programs used up to %.2f cores on a scenario's average", out[0] ? "; " : "",
             others);
     bt_throttling_words(&throttling, words);
-    if (words[0]) add(out, "%s%s", out[0] ? "; " : "", words);
-    if (isfinite(spread)) add(out, "; the canary's times spread by up to %.0f %%", spread);
+    if (words[0]) ADD(out, "%s%s", out[0] ? "; " : "", words);
+    if (isfinite(spread)) ADD(out, "; the canary's times spread by up to %.0f %%", spread);
     if (repeated > 0)
-        add(out, "; %d %s repeated", repeated, repeated == 1 ? "scenario was" : "scenarios were");
+        ADD(out, "; %d %s repeated", repeated, repeated == 1 ? "scenario was" : "scenarios were");
     if (lengthened > 0)
-        add(out, "; %d %s lengthened to decide", lengthened,
+        ADD(out, "; %d %s lengthened to decide", lengthened,
             lengthened == 1 ? "scenario was" : "scenarios were");
-    if (disturbed > 0) add(out, "; %d stayed disturbed", disturbed);
+    if (disturbed > 0) ADD(out, "; %d stayed disturbed", disturbed);
 }
 
 void bt_load_words_warning(const bt_load_record *record, const bt_load_model *model,
                            char out[BT_LOAD_WORDS_SIZE]) {
     out[0] = '\0';
     if (record->machine_differs[0])
-        add(out, "the config was measured on another machine (%s): tune again, `make optimize-batch`",
+        ADD(out, "the config was measured on another machine (%s): tune again, `make optimize-batch`",
             record->machine_differs);
     else if (!model->tuned_here && strcmp(record->workload, "simulated") != 0)
-        add(out, "this batch size is not the one that was measured and chosen here");
+        ADD(out, "this batch size is not the one that was measured and chosen here");
     if (model->weights_changed)
-        add(out, "%sother weights than those that were measured: their file has changed since",
+        ADD(out, "%sother weights than those that were measured: their file has changed since",
             out[0] ? "; " : "");
     if (!model->config_meets_sla)
-        add(out, "%stuning did not show that this batch size keeps its SLA", out[0] ? "; " : "");
+        ADD(out, "%stuning did not show that this batch size keeps its SLA", out[0] ? "; " : "");
 }
 
 void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]) {
@@ -251,7 +244,7 @@ void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS
     for (size_t i = 0; i < sizeof headlines / sizeof *headlines; i++)
         if (strcmp(headlines[i].verdict, record->verdict) == 0) words = headlines[i].words;
     out[0] = '\0';
-    add(out, "%s: %s", words, record->advice);
+    ADD(out, "%s: %s", words, record->advice);
 }
 
 /* ---- tables ---- */

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "settings/placement.h"
 #include "settings/rows.h"
 #include "settings/weights-source.h"
@@ -156,9 +157,8 @@ static void list_profiles(const char *folder, char *out, size_t size) {
     out[0] = '\0';
     for (int i = 0; i < count; i++) {
         char *name = entries[i]->d_name, *end = strstr(name, ending);
-        size_t used = strlen(out);
         if (end && end[sizeof ending - 1] == '\0')
-            snprintf(out + used, size - used, "%s%.*s", used ? ", " : "", (int)(end - name), name);
+            bt_text_append(out, size, "%s%.*s", *out ? ", " : "", (int)(end - name), name);
         free(entries[i]);
     }
     if (count >= 0) free(entries);

@@ -73,10 +73,8 @@ static bt_sizes sizes_for(const bt_sizes *asked, const bt_sizes *there, bool *dr
 
 static void write_sizes(const bt_sizes *sizes, char *out, size_t size) {
     out[0] = '\0';
-    for (int i = 0; i < sizes->count; i++) {
-        const size_t used = strlen(out);
-        snprintf(out + used, size - used, "%s%d", i ? ", " : "", sizes->sizes[i]);
-    }
+    for (int i = 0; i < sizes->count; i++)
+        bt_text_append(out, size, "%s%d", i ? ", " : "", sizes->sizes[i]);
 }
 
 static bt_status check_sizes(const bt_settings *settings, const char *title, const bt_sizes *there,

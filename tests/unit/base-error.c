@@ -95,6 +95,25 @@ static void strange_values_are_quoted_in_one_short_line(void **state) {
     }
 }
 
+static void sentences_grow_and_are_cut(void **state) {
+    (void)state;
+    char phrase[24] = "", full[8] = "1234567";
+    bt_text_append(phrase, sizeof phrase, "%d of", 3);
+    bt_text_append(phrase, sizeof phrase, " %d", 40);
+    assert_string_equal(phrase, "3 of 40");
+    bt_text_append_clause(phrase, sizeof phrase, "%.1f ms", 2.5);
+    assert_string_equal(phrase, "3 of 40; 2.5 ms");
+    bt_text_append_clause(phrase, sizeof phrase, "%s", "cut where it ends");
+    assert_string_equal(phrase, "3 of 40; 2.5 ms; cut wh");
+    bt_text_append_clause(phrase, sizeof phrase, "more"); /* no room even for what joins */
+    assert_string_equal(phrase, "3 of 40; 2.5 ms; cut wh");
+    bt_text_append(full, sizeof full, "8");
+    assert_string_equal(full, "1234567");
+    char first[8] = "";
+    bt_text_append_clause(first, sizeof first, "alone");
+    assert_string_equal(first, "alone");
+}
+
 static void the_nearest_name_is_found(void **state) {
     (void)state;
     static const char *const names[] = {"p95_sla_ms",  "memory_reserve_percent", "batches", "seed", "hrnet",
@@ -156,6 +175,7 @@ int main(void) {
         cmocka_unit_test(long_messages_are_cut),
         cmocka_unit_test(every_status_has_a_name_of_its_own),
         cmocka_unit_test(strange_values_are_quoted_in_one_short_line),
+        cmocka_unit_test(sentences_grow_and_are_cut),
         cmocka_unit_test(the_nearest_name_is_found),
         cmocka_unit_test(utf8_is_told_from_what_is_not),
     };

@@ -1,7 +1,7 @@
 /* What a type of option is: how its value is read from typed text and from JSON, and given back as either.
  *
  * A new type is a constant of bt_option_type (base/options.h), a member of bt_option_value and one row: a
- * bt_option_type_row beside the functions that it names, listed in options-value.c. Command lines, files of
+ * bt_option_type_row beside the functions that it names, listed in options-type.c. Command lines, files of
  * settings, records and --help then know it. Only the options modules include this; everybody else goes
  * through base/options.h. */
 #ifndef BT_BASE_OPTIONS_TYPE_H

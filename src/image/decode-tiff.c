@@ -9,14 +9,6 @@
 
 /* ---- the header ---- */
 
-int bt_tiff_colours(const bt_tiff_layout *p) {
-    return p->photometric == PHOTOMETRIC_RGB ? 3 : 1;
-}
-
-int bt_tiff_values(const bt_tiff_layout *p) {
-    return bt_tiff_colours(p) + (p->alpha ? 1 : 0);
-}
-
 static void read_page(TIFF *tiff, bt_tiff_layout *p) {
     uint16_t planar = PLANARCONFIG_CONTIG, extra_count = 0, *extras = NULL;
     TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &p->height);

@@ -131,4 +131,14 @@ bt_status bt_tiff_broken(const bt_tiff_source *s, bt_error *error) {
     return bt_fail(error, BT_PARSE, "a damaged TIFF%s%s", s->message[0] ? ": " : "", s->message);
 }
 
+/* ---- the values of a pixel ---- */
+
+int bt_tiff_colours(const bt_tiff_layout *p) {
+    return p->photometric == PHOTOMETRIC_RGB ? 3 : 1;
+}
+
+int bt_tiff_values(const bt_tiff_layout *p) {
+    return bt_tiff_colours(p) + (p->alpha ? 1 : 0);
+}
+
 #endif

@@ -50,6 +50,12 @@ void bt_lowering_no_memory(bt_lowering *l) {
     if (l->status == BT_OK) l->status = bt_no_memory(l->error, "a plan");
 }
 
+/* ---- operations ---- */
+
+bool bt_is_pointwise(const bt_operation *operation) {
+    return operation->kind == BT_OPERATION_CONVOLUTION && operation->kernel == 1 && operation->stride == 1;
+}
+
 /* ---- values ---- */
 
 int bt_add_value(bt_lowering *l, bt_value value) {

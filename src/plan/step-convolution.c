@@ -157,10 +157,6 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
 
 /* ---- which of them ---- */
 
-bool bt_is_pointwise(const bt_operation *operation) {
-    return operation->kind == BT_OPERATION_CONVOLUTION && operation->kernel == 1 && operation->stride == 1;
-}
-
 static bool norm_follows(const bt_lowering *l, int tensor) {
     const bt_operation *reader = bt_only_reader(l, tensor);
     return reader && reader->kind == BT_OPERATION_NORM && reader->inputs[0] == tensor;

@@ -1,7 +1,7 @@
 /* One panel of a tuning run while it is written: what the files that draw share. Only they include this.
  *
- * sweep-panels.c says what each panel shows, sweep-layout.c where things stand in it, sweep-marks.c what a
- * point looks like. */
+ * sweep-panels.c says what each panel shows, sweep-points.c which numbers, sweep-layout.c where things stand in
+ * it, sweep-marks.c what a point looks like. */
 #ifndef BT_REPORT_SWEEP_DRAWING_H
 #define BT_REPORT_SWEEP_DRAWING_H
 
@@ -27,7 +27,7 @@ typedef struct bt_sweep_drawing {
     int clauses;                              /* of the plot command, so far */
 } bt_sweep_drawing;
 
-/* ---- what is shown of a point; NaN where it is not known ---- */
+/* ---- what is shown of a point; NaN where it is not known (sweep-points.c) ---- */
 
 double bt_sweep_throughput(const bt_point *point);
 double bt_sweep_p95_ms(const bt_point *point);

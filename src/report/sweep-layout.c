@@ -2,6 +2,7 @@
  * hide. */
 #include <ctype.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "report/gnuplot-script.h"
@@ -24,6 +25,18 @@
 #define NOT_SHOWN_HALF 60  /* in an overview */
 
 /* ---- text around a panel ---- */
+
+void bt_sweep_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
+    char device[72], precision[sizeof model->precision];
+    bool on_cpu = strcasecmp_l(model->device, "cpu", bt_text_locale()) == 0 && record->machine.cpu[0];
+    bt_layout_clean(on_cpu ? record->machine.cpu : model->device, device, sizeof device);
+    bt_layout_clean(model->precision, precision, sizeof precision);
+    bt_text_upper(precision);
+    bool computes = strcmp(model->precision, "none") != 0;
+    snprintf(out, size, "%s%s%s, %d × %d px%s", device, computes ? ", " : "", computes ? precision : "",
+             model->image_size, model->image_size,
+             strcmp(record->workload, "cpu-demo") == 0 ? " (CPU demonstration profile)" : "");
+}
 
 void bt_sweep_put_title(const bt_sweep_drawing *panel, const char *what) {
     char title[160], name[BT_NAME_SIZE], subject[256];

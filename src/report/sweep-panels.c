@@ -17,60 +17,11 @@
 
 /* ---- what is shown of a point ---- */
 
-double bt_sweep_throughput(const bt_point *point) {
-    return point->throughput_imgs_per_sec;
-}
-double bt_sweep_p95_ms(const bt_point *point) {
-    return point->p95_ms;
-}
-double bt_sweep_efficiency(const bt_point *point) {
-    return point->efficiency;
-}
-double bt_sweep_memory_mb(const bt_point *point) {
-    return isfinite(point->memory_mb) ? point->memory_mb : point->memory_predicted_mb;
-}
-
 static double p95_or_bound_ms(const bt_point *point) {
     return fmax(point->p95_ms, point->p95_upper_ms);
 }
 static double throughput_with_labels(const bt_point *point) {
     return PARETO_ROOM * point->throughput_imgs_per_sec;
-}
-
-bool bt_sweep_on_front(const bt_point *point) {
-    return point->on_pareto_front && isfinite(point->p95_ms) && isfinite(point->throughput_imgs_per_sec);
-}
-bool bt_sweep_has_bounds(const bt_point *point) {
-    return isfinite(point->p95_lower_ms) && isfinite(point->p95_upper_ms);
-}
-bool bt_sweep_is_open(const bt_point *point) {
-    return isfinite(point->p95_ms) && !isfinite(point->p95_upper_ms);
-}
-
-int bt_sweep_count(const bt_model_record *model, bool (*holds)(const bt_point *point)) {
-    int count = 0;
-    for (int i = 0; i < model->point_count; i++)
-        count += holds(&model->points[i]);
-    return count;
-}
-
-double bt_sweep_largest(const bt_model_record *model, double (*value)(const bt_point *point)) {
-    double most = 0;
-    for (int i = 0; i < model->point_count; i++)
-        most = fmax(most, value(&model->points[i]));
-    return isfinite(most) ? most : 0;
-}
-
-void bt_sweep_panel_subject(const bt_record *record, const bt_model_record *model, char *out, size_t size) {
-    char device[72], precision[sizeof model->precision];
-    bool on_cpu = strcasecmp_l(model->device, "cpu", bt_text_locale()) == 0 && record->machine.cpu[0];
-    bt_layout_clean(on_cpu ? record->machine.cpu : model->device, device, sizeof device);
-    bt_layout_clean(model->precision, precision, sizeof precision);
-    bt_text_upper(precision);
-    bool computes = strcmp(model->precision, "none") != 0;
-    snprintf(out, size, "%s%s%s, %d × %d px%s", device, computes ? ", " : "", computes ? precision : "",
-             model->image_size, model->image_size,
-             strcmp(record->workload, "cpu-demo") == 0 ? " (CPU demonstration profile)" : "");
 }
 
 /* ---- what the panels say beside their points ---- */
@@ -274,10 +225,6 @@ static bt_sweep_drawing begin(FILE *out, const bt_record *record, const bt_model
                               .y_column = kind->y_column,
                               .y_value = kind->y_value,
                               .by_latency = kind->x->by_latency};
-}
-
-bool bt_sweep_point_is_drawn(const bt_sweep_drawing *panel, const bt_point *point) {
-    return isfinite(panel->y_value(point)) && (!panel->by_latency || isfinite(point->p95_ms));
 }
 
 bool bt_sweep_panel_is_drawn(const bt_model_record *model, bt_sweep_plot plot) {

@@ -9,18 +9,13 @@
 #include "measure/histogram.h"
 #include "measure/quantile.h"
 #include "measure/summary.h"
+#include "spread.h"
 #include "tune/team.h"
 
 #define ROUNDS       200
 #define ROUND_RUNS   1000
 #define RECORDS      4000000
 #define SUMMARY_SIZE 400
-
-static void print_spread(const char *what, double *values, size_t count, const char *unit) {
-    bt_sort(values, count);
-    printf("%-46s median %8.3f   p99 %8.3f   max %8.3f  %s\n", what, bt_quantile(values, count, 0.5),
-           bt_quantile(values, count, 0.99), values[count - 1], unit);
-}
 
 /* The worker's timing loop around a backend that takes no time: clock, dispatch and bookkeeping are what is
  * left. */

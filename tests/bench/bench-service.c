@@ -13,17 +13,12 @@
 #include "live-service.h"
 #include "measure/quantile.h"
 #include "serving/serving.h"
+#include "spread.h"
 
 #define ROUNDS      11
 #define IN_FLIGHT   4096
 #define ROUND_COUNT 1000000
 #define LONE_COUNT  4000
-
-static void print_spread(const char *what, double *values, size_t count, const char *unit) {
-    bt_sort(values, count);
-    printf("%-58s median %10.3f   least %10.3f   most %10.3f  %s\n", what, bt_quantile(values, count, 0.5),
-           values[0], values[count - 1], unit);
-}
 
 static bt_service *start(const char *settings) {
     return live_service_start(&(live_service){.backend = "sim:tau0_ms=0,alpha_ms=0,noise=0",

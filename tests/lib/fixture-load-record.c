@@ -267,3 +267,13 @@ bt_load_record *fixture_load_record_of_nothing(void) {
     snprintf(record->advice, sizeof record->advice, "stopped before the first scenario");
     return record;
 }
+
+int fixture_load_record_set_up(void **state) {
+    *state = fixture_load_record();
+    return 0;
+}
+
+int fixture_load_record_tear_down(void **state) {
+    bt_load_record_close((bt_load_record **)state);
+    return 0;
+}

@@ -13,4 +13,8 @@ bt_load_record *fixture_load_record(void);
 /* One model, no scenario: a run that was interrupted before the first. */
 bt_load_record *fixture_load_record_of_nothing(void);
 
+/* Makes and closes the first of these as a test's *state, for cmocka. */
+int fixture_load_record_set_up(void **state);
+int fixture_load_record_tear_down(void **state);
+
 #endif

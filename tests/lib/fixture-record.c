@@ -209,3 +209,13 @@ bt_record *fixture_record_of_nothing(void) {
     snprintf(record->models[0].title, sizeof record->models[0].title, "HRNet");
     return record;
 }
+
+int fixture_record_set_up(void **state) {
+    *state = fixture_record();
+    return 0;
+}
+
+int fixture_record_tear_down(void **state) {
+    bt_record_close((bt_record **)state);
+    return 0;
+}

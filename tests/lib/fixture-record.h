@@ -11,4 +11,8 @@ bt_record *fixture_record(void);
 /* One model without a single point, and an empty record around it. */
 bt_record *fixture_record_of_nothing(void);
 
+/* Makes and closes the first of these as a test's *state, for cmocka. */
+int fixture_record_set_up(void **state);
+int fixture_record_tear_down(void **state);
+
 #endif

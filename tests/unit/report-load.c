@@ -64,8 +64,7 @@ static void assert_people_read(const bt_load_record *record, const char *const *
 #define PEOPLE_READ(record, ...) assert_people_read(record, (const char *const[]){__VA_ARGS__, NULL})
 
 static void the_summary_has_a_line_a_scenario(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *text = written(record, BT_LOAD_FORMAT_TABLE), line[128];
     const bt_load_part *single = &record->scenarios[0].parts[0], *broken = &record->scenarios[4].parts[0];
     says(text, "HRNet Summary:\n");
@@ -79,12 +78,10 @@ static void the_summary_has_a_line_a_scenario(void **state) {
     says(text, "–  not judged");
     says(text, "  Mixed Load: P95=– ?  not shown, SLA 90 ms");
     free(text);
-    bt_load_record_close(&record);
 }
 
 static void cause_and_remedy_stand_beside_what_is_not_met(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     for (size_t i = 0; i < PEOPLE; i++) {
         char *text = written(record, people[i]);
         says(text, "P95 of the queue is 31.2 ms");
@@ -95,12 +92,10 @@ static void cause_and_remedy_stand_beside_what_is_not_met(void **state) {
         says(text, "test-production --seed 7");
         free(text);
     }
-    bt_load_record_close(&record);
 }
 
 static void a_bound_that_is_not_there_is_explained(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     bt_load_latency *single = &record->scenarios[0].parts[0].latency;
     for (size_t i = 0; i < PEOPLE; i++) {
         char *text = written(record, people[i]);
@@ -110,12 +105,10 @@ static void a_bound_that_is_not_there_is_explained(void **state) {
     single->p95_lower_ms = 9.42;
     single->p95_upper_ms = NAN;
     PEOPLE_READ(record, "9.42–?", "P95 has no upper bound yet", "59", "(200 here)", "--duration");
-    bt_load_record_close(&record);
 }
 
 static void losses_and_the_speed_up_are_told(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     for (size_t i = 1; i < PEOPLE; i++) {
         char *text = written(record, people[i]);
         says(text, "3 refused by a full queue");
@@ -124,12 +117,10 @@ static void losses_and_the_speed_up_are_told(void **state) {
         says(text, "24.6");
         free(text);
     }
-    bt_load_record_close(&record);
 }
 
 static void what_a_quota_did_is_told(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     record->machine.cores = 1;
     record->machine.cpu_quota = 0.5;
     for (int i = 0; i < 2; i++)
@@ -144,7 +135,6 @@ static void what_a_quota_did_is_told(void **state) {
     says(text, "the CPU quota of 0.5 throttled 101 of 300 periods"); /* scenario by scenario */
     says(text, "1 core (CPU quota 0.5)");
     free(text);
-    bt_load_record_close(&record);
 }
 
 /* Code points, of which none here is wide. */
@@ -156,8 +146,7 @@ static int columns_of(const char *line, size_t bytes) {
 }
 
 static void the_table_keeps_to_the_terminal(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     for (int i = 0; i < record->scenario_count; i++)
         for (int p = 0; p < record->scenarios[i].part_count; p++) {
             bt_load_part *part = &record->scenarios[i].parts[p];
@@ -171,7 +160,6 @@ static void the_table_keeps_to_the_terminal(void **state) {
         if (columns_of(line, (size_t)(end - line)) > WIDTH)
             fail_msg("%d columns: %.*s", columns_of(line, (size_t)(end - line)), (int)(end - line), line);
     free(text);
-    bt_load_record_close(&record);
 }
 
 static void what_is_unknown_looks_like_no_number(void **state) {
@@ -190,8 +178,7 @@ static void what_is_unknown_looks_like_no_number(void **state) {
 }
 
 static void the_page_is_whole_in_itself(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *text = written(record, BT_LOAD_FORMAT_HTML);
     assert_int_equal(strncmp(text, "<!DOCTYPE html>", 15), 0);
     assert_silent(text, "src=\"http");
@@ -206,7 +193,6 @@ static void the_page_is_whole_in_itself(void **state) {
     says(text, "<code>make optimize-batch</code>");
     assert_silent(text, "`");
     free(text);
-    bt_load_record_close(&record);
 }
 
 /* ---- all forms say the same ---- */
@@ -296,9 +282,8 @@ static void all_forms_and_the_exit_code_say_the_same(void **state) {
 }
 
 static void hostile_names_break_no_form(void **state) {
-    (void)state;
     static const char evil[] = "<b>&\"'`x\n|y\x1b[31m\x01";
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     snprintf(record->models[0].title, sizeof record->models[0].title, "%s", evil);
     snprintf(record->models[0].device, sizeof record->models[0].device, "%s", evil);
     snprintf(record->scenarios[4].parts[0].cause, sizeof record->scenarios[4].parts[0].cause, "%s", evil);
@@ -312,18 +297,15 @@ static void hostile_names_break_no_form(void **state) {
         if (f == BT_LOAD_FORMAT_HTML || f == BT_LOAD_FORMAT_JUNIT) assert_silent(text, "<b>");
         free(text);
     }
-    bt_load_record_close(&record);
 }
 
 static void junit_counts_as_a_ci_does(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *text = written(record, BT_LOAD_FORMAT_JUNIT);
     says(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     says(text, "<testsuite name=\"hrnet\" tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\"");
     says(text, "<testsuite name=\"cbam_resunet\" tests=\"3\" failures=\"0\" errors=\"2\" skipped=\"0\"");
     free(text);
-    bt_load_record_close(&record);
 }
 
 /* ---- pictures ---- */
@@ -353,8 +335,7 @@ static char *script_of(const bt_load_record *record, const char *plot) {
 static const char *const plots[] = {"percentiles", "scenarios", "series", "batches", "split"};
 
 static void every_picture_has_its_script_and_its_data(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     for (int m = 0; m < 2; m++)
         for (size_t i = 0; i < sizeof plots / sizeof *plots; i++) {
             const char *model = record->models[m].model;
@@ -369,12 +350,10 @@ static void every_picture_has_its_script_and_its_data(void **state) {
     char *script = script_of(record, "percentiles");
     says(script, "SLA");
     free(script);
-    bt_load_record_close(&record);
 }
 
 static void every_picture_has_open_axes_and_its_legend_below(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     for (size_t i = 0; i < sizeof plots / sizeof *plots; i++) {
         char *script = script_of(record, plots[i]);
         says(script, "set border 3\n");
@@ -383,7 +362,6 @@ static void every_picture_has_open_axes_and_its_legend_below(void **state) {
         assert_silent(script, "set key outside");
         free(script);
     }
-    bt_load_record_close(&record);
 }
 
 /* The colour that follows a word of a legend, from the start of its part of the plot command. */
@@ -398,14 +376,13 @@ static void colour_of(const char *script, const char *title, char out[8]) {
 }
 
 static void a_word_has_one_colour_in_every_picture(void **state) {
-    (void)state;
     static const struct {
         const char *word, *first, *second;
     } shared[] = {{"SLA", "scenarios", "percentiles"},
                   {"P50", "scenarios", "series"},
                   {"Burst Load", "percentiles", "batches"},
                   {"Sustained Load", "percentiles", "batches"}};
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
         char *first = script_of(record, shared[i].first), *second = script_of(record, shared[i].second);
         char one[8], other[8];
@@ -422,12 +399,10 @@ static void a_word_has_one_colour_in_every_picture(void **state) {
     assert_string_equal(one, other);
     free(hrnet);
     free(cbam);
-    bt_load_record_close(&record);
 }
 
 static void an_unknown_bound_is_an_open_arrow(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *script = script_of(record, "scenarios");
     assert_silent(script, "nofilled");
     free(script);
@@ -436,12 +411,10 @@ static void an_unknown_bound_is_an_open_arrow(void **state) {
     says(script, "vectors head size graph 0.016,25 nofilled");
     says(script, "upper bound unknown");
     free(script);
-    bt_load_record_close(&record);
 }
 
 static void what_is_not_shown_is_hollow_and_what_is_met_is_not(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *script = script_of(record, "scenarios");
     says(script, "points pointtype 7 pointsize 1.3 linewidth 1.5 linecolor rgb '#0072B2' title 'P95, met'");
     says(script,
@@ -455,19 +428,16 @@ static void what_is_not_shown_is_hollow_and_what_is_met_is_not(void **state) {
     assert_silent(script, "P95, broken");
     assert_silent(script, "P95, not shown");
     free(script);
-    bt_load_record_close(&record);
 }
 
 static void batches_of_one_size_are_no_picture(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     assert_true(bt_load_plot_is_drawn(record, &record->models[0], BT_LOAD_PLOT_BATCHES));
     assert_false(bt_load_plot_is_drawn(record, &record->models[1], BT_LOAD_PLOT_BATCHES));
     bt_error error;
     if (bt_load_plots_write(record, "sizes", &error) != BT_OK) fail_msg("%s", error.message);
     assert_true(bt_file_exists("sizes/hrnet-load-batches.gnuplot"));
     assert_false(bt_file_exists("sizes/cbam_resunet-load-batches.gnuplot"));
-    bt_load_record_close(&record);
 }
 
 /* Makes the last burst so slow that the others would be flat beside it. */
@@ -482,8 +452,7 @@ static void let_one_dwarf_the_rest(bt_load_record *record) {
 }
 
 static void one_that_dwarfs_the_rest_leaves_them_room(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *scenarios = script_of(record, "scenarios"), *split = script_of(record, "split");
     assert_silent(scenarios, "logscale");
     assert_silent(split, "ms in all");
@@ -500,18 +469,15 @@ static void one_that_dwarfs_the_rest_leaves_them_room(void **state) {
     assert_true(end < mean / 4);
     free(scenarios);
     free(split);
-    bt_load_record_close(&record);
 }
 
 static void percentiles_are_named_plainly_and_do_not_tangle(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     char *script = script_of(record, "percentiles");
     says(script, "set xlabel 'share of requests'\n");
     assert_silent(script, "1 - p");
     assert_silent(script, "histeps");
     free(script);
-    bt_load_record_close(&record);
 }
 
 /* The rows of one block of a data file; its last x. */
@@ -530,8 +496,7 @@ static int rows_of(const char *data, int block, double *last) {
 }
 
 static void a_series_ends_with_its_last_whole_second(void **state) {
-    (void)state;
-    bt_load_record *record = fixture_load_record();
+    bt_load_record *record = *state;
     bt_load_part *part = &record->scenarios[4].parts[0];
     bt_load_bin *last = &part->bins[part->bin_count - 1];
     double at = 0;
@@ -552,7 +517,6 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     says(script, "title 'slowest'");
     free(script);
     free(data);
-    bt_load_record_close(&record);
 }
 
 static void nothing_measured_is_one_sentence(void **state) {
@@ -585,28 +549,32 @@ static void a_record_of_nothing_still_plots(void **state) {
     bt_load_record_close(&record);
 }
 
+/* A test of a record that it may change. */
+#define WITH_RECORD(test)                                                                                    \
+    cmocka_unit_test_setup_teardown(test, fixture_load_record_set_up, fixture_load_record_tear_down)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_summary_has_a_line_a_scenario),
-        cmocka_unit_test(cause_and_remedy_stand_beside_what_is_not_met),
-        cmocka_unit_test(a_bound_that_is_not_there_is_explained),
-        cmocka_unit_test(losses_and_the_speed_up_are_told),
-        cmocka_unit_test(what_a_quota_did_is_told),
-        cmocka_unit_test(the_table_keeps_to_the_terminal),
+        WITH_RECORD(the_summary_has_a_line_a_scenario),
+        WITH_RECORD(cause_and_remedy_stand_beside_what_is_not_met),
+        WITH_RECORD(a_bound_that_is_not_there_is_explained),
+        WITH_RECORD(losses_and_the_speed_up_are_told),
+        WITH_RECORD(what_a_quota_did_is_told),
+        WITH_RECORD(the_table_keeps_to_the_terminal),
         cmocka_unit_test(what_is_unknown_looks_like_no_number),
-        cmocka_unit_test(the_page_is_whole_in_itself),
+        WITH_RECORD(the_page_is_whole_in_itself),
         cmocka_unit_test(all_forms_and_the_exit_code_say_the_same),
-        cmocka_unit_test(hostile_names_break_no_form),
-        cmocka_unit_test(junit_counts_as_a_ci_does),
-        cmocka_unit_test(every_picture_has_its_script_and_its_data),
-        cmocka_unit_test(every_picture_has_open_axes_and_its_legend_below),
-        cmocka_unit_test(a_word_has_one_colour_in_every_picture),
-        cmocka_unit_test(an_unknown_bound_is_an_open_arrow),
-        cmocka_unit_test(what_is_not_shown_is_hollow_and_what_is_met_is_not),
-        cmocka_unit_test(batches_of_one_size_are_no_picture),
-        cmocka_unit_test(one_that_dwarfs_the_rest_leaves_them_room),
-        cmocka_unit_test(percentiles_are_named_plainly_and_do_not_tangle),
-        cmocka_unit_test(a_series_ends_with_its_last_whole_second),
+        WITH_RECORD(hostile_names_break_no_form),
+        WITH_RECORD(junit_counts_as_a_ci_does),
+        WITH_RECORD(every_picture_has_its_script_and_its_data),
+        WITH_RECORD(every_picture_has_open_axes_and_its_legend_below),
+        WITH_RECORD(a_word_has_one_colour_in_every_picture),
+        WITH_RECORD(an_unknown_bound_is_an_open_arrow),
+        WITH_RECORD(what_is_not_shown_is_hollow_and_what_is_met_is_not),
+        WITH_RECORD(batches_of_one_size_are_no_picture),
+        WITH_RECORD(one_that_dwarfs_the_rest_leaves_them_room),
+        WITH_RECORD(percentiles_are_named_plainly_and_do_not_tangle),
+        WITH_RECORD(a_series_ends_with_its_last_whole_second),
         cmocka_unit_test(nothing_measured_is_one_sentence),
         cmocka_unit_test(a_record_of_nothing_still_plots),
     };

@@ -69,8 +69,7 @@ static void assert_people_read(const bt_record *record, const char *const *phras
 #define PEOPLE_READ(record, ...) assert_people_read(record, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_every_point_stands_with_its_reason(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     for (report_form form = TABLE; form < FORMS; form++) {
         char *text = written(record, form);
         for (int i = 0; i < record->model_count; i++) {
@@ -81,35 +80,29 @@ static void test_every_point_stands_with_its_reason(void **state) {
         }
         free(text);
     }
-    bt_record_close(&record);
 }
 
 static void test_a_loser_without_a_recorded_reason_still_gets_one(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_point *late = &record->models[0].points[6];
     assert_int_equal(late->outcome, BT_OUTCOME_OVER_SLA);
     late->why[0] = '\0';
     char *text = written(record, TABLE);
     assert_words_in_order(text, "P95 is shown to be over the SLA");
     free(text);
-    bt_record_close(&record);
 }
 
 static void test_the_choice_the_winners_and_how_to_repeat_are_told(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     PEOPLE_READ(record, "→ efficiency batch 2 throughput batch 8 latency batch 1",
                 "largest batch memory would allow: FP32 5, BF16 15", "batching does not pay by efficiency",
                 "together 813 MiB 922 MiB allowed: they fit", "hrnet: batch 4", "revision 5fa8ce6, seed 7",
                 record->command);
-    bt_record_close(&record);
 }
 
 /* What nothing is shown of is provisional, in every form; "chosen" is said of what is admissible alone. */
 static void test_a_choice_without_proof_is_provisional(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_model_record *cbam = &record->models[1];
     for (int i = 0; i < cbam->point_count; i++)
         cbam->points[i].outcome = BT_OUTCOME_UNDECIDED;
@@ -145,7 +138,6 @@ static void test_a_choice_without_proof_is_provisional(void **state) {
         assert_string_equal(json_string_value(json_object_get(json_array_get(models, i), "choice")),
                             choices[i]);
     json_decref(json);
-    bt_record_close(&record);
 }
 
 static void test_a_model_that_was_not_measured_says_why(void **state) {
@@ -158,8 +150,7 @@ static void test_a_model_that_was_not_measured_says_why(void **state) {
 }
 
 static void test_a_division_that_was_not_measured_is_told_so(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_model_record *model = &record->models[0];
     model->instances = 1;
     model->division_count = 2;
@@ -170,13 +161,11 @@ static void test_a_division_that_was_not_measured_is_told_so(void **state) {
                           "cores 1 instance of all threads 50.0 images/s (chosen); 2 instances of 1 thread "
                           "not measured, batches of one");
     free(text);
-    bt_record_close(&record);
 }
 
 /* What it did is no other program's doing, nor ended by closing any. */
 static void test_a_quota_is_told_with_what_it_did(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_model_record *model = &record->models[0];
     model->points[0].drifting = true;
     model->throttling = (bt_throttling){.quota_cpus = 1, .quota_periods = 693, .throttled_periods = 629};
@@ -198,12 +187,10 @@ static void test_a_quota_is_told_with_what_it_did(void **state) {
     assert_null(strstr(text, "a higher quota"));
     free(text);
     record->model_count = 2;
-    bt_record_close(&record);
 }
 
 static void test_a_cpu_demonstration_says_so_first_and_last(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     char *text = written(record, TABLE);
     static const char notice[] = "CPU demonstration profile", end[] = "at the image size that you serve.\n";
     assert_int_equal(strncmp(text, notice, strlen(notice)), 0);
@@ -213,12 +200,10 @@ static void test_a_cpu_demonstration_says_so_first_and_last(void **state) {
     text = written(record, TABLE);
     assert_null(strstr(text, notice));
     free(text);
-    bt_record_close(&record);
 }
 
 static void test_what_can_be_served_is_told(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     for (report_form form = TABLE; form < FORMS; form++) {
         char *text = written(record, form);
         if (form == CSV) {
@@ -232,12 +217,10 @@ static void test_what_can_be_served_is_told(void **state) {
         }
         free(text);
     }
-    bt_record_close(&record);
 }
 
 static void test_no_capacity_is_told_and_an_unknown_one_is_not(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_model_record *hrnet = &record->models[0], *cbam = &record->models[1];
     hrnet->capacity_rps = hrnet->recommended_rps = 0;
     hrnet->predicted_p95_ms = cbam->capacity_rps = cbam->recommended_rps = cbam->predicted_p95_ms = NAN;
@@ -247,14 +230,12 @@ static void test_no_capacity_is_told_and_an_unknown_one_is_not(void **state) {
                           "SLA (simulated); a shorter --max-queue-delay-ms");
     assert_null(strstr(text, "requests/s"));
     free(text);
-    bt_record_close(&record);
 }
 
 /* Where the first image takes less than each further one, the line begins below zero; nobody serves no
  * images. */
 static void test_memory_is_told_from_a_batch_of_one_on(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     record->models[0].production_memory.base_mb = -414;
     record->models[0].production_memory.per_image_mb = 1892;
     for (report_form form = TABLE; form < FORMS; form++) {
@@ -265,7 +246,6 @@ static void test_memory_is_told_from_a_batch_of_one_on(void **state) {
     char words[BT_WORDS_SIZE];
     bt_words_memory(record, &record->models[0], words);
     assert_non_null(strstr(words, "; a batch of one takes 1478 MiB, each further image 1892 more; "));
-    bt_record_close(&record);
 }
 
 static void assert_no_number_is_made_up(const char *text) {
@@ -292,8 +272,7 @@ static void test_what_is_unknown_is_a_dash(void **state) {
 }
 
 static void test_the_table_fits_a_terminal_of_100_columns(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     memset(record->command, 'x', 300);
     snprintf(record->models[0].points[2].why, BT_TEXT_SIZE, "%0200d", 7);
     char *text = written(record, TABLE);
@@ -302,7 +281,6 @@ static void test_the_table_fits_a_terminal_of_100_columns(void **state) {
         if (line[0]) assert_int_not_equal(line[strlen(line) - 1], ' ');
     }
     free(text);
-    bt_record_close(&record);
 }
 
 static int below(bt_random *random, int bound) {
@@ -435,9 +413,8 @@ static void test_the_terminal_says_how_wide_it_is(void **state) {
 }
 
 static void test_a_bound_that_is_not_there_is_explained(void **state) {
-    (void)state;
     static const char words[] = "bound –: P95 has no upper bound yet";
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     for (int i = 0; i < record->models[0].point_count; i++)
         if (isfinite(record->models[0].points[i].p95_ms)) record->models[0].points[i].p95_upper_ms = 1;
     bt_model_record *second = &record->models[1];
@@ -449,7 +426,6 @@ static void test_a_bound_that_is_not_there_is_explained(void **state) {
     second->points[1].p95_upper_ms = NAN;
     second->points[1].sample_count = 17;
     PEOPLE_READ(record, words, "at least 59 samples, more where late ones come in spells (at most 17 here)");
-    bt_record_close(&record);
 }
 
 /* A reader of RFC 4180 made for this test: the next field of a row. */
@@ -471,8 +447,7 @@ static const char *next_field(const char *at, char *out, size_t size) {
 }
 
 static void test_csv_reads_back_to_the_same_points(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     snprintf(record->models[0].points[0].why, BT_TEXT_SIZE, "a \"quoted\", comma'd reason");
     char *text = written(record, CSV), header[40][64], field[BT_TEXT_SIZE];
     int columns = 0;
@@ -502,7 +477,6 @@ static void test_csv_reads_back_to_the_same_points(void **state) {
     }
     assert_int_equal(*at, '\0');
     free(text);
-    bt_record_close(&record);
 }
 
 static void test_a_record_that_was_read_back_prints_the_same(void **state) {
@@ -527,20 +501,17 @@ static void test_a_record_that_was_read_back_prints_the_same(void **state) {
 }
 
 static void test_markdown_escapes_what_users_name(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     snprintf(record->models[0].title, BT_NAME_SIZE, "a|b <img> *c* [d](e) _f_ g_h");
     char *text = written(record, MARKDOWN);
     assert_non_null(strstr(text, "a\\|b \\<img> \\*c\\* \\[d\\](e) \\_f\\_ g_h"));
     assert_non_null(strstr(text, "](<../plots/hrnet-latency.svg>)"));
     free(text);
-    bt_record_close(&record);
 }
 
 static void test_the_page_is_whole_in_itself(void **state) {
-    (void)state;
     static const char *const never[] = {"src=\"", "href=\"", "@import", "<script", "<link"};
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     char *text = written(record, HTML);
     assert_int_equal(strncmp(text, "<!DOCTYPE html>", 15), 0);
     assert_non_null(strstr(text, "name=\"viewport\""));
@@ -548,12 +519,10 @@ static void test_the_page_is_whole_in_itself(void **state) {
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         if (strstr(text, never[i])) fail_msg("\"%s\" is in the page", never[i]);
     free(text);
-    bt_record_close(&record);
 }
 
 static void test_code_looks_like_code_in_every_report(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     snprintf(record->models[0].advice, BT_TEXT_SIZE, "first `make <all> *now*`, then wait");
     snprintf(record->models[0].points[0].why, BT_TEXT_SIZE, "see `make`; a lone ` is none, `` nor these");
     char *text = written(record, HTML);
@@ -564,13 +533,11 @@ static void test_code_looks_like_code_in_every_report(void **state) {
     text = written(record, MARKDOWN);
     assert_non_null(strstr(text, "first `make <all> *now*`, then wait"));
     free(text);
-    bt_record_close(&record);
 }
 
 /* A browser breaks lines after hyphens, and an option that is copied from two lines has a blank in it. */
 static void test_the_page_breaks_no_option(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     snprintf(record->models[0].advice, BT_TEXT_SIZE,
              "a shorter --max-queue-delay-ms, or `tune --seed 7`; but a--b, -- and ---c are none");
     char *text = written(record, HTML);
@@ -579,7 +546,6 @@ static void test_the_page_breaks_no_option(void **state) {
                                  "---c are none"));
     assert_non_null(strstr(text, ".option{white-space:nowrap}"));
     free(text);
-    bt_record_close(&record);
 }
 
 static void test_text_is_cleaned_and_measured_in_columns(void **state) {
@@ -606,31 +572,35 @@ static void test_a_row_that_is_not_full_is_refused(void **state) {
     assert_null(table);
 }
 
+/* A test of a record that it may change. */
+#define WITH_RECORD(test)                                                                                    \
+    cmocka_unit_test_setup_teardown(test, fixture_record_set_up, fixture_record_tear_down)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_point_stands_with_its_reason),
-        cmocka_unit_test(test_a_loser_without_a_recorded_reason_still_gets_one),
-        cmocka_unit_test(test_the_choice_the_winners_and_how_to_repeat_are_told),
-        cmocka_unit_test(test_a_choice_without_proof_is_provisional),
+        WITH_RECORD(test_every_point_stands_with_its_reason),
+        WITH_RECORD(test_a_loser_without_a_recorded_reason_still_gets_one),
+        WITH_RECORD(test_the_choice_the_winners_and_how_to_repeat_are_told),
+        WITH_RECORD(test_a_choice_without_proof_is_provisional),
         cmocka_unit_test(test_a_model_that_was_not_measured_says_why),
-        cmocka_unit_test(test_a_division_that_was_not_measured_is_told_so),
-        cmocka_unit_test(test_a_quota_is_told_with_what_it_did),
-        cmocka_unit_test(test_a_cpu_demonstration_says_so_first_and_last),
-        cmocka_unit_test(test_what_can_be_served_is_told),
-        cmocka_unit_test(test_no_capacity_is_told_and_an_unknown_one_is_not),
-        cmocka_unit_test(test_memory_is_told_from_a_batch_of_one_on),
+        WITH_RECORD(test_a_division_that_was_not_measured_is_told_so),
+        WITH_RECORD(test_a_quota_is_told_with_what_it_did),
+        WITH_RECORD(test_a_cpu_demonstration_says_so_first_and_last),
+        WITH_RECORD(test_what_can_be_served_is_told),
+        WITH_RECORD(test_no_capacity_is_told_and_an_unknown_one_is_not),
+        WITH_RECORD(test_memory_is_told_from_a_batch_of_one_on),
         cmocka_unit_test(test_what_is_unknown_is_a_dash),
-        cmocka_unit_test(test_the_table_fits_a_terminal_of_100_columns),
+        WITH_RECORD(test_the_table_fits_a_terminal_of_100_columns),
         cmocka_unit_test(test_a_table_is_never_wider_than_asked_for),
         cmocka_unit_test(test_columns_that_find_no_room_go_on_below_the_first),
         cmocka_unit_test(test_the_terminal_says_how_wide_it_is),
-        cmocka_unit_test(test_a_bound_that_is_not_there_is_explained),
-        cmocka_unit_test(test_csv_reads_back_to_the_same_points),
+        WITH_RECORD(test_a_bound_that_is_not_there_is_explained),
+        WITH_RECORD(test_csv_reads_back_to_the_same_points),
         cmocka_unit_test(test_a_record_that_was_read_back_prints_the_same),
-        cmocka_unit_test(test_markdown_escapes_what_users_name),
-        cmocka_unit_test(test_the_page_is_whole_in_itself),
-        cmocka_unit_test(test_code_looks_like_code_in_every_report),
-        cmocka_unit_test(test_the_page_breaks_no_option),
+        WITH_RECORD(test_markdown_escapes_what_users_name),
+        WITH_RECORD(test_the_page_is_whole_in_itself),
+        WITH_RECORD(test_code_looks_like_code_in_every_report),
+        WITH_RECORD(test_the_page_breaks_no_option),
         cmocka_unit_test(test_text_is_cleaned_and_measured_in_columns),
         cmocka_unit_test(test_a_row_that_is_not_full_is_refused),
     };

@@ -147,6 +147,12 @@ static void assert_box(const bt_polygon *p, int x, int y, int width, int height)
     assert_int_equal(p->height, height);
 }
 
+static void assert_regions(const char *text, double min_area_px, int count) {
+    bt_polygons *found = find_drawn(text, min_area_px);
+    assert_int_equal(found->count, count);
+    bt_polygons_close(&found);
+}
+
 static void an_empty_mask_has_no_polygons(void **state) {
     (void)state;
     bt_polygons *found = find_drawn("....|....|", 0);
@@ -179,9 +185,7 @@ static void a_pixel_is_a_polygon_of_one_point(void **state) {
     assert_true(found->items[0].area_px == 1);
     assert_box(&found->items[0], 2, 1, 1, 1);
     bt_polygons_close(&found);
-    found = find_drawn("#|", 0);
-    assert_int_equal(found->count, 1);
-    bt_polygons_close(&found);
+    assert_regions("#|", 0, 1);
 }
 
 static void regions_below_the_least_area_are_dropped(void **state) {
@@ -189,13 +193,9 @@ static void regions_below_the_least_area_are_dropped(void **state) {
     const char *text = "##.##.#|##.#...|";
     for (int least = 0; least <= 5; least++) {
         static const int counts[] = {3, 3, 2, 2, 1, 0};
-        bt_polygons *found = find_drawn(text, least);
-        assert_int_equal(found->count, counts[least]);
-        bt_polygons_close(&found);
+        assert_regions(text, least, counts[least]);
     }
-    bt_polygons *found = find_drawn(text, 3.5);
-    assert_int_equal(found->count, 1);
-    bt_polygons_close(&found);
+    assert_regions(text, 3.5, 1);
 }
 
 static void pixels_that_touch_by_a_corner_are_one_region(void **state) {
@@ -204,12 +204,8 @@ static void pixels_that_touch_by_a_corner_are_one_region(void **state) {
     assert_int_equal(found->count, 1);
     assert_true(found->items[0].area_px == 5);
     bt_polygons_close(&found);
-    found = find_drawn("##..|..##|##..|", 0);
-    assert_int_equal(found->count, 1);
-    bt_polygons_close(&found);
-    found = find_drawn("#.#|...|#.#|", 0);
-    assert_int_equal(found->count, 4);
-    bt_polygons_close(&found);
+    assert_regions("##..|..##|##..|", 0, 1);
+    assert_regions("#.#|...|#.#|", 0, 4);
 }
 
 static void a_hole_is_ringed_by_the_regions_own_pixels(void **state) {

@@ -27,18 +27,17 @@ static char folder[64];
 static char *path_before;
 
 static int set_up(void **state) {
-    (void)state;
     snprintf(folder, sizeof folder, "%s/bt-plots-XXXXXX", P_tmpdir);
     path_before = strdup(getenv("PATH"));
-    return mkdtemp(folder) && path_before ? 0 : -1;
+    return mkdtemp(folder) && path_before ? fixture_record_set_up(state) : -1;
 }
 
 static int tear_down(void **state) {
-    (void)state;
     char pattern[80];
     glob_t found;
     setenv("PATH", path_before, 1);
     free(path_before);
+    fixture_record_tear_down(state);
     snprintf(pattern, sizeof pattern, "%s/*", folder);
     if (glob(pattern, 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++)
@@ -175,8 +174,7 @@ static void test_nothing_measured_is_one_sentence(void **state) {
 }
 
 static void test_an_unknown_bound_is_an_open_arrow(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_point *points = record->models[0].points;
     for (int i = 0; i < record->models[0].point_count; i++)
         if (isfinite(points[i].p95_ms)) points[i].p95_upper_ms = points[i].p95_ms * 1.1;
@@ -200,7 +198,6 @@ static void test_an_unknown_bound_is_an_open_arrow(void **state) {
     assert_int_equal(strncmp(open, expected, strlen(expected)), 0);
     assert_null(strstr(strstr(data, "# bounds"), "NaN"));
     free(data);
-    bt_record_close(&record);
 }
 
 /* What a plot says of an outcome's points, up to the words of the legend. */
@@ -238,19 +235,16 @@ static void test_a_word_looks_the_same_in_every_plot(void **state) {
 }
 
 static void test_the_front_fills_no_marker(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     char *script = written(record, BT_SWEEP_PLOT_PARETO, "gnuplot"), *front = strstr(script, "index 'front'");
     assert_non_null(front);
     assert_non_null(strstr(front, " with lines "));
     assert_null(strstr(script, "linespoints"));
     free(script);
-    bt_record_close(&record);
 }
 
 static void test_what_is_chosen_without_proof_is_provisional(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_model_record *model = &record->models[0];
     char *script = written(record, BT_SWEEP_PLOT_LATENCY, "gnuplot");
     assert_non_null(strstr(script, "'chosen: batch 2'"));
@@ -260,7 +254,6 @@ static void test_what_is_chosen_without_proof_is_provisional(void **state) {
     assert_non_null(strstr(script, "'provisional: batch 2'"));
     assert_null(strstr(script, "'chosen"));
     free(script);
-    bt_record_close(&record);
 }
 
 static void test_names_cannot_become_commands(void **state) {
@@ -282,8 +275,7 @@ static void test_names_cannot_become_commands(void **state) {
 }
 
 static void test_without_gnuplot_scripts_and_data_remain(void **state) {
-    (void)state;
-    bt_record *record = fixture_record();
+    bt_record *record = *state;
     bt_error error;
     char said[BT_GNUPLOT_SAID_SIZE];
     setenv("PATH", "/nonexistent", 1);
@@ -291,7 +283,6 @@ static void test_without_gnuplot_scripts_and_data_remain(void **state) {
     assert_int_equal(bt_sweep_plots_render(record, folder, TIMEOUT_NS, said, &error), BT_UNSUPPORTED);
     assert_non_null(strstr(error.message, "gnuplot"));
     assert_pictures(record, false);
-    bt_record_close(&record);
 }
 
 /* Puts a shell script in gnuplot's place. */

@@ -180,53 +180,58 @@ static void finish(service *s) {
     bt_batcher_close(&s->batcher);
 }
 
+/* A test's *state: one instance of the model of four. */
+static int open_usual(void **state) {
+    static service s;
+    const bt_batcher_model model = model_of_four();
+    s = open_one(&model);
+    *state = &s;
+    return 0;
+}
+
+static int close_usual(void **state) {
+    finish(*state);
+    return 0;
+}
+
 /* ---- how a batch closes ---- */
 
 static void a_lone_request_waits_the_queue_delay_and_not_longer(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit(&s, MS(0));
-    expect_nothing(&s, MS(0));
-    assert_int_equal(bt_batcher_wake_ns(s.batcher), MS(5));
-    expect_nothing(&s, MS(5) - 1);
-    uint64_t run = expect_run(&s, MS(5), BT_PATH_PRODUCTION, 1, 1);
-    assert_int_equal(s.action.tags[0], 100);
-    assert_true(bt_batcher_done(s.batcher, MS(15), run, BT_RUN_GOOD));
-    expect_answer(&s, MS(15), 100, BT_OK);
-    assert_int_equal(s.action.arrival_ns, MS(0));
-    assert_int_equal(s.action.started_ns, MS(5));
-    assert_true(bt_batcher_idle(s.batcher));
-    finish(&s);
+    service *s = *state;
+    submit(s, MS(0));
+    expect_nothing(s, MS(0));
+    assert_int_equal(bt_batcher_wake_ns(s->batcher), MS(5));
+    expect_nothing(s, MS(5) - 1);
+    uint64_t run = expect_run(s, MS(5), BT_PATH_PRODUCTION, 1, 1);
+    assert_int_equal(s->action.tags[0], 100);
+    assert_true(bt_batcher_done(s->batcher, MS(15), run, BT_RUN_GOOD));
+    expect_answer(s, MS(15), 100, BT_OK);
+    assert_int_equal(s->action.arrival_ns, MS(0));
+    assert_int_equal(s->action.started_ns, MS(5));
+    assert_true(bt_batcher_idle(s->batcher));
 }
 
 static void a_full_batch_goes_at_once(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit_many(&s, MS(0), 3);
-    expect_nothing(&s, MS(1));
-    submit(&s, MS(2));
-    expect_run(&s, MS(2), BT_PATH_PRODUCTION, 4, 4);
+    service *s = *state;
+    submit_many(s, MS(0), 3);
+    expect_nothing(s, MS(1));
+    submit(s, MS(2));
+    expect_run(s, MS(2), BT_PATH_PRODUCTION, 4, 4);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(s.action.tags[i], 100 + i);
-    finish(&s);
+        assert_int_equal(s->action.tags[i], 100 + i);
 }
 
 static void what_came_while_a_batch_ran_goes_together_when_it_ends(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit_many(&s, MS(0), 4);
-    uint64_t run = expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4);
-    submit_many(&s, MS(3), 2);
-    expect_nothing(&s, MS(10)); /* overdue, but the device is taken */
-    assert_int_equal(bt_batcher_wake_ns(s.batcher), BT_NEVER_NS);
-    bt_batcher_done(s.batcher, MS(22), run, BT_RUN_GOOD);
+    service *s = *state;
+    submit_many(s, MS(0), 4);
+    uint64_t run = expect_run(s, MS(0), BT_PATH_PRODUCTION, 4, 4);
+    submit_many(s, MS(3), 2);
+    expect_nothing(s, MS(10)); /* overdue, but the device is taken */
+    assert_int_equal(bt_batcher_wake_ns(s->batcher), BT_NEVER_NS);
+    bt_batcher_done(s->batcher, MS(22), run, BT_RUN_GOOD);
     for (uint64_t tag = 100; tag < 104; tag++)
-        expect_answer(&s, MS(22), tag, BT_OK); /* answers before anything new */
-    expect_run(&s, MS(22), BT_PATH_PRODUCTION, 2, 2);
-    finish(&s);
+        expect_answer(s, MS(22), tag, BT_OK); /* answers before anything new */
+    expect_run(s, MS(22), BT_PATH_PRODUCTION, 2, 2);
 }
 
 static void three_run_padded_to_four(void **state) {
@@ -243,14 +248,11 @@ static void three_run_padded_to_four(void **state) {
 }
 
 static void a_batch_closes_early_for_a_deadline_that_waiting_would_break(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit_to(&s, MS(0), 0, MS(12), false); /* takes 10: it must start by 2 */
-    expect_nothing(&s, MS(1));
-    assert_int_equal(bt_batcher_wake_ns(s.batcher), MS(2));
-    expect_run(&s, MS(2), BT_PATH_PRODUCTION, 1, 1);
-    finish(&s);
+    service *s = *state;
+    submit_to(s, MS(0), 0, MS(12), false); /* takes 10: it must start by 2 */
+    expect_nothing(s, MS(1));
+    assert_int_equal(bt_batcher_wake_ns(s->batcher), MS(2));
+    expect_run(s, MS(2), BT_PATH_PRODUCTION, 1, 1);
 }
 
 static void a_change_of_settings_holds_from_now_on(void **state) {
@@ -270,35 +272,29 @@ static void a_change_of_settings_holds_from_now_on(void **state) {
 /* ---- deadlines, cancelling, admission, a full queue ---- */
 
 static void a_request_that_waited_to_its_deadline_is_told_so_then(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit_many(&s, MS(0), 4);
-    uint64_t run = expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4);
-    submit_to(&s, MS(1), 0, MS(15), false);
-    expect_nothing(&s, MS(15) - 1);
-    assert_int_equal(bt_batcher_wake_ns(s.batcher), MS(15));
-    expect_answer(&s, MS(15), 104, BT_TIMEOUT);
-    assert_true(bt_batcher_done(s.batcher, MS(22), run, BT_RUN_GOOD));
-    finish(&s);
+    service *s = *state;
+    submit_many(s, MS(0), 4);
+    uint64_t run = expect_run(s, MS(0), BT_PATH_PRODUCTION, 4, 4);
+    submit_to(s, MS(1), 0, MS(15), false);
+    expect_nothing(s, MS(15) - 1);
+    assert_int_equal(bt_batcher_wake_ns(s->batcher), MS(15));
+    expect_answer(s, MS(15), 104, BT_TIMEOUT);
+    assert_true(bt_batcher_done(s->batcher, MS(22), run, BT_RUN_GOOD));
 }
 
 static void a_cancelled_request_is_answered_and_leaves_its_run_alone(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    uint64_t first = submit(&s, MS(0));
-    submit_many(&s, MS(0), 3);
-    uint64_t run = expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4);
-    assert_true(bt_batcher_cancel(s.batcher, MS(1), first));
-    assert_false(bt_batcher_cancel(s.batcher, MS(1), first));
-    expect_answer(&s, MS(1), 100, BT_CANCELLED);
-    bt_batcher_done(s.batcher, MS(22), run, BT_RUN_GOOD);
+    service *s = *state;
+    uint64_t first = submit(s, MS(0));
+    submit_many(s, MS(0), 3);
+    uint64_t run = expect_run(s, MS(0), BT_PATH_PRODUCTION, 4, 4);
+    assert_true(bt_batcher_cancel(s->batcher, MS(1), first));
+    assert_false(bt_batcher_cancel(s->batcher, MS(1), first));
+    expect_answer(s, MS(1), 100, BT_CANCELLED);
+    bt_batcher_done(s->batcher, MS(22), run, BT_RUN_GOOD);
     for (uint64_t tag = 101; tag < 104; tag++)
-        expect_answer(&s, MS(22), tag, BT_OK);
-    assert_int_equal(s.action.position, 3);
-    expect_nothing(&s, MS(22));
-    finish(&s);
+        expect_answer(s, MS(22), tag, BT_OK);
+    assert_int_equal(s->action.position, 3);
+    expect_nothing(s, MS(22));
 }
 
 static void a_full_queue_refuses_at_once(void **state) {
@@ -369,19 +365,16 @@ static void without_failover_what_failed_has_failed(void **state) {
 }
 
 static void out_of_memory_halves_before_it_falls_back(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit_many(&s, MS(0), 4);
-    uint64_t run = expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4);
-    bt_batcher_done(s.batcher, MS(3), run, BT_RUN_OUT_OF_MEMORY);
-    run = expect_run(&s, MS(3), BT_PATH_PRODUCTION, 2, 2);
-    assert_int_equal(s.action.tags[0], 100);
-    bt_batcher_done(s.batcher, MS(17), run, BT_RUN_GOOD);
-    expect_answer(&s, MS(17), 100, BT_OK);
-    expect_answer(&s, MS(17), 101, BT_OK);
-    expect_run(&s, MS(17), BT_PATH_PRODUCTION, 2, 2);
-    finish(&s);
+    service *s = *state;
+    submit_many(s, MS(0), 4);
+    uint64_t run = expect_run(s, MS(0), BT_PATH_PRODUCTION, 4, 4);
+    bt_batcher_done(s->batcher, MS(3), run, BT_RUN_OUT_OF_MEMORY);
+    run = expect_run(s, MS(3), BT_PATH_PRODUCTION, 2, 2);
+    assert_int_equal(s->action.tags[0], 100);
+    bt_batcher_done(s->batcher, MS(17), run, BT_RUN_GOOD);
+    expect_answer(s, MS(17), 100, BT_OK);
+    expect_answer(s, MS(17), 101, BT_OK);
+    expect_run(s, MS(17), BT_PATH_PRODUCTION, 2, 2);
 }
 
 static void a_run_that_hangs_is_given_up_and_its_late_outcome_dropped(void **state) {
@@ -500,25 +493,22 @@ static void draining_closes_batches_at_once_and_refuses_the_rest(void **state) {
 }
 
 static void abandoning_answers_even_what_runs(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
-    submit_many(&s, MS(0), 5);
-    uint64_t run = expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4);
+    service *s = *state;
+    submit_many(s, MS(0), 5);
+    uint64_t run = expect_run(s, MS(0), BT_PATH_PRODUCTION, 4, 4);
     bool seen[5] = {false};
-    bt_batcher_abandon(s.batcher, MS(1));
+    bt_batcher_abandon(s->batcher, MS(1));
     for (int i = 0; i < 5; i++) {
-        assert_true(bt_batcher_next(s.batcher, MS(1), &s.action));
-        assert_int_equal(s.action.kind, BT_ACTION_ANSWER);
-        assert_int_equal(s.action.status, BT_CLOSED);
-        assert_in_range(s.action.tag, 100, 104);
-        assert_false(seen[s.action.tag - 100]);
-        seen[s.action.tag - 100] = true;
+        assert_true(bt_batcher_next(s->batcher, MS(1), &s->action));
+        assert_int_equal(s->action.kind, BT_ACTION_ANSWER);
+        assert_int_equal(s->action.status, BT_CLOSED);
+        assert_in_range(s->action.tag, 100, 104);
+        assert_false(seen[s->action.tag - 100]);
+        seen[s->action.tag - 100] = true;
     }
-    assert_true(bt_batcher_idle(s.batcher));
-    assert_true(bt_batcher_done(s.batcher, MS(22), run, BT_RUN_GOOD));
-    expect_nothing(&s, MS(22));
-    finish(&s);
+    assert_true(bt_batcher_idle(s->batcher));
+    assert_true(bt_batcher_done(s->batcher, MS(22), run, BT_RUN_GOOD));
+    expect_nothing(s, MS(22));
 }
 
 /* ---- what is refused ---- */
@@ -572,22 +562,19 @@ static void options_that_no_batcher_can_follow_are_refused(void **state) {
 }
 
 static void a_change_out_of_bounds_changes_nothing(void **state) {
-    (void)state;
-    bt_batcher_model model = model_of_four();
-    service s = open_one(&model);
+    service *s = *state;
     static const bt_batcher_change changes[] = {
         {0, 8, 0}, {5, 8, 0}, {4, 0, 0}, {4, 9, 0}, {4, 8, -1}, {4, 8, INT64_MAX},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         bt_error error = {BT_OK, ""};
-        assert_int_equal(bt_batcher_set(s.batcher, MS(0), 0, &changes[i], &error), BT_INVALID);
+        assert_int_equal(bt_batcher_set(s->batcher, MS(0), 0, &changes[i], &error), BT_INVALID);
         assert_true(error.message[0] != '\0');
     }
-    submit(&s, MS(0));
-    expect_nothing(&s, MS(4)); /* the delay is 5 ms as before */
-    submit_many(&s, MS(4), 3);
-    expect_run(&s, MS(4), BT_PATH_PRODUCTION, 4, 4);
-    finish(&s);
+    submit(s, MS(0));
+    expect_nothing(s, MS(4)); /* the delay is 5 ms as before */
+    submit_many(s, MS(4), 3);
+    expect_run(s, MS(4), BT_PATH_PRODUCTION, 4, 4);
 }
 
 /* A driver that is confused, or late, is told so; nothing comes of it. */
@@ -636,34 +623,36 @@ static void a_lone_image_that_does_not_fit_falls_back(void **state) {
     finish(&s);
 }
 
+#define ON_USUAL(test) cmocka_unit_test_setup_teardown(test, open_usual, close_usual)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_requests_are_padded_where_that_is_cheaper_and_split_where_not),
         cmocka_unit_test(a_ladder_that_is_none_is_refused),
         cmocka_unit_test(a_breaker_opens_cools_down_probes_and_closes),
         cmocka_unit_test(a_failed_probe_doubles_the_cooldown_up_to_its_bound),
-        cmocka_unit_test(a_lone_request_waits_the_queue_delay_and_not_longer),
-        cmocka_unit_test(a_full_batch_goes_at_once),
-        cmocka_unit_test(what_came_while_a_batch_ran_goes_together_when_it_ends),
+        ON_USUAL(a_lone_request_waits_the_queue_delay_and_not_longer),
+        ON_USUAL(a_full_batch_goes_at_once),
+        ON_USUAL(what_came_while_a_batch_ran_goes_together_when_it_ends),
         cmocka_unit_test(three_run_padded_to_four),
-        cmocka_unit_test(a_batch_closes_early_for_a_deadline_that_waiting_would_break),
+        ON_USUAL(a_batch_closes_early_for_a_deadline_that_waiting_would_break),
         cmocka_unit_test(a_change_of_settings_holds_from_now_on),
-        cmocka_unit_test(a_request_that_waited_to_its_deadline_is_told_so_then),
-        cmocka_unit_test(a_cancelled_request_is_answered_and_leaves_its_run_alone),
+        ON_USUAL(a_request_that_waited_to_its_deadline_is_told_so_then),
+        ON_USUAL(a_cancelled_request_is_answered_and_leaves_its_run_alone),
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(admission_refuses_what_could_not_make_it),
         cmocka_unit_test(what_failed_comes_again_on_the_standard_path_one_by_one),
         cmocka_unit_test(without_failover_what_failed_has_failed),
-        cmocka_unit_test(out_of_memory_halves_before_it_falls_back),
+        ON_USUAL(out_of_memory_halves_before_it_falls_back),
         cmocka_unit_test(a_run_that_hangs_is_given_up_and_its_late_outcome_dropped),
         cmocka_unit_test(an_open_breaker_sends_everything_to_the_standard_path_until_probes_are_good),
         cmocka_unit_test(instances_on_two_devices_run_at_once_and_on_one_in_turn),
         cmocka_unit_test(models_that_share_a_device_go_in_the_order_of_their_heads),
         cmocka_unit_test(a_broken_instance_is_passed_over_while_another_works),
         cmocka_unit_test(draining_closes_batches_at_once_and_refuses_the_rest),
-        cmocka_unit_test(abandoning_answers_even_what_runs),
+        ON_USUAL(abandoning_answers_even_what_runs),
         cmocka_unit_test(options_that_no_batcher_can_follow_are_refused),
-        cmocka_unit_test(a_change_out_of_bounds_changes_nothing),
+        ON_USUAL(a_change_out_of_bounds_changes_nothing),
         cmocka_unit_test(numbers_that_nobody_gave_are_known_as_such),
         cmocka_unit_test(a_breakers_state_has_a_name),
         cmocka_unit_test(a_lone_image_that_does_not_fit_falls_back),

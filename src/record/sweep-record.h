@@ -25,9 +25,10 @@ extern "C" {
 #endif
 
 #define BT_RECORD_SCHEMA_VERSION 1
-#define BT_TEXT_SIZE             512  /* of a sentence in a record */
-#define BT_MODELS_MAX            64   /* of a record, of a config */
-#define BT_FULL_IMAGE_SIZE       1024 /* what the networks are for: a CPU demonstration times one */
+#define BT_TEXT_SIZE             512       /* of a sentence in a record */
+#define BT_MODELS_MAX            64        /* of a record, of a config */
+#define BT_FULL_IMAGE_SIZE       1024      /* what the networks are for: a CPU demonstration times one */
+#define BT_MIB                   1048576.0 /* bytes: the unit of memory in a record */
 
 /* What came of one point (one batch size of one model). */
 typedef enum bt_outcome {

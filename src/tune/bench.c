@@ -13,9 +13,9 @@
 #include "image/resize.h"
 #include "image/spheroids.h"
 #include "measure/series.h"
+#include "record/sweep-record.h"
 #include "tune/team.h"
 
-#define MIB    1048576.0
 #define IMAGES BT_BENCH_IMAGES
 
 /* The warm-up of a size ends when WARM_UP_STEADY runs in a row are on one level, within WARM_UP_TOLERANCE, and at
@@ -156,8 +156,8 @@ static bt_status step_memory(bt_bench *b, const bt_step *step, bt_step_result *r
     if (status == BT_OK) status = ensure_prepared(b, step->batch_size, error);
     if (status == BT_OK) status = bt_session_memory(bt_team_session(b->team), &memory, error);
     if (status != BT_OK) return status;
-    result->memory_mb = (double)(memory.used_peak_bytes - memory.before_bytes) / MIB;
-    result->memory_total_used_mb = (double)memory.used_peak_bytes / MIB;
+    result->memory_mb = (double)(memory.used_peak_bytes - memory.before_bytes) / BT_MIB;
+    result->memory_total_used_mb = (double)memory.used_peak_bytes / BT_MIB;
     return BT_OK;
 }
 

@@ -16,7 +16,6 @@
 #include "tune/score.h"
 #include "tune/sweep.h"
 
-#define MIB            1048576.0
 #define JOURNAL_FORMAT 2 /* of what stands in the journal's lines */
 
 bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
@@ -56,7 +55,7 @@ static void fill_session(bt_model_record *model, int instances, const bt_worker_
     model->trained_weights = info->trained_weights;
     model->computes_masks = info->computes_masks;
     model->device_memory = info->device_memory;
-    model->memory_total_mb = (double)facts->total_memory_bytes / MIB;
+    model->memory_total_mb = (double)facts->total_memory_bytes / BT_MIB;
 }
 
 static bt_sweep_options sweep_options(const bt_tuning *t, const bt_resolved_sizes *sizes,

@@ -140,13 +140,17 @@ static void every_kind_has_a_name_of_its_own(void **state) {
 
 /* ---- what is refused ---- */
 
+static void assert_says_where(const char *given, const char *words, const bt_error *error) {
+    if (strncmp(error->message, "line 7", 6) != 0 || !strstr(error->message, words))
+        fail_msg("%s: \"%s\" does not say \"%s\"", given, error->message, words);
+}
+
 static void assert_step_refused(const char *text, const char *words) {
     bt_step step;
     bt_error error;
     json_t *json = json_loads(text, JSON_DECODE_ANY, NULL);
     assert_int_equal(bt_step_from_json(json, &step, "line 7", &error), BT_PARSE);
-    if (strncmp(error.message, "line 7", 6) != 0 || !strstr(error.message, words))
-        fail_msg("%s: \"%s\" does not say \"%s\"", text, error.message, words);
+    assert_says_where(text, words, &error);
     json_decref(json);
 }
 
@@ -170,8 +174,7 @@ static void assert_result_refused(const char *change, const char *words) {
     assert_int_equal(json_object_update(json, other), 0);
     json_decref(other);
     assert_int_equal(bt_step_result_from_json(json, &result, "line 7", &error), BT_PARSE);
-    if (strncmp(error.message, "line 7", 6) != 0 || !strstr(error.message, words))
-        fail_msg("%s: \"%s\" does not say \"%s\"", change, error.message, words);
+    assert_says_where(change, words, &error);
     json_decref(json);
 }
 

@@ -43,6 +43,11 @@ static void assert_good(int (*body)(void)) {
                  WIFSIGNALED(how) ? WTERMSIG(how) : 0);
 }
 
+static void assert_interrupted(int (*body)(void)) {
+    int how = end_of(body);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == BT_EXIT_INTERRUPTED);
+}
+
 /* ---- descriptors ---- */
 
 static int open_all_after_closing_all(void) {
@@ -108,8 +113,7 @@ static void a_second_signal_ends_what_the_first_only_stops(void **state) {
     assert_good(be_stopped);
     int how = end_of(be_ended_by_the_second);
     assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGTERM);
-    how = end_of(be_ended_though_it_was_ignored);
-    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == BT_EXIT_INTERRUPTED);
+    assert_interrupted(be_ended_though_it_was_ignored);
 }
 
 static int be_stopped_after_a_wait(void) {
@@ -130,8 +134,7 @@ static int be_ended_in_a_wait(void) {
 static void the_first_signal_ends_a_wait_that_has_nothing_to_keep(void **state) {
     (void)state;
     assert_good(be_stopped_after_a_wait);
-    int how = end_of(be_ended_in_a_wait);
-    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == BT_EXIT_INTERRUPTED);
+    assert_interrupted(be_ended_in_a_wait);
 }
 
 static int write_without_a_reader(void) {

@@ -14,7 +14,7 @@
 #include "report-text.h"
 #include "report/gate.h"
 
-static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
+static bt_gate_verdict *a_slower_verdict(void) {
     bt_gate_verdict *verdict;
     bt_error error;
     const bt_gate_kept kept = {"hrnet/sustained", "met", "broken", 250, 250, BT_GATE_SLOWER, "newly broken"};
@@ -26,8 +26,8 @@ static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
     fixture_verdict_row(verdict, "unsure", BT_GATE_INCONCLUSIVE, 4);
     strcpy(verdict->rows[2].why, "up to 9 %: checks & more");
     must(bt_gate_kept_add(verdict, &kept, &error), &error);
-    verdict->verdict = word;
-    verdict->verdict_code = code;
+    verdict->verdict = BT_GATE_SLOWER;
+    verdict->verdict_code = 3;
     strcpy(verdict->why, "1 metric slower than the tolerance");
     strcpy(verdict->before_name, "v1");
     strcpy(verdict->now_name, "v2");
@@ -39,6 +39,17 @@ static bt_gate_verdict *a_verdict(bt_gate_word word, int code) {
     return verdict;
 }
 
+/* A test's *state. */
+static int make_slower(void **state) {
+    *state = a_slower_verdict();
+    return 0;
+}
+
+static int close_slower(void **state) {
+    bt_gate_verdict_close((bt_gate_verdict **)state);
+    return 0;
+}
+
 /* The caller frees it. */
 static char *told(const bt_gate_verdict *verdict, bt_gate_format format) {
     text_stream stream;
@@ -48,8 +59,7 @@ static char *told(const bt_gate_verdict *verdict, bt_gate_format format) {
 }
 
 static void the_table_has_a_row_a_metric_and_the_verdict(void **state) {
-    (void)state;
-    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    bt_gate_verdict *verdict = *state;
     char *text = told(verdict, BT_GATE_FORMAT_TABLE);
     says(text, "hrnet/batch-<4>");
     says(text, "+12.3 %");
@@ -59,12 +69,10 @@ static void the_table_has_a_row_a_metric_and_the_verdict(void **state) {
     says(text, "27 pairs in 61 s, 4 looks");
     says(text, "slower: 1 metric slower than the tolerance");
     free(text);
-    bt_gate_verdict_close(&verdict);
 }
 
 static void the_markdown_says_the_verdict_first_and_escapes(void **state) {
-    (void)state;
-    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    bt_gate_verdict *verdict = *state;
     char *text = told(verdict, BT_GATE_FORMAT_MARKDOWN);
     const char *banner = strstr(text, "**slower: 1 metric"), *first = strstr(text, "| metric");
     assert_non_null(banner);
@@ -76,12 +84,10 @@ static void the_markdown_says_the_verdict_first_and_escapes(void **state) {
     assert_true(strstr(text, "hrnet/batch-1") > strstr(text, "<details>"));
     assert_true(strstr(text, "unsure") < strstr(text, "<details>"));
     free(text);
-    bt_gate_verdict_close(&verdict);
 }
 
 static void junit_counts_what_it_holds(void **state) {
-    (void)state;
-    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    bt_gate_verdict *verdict = *state;
     char *text = told(verdict, BT_GATE_FORMAT_JUNIT);
     says(text, "tests=\"6\" failures=\"2\" errors=\"1\" skipped=\"2\"");
     says(text, "name=\"hrnet/batch-&lt;4&gt;\"");
@@ -91,7 +97,6 @@ static void junit_counts_what_it_holds(void **state) {
     text = told(verdict, BT_GATE_FORMAT_JUNIT);
     says(text, "errors=\"0\" skipped=\"3\"");
     free(text);
-    bt_gate_verdict_close(&verdict);
 }
 
 /* A promise whose SLA changed is told alike by all forms, with both SLAs, and is no failure. */
@@ -138,8 +143,7 @@ static void a_verdict_on_nothing_is_an_error_in_junit(void **state) {
 }
 
 static void json_is_the_record_itself(void **state) {
-    (void)state;
-    bt_gate_verdict *verdict = a_verdict(BT_GATE_SLOWER, 3);
+    bt_gate_verdict *verdict = *state;
     char *text = told(verdict, BT_GATE_FORMAT_JSON);
     json_error_t at;
     json_t *json = json_loads(text, 0, &at);
@@ -148,17 +152,18 @@ static void json_is_the_record_itself(void **state) {
     assert_int_equal(json_array_size(json_object_get(json, "metrics")), 5);
     json_decref(json);
     free(text);
-    bt_gate_verdict_close(&verdict);
 }
+
+#define OF_SLOWER(test) cmocka_unit_test_setup_teardown(test, make_slower, close_slower)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_table_has_a_row_a_metric_and_the_verdict),
-        cmocka_unit_test(the_markdown_says_the_verdict_first_and_escapes),
-        cmocka_unit_test(junit_counts_what_it_holds),
+        OF_SLOWER(the_table_has_a_row_a_metric_and_the_verdict),
+        OF_SLOWER(the_markdown_says_the_verdict_first_and_escapes),
+        OF_SLOWER(junit_counts_what_it_holds),
         cmocka_unit_test(every_form_says_the_same_of_a_promise),
         cmocka_unit_test(a_verdict_on_nothing_is_an_error_in_junit),
-        cmocka_unit_test(json_is_the_record_itself),
+        OF_SLOWER(json_is_the_record_itself),
     };
     return cmocka_run_group_tests_name("report-gate", tests, NULL, NULL);
 }

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "measure/histogram.h"
-#include "measure/quantile.h"
 #include "measure/summary.h"
 #include "spread.h"
 #include "tune/team.h"

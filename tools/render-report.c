@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "record/load-record.h"
 #include "record/sweep-record.h"
 #include "report/load.h"
@@ -101,12 +102,11 @@ static bt_status fail_format(const struct record_kind *kind, render_format asked
     static const char *const names[] = {"table", "json", "csv", "markdown", "junit", "html"};
     char known[128] = "";
     for (int i = 0; i < kind->form_count; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s",
-                 i == 0                      ? ""
-                 : i == kind->form_count - 1 ? " and "
-                                             : ", ",
-                 names[kind->forms[i].asked]);
+        bt_text_append(known, sizeof known, "%s%s",
+                       i == 0                      ? ""
+                       : i == kind->form_count - 1 ? " and "
+                                                   : ", ",
+                       names[kind->forms[i].asked]);
     }
     return bt_fail(error, BT_INVALID, "--format: %s is no form of %s; its forms are %s", names[asked],
                    kind->what, known);

@@ -160,12 +160,11 @@ bt_status bt_gate_rules_choose(const bt_gate_rules *rules, const char *profile, 
     *chosen = (bt_gate_profile){.name = ""};
     if (!profile[0]) return BT_OK;
     for (int i = 0; i < rules->profile_count; i++) {
-        size_t used = strlen(known);
         if (strcmp(rules->profiles[i].name, profile) == 0) {
             *chosen = rules->profiles[i];
             return BT_OK;
         }
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", rules->profiles[i].name);
+        bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", rules->profiles[i].name);
     }
     return bt_fail(error, BT_INVALID, "--profile: no profile of the rules is called \"%.60s\"; there %s %s",
                    profile, known[0] ? "are" : "is", known[0] ? known : "none");

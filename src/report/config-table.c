@@ -147,12 +147,10 @@ static void put_how(const bt_config_model *model, FILE *out) {
              or_unknown(model->precision), or_unknown(model->runtime));
     for (int i = 0; i < model->instance_count; i++) {
         const bt_instance *instance = &model->instances[i];
-        size_t used = strlen(words);
-        snprintf(words + used, sizeof words - used, "%s %s", i == 0 ? ", on" : " and", instance->device);
-        used = strlen(words);
+        bt_text_append(words, sizeof words, "%s %s", i == 0 ? ", on" : " and", instance->device);
         if (instance->threads > 0)
-            snprintf(words + used, sizeof words - used, " (%d thread%s)", instance->threads,
-                     instance->threads == 1 ? "" : "s");
+            bt_text_append(words, sizeof words, " (%d thread%s)", instance->threads,
+                           instance->threads == 1 ? "" : "s");
     }
     fputc('\n', out);
     bt_layout_field(out, "", 0, words);

@@ -1,6 +1,8 @@
 /* A tuning run's report: one text in two forms. */
 #include <string.h>
 
+#include "base/text.h"
+
 #include "report/document.h"
 #include "report/layout.h"
 #include "report/sweep-plots.h"
@@ -107,12 +109,11 @@ static void put_model(bt_document *d, const bt_record *record, const bt_model_re
 static void put_title(bt_document *d, const bt_record *record) {
     char title[BT_WORDS_SIZE] = "Batch sizes for ";
     for (int i = 0; i < record->model_count; i++) {
-        size_t used = strlen(title);
-        snprintf(title + used, sizeof title - used, "%s%s",
-                 i == 0                         ? ""
-                 : i + 1 == record->model_count ? " and "
-                                                : ", ",
-                 record->models[i].title);
+        bt_text_append(title, sizeof title, "%s%s",
+                       i == 0                         ? ""
+                       : i + 1 == record->model_count ? " and "
+                                                      : ", ",
+                       record->models[i].title);
     }
     bt_document_begin(d, title);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/terminal.h"
+#include "base/text.h"
 #include "report/layout.h"
 #include "report/table-widths.h"
 
@@ -90,9 +91,8 @@ static void put_title(FILE *out, const bt_table *table, const bt_table_cell *cel
     for (int i = 0; i < bt_table_key_columns(table); i++) {
         const char *name = table->columns[i].number ? table->columns[i].name : "",
                    *text = bt_table_shown(&cells[i]);
-        const size_t used = strlen(title);
-        snprintf(title + used, sizeof title - used, "%s%s%s%s", used && *text ? " " : "", name,
-                 *name && *text ? " " : "", text);
+        bt_text_append(title, sizeof title, "%s%s%s%s", *title && *text ? " " : "", name,
+                       *name && *text ? " " : "", text);
     }
     bt_layout_indented(out, "", margin, margin, width, title);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "serving/state.h"
 #include "settings/model-names.h"
 #include "settings/tuning.h"
@@ -261,8 +262,7 @@ int bt_service_find(const bt_service *service, const char *name) {
 bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error) {
     char known[160] = "";
     for (int i = 0; i < service->model_count; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", service->models[i].name);
+        bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", service->models[i].name);
     }
     return bt_fail(error, BT_INVALID, "no model is called \"%.64s\" here; there are: %s", name ? name : "",
                    known);

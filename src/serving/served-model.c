@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static bool is_given(const bt_option_sources *sources, const char *name) {
     int index = bt_options_find(bt_service_settings_table, bt_service_settings_count, name);
     return sources->of[index] != BT_SOURCE_DEFAULT;
@@ -12,8 +14,7 @@ static bool is_given(const bt_option_sources *sources, const char *name) {
 bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error) {
     char known[160] = "";
     for (int i = 0; i < config->model_count; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", config->models[i].name);
+        bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", config->models[i].name);
     }
     return bt_fail(error, BT_INVALID, "the config has no model \"%.64s\"; it has: %s", name, known);
 }

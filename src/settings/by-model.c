@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "settings/weights-source.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
@@ -125,8 +126,7 @@ bt_status bt_by_model_check_names(const char *setting, const char *const *models
         char known[160] = "";
         bool found = false;
         for (int i = 0; i < model_count; i++) {
-            const size_t used = strlen(known);
-            snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", models[i]);
+            bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", models[i]);
             found |= is_of(&one, models[i]);
         }
         if (!found)

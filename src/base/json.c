@@ -103,14 +103,6 @@ bt_status bt_json_number(const json_t *object, const char *key, double minimum, 
     return BT_OK;
 }
 
-bt_status bt_json_optional_number(const json_t *object, const char *key, double otherwise, double *out,
-                                  const char *where, bt_error *error) {
-    const json_t *item = json_object_get(object, key);
-    *out = otherwise;
-    if (!item || json_is_null(item)) return BT_OK;
-    return bt_json_number(object, key, -INFINITY, INFINITY, out, where, error);
-}
-
 bt_status bt_json_integer(const json_t *object, const char *key, int64_t minimum, int64_t maximum,
                           int64_t *out, const char *where, bt_error *error) {
     const json_t *item = json_object_get(object, key);

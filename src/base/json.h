@@ -50,12 +50,9 @@ BT_MUST_USE bt_status bt_json_write(const json_t *json, size_t flags, FILE *out,
 /* Typed reading of one key. `where` (a file's name, or a path like "config.json: configurations.hrnet")
  * starts the message. The required forms fail with BT_PARSE when the key is absent; all fail with BT_PARSE
  * when it has another type or, for numbers, lies outside minimum..maximum. The optional
- * forms take null and an absent key as `otherwise` (often NAN). Texts are copied, and BT_PARSE when
- * they do not fit. */
+ * form takes null and an absent key as `otherwise`. Texts are copied, and BT_PARSE when they do not fit. */
 BT_MUST_USE bt_status bt_json_number(const json_t *object, const char *key, double minimum, double maximum,
                                      double *out, const char *where, bt_error *error);
-BT_MUST_USE bt_status bt_json_optional_number(const json_t *object, const char *key, double otherwise,
-                                              double *out, const char *where, bt_error *error);
 BT_MUST_USE bt_status bt_json_integer(const json_t *object, const char *key, int64_t minimum, int64_t maximum,
                                       int64_t *out, const char *where, bt_error *error);
 BT_MUST_USE bt_status bt_json_boolean(const json_t *object, const char *key, bool *out, const char *where,

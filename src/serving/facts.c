@@ -157,10 +157,6 @@ void bt_serving_failed(bt_service *service, int index, bt_serving_failures *out)
     pthread_mutex_unlock(&model->meter_lock);
 }
 
-int bt_serving_model_count(const bt_service *service) {
-    return service->model_count;
-}
-
 const bt_served_model *bt_serving_model(const bt_service *service, int index) {
     return &service->models[index].served;
 }

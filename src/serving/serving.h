@@ -21,8 +21,6 @@ BT_MUST_USE bt_status bt_serving_open(bt_service **out, const bt_config *config,
                                       int model_count, const bt_service_settings *given,
                                       const bt_option_sources *sources, bt_log *log, bt_error *error);
 
-int bt_serving_model_count(const bt_service *service);
-
 /* What is served as model `index`; the service's, constant after open. */
 const bt_served_model *bt_serving_model(const bt_service *service, int index);
 

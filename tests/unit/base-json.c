@@ -64,7 +64,7 @@ static void absent_and_unfit_files_are_told(void **state) {
 
 /* ---- one key ---- */
 
-typedef enum getter { NUMBER, OPTIONAL_NUMBER, INTEGER, BOOLEAN, TEXT, OPTIONAL_TEXT, ARRAY, OBJECT } getter;
+typedef enum getter { NUMBER, INTEGER, BOOLEAN, TEXT, OPTIONAL_TEXT, ARRAY, OBJECT } getter;
 
 static bt_status get_key(getter how, const json_t *object, const char *key, bt_error *error) {
     double number;
@@ -75,8 +75,6 @@ static bt_status get_key(getter how, const json_t *object, const char *key, bt_e
     switch (how) {
     case NUMBER:
         return bt_json_number(object, key, 0, 10, &number, "x.json: points", error);
-    case OPTIONAL_NUMBER:
-        return bt_json_optional_number(object, key, NAN, &number, "x.json: points", error);
     case INTEGER:
         return bt_json_integer(object, key, 0, 10, &integer, "x.json: points", error);
     case BOOLEAN:
@@ -116,10 +114,6 @@ static void keys_of_another_type_or_out_of_bounds_are_named(void **state) {
         {NUMBER, "t", "x.json: points: t is text, not a number"},
         {NUMBER, "null", "x.json: points: null is null, not a number"},
         {NUMBER, "absent", "x.json: points: absent is missing (a number)"},
-        {OPTIONAL_NUMBER, "big", ""},
-        {OPTIONAL_NUMBER, "null", ""},
-        {OPTIONAL_NUMBER, "absent", ""},
-        {OPTIONAL_NUMBER, "t", "x.json: points: t is text, not a number"},
         {INTEGER, "i", ""},
         {INTEGER, "r", "x.json: points: r is a number, not a whole number"},
         {INTEGER, "n", "x.json: points: n is -1, below 0"},
@@ -164,8 +158,6 @@ static void keys_read_what_stands_there(void **state) {
     assert_true(number == 2.5);
     assert_int_equal(bt_json_number(object, "i", 0, 9, &number, "x", NULL), BT_OK);
     assert_true(number == 3);
-    assert_int_equal(bt_json_optional_number(object, "null", NAN, &number, "x", NULL), BT_OK);
-    assert_true(isnan(number));
     assert_int_equal(bt_json_integer(object, "i", 3, 3, &integer, "x", NULL), BT_OK);
     assert_int_equal(integer, 3);
     assert_int_equal(bt_json_boolean(object, "on", &on, "x", NULL), BT_OK);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "settings/precision.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +37,10 @@ typedef struct bt_session_options {
     int height, width; /* of the model's input, pixels */
     int threads;       /* of the session, on a CPU; 0: all that the process may use */
     bool use_amp, use_channels_last, use_cudnn_benchmark; /* of the plain and production paths */
+    /* Of the same two. Auto: what use_amp allows and this machine is known to be fastest in. */
+    bt_precision precision;
+    /* Of INT8: the file with the scales, see record/calibration.h; NULL or "" for none. */
+    const char *calibration;
 } bt_session_options;
 
 /* What a session is, for records: filled at open, constant after. */

@@ -51,8 +51,8 @@ static void describe(plan_session *session, const bt_session_options *options, c
     snprintf(info->backend_detail, sizeof info->backend_detail, "kernels for %s",
              bt_cpu_level_name(planned->level));
     bt_host_describe(info->device, sizeof info->device);
-    snprintf(info->precision, sizeof info->precision, "%s", planned->bf16 ? "bf16" : "fp32");
-    if (wanted && !planned->bf16)
+    snprintf(info->precision, sizeof info->precision, "%s", planned->type == BT_BF16 ? "bf16" : "fp32");
+    if (wanted && planned->type != BT_BF16)
         snprintf(info->precision_note, sizeof info->precision_note,
                  "AMP was asked for, but this CPU does not have AVX512-BF16: FP32 is faster here");
     memcpy(info->weights, weights->source, sizeof info->weights);
@@ -82,8 +82,10 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
         .width = options->width,
         .threads = options->threads > 0 ? options->threads : bt_cores_count(),
         .level = bt_cpu_best_level(),
-        .bf16 = options->use_amp && options->path == BT_PATH_PRODUCTION &&
-                bt_cpu_best_level() >= BT_CPU_AVX512_BF16,
+        .type = options->use_amp && options->path == BT_PATH_PRODUCTION &&
+                        bt_cpu_best_level() >= BT_CPU_AVX512_BF16
+                    ? BT_BF16
+                    : BT_F32,
     };
     session->before_bytes = bt_memory_resident_bytes();
     status = bt_network_open(&session->network, options->model, error);

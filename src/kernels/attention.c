@@ -46,7 +46,7 @@ static void gather_images(const bt_channel_attention *a, const bt_loops *loops, 
     const int64_t pixels = (int64_t)a->height * a->width;
     const int64_t from = bt_share_from(pixels, thread, threads),
                   to = bt_share_from(pixels, thread + 1, threads);
-    const size_t pixel = (size_t)a->channels * bt_value_bytes(a->bf16);
+    const size_t pixel = (size_t)a->channels * bt_value_bytes(a->type);
     for (int n = 0; n < a->batch; n++) {
         const gathered mine = gathered_at(a, scratch, n, thread, threads);
         const char *x = (const char *)a->x + (size_t)(n * pixels + from) * pixel;
@@ -79,7 +79,7 @@ static void combine(const bt_channel_attention *a, void *scratch, int n, int thr
  * values are added before it. */
 static void run_perceptron(const bt_channel_attention *a, const float *mean, const float *largest,
                            float *hidden, float *out, bt_cpu_level level) {
-    const bt_loops *loops = bt_loops_of(level, false);
+    const bt_loops *loops = bt_loops_of(level, BT_F32);
     for (int h = 0; h < a->hidden; h++) {
         const float *weights = a->squeeze + (size_t)h * (size_t)a->channels;
         float of_mean, of_largest;
@@ -92,7 +92,7 @@ static void run_perceptron(const bt_channel_attention *a, const float *mean, con
 }
 
 void bt_channel_attention_run(const bt_channel_attention *attention, bt_cpu_level level, void *scratch) {
-    const bt_loops *loops = bt_loops_of(level, attention->bf16);
+    const bt_loops *loops = bt_loops_of(level, attention->type);
     const bt_channel_attention *a = attention;
     int threads = channel_threads(a);
     float *mean = (float *)(void *)((char *)scratch + (size_t)a->batch * (size_t)threads * gathered_bytes(a));
@@ -126,7 +126,7 @@ void bt_channel_attention_reference(const bt_channel_attention *a, double *out) 
             for (size_t c = 0; c < channels; c++) {
                 double sum = 0, most = -INFINITY, weight = (double)a->squeeze[(size_t)h * channels + c];
                 for (size_t p = 0; p < pixels; p++) {
-                    double x = (double)bt_element(a->x, a->bf16, ((size_t)n * pixels + p) * channels + c);
+                    double x = (double)bt_element(a->x, a->type, ((size_t)n * pixels + p) * channels + c);
                     sum += x;
                     most = fmax(most, x);
                 }
@@ -165,7 +165,7 @@ static void gather_row(const bt_spatial_attention *a, const bt_loops *loops, con
                  pad = (size_t)a->kernel / 2;
     float *mean = maps + 2 * image * map_values(a) + (y + pad) * map_width(a) + pad;
     const char *x =
-        (const char *)a->x + (size_t)row * (size_t)a->width * (size_t)a->channels * bt_value_bytes(a->bf16);
+        (const char *)a->x + (size_t)row * (size_t)a->width * (size_t)a->channels * bt_value_bytes(a->type);
     loops->gather_pixels(x, a->channel ? a->channel + image * (size_t)a->channels : ones, (size_t)a->width,
                          a->channels, mean, mean + map_values(a));
 }
@@ -183,7 +183,7 @@ static void convolve_row(const bt_spatial_attention *a, const bt_loops *loops, c
 }
 
 void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_level level, void *scratch) {
-    const bt_loops *loops = bt_loops_of(level, attention->bf16);
+    const bt_loops *loops = bt_loops_of(level, attention->type);
     const bt_spatial_attention *a = attention;
     const int64_t rows = (int64_t)a->batch * a->height;
     const int threads = bt_threads_for(rows * a->width * a->channels, rows, a->threads);
@@ -218,7 +218,7 @@ static void weighed_pixel(const bt_spatial_attention *a, int n, int y, int x, do
     size_t pixel = ((size_t)n * (size_t)a->height + (size_t)y) * (size_t)a->width + (size_t)x;
     *largest = -INFINITY;
     for (int c = 0; c < a->channels; c++) {
-        double value = (double)bt_element(a->x, a->bf16, pixel * (size_t)a->channels + (size_t)c);
+        double value = (double)bt_element(a->x, a->type, pixel * (size_t)a->channels + (size_t)c);
         if (a->channel) value *= (double)a->channel[n * a->channels + c];
         *mean += value / a->channels;
         *largest = fmax(*largest, value);
@@ -249,7 +249,7 @@ void bt_try_channel_attention(bt_trial *t) {
                               .hidden = 1 + bt_trial_below(t, 12),
                               .height = 1 + bt_trial_below(t, 20),
                               .width = 1 + bt_trial_below(t, 20),
-                              .bf16 = t->given->bf16,
+                              .type = t->given->type,
                               .threads = t->given->threads};
     const size_t factors = (size_t)(a.batch * a.channels);
     a.x = bt_trial_activations(t, factors * (size_t)(a.height * a.width));
@@ -263,7 +263,7 @@ void bt_try_channel_attention(bt_trial *t) {
     if (t->no_memory) return;
     bt_channel_attention_reference(&a, wanted);
     bt_channel_attention_run(&a, t->level, scratch);
-    bt_trial_compare(t, a.factors, false, 1, 1, factors, wanted);
+    bt_trial_compare(t, a.factors, BT_F32, 1, 1, factors, wanted);
 }
 
 void bt_try_spatial_attention(bt_trial *t) {
@@ -272,7 +272,7 @@ void bt_try_spatial_attention(bt_trial *t) {
                               .height = 1 + bt_trial_below(t, 20),
                               .width = 1 + bt_trial_below(t, 20),
                               .kernel = 1 + 2 * bt_trial_below(t, 4),
-                              .bf16 = t->given->bf16,
+                              .type = t->given->type,
                               .threads = t->given->threads};
     const size_t pixels = (size_t)(a.batch * a.height * a.width);
     a.x = bt_trial_activations(t, pixels * (size_t)a.channels);
@@ -286,5 +286,5 @@ void bt_try_spatial_attention(bt_trial *t) {
     if (t->no_memory) return;
     bt_spatial_attention_reference(&a, wanted);
     bt_spatial_attention_run(&a, t->level, scratch);
-    bt_trial_compare(t, a.factors, false, 1, 1, pixels, wanted);
+    bt_trial_compare(t, a.factors, BT_F32, 1, 1, pixels, wanted);
 }

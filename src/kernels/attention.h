@@ -24,7 +24,7 @@ typedef struct bt_channel_attention {
     const float *squeeze; /* hidden x channels */
     const float *expand;  /* channels x hidden */
     int batch, channels, hidden, height, width;
-    bool bf16;
+    bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_channel_attention;
 
@@ -34,7 +34,7 @@ typedef struct bt_spatial_attention {
     float *factors;                             /* batch x height x width, written */
     const float *weight;                        /* 2 x kernel x kernel: for the means, then for the largest */
     int batch, channels, height, width, kernel; /* kernel odd; the border counts as 0 */
-    bool bf16;
+    bt_value_type type;
     int threads;
 } bt_spatial_attention;
 

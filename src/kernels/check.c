@@ -47,7 +47,8 @@ bt_status bt_kernel_try(int kernel, const bt_kernel_case *one, bt_cpu_level leve
 static bt_status check_all(bt_cpu_level level, bt_error *error) {
     for (int kernel = 0; kernel < KERNEL_COUNT; kernel++)
         for (int i = 0; i < 2 * CHECK_SEEDS; i++) {
-            const bt_kernel_case one = {.seed = 1 + (uint64_t)i / 2, .bf16 = i % 2, .threads = 1};
+            const bt_kernel_case one = {
+                .seed = 1 + (uint64_t)i / 2, .type = i % 2 ? BT_BF16 : BT_F32, .threads = 1};
             bt_kernel_result result;
             bt_status status = bt_kernel_try(kernel, &one, level, &result, error);
             if (status != BT_OK) return status;

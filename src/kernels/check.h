@@ -18,7 +18,7 @@ extern "C" {
 /* A kernel's work on made-up values: sizes come from the seed. */
 typedef struct bt_kernel_case {
     uint64_t seed;
-    bool bf16;
+    bt_value_type type;
     int threads;
 } bt_kernel_case;
 

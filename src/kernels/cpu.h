@@ -4,9 +4,12 @@
  * calling thread's OpenMP pool: it allocates nothing and cannot fail. A kernel that needs scratch says how
  * many bytes (bt_x_scratch_bytes), which the caller aligns to BT_CACHE_LINE. bt_x_reference computes the same
  * in double throughout, with one thread and no scratch, into doubles with nothing between: it is what the
- * others are checked against. Activations are channels_last, float or BF16, at any alignment. */
+ * others are checked against. Activations are channels_last, floats, BF16 or bytes (value-type.h), at any
+ * alignment. */
 #ifndef BT_KERNELS_CPU_H
 #define BT_KERNELS_CPU_H
+
+#include "kernels/value-type.h"
 
 #ifdef __cplusplus
 extern "C" {

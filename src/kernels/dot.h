@@ -21,7 +21,7 @@ typedef struct bt_dot {
     float bias;
     int64_t pixels; /* of the whole batch */
     int channels;
-    bool bf16;
+    bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_dot;
 

@@ -3,13 +3,13 @@
 extern const bt_loops *const bt_loops_portable[2],
     *const bt_loops_avx2[2], *const bt_loops_avx512[2], *const bt_loops_avx512_bf16[2];
 
-const bt_loops *bt_loops_of(bt_cpu_level level, bool bf16) {
+const bt_loops *bt_loops_of(bt_cpu_level level, bt_value_type type) {
 #if defined(__x86_64__)
     static const bt_loops *const *const levels[BT_CPU_LEVEL_COUNT] = {bt_loops_portable, bt_loops_avx2,
                                                                       bt_loops_avx512, bt_loops_avx512_bf16};
-    if (level >= 0 && level < BT_CPU_LEVEL_COUNT) return levels[level][bf16];
+    if (level >= 0 && level < BT_CPU_LEVEL_COUNT) return levels[level][type];
 #else
     (void)level;
 #endif
-    return bt_loops_portable[bf16];
+    return bt_loops_portable[type];
 }

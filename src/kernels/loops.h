@@ -75,7 +75,7 @@ typedef struct bt_loops {
 } bt_loops;
 
 /* Of a level that this machine was built for; any other gives the portable one. Never NULL. */
-const bt_loops *bt_loops_of(bt_cpu_level level, bool bf16);
+const bt_loops *bt_loops_of(bt_cpu_level level, bt_value_type type);
 
 #ifdef __cplusplus
 }

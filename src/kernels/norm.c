@@ -68,7 +68,7 @@ static void repeat(float *values, int channels, int fold) {
 /* Each channel's first value; for a folded tensor the same for each of a channel's places. */
 static void set_shift(const bt_norm *whole, int fold, const void *image, float *shift) {
     for (int c = 0; c < whole->channels; c++)
-        shift[c] = bt_element(image, whole->bf16, (size_t)c);
+        shift[c] = bt_element(image, whole->type, (size_t)c);
     repeat(shift, whole->channels, fold);
 }
 
@@ -117,7 +117,7 @@ static void apply(const bt_norm *folded, const bt_loops *loops, void *image, con
 /* ---- all of them ---- */
 
 static size_t image_bytes(const bt_norm *norm) {
-    return (size_t)norm->pixels * (size_t)norm->channels * (norm->bf16 ? 2 : 4);
+    return (size_t)norm->pixels * (size_t)norm->channels * bt_value_bytes(norm->type);
 }
 
 /* One thread alone on images [first, last). */
@@ -155,7 +155,7 @@ static void run_slices(const bt_norm *whole, const bt_norm *folded, int fold, co
 }
 
 void bt_norm_run(const bt_norm *norm, bt_cpu_level level, void *scratch) {
-    const bt_loops *loops = bt_loops_of(level, norm->bf16);
+    const bt_loops *loops = bt_loops_of(level, norm->type);
     const int fold = fold_of(norm), threads = threads_of(norm);
     bt_norm folded = *norm;
     folded.channels *= fold;
@@ -186,17 +186,17 @@ static void reference_channel(const bt_norm *norm, int n, int c, double *out) {
     double mean = 0, variance = 0;
     for (int64_t p = 0; p < norm->pixels; p++)
         mean +=
-            (double)bt_element(image, norm->bf16, (size_t)(p * norm->channels + c)) / (double)norm->pixels;
+            (double)bt_element(image, norm->type, (size_t)(p * norm->channels + c)) / (double)norm->pixels;
     for (int64_t p = 0; p < norm->pixels; p++) {
-        double less = (double)bt_element(image, norm->bf16, (size_t)(p * norm->channels + c)) - mean;
+        double less = (double)bt_element(image, norm->type, (size_t)(p * norm->channels + c)) - mean;
         variance += less * less / (double)norm->pixels;
     }
     for (int64_t p = 0; p < norm->pixels; p++) {
         int64_t place = p * norm->channels + c;
-        double y = ((double)bt_element(image, norm->bf16, (size_t)place) - mean) /
+        double y = ((double)bt_element(image, norm->type, (size_t)place) - mean) /
                        sqrt(variance + (double)norm->epsilon) * (double)norm->scale[c] +
                    (double)norm->offset[c];
-        if (residual) y += (double)bt_element(residual, norm->bf16, (size_t)place);
+        if (residual) y += (double)bt_element(residual, norm->type, (size_t)place);
         out[(int64_t)n * norm->pixels * norm->channels + place] = norm->relu && y < 0 ? 0 : y;
     }
 }
@@ -214,7 +214,7 @@ void bt_try_norm(bt_trial *t) {
                     .channels = bt_trial_channels(t),
                     .pixels = 1 + bt_trial_below(t, 300),
                     .epsilon = 1e-5f,
-                    .bf16 = t->given->bf16,
+                    .type = t->given->type,
                     .relu = bt_trial_below(t, 2),
                     .threads = t->given->threads};
     const bool residual = bt_trial_below(t, 2);
@@ -230,5 +230,5 @@ void bt_try_norm(bt_trial *t) {
     if (t->no_memory) return;
     bt_norm_reference(&norm, wanted);
     bt_norm_run(&norm, t->level, scratch);
-    bt_trial_compare(t, norm.x, norm.bf16, (size_t)norm.channels, norm.channels, pixels, wanted);
+    bt_trial_compare(t, norm.x, norm.type, (size_t)norm.channels, norm.channels, pixels, wanted);
 }

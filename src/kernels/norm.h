@@ -30,7 +30,8 @@ typedef struct bt_norm {
     int batch, channels;
     int64_t pixels; /* of an image */
     float epsilon;
-    bool bf16, relu;
+    bt_value_type type;
+    bool relu;
     int threads; /* OpenMP's, at most; small tensors take fewer */
 } bt_norm;
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/value-type.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -47,11 +49,6 @@ void bt_share_out(void (*work)(const bt_share *share), const bt_share *whole, in
 /* To whole cache lines. */
 static inline size_t bt_rounded(size_t bytes) {
     return (bytes + BT_CACHE_LINE - 1) / BT_CACHE_LINE * BT_CACHE_LINE;
-}
-
-/* Bytes of a value of the activations' type. */
-static inline size_t bt_value_bytes(int bf16) {
-    return bf16 ? 2 : 4;
 }
 
 #ifdef __cplusplus

@@ -12,7 +12,7 @@
 /* Rows of the whole batch's output; an image's follow the ones of the image before it. */
 static void run_rows(const bt_share *share) {
     const bt_pool *p = share->kernel;
-    const size_t row = (size_t)p->width * (size_t)p->channels, bytes = bt_value_bytes(p->bf16);
+    const size_t row = (size_t)p->width * (size_t)p->channels, bytes = bt_value_bytes(p->type);
     const int width = p->width / p->size;
     for (int64_t y = share->from; y < share->to; y++)
         share->loops->pool_row((char *)p->out + (size_t)y * (size_t)width * (size_t)p->channels * bytes,
@@ -23,7 +23,7 @@ static void run_rows(const bt_share *share) {
 void bt_pool_run(const bt_pool *pool, bt_cpu_level level) {
     const int64_t rows = (int64_t)pool->batch * (pool->height / pool->size),
                   values = (int64_t)pool->batch * pool->height * pool->width * pool->channels;
-    const bt_share all = {.kernel = pool, .loops = bt_loops_of(level, pool->bf16), .to = rows};
+    const bt_share all = {.kernel = pool, .loops = bt_loops_of(level, pool->type), .to = rows};
     bt_share_out(run_rows, &all, bt_threads_for(values, rows, pool->threads));
 }
 
@@ -37,7 +37,7 @@ void bt_pool_reference(const bt_pool *p, double *out) {
                     size_t pixel = (size_t)(y * p->size + i / p->size) * (size_t)p->width +
                                    (size_t)(x * p->size + i % p->size);
                     *out = fmax(*out,
-                                (double)bt_element(p->x, p->bf16, pixel * (size_t)p->channels + (size_t)c));
+                                (double)bt_element(p->x, p->type, pixel * (size_t)p->channels + (size_t)c));
                 }
             }
 }
@@ -48,7 +48,7 @@ void bt_try_pool(bt_trial *t) {
     bt_pool pool = {.batch = 1 + bt_trial_below(t, 3),
                     .channels = bt_trial_channels(t),
                     .size = 1 + bt_trial_below(t, 3),
-                    .bf16 = t->given->bf16,
+                    .type = t->given->type,
                     .threads = t->given->threads};
     pool.height = pool.size * (1 + bt_trial_below(t, 9));
     pool.width = pool.size * (1 + bt_trial_below(t, 9));
@@ -62,5 +62,5 @@ void bt_try_pool(bt_trial *t) {
     if (t->no_memory) return;
     bt_pool_reference(&pool, wanted);
     bt_pool_run(&pool, t->level);
-    bt_trial_compare(t, pool.out, pool.bf16, channels, pool.channels, pixels, wanted);
+    bt_trial_compare(t, pool.out, pool.type, channels, pool.channels, pixels, wanted);
 }

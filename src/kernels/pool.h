@@ -15,7 +15,7 @@ typedef struct bt_pool {
     const void *x; /* batch x height x width x channels, float or BF16; both sizes multiples of `size` */
     int batch, channels, height, width;
     int size; /* of a square, and its stride */
-    bool bf16;
+    bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_pool;
 

@@ -10,7 +10,7 @@
 /* Pixels of every image. */
 static void interleave_pixels(const bt_share *share) {
     const bt_interleave *i = share->kernel;
-    const size_t pixel = (size_t)i->channels * bt_value_bytes(i->bf16);
+    const size_t pixel = (size_t)i->channels * bt_value_bytes(i->type);
     for (int n = 0; n < i->batch; n++) {
         const float *planes = i->planes + (int64_t)n * i->channels * i->pixels + share->from;
         char *out = (char *)i->out + (size_t)(n * i->pixels + share->from) * pixel;
@@ -21,14 +21,14 @@ static void interleave_pixels(const bt_share *share) {
 
 void bt_interleave_run(const bt_interleave *interleave, bt_cpu_level level) {
     const bt_interleave *i = interleave;
-    const bt_share all = {.kernel = i, .loops = bt_loops_of(level, i->bf16), .to = i->pixels};
+    const bt_share all = {.kernel = i, .loops = bt_loops_of(level, i->type), .to = i->pixels};
     bt_share_out(interleave_pixels, &all,
                  bt_threads_for(i->batch * i->pixels * i->channels, i->pixels, i->threads));
 }
 
 /* Row `row` of x, all images counted on, to `size` rows of the output. */
 static void unfold_row(const bt_unfold *u, int64_t row) {
-    const size_t bytes = bt_value_bytes(u->bf16), pixel = (size_t)u->channels * bytes;
+    const size_t bytes = bt_value_bytes(u->type), pixel = (size_t)u->channels * bytes;
     const size_t size = (size_t)u->size, width = (size_t)u->width * size;
     for (size_t i = 0; i < size; i++) {
         size_t first = ((size_t)row * size + i) * width; /* pixel of the output */
@@ -63,7 +63,7 @@ void bt_try_interleave(bt_trial *t) {
     bt_interleave i = {.batch = 1 + bt_trial_below(t, 3),
                        .channels = 1 + bt_trial_below(t, 5),
                        .pixels = 1 + bt_trial_below(t, 300),
-                       .bf16 = t->given->bf16,
+                       .type = t->given->type,
                        .threads = t->given->threads};
     const size_t channels = (size_t)i.channels, all = (size_t)i.batch * (size_t)i.pixels;
     i.planes = bt_trial_numbers(t, all * channels);
@@ -75,10 +75,10 @@ void bt_try_interleave(bt_trial *t) {
         for (size_t c = 0; c < channels; c++) {
             size_t image = p / (size_t)i.pixels, at = p % (size_t)i.pixels;
             wanted[p * channels + c] =
-                (double)bt_element(i.planes, false, (image * channels + c) * (size_t)i.pixels + at);
+                (double)bt_element(i.planes, BT_F32, (image * channels + c) * (size_t)i.pixels + at);
         }
     bt_interleave_run(&i, t->level);
-    bt_trial_compare(t, i.out, i.bf16, channels, i.channels, all, wanted);
+    bt_trial_compare(t, i.out, i.type, channels, i.channels, all, wanted);
 }
 
 void bt_try_unfold(bt_trial *t) {
@@ -87,7 +87,7 @@ void bt_try_unfold(bt_trial *t) {
                    .height = 1 + bt_trial_below(t, 9),
                    .width = 1 + bt_trial_below(t, 9),
                    .size = 1 + bt_trial_below(t, 3),
-                   .bf16 = t->given->bf16,
+                   .type = t->given->type,
                    .threads = t->given->threads};
     const size_t size = (size_t)u.size, channels = (size_t)u.channels, width = (size_t)u.width,
                  rows = (size_t)(u.batch * u.height), pixels = rows * width * size * size;
@@ -104,9 +104,9 @@ void bt_try_unfold(bt_trial *t) {
         size_t y = p / (width * size), x = p % (width * size);
         size_t from = (y / size * width + x / size) * size * size + y % size * size + x % size;
         for (size_t c = 0; c < channels; c++)
-            wanted[p * channels + c] = (double)bt_element(u.x, u.bf16, from * channels + c);
+            wanted[p * channels + c] = (double)bt_element(u.x, u.type, from * channels + c);
     }
     bt_unfold_run(&u, t->level);
-    bt_trial_compare(t, u.out, u.bf16, channels, u.channels, pixels, wanted);
-    if (twice) bt_trial_compare(t, u.second_out, u.bf16, u.second_stride, u.channels, pixels, wanted);
+    bt_trial_compare(t, u.out, u.type, channels, u.channels, pixels, wanted);
+    if (twice) bt_trial_compare(t, u.second_out, u.type, u.second_stride, u.channels, pixels, wanted);
 }

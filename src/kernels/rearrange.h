@@ -22,7 +22,7 @@ typedef struct bt_interleave {
     const float *planes; /* batch x channels x pixels */
     int batch, channels;
     int64_t pixels; /* of an image */
-    bool bf16;
+    bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_interleave;
 
@@ -32,7 +32,7 @@ typedef struct bt_unfold {
     size_t second_stride; /* values from one pixel of second_out to the next */
     const void *x;        /* batch x height x width x (size x size x channels), float or BF16 */
     int batch, channels, height, width, size;
-    bool bf16;
+    bt_value_type type;
     int threads;
 } bt_unfold;
 

@@ -10,7 +10,7 @@
 /* Pixels of the whole batch, image by image. */
 static void run_pixels(const bt_share *share) {
     const bt_scale *s = share->kernel;
-    const size_t bytes = bt_value_bytes(s->bf16);
+    const size_t bytes = bt_value_bytes(s->type);
     for (int64_t from = share->from, end; from < share->to; from = end) {
         int64_t image = from / s->pixels;
         end = (image + 1) * s->pixels;
@@ -24,7 +24,7 @@ static void run_pixels(const bt_share *share) {
 
 void bt_scale_run(const bt_scale *scale, bt_cpu_level level) {
     const int64_t pixels = scale->batch * scale->pixels;
-    const bt_share all = {.kernel = scale, .loops = bt_loops_of(level, scale->bf16), .to = pixels};
+    const bt_share all = {.kernel = scale, .loops = bt_loops_of(level, scale->type), .to = pixels};
     bt_share_out(run_pixels, &all, bt_threads_for(pixels * scale->channels, pixels, scale->threads));
 }
 
@@ -32,7 +32,7 @@ void bt_scale_reference(const bt_scale *s, double *out) {
     for (int64_t p = 0; p < s->batch * s->pixels; p++)
         for (int c = 0; c < s->channels; c++) {
             int64_t place = p * s->channels + c;
-            double y = (double)bt_element(s->x, s->bf16, (size_t)place);
+            double y = (double)bt_element(s->x, s->type, (size_t)place);
             if (s->channel) y *= (double)s->channel[p / s->pixels * s->channels + c];
             if (s->pixel) y *= (double)s->pixel[p];
             out[place] = y;
@@ -40,7 +40,7 @@ void bt_scale_reference(const bt_scale *s, double *out) {
 }
 
 void bt_sigmoid_run(float *values, size_t count, bt_cpu_level level) {
-    bt_loops_of(level, false)->sigmoid(values, count);
+    bt_loops_of(level, BT_F32)->sigmoid(values, count);
 }
 
 /* ---- made-up cases ---- */
@@ -49,7 +49,7 @@ void bt_try_scale(bt_trial *t) {
     bt_scale scale = {.batch = 1 + bt_trial_below(t, 3),
                       .channels = bt_trial_channels(t),
                       .pixels = 1 + bt_trial_below(t, 300),
-                      .bf16 = t->given->bf16,
+                      .type = t->given->type,
                       .threads = t->given->threads};
     const size_t pixels = (size_t)scale.batch * (size_t)scale.pixels;
     const bool in_place = bt_trial_below(t, 2);
@@ -65,7 +65,7 @@ void bt_try_scale(bt_trial *t) {
     if (t->no_memory) return;
     bt_scale_reference(&scale, wanted);
     bt_scale_run(&scale, t->level);
-    bt_trial_compare(t, scale.out, scale.bf16, scale.out_stride, scale.channels, pixels, wanted);
+    bt_trial_compare(t, scale.out, scale.type, scale.out_stride, scale.channels, pixels, wanted);
 }
 
 /* Its tail too: any count. */
@@ -76,9 +76,9 @@ void bt_try_sigmoid(bt_trial *t) {
     bt_trial_name(t, "%zu values", count);
     if (t->no_memory) return;
     for (size_t i = 0; i < count; i++) {
-        bt_element_put(values, false, i, 30 * bt_element(values, false, i));
-        wanted[i] = 1 / (1 + exp(-(double)bt_element(values, false, i)));
+        bt_element_put(values, BT_F32, i, 30 * bt_element(values, BT_F32, i));
+        wanted[i] = 1 / (1 + exp(-(double)bt_element(values, BT_F32, i)));
     }
     bt_sigmoid_run(values, count, t->level);
-    bt_trial_compare(t, values, false, 1, 1, count, wanted);
+    bt_trial_compare(t, values, BT_F32, 1, 1, count, wanted);
 }

@@ -25,7 +25,7 @@ typedef struct bt_scale {
     const float *pixel;   /* batch x pixels; NULL: 1 */
     int batch, channels;
     int64_t pixels; /* of an image */
-    bool bf16;
+    bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_scale;
 

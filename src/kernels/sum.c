@@ -56,7 +56,7 @@ static bt_reading reading_of(int i, int fine, int coarse) {
 
 /* Terms in the order that bt_sum_row wants: those as they are first. */
 static void run_row(const bt_sum *s, const bt_share *share, int64_t row) {
-    const size_t bytes = bt_value_bytes(s->bf16), channels = (size_t)s->channels;
+    const size_t bytes = bt_value_bytes(s->type), channels = (size_t)s->channels;
     const size_t image = (size_t)(row / s->height), y = (size_t)(row % s->height);
     char *out = (char *)s->out + (size_t)row * (size_t)s->width * s->out_stride * bytes;
     bt_sum_term terms[BT_SUM_MOST];
@@ -87,7 +87,7 @@ static void run_rows(const bt_share *share) {
 
 void bt_sum_run(const bt_sum *sum, bt_cpu_level level, void *scratch) {
     const bt_share all = {.kernel = sum,
-                          .loops = bt_loops_of(level, sum->bf16),
+                          .loops = bt_loops_of(level, sum->type),
                           .scratch = scratch,
                           .to = (int64_t)sum->batch * sum->height};
     for (int i = 0; i < sum->input_count; i++)
@@ -108,7 +108,7 @@ static double sample(const bt_sum *s, const bt_sum_input *input, int image, doub
         for (int j = 0; j < 2; j++) {
             size_t row = (size_t)image * (size_t)input->height + (size_t)rows[i];
             size_t pixel = row * (size_t)input->width + (size_t)columns[j];
-            corners[i][j] = (double)bt_element(input->x, s->bf16, pixel * (size_t)s->channels + (size_t)c);
+            corners[i][j] = (double)bt_element(input->x, s->type, pixel * (size_t)s->channels + (size_t)c);
         }
     return (1 - down) * ((1 - along) * corners[0][0] + along * corners[0][1]) +
            down * ((1 - along) * corners[1][0] + along * corners[1][1]);
@@ -142,7 +142,7 @@ void bt_try_sum(bt_trial *t) {
                   .channels = bt_trial_channels(t),
                   .height = 1 + bt_trial_below(t, 20),
                   .width = 1 + bt_trial_below(t, 20),
-                  .bf16 = t->given->bf16,
+                  .type = t->given->type,
                   .relu = bt_trial_below(t, 2),
                   .threads = t->given->threads};
     const size_t pixels = (size_t)(sum.batch * sum.height * sum.width);
@@ -162,5 +162,5 @@ void bt_try_sum(bt_trial *t) {
     if (t->no_memory) return;
     bt_sum_reference(&sum, wanted);
     bt_sum_run(&sum, t->level, scratch);
-    bt_trial_compare(t, sum.out, sum.bf16, sum.out_stride, sum.channels, pixels, wanted);
+    bt_trial_compare(t, sum.out, sum.type, sum.out_stride, sum.channels, pixels, wanted);
 }

@@ -32,7 +32,8 @@ typedef struct bt_sum {
     bt_sum_input inputs[BT_SUM_MOST];
     int input_count;
     int batch, channels, height, width;
-    bool bf16, relu;
+    bt_value_type type;
+    bool relu;
     int threads; /* OpenMP's, at most; small tensors take fewer */
 } bt_sum;
 

@@ -44,20 +44,20 @@ static char *guarded(bt_trial *t, size_t bytes, size_t skew) {
 }
 
 /* Cases with an odd seed lie where no vector is aligned. */
-static char *tensor(bt_trial *t, size_t count, bool bf16) {
-    size_t value = bt_value_bytes(bf16);
+static char *tensor(bt_trial *t, size_t count, bt_value_type type) {
+    size_t value = bt_value_bytes(type);
     char *values = guarded(t, count * value, t->given->seed % 2 * value);
     for (size_t i = 0; i < count && !t->no_memory; i++)
-        bt_element_put(values, bf16, i, (float)bt_random_normal(&t->random));
+        bt_element_put(values, type, i, (float)bt_random_normal(&t->random));
     return values;
 }
 
 char *bt_trial_activations(bt_trial *t, size_t count) {
-    return tensor(t, count, t->given->bf16);
+    return tensor(t, count, t->given->type);
 }
 
 float *bt_trial_numbers(bt_trial *t, size_t count) {
-    return (float *)(void *)tensor(t, count, false);
+    return (float *)(void *)tensor(t, count, BT_F32);
 }
 
 double *bt_trial_wanted(bt_trial *t, size_t count) {
@@ -75,12 +75,12 @@ void bt_trial_name(bt_trial *t, const char *format, ...) {
     va_end(arguments);
 }
 
-void bt_trial_compare(bt_trial *t, const void *got, bool bf16, size_t stride, int channels, size_t pixels,
-                      const double *wanted) {
-    t->result->limit = bf16 ? BF16_LIMIT : F32_LIMIT;
+void bt_trial_compare(bt_trial *t, const void *got, bt_value_type type, size_t stride, int channels,
+                      size_t pixels, const double *wanted) {
+    t->result->limit = type == BT_BF16 ? BF16_LIMIT : F32_LIMIT;
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < (size_t)channels; c++) {
-            double value = (double)bt_element(got, bf16, p * stride + c),
+            double value = (double)bt_element(got, type, p * stride + c),
                    right = wanted[p * (size_t)channels + c];
             double error = fabs(value - right) / (1 + fabs(right));
             if (!(error <= t->result->error)) t->result->error = isnan(error) ? INFINITY : error;

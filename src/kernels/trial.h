@@ -45,8 +45,8 @@ void *bt_trial_scratch(bt_trial *t, size_t bytes);
 void bt_trial_name(bt_trial *t, const char *format, ...) BT_PRINTF(2, 3);
 
 /* Pixels of `channels` values, `stride` apart, against what the reference has one after another. */
-void bt_trial_compare(bt_trial *t, const void *got, bool bf16, size_t stride, int channels, size_t pixels,
-                      const double *wanted);
+void bt_trial_compare(bt_trial *t, const void *got, bt_value_type type, size_t stride, int channels,
+                      size_t pixels, const double *wanted);
 
 /* Checks the guards and frees everything. */
 void bt_trial_close(bt_trial *t);

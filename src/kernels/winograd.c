@@ -40,7 +40,7 @@ static int64_t tiles_from(const bt_winograd *w, int64_t first) {
 }
 
 static size_t pixel_bytes(const bt_winograd *w) {
-    return (size_t)w->channels * bt_value_bytes(w->bf16);
+    return (size_t)w->channels * bt_value_bytes(w->type);
 }
 
 size_t bt_winograd_lay_out(bt_winograd *w, void *room) {
@@ -79,7 +79,7 @@ static void read_tiles(const bt_share *share) {
 static void write_tiles(const bt_share *share) {
     const group *g = share->kernel;
     const bt_winograd *w = g->w;
-    const size_t channels = (size_t)w->out_channels, bytes = channels * bt_value_bytes(w->bf16);
+    const size_t channels = (size_t)w->out_channels, bytes = channels * bt_value_bytes(w->type);
     void *pixels[4];
     for (int64_t tile = share->from; tile < share->to; tile++) {
         const spot at = spot_of(w, g->first + tile);
@@ -96,7 +96,7 @@ static void share_tiles(const bt_winograd *w, int64_t first, int channels,
                         void (*work)(const bt_share *share), bt_cpu_level level) {
     const group g = {w, first};
     const int64_t tiles = tiles_from(w, first);
-    const bt_share all = {.kernel = &g, .loops = bt_loops_of(level, w->bf16), .to = tiles};
+    const bt_share all = {.kernel = &g, .loops = bt_loops_of(level, w->type), .to = tiles};
     bt_share_out(work, &all, bt_threads_for(BT_WINOGRAD_PLACES * tiles * channels, tiles, w->threads));
 }
 
@@ -140,7 +140,7 @@ void bt_winograd_weights(float *matrices, const float *weights, int out_channels
 static double input_value(const bt_winograd *w, const spot *at, int row, int column, int channel) {
     int64_t pixel = pixel_at(w, at->image, at->row - 1 + row, at->column - 1 + column);
     if (pixel < 0) return 0;
-    return (double)bt_element(w->x, w->bf16, (size_t)(pixel * w->channels + channel));
+    return (double)bt_element(w->x, w->type, (size_t)(pixel * w->channels + channel));
 }
 
 void bt_winograd_read_reference(const bt_winograd *w, int64_t first, double *tiles) {
@@ -181,7 +181,7 @@ static bt_winograd some_winograd(bt_trial *t, int64_t *first) {
                      .width = 1 + bt_trial_below(t, 11),
                      .channels = bt_trial_channels(t),
                      .out_channels = bt_trial_channels(t),
-                     .bf16 = t->given->bf16,
+                     .type = t->given->type,
                      .threads = t->given->threads};
     const int tiles = (int)bt_winograd_tiles(&w);
     w.group = bt_trial_below(t, 2) ? tiles : 1 + bt_trial_below(t, tiles);
@@ -204,11 +204,11 @@ void bt_try_winograd_read(bt_trial *t) {
     if (t->no_memory) return;
     for (size_t i = 0; i < rows * channels; i++) {
         wanted[i] = 1; /* between places, and of tiles past the last */
-        bt_element_put(w.tiles, w.bf16, i, 1);
+        bt_element_put(w.tiles, w.type, i, 1);
     }
     bt_winograd_read_reference(&w, first, wanted);
     bt_winograd_read(&w, first, t->level);
-    bt_trial_compare(t, w.tiles, w.bf16, channels, w.channels, rows, wanted);
+    bt_trial_compare(t, w.tiles, w.type, channels, w.channels, rows, wanted);
 }
 
 void bt_try_winograd_write(bt_trial *t) {
@@ -218,10 +218,10 @@ void bt_try_winograd_write(bt_trial *t) {
     double *wanted = bt_trial_wanted(t, pixels * channels);
     if (t->no_memory) return;
     for (size_t i = 0; i < pixels * channels; i++)
-        wanted[i] = (double)bt_element(w.out, w.bf16, i); /* of other groups */
+        wanted[i] = (double)bt_element(w.out, w.type, i); /* of other groups */
     for (size_t i = 0; i < (size_t)(BT_WINOGRAD_PLACES * w.pitch) * channels; i++)
         w.products[i] = (float)bt_random_normal(&t->random);
     bt_winograd_write_reference(&w, first, wanted);
     bt_winograd_write(&w, first, t->level);
-    bt_trial_compare(t, w.out, w.bf16, channels, w.out_channels, pixels, wanted);
+    bt_trial_compare(t, w.out, w.type, channels, w.out_channels, pixels, wanted);
 }

@@ -35,7 +35,7 @@ static bool tiles_pay(const bt_conv_shape *s) {
     const int fewest = s->channels < s->out_channels ? s->channels : s->out_channels,
               tiles = (s->height / 2) * (s->width / 2);
     if (s->kernel != 3 || s->stride != 1 || s->padding != 1) return false;
-    if (s->bf16)
+    if (s->type == BT_BF16)
         return s->channels >= CHANNELS_LEAST_BF16 && fewest >= CHANNELS_LEAST_BF16 * 2 / 3 &&
                tiles >= TILES_LEAST_BF16;
     return fewest >= CHANNELS_LEAST && tiles >= TILES_LEAST;
@@ -62,7 +62,7 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
                                 .width = s->width,
                                 .channels = s->channels,
                                 .out_channels = s->out_channels,
-                                .bf16 = s->bf16,
+                                .type = s->type,
                                 .threads = omp_get_max_threads()};
     c->winograd.group = group_of(&c->winograd);
     /* A row more costs less than sixteen rows in a cache's one set, and less than oneDNN's way with matrices
@@ -78,7 +78,7 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
                                        .rows = c->winograd.pitch,
                                        .inner = s->channels,
                                        .columns = s->out_channels,
-                                       .bf16 = s->bf16};
+                                       .type = s->type};
     bt_status status = bt_product_open(&c->primitive, &products, matrices, packed, fresh, error);
     free(matrices);
     return status;

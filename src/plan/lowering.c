@@ -72,10 +72,10 @@ int bt_add_value(bt_lowering *l, bt_value value) {
     return program->value_count++;
 }
 
-int bt_new_value(bt_lowering *l, int channels, int height, int width, bool bf16) {
+int bt_new_value(bt_lowering *l, int channels, int height, int width, bt_value_type type) {
     return bt_add_value(
         l, (bt_value){
-               .channels = channels, .height = height, .width = width, .bf16 = bf16, .home = BT_NO_VALUE});
+               .channels = channels, .height = height, .width = width, .type = type, .home = BT_NO_VALUE});
 }
 
 const bt_value *bt_value_at(const bt_lowering *l, int value) {
@@ -87,8 +87,8 @@ const bt_value *bt_value_at(const bt_lowering *l, int value) {
 int bt_value_of(bt_lowering *l, int tensor) {
     if (l->value[tensor] == BT_NO_VALUE) {
         const bt_shape *shape = &l->plan->shapes[tensor];
-        bool bf16 = l->plan->options.bf16 && shape->channels > 1;
-        l->value[tensor] = bt_new_value(l, shape->channels, shape->height, shape->width, bf16);
+        bt_value_type type = shape->channels > 1 ? l->plan->options.type : BT_F32;
+        l->value[tensor] = bt_new_value(l, shape->channels, shape->height, shape->width, type);
     }
     return l->value[tensor];
 }

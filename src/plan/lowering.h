@@ -38,7 +38,7 @@ void bt_lowering_no_memory(bt_lowering *l);
 /* ---- values ---- */
 
 int bt_add_value(bt_lowering *l, bt_value value); /* its own home where value.home is BT_NO_VALUE */
-int bt_new_value(bt_lowering *l, int channels, int height, int width, bool bf16);
+int bt_new_value(bt_lowering *l, int channels, int height, int width, bt_value_type type);
 /* Valid until a value is added. */
 const bt_value *bt_value_at(const bt_lowering *l, int value);
 

@@ -224,8 +224,8 @@ static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what) {
     return status;
 }
 
-static dnnl_data_type_t type_of(bool bf16) {
-    return bf16 ? dnnl_bf16 : dnnl_f32;
+static dnnl_data_type_t type_of(bt_value_type type) {
+    return type == BT_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
 /* A tensor of a primitive, whose layout `tag` says or leaves to the implementation. */
@@ -247,7 +247,7 @@ static dnnl_status_t lay_out(const tensor *tensors, size_t count) {
 /* Activations are channels_last; `plain` is how the caller has the weights. */
 static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                    const bt_conv_shape *s) {
-    const dnnl_data_type_t type = type_of(s->bf16);
+    const dnnl_data_type_t type = type_of(s->type);
     const int out_height = bt_conv_out_size(s->height, s), out_width = bt_conv_out_size(s->width, s);
     const dnnl_dims_t strides = {s->stride, s->stride}, padding = {s->padding, s->padding};
     dnnl_memory_desc_t from, weights, bias, to;
@@ -269,7 +269,7 @@ static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                       const bt_product_shape *s) {
-    const dnnl_data_type_t type = type_of(s->bf16);
+    const dnnl_data_type_t type = type_of(s->type);
     dnnl_memory_desc_t from, by, to;
     const tensor tensors[] = {
         {&from, 3, {s->count, s->rows, s->inner}, type, dnnl_abc},

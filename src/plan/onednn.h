@@ -33,7 +33,8 @@ typedef struct bt_packed bt_packed;
 typedef struct bt_conv_shape {
     int batch, channels, height, width; /* of the input */
     int out_channels, kernel, stride, padding;
-    bool bf16, bias; /* bias: FP32 */
+    bt_value_type type; /* of what is multiplied, and of the output */
+    bool bias;          /* FP32 */
 } bt_conv_shape;
 
 /* Height or width of the output, of an input's. */
@@ -44,7 +45,7 @@ static inline int bt_conv_out_size(int size, const bt_conv_shape *shape) {
 /* `count` products of matrices: rows x inner by inner x columns. */
 typedef struct bt_product_shape {
     int count, rows, inner, columns;
-    bool bf16; /* what is multiplied; the products are FP32 */
+    bt_value_type type; /* of what is multiplied; the products are FP32 */
 } bt_product_shape;
 
 /* Either of them, ready to run. */

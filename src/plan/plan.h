@@ -36,7 +36,7 @@ typedef struct bt_plan_options {
     const bt_weights *weights; /* read at open only */
     int height, width;         /* of the input, pixels */
     int threads;               /* OpenMP's, positive */
-    bool bf16;                 /* activations and convolutions' weights; else FP32 */
+    bt_value_type type;        /* of activations and convolutions' weights: FP32 or BF16 */
     bt_cpu_level level;        /* of the kernels, one that this CPU has */
 } bt_plan_options;
 

@@ -53,13 +53,14 @@ static void check_output(bt_lowering *l) {
     program->output = l->value[l->network->output_tensor];
     const bt_plan_step *last = &program->steps[program->step_count - 1];
     const bt_value *logits = &program->values[program->output];
-    if (logits->channels != 1 || logits->bf16 || last->output != program->output || !last->kind->only_writes)
+    if (logits->channels != 1 || logits->type != BT_F32 || last->output != program->output ||
+        !last->kind->only_writes)
         bt_lowering_fail(l, BT_UNSUPPORTED, "the compiled plan wants logits of one channel last", NULL);
 }
 
 static size_t value_bytes(const bt_program *program, const bt_value *value) {
     return (size_t)program->batch * (size_t)value->channels * (size_t)bt_pixels_of(value) *
-           bt_value_bytes(value->bf16);
+           bt_value_bytes(value->type);
 }
 
 /* `step` uses a value, or a part of it. */
@@ -144,7 +145,7 @@ static void *address_of(const bt_program *program, int value) {
     if (value == program->output) return program->logits;
     const bt_value *v = &program->values[value];
     return program->arena + program->values[v->home].offset +
-           (size_t)v->first_channel * bt_value_bytes(v->bf16);
+           (size_t)v->first_channel * bt_value_bytes(v->type);
 }
 
 static void bind_step(const bt_program *program, const bt_plan_step *step) {

@@ -16,7 +16,7 @@
 
 typedef struct bt_value {
     int channels, height, width; /* of an image; factors are 1 x 1 or of one channel */
-    bool bf16;                   /* else FP32: values of one channel, factors, and all of an FP32 plan's */
+    bt_value_type type;          /* FP32: values of one channel, factors, and all of an FP32 plan's */
     int home;                    /* the value in whose memory this one lies; itself where it has its own */
     int first_channel;           /* among home's */
     size_t offset;               /* in the arena, bytes; of a home */

@@ -39,7 +39,7 @@ static void add_scale(bt_lowering *l, int from, int channel, int pixel, int to) 
                             .batch = l->program->batch,
                             .channels = x->channels,
                             .pixels = bt_pixels_of(x),
-                            .bf16 = x->bf16,
+                            .type = x->type,
                             .threads = l->plan->options.threads};
     bt_plan_step *step = bt_add_step(l, &bt_step_scale, &scale, from, to);
     if (!step) return;
@@ -52,7 +52,8 @@ static void lower_gate(bt_lowering *l, int number, const bt_operation *operation
     (void)number;
     if (l->reader_count[operation->output] == 1)
         l->value[operation->output] = bt_place_in_concatenation(l, operation->output);
-    if (bt_value_at(l, gate)->channels != 1 || bt_value_at(l, gate)->bf16) bt_lowering_refuse(l, operation);
+    if (bt_value_at(l, gate)->channels != 1 || bt_value_at(l, gate)->type != BT_F32)
+        bt_lowering_refuse(l, operation);
     add_scale(l, x, BT_NO_VALUE, gate, bt_value_of(l, operation->output));
 }
 
@@ -93,7 +94,7 @@ static void lower_channel_attention(bt_lowering *l, int number, const bt_operati
                                                 (int)l->network->parameters[operation->parameters[0]].dims[0],
                                             .height = shape.height,
                                             .width = shape.width,
-                                            .bf16 = shape.bf16,
+                                            .type = shape.type,
                                             .threads = l->plan->options.threads};
     int factors = bt_new_value(l, shape.channels, 1, 1, false), to = bt_in_place_value(l, operation);
     (void)number;
@@ -139,7 +140,7 @@ static void lower_spatial_attention(bt_lowering *l, int number, const bt_operati
                                             .height = shape.height,
                                             .width = shape.width,
                                             .kernel = operation->kernel,
-                                            .bf16 = shape.bf16,
+                                            .type = shape.type,
                                             .threads = l->plan->options.threads};
     int factors = bt_new_value(l, 1, shape.height, shape.width, false), to = bt_in_place_value(l, operation);
     (void)number;

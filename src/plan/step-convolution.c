@@ -77,9 +77,9 @@ void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shap
     shape.height = x->height;
     shape.width = x->width;
     shape.out_channels = y->channels;
-    shape.bf16 = l->plan->options.bf16;
+    shape.type = l->plan->options.type;
     shape.bias = bias != NULL;
-    if (x->bf16 != shape.bf16 || y->bf16 != shape.bf16 || x->home != from || y->home != to)
+    if (x->type != shape.type || y->type != shape.type || x->home != from || y->home != to)
         bt_lowering_refuse(l, &l->network->operations[number]);
     if (l->status != BT_OK) return;
     l->status =
@@ -114,7 +114,7 @@ static void add_dot(bt_lowering *l, const bt_operation *operation, const float *
                         .bias = bias ? *bias : 0,
                         .pixels = l->program->batch * bt_pixels_of(bt_value_at(l, to)),
                         .channels = x->channels,
-                        .bf16 = x->bf16,
+                        .type = x->type,
                         .threads = l->plan->options.threads};
     if (x->home != from) bt_lowering_refuse(l, operation);
     bt_add_step(l, &step_dot, &dot, from, to);
@@ -146,7 +146,7 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
                 columns(l->weights->values[operation->parameters[0]], out_channels, all, first, x.channels);
             if (!weights) bt_lowering_no_memory(l);
         }
-        parts[i] = bt_new_value(l, out_channels, x.height, x.width, l->plan->options.bf16);
+        parts[i] = bt_new_value(l, out_channels, x.height, x.width, l->plan->options.type);
         bt_add_convolution(l, number, i, (bt_conv_shape){.kernel = 1, .stride = 1}, weights, from,
                            i == 0 ? bias : NULL, parts[i]);
         free(weights);

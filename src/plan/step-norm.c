@@ -53,11 +53,11 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
                           .channels = x->channels,
                           .pixels = bt_pixels_of(x),
                           .epsilon = (float)BT_NORM_EPSILON,
-                          .bf16 = x->bf16,
+                          .type = x->type,
                           .relu = operation->activation == BT_ACTIVATION_RELU,
                           .threads = l->plan->options.threads};
     (void)number;
-    if (residual != BT_NO_VALUE && bt_value_at(l, residual)->bf16 != x->bf16)
+    if (residual != BT_NO_VALUE && bt_value_at(l, residual)->type != x->type)
         bt_lowering_refuse(l, operation);
     if (from != to) bt_add_sum(l, &from, 1, to, false);
     bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, to, to);
@@ -65,7 +65,7 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
     bt_step_reads(step, residual);
     bt_need_scratch(l, bt_norm_scratch_bytes(&norm));
     if (operation->activation != BT_ACTIVATION_SIGMOID) return;
-    if (x->bf16) bt_lowering_refuse(l, operation);
+    if (x->type != BT_F32) bt_lowering_refuse(l, operation);
     const sigmoid s = {.count = (size_t)(norm.batch * norm.pixels * norm.channels)};
     bt_add_step(l, &step_sigmoid, &s, to, to);
 }

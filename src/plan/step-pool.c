@@ -31,7 +31,7 @@ static void lower_pool(bt_lowering *l, int number, const bt_operation *operation
                           .height = x->height,
                           .width = x->width,
                           .size = operation->kernel,
-                          .bf16 = x->bf16,
+                          .type = x->type,
                           .threads = l->plan->options.threads};
     (void)number;
     if (x->height % operation->kernel != 0 || x->width % operation->kernel != 0)

@@ -32,7 +32,7 @@ void bt_lower_image(bt_lowering *l) {
     const bt_interleave interleave = {.batch = l->program->batch,
                                       .channels = x.channels,
                                       .pixels = bt_pixels_of(&x),
-                                      .bf16 = x.bf16,
+                                      .type = x.type,
                                       .threads = l->plan->options.threads};
     l->program->image = bt_new_value(l, x.channels, x.height, x.width, false);
     bt_add_step(l, &step_interleave, &interleave, l->program->image, to);
@@ -93,7 +93,7 @@ static void add_unfold(bt_lowering *l, int size, int from, int to, int second) {
                               .height = x->height,
                               .width = x->width,
                               .size = size,
-                              .bf16 = y->bf16,
+                              .type = y->type,
                               .threads = l->plan->options.threads};
     bt_plan_step *step = bt_add_step(l, &bt_step_unfold, &unfold, from, to);
     if (step) step->second_output = second;
@@ -104,7 +104,7 @@ static void lower_transposed(bt_lowering *l, int number, const bt_operation *ope
         size = operation->stride;
     const bt_value x = *bt_value_at(l, from);
     int channels = bt_value_at(l, to)->channels,
-        folded = bt_new_value(l, channels * size * size, x.height, x.width, l->plan->options.bf16);
+        folded = bt_new_value(l, channels * size * size, x.height, x.width, l->plan->options.type);
     float *weights = NULL;
     if (!bt_is_packed(l, number, 0)) {
         weights = transpose_weights(l->weights->values[operation->parameters[0]], x.channels, channels, size);

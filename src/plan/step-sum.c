@@ -38,13 +38,13 @@ void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool r
                   .channels = to->channels,
                   .height = to->height,
                   .width = to->width,
-                  .bf16 = to->bf16,
+                  .type = to->type,
                   .relu = relu,
                   .threads = l->plan->options.threads};
     for (int i = 0; i < count; i++) {
         const bt_value *from = bt_value_at(l, values[i]);
         sum.inputs[i] = (bt_sum_input){.height = from->height, .width = from->width};
-        if (from->bf16 != to->bf16 || from->channels != to->channels || from->home != values[i])
+        if (from->type != to->type || from->channels != to->channels || from->home != values[i])
             bt_lowering_fail(l, BT_UNSUPPORTED, "a sum of tensors that do not match", NULL);
     }
     bt_plan_step *step = bt_add_step(l, &bt_step_sum, &sum, values[0], output);

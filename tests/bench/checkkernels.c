@@ -66,14 +66,14 @@ static bt_status check_kernel(int kernel, bt_cpu_level level, const settings *gi
     *worst = 0;
     for (int64_t i = 0; i < 2 * given->seeds; i++) {
         const bt_kernel_case one = {
-            .seed = 1 + (uint64_t)i / 2, .bf16 = i % 2, .threads = 1 + (int)(i / 2 % threads)};
+            .seed = 1 + (uint64_t)i / 2, .type = i % 2, .threads = 1 + (int)(i / 2 % threads)};
         bt_kernel_result result;
         bt_status status = bt_kernel_try(kernel, &one, level, &result, error);
         if (status != BT_OK) return status;
         if (result.overrun || !(result.error <= result.limit))
             return bt_fail(error, BT_UNSUPPORTED, "%s, %s, seed %llu, %s: off by %.3g, %.3g allowed%s: %s",
                            bt_kernel_name(kernel), bt_cpu_level_name(level), (unsigned long long)one.seed,
-                           one.bf16 ? "BF16" : "FP32", result.error, result.limit,
+                           one.type == BT_BF16 ? "BF16" : "FP32", result.error, result.limit,
                            result.overrun ? ", wrote outside" : "", result.text);
         if (result.error / result.limit > *worst) *worst = result.error / result.limit;
     }
@@ -111,7 +111,8 @@ static bt_status check_all(const settings *given, int threads, bt_error *error) 
 /* A kernel with its tensors. What copy and kernel move is in bytes, reading and writing alike. */
 typedef struct job {
     const struct tensor *tensor;
-    bool bf16, residual;
+    bt_value_type type;
+    bool residual;
     size_t bytes; /* of the tensor */
     double moved;
     char *x, *other, *out;
@@ -149,7 +150,7 @@ static void prepare_norm(job *j, int threads) {
                           .channels = s->channels,
                           .pixels = (int64_t)s->side * s->side,
                           .epsilon = 1e-5f,
-                          .bf16 = j->bf16,
+                          .type = j->type,
                           .relu = true,
                           .threads = threads};
     j->moved = (double)j->bytes * ((j->bytes >= BEYOND_CACHES ? 3 : 2) + j->residual);
@@ -175,7 +176,7 @@ static void prepare_sum(job *j, int threads) {
                         .channels = s->channels,
                         .height = s->side,
                         .width = s->side,
-                        .bf16 = j->bf16,
+                        .type = j->type,
                         .relu = true,
                         .threads = threads};
     j->moved = (double)j->bytes * 2.25;
@@ -200,7 +201,7 @@ static void prepare_scale(job *j, int threads) {
                             .batch = 1,
                             .channels = s->channels,
                             .pixels = (int64_t)s->side * s->side,
-                            .bf16 = j->bf16,
+                            .type = j->type,
                             .threads = threads};
     j->moved = (double)j->bytes * 2;
 }
@@ -224,7 +225,7 @@ static void prepare_channel(job *j, int threads) {
                                           .hidden = s->channels / 16 > 8 ? s->channels / 16 : 8,
                                           .height = s->side,
                                           .width = s->side,
-                                          .bf16 = j->bf16,
+                                          .type = j->type,
                                           .threads = threads};
     j->moved = (double)j->bytes;
     j->scratch =
@@ -250,7 +251,7 @@ static void prepare_spatial(job *j, int threads) {
                                           .height = s->side,
                                           .width = s->side,
                                           .kernel = 7,
-                                          .bf16 = j->bf16,
+                                          .type = j->type,
                                           .threads = threads};
     j->moved = (double)j->bytes;
     j->scratch =
@@ -272,7 +273,7 @@ static void prepare_dot(job *j, int threads) {
                         .weight = j->numbers,
                         .pixels = (int64_t)s->side * s->side,
                         .channels = s->channels,
-                        .bf16 = j->bf16,
+                        .type = j->type,
                         .threads = threads};
     j->moved = (double)j->bytes;
 }
@@ -294,7 +295,7 @@ static void prepare_pool(job *j, int threads) {
                           .height = s->side,
                           .width = s->side,
                           .size = 2,
-                          .bf16 = j->bf16,
+                          .type = j->type,
                           .threads = threads};
     j->moved = (double)j->bytes * 1.25;
 }
@@ -314,7 +315,7 @@ static void prepare_interleave(job *j, int threads) {
                                       .batch = 1,
                                       .channels = s->channels,
                                       .pixels = (int64_t)s->side * s->side,
-                                      .bf16 = j->bf16,
+                                      .type = j->type,
                                       .threads = threads};
     j->moved = (double)j->bytes + (double)s->channels * s->side * s->side * sizeof(float);
 }
@@ -333,7 +334,7 @@ static void prepare_unfold(job *j, int threads) {
                               .height = s->side,
                               .width = s->side,
                               .size = 2,
-                              .bf16 = j->bf16,
+                              .type = j->type,
                               .threads = threads};
     j->moved = (double)j->bytes * 2;
 }
@@ -353,7 +354,7 @@ static void prepare_winograd(job *j, int threads) {
                        .width = s->side,
                        .channels = s->channels,
                        .out_channels = s->channels,
-                       .bf16 = j->bf16,
+                       .type = j->type,
                        .threads = threads};
     w->group = (int)bt_winograd_tiles(w);
     w->pitch = w->group | 1;
@@ -497,7 +498,7 @@ static bt_status open_job(job *j, bt_error *error) {
     const tensor *s = j->tensor;
     const size_t count = (size_t)s->channels * (size_t)s->side * (size_t)s->side;
     const size_t room = bt_rounded(count * sizeof(float));
-    j->bytes = count * bt_value_bytes(j->bf16);
+    j->bytes = count * bt_value_bytes(j->type);
     j->x = aligned_alloc(BT_CACHE_LINE, room);
     j->other = aligned_alloc(BT_CACHE_LINE, room);
     j->out = aligned_alloc(BT_CACHE_LINE, room);
@@ -527,10 +528,10 @@ static double median(double *values, int count) {
     return bt_quantile(values, (size_t)count, 0.5);
 }
 
-static bt_status time_job(const struct kind *kind, const tensor *s, bool bf16, const settings *given,
+static bt_status time_job(const struct kind *kind, const tensor *s, bt_value_type type, const settings *given,
                           int threads, bt_table *t, bt_error *error) {
     const int rounds = (int)given->rounds;
-    job j = {.tensor = s, .bf16 = bf16, .residual = kind->residual};
+    job j = {.tensor = s, .type = type, .residual = kind->residual};
     double *times = malloc(3 * (size_t)rounds * sizeof *times);
     bt_status status = open_job(&j, error);
     if (status == BT_OK && !times) status = bt_no_memory(error, "timing a kernel");
@@ -545,7 +546,7 @@ static bt_status time_job(const struct kind *kind, const tensor *s, bool bf16, c
         const double kernel_s = median(kernel, rounds);
         bt_table_text(t, "%s", kind->name);
         bt_table_text(t, "%s: %d x %d x %d", s->where, s->side, s->side, s->channels);
-        bt_table_text(t, "%s", bf16 ? "BF16" : "FP32");
+        bt_table_text(t, "%s", type == BT_BF16 ? "BF16" : "FP32");
         bt_table_number(t, (double)j.bytes / 1e6, 2);
         bt_table_number(t, kernel_s * 1e6, 1);
         bt_table_number(t, median(copies, rounds) * 1e6, 1);
@@ -570,8 +571,8 @@ static bt_status time_all(const settings *given, int threads, bt_error *error) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && status == BT_OK; i++) {
         if (!given->quiet) fprintf(stderr, "checkkernels: timing %s\n", kinds[i].name);
         for (const tensor *s = kinds[i].tensors; s->where && status == BT_OK; s++)
-            for (int bf16 = 0; bf16 < 2 && status == BT_OK; bf16++)
-                status = time_job(&kinds[i], s, bf16, given, threads, t, error);
+            for (bt_value_type type = BT_F32; type <= BT_BF16 && status == BT_OK; type++)
+                status = time_job(&kinds[i], s, type, given, threads, t, error);
     }
     if (status == BT_OK) {
         printf("\n%s, %d threads; bandwidth in percent of what a copy of the tensor reaches in turn:\n\n",

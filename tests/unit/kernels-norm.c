@@ -42,7 +42,7 @@ static void *room(size_t bytes) {
 static example open_example(bt_norm norm, double mean, double deviation, bool residual, int skew,
                             uint64_t seed) {
     bt_random random = bt_random_stream(seed, "kernels-norm");
-    const size_t size = norm.bf16 ? 2 : 4;
+    const size_t size = bt_value_bytes(norm.type);
     example e = {.norm = norm, .count = (size_t)norm.batch * (size_t)norm.pixels * (size_t)norm.channels};
     e.values = room(e.count * size + 64);
     e.residual = room(e.count * size + 64);
@@ -54,8 +54,8 @@ static example open_example(bt_norm norm, double mean, double deviation, bool re
     e.norm.scale = e.scale;
     e.norm.offset = e.offset;
     for (size_t i = 0; i < e.count; i++) {
-        bt_element_put(e.norm.x, norm.bf16, i, (float)(mean + deviation * bt_random_normal(&random)));
-        bt_element_put(e.residual + skew, norm.bf16, i, (float)bt_random_normal(&random));
+        bt_element_put(e.norm.x, norm.type, i, (float)(mean + deviation * bt_random_normal(&random)));
+        bt_element_put(e.residual + skew, norm.type, i, (float)bt_random_normal(&random));
     }
     for (int c = 0; c < norm.channels; c++) {
         e.scale[c] = (float)(0.5 + bt_random_uniform(&random));
@@ -74,7 +74,7 @@ static void close_example(example *e) {
 static double worst(const example *e) {
     double most = 0;
     for (size_t i = 0; i < e->count; i++) {
-        double got = (double)bt_element(e->norm.x, e->norm.bf16, i);
+        double got = (double)bt_element(e->norm.x, e->norm.type, i);
         double error = fabs(got - e->wanted[i]) / (1 + fabs(e->wanted[i]));
         if (!(error <= most)) most = error; /* NaN too */
     }
@@ -90,7 +90,7 @@ static void every_version_agrees_with_the_reference(void **state) {
                         .channels = channels[bt_random_below(&random, sizeof channels / sizeof *channels)],
                         .pixels = 1 + (int64_t)bt_random_below(&random, 700),
                         .epsilon = 1e-5f,
-                        .bf16 = bt_random_below(&random, 2) == 1,
+                        .type = bt_random_below(&random, 2) == 1,
                         .relu = bt_random_below(&random, 2) == 1,
                         .threads = 1 + (int)bt_random_below(&random, THREADS_MOST)};
         bool residual = bt_random_below(&random, 2) == 1;
@@ -98,12 +98,12 @@ static void every_version_agrees_with_the_reference(void **state) {
         for (bt_cpu_level level = BT_CPU_PORTABLE; level <= bt_cpu_best_level(); level++) {
             example e = open_example(norm, 2, 3, residual, skew, seed);
             bt_norm_run(&e.norm, level, e.scratch);
-            double limit = norm.bf16 ? 1.0 / 256 : 2e-5;
+            double limit = norm.type == BT_BF16 ? 1.0 / 256 : 2e-5;
             /* a lone pixel's deviation is 0: 1/sqrt(epsilon) enlarges what rounding leaves */
             if (!(worst(&e) <= limit))
                 fail_msg("seed %llu, %s: %d x %lld x %d, %s: off by %g", (unsigned long long)seed,
                          bt_cpu_level_name(level), norm.batch, (long long)norm.pixels, norm.channels,
-                         norm.bf16 ? "BF16" : "FP32", worst(&e));
+                         norm.type == BT_BF16 ? "BF16" : "FP32", worst(&e));
             close_example(&e);
         }
     }
@@ -155,23 +155,23 @@ static void a_large_mean_costs_no_more_than_it_does_elsewhere(void **state) {
 
 static void a_nan_stays_one_through_relu_and_spoils_its_channel_alone(void **state) {
     (void)state;
-    for (int bf16 = 0; bf16 < 2; bf16++)
+    for (bt_value_type type = BT_F32; type <= BT_BF16; type++)
         for (bt_cpu_level level = BT_CPU_PORTABLE; level <= bt_cpu_best_level(); level++) {
             const bt_norm norm = {.batch = 2,
                                   .channels = 40,
                                   .pixels = 50,
                                   .epsilon = 1e-5f,
-                                  .bf16 = bf16,
+                                  .type = type,
                                   .relu = true,
                                   .threads = 1};
             example e = open_example(norm, 0, 1, false, 0, 9);
-            bt_element_put(e.norm.x, bf16, 7 * 40 + 3, NAN); /* image 0, pixel 7, channel 3 */
+            bt_element_put(e.norm.x, type, 7 * 40 + 3, NAN); /* image 0, pixel 7, channel 3 */
             bt_norm_run(&e.norm, level, e.scratch);
             for (size_t i = 0; i < e.count; i++) {
                 bool spoilt = i < 50 * 40 && i % 40 == 3;
-                if (isnan((double)bt_element(e.norm.x, bf16, i)) != spoilt)
+                if (isnan((double)bt_element(e.norm.x, type, i)) != spoilt)
                     fail_msg("%s: value %zu is %g", bt_cpu_level_name(level), i,
-                             (double)bt_element(e.norm.x, bf16, i));
+                             (double)bt_element(e.norm.x, type, i));
             }
             close_example(&e);
         }

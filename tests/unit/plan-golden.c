@@ -110,7 +110,7 @@ static bt_network *open_described(int (*describe)(bt_builder *builder)) {
     return network;
 }
 
-static bt_status open_odd(bt_plan **plan, const bt_network *network, bool bf16, bt_error *error) {
+static bt_status open_odd(bt_plan **plan, const bt_network *network, bt_value_type type, bt_error *error) {
     bt_weights *weights;
     assert_int_equal(bt_weights_open(&weights, network, "counter:7", error), BT_OK);
     const bt_plan_options options = {.network = network,
@@ -118,7 +118,7 @@ static bt_status open_odd(bt_plan **plan, const bt_network *network, bool bf16, 
                                      .height = 16,
                                      .width = 24,
                                      .threads = 1,
-                                     .bf16 = bf16,
+                                     .type = type,
                                      .level = bt_cpu_best_level()};
     bt_status status = bt_plan_open(plan, &options, error);
     bt_weights_close(&weights);
@@ -135,10 +135,10 @@ static void any_network_of_these_operations_compiles(void **state) {
     bt_random random = bt_random_stream(2, "images");
     for (size_t i = 0; i < sizeof in / sizeof *in; i++)
         in[i] = (float)bt_random_normal(&random);
-    if (open_odd(&fp32, network, false, &error) != BT_OK) fail_msg("%s", error.message);
+    if (open_odd(&fp32, network, BT_F32, &error) != BT_OK) fail_msg("%s", error.message);
     assert_int_equal(bt_plan_run(fp32, 2, in, exact, &error), BT_OK);
     if (bt_cpu_best_level() >= BT_CPU_AVX512_BF16) {
-        if (open_odd(&bf16, network, true, &error) != BT_OK) fail_msg("%s", error.message);
+        if (open_odd(&bf16, network, BT_BF16, &error) != BT_OK) fail_msg("%s", error.message);
         assert_int_equal(bt_plan_run(bf16, 2, in, near, &error), BT_OK);
         assert_true(compare_relative_error(near, exact, 2 * 16 * 24) < 0.1);
     }

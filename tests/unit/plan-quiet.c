@@ -73,7 +73,7 @@ static long faults(void) {
     return usage.ru_minflt + usage.ru_majflt;
 }
 
-static bt_plan *open_plan(const char *model, bool bf16, int threads, bt_network **network) {
+static bt_plan *open_plan(const char *model, bt_value_type type, int threads, bt_network **network) {
     bt_weights *weights;
     bt_plan *plan;
     bt_error error;
@@ -84,18 +84,18 @@ static bt_plan *open_plan(const char *model, bool bf16, int threads, bt_network 
                                      .height = SIDE,
                                      .width = SIDE,
                                      .threads = threads,
-                                     .bf16 = bf16,
+                                     .type = type,
                                      .level = bt_cpu_best_level()};
     if (bt_plan_open(&plan, &options, &error)) fail_msg("%s", error.message);
     bt_weights_close(&weights);
     return plan;
 }
 
-static void check_quiet(const char *model, int batch, bool bf16, int threads) {
+static void check_quiet(const char *model, int batch, bt_value_type type, int threads) {
     static float images[2 * 3 * SIDE * SIDE], logits[2 * SIDE * SIDE];
     bt_network *network;
     bt_error error;
-    bt_plan *plan = open_plan(model, bf16, threads, &network);
+    bt_plan *plan = open_plan(model, type, threads, &network);
     input_counter(images, sizeof images / sizeof *images, "quiet", 1);
     memset(logits, 0, sizeof logits);
     assert_int_equal(bt_plan_prepare(plan, batch, &error), BT_OK);
@@ -112,7 +112,8 @@ static void check_quiet(const char *model, int batch, bool bf16, int threads) {
     assert_true(before > 1000); /* or nobody was counted */
     print_message("%s, batch %d: %d small blocks a run, %ld page faults in %d runs\n", model, batch,
                   all / RUNS, faults_since, RUNS);
-    if (bf16 && large != 0) fail_msg("%s, batch %d: %d allocations in %d runs", model, batch, large, RUNS);
+    if (type == BT_BF16 && large != 0)
+        fail_msg("%s, batch %d: %d allocations in %d runs", model, batch, large, RUNS);
 #endif
     /* The kernel may move a page at any time; a plan that touched new ones would fault in every run. */
     if (COUNTS_ALLOCATIONS && faults_since >= RUNS)
@@ -124,12 +125,12 @@ static void check_quiet(const char *model, int batch, bool bf16, int threads) {
 static void a_run_asks_the_system_for_nothing(void **state) {
     (void)state;
     if (bt_cpu_best_level() < BT_CPU_AVX2) skip();
-    bool bf16 = bt_cpu_best_level() >= BT_CPU_AVX512_BF16;
-    check_quiet("hrnet", 1, bf16, 1);
+    const bt_value_type type = bt_cpu_best_level() >= BT_CPU_AVX512_BF16 ? BT_BF16 : BT_F32;
+    check_quiet("hrnet", 1, type, 1);
     check_quiet("hrnet", 2, false, 1);
 #if !defined(__SANITIZE_THREAD__) /* OpenMP's barriers are futexes of its own that it cannot see */
-    check_quiet("cbam_resunet", 1, bf16, 2);
-    check_quiet("cbam_resunet", 2, bf16, 2);
+    check_quiet("cbam_resunet", 1, type, 2);
+    check_quiet("cbam_resunet", 2, type, 2);
 #endif
 }
 

@@ -95,6 +95,25 @@ static void take_instances(bt_config_model *out, const bt_model_record *model) {
     out->instance_count = 1;
 }
 
+/* What ran on cores shared out as those of the one taken; and the layout is then a setting that was decided. */
+static void take_precisions(bt_config_model *out, const bt_model_record *model) {
+    const bt_contender *taken = bt_model_contender(model);
+    snprintf(out->precision_reason, sizeof out->precision_reason, "%s", model->precision_reason);
+    snprintf(out->calibration, sizeof out->calibration, "%s", model->calibration);
+    if (!taken) return;
+    out->settings.use_channels_last = taken->channels_last;
+    for (int i = 0; i < model->contender_count; i++) {
+        const bt_contender *c = &model->contenders[i];
+        bt_config_precision *precision = &out->precisions[out->precision_count];
+        if (c->instances != taken->instances || c->threads != taken->threads) continue;
+        *precision = (bt_config_precision){
+            .channels_last = c->channels_last, .ratio = rounded(c->ratio), .mask_iou = rounded(c->mask_iou)};
+        snprintf(precision->precision, sizeof precision->precision, "%s", c->precision);
+        snprintf(precision->why, sizeof precision->why, "%s", c->why);
+        out->precision_count++;
+    }
+}
+
 static bt_status take_weights(bt_config_weights *out, const bt_model_record *model, bt_error *error) {
     out->hash = model->weights_hash;
     snprintf(out->source, sizeof out->source, "%s", model->weights_source);
@@ -150,6 +169,7 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
     if (!point) return bt_fail(error, BT_INVALID, "%s: the run chose no batch size", model->model);
     take_origin(out, record, model);
     take_entry(out, model, point);
+    take_precisions(out, model);
     take_instances(out, model);
     bt_status status = take_weights(&out->weights, model, error);
     if (status == BT_OK) status = take_points(out, model, error);

@@ -4,14 +4,15 @@
 
 #include "record/parts.h"
 
-#define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
-#define OPTIONAL          .optional = true
-#define ONLY_WHEN_KNOWN   .optional = true, .brief = true
-#define TOP(type, m)      BT_FIELD(type, bt_config, m)
-#define MODEL(type, m)    BT_FIELD(type, bt_config_model, m)
-#define POINT(type, m)    BT_FIELD(type, bt_config_point, m)
-#define INSTANCE(type, m) BT_FIELD(type, bt_instance, m)
-#define WEIGHTS(type, m)  BT_FIELD(type, bt_config_weights, m)
+#define BATCH_SIZE         .minimum = 1, .maximum = BT_BATCH_MAX
+#define OPTIONAL           .optional = true
+#define ONLY_WHEN_KNOWN    .optional = true, .brief = true
+#define TOP(type, m)       BT_FIELD(type, bt_config, m)
+#define MODEL(type, m)     BT_FIELD(type, bt_config_model, m)
+#define POINT(type, m)     BT_FIELD(type, bt_config_point, m)
+#define INSTANCE(type, m)  BT_FIELD(type, bt_instance, m)
+#define PRECISION(type, m) BT_FIELD(type, bt_config_precision, m)
+#define WEIGHTS(type, m)   BT_FIELD(type, bt_config_weights, m)
 
 static const bt_field top_fields[] = {
     {TOP(INTEGER, schema_version), .minimum = 1, .maximum = BT_CONFIG_SCHEMA_VERSION},
@@ -35,6 +36,8 @@ static const bt_field model_fields[] = {
     {MODEL(AMOUNT, reachable_sla_ms), OPTIONAL},
     {MODEL(TEXT, memory_kind), OPTIONAL},
     {MODEL(TEXT, precision), OPTIONAL},
+    {MODEL(TEXT, precision_reason), ONLY_WHEN_KNOWN},
+    {MODEL(TEXT, calibration), ONLY_WHEN_KNOWN},
     {MODEL(INTEGER, image_size), OPTIONAL},
     {MODEL(AMOUNT, capacity_rps), OPTIONAL},
     {MODEL(AMOUNT, recommended_rps), OPTIONAL},
@@ -53,7 +56,15 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, unmeasurable), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, reason), ONLY_WHEN_KNOWN},
 };
-static const char *const model_others[] = {"settings", "instances", "weights", "points", NULL};
+static const char *const model_others[] = {"settings", "precisions", "instances", "weights", "points", NULL};
+
+static const bt_field precision_fields[] = {
+    {PRECISION(TEXT, precision)},
+    {PRECISION(SWITCH, channels_last), OPTIONAL},
+    {PRECISION(AMOUNT, ratio), OPTIONAL},
+    {PRECISION(NUMBER, mask_iou), OPTIONAL, .minimum = 0, .maximum = 1},
+    {PRECISION(TEXT, why), ONLY_WHEN_KNOWN},
+};
 
 static const bt_field point_fields[] = {
     {POINT(INTEGER, batch_size), BATCH_SIZE}, {POINT(AMOUNT, p50_ms), OPTIONAL},
@@ -83,6 +94,7 @@ static const bt_field weights_fields[] = {
 const bt_config_keys bt_config_top_keys = {BT_FIELDS(top_fields), top_others};
 const bt_config_keys bt_config_model_keys = {BT_FIELDS(model_fields), model_others};
 const bt_config_keys bt_config_point_keys = {BT_FIELDS(point_fields), point_others};
+const bt_config_keys bt_config_precision_keys = {BT_FIELDS(precision_fields), none};
 const bt_config_keys bt_config_instance_keys = {BT_FIELDS(instance_fields), none};
 const bt_config_keys bt_config_weights_keys = {BT_FIELDS(weights_fields), none};
 

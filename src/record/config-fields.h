@@ -18,7 +18,7 @@ typedef struct bt_config_keys {
 } bt_config_keys;
 
 extern const bt_config_keys bt_config_top_keys, bt_config_model_keys, bt_config_point_keys,
-    bt_config_instance_keys, bt_config_weights_keys;
+    bt_config_precision_keys, bt_config_instance_keys, bt_config_weights_keys;
 
 /* Whether a choice of that outcome is provisional: neither shown to keep the SLA nor to break it. */
 bool bt_config_is_provisional(bt_outcome outcome);

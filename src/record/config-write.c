@@ -23,6 +23,10 @@ static json_t *write_point(const void *item) {
     return NULL;
 }
 
+static json_t *write_precision(const void *item) {
+    return bt_fields_to_json(bt_config_precision_keys.fields, bt_config_precision_keys.count, item);
+}
+
 static json_t *write_instance(const void *item) {
     const bt_instance *instance = item;
     json_t *object =
@@ -53,6 +57,10 @@ static json_t *write_entry(const bt_config_model *entry) {
     int failed = !object;
     failed = failed || json_object_set_new(object, "settings", write_settings(entry));
     if (entry->unmeasurable && !failed) return object;
+    if (entry->precision_count > 0)
+        failed = failed || json_object_set_new(object, "precisions",
+                                               bt_json_array_of(entry->precisions, sizeof *entry->precisions,
+                                                                entry->precision_count, write_precision));
     failed = failed || json_object_set_new(object, "instances",
                                            bt_json_array_of(entry->instances, sizeof *entry->instances,
                                                             entry->instance_count, write_instance));

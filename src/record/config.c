@@ -43,6 +43,12 @@ const bt_config_point *bt_config_model_point(const bt_config_model *model, int b
     return NULL;
 }
 
+bt_precision bt_config_model_precision(const bt_config_model *model) {
+    bt_precision named = BT_PRECISION_AUTO;
+    const bool names_one = bt_precision_find(&named, model->precision) && !bt_precision_is_open(named);
+    return names_one ? named : (bt_precision)model->settings.precision;
+}
+
 /* ---- reading ---- */
 
 /* Refuses what it does not know before it reads what it does: a misspelt key is the likelier fault. */
@@ -132,6 +138,19 @@ static bt_status read_instances(const json_t *object, bt_config_model *model, co
     return status;
 }
 
+static bt_status read_precision(void *owner, const json_t *object, const char *where, bt_error *error) {
+    bt_config_model *model = owner;
+    bt_config_precision *precision = &model->precisions[model->precision_count++];
+    *precision = (bt_config_precision){.ratio = NAN, .mask_iou = NAN};
+    return read_keys(&bt_config_precision_keys, object, precision, where, error);
+}
+
+static bt_status read_precisions(const json_t *object, bt_config_model *model, const char *where,
+                                 bt_error *error) {
+    if (!json_object_get(object, "precisions")) return BT_OK;
+    return bt_list_read(object, "precisions", BT_CONTENDERS_MAX, read_precision, model, where, error);
+}
+
 static bt_status read_weights(const json_t *object, bt_config_model *model, const char *where,
                               bt_error *error) {
     char here[BT_WHERE_SIZE];
@@ -209,6 +228,7 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
                        sizeof model->name - 1);
     strcpy(model->name, name);
     bt_status status = read_keys(&bt_config_model_keys, object, model, where, error);
+    if (status == BT_OK) status = read_precisions(object, model, where, error);
     if (status == BT_OK) status = read_instances(object, model, where, error);
     if (status == BT_OK) status = read_weights(object, model, where, error);
     if (status == BT_OK) status = read_points(object, model, where, error);

@@ -56,6 +56,15 @@ typedef struct bt_config_weights {
     uint64_t content_hash; /* over the whole of each */
 } bt_config_weights;
 
+/* A way of running a model, beside the one that was taken: as it did at batch 1 before the sweep. */
+typedef struct bt_config_precision {
+    char precision[BT_PRECISION_TEXT_SIZE];
+    bool channels_last;
+    double ratio;    /* its speed over that of the one taken, which has 1; NaN where it was not measured */
+    double mask_iou; /* NaN where masks were not compared */
+    char why[BT_CONTENDER_WHY_SIZE]; /* it was not taken; "" for the one that was */
+} bt_config_precision;
+
 typedef struct bt_config_model {
     char name[BT_NAME_SIZE];
     int optimal_batch_size;
@@ -64,7 +73,11 @@ typedef struct bt_config_model {
     double p95_sla_ms; /* the SLA that meets_sla is about: settings.p95_sla_ms when it was tuned */
     double reachable_sla_ms;
     char memory_kind[16]; /* "device" or "process": whose memory memory_usage_mb is */
-    char precision[16];
+    char precision[16];   /* that was taken: see bt_config_model_precision */
+    char precision_reason[BT_PRECISION_REASON_SIZE];   /* as in bt_model_record */
+    bt_config_precision precisions[BT_CONTENDERS_MAX]; /* on cores shared out as the taken one's */
+    int precision_count;
+    char calibration[256]; /* of INT8: its scales' file, in the config's folder; "" where there is none */
     int image_size;
     double speedup_over_single_image, mask_iou;
     double capacity_rps, recommended_rps, predicted_p95_ms; /* as in bt_model_record */
@@ -121,6 +134,10 @@ const bt_config_model *bt_config_find(const bt_config *config, const char *name)
 
 /* The point of a batch size, or NULL. */
 const bt_config_point *bt_config_model_point(const bt_config_model *model, int batch_size);
+
+/* What a session of the entry is to be opened in: the precision that it names, or what its settings ask for where
+ * it names none that a session could be asked for ("none" of a simulation, "baked" of a package). */
+bt_precision bt_config_model_precision(const bt_config_model *model);
 
 /* The entry that a run leaves for a model that it has a choice for, exactly as the file will hold it: numbers
  * are rounded as they are written, and each point's samples are its quantiles. So what is predicted from it

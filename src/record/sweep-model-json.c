@@ -7,13 +7,14 @@
 #include "record/parts.h"
 #include "record/sweep-record.h"
 
-#define POINTS_MAX        BT_BATCH_MAX
-#define OPTIONAL          .optional = true /* older records lack it */
-#define BATCH_SIZE        .minimum = 1, .maximum = BT_BATCH_MAX
-#define POINT(type, m)    BT_FIELD(type, bt_point, m)
-#define FIT(type, m)      BT_FIELD(type, bt_memory_fit, m)
-#define DIVISION(type, m) BT_FIELD(type, bt_division, m)
-#define MODEL(type, m)    BT_FIELD(type, bt_model_record, m)
+#define POINTS_MAX         BT_BATCH_MAX
+#define OPTIONAL           .optional = true /* older records lack it */
+#define BATCH_SIZE         .minimum = 1, .maximum = BT_BATCH_MAX
+#define POINT(type, m)     BT_FIELD(type, bt_point, m)
+#define FIT(type, m)       BT_FIELD(type, bt_memory_fit, m)
+#define DIVISION(type, m)  BT_FIELD(type, bt_division, m)
+#define CONTENDER(type, m) BT_FIELD(type, bt_contender, m)
+#define MODEL(type, m)     BT_FIELD(type, bt_model_record, m)
 
 static const bt_field point_fields[] = {
     {POINT(INTEGER, batch_size), BATCH_SIZE},
@@ -53,12 +54,24 @@ static const bt_field division_fields[] = {
     {DIVISION(AMOUNT, throughput_imgs_per_sec)},
 };
 
+static const bt_field contender_fields[] = {
+    {CONTENDER(TEXT, precision)},    {CONTENDER(SWITCH, channels_last)},
+    {CONTENDER(INTEGER, instances)}, {CONTENDER(INTEGER, threads)},
+    {CONTENDER(AMOUNT, median_ms)},  {CONTENDER(AMOUNT, throughput_imgs_per_sec)},
+    {CONTENDER(AMOUNT, ratio)},      {CONTENDER(NUMBER, mask_iou), .minimum = 0, .maximum = 1},
+    {CONTENDER(SWITCH, may_win)},    {CONTENDER(SWITCH, taken)},
+    {CONTENDER(TEXT, why)},
+};
+
 static const bt_field model_fields[] = {
     {MODEL(TEXT, model)},
     {MODEL(TEXT, title)},
     {MODEL(INTEGER, image_size)},
     {MODEL(TEXT, precision)},
     {MODEL(TEXT, precision_note)},
+    {MODEL(TEXT, precision_reason), OPTIONAL, .brief = true},
+    {MODEL(TEXT, calibration), OPTIONAL, .brief = true},
+    {MODEL(AMOUNT, contest_s), OPTIONAL},
     {MODEL(TEXT, path_note), OPTIONAL},
     {MODEL(TEXT, output_note), OPTIONAL, .brief = true},
     {MODEL(INTEGER, instances), OPTIONAL},
@@ -110,6 +123,10 @@ static json_t *write_division(const void *division) {
     return bt_fields_to_json(BT_FIELDS(division_fields), division);
 }
 
+static json_t *write_contender(const void *contender) {
+    return bt_fields_to_json(BT_FIELDS(contender_fields), contender);
+}
+
 /* Verdicts are indexes in memory and batch sizes in the file, where people read them. */
 static json_t *write_choice(const bt_model_record *model, int index) {
     if (index < 0 || index >= model->point_count) return json_null();
@@ -138,6 +155,9 @@ json_t *bt_model_record_to_json(const void *item) {
     failed = failed || json_object_set_new(object, "divisions",
                                            bt_json_array_of(model->divisions, sizeof *model->divisions,
                                                             model->division_count, write_division));
+    failed = failed || json_object_set_new(object, "contenders",
+                                           bt_json_array_of(model->contenders, sizeof *model->contenders,
+                                                            model->contender_count, write_contender));
     failed = failed || json_object_set_new(object, "points",
                                            bt_json_array_of(model->points, sizeof *model->points,
                                                             model->point_count, write_point));
@@ -179,12 +199,22 @@ static bt_status read_division(void *owner, const json_t *object, const char *wh
     return bt_fields_read(BT_FIELDS(division_fields), object, division, where, error);
 }
 
-/* Records from before there were any have none. */
-static bt_status read_divisions(const json_t *object, bt_model_record *model, const char *where,
-                                bt_error *error) {
-    model->division_count = 0;
-    if (!json_object_get(object, "divisions")) return BT_OK;
-    return bt_list_read(object, "divisions", BT_DIVISIONS_MAX, read_division, model, where, error);
+static bt_status read_contender(void *owner, const json_t *object, const char *where, bt_error *error) {
+    bt_model_record *model = owner;
+    bt_contender *contender = &model->contenders[model->contender_count++];
+    return bt_fields_read(BT_FIELDS(contender_fields), object, contender, where, error);
+}
+
+/* What was compared before the sweep. Records from before there was any such thing have none of it. */
+static bt_status read_compared(const json_t *object, bt_model_record *model, const char *where,
+                               bt_error *error) {
+    bt_status status = BT_OK;
+    model->division_count = model->contender_count = 0;
+    if (json_object_get(object, "divisions"))
+        status = bt_list_read(object, "divisions", BT_DIVISIONS_MAX, read_division, model, where, error);
+    if (status == BT_OK && json_object_get(object, "contenders"))
+        status = bt_list_read(object, "contenders", BT_CONTENDERS_MAX, read_contender, model, where, error);
+    return status;
 }
 
 static bt_status read_choice(const json_t *object, const char *key, const bt_model_record *model, int *out,
@@ -218,7 +248,7 @@ bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model
                                     bt_error *error) {
     json_t *samples;
     bt_status status = bt_fields_read(BT_FIELDS(model_fields), object, model, where, error);
-    if (status == BT_OK) status = read_divisions(object, model, where, error);
+    if (status == BT_OK) status = read_compared(object, model, where, error);
     if (status == BT_OK) status = bt_list_read(object, "points", POINTS_MAX, read_point, model, where, error);
     if (status == BT_OK) status = read_verdicts(object, model, where, error);
     if (status == BT_OK) status = bt_fields_read(BT_FIELDS(memory_fields), object, model, where, error);

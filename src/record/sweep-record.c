@@ -14,6 +14,7 @@ static bt_memory_fit no_fit(void) {
 static void clear_model(bt_model_record *model) {
     *model = (bt_model_record){
         .instances = 1,
+        .contest_s = NAN,
         .standard_median_ms = NAN,
         .memory_total_mb = NAN,
         .production_memory = no_fit(),
@@ -132,6 +133,12 @@ bt_sla_state bt_model_sla_state(const bt_model_record *model) {
         broken = broken || outcome == BT_OUTCOME_OVER_SLA;
     }
     return broken ? BT_SLA_BROKEN : BT_SLA_NOT_SHOWN;
+}
+
+const bt_contender *bt_model_contender(const bt_model_record *model) {
+    for (int i = 0; i < model->contender_count; i++)
+        if (model->contenders[i].taken) return &model->contenders[i];
+    return NULL;
 }
 
 const char *bt_model_choice(const bt_model_record *model) {

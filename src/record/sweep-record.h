@@ -91,17 +91,45 @@ typedef struct bt_division {
     double throughput_imgs_per_sec;
 } bt_division;
 
+#define BT_PRECISION_TEXT_SIZE   8   /* of a precision's name in a record */
+#define BT_CONTENDER_WHY_SIZE    160 /* of why it was not taken */
+#define BT_PRECISION_REASON_SIZE 256
+#define BT_CONTENDERS_MAX        (4 * BT_DIVISIONS_MAX)
+
+/* One way of running a model: a precision and a layout on cores shared out so. The ways were compared before the
+ * sweep by batches of one, every instance busy; the sweep measured the one that was taken. */
+typedef struct bt_contender {
+    char precision[BT_PRECISION_TEXT_SIZE];
+    bool channels_last;
+    int instances, threads; /* as of a division */
+    double median_ms;       /* NaN where it was not tried, or failed */
+    double throughput_imgs_per_sec;
+    double
+        ratio; /* its throughput over that of the one taken, or its speed by objective latency; NaN: unknown */
+    double mask_iou; /* of all pictures against the standard path's masks; NaN where they were not compared */
+    bool may_win;    /* false: measured only so that it can be told */
+    bool taken;
+    char why[BT_CONTENDER_WHY_SIZE]; /* why it was not taken; "" for the one that was */
+} bt_contender;
+
 /* One model's part of a run. */
 typedef struct bt_model_record {
     char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
     int image_size;
-    char precision[8], precision_note[160];
-    char path_note[200];            /* empty, or why the path is not the one that settings.path asks for */
+    char precision[BT_PRECISION_TEXT_SIZE], precision_note[160];
+    /* empty, or why it is that precision, by measurement: "FP32 taken: BF16 runs at 0.61 of its speed here" */
+    char precision_reason[BT_PRECISION_REASON_SIZE];
+    char
+        calibration[256]; /* of INT8: the file with the scales, in the run's folder; "" where there is none */
+    char path_note[200];  /* empty, or why the path is not the one that settings.path asks for */
     char output_note[BT_TEXT_SIZE]; /* empty, or what is odd about what it gave for the pictures */
     int instances; /* that ran at the same time while a batch was timed; throughput is all of theirs */
     int threads;   /* of each */
     bt_division divisions[BT_DIVISIONS_MAX]; /* compared before the sweep; none: nothing to choose from */
     int division_count;
+    bt_contender contenders[BT_CONTENDERS_MAX]; /* compared before the sweep, the divisions among them */
+    int contender_count;
+    double contest_s; /* that the comparison took; NaN where there was none */
     char device[128], backend[64], backend_detail[256];
     char weights_source[64];
     char weights_path[BT_MODEL_FILE_SIZE]; /* of a checkpoint's file, absolute; "" for built-in weights */
@@ -195,6 +223,9 @@ BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, b
  * be measured. */
 typedef enum bt_sla_state { BT_SLA_MET, BT_SLA_BROKEN, BT_SLA_NOT_SHOWN } bt_sla_state;
 bt_sla_state bt_model_sla_state(const bt_model_record *model);
+
+/* The way of running that the sweep measured; NULL where none was compared. */
+const bt_contender *bt_model_contender(const bt_model_record *model);
 
 /* "chosen", "provisional" or "none": what becomes of a model's choice. Never NULL. */
 const char *bt_model_choice(const bt_model_record *model);

@@ -7,6 +7,7 @@
 #define BT_SETTINGS_TUNING_H
 
 #include "base/options.h"
+#include "settings/precision.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,6 +43,7 @@ typedef struct bt_settings {
     int64_t image_size; /* pixels, square; 0: by device */
     int path;           /* bt_path: standard, plain, production */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
+    int precision;                        /* bt_precision */
     char device[BT_OPTION_TEXT_SIZE];     /* "auto", "cpu", "cuda:N" */
     char backend[BT_OPTION_TEXT_SIZE];    /* "torch", "plan", "sim:..." */
     char weights[BT_OPTION_TEXT_SIZE];    /* "demo", "counter:SEED" */

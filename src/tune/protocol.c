@@ -30,6 +30,8 @@ static const bt_field order_fields[] = {
     {BT_FIELD(SWITCH, bt_open_order, use_amp)},
     {BT_FIELD(SWITCH, bt_open_order, use_channels_last)},
     {BT_FIELD(SWITCH, bt_open_order, use_cudnn_benchmark)},
+    {BT_FIELD(INTEGER, bt_open_order, precision), .minimum = 0, .maximum = BT_PRECISION_COUNT - 1},
+    {BT_FIELD(TEXT, bt_open_order, calibration)},
     {BT_FIELD(TEXT, bt_open_order, images)},
     {BT_FIELD(NUMBER, bt_open_order, white), .minimum = 0, .maximum = 65535},
     {BT_FIELD(INTEGER, bt_open_order, page)},
@@ -49,12 +51,14 @@ bt_status bt_open_order_make(bt_open_order *out, const bt_session_options *sessi
                            .instances = instances,
                            .use_amp = session->use_amp,
                            .use_channels_last = session->use_channels_last,
-                           .use_cudnn_benchmark = session->use_cudnn_benchmark};
+                           .use_cudnn_benchmark = session->use_cudnn_benchmark,
+                           .precision = session->precision};
     const bool fits = copy_text(out->backend, sizeof out->backend, session->backend) &&
                       copy_text(out->model, sizeof out->model, session->model) &&
                       copy_text(out->model_file, sizeof out->model_file, session->model_file) &&
                       copy_text(out->weights, sizeof out->weights, session->weights) &&
-                      copy_text(out->device, sizeof out->device, session->device);
+                      copy_text(out->device, sizeof out->device, session->device) &&
+                      copy_text(out->calibration, sizeof out->calibration, session->calibration);
     return fits ? BT_OK : bt_fail(error, BT_INVALID, "a path of %.60s... is too long", session->model);
 }
 
@@ -70,7 +74,9 @@ bt_session_options bt_open_order_session(const bt_open_order *order) {
                                 .threads = order->threads,
                                 .use_amp = order->use_amp,
                                 .use_channels_last = order->use_channels_last,
-                                .use_cudnn_benchmark = order->use_cudnn_benchmark};
+                                .use_cudnn_benchmark = order->use_cudnn_benchmark,
+                                .precision = (bt_precision)order->precision,
+                                .calibration = order->calibration};
 }
 
 /* Adds one member more, whose reference it takes over, to an object that may have failed already. */

@@ -29,8 +29,10 @@ typedef struct bt_open_order {
     int path; /* bt_path */
     int height, width, threads, instances;
     bool use_amp, use_channels_last, use_cudnn_benchmark;
-    char images[BT_OPTION_TEXT_SIZE]; /* a folder of pictures; "": drawn ones */
-    double white;                     /* as bt_picture_wishes has these two */
+    int precision;                         /* bt_precision */
+    char calibration[BT_OPTION_TEXT_SIZE]; /* "": none */
+    char images[BT_OPTION_TEXT_SIZE];      /* a folder of pictures; "": drawn ones */
+    double white;                          /* as bt_picture_wishes has these two */
     int page;
     int64_t seed; /* of the drawn ones */
 } bt_open_order;

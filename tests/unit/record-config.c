@@ -386,6 +386,62 @@ static void an_entry_keeps_the_settings_that_it_was_tuned_under(void **state) {
     bt_config_close(&after);
 }
 
+/* The precision that won, why, and how the others did; what ran on other cores is the record's alone. */
+static void an_entry_says_in_which_precision_and_why(void **state) {
+    (void)state;
+    bt_record *record = a_run_of_hrnet("one", 250);
+    bt_model_record *model = &record->models[0];
+    strcpy(model->precision, "fp32");
+    strcpy(model->precision_reason, "FP32 taken: BF16 runs at 0.61 of its speed here");
+    strcpy(model->calibration, "hrnet.calibration.json");
+    model->contender_count = 3;
+    model->contenders[0] = (bt_contender){"fp32", false, 1, 2, 20, 50, 1, NAN, true, true, ""};
+    model->contenders[1] =
+        (bt_contender){"bf16", true, 1, 2, 33, 30.5, 0.61, 0.998, true, false, "slower: 0.61"};
+    model->contenders[2] = (bt_contender){"fp32", false, 2, 1, 50, 40, 0.8, NAN, true, false, "slower: 0.80"};
+    bt_config *config = merged(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_string_equal(hrnet->precision, "fp32");
+    assert_string_equal(hrnet->precision_reason, "FP32 taken: BF16 runs at 0.61 of its speed here");
+    assert_string_equal(hrnet->calibration, "hrnet.calibration.json");
+    assert_int_equal(hrnet->precision_count, 2);
+    assert_string_equal(hrnet->precisions[0].precision, "fp32");
+    assert_true(hrnet->precisions[0].ratio == 1 && isnan(hrnet->precisions[0].mask_iou));
+    assert_string_equal(hrnet->precisions[1].precision, "bf16");
+    assert_true(hrnet->precisions[1].ratio == 0.61 && hrnet->precisions[1].mask_iou == 0.998);
+    assert_true(hrnet->precisions[1].channels_last);
+    assert_string_equal(hrnet->precisions[1].why, "slower: 0.61");
+    assert_false(hrnet->settings.use_channels_last); /* the layout that won is what it is served in */
+    assert_int_equal(bt_config_model_precision(hrnet), BT_PRECISION_FP32);
+    bt_config_close(&config);
+}
+
+/* Entries of before name what they were measured in, and nothing else of it. */
+static void an_entry_is_opened_in_what_it_was_measured_in(void **state) {
+    (void)state;
+    static const struct {
+        const char *named, *asked;
+        bt_precision opened;
+    } cases[] = {{"bf16", NULL, BT_PRECISION_BF16},   {"fp32", "auto-int8", BT_PRECISION_FP32},
+                 {"int8", "fp32", BT_PRECISION_INT8}, {"baked", "auto", BT_PRECISION_AUTO},
+                 {"none", "fp16", BT_PRECISION_FP16}, {"auto", "bf16", BT_PRECISION_BF16},
+                 {NULL, NULL, BT_PRECISION_AUTO}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_config *config = written(a_run("one", 1, 2), NULL);
+        json_t *entry = entry_in(config->json, "hrnet"), *own = json_object_get(entry, "settings");
+        json_object_set_new(entry, "precision", cases[i].named ? json_string(cases[i].named) : json_null());
+        if (cases[i].asked)
+            json_object_set_new(own, "precision", json_string(cases[i].asked));
+        else
+            json_object_del(own, "precision");
+        reload(&config);
+        const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+        assert_int_equal(bt_config_model_precision(hrnet), cases[i].opened);
+        assert_true(hrnet->precision_reason[0] == '\0' && hrnet->precision_count == 0);
+        bt_config_close(&config);
+    }
+}
+
 static void an_entry_says_nothing_twice(void **state) {
     (void)state;
     static const char *const elsewhere[] = {"image_size", "weights", "device", "threads"};
@@ -1067,6 +1123,8 @@ int main(void) {
         cmocka_unit_test(the_weights_that_a_run_had_are_described),
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),
         cmocka_unit_test(an_entry_keeps_the_settings_that_it_was_tuned_under),
+        cmocka_unit_test(an_entry_says_in_which_precision_and_why),
+        cmocka_unit_test(an_entry_is_opened_in_what_it_was_measured_in),
         cmocka_unit_test(an_entry_says_nothing_twice),
         cmocka_unit_test(an_entry_without_settings_keeps_those_of_its_file),
         cmocka_unit_test(an_entrys_own_settings_win_over_the_files),

@@ -67,6 +67,8 @@ static void the_config_schema_has_the_keys_of_the_code(void **state) {
     compare_table("config", schema, &bt_config_top_keys);
     compare_table("model", model, &bt_config_model_keys);
     compare_table("point", json_object_get(property(model, "points"), "items"), &bt_config_point_keys);
+    compare_table("precision", json_object_get(property(model, "precisions"), "items"),
+                  &bt_config_precision_keys);
     compare_table("instance", json_object_get(property(model, "instances"), "items"),
                   &bt_config_instance_keys);
     compare_table("weights", property(model, "weights"), &bt_config_weights_keys);

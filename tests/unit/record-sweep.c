@@ -90,6 +90,21 @@ static bt_memory_fit any_fit(bt_random *random) {
     return fit;
 }
 
+static bt_contender any_contender(bt_random *random) {
+    bt_contender contender = {.channels_last = any_switch(random),
+                              .instances = (int)bt_random_below(random, 16),
+                              .threads = (int)bt_random_below(random, 64),
+                              .median_ms = any_number(random),
+                              .throughput_imgs_per_sec = any_number(random),
+                              .ratio = any_number(random),
+                              .mask_iou = any_switch(random) ? bt_random_uniform(random) : NAN,
+                              .may_win = any_switch(random),
+                              .taken = any_switch(random)};
+    ANY_TEXT(contender.precision);
+    ANY_TEXT(contender.why);
+    return contender;
+}
+
 static void fill_model(bt_random *random, bt_model_record *model) {
     ANY_TEXT(model->model);
     ANY_TEXT(model->title);
@@ -104,6 +119,12 @@ static void fill_model(bt_random *random, bt_model_record *model) {
                                             .threads = (int)bt_random_below(random, 64),
                                             .median_ms = any_number(random),
                                             .throughput_imgs_per_sec = any_number(random)};
+    ANY_TEXT(model->precision_reason);
+    ANY_TEXT(model->calibration);
+    model->contest_s = any_number(random);
+    model->contender_count = (int)bt_random_below(random, BT_CONTENDERS_MAX + 1);
+    for (int i = 0; i < model->contender_count; i++)
+        model->contenders[i] = any_contender(random);
     ANY_TEXT(model->device);
     ANY_TEXT(model->backend);
     ANY_TEXT(model->backend_detail);

@@ -23,7 +23,9 @@ static const bt_session_options session = {.backend = "sim:tau0_ms=1",
                                            .width = 256,
                                            .threads = 3,
                                            .use_amp = true,
-                                           .use_cudnn_benchmark = true};
+                                           .use_cudnn_benchmark = true,
+                                           .precision = BT_PRECISION_INT8,
+                                           .calibration = "/runs/one/mine.json"};
 
 static bt_open_order make_order(void) {
     bt_open_order order;
@@ -56,6 +58,8 @@ static void an_order_comes_back_the_same(void **state) {
     assert_int_equal(back.width, 256);
     assert_int_equal(back.threads, 3);
     assert_true(back.use_amp && !back.use_channels_last && back.use_cudnn_benchmark);
+    assert_int_equal(back.precision, BT_PRECISION_INT8);
+    assert_string_equal(back.calibration, session.calibration);
     assert_int_equal(again.instances, 2);
     assert_string_equal(again.images, "plates");
     assert_true(again.white == 4095 && again.page == 7);

@@ -1,13 +1,16 @@
-/* bench-networks: the paths of a network against each other, in one run.
+/* bench-networks: the paths of a network against each other and against the machine's peak, in one run.
  *
  * All sessions are open at once and take turns, image size by image size: each iteration runs every batch
  * size on every path, so that a slow spell of the machine falls on all of them. A run that follows another
- * session's is not timed: it finds caches and threads as the other left them. Prints figures and judges none.
+ * session's is not timed: it finds caches and threads as the other left them. On a CPU each iteration also
+ * runs what reaches the cores' peak (peaks.h). A path that this machine has not is left out and said. Prints
+ * figures and judges none.
  *
  * With --serve it takes its turns from somebody else, who interleaves it with other programs (peers.py): a
  * line "BATCH RUNS" on standard input is answered by a line of JSON with so many times. */
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,27 +21,38 @@
 #include "base/cores.h"
 #include "inputs.h"
 #include "measure/quantile.h"
+#include "multiply-adds.h"
 #include "networks/network.h"
+#include "peaks.h"
 #include "report/table.h"
 #include "tune/team.h"
 
 enum { FORMAT_TABLE, FORMAT_JSON };
 
-/* What the columns are called, and what a session of each is. */
+/* What the rows are called, and what a session of each is. One that forces a precision is left out where
+ * this machine has it not. */
 static const struct path {
     const char *name;
     bt_path path;
     bool use_amp, use_channels_last;
+    bt_precision precision;
 } known_paths[] = {
-    {"standard", BT_PATH_STANDARD, false, false},
-    {"plain-contiguous", BT_PATH_PLAIN, true, false},
-    {"plain", BT_PATH_PLAIN, true, true},
-    {"production", BT_PATH_PRODUCTION, true, true},
-    {"production-fp32", BT_PATH_PRODUCTION, false, true},
+    {"standard", BT_PATH_STANDARD, false, false, BT_PRECISION_AUTO},
+    {"plain-contiguous", BT_PATH_PLAIN, true, false, BT_PRECISION_AUTO},
+    {"plain", BT_PATH_PLAIN, true, true, BT_PRECISION_AUTO},
+    {"production", BT_PATH_PRODUCTION, true, true, BT_PRECISION_AUTO},
+    {"production-fp32", BT_PATH_PRODUCTION, false, true, BT_PRECISION_FP32},
+    {"production-bf16", BT_PATH_PRODUCTION, true, true, BT_PRECISION_BF16},
+    {"production-int8", BT_PATH_PRODUCTION, true, true, BT_PRECISION_INT8},
 };
 
 #define KNOWN_PATHS ((int)(sizeof known_paths / sizeof *known_paths))
 #define PATHS_MAX   BT_NAMES_MAX
+#define PEAKS_MAX   4 /* precisions at most */
+#define TABLE_WIDTH 120
+
+/* Of the pictures that run; the same as peer.py's. */
+#define PICTURES_SEED 1
 
 typedef struct settings {
     bt_names models, paths;
@@ -64,11 +78,12 @@ static const bt_option table[] = {
      .help = "Heights and widths of the input, in pixels."},
     {OPTION(batches), .type = BT_OPTION_SIZES, .initial = "1,4", .placeholder = "N,...",
      .group = "What to run", .help = "Batch sizes."},
-    {OPTION(paths), .type = BT_OPTION_NAMES, .initial = "standard,plain-contiguous,plain,production",
+    {OPTION(paths), .type = BT_OPTION_NAMES,
+     .initial = "standard,plain-contiguous,plain,production,production-fp32,production-bf16,production-int8",
      .placeholder = "NAME,...", .group = "What to run",
      .help = "standard (FP32, contiguous, libtorch), plain-contiguous and plain (libtorch with AMP; plain in "
-             "channels_last), production (on a CPU the compiled plan), production-fp32 (the same without "
-             "AMP)."},
+             "channels_last), production (on a CPU the compiled plan, in the precision that a session "
+             "chooses), production-fp32, production-bf16 and production-int8 (the same, forced)."},
     {OPTION(threads), .type = BT_OPTION_INTEGER, .initial = "0", .maximum = 1024, .placeholder = "N",
      .group = "What to run", .help = "CPU threads; 0: all that the process may use."},
     {OPTION(weights), .type = BT_OPTION_TEXT, .initial = "demo", .placeholder = "SOURCE",
@@ -94,9 +109,13 @@ static const bt_option table[] = {
 
 static const bt_command command = {
     .name = "bench-networks",
-    .summary = "Times the paths of the networks against each other: interleaved, in one run, medians. "
-               "Latencies and\nimages/s are of whole batches; ratios are against the other paths of the same "
-               "row.",
+    .summary =
+        "Times the paths of the networks against each other: interleaved, in one run, medians. "
+        "Latencies and\nimages/s are of whole batches; ratios are against the other paths of the same "
+        "batch. GFLOP/s are\nthose of the convolutions as the network lists them (a multiplication and "
+        "an addition are two) over\nthe whole time; \"share\" is against the peak of the path's "
+        "precision, measured in the same turns.\nWinograd's tiles take fewer multiplications than are "
+        "listed: with them a share may pass 1.",
     .usage = "[options]",
     .examples = "  bench-networks --models hrnet --image-size 256 --batches 1,4 --iterations 10\n"
                 "  bench-networks --image-size 128,256,512 --batches 1,2,4,8 --format json >networks.json\n",
@@ -104,12 +123,20 @@ static const bt_command command = {
     .count = sizeof table / sizeof *table,
 };
 
-/* One cell of the result: a path at one size, with its samples. */
-typedef struct cell {
+/* A model at one image size: what all of its cells are compared with. */
+typedef struct block {
     const char *model;
-    int image_size, batch;
+    int image_size;
+    int64_t multiply_adds; /* of an image */
+    peaks *peaks;          /* NULL where none are measured: on a device, or without oneDNN */
+} block;
+
+/* One row of the result: a path at one size, with its samples. */
+typedef struct cell {
+    const block *block;
     const struct path *path;
-    double *samples_ms; /* iterations */
+    int batch;
+    double *samples_ms; /* iterations; NULL where this machine has no such path */
     double median_ms;
     bt_session_info info;
 } cell;
@@ -118,6 +145,8 @@ typedef struct bench {
     const settings *given;
     const struct path *paths[PATHS_MAX];
     int path_count;
+    block *blocks;
+    int block_count;
     cell *cells;
     int cell_count;
     float *images, *logits;
@@ -137,22 +166,37 @@ static bt_session_options session_options(const settings *given, const char *mod
                                 .threads = (int)given->threads,
                                 .use_amp = path->use_amp,
                                 .use_channels_last = path->use_channels_last,
-                                .use_cudnn_benchmark = true};
+                                .use_cudnn_benchmark = true,
+                                .precision = path->precision};
 }
 
 static int largest(const bt_sizes *sizes) {
     return sizes->sizes[sizes->count - 1];
 }
 
-/* Room for the largest batch of the largest size, filled with made-up images. */
+static void say(const bench *b, const block *of, const char *format, ...) BT_PRINTF(3, 4);
+
+static void say(const bench *b, const block *of, const char *format, ...) {
+    va_list arguments;
+    if (b->given->quiet) return;
+    va_start(arguments, format);
+    fprintf(stderr, "bench-networks: %s, %d px: ", of->model, of->image_size);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+/* Room for the largest batch of the largest size. */
 static bt_status open_buffers(bench *b, bt_error *error) {
     size_t pixels = (size_t)largest(&b->given->batches) * (size_t)largest(&b->given->image_sizes) *
                     (size_t)largest(&b->given->image_sizes);
     b->images = malloc(3 * pixels * sizeof *b->images);
     b->logits = malloc(pixels * sizeof *b->logits);
-    if (!b->images || !b->logits) return bt_no_memory(error, "%zu pixels", pixels);
-    input_counter(b->images, 3 * pixels, "bench-networks", 1);
-    return BT_OK;
+    return b->images && b->logits ? BT_OK : bt_no_memory(error, "%zu pixels", pixels);
+}
+
+static bt_status draw(const bench *b, int size, bt_error *error) {
+    return input_spheroids(b->images, NULL, PICTURES_SEED, largest(&b->given->batches), size, size, error);
 }
 
 static bt_status time_run(const bench *b, bt_session *session, int batch, double *ms, bt_error *error) {
@@ -162,43 +206,88 @@ static bt_status time_run(const bench *b, bt_session *session, int batch, double
     return status;
 }
 
-/* The cells of one model and size: path by path, batch by batch. */
-static bt_status bench_size(bench *b, const char *model, int size, bt_error *error) {
+/* What is the same for all paths; a machine whose peaks cannot be measured is timed without. */
+static bt_status open_block(bench *b, block *of, bt_error *error) {
     const settings *given = b->given;
+    bt_network *network;
+    bt_status status = bt_network_open(&network, of->model, error);
+    if (status == BT_OK)
+        status = multiply_adds(&of->multiply_adds, network, of->image_size, of->image_size, error);
+    bt_network_close(&network);
+    if (status == BT_OK) status = draw(b, of->image_size, error);
+    if (status != BT_OK || strcmp(given->device, "cpu") != 0) return status;
+    status = peaks_open(&of->peaks, given->threads > 0 ? (int)given->threads : bt_cores_count(),
+                        given->iterations, error);
+    if (status == BT_UNSUPPORTED) say(b, of, "no peaks: %s", error->message);
+    return status == BT_UNSUPPORTED ? BT_OK : status;
+}
+
+/* Opens a path; none, and BT_OK, where it forces a precision that is not to be had here. */
+static bt_status open_path(const bench *b, const block *of, const struct path *path, bt_session **session,
+                           bt_error *error) {
+    const bt_session_options options = session_options(b->given, of->model, of->image_size, path);
+    const bool forced = !bt_precision_is_open(path->precision);
+    say(b, of, "preparing the %s path", path->name);
+    bt_status status = bt_session_open(session, &options, error);
+    if (forced && status == BT_UNSUPPORTED) {
+        say(b, of, "without the %s path: %s", path->name, error->message);
+        return BT_OK;
+    }
+    if (status != BT_OK || !forced) return status;
+    const char *taken = bt_session_describe(*session)->precision;
+    if (strcmp(taken, bt_precision_name(path->precision)) != 0) {
+        say(b, of, "without the %s path: it computes in %s", path->name, taken);
+        bt_session_close(session);
+    }
+    return BT_OK;
+}
+
+/* The cells of one path, a batch size each: prepared, and run once. */
+static bt_status open_cells(bench *b, const block *of, const struct path *path, bt_session **session,
+                            bt_error *error) {
+    const bt_sizes *batches = &b->given->batches;
+    double ignored_ms;
+    bt_status status = open_path(b, of, path, session, error);
+    for (int i = 0; i < batches->count && status == BT_OK; i++) {
+        cell *c = &b->cells[b->cell_count++];
+        *c = (cell){.block = of, .path = path, .batch = batches->sizes[i], .median_ms = NAN};
+        if (!*session) continue;
+        c->info = *bt_session_describe(*session);
+        c->samples_ms = calloc((size_t)b->given->iterations, sizeof *c->samples_ms);
+        if (!c->samples_ms) status = bt_no_memory(error, "the samples");
+        if (status == BT_OK) status = bt_session_prepare(*session, c->batch, error);
+        if (status == BT_OK) status = time_run(b, *session, c->batch, &ignored_ms, error);
+    }
+    return status;
+}
+
+/* Every path's turn with every batch size, and the peaks'. `cells` are path by path, batch by batch. */
+static bt_status iterate(bench *b, const block *of, bt_session *const *sessions, cell *cells,
+                         int64_t iteration, bt_error *error) {
+    const int batches = b->given->batches.count;
+    double ignored_ms;
+    bt_status status = of->peaks ? peaks_turn(of->peaks, iteration, error) : BT_OK;
+    for (int j = 0; j < batches; j++)
+        for (int p = 0; p < b->path_count && status == BT_OK; p++) {
+            cell *c = &cells[p * batches + j];
+            if (!c->samples_ms) continue;
+            status = time_run(b, sessions[p], c->batch, &ignored_ms, error);
+            if (status == BT_OK)
+                status = time_run(b, sessions[p], c->batch, &c->samples_ms[iteration], error);
+        }
+    return status;
+}
+
+static bt_status bench_block(bench *b, block *of, bt_error *error) {
+    const int64_t iterations = b->given->iterations;
     bt_session *sessions[PATHS_MAX] = {NULL};
     cell *cells = b->cells + b->cell_count;
-    double ignored_ms;
-    bt_status status = BT_OK;
-    for (int p = 0; p < b->path_count && status == BT_OK; p++) {
-        if (!given->quiet)
-            fprintf(stderr, "bench-networks: %s, %d px: preparing the %s path\n", model, size,
-                    b->paths[p]->name);
-        const bt_session_options options = session_options(given, model, size, b->paths[p]);
-        status = bt_session_open(&sessions[p], &options, error);
-        for (int i = 0; i < given->batches.count && status == BT_OK; i++) {
-            cell *c = &cells[p * given->batches.count + i];
-            *c = (cell){.model = model,
-                        .image_size = size,
-                        .batch = given->batches.sizes[i],
-                        .path = b->paths[p],
-                        .info = *bt_session_describe(sessions[p])};
-            b->cell_count++;
-            c->samples_ms = calloc((size_t)given->iterations, sizeof *c->samples_ms);
-            if (!c->samples_ms) status = bt_no_memory(error, "the samples");
-            if (status == BT_OK) status = bt_session_prepare(sessions[p], c->batch, error);
-            if (status == BT_OK) status = time_run(b, sessions[p], c->batch, &ignored_ms, error);
-        }
-    }
-    for (int64_t i = 0; i < given->iterations && status == BT_OK; i++) {
-        if (!given->quiet)
-            fprintf(stderr, "bench-networks: %s, %d px: %lld of %lld\n", model, size, (long long)i + 1,
-                    (long long)given->iterations);
-        for (int j = 0; j < given->batches.count; j++)
-            for (int p = 0; p < b->path_count && status == BT_OK; p++) {
-                cell *c = &cells[p * given->batches.count + j];
-                status = time_run(b, sessions[p], c->batch, &ignored_ms, error);
-                if (status == BT_OK) status = time_run(b, sessions[p], c->batch, &c->samples_ms[i], error);
-            }
+    bt_status status = open_block(b, of, error);
+    for (int p = 0; p < b->path_count && status == BT_OK; p++)
+        status = open_cells(b, of, b->paths[p], &sessions[p], error);
+    for (int64_t i = 0; i < iterations && status == BT_OK; i++) {
+        say(b, of, "%lld of %lld", (long long)i + 1, (long long)iterations);
+        status = iterate(b, of, sessions, cells, i, error);
     }
     for (int p = 0; p < b->path_count; p++)
         bt_session_close(&sessions[p]);
@@ -210,6 +299,7 @@ static bt_status take_medians(bench *b, bt_error *error) {
     double *sorted = malloc(count * sizeof *sorted);
     if (!sorted) return bt_no_memory(error, "sorting");
     for (int i = 0; i < b->cell_count; i++) {
+        if (!b->cells[i].samples_ms) continue;
         memcpy(sorted, b->cells[i].samples_ms, count * sizeof *sorted);
         bt_sort(sorted, count);
         b->cells[i].median_ms = bt_quantile(sorted, count, 0.5);
@@ -222,19 +312,25 @@ static bt_status bench_all(bench *b, bt_error *error) {
     const settings *given = b->given;
     bt_status status = BT_OK;
     for (int m = 0; m < given->models.count && status == BT_OK; m++)
-        for (int s = 0; s < given->image_sizes.count && status == BT_OK; s++)
-            status = bench_size(b, given->models.names[m], given->image_sizes.sizes[s], error);
+        for (int s = 0; s < given->image_sizes.count && status == BT_OK; s++) {
+            block *of = &b->blocks[b->block_count++];
+            *of = (block){.model = given->models.names[m], .image_size = given->image_sizes.sizes[s]};
+            status = bench_block(b, of, error);
+        }
     return status == BT_OK ? take_medians(b, error) : status;
 }
 
 /* ---- telling ---- */
 
+static double gflops_of(const cell *c) {
+    return 2e-6 * (double)c->block->multiply_adds * c->batch / c->median_ms;
+}
+
 /* "2.61" times as fast as `name`'s cell of the same row; unknown where that was not run. */
 static void add_ratio(bt_table *t, const bench *b, const cell *c, const char *name) {
     for (int i = 0; i < b->cell_count; i++) {
         const cell *other = &b->cells[i];
-        if (strcmp(other->path->name, name) != 0 || strcmp(other->model, c->model) != 0 ||
-            other->image_size != c->image_size || other->batch != c->batch)
+        if (strcmp(other->path->name, name) != 0 || other->block != c->block || other->batch != c->batch)
             continue;
         bt_table_number(t, other->median_ms / c->median_ms, 2);
         return;
@@ -242,29 +338,56 @@ static void add_ratio(bt_table *t, const bench *b, const cell *c, const char *na
     bt_table_unknown(t);
 }
 
+static void add_row(bt_table *t, const bench *b, const cell *c) {
+    bt_table_text(t, "%s", c->block->model);
+    bt_table_text(t, "%d", c->block->image_size);
+    bt_table_text(t, "%d", c->batch);
+    bt_table_text(t, "%s", c->path->name);
+    bt_table_text(t, "%s", c->samples_ms ? c->info.precision : "not here");
+    bt_table_number(t, c->median_ms, 2);
+    bt_table_number(t, 1e3 * c->batch / c->median_ms, 2);
+    add_ratio(t, b, c, "standard");
+    add_ratio(t, b, c, "plain");
+    bt_table_number(t, gflops_of(c), 1);
+    bt_table_number(t, gflops_of(c) / peaks_gflops(c->block->peaks, c->info.precision), 2);
+}
+
+/* Batch by batch, the paths of one beside each other. */
 static bt_status print_table(const bench *b, bt_error *error) {
     static const bt_column columns[] = {{"model", false},   {"size", true},       {"batch", true},
                                         {"path", false},    {"precision", false}, {"median ms", true},
-                                        {"images/s", true}, {"× standard", true}, {"× plain", true}};
+                                        {"images/s", true}, {"× standard", true}, {"× plain", true},
+                                        {"GFLOP/s", true},  {"share", true}};
     bt_table *t;
     bt_status status = bt_table_open(&t, columns, sizeof columns / sizeof *columns, error);
     if (status != BT_OK) return status;
     const int paths = b->path_count, batches = b->given->batches.count;
     for (int first = 0; first < b->cell_count; first += paths * batches)
         for (int j = 0; j < batches; j++)
-            for (int p = 0; p < paths; p++) {
-                const cell *c = &b->cells[first + p * batches + j];
-                bt_table_text(t, "%s", c->model);
-                bt_table_text(t, "%d", c->image_size);
-                bt_table_text(t, "%d", c->batch);
-                bt_table_text(t, "%s", c->path->name);
-                bt_table_text(t, "%s", c->info.precision);
-                bt_table_number(t, c->median_ms, 2);
-                bt_table_number(t, 1e3 * c->batch / c->median_ms, 2);
-                add_ratio(t, b, c, "standard");
-                add_ratio(t, b, c, "plain");
-            }
-    status = bt_table_write_text(t, 0, 100, stdout, error);
+            for (int p = 0; p < paths; p++)
+                add_row(t, b, &b->cells[first + p * batches + j]);
+    status = bt_table_write_text(t, 0, TABLE_WIDTH, stdout, error);
+    bt_table_close(&t);
+    return status;
+}
+
+/* Each precision's peak in each block's turns. */
+static bt_status print_peaks(const bench *b, bt_error *error) {
+    bt_column columns[2 + PEAKS_MAX] = {{"peak, GFLOP/s", false}, {"size", true}};
+    int count = 2;
+    for (int i = 0; peaks_precision(i) && count < 2 + PEAKS_MAX; i++)
+        columns[count++] = (bt_column){peaks_precision(i), true};
+    bt_table *t;
+    bt_status status = bt_table_open(&t, columns, count, error);
+    if (status != BT_OK) return status;
+    for (const block *of = b->blocks; of < b->blocks + b->block_count; of++) {
+        bt_table_text(t, "%s", of->model);
+        bt_table_text(t, "%d", of->image_size);
+        for (int i = 0; i < count - 2; i++)
+            bt_table_number(t, peaks_gflops(of->peaks, peaks_precision(i)), 1);
+    }
+    putchar('\n');
+    status = bt_table_write_text(t, 0, TABLE_WIDTH, stdout, error);
     bt_table_close(&t);
     return status;
 }
@@ -276,19 +399,30 @@ static json_t *samples_json(const double *samples_ms, int64_t count) {
     return array;
 }
 
+/* null where it is not finite. */
+static json_t *number_json(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *cell_json(const bench *b, const cell *c) {
+    return json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:i, s:f, s:f, s:o, s:o}", "model", c->block->model,
+                     "image_size", c->block->image_size, "batch_size", c->batch, "path", c->path->name,
+                     "precision", c->info.precision, "backend", c->info.backend, "threads", c->info.threads,
+                     "median_ms", c->median_ms, "gflops", gflops_of(c), "peak_gflops",
+                     number_json(peaks_gflops(c->block->peaks, c->info.precision)), "samples_ms",
+                     samples_json(c->samples_ms, b->given->iterations));
+}
+
+/* Of what was run. */
 static bt_status print_json(const bench *b, bt_error *error) {
+    const char *machine = "";
     json_t *results = json_array();
-    for (int i = 0; i < b->cell_count; i++) {
-        const cell *c = &b->cells[i];
-        json_array_append_new(results, json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:i, s:f, s:o}", "model",
-                                                 c->model, "image_size", c->image_size, "batch_size",
-                                                 c->batch, "path", c->path->name, "precision",
-                                                 c->info.precision, "backend", c->info.backend, "threads",
-                                                 c->info.threads, "median_ms", c->median_ms, "samples_ms",
-                                                 samples_json(c->samples_ms, b->given->iterations)));
+    for (const cell *c = b->cells; c < b->cells + b->cell_count; c++) {
+        if (!c->samples_ms) continue;
+        machine = c->info.device;
+        json_array_append_new(results, cell_json(b, c));
     }
-    json_t *whole = json_pack("{s:s, s:o}", "machine", b->cell_count > 0 ? b->cells[0].info.device : "",
-                              "results", results);
+    json_t *whole = json_pack("{s:s, s:o}", "machine", machine, "results", results);
     int written = whole ? json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : -1;
     json_decref(whole);
     putchar('\n');
@@ -349,7 +483,7 @@ static bt_status choose_paths(bench *b, bt_error *error) {
         if (p == KNOWN_PATHS)
             return bt_fail(error, BT_INVALID,
                            "--paths: \"%s\" is none of standard, plain-contiguous, plain, production, "
-                           "production-fp32",
+                           "production-fp32, production-bf16, production-int8",
                            names->names[i]);
         b->paths[b->path_count++] = &known_paths[p];
     }
@@ -366,13 +500,15 @@ static bt_status run(bench *b, bt_error *error) {
     if (status == BT_OK) status = bt_backend_load(given->backend, error);
     if (status == BT_OK) status = open_buffers(b, error);
     if (status != BT_OK || given->serve) return status == BT_OK ? serve(b, error) : status;
-    b->cells = calloc(
-        (size_t)(given->models.count * given->image_sizes.count * given->batches.count * b->path_count),
-        sizeof *b->cells);
-    if (!b->cells) return bt_no_memory(error, "the cells");
+    const size_t blocks = (size_t)(given->models.count * given->image_sizes.count);
+    b->blocks = calloc(blocks, sizeof *b->blocks);
+    b->cells = calloc(blocks * (size_t)(given->batches.count * b->path_count), sizeof *b->cells);
+    if (!b->blocks || !b->cells) return bt_no_memory(error, "the cells");
     status = bench_all(b, error);
     if (status != BT_OK) return status;
-    return given->format == FORMAT_JSON ? print_json(b, error) : print_table(b, error);
+    if (given->format == FORMAT_JSON) return print_json(b, error);
+    status = print_table(b, error);
+    return status == BT_OK ? print_peaks(b, error) : status;
 }
 
 int main(int argc, char **argv) {
@@ -385,7 +521,10 @@ int main(int argc, char **argv) {
     bt_status status = run(&b, &error);
     for (int i = 0; i < b.cell_count; i++)
         free(b.cells[i].samples_ms);
+    for (int i = 0; i < b.block_count; i++)
+        peaks_close(&b.blocks[i].peaks);
     free(b.cells);
+    free(b.blocks);
     free(b.images);
     free(b.logits);
     code = status == BT_OK ? BT_EXIT_GOOD : bt_command_fail(&command, &error, stderr);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "multiply-adds.h"
 #include "networks/network.h"
 
 static bt_network *open_network(const char *name) {
@@ -195,6 +196,28 @@ static void sizes_that_do_not_halve_evenly_are_refused(void **state) {
     }
 }
 
+/* Half of what PyTorch's FlopCounterMode counts for the convolutions of the same list. */
+static void convolutions_multiply_as_often_as_torch_counts(void **state) {
+    static const struct {
+        const char *model;
+        int height, width;
+        int64_t wanted;
+    } cases[] = {{"hrnet", 64, 64, 1456668672},
+                 {"hrnet", 64, 96, 2185003008},
+                 {"cbam_resunet", 64, 64, 3775009088},
+                 {"cbam_resunet", 64, 96, 5662513632}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bt_network *network = open_network(cases[i].model);
+        int64_t count;
+        bt_error error;
+        assert_int_equal(multiply_adds(&count, network, cases[i].height, cases[i].width, &error), BT_OK);
+        assert_int_equal(count, cases[i].wanted);
+        assert_int_equal(multiply_adds(&count, network, 64, 72, &error), BT_INVALID);
+        bt_network_close(&network);
+    }
+}
+
 static void an_unknown_model_is_told_the_known_ones(void **state) {
     bt_network *network;
     bt_error error;
@@ -230,6 +253,7 @@ int main(void) {
         cmocka_unit_test(every_parameter_belongs_to_one_operation),
         cmocka_unit_test(logits_have_the_images_size),
         cmocka_unit_test(sizes_that_do_not_halve_evenly_are_refused),
+        cmocka_unit_test(convolutions_multiply_as_often_as_torch_counts),
         cmocka_unit_test(an_unknown_model_is_told_the_known_ones),
         cmocka_unit_test(closing_nothing_is_allowed),
         cmocka_unit_test(every_kind_has_its_own_name),

@@ -119,10 +119,6 @@ void describe(bt_torch_facts &facts) {
     copy(facts.cpu_capability, at::get_cpu_capability());
     copy(facts.library, library_folder());
     facts.cuda_library = access((library_folder() + "/libtorch_cuda.so").c_str(), R_OK) == 0;
-#if defined(__x86_64__)
-    /* Every CPU with AMX has AVX512-BF16 too. */
-    facts.cpu_bf16 = __builtin_cpu_supports("avx512bf16");
-#endif
 }
 
 void use_cuda(int device_index, bt_torch_session_facts &facts) {

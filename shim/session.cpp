@@ -10,33 +10,20 @@ using namespace bt;
 
 namespace {
 
-/* What AMP means on this device, and a word where it is not to be had. What is compiled is as it is. */
-at::ScalarType choose_dtype(const bt_torch_options &options, bt_torch_session_facts &facts) {
-    if (options.packages) return at::kFloat;
-    if (options.standard || !options.use_amp) return at::kFloat;
-    if (options.device_index >= 0) return at::kHalf;
-    bt_torch_facts machine;
-    describe(machine);
-    if (machine.cpu_bf16) return at::kBFloat16;
-    snprintf(facts.precision_note, sizeof facts.precision_note,
-             "AMP was asked for, but this CPU has neither AVX512-BF16 nor AMX: FP32 is faster here");
-    return at::kFloat;
+at::ScalarType dtype_of(const bt_torch_options &options) {
+    if (options.packages || options.standard) return at::kFloat;
+    if (options.precision == BT_PRECISION_FP16) return at::kHalf;
+    return options.precision == BT_PRECISION_BF16 ? at::kBFloat16 : at::kFloat;
 }
 
-const char *precision_name(const bt_torch_options &options, at::ScalarType dtype) {
-    if (options.packages) return "baked";
-    return dtype == at::kHalf ? "fp16" : dtype == at::kBFloat16 ? "bf16" : "fp32";
-}
-
-Mode choose_mode(const bt_torch_options &options, bt_torch_session_facts &facts) {
+Mode choose_mode(const bt_torch_options &options) {
     Mode mode;
     if (options.device_index >= 0)
         mode.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device_index));
-    mode.dtype = choose_dtype(options, facts);
+    mode.dtype = dtype_of(options);
     mode.channels_last = !options.standard && !options.packages && options.use_channels_last;
     mode.cudnn_benchmark = !options.standard && options.use_cudnn_benchmark;
     mode.threads = options.threads;
-    snprintf(facts.precision, sizeof facts.precision, "%s", precision_name(options, mode.dtype));
     return mode;
 }
 
@@ -108,7 +95,7 @@ bt_status session_open(bt_torch_session **out, const bt_torch_options *options, 
     *facts = {};
     return guarded(error, [&] {
         if (options->device_index >= 0) use_cuda(options->device_index, *facts);
-        Mode mode = choose_mode(*options, *facts);
+        Mode mode = choose_mode(*options);
         ThreadMode thread(mode);
         bool fused = options->fused && options->device_index >= 0 && !options->standard;
         *out = new bt_torch_session(*options, mode, fused ? &cuda_parts() : nullptr);

@@ -19,12 +19,13 @@
 #include "base/error.h"
 #include "networks/network.h"
 #include "networks/weights.h"
+#include "settings/precision.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 5
+#define BT_TORCH_SHIM_ABI 6
 
 /* A user's file. */
 typedef struct bt_torch_file {
@@ -42,17 +43,17 @@ typedef struct bt_torch_options {
     int device_index;  /* of a CUDA device; -1 for the CPU */
     int height, width; /* of the input, pixels */
     int threads;       /* of the session on a CPU; positive */
-    bool standard;     /* FP32, contiguous: the three below do not count */
-    bool use_amp, use_channels_last, use_cudnn_benchmark;
+    /* FP32, or a half, which means autocast. What is compiled is as it is. */
+    bt_precision precision;
+    bool standard; /* FP32, contiguous: the two below do not count */
+    bool use_channels_last, use_cudnn_benchmark;
     bool fused; /* on CUDA: the fused norm, and a graph for each prepared batch size; BT_UNSUPPORTED at open
                    where they were not built */
 } bt_torch_options;
 
 /* Filled at open. */
 typedef struct bt_torch_session_facts {
-    char precision[8];        /* "fp32", "bf16", "fp16"; "baked" of packages */
-    char precision_note[160]; /* "" or why it is not what was asked for */
-    char cuda[64];            /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
+    char cuda[64]; /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
     /* On the CUDA device before the weights, the context included; 0 for the CPU. */
     int64_t device_used_bytes;
     int only_batch_size;  /* that runs without padding; 0: any, or several */

@@ -9,6 +9,7 @@
 
 #include "backend/backends.h"
 #include "backend/host.h"
+#include "backend/session-precision.h"
 #include "base/cores.h"
 #include "base/memory.h"
 #include "kernels/check.h"
@@ -43,18 +44,21 @@ static bt_status check_options(const bt_session_options *options, bt_error *erro
     return bt_kernels_check(bt_cpu_best_level(), error);
 }
 
-static void describe(plan_session *session, const bt_session_options *options, const bt_plan_options *planned,
+static bt_status choose_precision(bt_precision *out, char note[160], const bt_session_options *options,
+                                  bt_error *error) {
+    bt_status status = bt_session_precision(out, note, options, BT_RUNS_PLANNED, error);
+    if (status != BT_OK || *out != BT_PRECISION_INT8) return status;
+    return bt_fail(error, BT_UNSUPPORTED, "the compiled plan has no INT8 yet: give --precision auto");
+}
+
+static void describe(plan_session *session, bt_precision precision, const bt_plan_options *planned,
                      const bt_weights *weights) {
     bt_session_info *info = &session->base.info;
-    bool wanted = options->use_amp && options->path != BT_PATH_STANDARD;
     snprintf(info->backend, sizeof info->backend, "plan, oneDNN %s", bt_onednn_version());
     snprintf(info->backend_detail, sizeof info->backend_detail, "kernels for %s",
              bt_cpu_level_name(planned->level));
     bt_host_describe(info->device, sizeof info->device);
-    snprintf(info->precision, sizeof info->precision, "%s", planned->type == BT_BF16 ? "bf16" : "fp32");
-    if (wanted && planned->type != BT_BF16)
-        snprintf(info->precision_note, sizeof info->precision_note,
-                 "AMP was asked for, but this CPU does not have AVX512-BF16: FP32 is faster here");
+    snprintf(info->precision, sizeof info->precision, "%s", bt_precision_name(precision));
     memcpy(info->weights, weights->source, sizeof info->weights);
     memcpy(info->weights_note, weights->note, sizeof info->weights_note);
     info->weights_hash = weights->hash;
@@ -73,19 +77,20 @@ static void plan_close(bt_session *base) {
 
 static bt_status plan_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     bt_weights *weights = NULL;
+    bt_precision precision;
+    char note[sizeof(*out)->info.precision_note];
     bt_status status = check_options(options, error);
+    if (status == BT_OK) status = choose_precision(&precision, note, options, error);
     if (status != BT_OK) return status;
     plan_session *session = calloc(1, sizeof *session);
     if (!session) return bt_no_memory(error, "opening a session");
+    memcpy(session->base.info.precision_note, note, sizeof note);
     bt_plan_options planned = {
         .height = options->height,
         .width = options->width,
         .threads = options->threads > 0 ? options->threads : bt_cores_count(),
         .level = bt_cpu_best_level(),
-        .type = options->use_amp && options->path == BT_PATH_PRODUCTION &&
-                        bt_cpu_best_level() >= BT_CPU_AVX512_BF16
-                    ? BT_BF16
-                    : BT_F32,
+        .type = precision == BT_PRECISION_BF16 ? BT_BF16 : BT_F32,
     };
     session->before_bytes = bt_memory_resident_bytes();
     status = bt_network_open(&session->network, options->model, error);
@@ -97,7 +102,7 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     planned.weights = weights;
     if (status == BT_OK) status = bt_plan_open(&session->plan, &planned, error);
     if (status == BT_OK) {
-        describe(session, options, &planned, weights);
+        describe(session, precision, &planned, weights);
         *out = &session->base;
     }
     bt_weights_close(&weights);

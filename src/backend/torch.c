@@ -14,6 +14,7 @@
 #include "backend/backends.h"
 #include "backend/cuda.h"
 #include "backend/host.h"
+#include "backend/session-precision.h"
 #include "backend/torch-internal.h"
 #include "backend/torch-subject.h"
 #include "base/cores.h"
@@ -189,8 +190,8 @@ static void describe(torch_session *session, const bt_session_options *options,
                  loaded.facts.onednn_version, loaded.facts.cpu_capability);
         bt_host_describe(info->device, sizeof info->device);
     }
-    memcpy(info->precision, facts->precision, sizeof info->precision);
-    memcpy(info->precision_note, facts->precision_note, sizeof info->precision_note);
+    snprintf(info->precision, sizeof info->precision, "%s",
+             inside->packages ? "baked" : bt_precision_name(inside->precision));
     bt_torch_subject_describe(s, info);
     info->only_batch_size = facts->only_batch_size;
     note_packages(info, s, inside->standard, facts->least_batch_size);
@@ -199,9 +200,24 @@ static void describe(torch_session *session, const bt_session_options *options,
     info->device_memory = session->on_cuda;
 }
 
+/* A package has its own. */
+static bt_status choose_precision(bt_precision *out, torch_session *session, const bt_torch_subject *s,
+                                  const bt_session_options *options, bt_error *error) {
+    *out = BT_PRECISION_FP32;
+    if (s->model.kind != BT_MODEL_PACKAGES)
+        return bt_session_precision(out, session->base.info.precision_note, options,
+                                    session->on_cuda ? BT_RUNS_ON_CUDA : BT_RUNS_ON_CPU, error);
+    if (options->path == BT_PATH_STANDARD || bt_precision_is_open(options->precision)) return BT_OK;
+    return bt_fail(error, BT_INVALID,
+                   "%.60s computes in what its packages were compiled with, not in %s: give "
+                   "--precision auto",
+                   options->model, bt_precision_title(options->precision));
+}
+
 /* `files` has room for the subject's, and must outlive the result. */
 static bt_torch_options inside_options(const torch_session *session, const bt_session_options *options,
-                                       const bt_torch_subject *s, bt_torch_file *files, int device_index) {
+                                       const bt_torch_subject *s, bt_torch_file *files, int device_index,
+                                       bt_precision precision) {
     for (int i = 0; i < s->file_count; i++)
         files[i] = (bt_torch_file){.path = s->paths[i], .batch_size = s->model.batches.sizes[i]};
     return (bt_torch_options){
@@ -215,7 +231,7 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
         .width = options->width,
         .threads = options->threads > 0 ? options->threads : bt_cores_count(),
         .standard = options->path == BT_PATH_STANDARD,
-        .use_amp = options->use_amp,
+        .precision = precision,
         .use_channels_last = options->use_channels_last,
         .use_cudnn_benchmark = options->use_cudnn_benchmark,
     };
@@ -249,6 +265,7 @@ static void torch_close(bt_session *base) {
 
 static bt_status torch_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     int device_index;
+    bt_precision precision;
     bt_cuda_device cuda = {0};
     bt_torch_session_facts facts;
     bt_torch_file files[BT_SIZES_MAX];
@@ -259,6 +276,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     if (status == BT_OK) status = parse_device(&device_index, options->device, error);
     if (status == BT_OK) session->on_cuda = device_index >= 0;
     if (status == BT_OK) status = bt_torch_subject_open(s, options, error);
+    if (status == BT_OK) status = choose_precision(&precision, session, s, options, error);
     if (status == BT_OK && session->on_cuda) status = bt_cuda_describe(&cuda, device_index, error);
     if (status == BT_OK) status = use_shim(&session->shim, error);
     if (status != BT_OK) goto done;
@@ -267,7 +285,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     if (status != BT_OK) goto done;
     session->network = s->network;
     s->network = NULL;
-    bt_torch_options inside = inside_options(session, options, s, files, device_index);
+    bt_torch_options inside = inside_options(session, options, s, files, device_index, precision);
     status = open_inside(session, options, &inside, &facts, error);
     if (status != BT_OK) goto done;
     if (session->on_cuda) session->before_bytes = facts.device_used_bytes;

@@ -17,7 +17,6 @@ typedef struct bt_torch_facts {
     char cpu_capability[16]; /* "AVX512": what its own kernels use */
     char library[512];       /* the folder that libtorch was loaded from */
     bool cuda_library;       /* libtorch_cuda.so is in that folder */
-    bool cpu_bf16;           /* this CPU multiplies BF16 by itself, so that AMP pays */
 } bt_torch_facts;
 
 /* Loads libtorch (a few tenths of a second; it stays loaded) and asks it. Any thread. BT_UNSUPPORTED with the

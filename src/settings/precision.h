@@ -27,6 +27,9 @@ typedef enum bt_precision {
 /* "auto", "fp32", ...; never NULL. */
 const char *bt_precision_name(bt_precision precision);
 
+/* The same for a sentence: "FP32", "BF16", ...; never NULL. */
+const char *bt_precision_title(bt_precision precision);
+
 /* By its name in lower case; false where there is none, and *out stays. */
 bool bt_precision_find(bt_precision *out, const char *name);
 

@@ -22,6 +22,7 @@
 #include "compare.h"
 #include "demo-session.h"
 #include "inputs.h"
+#include "kernels/cpu.h"
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE };
 
@@ -177,20 +178,54 @@ static void description_is_filled(void **state) {
     bt_session_close(&session);
 }
 
-/* AMP is BF16 where the CPU has it, and FP32 with a word about it where not. */
+/* AMP is BF16 where that pays, and FP32 with a word about it where not. */
 static void amp_on_a_cpu_says_what_it_is(void **state) {
     (void)state;
-    bt_torch_facts facts;
-    bt_error error = {0};
-    assert_int_equal(bt_torch_describe(&facts, &error), BT_OK);
     bt_session_options options = usual();
     options.path = BT_PATH_PRODUCTION;
     options.use_amp = true;
     bt_session *session = open_session(options);
     const bt_session_info *info = bt_session_describe(session);
-    assert_string_equal(info->precision, facts.cpu_bf16 ? "bf16" : "fp32");
-    assert_int_equal(*info->precision_note == '\0', facts.cpu_bf16);
+    const bool bf16 = strcmp(info->precision, "bf16") == 0;
+    assert_true(bf16 || strcmp(info->precision, "fp32") == 0);
+    assert_int_equal(*info->precision_note == '\0', bf16);
     bt_session_close(&session);
+}
+
+/* A forced one is taken, AMP or not, and computes what it says: BF16 is off FP32 by its rounding. */
+static void a_forced_precision_is_what_is_computed(void **state) {
+    (void)state;
+    if (bt_cpu_best_level() < BT_CPU_AVX512_BF16) skip();
+    static float standard[PIXELS], fp32[PIXELS], bf16[PIXELS];
+    bt_session_options options = usual();
+    bt_session *session = open_session(options);
+    run_one(session, standard);
+    bt_session_close(&session);
+    options.path = BT_PATH_PLAIN;
+    options.use_amp = true;
+    options.precision = BT_PRECISION_FP32;
+    session = open_session(options);
+    assert_string_equal(bt_session_describe(session)->precision, "fp32");
+    run_one(session, fp32);
+    bt_session_close(&session);
+    options.use_amp = false;
+    options.precision = BT_PRECISION_BF16;
+    session = open_session(options);
+    assert_string_equal(bt_session_describe(session)->precision, "bf16");
+    run_one(session, bf16);
+    bt_session_close(&session);
+    assert_true(compare_relative_error(fp32, standard, PIXELS) < 1e-5);
+    assert_true(compare_relative_error(bf16, standard, PIXELS) > 1e-4);
+}
+
+static void a_precision_that_libtorch_has_not_is_refused(void **state) {
+    (void)state;
+    bt_session_options options = usual();
+    options.path = BT_PATH_PLAIN;
+    options.precision = BT_PRECISION_INT8;
+    refused(options, BT_INVALID, "INT8 is the compiled plan's");
+    options.precision = BT_PRECISION_FP16;
+    refused(options, BT_INVALID, "FP16 is a GPU's");
 }
 
 /* Inference mode, autocast and thread count are per thread: sessions of one thread must not colour each
@@ -272,6 +307,8 @@ int main(void) {
         cmocka_unit_test(running_out_of_memory_leaves_the_session_usable),
         cmocka_unit_test(description_is_filled),
         cmocka_unit_test(amp_on_a_cpu_says_what_it_is),
+        cmocka_unit_test(a_forced_precision_is_what_is_computed),
+        cmocka_unit_test(a_precision_that_libtorch_has_not_is_refused),
         cmocka_unit_test(sessions_of_one_thread_do_not_mix),
         cmocka_unit_test(sessions_of_many_threads_agree),
         cmocka_unit_test(images_of_a_batch_are_independent),

@@ -51,8 +51,8 @@ features() {
     have=${have# }
     line features "${have:-none of avx2, avx512f, avx512_bf16, amx_*}"
     case $have in
-    *avx512_bf16* | *amx_bf16*) line bf16 'in hardware: use_amp runs in bf16' ;;
-    *) line bf16 'not in hardware: use_amp stays in fp32 on this processor' ;;
+    *avx512_bf16* | *amx_bf16*) line bf16 'in hardware: taken where a measurement says that it pays' ;;
+    *) line bf16 'not in hardware: auto stays in fp32 on this processor' ;;
     esac
 }
 

@@ -70,8 +70,9 @@ static void combine(const bt_channel_attention *a, void *scratch, int n, int thr
             sum += part.sums[c];
             if (!(most >= part.largest[c])) most = part.largest[c];
         }
-        mean[c] = (float)(sum * share);
-        largest[c] = most;
+        const float unit = a->unit ? a->unit[c] : 1;
+        mean[c] = (float)(sum * share) * unit;
+        largest[c] = most * unit;
     }
 }
 
@@ -127,6 +128,7 @@ void bt_channel_attention_reference(const bt_channel_attention *a, double *out) 
                 double sum = 0, most = -INFINITY, weight = (double)a->squeeze[(size_t)h * channels + c];
                 for (size_t p = 0; p < pixels; p++) {
                     double x = (double)bt_element(a->x, a->type, ((size_t)n * pixels + p) * channels + c);
+                    if (a->unit) x *= (double)a->unit[c];
                     sum += x;
                     most = fmax(most, x);
                 }
@@ -154,20 +156,27 @@ static size_t map_values(const bt_spatial_attention *a) {
 }
 
 size_t bt_spatial_attention_scratch_bytes(const bt_spatial_attention *attention) {
-    size_t values = 2 * (size_t)attention->batch * map_values(attention) + (size_t)attention->channels;
+    size_t values = (size_t)attention->batch * (2 * map_values(attention) + (size_t)attention->channels);
     return bt_rounded(values * sizeof(float));
 }
 
+/* What each image's channels are multiplied by before they are compared. */
+static void set_weights(const bt_spatial_attention *a, float *weights) {
+    for (int n = 0, i = 0; n < a->batch; n++)
+        for (int c = 0; c < a->channels; c++, i++)
+            weights[i] = (a->channel ? a->channel[i] : 1) * (a->unit ? a->unit[c] : 1);
+}
+
 /* Row `row` of the whole batch into the maps. */
-static void gather_row(const bt_spatial_attention *a, const bt_loops *loops, const float *ones, float *maps,
-                       int64_t row) {
+static void gather_row(const bt_spatial_attention *a, const bt_loops *loops, const float *weights,
+                       float *maps, int64_t row) {
     const size_t image = (size_t)(row / a->height), y = (size_t)(row % a->height),
                  pad = (size_t)a->kernel / 2;
     float *mean = maps + 2 * image * map_values(a) + (y + pad) * map_width(a) + pad;
     const char *x =
         (const char *)a->x + (size_t)row * (size_t)a->width * (size_t)a->channels * bt_value_bytes(a->type);
-    loops->gather_pixels(x, a->channel ? a->channel + image * (size_t)a->channels : ones, (size_t)a->width,
-                         a->channels, mean, mean + map_values(a));
+    loops->gather_pixels(x, weights + image * (size_t)a->channels, (size_t)a->width, a->channels, mean,
+                         mean + map_values(a));
 }
 
 static void convolve_row(const bt_spatial_attention *a, const bt_loops *loops, const float *maps,
@@ -188,13 +197,12 @@ void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_leve
     const int64_t rows = (int64_t)a->batch * a->height;
     const int threads = bt_threads_for(rows * a->width * a->channels, rows, a->threads);
     const size_t values = 2 * (size_t)a->batch * map_values(a);
-    float *maps = scratch, *ones = maps + values;
+    float *maps = scratch, *weights = maps + values;
     memset(maps, 0, values * sizeof *maps);
-    for (int c = 0; c < a->channels; c++)
-        ones[c] = 1;
+    set_weights(a, weights);
     if (threads == 1) {
         for (int64_t row = 0; row < rows; row++)
-            gather_row(a, loops, ones, maps, row);
+            gather_row(a, loops, weights, maps, row);
         for (int64_t row = 0; row < rows; row++)
             convolve_row(a, loops, maps, row);
         return;
@@ -204,7 +212,7 @@ void bt_spatial_attention_run(const bt_spatial_attention *attention, bt_cpu_leve
         const int thread = omp_get_thread_num(), count = omp_get_num_threads();
         const int64_t from = bt_share_from(rows, thread, count), to = bt_share_from(rows, thread + 1, count);
         for (int64_t row = from; row < to; row++)
-            gather_row(a, loops, ones, maps, row);
+            gather_row(a, loops, weights, maps, row);
 #pragma omp barrier
         for (int64_t row = from; row < to; row++)
             convolve_row(a, loops, maps, row);
@@ -220,6 +228,7 @@ static void weighed_pixel(const bt_spatial_attention *a, int n, int y, int x, do
     for (int c = 0; c < a->channels; c++) {
         double value = (double)bt_element(a->x, a->type, pixel * (size_t)a->channels + (size_t)c);
         if (a->channel) value *= (double)a->channel[n * a->channels + c];
+        if (a->unit) value *= (double)a->unit[c];
         *mean += value / a->channels;
         *largest = fmax(*largest, value);
     }
@@ -253,6 +262,7 @@ void bt_try_channel_attention(bt_trial *t) {
                               .threads = t->given->threads};
     const size_t factors = (size_t)(a.batch * a.channels);
     a.x = bt_trial_activations(t, factors * (size_t)(a.height * a.width));
+    if (a.type == BT_U8) a.unit = bt_trial_units(t, a.channels, 0.01F);
     a.squeeze = bt_trial_numbers(t, (size_t)(a.hidden * a.channels));
     a.expand = bt_trial_numbers(t, (size_t)(a.channels * a.hidden));
     a.factors = bt_trial_numbers(t, factors);
@@ -277,6 +287,7 @@ void bt_try_spatial_attention(bt_trial *t) {
     const size_t pixels = (size_t)(a.batch * a.height * a.width);
     a.x = bt_trial_activations(t, pixels * (size_t)a.channels);
     if (bt_trial_below(t, 2)) a.channel = bt_trial_numbers(t, (size_t)(a.batch * a.channels));
+    if (a.type == BT_U8) a.unit = bt_trial_units(t, a.channels, 0.01F);
     a.weight = bt_trial_numbers(t, (size_t)(2 * a.kernel * a.kernel));
     a.factors = bt_trial_numbers(t, pixels);
     double *wanted = bt_trial_wanted(t, pixels);

@@ -19,7 +19,8 @@ extern "C" {
 #endif
 
 typedef struct bt_channel_attention {
-    const void *x;        /* batch x height * width x channels, float or BF16 */
+    const void *x;        /* batch x height * width x channels, of `type` */
+    const float *unit;    /* of bytes: what one is worth, channels; NULL: 1 */
     float *factors;       /* batch x channels, written */
     const float *squeeze; /* hidden x channels */
     const float *expand;  /* channels x hidden */
@@ -29,8 +30,9 @@ typedef struct bt_channel_attention {
 } bt_channel_attention;
 
 typedef struct bt_spatial_attention {
-    const void *x;                              /* batch x height x width x channels, float or BF16 */
-    const float *channel;                       /* batch x channels */
+    const void *x;                              /* batch x height x width x channels, of `type` */
+    const float *channel;                       /* batch x channels; NULL: 1 */
+    const float *unit;                          /* of bytes: what one is worth, channels; NULL: 1 */
     float *factors;                             /* batch x height x width, written */
     const float *weight;                        /* 2 x kernel x kernel: for the means, then for the largest */
     int batch, channels, height, width, kernel; /* kernel odd; the border counts as 0 */

@@ -7,25 +7,31 @@
 static const struct {
     const char *name;
     void (*try)(bt_trial *t);
+    bool bytes; /* it takes bytes as well */
 } kernels[] = {
-    {"norm", bt_try_norm},
-    {"sum", bt_try_sum},
-    {"scale", bt_try_scale},
-    {"sigmoid", bt_try_sigmoid},
-    {"channel_attention", bt_try_channel_attention},
-    {"spatial_attention", bt_try_spatial_attention},
-    {"dot", bt_try_dot},
-    {"pool", bt_try_pool},
-    {"interleave", bt_try_interleave},
-    {"unfold", bt_try_unfold},
-    {"winograd_read", bt_try_winograd_read},
-    {"winograd_write", bt_try_winograd_write},
+    {"norm", bt_try_norm, true},
+    {"sum", bt_try_sum, true},
+    {"scale", bt_try_scale, true},
+    {"sigmoid", bt_try_sigmoid, false},
+    {"channel_attention", bt_try_channel_attention, true},
+    {"spatial_attention", bt_try_spatial_attention, true},
+    {"dot", bt_try_dot, false},
+    {"pool", bt_try_pool, true},
+    {"interleave", bt_try_interleave, false},
+    {"unfold", bt_try_unfold, true},
+    {"border", bt_try_border, false},
+    {"winograd_read", bt_try_winograd_read, false},
+    {"winograd_write", bt_try_winograd_write, false},
 };
 
 #define KERNEL_COUNT ((int)(sizeof kernels / sizeof *kernels))
 
 const char *bt_kernel_name(int kernel) {
     return kernel >= 0 && kernel < KERNEL_COUNT ? kernels[kernel].name : NULL;
+}
+
+bool bt_kernel_takes(int kernel, bt_value_type type) {
+    return type != BT_U8 || kernels[kernel].bytes;
 }
 
 bt_status bt_kernel_try(int kernel, const bt_kernel_case *one, bt_cpu_level level, bt_kernel_result *result,
@@ -46,9 +52,11 @@ bt_status bt_kernel_try(int kernel, const bt_kernel_case *one, bt_cpu_level leve
 
 static bt_status check_all(bt_cpu_level level, bt_error *error) {
     for (int kernel = 0; kernel < KERNEL_COUNT; kernel++)
-        for (int i = 0; i < 2 * CHECK_SEEDS; i++) {
+        for (int i = 0; i < BT_VALUE_TYPE_COUNT * CHECK_SEEDS; i++) {
+            const bt_value_type type = (bt_value_type)(i % BT_VALUE_TYPE_COUNT);
             const bt_kernel_case one = {
-                .seed = 1 + (uint64_t)i / 2, .type = i % 2 ? BT_BF16 : BT_F32, .threads = 1};
+                .seed = 1 + (uint64_t)i / BT_VALUE_TYPE_COUNT, .type = type, .threads = 1};
+            if (!bt_kernel_takes(kernel, type)) continue;
             bt_kernel_result result;
             bt_status status = bt_kernel_try(kernel, &one, level, &result, error);
             if (status != BT_OK) return status;

@@ -24,7 +24,7 @@ typedef struct bt_kernel_case {
 
 /* How one case ended. */
 typedef struct bt_kernel_result {
-    double error;   /* the largest difference to the reference, in units of 1 + |wanted| */
+    double error;   /* the largest difference to the reference, in units of 1 + |wanted|; bytes: as it is */
     double limit;   /* what rounding explains */
     char text[120]; /* "1x7x9, 48 channels": the case in words */
     bool overrun;   /* something before or behind the output was written */
@@ -32,6 +32,10 @@ typedef struct bt_kernel_result {
 
 /* "norm", "sum", ...; NULL past the last. */
 const char *bt_kernel_name(int kernel);
+
+/* Whether it has cases of this type; of floats always. Those of bytes are floats with bytes beside them where
+ * a kernel reads or writes both. */
+bool bt_kernel_takes(int kernel, bt_value_type type);
 
 /* Runs one case of one kernel. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_kernel_try(int kernel, const bt_kernel_case *one, bt_cpu_level level,

@@ -2,6 +2,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels/store-u8-avx512.inc"
+
 static inline void store_halves(void *to, __m512 value) {
     __m256bh rounded = _mm512_cvtneps_pbh(value);
     memcpy(to, &rounded, sizeof rounded);

@@ -1,7 +1,8 @@
 #include "kernels/loops.h"
 
-extern const bt_loops *const bt_loops_portable[2],
-    *const bt_loops_avx2[2], *const bt_loops_avx512[2], *const bt_loops_avx512_bf16[2];
+extern const bt_loops *const bt_loops_portable[BT_VALUE_TYPE_COUNT],
+    *const bt_loops_avx2[BT_VALUE_TYPE_COUNT], *const bt_loops_avx512[BT_VALUE_TYPE_COUNT],
+                                                   *const bt_loops_avx512_bf16[BT_VALUE_TYPE_COUNT];
 
 const bt_loops *bt_loops_of(bt_cpu_level level, bt_value_type type) {
 #if defined(__x86_64__)

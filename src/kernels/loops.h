@@ -2,8 +2,8 @@
  *
  * For the kernels' own files alone. A kernel (norm.c, sum.c, ...) cuts the work into pieces, shares them out
  * among threads and calls these for the pieces; the loops know no threads and hold no state. There is a table
- * of them for each level and each type of activations, float and BF16. Pointers to activations may have any
- * alignment. */
+ * of them for each level and each type of activations: floats, BF16, and of bytes what needs no units (NULL
+ * elsewhere). Pointers to activations may have any alignment. */
 #ifndef BT_KERNELS_LOOPS_H
 #define BT_KERNELS_LOOPS_H
 
@@ -26,7 +26,33 @@ typedef struct bt_reading {
 typedef struct bt_sum_term {
     const void *row;
     const bt_reading *at; /* one for each pixel of the output */
+    const float *unit;    /* of bytes, what one is worth in each channel */
 } bt_sum_term;
+
+/* One row of `width` pixels, `stride` values from one to the next: `direct` terms of the activations' type,
+ * then `bytes` terms of bytes, then `between` blended ones. */
+typedef struct bt_sum_row {
+    void *out;
+    size_t stride;
+    const bt_sum_term *terms;
+    int direct, bytes, between, width, channels;
+    bool relu;
+    const float *per_unit; /* of each channel, bytes that make one; NULL: the output is no bytes */
+} bt_sum_row;
+
+typedef enum bt_norm_residual { BT_RESIDUAL_NONE, BT_RESIDUAL_SAME, BT_RESIDUAL_BYTES } bt_norm_residual;
+
+/* out = (x - shift) * gain + bias + residual * residual_gain, for pixels [from, to) of one image; ReLU. */
+typedef struct bt_norm_step {
+    const void *x, *residual;
+    void *out;
+    const float *shift, *gain, *bias, *residual_gain;
+    bt_norm_residual residual_kind;
+    bt_value_type out_type;
+    bool relu;
+    int channels;
+    int64_t from, to;
+} bt_norm_step;
 
 typedef struct bt_loops {
     /* Adds to sums[c] and squares[c] what pixels [from, to) of one image have of (x - shift). */
@@ -36,12 +62,20 @@ typedef struct bt_loops {
     void (*norm_apply)(const bt_norm *norm, void *image, const void *residual, const float *shift,
                        const float *gain, const float *bias, int64_t from, int64_t to);
 
+    /* Likewise where bytes are written, or read as the residual. */
+    void (*norm_apply_bytes)(const bt_norm_step *step);
+
     /* Blends `count` values of two rows into floats: a + (b - a) * share. */
     void (*blend_rows)(float *out, const void *a, const void *b, float share, size_t count);
     /* One row of `width` pixels, `stride` values from one to the next: the sum of the terms, `direct` of them
      * as they are and then `between` of the others, then ReLU. */
     void (*sum_row)(void *out, size_t stride, const bt_sum_term *terms, int direct, int between, int width,
                     int channels, bool relu);
+
+    void (*sum_row_bytes)(const bt_sum_row *row);
+
+    /* Adds `what` to the channels of one pixel. */
+    void (*add_to_pixel)(void *pixel, const float *what, int channels);
 
     /* out = x * channel[c] * pixel[p] over `count` pixels; out's lie `stride` values apart. */
     void (*scale_pixels)(void *out, size_t stride, const void *x, const float *channel, const float *pixel,

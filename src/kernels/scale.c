@@ -22,9 +22,23 @@ static void run_pixels(const bt_share *share) {
     }
 }
 
-void bt_scale_run(const bt_scale *scale, bt_cpu_level level) {
+/* Factors of both kinds for each channel are joined there. */
+size_t bt_scale_scratch_bytes(const bt_scale *scale) {
+    return scale->ratio ? (size_t)scale->batch * (size_t)scale->channels * sizeof(float) : 0;
+}
+
+static const float *joined_factors(const bt_scale *s, float *out) {
+    for (int n = 0, i = 0; n < s->batch; n++)
+        for (int c = 0; c < s->channels; c++, i++)
+            out[i] = s->ratio[c] * (s->channel ? s->channel[i] : 1);
+    return out;
+}
+
+void bt_scale_run(const bt_scale *scale, bt_cpu_level level, void *scratch) {
     const int64_t pixels = scale->batch * scale->pixels;
-    const bt_share all = {.kernel = scale, .loops = bt_loops_of(level, scale->type), .to = pixels};
+    bt_scale one = *scale;
+    if (scale->ratio) one.channel = joined_factors(scale, scratch);
+    const bt_share all = {.kernel = &one, .loops = bt_loops_of(level, scale->type), .to = pixels};
     bt_share_out(run_pixels, &all, bt_threads_for(pixels * scale->channels, pixels, scale->threads));
 }
 
@@ -35,7 +49,8 @@ void bt_scale_reference(const bt_scale *s, double *out) {
             double y = (double)bt_element(s->x, s->type, (size_t)place);
             if (s->channel) y *= (double)s->channel[p / s->pixels * s->channels + c];
             if (s->pixel) y *= (double)s->pixel[p];
-            out[place] = y;
+            if (s->ratio) y *= (double)s->ratio[c];
+            out[place] = s->type == BT_U8 ? fmin(fmax(y, 0), 255) : y;
         }
 }
 
@@ -58,13 +73,15 @@ void bt_try_scale(bt_trial *t) {
     scale.out = in_place ? (void *)(uintptr_t)scale.x : bt_trial_activations(t, pixels * scale.out_stride);
     if (bt_trial_below(t, 2)) scale.channel = bt_trial_numbers(t, (size_t)(scale.batch * scale.channels));
     if (bt_trial_below(t, 2)) scale.pixel = bt_trial_numbers(t, pixels);
+    if (bt_trial_below(t, 2)) scale.ratio = bt_trial_units(t, scale.channels, 1);
     double *wanted = bt_trial_wanted(t, pixels * (size_t)scale.channels);
-    bt_trial_name(t, "%d x %lld pixels, %d channels of %zu%s%s", scale.batch, (long long)scale.pixels,
+    void *scratch = bt_trial_scratch(t, bt_scale_scratch_bytes(&scale));
+    bt_trial_name(t, "%d x %lld pixels, %d channels of %zu%s%s%s", scale.batch, (long long)scale.pixels,
                   scale.channels, scale.out_stride, scale.channel ? ", by channel" : "",
-                  scale.pixel ? ", by pixel" : "");
+                  scale.pixel ? ", by pixel" : "", scale.ratio ? ", by units" : "");
     if (t->no_memory) return;
     bt_scale_reference(&scale, wanted);
-    bt_scale_run(&scale, t->level);
+    bt_scale_run(&scale, t->level, scratch);
     bt_trial_compare(t, scale.out, scale.type, scale.out_stride, scale.channels, pixels, wanted);
 }
 

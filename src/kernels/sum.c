@@ -1,5 +1,6 @@
 #include "kernels/sum.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -54,30 +55,57 @@ static bt_reading reading_of(int i, int fine, int coarse) {
 
 /* ---- rows ---- */
 
-/* Terms in the order that bt_sum_row wants: those as they are first. */
+static bool is_of_bytes(const bt_sum *s, int input) {
+    return s->inputs[input].type == BT_U8;
+}
+
+/* A row of an input of the output's size. */
+static bt_sum_term direct_term(const bt_sum *s, int input, size_t row) {
+    const bt_sum_input *from = &s->inputs[input];
+    const size_t values = row * (size_t)s->width * (size_t)s->channels;
+    return (bt_sum_term){.row = (const char *)from->x + values * bt_value_bytes(from->type),
+                         .unit = from->unit};
+}
+
+/* A row between two of a coarser input, in this thread's scratch. */
+static bt_sum_term blended_term(const bt_sum *s, const bt_share *share, int input, size_t image, size_t y) {
+    const bt_sum_input *from = &s->inputs[input];
+    const bt_reading at = reading_of((int)y, s->height, from->height);
+    const size_t values = (size_t)from->width * (size_t)s->channels, bytes = bt_value_bytes(s->type);
+    const char *x = (const char *)from->x + image * (size_t)from->height * values * bytes;
+    float *blended = row_of(s, share->scratch, share->thread, input);
+    share->loops->blend_rows(blended, x + (size_t)at.low * values * bytes,
+                             x + (size_t)at.high * values * bytes, at.share, values);
+    return (bt_sum_term){.row = blended, .at = readings_of(s, share->scratch, input)};
+}
+
+/* Terms in the order that the loops want: those as they are first, of bytes after those of floats. */
 static void run_row(const bt_sum *s, const bt_share *share, int64_t row) {
-    const size_t bytes = bt_value_bytes(s->type), channels = (size_t)s->channels;
     const size_t image = (size_t)(row / s->height), y = (size_t)(row % s->height);
-    char *out = (char *)s->out + (size_t)row * (size_t)s->width * s->out_stride * bytes;
     bt_sum_term terms[BT_SUM_MOST];
-    int direct = 0, between = 0;
-    for (int i = 0; i < s->input_count; i++) {
-        if (is_coarse(s, i)) continue;
-        size_t values = (image * (size_t)s->height + y) * (size_t)s->width * channels;
-        terms[direct++] = (bt_sum_term){(const char *)s->inputs[i].x + values * bytes, NULL};
+    int direct = 0, bytes = 0, between = 0;
+    for (int i = 0; i < s->input_count; i++)
+        if (!is_coarse(s, i) && !is_of_bytes(s, i)) terms[direct++] = direct_term(s, i, (size_t)row);
+    for (int i = 0; i < s->input_count; i++)
+        if (is_of_bytes(s, i)) terms[direct + bytes++] = direct_term(s, i, (size_t)row);
+    for (int i = 0; i < s->input_count; i++)
+        if (is_coarse(s, i)) terms[direct + bytes + between++] = blended_term(s, share, i, image, y);
+    char *out = (char *)s->out + (size_t)row * (size_t)s->width * s->out_stride * bt_value_bytes(s->out_type);
+    if (bytes == 0 && s->out_type != BT_U8) {
+        share->loops->sum_row(out, s->out_stride, terms, direct, between, s->width, s->channels, s->relu);
+        return;
     }
-    for (int i = 0; i < s->input_count; i++) {
-        if (!is_coarse(s, i)) continue;
-        const bt_sum_input *input = &s->inputs[i];
-        const bt_reading at = reading_of((int)y, s->height, input->height);
-        const size_t values = (size_t)input->width * channels;
-        const char *x = (const char *)input->x + image * (size_t)input->height * values * bytes;
-        float *blended = row_of(s, share->scratch, share->thread, i);
-        share->loops->blend_rows(blended, x + (size_t)at.low * values * bytes,
-                                 x + (size_t)at.high * values * bytes, at.share, values);
-        terms[direct + between++] = (bt_sum_term){blended, readings_of(s, share->scratch, i)};
-    }
-    share->loops->sum_row(out, s->out_stride, terms, direct, between, s->width, s->channels, s->relu);
+    const bt_sum_row mixed = {.out = out,
+                              .stride = s->out_stride,
+                              .terms = terms,
+                              .direct = direct,
+                              .bytes = bytes,
+                              .between = between,
+                              .width = s->width,
+                              .channels = s->channels,
+                              .relu = s->relu,
+                              .per_unit = s->out_type == BT_U8 ? s->per_unit : NULL};
+    share->loops->sum_row_bytes(&mixed);
 }
 
 static void run_rows(const bt_share *share) {
@@ -108,7 +136,9 @@ static double sample(const bt_sum *s, const bt_sum_input *input, int image, doub
         for (int j = 0; j < 2; j++) {
             size_t row = (size_t)image * (size_t)input->height + (size_t)rows[i];
             size_t pixel = row * (size_t)input->width + (size_t)columns[j];
-            corners[i][j] = (double)bt_element(input->x, s->type, pixel * (size_t)s->channels + (size_t)c);
+            corners[i][j] =
+                (double)bt_element(input->x, input->type, pixel * (size_t)s->channels + (size_t)c) *
+                (input->type == BT_U8 ? (double)input->unit[c] : 1);
         }
     return (1 - down) * ((1 - along) * corners[0][0] + along * corners[0][1]) +
            down * ((1 - along) * corners[1][0] + along * corners[1][1]);
@@ -130,20 +160,22 @@ void bt_sum_reference(const bt_sum *s, double *out) {
                         sum += sample(s, input, n, place_of(i, s->height, input->height),
                                       place_of(j, s->width, input->width), c);
                     }
-                    out[place] = s->relu && sum < 0 ? 0 : sum;
+                    sum = s->relu && sum < 0 ? 0 : sum;
+                    out[place] = s->out_type == BT_U8 ? fmin(sum * (double)s->per_unit[c], 255) : sum;
                 }
 }
 
 /* ---- made-up cases ---- */
 
 void bt_try_sum(bt_trial *t) {
+    const bool bytes = t->given->type == BT_U8;
     bt_sum sum = {.input_count = 1 + bt_trial_below(t, BT_SUM_MOST),
                   .batch = 1 + bt_trial_below(t, 3),
                   .channels = bt_trial_channels(t),
                   .height = 1 + bt_trial_below(t, 20),
                   .width = 1 + bt_trial_below(t, 20),
-                  .type = t->given->type,
-                  .relu = bt_trial_below(t, 2),
+                  .type = bytes ? bt_trial_below(t, 2) ? BT_BF16 : BT_F32 : t->given->type,
+                  .relu = bytes || bt_trial_below(t, 2),
                   .threads = t->given->threads};
     const size_t pixels = (size_t)(sum.batch * sum.height * sum.width);
     sum.out_stride = (size_t)(sum.channels + bt_trial_below(t, 2) * 5);
@@ -152,15 +184,21 @@ void bt_try_sum(bt_trial *t) {
         bt_sum_input *input = &sum.inputs[i];
         input->height = same ? sum.height : 1 + bt_trial_below(t, 12);
         input->width = same ? sum.width : 1 + bt_trial_below(t, 12);
-        input->x = bt_trial_activations(t, (size_t)(sum.batch * input->height * input->width * sum.channels));
+        input->type = bytes && same && bt_trial_below(t, 3) ? BT_U8 : sum.type;
+        input->unit = bt_trial_units(t, sum.channels, 0.02F);
+        input->x = bt_trial_tensor(t, (size_t)(sum.batch * input->height * input->width * sum.channels),
+                                   input->type);
     }
-    sum.out = bt_trial_activations(t, pixels * sum.out_stride);
+    sum.out_type = bytes && bt_trial_below(t, 4) ? BT_U8 : sum.type;
+    sum.per_unit = bt_trial_units(t, sum.channels, 40);
+    sum.out = bt_trial_tensor(t, pixels * sum.out_stride, sum.out_type);
     double *wanted = bt_trial_wanted(t, pixels * (size_t)sum.channels);
     void *scratch = bt_trial_scratch(t, bt_sum_scratch_bytes(&sum));
-    bt_trial_name(t, "%d x %d x %d, %d channels of %zu, %d inputs%s", sum.batch, sum.height, sum.width,
-                  sum.channels, sum.out_stride, sum.input_count, sum.relu ? ", ReLU" : "");
+    bt_trial_name(t, "%d x %d x %d, %d channels of %zu, %d inputs%s, to %s", sum.batch, sum.height, sum.width,
+                  sum.channels, sum.out_stride, sum.input_count, sum.relu ? ", ReLU" : "",
+                  bt_value_type_name(sum.out_type));
     if (t->no_memory) return;
     bt_sum_reference(&sum, wanted);
     bt_sum_run(&sum, t->level, scratch);
-    bt_trial_compare(t, sum.out, sum.type, sum.out_stride, sum.channels, pixels, wanted);
+    bt_trial_compare(t, sum.out, sum.out_type, sum.out_stride, sum.channels, pixels, wanted);
 }

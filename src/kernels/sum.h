@@ -6,7 +6,8 @@
  * where n is 1), between its two neighbours. With one input it resizes, or copies. Everything is
  * channels_last; out may be a slice of the channels of a wider tensor, which is how a concatenation is
  * written. A resized tensor is never written anywhere: each row of the output blends two rows of a coarse
- * input into a scratch that stays in cache, and adds from there. */
+ * input into a scratch that stays in cache, and adds from there. Inputs may be bytes, and out may be: sums times
+ * per_unit, rounded and held within 0 ... 255. */
 #ifndef BT_KERNELS_SUM_H
 #define BT_KERNELS_SUM_H
 
@@ -22,8 +23,10 @@ extern "C" {
 #define BT_SUM_MOST 4
 
 typedef struct bt_sum_input {
-    const void *x; /* batch x height x width x channels, float or BF16 */
+    const void *x; /* batch x height x width x channels */
     int height, width;
+    bt_value_type type; /* the sum's, or bytes where it has the output's size */
+    const float *unit;  /* of bytes: what one is worth, channels */
 } bt_sum_input;
 
 typedef struct bt_sum {
@@ -32,9 +35,11 @@ typedef struct bt_sum {
     bt_sum_input inputs[BT_SUM_MOST];
     int input_count;
     int batch, channels, height, width;
-    bt_value_type type;
-    bool relu;
-    int threads; /* OpenMP's, at most; small tensors take fewer */
+    bt_value_type type;     /* floats or BF16 */
+    bt_value_type out_type; /* the same, or bytes */
+    const float *per_unit;  /* of bytes written: how many make one, channels */
+    bool relu;              /* true where bytes are written */
+    int threads;            /* OpenMP's, at most; small tensors take fewer */
 } bt_sum;
 
 size_t bt_sum_scratch_bytes(const bt_sum *sum);

@@ -18,6 +18,9 @@
 #define F32_LIMIT  2e-5
 #define BF16_LIMIT (1.0 / 256)
 
+/* Of bytes: a half is rounding's; the rest is what floats' own rounding moves a value that lies between two. */
+#define U8_LIMIT 0.52
+
 int bt_trial_below(bt_trial *t, int bound) {
     return (int)bt_random_below(&t->random, (uint64_t)bound);
 }
@@ -44,20 +47,29 @@ static char *guarded(bt_trial *t, size_t bytes, size_t skew) {
 }
 
 /* Cases with an odd seed lie where no vector is aligned. */
-static char *tensor(bt_trial *t, size_t count, bt_value_type type) {
+char *bt_trial_tensor(bt_trial *t, size_t count, bt_value_type type) {
     size_t value = bt_value_bytes(type);
     char *values = guarded(t, count * value, t->given->seed % 2 * value);
     for (size_t i = 0; i < count && !t->no_memory; i++)
-        bt_element_put(values, type, i, (float)bt_random_normal(&t->random));
+        bt_element_put(values, type, i,
+                       type == BT_U8 ? (float)bt_random_below(&t->random, 256)
+                                     : (float)bt_random_normal(&t->random));
     return values;
 }
 
 char *bt_trial_activations(bt_trial *t, size_t count) {
-    return tensor(t, count, t->given->type);
+    return bt_trial_tensor(t, count, t->given->type);
 }
 
 float *bt_trial_numbers(bt_trial *t, size_t count) {
-    return (float *)(void *)tensor(t, count, BT_F32);
+    return (float *)(void *)bt_trial_tensor(t, count, BT_F32);
+}
+
+float *bt_trial_units(bt_trial *t, int channels, float about) {
+    float *units = bt_trial_numbers(t, (size_t)channels);
+    for (int c = 0; c < channels && !t->no_memory; c++)
+        units[c] = about * (0.5F + (float)bt_random_below(&t->random, 1000) / 1000);
+    return units;
 }
 
 double *bt_trial_wanted(bt_trial *t, size_t count) {
@@ -77,12 +89,12 @@ void bt_trial_name(bt_trial *t, const char *format, ...) {
 
 void bt_trial_compare(bt_trial *t, const void *got, bt_value_type type, size_t stride, int channels,
                       size_t pixels, const double *wanted) {
-    t->result->limit = type == BT_BF16 ? BF16_LIMIT : F32_LIMIT;
+    t->result->limit = type == BT_U8 ? U8_LIMIT : type == BT_BF16 ? BF16_LIMIT : F32_LIMIT;
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < (size_t)channels; c++) {
             double value = (double)bt_element(got, type, p * stride + c),
                    right = wanted[p * (size_t)channels + c];
-            double error = fabs(value - right) / (1 + fabs(right));
+            double error = fabs(value - right) / (type == BT_U8 ? 1 : 1 + fabs(right));
             if (!(error <= t->result->error)) t->result->error = isnan(error) ? INFINITY : error;
         }
 }

@@ -33,10 +33,13 @@ int bt_trial_below(bt_trial *t, int bound);
 /* A count of channels: full vectors, parts of them, one. */
 int bt_trial_channels(bt_trial *t);
 
-/* Random values of the case's type, or floats; where memory is short, an address that nothing may be read
+/* Random values of the case's type, of any, or floats; where memory is short, an address that nothing may be read
  * from. */
 char *bt_trial_activations(bt_trial *t, size_t count);
+char *bt_trial_tensor(bt_trial *t, size_t count, bt_value_type type);
 float *bt_trial_numbers(bt_trial *t, size_t count);
+/* A unit for each channel, between half of `about` and one and a half. */
+float *bt_trial_units(bt_trial *t, int channels, float about);
 /* Room for what the reference computes, and for the kernel's scratch. */
 double *bt_trial_wanted(bt_trial *t, size_t count);
 void *bt_trial_scratch(bt_trial *t, size_t bytes);
@@ -62,6 +65,7 @@ void bt_try_dot(bt_trial *t);
 void bt_try_pool(bt_trial *t);
 void bt_try_interleave(bt_trial *t);
 void bt_try_unfold(bt_trial *t);
+void bt_try_border(bt_trial *t);
 void bt_try_winograd_read(bt_trial *t);
 void bt_try_winograd_write(bt_trial *t);
 

@@ -19,8 +19,8 @@ static void bind_scale(void *arguments, const bt_step_memory *memory) {
 }
 
 static bt_status run_scale(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
-    (void)scratch, (void)error;
-    bt_scale_run(arguments, level);
+    (void)error;
+    bt_scale_run(arguments, level, scratch);
     return BT_OK;
 }
 

@@ -54,6 +54,8 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
                           .pixels = bt_pixels_of(x),
                           .epsilon = (float)BT_NORM_EPSILON,
                           .type = x->type,
+                          .out_type = x->type,
+                          .residual_type = x->type,
                           .relu = operation->activation == BT_ACTIVATION_RELU,
                           .threads = l->plan->options.threads};
     (void)number;

@@ -39,11 +39,12 @@ void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool r
                   .height = to->height,
                   .width = to->width,
                   .type = to->type,
+                  .out_type = to->type,
                   .relu = relu,
                   .threads = l->plan->options.threads};
     for (int i = 0; i < count; i++) {
         const bt_value *from = bt_value_at(l, values[i]);
-        sum.inputs[i] = (bt_sum_input){.height = from->height, .width = from->width};
+        sum.inputs[i] = (bt_sum_input){.height = from->height, .width = from->width, .type = from->type};
         if (from->type != to->type || from->channels != to->channels || from->home != values[i])
             bt_lowering_fail(l, BT_UNSUPPORTED, "a sum of tensors that do not match", NULL);
     }

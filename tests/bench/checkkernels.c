@@ -64,16 +64,18 @@ static const bt_command command = {
 static bt_status check_kernel(int kernel, bt_cpu_level level, const settings *given, int threads,
                               double *worst, bt_error *error) {
     *worst = 0;
-    for (int64_t i = 0; i < 2 * given->seeds; i++) {
-        const bt_kernel_case one = {
-            .seed = 1 + (uint64_t)i / 2, .type = i % 2, .threads = 1 + (int)(i / 2 % threads)};
+    for (int64_t i = 0; i < BT_VALUE_TYPE_COUNT * given->seeds; i++) {
+        const bt_kernel_case one = {.seed = 1 + (uint64_t)i / BT_VALUE_TYPE_COUNT,
+                                    .type = (bt_value_type)(i % BT_VALUE_TYPE_COUNT),
+                                    .threads = 1 + (int)(i / BT_VALUE_TYPE_COUNT % threads)};
+        if (!bt_kernel_takes(kernel, one.type)) continue;
         bt_kernel_result result;
         bt_status status = bt_kernel_try(kernel, &one, level, &result, error);
         if (status != BT_OK) return status;
         if (result.overrun || !(result.error <= result.limit))
             return bt_fail(error, BT_UNSUPPORTED, "%s, %s, seed %llu, %s: off by %.3g, %.3g allowed%s: %s",
                            bt_kernel_name(kernel), bt_cpu_level_name(level), (unsigned long long)one.seed,
-                           one.type == BT_BF16 ? "BF16" : "FP32", result.error, result.limit,
+                           bt_value_type_name(one.type), result.error, result.limit,
                            result.overrun ? ", wrote outside" : "", result.text);
         if (result.error / result.limit > *worst) *worst = result.error / result.limit;
     }
@@ -151,6 +153,8 @@ static void prepare_norm(job *j, int threads) {
                           .pixels = (int64_t)s->side * s->side,
                           .epsilon = 1e-5f,
                           .type = j->type,
+                          .out_type = j->type,
+                          .residual_type = j->type,
                           .relu = true,
                           .threads = threads};
     j->moved = (double)j->bytes * ((j->bytes >= BEYOND_CACHES ? 3 : 2) + j->residual);
@@ -170,13 +174,15 @@ static void prepare_sum(job *j, int threads) {
     const tensor *s = j->tensor;
     j->k.sum = (bt_sum){.out = j->out,
                         .out_stride = (size_t)s->channels,
-                        .inputs = {{j->x, s->side, s->side}, {j->other, s->side / 2, s->side / 2}},
+                        .inputs = {{j->x, s->side, s->side, j->type, NULL},
+                                   {j->other, s->side / 2, s->side / 2, j->type, NULL}},
                         .input_count = 2,
                         .batch = 1,
                         .channels = s->channels,
                         .height = s->side,
                         .width = s->side,
                         .type = j->type,
+                        .out_type = j->type,
                         .relu = true,
                         .threads = threads};
     j->moved = (double)j->bytes * 2.25;
@@ -207,7 +213,7 @@ static void prepare_scale(job *j, int threads) {
 }
 
 static void run_scale(const job *j, bt_cpu_level level) {
-    bt_scale_run(&j->k.scale, level);
+    bt_scale_run(&j->k.scale, level, j->scratch);
 }
 
 static void slow_scale(const job *j) {

@@ -49,6 +49,7 @@ static example open_example(bt_norm norm, double mean, double deviation, bool re
     e.scale = room((size_t)norm.channels * sizeof(float));
     e.offset = room((size_t)norm.channels * sizeof(float));
     e.wanted = room(e.count * sizeof(double));
+    e.norm.out_type = e.norm.residual_type = norm.type;
     e.norm.x = e.values + skew;
     e.norm.residual = residual ? e.residual + skew : NULL;
     e.norm.scale = e.scale;

@@ -252,7 +252,7 @@ bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both netwo
 	$(Q)$(O)/bench/$@ $(ARGS)
 
 bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.compile and OpenVINO, which it \
-    downloads (59 MB)
+    downloads with NNCF (97 MB)
 	$(call build,$(O)/bench/bench-networks shim cuda)
 	@tools/setup/deps.sh peers
 	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)

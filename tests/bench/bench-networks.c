@@ -7,7 +7,8 @@
  * figures and judges none.
  *
  * With --serve it takes its turns from somebody else, who interleaves it with other programs (peers.py): a
- * line "BATCH RUNS" on standard input is answered by a line of JSON with so many times. */
+ * line "BATCH RUNS" on standard input is answered by a line of JSON with so many times. With --logits it also
+ * writes what masks are made of, for whoever compares them. */
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -58,7 +59,9 @@ typedef struct settings {
     bt_names models, paths;
     bt_sizes image_sizes, batches;
     int64_t iterations, threads, instances;
-    char weights[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE];
+    int64_t pictures;
+    char weights[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE],
+        logits[BT_OPTION_TEXT_SIZE];
     int format;
     bool serve, quiet;
 } settings;
@@ -103,7 +106,12 @@ static const bt_option table[] = {
      .help = "With --serve: copies that share the threads and run together; a time is a batch's share."},
     {OPTION(serve), .type = BT_OPTION_SWITCH, .initial = "false", .group = "How",
      .help = "Take turns from standard input: the first model, size and path; each line \"BATCH RUNS\" is "
-             "answered by {\"ms\": [...]}."},
+             "answered by {\"ms\": [...], \"precision\": \"bf16\"}."},
+    {OPTION(logits), .type = BT_OPTION_TEXT, .placeholder = "FILE", .group = "How",
+     .help = "With --serve: where the logits of --pictures pictures go, before the first turn of each batch "
+             "size."},
+    {OPTION(pictures), .type = BT_OPTION_INTEGER, .initial = "1", .minimum = 1, .maximum = 1024,
+     .placeholder = "N", .group = "How", .help = "How many those are."},
     {OPTION(quiet), .type = BT_OPTION_SWITCH, .initial = "false", .group = "How", .help = "No progress."},
 };
 
@@ -186,17 +194,22 @@ static void say(const bench *b, const block *of, const char *format, ...) {
     va_end(arguments);
 }
 
-/* Room for the largest batch of the largest size. */
+/* Those of the largest batch; with --logits all that are asked for, too, in whole batches. */
+static int picture_count(const settings *given) {
+    return largest(&given->batches) + (*given->logits ? (int)given->pictures : 0);
+}
+
+/* Room for them at the largest size, and for the logits of a batch. */
 static bt_status open_buffers(bench *b, bt_error *error) {
-    size_t pixels = (size_t)largest(&b->given->batches) * (size_t)largest(&b->given->image_sizes) *
-                    (size_t)largest(&b->given->image_sizes);
-    b->images = malloc(3 * pixels * sizeof *b->images);
-    b->logits = malloc(pixels * sizeof *b->logits);
-    return b->images && b->logits ? BT_OK : bt_no_memory(error, "%zu pixels", pixels);
+    const size_t side = (size_t)largest(&b->given->image_sizes), pictures = (size_t)picture_count(b->given);
+    b->images = malloc(3 * pictures * side * side * sizeof *b->images);
+    b->logits = malloc((size_t)largest(&b->given->batches) * side * side * sizeof *b->logits);
+    return b->images && b->logits ? BT_OK
+                                  : bt_no_memory(error, "%zu pictures of %zu pixels", pictures, side * side);
 }
 
 static bt_status draw(const bench *b, int size, bt_error *error) {
-    return input_spheroids(b->images, NULL, PICTURES_SEED, largest(&b->given->batches), size, size, error);
+    return input_spheroids(b->images, NULL, PICTURES_SEED, picture_count(b->given), size, size, error);
 }
 
 static bt_status time_run(const bench *b, bt_session *session, int batch, double *ms, bt_error *error) {
@@ -226,19 +239,11 @@ static bt_status open_block(bench *b, block *of, bt_error *error) {
 static bt_status open_path(const bench *b, const block *of, const struct path *path, bt_session **session,
                            bt_error *error) {
     const bt_session_options options = session_options(b->given, of->model, of->image_size, path);
-    const bool forced = !bt_precision_is_open(path->precision);
     say(b, of, "preparing the %s path", path->name);
     bt_status status = bt_session_open(session, &options, error);
-    if (forced && status == BT_UNSUPPORTED) {
-        say(b, of, "without the %s path: %s", path->name, error->message);
-        return BT_OK;
-    }
-    if (status != BT_OK || !forced) return status;
-    const char *taken = bt_session_describe(*session)->precision;
-    if (strcmp(taken, bt_precision_name(path->precision)) != 0) {
-        say(b, of, "without the %s path: it computes in %s", path->name, taken);
-        bt_session_close(session);
-    }
+    if (bt_precision_is_open(path->precision) || (status != BT_INVALID && status != BT_UNSUPPORTED))
+        return status;
+    say(b, of, "without the %s path: %s", path->name, error->message);
     return BT_OK;
 }
 
@@ -278,6 +283,13 @@ static bt_status iterate(bench *b, const block *of, bt_session *const *sessions,
     return status;
 }
 
+static bool has_path(const bench *b, bt_session *const *sessions) {
+    for (int p = 0; p < b->path_count; p++)
+        if (sessions[p]) return true;
+    return false;
+}
+
+/* Fails where no path is to be had, as the last one did. */
 static bt_status bench_block(bench *b, block *of, bt_error *error) {
     const int64_t iterations = b->given->iterations;
     bt_session *sessions[PATHS_MAX] = {NULL};
@@ -285,6 +297,7 @@ static bt_status bench_block(bench *b, block *of, bt_error *error) {
     bt_status status = open_block(b, of, error);
     for (int p = 0; p < b->path_count && status == BT_OK; p++)
         status = open_cells(b, of, b->paths[p], &sessions[p], error);
+    if (status == BT_OK && !has_path(b, sessions)) status = error->status;
     for (int64_t i = 0; i < iterations && status == BT_OK; i++) {
         say(b, of, "%lld of %lld", (long long)i + 1, (long long)iterations);
         status = iterate(b, of, sessions, cells, i, error);
@@ -433,14 +446,14 @@ static bt_status print_json(const bench *b, bt_error *error) {
 
 /* What a batch takes of the machine's time: of instances that run together each batch takes its part. */
 static bt_status answer(const bench *b, bt_team *team, int batch, int runs, bt_error *error) {
-    const int instances = (int)b->given->instances, size = b->given->image_sizes.sizes[0];
+    const int instances = (int)b->given->instances;
     double *samples_ms = calloc((size_t)runs, sizeof *samples_ms);
     if (!samples_ms) return bt_no_memory(error, "%d samples", runs);
-    bt_status status = bt_team_prepare(team, batch, (size_t)size * (size_t)size, error);
-    if (status == BT_OK) status = bt_team_time(team, batch, runs, b->images, b->logits, samples_ms, error);
+    bt_status status = bt_team_time(team, batch, runs, b->images, b->logits, samples_ms, error);
     for (int i = 0; i < runs; i++)
         samples_ms[i] /= instances;
-    json_t *line = json_pack("{s:o}", "ms", samples_json(samples_ms, runs));
+    json_t *line = json_pack("{s:o, s:s}", "ms", samples_json(samples_ms, runs), "precision",
+                             bt_session_describe(bt_team_session(team))->precision);
     if (status == BT_OK && json_dumpf(line, stdout, JSON_COMPACT) != 0)
         status = bt_fail(error, BT_IO, "a turn's times could not be written");
     json_decref(line);
@@ -450,24 +463,58 @@ static bt_status answer(const bench *b, bt_team *team, int batch, int runs, bt_e
     return status;
 }
 
-static bt_status serve(const bench *b, bt_error *error) {
+/* The logits of --pictures pictures, batch by batch, as float32. */
+static bt_status write_logits(const bench *b, bt_team *team, int batch, bt_error *error) {
+    const settings *given = b->given;
+    const size_t pixels = (size_t)given->image_sizes.sizes[0] * (size_t)given->image_sizes.sizes[0];
+    FILE *file = fopen(given->logits, "wbe");
+    if (!file) return bt_fail(error, BT_IO, "%s cannot be opened", given->logits);
+    bt_status status = BT_OK;
+    for (int64_t first = 0; first < given->pictures && status == BT_OK; first += batch) {
+        const int64_t left = given->pictures - first;
+        const size_t wanted = pixels * (size_t)(left < batch ? left : batch);
+        status = bt_team_run(team, batch, b->images + 3 * pixels * (size_t)first, b->logits, error);
+        if (status == BT_OK && fwrite(b->logits, sizeof *b->logits, wanted, file) != wanted)
+            status = bt_fail(error, BT_IO, "%s cannot be written", given->logits);
+    }
+    if (fclose(file) != 0 && status == BT_OK)
+        status = bt_fail(error, BT_IO, "%s cannot be written", given->logits);
+    return status;
+}
+
+static bt_status prepare_team(const bench *b, bt_team *team, int batch, bt_error *error) {
+    const size_t size = (size_t)b->given->image_sizes.sizes[0];
+    bt_status status = bt_team_prepare(team, batch, size * size, error);
+    return status == BT_OK && *b->given->logits ? write_logits(b, team, batch, error) : status;
+}
+
+static bt_status take_turns(const bench *b, bt_team *team, bt_error *error) {
     char line[64];
-    bt_team *team;
-    bt_session_options options =
-        session_options(b->given, b->given->models.names[0], b->given->image_sizes.sizes[0], b->paths[0]);
-    if (b->given->instances > 1)
-        options.threads =
-            (options.threads > 0 ? options.threads : bt_cores_count()) / (int)b->given->instances;
-    bt_status status = bt_team_open(&team, &options, (int)b->given->instances, error);
+    int prepared = 0;
+    bt_status status = BT_OK;
     while (status == BT_OK && fgets(line, sizeof line, stdin)) {
         int batch, runs;
         if (sscanf(line, "%d %d", &batch, &runs) != 2 || batch < 1 || batch > largest(&b->given->batches) ||
             runs < 1)
-            status =
-                bt_fail(error, BT_INVALID, "a turn is \"BATCH RUNS\", with a batch of --batches at most");
-        else
-            status = answer(b, team, batch, runs, error);
+            return bt_fail(error, BT_INVALID, "a turn is \"BATCH RUNS\", with a batch of --batches at most");
+        if (batch != prepared) status = prepare_team(b, team, batch, error);
+        prepared = batch;
+        if (status == BT_OK) status = answer(b, team, batch, runs, error);
     }
+    return status;
+}
+
+static bt_status serve(const bench *b, bt_error *error) {
+    const settings *given = b->given;
+    bt_team *team;
+    bt_session_options options =
+        session_options(given, given->models.names[0], given->image_sizes.sizes[0], b->paths[0]);
+    if (given->instances > 1)
+        options.threads = (options.threads > 0 ? options.threads : bt_cores_count()) / (int)given->instances;
+    bt_status status = draw(b, given->image_sizes.sizes[0], error);
+    if (status != BT_OK) return status;
+    status = bt_team_open(&team, &options, (int)given->instances, error);
+    if (status == BT_OK) status = take_turns(b, team, error);
     bt_team_close(&team);
     return status;
 }

@@ -5,12 +5,15 @@
 
 Every peer is a process of its own, idle while another has its turn; a round gives each one turn, in an order that
 turns round. A turn's figure is the median of its runs, a peer's the median of its turns, and its ratio the median over
-the rounds of its turn against batchtune's: a slow spell of the machine falls on both. A turn during which other
-programs used the cores comes up again, three times at most. All run the same operation list with the same weights
-on the same picture; "error" says so: the distance of the logits to FP32's, in parts of the FP32 logits' spread.
+the rounds of its turn against that of ours beside it: a slow spell of the machine falls on both. A turn during which
+other programs used the cores comes up again, three times at most. All run the same operation list with the same weights
+on the same pictures, held out of calibration. "error" and "IoU" say so: the distance of the logits to those of the
+standard path in FP32, in parts of their spread; and how far the masks agree, on average and at worst.
 
-"batchtune" is one instance of all threads; "-instances" and "-streams" run one of a single thread on each core, and
-their figure is the time per batch that this comes to: throughput, where a request itself takes that many times longer.
+"batchtune" chooses its precision, "-fp32", "-bf16" and "-int8" force one. It is one instance of all threads; "-instances"
+and "-streams" run one of a single thread on each core, and their figure is the time per batch that this comes to:
+throughput, where a request itself takes that many times longer. Beside a peer in INT8 stands ours in INT8, beside streams
+instances, where they are among --ours; beside all else "batchtune".
 
 torch's peers get the allocator settings that batchtune's own sessions give libtorch: without them they are slower.
 """
@@ -25,9 +28,10 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+STANDARD = "standard"
 OWN = "batchtune"
-OWN_INSTANCES = "batchtune-instances"
-PEERS = "torch-compile-bf16,torch-compile-bf16-frozen,openvino,openvino-bf16,openvino-bf16-streams"
+OURS = "batchtune,batchtune-instances,batchtune-fp32,batchtune-bf16,batchtune-int8,batchtune-int8-instances"
+PEERS = "torch-compile-bf16,torch-compile-bf16-frozen,openvino,openvino-streams,openvino-int8,openvino-int8-streams"
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
@@ -75,7 +79,7 @@ class Runner:
 
     def last_words(self):
         self.words.seek(0)
-        return "ended: " + self.words.read().decode(errors="replace")[-300:].replace("\n", " | ")
+        return "ended: " + self.words.read().decode(errors="replace").strip()[-300:].replace("\n", "; ")
 
     def close(self):
         if self.process.poll() is None:
@@ -98,90 +102,140 @@ def quiet_turn(runner, batch, runs):
     return answer
 
 
-def open_runner(name, own, model, size, threads, batches, folder):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), CUDA_VISIBLE_DEVICES="")
+def open_runner(name, arguments, model, size, folder):
+    threads = str(arguments.threads)
+    # OpenVINO's tools send word of their use, but not from where CI is set.
+    environment = dict(os.environ, OMP_NUM_THREADS=threads, CUDA_VISIBLE_DEVICES="", CI="true")
     logits = os.path.join(folder, name + ".f32")
-    if name in (OWN, OWN_INSTANCES):
-        command = [own, "--serve", "--backend", "plan", "--paths", "production", "--models", model, "--quiet"]
-        command += ["--image-size", str(size), "--batches", ",".join(map(str, batches)), "--threads", str(threads)]
-        if name == OWN_INSTANCES:
-            command += ["--instances", str(threads)]
+    pictures = str(arguments.pictures)
+    if name in (STANDARD, OWN) or name.startswith(OWN + "-"):
+        words = name.split("-")[1:]
+        path = "-".join(["production"] + [word for word in words if word != "instances"])
+        command = [arguments.own, "--serve", "--models", model, "--quiet", "--threads", threads, "--image-size", str(size)]
+        command += ["--backend", "torch", "--paths", name] if name == STANDARD else ["--backend", "plan", "--paths", path]
+        command += ["--batches", ",".join(map(str, arguments.batches)), "--logits", logits, "--pictures", pictures]
+        command += ["--instances", threads] if "instances" in words else []
         return Runner(name, command, environment, logits, folder)
     if name.startswith("torch"):
         environment.update(ALLOCATOR)
         environment.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(".deps/inductor"))
-    command = [sys.executable, os.path.join(HERE, "peer.py"), name, model, str(size), logits]
+    command = [sys.executable, os.path.join(HERE, "peer.py"), name, model, str(size), logits, pictures]
     return Runner(name, command, environment, logits, folder)
 
 
-def own_logits(own, model, size, precision, path):
-    """batchtune's logits of picture 0, written by the program that runs single batches."""
-    program = os.path.join(os.path.dirname(own), "../tests/model-forward")
-    command = [program, "--model", model, "--weights", "demo", "--shape", f"1,3,{size},{size}", "--images-seed", "1"]
-    command += ["--backend", "plan", "--path", "production", "--precision", precision, "--output", path]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
-def error_of(path, exact):
+def read_logits(path, pictures):
     import numpy as np
 
-    logits, wanted = np.fromfile(path, "<f4").astype(float), np.fromfile(exact, "<f4").astype(float)
-    return float(np.linalg.norm(logits - wanted) / np.linalg.norm(wanted - wanted.mean()))
+    return np.fromfile(path, "<f4").astype(float).reshape(pictures, -1)
+
+
+def standard_logits(arguments, model, size, folder):
+    """Those of the standard path in FP32, which everybody's are held against."""
+    runner = open_runner(STANDARD, arguments, model, size, folder)
+    answer = runner.turn(min(arguments.batches), 1)
+    runner.close()
+    if "error" in answer:
+        sys.exit(f"peers: the standard path: {answer['error']}")
+    return read_logits(runner.logits, arguments.pictures)
+
+
+def agreement(logits, exact):
+    """The logits' error, and the masks' IoU, on average and least."""
+    import numpy as np
+
+    error = np.linalg.norm(logits - exact) / np.linalg.norm(exact - exact.mean())
+    masks, wanted = logits > 0, exact > 0
+    union = (masks | wanted).sum(1)
+    iou = np.where(union > 0, (masks & wanted).sum(1) / np.maximum(union, 1), 1.0)
+    return {"error": float(error), "iou_mean": float(iou.mean()), "iou_least": float(iou.min())}
+
+
+def beside(name, ours):
+    """Which of ours a row is held against."""
+    if name.startswith(OWN):
+        return OWN
+    wanted = OWN + ("-int8" if "int8" in name else "") + ("-instances" if "streams" in name else "")
+    return next((one for one in (wanted, wanted.replace("-instances", "")) if one in ours), OWN)
+
+
+def prepare(runner, row, exact, arguments):
+    """Fills in what is known before the turns; the runs of a turn, or None where the runner failed."""
+    first = runner.turn(row["batch_size"], 1)
+    second = first if "error" in first else runner.turn(row["batch_size"], 1)
+    if "error" in second:
+        row["failed"] = second["error"]
+        return None
+    row["precision"] = second["precision"]
+    row.update(agreement(read_logits(runner.logits, arguments.pictures), exact))
+    return max(1, int(arguments.turn_ms / second["ms"][0]))
+
+
+def take_turns(live, batch, rounds, say):
+    """The medians of each runner's turns, round by round, by name."""
+    turns = {runner.name: [] for runner, _, _ in live}
+    for i in range(rounds):
+        for runner, row, runs in live if i % 2 == 0 else live[::-1]:
+            answer = quiet_turn(runner, batch, runs)
+            if "error" in answer:
+                row["failed"] = answer["error"]
+            else:
+                turns[runner.name].append(statistics.median(answer["ms"]))
+        say(f"round {i + 1} of {rounds}")
+    return turns
+
+
+def bench_batch(runners, exact, arguments, model, size, batch):
+    def say(text):
+        print(f"peers: {model}, {size} px, batch {batch}: {text}", file=sys.stderr, flush=True)
+
+    live, rows = [], []
+    for runner in runners:
+        say(f"preparing {runner.name}")
+        rows.append({"model": model, "image_size": size, "batch_size": batch, "peer": runner.name})
+        runs = prepare(runner, rows[-1], exact, arguments)
+        if runs:
+            live.append((runner, rows[-1], runs))
+    turns = take_turns(live, batch, arguments.rounds, say)
+    good = {runner.name for runner, row, _ in live if "failed" not in row}
+    for runner, row, _ in live:
+        if runner.name not in good:
+            continue
+        row["turns_ms"] = turns[runner.name]
+        row["median_ms"] = statistics.median(row["turns_ms"])
+        row["beside"] = beside(runner.name, good)
+        if row["beside"] in good:
+            row["ratio"] = statistics.median(ms / ours for ms, ours in zip(row["turns_ms"], turns[row["beside"]]))
+    return rows
 
 
 def bench(arguments, model, size, folder):
     """The rows of one model and size, a list of dictionaries."""
-    names = [OWN] + ([OWN_INSTANCES] if arguments.threads > 1 else []) + arguments.peers.split(",")
-    exact = os.path.join(folder, "exact.f32")
-    own_logits(arguments.own, model, size, "fp32", exact)
-    runners = [open_runner(n, arguments.own, model, size, arguments.threads, arguments.batches, folder) for n in names]
-    for runner in runners[: names.index(arguments.peers.split(",")[0])]:
-        own_logits(arguments.own, model, size, "bf16", runner.logits)
+    names = [name for name in arguments.ours.split(",") if arguments.threads > 1 or "instances" not in name]
+    names += [name for name in arguments.peers.split(",") if name]
+    exact = standard_logits(arguments, model, size, folder)
+    runners = [open_runner(name, arguments, model, size, folder) for name in names]
     rows = []
     for batch in arguments.batches:
-        live, turns = [], {}
-        for runner in runners:
-            print(f"peers: {model}, {size} px, batch {batch}: preparing {runner.name}", file=sys.stderr, flush=True)
-            first, second = runner.turn(batch, 1), runner.turn(batch, 1)
-            row = {"model": model, "image_size": size, "batch_size": batch, "peer": runner.name}
-            rows.append(row)
-            if "error" in first or "error" in second:
-                row["failed"] = first.get("error") or second["error"]
-                continue
-            row["error"] = error_of(runner.logits, exact)
-            runs = max(1, int(arguments.turn_ms / second["ms"][0]))
-            live.append((runner, row, runs))
-            turns[runner.name] = []
-        for i in range(arguments.rounds):
-            for runner, row, runs in live if i % 2 == 0 else live[::-1]:
-                answer = quiet_turn(runner, batch, runs)
-                if "error" in answer:
-                    row["failed"] = answer["error"]
-                else:
-                    turns[runner.name].append(statistics.median(answer["ms"]))
-            print(f"peers: {model}, {size} px, batch {batch}: round {i + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
-        for runner, row, _ in live:
-            if "failed" in row:
-                continue
-            mine = turns[runner.name]
-            row["turns_ms"] = mine
-            row["median_ms"] = statistics.median(mine)
-            row["ratio"] = statistics.median(ms / ours for ms, ours in zip(mine, turns[OWN]))
+        rows += bench_batch(runners, exact, arguments, model, size, batch)
     for runner in runners:
         runner.close()
     return rows
 
 
 def print_table(rows):
-    print("| model | size | batch | peer | ms a batch | images/s | batchtune is × as fast | error |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    heads = ["model", "size", "batch", "peer", "precision", "ms a batch", "images/s", "batchtune is × as fast", "error"]
+    heads += ["IoU, mean", "least"]
+    print(f"| {' | '.join(heads)} |")
+    print("| --- " * len(heads) + "|")
     for row in rows:
         begin = f"| {row['model']} | {row['image_size']} | {row['batch_size']} | {row['peer']} |"
         if "failed" in row:
-            print(f"{begin} failed: {row['failed']} | | | |")
+            print(f"{begin} failed: {row['failed']} | | | | | | |")
             continue
         ms = row["median_ms"]
-        print(f"{begin} {ms:.1f} | {1e3 * row['batch_size'] / ms:.1f} | {row['ratio']:.2f} | {row['error']:.4f} |")
+        ratio = f"{row['ratio']:.2f}" if "ratio" in row else "–"
+        agreed = f"{row['error']:.4f} | {row['iou_mean']:.4f} | {row['iou_least']:.4f}"
+        print(f"{begin} {row['precision']} | {ms:.1f} | {1e3 * row['batch_size'] / ms:.1f} | {ratio} | {agreed} |")
 
 
 def numbers(text):
@@ -194,7 +248,9 @@ def main():
     parser.add_argument("--models", default="hrnet,cbam_resunet")
     parser.add_argument("--image-size", type=numbers, default=[128, 256], metavar="N,...")
     parser.add_argument("--batches", type=numbers, default=[1, 4], metavar="N,...")
+    parser.add_argument("--ours", default=OURS, help=f"rows of batchtune's (default {OURS})")
     parser.add_argument("--peers", default=PEERS, help=f"of those in peer.py (default {PEERS})")
+    parser.add_argument("--pictures", type=int, default=16, help="held out, to compare masks on (default 16)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--turn-ms", type=float, default=400, help="runs of a turn: as many as fit, at least one")

@@ -13,7 +13,7 @@
 #   coverage   gcovr, for `make coverage`
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
 #   python what it takes to use that torch from Python, for tools/setup/torch-python, COCO's reader and Pillow: 35 MB
-#   peers  of python, with what bench-peers compares with: 59 MB more
+#   peers  of python, with what bench-peers compares with: 97 MB more
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings

@@ -1,6 +1,10 @@
 #include "kernels/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +32,26 @@ static bt_cpu_level detect(void) {
 #else
     return BT_CPU_PORTABLE;
 #endif
+}
+
+/* AVX2's own form of VNNI, of client CPUs without AVX-512. */
+static bool has_avx_vnni(void) {
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+#else
+    return false;
+#endif
+}
+
+int bt_cpu_byte_weight_most(bt_cpu_level level) {
+    bool sums_four = false;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    sums_four = level >= BT_CPU_AVX512 ? __builtin_cpu_supports("avx512vnni") != 0
+                                       : level == BT_CPU_AVX2 && has_avx_vnni();
+#endif
+    return sums_four ? 127 : 63;
 }
 
 static void choose_level(void) {

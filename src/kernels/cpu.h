@@ -28,6 +28,11 @@ typedef enum bt_cpu_level {
  * lowers it, never raises it. Looked up once; any thread. */
 bt_cpu_level bt_cpu_best_level(void);
 
+/* The largest weight that this CPU multiplies bytes by at a level without a sum that overflows on its way: 127
+ * where it has an instruction that sums four products in 32 bits (VNNI), else 63, since two products of 255 and
+ * 64 no longer fit in 16. */
+int bt_cpu_byte_weight_most(bt_cpu_level level);
+
 /* "portable", "avx2", "avx512", "avx512-bf16"; never NULL. */
 const char *bt_cpu_level_name(bt_cpu_level level);
 

@@ -34,7 +34,7 @@ struct bt_convolution {
 static bool tiles_pay(const bt_conv_shape *s) {
     const int fewest = s->channels < s->out_channels ? s->channels : s->out_channels,
               tiles = (s->height / 2) * (s->width / 2);
-    if (s->kernel != 3 || s->stride != 1 || s->padding != 1) return false;
+    if (s->kernel != 3 || s->stride != 1 || s->padding != 1 || s->type == BT_U8) return false;
     if (s->type == BT_BF16)
         return s->channels >= CHANNELS_LEAST_BF16 && fewest >= CHANNELS_LEAST_BF16 * 2 / 3 &&
                tiles >= TILES_LEAST_BF16;
@@ -85,7 +85,7 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
 }
 
 bt_status bt_convolution_open(bt_convolution **out, const bt_conv_shape *shape, bt_cpu_level level,
-                              const float *weights, bt_packed *packed, bt_packed **fresh, bt_error *error) {
+                              const void *weights, bt_packed *packed, bt_packed **fresh, bt_error *error) {
     bt_convolution *c = calloc(1, sizeof *c);
     *out = NULL;
     *fresh = NULL;

@@ -17,10 +17,10 @@ extern "C" {
 
 typedef struct bt_convolution bt_convolution;
 
-/* As bt_conv_open (weights out x in x kernel x kernel, FP32), whichever way it goes. `level` is the kernels',
+/* As bt_conv_open, whichever way it goes; bytes go by oneDNN's own. `level` is the kernels',
  * one that this CPU has. */
 BT_MUST_USE bt_status bt_convolution_open(bt_convolution **out, const bt_conv_shape *shape,
-                                          bt_cpu_level level, const float *weights, bt_packed *packed,
+                                          bt_cpu_level level, const void *weights, bt_packed *packed,
                                           bt_packed **fresh, bt_error *error);
 void bt_convolution_close(bt_convolution **convolution);
 

@@ -85,12 +85,24 @@ const bt_value *bt_value_at(const bt_lowering *l, int value) {
 
 /* A single channel stays in FP32: it is a map of weights or the logits, costs little, and decides much. */
 int bt_value_of(bt_lowering *l, int tensor) {
+    const bt_units *units = bt_units_of(l, tensor);
     if (l->value[tensor] == BT_NO_VALUE) {
         const bt_shape *shape = &l->plan->shapes[tensor];
-        bt_value_type type = shape->channels > 1 ? l->plan->options.type : BT_F32;
-        l->value[tensor] = bt_new_value(l, shape->channels, shape->height, shape->width, type);
+        bt_value_type type = units ? BT_U8 : shape->channels > 1 ? l->plan->options.type : BT_F32;
+        l->value[tensor] = bt_add_value(l, (bt_value){.channels = shape->channels,
+                                                      .height = shape->height,
+                                                      .width = shape->width,
+                                                      .type = type,
+                                                      .home = BT_NO_VALUE,
+                                                      .units = units,
+                                                      .unit_channels = shape->channels});
     }
     return l->value[tensor];
+}
+
+const bt_units *bt_units_of(const bt_lowering *l, int tensor) {
+    const bt_units *units = l->plan->units;
+    return units && units[tensor].bytes ? &units[tensor] : NULL;
 }
 
 int bt_input_value(const bt_lowering *l, const bt_operation *operation, int input) {
@@ -100,7 +112,8 @@ int bt_input_value(const bt_lowering *l, const bt_operation *operation, int inpu
 
 int bt_in_place_value(bt_lowering *l, const bt_operation *operation) {
     int x = bt_input_value(l, operation, 0);
-    if (l->reader_count[operation->inputs[0]] == 1 && bt_value_at(l, x)->home == x)
+    if (l->reader_count[operation->inputs[0]] == 1 && bt_value_at(l, x)->home == x &&
+        bt_value_at(l, x)->type != BT_U8 && !bt_units_of(l, operation->output))
         l->value[operation->output] = x;
     return bt_value_of(l, operation->output);
 }
@@ -144,7 +157,8 @@ bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *
                            .inputs = {input},
                            .input_count = 1,
                            .output = output,
-                           .second_output = BT_NO_VALUE};
+                           .second_output = BT_NO_VALUE,
+                           .tensor = BT_NO_TENSOR_DONE};
     return step;
 }
 

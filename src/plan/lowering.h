@@ -46,7 +46,10 @@ const bt_value *bt_value_at(const bt_lowering *l, int value);
 int bt_value_of(bt_lowering *l, int tensor);
 /* The value of one of an operation's inputs, which has been written. */
 int bt_input_value(const bt_lowering *l, const bt_operation *operation, int input);
-/* Where an operation that may work in place writes: into x itself where nobody else reads that. */
+/* What the bytes of a tensor are worth; NULL where it is floats. */
+const bt_units *bt_units_of(const bt_lowering *l, int tensor);
+/* Where an operation that may work in place writes: into x itself where nobody else reads that, and neither is
+ * bytes, whose units differ. */
 int bt_in_place_value(bt_lowering *l, const bt_operation *operation);
 
 int64_t bt_pixels_of(const bt_value *value);

@@ -21,8 +21,8 @@ static bt_status missing(bt_primitive **out, bt_packed **fresh, bt_error *error)
     return bt_onednn_load(BT_CPU_PORTABLE, error);
 }
 
-bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const float *weights,
-                       bt_packed *packed, bt_packed **fresh, bt_error *error) {
+bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const void *weights, bt_packed *packed,
+                       bt_packed **fresh, bt_error *error) {
     (void)shape;
     (void)weights;
     (void)packed;

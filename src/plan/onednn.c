@@ -38,6 +38,7 @@
     X(matmul_desc_init)                                                                                      \
     X(primitive_attr_create)                                                                                 \
     X(primitive_attr_set_scratchpad_mode)                                                                    \
+    X(primitive_attr_set_output_scales)                                                                      \
     X(primitive_attr_destroy)                                                                                \
     X(primitive_desc_create)                                                                                 \
     X(primitive_desc_destroy)                                                                                \
@@ -86,7 +87,7 @@ static dnnl_cpu_isa_t isa_of(bt_cpu_level level) {
     case BT_CPU_PORTABLE:
         return dnnl_cpu_isa_sse41;
     case BT_CPU_AVX2:
-        return dnnl_cpu_isa_avx2;
+        return dnnl_cpu_isa_avx2_vnni; /* AVX2 where there is no VNNI */
     case BT_CPU_AVX512:
         return dnnl_cpu_isa_avx512_core_vnni;
     default:
@@ -194,7 +195,7 @@ static dnnl_status_t reorder(const dnnl_memory_desc_t *from_layout, void *from,
 
 /* The weights in `layout`: those given, which lie as `plain` says, or those packed for another shape. */
 static bt_status pack(bt_packed **out, const dnnl_memory_desc_t *layout, const dnnl_memory_desc_t *plain,
-                      const float *weights, const bt_packed *other, bt_error *error) {
+                      const void *weights, const bt_packed *other, bt_error *error) {
     bt_packed *packed = calloc(1, sizeof *packed);
     if (!packed || !room_for(packed, lib.memory_desc_get_size(layout))) {
         bt_packed_close(&packed);
@@ -213,19 +214,24 @@ static bt_status pack(bt_packed **out, const dnnl_memory_desc_t *layout, const d
 
 /* ---- what is computed ---- */
 
-/* A description with oneDNN's favourite implementation; scratch memory is the caller's. */
-static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what) {
+#define BY_OUT_CHANNEL (1 << 1)
+
+/* A description with oneDNN's favourite implementation; scratch memory is the caller's. `scales` of `count`
+ * output channels, or NULL. */
+static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what, const float *scales, int count) {
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_status_t status = lib.primitive_attr_create(&attributes);
     if (status == dnnl_success)
         status = lib.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (status == dnnl_success && scales)
+        status = lib.primitive_attr_set_output_scales(attributes, count, BY_OUT_CHANNEL, scales);
     if (status == dnnl_success) status = lib.primitive_desc_create(out, what, attributes, lib.engine, NULL);
     if (attributes) lib.primitive_attr_destroy(attributes);
     return status;
 }
 
 static dnnl_data_type_t type_of(bt_value_type type) {
-    return type == BT_BF16 ? dnnl_bf16 : dnnl_f32;
+    return type == BT_U8 ? dnnl_u8 : type == BT_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
 /* A tensor of a primitive, whose layout `tag` says or leaves to the implementation. */
@@ -247,16 +253,17 @@ static dnnl_status_t lay_out(const tensor *tensors, size_t count) {
 /* Activations are channels_last; `plain` is how the caller has the weights. */
 static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                    const bt_conv_shape *s) {
-    const dnnl_data_type_t type = type_of(s->type);
+    const dnnl_data_type_t type = type_of(s->type), by = s->type == BT_U8 ? dnnl_s8 : type,
+                           given = s->type == BT_U8 ? dnnl_s8 : dnnl_f32;
     const int out_height = bt_conv_out_size(s->height, s), out_width = bt_conv_out_size(s->width, s);
     const dnnl_dims_t strides = {s->stride, s->stride}, padding = {s->padding, s->padding};
     dnnl_memory_desc_t from, weights, bias, to;
     const tensor tensors[] = {
         {&from, 4, {s->batch, s->channels, s->height, s->width}, type, dnnl_nhwc},
-        {&weights, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, type, dnnl_format_tag_any},
-        {plain, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, dnnl_f32, dnnl_oihw},
+        {&weights, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, by, dnnl_format_tag_any},
+        {plain, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, given, dnnl_oihw},
         {&bias, 1, {s->out_channels}, dnnl_f32, dnnl_a},
-        {&to, 4, {s->batch, s->out_channels, out_height, out_width}, type, dnnl_nhwc},
+        {&to, 4, {s->batch, s->out_channels, out_height, out_width}, type_of(s->out_type), dnnl_nhwc},
     };
     dnnl_convolution_desc_t what;
     dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
@@ -264,7 +271,7 @@ static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_
         status = lib.convolution_forward_desc_init(&what, dnnl_forward_inference, dnnl_convolution_direct,
                                                    &from, &weights, s->bias ? &bias : NULL, &to, strides,
                                                    padding, padding);
-    return status == dnnl_success ? choose(out, &what) : status;
+    return status == dnnl_success ? choose(out, &what, s->scales, s->out_channels) : status;
 }
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
@@ -280,7 +287,7 @@ static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_de
     dnnl_matmul_desc_t what;
     dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
     if (status == dnnl_success) status = lib.matmul_desc_init(&what, &from, &by, NULL, &to);
-    return status == dnnl_success ? choose(out, &what) : status;
+    return status == dnnl_success ? choose(out, &what, NULL, 0) : status;
 }
 
 /* ---- made and run ---- */
@@ -313,7 +320,7 @@ static dnnl_status_t make(bt_primitive *primitive, dnnl_primitive_desc_t descrip
 
 /* From a description, or from why there is none. */
 static bt_status open_primitive(bt_primitive **out, dnnl_status_t done, dnnl_primitive_desc_t description,
-                                const dnnl_memory_desc_t *plain, const float *weights, bt_packed *packed,
+                                const dnnl_memory_desc_t *plain, const void *weights, bt_packed *packed,
                                 bt_packed **fresh, bool bias, bt_error *error) {
     bt_primitive *primitive = calloc(1, sizeof *primitive);
     bt_status status = BT_OK;
@@ -337,8 +344,8 @@ static bt_status open_primitive(bt_primitive **out, dnnl_status_t done, dnnl_pri
     return BT_OK;
 }
 
-bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const float *weights,
-                       bt_packed *packed, bt_packed **fresh, bt_error *error) {
+bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const void *weights, bt_packed *packed,
+                       bt_packed **fresh, bt_error *error) {
     dnnl_primitive_desc_t description = NULL;
     dnnl_memory_desc_t plain;
     dnnl_status_t done = describe_conv(&description, &plain, shape);

@@ -29,12 +29,15 @@ const char *bt_onednn_version(void);
 /* Weights in the layout that a shape's implementation wants. The library's own struct lies within. */
 typedef struct bt_packed bt_packed;
 
-/* What a convolution is, for all sizes of input. */
+/* What a convolution is, for all sizes of input. Of bytes: 0 ... 255 times -127 ... 127. */
 typedef struct bt_conv_shape {
     int batch, channels, height, width; /* of the input */
     int out_channels, kernel, stride, padding;
-    bt_value_type type; /* of what is multiplied, and of the output */
-    bool bias;          /* FP32 */
+    bt_value_type type, out_type; /* of what is multiplied; of the output, which may be bytes after bytes */
+    bool bias;                    /* FP32 */
+    /* Of bytes: what a sum of products is worth in each output channel, read when the primitive is made. A
+     * bias is in units of such a sum. */
+    const float *scales;
 } bt_conv_shape;
 
 /* Height or width of the output, of an input's. */
@@ -52,11 +55,11 @@ typedef struct bt_product_shape {
 typedef struct bt_primitive bt_primitive;
 
 /* Makes the primitive, for as many threads as omp_get_max_threads() says now. `packed` is what an earlier
- * shape of the same weights left, or NULL; `weights` (FP32; out x in x kernel x kernel for a convolution,
- * count x inner x columns for a product) may be NULL then. Where the layouts match, *packed stays, else it is
+ * shape of the same weights left, or NULL; `weights` (out x in x kernel x kernel for a convolution, in FP32 or,
+ * to multiply bytes, int8_t; count x inner x columns for a product, in FP32) may be NULL then. Where the layouts match, *packed stays, else it is
  * packed anew and the old one kept for whoever uses it: `*fresh` becomes the new one (the caller's,
  * bt_packed_close), NULL where there is none. BT_BACKEND, BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const float *weights,
+BT_MUST_USE bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shape, const void *weights,
                                    bt_packed *packed, bt_packed **fresh, bt_error *error);
 BT_MUST_USE bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, const float *weights,
                                       bt_packed *packed, bt_packed **fresh, bt_error *error);

@@ -49,7 +49,8 @@ static bt_status trial_open(trial *t, bt_value_type type, const float *weights, 
                                  .kernel = 3,
                                  .stride = 1,
                                  .padding = 1,
-                                 .type = type};
+                                 .type = type,
+                                 .out_type = type};
     bt_status status = bt_conv_open(&t->primitive, &shape, weights, NULL, &t->packed, error);
     if (status != BT_OK) return status;
     t->x = zeros(VALUES * bt_value_bytes(type));

@@ -68,15 +68,19 @@ bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *
     if (!plan) return bt_no_memory(error, "a plan");
     plan->options = *options;
     plan->options.weights = NULL;
+    plan->options.calibration = NULL;
     plan->shapes = calloc((size_t)network->tensor_count, sizeof *plan->shapes);
     plan->parameters = calloc((size_t)network->parameter_count, sizeof *plan->parameters);
     plan->tiled_biases = calloc((size_t)network->operation_count, sizeof *plan->tiled_biases);
+    plan->byte_weights = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->byte_weights);
     plan->packed = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->packed);
     bt_status status = BT_OK;
-    if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->packed)
+    if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->byte_weights || !plan->packed)
         status = bt_no_memory(error, "a plan");
     if (status == BT_OK)
         status = bt_network_shapes(network, options->height, options->width, plan->shapes, error);
+    if (status == BT_OK && options->calibration)
+        status = bt_units_open(&plan->units, network, plan->shapes, options->calibration, error);
     if (status == BT_OK) status = bt_onednn_load(options->level, error);
     if (status == BT_OK) status = compile(plan, 1, options->weights, error);
     if (status != BT_OK)
@@ -98,10 +102,14 @@ void bt_plan_close(bt_plan **out) {
         free(plan->parameters[i]);
     for (int i = 0; plan->tiled_biases && i < network->operation_count; i++)
         free(plan->tiled_biases[i]);
+    for (int i = 0; plan->byte_weights && i < network->operation_count * BT_PLAN_PARTS; i++)
+        bt_byte_weights_close(&plan->byte_weights[i]);
+    bt_units_close(&plan->units, network);
     if (plan->arena) munmap(plan->arena, plan->arena_bytes);
     free(plan->programs);
     free(plan->all_packed);
     free(plan->packed);
+    free(plan->byte_weights);
     free(plan->parameters);
     free(plan->tiled_biases);
     free(plan->shapes);
@@ -113,16 +121,27 @@ bt_status bt_plan_prepare(bt_plan *plan, int batch_size, bt_error *error) {
     return find(plan, batch_size) ? BT_OK : compile(plan, batch_size, NULL, error);
 }
 
-bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,
-                            int64_t *step_ns, bt_error *error) {
+static bt_status run(bt_plan *plan, int batch_size, const float *images, float *logits,
+                     const bt_program_watch *watch, bt_error *error) {
     bt_status status = bt_plan_prepare(plan, batch_size, error);
     if (status != BT_OK) return status;
     use_threads(plan);
-    return bt_program_run(find(plan, batch_size), plan->options.level, images, logits, step_ns, error);
+    return bt_program_run(find(plan, batch_size), plan->options.level, images, logits, watch, error);
+}
+
+bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,
+                            int64_t *step_ns, bt_error *error) {
+    return run(plan, batch_size, images, logits, &(bt_program_watch){.step_ns = step_ns}, error);
+}
+
+bt_status bt_plan_observe(bt_plan *plan, int batch_size, const float *images, float *logits,
+                          bt_observer observe, void *context, bt_error *error) {
+    const bt_program_watch watch = {.observe = observe, .context = context};
+    return run(plan, batch_size, images, logits, &watch, error);
 }
 
 bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits, bt_error *error) {
-    return bt_plan_run_timed(plan, batch_size, images, logits, NULL, error);
+    return run(plan, batch_size, images, logits, &(bt_program_watch){0}, error);
 }
 
 int bt_plan_step_count(const bt_plan *plan, int batch_size) {

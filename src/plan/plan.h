@@ -26,6 +26,7 @@
 #include "kernels/cpu.h"
 #include "networks/network.h"
 #include "networks/weights.h"
+#include "record/calibration.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,14 +38,16 @@ typedef struct bt_plan_options {
     int height, width;         /* of the input, pixels */
     int threads;               /* OpenMP's, positive */
     bt_value_type type;        /* of activations and convolutions' weights: FP32 or BF16 */
-    bt_cpu_level level;        /* of the kernels, one that this CPU has */
+    /* INT8: which activations are bytes (units.h), the rest is of `type`; NULL: none. Read at open only. */
+    const bt_calibration *calibration;
+    bt_cpu_level level; /* of the kernels, one that this CPU has */
 } bt_plan_options;
 
 typedef struct bt_plan bt_plan;
 
 /* Loads oneDNN, packs the weights, compiles batches of one. BT_UNSUPPORTED where oneDNN is missing or the
  * network has something that a plan does not know (the message names it); BT_INVALID for an image size that
- * the network does not take; BT_BACKEND, BT_NO_MEMORY. */
+ * the network does not take, or a calibration that does not fit it; BT_BACKEND, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *error);
 void bt_plan_close(bt_plan **plan); /* NULL-safe; nulls */
 
@@ -56,6 +59,16 @@ BT_MUST_USE bt_status bt_plan_prepare(bt_plan *plan, int batch_size, bt_error *e
  * width, both float32. Prepares the size first where that was not done. */
 BT_MUST_USE bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits,
                                   bt_error *error);
+
+/* Told of every activation that a run has written: `pixels` of `channels` values, `stride` values from one to
+ * the next. Only while it is told do they hold this. */
+typedef void (*bt_observer)(void *context, int tensor, const void *values, bt_value_type type, int channels,
+                            size_t stride, int64_t pixels);
+
+/* A run that tells `observe` of each tensor of the network that the plan writes; not of the image, nor of what
+ * it never puts into memory. */
+BT_MUST_USE bt_status bt_plan_observe(bt_plan *plan, int batch_size, const float *images, float *logits,
+                                      bt_observer observe, void *context, bt_error *error);
 
 /* ---- looking inside ---- */
 

@@ -2,6 +2,7 @@
  * words. */
 #include "plan/program.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,14 +36,24 @@ static bt_lower lower_of(bt_operation_kind operation) {
     return NULL;
 }
 
+/* The last of an operation's steps is where its tensor is done, if that is what it wrote. */
+static void note_tensor(bt_lowering *l, const bt_operation *operation, int steps_before) {
+    bt_program *program = l->program;
+    if (program->step_count == steps_before) return;
+    bt_plan_step *last = &program->steps[program->step_count - 1];
+    if (last->output == l->value[operation->output]) last->tensor = operation->output;
+}
+
 static void lower_operations(bt_lowering *l) {
     for (int i = 0; i < l->network->operation_count && l->status == BT_OK; i++) {
         const bt_operation *operation = &l->network->operations[i];
         const bt_lower lower = lower_of(operation->kind);
+        const int before = l->program->step_count;
         if (lower)
             lower(l, i, operation);
         else
             bt_lowering_refuse(l, operation);
+        note_tensor(l, operation, before);
     }
 }
 
@@ -173,20 +184,37 @@ static void bind_ends(bt_program *program, const float *images, float *logits) {
     bind_step(program, &program->steps[program->step_count - 1]);
 }
 
+static void tell(const bt_program *program, const bt_plan_step *step, const bt_program_watch *watch) {
+    const bt_value *value = &program->values[step->output], *home = &program->values[value->home];
+    if (step->tensor != BT_NO_TENSOR_DONE)
+        watch->observe(watch->context, step->tensor, address_of(program, step->output), value->type,
+                       value->channels, (size_t)home->channels, program->batch * bt_pixels_of(value));
+}
+
+/* What became no number must not come out as a mask. */
+static void spoil(const bt_program *program) {
+    const bt_value *logits = &program->values[program->output];
+    for (int64_t i = 0; i < program->batch * bt_pixels_of(logits); i++)
+        program->logits[i] = NAN;
+}
+
 bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images, float *logits,
-                         int64_t *step_ns, bt_error *error) {
+                         const bt_program_watch *watch, bt_error *error) {
     char *scratch = program->arena + program->arena_bytes;
     bind_ends(program, images, logits);
-    int64_t before_ns = step_ns ? bt_clock_now_ns() : 0;
+    program->broken = false;
+    int64_t before_ns = watch->step_ns ? bt_clock_now_ns() : 0;
     for (int i = 0; i < program->step_count; i++) {
         const bt_plan_step *step = &program->steps[i];
         bt_status status = step->kind->run(step->arguments, level, scratch, error);
         if (status != BT_OK) return status;
-        if (!step_ns) continue;
+        if (watch->observe) tell(program, step, watch);
+        if (!watch->step_ns) continue;
         int64_t now_ns = bt_clock_now_ns();
-        step_ns[i] += now_ns - before_ns;
+        watch->step_ns[i] += now_ns - before_ns;
         before_ns = now_ns;
     }
+    if (program->broken) spoil(program);
     return BT_OK;
 }
 

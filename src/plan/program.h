@@ -8,11 +8,13 @@
 #ifndef BT_PLAN_PROGRAM_H
 #define BT_PLAN_PROGRAM_H
 
+#include "plan/byte-weights.h"
 #include "plan/onednn.h"
 #include "plan/plan.h"
 #include "plan/step.h"
 
-#define BT_NO_VALUE (-1)
+#define BT_NO_VALUE       (-1)
+#define BT_NO_TENSOR_DONE (-1)
 
 typedef struct bt_value {
     int channels, height, width; /* of an image; factors are 1 x 1 or of one channel */
@@ -20,6 +22,8 @@ typedef struct bt_value {
     int home;                    /* the value in whose memory this one lies; itself where it has its own */
     int first_channel;           /* among home's */
     size_t offset;               /* in the arena, bytes; of a home */
+    const bt_units *units;       /* of bytes: the plan's; those of its channels, by turns where it has more */
+    int unit_channels;
 } bt_value;
 
 typedef struct bt_plan_step {
@@ -28,6 +32,7 @@ typedef struct bt_plan_step {
     int inputs[BT_MAX_INPUTS]; /* values that it reads, or BT_NO_VALUE; which is which depends on the kind */
     int input_count;
     int output, second_output; /* values that it writes; BT_NO_VALUE for no second */
+    int tensor;                /* of the network, whose last step this is; BT_NO_TENSOR_DONE for none */
 } bt_plan_step;
 
 typedef struct bt_program {
@@ -42,6 +47,7 @@ typedef struct bt_program {
     char *arena;          /* that it is bound to */
     const float *images;  /* of the run under way */
     float *logits;
+    bool broken; /* something became no number, and then bytes, which cannot say so */
 } bt_program;
 
 /* Parts of one operation's weights: a convolution over a concatenation has one for each of its inputs. */
@@ -49,11 +55,13 @@ typedef struct bt_program {
 
 struct bt_plan {
     bt_plan_options options;
-    bt_shape *shapes;       /* of the network's tensors, for one image */
-    float **parameters;     /* copies of those that are not packed; NULL elsewhere */
-    float **tiled_biases;   /* of transposed convolutions, by operation; NULL elsewhere */
-    bt_packed **packed;     /* the latest, [operation * BT_PLAN_PARTS + part]; not owned */
-    bt_packed **all_packed; /* every one, owned */
+    bt_shape *shapes;              /* of the network's tensors, for one image */
+    float **parameters;            /* copies of those that are not packed; NULL elsewhere */
+    float **tiled_biases;          /* of transposed convolutions, by operation; NULL elsewhere */
+    bt_units *units;               /* of the network's tensors, where some are bytes; NULL: none is */
+    bt_byte_weights *byte_weights; /* [operation * BT_PLAN_PARTS + part], where they are bytes */
+    bt_packed **packed;            /* the latest, [operation * BT_PLAN_PARTS + part]; not owned */
+    bt_packed **all_packed;        /* every one, owned */
     int packed_count;
     size_t packed_room;
     bt_program **programs;
@@ -71,9 +79,14 @@ void bt_program_close(bt_program **program);
 /* Points every step into an arena of at least arena_bytes + scratch_bytes. */
 void bt_program_bind(bt_program *program, char *arena);
 
-/* Runs it in the arena that it is bound to; adds each step's time where step_ns is not NULL. */
+/* Runs it in the arena that it is bound to, and adds each step's time or tells of what it wrote, as asked. */
+typedef struct bt_program_watch {
+    int64_t *step_ns;    /* NULL: nobody asks */
+    bt_observer observe; /* likewise */
+    void *context;
+} bt_program_watch;
 BT_MUST_USE bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images,
-                                     float *logits, int64_t *step_ns, bt_error *error);
+                                     float *logits, const bt_program_watch *watch, bt_error *error);
 
 /* See bt_plan_step_text. */
 void bt_program_step_text(const bt_program *program, int step, char *text, size_t size);

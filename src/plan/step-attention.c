@@ -40,11 +40,13 @@ static void add_scale(bt_lowering *l, int from, int channel, int pixel, int to) 
                             .channels = x->channels,
                             .pixels = bt_pixels_of(x),
                             .type = x->type,
+                            .ratio = bt_value_at(l, to)->units ? bt_value_at(l, to)->units->ratio : NULL,
                             .threads = l->plan->options.threads};
     bt_plan_step *step = bt_add_step(l, &bt_step_scale, &scale, from, to);
     if (!step) return;
     bt_step_reads(step, channel);
     bt_step_reads(step, pixel);
+    bt_need_scratch(l, bt_scale_scratch_bytes(&scale));
 }
 
 static void lower_gate(bt_lowering *l, int number, const bt_operation *operation) {
@@ -95,8 +97,12 @@ static void lower_channel_attention(bt_lowering *l, int number, const bt_operati
                                             .height = shape.height,
                                             .width = shape.width,
                                             .type = shape.type,
+                                            .unit = shape.units ? shape.units->unit : NULL,
                                             .threads = l->plan->options.threads};
-    int factors = bt_new_value(l, shape.channels, 1, 1, false), to = bt_in_place_value(l, operation);
+    int factors = bt_new_value(l, shape.channels, 1, 1, BT_F32);
+    if (pixels_follow && shape.type == BT_U8 && l->reader_count[operation->inputs[0]] == 1)
+        l->value[operation->output] = x; /* never written; units.c gave it the same units */
+    int to = bt_in_place_value(l, operation);
     (void)number;
     bt_add_step(l, &bt_step_channel_attention, &attention, x, factors);
     bt_need_scratch(l, bt_channel_attention_scratch_bytes(&attention));
@@ -141,8 +147,9 @@ static void lower_spatial_attention(bt_lowering *l, int number, const bt_operati
                                             .width = shape.width,
                                             .kernel = operation->kernel,
                                             .type = shape.type,
+                                            .unit = shape.units ? shape.units->unit : NULL,
                                             .threads = l->plan->options.threads};
-    int factors = bt_new_value(l, 1, shape.height, shape.width, false), to = bt_in_place_value(l, operation);
+    int factors = bt_new_value(l, 1, shape.height, shape.width, BT_F32), to = bt_in_place_value(l, operation);
     (void)number;
     bt_plan_step *step = bt_add_step(l, &bt_step_spatial_attention, &attention, x, factors);
     if (!step) return;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "kernels/border.h"
 #include "kernels/dot.h"
 #include "plan/lowering.h"
 
@@ -67,9 +68,73 @@ bool bt_is_packed(const bt_lowering *l, int number, int part) {
     return l->plan->packed[number * BT_PLAN_PARTS + part] != NULL;
 }
 
+/* ---- of bytes ---- */
+
+static void bind_border(void *arguments, const bt_step_memory *memory) {
+    ((bt_border *)arguments)->out = memory->output;
+}
+
+static bt_status run_border(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)scratch, (void)error;
+    bt_border_run(arguments, level);
+    return BT_OK;
+}
+
+static const bt_step_kind step_border = {
+    .name = "border", .size = sizeof(bt_border), .bind = bind_border, .run = run_border};
+
+/* What its edge lacks, where the input's zero is not 0. */
+static void add_border(bt_lowering *l, const bt_conv_shape *shape, const float *lacking, int to) {
+    const bt_value *y = bt_value_at(l, to);
+    const bt_border border = {.lacking = lacking,
+                              .batch = shape->batch,
+                              .channels = y->channels,
+                              .height = y->height,
+                              .width = y->width,
+                              .in_height = shape->height,
+                              .in_width = shape->width,
+                              .stride = shape->stride,
+                              .type = y->type};
+    if (lacking) bt_add_step(l, &step_border, &border, to, to);
+}
+
+/* The weights as bytes, malloc'ed, and what goes with them kept in the plan; NULL where they are packed
+ * already, or something failed. */
+static int8_t *byte_weights_of(bt_lowering *l, int number, int part, const bt_conv_shape *shape,
+                               const float *weights, const float *bias, const bt_value *x,
+                               const bt_value *y) {
+    bt_byte_weights *kept = &l->plan->byte_weights[number * BT_PLAN_PARTS + part];
+    const bt_byte_source source = {.weights = weights,
+                                   .bias = bias,
+                                   .input = x->units,
+                                   .output = y->units,
+                                   .output_channels = y->unit_channels,
+                                   .largest = bt_cpu_byte_weight_most(l->plan->options.level)};
+    if (kept->scales || l->status != BT_OK) return NULL;
+    int8_t *values = malloc((size_t)shape->out_channels * (size_t)shape->channels *
+                            (size_t)(shape->kernel * shape->kernel));
+    if (!values)
+        bt_lowering_no_memory(l);
+    else
+        l->status = bt_byte_weights_open(kept, values, shape, &source, l->error);
+    return values;
+}
+
+/* ---- either ---- */
+
+static void check_types(bt_lowering *l, int number, int from, int to) {
+    const bt_value *x = bt_value_at(l, from), *y = bt_value_at(l, to);
+    const bt_value_type type = l->plan->options.type;
+    const bool known =
+        x->type == BT_U8 ? y->type == BT_U8 || y->type == type : x->type == type && y->type == type;
+    if (!known || x->home != from || y->home != to) bt_lowering_refuse(l, &l->network->operations[number]);
+}
+
 void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shape, const float *weights,
                         int from, const float *bias, int to) {
     bt_packed **place = &l->plan->packed[number * BT_PLAN_PARTS + part], *fresh = NULL;
+    const bt_byte_weights *bytes = &l->plan->byte_weights[number * BT_PLAN_PARTS + part];
+    int8_t *values = NULL;
     const bt_value *x = bt_value_at(l, from), *y = bt_value_at(l, to);
     convolution c = {.bias = bias};
     shape.batch = l->program->batch;
@@ -77,17 +142,24 @@ void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shap
     shape.height = x->height;
     shape.width = x->width;
     shape.out_channels = y->channels;
-    shape.type = l->plan->options.type;
-    shape.bias = bias != NULL;
-    if (x->type != shape.type || y->type != shape.type || x->home != from || y->home != to)
-        bt_lowering_refuse(l, &l->network->operations[number]);
-    if (l->status != BT_OK) return;
-    l->status =
-        bt_convolution_open(&c.made, &shape, l->plan->options.level, weights, *place, &fresh, l->error);
+    shape.type = x->type;
+    shape.out_type = y->type;
+    check_types(l, number, from, to);
+    if (shape.type == BT_U8) {
+        values = byte_weights_of(l, number, part, &shape, weights, bias, x, y);
+        c.bias = bytes->bias;
+        shape.scales = bytes->scales;
+    }
+    shape.bias = c.bias != NULL;
+    if (l->status == BT_OK)
+        l->status = bt_convolution_open(&c.made, &shape, l->plan->options.level,
+                                        values ? (const void *)values : weights, *place, &fresh, l->error);
+    free(values);
     if (l->status != BT_OK) return;
     keep_packed(l, place, fresh);
     bt_need_scratch(l, bt_convolution_scratch_bytes(c.made));
     if (!bt_add_step(l, &bt_step_convolution, &c, from, to)) bt_convolution_close(&c.made);
+    if (shape.type == BT_U8) add_border(l, &shape, bytes->lacking, to);
 }
 
 /* ---- to a single channel ---- */
@@ -116,7 +188,7 @@ static void add_dot(bt_lowering *l, const bt_operation *operation, const float *
                         .channels = x->channels,
                         .type = x->type,
                         .threads = l->plan->options.threads};
-    if (x->home != from) bt_lowering_refuse(l, operation);
+    if (x->home != from || x->type == BT_U8) bt_lowering_refuse(l, operation);
     bt_add_step(l, &step_dot, &dot, from, to);
 }
 

@@ -1,4 +1,5 @@
-/* A norm, in place on what it normalises, with the residual and the activation that follow it. */
+/* A norm, in place on what it normalises or into bytes, with the residual and the activation that follow
+ * it. */
 #include "kernels/norm.h"
 
 #include "kernels/scale.h"
@@ -8,6 +9,7 @@ static void bind_norm(void *arguments, const bt_step_memory *memory) {
     bt_norm *norm = arguments;
     norm->x = memory->inputs[0];
     norm->residual = memory->inputs[1];
+    norm->out = memory->output;
 }
 
 static bt_status run_norm(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
@@ -46,7 +48,9 @@ const bt_step_kind bt_step_norm = {.name = "norm",
 static void lower_norm(bt_lowering *l, int number, const bt_operation *operation) {
     int from = bt_input_value(l, operation, 0), to = bt_in_place_value(l, operation),
         residual = operation->input_count > 1 ? bt_input_value(l, operation, 1) : BT_NO_VALUE;
-    const bt_value *x = bt_value_at(l, to);
+    const bool bytes = bt_value_at(l, to)->type == BT_U8;
+    const bt_value *x = bt_value_at(l, bytes ? from : to), *y = bt_value_at(l, to),
+                   *r = residual == BT_NO_VALUE ? NULL : bt_value_at(l, residual);
     const bt_norm norm = {.scale = bt_parameter_values(l, operation, 0),
                           .offset = bt_parameter_values(l, operation, 1),
                           .batch = l->program->batch,
@@ -54,15 +58,17 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
                           .pixels = bt_pixels_of(x),
                           .epsilon = (float)BT_NORM_EPSILON,
                           .type = x->type,
-                          .out_type = x->type,
-                          .residual_type = x->type,
+                          .out_type = y->type,
+                          .per_unit = y->units ? y->units->per_unit : NULL,
+                          .residual_type = r ? r->type : x->type,
+                          .residual_unit = r && r->units ? r->units->unit : NULL,
+                          .broken = &l->program->broken,
                           .relu = operation->activation == BT_ACTIVATION_RELU,
                           .threads = l->plan->options.threads};
     (void)number;
-    if (residual != BT_NO_VALUE && bt_value_at(l, residual)->type != x->type)
-        bt_lowering_refuse(l, operation);
-    if (from != to) bt_add_sum(l, &from, 1, to, false);
-    bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, to, to);
+    if ((r && r->type != x->type && r->type != BT_U8) || x->type == BT_U8) bt_lowering_refuse(l, operation);
+    if (from != to && !bytes) bt_add_sum(l, &from, 1, to, false);
+    bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, bytes ? from : to, to);
     if (!step) return;
     bt_step_reads(step, residual);
     bt_need_scratch(l, bt_norm_scratch_bytes(&norm));

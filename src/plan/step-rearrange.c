@@ -34,7 +34,7 @@ void bt_lower_image(bt_lowering *l) {
                                       .pixels = bt_pixels_of(&x),
                                       .type = x.type,
                                       .threads = l->plan->options.threads};
-    l->program->image = bt_new_value(l, x.channels, x.height, x.width, false);
+    l->program->image = bt_new_value(l, x.channels, x.height, x.width, BT_F32);
     bt_add_step(l, &step_interleave, &interleave, l->program->image, to);
 }
 
@@ -104,7 +104,11 @@ static void lower_transposed(bt_lowering *l, int number, const bt_operation *ope
         size = operation->stride;
     const bt_value x = *bt_value_at(l, from);
     int channels = bt_value_at(l, to)->channels,
-        folded = bt_new_value(l, channels * size * size, x.height, x.width, l->plan->options.type);
+        folded = bt_new_value(l, channels * size * size, x.height, x.width, bt_value_at(l, to)->type);
+    if (l->status == BT_OK) {
+        l->program->values[folded].units = bt_units_of(l, operation->output);
+        l->program->values[folded].unit_channels = channels;
+    }
     float *weights = NULL;
     if (!bt_is_packed(l, number, 0)) {
         weights = transpose_weights(l->weights->values[operation->parameters[0]], x.channels, channels, size);

@@ -30,6 +30,14 @@ const bt_step_kind bt_step_sum = {.name = "sum",
                                              {BT_OPERATION_RESIZE, lower_resize},
                                              {BT_OPERATION_CONCATENATE, lower_concatenation}}};
 
+/* The type of those that are no bytes. */
+static bt_value_type floats_of(const bt_lowering *l, const int *values, int count, int output) {
+    if (bt_value_at(l, output)->type != BT_U8) return bt_value_at(l, output)->type;
+    for (int i = 0; i < count; i++)
+        if (bt_value_at(l, values[i])->type != BT_U8) return bt_value_at(l, values[i])->type;
+    return l->plan->options.type;
+}
+
 void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool relu) {
     const bt_value *to = bt_value_at(l, output);
     bt_sum sum = {.out_stride = bt_stride_of(l, output),
@@ -38,14 +46,20 @@ void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool r
                   .channels = to->channels,
                   .height = to->height,
                   .width = to->width,
-                  .type = to->type,
+                  .type = floats_of(l, values, count, output),
                   .out_type = to->type,
+                  .per_unit = to->units ? to->units->per_unit : NULL,
                   .relu = relu,
                   .threads = l->plan->options.threads};
     for (int i = 0; i < count; i++) {
         const bt_value *from = bt_value_at(l, values[i]);
-        sum.inputs[i] = (bt_sum_input){.height = from->height, .width = from->width, .type = from->type};
-        if (from->type != to->type || from->channels != to->channels || from->home != values[i])
+        sum.inputs[i] = (bt_sum_input){.height = from->height,
+                                       .width = from->width,
+                                       .type = from->type,
+                                       .unit = from->units ? from->units->unit : NULL};
+        const bool coarse = from->height != to->height || from->width != to->width;
+        if ((from->type != sum.type && (from->type != BT_U8 || coarse)) || from->channels != to->channels ||
+            from->home != values[i])
             bt_lowering_fail(l, BT_UNSUPPORTED, "a sum of tensors that do not match", NULL);
     }
     bt_plan_step *step = bt_add_step(l, &bt_step_sum, &sum, values[0], output);
@@ -96,6 +110,8 @@ static int slice_of(bt_lowering *l, int number, int input) {
     slice.channels = l->plan->shapes[concatenation->inputs[input]].channels;
     slice.first_channel = channels_before(l, concatenation, input);
     slice.home = whole;
+    slice.units = bt_units_of(l, concatenation->inputs[input]);
+    slice.unit_channels = slice.channels;
     return bt_add_value(l, slice);
 }
 

@@ -71,7 +71,7 @@ static bt_status add_product(peaks *p, int precision, const bt_conv_shape *given
     product *one = &p->products[p->count];
     bt_conv_shape shape = *given;
     shape.stride = 1;
-    shape.type = precisions[precision].type;
+    shape.type = shape.out_type = precisions[precision].type;
     bt_status status = bt_conv_open(&one->primitive, &shape, weights, NULL, &one->weights, error);
     if (status != BT_OK) return status == BT_BACKEND ? BT_OK : status;
     p->count++;

@@ -1,0 +1,110 @@
+#include "plan/byte-weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "kernels/border.h"
+
+typedef struct making {
+    bt_byte_weights *out;
+    int8_t *values;
+    const bt_conv_shape *shape;
+    const bt_byte_source *source;
+    int taps; /* of one input channel */
+} making;
+
+/* One output channel's weights, in the input's units. */
+static float weight_at(const making *m, int o, int c, int tap) {
+    const size_t place = ((size_t)o * (size_t)m->shape->channels + (size_t)c) * (size_t)m->taps + (size_t)tap;
+    return m->source->weights[place] * m->source->input->unit[c];
+}
+
+static int8_t *value_at(const making *m, int o, int c, int tap) {
+    return m->values + ((size_t)o * (size_t)m->shape->channels + (size_t)c) * (size_t)m->taps + (size_t)tap;
+}
+
+/* What one step of the bytes is worth: so that the largest weight is `largest` steps. 1 where all are 0; not
+ * finite where one is not. */
+static float step_of(const making *m, int o) {
+    float most = 0;
+    for (int c = 0; c < m->shape->channels; c++)
+        for (int tap = 0; tap < m->taps; tap++) {
+            const float magnitude = fabsf(weight_at(m, o, c, tap));
+            if (!(magnitude <= most)) most = magnitude;
+        }
+    return most == 0 ? 1 : most / (float)m->source->largest;
+}
+
+static void round_channel(const making *m, int o, float step) {
+    for (int c = 0; c < m->shape->channels; c++)
+        for (int tap = 0; tap < m->taps; tap++)
+            *value_at(m, o, c, tap) = (int8_t)lrintf(weight_at(m, o, c, tap) / step);
+}
+
+/* What taps add to a sum because their input's zero is not 0: all of them, or those that a kind of pixel
+ * misses (kernels/border.h). */
+static float zero_sum(const making *m, int o, int kind, bool all) {
+    const int k = m->shape->kernel, rows = kind / 4, columns = kind % 4;
+    double sum = 0;
+    for (int tap = 0; tap < m->taps; tap++) {
+        const int i = tap / k, j = tap % k;
+        const bool missed = ((rows & 1) && i == 0) || ((rows & 2) && i == k - 1) ||
+                            ((columns & 1) && j == 0) || ((columns & 2) && j == k - 1);
+        for (int c = 0; (all || missed) && c < m->shape->channels; c++)
+            sum += *value_at(m, o, c, tap) * (double)m->source->input->zero[c];
+    }
+    return (float)sum;
+}
+
+static bool has_zeros(const making *m) {
+    for (int c = 0; c < m->shape->channels; c++)
+        if (m->source->input->zero[c] != 0) return true;
+    return false;
+}
+
+static void set_channel(const making *m, int o, float step, bool zeros) {
+    const bt_byte_source *s = m->source;
+    const int unit = s->output ? o % s->output_channels : 0;
+    bt_byte_weights *out = m->out;
+    out->scales[o] = s->output ? step * s->output->per_unit[unit] : step;
+    if (out->bias) {
+        float bias = s->bias ? s->bias[o] / step : 0;
+        if (s->output) bias += s->output->zero[unit] / out->scales[o];
+        out->bias[o] = zeros ? bias - zero_sum(m, o, 0, true) : bias;
+    }
+    for (int kind = 1; out->lacking && kind < BT_BORDER_KINDS; kind++)
+        out->lacking[(size_t)kind * (size_t)m->shape->out_channels + (size_t)o] =
+            zero_sum(m, o, kind, false) * out->scales[o];
+}
+
+bt_status bt_byte_weights_open(bt_byte_weights *out, int8_t *values, const bt_conv_shape *shape,
+                               const bt_byte_source *source, bt_error *error) {
+    const making m = {out, values, shape, source, shape->kernel * shape->kernel};
+    const size_t channels = (size_t)shape->out_channels;
+    const bool zeros = has_zeros(&m), biased = source->bias || zeros || source->output,
+               bordered = zeros && shape->padding > 0;
+    *out = (bt_byte_weights){.scales = malloc(channels * sizeof(float)),
+                             .bias = biased ? malloc(channels * sizeof(float)) : NULL,
+                             .lacking = bordered ? calloc(BT_BORDER_KINDS * channels, sizeof(float)) : NULL};
+    if (!out->scales || (biased && !out->bias) || (bordered && !out->lacking)) {
+        bt_byte_weights_close(out);
+        return bt_no_memory(error, "a convolution's weights");
+    }
+    for (int o = 0; o < shape->out_channels; o++) {
+        const float step = step_of(&m, o);
+        if (!isfinite(step)) {
+            bt_byte_weights_close(out);
+            return bt_fail(error, BT_INVALID, "a weight is no number, which INT8 has no byte for");
+        }
+        round_channel(&m, o, step);
+        set_channel(&m, o, step, zeros);
+    }
+    return BT_OK;
+}
+
+void bt_byte_weights_close(bt_byte_weights *weights) {
+    free(weights->scales);
+    free(weights->bias);
+    free(weights->lacking);
+    *weights = (bt_byte_weights){0};
+}

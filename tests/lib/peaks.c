@@ -9,14 +9,17 @@
 #include "measure/quantile.h"
 #include "plan/onednn.h"
 
-/* A value, twice over: 0.75 in BF16 and, near enough, in FP32, and no byte of it 0. Zeros would draw less power
- * and let the clock rise. */
+/* A value, twice over: 0.75 in BF16 and, near enough, in FP32, and a byte that is far from 0. Zeros would draw
+ * less power and let the clock rise. */
 #define FILL 0x3f41
+
+/* What a product of bytes is worth: small enough for sums that are bytes again, and not all 255. */
+#define SCALE 1e-5F
 
 static const struct {
     const char *name;
     bt_value_type type;
-} precisions[] = {{"fp32", BT_F32}, {"bf16", BT_BF16}};
+} precisions[] = {{"fp32", BT_F32}, {"bf16", BT_BF16}, {"int8", BT_U8}};
 
 /* From 1 to 2.4 billion operations each, so that a run takes milliseconds, and at most 3 MB of activations. */
 static const bt_conv_shape shapes[] = {
@@ -24,6 +27,8 @@ static const bt_conv_shape shapes[] = {
     {.batch = 1, .channels = 512, .height = 16, .width = 16, .out_channels = 512, .kernel = 3, .padding = 1},
     {.batch = 1, .channels = 512, .height = 32, .width = 32, .out_channels = 512, .kernel = 1},
 };
+
+#define OUT_CHANNELS_MAX 512
 
 #define PRECISIONS ((int)(sizeof precisions / sizeof *precisions))
 #define SHAPES     ((int)(sizeof shapes / sizeof *shapes))
@@ -66,12 +71,16 @@ static void *filled(size_t bytes) {
 }
 
 /* Adds a product, or leaves it out where oneDNN has none of this kind here. */
-static bt_status add_product(peaks *p, int precision, const bt_conv_shape *given, const float *weights,
+static bt_status add_product(peaks *p, int precision, const bt_conv_shape *given, const void *weights,
                              size_t *scratch_bytes, bt_error *error) {
     product *one = &p->products[p->count];
+    float scales[OUT_CHANNELS_MAX];
     bt_conv_shape shape = *given;
+    for (int i = 0; i < shape.out_channels; i++)
+        scales[i] = SCALE;
     shape.stride = 1;
     shape.type = shape.out_type = precisions[precision].type;
+    shape.scales = shape.type == BT_U8 ? scales : NULL;
     bt_status status = bt_conv_open(&one->primitive, &shape, weights, NULL, &one->weights, error);
     if (status != BT_OK) return status == BT_BACKEND ? BT_OK : status;
     p->count++;

@@ -13,8 +13,21 @@ static bool has_bf16(void) {
     return bt_cpu_best_level() >= BT_CPU_AVX512_BF16;
 }
 
-static bt_status refuse(const bt_session_options *options, bt_runs_on where, bt_error *error) {
-    switch (options->precision) {
+bool bt_session_precision_exists(bt_precision precision, bt_runs_on where) {
+    switch (precision) {
+    case BT_PRECISION_BF16:
+        return where == BT_RUNS_ON_CUDA || has_bf16();
+    case BT_PRECISION_FP16:
+        return where == BT_RUNS_ON_CUDA;
+    case BT_PRECISION_INT8:
+        return where == BT_RUNS_PLANNED;
+    default:
+        return true;
+    }
+}
+
+bt_status bt_session_precision_refuse(bt_precision precision, bt_runs_on where, bt_error *error) {
+    switch (precision) {
     case BT_PRECISION_FP16:
         return bt_fail(
             error, BT_INVALID,
@@ -26,19 +39,6 @@ static bt_status refuse(const bt_session_options *options, bt_runs_on where, bt_
     default:
         return bt_fail(error, BT_INVALID, "INT8 is the compiled plan's, and %s: give --precision auto",
                        where == BT_RUNS_ON_CUDA ? "that runs on a CPU" : "libtorch runs this model");
-    }
-}
-
-static bool is_possible(bt_precision precision, bt_runs_on where) {
-    switch (precision) {
-    case BT_PRECISION_BF16:
-        return where == BT_RUNS_ON_CUDA || has_bf16();
-    case BT_PRECISION_FP16:
-        return where == BT_RUNS_ON_CUDA;
-    case BT_PRECISION_INT8:
-        return where == BT_RUNS_PLANNED;
-    default:
-        return true;
     }
 }
 
@@ -65,7 +65,8 @@ bt_status bt_session_precision(bt_precision *out, char note[160], const bt_sessi
     note[0] = '\0';
     if (options->path == BT_PATH_STANDARD) return BT_OK;
     if (!bt_precision_is_open(options->precision)) {
-        if (!is_possible(options->precision, where)) return refuse(options, where, error);
+        if (!bt_session_precision_exists(options->precision, where))
+            return bt_session_precision_refuse(options->precision, where, error);
         *out = options->precision;
     } else if (options->use_amp) {
         *out = where == BT_RUNS_ON_CUDA ? BT_PRECISION_FP16 : of_cpu(note);

@@ -18,6 +18,12 @@ typedef enum bt_runs_on {
     BT_RUNS_ON_CUDA
 } bt_runs_on;
 
+/* Whether a session there can be opened in it, if asked to. */
+bool bt_session_precision_exists(bt_precision precision, bt_runs_on where);
+
+/* BT_INVALID with what would do, for one that does not exist there. */
+BT_MUST_USE bt_status bt_session_precision_refuse(bt_precision precision, bt_runs_on where, bt_error *error);
+
 /* `note` receives why it is not the half that AMP allows, else "". On a CPU this may take a measurement
  * (plan/pays.h); a GPU's half is taken unmeasured: all that libtorch runs on multiply FP16 by units of their own,
  * and the tuner races it all the same. BT_INVALID: the device, or whoever runs the network, has not what was asked

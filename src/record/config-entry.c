@@ -95,22 +95,45 @@ static void take_instances(bt_config_model *out, const bt_model_record *model) {
     out->instance_count = 1;
 }
 
-/* What ran on cores shared out as those of the one taken; and the layout is then a setting that was decided. */
+static bool same_kind(const bt_contender *a, const bt_contender *b) {
+    return strcmp(a->precision, b->precision) == 0 && a->channels_last == b->channels_last;
+}
+
+/* Of all contenders in that precision and layout, the one to tell: on the cores of the one taken, where it was
+ * measured on them. */
+static const bt_contender *told_of(const bt_model_record *model, const bt_contender *taken,
+                                   const bt_contender *kind) {
+    const bt_contender *told = kind;
+    for (int i = 0; i < model->contender_count; i++) {
+        const bt_contender *c = &model->contenders[i];
+        if (!same_kind(c, kind) || isnan(c->ratio)) continue;
+        const bool same_cores = c->instances == taken->instances && c->threads == taken->threads;
+        if (isnan(told->ratio) || same_cores) told = c;
+    }
+    return told;
+}
+
+static bool is_first_of_kind(const bt_model_record *model, const bt_contender *c) {
+    for (const bt_contender *other = model->contenders; other < c; other++)
+        if (same_kind(other, c)) return false;
+    return true;
+}
+
+/* Each precision and layout that was compared, once; and the layout is then a setting that was decided. */
 static void take_precisions(bt_config_model *out, const bt_model_record *model) {
     const bt_contender *taken = bt_model_contender(model);
     snprintf(out->precision_reason, sizeof out->precision_reason, "%s", model->precision_reason);
     snprintf(out->calibration, sizeof out->calibration, "%s", model->calibration);
     if (!taken) return;
     out->settings.use_channels_last = taken->channels_last;
-    for (int i = 0; i < model->contender_count; i++) {
-        const bt_contender *c = &model->contenders[i];
-        bt_config_precision *precision = &out->precisions[out->precision_count];
-        if (c->instances != taken->instances || c->threads != taken->threads) continue;
+    for (int i = 0; i < model->contender_count && model->precision_reason[0]; i++) {
+        if (!is_first_of_kind(model, &model->contenders[i])) continue;
+        const bt_contender *c = told_of(model, taken, &model->contenders[i]);
+        bt_config_precision *precision = &out->precisions[out->precision_count++];
         *precision = (bt_config_precision){
             .channels_last = c->channels_last, .ratio = rounded(c->ratio), .mask_iou = rounded(c->mask_iou)};
         snprintf(precision->precision, sizeof precision->precision, "%s", c->precision);
         snprintf(precision->why, sizeof precision->why, "%s", c->why);
-        out->precision_count++;
     }
 }
 

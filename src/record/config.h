@@ -56,12 +56,12 @@ typedef struct bt_config_weights {
     uint64_t content_hash; /* over the whole of each */
 } bt_config_weights;
 
-/* A way of running a model, beside the one that was taken: as it did at batch 1 before the sweep. */
+/* How a precision and layout did at batch 1 before the sweep, the one that was taken among them. */
 typedef struct bt_config_precision {
     char precision[BT_PRECISION_TEXT_SIZE];
     bool channels_last;
-    double ratio;    /* its speed over that of the one taken, which has 1; NaN where it was not measured */
-    double mask_iou; /* NaN where masks were not compared */
+    double ratio; /* its speed over that of the one taken on the same cores; NaN where it was not measured */
+    double mask_iou;                 /* NaN where masks were not compared */
     char why[BT_CONTENDER_WHY_SIZE]; /* it was not taken; "" for the one that was */
 } bt_config_precision;
 
@@ -75,7 +75,7 @@ typedef struct bt_config_model {
     char memory_kind[16]; /* "device" or "process": whose memory memory_usage_mb is */
     char precision[16];   /* that was taken: see bt_config_model_precision */
     char precision_reason[BT_PRECISION_REASON_SIZE];   /* as in bt_model_record */
-    bt_config_precision precisions[BT_CONTENDERS_MAX]; /* on cores shared out as the taken one's */
+    bt_config_precision precisions[BT_CONTENDERS_MAX]; /* none where none were compared */
     int precision_count;
     char calibration[256]; /* of INT8: its scales' file, in the config's folder; "" where there is none */
     int image_size;

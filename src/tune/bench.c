@@ -14,6 +14,7 @@
 #include "image/spheroids.h"
 #include "measure/series.h"
 #include "record/sweep-record.h"
+#include "tune/agreement.h"
 #include "tune/team.h"
 
 #define IMAGES BT_BENCH_IMAGES
@@ -40,7 +41,8 @@ struct bt_bench {
     bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
     float *images, *logits; /* capacity images of the model's size */
     int capacity;
-    float *reference; /* the standard path's logits of the IMAGES images; NULL until computed */
+    float *reference; /* the standard path's logits of the IMAGES images; NULL until the first is computed */
+    int referred;     /* so many of them are */
     bool prepared[BT_BATCH_MAX + 1];
     int last_batch; /* of the last production run: another size is run once untimed first */
 };
@@ -228,55 +230,50 @@ static bt_status step_standard(bt_bench *b, const bt_step *step, bt_step_result 
     return status;
 }
 
-static bt_status ensure_reference(bt_bench *b, bt_error *error) {
-    if (b->reference) return BT_OK;
+/* The standard path's logits of the first `count` images at least. */
+static bt_status ensure_reference(bt_bench *b, int count, bt_error *error) {
     bt_status status = ensure_standard(b, error);
-    if (status != BT_OK) return status;
-    float *reference = malloc(IMAGES * pixels(b) * sizeof *reference);
-    if (!reference) return bt_no_memory(error, "the reference logits");
-    for (size_t i = 0; i < IMAGES && status == BT_OK; i++)
-        status =
-            bt_session_run(b->standard, 1, b->images + i * 3 * pixels(b), reference + i * pixels(b), error);
-    if (status != BT_OK) {
-        free(reference);
-        return status;
+    if (status == BT_OK && !b->reference) b->reference = malloc(IMAGES * pixels(b) * sizeof *b->reference);
+    if (status == BT_OK && !b->reference) return bt_no_memory(error, "the reference logits");
+    while (b->referred < count && status == BT_OK) {
+        status = bt_session_run(b->standard, 1, image_at(b, b->referred),
+                                b->reference + (size_t)b->referred * pixels(b), error);
+        b->referred += status == BT_OK;
     }
-    b->reference = reference;
-    return BT_OK;
+    return status;
 }
 
-/* Relative L2 error of the centred outputs, and intersection over union of the masks (probability > 0.5),
- * over all images of a batch together. Two empty masks agree. */
-static void compare(const bt_bench *b, int batch_size, bt_step_result *result) {
-    const double threshold = bt_model_threshold(b->model.model.output);
-    const bt_output_range range = bt_model_range(b->model.model.output, b->reference, IMAGES * pixels(b));
-    double mean = 0, difference = 0, norm = 0;
-    size_t both = 0, either = 0, count = (size_t)batch_size * pixels(b);
-    for (size_t i = 0; i < count; i++)
-        mean += b->reference[i % (IMAGES * pixels(b))] / (double)count;
-    for (size_t i = 0; i < count; i++) {
-        double expected = b->reference[i % (IMAGES * pixels(b))], got = b->logits[i];
-        difference += (got - expected) * (got - expected);
-        norm += (expected - mean) * (expected - mean);
-        both += expected > threshold && got > threshold;
-        either += expected > threshold || got > threshold;
-    }
-    result->logit_error = difference == 0 ? 0 : sqrt(difference / norm);
-    result->mask_iou = either ? (double)both / (double)either : 1;
-    result->output_least = range.least;
-    result->output_most = range.most;
-    result->mask_share = range.mask_share;
+/* What was computed of the first `count` images, against the standard path's. */
+static bt_status compare(const bt_bench *b, int count, bt_step_result *result, bt_error *error) {
+    const bt_agreement agreement = {.output = b->model.model.output,
+                                    .pixels = pixels(b),
+                                    .reference = b->reference,
+                                    .reference_count = b->referred,
+                                    .logits = b->logits,
+                                    .count = count};
+    bt_agreement_compare(&agreement, result);
+    if (isfinite(result->logit_error)) return BT_OK;
+    return bt_fail(error, BT_BACKEND, "%d image%s: logits that are not finite", count, count == 1 ? "" : "s");
 }
 
 static bt_status step_agreement(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
     bt_status status = ensure_prepared(b, step->batch_size, error);
-    if (status == BT_OK) status = ensure_reference(b, error);
+    if (status == BT_OK) status = ensure_reference(b, IMAGES, error);
     if (status == BT_OK) status = bt_team_run(b->team, step->batch_size, b->images, b->logits, error);
     b->last_batch = 0;
-    if (status == BT_OK) compare(b, step->batch_size, result);
-    if (status == BT_OK && !isfinite(result->logit_error))
-        status = bt_fail(error, BT_BACKEND, "batch %d gives logits that are not finite", step->batch_size);
-    return status;
+    return status == BT_OK ? compare(b, step->batch_size, result, error) : status;
+}
+
+static bt_status step_masks(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    const int count = step->runs < IMAGES ? step->runs : IMAGES;
+    if (!bt_team_session(b->team)->info.trained_weights)
+        return BT_OK; /* masks of random numbers say nothing */
+    bt_status status = ensure_prepared(b, 1, error);
+    if (status == BT_OK) status = ensure_reference(b, count, error);
+    for (int i = 0; i < count && status == BT_OK; i++)
+        status = bt_team_run(b->team, 1, image_at(b, i), b->logits + (size_t)i * pixels(b), error);
+    b->last_batch = 0;
+    return status == BT_OK ? compare(b, count, result, error) : status;
 }
 
 bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *result, bt_error *error) {
@@ -295,6 +292,8 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
         return step_standard(bench, step, result, error);
     case BT_STEP_FULL_SIZE:
         return step_full_size(bench, result, error);
+    case BT_STEP_MASKS:
+        return step_masks(bench, step, result, error);
     case BT_STEP_DONE:
         break;
     }

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "measure/quantile.h"
-#include "tune/divisions.h"
+#include "tune/contenders.h"
 
 /* Runs of each instance in a turn. More make each turn surer and leave fewer rounds in the budget, so that a slow
- * spell falls on one division alone. */
+ * spell falls on one contender alone. */
 #define RUNS 4
 
 /* The contest ends after CLEAR_ROUNDS where the best has CLEAR times the next best's throughput, and its
@@ -18,29 +18,70 @@
 #define CLEAR_ROUNDS 3
 #define CLEAR        1.15
 
-typedef struct contender {
-    bt_division *division;
+/* Rounds in which the kinds meet alone, at most, and the turns of one that is only to be told. More are surer; fewer
+ * keep the comparison short. A kind whose fastest run takes FAR times the best kind's median is out after one. */
+#define KIND_ROUNDS 2
+#define FAR         1.5
+
+#define ROUNDS_MAX (KIND_ROUNDS + BT_CONTEST_ROUNDS)
+
+typedef struct entrant {
+    bt_contender *contender;
+    bool first;      /* on the first division of the cores */
     bool out, again; /* again: its turn of this round was disturbed, and comes once more */
-    double samples_ms[BT_CONTEST_ROUNDS * BT_MAX_TURN_SAMPLES];
+    bool calm;       /* its newest turn was not disturbed */
+    double samples_ms[ROUNDS_MAX * BT_MAX_TURN_SAMPLES];
     int count;
     double turn_s; /* what its last turn took; 0 before the first */
-} contender;
+} entrant;
 
 struct bt_contest {
-    contender contenders[BT_DIVISIONS_MAX];
+    entrant entrants[BT_CONTENDERS_MAX];
     int count, round, at; /* round: from 0 */
+    int joined;           /* the round from which all divisions take part; -1: not yet */
     double budget_s, elapsed_s;
     bool over;
 };
 
-bt_status bt_contest_open(bt_contest **out, bt_division *divisions, int count, double budget_s,
+/* ---- who takes part ---- */
+
+static bool takes_part(const bt_contest *contest, const entrant *e) {
+    if (e->out) return false;
+    if (!e->contender->may_win) return contest->round < KIND_ROUNDS;
+    return e->first || contest->joined >= 0;
+}
+
+static int taking_part(const bt_contest *contest) {
+    int count = 0;
+    for (int i = 0; i < contest->count; i++)
+        count += takes_part(contest, &contest->entrants[i]);
+    return count;
+}
+
+/* Of those that may win: kinds that are in, each of which has one entrant on the first division. */
+static int kinds_left(const bt_contest *contest) {
+    int kinds = 0;
+    for (int i = 0; i < contest->count; i++) {
+        const entrant *e = &contest->entrants[i];
+        kinds += e->first && e->contender->may_win && !e->out;
+    }
+    return kinds;
+}
+
+bt_status bt_contest_open(bt_contest **out, bt_contender *contenders, int count, double budget_s,
                           bt_error *error) {
     bt_contest *contest = *out = calloc(1, sizeof *contest);
     if (!contest) return bt_no_memory(error, "a contest");
     contest->budget_s = budget_s;
     contest->count = count;
-    for (int i = 0; i < count; i++)
-        contest->contenders[i].division = &divisions[i];
+    bool one_division = true;
+    for (int i = 0; i < count; i++) {
+        entrant *e = &contest->entrants[i];
+        e->contender = &contenders[i];
+        e->first = bt_contender_same_division(&contenders[i], &contenders[0]);
+        one_division = one_division && e->first;
+    }
+    contest->joined = one_division || kinds_left(contest) < 2 ? 0 : -1;
     contest->over = count < 2 || !(budget_s > 0);
     return BT_OK;
 }
@@ -52,21 +93,14 @@ void bt_contest_close(bt_contest **contest) {
 
 /* ---- what follows from the turns so far ---- */
 
-static int left_in(const bt_contest *contest) {
-    int left = 0;
-    for (int i = 0; i < contest->count; i++)
-        left += !contest->contenders[i].out;
-    return left;
-}
-
 /* How many times the next best the best is worth; `speed`: by the time of a batch instead of the
  * throughput. */
 static double lead_of(const bt_contest *contest, bool speed) {
     double best = 0, second = 0;
     for (int i = 0; i < contest->count; i++) {
-        const bt_division *division = contest->contenders[i].division;
-        if (contest->contenders[i].out) continue;
-        double worth = speed ? 1 / division->median_ms : division->throughput_imgs_per_sec;
+        const bt_contender *c = contest->entrants[i].contender;
+        if (contest->entrants[i].out || !c->may_win) continue;
+        double worth = speed ? 1 / c->median_ms : c->throughput_imgs_per_sec;
         second = fmax(second, fmin(worth, best));
         best = fmax(best, worth);
     }
@@ -77,49 +111,94 @@ static bool is_clear(const bt_contest *contest) {
     return lead_of(contest, false) > CLEAR && lead_of(contest, true) > CLEAR;
 }
 
-/* Goes to the next division that is in; ends the contest where no further turn is wanted. */
+static double fastest_ms(const entrant *e) {
+    double least = INFINITY;
+    for (int i = 0; i < e->count; i++)
+        least = fmin(least, e->samples_ms[i]);
+    return least;
+}
+
+static void leave_out_kind(bt_contest *contest, const bt_contender *kind) {
+    for (int i = 0; i < contest->count; i++)
+        if (bt_contender_same_kind(contest->entrants[i].contender, kind)) contest->entrants[i].out = true;
+}
+
+/* Kinds that are clearly behind on the first division are so on the others. One that was disturbed stays: it may have
+ * lost to a neighbour. */
+static void leave_out_slow_kinds(bt_contest *contest) {
+    double best_ms = INFINITY;
+    for (int i = 0; i < contest->count; i++) {
+        const entrant *e = &contest->entrants[i];
+        if (e->first && e->contender->may_win && !e->out) best_ms = fmin(best_ms, e->contender->median_ms);
+    }
+    for (int i = 0; i < contest->count; i++) {
+        const entrant *e = &contest->entrants[i];
+        if (!e->first || !e->contender->may_win || e->out || !e->calm) continue;
+        const bool far = fastest_ms(e) > FAR * best_ms;
+        const bool behind = contest->round >= KIND_ROUNDS && e->contender->median_ms > CLEAR * best_ms;
+        if (far || behind) leave_out_kind(contest, e->contender);
+    }
+}
+
+/* A round is over: who stays, who joins, and whether there is another. */
+static void end_round(bt_contest *contest) {
+    contest->at = 0;
+    contest->round++;
+    leave_out_slow_kinds(contest);
+    if (contest->joined < 0 && (kinds_left(contest) < 2 || contest->round >= KIND_ROUNDS))
+        contest->joined = contest->round;
+    const int together = contest->joined < 0 ? 0 : contest->round - contest->joined;
+    if (together >= BT_CONTEST_ROUNDS || (together >= CLEAR_ROUNDS && is_clear(contest)) ||
+        taking_part(contest) < 2)
+        contest->over = true;
+}
+
+/* Goes to the next contender that takes part; ends the contest where no further turn is wanted. */
 static void advance(bt_contest *contest) {
     do {
-        if (++contest->at < contest->count) continue;
-        contest->at = 0;
-        contest->round++;
-        if (contest->round >= BT_CONTEST_ROUNDS || (contest->round >= CLEAR_ROUNDS && is_clear(contest)))
-            contest->over = true;
-    } while (!contest->over && contest->contenders[contest->at].out);
+        if (++contest->at >= contest->count) end_round(contest);
+    } while (!contest->over && !takes_part(contest, &contest->entrants[contest->at]));
 }
 
-static void note(contender *c) {
-    double sorted_ms[BT_CONTEST_ROUNDS * BT_MAX_TURN_SAMPLES];
-    memcpy(sorted_ms, c->samples_ms, (size_t)c->count * sizeof *sorted_ms);
-    bt_sort(sorted_ms, (size_t)c->count);
-    bt_division_note(c->division, bt_quantile(sorted_ms, (size_t)c->count, 0.5));
+static void note(entrant *e) {
+    double sorted_ms[ROUNDS_MAX * BT_MAX_TURN_SAMPLES];
+    memcpy(sorted_ms, e->samples_ms, (size_t)e->count * sizeof *sorted_ms);
+    bt_sort(sorted_ms, (size_t)e->count);
+    bt_contender_note(e->contender, bt_quantile(sorted_ms, (size_t)e->count, 0.5));
 }
 
-/* The single instance is what all are compared with; that it fails is the sweep's to find out. */
-static void leave_out(bt_contest *contest, contender *c) {
-    c->out = true;
-    c->count = 0;
-    c->division->median_ms = c->division->throughput_imgs_per_sec = NAN;
-    contest->over = c->division->instances == 1 || left_in(contest) < 2;
+/* A kind that fails on the first division would fail on the others; that none is left is the sweep's to find out. */
+static void leave_out(bt_contest *contest, entrant *e, const char *message) {
+    e->count = 0;
+    bt_contender_note(e->contender, NAN);
+    for (int i = 0; i < contest->count; i++) {
+        entrant *other = &contest->entrants[i];
+        if (other != e && !(e->first && bt_contender_same_kind(other->contender, e->contender))) continue;
+        other->out = true;
+        snprintf(other->contender->why, sizeof other->contender->why, "%.159s",
+                 message[0] ? message : "failed");
+    }
+    if (contest->joined < 0 && kinds_left(contest) < 2) contest->joined = contest->round;
+    contest->over = kinds_left(contest) == 0 || taking_part(contest) < 2;
 }
 
 /* A disturbed turn's samples make way for those of the one that comes in its place. */
-static void take(contender *c, const bt_step_result *result) {
-    if (c->again) c->count -= result->sample_count; /* turns of one division are alike */
+static void take(entrant *e, const bt_step_result *result) {
+    if (e->again) e->count -= result->sample_count; /* turns of one contender are alike */
     for (int i = 0; i < result->sample_count; i++)
-        c->samples_ms[c->count++] = result->samples_ms[i];
-    if (c->count > 0) note(c);
+        e->samples_ms[e->count++] = result->samples_ms[i];
+    if (e->count > 0) note(e);
 }
 
 /* ---- the interface ---- */
 
 bool bt_contest_next(const bt_contest *contest, bt_contest_turn *out) {
-    const contender *c = &contest->contenders[contest->at];
+    const entrant *e = &contest->entrants[contest->at];
     double left_s = contest->budget_s - contest->elapsed_s;
-    if (contest->over || left_s <= c->turn_s) return false;
-    const int runs = RUNS * c->division->instances;
+    if (contest->over || left_s <= e->turn_s) return false;
+    const int runs = RUNS * e->contender->instances;
     *out = (bt_contest_turn){
-        .division = contest->at,
+        .contender = contest->at,
         .round = contest->round + 1,
         .step = {BT_STEP_MEASURE, 1, runs < BT_MAX_TURN_SAMPLES ? runs : BT_MAX_TURN_SAMPLES},
         .within_s = left_s};
@@ -127,22 +206,28 @@ bool bt_contest_next(const bt_contest *contest, bt_contest_turn *out) {
 }
 
 void bt_contest_done(bt_contest *contest, const bt_step_result *result) {
-    contender *c = &contest->contenders[contest->at];
+    entrant *e = &contest->entrants[contest->at];
     contest->elapsed_s += result->elapsed_s;
-    c->turn_s = result->elapsed_s;
+    e->turn_s = result->elapsed_s;
     if (result->status == BT_TIMEOUT) {
         contest->over = true;
         return;
     }
     if (result->status != BT_OK) {
-        leave_out(contest, c);
+        leave_out(contest, e, result->message);
     } else {
-        bool second = c->again;
-        take(c, result);
-        c->again = !second && result->disturbed && contest->elapsed_s < contest->budget_s / 2;
-        if (c->again) return;
+        bool second = e->again;
+        take(e, result);
+        e->calm = !result->disturbed;
+        e->again = !second && result->disturbed && contest->elapsed_s < contest->budget_s / 2;
+        if (e->again) return;
     }
     if (!contest->over) advance(contest);
+}
+
+/* Rounds, as far as can be told now. */
+static int rounds(const bt_contest *contest) {
+    return (contest->joined < 0 ? KIND_ROUNDS : contest->joined) + BT_CONTEST_ROUNDS;
 }
 
 double bt_contest_progress(const bt_contest *contest, char *text, size_t size) {
@@ -151,12 +236,15 @@ double bt_contest_progress(const bt_contest *contest, char *text, size_t size) {
         snprintf(text, size, "done");
         return 1;
     }
-    const bt_division *division = contest->contenders[turn.division].division;
-    char threads[32] = "all threads";
-    if (division->threads > 0)
-        snprintf(threads, sizeof threads, "%d thread%s", division->threads,
-                 division->threads == 1 ? "" : "s");
-    snprintf(text, size, "round %d of %d, %d x %s", turn.round, BT_CONTEST_ROUNDS, division->instances,
-             threads);
-    return (double)(contest->round * contest->count + contest->at) / (BT_CONTEST_ROUNDS * contest->count);
+    const bt_contender *c = contest->entrants[turn.contender].contender;
+    char title[32], threads[32] = "all threads";
+    bool several = false;
+    for (int i = 0; i < contest->count; i++)
+        several = several || !bt_contender_same_kind(contest->entrants[i].contender, c);
+    bt_contender_title(c, false, title, sizeof title);
+    if (c->threads > 0)
+        snprintf(threads, sizeof threads, "%d thread%s", c->threads, c->threads == 1 ? "" : "s");
+    snprintf(text, size, "round %d of %d, %s%s%d x %s", turn.round, rounds(contest), several ? title : "",
+             several ? ", " : "", c->instances, threads);
+    return (double)(contest->round * contest->count + contest->at) / (ROUNDS_MAX * contest->count);
 }

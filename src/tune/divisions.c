@@ -54,9 +54,13 @@ bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
     return BT_OK;
 }
 
+double bt_division_throughput(int instances, double median_ms) {
+    return 1e3 * instances / median_ms;
+}
+
 void bt_division_note(bt_division *division, double median_ms) {
     division->median_ms = median_ms;
-    division->throughput_imgs_per_sec = 1e3 * division->instances / median_ms;
+    division->throughput_imgs_per_sec = bt_division_throughput(division->instances, median_ms);
 }
 
 /* Of division `d` to one model: the more the better; 0 where it was not measured, or is late. */

@@ -2,7 +2,7 @@
  *
  * Several serve more where a network's operations are too small to keep all cores busy together; one answers
  * sooner. The ways are compared by batches of one, all copies busy, before any model is swept, and the sweeps
- * measure the chosen one only. Pure; tune/contest.h does the timing. */
+ * measure the chosen one only. Pure; what competes for each of them is tune/contenders.h's. */
 #ifndef BT_TUNE_DIVISIONS_H
 #define BT_TUNE_DIVISIONS_H
 
@@ -22,7 +22,10 @@ extern "C" {
 BT_MUST_USE bt_status bt_divisions_list(const bt_settings *settings, const bt_cores *cores,
                                         bt_division out[BT_DIVISIONS_MAX], int *count, bt_error *error);
 
-/* Notes what batches of one took. */
+/* Images a second, of so many instances whose batches of one take so long. */
+double bt_division_throughput(int instances, double median_ms);
+
+/* Notes what batches of one took; NaN: not measured. */
 void bt_division_note(bt_division *division, double median_ms);
 
 /* The one to sweep, the same for all models of a run, since they will share the cores: by objective latency

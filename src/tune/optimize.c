@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "tune/divide.h"
+#include "tune/choose.h"
 #include "tune/forecast.h"
 #include "tune/joint-memory.h"
 #include "tune/replay.h"
@@ -16,7 +16,7 @@
 #include "tune/score.h"
 #include "tune/sweep.h"
 
-#define JOURNAL_FORMAT 2 /* of what stands in the journal's lines */
+#define JOURNAL_FORMAT 3 /* of what stands in the journal's lines */
 
 bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
                                bt_error *error) {
@@ -157,23 +157,22 @@ static void warn_of_quota(const bt_tuning *t) {
 
 /* Tunes one model within `time_budget_s`; adds what it took to the record's. */
 static bt_status tune_model(const bt_optimize_options *options, bt_record *record, int index,
-                            const bt_division *division, double time_budget_s, bt_error *error) {
+                            const bt_contender *way, double time_budget_s, bt_error *error) {
     bt_model_record *model = &record->models[index];
-    const double before = model->division_count > 1 ? BT_CONTEST_SHARE : 0;
+    const double before = model->contender_count > 0 ? BT_CONTEST_SHARE : 0;
     bt_tuning t;
     bt_probe *probe = NULL;
     bt_worker_facts facts;
     double opening_s = 0;
     bt_status status = bt_tuning_init(&t, options, record, index, before, 1 - before, error);
-    if (status == BT_OK && !bt_tuning_stopped(options))
-        status = bt_tuning_open_probe(&probe, &t, division, error);
+    if (status == BT_OK && !bt_tuning_stopped(options)) status = bt_tuning_open_probe(&probe, &t, way, error);
     if (status == BT_OK && !bt_tuning_stopped(options))
         status = bt_replay_facts(&t, probe, &facts, &opening_s, error);
     if (bt_tuning_stopped(options)) {
         model->interrupted = true;
         status = BT_OK;
     } else if (status == BT_OK && !model->reason[0]) {
-        status = sweep_model(&t, probe, division->instances, &facts, time_budget_s - opening_s, error);
+        status = sweep_model(&t, probe, way->instances, &facts, time_budget_s - opening_s, error);
     }
     warn_of_quota(&t);
     model->measuring_s += opening_s;
@@ -184,21 +183,21 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
 
 /* ---- all models ---- */
 
-/* Each model has its share of what comparing instances may leave: none eats another's. What one does not need
+/* Each model has its share of what comparing ways of running may leave: none eats another's. What one does not need
  * is for those after it. */
 static bt_status tune_models(const bt_optimize_options *options, bt_record *record, bt_error *error) {
     const bt_settings *settings = options->settings;
     const int models = record->model_count;
     const double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
-    bt_division division;
+    bt_contender ways[BT_NAMES_MAX];
     record->measuring_s = 0;
     for (int i = 0; i < models; i++)
         record->models[i].measuring_s = 0;
-    bt_status status = bt_divide_cores(options, record, budget_s, &division, error);
+    bt_status status = bt_choose_ways(options, record, budget_s, ways, error);
     for (int i = 0; i < models && status == BT_OK; i++) {
         double reserved_s = (1 - BT_CONTEST_SHARE) * budget_s / models;
         double share_s = fmax((budget_s - record->measuring_s) / (models - i), reserved_s);
-        status = tune_model(options, record, i, &division, share_s, error);
+        status = tune_model(options, record, i, &ways[i], share_s, error);
         if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
     }
     if (status == BT_OK && !bt_tuning_stopped(options))

@@ -1,7 +1,7 @@
 /* The whole of a tuning run: from settings to a scored record.
  *
- * Ties the pieces together and decides nothing itself: tune/resolve.h says what is tuned, tune/divide.h on
- * how many instances, the sweep what to measure next; the probe measures, tune/replay.h asks the journal
+ * Ties the pieces together and decides nothing itself: tune/resolve.h says what is tuned, tune/choose.h in
+ * which precision and how many instances, the sweep what to measure next; the probe measures, tune/replay.h asks the journal
  * first, and scoring judges. What is written beside the journal (record, config, plots, report) is the
  * caller's business. */
 #ifndef BT_TUNE_OPTIMIZE_H

@@ -62,13 +62,13 @@ bt_status bt_replay_facts(const bt_tuning *t, bt_probe *probe, bt_worker_facts *
                          error);
 }
 
-/* What an earlier try's journal says of a step; `division` is -1 in a sweep. */
-static bt_status replay_step(const bt_tuning *t, const json_t *line, int division, const bt_step *step,
+/* What an earlier try's journal says of a step; `contender` is -1 in a sweep. */
+static bt_status replay_step(const bt_tuning *t, const json_t *line, int contender, const bt_step *step,
                              bt_step_result *result, bt_error *error) {
     bt_step recorded;
     bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
-    const json_t *value = value_for(line, t->model, "step"), *by = json_object_get(line, "division");
-    if (!value || (division < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != division))
+    const json_t *value = value_for(line, t->model, "step"), *by = json_object_get(line, "contender");
+    if (!value || (contender < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != contender))
         return mismatch(t->options, error);
     bt_status status = bt_step_from_json(value, &recorded, "journal", error);
     if (status == BT_OK)
@@ -78,11 +78,11 @@ static bt_status replay_step(const bt_tuning *t, const json_t *line, int divisio
     return bt_step_equal(step, &recorded) && whole ? BT_OK : mismatch(t->options, error);
 }
 
-static bt_status journal_step(const bt_tuning *t, int division, const bt_step *step,
+static bt_status journal_step(const bt_tuning *t, int contender, const bt_step *step,
                               const bt_step_result *result, bt_error *error) {
     json_t *line = json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step),
                              "result", bt_step_result_to_json(result));
-    if (line && division >= 0 && json_object_set_new(line, "division", json_integer(division)) != 0) {
+    if (line && contender >= 0 && json_object_set_new(line, "contender", json_integer(contender)) != 0) {
         json_decref(line);
         line = NULL;
     }
@@ -92,7 +92,7 @@ static bt_status journal_step(const bt_tuning *t, int division, const bt_step *s
 bt_status bt_replay_turn(const bt_tuning *t, bt_probe *probe, const bt_contest_turn *turn,
                          bt_step_result *result, bt_error *error) {
     const json_t *line = bt_run_replay(t->options->run);
-    if (line) return replay_step(t, line, turn->division, &turn->step, result, error);
+    if (line) return replay_step(t, line, turn->contender, &turn->step, result, error);
     bt_error why = {0};
     int64_t start_ns = bt_clock_now_ns();
     *result = bt_step_result_empty();
@@ -100,13 +100,12 @@ bt_status bt_replay_turn(const bt_tuning *t, bt_probe *probe, const bt_contest_t
     bt_status status = bt_probe_run(probe, &turn->step, result, &why);
     if (bt_tuning_stopped(t->options)) return BT_OK;
     if (status != BT_OK) {
-        bool single = t->model->divisions[turn->division].instances == 1;
-        if (single && is_fatal(status)) return bt_fail(error, status, "%s", why.message);
+        if (turn->contender == 0 && is_fatal(status)) return bt_fail(error, status, "%s", why.message);
         result->status = status;
         snprintf(result->message, sizeof result->message, "%s", why.message);
         result->elapsed_s = seconds_since(start_ns);
     }
-    return journal_step(t, turn->division, &turn->step, result, error);
+    return journal_step(t, turn->contender, &turn->step, result, error);
 }
 
 bt_status bt_replay_step(const bt_tuning *t, bt_probe *probe, const bt_step *step, bt_step_result *result,

@@ -19,8 +19,8 @@ extern "C" {
 BT_MUST_USE bt_status bt_replay_facts(const bt_tuning *tuning, bt_probe *probe, bt_worker_facts *facts,
                                       double *elapsed_s, bt_error *error);
 
-/* A turn of the contest. That a division cannot be had is a result; that the single instance cannot, for a reason
- * that the caller must put right, is an error. After a stop, BT_OK with a result that means nothing. */
+/* A turn of the contest. That a contender cannot be had is a result; that the first cannot, for a reason that the
+ * caller must put right, is an error. After a stop, BT_OK with a result that means nothing. */
 BT_MUST_USE bt_status bt_replay_turn(const bt_tuning *tuning, bt_probe *probe, const bt_contest_turn *turn,
                                      bt_step_result *result, bt_error *error);
 

@@ -28,6 +28,13 @@ const char *bt_resolve_workload(const bt_settings *settings) {
     return strcmp(settings->device, "cpu") == 0 ? "cpu-demo" : "production";
 }
 
+bt_runs_on bt_resolve_runs_on(const bt_settings *settings, const bt_resolved_model *model) {
+    if (strcmp(settings->device, "cpu") != 0) return BT_RUNS_ON_CUDA;
+    const bool by_name = strcmp(settings->backend, "plan") == 0;
+    const bool planned = settings->path == BT_PATH_PRODUCTION && (settings->use_channels_last || by_name);
+    return planned && model->model.kind == BT_MODEL_NETWORK ? BT_RUNS_PLANNED : BT_RUNS_ON_CPU;
+}
+
 static bt_status resolve_device(bt_settings *settings, const bt_machine *machine, bt_error *error) {
     char *device = settings->device;
     if (bt_backend_simulates(settings->backend))
@@ -120,6 +127,19 @@ static bt_status check_images(const bt_settings *settings, char words[BT_TEXT_SI
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
+/* A precision that was asked for and cannot be had is told before anything is opened. */
+static bt_status check_precision(const bt_settings *settings, const bt_resolved_model *model,
+                                 bt_error *error) {
+    const bt_precision asked = (bt_precision)settings->precision;
+    if (model->simulated || settings->path == BT_PATH_STANDARD || bt_precision_is_open(asked)) return BT_OK;
+    if (model->model.kind == BT_MODEL_PACKAGES)
+        return bt_fail(error, BT_INVALID, "--precision: %s computes in what its packages were compiled with",
+                       model->model.title);
+    const bt_runs_on where = bt_resolve_runs_on(settings, model);
+    if (bt_session_precision_exists(asked, where)) return BT_OK;
+    return bt_fail_at(error, bt_session_precision_refuse(asked, where, error), "--precision");
+}
+
 static bt_status resolve_model(bt_resolved_model *out, bt_settings *settings, bt_option_sources *sources,
                                const char *name, bt_error *error) {
     const bt_model_request request = {.name = name,
@@ -134,6 +154,8 @@ static bt_status resolve_model(bt_resolved_model *out, bt_settings *settings, bt
     const int size = image_size_of(settings, sources, out);
     status = bt_model_check_size(&out->model, size, size, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--image-size");
+    status = check_precision(settings, out, error);
+    if (status != BT_OK) return status;
     status = bt_resolved_model_check_weights(out, BT_LABEL_FLAGS, error);
     if (status != BT_OK || out->model.kind == BT_MODEL_NETWORK) return status;
     return check_sizes(settings, out->model.title, &out->model.batches, error);

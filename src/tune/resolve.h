@@ -6,6 +6,7 @@
 #define BT_TUNE_RESOLVE_H
 
 #include "backend/resolved-model.h"
+#include "backend/session-precision.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "record/sweep-record.h"
@@ -27,6 +28,9 @@ BT_MUST_USE bt_status bt_resolve_settings(bt_settings *settings, bt_option_sourc
 /* Whether the networks would really run on a CPU: asked for, or by "auto" on a machine without a GPU. Settings as
  * given. */
 bool bt_resolve_on_cpu(const bt_settings *settings, const bt_machine *machine);
+
+/* Who runs a model's batches; of resolved settings. */
+bt_runs_on bt_resolve_runs_on(const bt_settings *settings, const bt_resolved_model *model);
 
 /* "production" on a GPU, "cpu-demo" on a CPU, "simulated" for a simulated backend; of resolved settings. */
 const char *bt_resolve_workload(const bt_settings *settings);

@@ -17,6 +17,7 @@ static const char *const step_names[] = {
     [BT_STEP_FRESH_MEMORY] = "taking the memory of",
     [BT_STEP_STANDARD_MEMORY] = "taking the standard path's memory at",
     [BT_STEP_FULL_SIZE] = "timing one full-size image at",
+    [BT_STEP_MASKS] = "comparing masks of",
 };
 
 const char *bt_step_name(bt_step_kind kind) {
@@ -33,6 +34,7 @@ static const char *const step_keys[] = {
     [BT_STEP_FRESH_MEMORY] = "fresh_memory",
     [BT_STEP_STANDARD_MEMORY] = "standard_memory",
     [BT_STEP_FULL_SIZE] = "full_size",
+    [BT_STEP_MASKS] = "masks",
 };
 
 #define STEP_KINDS (int)(sizeof step_keys / sizeof step_keys[0])
@@ -45,6 +47,7 @@ bt_step_result bt_step_result_empty(void) {
                             .output_least = NAN,
                             .output_most = NAN,
                             .mask_share = NAN,
+                            .mask_iou_least = NAN,
                             .elapsed_s = 0};
 }
 
@@ -85,6 +88,7 @@ static const bt_field result_fields[] = {
     {BT_FIELD(NUMBER, bt_step_result, output_least), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, output_most), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, mask_share), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, mask_iou_least), .optional = true},
     {BT_FIELD(SWITCH, bt_step_result, disturbed)},
     {BT_FIELD(NUMBER, bt_step_result, elapsed_s), .minimum = 0, .maximum = 1e9},
     {BT_THROTTLING_MEMBERS(bt_step_result)},

@@ -23,7 +23,8 @@ typedef enum bt_step_kind {
     BT_STEP_STANDARD,  /* `runs` timed runs of the standard path, one image each */
     BT_STEP_FRESH_MEMORY,    /* MEMORY, in a worker started for it alone: sizes measured out of order */
     BT_STEP_STANDARD_MEMORY, /* FRESH_MEMORY of the standard path */
-    BT_STEP_FULL_SIZE        /* one timed run of one full-size image, in a worker of its own */
+    BT_STEP_FULL_SIZE,       /* one timed run of one full-size image, in a worker of its own */
+    BT_STEP_MASKS            /* AGREEMENT on the first `runs` pictures, one at a time: of a contender */
 } bt_step_kind;
 
 typedef struct bt_step {
@@ -40,9 +41,10 @@ typedef struct bt_step_result {
     int sample_count;
     double memory_mb;            /* attributable to the model; NaN where not taken */
     double memory_total_used_mb; /* with everything else */
-    /* Of agreement. The error is of probabilities where the model gives those; the last three are of the
-     * standard path, over all pictures. */
+    /* Of agreement. The error is of probabilities where the model gives those; the last three of the first line are
+     * of the standard path, over all pictures. */
     double logit_error, mask_iou, output_least, output_most, mask_share;
+    double mask_iou_least;    /* of the picture whose masks agree least */
     bool disturbed;           /* timed runs: others used the cores meanwhile */
     bt_throttling throttling; /* timed runs: by the control group's quota */
     double elapsed_s;         /* wall-clock time that the step took, start of workers included */

@@ -198,6 +198,7 @@ static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_res
         sweep->standard_failed = true;
         return;
     case BT_STEP_FULL_SIZE:
+    case BT_STEP_MASKS: /* no sweep asks for it */
     case BT_STEP_DONE:
         return;
     case BT_STEP_MEMORY:
@@ -239,6 +240,7 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
         sweep->model->full_size = sweep->options.full_size;
         sweep->model->full_size_ms = result->sample_count ? result->samples_ms[0] : NAN;
         break;
+    case BT_STEP_MASKS:
     case BT_STEP_DONE:
         break;
     }

@@ -23,10 +23,12 @@ bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_
                         model->model);
 }
 
-bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt_division *division,
+bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt_contender *contender,
                                bt_error *error) {
+    bt_precision precision = BT_PRECISION_AUTO;
     const bt_settings *settings = tuning->options->settings;
     const bt_model_record *model = tuning->model;
+    bt_precision_find(&precision, contender->precision);
     const bt_probe_options options = {
         .worker_program = tuning->options->worker_program,
         .worker_log = tuning->worker_log,
@@ -38,13 +40,13 @@ bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt
                     .path = (bt_path)settings->path,
                     .height = model->image_size,
                     .width = model->image_size,
-                    .threads = division->threads,
+                    .threads = contender->threads,
                     .use_amp = settings->use_amp,
-                    .use_channels_last = settings->use_channels_last,
+                    .use_channels_last = contender->channels_last,
                     .use_cudnn_benchmark = settings->use_cudnn_benchmark,
-                    .precision = (bt_precision)settings->precision,
+                    .precision = precision,
                     .calibration = model->calibration},
-        .instances = division->instances,
+        .instances = contender->instances,
         .full_size = BT_FULL_IMAGE_SIZE,
         .images = settings->images,
         .wishes = {.white = settings->white, .page = (int)settings->page},

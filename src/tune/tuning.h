@@ -1,4 +1,4 @@
-/* One model's tuning under way: what the files that run it share (divide.c, replay.c, optimize.c). Nobody else
+/* One model's tuning under way: what the files that run it share (choose.c, replay.c, optimize.c). Nobody else
  * includes this. */
 #ifndef BT_TUNE_TUNING_H
 #define BT_TUNE_TUNING_H
@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-/* How much of the time budget the comparison of instances may take, at most, and of the progress that is shown.
- * Higher: each way of sharing the cores gets more turns, and near ones are told apart; the proofs of the batch
+/* How much of the time budget the comparison of ways may take, at most, and of the progress that is shown.
+ * Higher: each way of running gets more turns, and near ones are told apart; the proofs of the batch
  * sizes have that much less, and stay undecided sooner. Lower: the choice rests on a turn or two, and a slow
  * spell decides it. */
 #define BT_CONTEST_SHARE 0.15
@@ -29,9 +29,9 @@ typedef struct bt_tuning {
 BT_MUST_USE bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_record *record,
                                      int index, double before, double share, bt_error *error);
 
-/* A probe of the model with its cores divided so; `tuning` must outlive it. */
+/* A probe of the model as that contender runs it; `tuning` must outlive it. */
 BT_MUST_USE bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning,
-                                           const bt_division *division, bt_error *error);
+                                           const bt_contender *contender, bt_error *error);
 
 /* Whether somebody interrupted the run. */
 bool bt_tuning_stopped(const bt_optimize_options *options);

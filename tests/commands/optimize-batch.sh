@@ -271,7 +271,7 @@ if [ "$(nproc)" -ge 2 ]; then
     # turns MORE: waits until the journal has more turns of the contest than so many; gives the interrupt
     turns() {
         local tries=0
-        until [ "$(cat results/*/journal.jsonl 2>/dev/null | grep -c '"division"')" -gt "$1" ] || [ $((tries += 1)) -gt 600 ]; do
+        until [ "$(cat results/*/journal.jsonl 2>/dev/null | grep -c '"contender"')" -gt "$1" ] || [ $((tries += 1)) -gt 600 ]; do
             kill -0 $pid 2>/dev/null || break
             sleep 0.1
         done
@@ -281,17 +281,51 @@ if [ "$(nproc)" -ge 2 ]; then
     }
     compare
     turns 0
-    is "$status" 130 'an interrupt during the comparison of instances ends with 130'
+    is "$status" 130 'an interrupt during the comparison ends with 130'
     like "$(cat out.txt)" 'cores +1 instance of all threads [0-9.]+ images/s' 'and shows what was measured'
-    like "$(cat err.txt)" 'comparing instances: round 1 of 5, [12] x' 'which round it is is told'
+    like "$(cat err.txt)" 'comparing ways to run: round 1 of [57], .*[12] x' 'which round it is is told'
     cp results/*/journal.jsonl before.jsonl
-    measured=$(grep -c '"division"' before.jsonl)
+    measured=$(grep -c '"contender"' before.jsonl)
     compare --resume
     turns "$measured"
     is "$(head -n "$(wc -l <before.jsonl)" results/*/journal.jsonl | cmp - before.jsonl && echo same)" same 'a resume keeps its turns'
-    [ "$(grep -c '"division"' results/*/journal.jsonl)" -gt "$measured" ]
+    [ "$(grep -c '"contender"' results/*/journal.jsonl)" -gt "$measured" ]
     ok $? 'and goes on with the next'
     rm -rf results r.json
+fi
+
+# --- in which numbers, of a plan: FP32 and, where the CPU has it, BF16; which is faster is the machine's to say
+if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then
+    taken() {
+        rm -rf results
+        run "$program" --quiet --backend plan --image-size 32 --models hrnet --batches 1 --instances 1 --threads 1 --time-budget 10m \
+            --p95-sla-ms 60000 --min-mask-iou 0.5 --output p.json "$@"
+        exits 0 "a plan is tuned ${*:-by default}"
+        is "$(json results/*/record.json .models.0.precision)" "$(json p.json .configurations.hrnet.precision)" \
+            'the config and the record name one precision'
+    }
+    taken
+    like "$(json p.json .configurations.hrnet.precision)" '^(fp32|bf16)$' 'which is one of two'
+    if grep -qw avx512_bf16 /proc/cpuinfo; then
+        like "$(json p.json .configurations.hrnet.precision_reason)" \
+            '^(FP32 taken: BF16|BF16 taken: FP32) runs at [0-9.]+ of its speed here' 'and says why'
+        is "$(json p.json .configurations.hrnet.precisions | grep -o '"precision"' | wc -l)" 2 'with how both did'
+        like "$(grep -c '"contender":[01]' results/*/journal.jsonl)" '^([2-9]|[1-9][0-9])$' 'the turns are in the journal'
+        taken --precision bf16 --no-use-amp
+        is "$(json p.json .configurations.hrnet.precision)" bf16 'a precision that is asked for is taken'
+        like "$(json p.json .configurations.hrnet.precision_reason)" '^BF16 as asked for: FP32 ' 'and the other is told'
+    else
+        refuse_precision='AVX512-BF16'
+        run "$program" --quiet --backend plan --models hrnet --precision bf16
+        refuses "--precision: .*$refuse_precision" 'BF16 on a CPU that has none'
+        skip 'this CPU has one precision alone' 8
+    fi
+    taken --precision fp32
+    is "$(json p.json .configurations.hrnet.precision)" fp32 'so is FP32'
+    taken --no-use-amp
+    is "$(json p.json .configurations.hrnet.precision)" fp32 'which is what is left without AMP'
+    is "$(grep -c '"contender"' results/*/journal.jsonl)" 0 'with nothing to compare'
+    rm -rf results p.json
 fi
 
 # --- two at once
@@ -320,6 +354,9 @@ refuse '--batches: "-?[03x]' 'sizes that are none' --batches 0,-3,x
 refuse '--backend.*frobnicate' 'an unknown key of the simulated backend' --backend sim:frobnicate=1
 refuse '--backend.*tau0_ms: "x" is not a number' 'a malformed value of it' --backend sim:tau0_ms=x
 refuse '--image-size.*multiples of 32.*not 100 x 100' 'an image size that a network cannot take' --image-size 100 --backend sim
+refuse '--precision: FP16 is a GPU.s: on a CPU' 'FP16 on a CPU' --backend plan --device cpu --precision fp16
+refuse '--precision: INT8 is the compiled plan.s' 'INT8 without a plan' --device cpu --path plain --precision int8
+refuse '--precision: "double"' 'a precision that is none' --backend sim --precision double
 if [ -e /proc/driver/nvidia/version ]; then
     skip 'there is a GPU here' 2
 else

@@ -1,5 +1,5 @@
-/* Ways of sharing the cores, compared by turns: what they cost at most, whatever the machine does, and that
- * what was measured is known at any moment. */
+/* Ways of running, compared by turns: what they cost at most, whatever the machine does, that what was measured is
+ * known at any moment, and which are not worth another session. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,24 +11,24 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "tune/contenders.h"
 #include "tune/contest.h"
-#include "tune/divisions.h"
 
-#define DIVISIONS 3
+#define WAYS      6 /* at most */
 #define TURNS_MAX 64
 
-/* Every division's batch of one, in ms, and what goes wrong; zero stands for "does not happen". */
+/* Every way's batch of one, in ms, and what goes wrong; zero stands for "does not happen". */
 typedef struct arena {
-    double ms[DIVISIONS], noise;
-    double open_s;       /* before a division's first turn */
+    double ms[WAYS], noise;
+    double open_s;       /* before a way's first turn */
     double slow;         /* times as long */
     int stall_at;        /* a turn (from 1) from which on nothing is heard */
-    int fails_at, fails; /* the turn at which division `fails` fails */
+    int fails_at, fails; /* the turn at which way `fails` fails */
     bool disturbed;
     bt_random random;
     /* what was seen */
-    bool opened[DIVISIONS];
-    int turns, of[DIVISIONS], order[TURNS_MAX];
+    bool opened[WAYS];
+    int turns, of[WAYS], order[TURNS_MAX];
     double spent_s;
 } arena;
 
@@ -36,15 +36,15 @@ static bt_step_result answer(arena *a, const bt_contest_turn *turn) {
     bt_step_result result = bt_step_result_empty();
     double pace = a->slow > 0 ? a->slow : 1;
     a->turns++;
-    if (a->turns == a->fails_at && turn->division == a->fails) {
+    if (a->turns == a->fails_at && turn->contender == a->fails) {
         result.status = BT_OUT_OF_DEVICE_MEMORY;
         return result;
     }
-    if (!a->opened[turn->division]) result.elapsed_s += pace * a->open_s;
-    a->opened[turn->division] = true;
+    if (!a->opened[turn->contender]) result.elapsed_s += pace * a->open_s;
+    a->opened[turn->contender] = true;
     for (int i = 0; i < turn->step.runs; i++) {
         double noise = a->noise * fabs(bt_random_normal(&a->random));
-        result.samples_ms[result.sample_count++] = pace * a->ms[turn->division] * (1 + noise);
+        result.samples_ms[result.sample_count++] = pace * a->ms[turn->contender] * (1 + noise);
         result.elapsed_s += result.samples_ms[i] / 1e3;
     }
     result.disturbed = a->disturbed;
@@ -55,25 +55,37 @@ static bt_step_result answer(arena *a, const bt_contest_turn *turn) {
     return result;
 }
 
-static void divide(bt_division divisions[DIVISIONS]) {
-    for (int i = 0; i < DIVISIONS; i++)
-        divisions[i] = (bt_division){
-            .instances = 1 << i, .threads = i ? 4 >> i : 0, .median_ms = NAN, .throughput_imgs_per_sec = NAN};
+/* One, two and four instances in one precision. */
+enum { DIVISIONS = 3 };
+
+static bt_contender way(const char *precision, int instances, bool may_win) {
+    bt_contender c = {.instances = instances,
+                      .threads = instances > 1 ? 4 / instances : 0,
+                      .median_ms = NAN,
+                      .throughput_imgs_per_sec = NAN,
+                      .mask_iou = NAN,
+                      .may_win = may_win};
+    snprintf(c.precision, sizeof c.precision, "%s", precision);
+    return c;
 }
 
-static void hold(arena *a, bt_division divisions[DIVISIONS], double budget_s) {
+static void divide(bt_contender divisions[DIVISIONS]) {
+    for (int i = 0; i < DIVISIONS; i++)
+        divisions[i] = way("fp32", 1 << i, true);
+}
+
+static void hold_all(arena *a, bt_contender *ways, int count, double budget_s) {
     bt_contest *contest;
     bt_contest_turn turn;
     bt_error error;
     char text[96];
     double before = 0;
-    divide(divisions);
-    assert_int_equal(bt_contest_open(&contest, divisions, DIVISIONS, budget_s, &error), BT_OK);
+    assert_int_equal(bt_contest_open(&contest, ways, count, budget_s, &error), BT_OK);
     while (bt_contest_next(contest, &turn)) {
         assert_true(a->turns < TURNS_MAX);
         assert_true(turn.step.batch_size == 1 && turn.step.runs <= BT_MAX_TURN_SAMPLES);
-        a->order[a->turns] = turn.division;
-        a->of[turn.division]++;
+        a->order[a->turns] = turn.contender;
+        a->of[turn.contender]++;
         bt_step_result result = answer(a, &turn);
         a->spent_s += result.elapsed_s;
         bt_contest_done(contest, &result);
@@ -86,13 +98,18 @@ static void hold(arena *a, bt_division divisions[DIVISIONS], double budget_s) {
     assert_null(contest);
 }
 
+static void hold(arena *a, bt_contender divisions[DIVISIONS], double budget_s) {
+    divide(divisions);
+    hold_all(a, divisions, DIVISIONS, budget_s);
+}
+
 static arena calm(void) {
     return (arena){.ms = {20, 25, 60}, .noise = 0.01, .random = bt_random_stream(1, "contest")};
 }
 
 static void turns_go_round_and_every_division_is_measured(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     arena a = calm();
     a.ms[1] = 28; /* 71 images a second and 67: too near to stop early */
     hold(&a, divisions, 1e9);
@@ -107,17 +124,136 @@ static void turns_go_round_and_every_division_is_measured(void **state) {
 
 static void a_clear_lead_ends_it_after_three_rounds(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     arena a = calm();
     hold(&a, divisions, 1e9);
     assert_int_equal(a.turns, 3 * DIVISIONS); /* 50, 80 and 67 images a second; 20, 25 and 60 ms */
+}
+
+/* ---- precisions ---- */
+
+/* FP32 and BF16 by one and two instances, and INT8 that is only to be told. */
+enum { FP32_1, BF16_1, FP32_2, BF16_2, INT8_1, PRECISIONS };
+
+static bt_contender precisions[PRECISIONS];
+
+static void hold_precisions(arena *a, double budget_s) {
+    precisions[FP32_1] = way("fp32", 1, true);
+    precisions[BF16_1] = way("bf16", 1, true);
+    precisions[FP32_2] = way("fp32", 2, true);
+    precisions[BF16_2] = way("bf16", 2, true);
+    precisions[INT8_1] = way("int8", 1, false);
+    hold_all(a, precisions, PRECISIONS, budget_s);
+}
+
+static arena of_precisions(double fp32_ms, double bf16_ms) {
+    return (arena){.ms = {[FP32_1] = fp32_ms,
+                          [BF16_1] = bf16_ms,
+                          [FP32_2] = 1.6 * fp32_ms,
+                          [BF16_2] = 1.6 * bf16_ms,
+                          [INT8_1] = fp32_ms / 3},
+                   .noise = 0.01,
+                   .random = bt_random_stream(1, "precisions")};
+}
+
+/* A session costs more than all turns together: one that has lost opens no other. */
+static void a_precision_that_is_far_behind_sees_one_division_and_one_turn(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 36);
+    hold_precisions(&a, 1e9);
+    assert_int_equal(a.of[BF16_1], 1);
+    assert_int_equal(a.of[BF16_2], 0);
+    assert_true(a.of[FP32_1] >= 3 && a.of[FP32_2] >= 3);
+    assert_int_equal(a.of[INT8_1], 2); /* enough to tell of it */
+    assert_true(fabs(precisions[BF16_1].median_ms / 36 - 1) < 0.05);
+    assert_true(isnan(precisions[BF16_2].median_ms));
+    a = of_precisions(36, 20); /* and the other way round: nothing prefers FP32 */
+    hold_precisions(&a, 1e9);
+    assert_int_equal(a.of[FP32_1], 1);
+    assert_int_equal(a.of[FP32_2], 0);
+    assert_true(a.of[BF16_2] >= 3);
+}
+
+static void one_that_is_behind_has_two_turns(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 26);
+    hold_precisions(&a, 1e9);
+    assert_int_equal(a.of[BF16_1], 2);
+    assert_int_equal(a.of[BF16_2], 0);
+}
+
+static void near_ones_meet_on_every_division(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 21);
+    hold_precisions(&a, 1e9);
+    for (int i = 0; i < INT8_1; i++)
+        assert_true(a.of[i] >= BT_CONTEST_ROUNDS);
+}
+
+/* A single slow run, or three of four, is no reason to give a precision up. */
+static void a_spell_that_spares_one_run_drops_nobody(void **state) {
+    (void)state;
+    bt_contest *contest;
+    bt_contest_turn turn;
+    bt_error error;
+    bt_contender two[2] = {way("fp32", 1, true), way("bf16", 1, true)};
+    arena a = of_precisions(20, 19);
+    assert_int_equal(bt_contest_open(&contest, two, 2, 1e9, &error), BT_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_true(bt_contest_next(contest, &turn));
+        bt_step_result result = answer(&a, &turn);
+        for (int run = 1; i == 1 && run < result.sample_count; run++)
+            result.samples_ms[run] *= 3;
+        bt_contest_done(contest, &result);
+    }
+    assert_true(bt_contest_next(contest, &turn)); /* another round */
+    assert_int_equal(turn.round, 2);
+    bt_contest_close(&contest);
+}
+
+/* What lost while others used the cores may have lost to them. */
+static void a_precision_that_was_disturbed_is_not_given_up(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 60);
+    a.disturbed = true;
+    hold_precisions(&a, 1e9);
+    assert_true(a.of[BF16_1] > 2 && a.of[BF16_2] > 0);
+}
+
+static void a_precision_that_fails_is_out_on_all_divisions(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 20);
+    a.fails_at = 2;
+    a.fails = BF16_1;
+    hold_precisions(&a, 1e9);
+    assert_int_equal(a.of[BF16_1], 1);
+    assert_int_equal(a.of[BF16_2], 0);
+    assert_string_not_equal(precisions[BF16_1].why, "");
+    assert_string_equal(precisions[BF16_2].why, precisions[BF16_1].why);
+    assert_true(a.of[FP32_2] >= 3); /* the others go on */
+    a = of_precisions(20, 20);
+    a.fails_at = 1;
+    a.fails = FP32_1;
+    hold_precisions(&a, 1e9);
+    assert_int_equal(a.of[FP32_2], 0);
+    assert_true(a.of[BF16_2] >= 3);
+}
+
+static void what_is_told_does_not_decide_when_it_ends(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 60);
+    bt_contender two[2] = {way("fp32", 1, true), way("bf16", 1, false)};
+    a.noise = 0;
+    hold_all(&a, two, 2, 1e9);
+    assert_int_equal(a.turns, 4); /* two of each, and then one is left */
+    assert_true(two[0].median_ms == 20 && two[1].median_ms == 60);
 }
 
 static void it_costs_its_budget_at_most_whatever_the_machine_does(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 500; seed++) {
         bt_random random = bt_random_stream(seed, "arena");
-        bt_division divisions[DIVISIONS];
+        bt_contender divisions[DIVISIONS];
         double budget_s = bt_random_between(&random, 0, 20);
         arena a = {.noise = bt_random_between(&random, 0, 2),
                    .open_s = bt_random_between(&random, 0, 5),
@@ -127,9 +263,12 @@ static void it_costs_its_budget_at_most_whatever_the_machine_does(void **state) 
                    .fails = (int)bt_random_below(&random, DIVISIONS),
                    .disturbed = bt_random_uniform(&random) < 0.3,
                    .random = bt_random_stream(seed, "contest")};
-        for (int i = 0; i < DIVISIONS; i++)
+        for (int i = 0; i < WAYS; i++)
             a.ms[i] = bt_random_between(&random, 1, 300);
-        hold(&a, divisions, budget_s);
+        if (seed % 2)
+            hold(&a, divisions, budget_s);
+        else
+            hold_precisions(&a, budget_s);
         if (a.spent_s > budget_s + 1e-9)
             fail_msg("seed %llu: %.3f s of %.3f", (unsigned long long)seed, a.spent_s, budget_s);
     }
@@ -137,7 +276,7 @@ static void it_costs_its_budget_at_most_whatever_the_machine_does(void **state) 
 
 static void no_turn_begins_that_would_not_end_in_time(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     arena a = calm();
     hold(&a, divisions, 2); /* turns of 0.08, 0.2 and 0.96 s: the third one's second does not fit */
     assert_int_equal(a.turns, 5);
@@ -146,7 +285,7 @@ static void no_turn_begins_that_would_not_end_in_time(void **state) {
 
 static void a_stall_keeps_what_was_measured(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     arena a = calm();
     a.stall_at = 5; /* the second division's second turn */
     hold(&a, divisions, 10);
@@ -157,7 +296,7 @@ static void a_stall_keeps_what_was_measured(void **state) {
 
 static void one_that_fails_is_left_out(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     arena a = calm();
     a.fails_at = 6;
     a.fails = 2;
@@ -173,7 +312,7 @@ static void one_that_fails_is_left_out(void **state) {
 
 static void a_disturbed_turn_comes_once_more_and_does_not_count_twice(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     arena a = calm();
     a.disturbed = true;
     hold(&a, divisions, 1e9);
@@ -190,7 +329,7 @@ static void a_disturbed_turn_comes_once_more_and_does_not_count_twice(void **sta
 
 static void a_round_says_what_it_is_at(void **state) {
     (void)state;
-    bt_division divisions[DIVISIONS];
+    bt_contender divisions[DIVISIONS];
     bt_contest *contest;
     bt_contest_turn turn;
     bt_error error;
@@ -206,7 +345,7 @@ static void a_round_says_what_it_is_at(void **state) {
         assert_true(bt_contest_next(contest, &turn));
         bt_step_result result = answer(&a, &turn);
         bt_contest_done(contest, &result);
-        assert_true(divisions[turn.division].median_ms > 0); /* noted as it is heard */
+        assert_true(divisions[turn.contender].median_ms > 0); /* noted as it is heard */
     }
     bt_contest_close(&contest);
 }
@@ -221,6 +360,13 @@ int main(void) {
         cmocka_unit_test(one_that_fails_is_left_out),
         cmocka_unit_test(a_disturbed_turn_comes_once_more_and_does_not_count_twice),
         cmocka_unit_test(a_round_says_what_it_is_at),
+        cmocka_unit_test(a_precision_that_is_far_behind_sees_one_division_and_one_turn),
+        cmocka_unit_test(one_that_is_behind_has_two_turns),
+        cmocka_unit_test(near_ones_meet_on_every_division),
+        cmocka_unit_test(a_spell_that_spares_one_run_drops_nobody),
+        cmocka_unit_test(a_precision_that_was_disturbed_is_not_given_up),
+        cmocka_unit_test(a_precision_that_fails_is_out_on_all_divisions),
+        cmocka_unit_test(what_is_told_does_not_decide_when_it_ends),
     };
-    return cmocka_run_group_tests_name("tune: the contest of instances", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("tune: the contest of ways", tests, NULL, NULL);
 }

@@ -1,0 +1,279 @@
+#include "tune/choose.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cores.h"
+#include "tune/bench.h"
+#include "tune/contenders.h"
+#include "tune/divisions.h"
+#include "tune/replay.h"
+#include "tune/resolve.h"
+
+/* A picture's check takes one run in each path, of which the standard one is slower than the contender by no more
+ * than this, on any machine seen. Higher checks fewer pictures where time is short; lower may run out of it. */
+#define STANDARD_SLOWER 6.0
+
+/* A model's comparison under way. */
+typedef struct race {
+    const bt_tuning *t;
+    bt_probe *probes[BT_CONTENDERS_MAX]; /* of the model's contenders */
+    double budget_s, spent_s;
+} race;
+
+/* ---- what there is ---- */
+
+static bt_ways ways_of(const bt_tuning *t) {
+    const bt_settings *settings = t->options->settings;
+    const bt_model *model = &t->resolved->model;
+    const bt_runs_on where = bt_resolve_runs_on(settings, t->resolved);
+    const bool fused = where == BT_RUNS_ON_CUDA && settings->path == BT_PATH_PRODUCTION &&
+                       model->kind == BT_MODEL_NETWORK; /* its kernels take NHWC alone, as the plan does */
+    bt_ways ways = {
+        .divisions = t->model->divisions,
+        .division_count = t->model->division_count,
+        .asked = (bt_precision)settings->precision,
+        .use_amp = settings->use_amp,
+        .fixed =
+            t->resolved->simulated || settings->path == BT_PATH_STANDARD || model->kind == BT_MODEL_PACKAGES,
+        .channels_last = settings->use_channels_last,
+        .both_layouts = settings->use_channels_last && where != BT_RUNS_PLANNED && !fused,
+    };
+    for (int p = BT_PRECISION_FP32; p < BT_PRECISION_INT8; p++)
+        ways.can[p] = bt_session_precision_exists((bt_precision)p, where);
+    ways.can[ways.asked] = true; /* the session says what is wrong with it */
+    return ways;
+}
+
+/* ---- turns ---- */
+
+static void warn_of(const race *r, int index, const bt_step_result *result) {
+    const bt_contender *c = &r->t->model->contenders[index];
+    char title[32];
+    if (result->status == BT_TIMEOUT) {
+        bt_log_write(
+            r->t->options->log, BT_LOG_WARNING,
+            "%s: the time for comparing ways to run is over; what was not compared is not chosen by it",
+            r->t->model->title);
+        return;
+    }
+    bt_contender_title(c, false, title, sizeof title);
+    bt_log_write(r->t->options->log, BT_LOG_WARNING, "%s: %s with %d instance%s is left out: %s",
+                 r->t->model->title, title, c->instances, c->instances == 1 ? "" : "s", result->message);
+}
+
+/* Tells how the contest stands, and of a turn that failed why. */
+static void report_turn(const race *r, const bt_contest *contest, const bt_contest_turn *turn,
+                        const bt_step_result *result) {
+    char doing[96];
+    const bt_contender *c = &r->t->model->contenders[turn->contender];
+    double fraction = bt_contest_progress(contest, doing, sizeof doing);
+    if (result->status != BT_OK) warn_of(r, turn->contender, result);
+    bt_log_write(r->t->options->log, BT_LOG_DETAIL, "%s: comparing: round %d, %s, %d of them, took %.2f s",
+                 r->t->model->title, turn->round, c->precision, c->instances, result->elapsed_s);
+    bt_tuning_progress(r->t, fraction, "comparing ways to run: ", doing);
+}
+
+static bt_status take_turn(race *r, const bt_contest_turn *turn, bt_step_result *result, bt_error *error) {
+    bt_status status = bt_replay_turn(r->t, r->probes[turn->contender], turn, result, error);
+    if (status == BT_OK && !bt_tuning_stopped(r->t->options)) r->spent_s += result->elapsed_s;
+    return status;
+}
+
+static bt_status run_contest(race *r, bt_error *error) {
+    bt_model_record *model = r->t->model;
+    bt_contest *contest;
+    bt_contest_turn turn;
+    bt_status status =
+        bt_contest_open(&contest, model->contenders, model->contender_count, r->budget_s, error);
+    while (status == BT_OK && bt_contest_next(contest, &turn)) {
+        bt_step_result result;
+        status = take_turn(r, &turn, &result, error);
+        if (status != BT_OK || bt_tuning_stopped(r->t->options)) break;
+        bt_contest_done(contest, &result);
+        report_turn(r, contest, &turn, &result);
+    }
+    if (contest) bt_contest_close(&contest);
+    return status;
+}
+
+/* ---- masks ---- */
+
+/* What a comparison of masks says of all contenders of that kind. What could not be compared in time may win: the
+ * sweep compares each size's masks again. */
+static void take_masks(bt_model_record *model, const bt_contender *kind, const bt_step_result *result,
+                       double min_mask_iou) {
+    const double iou = result->status == BT_OK ? result->mask_iou : NAN;
+    char why[BT_CONTENDER_WHY_SIZE] = "";
+    if (iou < min_mask_iou)
+        snprintf(why, sizeof why, "its masks agree by %.3f, less than %g", iou, min_mask_iou);
+    else if (result->status == BT_BACKEND)
+        snprintf(why, sizeof why, "%.159s", result->message);
+    for (int i = 0; i < model->contender_count; i++) {
+        bt_contender *c = &model->contenders[i];
+        if (!bt_contender_same_kind(c, kind)) continue;
+        c->mask_iou = iou;
+        if (why[0] && !c->why[0]) memcpy(c->why, why, sizeof why);
+    }
+}
+
+/* Compares what a contender computes with the standard path, on as many pictures as there is time for. */
+static bt_status compare_masks(race *r, int index, bt_error *error) {
+    const bt_contender *c = &r->t->model->contenders[index];
+    const double left_s = r->budget_s - r->spent_s;
+    const double pictures = left_s * 1e3 / ((1 + STANDARD_SLOWER) * c->median_ms);
+    const bt_contest_turn turn = {.contender = index,
+                                  .step = {BT_STEP_MASKS, 1, (int)fmin(fmax(pictures, 1), BT_BENCH_IMAGES)},
+                                  .within_s = left_s};
+    bt_step_result result;
+    if (left_s <= 0) return BT_OK;
+    bt_tuning_progress(r->t, 1, "comparing masks", "");
+    bt_status status = take_turn(r, &turn, &result, error);
+    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
+    if (result.status != BT_OK) warn_of(r, index, &result);
+    take_masks(r->t->model, c, &result, r->t->options->settings->min_mask_iou);
+    return BT_OK;
+}
+
+static bool is_exact(const bt_contender *c) {
+    return strcmp(c->precision, bt_precision_name(BT_PRECISION_FP32)) == 0;
+}
+
+/* Of the ways that lead on some division, and of those that are told, the next whose masks were not compared yet;
+ * -1 where none is left. */
+static int next_to_compare(bt_model_record *model, const bool *compared) {
+    for (int d = 0; d < model->division_count; d++) {
+        const bt_contender *best =
+            bt_contenders_best(model->contenders, model->contender_count, &model->divisions[d]);
+        const int index = (int)(best - model->contenders);
+        if (best->median_ms > 0 && !is_exact(best) && isnan(best->mask_iou) && !compared[index]) return index;
+    }
+    for (int i = 0; i < model->contender_count; i++) {
+        const bt_contender *c = &model->contenders[i];
+        const bool int8 = strcmp(c->precision, bt_precision_name(BT_PRECISION_INT8)) == 0;
+        if (int8 && !c->may_win && c->median_ms > 0 && !compared[i]) return i;
+    }
+    return -1;
+}
+
+/* Where nothing else can be taken there is nothing to decide by masks. */
+static bool has_rivals(const bt_model_record *model) {
+    for (int i = 1; i < model->contender_count; i++)
+        if (!bt_contender_same_kind(&model->contenders[i], &model->contenders[0])) return true;
+    return false;
+}
+
+static bt_status check_masks(race *r, bt_error *error) {
+    bool compared[BT_CONTENDERS_MAX] = {false};
+    bt_status status = BT_OK;
+    while (status == BT_OK && has_rivals(r->t->model) && !bt_tuning_stopped(r->t->options)) {
+        const int index = next_to_compare(r->t->model, compared);
+        if (index < 0) break;
+        compared[index] = true;
+        status = compare_masks(r, index, error);
+    }
+    return status;
+}
+
+/* A model's ways of running, compared within `budget_s`. */
+static bt_status compare_ways(const bt_tuning *t, double budget_s, double *spent_s, bt_error *error) {
+    bt_model_record *model = t->model;
+    race r = {.t = t, .budget_s = budget_s};
+    bt_status status = BT_OK;
+    for (int i = 0; i < model->contender_count && status == BT_OK; i++)
+        status = bt_tuning_open_probe(&r.probes[i], t, &model->contenders[i], error);
+    if (status == BT_OK) status = run_contest(&r, error);
+    if (status == BT_OK) status = check_masks(&r, error);
+    for (int i = 0; i < model->contender_count; i++)
+        bt_probe_close(&r.probes[i]);
+    model->contest_s = r.spent_s;
+    *spent_s += r.spent_s;
+    return status;
+}
+
+/* ---- what is taken ---- */
+
+/* Whether each kind that may win was measured, or failed: else there is nothing to prefer one by. */
+static bool is_decided(const bt_model_record *model) {
+    for (int i = 0; i < model->contender_count; i++) {
+        const bt_contender *c = &model->contenders[i];
+        const bool first = bt_contender_same_division(c, &model->contenders[0]);
+        if (first && bt_contender_is_eligible(c) && !(c->median_ms > 0)) return false;
+    }
+    return true;
+}
+
+static void take_way(const bt_optimize_options *options, bt_model_record *model, int division,
+                     bt_contender *out) {
+    const bt_settings *settings = options->settings;
+    bt_contender *best =
+        bt_contenders_best(model->contenders, model->contender_count, &model->divisions[division]);
+    *out = *best;
+    if (is_decided(model)) {
+        bt_contenders_take(model->contenders, model->contender_count, best);
+        bt_contenders_reason(model->contenders, model->contender_count, (bt_precision)settings->precision,
+                             model->precision_reason);
+    } else if (has_rivals(model)) { /* the session takes what it knows to be fast here */
+        snprintf(out->precision, sizeof out->precision, "%.7s",
+                 bt_precision_name((bt_precision)settings->precision));
+        out->channels_last = settings->use_channels_last;
+    }
+    if (model->precision_reason[0])
+        bt_log_write(options->log, BT_LOG_INFO, "%s: %s", model->title, model->precision_reason);
+    if (model->contender_count == 1) model->contender_count = 0; /* nothing was compared */
+    if (model->division_count == 1) model->division_count = 0;
+}
+
+/* ---- all models ---- */
+
+/* What a quota leaves of the CPUs, and whether more was asked for than there is. */
+static void log_cores(const bt_optimize_options *options, const bt_cores *cores, const bt_division *first) {
+    char words[BT_CORES_WORDS_SIZE], excess[BT_CORES_EXCESS_SIZE];
+    const int threads = first->threads > 0 ? first->threads : cores->count;
+    if (bt_backend_simulates(options->settings->backend) || strcmp(options->settings->device, "cpu") != 0)
+        return;
+    bt_cores_words(cores, words);
+    bt_cores_excess(cores, first->instances * threads, excess);
+    if (excess[0])
+        bt_log_write(options->log, BT_LOG_WARNING, "%s", excess);
+    else if (cores->quota > 0)
+        bt_log_write(options->log, BT_LOG_INFO, "%s", words);
+}
+
+/* Model `index` by itself: what there is, and what its ways took. */
+static bt_status compare_model(const bt_optimize_options *options, bt_record *record, int index,
+                               double budget_s, bt_error *error) {
+    bt_model_record *model = &record->models[index];
+    const bt_cores cores = bt_cores_read();
+    const double share_s =
+        (BT_CONTEST_SHARE * budget_s - record->measuring_s) / (record->model_count - index);
+    bt_tuning t;
+    bt_status status =
+        bt_divisions_list(options->settings, &cores, model->divisions, &model->division_count, error);
+    if (status == BT_OK && index == 0) log_cores(options, &cores, &model->divisions[0]);
+    if (status == BT_OK) status = bt_tuning_init(&t, options, record, index, 0, BT_CONTEST_SHARE, error);
+    if (status != BT_OK) return status;
+    const bt_ways ways = ways_of(&t);
+    model->contender_count = bt_contenders_list(&ways, model->contenders);
+    if (model->contender_count > 1 && !bt_tuning_stopped(options))
+        status = compare_ways(&t, share_s, &record->measuring_s, error);
+    bt_contenders_divide(model->contenders, model->contender_count, model->divisions, model->division_count);
+    return status;
+}
+
+bt_status bt_choose_ways(const bt_optimize_options *options, bt_record *record, double budget_s,
+                         bt_contender ways[BT_NAMES_MAX], bt_error *error) {
+    const bt_division *of[BT_NAMES_MAX];
+    bt_status status = BT_OK;
+    for (int i = 0; i < record->model_count && status == BT_OK; i++) {
+        of[i] = record->models[i].divisions;
+        status = compare_model(options, record, i, budget_s, error);
+    }
+    if (status != BT_OK) return status;
+    const int division =
+        bt_divisions_choose(of, record->model_count, record->models[0].division_count, options->settings);
+    for (int i = 0; i < record->model_count; i++)
+        take_way(options, &record->models[i], division, &ways[i]);
+    return BT_OK;
+}

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "kernels/cpu.h"
 #include "plan/pays.h"
 
@@ -55,7 +56,7 @@ static bt_precision of_cpu(char note[160]) {
         return BT_PRECISION_FP32;
     }
     if (speed >= PAYS) return BT_PRECISION_BF16;
-    snprintf(note, 160, "BF16 runs a convolution at %.2f of FP32's speed here: FP32 is taken", speed);
+    bt_text_format(note, 160, "BF16 runs a convolution at %.2f of FP32's speed here: FP32 is taken", speed);
     return BT_PRECISION_FP32;
 }
 

@@ -104,8 +104,9 @@ typedef struct bt_contender {
     int instances, threads; /* as of a division */
     double median_ms;       /* NaN where it was not tried, or failed */
     double throughput_imgs_per_sec;
-    double
-        ratio; /* its throughput over that of the one taken, or its speed by objective latency; NaN: unknown */
+    /* Its throughput over that of the one taken, on the same cores where it is another precision or layout; NaN where
+     * that is unknown. */
+    double ratio;
     double mask_iou; /* of all pictures against the standard path's masks; NaN where they were not compared */
     bool may_win;    /* false: measured only so that it can be told */
     bool taken;
@@ -119,9 +120,9 @@ typedef struct bt_model_record {
     char precision[BT_PRECISION_TEXT_SIZE], precision_note[160];
     /* empty, or why it is that precision, by measurement: "FP32 taken: BF16 runs at 0.61 of its speed here" */
     char precision_reason[BT_PRECISION_REASON_SIZE];
-    char
-        calibration[256]; /* of INT8: the file with the scales, in the run's folder; "" where there is none */
-    char path_note[200];  /* empty, or why the path is not the one that settings.path asks for */
+    /* of INT8: the file with the scales, in the run's folder; "" where there is none */
+    char calibration[256];
+    char path_note[200];            /* empty, or why the path is not the one that settings.path asks for */
     char output_note[BT_TEXT_SIZE]; /* empty, or what is odd about what it gave for the pictures */
     int instances; /* that ran at the same time while a batch was timed; throughput is all of theirs */
     int threads;   /* of each */

@@ -8,13 +8,10 @@
 #include "base/busy.h"
 #include "base/clock.h"
 #include "base/throttle.h"
-#include "image/folder.h"
-#include "image/normalize.h"
-#include "image/resize.h"
-#include "image/spheroids.h"
 #include "measure/series.h"
 #include "record/sweep-record.h"
 #include "tune/agreement.h"
+#include "tune/bench-pictures.h"
 #include "tune/team.h"
 
 #define IMAGES BT_BENCH_IMAGES
@@ -41,8 +38,8 @@ struct bt_bench {
     bt_session *standard;   /* opens when it is first needed, with the threads of all instances */
     float *images, *logits; /* capacity images of the model's size */
     int capacity;
-    float *reference; /* the standard path's logits of the IMAGES images; NULL until the first is computed */
-    int referred;     /* so many of them are */
+    float *reference; /* the standard path's logits of the first `referred` images */
+    int referred;
     bool prepared[BT_BATCH_MAX + 1];
     int last_batch; /* of the last production run: another size is run once untimed first */
 };
@@ -57,45 +54,10 @@ static float *image_at(const bt_bench *b, int index) {
     return b->images + (size_t)index * 3 * pixels(b);
 }
 
-static bt_status draw_images(bt_bench *b, bt_error *error) {
-    int height = b->session.height, width = b->session.width;
-    uint8_t *rgb = malloc(3 * pixels(b));
-    if (!rgb) return bt_no_memory(error, "an image");
-    bt_status status = BT_OK;
-    for (int i = 0; i < IMAGES && status == BT_OK; i++) {
-        status = bt_spheroids_draw((uint64_t)b->order.seed, (uint64_t)i, height, width, rgb, NULL, error);
-        if (status == BT_OK) bt_image_normalize(rgb, height, width, &b->model.model.norm, image_at(b, i));
-    }
-    free(rgb);
-    return status;
-}
-
-/* A folder's pictures, one at a time; where there are fewer, they come again. */
-static bt_status load_images(bt_bench *b, bt_error *error) {
-    int height = b->session.height, width = b->session.width;
-    const bt_picture_wishes wishes = {.white = b->order.white, .page = b->order.page};
-    bt_picture_folder *folder;
-    bt_status status = bt_picture_folder_open(&folder, b->order.images, IMAGES, error);
-    if (status != BT_OK) return status;
-    void *scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, height, width));
-    if (!scratch) status = bt_no_memory(error, "an image");
-    for (int i = 0; i < IMAGES && status == BT_OK; i++) {
-        bt_picture picture;
-        status = bt_picture_folder_load(folder, i % folder->count, &wishes, &picture, error);
-        if (status == BT_OK)
-            bt_image_prepare(picture.rgb, picture.height, picture.width, &b->model.model.norm, image_at(b, i),
-                             height, width, 1, scratch);
-        bt_picture_close(&picture);
-    }
-    free(scratch);
-    bt_picture_folder_close(&folder);
-    return status;
-}
-
 /* Images [from, to): the distinct ones first, then the same in turn. */
 static bt_status fill_images(bt_bench *b, int from, int to, bt_error *error) {
     bt_status status = BT_OK;
-    if (from == 0) status = b->order.images[0] ? load_images(b, error) : draw_images(b, error);
+    if (from == 0) status = bt_bench_pictures(b->images, &b->order, &b->model.model.norm, 0, IMAGES, error);
     for (int i = from < IMAGES ? IMAGES : from; i < to && status == BT_OK; i++)
         memcpy(image_at(b, i), image_at(b, i % IMAGES), 3 * pixels(b) * sizeof(float));
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cores.h"
+#include "base/text.h"
 #include "tune/bench.h"
 #include "tune/contenders.h"
 #include "tune/divisions.h"
@@ -107,7 +108,7 @@ static void take_masks(bt_model_record *model, const bt_contender *kind, const b
     const double iou = result->status == BT_OK ? result->mask_iou : NAN;
     char why[BT_CONTENDER_WHY_SIZE] = "";
     if (iou < min_mask_iou)
-        snprintf(why, sizeof why, "its masks agree by %.3f, less than %g", iou, min_mask_iou);
+        bt_text_format(why, sizeof why, "its masks agree by %.3f, less than %g", iou, min_mask_iou);
     else if (result->status == BT_BACKEND)
         snprintf(why, sizeof why, "%.159s", result->message);
     for (int i = 0; i < model->contender_count; i++) {

@@ -151,9 +151,9 @@ static void tell_why(bt_contender *c, const bt_contender *taken) {
     else if (!c->may_win)
         snprintf(c->why, size, "measured to be told: another precision was asked for");
     else if (bt_contender_same_kind(c, taken))
-        snprintf(c->why, size, "its instances serve %.2f of what those of the one taken do", c->ratio);
+        bt_text_format(c->why, size, "its instances serve %.2f of what those of the one taken do", c->ratio);
     else if (c->ratio < 1)
-        snprintf(c->why, size, "%.2f of the speed of the one taken", c->ratio);
+        bt_text_format(c->why, size, "%.2f of the speed of the one taken", c->ratio);
     else if (!bt_contender_same_division(c, taken))
         snprintf(c->why, size, "the cores are shared out in another way");
     else

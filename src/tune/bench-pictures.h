@@ -1,0 +1,21 @@
+/* The pictures that a worker runs on, ready for the network: a folder's, or drawn ones. */
+#ifndef BT_TUNE_BENCH_PICTURES_H
+#define BT_TUNE_BENCH_PICTURES_H
+
+#include "base/error.h"
+#include "image/normalize.h"
+#include "tune/protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* `count` pictures from number `first` on (from 0), of the order's size, into `out`: 3 x height x width floats each.
+ * Where a folder has fewer, its pictures come again from the first. BT_NO_MEMORY, or what reading them fails with. */
+BT_MUST_USE bt_status bt_bench_pictures(float *out, const bt_open_order *order, const bt_image_norm *norm,
+                                        int first, int count, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

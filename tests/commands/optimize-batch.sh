@@ -322,6 +322,8 @@ if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then
     fi
     taken --precision fp32
     is "$(json p.json .configurations.hrnet.precision)" fp32 'so is FP32'
+    taken --min-mask-iou 0.999
+    is "$(json p.json .configurations.hrnet.precision)" fp32 'and where masks of the others do not agree'
     taken --no-use-amp
     is "$(json p.json .configurations.hrnet.precision)" fp32 'which is what is left without AMP'
     is "$(grep -c '"contender"' results/*/journal.jsonl)" 0 'with nothing to compare'

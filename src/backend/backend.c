@@ -85,7 +85,8 @@ static bt_status open_session(bt_session **out, const backend_entry *backend,
         (*out)->operations = &bt_backend_plan;
         return BT_OK;
     }
-    if (status != BT_OK && status != BT_UNSUPPORTED && status != BT_BACKEND) {
+    if (status != BT_OK &&
+        ((status != BT_UNSUPPORTED && status != BT_BACKEND) || options->precision == BT_PRECISION_INT8)) {
         if (error) *error = why;
         return status;
     }

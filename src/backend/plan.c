@@ -44,11 +44,26 @@ static bt_status check_options(const bt_session_options *options, bt_error *erro
     return bt_kernels_check(bt_cpu_best_level(), error);
 }
 
-static bt_status choose_precision(bt_precision *out, char note[160], const bt_session_options *options,
-                                  bt_error *error) {
-    bt_status status = bt_session_precision(out, note, options, BT_RUNS_PLANNED, error);
-    if (status != BT_OK || *out != BT_PRECISION_INT8) return status;
-    return bt_fail(error, BT_UNSUPPORTED, "the compiled plan has no INT8 yet: give --precision auto");
+/* The calibration that the options name, of what runs; `planned` takes its type of floats. */
+static bt_status load_calibration(bt_calibration **out, bt_plan_options *planned,
+                                  const bt_session_options *options, bt_error *error) {
+    const char *path = options->calibration;
+    if (!path || !path[0])
+        return bt_fail(
+            error, BT_INVALID,
+            "INT8 wants a calibration of %.60s, which tuning makes: optimize-batch --precision int8",
+            options->model);
+    bt_status status = bt_calibration_load(out, path, error);
+    if (status == BT_OK)
+        status = bt_calibration_check(*out, path, options->model, planned->weights->hash, options->height,
+                                      options->width, error);
+    if (status != BT_OK) return status;
+    planned->calibration = *out;
+    planned->type = strcmp((*out)->floats, "bf16") == 0 ? BT_BF16 : BT_F32;
+    if (planned->type == BT_BF16 && planned->level < BT_CPU_AVX512_BF16)
+        return bt_fail(error, BT_INVALID, "%s: calibrated where BF16 is, which this CPU has not: tune again",
+                       path);
+    return BT_OK;
 }
 
 static void describe(plan_session *session, bt_precision precision, const bt_plan_options *planned,
@@ -77,10 +92,11 @@ static void plan_close(bt_session *base) {
 
 static bt_status plan_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     bt_weights *weights = NULL;
+    bt_calibration *calibration = NULL;
     bt_precision precision;
     char note[sizeof(*out)->info.precision_note];
     bt_status status = check_options(options, error);
-    if (status == BT_OK) status = choose_precision(&precision, note, options, error);
+    if (status == BT_OK) status = bt_session_precision(&precision, note, options, BT_RUNS_PLANNED, error);
     if (status != BT_OK) return status;
     plan_session *session = calloc(1, sizeof *session);
     if (!session) return bt_no_memory(error, "opening a session");
@@ -100,11 +116,14 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     if (status == BT_OK) status = bt_weights_open(&weights, session->network, options->weights, error);
     planned.network = session->network;
     planned.weights = weights;
+    if (status == BT_OK && precision == BT_PRECISION_INT8)
+        status = load_calibration(&calibration, &planned, options, error);
     if (status == BT_OK) status = bt_plan_open(&session->plan, &planned, error);
     if (status == BT_OK) {
         describe(session, precision, &planned, weights);
         *out = &session->base;
     }
+    bt_calibration_close(&calibration);
     bt_weights_close(&weights);
     bt_host_trim();
     if (status != BT_OK) plan_close(&session->base);

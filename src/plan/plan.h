@@ -61,8 +61,8 @@ BT_MUST_USE bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *im
                                   bt_error *error);
 
 /* Told of every activation that a run has written: `pixels` of `channels` values, `stride` values from one to
- * the next. Only while it is told do they hold this. */
-typedef void (*bt_observer)(void *context, int tensor, const void *values, bt_value_type type, int channels,
+ * the next. Only while it is told do they hold this. It may change them: what follows reads what it leaves. */
+typedef void (*bt_observer)(void *context, int tensor, void *values, bt_value_type type, int channels,
                             size_t stride, int64_t pixels);
 
 /* A run that tells `observe` of each tensor of the network that the plan writes; not of the image, nor of what

@@ -1,5 +1,6 @@
 #include "plan/units.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,10 +8,11 @@
 #define SIGNED_ZERO 128.0F
 #define SIGNED_MOST 127.0F
 
-/* A channel's range is at least this share of its tensor's largest. A channel that was all but silent on the
- * pictures of the calibration would otherwise saturate as soon as it speaks; a larger share wastes steps on
- * channels that are small by nature. */
-#define RANGE_LEAST (1.0F / 256)
+/* How far units follow their channel's range rather than the tensor's: 1 altogether, 0 not at all. Units of
+ * small channels make small weights, which are rounded by the step of the large ones; units that are too large
+ * leave their bytes few steps. Errors of the logits on held-out pictures, HRNet and CBAM-ResUNet, 128 x 128:
+ * 0.394 and 0.484 at 1, 0.365 and 0.481 at 0.75, 0.392 and 0.581 at 0.5, 0.549 and 0.925 at 0. */
+#define FOLLOW 0.75F
 
 /* ---- which tensors may be bytes ---- */
 
@@ -181,8 +183,7 @@ static void set_units(bt_units *units, const bt_calibrated_tensor *measured, boo
     for (int c = 0; c < measured->channels; c++)
         if ((float)measured->ranges[c] > largest) largest = (float)measured->ranges[c];
     for (int c = 0; c < measured->channels; c++) {
-        float range = (float)measured->ranges[c];
-        if (range < largest * RANGE_LEAST) range = largest * RANGE_LEAST;
+        const float range = largest * powf((float)measured->ranges[c] / largest, FOLLOW);
         units->unit[c] = range / (signs ? SIGNED_MOST : BYTE_MOST);
         units->per_unit[c] = 1 / units->unit[c];
         units->zero[c] = signs ? SIGNED_ZERO : 0;

@@ -54,7 +54,7 @@ static void warn_of(const race *r, int index, const bt_step_result *result) {
     char title[32];
     if (result->status == BT_TIMEOUT) {
         bt_log_write(
-            r->t->options->log, BT_LOG_WARNING,
+            r->t->options->log, BT_LOG_INFO,
             "%s: the time for comparing ways to run is over; what was not compared is not chosen by it",
             r->t->model->title);
         return;

@@ -179,7 +179,9 @@ static bt_status write_config(const optimization *o, bool *written, bt_error *er
     json_t *after = NULL;
     bt_status status = bt_config_from_record(&after, o->record, o->before, error);
     *written = status == BT_OK && !(o->before && json_equal(after, o->before->json));
-    if (*written) status = bt_config_save(after, o->settings.output, error);
+    if (*written)
+        status = bt_config_keep_calibrations(o->record, bt_run_folder(o->run), o->settings.output, error);
+    if (*written && status == BT_OK) status = bt_config_save(after, o->settings.output, error);
     json_decref(after);
     return status;
 }

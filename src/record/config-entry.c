@@ -95,8 +95,8 @@ static void take_instances(bt_config_model *out, const bt_model_record *model) {
     out->instance_count = 1;
 }
 
-static bool same_kind(const bt_contender *a, const bt_contender *b) {
-    return strcmp(a->precision, b->precision) == 0 && a->channels_last == b->channels_last;
+bool bt_config_needs_calibration(const bt_model_record *model) {
+    return model->calibration[0] && strcmp(model->precision, bt_precision_name(BT_PRECISION_INT8)) == 0;
 }
 
 /* Of all contenders in that precision and layout, the one to tell: on the cores of the one taken, where it was
@@ -106,16 +106,15 @@ static const bt_contender *told_of(const bt_model_record *model, const bt_conten
     const bt_contender *told = kind;
     for (int i = 0; i < model->contender_count; i++) {
         const bt_contender *c = &model->contenders[i];
-        if (!same_kind(c, kind) || isnan(c->ratio)) continue;
-        const bool same_cores = c->instances == taken->instances && c->threads == taken->threads;
-        if (isnan(told->ratio) || same_cores) told = c;
+        if (!bt_contender_same_kind(c, kind) || isnan(c->ratio)) continue;
+        if (isnan(told->ratio) || bt_contender_same_division(c, taken)) told = c;
     }
     return told;
 }
 
 static bool is_first_of_kind(const bt_model_record *model, const bt_contender *c) {
     for (const bt_contender *other = model->contenders; other < c; other++)
-        if (same_kind(other, c)) return false;
+        if (bt_contender_same_kind(other, c)) return false;
     return true;
 }
 
@@ -123,7 +122,8 @@ static bool is_first_of_kind(const bt_model_record *model, const bt_contender *c
 static void take_precisions(bt_config_model *out, const bt_model_record *model) {
     const bt_contender *taken = bt_model_contender(model);
     snprintf(out->precision_reason, sizeof out->precision_reason, "%s", model->precision_reason);
-    snprintf(out->calibration, sizeof out->calibration, "%s", model->calibration);
+    if (bt_config_needs_calibration(model))
+        snprintf(out->calibration, sizeof out->calibration, "%s", model->calibration);
     if (!taken) return;
     out->settings.use_channels_last = taken->channels_last;
     for (int i = 0; i < model->contender_count && model->precision_reason[0]; i++) {

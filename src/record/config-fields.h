@@ -26,6 +26,9 @@ bool bt_config_is_provisional(bt_outcome outcome);
 /* The point that a run chose of a model, NULL where it chose none. */
 const bt_point *bt_config_choice(const bt_model_record *model);
 
+/* Whether its entry runs by a calibration. */
+bool bt_config_needs_calibration(const bt_model_record *model);
+
 /* Why a run chose none, for people: what speaks against the smallest size that was tried. */
 void bt_config_why_not(char out[BT_TEXT_SIZE], const bt_model_record *model);
 

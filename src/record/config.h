@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "record/fingerprint.h"
 #include "record/sweep-record.h"
 #include "settings/model-file.h"
@@ -77,7 +78,8 @@ typedef struct bt_config_model {
     char precision_reason[BT_PRECISION_REASON_SIZE];   /* as in bt_model_record */
     bt_config_precision precisions[BT_CONTENDERS_MAX]; /* none where none were compared */
     int precision_count;
-    char calibration[256]; /* of INT8: its scales' file, in the config's folder; "" where there is none */
+    char calibration
+        [BT_CALIBRATION_NAME_SIZE]; /* of INT8: its scales' file, in the config's folder; "" where there is none */
     int image_size;
     double speedup_over_single_image, mask_iou;
     double capacity_rps, recommended_rps, predicted_p95_ms; /* as in bt_model_record */
@@ -138,6 +140,19 @@ const bt_config_point *bt_config_model_point(const bt_config_model *model, int b
 /* What a session of the entry is to be opened in: the precision that it names, or what its settings ask for where
  * it names none that a session could be asked for ("none" of a simulation, "baked" of a package). */
 bt_precision bt_config_model_precision(const bt_config_model *model);
+
+/* How a model's calibration is called beside the config at `path`: "production_batch_config.hrnet.calibration.json". */
+void bt_config_calibration_name(char out[BT_CALIBRATION_NAME_SIZE], const char *path, const char *model);
+
+/* Where the calibration is that an entry of the config at `path` names; "" where it names none. BT_INVALID where the
+ * path is too long. */
+BT_MUST_USE bt_status bt_config_calibration_path(char out[BT_PATH_SIZE], const char *path,
+                                                 const bt_config_model *model, bt_error *error);
+
+/* Copies the calibrations of the entries that a run makes in INT8 from the run's folder to where the config at `path`
+ * wants them, which is written next. BT_IO, BT_NOT_WRITTEN, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_config_keep_calibrations(const bt_record *record, const char *folder,
+                                                  const char *path, bt_error *error);
 
 /* The entry that a run leaves for a model that it has a choice for, exactly as the file will hold it: numbers
  * are rounded as they are written, and each point's samples are its quantiles. So what is predicted from it

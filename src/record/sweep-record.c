@@ -135,6 +135,14 @@ bt_sla_state bt_model_sla_state(const bt_model_record *model) {
     return broken ? BT_SLA_BROKEN : BT_SLA_NOT_SHOWN;
 }
 
+bool bt_contender_same_kind(const bt_contender *a, const bt_contender *b) {
+    return strcmp(a->precision, b->precision) == 0 && a->channels_last == b->channels_last;
+}
+
+bool bt_contender_same_division(const bt_contender *a, const bt_contender *b) {
+    return a->instances == b->instances && a->threads == b->threads;
+}
+
 const bt_contender *bt_model_contender(const bt_model_record *model) {
     for (int i = 0; i < model->contender_count; i++)
         if (model->contenders[i].taken) return &model->contenders[i];

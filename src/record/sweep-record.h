@@ -94,6 +94,7 @@ typedef struct bt_division {
 #define BT_PRECISION_TEXT_SIZE   8   /* of a precision's name in a record */
 #define BT_CONTENDER_WHY_SIZE    160 /* of why it was not taken */
 #define BT_PRECISION_REASON_SIZE 256
+#define BT_CALIBRATION_NAME_SIZE 256 /* of its file, without the folder */
 #define BT_CONTENDERS_MAX        (4 * BT_DIVISIONS_MAX)
 
 /* One way of running a model: a precision and a layout on cores shared out so. The ways were compared before the
@@ -121,7 +122,7 @@ typedef struct bt_model_record {
     /* empty, or why it is that precision, by measurement: "FP32 taken: BF16 runs at 0.61 of its speed here" */
     char precision_reason[BT_PRECISION_REASON_SIZE];
     /* of INT8: the file with the scales, in the run's folder; "" where there is none */
-    char calibration[256];
+    char calibration[BT_CALIBRATION_NAME_SIZE];
     char path_note[200];            /* empty, or why the path is not the one that settings.path asks for */
     char output_note[BT_TEXT_SIZE]; /* empty, or what is odd about what it gave for the pictures */
     int instances; /* that ran at the same time while a batch was timed; throughput is all of theirs */
@@ -224,6 +225,10 @@ BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, b
  * be measured. */
 typedef enum bt_sla_state { BT_SLA_MET, BT_SLA_BROKEN, BT_SLA_NOT_SHOWN } bt_sla_state;
 bt_sla_state bt_model_sla_state(const bt_model_record *model);
+
+/* Whether they are of one precision and layout; whether they share the cores out alike. */
+bool bt_contender_same_kind(const bt_contender *a, const bt_contender *b);
+bool bt_contender_same_division(const bt_contender *a, const bt_contender *b);
 
 /* The way of running that the sweep measured; NULL where none was compared. */
 const bt_contender *bt_model_contender(const bt_model_record *model);

@@ -75,14 +75,6 @@ void bt_contender_note(bt_contender *contender, double median_ms) {
     contender->throughput_imgs_per_sec = bt_division_throughput(contender->instances, median_ms);
 }
 
-bool bt_contender_same_kind(const bt_contender *a, const bt_contender *b) {
-    return strcmp(a->precision, b->precision) == 0 && a->channels_last == b->channels_last;
-}
-
-bool bt_contender_same_division(const bt_contender *a, const bt_contender *b) {
-    return a->instances == b->instances && a->threads == b->threads;
-}
-
 static bool is_on(const bt_contender *c, const bt_division *division) {
     return c->instances == division->instances && c->threads == division->threads;
 }

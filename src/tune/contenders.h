@@ -34,9 +34,6 @@ int bt_contenders_list(const bt_ways *ways, bt_contender out[BT_CONTENDERS_MAX])
 /* Notes what batches of one took. */
 void bt_contender_note(bt_contender *contender, double median_ms);
 
-bool bt_contender_same_kind(const bt_contender *a, const bt_contender *b);     /* precision and layout */
-bool bt_contender_same_division(const bt_contender *a, const bt_contender *b); /* of the cores */
-
 /* Whether it can still win: it may, and nothing speaks against it. */
 bool bt_contender_is_eligible(const bt_contender *contender);
 

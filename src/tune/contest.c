@@ -79,10 +79,13 @@ bt_status bt_contest_open(bt_contest **out, bt_contender *contenders, int count,
         entrant *e = &contest->entrants[i];
         e->contender = &contenders[i];
         e->first = bt_contender_same_division(&contenders[i], &contenders[0]);
+        e->out = contenders[i].why[0] != '\0';
         one_division = one_division && e->first;
     }
     contest->joined = one_division || kinds_left(contest) < 2 ? 0 : -1;
-    contest->over = count < 2 || !(budget_s > 0);
+    while (contest->at < count - 1 && !takes_part(contest, &contest->entrants[contest->at]))
+        contest->at++;
+    contest->over = taking_part(contest) < 2 || !(budget_s > 0);
     return BT_OK;
 }
 

@@ -34,7 +34,8 @@ typedef struct bt_contest_turn {
 } bt_contest_turn;
 
 /* Compares `count` contenders, as bt_contenders_list orders them, within `budget_s`. They are the caller's, must
- * outlive the contest, and receive what batches of one took, and of one that fails why. BT_NO_MEMORY. */
+ * outlive the contest, and receive what batches of one took, and of one that fails why; one of which that is known
+ * already has no turn. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_contest_open(bt_contest **out, bt_contender *contenders, int count, double budget_s,
                                       bt_error *error);
 void bt_contest_close(bt_contest **contest);

@@ -403,7 +403,7 @@ static void an_entry_says_in_which_precision_and_why(void **state) {
     const bt_config_model *hrnet = bt_config_find(config, "hrnet");
     assert_string_equal(hrnet->precision, "fp32");
     assert_string_equal(hrnet->precision_reason, "FP32 taken: BF16 runs at 0.61 of its speed here");
-    assert_string_equal(hrnet->calibration, "hrnet.calibration.json");
+    assert_string_equal(hrnet->calibration, ""); /* which FP32 has no use for */
     assert_int_equal(hrnet->precision_count, 2);
     assert_string_equal(hrnet->precisions[0].precision, "fp32");
     assert_true(hrnet->precisions[0].ratio == 1 && isnan(hrnet->precisions[0].mask_iou));
@@ -414,6 +414,48 @@ static void an_entry_says_in_which_precision_and_why(void **state) {
     assert_false(hrnet->settings.use_channels_last); /* the layout that won is what it is served in */
     assert_int_equal(bt_config_model_precision(hrnet), BT_PRECISION_FP32);
     bt_config_close(&config);
+}
+
+static void an_int8_entry_has_its_calibration_beside_the_config(void **state) {
+    (void)state;
+    static const char kept[] = "kept/config.hrnet.calibration.json";
+    bt_record *record = a_run_of_hrnet("one", 250);
+    bt_model_record *model = &record->models[0];
+    char name[BT_PATH_SIZE], *bytes;
+    size_t size;
+    bt_error error;
+    bt_config_calibration_name(model->calibration, "kept/config.json", "hrnet");
+    assert_string_equal(model->calibration, "config.hrnet.calibration.json");
+    assert_int_equal(mkdir("run", 0755), 0);
+    assert_int_equal(mkdir("kept", 0755), 0);
+    must(bt_file_replace("run/config.hrnet.calibration.json", "ranges", 6, false, &error), &error);
+    strcpy(model->precision, "bf16");
+    must(bt_config_keep_calibrations(record, "run", "kept/config.json", &error), &error);
+    assert_false(bt_file_exists(kept));
+    strcpy(model->precision, "int8");
+    must(bt_config_keep_calibrations(record, "run", "kept/config.json", &error), &error);
+    must(bt_file_read(kept, 100, &bytes, &size, &error), &error);
+    assert_string_equal(bytes, "ranges");
+    free(bytes);
+    bt_config *config = merged(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    must(bt_config_calibration_path(name, "kept/config.json", hrnet, &error), &error);
+    assert_string_equal(name, kept);
+    must(bt_config_calibration_path(name, "config.json", hrnet, &error), &error);
+    assert_string_equal(name, "config.hrnet.calibration.json");
+    bt_config_close(&config);
+}
+
+static void a_calibration_that_is_gone_is_named(void **state) {
+    (void)state;
+    bt_record *record = a_run_of_hrnet("one", 250);
+    bt_error error;
+    strcpy(record->models[0].precision, "int8");
+    strcpy(record->models[0].calibration, "absent.calibration.json");
+    assert_int_equal(bt_config_keep_calibrations(record, "run", "config.json", &error), BT_IO);
+    assert_non_null(strstr(error.message, "run/absent.calibration.json"));
+    record->model_count = 2; /* the second wants to be freed */
+    bt_record_close(&record);
 }
 
 /* Entries of before name what they were measured in, and nothing else of it. */
@@ -1124,6 +1166,8 @@ int main(void) {
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),
         cmocka_unit_test(an_entry_keeps_the_settings_that_it_was_tuned_under),
         cmocka_unit_test(an_entry_says_in_which_precision_and_why),
+        cmocka_unit_test(an_int8_entry_has_its_calibration_beside_the_config),
+        cmocka_unit_test(a_calibration_that_is_gone_is_named),
         cmocka_unit_test(an_entry_is_opened_in_what_it_was_measured_in),
         cmocka_unit_test(an_entry_says_nothing_twice),
         cmocka_unit_test(an_entry_without_settings_keeps_those_of_its_file),

@@ -1,9 +1,11 @@
 #include "backend/session-precision.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "kernels/cpu.h"
+#include "networks/model.h"
 #include "plan/pays.h"
 
 /* BF16 is taken where the convolution gains this much. Lower, and noise decides between equals, of which BF16 is the
@@ -12,6 +14,13 @@
 
 static bool has_bf16(void) {
     return bt_cpu_best_level() >= BT_CPU_AVX512_BF16;
+}
+
+bt_runs_on bt_session_runs_on(const bt_session_options *options) {
+    if (strcmp(options->device, "cpu") != 0) return BT_RUNS_ON_CUDA;
+    const bool by_name = strcmp(options->backend, "plan") == 0;
+    const bool planned = options->path == BT_PATH_PRODUCTION && (options->use_channels_last || by_name);
+    return planned && options->resolved->kind == BT_MODEL_NETWORK ? BT_RUNS_PLANNED : BT_RUNS_ON_CPU;
 }
 
 bool bt_session_precision_exists(bt_precision precision, bt_runs_on where) {

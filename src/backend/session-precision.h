@@ -18,6 +18,9 @@ typedef enum bt_runs_on {
     BT_RUNS_ON_CUDA
 } bt_runs_on;
 
+/* Who runs a session with these options, whose model is resolved; a plan that cannot be had is known at opening. */
+bt_runs_on bt_session_runs_on(const bt_session_options *options);
+
 /* Whether a session there can be opened in it, if asked to. */
 bool bt_session_precision_exists(bt_precision precision, bt_runs_on where);
 

@@ -1,6 +1,7 @@
 #include "record/config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,9 +45,9 @@ const bt_config_point *bt_config_model_point(const bt_config_model *model, int b
 }
 
 bt_precision bt_config_model_precision(const bt_config_model *model) {
-    bt_precision named = BT_PRECISION_AUTO;
-    const bool names_one = bt_precision_find(&named, model->precision) && !bt_precision_is_open(named);
-    return names_one ? named : (bt_precision)model->settings.precision;
+    bt_precision taken;
+    const bool compared = model->precision_reason[0] && bt_precision_find(&taken, model->precision);
+    return compared && !bt_precision_is_open(taken) ? taken : (bt_precision)model->settings.precision;
 }
 
 /* ---- reading ---- */
@@ -297,6 +298,7 @@ bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
     *out = NULL;
     bt_config *config = (bt_config *)calloc(1, sizeof *config);
     if (!config) return bt_no_memory(error, "reading %s", path);
+    snprintf(config->path, sizeof config->path, "%s", path);
     bt_status status = bt_json_load(&config->json, path, error);
     if (status == BT_OK) status = read_config(config->json, config, path, error);
     if (status != BT_OK)

@@ -104,7 +104,8 @@ typedef struct bt_config_model {
 } bt_config_model;
 
 typedef struct bt_config {
-    json_t *json; /* the document as it was read, owned */
+    json_t *json;            /* the document as it was read, owned */
+    char path[BT_PATH_SIZE]; /* of the file; "" where it is of no file */
     int schema_version;
     char generated_at[32], tool_version[32], run_id[64];
     char workload[32]; /* "production", "cpu-demo" or "simulated": the latest run's */
@@ -137,8 +138,8 @@ const bt_config_model *bt_config_find(const bt_config *config, const char *name)
 /* The point of a batch size, or NULL. */
 const bt_config_point *bt_config_model_point(const bt_config_model *model, int batch_size);
 
-/* What a session of the entry is to be opened in: the precision that it names, or what its settings ask for where
- * it names none that a session could be asked for ("none" of a simulation, "baked" of a package). */
+/* What a session of the entry is to be opened in: the precision that was taken, where ways of running were compared,
+ * else what its settings ask for. Entries of before name a precision that nobody compared. */
 bt_precision bt_config_model_precision(const bt_config_model *model);
 
 /* How a model's calibration is called beside the config at `path`: "production_batch_config.hrnet.calibration.json". */

@@ -54,21 +54,7 @@ static void warn_of_model(const bt_worker_lane *lane, const char *words) {
 static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     const bt_served_model *served = &model->served;
-    const bt_session_options options = {
-        .backend = served->settings.backend,
-        .model = model->name,
-        .model_file = served->settings.model_file,
-        .resolved = &served->resolved.model,
-        .weights = served->settings.weights,
-        .device = lane->place->device,
-        .path = lane->path == BT_PATH_STANDARD ? BT_PATH_STANDARD : served->path,
-        .height = model->height,
-        .width = model->width,
-        .threads = lane->place->threads,
-        .use_amp = served->use_amp,
-        .use_channels_last = served->use_channels_last,
-        .use_cudnn_benchmark = served->use_cudnn_benchmark,
-    };
+    const bt_session_options options = bt_served_model_session(served, lane->place, lane->path);
     bt_status status = bt_session_open(&lane->own.session, &options, error);
     if (status != BT_OK) return status;
     const bt_session_info *info = &lane->found.session;

@@ -24,11 +24,12 @@ static bt_status unmeasured_ladder(bt_service_model *model, bt_error *error) {
     return bt_ladder_plan(ladder, error);
 }
 
-/* Whether `backend` is what the entry was measured with; else its times say nothing. */
+/* Whether it runs as the entry was measured; else its times say nothing. */
 static bool measured_so(const bt_service_model *model) {
     const bt_service_settings *s = &model->served.settings;
     const bt_config_model *entry = model->served.entry;
     return strcmp(s->backend, entry->settings.backend) == 0 &&
+           s->precision == (int)bt_config_model_precision(entry) &&
            (entry->image_size == 0 || s->image_size == entry->image_size);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/session-precision.h"
+#include "base/files.h"
 #include "base/text.h"
 
 static bool is_given(const bt_option_sources *sources, const char *name) {
@@ -64,6 +66,8 @@ static void fill(bt_served_model *out, const bt_option_sources *sources) {
     out->use_amp = from->use_amp;
     out->use_channels_last = from->use_channels_last;
     out->use_cudnn_benchmark = from->use_cudnn_benchmark;
+    if (!is_given(sources, "precision")) s->precision = bt_config_model_precision(entry);
+    out->precision = (bt_precision)s->precision;
 }
 
 /* The config's instances; where it has none, one on its device. */
@@ -128,6 +132,57 @@ static void fit_to_cores(bt_served_model *out, const bt_cores *cores) {
     *placement = fitting;
 }
 
+/* ---- what a lane opens ---- */
+
+bt_session_options bt_served_model_session(const bt_served_model *served, const bt_instance *place,
+                                           bt_path path) {
+    const bt_service_settings *s = &served->settings;
+    return (bt_session_options){
+        .backend = s->backend,
+        .model = served->entry->name,
+        .model_file = s->model_file,
+        .resolved = &served->resolved.model,
+        .weights = s->weights,
+        .device = place->device,
+        .path = path == BT_PATH_STANDARD ? BT_PATH_STANDARD : served->path,
+        .height = (int)s->image_size,
+        .width = (int)s->image_size,
+        .threads = place->threads,
+        .use_amp = served->use_amp,
+        .use_channels_last = served->use_channels_last,
+        .use_cudnn_benchmark = served->use_cudnn_benchmark,
+        .precision = served->precision,
+        .calibration = served->calibration,
+    };
+}
+
+/* A precision that a run measured where it was fast may be none of this machine's, and INT8's file may be left
+ * behind: that is told here, where the config is known, before a network is loaded. */
+static bt_status check_precision(bt_served_model *out, const bt_config *config, bool given, bt_error *error) {
+    const char *name = out->entry->name, *title = bt_precision_title(out->precision);
+    if (out->resolved.simulated || out->path == BT_PATH_STANDARD || bt_precision_is_open(out->precision))
+        return BT_OK;
+    for (int i = 0; i < out->placement.count && !given; i++) {
+        const bt_session_options options =
+            bt_served_model_session(out, &out->placement.instances[i], out->path);
+        if (!bt_session_precision_exists(out->precision, bt_session_runs_on(&options)))
+            return bt_fail(
+                error, BT_UNSUPPORTED,
+                "%s was tuned in %s, which it cannot run in here: tune it here with optimize-batch, "
+                "or give precision auto",
+                name, title);
+    }
+    if (out->precision != BT_PRECISION_INT8) return BT_OK;
+    bt_status status = bt_config_calibration_path(out->calibration, config->path, out->entry, error);
+    if (status != BT_OK || !out->calibration[0] || bt_file_exists(out->calibration)) return status;
+    return bt_fail(error, BT_IO,
+                   "%s: there is no such file, and INT8 wants it: tune %s here with optimize-batch, or give "
+                   "precision auto",
+                   out->calibration, name);
+}
+
+/* ---- all of it ---- */
+
 static bt_status fail_unmeasurable(const bt_config_model *entry, bt_error *error) {
     return bt_fail(error, BT_INVALID,
                    "%s could not be measured%s%s, so it is not served: tune it again, serve the other models "
@@ -152,7 +207,7 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     if (configured && !simulated) fit_to_cores(out, cores);
     if (!out->placement_note[0] && !simulated) /* who asks for more than there is gets it, and is told */
         bt_cores_excess(cores, bt_placement_threads(&out->placement, cores->count), out->placement_note);
-    return BT_OK;
+    return check_precision(out, config, is_given(sources, "precision"), error);
 }
 
 bool bt_served_model_has_changed(const bt_served_model *served, uint64_t weights_hash) {

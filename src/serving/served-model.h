@@ -26,10 +26,13 @@ typedef struct bt_served_model {
     char placement_note[240]; /* "", or what is to be said of it: it is cut to the cores, or beyond them */
     bt_path path;             /* of the production lanes */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
+    bt_precision precision;         /* of the production lanes */
+    char calibration[BT_PATH_SIZE]; /* of INT8: the file that the entry names; "" where it names none */
 } bt_served_model;
 
 /* `given` and who set it (anything but DEFAULT counts as given). BT_INVALID for an unknown model (the message
- * lists the config's), one that could not be measured (it says why), or a placement that cannot be. `config`
+ * lists the config's), one that could not be measured (it says why), or a placement that cannot be; BT_UNSUPPORTED
+ * for a precision that was measured and that this machine has not, BT_IO for a calibration that is gone. `config`
  * is borrowed by *out. Instances that nobody asked for, but a tuning run chose where there were more cores,
  * are cut to those that there are. */
 BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
@@ -39,6 +42,10 @@ BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_con
 
 /* BT_INVALID for a model that the config does not have; the message lists those that it has. */
 bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error);
+
+/* What a lane of that path opens in that place. It borrows both, and the strings in them. */
+bt_session_options bt_served_model_session(const bt_served_model *served, const bt_instance *place,
+                                           bt_path path);
 
 /* Whether what was loaded, by its hash, is not what was measured, though nobody asked for anything else: the
  * entry's file was written anew with other numbers. False where either is not known (0). */

@@ -21,8 +21,9 @@ typedef enum bt_precision {
     BT_PRECISION_COUNT
 } bt_precision;
 
-/* The words in the order of bt_precision, as an option's choices. */
-#define BT_PRECISION_CHOICES "auto|fp32|bf16|fp16|int8|auto-int8"
+/* The words in the order of bt_precision, as an option's choices; where nothing is raced the last means nothing. */
+#define BT_PRECISION_SERVED_CHOICES "auto|fp32|bf16|fp16|int8"
+#define BT_PRECISION_CHOICES        BT_PRECISION_SERVED_CHOICES "|auto-int8"
 
 /* "auto", "fp32", ...; never NULL. */
 const char *bt_precision_name(bt_precision precision);

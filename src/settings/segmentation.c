@@ -39,8 +39,8 @@ static const bt_option own[] = {
     {BT_ROW_QUIET(bt_segment_settings), RUN},
 };
 
-static const char *const service_rows[] = {"weights",   "model_file", "image_size", "batch_size",
-                                           "instances", "backend",    "failover"};
+static const char *const service_rows[] = {"weights",    "model_file", "image_size", "precision",
+                                           "batch_size", "instances",  "backend",    "failover"};
 #define SERVICE_COUNT (sizeof service_rows / sizeof *service_rows)
 
 static bt_rows table;

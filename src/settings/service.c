@@ -1,5 +1,6 @@
 #include "settings/service.h"
 
+#include "settings/precision.h"
 #include "settings/rows.h"
 
 #define ROW(type, member) BT_ROW(type, bt_service_settings, member)
@@ -35,6 +36,9 @@ const bt_option bt_service_settings_table[] = {
          "what you trust. In a `settings` text several are parted by semicolons. The config's unless given."},
     {BT_ROW_IMAGE_SIZE(bt_service_settings, 1), SERVICE,
      .help = "Side of the network's input; the config's unless given."},
+    {ROW(CHOICE, precision), .choices = BT_PRECISION_SERVED_CHOICES, SERVICE,
+     .help = "In which numbers the networks compute: auto takes what a quick measurement finds fastest, int8 "
+             "wants the calibration that the config names; the config's unless given."},
     {ROW(SWITCH, admission), .initial = "true", SERVICE,
      .help = "Refuse at once a request that could not make its deadline."},
     {ROW(SWITCH, failover), .initial = "true", SERVICE,

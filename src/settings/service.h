@@ -26,6 +26,7 @@ typedef struct bt_service_settings {
     char weights[BT_OPTION_TEXT_SIZE];    /* "": the config's */
     char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,..."; once resolved, one model's; "": the config's */
     int64_t image_size;                   /* 0: the config's */
+    int precision;                        /* bt_precision; the config's where nobody gave one */
     bool admission, failover, warm_up;
     double watchdog_ms; /* a run is given up after it; 0: 1 s + 20 times its typical service time */
     int64_t breaker_failures;

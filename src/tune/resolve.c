@@ -29,10 +29,11 @@ const char *bt_resolve_workload(const bt_settings *settings) {
 }
 
 bt_runs_on bt_resolve_runs_on(const bt_settings *settings, const bt_resolved_model *model) {
-    if (strcmp(settings->device, "cpu") != 0) return BT_RUNS_ON_CUDA;
-    const bool by_name = strcmp(settings->backend, "plan") == 0;
-    const bool planned = settings->path == BT_PATH_PRODUCTION && (settings->use_channels_last || by_name);
-    return planned && model->model.kind == BT_MODEL_NETWORK ? BT_RUNS_PLANNED : BT_RUNS_ON_CPU;
+    return bt_session_runs_on(&(bt_session_options){.backend = settings->backend,
+                                                    .resolved = &model->model,
+                                                    .device = settings->device,
+                                                    .path = (bt_path)settings->path,
+                                                    .use_channels_last = settings->use_channels_last});
 }
 
 static bt_status resolve_device(bt_settings *settings, const bt_machine *machine, bt_error *error) {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "expect.h"
 #include "made-up-cores.h"
@@ -263,6 +264,62 @@ static void what_could_not_be_measured_is_not_served(void **state) {
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 
+/* ---- precision ---- */
+
+#define RACED(precision, more)                                                                               \
+    CONFIG("\"backend\": \"plan\", \"device\": \"cpu\"",                                                     \
+           ", \"precision\": \"" precision "\", \"precision_reason\": \"it won\"" more)
+
+static void what_won_is_served(void **state) {
+    (void)state;
+    static bt_served_model served;
+    static const bt_instance place = {.device = "cpu", .threads = 2};
+    bt_error error;
+    serve(&served, RACED("fp32", ""), "", BT_OK, &error);
+    assert_int_equal(served.precision, BT_PRECISION_FP32);
+    assert_int_equal(bt_served_model_session(&served, &place, BT_PATH_PRODUCTION).precision,
+                     BT_PRECISION_FP32);
+    serve(&served, RACED("fp32", ""), "precision=auto", BT_OK, &error);
+    assert_int_equal(served.precision, BT_PRECISION_AUTO);
+    serve(&served, CONFIG("", ", \"precision\": \"bf16\""), "", BT_OK,
+          &error); /* of before: nobody compared */
+    assert_int_equal(served.precision, BT_PRECISION_AUTO);
+    serve(&served, CONFIG("\"precision\": \"fp32\"", ""), "", BT_OK, &error);
+    assert_int_equal(served.precision, BT_PRECISION_FP32);
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
+static void int8_is_served_with_the_calibration_beside_the_config(void **state) {
+    (void)state;
+    static bt_served_model served;
+    static const bt_instance place = {.device = "cpu", .threads = 2};
+    static const char text[] = RACED("int8", ", \"calibration\": \"ranges.json\"");
+    bt_error error;
+    bt_scratch_put(".", "ranges.json", "{}");
+    serve(&served, text, "", BT_OK, &error);
+    const bt_session_options options = bt_served_model_session(&served, &place, BT_PATH_PRODUCTION);
+    assert_int_equal(options.precision, BT_PRECISION_INT8);
+    assert_string_equal(options.calibration, "ranges.json");
+    assert_int_equal(bt_served_model_session(&served, &place, BT_PATH_STANDARD).path, BT_PATH_STANDARD);
+    assert_int_equal(unlink("ranges.json"), 0);
+    serve(&served, text, "", BT_IO, &error);
+    says(error.message, "ranges.json: there is no such file, and INT8 wants it: tune hrnet here");
+    serve(&served, text, "precision=fp32", BT_OK, &error); /* which has no use for it */
+    serve(&served, text, "backend=sim", BT_OK, &error);
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
+static void a_precision_that_is_none_of_this_machine_asks_for_tuning(void **state) {
+    (void)state;
+    static bt_served_model served;
+    bt_error error;
+    serve(&served, RACED("fp16", ""), "", BT_UNSUPPORTED, &error);
+    says(error.message, "hrnet was tuned in FP16, which it cannot run in here: tune it here");
+    serve(&served, RACED("fp16", ""), "precision=auto", BT_OK, &error);
+    serve(&served, RACED("fp16", ""), "instances=cuda:0", BT_OK, &error);
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
 /* ---- fewer cores than there were ---- */
 
 #define TUNED(settings, instances)                                                                           \
@@ -343,6 +400,9 @@ int main(void) {
         cmocka_unit_test(an_entrys_own_settings_are_served),
         cmocka_unit_test(a_wrong_setting_of_an_entry_is_named),
         cmocka_unit_test(what_could_not_be_measured_is_not_served),
+        cmocka_unit_test(what_won_is_served),
+        cmocka_unit_test(int8_is_served_with_the_calibration_beside_the_config),
+        cmocka_unit_test(a_precision_that_is_none_of_this_machine_asks_for_tuning),
         cmocka_unit_test(what_a_run_chose_is_cut_to_the_cores_that_there_are),
         cmocka_unit_test(instances_on_cores_of_others_move),
         cmocka_unit_test(who_asks_for_more_than_there_is_gets_it_and_is_told),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/calibrate-wide.h"
 #include "base/cores.h"
 #include "plan/pays.h"
 #include "plan/plan.h"
@@ -129,6 +130,29 @@ static bt_status compare(subject *n, bt_calibration *calibration, const float *h
     return status;
 }
 
+/* Pictures that groups are judged by. More tell them apart better; each costs a run in FP32 a group. */
+#define WIDE_PICTURES 2
+
+/* Groups stay in floats, twice as many each time, until the masks agree as wanted or half of the groups do:
+ * then bytes are of little use. The last try is what stays. */
+static bt_status widen(subject *n, bt_calibration *calibration, const bt_calibrate_options *options,
+                       const float *held, int held_out, bt_error *error) {
+    bt_wide_order order;
+    const int pictures = calibration->pictures < WIDE_PICTURES ? calibration->pictures : WIDE_PICTURES;
+    bt_status status =
+        bt_wide_order_open(&order, n->reference, n->network, calibration, options->images, pictures, error);
+    if (status != BT_OK) return status;
+    for (int count = 1;
+         status == BT_OK && calibration->mask_iou < options->wanted_iou && count <= (order.count + 1) / 2;
+         count *= 2) {
+        bt_wide_order_apply(&order, count, calibration);
+        status = compare(n, calibration, held, held_out, error);
+        if (status == BT_OK && stopped(options)) status = given_up(error);
+    }
+    bt_wide_order_close(&order);
+    return status;
+}
+
 /* ---- all of it ---- */
 
 static void close_network(subject *n) {
@@ -182,7 +206,9 @@ static bt_status calibrate(subject *n, bt_calibration *calibration, const bt_cal
     const float *held = options->images + 3 * (size_t)calibration->pictures * n->pixels;
     bt_status status = run_reference(n, calibration, options, error);
     if (status == BT_OK) status = choose_floats(calibration, error);
-    return status == BT_OK ? compare(n, calibration, held, held_out, error) : status;
+    if (status == BT_OK) status = compare(n, calibration, held, held_out, error);
+    if (status != BT_OK || calibration->mask_iou >= options->wanted_iou) return status;
+    return widen(n, calibration, options, held, held_out, error);
 }
 
 bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error) {

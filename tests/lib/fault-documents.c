@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fixture-calibration.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "load/schedule.h"
@@ -74,6 +75,8 @@ int fault_documents_make(void **state) {
     make_record();
     make_gate();
     made.load = fixture_load_record();
+    made.calibration = fixture_calibration();
+    must(bt_calibration_save(made.calibration, "calibration.json", &error), &error);
     must(bt_record_save(made.record, "record.json", &error), &error);
     must(bt_load_record_save(made.load, "load.json", &error), &error);
     must(bt_config_from_record(&json, made.record, NULL, &error), &error);
@@ -95,6 +98,7 @@ int fault_documents_remove(void **state) {
     bt_load_record_close(&made.load);
     bt_gate_record_close(&made.gate);
     bt_gate_verdict_close(&made.verdict);
+    bt_calibration_close(&made.calibration);
     print_message("# %ld failures planted\n", faults_struck());
     return bt_scratch_leave(state);
 }

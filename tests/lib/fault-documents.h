@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "faults.h"
+#include "record/calibration.h"
 #include "record/config.h"
 #include "record/gate-verdict.h"
 #include "record/load-record.h"
@@ -17,6 +18,7 @@ typedef struct fault_documents {
     const bt_config_model *hrnet;
     bt_gate_record *gate;        /* gate.json */
     bt_gate_verdict *verdict;    /* verdict.json */
+    bt_calibration *calibration; /* calibration.json */
     char root[BT_PATH_SIZE / 2]; /* the repository's, whose tests/ holds more files */
 } fault_documents;
 

@@ -185,6 +185,14 @@ static bt_status save_config(bt_error *error) {
     return status;
 }
 
+static bt_status save_and_load_calibration(bt_error *error) {
+    bt_calibration *copy = NULL;
+    bt_status status = bt_calibration_save(made.calibration, "calibration.json", error);
+    if (status == BT_OK) status = bt_calibration_load(&copy, "calibration.json", error);
+    bt_calibration_close(&copy);
+    return status;
+}
+
 static bt_status read_weights(bt_error *error) {
     bt_checkpoint *checkpoint = NULL;
     float values[2];
@@ -205,6 +213,7 @@ static void every_call_on_files_may_fail(void **state) {
         {"lock and log", .run = lock_and_log, .allowed = LOST},
         {"save and load records", .run = save_and_load, .allowed = LOST},
         {"save a config", .run = save_config, .allowed = LOST},
+        {"save and load a calibration", .run = save_and_load_calibration, .allowed = LOST},
         {"read a trace", .run = fault_read_trace, .allowed = FAULT_SURVIVED},
         {"read weights", .run = read_weights, .allowed = FAULT_SURVIVED},
         {"begin a run", .run = fault_begin_run, .allowed = LOST},

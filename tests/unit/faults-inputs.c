@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "expect.h"
+#include "fixture-calibration.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "load/schedule.h"
@@ -58,6 +59,13 @@ static bt_status read_load_record(const char *path, bt_error *error) {
     return status;
 }
 
+static bt_status read_calibration(const char *path, bt_error *error) {
+    bt_calibration *calibration = NULL;
+    bt_status status = bt_calibration_load(&calibration, path, error);
+    bt_calibration_close(&calibration);
+    return status;
+}
+
 /* As a resumed run reads it: every line's step and result too. */
 static bt_status read_journal(const char *path, bt_error *error) {
     json_t *lines, *line;
@@ -97,11 +105,13 @@ static bt_status read_checkpoint(const char *path, bt_error *error) {
 }
 
 static kind kinds[] = {
-    {"config.json", read_config, NULL, 0},    {"record.json", read_record, NULL, 0},
-    {"load.json", read_load_record, NULL, 0}, {"journal.jsonl", read_journal, NULL, 0},
-    {"trace.txt", read_trace, NULL, 0},       {"a.safetensors", read_checkpoint, NULL, 0},
+    {"config.json", read_config, NULL, 0},       {"record.json", read_record, NULL, 0},
+    {"load.json", read_load_record, NULL, 0},    {"calibration.json", read_calibration, NULL, 0},
+    {"journal.jsonl", read_journal, NULL, 0},    {"trace.txt", read_trace, NULL, 0},
+    {"a.safetensors", read_checkpoint, NULL, 0},
 };
-#define KINDS (sizeof kinds / sizeof *kinds)
+#define JOURNAL 4
+#define KINDS   (sizeof kinds / sizeof *kinds)
 
 static long in_all;
 
@@ -220,20 +230,25 @@ static void put_strangers(const kind *k, json_t *top, json_t *at) {
 }
 
 /* No value of a document may be taken for what it is not: every one is put in question, in the config, in a
- * record and in a load record of a few numbers each. */
+ * record, in a load record and in a calibration, of a few numbers each. */
 static void values_of_another_kind(void **state) {
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    static const struct {
+        const char *path;
+        int least; /* values and strangers that must have been tried */
+    } seeds[] = {{"config/tuned.json", 500},
+                 {"record/sweep.json", 500},
+                 {"load-record/single.json", 500},
+                 {"calibration/three-tensors.json", 150}};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         bt_error error;
         json_t *top;
         char path[256];
-        static const char *const seeds[] = {"config/tuned.json", "record/sweep.json",
-                                            "load-record/single.json"};
-        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", began_in, seeds[i]);
+        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", began_in, seeds[i].path);
         if (bt_json_load(&top, path, &error)) fail_msg("%s", error.message);
         tried = refused = 0;
         put_strangers(&kinds[i], top, top);
-        assert_true(tried > 500 && refused > tried / 2);
+        assert_true(tried > seeds[i].least && refused > tried / 2);
         json_decref(top);
     }
 }
@@ -242,7 +257,7 @@ static void values_of_another_kind(void **state) {
  * next line stands by itself. */
 static void a_journal_cut_off_anywhere_goes_on(void **state) {
     (void)state;
-    const kind *k = &kinds[3];
+    const kind *k = &kinds[JOURNAL];
     json_t *header = json_pack("{s:s}", "device", "cpu");
     for (size_t size = 0; size <= k->size; size++) {
         bt_run *run;
@@ -299,8 +314,11 @@ static void write_files(void) {
     json_t *json;
     bt_record *record = fixture_record();
     bt_load_record *load = fixture_load_record();
+    bt_calibration *calibration = fixture_calibration();
     must(bt_record_save(record, "record.json", &error), &error);
     must(bt_load_record_save(load, "load.json", &error), &error);
+    must(bt_calibration_save(calibration, "calibration.json", &error), &error);
+    bt_calibration_close(&calibration);
     must(bt_config_from_record(&json, record, NULL, &error), &error);
     must(bt_config_save(json, "config.json", &error), &error);
     json_decref(json);

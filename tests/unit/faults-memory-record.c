@@ -113,6 +113,31 @@ static bt_status load_verdict(bt_error *error) {
     return status;
 }
 
+static bt_status save_calibration(bt_error *error) {
+    return bt_calibration_save(made.calibration, "copy.json", error);
+}
+
+static bt_status load_calibration(bt_error *error) {
+    bt_calibration *copy;
+    bt_status status = bt_calibration_load(&copy, "calibration.json", error);
+    if (status != BT_OK && copy) fail_msg("a calibration that failed to load is there");
+    bt_calibration_close(&copy);
+    return status;
+}
+
+/* What was added before stays. */
+static bt_status make_calibration(bt_error *error) {
+    static const float ranges[] = {1, 2, 3};
+    bt_calibration *calibration;
+    bt_status status = bt_calibration_open(&calibration, error);
+    for (int i = 0; i < 20 && status == BT_OK; i++) {
+        status = bt_calibration_add(calibration, i, ranges, 3, error);
+        assert_int_equal(calibration->tensor_count, status == BT_OK ? i + 1 : i);
+    }
+    bt_calibration_close(&calibration);
+    return status;
+}
+
 static const fault_case cases[] = {
     {"save a record", .run = save_record, .document = true},
     {"load a record", .run = load_record},
@@ -128,6 +153,9 @@ static const fault_case cases[] = {
     {"merge a gate's turns", .run = merge_gate},
     {"save a gate's verdict", .run = save_verdict, .document = true},
     {"load a gate's verdict", .run = load_verdict},
+    {"save a calibration", .run = save_calibration, .document = true},
+    {"load a calibration", .run = load_calibration},
+    {"make a calibration", .run = make_calibration},
 };
 
 int main(void) {

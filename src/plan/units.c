@@ -190,15 +190,17 @@ static void set_units(bt_units *units, const bt_calibrated_tensor *measured, boo
     }
 }
 
-/* Whether any tensor of this one's group was to stay wide, or was never measured. */
+/* Whether any tensor of a group was to stay wide, or was never measured though it has units of its own. */
 static bool group_is_wide(const bt_network *network, const int *groups, const bt_calibration *calibration,
                           int group) {
-    for (int t = 0; t < network->tensor_count; t++) {
-        const bt_calibrated_tensor *measured =
-            groups[t] == group ? bt_calibration_find(calibration, t) : NULL;
-        if (measured && measured->wide) return true;
+    for (int i = 0; i < network->operation_count; i++) {
+        const bt_operation *producer = &network->operations[i];
+        const bool follows = hands_on(producer) || producer->kind == BT_OPERATION_CONCATENATE;
+        if (groups[producer->output] != group) continue;
+        const bt_calibrated_tensor *measured = bt_calibration_find(calibration, producer->output);
+        if (measured ? measured->wide : !follows) return true;
     }
-    return bt_calibration_find(calibration, group) == NULL;
+    return false;
 }
 
 static bt_status set_tensor(bt_units *units, const bt_shape *shapes, const bt_operation *producer,

@@ -15,7 +15,7 @@
 #include "demo-session.h"
 #include "golden.h"
 #include "kernels/cpu.h"
-#include "networks/builder.h"
+#include "made-up-network.h"
 #include "plan/plan.h"
 
 enum { HEIGHT = 64, WIDTH = 96, PIXELS = HEIGHT * WIDTH, BATCH = 3 };
@@ -99,17 +99,6 @@ static int describe_odd(bt_builder *b) {
     return bt_build_convolution(b, gated, (bt_convolution){.channels = 1, .kernel = 1, .bias = 1}, "i");
 }
 
-static bt_network *open_described(int (*describe)(bt_builder *builder)) {
-    bt_error error;
-    bt_network *network = calloc(1, sizeof *network);
-    assert_non_null(network);
-    network->name = network->title = "odd";
-    network->size_multiple = 2;
-    bt_builder builder = bt_builder_start(network, &error);
-    if (bt_builder_finish(&builder, describe(&builder)) != BT_OK) fail_msg("%s", error.message);
-    return network;
-}
-
 static bt_status open_odd(bt_plan **plan, const bt_network *network, bt_value_type type, bt_error *error) {
     bt_weights *weights;
     assert_int_equal(bt_weights_open(&weights, network, "counter:7", error), BT_OK);
@@ -128,7 +117,7 @@ static bt_status open_odd(bt_plan **plan, const bt_network *network, bt_value_ty
 static void any_network_of_these_operations_compiles(void **state) {
     (void)state;
     if (!is_possible()) skip();
-    bt_network *network = open_described(describe_odd);
+    bt_network *network = made_up_network(describe_odd);
     bt_plan *fp32, *bf16 = NULL;
     bt_error error;
     float in[2 * 3 * 16 * 24], exact[2 * 16 * 24], near[2 * 16 * 24];
@@ -157,7 +146,7 @@ static int describe_one_map(bt_builder *b) {
 static void what_it_cannot_do_is_said_at_open(void **state) {
     (void)state;
     if (!is_possible()) skip();
-    bt_network *network = open_described(describe_one_map);
+    bt_network *network = made_up_network(describe_one_map);
     bt_plan *plan;
     bt_error error;
     assert_int_equal(open_odd(&plan, network, false, &error), BT_UNSUPPORTED);
@@ -169,7 +158,7 @@ static void what_it_cannot_do_is_said_at_open(void **state) {
 static void steps_can_be_read(void **state) {
     (void)state;
     if (!is_possible()) skip();
-    bt_network *network = open_described(describe_odd);
+    bt_network *network = made_up_network(describe_odd);
     bt_plan *plan;
     bt_error error;
     char text[128];

@@ -15,8 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
+#include "backend/calibrate.h"
 #include "base/clock.h"
 #include "base/command.h"
 #include "base/cores.h"
@@ -52,8 +54,12 @@ static const struct path {
 #define PEAKS_MAX   4 /* precisions at most */
 #define TABLE_WIDTH 120
 
-/* Of the pictures that run; the same as peer.py's. */
-#define PICTURES_SEED 1
+/* Of the pictures that run, and of those that INT8 is calibrated on: of 42, 32 for the ranges and the others to
+ * see whether masks agree. The same as peer.py's. */
+#define PICTURES_SEED        1
+#define CALIBRATION_SEED     2
+#define CALIBRATION_PICTURES 42
+#define WANTED_IOU           0.99
 
 typedef struct settings {
     bt_names models, paths;
@@ -229,18 +235,63 @@ static bt_status open_block(bench *b, block *of, bt_error *error) {
     bt_network_close(&network);
     if (status == BT_OK) status = draw(b, of->image_size, error);
     if (status != BT_OK || strcmp(given->device, "cpu") != 0) return status;
-    status = peaks_open(&of->peaks, given->threads > 0 ? (int)given->threads : bt_cores_count(),
-                        given->iterations, error);
+    status = peaks_open(&of->peaks, given->threads > 0 ? (int)given->threads : bt_cores_count(), error);
     if (status == BT_UNSUPPORTED) say(b, of, "no peaks: %s", error->message);
     return status == BT_UNSUPPORTED ? BT_OK : status;
+}
+
+/* Calibrates what `options` name on pictures of its own, into `file`. */
+static bt_status calibrate(const bench *b, const block *of, const bt_session_options *options,
+                           const char *file, bt_error *error) {
+    const size_t values = 3 * (size_t)of->image_size * (size_t)of->image_size;
+    bt_calibration *calibration = NULL;
+    float *images = malloc(CALIBRATION_PICTURES * values * sizeof *images);
+    if (!images) return bt_no_memory(error, "the pictures to calibrate on");
+    const bt_calibrate_options how = {.session = options,
+                                      .images = images,
+                                      .count = CALIBRATION_PICTURES,
+                                      .source = "synthetic",
+                                      .wanted_iou = WANTED_IOU};
+    bt_status status = input_spheroids(images, NULL, CALIBRATION_SEED, CALIBRATION_PICTURES, of->image_size,
+                                       of->image_size, error);
+    if (status == BT_OK) status = bt_calibrate(&calibration, file, &how, error);
+    if (status == BT_OK)
+        say(b, of, "calibrated: masks' IoU %.4f, at least %.4f", calibration->mask_iou,
+            calibration->mask_iou_least);
+    bt_calibration_close(&calibration);
+    free(images);
+    return status;
+}
+
+/* The sessions of a path: one of its own, or a team's. */
+static bt_status open_sessions(const bench *b, bt_session_options *options, bt_session **session,
+                               bt_team **team, bt_error *error) {
+    if (team) return bt_team_open(team, options, (int)b->given->instances, error);
+    return bt_session_open(session, options, error);
+}
+
+/* The same, with a calibration where that is wanted: a file that lasts until they are open. */
+static bt_status open_calibrated(const bench *b, const block *of, bt_session_options *options,
+                                 bt_session **session, bt_team **team, bt_error *error) {
+    char file[] = "/tmp/bench-networks-XXXXXX";
+    if (options->precision != BT_PRECISION_INT8) return open_sessions(b, options, session, team, error);
+    const int descriptor = mkstemp(file);
+    if (descriptor < 0) return bt_fail(error, BT_IO, "%s: no temporary file can be made", file);
+    close(descriptor);
+    bt_status status = calibrate(b, of, options, file, error);
+    options->calibration = file;
+    if (status == BT_OK) status = open_sessions(b, options, session, team, error);
+    options->calibration = NULL;
+    unlink(file);
+    return status;
 }
 
 /* Opens a path; none, and BT_OK, where it forces a precision that is not to be had here. */
 static bt_status open_path(const bench *b, const block *of, const struct path *path, bt_session **session,
                            bt_error *error) {
-    const bt_session_options options = session_options(b->given, of->model, of->image_size, path);
+    bt_session_options options = session_options(b->given, of->model, of->image_size, path);
     say(b, of, "preparing the %s path", path->name);
-    bt_status status = bt_session_open(session, &options, error);
+    bt_status status = open_calibrated(b, of, &options, session, NULL, error);
     if (bt_precision_is_open(path->precision) || (status != BT_INVALID && status != BT_UNSUPPORTED))
         return status;
     say(b, of, "without the %s path: %s", path->name, error->message);
@@ -271,7 +322,7 @@ static bt_status iterate(bench *b, const block *of, bt_session *const *sessions,
                          int64_t iteration, bt_error *error) {
     const int batches = b->given->batches.count;
     double ignored_ms;
-    bt_status status = of->peaks ? peaks_turn(of->peaks, iteration, error) : BT_OK;
+    bt_status status = of->peaks ? peaks_turn(of->peaks, error) : BT_OK;
     for (int j = 0; j < batches; j++)
         for (int p = 0; p < b->path_count && status == BT_OK; p++) {
             cell *c = &cells[p * batches + j];
@@ -506,14 +557,13 @@ static bt_status take_turns(const bench *b, bt_team *team, bt_error *error) {
 
 static bt_status serve(const bench *b, bt_error *error) {
     const settings *given = b->given;
-    bt_team *team;
-    bt_session_options options =
-        session_options(given, given->models.names[0], given->image_sizes.sizes[0], b->paths[0]);
+    const block of = {.model = given->models.names[0], .image_size = given->image_sizes.sizes[0]};
+    bt_team *team = NULL;
+    bt_session_options options = session_options(given, of.model, of.image_size, b->paths[0]);
     if (given->instances > 1)
         options.threads = (options.threads > 0 ? options.threads : bt_cores_count()) / (int)given->instances;
-    bt_status status = draw(b, given->image_sizes.sizes[0], error);
-    if (status != BT_OK) return status;
-    status = bt_team_open(&team, &options, (int)given->instances, error);
+    bt_status status = draw(b, of.image_size, error);
+    if (status == BT_OK) status = open_calibrated(b, &of, &options, NULL, &team, error);
     if (status == BT_OK) status = take_turns(b, team, error);
     bt_team_close(&team);
     return status;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "measure/quantile.h"
 #include "plan/onednn.h"
 
 /* A value, twice over: 0.75 in BF16 and, near enough, in FP32, and a byte that is far from 0. Zeros would draw
@@ -38,12 +37,11 @@ typedef struct product {
     double gflop; /* of one run */
     bt_primitive *primitive;
     bt_packed *weights;
-    double *samples_ms; /* a turn each */
+    double least_ms; /* of its turns; infinite before the first */
 } product;
 
 struct peaks {
     int threads, count;
-    int64_t turns;
     void *x, *out, *scratch;
     product products[PRECISIONS * SHAPES];
 };
@@ -86,8 +84,7 @@ static bt_status add_product(peaks *p, int precision, const bt_conv_shape *given
     p->count++;
     one->precision = precision;
     one->gflop = 2e-9 * (double)weights_of(&shape) * shape.height * shape.width;
-    one->samples_ms = calloc((size_t)p->turns, sizeof *one->samples_ms);
-    if (!one->samples_ms) return bt_no_memory(error, "the samples");
+    one->least_ms = INFINITY;
     const size_t bytes = bt_primitive_scratch_bytes(one->primitive);
     if (bytes > *scratch_bytes) *scratch_bytes = bytes;
     return BT_OK;
@@ -115,14 +112,13 @@ static bt_status add_products(peaks *p, bt_error *error) {
     return BT_OK;
 }
 
-bt_status peaks_open(peaks **out, int threads, int64_t turns, bt_error *error) {
+bt_status peaks_open(peaks **out, int threads, bt_error *error) {
     *out = NULL;
     bt_status status = bt_onednn_load(bt_cpu_best_level(), error);
     if (status != BT_OK) return status;
     peaks *p = calloc(1, sizeof *p);
     if (!p) return bt_no_memory(error, "the peaks");
     p->threads = threads;
-    p->turns = turns;
     omp_set_num_threads(threads);
     status = add_products(p, error);
     if (status != BT_OK)
@@ -137,7 +133,6 @@ void peaks_close(peaks **p) {
     for (int i = 0; i < PRECISIONS * SHAPES; i++) {
         bt_primitive_close(&(*p)->products[i].primitive);
         bt_packed_close(&(*p)->products[i].weights);
-        free((*p)->products[i].samples_ms);
     }
     free((*p)->x);
     free((*p)->out);
@@ -146,7 +141,7 @@ void peaks_close(peaks **p) {
     *p = NULL;
 }
 
-bt_status peaks_turn(peaks *p, int64_t turn, bt_error *error) {
+bt_status peaks_turn(peaks *p, bt_error *error) {
     bt_status status = BT_OK;
     omp_set_num_threads(p->threads); /* sessions of the same thread set their own */
     for (int i = 0; i < p->count && status == BT_OK; i++) {
@@ -154,18 +149,17 @@ bt_status peaks_turn(peaks *p, int64_t turn, bt_error *error) {
         status = bt_primitive_run(one->primitive, error);
         const int64_t start_ns = bt_clock_now_ns();
         if (status == BT_OK) status = bt_primitive_run(one->primitive, error);
-        one->samples_ms[turn] = bt_ms(bt_clock_now_ns() - start_ns);
+        one->least_ms = fmin(one->least_ms, bt_ms(bt_clock_now_ns() - start_ns));
     }
     return status;
 }
 
-double peaks_gflops(peaks *p, const char *precision) {
+double peaks_gflops(const peaks *p, const char *precision) {
     double most = NAN;
     for (int i = 0; p && i < p->count; i++) {
         const product *one = &p->products[i];
-        if (strcmp(precisions[one->precision].name, precision) != 0) continue;
-        bt_sort(one->samples_ms, (size_t)p->turns);
-        most = fmax(most, one->gflop / bt_quantile(one->samples_ms, (size_t)p->turns, 0.5) * 1e3);
+        if (strcmp(precisions[one->precision].name, precision) == 0)
+            most = fmax(most, one->gflop / one->least_ms * 1e3);
     }
     return most;
 }

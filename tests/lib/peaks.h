@@ -7,23 +7,21 @@
 #ifndef BT_TESTS_PEAKS_H
 #define BT_TESTS_PEAKS_H
 
-#include <stdint.h>
-
 #include "base/error.h"
 
 typedef struct peaks peaks;
 
-/* Makes ready what this CPU and oneDNN have, for `turns` turns of `threads` threads; a precision that they
- * have not is left out. BT_UNSUPPORTED where there is no oneDNN, BT_NO_MEMORY. */
-BT_MUST_USE bt_status peaks_open(peaks **out, int threads, int64_t turns, bt_error *error);
+/* Makes ready what this CPU and oneDNN have, for `threads` threads; a precision that they have not is left
+ * out. BT_UNSUPPORTED where there is no oneDNN, BT_NO_MEMORY. */
+BT_MUST_USE bt_status peaks_open(peaks **out, int threads, bt_error *error);
 void peaks_close(peaks **p); /* NULL-safe; nulls */
 
-/* Runs each twice in the calling thread's OpenMP pool, and keeps the second time as that of turn `turn`. */
-BT_MUST_USE bt_status peaks_turn(peaks *p, int64_t turn, bt_error *error);
+/* Runs each twice in the calling thread's OpenMP pool, and times the second run. */
+BT_MUST_USE bt_status peaks_turn(peaks *p, bt_error *error);
 
-/* After the last turn: billions of operations a second in "fp32", "bf16", ..., as a session calls it, where a
+/* Of the fastest turn: billions of operations a second in "fp32", "bf16", ..., as a session calls it, where a
  * multiplication and its addition are two. NaN for one that was not measured, and where `p` is NULL. */
-double peaks_gflops(peaks *p, const char *precision);
+double peaks_gflops(const peaks *p, const char *precision);
 
 /* The precisions' names in order; NULL past the last. */
 const char *peaks_precision(int index);

@@ -99,25 +99,6 @@ bool bt_config_needs_calibration(const bt_model_record *model) {
     return model->calibration[0] && strcmp(model->precision, bt_precision_name(BT_PRECISION_INT8)) == 0;
 }
 
-/* Of all contenders in that precision and layout, the one to tell: on the cores of the one taken, where it was
- * measured on them. */
-static const bt_contender *told_of(const bt_model_record *model, const bt_contender *taken,
-                                   const bt_contender *kind) {
-    const bt_contender *told = kind;
-    for (int i = 0; i < model->contender_count; i++) {
-        const bt_contender *c = &model->contenders[i];
-        if (!bt_contender_same_kind(c, kind) || isnan(c->ratio)) continue;
-        if (isnan(told->ratio) || bt_contender_same_division(c, taken)) told = c;
-    }
-    return told;
-}
-
-static bool is_first_of_kind(const bt_model_record *model, const bt_contender *c) {
-    for (const bt_contender *other = model->contenders; other < c; other++)
-        if (bt_contender_same_kind(other, c)) return false;
-    return true;
-}
-
 /* Each precision and layout that was compared, once; and the layout is then a setting that was decided. */
 static void take_precisions(bt_config_model *out, const bt_model_record *model) {
     const bt_contender *taken = bt_model_contender(model);
@@ -127,8 +108,8 @@ static void take_precisions(bt_config_model *out, const bt_model_record *model) 
     if (!taken) return;
     out->settings.use_channels_last = taken->channels_last;
     for (int i = 0; i < model->contender_count && model->precision_reason[0]; i++) {
-        if (!is_first_of_kind(model, &model->contenders[i])) continue;
-        const bt_contender *c = told_of(model, taken, &model->contenders[i]);
+        const bt_contender *c = bt_model_told_contender(model, i);
+        if (!c) continue;
         bt_config_precision *precision = &out->precisions[out->precision_count++];
         *precision = (bt_config_precision){
             .channels_last = c->channels_last, .ratio = rounded(c->ratio), .mask_iou = rounded(c->mask_iou)};

@@ -149,6 +149,22 @@ const bt_contender *bt_model_contender(const bt_model_record *model) {
     return NULL;
 }
 
+static bool is_first_of_kind(const bt_model_record *model, const bt_contender *c) {
+    for (const bt_contender *other = model->contenders; other < c; other++)
+        if (bt_contender_same_kind(other, c)) return false;
+    return true;
+}
+
+const bt_contender *bt_model_told_contender(const bt_model_record *model, int index) {
+    const bt_contender *taken = bt_model_contender(model), *told = &model->contenders[index];
+    if (!is_first_of_kind(model, told)) return NULL;
+    for (const bt_contender *c = told; c < model->contenders + model->contender_count; c++) {
+        if (!bt_contender_same_kind(c, told) || isnan(c->ratio)) continue;
+        if (isnan(told->ratio) || (taken && bt_contender_same_division(c, taken))) told = c;
+    }
+    return told;
+}
+
 const char *bt_model_choice(const bt_model_record *model) {
     if (model->chosen < 0) return "none";
     return model->meets_sla ? "chosen" : "provisional";

@@ -233,6 +233,10 @@ bool bt_contender_same_division(const bt_contender *a, const bt_contender *b);
 /* The way of running that the sweep measured; NULL where none was compared. */
 const bt_contender *bt_model_contender(const bt_model_record *model);
 
+/* Of all contenders in the precision and layout of that one, the one to tell: on the cores of the one taken, where it
+ * was measured on them. NULL where one before it is of that kind. */
+const bt_contender *bt_model_told_contender(const bt_model_record *model, int index);
+
 /* "chosen", "provisional" or "none": what becomes of a model's choice. Never NULL. */
 const char *bt_model_choice(const bt_model_record *model);
 

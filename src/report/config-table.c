@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "report/config-words.h"
@@ -166,11 +167,25 @@ static void put_state(const bt_config *config, const bt_config_model *model,
     say(out, "own settings", check->settings);
 }
 
+/* Why it is that precision, and INT8's file, without which it is not served. */
+static void put_precision(const bt_config *config, const bt_config_model *model, FILE *out) {
+    char path[BT_PATH_SIZE], words[BT_WORDS_SIZE];
+    bt_error ignored;
+    say(out, "precision", model->precision_reason);
+    if (!*model->calibration) return;
+    const bool there =
+        bt_config_calibration_path(path, config->path, model, &ignored) == BT_OK && bt_file_exists(path);
+    snprintf(words, sizeof words, "%s, beside the config%s", model->calibration,
+             there ? "" : ": ✗ it is not there, so tune again");
+    say(out, "calibration", words);
+}
+
 static void put_facts(const bt_config *config, const bt_config_model *model,
                       const bt_config_model_check *check, FILE *out) {
     char words[BT_WORDS_SIZE], age[64];
     put_state(config, model, check, out);
     if (model->unmeasurable) return;
+    put_precision(config, model, out);
     snprintf(words, sizeof words, "%s, %s", or_unknown(model->weights.source), check->weights);
     say(out, "weights", words);
     if (!isnan(model->speedup_over_single_image)) {

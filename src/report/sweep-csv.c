@@ -43,6 +43,7 @@ static const bt_column columns[] = {
     {"recommended_rps", true},
     {"predicted_p95_ms", true},
     {"why", false},
+    {"precision_reason", false},
 };
 
 static void add_flag(bt_table *table, bool flag) {
@@ -95,6 +96,7 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
         bt_table_exact(table, numbers[i]);
     add_capacity(table, model, index == model->chosen);
     bt_table_text(table, "%s", point->why);
+    bt_table_text(table, "%s", model->precision_reason);
 }
 
 bt_status bt_sweep_report_csv(const bt_record *record, FILE *out, bt_error *error) {

@@ -5,6 +5,7 @@
 
 #include "report/document.h"
 #include "report/layout.h"
+#include "report/sweep-contenders.h"
 #include "report/sweep-plots.h"
 #include "report/sweep-words.h"
 #include "report/sweep.h"
@@ -77,6 +78,18 @@ static void put_pictures(bt_document *d, const bt_model_record *model) {
     }
 }
 
+/* Where more than how the cores are shared out was decided before the sweep. */
+static void put_contenders(bt_document *d, const bt_model_record *model) {
+    bt_table *table;
+    if (d->status != BT_OK || bt_contender_rows(model) == 0) return;
+    bt_document_paragraph(
+        d, "Compared before the sweep, in batches of one with every instance busy; speed: images/s over "
+           "those of "
+           "the one taken on the same cores; mask IoU: agreement with the FP32 reference's masks.");
+    d->status = bt_contender_table(&table, model, d->error);
+    if (d->status == BT_OK) bt_document_table(d, &table);
+}
+
 static void put_model(bt_document *d, const bt_record *record, const bt_model_record *model) {
     char words[BT_WORDS_SIZE];
     bt_document_heading(d, 2, model->title[0] ? model->title : model->model);
@@ -89,6 +102,7 @@ static void put_model(bt_document *d, const bt_record *record, const bt_model_re
         put_points(d, model);
         put_winners(d, model);
     }
+    bt_document_item(d, "precision", "%s", model->precision_reason);
     bt_words_divisions(model, words);
     bt_document_item(d, "cores", "%s", words);
     bt_words_memory(record, model, words);
@@ -101,6 +115,7 @@ static void put_model(bt_document *d, const bt_record *record, const bt_model_re
     bt_document_item(d, "scale", "%s", words);
     bt_words_warnings(model, words);
     bt_document_item(d, "warning", "%s", words);
+    put_contenders(d, model);
     put_pictures(d, model);
 }
 

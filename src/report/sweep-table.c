@@ -77,6 +77,7 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
         put_legend(model, out);
     }
     if (model->point_count > 0) put_winners(model, out);
+    say(out, "precision", model->precision_reason);
     bt_words_divisions(model, words);
     say(out, "cores", words);
     bt_words_memory(record, model, words);

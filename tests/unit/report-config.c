@@ -165,6 +165,28 @@ static void what_can_be_served_is_told(void **state) {
     SAYS(json, "capacity none: even a lone request");
 }
 
+static void a_precision_that_won_is_told_with_the_reason(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(hrnet(json), "precision", json_string("fp32"));
+    json_object_set_new(hrnet(json), "precision_reason",
+                        json_string("FP32 taken: BF16 runs at 0.61 of its speed here"));
+    char *text = printed(json_incref(json), true);
+    assert_non_null(strstr(text, "BF16 runs at 0.61"));
+    free(text);
+    SAYS(json, "128 × 128 px, fp32", "precision FP32 taken: BF16 runs at 0.61 of its speed here");
+}
+
+static void a_calibration_that_is_not_there_is_told(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(hrnet(json), "precision", json_string("int8"));
+    json_object_set_new(hrnet(json), "calibration", json_string("ranges.json"));
+    SAYS(json_incref(json), "calibration ranges.json, beside the config: ✗ it is not there, so tune again");
+    bt_scratch_put(".", "ranges.json", "{}");
+    SAYS(json, "calibration ranges.json, beside the config weights");
+}
+
 static void a_changed_promise_asks_to_tune_again(void **state) {
     (void)state;
     json_t *json = the_document();
@@ -330,6 +352,8 @@ int main(void) {
         HERE(a_size_set_by_hand_is_marked),
         HERE(a_promise_that_is_not_kept_says_what_could_be),
         HERE(what_can_be_served_is_told),
+        HERE(a_precision_that_won_is_told_with_the_reason),
+        HERE(a_calibration_that_is_not_there_is_told),
         HERE(a_changed_promise_asks_to_tune_again),
         HERE(settings_of_its_own_are_told_where_they_differ),
         HERE(a_provisional_size_is_called_so),

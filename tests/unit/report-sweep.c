@@ -149,6 +149,51 @@ static void test_a_model_that_was_not_measured_says_why(void **state) {
     bt_record_close(&record);
 }
 
+/* FP32 won on two instances of one thread; each precision is told once, on those cores where it ran on them. */
+static void put_contenders(bt_model_record *model) {
+    strcpy(model->precision_reason,
+           "FP32 taken: BF16 runs at 0.61 of its speed here; INT8 would serve 2.90 times "
+           "as many, IoU 0.996: --precision auto-int8");
+    model->contender_count = 5;
+    model->contenders[0] = (bt_contender){"fp32", true, 1, 2, 20, 50, 0.83, NAN, true, false, "other cores"};
+    model->contenders[1] = (bt_contender){"fp32", true, 2, 1, 33, 60, 1, NAN, true, true, ""};
+    model->contenders[2] =
+        (bt_contender){"bf16", true, 1, 2, 40, 25, 0.5, 0.998, true, false, "half as fast"};
+    model->contenders[3] =
+        (bt_contender){"bf16", true, 2, 1, 55, 36.6, 0.61, 0.998, true, false, "0.61 as fast"};
+    model->contenders[4] =
+        (bt_contender){"int8", true, 1, 2, 6.9, 145, 2.9, 0.996, false, false, "only told"};
+}
+
+static void test_a_precision_is_told_with_how_the_others_did(void **state) {
+    bt_record *record = *state;
+    put_contenders(&record->models[0]);
+    PEOPLE_READ(record,
+                "precision FP32 taken: BF16 runs at 0.61 of its speed here; INT8 would serve 2.90 times as "
+                "many, IoU 0.996: --precision auto-int8");
+    char *page = written(record, MARKDOWN), *rows = written(record, CSV);
+    assert_words_in_order(page,
+                          "Compared before the sweep FP32 | NHWC | 2 × 1 | 33.0 | 60.0 | 1.00 | – | taken |");
+    assert_words_in_order(page, "BF16 | NHWC | 2 × 1 | 55.0 | 36.6 | 0.61 | 0.9980 | 0.61 as fast |");
+    assert_words_in_order(page, "INT8 | NHWC | 1 × 2 | 6.90 | 145 | 2.90 | 0.9960 | only told |");
+    assert_null(strstr(page, "half as fast")); /* on other cores than the one taken */
+    assert_words_in_order(rows, "why,precision_reason FP32 taken: BF16 runs at 0.61");
+    free(page);
+    free(rows);
+}
+
+/* Cores alone are no contest of precisions. */
+static void test_ways_of_one_precision_have_no_table(void **state) {
+    bt_record *record = *state;
+    bt_model_record *model = &record->models[0];
+    put_contenders(model);
+    model->precision_reason[0] = '\0';
+    model->contender_count = 2;
+    char *page = written(record, MARKDOWN);
+    assert_null(strstr(page, "Compared before the sweep"));
+    free(page);
+}
+
 static void test_a_division_that_was_not_measured_is_told_so(void **state) {
     bt_record *record = *state;
     bt_model_record *model = &record->models[0];
@@ -583,6 +628,8 @@ int main(void) {
         WITH_RECORD(test_the_choice_the_winners_and_how_to_repeat_are_told),
         WITH_RECORD(test_a_choice_without_proof_is_provisional),
         cmocka_unit_test(test_a_model_that_was_not_measured_says_why),
+        WITH_RECORD(test_a_precision_is_told_with_how_the_others_did),
+        WITH_RECORD(test_ways_of_one_precision_have_no_table),
         WITH_RECORD(test_a_division_that_was_not_measured_is_told_so),
         WITH_RECORD(test_a_quota_is_told_with_what_it_did),
         WITH_RECORD(test_a_cpu_demonstration_says_so_first_and_last),

@@ -97,9 +97,9 @@ static void a_calibration_of_another_size_is_refused(void **state) {
     bt_service *service;
     bt_error error;
     bt_scratch_put("kept", "config.json", CONFIG("int8"));
-    must(bt_service_open(
-             &service,
-             &(bt_service_options){.config = "kept/config.json", .settings = "image_size=96"}, &error),
+    must(bt_service_open(&service,
+                         &(bt_service_options){.config = "kept/config.json", .settings = "image_size=96"},
+                         &error),
          &error);
     assert_int_equal(bt_service_start(service, &error), BT_INVALID);
     says(error.message, "ranges.json: a calibration for 64 x 64 pixels, not for 96 x 96: tune again");

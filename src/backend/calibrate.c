@@ -48,7 +48,7 @@ static void observe(void *context, int tensor, void *values, bt_value_type type,
     for (int64_t p = 0; p < pixels; p++, at += stride)
         for (int c = 0; c < channels; c++) {
             const float magnitude = fabsf(at[c]);
-            largest[c] = magnitude <= largest[c] ? largest[c] : magnitude;
+            if (magnitude > largest[c] || isnan(magnitude)) largest[c] = magnitude;
         }
 }
 

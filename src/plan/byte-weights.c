@@ -30,7 +30,7 @@ static float step_of(const making *m, int o) {
     for (int c = 0; c < m->shape->channels; c++)
         for (int tap = 0; tap < m->taps; tap++) {
             const float magnitude = fabsf(weight_at(m, o, c, tap));
-            if (!(magnitude <= most)) most = magnitude;
+            if (magnitude > most || isnan(magnitude)) most = magnitude;
         }
     return most == 0 ? 1 : most / (float)m->source->largest;
 }

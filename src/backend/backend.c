@@ -1,5 +1,6 @@
 #include "backend/backend.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,11 @@ bt_status bt_session_run(bt_session *session, int batch_size, const float *image
 
 void bt_session_release_threads(bt_session *session) {
     if (session->operations->release_threads) session->operations->release_threads(session);
+}
+
+double bt_session_saturated_fraction(const bt_session *session) {
+    const bt_backend_operations *operations = session->operations;
+    return operations->saturated_fraction ? operations->saturated_fraction(session) : NAN;
 }
 
 bt_status bt_session_memory_reset(bt_session *session, bt_error *error) {

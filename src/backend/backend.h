@@ -81,7 +81,8 @@ typedef struct bt_backend_operations {
     bt_status (*prepare)(bt_session *session, int batch_size, bt_error *error);
     bt_status (*run)(bt_session *session, int batch_size, const float *images, float *logits,
                      bt_error *error);
-    void (*release_threads)(bt_session *session); /* may be NULL */
+    void (*release_threads)(bt_session *session);            /* may be NULL */
+    double (*saturated_fraction)(const bt_session *session); /* may be NULL */
     bt_status (*memory_reset)(bt_session *session, bt_error *error);
     bt_status (*memory)(bt_session *session, bt_memory *memory, bt_error *error);
     void (*close)(bt_session *session);
@@ -131,6 +132,10 @@ BT_MUST_USE bt_status bt_session_run(bt_session *session, int batch_size, const 
  * threads, which slows every other session on the same cores by being there. Costs some 100 us at the next
  * run. */
 void bt_session_release_threads(bt_session *session);
+
+/* Of INT8, the share of activations, sampled over all runs so far, that lay at the end of what a byte holds;
+ * NaN of any other session, and before the first run. The session's thread. */
+double bt_session_saturated_fraction(const bt_session *session);
 
 BT_MUST_USE bt_status bt_session_memory_reset(bt_session *session, bt_error *error);
 BT_MUST_USE bt_status bt_session_memory(bt_session *session, bt_memory *memory, bt_error *error);

@@ -144,6 +144,10 @@ static void plan_release_threads(bt_session *base) {
     omp_pause_resource_all(omp_pause_soft);
 }
 
+static double plan_saturated_fraction(const bt_session *base) {
+    return bt_plan_saturated_fraction(((const plan_session *)base)->plan);
+}
+
 static bt_status plan_memory_reset(bt_session *base, bt_error *error) {
     (void)base;
     return bt_host_memory_reset(error);
@@ -161,6 +165,7 @@ const bt_backend_operations bt_backend_plan = {
     .prepare = plan_prepare,
     .run = plan_run,
     .release_threads = plan_release_threads,
+    .saturated_fraction = plan_saturated_fraction,
     .memory_reset = plan_memory_reset,
     .memory = plan_memory,
     .close = plan_close,

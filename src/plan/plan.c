@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,15 @@ int bt_plan_step_count(const bt_plan *plan, int batch_size) {
 
 void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text, size_t size) {
     bt_program_step_text(find(plan, batch_size), step, text, size);
+}
+
+double bt_plan_saturated_fraction(const bt_plan *plan) {
+    int64_t sampled = 0, saturated = 0;
+    for (int i = 0; i < plan->program_count; i++) {
+        sampled += plan->programs[i]->sampled;
+        saturated += plan->programs[i]->saturated;
+    }
+    return sampled > 0 ? (double)saturated / (double)sampled : NAN;
 }
 
 size_t bt_plan_weight_bytes(const bt_plan *plan) {

@@ -79,6 +79,10 @@ void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text
 /* A run that also adds each step's time to step_ns[bt_plan_step_count]. */
 BT_MUST_USE bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,
                                         int64_t *step_ns, bt_error *error);
+/* Of INT8, how much of a sample of all activations of all runs so far lay at the end of what a byte holds: what
+ * leaves the calibrated range saturates there. NaN where there was none. */
+double bt_plan_saturated_fraction(const bt_plan *plan);
+
 /* Bytes held: packed weights, and the block of activations and scratch. */
 size_t bt_plan_weight_bytes(const bt_plan *plan);
 size_t bt_plan_arena_bytes(const bt_plan *plan);

@@ -134,6 +134,7 @@ static bt_status open_model(bt_gauge *gauge, const char *model, const bt_gauge_s
                                         .width = (int)settings->image_size,
                                         .threads = (int)settings->threads,
                                         .use_amp = settings->use_amp,
+                                        .precision = (bt_precision)settings->precision,
                                         .use_channels_last = settings->use_channels_last,
                                         .use_cudnn_benchmark = true};
     bt_status status = bt_session_open(&session, &options, error);

@@ -29,7 +29,12 @@ const bt_option bt_gauge_settings_table[] = {
      .help = "demo, counter:SEED, or " BT_WEIGHTS_FILE_HELP "."},
     {BT_ROW_THREADS(bt_gauge_settings), MEASURED,
      .help = "CPU threads of a network; 0: all that the process may use."},
-    {GAUGE(SWITCH, use_amp), .initial = "true", .help = "Run in half precision where the device can."},
+    {GAUGE(SWITCH, use_amp), .initial = "true",
+     .help = "Let --precision auto take the device's half: FP16 on CUDA, BF16 on a CPU that computes it."},
+    {GAUGE(CHOICE, precision), .initial = "auto", .choices = "auto|fp32|bf16|fp16",
+     .help = "In which numbers the networks compute. auto: what a quick measurement finds fastest, in each "
+             "process "
+             "anew; give the config's where two are about as fast."},
     {GAUGE(SWITCH, use_channels_last), .initial = "true", .help = "Keep images channels-last in memory."},
     {GAUGE(SWITCH, networks), .initial = "true",
      .help = "Measure the networks; --no-networks leaves batchtune's own code."},

@@ -22,6 +22,7 @@ typedef struct bt_gauge_settings {
     bt_sizes batches;
     int64_t image_size, threads, samples;
     char backend[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE];
+    int precision; /* bt_precision */
     bool networks, core, use_amp, use_channels_last;
 } bt_gauge_settings;
 

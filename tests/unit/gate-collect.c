@@ -94,6 +94,26 @@ static void break_sla(bt_model_record *model) {
         model->points[i].outcome = BT_OUTCOME_OVER_SLA;
 }
 
+/* Another precision is what a change may be about: it is compared, and told. */
+static void another_precision_is_compared_and_told(void **state) {
+    (void)state;
+    bt_error error;
+    bt_gate_rules rules;
+    bt_gate_record *before, *now;
+    bt_record *record = fixture_record();
+    bt_gate_rules_default(&rules);
+    must(bt_gate_collect_sweep(&before, record, &error), &error);
+    strcpy(record->models[0].precision, "int8");
+    must(bt_gate_collect_sweep(&now, record, &error), &error);
+    bt_record_close(&record);
+    bt_gate_verdict *verdict = compared(before, now, &rules);
+    says(verdict->subject_differs, "hrnet: torch on cpu, bf16, weights demo");
+    says(verdict->subject_differs, "hrnet: torch on cpu, int8, weights demo");
+    for (int i = 0; i < verdict->row_count; i++)
+        assert_int_not_equal(verdict->rows[i].verdict, BT_GATE_INCOMPARABLE);
+    bt_gate_verdict_close(&verdict);
+}
+
 /* The verdict of a sweep against itself with its times multiplied. */
 static bt_gate_verdict *against_itself(double factor, bool breaks_sla, const char *cpu) {
     bt_error error;
@@ -386,6 +406,7 @@ static void files_of_each_kind_are_known_by_what_they_say(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_precision_is_compared_and_told),
         cmocka_unit_test(a_sweep_gives_a_metric_each_batch_size),
         cmocka_unit_test(a_load_test_gives_p50_p95_and_promises),
         cmocka_unit_test(a_side_that_a_quota_stopped_is_noted),

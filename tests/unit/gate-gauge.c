@@ -14,10 +14,13 @@
 #include "expect.h"
 #include "gate/gauge.h"
 #include "gate/work.h"
+#include "kernels/cpu.h"
 
 #define SETTINGS                                                                                             \
     "{\"backend\": \"sim:tau0_ms=0.1,alpha_ms=0.1,noise=0\", \"models\": [\"hrnet\"], \"batches\": [1, 3], " \
     "\"image_size\": 32, \"samples\": 2}"
+
+#define PLAN "models=cbam_resunet,image_size=32,backend=plan,batches=1,core=false"
 
 static void every_job_runs_again_and_again(void **state) {
     (void)state;
@@ -74,6 +77,30 @@ static void a_turn_is_a_record_of_every_metric(void **state) {
     free(text);
 }
 
+/* Of the plan, in that precision. */
+static bt_status open_gauge(bt_gauge **out, const char *pairs, bt_error *error) {
+    bt_gauge_settings settings;
+    bt_option_sources sources;
+    bt_options_default(bt_gauge_settings_table, bt_gauge_settings_count, &settings, &sources);
+    must(bt_options_read_pairs(bt_gauge_settings_table, bt_gauge_settings_count, pairs, "asked", &settings,
+                               &sources, error),
+         error);
+    return bt_gauge_open(out, &settings, NULL, error);
+}
+
+/* What the gauge runs in is what was asked for, and it says so. */
+static void a_gauge_takes_the_precision_that_it_is_told(void **state) {
+    (void)state;
+    bt_gauge *gauge;
+    bt_error error;
+    if (bt_cpu_best_level() < BT_CPU_AVX2) skip();
+    must(open_gauge(&gauge, PLAN ",precision=fp32", &error), &error);
+    says(bt_gauge_describe(gauge)->settings, ", fp32, weights demo");
+    bt_gauge_close(&gauge);
+    assert_int_equal(open_gauge(&gauge, PLAN ",precision=fp16", &error), BT_INVALID); /* a GPU's */
+    says(error.message, "cbam_resunet: FP16 is a GPU's");
+}
+
 static void questions_are_answered_one_by_one(void **state) {
     (void)state;
     int code;
@@ -111,6 +138,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_job_runs_again_and_again),
         cmocka_unit_test(a_turn_is_a_record_of_every_metric),
+        cmocka_unit_test(a_gauge_takes_the_precision_that_it_is_told),
         cmocka_unit_test(questions_are_answered_one_by_one),
         cmocka_unit_test(words_it_does_not_know_are_refused),
     };

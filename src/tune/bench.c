@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/calibrate.h"
 #include "backend/resolved-model.h"
 #include "base/busy.h"
 #include "base/clock.h"
@@ -238,6 +239,23 @@ static bt_status step_masks(bt_bench *b, const bt_step *step, bt_step_result *re
     return status == BT_OK ? compare(b, count, result, error) : status;
 }
 
+/* On pictures after those that are compared, so that what they agree on was not fitted to them. */
+static bt_status step_calibrate(bt_bench *b, const bt_step *step, bt_error *error) {
+    float *images = malloc((size_t)step->runs * 3 * pixels(b) * sizeof *images);
+    if (!images) return bt_no_memory(error, "%d pictures", step->runs);
+    const bt_calibrate_options options = {
+        .session = &b->session,
+        .images = images,
+        .count = step->runs,
+        .source = b->order.images[0] ? b->order.images : "synthetic",
+        .wanted_iou = bt_team_session(b->team)->info.trained_weights ? b->order.min_mask_iou : 0};
+    bt_status status = bt_bench_pictures(images, &b->order, &b->model.model.norm, IMAGES, step->runs, error);
+    if (status == BT_OK) status = bt_calibrate(NULL, b->order.calibration, &options, error);
+    b->last_batch = 0;
+    free(images);
+    return status;
+}
+
 bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *result, bt_error *error) {
     if (step->batch_size < 1 || step->batch_size > BT_BATCH_MAX)
         return bt_fail(error, BT_INVALID, "%d is no batch size", step->batch_size);
@@ -254,6 +272,8 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
         return step_standard(bench, step, result, error);
     case BT_STEP_FULL_SIZE:
         return step_full_size(bench, result, error);
+    case BT_STEP_CALIBRATE:
+        return step_calibrate(bench, step, error);
     case BT_STEP_MASKS:
         return step_masks(bench, step, result, error);
     case BT_STEP_DONE:

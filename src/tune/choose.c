@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/calibrate.h"
 #include "base/cores.h"
 #include "base/text.h"
+#include "record/config.h"
 #include "tune/bench.h"
 #include "tune/contenders.h"
 #include "tune/divisions.h"
@@ -16,6 +18,13 @@
  * than this, on any machine seen. Higher checks fewer pictures where time is short; lower may run out of it. */
 #define STANDARD_SLOWER 6.0
 
+/* Pictures that INT8's ranges are taken from. More: fewer values of other pictures lie outside; fewer: calibrating
+ * takes less of the time. */
+#define CALIBRATION_PICTURES 8
+
+/* INT8's masks of every single picture agree at least so, whatever all of them together do. */
+#define INT8_LEAST_IOU 0.95
+
 /* A model's comparison under way. */
 typedef struct race {
     const bt_tuning *t;
@@ -24,6 +33,13 @@ typedef struct race {
 } race;
 
 /* ---- what there is ---- */
+
+static bool can_be_calibrated(const bt_tuning *t) {
+    const bt_session_options session = {.model = t->model->model,
+                                        .device = t->options->settings->device,
+                                        .path = (bt_path)t->options->settings->path};
+    return bt_calibrate_check(&session, NULL) == BT_OK;
+}
 
 static bt_ways ways_of(const bt_tuning *t) {
     const bt_settings *settings = t->options->settings;
@@ -43,6 +59,7 @@ static bt_ways ways_of(const bt_tuning *t) {
     };
     for (int p = BT_PRECISION_FP32; p < BT_PRECISION_INT8; p++)
         ways.can[p] = bt_session_precision_exists((bt_precision)p, where);
+    ways.can[BT_PRECISION_INT8] = where == BT_RUNS_PLANNED && can_be_calibrated(t);
     ways.can[ways.asked] = true; /* the session says what is wrong with it */
     return ways;
 }
@@ -60,8 +77,9 @@ static void warn_of(const race *r, int index, const bt_step_result *result) {
         return;
     }
     bt_contender_title(c, false, title, sizeof title);
-    bt_log_write(r->t->options->log, BT_LOG_WARNING, "%s: %s with %d instance%s is left out: %s",
-                 r->t->model->title, title, c->instances, c->instances == 1 ? "" : "s", result->message);
+    bt_log_write(r->t->options->log, c->may_win ? BT_LOG_WARNING : BT_LOG_INFO,
+                 "%s: %s with %d instance%s is left out: %s", r->t->model->title, title, c->instances,
+                 c->instances == 1 ? "" : "s", result->message);
 }
 
 /* Tells how the contest stands, and of a turn that failed why. */
@@ -87,7 +105,7 @@ static bt_status run_contest(race *r, bt_error *error) {
     bt_contest *contest;
     bt_contest_turn turn;
     bt_status status =
-        bt_contest_open(&contest, model->contenders, model->contender_count, r->budget_s, error);
+        bt_contest_open(&contest, model->contenders, model->contender_count, r->budget_s - r->spent_s, error);
     while (status == BT_OK && bt_contest_next(contest, &turn)) {
         bt_step_result result;
         status = take_turn(r, &turn, &result, error);
@@ -101,13 +119,73 @@ static bt_status run_contest(race *r, bt_error *error) {
 
 /* ---- masks ---- */
 
+/* ---- INT8's calibration ---- */
+
+static bool is_in(const bt_contender *c, bt_precision precision) {
+    return strcmp(c->precision, bt_precision_name(precision)) == 0;
+}
+
+/* The contender whose worker calibrates: in FP32 on all cores; there is one wherever INT8 is. */
+static int calibrator(const bt_model_record *model) {
+    bool needed = false;
+    int index = -1;
+    for (int i = 0; i < model->contender_count; i++) {
+        const bt_contender *c = &model->contenders[i];
+        const bool first = bt_contender_same_division(c, &model->contenders[0]);
+        needed = needed || is_in(c, BT_PRECISION_INT8);
+        if (first && is_in(c, BT_PRECISION_FP32) && index < 0) index = i;
+    }
+    return needed ? index : -1;
+}
+
+/* INT8 without a calibration is out, with the reason; who did not ask for it need not be told at once. */
+static void leave_out_int8(const race *r, const char *why) {
+    const bool wanted = r->t->options->settings->precision == BT_PRECISION_AUTO_INT8;
+    bt_model_record *model = r->t->model;
+    bt_log_write(r->t->options->log, wanted ? BT_LOG_WARNING : BT_LOG_INFO,
+                 "%s: INT8 is left out, not calibrated: %s", model->title, why);
+    for (int i = 0; i < model->contender_count; i++)
+        if (is_in(&model->contenders[i], BT_PRECISION_INT8))
+            snprintf(model->contenders[i].why, sizeof model->contenders[i].why, "not calibrated: %.140s",
+                     why);
+}
+
+/* Measures what INT8 needs to know, before it can compete. Whoever asked for INT8 gives it the time that it takes;
+ * else it must leave the comparison its half. */
+static bt_status calibrate(race *r, bt_error *error) {
+    bt_model_record *model = r->t->model;
+    const bt_precision asked = (bt_precision)r->t->options->settings->precision;
+    const bool wanted = asked == BT_PRECISION_INT8 || asked == BT_PRECISION_AUTO_INT8;
+    const bt_contest_turn turn = {.contender = calibrator(model),
+                                  .step = {BT_STEP_CALIBRATE, 1, CALIBRATION_PICTURES},
+                                  .within_s = wanted ? INFINITY : r->budget_s / 2};
+    bt_step_result result;
+    if (turn.contender < 0) return BT_OK;
+    bt_tuning_progress(r->t, 0, "calibrating INT8", "");
+    bt_status status = take_turn(r, &turn, &result, error);
+    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
+    if (wanted) r->budget_s += result.elapsed_s;
+    if (result.status == BT_OK)
+        bt_config_calibration_name(model->calibration, r->t->options->settings->output, model->model);
+    else if (asked == BT_PRECISION_INT8)
+        return bt_fail(error, result.status, "--precision: INT8 was not calibrated: %s", result.message);
+    else
+        leave_out_int8(r, result.message);
+    return BT_OK;
+}
+
 /* What a comparison of masks says of all contenders of that kind. What could not be compared in time may win: the
  * sweep compares each size's masks again. */
 static void take_masks(bt_model_record *model, const bt_contender *kind, const bt_step_result *result,
                        double min_mask_iou) {
     const double iou = result->status == BT_OK ? result->mask_iou : NAN;
     char why[BT_CONTENDER_WHY_SIZE] = "";
-    if (iou < min_mask_iou)
+    const double least =
+        result->status == BT_OK && is_in(kind, BT_PRECISION_INT8) ? result->mask_iou_least : 1;
+    if (least < INT8_LEAST_IOU)
+        bt_text_format(why, sizeof why, "the masks of a picture agree by %.3f, less than %g", least,
+                       INT8_LEAST_IOU);
+    else if (iou < min_mask_iou)
         bt_text_format(why, sizeof why, "its masks agree by %.3f, less than %g", iou, min_mask_iou);
     else if (result->status == BT_BACKEND)
         snprintf(why, sizeof why, "%.159s", result->message);
@@ -137,10 +215,6 @@ static bt_status compare_masks(race *r, int index, bt_error *error) {
     return BT_OK;
 }
 
-static bool is_exact(const bt_contender *c) {
-    return strcmp(c->precision, bt_precision_name(BT_PRECISION_FP32)) == 0;
-}
-
 /* Of the ways that lead on some division, and of those that are told, the next whose masks were not compared yet;
  * -1 where none is left. */
 static int next_to_compare(bt_model_record *model, const bool *compared) {
@@ -148,12 +222,13 @@ static int next_to_compare(bt_model_record *model, const bool *compared) {
         const bt_contender *best =
             bt_contenders_best(model->contenders, model->contender_count, &model->divisions[d]);
         const int index = (int)(best - model->contenders);
-        if (best->median_ms > 0 && !is_exact(best) && isnan(best->mask_iou) && !compared[index]) return index;
+        if (best->median_ms > 0 && !is_in(best, BT_PRECISION_FP32) && isnan(best->mask_iou) &&
+            !compared[index])
+            return index;
     }
     for (int i = 0; i < model->contender_count; i++) {
         const bt_contender *c = &model->contenders[i];
-        const bool int8 = strcmp(c->precision, bt_precision_name(BT_PRECISION_INT8)) == 0;
-        if (int8 && !c->may_win && c->median_ms > 0 && !compared[i]) return i;
+        if (is_in(c, BT_PRECISION_INT8) && !c->may_win && c->median_ms > 0 && !compared[i]) return i;
     }
     return -1;
 }
@@ -184,6 +259,7 @@ static bt_status compare_ways(const bt_tuning *t, double budget_s, double *spent
     bt_status status = BT_OK;
     for (int i = 0; i < model->contender_count && status == BT_OK; i++)
         status = bt_tuning_open_probe(&r.probes[i], t, &model->contenders[i], error);
+    if (status == BT_OK) status = calibrate(&r, error);
     if (status == BT_OK) status = run_contest(&r, error);
     if (status == BT_OK) status = check_masks(&r, error);
     for (int i = 0; i < model->contender_count; i++)

@@ -134,12 +134,15 @@ static double ratio_of(bt_contender *contenders, int count, const bt_contender *
     return other ? c->throughput_imgs_per_sec / other->throughput_imgs_per_sec : NAN;
 }
 
+/* Of INT8 that nobody asked for and nothing speaks against. */
+static const char int8_told[] = "measured to be told: --precision auto-int8 lets it win";
+
 static void tell_why(bt_contender *c, const bt_contender *taken) {
     const size_t size = sizeof c->why;
     if (!is_measured(c))
         snprintf(c->why, size, "not measured on these cores");
     else if (!c->may_win && strcmp(c->precision, bt_precision_name(BT_PRECISION_INT8)) == 0)
-        snprintf(c->why, size, "measured to be told: --precision auto-int8 lets it win");
+        snprintf(c->why, size, "%s", int8_told);
     else if (!c->may_win)
         snprintf(c->why, size, "measured to be told: another precision was asked for");
     else if (bt_contender_same_kind(c, taken))
@@ -174,15 +177,15 @@ static void tell_other(const bt_contender *c, bool layouts, char out[BT_PRECISIO
     const size_t size = BT_PRECISION_REASON_SIZE;
     char title[32];
     bt_contender_title(c, layouts, title, sizeof title);
-    const bool is_int8 = strcmp(c->precision, bt_precision_name(BT_PRECISION_INT8)) == 0;
+    const bool would_win = strcmp(c->why, int8_told) == 0 && isfinite(c->mask_iou);
     if (!isfinite(c->ratio))
         bt_text_append_clause(out, size, "%s was not measured (%.60s)", title, c->why);
-    else if (!c->may_win && is_int8 && isfinite(c->mask_iou))
+    else if (would_win && c->ratio >= 1)
         bt_text_append_clause(out, size, "%s would serve %.2f times as many, IoU %.3f: --precision auto-int8",
                               title, c->ratio, c->mask_iou);
-    else if (!c->may_win && c->ratio >= 1)
+    else if (!c->may_win && c->ratio >= 1 && isnan(c->mask_iou))
         bt_text_append_clause(out, size, "%s would be %.2f times as fast here", title, c->ratio);
-    else if (c->may_win && isfinite(c->mask_iou) && c->ratio >= 1)
+    else if (isfinite(c->mask_iou) && c->ratio >= 1)
         bt_text_append_clause(out, size, "%s is %.2f times as fast, but %s", title, c->ratio, c->why);
     else
         bt_text_append_clause(out, size, "%s runs at %.2f of its speed here", title, c->ratio);

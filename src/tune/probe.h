@@ -30,6 +30,7 @@ typedef struct bt_probe_options {
     const char *images; /* a folder of pictures to run on; NULL or "": drawn ones */
     bt_picture_wishes wishes; /* how the folder's are read */
     int64_t seed;             /* of the drawn ones */
+    double min_mask_iou;      /* that a calibration aims at */
     double answer_within_s;   /* watchdog of one step; a worker that is silent for longer is killed */
     const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
 } bt_probe_options;

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "base/options.h"
 #include "image/decode.h"
 #include "tune/step.h"
@@ -29,15 +30,16 @@ typedef struct bt_open_order {
     int path; /* bt_path */
     int height, width, threads, instances;
     bool use_amp, use_channels_last, use_cudnn_benchmark;
-    int precision;                         /* bt_precision */
-    char calibration[BT_OPTION_TEXT_SIZE]; /* "": none */
-    char images[BT_OPTION_TEXT_SIZE];      /* a folder of pictures; "": drawn ones */
-    double white;                          /* as bt_picture_wishes has these two */
+    int precision;                    /* bt_precision */
+    char calibration[BT_PATH_SIZE];   /* INT8's file, which a step may make; "": none */
+    double min_mask_iou;              /* that a calibration aims at */
+    char images[BT_OPTION_TEXT_SIZE]; /* a folder of pictures; "": drawn ones */
+    double white;                     /* as bt_picture_wishes has these two */
     int page;
     int64_t seed; /* of the drawn ones */
 } bt_open_order;
 
-/* An order for such a session; the pictures are the caller's to fill in. BT_INVALID where a text is too long to
+/* An order for such a session; the pictures, and the agreement wanted, are the caller's to fill in. BT_INVALID where a text is too long to
  * cross. */
 BT_MUST_USE bt_status bt_open_order_make(bt_open_order *out, const bt_session_options *session, int instances,
                                          bt_error *error);

@@ -17,6 +17,7 @@ static const char *const step_names[] = {
     [BT_STEP_FRESH_MEMORY] = "taking the memory of",
     [BT_STEP_STANDARD_MEMORY] = "taking the standard path's memory at",
     [BT_STEP_FULL_SIZE] = "timing one full-size image at",
+    [BT_STEP_CALIBRATE] = "calibrating INT8 by",
     [BT_STEP_MASKS] = "comparing masks of",
 };
 
@@ -34,6 +35,7 @@ static const char *const step_keys[] = {
     [BT_STEP_FRESH_MEMORY] = "fresh_memory",
     [BT_STEP_STANDARD_MEMORY] = "standard_memory",
     [BT_STEP_FULL_SIZE] = "full_size",
+    [BT_STEP_CALIBRATE] = "calibrate",
     [BT_STEP_MASKS] = "masks",
 };
 

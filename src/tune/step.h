@@ -24,7 +24,8 @@ typedef enum bt_step_kind {
     BT_STEP_FRESH_MEMORY,    /* MEMORY, in a worker started for it alone: sizes measured out of order */
     BT_STEP_STANDARD_MEMORY, /* FRESH_MEMORY of the standard path */
     BT_STEP_FULL_SIZE,       /* one timed run of one full-size image, in a worker of its own */
-    BT_STEP_MASKS            /* AGREEMENT on the first `runs` pictures, one at a time: of a contender */
+    BT_STEP_CALIBRATE, /* measure what INT8 needs to know, into the order's file, on pictures that MASKS does not see */
+    BT_STEP_MASKS /* AGREEMENT on the first `runs` pictures, one at a time: of a contender */
 } bt_step_kind;
 
 typedef struct bt_step {

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "record/config.h"
 
 /* The least that a worker has for one step, in seconds, before it counts as hung. Higher: a hang costs that much
  * more; lower: a first run of a large network on a slow CPU is taken for one. */
@@ -14,13 +15,17 @@
 bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_record *record, int index,
                          double before, double share, bt_error *error) {
     bt_model_record *model = &record->models[index];
+    char name[BT_CALIBRATION_NAME_SIZE];
     *out = (bt_tuning){.options = options,
                        .resolved = &options->models[index],
                        .model = model,
                        .progress_from = before + share * index / record->model_count,
                        .progress_share = share / record->model_count};
-    return bt_path_join(out->worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run),
-                        model->model);
+    bt_status status =
+        bt_path_join(out->worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
+    if (status != BT_OK) return status;
+    bt_config_calibration_name(name, options->settings->output, model->model);
+    return bt_path_join(out->calibration, error, "%s/%s", bt_run_folder(options->run), name);
 }
 
 bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt_contender *contender,
@@ -45,12 +50,13 @@ bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt
                     .use_channels_last = contender->channels_last,
                     .use_cudnn_benchmark = settings->use_cudnn_benchmark,
                     .precision = precision,
-                    .calibration = model->calibration},
+                    .calibration = tuning->calibration},
         .instances = contender->instances,
         .full_size = BT_FULL_IMAGE_SIZE,
         .images = settings->images,
         .wishes = {.white = settings->white, .page = (int)settings->page},
         .seed = settings->seed,
+        .min_mask_iou = settings->min_mask_iou,
         .answer_within_s =
             fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
         .stop = tuning->options->stop,

@@ -22,6 +22,8 @@ typedef struct bt_tuning {
     const bt_resolved_model *resolved;
     bt_model_record *model;
     char worker_log[BT_PATH_SIZE];
+    char calibration
+        [BT_PATH_SIZE]; /* where INT8's is, or comes: in the run's folder, named as beside the config */
     double progress_from, progress_share; /* of the whole run's progress */
 } bt_tuning;
 

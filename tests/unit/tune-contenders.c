@@ -164,6 +164,23 @@ static void the_faster_precision_is_taken_and_the_other_told(void **state) {
                                   "times as many, IoU 0.996: --precision auto-int8");
 }
 
+/* What INT8 would bring is no reason to ask for it where its masks would not let it win. */
+static void int8_whose_masks_disagree_is_not_recommended(void **state) {
+    (void)state;
+    field f = measured((double[]){20, 40, 0, 0, 5});
+    f.list[INT8_1].mask_iou = 0.9;
+    strcpy(f.list[INT8_1].why, "its masks agree by 0.900, less than 0.99");
+    take(&f, 0, BT_PRECISION_AUTO);
+    check_taken(&f, FP32_1);
+    assert_string_equal(f.reason, "FP32 taken: BF16 runs at 0.50 of its speed here; INT8 is 4.00 times as "
+                                  "fast, but its masks agree by 0.900, less than 0.99");
+    f = measured((double[]){20, 40, 0, 0, 30}); /* nor where it is slower */
+    f.list[INT8_1].mask_iou = 0.999;
+    take(&f, 0, BT_PRECISION_AUTO);
+    assert_string_equal(f.reason, "FP32 taken: BF16 runs at 0.50 of its speed here; INT8 runs at 0.67 of its "
+                                  "speed here");
+}
+
 /* One that lost on the first division was not tried on the second, and its ratio is of where both were. */
 static void one_that_left_early_is_compared_where_it_ran(void **state) {
     (void)state;
@@ -265,6 +282,7 @@ int main(void) {
         cmocka_unit_test(where_nothing_can_be_chosen_there_are_divisions_alone),
         cmocka_unit_test(all_that_there_can_be_fits),
         cmocka_unit_test(the_faster_precision_is_taken_and_the_other_told),
+        cmocka_unit_test(int8_whose_masks_disagree_is_not_recommended),
         cmocka_unit_test(one_that_left_early_is_compared_where_it_ran),
         cmocka_unit_test(within_two_percent_fp32_is_taken),
         cmocka_unit_test(masks_that_disagree_lose_whatever_the_speed),

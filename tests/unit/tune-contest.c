@@ -239,6 +239,23 @@ static void a_precision_that_fails_is_out_on_all_divisions(void **state) {
     assert_true(a.of[BF16_2] >= 3);
 }
 
+/* What is known to be of no use has no turn, the first one as well. */
+static void one_that_is_out_beforehand_has_no_turn(void **state) {
+    (void)state;
+    arena a = of_precisions(20, 20);
+    bt_contender three[3] = {way("fp32", 1, true), way("bf16", 1, true), way("int8", 1, false)};
+    strcpy(three[0].why, "no room");
+    hold_all(&a, three, 3, 1e9);
+    assert_int_equal(a.of[0], 0);
+    assert_true(a.of[1] > 0 && a.of[2] > 0);
+    strcpy(three[2].why, "not calibrated"); /* which leaves one */
+    bt_contest *contest;
+    bt_contest_turn turn;
+    assert_int_equal(bt_contest_open(&contest, three, 3, 1e9, NULL), BT_OK);
+    assert_false(bt_contest_next(contest, &turn));
+    bt_contest_close(&contest);
+}
+
 static void what_is_told_does_not_decide_when_it_ends(void **state) {
     (void)state;
     arena a = of_precisions(20, 60);
@@ -366,6 +383,7 @@ int main(void) {
         cmocka_unit_test(a_spell_that_spares_one_run_drops_nobody),
         cmocka_unit_test(a_precision_that_was_disturbed_is_not_given_up),
         cmocka_unit_test(a_precision_that_fails_is_out_on_all_divisions),
+        cmocka_unit_test(one_that_is_out_beforehand_has_no_turn),
         cmocka_unit_test(what_is_told_does_not_decide_when_it_ends),
     };
     return cmocka_run_group_tests_name("tune: the contest of ways", tests, NULL, NULL);

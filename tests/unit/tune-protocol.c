@@ -34,6 +34,7 @@ static bt_open_order make_order(void) {
     snprintf(order.images, sizeof order.images, "plates");
     order.white = 4095;
     order.page = 7;
+    order.min_mask_iou = 0.97;
     order.seed = 9007199254740993; /* one that no double holds */
     return order;
 }
@@ -62,7 +63,7 @@ static void an_order_comes_back_the_same(void **state) {
     assert_string_equal(back.calibration, session.calibration);
     assert_int_equal(again.instances, 2);
     assert_string_equal(again.images, "plates");
-    assert_true(again.white == 4095 && again.page == 7);
+    assert_true(again.white == 4095 && again.page == 7 && again.min_mask_iou == 0.97);
     assert_true(again.seed == order.seed);
 }
 

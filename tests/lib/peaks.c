@@ -20,7 +20,7 @@ static const struct {
     bt_value_type type;
 } precisions[] = {{"fp32", BT_F32}, {"bf16", BT_BF16}, {"int8", BT_U8}};
 
-/* From 1 to 2.4 billion operations each, so that a run takes milliseconds, and at most 3 MB of activations. */
+/* From 0.5 to 1.2 billion operations each, so that a run takes milliseconds, and at most 2 MB of activations. */
 static const bt_conv_shape shapes[] = {
     {.batch = 1, .channels = 256, .height = 28, .width = 28, .out_channels = 256, .kernel = 3, .padding = 1},
     {.batch = 1, .channels = 512, .height = 16, .width = 16, .out_channels = 512, .kernel = 3, .padding = 1},

@@ -284,6 +284,9 @@ typedef struct bt_metrics {
     double p95_sla_ms;
     bool meets_sla; /* windowed P95 <= p95_sla_ms; true while nothing was seen */
     int64_t process_memory_bytes, process_memory_peak_bytes;
+    /* Of INT8: the share of activations, in a sample of all runs of the instance that ran last, which lay beyond
+     * the calibrated range and were cut off there. NaN of other precisions, and until it ran. */
+    double saturated_fraction;
 } bt_metrics;
 
 /* One model's figures of this moment; costs some 100 us. BT_INVALID for an unknown model, BT_CLOSED before

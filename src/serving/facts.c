@@ -94,6 +94,7 @@ static bt_status read_model(bt_service *service, int index, bt_metrics *metrics,
     if (!readable) return bt_fail(error, BT_CLOSED, "the service was not started: it has no metrics yet");
     pthread_mutex_lock(&model->meter_lock);
     bt_meter_read(model->meter, now_ns, metrics);
+    metrics->saturated_fraction = model->saturated_fraction;
     if (totals) bt_meter_totals(model->meter, bounds, totals);
     pthread_mutex_unlock(&model->meter_lock);
     for (int i = 0; i < metrics->instance_count; i++)

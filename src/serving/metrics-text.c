@@ -64,6 +64,8 @@ static const figure figures[] = {
     {"p95_sla_ms", "sla_p95_seconds", NULL, MILLISECONDS, AT(p95_sla_ms),
      "The promise that P95 is judged by."},
     {"meets_sla", "sla_met", NULL, SWITCH, AT(meets_sla), "1 where the window's P95 keeps the promise."},
+    {"saturated_fraction", "saturated_ratio", NULL, DOUBLE, AT(saturated_fraction),
+     "INT8: share of activations beyond the calibrated range."},
     {"process_memory_bytes", "process_memory_bytes", NULL, BIG, AT(process_memory_bytes), "Resident size."},
     {"process_memory_peak_bytes", "process_memory_peak_bytes", NULL, BIG, AT(process_memory_peak_bytes),
      "Largest resident size."},

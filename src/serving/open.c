@@ -1,4 +1,5 @@
 /* A service from its config: what is to be served, before anything is loaded. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,7 @@ static bt_status open_models(bt_service *service, const bt_config *config, const
     for (int i = 0; i < count; i++) {
         const char *name = models ? models[i] : config->models[i].name;
         pthread_mutex_init(&service->models[i].meter_lock, NULL);
+        service->models[i].saturated_fraction = NAN;
         service->model_count = i + 1;
         bt_status status = open_model(service, i, config, name, given, sources, error);
         if (status != BT_OK) return status;

@@ -68,6 +68,7 @@ typedef struct bt_worker_lane {
         void *scratch;
         bt_delivery *deliveries; /* as many as there are requests */
         int image_threads;       /* that prepare images and masks: the session's, which wait meanwhile */
+        bool saturation_warned;  /* of pictures beyond what INT8 was calibrated on */
         bool output_checked;     /* what a user's network gave for its first pictures was judged */
         int64_t began_ns, preprocess_ns, service_ns; /* of the present run, or the last */
     } own;
@@ -104,6 +105,7 @@ typedef struct bt_service_model {
     pthread_mutex_t meter_lock;
     bt_meter *meter;
     bt_serving_failures failures;
+    double saturated_fraction; /* bt_metrics' */
 } bt_service_model;
 
 typedef enum bt_phase {

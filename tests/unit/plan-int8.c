@@ -126,11 +126,13 @@ static void masks_agree_with_the_kernels_of_every_level(void **state) {
 
 /* ---- the same numbers ---- */
 
-/* Sums of bytes are whole numbers, the same in any order. Only what floats there are may round elsewhere, which
- * moves a byte by one at times. On the machines seen nothing moved. */
+/* Sums of bytes are whole numbers, the same in any order; but where what floats there are round otherwise, a byte
+ * moves by one, and others after it. Seen: nothing in batches, 0.03 with another number of threads and AVX-512
+ * without BF16. Another picture's logits are off by more than 1. */
 static void expect_same(const subject *s, const char *what, int batch) {
-    const double off = compare_relative_error(other, got, (size_t)batch * PIXELS);
-    if (!(off <= 0.02)) fail_msg("%s, %s: %g off", s->network->name, what, off);
+    const size_t count = (size_t)batch * PIXELS;
+    const double off = compare_relative_error(other, got, count), iou = compare_iou(other, got, count);
+    if (!(off <= 0.1 && iou >= 0.98)) fail_msg("%s, %s: %g off, IoU %.4f", s->network->name, what, off, iou);
 }
 
 static void check_batches(const subject *s) {

@@ -117,8 +117,6 @@ static bt_status run_contest(race *r, bt_error *error) {
     return status;
 }
 
-/* ---- masks ---- */
-
 /* ---- INT8's calibration ---- */
 
 static bool is_in(const bt_contender *c, bt_precision precision) {
@@ -150,17 +148,21 @@ static void leave_out_int8(const race *r, const char *why) {
                      why);
 }
 
-/* Measures what INT8 needs to know, before it can compete. Whoever asked for INT8 gives it the time that it takes;
- * else it must leave the comparison its half. */
+/* Of a model's time for comparing, what calibrating may take where nobody asked for INT8. Higher: it can be told of
+ * larger images; lower: the floats, one of which is taken, have more of it. */
+#define CALIBRATION_SHARE (1.0 / 3)
+
+/* Measures what INT8 needs to know, before it can compete. Whoever asked for INT8 gives it the time that it
+ * takes. */
 static bt_status calibrate(race *r, bt_error *error) {
     bt_model_record *model = r->t->model;
     const bt_precision asked = (bt_precision)r->t->options->settings->precision;
     const bool wanted = asked == BT_PRECISION_INT8 || asked == BT_PRECISION_AUTO_INT8;
     const bt_contest_turn turn = {.contender = calibrator(model),
                                   .step = {BT_STEP_CALIBRATE, 1, CALIBRATION_PICTURES},
-                                  .within_s = wanted ? INFINITY : r->budget_s / 2};
+                                  .within_s = wanted ? INFINITY : CALIBRATION_SHARE * r->budget_s};
     bt_step_result result;
-    if (turn.contender < 0) return BT_OK;
+    if (turn.contender < 0 || !(turn.within_s > 0)) return BT_OK;
     bt_tuning_progress(r->t, 0, "calibrating INT8", "");
     bt_status status = take_turn(r, &turn, &result, error);
     if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
@@ -173,6 +175,8 @@ static bt_status calibrate(race *r, bt_error *error) {
         leave_out_int8(r, result.message);
     return BT_OK;
 }
+
+/* ---- masks ---- */
 
 /* What a comparison of masks says of all contenders of that kind. What could not be compared in time may win: the
  * sweep compares each size's masks again. */

@@ -42,7 +42,7 @@ END
 draw_picture 5 128 cell
 run "$program" --backend plan --image cell.png --image-size 128 --output found/polygons.json --overlay cell-overlay.png
 if [ "$status" = 2 ] && printf '%s\n' "$err" | grep -q 'oneDNN\|AVX2'; then
-    skip 'the CPU plan does not run here' 14
+    skip 'the CPU plan does not run here' 17
 else
     exits 0 'a picture is segmented without libtorch, by the demo weights'
     is "$out" 'verdict: good (0)' 'standard output has the verdict alone'
@@ -65,7 +65,25 @@ else
     run "$program" --backend plan --image cell.png --image-size 128 --output again.json --threshold 0.99
     [ "$(agreement again.json cell.mask)" -lt "$iou" ]
     ok $? 'a threshold is taken'
+    run "$program" --backend plan --image cell.png --image-size 128 --output again.json --precision fp32
+    is "$(json again.json .metadata.precision)" fp32 'a precision is taken'
+    run "$program" --backend plan --image cell.png --image-size 128 --output again.json --precision int8
+    exits 2 'INT8 without a calibration is refused'
+    says_error 'INT8 wants a calibration of hrnet, which tuning makes' 'with what makes one'
 fi
+raced() {
+    printf '{"schema_version": 1, "settings": {"backend": "plan", "device": "cpu"}, "configurations": {"hrnet": {'
+    printf '"optimal_batch_size": 1, "image_size": 128, "precision": "%s", "precision_reason": "it won"%s}}}' "$1" "${2:-}"
+}
+raced fp16 >elsewhere.json
+run "$program" --config elsewhere.json --image cell.png --output again.json
+exits 2 'a config in a precision that this machine has not is refused'
+says_error 'hrnet was tuned in FP16, which it cannot run in here: tune it here with optimize-batch' 'with what to do'
+mkdir moved
+raced int8 ', "calibration": "left-behind.json"' >moved/config.json
+run "$program" --config moved/config.json --image cell.png --output again.json
+exits 2 'so is a config in INT8 without its calibration'
+says_error 'moved/left-behind\.json: there is no such file, and INT8 wants it: tune hrnet here' 'which is named'
 
 # --- standard output
 run "$program" --backend $sim --image cell.png --image-size 64 --quiet

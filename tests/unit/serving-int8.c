@@ -6,6 +6,8 @@
 #include <stdint.h>
 /* cmocka wants the four above first */
 #include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "image/spheroids.h"
 #include "inputs.h"
 #include "scratch.h"
+#include "serving/serving.h"
 
 #define SIDE     64
 #define PICTURES 4
@@ -91,6 +94,58 @@ static void int8_serves_and_its_standard_path_is_exact(void **state) {
     assert_true(either > 0 && both >= 0.9 * either);
 }
 
+/* The share of values that saturate in two runs of a service of that config on one picture; *log receives what it
+ * said, the caller's. */
+static double saturated(const char *text, const uint8_t *image, char **log) {
+    const char *model = "cbam_resunet";
+    const bt_request request = {.image = image, .height = SIDE, .width = SIDE, .model = model};
+    bt_service_settings given;
+    bt_option_sources sources;
+    bt_service *service;
+    bt_config *config;
+    bt_metrics metrics;
+    bt_error error;
+    bt_log *lines;
+    size_t size;
+    FILE *out = open_memstream(log, &size);
+    bt_options_default(bt_service_settings_table, bt_service_settings_count, &given, &sources);
+    given.warm_up = false; /* on grey pictures, which count too */
+    bt_scratch_put("kept", "config.json", text);
+    must(bt_config_load(&config, "kept/config.json", &error), &error);
+    must(bt_log_open(&lines, out, BT_LOG_WARNING, NULL, &error), &error);
+    must(bt_serving_open(&service, config, &model, 1, &given, &sources, lines, &error), &error);
+    must(bt_service_start(service, &error), &error);
+    for (int i = 0; i < 2; i++)
+        must(bt_service_infer(service, &request, NULL, &error), &error);
+    must(bt_service_metrics(service, model, &metrics, &error), &error);
+    must(bt_service_stop(service, 10000, &error), &error);
+    bt_service_close(&service);
+    bt_config_close(&config);
+    bt_log_close(&lines);
+    fclose(out);
+    return metrics.saturated_fraction;
+}
+
+static void pictures_unlike_those_of_the_calibration_are_told_once(void **state) {
+    (void)state;
+    static const char words[] = "of INT8's activations lie beyond the calibrated range";
+    static uint8_t stripes[SIDE * SIDE * 3];
+    char *log;
+    if (!can) skip();
+    for (int i = 0; i < SIDE * SIDE * 3; i++)
+        stripes[i] = i / 3 % 2 ? 255 : 0;
+    assert_true(saturated(CONFIG("int8"), picture, &log) < 0.001);
+    assert_null(strstr(log, words));
+    free(log);
+    assert_true(saturated(CONFIG("int8"), stripes, &log) > 0.002);
+    says(log, words);
+    assert_null(strstr(strstr(log, words) + 1, words));
+    free(log);
+    assert_true(isnan(saturated(CONFIG("fp32"), stripes, &log)));
+    assert_string_equal(log, "");
+    free(log);
+}
+
 static void a_calibration_of_another_size_is_refused(void **state) {
     (void)state;
     if (!can) skip();
@@ -126,6 +181,7 @@ static int set_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(int8_serves_and_its_standard_path_is_exact),
+        cmocka_unit_test(pictures_unlike_those_of_the_calibration_are_told_once),
         cmocka_unit_test(a_calibration_of_another_size_is_refused),
         cmocka_unit_test(a_calibration_that_was_left_behind_is_named), /* last: it takes the file away */
     };

@@ -68,10 +68,9 @@ static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     const bt_served_model *s = bt_trial_served(t, model);
     bt_tuned_model tuned;
     bt_capacity capacity;
-    bool same = strcmp(s->settings.backend, s->entry->settings.backend) == 0;
     t->predict_models[model] =
         (bt_predict_model){.config = s->entry, .batcher = *bt_serving_batcher(t->service, model)};
-    if (!same) return BT_OK;
+    if (!bt_served_model_is_measured(s)) return BT_OK;
     bt_status status = bt_tuned_model_open(&tuned, s->entry, out->batch_size, error);
     if (status != BT_OK) return status == BT_INVALID ? BT_OK : status;
     bt_ladder ladder = tuned.batcher.ladder;

@@ -12,16 +12,17 @@
  * one. */
 #define WATCHDOG_MS 3.6e6
 
-/* Says what a person should know of the sizes: that a demonstration chose the image's,
- * or nobody the batch's. */
+/* Says what a person should know of the sizes: that a demonstration chose the image's, for which alone INT8 is
+ * calibrated, or nobody the batch's. */
 static void warn_untuned(const bt_segment_work *w) {
     const bt_segment_settings *s = w->settings;
     const bt_config_model *entry = &w->entry;
     const bool of_file = entry->model_file[0] || s->service.model_file[0]; /* its size is its own */
     if (s->service.image_size == 0 && !of_file && strcmp(entry->workload, "cpu-demo") == 0)
         bt_log_write(w->options->log, BT_LOG_INFO,
-                     "%s runs at %d px, for which a demonstration tuned it; --image-size 1024 shows more",
-                     w->options->model, entry->image_size);
+                     "%s runs at %d px, for which a demonstration tuned it; --image-size 1024%s shows more",
+                     w->options->model, entry->image_size,
+                     bt_config_model_precision(entry) == BT_PRECISION_INT8 ? " --precision auto" : "");
     if (s->service.batch_size > 0 || w->options->pictures->count == 1) return;
     if (w->untuned)
         bt_log_write(w->options->log, BT_LOG_INFO,

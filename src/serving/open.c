@@ -25,19 +25,10 @@ static bt_status unmeasured_ladder(bt_service_model *model, bt_error *error) {
     return bt_ladder_plan(ladder, error);
 }
 
-/* Whether it runs as the entry was measured; else its times say nothing. */
-static bool measured_so(const bt_service_model *model) {
-    const bt_service_settings *s = &model->served.settings;
-    const bt_config_model *entry = model->served.entry;
-    return strcmp(s->backend, entry->settings.backend) == 0 &&
-           s->precision == (int)bt_config_model_precision(entry) &&
-           (entry->image_size == 0 || s->image_size == entry->image_size);
-}
-
 static bt_status set_batcher(bt_service_model *model, bt_error *error) {
     const bt_service_settings *s = &model->served.settings;
     bt_status status = BT_INVALID;
-    if (measured_so(model))
+    if (bt_served_model_is_measured(&model->served))
         status = bt_tuned_model_open(&model->tuned, model->served.entry, (int)s->batch_size, error);
     model->tuned_open = status == BT_OK;
     if (model->tuned_open)

@@ -210,6 +210,14 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
     return check_precision(out, config, is_given(sources, "precision"), error);
 }
 
+bool bt_served_model_is_measured(const bt_served_model *served) {
+    const bt_service_settings *s = &served->settings;
+    const bt_config_model *entry = served->entry;
+    return strcmp(s->backend, entry->settings.backend) == 0 &&
+           served->precision == bt_config_model_precision(entry) &&
+           (entry->image_size == 0 || s->image_size == entry->image_size);
+}
+
 bool bt_served_model_has_changed(const bt_served_model *served, uint64_t weights_hash) {
     const bt_config_weights *measured = &served->entry->weights;
     const bt_service_settings *s = &served->settings;

@@ -47,6 +47,9 @@ bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_
 bt_session_options bt_served_model_session(const bt_served_model *served, const bt_instance *place,
                                            bt_path path);
 
+/* Whether it runs as its entry was measured (backend, image size, precision); else the entry's times say nothing. */
+bool bt_served_model_is_measured(const bt_served_model *served);
+
 /* Whether what was loaded, by its hash, is not what was measured, though nobody asked for anything else: the
  * entry's file was written anew with other numbers. False where either is not known (0). */
 bool bt_served_model_has_changed(const bt_served_model *served, uint64_t weights_hash);

@@ -180,6 +180,9 @@ is "$(json json/w1.json .metadata.image_size)" 32 "the config's does"
 sed 's/"schema_version": 1,/& "workload": "cpu-demo",/' config.json >demo.json
 run "$program" --config demo.json --image plate --output json
 says_error 'hrnet runs at 32 px, for which a demonstration tuned it; --image-size 1024 shows more' "and a demonstration's is said"
+sed 's/"image_size": 32/&, "precision": "int8", "precision_reason": "it won"/' demo.json >int8.json
+run "$program" --config int8.json --image plate --output json
+says_error '; --image-size 1024 --precision auto shows more' 'INT8 is calibrated for its size alone'
 run "$program" --backend $sim --image plate/w1.png --output own.json
 is "$(json own.json .metadata.image_size)" 1024 'where nobody says one it is 1024'
 run "$program" --backend "$sim,faults=fail@1-1000" --image plate/w1.png --image-size 64 --output f.json

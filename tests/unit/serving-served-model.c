@@ -309,6 +309,23 @@ static void int8_is_served_with_the_calibration_beside_the_config(void **state) 
     serve(NULL, NULL, NULL, BT_OK, &error);
 }
 
+static void what_runs_otherwise_than_it_was_measured_has_no_times(void **state) {
+    (void)state;
+    static bt_served_model served;
+    static const char text[] = RACED("fp32", ", \"image_size\": 64");
+    bt_error error;
+    serve(&served, text, "", BT_OK, &error);
+    assert_true(bt_served_model_is_measured(&served));
+    static const char *const others[] = {"precision=auto", "image_size=96", "backend=sim"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        serve(&served, text, others[i], BT_OK, &error);
+        assert_false(bt_served_model_is_measured(&served));
+    }
+    serve(&served, text, "precision=fp32,image_size=64", BT_OK, &error); /* which it was */
+    assert_true(bt_served_model_is_measured(&served));
+    serve(NULL, NULL, NULL, BT_OK, &error);
+}
+
 static void a_precision_that_is_none_of_this_machine_asks_for_tuning(void **state) {
     (void)state;
     static bt_served_model served;
@@ -402,6 +419,7 @@ int main(void) {
         cmocka_unit_test(what_could_not_be_measured_is_not_served),
         cmocka_unit_test(what_won_is_served),
         cmocka_unit_test(int8_is_served_with_the_calibration_beside_the_config),
+        cmocka_unit_test(what_runs_otherwise_than_it_was_measured_has_no_times),
         cmocka_unit_test(a_precision_that_is_none_of_this_machine_asks_for_tuning),
         cmocka_unit_test(what_a_run_chose_is_cut_to_the_cores_that_there_are),
         cmocka_unit_test(instances_on_cores_of_others_move),

@@ -82,20 +82,22 @@ static void set_shift(const bt_norm *whole, int fold, const void *image, float *
 }
 
 /* To the units of the bytes that are written, and from those of the residual's. */
-static void set_units(const bt_norm *whole, int fold, const work *mine) {
+static void set_units(const bt_norm *whole, int fold, int image, const work *mine) {
     for (int c = 0; c < whole->channels; c++) {
         const float per_unit = whole->out_type == BT_U8 ? whole->per_unit[c] : 1;
         const bool bytes = whole->residual && whole->residual_type == BT_U8;
         mine->gain[c] *= per_unit;
         mine->bias[c] *= per_unit;
         mine->residual_gain[c] = bytes ? whole->residual_unit[c] * per_unit : per_unit;
-        if (whole->broken && !isfinite(mine->gain[c] + mine->bias[c])) *whole->broken = true;
+        if (whole->broken && !isfinite(mine->gain[c] + mine->bias[c])) /* every thread says the same */
+            __atomic_store_n(&whole->broken[image], true, __ATOMIC_RELAXED);
     }
     repeat(mine->residual_gain, whole->channels, fold);
 }
 
-/* From all threads' sums to this thread's factors, one array after another so that the loops are vectors'. */
-static void set_factors(const bt_norm *whole, int fold, void *scratch, int threads, const work *mine) {
+/* From all threads' sums to this thread's factors of an image, one array after another so that the loops are vectors'. */
+static void set_factors(const bt_norm *whole, int fold, int image, void *scratch, int threads,
+                        const work *mine) {
     const int channels = whole->channels, folded = channels * fold;
     const double share = 1 / (double)whole->pixels, epsilon = (double)whole->epsilon;
     double sum[CHANNELS_AT_ONCE], square[CHANNELS_AT_ONCE];
@@ -120,7 +122,7 @@ static void set_factors(const bt_norm *whole, int fold, void *scratch, int threa
             mine->bias[first + c] = (float)(whole->offset[first + c] - mean * gain);
         }
     }
-    if (has_bytes(whole)) set_units(whole, fold, mine);
+    if (has_bytes(whole)) set_units(whole, fold, image, mine);
     repeat(mine->gain, channels, fold);
     repeat(mine->bias, channels, fold);
 }
@@ -181,7 +183,7 @@ static void run_images(const bt_norm *whole, const bt_norm *folded, int fold, co
         const image at = image_at(whole, n);
         set_shift(whole, fold, at.x, mine.shift);
         gather(folded, loops, at.x, &mine, 0, folded->pixels);
-        set_factors(whole, fold, own, 1, &mine);
+        set_factors(whole, fold, n, own, 1, &mine);
         apply(folded, loops, &at, &mine, 0, folded->pixels);
     }
 }
@@ -196,7 +198,7 @@ static void run_slices(const bt_norm *whole, const bt_norm *folded, int fold, co
         set_shift(whole, fold, at.x, mine.shift);
         gather(folded, loops, at.x, &mine, from, to);
 #pragma omp barrier
-        set_factors(whole, fold, scratch, threads, &mine);
+        set_factors(whole, fold, n, scratch, threads, &mine);
         apply(folded, loops, &at, &mine, from, to);
         if (n + 1 == whole->batch) return;
 #pragma omp barrier /* nobody's sums are begun anew while somebody still adds them up */

@@ -38,8 +38,10 @@ typedef struct bt_norm {
     float epsilon;
     bt_value_type type, out_type, residual_type; /* each x's, or bytes */
     bool relu;                                   /* true where bytes are written */
-    bool *broken; /* of bytes written: set where y is no number, which a byte cannot say; NULL: nobody asks */
-    int threads;  /* OpenMP's, at most; small tensors take fewer */
+    /* Of bytes written, batch: set for an image whose y is no number, which a byte cannot say; NULL: nobody
+     * asks. */
+    bool *broken;
+    int threads; /* OpenMP's, at most; small tensors take fewer */
 } bt_norm;
 
 size_t bt_norm_scratch_bytes(const bt_norm *norm);

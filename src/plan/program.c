@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "kernels/parallel.h"
@@ -121,6 +122,8 @@ bt_status bt_program_open(bt_program **out, bt_plan *plan, int batch, const bt_w
     l.status = program ? bt_lowering_open(&l) : bt_no_memory(error, "a plan");
     if (l.status == BT_OK) {
         program->batch = batch;
+        program->broken = calloc((size_t)batch, sizeof *program->broken);
+        if (!program->broken) bt_lowering_no_memory(&l);
         bt_lower_image(&l);
         lower_operations(&l);
         check_output(&l);
@@ -144,6 +147,7 @@ void bt_program_close(bt_program **out) {
     }
     free(program->steps);
     free(program->values);
+    free(program->broken);
     free(program);
     *out = NULL;
 }
@@ -210,17 +214,18 @@ static void sample(bt_program *program, const bt_plan_step *step) {
 }
 
 /* What became no number must not come out as a mask. */
-static void spoil(const bt_program *program) {
-    const bt_value *logits = &program->values[program->output];
-    for (int64_t i = 0; i < program->batch * bt_pixels_of(logits); i++)
-        program->logits[i] = NAN;
+static void spoil_broken(const bt_program *program) {
+    const size_t pixels = (size_t)bt_pixels_of(&program->values[program->output]);
+    for (int n = 0; n < program->batch; n++)
+        for (size_t p = 0; program->broken[n] && p < pixels; p++)
+            program->logits[(size_t)n * pixels + p] = NAN;
 }
 
 bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images, float *logits,
                          const bt_program_watch *watch, bt_error *error) {
     char *scratch = program->arena + program->arena_bytes;
     bind_ends(program, images, logits);
-    program->broken = false;
+    memset(program->broken, 0, (size_t)program->batch * sizeof *program->broken);
     int64_t before_ns = watch->step_ns ? bt_clock_now_ns() : 0;
     for (int i = 0; i < program->step_count; i++) {
         const bt_plan_step *step = &program->steps[i];
@@ -233,7 +238,7 @@ bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *i
         watch->step_ns[i] += now_ns - before_ns;
         before_ns = now_ns;
     }
-    if (program->broken) spoil(program);
+    spoil_broken(program);
     return BT_OK;
 }
 

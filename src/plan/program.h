@@ -47,7 +47,7 @@ typedef struct bt_program {
     char *arena;          /* that it is bound to */
     const float *images;  /* of the run under way */
     float *logits;
-    bool broken;                /* something became no number, and then bytes, which cannot say so */
+    bool *broken; /* of each image: something became no number, and then bytes, which cannot say so */
     int64_t sampled, saturated; /* bytes looked at in all runs, and those at the end of what a byte holds */
 } bt_program;
 

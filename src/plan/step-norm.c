@@ -62,7 +62,7 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
                           .per_unit = y->units ? y->units->per_unit : NULL,
                           .residual_type = r ? r->type : x->type,
                           .residual_unit = r && r->units ? r->units->unit : NULL,
-                          .broken = &l->program->broken,
+                          .broken = l->program->broken,
                           .relu = operation->activation == BT_ACTIVATION_RELU,
                           .threads = l->plan->options.threads};
     (void)number;

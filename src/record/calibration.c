@@ -1,5 +1,6 @@
 #include "record/calibration.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,8 +148,9 @@ static bt_status read_tensor(void *owner, const json_t *object, const char *wher
                        read.tensor);
     status = bt_numbers_read(ranges, &read.ranges, &read.channels, "ranges", where, error);
     for (int i = 0; i < read.channels && status == BT_OK; i++)
-        if (!(read.ranges[i] > 0))
-            status = bt_fail(error, BT_PARSE, "%s: a range is 0, and must be above", where);
+        if (!(read.ranges[i] >= FLT_MIN) || !(read.ranges[i] <= FLT_MAX))
+            status = bt_fail(error, BT_PARSE, "%s: a range is %g, and must be above 0 and fit a float", where,
+                             read.ranges[i]);
     if (status == BT_OK) status = append(c, read, error);
     if (status != BT_OK) free(read.ranges);
     return status;

@@ -20,7 +20,7 @@ typedef struct bt_wide_order {
 
 /* Each group by itself is rounded to bytes in `reference`, a plan in FP32 that runs `count` images of height x
  * width; what that changes in the logits, over the multiplications that are slower without it, is its
- * place. Takes a run of each image and group. BT_BACKEND, BT_NO_MEMORY. */
+ * place. Takes a run of each image and group, and some 15 s at most. BT_BACKEND, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_wide_order_open(bt_wide_order *out, bt_plan *reference, const bt_network *network,
                                          const bt_calibration *calibration, const float *images, int count,
                                          bt_error *error);

@@ -22,7 +22,7 @@ typedef struct bt_calibrate_options {
     const float *images;               /* count x 3 x height x width, normalised */
     int count;                         /* at least 2 */
     const char *source;                /* where the pictures are from, for the file */
-    double wanted_iou;                 /* of the masks, mean over the held-out pictures; 0: any */
+    double wanted_iou; /* of the masks, mean over the held-out pictures, and of each at least 0.97; 0: any */
     const volatile sig_atomic_t *stop; /* set: given up, BT_CLOSED; may be NULL */
 } bt_calibrate_options;
 

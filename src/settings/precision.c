@@ -26,3 +26,7 @@ bool bt_precision_find(bt_precision *out, const char *name) {
 bool bt_precision_is_open(bt_precision precision) {
     return precision == BT_PRECISION_AUTO || precision == BT_PRECISION_AUTO_INT8;
 }
+
+bool bt_precision_wants_int8(bt_precision precision) {
+    return precision == BT_PRECISION_INT8 || precision == BT_PRECISION_AUTO_INT8;
+}

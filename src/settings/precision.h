@@ -37,6 +37,9 @@ bool bt_precision_find(bt_precision *out, const char *name);
 /* Whether it leaves the choice to a measurement. */
 bool bt_precision_is_open(bt_precision precision);
 
+/* Whether INT8 was asked for, by itself or among others. */
+bool bt_precision_wants_int8(bt_precision precision);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,9 +18,10 @@
  * than this, on any machine seen. Higher checks fewer pictures where time is short; lower may run out of it. */
 #define STANDARD_SLOWER 6.0
 
-/* Pictures that INT8's ranges are taken from. More: fewer values of other pictures lie outside; fewer: calibrating
- * takes less of the time. */
-#define CALIBRATION_PICTURES 8
+/* Pictures that INT8's ranges are taken from, and checked on. More: fewer values of other pictures lie outside, and
+ * a picture that agrees badly is met; fewer: calibrating takes less of the time. */
+#define PICTURES_UNASKED 8
+#define PICTURES_ASKED   32
 
 /* INT8's masks of every single picture agree at least so, whatever all of them together do. */
 #define INT8_LEAST_IOU 0.95
@@ -157,9 +158,9 @@ static void leave_out_int8(const race *r, const char *why) {
 static bt_status calibrate(race *r, bt_error *error) {
     bt_model_record *model = r->t->model;
     const bt_precision asked = (bt_precision)r->t->options->settings->precision;
-    const bool wanted = asked == BT_PRECISION_INT8 || asked == BT_PRECISION_AUTO_INT8;
+    const bool wanted = bt_precision_wants_int8(asked);
     const bt_contest_turn turn = {.contender = calibrator(model),
-                                  .step = {BT_STEP_CALIBRATE, 1, CALIBRATION_PICTURES},
+                                  .step = {BT_STEP_CALIBRATE, 1, wanted ? PICTURES_ASKED : PICTURES_UNASKED},
                                   .within_s = wanted ? INFINITY : CALIBRATION_SHARE * r->budget_s};
     bt_step_result result;
     if (turn.contender < 0 || !(turn.within_s > 0)) return BT_OK;
@@ -175,6 +176,8 @@ static bt_status calibrate(race *r, bt_error *error) {
         leave_out_int8(r, result.message);
     return BT_OK;
 }
+
+/* ---- masks ---- */
 
 /* ---- masks ---- */
 

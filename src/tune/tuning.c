@@ -9,6 +9,11 @@
  * more; lower: a first run of a large network on a slow CPU is taken for one. */
 #define ANSWER_WITHIN_S 120
 
+/* What INT8's masks are to agree by where somebody asked for it: more than must be, since groups of activations
+ * that stay in floats cost little (5 % of CBAM-ResUNet's time took its agreement from 0.991 to 0.996). Higher keeps
+ * more of them in floats; lower leaves pictures with little on them behind. */
+#define INT8_AIM_IOU 0.995
+
 /* The most progress that is told before all models are done. */
 #define ALMOST_DONE 0.999
 
@@ -56,7 +61,9 @@ bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt
         .images = settings->images,
         .wishes = {.white = settings->white, .page = (int)settings->page},
         .seed = settings->seed,
-        .min_mask_iou = settings->min_mask_iou,
+        .min_mask_iou = bt_precision_wants_int8((bt_precision)settings->precision)
+                            ? fmax(settings->min_mask_iou, INT8_AIM_IOU)
+                            : settings->min_mask_iou,
         .answer_within_s =
             fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
         .stop = tuning->options->stop,

@@ -59,7 +59,7 @@ static const struct path {
 #define PICTURES_SEED        1
 #define CALIBRATION_SEED     2
 #define CALIBRATION_PICTURES 42
-#define WANTED_IOU           0.99
+#define WANTED_IOU           0.995
 
 typedef struct settings {
     bt_names models, paths;

@@ -18,10 +18,10 @@
  * than this, on any machine seen. Higher checks fewer pictures where time is short; lower may run out of it. */
 #define STANDARD_SLOWER 6.0
 
-/* Pictures that INT8's ranges are taken from, and checked on. More: fewer values of other pictures lie outside, and
+/* Pictures that INT8's ranges are taken from, and checked on; at most BT_MAX_TURN_SAMPLES. More: fewer values of other pictures lie outside, and
  * a picture that agrees badly is met; fewer: calibrating takes less of the time. */
 #define PICTURES_UNASKED 8
-#define PICTURES_ASKED   32
+#define PICTURES_ASKED   16
 
 /* INT8's masks of every single picture agree at least so, whatever all of them together do. */
 #define INT8_LEAST_IOU 0.95

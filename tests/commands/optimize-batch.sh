@@ -264,7 +264,7 @@ if [ "$(nproc)" -ge 2 ]; then
     rm -rf results r.json
     compare() {
         rm -f out.txt
-        "$program" --backend plan --image-size 32 --models hrnet,cbam_resunet --batches 1 --time-budget 10m --output r.json "$@" \
+        "$program" --backend plan --image-size 32 --models hrnet,cbam_resunet --batches 1 --precision fp32 --time-budget 10m --output r.json "$@" \
             >out.txt 2>err.txt &
         pid=$!
     }

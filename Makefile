@@ -173,7 +173,8 @@ $(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(PLANTED_FAULTS) $(LIBRARY)
 # A library that is loaded late has its thread-local memory from a place that AddressSanitizer's search for
 # leaks misjudges.
 ifeq ($(SANITIZE),address)
-LOAD_ONEDNN := plan-golden plan-quiet plan-byte-weights plan-int8 backend-calibrate backend-precision serving-int8 gate-gauge
+LOAD_ONEDNN := $(addprefix plan-,golden quiet byte-weights int8) backend-calibrate backend-precision \
+               serving-int8 gate-gauge
 $(LOAD_ONEDNN:%=$(O)/tests/%): LDLIBS += -Wl,--no-as-needed -l:libdnnl.so.2
 endif
 

@@ -41,7 +41,7 @@ bool bt_kernel_takes(int kernel, bt_value_type type);
 BT_MUST_USE bt_status bt_kernel_try(int kernel, const bt_kernel_case *one, bt_cpu_level level,
                                     bt_kernel_result *result, bt_error *error);
 
-/* A few small cases of every kernel, in well under 50 ms; remembered, so that only a process's first call
+/* A few small cases of every kernel and type, some 60 ms; remembered, so that only a process's first call
  * takes time. BT_UNSUPPORTED names the kernel that fails; BT_NO_MEMORY. Any thread. */
 BT_MUST_USE bt_status bt_kernels_check(bt_cpu_level level, bt_error *error);
 

@@ -199,16 +199,18 @@ static void tell(const bt_program *program, const bt_plan_step *step, const bt_p
  * is beyond what was calibrated. A prime, so that no channel is favoured. */
 #define SAMPLE_EVERY 509
 
-/* Counts those that lie at the end of what a byte holds: at 0 too where that is not the zero. */
+/* Counts those that lie at the end of what a byte holds: at 0 too where that is not the zero. A step writes
+ * values with signs, or without, never both. */
 static void sample(bt_program *program, const bt_plan_step *step) {
     const bt_value *value = &program->values[step->output], *home = &program->values[value->home];
     if (step->tensor == BT_NO_TENSOR_DONE || value->type != BT_U8) return;
     const uint8_t *bytes = address_of(program, step->output);
-    const int64_t count = program->batch * bt_pixels_of(value) * value->channels;
+    const int64_t channels = value->channels, stride = home->channels,
+                  count = program->batch * bt_pixels_of(value) * channels;
+    const bool signs = value->units->zero[0] != 0;
     for (int64_t i = 0; i < count; i += SAMPLE_EVERY) {
-        const int64_t pixel = i / value->channels, channel = i % value->channels;
-        const uint8_t byte = bytes[pixel * home->channels + channel];
-        program->saturated += byte == 255 || (byte == 0 && value->units->zero[channel] != 0);
+        const uint8_t byte = bytes[stride == channels ? i : i / channels * stride + i % channels];
+        program->saturated += byte == 255 || (signs && byte == 0);
         program->sampled++;
     }
 }

@@ -155,11 +155,29 @@ $(filter $(O)/tests/faults-%,$(UNIT_TESTS)): \
         $(O)/tests/faults-%: $(O)/tests/unit/faults-%.o $(FAULT_SUPPORT) $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka $(FAULTS))
 
+# A GPU's kernels on this CPU, for tests: shim/cuda's sources against tests/lib/cuda-on-cpu's headers. A read at
+# an address that a device would refuse traps. norm.cu and probe.cu are nvcc's alone.
+ON_CPU          := $(patsubst %,$(O)/on-cpu/%.o,$(wildcard tests/lib/cuda-on-cpu/*.cpp) \
+                       $(filter-out %/norm.cu %/probe.cu,$(wildcard shim/cuda/*.cu)))
+ON_CPU_CXXFLAGS  = -std=c++20 $(OPTIMIZE) -Wall -Wextra -Wno-unknown-pragmas -Wno-maybe-uninitialized \
+                   -ffile-prefix-map=$(CURDIR)/= -MMD -MP -Itests/lib/cuda-on-cpu -Isrc -Ishim $(SANITIZE_FLAGS) \
+                   $(if $(SANITIZE),,-fsanitize=alignment$(,)bounds -fsanitize-undefined-trap-on-error) \
+                   $(CXXFLAGS)
+
+$(ON_CPU): $(O)/on-cpu/%.o: % $(O)/flags | .deps/$(CORE).stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX   $<")
+	$(Q)$(CXX) $(ON_CPU_CXXFLAGS) -x c++ -c -o $@ $<
+
+$(filter $(O)/tests/cuda-%,$(UNIT_TESTS)): \
+        $(O)/tests/cuda-%: $(O)/tests/unit/cuda-%.o $(ON_CPU) $(TEST_SUPPORT) $(LIBRARY)
+	$(call link,-lcmocka -lstdc++)
+
 $(O)/tests/%: $(O)/tests/unit/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(call link,-lcmocka)
 
-$(O)/tests/%: $(O)/tests/programs/%.o $(TEST_SUPPORT) $(LIBRARY)
-	$(call link,-lcmocka)
+$(O)/tests/%: $(O)/tests/programs/%.o $(O)/tests/lib/program-options.o $(BENCH_SUPPORT) $(LIBRARY)
+	$(call link)
 
 $(O)/tests/preload-locale.so: $(O)/tests/lib/preload-locale.o
 	$(if $(Q),@echo "  LINK  $@")

@@ -60,10 +60,12 @@ $(TORCH_NAME): build/shim-flags
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(call link_torch_name,$@,$(LIBTORCH_RPATH))
 
-# ---- CUDA: the kernels, and a check of the GPU itself ----
+# ---- CUDA: the plan's kernels and convolutions, and a check of the GPU itself ----
 
 # Without libtorch, built where nvcc is, loaded only where a driver is. The runtime is linked in statically
-# (nvcc's default), so that it needs nothing but the driver. Code for sm_75 to sm_90, PTX for what is newer.
+# (nvcc's default), so that it needs nothing but the driver, and for convolutions cuDNN, which it loads itself:
+# of that it wants the headers, the system's or those of the wheel beside libtorch. Code for sm_75 to sm_90,
+# PTX for what is newer; NVCC_ARCHITECTURES=-arch=native is for this machine's GPU alone, and faster built.
 NVCC       := $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_PARTS := build/lib/libbatchtune_cuda.so build/lib/libbatchtune_torch_cuda.so
 CUDA_CHECK := $(if $(NVCC),build/lib/libbatchtune_cuda.so)
@@ -73,12 +75,25 @@ NVCC_ARCHITECTURES := $(foreach sm,75 80 86 89 90,-gencode arch=compute_$(sm)$(,
 cuda: $(CUDA_CHECK) $(if $(NVCC),shim)
 	$(Q)$(if $(TORCH_CUDA),$(MAKE) --no-print-directory $(TORCH_CUDA))
 
-CUDA_SOURCES := $(wildcard shim/cuda/*.cu)
-build/lib/libbatchtune_cuda.so: $(CUDA_SOURCES) $(wildcard shim/cuda/*.h)
+CUDA_OBJECTS  := $(patsubst shim/cuda/%,build/cuda/%.o,$(wildcard shim/cuda/*.cu) \
+                     $(filter-out %/graph.cpp,$(wildcard shim/cuda/*.cpp)))
+CUDNN_INCLUDE  = $(addprefix -isystem ,$(wildcard $(dir $(LIBTORCH_FOUND))nvidia/cudnn/include))
+NVCCFLAGS      = -O3 -std=c++20 $(NVCC_ARCHITECTURES) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -Isrc -Ishim \
+                 $(CUDNN_INCLUDE)
+
+build/cuda-flags: .deps/torch.stamp FORCE
+	@mkdir -p build
+	@echo '$(NVCC) $(NVCCFLAGS)' | cmp -s - $@ || echo '$(NVCC) $(NVCCFLAGS)' >$@
+
+build/cuda/%.o: shim/cuda/% build/cuda-flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  NVCC  $<")
-	$(Q)$(NVCC) -O3 -std=c++17 -shared $(NVCC_ARCHITECTURES) -Xcompiler -fPIC,-fvisibility=hidden,-Wall \
-	    -o $@ $(CUDA_SOURCES)
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -c -o $@ $<
+
+build/lib/libbatchtune_cuda.so: $(CUDA_OBJECTS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(NVCC) $(NVCC_ARCHITECTURES) -shared -o $@ $^ -ldl
 
 # What the shim has of libtorch_cuda.so itself: streams and graphs. Built where both are at hand.
 CUDA_INCLUDE  := $(if $(NVCC),$(patsubst %/bin/nvcc,%/include,$(realpath $(NVCC))))

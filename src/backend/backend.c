@@ -1,7 +1,9 @@
 #include "backend/backend.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/backends.h"
@@ -50,6 +52,19 @@ bool bt_backend_simulates(const char *specification) {
     return backend && backend->simulates;
 }
 
+bt_status bt_device_index(int *index, const char *device, bt_error *error) {
+    *index = -1;
+    if (device && strcmp(device, "cpu") == 0) return BT_OK;
+    const char *digits = device && strncmp(device, "cuda:", 5) == 0 ? device + 5 : "";
+    char *end;
+    long number = strtol(digits, &end, 10);
+    if (!isdigit((unsigned char)*digits) || *end ||
+        number > 127) /* libtorch counts devices in a signed byte */
+        return bt_fail(error, BT_INVALID, "unknown device '%.40s': give cpu or cuda:N", device ? device : "");
+    *index = (int)number;
+    return BT_OK;
+}
+
 static bt_status check_options(const bt_session_options *options, bt_error *error) {
     if (options->height <= 0 || options->width <= 0)
         return bt_fail(error, BT_INVALID, "an image size of %d x %d pixels: both must be positive",
@@ -70,7 +85,7 @@ const char *bt_path_name(bt_path path) {
 static bool is_planned(const backend_entry *backend, const bt_session_options *options) {
     if (options->model_file && options->model_file[0]) return false;
     return backend->operations == &bt_backend_torch && options->path == BT_PATH_PRODUCTION &&
-           options->use_channels_last && options->device && strcmp(options->device, "cpu") == 0;
+           options->use_channels_last && options->device;
 }
 
 /* Opens the plan where that is meant; what it cannot do is the backend's own to do. Whoever asks for torch

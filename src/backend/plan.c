@@ -1,5 +1,5 @@
-/* The compiled plan as a backend: what torch's production path is on a CPU, and, asked for by name, a way to
- * run without libtorch. Its standard path is a plan in FP32. */
+/* The compiled plan as a backend: what torch's production path is, on a CPU and on a GPU, and, asked for by
+ * name, a way to run without libtorch. Its standard path is a plan in FP32. */
 #include "plan/plan.h"
 
 #include <omp.h>
@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "backend/backends.h"
+#include "backend/cuda.h"
 #include "backend/host.h"
 #include "backend/session-precision.h"
+#include "backend/torch.h"
 #include "base/cores.h"
 #include "base/memory.h"
 #include "kernels/check.h"
@@ -20,6 +22,7 @@ typedef struct plan_session {
     bt_network *network;
     bt_plan *plan;
     int64_t before_bytes;
+    bool on_cuda;
 } plan_session;
 
 bt_status bt_plan_backend_check(const char *specification, bt_error *error) {
@@ -27,17 +30,14 @@ bt_status bt_plan_backend_check(const char *specification, bt_error *error) {
     return bt_fail(error, BT_INVALID, "backend '%.60s': plan takes no keys: give plan alone", specification);
 }
 
-static bt_status check_options(const bt_session_options *options, bt_error *error) {
-    if (!options->device || strcmp(options->device, "cpu") != 0)
-        return bt_fail(error, BT_UNSUPPORTED,
-                       "the compiled plan runs on the CPU, not on %.40s: give --backend torch",
-                       options->device ? options->device : "nothing");
+static bt_status check_options(const bt_session_options *options, bool on_cuda, bt_error *error) {
     if (options->model_file && options->model_file[0])
         return bt_fail(error, BT_UNSUPPORTED,
                        "%.60s is a file of its own, which libtorch runs: give --backend torch",
                        options->model);
     if (options->path == BT_PATH_PLAIN)
         return bt_fail(error, BT_UNSUPPORTED, "the plain path is libtorch's: give --backend torch");
+    if (on_cuda) return BT_OK;
     if (bt_cpu_best_level() < BT_CPU_AVX2)
         return bt_fail(error, BT_UNSUPPORTED,
                        "this CPU has no AVX2 with FMA, which the compiled plan needs: give --backend torch");
@@ -69,10 +69,16 @@ static bt_status load_calibration(bt_calibration **out, bt_plan_options *planned
 static void describe(plan_session *session, bt_precision precision, const bt_plan_options *planned,
                      const bt_weights *weights) {
     bt_session_info *info = &session->base.info;
-    snprintf(info->backend, sizeof info->backend, "plan, oneDNN %s", bt_onednn_version());
-    snprintf(info->backend_detail, sizeof info->backend_detail, "kernels for %s",
-             bt_cpu_level_name(planned->level));
-    bt_host_describe(info->device, sizeof info->device);
+    if (session->on_cuda) {
+        snprintf(info->backend, sizeof info->backend, "plan, CUDA");
+        snprintf(info->backend_detail, sizeof info->backend_detail, "%s",
+                 bt_plan_device_about(session->plan));
+    } else {
+        snprintf(info->backend, sizeof info->backend, "plan, oneDNN %s", bt_onednn_version());
+        snprintf(info->backend_detail, sizeof info->backend_detail, "kernels for %s",
+                 bt_cpu_level_name(planned->level));
+        bt_host_describe(info->device, sizeof info->device);
+    }
     snprintf(info->precision, sizeof info->precision, "%s", bt_precision_name(precision));
     memcpy(info->weights, weights->source, sizeof info->weights);
     memcpy(info->weights_note, weights->note, sizeof info->weights_note);
@@ -80,6 +86,34 @@ static void describe(plan_session *session, bt_precision precision, const bt_pla
     info->trained_weights = weights->trained;
     info->threads = planned->threads;
     info->computes_masks = true;
+    info->device_memory = session->on_cuda;
+}
+
+static bt_value_type type_of(bt_precision precision) {
+    return precision == BT_PRECISION_FP16   ? BT_F16
+           : precision == BT_PRECISION_BF16 ? BT_BF16
+                                            : BT_F32;
+}
+
+/* The device, and where its cuDNN may be: libtorch's, where there is a libtorch. */
+static bt_status use_device(plan_session *session, bt_plan_options *planned, const bt_session_options *options,
+                            bt_torch_facts *facts, bt_error *error) {
+    bt_cuda_device device;
+    bt_error ignored;
+    bt_status status = bt_cuda_describe(&device, planned->device_index, error);
+    if (status != BT_OK) return status;
+    snprintf(session->base.info.device, sizeof session->base.info.device, "%s %.100s", options->device,
+             device.name);
+    if (bt_torch_describe(facts, &ignored) == BT_OK) planned->libraries = facts->library;
+    return BT_OK;
+}
+
+/* What the device holds before the plan's own: its context and libraries, which others may share. */
+static bt_status note_before(plan_session *session, bt_error *error) {
+    bt_plan_memory memory;
+    bt_status status = bt_plan_device_memory(session->plan, &memory, error);
+    session->before_bytes = memory.others;
+    return status;
 }
 
 static void plan_close(bt_session *base) {
@@ -94,9 +128,14 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     bt_weights *weights = NULL;
     bt_calibration *calibration = NULL;
     bt_precision precision;
+    bt_torch_facts facts;
     char note[sizeof(*out)->info.precision_note];
-    bt_status status = check_options(options, error);
-    if (status == BT_OK) status = bt_session_precision(&precision, note, options, BT_RUNS_PLANNED, error);
+    int device;
+    bt_status status = bt_device_index(&device, options->device, error);
+    if (status == BT_OK) status = check_options(options, device >= 0, error);
+    if (status == BT_OK)
+        status = bt_session_precision(&precision, note, options,
+                                      device < 0 ? BT_RUNS_PLANNED : BT_RUNS_ON_CUDA, error);
     if (status != BT_OK) return status;
     plan_session *session = calloc(1, sizeof *session);
     if (!session) return bt_no_memory(error, "opening a session");
@@ -106,10 +145,14 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
         .width = options->width,
         .threads = options->threads > 0 ? options->threads : bt_cores_count(),
         .level = bt_cpu_best_level(),
-        .type = precision == BT_PRECISION_BF16 ? BT_BF16 : BT_F32,
+        .type = type_of(precision),
+        .on_cuda = device >= 0,
+        .device_index = device,
     };
+    session->on_cuda = device >= 0;
+    if (session->on_cuda) status = use_device(session, &planned, options, &facts, error);
     session->before_bytes = bt_memory_resident_bytes();
-    status = bt_network_open(&session->network, options->model, error);
+    if (status == BT_OK) status = bt_network_open(&session->network, options->model, error);
     if (status == BT_OK)
         status = bt_network_check_size(session->network->title, session->network->size_multiple,
                                        options->height, options->width, error);
@@ -119,6 +162,7 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     if (status == BT_OK && precision == BT_PRECISION_INT8)
         status = load_calibration(&calibration, &planned, options, error);
     if (status == BT_OK) status = bt_plan_open(&session->plan, &planned, error);
+    if (status == BT_OK && session->on_cuda) status = note_before(session, error);
     if (status == BT_OK) {
         describe(session, precision, &planned, weights);
         *out = &session->base;
@@ -140,8 +184,7 @@ static bt_status plan_run(bt_session *base, int batch_size, const float *images,
 }
 
 static void plan_release_threads(bt_session *base) {
-    (void)base;
-    omp_pause_resource_all(omp_pause_soft);
+    if (!((const plan_session *)base)->on_cuda) omp_pause_resource_all(omp_pause_soft);
 }
 
 static double plan_saturated_fraction(const bt_session *base) {
@@ -149,14 +192,26 @@ static double plan_saturated_fraction(const bt_session *base) {
 }
 
 static bt_status plan_memory_reset(bt_session *base, bt_error *error) {
-    (void)base;
-    return bt_host_memory_reset(error);
+    const plan_session *session = (const plan_session *)base;
+    if (!session->on_cuda) return bt_host_memory_reset(error);
+    bt_plan_reset_peak(session->plan);
+    return BT_OK;
 }
 
 static bt_status plan_memory(bt_session *base, bt_memory *memory, bt_error *error) {
-    (void)error;
-    *memory = bt_host_memory(((plan_session *)base)->before_bytes);
-    return BT_OK;
+    const plan_session *session = (const plan_session *)base;
+    bt_plan_memory device;
+    if (!session->on_cuda) {
+        *memory = bt_host_memory(session->before_bytes);
+        return BT_OK;
+    }
+    bt_status status = bt_plan_device_memory(session->plan, &device, error);
+    *memory = (bt_memory){.before_bytes = session->before_bytes,
+                          .total_bytes = device.total,
+                          .used_peak_bytes = device.others + device.peak,
+                          .allocated_peak_bytes = device.peak,
+                          .reserved_peak_bytes = device.peak};
+    return status;
 }
 
 const bt_backend_operations bt_backend_plan = {

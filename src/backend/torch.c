@@ -2,7 +2,6 @@
  * their place, and accounts for memory. */
 #include "backend/torch.h"
 
-#include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
@@ -146,20 +145,6 @@ bt_status bt_torch_check(const char *specification, bt_error *error) {
                    specification);
 }
 
-/* "cpu" to -1, "cuda:N" to N. */
-static bt_status parse_device(int *index, const char *device, bt_error *error) {
-    *index = -1;
-    if (device && strcmp(device, "cpu") == 0) return BT_OK;
-    const char *digits = device && strncmp(device, "cuda:", 5) == 0 ? device + 5 : "";
-    char *end;
-    long number = strtol(digits, &end, 10);
-    if (!isdigit((unsigned char)*digits) || *end ||
-        number > 127) /* libtorch counts devices in a signed byte */
-        return bt_fail(error, BT_INVALID, "unknown device '%.40s': give cpu or cuda:N", device ? device : "");
-    *index = (int)number;
-    return BT_OK;
-}
-
 /* Packages are what they were compiled to, whatever path is asked for. */
 static void note_packages(bt_session_info *info, const bt_torch_subject *s, bool standard, int least) {
     if (s->model.kind != BT_MODEL_PACKAGES) return;
@@ -273,7 +258,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     bt_torch_subject *s = calloc(1, sizeof *s);
     bt_status status = BT_OK;
     if (!session || !s) status = bt_no_memory(error, "opening a session");
-    if (status == BT_OK) status = parse_device(&device_index, options->device, error);
+    if (status == BT_OK) status = bt_device_index(&device_index, options->device, error);
     if (status == BT_OK) session->on_cuda = device_index >= 0;
     if (status == BT_OK) status = bt_torch_subject_open(s, options, error);
     if (status == BT_OK) status = choose_precision(&precision, session, s, options, error);

@@ -18,9 +18,10 @@ extern "C" {
 #endif
 
 typedef struct bt_interleave {
-    void *out;           /* batch x pixels x channels, float or BF16 */
+    void *out;           /* batch x pixels x out_channels, float or BF16 */
     const float *planes; /* batch x channels x pixels */
     int batch, channels;
+    int out_channels; /* channels; on a GPU perhaps more, those past them 0, so that reads are aligned */
     int64_t pixels; /* of an image */
     bt_value_type type;
     int threads; /* OpenMP's, at most */
@@ -31,6 +32,7 @@ typedef struct bt_unfold {
     void *second_out;     /* the same once more, as a slice of the channels of a wider tensor; NULL: not */
     size_t second_stride; /* values from one pixel of second_out to the next */
     const void *x;        /* batch x height x width x (size x size x channels), float or BF16 */
+    const float *bias;    /* channels, added to both, on a GPU; NULL: nothing */
     int batch, channels, height, width, size;
     bt_value_type type;
     int threads;

@@ -138,6 +138,11 @@ const bt_operation *bt_only_reader(const bt_lowering *l, int tensor) {
 
 /* ---- steps ---- */
 
+static size_t scratch_of(const bt_cuda *cuda, const bt_step_kind *kind, const void *arguments) {
+    if (cuda) return kind->cuda_scratch ? kind->cuda_scratch(cuda->table, arguments) : 0;
+    return kind->scratch ? kind->scratch(arguments) : 0;
+}
+
 bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *arguments, int input,
                           int output) {
     bt_program *program = l->program;
@@ -151,6 +156,7 @@ bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *
         return NULL;
     }
     memcpy(copy, arguments, kind->size);
+    bt_need_scratch(l, scratch_of(l->plan->cuda, kind, arguments));
     bt_plan_step *step = &grown[program->step_count++];
     *step = (bt_plan_step){.kind = kind,
                            .arguments = copy,
@@ -180,5 +186,17 @@ const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, 
         if (*place) memcpy(*place, l->weights->values[number], bytes);
     }
     if (!*place) bt_lowering_no_memory(l);
+    return *place;
+}
+
+const float *bt_parameter_memory(bt_lowering *l, const bt_operation *operation, int index) {
+    const bt_cuda *cuda = l->plan->cuda;
+    const int number = operation->parameters[index];
+    const float *values = bt_parameter_values(l, operation, index);
+    if (!cuda || !values || l->status != BT_OK) return values;
+    void **place = &l->plan->device_parameters[number];
+    if (!*place)
+        l->status = bt_cuda_copy(cuda, place, values,
+                                 l->network->parameters[number].count * sizeof *values, l->error);
     return *place;
 }

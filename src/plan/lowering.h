@@ -69,15 +69,19 @@ void bt_step_reads(bt_plan_step *step, int value);
 void bt_need_scratch(bt_lowering *l, size_t bytes);
 /* A parameter's numbers, copied at the first compilation; NULL where the operation has none. */
 const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, int index);
+/* The same where a step reads them: on a GPU, in its memory. */
+const float *bt_parameter_memory(bt_lowering *l, const bt_operation *operation, int index);
 
 /* ---- steps that several families use ---- */
 
 /* A convolution by `part` of an operation's weights, from value to value. The weights may be NULL where
- * bt_is_packed; `shape` needs kernel, stride and padding only. */
+ * bt_is_packed; `shape` needs the weights' channels, kernel, stride and padding only. */
 void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shape, const float *weights,
                         int from, const float *bias, int to);
 bool bt_is_packed(const bt_lowering *l, int number, int part);
 bool bt_is_pointwise(const bt_operation *operation); /* a 1 x 1 convolution of stride 1 */
+/* On a GPU: adds an operation's second parameter, its bias, to a value in place. */
+void bt_add_bias(bt_lowering *l, const bt_operation *operation, int value);
 /* Sum of values, resized to the output's size; one alone is resized or copied. */
 void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool relu);
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/array.h"
+#include "plan/cuda-run.h"
 #include "plan/program.h"
 
 #define BATCH_MAX 4096
@@ -21,6 +22,10 @@ static bt_program *find(const bt_plan *plan, int batch_size) {
 /* What oneDNN makes is for the calling thread's number of OpenMP threads, and so is what it runs. */
 static void use_threads(const bt_plan *plan) {
     if (omp_get_max_threads() != plan->options.threads) omp_set_num_threads(plan->options.threads);
+}
+
+static void bind(bt_program *program, char *arena) {
+    bt_program_bind(program, arena, arena + program->arena_bytes);
 }
 
 /* A block of at least `bytes`, in huge pages where the system has them, every page touched. The programs are
@@ -37,8 +42,20 @@ static bt_status grow_arena(bt_plan *plan, size_t bytes, bt_error *error) {
     plan->arena = block;
     plan->arena_bytes = bytes;
     for (int i = 0; i < plan->program_count; i++)
-        bt_program_bind(plan->programs[i], plan->arena);
+        bind(plan->programs[i], plan->arena);
     return BT_OK;
+}
+
+static bt_status make_ready(bt_plan *plan, bt_program *program, bt_error *error) {
+    if (plan->cuda) return bt_cuda_program_ready(plan, program, error);
+    bt_status status = grow_arena(plan, program->arena_bytes + program->scratch_bytes, error);
+    if (status == BT_OK) bind(program, plan->arena);
+    return status;
+}
+
+static void close_program(bt_plan *plan, bt_program **program) {
+    if (plan->cuda && *program) plan->cuda->table->close_graph((*program)->graph);
+    bt_program_close(program);
 }
 
 static bt_status compile(bt_plan *plan, int batch_size, const bt_weights *weights, bt_error *error) {
@@ -46,18 +63,17 @@ static bt_status compile(bt_plan *plan, int batch_size, const bt_weights *weight
     if (batch_size < 1 || batch_size > BATCH_MAX)
         return bt_fail(error, BT_INVALID, "a batch of %d images: a plan takes 1 to %d", batch_size,
                        BATCH_MAX);
-    use_threads(plan);
+    if (!plan->cuda) use_threads(plan);
     bt_program **grown =
         bt_array_grow(plan->programs, (size_t)plan->program_count, 1, NULL, sizeof(bt_program *));
     if (!grown) return bt_no_memory(error, "a plan");
     plan->programs = grown;
     bt_status status = bt_program_open(&program, plan, batch_size, weights, error);
-    if (status == BT_OK) status = grow_arena(plan, program->arena_bytes + program->scratch_bytes, error);
+    if (status == BT_OK) status = make_ready(plan, program, error);
     if (status != BT_OK) {
-        bt_program_close(&program);
+        close_program(plan, &program);
         return status;
     }
-    bt_program_bind(program, plan->arena);
     plan->programs[plan->program_count++] = program;
     return BT_OK;
 }
@@ -75,14 +91,21 @@ bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *
     plan->tiled_biases = calloc((size_t)network->operation_count, sizeof *plan->tiled_biases);
     plan->byte_weights = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->byte_weights);
     plan->packed = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->packed);
+    plan->device_parameters = calloc((size_t)network->parameter_count, sizeof *plan->device_parameters);
+    plan->device_weights =
+        calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->device_weights);
     bt_status status = BT_OK;
-    if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->byte_weights || !plan->packed)
+    if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->byte_weights || !plan->packed ||
+        !plan->device_parameters || !plan->device_weights)
         status = bt_no_memory(error, "a plan");
     if (status == BT_OK)
         status = bt_network_shapes(network, options->height, options->width, plan->shapes, error);
     if (status == BT_OK && options->calibration)
         status = bt_units_open(&plan->units, network, plan->shapes, options->calibration, error);
-    if (status == BT_OK) status = bt_onednn_load(options->level, error);
+    if (status == BT_OK && options->on_cuda)
+        status = bt_cuda_open(&plan->cuda, options->device_index, options->libraries, error);
+    else if (status == BT_OK)
+        status = bt_onednn_load(options->level, error);
     if (status == BT_OK) status = compile(plan, 1, options->weights, error);
     if (status != BT_OK)
         bt_plan_close(&plan);
@@ -96,7 +119,7 @@ void bt_plan_close(bt_plan **out) {
     bt_plan *plan = *out;
     const bt_network *network = plan->options.network;
     for (int i = 0; i < plan->program_count; i++)
-        bt_program_close(&plan->programs[i]);
+        close_program(plan, &plan->programs[i]);
     for (int i = 0; i < plan->packed_count; i++)
         bt_packed_close(&plan->all_packed[i]);
     for (int i = 0; plan->parameters && i < network->parameter_count; i++)
@@ -106,7 +129,10 @@ void bt_plan_close(bt_plan **out) {
     for (int i = 0; plan->byte_weights && i < network->operation_count * BT_PLAN_PARTS; i++)
         bt_byte_weights_close(&plan->byte_weights[i]);
     bt_units_close(&plan->units, network);
-    if (plan->arena) munmap(plan->arena, plan->arena_bytes);
+    if (plan->arena && !plan->cuda) munmap(plan->arena, plan->arena_bytes);
+    bt_cuda_close(&plan->cuda);
+    free(plan->device_parameters);
+    free(plan->device_weights);
     free(plan->programs);
     free(plan->all_packed);
     free(plan->packed);
@@ -126,6 +152,10 @@ static bt_status run(bt_plan *plan, int batch_size, const float *images, float *
                      const bt_program_watch *watch, bt_error *error) {
     bt_status status = bt_plan_prepare(plan, batch_size, error);
     if (status != BT_OK) return status;
+    if (plan->cuda && watch->observe)
+        return bt_fail(error, BT_UNSUPPORTED, "nobody watches activations on a GPU");
+    if (plan->cuda)
+        return bt_cuda_program_run(plan, find(plan, batch_size), images, logits, watch->step_ns, error);
     use_threads(plan);
     return bt_program_run(find(plan, batch_size), plan->options.level, images, logits, watch, error);
 }
@@ -163,8 +193,35 @@ double bt_plan_saturated_fraction(const bt_plan *plan) {
     return sampled > 0 ? (double)saturated / (double)sampled : NAN;
 }
 
+bt_status bt_plan_device_memory(const bt_plan *plan, bt_plan_memory *memory, bt_error *error) {
+    bt_cuda_memory now;
+    *memory = (bt_plan_memory){0};
+    if (!plan->cuda) return bt_fail(error, BT_UNSUPPORTED, "this plan runs on a CPU");
+    bt_status status =
+        bt_cuda_result(plan->cuda, plan->cuda->table->memory(plan->cuda->context, &now), error);
+    if (status == BT_OK)
+        *memory = (bt_plan_memory){.total = now.total,
+                                   .others = now.total - now.free - now.used,
+                                   .used = now.used,
+                                   .peak = now.peak};
+    return status;
+}
+
+void bt_plan_reset_peak(bt_plan *plan) {
+    if (plan->cuda) plan->cuda->table->reset_peak(plan->cuda->context);
+}
+
+const char *bt_plan_device_about(const bt_plan *plan) {
+    return plan->cuda ? plan->cuda->table->about(plan->cuda->context) : "";
+}
+
+int bt_plan_kernel_count(const bt_plan *plan, int batch_size) {
+    const bt_program *program = find(plan, batch_size);
+    return program ? program->kernels : 0;
+}
+
 size_t bt_plan_weight_bytes(const bt_plan *plan) {
-    size_t bytes = 0;
+    size_t bytes = plan->device_weight_bytes;
     for (int i = 0; i < plan->packed_count; i++)
         bytes += bt_packed_bytes(plan->all_packed[i]);
     return bytes;

@@ -1,4 +1,5 @@
-/* A network made ready for one CPU, one image size and one precision: nothing left to decide when it runs.
+/* A network made ready for one CPU or GPU, one image size and one precision: nothing left to decide when it
+ * runs.
  *
  * The network's operation list is compiled once for each batch size into steps (oneDNN's convolutions and the
  * fused kernels of src/kernels) over one block of memory planned ahead; a run replays them. While it runs,
@@ -13,6 +14,9 @@
  * factors are found without writing the weighed tensor in between; concatenations are written in place; 3 x
  * 3 convolutions go by Winograd's tiles where that is faster (convolution.h); a bias before a norm is left
  * out, which takes it away again.
+ *
+ * On a GPU (cuda.h) the same steps run as kernels of shim/cuda and cuDNN's convolutions, recorded as one graph for
+ * each batch size.
  *
  * A plan belongs to one thread at a time, whose OpenMP pool it uses. It needs no libtorch. */
 #ifndef BT_PLAN_PLAN_H
@@ -41,6 +45,10 @@ typedef struct bt_plan_options {
     /* INT8: which activations are bytes (units.h), the rest is of `type`; NULL: none. Read at open only. */
     const bt_calibration *calibration;
     bt_cpu_level level; /* of the kernels, one that this CPU has */
+    /* On a GPU: cuda:device_index, where the type may be FP16; threads and level say nothing then. */
+    bool on_cuda;
+    int device_index;
+    const char *libraries; /* a folder of libtorch's, near which cuDNN may lie; NULL: where the loader looks */
 } bt_plan_options;
 
 typedef struct bt_plan bt_plan;
@@ -82,6 +90,20 @@ BT_MUST_USE bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const flo
 /* Of INT8, how much of a sample of all activations of all runs so far lay at the end of what a byte holds: what
  * leaves the calibrated range saturates there. NaN where there was none. */
 double bt_plan_saturated_fraction(const bt_plan *plan);
+
+/* Of a plan on a GPU, bytes of the device. */
+typedef struct bt_plan_memory {
+    int64_t total;
+    int64_t others;     /* in use now by all but this plan's blocks: contexts, libraries, other programs */
+    int64_t used, peak; /* the plan's: weights, activations, and what trying convolutions took */
+} bt_plan_memory;
+/* BT_UNSUPPORTED for one on a CPU; BT_BACKEND. */
+BT_MUST_USE bt_status bt_plan_device_memory(const bt_plan *plan, bt_plan_memory *memory, bt_error *error);
+void bt_plan_reset_peak(bt_plan *plan); /* to what is used now */
+/* "CUDA 13.0, cuDNN 9.19.0"; "" on a CPU. */
+const char *bt_plan_device_about(const bt_plan *plan);
+/* Kernels of a pass of a prepared batch size on a GPU; 0 elsewhere. */
+int bt_plan_kernel_count(const bt_plan *plan, int batch_size);
 
 /* Bytes held: packed weights, and the block of activations and scratch. */
 size_t bt_plan_weight_bytes(const bt_plan *plan);

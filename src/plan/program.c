@@ -166,22 +166,22 @@ static void *address_of(const bt_program *program, int value) {
 static void bind_step(const bt_program *program, const bt_plan_step *step) {
     bt_step_memory memory = {.output = address_of(program, step->output),
                              .second_output = address_of(program, step->second_output),
-                             .scratch = program->arena + program->arena_bytes};
+                             .scratch = program->scratch};
     for (int i = 0; i < step->input_count; i++)
         memory.inputs[i] = address_of(program, step->inputs[i]);
     step->kind->bind(step->arguments, &memory);
 }
 
-void bt_program_bind(bt_program *program, char *arena) {
+void bt_program_bind(bt_program *program, char *arena, char *scratch) {
     program->arena = arena;
+    program->scratch = scratch;
     for (int i = 0; i < program->step_count; i++)
         bind_step(program, &program->steps[i]);
 }
 
 /* ---- running ---- */
 
-/* The caller's memory is another one each time: what the first and the last step use. */
-static void bind_ends(bt_program *program, const float *images, float *logits) {
+void bt_program_bind_ends(bt_program *program, const float *images, float *logits) {
     program->images = images;
     program->logits = logits;
     bind_step(program, &program->steps[0]);
@@ -225,13 +225,12 @@ static void spoil_broken(const bt_program *program) {
 
 bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images, float *logits,
                          const bt_program_watch *watch, bt_error *error) {
-    char *scratch = program->arena + program->arena_bytes;
-    bind_ends(program, images, logits);
+    bt_program_bind_ends(program, images, logits);
     memset(program->broken, 0, (size_t)program->batch * sizeof *program->broken);
     int64_t before_ns = watch->step_ns ? bt_clock_now_ns() : 0;
     for (int i = 0; i < program->step_count; i++) {
         const bt_plan_step *step = &program->steps[i];
-        bt_status status = step->kind->run(step->arguments, level, scratch, error);
+        bt_status status = step->kind->run(step->arguments, level, program->scratch, error);
         if (status != BT_OK) return status;
         if (watch->observe) tell(program, step, watch);
         sample(program, step);

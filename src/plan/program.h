@@ -9,6 +9,7 @@
 #define BT_PLAN_PROGRAM_H
 
 #include "plan/byte-weights.h"
+#include "plan/cuda.h"
 #include "plan/onednn.h"
 #include "plan/plan.h"
 #include "plan/step.h"
@@ -44,11 +45,13 @@ typedef struct bt_program {
     int image, output;    /* values: what the first step reads, what the last one writes */
     size_t arena_bytes;   /* of the values */
     size_t scratch_bytes; /* of the step that wants most */
-    char *arena;          /* that it is bound to */
+    char *arena, *scratch; /* that it is bound to */
     const float *images;  /* of the run under way */
     float *logits;
     bool *broken; /* of each image: something became no number, and then bytes, which cannot say so */
     int64_t sampled, saturated; /* bytes looked at in all runs, and those at the end of what a byte holds */
+    bt_cuda_graph *graph;       /* on a GPU: the steps, recorded; NULL before, and when memory has moved */
+    int kernels;                /* of the graph */
 } bt_program;
 
 /* Parts of one operation's weights: a convolution over a concatenation has one for each of its inputs. */
@@ -69,6 +72,14 @@ struct bt_plan {
     int program_count;
     char *arena;
     size_t arena_bytes;
+    /* On a GPU, else NULL. All of the memory below is the context's. */
+    bt_cuda *cuda;
+    void **device_parameters; /* likewise `parameters` */
+    void **device_weights;    /* [operation * BT_PLAN_PARTS + part] */
+    size_t device_weight_bytes;
+    void *device_scratch;                /* what every program's steps may use; begins with counters */
+    void *device_images, *device_logits; /* of the largest batch */
+    size_t device_scratch_bytes, device_image_bytes, device_logit_bytes;
 };
 
 /* Compiles the plan's network for a batch size, for as many threads as omp_get_max_threads() says. `weights`
@@ -77,8 +88,10 @@ BT_MUST_USE bt_status bt_program_open(bt_program **out, bt_plan *plan, int batch
                                       bt_error *error);
 void bt_program_close(bt_program **program);
 
-/* Points every step into an arena of at least arena_bytes + scratch_bytes. */
-void bt_program_bind(bt_program *program, char *arena);
+/* Points every step into an arena of at least arena_bytes, and to scratch of at least scratch_bytes. */
+void bt_program_bind(bt_program *program, char *arena, char *scratch);
+/* Points its first and last step at the caller's memory, which is another one each time. */
+void bt_program_bind_ends(bt_program *program, const float *images, float *logits);
 
 /* Runs it in the arena that it is bound to, and adds each step's time or tells of what it wrote, as asked. */
 typedef struct bt_program_watch {

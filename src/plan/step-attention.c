@@ -24,12 +24,23 @@ static bt_status run_scale(const void *arguments, bt_cpu_level level, void *scra
     return BT_OK;
 }
 
+static size_t scale_scratch(const void *arguments) {
+    return bt_scale_scratch_bytes(arguments);
+}
+
+static int launch_scale(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->scale(arguments, stream);
+}
+
 static void lower_gate(bt_lowering *l, int number, const bt_operation *operation);
 
 const bt_step_kind bt_step_scale = {.name = "scale",
                                     .size = sizeof(bt_scale),
                                     .bind = bind_scale,
                                     .run = run_scale,
+                                    .scratch = scale_scratch,
+                                    .launch = launch_scale,
                                     .lowers = {{BT_OPERATION_GATE, lower_gate}}};
 
 /* x times a factor for each channel and each pixel; BT_NO_VALUE for either. */
@@ -46,7 +57,6 @@ static void add_scale(bt_lowering *l, int from, int channel, int pixel, int to) 
     if (!step) return;
     bt_step_reads(step, channel);
     bt_step_reads(step, pixel);
-    bt_need_scratch(l, bt_scale_scratch_bytes(&scale));
 }
 
 static void lower_gate(bt_lowering *l, int number, const bt_operation *operation) {
@@ -74,6 +84,19 @@ static bt_status run_channel_attention(const void *arguments, bt_cpu_level level
     return BT_OK;
 }
 
+static size_t channel_attention_scratch(const void *arguments) {
+    return bt_channel_attention_scratch_bytes(arguments);
+}
+
+static int launch_channel_attention(const bt_cuda_table *cuda, const void *arguments, void *scratch,
+                                    void *stream) {
+    return cuda->channel_attention(arguments, scratch, stream);
+}
+
+static size_t cuda_channel_attention_scratch(const bt_cuda_table *cuda, const void *arguments) {
+    return cuda->channel_attention_scratch(arguments);
+}
+
 static void lower_channel_attention(bt_lowering *l, int number, const bt_operation *operation);
 
 const bt_step_kind bt_step_channel_attention = {
@@ -81,6 +104,9 @@ const bt_step_kind bt_step_channel_attention = {
     .size = sizeof(bt_channel_attention),
     .bind = bind_channel_attention,
     .run = run_channel_attention,
+    .scratch = channel_attention_scratch,
+    .launch = launch_channel_attention,
+    .cuda_scratch = cuda_channel_attention_scratch,
     .lowers = {{BT_OPERATION_CHANNEL_ATTENTION, lower_channel_attention}}};
 
 static void lower_channel_attention(bt_lowering *l, int number, const bt_operation *operation) {
@@ -88,8 +114,8 @@ static void lower_channel_attention(bt_lowering *l, int number, const bt_operati
     const bt_value shape = *bt_value_at(l, x);
     const bt_operation *reader = bt_only_reader(l, operation->output);
     const bool pixels_follow = reader && reader->kind == BT_OPERATION_SPATIAL_ATTENTION;
-    const bt_channel_attention attention = {.squeeze = bt_parameter_values(l, operation, 0),
-                                            .expand = bt_parameter_values(l, operation, 1),
+    const bt_channel_attention attention = {.squeeze = bt_parameter_memory(l, operation, 0),
+                                            .expand = bt_parameter_memory(l, operation, 1),
                                             .batch = l->program->batch,
                                             .channels = shape.channels,
                                             .hidden =
@@ -105,7 +131,6 @@ static void lower_channel_attention(bt_lowering *l, int number, const bt_operati
     int to = bt_in_place_value(l, operation);
     (void)number;
     bt_add_step(l, &bt_step_channel_attention, &attention, x, factors);
-    bt_need_scratch(l, bt_channel_attention_scratch_bytes(&attention));
     if (pixels_follow && to == x)
         l->factors[operation->output] = factors; /* the spatial attention weighs by both */
     else
@@ -128,6 +153,19 @@ static bt_status run_spatial_attention(const void *arguments, bt_cpu_level level
     return BT_OK;
 }
 
+static size_t spatial_attention_scratch(const void *arguments) {
+    return bt_spatial_attention_scratch_bytes(arguments);
+}
+
+static int launch_spatial_attention(const bt_cuda_table *cuda, const void *arguments, void *scratch,
+                                    void *stream) {
+    return cuda->spatial_attention(arguments, scratch, stream);
+}
+
+static size_t cuda_spatial_attention_scratch(const bt_cuda_table *cuda, const void *arguments) {
+    return cuda->spatial_attention_scratch(arguments);
+}
+
 static void lower_spatial_attention(bt_lowering *l, int number, const bt_operation *operation);
 
 const bt_step_kind bt_step_spatial_attention = {
@@ -135,12 +173,15 @@ const bt_step_kind bt_step_spatial_attention = {
     .size = sizeof(bt_spatial_attention),
     .bind = bind_spatial_attention,
     .run = run_spatial_attention,
+    .scratch = spatial_attention_scratch,
+    .launch = launch_spatial_attention,
+    .cuda_scratch = cuda_spatial_attention_scratch,
     .lowers = {{BT_OPERATION_SPATIAL_ATTENTION, lower_spatial_attention}}};
 
 static void lower_spatial_attention(bt_lowering *l, int number, const bt_operation *operation) {
     int x = bt_input_value(l, operation, 0), channel = l->factors[operation->inputs[0]];
     const bt_value shape = *bt_value_at(l, x);
-    const bt_spatial_attention attention = {.weight = bt_parameter_values(l, operation, 0),
+    const bt_spatial_attention attention = {.weight = bt_parameter_memory(l, operation, 0),
                                             .batch = l->program->batch,
                                             .channels = shape.channels,
                                             .height = shape.height,
@@ -154,6 +195,5 @@ static void lower_spatial_attention(bt_lowering *l, int number, const bt_operati
     bt_plan_step *step = bt_add_step(l, &bt_step_spatial_attention, &attention, x, factors);
     if (!step) return;
     bt_step_reads(step, channel);
-    bt_need_scratch(l, bt_spatial_attention_scratch_bytes(&attention));
     add_scale(l, x, channel, factors, to);
 }

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "kernels/border.h"
 #include "kernels/dot.h"
+#include "plan/cuda-convolution.h"
 #include "plan/lowering.h"
 
 /* ---- one convolution ---- */
@@ -30,6 +31,10 @@ static bt_status run_convolution(const void *arguments, bt_cpu_level level, void
     return bt_convolution_run(((const convolution *)arguments)->made, error);
 }
 
+static size_t convolution_scratch(const void *arguments) {
+    return bt_convolution_scratch_bytes(((const convolution *)arguments)->made);
+}
+
 static void describe_convolution(const void *arguments, char *text, size_t size) {
     bt_convolution_text(((const convolution *)arguments)->made, text, size);
 }
@@ -44,6 +49,7 @@ const bt_step_kind bt_step_convolution = {.name = "conv",
                                           .size = sizeof(convolution),
                                           .bind = bind_convolution,
                                           .run = run_convolution,
+                                          .scratch = convolution_scratch,
                                           .text = describe_convolution,
                                           .close = close_convolution,
                                           .lowers = {{BT_OPERATION_CONVOLUTION, lower_convolution}}};
@@ -65,7 +71,8 @@ static void keep_packed(bt_lowering *l, bt_packed **place, bt_packed *fresh) {
 }
 
 bool bt_is_packed(const bt_lowering *l, int number, int part) {
-    return l->plan->packed[number * BT_PLAN_PARTS + part] != NULL;
+    const int place = number * BT_PLAN_PARTS + part;
+    return l->plan->packed[place] || l->plan->device_weights[place];
 }
 
 /* ---- of bytes ---- */
@@ -132,6 +139,10 @@ static void check_types(bt_lowering *l, int number, int from, int to) {
 
 void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shape, const float *weights,
                         int from, const float *bias, int to) {
+    if (l->plan->cuda) {
+        bt_add_cuda_convolution(l, number, part, shape, weights, from, bias, to);
+        return;
+    }
     bt_packed **place = &l->plan->packed[number * BT_PLAN_PARTS + part], *fresh = NULL;
     const bt_byte_weights *bytes = &l->plan->byte_weights[number * BT_PLAN_PARTS + part];
     int8_t *values = NULL;
@@ -157,7 +168,6 @@ void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shap
     free(values);
     if (l->status != BT_OK) return;
     keep_packed(l, place, fresh);
-    bt_need_scratch(l, bt_convolution_scratch_bytes(c.made));
     if (!bt_add_step(l, &bt_step_convolution, &c, from, to)) bt_convolution_close(&c.made);
     if (shape.type == BT_U8) add_border(l, &shape, bytes->lacking, to);
 }
@@ -176,13 +186,22 @@ static bt_status run_dot(const void *arguments, bt_cpu_level level, void *scratc
     return BT_OK;
 }
 
-static const bt_step_kind step_dot = {
-    .name = "dot", .size = sizeof(bt_dot), .only_writes = true, .bind = bind_dot, .run = run_dot};
+static int launch_dot(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->dot(arguments, stream);
+}
+
+static const bt_step_kind step_dot = {.name = "dot",
+                                      .size = sizeof(bt_dot),
+                                      .only_writes = true,
+                                      .bind = bind_dot,
+                                      .run = run_dot,
+                                      .launch = launch_dot};
 
 static void add_dot(bt_lowering *l, const bt_operation *operation, const float *bias) {
     int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output);
     const bt_value *x = bt_value_at(l, from);
-    const bt_dot dot = {.weight = bt_parameter_values(l, operation, 0),
+    const bt_dot dot = {.weight = bt_parameter_memory(l, operation, 0),
                         .bias = bias ? *bias : 0,
                         .pixels = l->program->batch * bt_pixels_of(bt_value_at(l, to)),
                         .channels = x->channels,
@@ -219,8 +238,8 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
             if (!weights) bt_lowering_no_memory(l);
         }
         parts[i] = bt_new_value(l, out_channels, x.height, x.width, l->plan->options.type);
-        bt_add_convolution(l, number, i, (bt_conv_shape){.kernel = 1, .stride = 1}, weights, from,
-                           i == 0 ? bias : NULL, parts[i]);
+        bt_add_convolution(l, number, i, (bt_conv_shape){.channels = x.channels, .kernel = 1, .stride = 1},
+                           weights, from, i == 0 ? bias : NULL, parts[i]);
         free(weights);
         first += x.channels;
     }
@@ -244,8 +263,10 @@ static void lower_convolution(bt_lowering *l, int number, const bt_operation *op
         lower_split(l, number, operation, source, bias);
     } else {
         const float *weights = l->weights ? l->weights->values[operation->parameters[0]] : NULL;
-        const bt_conv_shape shape = {
-            .kernel = operation->kernel, .stride = operation->stride, .padding = operation->padding};
+        const bt_conv_shape shape = {.channels = l->plan->shapes[operation->inputs[0]].channels,
+                                     .kernel = operation->kernel,
+                                     .stride = operation->stride,
+                                     .padding = operation->padding};
         int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output);
         bt_add_convolution(l, number, 0, shape, weights, from, bias, to);
     }

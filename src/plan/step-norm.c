@@ -18,6 +18,18 @@ static bt_status run_norm(const void *arguments, bt_cpu_level level, void *scrat
     return BT_OK;
 }
 
+static size_t norm_scratch(const void *arguments) {
+    return bt_norm_scratch_bytes(arguments);
+}
+
+static int launch_norm(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    return cuda->norm(arguments, scratch, stream);
+}
+
+static size_t cuda_norm_scratch(const bt_cuda_table *cuda, const void *arguments) {
+    return cuda->norm_scratch(arguments);
+}
+
 typedef struct sigmoid {
     float *values;
     size_t count;
@@ -34,8 +46,17 @@ static bt_status run_sigmoid(const void *arguments, bt_cpu_level level, void *sc
     return BT_OK;
 }
 
-static const bt_step_kind step_sigmoid = {
-    .name = "sigmoid", .size = sizeof(sigmoid), .bind = bind_sigmoid, .run = run_sigmoid};
+static int launch_sigmoid(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    const sigmoid *s = arguments;
+    (void)scratch;
+    return cuda->sigmoid(s->values, s->count, stream);
+}
+
+static const bt_step_kind step_sigmoid = {.name = "sigmoid",
+                                          .size = sizeof(sigmoid),
+                                          .bind = bind_sigmoid,
+                                          .run = run_sigmoid,
+                                          .launch = launch_sigmoid};
 
 static void lower_norm(bt_lowering *l, int number, const bt_operation *operation);
 
@@ -43,16 +64,20 @@ const bt_step_kind bt_step_norm = {.name = "norm",
                                    .size = sizeof(bt_norm),
                                    .bind = bind_norm,
                                    .run = run_norm,
+                                   .scratch = norm_scratch,
+                                   .launch = launch_norm,
+                                   .cuda_scratch = cuda_norm_scratch,
                                    .lowers = {{BT_OPERATION_NORM, lower_norm}}};
 
 static void lower_norm(bt_lowering *l, int number, const bt_operation *operation) {
     int from = bt_input_value(l, operation, 0), to = bt_in_place_value(l, operation),
         residual = operation->input_count > 1 ? bt_input_value(l, operation, 1) : BT_NO_VALUE;
-    const bool bytes = bt_value_at(l, to)->type == BT_U8;
-    const bt_value *x = bt_value_at(l, bytes ? from : to), *y = bt_value_at(l, to),
+    /* A GPU's norm reads one tensor and writes another as well as in place; a CPU's only into bytes. */
+    const bool apart = l->plan->cuda || bt_value_at(l, to)->type == BT_U8;
+    const bt_value *x = bt_value_at(l, apart ? from : to), *y = bt_value_at(l, to),
                    *r = residual == BT_NO_VALUE ? NULL : bt_value_at(l, residual);
-    const bt_norm norm = {.scale = bt_parameter_values(l, operation, 0),
-                          .offset = bt_parameter_values(l, operation, 1),
+    const bt_norm norm = {.scale = bt_parameter_memory(l, operation, 0),
+                          .offset = bt_parameter_memory(l, operation, 1),
                           .batch = l->program->batch,
                           .channels = x->channels,
                           .pixels = bt_pixels_of(x),
@@ -67,11 +92,10 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
                           .threads = l->plan->options.threads};
     (void)number;
     if ((r && r->type != x->type && r->type != BT_U8) || x->type == BT_U8) bt_lowering_refuse(l, operation);
-    if (from != to && !bytes) bt_add_sum(l, &from, 1, to, false);
-    bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, bytes ? from : to, to);
+    if (from != to && !apart) bt_add_sum(l, &from, 1, to, false);
+    bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, apart ? from : to, to);
     if (!step) return;
     bt_step_reads(step, residual);
-    bt_need_scratch(l, bt_norm_scratch_bytes(&norm));
     if (operation->activation != BT_ACTIVATION_SIGMOID) return;
     if (x->type != BT_F32) bt_lowering_refuse(l, operation);
     const sigmoid s = {.count = (size_t)(norm.batch * norm.pixels * norm.channels)};

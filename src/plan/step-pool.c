@@ -15,12 +15,18 @@ static bt_status run_pool(const void *arguments, bt_cpu_level level, void *scrat
     return BT_OK;
 }
 
+static int launch_pool(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->pool(arguments, stream);
+}
+
 static void lower_pool(bt_lowering *l, int number, const bt_operation *operation);
 
 const bt_step_kind bt_step_pool = {.name = "pool",
                                    .size = sizeof(bt_pool),
                                    .bind = bind_pool,
                                    .run = run_pool,
+                                   .launch = launch_pool,
                                    .lowers = {{BT_OPERATION_MAX_POOL, lower_pool}}};
 
 static void lower_pool(bt_lowering *l, int number, const bt_operation *operation) {

@@ -23,18 +23,35 @@ static bt_status run_interleave(const void *arguments, bt_cpu_level level, void 
     return BT_OK;
 }
 
-static const bt_step_kind step_interleave = {
-    .name = "interleave", .size = sizeof(bt_interleave), .bind = bind_interleave, .run = run_interleave};
+static int launch_interleave(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->interleave(arguments, stream);
+}
+
+static const bt_step_kind step_interleave = {.name = "interleave",
+                                             .size = sizeof(bt_interleave),
+                                             .bind = bind_interleave,
+                                             .run = run_interleave,
+                                             .launch = launch_interleave};
+
+/* Channels of the image on a GPU, whose tensor cores take halves eight by eight: those past the third are 0,
+ * and so are their weights. */
+#define IMAGE_CHANNELS 8
 
 void bt_lower_image(bt_lowering *l) {
+    const bt_shape *image = &l->plan->shapes[0];
+    const bt_value_type type = l->plan->options.type;
+    if (l->plan->cuda && type != BT_F32)
+        l->value[0] = bt_new_value(l, IMAGE_CHANNELS, image->height, image->width, type);
     int to = bt_value_of(l, 0);
     const bt_value x = *bt_value_at(l, to);
     const bt_interleave interleave = {.batch = l->program->batch,
-                                      .channels = x.channels,
+                                      .channels = image->channels,
+                                      .out_channels = x.channels,
                                       .pixels = bt_pixels_of(&x),
                                       .type = x.type,
                                       .threads = l->plan->options.threads};
-    l->program->image = bt_new_value(l, x.channels, x.height, x.width, BT_F32);
+    l->program->image = bt_new_value(l, image->channels, x.height, x.width, BT_F32);
     bt_add_step(l, &step_interleave, &interleave, l->program->image, to);
 }
 
@@ -53,12 +70,18 @@ static bt_status run_unfold(const void *arguments, bt_cpu_level level, void *scr
     return BT_OK;
 }
 
+static int launch_unfold(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->unfold(arguments, stream);
+}
+
 static void lower_transposed(bt_lowering *l, int number, const bt_operation *operation);
 
 const bt_step_kind bt_step_unfold = {.name = "unfold",
                                      .size = sizeof(bt_unfold),
                                      .bind = bind_unfold,
                                      .run = run_unfold,
+                                     .launch = launch_unfold,
                                      .lowers = {{BT_OPERATION_TRANSPOSED_CONVOLUTION, lower_transposed}}};
 
 /* A transposed convolution's (in, out, k, k) as a 1 x 1 one's (k x k x out, in). */
@@ -85,9 +108,10 @@ static const float *tiled_bias(bt_lowering *l, int number, int out, int size) {
     return *place;
 }
 
-static void add_unfold(bt_lowering *l, int size, int from, int to, int second) {
+static void add_unfold(bt_lowering *l, int size, int from, const float *bias, int to, int second) {
     const bt_value *x = bt_value_at(l, from), *y = bt_value_at(l, to);
     const bt_unfold unfold = {.second_stride = second == BT_NO_VALUE ? 0 : bt_stride_of(l, second),
+                              .bias = bias,
                               .batch = l->program->batch,
                               .channels = y->channels,
                               .height = x->height,
@@ -97,6 +121,12 @@ static void add_unfold(bt_lowering *l, int size, int from, int to, int second) {
                               .threads = l->plan->options.threads};
     bt_plan_step *step = bt_add_step(l, &bt_step_unfold, &unfold, from, to);
     if (step) step->second_output = second;
+}
+
+/* A rearrangement of squares of one pixel leaves everything in its place. */
+void bt_add_bias(bt_lowering *l, const bt_operation *operation, int value) {
+    const float *bias = bt_parameter_memory(l, operation, 1);
+    add_unfold(l, 1, value, bias, value, BT_NO_VALUE);
 }
 
 static void lower_transposed(bt_lowering *l, int number, const bt_operation *operation) {
@@ -114,8 +144,11 @@ static void lower_transposed(bt_lowering *l, int number, const bt_operation *ope
         weights = transpose_weights(l->weights->values[operation->parameters[0]], x.channels, channels, size);
         if (!weights) bt_lowering_no_memory(l);
     }
-    bt_add_convolution(l, number, 0, (bt_conv_shape){.kernel = 1, .stride = 1}, weights, from,
-                       tiled_bias(l, number, channels, size), folded);
+    /* A GPU's convolutions take no bias: the rearrangement adds it. */
+    const bool later = l->plan->cuda;
+    bt_add_convolution(l, number, 0, (bt_conv_shape){.channels = x.channels, .kernel = 1, .stride = 1},
+                       weights, from, later ? NULL : tiled_bias(l, number, channels, size), folded);
     free(weights);
-    add_unfold(l, size, folded, to, bt_place_in_concatenation(l, operation->output));
+    const float *bias = later ? bt_parameter_memory(l, operation, 1) : NULL;
+    add_unfold(l, size, folded, bias, to, bt_place_in_concatenation(l, operation->output));
 }

@@ -17,6 +17,15 @@ static bt_status run_sum(const void *arguments, bt_cpu_level level, void *scratc
     return BT_OK;
 }
 
+static size_t sum_scratch(const void *arguments) {
+    return bt_sum_scratch_bytes(arguments);
+}
+
+static int launch_sum(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->sum(arguments, stream);
+}
+
 static void lower_add(bt_lowering *l, int number, const bt_operation *operation);
 static void lower_resize(bt_lowering *l, int number, const bt_operation *operation);
 static void lower_concatenation(bt_lowering *l, int number, const bt_operation *operation);
@@ -26,6 +35,8 @@ const bt_step_kind bt_step_sum = {.name = "sum",
                                   .only_writes = true,
                                   .bind = bind_sum,
                                   .run = run_sum,
+                                  .scratch = sum_scratch,
+                                  .launch = launch_sum,
                                   .lowers = {{BT_OPERATION_ADD, lower_add},
                                              {BT_OPERATION_RESIZE, lower_resize},
                                              {BT_OPERATION_CONCATENATE, lower_concatenation}}};
@@ -66,7 +77,6 @@ void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool r
     if (!step) return;
     for (int i = 1; i < count; i++)
         bt_step_reads(step, values[i]);
-    bt_need_scratch(l, bt_sum_scratch_bytes(&sum));
 }
 
 static void lower_add(bt_lowering *l, int number, const bt_operation *operation) {

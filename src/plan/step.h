@@ -1,7 +1,7 @@
 /* The kinds of steps: a row for each, with all that a plan knows of it.
  *
  * A *step* is one call of a kernel or a convolution. Its row says how it is called in traces, how its
- * arguments find their memory, how it runs, and which operations of a network begin with it, with the
+ * arguments find their memory, how it runs on a CPU and on a GPU, and which operations of a network begin with it, with the
  * function that lowers one: that adds the step, or several, to a program (lowering.h). A family of kinds lies
  * in one file (step-norm.c, step-attention.c, ...), the list of rows in program.c, and nothing else knows
  * what kinds there are. So a new step is a function and a row beside its kernel's family, and its name in
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../../shim/cuda/device.h"
 #include "base/error.h"
 #include "kernels/cpu.h"
 #include "networks/network.h"
@@ -42,7 +43,12 @@ typedef struct bt_step_kind {
      * memory. */
     bool only_writes;
     void (*bind)(void *arguments, const bt_step_memory *memory);
+    /* On a CPU, and the scratch that it wants there; NULL: none. */
     bt_status (*run)(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error);
+    size_t (*scratch)(const void *arguments);
+    /* On a GPU: CUDA's code. NULL: no such step there. */
+    int (*launch)(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream);
+    size_t (*cuda_scratch)(const bt_cuda_table *cuda, const void *arguments);
     void (*text)(const void *arguments, char *text, size_t size); /* NULL: name and output say it */
     void (*close)(void *arguments);                               /* NULL: nothing to give back */
     struct {

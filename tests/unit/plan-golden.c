@@ -78,27 +78,6 @@ static void images_of_a_batch_do_not_see_each_other(void **state) {
     check_batches("cbam_resunet", false);
 }
 
-/* A network with every operation, each also in the form that the built-in two do not have: a residual of a
- * tensor that is read again, attention over pixels alone, a pool read twice, a concatenation copied. */
-static int describe_odd(bt_builder *b) {
-    int x = bt_build_convolution(b, 0, (bt_convolution){.channels = 10, .kernel = 3, .bias = 1}, "a");
-    int normed = bt_build_norm(b, x, BT_NO_TENSOR, BT_ACTIVATION_NONE, "b"); /* x is read again */
-    int spatial = bt_build_spatial_attention(b, normed, 5, "c");
-    int pooled = bt_build_max_pool(b, spatial, 2);
-    int channel = bt_build_channel_attention(b, pooled, 3, "d");
-    int up = bt_build_transposed_convolution(b, channel, 6, "e");
-    int joined = bt_build_concatenate(b, (int[]){x, up, spatial}, 3);
-    int wide = bt_build_concatenate(b, (int[]){joined, pooled}, 2); /* pooled is resized */
-    int mixed = bt_build_convolution(b, wide, (bt_convolution){.channels = 8, .kernel = 3, .stride = 2}, "f");
-    int fine = bt_build_resize(b, mixed, 2);
-    int few = bt_build_convolution(b, joined, (bt_convolution){.channels = 8, .kernel = 1}, "g");
-    int sum = bt_build_add_relu(b, (int[]){mixed, fine, few}, 3, 1);
-    int map = bt_build_sequence(b, sum, (bt_convolution){.channels = 1, .kernel = 1, .bias = 1}, BT_NO_TENSOR,
-                                BT_ACTIVATION_SIGMOID, "h");
-    int gated = bt_build_gate(b, sum, map);
-    return bt_build_convolution(b, gated, (bt_convolution){.channels = 1, .kernel = 1, .bias = 1}, "i");
-}
-
 static bt_status open_odd(bt_plan **plan, const bt_network *network, bt_value_type type, bt_error *error) {
     bt_weights *weights;
     assert_int_equal(bt_weights_open(&weights, network, "counter:7", error), BT_OK);
@@ -117,7 +96,7 @@ static bt_status open_odd(bt_plan **plan, const bt_network *network, bt_value_ty
 static void any_network_of_these_operations_compiles(void **state) {
     (void)state;
     if (!is_possible()) skip();
-    bt_network *network = made_up_network(describe_odd);
+    bt_network *network = made_up_network(describe_every_operation);
     bt_plan *fp32, *bf16 = NULL;
     bt_error error;
     float in[2 * 3 * 16 * 24], exact[2 * 16 * 24], near[2 * 16 * 24];
@@ -158,7 +137,7 @@ static void what_it_cannot_do_is_said_at_open(void **state) {
 static void steps_can_be_read(void **state) {
     (void)state;
     if (!is_possible()) skip();
-    bt_network *network = made_up_network(describe_odd);
+    bt_network *network = made_up_network(describe_every_operation);
     bt_plan *plan;
     bt_error error;
     char text[128];

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One peer in a process of its own: a network under another runtime, run when peers.py says so.
 
-    tools/python/peer.py PEER MODEL SIZE LOGITS PICTURES
+    tools/python/peer.py PEER MODEL SIZE LOGITS PICTURES DEVICE
 
 A line "BATCH RUNS" on standard input is answered by a line of JSON: {"ms": [...], "precision": "bf16"}, or {"error":
 "..."}. The first line with a new batch size prepares that size, untimed, and writes what the network makes of the first
@@ -27,6 +27,7 @@ PEERS = {
     "torch-eager-bf16": "the same under autocast to BF16",
     "torch-compile-bf16": "torch.compile, autocast to BF16",
     "torch-compile-bf16-frozen": "torch.compile, weights held in BF16, channels_last, frozen",
+    "torch-compile-fp16-frozen": "on a GPU: torch.compile as CUDA graphs, all in FP16, channels_last, frozen",
     "openvino": "OpenVINO at its best float precision, latency mode",
     "openvino-streams": "the same, a stream a core: time per batch",
     "openvino-int8": "OpenVINO, quantised by NNCF, latency mode",
@@ -111,6 +112,48 @@ class Torch:
         with torch.no_grad() if "compile" in self.peer else torch.inference_mode():
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.amp):
                 return self.call(self.image)
+
+    def turn(self, runs):
+        return [timed(self.run) for _ in range(runs)]
+
+
+class TorchOnGpu:
+    """Held in FP16; from images in ordinary host memory to logits there."""
+
+    def __init__(self, peer, model, size, device):
+        import torch
+
+        if peer != "torch-compile-fp16-frozen":
+            raise ValueError(f"{peer} is no peer on a GPU")
+        torch.backends.cudnn.benchmark = True
+        self.torch, self.device, self.precision = torch, device, "fp16"
+        self.module = network_module(model).half().to(device)
+        for parameter in self.module.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.to(memory_format=torch.channels_last)
+
+    def prepare(self, images):
+        from torch import _dynamo
+        from torch._inductor import config
+
+        config.freezing = True
+        _dynamo.reset()
+        self.take(images)
+        self.call = self.torch.compile(self.module, mode="reduce-overhead", dynamic=False)
+        for _ in range(4):  # compiles, warms up, records its graph
+            self.run()
+
+    def take(self, images):
+        self.image = images
+
+    def logits(self):
+        return self.run().numpy()
+
+    def run(self):
+        torch = self.torch
+        with torch.no_grad():
+            image = self.image.to(self.device).to(memory_format=torch.channels_last).half()
+            return self.call(image).float().cpu()
 
     def turn(self, runs):
         return [timed(self.run) for _ in range(runs)]
@@ -246,8 +289,15 @@ def write_logits(runtime, images, batch, count, path):
     runtime.take(images[:batch])
 
 
+def runtime_of(peer, model, size, device, threads):
+    if device != "cpu":
+        return TorchOnGpu(peer, model, size, device)
+    return (Torch if peer.startswith("torch") else OpenVino)(peer, model, size, threads)
+
+
 def main():
-    peer, model, size, logits, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+    peer, model, size, logits, count, device = sys.argv[1:]
+    size, count = int(size), int(count)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # the runtimes' own words must not mix with the answers
     threads = int(os.environ["OMP_NUM_THREADS"])
@@ -255,7 +305,7 @@ def main():
     for line in sys.stdin:
         batch, runs = map(int, line.split())
         try:
-            runtime = runtime or (Torch if peer.startswith("torch") else OpenVino)(peer, model, size, threads)
+            runtime = runtime or runtime_of(peer, model, size, device, threads)
             if prepared != batch:
                 images = pictures(size, -(-count // batch) * batch)
                 runtime.prepare(images[:batch])

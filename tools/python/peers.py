@@ -15,6 +15,9 @@ and "-streams" run one of a single thread on each core, and their figure is the 
 throughput, where a request itself takes that many times longer. Beside a peer in INT8 stands ours in INT8, beside streams
 instances, where they are among --ours; beside all else "batchtune".
 
+On a GPU (--device cuda:N) the peers are torch's, a time is from images in ordinary host memory to logits there, and
+"batchtune" runs its plan on the device.
+
 torch's peers get the allocator settings that batchtune's own sessions give libtorch: without them they are slower.
 """
 import argparse
@@ -32,6 +35,8 @@ STANDARD = "standard"
 OWN = "batchtune"
 OURS = "batchtune,batchtune-instances,batchtune-fp32,batchtune-bf16,batchtune-int8,batchtune-int8-instances"
 PEERS = "torch-compile-bf16,torch-compile-bf16-frozen,openvino,openvino-streams,openvino-int8,openvino-int8-streams"
+OURS_ON_A_GPU = "batchtune"
+PEERS_ON_A_GPU = "torch-compile-fp16-frozen"
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
@@ -105,7 +110,9 @@ def quiet_turn(runner, batch, runs):
 def open_runner(name, arguments, model, size, folder):
     threads = str(arguments.threads)
     # OpenVINO's tools send word of their use, but not from where CI is set.
-    environment = dict(os.environ, OMP_NUM_THREADS=threads, CUDA_VISIBLE_DEVICES="", CI="true")
+    environment = dict(os.environ, OMP_NUM_THREADS=threads, CI="true")
+    if arguments.device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     logits = os.path.join(folder, name + ".f32")
     pictures = str(arguments.pictures)
     if name in (STANDARD, OWN) or name.startswith(OWN + "-"):
@@ -113,13 +120,14 @@ def open_runner(name, arguments, model, size, folder):
         path = "-".join(["production"] + [word for word in words if word != "instances"])
         command = [arguments.own, "--serve", "--models", model, "--quiet", "--threads", threads, "--image-size", str(size)]
         command += ["--backend", "torch", "--paths", name] if name == STANDARD else ["--backend", "plan", "--paths", path]
+        command += ["--device", arguments.device]
         command += ["--batches", ",".join(map(str, arguments.batches)), "--logits", logits, "--pictures", pictures]
         command += ["--instances", threads] if "instances" in words else []
         return Runner(name, command, environment, logits, folder)
     if name.startswith("torch"):
-        environment.update(ALLOCATOR)
+        environment.update(ALLOCATOR if arguments.device == "cpu" else {})
         environment.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(".deps/inductor"))
-    command = [sys.executable, os.path.join(HERE, "peer.py"), name, model, str(size), logits, pictures]
+    command = [sys.executable, os.path.join(HERE, "peer.py"), name, model, str(size), logits, pictures, arguments.device]
     return Runner(name, command, environment, logits, folder)
 
 
@@ -248,14 +256,20 @@ def main():
     parser.add_argument("--models", default="hrnet,cbam_resunet")
     parser.add_argument("--image-size", type=numbers, default=[128, 256], metavar="N,...")
     parser.add_argument("--batches", type=numbers, default=[1, 4], metavar="N,...")
-    parser.add_argument("--ours", default=OURS, help=f"rows of batchtune's (default {OURS})")
-    parser.add_argument("--peers", default=PEERS, help=f"of those in peer.py (default {PEERS})")
+    parser.add_argument("--device", default="cpu", metavar="cpu|cuda:N")
+    parser.add_argument("--ours", help=f"rows of batchtune's (default {OURS}; on a GPU {OURS_ON_A_GPU})")
+    parser.add_argument("--peers", help=f"of those in peer.py (default {PEERS}; on a GPU {PEERS_ON_A_GPU})")
     parser.add_argument("--pictures", type=int, default=16, help="held out, to compare masks on (default 16)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--turn-ms", type=float, default=400, help="runs of a turn: as many as fit, at least one")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     arguments = parser.parse_args()
+    on_gpu = arguments.device != "cpu"
+    if arguments.ours is None:
+        arguments.ours = OURS_ON_A_GPU if on_gpu else OURS
+    if arguments.peers is None:
+        arguments.peers = PEERS_ON_A_GPU if on_gpu else PEERS
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for model in arguments.models.split(","):

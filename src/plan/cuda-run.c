@@ -1,0 +1,168 @@
+#include "plan/cuda-run.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Runs of a step when it is timed alone, in one graph: enough for the graph's own launch not to count. */
+#define TIMED_RUNS 20
+
+static size_t pixels_of(const bt_plan *plan) {
+    return (size_t)plan->options.height * (size_t)plan->options.width;
+}
+
+/* ---- memory ---- */
+
+/* A block of at least `bytes` in place of *block; nothing in the old one is needed between runs. */
+static bt_status grow(const bt_cuda *cuda, void **block, size_t *had, size_t bytes, bool *moved,
+                      bt_error *error) {
+    void *fresh = NULL;
+    if (bytes <= *had) return BT_OK;
+    cuda->table->release(cuda->context, *block);
+    *block = NULL;
+    *had = 0;
+    *moved = true;
+    bt_status status = bt_cuda_result(cuda, cuda->table->allocate(cuda->context, &fresh, bytes), error);
+    if (status != BT_OK) return status;
+    *block = fresh;
+    *had = bytes;
+    return BT_OK;
+}
+
+static void forget(bt_plan *plan, bt_program *program) {
+    plan->cuda->table->close_graph(program->graph);
+    program->graph = NULL;
+}
+
+/* Blocks as large as `arena`, `scratch` and `batch` say, and every program pointed into them. */
+static bt_status use_memory(bt_plan *plan, size_t arena, size_t scratch, size_t batch, bool *moved,
+                            bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const size_t image = pixels_of(plan) * sizeof(float);
+    void *block = plan->arena;
+    bt_status status = grow(cuda, &block, &plan->arena_bytes, arena, moved, error);
+    plan->arena = block;
+    if (status == BT_OK)
+        status = grow(cuda, &plan->device_scratch, &plan->device_scratch_bytes, scratch, moved, error);
+    if (status == BT_OK)
+        status = grow(cuda, &plan->device_images, &plan->device_image_bytes, 3 * image * batch, moved, error);
+    if (status == BT_OK)
+        status = grow(cuda, &plan->device_logits, &plan->device_logit_bytes, image * batch, moved, error);
+    return status;
+}
+
+static void point(bt_plan *plan, bt_program *program) {
+    bt_program_bind(program, plan->arena, plan->device_scratch);
+    bt_program_bind_ends(program, plan->device_images, plan->device_logits);
+    forget(plan, program);
+}
+
+/* ---- launching ---- */
+
+static bt_status launch_step(const bt_plan *plan, const bt_program *program, int number, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const bt_plan_step *step = &program->steps[number];
+    if (!step->kind->launch)
+        return bt_fail(error, BT_UNSUPPORTED, "%s: a GPU has no %s", plan->options.network->title,
+                       step->kind->name);
+    const int code = step->kind->launch(cuda->table, step->arguments, plan->device_scratch,
+                                        cuda->table->stream(cuda->context));
+    if (code == 0) return BT_OK;
+    char text[120];
+    bt_program_step_text(program, number, text, sizeof text);
+    return bt_fail(error, BT_BACKEND, "GPU: %s: %s", text, cuda->table->error_text(code));
+}
+
+static bt_status launch_all(const bt_plan *plan, const bt_program *program, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < program->step_count && status == BT_OK; i++)
+        status = launch_step(plan, program, i, error);
+    return status;
+}
+
+/* What `count` launches of steps [first, last) are as a graph. */
+static bt_status record(const bt_plan *plan, const bt_program *program, int first, int last, int times,
+                        bt_cuda_graph **out, int *kernels, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    bt_status status = bt_cuda_result(cuda, cuda->table->begin(cuda->context), error);
+    if (status != BT_OK) return status;
+    for (int i = 0; i < times * (last - first) && status == BT_OK; i++)
+        status = launch_step(plan, program, first + i % (last - first), error);
+    const int code = cuda->table->end(cuda->context, out, kernels);
+    if (status == BT_OK) status = bt_cuda_result(cuda, code, error);
+    if (status == BT_OK) return BT_OK;
+    cuda->table->close_graph(*out);
+    *out = NULL;
+    return status;
+}
+
+static bt_status record_all(bt_plan *plan, bt_program *program, bt_error *error) {
+    return record(plan, program, 0, program->step_count, 1, &program->graph, &program->kernels, error);
+}
+
+bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    bool moved = false;
+    size_t arena = program->arena_bytes, scratch = program->scratch_bytes, batch = (size_t)program->batch;
+    if (scratch < BT_CUDA_COUNTER_BYTES) scratch = BT_CUDA_COUNTER_BYTES;
+    /* Trials' memory goes before the blocks grow. */
+    cuda->table->release_trials(cuda->context);
+    bt_status status = use_memory(plan, arena, scratch, batch, &moved, error);
+    if (status != BT_OK && moved) {
+        /* Too much: what the others need, which was there before. */
+        bt_error ignored;
+        size_t least_arena = 0, least_scratch = BT_CUDA_COUNTER_BYTES, least_batch = 1;
+        for (int i = 0; i < plan->program_count; i++) {
+            const bt_program *other = plan->programs[i];
+            if (other->arena_bytes > least_arena) least_arena = other->arena_bytes;
+            if (other->scratch_bytes > least_scratch) least_scratch = other->scratch_bytes;
+            if ((size_t)other->batch > least_batch) least_batch = (size_t)other->batch;
+        }
+        if (use_memory(plan, least_arena, least_scratch, least_batch, &moved, &ignored) != BT_OK)
+            return status;
+    }
+    for (int i = 0; i < plan->program_count && moved; i++)
+        point(plan, plan->programs[i]);
+    if (status != BT_OK) return status;
+    point(plan, program);
+    /* Once as they come, so that every kernel is loaded, and a fault is told where it is. */
+    status = launch_all(plan, program, error);
+    if (status == BT_OK) status = bt_cuda_result(cuda, cuda->table->wait(cuda->context), error);
+    return status == BT_OK ? record_all(plan, program, error) : status;
+}
+
+/* ---- running ---- */
+
+static bt_status time_steps(bt_plan *plan, bt_program *program, int64_t *step_ns, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    bt_status status = BT_OK;
+    for (int i = 0; i < program->step_count && status == BT_OK; i++) {
+        bt_cuda_graph *graph = NULL;
+        int kernels;
+        float ms = 0;
+        status = record(plan, program, i, i + 1, TIMED_RUNS, &graph, &kernels, error);
+        if (status != BT_OK) return status;
+        int code = cuda->table->replay(cuda->context, graph);
+        if (code == 0) code = cuda->table->clock(cuda->context, true, &ms);
+        if (code == 0) code = cuda->table->replay(cuda->context, graph);
+        if (code == 0) code = cuda->table->clock(cuda->context, false, &ms);
+        cuda->table->close_graph(graph);
+        status = bt_cuda_result(cuda, code, error);
+        step_ns[i] += llround((double)ms * 1e6 / TIMED_RUNS);
+    }
+    return status;
+}
+
+bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *images, float *logits,
+                              int64_t *step_ns, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const size_t bytes = pixels_of(plan) * (size_t)program->batch * sizeof(float);
+    bt_status status = program->graph ? BT_OK : record_all(plan, program, error);
+    if (status != BT_OK) return status;
+    int code = cuda->table->up(cuda->context, plan->device_images, images, 3 * bytes);
+    if (code == 0) code = cuda->table->replay(cuda->context, program->graph);
+    if (code == 0) code = cuda->table->down(cuda->context, logits, plan->device_logits, bytes);
+    if (code == 0) code = cuda->table->wait(cuda->context);
+    status = bt_cuda_result(cuda, code, error);
+    if (status == BT_OK && step_ns) status = time_steps(plan, program, step_ns, error);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* A plan's programs on a GPU: memory for them, the graphs that they are recorded as, and a run there and
+ * back. */
+#ifndef BT_PLAN_CUDA_RUN_H
+#define BT_PLAN_CUDA_RUN_H
+
+#include "plan/program.h"
+
+/* Memory for `program` beside the plan's others: all share one block, of the largest's size. What was recorded
+ * in a block that had to grow is recorded anew. Runs it once, and records it. BT_OUT_OF_DEVICE_MEMORY,
+ * BT_BACKEND; the plan's other programs still run. */
+BT_MUST_USE bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *error);
+
+/* One forward pass, to host memory and from it. With step_ns, also runs each step alone, a few times over, and
+ * adds what one took on the device. */
+BT_MUST_USE bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *images,
+                                          float *logits, int64_t *step_ns, bt_error *error);
+
+#endif

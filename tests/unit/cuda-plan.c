@@ -1,0 +1,191 @@
+/* The compiled plan on a GPU, without one: the same steps, memory and kernels as on a device, run on the CPU
+ * (cuda-on-cpu/device.cpp), give what the CPU's own plan gives.
+ *
+ * What this cannot show: cuDNN, real graphs and a device's order of execution; `make gpu-check` does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "compare.h"
+#include "cuda-on-cpu/device.h"
+#include "kernels/cpu.h"
+#include "made-up-network.h"
+#include "plan/cuda.h"
+#include "plan/plan.h"
+
+enum { SIDE = 64, PIXELS = SIDE * SIDE, BATCH = 3 };
+
+static float images[BATCH * 3 * PIXELS], on_cpu[BATCH * PIXELS], on_gpu[BATCH * PIXELS], again[BATCH * PIXELS];
+
+static bt_plan *open_plan(const bt_network *network, const char *weights_name, bool on_cuda, bt_value_type type,
+                          int side) {
+    bt_weights *weights;
+    bt_plan *plan;
+    bt_error error;
+    if (bt_weights_open(&weights, network, weights_name, &error) != BT_OK) fail_msg("%s", error.message);
+    const bt_plan_options options = {.network = network,
+                                     .weights = weights,
+                                     .height = side,
+                                     .width = side,
+                                     .threads = 1,
+                                     .type = type,
+                                     .level = bt_cpu_best_level(),
+                                     .on_cuda = on_cuda};
+    if (bt_plan_open(&plan, &options, &error) != BT_OK) fail_msg("%s", error.message);
+    bt_weights_close(&weights);
+    return plan;
+}
+
+static void run(bt_plan *plan, int batch, int side, float *logits) {
+    bt_error error;
+    memset(logits, 0xff, (size_t)(batch * side * side) * sizeof *logits);
+    if (bt_plan_run(plan, batch, images, logits, &error) != BT_OK) fail_msg("%s", error.message);
+}
+
+static void make_images(void) {
+    bt_random random = bt_random_stream(1, "images");
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+        images[i] = (float)bt_random_normal(&random);
+}
+
+/* How far the GPU's logits are from those of the CPU's plan in FP32. */
+static double distance(const bt_network *network, const char *weights, bt_value_type type, int batch, int side) {
+    bt_plan *gpu = open_plan(network, weights, true, type, side),
+            *cpu = open_plan(network, weights, false, BT_F32, side);
+    run(cpu, batch, side, on_cpu);
+    run(gpu, batch, side, on_gpu);
+    bt_plan_close(&gpu);
+    bt_plan_close(&cpu);
+    return compare_relative_error(on_gpu, on_cpu, (size_t)(batch * side * side));
+}
+
+static void check_network(const bt_network *network, const char *weights, int side) {
+    static const struct {
+        bt_value_type type;
+        double limit; /* half precision's of the networks' depth; FP32's order of summing */
+    } types[] = {{BT_F32, 2e-4}, {BT_F16, 0.02}, {BT_BF16, 0.15}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const double error = distance(network, weights, types[i].type, 2, side);
+        if (!(error <= types[i].limit))
+            fail_msg("%s in %s: %g off the CPU's plan, %g allowed", network->name,
+                     bt_value_type_name(types[i].type), error, types[i].limit);
+    }
+}
+
+static bool is_possible(void) {
+    return bt_cpu_best_level() >= BT_CPU_AVX2;
+}
+
+static void every_operation_gives_what_the_cpu_gives(void **state) {
+    (void)state;
+    if (!is_possible()) skip();
+    bt_network *network = made_up_network(describe_every_operation);
+    check_network(network, "counter:7", 16);
+    bt_network_close(&network);
+}
+
+static void both_networks_give_what_the_cpu_gives(void **state) {
+    (void)state;
+    if (!is_possible()) skip();
+    for (size_t i = 0; bt_network_name(i); i++) {
+        bt_network *network;
+        bt_error error;
+        assert_int_equal(bt_network_open(&network, bt_network_name(i), &error), BT_OK);
+        check_network(network, "demo", 32);
+        bt_network_close(&network);
+    }
+}
+
+/* Sizes share one block, which moves when a larger one comes; graphs of the old place must not be replayed. */
+static void sizes_may_run_in_any_order(void **state) {
+    (void)state;
+    bt_network *network = made_up_network(describe_every_operation);
+    bt_plan *plan = open_plan(network, "counter:7", true, BT_F16, SIDE);
+    run(plan, 1, SIDE, on_gpu);
+    run(plan, BATCH, SIDE, again);
+    assert_memory_equal(again, on_gpu, PIXELS * sizeof *again);
+    run(plan, 1, SIDE, again);
+    assert_memory_equal(again, on_gpu, PIXELS * sizeof *again);
+    run(plan, 2, SIDE, again);
+    run(plan, 1, SIDE, again);
+    assert_memory_equal(again, on_gpu, PIXELS * sizeof *again);
+    bt_plan_close(&plan);
+    bt_network_close(&network);
+}
+
+static void a_size_that_does_not_fit_leaves_the_others(void **state) {
+    (void)state;
+    bt_network *network = made_up_network(describe_every_operation);
+    bt_plan *plan = open_plan(network, "counter:7", true, BT_F16, SIDE);
+    bt_plan_memory memory;
+    bt_error error;
+    run(plan, 1, SIDE, on_gpu);
+    assert_int_equal(bt_plan_device_memory(plan, &memory, &error), BT_OK);
+    cuda_on_cpu_set_room(memory.used + 4096);
+    assert_int_equal(bt_plan_prepare(plan, 64, &error), BT_OUT_OF_DEVICE_MEMORY);
+    run(plan, 1, SIDE, again);
+    assert_memory_equal(again, on_gpu, PIXELS * sizeof *again);
+    cuda_on_cpu_set_room(INT64_MAX);
+    run(plan, BATCH, SIDE, again);
+    assert_memory_equal(again, on_gpu, PIXELS * sizeof *again);
+    bt_plan_close(&plan);
+    bt_network_close(&network);
+}
+
+/* All prepared sizes together take what the largest takes alone. */
+static void memory_is_that_of_the_largest_size(void **state) {
+    (void)state;
+    bt_network *network = made_up_network(describe_every_operation);
+    bt_plan *one = open_plan(network, "counter:7", true, BT_F16, SIDE),
+            *several = open_plan(network, "counter:7", true, BT_F16, SIDE);
+    bt_plan_memory of_one, of_several;
+    bt_error error;
+    run(one, BATCH, SIDE, on_gpu);
+    for (int batch = 1; batch <= BATCH; batch++)
+        run(several, batch, SIDE, again);
+    assert_int_equal(bt_plan_device_memory(one, &of_one, &error), BT_OK);
+    assert_int_equal(bt_plan_device_memory(several, &of_several, &error), BT_OK);
+    assert_int_equal(of_one.used, of_several.used);
+    bt_plan_close(&one);
+    bt_plan_close(&several);
+    bt_network_close(&network);
+}
+
+static void a_device_that_is_not_there_is_named(void **state) {
+    (void)state;
+    bt_network *network = made_up_network(describe_every_operation);
+    bt_weights *weights;
+    bt_plan *plan;
+    bt_error error;
+    assert_int_equal(bt_weights_open(&weights, network, "counter:7", &error), BT_OK);
+    const bt_plan_options options = {.network = network,
+                                     .weights = weights,
+                                     .height = SIDE,
+                                     .width = SIDE,
+                                     .on_cuda = true,
+                                     .device_index = 3};
+    assert_int_equal(bt_plan_open(&plan, &options, &error), BT_UNSUPPORTED);
+    assert_string_equal(error.message, "cuda:3: no such device");
+    bt_weights_close(&weights);
+    bt_network_close(&network);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_operation_gives_what_the_cpu_gives),
+        cmocka_unit_test(both_networks_give_what_the_cpu_gives),
+        cmocka_unit_test(sizes_may_run_in_any_order),
+        cmocka_unit_test(a_size_that_does_not_fit_leaves_the_others),
+        cmocka_unit_test(memory_is_that_of_the_largest_size),
+        cmocka_unit_test(a_device_that_is_not_there_is_named),
+    };
+    make_images();
+    bt_cuda_use_table(bt_cuda_device_table());
+    return cmocka_run_group_tests_name("cuda/plan", tests, NULL, NULL);
+}

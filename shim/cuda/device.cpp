@@ -205,6 +205,7 @@ const bt_cuda_table table = {
     .sigmoid = bt_cuda_sigmoid,
     .interleave = bt_cuda_interleave,
     .unfold = bt_cuda_unfold,
+    .prepare = bt_cuda_prepare_images,
     .channel_attention_scratch = bt_cuda_channel_attention_scratch,
     .channel_attention = bt_cuda_channel_attention,
     .spatial_attention_scratch = bt_cuda_spatial_attention_scratch,

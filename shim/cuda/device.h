@@ -101,6 +101,7 @@ typedef struct bt_cuda_table {
     int (*sigmoid)(float *values, size_t count, void *stream);
     int (*interleave)(const bt_interleave *interleave, void *stream);
     int (*unfold)(const bt_unfold *unfold, void *stream);
+    int (*prepare)(const bt_cuda_prepare *prepare, void *stream);
     size_t (*channel_attention_scratch)(const bt_channel_attention *attention);
     int (*channel_attention)(const bt_channel_attention *attention, void *scratch, void *stream);
     size_t (*spatial_attention_scratch)(const bt_spatial_attention *attention);

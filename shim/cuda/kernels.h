@@ -53,8 +53,7 @@ typedef struct bt_cuda_prepare {
     float mean[3], deviation[3]; /* of values in [0, 1] */
 } bt_cuda_prepare;
 
-size_t bt_cuda_prepare_scratch(const bt_cuda_prepare *prepare);
-int bt_cuda_prepare_images(const bt_cuda_prepare *prepare, void *scratch, void *stream);
+int bt_cuda_prepare_images(const bt_cuda_prepare *prepare, void *stream);
 
 size_t bt_cuda_channel_attention_scratch(const bt_channel_attention *attention);
 int bt_cuda_channel_attention(const bt_channel_attention *attention, void *scratch, void *stream);

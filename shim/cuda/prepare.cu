@@ -164,11 +164,7 @@ bool is_valid(const bt_cuda_prepare &prepare) {
 } // namespace
 } // namespace bt_cuda
 
-size_t bt_cuda_prepare_scratch(const bt_cuda_prepare *) {
-    return 0;
-}
-
-int bt_cuda_prepare_images(const bt_cuda_prepare *prepare, void *, void *stream) {
+int bt_cuda_prepare_images(const bt_cuda_prepare *prepare, void *stream) {
     using namespace bt_cuda;
     if (!is_valid(*prepare)) return cudaErrorInvalidValue;
     return with_type(prepare->type, [&](auto value) {

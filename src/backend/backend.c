@@ -140,6 +140,26 @@ bt_status bt_session_run(bt_session *session, int batch_size, const float *image
     return status == BT_OK ? session->operations->run(session, batch_size, images, logits, error) : status;
 }
 
+static bt_status check_pictures(const bt_session *session, bt_error *error) {
+    if (session->info.takes_pictures) return BT_OK;
+    return bt_fail(error, BT_UNSUPPORTED, "%s takes images, not pictures", session->info.backend);
+}
+
+bt_status bt_session_put_picture(bt_session *session, int slot, const uint8_t *rgb, int height, int width,
+                                 const bt_image_norm *norm, bt_error *error) {
+    bt_status status = check_pictures(session, error);
+    if (status != BT_OK) return status;
+    return session->operations->put_picture(session, slot, rgb, height, width, norm, error);
+}
+
+bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count, float *logits,
+                                  bt_error *error) {
+    bt_status status = check_pictures(session, error);
+    if (status == BT_OK) status = check_batch_size(batch_size, error);
+    if (status != BT_OK) return status;
+    return session->operations->run_pictures(session, batch_size, count, logits, error);
+}
+
 void bt_session_release_threads(bt_session *session) {
     if (session->operations->release_threads) session->operations->release_threads(session);
 }

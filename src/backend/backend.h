@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "image/normalize.h"
 #include "settings/precision.h"
 
 #ifdef __cplusplus
@@ -59,6 +60,7 @@ typedef struct bt_session_info {
     bool trained_weights; /* masks mean something */
     bool computes_masks;  /* false for a simulated backend: agreement is not defined */
     bool device_memory;   /* true: bt_memory counts device bytes; false: the process's */
+    bool takes_pictures;  /* as they come: bt_session_put_picture */
 } bt_session_info;
 
 /* Bytes. On a device: the allocator's peak, what it reserved, and the device's own high-water mark,
@@ -81,6 +83,10 @@ typedef struct bt_backend_operations {
     bt_status (*prepare)(bt_session *session, int batch_size, bt_error *error);
     bt_status (*run)(bt_session *session, int batch_size, const float *images, float *logits,
                      bt_error *error);
+    /* NULL where no session takes pictures. */
+    bt_status (*put_picture)(bt_session *session, int slot, const uint8_t *rgb, int height, int width,
+                             const bt_image_norm *norm, bt_error *error);
+    bt_status (*run_pictures)(bt_session *session, int batch_size, int count, float *logits, bt_error *error);
     void (*release_threads)(bt_session *session);            /* may be NULL */
     double (*saturated_fraction)(const bt_session *session); /* may be NULL */
     bt_status (*memory_reset)(bt_session *session, bt_error *error);
@@ -127,6 +133,15 @@ BT_MUST_USE bt_status bt_session_prepare(bt_session *session, int batch_size, bt
  * BT_BACKEND the session can run again. */
 BT_MUST_USE bt_status bt_session_run(bt_session *session, int batch_size, const float *images, float *logits,
                                      bt_error *error);
+
+/* Where info.takes_pictures: sends picture number `slot` of the next run (height x width x 3 bytes: red, green,
+ * blue) on its way to the device, which resizes and normalises it as bt_image_prepare does, within 1/255. `norm` may
+ * be NULL: ImageNet's. Back when nothing more is read of it. Errors as bt_session_run. */
+BT_MUST_USE bt_status bt_session_put_picture(bt_session *session, int slot, const uint8_t *rgb, int height,
+                                             int width, const bt_image_norm *norm, bt_error *error);
+/* A forward pass of the pictures in slots 0 ... count - 1, the last of them again for the rest of the batch. */
+BT_MUST_USE bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count, float *logits,
+                                              bt_error *error);
 
 /* Gives back, until the next run, what a session that waits should not hold: the calling thread's pool of
  * threads, which slows every other session on the same cores by being there. Costs some 100 us at the next

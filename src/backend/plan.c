@@ -87,6 +87,7 @@ static void describe(plan_session *session, bt_precision precision, const bt_pla
     info->threads = planned->threads;
     info->computes_masks = true;
     info->device_memory = session->on_cuda;
+    info->takes_pictures = bt_plan_takes_pictures(session->plan);
 }
 
 static bt_value_type type_of(bt_precision precision) {
@@ -183,6 +184,16 @@ static bt_status plan_run(bt_session *base, int batch_size, const float *images,
     return bt_plan_run(((plan_session *)base)->plan, batch_size, images, logits, error);
 }
 
+static bt_status plan_put_picture(bt_session *base, int slot, const uint8_t *rgb, int height, int width,
+                                  const bt_image_norm *norm, bt_error *error) {
+    return bt_plan_put_picture(((plan_session *)base)->plan, slot, rgb, height, width, norm, error);
+}
+
+static bt_status plan_run_pictures(bt_session *base, int batch_size, int count, float *logits,
+                                   bt_error *error) {
+    return bt_plan_run_pictures(((plan_session *)base)->plan, batch_size, count, logits, error);
+}
+
 static void plan_release_threads(bt_session *base) {
     if (!((const plan_session *)base)->on_cuda) omp_pause_resource_all(omp_pause_soft);
 }
@@ -219,6 +230,8 @@ const bt_backend_operations bt_backend_plan = {
     .open = plan_open,
     .prepare = plan_prepare,
     .run = plan_run,
+    .put_picture = plan_put_picture,
+    .run_pictures = plan_run_pictures,
     .release_threads = plan_release_threads,
     .saturated_fraction = plan_saturated_fraction,
     .memory_reset = plan_memory_reset,

@@ -1,7 +1,10 @@
 #include "plan/cuda-run.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/array.h"
 
 /* Runs of a step when it is timed alone, in one graph: enough for the graph's own launch not to count. */
 #define TIMED_RUNS 20
@@ -72,6 +75,10 @@ static bt_status launch_step(const bt_plan *plan, const bt_program *program, int
     return bt_fail(error, BT_BACKEND, "GPU: %s: %s", text, cuda->table->error_text(code));
 }
 
+/* The first step, which brings images into the arena, is not part of the graph: what comes may be floats or
+ * pictures. */
+#define FIRST_RECORDED 1
+
 static bt_status launch_all(const bt_plan *plan, const bt_program *program, bt_error *error) {
     bt_status status = BT_OK;
     for (int i = 0; i < program->step_count && status == BT_OK; i++)
@@ -96,7 +103,8 @@ static bt_status record(const bt_plan *plan, const bt_program *program, int firs
 }
 
 static bt_status record_all(bt_plan *plan, bt_program *program, bt_error *error) {
-    return record(plan, program, 0, program->step_count, 1, &program->graph, &program->kernels, error);
+    return record(plan, program, FIRST_RECORDED, program->step_count, 1, &program->graph, &program->kernels,
+                  error);
 }
 
 bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *error) {
@@ -152,17 +160,117 @@ static bt_status time_steps(bt_plan *plan, bt_program *program, int64_t *step_ns
     return status;
 }
 
-bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *images, float *logits,
-                              int64_t *step_ns, bt_error *error) {
+/* What follows the images' way into the arena, and the logits' way back. */
+static bt_status replay(bt_plan *plan, bt_program *program, float *logits, bt_error *error) {
     const bt_cuda *cuda = plan->cuda;
     const size_t bytes = pixels_of(plan) * (size_t)program->batch * sizeof(float);
     bt_status status = program->graph ? BT_OK : record_all(plan, program, error);
     if (status != BT_OK) return status;
-    int code = cuda->table->up(cuda->context, plan->device_images, images, 3 * bytes);
-    if (code == 0) code = cuda->table->replay(cuda->context, program->graph);
+    int code = cuda->table->replay(cuda->context, program->graph);
     if (code == 0) code = cuda->table->down(cuda->context, logits, plan->device_logits, bytes);
     if (code == 0) code = cuda->table->wait(cuda->context);
-    status = bt_cuda_result(cuda, code, error);
+    return bt_cuda_result(cuda, code, error);
+}
+
+/* ---- pictures ---- */
+
+static bt_status more_slots(bt_plan *plan, int count, bt_error *error) {
+    bt_picture_slot *grown =
+        bt_array_grow(plan->slots, (size_t)plan->slot_count, (size_t)(count - plan->slot_count), NULL,
+                      sizeof *grown);
+    if (!grown) return bt_no_memory(error, "%d pictures", count);
+    memset(grown + plan->slot_count, 0, (size_t)(count - plan->slot_count) * sizeof *grown);
+    plan->slots = grown;
+    plan->slot_count = count;
+    return BT_OK;
+}
+
+static void empty_slot(const bt_cuda *cuda, bt_picture_slot *slot) {
+    cuda->table->release(cuda->context, slot->device);
+    cuda->table->unpin(cuda->context, slot->pinned);
+    *slot = (bt_picture_slot){0};
+}
+
+static bt_status grow_slot(const bt_cuda *cuda, bt_picture_slot *slot, size_t bytes, bt_error *error) {
+    if (bytes <= slot->bytes) return BT_OK;
+    empty_slot(cuda, slot);
+    int code = cuda->table->pin(cuda->context, &slot->pinned, bytes);
+    if (code == 0) code = cuda->table->allocate(cuda->context, &slot->device, bytes);
+    if (code == 0)
+        slot->bytes = bytes;
+    else
+        empty_slot(cuda, slot);
+    return bt_cuda_result(cuda, code, error);
+}
+
+void bt_cuda_close_slots(bt_plan *plan) {
+    for (int i = 0; i < plan->slot_count; i++)
+        empty_slot(plan->cuda, &plan->slots[i]);
+    free(plan->slots);
+    plan->slots = NULL;
+    plan->slot_count = 0;
+}
+
+bt_status bt_cuda_put_picture(bt_plan *plan, int number, const uint8_t *rgb, int height, int width,
+                              const bt_image_norm *norm, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const size_t bytes = 3 * (size_t)height * (size_t)width;
+    bt_status status = number < plan->slot_count ? BT_OK : more_slots(plan, number + 1, error);
+    if (status == BT_OK) status = grow_slot(cuda, &plan->slots[number], bytes, error);
+    if (status != BT_OK) return status;
+    bt_picture_slot *slot = &plan->slots[number];
+    slot->height = height;
+    slot->width = width;
+    slot->norm = norm ? *norm : bt_image_imagenet;
+    memcpy(slot->pinned, rgb, bytes);
+    return bt_cuda_result(cuda, cuda->table->up(cuda->context, slot->device, slot->pinned, bytes), error);
+}
+
+/* Image `number` of the batch, from a slot. */
+static bt_status launch_prepare(const bt_plan *plan, const bt_program *program, int number,
+                                const bt_picture_slot *slot, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const int to = program->steps[0].output;
+    const bt_value *image = &program->values[to];
+    const size_t bytes = pixels_of(plan) * (size_t)image->channels * bt_value_bytes(image->type);
+    bt_cuda_prepare prepare = {.pixels = slot->device,
+                               .batch = 1,
+                               .in_height = slot->height,
+                               .in_width = slot->width,
+                               .height = image->height,
+                               .width = image->width,
+                               .out = (char *)bt_program_address(program, to) + (size_t)number * bytes,
+                               .out_channels = image->channels,
+                               .type = image->type};
+    memcpy(prepare.mean, slot->norm.mean, sizeof prepare.mean);
+    memcpy(prepare.deviation, slot->norm.std, sizeof prepare.deviation);
+    const int code = cuda->table->prepare(&prepare, cuda->table->stream(cuda->context));
+    if (code == 0) return BT_OK;
+    return bt_fail(error, BT_BACKEND, "GPU: preparing a picture of %d x %d: %s", slot->height, slot->width,
+                   cuda->table->error_text(code));
+}
+
+bt_status bt_cuda_run_pictures(bt_plan *plan, bt_program *program, int count, float *logits,
+                               bt_error *error) {
+    bt_status status = BT_OK;
+    if (count < 1 || count > program->batch || count > plan->slot_count)
+        return bt_fail(error, BT_INVALID, "%d pictures for a batch of %d: put each of them first", count,
+                       program->batch);
+    for (int i = 0; i < program->batch && status == BT_OK; i++)
+        status = launch_prepare(plan, program, i, &plan->slots[i < count ? i : count - 1], error);
+    return status == BT_OK ? replay(plan, program, logits, error) : status;
+}
+
+/* ---- floats ---- */
+
+bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *images, float *logits,
+                              int64_t *step_ns, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const size_t bytes = pixels_of(plan) * (size_t)program->batch * sizeof(float);
+    bt_status status = bt_cuda_result(
+        cuda, cuda->table->up(cuda->context, plan->device_images, images, 3 * bytes), error);
+    if (status == BT_OK) status = launch_step(plan, program, 0, error);
+    if (status == BT_OK) status = replay(plan, program, logits, error);
     if (status == BT_OK && step_ns) status = time_steps(plan, program, step_ns, error);
     return status;
 }

@@ -10,6 +10,14 @@
  * BT_BACKEND; the plan's other programs still run. */
 BT_MUST_USE bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *error);
 
+/* Gives back what pictures were sent by. */
+void bt_cuda_close_slots(bt_plan *plan);
+/* See bt_plan_put_picture, bt_plan_run_pictures. */
+BT_MUST_USE bt_status bt_cuda_put_picture(bt_plan *plan, int slot, const uint8_t *rgb, int height, int width,
+                                          const bt_image_norm *norm, bt_error *error);
+BT_MUST_USE bt_status bt_cuda_run_pictures(bt_plan *plan, bt_program *program, int count, float *logits,
+                                           bt_error *error);
+
 /* One forward pass, to host memory and from it. With step_ns, also runs each step alone, a few times over, and
  * adds what one took on the device. */
 BT_MUST_USE bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *images,

@@ -129,6 +129,7 @@ void bt_plan_close(bt_plan **out) {
     for (int i = 0; plan->byte_weights && i < network->operation_count * BT_PLAN_PARTS; i++)
         bt_byte_weights_close(&plan->byte_weights[i]);
     bt_units_close(&plan->units, network);
+    if (plan->cuda) bt_cuda_close_slots(plan);
     if (plan->arena && !plan->cuda) munmap(plan->arena, plan->arena_bytes);
     bt_cuda_close(&plan->cuda);
     free(plan->device_parameters);
@@ -173,6 +174,28 @@ bt_status bt_plan_observe(bt_plan *plan, int batch_size, const float *images, fl
 
 bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits, bt_error *error) {
     return run(plan, batch_size, images, logits, &(bt_program_watch){0}, error);
+}
+
+bool bt_plan_takes_pictures(const bt_plan *plan) {
+    return plan->cuda != NULL;
+}
+
+static bt_status check_takes_pictures(const bt_plan *plan, bt_error *error) {
+    if (plan->cuda) return BT_OK;
+    return bt_fail(error, BT_UNSUPPORTED, "a plan on a CPU takes images, not pictures");
+}
+
+bt_status bt_plan_put_picture(bt_plan *plan, int slot, const uint8_t *rgb, int height, int width,
+                              const bt_image_norm *norm, bt_error *error) {
+    bt_status status = check_takes_pictures(plan, error);
+    return status == BT_OK ? bt_cuda_put_picture(plan, slot, rgb, height, width, norm, error) : status;
+}
+
+bt_status bt_plan_run_pictures(bt_plan *plan, int batch_size, int count, float *logits, bt_error *error) {
+    bt_status status = check_takes_pictures(plan, error);
+    if (status == BT_OK) status = bt_plan_prepare(plan, batch_size, error);
+    return status == BT_OK ? bt_cuda_run_pictures(plan, find(plan, batch_size), count, logits, error)
+                           : status;
 }
 
 int bt_plan_step_count(const bt_plan *plan, int batch_size) {

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "image/normalize.h"
 #include "kernels/cpu.h"
 #include "networks/network.h"
 #include "networks/weights.h"
@@ -67,6 +68,21 @@ BT_MUST_USE bt_status bt_plan_prepare(bt_plan *plan, int batch_size, bt_error *e
  * width, both float32. Prepares the size first where that was not done. */
 BT_MUST_USE bt_status bt_plan_run(bt_plan *plan, int batch_size, const float *images, float *logits,
                                   bt_error *error);
+
+/* ---- pictures as they come ---- */
+
+/* Whether a plan takes them: one on a GPU, which resizes and normalises them itself (as image/resize.h does, within
+ * 1/255). */
+bool bt_plan_takes_pictures(const bt_plan *plan);
+/* Sends picture number `slot` of the next run, height x width x 3 bytes (red, green, blue), on its way to the device;
+ * back when nothing more is read of it. `norm` may be NULL: ImageNet's. A slot's last picture stays until another one
+ * comes. BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_plan_put_picture(bt_plan *plan, int slot, const uint8_t *rgb, int height, int width,
+                                          const bt_image_norm *norm, bt_error *error);
+/* bt_plan_run on the pictures in slots 0 ... count - 1, which must have been put; the rest of the batch, if any, is the
+ * last of them again. */
+BT_MUST_USE bt_status bt_plan_run_pictures(bt_plan *plan, int batch_size, int count, float *logits,
+                                           bt_error *error);
 
 /* Told of every activation that a run has written: `pixels` of `channels` values, `stride` values from one to
  * the next. Only while it is told do they hold this. It may change them: what follows reads what it leaves. */

@@ -154,7 +154,7 @@ void bt_program_close(bt_program **out) {
 
 /* ---- binding ---- */
 
-static void *address_of(const bt_program *program, int value) {
+void *bt_program_address(const bt_program *program, int value) {
     if (value == BT_NO_VALUE) return NULL;
     if (value == program->image) return (void *)(uintptr_t)program->images; /* only read */
     if (value == program->output) return program->logits;
@@ -164,11 +164,11 @@ static void *address_of(const bt_program *program, int value) {
 }
 
 static void bind_step(const bt_program *program, const bt_plan_step *step) {
-    bt_step_memory memory = {.output = address_of(program, step->output),
-                             .second_output = address_of(program, step->second_output),
+    bt_step_memory memory = {.output = bt_program_address(program, step->output),
+                             .second_output = bt_program_address(program, step->second_output),
                              .scratch = program->scratch};
     for (int i = 0; i < step->input_count; i++)
-        memory.inputs[i] = address_of(program, step->inputs[i]);
+        memory.inputs[i] = bt_program_address(program, step->inputs[i]);
     step->kind->bind(step->arguments, &memory);
 }
 
@@ -191,7 +191,7 @@ void bt_program_bind_ends(bt_program *program, const float *images, float *logit
 static void tell(const bt_program *program, const bt_plan_step *step, const bt_program_watch *watch) {
     const bt_value *value = &program->values[step->output], *home = &program->values[value->home];
     if (step->tensor != BT_NO_TENSOR_DONE)
-        watch->observe(watch->context, step->tensor, address_of(program, step->output), value->type,
+        watch->observe(watch->context, step->tensor, bt_program_address(program, step->output), value->type,
                        value->channels, (size_t)home->channels, program->batch * bt_pixels_of(value));
 }
 
@@ -204,7 +204,7 @@ static void tell(const bt_program *program, const bt_plan_step *step, const bt_p
 static void sample(bt_program *program, const bt_plan_step *step) {
     const bt_value *value = &program->values[step->output], *home = &program->values[value->home];
     if (step->tensor == BT_NO_TENSOR_DONE || value->type != BT_U8) return;
-    const uint8_t *bytes = address_of(program, step->output);
+    const uint8_t *bytes = bt_program_address(program, step->output);
     const int64_t channels = value->channels, stride = home->channels,
                   count = program->batch * bt_pixels_of(value) * channels;
     const bool signs = value->units->zero[0] != 0;

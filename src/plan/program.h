@@ -57,6 +57,14 @@ typedef struct bt_program {
 /* Parts of one operation's weights: a convolution over a concatenation has one for each of its inputs. */
 #define BT_PLAN_PARTS BT_MAX_INPUTS
 
+/* A picture on its way to the device: a copy that the device reads fastest, and where it goes. */
+typedef struct bt_picture_slot {
+    void *pinned, *device;
+    size_t bytes; /* of each */
+    int height, width;
+    bt_image_norm norm;
+} bt_picture_slot;
+
 struct bt_plan {
     bt_plan_options options;
     bt_shape *shapes;              /* of the network's tensors, for one image */
@@ -80,6 +88,8 @@ struct bt_plan {
     void *device_scratch;                /* what every program's steps may use; begins with counters */
     void *device_images, *device_logits; /* of the largest batch */
     size_t device_scratch_bytes, device_image_bytes, device_logit_bytes;
+    bt_picture_slot *slots;
+    int slot_count;
 };
 
 /* Compiles the plan's network for a batch size, for as many threads as omp_get_max_threads() says. `weights`
@@ -90,6 +100,8 @@ void bt_program_close(bt_program **program);
 
 /* Points every step into an arena of at least arena_bytes, and to scratch of at least scratch_bytes. */
 void bt_program_bind(bt_program *program, char *arena, char *scratch);
+/* Where a value lies. */
+void *bt_program_address(const bt_program *program, int value);
 /* Points its first and last step at the caller's memory, which is another one each time. */
 void bt_program_bind_ends(bt_program *program, const float *images, float *logits);
 

@@ -104,7 +104,19 @@ static void set_phase(bt_worker_lane *lane, bt_lane_phase phase) {
 
 /* ---- one run ---- */
 
-static void gather(bt_worker_lane *lane, const bt_action *work) {
+/* Sends the pictures as they are to a device that makes images of them itself. */
+static bt_status send(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
+    const bt_service_model *model = &lane->service->models[lane->model];
+    bt_status status = BT_OK;
+    for (int i = 0; i < work->count && status == BT_OK; i++) {
+        const bt_request *request = &lane->shared.requests[i];
+        status = bt_session_put_picture(lane->own.session, i, request->image, request->height, request->width,
+                                        &model->served.resolved.model.norm, error);
+    }
+    return status;
+}
+
+static void prepare(bt_worker_lane *lane, const bt_action *work) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t pixels = (size_t)model->height * (size_t)model->width;
     for (int i = 0; i < work->count; i++) {
@@ -118,6 +130,12 @@ static void gather(bt_worker_lane *lane, const bt_action *work) {
         memcpy(lane->own.images + 3 * pixels * (size_t)i,
                lane->own.images + 3 * pixels * (size_t)(work->count - 1),
                3 * pixels * sizeof *lane->own.images);
+}
+
+static bt_status gather(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
+    if (lane->found.session.takes_pictures) return send(lane, work, error);
+    prepare(lane, work);
+    return BT_OK;
 }
 
 /* From here on the images belong to their callers again; who was answered meanwhile is told now. */
@@ -173,11 +191,19 @@ static void check_saturation(bt_worker_lane *lane, double fraction) {
     warn_of_model(lane, words);
 }
 
-static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
+static bt_status forward(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
+    bt_session *session = lane->own.session;
+    if (lane->found.session.takes_pictures)
+        return bt_session_run_pictures(session, work->run_size, work->count, lane->own.logits, error);
+    return bt_session_run(session, work->run_size, lane->own.images, lane->own.logits, error);
+}
+
+/* `gathered` is how bringing the images there went. */
+static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_status gathered,
+                              bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t pixels = (size_t)model->height * (size_t)model->width;
-    bt_status status =
-        bt_session_run(lane->own.session, work->run_size, lane->own.images, lane->own.logits, error);
+    bt_status status = gathered == BT_OK ? forward(lane, work, error) : gathered;
     if (status == BT_OUT_OF_DEVICE_MEMORY) return BT_RUN_OUT_OF_MEMORY;
     if (status != BT_OK) return BT_RUN_EXCEPTION;
     if (all_finite(lane->own.logits, (size_t)work->count * pixels)) {
@@ -226,11 +252,11 @@ static bool run(bt_worker_lane *lane, bt_action *work) {
     bt_wakes wakes;
     bt_wakes_none(&wakes);
     lane->own.began_ns = bt_clock_now_ns();
-    gather(lane, work);
+    bt_status gathered = gather(lane, work, &error);
     int64_t start_ns = bt_clock_now_ns();
     lane->own.preprocess_ns = start_ns - lane->own.began_ns;
     stop_reading(lane);
-    bt_run_outcome outcome = compute(lane, work, &error);
+    bt_run_outcome outcome = compute(lane, work, gathered, &error);
     int64_t end_ns = bt_clock_now_ns();
     lane->own.service_ns = end_ns - start_ns;
     if (lane->shares_cores) bt_session_release_threads(lane->own.session);

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "compare.h"
 #include "cuda-on-cpu/device.h"
+#include "image/resize.h"
 #include "kernels/cpu.h"
 #include "made-up-network.h"
 #include "plan/cuda.h"
@@ -157,6 +158,37 @@ static void memory_is_that_of_the_largest_size(void **state) {
     bt_network_close(&network);
 }
 
+/* Pictures of other sizes and of its own, put in any order, and the last one again where the batch has room. */
+static void pictures_give_what_their_images_give(void **state) {
+    (void)state;
+    static const struct { int height, width; } sizes[BATCH - 1] = {{SIDE, SIDE}, {100, 37}};
+    static uint8_t rgb[BATCH - 1][100 * SIDE * 3];
+    bt_network *network = made_up_network(describe_every_operation);
+    bt_plan *plan = open_plan(network, "counter:7", true, BT_F32, SIDE);
+    bt_random random = bt_random_stream(3, "pictures");
+    bt_error error;
+    void *scratch = malloc(bt_image_scratch_bytes(100, SIDE, SIDE));
+    assert_non_null(scratch);
+    for (int i = BATCH - 2; i >= 0; i--) {
+        for (size_t j = 0; j < sizeof rgb[i]; j++)
+            rgb[i][j] = (uint8_t)bt_random_below(&random, 256);
+        bt_image_prepare(rgb[i], sizes[i].height, sizes[i].width, NULL, images + i * 3 * PIXELS, SIDE, SIDE, 1,
+                         scratch);
+        assert_int_equal(bt_plan_put_picture(plan, i, rgb[i], sizes[i].height, sizes[i].width, NULL, &error),
+                         BT_OK);
+        memset(rgb[i], 0, sizeof rgb[i]);
+    }
+    memcpy(images + 2 * 3 * PIXELS, images + 3 * PIXELS, 3 * PIXELS * sizeof *images);
+    run(plan, BATCH, SIDE, on_cpu);
+    assert_int_equal(bt_plan_run_pictures(plan, BATCH, BATCH - 1, on_gpu, &error), BT_OK);
+    assert_true(compare_relative_error(on_gpu, on_cpu, BATCH * PIXELS) < 1e-4);
+    assert_int_equal(bt_plan_run_pictures(plan, BATCH, BATCH, on_gpu, &error), BT_INVALID);
+    free(scratch);
+    bt_plan_close(&plan);
+    bt_network_close(&network);
+    make_images();
+}
+
 static void a_device_that_is_not_there_is_named(void **state) {
     (void)state;
     bt_network *network = made_up_network(describe_every_operation);
@@ -183,6 +215,7 @@ int main(void) {
         cmocka_unit_test(sizes_may_run_in_any_order),
         cmocka_unit_test(a_size_that_does_not_fit_leaves_the_others),
         cmocka_unit_test(memory_is_that_of_the_largest_size),
+        cmocka_unit_test(pictures_give_what_their_images_give),
         cmocka_unit_test(a_device_that_is_not_there_is_named),
     };
     make_images();

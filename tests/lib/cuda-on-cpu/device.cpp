@@ -288,6 +288,7 @@ const bt_cuda_table table = {
     .sigmoid = sigmoid,
     .interleave = plain<bt_interleave, bt_cuda_interleave>,
     .unfold = plain<bt_unfold, bt_cuda_unfold>,
+    .prepare = plain<bt_cuda_prepare, bt_cuda_prepare_images>,
     .channel_attention_scratch = bt_cuda_channel_attention_scratch,
     .channel_attention = with_scratch<bt_channel_attention, bt_cuda_channel_attention>,
     .spatial_attention_scratch = bt_cuda_spatial_attention_scratch,

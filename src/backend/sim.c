@@ -11,13 +11,14 @@
 #include "base/random.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "image/resize.h"
 
 typedef struct sim_settings {
     double tau0_ms, alpha_ms, noise;
     double memory_mb, memory_per_image_mb, memory_total_mb, load_ms;
     double standard_ms;
     int64_t seed, oom_at, fail_every, crash_at;
-    bool echo;
+    bool echo, pictures;
     char faults[BT_OPTION_TEXT_SIZE], standard_faults[BT_OPTION_TEXT_SIZE];
 } sim_settings;
 
@@ -52,6 +53,8 @@ static const bt_option table[] = {
      .help = "time of one image on the standard path; 0: as on the others"},
     {SWITCH(echo), .initial = "false",
      .help = "an image's logits are the mean of its input, so that results tell whose they are"},
+    {SWITCH(pictures), .initial = "false",
+     .help = "sessions take pictures as they come, as those on a GPU do, and make images of them"},
     {TEXT(faults),
      .help =
          "planted in runs of the production path, which count from 1, warm-ups included: "
@@ -92,6 +95,9 @@ typedef struct sim_session {
     bt_random noise;
     int64_t runs;
     int largest_batch; /* since the last memory_reset */
+    int height, width;
+    float *put; /* images of the pictures that were put, put_count */
+    int put_count;
 } sim_session;
 
 void bt_sim_help(FILE *out) {
@@ -170,12 +176,15 @@ static void describe(sim_session *session, const bt_session_options *options) {
     snprintf(info->weights, sizeof info->weights, "none");
     info->threads = 1;
     info->device_memory = true;
+    info->takes_pictures = session->settings.pictures;
 }
 
 static bt_status sim_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     sim_session *session = calloc(1, sizeof *session);
     if (!session) return bt_no_memory(error, "opening a simulated session");
     session->standard = options->path == BT_PATH_STANDARD;
+    session->height = options->height;
+    session->width = options->width;
     session->pixels = (size_t)options->height * (size_t)options->width;
     bt_status status = parse(&session->settings, options->backend, error);
     if (status == BT_OK) status = parse_plan(&session->plan, &session->settings, session->standard, error);
@@ -273,6 +282,40 @@ static bt_status sim_run(bt_session *base, int batch_size, const float *images, 
     return BT_OK;
 }
 
+static bt_status sim_put_picture(bt_session *base, int slot, const uint8_t *rgb, int height, int width,
+                                 const bt_image_norm *norm, bt_error *error) {
+    sim_session *session = (sim_session *)base;
+    const size_t image = 3 * session->pixels;
+    float *grown = slot < session->put_count
+                       ? session->put
+                       : realloc(session->put, (size_t)(slot + 1) * image * sizeof *grown);
+    if (grown) session->put = grown;
+    void *scratch = grown ? malloc(bt_image_scratch_bytes(height > width ? height : width, session->height, session->width)) : NULL;
+    if (!scratch) return bt_no_memory(error, "%d pictures", slot + 1);
+    if (slot >= session->put_count) session->put_count = slot + 1;
+    bt_image_prepare(rgb, height, width, norm, grown + (size_t)slot * image, session->height, session->width, 1,
+                     scratch);
+    free(scratch);
+    return BT_OK;
+}
+
+static bt_status sim_run_pictures(bt_session *base, int batch_size, int count, float *logits,
+                                  bt_error *error) {
+    const sim_session *session = (const sim_session *)base;
+    const size_t image = 3 * session->pixels;
+    if (count < 1 || count > batch_size || count > session->put_count)
+        return bt_fail(error, BT_INVALID, "%d pictures for a batch of %d: put each of them first", count,
+                       batch_size);
+    float *images = malloc((size_t)batch_size * image * sizeof *images);
+    if (!images) return bt_no_memory(error, "%d pictures", batch_size);
+    for (int i = 0; i < batch_size; i++)
+        memcpy(images + (size_t)i * image, session->put + (size_t)(i < count ? i : count - 1) * image,
+               image * sizeof *images);
+    bt_status status = sim_run(base, batch_size, images, logits, error);
+    free(images);
+    return status;
+}
+
 static bt_status sim_memory_reset(bt_session *base, bt_error *error) {
     (void)error;
     ((sim_session *)base)->largest_batch = 0;
@@ -293,8 +336,9 @@ static bt_status sim_memory(bt_session *base, bt_memory *memory, bt_error *error
     return BT_OK;
 }
 
-static void sim_close(bt_session *session) {
-    free(session);
+static void sim_close(bt_session *base) {
+    free(((sim_session *)base)->put);
+    free(base);
 }
 
 const bt_backend_operations bt_backend_sim = {
@@ -302,6 +346,8 @@ const bt_backend_operations bt_backend_sim = {
     .open = sim_open,
     .prepare = sim_prepare,
     .run = sim_run,
+    .put_picture = sim_put_picture,
+    .run_pictures = sim_run_pictures,
     .memory_reset = sim_memory_reset,
     .memory = sim_memory,
     .close = sim_close,

@@ -225,11 +225,12 @@ static void help_names_every_key_that_is_taken(void **state) {
         if (strspn(line, " ") > 2) continue; /* the line before goes on */
         keys++;
         assert_int_equal(sscanf(line, " %63s", name), 1);
-        const char *value = strcmp(name, "echo") == 0 ? "true" : strstr(name, "faults") ? "fail@1" : "1";
+        const bool is_switch = strcmp(name, "echo") == 0 || strcmp(name, "pictures") == 0;
+        const char *value = is_switch ? "true" : strstr(name, "faults") ? "fail@1" : "1";
         snprintf(specification, sizeof specification, "sim:%s=%s", name, value);
         assert_int_equal(bt_backend_check(specification, &error), BT_OK);
     }
-    assert_int_equal(keys, 15);
+    assert_int_equal(keys, 16);
 }
 
 static bt_session *open_path(const char *specification, bt_path path) {
@@ -274,6 +275,28 @@ static void an_echo_tells_whose_result_it_is(void **state) {
     bt_session_close(&session);
 }
 
+/* Slot 1 is put first, and comes again for the third image of the batch. */
+static void pictures_echo_what_their_images_do(void **state) {
+    (void)state;
+    bt_session *session = open_path("sim:tau0_ms=0,alpha_ms=0,echo=true,pictures=true", BT_PATH_PRODUCTION);
+    static const bt_image_norm norm = {.mean = {0, 0, 0}, .std = {1, 1, 1}};
+    static const uint8_t black[12], white[3] = {255, 255, 255};
+    float logits[12];
+    bt_error error;
+    assert_true(bt_session_describe(session)->takes_pictures);
+    assert_int_equal(bt_session_put_picture(session, 1, white, 1, 1, &norm, &error), BT_OK);
+    assert_int_equal(bt_session_put_picture(session, 0, black, 2, 2, &norm, &error), BT_OK);
+    assert_int_equal(bt_session_run_pictures(session, 3, 2, logits, &error), BT_OK);
+    for (int i = 0; i < 12; i++)
+        assert_float_equal(logits[i], i < 4 ? 0 : 1, 1e-6);
+    assert_int_equal(bt_session_run_pictures(session, 3, 3, logits, &error), BT_INVALID);
+    bt_session_close(&session);
+    session = open_path("sim:tau0_ms=0,alpha_ms=0", BT_PATH_PRODUCTION);
+    assert_int_equal(bt_session_put_picture(session, 0, white, 1, 1, &norm, &error), BT_UNSUPPORTED);
+    assert_int_equal(bt_session_run_pictures(session, 1, 1, logits, &error), BT_UNSUPPORTED);
+    bt_session_close(&session);
+}
+
 static void the_standard_path_may_take_its_own_time(void **state) {
     (void)state;
     bt_session *session = open_path("sim:tau0_ms=0,alpha_ms=0,noise=0,standard_ms=20", BT_PATH_STANDARD);
@@ -311,6 +334,7 @@ int main(void) {
         cmocka_unit_test(help_names_every_key_that_is_taken),
         cmocka_unit_test(planted_faults_come_at_their_runs_of_their_path),
         cmocka_unit_test(an_echo_tells_whose_result_it_is),
+        cmocka_unit_test(pictures_echo_what_their_images_do),
         cmocka_unit_test(the_standard_path_may_take_its_own_time),
         cmocka_unit_test(description_says_that_nothing_is_computed),
     };

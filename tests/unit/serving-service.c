@@ -118,10 +118,8 @@ static void *ask(void *argument) {
     return NULL;
 }
 
-static void everybody_gets_their_own_result(void **state) {
-    (void)state;
-    bt_service *service =
-        start_service("sim:tau0_ms=0.2,alpha_ms=0.05,noise=0,echo=true", "instances=cuda:0+cuda:1");
+static void own_results(const char *backend) {
+    bt_service *service = start_service(backend, "instances=cuda:0+cuda:1");
     pthread_t threads[4];
     asker askers[4];
     atomic_int failures = 0;
@@ -133,6 +131,13 @@ static void everybody_gets_their_own_result(void **state) {
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&failures), 0);
     stop_service(service);
+}
+
+/* Whether the lanes make images of the pictures, or the device does. */
+static void everybody_gets_their_own_result(void **state) {
+    (void)state;
+    own_results("sim:tau0_ms=0.2,alpha_ms=0.05,noise=0,echo=true");
+    own_results("sim:tau0_ms=0.2,alpha_ms=0.05,noise=0,echo=true,pictures=true");
 }
 
 /* ---- bad input ---- */

@@ -102,6 +102,12 @@ int down(bt_cuda_context *context, void *to, const void *from, size_t bytes) {
                           "fetching from the device");
 }
 
+int copy(bt_cuda_context *context, void *to, const void *from, size_t bytes) {
+    cudaSetDevice(context->device);
+    return context->check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context->stream),
+                          "copying on the device");
+}
+
 int wait(bt_cuda_context *context) {
     cudaSetDevice(context->device);
     return context->check(cudaStreamSynchronize(context->stream), "running on the device");
@@ -183,6 +189,7 @@ const bt_cuda_table table = {
     .reset_peak = reset_peak,
     .up = up,
     .down = down,
+    .copy = copy,
     .wait = wait,
     .begin = begin,
     .end = end,

@@ -67,6 +67,7 @@ typedef struct bt_cuda_table {
     /* In the stream's order; from pinned memory they return at once, from other memory when it was read. */
     int (*up)(bt_cuda_context *context, void *to, const void *from, size_t bytes);
     int (*down)(bt_cuda_context *context, void *to, const void *from, size_t bytes);
+    int (*copy)(bt_cuda_context *context, void *to, const void *from, size_t bytes); /* within the device */
     int (*wait)(bt_cuda_context *context); /* until the stream is empty; the CPU sleeps meanwhile */
 
     /* What is launched between begin and end is recorded instead of run. After a failure of a launch, end it

@@ -140,23 +140,51 @@ bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *er
 
 /* ---- running ---- */
 
+/* Adds what one of a graph's TIMED_RUNS takes, and closes it. */
+static bt_status time_graph(const bt_cuda *cuda, bt_cuda_graph *graph, int64_t *ns, bt_error *error) {
+    float ms = 0;
+    int code = cuda->table->replay(cuda->context, graph);
+    if (code == 0) code = cuda->table->clock(cuda->context, true, &ms);
+    if (code == 0) code = cuda->table->replay(cuda->context, graph);
+    if (code == 0) code = cuda->table->clock(cuda->context, false, &ms);
+    cuda->table->close_graph(graph);
+    *ns += llround((double)ms * 1e6 / TIMED_RUNS);
+    return bt_cuda_result(cuda, code, error);
+}
+
 static bt_status time_steps(bt_plan *plan, bt_program *program, int64_t *step_ns, bt_error *error) {
-    const bt_cuda *cuda = plan->cuda;
     bt_status status = BT_OK;
     for (int i = 0; i < program->step_count && status == BT_OK; i++) {
         bt_cuda_graph *graph = NULL;
         int kernels;
-        float ms = 0;
         status = record(plan, program, i, i + 1, TIMED_RUNS, &graph, &kernels, error);
-        if (status != BT_OK) return status;
-        int code = cuda->table->replay(cuda->context, graph);
-        if (code == 0) code = cuda->table->clock(cuda->context, true, &ms);
-        if (code == 0) code = cuda->table->replay(cuda->context, graph);
-        if (code == 0) code = cuda->table->clock(cuda->context, false, &ms);
-        cuda->table->close_graph(graph);
-        status = bt_cuda_result(cuda, code, error);
-        step_ns[i] += llround((double)ms * 1e6 / TIMED_RUNS);
+        if (status == BT_OK) status = time_graph(plan->cuda, graph, &step_ns[i], error);
     }
+    return status;
+}
+
+bt_status bt_cuda_time_copy(bt_plan *plan, size_t bytes, int64_t *ns, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    bt_cuda_graph *graph = NULL;
+    void *from = NULL, *to = NULL;
+    int kernels;
+    *ns = 0;
+    int code = cuda->table->allocate(cuda->context, &from, bytes);
+    if (code == 0) code = cuda->table->allocate(cuda->context, &to, bytes);
+    if (code == 0) code = cuda->table->begin(cuda->context);
+    bt_status status = bt_cuda_result(cuda, code, error);
+    for (int i = 0; i < TIMED_RUNS && status == BT_OK && code == 0; i++)
+        code = cuda->table->copy(cuda->context, to, from, bytes);
+    if (status == BT_OK) {
+        const int ended = cuda->table->end(cuda->context, &graph, &kernels);
+        status = bt_cuda_result(cuda, code != 0 ? code : ended, error);
+    }
+    if (status == BT_OK)
+        status = time_graph(cuda, graph, ns, error);
+    else
+        cuda->table->close_graph(graph);
+    cuda->table->release(cuda->context, from);
+    cuda->table->release(cuda->context, to);
     return status;
 }
 

@@ -10,6 +10,9 @@
  * BT_BACKEND; the plan's other programs still run. */
 BT_MUST_USE bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *error);
 
+/* See bt_plan_time_copy. */
+BT_MUST_USE bt_status bt_cuda_time_copy(bt_plan *plan, size_t bytes, int64_t *ns, bt_error *error);
+
 /* Gives back what pictures were sent by. */
 void bt_cuda_close_slots(bt_plan *plan);
 /* See bt_plan_put_picture, bt_plan_run_pictures. */

@@ -207,6 +207,15 @@ void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text
     bt_program_step_text(find(plan, batch_size), step, text, size);
 }
 
+int64_t bt_plan_step_bytes(const bt_plan *plan, int batch_size, int step) {
+    return bt_program_step_bytes(find(plan, batch_size), step);
+}
+
+bt_status bt_plan_time_copy(bt_plan *plan, size_t bytes, int64_t *ns, bt_error *error) {
+    if (!plan->cuda) return bt_fail(error, BT_UNSUPPORTED, "this plan runs on a CPU");
+    return bt_cuda_time_copy(plan, bytes, ns, error);
+}
+
 double bt_plan_saturated_fraction(const bt_plan *plan) {
     int64_t sampled = 0, saturated = 0;
     for (int i = 0; i < plan->program_count; i++) {

@@ -100,6 +100,10 @@ BT_MUST_USE bt_status bt_plan_observe(bt_plan *plan, int batch_size, const float
 int bt_plan_step_count(const bt_plan *plan, int batch_size);
 /* "conv 3x3/1 48>48 64x64 brgconv:avx512_core_bf16", into text. */
 void bt_plan_step_text(const bt_plan *plan, int batch_size, int step, char *text, size_t size);
+/* Bytes that the step's tensors have: each read once, each written once. */
+int64_t bt_plan_step_bytes(const bt_plan *plan, int batch_size, int step);
+/* On a GPU: what copying so many bytes within its memory takes. BT_UNSUPPORTED on a CPU; as bt_plan_run. */
+BT_MUST_USE bt_status bt_plan_time_copy(bt_plan *plan, size_t bytes, int64_t *ns, bt_error *error);
 /* A run that also adds each step's time to step_ns[bt_plan_step_count]. */
 BT_MUST_USE bt_status bt_plan_run_timed(bt_plan *plan, int batch_size, const float *images, float *logits,
                                         int64_t *step_ns, bt_error *error);

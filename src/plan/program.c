@@ -253,3 +253,13 @@ void bt_program_step_text(const bt_program *program, int number, char *text, siz
     else
         snprintf(text, size, "%s to %dx%dx%d", step->kind->name, out->channels, out->height, out->width);
 }
+
+int64_t bt_program_step_bytes(const bt_program *program, int number) {
+    const bt_plan_step *step = &program->steps[number];
+    size_t bytes = value_bytes(program, &program->values[step->output]);
+    if (step->second_output != BT_NO_VALUE)
+        bytes += value_bytes(program, &program->values[step->second_output]);
+    for (int i = 0; i < step->input_count; i++)
+        if (step->inputs[i] != BT_NO_VALUE) bytes += value_bytes(program, &program->values[step->inputs[i]]);
+    return (int64_t)bytes;
+}

@@ -114,6 +114,8 @@ typedef struct bt_program_watch {
 BT_MUST_USE bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images,
                                      float *logits, const bt_program_watch *watch, bt_error *error);
 
+/* See bt_plan_step_bytes. */
+int64_t bt_program_step_bytes(const bt_program *program, int step);
 /* See bt_plan_step_text. */
 void bt_program_step_text(const bt_program *program, int step, char *text, size_t size);
 

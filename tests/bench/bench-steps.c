@@ -35,6 +35,25 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* How many times as long a copy of what the step moves takes; NaN for one without a device, and for convolutions, which
+ * compute. Copies of a size are timed once. */
+static double share_of_copy(bt_plan *plan, const char *text, int64_t bytes, double us) {
+    static struct { int64_t bytes, ns; } known[64];
+    static int count;
+    bt_error error;
+    int i = 0;
+    if (strncmp(text, "conv", 4) == 0) return NAN;
+    while (i < count && known[i].bytes != bytes) i++;
+    if (i == 64) return NAN;
+    if (i == count) {
+        known[i].bytes = bytes;
+        /* A copy reads and writes. */
+        if (bt_plan_time_copy(plan, (size_t)bytes / 2, &known[i].ns, &error) != BT_OK) return NAN;
+        count++;
+    }
+    return (double)known[i].ns / 1e3 / us;
+}
+
 /* The first word of a step's text is its kind. */
 static void add_to_kind(json_t *kinds, const char *text, double us) {
     char kind[64];
@@ -48,7 +67,7 @@ static void add_to_kind(json_t *kinds, const char *text, double us) {
     json_object_set_new(one, "ms", json_real(json_real_value(json_object_get(one, "ms")) + us / 1e3));
 }
 
-static json_t *report(const run *r, const bt_plan *plan) {
+static json_t *report(const run *r, bt_plan *plan) {
     json_t *kinds = json_object(), *steps = json_array();
     double total_us = 0;
     for (int i = 0; i < bt_plan_step_count(plan, r->batch); i++) {
@@ -57,7 +76,11 @@ static json_t *report(const run *r, const bt_plan *plan) {
         bt_plan_step_text(plan, r->batch, i, text, sizeof text);
         add_to_kind(kinds, text, us);
         total_us += us;
-        json_array_append_new(steps, json_pack("{s:s, s:f}", "step", text, "us", us));
+        const int64_t bytes = bt_plan_step_bytes(plan, r->batch, i);
+        const double share = share_of_copy(plan, text, bytes, us);
+        json_t *one = json_pack("{s:s, s:f, s:I}", "step", text, "us", us, "bytes", (json_int_t)bytes);
+        if (isfinite(share)) json_object_set_new(one, "share_of_copy", json_real(share));
+        json_array_append_new(steps, one);
     }
     qsort(r->pass_ms, PASSES, sizeof *r->pass_ms, compare);
     return json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:i, s:I, s:I, s:o, s:o}", "model", r->model,

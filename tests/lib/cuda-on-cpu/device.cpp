@@ -266,6 +266,7 @@ const bt_cuda_table table = {
     .reset_peak = reset_peak,
     .up = copy,
     .down = copy,
+    .copy = copy,
     .wait = wait,
     .begin = begin,
     .end = end,

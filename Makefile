@@ -75,7 +75,8 @@ TEST_SUPPORT  := $(filter-out $(FAULT_SUPPORT) $(LOADED_ALONE),$\
 FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-worker)
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file \
-                     simulated-gate spread multiply-adds peaks)
+                     simulated-gate spread multiply-adds peaks device-case \
+                     device-kernels)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))

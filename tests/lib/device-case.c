@@ -26,8 +26,12 @@ static double limit_of(bt_value_type type) {
     return 2e-5 + (type == BT_BF16 ? 1.0 / 256 : type == BT_F16 ? 1.0 / 2048 : 0);
 }
 
-void device_case_open(device_case *c, uint64_t seed, bt_value_type type) {
-    *c = (device_case){.random = bt_random_stream(seed, "device-case"),
+void device_case_open(device_case *c, const bt_cuda_table *table, bt_cuda_context *context, uint64_t seed,
+                      bt_value_type type) {
+    *c = (device_case){.table = table,
+                       .context = context,
+                       .stream = context ? table->stream(context) : NULL,
+                       .random = bt_random_stream(seed, "device-case"),
                        .type = type,
                        .skewed = seed % 3 == 1,
                        .hash = BT_FNV_START};
@@ -40,8 +44,16 @@ void device_case_close(device_case *c) {
         for (size_t j = 0; j < GUARD; j++)
             c->overrun |= block[c->blocks[i].before - 1 - j] != GUARD_BYTE ||
                           block[c->blocks[i].before + c->blocks[i].bytes + j] != GUARD_BYTE;
-        free(c->blocks[i].block);
+        if (c->context)
+            c->table->unpin(c->context, c->blocks[i].block);
+        else
+            free(c->blocks[i].block);
     }
+}
+
+void runs(device_case *c, int code) {
+    if (code == 0 && c->context) code = c->table->wait(c->context);
+    if (c->code == 0) c->code = code;
 }
 
 int below(device_case *c, int bound) {
@@ -57,7 +69,13 @@ int some_channels(device_case *c) {
 /* `bytes` between two guards, `skew` bytes off any alignment. */
 static void *guarded(device_case *c, size_t bytes, size_t skew) {
     const size_t whole = (bytes + 2 * GUARD + skew + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    unsigned char *block = c->block_count < DEVICE_BLOCKS_MOST ? aligned_alloc(ALIGNMENT, whole) : NULL;
+    void *room = NULL;
+    if (c->block_count == DEVICE_BLOCKS_MOST) abort();
+    if (!c->context)
+        room = aligned_alloc(ALIGNMENT, whole);
+    else if (c->table->pin(c->context, &room, whole) != 0)
+        room = NULL;
+    unsigned char *block = room;
     if (!block) abort();
     memset(block, GUARD_BYTE, whole);
     c->blocks[c->block_count].block = block;

@@ -9,12 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../shim/cuda/device.h"
 #include "base/random.h"
 #include "kernels/value-type.h"
 
 #define DEVICE_BLOCKS_MOST 24
 
+/* Tensors lie in host memory that the device reaches too: pinned, where there is a context. */
 typedef struct device_case {
+    const bt_cuda_table *table;
+    bt_cuda_context *context; /* NULL: this CPU plays the device */
+    void *stream;
+    int code;                 /* of the first launch that failed; 0 */
     bt_random random;
     bt_value_type type; /* of activations */
     bool skewed;        /* tensors lie where no vector is aligned */
@@ -38,9 +44,13 @@ typedef struct tensor {
 } tensor;
 
 /* The same seed gives the same case. */
-void device_case_open(device_case *c, uint64_t seed, bt_value_type type);
+void device_case_open(device_case *c, const bt_cuda_table *table, bt_cuda_context *context, uint64_t seed,
+                      bt_value_type type);
 /* Looks at what lies around the tensors, and frees all. */
 void device_case_close(device_case *c);
+
+/* Notes what a launch returned, and waits for its result. */
+void runs(device_case *c, int code);
 
 int below(device_case *c, int bound);
 /* Full vectors, parts of them, one. */

@@ -65,7 +65,7 @@ static void a_nan_spoils_its_channel_of_a_norm_alone(void **state) {
     (void)state;
     for (size_t i = 0; i < TYPES; i++) {
         device_case c;
-        device_case_open(&c, 2, types[i]);
+        device_case_open(&c, bt_cuda_device_table(), NULL, 2, types[i]);
         bt_norm norm = {.x = with_nan(&c).at,
                         .scale = numbers(&c, CHANNELS).at,
                         .offset = numbers(&c, CHANNELS).at,
@@ -87,7 +87,7 @@ static void a_nan_stays_where_it_is_in_sums_pools_and_products(void **state) {
     (void)state;
     for (size_t i = 0; i < TYPES; i++) {
         device_case c;
-        device_case_open(&c, 2, types[i]);
+        device_case_open(&c, bt_cuda_device_table(), NULL, 2, types[i]);
         const tensor x = with_nan(&c);
         const bt_sum sum = {.out = unwritten(&c, COUNT, types[i]).at,
                             .out_stride = CHANNELS,
@@ -128,7 +128,7 @@ static void a_nan_shows_in_what_attention_says_of_it(void **state) {
     (void)state;
     for (size_t i = 0; i < TYPES; i++) {
         device_case c;
-        device_case_open(&c, 2, types[i]);
+        device_case_open(&c, bt_cuda_device_table(), NULL, 2, types[i]);
         const tensor x = with_nan(&c);
         const bt_channel_attention channel = {.x = x.at,
                                               .factors = unwritten(&c, IMAGES * CHANNELS, BT_F32).at,
@@ -163,7 +163,7 @@ static void a_nan_shows_in_what_attention_says_of_it(void **state) {
 static void every_fp16_value_survives_being_read_and_written(void **state) {
     (void)state;
     device_case c;
-    device_case_open(&c, 2, BT_F16);
+    device_case_open(&c, bt_cuda_device_table(), NULL, 2, BT_F16);
     const size_t all = 65536;
     uint16_t *x = unwritten(&c, all, BT_F16).at, *out = unwritten(&c, all, BT_F16).at;
     for (size_t i = 0; i < all; i++)
@@ -190,7 +190,7 @@ static void floats_are_rounded_to_the_nearest(void **state) {
     const size_t all = 120000;
     for (int half = 0; half < 2; half++) {
         device_case c;
-        device_case_open(&c, 2, half ? BT_F16 : BT_BF16);
+        device_case_open(&c, bt_cuda_device_table(), NULL, 2, half ? BT_F16 : BT_BF16);
         float *planes = numbers(&c, all).at;
         for (size_t i = 0; i < all; i++) {
             const uint32_t low = 0x1000 * (uint32_t)below(&c, 16) + (uint32_t)below(&c, 3) - 1,

@@ -386,12 +386,15 @@ test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## the same wher
 	@O=$(O) tests/under-locale tests/run $(TESTS)
 
 # With a compiler, nvcc, a Python with torch and jansson (its include/ and lib/ may lie in .deps/jansson) it
-# fetches nothing.
-gpu-check: ## on a machine with a GPU: check its kernels, the golden cases and both networks at 1024 x \
-    1024, in 8 minutes
-	@$(MAKE) --no-print-directory CORE=gpu shim cuda $(O)/bin/optimize-batch $(O)/bin/probe-worker \
-	    $(O)/bench/check-gpu $(O)/bench/bench-networks >&2
-	@O=$(O) tests/gpu-check $(ARGS)
+# fetches nothing. PART=kernels,paths runs some of it; kernels are built for this machine's GPU alone.
+PART =
+gpu-check: ## on a machine with a GPU: its kernels, both networks at 1024 x 1024, the service, torch.compile \
+    (PART=kernels,steps,...), in 6 minutes
+	@$(MAKE) --no-print-directory $(JOBS) CORE=gpu NVCC_ARCHITECTURES='$(or $(GPU_ARCHITECTURES),-arch=native)' shim cuda \
+	    $(patsubst %,$(O)/bin/%,optimize-batch probe-worker test-production) \
+	    $(patsubst %,$(O)/bench/%,check-gpu bench-networks bench-steps) \
+	    $(patsubst %,$(O)/tests/%,network-list draw-spheroids) >&2
+	@O=$(O) tests/gpu-check $(if $(PART),--parts $(PART)) $(ARGS)
 
 test-core: core ## the tests that need no libtorch
 	@O=$(O) tests/run --core $(TESTS)

@@ -28,12 +28,12 @@ static void bind_convolution(void *arguments, const bt_step_memory *memory) {
 
 static int launch_convolution(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
     const convolution *c = arguments;
-    return cuda->conv(c->made, c->x, c->weights, c->out, (char *)scratch + BT_CUDA_COUNTER_BYTES, stream);
+    return cuda->conv(c->made, c->x, c->weights, c->out, scratch, stream);
 }
 
 static size_t scratch_of(const bt_cuda_table *cuda, const void *arguments) {
     (void)cuda;
-    return BT_CUDA_COUNTER_BYTES + ((const convolution *)arguments)->workspace;
+    return ((const convolution *)arguments)->workspace;
 }
 
 static void describe(const void *arguments, char *text, size_t size) {

@@ -111,14 +111,13 @@ bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *er
     const bt_cuda *cuda = plan->cuda;
     bool moved = false;
     size_t arena = program->arena_bytes, scratch = program->scratch_bytes, batch = (size_t)program->batch;
-    if (scratch < BT_CUDA_COUNTER_BYTES) scratch = BT_CUDA_COUNTER_BYTES;
     /* Trials' memory goes before the blocks grow. */
     cuda->table->release_trials(cuda->context);
     bt_status status = use_memory(plan, arena, scratch, batch, &moved, error);
     if (status != BT_OK && moved) {
         /* Too much: what the others need, which was there before. */
         bt_error ignored;
-        size_t least_arena = 0, least_scratch = BT_CUDA_COUNTER_BYTES, least_batch = 1;
+        size_t least_arena = 0, least_scratch = 0, least_batch = 1;
         for (int i = 0; i < plan->program_count; i++) {
             const bt_program *other = plan->programs[i];
             if (other->arena_bytes > least_arena) least_arena = other->arena_bytes;

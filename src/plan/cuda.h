@@ -12,10 +12,6 @@
 extern "C" {
 #endif
 
-/* Scratch on a device begins with this many bytes that are zero whenever a step begins: where kernels count
- * the blocks that are done, and leave zero again. */
-#define BT_CUDA_COUNTER_BYTES 65536
-
 typedef struct bt_cuda {
     const bt_cuda_table *table;
     bt_cuda_context *context;

@@ -85,7 +85,7 @@ struct bt_plan {
     void **device_parameters; /* likewise `parameters` */
     void **device_weights;    /* [operation * BT_PLAN_PARTS + part] */
     size_t device_weight_bytes;
-    void *device_scratch;                /* what every program's steps may use; begins with counters */
+    void *device_scratch;                /* what every program's steps may use */
     void *device_images, *device_logits; /* of the largest batch */
     size_t device_scratch_bytes, device_image_bytes, device_logit_bytes;
     bt_picture_slot *slots;

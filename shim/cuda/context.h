@@ -16,7 +16,7 @@ struct bt_cuda_convolutions;
 struct bt_cuda_context {
     int device = 0;
     cudaStream_t stream = nullptr;
-    cudaEvent_t clock_start = nullptr, clock_end = nullptr;
+    cudaEvent_t clock_start = nullptr, clock_end = nullptr, done = nullptr;
     bt_cuda_convolutions *convolutions = nullptr;
     std::map<void *, size_t> blocks; /* of device memory */
     int64_t used = 0, peak = 0;

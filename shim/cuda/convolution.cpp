@@ -7,35 +7,24 @@
 #include "context.h"
 
 #if __has_include(<cudnn.h>)
-#include "cudnn-library.h"
+#include "cudnn-question.h"
 
 #include <cstdio>
 #include <cstring>
 #include <new>
 #include <vector>
 
-using bt_cuda::Cudnn;
-using bt_cuda::Descriptor;
+using namespace bt_cuda;
 
 namespace {
 
-/* Algorithms of cuDNN's list that are run, at most. More find a faster one now and then, and opening takes
- * longer: each costs some 5 ms. */
-constexpr int tries_most = 14;
-
 /* Runs within one graph, and graphs, of which the fastest counts. */
 constexpr int runs_each = 6, graphs_each = 3;
-
-constexpr int64_t id_x = 1, id_weights = 2, id_out = 3;
 
 bool same(const bt_cuda_conv_shape &a, const bt_cuda_conv_shape &b) {
     return a.batch == b.batch && a.channels == b.channels && a.height == b.height && a.width == b.width &&
            a.out_channels == b.out_channels && a.kernel == b.kernel && a.stride == b.stride &&
            a.padding == b.padding && a.type == b.type;
-}
-
-int64_t out_size(int size, const bt_cuda_conv_shape &shape) {
-    return (size + 2 * shape.padding - shape.kernel) / shape.stride + 1;
 }
 
 struct Sizes {
@@ -83,123 +72,7 @@ namespace {
 int check(bt_cuda_context *context, cudnnStatus_t status, const char *doing) {
     if (status == CUDNN_STATUS_SUCCESS) return 0;
     context->fault = std::string(doing) + ": " + context->convolutions->cudnn->text(status);
-    return 1;
-}
-
-cudnnDataType_t data_type(bt_value_type type) {
-    return type == BT_F16    ? CUDNN_DATA_HALF
-           : type == BT_BF16 ? CUDNN_DATA_BFLOAT16
-                             : CUDNN_DATA_FLOAT;
-}
-
-/* n x c x h x w that lie channels_last. */
-Descriptor tensor(const Cudnn *cudnn, int64_t id, bt_value_type type, int64_t n, int64_t c, int64_t h,
-                  int64_t w) {
-    const int64_t sizes[4] = {n, c, h, w}, strides[4] = {c * h * w, 1, c * w, c}, alignment = 16;
-    const cudnnDataType_t kind = data_type(type);
-    Descriptor made(cudnn, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-    made.set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &kind)
-        .set_integers(CUDNN_ATTR_TENSOR_DIMENSIONS, 4, sizes)
-        .set_integers(CUDNN_ATTR_TENSOR_STRIDES, 4, strides)
-        .set_integers(CUDNN_ATTR_TENSOR_UNIQUE_ID, 1, &id)
-        .set_integers(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, 1, &alignment)
-        .finalize();
-    return made;
-}
-
-Descriptor geometry(const Cudnn *cudnn, const bt_cuda_conv_shape &shape) {
-    const int64_t two = 2, ones[2] = {1, 1}, paddings[2] = {shape.padding, shape.padding},
-                  strides[2] = {shape.stride, shape.stride};
-    const cudnnDataType_t sums = CUDNN_DATA_FLOAT;
-    const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
-    Descriptor made(cudnn, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
-    made.set_integers(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, 1, &two)
-        .set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &sums)
-        .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode)
-        .set_integers(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, 2, paddings)
-        .set_integers(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, 2, paddings)
-        .set_integers(CUDNN_ATTR_CONVOLUTION_DILATIONS, 2, ones)
-        .set_integers(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, 2, strides)
-        .finalize();
-    return made;
-}
-
-/* What cuDNN is asked about: one convolution, and nothing else. It refers to the descriptors, so all stay. */
-struct Question {
-    Descriptor x, weights, out, geometry, operation, graph;
-};
-
-Question question_of(const bt_cuda_convolutions &all, const bt_cuda_conv_shape &shape) {
-    const Cudnn *cudnn = all.cudnn;
-    const float one = 1, zero = 0;
-    Question q;
-    q.x = tensor(cudnn, id_x, shape.type, shape.batch, shape.channels, shape.height, shape.width);
-    q.weights =
-        tensor(cudnn, id_weights, shape.type, shape.out_channels, shape.channels, shape.kernel, shape.kernel);
-    q.out = tensor(cudnn, id_out, shape.type, shape.batch, shape.out_channels,
-                   out_size(shape.height, shape), out_size(shape.width, shape));
-    q.geometry = geometry(cudnn, shape);
-    q.operation = Descriptor(cudnn, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
-    q.operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, q.x)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, q.weights)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, q.out)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, q.geometry)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1, &one)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1, &zero)
-        .finalize();
-    const cudnnBackendDescriptor_t operation = q.operation.at();
-    q.graph = Descriptor(cudnn, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-    q.graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &all.handle)
-        .set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &operation)
-        .finalize();
-    return q;
-}
-
-/* cuDNN's list in its order, the first `most`. */
-std::vector<Descriptor> answers(const Cudnn *cudnn, const Question &q, cudnnBackendHeurMode_t mode, int most) {
-    Descriptor heuristics(cudnn, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-    std::vector<Descriptor> configurations;
-    heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, q.graph)
-        .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode)
-        .finalize();
-    int64_t count =
-        heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
-    if (count > most) count = most;
-    std::vector<cudnnBackendDescriptor_t> places;
-    for (int64_t i = 0; i < count; i++) {
-        configurations.emplace_back(cudnn, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
-        places.push_back(configurations.back().at());
-    }
-    count = count > 0 ? heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, count,
-                                       places.data())
-                      : 0;
-    configurations.resize(static_cast<size_t>(count < 0 ? 0 : count));
-    return configurations;
-}
-
-/* Whether its arithmetic is what was asked for: sums in FP32, the same each time, and FP32 not by TF32. Fills
- * its name. */
-bool is_welcome(const Cudnn *cudnn, const Descriptor &configuration, bt_value_type type, char *name,
-                size_t size) {
-    Descriptor engine(cudnn, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-    cudnnBackendDescriptor_t place = engine.at();
-    cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
-    int64_t index = -1;
-    if (configuration.get(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &place) != 1)
-        return false;
-    engine.get(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &index);
-    const int64_t count = engine.get(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                                     CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
-    snprintf(name, size, "cudnn:engine%d", static_cast<int>(index));
-    for (int64_t i = 0; i < count; i++) {
-        if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC ||
-            notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION ||
-            notes[i] == CUDNN_NUMERICAL_NOTE_WINOGRAD || notes[i] == CUDNN_NUMERICAL_NOTE_FFT ||
-            notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)
-            return false;
-        if (type == BT_F32 && notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE) return false;
-    }
-    return true;
+    return BT_CUDA_FAULT;
 }
 
 cudnnStatus_t execute(const bt_cuda_convolutions &all, const Algorithm &algorithm, const void *x,
@@ -252,8 +125,7 @@ cudaGraphExec_t record(bt_cuda_context *context, const Algorithm &algorithm, con
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t ready = nullptr;
     cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
-    if (cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
-        return nullptr;
+    if (cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeRelaxed) != cudaSuccess) return nullptr;
     for (int i = 0; i < runs_each && status == CUDNN_STATUS_SUCCESS; i++)
         status = execute(*context->convolutions, algorithm, t.x, t.weights, t.out, t.workspace,
                          context->stream);
@@ -265,70 +137,94 @@ cudaGraphExec_t record(bt_cuda_context *context, const Algorithm &algorithm, con
     return ready;
 }
 
+/* Once as it comes: its kernels are loaded then, which may not happen while a graph is recorded. */
+bool runs_at_all(bt_cuda_context *context, const Algorithm &algorithm, const Trial &t) {
+    const bool done = execute(*context->convolutions, algorithm, t.x, t.weights, t.out, t.workspace,
+                              context->stream) == CUDNN_STATUS_SUCCESS &&
+                      cudaStreamSynchronize(context->stream) == cudaSuccess;
+    cudaGetLastError();
+    return done;
+}
+
+/* Seconds of a graph; 0 where it does not run. */
+double time_graph(bt_cuda_context *context, cudaGraphExec_t ready) {
+    float ms = 0;
+    const bool done = cudaEventRecord(context->clock_start, context->stream) == cudaSuccess &&
+                      cudaGraphLaunch(ready, context->stream) == cudaSuccess &&
+                      cudaEventRecord(context->clock_end, context->stream) == cudaSuccess &&
+                      cudaEventSynchronize(context->clock_end) == cudaSuccess &&
+                      cudaEventElapsedTime(&ms, context->clock_start, context->clock_end) == cudaSuccess;
+    return done ? static_cast<double>(ms) / 1e3 : 0;
+}
+
 /* Seconds of one run, the fastest of some; 0 where it does not run. */
 double time_of(bt_cuda_context *context, const Algorithm &algorithm, const Trial &trial) {
+    if (!runs_at_all(context, algorithm, trial)) return 0;
     cudaGraphExec_t ready = record(context, algorithm, trial);
-    double best = 0;
     if (!ready) return 0;
-    for (int i = 0; i <= graphs_each; i++) { /* the first one warms up */
-        float ms = 0;
-        cudaEventRecord(context->clock_start, context->stream);
-        cudaGraphLaunch(ready, context->stream);
-        cudaEventRecord(context->clock_end, context->stream);
-        if (cudaEventSynchronize(context->clock_end) != cudaSuccess ||
-            cudaEventElapsedTime(&ms, context->clock_start, context->clock_end) != cudaSuccess) {
-            best = 0;
-            break;
-        }
-        const double seconds = static_cast<double>(ms) / 1e3 / runs_each;
-        if (i > 0 && (best == 0 || seconds < best)) best = seconds;
+    double best = time_graph(context, ready); /* warms up; its own time is longer */
+    for (int i = 0; i < graphs_each && best > 0; i++) {
+        const double seconds = time_graph(context, ready);
+        if (seconds < best) best = seconds;
     }
     cudaGraphExecDestroy(ready);
     cudaGetLastError();
-    return best;
+    return best / runs_each;
 }
 
-/* One of the list, kept where it is the fastest so far. */
-void try_one(bt_cuda_context *context, const Descriptor &configuration, const bt_cuda_conv_shape &shape,
-             size_t workspace_most, Algorithm *best) {
+/* One of the list, kept where it is the fastest so far. CUDA's code where there is no memory to try it in. */
+int try_one(bt_cuda_context *context, const Descriptor &configuration, const bt_cuda_conv_shape &shape,
+            size_t workspace_most, Algorithm *best) {
     const bt_cuda_convolutions &all = *context->convolutions;
     Algorithm one;
     Trial trial;
     int64_t workspace = 0;
-    if (!is_welcome(all.cudnn, configuration, shape.type, one.about.name, sizeof one.about.name)) return;
     one.plan = Descriptor(all.cudnn, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     one.plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &all.handle)
         .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
-    if (one.plan.finalize() != CUDNN_STATUS_SUCCESS) return;
+    if (one.plan.finalize() != CUDNN_STATUS_SUCCESS) return 0;
     one.plan.get(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &workspace);
     one.about.workspace = static_cast<size_t>(workspace);
-    if (one.about.workspace > workspace_most) return;
-    if (trial_of(context, shape, one.about.workspace, &trial) != 0) return;
+    if (one.about.workspace > workspace_most) return 0;
+    if (const int code = trial_of(context, shape, one.about.workspace, &trial)) return code;
     one.about.seconds = time_of(context, one, trial);
-    if (one.about.seconds <= 0) return;
+    if (one.about.seconds <= 0) return 0;
     best->about.tried++;
-    if (best->about.seconds > 0 && best->about.seconds <= one.about.seconds) return;
+    if (best->about.seconds > 0 && best->about.seconds <= one.about.seconds) return 0;
     one.about.tried = best->about.tried;
     *best = std::move(one);
+    return 0;
 }
 
 int find_fastest(bt_cuda_context *context, const bt_cuda_conv_shape &shape, size_t workspace_most,
                  Algorithm *best) {
     const bt_cuda_convolutions &all = *context->convolutions;
-    const Question question = question_of(all, shape);
+    const Question question = question_of(all.cudnn, all.handle, shape);
     if (question.graph.status() != CUDNN_STATUS_SUCCESS)
         return check(context, question.graph.status(), "describing a convolution to cuDNN");
+    int no_memory = 0;
     for (cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-        for (const Descriptor &configuration : answers(all.cudnn, question, mode, tries_most))
-            try_one(context, configuration, shape, workspace_most, best);
+        int place = 0;
+        for (const Candidate &one : candidates(all.cudnn, question, mode, shape.type)) {
+            const double before = best->about.seconds;
+            if (const int code = try_one(context, one.configuration, shape, workspace_most, best))
+                no_memory = code;
+            if (best->about.seconds != before)
+                snprintf(best->about.name, sizeof best->about.name, "cudnn:engine%d/%d",
+                         static_cast<int>(one.engine), place);
+            place++;
+        }
         if (best->about.seconds > 0) return 0;
     }
-    const std::string why = context->fault;
+    if (no_memory) return no_memory;
+    /* A device that has broken says so from now on. */
+    if (const int code = context->check(cudaStreamSynchronize(context->stream), "trying convolutions"))
+        return code;
     char text[160];
     snprintf(text, sizeof text, "cuDNN runs no %dx%d convolution of %d to %d channels here", shape.kernel,
              shape.kernel, shape.channels, shape.out_channels);
-    context->fault = why.empty() ? text : std::string(text) + " (" + why + ")";
-    return 1;
+    context->fault = text;
+    return BT_CUDA_FAULT;
 }
 
 } // namespace

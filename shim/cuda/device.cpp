@@ -9,14 +9,14 @@ int open(bt_cuda_context **out, int device, const char *libraries) {
     bt_cuda_context *context = *out = new (std::nothrow) bt_cuda_context;
     if (!context) return BT_CUDA_OUT_OF_MEMORY;
     context->device = device;
-    /* The waiting thread sleeps: the lanes' threads have better things to do than to spin. */
-    cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync); /* refused where the device is in use already */
-    cudaGetLastError();
     int code = context->check(cudaSetDevice(device), "taking the device");
     if (code == 0)
         code = context->check(cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking), "a stream");
     if (code == 0) code = context->check(cudaEventCreate(&context->clock_start), "an event");
     if (code == 0) code = context->check(cudaEventCreate(&context->clock_end), "an event");
+    if (code == 0)
+        code = context->check(
+            cudaEventCreateWithFlags(&context->done, cudaEventBlockingSync | cudaEventDisableTiming), "an event");
     return code == 0 ? bt_cuda::open_convolutions(context, libraries) : code;
 }
 
@@ -29,6 +29,7 @@ void close(bt_cuda_context *context) {
         cudaFree(block.first);
     if (context->clock_start) cudaEventDestroy(context->clock_start);
     if (context->clock_end) cudaEventDestroy(context->clock_end);
+    if (context->done) cudaEventDestroy(context->done);
     if (context->stream) cudaStreamDestroy(context->stream);
     delete context;
 }
@@ -108,12 +109,15 @@ int copy(bt_cuda_context *context, void *to, const void *from, size_t bytes) {
                           "copying on the device");
 }
 
+/* The waiting thread sleeps: others have better things to do with its core. */
 int wait(bt_cuda_context *context) {
     cudaSetDevice(context->device);
-    return context->check(cudaStreamSynchronize(context->stream), "running on the device");
+    const int code = context->check(cudaEventRecord(context->done, context->stream), "running on the device");
+    return code == 0 ? context->check(cudaEventSynchronize(context->done), "running on the device") : code;
 }
 
 void *stream(const bt_cuda_context *context) {
+    cudaSetDevice(context->device); /* for whoever launches on it */
     return context->stream;
 }
 

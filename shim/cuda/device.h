@@ -19,7 +19,8 @@ extern "C" {
 #endif
 
 #define BT_CUDA_ABI           1
-#define BT_CUDA_OUT_OF_MEMORY 2 /* CUDA's own code */
+#define BT_CUDA_OUT_OF_MEMORY 2    /* CUDA's own code */
+#define BT_CUDA_FAULT         (-1) /* none of CUDA's: the context's fault says it */
 
 /* What a convolution is. Weights are FP16 where activations are (BF16, FP32 likewise), out_channels x kernel x
  * kernel x channels; sums are in FP32. */

@@ -160,6 +160,17 @@ bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count
     return session->operations->run_pictures(session, batch_size, count, logits, error);
 }
 
+bt_status bt_session_buffer(bt_session *session, void **out, size_t bytes, bt_error *error) {
+    *out = NULL;
+    if (session->operations->buffer) return session->operations->buffer(session, out, bytes, error);
+    if (session->buffer_count == BT_SESSION_BUFFERS)
+        return bt_fail(error, BT_INVALID, "a session has at most %d buffers", BT_SESSION_BUFFERS);
+    *out = calloc(1, bytes ? bytes : 1);
+    if (!*out) return bt_no_memory(error, "a buffer of %zu bytes", bytes);
+    session->buffers[session->buffer_count++] = *out;
+    return BT_OK;
+}
+
 void bt_session_release_threads(bt_session *session) {
     if (session->operations->release_threads) session->operations->release_threads(session);
 }
@@ -179,6 +190,8 @@ bt_status bt_session_memory(bt_session *session, bt_memory *memory, bt_error *er
 
 void bt_session_close(bt_session **session) {
     if (!*session) return;
+    for (int i = 0; i < (*session)->buffer_count; i++)
+        free((*session)->buffers[i]);
     (*session)->operations->close(*session);
     *session = NULL;
 }

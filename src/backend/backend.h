@@ -87,6 +87,8 @@ typedef struct bt_backend_operations {
     bt_status (*put_picture)(bt_session *session, int slot, const uint8_t *rgb, int height, int width,
                              const bt_image_norm *norm, bt_error *error);
     bt_status (*run_pictures)(bt_session *session, int batch_size, int count, float *logits, bt_error *error);
+    /* NULL where any memory does as well. */
+    bt_status (*buffer)(bt_session *session, void **out, size_t bytes, bt_error *error);
     void (*release_threads)(bt_session *session);            /* may be NULL */
     double (*saturated_fraction)(const bt_session *session); /* may be NULL */
     bt_status (*memory_reset)(bt_session *session, bt_error *error);
@@ -95,9 +97,12 @@ typedef struct bt_backend_operations {
 } bt_backend_operations;
 
 /* What every session starts with; a backend's own session struct has it as its first member. */
+#define BT_SESSION_BUFFERS 4
 struct bt_session {
     const bt_backend_operations *operations;
     bt_session_info info;
+    void *buffers[BT_SESSION_BUFFERS]; /* of those without buffers of their own */
+    int buffer_count;
 };
 
 /* "standard", "plain", "production"; never NULL. */
@@ -142,6 +147,10 @@ BT_MUST_USE bt_status bt_session_put_picture(bt_session *session, int slot, cons
 /* A forward pass of the pictures in slots 0 ... count - 1, the last of them again for the rest of the batch. */
 BT_MUST_USE bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count, float *logits,
                                               bt_error *error);
+
+/* Memory on the host for images or logits, zeroed: what this session reads and writes fastest (pinned, on a GPU). It is
+ * the session's, until close. BT_NO_MEMORY, BT_BACKEND; BT_INVALID beyond BT_SESSION_BUFFERS. */
+BT_MUST_USE bt_status bt_session_buffer(bt_session *session, void **out, size_t bytes, bt_error *error);
 
 /* Gives back, until the next run, what a session that waits should not hold: the calling thread's pool of
  * threads, which slows every other session on the same cores by being there. Costs some 100 us at the next

@@ -194,6 +194,10 @@ static bt_status plan_run_pictures(bt_session *base, int batch_size, int count, 
     return bt_plan_run_pictures(((plan_session *)base)->plan, batch_size, count, logits, error);
 }
 
+static bt_status plan_buffer(bt_session *base, void **out, size_t bytes, bt_error *error) {
+    return bt_plan_buffer(((plan_session *)base)->plan, out, bytes, error);
+}
+
 static void plan_release_threads(bt_session *base) {
     if (!((const plan_session *)base)->on_cuda) omp_pause_resource_all(omp_pause_soft);
 }
@@ -232,6 +236,7 @@ const bt_backend_operations bt_backend_plan = {
     .run = plan_run,
     .put_picture = plan_put_picture,
     .run_pictures = plan_run_pictures,
+    .buffer = plan_buffer,
     .release_threads = plan_release_threads,
     .saturated_fraction = plan_saturated_fraction,
     .memory_reset = plan_memory_reset,

@@ -72,7 +72,9 @@ static bt_status launch_step(const bt_plan *plan, const bt_program *program, int
     if (code == 0) return BT_OK;
     char text[120];
     bt_program_step_text(program, number, text, sizeof text);
-    return bt_fail(error, BT_BACKEND, "GPU: %s: %s", text, cuda->table->error_text(code));
+    return bt_fail(error, BT_BACKEND, "GPU: %s: %s", text,
+                   code == BT_CUDA_FAULT ? cuda->table->fault(cuda->context)
+                                         : cuda->table->error_text(code));
 }
 
 /* The first step, which brings images into the arena, is not part of the graph: what comes may be floats or
@@ -107,26 +109,29 @@ static bt_status record_all(bt_plan *plan, bt_program *program, bt_error *error)
                   error);
 }
 
+/* What the plan's programs need, which was there before: else nothing runs until there is room. */
+static void use_least_memory(bt_plan *plan, bool *moved) {
+    bt_error ignored;
+    size_t arena = 0, scratch = 0, batch = 1;
+    for (int i = 0; i < plan->program_count; i++) {
+        const bt_program *program = plan->programs[i];
+        if (program->arena_bytes > arena) arena = program->arena_bytes;
+        if (program->scratch_bytes > scratch) scratch = program->scratch_bytes;
+        if ((size_t)program->batch > batch) batch = (size_t)program->batch;
+    }
+    if (use_memory(plan, arena, scratch, batch, moved, &ignored) == BT_OK) return;
+    for (int i = 0; i < plan->program_count; i++)
+        forget(plan, plan->programs[i]);
+    *moved = false;
+}
+
 bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *error) {
     const bt_cuda *cuda = plan->cuda;
     bool moved = false;
-    size_t arena = program->arena_bytes, scratch = program->scratch_bytes, batch = (size_t)program->batch;
-    /* Trials' memory goes before the blocks grow. */
-    cuda->table->release_trials(cuda->context);
-    bt_status status = use_memory(plan, arena, scratch, batch, &moved, error);
-    if (status != BT_OK && moved) {
-        /* Too much: what the others need, which was there before. */
-        bt_error ignored;
-        size_t least_arena = 0, least_scratch = 0, least_batch = 1;
-        for (int i = 0; i < plan->program_count; i++) {
-            const bt_program *other = plan->programs[i];
-            if (other->arena_bytes > least_arena) least_arena = other->arena_bytes;
-            if (other->scratch_bytes > least_scratch) least_scratch = other->scratch_bytes;
-            if ((size_t)other->batch > least_batch) least_batch = (size_t)other->batch;
-        }
-        if (use_memory(plan, least_arena, least_scratch, least_batch, &moved, &ignored) != BT_OK)
-            return status;
-    }
+    cuda->table->release_trials(cuda->context); /* before the blocks grow */
+    bt_status status = use_memory(plan, program->arena_bytes, program->scratch_bytes, (size_t)program->batch,
+                                  &moved, error);
+    if (status != BT_OK) use_least_memory(plan, &moved);
     for (int i = 0; i < plan->program_count && moved; i++)
         point(plan, plan->programs[i]);
     if (status != BT_OK) return status;
@@ -187,12 +192,15 @@ bt_status bt_cuda_time_copy(bt_plan *plan, size_t bytes, int64_t *ns, bt_error *
     return status;
 }
 
+/* Memory has moved since it was recorded, or there was none. */
+static bt_status be_ready(bt_plan *plan, bt_program *program, bt_error *error) {
+    return program->graph ? BT_OK : bt_cuda_program_ready(plan, program, error);
+}
+
 /* What follows the images' way into the arena, and the logits' way back. */
 static bt_status replay(bt_plan *plan, bt_program *program, float *logits, bt_error *error) {
     const bt_cuda *cuda = plan->cuda;
     const size_t bytes = pixels_of(plan) * (size_t)program->batch * sizeof(float);
-    bt_status status = program->graph ? BT_OK : record_all(plan, program, error);
-    if (status != BT_OK) return status;
     int code = cuda->table->replay(cuda->context, program->graph);
     if (code == 0) code = cuda->table->down(cuda->context, logits, plan->device_logits, bytes);
     if (code == 0) code = cuda->table->wait(cuda->context);
@@ -283,6 +291,7 @@ bt_status bt_cuda_run_pictures(bt_plan *plan, bt_program *program, int count, fl
     if (count < 1 || count > program->batch || count > plan->slot_count)
         return bt_fail(error, BT_INVALID, "%d pictures for a batch of %d: put each of them first", count,
                        program->batch);
+    status = be_ready(plan, program, error);
     for (int i = 0; i < program->batch && status == BT_OK; i++)
         status = launch_prepare(plan, program, i, &plan->slots[i < count ? i : count - 1], error);
     return status == BT_OK ? replay(plan, program, logits, error) : status;
@@ -294,7 +303,9 @@ bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *i
                               int64_t *step_ns, bt_error *error) {
     const bt_cuda *cuda = plan->cuda;
     const size_t bytes = pixels_of(plan) * (size_t)program->batch * sizeof(float);
-    bt_status status = bt_cuda_result(
+    bt_status status = be_ready(plan, program, error);
+    if (status != BT_OK) return status;
+    status = bt_cuda_result(
         cuda, cuda->table->up(cuda->context, plan->device_images, images, 3 * bytes), error);
     if (status == BT_OK) status = launch_step(plan, program, 0, error);
     if (status == BT_OK) status = replay(plan, program, logits, error);

@@ -83,5 +83,10 @@ bt_status bt_cuda_copy(const bt_cuda *cuda, void **out, const void *values, size
     int code = cuda->table->allocate(cuda->context, out, bytes);
     if (code == 0) code = cuda->table->up(cuda->context, *out, values, bytes);
     if (code == 0) code = cuda->table->wait(cuda->context);
-    return bt_cuda_result(cuda, code, error);
+    bt_status status = bt_cuda_result(cuda, code, error);
+    if (status != BT_OK) {
+        cuda->table->release(cuda->context, *out);
+        *out = NULL;
+    }
+    return status;
 }

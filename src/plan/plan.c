@@ -78,6 +78,29 @@ static bt_status compile(bt_plan *plan, int batch_size, const bt_weights *weight
     return BT_OK;
 }
 
+bt_status bt_plan_buffer(bt_plan *plan, void **out, size_t bytes, bt_error *error) {
+    bt_status status = BT_OK;
+    *out = NULL;
+    if (plan->buffer_count == BT_PLAN_BUFFERS)
+        return bt_fail(error, BT_INVALID, "a plan has at most %d buffers", BT_PLAN_BUFFERS);
+    if (plan->cuda)
+        status = bt_cuda_result(plan->cuda, plan->cuda->table->pin(plan->cuda->context, out, bytes), error);
+    else if (!(*out = malloc(bytes ? bytes : 1)))
+        status = bt_no_memory(error, "a buffer of %zu bytes", bytes);
+    if (status != BT_OK) return status;
+    memset(*out, 0, bytes);
+    plan->buffers[plan->buffer_count++] = *out;
+    return BT_OK;
+}
+
+static void close_buffers(bt_plan *plan) {
+    for (int i = 0; i < plan->buffer_count; i++)
+        if (plan->cuda)
+            plan->cuda->table->unpin(plan->cuda->context, plan->buffers[i]);
+        else
+            free(plan->buffers[i]);
+}
+
 bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *error) {
     const bt_network *network = options->network;
     bt_plan *plan = calloc(1, sizeof *plan);
@@ -130,6 +153,7 @@ void bt_plan_close(bt_plan **out) {
         bt_byte_weights_close(&plan->byte_weights[i]);
     bt_units_close(&plan->units, network);
     if (plan->cuda) bt_cuda_close_slots(plan);
+    close_buffers(plan);
     if (plan->arena && !plan->cuda) munmap(plan->arena, plan->arena_bytes);
     bt_cuda_close(&plan->cuda);
     free(plan->device_parameters);

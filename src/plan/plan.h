@@ -84,6 +84,11 @@ BT_MUST_USE bt_status bt_plan_put_picture(bt_plan *plan, int slot, const uint8_t
 BT_MUST_USE bt_status bt_plan_run_pictures(bt_plan *plan, int batch_size, int count, float *logits,
                                            bt_error *error);
 
+/* Memory on the host for images or logits, zeroed, the plan's until close: on a GPU pinned, which is copied fastest.
+ * BT_NO_MEMORY, BT_BACKEND; BT_INVALID beyond BT_PLAN_BUFFERS. */
+#define BT_PLAN_BUFFERS 4
+BT_MUST_USE bt_status bt_plan_buffer(bt_plan *plan, void **out, size_t bytes, bt_error *error);
+
 /* Told of every activation that a run has written: `pixels` of `channels` values, `stride` values from one to
  * the next. Only while it is told do they hold this. It may change them: what follows reads what it leaves. */
 typedef void (*bt_observer)(void *context, int tensor, void *values, bt_value_type type, int channels,

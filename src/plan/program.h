@@ -88,6 +88,8 @@ struct bt_plan {
     void *device_scratch;                /* what every program's steps may use */
     void *device_images, *device_logits; /* of the largest batch */
     size_t device_scratch_bytes, device_image_bytes, device_logit_bytes;
+    void *buffers[BT_PLAN_BUFFERS]; /* on the host; malloc'ed on a CPU */
+    int buffer_count;
     bt_picture_slot *slots;
     int slot_count;
 };

@@ -16,19 +16,27 @@ static int largest_run(const bt_worker_lane *lane) {
     return lane->path == BT_PATH_STANDARD ? 1 : ladder->sizes[ladder->size_count - 1];
 }
 
+/* Images and logits are the session's. */
 static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t most = (size_t)largest_run(lane), pixels = (size_t)model->height * (size_t)model->width;
-    lane->own.images = calloc(3 * most * pixels, sizeof *lane->own.images);
-    lane->own.logits = calloc(most * pixels, sizeof *lane->own.logits);
     lane->own.scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, model->height, model->width));
     lane->own.deliveries = calloc(lane->service->request_count, sizeof *lane->own.deliveries);
     lane->shared.requests = calloc(most, sizeof *lane->shared.requests);
     lane->shared.owed = calloc(most, sizeof *lane->shared.owed);
-    if (lane->own.images && lane->own.logits && lane->own.scratch && lane->own.deliveries &&
-        lane->shared.requests && lane->shared.owed)
-        return BT_OK;
-    return bt_no_memory(error, "batches of %zu images", most);
+    if (!lane->own.scratch || !lane->own.deliveries || !lane->shared.requests || !lane->shared.owed)
+        return bt_no_memory(error, "batches of %zu images", most);
+    void *images, *logits;
+    /* Of pictures, which the session keeps itself, only a blank one is wanted. */
+    const size_t image_bytes =
+        lane->found.session.takes_pictures ? 3 * pixels : 3 * most * pixels * sizeof(float);
+    bt_status status = bt_session_buffer(lane->own.session, &images, image_bytes, error);
+    if (status == BT_OK)
+        status = bt_session_buffer(lane->own.session, &logits, most * pixels * sizeof(float), error);
+    if (status != BT_OK) return status;
+    lane->own.images = images;
+    lane->own.logits = logits;
+    return BT_OK;
 }
 
 static bt_status configure_thread(const bt_worker_lane *lane, bt_error *error) {
@@ -303,8 +311,8 @@ static void *lane_main(void *argument) {
     bt_worker_lane *lane = argument;
     bt_action work;
     bt_status status = configure_thread(lane, &lane->found.failure);
-    if (status == BT_OK) status = allocate(lane, &lane->found.failure);
     if (status == BT_OK) status = open_session(lane, &lane->found.failure);
+    if (status == BT_OK) status = allocate(lane, &lane->found.failure);
     if (status == BT_OK) status = warm_up(lane, &lane->found.failure);
     set_phase(lane, status == BT_OK ? BT_LANE_READY : BT_LANE_FAILED);
     while (status == BT_OK && wait_for_mail(lane, &work))
@@ -362,8 +370,6 @@ bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns) {
 }
 
 void bt_lane_free(bt_worker_lane *lane) {
-    free(lane->own.images);
-    free(lane->own.logits);
     free(lane->own.scratch);
     free(lane->own.deliveries);
     free(lane->shared.requests);

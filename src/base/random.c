@@ -90,3 +90,8 @@ uint64_t bt_counter_key(const char *name, uint64_t seed) {
 double bt_counter_uniform(uint64_t key, uint64_t index) {
     return unit(mix(key + (index + 1) * GOLDEN));
 }
+
+void bt_counter_fill(float *out, size_t count, uint64_t key, double scale, double offset) {
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)(offset + scale * (2.0 * bt_counter_uniform(key, i) - 1.0));
+}

@@ -46,6 +46,8 @@ uint64_t bt_hash_large(uint64_t hash, const void *bytes, size_t size);
  * z + (i + 1) * 0x9E3779B97F4A7C15, as 53 bits in [0, 1). */
 uint64_t bt_counter_key(const char *name, uint64_t seed);
 double bt_counter_uniform(uint64_t key, uint64_t index);
+/* The first `count` elements, each uniform in offset +- scale. */
+void bt_counter_fill(float *out, size_t count, uint64_t key, double scale, double offset);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "base/cores.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "networks/demo.h"
@@ -15,6 +17,7 @@
 
 /* A vector register's reach and a cache line: kernels may load from the start of any parameter. */
 #define ALIGNMENT       64
+#define HUGE_PAGE       ((size_t)2 << 20)
 #define FLOATS_A_LINE   (ALIGNMENT / sizeof(float))
 #define ROUND_UP(count) (((count) + FLOATS_A_LINE - 1) / FLOATS_A_LINE * FLOATS_A_LINE)
 
@@ -28,8 +31,10 @@ static bt_status allocate(bt_weights **out, const bt_network *network, bt_error 
     if (weights->values == NULL) goto no_memory;
     for (int i = 0; i < network->parameter_count; i++)
         total += ROUND_UP(network->parameters[i].count);
-    float *next = aligned_alloc(ALIGNMENT, total * sizeof(float));
+    const size_t bytes = (total * sizeof(float) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    float *next = aligned_alloc(HUGE_PAGE, bytes);
     if (next == NULL) goto no_memory;
+    madvise(next, bytes, MADV_HUGEPAGE); /* a wish */
     for (int i = 0; i < network->parameter_count; i++) {
         weights->values[i] = next;
         next += ROUND_UP(network->parameters[i].count);
@@ -42,11 +47,9 @@ no_memory:
 }
 
 static void fill_counter(float *values, const bt_parameter *parameter, uint64_t seed) {
-    uint64_t key = bt_counter_key(parameter->name, seed);
     double scale = 0.1, offset = parameter->role == BT_PARAMETER_SCALE ? 1.0 : 0.0;
     if (parameter->rank >= 2) scale = sqrt(6.0 / (double)(parameter->count / (size_t)parameter->dims[0]));
-    for (size_t i = 0; i < parameter->count; i++)
-        values[i] = (float)(offset + scale * (2.0 * bt_counter_uniform(key, i) - 1.0));
+    bt_counter_fill(values, parameter->count, bt_counter_key(parameter->name, seed), scale, offset);
 }
 
 static uint64_t hash_weights(const bt_weights *weights, const bt_network *network) {
@@ -91,6 +94,7 @@ static bt_status generate(bt_weights *weights, const bt_network *network, const 
         status = parse_counter(source, &seed, error);
     }
     if (status != BT_OK) return status;
+#pragma omp parallel for schedule(dynamic) num_threads(bt_cores_count())
     for (int i = 0; i < network->parameter_count; i++)
         if (demo == NULL || !bt_demo_trains(&network->parameters[i]))
             fill_counter(weights->values[i], &network->parameters[i], seed);

@@ -42,6 +42,15 @@ static void counter_elements_come_without_their_predecessors(void **state) {
     assert_true(bt_counter_key("stem.0.weight", 43) != key);
 }
 
+static void filling_takes_the_elements_in_turn(void **state) {
+    (void)state;
+    const uint64_t key = bt_counter_key("stem.0.weight", 42);
+    float values[100];
+    bt_counter_fill(values, 100, key, 0.5, 3);
+    for (uint64_t i = 0; i < 100; i++)
+        assert_true(values[i] == (float)(3 + 0.5 * (2 * bt_counter_uniform(key, i) - 1)));
+}
+
 static void a_seed_and_a_purpose_repeat_a_stream(void **state) {
     (void)state;
     bt_random one = bt_random_stream(5, "noise"), again = bt_random_stream(5, "noise");
@@ -136,6 +145,7 @@ int main(void) {
         cmocka_unit_test(splitmix64_gives_its_known_numbers),
         cmocka_unit_test(fnv1a_gives_its_known_hashes),
         cmocka_unit_test(counter_elements_come_without_their_predecessors),
+        cmocka_unit_test(filling_takes_the_elements_in_turn),
         cmocka_unit_test(a_seed_and_a_purpose_repeat_a_stream),
         cmocka_unit_test(streams_of_other_purposes_and_seeds_are_unrelated),
         cmocka_unit_test(uniform_numbers_fill_their_range_evenly),

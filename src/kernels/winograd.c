@@ -112,8 +112,15 @@ void bt_winograd_write(const bt_winograd *w, int64_t first, bt_cpu_level level) 
 /* ---- the three transforms as matrices ---- */
 
 static const double tile_matrix[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}}; /* B' */
-static const double weight_matrix[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};       /* G */
 static const double pixel_matrix[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};                             /* A' */
+
+/* G by a column. */
+static inline void by_weight_matrix(double a, double b, double c, double out[4]) {
+    out[0] = a;
+    out[1] = .5 * a + .5 * b + .5 * c;
+    out[2] = .5 * a - .5 * b + .5 * c;
+    out[3] = c;
+}
 
 void bt_winograd_weights(float *matrices, const float *weights, int out_channels, int channels, int threads) {
     const size_t plane = (size_t)channels * (size_t)out_channels;
@@ -122,17 +129,13 @@ void bt_winograd_weights(float *matrices, const float *weights, int out_channels
         for (int o = 0; o < out_channels; o++) {
             const float *g = weights + ((size_t)o * (size_t)channels + (size_t)c) * 9;
             float *to = matrices + (size_t)c * (size_t)out_channels + (size_t)o;
-            double half[4][3];
-            for (int i = 0; i < 12; i++) {
-                half[i / 3][i % 3] = 0;
-                for (int k = 0; k < 3; k++)
-                    half[i / 3][i % 3] += weight_matrix[i / 3][k] * (double)g[3 * k + i % 3];
-            }
-            for (int i = 0; i < BT_WINOGRAD_PLACES; i++) {
-                double sum = 0;
-                for (int k = 0; k < 3; k++)
-                    sum += half[i / 4][k] * weight_matrix[i % 4][k];
-                to[(size_t)i * plane] = (float)sum;
+            double columns[3][4], row[4];
+            for (int i = 0; i < 3; i++)
+                by_weight_matrix((double)g[i], (double)g[3 + i], (double)g[6 + i], columns[i]);
+            for (int i = 0; i < 4; i++) {
+                by_weight_matrix(columns[0][i], columns[1][i], columns[2][i], row);
+                for (int k = 0; k < 4; k++)
+                    to[(size_t)(4 * i + k) * plane] = (float)row[k];
             }
         }
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "kernels/border.h"
+#include "kernels/parallel.h"
 
 typedef struct making {
     bt_byte_weights *out;
@@ -13,32 +14,32 @@ typedef struct making {
     int taps; /* of one input channel */
 } making;
 
-/* One output channel's weights, in the input's units. */
-static float weight_at(const making *m, int o, int c, int tap) {
-    const size_t place = ((size_t)o * (size_t)m->shape->channels + (size_t)c) * (size_t)m->taps + (size_t)tap;
-    return m->source->weights[place] * m->source->input->unit[c];
+/* Where the taps of an input channel begin. */
+static size_t place_of(const making *m, int o, int c) {
+    return ((size_t)o * (size_t)m->shape->channels + (size_t)c) * (size_t)m->taps;
 }
 
-static int8_t *value_at(const making *m, int o, int c, int tap) {
-    return m->values + ((size_t)o * (size_t)m->shape->channels + (size_t)c) * (size_t)m->taps + (size_t)tap;
-}
-
-/* What one step of the bytes is worth: so that the largest weight is `largest` steps. 1 where all are 0; not
- * finite where one is not. */
+/* What one step of the bytes is worth: so that the largest weight, in the input's units, is `largest` steps. 1 where
+ * all are 0; not finite where one is not. */
 static float step_of(const making *m, int o) {
     float most = 0;
-    for (int c = 0; c < m->shape->channels; c++)
+    for (int c = 0; c < m->shape->channels; c++) {
+        const float *weights = m->source->weights + place_of(m, o, c), unit = m->source->input->unit[c];
         for (int tap = 0; tap < m->taps; tap++) {
-            const float magnitude = fabsf(weight_at(m, o, c, tap));
+            const float magnitude = fabsf(weights[tap] * unit);
             if (magnitude > most || isnan(magnitude)) most = magnitude;
         }
+    }
     return most == 0 ? 1 : most / (float)m->source->largest;
 }
 
 static void round_channel(const making *m, int o, float step) {
-    for (int c = 0; c < m->shape->channels; c++)
+    for (int c = 0; c < m->shape->channels; c++) {
+        const float *weights = m->source->weights + place_of(m, o, c), unit = m->source->input->unit[c];
+        int8_t *values = m->values + place_of(m, o, c);
         for (int tap = 0; tap < m->taps; tap++)
-            *value_at(m, o, c, tap) = (int8_t)lrintf(weight_at(m, o, c, tap) / step);
+            values[tap] = (int8_t)lrintf(weights[tap] * unit / step);
+    }
 }
 
 /* What taps add to a sum because their input's zero is not 0: all of them, or those that a kind of pixel
@@ -51,7 +52,7 @@ static float zero_sum(const making *m, int o, int kind, bool all) {
         const bool missed = ((rows & 1) && i == 0) || ((rows & 2) && i == k - 1) ||
                             ((columns & 1) && j == 0) || ((columns & 2) && j == k - 1);
         for (int c = 0; (all || missed) && c < m->shape->channels; c++)
-            sum += *value_at(m, o, c, tap) * (double)m->source->input->zero[c];
+            sum += m->values[place_of(m, o, c) + (size_t)tap] * (double)m->source->input->zero[c];
     }
     return (float)sum;
 }
@@ -77,6 +78,15 @@ static void set_channel(const making *m, int o, float step, bool zeros) {
             zero_sum(m, o, kind, false) * out->scales[o];
 }
 
+/* Of one output channel; false where a weight is no number. */
+static bool make_channel(const making *m, int o, bool zeros) {
+    const float step = step_of(m, o);
+    if (!isfinite(step)) return false;
+    round_channel(m, o, step);
+    set_channel(m, o, step, zeros);
+    return true;
+}
+
 bt_status bt_byte_weights_open(bt_byte_weights *out, int8_t *values, const bt_conv_shape *shape,
                                const bt_byte_source *source, bt_error *error) {
     const making m = {out, values, shape, source, shape->kernel * shape->kernel};
@@ -90,14 +100,13 @@ bt_status bt_byte_weights_open(bt_byte_weights *out, int8_t *values, const bt_co
         bt_byte_weights_close(out);
         return bt_no_memory(error, "a convolution's weights");
     }
-    for (int o = 0; o < shape->out_channels; o++) {
-        const float step = step_of(&m, o);
-        if (!isfinite(step)) {
-            bt_byte_weights_close(out);
-            return bt_fail(error, BT_INVALID, "a weight is no number, which INT8 has no byte for");
-        }
-        round_channel(&m, o, step);
-        set_channel(&m, o, step, zeros);
+    bool right = true;
+#pragma omp parallel for reduction(&& : right) if (channels * place_of(&m, 1, 0) > BT_VALUES_FOR_THREADS)
+    for (int o = 0; o < shape->out_channels; o++)
+        right = make_channel(&m, o, zeros) && right;
+    if (!right) {
+        bt_byte_weights_close(out);
+        return bt_fail(error, BT_INVALID, "a weight is no number, which INT8 has no byte for");
     }
     return BT_OK;
 }

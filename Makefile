@@ -108,7 +108,6 @@ $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
 IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize normalize value-scale)
 $(IMAGE_KERNELS): ALL_CFLAGS       += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
-$(O)/src/networks/weights.o: ALL_CFLAGS += -fopenmp
 $(O)/src/plan/byte-weights.o: ALL_CFLAGS += -fno-math-errno
 AVX512                              = -mavx512f -mavx512bw -mavx512dq -mavx512vl
 $(O)/src/kernels/level-avx2.o:        ALL_CFLAGS += -mavx2 -mfma

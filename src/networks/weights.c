@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +83,39 @@ static bt_status parse_counter(const char *source, uint64_t *seed, bt_error *err
         source, (unsigned long long)UINT64_MAX);
 }
 
+#define HELPERS_MAX 15
+
+typedef struct filling {
+    bt_weights *weights;
+    const bt_network *network;
+    bool demo; /* what is trained is left out */
+    uint64_t seed;
+    atomic_int next; /* parameter that nobody has taken yet */
+} filling;
+
+static void *fill_some(void *argument) {
+    filling *f = argument;
+    const bt_network *network = f->network;
+    for (int i = atomic_fetch_add(&f->next, 1); i < network->parameter_count;
+         i = atomic_fetch_add(&f->next, 1))
+        if (!f->demo || !bt_demo_trains(&network->parameters[i]))
+            fill_counter(f->weights->values[i], &network->parameters[i], f->seed);
+    return NULL;
+}
+
+/* With the help of threads, as far as there are any: a large network has 70 million values. */
+static void fill_all(filling *f) {
+    pthread_t helpers[HELPERS_MAX];
+    const int cores = bt_cores_count();
+    int count = 0;
+    while (count < cores - 1 && count < HELPERS_MAX &&
+           pthread_create(&helpers[count], NULL, fill_some, f) == 0)
+        count++;
+    fill_some(f);
+    for (int i = 0; i < count; i++)
+        pthread_join(helpers[i], NULL);
+}
+
 /* Counter values, where `demo` is not NULL under the trained ones. */
 static bt_status generate(bt_weights *weights, const bt_network *network, const char *source,
                           bt_error *error) {
@@ -94,10 +130,7 @@ static bt_status generate(bt_weights *weights, const bt_network *network, const 
         status = parse_counter(source, &seed, error);
     }
     if (status != BT_OK) return status;
-#pragma omp parallel for schedule(dynamic) num_threads(bt_cores_count())
-    for (int i = 0; i < network->parameter_count; i++)
-        if (demo == NULL || !bt_demo_trains(&network->parameters[i]))
-            fill_counter(weights->values[i], &network->parameters[i], seed);
+    fill_all(&(filling){.weights = weights, .network = network, .demo = demo != NULL, .seed = seed});
     if (demo != NULL) bt_demo_apply(network, demo, weights->values);
     weights->trained = demo != NULL;
     snprintf(weights->source, sizeof(weights->source), "%s", source);

@@ -7,6 +7,7 @@
 
 #include "backend/calibrate-wide.h"
 #include "base/cores.h"
+#include "measure/overlap.h"
 #include "plan/pays.h"
 #include "plan/plan.h"
 
@@ -100,16 +101,6 @@ static bt_status run_reference(subject *n, bt_calibration *calibration, const bt
 
 /* ---- agreement ---- */
 
-/* Masks' intersection over union; two empty ones agree. */
-static double mask_iou(const float *a, const float *b, size_t pixels) {
-    size_t both = 0, any = 0;
-    for (size_t p = 0; p < pixels; p++) {
-        both += a[p] > 0 && b[p] > 0;
-        any += a[p] > 0 || b[p] > 0;
-    }
-    return any ? (double)both / (double)any : 1;
-}
-
 static bt_status compare(subject *n, bt_calibration *calibration, const float *held_out, int count,
                          bt_error *error) {
     bt_plan *bytes = NULL;
@@ -120,7 +111,8 @@ static bt_status compare(subject *n, bt_calibration *calibration, const float *h
     double sum = 0, least = 1;
     for (int i = 0; i < count && status == BT_OK; i++) {
         status = bt_plan_run(bytes, 1, held_out + 3 * (size_t)i * n->pixels, n->logits, error);
-        const double iou = mask_iou(n->wanted + (size_t)i * n->pixels, n->logits, n->pixels);
+        const double iou =
+            bt_overlap_iou(bt_overlap_of(n->wanted + (size_t)i * n->pixels, n->logits, n->pixels, 0));
         sum += iou;
         least = fmin(least, iou);
     }

@@ -2,28 +2,15 @@
 
 #include <math.h>
 
-/* Pixels of masks: in both, and in either. */
-typedef struct overlap {
-    size_t both, either;
-} overlap;
-
-static double iou_of(overlap o) {
-    return o.either ? (double)o.both / (double)o.either : 1;
-}
+#include "measure/overlap.h"
 
 static const float *reference_of(const bt_agreement *a, int image) {
     return a->reference + (size_t)(image % a->reference_count) * a->pixels;
 }
 
-static overlap overlap_of(const bt_agreement *a, int image) {
-    const double threshold = bt_model_threshold(a->output);
-    const float *expected = reference_of(a, image), *got = a->logits + (size_t)image * a->pixels;
-    overlap o = {0, 0};
-    for (size_t i = 0; i < a->pixels; i++) {
-        o.both += expected[i] > threshold && got[i] > threshold;
-        o.either += expected[i] > threshold || got[i] > threshold;
-    }
-    return o;
+static bt_overlap overlap_of(const bt_agreement *a, int image) {
+    return bt_overlap_of(reference_of(a, image), a->logits + (size_t)image * a->pixels, a->pixels,
+                         bt_model_threshold(a->output));
 }
 
 static double mean_of(const bt_agreement *a) {
@@ -49,15 +36,15 @@ static double error_of(const bt_agreement *a) {
 void bt_agreement_compare(const bt_agreement *a, bt_step_result *result) {
     const bt_output_range range =
         bt_model_range(a->output, a->reference, (size_t)a->reference_count * a->pixels);
-    overlap all = {0, 0};
+    bt_overlap all = {0, 0};
     result->mask_iou_least = 1;
     for (int image = 0; image < a->count; image++) {
-        const overlap one = overlap_of(a, image);
+        const bt_overlap one = overlap_of(a, image);
         all.both += one.both;
         all.either += one.either;
-        result->mask_iou_least = fmin(result->mask_iou_least, iou_of(one));
+        result->mask_iou_least = fmin(result->mask_iou_least, bt_overlap_iou(one));
     }
-    result->mask_iou = iou_of(all);
+    result->mask_iou = bt_overlap_iou(all);
     result->logit_error = error_of(a);
     result->output_least = range.least;
     result->output_most = range.most;

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "device.h"
+#include "plan/cuda-device.h"
 
 /* cuDNN as one context has it: its library, a handle and what was found for each shape; convolution.cpp's. */
 struct bt_cuda_convolutions;

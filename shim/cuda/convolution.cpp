@@ -86,9 +86,8 @@ cudnnStatus_t execute(const bt_cuda_convolutions &all, const Algorithm &algorith
                  .set_integers(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, 3, ids)
                  .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace)
                  .finalize();
-    return status == CUDNN_STATUS_SUCCESS
-               ? all.cudnn->execute(all.handle, algorithm.plan.at(), pack.at())
-               : status;
+    return status == CUDNN_STATUS_SUCCESS ? all.cudnn->execute(all.handle, algorithm.plan.at(), pack.at())
+                                          : status;
 }
 
 /* ---- trying ---- */
@@ -127,8 +126,8 @@ cudaGraphExec_t record(bt_cuda_context *context, const Algorithm &algorithm, con
     cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
     if (cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeRelaxed) != cudaSuccess) return nullptr;
     for (int i = 0; i < runs_each && status == CUDNN_STATUS_SUCCESS; i++)
-        status = execute(*context->convolutions, algorithm, t.x, t.weights, t.out, t.workspace,
-                         context->stream);
+        status =
+            execute(*context->convolutions, algorithm, t.x, t.weights, t.out, t.workspace, context->stream);
     const bool whole =
         cudaStreamEndCapture(context->stream, &graph) == cudaSuccess && status == CUDNN_STATUS_SUCCESS;
     if (whole && cudaGraphInstantiate(&ready, graph, 0) != cudaSuccess) ready = nullptr;
@@ -239,8 +238,8 @@ int open_convolutions(bt_cuda_context *context, const char *libraries) {
     const int code = check(context, all->cudnn->create(&all->handle), "starting cuDNN");
     const auto version = static_cast<int>(all->cudnn->version());
     char text[64];
-    snprintf(text, sizeof text, "CUDA %d.%d, cuDNN %d.%d.%d", CUDART_VERSION / 1000, CUDART_VERSION / 10 % 100,
-             version / 10000, version / 100 % 100, version % 100);
+    snprintf(text, sizeof text, "CUDA %d.%d, cuDNN %d.%d.%d", CUDART_VERSION / 1000,
+             CUDART_VERSION / 10 % 100, version / 10000, version / 100 % 100, version % 100);
     context->about = text;
     return code;
 }
@@ -292,10 +291,10 @@ const bt_cuda_conv_choice *choice(const bt_cuda_conv *conv) {
 }
 
 int conv(bt_cuda_conv *conv, const void *x, const void *weights, void *out, void *workspace, void *stream) {
-    return check(conv->context,
-                 execute(*conv->context->convolutions, conv->found->algorithm, x, weights, out, workspace,
-                         stream),
-                 "a convolution");
+    return check(
+        conv->context,
+        execute(*conv->context->convolutions, conv->found->algorithm, x, weights, out, workspace, stream),
+        "a convolution");
 }
 
 } // namespace bt_cuda

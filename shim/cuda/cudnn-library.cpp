@@ -59,9 +59,11 @@ const Cudnn *load_cudnn(const char *libraries, std::string *fault) {
     std::lock_guard<std::mutex> guard(lock);
     if (whole) return &loaded;
     void *library = load_library(libraries ? libraries : "");
-    const char *why = library ? nullptr : dlerror();
     if (library) whole = fill(&loaded, library);
-    if (!whole) *fault = std::string("cuDNN 9 is not found: ") + (why ? why : "its library lacks functions");
+    if (!whole)
+        *fault = library
+                     ? "this libcudnn.so.9 lacks functions: give a newer cuDNN 9"
+                     : "cuDNN is missing: libcudnn.so.9 is neither near libtorch nor where the loader looks";
     return whole ? &loaded : nullptr;
 }
 

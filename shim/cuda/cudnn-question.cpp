@@ -9,9 +9,7 @@ namespace {
 constexpr size_t tries_most = 14;
 
 cudnnDataType_t data_type(bt_value_type type) {
-    return type == BT_F16    ? CUDNN_DATA_HALF
-           : type == BT_BF16 ? CUDNN_DATA_BFLOAT16
-                             : CUDNN_DATA_FLOAT;
+    return type == BT_F16 ? CUDNN_DATA_HALF : type == BT_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
 }
 
 /* n x c x h x w that lie channels_last. */
@@ -53,8 +51,7 @@ std::vector<Descriptor> answers(const Cudnn *cudnn, const Question &q, cudnnBack
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, q.graph)
         .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode)
         .finalize();
-    int64_t count =
-        heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
+    int64_t count = heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
     std::vector<cudnnBackendDescriptor_t> places;
     for (int64_t i = 0; i < count; i++) {
         configurations.emplace_back(cudnn, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
@@ -95,13 +92,13 @@ bool is_welcome(const Cudnn *cudnn, const Descriptor &configuration, bt_value_ty
 } // namespace
 
 Question question_of(const Cudnn *cudnn, cudnnHandle_t handle, const bt_cuda_conv_shape &shape) {
-const float one = 1, zero = 0;
+    const float one = 1, zero = 0;
     Question q;
     q.x = tensor(cudnn, id_x, shape.type, shape.batch, shape.channels, shape.height, shape.width);
     q.weights =
         tensor(cudnn, id_weights, shape.type, shape.out_channels, shape.channels, shape.kernel, shape.kernel);
-    q.out = tensor(cudnn, id_out, shape.type, shape.batch, shape.out_channels,
-                   out_size(shape.height, shape), out_size(shape.width, shape));
+    q.out = tensor(cudnn, id_out, shape.type, shape.batch, shape.out_channels, out_size(shape.height, shape),
+                   out_size(shape.width, shape));
     q.geometry = geometry(cudnn, shape);
     q.operation = Descriptor(cudnn, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
     q.operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, q.x)

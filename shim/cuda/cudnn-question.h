@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cudnn-library.h"
-#include "device.h"
+#include "plan/cuda-device.h"
 
 namespace bt_cuda {
 

@@ -1,5 +1,6 @@
-/* The table of device.h: a context's memory, stream, graphs and clock. */
+/* The table of plan/cuda-device.h: a context's memory, stream, graphs and clock. */
 #include "context.h"
+#include "kernels.h"
 
 #include <new>
 
@@ -16,7 +17,8 @@ int open(bt_cuda_context **out, int device, const char *libraries) {
     if (code == 0) code = context->check(cudaEventCreate(&context->clock_end), "an event");
     if (code == 0)
         code = context->check(
-            cudaEventCreateWithFlags(&context->done, cudaEventBlockingSync | cudaEventDisableTiming), "an event");
+            cudaEventCreateWithFlags(&context->done, cudaEventBlockingSync | cudaEventDisableTiming),
+            "an event");
     return code == 0 ? bt_cuda::open_convolutions(context, libraries) : code;
 }
 

@@ -10,13 +10,7 @@
 #ifndef BT_SHIM_CUDA_KERNELS_H
 #define BT_SHIM_CUDA_KERNELS_H
 
-#include "kernels/attention.h"
-#include "kernels/dot.h"
-#include "kernels/norm.h"
-#include "kernels/pool.h"
-#include "kernels/rearrange.h"
-#include "kernels/scale.h"
-#include "kernels/sum.h"
+#include "plan/cuda-device.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,18 +35,7 @@ int bt_cuda_interleave(const bt_interleave *interleave, void *stream);
 /* A transposed convolution's rearrangement. With a `bias` (channels), that is added. */
 int bt_cuda_unfold(const bt_unfold *unfold, void *stream);
 
-/* Pictures to a network's input, as bt_image_prepare (image/resize.h) does it on a CPU: resized, antialiased
- * where they shrink, and normalised. */
-typedef struct bt_cuda_prepare {
-    const unsigned char *pixels; /* batch x in_height x in_width x 3 bytes: red, green, blue */
-    int batch, in_height, in_width;
-    int height, width;
-    void *out;        /* batch x height x width x out_channels, channels_last */
-    int out_channels; /* 3 or more; those past the third are 0 */
-    bt_value_type type;
-    float mean[3], deviation[3]; /* of values in [0, 1] */
-} bt_cuda_prepare;
-
+/* See bt_cuda_prepare. */
 int bt_cuda_prepare_images(const bt_cuda_prepare *prepare, void *stream);
 
 size_t bt_cuda_channel_attention_scratch(const bt_channel_attention *attention);

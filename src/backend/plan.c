@@ -91,14 +91,12 @@ static void describe(plan_session *session, bt_precision precision, const bt_pla
 }
 
 static bt_value_type type_of(bt_precision precision) {
-    return precision == BT_PRECISION_FP16   ? BT_F16
-           : precision == BT_PRECISION_BF16 ? BT_BF16
-                                            : BT_F32;
+    return precision == BT_PRECISION_FP16 ? BT_F16 : precision == BT_PRECISION_BF16 ? BT_BF16 : BT_F32;
 }
 
 /* The device, and where its cuDNN may be: libtorch's, where there is a libtorch. */
-static bt_status use_device(plan_session *session, bt_plan_options *planned, const bt_session_options *options,
-                            bt_torch_facts *facts, bt_error *error) {
+static bt_status use_device(plan_session *session, bt_plan_options *planned,
+                            const bt_session_options *options, bt_torch_facts *facts, bt_error *error) {
     bt_cuda_device device;
     bt_error ignored;
     bt_status status = bt_cuda_describe(&device, planned->device_index, error);

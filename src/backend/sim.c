@@ -290,11 +290,14 @@ static bt_status sim_put_picture(bt_session *base, int slot, const uint8_t *rgb,
                        ? session->put
                        : realloc(session->put, (size_t)(slot + 1) * image * sizeof *grown);
     if (grown) session->put = grown;
-    void *scratch = grown ? malloc(bt_image_scratch_bytes(height > width ? height : width, session->height, session->width)) : NULL;
+    void *scratch =
+        grown
+            ? malloc(bt_image_scratch_bytes(height > width ? height : width, session->height, session->width))
+            : NULL;
     if (!scratch) return bt_no_memory(error, "%d pictures", slot + 1);
     if (slot >= session->put_count) session->put_count = slot + 1;
-    bt_image_prepare(rgb, height, width, norm, grown + (size_t)slot * image, session->height, session->width, 1,
-                     scratch);
+    bt_image_prepare(rgb, height, width, norm, grown + (size_t)slot * image, session->height, session->width,
+                     1, scratch);
     free(scratch);
     return BT_OK;
 }

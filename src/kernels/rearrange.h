@@ -22,7 +22,7 @@ typedef struct bt_interleave {
     const float *planes; /* batch x channels x pixels */
     int batch, channels;
     int out_channels; /* channels; on a GPU perhaps more, those past them 0, so that reads are aligned */
-    int64_t pixels; /* of an image */
+    int64_t pixels;   /* of an image */
     bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_interleave;

@@ -73,8 +73,7 @@ static bt_status launch_step(const bt_plan *plan, const bt_program *program, int
     char text[120];
     bt_program_step_text(program, number, text, sizeof text);
     return bt_fail(error, BT_BACKEND, "GPU: %s: %s", text,
-                   code == BT_CUDA_FAULT ? cuda->table->fault(cuda->context)
-                                         : cuda->table->error_text(code));
+                   code == BT_CUDA_FAULT ? cuda->table->fault(cuda->context) : cuda->table->error_text(code));
 }
 
 /* The first step, which brings images into the arena, is not part of the graph: what comes may be floats or
@@ -129,8 +128,8 @@ bt_status bt_cuda_program_ready(bt_plan *plan, bt_program *program, bt_error *er
     const bt_cuda *cuda = plan->cuda;
     bool moved = false;
     cuda->table->release_trials(cuda->context); /* before the blocks grow */
-    bt_status status = use_memory(plan, program->arena_bytes, program->scratch_bytes, (size_t)program->batch,
-                                  &moved, error);
+    bt_status status =
+        use_memory(plan, program->arena_bytes, program->scratch_bytes, (size_t)program->batch, &moved, error);
     if (status != BT_OK) use_least_memory(plan, &moved);
     for (int i = 0; i < plan->program_count && moved; i++)
         point(plan, plan->programs[i]);
@@ -210,9 +209,8 @@ static bt_status replay(bt_plan *plan, bt_program *program, float *logits, bt_er
 /* ---- pictures ---- */
 
 static bt_status more_slots(bt_plan *plan, int count, bt_error *error) {
-    bt_picture_slot *grown =
-        bt_array_grow(plan->slots, (size_t)plan->slot_count, (size_t)(count - plan->slot_count), NULL,
-                      sizeof *grown);
+    bt_picture_slot *grown = bt_array_grow(plan->slots, (size_t)plan->slot_count,
+                                           (size_t)(count - plan->slot_count), NULL, sizeof *grown);
     if (!grown) return bt_no_memory(error, "%d pictures", count);
     memset(grown + plan->slot_count, 0, (size_t)(count - plan->slot_count) * sizeof *grown);
     plan->slots = grown;
@@ -305,8 +303,8 @@ bt_status bt_cuda_program_run(bt_plan *plan, bt_program *program, const float *i
     const size_t bytes = pixels_of(plan) * (size_t)program->batch * sizeof(float);
     bt_status status = be_ready(plan, program, error);
     if (status != BT_OK) return status;
-    status = bt_cuda_result(
-        cuda, cuda->table->up(cuda->context, plan->device_images, images, 3 * bytes), error);
+    status =
+        bt_cuda_result(cuda, cuda->table->up(cuda->context, plan->device_images, images, 3 * bytes), error);
     if (status == BT_OK) status = launch_step(plan, program, 0, error);
     if (status == BT_OK) status = replay(plan, program, logits, error);
     if (status == BT_OK && step_ns) status = time_steps(plan, program, step_ns, error);

@@ -1,12 +1,12 @@
-/* A CUDA device as a plan's: libbatchtune_cuda.so (shim/cuda/device.h) loaded, its codes turned into errors.
+/* A CUDA device as a plan's: libbatchtune_cuda.so (cuda-device.h) loaded, its codes turned into errors.
  *
  * A plan on a GPU is the same list of steps over the same kind of arena as on a CPU; only who holds the memory
  * and who runs a step differ. All of a batch size's steps are recorded once as a graph, and a run replays it. */
 #ifndef BT_PLAN_CUDA_H
 #define BT_PLAN_CUDA_H
 
-#include "../../shim/cuda/device.h"
 #include "base/error.h"
+#include "plan/cuda-device.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -196,7 +196,7 @@ const float *bt_parameter_memory(bt_lowering *l, const bt_operation *operation, 
     if (!cuda || !values || l->status != BT_OK) return values;
     void **place = &l->plan->device_parameters[number];
     if (!*place)
-        l->status = bt_cuda_copy(cuda, place, values,
-                                 l->network->parameters[number].count * sizeof *values, l->error);
+        l->status = bt_cuda_copy(cuda, place, values, l->network->parameters[number].count * sizeof *values,
+                                 l->error);
     return *place;
 }

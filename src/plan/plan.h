@@ -42,14 +42,14 @@ typedef struct bt_plan_options {
     const bt_weights *weights; /* read at open only */
     int height, width;         /* of the input, pixels */
     int threads;               /* OpenMP's, positive */
-    bt_value_type type;        /* of activations and convolutions' weights: FP32 or BF16 */
+    bt_value_type type;        /* of activations and convolutions' weights: FP32 or BF16; FP16 on a GPU */
     /* INT8: which activations are bytes (units.h), the rest is of `type`; NULL: none. Read at open only. */
     const bt_calibration *calibration;
     bt_cpu_level level; /* of the kernels, one that this CPU has */
-    /* On a GPU: cuda:device_index, where the type may be FP16; threads and level say nothing then. */
+    /* On a GPU, cuda:device_index: threads and level say nothing then. */
     bool on_cuda;
     int device_index;
-    const char *libraries; /* a folder of libtorch's, near which cuDNN may lie; NULL: where the loader looks */
+    const char *libraries; /* a folder near which cuDNN may lie; NULL: where the loader looks */
 } bt_plan_options;
 
 typedef struct bt_plan bt_plan;

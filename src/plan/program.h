@@ -42,11 +42,11 @@ typedef struct bt_program {
     bt_plan_step *steps;
     int value_count, step_count;
     size_t value_room, step_room;
-    int image, output;    /* values: what the first step reads, what the last one writes */
-    size_t arena_bytes;   /* of the values */
-    size_t scratch_bytes; /* of the step that wants most */
+    int image, output;     /* values: what the first step reads, what the last one writes */
+    size_t arena_bytes;    /* of the values */
+    size_t scratch_bytes;  /* of the step that wants most */
     char *arena, *scratch; /* that it is bound to */
-    const float *images;  /* of the run under way */
+    const float *images;   /* of the run under way */
     float *logits;
     bool *broken; /* of each image: something became no number, and then bytes, which cannot say so */
     int64_t sampled, saturated; /* bytes looked at in all runs, and those at the end of what a byte holds */

@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../../shim/cuda/device.h"
 #include "base/error.h"
 #include "kernels/cpu.h"
 #include "networks/network.h"
+#include "plan/cuda-device.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -43,7 +43,8 @@ static double share_of_copy(bt_plan *plan, const char *text, int64_t bytes, doub
     bt_error error;
     int i = 0;
     if (strncmp(text, "conv", 4) == 0) return NAN;
-    while (i < count && known[i].bytes != bytes) i++;
+    while (i < count && known[i].bytes != bytes)
+        i++;
     if (i == 64) return NAN;
     if (i == count) {
         known[i].bytes = bytes;
@@ -130,14 +131,12 @@ int main(int argc, char **argv) {
                                      .device_index = r.on_cuda ? atoi(argv[4] + 5) : 0,
                                      .libraries = argc > 5 ? argv[5] : NULL};
     const int64_t start_ns = bt_clock_now_ns();
-    if (bt_plan_open(&plan, &options, &error) != BT_OK ||
-        bt_plan_prepare(plan, r.batch, &error) != BT_OK)
+    if (bt_plan_open(&plan, &options, &error) != BT_OK || bt_plan_prepare(plan, r.batch, &error) != BT_OK)
         return fail_with(&error);
     const double ready_s = bt_ms(bt_clock_now_ns() - start_ns) / 1e3;
     const size_t pixels = (size_t)r.batch * (size_t)r.size * (size_t)r.size;
     float *images = malloc(3 * pixels * sizeof *images), *logits = malloc(pixels * sizeof *logits);
-    if (!images || !logits ||
-        input_spheroids(images, NULL, 1, r.batch, r.size, r.size, &error) != BT_OK ||
+    if (!images || !logits || input_spheroids(images, NULL, 1, r.batch, r.size, r.size, &error) != BT_OK ||
         time_passes(&r, plan, images, logits) != 0)
         return 1;
     json_t *whole = report(&r, plan);

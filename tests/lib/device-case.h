@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../shim/cuda/device.h"
 #include "base/random.h"
 #include "kernels/value-type.h"
+#include "plan/cuda-device.h"
 
 #define DEVICE_BLOCKS_MOST 24
 
@@ -20,7 +20,7 @@ typedef struct device_case {
     const bt_cuda_table *table;
     bt_cuda_context *context; /* NULL: this CPU plays the device */
     void *stream;
-    int code;                 /* of the first launch that failed; 0 */
+    int code; /* of the first launch that failed; 0 */
     bt_random random;
     bt_value_type type; /* of activations */
     bool skewed;        /* tensors lie where no vector is aligned */

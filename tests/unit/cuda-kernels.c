@@ -37,15 +37,15 @@ static void try_one(const device_kernel *kernel, uint64_t seed, bt_value_type ty
         kernel->try(&c);
         device_case_close(&c);
         const char *wrong = c.code != 0                 ? "refused"
-                            : c.overrun                   ? "wrote outside"
+                            : c.overrun                 ? "wrote outside"
                             : !(c.error <= 1)           ? "off"
                             : reverse && c.hash != hash ? "other bits where the last thread comes first"
                             : cuda_on_cpu_launches() - before > LAUNCHES_MOST ? "too many launches"
                                                                               : NULL;
         if (wrong)
-            fail_msg("%s, seed %llu, %s, %d multiprocessors%s: %s: %s (error %g of what is allowed)", kernel->name,
-                     (unsigned long long)seed, bt_value_type_name(type), multiprocessors[seed % 5],
-                     reverse ? ", last thread first" : "", c.text, wrong, c.error);
+            fail_msg("%s, seed %llu, %s, %d multiprocessors%s: %s: %s (error %g of what is allowed)",
+                     kernel->name, (unsigned long long)seed, bt_value_type_name(type),
+                     multiprocessors[seed % 5], reverse ? ", last thread first" : "", c.text, wrong, c.error);
         hash = c.hash;
     }
 }

@@ -22,10 +22,11 @@
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE, BATCH = 3 };
 
-static float images[BATCH * 3 * PIXELS], on_cpu[BATCH * PIXELS], on_gpu[BATCH * PIXELS], again[BATCH * PIXELS];
+static float images[BATCH * 3 * PIXELS], on_cpu[BATCH * PIXELS], on_gpu[BATCH * PIXELS],
+    again[BATCH * PIXELS];
 
-static bt_plan *open_plan(const bt_network *network, const char *weights_name, bool on_cuda, bt_value_type type,
-                          int side) {
+static bt_plan *open_plan(const bt_network *network, const char *weights_name, bool on_cuda,
+                          bt_value_type type, int side) {
     bt_weights *weights;
     bt_plan *plan;
     bt_error error;
@@ -56,7 +57,8 @@ static void make_images(void) {
 }
 
 /* How far the GPU's logits are from those of the CPU's plan in FP32. */
-static double distance(const bt_network *network, const char *weights, bt_value_type type, int batch, int side) {
+static double distance(const bt_network *network, const char *weights, bt_value_type type, int batch,
+                       int side) {
     bt_plan *gpu = open_plan(network, weights, true, type, side),
             *cpu = open_plan(network, weights, false, BT_F32, side);
     run(cpu, batch, side, on_cpu);
@@ -68,11 +70,13 @@ static double distance(const bt_network *network, const char *weights, bt_value_
 
 /* Limits are half precision's, of the networks' depth, and in FP32 those of the order of summing. */
 static void check_network(const bt_network *network, const char *weights, bt_value_type type, int side) {
-    const double limit = type == BT_F32 ? 2e-4 : type == BT_F16 ? 0.02 : 0.15,
+    const double limit = type == BT_F32   ? 2e-4
+                         : type == BT_F16 ? 0.02
+                                          : 0.15,
                  error = distance(network, weights, type, 2, side);
     if (!(error <= limit))
-        fail_msg("%s in %s: %g off the CPU's plan, %g allowed", network->name, bt_value_type_name(type), error,
-                 limit);
+        fail_msg("%s in %s: %g off the CPU's plan, %g allowed", network->name, bt_value_type_name(type),
+                 error, limit);
 }
 
 static bool is_possible(void) {
@@ -177,8 +181,8 @@ static void pictures_give_what_their_images_give(void **state) {
     for (int i = BATCH - 2; i >= 0; i--) {
         for (size_t j = 0; j < sizeof rgb[i]; j++)
             rgb[i][j] = (uint8_t)bt_random_below(&random, 256);
-        bt_image_prepare(rgb[i], sizes[i].height, sizes[i].width, NULL, images + i * 3 * PIXELS, SIDE, SIDE, 1,
-                         scratch);
+        bt_image_prepare(rgb[i], sizes[i].height, sizes[i].width, NULL, images + i * 3 * PIXELS, SIDE, SIDE,
+                         1, scratch);
         assert_int_equal(bt_plan_put_picture(plan, i, rgb[i], sizes[i].height, sizes[i].width, NULL, &error),
                          BT_OK);
         memset(rgb[i], 0, sizeof rgb[i]);

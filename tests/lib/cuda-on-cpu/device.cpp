@@ -1,4 +1,4 @@
-/* A device's table (shim/cuda/device.h) on a CPU: shim/cuda's kernels by the emulator, convolutions by a plain
+/* A device's table (plan/cuda-device.h) on a CPU: shim/cuda's kernels by the emulator, convolutions by a plain
  * loop in float, graphs as lists of calls. With it a plan "on a GPU" runs where there is none, so that a test
  * sees whether its steps, its memory and its weights fit together. */
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "../../../shim/cuda/device.h"
+#include "../../../shim/cuda/kernels.h"
 #include "base/half.h"
 #include "device.h"
 

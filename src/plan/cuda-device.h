@@ -1,18 +1,24 @@
-/* A CUDA device as a compiled plan wants it: memory, pinned memory, one stream, graphs, cuDNN's convolutions and
- * the kernels of kernels.h, behind one table of functions.
+/* A CUDA device as a plan wants it: memory, pinned memory, one stream, graphs, convolutions and kernels, behind one
+ * table of functions.
  *
- * Part of libbatchtune_cuda.so, which src/plan/cuda.c loads. It needs the driver, and libcudnn.so.9 for its
+ * shim/cuda provides it: libbatchtune_cuda.so, which cuda.c loads. It needs the driver, and libcudnn.so.9 for its
  * convolutions, which it loads itself; no libtorch. A context and all that is opened in it belong to one
  * thread at a time. A function that can fail returns 0, or anything else with the reason in the context's
  * `fault`. */
-#ifndef BT_SHIM_CUDA_DEVICE_H
-#define BT_SHIM_CUDA_DEVICE_H
+#ifndef BT_PLAN_CUDA_DEVICE_H
+#define BT_PLAN_CUDA_DEVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels.h"
+#include "kernels/attention.h"
+#include "kernels/dot.h"
+#include "kernels/norm.h"
+#include "kernels/pool.h"
+#include "kernels/rearrange.h"
+#include "kernels/scale.h"
+#include "kernels/sum.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +44,18 @@ typedef struct bt_cuda_conv_choice {
     int tried;        /* how many were */
 } bt_cuda_conv_choice;
 
+/* Pictures to a network's input, as bt_image_prepare (image/resize.h) does it on a CPU: resized, antialiased
+ * where they shrink, and normalised. */
+typedef struct bt_cuda_prepare {
+    const unsigned char *pixels; /* batch x in_height x in_width x 3 bytes: red, green, blue */
+    int batch, in_height, in_width;
+    int height, width;
+    void *out;        /* batch x height x width x out_channels, channels_last */
+    int out_channels; /* 3 or more; those past the third are 0 */
+    bt_value_type type;
+    float mean[3], deviation[3]; /* of values in [0, 1] */
+} bt_cuda_prepare;
+
 typedef struct bt_cuda_context bt_cuda_context;
 typedef struct bt_cuda_graph bt_cuda_graph;
 typedef struct bt_cuda_conv bt_cuda_conv;
@@ -60,7 +78,7 @@ typedef struct bt_cuda_table {
 
     int (*allocate)(bt_cuda_context *context, void **out, size_t bytes); /* zeroed */
     void (*release)(bt_cuda_context *context, void *memory);             /* waits for the stream; NULL-safe */
-    int (*pin)(bt_cuda_context *context, void **out, size_t bytes);      /* host memory that goes up fastest */
+    int (*pin)(bt_cuda_context *context, void **out, size_t bytes); /* host memory that goes up fastest */
     void (*unpin)(bt_cuda_context *context, void *memory);
     int (*memory)(bt_cuda_context *context, bt_cuda_memory *memory);
     void (*reset_peak)(bt_cuda_context *context);
@@ -92,7 +110,9 @@ typedef struct bt_cuda_table {
     int (*conv)(bt_cuda_conv *conv, const void *x, const void *weights, void *out, void *workspace,
                 void *stream);
 
-    /* kernels.h; CUDA's code, whose text is error_text. */
+    /* The kernels: each takes the structure of its operation on a CPU, whose pointers lie in the device's memory and
+     * whose `threads` says nothing, launches on a stream of the thread's current device and returns at once: 0, or
+     * CUDA's code, whose text is error_text. */
     const char *(*error_text)(int code);
     size_t (*norm_scratch)(const bt_norm *norm);
     int (*norm)(const bt_norm *norm, void *scratch, void *stream);

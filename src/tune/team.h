@@ -30,7 +30,8 @@ bt_session *bt_team_session(const bt_team *team);
 BT_MUST_USE bt_status bt_team_prepare(bt_team *team, int batch_size, size_t pixels, bt_error *error);
 
 /* Times forward passes of a prepared size, all instances at a time, until there are `runs` durations in
- * samples_ms, in rounds. Everybody reads the same `images`; the first instance writes `logits`. */
+ * samples_ms, in rounds. Everybody reads the same `images`, or, where sessions take pictures, runs on blank ones that
+ * were sent before; the first instance writes `logits`. */
 BT_MUST_USE bt_status bt_team_time(bt_team *team, int batch_size, int runs, const float *images,
                                    float *logits, double *samples_ms, bt_error *error);
 

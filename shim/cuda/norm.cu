@@ -1,8 +1,11 @@
 #include "norm.h"
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#include <cuda_runtime.h>
+#include "launch.cuh"
+
+using bt_cuda::is_aligned;
+using bt_cuda::narrow;
+using bt_cuda::Vector;
+using bt_cuda::widen;
 
 namespace {
 
@@ -25,28 +28,6 @@ constexpr int pixels_least = 8;
 
 /* Slices of an image, at most: what the second launch adds up, one after another, for each channel. */
 constexpr int slices_most = 64;
-
-__device__ inline float widen(float value) {
-    return value;
-}
-__device__ inline float widen(__half value) {
-    return __half2float(value);
-}
-__device__ inline float widen(__nv_bfloat16 value) {
-    return __bfloat162float(value);
-}
-__device__ inline void narrow(float *out, float value) {
-    *out = value;
-}
-__device__ inline void narrow(__half *out, float value) {
-    *out = __float2half_rn(value);
-}
-__device__ inline void narrow(__nv_bfloat16 *out, float value) {
-    *out = __float2bfloat16_rn(value);
-}
-
-/* What a thread reads and writes at once. */
-template <typename T, int width> struct alignas(sizeof(T) * width) Vector { T values[width]; };
 
 /* How the work lies over the device. A block is `lanes` threads along the channels by `rows` along the
  * pixels; the grid is slices of an image's pixels x groups of channels x images. */
@@ -237,10 +218,6 @@ cudaError_t launch(const bt_cuda_norm &norm, float *workspace, cudaStream_t stre
     gather_slices<T, width><<<grid, block_threads, 0, stream>>>(norm, layout, partial);
     apply_slices<T, width><<<grid, block_threads, 0, stream>>>(norm, layout, partial, shifts);
     return cudaGetLastError();
-}
-
-bool is_aligned(const void *pointer) {
-    return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
 }
 
 size_t type_bytes(bt_cuda_type type) {

@@ -194,7 +194,7 @@ $(FAULTY): $(O)/faulty/%: $(O)/tools/%.o $(PLANTED_FAULTS) $(LIBRARY)
 # leaks misjudges.
 ifeq ($(SANITIZE),address)
 LOAD_ONEDNN := $(addprefix plan-,golden quiet byte-weights int8) backend-calibrate backend-precision \
-               serving-int8 gate-gauge
+               serving-int8 gate-gauge tune-masks
 $(LOAD_ONEDNN:%=$(O)/tests/%): LDLIBS += -Wl,--no-as-needed -l:libdnnl.so.2
 endif
 

@@ -108,8 +108,10 @@ typedef struct bt_contender {
     /* Its throughput over that of the one taken, on the same cores where it is another precision or layout; NaN where
      * that is unknown. */
     double ratio;
-    double mask_iou; /* of all pictures against the standard path's masks; NaN where they were not compared */
-    bool may_win;    /* false: measured only so that it can be told */
+    /* Of all pictures, against the masks of the contender in FP32, or the standard path's where that was not
+     * measured; NaN where they were not compared. */
+    double mask_iou;
+    bool may_win; /* false: measured only so that it can be told */
     bool taken;
     char why[BT_CONTENDER_WHY_SIZE]; /* why it was not taken; "" for the one that was */
 } bt_contender;

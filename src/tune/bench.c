@@ -8,6 +8,7 @@
 #include "backend/resolved-model.h"
 #include "base/busy.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/throttle.h"
 #include "measure/series.h"
 #include "record/sweep-record.h"
@@ -206,12 +207,13 @@ static bt_status ensure_reference(bt_bench *b, int count, bt_error *error) {
     return status;
 }
 
-/* What was computed of the first `count` images, against the standard path's. */
-static bt_status compare(const bt_bench *b, int count, bt_step_result *result, bt_error *error) {
+/* What was computed of the first `count` images, against the reference's `referred` ones. */
+static bt_status compare(const bt_bench *b, const float *reference, int referred, int count,
+                         bt_step_result *result, bt_error *error) {
     const bt_agreement agreement = {.output = b->model.model.output,
                                     .pixels = pixels(b),
-                                    .reference = b->reference,
-                                    .reference_count = b->referred,
+                                    .reference = reference,
+                                    .reference_count = referred,
                                     .logits = b->logits,
                                     .count = count};
     bt_agreement_compare(&agreement, result);
@@ -224,19 +226,54 @@ static bt_status step_agreement(bt_bench *b, const bt_step *step, bt_step_result
     if (status == BT_OK) status = ensure_reference(b, IMAGES, error);
     if (status == BT_OK) status = bt_team_run(b->team, step->batch_size, b->images, b->logits, error);
     b->last_batch = 0;
-    return status == BT_OK ? compare(b, step->batch_size, result, error) : status;
+    return status == BT_OK ? compare(b, b->reference, b->referred, step->batch_size, result, error) : status;
 }
 
-static bt_status step_masks(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
-    const int count = step->runs < IMAGES ? step->runs : IMAGES;
-    if (!bt_team_session(b->team)->info.trained_weights)
-        return BT_OK; /* masks of random numbers say nothing */
+/* The first `count` images, one at a time, into `logits`. */
+static bt_status run_images(bt_bench *b, int count, bt_error *error) {
     bt_status status = ensure_prepared(b, 1, error);
-    if (status == BT_OK) status = ensure_reference(b, count, error);
     for (int i = 0; i < count && status == BT_OK; i++)
         status = bt_team_run(b->team, 1, image_at(b, i), b->logits + (size_t)i * pixels(b), error);
     b->last_batch = 0;
-    return status == BT_OK ? compare(b, count, result, error) : status;
+    return status;
+}
+
+static bt_status step_reference(bt_bench *b, const bt_step *step, bt_error *error) {
+    const int count = step->runs < IMAGES ? step->runs : IMAGES;
+    if (!bt_team_session(b->team)->info.trained_weights)
+        return BT_OK; /* masks of random numbers say nothing */
+    bt_status status = run_images(b, count, error);
+    if (status != BT_OK) return status;
+    return bt_file_replace(b->order.reference, b->logits, (size_t)count * pixels(b) * sizeof *b->logits,
+                           false, error);
+}
+
+/* The file of BT_STEP_REFERENCE, malloc'ed; NULL where there is none of `count` images. */
+static float *load_reference(const bt_bench *b, int count) {
+    const size_t wanted = (size_t)count * pixels(b) * sizeof(float);
+    bt_error ignored;
+    char *bytes = NULL;
+    size_t size = 0;
+    if (!b->order.reference[0] || !bt_file_exists(b->order.reference) ||
+        bt_file_read(b->order.reference, IMAGES * pixels(b) * sizeof(float), &bytes, &size, &ignored) !=
+            BT_OK)
+        return NULL;
+    if (size >= wanted) return (float *)(void *)bytes;
+    free(bytes);
+    return NULL;
+}
+
+/* With what FP32 was seen to give, or else with the standard path. */
+static bt_status step_masks(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    const int count = step->runs < IMAGES ? step->runs : IMAGES;
+    if (!bt_team_session(b->team)->info.trained_weights) return BT_OK;
+    float *given = load_reference(b, count);
+    bt_status status = run_images(b, count, error);
+    if (status == BT_OK && !given) status = ensure_reference(b, count, error);
+    if (status == BT_OK)
+        status = compare(b, given ? given : b->reference, given ? count : b->referred, count, result, error);
+    free(given);
+    return status;
 }
 
 /* On pictures after those that are compared, so that what they agree on was not fitted to them. */
@@ -274,6 +311,8 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
         return step_full_size(bench, result, error);
     case BT_STEP_CALIBRATE:
         return step_calibrate(bench, step, error);
+    case BT_STEP_REFERENCE:
+        return step_reference(bench, step, error);
     case BT_STEP_MASKS:
         return step_masks(bench, step, result, error);
     case BT_STEP_DONE:

@@ -31,6 +31,8 @@ typedef struct race {
     const bt_tuning *t;
     bt_probe *probes[BT_CONTENDERS_MAX]; /* of the model's contenders */
     double budget_s, spent_s;
+    bool reference_tried;
+    int referred; /* pictures whose masks in FP32 are there to compare with */
 } race;
 
 /* ---- what there is ---- */
@@ -124,17 +126,21 @@ static bool is_in(const bt_contender *c, bt_precision precision) {
     return strcmp(c->precision, bt_precision_name(precision)) == 0;
 }
 
-/* The contender whose worker calibrates: in FP32 on all cores; there is one wherever INT8 is. */
-static int calibrator(const bt_model_record *model) {
-    bool needed = false;
-    int index = -1;
+/* The one in FP32 on all cores, -1 where there is none. */
+static int exact_one(const bt_model_record *model) {
     for (int i = 0; i < model->contender_count; i++) {
         const bt_contender *c = &model->contenders[i];
-        const bool first = bt_contender_same_division(c, &model->contenders[0]);
-        needed = needed || is_in(c, BT_PRECISION_INT8);
-        if (first && is_in(c, BT_PRECISION_FP32) && index < 0) index = i;
+        if (bt_contender_same_division(c, &model->contenders[0]) && is_in(c, BT_PRECISION_FP32)) return i;
     }
-    return needed ? index : -1;
+    return -1;
+}
+
+/* The contender whose worker calibrates, -1 where that is not needed; there is one wherever INT8 is. */
+static int calibrator(const bt_model_record *model) {
+    bool needed = false;
+    for (int i = 0; i < model->contender_count; i++)
+        needed = needed || is_in(&model->contenders[i], BT_PRECISION_INT8);
+    return needed ? exact_one(model) : -1;
 }
 
 /* INT8 without a calibration is out, with the reason; who did not ask for it need not be told at once. */
@@ -179,8 +185,6 @@ static bt_status calibrate(race *r, bt_error *error) {
 
 /* ---- masks ---- */
 
-/* ---- masks ---- */
-
 /* What a comparison of masks says of all contenders of that kind. What could not be compared in time may win: the
  * sweep compares each size's masks again. */
 static void take_masks(bt_model_record *model, const bt_contender *kind, const bt_step_result *result,
@@ -204,18 +208,43 @@ static void take_masks(bt_model_record *model, const bt_contender *kind, const b
     }
 }
 
-/* Compares what a contender computes with the standard path, on as many pictures as there is time for. */
+/* How many pictures there is time for, of `picture_ms` each; at least one. */
+static int pictures_for(const race *r, double picture_ms) {
+    return (int)fmin(fmax((r->budget_s - r->spent_s) * 1e3 / picture_ms, 1), BT_BENCH_IMAGES);
+}
+
+/* Masks in FP32 to compare with, by the session that is open for it: another of the standard path would cost more
+ * than all turns. Where there is none, each comparison opens that. */
+static bt_status make_reference(race *r, bt_error *error) {
+    const int index = exact_one(r->t->model);
+    const bt_contender *c = &r->t->model->contenders[index < 0 ? 0 : index];
+    r->reference_tried = true;
+    if (index < 0 || !(c->median_ms > 0) || r->spent_s >= r->budget_s) return BT_OK;
+    /* half of the time is the others' */
+    const int pictures = pictures_for(r, 2 * c->median_ms);
+    const bt_contest_turn turn = {
+        .contender = index, .step = {BT_STEP_REFERENCE, 1, pictures}, .within_s = r->budget_s - r->spent_s};
+    bt_step_result result;
+    bt_status status = take_turn(r, &turn, &result, error);
+    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
+    if (result.status == BT_OK) r->referred = pictures;
+    return BT_OK;
+}
+
+/* Compares what a contender computes with FP32, on as many pictures as there is time for. */
 static bt_status compare_masks(race *r, int index, bt_error *error) {
     const bt_contender *c = &r->t->model->contenders[index];
-    const double left_s = r->budget_s - r->spent_s;
-    const double pictures = left_s * 1e3 / ((1 + STANDARD_SLOWER) * c->median_ms);
-    const bt_contest_turn turn = {.contender = index,
-                                  .step = {BT_STEP_MASKS, 1, (int)fmin(fmax(pictures, 1), BT_BENCH_IMAGES)},
-                                  .within_s = left_s};
-    bt_step_result result;
-    if (left_s <= 0) return BT_OK;
+    bt_status status = BT_OK;
     bt_tuning_progress(r->t, 1, "comparing masks", "");
-    bt_status status = take_turn(r, &turn, &result, error);
+    if (!r->reference_tried) status = make_reference(r, error);
+    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
+    const int pictures = r->referred > 0 ? (int)fmin(pictures_for(r, c->median_ms), r->referred)
+                                         : pictures_for(r, (1 + STANDARD_SLOWER) * c->median_ms);
+    const bt_contest_turn turn = {
+        .contender = index, .step = {BT_STEP_MASKS, 1, pictures}, .within_s = r->budget_s - r->spent_s};
+    bt_step_result result;
+    if (turn.within_s <= 0) return BT_OK;
+    status = take_turn(r, &turn, &result, error);
     if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
     if (result.status != BT_OK) warn_of(r, index, &result);
     take_masks(r->t->model, c, &result, r->t->options->settings->min_mask_iou);
@@ -271,6 +300,7 @@ static bt_status compare_ways(const bt_tuning *t, double budget_s, double *spent
     if (status == BT_OK) status = check_masks(&r, error);
     for (int i = 0; i < model->contender_count; i++)
         bt_probe_close(&r.probes[i]);
+    (void)remove(t->reference); /* where there is one */
     model->contest_s = r.spent_s;
     *spent_s += r.spent_s;
     return status;

@@ -183,6 +183,7 @@ static bt_status order_session(const bt_probe *probe, process *p, const bt_sessi
     order.page = options->wishes.page;
     order.seed = options->seed;
     order.min_mask_iou = options->min_mask_iou;
+    snprintf(order.reference, sizeof order.reference, "%s", options->reference ? options->reference : "");
     status = exchange(probe, p, bt_open_order_to_json(&order), &answer, error);
     if (status == BT_OK) status = bt_opened_from_answer(answer, facts, error);
     json_decref(answer);

@@ -31,6 +31,7 @@ typedef struct bt_probe_options {
     bt_picture_wishes wishes; /* how the folder's are read */
     int64_t seed;             /* of the drawn ones */
     double min_mask_iou;      /* that a calibration aims at */
+    const char *reference;    /* file of BT_STEP_REFERENCE; NULL or "": none */
     double answer_within_s;   /* watchdog of one step; a worker that is silent for longer is killed */
     const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
 } bt_probe_options;

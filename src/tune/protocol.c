@@ -32,6 +32,7 @@ static const bt_field order_fields[] = {
     {BT_FIELD(SWITCH, bt_open_order, use_cudnn_benchmark)},
     {BT_FIELD(INTEGER, bt_open_order, precision), .minimum = 0, .maximum = BT_PRECISION_COUNT - 1},
     {BT_FIELD(TEXT, bt_open_order, calibration)},
+    {BT_FIELD(TEXT, bt_open_order, reference)},
     {BT_FIELD(NUMBER, bt_open_order, min_mask_iou), .minimum = 0, .maximum = 1},
     {BT_FIELD(TEXT, bt_open_order, images)},
     {BT_FIELD(NUMBER, bt_open_order, white), .minimum = 0, .maximum = 65535},

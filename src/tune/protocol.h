@@ -32,6 +32,7 @@ typedef struct bt_open_order {
     bool use_amp, use_channels_last, use_cudnn_benchmark;
     int precision;                    /* bt_precision */
     char calibration[BT_PATH_SIZE];   /* INT8's file, which a step may make; "": none */
+    char reference[BT_PATH_SIZE];     /* logits to compare masks with, which a step makes; "": none */
     double min_mask_iou;              /* that a calibration aims at */
     char images[BT_OPTION_TEXT_SIZE]; /* a folder of pictures; "": drawn ones */
     double white;                     /* as bt_picture_wishes has these two */

@@ -18,6 +18,7 @@ static const char *const step_names[] = {
     [BT_STEP_STANDARD_MEMORY] = "taking the standard path's memory at",
     [BT_STEP_FULL_SIZE] = "timing one full-size image at",
     [BT_STEP_CALIBRATE] = "calibrating INT8 by",
+    [BT_STEP_REFERENCE] = "computing masks to compare with of",
     [BT_STEP_MASKS] = "comparing masks of",
 };
 
@@ -36,6 +37,7 @@ static const char *const step_keys[] = {
     [BT_STEP_STANDARD_MEMORY] = "standard_memory",
     [BT_STEP_FULL_SIZE] = "full_size",
     [BT_STEP_CALIBRATE] = "calibrate",
+    [BT_STEP_REFERENCE] = "reference",
     [BT_STEP_MASKS] = "masks",
 };
 

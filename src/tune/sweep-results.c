@@ -198,7 +198,8 @@ static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_res
         sweep->standard_failed = true;
         return;
     case BT_STEP_FULL_SIZE:
-    case BT_STEP_CALIBRATE: /* no sweep asks for these two */
+    case BT_STEP_CALIBRATE: /* no sweep asks for these */
+    case BT_STEP_REFERENCE:
     case BT_STEP_MASKS:
     case BT_STEP_DONE:
         return;
@@ -242,6 +243,7 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
         sweep->model->full_size_ms = result->sample_count ? result->samples_ms[0] : NAN;
         break;
     case BT_STEP_CALIBRATE:
+    case BT_STEP_REFERENCE:
     case BT_STEP_MASKS:
     case BT_STEP_DONE:
         break;

@@ -29,6 +29,10 @@ bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_
     bt_status status =
         bt_path_join(out->worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
     if (status != BT_OK) return status;
+    if (status == BT_OK)
+        status = bt_path_join(out->reference, error, "%s/reference-%s.f32", bt_run_folder(options->run),
+                              model->model);
+    if (status != BT_OK) return status;
     bt_config_calibration_name(name, options->settings->output, model->model);
     return bt_path_join(out->calibration, error, "%s/%s", bt_run_folder(options->run), name);
 }
@@ -64,6 +68,7 @@ bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt
         .min_mask_iou = bt_precision_wants_int8((bt_precision)settings->precision)
                             ? fmax(settings->min_mask_iou, INT8_AIM_IOU)
                             : settings->min_mask_iou,
+        .reference = tuning->reference,
         .answer_within_s =
             fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
         .stop = tuning->options->stop,

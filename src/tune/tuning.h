@@ -24,6 +24,7 @@ typedef struct bt_tuning {
     char worker_log[BT_PATH_SIZE];
     char calibration
         [BT_PATH_SIZE]; /* where INT8's is, or comes: in the run's folder, named as beside the config */
+    char reference[BT_PATH_SIZE];         /* FP32's logits while ways are compared, in the run's folder */
     double progress_from, progress_share; /* of the whole run's progress */
 } bt_tuning;
 

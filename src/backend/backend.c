@@ -1,6 +1,5 @@
 #include "backend/backend.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,19 +49,6 @@ bool bt_backend_simulates(const char *specification) {
     bt_error ignored;
     const backend_entry *backend = find(specification, &ignored);
     return backend && backend->simulates;
-}
-
-bt_status bt_device_index(int *index, const char *device, bt_error *error) {
-    *index = -1;
-    if (device && strcmp(device, "cpu") == 0) return BT_OK;
-    const char *digits = device && strncmp(device, "cuda:", 5) == 0 ? device + 5 : "";
-    char *end;
-    long number = strtol(digits, &end, 10);
-    if (!isdigit((unsigned char)*digits) || *end ||
-        number > 127) /* libtorch counts devices in a signed byte */
-        return bt_fail(error, BT_INVALID, "unknown device '%.40s': give cpu or cuda:N", device ? device : "");
-    *index = (int)number;
-    return BT_OK;
 }
 
 static bt_status check_options(const bt_session_options *options, bt_error *error) {

@@ -16,9 +16,6 @@ BT_MUST_USE bt_status bt_torch_check(const char *specification, bt_error *error)
 BT_MUST_USE bt_status bt_plan_backend_check(const char *specification, bt_error *error);
 BT_MUST_USE bt_status bt_sim_check(const char *specification, bt_error *error);
 
-/* "cpu" to -1, "cuda:N" to N; BT_INVALID. */
-BT_MUST_USE bt_status bt_device_index(int *index, const char *device, bt_error *error);
-
 /* Loads the runtime library behind it, where there is one. */
 BT_MUST_USE bt_status bt_torch_load(bt_error *error);
 

@@ -9,6 +9,7 @@
 
 #include "backend/backends.h"
 #include "backend/cuda.h"
+#include "backend/device-index.h"
 #include "backend/host.h"
 #include "backend/session-precision.h"
 #include "backend/torch.h"

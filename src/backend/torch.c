@@ -12,6 +12,7 @@
 #include "../../shim/torch_shim.h"
 #include "backend/backends.h"
 #include "backend/cuda.h"
+#include "backend/device-index.h"
 #include "backend/host.h"
 #include "backend/session-precision.h"
 #include "backend/torch-internal.h"

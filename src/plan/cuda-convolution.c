@@ -56,6 +56,36 @@ static const bt_step_kind step_cuda_convolution = {.name = "conv",
                                                    .text = describe,
                                                    .close = close_convolution};
 
+/* ---- its bias ---- */
+
+/* A rearrangement (kernels/rearrange.h) of squares of one pixel leaves everything in its place, and adds it. */
+static void bind_bias(void *arguments, const bt_step_memory *memory) {
+    bt_unfold *unfold = arguments;
+    unfold->x = unfold->out = memory->output;
+}
+
+static int launch_bias(const bt_cuda_table *cuda, const void *arguments, void *scratch, void *stream) {
+    (void)scratch;
+    return cuda->unfold(arguments, stream);
+}
+
+static const bt_step_kind step_bias = {
+    .name = "bias", .size = sizeof(bt_unfold), .bind = bind_bias, .launch = launch_bias};
+
+static void add_bias(bt_lowering *l, const bt_operation *operation, int value) {
+    const bt_value *y = bt_value_at(l, value);
+    const bt_unfold unfold = {.bias = bt_parameter_memory(l, operation, 1),
+                              .batch = l->program->batch,
+                              .channels = y->channels,
+                              .height = y->height,
+                              .width = y->width,
+                              .size = 1,
+                              .type = y->type};
+    bt_add_step(l, &step_bias, &unfold, value, value);
+}
+
+/* ---- its weights ---- */
+
 static void put(void *values, size_t i, bt_value_type type, float value) {
     if (type == BT_F32)
         ((float *)values)[i] = value;
@@ -117,5 +147,5 @@ void bt_add_cuda_convolution(bt_lowering *l, int number, int part, bt_conv_shape
     snprintf(c.name, sizeof c.name, "%s", choice->name);
     c.workspace = choice->workspace;
     if (!bt_add_step(l, &step_cuda_convolution, &c, from, to)) cuda->table->close_conv(c.made);
-    if (bias) bt_add_bias(l, &l->network->operations[number], to);
+    if (bias) add_bias(l, &l->network->operations[number], to);
 }

@@ -80,8 +80,6 @@ void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shap
                         int from, const float *bias, int to);
 bool bt_is_packed(const bt_lowering *l, int number, int part);
 bool bt_is_pointwise(const bt_operation *operation); /* a 1 x 1 convolution of stride 1 */
-/* On a GPU: adds an operation's second parameter, its bias, to a value in place. */
-void bt_add_bias(bt_lowering *l, const bt_operation *operation, int value);
 /* Sum of values, resized to the output's size; one alone is resized or copied. */
 void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool relu);
 

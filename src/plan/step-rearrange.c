@@ -123,12 +123,6 @@ static void add_unfold(bt_lowering *l, int size, int from, const float *bias, in
     if (step) step->second_output = second;
 }
 
-/* A rearrangement of squares of one pixel leaves everything in its place. */
-void bt_add_bias(bt_lowering *l, const bt_operation *operation, int value) {
-    const float *bias = bt_parameter_memory(l, operation, 1);
-    add_unfold(l, 1, value, bias, value, BT_NO_VALUE);
-}
-
 static void lower_transposed(bt_lowering *l, int number, const bt_operation *operation) {
     int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output),
         size = operation->stride;

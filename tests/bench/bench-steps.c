@@ -1,15 +1,17 @@
 /* bench-steps: what each step of a compiled plan takes: on a CPU within a pass, on a GPU each step alone, as a
  * graph of itself many times over (its input is then in the cache, as far as that holds it).
  *
- *   bench-steps MODEL SIZE BATCH [cuda:N|cpu] [LIBRARIES]
+ *   bench-steps MODEL SIZE BATCH [cuda:N|fp32|bf16|int8] [LIBRARIES]
  *
- * Prints one JSON: by kind of step how many there are and what they take together, and every step. */
+ * LIBRARIES is a folder near which cuDNN lies. Prints one JSON: by kind of step how many there are and what they take together, and every step. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "backend/calibrate.h"
 #include "base/clock.h"
 #include "base/cores.h"
 #include "inputs.h"
@@ -17,10 +19,16 @@
 
 #define PASSES 5
 
+/* Of INT8, as bench-networks.c has them. */
+#define CALIBRATION_SEED     2
+#define CALIBRATION_PICTURES 42
+#define WANTED_IOU           0.995
+
 typedef struct run {
     const char *model;
     int size, batch;
     bool on_cuda;
+    const char *where;
     int64_t *step_ns; /* of PASSES passes */
     double *pass_ms;  /* host to host, PASSES */
 } run;
@@ -85,8 +93,8 @@ static json_t *report(const run *r, bt_plan *plan) {
     }
     qsort(r->pass_ms, PASSES, sizeof *r->pass_ms, compare);
     return json_pack("{s:s, s:i, s:i, s:s, s:f, s:f, s:i, s:I, s:I, s:o, s:o}", "model", r->model,
-                     "image_size", r->size, "batch_size", r->batch, "device", r->on_cuda ? "gpu" : "cpu",
-                     "pass_ms", r->pass_ms[PASSES / 2], "steps_ms", total_us / 1e3, "kernels",
+                     "image_size", r->size, "batch_size", r->batch, "where", r->where, "pass_ms",
+                     r->pass_ms[PASSES / 2], "steps_ms", total_us / 1e3, "kernels",
                      bt_plan_kernel_count(plan, r->batch), "weight_bytes",
                      (json_int_t)bt_plan_weight_bytes(plan), "arena_bytes",
                      (json_int_t)bt_plan_arena_bytes(plan), "kinds", kinds, "steps", steps);
@@ -108,28 +116,76 @@ static int time_passes(run *r, bt_plan *plan, float *images, float *logits) {
     return 0;
 }
 
+/* Ranges found on pictures of its own, as `bench-networks` does. */
+static bt_status calibrate(bt_calibration **out, const run *r, bt_error *error) {
+    const bt_session_options session = {.backend = "plan",
+                                        .model = r->model,
+                                        .weights = "demo",
+                                        .device = "cpu",
+                                        .path = BT_PATH_PRODUCTION,
+                                        .height = r->size,
+                                        .width = r->size,
+                                        .use_amp = true,
+                                        .use_channels_last = true};
+    float *images =
+        malloc(3 * (size_t)CALIBRATION_PICTURES * (size_t)r->size * (size_t)r->size * sizeof *images);
+    if (!images) return bt_no_memory(error, "the pictures to calibrate on");
+    const bt_calibrate_options how = {.session = &session,
+                                      .images = images,
+                                      .count = CALIBRATION_PICTURES,
+                                      .source = "synthetic",
+                                      .wanted_iou = WANTED_IOU};
+    bt_status status =
+        input_spheroids(images, NULL, CALIBRATION_SEED, CALIBRATION_PICTURES, r->size, r->size, error);
+    char file[] = "/tmp/bench-steps-XXXXXX"; /* what is wanted of it is in memory, too */
+    const int descriptor = mkstemp(file);
+    if (descriptor >= 0) close(descriptor);
+    if (status == BT_OK) status = bt_calibrate(out, file, &how, error);
+    unlink(file);
+    free(images);
+    return status;
+}
+
+/* What is asked for as a plan's options: a GPU in FP16, else the CPU in the precision named. */
+static bt_status plan_options(bt_plan_options *options, const run *r, const char *where,
+                              bt_calibration **calibration, bt_error *error) {
+    *options = (bt_plan_options){.height = r->size,
+                                 .width = r->size,
+                                 .threads = bt_cores_count(),
+                                 .level = bt_cpu_best_level(),
+                                 .type = strcmp(where, "bf16") == 0 ? BT_BF16 : BT_F32};
+    if (r->on_cuda) {
+        options->on_cuda = true;
+        options->type = BT_F16;
+        options->device_index = atoi(where + 5);
+    }
+    if (strcmp(where, "int8") != 0) return BT_OK;
+    bt_status status = calibrate(calibration, r, error);
+    options->calibration = *calibration;
+    if (status == BT_OK && strcmp((*calibration)->floats, "bf16") == 0) options->type = BT_BF16;
+    return status;
+}
+
 int main(int argc, char **argv) {
+    const char *where = argc > 4 ? argv[4] : "fp32";
     run r = {.model = argc > 1 ? argv[1] : "hrnet",
              .size = argc > 2 ? atoi(argv[2]) : 256,
              .batch = argc > 3 ? atoi(argv[3]) : 1,
-             .on_cuda = argc > 4 && strncmp(argv[4], "cuda:", 5) == 0};
+             .on_cuda = strncmp(where, "cuda:", 5) == 0,
+             .where = where};
     bt_network *network;
     bt_weights *weights;
+    bt_plan_options options;
+    bt_calibration *calibration = NULL;
     bt_plan *plan;
     bt_error error;
     if (bt_network_open(&network, r.model, &error) != BT_OK ||
-        bt_weights_open(&weights, network, "demo", &error) != BT_OK)
+        bt_weights_open(&weights, network, "demo", &error) != BT_OK ||
+        plan_options(&options, &r, where, &calibration, &error) != BT_OK)
         return fail_with(&error);
-    const bt_plan_options options = {.network = network,
-                                     .weights = weights,
-                                     .height = r.size,
-                                     .width = r.size,
-                                     .threads = bt_cores_count(),
-                                     .type = r.on_cuda ? BT_F16 : BT_F32,
-                                     .level = bt_cpu_best_level(),
-                                     .on_cuda = r.on_cuda,
-                                     .device_index = r.on_cuda ? atoi(argv[4] + 5) : 0,
-                                     .libraries = argc > 5 ? argv[5] : NULL};
+    options.network = network;
+    options.weights = weights;
+    options.libraries = argc > 5 ? argv[5] : NULL;
     const int64_t start_ns = bt_clock_now_ns();
     if (bt_plan_open(&plan, &options, &error) != BT_OK || bt_plan_prepare(plan, r.batch, &error) != BT_OK)
         return fail_with(&error);
@@ -154,6 +210,7 @@ int main(int argc, char **argv) {
     free(r.step_ns);
     free(r.pass_ms);
     bt_plan_close(&plan);
+    bt_calibration_close(&calibration);
     bt_weights_close(&weights);
     bt_network_close(&network);
     return 0;

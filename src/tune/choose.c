@@ -6,34 +6,10 @@
 
 #include "backend/calibrate.h"
 #include "base/cores.h"
-#include "base/text.h"
-#include "record/config.h"
-#include "tune/bench.h"
 #include "tune/contenders.h"
 #include "tune/divisions.h"
-#include "tune/replay.h"
+#include "tune/race.h"
 #include "tune/resolve.h"
-
-/* A picture's check takes one run in each path, of which the standard one is slower than the contender by no more
- * than this, on any machine seen. Higher checks fewer pictures where time is short; lower may run out of it. */
-#define STANDARD_SLOWER 6.0
-
-/* Pictures that INT8's ranges are taken from, and checked on; at most BT_MAX_TURN_SAMPLES. More: fewer values of other pictures lie outside, and
- * a picture that agrees badly is met; fewer: calibrating takes less of the time. */
-#define PICTURES_UNASKED 8
-#define PICTURES_ASKED   16
-
-/* INT8's masks of every single picture agree at least so, whatever all of them together do. */
-#define INT8_LEAST_IOU 0.95
-
-/* A model's comparison under way. */
-typedef struct race {
-    const bt_tuning *t;
-    bt_probe *probes[BT_CONTENDERS_MAX]; /* of the model's contenders */
-    double budget_s, spent_s;
-    bool reference_tried;
-    int referred; /* pictures whose masks in FP32 are there to compare with */
-} race;
 
 /* ---- what there is ---- */
 
@@ -67,237 +43,29 @@ static bt_ways ways_of(const bt_tuning *t) {
     return ways;
 }
 
-/* ---- turns ---- */
+/* ---- their comparison ---- */
 
-static void warn_of(const race *r, int index, const bt_step_result *result) {
-    const bt_contender *c = &r->t->model->contenders[index];
-    char title[32];
-    if (result->status == BT_TIMEOUT) {
-        bt_log_write(
-            r->t->options->log, BT_LOG_INFO,
-            "%s: the time for comparing ways to run is over; what was not compared is not chosen by it",
-            r->t->model->title);
-        return;
-    }
-    bt_contender_title(c, false, title, sizeof title);
-    bt_log_write(r->t->options->log, c->may_win ? BT_LOG_WARNING : BT_LOG_INFO,
-                 "%s: %s with %d instance%s is left out: %s", r->t->model->title, title, c->instances,
-                 c->instances == 1 ? "" : "s", result->message);
-}
-
-/* Tells how the contest stands, and of a turn that failed why. */
-static void report_turn(const race *r, const bt_contest *contest, const bt_contest_turn *turn,
-                        const bt_step_result *result) {
-    char doing[96];
-    const bt_contender *c = &r->t->model->contenders[turn->contender];
-    double fraction = bt_contest_progress(contest, doing, sizeof doing);
-    if (result->status != BT_OK) warn_of(r, turn->contender, result);
-    bt_log_write(r->t->options->log, BT_LOG_DETAIL, "%s: comparing: round %d, %s, %d of them, took %.2f s",
-                 r->t->model->title, turn->round, c->precision, c->instances, result->elapsed_s);
-    bt_tuning_progress(r->t, fraction, "comparing ways to run: ", doing);
-}
-
-static bt_status take_turn(race *r, const bt_contest_turn *turn, bt_step_result *result, bt_error *error) {
-    bt_status status = bt_replay_turn(r->t, r->probes[turn->contender], turn, result, error);
-    if (status == BT_OK && !bt_tuning_stopped(r->t->options)) r->spent_s += result->elapsed_s;
-    return status;
-}
-
-static bt_status run_contest(race *r, bt_error *error) {
-    bt_model_record *model = r->t->model;
-    bt_contest *contest;
-    bt_contest_turn turn;
-    bt_status status =
-        bt_contest_open(&contest, model->contenders, model->contender_count, r->budget_s - r->spent_s, error);
-    while (status == BT_OK && bt_contest_next(contest, &turn)) {
-        bt_step_result result;
-        status = take_turn(r, &turn, &result, error);
-        if (status != BT_OK || bt_tuning_stopped(r->t->options)) break;
-        bt_contest_done(contest, &result);
-        report_turn(r, contest, &turn, &result);
-    }
-    if (contest) bt_contest_close(&contest);
-    return status;
-}
-
-/* ---- INT8's calibration ---- */
-
-static bool is_in(const bt_contender *c, bt_precision precision) {
-    return strcmp(c->precision, bt_precision_name(precision)) == 0;
-}
-
-/* The one in FP32 on all cores, -1 where there is none. */
-static int exact_one(const bt_model_record *model) {
-    for (int i = 0; i < model->contender_count; i++) {
-        const bt_contender *c = &model->contenders[i];
-        if (bt_contender_same_division(c, &model->contenders[0]) && is_in(c, BT_PRECISION_FP32)) return i;
-    }
-    return -1;
-}
-
-/* The contender whose worker calibrates, -1 where that is not needed; there is one wherever INT8 is. */
-static int calibrator(const bt_model_record *model) {
-    bool needed = false;
-    for (int i = 0; i < model->contender_count; i++)
-        needed = needed || is_in(&model->contenders[i], BT_PRECISION_INT8);
-    return needed ? exact_one(model) : -1;
-}
-
-/* INT8 without a calibration is out, with the reason; who did not ask for it need not be told at once. */
-static void leave_out_int8(const race *r, const char *why) {
-    const bool wanted = r->t->options->settings->precision == BT_PRECISION_AUTO_INT8;
-    bt_model_record *model = r->t->model;
-    bt_log_write(r->t->options->log, wanted ? BT_LOG_WARNING : BT_LOG_INFO,
-                 "%s: INT8 is left out, not calibrated: %s", model->title, why);
-    for (int i = 0; i < model->contender_count; i++)
-        if (is_in(&model->contenders[i], BT_PRECISION_INT8))
-            snprintf(model->contenders[i].why, sizeof model->contenders[i].why, "not calibrated: %.140s",
-                     why);
-}
-
-/* Of a model's time for comparing, what calibrating may take where nobody asked for INT8. Higher: it can be told of
- * larger images; lower: the floats, one of which is taken, have more of it. */
-#define CALIBRATION_SHARE (1.0 / 3)
-
-/* Measures what INT8 needs to know, before it can compete. Whoever asked for INT8 gives it the time that it
- * takes. */
-static bt_status calibrate(race *r, bt_error *error) {
-    bt_model_record *model = r->t->model;
-    const bt_precision asked = (bt_precision)r->t->options->settings->precision;
-    const bool wanted = bt_precision_wants_int8(asked);
-    const bt_contest_turn turn = {.contender = calibrator(model),
-                                  .step = {BT_STEP_CALIBRATE, 1, wanted ? PICTURES_ASKED : PICTURES_UNASKED},
-                                  .within_s = wanted ? INFINITY : CALIBRATION_SHARE * r->budget_s};
-    bt_step_result result;
-    if (turn.contender < 0 || !(turn.within_s > 0)) return BT_OK;
-    bt_tuning_progress(r->t, 0, "calibrating INT8", "");
-    bt_status status = take_turn(r, &turn, &result, error);
-    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
-    if (wanted) r->budget_s += result.elapsed_s;
-    if (result.status == BT_OK)
-        bt_config_calibration_name(model->calibration, r->t->options->settings->output, model->model);
-    else if (asked == BT_PRECISION_INT8)
-        return bt_fail(error, result.status, "--precision: INT8 was not calibrated: %s", result.message);
-    else
-        leave_out_int8(r, result.message);
-    return BT_OK;
-}
-
-/* ---- masks ---- */
-
-/* What a comparison of masks says of all contenders of that kind. What could not be compared in time may win: the
- * sweep compares each size's masks again. */
-static void take_masks(bt_model_record *model, const bt_contender *kind, const bt_step_result *result,
-                       double min_mask_iou) {
-    const double iou = result->status == BT_OK ? result->mask_iou : NAN;
-    char why[BT_CONTENDER_WHY_SIZE] = "";
-    const double least =
-        result->status == BT_OK && is_in(kind, BT_PRECISION_INT8) ? result->mask_iou_least : 1;
-    if (least < INT8_LEAST_IOU)
-        bt_text_format(why, sizeof why, "the masks of a picture agree by %.3f, less than %g", least,
-                       INT8_LEAST_IOU);
-    else if (iou < min_mask_iou)
-        bt_text_format(why, sizeof why, "its masks agree by %.3f, less than %g", iou, min_mask_iou);
-    else if (result->status == BT_BACKEND)
-        snprintf(why, sizeof why, "%.159s", result->message);
-    for (int i = 0; i < model->contender_count; i++) {
-        bt_contender *c = &model->contenders[i];
-        if (!bt_contender_same_kind(c, kind)) continue;
-        c->mask_iou = iou;
-        if (why[0] && !c->why[0]) memcpy(c->why, why, sizeof why);
-    }
-}
-
-/* How many pictures there is time for, of `picture_ms` each; at least one. */
-static int pictures_for(const race *r, double picture_ms) {
-    return (int)fmin(fmax((r->budget_s - r->spent_s) * 1e3 / picture_ms, 1), BT_BENCH_IMAGES);
-}
-
-/* Masks in FP32 to compare with, by the session that is open for it: another of the standard path would cost more
- * than all turns. Where there is none, each comparison opens that. */
-static bt_status make_reference(race *r, bt_error *error) {
-    const int index = exact_one(r->t->model);
-    const bt_contender *c = &r->t->model->contenders[index < 0 ? 0 : index];
-    r->reference_tried = true;
-    if (index < 0 || !(c->median_ms > 0) || r->spent_s >= r->budget_s) return BT_OK;
-    /* half of the time is the others' */
-    const int pictures = pictures_for(r, 2 * c->median_ms);
-    const bt_contest_turn turn = {
-        .contender = index, .step = {BT_STEP_REFERENCE, 1, pictures}, .within_s = r->budget_s - r->spent_s};
-    bt_step_result result;
-    bt_status status = take_turn(r, &turn, &result, error);
-    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
-    if (result.status == BT_OK) r->referred = pictures;
-    return BT_OK;
-}
-
-/* Compares what a contender computes with FP32, on as many pictures as there is time for. */
-static bt_status compare_masks(race *r, int index, bt_error *error) {
-    const bt_contender *c = &r->t->model->contenders[index];
-    bt_status status = BT_OK;
-    bt_tuning_progress(r->t, 1, "comparing masks", "");
-    if (!r->reference_tried) status = make_reference(r, error);
-    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
-    const int pictures = r->referred > 0 ? (int)fmin(pictures_for(r, c->median_ms), r->referred)
-                                         : pictures_for(r, (1 + STANDARD_SLOWER) * c->median_ms);
-    const bt_contest_turn turn = {
-        .contender = index, .step = {BT_STEP_MASKS, 1, pictures}, .within_s = r->budget_s - r->spent_s};
-    bt_step_result result;
-    if (turn.within_s <= 0) return BT_OK;
-    status = take_turn(r, &turn, &result, error);
-    if (status != BT_OK || bt_tuning_stopped(r->t->options)) return status;
-    if (result.status != BT_OK) warn_of(r, index, &result);
-    take_masks(r->t->model, c, &result, r->t->options->settings->min_mask_iou);
-    return BT_OK;
-}
-
-/* Of the ways that lead on some division, and of those that are told, the next whose masks were not compared yet;
- * -1 where none is left. */
-static int next_to_compare(bt_model_record *model, const bool *compared) {
-    for (int d = 0; d < model->division_count; d++) {
-        const bt_contender *best =
-            bt_contenders_best(model->contenders, model->contender_count, &model->divisions[d]);
-        const int index = (int)(best - model->contenders);
-        if (best->median_ms > 0 && !is_in(best, BT_PRECISION_FP32) && isnan(best->mask_iou) &&
-            !compared[index])
-            return index;
-    }
-    for (int i = 0; i < model->contender_count; i++) {
-        const bt_contender *c = &model->contenders[i];
-        if (is_in(c, BT_PRECISION_INT8) && !c->may_win && c->median_ms > 0 && !compared[i]) return i;
-    }
-    return -1;
-}
-
-/* Where nothing else can be taken there is nothing to decide by masks. */
-static bool has_rivals(const bt_model_record *model) {
-    for (int i = 1; i < model->contender_count; i++)
-        if (!bt_contender_same_kind(&model->contenders[i], &model->contenders[0])) return true;
-    return false;
-}
-
-static bt_status check_masks(race *r, bt_error *error) {
-    bool compared[BT_CONTENDERS_MAX] = {false};
-    bt_status status = BT_OK;
-    while (status == BT_OK && has_rivals(r->t->model) && !bt_tuning_stopped(r->t->options)) {
-        const int index = next_to_compare(r->t->model, compared);
-        if (index < 0) break;
-        compared[index] = true;
-        status = compare_masks(r, index, error);
-    }
+/* What it would bring, once it is decided what is taken without it. */
+static bt_status tell_int8(bt_race *r, bt_error *error) {
+    bt_status status = bt_race_calibrate(r, error);
+    if (!bt_race_is_over(r, status)) status = bt_race_tell_int8(r, error);
+    if (!bt_race_is_over(r, status)) status = bt_race_check_masks(r, error);
     return status;
 }
 
 /* A model's ways of running, compared within `budget_s`. */
 static bt_status compare_ways(const bt_tuning *t, double budget_s, double *spent_s, bt_error *error) {
     bt_model_record *model = t->model;
-    race r = {.t = t, .budget_s = budget_s};
+    bt_race r = {.t = t, .budget_s = budget_s};
+    const bool late = bt_race_int8_is_late(&r);
     bt_status status = BT_OK;
     for (int i = 0; i < model->contender_count && status == BT_OK; i++)
         status = bt_tuning_open_probe(&r.probes[i], t, &model->contenders[i], error);
-    if (status == BT_OK) status = calibrate(&r, error);
-    if (status == BT_OK) status = run_contest(&r, error);
-    if (status == BT_OK) status = check_masks(&r, error);
+    if (status == BT_OK && !late) status = bt_race_calibrate(&r, error);
+    if (status == BT_OK) status = bt_race_hold(&r, error);
+    if (status == BT_OK) status = bt_race_check_masks(&r, error);
+    if (status == BT_OK && late && !bt_tuning_stopped(t->options)) status = tell_int8(&r, error);
+    if (r.contest) bt_contest_close(&r.contest);
     for (int i = 0; i < model->contender_count; i++)
         bt_probe_close(&r.probes[i]);
     (void)remove(t->reference); /* where there is one */
@@ -328,7 +96,7 @@ static void take_way(const bt_optimize_options *options, bt_model_record *model,
         bt_contenders_take(model->contenders, model->contender_count, best);
         bt_contenders_reason(model->contenders, model->contender_count, (bt_precision)settings->precision,
                              model->precision_reason);
-    } else if (has_rivals(model)) { /* the session takes what it knows to be fast here */
+    } else if (bt_race_has_rivals(model)) { /* the session takes what it knows to be fast here */
         snprintf(out->precision, sizeof out->precision, "%.7s",
                  bt_precision_name((bt_precision)settings->precision));
         out->channels_last = settings->use_channels_last;

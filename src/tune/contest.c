@@ -23,7 +23,7 @@
 #define KIND_ROUNDS 2
 #define FAR         1.5
 
-#define ROUNDS_MAX (KIND_ROUNDS + BT_CONTEST_ROUNDS)
+#define ROUNDS_MAX (2 * KIND_ROUNDS + BT_CONTEST_ROUNDS)
 
 typedef struct entrant {
     bt_contender *contender;
@@ -37,8 +37,10 @@ typedef struct entrant {
 
 struct bt_contest {
     entrant entrants[BT_CONTENDERS_MAX];
-    int count, round, at; /* round: from 0 */
-    int joined;           /* the round from which all divisions take part; -1: not yet */
+    int count, round, at;         /* round: from 0 */
+    const entrant *told, *beside; /* that alone take part, after the others were compared; NULL before */
+    int told_until;               /* the round */
+    int joined;                   /* the round from which all divisions take part; -1: not yet */
     double budget_s, elapsed_s;
     bool over;
 };
@@ -47,6 +49,7 @@ struct bt_contest {
 
 static bool takes_part(const bt_contest *contest, const entrant *e) {
     if (e->out) return false;
+    if (contest->told) return e == contest->told || e == contest->beside;
     if (!e->contender->may_win) return contest->round < KIND_ROUNDS;
     return e->first || contest->joined >= 0;
 }
@@ -87,6 +90,18 @@ bt_status bt_contest_open(bt_contest **out, bt_contender *contenders, int count,
         contest->at++;
     contest->over = taking_part(contest) < 2 || !(budget_s > 0);
     return BT_OK;
+}
+
+void bt_contest_tell(bt_contest *contest, bt_contender *told, int beside, double budget_s) {
+    entrant *e = &contest->entrants[contest->count++];
+    e->contender = told;
+    e->first = true;
+    contest->told = e;
+    contest->beside = &contest->entrants[beside];
+    contest->told_until = contest->round + KIND_ROUNDS;
+    contest->budget_s = contest->elapsed_s + budget_s;
+    contest->at = beside;
+    contest->over = contest->beside->out || !(budget_s > 0);
 }
 
 void bt_contest_close(bt_contest **contest) {
@@ -147,6 +162,10 @@ static void leave_out_slow_kinds(bt_contest *contest) {
 static void end_round(bt_contest *contest) {
     contest->at = 0;
     contest->round++;
+    if (contest->told) {
+        contest->over = contest->round >= contest->told_until;
+        return;
+    }
     leave_out_slow_kinds(contest);
     if (contest->joined < 0 && (kinds_left(contest) < 2 || contest->round >= KIND_ROUNDS))
         contest->joined = contest->round;
@@ -235,8 +254,8 @@ static int rounds(const bt_contest *contest) {
 
 double bt_contest_progress(const bt_contest *contest, char *text, size_t size) {
     bt_contest_turn turn;
-    if (!bt_contest_next(contest, &turn)) {
-        snprintf(text, size, "done");
+    if (contest->told || !bt_contest_next(contest, &turn)) {
+        snprintf(text, size, "%s", contest->told ? "what is told" : "done");
         return 1;
     }
     const bt_contender *c = contest->entrants[turn.contender].contender;

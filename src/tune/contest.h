@@ -50,6 +50,10 @@ bool bt_contest_next(const bt_contest *contest, bt_contest_turn *out);
  * it had. */
 void bt_contest_done(bt_contest *contest, const bt_step_result *result);
 
+/* After the contest: two rounds more, of a contender that came too late for it and is only to be told, by turns with
+ * number `beside`, within `budget_s`. It stands behind the others in the caller's list. */
+void bt_contest_tell(bt_contest *contest, bt_contender *told, int beside, double budget_s);
+
 /* How far it is, 0..1; never goes back. `text`: "round 2 of 5, BF16, 2 x 1 thread". */
 double bt_contest_progress(const bt_contest *contest, char *text, size_t size);
 

@@ -266,6 +266,64 @@ static void what_is_told_does_not_decide_when_it_ends(void **state) {
     assert_true(two[0].median_ms == 20 && two[1].median_ms == 60);
 }
 
+/* Takes turns until none is left. */
+static void go_on(bt_contest *contest, arena *a) {
+    bt_contest_turn turn;
+    while (bt_contest_next(contest, &turn)) {
+        assert_true(a->turns < TURNS_MAX);
+        a->order[a->turns] = turn.contender;
+        a->of[turn.contender]++;
+        const bt_step_result result = answer(a, &turn);
+        a->spent_s += result.elapsed_s;
+        bt_contest_done(contest, &result);
+    }
+}
+
+/* FP32 and BF16, and INT8 that joins after they were compared, with so much time. */
+static void tell_late(arena *a, bt_contender three[3], double budget_s) {
+    bt_contest *contest;
+    three[0] = way("fp32", 1, true);
+    three[1] = way("bf16", 1, true);
+    three[2] = way("int8", 1, false);
+    assert_int_equal(bt_contest_open(&contest, three, 2, 1e9, NULL), BT_OK);
+    go_on(contest, a);
+    a->turns = 0;
+    a->spent_s = 0;
+    memset(a->of, 0, sizeof a->of);
+    bt_contest_tell(contest, &three[2], 1, budget_s);
+    go_on(contest, a);
+    bt_contest_close(&contest);
+}
+
+static arena of_three(void) {
+    return (arena){.ms = {36, 20, 10}, .noise = 0.01, .random = bt_random_stream(1, "late")};
+}
+
+/* Two turns of each, so that a slow spell falls on both. */
+static void one_that_comes_late_is_timed_in_turns_with_another(void **state) {
+    (void)state;
+    static const int order[] = {1, 2, 1, 2};
+    bt_contender three[3];
+    arena a = of_three();
+    tell_late(&a, three, 1e9);
+    assert_int_equal(a.turns, 4);
+    assert_memory_equal(a.order, order, sizeof order);
+    assert_true(fabs(three[2].median_ms / 10 - 1) < 0.05 && fabs(three[1].median_ms / 20 - 1) < 0.05);
+    assert_true(fabs(three[0].median_ms / 36 - 1) < 0.05); /* as it was */
+}
+
+static void one_that_comes_late_costs_its_time_at_most(void **state) {
+    (void)state;
+    bt_contender three[3];
+    arena a = of_three();
+    tell_late(&a, three, 0.15); /* 0.08 and 0.04 s, and no more */
+    assert_int_equal(a.turns, 2);
+    a = of_three();
+    tell_late(&a, three, 0);
+    assert_int_equal(a.turns, 0);
+    assert_true(isnan(three[2].median_ms));
+}
+
 static void it_costs_its_budget_at_most_whatever_the_machine_does(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 500; seed++) {
@@ -385,6 +443,8 @@ int main(void) {
         cmocka_unit_test(a_precision_that_fails_is_out_on_all_divisions),
         cmocka_unit_test(one_that_is_out_beforehand_has_no_turn),
         cmocka_unit_test(what_is_told_does_not_decide_when_it_ends),
+        cmocka_unit_test(one_that_comes_late_is_timed_in_turns_with_another),
+        cmocka_unit_test(one_that_comes_late_costs_its_time_at_most),
     };
     return cmocka_run_group_tests_name("tune: the contest of ways", tests, NULL, NULL);
 }

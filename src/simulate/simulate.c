@@ -7,14 +7,18 @@
 #include "base/random.h"
 #include "simulate/traffic.h"
 
-/* Both lanes of every instance may run at a time. */
-#define RUNS_MAX BT_BATCHER_LANES_MAX
+/* Both lanes of every instance may be at work at a time, each with a run that was given to it, and the results of the
+ * one before, which it delivers first. */
+#define RUNS_MAX (2 * BT_BATCHER_LANES_MAX)
 
-/* A run under way. */
+/* A run under way, or the delivery of its results. */
 typedef struct running {
-    int64_t end_ns;
+    int64_t began_ns, end_ns;
     uint64_t run;
     bt_run_outcome outcome;
+    int model, lane;
+    int count; /* images; of a delivery, answers */
+    bool is_delivery;
 } running;
 
 typedef struct simulator {
@@ -25,6 +29,10 @@ typedef struct simulator {
     int64_t now_ns, overhead_ns;
     running runs[RUNS_MAX]; /* a heap, the next to end first */
     int run_count;
+    running ended;                         /* the run that ended last; */
+    int64_t answered_ns;                   /* when its results are with their callers */
+    int answers;                           /* of it so far */
+    int64_t free_ns[BT_BATCHER_LANES_MAX]; /* when a lane has delivered what it has */
 } simulator;
 
 /* ---- opening ---- */
@@ -97,12 +105,56 @@ static void trace(simulator *sim, const uint64_t *words, size_t count) {
     sim->result->trace_hash = bt_fnv1a64(sim->result->trace_hash, words, count * sizeof *words);
 }
 
+static int lane_of(const bt_action *run) {
+    return 2 * run->instance + (run->path == BT_PATH_STANDARD);
+}
+
+static int64_t later(int64_t a_ns, int64_t b_ns) {
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
 static void start_run(simulator *sim, const bt_action *action) {
     bt_traffic *traffic = &sim->models[action->model];
-    bt_run_outcome outcome;
-    const int64_t takes_ns = sim->overhead_ns + bt_traffic_draw_run(traffic, action, &outcome);
+    running run = {
+        .run = action->run, .model = action->model, .lane = lane_of(action), .count = action->count};
+    const int64_t takes_ns = sim->overhead_ns + bt_traffic_draw_run(traffic, action, &run.outcome);
     traffic->busy_ns += takes_ns;
-    push_run(sim, (running){.end_ns = sim->now_ns + takes_ns, .run = action->run, .outcome = outcome});
+    run.began_ns = later(sim->now_ns, sim->free_ns[run.lane]);
+    run.end_ns = run.began_ns + takes_ns;
+    push_run(sim, run);
+}
+
+/* Results come of the run that ended just now: they are answers once all of them are delivered. */
+static void answer(simulator *sim, const bt_action *action) {
+    bt_traffic *traffic = &sim->models[action->model];
+    const bool waits = action->status == BT_OK && sim->answered_ns > sim->now_ns;
+    bt_traffic_answer(traffic, action, sim->ended.began_ns, waits ? sim->answered_ns : sim->now_ns);
+    if (waits)
+        sim->answers++;
+    else
+        bt_traffic_return(traffic, 1);
+}
+
+static void end_run(simulator *sim, const running *run) {
+    bt_traffic *traffic = &sim->models[run->model];
+    bool known = bt_batcher_done(sim->batcher, sim->now_ns, run->run, run->outcome);
+    assert(known);
+    (void)known;
+    const int64_t takes_ns = run->outcome == BT_RUN_GOOD ? bt_traffic_draw_delivery(traffic, run->count) : 0;
+    traffic->busy_ns += takes_ns;
+    sim->ended = *run;
+    sim->free_ns[run->lane] = sim->answered_ns = sim->now_ns + takes_ns;
+}
+
+/* Clients of a closed loop go on when they have their answers. */
+static void await_delivery(simulator *sim) {
+    if (sim->answers == 0) return;
+    running delivery = sim->ended;
+    delivery.end_ns = sim->answered_ns;
+    delivery.count = sim->answers;
+    delivery.is_delivery = true;
+    sim->answers = 0;
+    push_run(sim, delivery);
 }
 
 static void act(simulator *sim) {
@@ -119,8 +171,9 @@ static void act(simulator *sim) {
         if (action.kind == BT_ACTION_RUN)
             start_run(sim, &action);
         else
-            bt_traffic_answer(&sim->models[action.model], &action, sim->now_ns);
+            answer(sim, &action);
     }
+    await_delivery(sim);
 }
 
 /* ---- events ---- */
@@ -141,7 +194,7 @@ static int64_t sooner(int64_t a_ns, int64_t b_ns) {
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* The next thing that happens: a run ends, a request arrives, or the batcher wants to be asked; at one
+/* The next thing that happens: a run or a delivery ends, a request arrives, or the batcher wants to be asked; at one
  * instant in this order. False when there is nothing more, or nothing before the clock's end. */
 static bool step(simulator *sim) {
     int64_t run_ns = sim->run_count > 0 ? sim->runs[0].end_ns : BT_NEVER_NS;
@@ -157,9 +210,10 @@ static bool step(simulator *sim) {
     if (run_ns <= arrival_ns && run_ns <= wake_ns) {
         running ended = pop_run(sim);
         sim->now_ns = run_ns;
-        bool known = bt_batcher_done(sim->batcher, sim->now_ns, ended.run, ended.outcome);
-        assert(known);
-        (void)known;
+        if (ended.is_delivery)
+            bt_traffic_return(&sim->models[ended.model], ended.count);
+        else
+            end_run(sim, &ended);
     } else if (arrival_ns <= wake_ns) {
         sim->now_ns = arrival_ns;
         send(sim, arriving);

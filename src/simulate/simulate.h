@@ -30,7 +30,11 @@ typedef struct bt_simulation_model {
     bt_batcher_model batcher;      /* its ladder says which sizes run */
     const bt_service_times *times; /* for every size of the ladder; borrowed */
     int times_count;
-    bt_service_times standard;  /* of one image on the standard path; count 0: the ladder's standard_ns */
+    bt_service_times standard; /* of one image on the standard path; count 0: the ladder's standard_ns */
+    /* Of one image: what a lane does before its run and after it. A batch takes one draw for each of its images alike.
+     * Requests are answered once all of a batch's are delivered, and only then does its lane begin the next that it was
+     * given meanwhile. Count 0: no time. */
+    bt_service_times prepare, deliver;
     const int64_t *arrivals_ns; /* ascending, from 0; NULL: a closed loop */
     int64_t arrival_count;      /* requests in all */
     int clients;        /* closed loop: so many requests in flight, the next sent when one is answered */
@@ -55,11 +59,12 @@ typedef struct bt_simulated {
     int64_t arrival_count;
     int64_t ok, rejected, expired, failed;          /* by cause; ok + the others = arrival_count */
     double p50_ms, p95_ms, p99_ms, mean_ms, max_ms; /* of the answered; NaN where none */
-    double mean_queue_ms;                           /* arrival to the start of its run */
+    double mean_queue_ms;                           /* arrival until a lane begins with it */
     double throughput_rps;                          /* ok / time from the first arrival to the last answer */
     double mean_batch_size;                         /* NaN without a run */
     uint64_t batches[BT_SIMULATION_BATCHES]; /* [b - 1]: runs of b requests, the last holds larger ones too */
-    double utilisation;                      /* of the model's instances, over the same time */
+    double
+        utilisation; /* of the model's instances' lanes, over the same time, preparing and delivering with it */
 } bt_simulated;
 
 typedef struct bt_simulation {

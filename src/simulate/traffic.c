@@ -43,7 +43,9 @@ static bt_status check_model(const bt_simulation_model *model, int index, bt_err
     bt_status status = check_arrivals(model, index, error);
     for (int i = 0; status == BT_OK && i < model->times_count; i++)
         status = check_times(&model->times[i], index, error);
-    return status == BT_OK ? check_times(&model->standard, index, error) : status;
+    if (status == BT_OK) status = check_times(&model->standard, index, error);
+    if (status == BT_OK) status = check_times(&model->prepare, index, error);
+    return status == BT_OK ? check_times(&model->deliver, index, error) : status;
 }
 
 /* ---- opening ---- */
@@ -84,6 +86,8 @@ bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *opti
         .service_random = stream_of(options->seed, index, "service times"),
         .standard_random = stream_of(options->seed, index, "standard path's times"),
         .failure_random = stream_of(options->seed, index, "failures"),
+        .prepare_random = stream_of(options->seed, index, "preparing"),
+        .deliver_random = stream_of(options->seed, index, "delivering"),
     };
     bt_status status = check_model(model, index, error);
     if (status == BT_OK) status = find_times(traffic, index, error);
@@ -101,8 +105,8 @@ bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *opti
 
 void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns) {
     traffic->out->rejected++;
-    traffic->last_ns = now_ns;
-    if (!traffic->model->arrivals_ns) traffic->idle_clients++;
+    if (now_ns > traffic->last_ns) traffic->last_ns = now_ns;
+    bt_traffic_return(traffic, 1);
 }
 
 /* ---- runs ---- */
@@ -111,6 +115,11 @@ static int64_t draw_ns(bt_random *random, const bt_service_times *times) {
     double place = bt_random_uniform(random) * (times->count - 1), ms = times->quantiles_ms[(int)place];
     if (times->count > 1) ms += (place - (int)place) * (times->quantiles_ms[(int)place + 1] - ms);
     return (int64_t)(ms * BT_NS_PER_MS + 0.5);
+}
+
+/* A slow moment slows every image of a batch: one draw for all. */
+static int64_t draw_each_ns(bt_random *random, const bt_service_times *times, int count) {
+    return times->count > 0 ? count * draw_ns(random, times) : 0;
 }
 
 static int64_t standard_ns(bt_traffic *traffic) {
@@ -128,15 +137,20 @@ static void count_batch(bt_traffic *traffic, int count) {
 
 int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome) {
     const bt_simulation_model *model = traffic->model;
+    const int64_t prepare_ns = draw_each_ns(&traffic->prepare_random, &model->prepare, run->count);
     *outcome = BT_RUN_GOOD;
-    if (run->path == BT_PATH_STANDARD) return standard_ns(traffic);
+    if (run->path == BT_PATH_STANDARD) return prepare_ns + standard_ns(traffic);
     const int64_t takes_ns =
         draw_ns(&traffic->service_random, &model->times[traffic->times_of[run->run_size]]);
     if (model->failure_probability > 0 &&
         bt_random_uniform(&traffic->failure_random) < model->failure_probability)
         *outcome = BT_RUN_EXCEPTION;
     count_batch(traffic, run->count);
-    return takes_ns;
+    return prepare_ns + takes_ns;
+}
+
+int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count) {
+    return draw_each_ns(&traffic->deliver_random, &traffic->model->deliver, count);
 }
 
 /* ---- figures ---- */

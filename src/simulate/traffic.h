@@ -18,7 +18,7 @@ typedef struct bt_traffic {
     int64_t busy_ns;           /* of all its runs */
     double latency_sum_ms, queue_sum_ms;
     uint64_t runs, run_requests;
-    bt_random service_random, standard_random, failure_random;
+    bt_random service_random, standard_random, failure_random, prepare_random, deliver_random;
     int16_t times_of[BT_LADDER_BATCH_MAX + 1]; /* by run size: which of the model's times; -1: none */
 } bt_traffic;
 
@@ -47,11 +47,16 @@ static inline int64_t bt_traffic_send(bt_traffic *traffic, int64_t now_ns) {
     return timed ? now_ns + model->timeout_ns : BT_NEVER_NS;
 }
 
-/* A request is answered. */
-static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answer, int64_t now_ns) {
+/* Clients that have their answers may send again. */
+static inline void bt_traffic_return(bt_traffic *traffic, int clients) {
+    if (!traffic->model->arrivals_ns) traffic->idle_clients += clients;
+}
+
+/* A request is answered at `now_ns`; `began_ns` is when a lane began with the run that gave its result. */
+static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answer, int64_t began_ns,
+                                     int64_t now_ns) {
     bt_simulated *out = traffic->out;
-    if (!traffic->model->arrivals_ns) traffic->idle_clients++;
-    traffic->last_ns = now_ns;
+    if (now_ns > traffic->last_ns) traffic->last_ns = now_ns;
     if (answer->status == BT_TIMEOUT) out->expired++;
     if (answer->status != BT_OK && answer->status != BT_TIMEOUT) out->failed++;
     if (answer->status != BT_OK) return;
@@ -59,14 +64,17 @@ static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answe
     out->ok++;
     out->latency_ms[answer->tag] = latency_ms;
     traffic->latency_sum_ms += latency_ms;
-    traffic->queue_sum_ms += bt_ms(answer->started_ns - answer->arrival_ns);
+    traffic->queue_sum_ms += bt_ms(began_ns - answer->arrival_ns);
 }
 
 /* The batcher refused the request that was just sent. */
 void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns);
 
-/* A run begins: draws how long it takes, beside the service's own overhead, and how it ends. */
+/* A run begins: draws how long it takes with its preparing, beside the service's own overhead, and how it ends. */
 int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome);
+
+/* A run of `count` images has its results: draws how long delivering them takes. */
+int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count);
 
 /* Fills in the figures, on so many instances. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *error);

@@ -90,6 +90,80 @@ static void what_the_service_itself_costs_is_added_to_each_run(void **state) {
     bt_simulation_close(&simulation);
 }
 
+/* Two are prepared from 0 to 6, run until 16 and are with their callers at 20. The third is given to the lane at 16,
+ * which begins with it at 20. */
+static void a_lane_prepares_before_a_run_and_delivers_after_it(void **state) {
+    (void)state;
+    static const int64_t arrivals_ns[] = {MS(0), MS(0), MS(1)};
+    const double prepare_ms = 3, deliver_ms = 2;
+    simulated_service_open(&one, (int[]){1, 2, 0}, (double[]){8, 10});
+    one.model.prepare = (bt_service_times){1, &prepare_ms, 1};
+    one.model.deliver = (bt_service_times){1, &deliver_ms, 1};
+    one.model.batcher.max_queue_delay_ns = MS(1);
+    send_at(&one, arrivals_ns, COUNT(arrivals_ns));
+    bt_simulation *simulation = alone(&one);
+    const bt_simulated *got = &simulation->models[0];
+    assert_latencies(got, (double[]){20, 20, 32}, 3);
+    assert_true(fabs(got->mean_queue_ms - 19 / 3.0) < 1e-9);
+    assert_true(fabs(got->utilisation - 1) < 1e-9);
+    bt_simulation_close(&simulation);
+}
+
+/* With preparing p, a run s and delivering d, one lane answers 1 / (p + s + d) a second, however many ask. */
+static void preparing_and_delivering_bound_what_a_lane_serves(void **state) {
+    (void)state;
+    const double prepare_ms = 3, deliver_ms = 2;
+    for (int clients = 1; clients <= 4; clients++) {
+        simulated_service_open(&one, (int[]){1, 0}, (double[]){5});
+        one.model.prepare = (bt_service_times){1, &prepare_ms, 1};
+        one.model.deliver = (bt_service_times){1, &deliver_ms, 1};
+        one.model.arrival_count = 100;
+        one.model.clients = clients;
+        bt_simulation *simulation = alone(&one);
+        const bt_simulated *got = &simulation->models[0];
+        assert_true(fabs(got->throughput_rps - 100) < 1e-6);
+        assert_true(fabs(got->p50_ms - 10.0 * clients) < 1e-9);
+        conserved(got);
+        bt_simulation_close(&simulation);
+    }
+}
+
+/* A run that fails delivers nothing; the standard path prepares its images once more. */
+static void what_fails_is_prepared_again_and_delivered_once(void **state) {
+    (void)state;
+    static const int64_t arrivals_ns[] = {MS(0)};
+    const double prepare_ms = 3, deliver_ms = 2, standard_ms = 20;
+    simulated_service_open(&one, (int[]){1, 0}, (double[]){5});
+    one.model.prepare = (bt_service_times){1, &prepare_ms, 1};
+    one.model.deliver = (bt_service_times){1, &deliver_ms, 1};
+    one.model.standard = (bt_service_times){1, &standard_ms, 1};
+    one.model.failure_probability = 1;
+    send_at(&one, arrivals_ns, 1);
+    bt_simulation *simulation = alone(&one);
+    assert_latencies(&simulation->models[0], (double[]){3 + 5 + 3 + 20 + 2}, 1);
+    bt_simulation_close(&simulation);
+}
+
+static void wrong_preparing_and_delivering_times_are_refused(void **state) {
+    (void)state;
+    static const double descending_ms[] = {2, 1};
+    static const int64_t arrivals_ns[] = {MS(0)};
+    for (int which = 0; which < 2; which++) {
+        bt_simulation *simulation;
+        simulated_service_open(&one, (int[]){1, 0}, (double[]){5});
+        *(which ? &one.model.prepare : &one.model.deliver) = (bt_service_times){1, descending_ms, 2};
+        send_at(&one, arrivals_ns, 1);
+        assert_int_equal(bt_simulate(&simulation,
+                                     &(bt_simulation_options){.models = &one.model,
+                                                              .model_count = 1,
+                                                              .instances = &(bt_batcher_instance){0, 0},
+                                                              .instance_count = 1},
+                                     NULL),
+                         BT_INVALID);
+        assert_null(simulation);
+    }
+}
+
 /* Clients that wait for their answer: n in flight, each behind the n - 1 others. */
 static void a_closed_loop_keeps_so_many_in_flight(void **state) {
     (void)state;
@@ -397,6 +471,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tiny_schedule_goes_as_by_hand),
         cmocka_unit_test(what_the_service_itself_costs_is_added_to_each_run),
+        cmocka_unit_test(a_lane_prepares_before_a_run_and_delivers_after_it),
+        cmocka_unit_test(preparing_and_delivering_bound_what_a_lane_serves),
+        cmocka_unit_test(what_fails_is_prepared_again_and_delivered_once),
+        cmocka_unit_test(wrong_preparing_and_delivering_times_are_refused),
         cmocka_unit_test(a_closed_loop_keeps_so_many_in_flight),
         cmocka_unit_test(a_closed_loop_of_batches_is_as_fast_as_they_are),
         cmocka_unit_test(a_stall_shows_at_its_true_length),

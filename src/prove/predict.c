@@ -64,6 +64,8 @@ static bt_status set_batcher(stage *s, int part, const variant *v, bt_error *err
         .times = tuned->times,
         .times_count = ladder.size_count,
         .standard = tuned->standard,
+        .prepare = tuned->prepare,
+        .deliver = tuned->deliver,
         .timeout_ns = s->options->timeout_ns,
     };
     return BT_OK;

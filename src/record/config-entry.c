@@ -27,18 +27,19 @@ static int ascending(const void *a, const void *b) {
 
 /* Quantiles 0, 1/63, ... 1 of the samples, by linear interpolation between order statistics (type 7 of
  * Hyndman and Fan 1996); all of the samples where they are no more. */
-static bt_status take_quantiles(bt_config_point *out, const bt_point *point, bt_error *error) {
-    int count = point->sample_count, wanted = count < BT_CONFIG_QUANTILES ? count : BT_CONFIG_QUANTILES;
+static bt_status take_quantiles(double **out, int *out_count, const double *samples_ms, int count,
+                                bt_error *error) {
+    int wanted = count < BT_CONFIG_QUANTILES ? count : BT_CONFIG_QUANTILES;
     if (count == 0) return BT_OK;
     double *sorted = malloc((size_t)count * sizeof *sorted);
     double *quantiles = malloc((size_t)wanted * sizeof *quantiles);
-    out->service_ms_quantiles = quantiles;
-    out->quantile_count = quantiles ? wanted : 0;
+    *out = quantiles;
+    *out_count = quantiles ? wanted : 0;
     if (!sorted || !quantiles) {
         free(sorted);
         return bt_no_memory(error, "%d quantiles", wanted);
     }
-    memcpy(sorted, point->samples_ms, (size_t)count * sizeof *sorted);
+    memcpy(sorted, samples_ms, (size_t)count * sizeof *sorted);
     qsort(sorted, (size_t)count, sizeof *sorted, ascending);
     for (int i = 0; i < wanted; i++) {
         double place = wanted > 1 ? (double)i * (count - 1) / (wanted - 1) : 0;
@@ -61,7 +62,8 @@ static bt_status take_point(bt_config_point *out, const bt_point *point, bt_erro
         .efficiency = rounded(point->efficiency),
         .memory_mb = rounded(point->memory_mb),
     };
-    return take_quantiles(out, point, error);
+    return take_quantiles(&out->service_ms_quantiles, &out->quantile_count, point->samples_ms,
+                          point->sample_count, error);
 }
 
 static bt_status take_points(bt_config_model *out, const bt_model_record *model, bt_error *error) {
@@ -71,6 +73,14 @@ static bt_status take_points(bt_config_model *out, const bt_model_record *model,
     for (int i = 0; i < model->point_count && status == BT_OK; i++)
         status = take_point(&out->points[out->point_count++], &model->points[i], error);
     return status;
+}
+
+static bt_status take_handling(bt_config_model *out, const bt_model_record *model, bt_error *error) {
+    bt_status status = take_quantiles(&out->prepare_ms_quantiles, &out->prepare_quantile_count,
+                                      model->prepare_samples_ms, model->prepare_sample_count, error);
+    return status == BT_OK ? take_quantiles(&out->deliver_ms_quantiles, &out->deliver_quantile_count,
+                                            model->deliver_samples_ms, model->deliver_sample_count, error)
+                           : status;
 }
 
 /* A run measures its instances on the device that its description starts with: "cpu: AMD ...", "cuda:0
@@ -176,6 +186,7 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
     take_precisions(out, model);
     take_instances(out, model);
     bt_status status = take_weights(&out->weights, model, error);
+    if (status == BT_OK) status = take_handling(out, model, error);
     if (status == BT_OK) status = take_points(out, model, error);
     if (status != BT_OK) bt_config_model_close(out);
     return status;

@@ -56,7 +56,9 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, unmeasurable), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, reason), ONLY_WHEN_KNOWN},
 };
-static const char *const model_others[] = {"settings", "precisions", "instances", "weights", "points", NULL};
+static const char *const model_others[] = {
+    "settings", "precisions", "instances", "weights", "prepare_ms_quantiles", "deliver_ms_quantiles",
+    "points",   NULL};
 
 static const bt_field precision_fields[] = {
     {PRECISION(TEXT, precision)},

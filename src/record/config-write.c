@@ -51,6 +51,11 @@ static json_t *write_settings(const bt_config_model *entry) {
     return object;
 }
 
+/* Nothing of what was not measured. */
+static int write_quantiles(json_t *object, const char *key, const double *quantiles_ms, int count) {
+    return count > 0 ? json_object_set_new(object, key, bt_numbers_write(quantiles_ms, count)) : 0;
+}
+
 static json_t *write_entry(const bt_config_model *entry) {
     const bt_config_keys *keys = &bt_config_model_keys, *of_weights = &bt_config_weights_keys;
     json_t *object = bt_fields_to_json(keys->fields, keys->count, entry);
@@ -67,6 +72,10 @@ static json_t *write_entry(const bt_config_model *entry) {
     failed = failed ||
              json_object_set_new(object, "weights",
                                  bt_fields_to_json(of_weights->fields, of_weights->count, &entry->weights));
+    failed = failed || write_quantiles(object, "prepare_ms_quantiles", entry->prepare_ms_quantiles,
+                                       entry->prepare_quantile_count);
+    failed = failed || write_quantiles(object, "deliver_ms_quantiles", entry->deliver_ms_quantiles,
+                                       entry->deliver_quantile_count);
     failed = failed || json_object_set_new(object, "points",
                                            bt_json_array_of(entry->points, sizeof *entry->points,
                                                             entry->point_count, write_point));

@@ -18,8 +18,11 @@ void bt_config_model_close(bt_config_model *model) {
     for (int i = 0; i < model->point_count; i++)
         free(model->points[i].service_ms_quantiles);
     free(model->points);
+    free(model->prepare_ms_quantiles);
+    free(model->deliver_ms_quantiles);
     model->points = NULL;
-    model->point_count = 0;
+    model->prepare_ms_quantiles = model->deliver_ms_quantiles = NULL;
+    model->point_count = model->prepare_quantile_count = model->deliver_quantile_count = 0;
 }
 
 void bt_config_close(bt_config **config) {
@@ -61,9 +64,8 @@ static bt_status read_keys(const bt_config_keys *keys, const json_t *object, voi
     return status != BT_OK ? status : bt_fields_read(keys->fields, keys->count, object, values, where, error);
 }
 
-static bt_status read_quantiles(const json_t *object, bt_config_point *point, const char *where,
-                                bt_error *error) {
-    const char *key = "service_ms_quantiles";
+static bt_status read_quantiles(const json_t *object, const char *key, double **quantiles_ms, int *count,
+                                const char *where, bt_error *error) {
     json_t *array = json_object_get(object, key);
     if (!array || json_is_null(array)) return BT_OK;
     bt_status status = bt_json_array(object, key, &array, where, error);
@@ -71,9 +73,9 @@ static bt_status read_quantiles(const json_t *object, bt_config_point *point, co
     if (json_array_size(array) > BT_CONFIG_QUANTILES)
         return bt_fail(error, BT_PARSE, "%s: %s has %zu numbers, at most %d", where, key,
                        json_array_size(array), BT_CONFIG_QUANTILES);
-    status = bt_numbers_read(array, &point->service_ms_quantiles, &point->quantile_count, key, where, error);
-    for (int i = 1; status == BT_OK && i < point->quantile_count; i++)
-        if (point->service_ms_quantiles[i] < point->service_ms_quantiles[i - 1])
+    status = bt_numbers_read(array, quantiles_ms, count, key, where, error);
+    for (int i = 1; status == BT_OK && i < *count; i++)
+        if ((*quantiles_ms)[i] < (*quantiles_ms)[i - 1])
             status = bt_fail(error, BT_PARSE, "%s: %s does not ascend at [%d]", where, key, i);
     return status;
 }
@@ -91,7 +93,8 @@ static bt_status read_point(const json_t *object, bt_config_point *point, const 
         bt_text_quote(name, shown);
         return bt_fail(error, BT_PARSE, "%s: outcome %s is none that is known", where, shown);
     }
-    return read_quantiles(object, point, where, error);
+    return read_quantiles(object, "service_ms_quantiles", &point->service_ms_quantiles,
+                          &point->quantile_count, where, error);
 }
 
 static bt_status read_points(const json_t *object, bt_config_model *model, const char *where,
@@ -233,6 +236,12 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
     if (status == BT_OK) status = read_instances(object, model, where, error);
     if (status == BT_OK) status = read_weights(object, model, where, error);
     if (status == BT_OK) status = read_points(object, model, where, error);
+    if (status == BT_OK)
+        status = read_quantiles(object, "prepare_ms_quantiles", &model->prepare_ms_quantiles,
+                                &model->prepare_quantile_count, where, error);
+    if (status == BT_OK)
+        status = read_quantiles(object, "deliver_ms_quantiles", &model->deliver_ms_quantiles,
+                                &model->deliver_quantile_count, where, error);
     if (status == BT_OK) status = read_settings(object, model, &config->settings, where, error);
     if (status != BT_OK) return status;
     complete_workload(model, config);

@@ -92,6 +92,10 @@ typedef struct bt_config_model {
     int instance_count;
     bt_config_point *points; /* ascending by batch size; owned */
     int point_count;
+    /* What a service's lane does around a run, for one image, as of bt_model_record: distributions as of the service
+     * time. None in entries of before: what is predicted from those leaves it out. */
+    double *prepare_ms_quantiles, *deliver_ms_quantiles; /* owned */
+    int prepare_quantile_count, deliver_quantile_count;
     bt_settings settings;      /* that hold for it: its own over the file's */
     char workload[32];         /* what its figures are of: as bt_config's */
     bool provisional;          /* optimal_batch_size was not shown to keep the SLA, nor to break it */

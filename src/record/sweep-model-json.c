@@ -144,6 +144,11 @@ static json_t *write_winners(const bt_model_record *model) {
     return object;
 }
 
+/* Nothing of what was not measured, nor in older records. */
+static int write_samples(json_t *object, const char *key, const double *samples_ms, int count) {
+    return count > 0 ? json_object_set_new(object, key, bt_numbers_write(samples_ms, count)) : 0;
+}
+
 json_t *bt_model_record_to_json(const void *item) {
     const bt_model_record *model = item;
     json_t *object = bt_fields_to_json(BT_FIELDS(model_fields), model);
@@ -164,6 +169,10 @@ json_t *bt_model_record_to_json(const void *item) {
     failed = failed ||
              json_object_set_new(object, "standard_samples_ms",
                                  bt_numbers_write(model->standard_samples_ms, model->standard_sample_count));
+    failed = failed || write_samples(object, "prepare_samples_ms", model->prepare_samples_ms,
+                                     model->prepare_sample_count);
+    failed = failed || write_samples(object, "deliver_samples_ms", model->deliver_samples_ms,
+                                     model->deliver_sample_count);
     if (!failed) return object;
     json_decref(object);
     return NULL;
@@ -244,6 +253,14 @@ static bt_status read_verdicts(const json_t *object, bt_model_record *model, con
     return status;
 }
 
+static bt_status read_samples(const json_t *object, const char *key, double **samples_ms, int *count,
+                              const char *where, bt_error *error) {
+    json_t *samples;
+    if (!json_object_get(object, key)) return BT_OK;
+    bt_status status = bt_json_array(object, key, &samples, where, error);
+    return status == BT_OK ? bt_numbers_read(samples, samples_ms, count, key, where, error) : status;
+}
+
 bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model, const char *where,
                                     bt_error *error) {
     json_t *samples;
@@ -252,6 +269,12 @@ bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model
     if (status == BT_OK) status = bt_list_read(object, "points", POINTS_MAX, read_point, model, where, error);
     if (status == BT_OK) status = read_verdicts(object, model, where, error);
     if (status == BT_OK) status = bt_fields_read(BT_FIELDS(memory_fields), object, model, where, error);
+    if (status == BT_OK)
+        status = read_samples(object, "prepare_samples_ms", &model->prepare_samples_ms,
+                              &model->prepare_sample_count, where, error);
+    if (status == BT_OK)
+        status = read_samples(object, "deliver_samples_ms", &model->deliver_samples_ms,
+                              &model->deliver_sample_count, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
     if (status != BT_OK) return status;
     return bt_numbers_read(samples, &model->standard_samples_ms, &model->standard_sample_count,

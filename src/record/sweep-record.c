@@ -60,6 +60,8 @@ void bt_record_close(bt_record **record) {
             free(model->points[j].samples_ms);
         free(model->points);
         free(model->standard_samples_ms);
+        free(model->prepare_samples_ms);
+        free(model->deliver_samples_ms);
     }
     free((*record)->models);
     free(*record);

@@ -147,7 +147,12 @@ typedef struct bt_model_record {
     double *standard_samples_ms;
     int standard_sample_count;
     double standard_median_ms; /* NaN if not measured */
-    double memory_total_mb;    /* of the device, or what the process may use */
+    /* Of one image, what a service's lane does around a run: before it (the picture resized and normalised, or sent to
+     * a device that does that) and after it (the mask made and resized). In the order taken; owned; none in older
+     * records. */
+    double *prepare_samples_ms, *deliver_samples_ms;
+    int prepare_sample_count, deliver_sample_count;
+    double memory_total_mb; /* of the device, or what the process may use */
     bool device_memory;
     bt_memory_fit production_memory, standard_memory;
     int full_size;              /* 1024 where a CPU demonstration timed one such image for scale, else 0 */

@@ -43,6 +43,8 @@ static bt_status try_arrivals(const capacity_search *search, int64_t count, doub
         .times = model->times,
         .times_count = model->batcher.ladder.size_count,
         .standard = model->standard,
+        .prepare = model->prepare,
+        .deliver = model->deliver,
         .arrivals_ns = search->arrivals_ns,
         .arrival_count = count,
     };
@@ -74,18 +76,21 @@ static bt_status try_rate(const capacity_search *search, double rate_rps, double
 /* Of the distribution that is drawn: straight lines between the quantiles. */
 static double mean_ms(const bt_service_times *times) {
     double sum = 0;
+    if (times->count == 0) return 0;
     if (times->count == 1) return times->quantiles_ms[0];
     for (int i = 1; i < times->count; i++)
         sum += (times->quantiles_ms[i - 1] + times->quantiles_ms[i]) / 2;
     return sum / (times->count - 1);
 }
 
-/* No more than full batches of the best size, one after another on every instance. */
+/* No more than full batches of the best size, one after another on every instance, each prepared and delivered. */
 static double bound_rps(const capacity_search *search) {
+    const bt_tuned_model *model = search->model;
+    const double each_ms = mean_ms(&model->prepare) + mean_ms(&model->deliver);
     double best = 0;
-    for (int i = 0; i < search->model->batcher.ladder.size_count; i++) {
-        const bt_service_times *times = &search->model->times[i];
-        best = fmax(best, times->batch_size / mean_ms(times) * 1e3);
+    for (int i = 0; i < model->batcher.ladder.size_count; i++) {
+        const bt_service_times *times = &model->times[i];
+        best = fmax(best, times->batch_size / (mean_ms(times) + times->batch_size * each_ms) * 1e3);
     }
     return fmin(best * search->instance_count, RATE_MAX_RPS);
 }
@@ -112,12 +117,17 @@ static bt_status find_rate(const capacity_search *search, double *out, bt_error 
 
 /* ---- spikes ---- */
 
+static double longest_of(const bt_service_times *times) {
+    return times->count > 0 ? times->quantiles_ms[times->count - 1] : 0;
+}
+
 /* So far apart that the service is idle again before the next, whatever is drawn. */
 static int64_t apart_ns(const capacity_search *search, int size) {
     const bt_tuned_model *model = search->model;
     double longest_ms = 0;
     for (int i = 0; i < model->batcher.ladder.size_count; i++)
-        longest_ms = fmax(longest_ms, model->times[i].quantiles_ms[model->times[i].count - 1]);
+        longest_ms = fmax(longest_ms, longest_of(&model->times[i]));
+    longest_ms += longest_of(&model->prepare) + longest_of(&model->deliver); /* of each request */
     return model->batcher.max_queue_delay_ns + (int64_t)((size + 1) * (longest_ms + 1) * BT_NS_PER_MS);
 }
 

@@ -115,19 +115,30 @@ static double standard_ms(const bt_config_model *model) {
     return speedup > 0 && throughput > 0 ? speedup / throughput * 1e3 : NAN;
 }
 
+/* One image's times, copied to `*storage`, which moves on. */
+static bt_service_times keep(double **storage, const double *quantiles_ms, int count) {
+    double *kept = *storage;
+    for (int i = 0; i < count; i++)
+        *(*storage)++ = quantiles_ms[i];
+    return (bt_service_times){.batch_size = 1, .quantiles_ms = kept, .count = count};
+}
+
 static bt_status fill(bt_tuned_model *out, const bt_config_model *model, int max_batch_size,
                       bt_error *error) {
     bt_ladder *ladder = &out->batcher.ladder;
     ladder->size_count = list_sizes(model, max_batch_size, ladder->sizes);
-    out->storage = malloc((size_t)(ladder->size_count * BT_CONFIG_QUANTILES + 1) * sizeof *out->storage);
+    out->storage =
+        malloc(((size_t)(ladder->size_count + 2) * BT_CONFIG_QUANTILES + 1) * sizeof *out->storage);
     if (!out->storage) return bt_no_memory(error, "the times of %s", model->name);
     for (int i = 0; i < ladder->size_count; i++) {
         out->times[i] = times_of(model, ladder->sizes[i], out->storage + (size_t)i * BT_CONFIG_QUANTILES);
         ladder->service_ns[i] = typical_ns(&out->times[i]);
     }
+    double *last = out->storage + (size_t)ladder->size_count * BT_CONFIG_QUANTILES;
+    out->prepare = keep(&last, model->prepare_ms_quantiles, model->prepare_quantile_count);
+    out->deliver = keep(&last, model->deliver_ms_quantiles, model->deliver_quantile_count);
     out->standard = out->times[0];
     if (!isnan(standard_ms(model))) {
-        double *last = out->storage + (size_t)ladder->size_count * BT_CONFIG_QUANTILES;
         *last = standard_ms(model);
         out->standard = (bt_service_times){.batch_size = 1, .quantiles_ms = last, .count = 1};
     }

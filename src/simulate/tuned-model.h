@@ -24,7 +24,8 @@ typedef struct bt_tuned_model {
     bt_batcher_model batcher;
     bt_service_times times[BT_LADDER_SIZES_MAX]; /* one a size of the ladder, in its order */
     bt_service_times standard;
-    double *storage; /* what `times` borrow; owned */
+    bt_service_times prepare, deliver; /* of one image; count 0 where the config does not know */
+    double *storage;                   /* what `times` borrow; owned */
 } bt_tuned_model;
 
 /* BT_INVALID where the config has no service times at all for the model (it was never measured: the message

@@ -234,6 +234,33 @@ static void service_times_are_kept_as_quantiles(void **state) {
     bt_config_close(&config);
 }
 
+static double *samples(const double *values, int count) {
+    double *copy = malloc((size_t)count * sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, values, (size_t)count * sizeof *copy);
+    return copy;
+}
+
+static void what_a_lane_does_around_a_run_is_kept_too(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    record->models[0].prepare_samples_ms =
+        samples((double[]){3, 1, 2}, record->models[0].prepare_sample_count = 3);
+    record->models[0].deliver_samples_ms =
+        samples((double[]){0.5}, record->models[0].deliver_sample_count = 1);
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet"),
+                          *cbam = bt_config_find(config, "cbam_resunet");
+    assert_int_equal(hrnet->prepare_quantile_count, 3);
+    assert_int_equal(hrnet->deliver_quantile_count, 1);
+    assert_true(hrnet->prepare_ms_quantiles[0] == 1 && hrnet->prepare_ms_quantiles[1] == 2);
+    assert_true(hrnet->prepare_ms_quantiles[2] == 3 && hrnet->deliver_ms_quantiles[0] == 0.5);
+    assert_null(json_object_get(entry_in(config->json, "cbam_resunet"), "prepare_ms_quantiles"));
+    assert_int_equal(cbam->prepare_quantile_count, 0);
+    assert_int_equal(cbam->deliver_quantile_count, 0);
+    bt_config_close(&config);
+}
+
 /* The first instance that a run on `device` leaves. */
 static bt_instance first_instance(const char *device, int instances, int threads, int *count) {
     bt_record *record = a_run("one", 1, 2);
@@ -1163,6 +1190,7 @@ int main(void) {
         cmocka_unit_test(a_model_without_a_choice_has_no_entry_to_open),
         cmocka_unit_test(the_first_four_keys_are_what_other_programs_read),
         cmocka_unit_test(service_times_are_kept_as_quantiles),
+        cmocka_unit_test(what_a_lane_does_around_a_run_is_kept_too),
         cmocka_unit_test(instances_are_written_where_the_run_had_them),
         cmocka_unit_test(the_weights_that_a_run_had_are_described),
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),

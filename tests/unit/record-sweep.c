@@ -190,19 +190,28 @@ static void fill_run(bt_random *random, bt_record *record) {
         ANY_TEXT(record->changes[i]);
 }
 
+/* None as often as any other number of them. */
+static double *any_samples(bt_random *random, int *count) {
+    *count = (int)bt_random_below(random, 5);
+    if (*count == 0) return NULL;
+    double *samples_ms = malloc((size_t)*count * sizeof *samples_ms);
+    assert_non_null(samples_ms);
+    for (int i = 0; i < *count; i++)
+        samples_ms[i] = (double)bt_random_below(random, 1000) / 8;
+    return samples_ms;
+}
+
 static bt_record *any_record(uint64_t seed) {
     bt_random random = bt_random_stream(seed, "record");
     bt_record *record;
     assert_int_equal(bt_record_open(&record, (int)bt_random_below(&random, 4), NULL), BT_OK);
     fill_run(&random, record);
     for (int i = 0; i < record->model_count; i++) {
-        fill_model(&random, &record->models[i]);
-        bt_random *r = &random;
-        int count = (int)bt_random_below(r, 5);
-        if (count == 0) continue;
-        record->models[i].standard_samples_ms = (double *)calloc((size_t)count, sizeof(double));
-        assert_non_null(record->models[i].standard_samples_ms);
-        record->models[i].standard_sample_count = count;
+        bt_model_record *model = &record->models[i];
+        fill_model(&random, model);
+        model->standard_samples_ms = any_samples(&random, &model->standard_sample_count);
+        model->prepare_samples_ms = any_samples(&random, &model->prepare_sample_count);
+        model->deliver_samples_ms = any_samples(&random, &model->deliver_sample_count);
     }
     return record;
 }

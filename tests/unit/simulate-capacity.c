@@ -189,6 +189,28 @@ static void what_was_never_measured_is_refused(void **state) {
     assert_string_equal(error.message, "hrnet: a batch of 1 takes more than a day");
 }
 
+static void what_a_lane_does_around_a_run_comes_along(void **state) {
+    (void)state;
+    double prepare_ms[] = {1, 2, 3}, deliver_ms[] = {0.5};
+    begin_file(1);
+    add_size(1, BT_OUTCOME_MEASURED, 10);
+    open_tuned(0);
+    assert_int_equal(tuned.prepare.count, 0); /* an entry of before */
+    assert_int_equal(tuned.deliver.count, 0);
+    bt_tuned_model_close(&tuned);
+    file.model.prepare_ms_quantiles = prepare_ms;
+    file.model.deliver_ms_quantiles = deliver_ms;
+    file.model.prepare_quantile_count = 3;
+    file.model.deliver_quantile_count = 1;
+    open_tuned(0);
+    assert_int_equal(tuned.prepare.count, 3);
+    assert_memory_equal(tuned.prepare.quantiles_ms, prepare_ms, sizeof prepare_ms);
+    assert_int_equal(tuned.deliver.count, 1);
+    assert_true(tuned.deliver.quantiles_ms[0] == 0.5);
+    assert_int_equal(tuned.batcher.ladder.service_ns[0], 10 * BT_NS_PER_MS); /* a run is what it was */
+    bt_tuned_model_close(&tuned);
+}
+
 /* ---- capacity ---- */
 
 /* Sizes 1, 2, 4, ... up to `largest`, in 4 + 2 b ms. */
@@ -251,6 +273,28 @@ static void no_capacity_is_beyond_the_best_throughput(void **state) {
     double mean = (0.9 / 2 + 0.95 + 1 + 1.1 + 1.3 / 2) / 4, best_rps = 8 / (20 * mean) * 1e3;
     bt_capacity found = capacity(1, 250, 1);
     assert_true(found.capacity_rps < best_rps && found.capacity_rps > 0.93 * best_rps);
+    bt_tuned_model_close(&tuned);
+}
+
+/* Runs of 6 ms, prepared in 4 and delivered in 2: 12 ms a request, so 83 a second and a lone one in 12 ms. */
+static void preparing_and_delivering_take_their_part_of_the_capacity(void **state) {
+    (void)state;
+    double six_ms = 6, prepare_ms = 4, deliver_ms = 2;
+    begin_file(1);
+    add_size(1, BT_OUTCOME_MEASURED, 6);
+    file.points[0].service_ms_quantiles = &six_ms;
+    file.points[0].quantile_count = 1;
+    file.model.settings.max_queue_delay_ms = 0;
+    file.model.prepare_ms_quantiles = &prepare_ms;
+    file.model.deliver_ms_quantiles = &deliver_ms;
+    file.model.prepare_quantile_count = file.model.deliver_quantile_count = 1;
+    open_tuned(0);
+    bt_capacity found = capacity(1, 250, 1);
+    assert_true(found.capacity_rps < 1e3 / 12 && found.capacity_rps > 0.9 * 1e3 / 12);
+    assert_true(found.predicted_p95_ms > 12);
+    assert_true(capacity(1, 11.9, 1).capacity_rps == 0);
+    assert_int_equal(capacity(1, 12.1, 1).largest_spike, 1);
+    assert_int_equal(capacity(1, 36.1, 1).largest_spike, 3); /* one after another */
     bt_tuned_model_close(&tuned);
 }
 
@@ -346,6 +390,8 @@ int main(void) {
         cmocka_unit_test(the_standard_path_is_as_slow_as_the_speed_up_says),
         cmocka_unit_test(a_ladder_has_only_so_many_rungs),
         cmocka_unit_test(what_was_never_measured_is_refused),
+        cmocka_unit_test(what_a_lane_does_around_a_run_comes_along),
+        cmocka_unit_test(preparing_and_delivering_take_their_part_of_the_capacity),
         cmocka_unit_test(the_sla_breaks_at_the_capacity_and_not_before),
         cmocka_unit_test(no_capacity_is_beyond_the_best_throughput),
         cmocka_unit_test(a_higher_sla_or_another_instance_gives_no_less),

@@ -58,7 +58,7 @@ static void describe_model(bt_trial *t, int model) {
     out->max_queue_size = (int)s->settings.max_queue_size;
     out->config_meets_sla = s->entry->meets_sla;
     out->tuned_here = t->record->machine_differs[0] == '\0' && s->entry->measured && !s->entry->edited &&
-                      out->batch_size == s->entry->optimal_batch_size;
+                      out->batch_size == s->entry->optimal_batch_size && bt_served_model_is_measured(s);
     out->start_s = bt_serving_start_seconds(t->service, model);
 }
 

@@ -108,7 +108,7 @@ typedef struct bt_load_model {
     double p95_sla_ms;         /* NaN unknown */
     double max_queue_delay_ms; /* NaN in older records */
     int max_queue_size;        /* 0 in older records */
-    bool tuned_here;           /* the config's entry was measured on this machine, at this batch size */
+    bool tuned_here;           /* what runs was measured on this machine: batch size, precision, backend */
     bool config_meets_sla;     /* what the config says */
     bool weights_changed;      /* since the config's entry was measured; false in older records */
     double capacity_rps, recommended_rps; /* by simulation, at these settings; NaN without service times */

@@ -225,7 +225,7 @@ void bt_load_words_warning(const bt_load_record *record, const bt_load_model *mo
         ADD(out, "the config was measured on another machine (%s): tune again, `make optimize-batch`",
             record->machine_differs);
     else if (!model->tuned_here && strcmp(record->workload, "simulated") != 0)
-        ADD(out, "this batch size is not the one that was measured and chosen here");
+        ADD(out, "this batch size or precision is not the one that was measured and chosen here");
     if (model->weights_changed)
         ADD(out, "%sother weights than those that were measured: their file has changed since",
             out[0] ? "; " : "");

@@ -268,6 +268,11 @@ bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, an
 	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
 
+bench-steps: .deps/$(CORE).stamp ## what each step of a plan takes (ARGS="hrnet 256 1 int8": network, size, batch, \
+    precision or cuda:N)
+	$(call build,$(O)/bench/$@ $(if $(findstring cuda:,$(ARGS)),cuda))
+	$(Q)$(O)/bench/$@ $(ARGS)
+
 bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both networks against each other \
     (ARGS="--models hrnet --image-size 128")
 	$(call build,$(O)/bench/$@ shim cuda)
@@ -455,7 +460,7 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench- \
-        kernels bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core \
+        kernels bench-steps bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core \
         deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format \
         clean FORCE
 

@@ -50,6 +50,21 @@ double bt_random_exponential(bt_random *random) {
     return -log(1.0 - bt_random_uniform(random));
 }
 
+/* A shape below 1 is raised by one, which U^(1 / shape) takes back: their method needs 1 at the least. */
+double bt_random_gamma(bt_random *random, double shape) {
+    const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / sqrt(9 * d);
+    double normal, v, taken;
+    do {
+        do {
+            normal = bt_random_normal(random);
+            v = 1 + c * normal;
+        } while (v <= 0);
+        v = v * v * v;
+        taken = log(1.0 - bt_random_uniform(random));
+    } while (taken >= 0.5 * normal * normal + d - d * v + d * log(v));
+    return shape < 1 ? d * v * pow(1.0 - bt_random_uniform(random), 1 / shape) : d * v;
+}
+
 #define FNV_PRIME 0x100000001b3ULL
 #define LANES     8
 

@@ -33,6 +33,9 @@ uint64_t bt_random_below(bt_random *random, uint64_t bound);
 double bt_random_normal(bt_random *random);
 /* Exponential of mean 1. */
 double bt_random_exponential(bt_random *random);
+/* Gamma of a shape above 0 and scale 1: mean and variance are `shape`. By Marsaglia and Tsang ("A simple
+ * method for generating gamma variables", ACM TOMS 26, 2000). Of a tiny shape most values underflow to 0. */
+double bt_random_gamma(bt_random *random, double shape);
 
 /* FNV-1a, 64 bits (Fowler, Noll, Vo). Chain by giving the last result as `hash`; start from BT_FNV_START. */
 #define BT_FNV_START 0xcbf29ce484222325ULL

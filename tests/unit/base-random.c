@@ -140,6 +140,46 @@ static void normal_and_exponential_have_their_moments(void **state) {
     assert_true(fabs(late - exp(-2)) < error * sqrt(exp(-2)));
 }
 
+static double below_of_half(double x) { /* half a normal's square */
+    return erf(sqrt(x));
+}
+
+static double below_of_one(double x) {
+    return -expm1(-x);
+}
+
+static double below_of_three(double x) {
+    return 1 - exp(-x) * (1 + x + x * x / 2);
+}
+
+/* Its moments, and where its distribution is known in other ways, how many values are below the mean. */
+static void gamma_has_its_moments_and_its_distribution(void **state) {
+    (void)state;
+    static const struct {
+        double shape;
+        double (*below)(double x);
+    } gammas[] = {{0.01, NULL},      {0.25, NULL},        {0.5, below_of_half},
+                  {1, below_of_one}, {3, below_of_three}, {100, NULL}};
+    for (size_t g = 0; g < sizeof gammas / sizeof *gammas; g++) {
+        const double shape = gammas[g].shape, kurtosis = 3 + 6 / shape;
+        bt_random random = bt_random_stream(7, "gamma");
+        double mean = 0, variance = 0, below = 0;
+        for (int i = 0; i < DRAWS; i++) {
+            double value = bt_random_gamma(&random, shape);
+            assert_true(isfinite(value) && value >= 0);
+            mean += value / DRAWS;
+            variance += (value - shape) * (value - shape) / DRAWS;
+            below += (value < shape) / (double)DRAWS;
+        }
+        print_message("shape %g, seed 7: mean %.5f, variance %.5f\n", shape, mean, variance);
+        assert_true(fabs(mean - shape) < leeway * sqrt(shape / DRAWS));
+        assert_true(fabs(variance - shape) < leeway * shape * sqrt((kurtosis - 1) / DRAWS));
+        if (!gammas[g].below) continue;
+        const double share = gammas[g].below(shape);
+        assert_true(fabs(below - share) < leeway * sqrt(share * (1 - share) / DRAWS));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(splitmix64_gives_its_known_numbers),
@@ -151,6 +191,7 @@ int main(void) {
         cmocka_unit_test(uniform_numbers_fill_their_range_evenly),
         cmocka_unit_test(bounded_integers_have_no_bias),
         cmocka_unit_test(normal_and_exponential_have_their_moments),
+        cmocka_unit_test(gamma_has_its_moments_and_its_distribution),
     };
     return cmocka_run_group_tests_name("base-random", tests, NULL, NULL);
 }

@@ -18,12 +18,20 @@ typedef enum bt_load_shape {
     BT_SHAPE_CONSTANT, /* equal gaps */
     BT_SHAPE_BURST,    /* burst_size at once, every burst_interval_ns, the first at 0 */
     BT_SHAPE_RAMP,     /* Poisson whose rate goes in a straight line from rate_rps to end_rate_rps */
-    BT_SHAPE_TRACE     /* from a file */
+    BT_SHAPE_TRACE,    /* from a file */
+    BT_SHAPE_GAMMA     /* gaps of a gamma distribution, whose coefficient of variation is burstiness */
 } bt_load_shape;
+
+/* Of gamma arrivals. Below the lowest they are as good as constant; above the highest they are bursts with so
+ * long a silence between them that a scenario of minutes sees a handful. */
+#define BT_BURSTINESS_LEAST 0.1
+#define BT_BURSTINESS_MOST  10
 
 typedef struct bt_schedule_options {
     bt_load_shape shape;
     double rate_rps, end_rate_rps;
+    int64_t ramp_ns;   /* the ramp begins anew each time so long has passed; 0: it takes all of duration_ns */
+    double burstiness; /* 1: as Poisson */
     int burst_size;
     int64_t burst_interval_ns;
     int64_t duration_ns; /* arrivals lie in [0, duration_ns); a trace: cut there; 0: the whole trace */
@@ -44,6 +52,9 @@ typedef struct bt_schedule {
  * line) for a trace, BT_NO_MEMORY (more than 2^31 arrivals too). The caller closes it. */
 BT_MUST_USE bt_status bt_schedule_open(bt_schedule *out, const bt_schedule_options *options, bt_error *error);
 void bt_schedule_close(bt_schedule *schedule);
+
+/* The rate that is asked for, on average over time; NaN where only the trace knows. */
+double bt_schedule_rate_rps(const bt_schedule_options *options);
 
 /* "poisson", ...; never NULL. */
 const char *bt_load_shape_name(bt_load_shape shape);

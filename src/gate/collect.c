@@ -137,12 +137,16 @@ static const bt_load_model *model_of(const bt_load_record *record, const char *n
 /* The load that was sent. */
 static void put_load(char out[BT_METRIC_WORK_SIZE], const bt_load_scenario *scenario,
                      const bt_load_part *part, const bt_load_model *model) {
-    char rate[48] = "", size[48] = "", clients[32] = "";
+    char rate[48] = "", size[48] = "", clients[32] = "", shaped[48] = "";
     if (isfinite(part->rate_rps)) bt_text_format(rate, sizeof rate, " at %.4g/s", part->rate_rps);
     if (part->burst_size) snprintf(size, sizeof size, " of %d", part->burst_size);
     if (part->clients) snprintf(clients, sizeof clients, ", %d at a time", part->clients);
-    snprintf(out, BT_METRIC_WORK_SIZE, "%d px, %s%s%s%s", model ? model->image_size : 0, scenario->shape,
-             rate, size, clients);
+    if (isfinite(scenario->burstiness))
+        bt_text_format(shaped, sizeof shaped, ", burstiness %g", scenario->burstiness);
+    if (isfinite(scenario->ramp_from))
+        bt_text_format(shaped, sizeof shaped, ", from %g of that", scenario->ramp_from);
+    snprintf(out, BT_METRIC_WORK_SIZE, "%d px, %s%s%s%s%s", model ? model->image_size : 0, scenario->shape,
+             rate, shaped, size, clients);
 }
 
 /* Evenly spaced, so that their order still tells of slow spells. */

@@ -12,10 +12,17 @@
 #include "measure/sequential.h"
 #include "prove/looks.h"
 
-/* A slow model's scenarios last longer, so that a first look can decide: SPARE times as long as the fewest
- * requests that it needs take. Raised, every scenario of a slow model takes that much longer; at 1, half of
- * the first looks come a request short. */
-#define SPARE 1.3
+/* A slow model's scenarios last longer, so that a first look can decide: by this share longer than the fewest
+ * requests that it needs take; of bursty arrivals by as many times that as they are burstier than Poisson's,
+ * since so many times as far their counts scatter. Raised, every scenario of a slow model takes that much
+ * longer; at 0, half of the first looks come a request short. */
+#define SPARE 0.3
+
+/* What gamma arrivals and ramps are unless something else is asked for. Burstier, a service that copes with
+ * what is usual breaks its promise; from a higher share, a ramp shows less of a service that is idle at
+ * first. */
+#define USUAL_BURSTINESS 2
+#define USUAL_RAMP_FROM  0.2
 
 /* But no longer than this. Raised, a test of a model that takes seconds lasts for most of an hour; lowered,
  * slow models stay undecided after their first look. */
@@ -47,11 +54,16 @@ static int lengthen_of(const planner *p) {
 
 /* Requests a second of one part; NaN where only a trace or the service knows. */
 static double rate_of_part(const planner *p, const bt_plan_part *part) {
-    const bt_schedule_options *s = &part->schedule;
     int64_t lone_ns = p->models[part->model].lone_ns;
-    if (part->clients > 0) return lone_ns > 0 ? part->clients * 1e9 / (double)lone_ns : NAN;
-    if (s->shape == BT_SHAPE_BURST) return s->burst_size * 1e9 / (double)s->burst_interval_ns;
-    return s->shape == BT_SHAPE_POISSON ? s->rate_rps : NAN;
+    if (part->clients == 0) return bt_schedule_rate_rps(&part->schedule);
+    return lone_ns > 0 ? part->clients * 1e9 / (double)lone_ns : NAN;
+}
+
+double bt_plan_asked_rps(const bt_plan_part *part) {
+    const bt_schedule_options *s = &part->schedule;
+    if (part->clients > 0) return NAN;
+    if (s->shape == BT_SHAPE_RAMP) return s->end_rate_rps;
+    return s->shape == BT_SHAPE_POISSON || s->shape == BT_SHAPE_GAMMA ? s->rate_rps : NAN;
 }
 
 /* How long a scenario takes, when all its parts are there. `seconds` is its length by default. */
@@ -59,7 +71,9 @@ static void set_duration(planner *p, bt_plan_scenario *scenario, double seconds)
     double rate_rps = rate_of_part(p, &scenario->parts[0]);
     for (int i = 1; i < scenario->part_count; i++)
         rate_rps = fmin(rate_rps, rate_of_part(p, &scenario->parts[i])); /* fmin passes NaN over */
-    double enough_s = SPARE * bt_looks_fewest(scenario->lengthen) / rate_rps;
+    const bt_schedule_options *first = &scenario->parts[0].schedule;     /* of one shape with the others */
+    const double spare = 1 + SPARE * (first->shape == BT_SHAPE_GAMMA ? fmax(1, first->burstiness) : 1);
+    double enough_s = spare * bt_looks_fewest(scenario->lengthen) / rate_rps;
     if (p->settings->duration_ns > 0)
         seconds = (double)p->settings->duration_ns / 1e9;
     else if (scenario->judged && enough_s > seconds && !p->brief)
@@ -67,8 +81,11 @@ static void set_duration(planner *p, bt_plan_scenario *scenario, double seconds)
     scenario->duration_ns = (int64_t)(seconds * 1e9);
     scenario->requests = rate_rps * seconds;
     scenario->least_s = bt_late_fewest(BT_SEQUENTIAL_LATE_FRACTION, BT_LOOKS_WRONG_MET) / rate_rps;
-    for (int i = 0; i < scenario->part_count; i++)
-        scenario->parts[i].schedule.duration_ns = scenario->duration_ns;
+    for (int i = 0; i < scenario->part_count; i++) {
+        bt_schedule_options *schedule = &scenario->parts[i].schedule;
+        schedule->duration_ns = scenario->duration_ns;
+        schedule->ramp_ns = schedule->shape == BT_SHAPE_RAMP ? scenario->duration_ns : 0;
+    }
     p->plan->duration_ns += scenario->duration_ns;
 }
 
@@ -95,11 +112,25 @@ static double rate_of(const planner *p, int model) {
     return m->recommended_rps > 0 ? m->recommended_rps : 0.5 * m->throughput_rps;
 }
 
+/* Arrivals of the shape that was asked for, whose rate is that of gamma on average, and of a ramp at its
+ * end. */
+static void shape_arrivals(const bt_load_settings *settings, bt_schedule_options *out, double rate_rps) {
+    out->rate_rps = rate_rps;
+    out->shape = BT_SHAPE_POISSON;
+    if (settings->arrivals == BT_ARRIVALS_GAMMA) {
+        out->shape = BT_SHAPE_GAMMA;
+        out->burstiness = settings->burstiness > 0 ? settings->burstiness : USUAL_BURSTINESS;
+    } else if (settings->arrivals == BT_ARRIVALS_RAMP) {
+        out->shape = BT_SHAPE_RAMP;
+        out->rate_rps = rate_rps * (settings->ramp_from > 0 ? settings->ramp_from : USUAL_RAMP_FROM);
+        out->end_rate_rps = rate_rps;
+    }
+}
+
 /* `sharing` models at once have the device's time between them. */
 static void add_arrivals(const planner *p, bt_plan_scenario *scenario, int model, int sharing) {
     bt_plan_part *part = add_part(p, scenario, model);
-    part->schedule.shape = BT_SHAPE_POISSON;
-    part->schedule.rate_rps = p->rate_rps > 0 ? p->rate_rps : rate_of(p, model) / sharing;
+    shape_arrivals(p->settings, &part->schedule, p->rate_rps > 0 ? p->rate_rps : rate_of(p, model) / sharing);
     if (p->settings->trace[0]) {
         part->schedule.shape = BT_SHAPE_TRACE;
         part->schedule.trace = p->settings->trace;
@@ -228,6 +259,17 @@ static bt_status read_rate(planner *p, bt_error *error) {
                    shown);
 }
 
+/* What would be passed over in silence. */
+static bt_status check_arrivals(const bt_load_settings *settings, bt_error *error) {
+    if (settings->trace[0] && settings->arrivals != BT_ARRIVALS_POISSON)
+        return bt_fail(error, BT_INVALID, "--arrivals: a --trace has arrival times of its own");
+    if (settings->burstiness > 0 && settings->arrivals != BT_ARRIVALS_GAMMA)
+        return bt_fail(error, BT_INVALID, "--burstiness is for --arrivals gamma");
+    if (settings->ramp_from > 0 && settings->arrivals != BT_ARRIVALS_RAMP)
+        return bt_fail(error, BT_INVALID, "--ramp-from is for --arrivals ramp");
+    return BT_OK;
+}
+
 bt_plan_scenario bt_plan_segment(const bt_plan_scenario *scenario, int look) {
     bt_plan_scenario segment = *scenario;
     if (look == 0) return segment;
@@ -248,6 +290,7 @@ bt_status bt_plan_make(bt_plan *plan, const bt_load_settings *settings, const bt
         .plan = plan, .settings = settings, .models = models, .model_count = model_count, .brief = brief};
     *plan = (bt_plan){0};
     bt_status status = read_rate(&p, error);
+    if (status == BT_OK) status = check_arrivals(settings, error);
     for (int i = 0; i < settings->scenarios.count && status == BT_OK; i++) {
         for (int j = 0; j < i; j++)
             if (strcmp(settings->scenarios.names[i], settings->scenarios.names[j]) == 0)

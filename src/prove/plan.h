@@ -62,13 +62,17 @@ typedef struct bt_plan {
     int64_t duration_ns; /* of all together */
 } bt_plan;
 
+/* The rate that was asked for, which is that of a ramp at its end; NaN where --rate has no say: a closed
+ * loop, bursts, a trace. */
+double bt_plan_asked_rps(const bt_plan_part *part);
+
 /* What is sent of a scenario between the look before and this one (0: from its beginning): as long as the
- * looks are apart, with arrivals of its own. */
+ * looks are apart, with arrivals of its own. A ramp is repeated, not stretched. */
 bt_plan_scenario bt_plan_segment(const bt_plan_scenario *scenario, int look);
 
 /* The scenarios in the order asked for, each for every model in turn, mixed and soak for all at once.
- * BT_INVALID for a scenario that does not exist (the message lists them) or a rate that is neither "auto" nor
- * a positive number. The schedules' seeds differ by scenario and model, and follow from settings->seed. mixed
+ * BT_INVALID for a scenario that does not exist (the message lists them), a rate that is neither "auto" nor
+ * a positive number, or a setting of other arrivals than those asked for. The schedules' seeds differ by scenario and model, and follow from settings->seed. mixed
  * is left out where there is one model only, and largest-burst where burst was not asked for or largest_spike
  * is not above the burst's size. `brief` leaves slow models' scenarios at their lengths by default: on a busy
  * machine more requests would show nothing either. */

@@ -204,16 +204,17 @@ static bt_status try_batch_sizes(remedy_search *r, char *out, size_t size, bt_er
 static bt_status try_rates(remedy_search *r, char *out, size_t size, bt_error *error) {
     static const double shares[] = {0.8, 0.6, 0.4, 0.2};
     const bt_plan_part *part = &r->scenario->parts[r->part];
+    const double asked_rps = bt_plan_asked_rps(part);
     variant v = as_it_is;
     v.part = r->part;
-    if (part->clients > 0 || part->schedule.shape != BT_SHAPE_POISSON) return BT_OK;
+    if (isnan(asked_rps)) return BT_OK;
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
         v.stretch = 1 / shares[i];
         bt_status status = try_variant(r, &v, error);
         if (status != BT_OK) return status;
         if (!r->found) continue;
         bt_text_format(out, size, "try --rate %.3g (predicted P95 %.1f ms), or more instances",
-                       part->schedule.rate_rps * shares[i], r->p95_ms);
+                       asked_rps * shares[i], r->p95_ms);
         return BT_OK;
     }
     return BT_OK;

@@ -59,9 +59,9 @@ static void describe_part(const bt_trial *t, const bt_plan_part *plan, const bt_
     part->clients = plan->clients;
     if (plan->clients > 0) return;
     part->burst_size = plan->schedule.shape == BT_SHAPE_BURST ? plan->schedule.burst_size : 0;
-    part->rate_rps = plan->schedule.shape == BT_SHAPE_POISSON
-                         ? plan->schedule.rate_rps
-                         : (double)schedule->count / ((double)schedule->duration_ns / 1e9);
+    part->rate_rps = bt_plan_asked_rps(plan);
+    if (isnan(part->rate_rps))
+        part->rate_rps = (double)schedule->count / ((double)schedule->duration_ns / 1e9);
 }
 
 /* Figures of a log, anew; and whether others disturbed it. */
@@ -247,8 +247,14 @@ static bt_status run_round(rounds *r, int *left, bt_error *error) {
 
 /* ---- all of them ---- */
 
-static const char *shape_of(const bt_plan_scenario *plan) {
-    return plan->parts[0].clients > 0 ? "closed" : bt_load_shape_name(plan->parts[0].schedule.shape);
+/* All parts' arrivals are alike. */
+static void describe_arrivals(const bt_plan_scenario *plan, bt_load_scenario *scenario) {
+    const bt_plan_part *part = &plan->parts[0];
+    const bt_schedule_options *s = &part->schedule;
+    snprintf(scenario->shape, sizeof scenario->shape, "%s",
+             part->clients > 0 ? "closed" : bt_load_shape_name(s->shape));
+    if (s->shape == BT_SHAPE_GAMMA) scenario->burstiness = s->burstiness;
+    if (s->shape == BT_SHAPE_RAMP) scenario->ramp_from = s->rate_rps / s->end_rate_rps;
 }
 
 /* A scenario in the record for each of the plan, as if nothing had been sent. */
@@ -259,7 +265,7 @@ static bt_status list_scenarios(bt_trial *t, bt_error *error) {
         if (!scenario) return bt_no_memory(error, "a scenario");
         snprintf(scenario->name, sizeof scenario->name, "%s", plan->name);
         snprintf(scenario->title, sizeof scenario->title, "%s", plan->title);
-        snprintf(scenario->shape, sizeof scenario->shape, "%s", shape_of(plan));
+        describe_arrivals(plan, scenario);
         scenario->judged = plan->judged;
         for (int k = 0; k < plan->part_count; k++) {
             bt_load_part *part = &scenario->parts[k];

@@ -16,6 +16,8 @@ static const bt_field scenario_fields[] = {
     {SCENARIO(TEXT, name)},
     {SCENARIO(TEXT, title)},
     {SCENARIO(TEXT, shape)},
+    {SCENARIO(AMOUNT, burstiness), .optional = true}, /* older records lack both */
+    {SCENARIO(AMOUNT, ramp_from), .optional = true},
     {SCENARIO(AMOUNT, duration_s)},
     {SCENARIO(NUMBER, generator_p50_us)},
     {SCENARIO(NUMBER, generator_p99_us)},

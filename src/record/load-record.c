@@ -30,6 +30,8 @@ static void empty_part(bt_load_part *part) {
 
 static void empty_scenario(bt_load_scenario *scenario) {
     *scenario = (bt_load_scenario){
+        .burstiness = NAN,
+        .ramp_from = NAN,
         .duration_s = NAN,
         .generator_p50_us = NAN,
         .generator_p99_us = NAN,

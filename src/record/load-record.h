@@ -60,7 +60,7 @@ typedef struct bt_load_part {
     bt_load_verdict verdict;
     char cause[BT_TEXT_SIZE];  /* beside a verdict that is not met: why; empty else */
     char remedy[BT_TEXT_SIZE]; /* what to try */
-    double rate_rps;           /* asked for; NaN for a closed loop */
+    double rate_rps;           /* asked for, of a ramp that at its end; NaN for a closed loop */
     int burst_size;            /* 0 but for bursts */
     int clients;               /* 0 but for closed loops */
     int64_t sent, ok, rejected_full, rejected_deadline, expired, cancelled, failed, lost;
@@ -86,6 +86,8 @@ typedef struct bt_load_scenario {
     char name[BT_NAME_SIZE];  /* "single", "burst", "largest-burst", "sustained", "mixed", "soak" */
     char title[BT_NAME_SIZE]; /* "Single Request", "Burst Load", ... */
     char shape[32];           /* "poisson", ..., "closed" */
+    double burstiness;        /* of "gamma": the coefficient of variation of its gaps; else NaN */
+    double ramp_from;         /* of "ramp": the share of the rate at its beginning; else NaN */
     double duration_s;
     double generator_p50_us, generator_p99_us, generator_max_us; /* how late it sent; NaN for closed loops */
     double canary_spread_percent, others_cores;                  /* of the machine meanwhile */

@@ -73,6 +73,14 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     return status;
 }
 
+/* One test's scenarios that may have other arrivals than Poisson's all have the same. */
+static void put_arrivals(FILE *out, const bt_load_record *record) {
+    char words[BT_LOAD_WORDS_SIZE] = "";
+    for (int i = 0; i < record->scenario_count && !words[0]; i++)
+        bt_load_words_arrivals(&record->scenarios[i], words);
+    put_words(out, "arrivals", words);
+}
+
 bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error *error) {
     char words[BT_LOAD_WORDS_SIZE];
     bt_status status = BT_OK;
@@ -82,6 +90,7 @@ bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error
         status = put_model(out, record, &record->models[i], error);
     bt_layout_clean(record->images, words, sizeof words);
     put_words(out, "images", words);
+    put_arrivals(out, record);
     bt_load_words_trust(record, words);
     put_words(out, "trust", words);
     bt_load_words_headline(record, words);

@@ -164,17 +164,27 @@ void bt_load_words_losses(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]
     if (!out[0]) ADD(out, "none");
 }
 
+void bt_load_words_arrivals(const bt_load_scenario *scenario, char out[BT_LOAD_WORDS_SIZE]) {
+    out[0] = '\0';
+    if (isfinite(scenario->burstiness)) ADD(out, "bursty arrivals (burstiness %g)", scenario->burstiness);
+    if (isfinite(scenario->ramp_from))
+        ADD(out, "random arrivals that grow from %g %% of the rate to all of it", 100 * scenario->ramp_from);
+}
+
 void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *part,
                         char out[BT_LOAD_WORDS_SIZE]) {
-    char rate[32];
+    char rate[32], arrivals[BT_LOAD_WORDS_SIZE];
+    bt_load_words_arrivals(scenario, arrivals);
+    if (!arrivals[0])
+        snprintf(arrivals, sizeof arrivals, "%s",
+                 strcmp(scenario->shape, "poisson") == 0 ? "random arrivals" : scenario->shape);
     out[0] = '\0';
     if (part->clients > 0)
         ADD(out, "%d in flight", part->clients);
     else if (part->burst_size > 0)
         ADD(out, "%d at once, %s requests/s on average", part->burst_size, number(part->rate_rps, rate));
     else
-        ADD(out, "%s requests/s, %s", number(part->rate_rps, rate),
-            strcmp(scenario->shape, "poisson") == 0 ? "random arrivals" : scenario->shape);
+        ADD(out, "%s requests/s, %s", number(part->rate_rps, rate), arrivals);
 }
 
 void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]) {

@@ -44,6 +44,9 @@ void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SI
 void bt_load_words_capacity(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]);
 /* "3 refused by a full queue, 2 failed", or "none". */
 void bt_load_words_losses(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
+/* Arrivals that are not Poisson's: "bursty arrivals (burstiness 2)", "random arrivals that grow from 20 % of
+ * the rate to all of it". */
+void bt_load_words_arrivals(const bt_load_scenario *scenario, char out[BT_LOAD_WORDS_SIZE]);
 /* "one client at a time", "4 at once", "3.1 requests/s, random arrivals". */
 void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *part,
                         char out[BT_LOAD_WORDS_SIZE]);

@@ -28,6 +28,17 @@ static const bt_option own[] = {
     {ROW(INTEGER, burst_size), BT_BOUNDS(1, 65536), .placeholder = "N", LOAD,
      .help = "Requests of a burst; the batch size unless given. The largest burst within the SLA is looked "
              "for besides."},
+    {ROW(CHOICE, arrivals), .initial = "poisson", .choices = "poisson|gamma|ramp", LOAD,
+     .help =
+         "How requests of sustained, mixed and soak arrive. poisson: at random, at an even rate. gamma: at "
+         "random, in bursts, at the rate on average. ramp: at random, at a rate that grows from a share of "
+         "the rate to all of it."},
+    {ROW(NUMBER, burstiness), BT_BOUNDS(0.1, 10), .placeholder = "V", LOAD,
+     .help = "Of gamma: the standard deviation of the gaps between arrivals over their mean; 2 unless given, "
+             "and 1 is as poisson."},
+    {ROW(NUMBER, ramp_from), BT_BOUNDS(0.01, 1), .placeholder = "SHARE", LOAD,
+     .help = "Of a ramp: the share of the rate at its beginning; 0.2 unless given. A scenario that goes on "
+             "repeats its ramp."},
     {ROW(TEXT, trace), .placeholder = "FILE", LOAD,
      .help = "Arrival times for sustained, mixed and soak, a line each, in seconds, instead of random ones."},
     {ROW(TEXT, images), .placeholder = "FOLDER", LOAD,

@@ -17,6 +17,9 @@ typedef enum bt_load_format {
     BT_LOAD_FORMAT_HTML
 } bt_load_format;
 
+/* How requests of sustained, mixed and soak arrive, by the index of the choice. */
+typedef enum bt_load_arrivals { BT_ARRIVALS_POISSON, BT_ARRIVALS_GAMMA, BT_ARRIVALS_RAMP } bt_load_arrivals;
+
 typedef struct bt_load_settings {
     bt_service_settings service;    /* first: its table's rows are this table's first rows */
     bt_names models;                /* none: all that the config has */
@@ -25,7 +28,10 @@ typedef struct bt_load_settings {
     int64_t duration_ns;            /* of each scenario; 0: its own default */
     int64_t lengthen;               /* times its length that an undecided scenario may take; 0: by duration */
     int64_t burst_size;             /* 0: the batch size */
-    char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times for sustained and mixed; "": Poisson */
+    int arrivals;                   /* bt_load_arrivals */
+    double burstiness;              /* of gamma: the coefficient of variation of its gaps; 0: 2 */
+    double ramp_from;               /* of a ramp: the share of the rate at its beginning; 0: 0.2 */
+    char trace[BT_OPTION_TEXT_SIZE];       /* a file of arrival times instead; "": by `arrivals` */
     char images[BT_OPTION_TEXT_SIZE];      /* a folder of pictures to send; "": synthetic ones */
     double white;                          /* the pictures' stored value that is white; 0: what they say */
     int64_t page;                          /* of TIFF files, from 1; 0: the first */

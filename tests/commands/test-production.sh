@@ -106,6 +106,27 @@ is "$(json "$folder/record.json" .models.0.p95_sla_ms) $(json "$folder/record.js
 is "$(json "$folder/record.json" .scenarios.0.parts.0.verdict)" broken 'the one breaks it'
 like "$out" 'single image alone takes .* keep 25 ms' 'which is told with its own SLA'
 
+# Other arrivals than at random at an even rate.
+run "$program" --quiet --config c.json --tolerate-cores 1024 --p95-sla-ms 1000 --scenarios single,sustained,mixed --rate 30 --duration 5s \
+    --arrivals gamma --burstiness 1.5
+like "$status" '^[04]$' 'bursty arrivals are sent'
+says 'arrivals +bursty arrivals \(burstiness 1\.5\)' 'and told'
+folder=$(ls -dt results/*-test | head -n 1)
+is "$(json "$folder/record.json" .scenarios.0.shape) $(json "$folder/record.json" .scenarios.3.shape)" 'closed gamma' \
+    'in place of random ones alone'
+is "$(json "$folder/record.json" .scenarios.3.burstiness)" 1.5 'and kept in the record'
+like "$(json "$folder/record.json" .scenarios.3.parts.0.predicted_p95_ms)" '^[0-9.]+$' 'with their prediction'
+run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p95-sla-ms 1000 --scenarios sustained --rate 60 --duration 4s \
+    --arrivals ramp --ramp-from 0.5 --format markdown
+like "$status" '^[04]$' 'so is a ramp'
+says 'load.*: 60\.0 requests/s, random arrivals that grow from 50 % of the rate to all of it' 'with its end and its beginning'
+run "$program" --quiet --config c.json --arrivals gamma --burstiness 11
+refuses '--burstiness: "11" is above 10' 'what is no burstiness'
+run "$program" --quiet --config c.json --burstiness 2
+refuses '--burstiness is for --arrivals gamma' 'a burstiness of other arrivals'
+run "$program" --quiet --config c.json --arrivals ramp --ramp-from 2
+refuses '--ramp-from: "2" is above 1' 'a ramp that falls'
+
 mkdir plates
 cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" "$pictures/turned-6.jpg" plates
 run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates

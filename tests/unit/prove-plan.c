@@ -140,6 +140,69 @@ static void rates_are_the_recommended_ones_and_shared_when_mixed(void **state) {
         assert_float_equal(plan.scenarios[i].parts[0].schedule.rate_rps, 12.5, 1e-9);
 }
 
+/* An even rate's, in place of which they come: bursts and the closed loop stay as they are. */
+static void gamma_arrivals_are_those_of_the_steady_scenarios(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("single,burst,sustained,mixed,soak");
+    settings.arrivals = BT_ARRIVALS_GAMMA;
+    make(&settings, 2);
+    for (int i = 0; i < plan.scenario_count; i++) {
+        const bt_plan_scenario *scenario = &plan.scenarios[i];
+        const bt_plan_part *last = &scenario->parts[scenario->part_count - 1];
+        if (strstr("sustained mixed soak", scenario->name)) {
+            assert_int_equal(last->schedule.shape, BT_SHAPE_GAMMA);
+            assert_float_equal(last->schedule.burstiness, 2, 1e-9);
+        } else {
+            assert_true(last->clients > 0 || last->schedule.shape == BT_SHAPE_BURST);
+        }
+    }
+    settings = settings_of("sustained");
+    settings.arrivals = BT_ARRIVALS_GAMMA;
+    settings.burstiness = 3.5;
+    make(&settings, 1);
+    assert_float_equal(plan.scenarios[0].parts[0].schedule.burstiness, 3.5, 1e-9);
+    assert_float_equal(plan.scenarios[0].parts[0].schedule.rate_rps, 9, 1e-9); /* auto, as with Poisson */
+    assert_float_equal(bt_plan_asked_rps(&plan.scenarios[0].parts[0]), 9, 1e-9);
+}
+
+/* How many arrive scatters by so many times as much. */
+static void burstier_arrivals_are_given_longer_for_a_first_look(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("sustained");
+    double requests[3];
+    for (int i = 0; i < 3; i++) {
+        settings.arrivals = i == 0 ? BT_ARRIVALS_POISSON : BT_ARRIVALS_GAMMA;
+        settings.burstiness = i;
+        snprintf(settings.rate, sizeof settings.rate, "2");
+        make(&settings, 1);
+        requests[i] = plan.scenarios[0].requests;
+    }
+    assert_float_equal(requests[1], requests[0], 1e-9);
+    assert_true(requests[2] > 1.2 * requests[0]);
+}
+
+static void a_ramp_ends_at_the_rate_and_is_repeated_when_it_goes_on(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("sustained");
+    settings.arrivals = BT_ARRIVALS_RAMP;
+    make(&settings, 1);
+    const bt_plan_scenario *scenario = &plan.scenarios[0];
+    const bt_schedule_options *ramp = &scenario->parts[0].schedule;
+    assert_int_equal(ramp->shape, BT_SHAPE_RAMP);
+    assert_float_equal(ramp->rate_rps, 1.8, 1e-9);
+    assert_float_equal(ramp->end_rate_rps, 9, 1e-9);
+    assert_float_equal(bt_plan_asked_rps(&scenario->parts[0]), 9, 1e-9);
+    assert_float_equal(scenario->requests, 5.4 * (double)scenario->duration_ns / 1e9, 1e-6);
+    for (int look = 0; look < bt_looks_count(scenario->lengthen); look++) {
+        bt_plan_scenario segment = bt_plan_segment(scenario, look);
+        assert_int_equal(segment.parts[0].schedule.ramp_ns, scenario->duration_ns);
+        assert_int_equal(segment.duration_ns % scenario->duration_ns, 0); /* whole ramps */
+    }
+    settings.ramp_from = 0.5;
+    make(&settings, 1);
+    assert_float_equal(plan.scenarios[0].parts[0].schedule.rate_rps, 4.5, 1e-9);
+}
+
 static void spikes_leave_time_to_be_served(void **state) {
     (void)state;
     bt_load_settings settings = settings_of("burst");
@@ -187,6 +250,17 @@ static void wrong_settings_are_named(void **state) {
     refused(settings, "--rate");
     snprintf(settings.rate, sizeof settings.rate, "inf");
     refused(settings, "--rate");
+    settings = settings_of("sustained");
+    settings.burstiness = 3;
+    refused(settings, "--burstiness is for --arrivals gamma");
+    settings.arrivals = BT_ARRIVALS_RAMP;
+    refused(settings, "--burstiness is for --arrivals gamma");
+    settings.burstiness = 0;
+    snprintf(settings.trace, sizeof settings.trace, "trace.txt");
+    refused(settings, "--arrivals: a --trace has");
+    settings = settings_of("sustained");
+    settings.ramp_from = 0.5;
+    refused(settings, "--ramp-from is for --arrivals ramp");
 }
 
 int main(void) {
@@ -197,6 +271,9 @@ int main(void) {
         cmocka_unit_test(a_duration_that_was_given_stands),
         cmocka_unit_test(going_on_adds_up_to_the_looks_lengths),
         cmocka_unit_test(rates_are_the_recommended_ones_and_shared_when_mixed),
+        cmocka_unit_test(gamma_arrivals_are_those_of_the_steady_scenarios),
+        cmocka_unit_test(burstier_arrivals_are_given_longer_for_a_first_look),
+        cmocka_unit_test(a_ramp_ends_at_the_rate_and_is_repeated_when_it_goes_on),
         cmocka_unit_test(spikes_leave_time_to_be_served),
         cmocka_unit_test(seeds_follow_the_scenario_and_the_model),
         cmocka_unit_test(wrong_settings_are_named),

@@ -84,6 +84,36 @@ static void every_kind_of_value_comes_back(void **state) {
     bt_load_record_close(&record);
 }
 
+static void arrivals_come_back_and_older_records_had_poissons_alone(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record(), *older;
+    bt_error error;
+    record->settings.arrivals = BT_ARRIVALS_GAMMA;
+    record->settings.burstiness = 2.5;
+    record->scenarios[4].burstiness = 2.5;
+    record->scenarios[6].ramp_from = 0.3;
+    bt_load_record *again = there_and_back(record);
+    assert_int_equal(again->settings.arrivals, BT_ARRIVALS_GAMMA);
+    assert_true(again->settings.burstiness == 2.5);
+    assert_true(again->settings.ramp_from == 0); /* not given */
+    assert_true(again->scenarios[4].burstiness == 2.5 && isnan(again->scenarios[4].ramp_from));
+    assert_true(again->scenarios[6].ramp_from == 0.3 && isnan(again->scenarios[6].burstiness));
+    json_t *json = json_of(record), *settings = json_object_get(json, "settings"), *scenario;
+    size_t i;
+    assert_int_equal(json_object_del(settings, "arrivals") | json_object_del(settings, "burstiness") |
+                         json_object_del(settings, "ramp_from"),
+                     0);
+    json_array_foreach(json_object_get(json, "scenarios"), i, scenario)
+        assert_int_equal(json_object_del(scenario, "burstiness") | json_object_del(scenario, "ramp_from"), 0);
+    if (bt_load_record_from_json(&older, json, "older", &error)) fail_msg("%s", error.message);
+    assert_int_equal(older->settings.arrivals, BT_ARRIVALS_POISSON);
+    assert_true(isnan(older->scenarios[4].burstiness) && isnan(older->scenarios[6].ramp_from));
+    json_decref(json);
+    bt_load_record_close(&older);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
 static void each_model_has_its_own_sla(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
@@ -277,6 +307,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
         cmocka_unit_test(every_kind_of_value_comes_back),
+        cmocka_unit_test(arrivals_come_back_and_older_records_had_poissons_alone),
         cmocka_unit_test(each_model_has_its_own_sla),
         cmocka_unit_test(models_of_older_records_have_the_one_sla_of_all),
         cmocka_unit_test(what_is_no_load_record_is_refused_in_one_line),

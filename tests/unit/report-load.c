@@ -21,6 +21,7 @@
 #include "report-text.h"
 #include "report/layout.h"
 #include "report/load-plots.h"
+#include "report/load-words.h"
 #include "report/load.h"
 #include "scratch.h"
 
@@ -92,6 +93,20 @@ static void cause_and_remedy_stand_beside_what_is_not_met(void **state) {
     }
     PEOPLE_READ(record, "P95 of the queue is 31.2 ms", "the machine was not quiet",
                 "HRNet misses the SLA of 90 ms under Sustained Load", "test-production --seed 7");
+}
+
+static void arrivals_that_are_not_poissons_are_told(void **state) {
+    bt_load_record *record = *state;
+    bt_load_scenario *sustained = &record->scenarios[4];
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_load_words_load(sustained, &sustained->parts[0], words);
+    assert_string_equal(words, "20.0 requests/s, random arrivals");
+    sustained->burstiness = 2.5;
+    PEOPLE_READ(record, "bursty arrivals (burstiness 2.5)");
+    PAGES_READ(record, "20.0 requests/s, bursty arrivals (burstiness 2.5), for 10 s");
+    sustained->burstiness = NAN;
+    sustained->ramp_from = 0.2;
+    PEOPLE_READ(record, "random arrivals that grow from 20 % of the rate to all of it");
 }
 
 static void a_bound_that_is_not_there_is_explained(void **state) {
@@ -546,6 +561,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_RECORD(the_summary_has_a_line_a_scenario),
         WITH_RECORD(cause_and_remedy_stand_beside_what_is_not_met),
+        WITH_RECORD(arrivals_that_are_not_poissons_are_told),
         WITH_RECORD(a_bound_that_is_not_there_is_explained),
         WITH_RECORD(losses_and_the_speed_up_are_told),
         WITH_RECORD(what_a_quota_did_is_told),

@@ -3,6 +3,7 @@
 #define BT_TUNE_BENCH_PICTURES_H
 
 #include "base/error.h"
+#include "image/decode.h"
 #include "image/normalize.h"
 #include "tune/protocol.h"
 
@@ -14,6 +15,12 @@ extern "C" {
  * Where a folder has fewer, its pictures come again from the first. BT_NO_MEMORY, or what reading them fails with. */
 BT_MUST_USE bt_status bt_bench_pictures(float *out, const bt_open_order *order, const bt_image_norm *norm,
                                         int first, int count, bt_error *error);
+
+/* The first `count` of a folder's in their own sizes, as a service is sent them; without a folder grey ones of the
+ * order's size, for who only wants to know how long they take. `out` starts empty, and is the
+ * caller's to close, all of it, on failure too. Errors likewise. */
+BT_MUST_USE bt_status bt_bench_raw_pictures(bt_picture *out, const bt_open_order *order, int count,
+                                            bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -13,8 +13,8 @@
 #include "measure/series.h"
 #include "record/sweep-record.h"
 #include "tune/agreement.h"
+#include "tune/bench-handling.h"
 #include "tune/bench-pictures.h"
-#include "tune/team.h"
 
 #define IMAGES BT_BENCH_IMAGES
 
@@ -293,6 +293,22 @@ static bt_status step_calibrate(bt_bench *b, const bt_step *step, bt_error *erro
     return status;
 }
 
+static bt_status step_handling(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
+    bt_status status = ensure_prepared(b, 1, error);
+    if (status != BT_OK) return status;
+    const bt_handling handling = {.order = &b->order,
+                                  .team = b->team,
+                                  .norm = &b->model.model.norm,
+                                  .output = b->model.model.output,
+                                  .images = b->images,
+                                  .logits = b->logits};
+    const int runs = step->runs < BT_MAX_TURN_SAMPLES ? step->runs : BT_MAX_TURN_SAMPLES;
+    b->last_batch = 0;
+    status = bt_handling_time(&handling, step->kind, runs, result->samples_ms, &result->sample_count, error);
+    if (status != BT_OK) result->sample_count = 0;
+    return status;
+}
+
 bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *result, bt_error *error) {
     if (step->batch_size < 1 || step->batch_size > BT_BATCH_MAX)
         return bt_fail(error, BT_INVALID, "%d is no batch size", step->batch_size);
@@ -315,6 +331,9 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
         return step_reference(bench, step, error);
     case BT_STEP_MASKS:
         return step_masks(bench, step, result, error);
+    case BT_STEP_PREPARE:
+    case BT_STEP_DELIVER:
+        return step_handling(bench, step, result, error);
     case BT_STEP_DONE:
         break;
     }

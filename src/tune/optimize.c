@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/cuda.h"
@@ -16,7 +17,7 @@
 #include "tune/score.h"
 #include "tune/sweep.h"
 
-#define JOURNAL_FORMAT 3 /* of what stands in the journal's lines */
+#define JOURNAL_FORMAT 4 /* of what stands in the journal's lines */
 
 bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
                                bt_error *error) {
@@ -128,6 +129,37 @@ static bt_status run_sweep(const bt_tuning *t, bt_probe *probe, bt_sweep *sweep,
     }
 }
 
+/* One of the two; a model that cannot be asked any more has what it has. */
+static bt_status time_handling(const bt_tuning *t, bt_probe *probe, bt_step_kind kind, double **samples_ms,
+                               int *count, bt_error *error) {
+    const bt_step step = {kind, 1, BT_MAX_TURN_SAMPLES};
+    bt_step_result result;
+    char why[BT_TEXT_SIZE];
+    if (bt_tuning_stopped(t->options) || t->model->interrupted || t->model->reason[0]) return BT_OK;
+    bt_status status = bt_replay_step(t, probe, &step, &result, why, error);
+    t->model->interrupted = bt_tuning_stopped(t->options);
+    if (t->model->interrupted || (status == BT_OK && why[0])) return BT_OK;
+    if (status != BT_OK) return status;
+    t->model->measuring_s += result.elapsed_s;
+    if (result.status != BT_OK) warn(t, result.message);
+    if (result.sample_count == 0) return BT_OK;
+    *samples_ms = malloc((size_t)result.sample_count * sizeof **samples_ms);
+    if (!*samples_ms) return bt_no_memory(error, "samples");
+    memcpy(*samples_ms, result.samples_ms, (size_t)result.sample_count * sizeof **samples_ms);
+    *count = result.sample_count;
+    return BT_OK;
+}
+
+/* What a lane does around its runs, once the sizes are decided: it is the same for all of them. */
+static bt_status time_both(const bt_tuning *t, bt_probe *probe, bt_error *error) {
+    bt_model_record *model = t->model;
+    bt_status status = time_handling(t, probe, BT_STEP_PREPARE, &model->prepare_samples_ms,
+                                     &model->prepare_sample_count, error);
+    return status == BT_OK ? time_handling(t, probe, BT_STEP_DELIVER, &model->deliver_samples_ms,
+                                           &model->deliver_sample_count, error)
+                           : status;
+}
+
 /* Sweeps a model whose session is known. */
 static bt_status sweep_model(const bt_tuning *t, bt_probe *probe, int instances, const bt_worker_facts *facts,
                              double time_budget_s, bt_error *error) {
@@ -144,7 +176,7 @@ static bt_status sweep_model(const bt_tuning *t, bt_probe *probe, int instances,
     status = bt_sweep_open(&sweep, &options, t->model, error);
     if (status == BT_OK) status = run_sweep(t, probe, sweep, error);
     bt_sweep_close(&sweep);
-    return status;
+    return status == BT_OK ? time_both(t, probe, error) : status;
 }
 
 static void warn_of_quota(const bt_tuning *t) {

@@ -19,7 +19,9 @@ static const char *const step_names[] = {
     [BT_STEP_FULL_SIZE] = "timing one full-size image at",
     [BT_STEP_CALIBRATE] = "calibrating INT8 by",
     [BT_STEP_REFERENCE] = "computing masks to compare with of",
-    [BT_STEP_MASKS] = "comparing masks of",
+    [BT_STEP_PREPARE] = "timing the preparing of pictures at",
+    [BT_STEP_DELIVER] = "timing the delivering of masks at",
+    [BT_STEP_MASKS] = "comparing a contender's masks of",
 };
 
 const char *bt_step_name(bt_step_kind kind) {
@@ -38,6 +40,8 @@ static const char *const step_keys[] = {
     [BT_STEP_FULL_SIZE] = "full_size",
     [BT_STEP_CALIBRATE] = "calibrate",
     [BT_STEP_REFERENCE] = "reference",
+    [BT_STEP_PREPARE] = "prepare",
+    [BT_STEP_DELIVER] = "deliver",
     [BT_STEP_MASKS] = "masks",
 };
 

@@ -26,6 +26,8 @@ typedef enum bt_step_kind {
     BT_STEP_FULL_SIZE,       /* one timed run of one full-size image, in a worker of its own */
     BT_STEP_CALIBRATE, /* measure what INT8 needs to know, into the order's file, on pictures that MASKS does not see */
     BT_STEP_REFERENCE, /* compute the first `runs` pictures, one at a time, into the order's file, for MASKS of others */
+    BT_STEP_PREPARE, /* time what a lane does with a picture before a run, at most `runs` times */
+    BT_STEP_DELIVER, /* and what it does after one */
     BT_STEP_MASKS /* AGREEMENT on the first `runs` pictures, one at a time, with that file where it is: of a contender */
 } bt_step_kind;
 

@@ -200,6 +200,8 @@ static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_res
     case BT_STEP_FULL_SIZE:
     case BT_STEP_CALIBRATE: /* no sweep asks for these */
     case BT_STEP_REFERENCE:
+    case BT_STEP_PREPARE:
+    case BT_STEP_DELIVER:
     case BT_STEP_MASKS:
     case BT_STEP_DONE:
         return;
@@ -244,6 +246,8 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
         break;
     case BT_STEP_CALIBRATE:
     case BT_STEP_REFERENCE:
+    case BT_STEP_PREPARE:
+    case BT_STEP_DELIVER:
     case BT_STEP_MASKS:
     case BT_STEP_DONE:
         break;

@@ -29,6 +29,10 @@ says 'verdict: good \(0\)' 'the last line is the verdict'
 says 'batch 16' 'the size that throughput would take is named'
 [ "$(point 2 samples)" -ge 85 ]
 ok $? 'with at least the 85 samples that can show it'
+for what in prepare deliver; do
+    is "$(json c.json .configurations.hrnet.${what}_ms_quantiles | grep -c '[1-9]')" 1 \
+        "what a lane takes to $what a picture is in the config"
+done
 
 tune --backend $sim --batches 1,2,4,8,16 --objective throughput
 is "$(batch)" 16 'throughput picks the largest'

@@ -94,6 +94,9 @@ static void a_worker_runs_on_a_folders_pictures(void **state) {
     result = run_step(probe, BT_STEP_AGREEMENT, 2, 1);
     if (result.status != BT_OK) fail_msg("%s", result.message);
     assert_true(result.mask_iou > 0.9);
+    result = run_step(probe, BT_STEP_DELIVER, 1, 2);
+    if (result.status != BT_OK) fail_msg("%s", result.message);
+    assert_int_equal(result.sample_count, 2);
     bt_probe_close(&probe);
 }
 
@@ -139,6 +142,14 @@ static void each_kind_of_step_brings_what_it_asks_for(void **state) {
     assert_float_equal(run_step(probe, BT_STEP_FRESH_MEMORY, 2, 1).memory_mb, 160, 1e-3); /* below 4's mark */
     assert_float_equal(run_step(probe, BT_STEP_STANDARD_MEMORY, 1, 1).memory_mb, 130, 1e-3);
     assert_int_equal(run_step(probe, BT_STEP_FULL_SIZE, 1, 1).sample_count, 1);
+    const bt_step_kind around[] = {BT_STEP_PREPARE, BT_STEP_DELIVER};
+    for (int i = 0; i < 2; i++) {
+        const bt_step_result handled = run_step(probe, around[i], 1, 3);
+        assert_int_equal(handled.status, BT_OK);
+        assert_int_equal(handled.sample_count, 3);
+        for (int j = 0; j < 3; j++)
+            assert_true(handled.samples_ms[j] > 0);
+    }
     bt_probe_close(&probe);
     assert_no_child_is_left();
     assert_int_equal(bt_scratch_open_files(), files);
@@ -260,7 +271,7 @@ static void after_an_interrupt_nothing_is_begun(void **state) {
     stop = 1;
     bt_error error;
     bt_step_result result;
-    for (int kind = BT_STEP_MEMORY; kind <= BT_STEP_FULL_SIZE; kind++) {
+    for (int kind = BT_STEP_MEMORY; kind <= BT_STEP_MASKS; kind++) {
         bt_step step = {(bt_step_kind)kind, 1, 1};
         assert_int_equal(bt_probe_run(probe, &step, &result, &error), BT_CLOSED);
         assert_no_child_is_left();

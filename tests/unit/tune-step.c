@@ -16,7 +16,7 @@
 /* ---- there and back ---- */
 
 static bt_step random_step(bt_random *random) {
-    return (bt_step){.kind = (bt_step_kind)bt_random_below(random, BT_STEP_FULL_SIZE + 1),
+    return (bt_step){.kind = (bt_step_kind)bt_random_below(random, BT_STEP_MASKS + 1),
                      .batch_size = (int)bt_random_below(random, 65537),
                      .runs = (int)bt_random_below(random, BT_MAX_TURN_SAMPLES + 1)};
 }
@@ -133,7 +133,7 @@ static void steps_differ_in_every_part(void **state) {
 
 static void every_kind_has_a_name_of_its_own(void **state) {
     (void)state;
-    for (int a = 0; a <= BT_STEP_FULL_SIZE; a++)
+    for (int a = 0; a <= BT_STEP_MASKS; a++)
         for (int b = 0; b < a; b++)
             assert_string_not_equal(bt_step_name((bt_step_kind)a), bt_step_name((bt_step_kind)b));
 }

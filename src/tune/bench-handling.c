@@ -1,0 +1,93 @@
+#include "tune/bench-handling.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "tune/bench-pictures.h"
+
+/* Different pictures. More are more memory; one alone would stay in the caches. */
+#define PICTURES 4
+
+/* So long, runs go in between and samples are taken beyond the least number. Longer: every model's tuning takes that
+ * much longer, twice; shorter: large pictures have too few samples to show a spread. */
+#define LONG_S        0.15
+#define SAMPLES_LEAST 5
+
+/* What the lane's threads write to and from. */
+typedef struct workroom {
+    bt_picture pictures[PICTURES];
+    int threads;
+    void *scratch;
+    uint8_t *mask; /* of the largest picture */
+} workroom;
+
+static void close_room(workroom *room) {
+    for (int i = 0; i < PICTURES; i++)
+        bt_picture_close(&room->pictures[i]);
+    free(room->scratch);
+    free(room->mask);
+}
+
+/* As a lane has it: see serving/lane.c. */
+static int image_threads(const bt_session_info *info) {
+    return info->device_memory || info->threads < 1 ? 1 : info->threads;
+}
+
+static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error) {
+    const bt_open_order *order = h->order;
+    size_t most = 0;
+    *room = (workroom){.threads = image_threads(&bt_team_session(h->team)->info)};
+    bt_status status = bt_bench_raw_pictures(room->pictures, order, PICTURES, error);
+    if (status != BT_OK) return status;
+    for (int i = 0; i < PICTURES; i++) {
+        const size_t pixels = (size_t)room->pictures[i].height * (size_t)room->pictures[i].width;
+        if (pixels > most) most = pixels;
+    }
+    room->scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, order->height, order->width));
+    room->mask = malloc(most);
+    return room->scratch && room->mask ? BT_OK : bt_no_memory(error, "a picture's mask");
+}
+
+static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture *picture, bt_error *error) {
+    bt_session *session = bt_team_session(h->team);
+    if (session->info.takes_pictures)
+        return bt_session_put_picture(session, 0, picture->rgb, picture->height, picture->width, h->norm,
+                                      error);
+    bt_image_prepare(picture->rgb, picture->height, picture->width, h->norm, h->images, h->order->height,
+                     h->order->width, room->threads, room->scratch);
+    return BT_OK;
+}
+
+static bt_status handle(const bt_handling *h, workroom *room, bt_step_kind kind, const bt_picture *picture,
+                        bt_error *error) {
+    if (kind == BT_STEP_PREPARE) return prepare(h, room, picture, error);
+    bt_image_mask(h->logits, h->output, h->order->height, h->order->width, 0.5f, room->mask, NULL,
+                  picture->height, picture->width, room->threads, room->scratch);
+    return BT_OK;
+}
+
+/* The first time is not timed: its memory is new. */
+static bt_status time_all(const bt_handling *h, workroom *room, bt_step_kind kind, int runs,
+                          double *samples_ms, int *count, bt_error *error) {
+    const int64_t start_ns = bt_clock_now_ns();
+    bt_status status = handle(h, room, kind, &room->pictures[0], error);
+    for (*count = 0; *count < runs && status == BT_OK; ++*count) {
+        const bool brief = bt_ms(bt_clock_now_ns() - start_ns) < 1e3 * LONG_S;
+        if (!brief && *count >= SAMPLES_LEAST) break;
+        if (brief) status = bt_team_run(h->team, 1, h->images, h->logits, error);
+        if (status != BT_OK) break;
+        const int64_t before_ns = bt_clock_now_ns();
+        status = handle(h, room, kind, &room->pictures[*count % PICTURES], error);
+        samples_ms[*count] = bt_ms(bt_clock_now_ns() - before_ns);
+    }
+    return status;
+}
+
+bt_status bt_handling_time(const bt_handling *handling, bt_step_kind kind, int runs, double *samples_ms,
+                           int *count, bt_error *error) {
+    workroom room;
+    bt_status status = open_room(&room, handling, error);
+    if (status == BT_OK) status = time_all(handling, &room, kind, runs, samples_ms, count, error);
+    close_room(&room);
+    return status;
+}

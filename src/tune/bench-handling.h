@@ -1,0 +1,32 @@
+/* What a service's lane does around a run, timed for one picture at a time: preparing it before, delivering its mask
+ * after. Predictions add both to what a run takes. */
+#ifndef BT_TUNE_BENCH_HANDLING_H
+#define BT_TUNE_BENCH_HANDLING_H
+
+#include "base/error.h"
+#include "image/resize.h"
+#include "tune/protocol.h"
+#include "tune/team.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_handling {
+    const bt_open_order *order; /* its pictures */
+    bt_team *team;              /* batches of one are prepared */
+    const bt_image_norm *norm;
+    bt_image_output output;
+    float *images, *logits; /* of one picture at the least: written over */
+} bt_handling;
+
+/* Times preparing (BT_STEP_PREPARE) or delivering (BT_STEP_DELIVER), on as many threads as a lane has for it, at most
+ * `runs` times into samples_ms; *count says how often. A run goes before each while that takes a blink in all, so that
+ * caches are as a lane finds them. BT_NO_MEMORY, or what reading pictures and running fail with. */
+BT_MUST_USE bt_status bt_handling_time(const bt_handling *handling, bt_step_kind kind, int runs,
+                                       double *samples_ms, int *count, bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -146,6 +146,21 @@ bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count
     return session->operations->run_pictures(session, batch_size, count, logits, error);
 }
 
+int bt_session_image_threads(const bt_session_info *info) {
+    return info->device_memory || info->threads < 1 ? 1 : info->threads;
+}
+
+/* Every exponent of all ones (infinity or NaN) shows in one bit; no branch, so that it vectorises. */
+bool bt_logits_finite(const float *logits, size_t count) {
+    uint32_t seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &logits[i], sizeof bits);
+        seen |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return seen == 0;
+}
+
 bt_status bt_session_buffer(bt_session *session, void **out, size_t bytes, bt_error *error) {
     *out = NULL;
     if (session->operations->buffer) return session->operations->buffer(session, out, bytes, error);

@@ -148,6 +148,13 @@ BT_MUST_USE bt_status bt_session_put_picture(bt_session *session, int slot, cons
 BT_MUST_USE bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count, float *logits,
                                               bt_error *error);
 
+/* How many threads a lane has for pictures and masks around its runs: the session's, which are idle then; one beside a
+ * device, where others prepare theirs meanwhile. */
+int bt_session_image_threads(const bt_session_info *info);
+
+/* Whether all of them are finite numbers, which a lane asks of every run. */
+bool bt_logits_finite(const float *logits, size_t count);
+
 /* Memory on the host for images or logits, zeroed: what this session reads and writes fastest (pinned, on a GPU). It is
  * the session's, until close. BT_NO_MEMORY, BT_BACKEND; BT_INVALID beyond BT_SESSION_BUFFERS. */
 BT_MUST_USE bt_status bt_session_buffer(bt_session *session, void **out, size_t bytes, bt_error *error);

@@ -68,9 +68,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     if (status != BT_OK) return status;
     const bt_session_info *info = &lane->found.session;
     lane->found.session = *bt_session_describe(lane->own.session);
-    lane->own.image_threads = 1;
-    if (lane->path != BT_PATH_STANDARD && !info->device_memory && info->threads > 1)
-        lane->own.image_threads = info->threads;
+    lane->own.image_threads = lane->path == BT_PATH_STANDARD ? 1 : bt_session_image_threads(info);
     if (info->path_note[0] && !already_reported(lane))
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, info->path_note);
     warn_of_model(lane, info->weights_note);
@@ -169,17 +167,6 @@ static void stop_reading(bt_worker_lane *lane) {
     bt_deliver(lane->service, lane->shared.owed, owed, NULL);
 }
 
-/* Every exponent of all ones (infinity or NaN) shows in one bit; no branch, so that it vectorises. */
-static bool all_finite(const float *values, size_t count) {
-    uint32_t seen = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        seen |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return seen == 0;
-}
-
 /* Whether a user's network gives what it is said to, by its first pictures. That one picture's mask is empty
  * means nothing. */
 static void check_output(bt_worker_lane *lane, size_t values) {
@@ -227,7 +214,7 @@ static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_st
     bt_status status = gathered == BT_OK ? forward(lane, work, error) : gathered;
     if (status == BT_OUT_OF_DEVICE_MEMORY) return BT_RUN_OUT_OF_MEMORY;
     if (status != BT_OK) return BT_RUN_EXCEPTION;
-    if (all_finite(lane->own.logits, (size_t)work->count * pixels)) {
+    if (bt_logits_finite(lane->own.logits, (size_t)work->count * pixels)) {
         check_output(lane, (size_t)work->count * pixels);
         return BT_RUN_GOOD;
     }

@@ -28,15 +28,10 @@ static void close_room(workroom *room) {
     free(room->mask);
 }
 
-/* As a lane has it: see serving/lane.c. */
-static int image_threads(const bt_session_info *info) {
-    return info->device_memory || info->threads < 1 ? 1 : info->threads;
-}
-
 static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error) {
     const bt_open_order *order = h->order;
     size_t most = 0;
-    *room = (workroom){.threads = image_threads(&bt_team_session(h->team)->info)};
+    *room = (workroom){.threads = bt_session_image_threads(&bt_team_session(h->team)->info)};
     bt_status status = bt_bench_raw_pictures(room->pictures, order, PICTURES, error);
     if (status != BT_OK) return status;
     for (int i = 0; i < PICTURES; i++) {

@@ -83,11 +83,15 @@ static bt_status run_instance(instance *self, bt_error *error) {
     return bt_session_run(self->session, self->team->batch_size, self->team->images, logits_of(self), error);
 }
 
-/* What a service's lane runs, and calls the service time of a batch. */
+/* What a service's lane runs, and calls the service time of a batch: it looks at the logits too. What to make of those
+ * that are not finite is for whoever compares masks. */
 static bt_status run_as_served(instance *self, bt_error *error) {
     const int batch = self->team->batch_size;
-    if (!self->session->info.takes_pictures) return run_instance(self, error);
-    return bt_session_run_pictures(self->session, batch, batch, logits_of(self), error);
+    bt_status status = self->session->info.takes_pictures
+                           ? bt_session_run_pictures(self->session, batch, batch, logits_of(self), error)
+                           : run_instance(self, error);
+    if (status == BT_OK) (void)bt_logits_finite(logits_of(self), (size_t)batch * self->team->pixels);
+    return status;
 }
 
 static bt_status time_instance(instance *self, bt_error *error) {

@@ -73,6 +73,12 @@ static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     if (!bt_served_model_is_measured(s)) return BT_OK;
     bt_status status = bt_tuned_model_open(&tuned, s->entry, out->batch_size, error);
     if (status != BT_OK) return status == BT_INVALID ? BT_OK : status;
+    if (tuned.prepare.count == 0 || tuned.deliver.count == 0)
+        bt_log_write(
+            t->options->log, BT_LOG_INFO,
+            "%s: predictions leave out preparing pictures and delivering masks, which its entry in the "
+            "config does not tell; `optimize-batch` times them",
+            out->title);
     bt_ladder ladder = tuned.batcher.ladder;
     tuned.batcher = *bt_serving_batcher(t->service, model);
     tuned.batcher.ladder = ladder;

@@ -184,8 +184,8 @@ static bt_status write(const bt_load_record *record, bt_document_form form, cons
         "bound in at most 5 %% of scenarios and below the lower one in at most 1 %%, after any "
         "number of looks at the same scenario");
     bt_document_item(d, "predicted",
-                     "by simulation of the very schedule that was sent, with the service times that "
-                     "tuning measured");
+                     "by simulation of the very schedule that was sent, with the times that tuning "
+                     "measured");
     bt_document_heading(d, 3, "How to repeat it");
     bt_document_code(d, record->command);
     return bt_document_end(d);

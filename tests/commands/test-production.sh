@@ -79,6 +79,16 @@ says_error 'about 10 requests in 1 s; P95 has a bound from 59 on, after about 6 
 says '^  Burst Load: P95=[0-9.]+ms \?  not shown, SLA 1000 ms' 'is not called met'
 says 'verdict +SLA not shown: the SLA of 1000 ms is shown to hold in 0 of 1 tests, not shown in 1' 'in the closing sentence either'
 says '10 requests are too few to bound P95' 'with its cause'
+unlike "$err" 'predictions leave out' 'nothing is missing from its prediction'
+
+# A config of before says nothing of what a lane does around a run.
+perl -MJSON::PP -0777 -e '
+    my $config = decode_json(<STDIN>);
+    for (values %{$config->{configurations}}) { delete $_->{prepare_ms_quantiles}; delete $_->{deliver_ms_quantiles} }
+    print encode_json($config)' <c.json >before.json
+run "$program" --config before.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 1s --p95-sla-ms 1000
+exits 4 'with a config of before a test runs as it did'
+says_error 'HRNet: predictions leave out preparing pictures and delivering masks' 'what its predictions leave out is said'
 
 # Thirty are too few for a bound whatever they took, and so are sixty; of 120 fast ones it is shown.
 COLUMNS=200 run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 3s --lengthen 4 --p95-sla-ms 1000

@@ -43,19 +43,23 @@ static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error
     return room->scratch && room->mask ? BT_OK : bt_no_memory(error, "a picture's mask");
 }
 
-static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture *picture, bt_error *error) {
+static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture *picture, int slot,
+                         bt_error *error) {
+    const size_t values = 3 * (size_t)h->order->height * (size_t)h->order->width;
     bt_session *session = bt_team_session(h->team);
     if (session->info.takes_pictures)
         return bt_session_put_picture(session, 0, picture->rgb, picture->height, picture->width, h->norm,
                                       error);
-    bt_image_prepare(picture->rgb, picture->height, picture->width, h->norm, h->images, h->order->height,
-                     h->order->width, room->threads, room->scratch);
+    bt_image_prepare(picture->rgb, picture->height, picture->width, h->norm,
+                     h->images + (size_t)slot * values, h->order->height, h->order->width, room->threads,
+                     room->scratch);
     return BT_OK;
 }
 
-static bt_status handle(const bt_handling *h, workroom *room, bt_step_kind kind, const bt_picture *picture,
-                        bt_error *error) {
-    if (kind == BT_STEP_PREPARE) return prepare(h, room, picture, error);
+/* The picture whose turn it is. */
+static bt_status handle(const bt_handling *h, workroom *room, bt_step_kind kind, int turn, bt_error *error) {
+    const bt_picture *picture = &room->pictures[turn % PICTURES];
+    if (kind == BT_STEP_PREPARE) return prepare(h, room, picture, turn % h->slots, error);
     bt_image_mask(h->logits, h->output, h->order->height, h->order->width, 0.5f, room->mask, NULL,
                   picture->height, picture->width, room->threads, room->scratch);
     return BT_OK;
@@ -65,14 +69,14 @@ static bt_status handle(const bt_handling *h, workroom *room, bt_step_kind kind,
 static bt_status time_all(const bt_handling *h, workroom *room, bt_step_kind kind, int runs,
                           double *samples_ms, int *count, bt_error *error) {
     const int64_t start_ns = bt_clock_now_ns();
-    bt_status status = handle(h, room, kind, &room->pictures[0], error);
+    bt_status status = handle(h, room, kind, 0, error);
     for (*count = 0; *count < runs && status == BT_OK; ++*count) {
         const bool brief = bt_ms(bt_clock_now_ns() - start_ns) < 1e3 * LONG_S;
         if (!brief && *count >= SAMPLES_LEAST) break;
         if (brief) status = bt_team_run(h->team, 1, h->images, h->logits, error);
         if (status != BT_OK) break;
         const int64_t before_ns = bt_clock_now_ns();
-        status = handle(h, room, kind, &room->pictures[*count % PICTURES], error);
+        status = handle(h, room, kind, *count + 1, error);
         samples_ms[*count] = bt_ms(bt_clock_now_ns() - before_ns);
     }
     return status;

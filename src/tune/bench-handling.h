@@ -17,7 +17,9 @@ typedef struct bt_handling {
     bt_team *team;              /* batches of one are prepared */
     const bt_image_norm *norm;
     bt_image_output output;
-    float *images, *logits; /* of one picture at the least: written over */
+    float *images; /* `slots` of them, written over in turn, as a lane fills a batch's */
+    int slots;
+    float *logits; /* of one picture at the least */
 } bt_handling;
 
 /* Times preparing (BT_STEP_PREPARE) or delivering (BT_STEP_DELIVER), on as many threads as a lane has for it, at most

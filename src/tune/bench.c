@@ -301,6 +301,7 @@ static bt_status step_handling(bt_bench *b, const bt_step *step, bt_step_result 
                                   .norm = &b->model.model.norm,
                                   .output = b->model.model.output,
                                   .images = b->images,
+                                  .slots = IMAGES,
                                   .logits = b->logits};
     const int runs = step->runs < BT_MAX_TURN_SAMPLES ? step->runs : BT_MAX_TURN_SAMPLES;
     b->last_batch = 0;

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "settings/load-test.h"
 
 #define RATE_MAX     1e9
 #define ARRIVALS_MAX (1 << 30) /* so many that their count stays an int everywhere */

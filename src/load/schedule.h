@@ -22,16 +22,11 @@ typedef enum bt_load_shape {
     BT_SHAPE_GAMMA     /* gaps of a gamma distribution, whose coefficient of variation is burstiness */
 } bt_load_shape;
 
-/* Of gamma arrivals. Below the lowest they are as good as constant; above the highest they are bursts with so
- * long a silence between them that a scenario of minutes sees a handful. */
-#define BT_BURSTINESS_LEAST 0.1
-#define BT_BURSTINESS_MOST  10
-
 typedef struct bt_schedule_options {
     bt_load_shape shape;
     double rate_rps, end_rate_rps;
     int64_t ramp_ns;   /* the ramp begins anew each time so long has passed; 0: it takes all of duration_ns */
-    double burstiness; /* 1: as Poisson */
+    double burstiness; /* of gamma: BT_BURSTINESS_LEAST to _MOST (settings/load-test.h); 1: as Poisson */
     int burst_size;
     int64_t burst_interval_ns;
     int64_t duration_ns; /* arrivals lie in [0, duration_ns); a trace: cut there; 0: the whole trace */

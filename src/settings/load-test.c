@@ -33,7 +33,7 @@ static const bt_option own[] = {
          "How requests of sustained, mixed and soak arrive. poisson: at random, at an even rate. gamma: at "
          "random, in bursts, at the rate on average. ramp: at random, at a rate that grows from a share of "
          "the rate to all of it."},
-    {ROW(NUMBER, burstiness), BT_BOUNDS(0.1, 10), .placeholder = "V", LOAD,
+    {ROW(NUMBER, burstiness), BT_BOUNDS(BT_BURSTINESS_LEAST, BT_BURSTINESS_MOST), .placeholder = "V", LOAD,
      .help = "Of gamma: the standard deviation of the gaps between arrivals over their mean; 2 unless given, "
              "and 1 is as poisson."},
     {ROW(NUMBER, ramp_from), BT_BOUNDS(0.01, 1), .placeholder = "SHARE", LOAD,

@@ -17,6 +17,11 @@ typedef enum bt_load_format {
     BT_LOAD_FORMAT_HTML
 } bt_load_format;
 
+/* Of gamma arrivals. Below the lowest they are as good as constant; above the highest they are bursts with so
+ * long a silence between them that a scenario of minutes sees a handful. */
+#define BT_BURSTINESS_LEAST 0.1
+#define BT_BURSTINESS_MOST  10
+
 /* How requests of sustained, mixed and soak arrive, by the index of the choice. */
 typedef enum bt_load_arrivals { BT_ARRIVALS_POISSON, BT_ARRIVALS_GAMMA, BT_ARRIVALS_RAMP } bt_load_arrivals;
 

@@ -74,6 +74,25 @@ static void a_load_test_gives_p50_p95_and_promises(void **state) {
     bt_load_record_close(&record);
 }
 
+/* Bursts of other sizes are other work, though their rate is the same. */
+static void the_work_of_a_load_test_tells_its_arrivals(void **state) {
+    (void)state;
+    bt_error error;
+    bt_load_record *record = fixture_load_record();
+    bt_gate_record *side;
+    for (int i = 0; i < record->scenario_count; i++)
+        if (strcmp(record->scenarios[i].name, "sustained") == 0)
+            record->scenarios[i].burstiness = 2.5;
+        else if (strcmp(record->scenarios[i].name, "mixed") == 0)
+            record->scenarios[i].ramp_from = 0.2;
+    must(bt_gate_collect_load(&side, record, &error), &error);
+    assert_non_null(
+        strstr(bt_gate_series_find(side, "hrnet/sustained/p95")->work, " at 20/s, burstiness 2.5"));
+    assert_non_null(strstr(bt_gate_series_find(side, "hrnet/mixed/p95")->work, " at 20/s, from 0.2 of that"));
+    bt_gate_record_close(&side);
+    bt_load_record_close(&record);
+}
+
 /* The verdict on two sides, which it takes. */
 static bt_gate_verdict *compared(bt_gate_record *before, bt_gate_record *now, const bt_gate_rules *rules) {
     bt_error error;
@@ -409,6 +428,7 @@ int main(void) {
         cmocka_unit_test(another_precision_is_compared_and_told),
         cmocka_unit_test(a_sweep_gives_a_metric_each_batch_size),
         cmocka_unit_test(a_load_test_gives_p50_p95_and_promises),
+        cmocka_unit_test(the_work_of_a_load_test_tells_its_arrivals),
         cmocka_unit_test(a_side_that_a_quota_stopped_is_noted),
         cmocka_unit_test(a_slower_model_is_found_and_what_changed_is_told),
         cmocka_unit_test(a_newly_broken_sla_is_slower_whatever_the_times),

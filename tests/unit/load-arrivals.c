@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "load/schedule.h"
+#include "settings/load-test.h"
 #include "statistics.h"
 
 #define LEEWAY 4

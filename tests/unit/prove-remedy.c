@@ -29,7 +29,7 @@ static double times_ms[3][2] = {{10, 10}, {12, 12}, {16, 16}};
 static bt_config_point points[3];
 static bt_config_model entry;
 
-static const char *remedy_at(double rate_rps, double queue_delay_ms, double sla_ms) {
+static const char *remedy_of(bt_schedule_options load, double queue_delay_ms, double sla_ms) {
     static char remedy[BT_TEXT_SIZE];
     bt_error error = {BT_OK, ""};
     bt_tuned_model tuned;
@@ -51,14 +51,19 @@ static const char *remedy_at(double rate_rps, double queue_delay_ms, double sla_
         .models = &model, .model_count = 1, .instances = &instance, .instance_count = 1, .seed = 1};
     static bt_plan_scenario scenario;
     scenario = (bt_plan_scenario){.duration_ns = 10 * BT_NS_PER_S, .part_count = 1};
-    scenario.parts[0].schedule =
-        (bt_schedule_options){.rate_rps = rate_rps, .duration_ns = scenario.duration_ns, .seed = 1};
+    load.duration_ns = scenario.duration_ns;
+    load.seed = 1;
+    scenario.parts[0].schedule = load;
     if (bt_schedule_open(&schedule, &scenario.parts[0].schedule, &error) ||
         bt_predict_remedy(remedy, sizeof remedy, &options, &scenario, &schedule, 0, sla_ms, &error))
         fail_msg("%s", error.message);
     bt_schedule_close(&schedule);
     bt_tuned_model_close(&tuned);
     return remedy;
+}
+
+static const char *remedy_at(double rate_rps, double queue_delay_ms, double sla_ms) {
+    return remedy_of((bt_schedule_options){.rate_rps = rate_rps}, queue_delay_ms, sla_ms);
 }
 
 /* Others were proposed, too, until b02af75. */
@@ -70,6 +75,22 @@ static void a_setting_is_proposed_only_where_the_present_ones_break_the_simulati
     says(remedy_at(600, 5, 200), "try --rate");
     assert_string_equal(remedy_at(20, 5, 200), "");
     assert_string_equal(remedy_at(20, 5, 5), ""); /* nothing helps */
+}
+
+/* A share of what --rate was, which of a ramp is its end. */
+static void a_lower_rate_is_proposed_for_bursty_arrivals_and_ramps_too(void **state) {
+    (void)state;
+    double rate_rps = 0;
+    const char *remedy =
+        remedy_of((bt_schedule_options){.shape = BT_SHAPE_GAMMA, .rate_rps = 600, .burstiness = 2}, 5, 200);
+    says(remedy, "try --rate");
+    remedy = remedy_of((bt_schedule_options){.shape = BT_SHAPE_RAMP, .rate_rps = 240, .end_rate_rps = 600}, 5,
+                       200);
+    assert_int_equal(sscanf(remedy, "try --rate %lf", &rate_rps), 1);
+    if (rate_rps != 360 && rate_rps != 240) fail_msg("%g is no share of the end", rate_rps);
+    const bt_schedule_options burst = {
+        .shape = BT_SHAPE_BURST, .burst_size = 90, .burst_interval_ns = BT_NS_PER_S / 10};
+    assert_string_equal(remedy_of(burst, 5, 200), ""); /* on which --rate has no say */
 }
 
 /* ---- failures in words ---- */
@@ -273,6 +294,7 @@ static void a_late_generator_is_not_other_programs_doing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_setting_is_proposed_only_where_the_present_ones_break_the_simulation),
+        cmocka_unit_test(a_lower_rate_is_proposed_for_bursty_arrivals_and_ramps_too),
         cmocka_unit_test(failures_name_instance_error_and_failover),
         cmocka_unit_test(what_failed_before_counts_where_it_is_still_felt),
         cmocka_unit_test(losses_by_the_backend_are_told_as_that),

@@ -1,5 +1,6 @@
 #include "backend/cuda.h"
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <link.h>
@@ -91,6 +92,19 @@ static void load_driver(void) {
 const char *bt_cuda_library(void) {
     pthread_once(&driver.once, load_driver);
     return driver.path;
+}
+
+bt_status bt_cuda_index(int *index, const char *device, bt_error *error) {
+    *index = -1;
+    if (device && strcmp(device, "cpu") == 0) return BT_OK;
+    const char *digits = device && strncmp(device, "cuda:", 5) == 0 ? device + 5 : "";
+    char *end;
+    long number = strtol(digits, &end, 10);
+    if (!isdigit((unsigned char)*digits) || *end ||
+        number > 127) /* libtorch counts devices in a signed byte */
+        return bt_fail(error, BT_INVALID, "unknown device '%.40s': give cpu or cuda:N", device ? device : "");
+    *index = (int)number;
+    return BT_OK;
 }
 
 bt_status bt_cuda_count(int *count, bt_error *error) {

@@ -30,6 +30,9 @@ typedef struct bt_cuda_check {
     char fault[160];     /* "" where a kernel ran and gave the right numbers, else what went wrong */
 } bt_cuda_check;
 
+/* Which device a session's text names: "cpu" to -1, "cuda:N" to N; BT_INVALID for anything else, NULL too. */
+BT_MUST_USE bt_status bt_cuda_index(int *index, const char *device, bt_error *error);
+
 /* How many CUDA devices this process sees. BT_UNSUPPORTED where it sees none, with the reason and the remedy:
  * no driver, a driver that does not start, no device. Any thread. */
 BT_MUST_USE bt_status bt_cuda_count(int *count, bt_error *error);

@@ -9,7 +9,6 @@
 
 #include "backend/backends.h"
 #include "backend/cuda.h"
-#include "backend/device-index.h"
 #include "backend/host.h"
 #include "backend/session-precision.h"
 #include "backend/torch.h"
@@ -131,7 +130,7 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     bt_torch_facts facts;
     char note[sizeof(*out)->info.precision_note];
     int device;
-    bt_status status = bt_device_index(&device, options->device, error);
+    bt_status status = bt_cuda_index(&device, options->device, error);
     if (status == BT_OK) status = check_options(options, device >= 0, error);
     if (status == BT_OK)
         status = bt_session_precision(&precision, note, options,

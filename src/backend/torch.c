@@ -12,7 +12,6 @@
 #include "../../shim/torch_shim.h"
 #include "backend/backends.h"
 #include "backend/cuda.h"
-#include "backend/device-index.h"
 #include "backend/host.h"
 #include "backend/session-precision.h"
 #include "backend/torch-internal.h"
@@ -259,7 +258,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     bt_torch_subject *s = calloc(1, sizeof *s);
     bt_status status = BT_OK;
     if (!session || !s) status = bt_no_memory(error, "opening a session");
-    if (status == BT_OK) status = bt_device_index(&device_index, options->device, error);
+    if (status == BT_OK) status = bt_cuda_index(&device_index, options->device, error);
     if (status == BT_OK) session->on_cuda = device_index >= 0;
     if (status == BT_OK) status = bt_torch_subject_open(s, options, error);
     if (status == BT_OK) status = choose_precision(&precision, session, s, options, error);

@@ -63,8 +63,8 @@ typedef struct bt_simulated {
     double throughput_rps;                          /* ok / time from the first arrival to the last answer */
     double mean_batch_size;                         /* NaN without a run */
     uint64_t batches[BT_SIMULATION_BATCHES]; /* [b - 1]: runs of b requests, the last holds larger ones too */
-    double
-        utilisation; /* of the model's instances' lanes, over the same time, preparing and delivering with it */
+    /* Of the model's instances' lanes, over the same time; preparing and delivering count. */
+    double utilisation;
 } bt_simulated;
 
 typedef struct bt_simulation {

@@ -8,8 +8,9 @@
 /* Different pictures. More are more memory; one alone would stay in the caches. */
 #define PICTURES 4
 
-/* So long, runs go in between and samples are taken beyond the least number. Longer: every model's tuning takes that
- * much longer, twice; shorter: large pictures have too few samples to show a spread. */
+/* So long runs go in between, and so long samples are taken beyond the least number. Longer: every model's tuning takes
+ * that much longer, twice; shorter: caches are as no lane finds them, and large pictures show no spread. */
+#define RUNS_S        0.1
 #define LONG_S        0.15
 #define SAMPLES_LEAST 5
 
@@ -71,9 +72,9 @@ static bt_status time_all(const bt_handling *h, workroom *room, bt_step_kind kin
     const int64_t start_ns = bt_clock_now_ns();
     bt_status status = handle(h, room, kind, 0, error);
     for (*count = 0; *count < runs && status == BT_OK; ++*count) {
-        const bool brief = bt_ms(bt_clock_now_ns() - start_ns) < 1e3 * LONG_S;
-        if (!brief && *count >= SAMPLES_LEAST) break;
-        if (brief) status = bt_team_run(h->team, 1, h->images, h->logits, error);
+        const double elapsed_s = bt_ms(bt_clock_now_ns() - start_ns) / 1e3;
+        if (elapsed_s > LONG_S && *count >= SAMPLES_LEAST) break;
+        if (elapsed_s < RUNS_S) status = bt_team_run(h->team, 1, h->images, h->logits, error);
         if (status != BT_OK) break;
         const int64_t before_ns = bt_clock_now_ns();
         status = handle(h, room, kind, *count + 1, error);

@@ -31,9 +31,9 @@ typedef struct bt_simulation_model {
     const bt_service_times *times; /* for every size of the ladder; borrowed */
     int times_count;
     bt_service_times standard; /* of one image on the standard path; count 0: the ladder's standard_ns */
-    /* Of one image: what a lane does before its run and after it. A batch takes one draw for each of its images alike.
-     * Requests are answered once all of a batch's are delivered, and only then does its lane begin the next that it was
-     * given meanwhile. Count 0: no time. */
+    /* Of one image: what a lane does before its run and after it, drawn for each image of a batch. Requests are answered
+     * once all of a batch's are delivered, and only then does its lane begin the next that it was given meanwhile.
+     * Count 0: no time. */
     bt_service_times prepare, deliver;
     const int64_t *arrivals_ns; /* ascending, from 0; NULL: a closed loop */
     int64_t arrival_count;      /* requests in all */

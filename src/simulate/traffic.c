@@ -117,9 +117,12 @@ static int64_t draw_ns(bt_random *random, const bt_service_times *times) {
     return (int64_t)(ms * BT_NS_PER_MS + 0.5);
 }
 
-/* A slow moment slows every image of a batch: one draw for all. */
+/* A draw for each image: what makes one of them late is mostly over by the next. */
 static int64_t draw_each_ns(bt_random *random, const bt_service_times *times, int count) {
-    return times->count > 0 ? count * draw_ns(random, times) : 0;
+    int64_t sum_ns = 0;
+    for (int i = 0; i < count && times->count > 0; i++)
+        sum_ns += draw_ns(random, times);
+    return sum_ns;
 }
 
 static int64_t standard_ns(bt_traffic *traffic) {

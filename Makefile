@@ -395,7 +395,7 @@ test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## the same wher
 # fetches nothing. PART=kernels,paths runs some of it; kernels are built for this machine's GPU alone.
 PART =
 gpu-check: ## on a machine with a GPU: its kernels, both networks at 1024 x 1024, the service, torch.compile \
-    (PART=kernels,steps,...), in 6 minutes
+    (PART=kernels,steps,...)
 	@$(MAKE) --no-print-directory $(JOBS) CORE=gpu NVCC_ARCHITECTURES='$(or $(GPU_ARCHITECTURES),-arch=native)' shim cuda \
 	    $(patsubst %,$(O)/bin/%,optimize-batch probe-worker test-production) \
 	    $(patsubst %,$(O)/bench/%,check-gpu bench-networks bench-steps) \

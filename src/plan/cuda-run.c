@@ -283,13 +283,20 @@ static bt_status launch_prepare(const bt_plan *plan, const bt_program *program, 
                    cuda->table->error_text(code));
 }
 
+/* A device that is sent to memory which is not there works for nobody any more. */
+static bool are_put(const bt_plan *plan, int count) {
+    bool all = count <= plan->slot_count;
+    for (int i = 0; i < count && all; i++)
+        all = plan->slots[i].bytes > 0;
+    return all;
+}
+
 bt_status bt_cuda_run_pictures(bt_plan *plan, bt_program *program, int count, float *logits,
                                bt_error *error) {
-    bt_status status = BT_OK;
-    if (count < 1 || count > program->batch || count > plan->slot_count)
+    if (count < 1 || count > program->batch || !are_put(plan, count))
         return bt_fail(error, BT_INVALID, "%d pictures for a batch of %d: put each of them first", count,
                        program->batch);
-    status = be_ready(plan, program, error);
+    bt_status status = be_ready(plan, program, error);
     for (int i = 0; i < program->batch && status == BT_OK; i++)
         status = launch_prepare(plan, program, i, &plan->slots[i < count ? i : count - 1], error);
     return status == BT_OK ? replay(plan, program, logits, error) : status;

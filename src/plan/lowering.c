@@ -156,7 +156,8 @@ bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *
         return NULL;
     }
     memcpy(copy, arguments, kind->size);
-    bt_need_scratch(l, scratch_of(l->plan->cuda, kind, arguments));
+    const size_t scratch = scratch_of(l->plan->cuda, kind, arguments);
+    if (scratch > program->scratch_bytes) program->scratch_bytes = scratch;
     bt_plan_step *step = &grown[program->step_count++];
     *step = (bt_plan_step){.kind = kind,
                            .arguments = copy,
@@ -170,10 +171,6 @@ bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *
 
 void bt_step_reads(bt_plan_step *step, int value) {
     step->inputs[step->input_count++] = value;
-}
-
-void bt_need_scratch(bt_lowering *l, size_t bytes) {
-    if (bytes > l->program->scratch_bytes) l->program->scratch_bytes = bytes;
 }
 
 const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, int index) {

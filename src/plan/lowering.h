@@ -65,8 +65,6 @@ const bt_operation *bt_only_reader(const bt_lowering *l, int tensor);
 bt_plan_step *bt_add_step(bt_lowering *l, const bt_step_kind *kind, const void *arguments, int input,
                           int output);
 void bt_step_reads(bt_plan_step *step, int value);
-/* The program's scratch holds at least `bytes`. */
-void bt_need_scratch(bt_lowering *l, size_t bytes);
 /* A parameter's numbers, copied at the first compilation; NULL where the operation has none. */
 const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, int index);
 /* The same where a step reads them: on a GPU, in its memory. */

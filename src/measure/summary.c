@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/bootstrap.h"
 #include "measure/late.h"
 
 static double mean_of(const double *samples, size_t count) {
@@ -39,6 +40,7 @@ bt_status bt_summarize(const double *samples, size_t count, bt_summary *out, bt_
     out->median = bt_median(samples, count, scratch);
     out->deviation = bt_median_absolute_deviation(samples, count, scratch);
     out->effective_count = bt_effective_count_at(samples, count, BT_RESOLUTION * fabs(out->median), scratch);
+    out->block_length = bt_block_length(samples, count);
     out->drift = bt_drift_test(samples, count, BT_DRIFT_TOLERANCE, scratch);
     memcpy(scratch, samples, count * sizeof *samples);
     bt_sort(scratch, count);

@@ -22,6 +22,7 @@ typedef struct bt_summary {
     double p90, p95, p99;        /* by bt_quantile: values that occurred */
     double p95_lower, p95_upper; /* bt_late_bounds at BT_SUMMARY_CONFIDENCE; NaN where samples are too few */
     double deviation;            /* the median absolute deviation, unscaled */
+    size_t block_length;         /* bt_block_length's */
     double effective_count;      /* at BT_RESOLUTION of the median: how sure mean and median are */
     bt_drift drift;              /* with BT_DRIFT_TOLERANCE */
 } bt_summary;

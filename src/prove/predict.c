@@ -59,15 +59,8 @@ static bt_status set_batcher(stage *s, int part, const variant *v, bt_error *err
     tuned->batcher.ladder = ladder;
     tuned->batcher.max_batch_size = batch_size;
     if (part == v->part && v->queue_delay_ns >= 0) tuned->batcher.max_queue_delay_ns = v->queue_delay_ns;
-    s->models[part] = (bt_simulation_model){
-        .batcher = tuned->batcher,
-        .times = tuned->times,
-        .times_count = ladder.size_count,
-        .standard = tuned->standard,
-        .prepare = tuned->prepare,
-        .deliver = tuned->deliver,
-        .timeout_ns = s->options->timeout_ns,
-    };
+    s->models[part] = bt_tuned_model_simulated(tuned);
+    s->models[part].timeout_ns = s->options->timeout_ns;
     return BT_OK;
 }
 

@@ -62,6 +62,18 @@ static void describe_model(bt_trial *t, int model) {
     out->start_s = bt_serving_start_seconds(t->service, model);
 }
 
+/* An entry of before says less than predictions want. */
+static void tell_of_gaps(const bt_trial *t, const bt_config_model *entry, const char *title) {
+    const bool handled = entry->prepare_quantile_count > 0 && entry->deliver_quantile_count > 0;
+    if (handled && entry->block_runs > 0) return;
+    bt_log_write(t->options->log, BT_LOG_INFO,
+                 "%s: predictions leave out %s%s%s, which its entry in the config does not tell; "
+                 "`optimize-batch` measures them",
+                 title, handled ? "" : "preparing pictures and delivering masks",
+                 handled || entry->block_runs > 0 ? "" : " and ",
+                 entry->block_runs > 0 ? "" : "spells of slow runs");
+}
+
 /* Capacity at these settings; unknown where the config has no times that hold for them. */
 static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     bt_load_model *out = &t->record->models[model];
@@ -73,12 +85,7 @@ static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     if (!bt_served_model_is_measured(s)) return BT_OK;
     bt_status status = bt_tuned_model_open(&tuned, s->entry, out->batch_size, error);
     if (status != BT_OK) return status == BT_INVALID ? BT_OK : status;
-    if (tuned.prepare.count == 0 || tuned.deliver.count == 0)
-        bt_log_write(
-            t->options->log, BT_LOG_INFO,
-            "%s: predictions leave out preparing pictures and delivering masks, which its entry in the "
-            "config does not tell; `optimize-batch` times them",
-            out->title);
+    tell_of_gaps(t, s->entry, out->title);
     bt_ladder ladder = tuned.batcher.ladder;
     tuned.batcher = *bt_serving_batcher(t->service, model);
     tuned.batcher.ladder = ladder;

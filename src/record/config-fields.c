@@ -44,6 +44,7 @@ static const bt_field model_fields[] = {
     {MODEL(AMOUNT, predicted_p95_ms), OPTIONAL},
     {MODEL(AMOUNT, speedup_over_single_image), OPTIONAL},
     {MODEL(NUMBER, mask_iou), OPTIONAL, .minimum = 0, .maximum = 1},
+    {MODEL(INTEGER, block_runs), ONLY_WHEN_KNOWN, .maximum = BT_CONFIG_RANKS},
     {MODEL(INTEGER, full_size), ONLY_WHEN_KNOWN},
     {MODEL(AMOUNT, full_size_ms), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, model_file), ONLY_WHEN_KNOWN},
@@ -57,8 +58,8 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, reason), ONLY_WHEN_KNOWN},
 };
 static const char *const model_others[] = {
-    "settings", "precisions", "instances", "weights", "prepare_ms_quantiles", "deliver_ms_quantiles",
-    "points",   NULL};
+    "settings",  "precisions", "instances", "weights", "prepare_ms_quantiles", "deliver_ms_quantiles",
+    "run_ranks", "points",     NULL};
 
 static const bt_field precision_fields[] = {
     {PRECISION(TEXT, precision)},

@@ -37,6 +37,13 @@ void bt_config_why_not(char out[BT_TEXT_SIZE], const bt_model_record *model);
 void bt_config_model_unmeasurable(bt_config_model *out, const bt_record *record,
                                   const bt_model_record *model);
 
+/* The order of the runs of the size that a run timed most often. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_config_take_order(bt_config_model *out, const bt_model_record *model,
+                                           bt_error *error);
+/* The same out of an entry whose fields are read; there may be none. BT_PARSE, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_config_read_order(const json_t *object, bt_config_model *model, const char *where,
+                                           bt_error *error);
+
 /* An entry of which nothing is known. */
 bt_config_model bt_config_model_empty(void);
 bt_config_point bt_config_point_empty(void);

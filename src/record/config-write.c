@@ -51,6 +51,10 @@ static json_t *write_settings(const bt_config_model *entry) {
     return object;
 }
 
+static json_t *write_rank(const void *item) {
+    return json_integer(*(const int *)item);
+}
+
 /* Nothing of what was not measured. */
 static int write_quantiles(json_t *object, const char *key, const double *quantiles_ms, int count) {
     return count > 0 ? json_object_set_new(object, key, bt_numbers_write(quantiles_ms, count)) : 0;
@@ -76,6 +80,10 @@ static json_t *write_entry(const bt_config_model *entry) {
                                        entry->prepare_quantile_count);
     failed = failed || write_quantiles(object, "deliver_ms_quantiles", entry->deliver_ms_quantiles,
                                        entry->deliver_quantile_count);
+    if (entry->run_rank_count > 0)
+        failed = failed || json_object_set_new(object, "run_ranks",
+                                               bt_json_array_of(entry->run_ranks, sizeof *entry->run_ranks,
+                                                                entry->run_rank_count, write_rank));
     failed = failed || json_object_set_new(object, "points",
                                            bt_json_array_of(entry->points, sizeof *entry->points,
                                                             entry->point_count, write_point));

@@ -20,6 +20,9 @@ void bt_config_model_close(bt_config_model *model) {
     free(model->points);
     free(model->prepare_ms_quantiles);
     free(model->deliver_ms_quantiles);
+    free(model->run_ranks);
+    model->run_ranks = NULL;
+    model->run_rank_count = 0;
     model->points = NULL;
     model->prepare_ms_quantiles = model->deliver_ms_quantiles = NULL;
     model->point_count = model->prepare_quantile_count = model->deliver_quantile_count = 0;
@@ -242,6 +245,7 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
     if (status == BT_OK)
         status = read_quantiles(object, "deliver_ms_quantiles", &model->deliver_ms_quantiles,
                                 &model->deliver_quantile_count, where, error);
+    if (status == BT_OK) status = bt_config_read_order(object, model, where, error);
     if (status == BT_OK) status = read_settings(object, model, &config->settings, where, error);
     if (status != BT_OK) return status;
     complete_workload(model, config);

@@ -32,6 +32,11 @@ extern "C" {
  * hundred samples of a run say nothing new. */
 #define BT_CONFIG_QUANTILES 64
 
+/* How many runs' order is kept at most: whole stretches of BT_CONFIG_STRETCH, evenly spread. Longer stretches hold
+ * longer spells; more runs of them hold more spells, in a longer file. */
+#define BT_CONFIG_RANKS   256
+#define BT_CONFIG_STRETCH 64
+
 /* What is known of one batch size. NaN where it is not. */
 typedef struct bt_config_point {
     int batch_size;
@@ -96,6 +101,12 @@ typedef struct bt_config_model {
      * time. None in entries of before: what is predicted from those leaves it out. */
     double *prepare_ms_quantiles, *deliver_ms_quantiles; /* owned */
     int prepare_quantile_count, deliver_quantile_count;
+    /* The order of its runs, of the size that was timed most often: of each where among them it stood, 0 the
+     * shortest. Neighbours in blocks of `block_runs` depend on each other; where that is 1 they do not, and there are
+     * no ranks. 0 in entries of before: what is predicted from those draws runs one by one. */
+    int block_runs;
+    int *run_ranks; /* owned */
+    int run_rank_count;
     bt_settings settings;      /* that hold for it: its own over the file's */
     char workload[32];         /* what its figures are of: as bt_config's */
     bool provisional;          /* optimal_batch_size was not shown to keep the SLA, nor to break it */

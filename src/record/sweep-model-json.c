@@ -27,6 +27,7 @@ static const bt_field point_fields[] = {
     {POINT(AMOUNT, throughput_imgs_per_sec)},
     {POINT(AMOUNT, efficiency)},
     {POINT(AMOUNT, effective_samples)},
+    {POINT(INTEGER, block_runs), OPTIONAL},
     {POINT(SWITCH, drifting)},
     {POINT(AMOUNT, late_budget_ms)},
     {POINT(NUMBER, memory_mb)},

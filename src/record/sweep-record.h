@@ -60,9 +60,10 @@ typedef struct bt_point {
     /* instances * batch size / median service time: a neighbour's noise moves the mean, of short runs more
      * than of long ones */
     double throughput_imgs_per_sec;
-    double efficiency;           /* throughput / sqrt(batch size) */
-    double effective_samples;    /* sample_count less what autocorrelation takes away */
-    bool drifting;               /* the series was not stationary */
+    double efficiency;        /* throughput / sqrt(batch size) */
+    double effective_samples; /* sample_count less what autocorrelation takes away */
+    int block_runs; /* samples in a row that depend on each other (bt_block_length); 0 in older records */
+    bool drifting;  /* the series was not stationary */
     double late_budget_ms;       /* worst wait + service of a request: max_queue_delay + 2 * P95 */
     double memory_mb;            /* high-water mark attributable to the model (MiB) */
     double memory_total_used_mb; /* the same with everything else on the device or in the process */

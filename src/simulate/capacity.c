@@ -37,18 +37,10 @@ typedef struct capacity_search {
 /* Simulates the first `count` of the search's arrivals. */
 static bt_status try_arrivals(const capacity_search *search, int64_t count, double *p95_ms, bool *passes,
                               bt_error *error) {
-    const bt_tuned_model *model = search->model;
-    const bt_simulation_model simulated = {
-        .batcher = model->batcher,
-        .times = model->times,
-        .times_count = model->batcher.ladder.size_count,
-        .standard = model->standard,
-        .prepare = model->prepare,
-        .deliver = model->deliver,
-        .arrivals_ns = search->arrivals_ns,
-        .arrival_count = count,
-    };
+    bt_simulation_model simulated = bt_tuned_model_simulated(search->model);
     bt_simulation *simulation;
+    simulated.arrivals_ns = search->arrivals_ns;
+    simulated.arrival_count = count;
     bt_status status = bt_simulate(&simulation,
                                    &(bt_simulation_options){.models = &simulated,
                                                             .model_count = 1,

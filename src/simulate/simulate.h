@@ -26,10 +26,21 @@ typedef struct bt_service_times {
     int count;
 } bt_service_times;
 
+/* In which order a model's runs were fast and slow, so that spells come in a simulation as they came in the
+ * measuring: `ranks` says of runs one after another where among all of them each stood, 0 the shortest. Runs then
+ * are not drawn one by one: blocks of `block_runs` neighbours are, on a circle (measure/bootstrap.h tells why), and
+ * a run of any size takes as long as its size's times have it at that rank, since a spell slows all sizes. Borrowed.
+ * Count 0: independent draws. */
+typedef struct bt_run_order {
+    const int *ranks; /* each of 0 ... count - 1 once */
+    int count, block_runs;
+} bt_run_order;
+
 typedef struct bt_simulation_model {
     bt_batcher_model batcher;      /* its ladder says which sizes run */
     const bt_service_times *times; /* for every size of the ladder; borrowed */
     int times_count;
+    bt_run_order order;
     bt_service_times standard; /* of one image on the standard path; count 0: the ladder's standard_ns */
     /* Of one image: what a lane does before its run and after it, drawn for each image of a batch. Requests are answered
      * once all of a batch's are delivered, and only then does its lane begin the next that it was given meanwhile.

@@ -36,6 +36,15 @@ static bt_status check_arrivals(const bt_simulation_model *model, int index, bt_
     return BT_OK;
 }
 
+static bt_status check_order(const bt_run_order *order, int model, bt_error *error) {
+    bool wrong = order->count < 0 || (order->count > 0 && order->block_runs < 1);
+    for (int i = 0; i < order->count; i++)
+        wrong = wrong || order->ranks[i] < 0 || order->ranks[i] >= order->count;
+    return wrong ? bt_fail(error, BT_INVALID, "model %d: an order of %d runs in blocks of %d", model,
+                           order->count, order->block_runs)
+                 : BT_OK;
+}
+
 static bt_status check_model(const bt_simulation_model *model, int index, bt_error *error) {
     if (model->timeout_ns < 0 || !(model->failure_probability >= 0 && model->failure_probability <= 1))
         return bt_fail(error, BT_INVALID, "model %d: a timeout of %lld ns, a failure probability of %g",
@@ -44,6 +53,7 @@ static bt_status check_model(const bt_simulation_model *model, int index, bt_err
     for (int i = 0; status == BT_OK && i < model->times_count; i++)
         status = check_times(&model->times[i], index, error);
     if (status == BT_OK) status = check_times(&model->standard, index, error);
+    if (status == BT_OK) status = check_order(&model->order, index, error);
     if (status == BT_OK) status = check_times(&model->prepare, index, error);
     return status == BT_OK ? check_times(&model->deliver, index, error) : status;
 }
@@ -88,6 +98,7 @@ bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *opti
         .failure_random = stream_of(options->seed, index, "failures"),
         .prepare_random = stream_of(options->seed, index, "preparing"),
         .deliver_random = stream_of(options->seed, index, "delivering"),
+        .block_random = stream_of(options->seed, index, "blocks of runs"),
     };
     bt_status status = check_model(model, index, error);
     if (status == BT_OK) status = find_times(traffic, index, error);
@@ -111,10 +122,30 @@ void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns) {
 
 /* ---- runs ---- */
 
-static int64_t draw_ns(bt_random *random, const bt_service_times *times) {
-    double place = bt_random_uniform(random) * (times->count - 1), ms = times->quantiles_ms[(int)place];
+/* At a share in [0, 1) of the distribution. */
+static int64_t time_at_ns(const bt_service_times *times, double share) {
+    double place = share * (times->count - 1), ms = times->quantiles_ms[(int)place];
     if (times->count > 1) ms += (place - (int)place) * (times->quantiles_ms[(int)place + 1] - ms);
     return (int64_t)(ms * BT_NS_PER_MS + 0.5);
+}
+
+static int64_t draw_ns(bt_random *random, const bt_service_times *times) {
+    return time_at_ns(times, bt_random_uniform(random));
+}
+
+/* Where in its size's distribution the next run lies: anywhere, or within the rank that is next in the order. */
+static double next_share(bt_traffic *traffic) {
+    const bt_run_order *order = &traffic->model->order;
+    const double anywhere = bt_random_uniform(&traffic->service_random);
+    if (order->count == 0) return anywhere;
+    if (traffic->block_left == 0) {
+        traffic->order_at = (int)bt_random_below(&traffic->block_random, (uint64_t)order->count);
+        traffic->block_left = order->block_runs;
+    }
+    const int rank = order->ranks[traffic->order_at];
+    traffic->block_left--;
+    traffic->order_at = traffic->order_at + 1 < order->count ? traffic->order_at + 1 : 0;
+    return (rank + anywhere) / order->count;
 }
 
 /* A draw for each image: what makes one of them late is mostly over by the next. */
@@ -143,8 +174,7 @@ int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_ou
     const int64_t prepare_ns = draw_each_ns(&traffic->prepare_random, &model->prepare, run->count);
     *outcome = BT_RUN_GOOD;
     if (run->path == BT_PATH_STANDARD) return prepare_ns + standard_ns(traffic);
-    const int64_t takes_ns =
-        draw_ns(&traffic->service_random, &model->times[traffic->times_of[run->run_size]]);
+    const int64_t takes_ns = time_at_ns(&model->times[traffic->times_of[run->run_size]], next_share(traffic));
     if (model->failure_probability > 0 &&
         bt_random_uniform(&traffic->failure_random) < model->failure_probability)
         *outcome = BT_RUN_EXCEPTION;

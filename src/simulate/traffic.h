@@ -18,7 +18,9 @@ typedef struct bt_traffic {
     int64_t busy_ns;           /* of all its runs */
     double latency_sum_ms, queue_sum_ms;
     uint64_t runs, run_requests;
-    bt_random service_random, standard_random, failure_random, prepare_random, deliver_random;
+    bt_random service_random, standard_random, failure_random, prepare_random, deliver_random, block_random;
+    int order_at,
+        block_left; /* the next run's place in the model's order, and how many runs are left of the block */
     int16_t times_of[BT_LADDER_BATCH_MAX + 1]; /* by run size: which of the model's times; -1: none */
 } bt_traffic;
 

@@ -137,6 +137,7 @@ static bt_status fill(bt_tuned_model *out, const bt_config_model *model, int max
     double *last = out->storage + (size_t)ladder->size_count * BT_CONFIG_QUANTILES;
     out->prepare = keep(&last, model->prepare_ms_quantiles, model->prepare_quantile_count);
     out->deliver = keep(&last, model->deliver_ms_quantiles, model->deliver_quantile_count);
+    out->order = (bt_run_order){model->run_ranks, model->run_rank_count, model->block_runs};
     out->standard = out->times[0];
     if (!isnan(standard_ms(model))) {
         *last = standard_ms(model);
@@ -172,6 +173,16 @@ bt_status bt_tuned_model_open(bt_tuned_model *out, const bt_config_model *model,
     bt_status status = fill(out, model, max_batch_size, error);
     if (status != BT_OK) bt_tuned_model_close(out);
     return status;
+}
+
+bt_simulation_model bt_tuned_model_simulated(const bt_tuned_model *model) {
+    return (bt_simulation_model){.batcher = model->batcher,
+                                 .times = model->times,
+                                 .times_count = model->batcher.ladder.size_count,
+                                 .order = model->order,
+                                 .standard = model->standard,
+                                 .prepare = model->prepare,
+                                 .deliver = model->deliver};
 }
 
 void bt_tuned_model_close(bt_tuned_model *model) {

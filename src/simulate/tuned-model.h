@@ -23,10 +23,14 @@ extern "C" {
 typedef struct bt_tuned_model {
     bt_batcher_model batcher;
     bt_service_times times[BT_LADDER_SIZES_MAX]; /* one a size of the ladder, in its order */
+    bt_run_order order; /* borrowed of the config; count 0 where no spells were seen, or that is not known */
     bt_service_times standard;
     bt_service_times prepare, deliver; /* of one image; count 0 where the config does not know */
     double *storage;                   /* what `times` borrow; owned */
 } bt_tuned_model;
+
+/* What it takes, for a simulation: what it sends is the caller's to fill in. It borrows from the tuned model. */
+bt_simulation_model bt_tuned_model_simulated(const bt_tuned_model *model);
 
 /* BT_INVALID where the config has no service times at all for the model (it was never measured: the message
  * says so) or the batch size is above BT_LADDER_BATCH_MAX, BT_NO_MEMORY. The batcher's options other than the

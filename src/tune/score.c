@@ -19,6 +19,7 @@ bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_
     point->throughput_imgs_per_sec = instances * point->batch_size / summary.median * 1e3;
     point->efficiency = point->throughput_imgs_per_sec / sqrt((double)point->batch_size);
     point->effective_samples = summary.effective_count;
+    point->block_runs = (int)summary.block_length;
     point->drifting = summary.drift.drifting;
     point->late_budget_ms = max_queue_delay_ms + 2 * summary.p95;
     return BT_OK;

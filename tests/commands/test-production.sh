@@ -84,11 +84,11 @@ unlike "$err" 'predictions leave out' 'nothing is missing from its prediction'
 # A config of before says nothing of what a lane does around a run.
 perl -MJSON::PP -0777 -e '
     my $config = decode_json(<STDIN>);
-    for (values %{$config->{configurations}}) { delete $_->{prepare_ms_quantiles}; delete $_->{deliver_ms_quantiles} }
+    for (values %{$config->{configurations}}) { delete $_->{prepare_ms_quantiles}; delete $_->{deliver_ms_quantiles}; delete $_->{block_runs} }
     print encode_json($config)' <c.json >before.json
 run "$program" --config before.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 1s --p95-sla-ms 1000
 exits 4 'with a config of before a test runs as it did'
-says_error 'HRNet: predictions leave out preparing pictures and delivering masks' 'what its predictions leave out is said'
+says_error 'HRNet: predictions leave out preparing pictures and delivering masks and spells of slow runs' 'what its predictions leave out is said'
 
 # Thirty are too few for a bound whatever they took, and so are sixty; of 120 fast ones it is shown.
 COLUMNS=200 run "$program" --config c.json --tolerate-cores 1024 --models hrnet --scenarios burst --burst-size 1 --duration 3s --lengthen 4 --p95-sla-ms 1000

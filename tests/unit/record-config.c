@@ -261,6 +261,55 @@ static void what_a_lane_does_around_a_run_is_kept_too(void **state) {
     bt_config_close(&config);
 }
 
+/* Of the size that was timed most often; `block_runs` is that one's. */
+static bt_config *ordered(int block_runs, const double *samples_ms, int count) {
+    bt_record *record = a_run("one", 1, 2);
+    bt_point *point = &record->models[0].points[1];
+    point->sample_count = 0;
+    for (int i = 0; i < 80; i++)
+        assert_int_equal(bt_point_add_samples(point, &samples_ms[i % count], 1, NULL), BT_OK);
+    point->block_runs = block_runs;
+    return written(record, NULL);
+}
+
+static void the_order_of_runs_is_kept_as_ranks(void **state) {
+    (void)state;
+    double samples_ms[80];
+    for (int i = 0; i < 80; i++)
+        samples_ms[i] = (i * 27) % 80 + (i == 79 ? 1 : 0); /* each of 0 to 79 once; the last one twice: 54 */
+    bt_config *config = ordered(3, samples_ms, 80);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_int_equal(hrnet->block_runs, 3);
+    assert_int_equal(hrnet->run_rank_count, 80);
+    assert_true(hrnet->run_ranks[0] == 0 && hrnet->run_ranks[1] == 27 && hrnet->run_ranks[3] == 1);
+    assert_true(hrnet->run_ranks[2] == 53 &&
+                hrnet->run_ranks[79] == 54); /* equal: the earlier one is before */
+    assert_null(json_object_get(entry_in(config->json, "cbam_resunet"), "block_runs"));
+    assert_int_equal(bt_config_find(config, "cbam_resunet")->block_runs, 0);
+    bt_config_close(&config);
+    config = ordered(1, samples_ms, 80); /* no spells: nothing to keep in order */
+    assert_int_equal(config->models[0].block_runs, 1);
+    assert_null(json_object_get(entry_in(config->json, "hrnet"), "run_ranks"));
+    bt_config_close(&config);
+}
+
+/* Of 1000 runs, four stretches of neighbours, from the first run to the last. */
+static void of_a_long_order_whole_stretches_are_kept(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    bt_point *point = &record->models[0].points[1];
+    point->sample_count = 0;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(bt_point_add_samples(point, &(double){i}, 1, NULL), BT_OK);
+    point->block_runs = 5;
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_int_equal(hrnet->run_rank_count, BT_CONFIG_RANKS);
+    for (int i = 0; i < BT_CONFIG_RANKS; i++)
+        assert_int_equal(hrnet->run_ranks[i], i);
+    bt_config_close(&config);
+}
+
 /* The first instance that a run on `device` leaves. */
 static bt_instance first_instance(const char *device, int instances, int threads, int *count) {
     bt_record *record = a_run("one", 1, 2);
@@ -905,6 +954,15 @@ static void wrong_values_are_named(void **state) {
     json = a_document();
     json_object_set_new(json_object_get(json, "settings"), "memory_reserve_percent", json_integer(101));
     expect_refusal(json, BT_PARSE, "settings", "memory_reserve_percent");
+    expect_refusal(a_document_with("run_ranks", json_pack("[i, i]", 0, 1)), BT_PARSE, "configurations.hrnet",
+                   "run_ranks has 2 numbers, at most 256, and block_runs is 0");
+    static const int wrong_ranks[][2] = {{0, 0}, {0, 2}, {-1, 0}};
+    for (int i = 0; i < 3; i++) {
+        json = a_document_with("block_runs", json_integer(2));
+        json_object_set_new(entry_in(json, "hrnet"), "run_ranks",
+                            json_pack("[i, i]", wrong_ranks[i][0], wrong_ranks[i][1]));
+        expect_refusal(json, BT_PARSE, "configurations.hrnet", "is none of 0 to 1, each once");
+    }
     expect_refusal(a_document_with("instances", json_array()), BT_PARSE, "configurations.hrnet",
                    "instances has 0 items");
     json = a_document();
@@ -1191,6 +1249,8 @@ int main(void) {
         cmocka_unit_test(the_first_four_keys_are_what_other_programs_read),
         cmocka_unit_test(service_times_are_kept_as_quantiles),
         cmocka_unit_test(what_a_lane_does_around_a_run_is_kept_too),
+        cmocka_unit_test(the_order_of_runs_is_kept_as_ranks),
+        cmocka_unit_test(of_a_long_order_whole_stretches_are_kept),
         cmocka_unit_test(instances_are_written_where_the_run_had_them),
         cmocka_unit_test(the_weights_that_a_run_had_are_described),
         cmocka_unit_test(tuning_one_model_leaves_the_others_as_they_are),

@@ -70,6 +70,7 @@ static void fill_points(bt_random *random, bt_model_record *model) {
         point->throughput_imgs_per_sec = any_number(random);
         point->efficiency = any_number(random);
         point->effective_samples = any_number(random);
+        point->block_runs = (int)bt_random_below(random, 100);
         point->drifting = any_switch(random);
         point->late_budget_ms = any_number(random);
         point->memory_mb = any_number(random);

@@ -211,6 +211,25 @@ static void what_a_lane_does_around_a_run_comes_along(void **state) {
     bt_tuned_model_close(&tuned);
 }
 
+static void the_order_of_runs_comes_along(void **state) {
+    (void)state;
+    int ranks[] = {1, 0, 2};
+    begin_file(1);
+    add_size(1, BT_OUTCOME_MEASURED, 10);
+    open_tuned(0);
+    assert_int_equal(bt_tuned_model_simulated(&tuned).order.count, 0); /* an entry of before */
+    bt_tuned_model_close(&tuned);
+    file.model.block_runs = 2;
+    file.model.run_ranks = ranks;
+    file.model.run_rank_count = 3;
+    open_tuned(0);
+    const bt_run_order order = bt_tuned_model_simulated(&tuned).order;
+    assert_int_equal(order.count, 3);
+    assert_int_equal(order.block_runs, 2);
+    assert_memory_equal(order.ranks, ranks, sizeof ranks);
+    bt_tuned_model_close(&tuned);
+}
+
 /* ---- capacity ---- */
 
 /* Sizes 1, 2, 4, ... up to `largest`, in 4 + 2 b ms. */
@@ -391,6 +410,7 @@ int main(void) {
         cmocka_unit_test(a_ladder_has_only_so_many_rungs),
         cmocka_unit_test(what_was_never_measured_is_refused),
         cmocka_unit_test(what_a_lane_does_around_a_run_comes_along),
+        cmocka_unit_test(the_order_of_runs_comes_along),
         cmocka_unit_test(preparing_and_delivering_take_their_part_of_the_capacity),
         cmocka_unit_test(the_sla_breaks_at_the_capacity_and_not_before),
         cmocka_unit_test(no_capacity_is_beyond_the_best_throughput),

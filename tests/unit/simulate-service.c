@@ -164,6 +164,99 @@ static void wrong_preparing_and_delivering_times_are_refused(void **state) {
     }
 }
 
+/* ---- the order of runs ---- */
+
+#define ORDER 240
+
+/* Ranks of a series in which each value leans on the one before. */
+static void spells(int ranks[ORDER]) {
+    double values[ORDER];
+    bt_random random = bt_random_stream(5, "spells");
+    for (int i = 0; i < ORDER; i++)
+        values[i] = bt_random_normal(&random) + (i > 0 ? 0.9 * values[i - 1] : 0);
+    for (int i = 0; i < ORDER; i++) {
+        ranks[i] = 0;
+        for (int j = 0; j < ORDER; j++)
+            ranks[i] += values[j] < values[i];
+    }
+}
+
+static double correlation(const double *values, int count, int lag) {
+    double mean = 0, power = 0, product = 0;
+    for (int i = 0; i < count; i++)
+        mean += values[i] / count;
+    for (int i = 0; i < count; i++)
+        power += (values[i] - mean) * (values[i] - mean);
+    for (int i = lag; i < count; i++)
+        product += (values[i] - mean) * (values[i - lag] - mean);
+    return product / power;
+}
+
+/* A lone client's latencies are the service times one after another: 10 to 20 ms, evenly. */
+static bt_simulation *one_after_another(const bt_run_order *order) {
+    static const double even_ms[] = {10, 20};
+    simulated_service_open(&one, (int[]){1, 0}, (double[]){10});
+    one.times[0].quantiles_ms = even_ms;
+    one.times[0].count = 2;
+    if (order) one.model.order = *order;
+    one.model.arrival_count = 50000;
+    one.model.clients = 1;
+    return alone(&one);
+}
+
+/* Blocks of neighbours keep what neighbours have in common, less what is lost at the seams, and change nothing of how
+ * often each time comes. */
+static void blocks_of_runs_keep_spells_and_the_distribution(void **state) {
+    (void)state;
+    int ranks[ORDER];
+    double source[ORDER];
+    spells(ranks);
+    for (int i = 0; i < ORDER; i++)
+        source[i] = ranks[i];
+    const bt_run_order order = {ranks, ORDER, 40};
+    bt_simulation *in_blocks = one_after_another(&order), *by_itself = one_after_another(NULL);
+    const bt_simulated *blocks = &in_blocks->models[0], *single = &by_itself->models[0];
+    for (int lag = 1; lag <= 10; lag++) {
+        const double wanted = correlation(source, ORDER, lag);
+        if (fabs(correlation(blocks->latency_ms, 50000, lag) - wanted) > 0.12)
+            fail_msg("lag %d: %g, in the source %g", lag, correlation(blocks->latency_ms, 50000, lag),
+                     wanted);
+        assert_true(fabs(correlation(single->latency_ms, 50000, lag)) < 0.02);
+    }
+    assert_true(fabs(blocks->mean_ms - single->mean_ms) < 0.15);
+    assert_true(fabs(blocks->p50_ms - single->p50_ms) < 0.3 && fabs(blocks->p95_ms - single->p95_ms) < 0.15);
+    bt_simulation_close(&in_blocks);
+    bt_simulation_close(&by_itself);
+}
+
+/* Runs of two sizes by turns, one in the shorter half of its times, the next in the longer: one order for both. */
+static void a_spell_slows_every_size(void **state) {
+    (void)state;
+    static const double even_ms[] = {10, 20}, twice_ms[] = {20, 40};
+    int64_t arrivals_ns[3 * 50];
+    int ranks[50];
+    for (int i = 0; i < 50; i++)
+        ranks[i] = i < 25 ? 2 * i + 1 : 2 * (i - 25); /* neighbours are two ranks apart */
+    for (int i = 0; i < 3 * 50; i++)
+        arrivals_ns[i] = MS(100 * (i / 3 * 2 + (i % 3 > 0)));
+    simulated_service_open(&one, (int[]){1, 2, 0}, (double[]){10, 20});
+    one.times[0].quantiles_ms = even_ms;
+    one.times[1].quantiles_ms = twice_ms;
+    one.times[0].count = one.times[1].count = 2;
+    one.model.batcher.max_queue_delay_ns = MS(1);
+    one.model.order = (bt_run_order){ranks, 50, 50};
+    send_at(&one, arrivals_ns, 3 * 50);
+    bt_simulation *simulation = alone(&one);
+    const double *latency_ms = simulation->models[0].latency_ms;
+    int near = 0;
+    for (int i = 0; i < 50; i++)
+        near += fabs(2 * (latency_ms[3 * i] - 1) - latency_ms[3 * i + 1]) < 3;
+    assert_int_equal(simulation->models[0].batches[0], 50);
+    assert_int_equal(simulation->models[0].batches[1], 50);
+    assert_true(near >= 47); /* all but those at the order's seams */
+    bt_simulation_close(&simulation);
+}
+
 /* Clients that wait for their answer: n in flight, each behind the n - 1 others. */
 static void a_closed_loop_keeps_so_many_in_flight(void **state) {
     (void)state;
@@ -452,6 +545,11 @@ static void wrong_options_are_refused(void **state) {
     one.model.failure_probability = 1.5;
     refused("failure probability of 1.5");
     one.model.failure_probability = 0;
+    one.model.order = (bt_run_order){(int[]){0, 2}, 2, 1};
+    refused("an order of 2 runs in blocks of 1");
+    one.model.order = (bt_run_order){(int[]){0, 1}, 2, 0};
+    refused("an order of 2 runs in blocks of 0");
+    one.model.order.count = 0;
     one.model.batcher.max_batch_size = 5;
     refused("");
 }
@@ -475,6 +573,8 @@ int main(void) {
         cmocka_unit_test(preparing_and_delivering_bound_what_a_lane_serves),
         cmocka_unit_test(what_fails_is_prepared_again_and_delivered_once),
         cmocka_unit_test(wrong_preparing_and_delivering_times_are_refused),
+        cmocka_unit_test(blocks_of_runs_keep_spells_and_the_distribution),
+        cmocka_unit_test(a_spell_slows_every_size),
         cmocka_unit_test(a_closed_loop_keeps_so_many_in_flight),
         cmocka_unit_test(a_closed_loop_of_batches_is_as_fast_as_they_are),
         cmocka_unit_test(a_stall_shows_at_its_true_length),

@@ -252,9 +252,9 @@ perf-gate-selftest: .deps/$(CORE).stamp ## false alarms and misses of the gate i
 	$(call build,$(GATE) $(O)/bench/gate-selftest)
 	$(Q)O=$(O) tests/gate-selftest simulated same
 
-CORE_BENCHES = core image weights load service promises
+CORE_BENCHES = core image weights load simulate service promises
 bench: .deps/$(CORE).stamp ## what the core itself costs (prober, histogram, pictures, checkpoints, \
-    service, load generator), and a service's promises live
+    simulator, service, load generator), and a service's promises live
 	$(call build,$(CORE_BENCHES:%=$(O)/bench/bench-%))
 	$(Q)for bench in $(CORE_BENCHES); do echo "== bench-$$bench"; $(O)/bench/bench-$$bench || exit 1; done
 

@@ -65,20 +65,13 @@ double bt_random_gamma(bt_random *random, double shape) {
     return shape < 1 ? d * v * pow(1.0 - bt_random_uniform(random), 1 / shape) : d * v;
 }
 
-#define FNV_PRIME 0x100000001b3ULL
-#define LANES     8
+#define LANES 8
 
 uint64_t bt_fnv1a64(uint64_t hash, const void *bytes, size_t size) {
     const unsigned char *byte = bytes;
     for (size_t i = 0; i < size; i++)
-        hash = (hash ^ byte[i]) * FNV_PRIME;
+        hash = (hash ^ byte[i]) * BT_FNV_PRIME;
     return hash;
-}
-
-/* A word's high bits never come down by a multiplication alone. */
-static uint64_t hash_word(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * FNV_PRIME;
-    return hash ^ hash >> 32;
 }
 
 uint64_t bt_hash_large(uint64_t hash, const void *bytes, size_t size) {
@@ -89,13 +82,13 @@ uint64_t bt_hash_large(uint64_t hash, const void *bytes, size_t size) {
     for (; size >= sizeof words; size -= sizeof words, at += sizeof words) {
         memcpy(words, at, sizeof words);
         for (int i = 0; i < LANES; i++)
-            lanes[i] = hash_word(lanes[i], words[i]);
+            lanes[i] = bt_hash_word(lanes[i], words[i]);
     }
     memset(words, 0, sizeof words);
     memcpy(words, at, size);
     for (int i = 0; i < LANES; i++)
-        hash = hash_word(hash, hash_word(lanes[i], words[i]));
-    return hash_word(hash, size);
+        hash = bt_hash_word(hash, bt_hash_word(lanes[i], words[i]));
+    return bt_hash_word(hash, size);
 }
 
 uint64_t bt_counter_key(const char *name, uint64_t seed) {

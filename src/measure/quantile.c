@@ -1,6 +1,7 @@
 #include "measure/quantile.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* log(n!) minus Stirling's main terms. Far from zero the series is exact to the last bits; near zero
  * log-gamma's own error is as small. lgamma_r, because lgamma writes a global. */
@@ -69,6 +70,15 @@ double bt_binomial_at_least(int64_t successes, int64_t trials, double probabilit
     return 1 - tail(successes - 1, trials, probability, -1);
 }
 
+/* So few samples are sorted by insertion. */
+#define SMALL 24
+
+static inline void swap(double *samples, size_t a, size_t b) {
+    const double value = samples[a];
+    samples[a] = samples[b];
+    samples[b] = value;
+}
+
 static void sift_down(double *heap, size_t root, size_t count) {
     double value = heap[root];
     for (size_t child; (child = 2 * root + 1) < count; root = child) {
@@ -79,15 +89,96 @@ static void sift_down(double *heap, size_t root, size_t count) {
     heap[root] = value;
 }
 
-void bt_sort(double *samples, size_t count) {
+static void heap_sort(double *samples, size_t count) {
     for (size_t root = count / 2; root-- > 0;)
         sift_down(samples, root, count);
     for (size_t last = count; last-- > 1;) {
-        double largest = samples[0];
-        samples[0] = samples[last];
-        samples[last] = largest;
+        swap(samples, 0, last);
         sift_down(samples, 0, last);
     }
+}
+
+static void insertion_sort(double *samples, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        const double value = samples[i];
+        size_t at = i;
+        for (; at > 0 && samples[at - 1] > value; at--)
+            samples[at] = samples[at - 1];
+        samples[at] = value;
+    }
+}
+
+static double median_of(double a, double b, double c) {
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* Brings the samples to the front for which `value < pivot`, or with `equal` those that equal it, and returns how many.
+ * By Lomuto's scheme, without a branch for the samples' order to mislead. */
+static inline size_t gather(double *samples, size_t count, double pivot, bool equal) {
+    size_t gathered = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double value = samples[i];
+        samples[i] = samples[gathered];
+        samples[gathered] = value;
+        gathered += equal ? value == pivot : value < pivot;
+    }
+    return gathered;
+}
+
+/* Splits around the median of three samples, and returns how many of the smaller are in front, at least one and not all;
+ * where there are none, *equal of the smallest. */
+static size_t split(double *samples, size_t count, size_t *equal) {
+    const double pivot = median_of(samples[0], samples[count / 2], samples[count - 1]);
+    const size_t below = gather(samples, count, pivot, false);
+    *equal = below > 0 ? 0 : gather(samples, count, pivot, true);
+    return below;
+}
+
+/* Splits that leave less than this are few, whatever the order: after more of them the rest is sorted by a heap. */
+static int splits_allowed(size_t count) {
+    int allowed = 0;
+    for (; count > 0; count /= 2)
+        allowed += 2;
+    return allowed;
+}
+
+static void sort_in(double *samples, size_t count, int allowed) {
+    while (count > SMALL && allowed-- > 0) {
+        size_t equal, below = split(samples, count, &equal), first = below + equal;
+        if (below < count - first) {
+            sort_in(samples, below, allowed);
+            samples += first;
+            count -= first;
+        } else {
+            sort_in(samples + first, count - first, allowed);
+            count = below;
+        }
+    }
+    if (count > SMALL)
+        heap_sort(samples, count);
+    else
+        insertion_sort(samples, count);
+}
+
+void bt_sort(double *samples, size_t count) {
+    sort_in(samples, count, splits_allowed(count));
+}
+
+double bt_select(double *samples, size_t count, size_t rank) {
+    int allowed = splits_allowed(count);
+    while (count > SMALL && allowed-- > 0) {
+        size_t equal, below = split(samples, count, &equal);
+        if (below == 0 && rank <= equal) return samples[0];
+        if (rank <= below) {
+            count = below;
+        } else {
+            samples += below + equal;
+            count -= below + equal;
+            rank -= below + equal;
+        }
+    }
+    sort_in(samples, count, 0);
+    return samples[rank - 1];
 }
 
 size_t bt_quantile_rank(double quantile, size_t count) {

@@ -28,8 +28,13 @@ double bt_binomial_at_most(int64_t successes, int64_t trials, double probability
 /* P[Bin(trials, probability) >= successes], likewise; a tiny tail keeps its relative precision. */
 double bt_binomial_at_least(int64_t successes, int64_t trials, double probability);
 
-/* Ascending, in place, by heap sort: the C library's qsort may allocate. The samples must not hold NaN. */
+/* Ascending, in place, by quicksort that turns to a heap where its splits are poor (Musser, "Introspective sorting and
+ * selection algorithms", 1997): the C library's qsort may allocate. O(n log n). The samples must not hold NaN. */
 void bt_sort(double *samples, size_t count);
+
+/* The sample of that rank (from 1 to count), in O(n) as a rule: what is smaller is before it then, what is larger behind
+ * it, in no order. No NaN. */
+double bt_select(double *samples, size_t count, size_t rank);
 
 /* The rank, counted from 1, of the sample that stands for a quantile: ceil(quantile * count), at least 1 and
  * at most count. So a quantile is always a value that really occurred (no interpolation into the gap of a

@@ -102,7 +102,8 @@ static running pop_run(simulator *sim) {
 /* ---- what the batcher wants done ---- */
 
 static void trace(simulator *sim, const uint64_t *words, size_t count) {
-    sim->result->trace_hash = bt_fnv1a64(sim->result->trace_hash, words, count * sizeof *words);
+    for (size_t i = 0; i < count; i++)
+        sim->result->trace_hash = bt_hash_word(sim->result->trace_hash, words[i]);
 }
 
 static int lane_of(const bt_action *run) {
@@ -144,16 +145,18 @@ static void end_run(simulator *sim, const running *run) {
     traffic->busy_ns += takes_ns;
     sim->ended = *run;
     sim->free_ns[run->lane] = sim->answered_ns = sim->now_ns + takes_ns;
+    sim->result->duration_ns = later(sim->result->duration_ns, sim->answered_ns);
 }
 
-/* Clients of a closed loop go on when they have their answers. */
+/* Clients of a closed loop go on when they have their answers; who sends by a schedule does not wait for any. */
 static void await_delivery(simulator *sim) {
-    if (sim->answers == 0) return;
+    const int answers = sim->answers;
+    sim->answers = 0;
+    if (answers == 0 || sim->models[sim->ended.model].model->arrivals_ns) return;
     running delivery = sim->ended;
     delivery.end_ns = sim->answered_ns;
-    delivery.count = sim->answers;
+    delivery.count = answers;
     delivery.is_delivery = true;
-    sim->answers = 0;
     push_run(sim, delivery);
 }
 
@@ -250,7 +253,7 @@ bt_status bt_simulate(bt_simulation **out, const bt_simulation_options *options,
         status = bt_fail(error, BT_INVALID, "what is simulated is not over after 73 years");
         goto done;
     }
-    sim.result->duration_ns = sim.now_ns;
+    sim.result->duration_ns = later(sim.result->duration_ns, sim.now_ns);
     for (int i = 0; status == BT_OK && i < sim.model_count; i++)
         status = bt_traffic_sum_up(&sim.models[i], instances_of(options, i), error);
 done:

@@ -197,17 +197,17 @@ bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *
     out->mean_batch_size = traffic->runs ? (double)traffic->run_requests / (double)traffic->runs : NAN;
     if (out->ok == 0) return BT_OK;
     size_t count = 0;
-    double *sorted = malloc((size_t)out->ok * sizeof *sorted);
-    if (!sorted) return bt_no_memory(error, "%lld latencies", (long long)out->ok);
+    double *latencies_ms = malloc((size_t)out->ok * sizeof *latencies_ms);
+    if (!latencies_ms) return bt_no_memory(error, "%lld latencies", (long long)out->ok);
     for (int64_t i = 0; i < out->arrival_count; i++)
-        if (!isnan(out->latency_ms[i])) sorted[count++] = out->latency_ms[i];
-    bt_sort(sorted, count);
-    out->p50_ms = bt_quantile(sorted, count, 0.50);
-    out->p95_ms = bt_quantile(sorted, count, 0.95);
-    out->p99_ms = bt_quantile(sorted, count, 0.99);
-    out->max_ms = sorted[count - 1];
+        if (!isnan(out->latency_ms[i])) latencies_ms[count++] = out->latency_ms[i];
+    /* from the highest down: each is among what the one before left in front */
+    out->max_ms = bt_select(latencies_ms, count, count);
+    out->p99_ms = bt_select(latencies_ms, count, bt_quantile_rank(0.99, count));
+    out->p95_ms = bt_select(latencies_ms, bt_quantile_rank(0.99, count), bt_quantile_rank(0.95, count));
+    out->p50_ms = bt_select(latencies_ms, bt_quantile_rank(0.95, count), bt_quantile_rank(0.50, count));
     out->mean_ms = traffic->latency_sum_ms / (double)out->ok;
     out->mean_queue_ms = traffic->queue_sum_ms / (double)out->ok;
-    free(sorted);
+    free(latencies_ms);
     return BT_OK;
 }

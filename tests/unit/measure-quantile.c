@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -89,21 +90,73 @@ static void a_quantile_is_the_sample_of_nearest_rank(void **state) {
     assert_true(isnan(bt_quantile(samples, 0, 0.95)));
 }
 
+#define MOST 3000
+
+/* Orders that sorting meets, and those that mislead a quicksort: few values, ascending, descending, up and down, and
+ * in sawteeth. */
+#define ORDERS 7
+
+static double sample_of(int order, size_t i, size_t count, bt_random *random) {
+    switch (order) {
+    case 0:
+        return bt_random_normal(random);
+    case 1:
+        return (double)bt_random_below(random, 20);
+    case 2:
+        return 7;
+    case 3:
+        return (double)i;
+    case 4:
+        return -(double)i;
+    case 5:
+        return (double)(i < count / 2 ? i : count - i);
+    default:
+        return (double)(i % 17);
+    }
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The samples of a seed, and the same in order by the C library. */
+static size_t draw_samples(uint64_t seed, double samples[MOST], double sorted[MOST]) {
+    bt_random random = bt_random_stream(seed, "sorting");
+    size_t count = 1 + bt_random_below(&random, seed % 8 ? 130 : MOST);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = samples[i] = sample_of((int)(seed % ORDERS), i, count, &random);
+    qsort(sorted, count, sizeof *sorted, ascending);
+    return count;
+}
+
 static void sorting_sorts(void **state) {
     (void)state;
-    for (uint64_t seed = 1; seed <= 200; seed++) {
-        bt_random random = bt_random_stream(seed, "sort");
-        double samples[64], sum_before = 0, sum_after = 0;
-        size_t count = bt_random_below(&random, 65);
-        for (size_t i = 0; i < count; i++)
-            sum_before += samples[i] = (double)bt_random_below(&random, 20);
+    static double samples[MOST], sorted[MOST];
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        size_t count = draw_samples(seed, samples, sorted);
         bt_sort(samples, count);
-        for (size_t i = 0; i < count; i++) {
-            sum_after += samples[i];
-            if (i && samples[i - 1] > samples[i])
-                fail_msg("seed %llu: not ascending", (unsigned long long)seed);
-        }
-        assert_true(sum_before == sum_after);
+        if (memcmp(samples, sorted, count * sizeof *samples) != 0)
+            fail_msg("seed %llu: %zu samples are not in order", (unsigned long long)seed, count);
+    }
+    bt_sort(samples, 0);
+}
+
+static void selecting_gives_the_sample_of_a_rank_and_parts_the_others(void **state) {
+    (void)state;
+    static double samples[MOST], sorted[MOST];
+    for (uint64_t seed = 1; seed <= 4000; seed++) {
+        size_t count = draw_samples(seed, samples, sorted);
+        bt_random random = bt_random_stream(seed, "ranks");
+        const size_t rank = 1 + bt_random_below(&random, count);
+        const double got = bt_select(samples, count, rank);
+        if (got != sorted[rank - 1] || samples[rank - 1] != got)
+            fail_msg("seed %llu: rank %zu of %zu", (unsigned long long)seed, rank, count);
+        for (size_t i = 0; i < count; i++)
+            if (i < rank ? samples[i] > got : samples[i] < got)
+                fail_msg("seed %llu: sample %zu is on the wrong side", (unsigned long long)seed, i);
+        bt_sort(samples, count);
+        assert_memory_equal(samples, sorted, count * sizeof *samples); /* none is lost */
     }
 }
 
@@ -122,6 +175,7 @@ int main(void) {
         cmocka_unit_test(binomial_tails_know_their_ends),
         cmocka_unit_test(a_quantile_is_the_sample_of_nearest_rank),
         cmocka_unit_test(sorting_sorts),
+        cmocka_unit_test(selecting_gives_the_sample_of_a_rank_and_parts_the_others),
         cmocka_unit_test(the_normal_is_below_its_quantiles_as_often_as_they_say),
     };
     return cmocka_run_group_tests_name("measure-quantile", tests, NULL, NULL);

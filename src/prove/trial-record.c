@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "prove/trial-state.h"
+#include "simulate/curve.h"
 
 static void describe_test(bt_trial *t) {
     bt_load_record *r = t->record;
@@ -74,7 +75,7 @@ static void tell_of_gaps(const bt_trial *t, const bt_config_model *entry, const 
                  entry->block_runs > 0 ? "" : "spells of slow runs");
 }
 
-/* Capacity at these settings; unknown where the config has no times that hold for them. */
+/* Capacity and P95 against rate at these settings; unknown where the config has no times that hold for them. */
 static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     bt_load_model *out = &t->record->models[model];
     const bt_served_model *s = bt_trial_served(t, model);
@@ -89,8 +90,11 @@ static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     bt_ladder ladder = tuned.batcher.ladder;
     tuned.batcher = *bt_serving_batcher(t->service, model);
     tuned.batcher.ladder = ladder;
-    status = bt_capacity_find(&capacity, &tuned, out->instances, s->settings.p95_sla_ms,
-                              (uint64_t)t->settings->seed, error);
+    const uint64_t seed = (uint64_t)t->settings->seed;
+    status = bt_capacity_find(&capacity, &tuned, out->instances, s->settings.p95_sla_ms, seed, error);
+    if (status == BT_OK)
+        status =
+            bt_curve_predict(&out->predicted, &tuned, out->instances, capacity.capacity_rps, seed, error);
     bt_tuned_model_close(&tuned);
     if (status != BT_OK) return status;
     out->capacity_rps = capacity.capacity_rps;

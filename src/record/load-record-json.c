@@ -90,9 +90,11 @@ static json_t *write_size(const void *item) {
 static json_t *write_model(const void *item) {
     const bt_load_model *model = item;
     json_t *object = bt_fields_to_json(BT_FIELDS(model_fields), model);
-    if (object && json_object_set_new(object, "ladder",
-                                      bt_json_array_of(model->ladder, sizeof *model->ladder,
-                                                       model->ladder_count, write_size)) == 0)
+    if (object &&
+        json_object_set_new(
+            object, "ladder",
+            bt_json_array_of(model->ladder, sizeof *model->ladder, model->ladder_count, write_size)) == 0 &&
+        bt_rate_curve_write(object, "predicted", &model->predicted) == 0)
         return object;
     json_decref(object);
     return NULL;
@@ -173,7 +175,7 @@ static bt_status read_model(const json_t *object, bt_load_model *model, const ch
             return bt_fail(error, BT_PARSE, "%s: ladder[%zu] is no batch size", where, i);
         model->ladder[model->ladder_count++] = (int)size;
     }
-    return BT_OK;
+    return bt_rate_curve_read(object, "predicted", &model->predicted, where, error);
 }
 
 static bt_status read_settings(const json_t *top, bt_load_record *record, const char *path, bt_error *error) {

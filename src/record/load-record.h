@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "record/fingerprint.h"
+#include "record/rate-curve.h"
 #include "record/sweep-record.h"
 #include "settings/load-test.h"
 
@@ -115,6 +116,7 @@ typedef struct bt_load_model {
     bool weights_changed;      /* since the config's entry was measured; false in older records */
     double capacity_rps, recommended_rps; /* by simulation, at these settings; NaN without service times */
     int largest_spike;                    /* predicted; 0 unknown or none */
+    bt_rate_curve predicted;              /* at these settings too; empty in older records */
     double standard_img_per_sec, standard_p50_ms; /* the standard path, one image at a time */
     double production_img_per_sec; /* the production path with enough in flight to fill its batches */
     double speedup;                /* the one over the other */

@@ -84,6 +84,30 @@ static void every_kind_of_value_comes_back(void **state) {
     bt_load_record_close(&record);
 }
 
+static void predicted_curves_come_back_and_older_records_have_none(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    bt_rate_curve *curve = &record->models[0].predicted;
+    curve->count = 2;
+    curve->points[0] = (bt_rate_point){5, 20, 30.5, 31, 29, 33, 0, 1.25, 0.5};
+    curve->points[1] = (bt_rate_point){10, NAN, NAN, NAN, NAN, NAN, 1, NAN, 0.9};
+    record->models[1].predicted.count = 0;
+    bt_load_record *again = there_and_back(record);
+    assert_int_equal(again->models[0].predicted.count, 2);
+    assert_int_equal(again->models[1].predicted.count, 0);
+    assert_memory_equal(&again->models[0].predicted.points[0], &curve->points[0], sizeof curve->points[0]);
+    assert_true(isnan(again->models[0].predicted.points[1].p95_ms));
+    assert_true(again->models[0].predicted.points[1].lost_share == 1);
+    bt_load_record_close(&again);
+    curve->points[1].rate_rps = 5; /* no curve goes back */
+    bt_error error;
+    json_t *json = json_of(record);
+    assert_int_equal(bt_load_record_from_json(&again, json, "file", &error), BT_PARSE);
+    assert_non_null(strstr(error.message, "predicted[1]: rate_rps does not come after"));
+    json_decref(json);
+    bt_load_record_close(&record);
+}
+
 static void arrivals_come_back_and_older_records_had_poissons_alone(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record(), *older;
@@ -307,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
         cmocka_unit_test(every_kind_of_value_comes_back),
+        cmocka_unit_test(predicted_curves_come_back_and_older_records_have_none),
         cmocka_unit_test(arrivals_come_back_and_older_records_had_poissons_alone),
         cmocka_unit_test(each_model_has_its_own_sla),
         cmocka_unit_test(models_of_older_records_have_the_one_sla_of_all),

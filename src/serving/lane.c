@@ -159,7 +159,7 @@ static bt_status gather(bt_worker_lane *lane, const bt_action *work, bt_error *e
 
 /* From here on the images belong to their callers again; who was answered meanwhile is told now. */
 static void stop_reading(bt_worker_lane *lane) {
-    pthread_mutex_lock(&lane->service->lock);
+    bt_service_lock(lane->service);
     lane->shared.reading = false;
     int owed = lane->shared.owed_count;
     lane->shared.owed_count = 0;
@@ -269,7 +269,7 @@ static bool run(bt_worker_lane *lane, bt_action *work) {
     lane->own.service_ns = end_ns - start_ns;
     if (lane->shares_cores) bt_session_release_threads(lane->own.session);
     note_run(lane, work, outcome, &error);
-    pthread_mutex_lock(&service->lock);
+    bt_service_lock(service);
     (void)bt_batcher_done(service->batcher, end_ns, work->run, outcome);
     int count = bt_pump(service, end_ns, lane, lane->own.deliveries, (int)service->request_count, &wakes);
     bool more = take_mail(lane, work);
@@ -285,7 +285,7 @@ static bool run(bt_worker_lane *lane, bt_action *work) {
 static bool wait_for_mail(bt_worker_lane *lane, bt_action *work) {
     for (;;) {
         unsigned seen = atomic_load(&lane->signal);
-        pthread_mutex_lock(&lane->service->lock);
+        bt_service_lock(lane->service);
         bool mailed = take_mail(lane, work), quit = lane->shared.quit;
         pthread_mutex_unlock(&lane->service->lock);
         if (mailed || quit) return mailed;

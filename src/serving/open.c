@@ -10,6 +10,11 @@
 #include "settings/model-names.h"
 #include "settings/tuning.h"
 
+/* How long a thread looks for the service's lock before it sleeps. The longest hold, answering a whole batch, takes
+ * some microseconds. Raised, one whose holder was pushed aside wastes more of a core; lowered, threads sleep on a lock
+ * that is free before they have fallen asleep. */
+#define LOOK_NS (20 * BT_NS_PER_US)
+
 /* ---- ladders ---- */
 
 /* For a model that nobody has measured: powers of two up to its batch size, to be timed when it starts. */
@@ -205,12 +210,9 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
                        model_count);
     bt_service *service = calloc(1, sizeof *service);
     if (!service) return bt_no_memory(error, "a service");
-    pthread_mutexattr_t adaptive; /* holders are quick: spin a little before sleeping */
-    pthread_mutexattr_init(&adaptive);
-    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(&service->lock, &adaptive);
-    pthread_mutexattr_destroy(&adaptive);
+    pthread_mutex_init(&service->lock, NULL);
     service->cores = bt_cores_read();
+    service->look_ns = service->cores.count > 1 ? LOOK_NS : 0;
     service->log = log;
     service->spin_ns = (int64_t)(given->spin_us * 1e3);
     service->window_ns = (int64_t)(given->metrics_window_seconds * 1e9);

@@ -187,7 +187,7 @@ void bt_pump_and_deliver(bt_service *service) {
     do {
         bt_wakes wakes;
         bt_wakes_none(&wakes);
-        pthread_mutex_lock(&service->lock);
+        bt_service_lock(service);
         count = bt_pump(service, bt_clock_now_ns(), NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
         pthread_mutex_unlock(&service->lock);
         bt_wake_all(service, &wakes);

@@ -68,7 +68,7 @@ bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_a
     if (!answer) return bt_fail(error, BT_INVALID, "there is nobody to answer to");
     bt_status status = check(service, request, &model, error);
     if (status != BT_OK) return status;
-    pthread_mutex_lock(&service->lock);
+    bt_service_lock(service);
     int64_t now_ns = bt_clock_now_ns();
     status = enqueue(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
     int count = 0, queue_room = service->models[model].live.max_queue_size;

@@ -13,6 +13,7 @@
 
 #include "base/atomic.h"
 #include "base/futex.h"
+#include "base/quick-lock.h"
 #include "networks/model.h"
 #include "serving/metrics.h"
 #include "serving/serving.h"
@@ -127,6 +128,7 @@ struct bt_service {
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
     int instance_count;
     int64_t spin_ns, window_ns;
+    int64_t look_ns;  /* for the lock, before sleeping on it */
     bool left_behind; /* a lane hangs in its backend: nothing may be freed */
 
     pthread_mutex_t lock;
@@ -143,6 +145,11 @@ struct bt_service {
     atomic_uint supervisor_signal;
     bt_delivery *supervisor_deliveries;
 };
+
+/* The lock of a running service, on the way of every request and batch. */
+static inline void bt_service_lock(bt_service *service) {
+    bt_quick_lock(&service->lock, service->look_ns);
+}
 
 /* ---- open.c ---- */
 

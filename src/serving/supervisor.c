@@ -14,7 +14,7 @@ static void *supervisor_main(void *argument) {
         bt_wakes wakes;
         bt_wakes_none(&wakes);
         unsigned seen = atomic_load(&service->supervisor_signal);
-        pthread_mutex_lock(&service->lock);
+        bt_service_lock(service);
         bool quit = service->supervisor_quit;
         int count = bt_pump(service, bt_clock_now_ns(), NULL, service->supervisor_deliveries,
                             (int)service->request_count, &wakes);

@@ -1,5 +1,6 @@
 /* bench-service: what the service itself costs, around a backend that takes no time. Prints figures and
- * judges none; what a figure is compared with is measured beside it, in turns. */
+ * judges none; what a figure is compared with is measured beside it, in turns. `bench-service flood` and
+ * `bench-service lone` are its two halves. */
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -177,8 +178,9 @@ static void bench_lone(void) {
     live_service_end(spinning);
 }
 
-int main(void) {
-    bench_flood();
-    bench_lone();
+int main(int argc, char **argv) {
+    const char *half = argc > 1 ? argv[1] : "";
+    if (strcmp(half, "lone") != 0) bench_flood();
+    if (strcmp(half, "flood") != 0) bench_lone();
     return 0;
 }

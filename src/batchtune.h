@@ -155,6 +155,7 @@ typedef struct bt_result {
     int input_height, input_width; /* pixels that the network ran at, whatever the image's own size */
     double queue_ms;               /* from the call until its batch began, the wait for the device included */
     double preprocess_ms;  /* resizing and normalising its whole batch, and turning logits into masks */
+    double deliver_ms;     /* of preprocess_ms, what turning logits into masks took */
     double service_ms;     /* its batch's service time */
     double latency_ms;     /* from the call to the answer */
     double p95_latency_ms; /* of the model, over the window of its metrics; NaN until known */

@@ -292,6 +292,7 @@ class _Result(ctypes.Structure):
         ("input_width", ctypes.c_int),
         ("queue_ms", ctypes.c_double),
         ("preprocess_ms", ctypes.c_double),
+        ("deliver_ms", ctypes.c_double),
         ("service_ms", ctypes.c_double),
         ("latency_ms", ctypes.c_double),
         ("p95_latency_ms", ctypes.c_double),

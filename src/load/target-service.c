@@ -163,6 +163,7 @@ static void receive_answer(void *context, const bt_result *result, const bt_erro
     sent->status = error ? error->status : BT_OK;
     sent->queue_ns = ns(result->queue_ms);
     sent->preprocess_ns = ns(result->preprocess_ms);
+    sent->deliver_ns = ns(result->deliver_ms);
     sent->service_ns = ns(result->service_ms);
     sent->batch_size = (int16_t)result->batch_size;
     sent->run_size = (int16_t)result->run_size;

@@ -24,6 +24,7 @@ typedef struct bt_sent_request {
     int32_t own_index;
     int64_t answered_ns;
     int64_t queue_ns, preprocess_ns, service_ns; /* 0 where unknown */
+    int64_t deliver_ns;                          /* of preprocess_ns, likewise */
     bt_status status;                            /* BT_OK: a result */
     int16_t batch_size, run_size;                /* 0 where it never ran */
     bool fallback;

@@ -92,6 +92,19 @@ static void set_instances(stage *s) {
                     (bt_batcher_instance){.model = part, .device = s->options->instances[i].device};
 }
 
+static const bt_prediction unknown = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0};
+
+static bt_prediction predicted(const bt_simulated *model) {
+    return (bt_prediction){.p50_ms = model->p50_ms,
+                           .p95_ms = model->p95_ms,
+                           .throughput_rps = model->throughput_rps,
+                           .queue_mean_ms = model->mean_queue_ms,
+                           .prepare_mean_ms = model->mean_prepare_ms,
+                           .run_mean_ms = model->mean_run_ms,
+                           .deliver_mean_ms = model->mean_deliver_ms,
+                           .lost = model->arrival_count - model->ok};
+}
+
 static bt_status predict(bt_prediction *out, const bt_predict_options *options,
                          const bt_plan_scenario *scenario, const bt_schedule *schedules, const variant *v,
                          bt_error *error) {
@@ -100,7 +113,7 @@ static bt_status predict(bt_prediction *out, const bt_predict_options *options,
     if (!s) return bt_no_memory(error, "predicting");
     *s = (stage){.options = options, .scenario = scenario, .schedules = schedules};
     for (int part = 0; part < scenario->part_count; part++)
-        out[part] = (bt_prediction){.p50_ms = NAN, .p95_ms = NAN, .throughput_rps = NAN};
+        out[part] = unknown;
     bt_status status = BT_OK;
     for (int part = 0; part < scenario->part_count && status == BT_OK; part++) {
         status = set_batcher(s, part, v, error);
@@ -114,9 +127,7 @@ static bt_status predict(bt_prediction *out, const bt_predict_options *options,
                                        .seed = options->seed};
     if (status == BT_OK) status = bt_simulate(&simulation, &simulated, error);
     for (int part = 0; part < scenario->part_count && status == BT_OK; part++) {
-        const bt_simulated *model = &simulation->models[part];
-        out[part] = (bt_prediction){model->p50_ms, model->p95_ms, model->throughput_rps,
-                                    model->arrival_count - model->ok};
+        out[part] = predicted(&simulation->models[part]);
     }
     bt_simulation_close(&simulation);
     close_stage(s);
@@ -127,6 +138,16 @@ static bt_status predict(bt_prediction *out, const bt_predict_options *options,
 bt_status bt_predict(bt_prediction *out, const bt_predict_options *options, const bt_plan_scenario *scenario,
                      const bt_schedule *schedules, bt_error *error) {
     return predict(out, options, scenario, schedules, &as_it_is, error);
+}
+
+void bt_prediction_note(const bt_prediction *prediction, bt_load_part *part) {
+    part->predicted_p50_ms = prediction->p50_ms;
+    part->predicted_p95_ms = prediction->p95_ms;
+    part->predicted_throughput_rps = prediction->throughput_rps;
+    part->predicted_queue_mean_ms = prediction->queue_mean_ms;
+    part->predicted_prepare_mean_ms = prediction->prepare_mean_ms;
+    part->predicted_run_mean_ms = prediction->run_mean_ms;
+    part->predicted_deliver_mean_ms = prediction->deliver_mean_ms;
 }
 
 bool bt_prediction_breaks(const bt_prediction *prediction, double sla_ms) {

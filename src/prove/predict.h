@@ -11,6 +11,7 @@
 #include "load/schedule.h"
 #include "prove/plan.h"
 #include "record/config.h"
+#include "record/load-record.h"
 #include "simulate/capacity.h"
 
 #ifdef __cplusplus
@@ -34,7 +35,8 @@ typedef struct bt_predict_options {
 
 typedef struct bt_prediction {
     double p50_ms, p95_ms, throughput_rps; /* NaN where the config has no service times to predict from */
-    int64_t lost;                          /* requests that get no result */
+    double queue_mean_ms, prepare_mean_ms, run_mean_ms, deliver_mean_ms; /* of the latency; NaN likewise */
+    int64_t lost;                                                        /* requests that get no result */
 } bt_prediction;
 
 /* Fills out[part] for each part of the scenario; `schedules` are the parts' (unused for closed loops).
@@ -42,6 +44,9 @@ typedef struct bt_prediction {
 BT_MUST_USE bt_status bt_predict(bt_prediction *out, const bt_predict_options *options,
                                  const bt_plan_scenario *scenario, const bt_schedule *schedules,
                                  bt_error *error);
+
+/* Into a part of the record, beside what was measured. */
+void bt_prediction_note(const bt_prediction *prediction, bt_load_part *part);
 
 /* Whether the simulator breaks the promise: only then does it know the cause of what was seen, and may say
  * what would help. */

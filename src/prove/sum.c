@@ -114,6 +114,9 @@ static int64_t queue_of(const bt_sent_request *request) {
 static int64_t preprocess_of(const bt_sent_request *request) {
     return request->preprocess_ns;
 }
+static int64_t deliver_of(const bt_sent_request *request) {
+    return request->deliver_ns;
+}
 static int64_t service_of(const bt_sent_request *request) {
     return request->service_ns;
 }
@@ -140,6 +143,7 @@ static double sum_duration(stream_view *view, duration_of duration, double *p95_
 static void sum_split(bt_load_part *part, stream_view *view) {
     part->queue_mean_ms = sum_duration(view, queue_of, &part->queue_p95_ms);
     part->preprocess_mean_ms = sum_duration(view, preprocess_of, NULL);
+    part->deliver_mean_ms = sum_duration(view, deliver_of, NULL);
     part->service_mean_ms = sum_duration(view, service_of, &part->service_p95_ms);
     part->slip_mean_ms = sum_duration(view, send_delay_of, NULL);
     (void)sum_duration(view, actual_of, &part->actual_p95_ms);

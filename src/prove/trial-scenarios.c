@@ -106,11 +106,8 @@ static bt_status predict_parts(const bt_trial *t, const bt_plan_scenario *plan, 
                                bt_load_scenario *scenario, bt_error *error) {
     bt_prediction predictions[BT_NAMES_MAX];
     bt_status status = bt_predict(predictions, &t->predict, plan, course->schedules, error);
-    for (int i = 0; i < plan->part_count && status == BT_OK; i++) {
-        scenario->parts[i].predicted_p50_ms = predictions[i].p50_ms;
-        scenario->parts[i].predicted_p95_ms = predictions[i].p95_ms;
-        scenario->parts[i].predicted_throughput_rps = predictions[i].throughput_rps;
-    }
+    for (int i = 0; i < plan->part_count && status == BT_OK; i++)
+        bt_prediction_note(&predictions[i], &scenario->parts[i]);
     return status;
 }
 

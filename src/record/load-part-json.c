@@ -41,6 +41,7 @@ static const bt_field part_fields[] = {
     {PART(AMOUNT, actual_p95_ms)},
     {PART(AMOUNT, queue_mean_ms)},
     {PART(AMOUNT, preprocess_mean_ms)},
+    {PART(AMOUNT, deliver_mean_ms), .optional = true},
     {PART(AMOUNT, service_mean_ms)},
     {PART(NUMBER, slip_mean_ms)},
     {PART(AMOUNT, queue_p95_ms)},
@@ -49,6 +50,10 @@ static const bt_field part_fields[] = {
     {PART(AMOUNT, predicted_p95_ms)},
     {PART(AMOUNT, predicted_p50_ms)},
     {PART(AMOUNT, predicted_throughput_rps)},
+    {PART(AMOUNT, predicted_queue_mean_ms), .optional = true},
+    {PART(AMOUNT, predicted_prepare_mean_ms), .optional = true},
+    {PART(AMOUNT, predicted_run_mean_ms), .optional = true},
+    {PART(AMOUNT, predicted_deliver_mean_ms), .optional = true},
     {PART(AMOUNT, mean_batch_size)},
     {PART(BIG, latency_step), .minimum = 1, .maximum = 9e15},
 };

@@ -15,6 +15,7 @@ static void empty_part(bt_load_part *part) {
         .actual_p95_ms = NAN,
         .queue_mean_ms = NAN,
         .preprocess_mean_ms = NAN,
+        .deliver_mean_ms = NAN,
         .service_mean_ms = NAN,
         .slip_mean_ms = NAN,
         .queue_p95_ms = NAN,
@@ -23,6 +24,10 @@ static void empty_part(bt_load_part *part) {
         .predicted_p95_ms = NAN,
         .predicted_p50_ms = NAN,
         .predicted_throughput_rps = NAN,
+        .predicted_queue_mean_ms = NAN,
+        .predicted_prepare_mean_ms = NAN,
+        .predicted_run_mean_ms = NAN,
+        .predicted_deliver_mean_ms = NAN,
         .mean_batch_size = NAN,
         .latency_step = 1,
     };

@@ -70,10 +70,14 @@ typedef struct bt_load_part {
     double actual_p95_ms; /* from the actual send */
     /* shares of the mean latency; slip: sent late */
     double queue_mean_ms, preprocess_mean_ms, service_mean_ms, slip_mean_ms;
+    double deliver_mean_ms; /* of preprocess_mean_ms, masks; NaN in older records */
     double queue_p95_ms, service_p95_ms;
     double throughput_rps; /* ok / time from the first intended arrival to the last answer */
     /* of the same schedule, simulated; NaN where it was not */
     double predicted_p95_ms, predicted_p50_ms, predicted_throughput_rps;
+    /* and of what its mean latency consists; NaN in older records, too */
+    double predicted_queue_mean_ms, predicted_prepare_mean_ms, predicted_run_mean_ms,
+        predicted_deliver_mean_ms;
     double mean_batch_size;           /* over runs */
     int64_t batches[BT_LOAD_BATCHES]; /* [b - 1]: requests that ran in a batch of b */
     double *latencies_ms;             /* in the order of intended arrival; owned */

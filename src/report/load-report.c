@@ -102,6 +102,8 @@ static void put_scenario(bt_document *d, const bt_load_scenario *scenario, const
     bt_document_item(d, "load", "%s, for %g s", words, scenario->duration_s);
     bt_load_words_prediction(part, words);
     bt_document_item(d, "P95", "%s", words);
+    bt_load_words_missed(part, words);
+    bt_document_item(d, "prediction missed", "%s", words);
     bt_load_words_losses(part, words);
     bt_document_item(d, "without a result", "%s", words);
     if (part->fallback > 0)

@@ -20,6 +20,8 @@ static void put_line(FILE *out, const bt_load_record *record, const bt_load_scen
     if (!scenario->judged) snprintf(rest, sizeof rest, "not judged");
     bt_layout_paragraph(out, head, bt_layout_width(head) + (rest[0] ? 2 : 0), columns, rest);
     if (part->cause[0]) bt_layout_paragraph(out, "      cause", 14, columns, part->cause);
+    bt_load_words_missed(part, rest);
+    if (rest[0]) bt_layout_paragraph(out, "      missed", 14, columns, rest);
     if (part->remedy[0]) bt_layout_paragraph(out, "      remedy", 14, columns, part->remedy);
 }
 
@@ -63,6 +65,8 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     put_words(out, "nothing", words);
     bt_load_words_bounds(record, model, words);
     put_words(out, "bounds ?", words);
+    bt_load_words_errors(record, model, words);
+    put_words(out, "error", words);
     bt_load_words_capacity(model, words);
     put_words(out, "capacity", words);
     bt_load_words_speedup(model, words);

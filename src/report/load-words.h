@@ -52,6 +52,12 @@ void bt_load_words_load(const bt_load_scenario *scenario, const bt_load_part *pa
                         char out[BT_LOAD_WORDS_SIZE]);
 /* "measured 93.2 ms, predicted 88.0 ms (+6 %)". */
 void bt_load_words_prediction(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
+/* "P95 against the prediction: Single Request +6 %, Burst Load -3 %"; "" where nothing was predicted. */
+void bt_load_words_errors(const bt_load_record *record, const bt_load_model *model,
+                          char out[BT_LOAD_WORDS_SIZE]);
+/* Where the measured P95 differs from the predicted by more than a fifth: which part of the latency missed most.
+ * Else, and where nothing was predicted, "". */
+void bt_load_words_missed(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
 /* How far the run can be trusted: how late requests were sent, what other programs used, attempts. */
 void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
 /* What to be aware of with one model: measured elsewhere, edited, ... */

@@ -105,6 +105,7 @@ static bt_result result_of(const bt_service *service, const bt_delivery *deliver
         .input_width = service->models[action->model].width,
         .queue_ms = bt_ms(start_ns - delivery->waiting.submitted_ns),
         .preprocess_ms = lane ? bt_ms(lane->own.preprocess_ns) : 0,
+        .deliver_ms = lane ? bt_ms(lane->own.deliver_ns) : 0,
         .service_ms = lane ? bt_ms(lane->own.service_ns) : 0,
         .latency_ms = bt_ms(now_ns - delivery->waiting.submitted_ns),
         .p95_latency_ms = NAN,
@@ -168,7 +169,8 @@ void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, b
         if (deliveries[i].action.status == BT_OK)
             write_masks(&deliveries[i], &service->models[deliveries[i].action.model], lane);
     int64_t now_ns = bt_clock_now_ns();
-    if (lane) lane->own.preprocess_ns += now_ns - start_ns;
+    if (lane) lane->own.deliver_ns = now_ns - start_ns;
+    if (lane) lane->own.preprocess_ns += lane->own.deliver_ns;
     double p95_ms = lane ? meter_all(service, deliveries, count, lane, now_ns) : NAN;
     for (int i = 0; i < count; i++) {
         const bt_delivery *delivery = &deliveries[i];

@@ -71,7 +71,7 @@ typedef struct bt_worker_lane {
         int image_threads;       /* that prepare images and masks: the session's, which wait meanwhile */
         bool saturation_warned;  /* of pictures beyond what INT8 was calibrated on */
         bool output_checked;     /* what a user's network gave for its first pictures was judged */
-        int64_t began_ns, preprocess_ns, service_ns; /* of the present run, or the last */
+        int64_t began_ns, preprocess_ns, service_ns, deliver_ns; /* of the present run, or the last */
     } own;
     struct {
         bt_lane_phase phase;

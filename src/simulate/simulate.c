@@ -13,7 +13,7 @@
 
 /* A run under way, or the delivery of its results. */
 typedef struct running {
-    int64_t began_ns, end_ns;
+    bt_run_course course;
     uint64_t run;
     bt_run_outcome outcome;
     int model, lane;
@@ -76,7 +76,7 @@ static bt_status open_all(simulator *sim, const bt_simulation_options *options, 
 /* ---- runs under way ---- */
 
 static bool ends_before(const running *a, const running *b) {
-    return a->end_ns != b->end_ns ? a->end_ns < b->end_ns : a->run < b->run;
+    return a->course.end_ns != b->course.end_ns ? a->course.end_ns < b->course.end_ns : a->run < b->run;
 }
 
 static void push_run(simulator *sim, running run) {
@@ -118,10 +118,12 @@ static void start_run(simulator *sim, const bt_action *action) {
     bt_traffic *traffic = &sim->models[action->model];
     running run = {
         .run = action->run, .model = action->model, .lane = lane_of(action), .count = action->count};
-    const int64_t takes_ns = sim->overhead_ns + bt_traffic_draw_run(traffic, action, &run.outcome);
-    traffic->busy_ns += takes_ns;
-    run.began_ns = later(sim->now_ns, sim->free_ns[run.lane]);
-    run.end_ns = run.began_ns + takes_ns;
+    bt_run_course *course = &run.course;
+    course->began_ns = later(sim->now_ns, sim->free_ns[run.lane]);
+    course->prepared_ns = course->began_ns + bt_traffic_draw_preparing(traffic, action->count);
+    course->end_ns =
+        course->prepared_ns + sim->overhead_ns + bt_traffic_draw_run(traffic, action, &run.outcome);
+    traffic->busy_ns += course->end_ns - course->began_ns;
     push_run(sim, run);
 }
 
@@ -129,7 +131,7 @@ static void start_run(simulator *sim, const bt_action *action) {
 static void answer(simulator *sim, const bt_action *action) {
     bt_traffic *traffic = &sim->models[action->model];
     const bool waits = action->status == BT_OK && sim->answered_ns > sim->now_ns;
-    bt_traffic_answer(traffic, action, sim->ended.began_ns, waits ? sim->answered_ns : sim->now_ns);
+    bt_traffic_answer(traffic, action, &sim->ended.course, waits ? sim->answered_ns : sim->now_ns);
     if (waits)
         sim->answers++;
     else
@@ -154,7 +156,7 @@ static void await_delivery(simulator *sim) {
     sim->answers = 0;
     if (answers == 0 || sim->models[sim->ended.model].model->arrivals_ns) return;
     running delivery = sim->ended;
-    delivery.end_ns = sim->answered_ns;
+    delivery.course.end_ns = sim->answered_ns;
     delivery.count = answers;
     delivery.is_delivery = true;
     push_run(sim, delivery);
@@ -200,7 +202,7 @@ static int64_t sooner(int64_t a_ns, int64_t b_ns) {
 /* The next thing that happens: a run or a delivery ends, a request arrives, or the batcher wants to be asked; at one
  * instant in this order. False when there is nothing more, or nothing before the clock's end. */
 static bool step(simulator *sim) {
-    int64_t run_ns = sim->run_count > 0 ? sim->runs[0].end_ns : BT_NEVER_NS;
+    int64_t run_ns = sim->run_count > 0 ? sim->runs[0].course.end_ns : BT_NEVER_NS;
     int64_t arrival_ns = BT_NEVER_NS, wake_ns = bt_batcher_wake_ns(sim->batcher);
     bt_traffic *arriving = NULL;
     for (int i = 0; i < sim->model_count; i++) {

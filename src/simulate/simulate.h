@@ -70,9 +70,11 @@ typedef struct bt_simulated {
     int64_t arrival_count;
     int64_t ok, rejected, expired, failed;          /* by cause; ok + the others = arrival_count */
     double p50_ms, p95_ms, p99_ms, mean_ms, max_ms; /* of the answered; NaN where none */
-    double mean_queue_ms;                           /* arrival until a lane begins with it */
-    double throughput_rps;                          /* ok / time from the first arrival to the last answer */
-    double mean_batch_size;                         /* NaN without a run */
+    /* What the mean consists of: from its arrival until a lane begins with it, until its run begins, until that ends,
+     * and until it is answered. */
+    double mean_queue_ms, mean_prepare_ms, mean_run_ms, mean_deliver_ms;
+    double throughput_rps;                   /* ok / time from the first arrival to the last answer */
+    double mean_batch_size;                  /* NaN without a run */
     uint64_t batches[BT_SIMULATION_BATCHES]; /* [b - 1]: runs of b requests, the last holds larger ones too */
     /* Of the model's instances' lanes, over the same time; preparing and delivering count. */
     double utilisation;

@@ -169,17 +169,20 @@ static void count_batch(bt_traffic *traffic, int count) {
     traffic->run_requests += (uint64_t)count;
 }
 
+int64_t bt_traffic_draw_preparing(bt_traffic *traffic, int count) {
+    return draw_each_ns(&traffic->prepare_random, &traffic->model->prepare, count);
+}
+
 int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome) {
     const bt_simulation_model *model = traffic->model;
-    const int64_t prepare_ns = draw_each_ns(&traffic->prepare_random, &model->prepare, run->count);
     *outcome = BT_RUN_GOOD;
-    if (run->path == BT_PATH_STANDARD) return prepare_ns + standard_ns(traffic);
+    if (run->path == BT_PATH_STANDARD) return standard_ns(traffic);
     const int64_t takes_ns = time_at_ns(&model->times[traffic->times_of[run->run_size]], next_share(traffic));
     if (model->failure_probability > 0 &&
         bt_random_uniform(&traffic->failure_random) < model->failure_probability)
         *outcome = BT_RUN_EXCEPTION;
     count_batch(traffic, run->count);
-    return prepare_ns + takes_ns;
+    return takes_ns;
 }
 
 int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count) {
@@ -190,7 +193,8 @@ int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count) {
 
 bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *error) {
     bt_simulated *out = traffic->out;
-    out->p50_ms = out->p95_ms = out->p99_ms = out->mean_ms = out->max_ms = out->mean_queue_ms = NAN;
+    out->p50_ms = out->p95_ms = out->p99_ms = out->mean_ms = out->max_ms = NAN;
+    out->mean_queue_ms = out->mean_prepare_ms = out->mean_run_ms = out->mean_deliver_ms = NAN;
     double span_ns = traffic->first_ns == BT_NEVER_NS ? 0 : (double)(traffic->last_ns - traffic->first_ns);
     out->throughput_rps = span_ns > 0 ? (double)out->ok / span_ns * BT_NS_PER_S : NAN;
     out->utilisation = span_ns > 0 ? (double)traffic->busy_ns / span_ns / instances : NAN;
@@ -208,6 +212,10 @@ bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *
     out->p50_ms = bt_select(latencies_ms, bt_quantile_rank(0.95, count), bt_quantile_rank(0.50, count));
     out->mean_ms = traffic->latency_sum_ms / (double)out->ok;
     out->mean_queue_ms = traffic->queue_sum_ms / (double)out->ok;
+    out->mean_prepare_ms = traffic->prepare_sum_ms / (double)out->ok;
+    out->mean_run_ms = traffic->run_sum_ms / (double)out->ok;
+    out->mean_deliver_ms =
+        fmax(0, out->mean_ms - out->mean_queue_ms - out->mean_prepare_ms - out->mean_run_ms);
     free(latencies_ms);
     return BT_OK;
 }

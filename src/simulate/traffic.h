@@ -10,13 +10,18 @@
 /* A virtual clock ends there: 73 years, and a few times as much can be counted. */
 #define BT_HORIZON_NS ((int64_t)1 << 61)
 
+/* A run's course: a lane begins with it, has its images, and has its results. */
+typedef struct bt_run_course {
+    int64_t began_ns, prepared_ns, end_ns;
+} bt_run_course;
+
 typedef struct bt_traffic {
     const bt_simulation_model *model;
     bt_simulated *out;
     int64_t sent, idle_clients;
     int64_t first_ns, last_ns; /* first arrival, last answer */
     int64_t busy_ns;           /* of all its runs */
-    double latency_sum_ms, queue_sum_ms;
+    double latency_sum_ms, queue_sum_ms, prepare_sum_ms, run_sum_ms;
     uint64_t runs, run_requests;
     bt_random service_random, standard_random, failure_random, prepare_random, deliver_random, block_random;
     int order_at,
@@ -54,8 +59,8 @@ static inline void bt_traffic_return(bt_traffic *traffic, int clients) {
     if (!traffic->model->arrivals_ns) traffic->idle_clients += clients;
 }
 
-/* A request is answered at `now_ns`; `began_ns` is when a lane began with the run that gave its result. */
-static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answer, int64_t began_ns,
+/* A request is answered at `now_ns`; `run` is the one that gave its result. */
+static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answer, const bt_run_course *run,
                                      int64_t now_ns) {
     bt_simulated *out = traffic->out;
     if (now_ns > traffic->last_ns) traffic->last_ns = now_ns;
@@ -66,13 +71,17 @@ static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answe
     out->ok++;
     out->latency_ms[answer->tag] = latency_ms;
     traffic->latency_sum_ms += latency_ms;
-    traffic->queue_sum_ms += bt_ms(began_ns - answer->arrival_ns);
+    traffic->queue_sum_ms += bt_ms(run->began_ns - answer->arrival_ns);
+    traffic->prepare_sum_ms += bt_ms(run->prepared_ns - run->began_ns);
+    traffic->run_sum_ms += bt_ms(run->end_ns - run->prepared_ns);
 }
 
 /* The batcher refused the request that was just sent. */
 void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns);
 
-/* A run begins: draws how long it takes with its preparing, beside the service's own overhead, and how it ends. */
+/* A lane begins with a run: draws how long its preparing takes; and the run itself, beside the service's own
+ * overhead, and how it ends. */
+int64_t bt_traffic_draw_preparing(bt_traffic *traffic, int count);
 int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome);
 
 /* A run of `count` images has its results: draws how long delivering them takes. */

@@ -53,6 +53,7 @@ int main(void) {
     MEMBER(bt_result, input_width);
     MEMBER(bt_result, queue_ms);
     MEMBER(bt_result, preprocess_ms);
+    MEMBER(bt_result, deliver_ms);
     MEMBER(bt_result, service_ms);
     MEMBER(bt_result, latency_ms);
     MEMBER(bt_result, p95_latency_ms);

@@ -108,6 +108,37 @@ static void predicted_curves_come_back_and_older_records_have_none(void **state)
     bt_load_record_close(&record);
 }
 
+static void what_was_predicted_comes_back_and_older_records_had_less(void **state) {
+    (void)state;
+    static const char *const newer[] = {"deliver_mean_ms", "predicted_queue_mean_ms",
+                                        "predicted_prepare_mean_ms", "predicted_run_mean_ms",
+                                        "predicted_deliver_mean_ms"};
+    bt_load_record *record = fixture_load_record(), *older;
+    bt_error error;
+    bt_load_part *part = &record->scenarios[4].parts[0];
+    part->deliver_mean_ms = 0.25;
+    part->predicted_queue_mean_ms = 1;
+    part->predicted_prepare_mean_ms = 2;
+    part->predicted_run_mean_ms = 3;
+    part->predicted_deliver_mean_ms = 4;
+    bt_load_record *again = there_and_back(record);
+    const bt_load_part *read = &again->scenarios[4].parts[0];
+    assert_true(read->deliver_mean_ms == 0.25);
+    assert_true(read->predicted_queue_mean_ms == 1 && read->predicted_prepare_mean_ms == 2);
+    assert_true(read->predicted_run_mean_ms == 3 && read->predicted_deliver_mean_ms == 4);
+    json_t *json = json_of(record);
+    json_t *scenario = json_array_get(json_object_get(json, "scenarios"), 4);
+    for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
+        assert_int_equal(json_object_del(json_array_get(json_object_get(scenario, "parts"), 0), newer[i]), 0);
+    if (bt_load_record_from_json(&older, json, "older", &error)) fail_msg("%s", error.message);
+    assert_true(isnan(older->scenarios[4].parts[0].deliver_mean_ms));
+    assert_true(isnan(older->scenarios[4].parts[0].predicted_queue_mean_ms));
+    json_decref(json);
+    bt_load_record_close(&older);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
 static void arrivals_come_back_and_older_records_had_poissons_alone(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record(), *older;
@@ -332,6 +363,7 @@ int main(void) {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
         cmocka_unit_test(every_kind_of_value_comes_back),
         cmocka_unit_test(predicted_curves_come_back_and_older_records_have_none),
+        cmocka_unit_test(what_was_predicted_comes_back_and_older_records_had_less),
         cmocka_unit_test(arrivals_come_back_and_older_records_had_poissons_alone),
         cmocka_unit_test(each_model_has_its_own_sla),
         cmocka_unit_test(models_of_older_records_have_the_one_sla_of_all),

@@ -105,6 +105,9 @@ static void a_lane_prepares_before_a_run_and_delivers_after_it(void **state) {
     const bt_simulated *got = &simulation->models[0];
     assert_latencies(got, (double[]){20, 20, 32}, 3);
     assert_true(fabs(got->mean_queue_ms - 19 / 3.0) < 1e-9);
+    assert_true(fabs(got->mean_prepare_ms - (6 + 6 + 3) / 3.0) < 1e-9);
+    assert_true(fabs(got->mean_run_ms - (10 + 10 + 8) / 3.0) < 1e-9);
+    assert_true(fabs(got->mean_deliver_ms - (4 + 4 + 2) / 3.0) < 1e-9);
     assert_true(fabs(got->utilisation - 1) < 1e-9);
     bt_simulation_close(&simulation);
 }

@@ -60,6 +60,8 @@ bt_status bt_batcher_submit(bt_batcher *batcher, int64_t now_ns, const bt_submis
     bt_model_state *model = &batcher->models[submission->model];
     advance_clock(batcher, now_ns);
     model->counts.submitted++;
+    if (!submission->standard && model->options.policy == BT_POLICY_ADAPTIVE)
+        bt_policy_note_arrival(model, batcher->now_ns);
     if (batcher->draining) {
         model->counts.rejected_closed++;
         return BT_CLOSED;
@@ -98,12 +100,17 @@ bt_status bt_batcher_set(bt_batcher *batcher, int64_t now_ns, int model, const b
     if (change->max_queue_size < 1 || change->max_queue_size > state->queue_room)
         return bt_fail(error, BT_INVALID, "a queue size of %d is not within 1..%d, what there is room for",
                        change->max_queue_size, state->queue_room);
-    if (change->max_queue_delay_ns < 0 || change->max_queue_delay_ns > BT_BATCHER_NS_MAX)
-        return bt_fail(error, BT_INVALID, "a queue delay is not negative, nor longer than a year");
+    if (change->max_queue_delay_ns < 0 || change->max_queue_delay_ns > BT_BATCHER_NS_MAX ||
+        change->promise_ns < 0 || change->promise_ns > BT_BATCHER_NS_MAX)
+        return bt_fail(error, BT_INVALID, "a queue delay or promise is not negative, nor longer than a year");
+    if ((unsigned)change->policy >= BT_POLICY_COUNT)
+        return bt_fail(error, BT_INVALID, "there is no policy %d", (int)change->policy);
     advance_clock(batcher, now_ns);
     state->options.max_batch_size = change->max_batch_size;
     state->options.max_queue_size = change->max_queue_size;
     state->options.max_queue_delay_ns = change->max_queue_delay_ns;
+    state->options.policy = change->policy;
+    state->options.promise_ns = change->promise_ns;
     return BT_OK;
 }
 
@@ -131,6 +138,7 @@ static bool any_stuck(const bt_batcher *batcher) {
 bool bt_batcher_next(bt_batcher *batcher, int64_t now_ns, bt_action *action) {
     advance_clock(batcher, now_ns);
     if (batcher->answers.count == 0 && any_stuck(batcher)) bt_fail_unservable(batcher);
+    if (batcher->answers.count == 0) bt_policy_give_up(batcher);
     if (batcher->answers.count == 0) return bt_dispatch(batcher, action);
     bt_emit_answer(batcher, action);
     return true;

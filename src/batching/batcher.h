@@ -9,7 +9,8 @@
  *
  * One batcher holds several models. Each has a bounded first-in-first-out queue; a batch closes when it holds
  * max_batch_size requests, when its oldest has waited max_queue_delay, or when waiting longer could not pay
- * (the batcher drains, or a deadline would be missed). Each model has instances; an instance has two *lanes*,
+ * (the batcher drains, or a deadline would be missed; under the adaptive policy, as policy.c works it out).
+ * Each model has instances; an instance has two *lanes*,
  * one for the production path (batches, at a size of the ladder) and one for the standard path (one image at
  * a time). Instances that share a *device* take turns: one run at a time on a device, of the model whose head
  * came first.
@@ -23,7 +24,7 @@
  *
  * Every request that submit took comes back in exactly one BT_ACTION_ANSWER, whatever happens. A deadline is
  * kept towards the caller: at its deadline a request is answered BT_TIMEOUT wherever it is (its late result
- * is dropped), and nothing is ever started at or past its deadline. All calls come from one thread at a
+ * is dropped; one that waits is answered sooner where the adaptive policy sees that it must fail), and nothing is ever started at or past its deadline. All calls come from one thread at a
  * time. */
 #ifndef BT_BATCHING_BATCHER_H
 #define BT_BATCHING_BATCHER_H
@@ -59,10 +60,24 @@ static inline int bt_lane_of(int instance, bt_path path) {
     return path == BT_PATH_STANDARD ? bt_standard_lane(instance) : bt_production_lane(instance);
 }
 
+/* How a batch is formed of those that wait.
+ *
+ * DELAY: it holds all of them that fit, and stays open for max_queue_delay.
+ *
+ * ADAPTIVE: it stays open no longer than the next request is worth waiting for, by the gaps between those
+ * that came lately and by what running together saves; it is of the size that answers the most in the time
+ * that it takes, those in time for their promise a little more; and what could not make its deadline in it,
+ * nor alone, is answered BT_TIMEOUT at once, since computing it would make others late for nothing. It never
+ * waits longer than DELAY, and who came first still runs first. */
+typedef enum bt_batcher_policy { BT_POLICY_DELAY, BT_POLICY_ADAPTIVE, BT_POLICY_COUNT } bt_batcher_policy;
+
 typedef struct bt_batcher_model {
     int max_batch_size; /* 1..the ladder's largest */
     int max_queue_size; /* requests that may wait, at least 1; those that run do not count */
     int64_t max_queue_delay_ns;
+    bt_batcher_policy policy;
+    int64_t
+        promise_ns; /* from arrival to answer; the adaptive policy strives for it; 0: nothing is promised */
     bt_ladder ladder;
     bool admission;      /* refuse what could not make its deadline */
     bool failover;       /* false: what fails on the production path fails */
@@ -129,6 +144,8 @@ bool bt_batcher_done(bt_batcher *batcher, int64_t now_ns, uint64_t run, bt_run_o
 typedef struct bt_batcher_change {
     int max_batch_size, max_queue_size;
     int64_t max_queue_delay_ns;
+    bt_batcher_policy policy;
+    int64_t promise_ns;
 } bt_batcher_change;
 BT_MUST_USE bt_status bt_batcher_set(bt_batcher *batcher, int64_t now_ns, int model,
                                      const bt_batcher_change *change, bt_error *error);
@@ -171,7 +188,7 @@ typedef struct bt_action {
 bool bt_batcher_next(bt_batcher *batcher, int64_t now_ns, bt_action *action);
 
 /* When next must be asked again though nothing else happens: a queue delay, deadline, watchdog or cooldown
- * ends. BT_NEVER_NS: nothing is pending. Exact: never early but for what a call in between made obsolete,
+ * ends, or the adaptive policy has waited enough, or gives somebody up. BT_NEVER_NS: nothing is pending. Exact: never early but for what a call in between made obsolete,
  * never late. Takes O(models + instances). */
 int64_t bt_batcher_wake_ns(const bt_batcher *batcher);
 

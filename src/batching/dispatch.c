@@ -65,6 +65,7 @@ typedef struct choice {
     bt_line line;
     bt_path path;
     int64_t since_ns; /* arrival of its first request */
+    int64_t gone_ns;  /* of the queue, those with a deadline until then are left out; 0: nobody */
 } choice;
 
 static int smaller(int a, int b) {
@@ -139,8 +140,11 @@ static bool choose_standard(const bt_batcher *batcher, choice *c) {
 /* When the queue's batch closes though it is not full. */
 static int64_t closes_ns(const bt_batcher *batcher, const bt_model_state *model) {
     const bt_slot *head = &batcher->slots[model->lines[BT_LINE_QUEUE].first];
-    int64_t delay_ns = head->arrival_ns + model->options.max_queue_delay_ns;
-    return delay_ns < model->close_by_ns ? delay_ns : model->close_by_ns;
+    int64_t close_ns = head->arrival_ns + model->options.max_queue_delay_ns;
+    if (model->close_by_ns < close_ns) close_ns = model->close_by_ns;
+    if (model->options.policy != BT_POLICY_ADAPTIVE) return close_ns;
+    const int64_t enough_ns = bt_policy_closes_ns(model, head, model->lines[BT_LINE_QUEUE].count);
+    return enough_ns < close_ns ? enough_ns : close_ns;
 }
 
 static bool choose_queue(const bt_batcher *batcher, choice *c) {
@@ -153,7 +157,10 @@ static bool choose_queue(const bt_batcher *batcher, choice *c) {
     bool closed = waiting >= limit || model->due > 0 || batcher->draining ||
                   batcher->now_ns >= closes_ns(batcher, model);
     if (!closed) return false;
-    set_production(c, batcher, member, smaller(waiting, limit), cap);
+    int count = smaller(waiting, limit);
+    if (model->options.policy == BT_POLICY_ADAPTIVE)
+        count = bt_policy_choose(batcher, model, limit, &c->gone_ns);
+    set_production(c, batcher, member, count, cap);
     return true;
 }
 
@@ -185,10 +192,21 @@ int64_t bt_latest_start_ns(const bt_model_state *model, int64_t deadline_ns) {
     return deadline_ns == BT_NEVER_NS ? BT_NEVER_NS : deadline_ns - model->options.ladder.cost_ns[size];
 }
 
+/* What is left of a batch that was split goes next, whoever joins it. The adaptive policy asks anew, since it
+ * left those out on purpose. */
+static int left_of(const bt_model_state *model, const choice *c) {
+    if (c->path != BT_PATH_PRODUCTION || model->options.policy == BT_POLICY_ADAPTIVE) return 0;
+    int closed = model->due;
+    if (closed == 0)
+        closed = smaller(model->lines[BT_LINE_QUEUE].count + c->take, model->options.max_batch_size);
+    return closed > c->take ? closed - c->take : 0;
+}
+
 /* After its head has gone the queue's next batch closes by its own head's deadline. What later arrivals need
  * was computed when they came, but for those behind a head that has just left: at worst they close a batch
  * late. */
-static void renew_closing(bt_batcher *batcher, bt_model_state *model) {
+static void renew_closing(bt_batcher *batcher, bt_model_state *model, const choice *c) {
+    model->due = left_of(model, c);
     uint32_t first = model->lines[BT_LINE_QUEUE].first;
     model->close_by_ns =
         first == BT_NO_SLOT ? BT_NEVER_NS : bt_latest_start_ns(model, batcher->slots[first].deadline_ns);
@@ -239,15 +257,9 @@ static void start(bt_batcher *batcher, const choice *c, bt_action *action) {
     if (model->options.watchdog_ns > 0) lane->give_up_ns = batcher->now_ns + model->options.watchdog_ns;
     if (lane->give_up_ns < batcher->give_up_ns) batcher->give_up_ns = lane->give_up_ns;
     batcher->device_busy[batcher->members[c->member].device] = true;
+    if (c->gone_ns > 0) bt_policy_leave_out(batcher, model, c->take, c->gone_ns);
     take_slots(batcher, lane, c);
-    if (c->line == BT_LINE_QUEUE) {
-        /* what is left of a batch that was split goes next, whoever joins it */
-        int closed = model->due;
-        if (closed == 0)
-            closed = smaller(model->lines[BT_LINE_QUEUE].count + c->take, model->options.max_batch_size);
-        model->due = closed > c->take && c->path == BT_PATH_PRODUCTION ? closed - c->take : 0;
-        renew_closing(batcher, model);
-    }
+    if (c->line == BT_LINE_QUEUE) renew_closing(batcher, model, c);
     count_run(batcher, c);
     *action = (bt_action){.kind = BT_ACTION_RUN,
                           .model = c->model,
@@ -289,7 +301,9 @@ static int64_t cooled_down_ns(const bt_batcher *batcher, int model) {
 int64_t bt_dispatch_wake_ns(const bt_batcher *batcher, int model) {
     const bt_model_state *state = &batcher->models[model];
     if (bt_waiting_count(state) == 0) return BT_NEVER_NS;
+    const int64_t gives_up_ns = bt_policy_gives_up_ns(batcher, state);
     int64_t wake_ns = cooled_down_ns(batcher, model);
+    if (gives_up_ns < wake_ns) wake_ns = gives_up_ns;
     if (state->lines[BT_LINE_QUEUE].count == 0 || find_free(batcher, model, BT_PATH_PRODUCTION) < 0)
         return wake_ns;
     int64_t close_ns = closes_ns(batcher, state);

@@ -11,8 +11,10 @@ static bt_status check_model(const bt_batcher_model *model, int index, bt_error 
     if (model->max_batch_size < 1 || model->max_batch_size > bt_ladder_largest(&model->ladder))
         return bt_fail(error, BT_INVALID, "model %d: a batch size of %d is not within 1..%d, its ladder",
                        index, model->max_batch_size, bt_ladder_largest(&model->ladder));
-    if (model->max_queue_size < 1 || model->max_queue_delay_ns < 0 || model->watchdog_ns < 0 ||
-        model->ladder.standard_ns < 0)
+    if ((unsigned)model->policy >= BT_POLICY_COUNT)
+        return bt_fail(error, BT_INVALID, "model %d: there is no policy %d", index, (int)model->policy);
+    if (model->max_queue_size < 1 || model->max_queue_delay_ns < 0 || model->promise_ns < 0 ||
+        model->watchdog_ns < 0 || model->ladder.standard_ns < 0)
         return bt_fail(error, BT_INVALID, "model %d: a queue holds at least 1, and no time is negative",
                        index);
     const bt_breaker_options *breaker = &model->breaker;
@@ -20,8 +22,8 @@ static bt_status check_model(const bt_batcher_model *model, int index, bt_error 
         breaker->cooldown_max_ns < breaker->cooldown_ns)
         return bt_fail(error, BT_INVALID, "model %d: a breaker counts from 1 and its cooldown has bounds",
                        index);
-    if (model->max_queue_delay_ns > BT_BATCHER_NS_MAX || model->watchdog_ns > BT_BATCHER_NS_MAX ||
-        breaker->cooldown_max_ns > BT_BATCHER_NS_MAX)
+    if (model->max_queue_delay_ns > BT_BATCHER_NS_MAX || model->promise_ns > BT_BATCHER_NS_MAX ||
+        model->watchdog_ns > BT_BATCHER_NS_MAX || breaker->cooldown_max_ns > BT_BATCHER_NS_MAX)
         return bt_fail(error, BT_INVALID, "model %d: nothing lasts longer than a year", index);
     return BT_OK;
 }
@@ -101,6 +103,7 @@ static void open_models(bt_batcher *batcher, const bt_batcher_options *options) 
         model->options = options->models[i];
         model->queue_room = model->options.max_queue_size;
         model->close_by_ns = BT_NEVER_NS;
+        model->gaps.last_ns = BT_NEVER_NS;
         if (bt_ladder_plan(&model->options.ladder, &ignored) != BT_OK) return;
     }
 }

@@ -1,5 +1,6 @@
 /* What the batcher keeps. Internal to batching/: open.c makes it, slots.c holds requests, dispatch.c chooses
- * what runs, outcome.c has what becomes of runs and requests, batcher.c the calls that use all of these.
+ * what runs, policy.c how many of those that wait and until when, outcome.c has what becomes of runs and
+ * requests, batcher.c the calls that use all of these.
  *
  * A request lives in a slot from submit to its answer. It is in one place at a time: a waiting list of its
  * model, a lane's run, or the list of answers. */
@@ -73,9 +74,18 @@ typedef struct bt_member {
     uint64_t runs, failed_runs;
 } bt_member;
 
+#define BT_GAP_BUCKETS 36
+
+/* The gaps between requests that came lately: how many were in each doubling of time, old ones fading. */
+typedef struct bt_gaps {
+    int64_t last_ns; /* the last arrival; BT_NEVER_NS before the first */
+    int counts[BT_GAP_BUCKETS], total;
+} bt_gaps;
+
 typedef struct bt_model_state {
     bt_batcher_model options;
     int queue_room; /* max_queue_size at open */
+    bt_gaps gaps;
     bt_slot_list lines[BT_LINE_COUNT];
     int due;             /* of the queue's first so many their batch has closed, but was split */
     int64_t close_by_ns; /* the queue's batch must run by then for a deadline to be kept */
@@ -142,6 +152,23 @@ void bt_apply_outcome(bt_batcher *batcher, bt_lane *lane, bt_run_outcome outcome
 void bt_give_up_runs(bt_batcher *batcher);
 /* Answers what no lane is left to run. Only a stuck lane leaves anything so. */
 void bt_fail_unservable(bt_batcher *batcher);
+
+/* ---- policy.c: what the adaptive policy does ---- */
+
+/* A request came for the queue, whatever becomes of it. */
+void bt_policy_note_arrival(bt_model_state *model, int64_t now_ns);
+/* When the queue's batch of `waiting`, to which one more could be added, has waited enough for it. */
+int64_t bt_policy_closes_ns(const bt_model_state *model, const bt_slot *head, int waiting);
+/* How many of the queue to run now, at most `limit`, with all left out that could not be answered before
+ * *gone_ns, which it sets: by then the run is over. */
+int bt_policy_choose(const bt_batcher *batcher, const bt_model_state *model, int limit, int64_t *gone_ns);
+/* Answers BT_TIMEOUT to those of the queue whose deadline is not after `gone_ns`, among the first that make
+ * up a run of `count`. */
+void bt_policy_leave_out(bt_batcher *batcher, bt_model_state *model, int count, int64_t gone_ns);
+/* The same for each queue's first, as long as it could not make its deadline if it ran alone at once; and
+ * when that will be so. */
+void bt_policy_give_up(bt_batcher *batcher);
+int64_t bt_policy_gives_up_ns(const bt_batcher *batcher, const bt_model_state *model);
 
 /* ---- dispatch.c ---- */
 

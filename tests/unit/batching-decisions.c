@@ -262,9 +262,10 @@ static void a_change_of_settings_holds_from_now_on(void **state) {
     service s = open_one(&model);
     submit_many(&s, MS(0), 2);
     expect_nothing(&s, MS(0));
-    assert_int_equal(bt_batcher_set(s.batcher, MS(1), 0, &(bt_batcher_change){2, 8, MS(5)}, &error), BT_OK);
+    assert_int_equal(bt_batcher_set(s.batcher, MS(1), 0, &(bt_batcher_change){2, 8, MS(5), 0, 0}, &error),
+                     BT_OK);
     expect_run(&s, MS(1), BT_PATH_PRODUCTION, 2, 2);
-    assert_int_equal(bt_batcher_set(s.batcher, MS(1), 0, &(bt_batcher_change){5, 8, MS(5)}, &error),
+    assert_int_equal(bt_batcher_set(s.batcher, MS(1), 0, &(bt_batcher_change){5, 8, MS(5), 0, 0}, &error),
                      BT_INVALID); /* above the ladder */
     finish(&s);
 }
@@ -564,7 +565,8 @@ static void options_that_no_batcher_can_follow_are_refused(void **state) {
 static void a_change_out_of_bounds_changes_nothing(void **state) {
     service *s = *state;
     static const bt_batcher_change changes[] = {
-        {0, 8, 0}, {5, 8, 0}, {4, 0, 0}, {4, 9, 0}, {4, 8, -1}, {4, 8, INT64_MAX},
+        {0, 8, 0, 0, 0},  {5, 8, 0, 0, 0},         {4, 0, 0, 0, 0},  {4, 9, 0, 0, 0},
+        {4, 8, -1, 0, 0}, {4, 8, INT64_MAX, 0, 0}, {4, 8, 0, 0, -1}, {4, 8, 0, BT_POLICY_COUNT, 0},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         bt_error error = {BT_OK, ""};

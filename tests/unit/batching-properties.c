@@ -54,6 +54,8 @@ typedef struct world {
     going lanes[BT_LANES_PER_INSTANCE * INSTANCES_MAX];
     known *requests;
     int count, answered;
+    int64_t left_out_ns[MODELS_MAX],
+        left_out_by_ns[MODELS_MAX];  /* the last start of a run, and its end as planned */
     uint64_t first_seen[MODELS_MAX]; /* tag + 1 of the last request first started from each queue */
     uint64_t rejected[MODELS_MAX], taken[MODELS_MAX];
     int64_t now_ns;
@@ -108,6 +110,8 @@ static void make_world(world *w, uint64_t seed) {
         model->max_batch_size = (int)between(w, 1, largest);
         model->max_queue_size = (int)between(w, 1, 40);
         model->max_queue_delay_ns = between(w, 0, 60) * US;
+        model->policy = (bt_batcher_policy)between(w, 0, BT_POLICY_COUNT - 1);
+        model->promise_ns = chance(w, 0.5) ? between(w, 1, 200) * US : 0;
         model->admission = chance(w, 0.3);
         model->failover = chance(w, 0.8);
         model->watchdog_ns = chance(w, 0.5) ? between(w, 100, 400) * US : 0;
@@ -181,6 +185,12 @@ static void check_members(world *w, const bt_action *a) {
     }
 }
 
+static int64_t planned_ns(const bt_ladder *ladder, int size) {
+    for (int i = 0; i < ladder->size_count; i++)
+        if (ladder->sizes[i] == size) return ladder->service_ns[i];
+    return 0;
+}
+
 static bt_run_outcome draw_outcome(world *w) {
     double u = bt_random_uniform(&w->random);
     return u < 0.9    ? BT_RUN_GOOD
@@ -194,6 +204,8 @@ static void start(world *w, const bt_action *a) {
     check_sizes(w, a);
     check_places(w, a);
     check_members(w, a);
+    w->left_out_ns[a->model] = w->now_ns;
+    w->left_out_by_ns[a->model] = w->now_ns + planned_ns(&w->models[a->model].ladder, a->run_size);
     int64_t takes_ns = between(w, 1, 60) * US;
     if (chance(w, 0.01)) takes_ns = between(w, 300, 3000) * US;
     g->here = true;
@@ -205,6 +217,17 @@ static void start(world *w, const bt_action *a) {
     memcpy(g->tags, a->tags, (size_t)a->count * sizeof *g->tags);
 }
 
+/* The adaptive policy gives up what would be late alone, or in the batch that starts at this moment. */
+static bool is_given_up(const world *w, const bt_action *a, const known *k) {
+    const bt_batcher_model *model = &w->models[a->model];
+    int64_t least_ns = model->ladder.standard_ns;
+    for (int i = 0; i < model->ladder.size_count; i++)
+        if (model->ladder.service_ns[i] < least_ns) least_ns = model->ladder.service_ns[i];
+    if (w->left_out_ns[a->model] == w->now_ns) least_ns = w->left_out_by_ns[a->model] - w->now_ns;
+    return model->policy == BT_POLICY_ADAPTIVE && k->starts == 0 && !k->standard &&
+           k->deadline_ns <= w->now_ns + least_ns;
+}
+
 static void take_answer(world *w, const bt_action *a) {
     MUST(w, a->tag < (uint64_t)w->count, "an answer to nobody");
     known *k = &w->requests[a->tag];
@@ -213,7 +236,8 @@ static void take_answer(world *w, const bt_action *a) {
     w->answered++;
     MUST(w, w->now_ns <= k->deadline_ns, "answered %lld ns after its deadline",
          (long long)(w->now_ns - k->deadline_ns));
-    MUST(w, a->status != BT_TIMEOUT || w->now_ns == k->deadline_ns, "expired before its deadline");
+    MUST(w, a->status != BT_TIMEOUT || w->now_ns == k->deadline_ns || is_given_up(w, a, k),
+         "expired before its deadline");
     MUST(w, a->status != BT_CANCELLED || k->cancelled, "cancelled by nobody");
     MUST(w, a->arrival_ns == k->arrival_ns, "another's arrival");
     if (a->status != BT_OK) return;
@@ -315,10 +339,14 @@ static void change(world *w) {
     const bt_batcher_change change = {
         .max_batch_size = (int)between(w, 1, model->ladder.sizes[model->ladder.size_count - 1]),
         .max_queue_size = model->max_queue_size,
-        .max_queue_delay_ns = between(w, 0, 60) * US};
+        .max_queue_delay_ns = between(w, 0, 60) * US,
+        .policy = (bt_batcher_policy)between(w, 0, BT_POLICY_COUNT - 1),
+        .promise_ns = chance(w, 0.5) ? between(w, 1, 200) * US : 0};
     assert_int_equal(bt_batcher_set(w->batcher, w->now_ns, m, &change, &error), BT_OK);
     model->max_batch_size = change.max_batch_size;
     model->max_queue_delay_ns = change.max_queue_delay_ns;
+    model->policy = change.policy;
+    model->promise_ns = change.promise_ns;
 }
 
 static int next_end(const world *w, int64_t *at_ns) {

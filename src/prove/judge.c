@@ -42,7 +42,7 @@ static bool stopped_by_quota(const bt_throttling *throttling) {
     return (double)throttling->throttled_periods > STOPS_SHARE * (double)throttling->quota_periods;
 }
 
-static bool generator_was_late(const bt_load_scenario *scenario, double p95_sla_ms) {
+bool bt_judge_generator_was_late(const bt_load_scenario *scenario, double p95_sla_ms) {
     return scenario->generator_p99_us > LATE_SHARE * p95_sla_ms * 1e3 &&
            !stopped_by_quota(&scenario->throttling);
 }
@@ -50,7 +50,7 @@ static bool generator_was_late(const bt_load_scenario *scenario, double p95_sla_
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
     double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
-    if (generator_was_late(scenario, p95_sla_ms))
+    if (bt_judge_generator_was_late(scenario, p95_sla_ms))
         bt_text_format(scenario->disturbed, sizeof scenario->disturbed,
                        "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
                        scenario->generator_p99_us / 1e3);
@@ -229,7 +229,7 @@ static void remedy_of_doubt(const bt_load_scenario *scenario, const bt_judge_fac
                             size_t size) {
     if (!scenario->disturbed[0])
         snprintf(out, size, "more requests would decide: a longer --duration, or a larger --lengthen");
-    else if (generator_was_late(scenario, facts->p95_sla_ms))
+    else if (bt_judge_generator_was_late(scenario, facts->p95_sla_ms))
         snprintf(out, size,
                  "leave the load generator a core of its own (fewer --instances, no other programs) and run "
                  "it again; `make doctor` measures how steady the machine is");

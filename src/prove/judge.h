@@ -37,8 +37,15 @@ typedef struct bt_judge_facts {
  * counts from when it was to arrive. */
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores);
 
+/* Whether it was the generator that was late. */
+bool bt_judge_generator_was_late(const bt_load_scenario *scenario, double p95_sla_ms);
+
 /* Sets part->verdict and part->cause, from the part's figures and scenario->disturbed. */
 void bt_judge_part(bt_load_part *part, const bt_load_scenario *scenario, const bt_judge_facts *facts);
+
+/* The same of a search for a capacity: whether the service holds the rate that it is asked to, by the bounds that
+ * were found; with cause and remedy. */
+void bt_judge_capacity(bt_load_part *part);
 
 /* What to try where no simulation found something: by the cause. Leaves what is there already. Settings are
  * named only where the simulator breaks the promise under the present ones too, or the config's own times

@@ -38,6 +38,9 @@
 #define SPIKE_REST        1.5
 #define SPIKE_INTERVAL_NS (100 * BT_NS_PER_MS)
 
+/* About so many runs of the full length does a search for a capacity take. */
+#define SEARCH_RUNS 8
+
 typedef struct planner {
     bt_plan *plan;
     const bt_load_settings *settings;
@@ -64,6 +67,14 @@ double bt_plan_asked_rps(const bt_plan_part *part) {
     if (part->clients > 0) return NAN;
     if (s->shape == BT_SHAPE_RAMP) return s->end_rate_rps;
     return s->shape == BT_SHAPE_POISSON || s->shape == BT_SHAPE_GAMMA ? s->rate_rps : NAN;
+}
+
+/* A search makes its runs as long as their rates ask for, or as was asked for. */
+static void set_search_duration(planner *p, bt_plan_scenario *scenario, double seconds) {
+    const int64_t asked_ns = p->settings->duration_ns;
+    scenario->duration_ns = asked_ns > 0 ? SEARCH_RUNS * asked_ns : (int64_t)(seconds * 1e9);
+    scenario->requests = scenario->least_s = NAN;
+    p->plan->duration_ns += scenario->duration_ns;
 }
 
 /* How long a scenario takes, when all its parts are there. `seconds` is its length by default. */
@@ -181,7 +192,7 @@ static bool has_several_models(const planner *p, int model) {
 }
 
 typedef enum participants { EACH_MODEL, ALL_MODELS } participants;
-typedef enum ending { FIXED, GOES_ON } ending;
+typedef enum ending { FIXED, GOES_ON, SEARCHES } ending;
 
 /* One scenario. */
 typedef struct scenario_row {
@@ -203,6 +214,7 @@ static const scenario_row rows[] = {
     {"sustained", "Sustained Load", NULL, EACH_MODEL, true, GOES_ON, 30, add_arrivals, NULL},
     {"mixed", "Mixed Load", NULL, ALL_MODELS, true, GOES_ON, 30, add_arrivals, has_several_models},
     {"soak", "Soak", NULL, ALL_MODELS, true, FIXED, 1800, add_arrivals, NULL},
+    {"capacity", "Capacity", NULL, EACH_MODEL, true, SEARCHES, 150, add_arrivals, NULL},
 };
 #define ROW_COUNT ((int)(sizeof rows / sizeof *rows))
 
@@ -212,13 +224,17 @@ _Static_assert(sizeof rows / sizeof *rows * BT_NAMES_MAX <= BT_PLAN_SCENARIOS_MA
 static void add_scenario(planner *p, const scenario_row *row, int first, int end) {
     if (row->applies && !row->applies(p, first)) return;
     bt_plan_scenario *scenario = &p->plan->scenarios[p->plan->scenario_count++];
-    *scenario =
-        (bt_plan_scenario){.judged = row->judged, .lengthen = row->ending == GOES_ON ? lengthen_of(p) : 1};
+    *scenario = (bt_plan_scenario){.judged = row->judged,
+                                   .searches = row->ending == SEARCHES,
+                                   .lengthen = row->ending == GOES_ON ? lengthen_of(p) : 1};
     snprintf(scenario->name, sizeof scenario->name, "%s", row->name);
     snprintf(scenario->title, sizeof scenario->title, "%s", row->title);
     for (int model = first; model < end; model++)
         row->add_part(p, scenario, model, end - first);
-    set_duration(p, scenario, row->seconds);
+    if (scenario->searches)
+        set_search_duration(p, scenario, row->seconds);
+    else
+        set_duration(p, scenario, row->seconds);
 }
 
 /* Those that a name asks for, of one model; with the first those of all. False: the name asks for none. */
@@ -267,6 +283,12 @@ static bt_status check_arrivals(const bt_load_settings *settings, bt_error *erro
         return bt_fail(error, BT_INVALID, "--burstiness is for --arrivals gamma");
     if (settings->ramp_from > 0 && settings->arrivals != BT_ARRIVALS_RAMP)
         return bt_fail(error, BT_INVALID, "--ramp-from is for --arrivals ramp");
+    for (int i = 0; i < settings->scenarios.count; i++)
+        if (strcmp(settings->scenarios.names[i], "capacity") == 0 &&
+            (settings->trace[0] || settings->arrivals == BT_ARRIVALS_RAMP))
+            return bt_fail(
+                error, BT_INVALID,
+                "--scenarios: a capacity is of an even rate: leave out --trace and --arrivals ramp");
     return BT_OK;
 }
 

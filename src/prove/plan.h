@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-#define BT_PLAN_SCENARIOS_MAX (6 * BT_NAMES_MAX) /* the rows of plan.c's table, for each model */
+#define BT_PLAN_SCENARIOS_MAX (7 * BT_NAMES_MAX) /* the rows of plan.c's table, for each model */
 
 /* What a plan is made from. */
 typedef struct bt_plan_model {
@@ -48,6 +48,8 @@ typedef struct bt_plan_part {
 typedef struct bt_plan_scenario {
     char name[32], title[32];
     bool judged;
+    bool searches; /* for a capacity: its parts say where to begin, and duration_ns is about what it takes */
+    int64_t warm_ns; /* what arrives before that is sent and is no part of the figures */
     int64_t duration_ns;
     int lengthen;    /* it may become so many times as long; 1: never */
     double requests; /* about so many of its slowest part in duration_ns; NaN unknown */

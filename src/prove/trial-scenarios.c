@@ -64,10 +64,9 @@ static void describe_part(const bt_trial *t, const bt_plan_part *plan, const bt_
         part->rate_rps = (double)schedule->count / ((double)schedule->duration_ns / 1e9);
 }
 
-/* Figures of a log, anew; and whether others disturbed it. */
-static bt_status sum_up(const bt_trial *t, bt_load_scenario *scenario, const bt_plan_scenario *plan,
-                        const bt_request_log *log, const bt_schedule *schedules, const bt_look *look,
-                        bt_error *error) {
+bt_status bt_trial_sum_up(const bt_trial *t, bt_load_scenario *scenario, const bt_plan_scenario *plan,
+                          const bt_request_log *log, const bt_schedule *schedules, const bt_look *look,
+                          bt_error *error) {
     bt_status status = bt_load_scenario_reset(scenario, plan->part_count, error);
     if (status != BT_OK) return status;
     bt_sum_scenario(scenario, log);
@@ -101,11 +100,10 @@ static bt_judge_facts facts_of(const bt_trial *t, int model, const bt_failures *
     };
 }
 
-/* What is predicted for the course so far, on the schedules that were sent. */
-static bt_status predict_parts(const bt_trial *t, const bt_plan_scenario *plan, const bt_course *course,
-                               bt_load_scenario *scenario, bt_error *error) {
+bt_status bt_trial_predict_parts(const bt_trial *t, const bt_plan_scenario *plan,
+                                 const bt_schedule *schedules, bt_load_scenario *scenario, bt_error *error) {
     bt_prediction predictions[BT_NAMES_MAX];
-    bt_status status = bt_predict(predictions, &t->predict, plan, course->schedules, error);
+    bt_status status = bt_predict(predictions, &t->predict, plan, schedules, error);
     for (int i = 0; i < plan->part_count && status == BT_OK; i++)
         bt_prediction_note(&predictions[i], &scenario->parts[i]);
     return status;
@@ -125,8 +123,8 @@ static bt_status take_segment(rounds *r, int index, const bt_trial_segment *s, b
     bt_status status =
         bt_course_add(course, s->log, s->schedules, plan->part_count, s->plan.duration_ns, error);
     if (status == BT_OK && !first)
-        status = sum_up(t, scenario, plan, &course->log, course->schedules, &look, error);
-    if (status == BT_OK) status = predict_parts(t, plan, course, scenario, error);
+        status = bt_trial_sum_up(t, scenario, plan, &course->log, course->schedules, &look, error);
+    if (status == BT_OK) status = bt_trial_predict_parts(t, plan, course->schedules, scenario, error);
     if (status != BT_OK) return status;
     if (disturbed[0]) memcpy(scenario->disturbed, disturbed, sizeof disturbed);
     for (int i = 0; i < plan->part_count; i++)
@@ -169,7 +167,7 @@ static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) 
     const bt_plan_scenario segment = bt_plan_segment(plan, looks);
     bt_trial_segment *s;
     bt_status status = bt_trial_segment_send(&s, t, &segment, error);
-    if (status == BT_OK) status = sum_up(t, scenario, plan, s->log, s->schedules, &look, error);
+    if (status == BT_OK) status = bt_trial_sum_up(t, scenario, plan, s->log, s->schedules, &look, error);
     scenario->attempts += looks == 0 || again;
     if (status == BT_OK && !again && may_repeat(r, scenario, segment.duration_ns)) {
         hold(r, index, s);
@@ -230,13 +228,16 @@ static bt_status run_round(rounds *r, int *left, bt_error *error) {
     const bt_trial *t = r->t;
     bt_status status = BT_OK;
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK && !bt_trial_stopped(t); i++)
-        if (!r->all[i].ended) status = run_segment(r, i, false, error);
+        if (t->plan.scenarios[i].searches && !r->all[i].ended)
+            status = bt_trial_find_capacity(r->t, &t->plan.scenarios[i], &t->record->scenarios[i], error);
+        else if (!r->all[i].ended)
+            status = run_segment(r, i, false, error);
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++)
         if (r->all[i].held) status = run_again(r, i, error);
     *left = 0;
     for (int i = 0; i < t->plan.scenario_count && status == BT_OK; i++) {
         progress *p = &r->all[i];
-        if (!p->ended) p->ended = bt_trial_stopped(t) || !goes_on(r, i);
+        if (!p->ended) p->ended = t->plan.scenarios[i].searches || bt_trial_stopped(t) || !goes_on(r, i);
         *left += !p->ended;
     }
     return status;

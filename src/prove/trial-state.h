@@ -1,7 +1,7 @@
 /* What a trial knows while it runs, shared by the files that it is made of: trial.c puts things in order,
  * trial-record.c writes down what is tested, trial-images.c has what is sent, trial-paths.c compares the two
  * paths, trial-segment.c sends a piece of a scenario, trial-scenarios.c decides which piece is next and what
- * it shows, trial-live.c tells how it goes. Nobody else includes this. */
+ * it shows, trial-capacity.c searches for a capacity, trial-live.c tells how it goes. Nobody else includes this. */
 #ifndef BT_PROVE_TRIAL_STATE_H
 #define BT_PROVE_TRIAL_STATE_H
 
@@ -9,6 +9,7 @@
 #include "load/generator.h"
 #include "load/target-service.h"
 #include "prove/failures.h"
+#include "prove/looks.h"
 #include "prove/plan.h"
 #include "prove/predict.h"
 #include "prove/trial.h"
@@ -121,5 +122,20 @@ void bt_trial_segment_close(bt_trial_segment **segment); /* NULL-safe; nulls */
 /* Sends every scenario of the plan, once more what was disturbed, further what is not decided; sums up and
  * judges. */
 BT_MUST_USE bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error);
+
+/* Figures of a log, anew; and whether others disturbed it. */
+BT_MUST_USE bt_status bt_trial_sum_up(const bt_trial *t, bt_load_scenario *scenario,
+                                      const bt_plan_scenario *plan, const bt_request_log *log,
+                                      const bt_schedule *schedules, const bt_look *look, bt_error *error);
+/* What is predicted for the schedules that were sent. */
+BT_MUST_USE bt_status bt_trial_predict_parts(const bt_trial *t, const bt_plan_scenario *plan,
+                                             const bt_schedule *schedules, bt_load_scenario *scenario,
+                                             bt_error *error);
+
+/* ---- trial-capacity.c ---- */
+
+/* Makes all runs of a scenario that searches for a capacity; sums up and judges. */
+BT_MUST_USE bt_status bt_trial_find_capacity(bt_trial *t, const bt_plan_scenario *plan,
+                                             bt_load_scenario *scenario, bt_error *error);
 
 #endif

@@ -110,6 +110,12 @@ static json_t *write_batches(const bt_load_part *part) {
     return bt_json_array_of(part->batches, sizeof *part->batches, count, write_runs);
 }
 
+/* Only a search has one. */
+static int write_capacity(json_t *object, const bt_load_part *part) {
+    if (part->capacity.run_count == 0) return 0;
+    return json_object_set_new(object, "capacity", bt_load_capacity_to_json(&part->capacity));
+}
+
 json_t *bt_load_part_to_json(const void *item) {
     const bt_load_part *part = item;
     json_t *object = bt_fields_to_json(BT_FIELDS(part_fields), part);
@@ -119,7 +125,7 @@ json_t *bt_load_part_to_json(const void *item) {
         json_object_set_new(object, "batches", write_batches(part)) == 0 &&
         json_object_set_new(object, "latencies_ms",
                             bt_numbers_write(part->latencies_ms, part->latency_count)) == 0 &&
-        json_object_set_new(object, "seconds", write_bins(part)) == 0)
+        json_object_set_new(object, "seconds", write_bins(part)) == 0 && write_capacity(object, part) == 0)
         return object;
     json_decref(object);
     return NULL;
@@ -203,6 +209,16 @@ static bt_status read_verdict(const json_t *object, bt_load_verdict *out, const 
     return bt_fail(error, BT_PARSE, "%s: verdict \"%s\" is none of met, broken, not_shown", where, name);
 }
 
+static bt_status read_capacity(const json_t *object, bt_load_part *part, const char *parent,
+                               bt_error *error) {
+    char where[BT_WHERE_SIZE];
+    json_t *capacity;
+    if (!json_object_get(object, "capacity")) return BT_OK;
+    bt_status status = bt_json_object(object, "capacity", &capacity, parent, error);
+    bt_where_key(where, parent, "capacity");
+    return status == BT_OK ? bt_load_capacity_from_json(capacity, &part->capacity, where, error) : status;
+}
+
 bt_status bt_load_part_from_json(const json_t *object, bt_load_part *part, const char *where,
                                  bt_error *error) {
     json_t *latencies;
@@ -214,5 +230,6 @@ bt_status bt_load_part_from_json(const json_t *object, bt_load_part *part, const
     if (status == BT_OK)
         status = bt_numbers_read(latencies, &part->latencies_ms, &part->latency_count, "latencies_ms", where,
                                  error);
-    return status == BT_OK ? read_bins(object, part, where, error) : status;
+    if (status == BT_OK) status = read_bins(object, part, where, error);
+    return status == BT_OK ? read_capacity(object, part, where, error) : status;
 }

@@ -31,6 +31,7 @@ static void empty_part(bt_load_part *part) {
         .mean_batch_size = NAN,
         .latency_step = 1,
     };
+    bt_load_capacity_empty(&part->capacity);
 }
 
 static void empty_scenario(bt_load_scenario *scenario) {
@@ -78,7 +79,7 @@ bt_status bt_load_record_open(bt_load_record **out, int model_count, bt_error *e
     return BT_OK;
 }
 
-static void free_parts(bt_load_scenario *scenario) {
+void bt_load_scenario_close(bt_load_scenario *scenario) {
     for (int i = 0; i < scenario->part_count; i++) {
         free(scenario->parts[i].latencies_ms);
         free(scenario->parts[i].bins);
@@ -91,7 +92,7 @@ static void free_parts(bt_load_scenario *scenario) {
 void bt_load_record_close(bt_load_record **record) {
     if (!record || !*record) return;
     for (int i = 0; i < (*record)->scenario_count; i++)
-        free_parts(&(*record)->scenarios[i]);
+        bt_load_scenario_close(&(*record)->scenarios[i]);
     free((*record)->scenarios);
     free((*record)->models);
     free(*record);
@@ -101,7 +102,7 @@ void bt_load_record_close(bt_load_record **record) {
 bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error) {
     bt_load_part *parts = calloc((size_t)part_count + 1, sizeof *parts);
     if (!parts) return bt_no_memory(error, "a scenario");
-    free_parts(scenario);
+    bt_load_scenario_close(scenario);
     scenario->parts = parts;
     scenario->part_count = part_count;
     for (int i = 0; i < part_count; i++)

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "record/fingerprint.h"
+#include "record/load-capacity.h"
 #include "record/rate-curve.h"
 #include "record/sweep-record.h"
 #include "settings/load-test.h"
@@ -85,10 +86,13 @@ typedef struct bt_load_part {
     int64_t latency_step; /* 1: all are kept */
     bt_load_bin *bins;    /* a second each; owned */
     int bin_count;
+    /* Of "capacity", whose other figures are those of the highest rate that held. */
+    bt_load_capacity capacity;
 } bt_load_part;
 
 typedef struct bt_load_scenario {
-    char name[BT_NAME_SIZE];  /* "single", "burst", "largest-burst", "sustained", "mixed", "soak" */
+    char
+        name[BT_NAME_SIZE]; /* "single", "burst", "largest-burst", "sustained", "mixed", "soak", "capacity" */
     char title[BT_NAME_SIZE]; /* "Single Request", "Burst Load", ... */
     char shape[32];           /* "poisson", ..., "closed" */
     double burstiness;        /* of "gamma": the coefficient of variation of its gaps; else NaN */
@@ -154,6 +158,8 @@ void bt_load_record_close(bt_load_record **record); /* NULL-safe; nulls */
 /* Appends a scenario with `part_count` empty parts; NULL when memory is short. Earlier pointers become
  * invalid. */
 bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count);
+/* Frees what a scenario holds, beside a record. */
+void bt_load_scenario_close(bt_load_scenario *scenario);
 /* Frees what a scenario holds and leaves `part_count` empty parts, for another attempt. */
 BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error);
 

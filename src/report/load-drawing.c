@@ -91,8 +91,10 @@ double bt_load_left_margin(const bt_load_drawing *d) {
 /* No colour is a verdict's. A scenario of the user's own has the colour of its place, dashed. */
 void bt_load_put_scenario_style(bt_load_drawing *d, const bt_load_shown *shown, const char *style,
                                 bool titled) {
-    static const char *const names[] = {"sustained", "mixed", "burst", "single", "largest-burst", "soak"};
-    static const char *const colours[] = {"#0072B2", "#CC79A7", "#009E73", "#56B4E9", "#000000", "#9A9A9A"};
+    static const char *const names[] = {"sustained",     "mixed", "burst",   "single",
+                                        "largest-burst", "soak",  "capacity"};
+    static const char *const colours[] = {"#0072B2", "#CC79A7", "#009E73", "#56B4E9",
+                                          "#000000", "#9A9A9A", "#8A6D3B"};
     size_t count = sizeof names / sizeof *names, at = 0;
     while (at < count && strcmp(names[at], shown->scenario->name) != 0)
         at++;

@@ -15,13 +15,16 @@ static const bt_option own[] = {
     {ROW(NAMES, scenarios), .initial = "single,burst,sustained,mixed", .placeholder = "NAME,...", LOAD,
      .help = "single: one request after another. burst: so many at once. "
              "sustained: random arrivals at a steady rate. mixed: that for all models at once. "
-             "soak: mixed for half an hour."},
+             "soak: mixed for half an hour. "
+             "capacity: the highest rate that keeps the SLA, searched for by about ten runs."},
     {ROW(TEXT, rate), .initial = "auto", .placeholder = "R", LOAD,
-     .help = "Requests a second of sustained, mixed and soak, for each model; auto: 60 % of the capacity "
-             "that the simulator predicts, shared between the models that run at once."},
+     .help = "Requests a second of sustained, mixed and soak, for each model, and what capacity is asked to "
+             "reach; auto: "
+             "60 % of the capacity that the simulator predicts, shared between the models that run at once."},
     {BT_ROW_DURATION(bt_load_settings, duration), BT_BOUNDS(1, 604800), .placeholder = "TIME", LOAD,
-     .help = "Of each scenario. Unless given, 10 to 30 seconds, longer where a verdict needs it, and half an "
-             "hour for soak. A bound of P95 takes 59 requests at the least."},
+     .help = "Of each scenario, of capacity of each run at most. Unless given, 10 to 30 seconds, longer "
+             "where a verdict "
+             "needs it, and half an hour for soak. A bound of P95 takes 59 requests at the least."},
     {ROW(INTEGER, lengthen), BT_BOUNDS(1, 64), .placeholder = "TIMES", LOAD,
      .help = "A scenario whose P95 is neither shown to be within the SLA nor above it goes on, up to so many "
              "times its length; unless given, 8 within four minutes, and 1 (never) with a duration."},
@@ -30,7 +33,8 @@ static const bt_option own[] = {
              "for besides."},
     {ROW(CHOICE, arrivals), .initial = "poisson", .choices = "poisson|gamma|ramp", LOAD,
      .help =
-         "How requests of sustained, mixed and soak arrive. poisson: at random, at an even rate. gamma: at "
+         "How requests of sustained, mixed, soak and capacity (but for a ramp) arrive. poisson: at random, "
+         "at an even rate. gamma: at "
          "random, in bursts, at the rate on average. ramp: at random, at a rate that grows from a share of "
          "the rate to all of it."},
     {ROW(NUMBER, burstiness), BT_BOUNDS(BT_BURSTINESS_LEAST, BT_BURSTINESS_MOST), .placeholder = "V", LOAD,

@@ -28,7 +28,7 @@ typedef enum bt_load_arrivals { BT_ARRIVALS_POISSON, BT_ARRIVALS_GAMMA, BT_ARRIV
 typedef struct bt_load_settings {
     bt_service_settings service;    /* first: its table's rows are this table's first rows */
     bt_names models;                /* none: all that the config has */
-    bt_names scenarios;             /* single, burst, sustained, mixed, soak */
+    bt_names scenarios;             /* single, burst, sustained, mixed, soak, capacity */
     char rate[BT_OPTION_TEXT_SIZE]; /* "auto" (60 % of the predicted capacity), or requests a second */
     int64_t duration_ns;            /* of each scenario; 0: its own default */
     int64_t lengthen;               /* times its length that an undecided scenario may take; 0: by duration */

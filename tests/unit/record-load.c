@@ -169,6 +169,47 @@ static void arrivals_come_back_and_older_records_had_poissons_alone(void **state
     bt_load_record_close(&record);
 }
 
+static bt_load_capacity made_up_capacity(void) {
+    bt_load_capacity c;
+    bt_load_capacity_empty(&c);
+    c.runs[0] = (bt_rate_run){BT_RATE_LONE, BT_RATE_MET, NAN, 2, 90, 90, 20, 19, 21, 20.5, 45, 45, 1};
+    c.runs[1] = (bt_rate_run){BT_RATE_SEARCH, BT_RATE_LATE, 80, 6, 480, 470, 95, 80, NAN, NAN, 78, 70, 2.5};
+    c.runs[2] = (bt_rate_run){BT_RATE_BEYOND, BT_RATE_BROKEN, 60, 6, 360, 300, 400, 380, 500, 390, 50, 9, 4};
+    c.run_count = 3;
+    c.end = BT_LOAD_CAPACITY_GENERATOR;
+    c.lower_rps = 41.9;
+    c.estimate_rps = 43.1;
+    c.predicted_rps = 45;
+    c.asked_rps = 27;
+    return c;
+}
+
+static void a_capacity_comes_back_and_older_records_have_none(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    const bt_load_capacity made_up = made_up_capacity();
+    record->scenarios[4].parts[0].capacity = made_up;
+    bt_load_record *again = there_and_back(record);
+    const bt_load_capacity *c = &again->scenarios[4].parts[0].capacity;
+    assert_int_equal(c->run_count, 3);
+    assert_int_equal(c->end, BT_LOAD_CAPACITY_GENERATOR);
+    assert_true(c->lower_rps == 41.9 && isnan(c->upper_rps) && c->estimate_rps == 43.1);
+    assert_true(c->predicted_rps == 45 && c->asked_rps == 27);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(c->runs[i].purpose, made_up.runs[i].purpose);
+        assert_int_equal(c->runs[i].word, made_up.runs[i].word);
+        assert_true(c->runs[i].sent == made_up.runs[i].sent && c->runs[i].ok == made_up.runs[i].ok);
+        assert_true(c->runs[i].goodput_rps == made_up.runs[i].goodput_rps);
+        assert_true(c->runs[i].p95_lower_ms == made_up.runs[i].p95_lower_ms);
+        assert_true(c->runs[i].mean_batch_size == made_up.runs[i].mean_batch_size);
+    }
+    assert_true(isnan(c->runs[0].rate_rps) && isnan(c->runs[1].p95_upper_ms));
+    assert_true(fabs(bt_load_capacity_error(c) - (43.1 / 45 - 1)) < 1e-9);
+    assert_int_equal(again->scenarios[0].parts[0].capacity.run_count, 0); /* as in all older records */
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
 static void each_model_has_its_own_sla(void **state) {
     (void)state;
     bt_load_record *record = fixture_load_record();
@@ -295,6 +336,28 @@ static void every_fault_is_named(void **state) {
                    "models[0]: ladder[0] is no batch size");
 }
 
+/* As what a capacity's key should hold. */
+static void refused_capacity(const char *key, json_t *value, const char *message) {
+    bt_load_record *record = fixture_load_record(), *again;
+    bt_error error = {BT_OK, ""};
+    record->scenarios[0].parts[0].capacity = made_up_capacity();
+    json_t *json = json_of(record);
+    json_object_set_new(json_object_get(at(json, PART), "capacity"), key, value);
+    assert_int_equal(json_dump_file(json, path, JSON_COMPACT), 0);
+    assert_int_equal(bt_load_record_load(&again, path, &error), BT_PARSE);
+    if (!strstr(error.message, message)) fail_msg("\"%s\" does not say \"%s\"", error.message, message);
+    json_decref(json);
+    bt_load_record_close(&record);
+}
+
+static void faults_of_a_capacity_are_named(void **state) {
+    (void)state;
+    refused_capacity("end", json_string("soon"), "parts[0].capacity: \"soon\" is no end");
+    refused_capacity("runs", json_many(BT_RATE_RUNS_MAX + 1, json_null()), "runs has 13 items, at most 12");
+    refused_capacity("lower_rps", json_integer(-1), "lower_rps");
+    refused_capacity("runs", json_many(1, json_object()), "capacity.runs[0]");
+}
+
 static void verdicts_have_names(void **state) {
     (void)state;
     static const char *const names[] = {
@@ -365,11 +428,13 @@ int main(void) {
         cmocka_unit_test(predicted_curves_come_back_and_older_records_have_none),
         cmocka_unit_test(what_was_predicted_comes_back_and_older_records_had_less),
         cmocka_unit_test(arrivals_come_back_and_older_records_had_poissons_alone),
+        cmocka_unit_test(a_capacity_comes_back_and_older_records_have_none),
         cmocka_unit_test(each_model_has_its_own_sla),
         cmocka_unit_test(models_of_older_records_have_the_one_sla_of_all),
         cmocka_unit_test(what_is_no_load_record_is_refused_in_one_line),
         cmocka_unit_test(columns_of_unequal_length_are_refused),
         cmocka_unit_test(every_fault_is_named),
+        cmocka_unit_test(faults_of_a_capacity_are_named),
         cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(older_words_for_what_was_not_shown_are_read),
         cmocka_unit_test(mutated_files_are_read_or_refused_and_never_crash),

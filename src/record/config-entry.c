@@ -145,6 +145,7 @@ static void take_origin(bt_config_model *out, const bt_record *record, const bt_
     snprintf(out->name, sizeof out->name, "%s", model->model);
     snprintf(out->model_file, sizeof out->model_file, "%s", model->model_file);
     out->settings = record->settings;
+    if (!isnan(model->queue_delay_ms)) out->settings.max_queue_delay_ms = model->queue_delay_ms;
     out->p95_sla_ms = record->settings.p95_sla_ms;
     out->image_size = model->image_size;
     snprintf(out->precision, sizeof out->precision, "%s", model->precision);

@@ -1,5 +1,6 @@
 /* One model's part of a sweep record, as JSON: the points, and what the sweep and the scoring made of them.
  * Every flat struct is a table of fields; what is left is the nesting. */
+#include <math.h>
 #include <stdio.h>
 
 #include "base/fields.h"
@@ -36,6 +37,9 @@ static const bt_field point_fields[] = {
     {POINT(AMOUNT, logit_error)},
     {POINT(NUMBER, mask_iou), .minimum = 0, .maximum = 1},
     {POINT(SWITCH, on_pareto_front)},
+    {POINT(AMOUNT, best_delay_ms), OPTIONAL},
+    {POINT(AMOUNT, capacity_rps), OPTIONAL},
+    {POINT(AMOUNT, rate_p95_ms), OPTIONAL},
 };
 
 static const bt_field fit_fields[] = {
@@ -91,6 +95,10 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, batching_pays)},
     {MODEL(AMOUNT, reachable_sla_ms)},
     {MODEL(AMOUNT, speedup_over_single_image)},
+    {MODEL(AMOUNT, rate_rps), OPTIONAL},
+    {MODEL(SWITCH, rate_held), OPTIONAL},
+    {MODEL(INTEGER, rate_instances), OPTIONAL},
+    {MODEL(AMOUNT, queue_delay_ms), OPTIONAL},
     {MODEL(AMOUNT, capacity_rps), OPTIONAL},
     {MODEL(AMOUNT, recommended_rps), OPTIONAL},
     {MODEL(AMOUNT, predicted_p95_ms), OPTIONAL},
@@ -114,7 +122,8 @@ static json_t *write_point(const void *item) {
     json_t *object = bt_fields_to_json(BT_FIELDS(point_fields), point);
     if (object && json_object_set_new(object, "outcome", json_string(bt_outcome_name(point->outcome))) == 0 &&
         json_object_set_new(object, "samples_ms", bt_numbers_write(point->samples_ms, point->sample_count)) ==
-            0)
+            0 &&
+        bt_rate_curve_write(object, "predicted", &point->predicted) == 0)
         return object;
     json_decref(object);
     return NULL;
@@ -183,7 +192,7 @@ json_t *bt_model_record_to_json(const void *item) {
 
 static bt_status read_point(void *owner, const json_t *object, const char *where, bt_error *error) {
     bt_model_record *model = owner;
-    bt_point read = {.batch_size = 0};
+    bt_point read = {.best_delay_ms = NAN, .capacity_rps = NAN, .rate_p95_ms = NAN};
     bt_status status = bt_fields_read(BT_FIELDS(point_fields), object, &read, where, error);
     if (status != BT_OK) return status;
     char name[32];
@@ -192,7 +201,8 @@ static bt_status read_point(void *owner, const json_t *object, const char *where
     if (!bt_outcome_find(name, &read.outcome))
         return bt_fail(error, BT_PARSE, "%s: outcome \"%s\" is none that is known", where, name);
     json_t *samples;
-    status = bt_json_array(object, "samples_ms", &samples, where, error);
+    status = bt_rate_curve_read(object, "predicted", &read.predicted, where, error);
+    if (status == BT_OK) status = bt_json_array(object, "samples_ms", &samples, where, error);
     if (status != BT_OK) return status;
     if (model->point_count > 0 && model->points[model->point_count - 1].batch_size >= read.batch_size)
         return bt_fail(error, BT_PARSE, "%s: batch_size %d does not come after the one before", where,
@@ -248,9 +258,12 @@ static bt_status read_verdicts(const json_t *object, bt_model_record *model, con
     bt_status status = read_choice(object, "optimal_batch_size", model, &model->chosen, where, error);
     if (status == BT_OK) status = bt_json_object(object, "winners", &winners, where, error);
     bt_where_key(here, where, "winners");
-    for (int i = 0; status == BT_OK && i < BT_OBJECTIVE_COUNT; i++)
-        status =
-            read_choice(winners, bt_objective_name((bt_objective)i), model, &model->winners[i], here, error);
+    for (int i = 0; status == BT_OK && i < BT_OBJECTIVE_COUNT; i++) {
+        const char *name = bt_objective_name((bt_objective)i);
+        if (i == BT_OBJECTIVE_CAPACITY && !json_object_get(winners, name))
+            continue; /* older records lack it */
+        status = read_choice(winners, name, model, &model->winners[i], here, error);
+    }
     return status;
 }
 

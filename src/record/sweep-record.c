@@ -24,6 +24,8 @@ static void clear_model(bt_model_record *model) {
         .chosen = -1,
         .reachable_sla_ms = NAN,
         .speedup_over_single_image = NAN,
+        .rate_rps = NAN,
+        .queue_delay_ms = NAN,
         .capacity_rps = NAN,
         .recommended_rps = NAN,
         .predicted_p95_ms = NAN,
@@ -81,6 +83,9 @@ static bt_point empty_point(int batch_size) {
         .efficiency = NAN,
         .effective_samples = NAN,
         .late_budget_ms = NAN,
+        .best_delay_ms = NAN,
+        .capacity_rps = NAN,
+        .rate_p95_ms = NAN,
         .memory_mb = NAN,
         .memory_total_used_mb = NAN,
         .memory_predicted_mb = NAN,
@@ -127,7 +132,7 @@ bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int co
  * it either. */
 bt_sla_state bt_model_sla_state(const bt_model_record *model) {
     bool broken = false;
-    if (model->meets_sla) return BT_SLA_MET;
+    if (model->meets_sla) return model->rate_rps > 0 && !model->rate_held ? BT_SLA_BROKEN : BT_SLA_MET;
     for (int i = 0; i < model->point_count; i++) {
         bt_outcome outcome = model->points[i].outcome;
         if (outcome == BT_OUTCOME_UNDECIDED || outcome == BT_OUTCOME_SKIPPED_DOMINATED)

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/throttle.h"
 #include "record/fingerprint.h"
+#include "record/rate-curve.h"
 #include "settings/model-file.h"
 #include "settings/tuning.h"
 
@@ -73,6 +74,11 @@ typedef struct bt_point {
     double logit_error;
     double mask_iou;      /* against the standard path's masks; NaN if unknown */
     bool on_pareto_front; /* of the points not found wanting, none has both more throughput and less P95 */
+    /* With --objective capacity: what is predicted of a service whose batches are of up to this size, with the queue
+     * delay that suits it best. NaN and empty else, and in older records. */
+    double best_delay_ms, capacity_rps; /* capacity as of the model, below */
+    double rate_p95_ms;                 /* at the model's rate; NaN where that is not held */
+    bt_rate_curve predicted;
 } bt_point;
 
 /* M(b) = base + per_image * b, least squares over the ascending pass, in MiB. */
@@ -174,6 +180,13 @@ typedef struct bt_model_record {
     /* the lowest SLA that could be shown to hold (lowest P95 upper bound); NaN if none */
     double reachable_sla_ms;
     double speedup_over_single_image; /* chosen point's throughput / the standard path's, one image; NaN */
+    /* With --objective capacity: the requests a second that --rate expects, NaN where it names none; whether the choice
+     * holds them, and where it does not, how many instances would, 0 for unknown; and the queue delay that was chosen
+     * with the batch size, NaN where that is the settings'. */
+    double rate_rps;
+    bool rate_held;
+    int rate_instances;
+    double queue_delay_ms;
     /* Of requests, which wait as well as being served, under the same p95_sla_ms; simulated for the chosen
      * point on one instance. NaN where nothing is chosen or it does not meet the SLA, and in older
      * records. */
@@ -229,7 +242,7 @@ BT_MUST_USE bt_status bt_record_from_json(bt_record **out, const json_t *top, co
                                           bt_error *error);
 BT_MUST_USE bt_status bt_record_to_json(const bt_record *record, json_t **out, bt_error *error);
 
-/* What a tuning run showed of a model's SLA. Not shown is neither: something is undecided, or nothing could
+/* What a tuning run showed of a model's SLA: broken too where the rate that was asked for is not held under it. Not shown is neither: something is undecided, or nothing could
  * be measured. */
 typedef enum bt_sla_state { BT_SLA_MET, BT_SLA_BROKEN, BT_SLA_NOT_SHOWN } bt_sla_state;
 bt_sla_state bt_model_sla_state(const bt_model_record *model);

@@ -23,6 +23,7 @@ static const bt_column columns[] = {
     {"best_efficiency", true},
     {"best_throughput", true},
     {"best_latency", true},
+    {"best_capacity", true},
     {"sample_count", true},
     {"effective_samples", true},
     {"drifting", true},
@@ -42,6 +43,9 @@ static const bt_column columns[] = {
     {"capacity_rps", true},
     {"recommended_rps", true},
     {"predicted_p95_ms", true},
+    {"best_delay_ms", true},
+    {"point_capacity_rps", true},
+    {"rate_p95_ms", true},
     {"why", false},
     {"precision_reason", false},
 };
@@ -76,6 +80,7 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
     add_flag(table, index == model->winners[BT_OBJECTIVE_EFFICIENCY]);
     add_flag(table, index == model->winners[BT_OBJECTIVE_THROUGHPUT]);
     add_flag(table, index == model->winners[BT_OBJECTIVE_LATENCY]);
+    add_flag(table, index == model->winners[BT_OBJECTIVE_CAPACITY]);
     bt_table_text(table, "%d", point->sample_count);
     bt_table_exact(table, point->effective_samples);
     add_flag(table, point->drifting);
@@ -95,6 +100,9 @@ static void add_row(bt_table *table, const bt_record *record, const bt_model_rec
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         bt_table_exact(table, numbers[i]);
     add_capacity(table, model, index == model->chosen);
+    bt_table_exact(table, point->best_delay_ms);
+    bt_table_exact(table, point->capacity_rps);
+    bt_table_exact(table, point->rate_p95_ms);
     bt_table_text(table, "%s", point->why);
     bt_table_text(table, "%s", model->precision_reason);
 }

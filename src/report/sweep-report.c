@@ -61,6 +61,7 @@ static void put_points(bt_document *d, const bt_model_record *model) {
 static void put_winners(bt_document *d, const bt_model_record *model) {
     char words[BT_WORDS_SIZE], label[64];
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
+        if (!bt_words_tells_winner(model, (bt_objective)objective)) continue;
         snprintf(label, sizeof label, "best %s", bt_objective_name((bt_objective)objective));
         bt_words_winner(model, (bt_objective)objective, words);
         bt_document_item(d, label, "%s", words);

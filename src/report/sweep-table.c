@@ -56,6 +56,7 @@ static void put_legend(const bt_model_record *model, FILE *out) {
 static void put_winners(const bt_model_record *model, FILE *out) {
     for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
         char words[BT_WORDS_SIZE], line[BT_WORDS_SIZE + 64];
+        if (!bt_words_tells_winner(model, (bt_objective)objective)) continue;
         bt_words_winner(model, (bt_objective)objective, words);
         snprintf(line, sizeof line, "%-11s %s", bt_objective_name((bt_objective)objective), words);
         say(out, objective == 0 ? "winners" : "", line);

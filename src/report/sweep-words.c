@@ -178,6 +178,11 @@ void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {
         snprintf(out, BT_WORDS_SIZE, "%s", BT_UNKNOWN_TEXT);
 }
 
+/* A run that asked for no capacity knows of none. */
+bool bt_words_tells_winner(const bt_model_record *model, bt_objective objective) {
+    return objective != BT_OBJECTIVE_CAPACITY || model->winners[objective] >= 0;
+}
+
 void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]) {
     int index = model->winners[objective];
     if (index < 0 || index >= model->point_count) {
@@ -192,6 +197,9 @@ void bt_words_winner(const bt_model_record *model, bt_objective objective, char 
     else if (objective == BT_OBJECTIVE_EFFICIENCY)
         snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s per √batch%s)", point->batch_size,
                  number(point->efficiency).text, sure);
+    else if (objective == BT_OBJECTIVE_CAPACITY && isfinite(point->capacity_rps))
+        bt_text_format(out, BT_WORDS_SIZE, "batch %d, queue delay %g ms (%s requests/s%s)", point->batch_size,
+                       point->best_delay_ms, number(point->capacity_rps).text, sure);
     else
         snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s%s)", point->batch_size,
                  number(point->throughput_imgs_per_sec).text, sure);
@@ -240,7 +248,8 @@ void bt_words_latency_budget(const bt_record *record, const bt_model_record *mod
         out, BT_WORDS_SIZE,
         "a request may take up to %s ms: %g ms for its batch to fill, the batch before it and its own "
         "(max_queue_delay + 2 × P95)",
-        number(point->late_budget_ms).text, record->settings.max_queue_delay_ms);
+        number(point->late_budget_ms).text,
+        isfinite(model->queue_delay_ms) ? model->queue_delay_ms : record->settings.max_queue_delay_ms);
 }
 
 void bt_words_capacity(double capacity_rps, double recommended_rps, double predicted_p95_ms,

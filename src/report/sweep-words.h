@@ -40,6 +40,9 @@ void bt_words_bounds(const bt_model_record *model, char out[BT_WORDS_SIZE]);
 /* "412" MiB measured, "~412" by the fit where it was not, or unknown. */
 void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]);
 
+/* Whether an objective has a winner to tell, or a word that there is none. */
+bool bt_words_tells_winner(const bt_model_record *model, bt_objective objective);
+
 /* "batch 4 (31.2 images/s)": who wins by an objective, and whether that is confirmed; or "none". */
 void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]);
 

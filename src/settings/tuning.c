@@ -9,9 +9,12 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "settings/by-model.h"
 #include "settings/placement.h"
 #include "settings/rows.h"
 #include "settings/weights-source.h"
+
+#define RATE_MAX_RPS 1e9
 
 #define ROW(type, member)    BT_ROW(type, bt_settings, member)
 #define ROW_DURATION(member) BT_ROW_DURATION(bt_settings, member)
@@ -28,9 +31,14 @@ const bt_option bt_settings_table[] = {
              "a CPU's demonstration profile says 250."},
     {ROW(NUMBER, memory_reserve_percent), .initial = "10", BT_BOUNDS(0, 99), .placeholder = "PERCENT",
      PROMISE, .help = "Share of the device's memory that stays free."},
-    {ROW(CHOICE, objective), .initial = "efficiency", .choices = "efficiency|throughput|latency", PROMISE,
+    {ROW(CHOICE, objective), .initial = "efficiency", .choices = "efficiency|throughput|latency|capacity",
+     PROMISE,
      .help = "What the winner among the admissible batch sizes has most of: efficiency is throughput / "
-             "sqrt(batch size)."},
+             "sqrt(batch size); capacity is the rate up to which simulated requests keep the SLA, waiting "
+             "included, and chooses the queue delay too unless --max-queue-delay-ms is given."},
+    {ROW(TEXT, rate), .initial = "", .placeholder = "R|NAME=R,...", PROMISE,
+     .help = "Requests/s that a model will get: takes the batch size and queue delay of lowest predicted P95 "
+             "at that rate. Implies --objective capacity."},
     {ROW(NUMBER, min_mask_iou), .initial = "0.99", BT_BOUNDS(0, 1), .placeholder = "IOU", PROMISE,
      .help = "With trained weights, masks that agree less than this with the FP32 reference's cannot win."},
 
@@ -207,6 +215,26 @@ bt_status bt_settings_read_config(bt_settings *settings, bt_option_sources *sour
     return read_file(settings, sources, BT_SOURCE_CONFIG, settings->config, error);
 }
 
+static bt_status read_rate(double *out, const char *text, bt_error *error) {
+    char *end;
+    const double rate_rps = bt_text_read_number(text, &end);
+    if (text[strspn(text, "0123456789.e+-")] || end == text || *end ||
+        !(rate_rps > 0 && rate_rps <= RATE_MAX_RPS))
+        return bt_fail(error, BT_INVALID, "--rate: \"%.64s\" is no rate above 0 in requests/s", text);
+    *out = rate_rps;
+    return BT_OK;
+}
+
+bt_status bt_settings_rate(double *out, const bt_settings *settings, const char *model, bt_error *error) {
+    char own[BT_OPTION_TEXT_SIZE];
+    *out = 0;
+    if (!settings->rate[0]) return BT_OK;
+    if (!bt_by_model_is_map(settings->rate)) return read_rate(out, settings->rate, error);
+    bt_status status = bt_by_model_find(own, settings->rate, model, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--rate");
+    return own[0] ? read_rate(out, own, error) : BT_OK;
+}
+
 const char *bt_objective_name(bt_objective objective) {
     switch (objective) {
     case BT_OBJECTIVE_EFFICIENCY:
@@ -215,6 +243,8 @@ const char *bt_objective_name(bt_objective objective) {
         return "throughput";
     case BT_OBJECTIVE_LATENCY:
         return "latency";
+    case BT_OBJECTIVE_CAPACITY:
+        return "capacity";
     case BT_OBJECTIVE_COUNT:
         break;
     }

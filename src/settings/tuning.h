@@ -21,6 +21,8 @@ typedef enum bt_objective {
     BT_OBJECTIVE_EFFICIENCY, /* highest throughput / sqrt(batch size) */
     BT_OBJECTIVE_THROUGHPUT, /* most images per second */
     BT_OBJECTIVE_LATENCY,    /* shortest service time */
+    /* most requests a second whose P95, waiting included, keeps the SLA; at a rate that is given, the lowest such P95 */
+    BT_OBJECTIVE_CAPACITY,
     BT_OBJECTIVE_COUNT
 } bt_objective;
 
@@ -56,6 +58,7 @@ typedef struct bt_settings {
     /* the service the answer is for */
     double max_queue_delay_ms;
     int64_t max_queue_size;
+    char rate[BT_OPTION_TEXT_SIZE]; /* "R" or "NAME=R,...": requests/s that are expected; "": not said */
     /* the search */
     bt_sizes batches;
     int64_t time_budget_ns; /* of measuring, all models together */
@@ -84,6 +87,10 @@ BT_MUST_USE bt_status bt_settings_read_profile(bt_settings *settings, bt_option_
 /* Reads the settings of the file that --config named; nothing where it named none. */
 BT_MUST_USE bt_status bt_settings_read_config(bt_settings *settings, bt_option_sources *sources,
                                               bt_error *error);
+
+/* What `rate` says of a model, in requests/s; 0: nothing. BT_INVALID where it is no rate. */
+BT_MUST_USE bt_status bt_settings_rate(double *out, const bt_settings *settings, const char *model,
+                                       bt_error *error);
 
 /* "efficiency", ...; never NULL. */
 const char *bt_objective_name(bt_objective objective);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "simulate/capacity.h"
 #include "tune/evidence.h"
 #include "tune/objective.h"
 #include "tune/search.h"
@@ -25,6 +26,10 @@ static double percent_below(double value, double best) {
 }
 
 static void explain_screened(bt_point *point, const bt_point *best, bt_objective objective) {
+    if (objective == BT_OBJECTIVE_CAPACITY) {
+        explain(point, "too little room or throughput for a higher capacity; not confirmed");
+        return;
+    }
     double below = percent_below(bt_point_score(point, objective), bt_point_score(best, objective));
     const char *name = bt_objective_name(objective);
     if (below < 100 * BT_SEARCH_WORTHWHILE)
@@ -45,6 +50,28 @@ static void explain_admissible(bt_model_record *model, int index, bt_objective o
     else
         explain(point, "best %s%s", name,
                 index == model->chosen ? "" : ", but does not fit beside the other models");
+}
+
+/* By what a service of batches up to this size would do. */
+static void explain_capacity(const bt_model_record *model, bt_point *point, const bt_point *best) {
+    const char *gave_way = point == best && best != &model->points[model->chosen]
+                               ? ", but does not fit beside the other models"
+                               : "";
+    if (point != best && best->rate_p95_ms > 0 && point->rate_p95_ms > 0)
+        explain(point, "P95 of %.1f ms at %g requests/s, batch %d's is %.1f", point->rate_p95_ms,
+                model->rate_rps, best->batch_size, best->rate_p95_ms);
+    else if (point != best && best->rate_p95_ms > 0)
+        explain(point, "does not hold %g requests/s: its capacity is %.1f", model->rate_rps,
+                point->capacity_rps);
+    else if (point != best)
+        explain(point, "capacity of %.1f requests/s with a queue delay of %g ms, batch %d's is %.1f",
+                point->capacity_rps, point->best_delay_ms, best->batch_size, best->capacity_rps);
+    else if (best->rate_p95_ms > 0)
+        explain(point, "lowest P95 at %g requests/s, %.1f ms, with a queue delay of %g ms%s", model->rate_rps,
+                best->rate_p95_ms, best->best_delay_ms, gave_way);
+    else
+        explain(point, "best capacity, %.1f requests/s with a queue delay of %g ms%s", best->capacity_rps,
+                best->best_delay_ms, gave_way);
 }
 
 static void explain_unmeasured(bt_point *point, const bt_model_record *model) {
@@ -108,7 +135,10 @@ static void explain_point(bt_model_record *model, int index, const bt_settings *
     int best = model->winners[objective];
     switch (point->outcome) {
     case BT_OUTCOME_MEASURED:
-        explain_admissible(model, index, objective);
+        if (objective == BT_OBJECTIVE_CAPACITY && isfinite(point->capacity_rps))
+            explain_capacity(model, point, &model->points[best]);
+        else
+            explain_admissible(model, index, objective);
         break;
     case BT_OUTCOME_OVER_SLA:
         explain(point, "P95 %+.1f ms over the SLA", point->p95_ms - settings->p95_sla_ms);
@@ -199,12 +229,56 @@ static void advise_sla(bt_model_record *model, const bt_settings *settings) {
         strcmp(model->precision, "fp32") == 0 ? ", or --use-amp" : "");
 }
 
+/* What is recommended of a capacity is left for bursts and slow spells. */
+static void put_headroom(const bt_model_record *model, const bt_point *point, char *out, size_t size) {
+    const double share = model->rate_rps / point->capacity_rps;
+    bt_text_format(out, size, ", %.0f %% of its capacity of %.1f%s", 100 * share, point->capacity_rps,
+                   share > BT_RECOMMENDED_SHARE ? ", which leaves little for bursts and slow spells" : "");
+}
+
+/* No size holds the rate: what is the most, and what would. */
+static void advise_rate(bt_model_record *model, const bt_point *point, const bt_settings *settings) {
+    char more[96] = "";
+    if (model->rate_instances > 0)
+        snprintf(more, sizeof more, "; %d instances, each on cores or a device of its own, would",
+                 model->rate_instances);
+    bt_text_format(
+        model->advice, sizeof model->advice,
+        "%s: no batch size holds %g requests/s under %g ms: %.1f is the most, by batches of up to %d with "
+        "a queue delay of %g ms%s",
+        model->title, model->rate_rps, settings->p95_sla_ms, point->capacity_rps, point->batch_size,
+        point->best_delay_ms, more);
+}
+
+static void advise_capacity(bt_model_record *model, const bt_settings *settings) {
+    const bt_point *point = &model->points[model->chosen];
+    char figure[96], headroom[128] = "";
+    if (model->rate_rps > 0 && !model->rate_held) {
+        advise_rate(model, point, settings);
+        return;
+    }
+    if (model->rate_rps > 0) put_headroom(model, point, headroom, sizeof headroom);
+    if (model->rate_rps > 0)
+        bt_text_format(figure, sizeof figure, "P95 %.1f ms of %g at %g requests/s", point->rate_p95_ms,
+                       settings->p95_sla_ms, model->rate_rps);
+    else
+        bt_text_format(figure, sizeof figure, "up to %.1f requests/s within %g ms", point->capacity_rps,
+                       settings->p95_sla_ms);
+    bt_text_format(model->advice, sizeof model->advice,
+                   "%s: serve batches of up to %d with a queue delay of %g ms: %s by simulation%s",
+                   model->title, point->batch_size, point->best_delay_ms, figure, headroom);
+}
+
 static void advise(bt_model_record *model, const bt_settings *settings) {
     if (!model->meets_sla) {
         advise_sla(model, settings);
         return;
     }
     const bt_point *point = &model->points[model->chosen];
+    if (settings->objective == BT_OBJECTIVE_CAPACITY && point->capacity_rps > 0) {
+        advise_capacity(model, settings);
+        return;
+    }
     const char *objective = bt_objective_name((bt_objective)settings->objective);
     char serve[128], throughput[160] = "", bound[96] = "";
     int most = model->winners[BT_OBJECTIVE_THROUGHPUT];

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "tune/capacities.h"
 #include "tune/choose.h"
 #include "tune/forecast.h"
 #include "tune/joint-memory.h"
@@ -268,6 +269,7 @@ bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_er
     fill_run(record, options);
     status = bt_resolve_models(record, options->models, options->log, error);
     if (status == BT_OK) status = tune_models(options, record, error);
+    if (status == BT_OK) status = bt_capacities_find(record, error);
     if (status == BT_OK) {
         bt_fit_joint_memory(record);
         status = bt_forecast(record, error);

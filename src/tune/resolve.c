@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "image/folder.h"
 #include "networks/weights.h"
+#include "settings/by-model.h"
 #include "settings/model-file.h"
 #include "settings/model-names.h"
 #include "settings/weights-source.h"
@@ -173,6 +174,29 @@ static bt_status choose_models(bt_settings *settings, const bt_option_sources *s
     return bt_model_names_check_list(&settings->models, settings->weights, settings->model_file, error);
 }
 
+/* A rate says what is wanted, unless something else was asked for; each is one, and of a model that is tuned. */
+static bt_status resolve_rate(bt_settings *settings, bt_option_sources *sources, bt_error *error) {
+    const int objective = bt_options_find(bt_settings_table, bt_settings_count, "objective");
+    const int rate = bt_options_find(bt_settings_table, bt_settings_count, "rate");
+    const char *names[BT_NAMES_MAX];
+    double ignored;
+    if (!settings->rate[0]) return BT_OK;
+    if (sources->of[objective] < sources->of[rate]) {
+        settings->objective = BT_OBJECTIVE_CAPACITY;
+        sources->of[objective] = sources->of[rate];
+    }
+    if (settings->objective != BT_OBJECTIVE_CAPACITY)
+        return bt_fail(error, BT_INVALID, "--rate: asks for the capacity, not for --objective %s",
+                       bt_objective_name((bt_objective)settings->objective));
+    for (int i = 0; i < settings->models.count; i++)
+        names[i] = settings->models.names[i];
+    bt_status status = bt_by_model_check_names(settings->rate, names, settings->models.count, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--rate");
+    for (int i = 0; i < settings->models.count && status == BT_OK; i++)
+        status = bt_settings_rate(&ignored, settings, settings->models.names[i], error);
+    return status;
+}
+
 bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources, const bt_machine *machine,
                               bt_resolved_model models[BT_NAMES_MAX], char images[BT_TEXT_SIZE], bt_log *log,
                               bt_error *error) {
@@ -184,6 +208,7 @@ bt_status bt_resolve_settings(bt_settings *settings, bt_option_sources *sources,
         settings->image_size = strcmp(settings->device, "cpu") == 0 ? 128 : BT_FULL_IMAGE_SIZE;
     status = check_images(settings, images, log, error);
     if (status == BT_OK) status = choose_models(settings, sources, error);
+    if (status == BT_OK) status = resolve_rate(settings, sources, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
         status = resolve_model(&models[i], settings, sources, settings->models.names[i], error);
     return status;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "measure/summary.h"
+#include "simulate/delay.h"
 #include "tune/explain.h"
 #include "tune/objective.h"
 
@@ -33,13 +34,15 @@ static bool possible(const bt_point *point) {
 }
 
 /* The best point by an objective. By the one that was asked for it must be admissible; by the others it may
- * also be one that screening did not find late but that was not worth confirming (its outcome tells). */
+ * also be one that screening did not find late but that was not worth confirming (its outcome tells). Of capacities as
+ * good as alike that of the smaller batch, which is the earlier. */
 static int best_by(const bt_model_record *model, bt_objective objective, bool confirmed) {
+    const double worthwhile = objective == BT_OBJECTIVE_CAPACITY ? BT_DELAY_WORTHWHILE : 0;
     int best = -1;
     for (int i = 0; i < model->point_count; i++) {
         if (!(confirmed ? bt_point_admissible : possible)(&model->points[i])) continue;
-        if (best < 0 ||
-            bt_point_score(&model->points[i], objective) > bt_point_score(&model->points[best], objective))
+        if (best < 0 || bt_point_score(&model->points[i], objective) >
+                            (1 + worthwhile) * bt_point_score(&model->points[best], objective))
             best = i;
     }
     return best;
@@ -84,11 +87,27 @@ static void mark_pareto(bt_model_record *model) {
 void bt_score_conclude(bt_model_record *model, const bt_settings *settings) {
     const bt_point *chosen = model->chosen >= 0 ? &model->points[model->chosen] : NULL;
     model->meets_sla = chosen && bt_point_admissible(chosen);
+    if (settings->objective == BT_OBJECTIVE_CAPACITY && chosen) {
+        model->queue_delay_ms = chosen->best_delay_ms; /* NaN: the settings' */
+        model->rate_held = chosen->rate_p95_ms > 0;
+    }
     model->batching_pays = model->meets_sla && chosen->batch_size > 1;
     model->speedup_over_single_image = NAN;
     if (chosen && chosen->sample_count > 0 && model->standard_median_ms > 0)
         model->speedup_over_single_image = chosen->throughput_imgs_per_sec * model->standard_median_ms / 1e3;
     bt_explain_model(model, settings);
+}
+
+/* Capacities are told only where they were asked for: they take a simulation. */
+void bt_score_choose(bt_model_record *model, const bt_settings *settings) {
+    for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++) {
+        const bool asked = objective == settings->objective;
+        if (asked || objective != BT_OBJECTIVE_CAPACITY)
+            model->winners[objective] = best_by(model, (bt_objective)objective, asked);
+    }
+    model->chosen = model->winners[settings->objective];
+    if (model->chosen < 0) model->chosen = closest(model, settings);
+    bt_score_conclude(model, settings);
 }
 
 /* Of the points that nothing but the SLA or the time speaks against. */
@@ -119,12 +138,8 @@ bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt
         status = bt_score_point(&model->points[i], model->instances, settings->max_queue_delay_ms, error);
     if (status == BT_OK) status = score_standard(model, error);
     if (status != BT_OK) return status;
-    for (int objective = 0; objective < BT_OBJECTIVE_COUNT; objective++)
-        model->winners[objective] = best_by(model, (bt_objective)objective, objective == settings->objective);
     mark_pareto(model);
-    model->chosen = model->winners[settings->objective];
-    if (model->chosen < 0) model->chosen = closest(model, settings);
     model->reachable_sla_ms = reachable_sla(model);
-    bt_score_conclude(model, settings);
+    bt_score_choose(model, settings);
     return BT_OK;
 }

@@ -33,6 +33,10 @@
  * confirms more of them, and the run takes longer by as much. */
 #define SECONDARY_SHARE 0.1
 
+/* A size is a rival for the capacity while it scores at least this share of the leader, by a rule that knows nothing of
+ * arrivals. Lower: more sizes are confirmed that do not win; higher: the best may be among those that are not. */
+#define RIVAL_SCORE 0.5
+
 /* P95 has an upper bound at 95 % from so many independent samples on (BT_P95_BOUND_SAMPLES); where they are not
  * independent, more are taken for the bound's sake, up to the second number. */
 #define BOUND_SAMPLES     BT_P95_BOUND_SAMPLES
@@ -237,13 +241,31 @@ static bool proving_step(bt_sweep *sweep, bt_step *step) {
 /* The leaders by the objectives that were not asked for are confirmed only where that is cheap: they are
  * shown either way, with what is known of them. */
 static bool secondary_step(const bt_sweep *sweep, bt_step *step) {
-    for (int objective = 0; objective < BT_OBJECTIVE_COUNT && !bt_sweep_is_busy(sweep); objective++) {
+    for (int objective = 0; objective < BT_OBJECTIVE_CAPACITY && !bt_sweep_is_busy(sweep); objective++) {
         int lead = bt_sweep_to_confirm(sweep, (bt_objective)objective);
         if (lead < 0 || bt_sweep_proof_s(sweep, lead) > SECONDARY_SHARE * sweep->primary_s) continue;
         if (sweep->elapsed_s > (1 + 2 * SECONDARY_SHARE) * sweep->primary_s) continue;
         if (own_step(sweep, lead, step)) return true;
     }
     return false;
+}
+
+/* For the capacity, every size near the leader: which of them it is only the simulation of what was measured tells, and
+ * it takes none that was not confirmed. Best first. */
+static bool rival_step(const bt_sweep *sweep, bt_step *step) {
+    const int lead = bt_sweep_leader(sweep, BT_OBJECTIVE_CAPACITY);
+    int best = -1;
+    bt_step own;
+    if (sweep->options.objective != BT_OBJECTIVE_CAPACITY || lead < 0) return false;
+    for (int i = 0; i < sweep->count; i++) {
+        const bt_candidate *c = &sweep->candidates[i];
+        const double score = samples_of(sweep, i) > 0 ? score_of(sweep, i, BT_OBJECTIVE_CAPACITY) : 0;
+        if (c->refused || c->gave_up || seems_late(sweep, i) || !own_step(sweep, i, &own)) continue;
+        if (score < RIVAL_SCORE * score_of(sweep, lead, BT_OBJECTIVE_CAPACITY)) continue;
+        if (bt_sweep_proof_s(sweep, i) > time_left_s(sweep)) continue;
+        if (best < 0 || score > score_of(sweep, best, BT_OBJECTIVE_CAPACITY)) best = i;
+    }
+    return best >= 0 && own_step(sweep, best, step);
 }
 
 /* P95 has no upper bound yet, and a few more samples may give it one. */
@@ -284,8 +306,8 @@ bt_status bt_sweep_plan(bt_sweep *sweep, bt_error *error) {
             status = bt_sweep_refine(sweep, error);
             continue;
         }
-        if (proving_step(sweep, step) || other_step(sweep, step) || secondary_step(sweep, step) ||
-            reachable_step(sweep, step))
+        if (proving_step(sweep, step) || rival_step(sweep, step) || other_step(sweep, step) ||
+            secondary_step(sweep, step) || reachable_step(sweep, step))
             break;
         if (sweep->next_asked >= sweep->options.batches.count) break;
         status = bt_sweep_add_left_out(sweep, error);

@@ -81,6 +81,14 @@ bt_status bt_sweep_ascend(bt_sweep *sweep, bt_error *error) {
 
 /* ---- between the doubled sizes ---- */
 
+/* As long as a batch would take that scores as much by throughput alone: so that the search for the capacity looks
+ * where that is, and not where batches fill the SLA and leave a request no time to wait. */
+static double searched_ms(const bt_sweep *sweep, int index) {
+    const bt_objective objective = (bt_objective)sweep->options.objective;
+    if (objective != BT_OBJECTIVE_CAPACITY) return typical_ms(sweep, index);
+    return sweep->candidates[index].batch_size / score_of(sweep, index, objective) * 1e3; /* maybe infinite */
+}
+
 /* The next size between those measured, 0 when the search has ended. */
 static int next_between(const bt_sweep *sweep) {
     bt_search_point points[BT_SIZES_MAX];
@@ -91,7 +99,7 @@ static int next_between(const bt_sweep *sweep) {
         const bt_candidate *c = &sweep->candidates[i];
         tried += !c->on_ascent;
         points[i] = (bt_search_point){.batch_size = c->batch_size,
-                                      .service_ms = samples_of(sweep, i) ? typical_ms(sweep, i) : INFINITY,
+                                      .service_ms = samples_of(sweep, i) ? searched_ms(sweep, i) : INFINITY,
                                       .refused = c->refused};
     }
     return tried < BT_SEARCH_TRIES

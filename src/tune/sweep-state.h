@@ -96,7 +96,10 @@ static inline double time_left_s(const bt_sweep *sweep) {
 }
 
 static inline double score_of(const bt_sweep *sweep, int index, bt_objective objective) {
-    return bt_score_of(objective, sweep->candidates[index].batch_size, typical_ms(sweep, index));
+    const int batch_size = sweep->candidates[index].batch_size;
+    if (objective == BT_OBJECTIVE_CAPACITY)
+        return bt_score_within(batch_size, typical_ms(sweep, index), sweep->options.p95_sla_ms);
+    return bt_score_of(objective, batch_size, typical_ms(sweep, index));
 }
 
 /* The index of a batch size, or -1. */

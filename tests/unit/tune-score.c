@@ -119,14 +119,15 @@ static bt_record *line_of_four(bt_objective objective) {
 static void each_objective_chooses_its_own(void **state) {
     (void)state;
     static const char *const why[] = {"best efficiency", "best throughput", "best latency"};
-    const int best[BT_OBJECTIVE_COUNT] = {
+    const int best[] = {
         [BT_OBJECTIVE_EFFICIENCY] = 2, [BT_OBJECTIVE_THROUGHPUT] = 8, [BT_OBJECTIVE_LATENCY] = 1};
-    for (int asked = 0; asked < BT_OBJECTIVE_COUNT; asked++) {
+    for (int asked = 0; asked < BT_OBJECTIVE_CAPACITY; asked++) {
         bt_record *record = line_of_four((bt_objective)asked);
         const bt_model_record *model = &record->models[0];
         score_record(record);
-        for (int i = 0; i < BT_OBJECTIVE_COUNT; i++)
+        for (int i = 0; i < BT_OBJECTIVE_CAPACITY; i++)
             assert_int_equal(batch_at(model, model->winners[i]), best[i]);
+        assert_int_equal(model->winners[BT_OBJECTIVE_CAPACITY], -1); /* nobody asked */
         assert_int_equal(batch_at(model, model->chosen), best[asked]);
         assert_true(model->meets_sla);
         assert_int_equal(model->batching_pays, best[asked] > 1);

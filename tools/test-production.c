@@ -44,6 +44,7 @@ static bt_command command = {
                 "  test-production --models hrnet --scenarios sustained --rate 4 --duration 60s\n"
                 "  test-production --batch-size 2                   would another batch size do better?\n"
                 "  test-production --scenarios soak --duration 1h\n"
+                "  test-production --scenarios capacity             the highest rate that keeps the SLA\n"
                 "  test-production --format junit --output sla.xml  for CI\n"
                 "  test-production --config configs/simulated.json --backend sim:tau0_ms=4,alpha_ms=2\n"
                 "                                                   a try-out without libtorch\n",

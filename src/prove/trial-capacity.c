@@ -73,7 +73,7 @@ static void take_time(hunt *h, int64_t duration_ns) {
 /* Sends a piece and adds it to the course; `now` has the course's figures then, or this piece's where it was
  * disturbed. */
 static bt_status send_piece(hunt *h, const bt_plan_scenario *plan, const bt_look *look, bt_course *course,
-                            bt_load_scenario *now, bt_error *error) {
+                            bt_load_scenario *now, int64_t *span_ns, bt_error *error) {
     bt_trial_segment *s;
     char disturbed[sizeof now->disturbed];
     take_time(h, plan->duration_ns);
@@ -89,25 +89,28 @@ static bt_status send_piece(hunt *h, const bt_plan_scenario *plan, const bt_look
         status = bt_trial_sum_up(h->t, now, plan, &course->log, s->schedules, look, error);
     if (status == BT_OK && disturbed[0]) memcpy(now->disturbed, disturbed, sizeof disturbed);
     if (status == BT_OK) status = bt_trial_predict_parts(h->t, plan, s->schedules, now, error);
+    if (s && s->log) *span_ns += s->log->end_ns - s->log->start_ns;
     bt_trial_segment_close(&s);
     return status;
 }
 
 /* ---- a run ---- */
 
-static double goodput_of(const bt_load_part *part, const bt_request_log *log, double sla_ms) {
+static int64_t within_sla(const bt_request_log *log, double sla_ms) {
     int64_t within = 0;
     for (int64_t i = 0; i < log->count; i++) {
         const bt_sent_request *request = &log->requests[i];
         within += request->status == BT_OK && request->answered_ns > 0 &&
                   bt_ms(request->answered_ns - request->intended_ns) <= sla_ms;
     }
-    return part->ok > 0 ? part->throughput_rps * (double)within / (double)part->ok : 0;
+    return within;
 }
 
+/* `span_ns`: of its pieces, each up to its last answer. */
 static void sum_up_run(bt_rate_run *run, const bt_load_scenario *now, const bt_course *course,
-                       double sla_ms) {
+                       int64_t span_ns, double sla_ms) {
     const bt_load_part *part = &now->parts[0];
+    const double span_s = (double)span_ns / 1e9;
     run->duration_s = (double)course->duration_ns / 1e9;
     run->sent = part->sent;
     run->ok = part->ok;
@@ -115,8 +118,8 @@ static void sum_up_run(bt_rate_run *run, const bt_load_scenario *now, const bt_c
     run->p95_lower_ms = part->latency.p95_lower_ms;
     run->p95_upper_ms = part->latency.p95_upper_ms;
     run->predicted_p95_ms = part->predicted_p95_ms;
-    run->throughput_rps = part->throughput_rps;
-    run->goodput_rps = goodput_of(part, &course->log, sla_ms);
+    run->throughput_rps = span_s > 0 ? (double)part->ok / span_s : NAN;
+    run->goodput_rps = span_s > 0 ? (double)within_sla(&course->log, sla_ms) / span_s : NAN;
     run->mean_batch_size = part->mean_batch_size;
 }
 
@@ -159,15 +162,16 @@ static bt_status make_run(hunt *h, const bt_capacity_step *step, bt_error *error
     bt_rate_run *run = &h->found.runs[h->found.run_count];
     bt_load_scenario now = {0};
     bt_course course = {0};
+    int64_t span_ns = 0;
     bt_status status = BT_OK;
     const int looks = step->purpose == BT_RATE_SEARCH ? BT_CAPACITY_LOOKS : 1;
     *run = (bt_rate_run){.purpose = step->purpose, .word = BT_RATE_NOT_SHOWN, .rate_rps = step->rate_rps};
     for (int look = 0; look < looks && run->word == BT_RATE_NOT_SHOWN && status == BT_OK; look++) {
         const bt_capacity_piece piece = bt_capacity_piece_at(look, step->rate_rps, h->sla_ms, h->length_s);
         const bt_plan_scenario plan = piece_of(h, step, &piece, look);
-        status = send_piece(h, &plan, &piece.look, &course, &now, error);
+        status = send_piece(h, &plan, &piece.look, &course, &now, &span_ns, error);
         if (status != BT_OK) break;
-        sum_up_run(run, &now, &course, h->sla_ms);
+        sum_up_run(run, &now, &course, span_ns, h->sla_ms);
         run->word = word_of(h, run, &now, look);
         if (bt_trial_stopped(h->t)) break;
     }

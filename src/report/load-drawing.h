@@ -39,7 +39,8 @@ typedef struct bt_load_drawing {
     double left; /* margin, as a share of the page: names of scenarios stand there */
 } bt_load_drawing;
 
-/* ---- the pictures (load-latency-panels.c, load-series-panel.c, load-batch-panels.c) ---- */
+/* ---- the pictures (load-latency-panels.c, load-series-panel.c, load-batch-panels.c,
+ * load-capacity-panel.c) ---- */
 
 void bt_load_put_percentiles(bt_load_drawing *d);
 void bt_load_put_scenarios(bt_load_drawing *d);
@@ -48,6 +49,8 @@ bool bt_load_series_is_drawn(const bt_load_drawing *d); /* where some scenario t
 void bt_load_put_batches(bt_load_drawing *d);
 bool bt_load_batches_are_drawn(const bt_load_drawing *d); /* where batches were of different sizes */
 void bt_load_put_split(bt_load_drawing *d);
+void bt_load_put_capacity(bt_load_drawing *d);
+bool bt_load_capacity_is_drawn(const bt_load_drawing *d); /* where several rates were tried */
 
 /* ---- blocks of data, and the commands that draw them (load-drawing.c) ---- */
 

@@ -61,6 +61,9 @@ static void put_case(FILE *out, const bt_load_record *record, const bt_load_mode
     figure(out, "P95 at most", part->latency.p95_upper_ms);
     figure(out, "P99", part->latency.p99_ms);
     figure(out, "predicted P95", part->predicted_p95_ms);
+    bt_load_words_found(part, words);
+    fputs(words[0] ? "; capacity " : "", out);
+    bt_html_text(out, words);
     fputs("</system-out>\n", out);
     fputs("    </testcase>\n", out);
 }

@@ -115,6 +115,23 @@ static void put_scenario(bt_document *d, const bt_load_scenario *scenario, const
     bt_document_item(d, "quota", "%s", quota);
 }
 
+/* What a search for a capacity found, run by run. */
+static void put_search(bt_document *d, const bt_load_record *record, const bt_load_model *model) {
+    const bt_load_part *part = bt_load_search_of(record, model);
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_table *table;
+    if (!part) return;
+    bt_document_heading(d, 3, "Capacity, found under load");
+    bt_load_words_found(part, words);
+    bt_document_paragraph(d, "%s.", words);
+    bt_load_words_far_off(part, words);
+    bt_document_note(d, "%s", words);
+    put_picture(d, record, model, BT_LOAD_PLOT_CAPACITY,
+                "P95 and what was served, against the rate; bars are the bounds of P95");
+    if (d->status == BT_OK) d->status = bt_load_runs_table(&table, part, d->error);
+    if (d->status == BT_OK) bt_document_table(d, &table);
+}
+
 static void put_model(bt_document *d, const bt_load_record *record, const bt_load_model *model) {
     char words[BT_LOAD_WORDS_SIZE];
     bt_table *table;
@@ -136,6 +153,7 @@ static void put_model(bt_document *d, const bt_load_record *record, const bt_loa
     if (d->status == BT_OK) bt_document_table(d, &table);
     bt_load_words_nothing(record, model, words);
     if (words[0]) bt_document_note(d, "%s: %s.", model->title, words);
+    put_search(d, record, model);
     put_picture(d, record, model, BT_LOAD_PLOT_PERCENTILES, "Latency by percentile, and its distribution");
     put_picture(d, record, model, BT_LOAD_PLOT_SCENARIOS,
                 "The scenarios side by side, measured and predicted");

@@ -12,10 +12,14 @@
 
 static void put_line(FILE *out, const bt_load_record *record, const bt_load_scenario *scenario,
                      const bt_load_part *part) {
-    char rest[BT_LOAD_WORDS_SIZE], head[256], p95[32] = BT_UNKNOWN_TEXT;
+    char rest[BT_LOAD_WORDS_SIZE], head[512], p95[32] = BT_UNKNOWN_TEXT;
     int columns = bt_terminal_columns(out);
     if (isfinite(part->latency.p95_ms)) bt_text_format(p95, sizeof p95, "%.1fms", part->latency.p95_ms);
     snprintf(head, sizeof head, "  %s: P95=%s %s", scenario->title, p95, bt_load_mark_of(scenario, part));
+    bt_load_words_found(part, rest);
+    if (rest[0])
+        snprintf(head, sizeof head, "  %s: %.200s %s", scenario->title, rest,
+                 bt_load_mark_of(scenario, part));
     bt_load_words_doubt(record, part, rest);
     if (!scenario->judged) snprintf(rest, sizeof rest, "not judged");
     bt_layout_paragraph(out, head, bt_layout_width(head) + (rest[0] ? 2 : 0), columns, rest);
@@ -67,6 +71,11 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     put_words(out, "bounds ?", words);
     bt_load_words_errors(record, model, words);
     put_words(out, "error", words);
+    const bt_load_part *search = bt_load_search_of(record, model);
+    if (search && status == BT_OK)
+        status = put_table(out, &table, bt_load_runs_table(&table, search, error), error);
+    if (search) bt_load_words_far_off(search, words);
+    if (search) put_words(out, "far off", words);
     bt_load_words_capacity(model, words);
     put_words(out, "capacity", words);
     bt_load_words_speedup(model, words);

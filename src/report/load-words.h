@@ -66,6 +66,15 @@ void bt_load_words_warning(const bt_load_record *record, const bt_load_model *mo
 /* "SLA met", "SLA broken", "SLA not shown", "Interrupted", with the record's advice. */
 void bt_load_words_headline(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
 
+/* Of a search for a capacity: "43.1 requests/s (41.9–44.6), predicted 45.0 (-4 %)". */
+void bt_load_words_found(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
+/* Where that is far off the prediction: what it means. */
+void bt_load_words_far_off(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]);
+/* A new table of its runs, in the order in which they were made. */
+BT_MUST_USE bt_status bt_load_runs_table(bt_table **out, const bt_load_part *part, bt_error *error);
+/* The part of the model that is a search, or NULL. */
+const bt_load_part *bt_load_search_of(const bt_load_record *record, const bt_load_model *model);
+
 /* The title of the model called so. */
 const char *bt_load_title(const bt_load_record *record, const char *model);
 

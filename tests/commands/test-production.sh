@@ -137,6 +137,20 @@ refuses '--burstiness is for --arrivals gamma' 'a burstiness of other arrivals'
 run "$program" --quiet --config c.json --arrivals ramp --ramp-from 2
 refuses '--ramp-from: "2" is above 1' 'a ramp that falls'
 
+# The highest rate that keeps the promise, found live: short runs, whose verdict depends on the machine.
+run "$program" --quiet --config c.json --tolerate-cores 1024 --models hrnet --p95-sla-ms 60 --scenarios capacity --duration 1s
+like "$status" '^[034]$' 'a capacity is searched for'
+says '^  Capacity: ' 'is told first'
+says '^run +asked/s' 'and run by run'
+folder=$(ls -dt results/*-test | head -n 1)
+like "$(json "$folder/record.json" .scenarios.0.parts.0.capacity.predicted_rps)" '^[0-9.]+$' 'beside what was predicted'
+runs=$(grep -c '"purpose":' "$folder/record.json")
+ok "$((runs < 1 || runs > 12))" 'in twelve runs at most'
+run "$bin/render-report" "$folder/record.json"
+says '^  Capacity: ' 'the record renders to the same'
+run "$program" --quiet --config c.json --scenarios capacity --arrivals ramp
+refuses 'a capacity is of an even rate' 'a capacity of a ramp'
+
 mkdir plates
 cp "$pictures/rgb-8.png" "$pictures/gray-16.tif" "$pictures/turned-6.jpg" plates
 run "$program" --quiet --config c.json --models hrnet --scenarios single --duration 1s --images plates
@@ -184,7 +198,7 @@ says_error '.optimize-batch. makes one' 'says how to make one'
 runs=$(ls results | wc -l)
 run "$program" --config c.json --scenarios stress
 exits 2 'an unknown scenario'
-says_error 'single, burst, sustained, mixed, soak' 'names the known'
+says_error 'single, burst, sustained, mixed, soak, capacity' 'names the known'
 run "$program" --config c.json --models resnet
 exits 2 'an unknown model'
 says_error 'hrnet, cbam_resunet' 'names those of the config'

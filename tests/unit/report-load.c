@@ -165,6 +165,66 @@ static void what_was_predicted_well_or_not_told_is_not_blamed(void **state) {
     assert_string_equal(words, "");
 }
 
+/* The record with a search in the place of its sustained load; the caller closes it. */
+static bt_load_record *record_with_capacity(void) {
+    bt_load_record *record = fixture_load_record();
+    bt_load_capacity *c = &record->scenarios[4].parts[0].capacity;
+    c->runs[0] = (bt_rate_run){BT_RATE_SEARCH, BT_RATE_MET, 41.9, 6, 250, 250, 83, 80, 88, 85, 41, 40.5, 2.5};
+    c->runs[1] = (bt_rate_run){BT_RATE_SEARCH, BT_RATE_BROKEN, 44.6, 6, 268, 260, 99, 91, 120, 97, 43, 37, 3};
+    c->runs[2] =
+        (bt_rate_run){BT_RATE_BEYOND, BT_RATE_BROKEN, 64.7, 6, 388, 300, 500, 400, 600, 450, 45, 3, 4};
+    c->runs[3] = (bt_rate_run){BT_RATE_LONE, BT_RATE_MET, NAN, 6, 150, 150, 30, 29, 31, 30, 25, 25, 1};
+    c->run_count = 4;
+    c->end = BT_LOAD_CAPACITY_BOUNDED;
+    c->lower_rps = 41.9;
+    c->upper_rps = 44.6;
+    c->estimate_rps = 43.1;
+    c->predicted_rps = 45;
+    return record;
+}
+
+static void a_capacity_is_told_with_its_bounds_beside_its_prediction(void **state) {
+    (void)state;
+    bt_load_record *record = record_with_capacity();
+    const char *const phrases[] = {"43.1 requests/s (41.9–44.6), predicted 45.0 (-4 %)", "one at a time",
+                                   "37.0", NULL};
+    assert_people_read(record, 0, phrases);
+    char *junit = written(record, BT_LOAD_FORMAT_JUNIT);
+    says(junit, "capacity 43.1 requests/s (41.9–44.6)");
+    free(junit);
+    assert_true(bt_load_plot_is_drawn(record, &record->models[0], BT_LOAD_PLOT_CAPACITY));
+    assert_false(bt_load_plot_is_drawn(record, &record->models[1], BT_LOAD_PLOT_CAPACITY));
+    bt_load_record_close(&record);
+}
+
+static void what_is_missing_of_a_capacity_is_told(void **state) {
+    (void)state;
+    bt_load_record *record = record_with_capacity();
+    bt_load_part *part = &record->scenarios[4].parts[0];
+    bt_load_capacity *c = &part->capacity;
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_load_words_far_off(part, words);
+    assert_string_equal(words, "");
+    c->predicted_rps = 60;
+    bt_load_words_far_off(part, words);
+    says(words, "the capacity is 28 % lower than predicted");
+    c->estimate_rps = c->upper_rps = NAN;
+    bt_load_words_found(part, words);
+    assert_string_equal(words,
+                        "at least 41.9 requests/s; no rate was shown to break the SLA, predicted 60.0");
+    c->end = BT_LOAD_CAPACITY_GENERATOR;
+    bt_load_words_found(part, words);
+    says(words, "the load generator cannot send faster");
+    c->lower_rps = 0;
+    c->upper_rps = 12;
+    bt_load_words_found(part, words);
+    says(words, "below 12.0 requests/s; no rate was shown to hold");
+    c->estimate_rps = 0;
+    bt_load_words_found(part, words);
+    says(words, "none: not even one request at a time keeps the SLA");
+    bt_load_record_close(&record);
+}
+
 static void a_bound_that_is_not_there_is_explained(void **state) {
     bt_load_record *record = *state;
     bt_load_latency *single = &record->scenarios[0].parts[0].latency;
@@ -639,6 +699,8 @@ int main(void) {
         WITH_RECORD(percentiles_are_named_plainly_and_do_not_tangle),
         WITH_RECORD(a_series_ends_with_its_last_whole_second),
         cmocka_unit_test(nothing_measured_is_one_sentence),
+        cmocka_unit_test(a_capacity_is_told_with_its_bounds_beside_its_prediction),
+        cmocka_unit_test(what_is_missing_of_a_capacity_is_told),
         cmocka_unit_test(a_record_of_nothing_still_plots),
     };
     return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);

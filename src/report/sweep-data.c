@@ -6,6 +6,7 @@
 #include "report/layout.h"
 #include "report/sweep-drawing.h"
 #include "report/sweep-panels.h"
+#include "report/sweep-rates.h"
 
 static void put_number(FILE *out, double value) {
     if (isfinite(value))
@@ -90,4 +91,5 @@ void bt_sweep_panel_data(FILE *out, const bt_record *record, const bt_model_reco
     put_block(out, model, "bounds", bt_sweep_has_bounds, p95_lower_ms, p95_upper_ms);
     put_block(out, model, "open", bt_sweep_is_open, bt_sweep_p95_ms, NULL);
     put_front(out, model);
+    bt_sweep_rates_data(out, model);
 }

@@ -5,13 +5,14 @@
 #include "report/gnuplot-script.h"
 #include "report/plot-files.h"
 #include "report/sweep-panels.h"
+#include "report/sweep-rates.h"
 #include "report/whole-file.h"
 
 _Static_assert(BT_SWEEP_PLOT_COUNT <= BT_PLOT_SCRIPTS_MAX, "gnuplot is given all plots of a model at once");
 
 const char *bt_sweep_plot_name(bt_sweep_plot plot) {
-    static const char *const names[BT_SWEEP_PLOT_COUNT] = {"overview",   "throughput", "latency",
-                                                           "efficiency", "memory",     "pareto"};
+    static const char *const names[BT_SWEEP_PLOT_COUNT] = {"overview", "throughput", "latency", "efficiency",
+                                                           "memory",   "pareto",     "rates"};
     return plot < BT_SWEEP_PLOT_COUNT ? names[plot] : "unknown";
 }
 
@@ -23,6 +24,7 @@ bt_status bt_sweep_plot_path(char out[BT_PATH_SIZE], const char *folder, const c
 }
 
 bool bt_sweep_plot_is_drawn(const bt_model_record *model, bt_sweep_plot plot) {
+    if (plot == BT_SWEEP_PLOT_RATES) return bt_sweep_rates_are_drawn(model);
     return plot == BT_SWEEP_PLOT_OVERVIEW || bt_sweep_panel_is_drawn(model, plot);
 }
 
@@ -36,7 +38,9 @@ static int panels_drawn(const bt_model_record *model) {
 /* In pixels: a page of one panel, or of two in a row with the legend as the last. */
 static void page_size(const bt_model_record *model, bt_sweep_plot plot, char out[32]) {
     int panels = panels_drawn(model);
-    if (plot != BT_SWEEP_PLOT_OVERVIEW)
+    if (plot == BT_SWEEP_PLOT_RATES)
+        snprintf(out, 32, "860,560");
+    else if (plot != BT_SWEEP_PLOT_OVERVIEW)
         snprintf(out, 32, "800,520");
     else if (panels == 0)
         snprintf(out, 32, "800,120");
@@ -75,6 +79,8 @@ static void put_script(FILE *out, const bt_record *record, const bt_model_record
     bt_script_prologue(out, stem, data, size);
     if (plot == BT_SWEEP_PLOT_OVERVIEW)
         put_overview(out, record, model);
+    else if (plot == BT_SWEEP_PLOT_RATES)
+        bt_sweep_rates_write(out, record, model);
     else
         bt_sweep_panel_write(out, record, model, plot, false);
     fputs("unset output\n}\n", out);

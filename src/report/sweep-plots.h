@@ -27,6 +27,7 @@ typedef enum bt_sweep_plot {
     BT_SWEEP_PLOT_EFFICIENCY, /* throughput / sqrt(batch size), the knee marked */
     BT_SWEEP_PLOT_MEMORY,     /* high-water mark, its fit, and what the reserve leaves */
     BT_SWEEP_PLOT_PARETO,     /* throughput against P95, the front connected */
+    BT_SWEEP_PLOT_RATES,      /* predicted P95 against rate, where capacities were compared; on no overview */
     BT_SWEEP_PLOT_COUNT
 } bt_sweep_plot;
 

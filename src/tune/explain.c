@@ -27,7 +27,7 @@ static double percent_below(double value, double best) {
 
 static void explain_screened(bt_point *point, const bt_point *best, bt_objective objective) {
     if (objective == BT_OBJECTIVE_CAPACITY) {
-        explain(point, "too little room or throughput for a higher capacity; not confirmed");
+        explain(point, "not confirmed, and so not compared");
         return;
     }
     double below = percent_below(bt_point_score(point, objective), bt_point_score(best, objective));

@@ -146,6 +146,37 @@ static void test_an_sla_far_from_the_data_draws_clean(void **state) {
     }
 }
 
+/* The first model's capacities, the first `count` points with curves. */
+static bt_record *fixture_record_of_capacities(int count) {
+    bt_record *record = fixture_record();
+    bt_model_record *model = &record->models[0];
+    record->settings.objective = BT_OBJECTIVE_CAPACITY;
+    for (int i = 0; i < count; i++) {
+        bt_point *point = &model->points[i];
+        point->best_delay_ms = i;
+        point->capacity_rps = 10 * (i + 1);
+        point->predicted.count = 3;
+        for (int k = 0; k < 3; k++)
+            point->predicted.points[k] = (bt_rate_point){
+                5.0 * (k + 1) * (i + 1), 20, 40 + 60 * k, 90, 38 + 55 * k, 45 + 66 * k, 0, 1, 0.5};
+    }
+    model->winners[BT_OBJECTIVE_CAPACITY] = model->chosen = 1;
+    return record;
+}
+
+static void test_curves_draw_clean(void **state) {
+    (void)state;
+    for (int count = 1; count <= 4; count++) {
+        bt_record *record = fixture_record_of_capacities(count); /* of one: the chosen size has none */
+        if (count > 2) record->models[0].rate_rps = 5 * count;
+        if (count > 3) record->models[0].points[0].predicted.points[2].p95_ms = NAN;
+        if (count > 3) record->models[0].points[0].capacity_rps = 0;
+        assert_true(bt_sweep_plot_is_drawn(&record->models[0], BT_SWEEP_PLOT_RATES));
+        assert_false(bt_sweep_plot_is_drawn(&record->models[1], BT_SWEEP_PLOT_RATES));
+        assert_draws_clean(record);
+    }
+}
+
 /* The script or data that was written. The caller frees it. */
 static char *written(const bt_record *record, bt_sweep_plot plot, const char *extension) {
     char path[BT_PATH_SIZE], *text;
@@ -159,6 +190,27 @@ static char *written(const bt_record *record, bt_sweep_plot plot, const char *ex
         assert_int_equal(bt_sweep_plot_path(path, folder, model, plot, extension, &error), BT_OK);
     if (bt_file_read(path, 1 << 20, &text, &size, &error) != BT_OK) fail_msg("%s", error.message);
     return text;
+}
+
+static void test_each_compared_size_has_its_curve(void **state) {
+    (void)state;
+    bt_record *record = fixture_record_of_capacities(3);
+    record->models[0].rate_rps = 12;
+    char *script = written(record, BT_SWEEP_PLOT_RATES, "gnuplot"),
+         *data = written(record, BT_SWEEP_PLOT_COUNT, NULL);
+    for (int i = 0; i < 3; i++) {
+        char index[32], block[32];
+        snprintf(index, sizeof index, "'rates%d' using 1:3", record->models[0].points[i].batch_size);
+        snprintf(block, sizeof block, "\n# rates%d\n", record->models[0].points[i].batch_size);
+        assert_non_null(strstr(script, index));
+        assert_non_null(strstr(data, block));
+    }
+    assert_non_null(strstr(script, "expected: 12 requests/s"));
+    assert_non_null(strstr(script, "P95 SLA"));
+    assert_non_null(strstr(script, "filledcurves")); /* the band of the one that is chosen */
+    free(script);
+    free(data);
+    bt_record_close(&record);
 }
 
 static void test_nothing_measured_is_one_sentence(void **state) {
@@ -215,7 +267,7 @@ static void test_a_word_looks_the_same_in_every_plot(void **state) {
     static const char *const words[] = {"measured", "over_sla", "undecided", "skipped_dominated"};
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         char first[128] = "", look[128];
-        for (int plot = BT_SWEEP_PLOT_OVERVIEW; plot < BT_SWEEP_PLOT_COUNT; plot++) {
+        for (int plot = BT_SWEEP_PLOT_OVERVIEW; plot < BT_SWEEP_PLOT_RATES; plot++) {
             bt_record *record = fixture_record();
             assert_true(bt_outcome_find(words[w], &record->models[0].points[0].outcome));
             record->models[0].points[0].on_pareto_front = true;
@@ -360,6 +412,8 @@ int main(void) {
         TEST(test_points_that_all_failed_draw_clean),
         TEST(test_each_outcome_alone_draws_clean),
         TEST(test_an_sla_far_from_the_data_draws_clean),
+        TEST(test_curves_draw_clean),
+        TEST(test_each_compared_size_has_its_curve),
         TEST(test_nothing_measured_is_one_sentence),
         TEST(test_an_unknown_bound_is_an_open_arrow),
         TEST(test_a_word_looks_the_same_in_every_plot),

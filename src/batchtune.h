@@ -118,6 +118,7 @@ typedef struct bt_model_facts {
     bool demonstration;
     int batch_size, max_queue_size, instance_count;
     double max_queue_delay_ms, p95_sla_ms, timeout_ms;
+    char policy[16];   /* how batches are formed: "delay" or "adaptive" */
     char precision[8]; /* of the production path: "fp32", "bf16", ...; "" until it was started */
     /* For people: which network was taken of a checkpoint that holds several, where nobody chose, and how to
      * choose; else, and until it was started, "". */

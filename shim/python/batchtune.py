@@ -262,6 +262,7 @@ class _ModelFacts(ctypes.Structure):
         ("max_queue_delay_ms", ctypes.c_double),
         ("p95_sla_ms", ctypes.c_double),
         ("timeout_ms", ctypes.c_double),
+        ("policy", ctypes.c_char * 16),
         ("precision", ctypes.c_char * 8),
         ("weights_note", ctypes.c_char * 256),
         ("changed_weights", ctypes.c_bool),
@@ -770,6 +771,7 @@ class Model:
     max_queue_delay_ms: float
     p95_sla_ms: float             # the promise for a request
     timeout_ms: float             # of a request that names none; 0: none
+    policy: str                   # how batches are formed: "delay" or "adaptive"
     instances: int                # copies of the network
     precision: str                # of the production path: "fp32", "bf16", ...; "" until it was started
     weights_note: str             # which network of several in a checkpoint was taken, where nobody chose; else ""
@@ -1037,7 +1039,7 @@ def _model(facts: _ModelFacts) -> Model:
     values["input_size"] = (values.pop("input_height"), values.pop("input_width"))
     values["instances"] = values.pop("instance_count")
     values["tuned_size"] = values["tuned_size"] or None
-    for name in ("name", "precision", "weights_note"):
+    for name in ("name", "policy", "precision", "weights_note"):
         values[name] = values[name].decode("utf-8", "replace")
     return Model(**values)
 

@@ -71,6 +71,9 @@ static inline int bt_lane_of(int instance, bt_path path) {
  * waits longer than DELAY, and who came first still runs first. */
 typedef enum bt_batcher_policy { BT_POLICY_DELAY, BT_POLICY_ADAPTIVE, BT_POLICY_COUNT } bt_batcher_policy;
 
+/* "delay", "adaptive"; never NULL. */
+const char *bt_batcher_policy_name(bt_batcher_policy policy);
+
 typedef struct bt_batcher_model {
     int max_batch_size; /* 1..the ladder's largest */
     int max_queue_size; /* requests that may wait, at least 1; those that run do not count */

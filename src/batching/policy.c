@@ -29,6 +29,10 @@
 
 #define GAP_SHIFT 10 /* the first bucket's gaps are shorter than 2^10 ns: no wait is worth so little */
 
+const char *bt_batcher_policy_name(bt_batcher_policy policy) {
+    return policy == BT_POLICY_ADAPTIVE ? "adaptive" : "delay";
+}
+
 /* ---- how soon the next one comes ---- */
 
 /* A bucket's gaps are from this long on, up to the next one's. */

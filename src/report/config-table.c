@@ -76,11 +76,11 @@ static void put_settings(const bt_config *config, const bt_config_check *check, 
     char words[BT_WORDS_SIZE + 64];
     bt_text_format(
         words, sizeof words,
-        "P95 ≤ %g ms, %g %% of memory kept free, best by %s, queue delay ≤ %g ms, queue of %lld%s%s%s",
+        "P95 ≤ %g ms, %g %% of memory kept free, best by %s, queue delay ≤ %g ms%s, queue of %lld%s%s%s",
         settings->p95_sla_ms, settings->memory_reserve_percent,
         bt_objective_name((bt_objective)settings->objective), settings->max_queue_delay_ms,
-        (long long)settings->max_queue_size, settings->use_amp ? ", AMP" : ", no AMP",
-        settings->use_channels_last ? ", channels_last" : "",
+        settings->policy ? ", adaptive batches" : "", (long long)settings->max_queue_size,
+        settings->use_amp ? ", AMP" : ", no AMP", settings->use_channels_last ? ", channels_last" : "",
         settings->use_cudnn_benchmark ? ", cudnn.benchmark" : "");
     say(out, "settings", words);
     if (check->settings_differing == 0) return;

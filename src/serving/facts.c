@@ -26,6 +26,7 @@ static void read_facts(const bt_service *service, const bt_service_model *model,
         .timeout_ms = model->timeout_ms,
     };
     snprintf(out->name, sizeof out->name, "%s", model->name);
+    snprintf(out->policy, sizeof out->policy, "%s", bt_batcher_policy_name(model->live.policy));
     if (service->phase < BT_PHASE_RUNNING) return;
     snprintf(out->precision, sizeof out->precision, "%s", production->found.session.precision);
     snprintf(out->weights_note, sizeof out->weights_note, "%s", production->found.session.weights_note);

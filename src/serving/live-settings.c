@@ -14,6 +14,7 @@ static bt_status read_change(const bt_service_model *model, const char *settings
     s->timeout_ms = model->timeout_ms;
     s->batch_size = model->live.max_batch_size;
     s->max_queue_size = model->live.max_queue_size;
+    s->policy = (int)model->live.policy;
     s->max_queue_delay_ms = (double)model->live.max_queue_delay_ns / 1e6;
     bt_status status = bt_options_read_pairs(bt_service_settings_table, bt_service_settings_count, settings,
                                              "set", s, &sources, error);
@@ -23,7 +24,9 @@ static bt_status read_change(const bt_service_model *model, const char *settings
                              bt_service_settings_table[i].name);
     *change = (bt_batcher_change){.max_batch_size = (int)s->batch_size,
                                   .max_queue_size = (int)s->max_queue_size,
-                                  .max_queue_delay_ns = (int64_t)(s->max_queue_delay_ms * BT_NS_PER_MS)};
+                                  .max_queue_delay_ns = (int64_t)(s->max_queue_delay_ms * BT_NS_PER_MS),
+                                  .policy = (bt_batcher_policy)s->policy,
+                                  .promise_ns = (int64_t)(s->p95_sla_ms * BT_NS_PER_MS)};
     return status;
 }
 

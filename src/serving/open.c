@@ -45,6 +45,8 @@ static bt_status set_batcher(bt_service_model *model, bt_error *error) {
     model->batcher.max_batch_size = (int)s->batch_size;
     model->batcher.max_queue_size = (int)s->max_queue_size;
     model->batcher.max_queue_delay_ns = (int64_t)(s->max_queue_delay_ms * BT_NS_PER_MS);
+    model->batcher.policy = (bt_batcher_policy)s->policy;
+    model->batcher.promise_ns = (int64_t)(s->p95_sla_ms * BT_NS_PER_MS);
     model->batcher.admission = s->admission;
     model->batcher.failover = s->failover;
     model->batcher.watchdog_ns = (int64_t)(s->watchdog_ms * BT_NS_PER_MS);
@@ -88,7 +90,9 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     if (status != BT_OK) return status;
     model->live = (bt_batcher_change){.max_batch_size = model->batcher.max_batch_size,
                                       .max_queue_size = model->batcher.max_queue_size,
-                                      .max_queue_delay_ns = model->batcher.max_queue_delay_ns};
+                                      .max_queue_delay_ns = model->batcher.max_queue_delay_ns,
+                                      .policy = model->batcher.policy,
+                                      .promise_ns = model->batcher.promise_ns};
     model->first_instance = service->instance_count;
     model->instance_count = model->served.placement.count;
     if (service->instance_count + model->instance_count > BT_BATCHER_INSTANCES_MAX)

@@ -60,6 +60,7 @@ static void fill(bt_served_model *out, const bt_option_sources *sources) {
     if (s->batch_size == 0) s->batch_size = entry->optimal_batch_size;
     if (!is_given(sources, "max_queue_delay_ms")) s->max_queue_delay_ms = from->max_queue_delay_ms;
     if (!is_given(sources, "max_queue_size")) s->max_queue_size = from->max_queue_size;
+    if (!is_given(sources, "policy")) s->policy = from->policy;
     if (s->p95_sla_ms == 0) s->p95_sla_ms = from->p95_sla_ms;
     if (s->backend[0] == '\0') memcpy(s->backend, from->backend, sizeof s->backend);
     out->path = (bt_path)from->path;

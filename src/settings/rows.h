@@ -31,6 +31,8 @@ extern "C" {
     BT_ROW(NUMBER, structure, max_queue_delay_ms), BT_BOUNDS(0, 60000), .placeholder = "MS"
 #define BT_ROW_QUEUE_SIZE(structure)                                                                         \
     BT_ROW(INTEGER, structure, max_queue_size), BT_BOUNDS(1, 1000000), .placeholder = "N"
+/* In the order of bt_batcher_policy (batching/batcher.h). */
+#define BT_ROW_POLICY(structure) BT_ROW(CHOICE, structure, policy), .choices = "delay|adaptive"
 #define BT_ROW_THREADS(structure)                                                                            \
     BT_ROW(INTEGER, structure, threads), .initial = "0", BT_BOUNDS(0, 1024), .placeholder = "N"
 

@@ -17,6 +17,8 @@ const bt_option bt_service_settings_table[] = {
      .help = "How long a request may wait for its batch to fill; the config's unless given."},
     {BT_ROW_QUEUE_SIZE(bt_service_settings), SERVICE,
      .help = "Requests that may wait; one more is refused at once. The config's unless given."},
+    {BT_ROW_POLICY(bt_service_settings), SERVICE,
+     .help = "How batches are formed, as optimize-batch explains it; the config's unless given."},
     {ROW(NUMBER, timeout_ms), .initial = "0", BT_BOUNDS(0, DAY_MS), .placeholder = "MS", SERVICE,
      .help = "Deadline of a request that names none; 0: none."},
     /* what is fixed when it opens */
@@ -60,4 +62,4 @@ const bt_option bt_service_settings_table[] = {
 };
 
 const size_t bt_service_settings_count = sizeof bt_service_settings_table / sizeof *bt_service_settings_table;
-const size_t bt_service_settings_live = 5;
+const size_t bt_service_settings_live = 6;

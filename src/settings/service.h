@@ -19,6 +19,7 @@ typedef struct bt_service_settings {
     int64_t batch_size;        /* the largest batch; 0: the config's optimal_batch_size */
     double max_queue_delay_ms; /* the config's where nobody gave one */
     int64_t max_queue_size;    /* likewise */
+    int policy;                /* bt_batcher_policy; likewise */
     double timeout_ms;         /* of a request that names none; 0: none */
     /* fixed at open */
     char instances[BT_OPTION_TEXT_SIZE];  /* placement: see bt_placement_parse; "": the config's */

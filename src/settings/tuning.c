@@ -93,6 +93,11 @@ const bt_option bt_settings_table[] = {
      .help = "Longest that the service may hold a request back to fill its batch."},
     {BT_ROW_QUEUE_SIZE(bt_settings), .initial = "100", SERVICE,
      .help = "Requests that may wait; the next one is refused at once."},
+    {BT_ROW_POLICY(bt_settings), .initial = "delay", SERVICE,
+     .help = "How the service forms batches. delay: of all that wait, and each may wait for max_queue_delay. "
+             "adaptive: it waits no longer than the next request is worth, by the gaps between those before "
+             "it and by what running together saves; takes as many as answer the most in time; and answers "
+             "at once what cannot make its deadline."},
 
     {ROW(SIZES, batches), .initial = "auto", .placeholder = "auto|N,N,...", SEARCH,
      .help =
@@ -141,7 +146,8 @@ static const char *const model_rows[] = {"p95_sla_ms",
                                          "weights",
                                          "threads",
                                          "max_queue_delay_ms",
-                                         "max_queue_size"};
+                                         "max_queue_size",
+                                         "policy"};
 
 static bt_rows model_table;
 static pthread_once_t model_table_made = PTHREAD_ONCE_INIT;

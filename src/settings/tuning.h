@@ -58,6 +58,7 @@ typedef struct bt_settings {
     /* the service the answer is for */
     double max_queue_delay_ms;
     int64_t max_queue_size;
+    int policy;                     /* bt_batcher_policy */
     char rate[BT_OPTION_TEXT_SIZE]; /* "R" or "NAME=R,...": requests/s that are expected; "": not said */
     /* the search */
     bt_sizes batches;

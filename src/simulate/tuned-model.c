@@ -168,6 +168,8 @@ bt_status bt_tuned_model_open(bt_tuned_model *out, const bt_config_model *model,
     out->batcher.max_batch_size = max_batch_size;
     out->batcher.max_queue_size = (int)settings->max_queue_size;
     out->batcher.max_queue_delay_ns = (int64_t)(settings->max_queue_delay_ms * BT_NS_PER_MS + 0.5);
+    out->batcher.policy = (bt_batcher_policy)settings->policy;
+    out->batcher.promise_ns = (int64_t)(settings->p95_sla_ms * BT_NS_PER_MS + 0.5);
     out->batcher.admission = out->batcher.failover = true;
     out->batcher.breaker = (bt_breaker_options)BT_BREAKER_DEFAULT;
     bt_status status = fill(out, model, max_batch_size, error);

@@ -31,6 +31,7 @@ int main(void) {
     MEMBER(bt_model_facts, max_queue_delay_ms);
     MEMBER(bt_model_facts, p95_sla_ms);
     MEMBER(bt_model_facts, timeout_ms);
+    MEMBER(bt_model_facts, policy);
     MEMBER(bt_model_facts, precision);
     MEMBER(bt_model_facts, weights_note);
     MEMBER(bt_model_facts, changed_weights);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batching/batcher.h"
 #include "expect.h"
 #include "made-up-cores.h"
 #include "scratch.h"
@@ -66,6 +67,7 @@ static void what_nobody_gave_is_the_configs(void **state) {
     assert_int_equal(served.settings.image_size, 64);
     assert_true(served.settings.max_queue_delay_ms == 3);
     assert_true(served.settings.p95_sla_ms == 80);
+    assert_int_equal(served.settings.policy, BT_POLICY_DELAY);
     assert_int_equal(served.settings.max_queue_size, 100); /* the default, where the config is silent */
     assert_string_equal(served.settings.backend, "sim:tau0_ms=4");
     assert_int_equal(served.placement.count, 1);
@@ -77,9 +79,11 @@ static void what_was_given_goes_over_it(void **state) {
     bt_config *config = config_of(config_text);
     bt_served_model served;
     bt_error error;
-    assert_int_equal(
-        resolve(&served, config, "hrnet", "batch_size=2,max_queue_delay_ms=0,instances=2x1", &error), BT_OK);
+    assert_int_equal(resolve(&served, config, "hrnet",
+                             "batch_size=2,max_queue_delay_ms=0,instances=2x1,policy=adaptive", &error),
+                     BT_OK);
     assert_int_equal(served.settings.batch_size, 2);
+    assert_int_equal(served.settings.policy, BT_POLICY_ADAPTIVE);
     assert_true(served.settings.max_queue_delay_ms == 0); /* 0 given is not "nothing given" */
     assert_int_equal(served.placement.count, 2);
     assert_true(served.settings.p95_sla_ms == 80);

@@ -436,7 +436,8 @@ static void it_tells_what_it_serves(void **state) {
     assert_memory_equal(&facts[1], &untouched, sizeof untouched);
     assert_string_equal(facts[0].precision, ""); /* nothing is loaded yet */
     assert_int_equal(bt_service_start(service, &error), BT_OK);
-    assert_int_equal(bt_service_set(service, "cbam_resunet", "batch_size=2,timeout_ms=9", &error), BT_OK);
+    assert_int_equal(
+        bt_service_set(service, "cbam_resunet", "batch_size=2,timeout_ms=9,policy=adaptive", &error), BT_OK);
     assert_int_equal(bt_service_models(service, facts, 3), 2);
     assert_string_equal(facts[0].name, "hrnet");
     assert_int_equal(facts[0].input_height, SIDE);
@@ -447,11 +448,13 @@ static void it_tells_what_it_serves(void **state) {
     assert_int_equal(facts[0].max_queue_size, 100);
     assert_int_equal(facts[0].instance_count, 2);
     assert_true(facts[0].max_queue_delay_ms == 1 && facts[0].p95_sla_ms == 70 && facts[0].timeout_ms == 0);
+    assert_string_equal(facts[0].policy, "delay");
     assert_string_equal(facts[0].precision, "none");
     assert_string_equal(facts[0].weights_note, "");
     assert_string_equal(facts[1].name, "cbam_resunet");
     assert_int_equal(facts[1].batch_size, 2);
     assert_true(facts[1].timeout_ms == 9);
+    assert_string_equal(facts[1].policy, "adaptive");
     stop_service(service);
 }
 

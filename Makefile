@@ -76,7 +76,7 @@ FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file \
                      simulated-gate spread multiply-adds peaks device-case \
-                     device-kernels)
+                     device-kernels clairvoyant)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
@@ -263,6 +263,11 @@ soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: mem
     P95 steady
 	$(call build,$(O)/bench/bench-soak)
 	$(Q)$(O)/bench/bench-soak $(MINUTES)
+
+study-policies: .deps/$(CORE).stamp ## the batcher's policies against each other and a clairvoyant, on a grid \
+    (ARGS=SEED), with a plot in plots/
+	$(call build,$(O)/bench/$@)
+	$(Q)$(O)/bench/$@ plots $(ARGS)
 
 bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
 	$(call build,$(O)/bench/checkkernels)
@@ -460,8 +465,8 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench- \
-        kernels bench-steps bench-networks bench-peers gpu-check install uninstall nightly shim cuda deps deps-core \
-        deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format \
+        kernels bench-steps bench-networks bench-peers study-policies gpu-check install uninstall nightly shim \
+        cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format \
         clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -200,6 +200,11 @@ static void put_facts(const bt_config *config, const bt_config_model *model,
     }
     bt_words_capacity(model->capacity_rps, model->recommended_rps, model->predicted_p95_ms, words);
     say(out, "capacity", words);
+    if (model->settings.objective == BT_OBJECTIVE_CAPACITY) {
+        bt_text_format(words, sizeof words, "batch size and queue delay, %g ms, were chosen for the capacity",
+                       model->settings.max_queue_delay_ms);
+        say(out, "objective", words);
+    }
     if (!isnan(model->full_size_ms)) {
         bt_text_format(words, sizeof words, "one %d × %d px image took %.0f ms", model->full_size,
                        model->full_size, model->full_size_ms);

@@ -40,6 +40,29 @@ says 'changed .*batch 2 -> 16' 'what changed against the config before is said'
 [ -s c.json.bak ]
 ok $? 'the config before is kept as .bak'
 
+# 20 + 5 b ms: of a request, which also waits; tune-capacities tells which size wins
+capacity=sim:tau0_ms=20,alpha_ms=5,noise=0
+tune --backend $capacity --batches 1,4,8 --p95-sla-ms 250 --objective capacity
+exits 0 'an objective of capacity is good'
+is "$(json c.json .configurations.hrnet.settings.max_queue_delay_ms)" "$(point "$(batch)" best_delay_ms)" \
+    'the queue delay that suits the size best is in the config'
+says "serve batches of up to $(batch) with a queue delay of" 'the advice says both'
+says "capacity +batch $(batch), queue delay" 'and so do the winners'
+ls plots/*/hrnet-rates.gnuplot >plotted 2>&1
+ok $? 'P95 against rate is drawn'
+
+tune --backend $capacity --batches 1,4 --p95-sla-ms 250 --rate hrnet=20000 --require-sla
+exits 3 'a rate that nothing holds is exit 3 with --require-sla'
+says 'no batch size holds 20000 requests/s under' 'and told'
+tune --backend $capacity --batches 1,4 --p95-sla-ms 250 --rate 10
+exits 0 'a rate that one holds is good'
+says 'at 10 requests/s' 'and told with its P95'
+tune --rate 30 --objective latency --backend $capacity
+exits 2 'a rate with another objective is refused'
+says_error '--rate: asks for the capacity, not for --objective latency' 'in one line'
+tune --rate other=30 --backend $capacity
+exits 2 'a rate of a model that is not tuned is refused'
+
 tune --backend $sim --batches 1,2,4,8,16 --p95-sla-ms 11
 [ "$(point 16 samples)" -le 5 ]
 ok $? 'a size that is late beyond doubt costs five samples at most'

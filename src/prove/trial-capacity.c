@@ -13,10 +13,6 @@
 #include "prove/sum.h"
 #include "prove/trial-state.h"
 
-/* A measured capacity that is so much off the prediction is told. Lowered, ordinary variation from day to day
- * is told as well. */
-#define FAR_OFF 0.2
-
 /* One search under way. */
 typedef struct hunt {
     bt_trial *t;
@@ -189,7 +185,7 @@ static bt_status make_run(hunt *h, const bt_capacity_step *step, bt_error *error
 
 static void tell_capacity(const hunt *h) {
     const double error = bt_load_capacity_error(&h->found);
-    if (!(fabs(error) > FAR_OFF)) return;
+    if (!bt_load_capacity_is_far_off(&h->found)) return;
     bt_log_write(h->t->options->log, BT_LOG_WARNING,
                  "%s: the capacity is %.1f requests/s where %.1f were predicted (%+.0f %%)",
                  bt_trial_parts_name(h->t, h->plan), h->found.estimate_rps, h->found.predicted_rps,

@@ -7,6 +7,9 @@
 #include "base/fields.h"
 #include "base/json.h"
 
+/* Lowered, ordinary variation from day to day is told as well. */
+#define FAR_OFF 0.2
+
 #define RUN(type, m)      BT_FIELD(type, bt_rate_run, m)
 #define CAPACITY(type, m) BT_FIELD(type, bt_load_capacity, m)
 #define COUNT(table)      ((int)(sizeof table / sizeof table[0]))
@@ -45,6 +48,10 @@ void bt_load_capacity_empty(bt_load_capacity *capacity) {
 double bt_load_capacity_error(const bt_load_capacity *capacity) {
     if (!(capacity->predicted_rps > 0) || isnan(capacity->estimate_rps)) return NAN;
     return capacity->estimate_rps / capacity->predicted_rps - 1;
+}
+
+bool bt_load_capacity_is_far_off(const bt_load_capacity *capacity) {
+    return fabs(bt_load_capacity_error(capacity)) > FAR_OFF;
 }
 
 const char *bt_rate_word_name(bt_rate_word word) {

@@ -76,6 +76,8 @@ void bt_load_capacity_empty(bt_load_capacity *capacity);
 
 /* How far the estimate lies from what was predicted, as a share of that; NaN where either is not known. */
 double bt_load_capacity_error(const bt_load_capacity *capacity);
+/* Whether that is so far that people should be told. */
+bool bt_load_capacity_is_far_off(const bt_load_capacity *capacity);
 
 /* For people: "met", "broken", "not shown", "disturbed", "the generator was late"; never NULL. */
 const char *bt_rate_word_text(bt_rate_word word);

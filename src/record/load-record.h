@@ -91,8 +91,7 @@ typedef struct bt_load_part {
 } bt_load_part;
 
 typedef struct bt_load_scenario {
-    char
-        name[BT_NAME_SIZE]; /* "single", "burst", "largest-burst", "sustained", "mixed", "soak", "capacity" */
+    char name[BT_NAME_SIZE];  /* "single", "burst", "largest-burst", "sustained", "mixed", "soak", ... */
     char title[BT_NAME_SIZE]; /* "Single Request", "Burst Load", ... */
     char shape[32];           /* "poisson", ..., "closed" */
     double burstiness;        /* of "gamma": the coefficient of variation of its gaps; else NaN */

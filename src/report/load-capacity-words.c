@@ -5,9 +5,6 @@
 #include "report/layout.h"
 #include "report/load-words.h"
 
-/* A prediction that is off by more is told to be. Lowered, ordinary variation from day to day is. */
-#define FAR_OFF 0.2
-
 #define ADD(out, ...) bt_text_append(out, BT_LOAD_WORDS_SIZE, __VA_ARGS__)
 
 static const char *number(double value, char out[32]) {
@@ -47,7 +44,7 @@ void bt_load_words_found(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE])
 void bt_load_words_far_off(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]) {
     const double error = bt_load_capacity_error(&part->capacity);
     out[0] = '\0';
-    if (!(fabs(error) > FAR_OFF)) return;
+    if (!bt_load_capacity_is_far_off(&part->capacity)) return;
     ADD(out,
         "the capacity is %.0f %% %s than predicted: runs take %s than when they were tuned; tune again, "
         "`make "

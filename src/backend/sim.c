@@ -14,7 +14,7 @@
 #include "image/resize.h"
 
 typedef struct sim_settings {
-    double tau0_ms, alpha_ms, noise;
+    double tau0_ms, alpha_ms, noise, idle_ms;
     double memory_mb, memory_per_image_mb, memory_total_mb, load_ms;
     double standard_ms;
     int64_t seed, oom_at, fail_every, crash_at;
@@ -51,6 +51,9 @@ static const bt_option table[] = {
     {NUMBER(load_ms), .initial = "0", .maximum = MS_MAXIMUM, .help = "time that opening a session takes"},
     {NUMBER(standard_ms), .initial = "0", .maximum = MS_MAXIMUM,
      .help = "time of one image on the standard path; 0: as on the others"},
+    {NUMBER(idle_ms), .initial = "0", .maximum = MS_MAXIMUM,
+     .help =
+         "time that a run takes longer after a pause of 200 ms or more; after a shorter one, in proportion"},
     {SWITCH(echo), .initial = "false",
      .help = "an image's logits are the mean of its input, so that results tell whose they are"},
     {SWITCH(pictures), .initial = "false",
@@ -68,6 +71,9 @@ static const bt_option table[] = {
  * More makes a simulation of many instances need more cores than there are; less lets runs end late by what
  * the kernel adds. */
 #define SPIN_NS (150 * BT_NS_PER_US)
+
+/* A pause of so long costs all of idle_ms. */
+#define IDLE_MS 200.0
 
 /* What a run of some number may be told to do besides its work. */
 typedef enum fault_kind { FAULT_FAIL, FAULT_NAN, FAULT_OOM, FAULT_STALL, FAULT_KINDS } fault_kind;
@@ -93,8 +99,8 @@ typedef struct sim_session {
     bool standard;
     size_t pixels; /* of an image */
     bt_random noise;
-    int64_t runs;
-    int largest_batch; /* since the last memory_reset */
+    int64_t runs, ended_ns; /* ended: the last run; 0: none yet */
+    int largest_batch;      /* since the last memory_reset */
     int height, width;
     float *put; /* images of the pictures that were put, put_count */
     int put_count;
@@ -177,6 +183,7 @@ static void describe(sim_session *session, const bt_session_options *options) {
     info->threads = 1;
     info->device_memory = true;
     info->takes_pictures = session->settings.pictures;
+    info->never_idles = session->settings.idle_ms == 0;
 }
 
 static bt_status sim_open(bt_session **out, const bt_session_options *options, bt_error *error) {
@@ -247,6 +254,8 @@ static double duration_ms(sim_session *session, int batch_size) {
     double ms = settings->tau0_ms + settings->alpha_ms * batch_size;
     if (session->standard && settings->standard_ms > 0) ms = settings->standard_ms * batch_size;
     if (ms > 0 && settings->noise > 0) ms *= exp(settings->noise * bt_random_normal(&session->noise));
+    if (session->ended_ns > 0 && settings->idle_ms > 0)
+        ms += settings->idle_ms * fmin(1, bt_ms(bt_clock_now_ns() - session->ended_ns) / IDLE_MS);
     const fault *stall = planted(session, FAULT_STALL);
     return stall ? ms + stall->ms : ms;
 }
@@ -275,9 +284,10 @@ static bt_status sim_run(bt_session *base, int batch_size, const float *images, 
     status = fail_as_planted(session, batch_size, error);
     if (status != BT_OK) return status;
     write_logits(session, batch_size, images, logits);
+    session->ended_ns = bt_clock_now_ns();
     if (ms <= 0) return BT_OK;
     bt_clock_sleep_until_ns(end_ns - SPIN_NS);
-    while (bt_clock_now_ns() < end_ns) {
+    while ((session->ended_ns = bt_clock_now_ns()) < end_ns) {
     }
     return BT_OK;
 }

@@ -66,7 +66,7 @@ static void describe_model(bt_trial *t, int model) {
 /* An entry of before says less than predictions want. */
 static void tell_of_gaps(const bt_trial *t, const bt_config_model *entry, const char *title) {
     const bool handled = entry->prepare_quantile_count > 0 && entry->deliver_quantile_count > 0;
-    if (handled && entry->block_runs > 0) return;
+    if (handled && entry->block_runs > 0) return; /* of pauses there may be nothing to tell */
     bt_log_write(t->options->log, BT_LOG_INFO,
                  "%s: predictions leave out %s%s%s, which its entry in the config does not tell; "
                  "`optimize-batch` measures them",

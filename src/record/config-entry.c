@@ -75,6 +75,15 @@ static bt_status take_points(bt_config_model *out, const bt_model_record *model,
     return status;
 }
 
+static void take_idle(bt_config_model *out, const bt_model_record *model) {
+    if (model->idle_sample_count == 0) return;
+    for (int i = 0; i < BT_IDLE_GAPS; i++) {
+        out->idle_gap_ms[i] = bt_idle_gaps_ms[i];
+        out->idle_extra_ms[i] = rounded(model->idle_extra_ms[i]);
+    }
+    out->idle_count = BT_IDLE_GAPS;
+}
+
 static bt_status take_handling(bt_config_model *out, const bt_model_record *model, bt_error *error) {
     bt_status status = take_quantiles(&out->prepare_ms_quantiles, &out->prepare_quantile_count,
                                       model->prepare_samples_ms, model->prepare_sample_count, error);
@@ -186,6 +195,7 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
     take_entry(out, model, point);
     take_precisions(out, model);
     take_instances(out, model);
+    take_idle(out, model);
     bt_status status = take_weights(&out->weights, model, error);
     if (status == BT_OK) status = take_handling(out, model, error);
     if (status == BT_OK) status = bt_config_take_order(out, model, error);

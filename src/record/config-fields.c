@@ -57,9 +57,17 @@ static const bt_field model_fields[] = {
     {MODEL(SWITCH, unmeasurable), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, reason), ONLY_WHEN_KNOWN},
 };
-static const char *const model_others[] = {
-    "settings",  "precisions", "instances", "weights", "prepare_ms_quantiles", "deliver_ms_quantiles",
-    "run_ranks", "points",     NULL};
+static const char *const model_others[] = {"settings",
+                                           "precisions",
+                                           "instances",
+                                           "weights",
+                                           "prepare_ms_quantiles",
+                                           "deliver_ms_quantiles",
+                                           "run_ranks",
+                                           "idle_gap_ms",
+                                           "idle_extra_ms",
+                                           "points",
+                                           NULL};
 
 static const bt_field precision_fields[] = {
     {PRECISION(TEXT, precision)},

@@ -56,8 +56,8 @@ static json_t *write_rank(const void *item) {
 }
 
 /* Nothing of what was not measured. */
-static int write_quantiles(json_t *object, const char *key, const double *quantiles_ms, int count) {
-    return count > 0 ? json_object_set_new(object, key, bt_numbers_write(quantiles_ms, count)) : 0;
+static int write_numbers(json_t *object, const char *key, const double *numbers, int count) {
+    return count > 0 ? json_object_set_new(object, key, bt_numbers_write(numbers, count)) : 0;
 }
 
 static json_t *write_entry(const bt_config_model *entry) {
@@ -76,10 +76,12 @@ static json_t *write_entry(const bt_config_model *entry) {
     failed = failed ||
              json_object_set_new(object, "weights",
                                  bt_fields_to_json(of_weights->fields, of_weights->count, &entry->weights));
-    failed = failed || write_quantiles(object, "prepare_ms_quantiles", entry->prepare_ms_quantiles,
-                                       entry->prepare_quantile_count);
-    failed = failed || write_quantiles(object, "deliver_ms_quantiles", entry->deliver_ms_quantiles,
-                                       entry->deliver_quantile_count);
+    failed = failed || write_numbers(object, "prepare_ms_quantiles", entry->prepare_ms_quantiles,
+                                     entry->prepare_quantile_count);
+    failed = failed || write_numbers(object, "deliver_ms_quantiles", entry->deliver_ms_quantiles,
+                                     entry->deliver_quantile_count);
+    failed = failed || write_numbers(object, "idle_gap_ms", entry->idle_gap_ms, entry->idle_count);
+    failed = failed || write_numbers(object, "idle_extra_ms", entry->idle_extra_ms, entry->idle_count);
     if (entry->run_rank_count > 0)
         failed = failed || json_object_set_new(object, "run_ranks",
                                                bt_json_array_of(entry->run_ranks, sizeof *entry->run_ranks,

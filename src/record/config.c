@@ -83,6 +83,36 @@ static bt_status read_quantiles(const json_t *object, const char *key, double **
     return status;
 }
 
+static bt_status read_few(const json_t *object, const char *key, double *out, int *count, const char *where,
+                          bt_error *error) {
+    double *numbers = NULL;
+    json_t *array = json_object_get(object, key);
+    if (!array || json_is_null(array)) return BT_OK;
+    bt_status status = bt_json_array(object, key, &array, where, error);
+    if (status == BT_OK && json_array_size(array) > BT_CONFIG_IDLE_MAX)
+        status = bt_fail(error, BT_PARSE, "%s: %s has %zu numbers, at most %d", where, key,
+                         json_array_size(array), BT_CONFIG_IDLE_MAX);
+    if (status == BT_OK) status = bt_numbers_read(array, &numbers, count, key, where, error);
+    for (int i = 0; i < *count && status == BT_OK; i++)
+        out[i] = numbers[i];
+    free(numbers);
+    return status;
+}
+
+static bt_status read_idle(const json_t *object, bt_config_model *model, const char *where, bt_error *error) {
+    int extras = 0;
+    bt_status status = read_few(object, "idle_gap_ms", model->idle_gap_ms, &model->idle_count, where, error);
+    if (status == BT_OK)
+        status = read_few(object, "idle_extra_ms", model->idle_extra_ms, &extras, where, error);
+    if (status == BT_OK && extras != model->idle_count)
+        status = bt_fail(error, BT_PARSE, "%s: idle_gap_ms has %d numbers, idle_extra_ms %d", where,
+                         model->idle_count, extras);
+    for (int i = 1; status == BT_OK && i < extras; i++)
+        if (!(model->idle_gap_ms[i] > model->idle_gap_ms[i - 1]))
+            status = bt_fail(error, BT_PARSE, "%s: idle_gap_ms does not ascend at [%d]", where, i);
+    return status;
+}
+
 /* `point` is already the model's, so that what it owns is freed with the model. */
 static bt_status read_point(const json_t *object, bt_config_point *point, const char *where,
                             bt_error *error) {
@@ -245,6 +275,7 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
     if (status == BT_OK)
         status = read_quantiles(object, "deliver_ms_quantiles", &model->deliver_ms_quantiles,
                                 &model->deliver_quantile_count, where, error);
+    if (status == BT_OK) status = read_idle(object, model, where, error);
     if (status == BT_OK) status = bt_config_read_order(object, model, where, error);
     if (status == BT_OK) status = read_settings(object, model, &config->settings, where, error);
     if (status != BT_OK) return status;

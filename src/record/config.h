@@ -37,6 +37,8 @@ extern "C" {
 #define BT_CONFIG_RANKS   256
 #define BT_CONFIG_STRETCH 64
 
+#define BT_CONFIG_IDLE_MAX 16 /* pauses of which an entry knows what they cost */
+
 /* What is known of one batch size. NaN where it is not. */
 typedef struct bt_config_point {
     int batch_size;
@@ -107,6 +109,10 @@ typedef struct bt_config_model {
     int block_runs;
     int *run_ranks; /* owned */
     int run_rank_count;
+    /* How much longer a run takes after a pause, ascending by the pause; in between by a straight line, beyond the last
+     * as there. Count 0 where that is not known. */
+    double idle_gap_ms[BT_CONFIG_IDLE_MAX], idle_extra_ms[BT_CONFIG_IDLE_MAX];
+    int idle_count;
     bt_settings settings;      /* that hold for it: its own over the file's */
     char workload[32];         /* what its figures are of: as bt_config's */
     bool provisional;          /* optimal_batch_size was not shown to keep the SLA, nor to break it */

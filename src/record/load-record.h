@@ -77,8 +77,8 @@ typedef struct bt_load_part {
     /* of the same schedule, simulated; NaN where it was not */
     double predicted_p95_ms, predicted_p50_ms, predicted_throughput_rps;
     /* and of what its mean latency consists; NaN in older records, too */
-    double predicted_queue_mean_ms, predicted_prepare_mean_ms, predicted_run_mean_ms,
-        predicted_deliver_mean_ms;
+    double predicted_queue_mean_ms, predicted_prepare_mean_ms;
+    double predicted_run_mean_ms, predicted_deliver_mean_ms;
     double mean_batch_size;           /* over runs */
     int64_t batches[BT_LOAD_BATCHES]; /* [b - 1]: requests that ran in a batch of b */
     double *latencies_ms;             /* in the order of intended arrival; owned */

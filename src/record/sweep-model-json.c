@@ -2,6 +2,7 @@
  * Every flat struct is a table of fields; what is left is the nesting. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/fields.h"
 #include "base/json.h"
@@ -183,6 +184,11 @@ json_t *bt_model_record_to_json(const void *item) {
                                      model->prepare_sample_count);
     failed = failed || write_samples(object, "deliver_samples_ms", model->deliver_samples_ms,
                                      model->deliver_sample_count);
+    failed =
+        failed || write_samples(object, "idle_samples_ms", model->idle_samples_ms, model->idle_sample_count);
+    if (model->idle_sample_count > 0)
+        failed = failed || json_object_set_new(object, "idle_extra_ms",
+                                               bt_numbers_write(model->idle_extra_ms, BT_IDLE_GAPS));
     if (!failed) return object;
     json_decref(object);
     return NULL;
@@ -275,6 +281,21 @@ static bt_status read_samples(const json_t *object, const char *key, double **sa
     return status == BT_OK ? bt_numbers_read(samples, samples_ms, count, key, where, error) : status;
 }
 
+static bt_status read_idle(const json_t *object, bt_model_record *model, const char *where, bt_error *error) {
+    double *extra_ms = NULL;
+    int count = 0;
+    bt_status status = read_samples(object, "idle_samples_ms", &model->idle_samples_ms,
+                                    &model->idle_sample_count, where, error);
+    if (status == BT_OK) status = read_samples(object, "idle_extra_ms", &extra_ms, &count, where, error);
+    if (status == BT_OK && count != 0 && count != BT_IDLE_GAPS)
+        status =
+            bt_fail(error, BT_PARSE, "%s: idle_extra_ms has %d numbers, not %d", where, count, BT_IDLE_GAPS);
+    for (int i = 0; i < count && status == BT_OK; i++)
+        model->idle_extra_ms[i] = extra_ms[i];
+    free(extra_ms);
+    return status;
+}
+
 bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model, const char *where,
                                     bt_error *error) {
     json_t *samples;
@@ -289,6 +310,7 @@ bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model
     if (status == BT_OK)
         status = read_samples(object, "deliver_samples_ms", &model->deliver_samples_ms,
                               &model->deliver_sample_count, where, error);
+    if (status == BT_OK) status = read_idle(object, model, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
     if (status != BT_OK) return status;
     return bt_numbers_read(samples, &model->standard_samples_ms, &model->standard_sample_count,

@@ -7,6 +7,8 @@
 
 #include "base/array.h"
 
+const double bt_idle_gaps_ms[BT_IDLE_GAPS] = {0, 20, 200};
+
 static bt_memory_fit no_fit(void) {
     return (bt_memory_fit){.base_mb = NAN, .per_image_mb = NAN};
 }
@@ -64,6 +66,7 @@ void bt_record_close(bt_record **record) {
         free(model->standard_samples_ms);
         free(model->prepare_samples_ms);
         free(model->deliver_samples_ms);
+        free(model->idle_samples_ms);
     }
     free((*record)->models);
     free(*record);

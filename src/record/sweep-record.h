@@ -91,6 +91,10 @@ typedef struct bt_memory_fit {
 
 #define BT_DIVISIONS_MAX 5
 
+/* The pauses after which runs are timed: none, about a frame's, and one after which clocks have come down. */
+#define BT_IDLE_GAPS 3
+extern const double bt_idle_gaps_ms[BT_IDLE_GAPS];
+
 /* One way of sharing a CPU's cores out, as it did before the sweep: batches of one, every instance busy. */
 typedef struct bt_division {
     int instances, threads; /* threads: of each instance; 0 where the system shares them out */
@@ -159,6 +163,11 @@ typedef struct bt_model_record {
      * records. */
     double *prepare_samples_ms, *deliver_samples_ms;
     int prepare_sample_count, deliver_sample_count;
+    /* Batches of one after pauses of bt_idle_gaps_ms by turns; owned; none in older records, nor where nobody asked. And
+     * how much longer than without one they took, typically: 0 where that is within noise. */
+    double *idle_samples_ms;
+    int idle_sample_count;
+    double idle_extra_ms[BT_IDLE_GAPS];
     double memory_total_mb; /* of the device, or what the process may use */
     bool device_memory;
     bt_memory_fit production_memory, standard_memory;

@@ -33,6 +33,9 @@ typedef struct simulator {
     int64_t answered_ns;                   /* when its results are with their callers */
     int answers;                           /* of it so far */
     int64_t free_ns[BT_BATCHER_LANES_MAX]; /* when a lane has delivered what it has */
+    int first_of
+        [BT_BATCHER_INSTANCES_MAX]; /* by instance: the first one on its device, which stands for that */
+    int64_t idle_since_ns[BT_BATCHER_INSTANCES_MAX]; /* by that one: when its device's last run ended */
 } simulator;
 
 /* ---- opening ---- */
@@ -71,6 +74,17 @@ static bt_status open_all(simulator *sim, const bt_simulation_options *options, 
     for (int i = 0; status == BT_OK && i < options->model_count; i++)
         status = bt_traffic_open(&sim->models[i], options, i, &result->models[i], error);
     return status;
+}
+
+/* Nothing has run yet: every device has idled long. */
+static void find_devices(simulator *sim, const bt_simulation_options *options) {
+    for (int i = 0; i < options->instance_count; i++) {
+        int first = 0;
+        while (options->instances[first].device != options->instances[i].device)
+            first++;
+        sim->first_of[i] = first;
+        sim->idle_since_ns[i] = -BT_HORIZON_NS;
+    }
 }
 
 /* ---- runs under way ---- */
@@ -121,8 +135,9 @@ static void start_run(simulator *sim, const bt_action *action) {
     bt_run_course *course = &run.course;
     course->began_ns = later(sim->now_ns, sim->free_ns[run.lane]);
     course->prepared_ns = course->began_ns + bt_traffic_draw_preparing(traffic, action->count);
-    course->end_ns =
-        course->prepared_ns + sim->overhead_ns + bt_traffic_draw_run(traffic, action, &run.outcome);
+    const int64_t idle_ns = course->prepared_ns - sim->idle_since_ns[sim->first_of[action->instance]];
+    course->end_ns = course->prepared_ns + sim->overhead_ns + bt_traffic_idle_ns(traffic, action, idle_ns) +
+                     bt_traffic_draw_run(traffic, action, &run.outcome);
     traffic->busy_ns += course->end_ns - course->began_ns;
     push_run(sim, run);
 }
@@ -143,6 +158,7 @@ static void end_run(simulator *sim, const running *run) {
     bool known = bt_batcher_done(sim->batcher, sim->now_ns, run->run, run->outcome);
     assert(known);
     (void)known;
+    sim->idle_since_ns[sim->first_of[run->lane / BT_LANES_PER_INSTANCE]] = sim->now_ns;
     const int64_t takes_ns = run->outcome == BT_RUN_GOOD ? bt_traffic_draw_delivery(traffic, run->count) : 0;
     traffic->busy_ns += takes_ns;
     sim->ended = *run;
@@ -249,6 +265,7 @@ bt_status bt_simulate(bt_simulation **out, const bt_simulation_options *options,
     *out = NULL;
     bt_status status = open_all(&sim, options, error);
     if (status != BT_OK) goto done;
+    find_devices(&sim, options);
     while (step(&sim))
         continue;
     if (!bt_batcher_idle(sim.batcher) || has_arrivals(&sim)) {

@@ -36,11 +36,19 @@ typedef struct bt_run_order {
     int count, block_runs;
 } bt_run_order;
 
+/* How much longer a run takes after its device has idled, for pauses that ascend; in between by a straight line, before
+ * the first and beyond the last as there. Borrowed. Count 0: no longer. */
+typedef struct bt_idle_cost {
+    const double *gap_ms, *extra_ms;
+    int count;
+} bt_idle_cost;
+
 typedef struct bt_simulation_model {
     bt_batcher_model batcher;      /* its ladder says which sizes run */
     const bt_service_times *times; /* for every size of the ladder; borrowed */
     int times_count;
     bt_run_order order;
+    bt_idle_cost idle;         /* of production runs */
     bt_service_times standard; /* of one image on the standard path; count 0: the ladder's standard_ns */
     /* Of one image: what a lane does before its run and after it, drawn for each image of a batch. Requests are answered
      * once all of a batch's are delivered, and only then does its lane begin the next that it was given meanwhile.

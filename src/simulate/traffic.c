@@ -45,6 +45,15 @@ static bt_status check_order(const bt_run_order *order, int model, bt_error *err
                  : BT_OK;
 }
 
+static bt_status check_idle(const bt_idle_cost *idle, int model, bt_error *error) {
+    for (int i = 0; i < idle->count; i++)
+        if (!(idle->extra_ms[i] >= 0 && idle->extra_ms[i] <= LONGEST_MS && idle->gap_ms[i] >= 0) ||
+            (i > 0 && !(idle->gap_ms[i] > idle->gap_ms[i - 1])))
+            return bt_fail(error, BT_INVALID,
+                           "model %d: pauses do not ascend at [%d], or cost more than a day", model, i);
+    return BT_OK;
+}
+
 static bt_status check_model(const bt_simulation_model *model, int index, bt_error *error) {
     if (model->timeout_ns < 0 || !(model->failure_probability >= 0 && model->failure_probability <= 1))
         return bt_fail(error, BT_INVALID, "model %d: a timeout of %lld ns, a failure probability of %g",
@@ -54,6 +63,7 @@ static bt_status check_model(const bt_simulation_model *model, int index, bt_err
         status = check_times(&model->times[i], index, error);
     if (status == BT_OK) status = check_times(&model->standard, index, error);
     if (status == BT_OK) status = check_order(&model->order, index, error);
+    if (status == BT_OK) status = check_idle(&model->idle, index, error);
     if (status == BT_OK) status = check_times(&model->prepare, index, error);
     return status == BT_OK ? check_times(&model->deliver, index, error) : status;
 }
@@ -183,6 +193,21 @@ int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_ou
         *outcome = BT_RUN_EXCEPTION;
     count_batch(traffic, run->count);
     return takes_ns;
+}
+
+int64_t bt_traffic_idle_ns(const bt_traffic *traffic, const bt_action *run, int64_t idle_ns) {
+    const bt_idle_cost *idle = &traffic->model->idle;
+    const double gap_ms = bt_ms(idle_ns);
+    int above = 0;
+    if (idle->count == 0 || run->path == BT_PATH_STANDARD) return 0;
+    while (above < idle->count && idle->gap_ms[above] < gap_ms)
+        above++;
+    const int below = above > 0 ? above - 1 : 0;
+    double ms = idle->extra_ms[above < idle->count ? above : below];
+    if (above > 0 && above < idle->count)
+        ms = idle->extra_ms[below] + (ms - idle->extra_ms[below]) * (gap_ms - idle->gap_ms[below]) /
+                                         (idle->gap_ms[above] - idle->gap_ms[below]);
+    return (int64_t)(ms * BT_NS_PER_MS + 0.5);
 }
 
 int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count) {

@@ -84,6 +84,9 @@ void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns);
 int64_t bt_traffic_draw_preparing(bt_traffic *traffic, int count);
 int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome);
 
+/* What a run takes longer on a device that has done nothing for so long. */
+int64_t bt_traffic_idle_ns(const bt_traffic *traffic, const bt_action *run, int64_t idle_ns);
+
 /* A run of `count` images has its results: draws how long delivering them takes. */
 int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count);
 

@@ -138,6 +138,7 @@ static bt_status fill(bt_tuned_model *out, const bt_config_model *model, int max
     out->prepare = keep(&last, model->prepare_ms_quantiles, model->prepare_quantile_count);
     out->deliver = keep(&last, model->deliver_ms_quantiles, model->deliver_quantile_count);
     out->order = (bt_run_order){model->run_ranks, model->run_rank_count, model->block_runs};
+    out->idle = (bt_idle_cost){model->idle_gap_ms, model->idle_extra_ms, model->idle_count};
     out->standard = out->times[0];
     if (!isnan(standard_ms(model))) {
         *last = standard_ms(model);
@@ -182,6 +183,7 @@ bt_simulation_model bt_tuned_model_simulated(const bt_tuned_model *model) {
                                  .times = model->times,
                                  .times_count = model->batcher.ladder.size_count,
                                  .order = model->order,
+                                 .idle = model->idle,
                                  .standard = model->standard,
                                  .prepare = model->prepare,
                                  .deliver = model->deliver};

@@ -24,6 +24,7 @@ typedef struct bt_tuned_model {
     bt_batcher_model batcher;
     bt_service_times times[BT_LADDER_SIZES_MAX]; /* one a size of the ladder, in its order */
     bt_run_order order; /* borrowed of the config; count 0 where no spells were seen, or that is not known */
+    bt_idle_cost idle;  /* borrowed of the config, too */
     bt_service_times standard;
     bt_service_times prepare, deliver; /* of one image; count 0 where the config does not know */
     double *storage;                   /* what `times` borrow; owned */

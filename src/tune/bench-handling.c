@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "record/sweep-record.h"
 #include "tune/bench-pictures.h"
 
 /* Different pictures. More are more memory; one alone would stay in the caches. */
@@ -89,5 +90,21 @@ bt_status bt_handling_time(const bt_handling *handling, bt_step_kind kind, int r
     bt_status status = open_room(&room, handling, error);
     if (status == BT_OK) status = time_all(handling, &room, kind, runs, samples_ms, count, error);
     close_room(&room);
+    return status;
+}
+
+bt_status bt_idle_time(bt_team *team, const float *images, float *logits, int runs, double *samples_ms,
+                       int *count, bt_error *error) {
+    double ignored_ms;
+    bt_status status = BT_OK;
+    *count = 0;
+    if (bt_team_session(team)->info.never_idles) return BT_OK;
+    status = bt_team_time(team, 1, 1, images, logits, &ignored_ms, error);
+    for (int i = 0; i < runs && status == BT_OK; i++) {
+        const double gap_ms = bt_idle_gaps_ms[i % BT_IDLE_GAPS];
+        if (gap_ms > 0) bt_clock_sleep_until_ns(bt_clock_now_ns() + (int64_t)(gap_ms * BT_NS_PER_MS));
+        status = bt_team_time(team, 1, 1, images, logits, &samples_ms[i], error);
+        *count += status == BT_OK;
+    }
     return status;
 }

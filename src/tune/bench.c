@@ -305,7 +305,10 @@ static bt_status step_handling(bt_bench *b, const bt_step *step, bt_step_result 
                                   .logits = b->logits};
     const int runs = step->runs < BT_MAX_TURN_SAMPLES ? step->runs : BT_MAX_TURN_SAMPLES;
     b->last_batch = 0;
-    status = bt_handling_time(&handling, step->kind, runs, result->samples_ms, &result->sample_count, error);
+    status = step->kind == BT_STEP_IDLE ? bt_idle_time(b->team, b->images, b->logits, runs,
+                                                       result->samples_ms, &result->sample_count, error)
+                                        : bt_handling_time(&handling, step->kind, runs, result->samples_ms,
+                                                           &result->sample_count, error);
     if (status != BT_OK) result->sample_count = 0;
     return status;
 }
@@ -334,6 +337,7 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
         return step_masks(bench, step, result, error);
     case BT_STEP_PREPARE:
     case BT_STEP_DELIVER:
+    case BT_STEP_IDLE:
         return step_handling(bench, step, result, error);
     case BT_STEP_DONE:
         break;

@@ -1,11 +1,17 @@
 #include "tune/score.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "measure/series.h"
 #include "measure/summary.h"
 #include "simulate/delay.h"
 #include "tune/explain.h"
 #include "tune/objective.h"
+
+/* How many standard errors a pause must cost to be told. Higher: small costs pass as none; lower: noise is added to each
+ * lone request. */
+#define BEYOND_ERRORS 2.5
 
 bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_ms, bt_error *error) {
     if (point->sample_count == 0) return BT_OK;
@@ -132,11 +138,40 @@ static bt_status score_standard(bt_model_record *model, bt_error *error) {
     return status;
 }
 
+/* Whether so many differences lie around a median that noise does not explain: 1.25 standard deviations, by the median
+ * absolute one, over the root of the count are one standard error. */
+static bool beyond_noise(double median, double deviation, int count) {
+    return median > BEYOND_ERRORS * 1.2533 * 1.4826 * deviation / sqrt(count);
+}
+
+/* What a pause costs: by how much its runs took longer than those without one of the same turn. */
+static double idle_extra(const bt_model_record *model, int gap, double *differences, double *scratch) {
+    const int turns = model->idle_sample_count / BT_IDLE_GAPS;
+    const double *samples_ms = model->idle_samples_ms;
+    for (int i = 0; i < turns; i++)
+        differences[i] = samples_ms[i * BT_IDLE_GAPS + gap] - samples_ms[i * BT_IDLE_GAPS];
+    const double median = bt_median(differences, (size_t)turns, scratch);
+    const double deviation = bt_median_absolute_deviation(differences, (size_t)turns, scratch);
+    const double base_ms = bt_median(samples_ms, (size_t)model->idle_sample_count, scratch);
+    return beyond_noise(median, deviation, turns) && median > BT_RESOLUTION * base_ms ? median : 0;
+}
+
+static bt_status score_idle(bt_model_record *model, bt_error *error) {
+    if (model->idle_sample_count < BT_IDLE_GAPS) return BT_OK;
+    double *room = malloc(2 * (size_t)model->idle_sample_count * sizeof *room);
+    if (!room) return bt_no_memory(error, "what pauses cost");
+    for (int gap = 1; gap < BT_IDLE_GAPS; gap++)
+        model->idle_extra_ms[gap] = idle_extra(model, gap, room, room + model->idle_sample_count);
+    free(room);
+    return BT_OK;
+}
+
 bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error) {
     bt_status status = BT_OK;
     for (int i = 0; i < model->point_count && status == BT_OK; i++)
         status = bt_score_point(&model->points[i], model->instances, settings->max_queue_delay_ms, error);
     if (status == BT_OK) status = score_standard(model, error);
+    if (status == BT_OK) status = score_idle(model, error);
     if (status != BT_OK) return status;
     mark_pareto(model);
     model->reachable_sla_ms = reachable_sla(model);

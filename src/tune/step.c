@@ -21,6 +21,7 @@ static const char *const step_names[] = {
     [BT_STEP_REFERENCE] = "computing masks to compare with of",
     [BT_STEP_PREPARE] = "timing the preparing of pictures at",
     [BT_STEP_DELIVER] = "timing the delivering of masks at",
+    [BT_STEP_IDLE] = "timing runs after pauses at",
     [BT_STEP_MASKS] = "comparing a contender's masks of",
 };
 
@@ -42,6 +43,7 @@ static const char *const step_keys[] = {
     [BT_STEP_REFERENCE] = "reference",
     [BT_STEP_PREPARE] = "prepare",
     [BT_STEP_DELIVER] = "deliver",
+    [BT_STEP_IDLE] = "idle",
     [BT_STEP_MASKS] = "masks",
 };
 

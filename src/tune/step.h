@@ -28,6 +28,7 @@ typedef enum bt_step_kind {
     BT_STEP_REFERENCE, /* compute the first `runs` pictures, one at a time, into the order's file, for MASKS of others */
     BT_STEP_PREPARE, /* time what a lane does with a picture before a run, at most `runs` times */
     BT_STEP_DELIVER, /* and what it does after one */
+    BT_STEP_IDLE,    /* `runs` timed runs after pauses of bt_idle_gaps_ms, by turns */
     BT_STEP_MASKS /* AGREEMENT on the first `runs` pictures, one at a time, with that file where it is: of a contender */
 } bt_step_kind;
 

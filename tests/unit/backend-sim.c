@@ -230,7 +230,7 @@ static void help_names_every_key_that_is_taken(void **state) {
         snprintf(specification, sizeof specification, "sim:%s=%s", name, value);
         assert_int_equal(bt_backend_check(specification, &error), BT_OK);
     }
-    assert_int_equal(keys, 16);
+    assert_int_equal(keys, 17);
 }
 
 static bt_session *open_path(const char *specification, bt_path path) {

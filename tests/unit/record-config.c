@@ -293,6 +293,24 @@ static void the_order_of_runs_is_kept_as_ranks(void **state) {
     bt_config_close(&config);
 }
 
+static void what_a_pause_costs_is_kept(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    record->models[0].idle_samples_ms = samples((double[]){3, 4, 5}, record->models[0].idle_sample_count = 3);
+    record->models[0].idle_extra_ms[1] = 1;
+    record->models[0].idle_extra_ms[2] = 2.25;
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_int_equal(hrnet->idle_count, BT_IDLE_GAPS);
+    for (int i = 0; i < BT_IDLE_GAPS; i++)
+        assert_true(hrnet->idle_gap_ms[i] == bt_idle_gaps_ms[i]);
+    assert_true(hrnet->idle_extra_ms[0] == 0 && hrnet->idle_extra_ms[1] == 1 &&
+                hrnet->idle_extra_ms[2] == 2.25);
+    assert_null(json_object_get(entry_in(config->json, "cbam_resunet"), "idle_gap_ms"));
+    assert_int_equal(bt_config_find(config, "cbam_resunet")->idle_count, 0);
+    bt_config_close(&config);
+}
+
 /* Of 1000 runs, four stretches of neighbours, from the first run to the last. */
 static void of_a_long_order_whole_stretches_are_kept(void **state) {
     (void)state;
@@ -956,6 +974,11 @@ static void wrong_values_are_named(void **state) {
     expect_refusal(json, BT_PARSE, "settings", "memory_reserve_percent");
     expect_refusal(a_document_with("run_ranks", json_pack("[i, i]", 0, 1)), BT_PARSE, "configurations.hrnet",
                    "run_ranks has 2 numbers, at most 256, and block_runs is 0");
+    expect_refusal(a_document_with("idle_gap_ms", json_pack("[i, i]", 0, 20)), BT_PARSE,
+                   "configurations.hrnet", "idle_gap_ms has 2 numbers, idle_extra_ms 0");
+    json = a_document_with("idle_gap_ms", json_pack("[i, i]", 20, 20));
+    json_object_set_new(entry_in(json, "hrnet"), "idle_extra_ms", json_pack("[i, i]", 0, 1));
+    expect_refusal(json, BT_PARSE, "configurations.hrnet", "idle_gap_ms does not ascend at [1]");
     static const int wrong_ranks[][2] = {{0, 0}, {0, 2}, {-1, 0}};
     for (int i = 0; i < 3; i++) {
         json = a_document_with("block_runs", json_integer(2));
@@ -1250,6 +1273,7 @@ int main(void) {
         cmocka_unit_test(service_times_are_kept_as_quantiles),
         cmocka_unit_test(what_a_lane_does_around_a_run_is_kept_too),
         cmocka_unit_test(the_order_of_runs_is_kept_as_ranks),
+        cmocka_unit_test(what_a_pause_costs_is_kept),
         cmocka_unit_test(of_a_long_order_whole_stretches_are_kept),
         cmocka_unit_test(instances_are_written_where_the_run_had_them),
         cmocka_unit_test(the_weights_that_a_run_had_are_described),

@@ -212,6 +212,9 @@ static bt_record *any_record(uint64_t seed) {
         fill_model(&random, model);
         model->standard_samples_ms = any_samples(&random, &model->standard_sample_count);
         model->prepare_samples_ms = any_samples(&random, &model->prepare_sample_count);
+        model->idle_samples_ms = any_samples(&random, &model->idle_sample_count);
+        for (int gap = 0; gap < BT_IDLE_GAPS && model->idle_sample_count > 0; gap++)
+            model->idle_extra_ms[gap] = (double)bt_random_below(&random, 1000) / 8;
         model->deliver_samples_ms = any_samples(&random, &model->deliver_sample_count);
     }
     return record;

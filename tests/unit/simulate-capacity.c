@@ -223,6 +223,13 @@ static void the_order_of_runs_comes_along(void **state) {
     file.model.run_ranks = ranks;
     file.model.run_rank_count = 3;
     open_tuned(0);
+    file.model.idle_gap_ms[1] = 20;
+    file.model.idle_extra_ms[1] = 2;
+    file.model.idle_count = 2;
+    bt_tuned_model_close(&tuned);
+    open_tuned(0);
+    const bt_idle_cost idle = bt_tuned_model_simulated(&tuned).idle;
+    assert_true(idle.count == 2 && idle.gap_ms[1] == 20 && idle.extra_ms[1] == 2);
     const bt_run_order order = bt_tuned_model_simulated(&tuned).order;
     assert_int_equal(order.count, 3);
     assert_int_equal(order.block_runs, 2);

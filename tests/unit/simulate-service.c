@@ -167,6 +167,40 @@ static void wrong_preparing_and_delivering_times_are_refused(void **state) {
     }
 }
 
+/* ---- after idling ---- */
+
+/* Runs of 10 ms end at 10, 30, 41 and 242 or so; the pauses before them are long, 10, 1 and about 200 ms. */
+static void a_run_after_a_pause_takes_longer(void **state) {
+    (void)state;
+    static const int64_t arrivals_ns[] = {MS(0), MS(24), MS(24) + 1, MS(300), MS(1000)};
+    static const double gap_ms[] = {0, 20, 200}, extra_ms[] = {0, 2, 4};
+    simulated_service_open(&one, (int[]){1, 0}, (double[]){10});
+    one.model.idle = (bt_idle_cost){gap_ms, extra_ms, 3};
+    send_at(&one, arrivals_ns, COUNT(arrivals_ns));
+    bt_simulation *simulation = alone(&one);
+    /* 0 to 14; after 10 ms of pause 24 to 35; right after it to 45; after 255 ms and more: the most */
+    assert_latencies(&simulation->models[0], (double[]){14, 11, 21 - 1e-6, 14, 14}, COUNT(arrivals_ns));
+    bt_simulation_close(&simulation);
+}
+
+/* What counts is the device, whichever model ran there last. */
+static void a_device_that_another_model_keeps_busy_does_not_idle(void **state) {
+    (void)state;
+    static const int64_t first_ns[] = {MS(0)}, second_ns[] = {MS(10)};
+    static const double gap_ms[] = {0, 200}, extra_ms[] = {0, 4};
+    for (int shared = 0; shared <= 1; shared++) {
+        simulated_service_open(&one, (int[]){1, 0}, (double[]){10});
+        simulated_service_open(&other, (int[]){1, 0}, (double[]){10});
+        one.model.idle = other.model.idle = (bt_idle_cost){gap_ms, extra_ms, 2};
+        one.model.idle.count = 0;
+        send_at(&one, first_ns, 1);
+        send_at(&other, second_ns, 1);
+        bt_simulation *simulation = simulated((bt_simulation_model[]){one.model, other.model}, 2, shared, 1);
+        assert_latencies(&simulation->models[1], (double[]){shared ? 10 : 14}, 1);
+        bt_simulation_close(&simulation);
+    }
+}
+
 /* ---- the order of runs ---- */
 
 #define ORDER 240
@@ -553,6 +587,11 @@ static void wrong_options_are_refused(void **state) {
     one.model.order = (bt_run_order){(int[]){0, 1}, 2, 0};
     refused("an order of 2 runs in blocks of 0");
     one.model.order.count = 0;
+    one.model.idle = (bt_idle_cost){(double[]){0, 0}, (double[]){0, 1}, 2};
+    refused("pauses do not ascend at [1]");
+    one.model.idle = (bt_idle_cost){(double[]){0, 1}, (double[]){-1, 1}, 2};
+    refused("pauses do not ascend at [0], or cost more");
+    one.model.idle.count = 0;
     one.model.batcher.max_batch_size = 5;
     refused("");
 }
@@ -576,6 +615,8 @@ int main(void) {
         cmocka_unit_test(preparing_and_delivering_bound_what_a_lane_serves),
         cmocka_unit_test(what_fails_is_prepared_again_and_delivered_once),
         cmocka_unit_test(wrong_preparing_and_delivering_times_are_refused),
+        cmocka_unit_test(a_run_after_a_pause_takes_longer),
+        cmocka_unit_test(a_device_that_another_model_keeps_busy_does_not_idle),
         cmocka_unit_test(blocks_of_runs_keep_spells_and_the_distribution),
         cmocka_unit_test(a_spell_slows_every_size),
         cmocka_unit_test(a_closed_loop_keeps_so_many_in_flight),

@@ -150,9 +150,26 @@ static void each_kind_of_step_brings_what_it_asks_for(void **state) {
         for (int j = 0; j < 3; j++)
             assert_true(handled.samples_ms[j] > 0);
     }
+    assert_int_equal(run_step(probe, BT_STEP_IDLE, 1, 6).sample_count, 0); /* a simulation that never idles */
     bt_probe_close(&probe);
     assert_no_child_is_left();
     assert_int_equal(bt_scratch_open_files(), files);
+}
+
+/* 1 ms a run, and 50 more after a pause of 200. */
+static void runs_after_pauses_take_what_they_take(void **state) {
+    (void)state;
+    bt_probe *probe = open_sim("sim:tau0_ms=1,alpha_ms=0,noise=0,idle_ms=50");
+    const bt_step_result result = run_step(probe, BT_STEP_IDLE, 1, 6);
+    assert_int_equal(result.status, BT_OK);
+    assert_int_equal(result.sample_count, 6);
+    for (int i = 0; i < 6; i += 3) {
+        assert_true(result.samples_ms[i] >= 1);
+        assert_true(result.samples_ms[i + 1] >= 1 + 5);
+        assert_true(result.samples_ms[i + 2] >= 1 + 50);
+    }
+    assert_true(result.elapsed_s > 0.44);
+    bt_probe_close(&probe);
 }
 
 /* ---- what goes wrong in a step ---- */
@@ -454,6 +471,7 @@ int main(void) {
         TEST(the_facts_are_the_sessions),
         TEST(a_worker_runs_on_a_folders_pictures),
         TEST(each_kind_of_step_brings_what_it_asks_for),
+        TEST(runs_after_pauses_take_what_they_take),
         TEST(a_crash_costs_its_point_and_the_next_step_finds_a_worker),
         TEST(running_out_of_memory_leaves_the_worker),
         TEST(a_failing_run_fails_its_step_only),

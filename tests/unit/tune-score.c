@@ -7,8 +7,10 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "expect.h"
 #include "tune/joint-memory.h"
 #include "tune/score.h"
@@ -440,6 +442,29 @@ static void a_model_without_a_point_leaves_joint_memory_unknown(void **state) {
     bt_record_close(&record);
 }
 
+/* ---- pauses ---- */
+
+/* Ten turns of runs of about 10 ms: after the second pause 0.02 more, within their noise of 0.4; after the third 3. */
+static void a_pause_costs_what_is_beyond_noise(void **state) {
+    (void)state;
+    bt_record *record = record_of(1, BT_OBJECTIVE_EFFICIENCY);
+    bt_model_record *model = &record->models[0];
+    add_measured(model, 1, 10, 100);
+    model->idle_sample_count = 10 * BT_IDLE_GAPS;
+    model->idle_samples_ms = malloc((size_t)model->idle_sample_count * sizeof(double));
+    assert_non_null(model->idle_samples_ms);
+    bt_random random = bt_random_stream(1, "pauses");
+    for (int i = 0; i < 10; i++)
+        for (int gap = 0; gap < BT_IDLE_GAPS; gap++)
+            model->idle_samples_ms[i * BT_IDLE_GAPS + gap] =
+                10 + 0.4 * bt_random_normal(&random) + (gap == 2 ? 3 : 0.02 * gap);
+    score_record(record);
+    assert_true(model->idle_extra_ms[0] == 0);
+    assert_true(model->idle_extra_ms[1] == 0);
+    assert_true(fabs(model->idle_extra_ms[2] - 3) < 0.6);
+    bt_record_close(&record);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_point_is_summed_up),
@@ -464,6 +489,7 @@ int main(void) {
         cmocka_unit_test(unknown_memory_is_no_reason_to_give_way),
         cmocka_unit_test(nobody_gives_way_to_unknown_memory),
         cmocka_unit_test(a_model_without_a_point_leaves_joint_memory_unknown),
+        cmocka_unit_test(a_pause_costs_what_is_beyond_noise),
     };
     return cmocka_run_group_tests_name("tune: scoring", tests, NULL, NULL);
 }

@@ -1,0 +1,67 @@
+#include "tune/around-runs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+/* A turn takes the pauses, and a run after each; so many turns are in a step, and so many steps are taken where they
+ * need at most this share of the time budget. More turns: noise passes for the cost of a pause more seldom; a higher
+ * share: slow networks are asked, too, and their proofs have less time. */
+#define IDLE_TURNS (BT_MAX_TURN_SAMPLES / BT_IDLE_GAPS)
+#define IDLE_STEPS 2
+#define IDLE_SHARE 0.1
+
+/* Adds what a step timed; a model that cannot be asked any more has what it has. */
+static bt_status time_samples(const bt_tuning *t, bt_probe *probe, bt_step step, double **samples_ms,
+                              int *count, bt_error *error) {
+    bt_step_result result;
+    char why[BT_TEXT_SIZE];
+    if (bt_tuning_stopped(t->options) || t->model->interrupted || t->model->reason[0]) return BT_OK;
+    bt_status status = bt_replay_step(t, probe, &step, &result, why, error);
+    t->model->interrupted = bt_tuning_stopped(t->options);
+    if (t->model->interrupted || (status == BT_OK && why[0])) return BT_OK;
+    if (status != BT_OK) return status;
+    t->model->measuring_s += result.elapsed_s;
+    if (result.status != BT_OK)
+        bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, result.message);
+    if (result.sample_count == 0) return BT_OK;
+    const size_t more = (size_t)result.sample_count;
+    double *all = bt_array_grow(*samples_ms, (size_t)*count, more, NULL, sizeof *all);
+    if (!all) return bt_no_memory(error, "samples");
+    memcpy(all + *count, result.samples_ms, more * sizeof *all);
+    *samples_ms = all;
+    *count += result.sample_count;
+    return BT_OK;
+}
+
+/* What a lane does around its runs, once the sizes are decided: it is the same for all of them. */
+static bt_status time_both(const bt_tuning *t, bt_probe *probe, bt_error *error) {
+    bt_model_record *model = t->model;
+    bt_status status = time_samples(t, probe, (bt_step){BT_STEP_PREPARE, 1, BT_MAX_TURN_SAMPLES},
+                                    &model->prepare_samples_ms, &model->prepare_sample_count, error);
+    return status == BT_OK ? time_samples(t, probe, (bt_step){BT_STEP_DELIVER, 1, BT_MAX_TURN_SAMPLES},
+                                          &model->deliver_samples_ms, &model->deliver_sample_count, error)
+                           : status;
+}
+
+/* What a first run after a pause takes longer. */
+static bt_status time_idle(const bt_tuning *t, bt_probe *probe, double time_budget_s, bt_error *error) {
+    bt_model_record *model = t->model;
+    const bt_point *least = model->point_count > 0 ? &model->points[0] : NULL;
+    if (!least || least->batch_size > 1 || least->sample_count == 0) return BT_OK;
+    double turn_s = 0;
+    for (int i = 0; i < BT_IDLE_GAPS; i++)
+        turn_s += (bt_idle_gaps_ms[i] + least->samples_ms[least->sample_count - 1]) / 1e3;
+    if (IDLE_STEPS * IDLE_TURNS * turn_s > IDLE_SHARE * time_budget_s) return BT_OK;
+    bt_status status = BT_OK;
+    for (int i = 0; i < IDLE_STEPS && status == BT_OK; i++)
+        status = time_samples(t, probe, (bt_step){BT_STEP_IDLE, 1, IDLE_TURNS * BT_IDLE_GAPS},
+                              &model->idle_samples_ms, &model->idle_sample_count, error);
+    return status;
+}
+
+bt_status bt_time_around_runs(const bt_tuning *t, bt_probe *probe, double time_budget_s, bt_error *error) {
+    bt_status status = time_both(t, probe, error);
+    return status == BT_OK ? time_idle(t, probe, time_budget_s, error) : status;
+}

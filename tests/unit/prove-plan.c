@@ -108,6 +108,34 @@ static void a_duration_that_was_given_stands(void **state) {
     assert_int_equal(plan.scenarios[2].lengthen, 1); /* a soak is long enough */
 }
 
+/* It makes its runs itself, each model's by itself, from where the plan says that it begins. */
+static void a_capacity_is_searched_for_by_each_model(void **state) {
+    (void)state;
+    bt_load_settings settings = settings_of("capacity");
+    settings.arrivals = BT_ARRIVALS_GAMMA;
+    make(&settings, 2);
+    assert_int_equal(plan.scenario_count, 2);
+    for (int i = 0; i < 2; i++) {
+        const bt_plan_scenario *scenario = &plan.scenarios[i];
+        assert_true(scenario->searches && scenario->judged && scenario->lengthen == 1);
+        assert_int_equal(scenario->part_count, 1);
+        assert_int_equal(scenario->parts[0].model, i);
+        assert_int_equal(scenario->parts[0].schedule.shape, BT_SHAPE_GAMMA);
+    }
+    assert_float_equal(plan.scenarios[0].parts[0].schedule.rate_rps, 9, 1e-9);
+    assert_float_equal(plan.scenarios[1].parts[0].schedule.rate_rps, 3, 1e-9);
+    assert_int_equal(plan.duration_ns, plan.scenarios[0].duration_ns + plan.scenarios[1].duration_ns);
+    const int64_t usual_ns = plan.duration_ns;
+    settings.duration_ns = BT_NS_PER_S; /* of each run */
+    make(&settings, 2);
+    assert_in_range(plan.duration_ns, 2 * BT_NS_PER_S, usual_ns);
+    settings.arrivals = BT_ARRIVALS_RAMP;
+    refused(settings, "a capacity is of an even rate");
+    settings.arrivals = BT_ARRIVALS_POISSON;
+    snprintf(settings.trace, sizeof settings.trace, "trace.txt");
+    refused(settings, "a capacity is of an even rate");
+}
+
 static void going_on_adds_up_to_the_looks_lengths(void **state) {
     (void)state;
     bt_load_settings settings = settings_of("sustained");
@@ -276,6 +304,7 @@ int main(void) {
         cmocka_unit_test(a_ramp_ends_at_the_rate_and_is_repeated_when_it_goes_on),
         cmocka_unit_test(spikes_leave_time_to_be_served),
         cmocka_unit_test(seeds_follow_the_scenario_and_the_model),
+        cmocka_unit_test(a_capacity_is_searched_for_by_each_model),
         cmocka_unit_test(wrong_settings_are_named),
     };
     return cmocka_run_group_tests_name("prove-plan", tests, NULL, NULL);

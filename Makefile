@@ -265,7 +265,7 @@ soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: mem
 	$(Q)$(O)/bench/bench-soak $(MINUTES)
 
 study-policies: .deps/$(CORE).stamp ## the batcher's policies against each other and a clairvoyant, on a grid \
-    (ARGS=SEED), with a plot in plots/
+    (ARGS="SEED NOISE"), with a plot in plots/
 	$(call build,$(O)/bench/$@)
 	$(Q)$(O)/bench/$@ plots $(ARGS)
 

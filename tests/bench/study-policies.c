@@ -1,9 +1,10 @@
 /* study-policies: which way of forming batches answers the most requests in time? The batcher itself on a
  * virtual clock, over a grid of fixed costs, loads, promises and burstiness: the adaptive policy, fixed
- * delays, batches of one, batch sizes by AIMD, and a clairvoyant. `study-policies FOLDER [SEED]` prints what
- * came of it and leaves plots in FOLDER. The same seed gives the same figures.
+ * delays, batches of one, batch sizes by AIMD, and a clairvoyant. `study-policies FOLDER [SEED [NOISE]]` prints
+ * what came of it and leaves plots in FOLDER. The same seed gives the same figures.
  *
- * s(b) = tau0 + alpha * b, exactly, where s(1) is 10 ms; batches up to 16. A load is a share of what batches of
+ * s(b) = tau0 + alpha * b, where s(1) is 10 ms; with NOISE 0.1 each run takes about a tenth more or less, which
+ * neither the batcher nor the clairvoyant knows; batches up to 16. A load is a share of what batches of
  * 16 could serve, a tight promise 1.5 * s(16), a loose one 4 * s(16). */
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/random.h"
 #include "batching/batcher.h"
 #include "clairvoyant.h"
 #include "load/schedule.h"
@@ -105,7 +107,8 @@ typedef struct player {
     int64_t sla_ns, end_ns; /* of the run under way; BT_NEVER_NS: none */
     bt_action run;
     int64_t oldest_ns; /* arrival of its first request */
-    double cap;        /* AIMD's batch size */
+    bt_random random;
+    double cap; /* AIMD's batch size */
     int queue_size;
     int in_time;
 } player;
@@ -122,13 +125,20 @@ static void adjust(player *p) {
     must(bt_batcher_set(p->batcher, p->end_ns, 0, &change, &error), &error);
 }
 
+static double noise; /* of a run's time: the standard deviation of its logarithm */
+
+static int64_t run_ns(player *p, int size) {
+    const double stretch = noise > 0 ? exp(noise * bt_random_normal(&p->random) - noise * noise / 2) : 1;
+    return (int64_t)(stretch * (double)p->ladder->service_ns[size - 1]);
+}
+
 static void act(player *p, int64_t now_ns, const int64_t *arrivals_ns) {
     bt_action action;
     while (bt_batcher_next(p->batcher, now_ns, &action)) {
         if (action.kind == BT_ACTION_RUN) {
             p->run = action;
             p->oldest_ns = arrivals_ns[action.tags[0]];
-            p->end_ns = now_ns + p->ladder->service_ns[action.run_size - 1];
+            p->end_ns = now_ns + run_ns(p, action.run_size);
         } else {
             p->in_time += action.status == BT_OK && now_ns - action.arrival_ns <= p->sla_ns;
         }
@@ -177,6 +187,7 @@ static int play(const cell *c, const bt_ladder *ladder, const rule *by, kind say
                 .rule = by,
                 .sla_ns = sla_ns(c),
                 .end_ns = BT_NEVER_NS,
+                .random = bt_random_stream((uint64_t)schedule->count, "runs"),
                 .cap = by->aimd ? 1 : by->largest,
                 .queue_size = model.max_queue_size};
     bt_error error;
@@ -407,9 +418,10 @@ static void draw(const cell *cells, const char *folder) {
 int main(int argc, char **argv) {
     static cell cells[CELLS];
     if (argc < 2) {
-        fprintf(stderr, "usage: study-policies FOLDER [SEED]\n");
+        fprintf(stderr, "usage: study-policies FOLDER [SEED [NOISE]]\n");
         return 2;
     }
+    noise = argc > 3 ? atof(argv[3]) : 0;
     study(cells, argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
     print_all(cells);
     draw(cells, argv[1]);

@@ -379,7 +379,7 @@ static void the_simulator_decides_as_the_player_does(void **state) {
         if (result.rule) fail_msg("seed %d: %s", (int)seed, result.message);
         assert_true(simulated_hash(&t, arrivals_ns, timeout_ns) == v.hash);
     }
-    assert_true(v.runs > ARRIVALS && v.lost > ARRIVALS / 10 && v.refused > ARRIVALS / 10);
+    assert_true(v.runs > ARRIVALS && v.lost > 1000 && v.refused > 1000);
     trace_close(&t);
     player_close(p);
 }

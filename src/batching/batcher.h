@@ -79,8 +79,7 @@ typedef struct bt_batcher_model {
     int max_queue_size; /* requests that may wait, at least 1; those that run do not count */
     int64_t max_queue_delay_ns;
     bt_batcher_policy policy;
-    int64_t
-        promise_ns; /* from arrival to answer; the adaptive policy strives for it; 0: nothing is promised */
+    int64_t promise_ns; /* from arrival to answer, for the adaptive policy to keep; 0: none */
     bt_ladder ladder;
     bool admission;      /* refuse what could not make its deadline */
     bool failover;       /* false: what fails on the production path fails */

@@ -494,7 +494,7 @@ static const char *next_field(const char *at, char *out, size_t size) {
 static void test_csv_reads_back_to_the_same_points(void **state) {
     bt_record *record = *state;
     snprintf(record->models[0].points[0].why, BT_TEXT_SIZE, "a \"quoted\", comma'd reason");
-    char *text = written(record, CSV), header[40][64], field[BT_TEXT_SIZE];
+    char *text = written(record, CSV), header[64][64], field[BT_TEXT_SIZE];
     int columns = 0;
     const char *at = text;
     do {

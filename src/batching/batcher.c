@@ -68,8 +68,8 @@ bt_status bt_batcher_submit(bt_batcher *batcher, int64_t now_ns, const bt_submis
     }
     bool late = submission->deadline_ns <= batcher->now_ns;
     if (!late && model->options.admission && submission->deadline_ns != BT_NEVER_NS)
-        late =
-            bt_expected_answer_ns(batcher, submission->model, submission->standard) > submission->deadline_ns;
+        late = bt_expected_answer_ns(batcher, submission->model, submission->standard) >=
+               submission->deadline_ns; /* an answer at the deadline is late */
     if (late) {
         model->counts.rejected_deadline++;
         return BT_TIMEOUT;

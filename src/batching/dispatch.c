@@ -187,9 +187,10 @@ static int64_t expected_ns(const bt_model_state *model, bt_path path, int run_si
     return 0;
 }
 
+/* What ends at its deadline is late. */
 int64_t bt_latest_start_ns(const bt_model_state *model, int64_t deadline_ns) {
     int size = smaller(model->lines[BT_LINE_QUEUE].count, model->options.max_batch_size);
-    return deadline_ns == BT_NEVER_NS ? BT_NEVER_NS : deadline_ns - model->options.ladder.cost_ns[size];
+    return deadline_ns == BT_NEVER_NS ? BT_NEVER_NS : deadline_ns - 1 - model->options.ladder.cost_ns[size];
 }
 
 /* What is left of a batch that was split goes next, whoever joins it. The adaptive policy asks anew, since it

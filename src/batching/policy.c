@@ -92,8 +92,7 @@ int64_t bt_policy_closes_ns(const bt_model_state *model, const bt_slot *head, in
     const bt_batcher_model *options = &model->options;
     if (waiting >= options->max_batch_size) return model->gaps.last_ns;
     int64_t close_ns = model->gaps.last_ns + pays_ns(model, waiting);
-    /* a run that ends at a deadline is late */
-    if (model->close_by_ns - 1 < close_ns) close_ns = model->close_by_ns - 1;
+    if (model->close_by_ns < close_ns) close_ns = model->close_by_ns;
     if (options->promise_ns == 0) return close_ns;
     const int64_t kept_ns = head->arrival_ns + options->promise_ns - options->ladder.cost_ns[waiting + 1];
     return kept_ns < close_ns ? kept_ns : close_ns;

@@ -332,19 +332,28 @@ static bool is_free(const account *a, int instance) {
     return true;
 }
 
-void account_check_idle(account *a) {
+/* When the queue's batch must run at the latest, where an instance is free for it. */
+static int64_t due_ns(const account *a, int model) {
+    const account_model *m = &a->models[model];
+    const account_request *oldest = &a->requests[m->head];
+    if (m->waiting >= m->now.max_batch_size || a->draining) return a->now_ns;
+    const int64_t waited_ns = oldest->arrival_ns + m->now.max_queue_delay_ns;
+    if (!oldest->alone || oldest->deadline_ns == BT_NEVER_NS) return waited_ns;
+    const int64_t hurries_ns =
+        oldest->deadline_ns - a->ladders[model].cost_ns[1] - 1; /* what ends at it is late */
+    return hurries_ns < waited_ns ? hurries_ns : waited_ns;
+}
+
+void account_check_idle(account *a, int64_t wake_ns) {
     for (int i = 0; i < a->t->model_count; i++) {
         const account_model *m = &a->models[i];
         if (m->waiting == 0) continue;
-        const account_request *oldest = &a->requests[m->head];
-        const bool hurries = oldest->alone && oldest->deadline_ns != BT_NEVER_NS &&
-                             a->now_ns >= oldest->deadline_ns - a->ladders[i].cost_ns[1];
-        const bool due = m->waiting >= m->now.max_batch_size || a->draining || hurries ||
-                         a->now_ns >= oldest->arrival_ns + m->now.max_queue_delay_ns;
-        for (int j = 0; j < a->t->instance_count && due; j++)
+        const int64_t by_ns = due_ns(a, i);
+        if (by_ns > a->now_ns && by_ns >= wake_ns) continue;
+        for (int j = 0; j < a->t->instance_count; j++)
             MUST(a, a->t->instances[j].model != i || !is_free(a, j),
-                 "model %d: %d wait, the oldest %lld ns, and instance %d is free", i, m->waiting,
-                 (long long)(a->now_ns - oldest->arrival_ns), j);
+                 "model %d: %d wait, due in %lld ns, instance %d is free, and it sleeps for %lld ns", i,
+                 m->waiting, (long long)(by_ns - a->now_ns), j, (long long)(wake_ns - a->now_ns));
     }
 }
 

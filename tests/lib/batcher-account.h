@@ -83,8 +83,8 @@ void account_ended(account *a, account_run *run);
 
 /* Marks the runs whose watchdog has come, as the batcher does by itself. */
 void account_give_up(account *a);
-/* What the batcher could have run now by the plainest reading of the rules, and did not. */
-void account_check_idle(account *a);
+/* What the batcher could have run now by the plainest reading of the rules, and did not, or will oversleep. */
+void account_check_idle(account *a, int64_t wake_ns);
 /* At the end: everybody was answered once, and the counts say so. */
 void account_check_books(account *a);
 

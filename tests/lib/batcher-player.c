@@ -16,6 +16,7 @@ struct player {
     trace *seen;
     bt_batcher *batcher;
     size_t next_event, next_expected;
+    int64_t wake_ns; /* what it said when it was asked last */
     int idle_wakes;
     uint64_t hash;
 };
@@ -116,9 +117,9 @@ static void act(player *p) {
         see_action(p, &action);
     }
     if (p->a.rule) return;
-    account_check_idle(&p->a);
-    MUST(&p->a, p->driver->wake_ns(p->driver->context, p->batcher) > p->a.now_ns,
-         "it wants to be woken in the past");
+    p->wake_ns = p->driver->wake_ns(p->driver->context, p->batcher);
+    account_check_idle(&p->a, p->wake_ns);
+    MUST(&p->a, p->wake_ns > p->a.now_ns, "it wants to be woken in the past");
 }
 
 /* ---- what goes in ---- */
@@ -200,7 +201,7 @@ static bool step(player *p) {
     int64_t end_ns;
     account_run *ending = next_end(p, &end_ns);
     const int64_t event_ns = p->next_event < t->event_count ? t->events[p->next_event].at_ns : BT_NEVER_NS;
-    int64_t at_ns = p->driver->wake_ns(p->driver->context, p->batcher);
+    int64_t at_ns = p->wake_ns;
     if (end_ns < at_ns) at_ns = end_ns;
     if (event_ns < at_ns) at_ns = event_ns;
     if (at_ns == BT_NEVER_NS) return false;
@@ -246,6 +247,7 @@ playing player_play(player *p, const trace *t, const player_driver *driver, trac
     p->seen = seen;
     p->next_event = p->next_expected = 0;
     p->idle_wakes = 0;
+    p->wake_ns = driver->wake_ns(driver->context, p->batcher);
     p->hash = BT_FNV_START;
     account_open(&p->a, t, p->batcher);
     play_all(p);

@@ -249,10 +249,13 @@ static void three_run_padded_to_four(void **state) {
 
 static void a_batch_closes_early_for_a_deadline_that_waiting_would_break(void **state) {
     service *s = *state;
-    submit_to(s, MS(0), 0, MS(12), false); /* takes 10: it must start by 2 */
-    expect_nothing(s, MS(1));
-    assert_int_equal(bt_batcher_wake_ns(s->batcher), MS(2));
-    expect_run(s, MS(2), BT_PATH_PRODUCTION, 1, 1);
+    submit_to(s, MS(0), 0, MS(12),
+              false); /* takes 10: it must start before 2, since what ends at 12 is late */
+    expect_nothing(s, MS(2) - 2);
+    assert_int_equal(bt_batcher_wake_ns(s->batcher), MS(2) - 1);
+    uint64_t run = expect_run(s, MS(2) - 1, BT_PATH_PRODUCTION, 1, 1);
+    assert_true(bt_batcher_done(s->batcher, MS(12) - 1, run, BT_RUN_GOOD));
+    expect_answer(s, MS(12) - 1, 100, BT_OK);
 }
 
 static void a_change_of_settings_holds_from_now_on(void **state) {
@@ -323,9 +326,9 @@ static void admission_refuses_what_could_not_make_it(void **state) {
     service s = open_one(&model);
     submit_many(&s, MS(0), 4);
     expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4); /* until 22 */
-    assert_int_equal(bt_batcher_submit(s.batcher, MS(0), &(bt_submission){0, MS(31), false, 9}, &ticket),
-                     BT_TIMEOUT); /* 22 + 10 at best */
-    submit_to(&s, MS(0), 0, MS(33), false);
+    assert_int_equal(bt_batcher_submit(s.batcher, MS(0), &(bt_submission){0, MS(32), false, 9}, &ticket),
+                     BT_TIMEOUT); /* 22 + 10 at best, and what ends at its deadline is late */
+    submit_to(&s, MS(0), 0, MS(32) + 1, false);
     finish(&s);
 }
 

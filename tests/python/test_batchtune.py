@@ -880,8 +880,8 @@ class Models(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(list(s.models), ["hrnet", "cbam_resunet"])
         self.assertEqual(s.models["hrnet"], batchtune.Model(
             name="hrnet", input_size=(16, 16), tuned_size=16, demonstration=False, batch_size=8, max_queue_size=100,
-            max_queue_delay_ms=1, p95_sla_ms=70, timeout_ms=0, instances=2, precision="", weights_note="",
-            changed_weights=False))
+            max_queue_delay_ms=1, p95_sla_ms=70, timeout_ms=0, policy="delay", instances=2, precision="",
+            weights_note="", changed_weights=False))
         await s.start()
         s.set({"batch_size": 2, "timeout_ms": 500}, "cbam_resunet")
         self.assertEqual([model.batch_size for model in s.models.values()], [8, 2])

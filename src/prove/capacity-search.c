@@ -19,6 +19,9 @@
 #define PIECE_SPARE     1.3
 #define PIECE_LONGEST_S 30.0
 
+/* But so many requests are sent at any rate, however long it takes: of fewer, there may be none at all. */
+#define PIECE_FEWEST 20
+
 /* Both pieces together, in lengths of the first. Higher, less of an undecided run goes into filling the queue
  * again, and more of one that would have been decided by less. */
 #define LENGTHS 4
@@ -214,6 +217,14 @@ static bt_capacity_step begin(const bt_load_capacity *c, double start_rps) {
     return run_at(c->predicted_rps > 0 ? c->predicted_rps : start_rps);
 }
 
+/* Neither bound is known, and the last rate was so low that its requests were too few to bound P95. */
+static bool was_too_slow(const bt_load_capacity *c, const view *v, double sla_ms) {
+    const bt_rate_run *last = c->run_count > 0 ? &c->runs[c->run_count - 1] : NULL;
+    return last && v->held == 0 && isinf(v->broke) && last->purpose == BT_RATE_SEARCH &&
+           last->word == BT_RATE_NOT_SHOWN && last->ok == last->sent && last->p95_ms <= sla_ms &&
+           isnan(last->p95_upper_ms);
+}
+
 /* The search's own next step; false: it is over. */
 static bool search(const bt_load_capacity *c, const view *v, double sla_ms, double start_rps,
                    bt_capacity_step *next) {
@@ -226,6 +237,10 @@ static bool search(const bt_load_capacity *c, const view *v, double sla_ms, doub
         return true;
     }
     if (v->held > 0 && isfinite(fmin(v->broke, v->late))) return close_in(c, v, sla_ms, next);
+    if (was_too_slow(c, v, sla_ms)) {
+        *next = run_at(c->runs[last].rate_rps * STEP_BEYOND);
+        return true;
+    }
     *next = rates == 0 ? begin(c, start_rps) : v->held > 0 ? go_up(v, sla_ms) : go_down(v);
     return true;
 }
@@ -259,7 +274,8 @@ static double usual_length_s(double rate_rps, double sla_s) {
 
 bt_capacity_piece bt_capacity_piece_at(int look, double rate_rps, double p95_sla_ms, double length_s) {
     const double sla_s = p95_sla_ms / 1e3;
-    const double first_s = length_s > 0 ? length_s : usual_length_s(rate_rps, sla_s);
+    const double wished_s = length_s > 0 ? length_s : usual_length_s(rate_rps, sla_s);
+    const double first_s = rate_rps > 0 ? fmax(wished_s, PIECE_FEWEST / rate_rps) : wished_s;
     return (bt_capacity_piece){
         .warm_s = rate_rps > 0 ? fmin(ceil(WARM_SLAS * sla_s), WARM_MOST_S) : 0,
         .measured_s = look == 0 ? first_s : (LENGTHS - 1) * first_s,

@@ -223,6 +223,20 @@ static void what_was_disturbed_is_run_once_more(void **state) {
     expect_found(QUEUE, 0.1, 0.9, 1.1, 5, "a queue, one run in twenty disturbed");
 }
 
+/* As where nothing is predicted and the service is much faster than was thought. */
+static void a_rate_too_low_to_show_anything_is_left_upwards(void **state) {
+    (void)state;
+    bt_load_capacity found;
+    bt_load_capacity_empty(&found);
+    found.run_count = 1;
+    found.runs[0] =
+        (bt_rate_run){.rate_rps = 0.4, .word = BT_RATE_NOT_SHOWN, .sent = 9, .ok = 9, .p95_ms = 50};
+    found.runs[0].p95_upper_ms = NAN;
+    const bt_capacity_step step = bt_capacity_next(&found, SLA_MS, START);
+    assert_true(!step.done && step.rate_rps > 0.8);
+    assert_true(bt_capacity_piece_at(0, 0.4, SLA_MS, 1.5).measured_s * 0.4 >= 20);
+}
+
 static void beyond_the_capacity_two_rates_are_run(void **state) {
     (void)state;
     curve c = curve_of(QUEUE, 0.1, 6);
@@ -429,6 +443,7 @@ int main(void) {
         cmocka_unit_test(where_every_rate_holds_there_is_no_upper_bound),
         cmocka_unit_test(where_the_generator_is_too_slow_that_is_the_bound),
         cmocka_unit_test(what_was_disturbed_is_run_once_more),
+        cmocka_unit_test(a_rate_too_low_to_show_anything_is_left_upwards),
         cmocka_unit_test(beyond_the_capacity_two_rates_are_run),
         cmocka_unit_test(the_bounds_decide_about_what_was_asked),
     };

@@ -195,13 +195,14 @@ int bt_command_start(const bt_command *command, int argc, char **argv, void *val
     bt_options_request request;
     bt_error error;
     int operand_count;
+    const int operands_wanted = command->operand_count - command->operands_optional;
     bt_options_default(command->table, command->count, values, sources);
     bt_status status =
         bt_options_parse(command->table, command->count, argc, argv, values, sources, command->operands,
                          command->operand_count, &operand_count, &request, &error);
-    if (status == BT_OK && request == BT_REQUEST_RUN && operand_count < command->operand_count)
+    if (status == BT_OK && request == BT_REQUEST_RUN && operand_count < operands_wanted)
         status = bt_fail(&error, BT_INVALID, "%d word(s) missing; usage: %s %s",
-                         command->operand_count - operand_count, command->name, command->usage);
+                         operands_wanted - operand_count, command->name, command->usage);
     if (status != BT_OK)
         return bt_command_finish(command, out, err, false, bt_command_fail(command, &error, err));
     if (request == BT_REQUEST_RUN) return -1;

@@ -44,7 +44,8 @@ typedef struct bt_command {
     const bt_option *table;
     size_t count;
     const char **operands;         /* receives the words that are no flags; NULL where none are taken */
-    int operand_count;             /* exactly so many are wanted */
+    int operand_count;             /* at most so many are wanted */
+    int operands_optional;         /* the last so many of them may be left out: they stay as they are */
     void (*write_more)(FILE *out); /* more of --help, behind the options; may be NULL */
 } bt_command;
 

@@ -41,6 +41,10 @@ static bt_status parse(json_t **out, const char *bytes, size_t size, size_t flag
     return bt_fail(error, BT_PARSE, "%s: is a JSON array, but an object { ... } is wanted", path);
 }
 
+bt_status bt_json_from_text(json_t **out, const char *text, size_t size, const char *where, bt_error *error) {
+    return parse(out, text, size, 0, where, error);
+}
+
 static bt_status load(json_t **out, const char *path, size_t flags, bt_error *error) {
     char *bytes = NULL;
     size_t size;

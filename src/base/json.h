@@ -30,6 +30,10 @@ BT_MUST_USE bt_status bt_json_load_with_reals(json_t **out, const char *path, bt
  * then). */
 json_t *bt_json_parse(const char *text, size_t size, json_error_t *at);
 
+/* The same as a file's contents are read: an object, and `where` is what messages call it. BT_PARSE, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_json_from_text(json_t **out, const char *text, size_t size, const char *where,
+                                        bt_error *error);
+
 /* Writes `json` to `path` by atomic replace (see base/files.h): indented, arrays of plain values side by
  * side, every real as the shortest text that reads back to the same double. */
 BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error);

@@ -339,12 +339,21 @@ static bt_status read_config(const json_t *top, bt_config *config, const char *p
 }
 
 bt_status bt_config_load(bt_config **out, const char *path, bt_error *error) {
+    json_t *top;
+    *out = NULL;
+    bt_status status = bt_json_load(&top, path, error);
+    if (status == BT_OK) status = bt_config_from_json(out, top, path, error);
+    json_decref(top);
+    return status;
+}
+
+bt_status bt_config_from_json(bt_config **out, json_t *top, const char *path, bt_error *error) {
     *out = NULL;
     bt_config *config = (bt_config *)calloc(1, sizeof *config);
     if (!config) return bt_no_memory(error, "reading %s", path);
     snprintf(config->path, sizeof config->path, "%s", path);
-    bt_status status = bt_json_load(&config->json, path, error);
-    if (status == BT_OK) status = read_config(config->json, config, path, error);
+    config->json = json_incref(top);
+    bt_status status = read_config(top, config, path, error);
     if (status != BT_OK)
         bt_config_close(&config);
     else

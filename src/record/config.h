@@ -144,6 +144,9 @@ typedef struct bt_config {
  * owns *out. */
 BT_MUST_USE bt_status bt_config_load(bt_config **out, const char *path, bt_error *error);
 
+/* The same of a document that is read already, which a pipe gives once; `path` is what it is called. */
+BT_MUST_USE bt_status bt_config_from_json(bt_config **out, json_t *top, const char *path, bt_error *error);
+
 /* The same for a program with a --config flag: where there is no file, the message says how to get one. */
 BT_MUST_USE bt_status bt_config_load_flag(bt_config **out, const char *path, bt_error *error);
 

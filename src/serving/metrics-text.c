@@ -7,101 +7,25 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "serving/metrics-figures.h"
 #include "serving/metrics.h"
 
-/* MILLISECONDS are seconds in Prometheus, where every unit is a base unit. */
-typedef enum figure_type { DOUBLE, MILLISECONDS, COUNT, INTEGER, BIG, SWITCH } figure_type;
-
-typedef struct figure {
-    const char *key;   /* in JSON */
-    const char *name;  /* in Prometheus, less the prefix; a counter's ends in _total */
-    const char *label; /* a fixed label pair of it, or NULL; figures of one name stand together */
-    figure_type type;
-    size_t offset;
-    const char *help;
-} figure;
-
-#define AT(member) offsetof(bt_metrics, member)
-
-static const figure figures[] = {
-    {"p50_latency_ms", NULL, NULL, DOUBLE, AT(latency.p50), NULL},
-    {"p95_latency_ms", NULL, NULL, DOUBLE, AT(latency.p95), NULL},
-    {"p99_latency_ms", NULL, NULL, DOUBLE, AT(latency.p99), NULL},
-    {"throughput_imgs_per_sec", "throughput_images_per_second", NULL, DOUBLE, AT(throughput_imgs_per_sec),
-     "Images answered well, by wall-clock time of the window."},
-    {"throughput_since_start", NULL, NULL, DOUBLE, AT(throughput_since_start), NULL},
-    {"uptime_s", "uptime_seconds", NULL, DOUBLE, AT(uptime_s), "Time since the service started."},
-    {"window_s", "window_seconds", NULL, DOUBLE, AT(window_s), "Time that windowed figures cover now."},
-    {"queue_size", "queue_size", NULL, INTEGER, AT(queue_size), "Requests that wait."},
-    {"queue_limit", "queue_limit", NULL, INTEGER, AT(queue_limit), "Requests that may wait."},
-    {"in_flight", "in_flight", NULL, INTEGER, AT(in_flight), "Requests taken and not answered yet."},
-    {"batch_size", "batch_size_limit", NULL, INTEGER, AT(batch_size), "The largest batch that is formed."},
-    {"mean_batch_size", "batch_size_mean", NULL, DOUBLE, AT(mean_batch_size),
-     "Requests a run, since the start."},
-    {"batch_fill", "batch_fill_ratio", NULL, DOUBLE, AT(batch_fill),
-     "Requests over images that ran, padding included, since the start."},
-    {"utilisation", "utilisation_ratio", NULL, DOUBLE, AT(utilisation),
-     "Share of the window in which instances ran."},
-    {"submitted", "submitted_total", NULL, COUNT, AT(submitted), "Requests that came."},
-    {"ok", "requests_total", "outcome=\"ok\"", COUNT, AT(ok), "Requests by what became of them."},
-    {"rejected_full", "requests_total", "outcome=\"rejected_full\"", COUNT, AT(rejected_full), NULL},
-    {"rejected_deadline", "requests_total", "outcome=\"rejected_deadline\"", COUNT, AT(rejected_deadline),
-     NULL},
-    {"rejected_closed", "requests_total", "outcome=\"rejected_closed\"", COUNT, AT(rejected_closed), NULL},
-    {"expired", "requests_total", "outcome=\"expired\"", COUNT, AT(expired), NULL},
-    {"cancelled", "requests_total", "outcome=\"cancelled\"", COUNT, AT(cancelled), NULL},
-    {"failed", "requests_total", "outcome=\"failed\"", COUNT, AT(failed), NULL},
-    {"fallback", "fallback_total", NULL, COUNT, AT(fallback),
-     "Requests that the standard path served instead."},
-    {"run_exceptions", "run_failures_total", "cause=\"exception\"", COUNT, AT(run_exceptions),
-     "Runs on the production path that failed, by cause."},
-    {"run_non_finite", "run_failures_total", "cause=\"non_finite\"", COUNT, AT(run_non_finite), NULL},
-    {"run_out_of_memory", "run_failures_total", "cause=\"out_of_memory\"", COUNT, AT(run_out_of_memory),
-     NULL},
-    {"run_timeouts", "run_failures_total", "cause=\"timeout\"", COUNT, AT(run_timeouts), NULL},
-    {"breaker_opened", "breaker_opened_total", NULL, COUNT, AT(breaker_opened),
-     "Times a circuit breaker opened."},
-    {"p95_sla_ms", "sla_p95_seconds", NULL, MILLISECONDS, AT(p95_sla_ms),
-     "The promise that P95 is judged by."},
-    {"meets_sla", "sla_met", NULL, SWITCH, AT(meets_sla), "1 where the window's P95 keeps the promise."},
-    {"saturated_fraction", "saturated_ratio", NULL, DOUBLE, AT(saturated_fraction),
-     "INT8: share of activations beyond the calibrated range."},
-    {"process_memory_bytes", "process_memory_bytes", NULL, BIG, AT(process_memory_bytes), "Resident size."},
-    {"process_memory_peak_bytes", "process_memory_peak_bytes", NULL, BIG, AT(process_memory_peak_bytes),
-     "Largest resident size."},
-};
-#define FIGURE_COUNT (sizeof figures / sizeof *figures)
-
-static const struct {
-    const char *key;
-    size_t offset;
-} latencies[] = {
-    {"latency_ms", AT(latency)}, {"latency_since_start_ms", AT(latency_since_start)},
-    {"queue_ms", AT(queue)},     {"preprocess_ms", AT(preprocess)},
-    {"service_ms", AT(service)},
-};
-#define LATENCY_COUNT (sizeof latencies / sizeof *latencies)
-
-static double value_of(const bt_metrics *metrics, const figure *f) {
+static double value_of(const bt_metrics *metrics, const bt_figure *f) {
     const char *at = (const char *)metrics + f->offset;
     switch (f->type) {
-    case DOUBLE:
-    case MILLISECONDS:
+    case BT_FIGURE_DOUBLE:
+    case BT_FIGURE_MILLISECONDS:
         return *(const double *)(const void *)at;
-    case COUNT:
+    case BT_FIGURE_COUNT:
         return (double)*(const uint64_t *)(const void *)at;
-    case INTEGER:
+    case BT_FIGURE_INTEGER:
         return *(const int *)(const void *)at;
-    case BIG:
+    case BT_FIGURE_BIG:
         return (double)*(const int64_t *)(const void *)at;
-    case SWITCH:
+    case BT_FIGURE_SWITCH:
         break;
     }
     return *(const bool *)(const void *)at;
-}
-
-static const bt_metrics_latency *latency_at(const bt_metrics *metrics, size_t index) {
-    return (const bt_metrics_latency *)(const void *)((const char *)metrics + latencies[index].offset);
 }
 
 /* ---- JSON ---- */
@@ -110,10 +34,11 @@ static json_t *number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *figure_to_json(const bt_metrics *metrics, const figure *f) {
+static json_t *figure_to_json(const bt_metrics *metrics, const bt_figure *f) {
     double value = value_of(metrics, f);
-    if (f->type == SWITCH) return json_boolean(value != 0);
-    return f->type == DOUBLE || f->type == MILLISECONDS ? number(value) : json_integer((json_int_t)value);
+    if (f->type == BT_FIGURE_SWITCH) return json_boolean(value != 0);
+    return f->type == BT_FIGURE_DOUBLE || f->type == BT_FIGURE_MILLISECONDS ? number(value)
+                                                                            : json_integer((json_int_t)value);
 }
 
 static json_t *latency_to_json(const bt_metrics_latency *l) {
@@ -133,10 +58,11 @@ static json_t *instance_to_json(const bt_metrics_instance *i) {
 static json_t *model_to_json(const bt_metrics *metrics) {
     json_t *object = json_object(), *batches = json_object(), *instances = json_array();
     int failed = !object || !batches || !instances;
-    for (size_t i = 0; i < FIGURE_COUNT && !failed; i++)
-        failed = json_object_set_new(object, figures[i].key, figure_to_json(metrics, &figures[i]));
-    for (size_t i = 0; i < LATENCY_COUNT && !failed; i++)
-        failed = json_object_set_new(object, latencies[i].key, latency_to_json(latency_at(metrics, i)));
+    for (size_t i = 0; i < BT_FIGURES_COUNT && !failed; i++)
+        failed = json_object_set_new(object, bt_figures[i].key, figure_to_json(metrics, &bt_figures[i]));
+    for (size_t i = 0; i < BT_FIGURE_LATENCIES_COUNT && !failed; i++)
+        failed = json_object_set_new(object, bt_figure_latencies[i].key,
+                                     latency_to_json(bt_figure_latency_at(metrics, i)));
     for (int b = 0; b < BT_METRICS_BATCHES && !failed; b++) {
         char size[16];
         snprintf(size, sizeof size, "%d", b + 1);
@@ -206,10 +132,10 @@ static void write_head(FILE *out, const char *name, const char *help, const char
 }
 
 /* All models' lines of one family; a family's head comes with its first figure, which has the help. */
-static void write_figure(FILE *out, const figure *f, const bt_metrics *metrics, int count) {
+static void write_figure(FILE *out, const bt_figure *f, const bt_metrics *metrics, int count) {
     if (!f->name) return;
-    if (f->help) write_head(out, f->name, f->help, f->type == COUNT ? "counter" : "gauge");
-    if (f->type == BIG) { /* of the process, not of a model */
+    if (f->help) write_head(out, f->name, f->help, f->type == BT_FIGURE_COUNT ? "counter" : "gauge");
+    if (f->type == BT_FIGURE_BIG) { /* of the process, not of a model */
         fprintf(out, "batchtune_%s", f->name);
         write_value(out, value_of(&metrics[0], f));
         return;
@@ -218,7 +144,7 @@ static void write_figure(FILE *out, const figure *f, const bt_metrics *metrics, 
     if (f->label) snprintf(extra, sizeof extra, ",%s", f->label);
     for (int i = 0; i < count; i++)
         write_sample(out, f->name, metrics[i].model, extra,
-                     value_of(&metrics[i], f) / (f->type == MILLISECONDS ? 1e3 : 1));
+                     value_of(&metrics[i], f) / (f->type == BT_FIGURE_MILLISECONDS ? 1e3 : 1));
 }
 
 static double seconds(int64_t ns) {
@@ -240,28 +166,16 @@ static void write_summary(FILE *out, const char *name, const char *model, const 
 
 static void write_summaries(FILE *out, const bt_metrics *metrics, const bt_metrics_totals *totals,
                             int count) {
-    static const struct {
-        const char *name, *help;
-        size_t window, sum;
-    } families[] = {
-        {"latency_seconds", "Request latency, from the call to the answer; quantiles of the window.",
-         AT(latency), offsetof(bt_metrics_totals, latency_ns)},
-        {"queue_seconds", "Wait of a request until its batch began; quantiles of the window.", AT(queue),
-         offsetof(bt_metrics_totals, queue_ns)},
-        {"preprocess_seconds",
-         "Resizing and normalising a request's batch, and its masks; quantiles of the window.",
-         AT(preprocess), offsetof(bt_metrics_totals, preprocess_ns)},
-        {"service_seconds", "Service time of a request's batch; quantiles of the window.", AT(service),
-         offsetof(bt_metrics_totals, service_ns)},
-    };
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        write_head(out, families[i].name, families[i].help, "summary");
-        for (int m = 0; m < count; m++)
-            write_summary(
-                out, families[i].name, metrics[m].model,
-                (const bt_metrics_latency *)(const void *)((const char *)&metrics[m] + families[i].window),
-                *(const int64_t *)(const void *)((const char *)&totals[m] + families[i].sum),
-                totals[m].answered);
+    for (size_t i = 0; i < BT_FIGURE_LATENCIES_COUNT; i++) {
+        const bt_figure_latency *family = &bt_figure_latencies[i];
+        if (!family->name) continue;
+        write_head(out, family->name, family->help, "summary");
+        for (int m = 0; m < count; m++) {
+            const int64_t sums_ns[BT_FIGURE_LATENCIES_COUNT] = {
+                totals[m].latency_ns, 0, totals[m].queue_ns, totals[m].preprocess_ns, totals[m].service_ns};
+            write_summary(out, family->name, metrics[m].model, bt_figure_latency_at(&metrics[m], i),
+                          sums_ns[i], totals[m].answered);
+        }
     }
 }
 
@@ -347,8 +261,8 @@ bt_status bt_metrics_prometheus(char **out, const bt_metrics *metrics, const bt_
     *out = NULL;
     FILE *text = open_memstream(out, &size);
     if (!text) return bt_no_memory(error, "metrics");
-    for (size_t i = 0; i < FIGURE_COUNT && count > 0; i++)
-        write_figure(text, &figures[i], metrics, count);
+    for (size_t i = 0; i < BT_FIGURES_COUNT && count > 0; i++)
+        write_figure(text, &bt_figures[i], metrics, count);
     write_summaries(text, metrics, totals, count);
     write_histogram(text, metrics, totals, count, bounds);
     write_batches(text, metrics, count);

@@ -230,6 +230,12 @@ show-batch-config: .deps/$(CORE).stamp ## print the config, what it was measured
 	$(call build,$(O)/bin/$@)
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+explain-batching: export OFFLINE = 1
+explain-batching: .deps/$(CORE).stamp ## why batching pays here or does not, in milliseconds, and what would \
+    change it (ARGS="results/RUN/record.json")
+	$(call build,$(O)/bin/$@)
+	$(Q)$(O)/bin/$@ $(ARGS)
+
 test-production: $(SET_UP) ## prove the config under single, burst, sustained and mixed load
 	$(call build,$(O)/bin/$@ $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
@@ -329,7 +335,8 @@ uninstall: ## remove what install put there
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
-                src/backend/sim.c src/load/schedule.c src/tune/journal.c src/tune/step.c tests/fuzz/input.c
+                src/backend/sim.c src/load/schedule.c src/serving/metrics-figures.c src/serving/metrics-read.c \
+                src/tune/journal.c src/tune/step.c tests/fuzz/input.c
 FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' \
                 -pthread -MMD -MP -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow \
                 -fno-sanitize-recover=all
@@ -464,9 +471,10 @@ clean: ## remove build/
 
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
-        fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config bench bench- \
-        kernels bench-steps bench-networks bench-peers study-policies gpu-check install uninstall nightly shim \
-        cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers lint docs help format \
+        fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config explain-batching \
+        bench bench-kernels bench-steps bench-networks bench-peers study-policies gpu-check install uninstall \
+        nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers \
+        lint docs help format \
         clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

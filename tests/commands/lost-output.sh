@@ -22,6 +22,9 @@ optimize-batch|the report|$bin/optimize-batch --quiet --backend $sim --models hr
 test-production|the report|$bin/test-production --quiet --backend $sim --config config.json --scenarios single --duration 1s
 show-batch-config|what the config says|$bin/show-batch-config --config config.json
 show-batch-config|what the config says|$bin/show-batch-config --config config.json --format json
+explain-batching|the explanation|$bin/explain-batching config.json
+explain-batching|the explanation|$bin/explain-batching $load --format json
+explain-batching|the explanation|$bin/explain-batching $load --format markdown
 segment-image|what was segmented|$bin/segment-image --quiet --backend $sim --image $picture --image-size 64
 segment-image|what was segmented|$bin/segment-image --quiet --backend $sim --image $picture --image-size 64 --format coco
 segment-image|the verdict|$bin/segment-image --quiet --backend $sim --image $picture --image-size 64 --output polygons.json
@@ -34,7 +37,7 @@ perf-gate compare|the comparison|$bin/perf-gate compare $sweep $sweep --format m
 perf-gate show|the comparison|$bin/perf-gate show gate.json --format junit
 canary|what was measured|$bin/canary --duration 0s
 LIST
-for program in optimize-batch test-production show-batch-config segment-image render-report perf-gate canary; do
+for program in optimize-batch test-production show-batch-config explain-batching segment-image render-report perf-gate canary; do
     echo "$program|the help|$bin/$program --help" >>programs
     echo "$program|the version|$bin/$program --version" >>programs
 done

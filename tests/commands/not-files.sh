@@ -42,6 +42,7 @@ through() { # through WHAT COMMAND...: the file that <(...) stands for
 }
 through 'a picture' "$segment --image <(cat a.png)"
 through 'a config' "$bin/show-batch-config --config <(cat config.json)"
+through 'what to explain' "$bin/explain-batching <(cat config.json)"
 through 'the config of a load test' \
     "$bin/test-production --quiet --tolerate-cores 64 --backend $sim --config <(cat config.json) --scenarios single --duration 3s"
 through "segment-image's config" "$segment --image a.png --config <(cat config.json)"
@@ -85,6 +86,7 @@ refused 'a results folder that is a pipe' '--results: pipe: is a pipe, not a fol
 for path in /dev/zero /dev/null sock drawn; do
     kind=$([ "$path" = sock ] && echo socket || { [ "$path" = drawn ] && echo folder; } || echo device)
     refused "a config: $path" "$path: is a $kind, not a file" "$bin/show-batch-config" --config $path
+    refused "what to explain: $path" "$path: is a $kind, not a file" "$bin/explain-batching" $path
     refused "settings: $path" "$path: is a $kind, not a file" "$bin/optimize-batch" --backend $sim --config $path
     refused "a verdict: $path" "$path: is a $kind, not a file" "$bin/perf-gate" show $path
     refused "rules: $path" "$path: is a $kind, not a file" "$bin/perf-gate" compare "$sweep" "$sweep" --rules $path
@@ -104,6 +106,7 @@ for signal in INT TERM; do
         comment "exit $status, SIG$signal: $command"
     done <<LIST
 $bin/show-batch-config --config pipe
+$bin/explain-batching pipe
 $bin/render-report pipe
 $bin/perf-gate show pipe
 $bin/perf-gate compare pipe $sweep

@@ -1,0 +1,20 @@
+#include "settings/explanation.h"
+
+#include "settings/rows.h"
+
+#define ROW(type, member)                                                                                    \
+    BT_ROW(type, bt_explanation_settings, member), .group = "What to explain", .scope = BT_SCOPE_COMMAND
+
+const bt_option bt_explanation_settings_table[] = {
+    {ROW(NAMES, models), .placeholder = "NAME,...",
+     .help = "The models to explain; all that there are unless given."},
+    {ROW(NUMBER, rate), BT_ABOVE(0, 1e9), .placeholder = "RPS",
+     .help = "Requests a second for which a config's or tuning run's requests are predicted; 60 % of the "
+             "capacity "
+             "unless given."},
+    {ROW(CHOICE, format), .initial = "table", .choices = "table|json|markdown",
+     .help = "How it is printed; with json and markdown the verdict goes to standard error."},
+};
+
+const size_t bt_explanation_settings_count =
+    sizeof bt_explanation_settings_table / sizeof *bt_explanation_settings_table;

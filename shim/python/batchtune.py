@@ -741,6 +741,7 @@ class Result:
     held_ms: float                        # in Python: converting the image, being held back
     queue_ms: float                       # in the queue, until its batch began
     preprocess_ms: float                  # its whole batch: resizing, normalising, masks
+    deliver_ms: float                     # of that: masks
     service_ms: float                     # its batch in the network
     latency_ms: float                     # in the service, from the queue to the answer
     p95_latency_ms: float                 # of the model, over the window of its metrics

@@ -279,6 +279,11 @@ bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, an
 	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
 
+bench-predictions: .deps/$(CORE).stamp ## predicted P95 beside measured, on the simulated backend \
+    (ARGS="CONFIG SECONDS": a config's models instead, so long a cell)
+	$(call build,$(O)/bench/$@)
+	$(Q)$(O)/bench/$@ $(ARGS)
+
 bench-steps: .deps/$(CORE).stamp ## what each step of a plan takes (ARGS="hrnet 256 1 int8": network, size, batch, \
     precision or cuda:N)
 	$(call build,$(O)/bench/$@ $(if $(findstring cuda:,$(ARGS)),cuda))
@@ -472,9 +477,8 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config explain-batching \
-        bench bench-kernels bench-steps bench-networks bench-peers study-policies gpu-check install uninstall \
-        nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core check sanitizers \
-        lint docs help format \
-        clean FORCE
+        bench bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies gpu-check \
+        install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core \
+        check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -1,0 +1,298 @@
+/* bench-predictions: P95 as the simulator predicts it beside what a live service shows, cell by cell: batch sizes,
+ * queue delays and loads up to 85 % of the capacity, each on the very schedule that is sent. The simulated backend is
+ * timed, its samples go into a record and from there into a config, which is served and predicted from, without noise
+ * and with it; a config that is given has its models tested, each alone and all together. Prints figures and judges
+ * none. bench-predictions [CONFIG] [SECONDS]: of each cell, 1.5 by default. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "load/target-service.h"
+#include "prove/predict.h"
+#include "prove/sum.h"
+#include "record/config.h"
+#include "report/load-words.h"
+#include "serving/serving.h"
+#include "tune/score.h"
+#include "tune/team.h"
+
+#define SAMPLES       80
+#define STOP_MS       10000
+#define CLOSE_PERCENT 9.0
+
+static const int sizes[] = {1, 2, 4, 8};
+static const double delays_ms[] = {0, 2, 5};
+static const double loads[] = {0.3, 0.5, 0.7, 0.85};
+
+#define COUNT(a) (int)(sizeof(a) / sizeof((a)[0]))
+
+static void must(bt_status status, const bt_error *error) {
+    if (status == BT_OK) return;
+    fprintf(stderr, "bench-predictions: %s\n", error->message);
+    exit(1);
+}
+
+/* ---- a config of the simulated backend, by its own samples ---- */
+
+static void time_sizes(bt_model_record *model, const char *backend) {
+    const bt_session_options options = {
+        .backend = backend, .model = "hrnet", .weights = "demo", .device = "cpu", .height = 1, .width = 1};
+    float images[3 * 8] = {0}, logits[8];
+    bt_team *team;
+    bt_error error;
+    must(bt_team_open(&team, &options, 1, &error), &error);
+    for (int i = 0; i < COUNT(sizes); i++) {
+        double samples_ms[SAMPLES];
+        bt_point *point = bt_record_add_point(model, sizes[i]);
+        must(bt_team_prepare(team, sizes[i], 1, &error), &error);
+        must(bt_team_time(team, sizes[i], SAMPLES, images, logits, samples_ms, &error), &error);
+        must(bt_point_add_samples(point, samples_ms, SAMPLES, &error), &error);
+        must(bt_score_point(point, 1, 5, &error), &error);
+        point->outcome = BT_OUTCOME_MEASURED;
+    }
+    bt_team_close(&team);
+}
+
+static void write_config(const char *path, const char *backend) {
+    bt_record *record;
+    bt_error error;
+    json_t *json;
+    must(bt_record_open(&record, 1, &error), &error);
+    bt_model_record *model = &record->models[0];
+    snprintf(record->settings.backend, sizeof record->settings.backend, "%s", backend);
+    snprintf(record->workload, sizeof record->workload, "simulated");
+    snprintf(model->model, sizeof model->model, "hrnet");
+    snprintf(model->backend, sizeof model->backend, "sim");
+    snprintf(model->device, sizeof model->device, "simulated");
+    snprintf(model->precision, sizeof model->precision, "none");
+    snprintf(model->weights_source, sizeof model->weights_source, "none");
+    model->image_size = model->instances = model->threads = 1;
+    time_sizes(model, backend);
+    model->chosen = model->point_count - 1;
+    model->meets_sla = true;
+    must(bt_config_from_record(&json, record, NULL, &error), &error);
+    must(bt_json_save(json, path, false, &error), &error);
+    json_decref(json);
+    bt_record_close(&record);
+}
+
+/* ---- one cell ---- */
+
+typedef struct tally {
+    int cells, close;
+    double worst_percent;
+    char worst[256], parts[BT_LOAD_WORDS_SIZE];
+} tally;
+
+typedef struct cell {
+    const bt_config *config;
+    const char *const *models;
+    int model_count, batch_size;
+    double delay_ms, load, seconds;
+} cell;
+
+/* What one lane serves of full batches a second, preparing and delivering included. */
+static double capacity_rps(const bt_config_model *model, int batch_size) {
+    bt_tuned_model tuned;
+    bt_error error;
+    must(bt_tuned_model_open(&tuned, model, batch_size, &error), &error);
+    const double run_ms = bt_ms(tuned.batcher.ladder.service_ns[tuned.batcher.ladder.size_count - 1]);
+    double around_ms = 0;
+    for (int i = 0; i < tuned.prepare.count; i++)
+        around_ms += tuned.prepare.quantiles_ms[i] / tuned.prepare.count;
+    for (int i = 0; i < tuned.deliver.count; i++)
+        around_ms += tuned.deliver.quantiles_ms[i] / tuned.deliver.count;
+    bt_tuned_model_close(&tuned);
+    return 1e3 * batch_size / (run_ms + batch_size * around_ms);
+}
+
+static bt_service *start(const cell *c) {
+    char settings[128], models[256] = "";
+    bt_service *service;
+    bt_error error;
+    for (int i = 0; i < c->model_count; i++)
+        bt_text_append(models, sizeof models, "%s%s", i > 0 ? "," : "", c->models[i]);
+    bt_text_format(settings, sizeof settings, "batch_size=%d,max_queue_delay_ms=%g", c->batch_size,
+                   c->delay_ms);
+    const bt_service_options options = {.config = c->config->path, .models = models, .settings = settings};
+    must(bt_service_open(&service, &options, &error), &error);
+    must(bt_service_start(service, &error), &error);
+    return service;
+}
+
+static bt_plan_scenario scenario_of(const cell *c) {
+    bt_plan_scenario scenario = {.name = "cell", .part_count = c->model_count};
+    for (int i = 0; i < c->model_count; i++) {
+        const double most_rps = capacity_rps(bt_config_find(c->config, c->models[i]), c->batch_size);
+        scenario.parts[i] =
+            (bt_plan_part){.model = i,
+                           .schedule = {.shape = BT_SHAPE_POISSON,
+                                        .rate_rps = c->load * most_rps / c->model_count,
+                                        .duration_ns = (int64_t)(c->seconds * (double)BT_NS_PER_S),
+                                        .seed = 1 + (uint64_t)i}};
+    }
+    return scenario;
+}
+
+static bt_request_log *send(bt_service *service, const cell *c, const bt_schedule *schedules) {
+    bt_service_stream sent[BT_NAMES_MAX] = {{.model = NULL}};
+    bt_stream streams[BT_NAMES_MAX] = {{.schedule = NULL}};
+    bt_service_target *target;
+    bt_request_log *log;
+    bt_error error;
+    for (int i = 0; i < c->model_count; i++) {
+        const int side = bt_config_find(c->config, c->models[i])->image_size;
+        sent[i] =
+            (bt_service_stream){.model = c->models[i], .inputs = {{side, side, NULL}}, .input_count = 1};
+        streams[i] = (bt_stream){.schedule = &schedules[i], .input_count = 1};
+    }
+    must(bt_service_target_open(&target, service, sent, c->model_count, 64, 1, &error), &error);
+    const bt_load_options load = {.target = bt_service_target_of(target),
+                                  .streams = streams,
+                                  .stream_count = c->model_count,
+                                  .drain_ns = 10 * BT_NS_PER_S};
+    must(bt_load_run(&log, &load, &error), &error);
+    bt_service_target_close(&target);
+    return log;
+}
+
+static void predict(bt_prediction *out, bt_service *service, const cell *c, const bt_plan_scenario *scenario,
+                    const bt_schedule *schedules) {
+    bt_predict_model models[BT_NAMES_MAX];
+    bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
+    bt_error error;
+    for (int i = 0; i < c->model_count; i++)
+        models[i] = (bt_predict_model){.config = bt_config_find(c->config, c->models[i]),
+                                       .batcher = *bt_serving_batcher(service, i)};
+    const bt_predict_options options = {.models = models,
+                                        .model_count = c->model_count,
+                                        .instances = instances,
+                                        .instance_count = bt_serving_instances(service, instances),
+                                        .seed = 1};
+    must(bt_predict(out, &options, scenario, schedules, &error), &error);
+}
+
+/* One model's line of a cell. */
+static void tell(tally *t, const cell *c, bt_load_part *part) {
+    const double error_percent = (part->latency.p95_ms / part->predicted_p95_ms - 1) * 100;
+    char what[256];
+    bt_text_format(what, sizeof what, "%s, batches of %d, delay %g ms, load %.2f", part->model, c->batch_size,
+                   c->delay_ms, c->load);
+    bt_text_print(stdout, "  %-52s predicted %7.2f, measured %7.2f ms  %+5.1f %%  (%lld requests)\n", what,
+                  part->predicted_p95_ms, part->latency.p95_ms, error_percent, (long long)part->ok);
+    t->cells++;
+    t->close += fabs(error_percent) <= CLOSE_PERCENT;
+    if (!(fabs(error_percent) > fabs(t->worst_percent))) return;
+    t->worst_percent = error_percent;
+    snprintf(t->worst, sizeof t->worst, "%s", what);
+    bt_text_format(
+        t->parts, sizeof t->parts,
+        "means, predicted and measured: queue %.2f %.2f, preparing and delivering %.2f %.2f, run %.2f %.2f",
+        part->predicted_queue_mean_ms, part->queue_mean_ms,
+        part->predicted_prepare_mean_ms + part->predicted_deliver_mean_ms, part->preprocess_mean_ms,
+        part->predicted_run_mean_ms, part->service_mean_ms);
+}
+
+static void bench_cell(tally *t, const cell *c) {
+    const bt_look look = bt_looks_at(0, 1);
+    const bt_plan_scenario scenario = scenario_of(c);
+    bt_schedule schedules[BT_NAMES_MAX];
+    bt_prediction predictions[BT_NAMES_MAX];
+    bt_error error;
+    bt_service *service = start(c);
+    for (int i = 0; i < c->model_count; i++)
+        must(bt_schedule_open(&schedules[i], &scenario.parts[i].schedule, &error), &error);
+    predict(predictions, service, c, &scenario, schedules);
+    bt_request_log *log = send(service, c, schedules);
+    bt_load_record *record;
+    must(bt_load_record_open(&record, 0, &error), &error);
+    bt_load_scenario *sums = bt_load_record_add(record, c->model_count);
+    for (int i = 0; i < c->model_count && sums; i++) {
+        bt_load_part *part = &sums->parts[i];
+        snprintf(part->model, sizeof part->model, "%s", c->models[i]);
+        must(bt_sum_part(part, log, i, &look, &error), &error);
+        bt_prediction_note(&predictions[i], part);
+        tell(t, c, part);
+        bt_schedule_close(&schedules[i]);
+    }
+    bt_load_record_close(&record);
+    bt_request_log_close(&log);
+    must(bt_service_stop(service, STOP_MS, &error), &error);
+    bt_service_close(&service);
+}
+
+/* ---- all cells ---- */
+
+static void bench_cells(const char *title, const bt_config *config, const char *const *models,
+                        int model_count, double seconds) {
+    tally t = {.cells = 0};
+    bt_text_print(stdout, "%s\n", title);
+    for (int b = 0; b < COUNT(sizes); b++)
+        for (int d = 0; d < COUNT(delays_ms); d++)
+            for (int l = 0; l < COUNT(loads); l++)
+                bench_cell(&t, &(cell){.config = config,
+                                       .models = models,
+                                       .model_count = model_count,
+                                       .batch_size = sizes[b],
+                                       .delay_ms = delays_ms[d],
+                                       .load = loads[l],
+                                       .seconds = seconds});
+    bt_text_print(stdout, "%s: %d of %d cells within %g %% (%.0f %%); worst %+.1f %%: %s; %s\n", title,
+                  t.close, t.cells, CLOSE_PERCENT, 100.0 * t.close / t.cells, t.worst_percent, t.worst,
+                  t.parts);
+}
+
+static void bench_sim(const char *title, const char *backend, double seconds) {
+    static const char *const models[] = {"hrnet"};
+    char path[] = "/tmp/bench-predictions-XXXXXX";
+    bt_config *config;
+    bt_error error;
+    const int file = mkstemp(path);
+    if (file < 0) must(bt_fail(&error, BT_IO, "no temporary file"), &error);
+    close(file);
+    write_config(path, backend);
+    must(bt_config_load(&config, path, &error), &error);
+    bench_cells(title, config, models, 1, seconds);
+    bt_config_close(&config);
+    unlink(path);
+}
+
+static void bench_config(const char *path, double seconds) {
+    const char *models[BT_NAMES_MAX];
+    bt_config *config;
+    bt_error error;
+    must(bt_config_load_flag(&config, path, &error), &error);
+    const int count = config->model_count < BT_NAMES_MAX ? config->model_count : BT_NAMES_MAX;
+    for (int i = 0; i < count; i++) {
+        models[i] = config->models[i].name;
+        bench_cells(models[i], config, &models[i], 1, seconds);
+    }
+    if (count > 1) bench_cells("all together", config, models, count, seconds);
+    bt_config_close(&config);
+}
+
+int main(int argc, char **argv) {
+    char *end = NULL;
+    double seconds = argc > 1 ? bt_text_read_number(argv[argc - 1], &end) : 0;
+    const bool timed = end && end != argv[argc - 1] && *end == '\0';
+    const char *config = argc > (timed ? 2 : 1) ? argv[1] : NULL;
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        puts("bench-predictions [CONFIG] [SECONDS]\n"
+             "predicted P95 beside measured, of the simulated backend or of a config's models, SECONDS a "
+             "cell");
+        return 0;
+    }
+    if (!timed || !(seconds > 0)) seconds = 1.5;
+    if (config) {
+        bench_config(config, seconds);
+        return 0;
+    }
+    bench_sim("sim without noise", "sim:tau0_ms=4,alpha_ms=2,noise=0", seconds);
+    bench_sim("sim with noise", "sim:tau0_ms=4,alpha_ms=2,noise=0.1", seconds);
+    return 0;
+}

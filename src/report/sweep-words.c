@@ -178,33 +178,6 @@ void bt_words_memory_mb(const bt_point *point, char out[BT_WORDS_SIZE]) {
         snprintf(out, BT_WORDS_SIZE, "%s", BT_UNKNOWN_TEXT);
 }
 
-/* A run that asked for no capacity knows of none. */
-bool bt_words_tells_winner(const bt_model_record *model, bt_objective objective) {
-    return objective != BT_OBJECTIVE_CAPACITY || model->winners[objective] >= 0;
-}
-
-void bt_words_winner(const bt_model_record *model, bt_objective objective, char out[BT_WORDS_SIZE]) {
-    int index = model->winners[objective];
-    if (index < 0 || index >= model->point_count) {
-        snprintf(out, BT_WORDS_SIZE, "none");
-        return;
-    }
-    const bt_point *point = &model->points[index];
-    const char *sure = point->outcome == BT_OUTCOME_MEASURED ? "" : ", not confirmed";
-    if (objective == BT_OBJECTIVE_LATENCY)
-        snprintf(out, BT_WORDS_SIZE, "batch %d (P95 %s ms%s)", point->batch_size, number(point->p95_ms).text,
-                 sure);
-    else if (objective == BT_OBJECTIVE_EFFICIENCY)
-        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s per √batch%s)", point->batch_size,
-                 number(point->efficiency).text, sure);
-    else if (objective == BT_OBJECTIVE_CAPACITY && isfinite(point->capacity_rps))
-        bt_text_format(out, BT_WORDS_SIZE, "batch %d, queue delay %g ms (%s requests/s%s)", point->batch_size,
-                       point->best_delay_ms, number(point->capacity_rps).text, sure);
-    else
-        snprintf(out, BT_WORDS_SIZE, "batch %d (%s images/s%s)", point->batch_size,
-                 number(point->throughput_imgs_per_sec).text, sure);
-}
-
 static void largest_batch(const bt_memory_fit *fit, char *out, size_t size) {
     char precision[sizeof fit->precision + 1] = "";
     if (strcmp(fit->precision, "none") != 0) {

@@ -25,8 +25,8 @@ typedef struct bt_delay_options {
 
 typedef struct bt_delay_choice {
     double delay_ms, capacity_rps;
-    double
-        rate_p95_ms; /* at the rate; NaN without one, or where it is not held: P95 over the SLA, or requests lost */
+    /* At the rate; NaN without one, or where it is not held: P95 over the SLA, or requests lost. */
+    double rate_p95_ms;
 } bt_delay_choice;
 
 /* Tries 0, 1, 2, 5, 10, ... ms up to a quarter of the SLA, then the middles beside the best. Where no delay holds the

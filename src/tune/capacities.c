@@ -1,4 +1,6 @@
-#include "tune/capacities.h"
+/* --objective capacity: a size is chosen for its requests, which wait as well as being served, and not for its own
+ * service time. */
+#include "tune/forecast.h"
 
 #include <math.h>
 

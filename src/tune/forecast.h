@@ -13,6 +13,12 @@
 extern "C" {
 #endif
 
+/* With --objective capacity, and before the forecast: what each confirmed batch size could serve as the largest of a
+ * service's batches, and the queue delay that suits it. Fills in what every model's points and their choice, which are
+ * scored, have of the capacity, and chooses anew; nothing with another objective. A second or a few a model. BT_INVALID
+ * for a rate that is none, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_capacities_find(bt_record *record, bt_error *error);
+
 /* Fills capacity_rps, recommended_rps and predicted_p95_ms of every model whose chosen batch size meets the
  * SLA, for one instance that has its device to itself, with the settings' seed; NaN for the others, and for a
  * batch size that no service forms. Takes a fraction of a second a model. BT_NO_MEMORY. */

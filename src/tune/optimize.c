@@ -8,7 +8,6 @@
 #include "backend/cuda.h"
 #include "base/clock.h"
 #include "base/version.h"
-#include "tune/capacities.h"
 #include "tune/choose.h"
 #include "tune/forecast.h"
 #include "tune/joint-memory.h"

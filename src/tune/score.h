@@ -20,7 +20,7 @@ BT_MUST_USE bt_status bt_score_point(bt_point *point, int instances, double max_
  * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error);
 
-/* The winners and the choice anew, after capacities were predicted (tune/capacities.h), and what follows from them. */
+/* The winners and the choice anew, after capacities were predicted (tune/forecast.h), and what follows from them. */
 void bt_score_choose(bt_model_record *model, const bt_settings *settings);
 
 /* What follows from the winners and the choice, after whoever changed it: whether it keeps the SLA, the speed-up,

@@ -13,7 +13,6 @@
 #include "record/config.h"
 #include "scratch.h"
 #include "simulate/delay.h"
-#include "tune/capacities.h"
 #include "tune/forecast.h"
 #include "tune/score.h"
 

@@ -88,11 +88,11 @@ static void put_levels(bt_sweep_drawing *panel) {
 /* A size's curve, and where it meets the SLA. */
 static void put_curve(bt_sweep_drawing *panel, const bt_point *point, const char *colour, double width) {
     bt_script_clause(panel->out, &panel->clauses);
-    bt_text_print(
-        panel->out,
-        "data index 'rates%d' using 1:3 with lines linewidth %g linecolor rgb '%s' title 'batches of up to "
-        "%d, delay %g ms: %.3g requests/s'",
-        point->batch_size, width, colour, point->batch_size, point->best_delay_ms, point->capacity_rps);
+    bt_text_print(panel->out,
+                  "data index 'rates%d' using 1:3 with lines linewidth %g linecolor rgb '%s' title 'up to "
+                  "%d, delay %g ms: %.3g req/s'",
+                  point->batch_size, width, colour, point->batch_size, point->best_delay_ms,
+                  point->capacity_rps);
     if (!(point->capacity_rps > 0)) return;
     bt_script_clause(panel->out, &panel->clauses);
     bt_text_print(panel->out,
@@ -113,7 +113,7 @@ void bt_sweep_rates_write(FILE *out, const bt_record *record, const bt_model_rec
     bt_sweep_drawing panel = {.out = out, .record = record, .model = model};
     const bt_point *chosen = &model->points[model->chosen];
     int others = 0;
-    fputs("reset\n" BT_OPEN_AXES BT_KEY_BELOW "set key maxcols 2\nset tmargin 4\nset bmargin 8\n", out);
+    fputs("reset\n" BT_OPEN_AXES BT_KEY_BELOW "set key maxcols 2\nset tmargin 4\nset bmargin 10\n", out);
     bt_sweep_put_title(&panel, "predicted P95 against rate");
     put_axes(&panel);
     put_levels(&panel);

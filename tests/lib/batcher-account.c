@@ -171,6 +171,10 @@ static bool check_sizes(account *a, const bt_action *action, int64_t *planned_ns
     }
     MUST(a, action->count <= m->now.max_batch_size && find_size(ladder, action->run_size, planned_ns),
          "%d requests on size %d, max %d", action->count, action->run_size, m->now.max_batch_size);
+    MUST(a,
+         a->now_ns >= a->capped_until_ns[action->instance] ||
+             action->run_size <= a->capped_sizes[action->instance],
+         "size %d so soon after one ran out of memory", action->run_size);
     return true;
 }
 
@@ -258,11 +262,20 @@ void account_started(account *a, const bt_action *action) {
                       .outcome = how.outcome};
 }
 
+/* After running out of memory half the size is the largest for a while. */
+static void cap(account *a, int instance, const account_run *run) {
+    const bt_ladder *ladder = &a->ladders[run->model];
+    a->capped_until_ns[instance] = a->now_ns + a->t->models[run->model].breaker.cooldown_ns;
+    for (int i = 0; i < ladder->size_count && ladder->sizes[i] <= (run->run_size + 1) / 2; i++)
+        a->capped_sizes[instance] = ladder->sizes[i];
+}
+
 void account_ended(account *a, account_run *run) {
     const int lane = (int)(run - a->lanes), instance = lane / BT_LANES_PER_INSTANCE;
     run->here = false;
-    if (run->outcome == BT_RUN_OUT_OF_MEMORY && lane == bt_production_lane(instance) && !run->given_up)
-        a->capped_until_ns[instance] = a->now_ns + a->t->models[run->model].breaker.cooldown_ns;
+    if (run->outcome == BT_RUN_OUT_OF_MEMORY && lane == bt_production_lane(instance) && !run->given_up &&
+        run->run_size > 1 && a->t->models[run->model].failover)
+        cap(a, instance, run);
 }
 
 void account_give_up(account *a) {
@@ -287,6 +300,12 @@ static bool is_given_up(const account *a, const account_request *r) {
            r->deadline_ns <= a->now_ns + least_ns;
 }
 
+static bool has_stuck_lane(const account *a, int model) {
+    for (int i = 0; i < a->lane_count; i++)
+        if (a->lanes[i].here && a->lanes[i].given_up && a->lanes[i].model == model) return true;
+    return false;
+}
+
 void account_answered(account *a, const bt_action *action) {
     if (action->tag >= (uint64_t)a->t->request_count) {
         account_broken(a, "an answer to nobody");
@@ -304,6 +323,11 @@ void account_answered(account *a, const bt_action *action) {
          "expired before its deadline");
     MUST(a, action->status != BT_CANCELLED || r->cancelled, "cancelled by nobody");
     MUST(a, action->arrival_ns == r->arrival_ns, "another's arrival");
+    if (action->status == BT_BACKEND || action->status == BT_OUT_OF_DEVICE_MEMORY)
+        MUST(a,
+             !a->t->models[r->model].failover || action->path == BT_PATH_STANDARD ||
+                 has_stuck_lane(a, r->model),
+             "failed without a try on the standard path");
     if (action->status != BT_OK) return;
     if (action->instance < 0 || action->instance >= a->t->instance_count) {
         account_broken(a, "a result from no instance");

@@ -49,7 +49,8 @@ typedef struct account {
     bt_ladder ladders[TRACE_MODELS_MAX]; /* planned */
     account_model models[TRACE_MODELS_MAX];
     account_run lanes[ACCOUNT_LANES_MAX];
-    int64_t capped_until_ns[TRACE_INSTANCES_MAX]; /* since it ran out of memory */
+    int64_t capped_until_ns[TRACE_INSTANCES_MAX]; /* since it ran out of memory, */
+    int capped_sizes[TRACE_INSTANCES_MAX];        /* nothing larger than this */
     int *members[ACCOUNT_LANES_MAX];              /* of a lane's run */
     account_request *requests;
     size_t request_room;

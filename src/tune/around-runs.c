@@ -5,12 +5,12 @@
 
 #include "base/array.h"
 
-/* A turn takes the pauses, and a run after each; so many turns are in a step, and so many steps are taken where they
- * need at most this share of the time budget. More turns: noise passes for the cost of a pause more seldom; a higher
- * share: slow networks are asked, too, and their proofs have less time. */
+/* A turn takes the pauses, and a run after each; so many turns are in a step, and so many steps are taken as fit into
+ * this share of the time budget. More turns: noise passes for the cost of a pause more seldom; a higher share: slow
+ * networks are asked, too, and tuning takes that much longer. */
 #define IDLE_TURNS (BT_MAX_TURN_SAMPLES / BT_IDLE_GAPS)
 #define IDLE_STEPS 2
-#define IDLE_SHARE 0.1
+#define IDLE_SHARE 0.15
 
 /* Adds what a step timed; a model that cannot be asked any more has what it has. */
 static bt_status time_samples(const bt_tuning *t, bt_probe *probe, bt_step step, double **samples_ms,
@@ -53,9 +53,9 @@ static bt_status time_idle(const bt_tuning *t, bt_probe *probe, double time_budg
     double turn_s = 0;
     for (int i = 0; i < BT_IDLE_GAPS; i++)
         turn_s += (bt_idle_gaps_ms[i] + least->samples_ms[least->sample_count - 1]) / 1e3;
-    if (IDLE_STEPS * IDLE_TURNS * turn_s > IDLE_SHARE * time_budget_s) return BT_OK;
+    const int affordable = (int)(IDLE_SHARE * time_budget_s / (IDLE_TURNS * turn_s));
     bt_status status = BT_OK;
-    for (int i = 0; i < IDLE_STEPS && status == BT_OK; i++)
+    for (int i = 0; i < IDLE_STEPS && i < affordable && status == BT_OK; i++)
         status = time_samples(t, probe, (bt_step){BT_STEP_IDLE, 1, IDLE_TURNS * BT_IDLE_GAPS},
                               &model->idle_samples_ms, &model->idle_sample_count, error);
     return status;

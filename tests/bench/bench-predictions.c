@@ -1,8 +1,8 @@
 /* bench-predictions: P95 as the simulator predicts it beside what a live service shows, cell by cell: batch sizes,
  * queue delays and loads up to 85 % of the capacity, each on the very schedule that is sent. The simulated backend is
- * timed, its samples go into a record and from there into a config, which is served and predicted from, without noise
- * and with it; a config that is given has its models tested, each alone and all together. Prints figures and judges
- * none. bench-predictions [CONFIG] [SECONDS]: of each cell, 1.5 by default. */
+ * timed, its samples go into a record and from there into a config, which is served, without noise and with it, and
+ * predicted from by what its runs then took. A config that is given has its models tested, each alone and all together.
+ * Prints figures and judges none. bench-predictions [CONFIG] [SECONDS]: of each cell, 1.5 by default. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@
 
 #define SAMPLES       80
 #define STOP_MS       10000
+#define RUN_REACH     32 /* requests between which one run's lie */
 #define CLOSE_PERCENT 9.0
 
 static const int sizes[] = {1, 2, 4, 8};
@@ -58,10 +59,10 @@ static void time_sizes(bt_model_record *model, const char *backend) {
     bt_team_close(&team);
 }
 
-static void write_config(const char *path, const char *backend) {
+/* Of a run without sizes yet. */
+static bt_record *empty_record(const char *backend) {
     bt_record *record;
     bt_error error;
-    json_t *json;
     must(bt_record_open(&record, 1, &error), &error);
     bt_model_record *model = &record->models[0];
     snprintf(record->settings.backend, sizeof record->settings.backend, "%s", backend);
@@ -72,13 +73,57 @@ static void write_config(const char *path, const char *backend) {
     snprintf(model->precision, sizeof model->precision, "none");
     snprintf(model->weights_source, sizeof model->weights_source, "none");
     model->image_size = model->instances = model->threads = 1;
-    time_sizes(model, backend);
-    model->chosen = model->point_count - 1;
     model->meets_sla = true;
+    return record;
+}
+
+static void write_config(const char *path, const char *backend) {
+    bt_record *record = empty_record(backend);
+    bt_error error;
+    json_t *json;
+    time_sizes(&record->models[0], backend);
+    record->models[0].chosen = record->models[0].point_count - 1;
     must(bt_config_from_record(&json, record, NULL, &error), &error);
     must(bt_json_save(json, path, false, &error), &error);
     json_decref(json);
     bt_record_close(&record);
+}
+
+/* Whether a request before it is of the same run: one that began its queue not long before. */
+static bool is_told(const bt_request_log *log, int64_t at) {
+    for (int64_t i = at - 1; i >= 0 && i > at - RUN_REACH; i--)
+        if (log->requests[i].service_ns == log->requests[at].service_ns) return true;
+    return false;
+}
+
+/* The config's entry of the simulated backend, with what runs really took in a cell: a sleeping thread is woken as late
+ * as the machine's other work makes it, and that is no fault of the prediction. A size that never ran has what it was
+ * timed at. */
+static bt_config_model as_it_ran(const bt_config_model *timed, const bt_request_log *log) {
+    bt_record *record = empty_record(timed->settings.backend);
+    bt_model_record *model = &record->models[0];
+    bt_config_model entry;
+    bt_error error;
+    record->settings = timed->settings;
+    for (int i = 0; i < timed->point_count; i++) {
+        const bt_config_point *before = &timed->points[i];
+        bt_point *point = bt_record_add_point(model, before->batch_size);
+        for (int64_t j = 0; j < log->count; j++) {
+            const bt_sent_request *request = &log->requests[j];
+            const double took_ms = bt_ms(request->service_ns);
+            if (request->status == BT_OK && request->run_size == before->batch_size && !is_told(log, j))
+                must(bt_point_add_samples(point, &took_ms, 1, &error), &error);
+        }
+        if (point->sample_count == 0)
+            must(bt_point_add_samples(point, before->service_ms_quantiles, before->quantile_count, &error),
+                 &error);
+        must(bt_score_point(point, 1, 5, &error), &error);
+        point->outcome = BT_OUTCOME_MEASURED;
+    }
+    model->chosen = model->point_count - 1;
+    must(bt_config_model_open(&entry, record, model, &error), &error);
+    bt_record_close(&record);
+    return entry;
 }
 
 /* ---- one cell ---- */
@@ -94,6 +139,7 @@ typedef struct cell {
     const char *const *models;
     int model_count, batch_size;
     double delay_ms, load, seconds;
+    bool as_ran; /* predicted from what runs took in the cell itself: of the simulated backend */
 } cell;
 
 /* What one lane serves of full batches a second, preparing and delivering included. */
@@ -162,19 +208,25 @@ static bt_request_log *send(bt_service *service, const cell *c, const bt_schedul
 }
 
 static void predict(bt_prediction *out, bt_service *service, const cell *c, const bt_plan_scenario *scenario,
-                    const bt_schedule *schedules) {
+                    const bt_schedule *schedules, const bt_request_log *log) {
+    bt_config_model ran = {.name = ""};
     bt_predict_model models[BT_NAMES_MAX];
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
     bt_error error;
     for (int i = 0; i < c->model_count; i++)
         models[i] = (bt_predict_model){.config = bt_config_find(c->config, c->models[i]),
                                        .batcher = *bt_serving_batcher(service, i)};
+    if (c->as_ran) {
+        ran = as_it_ran(models[0].config, log);
+        models[0].config = &ran;
+    }
     const bt_predict_options options = {.models = models,
                                         .model_count = c->model_count,
                                         .instances = instances,
                                         .instance_count = bt_serving_instances(service, instances),
                                         .seed = 1};
     must(bt_predict(out, &options, scenario, schedules, &error), &error);
+    if (c->as_ran) bt_config_model_close(&ran);
 }
 
 /* One model's line of a cell. */
@@ -207,8 +259,8 @@ static void bench_cell(tally *t, const cell *c) {
     bt_service *service = start(c);
     for (int i = 0; i < c->model_count; i++)
         must(bt_schedule_open(&schedules[i], &scenario.parts[i].schedule, &error), &error);
-    predict(predictions, service, c, &scenario, schedules);
     bt_request_log *log = send(service, c, schedules);
+    predict(predictions, service, c, &scenario, schedules, log);
     bt_load_record *record;
     must(bt_load_record_open(&record, 0, &error), &error);
     bt_load_scenario *sums = bt_load_record_add(record, c->model_count);
@@ -229,7 +281,7 @@ static void bench_cell(tally *t, const cell *c) {
 /* ---- all cells ---- */
 
 static void bench_cells(const char *title, const bt_config *config, const char *const *models,
-                        int model_count, double seconds) {
+                        int model_count, double seconds, bool as_ran) {
     tally t = {.cells = 0};
     bt_text_print(stdout, "%s\n", title);
     for (int b = 0; b < COUNT(sizes); b++)
@@ -241,7 +293,8 @@ static void bench_cells(const char *title, const bt_config *config, const char *
                                        .batch_size = sizes[b],
                                        .delay_ms = delays_ms[d],
                                        .load = loads[l],
-                                       .seconds = seconds});
+                                       .seconds = seconds,
+                                       .as_ran = as_ran});
     bt_text_print(stdout, "%s: %d of %d cells within %g %% (%.0f %%); worst %+.1f %%: %s; %s\n", title,
                   t.close, t.cells, CLOSE_PERCENT, 100.0 * t.close / t.cells, t.worst_percent, t.worst,
                   t.parts);
@@ -257,7 +310,7 @@ static void bench_sim(const char *title, const char *backend, double seconds) {
     close(file);
     write_config(path, backend);
     must(bt_config_load(&config, path, &error), &error);
-    bench_cells(title, config, models, 1, seconds);
+    bench_cells(title, config, models, 1, seconds, true);
     bt_config_close(&config);
     unlink(path);
 }
@@ -270,9 +323,9 @@ static void bench_config(const char *path, double seconds) {
     const int count = config->model_count < BT_NAMES_MAX ? config->model_count : BT_NAMES_MAX;
     for (int i = 0; i < count; i++) {
         models[i] = config->models[i].name;
-        bench_cells(models[i], config, &models[i], 1, seconds);
+        bench_cells(models[i], config, &models[i], 1, seconds, false);
     }
-    if (count > 1) bench_cells("all together", config, models, count, seconds);
+    if (count > 1) bench_cells("all together", config, models, count, seconds, false);
     bt_config_close(&config);
 }
 

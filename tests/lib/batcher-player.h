@@ -22,8 +22,8 @@ extern const player_driver player_of_batchers; /* the calls themselves */
 
 /* What came of it. */
 typedef struct playing {
-    const char
-        *rule; /* which check failed first, the same pointer for the same check; NULL: every promise held */
+    /* Which check failed first, the same pointer for the same check; NULL: every promise held. */
+    const char *rule;
     char message[256]; /* what it saw */
     int64_t at_ns;     /* when; else the end */
     uint64_t hash;     /* over everything that came out */

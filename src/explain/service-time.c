@@ -78,6 +78,16 @@ static void fill_line(bt_explained_model *out) {
     }
 }
 
+/* Clocks that have gone down, caches that others have filled. */
+static void fill_pause(bt_explained_model *out, const bt_config_model *model) {
+    for (int i = 0; i < model->idle_count; i++) {
+        if (model->idle_extra_ms[i] <= out->after_pause_ms)
+            continue; /* never so of NaN: the first is taken */
+        out->pause_ms = model->idle_gap_ms[i];
+        out->after_pause_ms = model->idle_extra_ms[i];
+    }
+}
+
 bt_status bt_explain_service_time(bt_explained_model *out, const bt_config_model *model, bt_error *error) {
     bt_status status = bt_explained_model_room(out, count_sizes(model), 1, error);
     if (status != BT_OK) return status;
@@ -86,5 +96,6 @@ bt_status bt_explain_service_time(bt_explained_model *out, const bt_config_model
     out->deliver_ms = bt_median_of_quantiles(model->deliver_ms_quantiles, model->deliver_quantile_count);
     fill_sizes(out, model);
     fill_line(out);
+    fill_pause(out, model);
     return BT_OK;
 }

@@ -19,6 +19,8 @@ static void empty(bt_explained_model *model) {
                                   .bent_percent = NAN,
                                   .prepare_ms = NAN,
                                   .deliver_ms = NAN,
+                                  .pause_ms = NAN,
+                                  .after_pause_ms = NAN,
                                   .capacity_rps = NAN,
                                   .p95_sla_ms = NAN,
                                   .max_queue_delay_ms = NAN};
@@ -142,6 +144,8 @@ static const bt_field model_fields[] = {
     {BT_FIELD(INTEGER, bt_explained_model, filled_at)},
     {BT_FIELD(NUMBER, bt_explained_model, prepare_ms)},
     {BT_FIELD(NUMBER, bt_explained_model, deliver_ms)},
+    {BT_FIELD(NUMBER, bt_explained_model, pause_ms)},
+    {BT_FIELD(NUMBER, bt_explained_model, after_pause_ms)},
     {BT_FIELD(NUMBER, bt_explained_model, capacity_rps)},
     {BT_FIELD(NUMBER, bt_explained_model, p95_sla_ms)},
     {BT_FIELD(NUMBER, bt_explained_model, max_queue_delay_ms)},

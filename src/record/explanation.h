@@ -81,6 +81,7 @@ typedef struct bt_explained_model {
     double bent_percent;
     int filled_at;                   /* the smallest size that reaches 95 % of the most images/s; 0: none */
     double prepare_ms, deliver_ms;   /* of one image */
+    double pause_ms, after_pause_ms; /* the pause that costs most, and how much longer a run takes then */
     double capacity_rps, p95_sla_ms; /* as it is configured */
     double max_queue_delay_ms;
     bt_explained_size *sizes; /* owned */

@@ -62,6 +62,15 @@ static void put_handling(const bt_explained_model *model, char *out) {
         handling_ms > model->image_ms ? "they are" : "the run is");
 }
 
+/* What a pause costs, where that is a hundredth of a run or more. */
+static void put_pause(const bt_explained_model *model, char *out) {
+    out[0] = '\0';
+    if (model->size_count == 0 || !(model->after_pause_ms >= 0.01 * model->sizes[0].run_ms)) return;
+    bt_text_format(out, BT_TEXT_SIZE,
+                   "a run after one of %g ms takes %.2f ms longer: a quiet service is slower",
+                   model->pause_ms, model->after_pause_ms);
+}
+
 static int collect(const bt_explained_model *model, line lines[LINES_MAX]) {
     int count = 0;
     lines[count].label = "verdict";
@@ -72,6 +81,8 @@ static int collect(const bt_explained_model *model, line lines[LINES_MAX]) {
     put_saturation(model, lines[count++].words);
     lines[count].label = "handling";
     put_handling(model, lines[count++].words);
+    lines[count].label = "pauses";
+    put_pause(model, lines[count++].words);
     return count;
 }
 
@@ -288,11 +299,11 @@ static void write_model(bt_document *document, const bt_explained_model *model, 
         put_load_head(&model->loads[0], head);
         bt_document_paragraph(document, "%s", head);
     }
-    status = BT_OK;
-    table = NULL;
-    if (model->load_count == 1) status = parts_table(&table, &model->loads[0], error);
-    if (model->load_count > 1) status = loads_table(&table, model, error);
-    if (table) write_table(document, table, status);
+    if (model->load_count > 0) {
+        status = model->load_count == 1 ? parts_table(&table, &model->loads[0], error)
+                                        : loads_table(&table, model, error);
+        write_table(document, table, status);
+    }
     for (int i = 0; i < model->load_count; i++)
         bt_document_item(document, model->loads[i].title[0] ? model->loads[i].title : "why", "%s",
                          model->loads[i].why);

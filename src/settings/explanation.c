@@ -9,9 +9,9 @@ const bt_option bt_explanation_settings_table[] = {
     {ROW(NAMES, models), .placeholder = "NAME,...",
      .help = "The models to explain; all that there are unless given."},
     {ROW(NUMBER, rate), BT_ABOVE(0, 1e9), .placeholder = "RPS",
-     .help = "Requests a second for which a config's or tuning run's requests are predicted; 60 % of the "
-             "capacity "
-             "unless given."},
+     .help = "Requests a second for which a config's or tuning run's requests are predicted; unless given, "
+             "the rate "
+             "that tuning was told to expect, else 60 % of the capacity."},
     {ROW(CHOICE, format), .initial = "table", .choices = "table|json|markdown",
      .help = "How it is printed; with json and markdown the verdict goes to standard error."},
 };

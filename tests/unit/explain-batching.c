@@ -11,10 +11,13 @@
 #include <string.h>
 
 #include "explain/explain.h"
+#include "fixture-load-record.h"
 #include "report-text.h"
 #include "report/explanation.h"
 
 static const int sizes[] = {1, 2, 4, 8, 16};
+#define with_load(test)                                                                                      \
+    cmocka_unit_test_setup_teardown(test, fixture_load_record_set_up, fixture_load_record_tear_down)
 #define SIZES (int)(sizeof sizes / sizeof *sizes)
 
 /* A model as a config has it. */
@@ -74,6 +77,14 @@ static double saturated(int b) {
 }
 static double kinked(int b) {
     return b == 8 ? 60 : 4 + 2.0 * b;
+}
+
+static char *printed(const bt_explanation *explanation, bt_explanation_format format) {
+    text_stream stream;
+    bt_error error;
+    FILE *out = text_stream_open(&stream);
+    assert_int_equal(bt_report_explanation(explanation, format, out, &error), BT_OK);
+    return text_stream_close(&stream);
 }
 
 static void expect_part(const bt_explained_load *load, const char *name, double from_ms, double to_ms) {
@@ -208,6 +219,30 @@ static void an_old_config_is_judged_by_its_medians_and_nothing_is_simulated(void
     bt_explanation_close(&explanation);
 }
 
+static void a_pause_that_costs_is_told(void **state) {
+    (void)state;
+    const made_up m = {saturated, .chosen = 1, .sla_ms = 200, .delay_ms = 5,
+                       .more = "\"idle_gap_ms\": [20, 200], \"idle_extra_ms\": [0.5, 3]"};
+    bt_explanation *explanation = explain(&m, 0);
+    assert_true(explanation->models[0].pause_ms == 200 && explanation->models[0].after_pause_ms == 3);
+    char *text = printed(explanation, BT_EXPLANATION_TABLE);
+    assert_non_null(strstr(text, "a run after one of 200 ms takes 3.00 ms longer"));
+    free(text);
+    bt_explanation_close(&explanation);
+}
+
+static void one_size_alone_is_nothing_to_compare(void **state) {
+    (void)state;
+    bt_explanation *explanation = explain_text(
+        "{\"schema_version\": 1, \"configurations\": {\"hrnet\": {\"optimal_batch_size\": 1, \"points\": "
+        "[{\"batch_size\": 1, \"outcome\": \"measured\", \"service_ms_quantiles\": [9, 9]}]}}}",
+        7);
+    assert_true(explanation->models[0].loads[0].rate_rps == 7);
+    assert_int_equal(explanation->models[0].verdict, BT_PAYS_UNKNOWN);
+    assert_non_null(strstr(explanation->models[0].why, "only one batch size was measured"));
+    bt_explanation_close(&explanation);
+}
+
 /* ---- a service's metrics ---- */
 
 static void a_service_that_waits_idly_is_told_so(void **state) {
@@ -230,6 +265,80 @@ static void a_service_that_waits_idly_is_told_so(void **state) {
     assert_true(fabs(bt_explained_rest_ms(load) - 1) < 0.01);
     assert_non_null(strstr(load->why, "instances are idle meanwhile: a shorter queue delay"));
     assert_non_null(strstr(model->why, "batching hardly happens: 1.20 requests a batch"));
+    bt_explanation_close(&explanation);
+}
+
+/* ---- a load test's record ---- */
+
+/* HRNet's sustained load, whose parts are these. */
+static bt_load_part *sustained(bt_load_record *record) {
+    bt_load_scenario *scenario = &record->scenarios[4];
+    assert_string_equal(scenario->name, "sustained");
+    bt_load_part *part = &scenario->parts[0];
+    record->models[0].batch_size = 4;
+    record->models[0].max_queue_delay_ms = 5;
+    part->rate_rps = 20;
+    part->mean_batch_size = 1.2;
+    part->latency.mean_ms = 90;
+    part->slip_mean_ms = 0;
+    part->queue_mean_ms = 60;
+    part->preprocess_mean_ms = 5;
+    part->deliver_mean_ms = 1;
+    part->service_mean_ms = 20;
+    return part;
+}
+
+static void explain_sustained(const bt_load_record *record, bt_pays_cause cause, const char *words) {
+    const bt_explain_options options = {.path = "load.json"};
+    bt_explanation *explanation;
+    bt_error error;
+    assert_int_equal(bt_explain_load(&explanation, record, &options, &error), BT_OK);
+    const bt_explained_model *hrnet = &explanation->models[0];
+    const bt_explained_load *load = NULL;
+    for (int i = 0; i < hrnet->load_count; i++)
+        if (strcmp(hrnet->loads[i].title, "Sustained Load") == 0) load = &hrnet->loads[i];
+    assert_non_null(load);
+    assert_int_equal(load->cause, cause);
+    assert_true(fabs(bt_explained_rest_ms(load) - 5) < 1e-9);
+    if (!strstr(load->why, words)) fail_msg("%s", load->why);
+    bt_explanation_close(&explanation);
+}
+
+static void a_load_test_says_which_part_was_the_largest(void **state) {
+    bt_load_record *record = *state;
+    bt_load_part *part = sustained(record);
+    explain_sustained(record, BT_CAUSE_WAITING, "waiting in the queue: 67 % (60.0 of 90.0 ms)");
+    part->queue_mean_ms = 5, part->preprocess_mean_ms = 60;
+    explain_sustained(record, BT_CAUSE_PREPARING, "preparing and delivering: 67 % (60.0 of 90.0 ms)");
+    part->preprocess_mean_ms = 5, part->slip_mean_ms = 55;
+    explain_sustained(record, BT_CAUSE_LATE, "sending late");
+    part->slip_mean_ms = 0, part->service_mean_ms = 75, part->deliver_mean_ms = NAN;
+    explain_sustained(record, BT_CAUSE_RUNNING, "the runs: 83 % (75.0 of 90.0 ms)");
+}
+
+static void a_load_test_says_why_its_batches_were_not_full(void **state) {
+    bt_load_record *record = *state;
+    sustained(record);
+    explain_sustained(
+        record, BT_CAUSE_WAITING,
+        "batches of 1.2 on average, of at most 4: at 20 requests/s 0.1 more come within the queue delay "
+        "of 5 ms and 0.4 during a run, too few to fill one");
+}
+
+static void a_model_of_which_nothing_was_answered_is_told_as_such(void **state) {
+    bt_load_record *record = *state;
+    const bt_explain_options options = {.path = "load.json"};
+    bt_explanation *explanation;
+    bt_error error;
+    for (int s = 0; s < record->scenario_count; s++)
+        for (int p = 0; p < record->scenarios[s].part_count; p++)
+            record->scenarios[s].parts[p].ok = 0;
+    assert_int_equal(bt_explain_load(&explanation, record, &options, &error), BT_OK);
+    assert_int_equal(explanation->models[0].load_count, 0);
+    assert_string_equal(explanation->models[0].why, "nothing ran, so there is nothing to explain");
+    char *text = printed(explanation, BT_EXPLANATION_TABLE);
+    assert_non_null(strstr(text, "nothing ran"));
+    free(text);
     bt_explanation_close(&explanation);
 }
 
@@ -260,14 +369,6 @@ static void what_cannot_be_explained_is_refused_by_what_can(void **state) {
                  "--rate: c.json was measured at its own rate");
     refuses_text("{\"a\": ", NULL, 0, "c.json: line 1");
     refuses_text("batchtune_queue_size{model=\"a} 1", NULL, 0, "c.json: line 1");
-}
-
-static char *printed(const bt_explanation *explanation, bt_explanation_format format) {
-    text_stream stream;
-    bt_error error;
-    FILE *out = text_stream_open(&stream);
-    assert_int_equal(bt_report_explanation(explanation, format, out, &error), BT_OK);
-    return text_stream_close(&stream);
 }
 
 static void every_form_says_the_verdict_and_the_parts(void **state) {
@@ -305,6 +406,11 @@ int main(void) {
         cmocka_unit_test(a_precision_that_was_faster_and_not_taken_is_a_change),
         cmocka_unit_test(an_old_config_is_judged_by_its_medians_and_nothing_is_simulated),
         cmocka_unit_test(a_service_that_waits_idly_is_told_so),
+        with_load(a_load_test_says_which_part_was_the_largest),
+        with_load(a_load_test_says_why_its_batches_were_not_full),
+        with_load(a_model_of_which_nothing_was_answered_is_told_as_such),
+        cmocka_unit_test(a_pause_that_costs_is_told),
+        cmocka_unit_test(one_size_alone_is_nothing_to_compare),
         cmocka_unit_test(what_cannot_be_explained_is_refused_by_what_can),
         cmocka_unit_test(every_form_says_the_verdict_and_the_parts),
     };

@@ -22,6 +22,7 @@
 #include "networks/checkpoint-open.h"
 #include "record/config.h"
 #include "scratch.h"
+#include "serving/metrics-read.h"
 #include "tune/journal.h"
 #include "tune/run.h"
 #include "tune/step.h"
@@ -104,11 +105,24 @@ static bt_status read_checkpoint(const char *path, bt_error *error) {
     return status;
 }
 
+static bt_status read_metrics(const char *path, bt_error *error) {
+    bt_metrics *metrics = NULL;
+    char *text;
+    size_t size;
+    int count;
+    bt_status status = bt_file_read(path, 1 << 16, &text, &size, error);
+    if (status != BT_OK) return status;
+    status = bt_metrics_from_prometheus(&metrics, &count, text, path, error);
+    free(metrics);
+    free(text);
+    return status;
+}
+
 static kind kinds[] = {
     {"config.json", read_config, NULL, 0},       {"record.json", read_record, NULL, 0},
     {"load.json", read_load_record, NULL, 0},    {"calibration.json", read_calibration, NULL, 0},
     {"journal.jsonl", read_journal, NULL, 0},    {"trace.txt", read_trace, NULL, 0},
-    {"a.safetensors", read_checkpoint, NULL, 0},
+    {"a.safetensors", read_checkpoint, NULL, 0}, {"page.txt", read_metrics, NULL, 0},
 };
 #define JOURNAL 4
 #define KINDS   (sizeof kinds / sizeof *kinds)
@@ -308,6 +322,10 @@ static void write_journal(void) {
 static void write_files(void) {
     static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
                                  "\"b.c\":{\"dtype\":\"BF16\",\"shape\":[1,3],\"data_offsets\":[8,14]}}";
+    static const char page[] =
+        "# TYPE batchtune_queue_seconds summary\nbatchtune_ok{model=\"a\\\"b\"} 1e3\n"
+        "batchtune_queue_seconds{model=\"a\",quantile=\"0.95\"} 0.08\n"
+        "batchtune_queue_seconds_sum{model=\"a\"} 4\nbatchtune_batches_total{model=\"a\",size=\"4\"} 7\n";
     static const char trace[] = "# seconds\n100.5\n\n101\n101\n103.25\n1e3\n";
     char file[8 + sizeof header - 1 + 14] = {sizeof header - 1};
     bt_error error;
@@ -326,6 +344,7 @@ static void write_files(void) {
     bt_load_record_close(&load);
     memcpy(file + 8, header, sizeof header - 1);
     must(bt_file_replace("a.safetensors", file, sizeof file, false, &error), &error);
+    must(bt_file_replace("page.txt", page, sizeof page - 1, false, &error), &error);
     must(bt_file_replace("trace.txt", trace, sizeof trace - 1, false, &error), &error);
     write_journal();
 }

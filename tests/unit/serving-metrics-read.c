@@ -114,6 +114,7 @@ static void what_is_no_page_is_refused_by_its_line(void **state) {
     refuses_page("batchtune_ok{model=\"a\" x} 1\n", "page: line 1: is no sample");
     refuses_page("batchtune_ok{model=\"a\\", "page: line 1: is no sample");
     refuses_page("batchtune_ok{model=\"a\"} one\n", "page: line 1: is no sample");
+    refuses_page("batchtune_ok{model=\"a\"} 1x\n", "page: line 1: is no sample");
     refuses_page("batchtune_ok{model=\"a\"}\n1\n", "page: line 1: is no sample");
 }
 

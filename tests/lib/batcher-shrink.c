@@ -237,6 +237,22 @@ static void make_events_plain(shrinker *s) {
     }
 }
 
+/* A model that is changed is opened so instead. */
+static void fold_changes(shrinker *s) {
+    for (size_t to = s->best->event_count; to > 0; to--) {
+        const trace_event event = s->best->events[to - 1];
+        if (event.kind != TRACE_CHANGE) continue;
+        leave_out(s, to - 1, to, -1);
+        bt_batcher_model *model = &s->trial.models[event.model];
+        model->max_batch_size = event.change.max_batch_size;
+        model->max_queue_size = event.change.max_queue_size;
+        model->max_queue_delay_ns = event.change.max_queue_delay_ns;
+        model->policy = event.change.policy;
+        model->promise_ns = event.change.promise_ns;
+        attempt(s);
+    }
+}
+
 /* ---- short and round times ---- */
 
 static void note_time(shrinker *s, int64_t *ns) {
@@ -335,6 +351,7 @@ playing shrink(player *p, trace *t, const player_driver *driver) {
         make_runs_plain(&s);
         drop_models(&s);
         drop_instances(&s);
+        fold_changes(&s);
         make_models_plain(&s);
         make_events_plain(&s);
         shorten_times(&s);

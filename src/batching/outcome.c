@@ -71,9 +71,9 @@ static void free_lane(bt_batcher *batcher, bt_lane *lane) {
     batcher->device_busy[batcher->members[lane->member].device] = false;
 }
 
-/* Lines a run's requests up to run again, in their order and before all that failed later. */
+/* Lines a run's requests up to run again: all that failed wait in the order in which they came. */
 static void retry(bt_batcher *batcher, bt_lane *lane, bool standard, int limit) {
-    for (int i = lane->count - 1; i >= 0; i--) {
+    for (int i = 0; i < lane->count; i++) {
         uint32_t index = lane->slots[i];
         if (index == BT_NO_SLOT) continue;
         bt_slot *slot = &batcher->slots[index];
@@ -81,7 +81,7 @@ static void retry(bt_batcher *batcher, bt_lane *lane, bool standard, int limit) 
         slot->line = BT_LINE_RETRY;
         slot->standard = standard;
         slot->limit = limit;
-        bt_list_push_front(batcher, &batcher->models[slot->model].lines[BT_LINE_RETRY], index);
+        bt_list_push_by_arrival(batcher, &batcher->models[slot->model].lines[BT_LINE_RETRY], index);
     }
 }
 

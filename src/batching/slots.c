@@ -37,6 +37,14 @@ void bt_list_push_front(bt_batcher *batcher, bt_slot_list *list, uint32_t index)
     insert(batcher, list, BT_NO_SLOT, index, list->first);
 }
 
+/* From the back, where it belongs but for runs that failed sooner than others that began before them. */
+void bt_list_push_by_arrival(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
+    uint32_t before = list->last;
+    while (before != BT_NO_SLOT && batcher->slots[before].arrival_ns > batcher->slots[index].arrival_ns)
+        before = batcher->slots[before].previous;
+    insert(batcher, list, before, index, before == BT_NO_SLOT ? list->first : batcher->slots[before].next);
+}
+
 void bt_list_remove(bt_batcher *batcher, bt_slot_list *list, uint32_t index) {
     const bt_slot *slot = &batcher->slots[index];
     set_next(batcher, list, slot->previous, slot->next);

@@ -126,6 +126,8 @@ static inline int bt_waiting_count(const bt_model_state *model) {
 void bt_slots_open(bt_batcher *batcher); /* all free; the arrays are there */
 void bt_list_push(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
 void bt_list_push_front(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
+/* Behind all that came no later. */
+void bt_list_push_by_arrival(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
 void bt_list_remove(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
 uint32_t bt_list_pop(bt_batcher *batcher, bt_slot_list *list); /* BT_NO_SLOT where it is empty */
 

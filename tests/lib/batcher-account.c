@@ -228,6 +228,8 @@ static void start_all(account *a, const bt_action *action) {
             return;
         }
         members[i] = (int)action->tags[i];
+        MUST(a, i == 0 || a->requests[members[i - 1]].arrival_ns <= a->requests[members[i]].arrival_ns,
+             "request %d runs behind %d, which came later", members[i], members[i - 1]);
         if (start_one(a, action, action->tags[i])) queued = true;
     }
     if (!queued) return;

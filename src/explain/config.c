@@ -11,6 +11,10 @@
 #include "explain/words.h"
 #include "simulate/capacity.h"
 
+/* From this share of a run of one image on, what is fixed of it is why batching pays. Lower: a sliver is given for the
+ * whole; higher: what batches do share goes untold. */
+#define LAUNCH_SHARE 0.1
+
 /* ---- what each size could serve ---- */
 
 static bt_status fill_capacities(bt_explained_model *out, const bt_config_model *model, bt_error *error) {
@@ -57,8 +61,10 @@ static bt_pays verdict_of(double gain) {
     return gain >= BT_PAYS_GAIN ? BT_PAYS_WELL : gain >= BT_HARDLY_GAIN ? BT_PAYS_HARDLY : BT_PAYS_NOT;
 }
 
-static bt_pays_cause cause_of(bt_pays verdict, const gains *g) {
-    if (verdict == BT_PAYS_WELL) return BT_CAUSE_LAUNCH;
+/* Where the time of the smallest size is not the line's, what it has of a fixed cost is not known. */
+static bt_pays_cause cause_of(const bt_explained_model *model, const gains *g) {
+    const bool fixed = model->fixed_share >= LAUNCH_SHARE && model->bent_at != g->one->batch_size;
+    if (model->verdict == BT_PAYS_WELL) return fixed ? BT_CAUSE_LAUNCH : BT_CAUSE_UNFILLED;
     if (g->run < BT_PAYS_GAIN) return BT_CAUSE_SATURATED;
     return g->lane < BT_PAYS_GAIN ? BT_CAUSE_PREPARING : BT_CAUSE_WAITING;
 }
@@ -82,6 +88,12 @@ static void put_cause(char *out, size_t size, const bt_explained_model *model, c
         bt_text_append(out, size,
                        "; starting a run costs %.2f ms, %.0f %% of a run of one image, and a batch shares it",
                        model->fixed_ms, 100 * model->fixed_share);
+        break;
+    case BT_CAUSE_UNFILLED:
+        bt_text_append(
+            out, size,
+            "; one image does not fill the device: it runs %.2f ms alone, and %.2f ms in a batch of %d",
+            g->one->run_ms / g->one->batch_size, g->many->run_ms / g->many->batch_size, model->batch_size);
         break;
     case BT_CAUSE_SATURATED:
         bt_text_append(out, size,
@@ -123,9 +135,12 @@ static void judge(bt_explained_model *out, const bt_config_model *model) {
     out->batch_size = g.many->batch_size;
     out->gain = isnan(g.capacity) ? g.lane : g.capacity;
     out->verdict = verdict_of(out->gain);
-    out->cause = cause_of(out->verdict, &g);
+    out->cause = cause_of(out, &g);
     put_gain(out->why, sizeof out->why, out, &g);
     put_cause(out->why, sizeof out->why, out, &g);
+    if (g.one->capacity_rps == 0 && g.many->capacity_rps == 0)
+        bt_text_append(out->why, sizeof out->why, "; but neither keeps P95 ≤ %g ms at any rate",
+                       out->p95_sla_ms);
 }
 
 /* ---- a request's parts at a rate ---- */
@@ -186,6 +201,10 @@ static bt_status fill_load(bt_explained_model *out, const bt_config_model *model
     fill_parts(load, out, model, at_rate);
     bt_explain_load_cause(load);
     bt_explain_batches(load, model->settings.max_queue_delay_ms, size ? size->run_ms : NAN);
+    if (at_rate->ok < at_rate->arrival_count)
+        bt_text_append_clause(load->why, sizeof load->why,
+                              "%.1f %% of the requests get no result: the rate is too high",
+                              100 - 100.0 * (double)at_rate->ok / (double)at_rate->arrival_count);
     return append_delay(load, model, error);
 }
 

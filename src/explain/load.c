@@ -62,6 +62,7 @@ static const char *remedy_of(const bt_explained_load *load, double share) {
         return ": a faster precision or device";
     case BT_CAUSE_UNKNOWN:
     case BT_CAUSE_LAUNCH:
+    case BT_CAUSE_UNFILLED:
     case BT_CAUSE_SATURATED:
     case BT_CAUSE_LATE:
         break;

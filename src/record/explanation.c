@@ -84,8 +84,8 @@ const char *bt_pays_name(bt_pays verdict) {
 }
 
 const char *bt_pays_cause_name(bt_pays_cause cause) {
-    static const char *const names[] = {"unknown", "launch",  "saturated", "preparing",
-                                        "waiting", "running", "late"};
+    static const char *const names[] = {"unknown",   "launch",  "unfilled", "saturated",
+                                        "preparing", "waiting", "running",  "late"};
     return names[cause];
 }
 

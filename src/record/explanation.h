@@ -21,6 +21,7 @@ typedef enum bt_pays { BT_PAYS_UNKNOWN, BT_PAYS_WELL, BT_PAYS_HARDLY, BT_PAYS_NO
 typedef enum bt_pays_cause {
     BT_CAUSE_UNKNOWN,
     BT_CAUSE_LAUNCH,    /* a run costs time that does not grow with its images: batches share it */
+    BT_CAUSE_UNFILLED,  /* a few images run hardly longer than one */
     BT_CAUSE_SATURATED, /* one image keeps the device as busy as many do */
     BT_CAUSE_PREPARING, /* preparing and delivering, which batches do not share */
     BT_CAUSE_WAITING,   /* what runs gain is lost in waiting, under this SLA */

@@ -8,7 +8,7 @@
 const bt_option bt_explanation_settings_table[] = {
     {ROW(NAMES, models), .placeholder = "NAME,...",
      .help = "The models to explain; all that there are unless given."},
-    {ROW(NUMBER, rate), BT_ABOVE(0, 1e9), .placeholder = "RPS",
+    {ROW(NUMBER, rate), BT_BOUNDS(0.001, 1e9), .placeholder = "RPS",
      .help = "Requests a second for which a config's or tuning run's requests are predicted; unless given, "
              "the rate "
              "that tuning was told to expect, else 60 % of the capacity."},

@@ -91,6 +91,8 @@ run "$explain" "$load" --rate 5
 refuses '--rate: .* was measured at its own rate' 'a rate is for what is predicted'
 run "$explain" --rate 0
 refuses '--rate' 'a rate of nothing is refused'
+run "$explain" --rate 1e-9
+refuses '--rate' 'so is one of centuries'
 run "$explain" --formt json
 refuses '--formt' 'an unknown flag is named'
 run "$explain" a b

@@ -75,6 +75,9 @@ static double launch_bound(int b) {
 static double saturated(int b) {
     return 0.2 + 10.0 * b;
 }
+static double plateau(int b) {
+    return b <= 2 ? 10 : 5.2 * b;
+}
 static double kinked(int b) {
     return b == 8 ? 60 : 4 + 2.0 * b;
 }
@@ -117,6 +120,38 @@ static void a_large_fixed_cost_pays_since_batches_share_it(void **state) {
     const bt_explained_change *launch = change_of(model, "half the cost of starting a run, 5.00 ms");
     assert_non_null(launch);
     assert_true(launch->capacity_rps > 1.2 * model->capacity_rps);
+    bt_explanation_close(&explanation);
+}
+
+/* Two run as long as one, and then each adds its own: what is fixed cannot be read off a line. */
+static void a_device_that_one_image_does_not_fill_pays_without_a_launch_cost(void **state) {
+    (void)state;
+    const made_up m = {plateau, .chosen = 2, .sla_ms = 200, .delay_ms = 5};
+    bt_explanation *explanation = explain(&m, 0);
+    const bt_explained_model *model = &explanation->models[0];
+    assert_int_equal(model->verdict, BT_PAYS_WELL);
+    assert_int_equal(model->cause, BT_CAUSE_UNFILLED);
+    assert_int_equal(model->bent_at, 1);
+    assert_non_null(strstr(model->why, "it runs 10.00 ms alone, and 5.00 ms in a batch of 2"));
+    bt_explanation_close(&explanation);
+}
+
+static void a_promise_that_no_rate_keeps_is_told(void **state) {
+    (void)state;
+    const made_up m = {launch_bound, .chosen = 4, .sla_ms = 5, .delay_ms = 5};
+    bt_explanation *explanation = explain(&m, 0);
+    const bt_explained_model *model = &explanation->models[0];
+    assert_int_equal(model->verdict, BT_PAYS_WELL);
+    assert_non_null(strstr(model->why, "neither keeps P95 ≤ 5 ms at any rate"));
+    assert_true(model->loads[0].rate_rps > 0);
+    bt_explanation_close(&explanation);
+}
+
+static void a_rate_beyond_what_is_served_is_told(void **state) {
+    (void)state;
+    const made_up m = {saturated, .chosen = 1, .sla_ms = 200, .delay_ms = 5};
+    bt_explanation *explanation = explain(&m, 1000);
+    assert_non_null(strstr(explanation->models[0].loads[0].why, "of the requests get no result"));
     bt_explanation_close(&explanation);
 }
 
@@ -398,6 +433,9 @@ static void every_form_says_the_verdict_and_the_parts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_fixed_cost_pays_since_batches_share_it),
+        cmocka_unit_test(a_device_that_one_image_does_not_fill_pays_without_a_launch_cost),
+        cmocka_unit_test(a_promise_that_no_rate_keeps_is_told),
+        cmocka_unit_test(a_rate_beyond_what_is_served_is_told),
         cmocka_unit_test(a_device_that_one_image_fills_gains_nothing),
         cmocka_unit_test(preparing_that_batches_do_not_share_takes_the_gain),
         cmocka_unit_test(waiting_that_the_promise_does_not_allow_takes_the_gain),

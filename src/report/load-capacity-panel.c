@@ -16,12 +16,9 @@
 #define NOT_SHOWN           POINT(BT_MARK_NOT_SHOWN, BT_COLOUR_NOT_SHOWN) " title 'P95, not shown'"
 #define BAR                 "vectors heads size graph 0.006,90 " BT_LOAD_LINE(BT_COLOUR_INK) " title 'P95 bounds'"
 #define ABOVE               "vectors " BT_OPEN_ARROW " " BT_LOAD_LINE(BT_COLOUR_BROKEN) " title 'P95, beyond this range'"
-#define CURVE               "lines linewidth 2 linecolor rgb '" BT_COLOUR_PREDICTED "' title 'P95 predicted'"
-#define FORESEEN                                                                                             \
-    "lines linewidth 1.5 dashtype 3 linecolor rgb '" BT_COLOUR_PREDICTED "' title 'capacity predicted'"
-#define FOUND  "lines linewidth 1.5 dashtype 4 linecolor rgb '" BT_COLOUR_INK "' title 'capacity found'"
-#define ASKED  "lines linewidth 1.5 linecolor rgb '" BT_COLOUR_GREY "' title 'asked for'"
-#define SERVED "linespoints pointtype 5 pointsize 0.8 " BT_LOAD_LINE(BT_COLOUR_P50) " title 'served'"
+#define FOUND               "lines linewidth 1.5 dashtype 4 linecolor rgb '" BT_COLOUR_INK "' title 'capacity found'"
+#define ASKED               "lines linewidth 1.5 linecolor rgb '" BT_COLOUR_GREY "' title 'asked for'"
+#define SERVED              "linespoints pointtype 5 pointsize 0.8 " BT_LOAD_LINE(BT_COLOUR_P50) " title 'served'"
 #define WITHIN                                                                                               \
     "linespoints pointtype 7 pointsize 1.1 linewidth 2 linecolor rgb '" BT_COLOUR_P95                        \
     "' title 'served within the SLA'"
@@ -72,16 +69,6 @@ static void put_upright(bt_load_drawing *d, double rate_rps, double top, const c
     bt_load_put_line_data(d, rate_rps, 0, rate_rps, top);
 }
 
-static void put_predicted(bt_load_drawing *d, const drawn *r) {
-    const bt_rate_curve *curve = &d->model->predicted;
-    put_upright(d, r->capacity->predicted_rps, r->top, FORESEEN);
-    if (curve->count == 0) return;
-    bt_load_put_block(d, "1:2", CURVE);
-    for (int i = 0; i < curve->count; i++)
-        bt_text_print(d->data, "%.6g %.6g\n", curve->points[i].rate_rps, curve->points[i].p95_ms);
-    bt_load_end_block(d);
-}
-
 static void put_bounds(bt_load_drawing *d, const drawn *r) {
     int bars = 0;
     for (int i = 0; i < r->count; i++) {
@@ -119,7 +106,8 @@ static void put_latency(bt_load_drawing *d, const drawn *r) {
     bt_text_print(d->out, "set ylabel 'P95 latency (ms)'\nset yrange [0:%.6g]\n", r->top);
     bt_load_put_block(d, "1:2", BT_LOAD_SLA_LINE);
     bt_load_put_line_data(d, r->left, d->sla_ms, r->right, d->sla_ms);
-    put_predicted(d, r);
+    bt_load_put_curve(d, r->top);
+    bt_load_put_foreseen(d, r->capacity->predicted_rps, r->top);
     put_upright(d, r->capacity->estimate_rps, r->top, FOUND);
     put_bounds(d, r);
     put_points(d, r, BT_RATE_MET, MET);
@@ -142,8 +130,8 @@ static void put_rates(bt_load_drawing *d, const drawn *r, bool within, const cha
 
 /* One legend for both, below: it stands with the second. */
 static void put_legend(bt_load_drawing *d) {
-    static const char *const styles[] = {BT_LOAD_SLA_LINE, CURVE,  FORESEEN, BAR, MET,
-                                         NOT_SHOWN,        BROKEN, ABOVE};
+    static const char *const styles[] = {
+        BT_LOAD_SLA_LINE, BT_LOAD_BAND, BT_LOAD_CURVE, BT_LOAD_FORESEEN, BAR, MET, NOT_SHOWN, BROKEN, ABOVE};
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
         bt_load_next_clause(d);
         fprintf(d->out, "keyentry with %s", styles[i]);

@@ -20,6 +20,12 @@ extern "C" {
 
 #define BT_LOAD_LINE(colour) "linewidth 1.5 linecolor rgb '" colour "'"
 #define BT_LOAD_SLA_LINE     "lines linewidth 1.5 dashtype 2 linecolor rgb '" BT_COLOUR_LIMIT "' title 'SLA'"
+#define BT_LOAD_BAND                                                                                         \
+    "filledcurves fillcolor rgb '" BT_COLOUR_PREDICTED "' fillstyle transparent solid 0.15 noborder title "  \
+    "'what the measured times allow'"
+#define BT_LOAD_CURVE "lines linewidth 2 linecolor rgb '" BT_COLOUR_PREDICTED "' title 'P95 predicted, alone'"
+#define BT_LOAD_FORESEEN                                                                                     \
+    "lines linewidth 1.5 dashtype 3 linecolor rgb '" BT_COLOUR_PREDICTED "' title 'capacity predicted'"
 
 /* One scenario's part of the model, of which something was answered. */
 typedef struct bt_load_shown {
@@ -40,7 +46,7 @@ typedef struct bt_load_drawing {
 } bt_load_drawing;
 
 /* ---- the pictures (load-latency-panels.c, load-series-panel.c, load-batch-panels.c,
- * load-capacity-panel.c) ---- */
+ * load-rates-panel.c, load-capacity-panel.c) ---- */
 
 void bt_load_put_percentiles(bt_load_drawing *d);
 void bt_load_put_scenarios(bt_load_drawing *d);
@@ -49,6 +55,8 @@ bool bt_load_series_is_drawn(const bt_load_drawing *d); /* where some scenario t
 void bt_load_put_batches(bt_load_drawing *d);
 bool bt_load_batches_are_drawn(const bt_load_drawing *d); /* where batches were of different sizes */
 void bt_load_put_split(bt_load_drawing *d);
+void bt_load_put_rates(bt_load_drawing *d);
+bool bt_load_rates_are_drawn(const bt_load_drawing *d); /* where a rate was sent, and a curve predicted */
 void bt_load_put_capacity(bt_load_drawing *d);
 bool bt_load_capacity_is_drawn(const bt_load_drawing *d); /* where several rates were tried */
 
@@ -64,6 +72,12 @@ void bt_load_put_block(bt_load_drawing *d, const char *columns, const char *styl
 void bt_load_end_plot(bt_load_drawing *d);
 /* A block of two points. */
 void bt_load_put_line_data(bt_load_drawing *d, double x1, double y1, double x2, double y2);
+
+/* ---- what is predicted (load-rates-panel.c) ---- */
+
+/* P95 against the rate with its band, which ends at `top`; and the capacity. Nothing of what is not known. */
+void bt_load_put_curve(bt_load_drawing *d, double top);
+void bt_load_put_foreseen(bt_load_drawing *d, double rate_rps, double top);
 
 /* ---- what stands around a plot ---- */
 

@@ -11,8 +11,8 @@
 _Static_assert(BT_LOAD_PLOT_COUNT <= BT_PLOT_SCRIPTS_MAX, "gnuplot is given all plots of a model at once");
 
 const char *bt_load_plot_name(bt_load_plot plot) {
-    static const char *const names[BT_LOAD_PLOT_COUNT] = {"percentiles", "scenarios", "series",
-                                                          "batches",     "split",     "capacity"};
+    static const char *const names[BT_LOAD_PLOT_COUNT] = {"percentiles", "scenarios", "series",  "batches",
+                                                          "split",       "rates",     "capacity"};
     return plot < BT_LOAD_PLOT_COUNT ? names[plot] : "unknown";
 }
 

@@ -16,6 +16,7 @@ typedef enum bt_load_plot {
     BT_LOAD_PLOT_SERIES,      /* latency, throughput, queue depth and the machine, by whole seconds */
     BT_LOAD_PLOT_BATCHES,     /* share of requests by the size of their batch, where more than one size ran */
     BT_LOAD_PLOT_SPLIT,       /* sending delay, queue, preprocess, compute: stacked bars */
+    BT_LOAD_PLOT_RATES,       /* P95 against the rate: predicted, and of the scenarios that had one */
     BT_LOAD_PLOT_CAPACITY,    /* P95 against the rate, measured and predicted; goodput below; of a search */
     BT_LOAD_PLOT_COUNT
 } bt_load_plot;

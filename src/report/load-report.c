@@ -157,6 +157,8 @@ static void put_model(bt_document *d, const bt_load_record *record, const bt_loa
     put_picture(d, record, model, BT_LOAD_PLOT_PERCENTILES, "Latency by percentile, and its distribution");
     put_picture(d, record, model, BT_LOAD_PLOT_SCENARIOS,
                 "The scenarios side by side, measured and predicted");
+    put_picture(d, record, model, BT_LOAD_PLOT_RATES,
+                "P95 against the rate: predicted, and what random arrivals took; bars are bounds of P95");
     put_picture(d, record, model, BT_LOAD_PLOT_SERIES, "Latency, throughput and queue, second by second");
     put_picture(d, record, model, BT_LOAD_PLOT_BATCHES, "How many requests ran together");
     put_picture(d, record, model, BT_LOAD_PLOT_SPLIT, "Where the time of a request goes");

@@ -639,6 +639,42 @@ static void a_series_ends_with_its_last_whole_second(void **state) {
     free(data);
 }
 
+/* A curve of one's own, up to the capacity. */
+static void predict_rates(bt_load_model *model) {
+    static const double shares[] = {0.2, 0.6, 1};
+    model->predicted.count = 3;
+    for (int i = 0; i < 3; i++)
+        model->predicted.points[i] = (bt_rate_point){.rate_rps = shares[i] * model->capacity_rps,
+                                                     .p50_ms = 40,
+                                                     .p95_ms = 60 + 30 * shares[i],
+                                                     .p99_ms = 100,
+                                                     .p95_lower_ms = 55 + 30 * shares[i],
+                                                     .p95_upper_ms = 70 + 30 * shares[i]};
+}
+
+static void what_random_arrivals_took_stands_on_the_predicted_curve(void **state) {
+    bt_load_record *record = *state;
+    bt_load_model *hrnet = &record->models[0];
+    const bt_load_part *sustained = &record->scenarios[4].parts[0];
+    char point[80];
+    assert_false(bt_load_plot_is_drawn(record, hrnet, BT_LOAD_PLOT_RATES)); /* no curve: an older record */
+    predict_rates(hrnet);
+    assert_true(bt_load_plot_is_drawn(record, hrnet, BT_LOAD_PLOT_RATES));
+    char *data = plotted(record, "hrnet", "rates", "dat"), *script = script_of(record, "rates");
+    says(data, "\n19.8 73 88\n");   /* the band */
+    says(data, "\n19.8 78\n");      /* the curve in it */
+    says(data, "\n33 0\n33 135\n"); /* the capacity */
+    bt_text_format(point, sizeof point, "\n%.6g %.6g %.6g %.6g\n", sustained->rate_rps,
+                   sustained->latency.p95_ms, sustained->latency.p95_lower_ms,
+                   sustained->latency.p95_upper_ms);
+    says(data, point);
+    says(script, "Sustained Load");
+    assert_silent(script, "Burst Load");     /* of no rate */
+    assert_silent(script, "Single Request"); /* sent when the last was answered */
+    free(data);
+    free(script);
+}
+
 static void nothing_measured_is_one_sentence(void **state) {
     (void)state;
     bt_load_record *records[] = {fixture_load_record_of_nothing(), fixture_load_record()};
@@ -698,6 +734,7 @@ int main(void) {
         WITH_RECORD(one_that_dwarfs_the_rest_leaves_them_room),
         WITH_RECORD(percentiles_are_named_plainly_and_do_not_tangle),
         WITH_RECORD(a_series_ends_with_its_last_whole_second),
+        WITH_RECORD(what_random_arrivals_took_stands_on_the_predicted_curve),
         cmocka_unit_test(nothing_measured_is_one_sentence),
         cmocka_unit_test(a_capacity_is_told_with_its_bounds_beside_its_prediction),
         cmocka_unit_test(what_is_missing_of_a_capacity_is_told),

@@ -11,9 +11,9 @@
 
 bool bt_search_goes_on(const double *throughputs, int count, int last_batch) {
     if (last_batch * 2 > BT_SEARCH_MAX_BATCH) return false;
-    if (count < 3) return true;
-    double before = throughputs[count - 3];
-    double since = fmax(throughputs[count - 2], throughputs[count - 1]);
+    if (count < 4) return true;
+    double before = throughputs[count - 4];
+    double since = fmax(fmax(throughputs[count - 3], throughputs[count - 2]), throughputs[count - 1]);
     return since >= before * (1 + BT_SEARCH_PLATEAU_GAIN);
 }
 

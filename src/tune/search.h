@@ -13,14 +13,15 @@
 extern "C" {
 #endif
 
-/* Doubling ends at the largest batch, and where two doublings in a row gained less throughput than the share. A
+/* Doubling ends at the largest batch, and where three doublings in a row gained less throughput than the share. A
  * higher share ends it sooner, before a step of the staircase that would still pay; a lower one measures sizes
  * that only cost latency. */
 #define BT_SEARCH_MAX_BATCH    256
 #define BT_SEARCH_PLATEAU_GAIN 0.03
 
 /* Whether doubling goes on after `last` (throughputs of the sizes so far, ascending; at least one). It ends
- * at BT_SEARCH_MAX_BATCH, and where two doublings in a row gained no throughput. */
+ * at BT_SEARCH_MAX_BATCH, and where three doublings in a row gained no throughput: a device may take a slow algorithm
+ * for two sizes and a faster one for the next, as NVIDIA's U-Net does on an A100. */
 bool bt_search_goes_on(const double *throughputs, int count, int last_batch);
 
 /* What is known of a size when the search goes on. */

@@ -63,6 +63,7 @@ static void judge(bt_sweep *sweep, int index) {
     c->confirmed = c->evidence.verdict == BT_SEQUENTIAL_ACCEPT;
     c->gave_up = c->evidence.exhausted;
     if (c->evidence.verdict == BT_SEQUENTIAL_REJECT) reject_late(sweep, index);
+    if (c->refused || c->gave_up) sweep->refining_done = false; /* the best may be a little smaller */
 }
 
 /* Sizes are compared by what they take while nobody disturbs them, or a spell would make another one lead. */
@@ -215,7 +216,8 @@ static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_res
     if (index < 0) return;
     sweep->candidates[index].confirmed = false;
     if (fails_with_memory(result->status)) {
-        sweep->memory_refused = true;
+        if (sweep->out_of_memory_at == 0 || step->batch_size < sweep->out_of_memory_at)
+            sweep->out_of_memory_at = step->batch_size;
         bt_sweep_refuse(sweep, index, BT_OUTCOME_OUT_OF_MEMORY, result->message);
     } else {
         bt_sweep_refuse(sweep, index, BT_OUTCOME_CRASHED, result->message);

@@ -15,7 +15,7 @@ static void predict_memory(bt_sweep *sweep, int index) {
     point->memory_predicted_mb = bt_memory_fit_at(&fit, point->batch_size);
     double limit_mb = sweep->options.memory_limit_mb - bt_memory_of_others_mb(sweep->model);
     char why[BT_TEXT_SIZE];
-    if (sweep->memory_refused) {
+    if (sweep->out_of_memory_at > 0 && point->batch_size >= sweep->out_of_memory_at) {
         bt_sweep_refuse(sweep, index, BT_OUTCOME_PREDICTED_OVER_MEMORY,
                         "a smaller batch already ran out of memory");
     } else if (point->memory_predicted_mb > limit_mb) {
@@ -100,7 +100,7 @@ static int next_between(const bt_sweep *sweep) {
         tried += !c->on_ascent;
         points[i] = (bt_search_point){.batch_size = c->batch_size,
                                       .service_ms = samples_of(sweep, i) ? searched_ms(sweep, i) : INFINITY,
-                                      .refused = c->refused};
+                                      .refused = c->refused || c->gave_up || seems_late(sweep, i)};
     }
     return tried < BT_SEARCH_TRIES
                ? bt_search_refine((bt_objective)sweep->options.objective, points, sweep->count)

@@ -15,6 +15,10 @@
  * with fewer samples; lower: a single late run makes the proof miss the time budget. */
 #define PROOF_MARGIN 1.5
 
+/* Runs of a proof that has not come, twice what one takes at best. Higher: sizes at the edge of the SLA may take all of
+ * the time; lower: the proof of a size whose late runs were chance is given up. */
+#define LONG_PROOF 170
+
 /* ---- the sizes ---- */
 
 int bt_sweep_find(const bt_sweep *sweep, int batch_size) {
@@ -81,12 +85,19 @@ double bt_sweep_proof_s(const bt_sweep *sweep, int index) {
     return c->confirmed ? 0 : c->evidence.runs_missing * c->typical_ms / 1e3;
 }
 
+/* Whether the time that is left does for its proof. One that has had LONG_PROOF runs, and more time than is left, has
+ * had its chance: it is so near the SLA that a little smaller one is worth more. */
+static bool may_be_proved(const bt_sweep *sweep, int index) {
+    const double left_s = time_left_s(sweep), runs = samples_of(sweep, index);
+    const bool had_its_chance = runs > LONG_PROOF && runs * typical_ms(sweep, index) / 1e3 > left_s;
+    return bt_sweep_proof_s(sweep, index) <= (had_its_chance ? 0 : left_s);
+}
+
 int bt_sweep_to_prove(const bt_sweep *sweep, bt_objective objective) {
     int lead = bt_sweep_to_confirm(sweep, objective), best = -1;
-    if (lead < 0 || bt_sweep_proof_s(sweep, lead) <= time_left_s(sweep)) return lead;
+    if (lead < 0 || may_be_proved(sweep, lead)) return lead;
     for (int i = 0; i < sweep->count; i++) {
-        if (!competes(sweep, i) || seems_late(sweep, i)) continue;
-        if (bt_sweep_proof_s(sweep, i) > time_left_s(sweep)) continue;
+        if (!competes(sweep, i) || seems_late(sweep, i) || !may_be_proved(sweep, i)) continue;
         if (best < 0 || score_of(sweep, i, objective) > score_of(sweep, best, objective)) best = i;
     }
     return best >= 0 ? best : lead;

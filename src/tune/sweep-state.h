@@ -45,7 +45,8 @@ struct bt_sweep {
     int count;
     size_t capacity;
     int next_asked; /* of options.batches, where sizes were asked for */
-    bool ascent_done, refining_done, memory_refused, standard_failed;
+    bool ascent_done, refining_done, standard_failed;
+    int out_of_memory_at; /* the smallest size that was; 0: none */
     int standard_memory_sizes[BT_STANDARD_MEMORY_MAX];
     double standard_memory_mb[BT_STANDARD_MEMORY_MAX];
     int standard_memory_asked, standard_memory_count;

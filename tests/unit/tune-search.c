@@ -32,19 +32,19 @@ static void a_score_is_what_its_objective_says(void **state) {
 static void doubling_goes_on_while_it_gains(void **state) {
     (void)state;
     assert_true(bt_search_goes_on((double[]){10}, 1, 1));
-    assert_true(bt_search_goes_on((double[]){10, 9}, 2, 2)); /* one doubling is no plateau */
-    assert_true(bt_search_goes_on((double[]){10, 12, 14}, 3, 4));
-    assert_true(bt_search_goes_on((double[]){10, 9, 14}, 3, 4));           /* one bad doubling is forgiven */
-    assert_true(bt_search_goes_on((double[]){10, 10.31, 10.31}, 3, 4));    /* just enough gained */
-    assert_true(bt_search_goes_on((double[]){10, 10, 11, 11, 12}, 5, 16)); /* only the last two count */
+    assert_true(bt_search_goes_on((double[]){10, 9, 9}, 3, 4)); /* two doublings are no plateau */
+    assert_true(bt_search_goes_on((double[]){10, 12, 14, 16}, 4, 8));
+    assert_true(bt_search_goes_on((double[]){283, 189, 204, 413}, 4, 8)); /* an A100's U-Net: two bad ones */
+    assert_true(bt_search_goes_on((double[]){10, 10.31, 10.31, 10.31}, 4, 8)); /* just enough gained */
+    assert_true(bt_search_goes_on((double[]){10, 10, 10, 11, 11, 12}, 6, 32)); /* only the last three count */
 }
 
-static void two_doublings_without_gain_end_it(void **state) {
+static void three_doublings_without_gain_end_it(void **state) {
     (void)state;
-    assert_false(bt_search_goes_on((double[]){10, 10.2, 10.2}, 3, 4));
-    assert_false(bt_search_goes_on((double[]){10, 10, 10}, 3, 4));
-    assert_false(bt_search_goes_on((double[]){10, 9, 8}, 3, 4));
-    assert_false(bt_search_goes_on((double[]){5, 10, 10.1, 10.2}, 4, 8));
+    assert_false(bt_search_goes_on((double[]){10, 10.2, 10.2, 10.2}, 4, 8));
+    assert_false(bt_search_goes_on((double[]){10, 10, 10, 10}, 4, 8));
+    assert_false(bt_search_goes_on((double[]){10, 9, 8, 7}, 4, 8));
+    assert_false(bt_search_goes_on((double[]){5, 10, 10.1, 10.2, 10.2}, 5, 16));
 }
 
 static void doubling_ends_at_the_largest_batch(void **state) {
@@ -237,7 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_score_is_what_its_objective_says),
         cmocka_unit_test(doubling_goes_on_while_it_gains),
-        cmocka_unit_test(two_doublings_without_gain_end_it),
+        cmocka_unit_test(three_doublings_without_gain_end_it),
         cmocka_unit_test(doubling_ends_at_the_largest_batch),
         cmocka_unit_test(a_line_needs_few_tries),
         cmocka_unit_test(a_line_whose_knee_was_measured_is_left_alone),

@@ -75,8 +75,8 @@ TEST_SUPPORT  := $(filter-out $(FAULT_SUPPORT) $(LOADED_ALONE),$\
 FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-worker)
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file \
-                     simulated-gate spread multiply-adds peaks device-case \
-                     device-kernels clairvoyant)
+                     simulated-gate spread multiply-adds peaks device-case made-up-machine \
+                     made-up-family search-study device-kernels clairvoyant)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
@@ -274,6 +274,11 @@ study-policies: .deps/$(CORE).stamp ## the batcher's policies against each other
     (ARGS="SEED NOISE"), with a plot in plots/
 	$(call build,$(O)/bench/$@)
 	$(Q)$(O)/bench/$@ plots $(ARGS)
+
+study-search: .deps/$(CORE).stamp ## the search over batch size, precision and instances against measuring all of \
+    them, on 200 drawn families of service times and on recorded ones
+	$(call build,$(O)/bench/$@)
+	$(Q)$(O)/bench/$@
 
 bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
 	$(call build,$(O)/bench/checkkernels)
@@ -477,8 +482,8 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config explain-batching \
-        bench bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies gpu-check \
-        install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core unit-core \
-        check sanitizers lint docs help format clean FORCE
+        bench bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies study-search \
+        gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core \
+        unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

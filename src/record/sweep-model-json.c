@@ -61,11 +61,18 @@ static const bt_field division_fields[] = {
 };
 
 static const bt_field contender_fields[] = {
-    {CONTENDER(TEXT, precision)},    {CONTENDER(SWITCH, channels_last)},
-    {CONTENDER(INTEGER, instances)}, {CONTENDER(INTEGER, threads)},
-    {CONTENDER(AMOUNT, median_ms)},  {CONTENDER(AMOUNT, throughput_imgs_per_sec)},
-    {CONTENDER(AMOUNT, ratio)},      {CONTENDER(NUMBER, mask_iou), .minimum = 0, .maximum = 1},
-    {CONTENDER(SWITCH, may_win)},    {CONTENDER(SWITCH, taken)},
+    {CONTENDER(TEXT, precision)},
+    {CONTENDER(SWITCH, channels_last)},
+    {CONTENDER(INTEGER, instances)},
+    {CONTENDER(INTEGER, threads)},
+    {CONTENDER(AMOUNT, median_ms)},
+    {CONTENDER(AMOUNT, throughput_imgs_per_sec)},
+    {CONTENDER(AMOUNT, promise), OPTIONAL, .brief = true},
+    {CONTENDER(INTEGER, largest_batch), OPTIONAL, .brief = true},
+    {CONTENDER(AMOUNT, ratio)},
+    {CONTENDER(NUMBER, mask_iou), .minimum = 0, .maximum = 1},
+    {CONTENDER(SWITCH, may_win)},
+    {CONTENDER(SWITCH, taken)},
     {CONTENDER(TEXT, why)},
 };
 

@@ -100,6 +100,7 @@ typedef struct bt_division {
     int instances, threads; /* threads: of each instance; 0 where the system shares them out */
     double median_ms;       /* NaN where it was not tried, or failed */
     double throughput_imgs_per_sec;
+    double promise; /* of its best contender */
 } bt_division;
 
 #define BT_PRECISION_TEXT_SIZE   8   /* of a precision's name in a record */
@@ -116,8 +117,8 @@ typedef struct bt_contender {
     int instances, threads; /* as of a division */
     double median_ms;       /* NaN where it was not tried, or failed */
     double throughput_imgs_per_sec;
-    /* Its throughput over that of the one taken, on the same cores where it is another precision or layout; NaN where
-     * that is unknown. */
+    /* Its throughput over that of the one taken, or its promise where that decided against it; on the same cores where
+     * it is another precision or layout; NaN where that is unknown. */
     double ratio;
     /* Of all pictures, against the masks of the contender in FP32, or the standard path's where that was not
      * measured; NaN where they were not compared. */
@@ -125,6 +126,10 @@ typedef struct bt_contender {
     bool may_win; /* false: measured only so that it can be told */
     bool taken;
     char why[BT_CONTENDER_WHY_SIZE]; /* why it was not taken; "" for the one that was */
+    /* The best score by the run's objective, of all instances, that batches up to the largest one measured showed; by
+     * the throughput alone where that is one. */
+    double promise;
+    int largest_batch;
 } bt_contender;
 
 /* One model's part of a run. */

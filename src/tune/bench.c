@@ -124,6 +124,7 @@ static bt_status step_memory(bt_bench *b, const bt_step *step, bt_step_result *r
     if (status != BT_OK) return status;
     result->memory_mb = (double)(memory.used_peak_bytes - memory.before_bytes) / BT_MIB;
     result->memory_total_used_mb = (double)memory.used_peak_bytes / BT_MIB;
+    result->memory_device_mb = (double)memory.total_bytes / BT_MIB;
     return BT_OK;
 }
 

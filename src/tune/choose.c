@@ -63,6 +63,7 @@ static bt_status compare_ways(const bt_tuning *t, double budget_s, double *spent
         status = bt_tuning_open_probe(&r.probes[i], t, &model->contenders[i], error);
     if (status == BT_OK && !late) status = bt_race_calibrate(&r, error);
     if (status == BT_OK) status = bt_race_hold(&r, error);
+    if (status == BT_OK) status = bt_race_hold_heats(&r, error);
     if (status == BT_OK) status = bt_race_check_masks(&r, error);
     if (status == BT_OK && late && !bt_tuning_stopped(t->options)) status = tell_int8(&r, error);
     if (r.contest) bt_contest_close(&r.contest);

@@ -20,6 +20,7 @@ static bt_contender make(const bt_ways *ways, int division, bt_precision precisi
                       .threads = ways->divisions[division].threads,
                       .median_ms = NAN,
                       .throughput_imgs_per_sec = NAN,
+                      .promise = NAN,
                       .ratio = NAN,
                       .mask_iou = NAN,
                       .may_win = may_win};
@@ -73,6 +74,8 @@ int bt_contenders_list(const bt_ways *ways, bt_contender out[BT_CONTENDERS_MAX])
 void bt_contender_note(bt_contender *contender, double median_ms) {
     contender->median_ms = median_ms;
     contender->throughput_imgs_per_sec = bt_division_throughput(contender->instances, median_ms);
+    contender->promise = contender->throughput_imgs_per_sec;
+    contender->largest_batch = 1;
 }
 
 static bool is_on(const bt_contender *c, const bt_division *division) {
@@ -92,7 +95,7 @@ static const bt_contender *fastest_on(const bt_contender *contenders, int count,
     const bt_contender *best = NULL;
     for (const bt_contender *c = contenders; c < contenders + count; c++) {
         if (!is_on(c, division) || !bt_contender_is_eligible(c) || !is_measured(c)) continue;
-        if (!best || c->median_ms * INDIFFERENT < best->median_ms) best = c;
+        if (!best || c->promise > best->promise * INDIFFERENT) best = c;
     }
     return best;
 }
@@ -102,6 +105,7 @@ void bt_contenders_divide(const bt_contender *contenders, int count, bt_division
     for (bt_division *division = divisions; division < divisions + division_count; division++) {
         const bt_contender *best = fastest_on(contenders, count, division);
         bt_division_note(division, best ? best->median_ms : NAN);
+        division->promise = best ? best->promise : NAN;
     }
 }
 
@@ -125,13 +129,17 @@ bt_contender *bt_contenders_best(bt_contender *contenders, int count, const bt_d
 
 /* ---- what is said of them ---- */
 
-/* A precision is judged on the same cores; how the cores are shared out, by what all instances serve together. */
+/* A precision is judged on the same cores; how the cores are shared out, by what all instances serve together. By batches
+ * of one, unless it was the larger ones that decided. */
 static double ratio_of(bt_contender *contenders, int count, const bt_contender *c,
                        const bt_contender *taken) {
     const bt_division own = {.instances = c->instances, .threads = c->threads};
     const bt_contender *other =
         bt_contender_same_kind(c, taken) ? taken : find(contenders, count, taken, &own);
-    return other ? c->throughput_imgs_per_sec / other->throughput_imgs_per_sec : NAN;
+    if (!other) return NAN;
+    const double ratio = c->throughput_imgs_per_sec / other->throughput_imgs_per_sec;
+    const bool both_went_on = c->largest_batch > 1 && other->largest_batch > 1;
+    return ratio >= 1 && both_went_on && c->promise < other->promise ? c->promise / other->promise : ratio;
 }
 
 /* Of INT8 that nobody asked for and nothing speaks against. */

@@ -61,14 +61,14 @@ double bt_division_throughput(int instances, double median_ms) {
 void bt_division_note(bt_division *division, double median_ms) {
     division->median_ms = median_ms;
     division->throughput_imgs_per_sec = bt_division_throughput(division->instances, median_ms);
+    division->promise = division->throughput_imgs_per_sec;
 }
 
 /* Of division `d` to one model: the more the better; 0 where it was not measured, or is late. */
 static double worth(const bt_division *division, const bt_settings *settings, bool late_too) {
     if (!(division->median_ms > 0)) return 0;
     if (!late_too && division->median_ms > settings->p95_sla_ms) return 0;
-    return settings->objective == BT_OBJECTIVE_LATENCY ? 1e3 / division->median_ms
-                                                       : division->throughput_imgs_per_sec;
+    return settings->objective == BT_OBJECTIVE_LATENCY ? 1e3 / division->median_ms : division->promise;
 }
 
 /* The geometric mean, so that a fast model's gain counts no more than a slow one's. */

@@ -16,7 +16,7 @@
 #include "tune/score.h"
 #include "tune/sweep-model.h"
 
-#define JOURNAL_FORMAT 5 /* of what stands in the journal's lines */
+#define JOURNAL_FORMAT 6 /* of what stands in the journal's lines */
 
 bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
                                bt_error *error) {

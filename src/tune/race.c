@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "tune/contenders.h"
+#include "tune/heats.h"
 #include "tune/replay.h"
+#include "tune/search.h"
 
 bool bt_race_is_in(const bt_contender *c, bt_precision precision) {
     return strcmp(c->precision, bt_precision_name(precision)) == 0;
@@ -76,6 +78,51 @@ bt_status bt_race_hold(bt_race *r, bt_error *error) {
     bt_status status =
         bt_contest_open(&r->contest, model->contenders, count, r->budget_s - r->spent_s, error);
     return status == BT_OK ? take_turns(r, error) : status;
+}
+
+/* The largest batch that may be asked for; 1 where only some sizes can be run. */
+static int largest_batch(const bt_tuning *t) {
+    const bt_sizes *asked = &t->options->settings->batches;
+    if (t->resolved->model.kind == BT_MODEL_PACKAGES) return 1;
+    return asked->count > 0 ? asked->sizes[asked->count - 1] : BT_SEARCH_MAX_BATCH;
+}
+
+/* Tells how the heats stand, and of a turn that failed why. */
+static void report_heat(const bt_race *r, const bt_contest_turn *turn, const bt_step_result *result) {
+    const bt_contender *c = &r->t->model->contenders[turn->contender];
+    char doing[96], title[32];
+    bt_contender_title(c, false, title, sizeof title);
+    snprintf(doing, sizeof doing, "batch %d, %s, %d of them", turn->step.batch_size, title, c->instances);
+    if (result->status != BT_OK)
+        bt_log_write(r->t->options->log, BT_LOG_INFO, "%s: comparing: %s: no larger batch of it: %s",
+                     r->t->model->title, doing, result->message);
+    else
+        bt_log_write(r->t->options->log, BT_LOG_DETAIL, "%s: comparing: %s, took %.2f s", r->t->model->title,
+                     doing, result->elapsed_s);
+    bt_tuning_progress(r->t, 1, "comparing ways to run: ", doing);
+}
+
+bt_status bt_race_hold_heats(bt_race *r, bt_error *error) {
+    bt_model_record *model = r->t->model;
+    const bt_settings *settings = r->t->options->settings;
+    const bt_heats_options options = {.objective = (bt_objective)settings->objective,
+                                      .p95_sla_ms = settings->p95_sla_ms,
+                                      .largest_batch = largest_batch(r->t),
+                                      .memory_reserve_percent = settings->memory_reserve_percent,
+                                      .budget_s = BT_HEATS_SHARE * (r->budget_s - r->spent_s)};
+    const int count = model->contender_count - bt_race_int8_is_late(r);
+    bt_heats *heats;
+    bt_contest_turn turn;
+    bt_status status = bt_heats_open(&heats, model->contenders, count, &options, error);
+    while (status == BT_OK && !bt_tuning_stopped(r->t->options) && bt_heats_next(heats, &turn)) {
+        bt_step_result result;
+        status = bt_race_turn(r, &turn, &result, error);
+        if (bt_race_is_over(r, status)) break;
+        bt_heats_done(heats, &result);
+        report_heat(r, &turn, &result);
+    }
+    if (heats) bt_heats_close(&heats);
+    return status;
 }
 
 bt_status bt_race_tell_int8(bt_race *r, bt_error *error) {

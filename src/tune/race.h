@@ -36,6 +36,9 @@ int bt_race_exact_one(const bt_model_record *model);
 /* Holds the contest, of all contenders but INT8 where that comes late. */
 BT_MUST_USE bt_status bt_race_hold(bt_race *race, bt_error *error);
 
+/* Holds the heats at larger batches, of the contest's contenders. */
+BT_MUST_USE bt_status bt_race_hold_heats(bt_race *race, bt_error *error);
+
 /* Whether INT8 takes part only to be told, after the others. */
 bool bt_race_int8_is_late(const bt_race *race);
 /* Measures what INT8 needs to know, before it can compete. Whoever asked for INT8 gives it the time that it takes. */

@@ -52,6 +52,7 @@ static const char *const step_keys[] = {
 bt_step_result bt_step_result_empty(void) {
     return (bt_step_result){.memory_mb = NAN,
                             .memory_total_used_mb = NAN,
+                            .memory_device_mb = NAN,
                             .logit_error = NAN,
                             .mask_iou = NAN,
                             .output_least = NAN,
@@ -93,6 +94,7 @@ static const bt_field result_fields[] = {
     {BT_FIELD(TEXT, bt_step_result, message)},
     {BT_FIELD(NUMBER, bt_step_result, memory_mb), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, memory_total_used_mb), .optional = true},
+    {BT_FIELD(NUMBER, bt_step_result, memory_device_mb), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, logit_error), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, mask_iou), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, output_least), .optional = true},

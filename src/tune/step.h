@@ -46,6 +46,7 @@ typedef struct bt_step_result {
     int sample_count;
     double memory_mb;            /* attributable to the model; NaN where not taken */
     double memory_total_used_mb; /* with everything else */
+    double memory_device_mb;     /* what there is */
     /* Of agreement. The error is of probabilities where the model gives those; the last three of the first line are
      * of the standard path, over all pictures. */
     double logit_error, mask_iou, output_least, output_most, mask_share;

@@ -15,7 +15,7 @@ extern "C" {
  * Higher: each way of running gets more turns, and near ones are told apart; the proofs of the batch
  * sizes have that much less, and stay undecided sooner. Lower: the choice rests on a turn or two, and a slow
  * spell decides it. */
-#define BT_CONTEST_SHARE 0.15
+#define BT_CONTEST_SHARE 0.3
 
 typedef struct bt_tuning {
     const bt_optimize_options *options;

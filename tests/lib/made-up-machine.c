@@ -43,6 +43,7 @@ machine machine_troubled(uint64_t seed) {
 }
 
 double machine_service_ms(const machine *m, int b) {
+    if (m->table_ms) return m->table_ms[b];
     switch (m->shape) {
     case MACHINE_STAIRCASE:
         return m->tau0_ms + m->alpha_ms * m->step * ceil((double)b / m->step);

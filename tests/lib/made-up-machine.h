@@ -22,6 +22,7 @@ typedef struct machine {
     machine_curve shape;
     double tau0_ms, alpha_ms, noise; /* noise: relative standard deviation */
     int step;
+    const double *table_ms;        /* s(b) by b instead of a curve, up to BT_SEARCH_MAX_BATCH; the caller's */
     double late_fraction, late_ms; /* that many runs take so much longer */
     double slow;                   /* everything takes so many times as long, and every turn is disturbed */
     int calm_runs, spell_runs;     /* so many runs at the usual pace, then so many in a spell, by turns */

@@ -489,10 +489,12 @@ static void an_entry_says_in_which_precision_and_why(void **state) {
     strcpy(model->precision_reason, "FP32 taken: BF16 runs at 0.61 of its speed here");
     strcpy(model->calibration, "hrnet.calibration.json");
     model->contender_count = 3;
-    model->contenders[0] = (bt_contender){"fp32", false, 1, 2, 20, 50, 1, NAN, true, true, ""};
-    model->contenders[1] =
-        (bt_contender){"bf16", true, 1, 2, 33, 30.5, 0.61, 0.998, true, false, "slower: 0.61"};
-    model->contenders[2] = (bt_contender){"fp32", false, 2, 1, 50, 40, 0.8, NAN, true, false, "slower: 0.80"};
+    model->contenders[0] =
+        (bt_contender){"fp32", false, 1, 2, 20, 50, 1, NAN, true, true, "", .promise = NAN};
+    model->contenders[1] = (bt_contender){
+        "bf16", true, 1, 2, 33, 30.5, 0.61, 0.998, true, false, "slower: 0.61", .promise = NAN};
+    model->contenders[2] =
+        (bt_contender){"fp32", false, 2, 1, 50, 40, 0.8, NAN, true, false, "slower: 0.80", .promise = NAN};
     bt_config *config = merged(record, NULL);
     const bt_config_model *hrnet = bt_config_find(config, "hrnet");
     assert_string_equal(hrnet->precision, "fp32");

@@ -155,14 +155,15 @@ static void put_contenders(bt_model_record *model) {
            "FP32 taken: BF16 runs at 0.61 of its speed here; INT8 would serve 2.90 times "
            "as many, IoU 0.996: --precision auto-int8");
     model->contender_count = 5;
-    model->contenders[0] = (bt_contender){"fp32", true, 1, 2, 20, 50, 0.83, NAN, true, false, "other cores"};
-    model->contenders[1] = (bt_contender){"fp32", true, 2, 1, 33, 60, 1, NAN, true, true, ""};
+    model->contenders[0] =
+        (bt_contender){"fp32", true, 1, 2, 20, 50, 0.83, NAN, true, false, "other cores", .promise = NAN};
+    model->contenders[1] = (bt_contender){"fp32", true, 2, 1, 33, 60, 1, NAN, true, true, "", .promise = NAN};
     model->contenders[2] =
-        (bt_contender){"bf16", true, 1, 2, 40, 25, 0.5, 0.998, true, false, "half as fast"};
-    model->contenders[3] =
-        (bt_contender){"bf16", true, 2, 1, 55, 36.6, 0.61, 0.998, true, false, "0.61 as fast"};
+        (bt_contender){"bf16", true, 1, 2, 40, 25, 0.5, 0.998, true, false, "half as fast", .promise = NAN};
+    model->contenders[3] = (bt_contender){
+        "bf16", true, 2, 1, 55, 36.6, 0.61, 0.998, true, false, "0.61 as fast", .promise = NAN};
     model->contenders[4] =
-        (bt_contender){"int8", true, 1, 2, 6.9, 145, 2.9, 0.996, false, false, "only told"};
+        (bt_contender){"int8", true, 1, 2, 6.9, 145, 2.9, 0.996, false, false, "only told", .promise = NAN};
 }
 
 static void test_a_precision_is_told_with_how_the_others_did(void **state) {
@@ -199,8 +200,8 @@ static void test_a_division_that_was_not_measured_is_told_so(void **state) {
     bt_model_record *model = &record->models[0];
     model->instances = 1;
     model->division_count = 2;
-    model->divisions[0] = (bt_division){1, 0, 20, 50};
-    model->divisions[1] = (bt_division){2, 1, NAN, NAN};
+    model->divisions[0] = (bt_division){1, 0, 20, 50, .promise = NAN};
+    model->divisions[1] = (bt_division){2, 1, NAN, NAN, .promise = NAN};
     char *text = written(record, TABLE);
     assert_words_in_order(text,
                           "cores 1 instance of all threads 50.0 images/s (chosen); 2 instances of 1 thread "

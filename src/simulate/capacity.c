@@ -11,6 +11,8 @@
 #define SPIKES_MAX     512
 #define SPIKE_MAX      8192
 
+#define APART_MOST_MS 1e9 /* so that all of them fit the clock: no service is busy for days */
+
 typedef struct capacity_search {
     bt_rates rates;
     double p95_sla_ms;
@@ -22,14 +24,19 @@ static double longest_of(const bt_service_times *times) {
     return times->count > 0 ? times->quantiles_ms[times->count - 1] : 0;
 }
 
-/* So far apart that the service is idle again before the next, whatever is drawn. */
+/* So far apart that the service is idle again before the next, whatever is drawn, and has been for as long as costs it
+ * anything. */
 static int64_t apart_ns(const capacity_search *search, int size) {
     const bt_tuned_model *model = search->rates.model;
     double longest_ms = 0;
     for (int i = 0; i < model->batcher.ladder.size_count; i++)
         longest_ms = fmax(longest_ms, longest_of(&model->times[i]));
     longest_ms += longest_of(&model->prepare) + longest_of(&model->deliver); /* of each request */
-    return model->batcher.max_queue_delay_ns + (int64_t)((size + 1) * (longest_ms + 1) * BT_NS_PER_MS);
+    double idle_ms = 0;
+    for (int i = 0; i < model->idle.count; i++)
+        idle_ms = fmax(idle_ms, model->idle.gap_ms[i] + model->idle.extra_ms[i]);
+    const double apart_ms = fmin((size + 1) * (longest_ms + 1) + idle_ms, APART_MOST_MS);
+    return model->batcher.max_queue_delay_ns + (int64_t)(apart_ms * BT_NS_PER_MS);
 }
 
 static bt_status try_spike(const capacity_search *search, int size, bool *passes, bt_error *error) {

@@ -355,6 +355,21 @@ static void what_a_lone_request_cannot_keep_is_no_capacity(void **state) {
     bt_tuned_model_close(&tuned);
 }
 
+/* Ten milliseconds each, and a hundred more after a pause of as long. */
+static void a_spike_finds_a_service_that_has_idled(void **state) {
+    (void)state;
+    double gap_ms[] = {0, 100}, extra_ms[] = {0, 100}, ten_ms = 10;
+    begin_file(1);
+    add_size(1, BT_OUTCOME_MEASURED, 10);
+    open_tuned(0);
+    tuned.times[0] = (bt_service_times){1, &ten_ms, 1};
+    tuned.idle = (bt_idle_cost){gap_ms, extra_ms, 2};
+    assert_int_equal(capacity(1, 109, 1).largest_spike, 0);
+    assert_int_equal(capacity(1, 110, 1).largest_spike, 1);
+    assert_int_equal(capacity(1, 145, 1).largest_spike, 4);
+    bt_tuned_model_close(&tuned);
+}
+
 /* Ten milliseconds each: of n at once the last is answered after 10 n. With one in twenty above the P95, at
  * 20 the last one no longer counts. */
 static void the_largest_spike_is_as_by_hand(void **state) {
@@ -423,6 +438,7 @@ int main(void) {
         cmocka_unit_test(no_capacity_is_beyond_the_best_throughput),
         cmocka_unit_test(a_higher_sla_or_another_instance_gives_no_less),
         cmocka_unit_test(what_a_lone_request_cannot_keep_is_no_capacity),
+        cmocka_unit_test(a_spike_finds_a_service_that_has_idled),
         cmocka_unit_test(the_largest_spike_is_as_by_hand),
         cmocka_unit_test(the_same_question_gets_the_same_answer),
         cmocka_unit_test(a_model_that_takes_no_time_has_a_capacity_too),

@@ -11,6 +11,7 @@
 #include "measure/late.h"
 #include "measure/sequential.h"
 #include "prove/looks.h"
+#include "settings/tuning.h"
 
 /* A slow model's scenarios last longer, so that a first look can decide: by this share longer than the fewest
  * requests that it needs take; of bursty arrivals by as many times that as they are burstier than Poisson's,
@@ -269,10 +270,12 @@ static bt_status read_rate(planner *p, bt_error *error) {
     char *end, shown[BT_TEXT_QUOTE_SIZE];
     if (strcmp(text, "auto") == 0 || text[0] == '\0') return BT_OK;
     p->rate_rps = bt_text_read_number(text, &end);
-    if (end != text && *end == '\0' && isfinite(p->rate_rps) && p->rate_rps > 0) return BT_OK;
+    if (end != text && *end == '\0' && isfinite(p->rate_rps) && p->rate_rps >= BT_RATE_LEAST_RPS)
+        return BT_OK;
     bt_text_quote(text, shown);
-    return bt_fail(error, BT_INVALID, "--rate: %s is neither \"auto\" nor a number of requests a second",
-                   shown);
+    return bt_fail(error, BT_INVALID,
+                   "--rate: %s is neither \"auto\" nor a number of requests a second, at least %g", shown,
+                   BT_RATE_LEAST_RPS);
 }
 
 /* What would be passed over in silence. */

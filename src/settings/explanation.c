@@ -1,6 +1,7 @@
 #include "settings/explanation.h"
 
 #include "settings/rows.h"
+#include "settings/tuning.h"
 
 #define ROW(type, member)                                                                                    \
     BT_ROW(type, bt_explanation_settings, member), .group = "What to explain", .scope = BT_SCOPE_COMMAND
@@ -8,7 +9,7 @@
 const bt_option bt_explanation_settings_table[] = {
     {ROW(NAMES, models), .placeholder = "NAME,...",
      .help = "The models to explain; all that there are unless given."},
-    {ROW(NUMBER, rate), BT_BOUNDS(0.001, 1e9), .placeholder = "RPS",
+    {ROW(NUMBER, rate), BT_BOUNDS(BT_RATE_LEAST_RPS, BT_RATE_MOST_RPS), .placeholder = "RPS",
      .help = "Requests a second for which a config's or tuning run's requests are predicted; unless given, "
              "the rate "
              "that tuning was told to expect, else 60 % of the capacity."},

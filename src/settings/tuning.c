@@ -14,8 +14,6 @@
 #include "settings/rows.h"
 #include "settings/weights-source.h"
 
-#define RATE_MAX_RPS 1e9
-
 #define ROW(type, member)    BT_ROW(type, bt_settings, member)
 #define ROW_DURATION(member) BT_ROW_DURATION(bt_settings, member)
 #define PROMISE              .group = "The promise"
@@ -225,8 +223,9 @@ static bt_status read_rate(double *out, const char *text, bt_error *error) {
     char *end;
     const double rate_rps = bt_text_read_number(text, &end);
     if (text[strspn(text, "0123456789.e+-")] || end == text || *end ||
-        !(rate_rps > 0 && rate_rps <= RATE_MAX_RPS))
-        return bt_fail(error, BT_INVALID, "--rate: \"%.64s\" is no rate above 0 in requests/s", text);
+        !(rate_rps >= BT_RATE_LEAST_RPS && rate_rps <= BT_RATE_MOST_RPS))
+        return bt_fail(error, BT_INVALID, "--rate: \"%.64s\" is no rate of %g to %g requests/s", text,
+                       BT_RATE_LEAST_RPS, BT_RATE_MOST_RPS);
     *out = rate_rps;
     return BT_OK;
 }

@@ -89,6 +89,11 @@ BT_MUST_USE bt_status bt_settings_read_profile(bt_settings *settings, bt_option_
 BT_MUST_USE bt_status bt_settings_read_config(bt_settings *settings, bt_option_sources *sources,
                                               bt_error *error);
 
+/* Requests a second that any command may be asked about: at a lower rate nothing would come in the time that anyone
+ * simulates or sends. */
+#define BT_RATE_LEAST_RPS 0.001
+#define BT_RATE_MOST_RPS  1e9
+
 /* What `rate` says of a model, in requests/s; 0: nothing. BT_INVALID where it is no rate. */
 BT_MUST_USE bt_status bt_settings_rate(double *out, const bt_settings *settings, const char *model,
                                        bt_error *error);

@@ -109,7 +109,8 @@ bt_status bt_curve_predict(bt_rate_curve *out, const bt_tuned_model *model, int 
     bt_status status = bt_rates_open(&rates, model, instances, seed, 0, error);
     const double full_rps = status != BT_OK || capacity_rps > 0 ? capacity_rps : bt_rates_bound_rps(&rates);
     for (int i = 0; i < BT_RATE_CURVE_POINTS && status == BT_OK; i++) {
-        status = predict_point(&out->points[i], &rates, shares[i] * full_rps, error);
+        if (shares[i] * full_rps < BT_RATES_LEAST_RPS) continue;
+        status = predict_point(&out->points[out->count], &rates, shares[i] * full_rps, error);
         if (status == BT_OK) out->count++;
     }
     if (status == BT_OK) status = predict_edge(out, &rates, -BAND_Z, error);

@@ -20,7 +20,8 @@ extern "C" {
 #endif
 
 /* From a twentieth of `capacity_rps` to a fifth beyond it; where that is not above 0, of what the ladder could serve
- * at best. The same arguments give the same curve. A tenth of a second or a few. BT_INVALID, BT_NO_MEMORY. */
+ * at best. Rates that are too low to be simulated (simulate/rates.h) are left out. The same arguments give the same
+ * curve. A tenth of a second or a few. BT_INVALID, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_curve_predict(bt_rate_curve *out, const bt_tuned_model *model, int instances,
                                        double capacity_rps, uint64_t seed, bt_error *error);
 

@@ -63,6 +63,9 @@ bt_status bt_rates_try_arrivals(const bt_rates *rates, int64_t count, bt_simulat
 }
 
 bt_status bt_rates_try(const bt_rates *rates, double rate_rps, bt_simulated *out, bt_error *error) {
+    if (!(rate_rps >= BT_RATES_LEAST_RPS))
+        return bt_fail(error, BT_INVALID, "%g requests/s are too few to be simulated: at least %g are",
+                       rate_rps, BT_RATES_LEAST_RPS);
     for (int i = 0; i < REQUESTS; i++)
         rates->arrivals_ns[i] = (int64_t)(rates->unit_s[i] / rate_rps * BT_NS_PER_S);
     return bt_rates_try_arrivals(rates, REQUESTS, out, error);
@@ -101,12 +104,14 @@ bt_status bt_rates_highest(const bt_rates *rates, double p95_sla_ms, double *out
     bt_status status = BT_OK;
     for (int i = 1; i <= STEPS && passes && status == BT_OK; i++) {
         failed = bound * i / STEPS;
+        if (failed < BT_RATES_LEAST_RPS) continue;
         status = bt_rates_try(rates, failed, &tried, error);
         passes = status == BT_OK && bt_rates_keeps(&tried, p95_sla_ms);
         if (passes) passed = failed;
     }
     for (int i = 0; i < HALVINGS && passed < failed && status == BT_OK; i++) {
         const double middle = (passed + failed) / 2;
+        if (middle < BT_RATES_LEAST_RPS) break;
         status = bt_rates_try(rates, middle, &tried, error);
         *(status == BT_OK && bt_rates_keeps(&tried, p95_sla_ms) ? &passed : &failed) = middle;
     }

@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/* No lower rate is simulated: its arrivals would not end before the clock does. */
+#define BT_RATES_LEAST_RPS 1e-5
+
 typedef struct bt_rates {
     const bt_tuned_model *model; /* borrowed */
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
@@ -28,8 +31,8 @@ BT_MUST_USE bt_status bt_rates_open(bt_rates *out, const bt_tuned_model *model, 
                                     int64_t room, bt_error *error);
 void bt_rates_close(bt_rates *rates); /* may be called twice */
 
-/* What random arrivals at that rate (above 0) would see; `out` has no latencies of its own. BT_NO_MEMORY, or as
- * bt_simulate. */
+/* What random arrivals at that rate would see; `out` has no latencies of its own. BT_INVALID below
+ * BT_RATES_LEAST_RPS, BT_NO_MEMORY, or as bt_simulate. */
 BT_MUST_USE bt_status bt_rates_try(const bt_rates *rates, double rate_rps, bt_simulated *out,
                                    bt_error *error);
 /* The same for the first `count` of the arrivals that the caller wrote. */

@@ -134,6 +134,9 @@ static void a_capacity_is_searched_for_by_each_model(void **state) {
     settings.arrivals = BT_ARRIVALS_POISSON;
     snprintf(settings.trace, sizeof settings.trace, "trace.txt");
     refused(settings, "a capacity is of an even rate");
+    settings.trace[0] = '\0';
+    snprintf(settings.rate, sizeof settings.rate, "1e-9"); /* a request in thirty years */
+    refused(settings, "--rate: ");
 }
 
 static void going_on_adds_up_to_the_looks_lengths(void **state) {

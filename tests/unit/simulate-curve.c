@@ -225,6 +225,23 @@ static void the_same_question_gets_the_same_curve(void **state) {
     assert_true(fabs(first.points[8].p95_ms / other.points[8].p95_ms - 1) < 0.03);
 }
 
+/* Eight seconds each under an SLA that leaves next to no room: arrivals years apart tell nothing more. */
+static void rates_too_low_to_be_simulated_are_left_out(void **state) {
+    (void)state;
+    bt_rate_curve curve;
+    bt_error error = {BT_OK, ""};
+    begin(1, 1);
+    quantiles_ms[0][0] = 8000;
+    bt_tuned_model tuned = open_tuned();
+    for (double rate_rps = 9e-5; rate_rps > 1e-300; rate_rps *= 1e-3) {
+        if (bt_curve_predict(&curve, &tuned, 1, rate_rps, 1, &error)) fail_msg("%s", error.message);
+        assert_int_equal(curve.count, rate_rps > 1e-5 ? BT_RATE_CURVE_POINTS - 2 : 0);
+        for (int i = 0; i < curve.count; i++)
+            assert_true(curve.points[i].rate_rps >= 1e-5 && curve.points[i].p95_ms >= 8000);
+    }
+    bt_tuned_model_close(&tuned);
+}
+
 static void wrong_questions_are_refused(void **state) {
     (void)state;
     bt_rate_curve curve;
@@ -246,6 +263,7 @@ int main(void) {
         cmocka_unit_test(the_band_holds_the_curve_and_narrows_with_samples),
         cmocka_unit_test(the_band_holds_what_other_samples_of_the_same_give),
         cmocka_unit_test(the_same_question_gets_the_same_curve),
+        cmocka_unit_test(rates_too_low_to_be_simulated_are_left_out),
         cmocka_unit_test(wrong_questions_are_refused),
     };
     return cmocka_run_group_tests_name("simulate-curve", tests, NULL, NULL);

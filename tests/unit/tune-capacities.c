@@ -193,7 +193,8 @@ static void a_rate_of_another_model_asks_nothing(void **state) {
 
 static void what_is_no_rate_is_refused(void **state) {
     (void)state;
-    const char *const wrong[] = {"0", "-1", "fast", "nan", "inf", "0x10", "1e99", "hrnet=", "hrnet=x"};
+    const char *const wrong[] = {"0",    "-1",   "fast", "nan",    "inf",
+                                 "0x10", "1e99", "1e-9", "hrnet=", "hrnet=x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         double rate_rps;
         bt_error error;

@@ -84,6 +84,12 @@ static bool is_one_of(const char *text, const char *const *words, int *out) {
     return false;
 }
 
+static bool is_policy(const char *text, bt_batcher_policy *out) {
+    for (*out = 0; text && *out < BT_POLICY_COUNT; ++*out)
+        if (strcmp(text, bt_batcher_policy_name(*out)) == 0) return true;
+    return false;
+}
+
 /* ---- set-up ---- */
 
 static bool read_ladder(const char *text, bt_ladder *ladder) {
@@ -113,7 +119,6 @@ static bool read_breaker(const char *text, bt_breaker_options *breaker) {
 /* One of a model's options, whichever the next word is. */
 static bool read_option(reader *r, bt_batcher_model *model) {
     const char *value;
-    int policy;
     if (take(r, "admission")) return model->admission = true;
     if (take(r, "failover")) return model->failover = true;
     if ((value = take_value(r, "standard"))) return is_time(value, &model->ladder.standard_ns);
@@ -124,9 +129,7 @@ static bool read_option(reader *r, bt_batcher_model *model) {
     if ((value = take_value(r, "promise"))) return is_time(value, &model->promise_ns);
     if ((value = take_value(r, "watchdog"))) return is_time(value, &model->watchdog_ns);
     if ((value = take_value(r, "breaker"))) return read_breaker(value, &model->breaker);
-    if (!(value = take_value(r, "policy")) || !is_one_of(value, trace_policy_words, &policy)) return false;
-    model->policy = (bt_batcher_policy)policy;
-    return true;
+    return is_policy(take_value(r, "policy"), &model->policy);
 }
 
 static bt_status read_model(reader *r) {
@@ -191,16 +194,14 @@ static bt_status read_submit(reader *r, trace_event *event) {
 
 static bt_status read_change(reader *r, trace_event *event) {
     bt_batcher_change *change = &event->change;
-    int policy;
     event->kind = TRACE_CHANGE;
     if (!is_number(take_value(r, "model"), 0, r->t->model_count - 1, &event->model) ||
         !is_number(take_value(r, "max_batch"), 1, BT_LADDER_BATCH_MAX, &change->max_batch_size) ||
         !is_number(take_value(r, "queue"), 1, 100000, &change->max_queue_size) ||
         !is_time(take_value(r, "delay"), &change->max_queue_delay_ns) ||
-        !is_one_of(take_value(r, "policy"), trace_policy_words, &policy) ||
+        !is_policy(take_value(r, "policy"), &change->policy) ||
         !is_time(take_value(r, "promise"), &change->promise_ns))
         return refuse(r, "not a change of all five options in their order");
-    change->policy = (bt_batcher_policy)policy;
     return BT_OK;
 }
 

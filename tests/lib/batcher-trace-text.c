@@ -10,8 +10,6 @@ const char *const trace_outcome_words[] = {
     [BT_RUN_OUT_OF_MEMORY] = "out-of-memory",
     [BT_RUN_OUTCOME_COUNT] = NULL,
 };
-const char *const trace_policy_words[] = {
-    [BT_POLICY_DELAY] = "delay", [BT_POLICY_ADAPTIVE] = "adaptive", [BT_POLICY_COUNT] = NULL};
 
 /* Behind `name`: microseconds, with as many digits as they need. */
 static void put_time(FILE *out, const char *name, int64_t ns) {
@@ -51,7 +49,7 @@ static void put_model(FILE *out, const bt_batcher_model *model, int number) {
     if (model->max_batch_size != plain.max_batch_size) fprintf(out, " max_batch=%d", model->max_batch_size);
     if (model->max_queue_size != plain.max_queue_size) fprintf(out, " queue=%d", model->max_queue_size);
     if (model->max_queue_delay_ns > 0) put_time(out, " delay=", model->max_queue_delay_ns);
-    if (model->policy != plain.policy) fprintf(out, " policy=%s", trace_policy_words[model->policy]);
+    if (model->policy != plain.policy) fprintf(out, " policy=%s", bt_batcher_policy_name(model->policy));
     if (model->promise_ns > 0) put_time(out, " promise=", model->promise_ns);
     if (model->watchdog_ns > 0) put_time(out, " watchdog=", model->watchdog_ns);
     put_breaker(out, &model->breaker, &plain.breaker);
@@ -63,7 +61,7 @@ static void put_change(FILE *out, const trace_event *event) {
     fprintf(out, " change model=%d max_batch=%d queue=%d", event->model, change->max_batch_size,
             change->max_queue_size);
     put_time(out, " delay=", change->max_queue_delay_ns);
-    fprintf(out, " policy=%s", trace_policy_words[change->policy]);
+    fprintf(out, " policy=%s", bt_batcher_policy_name(change->policy));
     put_time(out, " promise=", change->promise_ns);
 }
 

@@ -106,9 +106,8 @@ void trace_write(const trace *t, FILE *out);
 bt_status trace_read(trace *t, const char *text, bt_error *error);
 bt_status trace_read_file(trace *t, const char *path, bt_error *error);
 
-/* The words of the text; NULL ends each list. Statuses are bt_status_name's, with '-' for ' '. */
+/* How a run ends, in words; NULL ends them. Statuses are bt_status_name's, with '-' for ' '. */
 extern const char *const trace_outcome_words[BT_RUN_OUTCOME_COUNT + 1];
-extern const char *const trace_policy_words[BT_POLICY_COUNT + 1];
 
 #define TRACE_HEAD "batcher trace, version 1, times in microseconds"
 

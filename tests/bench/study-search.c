@@ -119,7 +119,7 @@ static const char script[] =
     "set terminal svg size 900,420 font 'sans,12' background rgb 'white'\n"
     "set output 'search.svg'\n"
     "set multiplot layout 1,2\n"
-    "set style fill solid 0.7\nset boxwidth 0.9 relative\nunset key\nset ylabel 'searches'\nset logscale y\n"
+    "set style fill solid 0.7\nset boxwidth 0.009\nunset key\nset ylabel 'searches'\nset logscale y\n"
     "set yrange [0.5:*]\nbin(x, w) = w * (floor(x / w) + 0.5)\n"
     "set title 'score reached, of the best'\nset xrange [0.8:1.01]\n"
     "set arrow 1 from 0.93, graph 0 to 0.93, graph 1 nohead dashtype 2\n"

@@ -245,6 +245,39 @@ static void after_out_of_memory_larger_sizes_are_not_tried(void **state) {
     finish(&t);
 }
 
+static void a_search_goes_on_below_a_size_that_ran_out_of_memory(void **state) {
+    (void)state;
+    for (int edge = 9; edge < 16; edge++) {
+        tuned t = prepare("", 1e4, BT_OBJECTIVE_THROUGHPUT);
+        machine m = machine_quiet();
+        m.tau0_ms = 50;
+        m.out_of_memory_at = edge + 1;
+        tune(&t, &m);
+        if (chosen_batch(&t) != edge) fail_msg("batch %d, %d fits", chosen_batch(&t), edge);
+        finish(&t);
+    }
+}
+
+/* The median of the largest size in time says little: its proof may refuse it, and smaller ones are worth a try. */
+static void a_search_goes_on_below_a_size_that_its_proof_refused(void **state) {
+    (void)state;
+    for (int edge = 35; edge < 60; edge++) {
+        tuned t = prepare("", 1e3, BT_OBJECTIVE_THROUGHPUT);
+        machine m = machine_quiet();
+        m.tau0_ms = 60;
+        m.late_fraction = 0.3;
+        m.late_ms = 15; /* P95 is so much above the median, within the SLA up to the edge */
+        t.options.p95_sla_ms = t.settings.p95_sla_ms = machine_service_ms(&m, edge) + m.late_ms + 1;
+        tune(&t, &m);
+        const double found =
+            bt_score_of(BT_OBJECTIVE_THROUGHPUT, chosen_batch(&t), machine_service_ms(&m, chosen_batch(&t)));
+        const double best = bt_score_of(BT_OBJECTIVE_THROUGHPUT, edge, machine_service_ms(&m, edge));
+        if (!t.model->meets_sla || found < 0.93 * best)
+            fail_msg("batch %d, %d keeps the SLA", chosen_batch(&t), edge);
+        finish(&t);
+    }
+}
+
 static void a_size_predicted_to_break_the_reserve_is_not_run(void **state) {
     (void)state;
     tuned t = prepare("1,2,4,8,16", 100, BT_OBJECTIVE_THROUGHPUT);
@@ -734,6 +767,8 @@ int main(void) {
         cmocka_unit_test(a_machine_that_is_never_quiet_is_taken_as_it_is),
         cmocka_unit_test(a_refused_size_leaves_the_others),
         cmocka_unit_test(after_out_of_memory_larger_sizes_are_not_tried),
+        cmocka_unit_test(a_search_goes_on_below_a_size_that_ran_out_of_memory),
+        cmocka_unit_test(a_search_goes_on_below_a_size_that_its_proof_refused),
         cmocka_unit_test(a_size_predicted_to_break_the_reserve_is_not_run),
         cmocka_unit_test(masks_that_disagree_cannot_win),
         cmocka_unit_test(odd_outputs_are_asked_about),

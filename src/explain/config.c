@@ -1,5 +1,6 @@
 /* A config's entry explained: the verdict, a request's parts at a rate, and what would change them. */
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,7 +230,6 @@ static bt_status explain_entry(bt_explained_model *out, const bt_config_model *m
                                const bt_explain_options *options, bt_error *error) {
     bt_outlook now;
     const bt_change none = bt_change_none();
-    snprintf(out->model, sizeof out->model, "%s", model->name);
     put_subject(out, model);
     bt_status status = bt_explain_service_time(out, model, error);
     if (status == BT_OK) status = fill_capacities(out, model, error);
@@ -244,15 +244,11 @@ static bt_status explain_entry(bt_explained_model *out, const bt_config_model *m
 
 bt_status bt_explain_config(bt_explanation **out, const bt_config *config, const bt_explain_options *options,
                             bt_error *error) {
-    const char *names[BT_MODELS_MAX];
-    int chosen[BT_MODELS_MAX], count;
-    *out = NULL;
-    for (int i = 0; i < config->model_count; i++)
-        names[i] = config->models[i].name;
-    bt_status status = bt_explain_choose(options, names, config->model_count, chosen, &count, error);
-    if (status == BT_OK) status = bt_explanation_open(out, "config", options->path, count, error);
-    for (int i = 0; i < count && status == BT_OK; i++)
-        status = explain_entry(&(*out)->models[i], &config->models[chosen[i]], options, error);
+    const bt_explain_models models = {config->models, sizeof *config->models, offsetof(bt_config_model, name),
+                                      config->model_count};
+    bt_status status = bt_explain_open(out, "config", options, &models, error);
+    for (int i = 0; status == BT_OK && i < (*out)->model_count; i++)
+        status = explain_entry(&(*out)->models[i], &config->models[(*out)->models[i].from], options, error);
     if (status != BT_OK) bt_explanation_close(out);
     return status;
 }
@@ -263,7 +259,6 @@ static bt_status explain_measured(bt_explained_model *out, const bt_record *reco
                                   const bt_model_record *model, const bt_explain_options *options,
                                   bt_error *error) {
     bt_config_model entry;
-    snprintf(out->model, sizeof out->model, "%s", model->model);
     if (model->chosen < 0) {
         bt_text_format(out->why, sizeof out->why, "no batch size was chosen: %.300s",
                        model->reason[0] ? model->reason : "the record does not say why");
@@ -278,15 +273,12 @@ static bt_status explain_measured(bt_explained_model *out, const bt_record *reco
 
 bt_status bt_explain_sweep(bt_explanation **out, const bt_record *record, const bt_explain_options *options,
                            bt_error *error) {
-    const char *names[BT_MODELS_MAX];
-    int chosen[BT_MODELS_MAX], count;
-    *out = NULL;
-    for (int i = 0; i < record->model_count; i++)
-        names[i] = record->models[i].model;
-    bt_status status = bt_explain_choose(options, names, record->model_count, chosen, &count, error);
-    if (status == BT_OK) status = bt_explanation_open(out, "sweep", options->path, count, error);
-    for (int i = 0; i < count && status == BT_OK; i++)
-        status = explain_measured(&(*out)->models[i], record, &record->models[chosen[i]], options, error);
+    const bt_explain_models models = {record->models, sizeof *record->models,
+                                      offsetof(bt_model_record, model), record->model_count};
+    bt_status status = bt_explain_open(out, "sweep", options, &models, error);
+    for (int i = 0; status == BT_OK && i < (*out)->model_count; i++)
+        status = explain_measured(&(*out)->models[i], record, &record->models[(*out)->models[i].from],
+                                  options, error);
     if (status != BT_OK) bt_explanation_close(out);
     return status;
 }

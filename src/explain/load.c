@@ -1,6 +1,7 @@
 /* A load test's record and a service's metrics explained: where the latency of requests went, and how full their
  * batches were. Nothing is simulated: neither has the service times of each batch size. */
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,7 +123,6 @@ static void put_subject(bt_explained_model *out, const bt_load_model *model) {
 
 static bt_status explain_model(bt_explained_model *out, const bt_load_record *record,
                                const bt_load_model *model, bt_error *error) {
-    snprintf(out->model, sizeof out->model, "%s", model->model);
     put_subject(out, model);
     bt_status status = bt_explained_model_room(out, 0, record->scenario_count, error);
     if (status != BT_OK) return status;
@@ -138,15 +138,11 @@ static bt_status explain_model(bt_explained_model *out, const bt_load_record *re
 
 bt_status bt_explain_load(bt_explanation **out, const bt_load_record *record,
                           const bt_explain_options *options, bt_error *error) {
-    const char *names[BT_MODELS_MAX];
-    int chosen[BT_MODELS_MAX], count;
-    *out = NULL;
-    for (int i = 0; i < record->model_count; i++)
-        names[i] = record->models[i].model;
-    bt_status status = bt_explain_choose(options, names, record->model_count, chosen, &count, error);
-    if (status == BT_OK) status = bt_explanation_open(out, "load", options->path, count, error);
-    for (int i = 0; i < count && status == BT_OK; i++)
-        status = explain_model(&(*out)->models[i], record, &record->models[chosen[i]], error);
+    const bt_explain_models models = {record->models, sizeof *record->models, offsetof(bt_load_model, model),
+                                      record->model_count};
+    bt_status status = bt_explain_open(out, "load", options, &models, error);
+    for (int i = 0; status == BT_OK && i < (*out)->model_count; i++)
+        status = explain_model(&(*out)->models[i], record, &record->models[(*out)->models[i].from], error);
     if (status != BT_OK) bt_explanation_close(out);
     return status;
 }
@@ -155,7 +151,6 @@ bt_status bt_explain_load(bt_explanation **out, const bt_load_record *record,
 
 /* A request is there for all of its batch's preparing, which the queue and the run are not. */
 static bt_status explain_service(bt_explained_model *out, const bt_metrics *metrics, bt_error *error) {
-    snprintf(out->model, sizeof out->model, "%s", metrics->model);
     bt_status status = bt_explained_model_room(out, 0, 1, error);
     if (status != BT_OK) return status;
     bt_explained_load *load = &out->loads[0];
@@ -182,16 +177,10 @@ static bt_status explain_service(bt_explained_model *out, const bt_metrics *metr
 
 bt_status bt_explain_metrics(bt_explanation **out, const bt_metrics *metrics, int count,
                              const bt_explain_options *options, bt_error *error) {
-    const char *names[BT_MODELS_MAX];
-    int chosen[BT_MODELS_MAX], wanted;
-    *out = NULL;
-    if (count > BT_MODELS_MAX) return bt_fail(error, BT_INVALID, "%s: %d models", options->path, count);
-    for (int i = 0; i < count; i++)
-        names[i] = metrics[i].model;
-    bt_status status = bt_explain_choose(options, names, count, chosen, &wanted, error);
-    if (status == BT_OK) status = bt_explanation_open(out, "metrics", options->path, wanted, error);
-    for (int i = 0; i < wanted && status == BT_OK; i++)
-        status = explain_service(&(*out)->models[i], &metrics[chosen[i]], error);
+    const bt_explain_models models = {metrics, sizeof *metrics, offsetof(bt_metrics, model), count};
+    bt_status status = bt_explain_open(out, "metrics", options, &models, error);
+    for (int i = 0; status == BT_OK && i < (*out)->model_count; i++)
+        status = explain_service(&(*out)->models[i], &metrics[(*out)->models[i].from], error);
     if (status != BT_OK) bt_explanation_close(out);
     return status;
 }

@@ -8,37 +8,50 @@
 
 /* ---- which models ---- */
 
-static bt_status refuse(const bt_explain_options *options, const char *wanted, const char *const *names,
-                        int count, bt_error *error) {
+static const char *name_of(const bt_explain_models *models, int index) {
+    return (const char *)models->models + (size_t)index * models->size + models->name;
+}
+
+static bool has(const bt_explain_models *models, const char *name) {
+    for (int i = 0; i < models->count; i++)
+        if (strcmp(name_of(models, i), name) == 0) return true;
+    return false;
+}
+
+static bool is_wanted(const bt_names *wanted, const char *name) {
+    bool found = !wanted || wanted->count == 0;
+    for (int i = 0; !found && i < wanted->count; i++)
+        found = strcmp(wanted->names[i], name) == 0;
+    return found;
+}
+
+static bt_status refuse(const bt_explain_options *options, const char *wanted,
+                        const bt_explain_models *models, bt_error *error) {
     char quoted[BT_TEXT_QUOTE_SIZE], known[256] = "";
     bt_text_quote(wanted, quoted);
-    for (int i = 0; i < count; i++)
-        bt_text_append(known, sizeof known, "%s%s", i == 0 ? "" : ", ", names[i]);
+    for (int i = 0; i < models->count; i++)
+        bt_text_append(known, sizeof known, "%s%s", i == 0 ? "" : ", ", name_of(models, i));
     return bt_fail(error, BT_INVALID, "--models: %s has no %s; it has %s", options->path, quoted,
-                   count > 0 ? known : "none");
+                   models->count > 0 ? known : "none");
 }
 
-static int find(const char *const *names, int count, const char *name) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0) return i;
-    return -1;
-}
-
-bt_status bt_explain_choose(const bt_explain_options *options, const char *const *names, int count,
-                            int *chosen, int *chosen_count, bt_error *error) {
+bt_status bt_explain_open(bt_explanation **out, const char *source, const bt_explain_options *options,
+                          const bt_explain_models *models, bt_error *error) {
     const bt_names *wanted = options->models;
-    const bool all = !wanted || wanted->count == 0;
-    for (int i = 0; !all && i < wanted->count; i++)
-        if (find(names, count, wanted->names[i]) < 0)
-            return refuse(options, wanted->names[i], names, count, error);
-    *chosen_count = 0;
-    for (int i = 0; i < count; i++) {
-        bool take = all;
-        for (int w = 0; !take && w < wanted->count; w++)
-            take = strcmp(names[i], wanted->names[w]) == 0;
-        if (take) chosen[(*chosen_count)++] = i;
+    int count = 0, next = 0;
+    *out = NULL;
+    for (int i = 0; wanted && i < wanted->count; i++)
+        if (!has(models, wanted->names[i])) return refuse(options, wanted->names[i], models, error);
+    for (int i = 0; i < models->count; i++)
+        count += is_wanted(wanted, name_of(models, i));
+    bt_status status = bt_explanation_open(out, source, options->path, count, error);
+    for (int i = 0; i < models->count && status == BT_OK; i++) {
+        if (!is_wanted(wanted, name_of(models, i))) continue;
+        bt_explained_model *model = &(*out)->models[next++];
+        snprintf(model->model, sizeof model->model, "%s", name_of(models, i));
+        model->from = i;
     }
-    return BT_OK;
+    return status;
 }
 
 /* ---- a load ---- */

@@ -4,10 +4,18 @@
 
 #include "explain/explain.h"
 
-/* Which of `count` names are wanted: their indexes, in the order of the names. BT_INVALID as bt_explain_options
- * says. `chosen` has room for all. */
-BT_MUST_USE bt_status bt_explain_choose(const bt_explain_options *options, const char *const *names,
-                                        int count, int *chosen, int *chosen_count, bt_error *error);
+/* The models of a source: `count` structs of `size` bytes, each with its name, a text, at the same offset. */
+typedef struct bt_explain_models {
+    const void *models;
+    size_t size, name;
+    int count;
+} bt_explain_models;
+
+/* Opens an explanation of those that are wanted, with their names and places in the source, in its order. BT_INVALID
+ * as bt_explain_options says, BT_NO_MEMORY; *out is NULL then. */
+BT_MUST_USE bt_status bt_explain_open(bt_explanation **out, const char *source,
+                                      const bt_explain_options *options, const bt_explain_models *models,
+                                      bt_error *error);
 
 /* Adds a part; one that is not known is left out. */
 void bt_explain_add_part(bt_explained_load *load, const char *name, double mean_ms, double p95_ms);

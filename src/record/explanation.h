@@ -70,6 +70,7 @@ typedef struct bt_explained_change {
 
 typedef struct bt_explained_model {
     char model[BT_NAME_SIZE];
+    int from;                   /* which of the source's models it is */
     char subject[BT_TEXT_SIZE]; /* "128 × 128 px, FP32, 1 instance, P95 ≤ 250 ms" */
     bt_pays verdict;
     bt_pays_cause cause;

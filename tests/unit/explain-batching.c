@@ -377,6 +377,29 @@ static void a_model_of_which_nothing_was_answered_is_told_as_such(void **state) 
     bt_explanation_close(&explanation);
 }
 
+/* A record holds as many models as it holds. */
+static void more_models_than_are_ever_served_are_explained(void **state) {
+    (void)state;
+    enum { MANY = 4 * BT_MODELS_MAX };
+    const bt_names last = {1, {"model255"}};
+    const bt_explain_options all = {.path = "load.json"}, one = {.path = "load.json", .models = &last};
+    bt_explanation *explanation;
+    bt_load_record *record;
+    bt_error error;
+    assert_int_equal(bt_load_record_open(&record, MANY, &error), BT_OK);
+    for (int i = 0; i < MANY; i++)
+        snprintf(record->models[i].model, sizeof record->models[i].model, "model%d", i);
+    assert_int_equal(bt_explain_load(&explanation, record, &all, &error), BT_OK);
+    assert_int_equal(explanation->model_count, MANY);
+    bt_explanation_close(&explanation);
+    assert_int_equal(bt_explain_load(&explanation, record, &one, &error), BT_OK);
+    assert_int_equal(explanation->model_count, 1);
+    assert_int_equal(explanation->models[0].from, MANY - 1);
+    assert_string_equal(explanation->models[0].model, "model255");
+    bt_explanation_close(&explanation);
+    bt_load_record_close(&record);
+}
+
 /* ---- what is refused, and forms ---- */
 
 static void refuses_text(const char *text, const bt_names *models, double rate_rps, const char *words) {
@@ -447,6 +470,7 @@ int main(void) {
         with_load(a_load_test_says_which_part_was_the_largest),
         with_load(a_load_test_says_why_its_batches_were_not_full),
         with_load(a_model_of_which_nothing_was_answered_is_told_as_such),
+        cmocka_unit_test(more_models_than_are_ever_served_are_explained),
         cmocka_unit_test(a_pause_that_costs_is_told),
         cmocka_unit_test(one_size_alone_is_nothing_to_compare),
         cmocka_unit_test(what_cannot_be_explained_is_refused_by_what_can),

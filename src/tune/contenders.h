@@ -37,13 +37,13 @@ void bt_contender_note(bt_contender *contender, double median_ms);
 /* Whether it can still win: it may, and nothing speaks against it. */
 bool bt_contender_is_eligible(const bt_contender *contender);
 
-/* The fastest eligible way by division: its figures, into the divisions that the contenders were made of. */
+/* The eligible way that promises most, by division: its figures, into the divisions that the contenders were made of. */
 void bt_contenders_divide(const bt_contender *contenders, int count, bt_division *divisions,
                           int division_count);
 
-/* Of the eligible contenders the one to take on cores shared out so: the fastest that was measured on them, or, where
- * none was, what was fastest on others. FP32 counts as the fastest where nothing is 2 % faster. Never NULL: the first
- * of that division where nothing was measured. */
+/* Of the eligible contenders the one to take on cores shared out so: the one of those measured on them that promises
+ * most, by a batch of one or, after heats, by larger ones; or, where none was, what was best on others. FP32 counts as
+ * the best where nothing promises 2 % more. Never NULL: the first of that division where nothing was measured. */
 bt_contender *bt_contenders_best(bt_contender *contenders, int count, const bt_division *division);
 
 /* Takes it: fills in each contender's ratio to it, and why the others were not. */

@@ -45,6 +45,7 @@ typedef struct entrant {
     int memory_count, gap_tries;
     bool out;   /* it takes no part, or failed */
     bool ended; /* no larger size is tried */
+    bool cut;   /* time ended its last turn */
 } entrant;
 
 struct bt_heats {
@@ -146,8 +147,8 @@ static bool is_affordable(const bt_heats *h, const entrant *e, int b) {
     return (RUNS + WARM_UP_RUNS) * service_ms(e, b) / 1e3 < left_s;
 }
 
-/* The next larger size to measure; 0: none. */
-static int next_larger(const bt_heats *h, const entrant *e) {
+/* The next larger size that is worth measuring; 0: none. */
+static int wanted_larger(const bt_heats *h, const entrant *e) {
     if (e->ended || e->count == SIZES) return 0;
     if (e->count == 0) return 1;
     const int last = last_size(e), largest = h->options.largest_batch;
@@ -160,7 +161,12 @@ static int next_larger(const bt_heats *h, const entrant *e) {
         b = within_sla(h, e, b);
     }
     if (b < WORTH_A_TURN * last || !fits(h, e, b)) return 0;
-    return is_affordable(h, e, b) ? b : 0;
+    return b;
+}
+
+static int next_larger(const bt_heats *h, const entrant *e) {
+    const int b = wanted_larger(h, e);
+    return b < 2 || is_affordable(h, e, b) ? b : 0;
 }
 
 /* The size between two that were measured at which it may be far better than any way so far; 0: none. On a staircase
@@ -182,6 +188,16 @@ static int next_between(const bt_heats *h, const entrant *e) {
 
 /* ---- turns ---- */
 
+/* Where time ends it, not all have come as far: they are compared by what all of them reached. */
+static void settle(bt_heats *h) {
+    int cap = h->options.largest_batch;
+    for (const entrant *e = h->entrants; e < h->entrants + h->count; e++)
+        if (e->count > 0 && (e->cut || wanted_larger(h, e) > 0) && last_size(e) < cap) cap = last_size(e);
+    for (entrant *e = h->entrants; e < h->entrants + h->count; e++)
+        if (e->count > 0)
+            e->contender->promise = best_between(h, e, 0, last_size(e) < cap ? last_size(e) : cap);
+}
+
 /* The one whose next size is the smallest, so that the sizes go up together; then those between. */
 static void find_next(bt_heats *h) {
     h->at = -1;
@@ -194,6 +210,7 @@ static void find_next(bt_heats *h) {
             h->size = b;
         }
     }
+    if (h->at < 0) settle(h);
 }
 
 static void note(const bt_heats *h, const entrant *e) {
@@ -292,12 +309,12 @@ void bt_heats_done(bt_heats *h, const bt_step_result *result) {
     entrant *e = &h->entrants[h->at];
     const bool prepared = result->status == BT_OK && !h->measuring;
     h->elapsed_s += result->elapsed_s;
-    h->measuring = prepared;
-    if (prepared) {
-        take_memory(h, e, result);
-        return;
-    }
-    if (result->status == BT_OK)
+    h->measuring = true;
+    if (prepared) take_memory(h, e, result);
+    if (prepared && h->elapsed_s < h->options.budget_s) return;
+    h->measuring = false;
+    e->cut = prepared || result->status == BT_TIMEOUT;
+    if (result->status == BT_OK && !prepared)
         take_samples(h, e, result);
     else
         e->out = e->ended = true;

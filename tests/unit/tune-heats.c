@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tune/contenders.h"
 #include "tune/heats.h"
@@ -177,6 +178,19 @@ static void it_costs_its_budget_at_most(void **state) {
     }
 }
 
+/* The first in the list has the first turns: that is no reason to take it. */
+static void time_that_ends_between_turns_prefers_nobody(void **state) {
+    (void)state;
+    for (double budget_s = 0.1; budget_s < 20; budget_s *= 1.1) {
+        arena a = {.tau0_ms = {30, 28}, .alpha_ms = {4, 3}}; /* the second is the faster at any size */
+        bt_heats_options options = usual(BT_OBJECTIVE_THROUGHPUT);
+        options.budget_s = budget_s;
+        hold(&a, &options);
+        if (strcmp(taken(), "bf16") != 0)
+            fail_msg("%.2f s: sizes up to %d and %d", budget_s, a.largest[0], a.largest[1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_loses_at_one_image_wins_at_many),
@@ -186,6 +200,7 @@ int main(void) {
         cmocka_unit_test(out_of_memory_keeps_what_was_measured),
         cmocka_unit_test(no_size_is_tried_that_memory_would_not_do_for),
         cmocka_unit_test(it_costs_its_budget_at_most),
+        cmocka_unit_test(time_that_ends_between_turns_prefers_nobody),
     };
     return cmocka_run_group_tests_name("tune: the heats", tests, NULL, NULL);
 }

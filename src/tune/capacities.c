@@ -59,7 +59,7 @@ static bt_status predict_points(const bt_record *record, bt_model_record *model,
         else if (status == BT_OK)
             status = predict_point(&model->points[i], &tuned, &options, record->settings.max_queue_delay_ms,
                                    error);
-        if (status == BT_OK) bt_tuned_model_close(&tuned);
+        bt_tuned_model_close(&tuned);
     }
     return status;
 }

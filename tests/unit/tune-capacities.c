@@ -205,6 +205,18 @@ static void what_is_no_rate_is_refused(void **state) {
     }
 }
 
+/* The address sanitizer sees whether anything is left behind. */
+static void what_cannot_be_simulated_is_an_error(void **state) {
+    (void)state;
+    bt_error error;
+    begin(150, "");
+    add(1, 25, BT_OUTCOME_MEASURED);
+    assert_int_equal(bt_score_model(model, &record->settings, &error), BT_OK);
+    record->settings.p95_sla_ms = 0;
+    assert_int_equal(bt_capacities_find(record, &error), BT_INVALID);
+    close_record();
+}
+
 /* ---- files ---- */
 
 static void the_config_serves_with_the_delay_that_was_chosen(void **state) {
@@ -299,6 +311,7 @@ int main(void) {
         cmocka_unit_test(a_rate_that_nothing_holds_is_told_with_what_would),
         cmocka_unit_test(a_rate_of_another_model_asks_nothing),
         cmocka_unit_test(what_is_no_rate_is_refused),
+        cmocka_unit_test(what_cannot_be_simulated_is_an_error),
         cmocka_unit_test(the_config_serves_with_the_delay_that_was_chosen),
         cmocka_unit_test(what_was_compared_comes_back_from_the_record),
         cmocka_unit_test(waiting_pays_nothing_where_requests_are_rare),

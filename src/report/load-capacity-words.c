@@ -46,9 +46,9 @@ void bt_load_words_far_off(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE
     out[0] = '\0';
     if (!bt_load_capacity_is_far_off(&part->capacity)) return;
     ADD(out,
-        "the capacity is %.0f %% %s than predicted: runs take %s than when they were tuned; tune again, "
-        "`make "
-        "optimize-batch`",
+        "the capacity is %.0f %% %s than predicted: if runs take %s now than when they were tuned, tune "
+        "again, "
+        "`make optimize-batch`",
         100 * fabs(error), error < 0 ? "lower" : "higher", error < 0 ? "longer" : "less long");
 }
 

@@ -189,7 +189,7 @@ static int next_between(const bt_heats *h, const entrant *e) {
 /* ---- turns ---- */
 
 /* Where time ends it, not all have come as far: they are compared by what all of them reached. */
-static void settle(bt_heats *h) {
+static void compare_alike(bt_heats *h) {
     int cap = h->options.largest_batch;
     for (const entrant *e = h->entrants; e < h->entrants + h->count; e++)
         if (e->count > 0 && (e->cut || wanted_larger(h, e) > 0) && last_size(e) < cap) cap = last_size(e);
@@ -210,7 +210,7 @@ static void find_next(bt_heats *h) {
             h->size = b;
         }
     }
-    if (h->at < 0) settle(h);
+    if (h->at < 0) compare_alike(h);
 }
 
 static void note(const bt_heats *h, const entrant *e) {

@@ -63,7 +63,8 @@ static void make_gate(void) {
 /* A run with a bit of everything that a file holds. */
 static void make_record(void) {
     made.record = fixture_record();
-    made.record->models[0].divisions[made.record->models[0].division_count++] = (bt_division){2, 1, 3.5, 7};
+    made.record->models[0].divisions[made.record->models[0].division_count++] =
+        (bt_division){2, 1, 3.5, 7, 7};
     made.record->sources.of[0] = BT_SOURCE_PROFILE;
     strcpy(made.record->images, "caf\xe9"); /* no UTF-8: it is written from a copy */
 }

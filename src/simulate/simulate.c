@@ -120,18 +120,16 @@ static void trace(simulator *sim, const uint64_t *words, size_t count) {
         sim->result->trace_hash = bt_hash_word(sim->result->trace_hash, words[i]);
 }
 
-static int lane_of(const bt_action *run) {
-    return 2 * run->instance + (run->path == BT_PATH_STANDARD);
-}
-
 static int64_t later(int64_t a_ns, int64_t b_ns) {
     return a_ns > b_ns ? a_ns : b_ns;
 }
 
 static void start_run(simulator *sim, const bt_action *action) {
     bt_traffic *traffic = &sim->models[action->model];
-    running run = {
-        .run = action->run, .model = action->model, .lane = lane_of(action), .count = action->count};
+    running run = {.run = action->run,
+                   .model = action->model,
+                   .lane = bt_lane_of(action->instance, action->path),
+                   .count = action->count};
     bt_run_course *course = &run.course;
     course->began_ns = later(sim->now_ns, sim->free_ns[run.lane]);
     course->prepared_ns = course->began_ns + bt_traffic_draw_preparing(traffic, action->count);

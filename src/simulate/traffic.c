@@ -132,10 +132,12 @@ void bt_traffic_refuse(bt_traffic *traffic, int64_t now_ns) {
 
 /* ---- runs ---- */
 
-/* At a share in [0, 1) of the distribution. */
+/* At a share of the distribution, from 0 up to 1, which a rank and what is within it may round to. */
 static int64_t time_at_ns(const bt_service_times *times, double share) {
-    double place = share * (times->count - 1), ms = times->quantiles_ms[(int)place];
-    if (times->count > 1) ms += (place - (int)place) * (times->quantiles_ms[(int)place + 1] - ms);
+    const double place = share * (times->count - 1);
+    const int below = (int)place;
+    double ms = times->quantiles_ms[below];
+    if (below + 1 < times->count) ms += (place - below) * (times->quantiles_ms[below + 1] - ms);
     return (int64_t)(ms * BT_NS_PER_MS + 0.5);
 }
 

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "measure/quantile.h"
 
 /* The share of the SLA that a remedy's predicted P95 may reach. Raised to 1, what is proposed meets the SLA
  * in the simulation and misses it by a hair in the next test; lowered, changes are proposed that go further
@@ -76,6 +75,7 @@ static bt_status set_arrivals(stage *s, int part, const variant *v, bt_error *er
     const bt_schedule *schedule = &s->schedules[part];
     model->arrivals_ns = schedule->arrivals_ns;
     model->arrival_count = schedule->count;
+    model->warm_ns = s->scenario->warm_ns;
     if (part != v->part || v->stretch == 1) return BT_OK;
     s->stretched = malloc((size_t)schedule->count * sizeof *s->stretched);
     if (!s->stretched) return bt_no_memory(error, "predicting");
@@ -106,22 +106,6 @@ static bt_prediction predicted(const bt_simulated *model) {
                            .lost = model->arrival_count - model->ok};
 }
 
-/* Of those alone that arrive after the warm-up. */
-static bt_status leave_out_warm_up(bt_prediction *out, const bt_simulated *model, const bt_schedule *schedule,
-                                   int64_t warm_ns, bt_error *error) {
-    double *latency_ms = malloc(((size_t)model->arrival_count + 1) * sizeof *latency_ms);
-    size_t count = 0;
-    if (!latency_ms) return bt_no_memory(error, "predicting");
-    for (int64_t i = 0; i < model->arrival_count; i++)
-        if (schedule->arrivals_ns[i] >= warm_ns && isfinite(model->latency_ms[i]))
-            latency_ms[count++] = model->latency_ms[i];
-    bt_sort(latency_ms, count);
-    out->p50_ms = count > 0 ? bt_quantile(latency_ms, count, 0.5) : NAN;
-    out->p95_ms = count > 0 ? bt_quantile(latency_ms, count, 0.95) : NAN;
-    free(latency_ms);
-    return BT_OK;
-}
-
 static bt_status predict(bt_prediction *out, const bt_predict_options *options,
                          const bt_plan_scenario *scenario, const bt_schedule *schedules, const variant *v,
                          bt_error *error) {
@@ -143,12 +127,8 @@ static bt_status predict(bt_prediction *out, const bt_predict_options *options,
                                        .instance_count = s->instance_count,
                                        .seed = options->seed};
     if (status == BT_OK) status = bt_simulate(&simulation, &simulated, error);
-    for (int part = 0; part < scenario->part_count && status == BT_OK; part++) {
+    for (int part = 0; part < scenario->part_count && status == BT_OK; part++)
         out[part] = predicted(&simulation->models[part]);
-        if (scenario->warm_ns > 0)
-            status = leave_out_warm_up(&out[part], &simulation->models[part], &schedules[part],
-                                       scenario->warm_ns, error);
-    }
     bt_simulation_close(&simulation);
     close_stage(s);
     free(s);

@@ -56,6 +56,7 @@ typedef struct bt_simulation_model {
     bt_service_times prepare, deliver;
     const int64_t *arrivals_ns; /* ascending, from 0; NULL: a closed loop */
     int64_t arrival_count;      /* requests in all */
+    int64_t warm_ns;            /* of a schedule: what arrives before is in no percentile and no mean */
     int clients;        /* closed loop: so many requests in flight, the next sent when one is answered */
     int64_t timeout_ns; /* of each request; 0: none */
     double failure_probability; /* of a production run, by an exception */
@@ -77,7 +78,7 @@ typedef struct bt_simulated {
     double *latency_ms; /* one an arrival, in order; NaN where it was lost; owned */
     int64_t arrival_count;
     int64_t ok, rejected, expired, failed;          /* by cause; ok + the others = arrival_count */
-    double p50_ms, p95_ms, p99_ms, mean_ms, max_ms; /* of the answered; NaN where none */
+    double p50_ms, p95_ms, p99_ms, mean_ms, max_ms; /* of the answered, after warm_ns; NaN where none */
     /* What the mean consists of: from its arrival until a lane begins with it, until its run begins, until that ends,
      * and until it is answered. */
     double mean_queue_ms, mean_prepare_ms, mean_run_ms, mean_deliver_ms;

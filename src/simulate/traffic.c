@@ -218,6 +218,14 @@ int64_t bt_traffic_draw_delivery(bt_traffic *traffic, int count) {
 
 /* ---- figures ---- */
 
+/* The first that arrives when the queue is warm. */
+static int64_t first_summed(const bt_simulation_model *model) {
+    int64_t first = 0;
+    while (model->arrivals_ns && first < model->arrival_count && model->arrivals_ns[first] < model->warm_ns)
+        first++;
+    return first;
+}
+
 bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *error) {
     bt_simulated *out = traffic->out;
     out->p50_ms = out->p95_ms = out->p99_ms = out->mean_ms = out->max_ms = NAN;
@@ -226,21 +234,22 @@ bt_status bt_traffic_sum_up(const bt_traffic *traffic, int instances, bt_error *
     out->throughput_rps = span_ns > 0 ? (double)out->ok / span_ns * BT_NS_PER_S : NAN;
     out->utilisation = span_ns > 0 ? (double)traffic->busy_ns / span_ns / instances : NAN;
     out->mean_batch_size = traffic->runs ? (double)traffic->run_requests / (double)traffic->runs : NAN;
-    if (out->ok == 0) return BT_OK;
+    if (traffic->summed == 0) return BT_OK;
+    const double summed = (double)traffic->summed;
     size_t count = 0;
-    double *latencies_ms = malloc((size_t)out->ok * sizeof *latencies_ms);
-    if (!latencies_ms) return bt_no_memory(error, "%lld latencies", (long long)out->ok);
-    for (int64_t i = 0; i < out->arrival_count; i++)
+    double *latencies_ms = malloc((size_t)traffic->summed * sizeof *latencies_ms);
+    if (!latencies_ms) return bt_no_memory(error, "%lld latencies", (long long)traffic->summed);
+    for (int64_t i = first_summed(traffic->model); i < out->arrival_count; i++)
         if (!isnan(out->latency_ms[i])) latencies_ms[count++] = out->latency_ms[i];
     /* from the highest down: each is among what the one before left in front */
     out->max_ms = bt_select(latencies_ms, count, count);
     out->p99_ms = bt_select(latencies_ms, count, bt_quantile_rank(0.99, count));
     out->p95_ms = bt_select(latencies_ms, bt_quantile_rank(0.99, count), bt_quantile_rank(0.95, count));
     out->p50_ms = bt_select(latencies_ms, bt_quantile_rank(0.95, count), bt_quantile_rank(0.50, count));
-    out->mean_ms = traffic->latency_sum_ms / (double)out->ok;
-    out->mean_queue_ms = traffic->queue_sum_ms / (double)out->ok;
-    out->mean_prepare_ms = traffic->prepare_sum_ms / (double)out->ok;
-    out->mean_run_ms = traffic->run_sum_ms / (double)out->ok;
+    out->mean_ms = traffic->latency_sum_ms / summed;
+    out->mean_queue_ms = traffic->queue_sum_ms / summed;
+    out->mean_prepare_ms = traffic->prepare_sum_ms / summed;
+    out->mean_run_ms = traffic->run_sum_ms / summed;
     out->mean_deliver_ms =
         fmax(0, out->mean_ms - out->mean_queue_ms - out->mean_prepare_ms - out->mean_run_ms);
     free(latencies_ms);

@@ -19,6 +19,7 @@ typedef struct bt_traffic {
     const bt_simulation_model *model;
     bt_simulated *out;
     int64_t sent, idle_clients;
+    int64_t summed;            /* answers that the sums are of */
     int64_t first_ns, last_ns; /* first arrival, last answer */
     int64_t busy_ns;           /* of all its runs */
     double latency_sum_ms, queue_sum_ms, prepare_sum_ms, run_sum_ms;
@@ -70,6 +71,8 @@ static inline void bt_traffic_answer(bt_traffic *traffic, const bt_action *answe
     const double latency_ms = bt_ms(now_ns - answer->arrival_ns);
     out->ok++;
     out->latency_ms[answer->tag] = latency_ms;
+    if (traffic->model->arrivals_ns && answer->arrival_ns < traffic->model->warm_ns) return;
+    traffic->summed++;
     traffic->latency_sum_ms += latency_ms;
     traffic->queue_sum_ms += bt_ms(run->began_ns - answer->arrival_ns);
     traffic->prepare_sum_ms += bt_ms(run->prepared_ns - run->began_ns);

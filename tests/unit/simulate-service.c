@@ -72,6 +72,28 @@ static void a_tiny_schedule_goes_as_by_hand(void **state) {
     bt_simulation_close(&simulation);
 }
 
+/* Ten milliseconds each: two at once fill the queue, of the next two one waits 5 ms. */
+static void what_fills_the_queue_is_no_part_of_the_figures(void **state) {
+    (void)state;
+    static const int64_t arrivals_ns[] = {MS(0), MS(0), MS(15), MS(30)};
+    const double expected[] = {10, 20, 15, 10};
+    simulated_service_open(&one, (int[]){1, 0}, (double[]){10});
+    send_at(&one, arrivals_ns, COUNT(arrivals_ns));
+    one.model.warm_ns = MS(15);
+    bt_simulation *simulation = alone(&one);
+    const bt_simulated *got = &simulation->models[0];
+    assert_latencies(got, expected, COUNT(expected));
+    assert_int_equal(got->ok, 4);
+    assert_true(got->p50_ms == 10 && got->p95_ms == 15 && got->max_ms == 15);
+    assert_true(fabs(got->mean_ms - 12.5) < 1e-9 && fabs(got->mean_queue_ms - 2.5) < 1e-9);
+    assert_true(fabs(got->mean_run_ms - 10) < 1e-9);
+    bt_simulation_close(&simulation);
+    one.model.warm_ns = MS(31);
+    simulation = alone(&one);
+    assert_true(simulation->models[0].ok == 4 && isnan(simulation->models[0].mean_ms));
+    bt_simulation_close(&simulation);
+}
+
 static void what_the_service_itself_costs_is_added_to_each_run(void **state) {
     (void)state;
     static const int64_t arrivals_ns[] = {MS(0), MS(100)};
@@ -610,6 +632,7 @@ static void what_would_take_longer_than_can_be_counted_is_refused(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tiny_schedule_goes_as_by_hand),
+        cmocka_unit_test(what_fills_the_queue_is_no_part_of_the_figures),
         cmocka_unit_test(what_the_service_itself_costs_is_added_to_each_run),
         cmocka_unit_test(a_lane_prepares_before_a_run_and_delivers_after_it),
         cmocka_unit_test(preparing_and_delivering_bound_what_a_lane_serves),

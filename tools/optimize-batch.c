@@ -22,11 +22,13 @@
  * so. */
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "every model has a batch size that is shown to keep the SLA; the config is written"},
-    {BT_EXIT_GOOD, "a model is shown to have none; its entry in the config is marked so"},
+    {BT_EXIT_GOOD, "a model is shown to have none, and its entry in the config is marked so; or none is "
+                   "predicted to hold --rate"},
     {BT_EXIT_FAILED, "something broke that is not the caller's doing"},
     {BT_EXIT_USAGE,
      "wrong usage, bad input, or a measured entry would give way to less; nothing was overwritten"},
-    {BT_EXIT_BROKEN, "with --require-sla: a model is shown to have no batch size that keeps the SLA"},
+    {BT_EXIT_BROKEN, "with --require-sla: a model is shown to have no batch size that keeps the SLA, or "
+                     "predicted to hold no --rate"},
     {BT_EXIT_INCONCLUSIVE,
      "of a model nothing is shown: time ran out, or it could not be measured; provisional"},
     {BT_EXIT_INTERRUPTED, "interrupted; --resume goes on where it stopped"},

@@ -304,7 +304,11 @@ void bt_words_warnings(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     int used = 0, drifting = drifting_points(model);
     char throttling[BT_THROTTLING_WORDS_SIZE];
     out[0] = '\0';
-    if (bt_model_sla_state(model) == BT_SLA_BROKEN)
+    const bt_sla_state state = bt_model_sla_state(model);
+    if (state == BT_SLA_BROKEN && model->meets_sla)
+        used += bt_text_format(out, BT_WORDS_SIZE,
+                               "✗ %g requests/s are not held under the SLA, by simulation", model->rate_rps);
+    else if (state == BT_SLA_BROKEN)
         used += snprintf(out, BT_WORDS_SIZE, "✗ broken: %s", model->reason);
     else if (!model->meets_sla)
         used += snprintf(out, BT_WORDS_SIZE, "? no batch size is shown to keep the SLA");

@@ -265,6 +265,19 @@ static void test_what_can_be_served_is_told(void **state) {
     }
 }
 
+static void test_a_rate_that_is_not_held_is_told(void **state) {
+    bt_record *record = *state;
+    bt_model_record *model = &record->models[0];
+    char words[BT_WORDS_SIZE];
+    assert_true(model->meets_sla);
+    model->rate_rps = 5000;
+    bt_words_warnings(model, words);
+    if (strncmp(words, "✗ 5000 requests/s are not held", 30) != 0) fail_msg("%s", words);
+    model->rate_held = true;
+    bt_words_warnings(model, words);
+    assert_null(strstr(words, "requests/s"));
+}
+
 static void test_no_capacity_is_told_and_an_unknown_one_is_not(void **state) {
     bt_record *record = *state;
     bt_model_record *hrnet = &record->models[0], *cbam = &record->models[1];
@@ -635,6 +648,7 @@ int main(void) {
         WITH_RECORD(test_a_quota_is_told_with_what_it_did),
         WITH_RECORD(test_a_cpu_demonstration_says_so_first_and_last),
         WITH_RECORD(test_what_can_be_served_is_told),
+        WITH_RECORD(test_a_rate_that_is_not_held_is_told),
         WITH_RECORD(test_no_capacity_is_told_and_an_unknown_one_is_not),
         WITH_RECORD(test_memory_is_told_from_a_batch_of_one_on),
         cmocka_unit_test(test_what_is_unknown_is_a_dash),

@@ -90,7 +90,9 @@ static int64_t pays_ns(const bt_model_state *model, int waiting) {
 
 int64_t bt_policy_closes_ns(const bt_model_state *model, const bt_slot *head, int waiting) {
     const bt_batcher_model *options = &model->options;
-    if (waiting >= options->max_batch_size) return model->gaps.last_ns;
+    if (model->gaps.last_ns == BT_NEVER_NS) return head->arrival_ns; /* all came under another policy */
+    if (waiting >= options->max_batch_size || bt_waiting_count(model) >= options->max_queue_size)
+        return model->gaps.last_ns;
     int64_t close_ns = model->gaps.last_ns + pays_ns(model, waiting);
     if (model->close_by_ns < close_ns) close_ns = model->close_by_ns;
     if (options->promise_ns == 0) return close_ns;

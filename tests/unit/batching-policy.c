@@ -154,6 +154,35 @@ static void nothing_is_waited_for_before_anything_is_known(void **state) {
     bt_batcher_close(&s.batcher);
 }
 
+static void nobody_waits_for_what_a_full_queue_would_refuse(void **state) {
+    (void)state;
+    const bt_batcher_change change = {8, 2, MS(LONG_WAIT), BT_POLICY_ADAPTIVE, 0};
+    stepper s = after_gaps(linear(20, 1), 1);
+    bt_error error;
+    if (bt_batcher_set(s.batcher, s.now_ns, 0, &change, &error) != BT_OK) fail_msg("%s", error.message);
+    submit(&s, MS(9000), BT_NEVER_NS);
+    expect_nothing(&s, MS(9000));
+    submit(&s, MS(9000), BT_NEVER_NS);
+    expect_run(&s, MS(9000), 2);
+    bt_batcher_close(&s.batcher);
+}
+
+static void who_waited_when_the_policy_came_waits_no_longer(void **state) {
+    (void)state;
+    const bt_batcher_instance instance = {0, 0};
+    const bt_batcher_options options = {linear(20, 1), 1, &instance, 1};
+    const bt_batcher_change change = {8, 100, MS(LONG_WAIT), BT_POLICY_ADAPTIVE, 0};
+    stepper s = {.now_ns = 0};
+    bt_error error;
+    about.model.batcher.policy = BT_POLICY_DELAY;
+    assert_int_equal(bt_batcher_open(&s.batcher, &options, &error), BT_OK);
+    submit(&s, MS(1), BT_NEVER_NS);
+    expect_nothing(&s, MS(1));
+    if (bt_batcher_set(s.batcher, MS(2), 0, &change, &error) != BT_OK) fail_msg("%s", error.message);
+    expect_run(&s, MS(2), 1); /* nothing is known yet */
+    bt_batcher_close(&s.batcher);
+}
+
 static void the_queue_delay_is_never_passed(void **state) {
     (void)state;
     bt_batcher_model *model = linear(20, 1);
@@ -280,6 +309,8 @@ int main(void) {
         cmocka_unit_test(nobody_waits_where_running_together_saves_nothing),
         cmocka_unit_test(what_comes_in_clumps_is_waited_for_and_runs_together),
         cmocka_unit_test(nothing_is_waited_for_before_anything_is_known),
+        cmocka_unit_test(nobody_waits_for_what_a_full_queue_would_refuse),
+        cmocka_unit_test(who_waited_when_the_policy_came_waits_no_longer),
         cmocka_unit_test(the_queue_delay_is_never_passed),
         cmocka_unit_test(a_promise_closes_the_batch_in_time),
         cmocka_unit_test(a_batch_is_cut_short_for_its_oldest_where_that_costs_little),

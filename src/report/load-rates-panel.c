@@ -10,10 +10,12 @@
 /* The axis of P95 ends at so many SLAs: a curve goes up without end where its queue does. */
 #define TOP_SLAS 1.5
 
-/* A curve is of Poisson arrivals at one rate: bursts, ramps and closed loops have no place on it. */
+/* A curve is of Poisson arrivals at one rate at a model that has its device to itself: bursts, ramps, closed loops and
+ * models that ran beside others have no place on it. */
 static bool has_place(const bt_load_shown *shown) {
-    return strcmp(shown->scenario->shape, "poisson") == 0 && shown->part->rate_rps > 0 &&
-           shown->part->capacity.run_count == 0 && shown->part->latency.p95_ms > 0;
+    return strcmp(shown->scenario->shape, "poisson") == 0 && shown->scenario->part_count == 1 &&
+           shown->part->rate_rps > 0 && shown->part->capacity.run_count == 0 &&
+           shown->part->latency.p95_ms > 0;
 }
 
 static bool is_known(const bt_rate_point *point) {

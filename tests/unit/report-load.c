@@ -672,6 +672,7 @@ static void what_random_arrivals_took_stands_on_the_predicted_curve(void **state
     says(script, "Sustained Load");
     assert_silent(script, "Burst Load");     /* of no rate */
     assert_silent(script, "Single Request"); /* sent when the last was answered */
+    assert_silent(script, "Mixed Load");     /* beside another model, of which the curve knows nothing */
     free(data);
     free(script);
 }

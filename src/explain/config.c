@@ -176,8 +176,13 @@ static bt_status append_delay(bt_explained_load *load, const bt_config_model *mo
     return status;
 }
 
-static double rate_of(const bt_explained_model *out, const bt_explain_options *options) {
+static double rate_of(const bt_explained_model *out, const bt_config_model *model,
+                      const bt_explain_options *options) {
+    double expected_rps;
+    bt_error ignored; /* what a config says by hand may be no rate */
     if (options->rate_rps > 0) return options->rate_rps;
+    if (bt_settings_rate(&expected_rps, &model->settings, model->name, &ignored) == BT_OK && expected_rps > 0)
+        return expected_rps;
     if (out->capacity_rps > 0) return BT_RECOMMENDED_SHARE * out->capacity_rps;
     return out->size_count > 0 ? 0.1 * out->sizes[0].imgs_per_sec : NAN; /* a quiet service */
 }
@@ -237,7 +242,7 @@ static bt_status explain_entry(bt_explained_model *out, const bt_config_model *m
     status = bt_what_if(&now, model, &none, NAN, error);
     if (status == BT_OK) out->capacity_rps = now.capacity_rps;
     judge(out, model);
-    if (status == BT_OK) status = fill_load(out, model, rate_of(out, options), error);
+    if (status == BT_OK) status = fill_load(out, model, rate_of(out, model, options), error);
     if (status == BT_OK) status = bt_explain_changes(out, model, error);
     return status == BT_INVALID ? BT_OK : status; /* no service times: nothing is simulated */
 }

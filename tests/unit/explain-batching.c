@@ -147,6 +147,22 @@ static void a_promise_that_no_rate_keeps_is_told(void **state) {
     bt_explanation_close(&explanation);
 }
 
+static void the_rate_is_the_one_that_tuning_was_told_to_expect(void **state) {
+    (void)state;
+    const made_up m = {launch_bound, .chosen = 8, .sla_ms = 100, .delay_ms = 5};
+    const char *const rates[] = {"40", "hrnet=40,unet=7", "unet=7", ""};
+    char *entry = document(&m), text[8192];
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text, "{\"settings\": {\"rate\": \"%s\"}, %s", rates[i], entry + 1);
+        bt_explanation *told = explain_text(text, 0), *asked = explain_text(text, 90);
+        assert_true((told->models[0].loads[0].rate_rps == 40) == (i < 2));
+        assert_true(asked->models[0].loads[0].rate_rps == 90);
+        bt_explanation_close(&told);
+        bt_explanation_close(&asked);
+    }
+    free(entry);
+}
+
 static void a_rate_beyond_what_is_served_is_told(void **state) {
     (void)state;
     const made_up m = {saturated, .chosen = 1, .sla_ms = 200, .delay_ms = 5};
@@ -458,6 +474,7 @@ int main(void) {
         cmocka_unit_test(a_large_fixed_cost_pays_since_batches_share_it),
         cmocka_unit_test(a_device_that_one_image_does_not_fill_pays_without_a_launch_cost),
         cmocka_unit_test(a_promise_that_no_rate_keeps_is_told),
+        cmocka_unit_test(the_rate_is_the_one_that_tuning_was_told_to_expect),
         cmocka_unit_test(a_rate_beyond_what_is_served_is_told),
         cmocka_unit_test(a_device_that_one_image_fills_gains_nothing),
         cmocka_unit_test(preparing_that_batches_do_not_share_takes_the_gain),

@@ -36,7 +36,7 @@ static const bt_command command = {
     .examples =
         "  explain-batching                                      the config, at 60 % of its capacity\n"
         "  explain-batching --models hrnet --rate 40             at 40 requests a second\n"
-        "  explain-batching results/RUN/load-record.json         where a load test's latency went\n"
+        "  explain-batching results/RUN/record.json              where a load test's latency went\n"
         "  curl -s localhost:8000/metrics | explain-batching -   where a running service's goes\n"
         "  explain-batching --format json | jq '.models[].cause'\n",
     .exits = exits,

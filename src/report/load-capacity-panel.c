@@ -48,7 +48,7 @@ static drawn runs_of(const bt_load_drawing *d) {
     for (int i = 0; i < r.capacity->run_count; i++) {
         const bt_rate_run *run = &r.capacity->runs[i];
         const bool known = run->word != BT_RATE_DISTURBED && run->word != BT_RATE_LATE;
-        if (run->purpose != BT_RATE_LONE && known && run->p95_ms > 0) add_run(&r, run);
+        if (run->rate_rps > 0 && known && run->p95_ms > 0) add_run(&r, run); /* NaN: one at a time */
     }
     if (r.count == 0) return r;
     r.left = 0.9 * r.runs[0]->rate_rps;

@@ -194,6 +194,9 @@ static void a_capacity_is_told_with_its_bounds_beside_its_prediction(void **stat
     free(junit);
     assert_true(bt_load_plot_is_drawn(record, &record->models[0], BT_LOAD_PLOT_CAPACITY));
     assert_false(bt_load_plot_is_drawn(record, &record->models[1], BT_LOAD_PLOT_CAPACITY));
+    record->scenarios[4].parts[0].capacity.runs[0].rate_rps = NAN; /* edited by hand */
+    record->scenarios[4].parts[0].capacity.runs[1].rate_rps = 0;
+    assert_false(bt_load_plot_is_drawn(record, &record->models[0], BT_LOAD_PLOT_CAPACITY)); /* of one point */
     bt_load_record_close(&record);
 }
 

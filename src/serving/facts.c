@@ -122,6 +122,12 @@ static bt_metrics_bounds bounds_of(const bt_service *service) {
     return bt_metrics_bounds_of(sla_ms, count);
 }
 
+bt_status bt_serving_figures(bt_service *service, int index, bt_metrics *metrics, bt_metrics_totals *totals,
+                             bt_error *error) {
+    const bt_metrics_bounds bounds = bounds_of(service);
+    return read_model(service, index, metrics, &bounds, totals, error);
+}
+
 /* All models' figures, as JSON or in Prometheus's text format. */
 static bt_status write_metrics(bt_service *service, char **out, bool json, bt_error *error) {
     if (!service || !out)

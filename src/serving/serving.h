@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "batching/batcher.h"
 #include "batchtune.h"
+#include "serving/metrics.h"
 #include "serving/served-model.h"
 
 #ifdef __cplusplus
@@ -21,6 +22,10 @@ BT_MUST_USE bt_status bt_serving_open(bt_service **out, const bt_config *config,
                                       int model_count, const bt_service_settings *given,
                                       const bt_option_sources *sources, bt_log *log, bt_error *error);
 
+int bt_service_find(const bt_service *service, const char *name); /* a model's index; -1: unknown, or NULL */
+/* BT_INVALID with the models that there are. */
+bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error);
+
 /* What is served as model `index`; the service's, constant after open. */
 const bt_served_model *bt_serving_model(const bt_service *service, int index);
 
@@ -32,6 +37,10 @@ double bt_serving_start_seconds(const bt_service *service, int index); /* loadin
 /* All instances, models by index, as the batcher has them; returns how many (at most
  * BT_BATCHER_INSTANCES_MAX). */
 int bt_serving_instances(const bt_service *service, bt_batcher_instance *out);
+
+/* Model `index`'s figures, and the sums that they are worked out from. Errors as bt_service_metrics. */
+BT_MUST_USE bt_status bt_serving_figures(bt_service *service, int index, bt_metrics *metrics,
+                                         bt_metrics_totals *totals, bt_error *error);
 
 /* Requests that wait now, of all models; cheap. */
 int bt_serving_queue_size(bt_service *service);

@@ -153,9 +153,6 @@ static inline void bt_service_lock(bt_service *service) {
 
 /* ---- open.c ---- */
 
-int bt_service_find(const bt_service *service, const char *name); /* a model's index; -1: unknown, or NULL */
-/* BT_INVALID with the models that there are. */
-bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error);
 /* Frees a service that does not run, or was never wholly opened. */
 void bt_service_free(bt_service *service);
 

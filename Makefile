@@ -59,8 +59,11 @@ endif
 LIBRARY := $(O)/lib/libbatchtune.a
 SHARED  := $(O)/lib/libbatchtune.so.0
 CONTOURS := $(if $(filter core,$(CORE)),build/lib/libbatchtune_contours.so)
-SOURCES := $(wildcard src/*/*.c)
+# A GPU's check has no HTTP either.
+SOURCES := $(filter-out $(if $(filter gpu,$(CORE)),src/http/%),$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
+# What only serve-production has: a program that loads the library need not have what this needs.
+HTTP    := $(filter $(O)/src/http/%,$(OBJECTS))
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
 FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls fault-documents)
@@ -134,7 +137,7 @@ $(LIBRARY): $(OBJECTS)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # Only what batchtune.h declares is seen from outside.
-$(SHARED): $(OBJECTS)
+$(SHARED): $(filter-out $(HTTP),$(OBJECTS))
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) -shared $(ALL_CFLAGS) -Wl,-soname,$(@F) -o $@ $^ $(LDFLAGS) $(LDLIBS)
@@ -151,6 +154,9 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(BENCH_SUPPORT) $(LIBRARY)
 
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
 	$(call link)
+
+$(O)/bin/serve-production $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/http-*.c)): \
+    LDLIBS += -lmicrohttpd
 
 # A static pattern: make would take the rule below, which wants fewer files, where one of these was never built.
 $(filter $(O)/tests/faults-%,$(UNIT_TESTS)): \
@@ -238,6 +244,11 @@ explain-batching: .deps/$(CORE).stamp ## why batching pays here or does not, in 
 
 test-production: $(SET_UP) ## prove the config under single, burst, sustained and mixed load
 	$(call build,$(O)/bin/$@ $(TORCH))
+	$(Q)$(O)/bin/$@ $(ARGS)
+
+serve-production: $(SET_UP) ## the tuned models over HTTP, for Triton's clients and Prometheus \
+    (ARGS="--port 8000 --models hrnet")
+	$(call build,$(O)/bin/$@ $(CONTOURS) $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
 segment-image: $(SET_UP) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
@@ -345,6 +356,7 @@ uninstall: ## remove what install put there
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
+                $(patsubst %,src/http/%.c,base64 inflate infer-input infer-request infer-response route) \
                 src/backend/sim.c src/load/schedule.c src/serving/metrics-figures.c src/serving/metrics-read.c \
                 src/tune/journal.c src/tune/step.c tests/fuzz/input.c
 FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' \
@@ -481,9 +493,9 @@ clean: ## remove build/
 
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
-        fuzz fuzz-short soak optimize-batch test-production segment-image show-batch-config explain-batching \
-        bench bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies study-search \
-        gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale test-core \
-        unit-core check sanitizers lint docs help format clean FORCE
+        fuzz fuzz-short soak optimize-batch test-production serve-production segment-image show-batch-config \
+        explain-batching bench bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies \
+        study-search gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale \
+        test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -4,7 +4,7 @@
 #   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|fuzz|coverage|torch|python|peers]...
 #                                                                               core, lint and torch when none is named
 #
-#   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, OpenCV's imgproc, cmocka, gnuplot and
+#   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server, OpenCV's imgproc, cmocka, gnuplot and
 #          a font, numpy, prove
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format

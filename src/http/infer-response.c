@@ -1,0 +1,170 @@
+/* What an inference answers: a JSON object, and behind it the outputs that were asked for in binary. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "http/infer.h"
+
+/* ---- what the service says of the run ---- */
+
+static double larger(double a, double b) {
+    return a > b || isnan(b) ? a : b;
+}
+
+/* The slowest of all, by each part. */
+static bt_result worst_of(const bt_result *of, int count) {
+    bt_result worst = of[0];
+    for (int i = 1; i < count; i++) {
+        const bt_result *r = &of[i];
+        if (strcmp(r->inference_mode, "standard_fallback") == 0) worst.inference_mode = r->inference_mode;
+        if (r->batch_size > worst.batch_size) worst.batch_size = r->batch_size;
+        worst.queue_ms = larger(r->queue_ms, worst.queue_ms);
+        worst.preprocess_ms = larger(r->preprocess_ms, worst.preprocess_ms);
+        worst.service_ms = larger(r->service_ms, worst.service_ms);
+        worst.latency_ms = larger(r->latency_ms, worst.latency_ms);
+        worst.p95_latency_ms = larger(r->p95_latency_ms, worst.p95_latency_ms);
+    }
+    return worst;
+}
+
+static json_t *describe(const bt_result *r) {
+    return json_pack("{s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "inference_mode", r->inference_mode,
+                     "batch_size", r->batch_size, "input_height", r->input_height, "input_width",
+                     r->input_width, "queue_ms", bt_json_real_or_null(r->queue_ms), "preprocess_ms",
+                     bt_json_real_or_null(r->preprocess_ms), "service_ms",
+                     bt_json_real_or_null(r->service_ms), "latency_ms", bt_json_real_or_null(r->latency_ms),
+                     "p95_latency_ms", bt_json_real_or_null(r->p95_latency_ms));
+}
+
+/* All but the outputs. NULL where memory is short. */
+static char *write_head(const bt_infer_request *request, const char *model, const bt_infer_results *results) {
+    const bt_result worst = worst_of(results->of, request->count);
+    json_t *top = json_pack("{s:s, s:s, s:o}", "model_name", model, "model_version", "1", "parameters",
+                            describe(&worst));
+    if (!top) return NULL;
+    const bool failed = request->id && json_object_set_new(top, "id", json_string(request->id)) != 0;
+    char *text = failed ? NULL : bt_json_dump(top, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(top);
+    return text;
+}
+
+/* ---- outputs ---- */
+
+static size_t binary_size(const bt_infer_request *request, int output, const bt_infer_results *results) {
+    size_t size = 0;
+    if (output == BT_INFER_MASK) return request->pixels;
+    if (output == BT_INFER_PROBABILITIES) return request->pixels * sizeof(float);
+    for (int i = 0; i < request->count; i++)
+        size += 4 + strlen(results->polygons[i]);
+    return size;
+}
+
+static void write_binary(FILE *out, const bt_infer_request *request, int output,
+                         const bt_infer_results *results) {
+    if (output == BT_INFER_MASK) fwrite(results->masks, 1, request->pixels, out);
+    if (output == BT_INFER_PROBABILITIES) fwrite(results->probabilities, sizeof(float), request->pixels, out);
+    for (int i = 0; i < request->count && output == BT_INFER_POLYGONS; i++) {
+        const size_t length = strlen(results->polygons[i]);
+        for (int byte = 0; byte < 4; byte++)
+            fputc((int)(length >> (8 * byte) & 0xFF), out);
+        fwrite(results->polygons[i], 1, length, out);
+    }
+}
+
+/* false where memory is short. */
+static bool write_text(FILE *out, const char *text) {
+    json_t *json = json_string(text);
+    char *quoted = json ? bt_json_dump(json, JSON_ENCODE_ANY) : NULL;
+    if (quoted) fputs(quoted, out);
+    json_decref(json);
+    const bool written = quoted != NULL;
+    free(quoted);
+    return written;
+}
+
+/* A value that is no number stays out of JSON: clients read null as NaN. */
+static void write_probability(FILE *out, float value) {
+    if (isfinite(value))
+        bt_text_print(out, "%.9g", (double)value);
+    else
+        fputs("null", out);
+}
+
+static bool write_data(FILE *out, const bt_infer_request *request, int output,
+                       const bt_infer_results *results) {
+    bool written = true;
+    fputs(",\"data\":[", out);
+    if (output == BT_INFER_POLYGONS) {
+        for (int i = 0; i < request->count && written; i++) {
+            if (i > 0) fputc(',', out);
+            written = write_text(out, results->polygons[i]);
+        }
+    } else {
+        for (size_t i = 0; i < request->pixels; i++) {
+            if (i > 0) fputc(',', out);
+            if (output == BT_INFER_MASK)
+                fputc('0' + results->masks[i], out);
+            else
+                write_probability(out, results->probabilities[i]);
+        }
+    }
+    fputc(']', out);
+    return written;
+}
+
+static void write_shape(FILE *out, const bt_infer_request *request, int output) {
+    const bt_infer_picture *first = &request->pictures[0];
+    if (output == BT_INFER_POLYGONS)
+        fprintf(out, "[%d,1]", request->count);
+    else
+        fprintf(out, "[%d,%d,%d]", request->count, first->height, first->width);
+}
+
+static bool write_outputs(FILE *out, const bt_infer_request *request, const bt_infer_results *results) {
+    bool written = true;
+    fputs(",\"outputs\":[", out);
+    for (int i = 0; i < request->output_count && written; i++) {
+        const int output = (int)request->outputs[i].output;
+        fprintf(out, "%s{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":", i ? "," : "",
+                bt_infer_outputs[output].name, bt_infer_outputs[output].datatype);
+        write_shape(out, request, output);
+        if (request->outputs[i].binary)
+            fprintf(out, ",\"parameters\":{\"binary_data_size\":%zu}", binary_size(request, output, results));
+        else
+            written = write_data(out, request, output, results);
+        fputc('}', out);
+    }
+    fputs("]}", out);
+    return written;
+}
+
+/* The head's last brace makes way for the outputs. */
+static bool write_all(FILE *out, bt_infer_response *response, const char *head,
+                      const bt_infer_request *request, const bt_infer_results *results) {
+    fwrite(head, 1, strlen(head) - 1, out);
+    if (!write_outputs(out, request, results)) return false;
+    response->header_length = (size_t)ftell(out);
+    for (int i = 0; i < request->output_count; i++) {
+        if (!request->outputs[i].binary) continue;
+        response->binary = true;
+        write_binary(out, request, (int)request->outputs[i].output, results);
+    }
+    return true;
+}
+
+bt_status bt_infer_response_write(bt_infer_response *out, const bt_infer_request *request, const char *model,
+                                  const bt_infer_results *results, bt_error *error) {
+    *out = (bt_infer_response){0};
+    char *head = write_head(request, model, results);
+    FILE *text = head ? open_memstream(&out->body, &out->size) : NULL;
+    bool written = text && write_all(text, out, head, request, results);
+    if (text && fclose(text) != 0) written = false;
+    free(head);
+    if (written) return BT_OK;
+    free(out->body);
+    *out = (bt_infer_response){0};
+    return bt_no_memory(error, "an answer");
+}

@@ -1,0 +1,114 @@
+/* The Open Inference Protocol's inference, without a socket: a request's bytes become pictures for the service,
+ * and what it answers becomes bytes. JSON and the binary tensor extension, both ways.
+ *
+ * A request has one input, "image": N pictures as they are (UINT8, N x height x width x 3) or as files (BYTES,
+ * N of them: PNG, JPEG, TIFF; base64 where they stand in JSON). It may choose among the outputs
+ *
+ *   mask           UINT8, N x height x width: 1 where the probability is above the threshold
+ *   probabilities  FP32, N x height x width
+ *   polygons       BYTES, N x 1: JSON, as bt_polygons_json's
+ *
+ * and gets all of them otherwise. Nothing of a request is believed, and whatever is refused is told in one
+ * line that says what would be right. */
+#ifndef BT_HTTP_INFER_H
+#define BT_HTTP_INFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BT_INFER_INPUT "image"
+
+typedef enum bt_infer_output {
+    BT_INFER_MASK,
+    BT_INFER_PROBABILITIES,
+    BT_INFER_POLYGONS,
+    BT_INFER_OUTPUTS
+} bt_infer_output;
+
+/* Of each output: its name, and its type and shape behind N as the protocol writes them (-1: any). */
+typedef struct bt_infer_tensor {
+    const char *name, *datatype;
+    int dims[3], dim_count;
+} bt_infer_tensor;
+extern const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS];
+
+/* JSON, numbers of pictures included: each number takes some 40 bytes while it is read. Raised, a request may
+ * take so much more memory; lowered, fewer pictures fit in JSON (a 1024 x 1024 one takes 12 MB). Binary
+ * tensors are not bound by it. */
+#define BT_INFER_JSON_MAX ((size_t)16 << 20)
+
+typedef struct bt_infer_limits {
+    int pictures;  /* in one request */
+    bool polygons; /* can be found here */
+} bt_infer_limits;
+
+typedef struct bt_infer_picture {
+    const uint8_t *rgb; /* height x width x 3; in the body, or the request's own */
+    int height, width;
+    size_t offset; /* pixels of the pictures before it: where its mask and probabilities lie */
+    uint8_t *own;
+} bt_infer_picture;
+
+typedef struct bt_infer_request {
+    char *id; /* NULL: none was given */
+    bt_infer_picture *pictures;
+    int count;
+    size_t room;   /* for pictures */
+    size_t pixels; /* of all pictures */
+    struct {
+        bt_infer_output output;
+        bool binary;
+    } outputs[BT_INFER_OUTPUTS]; /* as asked for, in that order */
+    int output_count;
+    float threshold;   /* 0: the usual one */
+    double timeout_ms; /* 0: the service's */
+    double min_area_px;
+    uint8_t *numbers; /* the pictures, where they stood in JSON */
+} bt_infer_request;
+
+#define BT_INFER_ALL_JSON (-1) /* a body without Inference-Header-Content-Length */
+
+/* Reads a body, which must outlive the request: pictures in it are not copied. Of `header_length` bytes are
+ * JSON; BT_INFER_ALL_JSON: all of it; 0: none, the body is one picture's file. *out is the caller's, to be
+ * closed; empty on failure. BT_PARSE and BT_INVALID for what is wrong, BT_UNSUPPORTED for what is not taken,
+ * BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_infer_request_read(bt_infer_request *out, const void *body, size_t size,
+                                            int64_t header_length, const bt_infer_limits *limits,
+                                            bt_error *error);
+void bt_infer_request_close(bt_infer_request *request); /* safe on an empty one; leaves it empty */
+
+bool bt_infer_wants(const bt_infer_request *request, bt_infer_output output);
+
+/* What the service answered to the pictures of a request, in their order. What nobody asked for may be
+ * NULL. */
+typedef struct bt_infer_results {
+    const uint8_t *masks;       /* by the pictures' offsets */
+    const float *probabilities; /* likewise */
+    char *const *polygons;
+    const bt_result *of;
+} bt_infer_results;
+
+typedef struct bt_infer_response {
+    char *body; /* malloc'ed */
+    size_t size;
+    size_t header_length; /* of its JSON, where `binary` */
+    bool binary;          /* some output is */
+} bt_infer_response;
+
+/* Of several pictures the parameters tell the slowest: the largest batch, the longest times, and the standard
+ * path where one took it. *out is the caller's, to be freed by free(out->body). BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_infer_response_write(bt_infer_response *out, const bt_infer_request *request,
+                                              const char *model, const bt_infer_results *results,
+                                              bt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

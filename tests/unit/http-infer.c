@@ -1,0 +1,431 @@
+/* An inference request becomes pictures, in JSON and in binary; what is wrong with one is told with what would
+ * be right; and what the service answers becomes bytes that clients read. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "expect.h"
+#include "http/infer.h"
+
+static const bt_infer_limits limits = {.pictures = 4, .polygons = true};
+
+static bt_status read_text(bt_infer_request *request, const char *json, bt_error *error) {
+    return bt_infer_request_read(request, json, strlen(json), BT_INFER_ALL_JSON, &limits, error);
+}
+
+/* A body of JSON and `size` bytes behind it; the caller frees *body once the request is closed. */
+static bt_status read_binary(bt_infer_request *request, const char *json, const void *bytes, size_t size,
+                             uint8_t **body, bt_error *error) {
+    const size_t length = strlen(json);
+    *body = malloc(length + size);
+    assert_non_null(*body);
+    memcpy(*body, json, length);
+    memcpy(*body + length, bytes, size);
+    return bt_infer_request_read(request, *body, length + size, (int64_t)length, &limits, error);
+}
+
+#define IMAGE(rest)  "{\"inputs\": [{\"name\": \"image\", " rest "}]}"
+#define PIXELS(rest) IMAGE("\"datatype\": \"UINT8\", \"shape\": [1,1,2,3], " rest)
+#define DATA         "\"data\": [1,2,3,4,5,6]"
+
+/* ---- pictures ---- */
+
+static void numbers_become_a_picture(void **state) {
+    (void)state;
+    static const uint8_t wanted[] = {1, 2, 3, 4, 5, 255};
+    static const char *const datas[] = {"\"data\": [1,2,3,4,5,255]", "\"data\": [[[[1,2,3],[4,5,255]]]]"};
+    for (size_t i = 0; i < sizeof datas / sizeof *datas; i++) {
+        char text[256];
+        bt_infer_request request;
+        bt_error error;
+        snprintf(text, sizeof text, PIXELS("%s"), datas[i]);
+        must(read_text(&request, text, &error), &error);
+        assert_int_equal(request.count, 1);
+        assert_int_equal(request.pictures[0].height, 1);
+        assert_int_equal(request.pictures[0].width, 2);
+        assert_memory_equal(request.pictures[0].rgb, wanted, sizeof wanted);
+        assert_null(request.id);
+        bt_infer_request_close(&request);
+    }
+}
+
+/* Not even copied. */
+static void bytes_become_pictures(void **state) {
+    (void)state;
+    uint8_t pixels[2 * 2 * 1 * 3], *body;
+    bt_infer_request request;
+    bt_error error;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(200 + i);
+    must(read_binary(&request,
+                     IMAGE("\"datatype\": \"UINT8\", \"shape\": [2,2,1,3], \"parameters\": "
+                           "{\"binary_data_size\": 12}"),
+                     pixels, sizeof pixels, &body, &error),
+         &error);
+    assert_int_equal(request.count, 2);
+    assert_int_equal(request.pixels, 4);
+    assert_int_equal(request.pictures[1].offset, 2);
+    assert_memory_equal(request.pictures[1].rgb, pixels + 6, 6);
+    assert_true(request.pictures[0].rgb > body && request.pictures[0].rgb < body + 200);
+    bt_infer_request_close(&request);
+    free(body);
+}
+
+/* Appends a file with its length before it. */
+static size_t append_file(uint8_t *out, size_t at, const char *path) {
+    char *bytes;
+    size_t size;
+    bt_error error;
+    must(bt_file_read(path, 100000, &bytes, &size, &error), &error);
+    for (int byte = 0; byte < 4; byte++)
+        out[at++] = (uint8_t)(size >> (8 * byte));
+    memcpy(out + at, bytes, size);
+    free(bytes);
+    return at + size;
+}
+
+static void files_become_pictures(void **state) {
+    (void)state;
+    static uint8_t files[300000];
+    uint8_t *body;
+    char json[256];
+    bt_infer_request request;
+    bt_error error;
+    size_t size = append_file(files, 0, "tests/images/rgb-8.png");
+    size = append_file(files, size, "tests/images/rgb-444.jpg");
+    size = append_file(files, size, "tests/images/rgb-8.tif");
+    snprintf(json, sizeof json,
+             "{\"inputs\": [{\"name\": \"image\", \"datatype\": \"BYTES\", \"shape\": [3,1], \"parameters\": "
+             "{\"binary_data_size\": %zu}}], \"outputs\": [{\"name\": \"polygons\"}]}",
+             size);
+    must(read_binary(&request, json, files, size, &body, &error), &error);
+    assert_int_equal(request.count, 3);
+    assert_int_equal(request.pictures[0].height, 19);
+    assert_int_equal(request.pictures[0].width, 27);
+    /* a PNG and a TIFF of one picture */
+    assert_memory_equal(request.pictures[0].rgb, request.pictures[2].rgb, 19 * 27 * 3);
+    bt_infer_request_close(&request);
+    free(body);
+}
+
+/* One row without JSON, and all outputs in binary. */
+static void a_raw_body_is_a_file(void **state) {
+    (void)state;
+    static uint8_t file[100000];
+    bt_infer_request request;
+    bt_error error;
+    const size_t end = append_file(file, 0, "tests/images/rgb-8.png");
+    must(bt_infer_request_read(&request, file + 4, end - 4, 0, &limits, &error), &error);
+    assert_int_equal(request.count, 1);
+    assert_int_equal(request.output_count, BT_INFER_OUTPUTS);
+    for (int i = 0; i < BT_INFER_OUTPUTS; i++)
+        assert_true(request.outputs[i].binary);
+    bt_infer_request_close(&request);
+    assert_int_equal(bt_infer_request_read(&request, "no picture", 10, 0, &limits, &error), BT_PARSE);
+    says(error.message, "inputs: image[0]");
+}
+
+/* The smallest PNG there is, in base64: one white pixel. */
+#define WHITE "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+
+static void base64_becomes_pictures(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        IMAGE("\"datatype\": \"BYTES\", \"shape\": [2], \"data\": [\"" WHITE "\", \"" WHITE "\"]"),
+        IMAGE("\"datatype\": \"BYTES\", \"shape\": [2,1], \"data\": [[\"" WHITE "\"], [\"" WHITE "\"]]")};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        bt_infer_request request;
+        bt_error error;
+        must(read_text(&request, texts[i], &error), &error);
+        assert_int_equal(request.count, 2);
+        assert_int_equal(request.pictures[1].width, 1);
+        assert_int_equal(request.pictures[1].rgb[2], 255);
+        bt_infer_request_close(&request);
+    }
+}
+
+/* ---- what is asked for ---- */
+
+static void parameters_are_taken(void **state) {
+    (void)state;
+    bt_infer_request request;
+    bt_error error;
+    must(read_text(
+             &request,
+             "{\"id\": \"\", \"parameters\": {\"threshold\": 0.25, \"timeout\": 1500, \"min_area_px\": 9, "
+             "\"binary_data_output\": true, \"sequence_id\": 7, \"own\": {}, \"priority\": \"high\"}, "
+             "\"unknown\": 1, \"outputs\": [{\"name\": \"polygons\", \"parameters\": {\"binary_data\": "
+             "false}}, {\"name\": \"mask\"}], \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", "
+             "\"shape\": [1,1,2,3], " DATA "}]}",
+             &error),
+         &error);
+    assert_string_equal(request.id, ""); /* perf_analyzer's */
+    assert_true(request.threshold == 0.25F && request.timeout_ms == 1.5 && request.min_area_px == 9);
+    assert_int_equal(request.output_count, 2);
+    assert_int_equal(request.outputs[0].output, BT_INFER_POLYGONS);
+    assert_false(request.outputs[0].binary);
+    assert_int_equal(request.outputs[1].output, BT_INFER_MASK);
+    assert_true(request.outputs[1].binary);
+    assert_true(bt_infer_wants(&request, BT_INFER_MASK));
+    assert_false(bt_infer_wants(&request, BT_INFER_PROBABILITIES));
+    bt_infer_request_close(&request);
+}
+
+static void outputs_are_all_that_there_are(void **state) {
+    (void)state;
+    const bt_infer_limits without = {.pictures = 4, .polygons = false};
+    static const char text[] = PIXELS(DATA);
+    bt_infer_request request;
+    bt_error error;
+    must(read_text(&request, text, &error), &error);
+    assert_int_equal(request.output_count, BT_INFER_OUTPUTS);
+    assert_false(request.outputs[0].binary);
+    bt_infer_request_close(&request);
+    must(bt_infer_request_read(&request, text, strlen(text), -1, &without, &error), &error);
+    assert_int_equal(request.output_count, BT_INFER_OUTPUTS - 1);
+    assert_false(bt_infer_wants(&request, BT_INFER_POLYGONS));
+    bt_infer_request_close(&request);
+}
+
+/* ---- what is refused ---- */
+
+#define TENSOR(type, shape, rest) IMAGE("\"datatype\": \"" type "\", \"shape\": " shape ", " rest)
+#define WITH(member)                                                                                         \
+    "{" member ", \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", \"shape\": [1,1,2,3], " DATA   \
+    "}]}"
+
+static void what_is_wrong_is_told(void **state) {
+    (void)state;
+    static const refusal refusals[] = {
+        {"", "the request: "},
+        {"{\"inputs\": [", "the request: "},
+        {"[1]", "the request: "},
+        {"{}", "inputs: an array of one input, \"image\""},
+        {"{\"inputs\": {}}", "inputs: an array of one input, \"image\""},
+        {"{\"inputs\": [{}, {}]}", "inputs: an array of one input, \"image\""},
+        {"{\"inputs\": [7]}", "no input is called \"\": it is \"image\""},
+        {"{\"inputs\": [{\"name\": \"input\"}]}", "no input is called \"input\": it is \"image\""},
+        {IMAGE("\"datatype\": \"UINT8\""), "shape: an array of numbers, as [1,512,512,3] is"},
+        {TENSOR("UINT8", "[]", DATA), "shape: an array of numbers"},
+        {TENSOR("UINT8", "[1,0,2,3]", DATA), "shape: each number is whole and above 0"},
+        {TENSOR("UINT8", "[1,1.0,2,3]", DATA), "shape: each number is whole and above 0"},
+        {TENSOR("UINT8", "[1,1,99999999999,3]", DATA), "shape: each number is whole and above 0"},
+        {TENSOR("UINT8", "[1,3,1,2]", DATA), "shape [1,3,1,2]: UINT8 pictures are [N,height,width,3]"},
+        {TENSOR("UINT8", "[1,2,3]", DATA), "shape [1,2,3]: UINT8 pictures are [N,height,width,3]"},
+        {TENSOR("UINT8", "[5,1,2,3]", DATA), "shape [5,1,2,3]: at most 4 pictures in one request"},
+        {TENSOR("UINT8", "[1,16385,1,3]", DATA), "each side has 1 to 16384 pixels"},
+        {TENSOR("UINT8", "[1,16384,16384,3]", DATA), "fit in JSON: send them binary"},
+        {TENSOR("UINT8", "[1,1,1,3]", DATA), "shape [1,1,1,3] has 3 numbers, and 6 came"},
+        {TENSOR("UINT8", "[1,2,2,3]", DATA), "shape [1,2,2,3] has 12 numbers, and 6 came"},
+        {PIXELS("\"data\": [1,2,3,4,5,300]"), "data: number 5 is none of UINT8's, 0 to 255"},
+        {PIXELS("\"data\": [1,-2,3,4,5,6]"), "data: number 1 is none of UINT8's, 0 to 255"},
+        {PIXELS("\"data\": [1,2,3.0,4,5,6]"), "data: number 2 is none of UINT8's, 0 to 255"},
+        {PIXELS("\"data\": [1,2,3,4,5,\"6\"]"), "data: number 5 is none of UINT8's, 0 to 255"},
+        {PIXELS("\"data\": 1"), "data: an array"},
+        {PIXELS("\"datb\": 1"), "either data, or parameters.binary_data_size"},
+        {PIXELS(DATA ", \"parameters\": {\"binary_data_size\": 6}"), "either data, or"},
+        {PIXELS("\"parameters\": {\"binary_data_size\": 6}"), "binary_data_size is 6, but 0 bytes follow"},
+        {PIXELS("\"parameters\": {\"binary_data_size\": -6}"), "binary_data_size: a number of bytes"},
+        {PIXELS("\"parameters\": {\"shared_memory_region\": \"a\"}"), "shared memory is not taken"},
+        {TENSOR("FP32", "[1,3,1,2]", DATA),
+         "datatype \"FP32\" is not taken: send UINT8 [N,height,width,3], or BYTES [N] (PNG, JPEG, TIFF)"},
+        {TENSOR("BYTES", "[1,2]", "\"data\": [\"\"]"),
+         "shape [1,2]: BYTES are N picture files, [N] or [N,1]"},
+        {TENSOR("BYTES", "[5]", "\"data\": [\"\"]"), "at most 4 pictures"},
+        {TENSOR("BYTES", "[2]", "\"data\": [\"\"]"), "data: the shape says 2 texts, and 1 came"},
+        {TENSOR("BYTES", "[1]", "\"data\": [1]"), "data: each is a text, a picture file in base64"},
+        {TENSOR("BYTES", "[1]", "\"data\": [\"a b\"]"), "data: text 0 is no base64 of a picture file"},
+        {TENSOR("BYTES", "[1]", "\"data\": [\"Zm9v\"]"), "inputs: image[0]"},
+        {WITH("\"id\": 7"), "id: a text"},
+        {WITH("\"parameters\": 7"), "parameters: an object"},
+        {WITH("\"parameters\": {\"threshold\": 0}"), "threshold: a probability between 0 and 1"},
+        {WITH("\"parameters\": {\"threshold\": 1}"), "threshold: a probability between 0 and 1"},
+        {WITH("\"parameters\": {\"threshold\": \"high\"}"), "threshold"},
+        {WITH("\"parameters\": {\"timeout_ms\": -1}"), "timeout_ms"},
+        {WITH("\"parameters\": {\"binary_data_output\": 1}"), "binary_data_output"},
+        {WITH("\"outputs\": {}"), "outputs: an array"},
+        {WITH("\"outputs\": [{\"name\": \"logits\"}]"),
+         "no output is called \"logits\": ask for mask, probabilities or polygons"},
+        {WITH("\"outputs\": [{\"name\": \"mask\"}, {\"name\": \"mask\"}]"), "mask is asked for twice"},
+        {WITH("\"outputs\": [{\"name\": \"mask\", \"parameters\": {\"classification\": 3}}]"),
+         "mask: neither classification nor shared memory is offered"},
+        {WITH("\"outputs\": [{\"name\": \"mask\", \"parameters\": {\"binary_data\": 3}}]"), "binary_data"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        bt_infer_request request;
+        bt_error error;
+        assert_int_not_equal(read_text(&request, refusals[i].given, &error), BT_OK);
+        refused_saying(&refusals[i], error.message);
+        assert_null(request.pictures);
+    }
+}
+
+#define BINARY(type, shape, size)                                                                            \
+    IMAGE("\"datatype\": \"" type "\", \"shape\": " shape ", \"parameters\": {\"binary_data_size\": " size   \
+          "}")
+
+static void lying_lengths_are_refused(void **state) {
+    (void)state;
+    static const uint8_t bytes[8] = {0, 0, 0, 0, 200, 0, 0, 0};
+    static const refusal refusals[] = {
+        {BINARY("UINT8", "[1,1,1,3]", "9"), "binary_data_size is 9, but 8 bytes follow the JSON"},
+        {BINARY("UINT8", "[1,1,1,3]", "8"), "shape [1,1,1,3] has 3 numbers, and 8 came"},
+        {BINARY("UINT8", "[1,1,1,3]", "3"), "5 bytes follow what the input's binary_data_size says"},
+        {BINARY("UINT8", "[1,1,1,3]", "18446744073709551615"), "the request: "},
+        {BINARY("UINT8", "[1,1,1,3]", "\"3\""), "binary_data_size: a number of bytes"},
+        {BINARY("BYTES", "[1]", "3"), "element 0 of 1 is missing"},
+        {BINARY("BYTES", "[1]", "8"), "inputs: image[0]"}, /* an empty file */
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        bt_infer_request request;
+        uint8_t *body;
+        bt_error error;
+        assert_int_not_equal(read_binary(&request, refusals[i].given, bytes, sizeof bytes, &body, &error),
+                             BT_OK);
+        refused_saying(&refusals[i], error.message);
+        free(body);
+    }
+    bt_infer_request request;
+    uint8_t *body;
+    bt_error error;
+    assert_int_equal(read_binary(&request, BINARY("BYTES", "[1]", "4"), bytes + 4, 4, &body, &error),
+                     BT_PARSE);
+    says(error.message, "element 0 says that it has 200 bytes, and 0 are left");
+    free(body);
+    assert_int_equal(bt_infer_request_read(&request, "{}", 2, 3, &limits, &error), BT_PARSE);
+    says(error.message, "Inference-Header-Content-Length is 3, but the body has 2 bytes");
+}
+
+#define TWO_PIXELS                                                                                           \
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGP4zwAAAgEBADK6K5IAAAAASUVORK5CYII="
+#define TWO_SIZES                                                                                            \
+    "\"inputs\": [{\"name\": \"image\", \"datatype\": \"BYTES\", \"shape\": [2], \"data\": [\"" WHITE        \
+    "\", \"" TWO_PIXELS "\"]}]}"
+
+/* No tensor holds masks of several sizes; texts do. */
+static void sizes_may_differ_only_without_masks(void **state) {
+    (void)state;
+    bt_infer_request request;
+    bt_error error;
+    assert_int_equal(read_text(&request, "{" TWO_SIZES, &error), BT_INVALID);
+    says(error.message, "pictures of 1 x 1 and 2 x 1 in one request");
+    says(error.message, "ask for polygons alone");
+    must(read_text(&request, "{\"outputs\": [{\"name\": \"polygons\"}], " TWO_SIZES, &error), &error);
+    assert_int_equal(request.pixels, 3);
+    bt_infer_request_close(&request);
+}
+
+/* ---- answers ---- */
+
+static bt_infer_request two_pictures(bool binary) {
+    char text[512];
+    bt_infer_request request;
+    bt_error error;
+    snprintf(text, sizeof text,
+             "{\"id\": \"a\\\"b\", \"parameters\": {\"binary_data_output\": %s}, \"inputs\": [{\"name\": "
+             "\"image\", "
+             "\"datatype\": \"UINT8\", \"shape\": [2,1,2,3], \"data\": [1,2,3,4,5,6,7,8,9,10,11,12]}]}",
+             binary ? "true" : "false");
+    must(read_text(&request, text, &error), &error);
+    return request;
+}
+
+static const uint8_t masks[] = {0, 1, 1, 0};
+static const float probabilities[] = {0.25F, 0.75F, 1.0F / 3, NAN};
+static char *const polygons[] = {(char *)"{\"a\": 1}", (char *)"{}"};
+static const bt_result results[] = {
+    {.inference_mode = "production_optimized", .batch_size = 2, .queue_ms = 3, .p95_latency_ms = NAN},
+    {.inference_mode = "standard_fallback", .batch_size = 1, .queue_ms = 7, .p95_latency_ms = 9}};
+static const bt_infer_results answers = {
+    .masks = masks, .probabilities = probabilities, .polygons = polygons, .of = results};
+
+static json_t *outputs_of(const bt_infer_response *response, json_t **top) {
+    json_error_t at;
+    *top = bt_json_parse(response->body, response->header_length, &at);
+    assert_non_null(*top);
+    assert_string_equal(json_string_value(json_object_get(*top, "model_name")), "hrnet");
+    assert_string_equal(json_string_value(json_object_get(*top, "model_version")), "1");
+    json_t *outputs = json_object_get(*top, "outputs");
+    assert_int_equal(json_array_size(outputs), 3);
+    return outputs;
+}
+
+static void answers_are_json(void **state) {
+    (void)state;
+    bt_infer_request request = two_pictures(false);
+    bt_infer_response response;
+    bt_error error;
+    json_t *top;
+    must(bt_infer_response_write(&response, &request, "hrnet", &answers, &error), &error);
+    assert_false(response.binary);
+    assert_int_equal(response.header_length, response.size);
+    json_t *outputs = outputs_of(&response, &top);
+    assert_string_equal(json_string_value(json_object_get(top, "id")), "a\"b");
+    const json_t *parameters = json_object_get(top, "parameters");
+    assert_string_equal(json_string_value(json_object_get(parameters, "inference_mode")),
+                        "standard_fallback");
+    assert_int_equal(json_integer_value(json_object_get(parameters, "batch_size")), 2);
+    assert_true(json_real_value(json_object_get(parameters, "queue_ms")) == 7);
+    assert_true(json_real_value(json_object_get(parameters, "p95_latency_ms")) == 9);
+    says(response.body, "{\"name\":\"mask\",\"datatype\":\"UINT8\",\"shape\":[2,1,2],\"data\":[0,1,1,0]}");
+    says(response.body, "\"datatype\":\"FP32\",\"shape\":[2,1,2],\"data\":[0.25,0.75,0.333333343,null]}");
+    const json_t *data = json_object_get(json_array_get(outputs, 2), "data");
+    assert_string_equal(json_string_value(json_array_get(data, 0)), polygons[0]);
+    json_decref(top);
+    free(response.body);
+    bt_infer_request_close(&request);
+}
+
+static void answers_are_binary(void **state) {
+    (void)state;
+    static const char elements[] = "\x08\0\0\0{\"a\": 1}\x02\0\0\0{}";
+    bt_infer_request request = two_pictures(true);
+    bt_infer_response response;
+    bt_error error;
+    json_t *top;
+    must(bt_infer_response_write(&response, &request, "hrnet", &answers, &error), &error);
+    assert_true(response.binary);
+    json_t *outputs = outputs_of(&response, &top);
+    static const int sizes[] = {4, 16, sizeof elements - 1};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *parameters = json_object_get(json_array_get(outputs, i), "parameters");
+        assert_int_equal(json_integer_value(json_object_get(parameters, "binary_data_size")), sizes[i]);
+        assert_null(json_object_get(json_array_get(outputs, i), "data"));
+    }
+    json_decref(top);
+    assert_int_equal(response.size, response.header_length + 4 + 16 + sizeof elements - 1);
+    const char *at = response.body + response.header_length;
+    assert_memory_equal(at, masks, sizeof masks);
+    assert_memory_equal(at + 4, probabilities, sizeof probabilities);
+    assert_memory_equal(at + 20, elements, sizeof elements - 1);
+    free(response.body);
+    bt_infer_request_close(&request);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_become_a_picture),
+        cmocka_unit_test(bytes_become_pictures),
+        cmocka_unit_test(files_become_pictures),
+        cmocka_unit_test(a_raw_body_is_a_file),
+        cmocka_unit_test(base64_becomes_pictures),
+        cmocka_unit_test(parameters_are_taken),
+        cmocka_unit_test(outputs_are_all_that_there_are),
+        cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(lying_lengths_are_refused),
+        cmocka_unit_test(sizes_may_differ_only_without_masks),
+        cmocka_unit_test(answers_are_json),
+        cmocka_unit_test(answers_are_binary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

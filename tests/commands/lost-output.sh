@@ -37,7 +37,7 @@ perf-gate compare|the comparison|$bin/perf-gate compare $sweep $sweep --format m
 perf-gate show|the comparison|$bin/perf-gate show gate.json --format junit
 canary|what was measured|$bin/canary --duration 0s
 LIST
-for program in optimize-batch test-production show-batch-config explain-batching segment-image render-report perf-gate canary; do
+for program in optimize-batch test-production show-batch-config explain-batching segment-image serve-production render-report perf-gate canary; do
     echo "$program|the help|$bin/$program --help" >>programs
     echo "$program|the version|$bin/$program --version" >>programs
 done

@@ -12,7 +12,7 @@ export LC_ALL=C COLUMNS=100
 cd "$(dirname "$0")/../.."
 shopt -s nullglob
 bin=${BIN:-build/bin}
-programs='optimize-batch test-production show-batch-config explain-batching segment-image render-report perf-gate canary'
+programs='optimize-batch test-production serve-production show-batch-config explain-batching segment-image render-report perf-gate canary'
 
 part_layers() {
     echo '| folder of `src/` | what lives there |'

@@ -1,0 +1,108 @@
+/* Answers to whatever is no inference: health, what there is, how it is served and how often it was asked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/documents.h"
+#include "http/state.h"
+
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+const char *bt_http_unready(const bt_http_server *server) {
+    switch (atomic_load(&server->phase)) {
+    case BT_HTTP_LOADING:
+        return "models are being loaded";
+    case BT_HTTP_DRAINING:
+        return "the server is stopping";
+    default:
+        return NULL;
+    }
+}
+
+bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_facts *out, int *index, bt_error *error) {
+    bt_model_facts facts[BT_BATCHER_MODELS_MAX];
+    const bt_route *route = &exchange->route;
+    bt_service *service = exchange->server->service;
+    *index = bt_service_find(service, route->model);
+    if (*index < 0) return bt_service_fail_model(service, route->model, error);
+    if (route->version[0] && strcmp(route->version, BT_HTTP_VERSION) != 0)
+        return bt_fail(error, BT_INVALID, "%s has one version, " BT_HTTP_VERSION ", and none called \"%s\"",
+                       route->model, route->version);
+    bt_service_models(service, facts, BT_BATCHER_MODELS_MAX);
+    *out = facts[*index];
+    return BT_OK;
+}
+
+static enum MHD_Result answer_readiness(const bt_exchange *exchange) {
+    const char *why_not = bt_http_unready(exchange->server);
+    if (why_not) return bt_reply_error(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, why_not);
+    return bt_reply_empty(exchange);
+}
+
+/* Of the models `first` to before `end`. */
+static enum MHD_Result answer_stats(const bt_exchange *exchange, int first, int end) {
+    bt_service *service = exchange->server->service;
+    const size_t room = end > first ? (size_t)(end - first) : 1;
+    bt_metrics *metrics = calloc(room, sizeof *metrics);
+    bt_metrics_totals *totals = calloc(room, sizeof *totals);
+    bt_error error;
+    bt_status status = metrics && totals ? BT_OK : bt_no_memory(&error, "statistics");
+    for (int i = first; i < end && status == BT_OK; i++)
+        status = bt_serving_figures(service, i, &metrics[i - first], &totals[i - first], &error);
+    enum MHD_Result result =
+        status == BT_OK ? bt_reply_text(exchange, bt_http_stats_text(metrics, totals, end - first), NULL)
+                        : bt_reply_status(exchange, &error);
+    free(metrics);
+    free(totals);
+    return result;
+}
+
+static enum MHD_Result answer_model(const bt_exchange *exchange) {
+    bt_model_facts facts;
+    bt_error error;
+    int index;
+    const bool polygons = exchange->server->polygons;
+    const bt_http_target target = exchange->route.target;
+    if (bt_http_find_model(exchange, &facts, &index, &error) != BT_OK)
+        return bt_reply_error(exchange,
+                              target == BT_HTTP_MODEL_READY ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_NOT_FOUND,
+                              error.message);
+    if (target == BT_HTTP_MODEL_READY) return answer_readiness(exchange);
+    if (target == BT_HTTP_MODEL_STATS) return answer_stats(exchange, index, index + 1);
+    return bt_reply_text(exchange,
+                         target == BT_HTTP_MODEL ? bt_http_model_text(&facts, polygons)
+                                                 : bt_http_config_text(&facts, polygons),
+                         NULL);
+}
+
+static enum MHD_Result answer_index(const bt_exchange *exchange) {
+    bt_model_facts facts[BT_BATCHER_MODELS_MAX];
+    const int count = bt_service_models(exchange->server->service, facts, BT_BATCHER_MODELS_MAX);
+    return bt_reply_text(exchange, bt_http_index_text(facts, count, bt_http_unready(exchange->server)), NULL);
+}
+
+static enum MHD_Result answer_metrics(const bt_exchange *exchange) {
+    char *text;
+    bt_error error;
+    if (bt_service_metrics_prometheus(exchange->server->service, &text, &error) != BT_OK)
+        return bt_reply_status(exchange, &error);
+    return bt_reply_text(exchange, text, METRICS_TYPE);
+}
+
+enum MHD_Result bt_http_answer_endpoint(const bt_exchange *exchange) {
+    switch (exchange->route.target) {
+    case BT_HTTP_SERVER:
+        return bt_reply_text(exchange, bt_http_server_text(), NULL);
+    case BT_HTTP_LIVE:
+        return bt_reply_empty(exchange);
+    case BT_HTTP_READY:
+        return answer_readiness(exchange);
+    case BT_HTTP_ALL_STATS:
+        return answer_stats(exchange, 0, bt_service_models(exchange->server->service, NULL, 0));
+    case BT_HTTP_INDEX:
+        return answer_index(exchange);
+    case BT_HTTP_METRICS:
+        return answer_metrics(exchange);
+    default:
+        return answer_model(exchange);
+    }
+}

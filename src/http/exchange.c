@@ -1,0 +1,173 @@
+/* A request from its head to its last byte, and what is asked of it before anybody looks at its body. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "http/inflate.h"
+#include "http/state.h"
+
+/* ---- beginning and end ---- */
+
+static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connection, const char *url) {
+    bt_exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange) return NULL;
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->route = bt_route_of(url);
+    exchange->began_ns = bt_clock_now_ns();
+    atomic_fetch_add(&server->open, 1);
+    return exchange;
+}
+
+static void end(bt_exchange *exchange) {
+    for (int i = 0; exchange->polygons && i < exchange->request.count; i++)
+        bt_free(exchange->polygons[i]);
+    free(exchange->polygons);
+    free(exchange->parts);
+    free(exchange->results);
+    free(exchange->probabilities);
+    free(exchange->masks);
+    bt_infer_request_close(&exchange->request);
+    free(exchange->body);
+    atomic_fetch_sub(&exchange->server->open, 1);
+    free(exchange);
+}
+
+void bt_exchange_completed(void *server, struct MHD_Connection *connection, void **state,
+                           enum MHD_RequestTerminationCode code) {
+    (void)server;
+    (void)connection;
+    (void)code;
+    if (*state) end(*state);
+    *state = NULL;
+}
+
+/* ---- the head ---- */
+
+static const char *header(const bt_exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+/* A whole number, or -1. */
+static int64_t number_of(const char *text) {
+    char *end_of;
+    if (!text || text[0] < '0' || text[0] > '9') return -1;
+    const long long value = strtoll(text, &end_of, 10);
+    return *end_of == '\0' && value < INT64_MAX ? value : -1;
+}
+
+static enum MHD_Result refuse_size(const bt_exchange *exchange) {
+    char message[160];
+    const size_t limit = exchange->server->body_limit;
+    snprintf(message, sizeof message,
+             "a body has at most %zu bytes (%zu MB) here: send fewer pictures at a time, or start the server "
+             "with a larger --body-limit-mb",
+             limit, limit >> 20);
+    return bt_reply_error(exchange, MHD_HTTP_CONTENT_TOO_LARGE, message);
+}
+
+/* Answers what needs no body, else makes room for it. */
+static enum MHD_Result look_at_head(bt_exchange *exchange, const char *method, const char *url) {
+    const char *allowed;
+    char message[160];
+    if (exchange->route.target == BT_HTTP_NOTHING) {
+        snprintf(message, sizeof message, "there is no %.64s here: /v2 is where models are, and /metrics",
+                 url);
+        return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, message);
+    }
+    if (!bt_route_allows(exchange->route.target, method, &allowed))
+        return bt_reply_not_allowed(exchange, allowed);
+    const int64_t length = number_of(header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH));
+    if (length > (int64_t)exchange->server->body_limit) return refuse_size(exchange);
+    if (length <= 0) return MHD_YES;
+    exchange->body = malloc((size_t)length);
+    if (!exchange->body) return MHD_NO;
+    exchange->room = (size_t)length;
+    return MHD_YES;
+}
+
+/* ---- the body ---- */
+
+/* How much of a body that is too large is read on, so that its sender reads the answer: who is cut off in the
+ * midst of sending may not. Raised, more is received for nothing; lowered, more see only a closed
+ * connection. */
+#define PASSED_OVER_MAX ((size_t)16 << 20)
+
+static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size) {
+    const bt_http_server *server = exchange->server;
+    const double seconds = (double)(bt_clock_now_ns() - exchange->began_ns) / 1e9;
+    if (seconds > server->settings->request_timeout_seconds) return MHD_NO;
+    if (exchange->too_large || size > server->body_limit - exchange->size) {
+        exchange->too_large = true;
+        exchange->passed_over += size;
+        return exchange->passed_over <= PASSED_OVER_MAX ? MHD_YES : MHD_NO;
+    }
+    uint8_t *grown = bt_array_grow(exchange->body, exchange->size, size, &exchange->room, 1);
+    if (!grown) return MHD_NO;
+    memcpy(grown + exchange->size, data, size);
+    exchange->body = grown;
+    exchange->size += size;
+    return MHD_YES;
+}
+
+/* MHD_YES with `told` where the body could not be unpacked, and the sender knows. */
+static enum MHD_Result unpack(bt_exchange *exchange, bool *told) {
+    bt_error error;
+    bool packed;
+    uint8_t *body;
+    size_t size;
+    *told = true;
+    if (bt_inflate_wanted(&packed, header(exchange, MHD_HTTP_HEADER_CONTENT_ENCODING), &error) != BT_OK)
+        return bt_reply_error(exchange, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, error.message);
+    *told = false;
+    if (!packed || exchange->size == 0) return MHD_YES;
+    bt_status status =
+        bt_inflate(&body, &size, exchange->body, exchange->size, exchange->server->body_limit, &error);
+    *told = status != BT_OK;
+    if (status == BT_INVALID) return refuse_size(exchange);
+    if (status != BT_OK) return bt_reply_status(exchange, &error);
+    free(exchange->body);
+    exchange->body = body;
+    exchange->size = size;
+    return MHD_YES;
+}
+
+/* ---- all of it ---- */
+
+static enum MHD_Result infer(bt_exchange *exchange) {
+    const char *text = header(exchange, "Inference-Header-Content-Length");
+    const int64_t length = text ? number_of(text) : BT_INFER_ALL_JSON;
+    if (text && length < 0)
+        return bt_reply_error(exchange, MHD_HTTP_BAD_REQUEST,
+                              "Inference-Header-Content-Length: how many bytes of the body are JSON");
+    return bt_http_infer(exchange, length);
+}
+
+static enum MHD_Result answer(bt_exchange *exchange) {
+    bool told;
+    if (exchange->too_large) return refuse_size(exchange);
+    if (exchange->route.target != BT_HTTP_INFER) return bt_http_answer_endpoint(exchange);
+    enum MHD_Result result = unpack(exchange, &told);
+    return told || result == MHD_NO ? result : infer(exchange);
+}
+
+/* Called first with the head, then with each piece of the body, then with none; and once more where the
+ * connection has slept. */
+enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connection, const char *url,
+                                   const char *method, const char *version, const char *data, size_t *size,
+                                   void **state) {
+    bt_exchange *exchange = *state;
+    (void)version;
+    if (!exchange) {
+        *state = exchange = begin(server, connection, url);
+        return exchange ? look_at_head(exchange, method, url) : MHD_NO;
+    }
+    if (*size > 0) {
+        enum MHD_Result result = take(exchange, data, *size);
+        *size = 0;
+        return result;
+    }
+    return exchange->asleep ? bt_http_infer_answered(exchange) : answer(exchange);
+}

@@ -1,0 +1,144 @@
+/* A request's pictures at the service, and the answer made of what comes back.
+ *
+ * The connection is put to sleep before the first picture is handed over, since its answer may come at once,
+ * on another thread. Whoever hands over has a hold of its own, so that nobody wakes the connection before the
+ * last picture is on its way. */
+#include <stdlib.h>
+
+#include "http/documents.h"
+#include "http/state.h"
+
+void bt_exchange_release(bt_exchange *exchange) {
+    if (atomic_fetch_sub(&exchange->holds, 1) != 1) return;
+    bt_watch_remove(exchange);
+    MHD_resume_connection(exchange->connection);
+}
+
+/* On one of the service's threads. */
+static void answered(void *context, const bt_result *result, const bt_error *error) {
+    bt_http_part *part = context;
+    bt_exchange *exchange = part->exchange;
+    exchange->results[part - exchange->parts] = *result;
+    if (error) part->error = *error;
+    bt_exchange_release(exchange);
+}
+
+/* ---- on its way ---- */
+
+/* Room for what the service writes; polygons are made of probabilities. */
+static bt_status make_room(bt_exchange *exchange, bt_error *error) {
+    const bt_infer_request *request = &exchange->request;
+    const size_t count = (size_t)request->count;
+    const bool polygons = bt_infer_wants(request, BT_INFER_POLYGONS);
+    bool there = (exchange->parts = calloc(count, sizeof *exchange->parts)) != NULL;
+    there &= (exchange->results = calloc(count, sizeof *exchange->results)) != NULL;
+    if (bt_infer_wants(request, BT_INFER_MASK)) there &= (exchange->masks = malloc(request->pixels)) != NULL;
+    if (polygons || bt_infer_wants(request, BT_INFER_PROBABILITIES))
+        there &= (exchange->probabilities = malloc(request->pixels * sizeof(float))) != NULL;
+    if (polygons) there &= (exchange->polygons = calloc(count, sizeof *exchange->polygons)) != NULL;
+    return there ? BT_OK : bt_no_memory(error, "a request's results");
+}
+
+static bt_status submit_one(bt_exchange *exchange, int index, bt_error *error) {
+    const bt_infer_request *r = &exchange->request;
+    const bt_infer_picture *picture = &r->pictures[index];
+    bt_http_part *part = &exchange->parts[index];
+    const bt_request request = {
+        .image = picture->rgb,
+        .height = picture->height,
+        .width = picture->width,
+        .model = exchange->route.model,
+        .threshold = r->threshold,
+        .timeout_ms = r->timeout_ms,
+        .mask = exchange->masks ? exchange->masks + picture->offset : NULL,
+        .probabilities = exchange->probabilities ? exchange->probabilities + picture->offset : NULL,
+    };
+    part->exchange = exchange;
+    atomic_fetch_add(&exchange->holds, 1);
+    bt_status status =
+        bt_service_submit(exchange->server->service, &request, answered, part, &part->ticket, error);
+    if (status != BT_OK) atomic_fetch_sub(&exchange->holds, 1); /* never the last: the caller has one */
+    return status;
+}
+
+/* A request that is not taken whole is taken back whole. */
+static void submit_all(bt_exchange *exchange) {
+    bt_error error, ignored;
+    for (int i = 0; i < exchange->request.count; i++) {
+        if (submit_one(exchange, i, &error) == BT_OK) continue;
+        exchange->refusal = error;
+        for (int sent = 0; sent < i; sent++)
+            if (bt_service_cancel(exchange->server->service, exchange->parts[sent].ticket, &ignored) != BT_OK)
+                continue; /* answered already */
+        return;
+    }
+    bt_watch_add(exchange);
+}
+
+static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts, int64_t header_length,
+                              bt_error *error) {
+    const bt_infer_limits limits = {.pictures = facts->max_queue_size,
+                                    .polygons = exchange->server->polygons};
+    bt_status status = bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
+                                             header_length, &limits, error);
+    return status == BT_OK ? make_room(exchange, error) : status;
+}
+
+enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length) {
+    bt_model_facts facts;
+    bt_error error;
+    int index;
+    if (bt_http_find_model(exchange, &facts, &index, &error) != BT_OK)
+        return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, error.message);
+    if (atomic_load(&exchange->server->phase) == BT_HTTP_LOADING)
+        return bt_reply_error(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, bt_http_unready(exchange->server));
+    if (read_request(exchange, &facts, header_length, &error) != BT_OK)
+        return bt_reply_status(exchange, &error);
+    atomic_store(&exchange->holds, 1);
+    exchange->asleep = true;
+    MHD_suspend_connection(exchange->connection);
+    submit_all(exchange);
+    bt_exchange_release(exchange);
+    return MHD_YES;
+}
+
+/* ---- and back ---- */
+
+/* The first that went wrong; NULL: none. */
+static const bt_error *failure_of(const bt_exchange *exchange) {
+    if (exchange->refusal.status != BT_OK) return &exchange->refusal;
+    for (int i = 0; i < exchange->request.count; i++)
+        if (exchange->parts[i].error.status != BT_OK) return &exchange->parts[i].error;
+    return NULL;
+}
+
+static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
+    const bt_infer_request *r = &exchange->request;
+    bt_status status = BT_OK;
+    for (int i = 0; i < r->count && status == BT_OK; i++) {
+        const bt_infer_picture *picture = &r->pictures[i];
+        bt_polygons *found = NULL;
+        status = bt_polygons_find(&found, exchange->probabilities + picture->offset, picture->height,
+                                  picture->width, r->threshold, r->min_area_px, error);
+        if (status == BT_OK) status = bt_polygons_json(found, &exchange->polygons[i], error);
+        bt_polygons_close(&found);
+    }
+    return status;
+}
+
+enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
+    const bt_infer_results results = {.masks = exchange->masks,
+                                      .probabilities = exchange->probabilities,
+                                      .polygons = exchange->polygons,
+                                      .of = exchange->results};
+    bt_infer_response response;
+    bt_error error;
+    const bt_error *failure = failure_of(exchange);
+    if (failure) return bt_reply_status(exchange, failure);
+    bt_status status = exchange->polygons ? find_polygons(exchange, &error) : BT_OK;
+    if (status == BT_OK)
+        status =
+            bt_infer_response_write(&response, &exchange->request, exchange->route.model, &results, &error);
+    if (status != BT_OK) return bt_reply_status(exchange, &error);
+    return bt_reply_response(exchange, &response);
+}

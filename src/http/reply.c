@@ -1,0 +1,90 @@
+/* Answers: status, headers and body of each kind, and what becomes of the connection after it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/documents.h"
+#include "http/state.h"
+
+#define JSON_TYPE "application/json"
+
+/* How long a client that found the queue full should wait, in seconds: HTTP knows no less. */
+#define RETRY_AFTER "1"
+
+/* Takes `body` over, which malloc made; of size 0 it may be NULL. */
+static struct MHD_Response *make(char *body, size_t size, const char *type) {
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+    if (!response) free(body);
+    if (response && type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    return response;
+}
+
+static enum MHD_Result queue(const bt_exchange *exchange, unsigned code, struct MHD_Response *response) {
+    if (!response) return MHD_NO;
+    if (atomic_load(&exchange->server->phase) == BT_HTTP_DRAINING)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    const enum MHD_Result queued = MHD_queue_response(exchange->connection, code, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static struct MHD_Response *make_error(const char *message) {
+    char *text = bt_http_error_text(message);
+    return text ? make(text, strlen(text), JSON_TYPE) : NULL;
+}
+
+enum MHD_Result bt_reply_error(const bt_exchange *exchange, unsigned code, const char *message) {
+    struct MHD_Response *response = make_error(message);
+    if (response && code == MHD_HTTP_SERVICE_UNAVAILABLE)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
+    return queue(exchange, code, response);
+}
+
+enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *allowed) {
+    char message[64];
+    snprintf(message, sizeof message, "this path takes %s", allowed);
+    struct MHD_Response *response = make_error(message);
+    if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allowed);
+    return queue(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, response);
+}
+
+/* What a failure is in HTTP: the sender's, for whom the message says what would be right; of the moment; or
+ * ours. */
+static unsigned code_of(bt_status status) {
+    switch (status) {
+    case BT_INVALID:
+    case BT_PARSE:
+    case BT_UNSUPPORTED:
+        return MHD_HTTP_BAD_REQUEST;
+    case BT_QUEUE_FULL:
+    case BT_TIMEOUT:
+    case BT_CLOSED:
+    case BT_CANCELLED:
+        return MHD_HTTP_SERVICE_UNAVAILABLE;
+    default:
+        return MHD_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+enum MHD_Result bt_reply_status(const bt_exchange *exchange, const bt_error *error) {
+    return bt_reply_error(exchange, code_of(error->status), error->message);
+}
+
+enum MHD_Result bt_reply_empty(const bt_exchange *exchange) {
+    return queue(exchange, MHD_HTTP_OK, make(NULL, 0, NULL));
+}
+
+enum MHD_Result bt_reply_text(const bt_exchange *exchange, char *text, const char *type) {
+    if (!text) return bt_reply_error(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory for an answer");
+    return queue(exchange, MHD_HTTP_OK, make(text, strlen(text), type ? type : JSON_TYPE));
+}
+
+enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response) {
+    char length[32];
+    snprintf(length, sizeof length, "%zu", response->header_length);
+    struct MHD_Response *made =
+        make(response->body, response->size, response->binary ? "application/octet-stream" : JSON_TYPE);
+    if (made && response->binary) MHD_add_response_header(made, "Inference-Header-Content-Length", length);
+    *response = (bt_infer_response){0};
+    return queue(exchange, MHD_HTTP_OK, made);
+}

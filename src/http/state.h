@@ -1,0 +1,126 @@
+/* What a running server consists of. Internal to http/.
+ *
+ * server.c opens and closes it; exchange.c takes a request in, from its head to its last byte, and sees it
+ * out; reply.c makes answers; inference.c hands pictures to the service and is called back; watch.c looks for
+ * those who hung up. */
+#ifndef BT_HTTP_STATE_H
+#define BT_HTTP_STATE_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include "base/atomic.h"
+#include "http/infer.h"
+#include "http/route.h"
+#include "http/server.h"
+#include "serving/serving.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bt_http_phase { BT_HTTP_LOADING, BT_HTTP_SERVING, BT_HTTP_DRAINING } bt_http_phase;
+
+typedef struct bt_exchange bt_exchange;
+
+struct bt_http_server {
+    bt_service *service;
+    const bt_http_settings *settings;
+    struct MHD_Daemon *daemon;
+    int listener; /* ours until the daemon has it; -1 */
+    char address[128];
+    size_t body_limit;
+    bool polygons;    /* can be found here */
+    atomic_int phase; /* bt_http_phase */
+    atomic_int open;  /* exchanges */
+    pthread_t watcher;
+    bool watched;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t quits;
+    bool quit;
+    bt_exchange *waiting; /* those whose pictures are with the service, in no order */
+};
+
+/* One picture of a request, while it is with the service. */
+typedef struct bt_http_part {
+    bt_exchange *exchange;
+    uint64_t ticket;
+    bt_error error; /* status BT_OK: none */
+} bt_http_part;
+
+/* A request and its answer. It belongs to its connection's thread, and while the connection sleeps to those
+ * that `holds` counts: each of its parts until it is answered, whoever submits them, and the watcher while it
+ * takes them back. The last one to let go wakes the connection. */
+struct bt_exchange {
+    bt_http_server *server;
+    struct MHD_Connection *connection;
+    bt_route route;
+    int64_t began_ns;
+    bool asleep; /* was handed to the service, and comes back answered */
+    /* the body */
+    uint8_t *body;
+    size_t size, room;
+    bool too_large;
+    size_t passed_over; /* bytes of a body that is too large */
+    /* an inference */
+    bt_infer_request request;
+    uint8_t *masks;
+    float *probabilities;
+    bt_result *results;
+    bt_http_part *parts;
+    bt_error refusal; /* of the service, which did not take all parts; status BT_OK: none */
+    char **polygons;
+    atomic_int holds;
+    /* under the server's lock */
+    bool listed, taken_back;
+    bt_exchange *next, *previous;
+};
+
+/* ---- exchange.c: libmicrohttpd's callbacks ---- */
+
+enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connection, const char *url,
+                                   const char *method, const char *version, const char *data, size_t *size,
+                                   void **state);
+void bt_exchange_completed(void *server, struct MHD_Connection *connection, void **state,
+                           enum MHD_RequestTerminationCode code);
+
+/* ---- reply.c ---- */
+
+/* Each queues the exchange's one answer; MHD_NO, which closes the connection, where memory is short. */
+enum MHD_Result bt_reply_error(const bt_exchange *exchange, unsigned code, const char *message);
+enum MHD_Result bt_reply_status(const bt_exchange *exchange, const bt_error *error);
+enum MHD_Result bt_reply_empty(const bt_exchange *exchange);
+enum MHD_Result bt_reply_text(const bt_exchange *exchange, char *text, const char *type); /* takes it over */
+enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response); /* likewise */
+enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *allowed);
+
+/* ---- endpoints.c ---- */
+
+/* Answers whatever is no inference. */
+enum MHD_Result bt_http_answer_endpoint(const bt_exchange *exchange);
+/* Why it is not ready; NULL: it is. */
+const char *bt_http_unready(const bt_http_server *server);
+/* The facts of the route's model. BT_INVALID says which there are. */
+BT_MUST_USE bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_facts *out, int *index,
+                                         bt_error *error);
+
+/* ---- inference.c ---- */
+
+/* Decodes the body and hands its pictures to the service: the connection sleeps then, and is handled once more
+ * when all are answered. */
+enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length);
+enum MHD_Result bt_http_infer_answered(bt_exchange *exchange);
+/* Lets go of one hold. */
+void bt_exchange_release(bt_exchange *exchange);
+
+/* ---- watch.c ---- */
+
+BT_MUST_USE bt_status bt_watch_start(bt_http_server *server, bt_error *error);
+void bt_watch_stop(bt_http_server *server);
+void bt_watch_add(bt_exchange *exchange);
+void bt_watch_remove(bt_exchange *exchange);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,53 @@
+#include "settings/http.h"
+
+#include <pthread.h>
+
+#include "settings/rows.h"
+#include "settings/tuning.h"
+
+#define ROW(type, member) BT_ROW(type, bt_http_settings, member)
+#define FRONT             .group = "HTTP"
+#define RUN               .group = "This run", .scope = BT_SCOPE_COMMAND
+
+static const bt_option own[] = {
+    {ROW(TEXT, listen), .initial = "127.0.0.1", .placeholder = "ADDRESS", FRONT,
+     .help = "The address to listen at, in numbers. This machine alone unless given; 0.0.0.0 or :: lets "
+             "everybody in who reaches it: there are no passwords here."},
+    {ROW(INTEGER, port), .initial = "8000", BT_BOUNDS(0, 65535), .placeholder = "PORT", FRONT,
+     .help = "The port; 0 takes one that is free and prints it."},
+    {ROW(INTEGER, body_limit_mb), BT_BOUNDS(1, 4096), .placeholder = "MB", FRONT,
+     .help = "The largest request; unless given, the largest batch of any model in FP32, and 64 at least."},
+    {ROW(INTEGER, connections), .initial = "1000", BT_BOUNDS(1, 100000), .placeholder = "N", FRONT,
+     .help = "Connections at a time; one more is closed at once."},
+    {ROW(INTEGER, http_threads), .initial = "2", BT_BOUNDS(1, 64), .placeholder = "N", FRONT,
+     .help = "Threads that read requests, decode pictures and write answers."},
+    {ROW(NUMBER, idle_timeout_seconds), .initial = "60", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,
+     .help = "A connection on which nothing comes for so long is closed."},
+    {ROW(NUMBER, request_timeout_seconds), .initial = "300", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,
+     .help = "A request that has not wholly arrived after so long is given up."},
+    {ROW(NUMBER, drain_seconds), .initial = "5", BT_BOUNDS(0, 3600), .placeholder = "S", FRONT,
+     .help = "After SIGTERM it is not ready at once and serves for so long, so that whoever sends requests "
+             "can turn elsewhere; then it stops."},
+    {ROW(NAMES, models), .placeholder = "NAME,...", RUN,
+     .help = "Which of the config's models to serve; all unless given."},
+    {ROW(TEXT, config), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,
+     .help = "The config to serve, as optimize-batch wrote it."},
+    {BT_ROW_QUIET(bt_http_settings), RUN},
+};
+
+static bt_rows table;
+static pthread_once_t made = PTHREAD_ONCE_INIT;
+
+/* The service's settings are the first member, so its rows' offsets hold. */
+_Static_assert(offsetof(bt_http_settings, service) == 0, "the service's settings come first");
+
+static void make(void) {
+    bt_rows_add(&table, bt_service_settings_table, bt_service_settings_count);
+    bt_rows_add(&table, own, sizeof own / sizeof *own);
+}
+
+const bt_option *bt_http_settings_table(size_t *count) {
+    pthread_once(&made, make);
+    *count = table.count;
+    return table.rows;
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# serve-production from its command line: what it says, what it answers over the network, and how it ends.
+. tests/lib/tap.sh
+case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
+root=$PWD
+program=$bin/serve-production
+sim=sim:tau0_ms=1,alpha_ms=1
+python3=/usr/bin/python3
+[ -x $python3 ] || python3=python3
+command -v curl >/dev/null || skip_all 'there is no curl'
+cd "$scratch" || exit 1
+"$bin/optimize-batch" --quiet --backend $sim --models hrnet --image-size 64 --batches 1,2,4 --output config.json >/dev/null 2>&1
+mkdir drawn
+"${bin%/bin}/tests/draw-spheroids" --seed 5 --size 128 --output drawn && mv drawn/0.png cell.png
+
+# serve OPTION...: in the background, on a free port; sets $server and $url once it is ready.
+serve() {
+    : >served
+    "$program" --config config.json --backend $sim --port 0 "$@" >served 2>said &
+    server=$!
+    local i
+    for i in $(seq 600); do
+        url=$(sed -n 's/^serving .* at //p' served)
+        [ -z "$url" ] || return 0
+        kill -0 $server 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+# await COMMAND: until it says so, within a minute.
+await() {
+    local i
+    for i in $(seq 1200); do
+        eval "$1" && return
+        sleep 0.05
+    done
+    return 1
+}
+# ends CODE NAME: of that server.
+ends() {
+    wait "$server"
+    is $? "$1" "$2" || comment "$(cat said)"
+    server=
+}
+trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
+server=
+
+# --- what is wrong is told before anything is loaded
+run "$program" --config absent.json
+refuses 'absent\.json' 'an absent config is bad input'
+run "$program" --config config.json --backend $sim --models other
+refuses 'other' 'so is a model that it does not have'
+run "$program" --config config.json --backend $sim --listen everywhere
+refuses '--listen: "everywhere" is no address in numbers' 'and an address that is none'
+run "$program" --config config.json --backend $sim --port 70000
+refuses '--port' 'and a port that is none'
+
+# --- it serves
+serve
+ok $? 'it serves' || comment "$(cat said)"
+like "$(cat served)" '^serving hrnet at http://127\.0\.0\.1:[0-9]+$' 'on this machine alone, at a port that it prints'
+run "$program" --config config.json --backend $sim --port "${url##*:}"
+refuses 'cannot be listened at: Address already in use' 'a port in use is bad input'
+run curl --silent --output /dev/null --write-out '%{http_code} %{size_download}' "$url/v2/health/ready"
+is "$out" '200 0' 'it is ready'
+run curl --silent "$url/v2/models/hrnet/versions/1"
+says '"name":"image","datatype":"UINT8","shape":\[-1,-1,-1,3\]' 'metadata name the input'
+run curl --silent --request POST "$url/v2/repository/index"
+says '"state":"READY"' 'the index names the model'
+run curl --silent --write-out ' %{http_code}' "$url/v2/models/other"
+is "$out" '{"error":"no model is called \"other\" here; there are: hrnet"} 404' 'an unknown model is told, with those there are'
+
+# --- the page's examples, aimed at this server
+mkdir blocks
+perl "$root/tests/lib/pages.pl" blocks "$root/docs/http.md" blocks
+for block in blocks/*.console; do perl "$root/tests/lib/pages.pl" commands "$block"; done | grep '^curl ' >commands
+[ "$(wc -l <commands)" -ge 5 ]
+ok $? 'the page has examples with curl'
+while IFS= read -r command; do
+    run_shell "${command//localhost:8000/${url#http://}}"
+    exits 0 "${command:0:90}"
+done <commands
+says '^batchtune_requests_total\{model="hrnet",outcome="ok"\} 2$' 'the two that infer were counted'
+[ "$(tail -c +560 answer.bin | wc -c)" -gt $((128 * 128 * 5)) ]
+ok $? 'a picture file gave mask and probabilities'
+run curl --silent --head "$url/metrics"
+says '^Content-Type: text/plain; version=0\.0\.4; charset=utf-8' 'metrics have their type'
+if command -v promtool >/dev/null; then
+    run_shell "curl --silent $url/metrics | promtool check metrics"
+    exits 0 "Prometheus's own tool finds nothing wrong with them"
+else
+    skip 'there is no promtool'
+fi
+
+# --- from Python
+# tap WHAT: a script's lines, counted on.
+tap() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) ok 0 "${line#ok * - }" ;;
+        'not ok '*) ok 1 "${line#not ok * - }" ;;
+        1..*) ;;
+        *) comment "$line" ;;
+        esac
+    done
+}
+tap < <("$python3" "$root/tests/python/test_http.py" stdlib "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+cd "$root" || exit 1
+if find_python_with tritonclient.http; then
+    case $python in tools/*) python=$root/$python ;; esac
+    cd "$scratch" || exit 1
+    tap < <("$python" "$root/tests/python/test_http.py" triton "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+else
+    cd "$scratch" || exit 1
+    skip "Triton's client is not installed (pip install tritonclient[http])"
+fi
+kill "$server"
+ends 0 'it ends well'
+
+# --- the end: nobody who was taken is lost
+serve --drain-seconds 1 --batch-size 4 --max-queue-delay-ms 60000 # a batch that does not fill, until the end
+for i in 1 2 3; do
+    curl --silent --output "answer-$i" --write-out '%{http_code}\n' "$url/v2/models/hrnet/infer" \
+        -H 'Inference-Header-Content-Length: 0' --data-binary @cell.png >>codes &
+    clients="${clients:-} $!"
+done
+await 'curl --silent "$url/metrics" | grep -q "^batchtune_in_flight{model=\"hrnet\"} 3"'
+ok $? 'requests wait for their batch'
+kill "$server"
+await 'curl --silent --include "$url/v2/health/ready" >ready && ! grep -q "^HTTP/1.1 200" ready'
+like "$(head -n 1 ready)" '^HTTP/1.1 503' 'after SIGTERM it is not ready'
+like "$(cat ready)" '^Connection: close' 'and its connections end'
+ends 0 'it ends well though requests were waiting'
+is "$(cat served)" "serving hrnet at $url
+verdict: good (0)" 'with its verdict'
+for client in $clients; do wait "$client"; done
+is "$(sort codes | tr '\n' ' ')" '200 200 200 ' 'each of them was answered'
+done_testing

@@ -1,0 +1,399 @@
+/* A server on a socket: requests are answered, refused and taken back as the protocol and the service say.
+ * Whatever has to wait does so until something happens, never for a time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/clock.h"
+#include "expect.h"
+#include "http/server.h"
+#include "live-service.h"
+
+typedef struct world {
+    bt_service *service;
+    bt_http_settings settings;
+    bt_http_server *server;
+    int port;
+} world;
+
+/* A batch closes when it is full, or never: requests wait until there are four, or are taken back. */
+static void begin(world *w, const char *settings, bool ready) {
+    bt_option_sources sources;
+    size_t count;
+    bt_error error;
+    const bt_option *table = bt_http_settings_table(&count);
+    const live_service about = {.backend = "sim:tau0_ms=0,alpha_ms=0",
+                                .batch_size = 4,
+                                .image_size = 4,
+                                .max_queue_delay_ms = 60000,
+                                .model_count = 1,
+                                .settings = settings};
+    bt_options_default(table, count, &w->settings, &sources);
+    w->settings.port = 0;
+    w->settings.body_limit_mb = 1;
+    w->service = live_service_start(&about);
+    must(bt_http_server_open(&w->server, w->service, &w->settings, &error), &error);
+    w->port = atoi(strrchr(bt_http_server_address(w->server), ':') + 1);
+    assert_true(w->port > 0);
+    if (ready) bt_http_server_ready(w->server);
+}
+
+static void end(world *w) {
+    bt_error error;
+    bt_http_server_quiet(w->server);
+    must(bt_service_stop(w->service, 10000, &error), &error);
+    bt_http_server_close(&w->server);
+    bt_service_close(&w->service);
+}
+
+/* ---- a client ---- */
+
+static int dial(const world *w) {
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)w->port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(client >= 0);
+    assert_int_equal(connect(client, (const struct sockaddr *)&to, sizeof to), 0);
+    return client;
+}
+
+static void send_all(int client, const void *bytes, size_t size) {
+    const char *at = bytes;
+    while (size > 0) {
+        const ssize_t sent = send(client, at, size, MSG_NOSIGNAL);
+        if (sent <= 0) return; /* told already: the answer is there */
+        at += sent;
+        size -= (size_t)sent;
+    }
+}
+
+static void send_head(int client, const char *method, const char *path, const char *headers, size_t length) {
+    char head[512];
+    const int size =
+        snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nhost: here\r\n%scontent-length: %zu\r\n\r\n", method,
+                 path, headers, length);
+    send_all(client, head, (size_t)size);
+}
+
+/* One answer, head and body. */
+static void receive(int client, char *out, size_t room) {
+    size_t size = 0, wanted = SIZE_MAX;
+    while (size < wanted && size < room - 1) {
+        const ssize_t got = recv(client, out + size, 1, 0);
+        if (got <= 0) break;
+        out[++size] = '\0';
+        const char *end_of = wanted == SIZE_MAX ? strstr(out, "\r\n\r\n") : NULL;
+        if (!end_of) continue;
+        const char *length = strstr(out, "Content-Length: ");
+        wanted = size + (length ? strtoul(length + 16, NULL, 10) : 0);
+    }
+    out[size] = '\0';
+}
+
+#define ANSWER_SIZE 8192
+#define INFER       "/v2/models/hrnet/infer"
+#define PICTURES_1                                                                                           \
+    "{\"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", \"shape\": [1,1,1,3], \"data\": "          \
+    "[1,2,3]}], "                                                                                            \
+    "\"outputs\": [{\"name\": \"mask\"}]}"
+#define PICTURES_2                                                                                           \
+    "{\"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", \"shape\": [2,1,1,3], \"data\": "          \
+    "[1,2,3,4,5,6]}], "                                                                                      \
+    "\"outputs\": [{\"name\": \"mask\"}]}"
+#define PICTURES_4                                                                                           \
+    "{\"id\": \"me\", \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", \"shape\": [4,1,1,3], "    \
+    "\"data\": "                                                                                             \
+    "[1,2,3,4,5,6,7,8,9,10,11,12]}], \"outputs\": [{\"name\": \"mask\"}]}"
+
+static int post(const world *w, const char *headers, const char *body) {
+    const int client = dial(w);
+    send_head(client, "POST", INFER, headers, strlen(body));
+    send_all(client, body, strlen(body));
+    return client;
+}
+
+static void ask(const world *w, const char *method, const char *path, char *answer) {
+    const int client = dial(w);
+    send_head(client, method, path, "", 0);
+    receive(client, answer, ANSWER_SIZE);
+    close(client);
+}
+
+static void answered(const world *w, const char *headers, const char *body, const char *status,
+                     const char *words) {
+    char answer[ANSWER_SIZE];
+    const int client = post(w, headers, body);
+    receive(client, answer, sizeof answer);
+    close(client);
+    says(answer, status);
+    says(answer, words);
+}
+
+/* ---- what the service holds ---- */
+
+static bt_metrics metrics_of(const world *w) {
+    bt_metrics metrics;
+    bt_error error;
+    must(bt_service_metrics(w->service, "hrnet", &metrics, &error), &error);
+    return metrics;
+}
+
+#define LOOKS 100000 /* minutes: whoever waits so long waits for ever */
+
+static void await_in_flight(const world *w, int count) {
+    for (int looks = 0; metrics_of(w).in_flight != count; looks++) {
+        if (looks == LOOKS)
+            fail_msg("%d requests are in flight for ever, not %d", metrics_of(w).in_flight, count);
+        bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
+    }
+}
+
+/* ---- tests ---- */
+
+static void readiness_is_told(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, false);
+    ask(&w, "GET", "/v2/health/live", answer);
+    says(answer, "HTTP/1.1 200");
+    ask(&w, "GET", "/v2/health/ready", answer);
+    says(answer, "HTTP/1.1 503");
+    says(answer, "{\"error\":\"models are being loaded\"}");
+    answered(&w, "", PICTURES_1, "HTTP/1.1 503", "models are being loaded");
+    bt_http_server_ready(w.server);
+    ask(&w, "GET", "/v2/health/ready", answer);
+    says(answer, "HTTP/1.1 200");
+    assert_null(strstr(answer, "Connection: close"));
+    bt_http_server_drain(w.server);
+    ask(&w, "GET", "/v2/health/ready", answer);
+    says(answer, "HTTP/1.1 503");
+    says(answer, "Connection: close");
+    answered(&w, "", PICTURES_4, "HTTP/1.1 200", "Connection: close");
+    end(&w);
+}
+
+static void a_connection_serves_several_requests(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    const int client = dial(&w);
+    for (int i = 0; i < 3; i++) {
+        send_head(client, "POST", INFER, "", strlen(PICTURES_4));
+        send_all(client, PICTURES_4, strlen(PICTURES_4));
+        receive(client, answer, sizeof answer);
+        says(answer, "HTTP/1.1 200");
+        says(answer, "\"id\":\"me\"");
+        says(answer, "\"batch_size\":4");
+        says(answer, "\"shape\":[4,1,1]");
+    }
+    close(client);
+    end(&w);
+}
+
+static void requests_of_several_clients_run_together(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    int clients[4];
+    begin(&w, NULL, true);
+    for (int i = 0; i < 4; i++)
+        clients[i] = post(&w, "", PICTURES_1);
+    for (int i = 0; i < 4; i++) {
+        receive(clients[i], answer, sizeof answer);
+        says(answer, "\"batch_size\":4");
+        close(clients[i]);
+    }
+    end(&w);
+}
+
+static void who_hangs_up_is_taken_back(void **state) {
+    (void)state;
+    world w;
+    begin(&w, NULL, true);
+    const int client = post(&w, "", PICTURES_2);
+    await_in_flight(&w, 2);
+    close(client);
+    await_in_flight(&w, 0);
+    assert_int_equal(metrics_of(&w).cancelled, 2);
+    end(&w);
+}
+
+static void a_full_queue_is_told(void **state) {
+    (void)state;
+    world w;
+    begin(&w, "max_queue_size=2", true);
+    answered(&w, "", PICTURES_4, "HTTP/1.1 400", "at most 2 pictures in one request");
+    const int first = post(&w, "", PICTURES_1);
+    await_in_flight(&w, 1);
+    /* of two pictures one finds room, and is taken back */
+    answered(&w, "", PICTURES_2, "HTTP/1.1 503", "the queue is full (max_queue_size 2)");
+    await_in_flight(&w, 1);
+    assert_int_equal(metrics_of(&w).cancelled, 1);
+    const int second = post(&w, "", PICTURES_1);
+    await_in_flight(&w, 2);
+    answered(&w, "", PICTURES_1, "HTTP/1.1 503", "Retry-After: 1");
+    close(first);
+    close(second);
+    await_in_flight(&w, 0);
+    end(&w);
+}
+
+/* A run takes longer than this request has. */
+static void a_deadline_that_cannot_be_kept_is_told(void **state) {
+    (void)state;
+    world w;
+    begin(&w, "backend=\"sim:tau0_ms=30,alpha_ms=0\"", true);
+    answered(
+        &w, "",
+        "{\"parameters\": {\"timeout\": 1000}, \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", "
+        "\"shape\": [1,1,1,3], \"data\": [1,2,3]}]}",
+        "HTTP/1.1 503", "the deadline could not be kept");
+    end(&w);
+}
+
+static void what_is_wrong_is_told(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    answered(&w, "", "{", "HTTP/1.1 400", "{\"error\":\"the request: ");
+    answered(&w, "inference-header-content-length: 9\r\n", "{}", "HTTP/1.1 400", "the body has 2 bytes");
+    answered(&w, "inference-header-content-length: -1\r\n", "{}", "HTTP/1.1 400", "how many bytes");
+    answered(&w, "content-encoding: br\r\n", "{}", "HTTP/1.1 415", "gzip and deflate are");
+    answered(&w, "content-encoding: gzip\r\n", "{}", "HTTP/1.1 400", "damaged or cut off");
+    ask(&w, "POST", "/v2/models/other/infer", answer);
+    says(answer, "HTTP/1.1 404");
+    says(answer, "there are: hrnet");
+    ask(&w, "POST", "/v2/models/hrnet/versions/2/infer", answer);
+    says(answer, "HTTP/1.1 404");
+    ask(&w, "GET", "/v2/models/other/ready", answer);
+    says(answer, "HTTP/1.1 400");
+    ask(&w, "GET", "/v2/models/other", answer);
+    says(answer, "HTTP/1.1 404");
+    ask(&w, "GET", INFER, answer);
+    says(answer, "HTTP/1.1 405");
+    says(answer, "Allow: POST");
+    ask(&w, "GET", "/index.html", answer);
+    says(answer, "HTTP/1.1 404");
+    end(&w);
+}
+
+static void a_body_that_is_too_large_is_told(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    static char zeros[1 << 16];
+    begin(&w, NULL, true);
+    int client = dial(&w);
+    send_head(client, "POST", INFER, "", 1048577); /* by its word alone */
+    receive(client, answer, sizeof answer);
+    says(answer, "HTTP/1.1 413");
+    says(answer, "at most 1048576 bytes (1 MB)");
+    close(client);
+    client = dial(&w);
+    static const char head[] = "POST " INFER " HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n";
+    send_all(client, head, sizeof head - 1);
+    for (int i = 0; i < 17; i++) {
+        send_all(client, "10000\r\n", 7);
+        send_all(client, zeros, sizeof zeros);
+        send_all(client, "\r\n", 2);
+    }
+    send_all(client, "0\r\n\r\n", 5);
+    receive(client, answer, sizeof answer);
+    says(answer, "HTTP/1.1 413");
+    close(client);
+    end(&w);
+}
+
+static void packed_bodies_are_read(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    uint8_t packed[1024];
+    uLongf size = sizeof packed;
+    begin(&w, NULL, true);
+    assert_int_equal(compress(packed, &size, (const Bytef *)PICTURES_4, strlen(PICTURES_4)), Z_OK);
+    const int client = dial(&w);
+    send_head(client, "POST", INFER, "content-encoding: deflate\r\n", size);
+    send_all(client, packed, size);
+    receive(client, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    says(answer, "\"id\":\"me\"");
+    close(client);
+    end(&w);
+}
+
+/* Those whose pictures are with the service are answered by its end, and nobody new is let in. */
+static void the_end_answers_everybody(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    const int client = post(&w, "", PICTURES_1);
+    await_in_flight(&w, 1);
+    bt_http_server_drain(w.server);
+    end(&w);
+    receive(client, answer, sizeof answer);
+    says(answer, "HTTP/1.1 ");
+    says(answer, "Connection: close");
+    close(client);
+}
+
+static void addresses_that_are_none_are_refused(void **state) {
+    (void)state;
+    world w;
+    bt_http_server *second;
+    bt_error error;
+    begin(&w, NULL, true);
+    bt_http_settings settings = w.settings;
+    settings.port = w.port;
+    assert_int_equal(bt_http_server_open(&second, w.service, &settings, &error), BT_IO);
+    says(error.message, "cannot be listened at: Address already in use");
+    snprintf(settings.listen, sizeof settings.listen, "everywhere");
+    assert_int_equal(bt_http_server_open(&second, w.service, &settings, &error), BT_INVALID);
+    says(error.message, "--listen: \"everywhere\" is no address in numbers");
+    assert_null(second);
+    end(&w);
+}
+
+static void the_limit_fits_the_largest_batch(void **state) {
+    (void)state;
+    bt_http_settings settings = {.body_limit_mb = 0};
+    const bt_model_facts models[] = {{.input_height = 1024, .input_width = 1024, .batch_size = 2},
+                                     {.input_height = 1024, .input_width = 512, .batch_size = 32}};
+    assert_int_equal(bt_http_body_limit(&settings, models, 1), BT_HTTP_BODY_LEAST);
+    assert_true(bt_http_body_limit(&settings, models, 2) > (size_t)32 * 3 * 1024 * 512 * 4);
+    settings.body_limit_mb = 5;
+    assert_int_equal(bt_http_body_limit(&settings, models, 2), 5 << 20);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readiness_is_told),
+        cmocka_unit_test(a_connection_serves_several_requests),
+        cmocka_unit_test(requests_of_several_clients_run_together),
+        cmocka_unit_test(who_hangs_up_is_taken_back),
+        cmocka_unit_test(a_full_queue_is_told),
+        cmocka_unit_test(a_deadline_that_cannot_be_kept_is_told),
+        cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(a_body_that_is_too_large_is_told),
+        cmocka_unit_test(packed_bodies_are_read),
+        cmocka_unit_test(the_end_answers_everybody),
+        cmocka_unit_test(addresses_that_are_none_are_refused),
+        cmocka_unit_test(the_limit_fits_the_largest_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* bt_service_open on a config that is loaded already. `models` (0: all) are names in it. The config must
+/* bt_service_open on a config that is loaded already. `models` (NULL: all) are names in it. The config must
  * outlive the service; settings are copied. `log` (may be NULL) receives a line for every run that fails. */
 BT_MUST_USE bt_status bt_serving_open(bt_service **out, const bt_config *config, const char *const *models,
                                       int model_count, const bt_service_settings *given,

@@ -21,7 +21,7 @@ static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connect
     return exchange;
 }
 
-static void end(bt_exchange *exchange) {
+void bt_exchange_clear(bt_exchange *exchange) {
     for (int i = 0; exchange->polygons && i < exchange->request.count; i++)
         bt_free(exchange->polygons[i]);
     free(exchange->polygons);
@@ -29,8 +29,18 @@ static void end(bt_exchange *exchange) {
     free(exchange->results);
     free(exchange->probabilities);
     free(exchange->masks);
-    bt_infer_request_close(&exchange->request);
     free(exchange->body);
+    exchange->polygons = NULL;
+    exchange->parts = NULL;
+    exchange->results = NULL;
+    exchange->probabilities = NULL;
+    exchange->masks = exchange->body = NULL;
+    exchange->size = exchange->room = 0;
+    bt_infer_request_close(&exchange->request);
+}
+
+static void end(bt_exchange *exchange) {
+    bt_exchange_clear(exchange);
     atomic_fetch_sub(&exchange->server->open, 1);
     free(exchange);
 }
@@ -68,42 +78,25 @@ static enum MHD_Result refuse_size(const bt_exchange *exchange) {
     return bt_reply_error(exchange, MHD_HTTP_CONTENT_TOO_LARGE, message);
 }
 
-/* Answers what needs no body, else makes room for it. */
-static enum MHD_Result look_at_head(bt_exchange *exchange, const char *method, const char *url) {
-    const char *allowed;
-    char message[160];
-    if (exchange->route.target == BT_HTTP_NOTHING) {
-        snprintf(message, sizeof message, "there is no %.64s here: /v2 is where models are, and /metrics",
-                 url);
-        return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, message);
-    }
-    if (!bt_route_allows(exchange->route.target, method, &allowed))
-        return bt_reply_not_allowed(exchange, allowed);
-    const int64_t length = number_of(header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH));
-    if (length > (int64_t)exchange->server->body_limit) return refuse_size(exchange);
-    if (length <= 0) return MHD_YES;
-    exchange->body = malloc((size_t)length);
-    if (!exchange->body) return MHD_NO;
-    exchange->room = (size_t)length;
-    return MHD_YES;
-}
-
 /* ---- the body ---- */
 
-/* How much of a body that is too large is read on, so that its sender reads the answer: who is cut off in the
+/* How much of a body that nobody reads is let through, so that its sender gets to the answer: who is cut off in the
  * midst of sending may not. Raised, more is received for nothing; lowered, more see only a closed
  * connection. */
 #define PASSED_OVER_MAX ((size_t)16 << 20)
+
+static enum MHD_Result pass_over(bt_exchange *exchange, size_t size) {
+    if (!exchange->unread) bt_exchange_clear(exchange);
+    exchange->unread = true;
+    exchange->passed_over += size;
+    return exchange->passed_over <= PASSED_OVER_MAX ? MHD_YES : MHD_NO;
+}
 
 static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size) {
     const bt_http_server *server = exchange->server;
     const double seconds = (double)(bt_clock_now_ns() - exchange->began_ns) / 1e9;
     if (seconds > server->settings->request_timeout_seconds) return MHD_NO;
-    if (exchange->too_large || size > server->body_limit - exchange->size) {
-        exchange->too_large = true;
-        exchange->passed_over += size;
-        return exchange->passed_over <= PASSED_OVER_MAX ? MHD_YES : MHD_NO;
-    }
+    if (exchange->unread || size > server->body_limit - exchange->size) return pass_over(exchange, size);
     uint8_t *grown = bt_array_grow(exchange->body, exchange->size, size, &exchange->room, 1);
     if (!grown) return MHD_NO;
     memcpy(grown + exchange->size, data, size);
@@ -145,12 +138,42 @@ static enum MHD_Result infer(bt_exchange *exchange) {
     return bt_http_infer(exchange, length);
 }
 
-static enum MHD_Result answer(bt_exchange *exchange) {
+static enum MHD_Result refuse_path(const bt_exchange *exchange, const char *url) {
+    char message[160];
+    snprintf(message, sizeof message, "there is no %.64s here: /v2 is where models are, and /metrics", url);
+    return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, message);
+}
+
+static enum MHD_Result answer(bt_exchange *exchange, const char *method, const char *url) {
     bool told;
-    if (exchange->too_large) return refuse_size(exchange);
+    const char *allowed;
+    if (exchange->route.target == BT_HTTP_NOTHING) return refuse_path(exchange, url);
+    if (!bt_route_allows(exchange->route.target, method, &allowed))
+        return bt_reply_not_allowed(exchange, allowed);
     if (exchange->route.target != BT_HTTP_INFER) return bt_http_answer_endpoint(exchange);
+    if (exchange->unread) return refuse_size(exchange);
     enum MHD_Result result = unpack(exchange, &told);
     return told || result == MHD_NO ? result : infer(exchange);
+}
+
+/* Makes room for a body that is wanted. Another is passed over, and then answered; but at once where its sender
+ * waits to be asked for it, or would send very much. */
+static enum MHD_Result look_at_head(bt_exchange *exchange, const char *method, const char *url) {
+    const char *allowed;
+    const int64_t length = number_of(header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH));
+    const bool wanted =
+        exchange->route.target == BT_HTTP_INFER && bt_route_allows(exchange->route.target, method, &allowed);
+    exchange->unread = !wanted || length > (int64_t)exchange->server->body_limit;
+    if (exchange->unread) {
+        const bool at_once =
+            length > (int64_t)PASSED_OVER_MAX || header(exchange, MHD_HTTP_HEADER_EXPECT) != NULL;
+        return at_once ? answer(exchange, method, url) : MHD_YES;
+    }
+    if (length <= 0) return MHD_YES;
+    exchange->body = malloc((size_t)length);
+    if (!exchange->body) return MHD_NO;
+    exchange->room = (size_t)length;
+    return MHD_YES;
 }
 
 /* Called first with the head, then with each piece of the body, then with none; and once more where the
@@ -169,5 +192,5 @@ enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connecti
         *size = 0;
         return result;
     }
-    return exchange->asleep ? bt_http_infer_answered(exchange) : answer(exchange);
+    return exchange->asleep ? bt_http_infer_answered(exchange) : answer(exchange, method, url);
 }

@@ -160,7 +160,7 @@ bt_status bt_infer_response_write(bt_infer_response *out, const bt_infer_request
     *out = (bt_infer_response){0};
     char *head = write_head(request, model, results);
     FILE *text = head ? open_memstream(&out->body, &out->size) : NULL;
-    bool written = text && write_all(text, out, head, request, results);
+    bool written = text && write_all(text, out, head, request, results) && !ferror(text);
     if (text && fclose(text) != 0) written = false;
     free(head);
     if (written) return BT_OK;

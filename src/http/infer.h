@@ -44,6 +44,14 @@ extern const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS];
  * tensors are not bound by it. */
 #define BT_INFER_JSON_MAX ((size_t)16 << 20)
 
+/* Objects in a request's JSON: some 230 bytes each, of two letters. */
+#define BT_INFER_OBJECTS_MAX 1000
+
+/* Pixels of an output that is written as JSON's numbers. Raised, one answer keeps a thread, and everybody whose
+ * connection it has, for longer (half a second for so many probabilities); lowered, fewer pictures' masks can be
+ * had without binary data. */
+#define BT_INFER_TEXT_PIXELS_MAX (1 << 21)
+
 typedef struct bt_infer_limits {
     int pictures;  /* in one request */
     bool polygons; /* can be found here */

@@ -96,6 +96,7 @@ enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length) {
         return bt_reply_status(exchange, &error);
     atomic_store(&exchange->holds, 1);
     exchange->asleep = true;
+    atomic_fetch_add(&exchange->server->sleeping, 1);
     MHD_suspend_connection(exchange->connection);
     submit_all(exchange);
     bt_exchange_release(exchange);
@@ -131,14 +132,15 @@ enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
                                       .probabilities = exchange->probabilities,
                                       .polygons = exchange->polygons,
                                       .of = exchange->results};
-    bt_infer_response response;
-    bt_error error;
     const bt_error *failure = failure_of(exchange);
-    if (failure) return bt_reply_status(exchange, failure);
-    bt_status status = exchange->polygons ? find_polygons(exchange, &error) : BT_OK;
+    bt_error error = failure ? *failure : (bt_error){BT_OK, ""};
+    bt_infer_response response;
+    bt_status status = error.status;
+    atomic_fetch_sub(&exchange->server->sleeping, 1);
+    if (status == BT_OK && exchange->polygons) status = find_polygons(exchange, &error);
     if (status == BT_OK)
         status =
             bt_infer_response_write(&response, &exchange->request, exchange->route.model, &results, &error);
-    if (status != BT_OK) return bt_reply_status(exchange, &error);
-    return bt_reply_response(exchange, &response);
+    bt_exchange_clear(exchange); /* whoever reads slowly holds the answer, and nothing else */
+    return status == BT_OK ? bt_reply_response(exchange, &response) : bt_reply_status(exchange, &error);
 }

@@ -82,6 +82,14 @@ static bt_status start_listening(bt_http_server *server, bt_error *error) {
 
 /* ---- the threads ---- */
 
+/* Connections that come when nobody new is let in are closed as they are taken. (libmicrohttpd's own way to listen no
+ * more takes the socket out of epoll in two threads at once, and ends the process where they meet.) */
+static enum MHD_Result accepts(void *server, const struct sockaddr *from, socklen_t size) {
+    (void)from;
+    (void)size;
+    return atomic_load(&((bt_http_server *)server)->quiet) ? MHD_NO : MHD_YES;
+}
+
 static bt_status start_daemon(bt_http_server *server, bt_error *error) {
     const bt_http_settings *s = server->settings;
     struct MHD_OptionItem options[] = {
@@ -94,8 +102,9 @@ static bt_status start_daemon(bt_http_server *server, bt_error *error) {
         {s->http_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)s->http_threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                                      bt_exchange_handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, accepts, server,
+                         bt_exchange_handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (server->daemon) return BT_OK;
     return bt_fail(error, BT_BACKEND, "libmicrohttpd did not start: %s", bt_text_system_error(errno));
 }
@@ -154,22 +163,29 @@ void bt_http_server_drain(bt_http_server *server) {
 }
 
 void bt_http_server_quiet(bt_http_server *server) {
-    if (server->daemon && server->listener >= 0) MHD_quiesce_daemon(server->daemon);
-    if (server->listener >= 0) close(server->listener);
-    server->listener = -1;
+    atomic_store(&server->quiet, true);
 }
 
+static void await_answers(const bt_http_server *server) {
+    const int64_t until_ns = bt_clock_now_ns() + LEAVE_NS;
+    while (atomic_load(&server->open) > 0 && bt_clock_now_ns() < until_ns)
+        bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
+}
+
+/* The socket is the daemon's to close, where there is one. */
 void bt_http_server_close(bt_http_server **server) {
     if (!*server) return;
     bt_http_server *s = *server;
     *server = NULL;
     bt_http_server_drain(s);
     bt_http_server_quiet(s);
-    const int64_t until_ns = bt_clock_now_ns() + LEAVE_NS;
-    while (s->daemon && atomic_load(&s->open) > 0 && bt_clock_now_ns() < until_ns)
-        bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
-    if (s->daemon) MHD_stop_daemon(s->daemon);
+    if (s->daemon) await_answers(s);
     bt_watch_stop(s);
+    if (atomic_load(&s->sleeping) > 0) return; /* a lane hangs with their pictures: nothing may be freed */
+    if (s->daemon)
+        MHD_stop_daemon(s->daemon);
+    else if (s->listener >= 0)
+        close(s->listener);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->quits);
     free(s);

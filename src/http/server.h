@@ -32,12 +32,13 @@ void bt_http_server_ready(bt_http_server *server);
 /* Not ready any more, and connections end with their next answer; requests are served on. */
 void bt_http_server_drain(bt_http_server *server);
 
-/* Listens no more; connections that there are stay. */
+/* Nobody new is let in; connections that there are stay. */
 void bt_http_server_quiet(bt_http_server *server);
 
 /* Gives answers that are ready a few seconds to leave, closes every connection and ends the threads. The
  * service must have been stopped, so that nobody waits for it, and is closed only after this: threads may be
- * in it until then. NULL-safe; nulls. */
+ * in it until then. Where a backend call hangs that reads a request's pictures, the server is left behind as the
+ * service is. NULL-safe; nulls. */
 void bt_http_server_close(bt_http_server **server);
 
 /* The largest body in bytes: as the settings say, else a model's largest batch in FP32 and some room for JSON,

@@ -30,9 +30,11 @@ struct bt_http_server {
     int listener; /* ours until the daemon has it; -1 */
     char address[128];
     size_t body_limit;
-    bool polygons;    /* can be found here */
-    atomic_int phase; /* bt_http_phase */
-    atomic_int open;  /* exchanges */
+    bool polygons;       /* can be found here */
+    atomic_int phase;    /* bt_http_phase */
+    atomic_int open;     /* exchanges */
+    atomic_int sleeping; /* of those, with the service */
+    atomic_bool quiet;   /* nobody new is let in */
     pthread_t watcher;
     bool watched;
     pthread_mutex_t lock; /* of what follows */
@@ -60,8 +62,8 @@ struct bt_exchange {
     /* the body */
     uint8_t *body;
     size_t size, room;
-    bool too_large;
-    size_t passed_over; /* bytes of a body that is too large */
+    bool unread;        /* the body is not wanted, or too large */
+    size_t passed_over; /* bytes of such a body */
     /* an inference */
     bt_infer_request request;
     uint8_t *masks;
@@ -83,6 +85,9 @@ enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connecti
                                    void **state);
 void bt_exchange_completed(void *server, struct MHD_Connection *connection, void **state,
                            enum MHD_RequestTerminationCode code);
+
+/* Frees whatever making the answer took, and the request with it. */
+void bt_exchange_clear(bt_exchange *exchange);
 
 /* ---- reply.c ---- */
 

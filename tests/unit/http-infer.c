@@ -181,6 +181,23 @@ static void parameters_are_taken(void **state) {
     bt_infer_request_close(&request);
 }
 
+static void null_is_as_good_as_absent(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{\"id\": null, \"parameters\": null, \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", "
+        "\"shape\": [1,1,2,3], " DATA "}]}",
+        "{\"parameters\": {\"threshold\": null, \"timeout_ms\": null}, \"inputs\": [{\"name\": \"image\", "
+        "\"datatype\": \"UINT8\", \"shape\": [1,1,2,3], " DATA "}]}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        bt_infer_request request;
+        bt_error error;
+        must(read_text(&request, texts[i], &error), &error);
+        assert_null(request.id);
+        assert_true(request.threshold == 0 && request.timeout_ms == 0);
+        bt_infer_request_close(&request);
+    }
+}
+
 static void outputs_are_all_that_there_are(void **state) {
     (void)state;
     const bt_infer_limits without = {.pictures = 4, .polygons = false};
@@ -304,6 +321,38 @@ static void lying_lengths_are_refused(void **state) {
     free(body);
     assert_int_equal(bt_infer_request_read(&request, "{}", 2, 3, &limits, &error), BT_PARSE);
     says(error.message, "Inference-Header-Content-Length is 3, but the body has 2 bytes");
+    assert_int_equal(bt_infer_request_read(&request, NULL, 0, BT_INFER_ALL_JSON, &limits, &error), BT_PARSE);
+    says(error.message, "the request: has no body");
+    assert_int_equal(bt_infer_request_read(&request, NULL, 0, 0, &limits, &error), BT_PARSE);
+    says(error.message, "the request: has no body");
+}
+
+/* What takes much of memory or time for few bytes. */
+static void requests_that_ask_too_much_are_refused(void **state) {
+    (void)state;
+    const size_t objects = BT_INFER_OBJECTS_MAX + 1;
+    char *text = malloc(3 * objects + 16);
+    bt_infer_request request;
+    bt_error error;
+    size_t at = (size_t)sprintf(text, "{\"x\":[{}");
+    for (size_t i = 2; i < objects; i++)
+        at += (size_t)sprintf(text + at, ",{}");
+    strcpy(text + at, "]}");
+    assert_int_equal(read_text(&request, text, &error), BT_INVALID);
+    says(error.message, "has 1001 objects, and at most 1000 are read");
+    free(text);
+
+    const size_t pixels = BT_INFER_TEXT_PIXELS_MAX + 2048;
+    uint8_t *bytes = calloc(pixels, 3), *body;
+    char json[256];
+    snprintf(json, sizeof json,
+             IMAGE("\"datatype\": \"UINT8\", \"shape\": [1,2048,%zu,3], \"parameters\": "
+                   "{\"binary_data_size\": %zu}"),
+             pixels / 2048, 3 * pixels);
+    assert_int_equal(read_binary(&request, json, bytes, 3 * pixels, &body, &error), BT_INVALID);
+    says(error.message, "outputs: mask: 2099200 pixels are too many for JSON, 2097152 at most");
+    free(body);
+    free(bytes);
 }
 
 #define TWO_PIXELS                                                                                           \
@@ -420,9 +469,11 @@ int main(void) {
         cmocka_unit_test(a_raw_body_is_a_file),
         cmocka_unit_test(base64_becomes_pictures),
         cmocka_unit_test(parameters_are_taken),
+        cmocka_unit_test(null_is_as_good_as_absent),
         cmocka_unit_test(outputs_are_all_that_there_are),
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(lying_lengths_are_refused),
+        cmocka_unit_test(requests_that_ask_too_much_are_refused),
         cmocka_unit_test(sizes_may_differ_only_without_masks),
         cmocka_unit_test(answers_are_json),
         cmocka_unit_test(answers_are_binary),

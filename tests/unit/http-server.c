@@ -18,6 +18,7 @@
 #include "expect.h"
 #include "http/server.h"
 #include "live-service.h"
+#include "scratch.h"
 
 typedef struct world {
     bt_service *service;
@@ -270,6 +271,7 @@ static void what_is_wrong_is_told(void **state) {
     char answer[ANSWER_SIZE];
     begin(&w, NULL, true);
     answered(&w, "", "{", "HTTP/1.1 400", "{\"error\":\"the request: ");
+    answered(&w, "", "", "HTTP/1.1 400", "the request: has no body");
     answered(&w, "inference-header-content-length: 9\r\n", "{}", "HTTP/1.1 400", "the body has 2 bytes");
     answered(&w, "inference-header-content-length: -1\r\n", "{}", "HTTP/1.1 400", "how many bytes");
     answered(&w, "content-encoding: br\r\n", "{}", "HTTP/1.1 415", "gzip and deflate are");
@@ -291,24 +293,56 @@ static void what_is_wrong_is_told(void **state) {
     end(&w);
 }
 
+#define PIECE 65536
+static const char zeros[PIECE];
+
+/* Sends all of it before it reads, as most clients do. */
+static void sends_too_much(const world *w, const char *method, const char *path, const char *status,
+                           const char *words) {
+    char answer[ANSWER_SIZE];
+    const int client = dial(w), pieces = 17;
+    send_head(client, method, path, "", (size_t)pieces * PIECE);
+    for (int i = 0; i < pieces; i++)
+        send_all(client, zeros, PIECE);
+    receive(client, answer, sizeof answer);
+    says(answer, status);
+    says(answer, words);
+    close(client);
+}
+
+static void a_body_that_is_not_wanted_is_told(void **state) {
+    (void)state;
+    world w;
+    begin(&w, NULL, true);
+    sends_too_much(&w, "POST", INFER, "HTTP/1.1 413", "at most 1048576 bytes (1 MB)");
+    sends_too_much(&w, "PUT", INFER, "HTTP/1.1 405", "Allow: POST");
+    sends_too_much(&w, "POST", "/v1/predict", "HTTP/1.1 404", "there is no /v1/predict here");
+    sends_too_much(&w, "POST", "/v2/repository/index", "HTTP/1.1 200", "hrnet");
+    end(&w);
+}
+
 static void a_body_that_is_too_large_is_told(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
-    static char zeros[1 << 16];
     begin(&w, NULL, true);
     int client = dial(&w);
-    send_head(client, "POST", INFER, "", 1048577); /* by its word alone */
+    send_head(client, "POST", INFER, "", (size_t)100 << 20); /* by its word alone */
     receive(client, answer, sizeof answer);
     says(answer, "HTTP/1.1 413");
     says(answer, "at most 1048576 bytes (1 MB)");
+    close(client);
+    client = dial(&w); /* likewise, of one that waits to be asked */
+    send_head(client, "POST", INFER, "Expect: 100-continue\r\n", 1048577);
+    receive(client, answer, sizeof answer);
+    says(answer, "HTTP/1.1 413");
     close(client);
     client = dial(&w);
     static const char head[] = "POST " INFER " HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n";
     send_all(client, head, sizeof head - 1);
     for (int i = 0; i < 17; i++) {
         send_all(client, "10000\r\n", 7);
-        send_all(client, zeros, sizeof zeros);
+        send_all(client, zeros, PIECE);
         send_all(client, "\r\n", 2);
     }
     send_all(client, "0\r\n\r\n", 5);
@@ -345,11 +379,26 @@ static void the_end_answers_everybody(void **state) {
     const int client = post(&w, "", PICTURES_1);
     await_in_flight(&w, 1);
     bt_http_server_drain(w.server);
+    bt_http_server_quiet(w.server);
+    const int late = post(&w, "", PICTURES_1);
+    receive(late, answer, sizeof answer);
+    assert_string_equal(answer, "");
+    close(late);
     end(&w);
     receive(client, answer, sizeof answer);
-    says(answer, "HTTP/1.1 ");
+    says(answer, "HTTP/1.1 200");
     says(answer, "Connection: close");
     close(client);
+}
+
+static void nothing_stays_open_behind_it(void **state) {
+    (void)state;
+    world w;
+    const int before = bt_scratch_open_files();
+    begin(&w, NULL, true);
+    answered(&w, "", PICTURES_4, "HTTP/1.1 200", "\"id\":\"me\"");
+    end(&w);
+    assert_int_equal(bt_scratch_open_files(), before);
 }
 
 static void addresses_that_are_none_are_refused(void **state) {
@@ -389,9 +438,11 @@ int main(void) {
         cmocka_unit_test(a_full_queue_is_told),
         cmocka_unit_test(a_deadline_that_cannot_be_kept_is_told),
         cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(a_body_that_is_not_wanted_is_told),
         cmocka_unit_test(a_body_that_is_too_large_is_told),
         cmocka_unit_test(packed_bodies_are_read),
         cmocka_unit_test(the_end_answers_everybody),
+        cmocka_unit_test(nothing_stays_open_behind_it),
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(the_limit_fits_the_largest_batch),
     };

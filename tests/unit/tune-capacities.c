@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "fixture-record.h"
 #include "record/config.h"
 #include "scratch.h"
@@ -175,8 +176,8 @@ static void a_rate_that_nothing_holds_is_told_with_what_would(void **state) {
     assert_false(model->rate_held);
     assert_int_equal(chosen()->batch_size, 8); /* of the highest capacity */
     assert_int_equal(model->rate_instances, 2);
-    snprintf(most, sizeof most, "no batch size holds 150 requests/s under 150 ms: %.1f is the most",
-             chosen()->capacity_rps);
+    bt_text_format(most, sizeof most, "no batch size holds 150 requests/s under 150 ms: %.1f is the most",
+                   chosen()->capacity_rps);
     assert_non_null(strstr(model->advice, most));
     assert_non_null(strstr(model->advice, "2 instances"));
     assert_int_equal(bt_model_sla_state(model), BT_SLA_BROKEN);

@@ -155,7 +155,7 @@ static void put_goodput(bt_load_drawing *d, const drawn *r) {
 void bt_load_put_capacity(bt_load_drawing *d) {
     const drawn r = runs_of(d);
     bt_text_print(d->out,
-                  "set multiplot layout 2,1 margins 0.09,0.97,0.2,0.92 spacing 0.06\nset key off\n"
+                  "set multiplot layout 2,1 margins 0.09,0.97,0.25,0.92 spacing 0.06\nset key off\n"
                   "set xrange [%.6g:%.6g]\n",
                   r.left, r.right);
     put_latency(d, &r);

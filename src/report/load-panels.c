@@ -15,7 +15,7 @@ static const struct panel {
     [BT_LOAD_PLOT_SERIES] = {bt_load_put_series, bt_load_series_is_drawn, 900, 0},
     [BT_LOAD_PLOT_BATCHES] = {bt_load_put_batches, bt_load_batches_are_drawn, 520, 0},
     [BT_LOAD_PLOT_RATES] = {bt_load_put_rates, bt_load_rates_are_drawn, 520, 0},
-    [BT_LOAD_PLOT_CAPACITY] = {bt_load_put_capacity, bt_load_capacity_is_drawn, 760, 0},
+    [BT_LOAD_PLOT_CAPACITY] = {bt_load_put_capacity, bt_load_capacity_is_drawn, 800, 0},
     [BT_LOAD_PLOT_SPLIT] = {bt_load_put_split, NULL, 270, 52},
 };
 

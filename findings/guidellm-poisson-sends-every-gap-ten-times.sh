@@ -9,7 +9,8 @@
 #            as if ten requests came together: queues and batches are those of a load that nobody asked for, and a service looks
 #            worse than it is. With one process the gaps are what they should be.
 # Seen:       1 process:    295 different gaps of 299, variance of counts / mean 1.1, P95 of waiting  4.0 services
-#            10 processes:   31 different gaps of 299, variance of counts / mean 4.5, P95 of waiting 24.6 services
+#            10 processes:   31 different gaps of 299, variance of counts / mean 4.5, P95 of waiting 24.6 services;
+#            the last two differ from run to run: 5.6 and 26.8 were seen, too
 #            (waiting: of one server that takes 0.7 of the mean gap each)
 #
 # It installs GuideLLM and what its scheduler needs (40 MB) into a folder of its own, and wants Python 3.11 or newer. It ends

@@ -164,13 +164,14 @@ static void fill_parts(bt_explained_load *load, const bt_explained_model *out, c
 
 /* What the queue delay costs a request at that rate, where it shows. */
 static bt_status append_delay(bt_explained_load *load, const bt_config_model *model, bt_error *error) {
-    bt_outlook outlook;
+    bt_simulated undelayed;
     bt_change change = bt_change_none();
     change.queue_delay_ms = 0;
     if (model->settings.max_queue_delay_ms <= 0 || model->optimal_batch_size == 1) return BT_OK;
-    bt_status status = bt_what_if(&outlook, model, &change, load->rate_rps, error);
-    const double saved_ms = load->mean_ms - outlook.at_rate.mean_ms;
-    if (status == BT_OK && fabs(saved_ms) >= 0.05)
+    bt_status status = bt_what_if_at(&undelayed, model, &change, load->rate_rps, error);
+    if (status != BT_OK) return status;
+    const double saved_ms = load->mean_ms - undelayed.mean_ms;
+    if (fabs(saved_ms) >= 0.05)
         bt_text_append(load->why, sizeof load->why, "; without that delay a request would take %.1f ms %s",
                        fabs(saved_ms), saved_ms > 0 ? "less" : "more");
     return status;
@@ -190,10 +191,10 @@ static double rate_of(const bt_explained_model *out, const bt_config_model *mode
 static bt_status fill_load(bt_explained_model *out, const bt_config_model *model, double rate_rps,
                            bt_error *error) {
     const bt_change none = bt_change_none();
-    bt_outlook outlook;
-    bt_status status = bt_what_if(&outlook, model, &none, rate_rps, error);
+    bt_simulated simulated;
+    const bt_simulated *at_rate = &simulated;
+    bt_status status = bt_what_if_at(&simulated, model, &none, rate_rps, error);
     if (status != BT_OK) return status;
-    const bt_simulated *at_rate = &outlook.at_rate;
     const bt_explained_size *size = bt_explained_size_of(out, model->optimal_batch_size);
     bt_explained_load *load = &out->loads[0];
     out->load_count = 1;
@@ -231,16 +232,23 @@ static void put_subject(bt_explained_model *out, const bt_config_model *model) {
                    out->p95_sla_ms);
 }
 
+/* That of the size that is configured, which was simulated with the others where it was measured. */
+static bt_status fill_own_capacity(bt_explained_model *out, const bt_config_model *model, bt_error *error) {
+    const bt_explained_size *own = bt_explained_size_of(out, model->optimal_batch_size);
+    const bt_change none = bt_change_none();
+    bt_outlook now = {.capacity_rps = own ? own->capacity_rps : NAN};
+    bt_status status = isfinite(now.capacity_rps) ? BT_OK : bt_what_if(&now, model, &none, NAN, error);
+    if (status == BT_OK) out->capacity_rps = now.capacity_rps;
+    return status;
+}
+
 static bt_status explain_entry(bt_explained_model *out, const bt_config_model *model,
                                const bt_explain_options *options, bt_error *error) {
-    bt_outlook now;
-    const bt_change none = bt_change_none();
     put_subject(out, model);
     bt_status status = bt_explain_service_time(out, model, error);
     if (status == BT_OK) status = fill_capacities(out, model, error);
     if (status != BT_OK) return status;
-    status = bt_what_if(&now, model, &none, NAN, error);
-    if (status == BT_OK) out->capacity_rps = now.capacity_rps;
+    status = fill_own_capacity(out, model, error);
     judge(out, model);
     if (status == BT_OK) status = fill_load(out, model, rate_of(out, model, options), error);
     if (status == BT_OK) status = bt_explain_changes(out, model, error);

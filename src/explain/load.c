@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "explain/words.h"
@@ -102,12 +101,6 @@ static void fill_part(bt_explained_load *load, const bt_load_scenario *scenario,
     finish(load, model->max_queue_delay_ms, part->service_mean_ms);
 }
 
-static const bt_load_part *part_of(const bt_load_scenario *scenario, const char *model) {
-    for (int i = 0; i < scenario->part_count; i++)
-        if (strcmp(scenario->parts[i].model, model) == 0) return &scenario->parts[i];
-    return NULL;
-}
-
 static void put_subject(bt_explained_model *out, const bt_load_model *model) {
     bt_text_format(out->subject, sizeof out->subject, "%d × %d px, %s, %d instance%s, batches of up to %d",
                    model->image_size, model->image_size, model->precision, model->instances,
@@ -128,7 +121,7 @@ static bt_status explain_model(bt_explained_model *out, const bt_load_record *re
     if (status != BT_OK) return status;
     out->load_count = 0;
     for (int i = 0; i < record->scenario_count; i++) {
-        const bt_load_part *part = part_of(&record->scenarios[i], model->model);
+        const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
         if (part && part->ok > 0)
             fill_part(&out->loads[out->load_count++], &record->scenarios[i], part, model);
     }

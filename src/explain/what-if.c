@@ -55,6 +55,18 @@ static bt_status open_variant(variant *v, const bt_config_model *model, const bt
     return BT_OK;
 }
 
+/* The changed entry made ready to simulate. Both are to be closed, whatever is returned. */
+static bt_status prepare(variant *v, bt_tuned_model *tuned, const bt_config_model *model,
+                         const bt_change *change, bt_error *error) {
+    *tuned = (bt_tuned_model){0};
+    bt_status status = open_variant(v, model, change, error);
+    return status == BT_OK ? bt_tuned_model_open(tuned, &v->model, change->batch_size, error) : status;
+}
+
+static int instances_with(const bt_config_model *model, const bt_change *change) {
+    return bt_instances_of(model) + change->more_instances;
+}
+
 static bt_status try_rate(bt_simulated *out, const bt_tuned_model *tuned, int instances, uint64_t seed,
                           double rate_rps, bt_error *error) {
     bt_rates rates;
@@ -64,17 +76,29 @@ static bt_status try_rate(bt_simulated *out, const bt_tuned_model *tuned, int in
     return status;
 }
 
+bt_status bt_what_if_at(bt_simulated *out, const bt_config_model *model, const bt_change *change,
+                        double rate_rps, bt_error *error) {
+    variant v;
+    bt_tuned_model tuned;
+    bt_status status = prepare(&v, &tuned, model, change, error);
+    if (status == BT_OK)
+        status = try_rate(out, &tuned, instances_with(model, change), (uint64_t)v.model.settings.seed,
+                          rate_rps, error);
+    bt_tuned_model_close(&tuned);
+    close_variant(&v);
+    return status;
+}
+
 bt_status bt_what_if(bt_outlook *out, const bt_config_model *model, const bt_change *change, double rate_rps,
                      bt_error *error) {
-    const int instances = bt_instances_of(model) + change->more_instances;
+    const int instances = instances_with(model, change);
     variant v;
-    bt_tuned_model tuned = {0};
+    bt_tuned_model tuned;
     bt_capacity capacity;
     *out = (bt_outlook){.capacity_rps = NAN, .at_rate = {.p95_ms = NAN, .mean_ms = NAN}};
-    bt_status status = open_variant(&v, model, change, error);
+    bt_status status = prepare(&v, &tuned, model, change, error);
     const bt_settings *settings = &v.model.settings;
     const uint64_t seed = (uint64_t)settings->seed;
-    if (status == BT_OK) status = bt_tuned_model_open(&tuned, &v.model, change->batch_size, error);
     if (status == BT_OK)
         status = bt_capacity_find(&capacity, &tuned, instances, settings->p95_sla_ms, seed, error);
     if (status == BT_OK) out->capacity_rps = capacity.capacity_rps;

@@ -29,6 +29,10 @@ typedef struct bt_change {
 /* Nothing differs. */
 bt_change bt_change_none(void);
 
+/* What the service does, the entry so changed, at a rate; without latencies of its own. Errors as bt_what_if. */
+BT_MUST_USE bt_status bt_what_if_at(bt_simulated *out, const bt_config_model *model, const bt_change *change,
+                                    double rate_rps, bt_error *error);
+
 typedef struct bt_outlook {
     double capacity_rps; /* as of bt_capacity_find */
     /* At the rate asked for, without latencies of its own; its P95 is NaN where none was. */

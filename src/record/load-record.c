@@ -99,6 +99,12 @@ void bt_load_record_close(bt_load_record **record) {
     *record = NULL;
 }
 
+const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model) {
+    for (int i = 0; i < scenario->part_count; i++)
+        if (strcmp(scenario->parts[i].model, model) == 0) return &scenario->parts[i];
+    return NULL;
+}
+
 bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error) {
     bt_load_part *parts = calloc((size_t)part_count + 1, sizeof *parts);
     if (!parts) return bt_no_memory(error, "a scenario");

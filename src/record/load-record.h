@@ -159,6 +159,8 @@ void bt_load_record_close(bt_load_record **record); /* NULL-safe; nulls */
 bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count);
 /* Frees what a scenario holds, beside a record. */
 void bt_load_scenario_close(bt_load_scenario *scenario);
+/* A model's part of a scenario, or NULL. */
+const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model);
 /* Frees what a scenario holds and leaves `part_count` empty parts, for another attempt. */
 BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error);
 

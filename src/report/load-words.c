@@ -41,12 +41,6 @@ const char *bt_load_title(const bt_load_record *record, const char *model) {
     return model;
 }
 
-const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model) {
-    for (int i = 0; i < scenario->part_count; i++)
-        if (strcmp(scenario->parts[i].model, model) == 0) return &scenario->parts[i];
-    return NULL;
-}
-
 /* ---- phrases ---- */
 
 void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,

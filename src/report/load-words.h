@@ -78,9 +78,6 @@ const bt_load_part *bt_load_search_of(const bt_load_record *record, const bt_loa
 /* The title of the model called so. */
 const char *bt_load_title(const bt_load_record *record, const char *model);
 
-/* A model's part of a scenario, or NULL. */
-const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model);
-
 /* A new table of one model's scenarios, a row each: figures, and where the time goes. The caller writes and
  * closes it. */
 BT_MUST_USE bt_status bt_load_figures_table(bt_table **out, const bt_load_record *record,

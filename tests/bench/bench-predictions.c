@@ -1,7 +1,9 @@
 /* bench-predictions: P95 as the simulator predicts it beside what a live service shows, cell by cell: batch sizes,
  * queue delays and loads up to 85 % of the capacity, each on the very schedule that is sent. The simulated backend is
- * timed, its samples go into a record and from there into a config, which is served, without noise and with it, and
- * predicted from by what its runs then took. A config that is given has its models tested, each alone and all together.
+ * timed, its samples go into a record and from there into a config, which is served, without noise and with it. Its runs
+ * sleep, and wake as late as the machine lets them: so each cell is predicted twice, from the times that were measured
+ * before, as users predict, and from what its runs then took, which leaves the queue and the batches to be predicted.
+ * A config that is given has its models tested, each alone and all together, from its own times.
  * Prints figures and judges none. bench-predictions [CONFIG] [SECONDS]: of each cell, 1.5 by default. */
 #include <math.h>
 #include <stdio.h>
@@ -139,7 +141,7 @@ typedef struct cell {
     const char *const *models;
     int model_count, batch_size;
     double delay_ms, load, seconds;
-    bool as_ran; /* predicted from what runs took in the cell itself: of the simulated backend */
+    bool simulated; /* predicted from what runs took in the cell, too */
 } cell;
 
 /* What one lane serves of full batches a second, preparing and delivering included. */
@@ -207,8 +209,9 @@ static bt_request_log *send(bt_service *service, const cell *c, const bt_schedul
     return log;
 }
 
+/* From the config's times; from those of the log, where it is not NULL. */
 static void predict(bt_prediction *out, bt_service *service, const cell *c, const bt_plan_scenario *scenario,
-                    const bt_schedule *schedules, const bt_request_log *log) {
+                    const bt_schedule *schedules, const bt_request_log *ran_log) {
     bt_config_model ran = {.name = ""};
     bt_predict_model models[BT_NAMES_MAX];
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
@@ -216,8 +219,8 @@ static void predict(bt_prediction *out, bt_service *service, const cell *c, cons
     for (int i = 0; i < c->model_count; i++)
         models[i] = (bt_predict_model){.config = bt_config_find(c->config, c->models[i]),
                                        .batcher = *bt_serving_batcher(service, i)};
-    if (c->as_ran) {
-        ran = as_it_ran(models[0].config, log);
+    if (ran_log) {
+        ran = as_it_ran(models[0].config, ran_log);
         models[0].config = &ran;
     }
     const bt_predict_options options = {.models = models,
@@ -226,7 +229,7 @@ static void predict(bt_prediction *out, bt_service *service, const cell *c, cons
                                         .instance_count = bt_serving_instances(service, instances),
                                         .seed = 1};
     must(bt_predict(out, &options, scenario, schedules, &error), &error);
-    if (c->as_ran) bt_config_model_close(&ran);
+    if (ran_log) bt_config_model_close(&ran);
 }
 
 /* One model's line of a cell. */
@@ -250,29 +253,43 @@ static void tell(tally *t, const cell *c, bt_load_part *part) {
         part->predicted_run_mean_ms, part->service_mean_ms);
 }
 
-static void bench_cell(tally *t, const cell *c) {
+/* Predictions from the times that were measured before, and from those of the cell's own runs. */
+enum { BEFORE, AS_IT_RAN, WAYS };
+static const char *const way_names[WAYS] = {"from times measured before", "from what its runs took"};
+
+static void tell_all(tally tallies[WAYS], const cell *c, const bt_request_log *log,
+                     bt_prediction predictions[WAYS][BT_NAMES_MAX]) {
     const bt_look look = bt_looks_at(0, 1);
-    const bt_plan_scenario scenario = scenario_of(c);
-    bt_schedule schedules[BT_NAMES_MAX];
-    bt_prediction predictions[BT_NAMES_MAX];
-    bt_error error;
-    bt_service *service = start(c);
-    for (int i = 0; i < c->model_count; i++)
-        must(bt_schedule_open(&schedules[i], &scenario.parts[i].schedule, &error), &error);
-    bt_request_log *log = send(service, c, schedules);
-    predict(predictions, service, c, &scenario, schedules, log);
     bt_load_record *record;
+    bt_error error;
     must(bt_load_record_open(&record, 0, &error), &error);
     bt_load_scenario *sums = bt_load_record_add(record, c->model_count);
     for (int i = 0; i < c->model_count && sums; i++) {
         bt_load_part *part = &sums->parts[i];
         snprintf(part->model, sizeof part->model, "%s", c->models[i]);
         must(bt_sum_part(part, log, i, &look, &error), &error);
-        bt_prediction_note(&predictions[i], part);
-        tell(t, c, part);
-        bt_schedule_close(&schedules[i]);
+        for (int way = 0; way < (c->simulated ? WAYS : 1); way++) {
+            bt_prediction_note(&predictions[way][i], part);
+            tell(&tallies[way], c, part);
+        }
     }
     bt_load_record_close(&record);
+}
+
+static void bench_cell(tally tallies[WAYS], const cell *c) {
+    const bt_plan_scenario scenario = scenario_of(c);
+    bt_schedule schedules[BT_NAMES_MAX];
+    bt_prediction predictions[WAYS][BT_NAMES_MAX];
+    bt_error error;
+    bt_service *service = start(c);
+    for (int i = 0; i < c->model_count; i++)
+        must(bt_schedule_open(&schedules[i], &scenario.parts[i].schedule, &error), &error);
+    bt_request_log *log = send(service, c, schedules);
+    predict(predictions[BEFORE], service, c, &scenario, schedules, NULL);
+    if (c->simulated) predict(predictions[AS_IT_RAN], service, c, &scenario, schedules, log);
+    tell_all(tallies, c, log, predictions);
+    for (int i = 0; i < c->model_count; i++)
+        bt_schedule_close(&schedules[i]);
     bt_request_log_close(&log);
     must(bt_service_stop(service, STOP_MS, &error), &error);
     bt_service_close(&service);
@@ -280,24 +297,29 @@ static void bench_cell(tally *t, const cell *c) {
 
 /* ---- all cells ---- */
 
+static void sum_up(const char *title, const char *way, const tally *t) {
+    bt_text_print(stdout, "%s, %s: %d of %d cells within %g %% (%.0f %%); worst %+.1f %%: %s; %s\n", title,
+                  way, t->close, t->cells, CLOSE_PERCENT, 100.0 * t->close / t->cells, t->worst_percent,
+                  t->worst, t->parts);
+}
+
 static void bench_cells(const char *title, const bt_config *config, const char *const *models,
-                        int model_count, double seconds, bool as_ran) {
-    tally t = {.cells = 0};
-    bt_text_print(stdout, "%s\n", title);
+                        int model_count, double seconds, bool simulated) {
+    tally tallies[WAYS] = {{.cells = 0}};
+    bt_text_print(stdout, "%s%s\n", title, simulated ? ", each predicted both ways" : "");
     for (int b = 0; b < COUNT(sizes); b++)
         for (int d = 0; d < COUNT(delays_ms); d++)
             for (int l = 0; l < COUNT(loads); l++)
-                bench_cell(&t, &(cell){.config = config,
-                                       .models = models,
-                                       .model_count = model_count,
-                                       .batch_size = sizes[b],
-                                       .delay_ms = delays_ms[d],
-                                       .load = loads[l],
-                                       .seconds = seconds,
-                                       .as_ran = as_ran});
-    bt_text_print(stdout, "%s: %d of %d cells within %g %% (%.0f %%); worst %+.1f %%: %s; %s\n", title,
-                  t.close, t.cells, CLOSE_PERCENT, 100.0 * t.close / t.cells, t.worst_percent, t.worst,
-                  t.parts);
+                bench_cell(tallies, &(cell){.config = config,
+                                            .models = models,
+                                            .model_count = model_count,
+                                            .batch_size = sizes[b],
+                                            .delay_ms = delays_ms[d],
+                                            .load = loads[l],
+                                            .seconds = seconds,
+                                            .simulated = simulated});
+    for (int way = 0; way < (simulated ? WAYS : 1); way++)
+        sum_up(title, way_names[way], &tallies[way]);
 }
 
 static void bench_sim(const char *title, const char *backend, double seconds) {

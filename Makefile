@@ -85,7 +85,11 @@ BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
 
 # The sanitizers cannot see into libtorch: unit tests that need it are named torch-*, and left out there.
-CORE_TESTS := $(filter-out $(O)/tests/torch-%,$(UNIT_TESTS))
+# Those of one thread compute much and have nothing that ThreadSanitizer could find.
+ONE_THREAD := simulate-% explain-batching prove-capacity prove-promise tune-capacities tune-forecast tune-heats \
+              batching-properties batching-traces record-sweep measure-bootstrap
+CORE_TESTS := $(filter-out $(O)/tests/torch-% $(if $(filter thread,$(SANITIZE)),$(ONE_THREAD:%=$(O)/tests/%)),$\
+                  $(UNIT_TESTS))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -447,7 +451,7 @@ coverage: .deps/coverage.stamp ## lines and branches that the core's unit tests 
 coverage-tests: $(CORE_TESTS)
 
 unit-core: $(CORE_TESTS)
-	@O=$(O) tests/run --core --unit $(TESTS)
+	@O=$(O) tests/run --core --unit $(or $(TESTS),$(notdir $(CORE_TESTS)))
 
 # What this CPU has is switched off from the top, a level at a time.
 LOWER_LEVELS = portable $(shell grep -qw avx512f /proc/cpuinfo && echo avx2; \

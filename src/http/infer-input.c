@@ -16,7 +16,8 @@
 
 typedef struct tensor {
     const json_t *data;   /* NULL where it is binary */
-    const uint8_t *bytes; /* likewise */
+    bt_numbers numbers;   /* at NULL where they are no numbers in JSON */
+    const uint8_t *bytes; /* where they are binary, or have been read */
     size_t size;
     int64_t shape[DIMS_MAX];
     int dims;
@@ -105,6 +106,8 @@ static bt_status read_place(tensor *t, const json_t *input, bt_infer_binary *bin
         return bt_fail(error, BT_PARSE,
                        PLACE ": either data, or parameters.binary_data_size and bytes behind the JSON");
     if (size) return read_binary(t, size, binary, error);
+    t->numbers = binary->numbers;
+    if (json_is_null(t->data) && t->numbers.at) return BT_OK;
     return json_is_array(t->data) ? BT_OK : bt_fail(error, BT_PARSE, PLACE ": data: an array");
 }
 
@@ -125,34 +128,15 @@ static bt_status check_pixels(const tensor *t, const bt_infer_limits *limits, bt
     return BT_OK;
 }
 
-/* Numbers in nested arrays, or in one: how they nest is not looked at, only how many there are. */
-static bt_status flatten(const json_t *data, uint8_t *out, size_t room, size_t *used, bt_error *error) {
-    size_t i;
-    json_t *item;
-    json_array_foreach(data, i, item) {
-        if (json_is_array(item)) {
-            bt_status status = flatten(item, out, room, used, error);
-            if (status != BT_OK) return status;
-            continue;
-        }
-        if (!json_is_integer(item) || json_integer_value(item) < 0 || json_integer_value(item) > 255)
-            return bt_fail(error, BT_PARSE, PLACE ": data: number %zu is none of UINT8's, 0 to 255", *used);
-        if (*used < room) out[*used] = (uint8_t)json_integer_value(item);
-        (*used)++;
-    }
-    return BT_OK;
-}
-
+/* How they nest is not looked at, only how many there are. A shape cannot ask for more memory than its JSON has. */
 static bt_status read_numbers(bt_infer_request *out, tensor *t, size_t wanted, bt_error *error) {
-    /* no number takes less than two characters, so that a shape cannot ask for more than its JSON has */
-    if (wanted > BT_INFER_JSON_MAX)
-        return bt_fail(error, BT_INVALID, PLACE ": data: as few as %zu numbers fit in JSON: send them binary",
-                       BT_INFER_JSON_MAX);
-    out->numbers = malloc(wanted);
+    const size_t most = bt_numbers_most(t->numbers), room = wanted < most ? wanted : most;
+    if (!t->numbers.at) return bt_fail(error, BT_PARSE, PLACE ": data: an array of numbers, 0 to 255");
+    out->numbers = malloc(room);
     if (!out->numbers) return bt_no_memory(error, "a request's pictures");
-    bt_status status = flatten(t->data, out->numbers, wanted, &t->size, error);
+    bt_status status = bt_numbers_read_uint8(out->numbers, room, &t->size, t->numbers, error);
     t->bytes = out->numbers;
-    return status;
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, PLACE);
 }
 
 static bt_status read_pixels(bt_infer_request *out, tensor *t, const bt_infer_limits *limits,
@@ -230,6 +214,8 @@ static bt_status read_text(bt_infer_request *out, const json_t *text, bt_error *
 /* Texts, in one array or each in its own, as the shape [N,1] has them. */
 static bt_status read_texts(bt_infer_request *out, const tensor *t, bt_error *error) {
     bt_status status = BT_OK;
+    if (!json_is_array(t->data))
+        return bt_fail(error, BT_PARSE, PLACE ": data: texts, each a picture file in base64");
     if (json_array_size(t->data) != (size_t)t->shape[0])
         return bt_fail(error, BT_INVALID, PLACE ": data: the shape says %lld texts, and %zu came",
                        (long long)t->shape[0], json_array_size(t->data));

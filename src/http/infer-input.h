@@ -5,11 +5,14 @@
 #include <jansson.h>
 
 #include "http/infer.h"
+#include "http/numbers.h"
 
-/* What follows the JSON, and has not been taken by a tensor yet. */
+/* What is not in the JSON's tree: the input's numbers, which were cut out of it, and what follows the JSON and has
+ * not been taken by a tensor yet. */
 typedef struct bt_infer_binary {
     const uint8_t *bytes;
     size_t size;
+    bt_numbers numbers;
 } bt_infer_binary;
 
 /* Reads one element of "inputs". */

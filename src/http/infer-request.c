@@ -175,14 +175,37 @@ static bt_status read_json(bt_infer_request *out, const json_t *top, bt_infer_bi
     return status == BT_OK ? check_text(out, error) : status;
 }
 
-/* A request has a handful of objects, and each takes much memory for its two letters. */
-static bt_status check_objects(const uint8_t *text, size_t length, bt_error *error) {
-    int objects = 0;
-    for (size_t i = 0; i < length; i++)
+/* A request has a handful of objects and values, and each takes much memory for its few letters. */
+static bt_status check_values(const char *text, size_t length, bt_error *error) {
+    int objects = 0, values = 0;
+    for (size_t i = 0; i < length; i++) {
         objects += text[i] == '{';
+        values += text[i] == ',' || text[i] == '[';
+        if (values > BT_INFER_VALUES_MAX)
+            return bt_fail(error, BT_INVALID,
+                           "the request: has more than %d values beside the input's numbers",
+                           BT_INFER_VALUES_MAX);
+    }
     if (objects <= BT_INFER_OBJECTS_MAX) return BT_OK;
     return bt_fail(error, BT_INVALID, "the request: has %d objects, and at most %d are read", objects,
                    BT_INFER_OBJECTS_MAX);
+}
+
+static bt_status parse_rest(json_t **out, const char *text, size_t length, bt_error *error) {
+    bt_status status = check_values(text, length, error);
+    return status == BT_OK ? bt_json_from_text(out, text, length, "the request", error) : status;
+}
+
+/* A tree of all but the input's numbers. */
+static bt_status parse(json_t **out, const char *text, size_t length, bt_numbers *numbers, bt_error *error) {
+    size_t rest_length;
+    *numbers = bt_numbers_find(text, length);
+    if (!numbers->at) return parse_rest(out, text, length, error);
+    char *rest = bt_numbers_cut(text, length, *numbers, &rest_length);
+    if (!rest) return bt_no_memory(error, "a request");
+    bt_status status = parse_rest(out, rest, rest_length, error);
+    free(rest);
+    return status;
 }
 
 static bt_status read_body(bt_infer_request *out, const uint8_t *body, size_t size, int64_t header_length,
@@ -197,13 +220,8 @@ static bt_status read_body(bt_infer_request *out, const uint8_t *body, size_t si
     if (length > size)
         return bt_fail(error, BT_PARSE, "Inference-Header-Content-Length is %zu, but the body has %zu bytes",
                        length, size);
-    if (length > BT_INFER_JSON_MAX)
-        return bt_fail(error, BT_INVALID,
-                       "%zu bytes of JSON: at most %zu are read; send tensors binary (binary_data_size)",
-                       length, BT_INFER_JSON_MAX);
-    bt_infer_binary binary = {body + length, size - length};
-    bt_status status = check_objects(body, length, error);
-    if (status == BT_OK) status = bt_json_from_text(&top, (const char *)body, length, "the request", error);
+    bt_infer_binary binary = {.bytes = body + length, .size = size - length};
+    bt_status status = parse(&top, (const char *)body, length, &binary.numbers, error);
     if (status != BT_OK) return status;
     status = read_json(out, top, &binary, limits, error);
     json_decref(top);

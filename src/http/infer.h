@@ -39,13 +39,10 @@ typedef struct bt_infer_tensor {
 } bt_infer_tensor;
 extern const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS];
 
-/* JSON, numbers of pictures included: each number takes some 40 bytes while it is read. Raised, a request may
- * take so much more memory; lowered, fewer pictures fit in JSON (a 1024 x 1024 one takes 12 MB). Binary
- * tensors are not bound by it. */
-#define BT_INFER_JSON_MAX ((size_t)16 << 20)
-
-/* Objects in a request's JSON: some 230 bytes each, of two letters. */
+/* Of a request's JSON beside its input's numbers: objects, some 230 bytes each of two letters, and values in all, some
+ * 40. Texts are bound by the body alone. */
 #define BT_INFER_OBJECTS_MAX 1000
+#define BT_INFER_VALUES_MAX  65536
 
 /* Pixels of an output that is written as JSON's numbers. Raised, one answer keeps a thread, and everybody whose
  * connection it has, for longer (half a second for so many probabilities); lowered, fewer pictures' masks can be

@@ -3,6 +3,7 @@
 
 #include "http/infer.h"
 #include "http/inflate.h"
+#include "http/numbers.h"
 #include "http/route.h"
 #include "input.h"
 
@@ -26,12 +27,31 @@ static void unpack(const uint8_t *data, size_t size) {
     free(body);
 }
 
+#define NUMBERS_MAX 256
+
+/* The array alone, as whole numbers and as others; room never decides what is refused. */
+static void read_numbers(const uint8_t *data, size_t size) {
+    const bt_numbers numbers = {(const char *)data, size};
+    uint8_t bytes[NUMBERS_MAX];
+    float floats[NUMBERS_MAX];
+    size_t byte_count, float_count, count;
+    bt_error error;
+    const bt_status whole = bt_numbers_read_uint8(bytes, NUMBERS_MAX, &byte_count, numbers, &error);
+    const bt_status all = bt_numbers_read_fp32(floats, NUMBERS_MAX, &float_count, numbers, &error);
+    if (bt_numbers_read_uint8(NULL, 0, &count, numbers, &error) != whole || count != byte_count) abort();
+    if (whole != BT_OK) return;
+    if (all != BT_OK || float_count != byte_count || byte_count > bt_numbers_most(numbers)) abort();
+    for (size_t i = 0; i < byte_count && i < NUMBERS_MAX; i++)
+        if ((float)bytes[i] != floats[i]) abort();
+}
+
 /* The first byte says what the others are; of a binary request the next two say how many of them are JSON. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 3) return 0;
     if (data[0] == 'j') read_request(data + 1, size - 1, BT_INFER_ALL_JSON);
     if (data[0] == 'b') read_request(data + 3, size - 3, data[1] * 256 + data[2]);
     if (data[0] == 'r') read_request(data + 1, size - 1, 0);
+    if (data[0] == 'n') read_numbers(data + 1, size - 1);
     if (data[0] == 'p') unpack(data + 1, size - 1);
     if (data[0] == '/') {
         char *path = fuzz_text(data, size);

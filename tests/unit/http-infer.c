@@ -59,6 +59,28 @@ static void numbers_become_a_picture(void **state) {
     }
 }
 
+/* More than a tree of them could hold: 36 MB of text. */
+static void many_numbers_are_read(void **state) {
+    (void)state;
+    const size_t count = (size_t)4 * 1500 * 1000 * 3;
+    char *text = malloc(2 * count + 256);
+    bt_infer_request request;
+    bt_error error;
+    assert_non_null(text);
+    size_t at =
+        (size_t)sprintf(text, "{\"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", \"shape\": "
+                              "[4,1500,1000,3], \"data\": [");
+    for (size_t i = 0; i < count; i++, at += 2)
+        memcpy(text + at, i % 2 ? "7," : "3,", 2);
+    strcpy(text + at - 1, "]}], \"outputs\": [{\"name\": \"polygons\"}]}");
+    must(read_text(&request, text, &error), &error);
+    free(text);
+    assert_int_equal(request.count, 4);
+    assert_int_equal(request.pictures[3].rgb[0], 3);
+    assert_int_equal(request.pictures[3].rgb[(size_t)1500 * 1000 * 3 - 1], 7);
+    bt_infer_request_close(&request);
+}
+
 /* Not even copied. */
 static void bytes_become_pictures(void **state) {
     (void)state;
@@ -241,7 +263,7 @@ static void what_is_wrong_is_told(void **state) {
         {TENSOR("UINT8", "[1,2,3]", DATA), "shape [1,2,3]: UINT8 pictures are [N,height,width,3]"},
         {TENSOR("UINT8", "[5,1,2,3]", DATA), "shape [5,1,2,3]: at most 4 pictures in one request"},
         {TENSOR("UINT8", "[1,16385,1,3]", DATA), "each side has 1 to 16384 pixels"},
-        {TENSOR("UINT8", "[1,16384,16384,3]", DATA), "fit in JSON: send them binary"},
+        {TENSOR("UINT8", "[1,16384,16384,3]", DATA), "has 805306368 numbers, and 6 came"},
         {TENSOR("UINT8", "[1,1,1,3]", DATA), "shape [1,1,1,3] has 3 numbers, and 6 came"},
         {TENSOR("UINT8", "[1,2,2,3]", DATA), "shape [1,2,2,3] has 12 numbers, and 6 came"},
         {PIXELS("\"data\": [1,2,3,4,5,300]"), "data: number 5 is none of UINT8's, 0 to 255"},
@@ -249,6 +271,10 @@ static void what_is_wrong_is_told(void **state) {
         {PIXELS("\"data\": [1,2,3.0,4,5,6]"), "data: number 2 is none of UINT8's, 0 to 255"},
         {PIXELS("\"data\": [1,2,3,4,5,\"6\"]"), "data: number 5 is none of UINT8's, 0 to 255"},
         {PIXELS("\"data\": 1"), "data: an array"},
+        {PIXELS("\"data\": null"), "data: an array"},
+        {PIXELS("\"data\": [\"6\"]"), "data: an array of numbers, 0 to 255"},
+        {PIXELS("\"data\": [1,2,3,4,5,NaN]"), "data: number 5 is none of UINT8's"},
+        {PIXELS("\"data\": [1,2,3,4,5,6"), "the request: "},
         {PIXELS("\"datb\": 1"), "either data, or parameters.binary_data_size"},
         {PIXELS(DATA ", \"parameters\": {\"binary_data_size\": 6}"), "either data, or"},
         {PIXELS("\"parameters\": {\"binary_data_size\": 6}"), "binary_data_size is 6, but 0 bytes follow"},
@@ -260,7 +286,9 @@ static void what_is_wrong_is_told(void **state) {
          "shape [1,2]: BYTES are N picture files, [N] or [N,1]"},
         {TENSOR("BYTES", "[5]", "\"data\": [\"\"]"), "at most 4 pictures"},
         {TENSOR("BYTES", "[2]", "\"data\": [\"\"]"), "data: the shape says 2 texts, and 1 came"},
-        {TENSOR("BYTES", "[1]", "\"data\": [1]"), "data: each is a text, a picture file in base64"},
+        {TENSOR("BYTES", "[1]", "\"data\": [1]"), "data: texts, each a picture file in base64"},
+        {TENSOR("BYTES", "[1]", "\"data\": [[\"\", \"\"]]"),
+         "data: each is a text, a picture file in base64"},
         {TENSOR("BYTES", "[1]", "\"data\": [\"a b\"]"), "data: text 0 is no base64 of a picture file"},
         {TENSOR("BYTES", "[1]", "\"data\": [\"Zm9v\"]"), "inputs: image[0]"},
         {WITH("\"id\": 7"), "id: a text"},
@@ -340,6 +368,15 @@ static void requests_that_ask_too_much_are_refused(void **state) {
     strcpy(text + at, "]}");
     assert_int_equal(read_text(&request, text, &error), BT_INVALID);
     says(error.message, "has 1001 objects, and at most 1000 are read");
+    free(text);
+
+    text = malloc(2 * (size_t)BT_INFER_VALUES_MAX + 32);
+    at = (size_t)sprintf(text, "{\"x\":[0");
+    for (int i = 0; i <= BT_INFER_VALUES_MAX; i++)
+        at += (size_t)sprintf(text + at, ",0");
+    strcpy(text + at, "]}");
+    assert_int_equal(read_text(&request, text, &error), BT_INVALID);
+    says(error.message, "more than 65536 values beside the input's numbers");
     free(text);
 
     const size_t pixels = BT_INFER_TEXT_PIXELS_MAX + 2048;
@@ -464,6 +501,7 @@ static void answers_are_binary(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_become_a_picture),
+        cmocka_unit_test(many_numbers_are_read),
         cmocka_unit_test(bytes_become_pictures),
         cmocka_unit_test(files_become_pictures),
         cmocka_unit_test(a_raw_body_is_a_file),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/backends.h"
+#include "backend/sim-neighbours.h"
 #include "base/clock.h"
 #include "base/options.h"
 #include "base/random.h"
@@ -14,7 +15,7 @@
 #include "image/resize.h"
 
 typedef struct sim_settings {
-    double tau0_ms, alpha_ms, noise, idle_ms;
+    double tau0_ms, alpha_ms, noise, idle_ms, neighbour, switch_ms;
     double memory_mb, memory_per_image_mb, memory_total_mb, load_ms;
     double standard_ms;
     int64_t seed, oom_at, fail_every, crash_at;
@@ -54,6 +55,10 @@ static const bt_option table[] = {
     {NUMBER(idle_ms), .initial = "0", .maximum = MS_MAXIMUM,
      .help =
          "time that a run takes longer after a pause of 200 ms or more; after a shorter one, in proportion"},
+    {NUMBER(neighbour), .initial = "1", .minimum = 0.1, .maximum = 100,
+     .help = "how many times as long a run takes while another model's is under way in this process"},
+    {NUMBER(switch_ms), .initial = "0", .maximum = MS_MAXIMUM,
+     .help = "time that a run takes longer where the last one on its cores was another model's"},
     {SWITCH(echo), .initial = "false",
      .help = "an image's logits are the mean of its input, so that results tell whose they are"},
     {SWITCH(pictures), .initial = "false",
@@ -99,6 +104,8 @@ typedef struct sim_session {
     bool standard;
     size_t pixels; /* of an image */
     bt_random noise;
+    bt_sim_neighbour neighbour;
+    bool has_neighbours;
     int64_t runs, ended_ns; /* ended: the last run; 0: none yet */
     int largest_batch;      /* since the last memory_reset */
     int height, width;
@@ -201,6 +208,9 @@ static bt_status sim_open(bt_session **out, const bt_session_options *options, b
     }
     session->noise = bt_random_stream((uint64_t)session->settings.seed, "sim/noise");
     describe(session, options);
+    session->has_neighbours = session->settings.neighbour != 1 || session->settings.switch_ms > 0;
+    if (session->has_neighbours)
+        bt_sim_neighbour_join(&session->neighbour, options->model, session->settings.neighbour);
     if (session->settings.load_ms > 0)
         bt_clock_sleep_until_ns(bt_clock_now_ns() + (int64_t)(session->settings.load_ms * 1e6));
     *out = &session->base;
@@ -273,6 +283,17 @@ static void write_logits(const sim_session *session, int batch_size, const float
     if (planted(session, FAULT_NAN)) logits[-1] = NAN;
 }
 
+/* Sleeps through most of a run of so much work that began then; returns when it is to end. */
+static int64_t sleep_through(sim_session *session, int64_t start_ns, double ms) {
+    const int64_t end_ns = start_ns + (int64_t)(ms * 1e6);
+    if (!session->has_neighbours) {
+        bt_clock_sleep_until_ns(end_ns - SPIN_NS);
+        return end_ns;
+    }
+    if (bt_sim_neighbour_begin(&session->neighbour)) ms += session->settings.switch_ms;
+    return bt_sim_neighbour_work(&session->neighbour, (int64_t)(ms * 1e6), SPIN_NS);
+}
+
 static bt_status sim_run(bt_session *base, int batch_size, const float *images, float *logits,
                          bt_error *error) {
     sim_session *session = (sim_session *)base;
@@ -280,15 +301,17 @@ static bt_status sim_run(bt_session *base, int batch_size, const float *images, 
     if (status != BT_OK) return status;
     session->runs++;
     double ms = duration_ms(session, batch_size);
-    int64_t end_ns = ms > 0 ? bt_clock_now_ns() + (int64_t)(ms * 1e6) : 0;
+    const bool takes_time = ms > 0 || session->has_neighbours;
+    const int64_t start_ns = takes_time ? bt_clock_now_ns() : 0;
     status = fail_as_planted(session, batch_size, error);
     if (status != BT_OK) return status;
     write_logits(session, batch_size, images, logits);
     session->ended_ns = bt_clock_now_ns();
-    if (ms <= 0) return BT_OK;
-    bt_clock_sleep_until_ns(end_ns - SPIN_NS);
+    if (!takes_time) return BT_OK;
+    const int64_t end_ns = sleep_through(session, start_ns, ms);
     while ((session->ended_ns = bt_clock_now_ns()) < end_ns) {
     }
+    if (session->has_neighbours) bt_sim_neighbour_end(&session->neighbour);
     return BT_OK;
 }
 
@@ -350,7 +373,9 @@ static bt_status sim_memory(bt_session *base, bt_memory *memory, bt_error *error
 }
 
 static void sim_close(bt_session *base) {
-    free(((sim_session *)base)->put);
+    sim_session *session = (sim_session *)base;
+    if (session->has_neighbours) bt_sim_neighbour_leave(&session->neighbour);
+    free(session->put);
     free(base);
 }
 

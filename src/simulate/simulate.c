@@ -36,6 +36,9 @@ typedef struct simulator {
     int first_of
         [BT_BATCHER_INSTANCES_MAX]; /* by instance: the first one on its device, which stands for that */
     int64_t idle_since_ns[BT_BATCHER_INSTANCES_MAX]; /* by that one: when its device's last run ended */
+    bool has_neighbours;                             /* some model is slowed by another */
+    int last_model[BT_BATCHER_INSTANCES_MAX];        /* by that one: whose run was its device's last; -1 */
+    double slowdown[BT_BATCHER_LANES_MAX];           /* by lane: of the run under way */
 } simulator;
 
 /* ---- opening ---- */
@@ -84,7 +87,14 @@ static void find_devices(simulator *sim, const bt_simulation_options *options) {
             first++;
         sim->first_of[i] = first;
         sim->idle_since_ns[i] = -BT_HORIZON_NS;
+        sim->last_model[i] = -1;
     }
+    for (int i = 0; i < options->model_count; i++)
+        sim->has_neighbours = sim->has_neighbours || options->models[i].neighbour_count > 0;
+}
+
+static int device_of(const simulator *sim, int lane) {
+    return sim->first_of[lane / BT_LANES_PER_INSTANCE];
 }
 
 /* ---- runs under way ---- */
@@ -101,16 +111,78 @@ static void push_run(simulator *sim, running run) {
     sim->runs[at] = run;
 }
 
-static running pop_run(simulator *sim) {
-    running first = sim->runs[0], last = sim->runs[--sim->run_count];
-    int at = 0;
+/* Puts a run at its place, from `at` downwards. */
+static inline void sink(simulator *sim, int at, running run) {
     for (int child; (child = 2 * at + 1) < sim->run_count; at = child) {
         if (child + 1 < sim->run_count && ends_before(&sim->runs[child + 1], &sim->runs[child])) child++;
-        if (!ends_before(&sim->runs[child], &last)) break;
+        if (!ends_before(&sim->runs[child], &run)) break;
         sim->runs[at] = sim->runs[child];
     }
-    sim->runs[at] = last;
+    sim->runs[at] = run;
+}
+
+static running pop_run(simulator *sim) {
+    running first = sim->runs[0], last = sim->runs[--sim->run_count];
+    sink(sim, 0, last);
     return first;
+}
+
+/* ---- neighbours ---- */
+
+/* Runs of the model that are under way on other devices than this one. */
+static int count_elsewhere(const simulator *sim, int model, int device) {
+    int count = 0;
+    for (int i = 0; i < sim->run_count; i++) {
+        const running *run = &sim->runs[i];
+        count += run->model == model && !run->is_delivery && device_of(sim, run->lane) != device;
+    }
+    return count;
+}
+
+static double slowdown_of(const simulator *sim, const running *run) {
+    const bt_simulation_model *model = sim->models[run->model].model;
+    double slowdown = 1;
+    for (int i = 0; i < model->neighbour_count; i++) {
+        const bt_neighbour *other = &model->neighbours[i];
+        const int count = count_elsewhere(sim, other->model, device_of(sim, run->lane));
+        const int counted = count < other->beside ? count : other->beside;
+        slowdown *= 1 + (other->slowdown - 1) * counted / other->beside;
+    }
+    return slowdown;
+}
+
+/* What is left of it, from a moment on, takes `times` as long. */
+static int64_t stretched(int64_t end_ns, int64_t from_ns, double times) {
+    return end_ns <= from_ns ? end_ns : from_ns + (int64_t)((double)(end_ns - from_ns) * times + 0.5);
+}
+
+/* A run has begun or ended: those that are under way go on faster or slower. */
+static void change_speeds(simulator *sim) {
+    if (!sim->has_neighbours) return;
+    for (int i = 0; i < sim->run_count; i++) {
+        running *run = &sim->runs[i];
+        const double slowdown = run->is_delivery ? 1 : slowdown_of(sim, run);
+        if (run->is_delivery || slowdown == sim->slowdown[run->lane]) continue;
+        bt_run_course *course = &run->course;
+        const int64_t from_ns = course->began_ns > sim->now_ns ? course->began_ns : sim->now_ns;
+        const double times = slowdown / sim->slowdown[run->lane];
+        course->prepared_ns = stretched(course->prepared_ns, from_ns, times);
+        course->end_ns = stretched(course->end_ns, from_ns, times);
+        sim->slowdown[run->lane] = slowdown;
+    }
+    for (int at = sim->run_count / 2 - 1; at >= 0; at--)
+        sink(sim, at, sim->runs[at]);
+}
+
+/* What a run takes longer since the last one on its device was another model's. */
+static int64_t switch_ns(simulator *sim, const bt_action *action) {
+    int *last = &sim->last_model[sim->first_of[action->instance]];
+    const bt_simulation_model *model = sim->models[action->model].model;
+    double ms = 0;
+    for (int i = 0; i < model->neighbour_count && action->path != BT_PATH_STANDARD; i++)
+        if (model->neighbours[i].model == *last) ms = model->neighbours[i].switch_ms;
+    *last = action->model;
+    return (int64_t)(ms * BT_NS_PER_MS + 0.5);
 }
 
 /* ---- what the batcher wants done ---- */
@@ -134,10 +206,14 @@ static void start_run(simulator *sim, const bt_action *action) {
     course->began_ns = later(sim->now_ns, sim->free_ns[run.lane]);
     course->prepared_ns = course->began_ns + bt_traffic_draw_preparing(traffic, action->count);
     const int64_t idle_ns = course->prepared_ns - sim->idle_since_ns[sim->first_of[action->instance]];
-    course->end_ns = course->prepared_ns + sim->overhead_ns + bt_traffic_idle_ns(traffic, action, idle_ns) +
-                     bt_traffic_draw_run(traffic, action, &run.outcome);
-    traffic->busy_ns += course->end_ns - course->began_ns;
+    /* a pause and another model's run leave the same caches cold */
+    int64_t cold_ns = bt_traffic_idle_ns(traffic, action, idle_ns);
+    if (sim->has_neighbours) cold_ns = later(cold_ns, switch_ns(sim, action));
+    course->end_ns =
+        course->prepared_ns + sim->overhead_ns + cold_ns + bt_traffic_draw_run(traffic, action, &run.outcome);
+    sim->slowdown[run.lane] = 1;
     push_run(sim, run);
+    change_speeds(sim);
 }
 
 /* Results come of the run that ended just now: they are answers once all of them are delivered. */
@@ -158,7 +234,8 @@ static void end_run(simulator *sim, const running *run) {
     (void)known;
     sim->idle_since_ns[sim->first_of[run->lane / BT_LANES_PER_INSTANCE]] = sim->now_ns;
     const int64_t takes_ns = run->outcome == BT_RUN_GOOD ? bt_traffic_draw_delivery(traffic, run->count) : 0;
-    traffic->busy_ns += takes_ns;
+    traffic->busy_ns += run->course.end_ns - run->course.began_ns + takes_ns;
+    change_speeds(sim);
     sim->ended = *run;
     sim->free_ns[run->lane] = sim->answered_ns = sim->now_ns + takes_ns;
     sim->result->duration_ns = later(sim->result->duration_ns, sim->answered_ns);

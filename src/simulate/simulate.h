@@ -43,12 +43,24 @@ typedef struct bt_idle_cost {
     int count;
 } bt_idle_cost;
 
+/* What a model's runs take longer for another model's. Runs on one device never come together, since the batcher gives
+ * them turns; those elsewhere still share what cores and devices share (caches, memory, power), and a run goes on slower
+ * while they are under way. */
+typedef struct bt_neighbour {
+    int model;        /* the other, by its index */
+    double slowdown;  /* what remains of a run takes so many times as long while the other's run elsewhere */
+    int beside;       /* so many of them at a time; fewer slow it in proportion, and more no further */
+    double switch_ms; /* a run takes longer by that where the last one on its device was the other's */
+} bt_neighbour;
+
 typedef struct bt_simulation_model {
     bt_batcher_model batcher;      /* its ladder says which sizes run */
     const bt_service_times *times; /* for every size of the ladder; borrowed */
     int times_count;
     bt_run_order order;
-    bt_idle_cost idle;         /* of production runs */
+    bt_idle_cost idle;              /* of production runs */
+    const bt_neighbour *neighbours; /* borrowed; count 0: others change its waiting and nothing else */
+    int neighbour_count;
     bt_service_times standard; /* of one image on the standard path; count 0: the ladder's standard_ns */
     /* Of one image: what a lane does before its run and after it, drawn for each image of a batch. Requests are answered
      * once all of a batch's are delivered, and only then does its lane begin the next that it was given meanwhile.

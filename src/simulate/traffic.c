@@ -6,7 +6,8 @@
 
 #include "measure/quantile.h"
 
-#define LONGEST_MS (BT_LADDER_NS_MAX / 1e6)
+#define LONGEST_MS   (BT_LADDER_NS_MAX / 1e6)
+#define SLOWDOWN_MAX 1000.0
 
 /* ---- checking ---- */
 
@@ -51,6 +52,20 @@ static bt_status check_idle(const bt_idle_cost *idle, int model, bt_error *error
             (i > 0 && !(idle->gap_ms[i] > idle->gap_ms[i - 1])))
             return bt_fail(error, BT_INVALID,
                            "model %d: pauses do not ascend at [%d], or cost more than a day", model, i);
+    return BT_OK;
+}
+
+/* Of other models, by their indexes. */
+static bt_status check_neighbours(const bt_simulation_model *model, int index, int model_count,
+                                  bt_error *error) {
+    for (int i = 0; i < model->neighbour_count; i++) {
+        const bt_neighbour *n = &model->neighbours[i];
+        if (n->model < 0 || n->model >= model_count || n->model == index || n->beside < 1 ||
+            !(n->slowdown >= 1 / SLOWDOWN_MAX && n->slowdown <= SLOWDOWN_MAX) ||
+            !(n->switch_ms >= 0 && n->switch_ms <= LONGEST_MS))
+            return bt_fail(error, BT_INVALID, "model %d: model %d, %d at a time, slows it %g times, by %g ms",
+                           index, n->model, n->beside, n->slowdown, n->switch_ms);
+    }
     return BT_OK;
 }
 
@@ -111,6 +126,7 @@ bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *opti
         .block_random = stream_of(options->seed, index, "blocks of runs"),
     };
     bt_status status = check_model(model, index, error);
+    if (status == BT_OK) status = check_neighbours(model, index, options->model_count, error);
     if (status == BT_OK) status = find_times(traffic, index, error);
     if (status != BT_OK) return status;
     out->arrival_count = model->arrival_count;

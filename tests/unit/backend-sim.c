@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,19 +17,24 @@
 
 #include "backend/backend.h"
 #include "backend/sim.h"
+#include "base/atomic.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "expect.h"
 
 #define MEGABYTE (1024 * 1024)
 
-static bt_session *open_sim(const char *specification) {
-    bt_session_options options = {.backend = specification, .model = "hrnet", .height = 64, .width = 64};
+static bt_session *open_model(const char *specification, const char *model) {
+    bt_session_options options = {.backend = specification, .model = model, .height = 64, .width = 64};
     bt_session *session = NULL;
     bt_error error = {0};
     if (bt_session_open(&session, &options, &error) != BT_OK)
         fail_msg("%s: %s", specification, error.message);
     return session;
+}
+
+static bt_session *open_sim(const char *specification) {
+    return open_model(specification, "hrnet");
 }
 
 static int64_t run_ns(bt_session *session, int batch_size) {
@@ -230,7 +236,7 @@ static void help_names_every_key_that_is_taken(void **state) {
         snprintf(specification, sizeof specification, "sim:%s=%s", name, value);
         assert_int_equal(bt_backend_check(specification, &error), BT_OK);
     }
-    assert_int_equal(keys, 17);
+    assert_int_equal(keys, 19);
 }
 
 static bt_session *open_path(const char *specification, bt_path path) {
@@ -319,6 +325,81 @@ static void description_says_that_nothing_is_computed(void **state) {
     bt_session_close(&session);
 }
 
+/* ---- neighbours ---- */
+
+static atomic_bool is_over;
+
+/* As many runs as a quarter of a second holds, without a gap between them. */
+static void *keep_running(void *session) {
+    const int64_t until_ns = bt_clock_now_ns() + BT_NS_PER_S / 4;
+    while (bt_clock_now_ns() < until_ns)
+        (void)run_ns(session, 1);
+    atomic_store(&is_over, true);
+    return NULL;
+}
+
+/* The longest of its runs while the other's go on. */
+static int64_t longest_beside_ns(bt_session *session, bt_session *other) {
+    pthread_t thread;
+    int64_t longest_ns = 0;
+    atomic_store(&is_over, false);
+    assert_int_equal(pthread_create(&thread, NULL, keep_running, other), 0);
+    while (!atomic_load(&is_over)) {
+        const int64_t took_ns = run_ns(session, 1);
+        if (took_ns > longest_ns) longest_ns = took_ns;
+    }
+    pthread_join(thread, NULL);
+    return longest_ns;
+}
+
+static int64_t least_ns(bt_session *session) {
+    int64_t least_ns = INT64_MAX;
+    for (int i = 0; i < 10; i++) {
+        const int64_t took_ns = run_ns(session, 1);
+        if (took_ns < least_ns) least_ns = took_ns;
+    }
+    return least_ns;
+}
+
+/* The other goes on while a run of 10 ms takes 30, and that it has gaps between its runs shortens it by little. */
+static void a_run_is_slower_while_another_models_is_under_way(void **state) {
+    (void)state;
+    bt_session *session = open_model("sim:tau0_ms=10,alpha_ms=0,noise=0,neighbour=3", "hrnet");
+    bt_session *other = open_model("sim:tau0_ms=10,alpha_ms=0,noise=0,neighbour=2", "cbam_resunet");
+    assert_true(longest_beside_ns(session, other) > 29 * BT_NS_PER_MS);
+    assert_true(least_ns(session) < 12 * BT_NS_PER_MS);
+    bt_session_close(&session);
+    bt_session_close(&other);
+}
+
+/* Two instances of one model are no neighbours, nor is anybody's that has ended. */
+static void its_own_models_runs_slow_none(void **state) {
+    (void)state;
+    const char *specification = "sim:tau0_ms=10,alpha_ms=0,noise=0,neighbour=100";
+    bt_session *session = open_model(specification, "hrnet"), *twin = open_model(specification, "hrnet");
+    bt_session *gone = open_model(specification, "cbam_resunet");
+    (void)run_ns(gone, 1);
+    bt_session_close(&gone);
+    assert_true(longest_beside_ns(session, twin) < BT_NS_PER_S);
+    bt_session_close(&session);
+    bt_session_close(&twin);
+}
+
+static void a_run_after_another_models_takes_longer(void **state) {
+    (void)state;
+    const char *specification = "sim:tau0_ms=2,alpha_ms=0,noise=0,switch_ms=20";
+    bt_session *session = open_model(specification, "hrnet"),
+               *other = open_model(specification, "cbam_resunet");
+    assert_true(least_ns(session) < 20 * BT_NS_PER_MS);
+    for (int i = 0; i < 3; i++) {
+        assert_true(run_ns(other, 1) >= 22 * BT_NS_PER_MS);
+        assert_true(run_ns(session, 1) >= 22 * BT_NS_PER_MS);
+    }
+    assert_true(least_ns(session) < 20 * BT_NS_PER_MS);
+    bt_session_close(&session);
+    bt_session_close(&other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(time_is_tau0_plus_alpha_b),
@@ -337,6 +418,9 @@ int main(void) {
         cmocka_unit_test(pictures_echo_what_their_images_do),
         cmocka_unit_test(the_standard_path_may_take_its_own_time),
         cmocka_unit_test(description_says_that_nothing_is_computed),
+        cmocka_unit_test(a_run_is_slower_while_another_models_is_under_way),
+        cmocka_unit_test(its_own_models_runs_slow_none),
+        cmocka_unit_test(a_run_after_another_models_takes_longer),
     };
     return cmocka_run_group_tests_name("backend/sim", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "http/accept.h"
+#include "http/media.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -102,7 +102,7 @@ static fit fit_of(const char *accept, const char *type) {
     return best;
 }
 
-int bt_accept_choose(const char *accept, const char *const *types, int count) {
+int bt_media_choose(const char *accept, const char *const *types, int count) {
     int chosen = -1;
     fit best = {0, 0};
     if (!accept || !accept[strspn(accept, SPACES)]) return count > 0 ? 0 : -1;

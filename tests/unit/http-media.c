@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "http/accept.h"
+#include "http/media.h"
 
 enum { JSON, GEOJSON, PNG, TYPES, NONE = -1 };
 static const char *const types[TYPES] = {"application/json", "application/geo+json", "image/png"};
@@ -40,7 +40,7 @@ static void the_form_wanted_most_is_chosen(void **state) {
         {",, image/png ,", PNG},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        const int chosen = bt_accept_choose(wanted[i].accept, types, TYPES);
+        const int chosen = bt_media_choose(wanted[i].accept, types, TYPES);
         if (chosen != wanted[i].chosen) fail_msg("\"%s\": %d", wanted[i].accept, chosen);
     }
 }
@@ -68,8 +68,8 @@ static void nothing_is_chosen_where_nothing_fits(void **state) {
         "\"image/png",
     };
     for (size_t i = 0; i < sizeof accepts / sizeof *accepts; i++)
-        if (bt_accept_choose(accepts[i], types, TYPES) != NONE) fail_msg("\"%s\" fits nothing", accepts[i]);
-    assert_int_equal(bt_accept_choose("*/*", types, 0), NONE);
+        if (bt_media_choose(accepts[i], types, TYPES) != NONE) fail_msg("\"%s\" fits nothing", accepts[i]);
+    assert_int_equal(bt_media_choose("*/*", types, 0), NONE);
 }
 
 int main(void) {

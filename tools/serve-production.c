@@ -57,6 +57,7 @@ typedef struct serving {
     bt_option_sources sources;
     bt_config *config;
     bt_service *service;
+    bt_access *access;
     bt_http_server *server;
     bt_log *log;
     const volatile sig_atomic_t *stop;
@@ -88,7 +89,7 @@ static void write_names(const serving *s, char *out, size_t size) {
 /* Loads and warms up: whoever asks meanwhile hears that it lives and is not ready. */
 static bt_status start(serving *s, bt_error *error) {
     char names[256];
-    bt_status status = bt_http_server_open(&s->server, s->service, &s->settings, error);
+    bt_status status = bt_http_server_open(&s->server, s->service, &s->settings, s->access, error);
     if (status != BT_OK) return status;
     write_names(s, names, sizeof names);
     bt_log_write(s->log, BT_LOG_INFO, "listening at %s; loading %s", bt_http_server_address(s->server),
@@ -121,6 +122,7 @@ static bt_status finish(serving *s, bt_error *error) {
 static bt_status serve(serving *s, bt_error *error) {
     bt_status status =
         bt_log_open(&s->log, stderr, s->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
+    if (status == BT_OK) status = bt_access_open(&s->access, &s->settings, s->log, error);
     if (status == BT_OK) status = open_service(s, error);
     if (status == BT_OK) status = start(s, error);
     if (status != BT_OK) return status;
@@ -139,6 +141,7 @@ int main(int argc, char **argv) {
     if (serve(&s, &error) != BT_OK) code = bt_command_fail(&command, &error, stderr);
     bt_http_server_close(&s.server);
     bt_service_close(&s.service);
+    bt_access_close(&s.access);
     code = bt_command_finish(&command, stdout, stderr, false, code);
     bt_config_close(&s.config);
     bt_log_close(&s.log);

@@ -10,13 +10,18 @@
 
 /* ---- beginning and end ---- */
 
-static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connection, const char *url) {
+static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connection, const char *url,
+                          const char *method) {
     bt_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange) return NULL;
     exchange->server = server;
     exchange->connection = connection;
     exchange->route = bt_route_of(url);
     exchange->began_ns = bt_clock_now_ns();
+    if (!bt_envelope_open(exchange, method, url)) {
+        free(exchange);
+        return NULL;
+    }
     atomic_fetch_add(&server->open, 1);
     return exchange;
 }
@@ -49,7 +54,7 @@ void bt_exchange_completed(void *server, struct MHD_Connection *connection, void
                            enum MHD_RequestTerminationCode code) {
     (void)server;
     (void)connection;
-    (void)code;
+    if (*state) bt_envelope_close(*state, code);
     if (*state) end(*state);
     *state = NULL;
 }
@@ -94,6 +99,7 @@ static enum MHD_Result pass_over(bt_exchange *exchange, size_t size) {
 
 static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size) {
     const bt_http_server *server = exchange->server;
+    bt_envelope_note_received(exchange, size);
     const double seconds = (double)(bt_clock_now_ns() - exchange->began_ns) / 1e9;
     if (seconds > server->settings->request_timeout_seconds) return MHD_NO;
     if (exchange->unread || size > server->body_limit - exchange->size) return pass_over(exchange, size);
@@ -147,12 +153,14 @@ static enum MHD_Result refuse_path(const bt_exchange *exchange, const char *url)
 static enum MHD_Result answer(bt_exchange *exchange, const char *method, const char *url) {
     bool told;
     const char *allowed;
+    enum MHD_Result result;
+    if (bt_envelope_answers(exchange, &result)) return result;
     if (exchange->route.target == BT_HTTP_NOTHING) return refuse_path(exchange, url);
     if (!bt_route_allows(exchange->route.target, method, &allowed))
         return bt_reply_not_allowed(exchange, allowed);
-    if (exchange->route.target != BT_HTTP_INFER) return bt_http_answer_endpoint(exchange);
+    if (!bt_route_reads(exchange->route.target)) return bt_http_answer_endpoint(exchange);
     if (exchange->unread) return refuse_size(exchange);
-    enum MHD_Result result = unpack(exchange, &told);
+    result = unpack(exchange, &told);
     return told || result == MHD_NO ? result : infer(exchange);
 }
 
@@ -161,8 +169,8 @@ static enum MHD_Result answer(bt_exchange *exchange, const char *method, const c
 static enum MHD_Result look_at_head(bt_exchange *exchange, const char *method, const char *url) {
     const char *allowed;
     const int64_t length = number_of(header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH));
-    const bool wanted =
-        exchange->route.target == BT_HTTP_INFER && bt_route_allows(exchange->route.target, method, &allowed);
+    const bool wanted = bt_route_reads(exchange->route.target) && bt_envelope_admits(exchange) &&
+                        bt_route_allows(exchange->route.target, method, &allowed);
     exchange->unread = !wanted || length > (int64_t)exchange->server->body_limit;
     if (exchange->unread) {
         const bool at_once =
@@ -184,7 +192,7 @@ enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connecti
     bt_exchange *exchange = *state;
     (void)version;
     if (!exchange) {
-        *state = exchange = begin(server, connection, url);
+        *state = exchange = begin(server, connection, url, method);
         return exchange ? look_at_head(exchange, method, url) : MHD_NO;
     }
     if (*size > 0) {

@@ -14,8 +14,7 @@ static double larger(double a, double b) {
     return a > b || isnan(b) ? a : b;
 }
 
-/* The slowest of all, by each part. */
-static bt_result worst_of(const bt_result *of, int count) {
+bt_result bt_infer_slowest(const bt_result *of, int count) {
     bt_result worst = of[0];
     for (int i = 1; i < count; i++) {
         const bt_result *r = &of[i];
@@ -41,7 +40,7 @@ static json_t *describe(const bt_result *r) {
 
 /* All but the outputs. NULL where memory is short. */
 static char *write_head(const bt_infer_request *request, const char *model, const bt_infer_results *results) {
-    const bt_result worst = worst_of(results->of, request->count);
+    const bt_result worst = bt_infer_slowest(results->of, request->count);
     json_t *top = json_pack("{s:s, s:s, s:o}", "model_name", model, "model_version", "1", "parameters",
                             describe(&worst));
     if (!top) return NULL;

@@ -107,6 +107,10 @@ typedef struct bt_infer_response {
     bool binary;          /* some output is */
 } bt_infer_response;
 
+/* Of several pictures the slowest, by each part: the largest batch, the longest times, and the standard path where one
+ * took it. */
+bt_result bt_infer_slowest(const bt_result *of, int count);
+
 /* Of several pictures the parameters tell the slowest: the largest batch, the longest times, and the standard
  * path where one took it. *out is the caller's, to be freed by free(out->body). BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_infer_response_write(bt_infer_response *out, const bt_infer_request *request,

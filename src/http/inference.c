@@ -81,6 +81,7 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
                                     .polygons = exchange->server->polygons};
     bt_status status = bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
                                              header_length, &limits, error);
+    bt_envelope_note_id(exchange, exchange->request.id);
     return status == BT_OK ? make_room(exchange, error) : status;
 }
 
@@ -127,6 +128,11 @@ static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
     return status;
 }
 
+static void note_result(const bt_exchange *exchange) {
+    const bt_result slowest = bt_infer_slowest(exchange->results, exchange->request.count);
+    bt_envelope_note_result(exchange, &slowest);
+}
+
 enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
     const bt_infer_results results = {.masks = exchange->masks,
                                       .probabilities = exchange->probabilities,
@@ -137,6 +143,7 @@ enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
     bt_infer_response response;
     bt_status status = error.status;
     atomic_fetch_sub(&exchange->server->sleeping, 1);
+    if (status == BT_OK) note_result(exchange);
     if (status == BT_OK && exchange->polygons) status = find_polygons(exchange, &error);
     if (status == BT_OK)
         status =

@@ -12,10 +12,12 @@
 #define RETRY_AFTER "1"
 
 /* Takes `body` over, which malloc made; of size 0 it may be NULL. */
-static struct MHD_Response *make(char *body, size_t size, const char *type) {
+static struct MHD_Response *make(const bt_exchange *exchange, unsigned code, char *body, size_t size,
+                                 const char *type) {
     struct MHD_Response *response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
     if (!response) free(body);
     if (response && type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (response) bt_envelope_dress(exchange, code, size, response);
     return response;
 }
 
@@ -28,13 +30,14 @@ static enum MHD_Result queue(const bt_exchange *exchange, unsigned code, struct 
     return queued;
 }
 
-static struct MHD_Response *make_error(const char *message) {
+static struct MHD_Response *make_error(const bt_exchange *exchange, unsigned code, const char *message) {
     char *text = bt_http_error_text(message);
-    return text ? make(text, strlen(text), JSON_TYPE) : NULL;
+    bt_envelope_note_error(exchange, message);
+    return text ? make(exchange, code, text, strlen(text), JSON_TYPE) : NULL;
 }
 
 enum MHD_Result bt_reply_error(const bt_exchange *exchange, unsigned code, const char *message) {
-    struct MHD_Response *response = make_error(message);
+    struct MHD_Response *response = make_error(exchange, code, message);
     if (response && code == MHD_HTTP_SERVICE_UNAVAILABLE)
         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
     return queue(exchange, code, response);
@@ -43,9 +46,20 @@ enum MHD_Result bt_reply_error(const bt_exchange *exchange, unsigned code, const
 enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *allowed) {
     char message[64];
     snprintf(message, sizeof message, "this path takes %s", allowed);
-    struct MHD_Response *response = make_error(message);
+    struct MHD_Response *response = make_error(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, message);
     if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allowed);
     return queue(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, response);
+}
+
+enum MHD_Result bt_reply_unauthorized(const bt_exchange *exchange) {
+    struct MHD_Response *response = make_error(exchange, MHD_HTTP_UNAUTHORIZED,
+                                               "send a key that is known here: Authorization: Bearer KEY");
+    if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    return queue(exchange, MHD_HTTP_UNAUTHORIZED, response);
+}
+
+enum MHD_Result bt_reply_preflight(const bt_exchange *exchange) {
+    return queue(exchange, MHD_HTTP_NO_CONTENT, make(exchange, MHD_HTTP_NO_CONTENT, NULL, 0, NULL));
 }
 
 /* What a failure is in HTTP: the sender's, for whom the message says what would be right; of the moment; or
@@ -71,19 +85,20 @@ enum MHD_Result bt_reply_status(const bt_exchange *exchange, const bt_error *err
 }
 
 enum MHD_Result bt_reply_empty(const bt_exchange *exchange) {
-    return queue(exchange, MHD_HTTP_OK, make(NULL, 0, NULL));
+    return queue(exchange, MHD_HTTP_OK, make(exchange, MHD_HTTP_OK, NULL, 0, NULL));
 }
 
 enum MHD_Result bt_reply_text(const bt_exchange *exchange, char *text, const char *type) {
     if (!text) return bt_reply_error(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory for an answer");
-    return queue(exchange, MHD_HTTP_OK, make(text, strlen(text), type ? type : JSON_TYPE));
+    return queue(exchange, MHD_HTTP_OK,
+                 make(exchange, MHD_HTTP_OK, text, strlen(text), type ? type : JSON_TYPE));
 }
 
 enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response) {
     char length[32];
     snprintf(length, sizeof length, "%zu", response->header_length);
-    struct MHD_Response *made =
-        make(response->body, response->size, response->binary ? "application/octet-stream" : JSON_TYPE);
+    struct MHD_Response *made = make(exchange, MHD_HTTP_OK, response->body, response->size,
+                                     response->binary ? "application/octet-stream" : JSON_TYPE);
     if (made && response->binary) MHD_add_response_header(made, "Inference-Header-Content-Length", length);
     *response = (bt_infer_response){0};
     return queue(exchange, MHD_HTTP_OK, made);

@@ -59,6 +59,7 @@ bt_route bt_route_of(const char *path) {
     part parts[PARTS_MAX];
     const int count = split(path, parts);
     if (count == 1 && is(&parts[0], "metrics")) route.target = BT_HTTP_METRICS;
+    if (count == 2 && route.target == BT_HTTP_SEGMENT) copy(route.model, sizeof route.model, &parts[1]);
     if (count < 1 || !is(&parts[0], "v2")) return route;
     if (count == 1) route.target = BT_HTTP_SERVER;
     if (count == 3 && is(&parts[1], "health"))
@@ -68,6 +69,20 @@ bt_route bt_route_of(const char *path) {
     if (count == 3 && is(&parts[1], "repository") && is(&parts[2], "index")) route.target = BT_HTTP_INDEX;
     if (count >= 3 && is(&parts[1], "models")) read_model(&route, parts, count);
     return route;
+}
+
+bt_http_door bt_route_door(bt_http_target target) {
+    switch (target) {
+    case BT_HTTP_NOTHING:
+    case BT_HTTP_LIVE:
+    case BT_HTTP_READY:
+    case BT_HTTP_MODEL_READY:
+        return BT_DOOR_OPEN;
+    case BT_HTTP_METRICS:
+        return BT_DOOR_METRICS;
+    default:
+        return BT_DOOR_INFERENCE;
+    }
 }
 
 bool bt_route_allows(bt_http_target target, const char *method, const char **allowed) {

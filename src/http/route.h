@@ -23,8 +23,16 @@ typedef enum bt_http_target {
     BT_HTTP_INFER,
     BT_HTTP_ALL_STATS, /* /v2/models/stats */
     BT_HTTP_INDEX,     /* /v2/repository/index */
-    BT_HTTP_METRICS    /* /metrics */
+    BT_HTTP_METRICS,   /* /metrics */
+    BT_HTTP_SEGMENT    /* /segment[/M] */
 } bt_http_target;
+
+/* Whose keys open it. */
+typedef enum bt_http_door {
+    BT_DOOR_OPEN,      /* nobody's: who looks after the server asks whether it lives */
+    BT_DOOR_INFERENCE, /* those who have pictures segmented, and ask about models */
+    BT_DOOR_METRICS    /* those who collect figures */
+} bt_http_door;
 
 typedef struct bt_route {
     bt_http_target target;
@@ -34,6 +42,13 @@ typedef struct bt_route {
 
 /* `path` without its query, percent signs undone. One slash at its end is passed over. */
 bt_route bt_route_of(const char *path);
+
+bt_http_door bt_route_door(bt_http_target target);
+
+/* Whether its body is read: a request's pictures. */
+static inline bool bt_route_reads(bt_http_target target) {
+    return target == BT_HTTP_INFER || target == BT_HTTP_SEGMENT;
+}
 
 /* Whether the target takes the method, "GET" say; HEAD is as GET. `allowed` receives what it takes, for the
  * header Allow. */

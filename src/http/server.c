@@ -128,7 +128,7 @@ static void make_locks(bt_http_server *server) {
 }
 
 bt_status bt_http_server_open(bt_http_server **out, bt_service *service, const bt_http_settings *settings,
-                              bt_error *error) {
+                              bt_access *access, bt_error *error) {
     bt_model_facts facts[BT_BATCHER_MODELS_MAX];
     bt_http_server *server = calloc(1, sizeof *server);
     *out = NULL;
@@ -136,6 +136,7 @@ bt_status bt_http_server_open(bt_http_server **out, bt_service *service, const b
     const int count = bt_service_models(service, facts, BT_BATCHER_MODELS_MAX);
     server->service = service;
     server->settings = settings;
+    server->access = access;
     server->listener = -1;
     server->body_limit = bt_http_body_limit(settings, facts, count);
     server->polygons = finds_polygons();

@@ -9,6 +9,7 @@
 #define BT_HTTP_SERVER_H
 
 #include "base/error.h"
+#include "http/access.h"
 #include "settings/http.h"
 
 #ifdef __cplusplus
@@ -17,11 +18,12 @@ extern "C" {
 
 typedef struct bt_http_server bt_http_server;
 
-/* Listens at once, for a service that is open: alive, and ready from bt_http_server_ready on. Both arguments
- * must outlive the server. BT_INVALID for an address that is none, BT_IO where it cannot be listened at,
+/* Listens at once, for a service that is open: alive, and ready from bt_http_server_ready on. `access` says who is let
+ * in; NULL: everybody. All three must outlive the server. BT_INVALID for an address that is none, BT_IO where it cannot be listened at,
  * BT_NO_MEMORY, BT_BACKEND where libmicrohttpd fails. The caller closes it. */
 BT_MUST_USE bt_status bt_http_server_open(bt_http_server **out, bt_service *service,
-                                          const bt_http_settings *settings, bt_error *error);
+                                          const bt_http_settings *settings, bt_access *access,
+                                          bt_error *error);
 
 /* "http://127.0.0.1:8000", with the port that was taken. */
 const char *bt_http_server_address(const bt_http_server *server);

@@ -10,6 +10,8 @@
 #include <pthread.h>
 
 #include "base/atomic.h"
+#include "http/access.h"
+#include "http/envelope.h"
 #include "http/infer.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -21,10 +23,9 @@ extern "C" {
 
 typedef enum bt_http_phase { BT_HTTP_LOADING, BT_HTTP_SERVING, BT_HTTP_DRAINING } bt_http_phase;
 
-typedef struct bt_exchange bt_exchange;
-
 struct bt_http_server {
     bt_service *service;
+    bt_access *access; /* NULL: everybody is let in, and nothing is logged */
     const bt_http_settings *settings;
     struct MHD_Daemon *daemon;
     int listener; /* ours until the daemon has it; -1 */
@@ -57,6 +58,7 @@ struct bt_exchange {
     bt_http_server *server;
     struct MHD_Connection *connection;
     bt_route route;
+    bt_envelope *envelope;
     int64_t began_ns;
     bool asleep; /* was handed to the service, and comes back answered */
     /* the body */
@@ -91,6 +93,10 @@ void bt_exchange_clear(bt_exchange *exchange);
 
 /* ---- reply.c ---- */
 
+/* Headers of an answer to a picture, which tell how it was served. */
+#define BT_SERVED_HEADERS                                                                                    \
+    "Batchtune-Mode, Batchtune-Batch-Size, Batchtune-Queue-Ms, Batchtune-Service-Ms, Batchtune-Latency-Ms"
+
 /* Each queues the exchange's one answer; MHD_NO, which closes the connection, where memory is short. */
 enum MHD_Result bt_reply_error(const bt_exchange *exchange, unsigned code, const char *message);
 enum MHD_Result bt_reply_status(const bt_exchange *exchange, const bt_error *error);
@@ -98,6 +104,8 @@ enum MHD_Result bt_reply_empty(const bt_exchange *exchange);
 enum MHD_Result bt_reply_text(const bt_exchange *exchange, char *text, const char *type); /* takes it over */
 enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response); /* likewise */
 enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *allowed);
+enum MHD_Result bt_reply_unauthorized(const bt_exchange *exchange);
+enum MHD_Result bt_reply_preflight(const bt_exchange *exchange);
 
 /* ---- endpoints.c ---- */
 

@@ -10,6 +10,8 @@
 
 /* How often. Raised, a batch is computed for nobody somewhat more often; lowered, looking costs more. */
 #define LOOK_MS 50
+/* How often, in looks, files that keys stand in are looked at: once a second. */
+#define LOOKS_AT_KEYS 20
 /* Taken back at a time. */
 #define GONE_MAX 64
 
@@ -49,11 +51,19 @@ static void take_back(bt_exchange *exchange) {
     bt_exchange_release(exchange);
 }
 
+/* The lock is let go meanwhile: a disk may be slow. */
+static void look_at_keys(bt_http_server *server) {
+    if (!server->access) return;
+    pthread_mutex_unlock(&server->lock);
+    bt_access_look(server->access);
+    pthread_mutex_lock(&server->lock);
+}
+
 static void *watch(void *argument) {
     bt_http_server *server = argument;
     bt_exchange *gone[GONE_MAX];
     pthread_mutex_lock(&server->lock);
-    while (!server->quit) {
+    for (int looks = 1; !server->quit; looks++) {
         const int count = find_gone(server, gone);
         if (count > 0) {
             pthread_mutex_unlock(&server->lock);
@@ -61,6 +71,7 @@ static void *watch(void *argument) {
                 take_back(gone[i]);
             pthread_mutex_lock(&server->lock);
         }
+        if (looks % LOOKS_AT_KEYS == 0) look_at_keys(server);
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += LOOK_MS * 1000000L;

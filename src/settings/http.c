@@ -12,7 +12,7 @@
 static const bt_option own[] = {
     {ROW(TEXT, listen), .initial = "127.0.0.1", .placeholder = "ADDRESS", FRONT,
      .help = "The address to listen at, in numbers. This machine alone unless given; 0.0.0.0 or :: lets "
-             "everybody in who reaches it: there are no passwords here."},
+             "everybody in who reaches it: give it --keys."},
     {ROW(INTEGER, port), .initial = "8000", BT_BOUNDS(0, 65535), .placeholder = "PORT", FRONT,
      .help = "The port; 0 takes one that is free and prints it."},
     {ROW(INTEGER, body_limit_mb), BT_BOUNDS(1, 4096), .placeholder = "MB", FRONT,
@@ -28,6 +28,19 @@ static const bt_option own[] = {
     {ROW(NUMBER, drain_seconds), .initial = "5", BT_BOUNDS(0, 3600), .placeholder = "S", FRONT,
      .help = "After SIGTERM it is not ready at once and serves for so long, so that whoever sends requests "
              "can turn elsewhere; then it stops."},
+    {ROW(TEXT, keys), .placeholder = "FILE", FRONT,
+     .help = "Keys that let clients in (Authorization: Bearer KEY): a name and a key on each line. Read anew "
+             "when "
+             "it changes, and at SIGHUP. Without it nobody is asked for one; health is open to everybody."},
+    {ROW(TEXT, metrics_keys), .placeholder = "FILE", FRONT,
+     .help = "Keys for /metrics, in place of those of --keys."},
+    {ROW(TEXT, cors_origins), .placeholder = "ORIGIN,...", FRONT,
+     .help =
+         "Web pages that may ask from a browser, by origin: \"https://app.example.org\". None unless given."},
+    {ROW(TEXT, access_log), .placeholder = "FILE", FRONT,
+     .help = "Where each request is told in a line of JSON; \"-\" is standard output. Opened anew at SIGHUP. "
+             "None "
+             "unless given."},
     {ROW(NAMES, models), .placeholder = "NAME,...", RUN,
      .help = "Which of the config's models to serve; all unless given."},
     {ROW(TEXT, config), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,

@@ -18,6 +18,9 @@ typedef struct bt_http_settings {
     int64_t http_threads; /* that read requests and write answers */
     double idle_timeout_seconds, request_timeout_seconds;
     double drain_seconds;
+    char keys[BT_OPTION_TEXT_SIZE], metrics_keys[BT_OPTION_TEXT_SIZE]; /* files; "": none are asked for */
+    char cors_origins[BT_OPTION_TEXT_SIZE];                            /* with commas between; "": none */
+    char access_log[BT_OPTION_TEXT_SIZE];                              /* a file, "-"; "": none */
     /* this one run */
     bt_names models; /* none: all of the config's */
     char config[BT_OPTION_TEXT_SIZE];

@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "expect.h"
 #include "http/server.h"
 #include "live-service.h"
@@ -23,12 +24,13 @@
 typedef struct world {
     bt_service *service;
     bt_http_settings settings;
+    bt_access *access;
     bt_http_server *server;
     int port;
 } world;
 
 /* A batch closes when it is full, or never: requests wait until there are four, or are taken back. */
-static void begin(world *w, const char *settings, bool ready) {
+static void begin_with(world *w, const char *settings, bool ready, void (*change)(bt_http_settings *)) {
     bt_option_sources sources;
     size_t count;
     bt_error error;
@@ -42,11 +44,17 @@ static void begin(world *w, const char *settings, bool ready) {
     bt_options_default(table, count, &w->settings, &sources);
     w->settings.port = 0;
     w->settings.body_limit_mb = 1;
+    if (change) change(&w->settings);
+    must(bt_access_open(&w->access, &w->settings, NULL, &error), &error);
     w->service = live_service_start(&about);
-    must(bt_http_server_open(&w->server, w->service, &w->settings, &error), &error);
+    must(bt_http_server_open(&w->server, w->service, &w->settings, w->access, &error), &error);
     w->port = atoi(strrchr(bt_http_server_address(w->server), ':') + 1);
     assert_true(w->port > 0);
     if (ready) bt_http_server_ready(w->server);
+}
+
+static void begin(world *w, const char *settings, bool ready) {
+    begin_with(w, settings, ready, NULL);
 }
 
 static void end(world *w) {
@@ -55,6 +63,7 @@ static void end(world *w) {
     must(bt_service_stop(w->service, 10000, &error), &error);
     bt_http_server_close(&w->server);
     bt_service_close(&w->service);
+    bt_access_close(&w->access);
 }
 
 /* ---- a client ---- */
@@ -124,11 +133,16 @@ static int post(const world *w, const char *headers, const char *body) {
     return client;
 }
 
-static void ask(const world *w, const char *method, const char *path, char *answer) {
+static void ask_with(const world *w, const char *method, const char *path, const char *headers,
+                     char *answer) {
     const int client = dial(w);
-    send_head(client, method, path, "", 0);
+    send_head(client, method, path, headers, 0);
     receive(client, answer, ANSWER_SIZE);
     close(client);
+}
+
+static void ask(const world *w, const char *method, const char *path, char *answer) {
+    ask_with(w, method, path, "", answer);
 }
 
 static void answered(const world *w, const char *headers, const char *body, const char *status,
@@ -370,6 +384,147 @@ static void packed_bodies_are_read(void **state) {
     end(&w);
 }
 
+/* ---- what stands around a request ---- */
+
+#define KEY "alice-0123456789abcdef"
+
+static void keep_the_door(bt_http_settings *settings) {
+    put("keys", "alice " KEY "\n");
+    snprintf(settings->keys, sizeof settings->keys, "keys");
+    snprintf(settings->cors_origins, sizeof settings->cors_origins, "https://app.example.org");
+    snprintf(settings->access_log, sizeof settings->access_log, "access.log");
+}
+
+static void who_has_no_key_is_not_let_in(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin_with(&w, NULL, true, keep_the_door);
+    answered(&w, "", PICTURES_4, "HTTP/1.1 401", "WWW-Authenticate: Bearer");
+    answered(&w, "authorization: Bearer alice-0123456789abcdeF\r\n", PICTURES_4, "HTTP/1.1 401",
+             "{\"error\":\"send a key that is known here: Authorization: Bearer KEY\"}");
+    ask(&w, "GET", "/metrics", answer);
+    says(answer, "HTTP/1.1 401");
+    ask(&w, "GET", INFER, answer); /* before whoever asks learns which methods there are */
+    says(answer, "HTTP/1.1 401");
+    ask(&w, "GET", "/v2/health/live", answer);
+    says(answer, "HTTP/1.1 200");
+    ask(&w, "GET", "/v2/models/hrnet/ready", answer);
+    says(answer, "HTTP/1.1 200");
+    answered(&w, "authorization: bearer " KEY "\r\n", PICTURES_4, "HTTP/1.1 200", "\"batch_size\":4");
+    assert_int_equal(bt_access_count(w.access).refused, 4);
+    end(&w);
+}
+
+static void pages_of_the_list_may_ask(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin_with(&w, NULL, true, keep_the_door);
+    ask_with(&w, "OPTIONS", INFER,
+             "Origin: https://app.example.org\r\nAccess-Control-Request-Method: POST\r\n", answer);
+    says(answer, "HTTP/1.1 204");
+    says(answer, "Access-Control-Allow-Origin: https://app.example.org\r\n");
+    says(answer, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n");
+    says(answer, "Access-Control-Allow-Headers: Authorization, Content-Type,");
+    says(answer, "Vary: Origin\r\n");
+    ask_with(&w, "GET", "/v2/health/ready", "Origin: https://app.example.org\r\n", answer);
+    says(answer, "Access-Control-Allow-Origin: https://app.example.org\r\n");
+    says(answer, "Access-Control-Expose-Headers: ");
+    answered(&w, "Origin: https://app.example.org\r\n", PICTURES_4, "HTTP/1.1 401",
+             "Access-Control-Allow-Origin: https://app.example.org\r\n"); /* the script may know why */
+    end(&w);
+}
+
+static void other_pages_may_not(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin_with(&w, NULL, true, keep_the_door);
+    ask_with(&w, "OPTIONS", INFER, "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n",
+             answer);
+    says(answer, "HTTP/1.1 401");
+    ask_with(&w, "GET", "/v2/health/ready", "Origin: https://evil.example\r\n", answer);
+    says(answer, "HTTP/1.1 200");
+    says(answer, "Vary: Origin\r\n"); /* or a cache gives it to the page that may */
+    assert_null(strstr(answer, "Access-Control"));
+    end(&w);
+    begin(&w, NULL, true);
+    ask_with(&w, "OPTIONS", INFER,
+             "Origin: https://app.example.org\r\nAccess-Control-Request-Method: POST\r\n", answer);
+    says(answer, "HTTP/1.1 405");
+    assert_null(strstr(answer, "Access-Control"));
+    assert_null(strstr(answer, "Vary"));
+    end(&w);
+}
+
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+
+static void ids_and_traces_are_handed_on(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    ask_with(&w, "GET", "/v2",
+             "x-request-id: a-1\r\ntraceparent: 00-" TRACE "-b7ad6b7169203331-01\r\ntracestate: a=1\r\n"
+             "tracestate: b=2\r\n",
+             answer);
+    says(answer, "X-Request-Id: a-1\r\n");
+    says(answer, "traceparent: 00-" TRACE "-");
+    assert_null(strstr(answer, "b7ad6b7169203331")); /* the sender's span is not ours */
+    says(answer, "tracestate: a=1,b=2\r\n");
+    ask_with(&w, "GET", "/v2", "x-request-id: a b\r\ntraceparent: 00-" TRACE "-0000000000000000-01\r\n",
+             answer);
+    assert_null(strstr(answer, "X-Request-Id"));
+    assert_null(strstr(answer, "traceparent"));
+    ask_with(&w, "GET", "/v2",
+             "traceparent: 00-" TRACE "-b7ad6b7169203331-01\r\ntraceparent: 00-" TRACE
+             "-b7ad6b7169203331-01\r\n",
+             answer);
+    assert_null(strstr(answer, "traceparent")); /* of two nobody knows which is meant */
+    ask_with(&w, "GET", "/v2", "traceparent: 00-" TRACE "-b7ad6b7169203331-01\r\ntracestate: A=1\r\n",
+             answer);
+    says(answer, "traceparent: 00-" TRACE "-");
+    assert_null(strstr(answer, "tracestate"));
+    answered(&w, "x-request-id: a-1\r\n", PICTURES_4, "HTTP/1.1 200",
+             "X-Request-Id: me\r\n"); /* the body's own */
+    end(&w);
+}
+
+/* One line a request, in which nobody finds a key. */
+static void each_request_is_logged(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE], *text;
+    size_t size;
+    bt_error error;
+    unlink("access.log");
+    begin_with(&w, NULL, true, keep_the_door);
+    answered(&w, "authorization: Bearer " KEY "\r\n", PICTURES_4, "HTTP/1.1 200", "X-Request-Id: me\r\n");
+    answered(&w, "authorization: Bearer " KEY "x\r\n", PICTURES_4, "HTTP/1.1 401", "X-Request-Id: ");
+    ask_with(&w, "GET", "/v2/models/other/ready?key=" KEY,
+             "traceparent: 00-" TRACE "-b7ad6b7169203331-01\r\n", answer);
+    const int client = post(&w, "authorization: Bearer " KEY "\r\n", PICTURES_1);
+    await_in_flight(&w, 1);
+    close(client);
+    await_in_flight(&w, 0);
+    end(&w);
+    must(bt_file_read("access.log", 1 << 16, &text, &size, &error), &error);
+    says(text, "\"id\":\"me\",\"method\":\"POST\",\"path\":\"" INFER "\",\"status\":200,\"bytes_in\":");
+    says(text, "\"model\":\"hrnet\",\"batch_size\":4,\"mode\":\"production_optimized\",\"key\":\"alice\"}\n");
+    says(text, "\"status\":401,");
+    says(text, "\"error\":\"send a key that is known here: Authorization: Bearer KEY\"}\n");
+    says(text, "\"path\":\"/v2/models/other/ready\",\"status\":400,\"bytes_in\":0,");
+    says(text, "\"trace_id\":\"" TRACE "\",\"span_id\":\"");
+    says(text, "\"status\":503,");
+    assert_null(strstr(text, "0123456789"));
+    int lines = 0;
+    for (size_t i = 0; i < size; i++)
+        lines += text[i] == '\n';
+    assert_int_equal(lines, 4);
+    free(text);
+}
+
 /* Those whose pictures are with the service are answered by its end, and nobody new is let in. */
 static void the_end_answers_everybody(void **state) {
     (void)state;
@@ -409,10 +564,10 @@ static void addresses_that_are_none_are_refused(void **state) {
     begin(&w, NULL, true);
     bt_http_settings settings = w.settings;
     settings.port = w.port;
-    assert_int_equal(bt_http_server_open(&second, w.service, &settings, &error), BT_IO);
+    assert_int_equal(bt_http_server_open(&second, w.service, &settings, NULL, &error), BT_IO);
     says(error.message, "cannot be listened at: Address already in use");
     snprintf(settings.listen, sizeof settings.listen, "everywhere");
-    assert_int_equal(bt_http_server_open(&second, w.service, &settings, &error), BT_INVALID);
+    assert_int_equal(bt_http_server_open(&second, w.service, &settings, NULL, &error), BT_INVALID);
     says(error.message, "--listen: \"everywhere\" is no address in numbers");
     assert_null(second);
     end(&w);
@@ -441,10 +596,15 @@ int main(void) {
         cmocka_unit_test(a_body_that_is_not_wanted_is_told),
         cmocka_unit_test(a_body_that_is_too_large_is_told),
         cmocka_unit_test(packed_bodies_are_read),
+        cmocka_unit_test(who_has_no_key_is_not_let_in),
+        cmocka_unit_test(pages_of_the_list_may_ask),
+        cmocka_unit_test(other_pages_may_not),
+        cmocka_unit_test(ids_and_traces_are_handed_on),
+        cmocka_unit_test(each_request_is_logged),
         cmocka_unit_test(the_end_answers_everybody),
         cmocka_unit_test(nothing_stays_open_behind_it),
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(the_limit_fits_the_largest_batch),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, bt_scratch_enter, bt_scratch_leave);
 }

@@ -89,7 +89,8 @@ static void write_names(const serving *s, char *out, size_t size) {
 /* Loads and warms up: whoever asks meanwhile hears that it lives and is not ready. */
 static bt_status start(serving *s, bt_error *error) {
     char names[256];
-    bt_status status = bt_http_server_open(&s->server, s->service, &s->settings, s->access, error);
+    bt_status status =
+        bt_http_server_open(&s->server, s->service, &s->settings, s->access, BT_HTTP_LISTEN, error);
     if (status != BT_OK) return status;
     write_names(s, names, sizeof names);
     bt_log_write(s->log, BT_LOG_INFO, "listening at %s; loading %s", bt_http_server_address(s->server),

@@ -21,7 +21,7 @@ const char *bt_http_unready(const bt_http_server *server) {
 bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_facts *out, int *index, bt_error *error) {
     bt_model_facts facts[BT_BATCHER_MODELS_MAX];
     const bt_route *route = &exchange->route;
-    bt_service *service = exchange->server->service;
+    bt_service *service = exchange->generation->service;
     *index = bt_service_find(service, route->model);
     if (*index < 0) return bt_service_fail_model(service, route->model, error);
     if (route->version[0] && strcmp(route->version, BT_HTTP_VERSION) != 0)
@@ -40,7 +40,7 @@ static enum MHD_Result answer_readiness(const bt_exchange *exchange) {
 
 /* Of the models `first` to before `end`. */
 static enum MHD_Result answer_stats(const bt_exchange *exchange, int first, int end) {
-    bt_service *service = exchange->server->service;
+    bt_service *service = exchange->generation->service;
     const size_t room = end > first ? (size_t)(end - first) : 1;
     bt_metrics *metrics = calloc(room, sizeof *metrics);
     bt_metrics_totals *totals = calloc(room, sizeof *totals);
@@ -76,19 +76,19 @@ static enum MHD_Result answer_model(const bt_exchange *exchange) {
 
 static enum MHD_Result answer_index(const bt_exchange *exchange) {
     bt_model_facts facts[BT_BATCHER_MODELS_MAX];
-    const int count = bt_service_models(exchange->server->service, facts, BT_BATCHER_MODELS_MAX);
+    const int count = bt_service_models(exchange->generation->service, facts, BT_BATCHER_MODELS_MAX);
     return bt_reply_text(exchange, bt_http_index_text(facts, count, bt_http_unready(exchange->server)), NULL);
 }
 
 static enum MHD_Result answer_metrics(const bt_exchange *exchange) {
     char *text;
     bt_error error;
-    if (bt_service_metrics_prometheus(exchange->server->service, &text, &error) != BT_OK)
+    if (bt_service_metrics_prometheus(exchange->generation->service, &text, &error) != BT_OK)
         return bt_reply_status(exchange, &error);
     return bt_reply_text(exchange, text, METRICS_TYPE);
 }
 
-enum MHD_Result bt_http_answer_endpoint(const bt_exchange *exchange) {
+static enum MHD_Result answer_of(const bt_exchange *exchange) {
     switch (exchange->route.target) {
     case BT_HTTP_SERVER:
         return bt_reply_text(exchange, bt_http_server_text(), NULL);
@@ -97,7 +97,7 @@ enum MHD_Result bt_http_answer_endpoint(const bt_exchange *exchange) {
     case BT_HTTP_READY:
         return answer_readiness(exchange);
     case BT_HTTP_ALL_STATS:
-        return answer_stats(exchange, 0, bt_service_models(exchange->server->service, NULL, 0));
+        return answer_stats(exchange, 0, bt_service_models(exchange->generation->service, NULL, 0));
     case BT_HTTP_INDEX:
         return answer_index(exchange);
     case BT_HTTP_METRICS:
@@ -105,4 +105,11 @@ enum MHD_Result bt_http_answer_endpoint(const bt_exchange *exchange) {
     default:
         return answer_model(exchange);
     }
+}
+
+enum MHD_Result bt_http_answer_endpoint(bt_exchange *exchange) {
+    bt_generation_enter(exchange);
+    const enum MHD_Result result = answer_of(exchange);
+    bt_generation_leave(exchange);
+    return result;
 }

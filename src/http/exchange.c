@@ -22,6 +22,7 @@ static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connect
         free(exchange);
         return NULL;
     }
+    exchange->body_limit = (size_t)atomic_load(&server->body_limit);
     atomic_fetch_add(&server->open, 1);
     return exchange;
 }
@@ -45,6 +46,7 @@ void bt_exchange_clear(bt_exchange *exchange) {
 }
 
 static void end(bt_exchange *exchange) {
+    bt_generation_leave(exchange);
     bt_exchange_clear(exchange);
     atomic_fetch_sub(&exchange->server->open, 1);
     free(exchange);
@@ -75,7 +77,7 @@ static int64_t number_of(const char *text) {
 
 static enum MHD_Result refuse_size(const bt_exchange *exchange) {
     char message[160];
-    const size_t limit = exchange->server->body_limit;
+    const size_t limit = exchange->body_limit;
     snprintf(message, sizeof message,
              "a body has at most %zu bytes (%zu MB) here: send fewer pictures at a time, or start the server "
              "with a larger --body-limit-mb",
@@ -102,7 +104,7 @@ static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size
     bt_envelope_note_received(exchange, size);
     const double seconds = (double)(bt_clock_now_ns() - exchange->began_ns) / 1e9;
     if (seconds > server->settings->request_timeout_seconds) return MHD_NO;
-    if (exchange->unread || size > server->body_limit - exchange->size) return pass_over(exchange, size);
+    if (exchange->unread || size > exchange->body_limit - exchange->size) return pass_over(exchange, size);
     uint8_t *grown = bt_array_grow(exchange->body, exchange->size, size, &exchange->room, 1);
     if (!grown) return MHD_NO;
     memcpy(grown + exchange->size, data, size);
@@ -122,8 +124,7 @@ static enum MHD_Result unpack(bt_exchange *exchange, bool *told) {
         return bt_reply_error(exchange, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, error.message);
     *told = false;
     if (!packed || exchange->size == 0) return MHD_YES;
-    bt_status status =
-        bt_inflate(&body, &size, exchange->body, exchange->size, exchange->server->body_limit, &error);
+    bt_status status = bt_inflate(&body, &size, exchange->body, exchange->size, exchange->body_limit, &error);
     *told = status != BT_OK;
     if (status == BT_INVALID) return refuse_size(exchange);
     if (status != BT_OK) return bt_reply_status(exchange, &error);
@@ -171,7 +172,7 @@ static enum MHD_Result look_at_head(bt_exchange *exchange, const char *method, c
     const int64_t length = number_of(header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH));
     const bool wanted = bt_route_reads(exchange->route.target) && bt_envelope_admits(exchange) &&
                         bt_route_allows(exchange->route.target, method, &allowed);
-    exchange->unread = !wanted || length > (int64_t)exchange->server->body_limit;
+    exchange->unread = !wanted || length > (int64_t)exchange->body_limit;
     if (exchange->unread) {
         const bool at_once =
             length > (int64_t)PASSED_OVER_MAX || header(exchange, MHD_HTTP_HEADER_EXPECT) != NULL;

@@ -56,7 +56,7 @@ static bt_status submit_one(bt_exchange *exchange, int index, bt_error *error) {
     part->exchange = exchange;
     atomic_fetch_add(&exchange->holds, 1);
     bt_status status =
-        bt_service_submit(exchange->server->service, &request, answered, part, &part->ticket, error);
+        bt_service_submit(exchange->generation->service, &request, answered, part, &part->ticket, error);
     if (status != BT_OK) atomic_fetch_sub(&exchange->holds, 1); /* never the last: the caller has one */
     return status;
 }
@@ -68,7 +68,8 @@ static void submit_all(bt_exchange *exchange) {
         if (submit_one(exchange, i, &error) == BT_OK) continue;
         exchange->refusal = error;
         for (int sent = 0; sent < i; sent++)
-            if (bt_service_cancel(exchange->server->service, exchange->parts[sent].ticket, &ignored) != BT_OK)
+            if (bt_service_cancel(exchange->generation->service, exchange->parts[sent].ticket, &ignored) !=
+                BT_OK)
                 continue; /* answered already */
         return;
     }
@@ -85,7 +86,8 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
     return status == BT_OK ? make_room(exchange, error) : status;
 }
 
-enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length) {
+/* `handed` is set where its pictures are with the service; otherwise it has its answer. */
+static enum MHD_Result hand_over(bt_exchange *exchange, int64_t header_length, bool *handed) {
     bt_model_facts facts;
     bt_error error;
     int index;
@@ -100,8 +102,21 @@ enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length) {
     atomic_fetch_add(&exchange->server->sleeping, 1);
     MHD_suspend_connection(exchange->connection);
     submit_all(exchange);
-    bt_exchange_release(exchange);
+    *handed = true;
     return MHD_YES;
+}
+
+enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length) {
+    bool handed = false;
+    bt_generation_enter(exchange);
+    const enum MHD_Result result = hand_over(exchange, header_length, &handed);
+    if (!handed) {
+        bt_generation_leave(exchange);
+        return result;
+    }
+    bt_generation_entered(exchange);
+    bt_exchange_release(exchange);
+    return result;
 }
 
 /* ---- and back ---- */
@@ -143,6 +158,7 @@ enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
     bt_infer_response response;
     bt_status status = error.status;
     atomic_fetch_sub(&exchange->server->sleeping, 1);
+    bt_generation_leave(exchange);
     if (status == BT_OK) note_result(exchange);
     if (status == BT_OK && exchange->polygons) status = find_polygons(exchange, &error);
     if (status == BT_OK)

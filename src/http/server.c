@@ -2,6 +2,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -31,6 +32,11 @@ size_t bt_http_body_limit(const bt_http_settings *settings, const bt_model_facts
         if (batch > limit) limit = batch;
     }
     return limit;
+}
+
+size_t bt_http_body_limit_of(const bt_http_settings *settings, bt_service *service) {
+    bt_model_facts facts[BT_BATCHER_MODELS_MAX];
+    return bt_http_body_limit(settings, facts, bt_service_models(service, facts, BT_BATCHER_MODELS_MAX));
 }
 
 /* ---- the socket ---- */
@@ -71,30 +77,42 @@ static bt_status write_address(bt_http_server *server, bt_error *error) {
     return BT_OK;
 }
 
+/* Others may take from it as well: who polls it and then finds nobody must not be held up. */
+static bt_status inherit(bt_http_server *server, int listener, bt_error *error) {
+    int listens = 0, family = AF_UNSPEC;
+    socklen_t size = sizeof listens;
+    server->listener = listener;
+    server->inherited = true;
+    if (getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens ||
+        getsockopt(listener, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 ||
+        (family != AF_INET && family != AF_INET6))
+        return bt_fail(error, BT_INVALID, "descriptor %d was handed over, and is no TCP socket that listens",
+                       listener);
+    if (fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK) == 0 &&
+        fcntl(listener, F_SETFD, FD_CLOEXEC) == 0)
+        return BT_OK;
+    return bt_fail(error, BT_IO, "descriptor %d: %s", listener, bt_text_system_error(errno));
+}
+
 static bt_status start_listening(bt_http_server *server, bt_error *error) {
     struct addrinfo *at;
     bt_status status = look_up(&at, server->settings, error);
     if (status != BT_OK) return status;
     status = open_socket(server, at, error);
     freeaddrinfo(at);
-    return status == BT_OK ? write_address(server, error) : status;
+    return status;
 }
 
 /* ---- the threads ---- */
 
-/* Connections that come when nobody new is let in are closed as they are taken. (libmicrohttpd's own way to listen no
- * more takes the socket out of epoll in two threads at once, and ends the process where they meet.) */
-static enum MHD_Result accepts(void *server, const struct sockaddr *from, socklen_t size) {
-    (void)from;
-    (void)size;
-    return atomic_load(&((bt_http_server *)server)->quiet) ? MHD_NO : MHD_YES;
-}
+/* Connections are counted where they are taken: its own count falls late, and is cut into one for each thread. */
+#define ROOM_TO_SPARE 2
 
 static bt_status start_daemon(bt_http_server *server, bt_error *error) {
     const bt_http_settings *s = server->settings;
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_LISTEN_SOCKET, server->listener, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->connections, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, ROOM_TO_SPARE * (intptr_t)(s->connections + s->http_threads), NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)bt_accept_connection, server},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout_seconds, NULL},
         {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)bt_exchange_completed, server},
@@ -102,9 +120,9 @@ static bt_status start_daemon(bt_http_server *server, bt_error *error) {
         {s->http_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)s->http_threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    server->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, accepts, server,
-                         bt_exchange_handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+        bt_exchange_handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (server->daemon) return BT_OK;
     return bt_fail(error, BT_BACKEND, "libmicrohttpd did not start: %s", bt_text_system_error(errno));
 }
@@ -125,25 +143,34 @@ static void make_locks(bt_http_server *server) {
     pthread_cond_init(&server->quits, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->generation_lock, NULL);
+}
+
+static bt_http_server *make(bt_service *service, const bt_http_settings *settings, bt_access *access) {
+    bt_http_server *server = calloc(1, sizeof *server);
+    if (!server) return NULL;
+    server->generations[0].service = service;
+    server->served = &server->generations[0];
+    server->settings = settings;
+    server->access = access;
+    server->listener = server->accept_signal = -1;
+    atomic_store(&server->body_limit, (long long)bt_http_body_limit_of(settings, service));
+    server->polygons = finds_polygons();
+    make_locks(server);
+    return server;
 }
 
 bt_status bt_http_server_open(bt_http_server **out, bt_service *service, const bt_http_settings *settings,
-                              bt_access *access, bt_error *error) {
-    bt_model_facts facts[BT_BATCHER_MODELS_MAX];
-    bt_http_server *server = calloc(1, sizeof *server);
+                              bt_access *access, int listener, bt_error *error) {
+    bt_http_server *server = make(service, settings, access);
     *out = NULL;
     if (!server) return bt_no_memory(error, "a server");
-    const int count = bt_service_models(service, facts, BT_BATCHER_MODELS_MAX);
-    server->service = service;
-    server->settings = settings;
-    server->access = access;
-    server->listener = -1;
-    server->body_limit = bt_http_body_limit(settings, facts, count);
-    server->polygons = finds_polygons();
-    make_locks(server);
-    bt_status status = start_listening(server, error);
+    bt_status status = listener >= 0 ? inherit(server, listener, error) : start_listening(server, error);
+    if (status == BT_OK) status = write_address(server, error);
     if (status == BT_OK) status = bt_watch_start(server, error);
     if (status == BT_OK) status = start_daemon(server, error);
+    if (status == BT_OK) status = bt_accept_start(server, error);
+    if (status == BT_OK && !server->inherited) bt_accept_let_in(server);
     if (status == BT_OK)
         *out = server;
     else
@@ -157,36 +184,45 @@ const char *bt_http_server_address(const bt_http_server *server) {
 
 void bt_http_server_ready(bt_http_server *server) {
     atomic_store(&server->phase, BT_HTTP_SERVING);
+    bt_accept_let_in(server);
 }
 
 void bt_http_server_drain(bt_http_server *server) {
     atomic_store(&server->phase, BT_HTTP_DRAINING);
 }
 
-void bt_http_server_quiet(bt_http_server *server) {
-    atomic_store(&server->quiet, true);
+static bool all_are_answered(const bt_http_server *server) {
+    return atomic_load(&server->open) == 0;
 }
 
-static void await_answers(const bt_http_server *server) {
-    const int64_t until_ns = bt_clock_now_ns() + LEAVE_NS;
-    while (atomic_load(&server->open) > 0 && bt_clock_now_ns() < until_ns)
+/* For the service: what they wait for comes at the latest when that stops. */
+static bool all_wait(const bt_http_server *server) {
+    return atomic_load(&server->open) == atomic_load(&server->sleeping);
+}
+
+static void await(const bt_http_server *server, bool (*done)(const bt_http_server *), int64_t wait_ns) {
+    const int64_t until_ns = bt_clock_now_ns() + wait_ns;
+    while (!done(server) && bt_clock_now_ns() < until_ns)
         bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
 }
 
-/* The socket is the daemon's to close, where there is one. */
+void bt_http_server_quiet(bt_http_server *server) {
+    bt_accept_stop(server);
+    await(server, all_wait, LEAVE_NS);
+}
+
 void bt_http_server_close(bt_http_server **server) {
     if (!*server) return;
     bt_http_server *s = *server;
     *server = NULL;
     bt_http_server_drain(s);
     bt_http_server_quiet(s);
-    if (s->daemon) await_answers(s);
+    if (s->daemon) await(s, all_are_answered, LEAVE_NS);
     bt_watch_stop(s);
     if (atomic_load(&s->sleeping) > 0) return; /* a lane hangs with their pictures: nothing may be freed */
-    if (s->daemon)
-        MHD_stop_daemon(s->daemon);
-    else if (s->listener >= 0)
-        close(s->listener);
+    if (s->daemon) MHD_stop_daemon(s->daemon);
+    if (s->accept_signal >= 0) close(s->accept_signal);
+    pthread_mutex_destroy(&s->generation_lock);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->quits);
     free(s);

@@ -19,10 +19,13 @@ extern "C" {
 typedef struct bt_http_server bt_http_server;
 
 /* Listens at once, for a service that is open: alive, and ready from bt_http_server_ready on. `access` says who is let
- * in; NULL: everybody. All three must outlive the server. BT_INVALID for an address that is none, BT_IO where it cannot be listened at,
- * BT_NO_MEMORY, BT_BACKEND where libmicrohttpd fails. The caller closes it. */
+ * in; NULL: everybody. `listener`, which it takes over, is a socket that a service manager listens at, and lets nobody
+ * in before it is ready: whoever comes waits; BT_HTTP_LISTEN: one of its own, as the settings say. Service, settings and
+ * access must outlive the server. BT_INVALID for an address that is none, or such a socket, BT_IO where it cannot be
+ * listened at, BT_NO_MEMORY, BT_BACKEND where libmicrohttpd fails. The caller closes it. */
+#define BT_HTTP_LISTEN (-1)
 BT_MUST_USE bt_status bt_http_server_open(bt_http_server **out, bt_service *service,
-                                          const bt_http_settings *settings, bt_access *access,
+                                          const bt_http_settings *settings, bt_access *access, int listener,
                                           bt_error *error);
 
 /* "http://127.0.0.1:8000", with the port that was taken. */
@@ -34,7 +37,16 @@ void bt_http_server_ready(bt_http_server *server);
 /* Not ready any more, and connections end with their next answer; requests are served on. */
 void bt_http_server_drain(bt_http_server *server);
 
-/* Nobody new is let in; connections that there are stay. */
+/* Requests go to `service`, which runs, from now on, and none is refused for it; those that the one before has get
+ * their answers from it, which is stopped for that (bt_service_stop, with `drain_ms` and its errors). *old is the one
+ * before, for the caller to close: nobody is in it any more; NULL where somebody is for ever, as where a backend call
+ * hangs that reads a picture: it is then left behind, and there is no further swap. BT_INVALID, with nothing changed,
+ * where that is so already. One thread at a time, and none of the following meanwhile. */
+BT_MUST_USE bt_status bt_http_server_swap(bt_http_server *server, bt_service *service, double drain_ms,
+                                          bt_service **old, bt_error *error);
+
+/* Nobody new is let in, from one moment on; connections that there are stay. Gives requests that are just coming in a
+ * few seconds to come in whole. */
 void bt_http_server_quiet(bt_http_server *server);
 
 /* Gives answers that are ready a few seconds to leave, closes every connection and ends the threads. The

@@ -1,8 +1,8 @@
 /* What a running server consists of. Internal to http/.
  *
- * server.c opens and closes it; exchange.c takes a request in, from its head to its last byte, and sees it
- * out; reply.c makes answers; inference.c hands pictures to the service and is called back; watch.c looks for
- * those who hung up. */
+ * server.c opens and closes it; accept.c takes connections; generation.c says which service a request belongs to;
+ * exchange.c takes a request in, from its head to its last byte, and sees it out; reply.c makes answers;
+ * inference.c hands pictures to the service and is called back; watch.c looks for those who hung up. */
 #ifndef BT_HTTP_STATE_H
 #define BT_HTTP_STATE_H
 
@@ -23,19 +23,35 @@ extern "C" {
 
 typedef enum bt_http_phase { BT_HTTP_LOADING, BT_HTTP_SERVING, BT_HTTP_DRAINING } bt_http_phase;
 
+/* A service as it is served. A request belongs to the one that was served when it began to be answered, until it is
+ * answered, whichever is served by then: so one may take another's place at any moment, and ends when nobody is in it
+ * any more. */
+typedef struct bt_generation {
+    bt_service *service; /* NULL: there is none in this place */
+    atomic_int entering; /* requests that may still hand pictures to it */
+    atomic_int holders;  /* whoever is in it: those, those who wait for its answers, those who ask about it */
+} bt_generation;
+
 struct bt_http_server {
-    bt_service *service;
     bt_access *access; /* NULL: everybody is let in, and nothing is logged */
     const bt_http_settings *settings;
     struct MHD_Daemon *daemon;
-    int listener; /* ours until the daemon has it; -1 */
+    int listener;   /* -1: it listens no more */
+    bool inherited; /* the listener is others', too: it is theirs to close to the world */
     char address[128];
-    size_t body_limit;
-    bool polygons;       /* can be found here */
-    atomic_int phase;    /* bt_http_phase */
-    atomic_int open;     /* exchanges */
-    atomic_int sleeping; /* of those, with the service */
-    atomic_bool quiet;   /* nobody new is let in */
+    atomic_llong body_limit;
+    bool polygons;                   /* can be found here */
+    atomic_int phase;                /* bt_http_phase */
+    atomic_int open;                 /* exchanges */
+    atomic_int sleeping;             /* of those, with the service */
+    pthread_mutex_t generation_lock; /* of which is served */
+    bt_generation generations[2];    /* one is served, the other may be ending */
+    bt_generation *served;
+    pthread_t acceptor;
+    bool accepting;
+    int accept_signal;      /* an eventfd: the acceptor is to look around; -1 */
+    atomic_int connections; /* taken, and not closed */
+    atomic_bool lets_in, accept_quit;
     pthread_t watcher;
     bool watched;
     pthread_mutex_t lock; /* of what follows */
@@ -57,10 +73,13 @@ typedef struct bt_http_part {
 struct bt_exchange {
     bt_http_server *server;
     struct MHD_Connection *connection;
+    bt_generation *generation; /* NULL: in none yet, or no more */
+    bool entering;             /* is counted there as such */
     bt_route route;
     bt_envelope *envelope;
     int64_t began_ns;
-    bool asleep; /* was handed to the service, and comes back answered */
+    size_t body_limit; /* as it was then */
+    bool asleep;       /* was handed to the service, and comes back answered */
     /* the body */
     uint8_t *body;
     size_t size, room;
@@ -107,10 +126,33 @@ enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *al
 enum MHD_Result bt_reply_unauthorized(const bt_exchange *exchange);
 enum MHD_Result bt_reply_preflight(const bt_exchange *exchange);
 
+/* ---- server.c ---- */
+
+size_t bt_http_body_limit_of(const bt_http_settings *settings, bt_service *service);
+
+/* ---- generation.c ---- */
+
+/* The exchange is with the service that is served now, until it leaves. Cheap. */
+void bt_generation_enter(bt_exchange *exchange);
+/* It hands no more pictures over. */
+void bt_generation_entered(bt_exchange *exchange);
+/* It may not touch the service any more. Safe where it is in none. */
+void bt_generation_leave(bt_exchange *exchange);
+
+/* ---- accept.c ---- */
+
+BT_MUST_USE bt_status bt_accept_start(bt_http_server *server, bt_error *error);
+void bt_accept_let_in(bt_http_server *server); /* until then those who come wait outside */
+/* Takes no connection any more, but those that came before, where the listener is this server's alone. */
+void bt_accept_stop(bt_http_server *server);
+/* libmicrohttpd's, of each connection. */
+void bt_accept_connection(void *server, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode code);
+
 /* ---- endpoints.c ---- */
 
 /* Answers whatever is no inference. */
-enum MHD_Result bt_http_answer_endpoint(const bt_exchange *exchange);
+enum MHD_Result bt_http_answer_endpoint(bt_exchange *exchange);
 /* Why it is not ready; NULL: it is. */
 const char *bt_http_unready(const bt_http_server *server);
 /* The facts of the route's model. BT_INVALID says which there are. */

@@ -46,7 +46,7 @@ static int find_gone(bt_http_server *server, bt_exchange *gone[GONE_MAX]) {
 static void take_back(bt_exchange *exchange) {
     bt_error ignored; /* those that are answered already */
     for (int i = 0; i < exchange->request.count; i++)
-        if (bt_service_cancel(exchange->server->service, exchange->parts[i].ticket, &ignored) != BT_OK)
+        if (bt_service_cancel(exchange->generation->service, exchange->parts[i].ticket, &ignored) != BT_OK)
             continue;
     bt_exchange_release(exchange);
 }

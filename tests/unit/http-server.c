@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -30,31 +32,36 @@ typedef struct world {
 } world;
 
 /* A batch closes when it is full, or never: requests wait until there are four, or are taken back. */
-static void begin_with(world *w, const char *settings, bool ready, void (*change)(bt_http_settings *)) {
-    bt_option_sources sources;
-    size_t count;
-    bt_error error;
-    const bt_option *table = bt_http_settings_table(&count);
+static bt_service *start_service(const char *settings, int model_count) {
     const live_service about = {.backend = "sim:tau0_ms=0,alpha_ms=0",
                                 .batch_size = 4,
                                 .image_size = 4,
                                 .max_queue_delay_ms = 60000,
-                                .model_count = 1,
+                                .model_count = model_count,
                                 .settings = settings};
+    return live_service_start(&about);
+}
+
+static void begin_at(world *w, const char *settings, bool ready, void (*change)(bt_http_settings *),
+                     int listener) {
+    bt_option_sources sources;
+    size_t count;
+    bt_error error;
+    const bt_option *table = bt_http_settings_table(&count);
     bt_options_default(table, count, &w->settings, &sources);
     w->settings.port = 0;
     w->settings.body_limit_mb = 1;
     if (change) change(&w->settings);
     must(bt_access_open(&w->access, &w->settings, NULL, &error), &error);
-    w->service = live_service_start(&about);
-    must(bt_http_server_open(&w->server, w->service, &w->settings, w->access, &error), &error);
+    w->service = start_service(settings, 1);
+    must(bt_http_server_open(&w->server, w->service, &w->settings, w->access, listener, &error), &error);
     w->port = atoi(strrchr(bt_http_server_address(w->server), ':') + 1);
     assert_true(w->port > 0);
     if (ready) bt_http_server_ready(w->server);
 }
 
 static void begin(world *w, const char *settings, bool ready) {
-    begin_with(w, settings, ready, NULL);
+    begin_at(w, settings, ready, NULL, BT_HTTP_LISTEN);
 }
 
 static void end(world *w) {
@@ -68,13 +75,21 @@ static void end(world *w) {
 
 /* ---- a client ---- */
 
-static int dial(const world *w) {
+/* -1: nobody listens. */
+static int try_dial(const world *w) {
     const struct sockaddr_in to = {.sin_family = AF_INET,
                                    .sin_port = htons((uint16_t)w->port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int client = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(client >= 0);
-    assert_int_equal(connect(client, (const struct sockaddr *)&to, sizeof to), 0);
+    if (connect(client, (const struct sockaddr *)&to, sizeof to) == 0) return client;
+    close(client);
+    return -1;
+}
+
+static int dial(const world *w) {
+    const int client = try_dial(w);
+    assert_true(client >= 0);
     return client;
 }
 
@@ -399,7 +414,7 @@ static void who_has_no_key_is_not_let_in(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
-    begin_with(&w, NULL, true, keep_the_door);
+    begin_at(&w, NULL, true, keep_the_door, BT_HTTP_LISTEN);
     answered(&w, "", PICTURES_4, "HTTP/1.1 401", "WWW-Authenticate: Bearer");
     answered(&w, "authorization: Bearer alice-0123456789abcdeF\r\n", PICTURES_4, "HTTP/1.1 401",
              "{\"error\":\"send a key that is known here: Authorization: Bearer KEY\"}");
@@ -420,7 +435,7 @@ static void pages_of_the_list_may_ask(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
-    begin_with(&w, NULL, true, keep_the_door);
+    begin_at(&w, NULL, true, keep_the_door, BT_HTTP_LISTEN);
     ask_with(&w, "OPTIONS", INFER,
              "Origin: https://app.example.org\r\nAccess-Control-Request-Method: POST\r\n", answer);
     says(answer, "HTTP/1.1 204");
@@ -440,7 +455,7 @@ static void other_pages_may_not(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
-    begin_with(&w, NULL, true, keep_the_door);
+    begin_at(&w, NULL, true, keep_the_door, BT_HTTP_LISTEN);
     ask_with(&w, "OPTIONS", INFER, "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n",
              answer);
     says(answer, "HTTP/1.1 401");
@@ -499,7 +514,7 @@ static void each_request_is_logged(void **state) {
     size_t size;
     bt_error error;
     unlink("access.log");
-    begin_with(&w, NULL, true, keep_the_door);
+    begin_at(&w, NULL, true, keep_the_door, BT_HTTP_LISTEN);
     answered(&w, "authorization: Bearer " KEY "\r\n", PICTURES_4, "HTTP/1.1 200", "X-Request-Id: me\r\n");
     answered(&w, "authorization: Bearer " KEY "x\r\n", PICTURES_4, "HTTP/1.1 401", "X-Request-Id: ");
     ask_with(&w, "GET", "/v2/models/other/ready?key=" KEY,
@@ -525,6 +540,8 @@ static void each_request_is_logged(void **state) {
     free(text);
 }
 
+/* ---- the end ---- */
+
 /* Those whose pictures are with the service are answered by its end, and nobody new is let in. */
 static void the_end_answers_everybody(void **state) {
     (void)state;
@@ -535,15 +552,156 @@ static void the_end_answers_everybody(void **state) {
     await_in_flight(&w, 1);
     bt_http_server_drain(w.server);
     bt_http_server_quiet(w.server);
-    const int late = post(&w, "", PICTURES_1);
-    receive(late, answer, sizeof answer);
-    assert_string_equal(answer, "");
-    close(late);
+    assert_int_equal(try_dial(&w), -1);
     end(&w);
     receive(client, answer, sizeof answer);
     says(answer, "HTTP/1.1 200");
     says(answer, "Connection: close");
     close(client);
+}
+
+/* Half of it is there when the last are let in, and the rest comes while it waits for that. */
+static void a_request_on_its_way_is_answered(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    const int client = dial(&w), half = 40;
+    send_head(client, "POST", INFER, "", strlen(PICTURES_4));
+    send_all(client, PICTURES_4, (size_t)half);
+    bt_http_server_drain(w.server);
+    const pid_t sender = fork();
+    if (sender == 0) {
+        bt_clock_sleep_until_ns(bt_clock_now_ns() + 50 * BT_NS_PER_MS);
+        send_all(client, PICTURES_4 + half, strlen(PICTURES_4) - (size_t)half);
+        _exit(0);
+    }
+    bt_http_server_quiet(w.server);
+    waitpid(sender, NULL, 0);
+    end(&w);
+    receive(client, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    close(client);
+}
+
+/* ---- one service in another's place ---- */
+
+static void swap(world *w, bt_service *next) {
+    bt_error error;
+    bt_service *old;
+    must(bt_http_server_swap(w->server, next, 10000, &old, &error), &error);
+    assert_ptr_equal(old, w->service);
+    bt_service_close(&old);
+    w->service = next;
+}
+
+/* Two wait at the old one for a batch of four, which never fills: its end answers them. Another picture is read by the
+ * one, a model appears with the other, and the connection stays. */
+static void a_swap_refuses_nobody(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    const int waiting = post(&w, "", PICTURES_2), kept = dial(&w);
+    await_in_flight(&w, 2);
+    send_head(kept, "GET", "/v2/models/cbam_resunet", "", 0);
+    receive(kept, answer, sizeof answer);
+    says(answer, "HTTP/1.1 404");
+    swap(&w, start_service("batch_size=2", 2));
+    receive(waiting, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    says(answer, "\"batch_size\":2");
+    send_head(kept, "GET", "/v2/models/cbam_resunet", "", 0);
+    receive(kept, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    assert_null(strstr(answer, "Connection: close"));
+    answered(&w, "", PICTURES_2, "HTTP/1.1 200", "\"batch_size\":2");
+    ask(&w, "POST", "/v2/repository/index", answer);
+    says(answer, "cbam_resunet");
+    close(waiting);
+    close(kept);
+    end(&w);
+}
+
+/* Whoever hangs up after a swap is taken back from the one that has their pictures. */
+static void who_hangs_up_after_a_swap_is_taken_back(void **state) {
+    (void)state;
+    world w;
+    begin(&w, NULL, true);
+    swap(&w, start_service(NULL, 1));
+    const int client = post(&w, "", PICTURES_2);
+    await_in_flight(&w, 2);
+    close(client);
+    await_in_flight(&w, 0);
+    assert_int_equal(metrics_of(&w).cancelled, 2);
+    end(&w);
+}
+
+/* ---- a socket that others keep ---- */
+
+static int listen_anywhere(void) {
+    const struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    return listener;
+}
+
+/* Who comes before the models are loaded, or between two servers, is answered by whoever is ready next. */
+static void a_socket_handed_over_keeps_those_who_wait(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    const int kept = listen_anywhere();
+    begin_at(&w, NULL, false, NULL, dup(kept));
+    int early = post(&w, "", PICTURES_4);
+    bt_http_server_ready(w.server);
+    receive(early, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    close(early);
+    bt_http_server_quiet(w.server);
+    early = post(&w, "", PICTURES_4);
+    end(&w);
+    begin_at(&w, NULL, true, NULL, dup(kept));
+    receive(early, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    close(early);
+    end(&w);
+    close(kept);
+}
+
+static void what_is_no_listening_socket_is_refused(void **state) {
+    (void)state;
+    bt_http_server *server;
+    bt_error error;
+    bt_http_settings settings = {.connections = 1};
+    bt_service *service = start_service(NULL, 1);
+    const int plain = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bt_http_server_open(&server, service, &settings, NULL, plain, &error), BT_INVALID);
+    says(error.message, "is no TCP socket that listens");
+    live_service_end(service);
+}
+
+/* One more than there may be waits until another has gone. */
+static void connections_are_bounded(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin_at(&w, NULL, false, NULL, listen_anywhere());
+    w.settings.connections = 2; /* nobody has been let in yet */
+    bt_http_server_ready(w.server);
+    const int first = dial(&w), second = dial(&w), third = post(&w, "", PICTURES_4);
+    send_head(second, "GET", "/v2/health/ready", "", 0); /* both are in, then */
+    receive(second, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    struct pollfd ready = {.fd = third, .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, 300), 0);
+    close(first);
+    receive(third, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    close(second);
+    close(third);
+    end(&w);
 }
 
 static void nothing_stays_open_behind_it(void **state) {
@@ -564,10 +722,12 @@ static void addresses_that_are_none_are_refused(void **state) {
     begin(&w, NULL, true);
     bt_http_settings settings = w.settings;
     settings.port = w.port;
-    assert_int_equal(bt_http_server_open(&second, w.service, &settings, NULL, &error), BT_IO);
+    bt_status status = bt_http_server_open(&second, w.service, &settings, NULL, BT_HTTP_LISTEN, &error);
+    assert_int_equal(status, BT_IO);
     says(error.message, "cannot be listened at: Address already in use");
     snprintf(settings.listen, sizeof settings.listen, "everywhere");
-    assert_int_equal(bt_http_server_open(&second, w.service, &settings, NULL, &error), BT_INVALID);
+    status = bt_http_server_open(&second, w.service, &settings, NULL, BT_HTTP_LISTEN, &error);
+    assert_int_equal(status, BT_INVALID);
     says(error.message, "--listen: \"everywhere\" is no address in numbers");
     assert_null(second);
     end(&w);
@@ -602,6 +762,12 @@ int main(void) {
         cmocka_unit_test(ids_and_traces_are_handed_on),
         cmocka_unit_test(each_request_is_logged),
         cmocka_unit_test(the_end_answers_everybody),
+        cmocka_unit_test(a_request_on_its_way_is_answered),
+        cmocka_unit_test(a_swap_refuses_nobody),
+        cmocka_unit_test(who_hangs_up_after_a_swap_is_taken_back),
+        cmocka_unit_test(a_socket_handed_over_keeps_those_who_wait),
+        cmocka_unit_test(what_is_no_listening_socket_is_refused),
+        cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(nothing_stays_open_behind_it),
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(the_limit_fits_the_largest_batch),

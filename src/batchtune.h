@@ -135,6 +135,9 @@ BT_API int bt_service_models(bt_service *service, bt_model_facts *out, int room)
 
 /* ---- requests ---- */
 
+/* What a ready tensor's values are; of this machine's byte order. */
+typedef enum bt_tensor_type { BT_TENSOR_FP32, BT_TENSOR_FP16 } bt_tensor_type;
+
 typedef struct bt_request {
     const uint8_t *image; /* height x width x 3 bytes, RGB, rows without gaps; read until the answer */
     int height, width;    /* pixels; 1..16384 each */
@@ -146,6 +149,15 @@ typedef struct bt_request {
     uint8_t *mask;        /* 1 where the probability is above the threshold, else 0 */
     float *probabilities; /* in [0, 1] */
     bool standard_path;   /* skip the production path: FP32, one image at a time; for comparison */
+    /* In place of `image`: the network's input as it is, 3 x height x width values, red, green and blue plane,
+     * normalised as the network was trained; read until the answer, at any address. Height and width are the
+     * model's input_height and input_width: a tensor is not resized. One with values that no picture has (NaN,
+     * infinite, beyond 65504) is answered with whatever the network makes of them, which may be NaN. */
+    const void *tensor;
+    bt_tensor_type tensor_type;
+    /* As the two above: what the network gives, input_height x input_width of the model, whatever the
+     * picture's size; of a network that has its sigmoid in it, probabilities. */
+    float *logits;
 } bt_request;
 
 typedef struct bt_result {
@@ -171,7 +183,8 @@ typedef struct bt_result {
 typedef void (*bt_answer)(void *context, const bt_result *result, const bt_error *error);
 
 /* Runs one request and waits for its answer. BT_INVALID for what is wrong with the request (an empty or
- * absurd image, a threshold that is no probability, an unknown model: the message lists the known),
+ * absurd image, a tensor of another size than the network's input, a threshold that is no probability, an
+ * unknown model: the message lists the known),
  * BT_QUEUE_FULL at once where the queue is full, BT_TIMEOUT at its deadline, or at once where it could not be
  * kept (`admission`), BT_CLOSED before start and after stop, BT_BACKEND or BT_OUT_OF_DEVICE_MEMORY where
  * every path failed. `result` may be NULL. */

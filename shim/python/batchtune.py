@@ -280,6 +280,9 @@ class _Request(ctypes.Structure):
         ("mask", ctypes.c_void_p),
         ("probabilities", ctypes.c_void_p),
         ("standard_path", ctypes.c_bool),
+        ("tensor", ctypes.c_void_p),
+        ("tensor_type", ctypes.c_int),
+        ("logits", ctypes.c_void_p),
     ]
 
 

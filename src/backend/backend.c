@@ -138,6 +138,13 @@ bt_status bt_session_put_picture(bt_session *session, int slot, const uint8_t *r
     return session->operations->put_picture(session, slot, rgb, height, width, norm, error);
 }
 
+bt_status bt_session_put_tensor(bt_session *session, int slot, const void *values, bt_tensor_type type,
+                                bool *tame, bt_error *error) {
+    bt_status status = check_pictures(session, error);
+    if (status != BT_OK) return status;
+    return session->operations->put_tensor(session, slot, values, type, tame, error);
+}
+
 bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count, float *logits,
                                   bt_error *error) {
     bt_status status = check_pictures(session, error);

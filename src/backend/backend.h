@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "image/normalize.h"
+#include "image/tensor.h"
 #include "settings/precision.h"
 
 #ifdef __cplusplus
@@ -87,6 +88,8 @@ typedef struct bt_backend_operations {
     /* NULL where no session takes pictures. */
     bt_status (*put_picture)(bt_session *session, int slot, const uint8_t *rgb, int height, int width,
                              const bt_image_norm *norm, bt_error *error);
+    bt_status (*put_tensor)(bt_session *session, int slot, const void *values, bt_tensor_type type,
+                            bool *tame, bt_error *error);
     bt_status (*run_pictures)(bt_session *session, int batch_size, int count, float *logits, bt_error *error);
     /* NULL where any memory does as well. */
     bt_status (*buffer)(bt_session *session, void **out, size_t bytes, bt_error *error);
@@ -145,7 +148,11 @@ BT_MUST_USE bt_status bt_session_run(bt_session *session, int batch_size, const 
  * be NULL: ImageNet's. Back when nothing more is read of it. Errors as bt_session_run. */
 BT_MUST_USE bt_status bt_session_put_picture(bt_session *session, int slot, const uint8_t *rgb, int height,
                                              int width, const bt_image_norm *norm, bt_error *error);
-/* A forward pass of the pictures in slots 0 ... count - 1, the last of them again for the rest of the batch. */
+/* The same of a ready tensor, 3 x H x W of the session's own size, at any address. *tame: whether its values are all a
+ * picture's, as bt_tensor_copy says. */
+BT_MUST_USE bt_status bt_session_put_tensor(bt_session *session, int slot, const void *values,
+                                            bt_tensor_type type, bool *tame, bt_error *error);
+/* A forward pass of the pictures and tensors in slots 0 ... count - 1, the last of them again for the rest of the batch. */
 BT_MUST_USE bt_status bt_session_run_pictures(bt_session *session, int batch_size, int count, float *logits,
                                               bt_error *error);
 

@@ -187,6 +187,11 @@ static bt_status plan_put_picture(bt_session *base, int slot, const uint8_t *rgb
     return bt_plan_put_picture(((plan_session *)base)->plan, slot, rgb, height, width, norm, error);
 }
 
+static bt_status plan_put_tensor(bt_session *base, int slot, const void *values, bt_tensor_type type,
+                                 bool *tame, bt_error *error) {
+    return bt_plan_put_tensor(((plan_session *)base)->plan, slot, values, type, tame, error);
+}
+
 static bt_status plan_run_pictures(bt_session *base, int batch_size, int count, float *logits,
                                    bt_error *error) {
     return bt_plan_run_pictures(((plan_session *)base)->plan, batch_size, count, logits, error);
@@ -233,6 +238,7 @@ const bt_backend_operations bt_backend_plan = {
     .prepare = plan_prepare,
     .run = plan_run,
     .put_picture = plan_put_picture,
+    .put_tensor = plan_put_tensor,
     .run_pictures = plan_run_pictures,
     .buffer = plan_buffer,
     .release_threads = plan_release_threads,

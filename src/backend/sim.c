@@ -315,23 +315,35 @@ static bt_status sim_run(bt_session *base, int batch_size, const float *images, 
     return BT_OK;
 }
 
+/* Where the image in a slot lies; NULL where memory is short. */
+static float *slot_of(sim_session *session, int slot) {
+    const size_t image = 3 * session->pixels;
+    if (slot >= session->put_count) {
+        float *grown = realloc(session->put, (size_t)(slot + 1) * image * sizeof *grown);
+        if (!grown) return NULL;
+        session->put = grown;
+        session->put_count = slot + 1;
+    }
+    return session->put + (size_t)slot * image;
+}
+
 static bt_status sim_put_picture(bt_session *base, int slot, const uint8_t *rgb, int height, int width,
                                  const bt_image_norm *norm, bt_error *error) {
     sim_session *session = (sim_session *)base;
-    const size_t image = 3 * session->pixels;
-    float *grown = slot < session->put_count
-                       ? session->put
-                       : realloc(session->put, (size_t)(slot + 1) * image * sizeof *grown);
-    if (grown) session->put = grown;
     void *scratch =
-        grown
-            ? malloc(bt_image_scratch_bytes(height > width ? height : width, session->height, session->width))
-            : NULL;
-    if (!scratch) return bt_no_memory(error, "%d pictures", slot + 1);
-    if (slot >= session->put_count) session->put_count = slot + 1;
-    bt_image_prepare(rgb, height, width, norm, grown + (size_t)slot * image, session->height, session->width,
-                     1, scratch);
+        malloc(bt_image_scratch_bytes(height > width ? height : width, session->height, session->width));
+    float *image = scratch ? slot_of(session, slot) : NULL;
+    if (image) bt_image_prepare(rgb, height, width, norm, image, session->height, session->width, 1, scratch);
     free(scratch);
+    return image ? BT_OK : bt_no_memory(error, "%d pictures", slot + 1);
+}
+
+static bt_status sim_put_tensor(bt_session *base, int slot, const void *values, bt_tensor_type type,
+                                bool *tame, bt_error *error) {
+    sim_session *session = (sim_session *)base;
+    float *image = slot_of(session, slot);
+    if (!image) return bt_no_memory(error, "%d tensors", slot + 1);
+    *tame = bt_tensor_copy(image, values, type, 3 * session->pixels);
     return BT_OK;
 }
 
@@ -385,6 +397,7 @@ const bt_backend_operations bt_backend_sim = {
     .prepare = sim_prepare,
     .run = sim_run,
     .put_picture = sim_put_picture,
+    .put_tensor = sim_put_tensor,
     .run_pictures = sim_run_pictures,
     .memory_reset = sim_memory_reset,
     .memory = sim_memory,

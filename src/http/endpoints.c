@@ -19,7 +19,6 @@ const char *bt_http_unready(const bt_http_server *server) {
 }
 
 bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_facts *out, int *index, bt_error *error) {
-    bt_model_facts facts[BT_BATCHER_MODELS_MAX];
     const bt_route *route = &exchange->route;
     bt_service *service = exchange->generation->service;
     *index = bt_service_find(service, route->model);
@@ -27,8 +26,7 @@ bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_facts *out, i
     if (route->version[0] && strcmp(route->version, BT_HTTP_VERSION) != 0)
         return bt_fail(error, BT_INVALID, "%s has one version, " BT_HTTP_VERSION ", and none called \"%s\"",
                        route->model, route->version);
-    bt_service_models(service, facts, BT_BATCHER_MODELS_MAX);
-    *out = facts[*index];
+    bt_serving_facts(service, *index, out);
     return BT_OK;
 }
 

@@ -166,7 +166,11 @@ INLINE float sigmoid(float logit) {
     const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves no bits for a fraction */
     float t = -1.44269504f * logit;
     t = t < -126.0f ? -126.0f : t > 126.0f ? 126.0f : t;
-    const float whole = (t + round) - round, x = 0.693147181f * (t - whole);
+    const union {
+        float value;
+        uint32_t bits;
+    } rounded = {.value = t + round}; /* the whole number in its lowest bits; of NaN some bits */
+    const float x = 0.693147181f * (t - (rounded.value - round));
     float power = 1 + x * (1 / 7.0f);
     power = 1 + x * (1 / 6.0f) * power;
     power = 1 + x * (1 / 5.0f) * power;
@@ -175,9 +179,9 @@ INLINE float sigmoid(float logit) {
     power = 1 + x * (1 / 2.0f) * power;
     power = 1 + x * power;
     const union {
-        int32_t bits;
+        uint32_t bits;
         float value;
-    } scale = {.bits = ((int32_t)whole + 127) << 23};
+    } scale = {.bits = (rounded.bits + 127) << 23};
     return 1.0f / (1.0f + power * scale.value);
 }
 

@@ -244,19 +244,62 @@ void bt_cuda_close_slots(bt_plan *plan) {
     plan->slot_count = 0;
 }
 
+static bt_status use_slot(bt_plan *plan, int number, size_t bytes, bt_picture_slot **out, bt_error *error) {
+    bt_status status = number < plan->slot_count ? BT_OK : more_slots(plan, number + 1, error);
+    if (status != BT_OK) return status;
+    *out = &plan->slots[number];
+    return grow_slot(plan->cuda, *out, bytes, error);
+}
+
+static bt_status send_slot(const bt_cuda *cuda, const bt_picture_slot *slot, size_t bytes, bt_error *error) {
+    return bt_cuda_result(cuda, cuda->table->up(cuda->context, slot->device, slot->pinned, bytes), error);
+}
+
 bt_status bt_cuda_put_picture(bt_plan *plan, int number, const uint8_t *rgb, int height, int width,
                               const bt_image_norm *norm, bt_error *error) {
-    const bt_cuda *cuda = plan->cuda;
     const size_t bytes = 3 * (size_t)height * (size_t)width;
-    bt_status status = number < plan->slot_count ? BT_OK : more_slots(plan, number + 1, error);
-    if (status == BT_OK) status = grow_slot(cuda, &plan->slots[number], bytes, error);
+    bt_picture_slot *slot;
+    bt_status status = use_slot(plan, number, bytes, &slot, error);
     if (status != BT_OK) return status;
-    bt_picture_slot *slot = &plan->slots[number];
+    slot->tensor = false;
     slot->height = height;
     slot->width = width;
     slot->norm = norm ? *norm : bt_image_imagenet;
     memcpy(slot->pinned, rgb, bytes);
-    return bt_cuda_result(cuda, cuda->table->up(cuda->context, slot->device, slot->pinned, bytes), error);
+    return send_slot(plan->cuda, slot, bytes, error);
+}
+
+bt_status bt_cuda_put_tensor(bt_plan *plan, int number, const void *values, bt_tensor_type type, bool *tame,
+                             bt_error *error) {
+    const size_t count = 3 * pixels_of(plan), bytes = count * sizeof(float);
+    bt_picture_slot *slot;
+    bt_status status = use_slot(plan, number, bytes, &slot, error);
+    if (status != BT_OK) return status;
+    slot->tensor = true;
+    *tame = bt_tensor_copy(slot->pinned, values, type, count);
+    return send_slot(plan->cuda, slot, bytes, error);
+}
+
+static const bt_picture_slot *slot_for(const bt_plan *plan, int number, int count) {
+    return &plan->slots[number < count ? number : count - 1];
+}
+
+/* Those of the batch that are tensors. The step that brings them into the arena brings all rows, whatever the
+ * others hold: pictures come after it. */
+static bt_status bring_tensors(const bt_plan *plan, const bt_program *program, int count, bt_error *error) {
+    const bt_cuda *cuda = plan->cuda;
+    const size_t bytes = 3 * pixels_of(plan) * sizeof(float);
+    bool any = false;
+    int code = 0;
+    for (int i = 0; i < program->batch && code == 0; i++) {
+        const bt_picture_slot *slot = slot_for(plan, i, count);
+        if (!slot->tensor) continue;
+        any = true;
+        code = cuda->table->copy(cuda->context, (char *)plan->device_images + (size_t)i * bytes, slot->device,
+                                 bytes);
+    }
+    bt_status status = bt_cuda_result(cuda, code, error);
+    return status == BT_OK && any ? launch_step(plan, program, 0, error) : status;
 }
 
 /* Image `number` of the batch, from a slot. */
@@ -297,8 +340,10 @@ bt_status bt_cuda_run_pictures(bt_plan *plan, bt_program *program, int count, fl
         return bt_fail(error, BT_INVALID, "%d pictures for a batch of %d: put each of them first", count,
                        program->batch);
     bt_status status = be_ready(plan, program, error);
+    if (status == BT_OK) status = bring_tensors(plan, program, count, error);
     for (int i = 0; i < program->batch && status == BT_OK; i++)
-        status = launch_prepare(plan, program, i, &plan->slots[i < count ? i : count - 1], error);
+        if (!slot_for(plan, i, count)->tensor)
+            status = launch_prepare(plan, program, i, slot_for(plan, i, count), error);
     return status == BT_OK ? replay(plan, program, logits, error) : status;
 }
 

@@ -15,9 +15,11 @@ BT_MUST_USE bt_status bt_cuda_time_copy(bt_plan *plan, size_t bytes, int64_t *ns
 
 /* Gives back what pictures were sent by. */
 void bt_cuda_close_slots(bt_plan *plan);
-/* See bt_plan_put_picture, bt_plan_run_pictures. */
+/* See bt_plan_put_picture, bt_plan_put_tensor, bt_plan_run_pictures. */
 BT_MUST_USE bt_status bt_cuda_put_picture(bt_plan *plan, int slot, const uint8_t *rgb, int height, int width,
                                           const bt_image_norm *norm, bt_error *error);
+BT_MUST_USE bt_status bt_cuda_put_tensor(bt_plan *plan, int slot, const void *values, bt_tensor_type type,
+                                         bool *tame, bt_error *error);
 BT_MUST_USE bt_status bt_cuda_run_pictures(bt_plan *plan, bt_program *program, int count, float *logits,
                                            bt_error *error);
 

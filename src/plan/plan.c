@@ -215,6 +215,12 @@ bt_status bt_plan_put_picture(bt_plan *plan, int slot, const uint8_t *rgb, int h
     return status == BT_OK ? bt_cuda_put_picture(plan, slot, rgb, height, width, norm, error) : status;
 }
 
+bt_status bt_plan_put_tensor(bt_plan *plan, int slot, const void *values, bt_tensor_type type, bool *tame,
+                             bt_error *error) {
+    bt_status status = check_takes_pictures(plan, error);
+    return status == BT_OK ? bt_cuda_put_tensor(plan, slot, values, type, tame, error) : status;
+}
+
 bt_status bt_plan_run_pictures(bt_plan *plan, int batch_size, int count, float *logits, bt_error *error) {
     bt_status status = check_takes_pictures(plan, error);
     if (status == BT_OK) status = bt_plan_prepare(plan, batch_size, error);

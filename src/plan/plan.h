@@ -28,6 +28,7 @@
 
 #include "base/error.h"
 #include "image/normalize.h"
+#include "image/tensor.h"
 #include "kernels/cpu.h"
 #include "networks/network.h"
 #include "networks/weights.h"
@@ -79,7 +80,10 @@ bool bt_plan_takes_pictures(const bt_plan *plan);
  * comes. BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_plan_put_picture(bt_plan *plan, int slot, const uint8_t *rgb, int height, int width,
                                           const bt_image_norm *norm, bt_error *error);
-/* bt_plan_run on the pictures in slots 0 ... count - 1, which must have been put; the rest of the batch, if any, is the
+/* The same of a ready tensor, 3 x height x width of the plan's size, at any address. *tame as bt_tensor_copy says. */
+BT_MUST_USE bt_status bt_plan_put_tensor(bt_plan *plan, int slot, const void *values, bt_tensor_type type,
+                                         bool *tame, bt_error *error);
+/* bt_plan_run on the pictures and tensors in slots 0 ... count - 1, which must have been put; the rest of the batch, if any, is the
  * last of them again. */
 BT_MUST_USE bt_status bt_plan_run_pictures(bt_plan *plan, int batch_size, int count, float *logits,
                                            bt_error *error);

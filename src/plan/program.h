@@ -61,6 +61,7 @@ typedef struct bt_program {
 typedef struct bt_picture_slot {
     void *pinned, *device;
     size_t bytes; /* of each */
+    bool tensor;  /* ready floats; the rest is a picture's */
     int height, width;
     bt_image_norm norm;
 } bt_picture_slot;

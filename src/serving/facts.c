@@ -43,6 +43,12 @@ int bt_service_models(bt_service *service, bt_model_facts *out, int room) {
     return service->model_count;
 }
 
+void bt_serving_facts(bt_service *service, int index, bt_model_facts *out) {
+    pthread_mutex_lock(&service->lock);
+    read_facts(service, &service->models[index], out);
+    pthread_mutex_unlock(&service->lock);
+}
+
 /* ---- metrics ---- */
 
 static void read_device(bt_metrics_instance *instance) {

@@ -21,10 +21,12 @@ static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t most = (size_t)largest_run(lane), pixels = (size_t)model->height * (size_t)model->width;
     lane->own.scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, model->height, model->width));
+    lane->own.tame = calloc(most, sizeof *lane->own.tame);
     lane->own.deliveries = calloc(lane->service->request_count, sizeof *lane->own.deliveries);
     lane->shared.requests = calloc(most, sizeof *lane->shared.requests);
     lane->shared.owed = calloc(most, sizeof *lane->shared.owed);
-    if (!lane->own.scratch || !lane->own.deliveries || !lane->shared.requests || !lane->shared.owed)
+    if (!lane->own.scratch || !lane->own.tame || !lane->own.deliveries || !lane->shared.requests ||
+        !lane->shared.owed)
         return bt_no_memory(error, "batches of %zu images", most);
     void *images, *logits;
     /* Of pictures, which the session keeps itself, only a blank one is wanted. */
@@ -123,27 +125,46 @@ static void set_phase(bt_worker_lane *lane, bt_lane_phase phase) {
 
 /* ---- one run ---- */
 
-/* Sends the pictures as they are to a device that makes images of them itself. */
-static bt_status send(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
-    const bt_service_model *model = &lane->service->models[lane->model];
+/* Sends one as it is to a device that makes images of pictures itself. */
+static bt_status send(bt_worker_lane *lane, int row, bt_error *error) {
+    const bt_image_norm *norm = &lane->service->models[lane->model].served.resolved.model.norm;
+    const bt_request *request = &lane->shared.requests[row];
+    bool *tame = &lane->own.tame[row];
+    *tame = true;
+    if (request->tensor)
+        return bt_session_put_tensor(lane->own.session, row, request->tensor, request->tensor_type, tame,
+                                     error);
+    return bt_session_put_picture(lane->own.session, row, request->image, request->height, request->width,
+                                  norm, error);
+}
+
+static bt_status send_all(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
     bt_status status = BT_OK;
-    for (int i = 0; i < work->count && status == BT_OK; i++) {
-        const bt_request *request = &lane->shared.requests[i];
-        status = bt_session_put_picture(lane->own.session, i, request->image, request->height, request->width,
-                                        &model->served.resolved.model.norm, error);
-    }
+    for (int i = 0; i < work->count && status == BT_OK; i++)
+        status = send(lane, i, error);
     return status;
 }
 
-static void prepare(bt_worker_lane *lane, const bt_action *work) {
+/* Between the socket and the backend a picture of bytes is copied once (http/exchange.c: into the body) and read
+ * once more here; a tensor of floats is copied twice, the second time here, or by send into what the device reads. */
+static void prepare(bt_worker_lane *lane, int row) {
+    const bt_service_model *model = &lane->service->models[lane->model];
+    const bt_request *request = &lane->shared.requests[row];
+    const size_t values = 3 * (size_t)model->height * (size_t)model->width;
+    float *image = lane->own.images + values * (size_t)row;
+    lane->own.tame[row] = true;
+    if (request->tensor)
+        lane->own.tame[row] = bt_tensor_copy(image, request->tensor, request->tensor_type, values);
+    else
+        bt_image_prepare(request->image, request->height, request->width, &model->served.resolved.model.norm,
+                         image, model->height, model->width, lane->own.image_threads, lane->own.scratch);
+}
+
+static void prepare_all(bt_worker_lane *lane, const bt_action *work) {
     const bt_service_model *model = &lane->service->models[lane->model];
     size_t pixels = (size_t)model->height * (size_t)model->width;
-    for (int i = 0; i < work->count; i++) {
-        const bt_request *request = &lane->shared.requests[i];
-        bt_image_prepare(request->image, request->height, request->width, &model->served.resolved.model.norm,
-                         lane->own.images + 3 * pixels * (size_t)i, model->height, model->width,
-                         lane->own.image_threads, lane->own.scratch);
-    }
+    for (int i = 0; i < work->count; i++)
+        prepare(lane, i);
     /* rows of padding compute the last image again: no stale picture, no garbage that could overflow */
     for (int i = work->count; i < work->run_size; i++)
         memcpy(lane->own.images + 3 * pixels * (size_t)i,
@@ -152,8 +173,8 @@ static void prepare(bt_worker_lane *lane, const bt_action *work) {
 }
 
 static bt_status gather(bt_worker_lane *lane, const bt_action *work, bt_error *error) {
-    if (lane->found.session.takes_pictures) return send(lane, work, error);
-    prepare(lane, work);
+    if (lane->found.session.takes_pictures) return send_all(lane, work, error);
+    prepare_all(lane, work);
     return BT_OK;
 }
 
@@ -206,6 +227,19 @@ static bt_status forward(bt_worker_lane *lane, const bt_action *work, bt_error *
     return bt_session_run(session, work->run_size, lane->own.images, lane->own.logits, error);
 }
 
+/* Of `count` results, *all_tame: none has an input that is no picture's. Those that have one may be anything: no
+ * other path would make numbers of them, and their neighbours are as good as ever. */
+static bool are_finite(const bt_worker_lane *lane, int count, size_t pixels, bool *all_tame) {
+    *all_tame = true;
+    for (int i = 0; i < count; i++) {
+        if (!lane->own.tame[i])
+            *all_tame = false;
+        else if (!bt_logits_finite(lane->own.logits + (size_t)i * pixels, pixels))
+            return false;
+    }
+    return true;
+}
+
 /* `gathered` is how bringing the images there went. */
 static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_status gathered,
                               bt_error *error) {
@@ -214,8 +248,9 @@ static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_st
     bt_status status = gathered == BT_OK ? forward(lane, work, error) : gathered;
     if (status == BT_OUT_OF_DEVICE_MEMORY) return BT_RUN_OUT_OF_MEMORY;
     if (status != BT_OK) return BT_RUN_EXCEPTION;
-    if (bt_logits_finite(lane->own.logits, (size_t)work->count * pixels)) {
-        check_output(lane, (size_t)work->count * pixels);
+    bool all_tame;
+    if (are_finite(lane, work->count, pixels, &all_tame)) {
+        if (all_tame) check_output(lane, (size_t)work->count * pixels);
         return BT_RUN_GOOD;
     }
     bt_fail(error, BT_BACKEND, "a result is not a finite number");
@@ -358,11 +393,13 @@ bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns) {
 
 void bt_lane_free(bt_worker_lane *lane) {
     free(lane->own.scratch);
+    free(lane->own.tame);
     free(lane->own.deliveries);
     free(lane->shared.requests);
     free(lane->shared.owed);
     lane->own.images = lane->own.logits = NULL;
     lane->own.scratch = NULL;
+    lane->own.tame = NULL;
     lane->own.deliveries = NULL;
     lane->shared.requests = NULL;
     lane->shared.owed = NULL;

@@ -74,14 +74,15 @@ void bt_wake_all(bt_service *service, const bt_wakes *wakes) {
     if (wakes->idle) bt_futex_signal(&service->changed);
 }
 
-static void write_masks(const bt_delivery *delivery, const bt_service_model *model, bt_worker_lane *lane) {
+/* Its logits as they are, and what is made of them. */
+static void write_results(const bt_delivery *delivery, const bt_service_model *model, bt_worker_lane *lane) {
     const bt_request *request = &delivery->waiting.request;
     size_t pixels = (size_t)model->height * (size_t)model->width;
-    if (!request->mask && !request->probabilities) return;
+    const float *logits = lane->own.logits + (size_t)delivery->action.position * pixels;
+    if (request->logits) memcpy(request->logits, logits, pixels * sizeof *logits);
     float threshold = request->threshold > 0 ? request->threshold : 0.5f;
-    bt_image_mask(lane->own.logits + (size_t)delivery->action.position * pixels,
-                  model->served.resolved.model.output, model->height, model->width, threshold, request->mask,
-                  request->probabilities, request->height, request->width,
+    bt_image_mask(logits, model->served.resolved.model.output, model->height, model->width, threshold,
+                  request->mask, request->probabilities, request->height, request->width,
                   lane->shares_cores ? 1 : lane->own.image_threads, lane->own.scratch);
 }
 
@@ -167,7 +168,7 @@ void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, b
     int64_t start_ns = bt_clock_now_ns();
     for (int i = 0; i < count && lane; i++)
         if (deliveries[i].action.status == BT_OK)
-            write_masks(&deliveries[i], &service->models[deliveries[i].action.model], lane);
+            write_results(&deliveries[i], &service->models[deliveries[i].action.model], lane);
     int64_t now_ns = bt_clock_now_ns();
     if (lane) lane->own.deliver_ns = now_ns - start_ns;
     if (lane) lane->own.preprocess_ns += lane->own.deliver_ns;

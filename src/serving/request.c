@@ -5,13 +5,32 @@
 #include "image/resize.h"
 #include "serving/state.h"
 
-static bt_status check(const bt_service *service, const bt_request *request, int *model, bt_error *error) {
-    if (!service || !request) return bt_fail(error, BT_INVALID, "there is no service, or no request");
-    if (!request->image) return bt_fail(error, BT_INVALID, "the request has no image");
+static bt_status check_image(const bt_request *request, bt_error *error) {
+    if (!request->image && !request->tensor) return bt_fail(error, BT_INVALID, "the request has no image");
+    if (request->image && request->tensor)
+        return bt_fail(error, BT_INVALID, "the request has an image and a tensor: give one of them");
     if (request->height < 1 || request->width < 1 || request->height > BT_IMAGE_SIDE_MAX ||
         request->width > BT_IMAGE_SIDE_MAX)
         return bt_fail(error, BT_INVALID, "an image of %d x %d pixels: each side has 1 to %d",
                        request->height, request->width, BT_IMAGE_SIDE_MAX);
+    return BT_OK;
+}
+
+/* A tensor is the network's input already. */
+static bt_status check_tensor(const bt_service_model *model, const bt_request *request, bt_error *error) {
+    if (!request->tensor) return BT_OK;
+    if ((unsigned)request->tensor_type > BT_TENSOR_FP16)
+        return bt_fail(error, BT_INVALID, "there is no type of tensor %d", (int)request->tensor_type);
+    if (request->height == model->height && request->width == model->width) return BT_OK;
+    return bt_fail(error, BT_INVALID,
+                   "a tensor of %d x %d: %s takes %d x %d ones, and resizes only pictures of bytes",
+                   request->width, request->height, model->name, model->width, model->height);
+}
+
+static bt_status check(const bt_service *service, const bt_request *request, int *model, bt_error *error) {
+    if (!service || !request) return bt_fail(error, BT_INVALID, "there is no service, or no request");
+    bt_status status = check_image(request, error);
+    if (status != BT_OK) return status;
     if (!(request->threshold >= 0 && request->threshold < 1))
         return bt_fail(error, BT_INVALID, "a threshold of %g is no probability between 0 and 1",
                        (double)request->threshold);
@@ -20,7 +39,8 @@ static bt_status check(const bt_service *service, const bt_request *request, int
         return bt_fail(error, BT_TIMEOUT, "the deadline is past already: a timeout of %g ms",
                        request->timeout_ms);
     *model = bt_service_find(service, request->model);
-    return *model >= 0 ? BT_OK : bt_service_fail_model(service, request->model, error);
+    if (*model < 0) return bt_service_fail_model(service, request->model, error);
+    return check_tensor(&service->models[*model], request, error);
 }
 
 static int64_t deadline_of(const bt_service_model *model, const bt_request *request, int64_t now_ns) {

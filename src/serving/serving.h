@@ -26,6 +26,9 @@ int bt_service_find(const bt_service *service, const char *name); /* a model's i
 /* BT_INVALID with the models that there are. */
 bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_error *error);
 
+/* One model's facts, as bt_service_models tells them. */
+void bt_serving_facts(bt_service *service, int index, bt_model_facts *out);
+
 /* What is served as model `index`; the service's, constant after open. */
 const bt_served_model *bt_serving_model(const bt_service *service, int index);
 

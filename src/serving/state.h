@@ -66,6 +66,7 @@ typedef struct bt_worker_lane {
     struct {
         bt_session *session;
         float *images, *logits; /* room for the largest size */
+        bool *tame;             /* of each: its input is a picture's, so that its logits must be numbers */
         void *scratch;
         bt_delivery *deliveries; /* as many as there are requests */
         int image_threads;       /* that prepare images and masks: the session's, which wait meanwhile */

@@ -45,6 +45,9 @@ int main(void) {
     MEMBER(bt_request, mask);
     MEMBER(bt_request, probabilities);
     MEMBER(bt_request, standard_path);
+    MEMBER(bt_request, tensor);
+    MEMBER(bt_request, tensor_type);
+    MEMBER(bt_request, logits);
     WHOLE(bt_result);
     MEMBER(bt_result, inference_mode);
     MEMBER(bt_result, batch_size);

@@ -200,6 +200,37 @@ static void pictures_give_what_their_images_give(void **state) {
     make_images();
 }
 
+/* In one batch with a picture, each of them first once; the last one again where the batch has room. */
+static void tensors_run_beside_pictures(void **state) {
+    (void)state;
+    static uint8_t rgb[SIDE * SIDE * 3];
+    static float ready[3 * PIXELS];
+    bt_network *network = made_up_network(describe_every_operation);
+    bt_plan *plan = open_plan(network, "counter:7", true, BT_F32, SIDE);
+    bt_random random = bt_random_stream(5, "tensors");
+    bt_error error;
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)bt_random_below(&random, 256);
+    for (int first = 0; first < 2; first++) {
+        bool tame = false;
+        float *of_tensor = images + first * 3 * PIXELS, *of_picture = images + !first * 3 * PIXELS;
+        bt_image_normalize(rgb, SIDE, SIDE, NULL, of_picture);
+        for (int i = 0; i < 3 * PIXELS; i++)
+            ready[i] = of_tensor[i] = (float)bt_random_uniform(&random) - 0.5F;
+        assert_int_equal(bt_plan_put_picture(plan, !first, rgb, SIDE, SIDE, NULL, &error), BT_OK);
+        assert_int_equal(bt_plan_put_tensor(plan, first, ready, BT_TENSOR_FP32, &tame, &error), BT_OK);
+        assert_true(tame);
+        memset(ready, 0, sizeof ready);
+        memcpy(images + 2 * 3 * PIXELS, images + 3 * PIXELS, 3 * PIXELS * sizeof *images);
+        run(plan, BATCH, SIDE, on_cpu);
+        assert_int_equal(bt_plan_run_pictures(plan, BATCH, 2, on_gpu, &error), BT_OK);
+        assert_true(compare_relative_error(on_gpu, on_cpu, BATCH * PIXELS) < 1e-4);
+    }
+    bt_plan_close(&plan);
+    bt_network_close(&network);
+    make_images();
+}
+
 static void a_device_that_is_not_there_is_named(void **state) {
     (void)state;
     bt_network *network = made_up_network(describe_every_operation);
@@ -227,6 +258,7 @@ int main(void) {
         cmocka_unit_test(a_size_that_does_not_fit_leaves_the_others),
         cmocka_unit_test(memory_is_that_of_the_largest_size),
         cmocka_unit_test(pictures_give_what_their_images_give),
+        cmocka_unit_test(tensors_run_beside_pictures),
         cmocka_unit_test(a_device_that_is_not_there_is_named),
     };
     make_images();

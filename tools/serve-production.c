@@ -8,6 +8,7 @@
 #include "base/command.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "base/systemd.h"
 #include "base/text.h"
 #include "http/server.h"
 #include "record/config.h"
@@ -61,6 +62,8 @@ typedef struct serving {
     bt_http_server *server;
     bt_log *log;
     const volatile sig_atomic_t *stop;
+    int64_t watchdog_ns; /* systemd wants to hear so often that it lives; 0: never */
+    int64_t told_ns;     /* when it heard */
 } serving;
 
 /* How long requests that were taken may run on when it stops. Raised, a batch that hangs holds up the end;
@@ -86,36 +89,70 @@ static void write_names(const serving *s, char *out, size_t size) {
         bt_text_append(out, size, "%s%s", i ? ", " : "", facts[i].name);
 }
 
+/* At the socket that systemd listens at, where it handed one over. */
+static bt_status listen_somewhere(serving *s, bt_error *error) {
+    int listener;
+    bt_status status = bt_systemd_listener(&listener, error);
+    if (status != BT_OK) return status;
+    if (listener >= 0)
+        bt_log_write(s->log, BT_LOG_INFO, "a socket was handed over: --listen and --port do not count");
+    return bt_http_server_open(&s->server, s->service, &s->settings, s->access, listener, error);
+}
+
 /* Loads and warms up: whoever asks meanwhile hears that it lives and is not ready. */
 static bt_status start(serving *s, bt_error *error) {
     char names[256];
-    bt_status status =
-        bt_http_server_open(&s->server, s->service, &s->settings, s->access, BT_HTTP_LISTEN, error);
+    bt_status status = listen_somewhere(s, error);
     if (status != BT_OK) return status;
     write_names(s, names, sizeof names);
     bt_log_write(s->log, BT_LOG_INFO, "listening at %s; loading %s", bt_http_server_address(s->server),
                  names);
+    bt_systemd_notify("STATUS=loading the models");
     bt_program_waits(true);
     status = bt_service_start(s->service, error);
     bt_program_waits(false);
     if (status != BT_OK) return status;
     bt_http_server_ready(s->server);
+    bt_systemd_notify("READY=1\nSTATUS=serving");
     printf("serving %s at %s\n", names, bt_http_server_address(s->server));
     return bt_command_printed(stdout, BT_OK);
 }
 
-/* Signals cut no sleep short, and a flag is all that they set: it is looked at ten times a second. */
-static void wait_until_stopped(const serving *s) {
-    while (!*s->stop)
-        bt_clock_sleep_until_ns(bt_clock_now_ns() + 100 * BT_NS_PER_MS);
+/* How often it looks whether a signal came: those cut no sleep short. Raised, it acts later; lowered, it wakes more
+ * often for nothing. */
+#define LOOK_NS (50 * BT_NS_PER_MS)
+
+/* Says so where the service can still be asked: a lock that nobody lets go of is a hang. */
+static void tell_watchdog(serving *s) {
+    const int64_t now_ns = bt_clock_now_ns();
+    if (s->watchdog_ns == 0 || now_ns - s->told_ns < s->watchdog_ns / 3) return;
+    (void)bt_serving_queue_size(s->service);
+    bt_systemd_notify("WATCHDOG=1");
+    s->told_ns = now_ns;
+}
+
+static void wait_until_stopped(serving *s) {
+    while (!*s->stop) {
+        tell_watchdog(s);
+        bt_clock_sleep_until_ns(bt_clock_now_ns() + LOOK_NS);
+    }
+}
+
+static void serve_on(serving *s, double seconds) {
+    const int64_t until_ns = bt_clock_now_ns() + (int64_t)(seconds * 1e9);
+    for (int64_t now_ns = bt_clock_now_ns(); now_ns < until_ns; now_ns = bt_clock_now_ns()) {
+        tell_watchdog(s);
+        bt_clock_sleep_until_ns(until_ns - now_ns < LOOK_NS ? until_ns : now_ns + LOOK_NS);
+    }
 }
 
 /* First nobody new is sent here, then nobody new is let in, then those who are get their answers. */
 static bt_status finish(serving *s, bt_error *error) {
     const double seconds = s->settings.drain_seconds;
     bt_log_write(s->log, BT_LOG_INFO, "stopping: not ready from now on, %g s more", seconds);
+    bt_systemd_notify("STOPPING=1\nSTATUS=stopping");
     bt_http_server_drain(s->server);
-    bt_clock_sleep_until_ns(bt_clock_now_ns() + (int64_t)(seconds * 1e9));
+    serve_on(s, seconds);
     bt_http_server_quiet(s->server);
     return bt_service_stop(s->service, STOP_MS, error);
 }
@@ -123,6 +160,7 @@ static bt_status finish(serving *s, bt_error *error) {
 static bt_status serve(serving *s, bt_error *error) {
     bt_status status =
         bt_log_open(&s->log, stderr, s->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
+    s->watchdog_ns = bt_systemd_watchdog_ns();
     if (status == BT_OK) status = bt_access_open(&s->access, &s->settings, s->log, error);
     if (status == BT_OK) status = open_service(s, error);
     if (status == BT_OK) status = start(s, error);

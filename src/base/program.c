@@ -6,7 +6,7 @@
 
 #include "base/command.h"
 
-static volatile sig_atomic_t stop, ends_at_once;
+static volatile sig_atomic_t stop, ends_at_once, reload;
 static bool begun;
 
 /* Only what a signal's handler may call. */
@@ -24,6 +24,11 @@ static void on_signal(int number) {
     } else if (ends_at_once)
         end_now();
     stop = 1;
+}
+
+static void on_hangup(int number) {
+    (void)number;
+    reload = 1;
 }
 
 /* Opened the wrong way round: reading it or writing it fails, as it would have with none. */
@@ -46,6 +51,12 @@ const volatile sig_atomic_t *bt_program_begin(bt_program_signals signals) {
     signal(SIGPIPE, SIG_IGN);
     begun = true;
     return &stop;
+}
+
+volatile sig_atomic_t *bt_program_reloads(void) {
+    const struct sigaction action = {.sa_flags = SA_RESTART, .sa_handler = on_hangup};
+    sigaction(SIGHUP, &action, NULL);
+    return &reload;
 }
 
 void bt_program_waits(bool waits) {

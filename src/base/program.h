@@ -24,6 +24,10 @@ typedef enum bt_program_signals {
  * the flag, for the `stop` of whatever takes long. */
 const volatile sig_atomic_t *bt_program_begin(bt_program_signals signals);
 
+/* For a program that reads its files anew when SIGHUP comes, which ends any other: sets the flag that is returned, for
+ * the program to clear before it reads. */
+volatile sig_atomic_t *bt_program_reloads(void);
+
 /* Between true and false a program of BT_SIGNALS_STOP does what takes as long as it takes and looks at no
  * flag (loading a network, its first run), and has nothing to keep yet: the first signal ends it as with
  * BT_SIGNALS_END. Says nothing to a process that is no program of ours. */

@@ -22,6 +22,25 @@ extern "C" {
  * and no others, and the signed area is their number. False when memory is short. */
 bool bt_edges_line(bt_ring *out, const bt_polygon *polygon);
 
+/* The same edges as simple rings, none of which visits a corner twice, for readers that take nothing else (GeoJSON's). A
+ * region whose pixels touch by corners alone is several parts there; a part is what hangs together by sides, with one
+ * outline and any number of holes. Rings may touch each other at corners. */
+typedef struct bt_edge_ring {
+    bt_ring line; /* an outline goes clockwise (y is down), a hole the other way */
+    int part;     /* from 0 on, by its first pixel */
+    bool hole;
+} bt_edge_ring;
+
+typedef struct bt_edge_rings {
+    bt_edge_ring *items; /* by parts, of each its outline first */
+    int count;
+    bt_pixel *points; /* of all of them */
+} bt_edge_rings;
+
+/* False when memory is short. The caller closes it. */
+bool bt_edges_rings(bt_edge_rings *out, const bt_polygon *polygon);
+void bt_edges_rings_close(bt_edge_rings *rings);
+
 /* How many pixels of a picture are outside, then inside, then outside the region, and so on, down the columns
  * from the left one. The first count may be 0, no other is, and together they are height x width. */
 typedef struct bt_column_runs {

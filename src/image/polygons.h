@@ -22,6 +22,10 @@ json_t *bt_polygons_to_json(const bt_polygons *polygons);
 json_t *bt_polygons_to_coco(const bt_coco_picture *pictures, int count, const char *category,
                             bt_coco_masks masks);
 
+/* A GeoJSON FeatureCollection, a Feature for each region, along the pixels' edges: closed simple rings, and a MultiPolygon
+ * where a region touches itself by a corner. A new reference; NULL as above. */
+json_t *bt_polygons_to_geojson(const bt_polygons *polygons, const char *category);
+
 /* Either as text. Takes `json` over, which may be NULL; BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_polygons_to_text(json_t *json, char **out, bt_error *error);
 

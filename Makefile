@@ -159,7 +159,7 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(BENCH_SUPPORT) $(LIBRARY)
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
 	$(call link)
 
-$(O)/bin/serve-production $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/http-*.c)): \
+$(O)/bin/serve-production $(O)/bench/bench-http $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/http-*.c)): \
     LDLIBS += -lmicrohttpd
 
 # A static pattern: make would take the rule below, which wants fewer files, where one of these was never built.
@@ -298,6 +298,11 @@ study-search: .deps/$(CORE).stamp ## the search over batch size, precision and i
 bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
 	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
+
+bench-http: .deps/$(CORE).stamp ## what HTTP costs around a model that takes no time: requests a second, CPU time, \
+    latency (ARGS="share 128": what it adds to HRNet's)
+	$(call build,$(O)/bench/$@)
+	$(Q)$(O)/bench/$@ $(ARGS)
 
 bench-predictions: .deps/$(CORE).stamp ## predicted P95 beside measured, on the simulated backend \
     (ARGS="CONFIG SECONDS": a config's models instead, so long a cell)
@@ -498,7 +503,7 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak optimize-batch test-production serve-production segment-image show-batch-config \
-        explain-batching bench bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies \
+        explain-batching bench bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies \
         study-search gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale \
         test-core unit-core check sanitizers lint docs help format clean FORCE
 

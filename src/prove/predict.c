@@ -35,6 +35,7 @@ typedef struct stage {
     bt_tuned_model tuned[BT_NAMES_MAX];
     int tuned_count;
     bt_simulation_model models[BT_NAMES_MAX];
+    bt_neighbour neighbours[BT_NAMES_MAX][BT_NEIGHBOURS_MAX];
     int64_t *stretched;
     bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
     int instance_count;
@@ -93,6 +94,22 @@ static void set_instances(stage *s) {
                     (bt_batcher_instance){.model = part, .device = s->options->instances[i].device};
 }
 
+static const bt_config_model *config_of(const stage *s, int part) {
+    return s->options->models[s->scenario->parts[part].model].config;
+}
+
+/* What the scenario's other models cost this part's runs, as far as its entry knows. */
+static void set_neighbours(stage *s, int part) {
+    bt_simulation_model *model = &s->models[part];
+    for (int other = 0; other < s->scenario->part_count; other++) {
+        const bt_neighbour_cost *cost =
+            other == part ? NULL : bt_config_neighbour(config_of(s, part), config_of(s, other)->name);
+        if (cost && model->neighbour_count < BT_NEIGHBOURS_MAX)
+            s->neighbours[part][model->neighbour_count++] = bt_tuned_neighbour(cost, other);
+    }
+    model->neighbours = s->neighbours[part];
+}
+
 static const bt_prediction unknown = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0};
 
 static bt_prediction predicted(const bt_simulated *model) {
@@ -119,6 +136,7 @@ static bt_status predict(bt_prediction *out, const bt_predict_options *options,
     for (int part = 0; part < scenario->part_count && status == BT_OK; part++) {
         status = set_batcher(s, part, v, error);
         if (status == BT_OK) status = set_arrivals(s, part, v, error);
+        if (status == BT_OK) set_neighbours(s, part);
     }
     set_instances(s);
     bt_simulation_options simulated = {.models = s->models,

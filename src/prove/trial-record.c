@@ -63,16 +63,28 @@ static void describe_model(bt_trial *t, int model) {
     out->start_s = bt_serving_start_seconds(t->service, model);
 }
 
-/* An entry of before says less than predictions want. */
+/* Whether the entry tells what each other model of the test costs its runs. A simulation's may have none to tell. */
+static bool knows_neighbours(const bt_trial *t, const bt_config_model *entry) {
+    bool known = true;
+    for (int i = 0; i < t->model_count; i++)
+        known = known && (strcmp(t->names[i], entry->name) == 0 || bt_config_neighbour(entry, t->names[i]));
+    return known || strcmp(entry->workload, "simulated") == 0;
+}
+
+/* An entry of before, or of a model that was tuned alone, says less than predictions want. */
 static void tell_of_gaps(const bt_trial *t, const bt_config_model *entry, const char *title) {
     const bool handled = entry->prepare_quantile_count > 0 && entry->deliver_quantile_count > 0;
-    if (handled && entry->block_runs > 0) return; /* of pauses there may be nothing to tell */
+    const char *gaps[3];
+    int count = 0;
+    if (!handled) gaps[count++] = "preparing pictures and delivering masks";
+    if (entry->block_runs == 0) gaps[count++] = "spells of slow runs";
+    if (!knows_neighbours(t, entry)) gaps[count++] = "what the models cost each other";
+    if (count == 0) return; /* of pauses there may be nothing to tell */
     bt_log_write(t->options->log, BT_LOG_INFO,
-                 "%s: predictions leave out %s%s%s, which its entry in the config does not tell; "
+                 "%s: predictions leave out %s%s%s%s%s, which its entry in the config does not tell; "
                  "`optimize-batch` measures them",
-                 title, handled ? "" : "preparing pictures and delivering masks",
-                 handled || entry->block_runs > 0 ? "" : " and ",
-                 entry->block_runs > 0 ? "" : "spells of slow runs");
+                 title, gaps[0], count == 3 ? ", " : "", count == 3 ? gaps[1] : "", count > 1 ? " and " : "",
+                 count > 1 ? gaps[count - 1] : "");
 }
 
 /* Capacity and P95 against rate at these settings; unknown where the config has no times that hold for them. */

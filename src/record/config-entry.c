@@ -196,6 +196,7 @@ bt_status bt_config_model_open(bt_config_model *out, const bt_record *record, co
     take_precisions(out, model);
     take_instances(out, model);
     take_idle(out, model);
+    bt_config_take_neighbours(out, model);
     bt_status status = take_weights(&out->weights, model, error);
     if (status == BT_OK) status = take_handling(out, model, error);
     if (status == BT_OK) status = bt_config_take_order(out, model, error);

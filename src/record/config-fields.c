@@ -66,6 +66,7 @@ static const char *const model_others[] = {"settings",
                                            "run_ranks",
                                            "idle_gap_ms",
                                            "idle_extra_ms",
+                                           "neighbours",
                                            "points",
                                            NULL};
 
@@ -107,6 +108,7 @@ const bt_config_keys bt_config_model_keys = {BT_FIELDS(model_fields), model_othe
 const bt_config_keys bt_config_point_keys = {BT_FIELDS(point_fields), point_others};
 const bt_config_keys bt_config_precision_keys = {BT_FIELDS(precision_fields), none};
 const bt_config_keys bt_config_instance_keys = {BT_FIELDS(instance_fields), none};
+const bt_config_keys bt_config_neighbour_keys = {BT_FIELDS(bt_neighbour_fields), none};
 const bt_config_keys bt_config_weights_keys = {BT_FIELDS(weights_fields), none};
 
 bool bt_config_is_provisional(bt_outcome outcome) {

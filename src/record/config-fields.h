@@ -18,7 +18,7 @@ typedef struct bt_config_keys {
 } bt_config_keys;
 
 extern const bt_config_keys bt_config_top_keys, bt_config_model_keys, bt_config_point_keys,
-    bt_config_precision_keys, bt_config_instance_keys, bt_config_weights_keys;
+    bt_config_precision_keys, bt_config_instance_keys, bt_config_weights_keys, bt_config_neighbour_keys;
 
 /* Whether a choice of that outcome is provisional: neither shown to keep the SLA nor to break it. */
 bool bt_config_is_provisional(bt_outcome outcome);
@@ -43,6 +43,12 @@ BT_MUST_USE bt_status bt_config_take_order(bt_config_model *out, const bt_model_
 /* The same out of an entry whose fields are read; there may be none. BT_PARSE, BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_config_read_order(const json_t *object, bt_config_model *model, const char *where,
                                            bt_error *error);
+
+/* What other models cost its runs, out of a run's record, and out of an entry whose fields are read. BT_PARSE,
+ * BT_NO_MEMORY. */
+void bt_config_take_neighbours(bt_config_model *out, const bt_model_record *model);
+BT_MUST_USE bt_status bt_config_read_neighbours(const json_t *object, bt_config_model *model,
+                                                const char *where, bt_error *error);
 
 /* An entry of which nothing is known. */
 bt_config_model bt_config_model_empty(void);

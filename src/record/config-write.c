@@ -51,6 +51,11 @@ static json_t *write_settings(const bt_config_model *entry) {
     return object;
 }
 
+static json_t *write_neighbour(const void *item) {
+    const bt_config_keys *keys = &bt_config_neighbour_keys;
+    return bt_fields_to_json(keys->fields, keys->count, item);
+}
+
 static json_t *write_rank(const void *item) {
     return json_integer(*(const int *)item);
 }
@@ -82,6 +87,10 @@ static json_t *write_entry(const bt_config_model *entry) {
                                      entry->deliver_quantile_count);
     failed = failed || write_numbers(object, "idle_gap_ms", entry->idle_gap_ms, entry->idle_count);
     failed = failed || write_numbers(object, "idle_extra_ms", entry->idle_extra_ms, entry->idle_count);
+    if (entry->neighbour_count > 0)
+        failed = failed || json_object_set_new(object, "neighbours",
+                                               bt_json_array_of(entry->neighbours, sizeof *entry->neighbours,
+                                                                entry->neighbour_count, write_neighbour));
     if (entry->run_rank_count > 0)
         failed = failed || json_object_set_new(object, "run_ranks",
                                                bt_json_array_of(entry->run_ranks, sizeof *entry->run_ranks,

@@ -276,6 +276,7 @@ static bt_status read_model(const char *name, const json_t *object, bt_config_mo
         status = read_quantiles(object, "deliver_ms_quantiles", &model->deliver_ms_quantiles,
                                 &model->deliver_quantile_count, where, error);
     if (status == BT_OK) status = read_idle(object, model, where, error);
+    if (status == BT_OK) status = bt_config_read_neighbours(object, model, where, error);
     if (status == BT_OK) status = bt_config_read_order(object, model, where, error);
     if (status == BT_OK) status = read_settings(object, model, &config->settings, where, error);
     if (status != BT_OK) return status;

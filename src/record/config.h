@@ -113,6 +113,10 @@ typedef struct bt_config_model {
      * as there. Count 0 where that is not known. */
     double idle_gap_ms[BT_CONFIG_IDLE_MAX], idle_extra_ms[BT_CONFIG_IDLE_MAX];
     int idle_count;
+    /* What other models of the same service cost its runs; none where it was tuned alone, and in entries of before: what is
+     * predicted from those has runs of several models change each other's waiting only. */
+    bt_neighbour_cost neighbours[BT_NEIGHBOURS_MAX];
+    int neighbour_count;
     bt_settings settings;      /* that hold for it: its own over the file's */
     char workload[32];         /* what its figures are of: as bt_config's */
     bool provisional;          /* optimal_batch_size was not shown to keep the SLA, nor to break it */
@@ -161,6 +165,9 @@ const bt_config_model *bt_config_find(const bt_config *config, const char *name)
 
 /* The point of a batch size, or NULL. */
 const bt_config_point *bt_config_model_point(const bt_config_model *model, int batch_size);
+
+/* What the model called `name` costs this one, or NULL. */
+const bt_neighbour_cost *bt_config_neighbour(const bt_config_model *model, const char *name);
 
 /* What a session of the entry is to be opened in: the precision that was taken, where ways of running were compared,
  * else what its settings ask for. Entries of before name a precision that nobody compared. */

@@ -46,6 +46,12 @@ BT_MUST_USE bt_status bt_model_record_from_json(const json_t *object, bt_model_r
 BT_MUST_USE bt_status bt_load_part_from_json(const json_t *object, bt_load_part *part, const char *where,
                                              bt_error *error);
 
+/* Samples under a key of their own; nothing of what was not measured, and in older records. Writing returns -1 when
+ * memory is short; reading leaves what is not there as it was. BT_PARSE, BT_NO_MEMORY. */
+int bt_samples_write(json_t *object, const char *key, const double *samples_ms, int count);
+BT_MUST_USE bt_status bt_samples_read(const json_t *object, const char *key, double **samples_ms, int *count,
+                                      const char *where, bt_error *error);
+
 /* Whether a document is a record of that kind ("sweep", "load") and not newer than this program: BT_PARSE
  * says what it is instead, BT_UNSUPPORTED by which version it was written. */
 BT_MUST_USE bt_status bt_record_check_kind(const json_t *top, const char *kind, int newest, const char *path,

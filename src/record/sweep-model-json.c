@@ -162,8 +162,7 @@ static json_t *write_winners(const bt_model_record *model) {
     return object;
 }
 
-/* Nothing of what was not measured, nor in older records. */
-static int write_samples(json_t *object, const char *key, const double *samples_ms, int count) {
+int bt_samples_write(json_t *object, const char *key, const double *samples_ms, int count) {
     return count > 0 ? json_object_set_new(object, key, bt_numbers_write(samples_ms, count)) : 0;
 }
 
@@ -187,15 +186,20 @@ json_t *bt_model_record_to_json(const void *item) {
     failed = failed ||
              json_object_set_new(object, "standard_samples_ms",
                                  bt_numbers_write(model->standard_samples_ms, model->standard_sample_count));
-    failed = failed || write_samples(object, "prepare_samples_ms", model->prepare_samples_ms,
-                                     model->prepare_sample_count);
-    failed = failed || write_samples(object, "deliver_samples_ms", model->deliver_samples_ms,
-                                     model->deliver_sample_count);
-    failed =
-        failed || write_samples(object, "idle_samples_ms", model->idle_samples_ms, model->idle_sample_count);
+    failed = failed || bt_samples_write(object, "prepare_samples_ms", model->prepare_samples_ms,
+                                        model->prepare_sample_count);
+    failed = failed || bt_samples_write(object, "deliver_samples_ms", model->deliver_samples_ms,
+                                        model->deliver_sample_count);
+    failed = failed ||
+             bt_samples_write(object, "idle_samples_ms", model->idle_samples_ms, model->idle_sample_count);
     if (model->idle_sample_count > 0)
         failed = failed || json_object_set_new(object, "idle_extra_ms",
                                                bt_numbers_write(model->idle_extra_ms, BT_IDLE_GAPS));
+    if (model->neighbour_count > 0)
+        failed = failed ||
+                 json_object_set_new(object, "neighbours",
+                                     bt_json_array_of(model->neighbours, sizeof *model->neighbours,
+                                                      model->neighbour_count, bt_neighbour_times_to_json));
     if (!failed) return object;
     json_decref(object);
     return NULL;
@@ -280,8 +284,8 @@ static bt_status read_verdicts(const json_t *object, bt_model_record *model, con
     return status;
 }
 
-static bt_status read_samples(const json_t *object, const char *key, double **samples_ms, int *count,
-                              const char *where, bt_error *error) {
+bt_status bt_samples_read(const json_t *object, const char *key, double **samples_ms, int *count,
+                          const char *where, bt_error *error) {
     json_t *samples;
     if (!json_object_get(object, key)) return BT_OK;
     bt_status status = bt_json_array(object, key, &samples, where, error);
@@ -291,9 +295,9 @@ static bt_status read_samples(const json_t *object, const char *key, double **sa
 static bt_status read_idle(const json_t *object, bt_model_record *model, const char *where, bt_error *error) {
     double *extra_ms = NULL;
     int count = 0;
-    bt_status status = read_samples(object, "idle_samples_ms", &model->idle_samples_ms,
-                                    &model->idle_sample_count, where, error);
-    if (status == BT_OK) status = read_samples(object, "idle_extra_ms", &extra_ms, &count, where, error);
+    bt_status status = bt_samples_read(object, "idle_samples_ms", &model->idle_samples_ms,
+                                       &model->idle_sample_count, where, error);
+    if (status == BT_OK) status = bt_samples_read(object, "idle_extra_ms", &extra_ms, &count, where, error);
     if (status == BT_OK && count != 0 && count != BT_IDLE_GAPS)
         status =
             bt_fail(error, BT_PARSE, "%s: idle_extra_ms has %d numbers, not %d", where, count, BT_IDLE_GAPS);
@@ -301,6 +305,20 @@ static bt_status read_idle(const json_t *object, bt_model_record *model, const c
         model->idle_extra_ms[i] = extra_ms[i];
     free(extra_ms);
     return status;
+}
+
+static bt_status read_neighbour(void *owner, const json_t *object, const char *where, bt_error *error) {
+    bt_model_record *model = owner;
+    return bt_neighbour_times_from_json(object, &model->neighbours[model->neighbour_count++], where, error);
+}
+
+static bt_status read_neighbours(const json_t *object, bt_model_record *model, const char *where,
+                                 bt_error *error) {
+    if (!json_object_get(object, "neighbours")) return BT_OK;
+    bt_status status = bt_model_add_neighbours(model, error);
+    return status == BT_OK
+               ? bt_list_read(object, "neighbours", BT_NEIGHBOURS_MAX, read_neighbour, model, where, error)
+               : status;
 }
 
 bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model, const char *where,
@@ -312,12 +330,13 @@ bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model
     if (status == BT_OK) status = read_verdicts(object, model, where, error);
     if (status == BT_OK) status = bt_fields_read(BT_FIELDS(memory_fields), object, model, where, error);
     if (status == BT_OK)
-        status = read_samples(object, "prepare_samples_ms", &model->prepare_samples_ms,
-                              &model->prepare_sample_count, where, error);
+        status = bt_samples_read(object, "prepare_samples_ms", &model->prepare_samples_ms,
+                                 &model->prepare_sample_count, where, error);
     if (status == BT_OK)
-        status = read_samples(object, "deliver_samples_ms", &model->deliver_samples_ms,
-                              &model->deliver_sample_count, where, error);
+        status = bt_samples_read(object, "deliver_samples_ms", &model->deliver_samples_ms,
+                                 &model->deliver_sample_count, where, error);
     if (status == BT_OK) status = read_idle(object, model, where, error);
+    if (status == BT_OK) status = read_neighbours(object, model, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
     if (status != BT_OK) return status;
     return bt_numbers_read(samples, &model->standard_samples_ms, &model->standard_sample_count,

@@ -67,10 +67,19 @@ void bt_record_close(bt_record **record) {
         free(model->prepare_samples_ms);
         free(model->deliver_samples_ms);
         free(model->idle_samples_ms);
+        for (int j = 0; j < model->neighbour_count; j++)
+            bt_neighbour_times_close(&model->neighbours[j]);
+        free(model->neighbours);
     }
     free((*record)->models);
     free(*record);
     *record = NULL;
+}
+
+bt_status bt_model_add_neighbours(bt_model_record *model, bt_error *error) {
+    model->neighbours = calloc(BT_NEIGHBOURS_MAX, sizeof *model->neighbours);
+    model->neighbour_count = 0;
+    return model->neighbours ? BT_OK : bt_no_memory(error, "the neighbours of %s", model->model);
 }
 
 static bt_point empty_point(int batch_size) {

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/throttle.h"
 #include "record/fingerprint.h"
+#include "record/neighbours.h"
 #include "record/rate-curve.h"
 #include "settings/model-file.h"
 #include "settings/tuning.h"
@@ -173,6 +174,9 @@ typedef struct bt_model_record {
     double *idle_samples_ms;
     int idle_sample_count;
     double idle_extra_ms[BT_IDLE_GAPS];
+    /* Runs beside each other model of the run; owned; none in older records, and in runs of one model. */
+    bt_neighbour_times *neighbours;
+    int neighbour_count;
     double memory_total_mb; /* of the device, or what the process may use */
     bool device_memory;
     bt_memory_fit production_memory, standard_memory;
@@ -244,6 +248,8 @@ void bt_record_close(bt_record **record); /* NULL-safe; nulls */
  * it (the record owns it; pointers to other points of the model become invalid), or NULL when memory is
  * short. */
 bt_point *bt_record_add_point(bt_model_record *model, int batch_size);
+/* Makes room for BT_NEIGHBOURS_MAX neighbours of a model that has none. */
+BT_MUST_USE bt_status bt_model_add_neighbours(bt_model_record *model, bt_error *error);
 BT_MUST_USE bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count,
                                            bt_error *error);
 

@@ -189,6 +189,14 @@ bt_simulation_model bt_tuned_model_simulated(const bt_tuned_model *model) {
                                  .deliver = model->deliver};
 }
 
+bt_neighbour bt_tuned_neighbour(const bt_neighbour_cost *cost, int model) {
+    const bool beside = cost->beside > 0 && !isnan(cost->slowdown);
+    return (bt_neighbour){.model = model,
+                          .slowdown = beside ? cost->slowdown : 1,
+                          .beside = beside ? cost->beside : 1,
+                          .switch_ms = isnan(cost->switch_ms) ? 0 : cost->switch_ms};
+}
+
 void bt_tuned_model_close(bt_tuned_model *model) {
     if (!model) return;
     free(model->storage);

@@ -33,6 +33,9 @@ typedef struct bt_tuned_model {
 /* What it takes, for a simulation: what it sends is the caller's to fill in. It borrows from the tuned model. */
 bt_simulation_model bt_tuned_model_simulated(const bt_tuned_model *model);
 
+/* What the config knows of another model, which is number `model` of the simulation. */
+bt_neighbour bt_tuned_neighbour(const bt_neighbour_cost *cost, int model);
+
 /* BT_INVALID where the config has no service times at all for the model (it was never measured: the message
  * says so) or the batch size is above BT_LADDER_BATCH_MAX, BT_NO_MEMORY. The batcher's options other than the
  * ladder come from the model's settings (queue delay and size) and are the service's defaults else. */

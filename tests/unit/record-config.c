@@ -311,6 +311,38 @@ static void what_a_pause_costs_is_kept(void **state) {
     bt_config_close(&config);
 }
 
+/* Whole, but for what nothing was found out about; and an entry without any reads as before. */
+static void what_neighbours_cost_is_kept(void **state) {
+    (void)state;
+    bt_record *record = a_run("one", 1, 2);
+    bt_model_record *model = &record->models[0];
+    assert_int_equal(bt_model_add_neighbours(model, NULL), BT_OK);
+    model->neighbours[0].cost = bt_neighbour_cost_of("nothing_found");
+    model->neighbours[1].cost = (bt_neighbour_cost){.model = "cbam_resunet",
+                                                    .batch_size = 4,
+                                                    .neighbour_batch_size = 2,
+                                                    .beside = 1,
+                                                    .slowdown = 1.25,
+                                                    .slowdown_lower = 1.125,
+                                                    .slowdown_upper = 1.375,
+                                                    .switch_ms = 0};
+    model->neighbours[2].cost = bt_neighbour_cost_of("in_turns");
+    model->neighbours[2].cost.switch_ms = 0.5;
+    model->neighbour_count = 3;
+    bt_config *config = written(record, NULL);
+    const bt_config_model *hrnet = bt_config_find(config, "hrnet");
+    assert_int_equal(hrnet->neighbour_count, 2);
+    const bt_neighbour_cost *both = bt_config_neighbour(hrnet, "cbam_resunet"),
+                            *turns = bt_config_neighbour(hrnet, "in_turns");
+    assert_true(both && both->batch_size == 4 && both->neighbour_batch_size == 2 && both->beside == 1);
+    assert_true(both->slowdown == 1.25 && both->slowdown_lower == 1.125 && both->slowdown_upper == 1.375);
+    assert_true(turns && turns->beside == 0 && isnan(turns->slowdown) && turns->switch_ms == 0.5);
+    assert_null(bt_config_neighbour(hrnet, "nothing_found"));
+    assert_null(json_object_get(entry_in(config->json, "cbam_resunet"), "neighbours"));
+    assert_int_equal(bt_config_find(config, "cbam_resunet")->neighbour_count, 0);
+    bt_config_close(&config);
+}
+
 /* Of 1000 runs, four stretches of neighbours, from the first run to the last. */
 static void of_a_long_order_whole_stretches_are_kept(void **state) {
     (void)state;
@@ -981,6 +1013,16 @@ static void wrong_values_are_named(void **state) {
     json = a_document_with("idle_gap_ms", json_pack("[i, i]", 20, 20));
     json_object_set_new(entry_in(json, "hrnet"), "idle_extra_ms", json_pack("[i, i]", 0, 1));
     expect_refusal(json, BT_PARSE, "configurations.hrnet", "idle_gap_ms does not ascend at [1]");
+    expect_refusal(a_document_with("neighbours", json_pack("[{s:s}]", "model", "hrnet")), BT_PARSE,
+                   "configurations.hrnet", "hrnet is no neighbour");
+    expect_refusal(
+        a_document_with("neighbours", json_pack("[{s:s}, {s:s}]", "model", "other", "model", "other")),
+        BT_PARSE, "neighbours[1]", "other is no neighbour, or told twice");
+    expect_refusal(
+        a_document_with("neighbours", json_pack("[{s:s, s:f}]", "model", "other", "slowdown", 1.5)), BT_PARSE,
+        "neighbours[0]", "slowdown without a number of runs beside");
+    expect_refusal(a_document_with("neighbours", json_pack("[{s:s, s:i}]", "model", "other", "slow", 2)),
+                   BT_PARSE, "neighbours[0]", "slow");
     static const int wrong_ranks[][2] = {{0, 0}, {0, 2}, {-1, 0}};
     for (int i = 0; i < 3; i++) {
         json = a_document_with("block_runs", json_integer(2));
@@ -1276,6 +1318,7 @@ int main(void) {
         cmocka_unit_test(what_a_lane_does_around_a_run_is_kept_too),
         cmocka_unit_test(the_order_of_runs_is_kept_as_ranks),
         cmocka_unit_test(what_a_pause_costs_is_kept),
+        cmocka_unit_test(what_neighbours_cost_is_kept),
         cmocka_unit_test(of_a_long_order_whole_stretches_are_kept),
         cmocka_unit_test(instances_are_written_where_the_run_had_them),
         cmocka_unit_test(the_weights_that_a_run_had_are_described),

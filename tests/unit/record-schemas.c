@@ -71,6 +71,8 @@ static void the_config_schema_has_the_keys_of_the_code(void **state) {
                   &bt_config_precision_keys);
     compare_table("instance", json_object_get(property(model, "instances"), "items"),
                   &bt_config_instance_keys);
+    compare_table("neighbour", json_object_get(property(model, "neighbours"), "items"),
+                  &bt_config_neighbour_keys);
     compare_table("weights", property(model, "weights"), &bt_config_weights_keys);
     json_decref(schema);
 }

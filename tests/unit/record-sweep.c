@@ -202,6 +202,23 @@ static double *any_samples(bt_random *random, int *count) {
     return samples_ms;
 }
 
+static void fill_neighbours(bt_random *random, bt_model_record *model) {
+    const int count = (int)bt_random_below(random, 3);
+    if (count == 0) return;
+    assert_int_equal(bt_model_add_neighbours(model, NULL), BT_OK);
+    for (model->neighbour_count = 0; model->neighbour_count < count; model->neighbour_count++) {
+        bt_neighbour_times *times = &model->neighbours[model->neighbour_count];
+        times->cost = bt_neighbour_cost_of("other");
+        times->cost.batch_size = 1 + (int)bt_random_below(random, 8);
+        times->cost.beside = (int)bt_random_below(random, 3);
+        if (times->cost.beside > 0) times->cost.slowdown = 1 + (double)bt_random_below(random, 1000) / 8;
+        if (bt_random_below(random, 2)) times->cost.switch_ms = (double)bt_random_below(random, 1000) / 8;
+        times->alone_samples_ms = any_samples(random, &times->alone_sample_count);
+        times->beside_samples_ms = any_samples(random, &times->beside_sample_count);
+        times->turn_samples_ms = any_samples(random, &times->turn_sample_count);
+    }
+}
+
 static bt_record *any_record(uint64_t seed) {
     bt_random random = bt_random_stream(seed, "record");
     bt_record *record;
@@ -216,6 +233,7 @@ static bt_record *any_record(uint64_t seed) {
         for (int gap = 0; gap < BT_IDLE_GAPS && model->idle_sample_count > 0; gap++)
             model->idle_extra_ms[gap] = (double)bt_random_below(&random, 1000) / 8;
         model->deliver_samples_ms = any_samples(&random, &model->deliver_sample_count);
+        fill_neighbours(&random, model);
     }
     return record;
 }

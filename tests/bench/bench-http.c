@@ -54,7 +54,8 @@ static void open_front(front *f, const live_service *about) {
     bt_options_default(table, count, &f->settings, &sources);
     f->settings.port = 0;
     f->service = live_service_start(about);
-    must(bt_http_server_open(&f->server, f->service, &f->settings, &error) == BT_OK, error.message);
+    must(bt_http_server_open(&f->server, f->service, &f->settings, NULL, BT_HTTP_LISTEN, &error) == BT_OK,
+         error.message);
     bt_http_server_ready(f->server);
     f->port = atoi(strrchr(bt_http_server_address(f->server), ':') + 1);
 }

@@ -81,6 +81,7 @@ BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-case
                      simulated-gate spread multiply-adds peaks device-case made-up-machine \
                      made-up-family search-study device-kernels clairvoyant)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
+MANUALS      := $(TOOLS:$(O)/bin/%=$(O)/man/%.1)
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(O)/tests/%,$(wildcard tests/programs/*.c))
 
@@ -334,9 +335,9 @@ WITH_LIBTORCH =
 COPY    = cp -RL
 COPIED  = $(filter-out 0,$(WITH_LIBTORCH))
 install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the \
-    programs (PREFIX, DESTDIR)
-	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS))
-	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin \
+    programs with their manual pages (PREFIX, DESTDIR)
+	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(MANUALS))
+	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/man/man1 \
 	    $(addprefix $(TO)/share/batchtune/,profiles schema python)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
@@ -347,6 +348,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 	    >$(TO)/lib/pkgconfig/batchtune.pc
 	$(Q)install -m 644 shim/python/batchtune.py $(TO)/share/batchtune/python/
 	$(Q)install -m 755 $(TOOLS) $(TO)/bin/
+	$(Q)install -m 644 $(MANUALS) $(TO)/share/man/man1/
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
 	$(Q)install -m 644 configs/perf-gate.json $(TO)/share/batchtune/
@@ -359,8 +361,18 @@ uninstall: ## remove what install put there
 	    $(TO)/lib/$(notdir $(SHARED)) $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so \
 	    $(TO)/lib/$(notdir $(TORCH_NAME)) \
 	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
-	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS)))
+	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS))) $(addprefix $(TO)/share/man/man1/,$(notdir $(MANUALS)))
 	$(Q)rm -rf $(TO)/share/batchtune $(TO)/lib/batchtune
+
+# Manual pages say what --help does, and packages hold what `make install` puts there.
+$(O)/man/%.1: $(O)/bin/% tools/package/manual.pl VERSION
+	@mkdir -p $(@D)
+	$(Q)tools/package/manual.pl $< $(VERSION) >$@
+
+deb: .deps/$(CORE).stamp .deps/package.stamp ## Debian packages of the library, its header, the Python module and the \
+    programs, into build/deb
+	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(MANUALS))
+	$(Q)tools/package/deb.sh $(VERSION)
 
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -416,7 +428,9 @@ deps-python: ## torch's Python part, for tools/setup/torch-python: to export net
     their tests
 	@tools/setup/deps.sh python
 
-$(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage): .deps/%.stamp: tools/setup/packages.sh
+deps-package: .deps/package.stamp ## what `make deb` and the tests of packages need: debhelper, lintian
+
+$(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -503,8 +517,9 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak optimize-batch test-production serve-production segment-image show-batch-config \
-        explain-batching bench bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers study-policies \
-        study-search gpu-check install uninstall nightly shim cuda deps deps-core deps-python doctor test test-locale \
+        explain-batching bench bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
+        study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
+        deps-package doctor test test-locale \
         test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

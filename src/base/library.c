@@ -30,7 +30,7 @@ static void own_folder(char folder[PATH_MAX]) {
 }
 
 bt_status bt_library_find(char *path, size_t path_size, const char *name, bt_error *error) {
-    static const char *const places[] = {"/../lib", "/../../lib", ""};
+    static const char *const places[] = {"/../lib", "/../../lib", "", "/../lib/batchtune", "/../batchtune"};
     char folders[2][PATH_MAX];
     program_folder(folders[0]);
     own_folder(folders[1]);

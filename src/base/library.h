@@ -12,9 +12,10 @@
 extern "C" {
 #endif
 
-/* Fills `path` with the first readable of ../lib/NAME, ../../lib/NAME and NAME, seen from the running
- * program's folder (an installed program's, a test's or a sanitizer build's), then from that of the shared
- * library that this code is in (a stranger's program). BT_UNSUPPORTED, with where it was sought, for none. */
+/* Fills `path` with the first readable of ../lib/NAME, ../../lib/NAME, NAME, and (as Debian's packages have
+ * it) ../lib/batchtune/NAME and ../batchtune/NAME, seen from the running program's folder (an installed
+ * program's, a test's or a sanitizer build's), then from that of the shared library that this code is in (a
+ * stranger's program). BT_UNSUPPORTED, with where it was sought, for none. */
 BT_MUST_USE bt_status bt_library_find(char *path, size_t path_size, const char *name, bt_error *error);
 
 /* A symbol of a loaded library into the function pointer at `function`, the way POSIX means it: NULL and

@@ -11,6 +11,7 @@ END
 
 run make --no-print-directory install PREFIX="$prefix" O="$O"
 exits 0 'it installs'
+is "$(ls "$prefix/share/man/man1" | sed 's/\.1$//')" "$(ls "$prefix/bin")" 'with a manual page for each program'
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig BATCHTUNE_CONFIG=$config
 
 flags=$(pkg-config --cflags --libs batchtune)

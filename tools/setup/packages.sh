@@ -2,7 +2,7 @@
 #
 # A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
 
-# plan_packages core|gpu|lint|gate|fuzz|coverage
+# plan_packages core|gpu|lint|gate|fuzz|coverage|package
 plan_packages() {
     case $1 in
     core | gpu)
@@ -34,6 +34,11 @@ plan_packages() {
         probe libclang-rt-14-dev needs_fuzzer
         ;;
     coverage) probe gcovr needs_command gcovr ;;
+    package)
+        probe debhelper needs_command dh
+        probe lintian needs_command lintian
+        probe man-db needs_command man
+        ;;
     esac
 }
 

@@ -1,5 +1,7 @@
 /* serve-production: the tuned service on HTTP. The work is done by src/serving and src/http; here they are
  * started, and stopped in order. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,9 +12,8 @@
 #include "base/program.h"
 #include "base/systemd.h"
 #include "base/text.h"
+#include "http/reload.h"
 #include "http/server.h"
-#include "record/config.h"
-#include "serving/serving.h"
 
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "it served until SIGTERM or Ctrl-C, and every request that it took was answered"},
@@ -56,38 +57,18 @@ static bt_command command = {
 typedef struct serving {
     bt_http_settings settings;
     bt_option_sources sources;
-    bt_config *config;
-    bt_service *service;
+    bt_http_served served;
     bt_access *access;
     bt_http_server *server;
     bt_log *log;
     const volatile sig_atomic_t *stop;
-    int64_t watchdog_ns; /* systemd wants to hear so often that it lives; 0: never */
-    int64_t told_ns;     /* when it heard */
+    volatile sig_atomic_t *wants_reload;
+    pthread_t reloader; /* where `reloading`; has `served` to itself until it has ended */
+    bool reloading;
+    atomic_bool reloaded; /* it is at its end */
+    int64_t watchdog_ns;  /* systemd wants to hear so often that it lives; 0: never */
+    int64_t told_ns;      /* when it heard */
 } serving;
-
-/* How long requests that were taken may run on when it stops. Raised, a batch that hangs holds up the end;
- * lowered, large batches are given up. */
-#define STOP_MS 30000.0
-
-static bt_status open_service(serving *s, bt_error *error) {
-    const bt_names *names = &s->settings.models;
-    const char *models[BT_NAMES_MAX];
-    bt_status status = bt_config_load_flag(&s->config, s->settings.config, error);
-    for (int i = 0; i < names->count; i++)
-        models[i] = names->names[i];
-    if (status != BT_OK) return status;
-    return bt_serving_open(&s->service, s->config, names->count > 0 ? models : NULL, names->count,
-                           &s->settings.service, &s->sources, s->log, error);
-}
-
-static void write_names(const serving *s, char *out, size_t size) {
-    bt_model_facts facts[BT_BATCHER_MODELS_MAX];
-    const int count = bt_service_models(s->service, facts, BT_BATCHER_MODELS_MAX);
-    out[0] = '\0';
-    for (int i = 0; i < count; i++)
-        bt_text_append(out, size, "%s%s", i ? ", " : "", facts[i].name);
-}
 
 /* At the socket that systemd listens at, where it handed one over. */
 static bt_status listen_somewhere(serving *s, bt_error *error) {
@@ -96,7 +77,7 @@ static bt_status listen_somewhere(serving *s, bt_error *error) {
     if (status != BT_OK) return status;
     if (listener >= 0)
         bt_log_write(s->log, BT_LOG_INFO, "a socket was handed over: --listen and --port do not count");
-    return bt_http_server_open(&s->server, s->service, &s->settings, s->access, listener, error);
+    return bt_http_server_open(&s->server, s->served.service, &s->settings, s->access, listener, error);
 }
 
 /* Loads and warms up: whoever asks meanwhile hears that it lives and is not ready. */
@@ -104,12 +85,12 @@ static bt_status start(serving *s, bt_error *error) {
     char names[256];
     bt_status status = listen_somewhere(s, error);
     if (status != BT_OK) return status;
-    write_names(s, names, sizeof names);
+    bt_http_served_names(&s->served, names, sizeof names);
     bt_log_write(s->log, BT_LOG_INFO, "listening at %s; loading %s", bt_http_server_address(s->server),
                  names);
     bt_systemd_notify("STATUS=loading the models");
     bt_program_waits(true);
-    status = bt_service_start(s->service, error);
+    status = bt_service_start(s->served.service, error);
     bt_program_waits(false);
     if (status != BT_OK) return status;
     bt_http_server_ready(s->server);
@@ -122,18 +103,51 @@ static bt_status start(serving *s, bt_error *error) {
  * often for nothing. */
 #define LOOK_NS (50 * BT_NS_PER_MS)
 
-/* Says so where the service can still be asked: a lock that nobody lets go of is a hang. */
+/* Says so where the server can still be asked: a lock that nobody lets go of is a hang. */
 static void tell_watchdog(serving *s) {
     const int64_t now_ns = bt_clock_now_ns();
     if (s->watchdog_ns == 0 || now_ns - s->told_ns < s->watchdog_ns / 3) return;
-    (void)bt_serving_queue_size(s->service);
+    (void)bt_http_server_queue_size(s->server);
     bt_systemd_notify("WATCHDOG=1");
     s->told_ns = now_ns;
 }
 
+/* ---- SIGHUP ---- */
+
+/* Loading takes long, and a thread of its own, so that signals and systemd are heeded meanwhile. */
+static void *reload(void *argument) {
+    serving *s = argument;
+    bt_error error;
+    bt_access_reopen(s->access);
+    if (bt_http_reload(&s->served, s->server, &s->settings, &s->sources, s->log, &error) != BT_OK)
+        bt_log_write(s->log, BT_LOG_ERROR, "not reloaded, and served as before: %s", error.message);
+    if (!*s->stop) bt_systemd_notify("READY=1\nSTATUS=serving");
+    atomic_store(&s->reloaded, true);
+    return NULL;
+}
+
+static void await_reload(serving *s) {
+    if (s->reloading) pthread_join(s->reloader, NULL);
+    s->reloading = false;
+}
+
+static void reload_when_asked(serving *s) {
+    if (s->reloading && atomic_load(&s->reloaded)) await_reload(s);
+    if (s->reloading || !*s->wants_reload) return;
+    *s->wants_reload = 0;
+    atomic_store(&s->reloaded, false);
+    bt_log_write(s->log, BT_LOG_INFO, "SIGHUP: reading %s anew", s->settings.config);
+    bt_systemd_notify_reloading();
+    s->reloading = pthread_create(&s->reloader, NULL, reload, s) == 0;
+    if (!s->reloading) bt_log_write(s->log, BT_LOG_ERROR, "not reloaded: a thread cannot be started");
+}
+
+/* ---- until the end ---- */
+
 static void wait_until_stopped(serving *s) {
     while (!*s->stop) {
         tell_watchdog(s);
+        reload_when_asked(s);
         bt_clock_sleep_until_ns(bt_clock_now_ns() + LOOK_NS);
     }
 }
@@ -153,8 +167,9 @@ static bt_status finish(serving *s, bt_error *error) {
     bt_systemd_notify("STOPPING=1\nSTATUS=stopping");
     bt_http_server_drain(s->server);
     serve_on(s, seconds);
+    await_reload(s);
     bt_http_server_quiet(s->server);
-    return bt_service_stop(s->service, STOP_MS, error);
+    return bt_service_stop(s->served.service, BT_HTTP_STOP_MS, error);
 }
 
 static bt_status serve(serving *s, bt_error *error) {
@@ -162,7 +177,7 @@ static bt_status serve(serving *s, bt_error *error) {
         bt_log_open(&s->log, stderr, s->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
     s->watchdog_ns = bt_systemd_watchdog_ns();
     if (status == BT_OK) status = bt_access_open(&s->access, &s->settings, s->log, error);
-    if (status == BT_OK) status = open_service(s, error);
+    if (status == BT_OK) status = bt_http_served_open(&s->served, &s->settings, &s->sources, s->log, error);
     if (status == BT_OK) status = start(s, error);
     if (status != BT_OK) return status;
     wait_until_stopped(s);
@@ -174,15 +189,15 @@ int main(int argc, char **argv) {
     bt_error error = {BT_OK, ""};
     command.table = bt_http_settings_table(&command.count);
     s.stop = bt_program_begin(BT_SIGNALS_STOP);
+    s.wants_reload = bt_program_reloads();
     int code = bt_command_start(&command, argc, argv, &s.settings, &s.sources, stdout, stderr);
     if (code >= 0) return code;
     code = BT_EXIT_GOOD;
     if (serve(&s, &error) != BT_OK) code = bt_command_fail(&command, &error, stderr);
     bt_http_server_close(&s.server);
-    bt_service_close(&s.service);
     bt_access_close(&s.access);
     code = bt_command_finish(&command, stdout, stderr, false, code);
-    bt_config_close(&s.config);
+    bt_http_served_close(&s.served);
     bt_log_close(&s.log);
     return code;
 }

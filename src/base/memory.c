@@ -29,6 +29,12 @@ static int64_t kilobytes_line(const char *path, const char *key) {
     return bytes;
 }
 
+static int64_t line_under(const char *root, const char *file, const char *key) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s%s", root, file);
+    return kilobytes_line(path, key);
+}
+
 int64_t bt_memory_resident_bytes(void) {
     return kilobytes_line("/proc/self/status", "VmRSS:");
 }
@@ -70,9 +76,7 @@ static void tighten(const char *folder, int version, void *limit) {
 }
 
 int64_t bt_memory_limit_bytes_under(const char *root) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/proc/meminfo", root);
-    int64_t machine = kilobytes_line(path, "MemTotal:");
+    int64_t machine = line_under(root, "/proc/meminfo", "MemTotal:");
     int64_t group = INT64_MAX;
     bt_cgroup_walk(root, "memory", tighten, &group);
     return machine == 0 || group < machine ? (group == INT64_MAX ? 0 : group) : machine;
@@ -80,6 +84,19 @@ int64_t bt_memory_limit_bytes_under(const char *root) {
 
 int64_t bt_memory_limit_bytes(void) {
     return bt_memory_limit_bytes_under("");
+}
+
+int64_t bt_memory_available_bytes_under(const char *root) {
+    const int64_t limit = bt_memory_limit_bytes_under(root);
+    const int64_t machine = line_under(root, "/proc/meminfo", "MemAvailable:");
+    const int64_t held = line_under(root, "/proc/self/status", "VmRSS:");
+    int64_t available = machine > 0 ? machine : INT64_MAX;
+    if (limit > 0 && limit - held < available) available = limit > held ? limit - held : 0;
+    return available;
+}
+
+int64_t bt_memory_available_bytes(void) {
+    return bt_memory_available_bytes_under("");
 }
 
 const char *bt_memory_kind(bool device) {

@@ -35,6 +35,11 @@ int64_t bt_memory_limit_bytes(void);
  * machine. */
 int64_t bt_memory_limit_bytes_under(const char *root);
 
+/* What it may take on top of what it holds, as far as can be told: what the machine has to give, or what is left of that
+ * limit where this is less. INT64_MAX where /proc cannot be read: whoever asks is not stopped by that. */
+int64_t bt_memory_available_bytes(void);
+int64_t bt_memory_available_bytes_under(const char *root);
+
 /* Whose memory a figure is, as records and reports name it: "device" (a GPU) or "process". */
 const char *bt_memory_kind(bool device);
 

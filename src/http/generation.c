@@ -10,14 +10,18 @@
  * noticed later; lowered, one that could have been closed keeps its memory. */
 #define LEAVE_NS (30 * BT_NS_PER_S)
 
-void bt_generation_enter(bt_exchange *exchange) {
-    bt_http_server *server = exchange->server;
+/* The one that is served now; `entering` says how many count in it as that. */
+static bt_generation *hold(bt_http_server *server, int entering) {
     pthread_mutex_lock(&server->generation_lock);
     bt_generation *served = server->served;
     atomic_fetch_add(&served->holders, 1);
-    atomic_fetch_add(&served->entering, 1);
+    atomic_fetch_add(&served->entering, entering);
     pthread_mutex_unlock(&server->generation_lock);
-    exchange->generation = served;
+    return served;
+}
+
+void bt_generation_enter(bt_exchange *exchange) {
+    exchange->generation = hold(exchange->server, 1);
     exchange->entering = true;
 }
 
@@ -32,6 +36,13 @@ void bt_generation_leave(bt_exchange *exchange) {
     if (exchange->entering) bt_generation_entered(exchange);
     exchange->generation = NULL;
     atomic_fetch_sub(&generation->holders, 1); /* from here on it may be gone */
+}
+
+int bt_http_server_queue_size(bt_http_server *server) {
+    bt_generation *served = hold(server, 0);
+    const int waiting = bt_serving_queue_size(served->service);
+    atomic_fetch_sub(&served->holders, 1);
+    return waiting;
 }
 
 /* ---- one takes another's place ---- */

@@ -45,6 +45,9 @@ void bt_http_server_drain(bt_http_server *server);
 BT_MUST_USE bt_status bt_http_server_swap(bt_http_server *server, bt_service *service, double drain_ms,
                                           bt_service **old, bt_error *error);
 
+/* Requests that wait for their batch. Whoever gets an answer knows that no lock is held for ever. */
+int bt_http_server_queue_size(bt_http_server *server);
+
 /* Nobody new is let in, from one moment on; connections that there are stay. Gives requests that are just coming in a
  * few seconds to come in whole. */
 void bt_http_server_quiet(bt_http_server *server);

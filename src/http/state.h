@@ -47,6 +47,7 @@ struct bt_http_server {
     pthread_mutex_t generation_lock; /* of which is served */
     bt_generation generations[2];    /* one is served, the other may be ending */
     bt_generation *served;
+    atomic_int reloads, failed_reloads;
     pthread_t acceptor;
     bool accepting;
     int accept_signal;      /* an eventfd: the acceptor is to look around; -1 */

@@ -118,7 +118,77 @@ fi
 kill "$server"
 ends 0 'it ends well'
 
+# --- SIGHUP: the config anew, and nobody is refused
+"$bin/optimize-batch" --quiet --backend $sim --image-size 64 --batches 1,2,4 --output both.json >/dev/null 2>&1
+cp config.json one.json
+rm -f codes
+serve --drain-seconds 0 --batch-size 4 --max-queue-delay-ms 60000
+curl --silent --output waiting --write-out '%{http_code}\n' "$url/v2/models/hrnet/infer" \
+    -H 'Inference-Header-Content-Length: 0' --data-binary @cell.png >>codes &
+client=$!
+await 'curl --silent "$url/metrics" | grep -q "^batchtune_in_flight{model=\"hrnet\"} 1"'
+ok $? 'a request waits for its batch'
+cp both.json config.json
+kill -HUP "$server"
+await 'grep -q "as config.json says now" said'
+ok $? 'the config is read anew' || comment "$(cat said)"
+wait $client
+is "$(cat codes)" 200 'the request before was answered'
+run curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2/models/cbam_resunet/ready"
+is "$out" 200 'a model that the config now has is there, and ready'
+run curl --silent --request POST "$url/v2/repository/index"
+says '"cbam_resunet"' 'and in the index'
+echo '{' >config.json
+kill -HUP "$server"
+await 'grep -q "^error: not reloaded" said'
+like "$(cat said)" 'error: not reloaded, and served as before: config\.json: ' 'a broken config is told'
+run curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2/models/cbam_resunet/ready"
+is "$out" 200 'and the one before serves on'
+sed -e 's/"memory_usage_mb": [0-9.]*/"memory_usage_mb": 100000000.0/' one.json >config.json
+kill -HUP "$server"
+await 'grep -q "restart instead" said'
+like "$(cat said)" 'need 100000000 MiB of the process.s memory beside those that serve, and [0-9]+ MiB are left: restart' \
+    'models that do not fit beside those that serve are told'
+cp one.json config.json
+kill -HUP "$server"
+await 'test "$(grep -c "says now" said)" = 2'
+run curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2/models/cbam_resunet/ready"
+is "$out" 400 'a model goes that the config no longer has'
+kill "$server"
+ends 0 'it ends well after all that'
+
+# --- systemd: its socket, and what it hears
+if "$python3" - "$program" --config config.json --backend $sim --drain-seconds 0 <<'END'
+import os, signal, socket, subprocess, sys, tempfile, urllib.request
+listener = socket.create_server(("127.0.0.1", 0))
+url = "http://127.0.0.1:%d/v2/health/ready" % listener.getsockname()[1]
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("notify")
+os.dup2(listener.fileno(), 3)
+def hears(word):
+    while word not in manager.recv(4096).decode().splitlines():
+        pass
+manager.settimeout(60)
+for _ in range(2):
+    early = socket.create_connection(listener.getsockname())  # before anybody is there
+    early.sendall(b"GET /v2/health/ready HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    server = subprocess.Popen(["/bin/sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=60000 exec "$@"', "sh"]
+                              + sys.argv[1:], pass_fds=[3], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    hears("READY=1")
+    assert early.recv(100).startswith(b"HTTP/1.1 200"), "whoever came before is answered"
+    hears("WATCHDOG=1")
+    server.send_signal(signal.SIGHUP)
+    hears("RELOADING=1")
+    hears("READY=1")
+    assert urllib.request.urlopen(url).status == 200
+    server.terminate()
+    hears("STOPPING=1")
+    assert server.wait() == 0
+END
+then ok 0 'systemd is told, and its socket is taken and left'; else ok 1 'systemd is told, and its socket is taken and left'; fi
+
 # --- the end: nobody who was taken is lost
+rm -f codes
 serve --drain-seconds 0 --batch-size 4 --max-queue-delay-ms 60000 # a batch that does not fill, until the end
 for i in 1 2 3; do
     curl --silent --output "answer-$i" --write-out '%{http_code}\n' "$url/v2/models/hrnet/infer" \

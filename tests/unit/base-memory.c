@@ -74,6 +74,20 @@ static void limits_above_the_machine_do_not_count(void **state) {
     assert_int_equal(bt_memory_limit_bytes_under(machine), 16000 * 1024);
 }
 
+static void what_is_left_is_the_tighter_of_both(void **state) {
+    (void)state;
+    put("/proc/self/cgroup", "0::/\n");
+    put("/sys/fs/cgroup/memory.max", "max\n");
+    put("/proc/meminfo", "MemTotal:       16000 kB\nMemAvailable:    9000 kB\n");
+    put("/proc/self/status", "VmRSS:\t    2000 kB\n");
+    assert_int_equal(bt_memory_available_bytes_under(machine), 9000 * 1024);
+    put("/sys/fs/cgroup/memory.max", "8192000\n"); /* 8000 kB, of which 2000 are held */
+    assert_int_equal(bt_memory_available_bytes_under(machine), 6000 * 1024);
+    put("/sys/fs/cgroup/memory.max", "1024000\n");
+    assert_int_equal(bt_memory_available_bytes_under(machine), 0);
+    assert_true(bt_memory_available_bytes_under("/nonexistent") == INT64_MAX);
+}
+
 static void unreadable_is_zero(void **state) {
     (void)state;
     assert_int_equal(bt_memory_limit_bytes_under("/nonexistent"), 0);
@@ -106,6 +120,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(v1_finds_its_controller, make_machine, remove_machine),
         cmocka_unit_test_setup_teardown(group_seen_from_inside_a_container, make_machine, remove_machine),
         cmocka_unit_test_setup_teardown(limits_above_the_machine_do_not_count, make_machine, remove_machine),
+        cmocka_unit_test(what_is_left_is_the_tighter_of_both),
         cmocka_unit_test(unreadable_is_zero),
         cmocka_unit_test(peak_follows_what_was_touched),
     };

@@ -54,6 +54,8 @@ ifeq ($(CORE),gpu)
 CPPFLAGS  += -DBT_WITHOUT_FILE_LIBRARIES
 else
 LDLIBS    += -lspng -ljpeg -ltiff -lexpat -lz -lzip
+# Only programs that send requests to servers have it.
+LDLIBS    += -Wl,--push-state,--as-needed -lcurl -Wl,--pop-state
 endif
 
 LIBRARY := $(O)/lib/libbatchtune.a
@@ -62,8 +64,9 @@ CONTOURS := $(if $(filter core,$(CORE)),build/lib/libbatchtune_contours.so)
 # A GPU's check has no HTTP either.
 SOURCES := $(filter-out $(if $(filter gpu,$(CORE)),src/http/%),$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
-# What only serve-production has: a program that loads the library need not have what this needs.
-HTTP    := $(filter $(O)/src/http/%,$(OBJECTS))
+# What only this project's own programs have: a program that loads the library need not have what this needs.
+PROGRAMS_ONLY := $(foreach folder,http client load prove tune gate explain report,$\
+                   $(filter $(O)/src/$(folder)/%,$(OBJECTS)))
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
 FAULT_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,faults fault-calls fault-documents)
@@ -142,7 +145,7 @@ $(LIBRARY): $(OBJECTS)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # Only what batchtune.h declares is seen from outside.
-$(SHARED): $(filter-out $(HTTP),$(OBJECTS))
+$(SHARED): $(filter-out $(PROGRAMS_ONLY),$(OBJECTS))
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) -shared $(ALL_CFLAGS) -Wl,-soname,$(@F) -o $@ $^ $(LDFLAGS) $(LDLIBS)

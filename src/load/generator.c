@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/priority.h"
 #include "load/sender.h"
 #include "measure/quantile.h"
 

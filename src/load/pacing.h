@@ -3,7 +3,6 @@
 #ifndef BT_LOAD_PACING_H
 #define BT_LOAD_PACING_H
 
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,17 +16,6 @@ extern "C" {
 /* The longest sleep at a time, and so how soon a stop is seen. Raised, an interrupted test ends later;
  * lowered, the sending thread wakes for nothing more often. */
 #define BT_PACER_NAP_NS (50 * BT_NS_PER_MS)
-
-/* How a thread is scheduled. */
-typedef struct bt_thread_priority {
-    int policy, nice_value;
-    struct sched_param param;
-} bt_thread_priority;
-
-/* On a machine whose cores all compute a sender would get one milliseconds late: it goes before everything
- * else where it may (it is awake for a twenty-fifth of the time at most), and else as early as it may. */
-void bt_raise_priority(bt_thread_priority *before);
-void bt_restore_priority(const bt_thread_priority *before);
 
 /* One thread's waiting, and what it has learned of this machine's sleeps. */
 typedef struct bt_pacer {

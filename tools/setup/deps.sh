@@ -4,8 +4,8 @@
 #   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|fuzz|coverage|package|torch|python|peers]...
 #                                                                               core, lint and torch when none is named
 #
-#   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server, OpenCV's imgproc, cmocka, gnuplot and
-#          a font, numpy, prove
+#   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
+#          client, OpenCV's imgproc, cmocka, gnuplot and a font, numpy, prove
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
 #   gate   valgrind, with which `make perf-gate` counts instructions

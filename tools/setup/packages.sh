@@ -19,6 +19,7 @@ plan_packages() {
         probe zlib1g-dev needs_header zlib.h
         probe libzip-dev needs_header zip.h
         probe libmicrohttpd-dev needs_header microhttpd.h
+        probe libcurl4-openssl-dev needs_header curl/curl.h
         probe libopencv-imgproc-dev needs_opencv
         probe libcmocka-dev needs_header setjmp.h stdarg.h stddef.h stdint.h cmocka.h
         probe python3-numpy needs_numpy

@@ -40,14 +40,16 @@ static bt_command command = {
         "not. Writes a record, plots, and the SLA compliance report as Markdown and as one HTML page.",
     .prints = "the report",
     .usage = "[options]",
-    .examples = "  test-production                                  everything, about three minutes\n"
-                "  test-production --models hrnet --scenarios sustained --rate 4 --duration 60s\n"
-                "  test-production --batch-size 2                   would another batch size do better?\n"
-                "  test-production --scenarios soak --duration 1h\n"
-                "  test-production --scenarios capacity             the highest rate that keeps the SLA\n"
-                "  test-production --format junit --output sla.xml  for CI\n"
-                "  test-production --config configs/simulated.json --backend sim:tau0_ms=4,alpha_ms=2\n"
-                "                                                   a try-out without libtorch\n",
+    .examples =
+        "  test-production                                  everything, about three minutes\n"
+        "  test-production --models hrnet --scenarios sustained --rate 4 --duration 60s\n"
+        "  test-production --batch-size 2                   would another batch size do better?\n"
+        "  test-production --scenarios soak --duration 1h\n"
+        "  test-production --scenarios capacity             the highest rate that keeps the SLA\n"
+        "  test-production --format junit --output sla.xml  for CI\n"
+        "  test-production --endpoint http://localhost:8000 a server that runs: this one's, Triton's, ...\n"
+        "  test-production --config configs/simulated.json --backend sim:tau0_ms=4,alpha_ms=2\n"
+        "                                                   a try-out without libtorch\n",
     .exits = exits,
     .write_more = write_simulation_keys,
 };
@@ -66,13 +68,19 @@ typedef struct test {
     const volatile sig_atomic_t *stop;
 } test;
 
+/* Servers have theirs: only one that was asked for is read. */
+static bool needs_config(const test *t) {
+    const int at = bt_options_find(command.table, command.count, "config");
+    return !t->settings.endpoint[0] || t->sources.of[at] != BT_SOURCE_DEFAULT;
+}
+
 /* Takes what must be had before anything is sent: the config, the outputs, the run's folder, the log. Two
  * tests at once would disturb each other. */
 static bt_status prepare(test *t, bt_error *error) {
     char path[BT_PATH_SIZE];
     const bt_load_settings *s = &t->settings;
-    bt_status status = bt_config_load_flag(&t->config, s->config, error);
-    if (status == BT_OK) status = bt_trial_check(&t->settings, t->config, error);
+    bt_status status = needs_config(t) ? bt_config_load_flag(&t->config, s->config, error) : BT_OK;
+    if (status == BT_OK) status = bt_trial_check(&t->settings, &t->sources, t->config, error);
     if (status == BT_OK) status = bt_outputs_check(s->output, s->results, s->plots, error);
     if (status == BT_OK && t->settings.output[0]) {
         status = bt_file_check_writable(t->settings.output, error);

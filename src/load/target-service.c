@@ -6,15 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "image/spheroids.h"
 #include "serving/serving.h"
-
-#define DRAWN_LEAST 16 /* pixels: smaller images are cut out of one of this side */
-
-typedef struct loaded_stream {
-    bt_service_stream options;
-    uint8_t *drawn[BT_INPUTS_MAX]; /* NULL where an image is given */
-} loaded_stream;
 
 /* A mask for somebody's result, and who has it. */
 typedef struct mask_buffer {
@@ -24,7 +16,7 @@ typedef struct mask_buffer {
 
 struct bt_service_target {
     bt_service *service;
-    loaded_stream *streams;
+    bt_drawn_images *streams;
     int stream_count;
     /* Of the generator's run under way; set by its sending thread before a request is. */
     bt_request_answered answered;
@@ -35,40 +27,13 @@ struct bt_service_target {
     char failure[BT_ERROR_MESSAGE_SIZE];
 };
 
-/* ---- images ---- */
-
-static int at_least(int side) {
-    return side < DRAWN_LEAST ? DRAWN_LEAST : side;
-}
-
-static bt_status draw(uint8_t **out, uint64_t seed, int index, int height, int width, bt_error *error) {
-    const int tall = at_least(height), wide = at_least(width);
-    uint8_t *image = malloc(3 * (size_t)tall * (size_t)wide);
-    if (!image) return bt_no_memory(error, "an image of %d x %d", height, width);
-    *out = image;
-    bt_status status = bt_spheroids_draw(seed, (uint64_t)index, tall, wide, image, NULL, error);
-    for (int y = 1; y < height && wide > width; y++)
-        memmove(image + 3 * (size_t)y * (size_t)width, image + 3 * (size_t)y * (size_t)wide,
-                3 * (size_t)width);
-    return status;
-}
-
-static bt_status draw_all(loaded_stream *stream, uint64_t seed, bt_error *error) {
-    const bt_service_stream *o = &stream->options;
-    if (o->input_count < 1 || o->input_count > BT_INPUTS_MAX)
-        return bt_fail(error, BT_INVALID, "a stream has 1 to %d images", BT_INPUTS_MAX);
-    bt_status status = BT_OK;
-    for (int i = 0; i < o->input_count && status == BT_OK; i++)
-        if (!o->inputs[i].rgb)
-            status = draw(&stream->drawn[i], seed, i, o->inputs[i].height, o->inputs[i].width, error);
-    return status;
-}
+/* ---- opening ---- */
 
 static bt_status open_masks(bt_service_target *target, int count, bt_error *error) {
     size_t most = 1;
     for (int s = 0; s < target->stream_count; s++)
-        for (int i = 0; i < target->streams[s].options.input_count; i++) {
-            const bt_service_input *input = &target->streams[s].options.inputs[i];
+        for (int i = 0; i < target->streams[s].images.input_count; i++) {
+            const bt_load_image *input = &target->streams[s].images.inputs[i];
             size_t pixels = (size_t)input->height * (size_t)input->width;
             if (pixels > most) most = pixels;
         }
@@ -85,9 +50,8 @@ static bt_status open_masks(bt_service_target *target, int count, bt_error *erro
     return bt_no_memory(error, "%d masks", count);
 }
 
-bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
-                                 const bt_service_stream *streams, int stream_count, int in_flight,
-                                 uint64_t seed, bt_error *error) {
+bt_status bt_service_target_open(bt_service_target **out, bt_service *service, const bt_load_images *streams,
+                                 int stream_count, int in_flight, uint64_t seed, bt_error *error) {
     bt_service_target *target = calloc(1, sizeof *target);
     *out = NULL;
     if (target) target->streams = calloc((size_t)stream_count + 1, sizeof *target->streams);
@@ -99,10 +63,8 @@ bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
     target->service = service;
     target->stream_count = stream_count;
     bt_status status = BT_OK;
-    for (int s = 0; s < stream_count && status == BT_OK; s++) {
-        target->streams[s].options = streams[s];
-        status = draw_all(&target->streams[s], seed, error);
-    }
+    for (int s = 0; s < stream_count && status == BT_OK; s++)
+        status = bt_drawn_images_open(&target->streams[s], &streams[s], seed, error);
     if (status == BT_OK) status = open_masks(target, in_flight, error);
     if (status == BT_OK)
         *out = target;
@@ -114,8 +76,7 @@ bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
 void bt_service_target_close(bt_service_target **target) {
     if (!target || !*target) return;
     for (int s = 0; s < (*target)->stream_count; s++)
-        for (int i = 0; i < BT_INPUTS_MAX; i++)
-            free((*target)->streams[s].drawn[i]);
+        bt_drawn_images_close(&(*target)->streams[s]);
     for (int i = 0; i < (*target)->mask_count; i++)
         free((*target)->masks[i].bytes);
     pthread_mutex_destroy(&(*target)->lock);
@@ -175,20 +136,20 @@ static void receive_answer(void *context, const bt_result *result, const bt_erro
 
 static bt_status submit(void *self, bt_sent_request *sent, bt_request_answered answered, void *context) {
     bt_service_target *target = self;
-    const loaded_stream *stream = &target->streams[sent->stream];
-    const bt_service_input *input = &stream->options.inputs[sent->input];
+    const bt_load_images *stream = &target->streams[sent->stream].images;
+    const bt_load_image *input = &stream->inputs[sent->input];
     bt_error error;
     if (target->answered != answered || target->context != context) { /* a run's first request */
         target->answered = answered;
         target->context = context;
     }
     sent->own = target;
-    const bt_request request = {.image = input->rgb ? input->rgb : stream->drawn[sent->input],
+    const bt_request request = {.image = input->rgb,
                                 .height = input->height,
                                 .width = input->width,
-                                .model = stream->options.model,
+                                .model = stream->model,
                                 .mask = take_mask(target, &sent->own_index),
-                                .standard_path = stream->options.standard_path};
+                                .standard_path = stream->standard_path};
     bt_status status = bt_service_submit(target->service, &request, receive_answer, sent, NULL, &error);
     if (status == BT_OK) return BT_OK;
     give_mask_back(target, sent->own_index);

@@ -4,27 +4,12 @@
 #define BT_LOAD_TARGET_SERVICE_H
 
 #include "batchtune.h"
+#include "load/images.h"
 #include "load/target.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define BT_INPUTS_MAX 64
-
-/* One image that is sent. */
-typedef struct bt_service_input {
-    int height, width;  /* pixels */
-    const uint8_t *rgb; /* height x width x 3 bytes, borrowed as long as the target is open; NULL: drawn */
-} bt_service_input;
-
-/* The images that one stream sends. */
-typedef struct bt_service_stream {
-    const char *model; /* borrowed */
-    bt_service_input inputs[BT_INPUTS_MAX];
-    int input_count;
-    bool standard_path;
-} bt_service_stream;
 
 typedef struct bt_service_target bt_service_target;
 
@@ -32,8 +17,8 @@ typedef struct bt_service_target bt_service_target;
  * into (those beyond it ask for none); 0: no masks at all. The service is borrowed and must be running when
  * requests are sent. BT_INVALID, BT_NO_MEMORY. One run of a generator at a time may use it. */
 BT_MUST_USE bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
-                                             const bt_service_stream *streams, int stream_count,
-                                             int in_flight, uint64_t seed, bt_error *error);
+                                             const bt_load_images *streams, int stream_count, int in_flight,
+                                             uint64_t seed, bt_error *error);
 
 /* Everything that was sent must have been answered. NULL-safe; nulls. */
 void bt_service_target_close(bt_service_target **target);

@@ -17,7 +17,7 @@ extern "C" {
 /* A request that was sent, and what became of it. The generator owns these and never moves them during a run;
  * a target fills in what is below the line before it calls answer. Times are of bt_clock_now_ns. */
 typedef struct bt_sent_request {
-    int64_t intended_ns, sent_ns; /* sent: just before submit */
+    int64_t intended_ns, sent_ns; /* sent: just before submit, or later where the target was late */
     int32_t stream, input;        /* which model, and which of its inputs */
     /* ---- */
     void *own; /* the target's own use, from submit to answer */

@@ -58,10 +58,26 @@ void bt_failures_add(bt_failures *failures, const bt_failures *more) {
     failures->timeouts += more->timeouts;
     failures->standard += more->standard;
     failures->breaker_opened += more->breaker_opened;
+    failures->connections += more->connections;
+    failures->error_answers += more->error_answers;
+    failures->wrong_answers += more->wrong_answers;
+    if (more->answer_last[0]) memcpy(failures->answer_last, more->answer_last, sizeof failures->answer_last);
     if (more->production_last[0])
         memcpy(failures->production_last, more->production_last, sizeof failures->production_last);
     if (more->standard_last[0])
         memcpy(failures->standard_last, more->standard_last, sizeof failures->standard_last);
+}
+
+void bt_failures_of_answers(bt_failures *failures, const bt_request_log *log, int stream, const char *last) {
+    for (int64_t i = 0; i < log->count; i++) {
+        const bt_sent_request *request = &log->requests[i];
+        if (request->stream != stream) continue;
+        failures->connections += request->status == BT_IO;
+        failures->error_answers += request->status == BT_BACKEND;
+        failures->wrong_answers += request->status == BT_PARSE;
+    }
+    if (failures->connections + failures->error_answers + failures->wrong_answers > 0)
+        snprintf(failures->answer_last, sizeof failures->answer_last, "%s", last);
 }
 
 /* ---- words ---- */
@@ -90,9 +106,27 @@ static void add_causes(const bt_failures *f, char *out) {
                 causes[i].what);
 }
 
+/* What came of requests to servers. */
+static void add_answers(const bt_failures *f, char *out) {
+    const struct {
+        int64_t count;
+        const char *what;
+    } causes[] = {{f->connections, "without an answer"},
+                  {f->error_answers, "answered with an error"},
+                  {f->wrong_answers, "answered wrongly"}};
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i].count > 0)
+            ADD(out, "%s%lld %s", out[0] ? ", " : "", (long long)causes[i].count, causes[i].what);
+    if (f->answer_last[0]) ADD(out, ", the last: %s", f->answer_last);
+}
+
+static int64_t answers_of(const bt_failures *failures) {
+    return failures->connections + failures->error_answers + failures->wrong_answers;
+}
+
 bool bt_failures_matter(const bt_failures *failures, int64_t fallback, int64_t failed) {
     if (!failures) return false;
-    return runs_of(failures) > 0 || failures->standard > 0 ||
+    return runs_of(failures) > 0 || failures->standard > 0 || answers_of(failures) > 0 ||
            (failures->earlier > 0 && fallback + failed > 0);
 }
 
@@ -109,6 +143,10 @@ void bt_failures_words(const bt_failures *failures, bool failover, int64_t fallb
                        char out[BT_FAILURES_WORDS_SIZE]) {
     out[0] = '\0';
     if (!bt_failures_matter(failures, fallback, failed)) return;
+    if (answers_of(failures) > 0) {
+        add_answers(failures, out);
+        return;
+    }
     const int64_t meanwhile = runs_of(failures);
     add_causes(failures, out);
     if (meanwhile == 0 && failures->earlier > 0) add_earlier(failures, out);

@@ -1,4 +1,4 @@
-/* Runs that failed underneath a load test, and how that is told.
+/* Runs that failed underneath a load test, or requests to servers that did, and how that is told.
  *
  * A request without a result, or one that came late by way of the standard path, has its cause in the backend
  * and not in the queue; whoever reads the report must learn which instance it was and what the backend said.
@@ -7,6 +7,7 @@
 #define BT_PROVE_FAILURES_H
 
 #include "batchtune.h"
+#include "load/generator.h"
 #include "serving/serving.h"
 
 #ifdef __cplusplus
@@ -25,6 +26,9 @@ typedef struct bt_failures {
     int64_t standard;                                        /* on the standard path, by any */
     int64_t breaker_opened;                                  /* times */
     int64_t earlier, earlier_timeouts; /* production runs before the part began; the latter among them */
+    /* Of servers: connections that failed or broke, answers that were errors, and answers that were wrong. */
+    int64_t connections, error_answers, wrong_answers;
+    char answer_last[BT_ERROR_MESSAGE_SIZE]; /* of any of these; "" */
     /* "instance 1 (cuda:1): ..." of the last of either, whenever; "" where none is known */
     char production_last[BT_ERROR_MESSAGE_SIZE + 96], standard_last[BT_ERROR_MESSAGE_SIZE + 96];
 } bt_failures;
@@ -35,6 +39,8 @@ void bt_failures_read(bt_failures_seen *seen, bt_service *service, int model);
 void bt_failures_add_since(bt_failures *failures, const bt_failures_seen *before, bt_service *service,
                            int model);
 void bt_failures_add(bt_failures *failures, const bt_failures *more);
+/* Adds what the log says of one stream's requests to servers; `last` is what was said of the last that failed. */
+void bt_failures_of_answers(bt_failures *failures, const bt_request_log *log, int stream, const char *last);
 
 /* Whether requests may have suffered from runs that failed, meanwhile or before: an instance may hang since,
  * or the breaker keep the production path closed. `fallback`: how many the standard path served, `failed`:

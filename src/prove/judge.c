@@ -107,6 +107,8 @@ static void say_late(bt_load_part *part, const bt_judge_facts *facts) {
     else if (part->service_p95_ms > facts->p95_sla_ms)
         ADD_CAUSE(part, "the service time alone is %.1f ms at P95 (batches of up to %d)",
                   part->service_p95_ms, facts->batch_size);
+    else if (isnan(queue_share))
+        ADD_CAUSE(part, "the answers took %.1f ms at P95", p95_ms);
     else if (queue_share > 0.5)
         ADD_CAUSE(part, "queue wait is %.0f %% of the latency (%.1f of P95's %.1f ms)", queue_share * 100,
                   fmin(part->queue_p95_ms, p95_ms), p95_ms);
@@ -185,6 +187,16 @@ static bool mostly_out_of_memory(const bt_failures *f) {
     return f && f->out_of_memory > f->exceptions + f->non_finite + f->timeouts;
 }
 
+/* A server's settings are its own: what there is to try is told without our flags. */
+static const char *mend_server(const bt_load_part *part, const bt_judge_facts *facts) {
+    const bt_failures *f = facts->failures;
+    if (f && f->connections > 0) return "see that the server runs, and how many connections it takes";
+    if (f && f->wrong_answers > 0) return "its answers are not what the protocol says: see which, in log.txt";
+    if (part->failed > 0 || part->lost > 0) return "see the server's own log for what it could not answer";
+    if (unanswered(part) > 0) return "a lower --rate, or a longer queue or more instances at the server";
+    return "a lower --rate, a higher --p95-sla-ms, or another batch size or more instances at the server";
+}
+
 /* Runs that failed are the backend's affair: what it said stands in the cause. */
 static void mend_runs(const bt_load_part *part, const bt_judge_facts *facts, char *out, size_t size) {
     const bool lost = part->failed > 0 || part->lost > 0;
@@ -242,6 +254,10 @@ void bt_judge_remedy(bt_load_part *part, const bt_load_scenario *scenario, const
     const size_t size = sizeof part->remedy;
     const char *text = "a lower --rate, more --instances, or a higher --p95-sla-ms";
     if (part->remedy[0] != '\0' || part->verdict == BT_LOAD_MET || part->sent == 0) return;
+    if (facts->remote && (part->verdict == BT_LOAD_BROKEN || unanswered(part) > 0)) {
+        snprintf(part->remedy, size, "%s", mend_server(part, facts));
+        return;
+    }
     if (part->failed > 0 || part->lost > 0 || (part->verdict == BT_LOAD_BROKEN && runs_failed(part, facts))) {
         mend_runs(part, facts, part->remedy, size);
         return;

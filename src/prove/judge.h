@@ -21,6 +21,7 @@ typedef struct bt_judge_facts {
     double lone_p95_ms;  /* P95 service time of a single image, by the config; NaN unknown */
     double batch_p95_ms; /* the longest of the sizes up to batch_size, by the config; NaN or 0 unknown */
     bool failover;
+    bool remote;                   /* servers on the network: their settings are not ours to name */
     const bt_failures *failures;   /* runs that failed; NULL: none */
     const char *failing_neighbour; /* another model of the scenario whose runs failed; NULL: none */
     /* What the simulator says of these very settings, when a remedy is sought. */

@@ -51,6 +51,7 @@ static void close_stage(stage *s) {
 static bt_status set_batcher(stage *s, int part, const variant *v, bt_error *error) {
     const bt_predict_model *model = &s->options->models[s->scenario->parts[part].model];
     bt_tuned_model *tuned = &s->tuned[part];
+    if (!model->config) return bt_fail(error, BT_INVALID, "there is no config to predict from");
     int batch_size = part == v->part && v->batch_size > 0 ? v->batch_size : model->batcher.max_batch_size;
     bt_status status = bt_tuned_model_open(tuned, model->config, batch_size, error);
     if (status != BT_OK) return status;

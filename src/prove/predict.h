@@ -20,7 +20,7 @@ extern "C" {
 
 /* What the service runs, as the simulator needs it. */
 typedef struct bt_predict_model {
-    const bt_config_model *config; /* borrowed */
+    const bt_config_model *config; /* borrowed; NULL: nothing can be predicted */
     bt_batcher_model batcher; /* as the service runs it; other batch sizes are tried on the config's times */
 } bt_predict_model;
 

@@ -92,20 +92,20 @@ static bt_status read_pictures(bt_trial *t, bt_error *error) {
     return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--images");
 }
 
-bt_service_stream bt_trial_inputs(const bt_trial *t, int model, double weights[BT_INPUTS_MAX]) {
-    bt_service_stream stream = {.model = t->names[model]};
-    int own = (int)bt_trial_served(t, model)->settings.image_size,
-        sizes = t->side_count > 0 ? t->side_count : 1;
+bt_load_images bt_trial_inputs(const bt_trial *t, int model, double weights[BT_INPUTS_MAX]) {
+    bt_load_images stream = {.model = t->names[model]};
+    const bt_trial_model *own = &t->models[model];
+    const int sizes = t->side_count > 0 ? t->side_count : 1;
     for (int i = 0; i < t->picture_count; i++) {
         const bt_picture *picture = &t->pictures[i];
         weights[i] = t->picture_weights[i];
-        stream.inputs[stream.input_count++] =
-            (bt_service_input){picture->height, picture->width, picture->rgb};
+        stream.inputs[stream.input_count++] = (bt_load_image){picture->height, picture->width, picture->rgb};
     }
     for (int i = 0; i < sizes * IMAGES && t->picture_count == 0; i++) {
-        int side = t->side_count > 0 ? t->sides[i / IMAGES] : own;
+        const int side = t->side_count > 0 ? t->sides[i / IMAGES] : 0;
         weights[i] = t->side_count > 0 ? t->side_weights[i / IMAGES] : 1;
-        stream.inputs[stream.input_count++] = (bt_service_input){side, side, NULL};
+        stream.inputs[stream.input_count++] =
+            (bt_load_image){side > 0 ? side : own->height, side > 0 ? side : own->width, NULL};
     }
     return stream;
 }

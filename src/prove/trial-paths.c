@@ -1,5 +1,6 @@
 /* The two paths side by side: the standard path, one image at a time, against the production path with its
- * batches full. In turns, so that what slows the machine for a while slows both. */
+ * batches full. In turns, so that what slows the machine for a while slows both. Of servers, which have one path as
+ * far as anybody sees: one request at a time against many, which says what rates to ask for. */
 #include <math.h>
 #include <stdio.h>
 
@@ -35,21 +36,24 @@ static double images_per_second(const bt_request_log *log, double *sum_ms, int64
 static bt_status time_path(bt_trial *t, int model, bool standard, int clients, double *rate, double *sum_ms,
                            int64_t *count, bt_error *error) {
     double weights[BT_INPUTS_MAX];
-    bt_service_stream stream = bt_trial_inputs(t, model, weights);
-    bt_service_target *target;
+    bt_load_images stream = bt_trial_inputs(t, model, weights);
+    bt_trial_target target;
     bt_request_log *log = NULL;
     char what[96];
     stream.standard_path = standard;
-    bt_status status = bt_service_target_open(&target, t->service, &stream, 1, clients, 1, error);
+    bt_status status = bt_trial_target_open(&target, t, &stream, &model, 1, clients, error);
     if (status != BT_OK) return status;
-    snprintf(what, sizeof what, "%s, %s path", t->names[model],
-             bt_path_name(standard ? BT_PATH_STANDARD : BT_PATH_PRODUCTION));
+    if (t->remote)
+        snprintf(what, sizeof what, "%s, %d at a time", t->names[model], clients);
+    else
+        snprintf(what, sizeof what, "%s, %s path", t->names[model],
+                 bt_path_name(standard ? BT_PATH_STANDARD : BT_PATH_PRODUCTION));
     bt_trial_live l = bt_trial_go_live(t, what, COMPARE_NS);
     const bt_stream load_stream = {.clients = clients,
                                    .clients_count = COMPARE_RUNS * (int64_t)clients,
                                    .weights = weights,
                                    .input_count = stream.input_count};
-    const bt_load_options load = {.target = bt_service_target_of(target),
+    const bt_load_options load = {.target = bt_trial_target_of(&target),
                                   .streams = &load_stream,
                                   .stream_count = 1,
                                   .duration_ns = COMPARE_NS,
@@ -60,21 +64,37 @@ static bt_status time_path(bt_trial *t, int model, bool standard, int clients, d
                                   .stop = t->options->stop};
     status = bt_load_run(&log, &load, error);
     if (status == BT_OK) *rate = images_per_second(log, sum_ms, count);
-    bool lost = log && log->lost > 0;
+    bt_trial_target_close(t, &target, log);
     bt_request_log_close(&log);
-    if (!lost) bt_service_target_close(&target); /* else late answers still need it */
-    t->lost = t->lost || lost;
     return status;
 }
 
-bt_status bt_trial_compare_paths(bt_trial *t, int model, bt_error *error) {
+/* How many are sent at a time to fill batches. */
+static int clients_of(const bt_trial *t, int model) {
+    const bt_load_model *m = &t->record->models[model];
+    const int clients = 2 * m->batch_size * m->instances;
+    return m->max_queue_size > 0 && clients > m->max_queue_size ? m->max_queue_size : clients;
+}
+
+/* Of servers the standard path's figures are those of one request at a time, and no speed-up. */
+static void note_paths(bt_trial *t, int model, double lone_rps, double many_rps, double lone_ms) {
     bt_load_model *out = &t->record->models[model];
-    const bt_service_settings *s = &bt_trial_served(t, model)->settings;
-    int most = (int)s->max_queue_size, clients = 2 * (int)s->batch_size * out->instances;
+    out->production_img_per_sec = many_rps;
+    if (t->remote) {
+        t->models[model].lone_ns = lone_ms > 0 ? (int64_t)(lone_ms * BT_NS_PER_MS) : 0;
+        t->models[model].batch_ns = many_rps > 0 ? (int64_t)(out->batch_size * 1e9 / many_rps) : 0;
+        return;
+    }
+    out->standard_img_per_sec = lone_rps;
+    out->speedup = many_rps / lone_rps;
+    out->standard_p50_ms = lone_ms;
+}
+
+bt_status bt_trial_compare_paths(bt_trial *t, int model, bt_error *error) {
+    const int clients = clients_of(t, model);
     double standard[COMPARE_ROUNDS], production[COMPARE_ROUNDS], scratch[COMPARE_ROUNDS];
     double standard_ms = 0, ignored = 0;
     int64_t standard_count = 0, ignored_count = 0;
-    if (clients > most) clients = most;
     for (int round = 0; round < COMPARE_ROUNDS; round++) {
         if (bt_trial_stopped(t)) return BT_OK;
         bt_status status =
@@ -83,9 +103,8 @@ bt_status bt_trial_compare_paths(bt_trial *t, int model, bt_error *error) {
             status = time_path(t, model, false, clients, &production[round], &ignored, &ignored_count, error);
         if (status != BT_OK) return status;
     }
-    out->standard_img_per_sec = bt_median(standard, COMPARE_ROUNDS, scratch);
-    out->production_img_per_sec = bt_median(production, COMPARE_ROUNDS, scratch);
-    out->speedup = out->production_img_per_sec / out->standard_img_per_sec;
-    out->standard_p50_ms = standard_count > 0 ? standard_ms / (double)standard_count : NAN;
+    const double lone_ms = standard_count > 0 ? standard_ms / (double)standard_count : NAN;
+    note_paths(t, model, bt_median(standard, COMPARE_ROUNDS, scratch),
+               bt_median(production, COMPARE_ROUNDS, scratch), lone_ms);
     return BT_OK;
 }

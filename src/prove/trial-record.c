@@ -9,36 +9,47 @@
 #include "prove/trial-state.h"
 #include "simulate/curve.h"
 
+/* Of a service of the trial's own. */
+static void describe_service(bt_trial *t) {
+    bt_load_record *r = t->record;
+    const bt_config *config = t->options->config;
+    const bt_served_model *first = bt_serving_model(t->service, 0);
+    const bt_session_info *session = bt_serving_session(t->service, 0);
+    const bool simulated = first->resolved.simulated;
+    snprintf(r->workload, sizeof r->workload, "%s", simulated ? "simulated" : first->entry->workload);
+    if (!simulated && config->machine.fingerprint[0])
+        (void)bt_machine_differences(&config->machine, &r->machine, r->machine_differs,
+                                     sizeof r->machine_differs);
+    snprintf(r->subject.runtime, sizeof r->subject.runtime, "%s", session->backend);
+    snprintf(r->subject.runtime_detail, sizeof r->subject.runtime_detail, "%s", session->backend_detail);
+    bt_cuda_fill_driver(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
+}
+
 static void describe_test(bt_trial *t) {
     bt_load_record *r = t->record;
     const bt_config *config = t->options->config;
     snprintf(r->run_id, sizeof r->run_id, "%s", t->options->run_id);
     snprintf(r->command, sizeof r->command, "%s", t->options->command);
-    snprintf(r->config_path, sizeof r->config_path, "%s", t->settings->config);
-    snprintf(r->config_run_id, sizeof r->config_run_id, "%s", config->run_id);
-    snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
-    bool simulated = bt_trial_served(t, 0)->resolved.simulated;
-    snprintf(r->workload, sizeof r->workload, "%s",
-             simulated ? "simulated" : bt_trial_served(t, 0)->entry->workload);
+    if (config) {
+        snprintf(r->config_path, sizeof r->config_path, "%s", t->settings->config);
+        snprintf(r->config_run_id, sizeof r->config_run_id, "%s", config->run_id);
+        snprintf(r->config_generated_at, sizeof r->config_generated_at, "%s", config->generated_at);
+    }
     bt_trial_describe_images(t, r->images);
     bt_clock_utc(r->started_at);
     r->machine = *t->options->machine;
     r->settings = *t->settings;
     r->sources = *t->options->sources;
-    if (r->settings.service.p95_sla_ms == 0) r->settings.service.p95_sla_ms = bt_trial_sla_ms(t, 0);
-    if (!simulated && config->machine.fingerprint[0])
-        (void)bt_machine_differences(&config->machine, &r->machine, r->machine_differs,
-                                     sizeof r->machine_differs);
     bt_subject_read(&r->subject);
-    snprintf(r->subject.runtime, sizeof r->subject.runtime, "%s", bt_serving_session(t->service, 0)->backend);
-    snprintf(r->subject.runtime_detail, sizeof r->subject.runtime_detail, "%s",
-             bt_serving_session(t->service, 0)->backend_detail);
-    bt_cuda_fill_driver(r->subject.gpu_driver, sizeof r->subject.gpu_driver);
+    if (t->remote)
+        bt_trial_remote_describe(t);
+    else
+        describe_service(t);
 }
 
 static void describe_model(bt_trial *t, int model) {
     bt_load_model *out = &t->record->models[model];
-    const bt_served_model *s = bt_trial_served(t, model);
+    const bt_served_model *s = bt_serving_model(t->service, model);
     const bt_session_info *session = bt_serving_session(t->service, model);
     const bt_ladder *ladder = &bt_serving_batcher(t->service, model)->ladder;
     snprintf(out->model, sizeof out->model, "%s", t->names[model]);
@@ -61,6 +72,12 @@ static void describe_model(bt_trial *t, int model) {
     out->tuned_here = t->record->machine_differs[0] == '\0' && s->entry->measured && !s->entry->edited &&
                       out->batch_size == s->entry->optimal_batch_size && bt_served_model_is_measured(s);
     out->start_s = bt_serving_start_seconds(t->service, model);
+    t->models[model] = (bt_trial_model){.entry = s->entry,
+                                        .height = out->image_size,
+                                        .width = out->image_size,
+                                        .lone_ns = ladder->cost_ns[1],
+                                        .batch_ns = ladder->cost_ns[out->batch_size],
+                                        .failover = s->settings.failover};
 }
 
 /* Whether the entry tells what each other model of the test costs its runs. A simulation's may have none to tell. */
@@ -87,23 +104,36 @@ static void tell_of_gaps(const bt_trial *t, const bt_config_model *entry, const 
                  count > 1 ? gaps[count - 1] : "");
 }
 
+/* The batcher that the simulator drives: the service's own, or of servers the config's. Unknown (false) where the
+ * config has no times that hold. */
+static bool can_predict(bt_trial *t, int model) {
+    const bt_config_model *entry = t->models[model].entry;
+    bt_predict_model *out = &t->predict_models[model];
+    *out = (bt_predict_model){.config = entry};
+    if (t->remote) return entry != NULL;
+    out->batcher = *bt_serving_batcher(t->service, model);
+    return bt_served_model_is_measured(bt_serving_model(t->service, model));
+}
+
 /* Capacity and P95 against rate at these settings; unknown where the config has no times that hold for them. */
 static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     bt_load_model *out = &t->record->models[model];
-    const bt_served_model *s = bt_trial_served(t, model);
+    const bt_config_model *entry = t->models[model].entry;
+    bt_predict_model *predict = &t->predict_models[model];
     bt_tuned_model tuned;
     bt_capacity capacity;
-    t->predict_models[model] =
-        (bt_predict_model){.config = s->entry, .batcher = *bt_serving_batcher(t->service, model)};
-    if (!bt_served_model_is_measured(s)) return BT_OK;
-    bt_status status = bt_tuned_model_open(&tuned, s->entry, out->batch_size, error);
+    if (!can_predict(t, model)) return BT_OK;
+    bt_status status = bt_tuned_model_open(&tuned, entry, out->batch_size, error);
     if (status != BT_OK) return status == BT_INVALID ? BT_OK : status;
-    tell_of_gaps(t, s->entry, out->title);
+    tell_of_gaps(t, entry, out->title);
     bt_ladder ladder = tuned.batcher.ladder;
-    tuned.batcher = *bt_serving_batcher(t->service, model);
+    if (t->remote)
+        predict->batcher = tuned.batcher;
+    else
+        tuned.batcher = predict->batcher;
     tuned.batcher.ladder = ladder;
     const uint64_t seed = (uint64_t)t->settings->seed;
-    status = bt_capacity_find(&capacity, &tuned, out->instances, s->settings.p95_sla_ms, seed, error);
+    status = bt_capacity_find(&capacity, &tuned, out->instances, out->p95_sla_ms, seed, error);
     if (status == BT_OK)
         status =
             bt_curve_predict(&out->predicted, &tuned, out->instances, capacity.capacity_rps, seed, error);
@@ -115,19 +145,40 @@ static bt_status predict_capacity(bt_trial *t, int model, bt_error *error) {
     return BT_OK;
 }
 
+/* Of servers each instance has a device of its own, as far as the config says. */
+static void place_instances(bt_trial *t) {
+    if (!t->remote) {
+        t->instance_count = bt_serving_instances(t->service, t->instances);
+        return;
+    }
+    for (int m = 0; m < t->model_count; m++)
+        for (int i = 0; i < t->record->models[m].instances && t->instance_count < BT_BATCHER_INSTANCES_MAX;
+             i++) {
+            t->instances[t->instance_count] = (bt_batcher_instance){.model = m, .device = t->instance_count};
+            t->instance_count++;
+        }
+}
+
 bt_status bt_trial_open_record(bt_trial *t, bt_error *error) {
     bt_status status = bt_load_record_open(&t->record, t->model_count, error);
     if (status != BT_OK) return status;
     describe_test(t);
     for (int i = 0; i < t->model_count && status == BT_OK; i++) {
-        describe_model(t, i);
-        status = predict_capacity(t, i, error);
+        if (t->remote)
+            status = bt_trial_remote_describe_model(t, i, error);
+        else
+            describe_model(t, i);
+        if (status == BT_OK) status = predict_capacity(t, i, error);
     }
-    return status;
+    if (status != BT_OK) return status;
+    if (t->record->settings.service.p95_sla_ms == 0)
+        t->record->settings.service.p95_sla_ms = bt_trial_sla_ms(t, 0);
+    place_instances(t);
+    return BT_OK;
 }
 
 void bt_trial_note_memory(bt_trial *t) {
-    for (int i = 0; i < t->model_count; i++) {
+    for (int i = 0; i < t->model_count && !t->remote; i++) {
         bt_load_model *out = &t->record->models[i];
         bt_metrics metrics;
         bt_error ignored;

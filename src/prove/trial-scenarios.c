@@ -32,7 +32,8 @@
 /* A scenario and how far it is; same index in the plan, in the record and here. */
 typedef struct progress {
     bt_course course;
-    bt_failures failures[BT_NAMES_MAX]; /* of the course's parts */
+    bt_failures failures[BT_NAMES_MAX];   /* of the course's parts */
+    bt_remote_stats served[BT_NAMES_MAX]; /* likewise: what servers counted */
     bool ended;
     bt_trial_segment *held; /* was disturbed: comes again in this round, or counts for want of a better */
 } progress;
@@ -87,16 +88,18 @@ static double batch_p95_of(const bt_config_model *entry, int batch_size) {
 }
 
 static bt_judge_facts facts_of(const bt_trial *t, int model, const bt_failures *failures) {
-    const bt_served_model *served = bt_trial_served(t, model);
-    const bt_config_point *lone = bt_config_model_point(served->entry, 1);
+    const bt_load_model *m = &t->record->models[model];
+    const bt_config_model *entry = t->models[model].entry;
+    const bt_config_point *lone = entry ? bt_config_model_point(entry, 1) : NULL;
     return (bt_judge_facts){
-        .p95_sla_ms = bt_trial_sla_ms(t, model),
-        .max_queue_delay_ms = served->settings.max_queue_delay_ms,
-        .batch_size = t->record->models[model].batch_size,
+        .p95_sla_ms = m->p95_sla_ms,
+        .max_queue_delay_ms = m->max_queue_delay_ms,
+        .batch_size = m->batch_size,
         .lone_p95_ms = lone ? lone->p95_ms : NAN,
-        .batch_p95_ms = batch_p95_of(served->entry, t->record->models[model].batch_size),
-        .failover = served->settings.failover,
+        .batch_p95_ms = entry ? batch_p95_of(entry, m->batch_size) : NAN,
+        .failover = t->models[model].failover,
         .failures = failures,
+        .remote = t->remote != NULL,
     };
 }
 
@@ -127,8 +130,11 @@ static bt_status take_segment(rounds *r, int index, const bt_trial_segment *s, b
     if (status == BT_OK) status = bt_trial_predict_parts(t, plan, course->schedules, scenario, error);
     if (status != BT_OK) return status;
     if (disturbed[0]) memcpy(scenario->disturbed, disturbed, sizeof disturbed);
-    for (int i = 0; i < plan->part_count; i++)
+    for (int i = 0; i < plan->part_count; i++) {
         bt_failures_add(&r->all[index].failures[i], &s->failures[i]);
+        bt_remote_stats_add(&r->all[index].served[i], &s->served[i], 1);
+        if (t->remote) bt_trial_remote_note(&scenario->parts[i], &r->all[index].served[i]);
+    }
     scenario->looks = course->looks;
     scenario->duration_s = (double)course->duration_ns / 1e9;
     for (int i = 0; i < scenario->part_count; i++) {
@@ -303,7 +309,7 @@ static bt_status find_remedies(rounds *r, int index, bt_error *error) {
         facts.simulated_p95_ms = now[i].p95_ms;
         facts.simulated_lost = now[i].lost;
         facts.failing_neighbour = failing_neighbour(r, index, i);
-        if (part->verdict == BT_LOAD_BROKEN && part->failed == 0 && part->lost == 0)
+        if (part->verdict == BT_LOAD_BROKEN && part->failed == 0 && part->lost == 0 && !t->remote)
             status = bt_predict_remedy(part->remedy, sizeof part->remedy, &t->predict, plan, schedules, i,
                                        facts.p95_sla_ms, error);
         if (status == BT_OK) bt_judge_remedy(part, scenario, &facts);

@@ -8,38 +8,64 @@
 
 static bt_status open_parts(bt_trial *t, bt_trial_segment *s, bt_error *error) {
     const bt_plan_scenario *plan = &s->plan;
-    int in_flight = 0;
+    int in_flight = 0, models[BT_NAMES_MAX];
     for (int i = 0; i < plan->part_count; i++) {
         const bt_plan_part *part = &plan->parts[i];
         const bt_load_model *model = &t->record->models[part->model];
         s->inputs[i] = bt_trial_inputs(t, part->model, s->weights[i]);
         s->streams[i] = (bt_stream){
             .clients = part->clients, .weights = s->weights[i], .input_count = s->inputs[i].input_count};
-        in_flight += (int)bt_trial_served(t, part->model)->settings.max_queue_size +
-                     2 * model->instances * model->batch_size;
+        models[i] = part->model;
+        in_flight += model->max_queue_size + 2 * model->instances * model->batch_size;
         if (part->clients > 0) continue;
         bt_status status = bt_schedule_open(&s->schedules[i], &part->schedule, error);
         if (status != BT_OK) return bt_fail_at(error, status, "%s, %s", plan->title, t->names[part->model]);
         s->streams[i].schedule = &s->schedules[i];
     }
-    return bt_service_target_open(&s->target, t->service, s->inputs, plan->part_count, in_flight, 1, error);
+    return bt_trial_target_open(&s->target, t, s->inputs, models, plan->part_count, in_flight, error);
 }
 
 /* The target goes as soon as its answers are in; what else a segment has may be held. */
 static void close_target(bt_trial *t, bt_trial_segment *s) {
-    const bool lost = s->log && s->log->lost > 0;
-    char failure[BT_ERROR_MESSAGE_SIZE] = "";
-    if (s->target) bt_service_target_failure(s->target, failure);
+    char failure[BT_ERROR_MESSAGE_SIZE];
+    bt_trial_target_failure(&s->target, failure);
     if (failure[0]) bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", s->plan.title, failure);
-    if (!lost) bt_service_target_close(&s->target); /* else late answers still need it */
-    t->lost = t->lost || lost;
+    bt_trial_target_close(t, &s->target, s->log);
+}
+
+/* What failed behind the requests before they were sent. */
+static void look_before(const bt_trial *t, bt_trial_segment *s) {
+    for (int i = 0; i < s->plan.part_count; i++) {
+        const int model = s->plan.parts[i].model;
+        if (t->remote)
+            s->served[i] = bt_trial_remote_stats(t, model);
+        else
+            bt_failures_read(&s->before[i], t->service, model);
+    }
+}
+
+/* And meanwhile. Servers that do not tell have counted nothing. */
+static void look_after(const bt_trial *t, bt_trial_segment *s) {
+    char last[BT_ERROR_MESSAGE_SIZE];
+    bt_trial_target_failure(&s->target, last);
+    for (int i = 0; i < s->plan.part_count; i++) {
+        const int model = s->plan.parts[i].model;
+        if (!t->remote) {
+            bt_failures_add_since(&s->failures[i], &s->before[i], t->service, model);
+            continue;
+        }
+        bt_remote_stats now = bt_trial_remote_stats(t, model);
+        bt_remote_stats_add(&now, &s->served[i], -1);
+        s->served[i] = now.requests >= 0 ? now : (bt_remote_stats){0}; /* it was started anew */
+        if (s->log) bt_failures_of_answers(&s->failures[i], s->log, i, last);
+    }
 }
 
 static bt_status send(bt_trial *t, bt_trial_segment *s, bt_error *error) {
     char what[128];
     snprintf(what, sizeof what, "%s, %s", bt_trial_parts_name(t, &s->plan), s->plan.title);
     bt_trial_live live = bt_trial_go_live(t, what, s->plan.duration_ns);
-    const bt_load_options load = {.target = bt_service_target_of(s->target),
+    const bt_load_options load = {.target = bt_trial_target_of(&s->target),
                                   .streams = s->streams,
                                   .stream_count = s->plan.part_count,
                                   .duration_ns = s->plan.duration_ns,
@@ -49,11 +75,9 @@ static bt_status send(bt_trial *t, bt_trial_segment *s, bt_error *error) {
                                   .progress = bt_trial_tell,
                                   .progress_context = &live,
                                   .stop = t->options->stop};
-    for (int i = 0; i < s->plan.part_count; i++)
-        bt_failures_read(&s->before[i], t->service, s->plan.parts[i].model);
+    look_before(t, s);
     bt_status status = bt_load_run(&s->log, &load, error);
-    for (int i = 0; i < s->plan.part_count; i++)
-        bt_failures_add_since(&s->failures[i], &s->before[i], t->service, s->plan.parts[i].model);
+    look_after(t, s);
     return status;
 }
 

@@ -21,6 +21,10 @@
 static bt_status choose_models(bt_trial *t, bt_error *error) {
     const bt_names *asked = &t->settings->models;
     const bt_config *config = t->options->config;
+    if (asked->count == 0 && !config) { /* servers are asked what they have, later */
+        t->names[t->model_count++] = "any";
+        return BT_OK;
+    }
     t->model_count = asked->count > 0 ? asked->count : config->model_count;
     if (t->model_count > BT_NAMES_MAX || t->model_count < 1)
         return bt_fail(error, BT_INVALID, "a test has 1 to %d models, the config has %d", BT_NAMES_MAX,
@@ -36,15 +40,14 @@ static bt_status make_plan(bt_trial *t, bt_error *error) {
     bt_plan_model models[BT_NAMES_MAX];
     for (int i = 0; i < t->model_count; i++) {
         const bt_load_model *m = &t->record->models[i];
-        const bt_ladder *ladder = &bt_serving_batcher(t->service, i)->ladder;
-        int64_t batch_ns = ladder->cost_ns[m->batch_size];
+        int64_t batch_ns = t->models[i].batch_ns;
         double by_times = batch_ns > 0 ? m->batch_size / ((double)batch_ns / 1e9) : 1000;
         models[i] = (bt_plan_model){
             .name = t->names[i],
             .batch_size = m->batch_size,
             .instances = m->instances,
             .batch_ns = batch_ns,
-            .lone_ns = ladder->cost_ns[1],
+            .lone_ns = t->models[i].lone_ns,
             .recommended_rps = m->recommended_rps,
             .throughput_rps = m->production_img_per_sec > 0 ? m->production_img_per_sec : by_times,
             .largest_spike = m->largest_spike,
@@ -58,7 +61,7 @@ static void set_predictor(bt_trial *t) {
         .models = t->predict_models,
         .model_count = t->model_count,
         .instances = t->instances,
-        .instance_count = bt_serving_instances(t->service, t->instances),
+        .instance_count = t->instance_count,
         .timeout_ns = (int64_t)(t->settings->service.timeout_ms * BT_NS_PER_MS),
         .seed = (uint64_t)t->settings->seed,
     };
@@ -77,9 +80,10 @@ static bt_status start_service(bt_trial *t, bt_error *error) {
 }
 
 static bt_status prepare(bt_trial *t, bt_error *error) {
-    bt_status status = choose_models(t, error);
+    const bool remote = t->settings->endpoint[0] != '\0';
+    bt_status status = remote ? bt_trial_remote_open(t, error) : choose_models(t, error);
     if (status == BT_OK) status = bt_trial_read_images(t, error);
-    if (status == BT_OK) status = start_service(t, error);
+    if (status == BT_OK && !remote) status = start_service(t, error);
     if (status == BT_OK) status = bt_trial_open_record(t, error);
     if (status != BT_OK) return status;
     if (t->record->machine_differs[0])
@@ -96,8 +100,11 @@ static bt_status check_names(const bt_trial *t, bt_error *error) {
 }
 
 /* Of models of which nothing is known yet. */
-bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config, bt_error *error) {
+bt_status bt_trial_check(const bt_load_settings *settings, const bt_option_sources *sources,
+                         const bt_config *config, bt_error *error) {
     const bt_trial_options options = {.settings = settings, .config = config};
+    const bool remote = settings->endpoint[0] != '\0';
+    if (remote && bt_trial_remote_check(settings, sources, error) != BT_OK) return BT_INVALID;
     if (settings->trace[0] && bt_file_check_regular(settings->trace, error) != BT_OK) /* read test by test */
         return bt_fail_at(error, BT_IO, "--trace");
     bt_trial *t = calloc(1, sizeof *t);
@@ -113,7 +120,7 @@ bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *conf
                                     .instances = 1,
                                     .recommended_rps = NAN,
                                     .throughput_rps = 1};
-        if (!bt_config_find(config, t->names[i]))
+        if (!remote && !bt_config_find(config, t->names[i]))
             status = bt_served_model_unknown(config, t->names[i], error);
     }
     if (status == BT_OK) status = bt_plan_make(&t->plan, settings, models, t->model_count, true, error);
@@ -207,6 +214,7 @@ bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt
         bt_load_record_close(&t->record);
     }
     bt_service_close(&t->service);
+    bt_trial_remote_close(t);
     for (int i = 0; i < BT_INPUTS_MAX && !t->lost; i++)
         bt_picture_close(&t->pictures[i]);
     free(t);

@@ -1,4 +1,5 @@
-/* Proves a tuned config under load: scenarios through the real service, judged against the promise.
+/* Proves a tuned config under load: scenarios through the real service, or through servers on the network, judged
+ * against the promise.
  *
  * The driver behind `test-production`. Which scenarios run, at what rates and for how long is planned first,
  * purely (plan.h); each is simulated on its very schedule, then sent for real; what came back is summed up
@@ -20,7 +21,7 @@ extern "C" {
 typedef struct bt_trial_options {
     const bt_load_settings *settings;
     const bt_option_sources *sources;
-    const bt_config *config;
+    const bt_config *config; /* NULL where servers are tested (settings->endpoint) and none was given */
     const bt_machine *machine;
     const char *command; /* the shell line that repeats it */
     const char *run_id;
@@ -29,10 +30,10 @@ typedef struct bt_trial_options {
     const volatile sig_atomic_t *stop;
 } bt_trial_options;
 
-/* What can be refused before anything is loaded: scenarios,
- * models and rates that there are not. BT_INVALID. */
-BT_MUST_USE bt_status bt_trial_check(const bt_load_settings *settings, const bt_config *config,
-                                     bt_error *error);
+/* What can be refused before anything is loaded: scenarios, models and rates that there are not, addresses that are
+ * none, settings that are a server's own. BT_INVALID. */
+BT_MUST_USE bt_status bt_trial_check(const bt_load_settings *settings, const bt_option_sources *sources,
+                                     const bt_config *config, bt_error *error);
 
 /* Runs everything and returns a record with verdict and verdict_code: 0 every judged part met; 3 one broken;
  * 4 one unsure or untrusted and none broken; 130 interrupted. BT_INVALID for options that no run could follow

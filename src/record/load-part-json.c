@@ -22,6 +22,21 @@ static const bt_field latency_fields[] = {
 
 static const bt_field latency = {BT_FIELD_STRUCT(OBJECT, bt_load_part, latency, latency_fields)};
 
+static const bt_field server_fields[] = {
+    {BT_FIELD(BIG, bt_load_server, requests)},
+    {BT_FIELD(BIG, bt_load_server, failed)},
+    {BT_FIELD(BIG, bt_load_server, runs)},
+    {BT_FIELD(AMOUNT, bt_load_server, total_mean_ms)},
+    {BT_FIELD(AMOUNT, bt_load_server, queue_mean_ms)},
+    {BT_FIELD(AMOUNT, bt_load_server, input_mean_ms)},
+    {BT_FIELD(AMOUNT, bt_load_server, infer_mean_ms)},
+    {BT_FIELD(AMOUNT, bt_load_server, output_mean_ms)},
+    {BT_FIELD(AMOUNT, bt_load_server, mean_batch_size)},
+};
+
+static const bt_field server = {BT_FIELD_STRUCT(OBJECT, bt_load_part, server, server_fields),
+                                .optional = true};
+
 static const bt_field part_fields[] = {
     {PART(TEXT, model)},
     {PART(TEXT, cause)},
@@ -116,6 +131,11 @@ static int write_capacity(json_t *object, const bt_load_part *part) {
     return json_object_set_new(object, "capacity", bt_load_capacity_to_json(&part->capacity));
 }
 
+/* Only servers on the network have counted something. */
+static int write_server(json_t *object, const bt_load_part *part) {
+    return part->server.requests > 0 ? bt_fields_write(&server, 1, part, object) : 0;
+}
+
 json_t *bt_load_part_to_json(const void *item) {
     const bt_load_part *part = item;
     json_t *object = bt_fields_to_json(BT_FIELDS(part_fields), part);
@@ -125,7 +145,8 @@ json_t *bt_load_part_to_json(const void *item) {
         json_object_set_new(object, "batches", write_batches(part)) == 0 &&
         json_object_set_new(object, "latencies_ms",
                             bt_numbers_write(part->latencies_ms, part->latency_count)) == 0 &&
-        json_object_set_new(object, "seconds", write_bins(part)) == 0 && write_capacity(object, part) == 0)
+        json_object_set_new(object, "seconds", write_bins(part)) == 0 && write_server(object, part) == 0 &&
+        write_capacity(object, part) == 0)
         return object;
     json_decref(object);
     return NULL;
@@ -225,6 +246,7 @@ bt_status bt_load_part_from_json(const json_t *object, bt_load_part *part, const
     bt_status status = bt_fields_read(BT_FIELDS(part_fields), object, part, where, error);
     if (status == BT_OK) status = read_verdict(object, &part->verdict, where, error);
     if (status == BT_OK) status = bt_fields_read(&latency, 1, object, part, where, error);
+    if (status == BT_OK) status = bt_fields_read(&server, 1, object, part, where, error);
     if (status == BT_OK) status = read_batches(object, part, where, error);
     if (status == BT_OK) status = bt_json_array(object, "latencies_ms", &latencies, where, error);
     if (status == BT_OK)

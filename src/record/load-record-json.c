@@ -70,7 +70,25 @@ static const bt_field record_fields[] = {
     {RUN(TEXT, advice)},          {RUN(TEXT, images), .optional = true}, /* older records lack it */
 };
 
+static const bt_field endpoint_fields[] = {
+    {BT_FIELD(TEXT, bt_load_endpoint, url)},
+    {BT_FIELD(TEXT, bt_load_endpoint, name)},
+    {BT_FIELD(TEXT, bt_load_endpoint, version)},
+};
+
 /* ---- writing ---- */
+
+static json_t *write_endpoint(const void *item) {
+    return bt_fields_to_json(BT_FIELDS(endpoint_fields), item);
+}
+
+/* Only a test of servers has them. */
+static int write_endpoints(json_t *top, const bt_load_record *record) {
+    if (record->endpoint_count == 0) return 0;
+    return json_object_set_new(top, "endpoints",
+                               bt_json_array_of(record->endpoints, sizeof *record->endpoints,
+                                                record->endpoint_count, write_endpoint));
+}
 
 static json_t *write_scenario(const void *item) {
     const bt_load_scenario *scenario = item;
@@ -110,7 +128,7 @@ bt_status bt_load_record_to_json(const bt_load_record *record, json_t **out, bt_
     json_t *top = json_pack("{s:i, s:s}", "schema_version", BT_LOAD_SCHEMA_VERSION, "kind", KIND);
     if (top && bt_fields_write(BT_FIELDS(record_fields), record, top) == 0 &&
         bt_fingerprint_write(top, &record->machine, &record->subject) == 0 &&
-        write_settings(top, record) == 0 &&
+        write_settings(top, record) == 0 && write_endpoints(top, record) == 0 &&
         json_object_set_new(top, "models",
                             bt_json_array_of(record->models, sizeof *record->models, record->model_count,
                                              write_model)) == 0 &&
@@ -205,6 +223,18 @@ static bt_status read_models(const json_t *models, bt_load_record *record, const
     return status;
 }
 
+static bt_status read_endpoint(void *owner, const json_t *item, const char *where, bt_error *error) {
+    bt_load_record *record = owner;
+    return bt_fields_read(BT_FIELDS(endpoint_fields), item, &record->endpoints[record->endpoint_count++],
+                          where, error);
+}
+
+static bt_status read_endpoints(const json_t *top, bt_load_record *record, const char *path,
+                                bt_error *error) {
+    if (!json_object_get(top, "endpoints")) return BT_OK;
+    return bt_list_read(top, "endpoints", BT_LOAD_ENDPOINTS_MAX, read_endpoint, record, path, error);
+}
+
 static bt_status read_record(bt_load_record **out, const json_t *top, const char *path, bt_error *error) {
     json_t *models, *scenarios;
     bt_status status = bt_record_check_kind(top, KIND, BT_LOAD_SCHEMA_VERSION, path, error);
@@ -215,6 +245,7 @@ static bt_status read_record(bt_load_record **out, const json_t *top, const char
     status = bt_fields_read(BT_FIELDS(record_fields), top, *out, path, error);
     if (status == BT_OK) status = bt_fingerprint_read(top, &(*out)->machine, &(*out)->subject, path, error);
     if (status == BT_OK) status = read_settings(top, *out, path, error);
+    if (status == BT_OK) status = read_endpoints(top, *out, path, error);
     if (status == BT_OK) status = read_models(models, *out, path, error);
     if (status != BT_OK) return status;
     return bt_list_read(top, "scenarios", ITEMS_MAX, read_scenario, *out, path, error);

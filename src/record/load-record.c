@@ -29,6 +29,7 @@ static void empty_part(bt_load_part *part) {
         .predicted_run_mean_ms = NAN,
         .predicted_deliver_mean_ms = NAN,
         .mean_batch_size = NAN,
+        .server = {0, 0, 0, NAN, NAN, NAN, NAN, NAN, NAN},
         .latency_step = 1,
     };
     bt_load_capacity_empty(&part->capacity);

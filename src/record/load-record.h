@@ -56,6 +56,13 @@ typedef enum bt_load_verdict {
     BT_LOAD_VERDICT_COUNT
 } bt_load_verdict;
 
+/* What servers on the network counted of a model themselves while a part was sent, whoever asked. */
+typedef struct bt_load_server {
+    int64_t requests, failed, runs; /* requests 0: they do not say */
+    double total_mean_ms, queue_mean_ms, input_mean_ms, infer_mean_ms, output_mean_ms; /* of a request */
+    double mean_batch_size; /* images a run; NaN where runs are not counted */
+} bt_load_server;
+
 /* One model's part of one scenario. */
 typedef struct bt_load_part {
     char model[BT_NAME_SIZE];
@@ -86,6 +93,7 @@ typedef struct bt_load_part {
     int64_t latency_step; /* 1: all are kept */
     bt_load_bin *bins;    /* a second each; owned */
     int bin_count;
+    bt_load_server server; /* of a test of servers */
     /* Of "capacity", whose other figures are those of the highest rate that held. */
     bt_load_capacity capacity;
 } bt_load_part;
@@ -132,6 +140,12 @@ typedef struct bt_load_model {
     char memory_kind[16];          /* "process" or "device" */
 } bt_load_model;
 
+/* A server that was tested. */
+#define BT_LOAD_ENDPOINTS_MAX 16
+typedef struct bt_load_endpoint {
+    char url[256], name[64], version[64]; /* as it calls itself */
+} bt_load_endpoint;
+
 typedef struct bt_load_record {
     char run_id[64], command[BT_COMMAND_LINE_SIZE], started_at[32], finished_at[32], workload[32];
     char config_path[512], config_run_id[64], config_generated_at[32];
@@ -141,6 +155,8 @@ typedef struct bt_load_record {
     bt_subject subject;
     bt_load_settings settings; /* as they took effect */
     bt_option_sources sources;
+    bt_load_endpoint endpoints[BT_LOAD_ENDPOINTS_MAX]; /* none: a service of the test's own */
+    int endpoint_count;
     bt_load_model *models; /* owned */
     int model_count;
     bt_load_scenario *scenarios; /* owned */

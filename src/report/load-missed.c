@@ -63,6 +63,10 @@ void bt_load_words_missed(const bt_load_part *part, char out[BT_LOAD_WORDS_SIZE]
                    bt_layout_number(part->predicted_p95_ms, predicted, sizeof predicted),
                    bt_layout_number(part->latency.p95_ms, measured, sizeof measured),
                    p95_missed_ms / part->predicted_p95_ms * 100);
+    if (part->server.requests > 0) {
+        bt_text_append(out, BT_LOAD_WORDS_SIZE, "; the network and HTTP are no part of the prediction");
+        return;
+    }
     const latency_part most = most_missed(part);
     if (!most.name) return;
     if (missed_ms(&most) < MEANS_AGREE * fabs(p95_missed_ms))

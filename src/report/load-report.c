@@ -51,9 +51,13 @@ static void put_verdicts(bt_document *d, const bt_load_record *record) {
 static void put_machine(bt_document *d, const bt_load_record *record) {
     const bt_machine *machine = &record->machine;
     char cores[BT_MACHINE_CORES_SIZE];
-    bt_document_item(d, "config", "%s, measured %s%s%s", record->config_path,
-                     record->config_generated_at[0] ? record->config_generated_at : "at an unknown time",
-                     record->config_run_id[0] ? " by " : "", record->config_run_id);
+    char servers[BT_LOAD_WORDS_SIZE];
+    bt_load_words_servers(record, servers);
+    bt_document_item(d, "server", "%s", servers);
+    if (record->config_path[0])
+        bt_document_item(d, "config", "%s, measured %s%s%s", record->config_path,
+                         record->config_generated_at[0] ? record->config_generated_at : "at an unknown time",
+                         record->config_run_id[0] ? " by " : "", record->config_run_id);
     bt_machine_cores(machine, cores);
     bt_document_item(d, "machine", "%s, %s, %.0f GiB%s%s", machine->cpu, cores,
                      (double)machine->memory_bytes / (1 << 30), machine->gpu[0] ? ", " : "", machine->gpu);
@@ -143,7 +147,8 @@ static void put_model(bt_document *d, const bt_load_record *record, const bt_loa
     bt_load_words_capacity(model, words);
     bt_document_item(d, "capacity", "%s", words);
     bt_load_words_speedup(model, words);
-    bt_document_item(d, "speed-up over single-image inference", "%s", words);
+    bt_document_item(d, isfinite(model->speedup) ? "speed-up over single-image inference" : "full load", "%s",
+                     words);
     if (isfinite(model->memory_mb))
         bt_document_item(d, "memory", "%.0f MiB (%s)", model->memory_mb,
                          strcmp(model->memory_kind, "device") == 0 ? "in use on the device"
@@ -164,6 +169,9 @@ static void put_model(bt_document *d, const bt_load_record *record, const bt_loa
     put_picture(d, record, model, BT_LOAD_PLOT_SPLIT, "Where the time of a request goes");
     if (d->status == BT_OK) d->status = bt_load_split_table(&table, record, model, d->error);
     if (d->status == BT_OK) bt_document_table(d, &table);
+    if (record->endpoint_count > 0 && d->status == BT_OK)
+        d->status = bt_load_server_table(&table, record, model, d->error);
+    if (record->endpoint_count > 0 && d->status == BT_OK) bt_document_table(d, &table);
     for (int i = 0; i < record->scenario_count; i++) {
         const bt_load_part *part = bt_load_part_of(&record->scenarios[i], model->model);
         if (part) put_scenario(d, &record->scenarios[i], part);

@@ -65,6 +65,8 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     bt_status status = put_table(out, &table, bt_load_figures_table(&table, record, model, error), error);
     if (status == BT_OK)
         status = put_table(out, &table, bt_load_split_table(&table, record, model, error), error);
+    if (status == BT_OK)
+        status = put_table(out, &table, bt_load_server_table(&table, record, model, error), error);
     bt_load_words_nothing(record, model, words);
     put_words(out, "nothing", words);
     bt_load_words_bounds(record, model, words);
@@ -79,7 +81,7 @@ static bt_status put_model(FILE *out, const bt_load_record *record, const bt_loa
     bt_load_words_capacity(model, words);
     put_words(out, "capacity", words);
     bt_load_words_speedup(model, words);
-    put_words(out, "speed-up", words);
+    put_words(out, isfinite(model->speedup) ? "speed-up" : "full load", words);
     bt_load_words_warning(record, model, words);
     put_words(out, "warning", words);
     fputc('\n', out);
@@ -101,6 +103,8 @@ bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error
         put_summary(out, record, &record->models[i]);
     for (int i = 0; i < record->model_count && status == BT_OK; i++)
         status = put_model(out, record, &record->models[i], error);
+    bt_load_words_servers(record, words);
+    put_words(out, "server", words);
     bt_layout_clean(record->images, words, sizeof words);
     put_words(out, "images", words);
     put_arrivals(out, record);

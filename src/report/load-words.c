@@ -119,6 +119,10 @@ void bt_load_words_nothing(const bt_load_record *record, const bt_load_model *mo
 void bt_load_words_speedup(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
     char production[32], standard[32], each[32], ratio[32];
     out[0] = '\0';
+    if (!isfinite(model->speedup) &&
+        model->production_img_per_sec > 0) /* of a server nothing else is known */
+        ADD(out, "%s images/s with many requests at a time",
+            number(model->production_img_per_sec, production));
     if (!isfinite(model->speedup)) return;
     ADD(out,
         "%s images/s with full batches, %s times the standard path's %s (one image at a time, %s ms each)",
@@ -220,6 +224,7 @@ void bt_load_words_trust(const bt_load_record *record, char out[BT_LOAD_WORDS_SI
         ADD(out, "; %d %s lengthened to decide", lengthened,
             lengthened == 1 ? "scenario was" : "scenarios were");
     if (disturbed > 0) ADD(out, "; %d stayed disturbed", disturbed);
+    if (record->endpoint_count > 0) ADD(out, "; what else ran on a server's own machine is not known");
 }
 
 void bt_load_words_warning(const bt_load_record *record, const bt_load_model *model,
@@ -228,7 +233,7 @@ void bt_load_words_warning(const bt_load_record *record, const bt_load_model *mo
     if (record->machine_differs[0])
         ADD(out, "the config was measured on another machine (%s): tune again, `make optimize-batch`",
             record->machine_differs);
-    else if (!model->tuned_here && strcmp(record->workload, "simulated") != 0)
+    else if (!model->tuned_here && record->endpoint_count == 0 && strcmp(record->workload, "simulated") != 0)
         ADD(out, "this batch size or precision is not the one that was measured and chosen here");
     if (model->weights_changed)
         ADD(out, "%sother weights than those that were measured: their file has changed since",

@@ -75,6 +75,13 @@ BT_MUST_USE bt_status bt_load_runs_table(bt_table **out, const bt_load_part *par
 /* The part of the model that is a search, or NULL. */
 const bt_load_part *bt_load_search_of(const bt_load_record *record, const bt_load_model *model);
 
+/* The servers that were tested: "batchtune 0.1.0 at http://localhost:8000"; "" where it was a service of the test's
+ * own. */
+void bt_load_words_servers(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
+/* A new table of what the servers counted of one model, a row a scenario; empty where they told nothing. */
+BT_MUST_USE bt_status bt_load_server_table(bt_table **out, const bt_load_record *record,
+                                           const bt_load_model *model, bt_error *error);
+
 /* The title of the model called so. */
 const char *bt_load_title(const bt_load_record *record, const char *model);
 

@@ -58,6 +58,11 @@ static const bt_option own[] = {
     {ROW(NUMBER, tolerate_cores), .initial = "0.25", BT_BOUNDS(0, 1024), .placeholder = "CORES", LOAD,
      .help = "How many cores other programs may use before a test is called disturbed, and a broken promise "
              "theirs; raise it where a service shares its machine anyhow."},
+    {ROW(TEXT, endpoint), .placeholder = "URL,...", RUN,
+     .help =
+         "Servers to test in place of a service of its own: http://host:port of any that speaks the Open "
+         "Inference Protocol (this one's, Triton, OpenVINO Model Server). Of several each request goes to "
+         "the one with the fewest under way. A config is then read only where it is given, to predict from."},
     {ROW(TEXT, config), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,
      .help = "The config to prove, as optimize-batch wrote it."},
     {ROW(CHOICE, format), .initial = "table", .choices = "table|json|markdown|junit|html", RUN,

@@ -44,7 +44,8 @@ typedef struct bt_load_settings {
     int64_t seed;
     double tolerate_cores; /* that other programs may use before a second counts as disturbed */
     /* this one run */
-    char config[BT_OPTION_TEXT_SIZE]; /* configs/production_batch_config.json */
+    char endpoint[BT_OPTION_TEXT_SIZE]; /* servers' addresses; "": a service of its own */
+    char config[BT_OPTION_TEXT_SIZE];   /* configs/production_batch_config.json */
     bool quiet;
     int format;                       /* bt_load_format, of what is printed */
     char output[BT_OPTION_TEXT_SIZE]; /* a file for what would be printed; "": standard output */

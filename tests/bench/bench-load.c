@@ -63,7 +63,7 @@ int main(void) {
                                            .image_size = 1,
                                            .model_count = 1,
                                            .settings = "max_queue_size=65536,admission=false"});
-    const bt_service_stream stream = {.model = "hrnet", .inputs = {{1, 1, NULL}}, .input_count = 1};
+    const bt_load_images stream = {.model = "hrnet", .inputs = {{1, 1, NULL}}, .input_count = 1};
     bt_service_target *target;
     if (bt_service_target_open(&target, service, &stream, 1, 0, 1, &error) != BT_OK) fail(&error);
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)

@@ -188,15 +188,14 @@ static bt_plan_scenario scenario_of(const cell *c) {
 }
 
 static bt_request_log *send(bt_service *service, const cell *c, const bt_schedule *schedules) {
-    bt_service_stream sent[BT_NAMES_MAX] = {{.model = NULL}};
+    bt_load_images sent[BT_NAMES_MAX] = {{.model = NULL}};
     bt_stream streams[BT_NAMES_MAX] = {{.schedule = NULL}};
     bt_service_target *target;
     bt_request_log *log;
     bt_error error;
     for (int i = 0; i < c->model_count; i++) {
         const int side = bt_config_find(c->config, c->models[i])->image_size;
-        sent[i] =
-            (bt_service_stream){.model = c->models[i], .inputs = {{side, side, NULL}}, .input_count = 1};
+        sent[i] = (bt_load_images){.model = c->models[i], .inputs = {{side, side, NULL}}, .input_count = 1};
         streams[i] = (bt_stream){.schedule = &schedules[i], .input_count = 1};
     }
     must(bt_service_target_open(&target, service, sent, c->model_count, 64, 1, &error), &error);

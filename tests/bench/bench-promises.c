@@ -27,7 +27,7 @@ static void must(bt_status status, const bt_error *error) {
 /* One stream to the service; the caller closes the log. */
 static bt_request_log *send(bt_service *service, const bt_schedule_options *schedule_options, int clients,
                             double seconds) {
-    const bt_service_stream sent = {.model = "hrnet", .inputs = {{1, 1, NULL}}, .input_count = 1};
+    const bt_load_images sent = {.model = "hrnet", .inputs = {{1, 1, NULL}}, .input_count = 1};
     bt_service_target *target;
     bt_schedule schedule;
     bt_request_log *log;

@@ -68,7 +68,7 @@ static double p95_ms(const bt_request_log *log) {
 
 /* Sends one slice, and notes what came of it once everything of it is given back. */
 static void send_slice(soak *s, bt_service *service, double seconds, int64_t start_ns) {
-    const bt_service_stream sent = {.model = "hrnet", .inputs = {{8, 8, NULL}}, .input_count = 1};
+    const bt_load_images sent = {.model = "hrnet", .inputs = {{8, 8, NULL}}, .input_count = 1};
     const bt_schedule_options random = {.shape = BT_SHAPE_POISSON,
                                         .rate_rps = RATE_RPS,
                                         .duration_ns = (int64_t)(seconds * 1e9),

@@ -53,6 +53,27 @@ static void a_saved_record_comes_back_the_same(void **state) {
     }
 }
 
+static void servers_and_what_they_counted_come_back(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    record->endpoint_count = 2;
+    record->endpoints[1] = (bt_load_endpoint){.url = "http://b:8000", .name = "triton", .version = "2.51.0"};
+    record->scenarios[0].parts[0].server =
+        (bt_load_server){40, 3, 10, 12.5, 4, 1, 7, 0.5, 4}; /* in the order of the members */
+    bt_load_record *again = there_and_back(record);
+    assert_int_equal(again->endpoint_count, 2);
+    assert_string_equal(again->endpoints[1].url, "http://b:8000");
+    assert_string_equal(again->endpoints[1].version, "2.51.0");
+    const bt_load_server *server = &again->scenarios[0].parts[0].server;
+    assert_int_equal(server->requests, 40);
+    assert_int_equal(server->failed, 3);
+    assert_true(server->total_mean_ms == 12.5 && server->output_mean_ms == 0.5 &&
+                server->mean_batch_size == 4);
+    assert_int_equal(again->scenarios[1].parts[0].server.requests, 0);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
 /* What the JSON cannot show when writing and reading forget the same. */
 static void every_kind_of_value_comes_back(void **state) {
     (void)state;
@@ -424,6 +445,7 @@ static void mutated_files_are_read_or_refused_and_never_crash(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
+        cmocka_unit_test(servers_and_what_they_counted_come_back),
         cmocka_unit_test(every_kind_of_value_comes_back),
         cmocka_unit_test(predicted_curves_come_back_and_older_records_have_none),
         cmocka_unit_test(what_was_predicted_comes_back_and_older_records_had_less),

@@ -289,6 +289,11 @@ soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: mem
 	$(call build,$(O)/bench/bench-soak)
 	$(Q)$(O)/bench/bench-soak $(MINUTES)
 
+soak-restarts: .deps/$(CORE).stamp ## serve-production reloaded and restarted under load: no request lost that it had \
+    taken (ARGS="1000 4": changes, clients)
+	$(call build,$(O)/bin/serve-production $(O)/bin/optimize-batch $(O)/bin/probe-worker)
+	$(Q)/usr/bin/python3 tests/python/soak_restarts.py $(O)/bin $(or $(ARGS),1000 4)
+
 study-policies: .deps/$(CORE).stamp ## the batcher's policies against each other and a clairvoyant, on a grid \
     (ARGS="SEED NOISE"), with a plot in plots/
 	$(call build,$(O)/bench/$@)
@@ -519,7 +524,7 @@ clean: ## remove build/
 
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
-        fuzz fuzz-short soak optimize-batch test-production serve-production segment-image show-batch-config \
+        fuzz fuzz-short soak soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
         explain-batching bench bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
         study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
         deps-package doctor test test-locale \

@@ -20,6 +20,9 @@
 #define BACKLOG 1024
 /* How long answers may take to leave when everything ends. */
 #define LEAVE_NS (5 * BT_NS_PER_S)
+/* How long a connection may say nothing when nobody new is let in: one that was taken last has its request on the way.
+ * Raised, stopping waits longer for kept connections that nobody uses; lowered, a request from afar is refused. */
+#define STRAGGLER_NS BT_NS_PER_S
 /* Of a body, for what is not the tensor. */
 #define JSON_BYTES ((size_t)1 << 20)
 
@@ -191,24 +194,36 @@ void bt_http_server_drain(bt_http_server *server) {
     atomic_store(&server->phase, BT_HTTP_DRAINING);
 }
 
-static bool all_are_answered(const bt_http_server *server) {
-    return atomic_load(&server->open) == 0;
+/* Whether whoever will send a request has sent it, where no connection has been closed for `still_ns`: every one that is
+ * there is with the service, or says nothing. */
+static bool all_are_in(const bt_http_server *server, int64_t still_ns) {
+    const int sleeping = atomic_load(&server->sleeping);
+    return atomic_load(&server->connections) == sleeping ||
+           (still_ns >= STRAGGLER_NS && atomic_load(&server->open) == sleeping);
 }
 
-/* For the service: what they wait for comes at the latest when that stops. */
-static bool all_wait(const bt_http_server *server) {
-    return atomic_load(&server->open) == atomic_load(&server->sleeping);
+static void await_stragglers(const bt_http_server *server) {
+    const int64_t began_ns = bt_clock_now_ns();
+    int64_t now_ns = began_ns, changed_ns = began_ns;
+    int connections = atomic_load(&server->connections);
+    while (!all_are_in(server, now_ns - changed_ns) && now_ns - began_ns < LEAVE_NS) {
+        bt_clock_sleep_until_ns(now_ns + BT_NS_PER_MS);
+        now_ns = bt_clock_now_ns();
+        if (atomic_load(&server->connections) == connections) continue;
+        connections = atomic_load(&server->connections);
+        changed_ns = now_ns;
+    }
 }
 
-static void await(const bt_http_server *server, bool (*done)(const bt_http_server *), int64_t wait_ns) {
-    const int64_t until_ns = bt_clock_now_ns() + wait_ns;
-    while (!done(server) && bt_clock_now_ns() < until_ns)
+static void await_answers(const bt_http_server *server) {
+    const int64_t until_ns = bt_clock_now_ns() + LEAVE_NS;
+    while (atomic_load(&server->open) > 0 && bt_clock_now_ns() < until_ns)
         bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
 }
 
 void bt_http_server_quiet(bt_http_server *server) {
     bt_accept_stop(server);
-    await(server, all_wait, LEAVE_NS);
+    await_stragglers(server);
 }
 
 void bt_http_server_close(bt_http_server **server) {
@@ -216,8 +231,8 @@ void bt_http_server_close(bt_http_server **server) {
     bt_http_server *s = *server;
     *server = NULL;
     bt_http_server_drain(s);
-    bt_http_server_quiet(s);
-    if (s->daemon) await(s, all_are_answered, LEAVE_NS);
+    bt_accept_stop(s);
+    if (s->daemon) await_answers(s);
     bt_watch_stop(s);
     if (atomic_load(&s->sleeping) > 0) return; /* a lane hangs with their pictures: nothing may be freed */
     if (s->daemon) MHD_stop_daemon(s->daemon);

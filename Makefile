@@ -436,6 +436,10 @@ deps-python: ## torch's Python part, for tools/setup/torch-python: to export net
     their tests
 	@tools/setup/deps.sh python
 
+deps-monitoring: ## Prometheus, whose promtool tests the metrics and the alert rules (Debian's package starts \
+    its server, too)
+	@tools/setup/deps.sh monitoring
+
 deps-package: .deps/package.stamp ## what `make deb` and the tests of packages need: debhelper, lintian
 
 $(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
@@ -527,7 +531,7 @@ FORCE:
         fuzz fuzz-short soak soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
         explain-batching bench bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
         study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
-        deps-package doctor test test-locale \
+        deps-monitoring deps-package doctor test test-locale \
         test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

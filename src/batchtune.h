@@ -283,15 +283,18 @@ typedef struct bt_metrics {
     bt_metrics_latency latency, latency_since_start; /* of answered requests, from the call */
     bt_metrics_latency queue, preprocess, service;   /* its parts, windowed; service: of a request's batch */
     double throughput_imgs_per_sec, throughput_since_start; /* answered well, by wall-clock time */
-    int queue_size, queue_limit, in_flight;                 /* waiting; may wait; taken and not answered */
-    int batch_size;                                         /* the largest that is formed */
-    uint64_t batches[BT_METRICS_BATCHES]; /* [b - 1]: production runs of b requests, since start */
-    double mean_batch_size;               /* since start; NaN without a run */
-    double batch_fill;                    /* requests / images that ran, padding included, since start */
-    double utilisation;                   /* the instances' mean */
+    /* demand: what ended, windowed; capacity: the random rate that keeps the promise (docs/monitoring.md; NaN:
+     * unknown); headroom: 1 - demand / capacity */
+    double demand_rps, capacity_rps, headroom;
+    int queue_size, queue_limit, in_flight; /* waiting; may wait; taken and not answered */
+    int batch_size;                         /* the largest that is formed */
+    uint64_t batches[BT_METRICS_BATCHES];   /* [b - 1]: production runs of b requests, since start */
+    double mean_batch_size;                 /* since start; NaN without a run */
+    double batch_fill;                      /* requests / images that ran, padding included, since start */
+    double utilisation;                     /* the instances' mean */
     /* Requests since start: submitted = ok + rejected_* + expired + cancelled + failed + in_flight. */
     uint64_t submitted, ok, rejected_full, rejected_deadline, rejected_closed, expired, cancelled, failed;
-    uint64_t fallback; /* of ok: by the standard path */
+    uint64_t within_sla, fallback, standard_runs; /* of ok: in time; by the standard path; its good runs */
     uint64_t run_exceptions, run_non_finite, run_out_of_memory, run_timeouts; /* failed production runs */
     uint64_t breaker_opened;                                                  /* times */
     bt_metrics_instance instances[BT_METRICS_INSTANCES];

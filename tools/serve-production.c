@@ -96,7 +96,8 @@ static bt_status start(serving *s, bt_error *error) {
     bt_http_server_ready(s->server);
     bt_systemd_notify("READY=1\nSTATUS=serving");
     printf("serving %s at %s\n", names, bt_http_server_address(s->server));
-    return bt_command_printed(stdout, BT_OK);
+    status = bt_command_printed(stdout, BT_OK);
+    return status == BT_OK ? bt_serving_find_capacities(s->service, error) : status;
 }
 
 /* How often it looks whether a signal came: those cut no sleep short. Raised, it acts later; lowered, it wakes more

@@ -96,7 +96,7 @@ static json_t *duration(uint64_t count, int64_t ns) {
 }
 
 static uint64_t runs_of(const bt_metrics *metrics) {
-    uint64_t runs = 0;
+    uint64_t runs = metrics->standard_runs;
     for (int b = 0; b < BT_METRICS_BATCHES; b++)
         runs += metrics->batches[b];
     return runs;
@@ -105,9 +105,9 @@ static uint64_t runs_of(const bt_metrics *metrics) {
 static json_t *batches_of(const bt_metrics *metrics) {
     json_t *batches = json_array();
     for (int b = 0; b < BT_METRICS_BATCHES && batches; b++) {
-        if (metrics->batches[b] == 0) continue;
-        json_t *batch =
-            json_pack("{s:i, s:I}", "batch_size", b + 1, "count", (json_int_t)metrics->batches[b]);
+        const uint64_t runs = metrics->batches[b] + (b == 0 ? metrics->standard_runs : 0);
+        if (runs == 0) continue;
+        json_t *batch = json_pack("{s:i, s:I}", "batch_size", b + 1, "count", (json_int_t)runs);
         if (json_array_append_new(batches, batch) != 0) {
             json_decref(batches);
             return NULL;
@@ -122,11 +122,12 @@ static json_t *stats_of(const bt_metrics *m, const bt_metrics_totals *t) {
     const uint64_t lost =
         m->failed + m->expired + m->cancelled + m->rejected_full + m->rejected_deadline + m->rejected_closed;
     json_t *stats =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "success", duration(t->answered, t->latency_ns),
-                  "fail", duration(lost, 0), "queue", duration(t->answered, t->queue_ns), "compute_input",
-                  duration(t->answered, t->preprocess_ns), "compute_infer",
-                  duration(t->answered, t->service_ns), "compute_output", duration(t->answered, 0),
-                  "cache_hit", duration(0, 0), "cache_miss", duration(0, 0));
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "success",
+                  duration(t->answered, t->sum_ns[BT_QUANTITY_LATENCY]), "fail", duration(lost, 0), "queue",
+                  duration(t->answered, t->sum_ns[BT_QUANTITY_QUEUE]), "compute_input",
+                  duration(t->answered, t->sum_ns[BT_QUANTITY_PREPROCESS]), "compute_infer",
+                  duration(t->answered, t->sum_ns[BT_QUANTITY_SERVICE]), "compute_output",
+                  duration(t->answered, 0), "cache_hit", duration(0, 0), "cache_miss", duration(0, 0));
     return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "name", m->model, "version", BT_HTTP_VERSION,
                      "inference_count", (json_int_t)t->answered, "execution_count", (json_int_t)runs_of(m),
                      "inference_stats", stats, "batch_stats", batches_of(m));

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "http/documents.h"
+#include "http/media.h"
 #include "http/state.h"
-
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 const char *bt_http_unready(const bt_http_server *server) {
     switch (atomic_load(&server->phase)) {
@@ -78,12 +77,50 @@ static enum MHD_Result answer_index(const bt_exchange *exchange) {
     return bt_reply_text(exchange, bt_http_index_text(facts, count, bt_http_unready(exchange->server)), NULL);
 }
 
+/* ---- metrics ---- */
+
+static void expose(bt_exposition *page, const char *name, const char *help, double value) {
+    const bt_family family = {name, BT_FAMILY_GAUGE, help};
+    bt_exposition_family(page, &family);
+    bt_exposition_sample(page, "", NULL, 0, value);
+}
+
+static void expose_front(const bt_http_server *server, bt_exposition *page) {
+    bt_tally_expose(server->tally, page);
+    expose(page, "batchtune_ready", "1 where models are loaded and the server does not stop.",
+           bt_http_unready(server) == NULL);
+    expose(page, "batchtune_http_connections", "Connections that are open.",
+           atomic_load(&server->connections));
+    expose(page, "batchtune_http_connections_limit", "Connections that may be open.",
+           (double)server->settings->connections);
+    expose(page, "batchtune_http_in_flight", "Requests from their first byte to their answer's last.",
+           atomic_load(&server->open));
+}
+
+/* While models load there is nothing to tell of them. */
+static bt_status write_page(const bt_exchange *exchange, bt_exposition *page, bt_error *error) {
+    expose_front(exchange->server, page);
+    if (atomic_load(&exchange->server->phase) == BT_HTTP_LOADING) return BT_OK;
+    return bt_serving_expose(exchange->generation->service, page, error);
+}
+
 static enum MHD_Result answer_metrics(const bt_exchange *exchange) {
+    static const char *const kinds[] = {"text/plain", "application/openmetrics-text"};
+    const char *accept =
+        MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+    const bool open_metrics = bt_media_choose(accept, kinds, 2) == 1;
+    bt_exposition page;
+    bt_error error, ignored;
     char *text;
-    bt_error error;
-    if (bt_service_metrics_prometheus(exchange->generation->service, &text, &error) != BT_OK)
-        return bt_reply_status(exchange, &error);
-    return bt_reply_text(exchange, text, METRICS_TYPE);
+    bt_status status = bt_exposition_open(&page, open_metrics, &error);
+    if (status != BT_OK) return bt_reply_status(exchange, &error);
+    status = write_page(exchange, &page, &error);
+    if (status == BT_OK)
+        status = bt_exposition_close(&page, &text, &error);
+    else
+        (void)!bt_exposition_close(&page, NULL, &ignored);
+    if (status != BT_OK) return bt_reply_status(exchange, &error);
+    return bt_reply_text(exchange, text, open_metrics ? BT_OPEN_METRICS_TYPE : BT_PROMETHEUS_TYPE);
 }
 
 static enum MHD_Result answer_of(const bt_exchange *exchange) {

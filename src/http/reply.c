@@ -25,6 +25,7 @@ static enum MHD_Result queue(const bt_exchange *exchange, unsigned code, struct 
     if (!response) return MHD_NO;
     if (atomic_load(&exchange->server->phase) == BT_HTTP_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    bt_tally_count(exchange->server->tally, exchange->route.target, code);
     const enum MHD_Result queued = MHD_queue_response(exchange->connection, code, response);
     MHD_destroy_response(response);
     return queued;
@@ -33,6 +34,7 @@ static enum MHD_Result queue(const bt_exchange *exchange, unsigned code, struct 
 static struct MHD_Response *make_error(const bt_exchange *exchange, unsigned code, const char *message) {
     char *text = bt_http_error_text(message);
     bt_envelope_note_error(exchange, message);
+    bt_tally_error(exchange->server->tally, exchange->route.target, code, message);
     return text ? make(exchange, code, text, strlen(text), JSON_TYPE) : NULL;
 }
 

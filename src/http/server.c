@@ -168,7 +168,9 @@ bt_status bt_http_server_open(bt_http_server **out, bt_service *service, const b
     bt_http_server *server = make(service, settings, access);
     *out = NULL;
     if (!server) return bt_no_memory(error, "a server");
-    bt_status status = listener >= 0 ? inherit(server, listener, error) : start_listening(server, error);
+    bt_status status = bt_tally_open(&server->tally, error);
+    if (status == BT_OK)
+        status = listener >= 0 ? inherit(server, listener, error) : start_listening(server, error);
     if (status == BT_OK) status = write_address(server, error);
     if (status == BT_OK) status = bt_watch_start(server, error);
     if (status == BT_OK) status = start_daemon(server, error);
@@ -237,6 +239,7 @@ void bt_http_server_close(bt_http_server **server) {
     if (atomic_load(&s->sleeping) > 0) return; /* a lane hangs with their pictures: nothing may be freed */
     if (s->daemon) MHD_stop_daemon(s->daemon);
     if (s->accept_signal >= 0) close(s->accept_signal);
+    bt_tally_close(&s->tally);
     pthread_mutex_destroy(&s->generation_lock);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->quits);

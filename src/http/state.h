@@ -15,6 +15,7 @@
 #include "http/infer.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "http/tally.h"
 #include "serving/serving.h"
 
 #ifdef __cplusplus
@@ -39,6 +40,7 @@ struct bt_http_server {
     int listener;   /* -1: it listens no more */
     bool inherited; /* the listener is others', too: it is theirs to close to the world */
     char address[128];
+    bt_tally *tally;
     atomic_llong body_limit;
     bool polygons;                   /* can be found here */
     atomic_int phase;                /* bt_http_phase */

@@ -80,8 +80,8 @@ static void read_instances(bt_service *service, int index, int64_t now_ns, bt_me
 }
 
 /* `totals` may be NULL. */
-static bt_status read_model(bt_service *service, int index, bt_metrics *metrics,
-                            const bt_metrics_bounds *bounds, bt_metrics_totals *totals, bt_error *error) {
+static bt_status read_model(bt_service *service, int index, bt_metrics *metrics, bt_metrics_totals *totals,
+                            bt_error *error) {
     bt_service_model *model = &service->models[index];
     bt_batcher_counts counts;
     int64_t now_ns = bt_clock_now_ns();
@@ -96,70 +96,76 @@ static bt_status read_model(bt_service *service, int index, bt_metrics *metrics,
         metrics->queue_limit = model->live.max_queue_size;
         metrics->batch_size = model->live.max_batch_size;
         metrics->p95_sla_ms = model->p95_sla_ms;
+        metrics->capacity_rps = bt_capacity_now(model);
     }
     pthread_mutex_unlock(&service->lock);
     if (!readable) return bt_fail(error, BT_CLOSED, "the service was not started: it has no metrics yet");
     pthread_mutex_lock(&model->meter_lock);
     bt_meter_read(model->meter, now_ns, metrics);
     metrics->saturated_fraction = model->saturated_fraction;
-    if (totals) bt_meter_totals(model->meter, bounds, totals);
+    if (totals) bt_meter_totals(model->meter, totals);
     pthread_mutex_unlock(&model->meter_lock);
     for (int i = 0; i < metrics->instance_count; i++)
         read_device(&metrics->instances[i]);
+    metrics->headroom = metrics->capacity_rps > 0 ? 1 - metrics->demand_rps / metrics->capacity_rps : NAN;
     metrics->meets_sla = !(metrics->latency.p95 > metrics->p95_sla_ms);
     metrics->process_memory_bytes = bt_memory_resident_bytes();
     metrics->process_memory_peak_bytes = bt_memory_peak_bytes();
     return BT_OK;
 }
 
-bt_status bt_service_metrics(bt_service *service, const char *model, bt_metrics *metrics, bt_error *error) {
-    if (!service || !metrics)
-        return bt_fail(error, BT_INVALID, "there is no service, or no place for its metrics");
-    int index = bt_service_find(service, model);
-    if (index < 0) return bt_service_fail_model(service, model, error);
-    return read_model(service, index, metrics, NULL, NULL, error);
+static bt_status fail_nowhere(bt_error *error) {
+    return bt_fail(error, BT_INVALID, "there is no service, or no place for its metrics");
 }
 
-static bt_metrics_bounds bounds_of(const bt_service *service) {
-    double sla_ms[BT_NAMES_MAX] = {0};
-    int count = 0;
-    for (; count < service->model_count && count < BT_NAMES_MAX; count++)
-        sla_ms[count] = service->models[count].served.settings.p95_sla_ms; /* not what was set since */
-    return bt_metrics_bounds_of(sla_ms, count);
+bt_status bt_service_metrics(bt_service *service, const char *model, bt_metrics *metrics, bt_error *error) {
+    if (!service || !metrics) return fail_nowhere(error);
+    int index = bt_service_find(service, model);
+    if (index < 0) return bt_service_fail_model(service, model, error);
+    return read_model(service, index, metrics, NULL, error);
 }
 
 bt_status bt_serving_figures(bt_service *service, int index, bt_metrics *metrics, bt_metrics_totals *totals,
                              bt_error *error) {
-    const bt_metrics_bounds bounds = bounds_of(service);
-    return read_model(service, index, metrics, &bounds, totals, error);
+    return read_model(service, index, metrics, totals, error);
 }
 
-/* All models' figures, as JSON or in Prometheus's text format. */
-static bt_status write_metrics(bt_service *service, char **out, bool json, bt_error *error) {
-    if (!service || !out)
-        return bt_fail(error, BT_INVALID, "there is no service, or no place for its metrics");
-    *out = NULL;
+/* All models' figures, as JSON (`json`) or for a page of Prometheus's (`page`). */
+static bt_status write_metrics(bt_service *service, char **json, bt_exposition *page, bt_error *error) {
     const int count = service->model_count;
-    const bt_metrics_bounds bounds = bounds_of(service);
     bt_metrics *all = calloc((size_t)count, sizeof *all);
     bt_metrics_totals *totals = calloc((size_t)count, sizeof *totals);
     bt_status status = all && totals ? BT_OK : bt_no_memory(error, "metrics");
     for (int i = 0; i < count && status == BT_OK; i++)
-        status = read_model(service, i, &all[i], &bounds, json ? NULL : &totals[i], error);
-    if (status == BT_OK)
-        status = json ? bt_metrics_json(out, all, count, error)
-                      : bt_metrics_prometheus(out, all, totals, count, &bounds, error);
+        status = read_model(service, i, &all[i], page ? &totals[i] : NULL, error);
+    if (status == BT_OK && json) status = bt_metrics_json(json, all, count, error);
+    if (status == BT_OK && page) bt_metrics_expose(page, all, totals, count);
     free(all);
     free(totals);
     return status;
 }
 
 bt_status bt_service_metrics_json(bt_service *service, char **out, bt_error *error) {
-    return write_metrics(service, out, true, error);
+    if (!service || !out) return fail_nowhere(error);
+    *out = NULL;
+    return write_metrics(service, out, NULL, error);
+}
+
+bt_status bt_serving_expose(bt_service *service, bt_exposition *page, bt_error *error) {
+    return write_metrics(service, NULL, page, error);
 }
 
 bt_status bt_service_metrics_prometheus(bt_service *service, char **out, bt_error *error) {
-    return write_metrics(service, out, false, error);
+    bt_exposition page;
+    bt_error ignored;
+    if (!service || !out) return fail_nowhere(error);
+    *out = NULL;
+    bt_status status = bt_exposition_open(&page, false, error);
+    if (status != BT_OK) return status;
+    status = bt_serving_expose(service, &page, error);
+    if (status == BT_OK) return bt_exposition_close(&page, out, error);
+    (void)!bt_exposition_close(&page, NULL, &ignored);
+    return status;
 }
 
 /* ---- for the programs of this project ---- */

@@ -260,18 +260,20 @@ static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_st
 static void note_run(bt_worker_lane *lane, const bt_action *work, bt_run_outcome outcome,
                      const bt_error *error) {
     bt_service_model *model = &lane->service->models[lane->model];
-    bool counts = outcome == BT_RUN_GOOD && lane->path == BT_PATH_PRODUCTION;
+    const bt_meter_run run = {.instance = lane->instance - model->first_instance,
+                              .duration_ns = lane->own.service_ns,
+                              .path = lane->path,
+                              .requests = outcome == BT_RUN_GOOD ? work->count : 0};
     const double saturated = bt_session_saturated_fraction(lane->own.session);
     check_saturation(lane, saturated);
     bt_serving_failure *failure =
         &model->failures.of[lane->path == BT_PATH_STANDARD ? BT_SERVING_STANDARD : BT_SERVING_PRODUCTION];
     pthread_mutex_lock(&model->meter_lock);
-    if (counts) model->saturated_fraction = saturated;
-    bt_meter_ran(model->meter, bt_clock_now_ns(), lane->instance - model->first_instance,
-                 lane->own.service_ns, counts ? work->count : 0);
+    if (run.requests > 0 && run.path == BT_PATH_PRODUCTION) model->saturated_fraction = saturated;
+    bt_meter_ran(model->meter, bt_clock_now_ns(), &run);
     if (outcome != BT_RUN_GOOD) {
         failure->count++;
-        failure->instance = lane->instance - model->first_instance;
+        failure->instance = run.instance;
         memcpy(failure->message, error->message, sizeof failure->message);
     }
     pthread_mutex_unlock(&model->meter_lock);

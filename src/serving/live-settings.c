@@ -55,6 +55,9 @@ static bt_status set_all(bt_service *service, int first, int last, const char *s
         model->live = changes[i];
         model->p95_sla_ms = s[i].p95_sla_ms;
         model->timeout_ms = s[i].timeout_ms;
+        pthread_mutex_lock(&model->meter_lock);
+        bt_meter_promise(model->meter, s[i].p95_sla_ms);
+        pthread_mutex_unlock(&model->meter_lock);
     }
     return status;
 }

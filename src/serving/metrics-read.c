@@ -11,7 +11,6 @@
 
 #define COUNT_MOST 9007199254740991.0 /* what a double counts exactly */
 #define LABELS_MAX 8
-#define PREFIX     "batchtune_"
 
 /* ---- one model ---- */
 
@@ -228,41 +227,45 @@ static bool read_sample(const char *line, sample *s) {
     return end != at && (*end == ' ' || *end == '\n' || *end == '\r' || *end == '\0');
 }
 
-static void set_figures(bt_metrics *metrics, const sample *s, const char *name) {
+static bool is_called(const sample *s, const char *name, const char *end) {
+    const size_t length = strlen(name);
+    return strncmp(s->name, name, length) == 0 && strcmp(s->name + length, end) == 0;
+}
+
+static void set_figures(bt_metrics *metrics, const sample *s) {
     for (size_t i = 0; i < BT_FIGURES_COUNT; i++) {
         const bt_figure *figure = &bt_figures[i];
-        if (!figure->name || strcmp(figure->name, name) != 0) continue;
-        char pair[112] = "";
-        const char *outcome = label_of(s, "outcome"), *cause = label_of(s, "cause");
-        if (outcome) snprintf(pair, sizeof pair, "outcome=\"%s\"", outcome);
-        if (cause) snprintf(pair, sizeof pair, "cause=\"%s\"", cause);
-        if (figure->label && strcmp(figure->label, pair) != 0) continue;
+        if (!figure->name || !is_called(s, figure->name, figure->type == BT_FIGURE_COUNT ? "_total" : ""))
+            continue;
+        const char *value = figure->label ? label_of(s, figure->label) : NULL;
+        if (figure->label && (!value || strcmp(value, figure->value) != 0)) continue;
         set(metrics, figure, figure->type == BT_FIGURE_MILLISECONDS ? s->value * 1e3 : s->value);
     }
 }
 
 /* A summary's sum is kept in `mean` until its page has ended. */
-static void set_summary(bt_metrics *metrics, const sample *s, const char *name) {
+static void set_summary(bt_metrics *metrics, const sample *s) {
     for (size_t i = 0; i < BT_FIGURE_LATENCIES_COUNT; i++) {
-        const char *family = bt_figure_latencies[i].name;
-        const size_t length = family ? strlen(family) : 0;
-        if (!family || strncmp(family, name, length) != 0) continue;
+        const char *family = bt_figure_latencies[i].summary;
+        if (!family) continue;
         bt_metrics_latency *l =
             (bt_metrics_latency *)(void *)((char *)metrics + bt_figure_latencies[i].offset);
-        const char *quantile = label_of(s, "quantile"), *end = name + length;
-        if (strcmp(end, "_sum") == 0) l->mean = s->value * 1e3;
-        if (strcmp(end, "_count") == 0) l->count = (uint64_t)within(s->value, COUNT_MOST);
-        if (*end || !quantile) continue;
+        const char *quantile = label_of(s, "quantile");
+        if (is_called(s, family, "_sum")) l->mean = s->value * 1e3;
+        if (is_called(s, family, "_count")) l->count = (uint64_t)within(s->value, COUNT_MOST);
+        if (!quantile || !is_called(s, family, "")) continue;
         if (strcmp(quantile, "0.5") == 0) l->p50 = s->value * 1e3;
         if (strcmp(quantile, "0.95") == 0) l->p95 = s->value * 1e3;
         if (strcmp(quantile, "0.99") == 0) l->p99 = s->value * 1e3;
     }
 }
 
-static void set_instance(bt_metrics *metrics, const sample *s, const char *name) {
-    const char *text = label_of(s, "instance");
+/* The label was `instance` before, which scrapers have for themselves. */
+static void set_instance(bt_metrics *metrics, const sample *s) {
+    const char *now = label_of(s, "model_instance"), *text = now ? now : label_of(s, "instance");
     const double index = text ? bt_text_read_number(text, NULL) : -1;
-    if (strcmp(name, "instance_utilisation_ratio") != 0 || !(index >= 0 && index < BT_METRICS_INSTANCES))
+    if (!is_called(s, BT_FIGURE_PREFIX, "instance_utilisation_ratio") ||
+        !(index >= 0 && index < BT_METRICS_INSTANCES))
         return;
     metrics->instances[(int)index].utilisation = s->value;
     if (metrics->instance_count <= (int)index) metrics->instance_count = (int)index + 1;
@@ -286,18 +289,18 @@ static bt_status read_line(bt_metrics *models, int *count, const char *line, int
     if (!read_sample(line, &s))
         return bt_fail(error, BT_PARSE, "%s: line %d: is no sample of Prometheus's text format", where,
                        number);
-    const char *model = label_of(&s, "model"), *name = s.name + strlen(PREFIX);
-    if (!model || strncmp(s.name, PREFIX, strlen(PREFIX)) != 0)
+    const char *model = label_of(&s, "model");
+    if (!model || strncmp(s.name, BT_FIGURE_PREFIX, strlen(BT_FIGURE_PREFIX)) != 0)
         return BT_OK; /* another program's, or the process's */
     bt_metrics *metrics = model_of(models, count, model);
     if (!metrics)
         return bt_fail(error, BT_PARSE, "%s: line %d: more than %d models", where, number,
                        BT_METRICS_MODELS_MAX);
     const char *size = label_of(&s, "size");
-    set_figures(metrics, &s, name);
-    set_summary(metrics, &s, name);
-    set_instance(metrics, &s, name);
-    if (size && strcmp(name, "batches_total") == 0) set_batches(metrics, size, s.value);
+    set_figures(metrics, &s);
+    set_summary(metrics, &s);
+    set_instance(metrics, &s);
+    if (size && is_called(&s, BT_FIGURE_PREFIX, "batches_total")) set_batches(metrics, size, s.value);
     return BT_OK;
 }
 

@@ -95,6 +95,7 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
                                       .promise_ns = model->batcher.promise_ns};
     model->first_instance = service->instance_count;
     model->instance_count = model->served.placement.count;
+    model->capacity_rps = bt_capacity_as_tuned(model);
     if (service->instance_count + model->instance_count > BT_BATCHER_INSTANCES_MAX)
         return bt_fail(error, BT_INVALID, "more than %d instances in all", BT_BATCHER_INSTANCES_MAX);
     for (int i = 0; i < model->instance_count; i++)

@@ -140,6 +140,12 @@ static void fill_error(bt_error *error, const bt_service *service, const bt_deli
     }
 }
 
+void bt_count_lost(bt_service_model *model, int64_t now_ns) {
+    pthread_mutex_lock(&model->meter_lock);
+    bt_meter_lost(model->meter, now_ns);
+    pthread_mutex_unlock(&model->meter_lock);
+}
+
 /* One lock for all answers of a delivery that are of one model. */
 static double meter_all(bt_service *service, const bt_delivery *deliveries, int count,
                         const bt_worker_lane *lane, int64_t now_ns) {
@@ -147,12 +153,11 @@ static double meter_all(bt_service *service, const bt_delivery *deliveries, int 
     pthread_mutex_lock(&model->meter_lock);
     for (int i = 0; i < count; i++) {
         if (deliveries[i].action.status != BT_OK) continue;
-        bt_meter_answer answer = {
-            .latency_ns = now_ns - deliveries[i].waiting.submitted_ns,
-            .queue_ns = lane->own.began_ns - deliveries[i].waiting.submitted_ns,
-            .preprocess_ns = lane->own.preprocess_ns,
-            .service_ns = lane->own.service_ns,
-        };
+        const int64_t submitted_ns = deliveries[i].waiting.submitted_ns;
+        const bt_meter_answer answer = {.of_ns = {[BT_QUANTITY_LATENCY] = now_ns - submitted_ns,
+                                                  [BT_QUANTITY_QUEUE] = lane->own.began_ns - submitted_ns,
+                                                  [BT_QUANTITY_PREPROCESS] = lane->own.preprocess_ns,
+                                                  [BT_QUANTITY_SERVICE] = lane->own.service_ns}};
         bt_meter_answered(model->meter, now_ns, &answer);
     }
     double p95_ms = bt_meter_p95_ms(model->meter, now_ns);
@@ -179,7 +184,10 @@ void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, b
         bt_result result = result_of(service, delivery, good ? lane : NULL, now_ns);
         bt_error error;
         result.p95_latency_ms = p95_ms;
-        if (!good) fill_error(&error, service, delivery);
+        if (!good) {
+            fill_error(&error, service, delivery);
+            bt_count_lost(&service->models[delivery->action.model], now_ns);
+        }
         delivery->waiting.answer(delivery->waiting.context, &result, good ? NULL : &error);
     }
 }

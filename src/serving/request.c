@@ -92,13 +92,15 @@ bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_a
     int64_t now_ns = bt_clock_now_ns();
     status = enqueue(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
     int count = 0, queue_room = service->models[model].live.max_queue_size;
-    if (service->phase == BT_PHASE_RUNNING)
-        count = bt_pump(service, now_ns, NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
+    const bool running = service->phase == BT_PHASE_RUNNING;
+    if (running) count = bt_pump(service, now_ns, NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
     pthread_mutex_unlock(&service->lock);
     bt_wake_all(service, &wakes);
     bt_deliver(service, deliveries, count, NULL);
     if (count == BT_DELIVERIES_AT_ONCE) bt_pump_and_deliver(service);
-    return status == BT_OK ? BT_OK : fail_refused(service->models[model].name, queue_room, status, error);
+    if (status == BT_OK) return BT_OK;
+    if (running) bt_count_lost(&service->models[model], now_ns);
+    return fail_refused(service->models[model].name, queue_room, status, error);
 }
 
 bt_status bt_service_cancel(bt_service *service, uint64_t ticket, bt_error *error) {

@@ -75,6 +75,7 @@ static bt_status open_meters(bt_service *service, bt_error *error) {
         bt_status status =
             bt_meter_open(&service->models[i].meter, service->window_ns, bt_clock_now_ns(), error);
         if (status != BT_OK) return status;
+        bt_meter_promise(service->models[i].meter, service->models[i].p95_sla_ms);
     }
     return BT_OK;
 }

@@ -45,6 +45,13 @@ int bt_serving_instances(const bt_service *service, bt_batcher_instance *out);
 BT_MUST_USE bt_status bt_serving_figures(bt_service *service, int index, bt_metrics *metrics,
                                          bt_metrics_totals *totals, bt_error *error);
 
+/* All models' families, and those of the process, for a page that is open. Errors likewise; nothing is written then. */
+BT_MUST_USE bt_status bt_serving_expose(bt_service *service, bt_exposition *page, bt_error *error);
+
+/* Simulates the capacity of models that are served otherwise than they were tuned, which their figures tell from then
+ * on; what has no measured times, or was set otherwise since, has none. Takes up to a second for each. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_serving_find_capacities(bt_service *service, bt_error *error);
+
 /* Requests that wait now, of all models; cheap. */
 int bt_serving_queue_size(bt_service *service);
 

@@ -7,7 +7,8 @@
  * answers are delivered after unlocking.
  *
  * open.c makes a service of its config, service.c starts and stops it; request.c takes requests, lane.c runs
- * them, supervisor.c acts when time has passed; live-settings.c changes it under way, facts.c tells of it. */
+ * them, supervisor.c acts when time has passed; live-settings.c changes it under way, facts.c tells of it, and
+ * capacity.c how much it could serve. */
 #ifndef BT_SERVING_STATE_H
 #define BT_SERVING_STATE_H
 
@@ -102,6 +103,7 @@ typedef struct bt_service_model {
     double start_s;
     /* guarded by the service's lock */
     double p95_sla_ms, timeout_ms;
+    double capacity_rps; /* of the settings that it was opened with; NaN: not known */
     bt_batcher_change live;
     /* guarded by meter_lock */
     pthread_mutex_t meter_lock;
@@ -157,6 +159,13 @@ static inline void bt_service_lock(bt_service *service) {
 /* Frees a service that does not run, or was never wholly opened. */
 void bt_service_free(bt_service *service);
 
+/* ---- capacity.c ---- */
+
+/* What a model's entry in the config says, where it is served as it was tuned; NaN otherwise. */
+double bt_capacity_as_tuned(const bt_service_model *model);
+/* Under the lock: what it can serve as it is set now; NaN where that is not known. */
+double bt_capacity_now(const bt_service_model *model);
+
 /* ---- shared.c ---- */
 
 /* Why there is no service: what the last try of bt_service_shared said, where that is it. */
@@ -192,6 +201,8 @@ void bt_wake_all(bt_service *service, const bt_wakes *wakes);
 /* Outside the lock: calls back with answers; `lane` (may be NULL) holds the logits of those that
  * went well. */
 void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, bt_worker_lane *lane);
+/* Takes the meter's lock: a request that got no result. */
+void bt_count_lost(bt_service_model *model, int64_t now_ns);
 /* Locks, only pumps until nothing is left, and delivers. */
 void bt_pump_and_deliver(bt_service *service);
 

@@ -93,18 +93,6 @@ else
 fi
 
 # --- from Python
-# tap WHAT: a script's lines, counted on.
-tap() {
-    local line
-    while IFS= read -r line; do
-        case $line in
-        'ok '*) ok 0 "${line#ok * - }" ;;
-        'not ok '*) ok 1 "${line#not ok * - }" ;;
-        1..*) ;;
-        *) comment "$line" ;;
-        esac
-    done
-}
 tap < <("$python3" "$root/tests/python/test_http.py" stdlib "$url" 2>&1 || echo 'not ok 0 - the script ends well')
 cd "$root" || exit 1
 if find_python_with tritonclient.http; then

@@ -152,5 +152,19 @@ find_python_with() {
     find_python && "$python" -c "$import" 2>/dev/null
 }
 
+# tap: lines of TAP from another program, on standard input, counted on with this script's own.
+tap() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*' # SKIP '*) skip "${line#* # SKIP }" ;;
+        'ok '*) ok 0 "${line#ok * - }" ;;
+        'not ok '*) ok 1 "${line#not ok * - }" ;;
+        1..*) ;;
+        *) comment "$line" ;;
+        esac
+    done
+}
+
 # comment TEXT: for whoever reads a failure.
 comment() { printf '%s\n' "$*" | sed 's/^/# /'; }

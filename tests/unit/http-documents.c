@@ -95,22 +95,28 @@ static void statistics_count_alike(void **state) {
     metrics[0].batches[3] = 1;
     metrics[0].failed = 2;
     metrics[0].rejected_full = 5;
-    totals[0] = (bt_metrics_totals){
-        .answered = 6, .latency_ns = 100, .queue_ns = 20, .preprocess_ns = 3, .service_ns = 70};
+    metrics[0].standard_runs = 2;
+    totals[0] = (bt_metrics_totals){.answered = 8,
+                                    .sum_ns = {[BT_QUANTITY_LATENCY] = 100,
+                                               [BT_QUANTITY_QUEUE] = 20,
+                                               [BT_QUANTITY_PREPROCESS] = 3,
+                                               [BT_QUANTITY_SERVICE] = 70}};
     json_t *top = read_text(bt_http_stats_text(metrics, totals, 1));
     const json_t *model = json_array_get(json_object_get(top, "model_stats"), 0);
-    assert_int_equal(json_integer_value(json_object_get(model, "inference_count")), 6);
-    assert_int_equal(json_integer_value(json_object_get(model, "execution_count")), 3);
+    assert_int_equal(json_integer_value(json_object_get(model, "inference_count")), 8);
+    assert_int_equal(json_integer_value(json_object_get(model, "execution_count")), 5);
     const json_t *stats = json_object_get(model, "inference_stats");
     for (size_t i = 0; i < 5; i++) {
         const json_t *part = json_object_get(stats, parts[i]);
-        assert_int_equal(json_integer_value(json_object_get(part, "count")), 6);
+        assert_int_equal(json_integer_value(json_object_get(part, "count")), 8);
         assert_int_equal(json_integer_value(json_object_get(part, "ns")), ns[i]);
     }
     assert_int_equal(json_integer_value(json_object_get(json_object_get(stats, "fail"), "count")), 7);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(stats, "cache_hit"), "count")), 0);
     const json_t *batches = json_object_get(model, "batch_stats");
     assert_int_equal(json_array_size(batches), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(batches, 0), "count")),
+                     4); /* 2 of them standard */
     assert_int_equal(json_integer_value(json_object_get(json_array_get(batches, 1), "batch_size")), 4);
     json_decref(top);
 }

@@ -73,18 +73,20 @@ static void json_reads_back(void **state) {
     free(text);
 }
 
-static void prometheus_reads_back(void **state) {
-    (void)state;
+static void reads_back(bool open_metrics) {
     const bt_metrics metrics[] = {some_metrics("hrnet"), some_metrics("ev\"il\\n\n{model},le=\"1\" é")};
-    const bt_metrics_bounds bounds = bt_metrics_bounds_of((const double[]){250.5}, 1);
-    bt_metrics_totals totals[2];
-    memset(totals, 0, sizeof totals);
-    totals[0] = (bt_metrics_totals){.answered = 4, .latency_ns = 100000000, .queue_ns = 20000000};
+    static bt_metrics_totals totals[2];
+    bt_exposition page;
+    totals[0].answered = 4;
+    totals[0].sum_ns[BT_QUANTITY_LATENCY] = 100000000;
+    totals[0].sum_ns[BT_QUANTITY_QUEUE] = 20000000;
     bt_metrics *read;
     char *text;
     int count;
     bt_error error;
-    assert_int_equal(bt_metrics_prometheus(&text, metrics, totals, 2, &bounds, &error), BT_OK);
+    assert_int_equal(bt_exposition_open(&page, open_metrics, &error), BT_OK);
+    bt_metrics_expose(&page, metrics, totals, 2);
+    assert_int_equal(bt_exposition_close(&page, &text, &error), BT_OK);
     assert_int_equal(bt_metrics_from_prometheus(&read, &count, text, "page", &error), BT_OK);
     assert_int_equal(count, 2);
     expect_same(&read[0], &metrics[0]);
@@ -94,6 +96,12 @@ static void prometheus_reads_back(void **state) {
     assert_true(isnan(read[1].queue.mean));           /* nothing was answered */
     free(read);
     free(text);
+}
+
+static void both_formats_of_prometheus_read_back(void **state) {
+    (void)state;
+    reads_back(false);
+    reads_back(true);
 }
 
 static void refuses_page(const char *text, const char *words) {
@@ -123,19 +131,22 @@ static void other_programs_samples_and_odd_values_are_passed_over(void **state) 
     bt_metrics *read;
     int count;
     bt_error error;
-    const char *page = "go_threads 9\r\n\r\n"
-                       "batchtune_queue_size{model=\"a\",zone=\"x\"} 1e300 1700000000\n"
-                       "batchtune_requests_total{model=\"a\",outcome=\"ok\"} -5\n"
-                       "batchtune_batches_total{model=\"a\",size=\"0\"} 1\n"
-                       "batchtune_batches_total{model=\"a\",size=\"65\"} 1\n"
-                       "batchtune_batches_total{model=\"a\",size=\"nan\"} 1\n"
-                       "batchtune_instance_utilisation_ratio{model=\"a\",instance=\"-1\"} 1\n"
-                       "batchtune_unheard_of{model=\"a\"} NaN";
+    const char *page =
+        "go_threads 9\r\n\r\n"
+        "batchtune_queue_size{model=\"a\",zone=\"x\"} 1e300 1700000000\n"
+        "batchtune_requests_total{model=\"a\",outcome=\"ok\"} -5\n"
+        "batchtune_batches_total{model=\"a\",size=\"0\"} 1\n"
+        "batchtune_batches_total{model=\"a\",size=\"65\"} 1\n"
+        "batchtune_batches_total{model=\"a\",size=\"nan\"} 1\n"
+        "batchtune_instance_utilisation_ratio{model=\"a\",instance=\"-1\"} 1\n"
+        "batchtune_instance_utilisation_ratio{model=\"a\",instance=\"1\"} 0.5\n" /* its label before */
+        "batchtune_unheard_of{model=\"a\"} NaN";
     assert_int_equal(bt_metrics_from_prometheus(&read, &count, page, "page", &error), BT_OK);
     assert_int_equal(count, 1);
     assert_int_equal(read[0].queue_size, INT32_MAX);
     assert_int_equal(read[0].ok, 0);
-    assert_int_equal(read[0].instance_count, 0);
+    assert_int_equal(read[0].instance_count, 2);
+    assert_true(read[0].instances[1].utilisation == 0.5);
     for (int i = 0; i < BT_METRICS_BATCHES; i++)
         assert_int_equal(read[0].batches[i], 0);
     free(read);
@@ -166,7 +177,7 @@ static void json_of_another_shape_is_refused_by_its_key(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_reads_back),
-        cmocka_unit_test(prometheus_reads_back),
+        cmocka_unit_test(both_formats_of_prometheus_read_back),
         cmocka_unit_test(what_is_no_page_is_refused_by_its_line),
         cmocka_unit_test(other_programs_samples_and_odd_values_are_passed_over),
         cmocka_unit_test(json_of_another_shape_is_refused_by_its_key),

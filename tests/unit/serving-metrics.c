@@ -29,7 +29,8 @@ static bt_meter *meter_of_a_minute(void) {
 }
 
 static void answer(bt_meter *meter, int64_t at_ns, int64_t latency_ms) {
-    const bt_meter_answer a = {MS(latency_ms), MS(latency_ms) / 2, 0, MS(latency_ms) / 2};
+    const bt_meter_answer a = {
+        {[BT_QUANTITY_LATENCY] = MS(latency_ms), MS(latency_ms) / 2, 0, MS(latency_ms) / 2}};
     bt_meter_answered(meter, at_ns, &a);
 }
 
@@ -83,6 +84,40 @@ static void the_window_forgets_and_the_start_does_not(void **state) {
     bt_meter_close(&meter);
 }
 
+/* What came in the window, whatever became of it. */
+static void demand_counts_losses_too(void **state) {
+    (void)state;
+    bt_meter *meter = meter_of_a_minute();
+    for (int i = 0; i < 50; i++) {
+        answer(meter, MS(100 * i), 40);
+        bt_meter_lost(meter, MS(100 * i));
+    }
+    assert_near(read_at(meter, S(10)).throughput_imgs_per_sec, 5);
+    assert_near(read_at(meter, S(10)).demand_rps, 10);
+    assert_true(read_at(meter, S(200)).demand_rps == 0);
+    bt_meter_close(&meter);
+}
+
+/* By the promise that held when it was answered. */
+static void answers_within_the_promise_are_counted(void **state) {
+    (void)state;
+    bt_meter *meter = meter_of_a_minute();
+    answer(meter, S(1), 40);
+    assert_int_equal(read_at(meter, S(1)).within_sla, 0); /* there was none */
+    bt_meter_promise(meter, 40);
+    answer(meter, S(2), 40);
+    answer(meter, S(2), 41);
+    bt_meter_promise(meter, 30.5);
+    answer(meter, S(3), 40);
+    assert_int_equal(read_at(meter, S(4)).within_sla, 1);
+    bt_meter_close(&meter);
+}
+
+static void ran(bt_meter *meter, int64_t at_ns, int64_t duration_ns, bt_path path, int requests) {
+    const bt_meter_run run = {0, duration_ns, path, requests};
+    bt_meter_ran(meter, at_ns, &run);
+}
+
 static void runs_make_batches_and_utilisation(void **state) {
     (void)state;
     bt_meter *meter = meter_of_a_minute();
@@ -90,9 +125,12 @@ static void runs_make_batches_and_utilisation(void **state) {
     memset(&m, 0, sizeof m);
     m.instance_count = 1;
     for (int i = 0; i < 10; i++)
-        bt_meter_ran(meter, S(i + 1), 0, MS(250), i < 5 ? 4 : 1);
-    bt_meter_ran(meter, S(10), 0, MS(0), 0); /* failed: not a batch that was served */
+        ran(meter, S(i + 1), MS(250), BT_PATH_PRODUCTION, i < 5 ? 4 : 1);
+    ran(meter, S(10), MS(0), BT_PATH_PRODUCTION, 0); /* failed: not a batch that was served */
+    ran(meter, S(10), MS(0), BT_PATH_STANDARD, 1);
+    ran(meter, S(10), MS(0), BT_PATH_STANDARD, 0);
     bt_meter_read(meter, S(10), &m);
+    assert_int_equal(m.standard_runs, 1);
     assert_int_equal(m.batches[3], 5);
     assert_int_equal(m.batches[0], 5);
     assert_near(m.mean_batch_size, 2.5);
@@ -111,30 +149,41 @@ static void absurd_windows_are_refused(void **state) {
 /* A reader subtracts one moment's buckets from another's: they hold everything since the start. */
 static void what_grows_is_kept_since_the_start_and_counted_by_fixed_bounds(void **state) {
     (void)state;
-    const double sla_ms[] = {40, 210.3, NAN, 0, 40, 1e300};
-    const bt_metrics_bounds bounds = bt_metrics_bounds_of(sla_ms, 6);
     bt_meter *meter = meter_of_a_minute();
     bt_metrics_totals totals;
-    bt_meter_totals(meter, &bounds, &totals);
-    for (int b = 0; b < bounds.count; b++)
-        assert_int_equal(totals.within[b], 0);
+    bt_meter_totals(meter, &totals);
+    for (int b = 0; b < BT_METRICS_BOUNDS; b++)
+        assert_int_equal(totals.within[BT_QUANTITY_LATENCY][b], 0);
     for (int i = 0; i < 10; i++)
         answer(meter, S(i), i < 4 ? 10 : i < 9 ? 40 : 7200000); /* the last of two hours: beyond all bounds */
-    bt_meter_totals(meter, &bounds, &totals);
+    bt_meter_totals(meter, &totals);
     assert_int_equal(totals.answered, 10);
-    assert_true(totals.latency_ns == MS(4 * 10 + 5 * 40 + 7200000));
-    assert_true(totals.queue_ns == totals.latency_ns / 2 && totals.service_ns == totals.latency_ns / 2);
-    assert_int_equal(totals.preprocess_ns, 0);
-    int slas = 0;
-    for (int b = 0; b < bounds.count; b++) {
-        const int64_t us = bounds.us[b];
-        assert_true(b == 0 || us > bounds.us[b - 1]);
-        assert_int_equal(totals.within[b], us < 10000 ? 0 : us < 40000 ? 4 : 9);
-        slas += us == 40000 || us == 210300;
+    const int64_t *sums_ns = totals.sum_ns;
+    assert_true(sums_ns[BT_QUANTITY_LATENCY] == MS(4 * 10 + 5 * 40 + 7200000));
+    assert_true(sums_ns[BT_QUANTITY_QUEUE] == sums_ns[BT_QUANTITY_LATENCY] / 2);
+    assert_true(sums_ns[BT_QUANTITY_SERVICE] == sums_ns[BT_QUANTITY_LATENCY] / 2);
+    assert_int_equal(sums_ns[BT_QUANTITY_PREPROCESS], 0);
+    for (int b = 0; b < BT_METRICS_BOUNDS; b++) {
+        const int64_t us = bt_metrics_bounds[b].us;
+        assert_int_equal(totals.within[BT_QUANTITY_LATENCY][b], us < 10000 ? 0 : us < 40000 ? 4 : 9);
+        assert_int_equal(totals.within[BT_QUANTITY_QUEUE][b], us < 5000 ? 0 : us < 20000 ? 4 : 9);
+        assert_int_equal(totals.within[BT_QUANTITY_PREPROCESS][b], 10);
     }
-    assert_int_equal(slas, 2); /* the promises are bounds, each once; what is none is none */
-    assert_int_equal(bt_metrics_bounds_of(NULL, 0).count, bounds.count - 2);
     bt_meter_close(&meter);
+}
+
+/* The texts are what a series is known by: as Go and Python write such a number in either format. */
+static void bounds_ascend_and_are_written_as_what_they_are(void **state) {
+    (void)state;
+    for (int b = 0; b < BT_METRICS_BOUNDS; b++) {
+        const bt_metrics_bound *bound = &bt_metrics_bounds[b];
+        char text[BT_NUMBER_TEXT_SIZE];
+        bt_text_number((double)bound->us / 1e6, text);
+        if (!strchr(text, '.')) bt_text_append(text, sizeof text, ".0");
+        assert_string_equal(bound->seconds, text);
+        assert_true(b == 0 || bound->us > bound[-1].us);
+        assert_true(bound->us <= 1000 || bound->us <= 2 * bound[-1].us);
+    }
 }
 
 /* ---- other programs' forms ---- */
@@ -149,6 +198,7 @@ static bt_metrics some_metrics(const char *model) {
     snprintf(m.instances[0].device, sizeof m.instances[0].device, "cpu:0-3");
     snprintf(m.instances[0].breaker, sizeof m.instances[0].breaker, "half-open");
     m.instances[0].gpu_utilisation = NAN;
+    m.headroom = -0.5;
     m.mean_batch_size = NAN;
     m.batches[3] = 7;
     m.p95_sla_ms = 250.5;
@@ -157,17 +207,25 @@ static bt_metrics some_metrics(const char *model) {
 }
 
 /* A page of two models, one with a hostile name and one that nobody has asked for anything yet. */
-static char *some_page(void) {
+static char *page_of(bool open_metrics) {
     bt_metrics metrics[3] = {some_metrics("hrnet"), some_metrics("ev\"il\\\n\r{model},le=\"1\" é")};
+    static bt_metrics_totals totals[3];
     snprintf(metrics[2].model, sizeof metrics[2].model, "cut \xC3"); /* in the middle of a letter */
-    const bt_metrics_bounds bounds = bt_metrics_bounds_of((const double[]){250.5, 100}, 2);
-    bt_metrics_totals totals[3] = {{.answered = 9, .latency_ns = S(3)}, {.answered = 1}, {0}};
-    for (int b = 0; b < bounds.count; b++)
-        totals[0].within[b] = (uint64_t)b < 9 ? (uint64_t)b : 9;
+    totals[0] = (bt_metrics_totals){.answered = 9, .batched = 28, .sum_ns = {S(3)}};
+    totals[1].answered = 1;
+    for (int b = 0; b < BT_METRICS_BOUNDS; b++)
+        totals[0].within[BT_QUANTITY_LATENCY][b] = (uint64_t)b < 9 ? (uint64_t)b : 9;
+    bt_exposition page;
     char *text;
     bt_error error;
-    assert_int_equal(bt_metrics_prometheus(&text, metrics, totals, 3, &bounds, &error), BT_OK);
+    assert_int_equal(bt_exposition_open(&page, open_metrics, &error), BT_OK);
+    bt_metrics_expose(&page, metrics, totals, 3);
+    assert_int_equal(bt_exposition_close(&page, &text, &error), BT_OK);
     return text;
+}
+
+static char *some_page(void) {
+    return page_of(false);
 }
 
 static void json_has_the_keys_that_people_ask_for_and_null_for_unknown(void **state) {
@@ -258,28 +316,84 @@ static void prometheus_can_read_it_whatever_a_model_is_called(void **state) {
     free(text);
 }
 
-static void a_page_has(const char *line) {
-    char *text = some_page();
+static void a_page_has(bool open_metrics, const char *line) {
+    char *text = page_of(open_metrics);
     if (!strstr(text, line)) fail_msg("no '%s' in %s", line, text);
     free(text);
 }
 
 static void units_are_base_units_and_bounds_have_one_text_for_ever(void **state) {
     (void)state;
-    a_page_has("\nbatchtune_sla_p95_seconds{model=\"hrnet\"} 0.2505\n");
-    a_page_has("\nbatchtune_latency_seconds{model=\"hrnet\",quantile=\"0.95\"} 0.0305\n");
-    a_page_has("\nbatchtune_latency_seconds{model=\"hrnet\",quantile=\"0.99\"} NaN\n");
-    a_page_has("\nbatchtune_latency_seconds_sum{model=\"hrnet\"} 3\n");
-    a_page_has("\nbatchtune_latency_seconds_count{model=\"hrnet\"} 9\n");
-    a_page_has("\nbatchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"0.0075\"} 4\n");
-    a_page_has("\nbatchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"0.2505\"} 9\n");
-    a_page_has("\nbatchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"60\"} 9\n"
-               "batchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"+Inf\"} 9\n"
-               "batchtune_request_latency_seconds_sum{model=\"hrnet\"} 3\n"
-               "batchtune_request_latency_seconds_count{model=\"hrnet\"} 9\n");
-    a_page_has("\nbatchtune_throughput_images_per_second{model=\"hrnet\"} +Inf\n");
-    a_page_has("{model=\"ev\\\"il\\\\\\n?{model},le=\\\"1\\\" é\"");
-    a_page_has("{model=\"cut ?\"");
+    for (int open_metrics = 0; open_metrics < 2; open_metrics++) {
+        a_page_has(open_metrics, "\nbatchtune_sla_p95_seconds{model=\"hrnet\"} 0.2505\n");
+        a_page_has(open_metrics, "\nbatchtune_headroom_ratio{model=\"hrnet\"} -0.5\n");
+        a_page_has(open_metrics, "\nbatchtune_latency_seconds{model=\"hrnet\",quantile=\"0.95\"} 0.0305\n");
+        a_page_has(open_metrics, "\nbatchtune_latency_seconds{model=\"hrnet\",quantile=\"0.99\"} NaN\n");
+        a_page_has(open_metrics, "\nbatchtune_latency_seconds_sum{model=\"hrnet\"} 3\n");
+        a_page_has(open_metrics, "\nbatchtune_latency_seconds_count{model=\"hrnet\"} 9\n");
+        a_page_has(open_metrics,
+                   "\nbatchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"0.002\"} 5\n");
+        a_page_has(open_metrics, "\nbatchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"60.0\"} 9\n"
+                                 "batchtune_request_latency_seconds_bucket{model=\"hrnet\",le=\"+Inf\"} 9\n"
+                                 "batchtune_request_latency_seconds_sum{model=\"hrnet\"} 3\n"
+                                 "batchtune_request_latency_seconds_count{model=\"hrnet\"} 9\n");
+        a_page_has(open_metrics, "\nbatchtune_batch_size_bucket{model=\"hrnet\",le=\"3.0\"} 0\n"
+                                 "batchtune_batch_size_bucket{model=\"hrnet\",le=\"4.0\"} 7\n");
+        a_page_has(open_metrics, "\nbatchtune_batch_size_sum{model=\"hrnet\"} 28\n"
+                                 "batchtune_batch_size_count{model=\"hrnet\"} 7\n");
+        a_page_has(open_metrics, "\nbatchtune_throughput_images_per_second{model=\"hrnet\"} +Inf\n");
+        a_page_has(open_metrics, "{model=\"ev\\\"il\\\\\\n?{model},le=\\\"1\\\" é\"");
+        a_page_has(open_metrics, "{model=\"cut ?\"");
+    }
+}
+
+/* A counter's samples are called alike in both; its family, units and the end are not. */
+static void open_metrics_differs_where_it_must(void **state) {
+    (void)state;
+    a_page_has(false, "\n# TYPE batchtune_submitted_total counter\nbatchtune_submitted_total{");
+    a_page_has(true, "\n# TYPE batchtune_submitted counter\nbatchtune_submitted_total{");
+    a_page_has(false, "\n# TYPE batchtune_build_info gauge\nbatchtune_build_info{version=");
+    a_page_has(true, "\n# TYPE batchtune_build info\nbatchtune_build_info{version=");
+    a_page_has(true, "\n# UNIT batchtune_latency_seconds seconds\n");
+    char *text = page_of(true), *older = page_of(false);
+    assert_string_equal(text + strlen(text) - 7, "\n# EOF\n");
+    assert_null(strstr(older, "# UNIT"));
+    assert_null(strstr(older, "EOF"));
+    free(text);
+    free(older);
+}
+
+/* A sum over models would be unknown with it. */
+static void what_is_not_known_is_left_out(void **state) {
+    (void)state;
+    char *text = some_page();
+    assert_null(strstr(text, "batchtune_batch_size_mean{model=\"hrnet\"}"));
+    assert_null(strstr(text, "batchtune_device_memory_used_bytes{"));
+    free(text);
+}
+
+static void a_devices_memory_is_told_once(void **state) {
+    (void)state;
+    static bt_metrics metrics[2];
+    static bt_metrics_totals totals[2];
+    bt_exposition page;
+    bt_error error;
+    char *text;
+    for (int m = 0; m < 2; m++) {
+        metrics[m] = some_metrics(m == 0 ? "hrnet" : "cbam_resunet");
+        metrics[m].instance_count = 2;
+        for (int i = 0; i < 2; i++)
+            metrics[m].instances[i] = (bt_metrics_instance){
+                .device = "cuda:0", .device_memory_bytes = 3000, .device_memory_total_bytes = 4000};
+    }
+    assert_int_equal(bt_exposition_open(&page, false, &error), BT_OK);
+    bt_metrics_expose(&page, metrics, totals, 2);
+    assert_int_equal(bt_exposition_close(&page, &text, &error), BT_OK);
+    const char *line = strstr(text, "\nbatchtune_device_memory_used_bytes{device=\"cuda:0\"} 3000\n# ");
+    assert_non_null(line);
+    assert_non_null(strstr(line, "\nbatchtune_device_memory_limit_bytes{device=\"cuda:0\"} 4000\n# "));
+    assert_non_null(strstr(text, "{model=\"hrnet\",model_instance=\"1\",device=\"cuda:0\"}"));
+    free(text);
 }
 
 static void promtool_finds_nothing_to_say(void **state) {
@@ -300,12 +414,18 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percentiles_are_of_what_was_answered),
         cmocka_unit_test(the_window_forgets_and_the_start_does_not),
+        cmocka_unit_test(demand_counts_losses_too),
+        cmocka_unit_test(answers_within_the_promise_are_counted),
         cmocka_unit_test(runs_make_batches_and_utilisation),
         cmocka_unit_test(absurd_windows_are_refused),
         cmocka_unit_test(what_grows_is_kept_since_the_start_and_counted_by_fixed_bounds),
+        cmocka_unit_test(bounds_ascend_and_are_written_as_what_they_are),
         cmocka_unit_test(json_has_the_keys_that_people_ask_for_and_null_for_unknown),
         cmocka_unit_test(prometheus_can_read_it_whatever_a_model_is_called),
         cmocka_unit_test(units_are_base_units_and_bounds_have_one_text_for_ever),
+        cmocka_unit_test(open_metrics_differs_where_it_must),
+        cmocka_unit_test(what_is_not_known_is_left_out),
+        cmocka_unit_test(a_devices_memory_is_told_once),
         cmocka_unit_test(promtool_finds_nothing_to_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

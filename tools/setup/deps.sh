@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|fuzz|coverage|package|torch|python|peers]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -9,11 +9,13 @@
 #   gpu    of core only what `make gpu-check` compiles with
 #   lint   clang-format
 #   gate   valgrind, with which `make perf-gate` counts instructions
+#   monitoring   Prometheus, whose promtool tests metrics and alert rules; Debian starts its server, too
 #   fuzz   clang and its libFuzzer, for `make fuzz`
 #   coverage   gcovr, for `make coverage`
 #   package    debhelper, lintian and man, for `make deb` and its test
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
-#   python what it takes to use that torch from Python, for tools/setup/torch-python, COCO's reader and Pillow: 35 MB
+#   python what it takes to use that torch from Python, for tools/setup/torch-python, COCO's and Prometheus's readers and
+#          Pillow: 35 MB
 #   peers  of python, with what bench-peers compares with: 97 MB more
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
@@ -33,9 +35,9 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         --quiet) quiet=yes ;;
-        core | gpu | lint | gate | fuzz | coverage | package | torch) parts="$parts $1" ;;
+        core | gpu | lint | gate | monitoring | fuzz | coverage | package | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, fuzz, coverage, package, torch, python and peers" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python and peers" ;;
         esac
         shift
     done

@@ -2,7 +2,7 @@
 #
 # A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
 
-# plan_packages core|gpu|lint|gate|fuzz|coverage|package
+# plan_packages core|gpu|lint|gate|monitoring|fuzz|coverage|package
 plan_packages() {
     case $1 in
     core | gpu)
@@ -30,6 +30,7 @@ plan_packages() {
         ;;
     lint) probe clang-format needs_command clang-format ;;
     gate) probe valgrind needs_command valgrind ;;
+    monitoring) probe prometheus needs_command promtool ;;
     fuzz)
         probe clang needs_command clang
         probe libclang-rt-14-dev needs_fuzzer

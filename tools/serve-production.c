@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "http/reload.h"
 #include "http/server.h"
+#include "serving/serving.h"
 
 static const bt_command_exit exits[] = {
     {BT_EXIT_GOOD, "it served until SIGTERM or Ctrl-C, and every request that it took was answered"},
@@ -97,7 +98,7 @@ static bt_status start(serving *s, bt_error *error) {
     bt_systemd_notify("READY=1\nSTATUS=serving");
     printf("serving %s at %s\n", names, bt_http_server_address(s->server));
     status = bt_command_printed(stdout, BT_OK);
-    return status == BT_OK ? bt_serving_find_capacities(s->service, error) : status;
+    return status == BT_OK ? bt_serving_find_capacities(s->served.service, error) : status;
 }
 
 /* How often it looks whether a signal came: those cut no sleep short. Raised, it acts later; lowered, it wakes more

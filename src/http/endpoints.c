@@ -85,7 +85,27 @@ static void expose(bt_exposition *page, const char *name, const char *help, doub
     bt_exposition_sample(page, "", NULL, 0, value);
 }
 
+static void expose_reloads(const bt_http_server *server, bt_exposition *page) {
+    static const bt_family family = {
+        "batchtune_config_reloads", BT_FAMILY_COUNTER,
+        "Changes to a config that was read anew, as SIGHUP asks for; failed: it serves as before."};
+    const bt_exposition_label good = {"outcome", "good"}, failed = {"outcome", "failed"};
+    bt_exposition_family(page, &family);
+    bt_exposition_sample(page, "", &good, 1, atomic_load(&server->reloads));
+    bt_exposition_sample(page, "", &failed, 1, atomic_load(&server->failed_reloads));
+}
+
+static void expose_log(const bt_http_server *server, bt_exposition *page) {
+    static const bt_family family = {"batchtune_access_log_lines_dropped", BT_FAMILY_COUNTER,
+                                     "Lines of the access log that could not be written in time."};
+    if (!server->access || !bt_access_logs(server->access)) return;
+    bt_exposition_family(page, &family);
+    bt_exposition_sample(page, "", NULL, 0, (double)bt_access_count(server->access).log_lines_dropped);
+}
+
 static void expose_front(const bt_http_server *server, bt_exposition *page) {
+    expose_reloads(server, page);
+    expose_log(server, page);
     bt_tally_expose(server->tally, page);
     expose(page, "batchtune_ready", "1 where models are loaded and the server does not stop.",
            bt_http_unready(server) == NULL);

@@ -105,6 +105,7 @@ static bt_status prepare(bt_http_served *next, const bt_http_settings *settings,
     bt_status status = bt_http_served_open(next, settings, sources, log, error);
     if (status == BT_OK) status = fit_both(next, log, error);
     if (status == BT_OK) status = bt_service_start(next->service, error);
+    if (status == BT_OK) status = bt_serving_find_capacities(next->service, error);
     if (status != BT_OK) bt_http_served_close(next);
     return status;
 }

@@ -56,12 +56,10 @@ typedef struct bt_error {
 /* The status's name in lower case ("out of device memory"); never NULL. */
 BT_API const char *bt_status_name(bt_status status);
 
-/* "0.1.0" */
-BT_API const char *bt_version(void);
+BT_API const char *bt_version(void); /* "0.1.0" */
 
-/* sizeof one of this header's structs, by its name ("bt_request"); 0 for a name it does not know. Whoever
- * declares the structs again in another language compares before the first call, so that a library of another
- * layout is refused and not misread. */
+/* sizeof one of this header's structs, by its name ("bt_request"); 0: unknown. Whoever declares the structs in
+ * another language compares before the first call, so that another layout is refused and not misread. */
 BT_API size_t bt_size_of(const char *type);
 
 /* ---- a service's life ---- */
@@ -97,9 +95,9 @@ BT_API BT_MUST_USE bt_status bt_service_open(bt_service **out, const bt_service_
  * that was stopped, else as the backend says. After a failure it may be started again. */
 BT_API BT_MUST_USE bt_status bt_service_start(bt_service *service, bt_error *error);
 
-/* Takes no more requests, waits at most `drain_ms` for those it has, answers the rest with BT_CLOSED and ends
- * the threads. BT_TIMEOUT where some had to be given up. A second stop is BT_CLOSED. A backend call that
- * hangs is left behind: its memory is not given back. */
+/* Takes no more requests, waits at most `drain_ms` for those it has, answers the rest with BT_CLOSED and ends the
+ * threads. BT_TIMEOUT where some had to be given up; BT_CLOSED the second time. A backend call that hangs is left
+ * behind with its memory. */
 BT_API BT_MUST_USE bt_status bt_service_stop(bt_service *service, double drain_ms, bt_error *error);
 
 /* Stops (without waiting for the queue) where that was not done, and frees. NULL-safe; nulls. No other call
@@ -112,10 +110,8 @@ BT_API void bt_service_close(bt_service **service);
 typedef struct bt_model_facts {
     char name[64];
     int input_height, input_width; /* pixels: what every image is resized to for the network */
-    int tuned_size; /* the side that the config's figures were measured at; 0: it does not say */
-    /* Nobody asked for that input: a CPU's demonstration was tuned at it, and the network is made for larger
-     * ones. */
-    bool demonstration;
+    int tuned_size;     /* the side that the config's figures were measured at; 0: it does not say */
+    bool demonstration; /* nobody asked for that input: a CPU's demonstration was tuned at it, a small one */
     int batch_size, max_queue_size, instance_count;
     double max_queue_delay_ms, p95_sla_ms, timeout_ms;
     char policy[16];   /* how batches are formed: "delay" or "adaptive" */
@@ -123,14 +119,11 @@ typedef struct bt_model_facts {
     /* For people: which network was taken of a checkpoint that holds several, where nobody chose, and how to
      * choose; else, and until it was started, "". */
     char weights_note[256];
-    /* From start on: the config's checkpoint, or model file, has changed since it was measured, and nobody
-     * asked for another. */
-    bool changed_weights;
+    bool changed_weights; /* once started: the config's checkpoint, or model file, is another than measured */
 } bt_model_facts;
 
-/* Fills `out` (may be NULL where `room` is 0) with the facts of the first `room` models, in their order, and
- * returns how many models there are: 0 for no service. From open on; what bt_service_set changes is as it is
- * now. */
+/* Fills `out` (may be NULL where `room` is 0) with the present facts of the first `room` models, in their order, and
+ * returns how many models there are: 0 for no service. From open on. */
 BT_API int bt_service_models(bt_service *service, bt_model_facts *out, int room);
 
 /* ---- requests ---- */
@@ -149,14 +142,13 @@ typedef struct bt_request {
     uint8_t *mask;        /* 1 where the probability is above the threshold, else 0 */
     float *probabilities; /* in [0, 1] */
     bool standard_path;   /* skip the production path: FP32, one image at a time; for comparison */
-    /* In place of `image`: the network's input as it is, 3 x height x width values, red, green and blue plane,
-     * normalised as the network was trained; read until the answer, at any address. Height and width are the
-     * model's input_height and input_width: a tensor is not resized. One with values that no picture has (NaN,
-     * infinite, beyond 65504) is answered with whatever the network makes of them, which may be NaN. */
+    /* In place of `image`, at any address: the network's input, red, green and blue plane, normalised, of the
+     * model's own input size. With values that no picture has (NaN, infinite, beyond 65504) it is answered with
+     * whatever the network makes of them, which may be NaN. */
     const void *tensor;
     bt_tensor_type tensor_type;
-    /* As the two above: what the network gives, input_height x input_width of the model, whatever the
-     * picture's size; of a network that has its sigmoid in it, probabilities. */
+    /* As `mask`: what the network gives, of the model's input size whatever the picture's (of one that has its
+     * sigmoid in it, probabilities). */
     float *logits;
 } bt_request;
 
@@ -204,13 +196,11 @@ BT_API BT_MUST_USE bt_status bt_service_submit(bt_service *service, const bt_req
 BT_API BT_MUST_USE bt_status bt_service_cancel(bt_service *service, uint64_t ticket, bt_error *error);
 
 /* Changes settings of one model (NULL: all) while it runs: "batch_size=4,max_queue_delay_ms=2,p95_sla_ms=80".
- * BT_INVALID names a key that is unknown or cannot change under way, or a value out of bounds; nothing is
- * changed then. A batch size above the largest warm one is refused. */
+ * BT_INVALID, and nothing is changed, for a key that is unknown or fixed under way, or a value out of bounds. */
 BT_API BT_MUST_USE bt_status bt_service_set(bt_service *service, const char *model, const char *settings,
                                             bt_error *error);
 
-/* The keys of `settings` as text for people: name, unit, default, meaning. A new string, to be freed by
- * bt_free; NULL when memory is short. */
+/* The keys of `settings` as text for people. A new string, to be freed by bt_free; NULL when memory is short. */
 BT_API char *bt_service_help(void);
 
 /* ---- answers without callbacks ---- */
@@ -237,10 +227,9 @@ typedef struct bt_inbox_answer {
  * had now. BT_INVALID, BT_NO_MEMORY, BT_IO where the process has no descriptor left. The caller closes it. */
 BT_API BT_MUST_USE bt_status bt_inbox_open(bt_inbox **out, int room, bt_error *error);
 
-/* Drops what was not taken. Requests may still be on their way: their answers are dropped as they come, and
- * the last one frees the inbox; what they read and write must live until then, so that it is better to take
- * every answer first (bt_service_cancel hastens it). The descriptor is closed with the inbox. NULL-safe;
- * nulls. No other call for this inbox may be under way. */
+/* Drops what was not taken. Answers still on their way are dropped as they come, and the last one frees the inbox;
+ * what their requests read and write must live until then, so that it is better to take every answer first
+ * (bt_service_cancel hastens it). Closes the descriptor. NULL-safe; nulls. No other call may be under way. */
 BT_API void bt_inbox_close(bt_inbox **inbox);
 
 /* Readable (poll, select, epoll, level-triggered) while there are answers to take; now and then once more for
@@ -360,8 +349,7 @@ typedef struct bt_polygons {
 
 /* Finds the regions of `probabilities` (height x width, as bt_request's) that are above `threshold` (in
  * (0, 1); 0: 0.5) and have at least `min_area_px` pixels (0 keeps all). Works on the caller's thread, some
- * 10 ms for 1024 x 1024, and needs no service: a service's threads never wait for polygons. While it works it
- * takes about 2 bytes a pixel besides what it returns, which the caller closes. BT_INVALID for a wrong size,
+ * 10 ms and 2 MB for 1024 x 1024, and needs no service. The caller closes *out. BT_INVALID for a wrong size,
  * threshold or area, and for a value that is no probability (the message says where), BT_UNSUPPORTED where
  * libbatchtune_contours.so or the OpenCV that it needs is not there, BT_BACKEND where OpenCV fails,
  * BT_NO_MEMORY. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/backends.h"
+#include "backend/sim-faults.h"
 #include "backend/sim-neighbours.h"
 #include "base/clock.h"
 #include "base/options.h"
@@ -27,7 +28,7 @@ typedef struct sim_settings {
 #define WHOLE(field)  .name = #field, .type = BT_OPTION_INTEGER, .offset = offsetof(sim_settings, field)
 #define SWITCH(field) .name = #field, .type = BT_OPTION_SWITCH, .offset = offsetof(sim_settings, field)
 #define TEXT(field)   .name = #field, .type = BT_OPTION_TEXT, .offset = offsetof(sim_settings, field)
-#define MS_MAXIMUM    600000
+#define MS_MAXIMUM    BT_SIM_MS_MAX
 #define MB_MAXIMUM    1e9
 #define WHOLE_MAXIMUM 9007199254740992.0 /* 2^53: every integer up to it is a double */
 
@@ -80,27 +81,10 @@ static const bt_option table[] = {
 /* A pause of so long costs all of idle_ms. */
 #define IDLE_MS 200.0
 
-/* What a run of some number may be told to do besides its work. */
-typedef enum fault_kind { FAULT_FAIL, FAULT_NAN, FAULT_OOM, FAULT_STALL, FAULT_KINDS } fault_kind;
-static const char *const fault_names[FAULT_KINDS] = {"fail", "nan", "oom", "stall"};
-
-typedef struct fault {
-    fault_kind kind;
-    int64_t from, to, every; /* runs from..to, or every `every`-th */
-    double ms;               /* of a stall */
-} fault;
-
-#define FAULTS_MAX 16
-
-typedef struct fault_plan {
-    fault faults[FAULTS_MAX];
-    int count;
-} fault_plan;
-
 typedef struct sim_session {
     bt_session base;
     sim_settings settings;
-    fault_plan plan; /* of this session's path */
+    bt_sim_faults plan; /* of this session's path */
     bool standard;
     size_t pixels; /* of an image */
     bt_random noise;
@@ -122,42 +106,6 @@ void bt_sim_help(FILE *out) {
     }
 }
 
-/* Reads one fault, "kind@from[-to][:ms]" or "kind%every[:ms]", up to `end`. */
-static bool parse_fault(fault *f, const char *text, const char *end) {
-    size_t length = strcspn(text, "@%+");
-    int kind = 0;
-    while (kind < FAULT_KINDS &&
-           (strlen(fault_names[kind]) != length || strncmp(text, fault_names[kind], length) != 0))
-        kind++;
-    if (kind == FAULT_KINDS || text + length >= end) return false;
-    *f = (fault){.kind = (fault_kind)kind};
-    char *at;
-    bool every = text[length] == '%';
-    int64_t number = strtoll(text + length + 1, &at, 10);
-    if (number < 1) return false;
-    if (every)
-        f->every = number;
-    else
-        f->from = f->to = number;
-    if (*at == '-' && !every) f->to = strtoll(at + 1, &at, 10);
-    if (*at == ':' && f->kind == FAULT_STALL) f->ms = bt_text_read_number(at + 1, &at);
-    return at == end && f->to >= f->from && f->ms >= 0 && f->ms <= MS_MAXIMUM;
-}
-
-static bt_status parse_faults(fault_plan *plan, const char *text, const char *key, bt_error *error) {
-    plan->count = 0;
-    for (const char *at = text, *end; *text; at = end + 1) {
-        end = at + strcspn(at, "+");
-        if (plan->count == FAULTS_MAX || !parse_fault(&plan->faults[plan->count++], at, end))
-            return bt_fail(error, BT_INVALID,
-                           "sim: %s: \"%s\" is no list of at most %d faults such as "
-                           "fail@3+nan@5-7+oom@8+stall@20:200+fail%%50",
-                           key, text, FAULTS_MAX);
-        if (!*end) break;
-    }
-    return BT_OK;
-}
-
 /* `specification` is "sim" or "sim:key=value,key=value". */
 static bt_status parse(sim_settings *settings, const char *specification, bt_error *error) {
     bt_option_sources sources;
@@ -167,14 +115,15 @@ static bt_status parse(sim_settings *settings, const char *specification, bt_err
     return bt_options_read_pairs(table, KEY_COUNT, pairs + 1, "sim", settings, &sources, error);
 }
 
-static bt_status parse_plan(fault_plan *plan, const sim_settings *settings, bool standard, bt_error *error) {
-    return standard ? parse_faults(plan, settings->standard_faults, "standard_faults", error)
-                    : parse_faults(plan, settings->faults, "faults", error);
+static bt_status parse_plan(bt_sim_faults *plan, const sim_settings *settings, bool standard,
+                            bt_error *error) {
+    return standard ? bt_sim_faults_read(plan, settings->standard_faults, "standard_faults", error)
+                    : bt_sim_faults_read(plan, settings->faults, "faults", error);
 }
 
 bt_status bt_sim_check(const char *specification, bt_error *error) {
     sim_settings settings;
-    fault_plan plan;
+    bt_sim_faults plan;
     bt_status status = parse(&settings, specification, error);
     if (status == BT_OK) status = parse_plan(&plan, &settings, false, error);
     return status != BT_OK ? status : parse_plan(&plan, &settings, true, error);
@@ -234,24 +183,13 @@ static bt_status sim_prepare(bt_session *base, int batch_size, bt_error *error) 
     return BT_OK;
 }
 
-/* The fault of one kind that is planted in this run, or NULL. */
-static const fault *planted(const sim_session *session, fault_kind kind) {
-    for (int i = 0; i < session->plan.count; i++) {
-        const fault *f = &session->plan.faults[i];
-        bool here =
-            f->every ? session->runs % f->every == 0 : session->runs >= f->from && session->runs <= f->to;
-        if (f->kind == kind && here) return f;
-    }
-    return NULL;
-}
-
 static bt_status fail_as_planted(sim_session *session, int batch_size, bt_error *error) {
     const sim_settings *settings = &session->settings;
     long long run = session->runs;
-    if (planted(session, FAULT_OOM))
+    if (bt_sim_planted(&session->plan, session->runs, BT_SIM_OOM))
         return bt_fail(error, BT_OUT_OF_DEVICE_MEMORY,
                        "sim: run %lld, a batch of %d, runs out of memory as planted", run, batch_size);
-    if (planted(session, FAULT_FAIL))
+    if (bt_sim_planted(&session->plan, session->runs, BT_SIM_FAIL))
         return bt_fail(error, BT_BACKEND, "sim: run %lld fails as planted", run);
     if (settings->fail_every > 0 && run % settings->fail_every == 0)
         return bt_fail(error, BT_BACKEND, "sim: run %lld fails, as fail_every=%lld asks", run,
@@ -266,7 +204,7 @@ static double duration_ms(sim_session *session, int batch_size) {
     if (ms > 0 && settings->noise > 0) ms *= exp(settings->noise * bt_random_normal(&session->noise));
     if (session->ended_ns > 0 && settings->idle_ms > 0)
         ms += settings->idle_ms * fmin(1, bt_ms(bt_clock_now_ns() - session->ended_ns) / IDLE_MS);
-    const fault *stall = planted(session, FAULT_STALL);
+    const bt_sim_fault *stall = bt_sim_planted(&session->plan, session->runs, BT_SIM_STALL);
     return stall ? ms + stall->ms : ms;
 }
 
@@ -280,7 +218,7 @@ static void write_logits(const sim_session *session, int batch_size, const float
         for (size_t i = 0; i < session->pixels; i++)
             *logits++ = (float)(sum / (3 * (double)session->pixels));
     }
-    if (planted(session, FAULT_NAN)) logits[-1] = NAN;
+    if (bt_sim_planted(&session->plan, session->runs, BT_SIM_NAN)) logits[-1] = NAN;
 }
 
 /* Sleeps through most of a run of so much work that began then; returns when it is to end. */

@@ -1,6 +1,7 @@
 #include "http/documents.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/fields.h"
 #include "base/json.h"
@@ -25,7 +26,29 @@ char *bt_http_server_text(void) {
 
 /* ---- tensors ---- */
 
+/* What a model is told to take: one datatype, since that is all that a client reads (perf_analyzer makes its data by
+ * it). Pictures as they are, of any size: noise in bytes takes a network as long as a picture does, while FP32's, which
+ * perf_analyzer makes of random bits, is mostly no picture and a part of it no number. It has to be told a size
+ * (--shape), which is part of what is measured. What else is taken is among the parameters. */
 static const bt_infer_tensor input = {BT_INFER_INPUT, "UINT8", {-1, -1, 3}, 3};
+
+#define ALTERNATIVES 3
+
+static void list_alternatives(bt_infer_tensor out[ALTERNATIVES], const bt_model_facts *facts) {
+    const int height = facts->input_height, width = facts->input_width;
+    out[0] = (bt_infer_tensor){BT_INFER_INPUT, "FP32", {3, height, width}, 3};
+    out[1] = (bt_infer_tensor){BT_INFER_INPUT, "FP16", {3, height, width}, 3};
+    out[2] = (bt_infer_tensor){BT_INFER_INPUT, "BYTES", {1}, 1};
+}
+
+/* Of a model: its logits have its own size. */
+static bt_infer_tensor output_of(int output, const bt_model_facts *facts) {
+    bt_infer_tensor tensor = bt_infer_outputs[output];
+    if (output != BT_INFER_LOGITS) return tensor;
+    tensor.dims[1] = facts->input_height;
+    tensor.dims[2] = facts->input_width;
+    return tensor;
+}
 
 /* A configuration's dims are without the batch; a shape has it first. */
 static json_t *dims_of(const bt_infer_tensor *tensor, bool with_batch) {
@@ -46,17 +69,19 @@ static json_t *shaped(const bt_infer_tensor *tensor) {
 /* A configuration's BYTES are called strings. */
 static json_t *configured(const bt_infer_tensor *tensor) {
     char type[32];
-    const bool bytes = tensor == &bt_infer_outputs[BT_INFER_POLYGONS];
+    const bool bytes = strcmp(tensor->datatype, "BYTES") == 0;
     snprintf(type, sizeof type, "TYPE_%s", bytes ? "STRING" : tensor->datatype);
     return json_pack("{s:s, s:s, s:o}", "name", tensor->name, "data_type", type, "dims",
                      dims_of(tensor, false));
 }
 
-static json_t *outputs_of(json_t *(*write)(const bt_infer_tensor *), bool polygons) {
+static json_t *outputs_of(json_t *(*write)(const bt_infer_tensor *), const bt_model_facts *facts,
+                          bool polygons) {
     json_t *outputs = json_array();
     for (int i = 0; i < BT_INFER_OUTPUTS && outputs; i++) {
         if (i == BT_INFER_POLYGONS && !polygons) continue;
-        if (json_array_append_new(outputs, write(&bt_infer_outputs[i])) != 0) {
+        const bt_infer_tensor output = output_of(i, facts);
+        if (json_array_append_new(outputs, write(&output)) != 0) {
             json_decref(outputs);
             return NULL;
         }
@@ -64,29 +89,39 @@ static json_t *outputs_of(json_t *(*write)(const bt_infer_tensor *), bool polygo
     return outputs;
 }
 
+static json_t *alternatives_of(const bt_model_facts *facts) {
+    bt_infer_tensor of[ALTERNATIVES];
+    list_alternatives(of, facts);
+    return json_pack("[o, o, o]", shaped(&of[0]), shaped(&of[1]), shaped(&of[2]));
+}
+
 char *bt_http_model_text(const bt_model_facts *facts, bool polygons) {
-    return text_of(json_pack("{s:s, s:[s], s:s, s:[o], s:o}", "name", facts->name, "versions",
+    return text_of(json_pack("{s:s, s:[s], s:s, s:[o], s:o, s:{s:o}}", "name", facts->name, "versions",
                              BT_HTTP_VERSION, "platform", "batchtune", "inputs", shaped(&input), "outputs",
-                             outputs_of(shaped, polygons)));
+                             outputs_of(shaped, facts, polygons), "parameters", "input_alternatives",
+                             alternatives_of(facts)));
 }
 
 /* What is the project's own is among the parameters, which are texts there. */
 static json_t *parameters_of(const bt_model_facts *facts) {
-    char size[48], sla[BT_NUMBER_TEXT_SIZE];
-    snprintf(size, sizeof size, "%dx%d", facts->input_width, facts->input_height);
+    char size[48], sla[BT_NUMBER_TEXT_SIZE], alternatives[96];
+    const int height = facts->input_height, width = facts->input_width;
+    snprintf(size, sizeof size, "%dx%d", width, height);
+    snprintf(alternatives, sizeof alternatives, "FP32 [3,%d,%d], FP16 [3,%d,%d], BYTES [1]", height, width,
+             height, width);
     bt_text_number(facts->p95_sla_ms, sla);
-    return json_pack("{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}", "input_size", "string_value", size, "p95_sla_ms",
-                     "string_value", sla, "policy", "string_value", facts->policy, "precision",
-                     "string_value", facts->precision);
+    return json_pack("{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}", "input_alternatives", "string_value",
+                     alternatives, "input_size", "string_value", size, "p95_sla_ms", "string_value", sla,
+                     "policy", "string_value", facts->policy, "precision", "string_value", facts->precision);
 }
 
 char *bt_http_config_text(const bt_model_facts *facts, bool polygons) {
-    return text_of(
-        json_pack("{s:s, s:s, s:s, s:i, s:[o], s:o, s:{s:I}, s:[{s:i}], s:o}", "name", facts->name,
-                  "platform", "batchtune", "backend", "batchtune", "max_batch_size", facts->batch_size,
-                  "input", configured(&input), "output", outputs_of(configured, polygons), "dynamic_batching",
-                  "max_queue_delay_microseconds", (json_int_t)(facts->max_queue_delay_ms * 1e3),
-                  "instance_group", "count", facts->instance_count, "parameters", parameters_of(facts)));
+    return text_of(json_pack(
+        "{s:s, s:s, s:s, s:i, s:[o], s:o, s:{s:I}, s:[{s:i}], s:o}", "name", facts->name, "platform",
+        "batchtune", "backend", "batchtune", "max_batch_size", facts->batch_size, "input", configured(&input),
+        "output", outputs_of(configured, facts, polygons), "dynamic_batching", "max_queue_delay_microseconds",
+        (json_int_t)(facts->max_queue_delay_ms * 1e3), "instance_group", "count", facts->instance_count,
+        "parameters", parameters_of(facts)));
 }
 
 /* ---- statistics ---- */

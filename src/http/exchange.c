@@ -34,12 +34,13 @@ void bt_exchange_clear(bt_exchange *exchange) {
     free(exchange->parts);
     free(exchange->results);
     free(exchange->probabilities);
+    free(exchange->logits);
     free(exchange->masks);
     free(exchange->body);
     exchange->polygons = NULL;
     exchange->parts = NULL;
     exchange->results = NULL;
-    exchange->probabilities = NULL;
+    exchange->probabilities = exchange->logits = NULL;
     exchange->masks = exchange->body = NULL;
     exchange->size = exchange->room = 0;
     bt_infer_request_close(&exchange->request);

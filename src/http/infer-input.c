@@ -9,6 +9,7 @@
 #include "http/base64.h"
 #include "image/decode.h"
 #include "image/resize.h"
+#include "image/tensor.h"
 
 #define PLACE      "inputs: " BT_INFER_INPUT
 #define DIMS_MAX   8
@@ -111,6 +112,46 @@ static bt_status read_place(tensor *t, const json_t *input, bt_infer_binary *bin
     return json_is_array(t->data) ? BT_OK : bt_fail(error, BT_PARSE, PLACE ": data: an array");
 }
 
+static bt_status check_count(const tensor *t, const bt_infer_limits *limits, bt_error *error) {
+    char shape[SHAPE_SIZE];
+    shape_words(shape, t);
+    if (t->shape[0] <= limits->pictures) return BT_OK;
+    return bt_fail(error, BT_INVALID, PLACE ": shape [%s]: at most %d pictures in one request", shape,
+                   limits->pictures);
+}
+
+/* That as many numbers came as the shape says. */
+static bt_status check_numbers(const tensor *t, size_t wanted, size_t value_bytes, bt_error *error) {
+    char shape[SHAPE_SIZE];
+    const size_t each = t->data ? 1 : value_bytes; /* size counts bytes where they are binary */
+    shape_words(shape, t);
+    if (t->size == wanted * each) return BT_OK;
+    return bt_fail(error, BT_INVALID, PLACE ": shape [%s] has %zu %s, and %zu came", shape, wanted * each,
+                   each > 1 ? "bytes" : "numbers", t->size);
+}
+
+/* Numbers in JSON: bytes, or floats. How they nest is not looked at, only how many there are. A shape cannot ask for
+ * more memory than its JSON has. */
+static bt_status read_numbers(bt_infer_request *out, tensor *t, size_t wanted, size_t value_bytes,
+                              bt_error *error) {
+    const size_t most = bt_numbers_most(t->numbers), room = wanted < most ? wanted : most;
+    if (!t->numbers.at) return bt_fail(error, BT_PARSE, PLACE ": data: an array of numbers");
+    out->numbers = malloc(room * value_bytes);
+    if (!out->numbers) return bt_no_memory(error, "a request's pictures");
+    bt_status status = value_bytes == 1
+                           ? bt_numbers_read_uint8(out->numbers, room, &t->size, t->numbers, error)
+                           : bt_numbers_read_fp32(out->numbers, room, &t->size, t->numbers, error);
+    t->bytes = out->numbers;
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, PLACE);
+}
+
+/* What came behind the JSON is read where it lies. */
+static bt_status take_numbers(bt_infer_request *out, tensor *t, size_t wanted, size_t value_bytes,
+                              bt_error *error) {
+    bt_status status = t->data ? read_numbers(out, t, wanted, value_bytes, error) : BT_OK;
+    return status == BT_OK ? check_numbers(t, wanted, value_bytes, error) : status;
+}
+
 /* ---- UINT8 ---- */
 
 static bt_status check_pixels(const tensor *t, const bt_infer_limits *limits, bt_error *error) {
@@ -119,24 +160,10 @@ static bt_status check_pixels(const tensor *t, const bt_infer_limits *limits, bt
     if (t->dims != 4 || t->shape[3] != 3)
         return bt_fail(error, BT_INVALID,
                        PLACE ": shape [%s]: UINT8 pictures are [N,height,width,3], RGB as they are", shape);
-    if (t->shape[0] > limits->pictures)
-        return bt_fail(error, BT_INVALID, PLACE ": shape [%s]: at most %d pictures in one request", shape,
-                       limits->pictures);
     if (t->shape[1] > BT_IMAGE_SIDE_MAX || t->shape[2] > BT_IMAGE_SIDE_MAX)
         return bt_fail(error, BT_INVALID, PLACE ": shape [%s]: each side has 1 to %d pixels", shape,
                        BT_IMAGE_SIDE_MAX);
-    return BT_OK;
-}
-
-/* How they nest is not looked at, only how many there are. A shape cannot ask for more memory than its JSON has. */
-static bt_status read_numbers(bt_infer_request *out, tensor *t, size_t wanted, bt_error *error) {
-    const size_t most = bt_numbers_most(t->numbers), room = wanted < most ? wanted : most;
-    if (!t->numbers.at) return bt_fail(error, BT_PARSE, PLACE ": data: an array of numbers, 0 to 255");
-    out->numbers = malloc(room);
-    if (!out->numbers) return bt_no_memory(error, "a request's pictures");
-    bt_status status = bt_numbers_read_uint8(out->numbers, room, &t->size, t->numbers, error);
-    t->bytes = out->numbers;
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, PLACE);
+    return check_count(t, limits, error);
 }
 
 static bt_status read_pixels(bt_infer_request *out, tensor *t, const bt_infer_limits *limits,
@@ -144,18 +171,50 @@ static bt_status read_pixels(bt_infer_request *out, tensor *t, const bt_infer_li
     bt_status status = check_pixels(t, limits, error);
     if (status != BT_OK) return status;
     const int count = (int)t->shape[0], height = (int)t->shape[1], width = (int)t->shape[2];
-    const size_t each = (size_t)height * (size_t)width * 3, wanted = each * (size_t)count;
-    if (t->data) status = read_numbers(out, t, wanted, error);
-    if (status != BT_OK) return status;
-    char shape[SHAPE_SIZE];
-    shape_words(shape, t);
-    if (t->size != wanted)
-        return bt_fail(error, BT_INVALID, PLACE ": shape [%s] has %zu numbers, and %zu came", shape, wanted,
-                       t->size);
+    const size_t each = (size_t)height * (size_t)width * 3;
+    status = take_numbers(out, t, each * (size_t)count, 1, error);
     for (int i = 0; i < count && status == BT_OK; i++)
         status = add(
             out, &(bt_infer_picture){.rgb = t->bytes + (size_t)i * each, .height = height, .width = width},
             error);
+    return status;
+}
+
+/* ---- FP32, FP16 ---- */
+
+/* Of the network's size: what would resize it does so with pictures of bytes. */
+static bt_status check_ready(const tensor *t, const bt_infer_limits *limits, const char *datatype,
+                             bt_error *error) {
+    char shape[SHAPE_SIZE];
+    shape_words(shape, t);
+    if (t->dims != 4 || t->shape[1] != 3 || t->shape[2] != limits->height || t->shape[3] != limits->width)
+        return bt_fail(error, BT_INVALID,
+                       PLACE
+                       ": shape [%s]: %s tensors are [N,3,%d,%d] here, normalised for the network; send "
+                       "pictures of other sizes as UINT8 or files",
+                       shape, datatype, limits->height, limits->width);
+    return check_count(t, limits, error);
+}
+
+static bt_status read_ready(bt_infer_request *out, tensor *t, bt_tensor_type type,
+                            const bt_infer_limits *limits, bt_error *error) {
+    const bool half = type == BT_TENSOR_FP16;
+    bt_status status = check_ready(t, limits, half ? "FP16" : "FP32", error);
+    if (status != BT_OK) return status;
+    if (half && t->data)
+        return bt_fail(error, BT_INVALID,
+                       PLACE
+                       ": data: FP16 has no numbers in JSON: send it binary (binary_data_size), or FP32");
+    const size_t values = 3 * (size_t)limits->height * (size_t)limits->width;
+    const size_t value_bytes = bt_tensor_value_bytes(type);
+    status = take_numbers(out, t, values * (size_t)t->shape[0], value_bytes, error);
+    for (int64_t i = 0; i < t->shape[0] && status == BT_OK; i++)
+        status = add(out,
+                     &(bt_infer_picture){.tensor = t->bytes + (size_t)i * values * value_bytes,
+                                         .tensor_type = type,
+                                         .height = limits->height,
+                                         .width = limits->width},
+                     error);
     return status;
 }
 
@@ -167,10 +226,7 @@ static bt_status check_files(const tensor *t, const bt_infer_limits *limits, bt_
     if (t->dims > 2 || (t->dims == 2 && t->shape[1] != 1))
         return bt_fail(error, BT_INVALID, PLACE ": shape [%s]: BYTES are N picture files, [N] or [N,1]",
                        shape);
-    if (t->shape[0] > limits->pictures)
-        return bt_fail(error, BT_INVALID, PLACE ": shape [%s]: at most %d pictures in one request", shape,
-                       limits->pictures);
-    return BT_OK;
+    return check_count(t, limits, error);
 }
 
 /* Elements of a binary BYTES tensor: a length in four bytes, little-endian, before each. */
@@ -236,12 +292,26 @@ static bt_status read_files(bt_infer_request *out, const tensor *t, const bt_inf
     return t->data ? read_texts(out, t, error) : read_elements(out, t, error);
 }
 
+static bt_status read_values(bt_infer_request *out, tensor *t, const char *datatype,
+                             const bt_infer_limits *limits, bt_error *error) {
+    char quoted[BT_TEXT_QUOTE_SIZE];
+    if (!datatype) datatype = "";
+    if (strcmp(datatype, "UINT8") == 0) return read_pixels(out, t, limits, error);
+    if (strcmp(datatype, "FP32") == 0) return read_ready(out, t, BT_TENSOR_FP32, limits, error);
+    if (strcmp(datatype, "FP16") == 0) return read_ready(out, t, BT_TENSOR_FP16, limits, error);
+    if (strcmp(datatype, "BYTES") == 0) return read_files(out, t, limits, error);
+    bt_text_quote(datatype, quoted);
+    return bt_fail(error, BT_UNSUPPORTED,
+                   PLACE ": datatype %s is not taken: send UINT8 [N,height,width,3], BYTES [N] (PNG, JPEG, "
+                         "TIFF), or FP32 or FP16 [N,3,%d,%d]",
+                   quoted, limits->height, limits->width);
+}
+
 bt_status bt_infer_input_read(bt_infer_request *out, const json_t *input, bt_infer_binary *binary,
                               const bt_infer_limits *limits, bt_error *error) {
     tensor t = {.data = NULL};
     char quoted[BT_TEXT_QUOTE_SIZE];
     const char *name = json_string_value(json_object_get(input, "name"));
-    const char *datatype = json_string_value(json_object_get(input, "datatype"));
     if (!name || strcmp(name, BT_INFER_INPUT) != 0) {
         bt_text_quote(name ? name : "", quoted);
         return bt_fail(error, BT_INVALID, "inputs: no input is called %s: it is \"" BT_INFER_INPUT "\"",
@@ -250,11 +320,5 @@ bt_status bt_infer_input_read(bt_infer_request *out, const json_t *input, bt_inf
     bt_status status = read_shape(&t, input, error);
     if (status == BT_OK) status = read_place(&t, input, binary, error);
     if (status != BT_OK) return status;
-    if (datatype && strcmp(datatype, "UINT8") == 0) return read_pixels(out, &t, limits, error);
-    if (datatype && strcmp(datatype, "BYTES") == 0) return read_files(out, &t, limits, error);
-    bt_text_quote(datatype ? datatype : "", quoted);
-    return bt_fail(
-        error, BT_UNSUPPORTED,
-        PLACE ": datatype %s is not taken: send UINT8 [N,height,width,3], or BYTES [N] (PNG, JPEG, TIFF)",
-        quoted);
+    return read_values(out, &t, json_string_value(json_object_get(input, "datatype")), limits, error);
 }

@@ -11,12 +11,19 @@ const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS] = {
     [BT_INFER_MASK] = {"mask", "UINT8", {-1, -1}, 2},
     [BT_INFER_PROBABILITIES] = {"probabilities", "FP32", {-1, -1}, 2},
     [BT_INFER_POLYGONS] = {"polygons", "BYTES", {1}, 1},
+    [BT_INFER_LOGITS] = {"logits", "FP32", {1, -1, -1}, 3},
 };
 
 bool bt_infer_wants(const bt_infer_request *request, bt_infer_output output) {
     for (int i = 0; i < request->output_count; i++)
         if (request->outputs[i].output == output) return true;
     return false;
+}
+
+size_t bt_infer_values(const bt_infer_request *request, bt_infer_output output) {
+    if (output == BT_INFER_POLYGONS) return 0;
+    if (output != BT_INFER_LOGITS) return request->pixels;
+    return (size_t)request->count * (size_t)request->input_height * (size_t)request->input_width;
 }
 
 /* ---- parameters ---- */
@@ -88,7 +95,8 @@ static bt_status find_output(int *out, const json_t *output, bt_error *error) {
         }
     bt_text_quote(name ? name : "", quoted);
     return bt_fail(error, BT_INVALID,
-                   "outputs: no output is called %s: ask for mask, probabilities or polygons", quoted);
+                   "outputs: no output is called %s: ask for mask, probabilities, polygons or logits",
+                   quoted);
 }
 
 static bt_status read_output(bt_infer_request *out, const json_t *output, bool binary,
@@ -136,7 +144,7 @@ static bt_status check_sizes(const bt_infer_request *request, bt_error *error) {
             return bt_fail(
                 error, BT_INVALID,
                 "pictures of %d x %d and %d x %d in one request: their masks are no tensor; ask for "
-                "polygons alone, or send them one by one",
+                "polygons or logits alone, or send them one by one",
                 first->width, first->height, p->width, p->height);
     }
     return BT_OK;
@@ -146,13 +154,12 @@ static bt_status check_sizes(const bt_infer_request *request, bt_error *error) {
 static bt_status check_text(const bt_infer_request *request, bt_error *error) {
     for (int i = 0; i < request->output_count; i++) {
         const bt_infer_output output = request->outputs[i].output;
-        if (request->outputs[i].binary || output == BT_INFER_POLYGONS ||
-            request->pixels <= BT_INFER_TEXT_PIXELS_MAX)
-            continue;
+        const size_t values = bt_infer_values(request, output);
+        if (request->outputs[i].binary || values <= BT_INFER_TEXT_PIXELS_MAX) continue;
         return bt_fail(error, BT_INVALID,
                        "outputs: %s: %zu pixels are too many for JSON, %d at most: ask for it in binary "
                        "(binary_data), or for polygons alone",
-                       bt_infer_outputs[output].name, request->pixels, BT_INFER_TEXT_PIXELS_MAX);
+                       bt_infer_outputs[output].name, values, BT_INFER_TEXT_PIXELS_MAX);
     }
     return BT_OK;
 }
@@ -230,7 +237,7 @@ static bt_status read_body(bt_infer_request *out, const uint8_t *body, size_t si
 
 bt_status bt_infer_request_read(bt_infer_request *out, const void *body, size_t size, int64_t header_length,
                                 const bt_infer_limits *limits, bt_error *error) {
-    *out = (bt_infer_request){0};
+    *out = (bt_infer_request){.input_height = limits->height, .input_width = limits->width};
     bt_status status = read_body(out, body, size, header_length, limits, error);
     if (status != BT_OK) bt_infer_request_close(out);
     return status;

@@ -53,18 +53,26 @@ static char *write_head(const bt_infer_request *request, const char *model, cons
 /* ---- outputs ---- */
 
 static size_t binary_size(const bt_infer_request *request, int output, const bt_infer_results *results) {
-    size_t size = 0;
-    if (output == BT_INFER_MASK) return request->pixels;
-    if (output == BT_INFER_PROBABILITIES) return request->pixels * sizeof(float);
+    size_t size = bt_infer_values(request, (bt_infer_output)output);
+    if (output == BT_INFER_MASK) return size;
+    if (output != BT_INFER_POLYGONS) return size * sizeof(float);
     for (int i = 0; i < request->count; i++)
         size += 4 + strlen(results->polygons[i]);
     return size;
 }
 
+/* Of an output that has some. */
+static const float *floats_of(const bt_infer_results *results, int output) {
+    return output == BT_INFER_LOGITS ? results->logits : results->probabilities;
+}
+
 static void write_binary(FILE *out, const bt_infer_request *request, int output,
                          const bt_infer_results *results) {
-    if (output == BT_INFER_MASK) fwrite(results->masks, 1, request->pixels, out);
-    if (output == BT_INFER_PROBABILITIES) fwrite(results->probabilities, sizeof(float), request->pixels, out);
+    const size_t values = bt_infer_values(request, (bt_infer_output)output);
+    if (output == BT_INFER_MASK)
+        fwrite(results->masks, 1, values, out);
+    else if (output != BT_INFER_POLYGONS)
+        fwrite(floats_of(results, output), sizeof(float), values, out);
     for (int i = 0; i < request->count && output == BT_INFER_POLYGONS; i++) {
         const size_t length = strlen(results->polygons[i]);
         for (int byte = 0; byte < 4; byte++)
@@ -85,7 +93,7 @@ static bool write_text(FILE *out, const char *text) {
 }
 
 /* A value that is no number stays out of JSON: clients read null as NaN. */
-static void write_probability(FILE *out, float value) {
+static void write_number(FILE *out, float value) {
     if (isfinite(value))
         bt_text_print(out, "%.9g", (double)value);
     else
@@ -102,12 +110,13 @@ static bool write_data(FILE *out, const bt_infer_request *request, int output,
             written = write_text(out, results->polygons[i]);
         }
     } else {
-        for (size_t i = 0; i < request->pixels; i++) {
+        const size_t values = bt_infer_values(request, (bt_infer_output)output);
+        for (size_t i = 0; i < values; i++) {
             if (i > 0) fputc(',', out);
             if (output == BT_INFER_MASK)
                 fputc('0' + results->masks[i], out);
             else
-                write_probability(out, results->probabilities[i]);
+                write_number(out, floats_of(results, output)[i]);
         }
     }
     fputc(']', out);
@@ -118,6 +127,8 @@ static void write_shape(FILE *out, const bt_infer_request *request, int output) 
     const bt_infer_picture *first = &request->pictures[0];
     if (output == BT_INFER_POLYGONS)
         fprintf(out, "[%d,1]", request->count);
+    else if (output == BT_INFER_LOGITS)
+        fprintf(out, "[%d,1,%d,%d]", request->count, request->input_height, request->input_width);
     else
         fprintf(out, "[%d,%d,%d]", request->count, first->height, first->width);
 }

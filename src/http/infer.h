@@ -1,12 +1,14 @@
 /* The Open Inference Protocol's inference, without a socket: a request's bytes become pictures for the service,
  * and what it answers becomes bytes. JSON and the binary tensor extension, both ways.
  *
- * A request has one input, "image": N pictures as they are (UINT8, N x height x width x 3) or as files (BYTES,
- * N of them: PNG, JPEG, TIFF; base64 where they stand in JSON). It may choose among the outputs
+ * A request has one input, "image": N pictures as they are (UINT8, N x height x width x 3), as files (BYTES, N of
+ * them: PNG, JPEG, TIFF; base64 where they stand in JSON), or ready for the network (FP32 and FP16, N x 3 x height
+ * x width, normalised and of the network's own size). It may choose among the outputs
  *
  *   mask           UINT8, N x height x width: 1 where the probability is above the threshold
  *   probabilities  FP32, N x height x width
  *   polygons       BYTES, N x 1: JSON, as bt_polygons_json's
+ *   logits         FP32, N x 1 x height x width, of the network's size: as it gives them
  *
  * and gets all of them otherwise. Nothing of a request is believed, and whatever is refused is told in one
  * line that says what would be right. */
@@ -29,6 +31,7 @@ typedef enum bt_infer_output {
     BT_INFER_MASK,
     BT_INFER_PROBABILITIES,
     BT_INFER_POLYGONS,
+    BT_INFER_LOGITS,
     BT_INFER_OUTPUTS
 } bt_infer_output;
 
@@ -50,12 +53,15 @@ extern const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS];
 #define BT_INFER_TEXT_PIXELS_MAX (1 << 21)
 
 typedef struct bt_infer_limits {
-    int pictures;  /* in one request */
-    bool polygons; /* can be found here */
+    int pictures;      /* in one request */
+    bool polygons;     /* can be found here */
+    int height, width; /* of the network's input */
 } bt_infer_limits;
 
 typedef struct bt_infer_picture {
-    const uint8_t *rgb; /* height x width x 3; in the body, or the request's own */
+    const uint8_t *rgb; /* height x width x 3; in the body, or the request's own; NULL: a tensor */
+    const void *tensor; /* 3 x height x width, likewise; NULL: a picture */
+    bt_tensor_type tensor_type;
     int height, width;
     size_t offset; /* pixels of the pictures before it: where its mask and probabilities lie */
     uint8_t *own;
@@ -75,7 +81,8 @@ typedef struct bt_infer_request {
     float threshold;   /* 0: the usual one */
     double timeout_ms; /* 0: the service's */
     double min_area_px;
-    uint8_t *numbers; /* the pictures, where they stood in JSON */
+    int input_height, input_width; /* the network's */
+    void *numbers;                 /* the pictures, where they stood in JSON */
 } bt_infer_request;
 
 #define BT_INFER_ALL_JSON (-1) /* a body without Inference-Header-Content-Length */
@@ -91,11 +98,15 @@ void bt_infer_request_close(bt_infer_request *request); /* safe on an empty one;
 
 bool bt_infer_wants(const bt_infer_request *request, bt_infer_output output);
 
+/* Numbers that an output of the request has; of polygons, which have none, 0. */
+size_t bt_infer_values(const bt_infer_request *request, bt_infer_output output);
+
 /* What the service answered to the pictures of a request, in their order. What nobody asked for may be
  * NULL. */
 typedef struct bt_infer_results {
     const uint8_t *masks;       /* by the pictures' offsets */
     const float *probabilities; /* likewise */
+    const float *logits;        /* one picture's behind another's, each of the network's size */
     char *const *polygons;
     const bt_result *of;
 } bt_infer_results;

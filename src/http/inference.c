@@ -3,6 +3,7 @@
  * The connection is put to sleep before the first picture is handed over, since its answer may come at once,
  * on another thread. Whoever hands over has a hold of its own, so that nobody wakes the connection before the
  * last picture is on its way. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "http/documents.h"
@@ -35,16 +36,22 @@ static bt_status make_room(bt_exchange *exchange, bt_error *error) {
     if (bt_infer_wants(request, BT_INFER_MASK)) there &= (exchange->masks = malloc(request->pixels)) != NULL;
     if (polygons || bt_infer_wants(request, BT_INFER_PROBABILITIES))
         there &= (exchange->probabilities = malloc(request->pixels * sizeof(float))) != NULL;
+    if (bt_infer_wants(request, BT_INFER_LOGITS))
+        there &=
+            (exchange->logits = malloc(bt_infer_values(request, BT_INFER_LOGITS) * sizeof(float))) != NULL;
     if (polygons) there &= (exchange->polygons = calloc(count, sizeof *exchange->polygons)) != NULL;
     return there ? BT_OK : bt_no_memory(error, "a request's results");
 }
 
 static bt_status submit_one(bt_exchange *exchange, int index, bt_error *error) {
     const bt_infer_request *r = &exchange->request;
+    const size_t logits = (size_t)index * (size_t)r->input_height * (size_t)r->input_width;
     const bt_infer_picture *picture = &r->pictures[index];
     bt_http_part *part = &exchange->parts[index];
     const bt_request request = {
         .image = picture->rgb,
+        .tensor = picture->tensor,
+        .tensor_type = picture->tensor_type,
         .height = picture->height,
         .width = picture->width,
         .model = exchange->route.model,
@@ -52,6 +59,7 @@ static bt_status submit_one(bt_exchange *exchange, int index, bt_error *error) {
         .timeout_ms = r->timeout_ms,
         .mask = exchange->masks ? exchange->masks + picture->offset : NULL,
         .probabilities = exchange->probabilities ? exchange->probabilities + picture->offset : NULL,
+        .logits = exchange->logits ? exchange->logits + logits : NULL,
     };
     part->exchange = exchange;
     atomic_fetch_add(&exchange->holds, 1);
@@ -79,7 +87,9 @@ static void submit_all(bt_exchange *exchange) {
 static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts, int64_t header_length,
                               bt_error *error) {
     const bt_infer_limits limits = {.pictures = facts->max_queue_size,
-                                    .polygons = exchange->server->polygons};
+                                    .polygons = exchange->server->polygons,
+                                    .height = facts->input_height,
+                                    .width = facts->input_width};
     bt_status status = bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
                                              header_length, &limits, error);
     bt_envelope_note_id(exchange, exchange->request.id);
@@ -129,17 +139,43 @@ static const bt_error *failure_of(const bt_exchange *exchange) {
     return NULL;
 }
 
-static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
+/* Of a tensor that is no picture's the network may have made no numbers: such a pixel is in no region. *own, which
+ * the caller frees, is a copy without them; NULL where there are none. */
+static bt_status leave_out_nan(float **own, const float *probabilities, size_t pixels, bt_error *error) {
+    size_t first = 0;
+    *own = NULL;
+    while (first < pixels && !isnan(probabilities[first]))
+        first++;
+    if (first == pixels) return BT_OK;
+    *own = malloc(pixels * sizeof **own);
+    if (!*own) return bt_no_memory(error, "a request's polygons");
+    for (size_t i = 0; i < pixels; i++)
+        (*own)[i] = isnan(probabilities[i]) ? 0 : probabilities[i];
+    return BT_OK;
+}
+
+static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {
     const bt_infer_request *r = &exchange->request;
+    const bt_infer_picture *picture = &r->pictures[index];
+    const float *probabilities = exchange->probabilities + picture->offset;
+    float *own = NULL;
+    bt_polygons *found = NULL;
     bt_status status = BT_OK;
-    for (int i = 0; i < r->count && status == BT_OK; i++) {
-        const bt_infer_picture *picture = &r->pictures[i];
-        bt_polygons *found = NULL;
-        status = bt_polygons_find(&found, exchange->probabilities + picture->offset, picture->height,
-                                  picture->width, r->threshold, r->min_area_px, error);
-        if (status == BT_OK) status = bt_polygons_json(found, &exchange->polygons[i], error);
-        bt_polygons_close(&found);
-    }
+    if (picture->tensor)
+        status = leave_out_nan(&own, probabilities, (size_t)picture->height * (size_t)picture->width, error);
+    if (status == BT_OK)
+        status = bt_polygons_find(&found, own ? own : probabilities, picture->height, picture->width,
+                                  r->threshold, r->min_area_px, error);
+    if (status == BT_OK) status = bt_polygons_json(found, &exchange->polygons[index], error);
+    bt_polygons_close(&found);
+    free(own);
+    return status;
+}
+
+static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < exchange->request.count && status == BT_OK; i++)
+        status = find_polygons_of(exchange, i, error);
     return status;
 }
 
@@ -151,6 +187,7 @@ static void note_result(const bt_exchange *exchange) {
 enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
     const bt_infer_results results = {.masks = exchange->masks,
                                       .probabilities = exchange->probabilities,
+                                      .logits = exchange->logits,
                                       .polygons = exchange->polygons,
                                       .of = exchange->results};
     const bt_error *failure = failure_of(exchange);

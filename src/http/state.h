@@ -91,7 +91,7 @@ struct bt_exchange {
     /* an inference */
     bt_infer_request request;
     uint8_t *masks;
-    float *probabilities;
+    float *probabilities, *logits;
     bt_result *results;
     bt_http_part *parts;
     bt_error refusal; /* of the service, which did not take all parts; status BT_OK: none */

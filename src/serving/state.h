@@ -7,8 +7,8 @@
  * answers are delivered after unlocking.
  *
  * open.c makes a service of its config, service.c starts and stops it; request.c takes requests, lane.c runs
- * them, supervisor.c acts when time has passed; live-settings.c changes it under way, facts.c tells of it, and
- * capacity.c how much it could serve. */
+ * them on what gather.c brings, supervisor.c acts when time has passed; live-settings.c changes it under way,
+ * facts.c tells of it, and capacity.c how much it could serve. */
 #ifndef BT_SERVING_STATE_H
 #define BT_SERVING_STATE_H
 
@@ -205,6 +205,11 @@ void bt_deliver(bt_service *service, const bt_delivery *deliveries, int count, b
 void bt_count_lost(bt_service_model *model, int64_t now_ns);
 /* Locks, only pumps until nothing is left, and delivers. */
 void bt_pump_and_deliver(bt_service *service);
+
+/* ---- gather.c ---- */
+
+/* Brings the inputs of a run there, and notes which of them are pictures'. On the lane's thread, while `reading`. */
+BT_MUST_USE bt_status bt_lane_gather(bt_worker_lane *lane, const bt_action *work, bt_error *error);
 
 /* ---- lane.c, supervisor.c ---- */
 

@@ -106,6 +106,12 @@ fi
 kill "$server"
 ends 0 'it ends well'
 
+# --- ready tensors, of a model whose logits are the mean of what it sees
+serve --backend $sim,echo=true
+tap < <("$python3" "$root/tests/python/test_http.py" tensors "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+kill "$server"
+ends 0 'it ends well'
+
 # --- SIGHUP: the config anew, and nobody is refused
 "$bin/optimize-batch" --quiet --backend $sim --image-size 64 --batches 1,2,4 --output both.json >/dev/null 2>&1
 cp config.json one.json

@@ -10,7 +10,7 @@
 #define UNPACKED_MAX ((size_t)1 << 20)
 
 static void read_request(const uint8_t *data, size_t size, int64_t header_length) {
-    const bt_infer_limits limits = {.pictures = 8, .polygons = true};
+    const bt_infer_limits limits = {.pictures = 8, .polygons = true, .height = 2, .width = 2};
     bt_infer_request request;
     bt_error error;
     if (bt_infer_request_read(&request, data, size, header_length, &limits, &error) == BT_OK)

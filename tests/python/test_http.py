@@ -1,6 +1,7 @@
 """serve-production from Python: the page's examples, and Triton's client where it is installed. Speaks TAP.
 
     test_http.py stdlib|triton http://127.0.0.1:PORT    in a folder that has cell.png
+    test_http.py tensors http://127.0.0.1:PORT          a server whose logits are the mean of its input
 """
 
 import base64
@@ -102,6 +103,60 @@ def stdlib():
     ok("1 bytes follow" in json.loads(body)["error"], "in one line", body)
 
 
+def infer_binary(datatype, shape, values, **parameters):
+    """The status, and the answer's JSON and tensors, or the error."""
+    header = {"inputs": [{"name": "image", "datatype": datatype, "shape": shape,
+                          "parameters": {"binary_data_size": len(values)}}],
+              "parameters": dict(parameters, binary_data_output=True)}
+    text = json.dumps(header).encode()
+    status, headers, body = post(text + values, {"Inference-Header-Content-Length": str(len(text))})
+    return (status, *(split(headers, body) if status == 200 else (json.loads(body)["error"], {})))
+
+
+def tensors():
+    with urllib.request.urlopen(SERVER + "/v2/models/hrnet") as answer:
+        model = json.load(answer)
+    taken = {t["datatype"]: t["shape"] for t in model["parameters"]["input_alternatives"]}
+    is_(model["inputs"][0]["datatype"], "UINT8", "the main input is pictures as they are")
+    is_(taken, {"FP32": [-1, 3, 64, 64], "FP16": [-1, 3, 64, 64], "BYTES": [-1, 1]}, "metadata tell what else is taken")
+    is_(model["outputs"][-1], {"name": "logits", "datatype": "FP32", "shape": [-1, 1, 64, 64]}, "and what logits are")
+    pixels = bytes((7 * i + i // 192) % 256 for i in range(64 * 64 * 3))
+    status, _, of_picture = infer_binary("UINT8", [1, 64, 64, 3], pixels)
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    ready = [(pixels[3 * i + c] / 255 - mean[c]) / deviation[c] for c in range(3) for i in range(64 * 64)]
+    logits = struct.unpack("<4096f", of_picture["logits"])
+    ok(abs(sum(ready) / len(ready) - logits[0]) < 1e-4, "logits come as the network gives them", logits[0])
+    for datatype, letter, within in ("FP32", "f", 1e-5), ("FP16", "e", 1e-3):
+        values = struct.pack("<12288%s" % letter, *ready)
+        status, top, of_tensor = infer_binary(datatype, [1, 3, 64, 64], values)
+        is_(status, 200, "a tensor in %s is answered" % datatype)
+        ok(all(abs(a - b) < within for a, b in zip(struct.unpack("<4096f", of_tensor["logits"]), logits)),
+           "as its picture is", struct.unpack("<4096f", of_tensor["logits"])[0] - logits[0])
+        is_(of_tensor["mask"], of_picture["mask"], "with the same mask")
+        status, top, of_both = infer_binary(datatype, [2, 3, 64, 64], values + values)
+        is_(of_both["logits"], 2 * of_tensor["logits"], "two in one request are answered alike")
+    text = json.dumps({"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 3, 64, 64], "data": ready}],
+                       "outputs": [{"name": "logits"}, {"name": "mask"}]}).encode()
+    status, _, body = post(text)
+    ok(status == 200 and abs(json.loads(body)["outputs"][0]["data"][9] - logits[9]) < 1e-5, "so are numbers in JSON", body[:200])
+    is_(json.loads(body)["outputs"][0]["shape"], [1, 1, 64, 64], "logits have their shape")
+    noise = struct.pack("<12288f", *([float("nan")] + ready[1:]))
+    status, top, of_noise = infer_binary("FP32", [1, 3, 64, 64], noise)
+    is_(status, 200, "what is no number is answered")
+    ok(all(value != value for value in struct.unpack("<4096f", of_noise["logits"])), "with what is none")
+    is_(of_noise["mask"], bytes(4096), "its mask is empty")
+    is_(top["parameters"]["inference_mode"], "production_optimized", "and it failed no run")
+    if "polygons" in of_noise:
+        is_(json.loads(of_noise["polygons"][4:])["polygons"], [], "it has no polygons")
+    status, top, _ = infer_binary("FP32", [1, 3, 64, 64], os.urandom(4 * 12288))
+    is_(status, 200, "nor do random bits, which perf_analyzer sends")
+    status, error, _ = infer_binary("FP32", [1, 3, 32, 64], bytes(4 * 6144))
+    is_(status, 400, "a tensor of another size is refused")
+    ok("FP32 tensors are [N,3,64,64] here" in error, "with the size that is taken", error)
+    status, error, _ = infer_binary("BF16", [1, 3, 64, 64], bytes(2 * 12288))
+    ok(status == 400 and "BF16" in error, "BF16 is refused", error)
+
+
 def triton():
     import numpy
     import tritonclient.http as http
@@ -135,8 +190,13 @@ def triton():
     is_(json.loads(result.as_numpy("polygons")[1, 0])["width"], 128, "polygons come with them")
     pending = [client.async_infer("hrnet", [image]) for _ in range(8)]
     is_({p.get_result().as_numpy("mask").shape for p in pending}, {(2, 128, 128)}, "many at a time are answered")
-    floats = http.InferInput("image", (1, 3, 4, 4), "FP32")
-    floats.set_data_from_numpy(numpy.zeros((1, 3, 4, 4), numpy.float32))
+    for datatype, kind in ("FP32", numpy.float32), ("FP16", numpy.float16):
+        ready = http.InferInput("image", (2, 3, 64, 64), datatype)
+        ready.set_data_from_numpy(numpy.zeros((2, 3, 64, 64), kind))
+        result = client.infer("hrnet", [ready])
+        is_(result.as_numpy("logits").shape, (2, 1, 64, 64), "tensors in %s give logits" % datatype)
+    floats = http.InferInput("image", (1, 3, 4, 4), "FP64")
+    floats.set_data_from_numpy(numpy.zeros((1, 3, 4, 4), numpy.float64))
     try:
         client.infer("hrnet", [floats])
         ok(False, "what is not taken is refused")
@@ -163,6 +223,6 @@ def asyncio_client(pixels):
     is_({r.as_numpy("mask").shape for r in asyncio.run(ask())}, {pixels.shape[:3]}, "asyncio's client works")
 
 
-{"stdlib": stdlib, "triton": triton}[WHAT]()
+{"stdlib": stdlib, "tensors": tensors, "triton": triton}[WHAT]()
 print("1..%d" % count)
 sys.exit(1 if failed else 0)

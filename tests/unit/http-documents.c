@@ -58,15 +58,21 @@ static void the_server_names_its_extensions(void **state) {
 #define OUTPUTS                                                                                              \
     "{\"name\":\"mask\",\"datatype\":\"UINT8\",\"shape\":[-1,-1,-1]},"                                       \
     "{\"name\":\"probabilities\",\"datatype\":\"FP32\",\"shape\":[-1,-1,-1]}"
+#define LOGITS "{\"name\":\"logits\",\"datatype\":\"FP32\",\"shape\":[-1,1,128,256]}"
+#define ALTERNATIVES                                                                                         \
+    "\"parameters\":{\"input_alternatives\":["                                                               \
+    "{\"name\":\"image\",\"datatype\":\"FP32\",\"shape\":[-1,3,128,256]},"                                   \
+    "{\"name\":\"image\",\"datatype\":\"FP16\",\"shape\":[-1,3,128,256]},"                                   \
+    "{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[-1,1]}]}"
 #define HEAD                                                                                                 \
     "{\"name\":\"hrnet\",\"versions\":[\"1\"],\"platform\":\"batchtune\",\"inputs\":[{\"name\":\"image\","   \
     "\"datatype\":\"UINT8\",\"shape\":[-1,-1,-1,3]}],\"outputs\":["
 
 static void shapes_begin_with_the_batch(void **state) {
     (void)state;
-    is_text(bt_http_model_text(facts, false), HEAD OUTPUTS "]}");
-    is_text(bt_http_model_text(facts, true),
-            HEAD OUTPUTS ",{\"name\":\"polygons\",\"datatype\":\"BYTES\",\"shape\":[-1,1]}]}");
+    is_text(bt_http_model_text(facts, false), HEAD OUTPUTS "," LOGITS "]," ALTERNATIVES "}");
+    is_text(bt_http_model_text(facts, true), HEAD OUTPUTS
+            ",{\"name\":\"polygons\",\"datatype\":\"BYTES\",\"shape\":[-1,1]}," LOGITS "]," ALTERNATIVES "}");
 }
 
 static void a_configuration_leaves_the_batch_out(void **state) {
@@ -78,6 +84,9 @@ static void a_configuration_leaves_the_batch_out(void **state) {
     says(text, "{\"name\":\"polygons\",\"data_type\":\"TYPE_STRING\",\"dims\":[1]}");
     says(text,
          "\"dynamic_batching\":{\"max_queue_delay_microseconds\":2500},\"instance_group\":[{\"count\":2}]");
+    says(text, "{\"name\":\"logits\",\"data_type\":\"TYPE_FP32\",\"dims\":[1,128,256]}");
+    says(text,
+         "{\"input_alternatives\":{\"string_value\":\"FP32 [3,128,256], FP16 [3,128,256], BYTES [1]\"}");
     says(text, "\"input_size\":{\"string_value\":\"256x128\"},\"p95_sla_ms\":{\"string_value\":\"250\"}");
     free(text);
 }

@@ -17,7 +17,7 @@
 #include "expect.h"
 #include "http/infer.h"
 
-static const bt_infer_limits limits = {.pictures = 4, .polygons = true};
+static const bt_infer_limits limits = {.pictures = 4, .polygons = true, .height = 1, .width = 2};
 
 static bt_status read_text(bt_infer_request *request, const char *json, bt_error *error) {
     return bt_infer_request_read(request, json, strlen(json), BT_INFER_ALL_JSON, &limits, error);
@@ -101,6 +101,51 @@ static void bytes_become_pictures(void **state) {
     assert_true(request.pictures[0].rgb > body && request.pictures[0].rgb < body + 200);
     bt_infer_request_close(&request);
     free(body);
+}
+
+static void numbers_become_a_tensor(void **state) {
+    (void)state;
+    bt_infer_request request;
+    bt_error error;
+    float values[6];
+    must(read_text(&request,
+                   IMAGE("\"datatype\": \"FP32\", \"shape\": [1,3,1,2], \"data\": "
+                         "[[0.5,-2],[3e38,NaN],[-Infinity,null]]"),
+                   &error),
+         &error);
+    assert_int_equal(request.count, 1);
+    assert_int_equal(request.pixels, 2);
+    assert_null(request.pictures[0].rgb);
+    assert_int_equal(request.pictures[0].tensor_type, BT_TENSOR_FP32);
+    assert_int_equal(request.pictures[0].height, 1);
+    assert_int_equal(request.pictures[0].width, 2);
+    memcpy(values, request.pictures[0].tensor, sizeof values);
+    assert_true(values[0] == 0.5F && values[1] == -2 && values[2] == 3e38F && isnan(values[3]));
+    assert_true(isinf(values[4]) && values[4] < 0 && isnan(values[5]));
+    bt_infer_request_close(&request);
+}
+
+/* Wherever they lie behind the JSON: not even copied, and whatever their bits say. */
+static void bytes_become_tensors(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        IMAGE("\"datatype\": \"FP32\", \"shape\": [2,3,1,2], \"parameters\": {\"binary_data_size\": 48}"),
+        IMAGE("\"datatype\": \"FP16\", \"shape\": [2,3,1,2], \"parameters\": {\"binary_data_size\": 24}")};
+    uint8_t bytes[48], *body;
+    memset(bytes, 0xFF, sizeof bytes); /* NaN */
+    for (int type = BT_TENSOR_FP32; type <= BT_TENSOR_FP16; type++) {
+        const size_t size = type == BT_TENSOR_FP32 ? 48 : 24;
+        bt_infer_request request;
+        bt_error error;
+        must(read_binary(&request, texts[type], bytes, size, &body, &error), &error);
+        assert_int_equal(request.count, 2);
+        assert_int_equal(request.pictures[1].tensor_type, type);
+        assert_int_equal(request.pictures[1].offset, 2);
+        assert_ptr_equal(request.pictures[0].tensor, body + strlen(texts[type]));
+        assert_ptr_equal(request.pictures[1].tensor, body + strlen(texts[type]) + size / 2);
+        bt_infer_request_close(&request);
+        free(body);
+    }
 }
 
 /* Appends a file with its length before it. */
@@ -222,7 +267,7 @@ static void null_is_as_good_as_absent(void **state) {
 
 static void outputs_are_all_that_there_are(void **state) {
     (void)state;
-    const bt_infer_limits without = {.pictures = 4, .polygons = false};
+    const bt_infer_limits without = {.pictures = 4, .polygons = false, .height = 1, .width = 2};
     static const char text[] = PIXELS(DATA);
     bt_infer_request request;
     bt_error error;
@@ -272,7 +317,7 @@ static void what_is_wrong_is_told(void **state) {
         {PIXELS("\"data\": [1,2,3,4,5,\"6\"]"), "data: number 5 is none of UINT8's, 0 to 255"},
         {PIXELS("\"data\": 1"), "data: an array"},
         {PIXELS("\"data\": null"), "data: an array"},
-        {PIXELS("\"data\": [\"6\"]"), "data: an array of numbers, 0 to 255"},
+        {PIXELS("\"data\": [\"6\"]"), "data: an array of numbers"},
         {PIXELS("\"data\": [1,2,3,4,5,NaN]"), "data: number 5 is none of UINT8's"},
         {PIXELS("\"data\": [1,2,3,4,5,6"), "the request: "},
         {PIXELS("\"datb\": 1"), "either data, or parameters.binary_data_size"},
@@ -280,8 +325,19 @@ static void what_is_wrong_is_told(void **state) {
         {PIXELS("\"parameters\": {\"binary_data_size\": 6}"), "binary_data_size is 6, but 0 bytes follow"},
         {PIXELS("\"parameters\": {\"binary_data_size\": -6}"), "binary_data_size: a number of bytes"},
         {PIXELS("\"parameters\": {\"shared_memory_region\": \"a\"}"), "shared memory is not taken"},
-        {TENSOR("FP32", "[1,3,1,2]", DATA),
-         "datatype \"FP32\" is not taken: send UINT8 [N,height,width,3], or BYTES [N] (PNG, JPEG, TIFF)"},
+        {TENSOR("FP64", "[1,3,1,2]", DATA), "datatype \"FP64\" is not taken: send UINT8 [N,height,width,3], "
+                                            "BYTES [N] (PNG, JPEG, TIFF), or FP32 or "
+                                            "FP16 [N,3,1,2]"},
+        {TENSOR("BF16", "[1,3,1,2]", DATA), "datatype \"BF16\" is not taken"},
+        {TENSOR("FP16", "[1,3,1,2]", DATA), "data: FP16 has no numbers in JSON: send it binary"},
+        {TENSOR("FP32", "[1,1,2,3]", DATA), "shape [1,1,2,3]: FP32 tensors are [N,3,1,2] here, normalised "
+                                            "for the network; send pictures of other "
+                                            "sizes as UINT8 or files"},
+        {TENSOR("FP32", "[3,1,2]", DATA), "shape [3,1,2]: FP32 tensors are [N,3,1,2] here"},
+        {TENSOR("FP16", "[1,3,1,3]", DATA), "shape [1,3,1,3]: FP16 tensors are [N,3,1,2] here"},
+        {TENSOR("FP32", "[5,3,1,2]", DATA), "shape [5,3,1,2]: at most 4 pictures in one request"},
+        {TENSOR("FP32", "[2,3,1,2]", DATA), "shape [2,3,1,2] has 12 numbers, and 6 came"},
+        {TENSOR("FP32", "[1,3,1,2]", "\"data\": [1,2,3,4,5,\"6\"]"), "data: number 5 is none of FP32's"},
         {TENSOR("BYTES", "[1,2]", "\"data\": [\"\"]"),
          "shape [1,2]: BYTES are N picture files, [N] or [N,1]"},
         {TENSOR("BYTES", "[5]", "\"data\": [\"\"]"), "at most 4 pictures"},
@@ -299,8 +355,8 @@ static void what_is_wrong_is_told(void **state) {
         {WITH("\"parameters\": {\"timeout_ms\": -1}"), "timeout_ms"},
         {WITH("\"parameters\": {\"binary_data_output\": 1}"), "binary_data_output"},
         {WITH("\"outputs\": {}"), "outputs: an array"},
-        {WITH("\"outputs\": [{\"name\": \"logits\"}]"),
-         "no output is called \"logits\": ask for mask, probabilities or polygons"},
+        {WITH("\"outputs\": [{\"name\": \"scores\"}]"),
+         "no output is called \"scores\": ask for mask, probabilities, polygons or logits"},
         {WITH("\"outputs\": [{\"name\": \"mask\"}, {\"name\": \"mask\"}]"), "mask is asked for twice"},
         {WITH("\"outputs\": [{\"name\": \"mask\", \"parameters\": {\"classification\": 3}}]"),
          "mask: neither classification nor shared memory is offered"},
@@ -327,6 +383,8 @@ static void lying_lengths_are_refused(void **state) {
         {BINARY("UINT8", "[1,1,1,3]", "8"), "shape [1,1,1,3] has 3 numbers, and 8 came"},
         {BINARY("UINT8", "[1,1,1,3]", "3"), "5 bytes follow what the input's binary_data_size says"},
         {BINARY("UINT8", "[1,1,1,3]", "18446744073709551615"), "the request: "},
+        {BINARY("FP32", "[1,3,1,2]", "8"), "shape [1,3,1,2] has 24 bytes, and 8 came"},
+        {BINARY("FP16", "[1,3,1,2]", "8"), "shape [1,3,1,2] has 12 bytes, and 8 came"},
         {BINARY("UINT8", "[1,1,1,3]", "\"3\""), "binary_data_size: a number of bytes"},
         {BINARY("BYTES", "[1]", "3"), "element 0 of 1 is missing"},
         {BINARY("BYTES", "[1]", "8"), "inputs: image[0]"}, /* an empty file */
@@ -405,8 +463,10 @@ static void sizes_may_differ_only_without_masks(void **state) {
     bt_error error;
     assert_int_equal(read_text(&request, "{" TWO_SIZES, &error), BT_INVALID);
     says(error.message, "pictures of 1 x 1 and 2 x 1 in one request");
-    says(error.message, "ask for polygons alone");
-    must(read_text(&request, "{\"outputs\": [{\"name\": \"polygons\"}], " TWO_SIZES, &error), &error);
+    says(error.message, "ask for polygons or logits alone");
+    must(read_text(&request, "{\"outputs\": [{\"name\": \"polygons\"}, {\"name\": \"logits\"}], " TWO_SIZES,
+                   &error),
+         &error);
     assert_int_equal(request.pixels, 3);
     bt_infer_request_close(&request);
 }
@@ -432,8 +492,9 @@ static char *const polygons[] = {(char *)"{\"a\": 1}", (char *)"{}"};
 static const bt_result results[] = {
     {.inference_mode = "production_optimized", .batch_size = 2, .queue_ms = 3, .p95_latency_ms = NAN},
     {.inference_mode = "standard_fallback", .batch_size = 1, .queue_ms = 7, .p95_latency_ms = 9}};
+static const float logits[] = {-1.5F, 2, INFINITY, NAN};
 static const bt_infer_results answers = {
-    .masks = masks, .probabilities = probabilities, .polygons = polygons, .of = results};
+    .masks = masks, .probabilities = probabilities, .polygons = polygons, .logits = logits, .of = results};
 
 static json_t *outputs_of(const bt_infer_response *response, json_t **top) {
     json_error_t at;
@@ -442,7 +503,7 @@ static json_t *outputs_of(const bt_infer_response *response, json_t **top) {
     assert_string_equal(json_string_value(json_object_get(*top, "model_name")), "hrnet");
     assert_string_equal(json_string_value(json_object_get(*top, "model_version")), "1");
     json_t *outputs = json_object_get(*top, "outputs");
-    assert_int_equal(json_array_size(outputs), 3);
+    assert_int_equal(json_array_size(outputs), 4);
     return outputs;
 }
 
@@ -465,6 +526,8 @@ static void answers_are_json(void **state) {
     assert_true(json_real_value(json_object_get(parameters, "p95_latency_ms")) == 9);
     says(response.body, "{\"name\":\"mask\",\"datatype\":\"UINT8\",\"shape\":[2,1,2],\"data\":[0,1,1,0]}");
     says(response.body, "\"datatype\":\"FP32\",\"shape\":[2,1,2],\"data\":[0.25,0.75,0.333333343,null]}");
+    says(response.body,
+         "{\"name\":\"logits\",\"datatype\":\"FP32\",\"shape\":[2,1,1,2],\"data\":[-1.5,2,null,null]}");
     const json_t *data = json_object_get(json_array_get(outputs, 2), "data");
     assert_string_equal(json_string_value(json_array_get(data, 0)), polygons[0]);
     json_decref(top);
@@ -482,18 +545,19 @@ static void answers_are_binary(void **state) {
     must(bt_infer_response_write(&response, &request, "hrnet", &answers, &error), &error);
     assert_true(response.binary);
     json_t *outputs = outputs_of(&response, &top);
-    static const int sizes[] = {4, 16, sizeof elements - 1};
-    for (size_t i = 0; i < 3; i++) {
+    static const int sizes[] = {4, 16, sizeof elements - 1, 16};
+    for (size_t i = 0; i < 4; i++) {
         const json_t *parameters = json_object_get(json_array_get(outputs, i), "parameters");
         assert_int_equal(json_integer_value(json_object_get(parameters, "binary_data_size")), sizes[i]);
         assert_null(json_object_get(json_array_get(outputs, i), "data"));
     }
     json_decref(top);
-    assert_int_equal(response.size, response.header_length + 4 + 16 + sizeof elements - 1);
+    assert_int_equal(response.size, response.header_length + 4 + 16 + sizeof elements - 1 + 16);
     const char *at = response.body + response.header_length;
     assert_memory_equal(at, masks, sizeof masks);
     assert_memory_equal(at + 4, probabilities, sizeof probabilities);
     assert_memory_equal(at + 20, elements, sizeof elements - 1);
+    assert_memory_equal(at + 20 + sizeof elements - 1, logits, sizeof logits);
     free(response.body);
     bt_infer_request_close(&request);
 }
@@ -503,6 +567,8 @@ int main(void) {
         cmocka_unit_test(numbers_become_a_picture),
         cmocka_unit_test(many_numbers_are_read),
         cmocka_unit_test(bytes_become_pictures),
+        cmocka_unit_test(numbers_become_a_tensor),
+        cmocka_unit_test(bytes_become_tensors),
         cmocka_unit_test(files_become_pictures),
         cmocka_unit_test(a_raw_body_is_a_file),
         cmocka_unit_test(base64_becomes_pictures),

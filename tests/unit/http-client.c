@@ -52,7 +52,7 @@ static void serve(server *s, const char *settings) {
     bt_options_default(table, count, &http, &sources);
     http.port = 0;
     s->service = live_service_start(&about);
-    must(bt_http_server_open(&s->http, s->service, &http, &error), &error);
+    must(bt_http_server_open(&s->http, s->service, &http, NULL, BT_HTTP_LISTEN, &error), &error);
     bt_http_server_ready(s->http);
 }
 

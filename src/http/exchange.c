@@ -23,6 +23,7 @@ static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connect
         return NULL;
     }
     exchange->body_limit = (size_t)atomic_load(&server->body_limit);
+    exchange->account.budget = &server->budget;
     atomic_fetch_add(&server->open, 1);
     return exchange;
 }
@@ -44,11 +45,13 @@ void bt_exchange_clear(bt_exchange *exchange) {
     exchange->masks = exchange->body = NULL;
     exchange->size = exchange->room = 0;
     bt_infer_request_close(&exchange->request);
+    bt_account_set(&exchange->account, 0);
 }
 
 static void end(bt_exchange *exchange) {
     bt_generation_leave(exchange);
     bt_exchange_clear(exchange);
+    free(exchange->response.body);
     atomic_fetch_sub(&exchange->server->open, 1);
     free(exchange);
 }
@@ -106,6 +109,8 @@ static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size
     const double seconds = (double)(bt_clock_now_ns() - exchange->began_ns) / 1e9;
     if (seconds > server->settings->request_timeout_seconds) return MHD_NO;
     if (exchange->unread || size > exchange->body_limit - exchange->size) return pass_over(exchange, size);
+    if (bt_account_take(&exchange->account, size, &exchange->refusal) != BT_OK)
+        return pass_over(exchange, size);
     uint8_t *grown = bt_array_grow(exchange->body, exchange->size, size, &exchange->room, 1);
     if (!grown) return MHD_NO;
     memcpy(grown + exchange->size, data, size);
@@ -114,36 +119,39 @@ static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size
     return MHD_YES;
 }
 
-/* MHD_YES with `told` where the body could not be unpacked, and the sender knows. */
-static enum MHD_Result unpack(bt_exchange *exchange, bool *told) {
-    bt_error error;
-    bool packed;
+/* Of zlib's formats: what so many bytes unpack to at most. */
+#define RATIO_MAX 1032
+
+bt_status bt_exchange_unpack(bt_exchange *exchange, bt_error *error) {
     uint8_t *body;
-    size_t size;
-    *told = true;
-    if (bt_inflate_wanted(&packed, header(exchange, MHD_HTTP_HEADER_CONTENT_ENCODING), &error) != BT_OK)
-        return bt_reply_error(exchange, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, error.message);
-    *told = false;
-    if (!packed || exchange->size == 0) return MHD_YES;
-    bt_status status = bt_inflate(&body, &size, exchange->body, exchange->size, exchange->body_limit, &error);
-    *told = status != BT_OK;
-    if (status == BT_INVALID) return refuse_size(exchange);
-    if (status != BT_OK) return bt_reply_status(exchange, &error);
+    size_t size, most = exchange->size * RATIO_MAX;
+    if (!exchange->packed || exchange->size == 0) return BT_OK;
+    if (most > exchange->body_limit) most = exchange->body_limit;
+    bt_status status = bt_account_take(&exchange->account, most, error);
+    if (status != BT_OK) return status;
+    status = bt_inflate(&body, &size, exchange->body, exchange->size, exchange->body_limit, error);
+    exchange->unread = status == BT_INVALID;
+    if (status != BT_OK) return status;
     free(exchange->body);
     exchange->body = body;
     exchange->size = size;
-    return MHD_YES;
+    bt_account_set(&exchange->account, size);
+    return BT_OK;
 }
 
 /* ---- all of it ---- */
 
 static enum MHD_Result infer(bt_exchange *exchange) {
+    bt_error error;
+    if (bt_inflate_wanted(&exchange->packed, header(exchange, MHD_HTTP_HEADER_CONTENT_ENCODING), &error) !=
+        BT_OK)
+        return bt_reply_error(exchange, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, error.message);
     const char *text = header(exchange, "Inference-Header-Content-Length");
-    const int64_t length = text ? number_of(text) : BT_INFER_ALL_JSON;
-    if (text && length < 0)
+    exchange->header_length = text ? number_of(text) : BT_INFER_ALL_JSON;
+    if (text && exchange->header_length < 0)
         return bt_reply_error(exchange, MHD_HTTP_BAD_REQUEST,
                               "Inference-Header-Content-Length: how many bytes of the body are JSON");
-    return bt_http_infer(exchange, length);
+    return bt_http_infer(exchange);
 }
 
 static enum MHD_Result refuse_path(const bt_exchange *exchange, const char *url) {
@@ -153,7 +161,6 @@ static enum MHD_Result refuse_path(const bt_exchange *exchange, const char *url)
 }
 
 static enum MHD_Result answer(bt_exchange *exchange, const char *method, const char *url) {
-    bool told;
     const char *allowed;
     enum MHD_Result result;
     if (bt_envelope_answers(exchange, &result)) return result;
@@ -161,9 +168,8 @@ static enum MHD_Result answer(bt_exchange *exchange, const char *method, const c
     if (!bt_route_allows(exchange->route.target, method, &allowed))
         return bt_reply_not_allowed(exchange, allowed);
     if (!bt_route_reads(exchange->route.target)) return bt_http_answer_endpoint(exchange);
-    if (exchange->unread) return refuse_size(exchange);
-    result = unpack(exchange, &told);
-    return told || result == MHD_NO ? result : infer(exchange);
+    if (exchange->refusal.status != BT_OK) return bt_reply_status(exchange, &exchange->refusal);
+    return exchange->unread ? refuse_size(exchange) : infer(exchange);
 }
 
 /* Makes room for a body that is wanted. Another is passed over, and then answered; but at once where its sender
@@ -202,5 +208,6 @@ enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connecti
         *size = 0;
         return result;
     }
+    if (exchange->asleep && exchange->unread) return refuse_size(exchange);
     return exchange->asleep ? bt_http_infer_answered(exchange) : answer(exchange, method, url);
 }

@@ -37,11 +37,34 @@ static bt_status add(bt_infer_request *out, const bt_infer_picture *picture, bt_
     return BT_OK;
 }
 
-bt_status bt_infer_input_file(bt_infer_request *out, const void *bytes, size_t size, bt_error *error) {
+/* What a picture takes while it is decoded; what it takes then is the request's. */
+typedef struct decoding {
+    bt_account *account;
+    size_t bytes;
+} decoding;
+
+static bt_status may_take(void *context, size_t bytes, bt_error *error) {
+    decoding *d = context;
+    bt_status status = bt_account_take(d->account, bytes, error);
+    if (status == BT_OK) d->bytes = bytes;
+    return status;
+}
+
+static bt_status decode(bt_picture *out, const bt_infer_request *request, const void *bytes, size_t size,
+                        bt_error *error) {
     char name[64];
+    decoding d = {.account = request->account};
+    const bt_picture_wishes wishes = {.may_take = may_take, .context = &d};
+    snprintf(name, sizeof name, PLACE "[%d]", request->count);
+    bt_status status = bt_picture_decode(out, bytes, size, name, &wishes, error);
+    if (status == BT_OK) d.bytes -= 3 * (size_t)out->height * (size_t)out->width;
+    bt_account_give(d.account, d.bytes);
+    return status;
+}
+
+bt_status bt_infer_input_file(bt_infer_request *out, const void *bytes, size_t size, bt_error *error) {
     bt_picture picture;
-    snprintf(name, sizeof name, PLACE "[%d]", out->count);
-    bt_status status = bt_picture_decode(&picture, bytes, size, name, NULL, error);
+    bt_status status = decode(&picture, out, bytes, size, error);
     if (status != BT_OK) return status;
     if (out->pixels + (size_t)picture.height * (size_t)picture.width > BT_PICTURE_PIXELS_MAX) {
         status = bt_fail(error, BT_INVALID,

@@ -215,6 +215,19 @@ static bt_status parse(json_t **out, const char *text, size_t length, bt_numbers
     return status;
 }
 
+/* Bytes of JSON that are read in some hundred microseconds, whatever they say. */
+#define QUICK_JSON 65536
+
+/* Of each byte of longer JSON, while a tree of it, texts' files and numbers are made. */
+#define TREE_BYTES 4
+
+/* What numbers take at most that were read from JSON, once the tree is gone. */
+static size_t kept_bytes(const bt_infer_request *request, size_t length) {
+    const size_t floats = request->pixels * 3 * sizeof(float), most = length / 2 * sizeof(float);
+    if (!request->numbers) return 0;
+    return floats < most ? floats : most;
+}
+
 static bt_status read_body(bt_infer_request *out, const uint8_t *body, size_t size, int64_t header_length,
                            const bt_infer_limits *limits, bt_error *error) {
     json_t *top;
@@ -228,16 +241,27 @@ static bt_status read_body(bt_infer_request *out, const uint8_t *body, size_t si
         return bt_fail(error, BT_PARSE, "Inference-Header-Content-Length is %zu, but the body has %zu bytes",
                        length, size);
     bt_infer_binary binary = {.bytes = body + length, .size = size - length};
-    bt_status status = parse(&top, (const char *)body, length, &binary.numbers, error);
+    const size_t tree_bytes = length > QUICK_JSON ? TREE_BYTES * length : 0;
+    bt_status status = bt_account_take(limits->account, tree_bytes, error);
+    if (status != BT_OK) return status;
+    status = parse(&top, (const char *)body, length, &binary.numbers, error);
     if (status != BT_OK) return status;
     status = read_json(out, top, &binary, limits, error);
     json_decref(top);
+    bt_account_give(limits->account, tree_bytes - (tree_bytes > 0 ? kept_bytes(out, length) : 0));
     return status;
+}
+
+bool bt_infer_is_slow(const void *body, size_t size, int64_t header_length) {
+    const size_t length = header_length < 0 || (size_t)header_length > size ? size : (size_t)header_length;
+    if (length == 0 || length > QUICK_JSON) return true;
+    return memmem(body, length, "BYTES", 5) != NULL || memchr(body, '\\', length) != NULL;
 }
 
 bt_status bt_infer_request_read(bt_infer_request *out, const void *body, size_t size, int64_t header_length,
                                 const bt_infer_limits *limits, bt_error *error) {
-    *out = (bt_infer_request){.input_height = limits->height, .input_width = limits->width};
+    *out = (bt_infer_request){
+        .account = limits->account, .input_height = limits->height, .input_width = limits->width};
     bt_status status = read_body(out, body, size, header_length, limits, error);
     if (status != BT_OK) bt_infer_request_close(out);
     return status;

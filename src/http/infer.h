@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "http/budget.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,9 +54,10 @@ extern const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS];
 #define BT_INFER_TEXT_PIXELS_MAX (1 << 21)
 
 typedef struct bt_infer_limits {
-    int pictures;      /* in one request */
-    bool polygons;     /* can be found here */
-    int height, width; /* of the network's input */
+    int pictures;        /* in one request */
+    bool polygons;       /* can be found here */
+    int height, width;   /* of the network's input */
+    bt_account *account; /* that memory is taken from; NULL: none is counted */
 } bt_infer_limits;
 
 typedef struct bt_infer_picture {
@@ -68,7 +70,8 @@ typedef struct bt_infer_picture {
 } bt_infer_picture;
 
 typedef struct bt_infer_request {
-    char *id; /* NULL: none was given */
+    bt_account *account; /* the limits' */
+    char *id;            /* NULL: none was given */
     bt_infer_picture *pictures;
     int count;
     size_t room;   /* for pictures */
@@ -95,6 +98,10 @@ BT_MUST_USE bt_status bt_infer_request_read(bt_infer_request *out, const void *b
                                             int64_t header_length, const bt_infer_limits *limits,
                                             bt_error *error);
 void bt_infer_request_close(bt_infer_request *request); /* safe on an empty one; leaves it empty */
+
+/* Whether reading it may take long: much JSON, or files. Looks at its letters alone: files have the type BYTES, which
+ * letters can tell but where they are escaped. */
+bool bt_infer_is_slow(const void *body, size_t size, int64_t header_length);
 
 bool bt_infer_wants(const bt_infer_request *request, bt_infer_output output);
 

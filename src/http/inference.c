@@ -1,4 +1,5 @@
-/* A request's pictures at the service, and the answer made of what comes back.
+/* A request's pictures at the service, and the answer made of what comes back. What of that is quick is done on the
+ * connection's thread, and what takes long by workers.
  *
  * The connection is put to sleep before the first picture is handed over, since its answer may come at once,
  * on another thread. Whoever hands over has a hold of its own, so that nobody wakes the connection before the
@@ -9,10 +10,103 @@
 #include "http/documents.h"
 #include "http/state.h"
 
+/* ---- the end of its stay ---- */
+
+/* Pixels whose polygons are found in some hundred microseconds, and numbers that are written as text in such a time. */
+#define QUICK_PIXELS      16384
+#define QUICK_TEXT_PIXELS 1024
+
+/* The first that went wrong; NULL: none. */
+static const bt_error *failure_of(const bt_exchange *exchange) {
+    if (exchange->refusal.status != BT_OK) return &exchange->refusal;
+    for (int i = 0; i < exchange->request.count; i++)
+        if (exchange->parts[i].error.status != BT_OK) return &exchange->parts[i].error;
+    return NULL;
+}
+
+static bool ends_slowly(const bt_exchange *exchange) {
+    const bt_infer_request *request = &exchange->request;
+    bool text = false;
+    if (failure_of(exchange)) return false;
+    for (int i = 0; i < request->output_count; i++)
+        text |= !request->outputs[i].binary && request->outputs[i].output != BT_INFER_POLYGONS;
+    return (exchange->polygons && request->pixels > QUICK_PIXELS) ||
+           (text && request->pixels > QUICK_TEXT_PIXELS);
+}
+
+/* Of a tensor that is no picture's the network may have made no numbers: such a pixel is in no region. *own, which
+ * the caller frees, is a copy without them; NULL where there are none. */
+static bt_status leave_out_nan(float **own, const float *probabilities, size_t pixels, bt_error *error) {
+    size_t first = 0;
+    *own = NULL;
+    while (first < pixels && !isnan(probabilities[first]))
+        first++;
+    if (first == pixels) return BT_OK;
+    *own = malloc(pixels * sizeof **own);
+    if (!*own) return bt_no_memory(error, "a request's polygons");
+    for (size_t i = 0; i < pixels; i++)
+        (*own)[i] = isnan(probabilities[i]) ? 0 : probabilities[i];
+    return BT_OK;
+}
+
+static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {
+    const bt_infer_request *r = &exchange->request;
+    const bt_infer_picture *picture = &r->pictures[index];
+    const float *probabilities = exchange->probabilities + picture->offset;
+    float *own = NULL;
+    bt_polygons *found = NULL;
+    bt_status status = BT_OK;
+    if (picture->tensor)
+        status = leave_out_nan(&own, probabilities, (size_t)picture->height * (size_t)picture->width, error);
+    if (status == BT_OK)
+        status = bt_polygons_find(&found, own ? own : probabilities, picture->height, picture->width,
+                                  r->threshold, r->min_area_px, error);
+    if (status == BT_OK) status = bt_polygons_json(found, &exchange->polygons[index], error);
+    bt_polygons_close(&found);
+    free(own);
+    return status;
+}
+
+static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
+    bt_status status = BT_OK;
+    for (int i = 0; i < exchange->request.count && status == BT_OK; i++)
+        status = find_polygons_of(exchange, i, error);
+    return status;
+}
+
+/* Its answer's bytes, or why there are none. */
+static void finish(bt_exchange *exchange) {
+    const bt_infer_results results = {.masks = exchange->masks,
+                                      .probabilities = exchange->probabilities,
+                                      .logits = exchange->logits,
+                                      .polygons = exchange->polygons,
+                                      .of = exchange->results};
+    const bt_error *failure = failure_of(exchange);
+    bt_error error;
+    bt_status status = failure ? failure->status : BT_OK;
+    if (status == BT_OK && exchange->polygons) status = find_polygons(exchange, &error);
+    if (status == BT_OK)
+        status = bt_infer_response_write(&exchange->response, &exchange->request, exchange->route.model,
+                                         &results, &error);
+    if (status != BT_OK) exchange->refusal = failure ? *failure : error;
+    exchange->finished = true;
+}
+
+static void finish_and_wake(void *context) {
+    bt_exchange *exchange = context;
+    finish(exchange);
+    MHD_resume_connection(exchange->connection);
+}
+
 void bt_exchange_release(bt_exchange *exchange) {
     if (atomic_fetch_sub(&exchange->holds, 1) != 1) return;
     bt_watch_remove(exchange);
-    MHD_resume_connection(exchange->connection);
+    if (!ends_slowly(exchange)) {
+        MHD_resume_connection(exchange->connection);
+        return;
+    }
+    exchange->job = (bt_job){.run = finish_and_wake, .context = exchange};
+    bt_workers_run(exchange->server->workers, &exchange->job);
 }
 
 /* On one of the service's threads. */
@@ -84,20 +178,95 @@ static void submit_all(bt_exchange *exchange) {
     bt_watch_add(exchange);
 }
 
-static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts, int64_t header_length,
-                              bt_error *error) {
+/* Bytes of text that a number takes at most, or nearly. */
+#define FLOAT_TEXT_BYTES 16
+#define MASK_TEXT_BYTES  2
+
+/* Of an output: what the service writes, and what stands in the answer. */
+static size_t bytes_of(const bt_infer_request *request, int index) {
+    const bt_infer_output output = request->outputs[index].output;
+    const bool mask = output == BT_INFER_MASK;
+    const size_t each = mask ? 1 : sizeof(float), text = mask ? MASK_TEXT_BYTES : FLOAT_TEXT_BYTES;
+    if (output == BT_INFER_POLYGONS) return request->pixels * sizeof(float); /* of probabilities */
+    return bt_infer_values(request, output) * (each + (request->outputs[index].binary ? each : text));
+}
+
+static bt_status take_memory(bt_exchange *exchange, bt_error *error) {
+    size_t bytes = 0;
+    for (int i = 0; i < exchange->request.output_count; i++)
+        bytes += bytes_of(&exchange->request, i);
+    return bt_account_take(&exchange->account, bytes, error);
+}
+
+static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts, bt_error *error) {
     const bt_infer_limits limits = {.pictures = facts->max_queue_size,
                                     .polygons = exchange->server->polygons,
                                     .height = facts->input_height,
-                                    .width = facts->input_width};
+                                    .width = facts->input_width,
+                                    .account = &exchange->account};
     bt_status status = bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
-                                             header_length, &limits, error);
+                                             exchange->header_length, &limits, error);
     bt_envelope_note_id(exchange, exchange->request.id);
+    if (status == BT_OK) status = take_memory(exchange, error);
     return status == BT_OK ? make_room(exchange, error) : status;
 }
 
-/* `handed` is set where its pictures are with the service; otherwise it has its answer. */
-static enum MHD_Result hand_over(bt_exchange *exchange, int64_t header_length, bool *handed) {
+static void submit(bt_exchange *exchange) {
+    exchange->counted = true;
+    atomic_fetch_add(&exchange->server->sleeping, 1);
+    submit_all(exchange);
+}
+
+/* The connection sleeps. */
+static bt_status read_slowly(bt_exchange *exchange, bt_error *error) {
+    bt_model_facts facts;
+    int index;
+    bt_status status = bt_http_find_model(exchange, &facts, &index, error);
+    if (status == BT_OK) status = bt_exchange_unpack(exchange, error);
+    return status == BT_OK ? read_request(exchange, &facts, error) : status;
+}
+
+/* By a worker. */
+static void read_and_submit(void *context) {
+    bt_exchange *exchange = context;
+    bt_error error;
+    if (read_slowly(exchange, &error) == BT_OK)
+        submit(exchange);
+    else
+        exchange->refusal = error;
+    bt_generation_entered(exchange);
+    bt_exchange_release(exchange);
+}
+
+/* From here on its answer may come at any moment. */
+static void fall_asleep(bt_exchange *exchange) {
+    atomic_store(&exchange->holds, 1);
+    exchange->asleep = true;
+    MHD_suspend_connection(exchange->connection);
+}
+
+/* Nobody waits for pictures to be decoded that the queue would not take then. */
+static enum MHD_Result hand_to_worker(bt_exchange *exchange, int index) {
+    bt_error error;
+    if (bt_serving_check_room(exchange->generation->service, index, &error) != BT_OK)
+        return bt_reply_status(exchange, &error);
+    fall_asleep(exchange);
+    exchange->job = (bt_job){.run = read_and_submit, .context = exchange};
+    bt_workers_run(exchange->server->workers, &exchange->job);
+    return MHD_YES;
+}
+
+static enum MHD_Result submit_at_once(bt_exchange *exchange, const bt_model_facts *facts) {
+    bt_error error;
+    if (read_request(exchange, facts, &error) != BT_OK) return bt_reply_status(exchange, &error);
+    fall_asleep(exchange);
+    submit(exchange);
+    bt_generation_entered(exchange);
+    bt_exchange_release(exchange);
+    return MHD_YES;
+}
+
+static enum MHD_Result hand_over(bt_exchange *exchange) {
     bt_model_facts facts;
     bt_error error;
     int index;
@@ -105,79 +274,19 @@ static enum MHD_Result hand_over(bt_exchange *exchange, int64_t header_length, b
         return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, error.message);
     if (atomic_load(&exchange->server->phase) == BT_HTTP_LOADING)
         return bt_reply_error(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, bt_http_unready(exchange->server));
-    if (read_request(exchange, &facts, header_length, &error) != BT_OK)
-        return bt_reply_status(exchange, &error);
-    atomic_store(&exchange->holds, 1);
-    exchange->asleep = true;
-    atomic_fetch_add(&exchange->server->sleeping, 1);
-    MHD_suspend_connection(exchange->connection);
-    submit_all(exchange);
-    *handed = true;
-    return MHD_YES;
+    if (exchange->packed || bt_infer_is_slow(exchange->body, exchange->size, exchange->header_length))
+        return hand_to_worker(exchange, index);
+    return submit_at_once(exchange, &facts);
 }
 
-enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length) {
-    bool handed = false;
+enum MHD_Result bt_http_infer(bt_exchange *exchange) {
     bt_generation_enter(exchange);
-    const enum MHD_Result result = hand_over(exchange, header_length, &handed);
-    if (!handed) {
-        bt_generation_leave(exchange);
-        return result;
-    }
-    bt_generation_entered(exchange);
-    bt_exchange_release(exchange);
+    const enum MHD_Result result = hand_over(exchange);
+    if (!exchange->asleep) bt_generation_leave(exchange); /* it has its answer */
     return result;
 }
 
 /* ---- and back ---- */
-
-/* The first that went wrong; NULL: none. */
-static const bt_error *failure_of(const bt_exchange *exchange) {
-    if (exchange->refusal.status != BT_OK) return &exchange->refusal;
-    for (int i = 0; i < exchange->request.count; i++)
-        if (exchange->parts[i].error.status != BT_OK) return &exchange->parts[i].error;
-    return NULL;
-}
-
-/* Of a tensor that is no picture's the network may have made no numbers: such a pixel is in no region. *own, which
- * the caller frees, is a copy without them; NULL where there are none. */
-static bt_status leave_out_nan(float **own, const float *probabilities, size_t pixels, bt_error *error) {
-    size_t first = 0;
-    *own = NULL;
-    while (first < pixels && !isnan(probabilities[first]))
-        first++;
-    if (first == pixels) return BT_OK;
-    *own = malloc(pixels * sizeof **own);
-    if (!*own) return bt_no_memory(error, "a request's polygons");
-    for (size_t i = 0; i < pixels; i++)
-        (*own)[i] = isnan(probabilities[i]) ? 0 : probabilities[i];
-    return BT_OK;
-}
-
-static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {
-    const bt_infer_request *r = &exchange->request;
-    const bt_infer_picture *picture = &r->pictures[index];
-    const float *probabilities = exchange->probabilities + picture->offset;
-    float *own = NULL;
-    bt_polygons *found = NULL;
-    bt_status status = BT_OK;
-    if (picture->tensor)
-        status = leave_out_nan(&own, probabilities, (size_t)picture->height * (size_t)picture->width, error);
-    if (status == BT_OK)
-        status = bt_polygons_find(&found, own ? own : probabilities, picture->height, picture->width,
-                                  r->threshold, r->min_area_px, error);
-    if (status == BT_OK) status = bt_polygons_json(found, &exchange->polygons[index], error);
-    bt_polygons_close(&found);
-    free(own);
-    return status;
-}
-
-static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
-    bt_status status = BT_OK;
-    for (int i = 0; i < exchange->request.count && status == BT_OK; i++)
-        status = find_polygons_of(exchange, i, error);
-    return status;
-}
 
 static void note_result(const bt_exchange *exchange) {
     const bt_result slowest = bt_infer_slowest(exchange->results, exchange->request.count);
@@ -185,22 +294,12 @@ static void note_result(const bt_exchange *exchange) {
 }
 
 enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
-    const bt_infer_results results = {.masks = exchange->masks,
-                                      .probabilities = exchange->probabilities,
-                                      .logits = exchange->logits,
-                                      .polygons = exchange->polygons,
-                                      .of = exchange->results};
-    const bt_error *failure = failure_of(exchange);
-    bt_error error = failure ? *failure : (bt_error){BT_OK, ""};
-    bt_infer_response response;
-    bt_status status = error.status;
-    atomic_fetch_sub(&exchange->server->sleeping, 1);
+    if (exchange->counted) atomic_fetch_sub(&exchange->server->sleeping, 1);
     bt_generation_leave(exchange);
-    if (status == BT_OK) note_result(exchange);
-    if (status == BT_OK && exchange->polygons) status = find_polygons(exchange, &error);
-    if (status == BT_OK)
-        status =
-            bt_infer_response_write(&response, &exchange->request, exchange->route.model, &results, &error);
+    if (!failure_of(exchange)) note_result(exchange);
+    if (!exchange->finished) finish(exchange);
     bt_exchange_clear(exchange); /* whoever reads slowly holds the answer, and nothing else */
-    return status == BT_OK ? bt_reply_response(exchange, &response) : bt_reply_status(exchange, &error);
+    if (exchange->refusal.status != BT_OK) return bt_reply_status(exchange, &exchange->refusal);
+    bt_account_set(&exchange->account, exchange->response.size);
+    return bt_reply_response(exchange, &exchange->response);
 }

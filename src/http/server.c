@@ -158,6 +158,9 @@ static bt_http_server *make(bt_service *service, const bt_http_settings *setting
     server->access = access;
     server->listener = server->accept_signal = -1;
     atomic_store(&server->body_limit, (long long)bt_http_body_limit_of(settings, service));
+    server->budget.limit_bytes = settings->memory_limit_mb > 0
+                                     ? (size_t)settings->memory_limit_mb << 20
+                                     : bt_budget_usual_bytes((size_t)atomic_load(&server->body_limit));
     server->polygons = finds_polygons();
     make_locks(server);
     return server;
@@ -172,6 +175,7 @@ bt_status bt_http_server_open(bt_http_server **out, bt_service *service, const b
     if (status == BT_OK)
         status = listener >= 0 ? inherit(server, listener, error) : start_listening(server, error);
     if (status == BT_OK) status = write_address(server, error);
+    if (status == BT_OK) status = bt_workers_open(&server->workers, (int)settings->http_threads, error);
     if (status == BT_OK) status = bt_watch_start(server, error);
     if (status == BT_OK) status = start_daemon(server, error);
     if (status == BT_OK) status = bt_accept_start(server, error);
@@ -237,6 +241,7 @@ void bt_http_server_close(bt_http_server **server) {
     if (s->daemon) await_answers(s);
     bt_watch_stop(s);
     if (atomic_load(&s->sleeping) > 0) return; /* a lane hangs with their pictures: nothing may be freed */
+    bt_workers_close(&s->workers);
     if (s->daemon) MHD_stop_daemon(s->daemon);
     if (s->accept_signal >= 0) close(s->accept_signal);
     bt_tally_close(&s->tally);

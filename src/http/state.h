@@ -2,7 +2,8 @@
  *
  * server.c opens and closes it; accept.c takes connections; generation.c says which service a request belongs to;
  * exchange.c takes a request in, from its head to its last byte, and sees it out; reply.c makes answers;
- * inference.c hands pictures to the service and is called back; watch.c looks for those who hung up. */
+ * inference.c reads requests, hands pictures to the service and is called back; workers.c has threads for what of that takes
+ * long; budget.c bounds the memory of all; watch.c looks for those who hung up. */
 #ifndef BT_HTTP_STATE_H
 #define BT_HTTP_STATE_H
 
@@ -11,11 +12,13 @@
 
 #include "base/atomic.h"
 #include "http/access.h"
+#include "http/budget.h"
 #include "http/envelope.h"
 #include "http/infer.h"
 #include "http/route.h"
 #include "http/server.h"
 #include "http/tally.h"
+#include "http/workers.h"
 #include "serving/serving.h"
 
 #ifdef __cplusplus
@@ -42,7 +45,9 @@ struct bt_http_server {
     char address[128];
     bt_tally *tally;
     atomic_llong body_limit;
-    bool polygons;                   /* can be found here */
+    bool polygons;    /* can be found here */
+    bt_budget budget; /* of all requests' memory */
+    bt_workers *workers;
     atomic_int phase;                /* bt_http_phase */
     atomic_int open;                 /* exchanges */
     atomic_int sleeping;             /* of those, with the service */
@@ -70,9 +75,11 @@ typedef struct bt_http_part {
     bt_error error; /* status BT_OK: none */
 } bt_http_part;
 
-/* A request and its answer. It belongs to its connection's thread, and while the connection sleeps to those
- * that `holds` counts: each of its parts until it is answered, whoever submits them, and the watcher while it
- * takes them back. The last one to let go wakes the connection. */
+/* A request and its answer. It belongs to its connection's thread. While the connection sleeps it belongs to one after
+ * the other: to a worker, where reading it takes long; to those that `holds` counts, each of its parts
+ * until it is answered, whoever submits them, and the watcher while it takes them back; and, when the last of those has
+ * let go, to a worker again, where putting the answer together takes long. Whoever has it last wakes the
+ * connection. It is of its generation all the while, and `entering` there until its parts are submitted. */
 struct bt_exchange {
     bt_http_server *server;
     struct MHD_Connection *connection;
@@ -82,10 +89,15 @@ struct bt_exchange {
     bt_envelope *envelope;
     int64_t began_ns;
     size_t body_limit; /* as it was then */
-    bool asleep;       /* was handed to the service, and comes back answered */
+    bool asleep;       /* was put to sleep, and comes back answered or refused */
+    bool counted;      /* among those with the service */
+    bt_account account;
+    bt_job job; /* of a worker */
     /* the body */
     uint8_t *body;
     size_t size, room;
+    bool packed;
+    int64_t header_length;
     bool unread;        /* the body is not wanted, or too large */
     size_t passed_over; /* bytes of such a body */
     /* an inference */
@@ -94,8 +106,10 @@ struct bt_exchange {
     float *probabilities, *logits;
     bt_result *results;
     bt_http_part *parts;
-    bt_error refusal; /* of the service, which did not take all parts; status BT_OK: none */
+    bt_error refusal; /* why it has no result, but for what its parts say; status BT_OK: none */
     char **polygons;
+    bool finished; /* polygons are found, and the response, where it has one, is written */
+    bt_infer_response response;
     atomic_int holds;
     /* under the server's lock */
     bool listed, taken_back;
@@ -110,8 +124,11 @@ enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connecti
 void bt_exchange_completed(void *server, struct MHD_Connection *connection, void **state,
                            enum MHD_RequestTerminationCode code);
 
-/* Frees whatever making the answer took, and the request with it. */
+/* Frees whatever making the answer took, and the request with it, but for the response. */
 void bt_exchange_clear(bt_exchange *exchange);
+/* Unpacks the body where it is packed. BT_INVALID, and the body is `unread`, where it is too large; else as
+ * bt_inflate and bt_account_take. */
+BT_MUST_USE bt_status bt_exchange_unpack(bt_exchange *exchange, bt_error *error);
 
 /* ---- reply.c ---- */
 
@@ -164,9 +181,9 @@ BT_MUST_USE bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_f
 
 /* ---- inference.c ---- */
 
-/* Decodes the body and hands its pictures to the service: the connection sleeps then, and is handled once more
- * when all are answered. */
-enum MHD_Result bt_http_infer(bt_exchange *exchange, int64_t header_length);
+/* Decodes the body, of which header_length bytes are JSON, and hands its pictures to the service: the connection sleeps
+ * then, and is handled once more when all are answered, or the request is refused. */
+enum MHD_Result bt_http_infer(bt_exchange *exchange);
 enum MHD_Result bt_http_infer_answered(bt_exchange *exchange);
 /* Lets go of one hold. */
 void bt_exchange_release(bt_exchange *exchange);

@@ -19,11 +19,17 @@ bt_status bt_decode_jpeg(bt_picture *out, const uint8_t *bytes, size_t size, con
 bt_status bt_decode_tiff(bt_picture *out, const uint8_t *bytes, size_t size, const bt_picture_wishes *wishes,
                          bt_error *error);
 
-/* Checks what a header says, and takes the pixels' memory. `fewest_bytes` is what pixels so many must have in
- * the file at least, by the best that their compression can do: a header that promises more than the file's
- * `size` can hold is a lie, or a bomb. */
-bt_status bt_picture_take(bt_picture *out, uint64_t height, uint64_t width, uint64_t fewest_bytes,
-                          uint64_t size, bt_error *error);
+typedef struct bt_picture_head {
+    uint64_t height, width;
+    /* What pixels so many must have in the file at least, by the best that their compression can do: a header that
+     * promises more than the file's size can hold is a lie, or a bomb. */
+    uint64_t fewest_bytes;
+    size_t pixel_bytes; /* that each takes at most while they are decoded, those in the picture included */
+} bt_picture_head;
+
+/* Checks what a header says, and takes the pixels' memory. `size` is the file's. */
+bt_status bt_picture_take(bt_picture *out, const bt_picture_head *head, uint64_t size,
+                          const bt_picture_wishes *wishes, bt_error *error);
 
 /* Adds a note, which lacks the picture's name likewise; one too many is dropped. */
 void bt_picture_note(bt_picture *picture, const char *format, ...) BT_PRINTF(2, 3);

@@ -119,14 +119,21 @@ static int orientation_of(const decoder *d) {
 }
 
 /* libjpeg may jump out of this function: whatever it takes lives in `d` and `out`. */
-static bt_status decode(decoder *d, const uint8_t *bytes, size_t size, bt_picture *out, bt_error *error) {
+static bt_status decode(decoder *d, const uint8_t *bytes, size_t size, const bt_picture_wishes *wishes,
+                        bt_picture *out, bt_error *error) {
     set_up(d, bytes, size);
     jpeg_read_header(&d->jpeg, TRUE);
     d->orientation = orientation_of(d);
     bt_status status = check_colours(d, error);
     uint64_t height = d->jpeg.image_height, width = d->jpeg.image_width;
-    uint64_t fewest_bytes = d->jpeg.arith_code ? 0 : height * width / PIXELS_A_BYTE;
-    if (status == BT_OK) status = bt_picture_take(out, height, width, fewest_bytes, size, error);
+    const bt_picture_head head = {
+        .height = height,
+        .width = width,
+        .fewest_bytes = d->jpeg.arith_code ? 0 : height * width / PIXELS_A_BYTE,
+        /* the picture, the same turned, and coefficients of two bytes where scans are put together */
+        .pixel_bytes = jpeg_has_multiple_scans(&d->jpeg) ? 3 + 3 + 6 : 3 + 3,
+    };
+    if (status == BT_OK) status = bt_picture_take(out, &head, size, wishes, error);
     if (status != BT_OK) return status;
     d->jpeg.out_color_space = JCS_RGB;
     jpeg_start_decompress(&d->jpeg);
@@ -142,9 +149,9 @@ static bt_status decode(decoder *d, const uint8_t *bytes, size_t size, bt_pictur
 }
 
 /* What is changed between setjmp and longjmp is the caller's, not this function's: so C keeps it. */
-static bt_status decode_or_fail(decoder *d, const uint8_t *bytes, size_t size, bt_picture *out,
-                                bt_error *error) {
-    if (setjmp(d->failed) == 0) return decode(d, bytes, size, out, error);
+static bt_status decode_or_fail(decoder *d, const uint8_t *bytes, size_t size,
+                                const bt_picture_wishes *wishes, bt_picture *out, bt_error *error) {
+    if (setjmp(d->failed) == 0) return decode(d, bytes, size, wishes, out, error);
     if (d->out_of_memory) return bt_no_memory(error, "decoding a JPEG");
     if (!d->has_rows) return bt_fail(error, BT_PARSE, "a damaged JPEG: %s", d->message);
     bt_picture_note(out, "it is damaged behind its pixels (%s), but all its rows are there", d->message);
@@ -166,7 +173,7 @@ bt_status bt_decode_jpeg(bt_picture *out, const uint8_t *bytes, size_t size, con
     bt_status status = bt_picture_only_page(wishes, error);
     if (status == BT_OK) status = bt_value_scale_of(&scale, 8, wishes, error);
     if (status != BT_OK) return status;
-    status = decode_or_fail(&d, bytes, size, out, error);
+    status = decode_or_fail(&d, bytes, size, wishes, out, error);
     if (status == BT_OK) status = show(&d, &scale, out, error);
     jpeg_destroy_decompress(&d.jpeg);
     return status;

@@ -218,15 +218,23 @@ static bt_status decode(spng_ctx *png, const source *s, const bt_picture_wishes 
     bt_value_scale scale = {0};
     int failed = spng_get_ihdr(png, &header);
     if (failed) return broken(failed, error);
-    bt_status status = bt_picture_take(out, header.height, header.width,
-                                       stored_bytes(&header) / DEFLATE_RATIO_MAX, s->size, error);
-    if (status == BT_OK) status = find_scale(&scale, &header, wishes, error);
-    if (status != BT_OK) return status;
     int transparency = spng_get_trns(png, &transparent);
-    if (transparency != SPNG_OK && transparency != SPNG_ECHUNKAVAIL) return broken(transparency, error);
     bool through = header.bit_depth == 16 || transparency == SPNG_OK ||
                    header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
                    header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+    const bt_picture_head head = {
+        .height = header.height,
+        .width = header.width,
+        .fewest_bytes = stored_bytes(&header) / DEFLATE_RATIO_MAX,
+        /* the picture, and RGBA or the picture turned */
+        .pixel_bytes = !through                 ? 3 + 3
+                       : header.bit_depth == 16 ? 3 + 8
+                                                : 3 + 4,
+    };
+    bt_status status = bt_picture_take(out, &head, s->size, wishes, error);
+    if (status == BT_OK) status = find_scale(&scale, &header, wishes, error);
+    if (status != BT_OK) return status;
+    if (transparency != SPNG_OK && transparency != SPNG_ECHUNKAVAIL) return broken(transparency, error);
     status = through ? decode_through(png, header.bit_depth == 16, &scale, out, error)
                      : decode_plain(png, &scale, out, error);
     if (status != BT_OK) return status;

@@ -9,6 +9,9 @@
 
 /* ---- the header ---- */
 
+/* Of memory at most: the picture, what libtiff makes of it, the same turned, and a strip or tile, which may be all. */
+#define PIXEL_BYTES 20
+
 static void read_page(TIFF *tiff, bt_tiff_layout *p) {
     uint16_t planar = PLANARCONFIG_CONTIG, extra_count = 0, *extras = NULL;
     TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &p->height);
@@ -180,7 +183,11 @@ static bt_status decode(TIFF *tiff, bt_tiff_source *s, const bt_tiff_file *file,
     if (status != BT_OK) return status;
     uint64_t row_bits = (uint64_t)p.width * p.bits * p.channels;
     uint64_t stored_bytes = (row_bits + 7) / 8 * p.height;
-    status = bt_picture_take(out, p.height, p.width, stored_bytes / ratio_of(&p), s->size, error);
+    const bt_picture_head head = {.height = p.height,
+                                  .width = p.width,
+                                  .fewest_bytes = stored_bytes / ratio_of(&p),
+                                  .pixel_bytes = PIXEL_BYTES};
+    status = bt_picture_take(out, &head, s->size, wishes, error);
     if (status == BT_OK) status = find_scale(&scale, &p, file, found, wishes, out, error);
     s->shift = found->shift; /* the directory is read: what follows are pixels */
     if (status == BT_OK)

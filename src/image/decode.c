@@ -14,8 +14,8 @@
 
 /* ---- what the decoders share ---- */
 
-bt_status bt_picture_take(bt_picture *out, uint64_t height, uint64_t width, uint64_t fewest_bytes,
-                          uint64_t size, bt_error *error) {
+static bt_status check_head(const bt_picture_head *head, uint64_t size, bt_error *error) {
+    const uint64_t height = head->height, width = head->width;
     if (height < 1 || width < 1) return bt_fail(error, BT_PARSE, "it has no pixels");
     if (height > BT_IMAGE_SIDE_MAX || width > BT_IMAGE_SIDE_MAX)
         return bt_fail(error, BT_INVALID, "it is %llu pixels high and %llu wide; at most %d each are read",
@@ -23,13 +23,23 @@ bt_status bt_picture_take(bt_picture *out, uint64_t height, uint64_t width, uint
     if (height * width > BT_PICTURE_PIXELS_MAX)
         return bt_fail(error, BT_INVALID, "it has %llu x %llu pixels; at most %d in all are read",
                        (unsigned long long)height, (unsigned long long)width, BT_PICTURE_PIXELS_MAX);
-    if (fewest_bytes > size)
+    if (head->fewest_bytes > size)
         return bt_fail(error, BT_PARSE, "its header says %llu x %llu pixels, which %llu bytes cannot hold",
                        (unsigned long long)height, (unsigned long long)width, (unsigned long long)size);
-    out->rgb = malloc(3 * (size_t)(height * width));
-    if (!out->rgb) return bt_no_memory(error, "%d x %d pixels", (int)height, (int)width);
-    out->height = (int)height;
-    out->width = (int)width;
+    return BT_OK;
+}
+
+bt_status bt_picture_take(bt_picture *out, const bt_picture_head *head, uint64_t size,
+                          const bt_picture_wishes *wishes, bt_error *error) {
+    bt_status status = check_head(head, size, error);
+    const size_t pixels = (size_t)(head->height * head->width);
+    if (status == BT_OK && wishes->may_take)
+        status = wishes->may_take(wishes->context, pixels * head->pixel_bytes, error);
+    if (status != BT_OK) return status;
+    out->rgb = malloc(3 * pixels);
+    if (!out->rgb) return bt_no_memory(error, "%d x %d pixels", (int)head->height, (int)head->width);
+    out->height = (int)head->height;
+    out->width = (int)head->width;
     return BT_OK;
 }
 

@@ -42,6 +42,10 @@ typedef struct bt_picture_wishes {
      * what the picture says. */
     double white;
     int page; /* of the pages in full resolution, from 1; 0: the first, and a note where there are more */
+    /* Asked once, when a header has told the size and before memory is taken for pixels: how many bytes it takes at
+     * most until it is decoded. Another status than BT_OK is that of the decoding. NULL: nobody is asked. */
+    bt_status (*may_take)(void *context, size_t bytes, bt_error *error);
+    void *context;
 } bt_picture_wishes;
 
 #define BT_PICTURE_NOTES_MAX 4

@@ -78,6 +78,16 @@ static bt_status fail_refused(const char *name, int queue_room, bt_status status
     return bt_fail(error, BT_CLOSED, "the service does not run");
 }
 
+bt_status bt_serving_check_room(bt_service *service, int index, bt_error *error) {
+    bt_batcher_counts counts = {0};
+    pthread_mutex_lock(&service->lock);
+    if (service->batcher) bt_batcher_count(service->batcher, index, &counts);
+    const int most = service->models[index].live.max_queue_size;
+    pthread_mutex_unlock(&service->lock);
+    if (counts.waiting < most) return BT_OK;
+    return fail_refused(service->models[index].name, most, BT_QUEUE_FULL, error);
+}
+
 bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_answer answer, void *context,
                             uint64_t *ticket, bt_error *error) {
     bt_delivery deliveries[BT_DELIVERIES_AT_ONCE];

@@ -54,6 +54,9 @@ BT_MUST_USE bt_status bt_serving_find_capacities(bt_service *service, bt_error *
 
 /* Requests that wait now, of all models; cheap. */
 int bt_serving_queue_size(bt_service *service);
+/* Whether model `index` would take one more just now: BT_QUEUE_FULL, as bt_service_submit tells it. Cheap; for whoever
+ * has to make a picture first. */
+BT_MUST_USE bt_status bt_serving_check_room(bt_service *service, int index, bt_error *error);
 
 /* The last run that failed on one of a model's two kinds of paths. */
 typedef struct bt_serving_failure {

@@ -17,10 +17,19 @@ static const bt_option own[] = {
      .help = "The port; 0 takes one that is free and prints it."},
     {ROW(INTEGER, body_limit_mb), BT_BOUNDS(1, 4096), .placeholder = "MB", FRONT,
      .help = "The largest request; unless given, the largest batch of any model in FP32, and 64 at least."},
+    {ROW(INTEGER, memory_limit_mb), BT_BOUNDS(1, 16777216), .placeholder = "MB", FRONT,
+     .help = "Memory for all requests together: bodies, decoded pictures, results, answers. Who would exceed "
+             "it is "
+             "refused with 503 and Retry-After. A quarter of the memory there is unless given, and four of "
+             "the largest "
+             "requests at least. Raise it where clients are refused for it and memory is free."},
     {ROW(INTEGER, connections), .initial = "1000", BT_BOUNDS(1, 100000), .placeholder = "N", FRONT,
      .help = "Connections at a time; one more waits until another is closed."},
     {ROW(INTEGER, http_threads), .initial = "2", BT_BOUNDS(1, 64), .placeholder = "N", FRONT,
-     .help = "Threads that read requests, decode pictures and write answers."},
+     .help =
+         "Threads that read requests and write answers, and as many more that decode picture files, read "
+         "long JSON and find polygons. Raise it where those take so long that requests wait for them while "
+         "cores are idle."},
     {ROW(NUMBER, idle_timeout_seconds), .initial = "60", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,
      .help = "A connection on which nothing comes for so long is closed."},
     {ROW(NUMBER, request_timeout_seconds), .initial = "300", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,

@@ -20,6 +20,7 @@
 #include "base/files.h"
 #include "expect.h"
 #include "http/server.h"
+#include "image/encode.h"
 #include "live-service.h"
 #include "scratch.h"
 
@@ -281,6 +282,134 @@ static void a_full_queue_is_told(void **state) {
     end(&w);
 }
 
+#define PIECE 65536
+static const char zeros[PIECE];
+
+/* Sends all of it before it reads, as most clients do. */
+static void sends_too_much(const world *w, const char *method, const char *path, const char *status,
+                           const char *words) {
+    char answer[ANSWER_SIZE];
+    const int client = dial(w), pieces = 17;
+    send_head(client, method, path, "", (size_t)pieces * PIECE);
+    for (int i = 0; i < pieces; i++)
+        send_all(client, zeros, PIECE);
+    receive(client, answer, sizeof answer);
+    says(answer, status);
+    says(answer, words);
+    close(client);
+}
+
+/* ---- slow requests ---- */
+
+#define RAW "inference-header-content-length: 0\r\n"
+
+static int post_bytes(const world *w, const char *headers, const void *bytes, size_t size) {
+    const int client = dial(w);
+    send_head(client, "POST", INFER, headers, size);
+    send_all(client, bytes, size);
+    return client;
+}
+
+/* A gray picture, whose file is small. */
+static int post_picture(const world *w, int side) {
+    uint8_t *file, *pixels = calloc((size_t)side * (size_t)side, 1);
+    size_t size;
+    bt_error error;
+    assert_non_null(pixels);
+    must(bt_png_encode(pixels, side, side, 1, &file, &size, &error), &error);
+    const int client = post_bytes(w, RAW, file, size);
+    free(file);
+    free(pixels);
+    return client;
+}
+
+static void says_answer(int client, const char *status, const char *words) {
+    char answer[ANSWER_SIZE];
+    receive(client, answer, sizeof answer);
+    close(client);
+    says(answer, status);
+    says(answer, words);
+}
+
+/* A file is not even looked at then. */
+static void a_full_queue_is_told_before_a_picture_is_decoded(void **state) {
+    (void)state;
+    world w;
+    begin(&w, "max_queue_size=1", true);
+    says_answer(post_bytes(&w, RAW, "no picture", 10), "HTTP/1.1 400", "not a PNG, JPEG or TIFF");
+    const int first = post(&w, "", PICTURES_1);
+    await_in_flight(&w, 1);
+    says_answer(post_bytes(&w, RAW, "no picture", 10), "HTTP/1.1 503",
+                "the queue is full (max_queue_size 1)");
+    close(first);
+    await_in_flight(&w, 0);
+    end(&w);
+}
+
+static void have_eight_megabytes(bt_http_settings *settings) {
+    settings->memory_limit_mb = 8;
+}
+
+/* Files of a few hundred bytes, which take four megabytes and a half each, answer included. */
+static void memory_of_all_requests_is_bounded(void **state) {
+    (void)state;
+    world w;
+    begin_at(&w, NULL, true, have_eight_megabytes, BT_HTTP_LISTEN);
+    const int first = post_picture(&w, 500);
+    await_in_flight(&w, 1);
+    const int second = post_picture(&w, 500);
+    says_answer(second, "HTTP/1.1 503", "other requests have the memory for requests just now, 8 MB in all");
+    says_answer(post_picture(&w, 500), "HTTP/1.1 503", "Retry-After: 1");
+    says_answer(post_picture(&w, 2000), "HTTP/1.1 400", "takes more than 8 MB of memory");
+    const int small = post(&w, "", PICTURES_1);
+    await_in_flight(&w, 2);
+    close(first);
+    await_in_flight(&w, 1);
+    const int third = post_picture(&w, 500);
+    await_in_flight(&w, 2);
+    close(third);
+    close(small);
+    await_in_flight(&w, 0);
+    end(&w);
+}
+
+static void have_five_megabytes(bt_http_settings *settings) {
+    settings->memory_limit_mb = 5;
+    settings->body_limit_mb = 8;
+}
+
+/* Whatever is sent behind what does not fit any more is passed over. */
+static void bodies_count_as_they_come(void **state) {
+    (void)state;
+    world w;
+    begin_at(&w, NULL, true, have_five_megabytes, BT_HTTP_LISTEN);
+    const int waits = post_picture(&w, 500);
+    await_in_flight(&w, 1);
+    sends_too_much(&w, "POST", INFER, "HTTP/1.1 503", "come back later");
+    close(waits);
+    await_in_flight(&w, 0);
+    end(&w);
+}
+
+static void have_one_thread(bt_http_settings *settings) {
+    settings->http_threads = 1;
+}
+
+/* Slow and quick ones of one thread run together. */
+static void pictures_are_decoded_beside_others(void **state) {
+    (void)state;
+    world w;
+    int clients[4];
+    begin_at(&w, NULL, true, have_one_thread, BT_HTTP_LISTEN);
+    clients[0] = post_picture(&w, 300);
+    clients[1] = post(&w, "", PICTURES_1);
+    clients[2] = post_picture(&w, 30);
+    clients[3] = post(&w, "", PICTURES_1);
+    for (int i = 0; i < 4; i++)
+        says_answer(clients[i], "HTTP/1.1 200", "\"batch_size\":4");
+    end(&w);
+}
+
 /* A run takes longer than this request has. */
 static void a_deadline_that_cannot_be_kept_is_told(void **state) {
     (void)state;
@@ -320,23 +449,6 @@ static void what_is_wrong_is_told(void **state) {
     ask(&w, "GET", "/index.html", answer);
     says(answer, "HTTP/1.1 404");
     end(&w);
-}
-
-#define PIECE 65536
-static const char zeros[PIECE];
-
-/* Sends all of it before it reads, as most clients do. */
-static void sends_too_much(const world *w, const char *method, const char *path, const char *status,
-                           const char *words) {
-    char answer[ANSWER_SIZE];
-    const int client = dial(w), pieces = 17;
-    send_head(client, method, path, "", (size_t)pieces * PIECE);
-    for (int i = 0; i < pieces; i++)
-        send_all(client, zeros, PIECE);
-    receive(client, answer, sizeof answer);
-    says(answer, status);
-    says(answer, words);
-    close(client);
 }
 
 static void a_body_that_is_not_wanted_is_told(void **state) {
@@ -751,6 +863,10 @@ int main(void) {
         cmocka_unit_test(requests_of_several_clients_run_together),
         cmocka_unit_test(who_hangs_up_is_taken_back),
         cmocka_unit_test(a_full_queue_is_told),
+        cmocka_unit_test(a_full_queue_is_told_before_a_picture_is_decoded),
+        cmocka_unit_test(memory_of_all_requests_is_bounded),
+        cmocka_unit_test(bodies_count_as_they_come),
+        cmocka_unit_test(pictures_are_decoded_beside_others),
         cmocka_unit_test(a_deadline_that_cannot_be_kept_is_told),
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(a_body_that_is_not_wanted_is_told),

@@ -13,8 +13,8 @@
 /* ---- the end of its stay ---- */
 
 /* Pixels whose polygons are found in some hundred microseconds, and numbers that are written as text in such a time. */
-#define QUICK_PIXELS      16384
-#define QUICK_TEXT_PIXELS 1024
+#define QUICK_PIXELS 16384
+#define QUICK_TEXTS  1024
 
 /* The first that went wrong; NULL: none. */
 static const bt_error *failure_of(const bt_exchange *exchange) {
@@ -26,12 +26,11 @@ static const bt_error *failure_of(const bt_exchange *exchange) {
 
 static bool ends_slowly(const bt_exchange *exchange) {
     const bt_infer_request *request = &exchange->request;
-    bool text = false;
+    size_t texts = 0;
     if (failure_of(exchange)) return false;
     for (int i = 0; i < request->output_count; i++)
-        text |= !request->outputs[i].binary && request->outputs[i].output != BT_INFER_POLYGONS;
-    return (exchange->polygons && request->pixels > QUICK_PIXELS) ||
-           (text && request->pixels > QUICK_TEXT_PIXELS);
+        if (!request->outputs[i].binary) texts += bt_infer_values(request, request->outputs[i].output);
+    return texts > QUICK_TEXTS || (exchange->polygons && request->pixels > QUICK_PIXELS);
 }
 
 /* Of a tensor that is no picture's the network may have made no numbers: such a pixel is in no region. *own, which

@@ -100,8 +100,7 @@ BT_API BT_MUST_USE bt_status bt_service_start(bt_service *service, bt_error *err
  * behind with its memory. */
 BT_API BT_MUST_USE bt_status bt_service_stop(bt_service *service, double drain_ms, bt_error *error);
 
-/* Stops (without waiting for the queue) where that was not done, and frees. NULL-safe; nulls. No other call
- * may be under way. */
+/* Stops, without waiting for the queue, and frees. NULL-safe; nulls. No other call may be under way. */
 BT_API void bt_service_close(bt_service **service);
 
 /* ---- what it serves ---- */
@@ -150,6 +149,8 @@ typedef struct bt_request {
     /* As `mask`: what the network gives, of the model's input size whatever the picture's (of one that has its
      * sigmoid in it, probabilities). */
     float *logits;
+    /* 1 goes first, 3 last; 0: 2. It overtakes those of the next that came up to 10 s before, and no others. */
+    int priority;
 } bt_request;
 
 typedef struct bt_result {
@@ -241,8 +242,7 @@ BT_API int bt_inbox_fd(const bt_inbox *inbox);
 BT_API BT_MUST_USE bt_status bt_inbox_submit(bt_inbox *inbox, bt_service *service, const bt_request *request,
                                              uint64_t tag, uint64_t *ticket, bt_error *error);
 
-/* Takes up to `room` answers, in the order in which they came, and returns how many: 0 where none is there.
- * Never waits. While answers are left the descriptor stays readable. */
+/* Takes up to `room` answers, in the order in which they came, and returns how many. Never waits. */
 BT_API int bt_inbox_take(bt_inbox *inbox, bt_inbox_answer *answers, int room);
 
 /* ---- metrics ---- */
@@ -361,8 +361,8 @@ BT_API BT_MUST_USE bt_status bt_polygons_find(bt_polygons **out, const float *pr
 BT_API void bt_polygons_close(bt_polygons **polygons);
 
 /* As JSON: {"height": ..., "width": ..., "polygons": [{"type": "external", "points": [[x, y], ...],
- * "holes": [[[x, y], ...], ...], "area": ..., "confidence": ..., "bbox": [x, y, width, height]}, ...]},
- * points at pixels' centres, as in the polygons. A new string, to be freed by bt_free. BT_NO_MEMORY. */
+ * "holes": [[[x, y], ...], ...], "area": ..., "confidence": ..., "bbox": [x, y, width, height]}, ...]}. A new
+ * string, to be freed by bt_free. BT_NO_MEMORY. */
 BT_API BT_MUST_USE bt_status bt_polygons_json(const bt_polygons *polygons, char **out, bt_error *error);
 
 /* A picture of a COCO data set. */
@@ -386,8 +386,8 @@ typedef struct bt_coco_picture {
 BT_API BT_MUST_USE bt_status bt_polygons_coco(const bt_coco_picture *pictures, int count,
                                               const char *category, char **out, bt_error *error);
 
-/* The same data set with run-length masks: `segmentation` is {"size": [height, width], "counts": text}, the
- * compressed form that pycocotools writes and reads. `iscrowd` stays 0. Errors as bt_polygons_coco. */
+/* The same with run-length masks: `segmentation` is {"size": [height, width], "counts": text}, the compressed form
+ * of pycocotools. `iscrowd` stays 0. Errors as bt_polygons_coco. */
 BT_API BT_MUST_USE bt_status bt_polygons_coco_rle(const bt_coco_picture *pictures, int count,
                                                   const char *category, char **out, bt_error *error);
 

@@ -283,6 +283,7 @@ class _Request(ctypes.Structure):
         ("tensor", ctypes.c_void_p),
         ("tensor_type", ctypes.c_int),
         ("logits", ctypes.c_void_p),
+        ("priority", ctypes.c_int),
     ]
 
 

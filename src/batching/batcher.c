@@ -31,6 +31,7 @@ static void close_in_time(bt_model_state *model, int64_t deadline_ns) {
     if (model->lines[BT_LINE_QUEUE].count == 1 || by_ns < model->close_by_ns) model->close_by_ns = by_ns;
 }
 
+/* `ticket` holds its tag. */
 static void enqueue(bt_batcher *batcher, const bt_submission *submission, uint64_t *ticket) {
     bt_model_state *model = &batcher->models[submission->model];
     uint32_t index = bt_list_pop(batcher, &batcher->free);
@@ -41,45 +42,65 @@ static void enqueue(bt_batcher *batcher, const bt_submission *submission, uint64
                       .place = BT_PLACE_WAITING,
                       .line = submission->standard ? BT_LINE_STANDARD : BT_LINE_QUEUE,
                       .model = submission->model,
+                      .level = (uint8_t)bt_level_of(submission),
                       .standard = submission->standard,
                       .asked = submission->standard,
                       .arrival_ns = batcher->now_ns,
                       .deadline_ns = submission->deadline_ns,
                       .started_ns = BT_NEVER_NS,
-                      .tag = submission->tag,
+                      .tag = *ticket,
                       .instance = -1};
-    bt_list_push(batcher, &model->lines[slot->line], index);
+    bt_line_push(batcher, &model->lines[slot->line], index);
     if (slot->line == BT_LINE_QUEUE) close_in_time(model, slot->deadline_ns);
     bt_deadline_add(batcher, index);
     model->counts.in_flight++;
     *ticket = bt_ticket_of(batcher, index);
 }
 
-bt_status bt_batcher_submit(bt_batcher *batcher, int64_t now_ns, const bt_submission *submission,
-                            uint64_t *ticket) {
-    bt_model_state *model = &batcher->models[submission->model];
+/* Whether nobody could be answered in time who came now. */
+static bool are_late(const bt_batcher *batcher, const bt_submission *alike, int count) {
+    if (alike->deadline_ns <= batcher->now_ns) return true;
+    if (!batcher->models[alike->model].options.admission || alike->deadline_ns == BT_NEVER_NS) return false;
+    /* an answer at the deadline is late */
+    return bt_expected_answer_ns(batcher, alike, count) >= alike->deadline_ns;
+}
+
+/* Made twice: for one, which is what mostly comes, and for several. */
+static inline bt_status submit(bt_batcher *batcher, int64_t now_ns, const bt_submission *alike, int count,
+                               uint64_t *tickets) {
+    bt_model_state *model = &batcher->models[alike->model];
     advance_clock(batcher, now_ns);
-    model->counts.submitted++;
-    if (!submission->standard && model->options.policy == BT_POLICY_ADAPTIVE)
+    model->counts.submitted += (uint64_t)count;
+    for (int i = 0; i < count && !alike->standard && model->options.policy == BT_POLICY_ADAPTIVE; i++)
         bt_policy_note_arrival(model, batcher->now_ns);
     if (batcher->draining) {
-        model->counts.rejected_closed++;
+        model->counts.rejected_closed += (uint64_t)count;
         return BT_CLOSED;
     }
-    bool late = submission->deadline_ns <= batcher->now_ns;
-    if (!late && model->options.admission && submission->deadline_ns != BT_NEVER_NS)
-        late = bt_expected_answer_ns(batcher, submission->model, submission->standard) >=
-               submission->deadline_ns; /* an answer at the deadline is late */
-    if (late) {
-        model->counts.rejected_deadline++;
+    if (are_late(batcher, alike, count)) {
+        model->counts.rejected_deadline += (uint64_t)count;
         return BT_TIMEOUT;
     }
-    if (bt_waiting_count(model) >= model->options.max_queue_size || batcher->free.count == 0) {
-        model->counts.rejected_full++;
+    if (count > model->options.max_queue_size - bt_waiting_count(model) || count > batcher->free.count) {
+        model->counts.rejected_full += (uint64_t)count;
         return BT_QUEUE_FULL;
     }
-    enqueue(batcher, submission, ticket);
+    for (int i = 0; i < count; i++)
+        enqueue(batcher, alike, &tickets[i]);
     return BT_OK;
+}
+
+bt_status bt_batcher_submit_all(bt_batcher *batcher, int64_t now_ns, const bt_submission *alike, int count,
+                                uint64_t *tickets) {
+    return submit(batcher, now_ns, alike, count, tickets);
+}
+
+bt_status bt_batcher_submit(bt_batcher *batcher, int64_t now_ns, const bt_submission *submission,
+                            uint64_t *ticket) {
+    uint64_t tag = submission->tag;
+    bt_status status = submit(batcher, now_ns, submission, 1, &tag);
+    if (status == BT_OK) *ticket = tag;
+    return status;
 }
 
 bool bt_batcher_cancel(bt_batcher *batcher, int64_t now_ns, uint64_t ticket) {

@@ -7,9 +7,16 @@
  * calls, after any of submit, cancel, done, set or drain, and whenever bt_batcher_wake_ns has come,
  * bt_batcher_next until it gives nothing more.
  *
- * One batcher holds several models. Each has a bounded first-in-first-out queue; a batch closes when it holds
+ * One batcher holds several models. Each has a bounded queue, first in, first out but for priorities (below); a batch closes when it holds
  * max_batch_size requests, when its oldest has waited max_queue_delay, or when waiting longer could not pay
  * (the batcher drains, or a deadline would be missed; under the adaptive policy, as policy.c works it out).
+ * A request may have a priority, of three. Within one, who came first goes first. A request of a higher one goes
+ * before those of the next that came up to overtake_ns before it, and of the last that came up to twice that: as if they
+ * had come so much later. So nobody waits for ever behind others' priority, and the order is known when a request
+ * comes. It counts among models that share a device, too. It is an order and nothing else: all wait for the queue delay
+ * alike, whose batch closes when the oldest of them, whichever it is, has waited it; deadlines end where they end,
+ * though somebody was overtaken since he was admitted; all share max_queue_size; and what failed once goes before all.
+ *
  * Each model has instances; an instance has two *lanes*,
  * one for the production path (batches, at a size of the ladder) and one for the standard path (one image at
  * a time). Instances that share a *device* take turns: one run at a time on a device, of the model whose head
@@ -79,7 +86,8 @@ typedef struct bt_batcher_model {
     int max_queue_size; /* requests that may wait, at least 1; those that run do not count */
     int64_t max_queue_delay_ns;
     bt_batcher_policy policy;
-    int64_t promise_ns; /* from arrival to answer, for the adaptive policy to keep; 0: none */
+    int64_t promise_ns;  /* from arrival to answer, for the adaptive policy to keep; 0: none */
+    int64_t overtake_ns; /* what a priority counts; 0: nothing */
     bt_ladder ladder;
     bool admission;      /* refuse what could not make its deadline */
     bool failover;       /* false: what fails on the production path fails */
@@ -111,11 +119,16 @@ void bt_batcher_close(bt_batcher **batcher); /* NULL-safe; nulls; requests that 
 
 /* ---- in ---- */
 
+/* 1 goes first, 3 last. */
+#define BT_PRIORITIES     3
+#define BT_PRIORITY_USUAL 2
+
 typedef struct bt_submission {
     int model;
     int64_t deadline_ns; /* BT_NEVER_NS: none */
     bool standard;       /* wants the standard path */
     uint64_t tag;        /* the caller's, handed back in actions */
+    int priority;        /* 1..BT_PRIORITIES; 0: BT_PRIORITY_USUAL */
 } bt_submission;
 
 /* BT_OK: taken; *ticket (never 0, never used twice) names it. BT_QUEUE_FULL: as many wait as may. BT_TIMEOUT:
@@ -123,6 +136,12 @@ typedef struct bt_submission {
  * it. BT_CLOSED: draining. What is not taken leaves no trace but a count. */
 BT_MUST_USE bt_status bt_batcher_submit(bt_batcher *batcher, int64_t now_ns, const bt_submission *submission,
                                         uint64_t *ticket);
+
+/* The same of `count` at once, alike but for their tags, which stand in `tickets` and are replaced: all of them are
+ * taken, or none, so that nobody's parts wait for room that others' parts have. Of those none could be answered in
+ * time unless the last can. */
+BT_MUST_USE bt_status bt_batcher_submit_all(bt_batcher *batcher, int64_t now_ns, const bt_submission *alike,
+                                            int count, uint64_t *tickets);
 
 /* Takes a request back: true, and an answer of BT_CANCELLED will come out of next, wherever it is (a run
  * under way goes on without it); false where no such request is left. */
@@ -170,7 +189,7 @@ typedef struct bt_action {
     /* Requests, and images to run: run_size >= count, a size of the ladder (1 on the standard path). An
      * answer's: of its last run, 0 if none. */
     int count, run_size;
-    /* RUN: the requests, in the order of their arrival; the batcher's, valid until this run's
+    /* RUN: the requests, in the order in which they go; the batcher's, valid until this run's
      * bt_batcher_done. */
     const uint64_t *tags;
     /* ANSWER */

@@ -64,8 +64,8 @@ typedef struct choice {
     int model, member, take, run_size;
     bt_line line;
     bt_path path;
-    int64_t since_ns; /* arrival of its first request */
-    int64_t gone_ns;  /* of the queue, those with a deadline until then are left out; 0: nobody */
+    int64_t turn_ns; /* of its first request */
+    int64_t gone_ns; /* of the queue, those with a deadline until then are left out; 0: nobody */
 } choice;
 
 static int smaller(int a, int b) {
@@ -139,11 +139,11 @@ static bool choose_standard(const bt_batcher *batcher, choice *c) {
 
 /* When the queue's batch closes though it is not full. */
 static int64_t closes_ns(const bt_batcher *batcher, const bt_model_state *model) {
-    const bt_slot *head = &batcher->slots[model->lines[BT_LINE_QUEUE].first];
-    int64_t close_ns = head->arrival_ns + model->options.max_queue_delay_ns;
+    const int64_t oldest_ns = bt_line_oldest_ns(batcher, &model->lines[BT_LINE_QUEUE]);
+    int64_t close_ns = oldest_ns + model->options.max_queue_delay_ns;
     if (model->close_by_ns < close_ns) close_ns = model->close_by_ns;
     if (model->options.policy != BT_POLICY_ADAPTIVE) return close_ns;
-    const int64_t enough_ns = bt_policy_closes_ns(model, head, model->lines[BT_LINE_QUEUE].count);
+    const int64_t enough_ns = bt_policy_closes_ns(model, oldest_ns, model->lines[BT_LINE_QUEUE].count);
     return enough_ns < close_ns ? enough_ns : close_ns;
 }
 
@@ -171,7 +171,10 @@ static bool choose(const bt_batcher *batcher, int model, choice *c) {
     for (int line = 0; line < BT_LINE_COUNT; line++) {
         uint32_t first = batcher->models[model].lines[line].first;
         if (first == BT_NO_SLOT) continue;
-        *c = (choice){.model = model, .line = (bt_line)line, .since_ns = batcher->slots[first].arrival_ns};
+        const bt_slot *slot = &batcher->slots[first];
+        *c = (choice){.model = model,
+                      .line = (bt_line)line,
+                      .turn_ns = bt_turn_ns(&batcher->models[model], slot->arrival_ns, slot->level)};
         if (choosers[line](batcher, c)) return true;
     }
     return false;
@@ -203,20 +206,23 @@ static int left_of(const bt_model_state *model, const choice *c) {
     return closed > c->take ? closed - c->take : 0;
 }
 
-/* After its head has gone the queue's next batch closes by its own head's deadline. What later arrivals need
- * was computed when they came, but for those behind a head that has just left: at worst they close a batch
- * late. */
+/* After its head has gone the queue's next batch closes by the deadlines of those that are the first of their
+ * priority. What later arrivals need was computed when they came, but for those behind a head that has just left: at
+ * worst they close a batch late. */
 static void renew_closing(bt_batcher *batcher, bt_model_state *model, const choice *c) {
     model->due = left_of(model, c);
-    uint32_t first = model->lines[BT_LINE_QUEUE].first;
-    model->close_by_ns =
-        first == BT_NO_SLOT ? BT_NEVER_NS : bt_latest_start_ns(model, batcher->slots[first].deadline_ns);
+    model->close_by_ns = BT_NEVER_NS;
+    for (unsigned left = model->lines[BT_LINE_QUEUE].present; left != 0; left &= left - 1) {
+        const uint32_t first = model->lines[BT_LINE_QUEUE].levels[__builtin_ctz(left)].first;
+        const int64_t by_ns = bt_latest_start_ns(model, batcher->slots[first].deadline_ns);
+        if (by_ns < model->close_by_ns) model->close_by_ns = by_ns;
+    }
 }
 
 static void take_slots(bt_batcher *batcher, bt_lane *lane, const choice *c) {
     bt_model_state *model = &batcher->models[c->model];
     for (int position = 0; position < c->take; position++) {
-        uint32_t index = bt_list_pop(batcher, &model->lines[c->line]);
+        uint32_t index = bt_line_pop(batcher, &model->lines[c->line]);
         bt_slot *slot = &batcher->slots[index];
         lane->slots[position] = index;
         lane->tags[position] = slot->tag;
@@ -273,10 +279,10 @@ static void start(bt_batcher *batcher, const choice *c, bt_action *action) {
 }
 
 bool bt_dispatch(bt_batcher *batcher, bt_action *action) {
-    choice best = {.since_ns = BT_NEVER_NS}, c;
+    choice best = {.turn_ns = BT_NEVER_NS}, c;
     bool found = false;
     for (int model = 0; model < batcher->model_count; model++)
-        if (choose(batcher, model, &c) && (!found || c.since_ns < best.since_ns)) {
+        if (choose(batcher, model, &c) && (!found || c.turn_ns < best.turn_ns)) {
             best = c;
             found = true;
         }
@@ -331,18 +337,28 @@ static int64_t after(int64_t from_ns, int64_t count, int64_t each_ns) {
     return fits ? sum_ns : BT_NEVER_NS;
 }
 
-int64_t bt_expected_answer_ns(const bt_batcher *batcher, int model, bool standard) {
+/* How many of the model's go before one that came now. */
+static int count_ahead(const bt_batcher *batcher, const bt_model_state *model, int level) {
+    const int64_t turn_ns = bt_turn_ns(model, batcher->now_ns, level);
+    return model->lines[BT_LINE_RETRY].count +
+           bt_line_ahead(batcher, &model->lines[BT_LINE_STANDARD], level, turn_ns) +
+           bt_line_ahead(batcher, &model->lines[BT_LINE_QUEUE], level, turn_ns);
+}
+
+int64_t bt_expected_answer_ns(const bt_batcher *batcher, const bt_submission *submission, int count) {
+    const int model = submission->model;
     const bt_model_state *state = &batcher->models[model];
     const bt_ladder *ladder = &state->options.ladder;
     int64_t free_ns = BT_NEVER_NS;
-    int servers = 0, ahead = bt_waiting_count(state), size = state->options.max_batch_size;
+    int servers = 0, size = state->options.max_batch_size;
+    const int ahead = count_ahead(batcher, state, bt_level_of(submission)) + count - 1;
     for (int i = 0; i < batcher->member_count; i++) {
         if (batcher->members[i].model != model) continue;
         int64_t at_ns = device_free_ns(batcher, batcher->members[i].device);
         if (at_ns < free_ns) free_ns = at_ns;
         servers++;
     }
-    if (standard || !model_may_produce(batcher, model))
+    if (submission->standard || !model_may_produce(batcher, model))
         return after(free_ns, ahead / servers + 1, ladder->standard_ns);
     return after(after(free_ns, 1, ladder->cost_ns[ahead % size + 1]), ahead / size / servers,
                  ladder->cost_ns[size]);

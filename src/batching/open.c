@@ -14,7 +14,7 @@ static bt_status check_model(const bt_batcher_model *model, int index, bt_error 
     if ((unsigned)model->policy >= BT_POLICY_COUNT)
         return bt_fail(error, BT_INVALID, "model %d: there is no policy %d", index, (int)model->policy);
     if (model->max_queue_size < 1 || model->max_queue_delay_ns < 0 || model->promise_ns < 0 ||
-        model->watchdog_ns < 0 || model->ladder.standard_ns < 0)
+        model->overtake_ns < 0 || model->watchdog_ns < 0 || model->ladder.standard_ns < 0)
         return bt_fail(error, BT_INVALID, "model %d: a queue holds at least 1, and no time is negative",
                        index);
     const bt_breaker_options *breaker = &model->breaker;
@@ -23,7 +23,8 @@ static bt_status check_model(const bt_batcher_model *model, int index, bt_error 
         return bt_fail(error, BT_INVALID, "model %d: a breaker counts from 1 and its cooldown has bounds",
                        index);
     if (model->max_queue_delay_ns > BT_BATCHER_NS_MAX || model->promise_ns > BT_BATCHER_NS_MAX ||
-        model->watchdog_ns > BT_BATCHER_NS_MAX || breaker->cooldown_max_ns > BT_BATCHER_NS_MAX)
+        model->overtake_ns > BT_BATCHER_NS_MAX || model->watchdog_ns > BT_BATCHER_NS_MAX ||
+        breaker->cooldown_max_ns > BT_BATCHER_NS_MAX)
         return bt_fail(error, BT_INVALID, "model %d: nothing lasts longer than a year", index);
     return BT_OK;
 }

@@ -14,7 +14,7 @@ void bt_decide(bt_batcher *batcher, uint32_t index, bt_status status) {
     bt_slot *slot = &batcher->slots[index];
     bt_model_state *model = &batcher->models[slot->model];
     if (slot->place == BT_PLACE_WAITING) {
-        bt_list_remove(batcher, &model->lines[slot->line], index);
+        bt_line_remove(batcher, &model->lines[slot->line], index);
         if (model->due > model->lines[BT_LINE_QUEUE].count) model->due = model->lines[BT_LINE_QUEUE].count;
     } else if (slot->place == BT_PLACE_RUNNING) {
         bt_lane_of_run(batcher, slot->run)->slots[slot->position] = BT_NO_SLOT;
@@ -79,9 +79,10 @@ static void retry(bt_batcher *batcher, bt_lane *lane, bool standard, int limit) 
         bt_slot *slot = &batcher->slots[index];
         slot->place = BT_PLACE_WAITING;
         slot->line = BT_LINE_RETRY;
+        slot->level = 0;
         slot->standard = standard;
         slot->limit = limit;
-        bt_list_push_by_arrival(batcher, &batcher->models[slot->model].lines[BT_LINE_RETRY], index);
+        bt_line_push_by_arrival(batcher, &batcher->models[slot->model].lines[BT_LINE_RETRY], index);
     }
 }
 
@@ -164,7 +165,7 @@ void bt_give_up_runs(bt_batcher *batcher) {
 void bt_fail_unservable(bt_batcher *batcher) {
     for (int model = 0; model < batcher->model_count; model++)
         for (int line = 0; line < BT_LINE_COUNT; line++) {
-            bt_slot_list *list = &batcher->models[model].lines[line];
+            const bt_slot_line *list = &batcher->models[model].lines[line];
             while (list->count > 0 && bt_line_is_dead(batcher, model, (bt_line)line))
                 bt_decide(batcher, list->first, BT_BACKEND);
         }

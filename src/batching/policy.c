@@ -88,15 +88,15 @@ static int64_t pays_ns(const bt_model_state *model, int waiting) {
     return worth_waiting_ns(&model->gaps, (double)saved_ns, waiting, model->options.max_queue_delay_ns);
 }
 
-int64_t bt_policy_closes_ns(const bt_model_state *model, const bt_slot *head, int waiting) {
+int64_t bt_policy_closes_ns(const bt_model_state *model, int64_t oldest_ns, int waiting) {
     const bt_batcher_model *options = &model->options;
-    if (model->gaps.last_ns == BT_NEVER_NS) return head->arrival_ns; /* all came under another policy */
+    if (model->gaps.last_ns == BT_NEVER_NS) return oldest_ns; /* all came under another policy */
     if (waiting >= options->max_batch_size || bt_waiting_count(model) >= options->max_queue_size)
         return model->gaps.last_ns;
     int64_t close_ns = model->gaps.last_ns + pays_ns(model, waiting);
     if (model->close_by_ns < close_ns) close_ns = model->close_by_ns;
     if (options->promise_ns == 0) return close_ns;
-    const int64_t kept_ns = head->arrival_ns + options->promise_ns - options->ladder.cost_ns[waiting + 1];
+    const int64_t kept_ns = oldest_ns + options->promise_ns - options->ladder.cost_ns[waiting + 1];
     return kept_ns < close_ns ? kept_ns : close_ns;
 }
 
@@ -111,9 +111,9 @@ typedef struct prospect {
 /* Whether nobody's deadline or promise comes before that. */
 static bool keeps_all(const bt_batcher *batcher, const bt_model_state *model, int64_t end_ns) {
     const int64_t promise_ns = model->options.promise_ns;
-    const bt_slot *head = &batcher->slots[model->lines[BT_LINE_QUEUE].first];
     return bt_deadline_first_ns(batcher) > end_ns &&
-           (promise_ns == 0 || end_ns <= head->arrival_ns + promise_ns);
+           (promise_ns == 0 ||
+            end_ns <= bt_line_oldest_ns(batcher, &model->lines[BT_LINE_QUEUE]) + promise_ns);
 }
 
 /* The queue's first `count` that can be answered before their run ends; fewer where there are not so many. */
@@ -125,8 +125,8 @@ static prospect look_at(const bt_batcher *batcher, const bt_model_state *model, 
         p.count = p.kept = count;
         return p;
     }
-    for (uint32_t i = model->lines[BT_LINE_QUEUE].first; i != BT_NO_SLOT && p.count < count;
-         i = batcher->slots[i].next) {
+    bt_walk walk = bt_line_walk(&model->lines[BT_LINE_QUEUE]);
+    for (uint32_t i; p.count < count && (i = bt_walk_next(batcher, &walk)) != BT_NO_SLOT;) {
         const bt_slot *slot = &batcher->slots[i];
         if (slot->deadline_ns <= end_ns) continue;
         p.count++;
@@ -160,16 +160,13 @@ int bt_policy_choose(const bt_batcher *batcher, const bt_model_state *model, int
 /* ---- who is given up ---- */
 
 void bt_policy_leave_out(bt_batcher *batcher, bt_model_state *model, int count, int64_t gone_ns) {
-    uint32_t index = model->lines[BT_LINE_QUEUE].first;
-    for (int kept = 0; kept < count && index != BT_NO_SLOT;) {
-        const bt_slot *slot = &batcher->slots[index];
-        const uint32_t next = slot->next;
-        if (slot->deadline_ns <= gone_ns)
+    bt_walk walk = bt_line_walk(&model->lines[BT_LINE_QUEUE]);
+    uint32_t index;
+    for (int kept = 0; kept < count && (index = bt_walk_next(batcher, &walk)) != BT_NO_SLOT;)
+        if (batcher->slots[index].deadline_ns <= gone_ns)
             bt_decide(batcher, index, BT_TIMEOUT);
         else
             kept++;
-        index = next;
-    }
 }
 
 int64_t bt_policy_gives_up_ns(const bt_batcher *batcher, const bt_model_state *model) {

@@ -38,6 +38,7 @@ typedef struct bt_slot {
     int model;
     bool standard; /* the next run is to be on the standard path */
     bool asked;    /* ... because the caller wanted it */
+    uint8_t level; /* its priority, from 0; 0 of those that failed once, who are one line */
     int limit;     /* largest run it may join after running out of memory; 0: any */
     int tries;
     int64_t arrival_ns, deadline_ns, started_ns;
@@ -53,6 +54,19 @@ typedef struct bt_slot_list {
     uint32_t first, last;
     int count;
 } bt_slot_list;
+
+/* Those of each level are in the order in which they came, so that nobody is looked for. */
+typedef struct bt_slot_line {
+    bt_slot_list levels[BT_PRIORITIES];
+    unsigned present; /* a bit for each level that somebody has; one bit, mostly */
+    uint32_t first;   /* whose turn is next; BT_NO_SLOT: nobody waits */
+    int count;
+} bt_slot_line;
+
+/* On its way through a line, by turns. */
+typedef struct bt_walk {
+    uint32_t at[BT_PRIORITIES];
+} bt_walk;
 
 /* One of an instance's two workers. */
 typedef struct bt_lane {
@@ -86,7 +100,7 @@ typedef struct bt_model_state {
     bt_batcher_model options;
     int queue_room; /* max_queue_size at open */
     bt_gaps gaps;
-    bt_slot_list lines[BT_LINE_COUNT];
+    bt_slot_line lines[BT_LINE_COUNT];
     int due;             /* of the queue's first so many their batch has closed, but was split */
     int64_t close_by_ns; /* the queue's batch must run by then for a deadline to be kept */
     bt_batcher_counts counts;
@@ -113,6 +127,16 @@ static inline bt_model_state *bt_lane_model(bt_batcher *batcher, const bt_lane *
     return &batcher->models[batcher->members[lane->member].model];
 }
 
+/* From 0. */
+static inline int bt_level_of(const bt_submission *submission) {
+    return (submission->priority > 0 ? submission->priority : BT_PRIORITY_USUAL) - 1;
+}
+
+/* When the turn is of one that came then, by its level: the least goes first. */
+static inline int64_t bt_turn_ns(const bt_model_state *model, int64_t arrival_ns, int level) {
+    return arrival_ns + level * model->options.overtake_ns;
+}
+
 /* In all of its lines. */
 static inline int bt_waiting_count(const bt_model_state *model) {
     int count = 0;
@@ -126,10 +150,29 @@ static inline int bt_waiting_count(const bt_model_state *model) {
 void bt_slots_open(bt_batcher *batcher); /* all free; the arrays are there */
 void bt_list_push(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
 void bt_list_push_front(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
-/* Behind all that came no later. */
-void bt_list_push_by_arrival(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
 void bt_list_remove(bt_batcher *batcher, bt_slot_list *list, uint32_t index);
 uint32_t bt_list_pop(bt_batcher *batcher, bt_slot_list *list); /* BT_NO_SLOT where it is empty */
+
+void bt_line_push(bt_batcher *batcher, bt_slot_line *line, uint32_t index); /* by its level */
+/* Behind all of its level that came no later. */
+void bt_line_push_by_arrival(bt_batcher *batcher, bt_slot_line *line, uint32_t index);
+void bt_line_remove(bt_batcher *batcher, bt_slot_line *line, uint32_t index);
+uint32_t bt_line_pop(bt_batcher *batcher, bt_slot_line *line); /* whose turn it is; BT_NO_SLOT: nobody's */
+/* Whether all that wait have the same priority: then they go as they came. */
+static inline bool bt_line_is_alike(const bt_slot_line *line) {
+    return (line->present & (line->present - 1)) == 0;
+}
+/* When the one of a line, in which somebody is, came that has waited longest. */
+int64_t bt_line_oldest_of_all_ns(const bt_batcher *batcher, const bt_slot_line *line);
+static inline int64_t bt_line_oldest_ns(const bt_batcher *batcher, const bt_slot_line *line) {
+    if (bt_line_is_alike(line)) return batcher->slots[line->first].arrival_ns;
+    return bt_line_oldest_of_all_ns(batcher, line);
+}
+/* How many of it go before one that came now. */
+int bt_line_ahead(const bt_batcher *batcher, const bt_slot_line *line, int level, int64_t turn_ns);
+bt_walk bt_line_walk(const bt_slot_line *line);
+/* The next; BT_NO_SLOT at the end. Those before it may be gone by then. */
+uint32_t bt_walk_next(const bt_batcher *batcher, bt_walk *walk);
 
 /* The heap holds each slot with a deadline until its answer is decided. */
 void bt_deadline_add(bt_batcher *batcher, uint32_t index);
@@ -159,8 +202,9 @@ void bt_fail_unservable(bt_batcher *batcher);
 
 /* A request came for the queue, whatever becomes of it. */
 void bt_policy_note_arrival(bt_model_state *model, int64_t now_ns);
-/* When the queue's batch of `waiting`, to which one more could be added, has waited enough for it. */
-int64_t bt_policy_closes_ns(const bt_model_state *model, const bt_slot *head, int waiting);
+/* When the queue's batch of `waiting`, whose oldest came at `oldest_ns`, and to which one more could be added, has waited
+ * enough for it. */
+int64_t bt_policy_closes_ns(const bt_model_state *model, int64_t oldest_ns, int waiting);
 /* How many of the queue to run now, at most `limit`, with all left out that could not be answered before
  * *gone_ns, which it sets: by then the run is over. */
 int bt_policy_choose(const bt_batcher *batcher, const bt_model_state *model, int limit, int64_t *gone_ns);
@@ -182,8 +226,8 @@ bool bt_line_is_dead(const bt_batcher *batcher, int model, bt_line line);
 int64_t bt_latest_start_ns(const bt_model_state *model, int64_t deadline_ns);
 /* When the model's queue closes by itself, where an instance is free for it; BT_NEVER_NS else. */
 int64_t bt_dispatch_wake_ns(const bt_batcher *batcher, int model);
-/* When an answer could come to one more request of the model, by typical service times. */
-int64_t bt_expected_answer_ns(const bt_batcher *batcher, int model, bool standard);
+/* When an answer could come to the last of `count` more requests like this one, by typical service times. */
+int64_t bt_expected_answer_ns(const bt_batcher *batcher, const bt_submission *submission, int count);
 
 #ifdef __cplusplus
 }

@@ -91,7 +91,8 @@ static bt_status run_batcher(void *state, int64_t *spent_ns, bt_error *error) {
     (void)spent_ns;
     for (int sent = 0; sent < REQUESTS;) {
         for (int i = 0; i < BURST && sent < REQUESTS; i++, sent++) {
-            const bt_submission submission = {0, b->now_ns + 100 * BT_NS_PER_MS, false, (uint64_t)sent};
+            const bt_submission submission = {.deadline_ns = b->now_ns + 100 * BT_NS_PER_MS,
+                                              .tag = (uint64_t)sent};
             if (bt_batcher_submit(b->batcher, b->now_ns, &submission, &ticket) != BT_OK)
                 return bt_fail(error, BT_BACKEND, "the batcher refused request %d", sent);
         }

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "batching/batcher.h"
 #include "http/infer-input.h"
 
 const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS] = {
@@ -44,6 +45,17 @@ static bt_status read_switch(const json_t *parameters, const char *key, bool *ou
 
 #define DAY_MS 86400000.0
 
+/* Triton's: 1 is the highest, and 0 as good as none. */
+static bt_status read_priority(bt_infer_request *out, const json_t *parameters, bt_error *error) {
+    const json_t *value = json_object_get(parameters, "priority");
+    if (!value || json_is_null(value)) return BT_OK;
+    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > BT_PRIORITIES)
+        return bt_fail(error, BT_INVALID, "parameters: priority: 1 goes first, %d last, and 0 is %d",
+                       BT_PRIORITIES, BT_PRIORITY_USUAL);
+    out->priority = (int)json_integer_value(value);
+    return BT_OK;
+}
+
 /* Triton's `timeout` is in microseconds, and 0 is none. */
 static bt_status read_parameters(bt_infer_request *out, const json_t *top, bool *binary, bt_error *error) {
     const json_t *parameters = json_object_get(top, "parameters");
@@ -56,6 +68,7 @@ static bt_status read_parameters(bt_infer_request *out, const json_t *top, bool 
     if (status == BT_OK) status = read_number(parameters, "timeout_ms", 0, DAY_MS, &out->timeout_ms, error);
     if (status == BT_OK)
         status = read_number(parameters, "min_area_px", 0, 268435456, &out->min_area_px, error);
+    if (status == BT_OK) status = read_priority(out, parameters, error);
     if (status == BT_OK) status = read_switch(parameters, "binary_data_output", binary, "parameters", error);
     if (status != BT_OK) return status;
     out->threshold = (float)threshold;

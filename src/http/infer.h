@@ -83,6 +83,7 @@ typedef struct bt_infer_request {
     int output_count;
     float threshold;   /* 0: the usual one */
     double timeout_ms; /* 0: the service's */
+    int priority;      /* as bt_request's */
     double min_area_px;
     int input_height, input_width; /* the network's */
     void *numbers;                 /* the pictures, where they stood in JSON */

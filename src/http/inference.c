@@ -136,12 +136,11 @@ static bt_status make_room(bt_exchange *exchange, bt_error *error) {
     return there ? BT_OK : bt_no_memory(error, "a request's results");
 }
 
-static bt_status submit_one(bt_exchange *exchange, int index, bt_error *error) {
+static bt_request request_of(const bt_exchange *exchange, int index) {
     const bt_infer_request *r = &exchange->request;
-    const size_t logits = (size_t)index * (size_t)r->input_height * (size_t)r->input_width;
     const bt_infer_picture *picture = &r->pictures[index];
-    bt_http_part *part = &exchange->parts[index];
-    const bt_request request = {
+    const size_t logits = (size_t)index * (size_t)r->input_height * (size_t)r->input_width;
+    return (bt_request){
         .image = picture->rgb,
         .tensor = picture->tensor,
         .tensor_type = picture->tensor_type,
@@ -150,31 +149,54 @@ static bt_status submit_one(bt_exchange *exchange, int index, bt_error *error) {
         .model = exchange->route.model,
         .threshold = r->threshold,
         .timeout_ms = r->timeout_ms,
+        .priority = r->priority,
         .mask = exchange->masks ? exchange->masks + picture->offset : NULL,
         .probabilities = exchange->probabilities ? exchange->probabilities + picture->offset : NULL,
         .logits = exchange->logits ? exchange->logits + logits : NULL,
     };
-    part->exchange = exchange;
-    atomic_fetch_add(&exchange->holds, 1);
-    bt_status status =
-        bt_service_submit(exchange->generation->service, &request, answered, part, &part->ticket, error);
-    if (status != BT_OK) atomic_fetch_sub(&exchange->holds, 1); /* never the last: the caller has one */
+}
+
+/* Several are taken together, or not at all: else two that want much would each have a part, and neither the rest. */
+static bt_status submit_several(bt_exchange *exchange, bt_error *error) {
+    const int count = exchange->request.count;
+    bt_request *requests = malloc((size_t)count * sizeof *requests);
+    void **contexts = malloc((size_t)count * sizeof *contexts);
+    uint64_t *tickets = malloc((size_t)count * sizeof *tickets);
+    bt_status status = requests && contexts && tickets ? BT_OK : bt_no_memory(error, "a request's pictures");
+    for (int i = 0; i < count && status == BT_OK; i++) {
+        requests[i] = request_of(exchange, i);
+        contexts[i] = &exchange->parts[i];
+    }
+    if (status == BT_OK)
+        status = bt_serving_submit_all(exchange->generation->service, requests, count, answered, contexts,
+                                       tickets, error);
+    for (int i = 0; i < count && status == BT_OK; i++)
+        exchange->parts[i].ticket = tickets[i];
+    free(requests);
+    free(contexts);
+    free(tickets);
     return status;
 }
 
-/* A request that is not taken whole is taken back whole. */
+/* Each part has a hold before it can be answered. */
 static void submit_all(bt_exchange *exchange) {
-    bt_error error, ignored;
-    for (int i = 0; i < exchange->request.count; i++) {
-        if (submit_one(exchange, i, &error) == BT_OK) continue;
-        exchange->refusal = error;
-        for (int sent = 0; sent < i; sent++)
-            if (bt_service_cancel(exchange->generation->service, exchange->parts[sent].ticket, &ignored) !=
-                BT_OK)
-                continue; /* answered already */
+    const int count = exchange->request.count;
+    bt_status status;
+    for (int i = 0; i < count; i++)
+        exchange->parts[i].exchange = exchange;
+    atomic_fetch_add(&exchange->holds, count);
+    if (count == 1) {
+        const bt_request request = request_of(exchange, 0);
+        status = bt_service_submit(exchange->generation->service, &request, answered, &exchange->parts[0],
+                                   &exchange->parts[0].ticket, &exchange->refusal);
+    } else {
+        status = submit_several(exchange, &exchange->refusal);
+    }
+    if (status == BT_OK) {
+        bt_watch_add(exchange);
         return;
     }
-    bt_watch_add(exchange);
+    atomic_fetch_sub(&exchange->holds, count); /* never the last: the caller has one */
 }
 
 /* Bytes of text that a number takes at most, or nearly. */

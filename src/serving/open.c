@@ -15,6 +15,11 @@
  * that is free before they have fallen asleep. */
 #define LOOK_NS (20 * BT_NS_PER_US)
 
+/* What a priority counts: a request goes before those of the next that came up to so long before it. Far above any
+ * SLA, so that what waits is overtaken as long as its senders wait for it. Raised, the last may wait longer behind
+ * others; lowered below what requests wait under load, priorities count less just then. */
+#define OVERTAKE_NS (10 * BT_NS_PER_S)
+
 /* ---- ladders ---- */
 
 /* For a model that nobody has measured: powers of two up to its batch size, to be timed when it starts. */
@@ -47,6 +52,7 @@ static bt_status set_batcher(bt_service_model *model, bt_error *error) {
     model->batcher.max_queue_delay_ns = (int64_t)(s->max_queue_delay_ms * BT_NS_PER_MS);
     model->batcher.policy = (bt_batcher_policy)s->policy;
     model->batcher.promise_ns = (int64_t)(s->p95_sla_ms * BT_NS_PER_MS);
+    model->batcher.overtake_ns = OVERTAKE_NS;
     model->batcher.admission = s->admission;
     model->batcher.failover = s->failover;
     model->batcher.watchdog_ns = (int64_t)(s->watchdog_ms * BT_NS_PER_MS);

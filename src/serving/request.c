@@ -34,6 +34,9 @@ static bt_status check(const bt_service *service, const bt_request *request, int
     if (!(request->threshold >= 0 && request->threshold < 1))
         return bt_fail(error, BT_INVALID, "a threshold of %g is no probability between 0 and 1",
                        (double)request->threshold);
+    if (request->priority < 0 || request->priority > BT_PRIORITIES)
+        return bt_fail(error, BT_INVALID, "a priority of %d: 1 goes first, %d last, and 0 is %d",
+                       request->priority, BT_PRIORITIES, BT_PRIORITY_USUAL);
     if (isnan(request->timeout_ms)) return bt_fail(error, BT_INVALID, "the timeout is not a number");
     if (request->timeout_ms < 0)
         return bt_fail(error, BT_TIMEOUT, "the deadline is past already: a timeout of %g ms",
@@ -49,28 +52,52 @@ static int64_t deadline_of(const bt_service_model *model, const bt_request *requ
     return now_ns + (int64_t)(timeout_ms * BT_NS_PER_MS);
 }
 
-/* Under the lock: into a slot and the batcher. */
-static bt_status enqueue(bt_service *service, int model, const bt_request *request, bt_answer answer,
-                         void *context, int64_t now_ns, uint64_t *ticket) {
-    if (service->phase != BT_PHASE_RUNNING) return BT_CLOSED;
+/* Several requests on their way in, all or none of them. */
+typedef struct group {
+    const bt_request *requests;
+    int count, model;
+    bt_answer answer;
+    void *const *contexts;
+    uint64_t *tickets;
+} group;
+
+/* Under the lock: the slots that they would have, which are their tags; false where there are not so many. */
+static bool find_slots(const bt_service *service, const group *g) {
     uint32_t index = service->first_free;
-    if (index == BT_NO_REQUEST) return BT_QUEUE_FULL;
-    const bt_submission submission = {.model = model,
-                                      .deadline_ns = deadline_of(&service->models[model], request, now_ns),
-                                      .standard = request->standard_path,
-                                      .tag = index};
-    bt_status status = bt_batcher_submit(service->batcher, now_ns, &submission, ticket);
-    if (status != BT_OK) return status;
-    bt_waiting_request *waiting = &service->requests[index];
-    service->first_free = waiting->next_free;
-    waiting->request = *request;
-    waiting->answer = answer;
-    waiting->context = context;
-    waiting->submitted_ns = now_ns;
-    return BT_OK;
+    for (int i = 0; i < g->count; i++) {
+        if (index == BT_NO_REQUEST) return false;
+        g->tickets[i] = index;
+        index = service->requests[index].next_free;
+    }
+    return true;
 }
 
-static bt_status fail_refused(const char *name, int queue_room, bt_status status, bt_error *error) {
+/* Under the lock: into slots and the batcher. */
+static bt_status enqueue(bt_service *service, const group *g, int64_t now_ns) {
+    if (service->phase != BT_PHASE_RUNNING) return BT_CLOSED;
+    if (!find_slots(service, g)) return BT_QUEUE_FULL;
+    const bt_request *first = g->requests;
+    const bt_submission submission = {.model = g->model,
+                                      .priority = first->priority,
+                                      .deadline_ns = deadline_of(&service->models[g->model], first, now_ns),
+                                      .standard = first->standard_path};
+    bt_status status = bt_batcher_submit_all(service->batcher, now_ns, &submission, g->count, g->tickets);
+    for (int i = 0; i < g->count && status == BT_OK; i++) {
+        bt_waiting_request *waiting = &service->requests[service->first_free];
+        service->first_free = waiting->next_free;
+        waiting->request = g->requests[i];
+        waiting->answer = g->answer;
+        waiting->context = g->contexts[i];
+        waiting->submitted_ns = now_ns;
+    }
+    return status;
+}
+
+static bt_status fail_refused(const char *name, int count, int queue_room, bt_status status,
+                              bt_error *error) {
+    if (status == BT_QUEUE_FULL && count > 1)
+        return bt_fail(error, status, "%s: the queue has no room for %d more (max_queue_size %d)", name,
+                       count, queue_room);
     if (status == BT_QUEUE_FULL)
         return bt_fail(error, status, "%s: the queue is full (max_queue_size %d)", name, queue_room);
     if (status == BT_TIMEOUT)
@@ -85,32 +112,48 @@ bt_status bt_serving_check_room(bt_service *service, int index, bt_error *error)
     const int most = service->models[index].live.max_queue_size;
     pthread_mutex_unlock(&service->lock);
     if (counts.waiting < most) return BT_OK;
-    return fail_refused(service->models[index].name, most, BT_QUEUE_FULL, error);
+    return fail_refused(service->models[index].name, 1, most, BT_QUEUE_FULL, error);
 }
 
-bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_answer answer, void *context,
-                            uint64_t *ticket, bt_error *error) {
+/* They have been checked. */
+static bt_status submit(bt_service *service, const group *g, bt_error *error) {
     bt_delivery deliveries[BT_DELIVERIES_AT_ONCE];
     bt_wakes wakes;
     bt_wakes_none(&wakes);
-    uint64_t number;
-    int model = -1;
-    if (!answer) return bt_fail(error, BT_INVALID, "there is nobody to answer to");
-    bt_status status = check(service, request, &model, error);
-    if (status != BT_OK) return status;
     bt_service_lock(service);
     int64_t now_ns = bt_clock_now_ns();
-    status = enqueue(service, model, request, answer, context, now_ns, ticket ? ticket : &number);
-    int count = 0, queue_room = service->models[model].live.max_queue_size;
-    const bool running = service->phase == BT_PHASE_RUNNING;
-    if (running) count = bt_pump(service, now_ns, NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
+    bt_status status = enqueue(service, g, now_ns);
+    int count = 0, queue_room = service->models[g->model].live.max_queue_size;
+    if (service->phase == BT_PHASE_RUNNING)
+        count = bt_pump(service, now_ns, NULL, deliveries, BT_DELIVERIES_AT_ONCE, &wakes);
     pthread_mutex_unlock(&service->lock);
     bt_wake_all(service, &wakes);
     bt_deliver(service, deliveries, count, NULL);
     if (count == BT_DELIVERIES_AT_ONCE) bt_pump_and_deliver(service);
     if (status == BT_OK) return BT_OK;
-    if (running) bt_count_lost(&service->models[model], now_ns);
-    return fail_refused(service->models[model].name, queue_room, status, error);
+    return fail_refused(service->models[g->model].name, g->count, queue_room, status, error);
+}
+
+bt_status bt_serving_submit_all(bt_service *service, const bt_request *requests, int count, bt_answer answer,
+                                void *const *contexts, uint64_t *tickets, bt_error *error) {
+    group g = {.requests = requests,
+               .count = count,
+               .model = -1,
+               .answer = answer,
+               .contexts = contexts,
+               .tickets = tickets};
+    for (int i = 0; i < count; i++) {
+        bt_status status = check(service, &requests[i], &g.model, error);
+        if (status != BT_OK) return status;
+    }
+    return submit(service, &g, error);
+}
+
+bt_status bt_service_submit(bt_service *service, const bt_request *request, bt_answer answer, void *context,
+                            uint64_t *ticket, bt_error *error) {
+    uint64_t number;
+    if (!answer) return bt_fail(error, BT_INVALID, "there is nobody to answer to");
+    return bt_serving_submit_all(service, request, 1, answer, &context, ticket ? ticket : &number, error);
 }
 
 bt_status bt_service_cancel(bt_service *service, uint64_t ticket, bt_error *error) {

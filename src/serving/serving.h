@@ -29,6 +29,12 @@ bt_status bt_service_fail_model(const bt_service *service, const char *name, bt_
 /* One model's facts, as bt_service_models tells them. */
 void bt_serving_facts(bt_service *service, int index, bt_model_facts *out);
 
+/* bt_service_submit of several at once: all are taken, or none. They are alike in model, timeout, priority and path; what
+ * the first says of these holds. `contexts` and `tickets` (may not be NULL) have one of each. */
+BT_MUST_USE bt_status bt_serving_submit_all(bt_service *service, const bt_request *requests, int count,
+                                            bt_answer answer, void *const *contexts, uint64_t *tickets,
+                                            bt_error *error);
+
 /* What is served as model `index`; the service's, constant after open. */
 const bt_served_model *bt_serving_model(const bt_service *service, int index);
 

@@ -32,10 +32,10 @@ static void open_model(account *a, int number) {
                 .policy = options->policy,
                 .promise_ns = options->promise_ns},
         .watchdog_ns = options->watchdog_ns,
-        .head = ACCOUNT_NOBODY,
-        .tail = ACCOUNT_NOBODY,
         .left_out_ns = INT64_MIN,
     };
+    for (int level = 0; level < BT_PRIORITIES; level++)
+        a->models[number].heads[level] = a->models[number].tails[level] = ACCOUNT_NOBODY;
 }
 
 void account_open(account *a, const trace *t, const bt_batcher *batcher) {
@@ -77,11 +77,11 @@ static void join_queue(account *a, int number) {
     account_model *m = &a->models[r->model];
     r->alone = m->waiting == 0;
     r->next = ACCOUNT_NOBODY;
-    if (m->head == ACCOUNT_NOBODY)
-        m->head = number;
+    if (m->heads[r->level] == ACCOUNT_NOBODY)
+        m->heads[r->level] = number;
     else
-        a->requests[m->tail].next = number;
-    m->tail = number;
+        a->requests[m->tails[r->level]].next = number;
+    m->tails[r->level] = number;
     m->waiting++;
     if (r->deadline_ns == BT_NEVER_NS) return;
     m->in_hurry++;
@@ -93,11 +93,23 @@ static void leave_queue(account *a, const account_request *left) {
     account_model *m = &a->models[left->model];
     m->waiting--;
     m->in_hurry -= left->deadline_ns != BT_NEVER_NS;
-    while (m->head != ACCOUNT_NOBODY) {
-        const account_request *head = &a->requests[m->head];
-        if (head->answers == 0 && head->starts == 0) break;
-        m->head = head->next;
-    }
+    int *head = &m->heads[left->level];
+    while (*head != ACCOUNT_NOBODY && (a->requests[*head].answers > 0 || a->requests[*head].starts > 0))
+        *head = a->requests[*head].next;
+}
+
+/* Of those who wait, of whom there are some, the one who came first. */
+static const account_request *oldest_of(const account *a, const account_model *m) {
+    int oldest = ACCOUNT_NOBODY;
+    for (int level = 0; level < BT_PRIORITIES; level++)
+        if (m->heads[level] != ACCOUNT_NOBODY && (oldest == ACCOUNT_NOBODY || m->heads[level] < oldest))
+            oldest = m->heads[level];
+    return &a->requests[oldest];
+}
+
+/* As the order is told: as if those of the next priority had come so much later. */
+static int64_t turn_of(const account *a, const account_request *r) {
+    return r->arrival_ns + r->level * a->models[r->model].at_open->overtake_ns;
 }
 
 /* ---- what goes in ---- */
@@ -111,6 +123,7 @@ void account_submitted(account *a, const trace_event *event, bt_status status, u
                            .event = event,
                            .deadline_ns = BT_NEVER_NS,
                            .model = event->model,
+                           .level = (event->priority > 0 ? event->priority : BT_PRIORITY_USUAL) - 1,
                            .taken = status == BT_OK,
                            .standard = event->standard};
     if (event->within_ns != BT_NEVER_NS) r->deadline_ns = a->now_ns + event->within_ns;
@@ -192,15 +205,15 @@ static void check_places(account *a, const bt_action *action) {
 /* A batch of the plain policy is full, or its oldest has waited, or somebody was in a hurry. */
 static void check_closed(account *a, const bt_action *action) {
     const account_model *m = &a->models[action->model];
-    if (action->path != BT_PATH_PRODUCTION || m->now.policy != BT_POLICY_DELAY || m->head == ACCOUNT_NOBODY)
-        return;
+    if (action->path != BT_PATH_PRODUCTION || m->now.policy != BT_POLICY_DELAY || m->waiting == 0) return;
     const account_request *first = &a->requests[action->tags[0]];
     if (first->starts > 0 || first->standard) return;
+    const account_request *oldest = oldest_of(a, m);
     MUST(a,
-         m->waiting >= m->now.max_batch_size || a->now_ns >= first->arrival_ns + m->now.max_queue_delay_ns ||
+         m->waiting >= m->now.max_batch_size || a->now_ns >= oldest->arrival_ns + m->now.max_queue_delay_ns ||
              a->draining || m->hurried || m->split || a->now_ns < a->capped_until_ns[action->instance],
          "a batch of %d closes though its oldest has waited %lld ns, and no more", m->waiting,
-         (long long)(a->now_ns - first->arrival_ns));
+         (long long)(a->now_ns - oldest->arrival_ns));
 }
 
 /* One request of a run; whether it comes from the queue. */
@@ -213,14 +226,21 @@ static bool start_one(account *a, const bt_action *action, uint64_t tag) {
          "a standard request on the production path");
     if (r->starts++ > 0 || r->standard || a->rule) return false;
     account_model *m = &a->models[action->model];
-    MUST(a, (int)tag + 1 > m->first_seen, "request %llu overtaken", (unsigned long long)tag);
-    m->first_seen = (int)tag + 1;
+    MUST(a, (int)tag + 1 > m->first_seen[r->level], "request %llu overtaken", (unsigned long long)tag);
+    m->first_seen[r->level] = (int)tag + 1;
     leave_queue(a, r);
     return true;
 }
 
+/* In a run they stand by their turns, or, once they have failed, as they came. */
+static bool is_in_order(const account *a, int before, int behind, bool failed) {
+    const account_request *first = &a->requests[before], *second = &a->requests[behind];
+    return failed ? first->arrival_ns <= second->arrival_ns : turn_of(a, first) <= turn_of(a, second);
+}
+
 static void start_all(account *a, const bt_action *action) {
     int *members = a->members[bt_lane_of(action->instance, action->path)];
+    const bool failed = a->requests[action->tags[0]].starts > 0;
     bool queued = false;
     for (int i = 0; i < action->count && !a->rule; i++) {
         if (action->tags[i] >= (uint64_t)a->t->request_count) {
@@ -228,14 +248,27 @@ static void start_all(account *a, const bt_action *action) {
             return;
         }
         members[i] = (int)action->tags[i];
-        MUST(a, i == 0 || a->requests[members[i - 1]].arrival_ns <= a->requests[members[i]].arrival_ns,
-             "request %d runs behind %d, which came later", members[i], members[i - 1]);
+        MUST(a, i == 0 || is_in_order(a, members[i - 1], members[i], failed),
+             "request %d runs behind %d, whose turn was later", members[i], members[i - 1]);
         if (start_one(a, action, action->tags[i])) queued = true;
     }
     if (!queued) return;
     account_model *m = &a->models[action->model];
     m->hurried = m->in_hurry > 0;
     m->split = action->path == BT_PATH_PRODUCTION && m->waiting > 0 && action->count < m->now.max_batch_size;
+}
+
+/* Who waits on had no turn before the last that runs, unless it is given up in the same breath. */
+static void check_left(account *a, const bt_action *action, const account_request *last) {
+    const account_model *m = &a->models[action->model];
+    for (int level = 0; level < BT_PRIORITIES && last->starts == 1 && !last->standard; level++) {
+        if (m->heads[level] == ACCOUNT_NOBODY) continue;
+        const account_request *left = &a->requests[m->heads[level]];
+        const bool goes = m->now.policy == BT_POLICY_ADAPTIVE && left->deadline_ns <= m->left_out_by_ns;
+        MUST(a, goes || turn_of(a, left) >= turn_of(a, last),
+             "request %d is left, whose turn was %lld ns before", m->heads[level],
+             (long long)(turn_of(a, last) - turn_of(a, left)));
+    }
 }
 
 void account_started(account *a, const bt_action *action) {
@@ -253,6 +286,7 @@ void account_started(account *a, const bt_action *action) {
     account_model *m = &a->models[action->model];
     m->left_out_ns = a->now_ns;
     m->left_out_by_ns = a->now_ns + planned_ns;
+    if (!a->rule) check_left(a, action, &a->requests[action->tags[action->count - 1]]);
     *lane_of(a, action) =
         (account_run){.here = true,
                       .run = action->run,
@@ -361,7 +395,7 @@ static bool is_free(const account *a, int instance) {
 /* When the queue's batch must run at the latest, where an instance is free for it. */
 static int64_t due_ns(const account *a, int model) {
     const account_model *m = &a->models[model];
-    const account_request *oldest = &a->requests[m->head];
+    const account_request *oldest = oldest_of(a, m);
     if (m->waiting >= m->now.max_batch_size || a->draining) return a->now_ns;
     const int64_t waited_ns = oldest->arrival_ns + m->now.max_queue_delay_ns;
     if (!oldest->alone || oldest->deadline_ns == BT_NEVER_NS) return waited_ns;

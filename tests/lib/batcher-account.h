@@ -13,9 +13,9 @@
 typedef struct account_request {
     uint64_t ticket;
     int64_t arrival_ns, deadline_ns;
-    const trace_event *event; /* of the trace: its submission */
-    int next;                 /* the one behind it in its model's queue */
-    int model, starts, answers;
+    const trace_event *event;          /* of the trace: its submission */
+    int next;                          /* the one behind it in its model's queue */
+    int model, level, starts, answers; /* level: its priority, from 0 */
     bool taken, standard, cancelled;
     bool alone; /* nobody waited when it came */
 } account_request;
@@ -33,12 +33,12 @@ typedef struct account_model {
     const bt_batcher_model *at_open;
     bt_batcher_change now;
     int64_t watchdog_ns;
-    int head, tail,
-        waiting;    /* of the queue: those who never ran, did not ask for the standard path, and wait */
-    int in_hurry;   /* of them: with a deadline */
-    int first_seen; /* the last that was first started from the queue, plus one */
-    bool hurried;   /* somebody had a deadline since the queue's last run, so that a batch may close early */
-    bool split;     /* its last run left some of a batch behind */
+    int heads[BT_PRIORITIES], tails[BT_PRIORITIES]; /* of the queue, those of each priority as they came: */
+    int waiting;                   /* those who never ran, did not ask for the standard path, and wait */
+    int in_hurry;                  /* of them: with a deadline */
+    int first_seen[BT_PRIORITIES]; /* the last that was first started from the queue, plus one */
+    bool hurried; /* somebody had a deadline since the queue's last run, so that a batch may close early */
+    bool split;   /* its last run left some of a batch behind */
     int64_t left_out_ns, left_out_by_ns; /* the last start of a run, and its end as planned */
     uint64_t taken, rejected;
 } account_model;

@@ -127,6 +127,7 @@ static void act(player *p) {
 static void submit(player *p, const trace_event *event) {
     const bt_submission submission = {
         .model = event->model,
+        .priority = event->priority,
         .deadline_ns = event->within_ns == BT_NEVER_NS ? BT_NEVER_NS : p->a.now_ns + event->within_ns,
         .standard = event->standard,
         .tag = (uint64_t)event->request};

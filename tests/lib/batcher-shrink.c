@@ -224,6 +224,8 @@ static void make_events_plain(shrinker *s) {
     for (size_t i = 0; i < s->best->event_count; i++) {
         trace_copy(&s->trial, s->best);
         if (set_off(&s->trial.events[i].standard)) attempt(s);
+        trace_copy(&s->trial, s->best);
+        if (set_int(&s->trial.events[i].priority, 0)) attempt(s);
         make_run_plain(s, i, false);
         make_run_plain(s, i, true);
         if (s->best->events[i].kind != TRACE_SUBMIT || s->best->events[i].within_ns == BT_NEVER_NS) continue;
@@ -270,6 +272,7 @@ static void note_times(shrinker *s) {
         bt_batcher_model *m = &t->models[i];
         note_time(s, &m->max_queue_delay_ns);
         note_time(s, &m->promise_ns);
+        note_time(s, &m->overtake_ns);
         note_time(s, &m->watchdog_ns);
         const bt_batcher_model plain = trace_plain_model(&m->ladder);
         if (m->ladder.standard_ns != plain.ladder.standard_ns) note_time(s, &m->ladder.standard_ns);

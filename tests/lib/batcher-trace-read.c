@@ -127,6 +127,7 @@ static bool read_option(reader *r, bt_batcher_model *model) {
     if ((value = take_value(r, "queue"))) return is_number(value, 1, 100000, &model->max_queue_size);
     if ((value = take_value(r, "delay"))) return is_time(value, &model->max_queue_delay_ns);
     if ((value = take_value(r, "promise"))) return is_time(value, &model->promise_ns);
+    if ((value = take_value(r, "overtake"))) return is_time(value, &model->overtake_ns);
     if ((value = take_value(r, "watchdog"))) return is_time(value, &model->watchdog_ns);
     if ((value = take_value(r, "breaker"))) return read_breaker(value, &model->breaker);
     return is_policy(take_value(r, "policy"), &model->policy);
@@ -185,6 +186,8 @@ static bt_status read_submit(reader *r, trace_event *event) {
         return refuse(r, "not a model");
     if ((value = take_value(r, "within")) && !is_time(value, &event->within_ns))
         return refuse(r, "not a time");
+    if ((value = take_value(r, "priority")) && !is_number(value, 1, BT_PRIORITIES, &event->priority))
+        return refuse(r, "not a priority");
     event->standard = take(r, "standard");
     if (!read_run(r, "takes", "ends", &event->first) ||
         !read_run(r, "again-takes", "again-ends", &event->again))

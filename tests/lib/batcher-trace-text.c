@@ -51,6 +51,7 @@ static void put_model(FILE *out, const bt_batcher_model *model, int number) {
     if (model->max_queue_delay_ns > 0) put_time(out, " delay=", model->max_queue_delay_ns);
     if (model->policy != plain.policy) fprintf(out, " policy=%s", bt_batcher_policy_name(model->policy));
     if (model->promise_ns > 0) put_time(out, " promise=", model->promise_ns);
+    if (model->overtake_ns > 0) put_time(out, " overtake=", model->overtake_ns);
     if (model->watchdog_ns > 0) put_time(out, " watchdog=", model->watchdog_ns);
     put_breaker(out, &model->breaker, &plain.breaker);
     fprintf(out, "%s%s\n", model->admission ? " admission" : "", model->failover ? " failover" : "");
@@ -79,6 +80,7 @@ static void put_event(FILE *out, const trace_event *event) {
     case TRACE_SUBMIT:
         fprintf(out, " submit %d model=%d", event->request, event->model);
         if (event->within_ns != BT_NEVER_NS) put_time(out, " within=", event->within_ns);
+        if (event->priority > 0) fprintf(out, " priority=%d", event->priority);
         if (event->standard) fputs(" standard", out);
         put_run(out, "", &event->first);
         put_run(out, "again-", &event->again);

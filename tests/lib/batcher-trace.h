@@ -8,10 +8,10 @@
  *
  *     batcher trace, version 1, times in microseconds
  *     # what it shows
- *     model 0 ladder=1:10,2:14,4:22 delay=5 failover
+ *     model 0 ladder=1:10,2:14,4:22 delay=5 overtake=100 failover
  *     instance 0 model=0 device=0
  *     at 0 submit 0 model=0 within=100
- *     at 0.5 submit 1 model=0 takes=300 ends=exception
+ *     at 0.5 submit 1 model=0 priority=1 takes=300 ends=exception
  *     at 2 cancel 0
  *     at 3 change model=0 max_batch=2 queue=8 delay=1 policy=adaptive promise=50
  *     at 90 drain
@@ -55,6 +55,7 @@ typedef struct trace_event {
     trace_kind kind;
     int request;            /* SUBMIT: its number; CANCEL: whose */
     int model;              /* SUBMIT, CHANGE */
+    int priority;           /* SUBMIT: 0 is the usual one */
     bool standard;          /* SUBMIT: wants the standard path */
     int64_t within_ns;      /* SUBMIT: until its deadline; BT_NEVER_NS: it has none */
     trace_run first, again; /* SUBMIT: how runs go whose first request it is, on its first try and later */

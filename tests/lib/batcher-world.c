@@ -11,7 +11,7 @@
 typedef struct world {
     bt_random random;
     trace *t;
-    double hurries; /* how many requests have a deadline */
+    double hurries, priorities; /* how many requests have a deadline, or are told a priority */
 } world;
 
 static int64_t between(world *w, int64_t low, int64_t high) {
@@ -45,6 +45,7 @@ static bt_batcher_model make_model(world *w) {
     model.max_queue_delay_ns = us_between(w, 0, 60);
     model.policy = (bt_batcher_policy)between(w, 0, BT_POLICY_COUNT - 1);
     model.promise_ns = chance(w, 0.5) ? us_between(w, 1, 200) : 0;
+    model.overtake_ns = chance(w, 0.7) ? us_between(w, 1, 300) : 0;
     model.admission = chance(w, 0.3);
     model.failover = chance(w, 0.8);
     model.watchdog_ns = chance(w, 0.5) ? us_between(w, 100, 400) : 0;
@@ -84,6 +85,7 @@ static void add_submission(world *w, int64_t at_ns) {
                          .model = (int)between(w, 0, w->t->model_count - 1),
                          .within_ns = BT_NEVER_NS};
     if (chance(w, w->hurries)) event.within_ns = us_between(w, 0, 400);
+    if (chance(w, w->priorities)) event.priority = (int)between(w, 1, BT_PRIORITIES);
     event.standard = chance(w, 0.03);
     event.first = make_run(w);
     event.again = make_run(w);
@@ -113,6 +115,7 @@ void world_make(trace *t, uint64_t seed, int requests) {
     trace_clear(t);
     make_places(&w);
     w.hurries = chance(&w, 0.2) ? 0 : 0.4;
+    w.priorities = chance(&w, 0.3) ? 0 : 0.6;
     const int64_t gap_ns = us_between(&w, 1, 30);
     int64_t now_ns = 0;
     for (int i = 0; i < requests; i++) {

@@ -48,6 +48,7 @@ int main(void) {
     MEMBER(bt_request, tensor);
     MEMBER(bt_request, tensor_type);
     MEMBER(bt_request, logits);
+    MEMBER(bt_request, priority);
     WHOLE(bt_result);
     MEMBER(bt_result, inference_mode);
     MEMBER(bt_result, batch_size);

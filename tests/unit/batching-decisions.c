@@ -138,7 +138,7 @@ static service open_one(const bt_batcher_model *model) {
 
 /* Tags count from 100. */
 static uint64_t submit_to(service *s, int64_t now_ns, int model, int64_t deadline_ns, bool standard) {
-    const bt_submission submission = {model, deadline_ns, standard, s->next_tag};
+    const bt_submission submission = {model, deadline_ns, standard, s->next_tag, 0};
     uint64_t ticket;
     assert_int_equal(bt_batcher_submit(s->batcher, now_ns, &submission, &ticket), BT_OK);
     s->next_tag++;
@@ -310,8 +310,9 @@ static void a_full_queue_refuses_at_once(void **state) {
     submit_many(&s, MS(0), 4);
     expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4);
     submit_many(&s, MS(1), 8); /* those that run do not count */
-    assert_int_equal(bt_batcher_submit(s.batcher, MS(1), &(bt_submission){0, BT_NEVER_NS, false, 9}, &ticket),
-                     BT_QUEUE_FULL);
+    assert_int_equal(
+        bt_batcher_submit(s.batcher, MS(1), &(bt_submission){0, BT_NEVER_NS, false, 9, 0}, &ticket),
+        BT_QUEUE_FULL);
     bt_batcher_count(s.batcher, 0, &counts);
     assert_int_equal(counts.rejected_full, 1);
     assert_int_equal(counts.submitted, 13);
@@ -326,7 +327,7 @@ static void admission_refuses_what_could_not_make_it(void **state) {
     service s = open_one(&model);
     submit_many(&s, MS(0), 4);
     expect_run(&s, MS(0), BT_PATH_PRODUCTION, 4, 4); /* until 22 */
-    assert_int_equal(bt_batcher_submit(s.batcher, MS(0), &(bt_submission){0, MS(32), false, 9}, &ticket),
+    assert_int_equal(bt_batcher_submit(s.batcher, MS(0), &(bt_submission){0, MS(32), false, 9, 0}, &ticket),
                      BT_TIMEOUT); /* 22 + 10 at best, and what ends at its deadline is late */
     submit_to(&s, MS(0), 0, MS(32) + 1, false);
     finish(&s);
@@ -488,8 +489,9 @@ static void draining_closes_batches_at_once_and_refuses_the_rest(void **state) {
     submit(&s, MS(0));
     bt_batcher_drain(s.batcher, MS(1));
     uint64_t run = expect_run(&s, MS(1), BT_PATH_PRODUCTION, 1, 1);
-    assert_int_equal(bt_batcher_submit(s.batcher, MS(1), &(bt_submission){0, BT_NEVER_NS, false, 9}, &ticket),
-                     BT_CLOSED);
+    assert_int_equal(
+        bt_batcher_submit(s.batcher, MS(1), &(bt_submission){0, BT_NEVER_NS, false, 9, 0}, &ticket),
+        BT_CLOSED);
     bt_batcher_done(s.batcher, MS(11), run, BT_RUN_GOOD);
     expect_answer(&s, MS(11), 100, BT_OK);
     assert_true(bt_batcher_idle(s.batcher));
@@ -630,6 +632,157 @@ static void a_lone_image_that_does_not_fit_falls_back(void **state) {
 
 #define ON_USUAL(test) cmocka_unit_test_setup_teardown(test, open_usual, close_usual)
 
+/* ---- priorities ---- */
+
+static void submit_with(service *s, int64_t now_ns, int priority, int64_t deadline_ns, bt_status wanted) {
+    const bt_submission submission = {.deadline_ns = deadline_ns, .tag = s->next_tag++, .priority = priority};
+    uint64_t ticket;
+    assert_int_equal(bt_batcher_submit(s->batcher, now_ns, &submission, &ticket), wanted);
+}
+
+/* The next run is of these, in this order. */
+static void expect_order(service *s, int64_t now_ns, const uint64_t *tags, int count) {
+    assert_true(bt_batcher_next(s->batcher, now_ns, &s->action));
+    assert_int_equal(s->action.kind, BT_ACTION_RUN);
+    assert_int_equal(s->action.count, count);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(s->action.tags[i], tags[i]);
+}
+
+static void end_run(service *s, int64_t now_ns) {
+    const int count = s->action.count;
+    assert_true(bt_batcher_done(s->batcher, now_ns, s->action.run, BT_RUN_GOOD));
+    for (int i = 0; i < count; i++) {
+        assert_true(bt_batcher_next(s->batcher, now_ns, &s->action));
+        assert_int_equal(s->action.kind, BT_ACTION_ANSWER);
+    }
+}
+
+static bt_batcher_model model_of_priorities(void) {
+    bt_batcher_model model = model_of_four();
+    model.overtake_ns = MS(100);
+    model.max_queue_size = 64;
+    return model;
+}
+
+static void who_has_priority_goes_first_and_within_one_who_came_first(void **state) {
+    (void)state;
+    const bt_batcher_model model = model_of_priorities();
+    service s = open_one(&model);
+    static const int priorities[] = {3, 2, 0, 1, 3, 1, 2}; /* of the tags from 100 on */
+    submit_with(&s, MS(0), 0, BT_NEVER_NS, BT_OK);
+    expect_order(&s, MS(5), (const uint64_t[]){100}, 1);
+    for (int i = 0; i < 7; i++)
+        submit_with(&s, MS(6), priorities[i], BT_NEVER_NS, BT_OK);
+    end_run(&s, MS(15));
+    expect_order(&s, MS(15), (const uint64_t[]){104, 106, 102, 103}, 4);
+    end_run(&s, MS(37));
+    expect_order(&s, MS(37), (const uint64_t[]){107, 101, 105}, 3);
+    bt_batcher_close(&s.batcher);
+}
+
+/* One of 1 overtakes those of 2 that came up to 100 ms before it, and those of 3 up to 200 ms; no others. */
+static void nobody_is_overtaken_for_ever(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_priorities();
+    model.max_batch_size = 1;
+    service s = open_one(&model);
+    submit_with(&s, MS(0), 2, BT_NEVER_NS, BT_OK);
+    expect_order(&s, MS(0), (const uint64_t[]){100}, 1);
+    submit_with(&s, MS(0), 3, BT_NEVER_NS, BT_OK);   /* 101 */
+    submit_with(&s, MS(10), 2, BT_NEVER_NS, BT_OK);  /* 102 */
+    submit_with(&s, MS(110), 1, BT_NEVER_NS, BT_OK); /* 103: over both */
+    submit_with(&s, MS(111), 1, BT_NEVER_NS, BT_OK); /* 104: over 101 alone */
+    submit_with(&s, MS(200), 1, BT_NEVER_NS, BT_OK); /* 105: likewise */
+    submit_with(&s, MS(201), 1, BT_NEVER_NS, BT_OK); /* 106: over nobody */
+    static const uint64_t order[] = {103, 102, 104, 105, 101, 106};
+    for (int i = 0; i < 6; i++) {
+        end_run(&s, MS(300 + i));
+        expect_order(&s, MS(300 + i), &order[i], 1);
+    }
+    bt_batcher_close(&s.batcher);
+}
+
+static void priorities_count_nothing_where_nobody_says_what(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_priorities();
+    model.overtake_ns = 0;
+    service s = open_one(&model);
+    for (int i = 0; i < 4; i++)
+        submit_with(&s, MS(i), 3 - i % 3, BT_NEVER_NS, BT_OK);
+    expect_order(&s, MS(3), (const uint64_t[]){100, 101, 102, 103}, 4);
+    bt_batcher_close(&s.batcher);
+}
+
+/* A batch closes when its oldest has waited, whoever came before it since. */
+static void who_is_overtaken_waits_no_longer_for_its_batch(void **state) {
+    (void)state;
+    const bt_batcher_model model = model_of_priorities();
+    service s = open_one(&model);
+    submit_with(&s, MS(0), 3, BT_NEVER_NS, BT_OK);
+    submit_with(&s, MS(4), 1, BT_NEVER_NS, BT_OK);
+    assert_false(bt_batcher_next(s.batcher, MS(5) - 1, &s.action));
+    assert_true(bt_batcher_wake_ns(s.batcher) == MS(5));
+    expect_order(&s, MS(5), (const uint64_t[]){101, 100}, 2);
+    bt_batcher_close(&s.batcher);
+}
+
+/* Behind eight others it would take 66 ms, alone 22. */
+static void admission_counts_whom_it_overtakes_as_behind_it(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_priorities();
+    model.admission = true;
+    service s = open_one(&model);
+    submit_with(&s, MS(0), 2, BT_NEVER_NS, BT_OK);
+    expect_order(&s, MS(5), (const uint64_t[]){100}, 1);
+    for (int i = 0; i < 8; i++)
+        submit_with(&s, MS(5), 2, BT_NEVER_NS, BT_OK);
+    submit_with(&s, MS(5), 3, MS(40), BT_TIMEOUT);
+    submit_with(&s, MS(5), 2, MS(40), BT_TIMEOUT);
+    submit_with(&s, MS(5), 1, MS(40), BT_OK);
+    bt_batcher_close(&s.batcher);
+}
+
+/* ---- several at once ---- */
+
+static void several_are_taken_together_or_not_at_all(void **state) {
+    (void)state;
+    const bt_batcher_model model = model_of_four(); /* room for 8 */
+    service s = open_one(&model);
+    const bt_submission alike = {.deadline_ns = BT_NEVER_NS};
+    bt_batcher_counts counts;
+    uint64_t tickets[8] = {20, 21, 22, 23, 24};
+    assert_int_equal(bt_batcher_submit_all(s.batcher, MS(0), &alike, 5, tickets), BT_OK);
+    expect_order(&s, MS(0), (const uint64_t[]){20, 21, 22, 23}, 4);
+    assert_true(tickets[4] != 24 && bt_batcher_cancel(s.batcher, MS(0), tickets[4]));
+    assert_true(bt_batcher_next(s.batcher, MS(0), &s.action));
+    assert_int_equal(s.action.tag, 24);
+    submit_with(&s, MS(1), 0, BT_NEVER_NS, BT_OK);
+    assert_int_equal(bt_batcher_submit_all(s.batcher, MS(1), &alike, 8, tickets), BT_QUEUE_FULL);
+    assert_int_equal(bt_batcher_submit_all(s.batcher, MS(1), &alike, 7, tickets), BT_OK);
+    bt_batcher_count(s.batcher, 0, &counts);
+    assert_int_equal(counts.submitted, 5 + 1 + 8 + 7);
+    assert_int_equal(counts.rejected_full, 8);
+    assert_int_equal(counts.waiting, 8);
+    bt_batcher_close(&s.batcher);
+}
+
+/* Four take 22 ms, five 32: none is taken where the fifth would be late. */
+static void several_are_taken_where_the_last_can_be_in_time(void **state) {
+    (void)state;
+    bt_batcher_model model = model_of_four();
+    model.admission = true;
+    service s = open_one(&model);
+    const bt_submission alike = {.deadline_ns = MS(30)};
+    bt_batcher_counts counts;
+    uint64_t tickets[5] = {0};
+    assert_int_equal(bt_batcher_submit_all(s.batcher, MS(0), &alike, 5, tickets), BT_TIMEOUT);
+    assert_int_equal(bt_batcher_submit_all(s.batcher, MS(0), &alike, 4, tickets), BT_OK);
+    bt_batcher_count(s.batcher, 0, &counts);
+    assert_int_equal(counts.rejected_deadline, 5);
+    bt_batcher_close(&s.batcher);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_requests_are_padded_where_that_is_cheaper_and_split_where_not),
@@ -661,6 +814,13 @@ int main(void) {
         cmocka_unit_test(numbers_that_nobody_gave_are_known_as_such),
         cmocka_unit_test(a_breakers_state_has_a_name),
         cmocka_unit_test(a_lone_image_that_does_not_fit_falls_back),
+        cmocka_unit_test(who_has_priority_goes_first_and_within_one_who_came_first),
+        cmocka_unit_test(nobody_is_overtaken_for_ever),
+        cmocka_unit_test(priorities_count_nothing_where_nobody_says_what),
+        cmocka_unit_test(who_is_overtaken_waits_no_longer_for_its_batch),
+        cmocka_unit_test(admission_counts_whom_it_overtakes_as_behind_it),
+        cmocka_unit_test(several_are_taken_together_or_not_at_all),
+        cmocka_unit_test(several_are_taken_where_the_last_can_be_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

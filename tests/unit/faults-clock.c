@@ -112,7 +112,7 @@ static void submit(world *w) {
     if (bt_random_below(&w->random, 3) == 0)
         r->deadline_ns = shown(w) + (1 + (int64_t)bt_random_below(&w->random, 200)) * MS;
     const bt_submission submission = {0, r->deadline_ns, bt_random_below(&w->random, 20) == 0,
-                                      (uint64_t)w->count};
+                                      (uint64_t)w->count, 0};
     if (bt_batcher_submit(w->batcher, shown(w), &submission, &r->ticket) == BT_OK) w->count++;
 }
 
@@ -204,7 +204,7 @@ static void a_leap_ahead_then_back_leaves_the_batcher_serving(void **state) {
     finish_runs(&w);
     pump(&w);
     for (int i = 0; i < 4; i++) {
-        const bt_submission submission = {0, BT_NEVER_NS, false, (uint64_t)w.count};
+        const bt_submission submission = {0, BT_NEVER_NS, false, (uint64_t)w.count, 0};
         w.requests[w.count] = (request){.deadline_ns = BT_NEVER_NS};
         assert_int_equal(bt_batcher_submit(w.batcher, shown(&w), &submission, &w.requests[w.count].ticket),
                          BT_OK);

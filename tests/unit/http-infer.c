@@ -230,7 +230,7 @@ static void parameters_are_taken(void **state) {
     must(read_text(
              &request,
              "{\"id\": \"\", \"parameters\": {\"threshold\": 0.25, \"timeout\": 1500, \"min_area_px\": 9, "
-             "\"binary_data_output\": true, \"sequence_id\": 7, \"own\": {}, \"priority\": \"high\"}, "
+             "\"binary_data_output\": true, \"sequence_id\": 7, \"own\": {}, \"priority\": 1}, "
              "\"unknown\": 1, \"outputs\": [{\"name\": \"polygons\", \"parameters\": {\"binary_data\": "
              "false}}, {\"name\": \"mask\"}], \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", "
              "\"shape\": [1,1,2,3], " DATA "}]}",
@@ -238,6 +238,7 @@ static void parameters_are_taken(void **state) {
          &error);
     assert_string_equal(request.id, ""); /* perf_analyzer's */
     assert_true(request.threshold == 0.25F && request.timeout_ms == 1.5 && request.min_area_px == 9);
+    assert_int_equal(request.priority, 1);
     assert_int_equal(request.output_count, 2);
     assert_int_equal(request.outputs[0].output, BT_INFER_POLYGONS);
     assert_false(request.outputs[0].binary);
@@ -353,6 +354,8 @@ static void what_is_wrong_is_told(void **state) {
         {WITH("\"parameters\": {\"threshold\": 1}"), "threshold: a probability between 0 and 1"},
         {WITH("\"parameters\": {\"threshold\": \"high\"}"), "threshold"},
         {WITH("\"parameters\": {\"timeout_ms\": -1}"), "timeout_ms"},
+        {WITH("\"parameters\": {\"priority\": 4}"), "priority: 1 goes first, 3 last, and 0 is 2"},
+        {WITH("\"parameters\": {\"priority\": \"high\"}"), "priority: 1 goes first"},
         {WITH("\"parameters\": {\"binary_data_output\": 1}"), "binary_data_output"},
         {WITH("\"outputs\": {}"), "outputs: an array"},
         {WITH("\"outputs\": [{\"name\": \"scores\"}]"),

@@ -269,10 +269,11 @@ static void a_full_queue_is_told(void **state) {
     answered(&w, "", PICTURES_4, "HTTP/1.1 400", "at most 2 pictures in one request");
     const int first = post(&w, "", PICTURES_1);
     await_in_flight(&w, 1);
-    /* of two pictures one finds room, and is taken back */
-    answered(&w, "", PICTURES_2, "HTTP/1.1 503", "the queue is full (max_queue_size 2)");
-    await_in_flight(&w, 1);
-    assert_int_equal(metrics_of(&w).cancelled, 1);
+    /* of two pictures one would find room: neither takes it */
+    answered(&w, "", PICTURES_2, "HTTP/1.1 503", "the queue has no room for 2 more (max_queue_size 2)");
+    assert_int_equal(metrics_of(&w).in_flight, 1);
+    assert_int_equal(metrics_of(&w).cancelled, 0);
+    assert_int_equal(metrics_of(&w).rejected_full, 2);
     const int second = post(&w, "", PICTURES_1);
     await_in_flight(&w, 2);
     answered(&w, "", PICTURES_1, "HTTP/1.1 503", "Retry-After: 1");

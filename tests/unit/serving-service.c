@@ -168,6 +168,8 @@ static void bad_requests_are_told_what_is_wrong(void **state) {
     refused(service, WITH(.model = "resnet"), BT_INVALID, "hrnet, cbam_resunet");
     refused(service, WITH(.model = NULL), BT_INVALID, "hrnet");
     refused(service, WITH(.timeout_ms = -5), BT_TIMEOUT, "past already");
+    refused(service, WITH(.priority = 4), BT_INVALID, "a priority of 4: 1 goes first, 3 last, and 0 is 2");
+    refused(service, WITH(.priority = -1), BT_INVALID, "a priority of -1");
     refused(service, WITH(.timeout_ms = NAN), BT_INVALID, "timeout");
     assert_int_equal(bt_service_set(service, "hrnet", "batch_size=5", &error), BT_INVALID);
     assert_non_null(strstr(error.message, "largest"));
@@ -213,6 +215,76 @@ static void a_full_queue_refuses_at_once_and_loses_nobody(void **state) {
     assert_in_range(taken, 6, 14);
     stop_service(service);
     assert_int_equal(atomic_load(&h.of[BT_OK]), taken);
+}
+
+/* In which order answers come. */
+typedef struct order {
+    atomic_int count;
+    int of[8];
+} order;
+
+typedef struct place {
+    order *order;
+    int number;
+} place;
+
+static void note_order(void *context, const bt_result *result, const bt_error *error) {
+    const place *p = context;
+    (void)result;
+    assert_null(error);
+    p->order->of[atomic_fetch_add(&p->order->count, 1)] = p->number;
+}
+
+/* They wait for a batch of four, and run one by one once a batch is of one. */
+static void who_has_priority_runs_first(void **state) {
+    (void)state;
+    static const int priorities[] = {3, 0, 1}, expected[] = {2, 1, 0};
+    bt_service *service =
+        start_service("sim:tau0_ms=0,alpha_ms=0", "max_queue_delay_ms=60000,warm_up=false,batch_size=4");
+    order seen = {0};
+    place places[3];
+    bt_error error;
+    for (int i = 0; i < 3; i++) {
+        bt_request request = plain;
+        request.priority = priorities[i];
+        places[i] = (place){&seen, i};
+        assert_int_equal(bt_service_submit(service, &request, note_order, &places[i], NULL, &error), BT_OK);
+    }
+    assert_int_equal(bt_service_set(service, "hrnet", "batch_size=1", &error), BT_OK);
+    stop_service(service);
+    assert_int_equal(atomic_load(&seen.count), 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(seen.of[i], expected[i]);
+}
+
+static void several_are_taken_together_or_not_at_all(void **state) {
+    (void)state;
+    bt_service *service = start_service(
+        "sim:tau0_ms=0,alpha_ms=0", "max_queue_delay_ms=60000,warm_up=false,max_queue_size=8,batch_size=4");
+    answers_seen h = {0};
+    bt_request requests[9];
+    void *contexts[9];
+    uint64_t tickets[9];
+    bt_error error;
+    for (int i = 0; i < 9; i++) {
+        requests[i] = plain;
+        contexts[i] = &h;
+    }
+    assert_int_equal(bt_serving_submit_all(service, requests, 9, count_answer, contexts, tickets, &error),
+                     BT_QUEUE_FULL);
+    assert_non_null(strstr(error.message, "the queue has no room for 9 more (max_queue_size 8)"));
+    assert_int_equal(metrics_of(service).rejected_full, 9);
+    assert_int_equal(bt_serving_submit_all(service, requests, 3, count_answer, contexts, tickets, &error),
+                     BT_OK);
+    assert_int_equal(bt_service_cancel(service, tickets[2], &error), BT_OK);
+    assert_int_equal(metrics_of(service).in_flight, 2);
+    requests[2].height = 0; /* the third is none */
+    assert_int_equal(bt_serving_submit_all(service, requests, 3, count_answer, contexts, tickets, &error),
+                     BT_INVALID);
+    assert_int_equal(metrics_of(service).in_flight, 2);
+    stop_service(service);
+    assert_int_equal(atomic_load(&h.of[BT_OK]), 2);
+    assert_int_equal(atomic_load(&h.of[BT_CANCELLED]), 1);
 }
 
 static void cancelled_and_expired_requests_are_told_so(void **state) {
@@ -532,6 +604,8 @@ int main(void) {
         cmocka_unit_test(everybody_gets_their_own_result),
         cmocka_unit_test(bad_requests_are_told_what_is_wrong),
         cmocka_unit_test(a_full_queue_refuses_at_once_and_loses_nobody),
+        cmocka_unit_test(who_has_priority_runs_first),
+        cmocka_unit_test(several_are_taken_together_or_not_at_all),
         cmocka_unit_test(cancelled_and_expired_requests_are_told_so),
         cmocka_unit_test(stopping_gives_up_what_is_not_done_in_time),
         cmocka_unit_test(the_last_failure_of_each_path_is_kept),

@@ -48,8 +48,15 @@ void bt_exchange_clear(bt_exchange *exchange) {
     bt_account_set(&exchange->account, 0);
 }
 
-static void end(bt_exchange *exchange) {
+void bt_exchange_wakes(bt_exchange *exchange) {
+    if (exchange->counted) atomic_fetch_sub(&exchange->server->sleeping, 1);
+    exchange->counted = false;
     bt_generation_leave(exchange);
+}
+
+/* Also of one that slept, and whose client hung up before it was handled again. */
+static void end(bt_exchange *exchange) {
+    bt_exchange_wakes(exchange);
     bt_exchange_clear(exchange);
     free(exchange->response.body);
     atomic_fetch_sub(&exchange->server->open, 1);

@@ -315,8 +315,7 @@ static void note_result(const bt_exchange *exchange) {
 }
 
 enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
-    if (exchange->counted) atomic_fetch_sub(&exchange->server->sleeping, 1);
-    bt_generation_leave(exchange);
+    bt_exchange_wakes(exchange);
     if (!failure_of(exchange)) note_result(exchange);
     if (!exchange->finished) finish(exchange);
     bt_exchange_clear(exchange); /* whoever reads slowly holds the answer, and nothing else */

@@ -124,6 +124,8 @@ enum MHD_Result bt_exchange_handle(void *server, struct MHD_Connection *connecti
 void bt_exchange_completed(void *server, struct MHD_Connection *connection, void **state,
                            enum MHD_RequestTerminationCode code);
 
+/* It has come back from the service, or never was there: it is not among those with it any more. */
+void bt_exchange_wakes(bt_exchange *exchange);
 /* Frees whatever making the answer took, and the request with it, but for the response. */
 void bt_exchange_clear(bt_exchange *exchange);
 /* Unpacks the body where it is packed. BT_INVALID, and the body is `unread`, where it is too large; else as

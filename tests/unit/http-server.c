@@ -827,6 +827,24 @@ static void nothing_stays_open_behind_it(void **state) {
     assert_int_equal(bt_scratch_open_files(), before);
 }
 
+/* Nor of those who hung up together: libmicrohttpd may notice before it hears that they are to be answered, and then
+ * never asks for the answer. */
+static void nothing_stays_open_of_who_hung_up(void **state) {
+    (void)state;
+    world w;
+    const int before = bt_scratch_open_files();
+    begin(&w, NULL, true);
+    for (int i = 0; i < 10; i++) {
+        const int first = post(&w, "", PICTURES_1), second = post(&w, "", PICTURES_1);
+        await_in_flight(&w, 2);
+        close(first);
+        close(second);
+        await_in_flight(&w, 0);
+    }
+    end(&w);
+    assert_int_equal(bt_scratch_open_files(), before);
+}
+
 static void addresses_that_are_none_are_refused(void **state) {
     (void)state;
     world w;
@@ -886,6 +904,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_listening_socket_is_refused),
         cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(nothing_stays_open_behind_it),
+        cmocka_unit_test(nothing_stays_open_of_who_hung_up),
         cmocka_unit_test(addresses_that_are_none_are_refused),
         cmocka_unit_test(the_limit_fits_the_largest_batch),
     };

@@ -304,6 +304,12 @@ study-search: .deps/$(CORE).stamp ## the search over batch size, precision and i
 	$(call build,$(O)/bench/$@)
 	$(Q)$(O)/bench/$@
 
+bench-clients: .deps/$(CORE).stamp ## do NVIDIA's perf_analyzer and test-production see the same P95? in turns, at one \
+    server (ARGS="ROUNDS RATE")
+	$(call build,$(patsubst %,$(O)/bin/%,optimize-batch serve-production test-production))
+	@tools/setup/deps.sh clients
+	$(Q)O=$(O) tests/client-agreement $(ARGS)
+
 bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
 	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
@@ -442,6 +448,9 @@ deps-monitoring: ## Prometheus, whose promtool tests the metrics and the alert r
 
 deps-package: .deps/package.stamp ## what `make deb` and the tests of packages need: debhelper, lintian
 
+deps-clients: ## Triton's client and perf_analyzer, for their tests against serve-production
+	@tools/setup/deps.sh clients
+
 $(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
@@ -529,9 +538,9 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
-        explain-batching bench bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
+        explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
         study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
-        deps-monitoring deps-package doctor test test-locale \
+        deps-clients deps-monitoring deps-package doctor test test-locale \
         test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -144,11 +144,13 @@ find_python() {
     return 1
 }
 
-# find_python_with MODULE: sets $python to one that has numpy and the module: that of `make deps-python`, or find_python's.
+# find_python_with MODULE: sets $python to one that has numpy and the module: that of `make deps-python`, that of
+# `make deps-clients`, or find_python's.
 find_python_with() {
     local import="import numpy, $1"
-    python=tools/setup/torch-python
-    "$python" -c "$import" 2>/dev/null && return
+    for python in tools/setup/torch-python tools/setup/client-python; do
+        "$python" -c "$import" 2>/dev/null && return
+    done
     find_python && "$python" -c "$import" 2>/dev/null
 }
 

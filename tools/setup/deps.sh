@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -17,6 +17,7 @@
 #   python what it takes to use that torch from Python, for tools/setup/torch-python, COCO's and Prometheus's readers and
 #          Pillow: 35 MB
 #   peers  of python, with what bench-peers compares with: 97 MB more
+#   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings
@@ -29,6 +30,7 @@ cd "$(dirname "$0")/../.."
 . tools/setup/packages.sh
 . tools/setup/libtorch.sh
 . tools/setup/python.sh
+. tools/setup/clients.sh
 
 main() {
     local quiet='' parts=''
@@ -37,7 +39,8 @@ main() {
         --quiet) quiet=yes ;;
         core | gpu | lint | gate | monitoring | fuzz | coverage | package | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python and peers" ;;
+        clients) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers and clients" ;;
         esac
         shift
     done
@@ -73,6 +76,7 @@ plan() {
         case $part in
         torch) plan_torch ;;
         python | peers) plan_python "$part" ;;
+        clients) plan_clients ;;
         *) plan_packages "$part" ;;
         esac
     done
@@ -154,8 +158,13 @@ write_stamps() {
     local part text
     for part in $1; do
         text=$part
-        case $part in python | peers)
+        case $part in
+        python | peers)
             write_python
+            continue
+            ;;
+        clients)
+            write_clients
             continue
             ;;
         esac

@@ -13,7 +13,7 @@ torch_at_least='2 11'
 wheel_field() {
     awk -v name="$1" -v field="$2" '
         /^# tree / { for (i = 2; i <= NF; i++) column[$i] = i - 1 }
-        $2 == name && !/^#/ { print $column[field] }' tools/setup/wheels.txt
+        $2 == name && !/^#/ { print $column[field]; exit }' tools/setup/wheels.txt
 }
 
 # sum FIELD NAME...

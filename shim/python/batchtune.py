@@ -478,6 +478,12 @@ def _switch(value: Any, name: str) -> bool:
     return bool(value)
 
 
+def _priority(value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not 1 <= value <= 3:
+        raise InvalidRequest(f"priority is {_shown(value)}: give 1 (first), 2 or 3 (last)")
+    return int(value)
+
+
 def _text_of(value: Any, name: str, right: str) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise InvalidRequest(f"{name} is {_shown(value)}: give {right}")
@@ -512,6 +518,31 @@ def _is_plain(image: Any) -> bool:
     """Read where it lies. Other subclasses of ndarray may mean something else by their numbers."""
     return (type(image) in (np.ndarray, np.memmap) and image.dtype == np.uint8 and image.ndim == 3 and
             image.shape[2] == 3 and image.flags.c_contiguous)
+
+
+def _check_tensor(image: Any, name: str, white: Optional[float]) -> bool:
+    """Whether a ready one can be read where it lies; else its values are to be put in a row."""
+    if white is not None:
+        raise InvalidRequest("white is for pictures: a ready tensor is normalised already")
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[0] != 3:
+        raise InvalidRequest(f"{name}: a ready tensor is an array of 3 x height x width, not {_shown_shape(image)}")
+    native = image.dtype.newbyteorder("=")
+    if native not in (np.float32, np.float16):
+        raise InvalidRequest(f"{name}: a ready tensor is of float32 or float16, not {image.dtype}: "
+                             f"{name}.astype(numpy.float32)")
+    return bool(image.flags.c_contiguous and image.dtype.isnative)
+
+
+def _in_a_row(tensor: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("="))
+
+
+def _shown_shape(image: Any) -> str:
+    return " x ".join(map(str, image.shape)) if isinstance(image, np.ndarray) else type(image).__name__
+
+
+def _address(array: Optional[np.ndarray]) -> Optional[int]:
+    return None if array is None else array.ctypes.data
 
 
 def _refuse_type(image: Any, name: str) -> NoReturn:
@@ -749,6 +780,7 @@ class Result:
     service_ms: float                     # its batch in the network
     latency_ms: float                     # in the service, from the queue to the answer
     p95_latency_ms: float                 # of the model, over the window of its metrics
+    logits: Optional[np.ndarray] = None   # float32, of input_size, as the network gives them; None: not wanted
 
     def __getitem__(self, key: str) -> Any:
         try:
@@ -760,7 +792,7 @@ class Result:
     def metadata(self) -> Dict[str, Any]:
         """All but the pictures."""
         names = (field.name for field in fields(self))
-        return {name: getattr(self, name) for name in names if name not in ("mask", "probabilities")}
+        return {name: getattr(self, name) for name in names if name not in ("mask", "probabilities", "logits")}
 
 
 @dataclass(frozen=True)
@@ -1090,6 +1122,7 @@ class _Run:
             raise error.exception()
         _warn_of_weights(self.models())
         _warn_of_changed_weights(self.models())
+        self.input_sizes = {name: model.input_size for name, model in self.models().items()}
         self.gates = {model: _Gate(model, figures["queue_limit"]) for model, figures in self.metrics().items()}
         self.capacity = sum(gate.room for gate in self.gates.values())
 
@@ -1340,21 +1373,25 @@ class Service:
                     timeout: Optional[float] = ..., **how: Any) -> List[Result]: ...
 
     async def infer(self, image, model_name, threshold=0.5, timeout=None, *, white=None, probabilities=True,
-                    standard_path=False, return_exceptions=False):
+                    standard_path=False, ready=False, logits=False, priority=2, return_exceptions=False):
         """Segments one image, or a list of them: all are under way at once, so that they are batched, and the results
         are in the list's order.
 
         `timeout` in seconds, from this call, for each image; None: the setting `timeout_ms`, and none where that is
         0. `white`: the value of an image that is white, 0 being black, where that is not its type's largest: 4095 of
         a camera of 12 bits; brighter ones are as white. `probabilities=False` saves writing them. `standard_path`
-        skips the production path: FP32, one image at a time, for comparison.
+        skips the production path: FP32, one image at a time, for comparison. `ready=True` says that the image is the
+        network's input already: 3 x height x width, float32 or float16, normalised, of the model's own size.
+        `logits=True` gives what the network gives, too, of its own size. `priority` is 1 (first), 2 or 3: it counts
+        in the service's queue, not among those that are held back here.
 
         Raises InvalidRequest, Timeout, Closed, BackendFailed; QueueFull only where others share the service. Of a
         list the first error is raised, and the other images are taken back; with `return_exceptions` nothing is
         raised, and errors stand among the results, as in asyncio.gather."""
         _switch(return_exceptions, "return_exceptions")
         how = functools.partial(self._infer, model_name=model_name, threshold=threshold, timeout=timeout, white=white,
-                                probabilities=probabilities, standard_path=standard_path)
+                                probabilities=probabilities, standard_path=standard_path, ready=ready,
+                                logits=logits, priority=priority)
         if not isinstance(image, (list, tuple)):
             return await how(image, "image")
         return await _gather([how(one, f"image[{i}]") for i, one in enumerate(image)], return_exceptions)
@@ -1368,34 +1405,42 @@ class Service:
                    timeout: Optional[float] = ..., **how: Any) -> List[Result]: ...
 
     def infer_sync(self, image, model_name, threshold=0.5, timeout=None, *, white=None, probabilities=True,
-                   standard_path=False, return_exceptions=False):
+                   standard_path=False, ready=False, logits=False, priority=2, return_exceptions=False):
         """infer(), for a thread without an event loop. Waiting does not hold the GIL; Ctrl-C takes the request back.
         Requests of several threads, and of a list, are batched together."""
         return _wait("infer", self.infer, image, model_name, threshold, timeout, white=white,
-                     probabilities=probabilities, standard_path=standard_path, return_exceptions=return_exceptions)
+                     probabilities=probabilities, standard_path=standard_path, ready=ready, logits=logits,
+                     priority=priority, return_exceptions=return_exceptions)
 
     async def _infer(self, image: Any, called_name: str, *, model_name: str, threshold: float = 0.5,
                      timeout: Optional[float] = None, white: Optional[float] = None, probabilities: bool = True,
-                     standard_path: bool = False) -> Result:
+                     standard_path: bool = False, ready: bool = False, logits: bool = False,
+                     priority: int = 2) -> Result:
         called = time.monotonic()
         run = self._current()
         gate = run.gate(model_name)
         threshold, timeout = _probability(threshold), _seconds(timeout)
         probabilities = _switch(probabilities, "probabilities")
         standard_path = _switch(standard_path, "standard_path")
-        as_it_is = _is_plain(image) and white is None
-        rgb = image if as_it_is else await _in_executor(_to_rgb, image, called_name, white)
-        height, width = rgb.shape[:2]
+        if _switch(ready, "ready"):
+            pixels = image if _check_tensor(image, called_name, white) else await _in_executor(_in_a_row, image)
+            height, width = pixels.shape[1:]
+        else:
+            as_it_is = _is_plain(image) and white is None
+            pixels = image if as_it_is else await _in_executor(_to_rgb, image, called_name, white)
+            height, width = pixels.shape[:2]
         mask = np.empty((height, width), np.uint8)
         likely = np.empty((height, width), np.float32) if probabilities else None
+        raw = np.empty(run.input_sizes[model_name], np.float32) if _switch(logits, "logits") else None
         request = _Request(
-            image=rgb.ctypes.data, height=height, width=width, model=model_name.encode(), threshold=threshold,
-            mask=mask.ctypes.data, probabilities=None if likely is None else likely.ctypes.data,
-            standard_path=standard_path)
-        reply, held_ms = await _ask(run, request, (rgb, mask, likely), gate, called, timeout)
+            height=height, width=width, model=model_name.encode(), threshold=threshold, mask=mask.ctypes.data,
+            probabilities=_address(likely), standard_path=standard_path, logits=_address(raw),
+            priority=_priority(priority), tensor_type=int(pixels.dtype == np.float16))
+        setattr(request, "tensor" if ready else "image", pixels.ctypes.data)
+        reply, held_ms = await _ask(run, request, (pixels, mask, likely, raw), gate, called, timeout)
         if reply.error:
             raise reply.error
-        return Result(mask, likely, model_name, held_ms=held_ms, **reply.figures)
+        return Result(mask, likely, model_name, held_ms=held_ms, logits=raw, **reply.figures)
 
     async def segment_image_optimized(self, image_array: np.ndarray, model_name: str = "hrnet",
                                       threshold: float = 0.5, timeout: Optional[float] = None,

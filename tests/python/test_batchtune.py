@@ -472,6 +472,32 @@ class Requests(unittest.IsolatedAsyncioTestCase):
             edge = await s.infer(gray(0), "hrnet", threshold=echo_of(0) - 0.01)
             self.assertEqual(edge.mask.min(), 1)
 
+    async def test_a_ready_tensor_gives_what_its_picture_gives_and_logits_come_as_they_are(self):
+        async with running() as s:
+            picture = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
+            ready = ((picture / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).transpose(2, 0, 1)
+            of_picture = await s.infer(picture, "hrnet", logits=True)
+            self.assertIsNone((await s.infer(picture, "hrnet")).logits)
+            self.assertEqual((of_picture.logits.shape, of_picture.logits.dtype), ((16, 16), np.float32))
+            np.testing.assert_allclose(of_picture.logits, ready.mean(), atol=1e-4)
+            self.assertEqual((await s.infer(gray(9), "hrnet", logits=True)).logits.shape, (16, 16))
+            for kind, within in (np.float32, 1e-5), (np.float16, 1e-3), (">f4", 1e-5):
+                of_tensor = await s.infer(ready.astype(kind), "hrnet", ready=True, logits=True, priority=1)
+                np.testing.assert_allclose(of_tensor.logits, of_picture.logits, atol=within)
+                np.testing.assert_array_equal(of_tensor.mask, of_picture.mask)
+            both = await s.infer([ready.astype(np.float32)] * 2, "hrnet", ready=True)
+            np.testing.assert_array_equal(both[0].mask, both[1].mask)
+            self.assertNotIn("logits", both[0].metadata)
+            for says, image, about in (
+                    ("a tensor of 8 x 16: hrnet takes 16 x 16 ones", np.zeros((3, 16, 8), np.float32), {}),
+                    ("image: a ready tensor is an array of 3 x height x width, not 16 x 16 x 3",
+                     np.zeros((16, 16, 3), np.float32), {}),
+                    ("image: a ready tensor is of float32 or float16, not float64", ready, {}),
+                    ("image: a ready tensor is an array of 3 x height x width, not str", "picture.png", {}),
+                    ("white is for pictures", ready.astype(np.float32), {"white": 4095})):
+                with self.assertRaisesRegex(batchtune.InvalidRequest, says):
+                    await s.infer(image, "hrnet", ready=True, **about)
+
     async def test_a_thousand_coroutines_get_a_thousand_answers_each_its_own(self):
         async with running() as s:
             async def ask(i):
@@ -720,6 +746,9 @@ class Lives(unittest.IsolatedAsyncioTestCase):
                     (r"^timeout is 1000.*\.\.\.", {"timeout": 10 ** 400}),
                     ("^probabilities is 'no'.*: give True or False", {"probabilities": "no"}),
                     ("^standard_path is None: give True or False", {"standard_path": None}),
+                    ("^ready is 1", {"ready": 1}), ("^logits is None", {"logits": None}),
+                    (r"^priority is 4 .*: give 1 \(first\), 2 or 3 \(last\)", {"priority": 4}),
+                    ("^priority is True", {"priority": True}), ("^priority is 1.0", {"priority": 1.0}),
                     ("^white is 'bright'", {"white": "bright"}),
                     ("^return_exceptions is 1 ", {"return_exceptions": 1}),
                     ("no model is called None here; there are: hrnet, cbam_resunet", {"model_name": None}),

@@ -9,12 +9,22 @@
 
 #define UNPACKED_MAX ((size_t)1 << 20)
 
+#define MEMORY_BYTES ((size_t)256 << 20)
+
+/* Whatever it takes comes out of its account, and it never has more than there is. */
 static void read_request(const uint8_t *data, size_t size, int64_t header_length) {
-    const bt_infer_limits limits = {.pictures = 8, .polygons = true, .height = 2, .width = 2};
+    bt_budget budget = {.limit_bytes = MEMORY_BYTES};
+    bt_account account = {.budget = &budget};
+    const bt_infer_limits limits = {
+        .pictures = 8, .polygons = true, .height = 2, .width = 2, .account = &account};
     bt_infer_request request;
     bt_error error;
+    (void)bt_infer_is_slow(data, size, header_length);
     if (bt_infer_request_read(&request, data, size, header_length, &limits, &error) == BT_OK)
         bt_infer_request_close(&request);
+    if (account.bytes > MEMORY_BYTES) abort();
+    bt_account_set(&account, 0);
+    if (atomic_load(&budget.used_bytes) != 0) abort();
 }
 
 static void unpack(const uint8_t *data, size_t size) {

@@ -40,25 +40,48 @@ static bool write_text(FILE *out, const char *text) {
     return written;
 }
 
-/* In whole nanoseconds, which is what clocks tell: printing a double costs five times as much, and every answer has
- * five. */
+/* With zeros before it up to `least_digits`. (printf's family is slow where a library that was loaded has taught it more
+ * formats, as libquadmath does.) */
+static void write_count(FILE *out, uint64_t value, int least_digits) {
+    char digits[20];
+    int at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0 || (int)sizeof digits - at < least_digits);
+    fwrite(digits + at, 1, sizeof digits - (size_t)at, out);
+}
+
+static void write_named(FILE *out, const char *name, int value) {
+    fputs(name, out);
+    write_count(out, (uint64_t)value, 1);
+}
+
+/* In whole nanoseconds, which is what clocks tell. */
 static void write_ms(FILE *out, const char *name, double ms) {
+    fputs(name, out);
     if (!(fabs(ms) < 1e12)) {
-        fprintf(out, ",\"%s\":null", name);
+        fputs("null", out);
         return;
     }
-    const long long ns = llround(fabs(ms) * 1e6);
-    fprintf(out, ",\"%s\":%s%lld.%06lld", name, ms < 0 ? "-" : "", ns / 1000000, ns % 1000000);
+    const uint64_t ns = (uint64_t)llround(fabs(ms) * 1e6);
+    if (ms < 0) fputc('-', out);
+    write_count(out, ns / 1000000, 1);
+    fputc('.', out);
+    write_count(out, ns % 1000000, 6);
 }
 
 static void write_result(FILE *out, const bt_result *r) {
-    fprintf(out, "{\"inference_mode\":\"%s\",\"batch_size\":%d,\"input_height\":%d,\"input_width\":%d",
-            r->inference_mode, r->batch_size, r->input_height, r->input_width);
-    write_ms(out, "queue_ms", r->queue_ms);
-    write_ms(out, "preprocess_ms", r->preprocess_ms);
-    write_ms(out, "service_ms", r->service_ms);
-    write_ms(out, "latency_ms", r->latency_ms);
-    write_ms(out, "p95_latency_ms", r->p95_latency_ms);
+    fputs("{\"inference_mode\":\"", out);
+    fputs(r->inference_mode, out);
+    write_named(out, "\",\"batch_size\":", r->batch_size);
+    write_named(out, ",\"input_height\":", r->input_height);
+    write_named(out, ",\"input_width\":", r->input_width);
+    write_ms(out, ",\"queue_ms\":", r->queue_ms);
+    write_ms(out, ",\"preprocess_ms\":", r->preprocess_ms);
+    write_ms(out, ",\"service_ms\":", r->service_ms);
+    write_ms(out, ",\"latency_ms\":", r->latency_ms);
+    write_ms(out, ",\"p95_latency_ms\":", r->p95_latency_ms);
     fputc('}', out);
 }
 
@@ -139,12 +162,23 @@ static bool write_data(FILE *out, const bt_infer_request *request, int output,
 
 static void write_shape(FILE *out, const bt_infer_request *request, int output) {
     const bt_infer_picture *first = &request->pictures[0];
-    if (output == BT_INFER_POLYGONS)
-        fprintf(out, "[%d,1]", request->count);
-    else if (output == BT_INFER_LOGITS)
-        fprintf(out, "[%d,1,%d,%d]", request->count, request->input_height, request->input_width);
-    else
-        fprintf(out, "[%d,%d,%d]", request->count, first->height, first->width);
+    const bool logits = output == BT_INFER_LOGITS;
+    write_named(out, "[", request->count);
+    if (output == BT_INFER_POLYGONS) {
+        fputs(",1]", out);
+        return;
+    }
+    write_named(out, logits ? ",1," : ",", logits ? request->input_height : first->height);
+    write_named(out, ",", logits ? request->input_width : first->width);
+    fputc(']', out);
+}
+
+static void write_description(FILE *out, int output) {
+    fputs("{\"name\":\"", out);
+    fputs(bt_infer_outputs[output].name, out);
+    fputs("\",\"datatype\":\"", out);
+    fputs(bt_infer_outputs[output].datatype, out);
+    fputs("\",\"shape\":", out);
 }
 
 static bool write_outputs(FILE *out, const bt_infer_request *request, const bt_infer_results *results) {
@@ -152,13 +186,16 @@ static bool write_outputs(FILE *out, const bt_infer_request *request, const bt_i
     fputs(",\"outputs\":[", out);
     for (int i = 0; i < request->output_count && written; i++) {
         const int output = (int)request->outputs[i].output;
-        fprintf(out, "%s{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":", i ? "," : "",
-                bt_infer_outputs[output].name, bt_infer_outputs[output].datatype);
+        if (i > 0) fputc(',', out);
+        write_description(out, output);
         write_shape(out, request, output);
-        if (request->outputs[i].binary)
-            fprintf(out, ",\"parameters\":{\"binary_data_size\":%zu}", binary_size(request, output, results));
-        else
+        if (request->outputs[i].binary) {
+            fputs(",\"parameters\":{\"binary_data_size\":", out);
+            write_count(out, binary_size(request, output, results), 1);
+            fputc('}', out);
+        } else {
             written = write_data(out, request, output, results);
+        }
         fputc('}', out);
     }
     fputs("]}", out);

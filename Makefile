@@ -392,7 +392,7 @@ deb: .deps/$(CORE).stamp .deps/package.stamp ## Debian packages of the library, 
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
                 $(patsubst %,src/http/%.c,base64 budget inflate infer-input infer-request infer-response numbers route) \
-                src/backend/sim.c src/load/schedule.c src/serving/metrics-figures.c src/serving/metrics-read.c \
+                $(wildcard src/backend/sim*.c) src/load/schedule.c src/serving/metrics-figures.c src/serving/metrics-read.c \
                 src/tune/journal.c src/tune/step.c tests/fuzz/input.c
 FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' \
                 -pthread -MMD -MP -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow \

@@ -82,7 +82,7 @@ FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file \
                      simulated-gate spread multiply-adds peaks device-case made-up-machine \
-                     made-up-family search-study device-kernels clairvoyant)
+                     made-up-family search-study device-kernels clairvoyant http-abuse)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 MANUALS      := $(TOOLS:$(O)/bin/%=$(O)/man/%.1)
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
@@ -163,7 +163,8 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(BENCH_SUPPORT) $(LIBRARY)
 $(O)/bin/%: $(O)/tools/%.o $(LIBRARY)
 	$(call link)
 
-$(O)/bin/serve-production $(O)/bench/bench-http $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/http-*.c)): \
+$(O)/bin/serve-production $(O)/bench/bench-http $(O)/bench/abuse-http \
+$(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/http-*.c)): \
     LDLIBS += -lmicrohttpd
 
 # A static pattern: make would take the rule below, which wants fewer files, where one of these was never built.
@@ -288,6 +289,11 @@ soak: .deps/$(CORE).stamp ## a service under load and faults for MINUTES=30: mem
     P95 steady
 	$(call build,$(O)/bench/bench-soak)
 	$(Q)$(O)/bench/bench-soak $(MINUTES)
+
+abuse-http: .deps/$(CORE).stamp ## the HTTP server among a minute of nonsense: no crash, no leak, good clients answered \
+    (ARGS="60 100 1500": seconds, connections a second, held at a time)
+	$(call build,$(O)/bench/abuse-http)
+	$(Q)$(O)/bench/abuse-http $(ARGS)
 
 soak-restarts: .deps/$(CORE).stamp ## serve-production reloaded and restarted under load: no request lost that it had \
     taken (ARGS="1000 4": changes, clients)
@@ -509,6 +515,7 @@ check: ## lint, every test, those that compute without each CPU feature, and the
 
 sanitizers: ## the core's unit tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
 	@$(MAKE) --no-print-directory SANITIZE=address unit-core
+	@$(MAKE) --no-print-directory SANITIZE=address abuse-http ARGS='6 50 200'
 	@$(MAKE) --no-print-directory SANITIZE=thread unit-core
 
 lint: $(LIBRARY) $(TOOLS) .deps/lint.stamp ## layers, headers on their own, symbols, layout, shape, words, \
@@ -537,7 +544,7 @@ clean: ## remove build/
 
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
-        fuzz fuzz-short soak soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
+        fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
         explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
         study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
         deps-clients deps-monitoring deps-package doctor test test-locale \

@@ -14,7 +14,7 @@ typedef struct bt_http_settings {
     char listen[BT_OPTION_TEXT_SIZE]; /* an address as numbers */
     int64_t port;                     /* 0: one that is free */
     int64_t body_limit_mb;            /* 0: what the models' largest batches need, see bt_http_body_limit */
-    int64_t memory_limit_mb; /* 0: bt_budget_usual_bytes */
+    int64_t memory_limit_mb;          /* 0: bt_budget_usual_bytes */
     int64_t connections;
     int64_t http_threads; /* that read requests and write answers; and as many that decode */
     double idle_timeout_seconds, request_timeout_seconds;

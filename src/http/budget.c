@@ -11,9 +11,9 @@ bt_status bt_account_take(bt_account *account, size_t bytes, bt_error *error) {
                        "this request takes more than %zu MB of memory, all that there is for requests "
                        "(--memory-limit-mb): send smaller pictures, or fewer at a time",
                        limit >> 20);
-    const size_t used = atomic_fetch_add(&budget->used_bytes, bytes);
-    if (used > limit - bytes) {
-        atomic_fetch_sub(&budget->used_bytes, bytes);
+    const long long used = atomic_fetch_add(&budget->used_bytes, (long long)bytes);
+    if (used > (long long)(limit - bytes)) {
+        atomic_fetch_sub(&budget->used_bytes, (long long)bytes);
         return bt_fail(error, BT_QUEUE_FULL,
                        "other requests have the memory for requests just now, %zu MB in all "
                        "(--memory-limit-mb): come back later",
@@ -26,15 +26,12 @@ bt_status bt_account_take(bt_account *account, size_t bytes, bt_error *error) {
 void bt_account_give(bt_account *account, size_t bytes) {
     if (!account || !account->budget || bytes == 0) return;
     account->bytes -= bytes;
-    atomic_fetch_sub(&account->budget->used_bytes, bytes);
+    atomic_fetch_sub(&account->budget->used_bytes, (long long)bytes);
 }
 
 void bt_account_set(bt_account *account, size_t bytes) {
     if (!account->budget || account->bytes == bytes) return;
-    if (bytes > account->bytes)
-        atomic_fetch_add(&account->budget->used_bytes, bytes - account->bytes);
-    else
-        atomic_fetch_sub(&account->budget->used_bytes, account->bytes - bytes);
+    atomic_fetch_add(&account->budget->used_bytes, (long long)bytes - (long long)account->bytes);
     account->bytes = bytes;
 }
 

@@ -19,7 +19,7 @@ extern "C" {
 
 typedef struct bt_budget {
     size_t limit_bytes;
-    atomic_size_t used_bytes; /* of all accounts */
+    atomic_llong used_bytes; /* of all accounts */
 } bt_budget;
 
 /* What one request has taken. It belongs to whoever has the request: one thread at a time. */

@@ -81,6 +81,23 @@ static void many_numbers_are_read(void **state) {
     bt_infer_request_close(&request);
 }
 
+/* Files, much JSON, and letters that may stand for others: for whoever has other connections to look after. */
+static void what_may_take_long_is_told(void **state) {
+    (void)state;
+    static const char quick[] = PIXELS(DATA), file[] = IMAGE("\"datatype\": \"BYTES\""),
+                      escaped[] = IMAGE("\"datatype\": \"B\\u0059TES\"");
+    char *much = calloc(100000, 1);
+    assert_non_null(much);
+    assert_false(bt_infer_is_slow(quick, sizeof quick - 1, BT_INFER_ALL_JSON));
+    assert_false(bt_infer_is_slow(quick, sizeof quick - 1, 9999));
+    assert_true(bt_infer_is_slow(quick, sizeof quick - 1, 0));
+    assert_true(bt_infer_is_slow(file, sizeof file - 1, BT_INFER_ALL_JSON));
+    assert_true(bt_infer_is_slow(escaped, sizeof escaped - 1, BT_INFER_ALL_JSON));
+    assert_true(bt_infer_is_slow(much, 100000, BT_INFER_ALL_JSON));
+    assert_false(bt_infer_is_slow(much, 100000, 2)); /* binary numbers are read where they lie */
+    free(much);
+}
+
 /* Not even copied. */
 static void bytes_become_pictures(void **state) {
     (void)state;
@@ -569,6 +586,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_become_a_picture),
         cmocka_unit_test(many_numbers_are_read),
+        cmocka_unit_test(what_may_take_long_is_told),
         cmocka_unit_test(bytes_become_pictures),
         cmocka_unit_test(numbers_become_a_tensor),
         cmocka_unit_test(bytes_become_tensors),

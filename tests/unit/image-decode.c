@@ -382,6 +382,44 @@ static void other_kinds_are_refused_by_name(void **state) {
     expect_refused("", 0, BT_PARSE, "not a PNG, JPEG or TIFF");
 }
 
+typedef struct asked {
+    int times;
+    size_t bytes;
+    bt_status says;
+} asked;
+
+static bt_status note_bytes(void *context, size_t bytes, bt_error *error) {
+    asked *a = context;
+    a->times++;
+    a->bytes = bytes;
+    return a->says == BT_OK ? BT_OK : bt_fail(error, a->says, "not so much");
+}
+
+/* Before it is taken, by what the header says: of a whole picture, and what is needed beside it. */
+static void memory_is_asked_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t pixel_bytes;
+    } asked_of[] = {{"rgb-8.png", 6}, {"rgb-16.png", 11}, {"rgb-444.jpg", 6}, {"rgb-8.tif", 20}};
+    for (size_t i = 0; i < sizeof asked_of / sizeof *asked_of; i++) {
+        char path[64];
+        bt_picture picture;
+        bt_error error;
+        asked a = {.says = BT_OK};
+        const bt_picture_wishes wishes = {.may_take = note_bytes, .context = &a};
+        snprintf(path, sizeof path, "tests/images/%s", asked_of[i].name);
+        must(bt_picture_load(&picture, path, &wishes, &error), &error);
+        bt_picture_close(&picture);
+        assert_int_equal(a.times, 1);
+        assert_int_equal(a.bytes, asked_of[i].pixel_bytes * HEIGHT * WIDTH);
+        a.says = BT_QUEUE_FULL;
+        assert_int_equal(bt_picture_load(&picture, path, &wishes, &error), BT_QUEUE_FULL);
+        assert_null(picture.rgb);
+        says(error.message, "not so much");
+    }
+}
+
 static void wishes_that_cannot_be_granted_are_refused(void **state) {
     static const struct {
         const char *file;
@@ -571,6 +609,7 @@ int main(void) {
         cmocka_unit_test(every_kind_shows_the_scene),
         cmocka_unit_test(content_counts_not_the_name),
         cmocka_unit_test(other_kinds_are_refused_by_name),
+        cmocka_unit_test(memory_is_asked_for),
         cmocka_unit_test(wishes_that_cannot_be_granted_are_refused),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(cut_off_files_are_refused),

@@ -75,10 +75,12 @@ bt_status bt_http_server_swap(bt_http_server *server, bt_service *service, doubl
         return bt_fail(error, BT_INVALID, "the service before last hangs: only a restart helps");
     next->service = service;
     atomic_store(&server->body_limit, (long long)bt_http_body_limit_of(server->settings, service));
+    bt_serving_follow(service, before->service);
     serve(server, next);
     if (!await_nobody(&before->entering, LEAVE_NS))
         return bt_fail(error, BT_TIMEOUT, "requests do not leave the service before: it is left behind");
     bt_status status = bt_service_stop(before->service, drain_ms, error);
+    bt_serving_settle(service);
     if (!await_nobody(&before->holders, LEAVE_NS)) return status;
     *old = before->service;
     before->service = NULL;

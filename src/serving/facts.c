@@ -105,6 +105,7 @@ static bt_status read_model(bt_service *service, int index, bt_metrics *metrics,
     metrics->saturated_fraction = model->saturated_fraction;
     if (totals) bt_meter_totals(model->meter, totals);
     pthread_mutex_unlock(&model->meter_lock);
+    bt_past_add(service, index, metrics, totals);
     for (int i = 0; i < metrics->instance_count; i++)
         read_device(&metrics->instances[i]);
     metrics->headroom = metrics->capacity_rps > 0 ? 1 - metrics->demand_rps / metrics->capacity_rps : NAN;

@@ -221,6 +221,7 @@ bt_status bt_serving_open(bt_service **out, const bt_config *config, const char 
                        model_count);
     bt_service *service = calloc(1, sizeof *service);
     if (!service) return bt_no_memory(error, "a service");
+    pthread_mutex_init(&service->past_lock, NULL);
     pthread_mutex_init(&service->lock, NULL);
     service->cores = bt_cores_read();
     service->look_ns = service->cores.count > 1 ? LOOK_NS : 0;
@@ -252,6 +253,7 @@ void bt_service_free(bt_service *service) {
     bt_batcher_close(&service->batcher);
     bt_config_close(&service->config);
     pthread_mutex_destroy(&service->lock);
+    pthread_mutex_destroy(&service->past_lock);
     free(service->models);
     free(service->lanes);
     free(service->requests);

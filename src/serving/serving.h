@@ -58,6 +58,12 @@ BT_MUST_USE bt_status bt_serving_expose(bt_service *service, bt_exposition *page
  * on; what has no measured times, or was set otherwise since, has none. Takes up to a second for each. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_serving_find_capacities(bt_service *service, bt_error *error);
 
+/* From here on `service` counts on from where `before`, which it takes the place of, has come: counters of a model of the
+ * same name are the sum of both, until bt_serving_settle takes down what `before` has counted in the end. Then it has
+ * been stopped, and may be closed. */
+void bt_serving_follow(bt_service *service, bt_service *before);
+void bt_serving_settle(bt_service *service);
+
 /* Requests that wait now, of all models; cheap. */
 int bt_serving_queue_size(bt_service *service);
 /* Whether model `index` would take one more just now: BT_QUEUE_FULL, as bt_service_submit tells it. Cheap; for whoever

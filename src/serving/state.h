@@ -91,6 +91,12 @@ typedef struct bt_worker_lane {
     } found;
 } bt_worker_lane;
 
+/* What earlier services counted of a model of that name. */
+typedef struct bt_past {
+    bt_metrics metrics; /* its counters */
+    bt_metrics_totals totals;
+} bt_past;
+
 typedef struct bt_service_model {
     bt_served_model served;
     bt_tuned_model tuned;
@@ -105,6 +111,10 @@ typedef struct bt_service_model {
     double p95_sla_ms, timeout_ms;
     double capacity_rps; /* of the settings that it was opened with; NaN: not known */
     bt_batcher_change live;
+    /* guarded by past_lock */
+    bt_past past;
+    bt_service *before; /* one that ends, and whose counts are not in `past` yet; NULL: none */
+    int before_index;
     /* guarded by meter_lock */
     pthread_mutex_t meter_lock;
     bt_meter *meter;
@@ -134,6 +144,7 @@ struct bt_service {
     int64_t look_ns;  /* for the lock, before sleeping on it */
     bool left_behind; /* a lane hangs in its backend: nothing may be freed */
 
+    pthread_mutex_t past_lock; /* held while the service before is read: taken before any lock of either */
     pthread_mutex_t lock;
     bt_phase phase;
     bt_batcher *batcher;
@@ -165,6 +176,11 @@ void bt_service_free(bt_service *service);
 double bt_capacity_as_tuned(const bt_service_model *model);
 /* Under the lock: what it can serve as it is set now; NaN where that is not known. */
 double bt_capacity_now(const bt_service_model *model);
+
+/* ---- past.c ---- */
+
+/* Adds what earlier services counted; `totals` may be NULL. */
+void bt_past_add(bt_service *service, int index, bt_metrics *metrics, bt_metrics_totals *totals);
 
 /* ---- shared.c ---- */
 

@@ -736,6 +736,29 @@ static void a_swap_refuses_nobody(void **state) {
     end(&w);
 }
 
+/* A counter that falls is a restart to whoever works out a rate; what is of one model alone goes on, too. */
+static void counters_go_on_over_swaps(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin(&w, NULL, true);
+    answered(&w, "", PICTURES_4, "HTTP/1.1 200", "\"id\":\"me\"");
+    const int waiting = post(&w, "", PICTURES_2);
+    await_in_flight(&w, 2);
+    swap(&w, start_service(NULL, 2));
+    assert_int_equal(metrics_of(&w).ok, 6);
+    assert_int_equal(metrics_of(&w).submitted, 6);
+    assert_int_equal(metrics_of(&w).batches[1], 1);
+    answered(&w, "", PICTURES_4, "HTTP/1.1 200", "\"id\":\"me\"");
+    swap(&w, start_service(NULL, 1));
+    assert_int_equal(metrics_of(&w).ok, 10);
+    assert_int_equal(metrics_of(&w).batches[3], 2);
+    ask(&w, "GET", "/v2/models/hrnet/stats", answer);
+    says(answer, "\"inference_count\":10,");
+    close(waiting);
+    end(&w);
+}
+
 /* Whoever hangs up after a swap is taken back from the one that has their pictures. */
 static void who_hangs_up_after_a_swap_is_taken_back(void **state) {
     (void)state;
@@ -899,6 +922,7 @@ int main(void) {
         cmocka_unit_test(the_end_answers_everybody),
         cmocka_unit_test(a_request_on_its_way_is_answered),
         cmocka_unit_test(a_swap_refuses_nobody),
+        cmocka_unit_test(counters_go_on_over_swaps),
         cmocka_unit_test(who_hangs_up_after_a_swap_is_taken_back),
         cmocka_unit_test(a_socket_handed_over_keeps_those_who_wait),
         cmocka_unit_test(what_is_no_listening_socket_is_refused),

@@ -316,6 +316,12 @@ bench-clients: .deps/$(CORE).stamp ## do NVIDIA's perf_analyzer and test-product
 	@tools/setup/deps.sh clients
 	$(Q)O=$(O) tests/client-agreement $(ARGS)
 
+bench-triton: .deps/$(CORE).stamp ## what HTTP costs here and at NVIDIA's Triton, which it downloads (55 MB), in turns \
+    (ARGS="ROUNDS CONNECTIONS")
+	$(call build,$(O)/bench/bench-http)
+	@tools/setup/deps.sh triton
+	$(Q)O=$(O) tests/triton-comparison $(ARGS)
+
 bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
 	$(call build,$(O)/bench/checkkernels)
 	$(Q)$(O)/bench/checkkernels $(ARGS)
@@ -545,7 +551,8 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
-        explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps bench-networks bench-peers \
+        explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps bench-triton \
+        bench-networks bench-peers \
         study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
         deps-clients deps-monitoring deps-package doctor test test-locale \
         test-core unit-core check sanitizers lint docs help format clean FORCE

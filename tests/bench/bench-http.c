@@ -3,6 +3,8 @@
  *   bench-http [CONNECTIONS]     requests a second and CPU time a request of a model that takes no time, over
  *                                connections that are kept (32), then the latency of one at a time. Server and client
  *                                are a process each and share this machine's cores.
+ *   bench-http at PORT [N]       the same figures of a server that runs already on this machine, whose model is called
+ *                                hrnet: how tests/triton-comparison asks another
  *   bench-http share SIZE [N]    HRNet's latency at SIZE x SIZE by the library's call, and over HTTP, in turns: what
  *                                the front adds to its median and P95 (N pairs, 400). */
 #include <netinet/in.h>
@@ -29,6 +31,7 @@
 #define CONNECTIONS_MAX 1000
 #define PAIRS           400
 #define PAIRS_MAX       100000
+#define KINDS           2         /* of requests */
 #define ANSWER_SIZE     (2 << 20) /* as far as it is used */
 
 static void must(bool good, const char *what) {
@@ -169,6 +172,9 @@ static double cpu_us(clockid_t clock) {
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
+/* Of a server that is not ours nothing of the kind is known. */
+#define NO_CLOCK ((clockid_t)-1)
+
 /* Each connection asks anew when it is answered; returns how many were answered. */
 static long load(client *clients, int count, int poller, const message *request, int64_t until_ns) {
     struct epoll_event events[64];
@@ -196,18 +202,19 @@ static long load(client *clients, int count, int poller, const message *request,
 static void bench_load(client *clients, int count, int poller, const message *request, clockid_t server_clock,
                        const char *what) {
     double rates[ROUNDS], server[ROUNDS], own[ROUNDS];
+    const bool known = server_clock != NO_CLOCK;
     char line[128];
     for (int round = 0; round < ROUNDS; round++) {
-        const double server_us = cpu_us(server_clock), own_us = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
+        const double server_us = known ? cpu_us(server_clock) : 0, own_us = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
         const int64_t begin_ns = bt_clock_now_ns();
         const double answered = (double)load(clients, count, poller, request, begin_ns + ROUND_NS);
         rates[round] = answered / ((double)(bt_clock_now_ns() - begin_ns) / 1e9);
-        server[round] = (cpu_us(server_clock) - server_us) / answered;
+        if (known) server[round] = (cpu_us(server_clock) - server_us) / answered;
         own[round] = (cpu_us(CLOCK_PROCESS_CPUTIME_ID) - own_us) / answered;
     }
     snprintf(line, sizeof line, "%s, %d connections", what, count);
     print_spread(line, rates, ROUNDS, "requests/s");
-    print_spread("  the server's CPU time a request", server, ROUNDS, "us");
+    if (known) print_spread("  the server's CPU time a request", server, ROUNDS, "us");
     print_spread("  the client's", own, ROUNDS, "us");
 }
 
@@ -220,17 +227,17 @@ static void bench_lone(client *c, const message *request, const char *what) {
     print_spread(line, samples, LONE_COUNT, "us");
 }
 
-static void bench_all(client *clients, int count, clockid_t server_clock) {
+static void bench_all(client *clients, int count, clockid_t server_clock, size_t kind_count) {
     static const struct {
         const char *what, *outputs;
-    } kinds[] = {{"mask, binary", "[{\"name\":\"mask\",\"parameters\":{\"binary_data\":true}}]"},
-                 {"polygons, JSON", "[{\"name\":\"polygons\"}]"}};
+    } kinds[KINDS] = {{"mask, binary", "[{\"name\":\"mask\",\"parameters\":{\"binary_data\":true}}]"},
+                      {"polygons, JSON", "[{\"name\":\"polygons\"}]"}};
     const int poller = epoll_create1(0);
     for (int i = 0; i < count; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &clients[i]};
         must(epoll_ctl(poller, EPOLL_CTL_ADD, clients[i].socket, &event) == 0, "epoll");
     }
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    for (size_t k = 0; k < kind_count; k++) {
         message request = make_request(4, kinds[k].outputs);
         bench_load(clients, count, poller, &request, server_clock, kinds[k].what);
         bench_lone(&clients[0], &request, kinds[k].what);
@@ -239,11 +246,22 @@ static void bench_all(client *clients, int count, clockid_t server_clock) {
     close(poller);
 }
 
+/* The first `kind_count` kinds of request, at a server of this machine. */
+static void bench_server(int port, int count, clockid_t server_clock, size_t kind_count) {
+    client *clients = calloc((size_t)count, sizeof *clients);
+    must(clients != NULL, "no memory");
+    for (int i = 0; i < count; i++)
+        dial(&clients[i], port);
+    bench_all(clients, count, server_clock, kind_count);
+    for (int i = 0; i < count; i++)
+        close(clients[i].socket);
+    free(clients);
+}
+
 static void bench(int count) {
     int told[2], ends[2], port = 0;
     clockid_t server_clock;
-    client *clients = calloc((size_t)count, sizeof *clients);
-    must(clients && pipe(told) == 0 && pipe(ends) == 0, "no memory, or no pipe");
+    must(pipe(told) == 0 && pipe(ends) == 0, "no pipe");
     const pid_t child = fork();
     must(child >= 0, "no process");
     if (child == 0) {
@@ -253,12 +271,7 @@ static void bench(int count) {
     }
     must(read(told[0], &port, sizeof port) == sizeof port, "the server did not start");
     must(clock_getcpuclockid(child, &server_clock) == 0, "the server has no CPU clock");
-    for (int i = 0; i < count; i++)
-        dial(&clients[i], port);
-    bench_all(clients, count, server_clock);
-    for (int i = 0; i < count; i++)
-        close(clients[i].socket);
-    free(clients);
+    bench_server(port, count, server_clock, KINDS);
     close(ends[1]);
     waitpid(child, NULL, 0);
 }
@@ -315,13 +328,17 @@ static void bench_share(int side, int pairs) {
 static int number_of(const char *text, int least, int most) {
     char *end;
     const long value = strtol(text, &end, 10);
-    must(*end == '\0' && value >= least && value <= most, "bench-http [CONNECTIONS] | share SIZE [N]");
+    must(*end == '\0' && value >= least && value <= most,
+         "bench-http [CONNECTIONS] | at PORT [CONNECTIONS] | share SIZE [N]");
     return (int)value;
 }
 
 int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[1], "share") == 0)
         bench_share(number_of(argv[2], 32, 1024), argc > 3 ? number_of(argv[3], 20, PAIRS_MAX) : PAIRS);
+    else if (argc > 2 && strcmp(argv[1], "at") == 0) /* masks alone: others have no polygons */
+        bench_server(number_of(argv[2], 1, 65535),
+                     argc > 3 ? number_of(argv[3], 1, CONNECTIONS_MAX) : CONNECTIONS, NO_CLOCK, 1);
     else
         bench(argc > 1 ? number_of(argv[1], 1, CONNECTIONS_MAX) : CONNECTIONS);
     return 0;

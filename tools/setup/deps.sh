@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients|triton]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -18,6 +18,7 @@
 #          Pillow: 35 MB
 #   peers  of python, with what bench-peers compares with: 97 MB more
 #   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
+#   triton     NVIDIA's tritonserver, which bench-triton compares with: 55 MB
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings
@@ -39,8 +40,8 @@ main() {
         --quiet) quiet=yes ;;
         core | gpu | lint | gate | monitoring | fuzz | coverage | package | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
-        clients) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers and clients" ;;
+        clients | triton) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers, clients and triton" ;;
         esac
         shift
     done
@@ -76,7 +77,7 @@ plan() {
         case $part in
         torch) plan_torch ;;
         python | peers) plan_python "$part" ;;
-        clients) plan_clients ;;
+        clients | triton) plan_clients "$part" ;;
         *) plan_packages "$part" ;;
         esac
     done
@@ -163,8 +164,8 @@ write_stamps() {
             write_python
             continue
             ;;
-        clients)
-            write_clients
+        clients | triton)
+            "write_$part"
             continue
             ;;
         esac

@@ -171,7 +171,7 @@ fetch_wheel() {
 # keep a second copy. A person sees pip's progress bar, a log only its last words.
 pip_download() {
     local tag arguments=(--no-deps --only-binary=:all: --python-version 3.11 --implementation cp --no-cache-dir -d "$2")
-    for tag in manylinux_2_{28..5}_x86_64 manylinux{2014,2010,1}_x86_64 any; do arguments+=(--platform "$tag"); done
+    for tag in manylinux_2_{28..5}_x86_64 manylinux{2014,2010,1}_x86_64 any manylinux_2_35_x86_64; do arguments+=(--platform "$tag"); done
     arguments+=("$1==$(wheel_field "$1" version)")
     if [ -t 2 ]; then
         TMPDIR=$2/tmp PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip download -q --progress-bar on "${arguments[@]}" 8>&- 9>&- >&2

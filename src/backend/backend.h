@@ -63,6 +63,7 @@ typedef struct bt_session_info {
     bool device_memory;   /* true: bt_memory counts device bytes; false: the process's */
     bool takes_pictures;  /* as they come: bt_session_put_picture */
     bool never_idles;     /* a run takes as long after a pause as right after another: only simulations */
+    bool never_slowed;    /* and as long whatever other sessions run: only simulations */
 } bt_session_info;
 
 /* Bytes. On a device: the allocator's peak, what it reserved, and the device's own high-water mark,

@@ -140,6 +140,7 @@ static void describe(sim_session *session, const bt_session_options *options) {
     info->device_memory = true;
     info->takes_pictures = session->settings.pictures;
     info->never_idles = session->settings.idle_ms == 0;
+    info->never_slowed = !session->has_neighbours;
 }
 
 static bt_status sim_open(bt_session **out, const bt_session_options *options, bt_error *error) {
@@ -156,8 +157,8 @@ static bt_status sim_open(bt_session **out, const bt_session_options *options, b
         return status;
     }
     session->noise = bt_random_stream((uint64_t)session->settings.seed, "sim/noise");
-    describe(session, options);
     session->has_neighbours = session->settings.neighbour != 1 || session->settings.switch_ms > 0;
+    describe(session, options);
     if (session->has_neighbours)
         bt_sim_neighbour_join(&session->neighbour, options->model, session->settings.neighbour);
     if (session->settings.load_ms > 0)

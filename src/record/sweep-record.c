@@ -128,16 +128,22 @@ bt_point *bt_record_add_point(bt_model_record *model, int batch_size) {
     return &points[at];
 }
 
-bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count, bt_error *error) {
-    if (count <= 0) return BT_OK;
+bt_status bt_samples_add(double **samples_ms, int *count, const double *more_ms, int more, bt_error *error) {
+    if (more <= 0) return BT_OK;
     double *all = NULL;
-    if (count <= INT_MAX - point->sample_count)
-        all = bt_array_grow(point->samples_ms, (size_t)point->sample_count, (size_t)count, NULL, sizeof *all);
-    if (!all) return bt_no_memory(error, "%d more samples of batch size %d", count, point->batch_size);
-    memcpy(all + point->sample_count, samples_ms, (size_t)count * sizeof *all);
-    point->samples_ms = all;
-    point->sample_count += count;
+    if (more <= INT_MAX - *count)
+        all = bt_array_grow(*samples_ms, (size_t)*count, (size_t)more, NULL, sizeof *all);
+    if (!all) return bt_no_memory(error, "%d more samples", more);
+    memcpy(all + *count, more_ms, (size_t)more * sizeof *all);
+    *samples_ms = all;
+    *count += more;
     return BT_OK;
+}
+
+bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count, bt_error *error) {
+    if (bt_samples_add(&point->samples_ms, &point->sample_count, samples_ms, count, NULL) == BT_OK)
+        return BT_OK;
+    return bt_no_memory(error, "%d more samples of batch size %d", count, point->batch_size);
 }
 
 /* Sizes that broke down, took too much memory or gave other masks say nothing about the SLA, but cannot keep

@@ -250,6 +250,9 @@ void bt_record_close(bt_record **record); /* NULL-safe; nulls */
 bt_point *bt_record_add_point(bt_model_record *model, int batch_size);
 /* Makes room for BT_NEIGHBOURS_MAX neighbours of a model that has none. */
 BT_MUST_USE bt_status bt_model_add_neighbours(bt_model_record *model, bt_error *error);
+/* Adds `more` samples behind the first *count of an array that the record owns, NULL while it is empty. */
+BT_MUST_USE bt_status bt_samples_add(double **samples_ms, int *count, const double *more_ms, int more,
+                                     bt_error *error);
 BT_MUST_USE bt_status bt_point_add_samples(bt_point *point, const double *samples_ms, int count,
                                            bt_error *error);
 

@@ -114,31 +114,15 @@ static const bt_instance *place_of(const bt_service *service, int instance) {
     return &model->served.placement.instances[instance - model->first_instance];
 }
 
-/* Whether two instances would use the same hardware. Cores that nobody named are all of them. */
-static bool share(const bt_instance *a, const bt_instance *b) {
-    cpu_set_t mine, theirs, both;
-    bt_error ignored;
-    bool on_cpu = strcmp(a->device, "cpu") == 0;
-    if (strcmp(a->device, b->device) != 0) return false;
-    if (!on_cpu || a->cpus[0] == '\0' || b->cpus[0] == '\0') return true;
-    if (bt_cpus_parse(&mine, a->cpus, &ignored) != BT_OK ||
-        bt_cpus_parse(&theirs, b->cpus, &ignored) != BT_OK)
-        return true;
-    CPU_AND(&both, &mine, &theirs);
-    return CPU_COUNT(&both) > 0;
-}
-
-/* Instances that share hardware, directly or through others, get one device number: they take turns. */
+/* Instances that share hardware take turns. */
 static void number_devices(bt_service *service) {
-    for (int i = 0; i < service->instance_count; i++) {
-        service->instances[i].device = i;
-        for (int j = 0; j < i; j++) {
-            if (!share(place_of(service, i), place_of(service, j))) continue;
-            int from = service->instances[i].device, to = service->instances[j].device;
-            for (int k = 0; k <= i; k++)
-                if (service->instances[k].device == from) service->instances[k].device = to;
-        }
-    }
+    const bt_instance *places[BT_BATCHER_INSTANCES_MAX];
+    int devices[BT_BATCHER_INSTANCES_MAX];
+    for (int i = 0; i < service->instance_count; i++)
+        places[i] = place_of(service, i);
+    bt_instances_number(devices, places, service->instance_count);
+    for (int i = 0; i < service->instance_count; i++)
+        service->instances[i].device = devices[i];
 }
 
 /* Whether a lane should hold nothing while it waits. The standard path seldom runs; a production lane has its

@@ -145,6 +145,31 @@ bt_status bt_placement_parse(bt_placement *out, const char *text, const char *mo
     return BT_OK;
 }
 
+static bool share(const bt_instance *a, const bt_instance *b) {
+    cpu_set_t mine, theirs, both;
+    bt_error ignored;
+    bool on_cpu = strcmp(a->device, "cpu") == 0;
+    if (strcmp(a->device, b->device) != 0) return false;
+    if (!on_cpu || a->cpus[0] == '\0' || b->cpus[0] == '\0') return true;
+    if (bt_cpus_parse(&mine, a->cpus, &ignored) != BT_OK ||
+        bt_cpus_parse(&theirs, b->cpus, &ignored) != BT_OK)
+        return true;
+    CPU_AND(&both, &mine, &theirs);
+    return CPU_COUNT(&both) > 0;
+}
+
+void bt_instances_number(int *devices, const bt_instance *const *instances, int count) {
+    for (int i = 0; i < count; i++) {
+        devices[i] = i;
+        for (int j = 0; j < i; j++) {
+            if (!share(instances[i], instances[j])) continue;
+            const int from = devices[i], to = devices[j];
+            for (int k = 0; k <= i; k++)
+                if (devices[k] == from) devices[k] = to;
+        }
+    }
+}
+
 bt_status bt_cpus_bind(const char *cpus, bt_error *error) {
     cpu_set_t set;
     if (cpus[0] == '\0') return BT_OK;

@@ -37,6 +37,10 @@ BT_MUST_USE bt_status bt_placement_parse(bt_placement *out, const char *text, co
 /* Threads that a placement runs on CPUs at a time, where one that is given none takes `cores`. */
 int bt_placement_threads(const bt_placement *placement, int cores);
 
+/* Numbers for so many instances, equal where they use the same hardware, directly or through others: a service lets those
+ * take turns. Cores that nobody named are all of them. */
+void bt_instances_number(int *devices, const bt_instance *const *instances, int count);
+
 /* "0-3,8" to a set. BT_INVALID where it is no such list. */
 BT_MUST_USE bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *error);
 

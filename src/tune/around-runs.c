@@ -1,10 +1,5 @@
 #include "tune/around-runs.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/array.h"
-
 /* A turn takes the pauses, and a run after each; so many turns are in a step, and so many steps are taken as fit into
  * this share of the time budget. More turns: noise passes for the cost of a pause more seldom; a higher share: slow
  * networks are asked, too, and tuning takes that much longer. */
@@ -25,14 +20,7 @@ static bt_status time_samples(const bt_tuning *t, bt_probe *probe, bt_step step,
     t->model->measuring_s += result.elapsed_s;
     if (result.status != BT_OK)
         bt_log_write(t->options->log, BT_LOG_WARNING, "%s: %s", t->model->title, result.message);
-    if (result.sample_count == 0) return BT_OK;
-    const size_t more = (size_t)result.sample_count;
-    double *all = bt_array_grow(*samples_ms, (size_t)*count, more, NULL, sizeof *all);
-    if (!all) return bt_no_memory(error, "samples");
-    memcpy(all + *count, result.samples_ms, more * sizeof *all);
-    *samples_ms = all;
-    *count += result.sample_count;
-    return BT_OK;
+    return bt_samples_add(samples_ms, count, result.samples_ms, result.sample_count, error);
 }
 
 /* What a lane does around its runs, once the sizes are decided: it is the same for all of them. */

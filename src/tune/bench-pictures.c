@@ -72,3 +72,15 @@ bt_status bt_bench_raw_pictures(bt_picture *out, const bt_open_order *order, int
     bt_picture_folder_close(&folder);
     return status;
 }
+
+float *bt_bench_logits(const char *path, size_t values, size_t most) {
+    bt_error ignored;
+    char *bytes = NULL;
+    size_t size = 0;
+    if (!path[0] || !bt_file_exists(path) ||
+        bt_file_read(path, most * sizeof(float), &bytes, &size, &ignored) != BT_OK)
+        return NULL;
+    if (size >= values * sizeof(float)) return (float *)(void *)bytes;
+    free(bytes);
+    return NULL;
+}

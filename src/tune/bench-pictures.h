@@ -22,6 +22,10 @@ BT_MUST_USE bt_status bt_bench_pictures(float *out, const bt_open_order *order, 
 BT_MUST_USE bt_status bt_bench_raw_pictures(bt_picture *out, const bt_open_order *order, int count,
                                             bt_error *error);
 
+/* Logits that a step BT_STEP_REFERENCE left in a file, malloc'ed; NULL where there are not so many values, or more than
+ * `most`. */
+float *bt_bench_logits(const char *path, size_t values, size_t most);
+
 #ifdef __cplusplus
 }
 #endif

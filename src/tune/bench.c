@@ -27,11 +27,6 @@
 #define WARM_UP_STEADY    4
 #define WARM_UP_TOLERANCE 0.1
 
-/* A turn is disturbed when other programs used more cores than this meanwhile. Higher: what neighbours slow down
- * counts as the model's own time. Lower: what every system does in the background disturbs, turns come again,
- * and sizes are refused or shown later. */
-#define OTHERS_CORES 0.25
-
 struct bt_bench {
     bt_open_order order;
     bt_session_options session; /* its strings are the order's; its threads are each instance's */
@@ -145,7 +140,7 @@ static bt_status step_measure(bt_bench *b, const bt_step *step, bt_step_result *
     const bt_busy before = bt_busy_now();
     const bt_throttle_mark mark = bt_throttle_now();
     if (status == BT_OK) status = time_team(b, step->batch_size, step->runs, result->samples_ms, error);
-    result->disturbed = on_cores && bt_busy_others_since(&before) > OTHERS_CORES;
+    result->disturbed = on_cores && bt_busy_others_since(&before) > BT_BENCH_OTHERS_CORES;
     result->throttling = bt_throttle_since(&mark);
     if (status == BT_OK) result->sample_count = step->runs;
     return status;
@@ -249,26 +244,11 @@ static bt_status step_reference(bt_bench *b, const bt_step *step, bt_error *erro
                            false, error);
 }
 
-/* The file of BT_STEP_REFERENCE, malloc'ed; NULL where there is none of `count` images. */
-static float *load_reference(const bt_bench *b, int count) {
-    const size_t wanted = (size_t)count * pixels(b) * sizeof(float);
-    bt_error ignored;
-    char *bytes = NULL;
-    size_t size = 0;
-    if (!b->order.reference[0] || !bt_file_exists(b->order.reference) ||
-        bt_file_read(b->order.reference, IMAGES * pixels(b) * sizeof(float), &bytes, &size, &ignored) !=
-            BT_OK)
-        return NULL;
-    if (size >= wanted) return (float *)(void *)bytes;
-    free(bytes);
-    return NULL;
-}
-
 /* With what FP32 was seen to give, or else with the standard path. */
 static bt_status step_masks(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
     const int count = step->runs < IMAGES ? step->runs : IMAGES;
     if (!bt_team_session(b->team)->info.trained_weights) return BT_OK;
-    float *given = load_reference(b, count);
+    float *given = bt_bench_logits(b->order.reference, (size_t)count * pixels(b), IMAGES * pixels(b));
     bt_status status = run_images(b, count, error);
     if (status == BT_OK && !given) status = ensure_reference(b, count, error);
     if (status == BT_OK)
@@ -340,6 +320,8 @@ bt_status bt_bench_run(bt_bench *bench, const bt_step *step, bt_step_result *res
     case BT_STEP_DELIVER:
     case BT_STEP_IDLE:
         return step_handling(bench, step, result, error);
+    case BT_STEP_BESIDE:
+    case BT_STEP_TURNS: /* of two benches */
     case BT_STEP_DONE:
         break;
     }
@@ -367,7 +349,9 @@ bt_status bt_bench_open(bt_bench **out, const bt_open_order *order, bt_error *er
     b->order = *order;
     b->session = bt_open_order_session(&b->order);
     bt_status status = resolve_model(b, error);
-    if (status == BT_OK) status = bt_team_open(&b->team, &b->session, order->instances, error);
+    if (status == BT_OK)
+        status = (order->neighbour_batch_size > 0 ? bt_team_open_apart : bt_team_open)(
+            &b->team, &b->session, order->instances, error);
     if (status != BT_OK) bt_bench_close(out);
     return status;
 }
@@ -382,6 +366,17 @@ void bt_bench_close(bt_bench **bench) {
     free(b->reference);
     free(b);
     *bench = NULL;
+}
+
+bt_status bt_bench_ready(bt_bench *bench, int batch_size, bt_bench_view *out, bt_error *error) {
+    bt_status status = ensure_prepared(bench, batch_size, error);
+    *out = (bt_bench_view){bench->team, bench->images, bench->logits, batch_size};
+    bench->last_batch = 0;
+    return status;
+}
+
+int bt_bench_neighbour_batch(const bt_bench *bench) {
+    return bench->order.neighbour_batch_size;
 }
 
 bt_status bt_bench_describe(const bt_bench *bench, bt_worker_facts *facts, bt_error *error) {

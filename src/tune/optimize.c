@@ -11,6 +11,7 @@
 #include "tune/choose.h"
 #include "tune/forecast.h"
 #include "tune/joint-memory.h"
+#include "tune/neighbours.h"
 #include "tune/replay.h"
 #include "tune/resolve.h"
 #include "tune/score.h"
@@ -73,11 +74,11 @@ static bt_status tune_model(const bt_optimize_options *options, bt_record *recor
 
 /* Each model has its share of what comparing ways of running may leave: none eats another's. What one does not need
  * is for those after it. */
-static bt_status tune_models(const bt_optimize_options *options, bt_record *record, bt_error *error) {
+static bt_status tune_models(const bt_optimize_options *options, bt_record *record,
+                             bt_contender ways[BT_NAMES_MAX], bt_error *error) {
     const bt_settings *settings = options->settings;
     const int models = record->model_count;
     const double budget_s = bt_ms(settings->time_budget_ns) / 1e3;
-    bt_contender ways[BT_NAMES_MAX];
     record->measuring_s = 0;
     for (int i = 0; i < models; i++)
         record->models[i].measuring_s = 0;
@@ -88,8 +89,6 @@ static bt_status tune_models(const bt_optimize_options *options, bt_record *reco
         status = tune_model(options, record, i, &ways[i], share_s, error);
         if (status == BT_OK) status = bt_score_model(&record->models[i], settings, error);
     }
-    if (status == BT_OK && !bt_tuning_stopped(options))
-        bt_log_progress(options->log, bt_clock_now_ns(), 1, "done");
     return status;
 }
 
@@ -118,17 +117,21 @@ static void fill_run(bt_record *record, const bt_optimize_options *options) {
 
 bt_status bt_optimize(bt_record **out, const bt_optimize_options *options, bt_error *error) {
     bt_record *record;
+    bt_contender ways[BT_NAMES_MAX];
     *out = NULL;
     bt_status status = bt_record_open(&record, options->settings->models.count, error);
     if (status != BT_OK) return status;
     fill_run(record, options);
     status = bt_resolve_models(record, options->models, options->log, error);
-    if (status == BT_OK) status = tune_models(options, record, error);
+    if (status == BT_OK) status = tune_models(options, record, ways, error);
     if (status == BT_OK) status = bt_capacities_find(record, error);
     if (status == BT_OK) {
         bt_fit_joint_memory(record);
-        status = bt_forecast(record, error);
+        status = bt_time_neighbours(options, record, ways, error);
     }
+    if (status == BT_OK && !bt_tuning_stopped(options))
+        bt_log_progress(options->log, bt_clock_now_ns(), 1, "done");
+    if (status == BT_OK) status = bt_forecast(record, error);
     if (status != BT_OK) {
         bt_record_close(&record);
         return status;

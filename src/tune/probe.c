@@ -171,9 +171,10 @@ static bt_status exchange(const bt_probe *probe, process *p, json_t *order, json
     return status;
 }
 
-static bt_status order_session(const bt_probe *probe, process *p, const bt_session_options *session,
-                               int instances, bt_worker_facts *facts, bt_error *error) {
-    const bt_probe_options *options = &probe->options;
+/* An order for a session, with whatever else these options say of it. */
+static bt_status order_session(const bt_probe *probe, process *p, const bt_probe_options *options,
+                               const bt_session_options *session, int instances, bt_worker_facts *facts,
+                               bt_error *error) {
     bt_open_order order;
     json_t *answer;
     bt_status status = bt_open_order_make(&order, session, instances, error);
@@ -184,6 +185,7 @@ static bt_status order_session(const bt_probe *probe, process *p, const bt_sessi
     order.seed = options->seed;
     order.min_mask_iou = options->min_mask_iou;
     snprintf(order.reference, sizeof order.reference, "%s", options->reference ? options->reference : "");
+    if (options != &probe->options) order.neighbour_batch_size = probe->options.neighbour_batch_size;
     status = exchange(probe, p, bt_open_order_to_json(&order), &answer, error);
     if (status == BT_OK) status = bt_opened_from_answer(answer, facts, error);
     json_decref(answer);
@@ -194,7 +196,10 @@ static bt_status open_session(const bt_probe *probe, process *p, const bt_sessio
                               int instances, bt_worker_facts *facts, bt_error *error) {
     bt_status status = start_process(probe, p, error);
     if (status != BT_OK) return status;
-    status = order_session(probe, p, session, instances, facts, error);
+    const bt_probe_options *other = p == &probe->worker ? probe->options.neighbour : NULL;
+    status = order_session(probe, p, &probe->options, session, instances, facts, error);
+    if (status == BT_OK && other)
+        status = order_session(probe, p, other, &other->session, other->instances, NULL, error);
     if (status != BT_OK) stop_process(p);
     return status;
 }

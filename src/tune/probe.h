@@ -21,7 +21,8 @@
 extern "C" {
 #endif
 
-typedef struct bt_probe_options {
+typedef struct bt_probe_options bt_probe_options;
+struct bt_probe_options {
     const char *worker_program; /* path of the worker's executable */
     const char *worker_log;     /* file that receives what a worker writes to standard error; appended to */
     bt_session_options session; /* of the production path; strings must outlive the probe */
@@ -34,7 +35,11 @@ typedef struct bt_probe_options {
     const char *reference;    /* file of BT_STEP_REFERENCE; NULL or "": none */
     double answer_within_s;   /* watchdog of one step; a worker that is silent for longer is killed */
     const volatile sig_atomic_t *stop; /* set: the step under way is given up (may be NULL) */
-} bt_probe_options;
+    /* Another model, opened in the same worker for steps of both; must outlive the probe; NULL: none. Its session,
+     * instances and pictures count, and of what size its batches are then. */
+    const bt_probe_options *neighbour;
+    int neighbour_batch_size;
+};
 
 typedef struct bt_probe bt_probe;
 

@@ -38,6 +38,7 @@ static const bt_field order_fields[] = {
     {BT_FIELD(NUMBER, bt_open_order, white), .minimum = 0, .maximum = 65535},
     {BT_FIELD(INTEGER, bt_open_order, page)},
     {BT_FIELD(BIG, bt_open_order, seed)},
+    {BT_FIELD(INTEGER, bt_open_order, neighbour_batch_size), .optional = true, .maximum = BT_BATCH_MAX},
 };
 
 static bool copy_text(char *out, size_t size, const char *text) {
@@ -90,7 +91,8 @@ static json_t *with(json_t *object, const char *key, json_t *value) {
 }
 
 json_t *bt_open_order_to_json(const bt_open_order *order) {
-    return with(bt_fields_to_json(order_fields, COUNT_OF(order_fields), order), "order", json_string("open"));
+    return with(bt_fields_to_json(order_fields, COUNT_OF(order_fields), order), "order",
+                json_string(order->neighbour_batch_size > 0 ? "neighbour" : "open"));
 }
 
 json_t *bt_step_order_to_json(const bt_step *step) {

@@ -1,7 +1,8 @@
 /* What optimize-batch and its worker process say to each other: one JSON object a line, each way.
  *
  * The parent (tune/probe.c) gives an order, the worker (tune/worker.c) answers it. The first order opens a
- * session, and the answer tells what was opened; each later order is a step of the sweep (tune/step.h), and
+ * session, and the answer tells what was opened; a second may open another model's in the same process, as a service
+ * has them, for steps of both; each later order is a step of the sweep (tune/step.h), and
  * its answer what came of it. Both sides write and read by this file alone, from one table of fields for each
  * kind of line. What was opened also stands in the journal, as it crossed: old journals are read by this file
  * too. */
@@ -37,7 +38,8 @@ typedef struct bt_open_order {
     char images[BT_OPTION_TEXT_SIZE]; /* a folder of pictures; "": drawn ones */
     double white;                     /* as bt_picture_wishes has these two */
     int page;
-    int64_t seed; /* of the drawn ones */
+    int64_t seed;             /* of the drawn ones */
+    int neighbour_batch_size; /* of a neighbour: its batches in steps of both; 0 of others */
 } bt_open_order;
 
 /* An order for such a session; the pictures, and the agreement wanted, are the caller's to fill in. BT_INVALID where a text is too long to
@@ -52,7 +54,7 @@ bt_session_options bt_open_order_session(const bt_open_order *order);
 json_t *bt_open_order_to_json(const bt_open_order *order);
 json_t *bt_step_order_to_json(const bt_step *step);
 
-/* Which order a line is: "open" or "step"; NULL where it is none. Borrowed. */
+/* Which order a line is: "open", "neighbour" or "step"; NULL where it is none. Borrowed. */
 const char *bt_order_kind(const json_t *order);
 
 /* BT_PARSE names the key. */

@@ -62,14 +62,30 @@ bt_status bt_replay_facts(const bt_tuning *t, bt_probe *probe, bt_worker_facts *
                          error);
 }
 
-/* What an earlier try's journal says of a step; `contender` is -1 in a sweep. */
-static bt_status replay_step(const bt_tuning *t, const json_t *line, int contender, const bt_step *step,
+/* Whose step it is, beside the model's: a contender's, or a pair's with a neighbour; of a sweep neither. */
+typedef struct whose {
+    int contender;         /* -1: none */
+    const char *neighbour; /* NULL: none */
+} whose;
+
+static const whose of_sweep = {.contender = -1};
+
+static bool is_of(const json_t *line, const whose *of) {
+    const json_t *contender = json_object_get(line, "contender");
+    const char *neighbour = json_string_value(json_object_get(line, "neighbour"));
+    if (of->contender < 0 ? contender != NULL
+                          : !json_is_integer(contender) || json_integer_value(contender) != of->contender)
+        return false;
+    return of->neighbour ? neighbour && strcmp(neighbour, of->neighbour) == 0 : !neighbour;
+}
+
+/* What an earlier try's journal says of a step. */
+static bt_status replay_step(const bt_tuning *t, const json_t *line, const whose *of, const bt_step *step,
                              bt_step_result *result, bt_error *error) {
     bt_step recorded;
     bool timed = step->kind == BT_STEP_MEASURE || step->kind == BT_STEP_STANDARD;
-    const json_t *value = value_for(line, t->model, "step"), *by = json_object_get(line, "contender");
-    if (!value || (contender < 0 ? by != NULL : !json_is_integer(by) || json_integer_value(by) != contender))
-        return mismatch(t->options, error);
+    const json_t *value = value_for(line, t->model, "step");
+    if (!value || !is_of(line, of)) return mismatch(t->options, error);
     bt_status status = bt_step_from_json(value, &recorded, "journal", error);
     if (status == BT_OK)
         status = bt_step_result_from_json(json_object_get(line, "result"), result, "journal", error);
@@ -78,34 +94,53 @@ static bt_status replay_step(const bt_tuning *t, const json_t *line, int contend
     return bt_step_equal(step, &recorded) && whole ? BT_OK : mismatch(t->options, error);
 }
 
-static bt_status journal_step(const bt_tuning *t, int contender, const bt_step *step,
+static bt_status journal_step(const bt_tuning *t, const whose *of, const bt_step *step,
                               const bt_step_result *result, bt_error *error) {
     json_t *line = json_pack("{s:s, s:o, s:o}", "model", t->model->model, "step", bt_step_to_json(step),
                              "result", bt_step_result_to_json(result));
-    if (line && contender >= 0 && json_object_set_new(line, "contender", json_integer(contender)) != 0) {
+    int failed = !line;
+    if (of->contender >= 0)
+        failed = failed || json_object_set_new(line, "contender", json_integer(of->contender));
+    if (of->neighbour) failed = failed || json_object_set_new(line, "neighbour", json_string(of->neighbour));
+    if (failed) {
         json_decref(line);
         line = NULL;
     }
     return bt_run_append(t->options->run, line, error);
 }
 
-bt_status bt_replay_turn(const bt_tuning *t, bt_probe *probe, const bt_contest_turn *turn,
-                         bt_step_result *result, bt_error *error) {
-    const json_t *line = bt_run_replay(t->options->run);
-    if (line) return replay_step(t, line, turn->contender, &turn->step, result, error);
+/* A step whose failure is a result, unless `is_needed` and the caller must put it right. */
+static bt_status ask(const bt_tuning *t, bt_probe *probe, const whose *of, const bt_step *step,
+                     bool is_needed, bt_step_result *result, bt_error *error) {
     bt_error why = {0};
     int64_t start_ns = bt_clock_now_ns();
     *result = bt_step_result_empty();
-    bt_probe_limit(probe, turn->within_s);
-    bt_status status = bt_probe_run(probe, &turn->step, result, &why);
+    bt_status status = bt_probe_run(probe, step, result, &why);
     if (bt_tuning_stopped(t->options)) return BT_OK;
     if (status != BT_OK) {
-        if (turn->contender == 0 && is_fatal(status)) return bt_fail(error, status, "%s", why.message);
+        if (is_needed && is_fatal(status)) return bt_fail(error, status, "%s", why.message);
         result->status = status;
         snprintf(result->message, sizeof result->message, "%s", why.message);
         result->elapsed_s = seconds_since(start_ns);
     }
-    return journal_step(t, turn->contender, &turn->step, result, error);
+    return journal_step(t, of, step, result, error);
+}
+
+bt_status bt_replay_turn(const bt_tuning *t, bt_probe *probe, const bt_contest_turn *turn,
+                         bt_step_result *result, bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run);
+    const whose of = {.contender = turn->contender};
+    if (line) return replay_step(t, line, &of, &turn->step, result, error);
+    bt_probe_limit(probe, turn->within_s);
+    return ask(t, probe, &of, &turn->step, turn->contender == 0, result, error);
+}
+
+bt_status bt_replay_pair(const bt_tuning *t, bt_probe *probe, const char *neighbour, const bt_step *step,
+                         bt_step_result *result, bt_error *error) {
+    const json_t *line = bt_run_replay(t->options->run);
+    const whose of = {.contender = -1, .neighbour = neighbour};
+    return line ? replay_step(t, line, &of, step, result, error)
+                : ask(t, probe, &of, step, false, result, error);
 }
 
 bt_status bt_replay_step(const bt_tuning *t, bt_probe *probe, const bt_step *step, bt_step_result *result,
@@ -114,10 +149,10 @@ bt_status bt_replay_step(const bt_tuning *t, bt_probe *probe, const bt_step *ste
     why[0] = '\0';
     if (ended) snprintf(why, BT_TEXT_SIZE, "%s", json_string_value(ended) ? json_string_value(ended) : "?");
     if (ended) return BT_OK;
-    if (line) return replay_step(t, line, -1, step, result, error);
+    if (line) return replay_step(t, line, &of_sweep, step, result, error);
     bt_error cause = {0};
     bt_status status = bt_probe_run(probe, step, result, &cause);
-    if (status == BT_OK) return journal_step(t, -1, step, result, error);
+    if (status == BT_OK) return journal_step(t, &of_sweep, step, result, error);
     if (error) *error = cause;
     if (is_fatal(status) || bt_tuning_stopped(t->options)) return status;
     snprintf(why, BT_TEXT_SIZE, "%s", cause.message);

@@ -1,8 +1,8 @@
 /* Each question of a run is answered by its journal, where an earlier try left the answer, else by a worker.
  *
  * What a worker answers is journaled before anybody relies on it, so that a run that is cut off goes on with the
- * same answers in the same order, and so decides the same. Three questions are asked: what a session is, what a
- * turn of the contest took, and what came of a step of the sweep. BT_PARSE where the journal answers another
+ * same answers in the same order, and so decides the same. Four questions are asked: what a session is, what a
+ * turn of the contest took, what came of a step of the sweep, and of one beside another model. BT_PARSE where the journal answers another
  * question than the one that is asked; BT_IO and BT_NO_MEMORY of the journal. */
 #ifndef BT_TUNE_REPLAY_H
 #define BT_TUNE_REPLAY_H
@@ -23,6 +23,11 @@ BT_MUST_USE bt_status bt_replay_facts(const bt_tuning *tuning, bt_probe *probe, 
  * caller must put right, is an error. After a stop, BT_OK with a result that means nothing. */
 BT_MUST_USE bt_status bt_replay_turn(const bt_tuning *tuning, bt_probe *probe, const bt_contest_turn *turn,
                                      bt_step_result *result, bt_error *error);
+
+/* A step of the model beside the one called `neighbour`, which the probe opened too. That it fails, whyever, is a result:
+ * both were tuned. After a stop as above. */
+BT_MUST_USE bt_status bt_replay_pair(const bt_tuning *tuning, bt_probe *probe, const char *neighbour,
+                                     const bt_step *step, bt_step_result *result, bt_error *error);
 
 /* A step of the sweep. `why` is not empty where the model cannot be had any more: its part of the run ends. */
 BT_MUST_USE bt_status bt_replay_step(const bt_tuning *tuning, bt_probe *probe, const bt_step *step,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "measure/series.h"
+#include "measure/slowdown.h"
 #include "measure/summary.h"
 #include "simulate/delay.h"
 #include "tune/explain.h"
@@ -12,6 +13,8 @@
 /* How many standard errors a pause must cost to be told. Higher: small costs pass as none; lower: noise is added to each
  * lone request. */
 #define BEYOND_ERRORS 2.5
+
+#define SLOWDOWN_SEED 1 /* of the resampling: the same samples give the same bounds */
 
 bt_status bt_score_point(bt_point *point, int instances, double max_queue_delay_ms, bt_error *error) {
     if (point->sample_count == 0) return BT_OK;
@@ -144,26 +147,60 @@ static bool beyond_noise(double median, double deviation, int count) {
     return median > BEYOND_ERRORS * 1.2533 * 1.4826 * deviation / sqrt(count);
 }
 
-/* What a pause costs: by how much its runs took longer than those without one of the same turn. */
-static double idle_extra(const bt_model_record *model, int gap, double *differences, double *scratch) {
-    const int turns = model->idle_sample_count / BT_IDLE_GAPS;
-    const double *samples_ms = model->idle_samples_ms;
+/* Of runs in turns of `each`: by how much those at one place take longer than those at another of the same turn, 0 within
+ * noise. Room for twice the samples. */
+static double extra_ms(const double *samples_ms, int count, int each, int place, int base, double *room) {
+    const int turns = count / each;
+    double *differences = room, *scratch = room + count;
     for (int i = 0; i < turns; i++)
-        differences[i] = samples_ms[i * BT_IDLE_GAPS + gap] - samples_ms[i * BT_IDLE_GAPS];
+        differences[i] = samples_ms[i * each + place] - samples_ms[i * each + base];
     const double median = bt_median(differences, (size_t)turns, scratch);
     const double deviation = bt_median_absolute_deviation(differences, (size_t)turns, scratch);
-    const double base_ms = bt_median(samples_ms, (size_t)model->idle_sample_count, scratch);
+    const double base_ms = bt_median(samples_ms, (size_t)count, scratch);
     return beyond_noise(median, deviation, turns) && median > BT_RESOLUTION * base_ms ? median : 0;
 }
 
+/* What a pause costs, against the runs without one. */
 static bt_status score_idle(bt_model_record *model, bt_error *error) {
-    if (model->idle_sample_count < BT_IDLE_GAPS) return BT_OK;
-    double *room = malloc(2 * (size_t)model->idle_sample_count * sizeof *room);
+    const int count = model->idle_sample_count;
+    if (count < BT_IDLE_GAPS) return BT_OK;
+    double *room = malloc(2 * (size_t)count * sizeof *room);
     if (!room) return bt_no_memory(error, "what pauses cost");
     for (int gap = 1; gap < BT_IDLE_GAPS; gap++)
-        model->idle_extra_ms[gap] = idle_extra(model, gap, room, room + model->idle_sample_count);
+        model->idle_extra_ms[gap] = extra_ms(model->idle_samples_ms, count, BT_IDLE_GAPS, gap, 0, room);
     free(room);
     return BT_OK;
+}
+
+/* What a run takes longer after the other's, against the one after its own model's. */
+static bt_status score_turns(bt_neighbour_times *times, bt_error *error) {
+    const int count = times->turn_sample_count;
+    if (count < 2 * BT_SLOWDOWN_LEAST) return BT_OK;
+    double *room = malloc(2 * (size_t)count * sizeof *room);
+    if (!room) return bt_no_memory(error, "what turns cost");
+    times->cost.switch_ms = extra_ms(times->turn_samples_ms, count, 2, 0, 1, room);
+    free(room);
+    return BT_OK;
+}
+
+bt_status bt_score_neighbour(bt_neighbour_times *times, bt_error *error) {
+    const int pairs = times->alone_sample_count < times->beside_sample_count ? times->alone_sample_count
+                                                                             : times->beside_sample_count;
+    bt_neighbour_cost *cost = &times->cost;
+    bt_slowdown found;
+    bt_status status = BT_OK;
+    if (pairs >= BT_SLOWDOWN_LEAST)
+        status = bt_slowdown_of_pairs(times->alone_samples_ms, times->beside_samples_ms, (size_t)pairs,
+                                      SLOWDOWN_SEED, &found, error);
+    if (status == BT_INVALID) return BT_OK; /* a simulation that takes no time */
+    if (status != BT_OK) return status;
+    if (pairs >= BT_SLOWDOWN_LEAST) {
+        const double margin = bt_slowdown_margin(&found, 0.05);
+        cost->slowdown = exp(found.log_ratio);
+        cost->slowdown_lower = exp(found.log_ratio - margin);
+        cost->slowdown_upper = exp(found.log_ratio + margin);
+    }
+    return score_turns(times, error);
 }
 
 bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error) {

@@ -20,6 +20,9 @@ BT_MUST_USE bt_status bt_score_point(bt_point *point, int instances, double max_
  * BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_score_model(bt_model_record *model, const bt_settings *settings, bt_error *error);
 
+/* What the other model costs, of its samples; NaN where they are too few. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_score_neighbour(bt_neighbour_times *times, bt_error *error);
+
 /* The winners and the choice anew, after capacities were predicted (tune/forecast.h), and what follows from them. */
 void bt_score_choose(bt_model_record *model, const bt_settings *settings);
 

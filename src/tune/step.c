@@ -22,6 +22,8 @@ static const char *const step_names[] = {
     [BT_STEP_PREPARE] = "timing the preparing of pictures at",
     [BT_STEP_DELIVER] = "timing the delivering of masks at",
     [BT_STEP_IDLE] = "timing runs after pauses at",
+    [BT_STEP_BESIDE] = "timing runs beside another model's at",
+    [BT_STEP_TURNS] = "timing turns with another model at",
     [BT_STEP_MASKS] = "comparing a contender's masks of",
 };
 
@@ -44,6 +46,8 @@ static const char *const step_keys[] = {
     [BT_STEP_PREPARE] = "prepare",
     [BT_STEP_DELIVER] = "deliver",
     [BT_STEP_IDLE] = "idle",
+    [BT_STEP_BESIDE] = "beside",
+    [BT_STEP_TURNS] = "turns",
     [BT_STEP_MASKS] = "masks",
 };
 
@@ -101,6 +105,7 @@ static const bt_field result_fields[] = {
     {BT_FIELD(NUMBER, bt_step_result, output_most), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, mask_share), .optional = true},
     {BT_FIELD(NUMBER, bt_step_result, mask_iou_least), .optional = true},
+    {BT_FIELD(INTEGER, bt_step_result, beside), .optional = true, .brief = true},
     {BT_FIELD(SWITCH, bt_step_result, disturbed)},
     {BT_FIELD(NUMBER, bt_step_result, elapsed_s), .minimum = 0, .maximum = 1e9},
     {BT_THROTTLING_MEMBERS(bt_step_result)},

@@ -29,6 +29,8 @@ typedef enum bt_step_kind {
     BT_STEP_PREPARE, /* time what a lane does with a picture before a run, at most `runs` times */
     BT_STEP_DELIVER, /* and what it does after one */
     BT_STEP_IDLE,    /* `runs` timed runs after pauses of bt_idle_gaps_ms, by turns */
+    BT_STEP_BESIDE, /* `runs` timed runs while another model's go on, where both have hardware of their own */
+    BT_STEP_TURNS, /* `runs` timed runs, after the other model's and after its own by turns, where they share it */
     BT_STEP_MASKS /* AGREEMENT on the first `runs` pictures, one at a time, with that file where it is: of a contender */
 } bt_step_kind;
 
@@ -51,6 +53,7 @@ typedef struct bt_step_result {
      * of the standard path, over all pictures. */
     double logit_error, mask_iou, output_least, output_most, mask_share;
     double mask_iou_least;    /* of the picture whose masks agree least */
+    int beside;               /* of BESIDE: so many of the other's runs at a time; 0: they only take turns */
     bool disturbed;           /* timed runs: others used the cores meanwhile */
     bt_throttling throttling; /* timed runs: by the control group's quota */
     double elapsed_s;         /* wall-clock time that the step took, start of workers included */

@@ -204,6 +204,8 @@ static void take_failure(bt_sweep *sweep, const bt_step *step, const bt_step_res
     case BT_STEP_PREPARE:
     case BT_STEP_DELIVER:
     case BT_STEP_IDLE:
+    case BT_STEP_BESIDE:
+    case BT_STEP_TURNS:
     case BT_STEP_MASKS:
     case BT_STEP_DONE:
         return;
@@ -252,6 +254,8 @@ static bt_status take_success(bt_sweep *sweep, const bt_step *step, const bt_ste
     case BT_STEP_PREPARE:
     case BT_STEP_DELIVER:
     case BT_STEP_IDLE:
+    case BT_STEP_BESIDE:
+    case BT_STEP_TURNS:
     case BT_STEP_MASKS:
     case BT_STEP_DONE:
         break;

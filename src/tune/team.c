@@ -4,13 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/atomic.h"
 #include "base/clock.h"
 #include "base/cores.h"
 #include "settings/placement.h"
 
-typedef enum task { TASK_NONE, TASK_OPEN, TASK_PREPARE, TASK_TIME, TASK_RUN, TASK_CLOSE } task;
+typedef enum task {
+    TASK_NONE,
+    TASK_OPEN,
+    TASK_PREPARE,
+    TASK_TIME,
+    TASK_RUN,
+    TASK_TURN, /* once, as in a service that shares the cores */
+    TASK_KEEP, /* on and on, until the team is to rest */
+    TASK_CLOSE
+} task;
 
-/* An instance. With one alone there is no thread, and its tasks are done by the caller's. */
+/* An instance. With one alone there is no thread, unless it is to be apart, and its tasks are done by the caller's. */
 typedef struct instance {
     bt_team *team;
     const bt_instance *place;
@@ -31,7 +41,9 @@ struct bt_team {
     bt_placement placement;
     instance instances[BT_INSTANCES_MAX];
     int count;
-    pthread_mutex_t lock; /* of the instances' tasks, with more than one */
+    bool threaded;
+    atomic_bool resting;  /* what keeps running is to end */
+    pthread_mutex_t lock; /* of the instances' tasks, where they have threads */
     pthread_cond_t given, done;
     /* what the tasks are about */
     int batch_size, runs;
@@ -107,6 +119,22 @@ static bt_status time_instance(instance *self, bt_error *error) {
     return status;
 }
 
+static bt_status take_turn(instance *self, bt_error *error) {
+    const int64_t start_ns = bt_clock_now_ns();
+    bt_status status = run_as_served(self, error);
+    self->samples_ms[0] = bt_ms(bt_clock_now_ns() - start_ns);
+    bt_session_release_threads(self->session);
+    return status;
+}
+
+static bt_status keep_running(instance *self, bt_error *error) {
+    bt_status status = BT_OK;
+    while (status == BT_OK && !atomic_load(&self->team->resting))
+        status = run_as_served(self, error);
+    bt_session_release_threads(self->session);
+    return status;
+}
+
 static bt_status run_task(instance *self, bt_error *error) {
     switch (self->task) {
     case TASK_OPEN:
@@ -117,6 +145,10 @@ static bt_status run_task(instance *self, bt_error *error) {
         return time_instance(self, error);
     case TASK_RUN:
         return run_instance(self, error);
+    case TASK_TURN:
+        return take_turn(self, error);
+    case TASK_KEEP:
+        return keep_running(self, error);
     case TASK_CLOSE:
         bt_session_close(&self->session);
         return BT_OK;
@@ -147,32 +179,50 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-/* Gives `count` instances from `first` on the same task and waits for all of them; the first failure counts. */
-static bt_status assign(bt_team *team, task what, int first, int count, bt_error *error) {
-    bt_status status = BT_OK;
-    if (team->count == 1) {
-        team->instances[0].task = what;
-        return run_task(&team->instances[0], error);
-    }
+static bool is_one(unsigned which, int index) {
+    return which >> index & 1;
+}
+
+/* Gives those instances the same task. */
+static void give(bt_team *team, task what, unsigned which) {
     pthread_mutex_lock(&team->lock);
-    for (int i = first; i < first + count; i++)
-        team->instances[i].task = what;
+    for (int i = 0; i < team->count; i++)
+        if (is_one(which, i)) team->instances[i].task = what;
     pthread_cond_broadcast(&team->given);
-    for (int i = first; i < first + count; i++)
-        while (team->instances[i].task != TASK_NONE)
+    pthread_mutex_unlock(&team->lock);
+}
+
+/* Waits for all of them; the first failure counts. */
+static bt_status await(bt_team *team, unsigned which, bt_error *error) {
+    bt_status status = BT_OK;
+    pthread_mutex_lock(&team->lock);
+    for (int i = 0; i < team->count; i++)
+        while (is_one(which, i) && team->instances[i].task != TASK_NONE)
             pthread_cond_wait(&team->done, &team->lock);
     pthread_mutex_unlock(&team->lock);
-    for (int i = first; i < first + count && status == BT_OK; i++) {
+    for (int i = 0; i < team->count && status == BT_OK; i++) {
+        if (!is_one(which, i)) continue;
         status = team->instances[i].status;
         if (status != BT_OK && error) *error = team->instances[i].error;
     }
     return status;
 }
 
+/* Has `count` instances from `first` on do a task. */
+static bt_status assign(bt_team *team, task what, int first, int count, bt_error *error) {
+    if (!team->threaded) {
+        team->instances[0].task = what;
+        return run_task(&team->instances[0], error);
+    }
+    const unsigned which = ((1U << count) - 1) << first;
+    give(team, what, which);
+    return await(team, which, error);
+}
+
 /* ---- the team ---- */
 
 static bt_status start_threads(bt_team *team, bt_error *error) {
-    for (int i = 0; team->count > 1 && i < team->count; i++) {
+    for (int i = 0; team->threaded && i < team->count; i++) {
         if (pthread_create(&team->instances[i].thread, NULL, serve, &team->instances[i]) != 0)
             return bt_fail(error, BT_NO_MEMORY, "cannot start a thread for instance %d", i + 1);
         team->instances[i].started = true;
@@ -188,12 +238,14 @@ static bt_status place(bt_team *team, bt_error *error) {
     return bt_placement_parse(&team->placement, text, team->options.model, &cores.mask, error);
 }
 
-bt_status bt_team_open(bt_team **out, const bt_session_options *options, int instances, bt_error *error) {
+static bt_status open_team(bt_team **out, const bt_session_options *options, int instances, bool threaded,
+                           bt_error *error) {
     bt_team *team = calloc(1, sizeof *team);
     *out = NULL;
     if (!team) return bt_no_memory(error, "a worker");
     team->options = *options;
     team->count = instances;
+    team->threaded = threaded;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->given, NULL);
     pthread_cond_init(&team->done, NULL);
@@ -211,11 +263,20 @@ bt_status bt_team_open(bt_team **out, const bt_session_options *options, int ins
     return status;
 }
 
+bt_status bt_team_open(bt_team **out, const bt_session_options *options, int instances, bt_error *error) {
+    return open_team(out, options, instances, instances > 1, error);
+}
+
+bt_status bt_team_open_apart(bt_team **out, const bt_session_options *options, int instances,
+                             bt_error *error) {
+    return open_team(out, options, instances, true, error);
+}
+
 void bt_team_close(bt_team **team) {
     if (!*team) return;
     for (int i = 0; i < (*team)->count; i++) {
         instance *self = &(*team)->instances[i];
-        if ((*team)->count == 1 && self->team) bt_session_close(&self->session);
+        if (!(*team)->threaded && self->team) bt_session_close(&self->session);
         if (self->started) {
             (void)assign(*team, TASK_CLOSE, i, 1, NULL);
             pthread_join(self->thread, NULL);
@@ -239,10 +300,14 @@ bt_status bt_team_prepare(bt_team *team, int batch_size, size_t pixels, bt_error
     return assign(team, TASK_PREPARE, 0, team->count, error);
 }
 
-bt_status bt_team_run(bt_team *team, int batch_size, const float *images, float *logits, bt_error *error) {
+static void set_pass(bt_team *team, int batch_size, const float *images, float *logits) {
     team->batch_size = batch_size;
     team->images = images;
     team->logits = logits;
+}
+
+bt_status bt_team_run(bt_team *team, int batch_size, const float *images, float *logits, bt_error *error) {
+    set_pass(team, batch_size, images, logits);
     return assign(team, TASK_RUN, 0, 1, error);
 }
 
@@ -255,9 +320,7 @@ static void gather(const bt_team *team, int runs, double *samples_ms) {
 bt_status bt_team_time(bt_team *team, int batch_size, int runs, const float *images, float *logits,
                        double *samples_ms, bt_error *error) {
     const int each = (runs + team->count - 1) / team->count;
-    team->batch_size = batch_size;
-    team->images = images;
-    team->logits = logits;
+    set_pass(team, batch_size, images, logits);
     team->runs = each;
     if (team->count == 1) {
         team->instances[0].samples_ms = samples_ms;
@@ -271,4 +334,26 @@ bt_status bt_team_time(bt_team *team, int batch_size, int runs, const float *ima
     if (status == BT_OK) gather(team, runs, samples_ms);
     free(room);
     return status;
+}
+
+const bt_placement *bt_team_placement(const bt_team *team) {
+    return &team->placement;
+}
+
+bt_status bt_team_turn(bt_team *team, int index, int batch_size, const float *images, float *logits,
+                       double *took_ms, bt_error *error) {
+    set_pass(team, batch_size, images, logits);
+    team->instances[index].samples_ms = took_ms;
+    return assign(team, TASK_TURN, index, 1, error);
+}
+
+void bt_team_keep_busy(bt_team *team, unsigned which, int batch_size, const float *images, float *logits) {
+    set_pass(team, batch_size, images, logits);
+    atomic_store(&team->resting, false);
+    give(team, TASK_KEEP, which);
+}
+
+bt_status bt_team_rest(bt_team *team, unsigned which, bt_error *error) {
+    atomic_store(&team->resting, true);
+    return await(team, which, error);
 }

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "settings/placement.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,9 @@ typedef struct bt_team bt_team;
  * fails with. */
 BT_MUST_USE bt_status bt_team_open(bt_team **out, const bt_session_options *options, int instances,
                                    bt_error *error);
+/* Likewise, with a thread for a single instance too, so that it may run while the caller's does something else. */
+BT_MUST_USE bt_status bt_team_open_apart(bt_team **out, const bt_session_options *options, int instances,
+                                         bt_error *error);
 void bt_team_close(bt_team **team); /* NULL-safe; nulls */
 
 /* The first instance's: to describe it, and to ask for memory, which on a CPU is the whole process's. */
@@ -38,6 +42,19 @@ BT_MUST_USE bt_status bt_team_time(bt_team *team, int batch_size, int runs, cons
 /* One untimed pass of the first instance alone. */
 BT_MUST_USE bt_status bt_team_run(bt_team *team, int batch_size, const float *images, float *logits,
                                   bt_error *error);
+
+/* Where its instances are. */
+const bt_placement *bt_team_placement(const bt_team *team);
+
+/* One timed pass of one instance as a service runs it that takes turns with others on its cores: it then gives its
+ * threads back. Of a prepared size. */
+BT_MUST_USE bt_status bt_team_turn(bt_team *team, int index, int batch_size, const float *images,
+                                   float *logits, double *took_ms, bt_error *error);
+
+/* From now on these instances (a bit each) of a team that is apart, or has several, run one pass after another, until
+ * bt_team_rest; that says how it went. In between nothing else may be asked of the team. */
+void bt_team_keep_busy(bt_team *team, unsigned which, int batch_size, const float *images, float *logits);
+BT_MUST_USE bt_status bt_team_rest(bt_team *team, unsigned which, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -37,13 +37,12 @@ bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_
     return bt_path_join(out->calibration, error, "%s/%s", bt_run_folder(options->run), name);
 }
 
-bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt_contender *contender,
-                               bt_error *error) {
+bt_probe_options bt_tuning_probe(const bt_tuning *tuning, const bt_contender *contender) {
     bt_precision precision = BT_PRECISION_AUTO;
     const bt_settings *settings = tuning->options->settings;
     const bt_model_record *model = tuning->model;
     bt_precision_find(&precision, contender->precision);
-    const bt_probe_options options = {
+    return (bt_probe_options){
         .worker_program = tuning->options->worker_program,
         .worker_log = tuning->worker_log,
         .session = {.backend = settings->backend,
@@ -73,6 +72,11 @@ bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt
             fmax(ANSWER_WITHIN_S, bt_ms(settings->time_budget_ns) / 1e3 / settings->models.count),
         .stop = tuning->options->stop,
     };
+}
+
+bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning, const bt_contender *contender,
+                               bt_error *error) {
+    const bt_probe_options options = bt_tuning_probe(tuning, contender);
     return bt_probe_open(out, &options, error);
 }
 

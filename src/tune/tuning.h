@@ -32,6 +32,9 @@ typedef struct bt_tuning {
 BT_MUST_USE bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_record *record,
                                      int index, double before, double share, bt_error *error);
 
+/* What a probe of the model as that contender runs it is opened with; it borrows from both. */
+bt_probe_options bt_tuning_probe(const bt_tuning *tuning, const bt_contender *contender);
+
 /* A probe of the model as that contender runs it; `tuning` must outlive it. */
 BT_MUST_USE bt_status bt_tuning_open_probe(bt_probe **out, const bt_tuning *tuning,
                                            const bt_contender *contender, bt_error *error);

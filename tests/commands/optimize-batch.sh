@@ -286,6 +286,26 @@ refuses '--resume: the cut-off run .* had batches' 'a resume under other setting
 run "$program" --quiet --models hrnet --backend sim:tau0_ms=20,alpha_ms=5,noise=0 --batches 1,2 --output r.json --resume
 exits 0 'under the same it goes on'
 
+# --- two models: what they cost each other
+rm -rf results r.json
+pair() { run "$program" --models hrnet,cbam_resunet --backend sim:tau0_ms=4,alpha_ms=0,noise=0,switch_ms=20 --batches 1 --output pair.json "$@"; }
+pair
+says_error 'HRNet: a run right after one of CBAM-ResUNet takes (1[89]|2[0-9])\.[0-9]+ ms longer' 'what turns cost is measured and told'
+is "$(grep -c '"switch_ms": [12][0-9.]*' pair.json)" 2 'and in both entries of the config'
+journal=$(ls -t results/*/journal.jsonl | head -n 1)
+measured=$(grep -c '"neighbour"' "$journal")
+sed -i '$d' "$journal"
+sed -i '$d' "$journal"
+pair --resume
+is "$(grep -c '"switch_ms": [12][0-9.]*' pair.json)" 2 'a run cut off before the last of it is resumed'
+is "$(grep -c '"neighbour"' "$journal")" "$measured" 'with what it lacked'
+sed -i '/"neighbour"/d; $d' "$journal"
+pair --resume
+is "$(grep -c '"switch_ms": [12][0-9.]*' pair.json)" 2 'and one of before, which asked nothing of the kind, too'
+rm -r results
+run "$program" --models hrnet --backend sim:tau0_ms=4,alpha_ms=0,noise=0,switch_ms=20 --batches 1 --output alone.json
+is "$(cat results/*/journal.jsonl alone.json | grep -c '"neighbour')" 0 'of a model that is tuned alone nothing more is asked'
+
 # --- interrupted while ways of sharing the cores are compared (of a plan, since a simulation has no cores to share)
 if [ "$(nproc)" -ge 2 ]; then
     rm -rf results r.json

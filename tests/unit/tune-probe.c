@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/files.h"
 #include "demo-session.h"
 #include "expect.h"
@@ -169,6 +170,82 @@ static void runs_after_pauses_take_what_they_take(void **state) {
         assert_true(result.samples_ms[i + 2] >= 1 + 50);
     }
     assert_true(result.elapsed_s > 0.44);
+    bt_probe_close(&probe);
+}
+
+/* ---- two models in one worker ---- */
+
+#define ALONE_MS  8.0
+#define SLOWDOWN  3.0
+#define SWITCH_MS 30.0
+
+static bt_probe_options neighbour;
+
+/* Each has so many instances, and is slowed by the other. */
+static bt_probe *open_pair(const char *backend, int instances) {
+    bt_probe_options options = options_for(real_worker, backend);
+    options.session.threads = 1;
+    options.instances = instances;
+    neighbour = options;
+    neighbour.session.model = "cbam_resunet";
+    options.neighbour = &neighbour;
+    options.neighbour_batch_size = 2;
+    return open_probe(&options);
+}
+
+static double greatest_of(const bt_step_result *result) {
+    double greatest_ms = 0;
+    for (int i = 0; i < result->sample_count; i++)
+        greatest_ms = fmax(greatest_ms, result->samples_ms[i]);
+    return greatest_ms;
+}
+
+/* With an instance each they share whatever there is: only turns happen. */
+static void models_that_take_turns_are_measured_by_turns(void **state) {
+    (void)state;
+    bt_probe *probe = open_pair("sim:tau0_ms=8,alpha_ms=0,noise=0,neighbour=3,switch_ms=30", 1);
+    const bt_step_result beside = run_step(probe, BT_STEP_BESIDE, 1, 4),
+                         turns = run_step(probe, BT_STEP_TURNS, 1, 6);
+    double least_ms = INFINITY;
+    assert_int_equal(beside.status, BT_OK);
+    assert_true(beside.sample_count == 0 && beside.beside == 0);
+    assert_int_equal(turns.status, BT_OK);
+    assert_int_equal(turns.sample_count, 6);
+    for (int i = 0; i < 6; i += 2) {
+        assert_true(turns.samples_ms[i] >= ALONE_MS + SWITCH_MS);
+        least_ms = fmin(least_ms, turns.samples_ms[i + 1]);
+    }
+    assert_true(least_ms >= ALONE_MS && least_ms < ALONE_MS + SWITCH_MS);
+    bt_probe_close(&probe);
+}
+
+/* On cores of their own, one of each runs at a time, and slows the other as long as it does. */
+static void models_on_cores_of_their_own_are_measured_side_by_side(void **state) {
+    (void)state;
+    if (bt_cores_count() < 2) skip();
+    bt_probe *probe = open_pair("sim:tau0_ms=8,alpha_ms=0,noise=0,neighbour=3,switch_ms=30", 2);
+    const bt_step_result alone = run_step(probe, BT_STEP_MEASURE, 1, 8),
+                         beside = run_step(probe, BT_STEP_BESIDE, 1, 8),
+                         turns = run_step(probe, BT_STEP_TURNS, 1, 4);
+    assert_int_equal(alone.sample_count, 8);
+    assert_int_equal(beside.status, BT_OK);
+    assert_true(beside.sample_count == 8 && beside.beside == 1);
+    assert_true(greatest_of(&beside) >= 0.95 * SLOWDOWN * ALONE_MS);
+    assert_int_equal(turns.sample_count, 4);
+    bt_probe_close(&probe);
+}
+
+/* Where nothing is to be found nothing is run, and without a neighbour there is nothing to ask. */
+static void models_that_nothing_slows_are_not_measured(void **state) {
+    (void)state;
+    bt_probe *probe = open_pair("sim:tau0_ms=8,alpha_ms=0,noise=0", 1);
+    assert_int_equal(run_step(probe, BT_STEP_TURNS, 1, 4).sample_count, 0);
+    assert_int_equal(run_step(probe, BT_STEP_BESIDE, 1, 4).sample_count, 0);
+    bt_probe_close(&probe);
+    probe = open_sim("sim:tau0_ms=8,neighbour=3");
+    const bt_step_result result = run_step(probe, BT_STEP_TURNS, 1, 4);
+    assert_int_equal(result.status, BT_INVALID);
+    says(result.message, "no neighbour is open");
     bt_probe_close(&probe);
 }
 
@@ -472,6 +549,9 @@ int main(void) {
         TEST(a_worker_runs_on_a_folders_pictures),
         TEST(each_kind_of_step_brings_what_it_asks_for),
         TEST(runs_after_pauses_take_what_they_take),
+        TEST(models_that_take_turns_are_measured_by_turns),
+        TEST(models_on_cores_of_their_own_are_measured_side_by_side),
+        TEST(models_that_nothing_slows_are_not_measured),
         TEST(a_crash_costs_its_point_and_the_next_step_finds_a_worker),
         TEST(running_out_of_memory_leaves_the_worker),
         TEST(a_failing_run_fails_its_step_only),

@@ -465,6 +465,58 @@ static void a_pause_costs_what_is_beyond_noise(void **state) {
     bt_record_close(&record);
 }
 
+/* ---- neighbours ---- */
+
+static double *drawn(bt_random *random, int count, double even, double odd) {
+    double *samples_ms = malloc((size_t)count * sizeof *samples_ms);
+    assert_non_null(samples_ms);
+    for (int i = 0; i < count; i++)
+        samples_ms[i] = (i % 2 ? odd : even) * exp(0.02 * bt_random_normal(random));
+    return samples_ms;
+}
+
+/* Runs of 10 ms take 16 beside the other's, and 13 after one of them. */
+static void what_a_neighbour_costs_lies_between_its_bounds(void **state) {
+    (void)state;
+    bt_random random = bt_random_stream(1, "neighbours");
+    bt_neighbour_times times = {.cost = bt_neighbour_cost_of("other"),
+                                .alone_samples_ms = drawn(&random, 40, 10, 10),
+                                .alone_sample_count = 40,
+                                .beside_samples_ms = drawn(&random, 40, 16, 16),
+                                .beside_sample_count = 40,
+                                .turn_samples_ms = drawn(&random, 40, 13, 10),
+                                .turn_sample_count = 40};
+    assert_int_equal(bt_score_neighbour(&times, NULL), BT_OK);
+    const bt_neighbour_cost *cost = &times.cost;
+    assert_true(cost->slowdown_lower < 1.6 && cost->slowdown_upper > 1.6);
+    assert_true(cost->slowdown > cost->slowdown_lower && cost->slowdown < cost->slowdown_upper);
+    assert_true(cost->slowdown_upper - cost->slowdown_lower < 0.1);
+    assert_true(fabs(cost->switch_ms - 3) < 0.3);
+    bt_neighbour_times_close(&times);
+}
+
+/* Within noise a change costs nothing; of a handful of runs nothing is said. */
+static void few_runs_and_noise_tell_of_no_neighbour(void **state) {
+    (void)state;
+    bt_random random = bt_random_stream(2, "neighbours");
+    bt_neighbour_times times = {.cost = bt_neighbour_cost_of("other"),
+                                .alone_samples_ms = drawn(&random, 4, 10, 10),
+                                .alone_sample_count = 4,
+                                .beside_samples_ms = drawn(&random, 4, 16, 16),
+                                .beside_sample_count = 4,
+                                .turn_samples_ms = drawn(&random, 8, 13, 10),
+                                .turn_sample_count = 8};
+    assert_int_equal(bt_score_neighbour(&times, NULL), BT_OK);
+    assert_true(isnan(times.cost.slowdown) && isnan(times.cost.slowdown_upper) &&
+                isnan(times.cost.switch_ms));
+    bt_neighbour_times_close(&times);
+    times.turn_samples_ms = drawn(&random, times.turn_sample_count = 40, 10, 10);
+    times.alone_sample_count = times.beside_sample_count = 0;
+    assert_int_equal(bt_score_neighbour(&times, NULL), BT_OK);
+    assert_true(isnan(times.cost.slowdown) && times.cost.switch_ms == 0);
+    bt_neighbour_times_close(&times);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_point_is_summed_up),
@@ -490,6 +542,8 @@ int main(void) {
         cmocka_unit_test(nobody_gives_way_to_unknown_memory),
         cmocka_unit_test(a_model_without_a_point_leaves_joint_memory_unknown),
         cmocka_unit_test(a_pause_costs_what_is_beyond_noise),
+        cmocka_unit_test(what_a_neighbour_costs_lies_between_its_bounds),
+        cmocka_unit_test(few_runs_and_noise_tell_of_no_neighbour),
     };
     return cmocka_run_group_tests_name("tune: scoring", tests, NULL, NULL);
 }

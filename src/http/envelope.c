@@ -132,6 +132,10 @@ bool bt_envelope_answers(const bt_exchange *exchange, enum MHD_Result *result) {
 
 /* ---- what is learnt on the way ---- */
 
+const char *bt_envelope_id(const bt_exchange *exchange) {
+    return exchange->envelope ? exchange->envelope->line.id : "";
+}
+
 void bt_envelope_note_id(const bt_exchange *exchange, const char *id) {
     if (exchange->envelope && id) read_id(exchange->envelope, id);
 }
@@ -144,6 +148,7 @@ void bt_envelope_note_result(const bt_exchange *exchange, const bt_result *resul
     bt_envelope *e = exchange->envelope;
     if (!e) return;
     e->line.batch_size = result->batch_size;
+    snprintf(e->line.model, sizeof e->line.model, "%s", exchange->route.model);
     snprintf(e->line.mode, sizeof e->line.mode, "%s", result->inference_mode);
 }
 

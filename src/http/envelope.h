@@ -27,6 +27,9 @@ bool bt_envelope_admits(const bt_exchange *exchange);
  * lets in. `result` is then that of queueing it. */
 bool bt_envelope_answers(const bt_exchange *exchange, enum MHD_Result *result);
 
+/* The request's own id; "": it has none. */
+const char *bt_envelope_id(const bt_exchange *exchange);
+
 /* What the request's body and the service tell. An id that may not stand in a header is passed over; NULL: none. */
 void bt_envelope_note_id(const bt_exchange *exchange, const char *id);
 void bt_envelope_note_received(const bt_exchange *exchange, size_t bytes);

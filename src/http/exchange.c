@@ -153,6 +153,7 @@ static enum MHD_Result infer(bt_exchange *exchange) {
     if (bt_inflate_wanted(&exchange->packed, header(exchange, MHD_HTTP_HEADER_CONTENT_ENCODING), &error) !=
         BT_OK)
         return bt_reply_error(exchange, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, error.message);
+    if (exchange->route.target == BT_HTTP_SEGMENT) return bt_http_infer(exchange); /* no byte of it is JSON */
     const char *text = header(exchange, "Inference-Header-Content-Length");
     exchange->header_length = text ? number_of(text) : BT_INFER_ALL_JSON;
     if (text && exchange->header_length < 0)
@@ -163,7 +164,8 @@ static enum MHD_Result infer(bt_exchange *exchange) {
 
 static enum MHD_Result refuse_path(const bt_exchange *exchange, const char *url) {
     char message[160];
-    snprintf(message, sizeof message, "there is no %.64s here: /v2 is where models are, and /metrics", url);
+    snprintf(message, sizeof message,
+             "there is no %.64s here: /v2 is where models are, /segment takes pictures", url);
     return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, message);
 }
 

@@ -60,7 +60,10 @@ static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *er
     if (status == BT_OK)
         status = bt_polygons_find(&found, own ? own : probabilities, picture->height, picture->width,
                                   r->threshold, r->min_area_px, error);
-    if (status == BT_OK) status = bt_polygons_json(found, &exchange->polygons[index], error);
+    if (status == BT_OK && exchange->route.target == BT_HTTP_SEGMENT)
+        status = bt_http_segment_write(exchange, found, &exchange->polygons[index], error);
+    else if (status == BT_OK)
+        status = bt_polygons_json(found, &exchange->polygons[index], error);
     bt_polygons_close(&found);
     free(own);
     return status;
@@ -84,7 +87,9 @@ static void finish(bt_exchange *exchange) {
     bt_error error;
     bt_status status = failure ? failure->status : BT_OK;
     if (status == BT_OK && exchange->polygons) status = find_polygons(exchange, &error);
-    if (status == BT_OK)
+    if (status == BT_OK && exchange->route.target == BT_HTTP_SEGMENT)
+        status = bt_http_segment_finish(exchange, &error);
+    else if (status == BT_OK)
         status = bt_infer_response_write(&exchange->response, &exchange->request, exchange->route.model,
                                          &results, &error);
     if (status != BT_OK) exchange->refusal = failure ? *failure : error;
@@ -225,8 +230,11 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
                                     .height = facts->input_height,
                                     .width = facts->input_width,
                                     .account = &exchange->account};
-    bt_status status = bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
-                                             exchange->header_length, &limits, error);
+    bt_status status = exchange->route.target == BT_HTTP_SEGMENT
+                           ? bt_segment_request_read(&exchange->request, exchange->body, exchange->size,
+                                                     &exchange->query, exchange->form, &limits, error)
+                           : bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
+                                                   exchange->header_length, &limits, error);
     bt_envelope_note_id(exchange, exchange->request.id);
     if (status == BT_OK) status = take_memory(exchange, error);
     return status == BT_OK ? make_room(exchange, error) : status;
@@ -291,6 +299,9 @@ static enum MHD_Result hand_over(bt_exchange *exchange) {
     bt_model_facts facts;
     bt_error error;
     int index;
+    enum MHD_Result result;
+    const bool segments = exchange->route.target == BT_HTTP_SEGMENT;
+    if (segments && !bt_http_segment_prepare(exchange, &result)) return result;
     if (bt_http_find_model(exchange, &facts, &index, &error) != BT_OK)
         return bt_reply_error(exchange, MHD_HTTP_NOT_FOUND, error.message);
     if (atomic_load(&exchange->server->phase) == BT_HTTP_LOADING)
@@ -318,8 +329,10 @@ enum MHD_Result bt_http_infer_answered(bt_exchange *exchange) {
     bt_exchange_wakes(exchange);
     if (!failure_of(exchange)) note_result(exchange);
     if (!exchange->finished) finish(exchange);
+    const bt_result served = exchange->results ? exchange->results[0] : (bt_result){.batch_size = 0};
     bt_exchange_clear(exchange); /* whoever reads slowly holds the answer, and nothing else */
     if (exchange->refusal.status != BT_OK) return bt_reply_status(exchange, &exchange->refusal);
     bt_account_set(&exchange->account, exchange->response.size);
+    if (exchange->route.target == BT_HTTP_SEGMENT) return bt_http_segment_answer(exchange, &served);
     return bt_reply_response(exchange, &exchange->response);
 }

@@ -1,8 +1,10 @@
 /* Answers: status, headers and body of each kind, and what becomes of the connection after it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "http/documents.h"
 #include "http/state.h"
 
@@ -94,6 +96,27 @@ enum MHD_Result bt_reply_text(const bt_exchange *exchange, char *text, const cha
     if (!text) return bt_reply_error(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory for an answer");
     return queue(exchange, MHD_HTTP_OK,
                  make(exchange, MHD_HTTP_OK, text, strlen(text), type ? type : JSON_TYPE));
+}
+
+static void add_number(struct MHD_Response *response, const char *name, double value) {
+    char text[BT_NUMBER_TEXT_SIZE];
+    if (!isfinite(value)) return;
+    bt_text_format(text, sizeof text, "%.3f", value);
+    MHD_add_response_header(response, name, text);
+}
+
+enum MHD_Result bt_reply_served(const bt_exchange *exchange, char *body, size_t size, const char *type,
+                                const bt_result *result) {
+    char batch[16];
+    struct MHD_Response *made = make(exchange, MHD_HTTP_OK, body, size, type);
+    if (!made) return MHD_NO;
+    snprintf(batch, sizeof batch, "%d", result->batch_size);
+    MHD_add_response_header(made, "Batchtune-Mode", result->inference_mode);
+    MHD_add_response_header(made, "Batchtune-Batch-Size", batch);
+    add_number(made, "Batchtune-Queue-Ms", result->queue_ms);
+    add_number(made, "Batchtune-Service-Ms", result->service_ms);
+    add_number(made, "Batchtune-Latency-Ms", result->latency_ms);
+    return queue(exchange, MHD_HTTP_OK, made);
 }
 
 enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response) {

@@ -60,6 +60,8 @@ bt_route bt_route_of(const char *path) {
     const int count = split(path, parts);
     if (count == 1 && is(&parts[0], "metrics")) route.target = BT_HTTP_METRICS;
     if (count == 2 && route.target == BT_HTTP_SEGMENT) copy(route.model, sizeof route.model, &parts[1]);
+    if ((count == 1 || count == 2) && is(&parts[0], "segment")) route.target = BT_HTTP_SEGMENT;
+    if (count == 2 && route.target == BT_HTTP_SEGMENT) copy(route.model, sizeof route.model, &parts[1]);
     if (count < 1 || !is(&parts[0], "v2")) return route;
     if (count == 1) route.target = BT_HTTP_SERVER;
     if (count == 3 && is(&parts[1], "health"))
@@ -86,7 +88,7 @@ bt_http_door bt_route_door(bt_http_target target) {
 }
 
 bool bt_route_allows(bt_http_target target, const char *method, const char **allowed) {
-    const bool posts = target == BT_HTTP_INFER || target == BT_HTTP_INDEX;
+    const bool posts = target == BT_HTTP_INFER || target == BT_HTTP_INDEX || target == BT_HTTP_SEGMENT;
     *allowed = posts ? "POST" : "GET, HEAD";
     if (posts) return strcmp(method, "POST") == 0;
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;

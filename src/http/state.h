@@ -16,6 +16,7 @@
 #include "http/envelope.h"
 #include "http/infer.h"
 #include "http/route.h"
+#include "http/segment.h"
 #include "http/server.h"
 #include "http/tally.h"
 #include "http/workers.h"
@@ -100,6 +101,9 @@ struct bt_exchange {
     int64_t header_length;
     bool unread;        /* the body is not wanted, or too large */
     size_t passed_over; /* bytes of such a body */
+    /* of /segment */
+    bt_segment_query query;
+    bt_segment_form form;
     /* an inference */
     bt_infer_request request;
     uint8_t *masks;
@@ -147,6 +151,9 @@ enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response
 enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *allowed);
 enum MHD_Result bt_reply_unauthorized(const bt_exchange *exchange);
 enum MHD_Result bt_reply_preflight(const bt_exchange *exchange);
+/* A body, which is taken over, with headers that tell how it was served. */
+enum MHD_Result bt_reply_served(const bt_exchange *exchange, char *body, size_t size, const char *type,
+                                const bt_result *result);
 
 /* ---- server.c ---- */
 
@@ -189,6 +196,17 @@ enum MHD_Result bt_http_infer(bt_exchange *exchange);
 enum MHD_Result bt_http_infer_answered(bt_exchange *exchange);
 /* Lets go of one hold. */
 void bt_exchange_release(bt_exchange *exchange);
+
+/* ---- segmentation.c ---- */
+
+/* Reads query and Accept. false where the request has its answer by that, of which `result` tells. */
+bool bt_http_segment_prepare(bt_exchange *exchange, enum MHD_Result *result);
+/* The answer's text, but a mask's. */
+BT_MUST_USE bt_status bt_http_segment_write(const bt_exchange *exchange, const bt_polygons *polygons,
+                                            char **out, bt_error *error);
+/* Writes the response's body: by a worker, where it takes long. */
+BT_MUST_USE bt_status bt_http_segment_finish(bt_exchange *exchange, bt_error *error);
+enum MHD_Result bt_http_segment_answer(bt_exchange *exchange, const bt_result *served);
 
 /* ---- watch.c ---- */
 

@@ -33,6 +33,9 @@ static void paths_name_targets(void **state) {
         {"/v2/models/hrnet/versions/2/infer", BT_HTTP_INFER, "hrnet", "2"},
         {"/v2/repository/index", BT_HTTP_INDEX, "", ""},
         {"/metrics", BT_HTTP_METRICS, "", ""},
+        {"/segment", BT_HTTP_SEGMENT, "", ""},
+        {"/segment/", BT_HTTP_SEGMENT, "", ""},
+        {"/segment/hrnet", BT_HTTP_SEGMENT, "hrnet", ""},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         const bt_route route = bt_route_of(wanted[i].path);
@@ -62,6 +65,8 @@ static void other_paths_name_nothing(void **state) {
         "/v2/models/hrnet/versions/1/infer/more",
         "/v2/repository/index/x",
         "/metrics/x",
+        "/segment/hrnet/x",
+        "/segments",
     };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         const bt_route route = bt_route_of(paths[i]);
@@ -87,6 +92,8 @@ static void methods_are_told(void **state) {
     assert_false(bt_route_allows(BT_HTTP_INFER, "GET", &allowed));
     assert_string_equal(allowed, "POST");
     assert_true(bt_route_allows(BT_HTTP_INDEX, "POST", &allowed));
+    assert_true(bt_route_allows(BT_HTTP_SEGMENT, "POST", &allowed));
+    assert_false(bt_route_allows(BT_HTTP_SEGMENT, "GET", &allowed));
     assert_true(bt_route_allows(BT_HTTP_LIVE, "GET", &allowed));
     assert_true(bt_route_allows(BT_HTTP_LIVE, "HEAD", &allowed));
     assert_false(bt_route_allows(BT_HTTP_METRICS, "POST", &allowed));

@@ -25,6 +25,7 @@
 
 typedef struct server {
     bt_service *service;
+    bt_http_settings settings; /* the server's as long as it is open */
     bt_http_server *http;
 } server;
 
@@ -39,7 +40,6 @@ static const bt_remote_model model = {
     .name = "hrnet", .input = "image", .pixels = BT_REMOTE_UINT8, .batched = true, .mask = "mask"};
 
 static void serve(server *s, const char *settings) {
-    static bt_http_settings http;
     bt_option_sources sources;
     size_t count;
     bt_error error;
@@ -49,10 +49,10 @@ static void serve(server *s, const char *settings) {
                                 .image_size = 8,
                                 .model_count = 1,
                                 .settings = settings};
-    bt_options_default(table, count, &http, &sources);
-    http.port = 0;
+    bt_options_default(table, count, &s->settings, &sources);
+    s->settings.port = 0;
     s->service = live_service_start(&about);
-    must(bt_http_server_open(&s->http, s->service, &http, NULL, BT_HTTP_LISTEN, &error), &error);
+    must(bt_http_server_open(&s->http, s->service, &s->settings, NULL, BT_HTTP_LISTEN, &error), &error);
     bt_http_server_ready(s->http);
 }
 

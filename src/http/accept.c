@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "http/state.h"
 
@@ -77,9 +78,13 @@ static void *accept_all(void *argument) {
 void bt_accept_connection(void *argument, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code) {
     bt_http_server *server = argument;
-    (void)connection;
-    (void)state;
-    if (code != MHD_CONNECTION_NOTIFY_CLOSED) return;
+    if (code != MHD_CONNECTION_NOTIFY_CLOSED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *state = bt_connections_add(&server->open_connections, info->connect_fd, bt_clock_now_ns());
+        return;
+    }
+    bt_connections_remove(&server->open_connections, *state);
     if (atomic_fetch_sub(&server->connections, 1) >= server->settings->connections) look_around(server);
 }
 

@@ -103,9 +103,17 @@ static void expose_log(const bt_http_server *server, bt_exposition *page) {
     bt_exposition_sample(page, "", NULL, 0, (double)bt_access_count(server->access).log_lines_dropped);
 }
 
+static void expose_slow(const bt_http_server *server, bt_exposition *page) {
+    static const bt_family family = {"batchtune_http_connections_cut_off", BT_FAMILY_COUNTER,
+                                     "Connections closed since a head, a body or an answer took too long."};
+    bt_exposition_family(page, &family);
+    bt_exposition_sample(page, "", NULL, 0, (double)atomic_load(&server->open_connections.cut_off));
+}
+
 static void expose_front(const bt_http_server *server, bt_exposition *page) {
     expose_reloads(server, page);
     expose_log(server, page);
+    expose_slow(server, page);
     bt_tally_expose(server->tally, page);
     expose(page, "batchtune_ready", "1 where models are loaded and the server does not stop.",
            bt_http_unready(server) == NULL);

@@ -18,6 +18,8 @@ static bt_exchange *begin(bt_http_server *server, struct MHD_Connection *connect
     exchange->connection = connection;
     exchange->route = bt_route_of(url);
     exchange->began_ns = bt_clock_now_ns();
+    exchange->line = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    bt_connection_enters(exchange->line, BT_STAGE_BODY, exchange->began_ns);
     if (!bt_envelope_open(exchange, method, url)) {
         free(exchange);
         return NULL;
@@ -67,9 +69,12 @@ void bt_exchange_completed(void *server, struct MHD_Connection *connection, void
                            enum MHD_RequestTerminationCode code) {
     (void)server;
     (void)connection;
-    if (*state) bt_envelope_close(*state, code);
-    if (*state) end(*state);
+    bt_exchange *exchange = *state;
     *state = NULL;
+    if (!exchange) return;
+    bt_connection_enters(exchange->line, BT_STAGE_BETWEEN, bt_clock_now_ns());
+    bt_envelope_close(exchange, code);
+    end(exchange);
 }
 
 /* ---- the head ---- */
@@ -111,10 +116,7 @@ static enum MHD_Result pass_over(bt_exchange *exchange, size_t size) {
 }
 
 static enum MHD_Result take(bt_exchange *exchange, const char *data, size_t size) {
-    const bt_http_server *server = exchange->server;
     bt_envelope_note_received(exchange, size);
-    const double seconds = (double)(bt_clock_now_ns() - exchange->began_ns) / 1e9;
-    if (seconds > server->settings->request_timeout_seconds) return MHD_NO;
     if (exchange->unread || size > exchange->body_limit - exchange->size) return pass_over(exchange, size);
     if (bt_account_take(&exchange->account, size, &exchange->refusal) != BT_OK)
         return pass_over(exchange, size);

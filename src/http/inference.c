@@ -271,6 +271,7 @@ static void read_and_submit(void *context) {
 static void fall_asleep(bt_exchange *exchange) {
     atomic_store(&exchange->holds, 1);
     exchange->asleep = true;
+    bt_connection_enters(exchange->line, BT_STAGE_SERVICE, exchange->began_ns);
     MHD_suspend_connection(exchange->connection);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "http/documents.h"
 #include "http/state.h"
@@ -28,6 +29,7 @@ static enum MHD_Result queue(const bt_exchange *exchange, unsigned code, struct 
     if (atomic_load(&exchange->server->phase) == BT_HTTP_DRAINING)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     bt_tally_count(exchange->server->tally, exchange->route.target, code);
+    bt_connection_enters(exchange->line, BT_STAGE_ANSWER, bt_clock_now_ns());
     const enum MHD_Result queued = MHD_queue_response(exchange->connection, code, response);
     MHD_destroy_response(response);
     return queued;

@@ -163,6 +163,7 @@ static bt_http_server *make(bt_service *service, const bt_http_settings *setting
                                      : bt_budget_usual_bytes((size_t)atomic_load(&server->body_limit));
     server->polygons = finds_polygons();
     make_locks(server);
+    bt_connections_init(&server->open_connections, settings);
     return server;
 }
 
@@ -246,6 +247,7 @@ void bt_http_server_close(bt_http_server **server) {
     if (s->accept_signal >= 0) close(s->accept_signal);
     bt_tally_close(&s->tally);
     pthread_mutex_destroy(&s->generation_lock);
+    bt_connections_destroy(&s->open_connections);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->quits);
     free(s);

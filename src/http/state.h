@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "http/access.h"
 #include "http/budget.h"
+#include "http/connections.h"
 #include "http/envelope.h"
 #include "http/infer.h"
 #include "http/route.h"
@@ -58,6 +59,7 @@ struct bt_http_server {
     atomic_int reloads, failed_reloads;
     pthread_t acceptor;
     bool accepting;
+    bt_connections open_connections;
     int accept_signal;      /* an eventfd: the acceptor is to look around; -1 */
     atomic_int connections; /* taken, and not closed */
     atomic_bool lets_in, accept_quit;
@@ -84,6 +86,7 @@ typedef struct bt_http_part {
 struct bt_exchange {
     bt_http_server *server;
     struct MHD_Connection *connection;
+    bt_connection *line;       /* the same, as the watcher knows it */
     bt_generation *generation; /* NULL: in none yet, or no more */
     bool entering;             /* is counted there as such */
     bt_route route;

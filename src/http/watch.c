@@ -1,5 +1,5 @@
-/* Clients that hang up while their pictures are with the service. libmicrohttpd does not look at connections
- * that sleep, so a thread does, now and then, at all of them at once. */
+/* Clients that hang up while their pictures are with the service, and those that are too slow. libmicrohttpd does not look
+ * at connections that sleep, nor how long a head takes: so a thread does, now and then, at all of them at once. */
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
@@ -10,8 +10,9 @@
 
 /* How often. Raised, a batch is computed for nobody somewhat more often; lowered, looking costs more. */
 #define LOOK_MS 50
-/* How often, in looks, files that keys stand in are looked at: once a second. */
-#define LOOKS_AT_KEYS 20
+/* How often, in looks, files that keys stand in are looked at: once a second; and connections that are too slow. */
+#define LOOKS_AT_KEYS        20
+#define LOOKS_AT_CONNECTIONS 4
 /* Taken back at a time. */
 #define GONE_MAX 64
 
@@ -71,6 +72,8 @@ static void *watch(void *argument) {
                 take_back(gone[i]);
             pthread_mutex_lock(&server->lock);
         }
+        if (looks % LOOKS_AT_CONNECTIONS == 0)
+            bt_connections_look(&server->open_connections, bt_clock_now_ns());
         if (looks % LOOKS_AT_KEYS == 0) look_at_keys(server);
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);

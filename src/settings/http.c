@@ -30,17 +30,23 @@ static const bt_option own[] = {
          "Threads that read requests and write answers, and as many more that decode picture files, read "
          "long JSON and find polygons. Raise it where those take so long that requests wait for them while "
          "cores are idle."},
+    {ROW(NUMBER, header_timeout_seconds), .initial = "20", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,
+     .help =
+         "A connection whose first request's head has not wholly come so long after it was opened is closed; "
+         "a later one's has the time that it may be idle, and this."},
     {ROW(NUMBER, idle_timeout_seconds), .initial = "60", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,
      .help = "A connection on which nothing comes for so long is closed."},
     {ROW(NUMBER, request_timeout_seconds), .initial = "300", BT_BOUNDS(1, 86400), .placeholder = "S", FRONT,
-     .help = "A request whose body has not wholly arrived so long after its head is given up."},
+     .help =
+         "A request whose body has not wholly come so long after its head is given up; so is an answer that "
+         "is not wholly taken so long after it was ready."},
     {ROW(NUMBER, drain_seconds), .initial = "5", BT_BOUNDS(0, 3600), .placeholder = "S", FRONT,
      .help = "After SIGTERM it is not ready at once and serves for so long, so that whoever sends requests "
              "can turn elsewhere; then it stops."},
     {ROW(TEXT, keys), .placeholder = "FILE", FRONT,
-     .help = "Keys that let clients in (Authorization: Bearer KEY): a name and a key on each line. Read anew "
-             "when "
-             "it changes, and at SIGHUP. Without it nobody is asked for one; health is open to everybody."},
+     .help =
+         "Keys that let clients in (Authorization: Bearer KEY): a name and a key on each line. Read anew "
+         "when it changes, and at SIGHUP. Without it nobody is asked for one; health is open to everybody."},
     {ROW(TEXT, metrics_keys), .placeholder = "FILE", FRONT,
      .help = "Keys for /metrics, in place of those of --keys."},
     {ROW(TEXT, cors_origins), .placeholder = "ORIGIN,...", FRONT,
@@ -48,8 +54,7 @@ static const bt_option own[] = {
          "Web pages that may ask from a browser, by origin: \"https://app.example.org\". None unless given."},
     {ROW(TEXT, access_log), .placeholder = "FILE", FRONT,
      .help = "Where each request is told in a line of JSON; \"-\" is standard output. Opened anew at SIGHUP. "
-             "None "
-             "unless given."},
+             "None unless given."},
     {ROW(NAMES, models), .placeholder = "NAME,...", RUN,
      .help = "Which of the config's models to serve; all unless given."},
     {ROW(TEXT, config), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,

@@ -17,7 +17,7 @@ typedef struct bt_http_settings {
     int64_t memory_limit_mb;          /* 0: bt_budget_usual_bytes */
     int64_t connections;
     int64_t http_threads; /* that read requests and write answers; and as many that decode */
-    double idle_timeout_seconds, request_timeout_seconds;
+    double header_timeout_seconds, idle_timeout_seconds, request_timeout_seconds;
     double drain_seconds;
     char keys[BT_OPTION_TEXT_SIZE], metrics_keys[BT_OPTION_TEXT_SIZE]; /* files; "": none are asked for */
     char cors_origins[BT_OPTION_TEXT_SIZE];                            /* with commas between; "": none */

@@ -655,6 +655,103 @@ static void each_request_is_logged(void **state) {
 
 /* ---- the end ---- */
 
+/* ---- clients that are too slow ---- */
+
+/* Nothing else closes a connection: libmicrohttpd's own timeout is off. */
+static void have_no_patience(bt_http_settings *settings) {
+    settings->idle_timeout_seconds = 0;
+    settings->header_timeout_seconds = 0.05;
+}
+
+static void have_no_patience_for_bodies(bt_http_settings *settings) {
+    settings->idle_timeout_seconds = 0;
+    settings->request_timeout_seconds = 0.05;
+}
+
+/* Whoever waits for the rest of what is never sent is let go, with or without an answer. */
+static void is_let_go(int client) {
+    char answer[ANSWER_SIZE];
+    while (recv(client, answer, sizeof answer, 0) > 0) {
+    }
+    close(client);
+}
+
+static void a_head_that_never_ends_is_given_up(void **state) {
+    (void)state;
+    static const char *const beginnings[] = {"", "G", "GET /v2 HTTP/1.1\r\n",
+                                             "GET /v2 HTTP/1.1\r\nhost: here\r\nx:"};
+    world w;
+    int clients[4];
+    begin_at(&w, NULL, true, have_no_patience, BT_HTTP_LISTEN);
+    for (int i = 0; i < 4; i++) {
+        clients[i] = dial(&w);
+        send_all(clients[i], beginnings[i], strlen(beginnings[i]));
+    }
+    for (int i = 0; i < 4; i++)
+        is_let_go(clients[i]);
+    end(&w);
+}
+
+static void so_is_one_behind_a_request(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    int client;
+    begin_at(&w, NULL, true, have_no_patience, BT_HTTP_LISTEN);
+    for (;;) { /* where this machine itself was too slow, once more */
+        client = dial(&w);
+        send_head(client, "GET", "/v2/health/live", "", 0);
+        receive(client, answer, sizeof answer);
+        if (answer[0]) break;
+        close(client);
+    }
+    send_all(client, "GET /v2", 7);
+    is_let_go(client);
+    end(&w);
+}
+
+static void a_body_that_never_ends_is_given_up(void **state) {
+    (void)state;
+    world w;
+    begin_at(&w, NULL, true, have_no_patience_for_bodies, BT_HTTP_LISTEN);
+    const int wanted = dial(&w), unwanted = dial(&w);
+    send_head(wanted, "POST", INFER, "", 1000);
+    send_all(wanted, "{", 1);
+    send_head(unwanted, "PUT", "/v2", "", 1000);
+    send_all(unwanted, "{", 1);
+    is_let_go(wanted);
+    is_let_go(unwanted);
+    end(&w);
+}
+
+/* A request that is with the service. Where this machine was too slow to send it in time, once more. */
+static int post_in_time(const world *w) {
+    for (;;) {
+        char byte;
+        const int client = post(w, "", PICTURES_1);
+        while (metrics_of(w).in_flight == 0 && recv(client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+            bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
+        if (metrics_of(w).in_flight == 1) return client;
+        close(client);
+    }
+}
+
+/* For the service a client may wait for ever: no time of theirs passes. */
+static void who_waits_for_the_service_is_not_given_up(void **state) {
+    (void)state;
+    world w;
+    begin_at(&w, NULL, true, have_no_patience_for_bodies, BT_HTTP_LISTEN);
+    const int client = post_in_time(&w);
+    const int slow =
+        dial(&w); /* it began later: when it is cut off, the other one's time would be over, too */
+    send_head(slow, "POST", INFER, "", 1000);
+    is_let_go(slow);
+    assert_int_equal(metrics_of(&w).in_flight, 1);
+    close(client);
+    await_in_flight(&w, 0);
+    end(&w);
+}
+
 /* Those whose pictures are with the service are answered by its end, and nobody new is let in. */
 static void the_end_answers_everybody(void **state) {
     (void)state;
@@ -919,6 +1016,10 @@ int main(void) {
         cmocka_unit_test(other_pages_may_not),
         cmocka_unit_test(ids_and_traces_are_handed_on),
         cmocka_unit_test(each_request_is_logged),
+        cmocka_unit_test(a_head_that_never_ends_is_given_up),
+        cmocka_unit_test(so_is_one_behind_a_request),
+        cmocka_unit_test(a_body_that_never_ends_is_given_up),
+        cmocka_unit_test(who_waits_for_the_service_is_not_given_up),
         cmocka_unit_test(the_end_answers_everybody),
         cmocka_unit_test(a_request_on_its_way_is_answered),
         cmocka_unit_test(a_swap_refuses_nobody),

@@ -1,0 +1,43 @@
+/* All open connections, each with the moment at which it is given up (deadline.h). Connections' threads move the moment on,
+ * without a lock; the watcher looks at all of them now and then, and cuts those off whose moment has come.
+ *
+ * Cutting off ends the socket's traffic and leaves it open: libmicrohttpd finds it ended and closes it, as if the client
+ * had. */
+#ifndef BT_HTTP_CONNECTIONS_H
+#define BT_HTTP_CONNECTIONS_H
+
+#include <pthread.h>
+
+#include "base/atomic.h"
+#include "http/deadline.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_connection bt_connection;
+
+typedef struct bt_connections {
+    const bt_http_settings *settings;
+    atomic_llong cut_off; /* so many were */
+    pthread_mutex_t lock; /* of what follows */
+    bt_connection *first;
+} bt_connections;
+
+void bt_connections_init(bt_connections *connections, const bt_http_settings *settings);
+void bt_connections_destroy(bt_connections *connections); /* all of them were removed */
+
+/* One that was opened; it must be removed before its socket is closed. NULL where memory is short: it is cut off then,
+ * and the functions below pass a NULL over. */
+bt_connection *bt_connections_add(bt_connections *connections, int socket, int64_t now_ns);
+void bt_connections_remove(bt_connections *connections, bt_connection *connection);
+
+void bt_connection_enters(bt_connection *connection, bt_stage stage, int64_t now_ns);
+
+/* Cuts off those whose moment has come. */
+void bt_connections_look(bt_connections *connections, int64_t now_ns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -332,7 +332,7 @@ bench-http: .deps/$(CORE).stamp ## what HTTP costs around a model that takes no 
 	$(Q)$(O)/bench/$@ $(ARGS)
 
 bench-predictions: .deps/$(CORE).stamp ## predicted P95 beside measured, on the simulated backend \
-    (ARGS="CONFIG SECONDS": a config's models instead, so long a cell)
+    (ARGS="--plan CONFIG 3%": a config's models instead; cells as long as P95 takes to be so sure; how long that takes)
 	$(call build,$(O)/bench/$@)
 	$(Q)$(O)/bench/$@ $(ARGS)
 

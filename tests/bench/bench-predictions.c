@@ -3,8 +3,14 @@
  * timed, its samples go into a record and from there into a config, which is served, without noise and with it. Its runs
  * sleep, and wake as late as the machine lets them: so each cell is predicted twice, from the times that were measured
  * before, as users predict, and from what its runs then took, which leaves the queue and the batches to be predicted.
- * A config that is given has its models tested, each alone and all together, from its own times.
- * Prints figures and judges none. bench-predictions [CONFIG] [SECONDS]: of each cell, 1.5 by default. */
+ * Two simulated models that slow each other are served at once, too. A config that is given has its models tested, each
+ * alone and all together, from its own times.
+ *
+ * On one schedule P95 still spreads with what is drawn for each run, and the shorter a cell the more. By how much is
+ * simulated before anything is sent: with a percentage in place of seconds each cell is as long as it takes for 95 % of
+ * simulations to be within that of their median, CELL_S_MOST at the most. --plan only says how long that would take.
+ * Prints figures and judges none. bench-predictions [--plan] [CONFIG] [SECONDS | PERCENT%]: of each cell, 1.5 s by
+ * default. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "load/target-service.h"
@@ -27,6 +34,15 @@
 #define STOP_MS       10000
 #define RUN_REACH     32 /* requests between which one run's lie */
 #define CLOSE_PERCENT 9.0
+#define CELL_S        1.5
+#define CELL_S_MOST   120.0 /* longer: the few cells near the capacity that stay uncertain take hours */
+#define CELL_LONGER   1.5   /* lengths that are tried: each so many times the last */
+#define SPREAD_SEEDS  24
+
+/* What the two simulated models do to each other. */
+#define PAIR_BACKEND  "sim:tau0_ms=4,alpha_ms=2,noise=0,neighbour=1.6,switch_ms=1"
+#define PAIR_SLOWDOWN 1.6
+#define PAIR_SWITCH   1.0
 
 static const int sizes[] = {1, 2, 4, 8};
 static const double delays_ms[] = {0, 2, 5};
@@ -61,30 +77,52 @@ static void time_sizes(bt_model_record *model, const char *backend) {
     bt_team_close(&team);
 }
 
-/* Of a run without sizes yet. */
-static bt_record *empty_record(const char *backend) {
-    bt_record *record;
-    bt_error error;
-    must(bt_record_open(&record, 1, &error), &error);
-    bt_model_record *model = &record->models[0];
-    snprintf(record->settings.backend, sizeof record->settings.backend, "%s", backend);
-    snprintf(record->workload, sizeof record->workload, "simulated");
-    snprintf(model->model, sizeof model->model, "hrnet");
+static const char *const names[] = {"hrnet", "cbam_resunet"};
+
+static void describe(bt_model_record *model, const char *name) {
+    snprintf(model->model, sizeof model->model, "%s", name);
     snprintf(model->backend, sizeof model->backend, "sim");
     snprintf(model->device, sizeof model->device, "simulated");
     snprintf(model->precision, sizeof model->precision, "none");
     snprintf(model->weights_source, sizeof model->weights_source, "none");
     model->image_size = model->instances = model->threads = 1;
     model->meets_sla = true;
+}
+
+/* Of a run without sizes yet. */
+static bt_record *empty_record(const char *backend, int models) {
+    bt_record *record;
+    bt_error error;
+    must(bt_record_open(&record, models, &error), &error);
+    snprintf(record->settings.backend, sizeof record->settings.backend, "%s", backend);
+    snprintf(record->workload, sizeof record->workload, "simulated");
+    for (int i = 0; i < models; i++)
+        describe(&record->models[i], names[i]);
     return record;
 }
 
-static void write_config(const char *path, const char *backend) {
-    bt_record *record = empty_record(backend);
+/* What the backend does to each of two models: with an instance on each of two cores, side by side and by turns. */
+static void add_neighbour(bt_model_record *model, const char *other) {
+    bt_error error;
+    must(bt_model_add_neighbours(model, &error), &error);
+    bt_neighbour_cost *cost = &model->neighbours[model->neighbour_count++].cost;
+    *cost = bt_neighbour_cost_of(other);
+    cost->switch_ms = PAIR_SWITCH;
+    if (bt_cores_count() < 2) return;
+    model->instances = 2;
+    cost->beside = 1;
+    cost->slowdown = PAIR_SLOWDOWN;
+}
+
+static void write_config(const char *path, const char *backend, int models) {
+    bt_record *record = empty_record(backend, models);
     bt_error error;
     json_t *json;
-    time_sizes(&record->models[0], backend);
-    record->models[0].chosen = record->models[0].point_count - 1;
+    for (int i = 0; i < models; i++) {
+        time_sizes(&record->models[i], backend);
+        record->models[i].chosen = record->models[i].point_count - 1;
+        if (models > 1) add_neighbour(&record->models[i], names[1 - i]);
+    }
     must(bt_config_from_record(&json, record, NULL, &error), &error);
     must(bt_json_save(json, path, false, &error), &error);
     json_decref(json);
@@ -102,7 +140,7 @@ static bool is_told(const bt_request_log *log, int64_t at) {
  * as the machine's other work makes it, and that is no fault of the prediction. A size that never ran has what it was
  * timed at. */
 static bt_config_model as_it_ran(const bt_config_model *timed, const bt_request_log *log) {
-    bt_record *record = empty_record(timed->settings.backend);
+    bt_record *record = empty_record(timed->settings.backend, 1);
     bt_model_record *model = &record->models[0];
     bt_config_model entry;
     bt_error error;
@@ -136,27 +174,79 @@ typedef struct tally {
     char worst[256], parts[BT_LOAD_WORDS_SIZE];
 } tally;
 
+typedef struct cell_length {
+    double seconds; /* the least where `percent` is above 0 */
+    double percent;
+    bool plan;
+    double planned_s; /* of all cells so far */
+} cell_length;
+
 typedef struct cell {
     const bt_config *config;
     const char *const *models;
     int model_count, batch_size;
-    double delay_ms, load, seconds;
+    double delay_ms, load;
+    const cell_length *length;
     bool simulated; /* predicted from what runs took in the cell, too */
 } cell;
 
-/* What one lane serves of full batches a second, preparing and delivering included. */
-static double capacity_rps(const bt_config_model *model, int batch_size) {
+/* Where the cell's instances run, as the service numbers it, into `out`, by the cell's models. Returns how many. */
+static int number_instances(const cell *c, bt_batcher_instance out[BT_BATCHER_INSTANCES_MAX]) {
+    const bt_instance *places[BT_BATCHER_INSTANCES_MAX] = {NULL};
+    int devices[BT_BATCHER_INSTANCES_MAX], count = 0;
+    for (int i = 0; i < c->model_count; i++) {
+        const bt_config_model *model = bt_config_find(c->config, c->models[i]);
+        for (int j = 0; j < model->instance_count; j++) {
+            out[count].model = i;
+            places[count++] = &model->instances[j];
+        }
+    }
+    bt_instances_number(devices, places, count);
+    for (int i = 0; i < count; i++)
+        out[i].device = devices[i];
+    return count;
+}
+
+/* On how many devices the cell's model may run at a time. */
+static int count_devices(const cell *c, int model) {
+    bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
+    const int count = number_instances(c, instances);
+    int devices = 0;
+    for (int i = 0; i < count; i++) {
+        bool first = instances[i].model == model;
+        for (int j = 0; j < i; j++)
+            first = first && !(instances[j].model == model && instances[j].device == instances[i].device);
+        devices += first;
+    }
+    return devices;
+}
+
+/* A batch's run beside the cell's other models, all of them busy. */
+static double slowed_ms(const cell *c, const bt_config_model *model, double run_ms) {
+    double switch_ms = 0;
+    for (int i = 0; i < c->model_count; i++) {
+        const bt_neighbour_cost *cost = bt_config_neighbour(model, c->models[i]);
+        if (cost && cost->beside > 0 && !isnan(cost->slowdown)) run_ms *= cost->slowdown;
+        if (cost && !isnan(cost->switch_ms)) switch_ms = fmax(switch_ms, cost->switch_ms);
+    }
+    return run_ms + switch_ms;
+}
+
+/* What the model's devices serve of full batches a second, preparing and delivering included. */
+static double capacity_rps(const cell *c, int index) {
+    const bt_config_model *model = bt_config_find(c->config, c->models[index]);
     bt_tuned_model tuned;
     bt_error error;
-    must(bt_tuned_model_open(&tuned, model, batch_size, &error), &error);
-    const double run_ms = bt_ms(tuned.batcher.ladder.service_ns[tuned.batcher.ladder.size_count - 1]);
+    must(bt_tuned_model_open(&tuned, model, c->batch_size, &error), &error);
+    const double alone_ms = bt_ms(tuned.batcher.ladder.service_ns[tuned.batcher.ladder.size_count - 1]);
+    const double run_ms = slowed_ms(c, model, alone_ms);
     double around_ms = 0;
     for (int i = 0; i < tuned.prepare.count; i++)
         around_ms += tuned.prepare.quantiles_ms[i] / tuned.prepare.count;
     for (int i = 0; i < tuned.deliver.count; i++)
         around_ms += tuned.deliver.quantiles_ms[i] / tuned.deliver.count;
     bt_tuned_model_close(&tuned);
-    return 1e3 * batch_size / (run_ms + batch_size * around_ms);
+    return 1e3 * count_devices(c, index) * c->batch_size / (run_ms + c->batch_size * around_ms);
 }
 
 static bt_service *start(const cell *c) {
@@ -173,15 +263,15 @@ static bt_service *start(const cell *c) {
     return service;
 }
 
-static bt_plan_scenario scenario_of(const cell *c) {
+static bt_plan_scenario scenario_of(const cell *c, double seconds) {
     bt_plan_scenario scenario = {.name = "cell", .part_count = c->model_count};
     for (int i = 0; i < c->model_count; i++) {
-        const double most_rps = capacity_rps(bt_config_find(c->config, c->models[i]), c->batch_size);
+        const double most_rps = capacity_rps(c, i);
         scenario.parts[i] =
             (bt_plan_part){.model = i,
                            .schedule = {.shape = BT_SHAPE_POISSON,
                                         .rate_rps = c->load * most_rps / c->model_count,
-                                        .duration_ns = (int64_t)(c->seconds * (double)BT_NS_PER_S),
+                                        .duration_ns = (int64_t)(seconds * (double)BT_NS_PER_S),
                                         .seed = 1 + (uint64_t)i}};
     }
     return scenario;
@@ -231,14 +321,76 @@ static void predict(bt_prediction *out, bt_service *service, const cell *c, cons
     if (ran_log) bt_config_model_close(&ran);
 }
 
+/* ---- how long a cell is ---- */
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Half of where 95 % of the values are, in percent of their median. */
+static double half_spread_percent(double values[SPREAD_SEEDS]) {
+    qsort(values, SPREAD_SEEDS, sizeof *values, ascending);
+    const double below = values[(int)(0.025 * SPREAD_SEEDS)],
+                 above = values[SPREAD_SEEDS - 1 - (int)(0.025 * SPREAD_SEEDS)];
+    return (above - below) / 2 / values[SPREAD_SEEDS / 2] * 100;
+}
+
+/* The widest of its models', on the cell's own schedule, over seeds of what is drawn for each run. */
+static double spread_percent(const cell *c, double seconds) {
+    const bt_plan_scenario scenario = scenario_of(c, seconds);
+    bt_tuned_model tuned[BT_NAMES_MAX];
+    bt_predict_model models[BT_NAMES_MAX];
+    bt_batcher_instance instances[BT_BATCHER_INSTANCES_MAX];
+    bt_schedule schedules[BT_NAMES_MAX];
+    double p95_ms[BT_NAMES_MAX][SPREAD_SEEDS], widest = 0;
+    bt_error error;
+    for (int i = 0; i < c->model_count; i++) {
+        const bt_config_model *model = bt_config_find(c->config, c->models[i]);
+        must(bt_tuned_model_open(&tuned[i], model, c->batch_size, &error), &error);
+        tuned[i].batcher.max_queue_delay_ns = (int64_t)(c->delay_ms * BT_NS_PER_MS);
+        models[i] = (bt_predict_model){.config = model, .batcher = tuned[i].batcher};
+        must(bt_schedule_open(&schedules[i], &scenario.parts[i].schedule, &error), &error);
+    }
+    for (int seed = 0; seed < SPREAD_SEEDS; seed++) {
+        bt_prediction found[BT_NAMES_MAX];
+        const bt_predict_options options = {.models = models,
+                                            .model_count = c->model_count,
+                                            .instances = instances,
+                                            .instance_count = number_instances(c, instances),
+                                            .seed = 100 + (uint64_t)seed};
+        must(bt_predict(found, &options, &scenario, schedules, &error), &error);
+        for (int i = 0; i < c->model_count; i++)
+            p95_ms[i][seed] = found[i].p95_ms;
+    }
+    for (int i = 0; i < c->model_count; i++) {
+        widest = fmax(widest, half_spread_percent(p95_ms[i]));
+        bt_schedule_close(&schedules[i]);
+        bt_tuned_model_close(&tuned[i]);
+    }
+    return widest;
+}
+
+/* As long as was asked for, or as precise. */
+static double length_s(const cell *c) {
+    double seconds = c->length->seconds;
+    if (c->length->percent <= 0) return seconds;
+    for (; seconds < CELL_S_MOST; seconds *= CELL_LONGER)
+        if (spread_percent(c, seconds) <= c->length->percent) return seconds;
+    return CELL_S_MOST;
+}
+
 /* One model's line of a cell. */
-static void tell(tally *t, const cell *c, bt_load_part *part) {
+static void tell(tally *t, const cell *c, double spread, bt_load_part *part) {
     const double error_percent = (part->latency.p95_ms / part->predicted_p95_ms - 1) * 100;
     char what[256];
     bt_text_format(what, sizeof what, "%s, batches of %d, delay %g ms, load %.2f", part->model, c->batch_size,
                    c->delay_ms, c->load);
-    bt_text_print(stdout, "  %-52s predicted %7.2f, measured %7.2f ms  %+5.1f %%  (%lld requests)\n", what,
-                  part->predicted_p95_ms, part->latency.p95_ms, error_percent, (long long)part->ok);
+    bt_text_print(stdout,
+                  "  %-52s predicted %7.2f, measured %7.2f ms  %+5.1f %%  (%lld requests, "
+                  "which leave it within %.1f %%)\n",
+                  what, part->predicted_p95_ms, part->latency.p95_ms, error_percent, (long long)part->ok,
+                  spread);
     t->cells++;
     t->close += fabs(error_percent) <= CLOSE_PERCENT;
     if (!(fabs(error_percent) > fabs(t->worst_percent))) return;
@@ -256,7 +408,7 @@ static void tell(tally *t, const cell *c, bt_load_part *part) {
 enum { BEFORE, AS_IT_RAN, WAYS };
 static const char *const way_names[WAYS] = {"from times measured before", "from what its runs took"};
 
-static void tell_all(tally tallies[WAYS], const cell *c, const bt_request_log *log,
+static void tell_all(tally tallies[WAYS], const cell *c, double spread, const bt_request_log *log,
                      bt_prediction predictions[WAYS][BT_NAMES_MAX]) {
     const bt_look look = bt_looks_at(0, 1);
     bt_load_record *record;
@@ -269,14 +421,15 @@ static void tell_all(tally tallies[WAYS], const cell *c, const bt_request_log *l
         must(bt_sum_part(part, log, i, &look, &error), &error);
         for (int way = 0; way < (c->simulated ? WAYS : 1); way++) {
             bt_prediction_note(&predictions[way][i], part);
-            tell(&tallies[way], c, part);
+            tell(&tallies[way], c, spread, part);
         }
     }
     bt_load_record_close(&record);
 }
 
 static void bench_cell(tally tallies[WAYS], const cell *c) {
-    const bt_plan_scenario scenario = scenario_of(c);
+    const double seconds = length_s(c), spread = spread_percent(c, seconds);
+    const bt_plan_scenario scenario = scenario_of(c, seconds);
     bt_schedule schedules[BT_NAMES_MAX];
     bt_prediction predictions[WAYS][BT_NAMES_MAX];
     bt_error error;
@@ -286,7 +439,7 @@ static void bench_cell(tally tallies[WAYS], const cell *c) {
     bt_request_log *log = send(service, c, schedules);
     predict(predictions[BEFORE], service, c, &scenario, schedules, NULL);
     if (c->simulated) predict(predictions[AS_IT_RAN], service, c, &scenario, schedules, log);
-    tell_all(tallies, c, log, predictions);
+    tell_all(tallies, c, spread, log, predictions);
     for (int i = 0; i < c->model_count; i++)
         bt_schedule_close(&schedules[i]);
     bt_request_log_close(&log);
@@ -303,40 +456,45 @@ static void sum_up(const char *title, const char *way, const tally *t) {
 }
 
 static void bench_cells(const char *title, const bt_config *config, const char *const *models,
-                        int model_count, double seconds, bool simulated) {
+                        int model_count, cell_length *length, bool simulated) {
     tally tallies[WAYS] = {{.cells = 0}};
-    bt_text_print(stdout, "%s%s\n", title, simulated ? ", each predicted both ways" : "");
+    if (!length->plan) bt_text_print(stdout, "%s%s\n", title, simulated ? ", each predicted both ways" : "");
     for (int b = 0; b < COUNT(sizes); b++)
         for (int d = 0; d < COUNT(delays_ms); d++)
-            for (int l = 0; l < COUNT(loads); l++)
-                bench_cell(tallies, &(cell){.config = config,
-                                            .models = models,
-                                            .model_count = model_count,
-                                            .batch_size = sizes[b],
-                                            .delay_ms = delays_ms[d],
-                                            .load = loads[l],
-                                            .seconds = seconds,
-                                            .simulated = simulated});
+            for (int l = 0; l < COUNT(loads); l++) {
+                const cell c = {.config = config,
+                                .models = models,
+                                .model_count = model_count,
+                                .batch_size = sizes[b],
+                                .delay_ms = delays_ms[d],
+                                .load = loads[l],
+                                .length = length,
+                                .simulated = simulated};
+                if (length->plan)
+                    length->planned_s += length_s(&c);
+                else
+                    bench_cell(tallies, &c);
+            }
+    if (length->plan) return;
     for (int way = 0; way < (simulated ? WAYS : 1); way++)
         sum_up(title, way_names[way], &tallies[way]);
 }
 
-static void bench_sim(const char *title, const char *backend, double seconds) {
-    static const char *const models[] = {"hrnet"};
+static void bench_sim(const char *title, const char *backend, int models, cell_length *length) {
     char path[] = "/tmp/bench-predictions-XXXXXX";
     bt_config *config;
     bt_error error;
     const int file = mkstemp(path);
     if (file < 0) must(bt_fail(&error, BT_IO, "no temporary file"), &error);
     close(file);
-    write_config(path, backend);
+    write_config(path, backend, models);
     must(bt_config_load(&config, path, &error), &error);
-    bench_cells(title, config, models, 1, seconds, true);
+    bench_cells(title, config, names, models, length, models == 1);
     bt_config_close(&config);
     unlink(path);
 }
 
-static void bench_config(const char *path, double seconds) {
+static void bench_config(const char *path, cell_length *length) {
     const char *models[BT_NAMES_MAX];
     bt_config *config;
     bt_error error;
@@ -344,29 +502,43 @@ static void bench_config(const char *path, double seconds) {
     const int count = config->model_count < BT_NAMES_MAX ? config->model_count : BT_NAMES_MAX;
     for (int i = 0; i < count; i++) {
         models[i] = config->models[i].name;
-        bench_cells(models[i], config, &models[i], 1, seconds, false);
+        bench_cells(models[i], config, &models[i], 1, length, false);
     }
-    if (count > 1) bench_cells("all together", config, models, count, seconds, false);
+    if (count > 1) bench_cells("all together", config, models, count, length, false);
     bt_config_close(&config);
 }
 
+static bool read_length(cell_length *out, const char *text) {
+    char *end;
+    const double number = bt_text_read_number(text, &end);
+    if (end == text || !(number > 0) || (strcmp(end, "%") != 0 && *end != '\0')) return false;
+    *(*end == '%' ? &out->percent : &out->seconds) = number;
+    return true;
+}
+
 int main(int argc, char **argv) {
-    char *end = NULL;
-    double seconds = argc > 1 ? bt_text_read_number(argv[argc - 1], &end) : 0;
-    const bool timed = end && end != argv[argc - 1] && *end == '\0';
-    const char *config = argc > (timed ? 2 : 1) ? argv[1] : NULL;
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        puts("bench-predictions [CONFIG] [SECONDS]\n"
-             "predicted P95 beside measured, of the simulated backend or of a config's models, SECONDS a "
-             "cell");
-        return 0;
+    cell_length asked = {.seconds = CELL_S};
+    const char *config = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            puts("bench-predictions [--plan] [CONFIG] [SECONDS | PERCENT%]\n"
+                 "predicted P95 beside measured, of the simulated backend or of a config's models, in cells "
+                 "of so "
+                 "long, or of\nas long as P95 takes to be so sure; --plan: how long that takes in all");
+            return 0;
+        }
+        if (strcmp(argv[i], "--plan") == 0)
+            asked.plan = true;
+        else if (!read_length(&asked, argv[i]))
+            config = argv[i];
     }
-    if (!timed || !(seconds > 0)) seconds = 1.5;
     if (config) {
-        bench_config(config, seconds);
-        return 0;
+        bench_config(config, &asked);
+    } else {
+        bench_sim("sim without noise", "sim:tau0_ms=4,alpha_ms=2,noise=0", 1, &asked);
+        bench_sim("sim with noise", "sim:tau0_ms=4,alpha_ms=2,noise=0.1", 1, &asked);
+        bench_sim("two that slow each other", PAIR_BACKEND, 2, &asked);
     }
-    bench_sim("sim without noise", "sim:tau0_ms=4,alpha_ms=2,noise=0", seconds);
-    bench_sim("sim with noise", "sim:tau0_ms=4,alpha_ms=2,noise=0.1", seconds);
+    if (asked.plan) bt_text_print(stdout, "all cells take %.0f minutes\n", ceil(asked.planned_s / 60));
     return 0;
 }

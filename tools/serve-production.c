@@ -31,6 +31,7 @@ static void write_more(FILE *out) {
           "  curl localhost:8000/v2/models/hrnet\n"
           "  curl localhost:8000/v2/models/hrnet/infer -H 'Inference-Header-Content-Length: 0' \\\n"
           "       --data-binary @cell.png             a picture file; all outputs, binary\n"
+          "  curl localhost:8000/segment/hrnet --data-binary @cell.png -H 'Accept: image/png'\n"
           "  curl localhost:8000/metrics              for Prometheus\n"
           "Triton's clients work as they are: the input is \"image\", UINT8 [N,height,width,3] or BYTES [N]\n"
           "(PNG, JPEG, TIFF); the outputs are mask, probabilities and polygons. See docs/http.md.\n",

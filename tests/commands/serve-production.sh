@@ -72,6 +72,7 @@ is "$out" '{"error":"no model is called \"other\" here; there are: hrnet"} 404' 
 
 # --- the page's examples, aimed at this server
 mkdir blocks
+(umask 077; echo 'alice alice-0123456789abcdef' >keys.txt; echo 'prometheus scraper-0123456789abcdef' >scrapers.txt)
 perl "$root/tests/lib/pages.pl" blocks "$root/docs/http.md" blocks
 for block in blocks/*.console; do perl "$root/tests/lib/pages.pl" commands "$block"; done | grep '^curl ' >commands
 [ "$(wc -l <commands)" -ge 5 ]
@@ -80,7 +81,11 @@ while IFS= read -r command; do
     run_shell "${command//localhost:8000/${url#http://}}"
     exits 0 "${command:0:90}"
 done <commands
-says '^batchtune_requests_total\{model="hrnet",outcome="ok"\} 2$' 'the two that infer were counted'
+run curl --silent "$url/metrics"
+says "^batchtune_requests_total\\{model=\"hrnet\",outcome=\"ok\"\\} $(grep -c '/infer\|/segment' commands)\$" 'those that infer were counted'
+is "$(head -c 4 mask.png | tail -c 3)" PNG 'a mask is a picture'
+like "$(cat cell.geojson)" '^\{"type":"FeatureCollection",.*"name":"cell"' 'regions come as GeoJSON'
+like "$(cat cell.coco.json)" '"file_name":"cell.png"' 'and as COCO'
 [ "$(tail -c +560 answer.bin | wc -c)" -gt $((128 * 128 * 5)) ]
 ok $? 'a picture file gave mask and probabilities'
 run curl --silent --head "$url/metrics"
@@ -93,7 +98,9 @@ else
 fi
 
 # --- from Python
-tap < <("$python3" "$root/tests/python/test_http.py" stdlib "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+for what in stdlib segment; do
+    tap < <("$python3" "$root/tests/python/test_http.py" $what "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+done
 cd "$root" || exit 1
 if find_python_with tritonclient.http; then
     case $python in tools/*) python=$root/$python ;; esac
@@ -105,6 +112,35 @@ else
 fi
 kill "$server"
 ends 0 'it ends well'
+
+# --- keys, pages and the log: what stands around a request
+serve --keys keys.txt --metrics-keys scrapers.txt --cors-origins https://app.example.org --access-log access.jsonl
+tap < <("$python3" "$root/tests/python/test_http.py" around "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+echo 'alice alice-fedcba9876543210' >keys.txt
+mv access.jsonl access.jsonl.1
+kill -HUP "$server"
+code() { curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2" -H "Authorization: Bearer $1"; }
+await '[ "$(code alice-fedcba9876543210)" = 200 ]'
+ok $? 'a key is given while it serves'
+is "$(code alice-0123456789abcdef)" 401 'and taken back'
+echo broken >keys.txt
+await 'grep -q "keys.txt: line 1: a name and a key" said'
+ok $? 'a file that is wrong is told'
+is "$(code alice-fedcba9876543210)" 200 'and the keys before it stay'
+kill "$server"
+ends 0 'it ends well'
+[ -s access.jsonl ] && ! grep -q '^$\|0123456789abcdef\|fedcba9876543210' access.jsonl access.jsonl.1 said served
+ok $? 'the log goes on in a new file, and no key is in any'
+is "$("$python3" -c 'import json, sys
+for name in sys.argv[1:]:
+    for line in open(name): json.loads(line)
+print("whole")' access.jsonl access.jsonl.1 2>&1)" whole 'each line is a JSON object'
+chmod o+w keys.txt
+echo 'alice alice-0123456789abcdef' >keys.txt
+run "$program" --config config.json --backend $sim --keys keys.txt
+refuses '--keys: keys.txt: everybody may write it' 'keys that everybody may write are refused'
+run "$program" --config config.json --backend $sim --cors-origins '*'
+refuses '--cors-origins: "\*" is no origin' 'and so is a star for all pages'
 
 # --- ready tensors, of a model whose logits are the mean of what it sees
 serve --backend $sim,echo=true

@@ -1,6 +1,7 @@
 """serve-production from Python: the page's examples, and Triton's client where it is installed. Speaks TAP.
 
-    test_http.py stdlib|triton http://127.0.0.1:PORT    in a folder that has cell.png
+    test_http.py stdlib|segment|triton http://127.0.0.1:PORT    in a folder that has cell.png
+    test_http.py around http://127.0.0.1:PORT           likewise; a server with the keys of keys.txt and scrapers.txt
     test_http.py tensors http://127.0.0.1:PORT          a server whose logits are the mean of its input
 """
 
@@ -10,6 +11,7 @@ import os
 import re
 import struct
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -48,13 +50,17 @@ def run_block(text, name):
     return names
 
 
-def post(body, headers=None):
-    request = urllib.request.Request(SERVER + "/v2/models/hrnet/infer", body, headers or {})
+def ask(path, body=None, headers=None, method=None):
+    request = urllib.request.Request(SERVER + path, body, headers or {}, method=method)
     try:
         with urllib.request.urlopen(request) as answer:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read()
+
+
+def post(body, headers=None):
+    return ask("/v2/models/hrnet/infer", body, headers)
 
 
 def split(headers, body):
@@ -223,6 +229,89 @@ def asyncio_client(pixels):
     is_({r.as_numpy("mask").shape for r in asyncio.run(ask())}, {pixels.shape[:3]}, "asyncio's client works")
 
 
-{"stdlib": stdlib, "tensors": tensors, "triton": triton}[WHAT]()
+def segment():
+    """A picture by itself, in each form."""
+    with open("cell.png", "rb") as file:
+        cell = file.read()
+    status, headers, body = ask("/segment?threshold=0.4", cell)
+    is_((status, headers["Content-Type"]), (200, "application/json"), "a picture gives polygons as JSON")
+    document = json.loads(body)
+    is_((document["height"], document["metadata"]["outlines"]), (128, "through pixel centres"), "of its own size")
+    is_(headers["Batchtune-Batch-Size"], str(document["metadata"]["batch_size"]), "headers tell how it was served")
+    is_(headers["Batchtune-Mode"], document["metadata"]["inference_mode"], "and so does the document")
+    regions = []
+    for form in "geo+json", "vnd.coco+json", "vnd.coco-rle+json":
+        status, headers, body = ask("/segment/hrnet?threshold=0.4&category=cell", cell, {"Accept": "application/" + form})
+        is_((status, headers["Content-Type"]), (200, "application/" + form), "a client gets " + form)
+        document = json.loads(body)
+        regions.append(len(document["features" if form == "geo+json" else "annotations"]))
+    is_(len(set(regions)), 1, "each form has the same regions")
+    status, headers, body = ask("/segment/hrnet", cell, {"Accept": "text/html, image/*;q=0.2"})
+    is_((status, headers["Content-Type"], body[:4]), (200, "image/png", b"\x89PNG"), "and a mask as a picture")
+    for path, accept, code, words in (("/segment/hrnet", "text/html", 406, "application/geo+json, "),
+                                      ("/segment/other", "*/*", 404, "there are: hrnet"),
+                                      ("/segment?treshold=0.4", "*/*", 400, "did you mean threshold?"),
+                                      ("/segment?threshold=2", "*/*", 400, "threshold"),
+                                      ("/segment?priority=9", "*/*", 400, "priority")):
+        status, headers, body = ask(path, cell, {"Accept": accept})
+        is_(status, code, "%s for %s is refused" % (accept, path))
+        ok(words in json.loads(body)["error"], "and told what would be right", body)
+    is_(ask("/segment", b"no picture")[0], 400, "what is no picture is refused")
+    is_(ask("/segment")[0], 405, "and so is another method")
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def key_of(path):
+    with open(path, encoding="ascii") as file:
+        return {"Authorization": "Bearer " + file.read().split()[1]}
+
+
+def around():
+    """What stands around a request: keys, pages, ids and traces."""
+    ours, scrapers = key_of("keys.txt"), key_of("scrapers.txt")
+    for path, who, code in (("/v2/health/live", {}, 200), ("/v2/health/ready", {}, 200),
+                            ("/v2/models/hrnet/ready", {}, 200), ("/v2", {}, 401), ("/v2", ours, 200),
+                            ("/v2", scrapers, 401), ("/metrics", {}, 401), ("/metrics", ours, 401),
+                            ("/metrics", scrapers, 200), ("/v2", {"Authorization": "Basic YTpi"}, 401)):
+        is_(ask(path, headers=who)[0], code, "%s: %d" % (path, code))
+    status, headers, body = ask("/segment", b"x" * 100000)
+    is_((status, headers["WWW-Authenticate"]), (401, "Bearer"), "a picture without a key is refused")
+    is_(list(json.loads(body)), ["error"], "as every error is told")
+    page = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "POST"}
+    status, headers, body = ask("/segment", headers=page, method="OPTIONS")
+    is_((status, headers["Access-Control-Allow-Origin"], body), (204, page["Origin"], b""), "a page may ask")
+    ok("Authorization" in headers["Access-Control-Allow-Headers"], "with a key", headers)
+    status, headers, _ = ask("/segment", headers=dict(page, Origin="https://evil.example"), method="OPTIONS")
+    is_((status, "Access-Control-Allow-Origin" in headers, headers["Vary"]), (401, False, "Origin"), "another may not")
+    with open("cell.png", "rb") as file:
+        cell = file.read()
+    sent = {"X-Request-Id": "plate-7", "traceparent": "00-%s-b7ad6b7169203331-01" % TRACE, "tracestate": "a=1"}
+    _, headers, body = ask("/segment", cell, dict(ours, **sent))
+    is_((headers["X-Request-Id"], headers["tracestate"]), ("plate-7", "a=1"), "ids come back")
+    version, trace, span, flags = headers["traceparent"].split("-")
+    is_((version, trace, flags), ("00", TRACE, "01"), "in the same trace")
+    ok(span != "b7ad6b7169203331", "as another span", span)
+    is_(json.loads(body)["metadata"]["id"], "plate-7", "the document has the id too")
+    status, headers, _ = ask("/v2", headers=dict(ours, traceparent="00-%s-0000000000000000-01" % TRACE))
+    is_((status, "traceparent" in headers), (200, False), "a trace that is not valid is as none")
+    lines = []
+    for _ in range(1000):  # a thread of its own writes
+        with open("access.jsonl", encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file.read().splitlines()]
+        if len(lines) == 15:
+            break
+        time.sleep(0.05)
+    is_(len(lines), 15, "each request has its line")
+    line = next((one for one in lines if one["id"] == "plate-7"), {})
+    is_({name: line.get(name) for name in ("method", "path", "status", "model", "key", "trace_id", "span_id", "bytes_in")},
+        {"method": "POST", "path": "/segment", "status": 200, "model": "hrnet", "key": "alice", "trace_id": TRACE,
+         "span_id": span, "bytes_in": len(cell)}, "which tells what was asked, by whom, and what came of it")
+    ok(line.get("latency_ms", 0) > 0 and line.get("batch_size") == 1, "and how long it took", line)
+    is_(len({one["id"] for one in lines}), 15, "each has an id of its own")
+
+
+{"stdlib": stdlib, "around": around, "segment": segment, "tensors": tensors, "triton": triton}[WHAT]()
 print("1..%d" % count)
 sys.exit(1 if failed else 0)

@@ -400,6 +400,11 @@ deb: .deps/$(CORE).stamp .deps/package.stamp ## Debian packages of the library, 
 	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(MANUALS))
 	$(Q)tools/package/deb.sh $(VERSION)
 
+check-wheel: .deps/$(CORE).stamp ## `pip install .` in a fresh environment: the module serves from there (needs a \
+    package index)
+	$(call build,$(SHARED) $(CONTOURS))
+	$(Q)tests/wheel-check
+
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
@@ -550,11 +555,10 @@ clean: ## remove build/
 
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
-        fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image show-batch-config \
-        explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps bench-triton \
-        bench-networks bench-peers \
-        study-policies study-search gpu-check install uninstall deb nightly shim cuda deps deps-core deps-python \
-        deps-clients deps-monitoring deps-package doctor test test-locale \
+        fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
+        show-batch-config explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps \
+        bench-triton bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel \
+        nightly shim cuda deps deps-core deps-python deps-clients deps-monitoring deps-package doctor test test-locale \
         test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

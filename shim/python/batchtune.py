@@ -360,9 +360,9 @@ _libraries: Dict[Optional[str], ctypes.CDLL] = {}
 
 
 def _load(path: Optional[str] = None) -> ctypes.CDLL:
-    """The library at `path`; else at $BATCHTUNE_LIBRARY; else in the build tree that this file lies in; else
-    where `make install` puts it, seen from this file; else where the system finds it. ctypes lets go of the GIL
-    during every call."""
+    """The library at `path`; else at $BATCHTUNE_LIBRARY; else beside this file, as in a wheel; else in the build tree
+    that this file lies in; else where `make install` puts it, seen from this file; else where the system finds it.
+    ctypes lets go of the GIL during every call."""
     if path is not None:
         path = _path_of(path, "library")
     if path not in _libraries:
@@ -372,8 +372,8 @@ def _load(path: Optional[str] = None) -> ctypes.CDLL:
 
 def _open(path: Optional[str]) -> ctypes.CDLL:
     given = path or os.environ.get("BATCHTUNE_LIBRARY")
-    above = pathlib.Path(__file__).resolve().parents  # of shim/python/, or of PREFIX/share/batchtune/python/
-    places = [root / folder / _NAME for root, folder in zip(list(above)[2:4], ("build/lib", "lib"))]
+    above = list(pathlib.Path(__file__).resolve().parents)  # of shim/python/, or of PREFIX/share/batchtune/python/
+    places = [root / folder / _NAME for root, folder in zip(above[:1] + above[2:4], ("", "build/lib", "lib"))]
     chosen = given or next((str(place) for place in places if place.exists()), _NAME)
     try:
         return ctypes.CDLL(chosen)

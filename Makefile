@@ -136,6 +136,7 @@ $(O)/src/base/version.o: $(O)/revision
 
 # The assembler copies these files into the object.
 $(O)/src/networks/demo.o: src/networks/demo/hrnet.f16 src/networks/demo/cbam_resunet.f16
+$(O)/src/http/page.o: $(wildcard src/http/page/*)
 
 $(foreach folder,lib unit programs bench,$(O)/tests/$(folder)/%.o): OWN_CPPFLAGS = -Itests/lib
 
@@ -459,6 +460,10 @@ deps-python: ## torch's Python part, for tools/setup/torch-python: to export net
     their tests
 	@tools/setup/deps.sh python
 
+page-pictures: .deps/core.stamp ## pictures of serve-production's page under load, for docs/pictures (takes Chromium)
+	$(call build,$(O)/bin/serve-production $(O)/bin/optimize-batch $(O)/bin/probe-worker $(CONTOURS))
+	$(Q)tools/python/page_pictures.py $(O)/bin 40 docs/pictures
+
 deps-monitoring: ## Prometheus, whose promtool tests the metrics and the alert rules (Debian's package starts \
     its server, too)
 	@tools/setup/deps.sh monitoring
@@ -558,7 +563,7 @@ FORCE:
         fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
         show-batch-config explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps \
         bench-triton bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel \
-        nightly shim cuda deps deps-core deps-python deps-clients deps-monitoring deps-package doctor test test-locale \
-        test-core unit-core check sanitizers lint docs help format clean FORCE
+        page-pictures nightly shim cuda deps deps-core deps-python deps-clients deps-monitoring deps-package doctor test \
+        test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

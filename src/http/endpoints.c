@@ -4,6 +4,7 @@
 
 #include "http/documents.h"
 #include "http/media.h"
+#include "http/page.h"
 #include "http/state.h"
 
 const char *bt_http_unready(const bt_http_server *server) {
@@ -151,6 +152,13 @@ static enum MHD_Result answer_metrics(const bt_exchange *exchange) {
     return bt_reply_text(exchange, text, open_metrics ? BT_OPEN_METRICS_TYPE : BT_PROMETHEUS_TYPE);
 }
 
+static enum MHD_Result answer_page(const bt_exchange *exchange) {
+    char *text, policy[BT_PAGE_POLICY_SIZE];
+    bt_error error;
+    if (bt_page_make(&text, policy, &error) != BT_OK) return bt_reply_status(exchange, &error);
+    return bt_reply_page(exchange, text, policy);
+}
+
 static enum MHD_Result answer_of(const bt_exchange *exchange) {
     switch (exchange->route.target) {
     case BT_HTTP_SERVER:
@@ -165,6 +173,12 @@ static enum MHD_Result answer_of(const bt_exchange *exchange) {
         return answer_index(exchange);
     case BT_HTTP_METRICS:
         return answer_metrics(exchange);
+    case BT_HTTP_PAGE:
+        return answer_page(exchange);
+    case BT_HTTP_STATUS:
+        return bt_http_answer_status(exchange);
+    case BT_HTTP_EXPLAIN:
+        return bt_http_answer_explain(exchange);
     default:
         return answer_model(exchange);
     }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/documents.h"
+#include "http/page.h"
 #include "http/state.h"
 
 #define JSON_TYPE "application/json"
@@ -119,6 +120,17 @@ enum MHD_Result bt_reply_served(const bt_exchange *exchange, char *body, size_t 
     add_number(made, "Batchtune-Service-Ms", result->service_ms);
     add_number(made, "Batchtune-Latency-Ms", result->latency_ms);
     return queue(exchange, MHD_HTTP_OK, made);
+}
+
+enum MHD_Result bt_reply_page(const bt_exchange *exchange, char *text, const char *policy) {
+    struct MHD_Response *response = make(exchange, MHD_HTTP_OK, text, strlen(text), BT_PAGE_TYPE);
+    if (response) {
+        MHD_add_response_header(response, "Content-Security-Policy", policy);
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    }
+    return queue(exchange, MHD_HTTP_OK, response);
 }
 
 enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response) {

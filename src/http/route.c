@@ -54,12 +54,18 @@ static void read_model(bt_route *route, const part *parts, int count) {
     if (versioned) copy(route->version, sizeof route->version, &parts[4]);
 }
 
+static bt_http_target of_one(const part *p) {
+    if (is(p, "metrics")) return BT_HTTP_METRICS;
+    if (is(p, "status")) return BT_HTTP_STATUS;
+    return is(p, "explain") ? BT_HTTP_EXPLAIN : BT_HTTP_NOTHING;
+}
+
 bt_route bt_route_of(const char *path) {
     bt_route route = {.target = BT_HTTP_NOTHING};
     part parts[PARTS_MAX];
     const int count = split(path, parts);
-    if (count == 1 && is(&parts[0], "metrics")) route.target = BT_HTTP_METRICS;
-    if (count == 2 && route.target == BT_HTTP_SEGMENT) copy(route.model, sizeof route.model, &parts[1]);
+    if (count == 0 && *path) route.target = BT_HTTP_PAGE;
+    if (count == 1) route.target = of_one(&parts[0]);
     if ((count == 1 || count == 2) && is(&parts[0], "segment")) route.target = BT_HTTP_SEGMENT;
     if (count == 2 && route.target == BT_HTTP_SEGMENT) copy(route.model, sizeof route.model, &parts[1]);
     if (count < 1 || !is(&parts[0], "v2")) return route;
@@ -79,8 +85,11 @@ bt_http_door bt_route_door(bt_http_target target) {
     case BT_HTTP_LIVE:
     case BT_HTTP_READY:
     case BT_HTTP_MODEL_READY:
+    case BT_HTTP_PAGE:
         return BT_DOOR_OPEN;
     case BT_HTTP_METRICS:
+    case BT_HTTP_STATUS:
+    case BT_HTTP_EXPLAIN:
         return BT_DOOR_METRICS;
     default:
         return BT_DOOR_INFERENCE;

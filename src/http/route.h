@@ -24,7 +24,10 @@ typedef enum bt_http_target {
     BT_HTTP_ALL_STATS, /* /v2/models/stats */
     BT_HTTP_INDEX,     /* /v2/repository/index */
     BT_HTTP_METRICS,   /* /metrics */
-    BT_HTTP_SEGMENT    /* /segment[/M] */
+    BT_HTTP_SEGMENT,   /* /segment[/M] */
+    BT_HTTP_PAGE,      /* / */
+    BT_HTTP_STATUS,    /* /status */
+    BT_HTTP_EXPLAIN    /* /explain */
 } bt_http_target;
 
 /* Whose keys open it. */

@@ -151,6 +151,8 @@ enum MHD_Result bt_reply_status(const bt_exchange *exchange, const bt_error *err
 enum MHD_Result bt_reply_empty(const bt_exchange *exchange);
 enum MHD_Result bt_reply_text(const bt_exchange *exchange, char *text, const char *type); /* takes it over */
 enum MHD_Result bt_reply_response(const bt_exchange *exchange, bt_infer_response *response); /* likewise */
+/* The page, which it takes over; browsers hold it to the policy. */
+enum MHD_Result bt_reply_page(const bt_exchange *exchange, char *text, const char *policy);
 enum MHD_Result bt_reply_not_allowed(const bt_exchange *exchange, const char *allowed);
 enum MHD_Result bt_reply_unauthorized(const bt_exchange *exchange);
 enum MHD_Result bt_reply_preflight(const bt_exchange *exchange);
@@ -190,6 +192,11 @@ const char *bt_http_unready(const bt_http_server *server);
 /* The facts of the route's model. BT_INVALID says which there are. */
 BT_MUST_USE bt_status bt_http_find_model(const bt_exchange *exchange, bt_model_facts *out, int *index,
                                          bt_error *error);
+
+/* ---- status.c ---- */
+
+enum MHD_Result bt_http_answer_status(const bt_exchange *exchange);
+enum MHD_Result bt_http_answer_explain(const bt_exchange *exchange);
 
 /* ---- inference.c ---- */
 

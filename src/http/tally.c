@@ -17,10 +17,11 @@ typedef enum path {
     PATH_MODELS,
     PATH_HEALTH,
     PATH_METRICS,
+    PATH_PAGE,
     PATH_OTHER,
     PATHS
 } path;
-static const char *const names[PATHS] = {"infer", "segment", "models", "health", "metrics", "other"};
+static const char *const names[PATHS] = {"infer", "segment", "models", "health", "metrics", "page", "other"};
 
 typedef struct kept_error {
     double at_s;
@@ -69,6 +70,10 @@ static path path_of(bt_http_target target) {
         return PATH_HEALTH;
     case BT_HTTP_METRICS:
         return PATH_METRICS;
+    case BT_HTTP_PAGE:
+    case BT_HTTP_STATUS:
+    case BT_HTTP_EXPLAIN:
+        return PATH_PAGE;
     case BT_HTTP_NOTHING:
         break;
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "base/half.h"
 #include "base/random.h"
 
@@ -11,15 +12,8 @@
 #define HEADER_SIZE 32
 #define VERSION     1
 
-/* The assembler copies the file in, so that no file is looked for at run time. Paths are from the
- * repository's root, where the compiler runs; the Makefile names the files as this object's sources. */
-#define EMBED(symbol, path)                                                                                  \
-    __asm__(".pushsection .rodata\n.balign 8\n.local " #symbol "\n" #symbol ":\n.incbin \"" path "\"\n"      \
-            ".local " #symbol "_end\n" #symbol "_end:\n.popsection\n");                                      \
-    extern const uint8_t symbol[], symbol##_end[]
-
-EMBED(bt_demo_hrnet, "src/networks/demo/hrnet.f16");
-EMBED(bt_demo_cbam_resunet, "src/networks/demo/cbam_resunet.f16");
+BT_EMBED(bt_demo_hrnet, "src/networks/demo/hrnet.f16");
+BT_EMBED(bt_demo_cbam_resunet, "src/networks/demo/cbam_resunet.f16");
 
 static const struct {
     const char *name;

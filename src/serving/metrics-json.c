@@ -60,13 +60,20 @@ static json_t *model_to_json(const bt_metrics *metrics) {
     return NULL;
 }
 
-bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_error *error) {
+json_t *bt_metrics_to_json(const bt_metrics *metrics, int count) {
     json_t *top = json_object();
     int failed = !top;
-    *out = NULL;
     for (int i = 0; i < count && !failed; i++)
         failed = json_object_set_new(top, metrics[i].model, model_to_json(&metrics[i]));
-    if (!failed) *out = bt_json_dump(top, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (!failed) return top;
+    json_decref(top);
+    return NULL;
+}
+
+bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_error *error) {
+    json_t *top = bt_metrics_to_json(metrics, count);
+    *out = NULL;
+    if (top) *out = bt_json_dump(top, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(top);
     return *out ? BT_OK : bt_no_memory(error, "metrics");
 }

@@ -7,6 +7,7 @@
 #ifndef BT_SERVING_METRICS_H
 #define BT_SERVING_METRICS_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -89,7 +90,10 @@ void bt_meter_totals(const bt_meter *meter, bt_metrics_totals *totals);
 
 /* ---- other programs' forms ---- */
 
-/* `count` models' figures as JSON: a new string. BT_NO_MEMORY. */
+/* `count` models' figures as JSON, by their names: the caller's; NULL where memory is short. */
+json_t *bt_metrics_to_json(const bt_metrics *metrics, int count);
+
+/* The same as text: a new string. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_metrics_json(char **out, const bt_metrics *metrics, int count, bt_error *error);
 
 /* Their families, and those of the process, for a page that is open. */

@@ -36,6 +36,9 @@ static void paths_name_targets(void **state) {
         {"/segment", BT_HTTP_SEGMENT, "", ""},
         {"/segment/", BT_HTTP_SEGMENT, "", ""},
         {"/segment/hrnet", BT_HTTP_SEGMENT, "hrnet", ""},
+        {"/", BT_HTTP_PAGE, "", ""},
+        {"/status", BT_HTTP_STATUS, "", ""},
+        {"/explain", BT_HTTP_EXPLAIN, "", ""},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         const bt_route route = bt_route_of(wanted[i].path);
@@ -49,7 +52,8 @@ static void other_paths_name_nothing(void **state) {
     (void)state;
     static const char *const paths[] = {
         "",
-        "/",
+        "//",
+        "/status/now",
         "v2",
         "/v1",
         "/V2",

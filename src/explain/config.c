@@ -162,6 +162,21 @@ static void fill_parts(bt_explained_load *load, const bt_explained_model *out, c
         bt_explain_add_part(load, BT_PART_DELIVER, at_rate->mean_deliver_ms, NAN);
 }
 
+/* What other models of the service add to a run of so long, which this prediction leaves out. */
+static void append_neighbours(bt_explained_load *load, const bt_config_model *model, double run_ms) {
+    for (int i = 0; i < model->neighbour_count; i++) {
+        const bt_neighbour_cost *cost = &model->neighbours[i];
+        if (cost->slowdown > BT_HARDLY_GAIN)
+            bt_text_append_clause(
+                load->why, sizeof load->why,
+                "while %s runs beside it, a run takes %.2f times as long, up to %.1f ms more", cost->model,
+                cost->slowdown, (cost->slowdown - 1) * run_ms);
+        if (cost->switch_ms > 0)
+            bt_text_append_clause(load->why, sizeof load->why, "right after one of %s it takes %.1f ms more",
+                                  cost->model, cost->switch_ms);
+    }
+}
+
 /* What the queue delay costs a request at that rate, where it shows. */
 static bt_status append_delay(bt_explained_load *load, const bt_config_model *model, bt_error *error) {
     bt_simulated undelayed;
@@ -212,6 +227,7 @@ static bt_status fill_load(bt_explained_model *out, const bt_config_model *model
         bt_text_append_clause(load->why, sizeof load->why,
                               "%.1f %% of the requests get no result: the rate is too high",
                               100 - 100.0 * (double)at_rate->ok / (double)at_rate->arrival_count);
+    append_neighbours(load, model, at_rate->mean_run_ms);
     return append_delay(load, model, error);
 }
 

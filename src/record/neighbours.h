@@ -25,8 +25,8 @@ typedef struct bt_neighbour_cost {
      * `slowdown` times as long as in the sweep, between the bounds (95 % on each side); NaN where that is unknown. */
     int beside;
     double slowdown, slowdown_lower, slowdown_upper;
-    double
-        switch_ms; /* longer after the other's run than after its own model's; NaN where they never take turns */
+    /* A run's more after the other's than after its own model's; NaN where they never take turns. */
+    double switch_ms;
 } bt_neighbour_cost;
 
 /* In the order taken; owned; 0 where there are none. */

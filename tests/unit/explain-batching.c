@@ -282,6 +282,26 @@ static void a_pause_that_costs_is_told(void **state) {
     bt_explanation_close(&explanation);
 }
 
+static void what_another_model_costs_is_told_in_milliseconds(void **state) {
+    (void)state;
+    const made_up m = {saturated, .chosen = 1, .sla_ms = 200, .delay_ms = 5,
+                       .more =
+                           "\"neighbours\": [{\"model\": \"cbam_resunet\", \"beside\": 1, \"slowdown\": 1.5, "
+                           "\"switch_ms\": 3}, {\"model\": \"other\", \"beside\": 1, \"slowdown\": 1.01}]"};
+    bt_explanation *explanation = explain(&m, 0);
+    const char *why = explanation->models[0].loads[0].why;
+    double factor, more_ms;
+    const char *beside = strstr(why, "while cbam_resunet runs beside it, a run takes ");
+    assert_non_null(beside);
+    assert_int_equal(
+        sscanf(strstr(beside, "takes "), "takes %lf times as long, up to %lf ms more", &factor, &more_ms), 2);
+    const double run_ms = explanation->models[0].sizes[0].run_ms;
+    assert_true(factor == 1.5 && fabs(more_ms - 0.5 * run_ms) < 0.06);
+    assert_non_null(strstr(why, "right after one of cbam_resunet it takes 3.0 ms more"));
+    assert_null(strstr(why, "other"));
+    bt_explanation_close(&explanation);
+}
+
 static void one_size_alone_is_nothing_to_compare(void **state) {
     (void)state;
     bt_explanation *explanation = explain_text(
@@ -489,6 +509,7 @@ int main(void) {
         with_load(a_model_of_which_nothing_was_answered_is_told_as_such),
         cmocka_unit_test(more_models_than_are_ever_served_are_explained),
         cmocka_unit_test(a_pause_that_costs_is_told),
+        cmocka_unit_test(what_another_model_costs_is_told_in_milliseconds),
         cmocka_unit_test(one_size_alone_is_nothing_to_compare),
         cmocka_unit_test(what_cannot_be_explained_is_refused_by_what_can),
         cmocka_unit_test(every_form_says_the_verdict_and_the_parts),

@@ -409,7 +409,8 @@ check-wheel: .deps/$(CORE).stamp ## `pip install .` in a fresh environment: the 
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
-                $(patsubst %,src/http/%.c,base64 budget inflate infer-input infer-request infer-response numbers route) \
+                $(patsubst %,src/http/%.c,access-line base64 budget inflate infer-input infer-request infer-response keys \
+                    media numbers origins route segment trace-context) \
                 $(wildcard src/backend/sim*.c) src/load/schedule.c src/serving/metrics-figures.c src/serving/metrics-read.c \
                 src/tune/journal.c src/tune/step.c tests/fuzz/input.c
 FUZZ_CFLAGS   = -std=c17 -O1 -g $(CPPFLAGS) -Itests/fuzz -DBT_VERSION='"fuzz"' -DBT_REVISION='"fuzz"' \

@@ -88,7 +88,7 @@ void bt_accept_connection(void *argument, struct MHD_Connection *connection, voi
     if (atomic_fetch_sub(&server->connections, 1) >= server->settings->connections) look_around(server);
 }
 
-void bt_accept_let_in(bt_http_server *server) {
+void bt_accept_open_doors(bt_http_server *server) {
     atomic_store(&server->lets_in, true);
     look_around(server);
 }

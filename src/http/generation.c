@@ -80,7 +80,7 @@ bt_status bt_http_server_swap(bt_http_server *server, bt_service *service, doubl
     if (!await_nobody(&before->entering, LEAVE_NS))
         return bt_fail(error, BT_TIMEOUT, "requests do not leave the service before: it is left behind");
     bt_status status = bt_service_stop(before->service, drain_ms, error);
-    bt_serving_settle(service);
+    bt_serving_close_past(service);
     if (!await_nobody(&before->holders, LEAVE_NS)) return status;
     *old = before->service;
     before->service = NULL;

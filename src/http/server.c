@@ -180,7 +180,7 @@ bt_status bt_http_server_open(bt_http_server **out, bt_service *service, const b
     if (status == BT_OK) status = bt_watch_start(server, error);
     if (status == BT_OK) status = start_daemon(server, error);
     if (status == BT_OK) status = bt_accept_start(server, error);
-    if (status == BT_OK && !server->inherited) bt_accept_let_in(server);
+    if (status == BT_OK && !server->inherited) bt_accept_open_doors(server);
     if (status == BT_OK)
         *out = server;
     else
@@ -194,7 +194,7 @@ const char *bt_http_server_address(const bt_http_server *server) {
 
 void bt_http_server_ready(bt_http_server *server) {
     atomic_store(&server->phase, BT_HTTP_SERVING);
-    bt_accept_let_in(server);
+    bt_accept_open_doors(server);
 }
 
 void bt_http_server_drain(bt_http_server *server) {

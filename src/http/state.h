@@ -176,7 +176,7 @@ void bt_generation_leave(bt_exchange *exchange);
 /* ---- accept.c ---- */
 
 BT_MUST_USE bt_status bt_accept_start(bt_http_server *server, bt_error *error);
-void bt_accept_let_in(bt_http_server *server); /* until then those who come wait outside */
+void bt_accept_open_doors(bt_http_server *server); /* until then those who come wait outside */
 /* Takes no connection any more, but those that came before, where the listener is this server's alone. */
 void bt_accept_stop(bt_http_server *server);
 /* libmicrohttpd's, of each connection. */

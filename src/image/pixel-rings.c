@@ -80,7 +80,7 @@ static void cut_off(finder *f, uint32_t place, uint32_t part) {
     f->depth = place;
 }
 
-static void come_to(finder *f, uint32_t node, uint32_t part) {
+static void visit(finder *f, uint32_t node, uint32_t part) {
     const uint32_t twin = f->edges.twins[node];
     if (twin != BT_EDGE_NONE && f->places[twin] != BT_EDGE_NONE) cut_off(f, f->places[twin], part);
     f->places[node] = f->depth;
@@ -102,7 +102,7 @@ static void walk(finder *f, uint32_t first) {
     do {
         const uint32_t after = nodes[here].next;
         nodes[here].seen = true;
-        if (here == first || turns(&nodes[before], &nodes[here], &nodes[after])) come_to(f, here, part);
+        if (here == first || turns(&nodes[before], &nodes[here], &nodes[after])) visit(f, here, part);
         before = here;
         here = after;
     } while (!nodes[here].seen);

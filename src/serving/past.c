@@ -57,7 +57,7 @@ void bt_serving_follow(bt_service *service, bt_service *before) {
     pthread_mutex_unlock(&service->past_lock);
 }
 
-void bt_serving_settle(bt_service *service) {
+void bt_serving_close_past(bt_service *service) {
     bt_past past;
     pthread_mutex_lock(&service->past_lock);
     for (int i = 0; i < service->model_count; i++) {

@@ -59,10 +59,10 @@ BT_MUST_USE bt_status bt_serving_expose(bt_service *service, bt_exposition *page
 BT_MUST_USE bt_status bt_serving_find_capacities(bt_service *service, bt_error *error);
 
 /* From here on `service` counts on from where `before`, which it takes the place of, has come: counters of a model of the
- * same name are the sum of both, until bt_serving_settle takes down what `before` has counted in the end. Then it has
+ * same name are the sum of both, until bt_serving_close_past takes down what `before` has counted in the end. Then it has
  * been stopped, and may be closed. */
 void bt_serving_follow(bt_service *service, bt_service *before);
-void bt_serving_settle(bt_service *service);
+void bt_serving_close_past(bt_service *service);
 
 /* Requests that wait now, of all models; cheap. */
 int bt_serving_queue_size(bt_service *service);

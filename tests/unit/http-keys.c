@@ -38,7 +38,7 @@ static void who_has_a_key_is_known_by_name(void **state) {
     bt_keys_close(&keys);
 }
 
-static void nobody_else_is_let_in(void **state) {
+static void nobody_else_is_known(void **state) {
     (void)state;
     bt_keys *keys = keys_of("alice " ALICE "\n");
     static const char *const others[] = {
@@ -132,7 +132,7 @@ static void keys_are_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_has_a_key_is_known_by_name),
-        cmocka_unit_test(nobody_else_is_let_in),
+        cmocka_unit_test(nobody_else_is_known),
         cmocka_unit_test(every_byte_counts),
         cmocka_unit_test(a_list_that_is_wrong_is_refused),
         cmocka_unit_test(a_zero_byte_is_no_part_of_a_key),

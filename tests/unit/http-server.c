@@ -523,7 +523,7 @@ static void keep_the_door(bt_http_settings *settings) {
     snprintf(settings->access_log, sizeof settings->access_log, "access.log");
 }
 
-static void who_has_no_key_is_not_let_in(void **state) {
+static void who_has_no_key_is_refused(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
@@ -669,7 +669,7 @@ static void have_no_patience_for_bodies(bt_http_settings *settings) {
 }
 
 /* Whoever waits for the rest of what is never sent is let go, with or without an answer. */
-static void is_let_go(int client) {
+static void is_closed(int client) {
     char answer[ANSWER_SIZE];
     while (recv(client, answer, sizeof answer, 0) > 0) {
     }
@@ -688,7 +688,7 @@ static void a_head_that_never_ends_is_given_up(void **state) {
         send_all(clients[i], beginnings[i], strlen(beginnings[i]));
     }
     for (int i = 0; i < 4; i++)
-        is_let_go(clients[i]);
+        is_closed(clients[i]);
     end(&w);
 }
 
@@ -706,7 +706,7 @@ static void so_is_one_behind_a_request(void **state) {
         close(client);
     }
     send_all(client, "GET /v2", 7);
-    is_let_go(client);
+    is_closed(client);
     end(&w);
 }
 
@@ -719,8 +719,8 @@ static void a_body_that_never_ends_is_given_up(void **state) {
     send_all(wanted, "{", 1);
     send_head(unwanted, "PUT", "/v2", "", 1000);
     send_all(unwanted, "{", 1);
-    is_let_go(wanted);
-    is_let_go(unwanted);
+    is_closed(wanted);
+    is_closed(unwanted);
     end(&w);
 }
 
@@ -745,7 +745,7 @@ static void who_waits_for_the_service_is_not_given_up(void **state) {
     const int slow =
         dial(&w); /* it began later: when it is cut off, the other one's time would be over, too */
     send_head(slow, "POST", INFER, "", 1000);
-    is_let_go(slow);
+    is_closed(slow);
     assert_int_equal(metrics_of(&w).in_flight, 1);
     close(client);
     await_in_flight(&w, 0);
@@ -1011,7 +1011,7 @@ int main(void) {
         cmocka_unit_test(a_body_that_is_not_wanted_is_told),
         cmocka_unit_test(a_body_that_is_too_large_is_told),
         cmocka_unit_test(packed_bodies_are_read),
-        cmocka_unit_test(who_has_no_key_is_not_let_in),
+        cmocka_unit_test(who_has_no_key_is_refused),
         cmocka_unit_test(pages_of_the_list_may_ask),
         cmocka_unit_test(other_pages_may_not),
         cmocka_unit_test(ids_and_traces_are_handed_on),

@@ -67,14 +67,14 @@ static bt_status set_text(char out[BT_OPTION_TEXT_SIZE], const char *key, const 
 
 bt_status bt_segment_query_set(bt_segment_query *query, const char *key, const char *value, bt_error *error) {
     char pair[128];
-    bt_option_sources ignored;
+    bt_option_sources none = {{BT_SOURCE_DEFAULT}};
     if (!value) value = "";
     if (strcmp(key, "category") == 0) return set_text(query->category, key, value, error);
     if (strcmp(key, "file_name") == 0) return set_text(query->file_name, key, value, error);
     const int size = snprintf(pair, sizeof pair, "%s=%s", key, value);
     if (size >= (int)sizeof pair || strpbrk(pair, ",\""))
         return bt_fail(error, BT_INVALID, "query: %.40s: a number", key);
-    return bt_options_read_pairs(rows, ROW_COUNT, pair, "query", query, &ignored, error);
+    return bt_options_read_pairs(rows, ROW_COUNT, pair, "query", query, &none, error);
 }
 
 bt_status bt_segment_request_read(bt_infer_request *out, const void *body, size_t size,

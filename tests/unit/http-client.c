@@ -253,7 +253,8 @@ static void a_question_is_answered(void **state) {
     assert_int_equal(http_status, 200);
     says(text, "hrnet");
     free(text);
-    must(bt_client_ask(w.endpoints.urls[0], false, FOREVER_MS, &http_status, &text, &size, &error), &error);
+    snprintf(url, sizeof url, "%s/nowhere", w.endpoints.urls[0]);
+    must(bt_client_ask(url, false, FOREVER_MS, &http_status, &text, &size, &error), &error);
     assert_int_equal(http_status, 404);
     free(text);
     assert_int_equal(

@@ -325,10 +325,18 @@ static double p95_of(samples *s) {
     return bt_quantile(s->ms, s->count, 0.95);
 }
 
+/* Of the later half of turns: a request under way holds memory for a moment, what leaks is held ever after. */
+static long least_of_late(const long held_mb[TURNS]) {
+    long least = held_mb[TURNS - 1];
+    for (int turn = TURNS / 2; turn < TURNS; turn++)
+        if (held_mb[turn] < least) least = held_mb[turn];
+    return least;
+}
+
 static void take_turns(pid_t server, int port, double seconds, int rate, int held) {
     samples calm = {.ms = calloc(SAMPLES_MAX, sizeof(double))},
             abused = {.ms = calloc(SAMPLES_MAX, sizeof(double))};
-    long first_mb = 0, last_mb = 0;
+    long held_mb[TURNS];
     must(calm.ms && abused.ms, "no memory");
     for (int turn = 0; turn < TURNS; turn++) {
         int status;
@@ -336,14 +344,16 @@ static void take_turns(pid_t server, int port, double seconds, int rate, int hel
         const pid_t abuser = start_abuse(port, rate, held, seconds / TURNS, turn);
         be_good_together(port, seconds / TURNS, &abused);
         must(waitpid(abuser, &status, 0) == abuser && status == 0, "the abuse failed");
-        last_mb = resident_mb(server);
-        if (turn == 0) first_mb = last_mb;
+        held_mb[turn] = resident_mb(server);
     }
     const double calm_ms = p95_of(&calm), abused_ms = p95_of(&abused);
     printf("good clients: %zu requests among abuse, P95 %.2f ms; %zu without, P95 %.2f ms: %.2f times\n",
            abused.count, abused_ms, calm.count, calm_ms, abused_ms / calm_ms);
-    printf("the server holds %ld MB after the first turn, %ld MB after the last\n", first_mb, last_mb);
-    must(!MEMORY_IS_JUDGED || last_mb <= first_mb + GROWTH_MAX_MB, "memory grows");
+    printf("the server holds, in MB after each turn:");
+    for (int turn = 0; turn < TURNS; turn++)
+        printf(" %ld", held_mb[turn]);
+    putchar('\n');
+    must(!MEMORY_IS_JUDGED || least_of_late(held_mb) <= held_mb[0] + GROWTH_MAX_MB, "memory grows");
     free(calm.ms);
     free(abused.ms);
 }

@@ -8,7 +8,7 @@ version=$(cat VERSION)
 
 run make --no-print-directory deb
 exits 0 'the packages are built'
-is "$(cd build/deb && echo *.deb)" "batchtune_${version}_amd64.deb libbatchtune-dev_${version}_amd64.deb \
+is "$(cd build/deb && LC_ALL=C && echo *.deb)" "batchtune_${version}_amd64.deb libbatchtune-dev_${version}_amd64.deb \
 libbatchtune0_${version}_amd64.deb python3-batchtune_${version}_amd64.deb" 'four of them'
 run lintian --fail-on error,warning --allow-root build/deb/*.deb
 exits 0 'lintian finds no error and gives no warning'

@@ -365,7 +365,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
     programs with their manual pages (PREFIX, DESTDIR)
 	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(MANUALS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/man/man1 \
-	    $(addprefix $(TO)/share/batchtune/,profiles schema python)
+	    $(addprefix $(TO)/share/batchtune/,profiles schema python systemd)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
@@ -379,6 +379,8 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
 	$(Q)install -m 644 configs/perf-gate.json $(TO)/share/batchtune/
+	$(Q)install -m 644 configs/systemd/batchtune.* $(TO)/share/batchtune/systemd/
+	$(Q)sed -i 's|=/usr/bin|=$(PREFIX)/bin|' $(TO)/share/batchtune/systemd/batchtune.service
 	$(Q)for part in $(wildcard $(CUDA_PARTS)); do install -m 755 $$part $(TO)/lib/; done
 	$(if $(wildcard $(SHIM)),$(install_shim),@echo 'without libtorch, whose shim is not built' \
 	    '(`make` builds it): the programs run --backend plan and sim:...')

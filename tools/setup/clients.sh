@@ -26,7 +26,8 @@ print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) |
     return 1
 }
 
-needs_library() { ldconfig -p 2>/dev/null | grep -q -F "$1 "; }
+# Read to its end: a writer that is cut off would count as missing.
+needs_library() { ldconfig -p 2>/dev/null | grep -F "$1 " >/dev/null; }
 
 # Says to client-python which Python. A wheel's programs are unpacked as plain files.
 write_clients() {

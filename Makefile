@@ -61,11 +61,12 @@ endif
 LIBRARY := $(O)/lib/libbatchtune.a
 SHARED  := $(O)/lib/libbatchtune.so.0
 CONTOURS := $(if $(filter core,$(CORE)),build/lib/libbatchtune_contours.so)
+TRITON   := $(if $(filter core,$(CORE)),$(O)/lib/libtriton_batchtune.so)
 # A GPU's check has no HTTP either.
 SOURCES := $(filter-out $(if $(filter gpu,$(CORE)),src/http/%),$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 # What only this project's own programs have: a program that loads the library need not have what this needs.
-PROGRAMS_ONLY := $(foreach folder,http client load prove tune gate explain report,$\
+PROGRAMS_ONLY := $(foreach folder,http client load prove tune gate explain export report,$\
                    $(filter $(O)/src/$(folder)/%,$(OBJECTS)))
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
@@ -101,7 +102,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-% $(if $(filter thread,$(SANITIZE)),
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(FAULTY) $(BENCHES)
+core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(FAULTY) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -151,6 +152,13 @@ $(SHARED): $(filter-out $(PROGRAMS_ONLY),$(OBJECTS))
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) -shared $(ALL_CFLAGS) -Wl,-soname,$(@F) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 	$(Q)ln -sf $(@F) $(O)/lib/libbatchtune.so
+
+# A backend of NVIDIA's Triton, which calls it and has what it calls; everything else is inside.
+$(TRITON): $(O)/shim/triton/backend.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(CC) -shared $(ALL_CFLAGS) -Wl,-soname,$(@F) -Wl,--exclude-libs,ALL -Wl,--gc-sections -o $@ $^ $(LDFLAGS) \
+	    -Wl,--as-needed $(LDLIBS)
 
 define link
 	@mkdir -p $(@D)
@@ -236,7 +244,7 @@ TORCH   = $(if $(findstring sim:,$(ARGS))$(findstring --backend plan,$(ARGS))$\
 SET_UP  = .deps/$(CORE).stamp $(if $(TORCH),.deps/torch.stamp)
 
 optimize-batch: $(SET_UP) ## tune both networks on this machine, write the config
-	$(call build,$(O)/bin/$@ $(O)/bin/probe-worker $(TORCH))
+	$(call build,$(O)/bin/$@ $(O)/bin/probe-worker $(if $(findstring --export-triton,$(ARGS)),$(TRITON)) $(TORCH))
 	$(Q)$(RUN)
 
 # Whoever only looks must not be made to download.
@@ -259,6 +267,11 @@ test-production: $(SET_UP) ## prove the config under single, burst, sustained an
 serve-production: $(SET_UP) ## the tuned models over HTTP, for Triton's clients and Prometheus \
     (ARGS="--port 8000 --models hrnet")
 	$(call build,$(O)/bin/$@ $(CONTOURS) $(TORCH))
+	$(Q)$(O)/bin/$@ $(ARGS)
+
+export-triton: .deps/$(CORE).stamp ## the config as a model repository for NVIDIA's Triton, with a backend of its own \
+    (ARGS="FOLDER")
+	$(call build,$(O)/bin/$@ $(TRITON))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
 segment-image: $(SET_UP) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
@@ -363,14 +376,14 @@ COPY    = cp -RL
 COPIED  = $(filter-out 0,$(WITH_LIBTORCH))
 install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the \
     programs with their manual pages (PREFIX, DESTDIR)
-	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(MANUALS))
+	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(TOOLS) $(MANUALS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/man/man1 \
 	    $(addprefix $(TO)/share/batchtune/,profiles schema python systemd)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
 	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
-	$(Q)for part in $(CONTOURS); do install -m 755 $$part $(TO)/lib/; done
+	$(Q)for part in $(CONTOURS) $(TRITON); do install -m 755 $$part $(TO)/lib/; done
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in \
 	    >$(TO)/lib/pkgconfig/batchtune.pc
 	$(Q)install -m 644 shim/python/batchtune.py $(TO)/share/batchtune/python/
@@ -388,7 +401,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 uninstall: ## remove what install put there
 	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so \
 	    $(TO)/lib/$(notdir $(SHARED)) $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so \
-	    $(TO)/lib/$(notdir $(TORCH_NAME)) \
+	    $(TO)/lib/$(notdir $(TORCH_NAME)) $(TO)/lib/libtriton_batchtune.so \
 	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS))) $(addprefix $(TO)/share/man/man1/,$(notdir $(MANUALS)))
 	$(Q)rm -rf $(TO)/share/batchtune $(TO)/lib/batchtune
@@ -400,7 +413,7 @@ $(O)/man/%.1: $(O)/bin/% tools/package/manual.pl VERSION
 
 deb: .deps/$(CORE).stamp .deps/package.stamp ## Debian packages of the library, its header, the Python module and the \
     programs, into build/deb
-	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TOOLS) $(MANUALS))
+	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(TOOLS) $(MANUALS))
 	$(Q)tools/package/deb.sh $(VERSION)
 
 check-wheel: .deps/$(CORE).stamp ## `pip install .` in a fresh environment: the module serves from there (needs a \
@@ -475,6 +488,9 @@ deps-package: .deps/package.stamp ## what `make deb` and the tests of packages n
 
 deps-clients: ## Triton's client and perf_analyzer, for their tests against serve-production
 	@tools/setup/deps.sh clients
+
+deps-triton: ## NVIDIA's Triton, for the test of what export-triton writes, and to compare with (55 MB)
+	@tools/setup/deps.sh triton
 
 $(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
@@ -564,9 +580,9 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
         fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
-        show-batch-config explain-batching bench bench-clients bench-http bench-kernels bench-predictions bench-steps \
+        show-batch-config explain-batching export-triton bench bench-clients bench-http bench-kernels bench-predictions bench-steps \
         bench-triton bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel \
-        page-pictures nightly shim cuda deps deps-core deps-python deps-clients deps-monitoring deps-package doctor test \
+        page-pictures nightly shim cuda deps deps-core deps-python deps-clients deps-monitoring deps-package deps-triton doctor test \
         test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

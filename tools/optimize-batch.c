@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/program.h"
 #include "base/text.h"
+#include "export/triton.h"
 #include "record/config.h"
 #include "record/sweep-record.h"
 #include "report/results-index.h"
@@ -245,6 +246,19 @@ static bt_status write_reports(const optimization *o, const char *plots, bt_erro
     return status;
 }
 
+/* What was just written, and what the file had besides. */
+static bt_status export(const optimization *o, bt_error *error) {
+    static const bt_names all;
+    bt_config *config = NULL;
+    if (!o->settings.export_triton[0]) return BT_OK;
+    bt_status status = bt_config_load(&config, o->settings.output, error);
+    if (status == BT_OK)
+        status = bt_triton_export(config, &all, o->settings.export_triton, true, NULL, error);
+    if (status == BT_OK) bt_log_write(o->log, BT_LOG_INFO, "Triton %s", o->settings.export_triton);
+    bt_config_close(&config);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--export-triton");
+}
+
 /* Everything that a run leaves, each whatever becomes of the others, then the closing line of its journal:
  * from there on there is nothing to resume. */
 static bt_status write_results(const optimization *o, int code, const char *plots, bt_error *error) {
@@ -255,6 +269,7 @@ static bt_status write_results(const optimization *o, int code, const char *plot
     bt_status config = write_config(o, &written, &cause);
     bt_keep_first(&status, error, config, &cause);
     bt_keep_first(&status, error, write_reports(o, plots, &cause), &cause);
+    if (config == BT_OK) bt_keep_first(&status, error, export(o, &cause), &cause);
     if (status == BT_OK) status = bt_run_finish(o->run, error);
     if (config == BT_OK) bt_keep_first(&status, error, log_config(o, written, &cause), &cause);
     if (status != BT_OK) return status;

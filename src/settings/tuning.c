@@ -115,6 +115,8 @@ const bt_option bt_settings_table[] = {
      .help = "Exit with 3 when a model has no batch size that keeps the promise."},
     {ROW(TEXT, output), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,
      .help = "The config file to write; entries of models that are not tuned now stay."},
+    {ROW(TEXT, export_triton), .initial = "", .placeholder = "FOLDER", RUN,
+     .help = "Also write the config as a model repository for NVIDIA's Triton, as export-triton does."},
     {ROW(SWITCH, force), .initial = "false", ONCE,
      .help = "Let a simulation or a CPU's demonstration take the place of an entry that says more."},
     {ROW(TEXT, results), .initial = "results", .placeholder = "FOLDER", RUN,

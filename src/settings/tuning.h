@@ -68,6 +68,7 @@ typedef struct bt_settings {
     bool resume, require_sla, force, quiet;
     int format; /* bt_format, of what is printed */
     char output[BT_OPTION_TEXT_SIZE];
+    char export_triton[BT_OPTION_TEXT_SIZE];                       /* a folder; "": none */
     char results[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE]; /* folders */
     char config[BT_OPTION_TEXT_SIZE], profile[BT_OPTION_TEXT_SIZE];
 } bt_settings;

@@ -74,6 +74,12 @@ static bool is_planned(const backend_entry *backend, const bt_session_options *o
            options->use_channels_last && options->device;
 }
 
+bool bt_session_sets_process(const bt_session_options *options) {
+    bt_error ignored;
+    const backend_entry *backend = find(options->backend, &ignored);
+    return backend && backend->operations == &bt_backend_torch && !is_planned(backend, options);
+}
+
 /* Opens the plan where that is meant; what it cannot do is the backend's own to do. Whoever asks for torch
  * will want its standard path too: that libtorch is missing is told now. */
 static bt_status open_session(bt_session **out, const backend_entry *backend,

@@ -134,6 +134,10 @@ bool bt_backend_simulates(const char *specification);
  * for the threads that have not allocated yet. Errors as bt_session_open. */
 BT_MUST_USE bt_status bt_backend_load(const char *specification, bt_error *error);
 
+/* Whether opening and warming such a session sets what the whole process shares: what libtorch itself runs does, with
+ * cuDNN's autotuning and counts of threads. Whoever opens sessions side by side keeps those apart. */
+bool bt_session_sets_process(const bt_session_options *options);
+
 /* Makes batches of `batch_size` ready (buffers, autotuning), so that later runs of that size take steady
  * time. */
 BT_MUST_USE bt_status bt_session_prepare(bt_session *session, int batch_size, bt_error *error);

@@ -311,17 +311,24 @@ static bool wait_for_phase(bt_worker_lane *lane, bt_lane_phase phase, int64_t un
     }
 }
 
-bt_status bt_lane_start(bt_worker_lane *lane, bt_error *error) {
+bt_status bt_lane_launch(bt_worker_lane *lane, bt_error *error) {
     lane->shared.phase = BT_LANE_STARTING;
     lane->shared.mailed = lane->shared.quit = lane->shared.reading = false;
     lane->shared.owed_count = 0;
     if (pthread_create(&lane->thread, NULL, lane_main, lane) != 0)
         return bt_fail(error, BT_IO, "a thread cannot be started");
     lane->threaded = true;
-    (void)wait_for_phase(lane, BT_LANE_READY, BT_NEVER_NS);
-    if (phase_of(lane) == BT_LANE_READY) return BT_OK;
+    return BT_OK;
+}
+
+bool bt_lane_has_started(bt_worker_lane *lane, bt_status *status, bt_error *error) {
+    const bt_lane_phase phase = phase_of(lane);
+    if (phase == BT_LANE_STARTING) return false;
+    *status = BT_OK;
+    if (phase == BT_LANE_READY) return true;
     *error = lane->found.failure;
-    return error->status;
+    *status = error->status;
+    return true;
 }
 
 bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns) {

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "backend/backend.h"
 #include "base/clock.h"
 #include "serving/state.h"
 
@@ -18,25 +17,6 @@
 #define WATCHDOG_RUNS     20
 
 /* ---- starting ---- */
-
-/* One model on all its instances, and what its largest batch and standard path take where nobody knew. */
-static bt_status start_model(bt_service *service, int index, bt_error *error) {
-    bt_service_model *model = &service->models[index];
-    int64_t start_ns = bt_clock_now_ns();
-    bt_status loaded = bt_backend_load(model->served.settings.backend, error);
-    if (loaded != BT_OK) return bt_fail_at(error, loaded, "%s", model->name);
-    const int end = model->first_instance + model->instance_count;
-    for (int i = bt_production_lane(model->first_instance); i < bt_production_lane(end); i++) {
-        bt_worker_lane *lane = &service->lanes[i];
-        bt_status status = bt_lane_start(lane, error);
-        if (status != BT_OK)
-            return bt_fail_at(error, status, "%s, instance %d (%s), %s path", model->name,
-                              lane->instance - model->first_instance, lane->place->device,
-                              bt_path_name(lane->path));
-    }
-    model->start_s = (double)(bt_clock_now_ns() - start_ns) / 1e9;
-    return BT_OK;
-}
 
 /* Times that no tuning has measured are those of warming up; the watchdog follows from the times. */
 static bt_status complete_times(bt_service *service, bt_service_model *model, bt_error *error) {
@@ -111,8 +91,7 @@ bt_status bt_service_start(bt_service *service, bt_error *error) {
     if (!service) return bt_service_fail_missing(error);
     bt_status status = begin_start(service, error);
     if (status != BT_OK) return status;
-    for (int i = 0; i < service->model_count && status == BT_OK; i++)
-        status = start_model(service, i, error);
+    status = bt_lanes_start(service, error);
     if (status == BT_OK) status = open_batcher(service, error);
     if (status == BT_OK) status = open_meters(service, error);
     if (status == BT_OK) status = bt_supervisor_start(service, error);

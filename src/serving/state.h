@@ -6,9 +6,9 @@
  * something under the lock pumps the batcher dry before releasing it (pump.c): runs go into lanes' mailboxes,
  * answers are delivered after unlocking.
  *
- * open.c makes a service of its config, service.c starts and stops it; request.c takes requests, lane.c runs
- * them on what gather.c brings, supervisor.c acts when time has passed; live-settings.c changes it under way,
- * facts.c tells of it, and capacity.c how much it could serve. */
+ * open.c makes a service of its config, service.c starts and stops it, start-lanes.c its lanes; request.c takes
+ * requests, lane.c runs them on what gather.c brings, supervisor.c acts when time has passed; live-settings.c
+ * changes it under way, facts.c tells of it, and capacity.c how much it could serve. */
 #ifndef BT_SERVING_STATE_H
 #define BT_SERVING_STATE_H
 
@@ -227,9 +227,19 @@ void bt_pump_and_deliver(bt_service *service);
 /* Brings the inputs of a run there, and notes which of them are pictures'. On the lane's thread, while `reading`. */
 BT_MUST_USE bt_status bt_lane_gather(bt_worker_lane *lane, const bt_action *work, bt_error *error);
 
+/* ---- start-lanes.c ---- */
+
+/* Starts every lane: those of one device one after another, devices side by side. Back when all are ready, or one has
+ * failed and none is starting any more; the error is then that of the first which fails, as the lanes are numbered.
+ * Stopping those that run is the caller's. */
+BT_MUST_USE bt_status bt_lanes_start(bt_service *service, bt_error *error);
+
 /* ---- lane.c, supervisor.c ---- */
 
-BT_MUST_USE bt_status bt_lane_start(bt_worker_lane *lane, bt_error *error); /* waits until it is ready */
+/* Has a thread of its own open its session and warm up; `changed` is signalled when that has ended. */
+BT_MUST_USE bt_status bt_lane_launch(bt_worker_lane *lane, bt_error *error);
+/* Whether that has ended; *status says how, and *error why where it is no success. */
+bool bt_lane_has_started(bt_worker_lane *lane, bt_status *status, bt_error *error);
 /* Ends a lane's thread, waiting at most `wait_ns` for its run; false where it hangs and was left behind. */
 bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns);
 void bt_lane_free(bt_worker_lane *lane);

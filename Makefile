@@ -127,8 +127,9 @@ $(O)/src/kernels/level-avx512.o:      ALL_CFLAGS += $(AVX512) -mfma
 $(O)/src/kernels/level-avx512-bf16.o: ALL_CFLAGS += $(AVX512) -mavx512bf16 -mfma
 
 # The version and revision live in one object: a commit rebuilds that, not everything.
-REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$\
-            $(shell git diff --quiet HEAD 2>/dev/null || echo +)
+# BATCHTUNE_REVISION, a variable of the environment, says it where there is no git.
+REVISION := $(or $(BATCHTUNE_REVISION),$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)$\
+            $(shell git diff --quiet HEAD 2>/dev/null || echo +))
 $(O)/revision: FORCE
 	@mkdir -p $(O)
 	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' >$@
@@ -492,6 +493,9 @@ deps-clients: ## Triton's client and perf_analyzer, for their tests against serv
 deps-triton: ## NVIDIA's Triton, for the test of what export-triton writes, and to compare with (55 MB)
 	@tools/setup/deps.sh triton
 
+deps-deployment: ## kubernetes-validate and hadolint, for the tests of the manifests and the Dockerfile
+	@tools/setup/deps.sh deployment
+
 $(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
@@ -582,7 +586,8 @@ FORCE:
         fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
         show-batch-config explain-batching export-triton bench bench-clients bench-http bench-kernels bench-predictions bench-steps \
         bench-triton bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel \
-        page-pictures nightly shim cuda deps deps-core deps-python deps-clients deps-monitoring deps-package deps-triton doctor test \
+        page-pictures nightly shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-package deps-triton \
+        doctor test \
         test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients|triton]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients|triton|deployment]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -19,6 +19,7 @@
 #   peers  of python, with what bench-peers compares with: 97 MB more
 #   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
 #   triton     NVIDIA's tritonserver, which bench-triton compares with: 55 MB
+#   deployment kubernetes-validate and hadolint, for the tests of configs/kubernetes and packaging/docker: 36 MB
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings
@@ -32,6 +33,7 @@ cd "$(dirname "$0")/../.."
 . tools/setup/libtorch.sh
 . tools/setup/python.sh
 . tools/setup/clients.sh
+. tools/setup/deployment.sh
 
 main() {
     local quiet='' parts=''
@@ -40,8 +42,8 @@ main() {
         --quiet) quiet=yes ;;
         core | gpu | lint | gate | monitoring | fuzz | coverage | package | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
-        clients | triton) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers, clients and triton" ;;
+        clients | triton | deployment) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers, clients, triton and deployment" ;;
         esac
         shift
     done
@@ -78,6 +80,7 @@ plan() {
         torch) plan_torch ;;
         python | peers) plan_python "$part" ;;
         clients | triton) plan_clients "$part" ;;
+        deployment) plan_deployment ;;
         *) plan_packages "$part" ;;
         esac
     done
@@ -164,7 +167,7 @@ write_stamps() {
             write_python
             continue
             ;;
-        clients | triton)
+        clients | triton | deployment)
             "write_$part"
             continue
             ;;

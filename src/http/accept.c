@@ -51,11 +51,25 @@ static void count_anew(bt_http_server *server) {
     if (info) atomic_store(&server->connections, (int)info->num_connections);
 }
 
+/* Whoever waits outside gets the place of a connection that is kept and does nothing; where each has a request, that of
+ * the next one that is answered. So those who keep their connections cannot keep everybody else out. */
+static void make_room(bt_http_server *server) {
+    struct pollfd outside = {.fd = server->listener, .events = POLLIN};
+    const bool wanted = atomic_load(&server->lets_in) && poll(&outside, 1, 0) > 0;
+    atomic_store(&server->place_wanted,
+                 wanted && !bt_connections_close_idle(&server->open_connections, bt_clock_now_ns()));
+}
+
+bool bt_accept_takes_place(bt_http_server *server) {
+    return atomic_load(&server->place_wanted) && atomic_exchange(&server->place_wanted, false);
+}
+
 /* Until somebody comes, or there is room again, or it is to end. */
 static void wait_for_somebody(bt_http_server *server, bool paused) {
     eventfd_t ignored;
     const bool room = lets_in(server);
     const bool listens = room && !paused;
+    if (!room) make_room(server);
     struct pollfd ready[2] = {{.fd = server->accept_signal, .events = POLLIN},
                               {.fd = listens ? server->listener : -1, .events = POLLIN}};
     if (poll(ready, 2, listens ? -1 : PAUSE_MS) == 0 && !room) count_anew(server);

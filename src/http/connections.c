@@ -7,6 +7,7 @@ struct bt_connection {
     const bt_http_settings *settings;
     int socket;
     atomic_llong deadline_ns;
+    atomic_llong kept_since_ns; /* INT64_MAX: a request is under way, or none has been yet */
     /* under the lock */
     bt_connection *next, *previous;
 };
@@ -52,6 +53,8 @@ void bt_connection_enters(bt_connection *connection, bt_stage stage, int64_t now
     if (!connection) return;
     atomic_store_explicit(&connection->deadline_ns, bt_stage_deadline_ns(stage, now_ns, connection->settings),
                           memory_order_relaxed);
+    atomic_store_explicit(&connection->kept_since_ns, stage == BT_STAGE_BETWEEN ? now_ns : INT64_MAX,
+                          memory_order_relaxed);
 }
 
 /* One that leaves its stage in this very moment may be cut off still: it was too late by a hair. */
@@ -64,4 +67,29 @@ void bt_connections_look(bt_connections *connections, int64_t now_ns) {
         atomic_fetch_add(&connections->cut_off, 1);
     }
     pthread_mutex_unlock(&connections->lock);
+}
+
+static bool says_nothing(const bt_connection *connection) {
+    char first;
+    return recv(connection->socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+/* Its client may send in this very moment; it then finds the connection closed before there was an answer, and HTTP's
+ * clients send once more. */
+bool bt_connections_close_idle(bt_connections *connections, int64_t now_ns) {
+    bt_connection *idle = NULL;
+    int64_t since_ns = now_ns - BT_CONNECTION_GRACE_NS + 1;
+    pthread_mutex_lock(&connections->lock);
+    for (bt_connection *c = connections->first; c; c = c->next) {
+        const int64_t kept_ns = atomic_load_explicit(&c->kept_since_ns, memory_order_relaxed);
+        if (kept_ns >= since_ns || !says_nothing(c)) continue;
+        idle = c;
+        since_ns = kept_ns;
+    }
+    if (idle) {
+        atomic_store_explicit(&idle->kept_since_ns, INT64_MAX, memory_order_relaxed);
+        shutdown(idle->socket, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&connections->lock);
+    return idle != NULL;
 }

@@ -7,8 +7,10 @@
 #define BT_HTTP_CONNECTIONS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "base/atomic.h"
+#include "base/clock.h"
 #include "http/deadline.h"
 
 #ifdef __cplusplus
@@ -36,6 +38,15 @@ void bt_connection_enters(bt_connection *connection, bt_stage stage, int64_t now
 
 /* Cuts off those whose moment has come. */
 void bt_connections_look(bt_connections *connections, int64_t now_ns);
+
+/* How long a kept connection is nobody else's to take after its answer: whoever sends one request after the other has sent
+ * the next by then. Raised, those outside wait longer for its place; lowered, more find their connection closed just as
+ * they send, and have to open another. */
+#define BT_CONNECTION_GRACE_NS (100 * BT_NS_PER_MS)
+
+/* Closes the one on which nothing has come for longest since its last answer, and not for less than the grace. Whether
+ * there is one. */
+bool bt_connections_close_idle(bt_connections *connections, int64_t now_ns);
 
 #ifdef __cplusplus
 }

@@ -27,9 +27,10 @@ static struct MHD_Response *make(const bt_exchange *exchange, unsigned code, cha
 
 static enum MHD_Result queue(const bt_exchange *exchange, unsigned code, struct MHD_Response *response) {
     if (!response) return MHD_NO;
-    if (atomic_load(&exchange->server->phase) == BT_HTTP_DRAINING)
+    bt_http_server *server = exchange->server;
+    if (atomic_load(&server->phase) == BT_HTTP_DRAINING || bt_accept_takes_place(server))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    bt_tally_count(exchange->server->tally, exchange->route.target, code);
+    bt_tally_count(server->tally, exchange->route.target, code);
     bt_connection_enters(exchange->line, BT_STAGE_ANSWER, bt_clock_now_ns());
     const enum MHD_Result queued = MHD_queue_response(exchange->connection, code, response);
     MHD_destroy_response(response);

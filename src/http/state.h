@@ -63,6 +63,7 @@ struct bt_http_server {
     int accept_signal;      /* an eventfd: the acceptor is to look around; -1 */
     atomic_int connections; /* taken, and not closed */
     atomic_bool lets_in, accept_quit;
+    atomic_bool place_wanted; /* there are as many as there may be, and somebody waits outside */
     pthread_t watcher;
     bool watched;
     pthread_mutex_t lock; /* of what follows */
@@ -177,6 +178,8 @@ void bt_generation_leave(bt_exchange *exchange);
 
 BT_MUST_USE bt_status bt_accept_start(bt_http_server *server, bt_error *error);
 void bt_accept_open_doors(bt_http_server *server); /* until then those who come wait outside */
+/* Whether a connection is to be closed behind its answer, for somebody who waits outside: one is then. */
+bool bt_accept_takes_place(bt_http_server *server);
 /* Takes no connection any more, but those that came before, where the listener is this server's alone. */
 void bt_accept_stop(bt_http_server *server);
 /* libmicrohttpd's, of each connection. */

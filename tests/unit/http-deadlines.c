@@ -104,6 +104,34 @@ static void a_good_one_never_is(void **state) {
     bt_connections_destroy(&connections);
 }
 
+/* Who waits outside gets the place of whoever has kept one for nothing for longest. */
+static void who_is_idle_for_longest_makes_room(void **state) {
+    (void)state;
+    bt_connections connections;
+    bt_connections_init(&connections, &settings);
+    pair fresh = opened(&connections, 0), busy = opened(&connections, 0), asks = opened(&connections, 0),
+         first = opened(&connections, 0), second = opened(&connections, 0);
+    bt_connection_enters(second.connection, BT_STAGE_BETWEEN, 2 * S);
+    bt_connection_enters(first.connection, BT_STAGE_BETWEEN, 1 * S);
+    bt_connection_enters(asks.connection, BT_STAGE_BETWEEN, 1 * S - 1);
+    bt_connection_enters(busy.connection, BT_STAGE_BETWEEN, 1 * S - 1);
+    bt_connection_enters(busy.connection, BT_STAGE_BODY, 1 * S);
+    assert_int_equal(send(asks.ends[1], "P", 1, 0), 1); /* has begun the next request */
+    assert_false(bt_connections_close_idle(&connections, 1 * S + BT_CONNECTION_GRACE_NS - 1));
+    assert_true(bt_connections_close_idle(&connections, 3 * S));
+    assert_true(is_cut_off(&first));
+    assert_false(is_cut_off(&second));
+    assert_true(bt_connections_close_idle(&connections, 3 * S));
+    assert_true(is_cut_off(&second));
+    assert_false(bt_connections_close_idle(&connections, 3 * S));
+    assert_false(is_cut_off(&fresh) || is_cut_off(&busy) || is_cut_off(&asks));
+    assert_int_equal(atomic_load(&connections.cut_off), 0); /* nobody was too slow */
+    pair *all[] = {&fresh, &busy, &asks, &first, &second};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        closed(&connections, all[i]);
+    bt_connections_destroy(&connections);
+}
+
 static void one_without_memory_is_passed_over(void **state) {
     (void)state;
     bt_connections connections;
@@ -118,6 +146,7 @@ int main(void) {
         cmocka_unit_test(each_stage_has_its_time),
         cmocka_unit_test(who_is_late_is_cut_off),
         cmocka_unit_test(a_good_one_never_is),
+        cmocka_unit_test(who_is_idle_for_longest_makes_room),
         cmocka_unit_test(one_without_memory_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "base/files.h"
 #include "expect.h"
 #include "http/server.h"
+#include "http/state.h"
 #include "image/encode.h"
 #include "live-service.h"
 #include "scratch.h"
@@ -915,7 +916,7 @@ static void what_is_no_listening_socket_is_refused(void **state) {
     live_service_end(service);
 }
 
-/* One more than there may be waits until another has gone. */
+/* One more than there may be waits until another has gone, where no other is kept and idle. */
 static void connections_are_bounded(void **state) {
     (void)state;
     world w;
@@ -924,9 +925,6 @@ static void connections_are_bounded(void **state) {
     w.settings.connections = 2; /* nobody has been let in yet */
     bt_http_server_ready(w.server);
     const int first = dial(&w), second = dial(&w), third = post(&w, "", PICTURES_4);
-    send_head(second, "GET", "/v2/health/ready", "", 0); /* both are in, then */
-    receive(second, answer, sizeof answer);
-    says(answer, "HTTP/1.1 200");
     struct pollfd ready = {.fd = third, .events = POLLIN};
     assert_int_equal(poll(&ready, 1, 300), 0);
     close(first);
@@ -934,6 +932,65 @@ static void connections_are_bounded(void **state) {
     says(answer, "HTTP/1.1 200");
     close(second);
     close(third);
+    end(&w);
+}
+
+static void let_one_in(bt_http_settings *settings) {
+    settings->connections = 1;
+}
+
+/* Nobody keeps others out by a connection on which nothing is asked. */
+static void an_idle_connection_makes_room(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin_at(&w, NULL, true, let_one_in, BT_HTTP_LISTEN);
+    const int kept = dial(&w);
+    send_head(kept, "GET", "/v2/health/ready", "", 0);
+    receive(kept, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    says_answer(post(&w, "", PICTURES_4), "HTTP/1.1 200", "\"batch_size\":4");
+    assert_int_equal(recv(kept, answer, sizeof answer, 0), 0);
+    close(kept);
+    end(&w);
+}
+
+static void pass_over(void *context, const bt_result *result, const bt_error *error) {
+    (void)context, (void)result, (void)error;
+}
+
+/* A picture of somebody who does not come by HTTP. */
+static void submit_one(const world *w) {
+    static const uint8_t picture[3];
+    bt_error error;
+    const bt_request request = {.image = picture, .height = 1, .width = 1, .model = "hrnet"};
+    must(bt_service_submit(w->service, &request, pass_over, NULL, NULL, &error), &error);
+}
+
+/* Nor by one on which one request follows the other. */
+static void a_busy_connection_makes_room_with_its_answer(void **state) {
+    (void)state;
+    world w;
+    char answer[ANSWER_SIZE];
+    begin_at(&w, NULL, true, let_one_in, BT_HTTP_LISTEN);
+    const int busy = post(&w, "", PICTURES_2);
+    await_in_flight(&w, 2);
+    const int outside = post(&w, "", PICTURES_4);
+    for (int looks = 0; !atomic_load(&w.server->place_wanted); looks++) {
+        if (looks == LOOKS) fail_msg("who waits outside is never seen");
+        bt_clock_sleep_until_ns(bt_clock_now_ns() + BT_NS_PER_MS);
+    }
+    submit_one(&w);
+    submit_one(&w);
+    receive(busy, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    says(answer, "Connection: close");
+    assert_int_equal(recv(busy, answer, sizeof answer, 0), 0);
+    close(busy);
+    receive(outside, answer, sizeof answer);
+    says(answer, "HTTP/1.1 200");
+    assert_null(strstr(answer, "Connection: close")); /* nobody waits any more */
+    close(outside);
     end(&w);
 }
 
@@ -1028,6 +1085,8 @@ int main(void) {
         cmocka_unit_test(a_socket_handed_over_keeps_those_who_wait),
         cmocka_unit_test(what_is_no_listening_socket_is_refused),
         cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(an_idle_connection_makes_room),
+        cmocka_unit_test(a_busy_connection_makes_room_with_its_answer),
         cmocka_unit_test(nothing_stays_open_behind_it),
         cmocka_unit_test(nothing_stays_open_of_who_hung_up),
         cmocka_unit_test(addresses_that_are_none_are_refused),

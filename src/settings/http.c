@@ -24,7 +24,8 @@ static const bt_option own[] = {
              "the largest "
              "requests at least. Raise it where clients are refused for it and memory is free."},
     {ROW(INTEGER, connections), .initial = "1000", BT_BOUNDS(1, 100000), .placeholder = "N", FRONT,
-     .help = "Connections at a time; one more waits until another is closed, as one that is kept idle then is."},
+     .help =
+         "Connections at a time; one more waits until another is closed, as one that is kept idle then is."},
     {ROW(INTEGER, http_threads), .initial = "2", BT_BOUNDS(1, 64), .placeholder = "N", FRONT,
      .help =
          "Threads that read requests and write answers, and as many more that decode picture files, read "

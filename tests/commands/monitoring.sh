@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The alert rules and the dashboard of configs/monitoring: Prometheus's own tool takes them, and what they ask for is told.
 . tests/lib/tap.sh
+. tests/lib/serving.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 rules=$PWD/configs/monitoring/alerts.yml
 dashboard=$PWD/configs/monitoring/grafana-dashboard.json
@@ -27,15 +28,8 @@ done
 
 cd "$scratch" || exit 1
 "$bin/optimize-batch" --quiet --backend $sim --models hrnet --image-size 64 --batches 1,2,4 --output config.json >/dev/null 2>&1
-"$bin/serve-production" --config config.json --backend $sim --port 0 --drain-seconds 0 >served 2>said &
-server=$!
-trap 'kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
-for _ in $(seq 600); do
-    url=$(sed -n 's/^serving .* at //p' served)
-    [ -n "$url" ] && break
-    sleep 0.1
-done
+serve server --config config.json --backend $sim
 curl --silent --fail --output page "$url/metrics"
-ok $? 'a server tells its metrics' || comment "$(cat said)"
+ok $? 'a server tells its metrics' || comment "$(cat server.err)"
 tap < <($check page names 2>&1 || echo 'not ok 0 - the dashboard and the rules are served')
 done_testing

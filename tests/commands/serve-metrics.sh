@@ -2,6 +2,7 @@
 # What serve-production tells of itself: metrics in both of Prometheus's formats, as Prometheus's own tools and this
 # project's read them.
 . tests/lib/tap.sh
+. tests/lib/serving.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 root=$PWD
 sim=sim:tau0_ms=1,alpha_ms=1
@@ -9,17 +10,8 @@ command -v curl >/dev/null || skip_all 'there is no curl'
 find_python_with prometheus_client && case $python in tools/*) python=$root/$python ;; esac || python=
 cd "$scratch" || exit 1
 "$bin/optimize-batch" --quiet --backend $sim --models hrnet --image-size 64 --batches 1,2,4 --output config.json >/dev/null 2>&1
-server=
-trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
-"$bin/serve-production" --config config.json --backend $sim --port 0 --drain-seconds 0 >served 2>said &
-server=$!
-for _ in $(seq 600); do
-    url=$(sed -n 's/^serving .* at //p' served)
-    [ -n "$url" ] && break
-    sleep 0.1
-done
-[ -n "$url" ]
-ok $? 'it serves' || comment "$(cat said)"
+serve server --config config.json --backend $sim
+ok $? 'it serves' || comment "$(cat server.err)"
 
 # some of everything: three results, a picture that is none, a path that is none
 picture='{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1,1,1,3], "data": [1,2,3]}], "outputs": [{"name": "mask"}]}'
@@ -71,7 +63,5 @@ run_shell "curl --silent $url/metrics | $bin/explain-batching -"
 exits 0 'and straight from the server'
 
 kill "$server"
-wait "$server"
-is $? 0 'it ends well'
-server=
+ends 0 'it ends well'
 done_testing

@@ -1,26 +1,13 @@
 #!/usr/bin/env bash
 # The page at / needs nothing from elsewhere, what it asks for is there, and keys keep its figures.
 . tests/lib/tap.sh
+. tests/lib/serving.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 sim=sim:tau0_ms=1,alpha_ms=1
 command -v curl >/dev/null || skip_all 'there is no curl'
 cd "$scratch" || exit 1
 "$bin/optimize-batch" --quiet --backend $sim --models hrnet --image-size 64 --batches 1,2,4 --output config.json >/dev/null 2>&1
-server=
-trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
-# serve OPTION...: sets $server and $url.
-serve() {
-    : >served
-    "$bin/serve-production" --config config.json --backend $sim --port 0 --drain-seconds 0 "$@" >served 2>said &
-    server=$!
-    local i
-    for i in $(seq 600); do
-        url=$(sed -n 's/^serving .* at //p' served)
-        [ -z "$url" ] || return 0
-        sleep 0.1
-    done
-    return 1
-}
+serve_here() { serve server --config config.json --backend $sim "$@"; }
 # code PATH [OPTION...]: the status of an answer.
 code() {
     local path=$1
@@ -28,8 +15,8 @@ code() {
     curl --silent --output /dev/null --write-out '%{http_code}' "$@" "$url$path"
 }
 
-serve
-ok $? 'it serves' || comment "$(cat said)"
+serve_here
+ok $? 'it serves' || comment "$(cat server.err)"
 curl --silent --dump-header head --output page.html "$url/"
 head=$(tr -d '\r' <head)
 like "$head" '^HTTP/1.1 200' 'there is a page'
@@ -73,13 +60,13 @@ curl --silent --output explain.json "$url/explain"
 is "$(json explain.json kind)/$(json explain.json models.0.model)" explanation/hrnet 'an explanation is there'
 like "$(json explain.json models.0.loads.0.parts)" '"mean_ms":.*"name":"queue"' 'with the parts of the latency'
 kill "$server"
-wait "$server"
+ends 0 'it ends well'
 
 # --- with keys
 echo 'page secret-of-the-page-1' >keys
 echo 'figures secret-of-figures-1' >metrics-keys
-serve --keys keys --metrics-keys metrics-keys
-ok $? 'it serves with keys' || comment "$(cat said)"
+serve_here --keys keys --metrics-keys metrics-keys
+ok $? 'it serves with keys' || comment "$(cat server.err)"
 is "$(code /)" 200 'the page itself needs none: it has no figures'
 for path in /status /explain; do
     is "$(code $path)" 401 "$path needs one"
@@ -88,7 +75,5 @@ done
 is "$(code /v2/models/hrnet/infer --data "$picture")" 401 'trying it needs one'
 is "$(code /v2/models/hrnet/infer --data "$picture" -H 'Authorization: Bearer secret-of-the-page-1')" 200 'that of inference'
 kill "$server"
-wait "$server"
-is $? 0 'it ends well'
-server=
+ends 0 'it ends well'
 done_testing

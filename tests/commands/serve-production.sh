@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # serve-production from its command line: what it says, what it answers over the network, and how it ends.
 . tests/lib/tap.sh
+. tests/lib/serving.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 root=$PWD
 program=$bin/serve-production
@@ -13,37 +14,7 @@ cd "$scratch" || exit 1
 mkdir drawn
 "${bin%/bin}/tests/draw-spheroids" --seed 5 --size 128 --output drawn && mv drawn/0.png cell.png
 
-# serve OPTION...: in the background, on a free port; sets $server and $url once it is ready.
-serve() {
-    : >served
-    "$program" --config config.json --backend $sim --port 0 "$@" >served 2>said &
-    server=$!
-    local i
-    for i in $(seq 600); do
-        url=$(sed -n 's/^serving .* at //p' served)
-        [ -z "$url" ] || return 0
-        kill -0 $server 2>/dev/null || return 1
-        sleep 0.1
-    done
-    return 1
-}
-# await COMMAND: until it says so, within a minute.
-await() {
-    local i
-    for i in $(seq 1200); do
-        eval "$1" && return
-        sleep 0.05
-    done
-    return 1
-}
-# ends CODE NAME: of that server.
-ends() {
-    wait "$server"
-    is $? "$1" "$2" || comment "$(cat said)"
-    server=
-}
-trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
-server=
+serve_here() { serve server --config config.json --backend $sim "$@"; }
 
 # --- what is wrong is told before anything is loaded
 run "$program" --config absent.json
@@ -56,9 +27,9 @@ run "$program" --config config.json --backend $sim --port 70000
 refuses '--port' 'and a port that is none'
 
 # --- it serves
-serve
-ok $? 'it serves' || comment "$(cat said)"
-like "$(cat served)" '^serving hrnet at http://127\.0\.0\.1:[0-9]+$' 'on this machine alone, at a port that it prints'
+serve_here
+ok $? 'it serves' || comment "$(cat server.err)"
+like "$(cat server.out)" '^serving hrnet at http://127\.0\.0\.1:[0-9]+$' 'on this machine alone, at a port that it prints'
 run "$program" --config config.json --backend $sim --port "${url##*:}"
 refuses 'cannot be listened at: Address already in use' 'a port in use is bad input'
 run curl --silent --output /dev/null --write-out '%{http_code} %{size_download}' "$url/v2/health/ready"
@@ -70,13 +41,16 @@ says '"state":"READY"' 'the index names the model'
 run curl --silent --write-out ' %{http_code}' "$url/v2/models/other"
 is "$out" '{"error":"no model is called \"other\" here; there are: hrnet"} 404' 'an unknown model is told, with those there are'
 
-# --- the page's examples, aimed at this server
-mkdir blocks
+# --- the pages' examples, aimed at this server
 (umask 077; echo 'alice alice-0123456789abcdef' >keys.txt; echo 'prometheus scraper-0123456789abcdef' >scrapers.txt)
-perl "$root/tests/lib/pages.pl" blocks "$root/docs/http.md" blocks
-for block in blocks/*.console; do perl "$root/tests/lib/pages.pl" commands "$block"; done | grep '^curl ' >commands
+for page in README docs/http; do
+    mkdir -p "blocks/$page"
+    perl "$root/tests/lib/pages.pl" blocks "$root/$page.md" "blocks/$page"
+done
+for block in blocks/README/*.console blocks/docs/http/*.console; do perl "$root/tests/lib/pages.pl" commands "$block"; done | grep '^curl ' >commands
 [ "$(wc -l <commands)" -ge 5 ]
-ok $? 'the page has examples with curl'
+ok $? 'the pages have examples with curl'
+is "$(for block in blocks/README/*.console; do cat "$block"; done | grep -c '^curl ')" 1 'README, too'
 while IFS= read -r command; do
     run_shell "${command//localhost:8000/${url#http://}}"
     exits 0 "${command:0:90}"
@@ -114,7 +88,7 @@ kill "$server"
 ends 0 'it ends well'
 
 # --- keys, pages and the log: what stands around a request
-serve --keys keys.txt --metrics-keys scrapers.txt --cors-origins https://app.example.org --access-log access.jsonl
+serve_here --keys keys.txt --metrics-keys scrapers.txt --cors-origins https://app.example.org --access-log access.jsonl
 tap < <("$python3" "$root/tests/python/test_http.py" around "$url" 2>&1 || echo 'not ok 0 - the script ends well')
 echo 'alice alice-fedcba9876543210' >keys.txt
 mv access.jsonl access.jsonl.1
@@ -124,12 +98,12 @@ await '[ "$(code alice-fedcba9876543210)" = 200 ]'
 ok $? 'a key is given while it serves'
 is "$(code alice-0123456789abcdef)" 401 'and taken back'
 echo broken >keys.txt
-await 'grep -q "keys.txt: line 1: a name and a key" said'
+await 'grep -q "keys.txt: line 1: a name and a key" server.err'
 ok $? 'a file that is wrong is told'
 is "$(code alice-fedcba9876543210)" 200 'and the keys before it stay'
 kill "$server"
 ends 0 'it ends well'
-[ -s access.jsonl ] && ! grep -q '^$\|0123456789abcdef\|fedcba9876543210' access.jsonl access.jsonl.1 said served
+[ -s access.jsonl ] && ! grep -q '^$\|0123456789abcdef\|fedcba9876543210' access.jsonl access.jsonl.1 server.err server.out
 ok $? 'the log goes on in a new file, and no key is in any'
 is "$("$python3" -c 'import json, sys
 for name in sys.argv[1:]:
@@ -143,7 +117,7 @@ run "$program" --config config.json --backend $sim --cors-origins '*'
 refuses '--cors-origins: "\*" is no origin' 'and so is a star for all pages'
 
 # --- ready tensors, of a model whose logits are the mean of what it sees
-serve --backend $sim,echo=true
+serve_here --backend $sim,echo=true
 tap < <("$python3" "$root/tests/python/test_http.py" tensors "$url" 2>&1 || echo 'not ok 0 - the script ends well')
 kill "$server"
 ends 0 'it ends well'
@@ -152,7 +126,7 @@ ends 0 'it ends well'
 "$bin/optimize-batch" --quiet --backend $sim --image-size 64 --batches 1,2,4 --output both.json >/dev/null 2>&1
 cp config.json one.json
 rm -f codes
-serve --drain-seconds 0 --batch-size 4 --max-queue-delay-ms 60000
+serve_here --batch-size 4 --max-queue-delay-ms 60000
 curl --silent --output waiting --write-out '%{http_code}\n' "$url/v2/models/hrnet/infer" \
     -H 'Inference-Header-Content-Length: 0' --data-binary @cell.png >>codes &
 client=$!
@@ -160,8 +134,8 @@ await 'curl --silent "$url/metrics" | grep -q "^batchtune_in_flight{model=\"hrne
 ok $? 'a request waits for its batch'
 cp both.json config.json
 kill -HUP "$server"
-await 'grep -q "as config.json says now" said'
-ok $? 'the config is read anew' || comment "$(cat said)"
+await 'grep -q "as config.json says now" server.err'
+ok $? 'the config is read anew' || comment "$(cat server.err)"
 wait $client
 is "$(cat codes)" 200 'the request before was answered'
 run curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2/models/cbam_resunet/ready"
@@ -170,18 +144,18 @@ run curl --silent --request POST "$url/v2/repository/index"
 says '"cbam_resunet"' 'and in the index'
 echo '{' >config.json
 kill -HUP "$server"
-await 'grep -q "^error: not reloaded" said'
-like "$(cat said)" 'error: not reloaded, and served as before: config\.json: ' 'a broken config is told'
+await 'grep -q "^error: not reloaded" server.err'
+like "$(cat server.err)" 'error: not reloaded, and served as before: config\.json: ' 'a broken config is told'
 run curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2/models/cbam_resunet/ready"
 is "$out" 200 'and the one before serves on'
 sed -e 's/"memory_usage_mb": [0-9.]*/"memory_usage_mb": 100000000.0/' -e 's/"memory_kind": "device"/"memory_kind": "process"/' one.json >config.json
 kill -HUP "$server"
-await 'grep -q "restart instead" said'
-like "$(cat said)" 'need 100000000 MiB of the process.s memory beside those that serve, and [0-9]+ MiB are left: restart' \
+await 'grep -q "restart instead" server.err'
+like "$(cat server.err)" 'need 100000000 MiB of the process.s memory beside those that serve, and [0-9]+ MiB are left: restart' \
     'models that do not fit beside those that serve are told'
 cp one.json config.json
 kill -HUP "$server"
-await 'test "$(grep -c "says now" said)" = 2'
+await 'test "$(grep -c "says now" server.err)" = 2'
 run curl --silent --output /dev/null --write-out '%{http_code}' "$url/v2/models/cbam_resunet/ready"
 is "$out" 400 'a model goes that the config no longer has'
 kill "$server"
@@ -219,7 +193,7 @@ then ok 0 'systemd is told, and its socket is taken and left'; else ok 1 'system
 
 # --- the end: nobody who was taken is lost
 rm -f codes
-serve --drain-seconds 0 --batch-size 4 --max-queue-delay-ms 60000 # a batch that does not fill, until the end
+serve_here --batch-size 4 --max-queue-delay-ms 60000 # a batch that does not fill, until the end
 for i in 1 2 3; do
     curl --silent --output "answer-$i" --write-out '%{http_code}\n' "$url/v2/models/hrnet/infer" \
         -H 'Inference-Header-Content-Length: 0' --data-binary @cell.png >>codes &
@@ -229,7 +203,7 @@ await 'curl --silent "$url/metrics" | grep -q "^batchtune_in_flight{model=\"hrne
 ok $? 'requests wait for their batch'
 kill "$server"
 ends 0 'it ends well though requests were waiting'
-is "$(cat served)" "serving hrnet at $url
+is "$(cat server.out)" "serving hrnet at $url
 verdict: good (0)" 'with its verdict'
 for client in $clients; do wait "$client"; done
 is "$(sort codes | tr '\n' ' ')" '200 200 200 ' 'each of them was answered'

@@ -15,29 +15,18 @@ import time
 import urllib.error
 import urllib.request
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+from checks import done, is_, ok  # noqa: E402
+
 WHAT, SERVER = sys.argv[1:]
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "http.md")
-count = failed = 0
 
 
-def ok(passed, name, why=""):
-    global count, failed
-    count += 1
-    failed += not passed
-    print("%sok %d - %s" % ("" if passed else "not ", count, name))
-    if not passed and why:
-        print("# " + str(why).replace("\n", "\n# "))
-
-
-def is_(got, wanted, name):
-    ok(got == wanted, name, "wanted: %r\n   got: %r" % (wanted, got))
-
-
-def blocks():
-    """The page's Python, aimed at this server."""
-    with open(PAGE, encoding="utf-8") as page:
-        found = re.findall(r"^```python\n(.*?)^```", page.read(), re.S | re.M)
-    return [text.replace("localhost:8000", SERVER.split("//")[1]) for text in found]
+def example(page, word):
+    """The page's Python with that word in it, aimed at this server."""
+    with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+        found = re.findall(r"^```python\n(.*?)^```", file.read(), re.S | re.M)
+    return next(text for text in found if word in text).replace("localhost:8000", SERVER.split("//")[1])
 
 
 def run_block(text, name):
@@ -76,7 +65,9 @@ def split(headers, body):
 
 
 def stdlib():
-    names = run_block(next(text for text in blocks() if "urllib" in text), "the page's example in plain Python runs")
+    names = run_block(example("README.md", "urllib"), "README's example in plain Python runs")
+    is_(names["found"]["width"], 128, "it has polygons of the picture's size")
+    names = run_block(example("docs/http.md", "urllib"), "the page's example in plain Python runs")
     is_(names["found"]["height"], 128, "it has polygons of the picture's size")
     is_(names["result"]["parameters"]["inference_mode"], "production_optimized", "and how it was served")
     pixels = bytes(range(2 * 5 * 4 * 3))
@@ -168,7 +159,9 @@ def triton():
     import tritonclient.http as http
     from tritonclient.utils import InferenceServerException
 
-    names = run_block(next(text for text in blocks() if "tritonclient" in text), "the page's example with Triton's client runs")
+    names = run_block(example("README.md", "tritonclient"), "README's example with Triton's client runs")
+    is_(names["mask"].shape, (1, 512, 512), "it has a mask of the picture's size")
+    names = run_block(example("docs/http.md", "tritonclient"), "the page's example with Triton's client runs")
     is_(names["result"].as_numpy("mask").shape, (2, 512, 512), "it has masks of the pictures' size")
     client = http.InferenceServerClient(SERVER.split("//")[1], concurrency=4)
     ok(client.is_server_live() and client.is_server_ready() and client.is_model_ready("hrnet"), "health is told")
@@ -313,5 +306,4 @@ def around():
 
 
 {"stdlib": stdlib, "around": around, "segment": segment, "tensors": tensors, "triton": triton}[WHAT]()
-print("1..%d" % count)
-sys.exit(1 if failed else 0)
+done()

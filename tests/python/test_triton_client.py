@@ -6,6 +6,7 @@ Speaks TAP.
 
 import asyncio
 import json
+import os
 import sys
 
 import numpy
@@ -13,26 +14,15 @@ import tritonclient.http as http
 import tritonclient.http.aio as aio
 from tritonclient.utils import InferenceServerException
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from checks import done, is_, ok  # noqa: E402
+
 ADDRESS = sys.argv[1].split("//")[1]
-count = failed = 0
 PICTURES = numpy.random.default_rng(1).integers(0, 256, (2, 20, 12, 3), numpy.uint8)
 with open("cell.png", "rb") as file:
     FILES = numpy.array([[file.read()]] * 2, dtype=object)
 READY = numpy.random.default_rng(2).standard_normal((2, 3, 64, 64))
 KINDS = {"UINT8": PICTURES, "BYTES": FILES, "FP32": READY.astype(numpy.float32), "FP16": READY.astype(numpy.float16)}
-
-
-def ok(passed, name, why=""):
-    global count, failed
-    count += 1
-    failed += not passed
-    print("%sok %d - %s" % ("" if passed else "not ", count, name))
-    if not passed and why:
-        print("# " + str(why).replace("\n", "\n# "))
-
-
-def is_(got, wanted, name):
-    ok(got == wanted, name, "wanted: %r\n   got: %r" % (wanted, got))
 
 
 def image_of(datatype, binary=True):
@@ -152,5 +142,4 @@ for part in packings, many_at_a_time, documents, errors, parameters:
     part()
 asyncio.run(with_asyncio())
 client.close()
-print("1..%d" % count)
-sys.exit(1 if failed else 0)
+done()

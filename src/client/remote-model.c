@@ -197,29 +197,37 @@ bt_status bt_remote_index_read(bt_names *out, const char *text, size_t size, con
 
 /* ---- statistics ---- */
 
-/* A count or a time: what is none is 0, as servers leave out what they have none of. */
-static int64_t amount_of(const json_t *object, const char *key) {
-    const json_int_t amount = json_integer_value(json_object_get(object, key));
-    return amount > 0 ? amount : 0;
+/* A count or a time; where there is none, `untold` gets the bit that says so. */
+static int64_t amount_of(const json_t *object, const char *key, unsigned bit, unsigned *untold) {
+    const json_t *amount = json_object_get(object, key);
+    if (!json_is_integer(amount)) *untold |= bit;
+    return json_integer_value(amount) > 0 ? json_integer_value(amount) : 0;
 }
 
 static bt_status add_stats(void *owner, const json_t *item, const char *where, bt_error *error) {
-    bt_remote_stats *sum = owner;
+    bt_remote_stats *sum = owner, more = {0};
     json_t *stats;
     bt_status status = bt_json_object(item, "inference_stats", &stats, where, error);
     if (status != BT_OK) return status;
     const json_t *success = json_object_get(stats, "success");
-    const bt_remote_stats more = {
-        .requests = amount_of(success, "count"),
-        .failed = amount_of(json_object_get(stats, "fail"), "count"),
-        .inferences = amount_of(item, "inference_count"),
-        .executions = amount_of(item, "execution_count"),
-        .total_ns = amount_of(success, "ns"),
-        .queue_ns = amount_of(json_object_get(stats, "queue"), "ns"),
-        .input_ns = amount_of(json_object_get(stats, "compute_input"), "ns"),
-        .infer_ns = amount_of(json_object_get(stats, "compute_infer"), "ns"),
-        .output_ns = amount_of(json_object_get(stats, "compute_output"), "ns"),
+    const struct {
+        const json_t *object;
+        const char *key;
+        int64_t *out;
+        unsigned bit;
+    } amounts[] = {
+        {success, "count", &more.requests, BT_REMOTE_NO_STATS},
+        {success, "ns", &more.total_ns, BT_REMOTE_NO_TOTAL},
+        {json_object_get(stats, "fail"), "count", &more.failed, BT_REMOTE_NO_FAILED},
+        {item, "inference_count", &more.inferences, BT_REMOTE_NO_RUNS},
+        {item, "execution_count", &more.executions, BT_REMOTE_NO_RUNS},
+        {json_object_get(stats, "queue"), "ns", &more.queue_ns, BT_REMOTE_NO_QUEUE},
+        {json_object_get(stats, "compute_input"), "ns", &more.input_ns, BT_REMOTE_NO_INPUT},
+        {json_object_get(stats, "compute_infer"), "ns", &more.infer_ns, BT_REMOTE_NO_INFER},
+        {json_object_get(stats, "compute_output"), "ns", &more.output_ns, BT_REMOTE_NO_OUTPUT},
     };
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
+        *amounts[i].out = amount_of(amounts[i].object, amounts[i].key, amounts[i].bit, &more.untold);
     bt_remote_stats_add(sum, &more, 1);
     return BT_OK;
 }
@@ -245,4 +253,5 @@ void bt_remote_stats_add(bt_remote_stats *sum, const bt_remote_stats *more, int 
     sum->input_ns += sign * more->input_ns;
     sum->infer_ns += sign * more->infer_ns;
     sum->output_ns += sign * more->output_ns;
+    sum->untold |= more->untold;
 }

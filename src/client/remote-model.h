@@ -68,19 +68,32 @@ void bt_remote_model_read_config(bt_remote_model *model, const char *text, size_
 BT_MUST_USE bt_status bt_remote_index_read(bt_names *out, const char *text, size_t size, const char *where,
                                            bt_error *error);
 
+/* What of a model's statistics a server does not tell, which then is 0 and means nothing. */
+enum {
+    BT_REMOTE_NO_STATS = 1, /* none of it */
+    BT_REMOTE_NO_FAILED = 2,
+    BT_REMOTE_NO_RUNS = 4, /* inferences or executions */
+    BT_REMOTE_NO_TOTAL = 8,
+    BT_REMOTE_NO_QUEUE = 16,
+    BT_REMOTE_NO_INPUT = 32,
+    BT_REMOTE_NO_INFER = 64,
+    BT_REMOTE_NO_OUTPUT = 128
+};
+
 /* What a server counted of one model, since it began or between two moments. */
 typedef struct bt_remote_stats {
     int64_t requests, failed;       /* answered well, and not */
     int64_t inferences, executions; /* images, and runs */
     int64_t total_ns, queue_ns;     /* of `requests` */
     int64_t input_ns, infer_ns, output_ns;
+    unsigned untold;
 } bt_remote_stats;
 
 /* Of GET /v2/models/NAME/stats; of several versions their sum. BT_PARSE. */
 BT_MUST_USE bt_status bt_remote_stats_read(bt_remote_stats *out, const char *text, size_t size,
                                            const char *where, bt_error *error);
 
-/* *sum += sign * *more, field by field. */
+/* *sum += sign * *more, field by field; what one of them does not tell the sum does not. */
 void bt_remote_stats_add(bt_remote_stats *sum, const bt_remote_stats *more, int sign);
 
 #ifdef __cplusplus

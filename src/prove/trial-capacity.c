@@ -20,10 +20,11 @@ typedef struct hunt {
     bt_load_scenario *scenario; /* in the record */
     bt_load_capacity found;
     double sla_ms;
-    double length_s; /* of a first piece, where that was asked for; else 0 */
-    int64_t left_ns; /* of what the plan thought it would take */
-    bool kept_held;  /* the record has the figures of a rate that held, */
-    double kept_rps; /* this one */
+    double length_s;        /* of a first piece, where that was asked for; else 0 */
+    int64_t left_ns;        /* of what the plan thought it would take */
+    bt_remote_stats served; /* what servers counted in the run under way, while its queue filled, too */
+    bool kept_held;         /* the record has the figures of a rate that held, */
+    double kept_rps;        /* this one */
 } hunt;
 
 /* ---- one piece of a run ---- */
@@ -85,6 +86,10 @@ static bt_status send_piece(hunt *h, const bt_plan_scenario *plan, const bt_look
         status = bt_trial_sum_up(h->t, now, plan, &course->log, s->schedules, look, error);
     if (status == BT_OK && disturbed[0]) memcpy(now->disturbed, disturbed, sizeof disturbed);
     if (status == BT_OK) status = bt_trial_predict_parts(h->t, plan, s->schedules, now, error);
+    if (status == BT_OK && h->t->remote) {
+        bt_remote_stats_add(&h->served, &s->served[0], 1);
+        bt_trial_remote_note(&now->parts[0], &h->served);
+    }
     if (s && s->log) *span_ns += s->log->end_ns - s->log->start_ns;
     bt_trial_segment_close(&s);
     return status;
@@ -160,6 +165,7 @@ static bt_status make_run(hunt *h, const bt_capacity_step *step, bt_error *error
     bt_course course = {0};
     int64_t span_ns = 0;
     bt_status status = BT_OK;
+    h->served = (bt_remote_stats){0};
     const int looks = step->purpose == BT_RATE_SEARCH ? BT_CAPACITY_LOOKS : 1;
     *run = (bt_rate_run){.purpose = step->purpose, .word = BT_RATE_NOT_SHOWN, .rate_rps = step->rate_rps};
     for (int look = 0; look < looks && run->word == BT_RATE_NOT_SHOWN && status == BT_OK; look++) {

@@ -265,12 +265,18 @@ static bool add_stats(const bt_trial_remote *r, int endpoint, const char *name, 
 bt_remote_stats bt_trial_remote_stats(const bt_trial *t, int model) {
     bt_remote_stats sum = {0};
     for (int i = 0; i < t->remote->endpoints.count; i++)
-        if (!add_stats(t->remote, i, t->names[model], &sum)) return (bt_remote_stats){0};
+        if (!add_stats(t->remote, i, t->names[model], &sum))
+            return (bt_remote_stats){.untold = BT_REMOTE_NO_STATS};
     return sum;
 }
 
-static double mean_ms(int64_t ns, int64_t count) {
-    return count > 0 && ns >= 0 ? (double)ns / 1e6 / (double)count : NAN;
+/* Of a request; NaN where it is not told. */
+static double mean_ms(const bt_remote_stats *s, int64_t ns, unsigned untold) {
+    return s->requests > 0 && ns >= 0 && !(s->untold & untold) ? (double)ns / 1e6 / (double)s->requests : NAN;
+}
+
+static double count_of(const bt_remote_stats *s, int64_t count, unsigned untold) {
+    return count >= 0 && !(s->untold & untold) ? (double)count : NAN;
 }
 
 /* What answers did not tell one by one is the server's to tell of all together, or not known. */
@@ -286,14 +292,16 @@ void bt_trial_remote_note(bt_load_part *part, const bt_remote_stats *meanwhile) 
     const bt_remote_stats *s = meanwhile;
     part->server = (bt_load_server){
         .requests = s->requests > 0 ? s->requests : 0,
-        .failed = s->failed > 0 ? s->failed : 0,
-        .runs = s->executions > 0 ? s->executions : 0,
-        .total_mean_ms = mean_ms(s->total_ns, s->requests),
-        .queue_mean_ms = mean_ms(s->queue_ns, s->requests),
-        .input_mean_ms = mean_ms(s->input_ns, s->requests),
-        .infer_mean_ms = mean_ms(s->infer_ns, s->requests),
-        .output_mean_ms = mean_ms(s->output_ns, s->requests),
-        .mean_batch_size = s->executions > 0 ? (double)s->inferences / (double)s->executions : NAN,
+        .failed = count_of(s, s->failed, BT_REMOTE_NO_FAILED),
+        .runs = count_of(s, s->executions, BT_REMOTE_NO_RUNS),
+        .total_mean_ms = mean_ms(s, s->total_ns, BT_REMOTE_NO_TOTAL),
+        .queue_mean_ms = mean_ms(s, s->queue_ns, BT_REMOTE_NO_QUEUE),
+        .input_mean_ms = mean_ms(s, s->input_ns, BT_REMOTE_NO_INPUT),
+        .infer_mean_ms = mean_ms(s, s->infer_ns, BT_REMOTE_NO_INFER),
+        .output_mean_ms = mean_ms(s, s->output_ns, BT_REMOTE_NO_OUTPUT),
+        .mean_batch_size = s->executions > 0 && !(s->untold & BT_REMOTE_NO_RUNS)
+                               ? (double)s->inferences / (double)s->executions
+                               : NAN,
     };
     complete_split(part);
 }

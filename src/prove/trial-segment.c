@@ -56,7 +56,8 @@ static void look_after(const bt_trial *t, bt_trial_segment *s) {
         }
         bt_remote_stats now = bt_trial_remote_stats(t, model);
         bt_remote_stats_add(&now, &s->served[i], -1);
-        s->served[i] = now.requests >= 0 ? now : (bt_remote_stats){0}; /* it was started anew */
+        const bool told = now.requests >= 0 && !(now.untold & BT_REMOTE_NO_STATS);
+        s->served[i] = told ? now : (bt_remote_stats){0}; /* or it was started anew */
         if (s->log) bt_failures_of_answers(&s->failures[i], s->log, i, last);
     }
 }

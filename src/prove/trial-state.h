@@ -124,7 +124,7 @@ void bt_trial_remote_close(bt_trial *t); /* NULL-safe */
 void bt_trial_remote_describe(bt_trial *t);
 BT_MUST_USE bt_status bt_trial_remote_describe_model(bt_trial *t, int model, bt_error *error);
 
-/* What all servers together have counted of a model; zeros where one of them does not say. */
+/* What all servers together have counted of a model; BT_REMOTE_NO_STATS where one of them does not say. */
 bt_remote_stats bt_trial_remote_stats(const bt_trial *t, int model);
 /* Into a part: what was counted while it was sent. */
 void bt_trial_remote_note(bt_load_part *part, const bt_remote_stats *meanwhile);

@@ -24,8 +24,8 @@ static const bt_field latency = {BT_FIELD_STRUCT(OBJECT, bt_load_part, latency, 
 
 static const bt_field server_fields[] = {
     {BT_FIELD(BIG, bt_load_server, requests)},
-    {BT_FIELD(BIG, bt_load_server, failed)},
-    {BT_FIELD(BIG, bt_load_server, runs)},
+    {BT_FIELD(AMOUNT, bt_load_server, failed)},
+    {BT_FIELD(AMOUNT, bt_load_server, runs)},
     {BT_FIELD(AMOUNT, bt_load_server, total_mean_ms)},
     {BT_FIELD(AMOUNT, bt_load_server, queue_mean_ms)},
     {BT_FIELD(AMOUNT, bt_load_server, input_mean_ms)},
@@ -52,7 +52,7 @@ static const bt_field part_fields[] = {
     {PART(BIG, cancelled)},
     {PART(BIG, failed)},
     {PART(BIG, lost)},
-    {PART(BIG, fallback)},
+    {PART(BIG, fallback), .optional = true},
     {PART(AMOUNT, actual_p95_ms)},
     {PART(AMOUNT, queue_mean_ms)},
     {PART(AMOUNT, preprocess_mean_ms)},
@@ -131,6 +131,11 @@ static int write_capacity(json_t *object, const bt_load_part *part) {
     return json_object_set_new(object, "capacity", bt_load_capacity_to_json(&part->capacity));
 }
 
+/* Null where answers do not say how they were served. */
+static int write_fallback(json_t *object, const bt_load_part *part) {
+    return bt_load_part_tells_paths(part) ? 0 : json_object_set_new(object, "fallback", json_null());
+}
+
 /* Only servers on the network have counted something. */
 static int write_server(json_t *object, const bt_load_part *part) {
     return part->server.requests > 0 ? bt_fields_write(&server, 1, part, object) : 0;
@@ -146,7 +151,7 @@ json_t *bt_load_part_to_json(const void *item) {
         json_object_set_new(object, "latencies_ms",
                             bt_numbers_write(part->latencies_ms, part->latency_count)) == 0 &&
         json_object_set_new(object, "seconds", write_bins(part)) == 0 && write_server(object, part) == 0 &&
-        write_capacity(object, part) == 0)
+        write_fallback(object, part) == 0 && write_capacity(object, part) == 0)
         return object;
     json_decref(object);
     return NULL;

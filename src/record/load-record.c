@@ -29,7 +29,7 @@ static void empty_part(bt_load_part *part) {
         .predicted_run_mean_ms = NAN,
         .predicted_deliver_mean_ms = NAN,
         .mean_batch_size = NAN,
-        .server = {0, 0, 0, NAN, NAN, NAN, NAN, NAN, NAN},
+        .server = {0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN},
         .latency_step = 1,
     };
     bt_load_capacity_empty(&part->capacity);
@@ -104,6 +104,10 @@ const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char
     for (int i = 0; i < scenario->part_count; i++)
         if (strcmp(scenario->parts[i].model, model) == 0) return &scenario->parts[i];
     return NULL;
+}
+
+bool bt_load_part_tells_paths(const bt_load_part *part) {
+    return part->ok == 0 || isfinite(part->service_mean_ms);
 }
 
 bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error) {

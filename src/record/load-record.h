@@ -58,7 +58,8 @@ typedef enum bt_load_verdict {
 
 /* What servers on the network counted of a model themselves while a part was sent, whoever asked. */
 typedef struct bt_load_server {
-    int64_t requests, failed, runs; /* requests 0: they do not say */
+    int64_t requests;    /* 0: they do not say */
+    double failed, runs; /* NaN, as all that follows, where that is not told */
     double total_mean_ms, queue_mean_ms, input_mean_ms, infer_mean_ms, output_mean_ms; /* of a request */
     double mean_batch_size; /* images a run; NaN where runs are not counted */
 } bt_load_server;
@@ -177,6 +178,8 @@ bt_load_scenario *bt_load_record_add(bt_load_record *record, int part_count);
 void bt_load_scenario_close(bt_load_scenario *scenario);
 /* A model's part of a scenario, or NULL. */
 const bt_load_part *bt_load_part_of(const bt_load_scenario *scenario, const char *model);
+/* Whether it is known how its requests were served: answers of other servers than this project's do not say. */
+bool bt_load_part_tells_paths(const bt_load_part *part);
 /* Frees what a scenario holds and leaves `part_count` empty parts, for another attempt. */
 BT_MUST_USE bt_status bt_load_scenario_reset(bt_load_scenario *scenario, int part_count, bt_error *error);
 

@@ -31,7 +31,7 @@ static void add_row(bt_table *table, const bt_load_scenario *scenario, const bt_
     const bt_load_server *s = &part->server;
     bt_table_text(table, "%s", scenario->title);
     bt_table_text(table, "%lld", (long long)s->requests);
-    bt_table_text(table, "%lld", (long long)s->failed);
+    bt_table_number(table, s->failed, 0);
     cell(table, s->queue_mean_ms);
     cell(table, s->input_mean_ms);
     cell(table, s->infer_mean_ms);

@@ -312,7 +312,7 @@ static void add_split(bt_table *table, const bt_load_scenario *scenario, const b
     cell(table, part->latency.p90_ms);
     cell(table, part->latency.p999_ms);
     cell(table, part->latency.max_ms);
-    bt_table_text(table, "%lld", (long long)part->fallback);
+    bt_table_number(table, bt_load_part_tells_paths(part) ? (double)part->fallback : NAN, 0);
 }
 
 bt_status bt_load_split_table(bt_table **out, const bt_load_record *record, const bt_load_model *model,

@@ -5,6 +5,9 @@
 . tests/lib/serving.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 program=$bin/test-production
+plain=$PWD/tests/python/plain_server.py
+python3=/usr/bin/python3
+[ -x $python3 ] || python3=python3
 sim=sim:tau0_ms=4,alpha_ms=2,noise=0.05
 cd "$scratch" || exit 1
 run "$bin/optimize-batch" --quiet --backend $sim --models hrnet,cbam_resunet --image-size 64 --batches 1,2,4 --output c.json
@@ -49,6 +52,27 @@ is "$(json "$record" .models.0.instances)" 2 'of as many instances as the server
 test_servers --endpoint "$first" --models hrnet --scenarios capacity --duration 1s
 like "$status" '^[034]$' 'a capacity is searched for'
 says '^run +asked/s' 'run by run'
+says '^Capacity +[0-9]+ +0 +[0-9.]+ +[0-9.]+ +[0-9.]+ ' 'with what the server counted itself'
+like "$(json "$(latest)/record.json" .scenarios.0.parts.0.server.runs)" '^[1-9]' 'in the record, too'
+
+# --- servers that tell less: what they do not tell is left out, and is no 0
+"$python3" "$plain" >plain.out 2>plain.err &
+adopt plain
+test_servers --endpoint "$url" --models hrnet --duration 1s --scenarios single --p95-sla-ms 60000
+exits 0 'a server that tells nothing of itself'
+unlike "$out" 'mean ms at the server' 'has no account of its own'
+says '^Single Request +[0-9.]+ +– +– +– .* –$' 'and what answers do not say is not known'
+record=$(latest)/record.json
+is "$(json "$record" .scenarios.0.parts.0.server)" null 'in the record, too'
+is "$(json "$record" .scenarios.0.parts.0.fallback)" null 'nor whether it was served by another path'
+run "$bin/render-report" "$(latest)/record.json"
+says '^Single Request +[0-9.]+ +– +– +– .* –$' 'which renders again'
+"$python3" "$plain" '{"model_stats": [{"inference_stats": {"success": {"count": COUNT}, "queue": {"ns": 0}}}]}' >partly.out 2>partly.err &
+adopt partly
+test_servers --endpoint "$url" --models hrnet --duration 1s --scenarios single --p95-sla-ms 60000
+exits 0 'a server that tells some of it'
+says '^Single Request +[0-9]+ +– +0\.000 +– +– +– +– +[0-9.]+ +–$' 'has an account of that'
+like "$(json "$(latest)/record.json" .scenarios.0.parts.0.server)" '"failed": ?null.*"queue_mean_ms": ?0' 'and so has the record'
 
 serve small --config c.json --models hrnet --max-queue-size 3 --backend sim:tau0_ms=60,alpha_ms=0
 test_servers --endpoint "$url" --scenarios sustained --rate 200 --duration 1s

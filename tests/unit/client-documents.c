@@ -187,6 +187,7 @@ static void statistics_are_what_was_counted_meanwhile(void **state) {
     assert_int_equal(after.queue_ns, 2500);
     assert_int_equal(after.infer_ns, 0);
     assert_int_equal(after.executions, 0);
+    assert_int_equal(after.untold, BT_REMOTE_NO_INPUT | BT_REMOTE_NO_OUTPUT);
     assert_int_equal(bt_remote_stats_read(&before, "{}", 2, WHERE, &error), BT_PARSE);
 }
 

@@ -334,7 +334,7 @@ bench-clients: .deps/$(CORE).stamp ## do NVIDIA's perf_analyzer and test-product
 bench-triton: .deps/$(CORE).stamp ## what HTTP costs here and at NVIDIA's Triton, which it downloads (55 MB), in turns \
     (ARGS="ROUNDS CONNECTIONS")
 	$(call build,$(O)/bench/bench-http)
-	@tools/setup/deps.sh triton
+	@tools/setup/deps.sh tritonserver
 	$(Q)O=$(O) tests/triton-comparison $(ARGS)
 
 bench-kernels: .deps/$(CORE).stamp ## every CPU kernel against its reference, and against a copy of its tensor
@@ -491,7 +491,7 @@ deps-clients: ## Triton's client and perf_analyzer, for their tests against serv
 	@tools/setup/deps.sh clients
 
 deps-triton: ## NVIDIA's Triton, for the test of what export-triton writes, and to compare with (55 MB)
-	@tools/setup/deps.sh triton
+	@tools/setup/deps.sh tritonserver
 
 deps-deployment: ## kubernetes-validate and hadolint, for the tests of the manifests and the Dockerfile
 	@tools/setup/deps.sh deployment
@@ -582,12 +582,12 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest \
-        fuzz fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
-        show-batch-config explain-batching export-triton bench bench-clients bench-http bench-kernels bench-predictions bench-steps \
-        bench-triton bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel \
-        page-pictures nightly shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-package deps-triton \
-        doctor test \
-        test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
+.PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
+        fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
+        show-batch-config explain-batching export-triton bench bench-clients bench-http bench-kernels \
+        bench-predictions bench-steps bench-triton bench-networks bench-peers study-policies study-search \
+        gpu-check install uninstall deb check-wheel page-pictures nightly shim cuda deps deps-core deps-python \
+        deps-clients deps-deployment deps-monitoring deps-package deps-triton doctor test test-locale test-core \
+        unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

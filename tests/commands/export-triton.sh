@@ -50,8 +50,8 @@ run "$bin/optimize-batch" "${tuned[@]}" --output again.json --export-triton from
 exits 0 'optimize-batch writes one as well'
 is "$(grep -v '^#' from-tuning/hrnet/config.pbtxt)" "$(grep -v '^#' <<<"$text")" 'the same'
 
-triton=$root/.deps/triton/pytriton/tritonserver
-if [ ! -e "$root/.deps/triton.stamp" ] || [ ! -e "$root/.deps/clients.stamp" ]; then
+triton=$root/.deps/tritonserver/pytriton/tritonserver
+if [ ! -e "$root/.deps/tritonserver.stamp" ] || [ ! -e "$root/.deps/clients.stamp" ]; then
     skip "tritonserver, or its client, is not set up: make deps-triton deps-clients"
     done_testing
     exit

@@ -152,14 +152,14 @@ run "$programs/test-production" --quiet --config c.json --models script --model-
 like "$status" '^[034]$' '--model-file serves another file under the name'
 
 # --- a lone package
-tune --model-file alone4=mine-4.pt2 --image-size 64 --time-budget 3s
+tune --model-file alone4=mine-4.pt2 --image-size 64 --time-budget 15s
 like "$status" '^[04]$' 'a package without {batch} is tuned'
 is "$(json "$(ls -td results/*optimize*/ | head -n 1)record.json" .models.0.points | grep -o '"batch_size":[0-9]*')" '"batch_size":4' \
     'at the one batch size that it is of'
 tune --model-file alone4=mine-4.pt2 --image-size 64 --batches 1,2
 refuses '--batches: alone4 has packages for batches of 4 alone' 'another is refused'
 # Weights by chance: how far two precisions agree on masks made with them says nothing.
-tune --model-file double=double.pt --image-size 64 --batches 1 --time-budget 2s --min-mask-iou 0
+tune --model-file double=double.pt --image-size 64 --batches 1 --time-budget 15s --min-mask-iou 0
 exits 0 'logits of another float type are taken'
 
 # --- packages as they were compiled
@@ -211,7 +211,7 @@ is "$(json seen.json .metadata.image_size)" 64 "unet.json beside unet.pt is read
 
 # --- probabilities
 echo '{"input_size": 64}' >soft.json
-tune --model-file soft=soft.pt --batches 1 --time-budget 3s --min-mask-iou 0
+tune --model-file soft=soft.pt --batches 1 --time-budget 15s --min-mask-iou 0
 log_of_last | grep -q 'warning.*soft: its output lies within \[0, 1\] everywhere: that looks like probabilities'
 ok $? 'an output within [0, 1] is asked about'
 like "$(json "$(record_of_last)" .models.0.output_note)" 'looks like probabilities' 'in the record'
@@ -222,13 +222,13 @@ says_error 'soft: its output lies within \[0, 1\]' 'segment-image asks too'
 ! agrees
 ok $? 'since its masks are others'
 echo '{"input_size": 64, "output": "probabilities"}' >soft.json
-tune --model-file soft=soft.pt --batches 1 --time-budget 3s --min-mask-iou 0.9
+tune --model-file soft=soft.pt --batches 1 --time-budget 15s --min-mask-iou 0.9
 is "$(json "$(record_of_last)" .models.0.output_note)" null 'once that is said, nothing is asked'
 like "$(json "$(record_of_last)" .models.0.points | grep -o '"mask_iou":[0-9.]*')" '^"mask_iou":(1|1\.0|0\.9[0-9]*)$' 'and masks are compared by it'
 segment soft=soft.pt
 agrees
 ok $? 'its polygons and confidence are those of the logits'
-tune --model-file nothing=nothing.pt --image-size 64 --batches 1 --time-budget 3s --min-mask-iou 0
+tune --model-file nothing=nothing.pt --image-size 64 --batches 1 --time-budget 15s --min-mask-iou 0
 log_of_last | grep -q 'nothing: the masks of all pictures are empty'
 ok $? 'masks of one value are told'
 
@@ -271,6 +271,6 @@ PYTHON
 fi
 cp mine-2.pt2 package.pt
 refuse package.pt 'package\.pt: an AOTInductor package: its name must end in \.pt2' 'a package under the other name'
-tune --model-file whole=alone.pt --image-size 64 --batches 1,2 --time-budget 3s --min-mask-iou 0
+tune --model-file whole=alone.pt --image-size 64 --batches 1,2 --time-budget 15s --min-mask-iou 0
 exits 0 'a traced batch size costs the other sizes and not the run'
 done_testing

@@ -7,6 +7,7 @@ Both have hrnet and cbam_resunet, in batches of up to 4.
 """
 
 import json
+import os
 import sys
 import urllib.request
 
@@ -14,7 +15,8 @@ import numpy
 import tritonclient.http as http
 from tritonclient.utils import InferenceServerException
 
-from tap import is_, ok
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from checks import is_, ok  # noqa: E402
 
 TRITON, OURS = sys.argv[1:3]
 OUTPUTS = "mask", "probabilities", "logits"

@@ -2,15 +2,15 @@
 # run.
 #
 # They are whole programs of others, unmodified, that tests run against serve-production. They want nothing of torch's; a
-# Python 3.11 with numpy is the machine's own (libb64 is perf_analyzer's, and Debian's). `triton` is the server of the same
+# Python 3.11 with numpy is the machine's own (libb64 is perf_analyzer's, and Debian's). `tritonserver` is the server of the same
 # house, from the wheel of PyTriton; it runs models in Debian's Python.
 
 clients_wheel=tritonclient-2.41.0.data
 
-# plan_clients clients|triton
+# plan_clients clients|tritonserver
 plan_clients() {
     probe libb64-0d needs_library libb64.so.0d
-    [ "$1" != triton ] || probe libpython3.11 needs_library libpython3.11.so.1.0
+    [ "$1" != tritonserver ] || probe libpython3.11 needs_library libpython3.11.so.1.0
     probe python3-numpy find_clients_python
     plan_wheels "$1"
 }
@@ -36,9 +36,9 @@ write_clients() {
 }
 
 # The part of Triton that runs Python is one for each version of Python.
-write_triton() {
-    local server=.deps/triton/pytriton/tritonserver
+write_tritonserver() {
+    local server=.deps/tritonserver/pytriton/tritonserver
     chmod +x "$server/bin/tritonserver" "$server"/python_backend_stubs/*/*
     cp "$server/python_backend_stubs/3.11/triton_python_backend_stub" "$server/backends/python/"
-    echo triton >.deps/triton.stamp
+    echo tritonserver >.deps/tritonserver.stamp
 }

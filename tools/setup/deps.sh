@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients|triton|deployment]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients|tritonserver|deployment]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -18,7 +18,7 @@
 #          Pillow: 35 MB
 #   peers  of python, with what bench-peers compares with: 97 MB more
 #   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
-#   triton     NVIDIA's tritonserver, which bench-triton compares with: 55 MB
+#   tritonserver  NVIDIA's tritonserver, which bench-triton compares with: 55 MB
 #   deployment kubernetes-validate and hadolint, for the tests of configs/kubernetes and packaging/docker: 36 MB
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
@@ -42,8 +42,8 @@ main() {
         --quiet) quiet=yes ;;
         core | gpu | lint | gate | monitoring | fuzz | coverage | package | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
-        clients | triton | deployment) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers, clients, triton and deployment" ;;
+        clients | tritonserver | deployment) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers, clients, tritonserver and deployment" ;;
         esac
         shift
     done
@@ -79,7 +79,7 @@ plan() {
         case $part in
         torch) plan_torch ;;
         python | peers) plan_python "$part" ;;
-        clients | triton) plan_clients "$part" ;;
+        clients | tritonserver) plan_clients "$part" ;;
         deployment) plan_deployment ;;
         *) plan_packages "$part" ;;
         esac
@@ -167,7 +167,7 @@ write_stamps() {
             write_python
             continue
             ;;
-        clients | triton | deployment)
+        clients | tritonserver | deployment)
             "write_$part"
             continue
             ;;

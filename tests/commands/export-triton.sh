@@ -35,7 +35,7 @@ exits 2 'no config'
 says_error 'absent\.json' 'is told by name'
 touch file
 run "$bin/export-triton" --config sim.json file
-exits 1 'a folder that cannot be made'
+exits 2 'a folder that cannot be made'
 says_error 'file' 'is told by name'
 
 # A checkpoint goes along, wherever it was.

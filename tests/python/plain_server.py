@@ -49,6 +49,7 @@ class Plain(http.server.BaseHTTPRequestHandler):
         self.answer(200, head + bytes(16), [("Inference-Header-Content-Length", str(len(head)))])
 
 
+http.server.ThreadingHTTPServer.request_queue_size = 1024  # with its 5, connections that come together are dropped
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Plain)
 print("serving hrnet at http://127.0.0.1:%d" % server.server_address[1], flush=True)
 server.serve_forever()

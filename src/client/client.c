@@ -139,15 +139,20 @@ static void end_call(bt_client *client, call *c, CURLcode code) {
     tell(client, c, code);
 }
 
-static void end_all(bt_client *client) {
+/* Tells of those that have ended; whether there were any. */
+static bool end_all(bt_client *client) {
+    bool any = false;
     int left;
     for (CURLMsg *message; (message = curl_multi_info_read(client->multi, &left));) {
         call *c = NULL;
         const CURLcode code = message->data.result;
         if (message->msg != CURLMSG_DONE) continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &c);
-        if (c) end_call(client, c, code);
+        if (!c) continue;
+        end_call(client, c, code);
+        any = true;
     }
+    return any;
 }
 
 /* ---- a request's beginning ---- */
@@ -273,7 +278,8 @@ static void *run(void *argument) {
     bt_thread_priority ignored;
     bt_raise_priority(&ignored);
     while (begin_waiting(client)) {
-        on_timer(client); /* what was just begun is due at once */
+        on_timer(client);              /* what was just begun is due at once, */
+        if (end_all(client)) continue; /* and may have its answer already: no event is left to tell */
         const int count = epoll_wait(client->epoll, events, EVENTS, wait_ms(client));
         for (int i = 0; i < count; i++)
             on_socket(client, &events[i]);

@@ -275,6 +275,17 @@ export-triton: .deps/$(CORE).stamp ## the config as a model repository for NVIDI
 	$(call build,$(O)/bin/$@ $(TRITON))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+plan-replicas: export OFFLINE = 1
+plan-replicas: .deps/$(CORE).stamp ## how many replicas a rate takes within the promise, and when to scale, by simulation \
+    (ARGS="--rate 400")
+	$(call build,$(O)/bin/$@)
+	$(Q)$(O)/bin/$@ $(ARGS)
+
+bench-replicas: .deps/$(CORE).stamp ## predicted P95 of 2, 3 and 4 replicas beside that of as many servers, on the \
+    simulated backend (ARGS="SECONDS")
+	$(call build,$(patsubst %,$(O)/bin/%,optimize-batch plan-replicas serve-production test-production))
+	$(Q)O=$(O) tests/replica-agreement $(ARGS)
+
 segment-image: $(SET_UP) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
 	$(call build,$(O)/bin/$@ $(CONTOURS) $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
@@ -584,7 +595,7 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
         fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
-        show-batch-config explain-batching export-triton bench bench-clients bench-http bench-kernels \
+        show-batch-config explain-batching export-triton plan-replicas bench-replicas bench bench-clients bench-http bench-kernels \
         bench-predictions bench-steps bench-triton bench-networks bench-peers study-policies study-search \
         gpu-check install uninstall deb check-wheel page-pictures nightly shim cuda deps deps-core deps-python \
         deps-clients deps-deployment deps-monitoring deps-package deps-triton doctor test test-locale test-core \

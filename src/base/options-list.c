@@ -6,6 +6,16 @@
 #include "base/options-type.h"
 #include "base/text.h"
 
+bool bt_names_have(const bt_names *names, const char *name) {
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->names[i], name) == 0) return true;
+    return false;
+}
+
+bool bt_names_want(const bt_names *names, const char *name) {
+    return !names || names->count == 0 || bt_names_have(names, name);
+}
+
 typedef bt_status add_part(const bt_option *option, const char *part, bt_option_value *out, bt_error *error);
 typedef bt_status add_item(const bt_option *option, const json_t *item, bt_option_value *out,
                            bt_error *error);

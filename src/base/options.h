@@ -42,6 +42,11 @@ typedef struct bt_names {
     char names[BT_NAMES_MAX][BT_NAME_SIZE];
 } bt_names;
 
+bool bt_names_have(const bt_names *names, const char *name);
+
+/* Of a choice among others, where no name means all of them. NULL-safe. */
+bool bt_names_want(const bt_names *names, const char *name);
+
 /* The largest batch size that can be asked for: what memory allows beyond it counts as no bound. */
 #define BT_BATCH_MAX 65536
 

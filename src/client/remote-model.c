@@ -165,13 +165,6 @@ void bt_remote_model_read_config(bt_remote_model *model, const char *text, size_
 
 /* ---- the repository ---- */
 
-/* A model of several versions is there several times. */
-static bool is_listed(const bt_names *names, const char *name) {
-    for (int i = 0; i < names->count; i++)
-        if (strcmp(names->names[i], name) == 0) return true;
-    return false;
-}
-
 bt_status bt_remote_index_read(bt_names *out, const char *text, size_t size, const char *where,
                                bt_error *error) {
     json_error_t at;
@@ -187,7 +180,7 @@ bt_status bt_remote_index_read(bt_names *out, const char *text, size_t size, con
         const char *state = json_string_value(json_object_get(model, "state"));
         const bool ready = !state || !*state || strcmp(state, "READY") == 0;
         if (!name || !ready || strlen(name) >= BT_NAME_SIZE || out->count == BT_NAMES_MAX ||
-            is_listed(out, name))
+            bt_names_have(out, name)) /* a model of several versions is there several times */
             continue;
         snprintf(out->names[out->count++], BT_NAME_SIZE, "%s", name);
     }

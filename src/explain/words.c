@@ -18,13 +18,6 @@ static bool has(const bt_explain_models *models, const char *name) {
     return false;
 }
 
-static bool is_wanted(const bt_names *wanted, const char *name) {
-    bool found = !wanted || wanted->count == 0;
-    for (int i = 0; !found && i < wanted->count; i++)
-        found = strcmp(wanted->names[i], name) == 0;
-    return found;
-}
-
 static bt_status refuse(const bt_explain_options *options, const char *wanted,
                         const bt_explain_models *models, bt_error *error) {
     char quoted[BT_TEXT_QUOTE_SIZE], known[256] = "";
@@ -43,10 +36,10 @@ bt_status bt_explain_open(bt_explanation **out, const char *source, const bt_exp
     for (int i = 0; wanted && i < wanted->count; i++)
         if (!has(models, wanted->names[i])) return refuse(options, wanted->names[i], models, error);
     for (int i = 0; i < models->count; i++)
-        count += is_wanted(wanted, name_of(models, i));
+        count += bt_names_want(wanted, name_of(models, i));
     bt_status status = bt_explanation_open(out, source, options->path, count, error);
     for (int i = 0; i < models->count && status == BT_OK; i++) {
-        if (!is_wanted(wanted, name_of(models, i))) continue;
+        if (!bt_names_want(wanted, name_of(models, i))) continue;
         bt_explained_model *model = &(*out)->models[next++];
         snprintf(model->model, sizeof model->model, "%s", name_of(models, i));
         model->from = i;

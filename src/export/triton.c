@@ -173,23 +173,6 @@ bt_status bt_triton_export_model(const bt_config *config, const bt_config_model 
     return status == BT_OK ? write_configuration(&e) : status; /* last: Triton may be watching for it */
 }
 
-static bool is_wanted(const bt_names *names, const char *name) {
-    for (int i = 0; i < names->count; i++)
-        if (strcmp(names->names[i], name) == 0) return true;
-    return names->count == 0;
-}
-
-static bt_status check_names(const bt_config *config, const bt_names *names, bt_error *error) {
-    char known[160] = "";
-    for (int i = 0; i < config->model_count; i++)
-        bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", config->models[i].name);
-    for (int i = 0; i < names->count; i++)
-        if (!bt_config_find(config, names->names[i]))
-            return bt_fail(error, BT_INVALID, "the config has no model \"%s\"; it has: %s", names->names[i],
-                           known);
-    return BT_OK;
-}
-
 static void tell(const bt_config_model *model, const char *folder, FILE *out) {
     const int instances = model->instance_count > 0 ? model->instance_count : 1;
     bt_text_print(out, "%s/%s: batches of up to %d, queue delay %g ms, %d instance%s%s\n", folder,
@@ -201,13 +184,13 @@ static void tell(const bt_config_model *model, const char *folder, FILE *out) {
 bt_status bt_triton_export(const bt_config *config, const bt_names *names, const char *folder,
                            bool with_backend, FILE *out, bt_error *error) {
     char backend[BT_PATH_SIZE];
-    bt_status status = check_names(config, names, error);
+    bt_status status = bt_config_check_names(config, names, error);
     if (status == BT_OK && with_backend)
         status = bt_library_find(backend, sizeof backend, BT_TRITON_BACKEND, error);
     int count = 0;
     for (int i = 0; status == BT_OK && i < config->model_count; i++) {
         const bt_config_model *model = &config->models[i];
-        if (!is_wanted(names, model->name) || (names->count == 0 && model->unmeasurable)) continue;
+        if (!bt_names_want(names, model->name) || (names->count == 0 && model->unmeasurable)) continue;
         count++;
         status = bt_triton_export_model(config, model, folder, with_backend ? backend : NULL, error);
         if (status == BT_OK && out) tell(model, folder, out);

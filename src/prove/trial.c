@@ -121,7 +121,7 @@ bt_status bt_trial_check(const bt_load_settings *settings, const bt_option_sourc
                                     .recommended_rps = NAN,
                                     .throughput_rps = 1};
         if (!remote && !bt_config_find(config, t->names[i]))
-            status = bt_served_model_unknown(config, t->names[i], error);
+            status = bt_config_fail_model(config, t->names[i], error);
     }
     if (status == BT_OK) status = bt_plan_make(&t->plan, settings, models, t->model_count, true, error);
     free(t);

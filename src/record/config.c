@@ -38,6 +38,20 @@ void bt_config_close(bt_config **config) {
     *config = NULL;
 }
 
+bt_status bt_config_fail_model(const bt_config *config, const char *name, bt_error *error) {
+    char known[160] = "";
+    for (int i = 0; i < config->model_count; i++)
+        bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", config->models[i].name);
+    return bt_fail(error, BT_INVALID, "the config has no model \"%.64s\"; it has: %s", name, known);
+}
+
+bt_status bt_config_check_names(const bt_config *config, const bt_names *names, bt_error *error) {
+    for (int i = 0; i < names->count; i++)
+        if (!bt_config_find(config, names->names[i]))
+            return bt_config_fail_model(config, names->names[i], error);
+    return BT_OK;
+}
+
 const bt_config_model *bt_config_find(const bt_config *config, const char *name) {
     for (int i = 0; i < config->model_count; i++)
         if (strcmp(config->models[i].name, name) == 0) return &config->models[i];

@@ -163,6 +163,12 @@ BT_MUST_USE bt_status bt_config_untuned(bt_config **out, const char *model, bt_e
 /* The model called `name`, or NULL. */
 const bt_config_model *bt_config_find(const bt_config *config, const char *name);
 
+/* BT_INVALID for a model that the config does not have; the message lists those that it has. */
+bt_status bt_config_fail_model(const bt_config *config, const char *name, bt_error *error);
+
+/* That for the first of `names` that it does not have; else BT_OK. */
+BT_MUST_USE bt_status bt_config_check_names(const bt_config *config, const bt_names *names, bt_error *error);
+
 /* The point of a batch size, or NULL. */
 const bt_config_point *bt_config_model_point(const bt_config_model *model, int batch_size);
 

@@ -13,14 +13,6 @@ static bool is_given(const bt_option_sources *sources, const char *name) {
     return sources->of[index] != BT_SOURCE_DEFAULT;
 }
 
-bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error) {
-    char known[160] = "";
-    for (int i = 0; i < config->model_count; i++) {
-        bt_text_append(known, sizeof known, "%s%s", i ? ", " : "", config->models[i].name);
-    }
-    return bt_fail(error, BT_INVALID, "the config has no model \"%.64s\"; it has: %s", name, known);
-}
-
 /* What was given, else what the model's entry has: its file, or the file or the source of its weights; else
  * the tuning's setting. */
 static bt_status resolve_model(bt_served_model *out, bt_error *error) {
@@ -195,7 +187,7 @@ bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config,
                                   const bt_service_settings *given, const bt_option_sources *sources,
                                   const bt_cores *cores, bt_error *error) {
     *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
-    if (!out->entry) return bt_served_model_unknown(config, name, error);
+    if (!out->entry) return bt_config_fail_model(config, name, error);
     if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
     fill(out, sources);
     bt_status status = resolve_model(out, error);

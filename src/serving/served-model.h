@@ -40,9 +40,6 @@ BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_con
                                               const bt_option_sources *sources, const bt_cores *cores,
                                               bt_error *error);
 
-/* BT_INVALID for a model that the config does not have; the message lists those that it has. */
-bt_status bt_served_model_unknown(const bt_config *config, const char *name, bt_error *error);
-
 /* What a lane of that path opens in that place. It borrows both, and the strings in them. */
 bt_session_options bt_served_model_session(const bt_served_model *served, const bt_instance *place,
                                            bt_path path);

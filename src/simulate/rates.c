@@ -96,25 +96,41 @@ double bt_rates_bound_rps(const bt_rates *rates) {
     return fmin(best * rates->instance_count, RATE_MAX_RPS);
 }
 
-bt_status bt_rates_highest(const bt_rates *rates, double p95_sla_ms, double *out, bt_error *error) {
-    const double bound = bt_rates_bound_rps(rates);
-    double passed = 0, failed = bound;
+bt_status bt_rates_search(double bound_rps, bt_rates_trial trial, const void *context, double *out,
+                          bt_error *error) {
+    double passed = 0, failed = bound_rps;
     bool passes = true;
-    bt_simulated tried;
     bt_status status = BT_OK;
     for (int i = 1; i <= STEPS && passes && status == BT_OK; i++) {
-        failed = bound * i / STEPS;
+        failed = bound_rps * i / STEPS;
         if (failed < BT_RATES_LEAST_RPS) continue;
-        status = bt_rates_try(rates, failed, &tried, error);
-        passes = status == BT_OK && bt_rates_keeps(&tried, p95_sla_ms);
-        if (passes) passed = failed;
+        status = trial(context, failed, &passes, error);
+        if (status == BT_OK && passes) passed = failed;
     }
     for (int i = 0; i < HALVINGS && passed < failed && status == BT_OK; i++) {
         const double middle = (passed + failed) / 2;
         if (middle < BT_RATES_LEAST_RPS) break;
-        status = bt_rates_try(rates, middle, &tried, error);
-        *(status == BT_OK && bt_rates_keeps(&tried, p95_sla_ms) ? &passed : &failed) = middle;
+        status = trial(context, middle, &passes, error);
+        *(status == BT_OK && passes ? &passed : &failed) = middle;
     }
     *out = passed;
     return status;
+}
+
+typedef struct rates_promise {
+    const bt_rates *rates;
+    double p95_sla_ms;
+} rates_promise;
+
+static bt_status keeps_at(const void *context, double rate_rps, bool *keeps, bt_error *error) {
+    const rates_promise *promise = context;
+    bt_simulated tried;
+    bt_status status = bt_rates_try(promise->rates, rate_rps, &tried, error);
+    *keeps = status == BT_OK && bt_rates_keeps(&tried, promise->p95_sla_ms);
+    return status;
+}
+
+bt_status bt_rates_highest(const bt_rates *rates, double p95_sla_ms, double *out, bt_error *error) {
+    const rates_promise promise = {rates, p95_sla_ms};
+    return bt_rates_search(bt_rates_bound_rps(rates), keeps_at, &promise, out, error);
 }

@@ -42,8 +42,17 @@ BT_MUST_USE bt_status bt_rates_try_arrivals(const bt_rates *rates, int64_t count
 /* Nothing is lost, and P95 within the SLA. */
 bool bt_rates_keeps(const bt_simulated *simulated, double p95_sla_ms);
 
-/* No more than this is served: full batches of the best size, one after another on every instance. */
+/* No more than this is served: full batches of the best size, one after another on every instance. Of its arguments it
+ * reads the model and the number of instances. */
 double bt_rates_bound_rps(const bt_rates *rates);
+
+/* Whether the promise is kept at that rate, into *keeps. */
+typedef bt_status (*bt_rates_trial)(const void *context, double rate_rps, bool *keeps, bt_error *error);
+
+/* The highest rate that keeps it: sought from below, by sixteenths of `bound_rps`, until one does not, then by halves. 0: the
+ * first one does not. Errors as the trial's. */
+BT_MUST_USE bt_status bt_rates_search(double bound_rps, bt_rates_trial trial, const void *context,
+                                      double *out, bt_error *error);
 
 /* The highest rate up to which requests meet the SLA, where a lone one does; 0: the least rate that is tried fails.
  * From below, since "up to this rate" is what is promised: where a queue delay is long, P95 can fall again as batches

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "simulate/stepped.h"
 #include "simulate/traffic.h"
 
 /* Both lanes of every instance may be at work at a time, each with a run that was given to it, and the results of the
@@ -21,7 +22,7 @@ typedef struct running {
     bool is_delivery;
 } running;
 
-typedef struct simulator {
+typedef struct bt_stepped {
     bt_batcher *batcher;
     bt_simulation *result;
     bt_traffic *models;
@@ -29,16 +30,16 @@ typedef struct simulator {
     int64_t now_ns, overhead_ns;
     running runs[RUNS_MAX]; /* a heap, the next to end first */
     int run_count;
-    running ended;                         /* the run that ended last; */
-    int64_t answered_ns;                   /* when its results are with their callers */
-    int answers;                           /* of it so far */
-    int64_t free_ns[BT_BATCHER_LANES_MAX]; /* when a lane has delivered what it has */
-    int first_of
-        [BT_BATCHER_INSTANCES_MAX]; /* by instance: the first one on its device, which stands for that */
+    running ended;                          /* the run that ended last; */
+    int64_t answered_ns;                    /* when its results are with their callers */
+    int answers;                            /* of it so far */
+    int64_t free_ns[BT_BATCHER_LANES_MAX];  /* when a lane has delivered what it has */
+    int first_of[BT_BATCHER_INSTANCES_MAX]; /* by instance: the first on its device, which stands for that */
     int64_t idle_since_ns[BT_BATCHER_INSTANCES_MAX]; /* by that one: when its device's last run ended */
     bool has_neighbours;                             /* some model is slowed by another */
     int last_model[BT_BATCHER_INSTANCES_MAX];        /* by that one: whose run was its device's last; -1 */
     double slowdown[BT_BATCHER_LANES_MAX];           /* by lane: of the run under way */
+    const bt_simulation_options *options;            /* borrowed */
 } simulator;
 
 /* ---- opening ---- */
@@ -63,6 +64,7 @@ static bt_status open_all(simulator *sim, const bt_simulation_options *options, 
     sim->result = result;
     if (!result) return bt_no_memory(error, "a simulation");
     result->trace_hash = BT_FNV_START;
+    sim->options = options;
     if (options->model_count < 1 || options->model_count > BT_BATCHER_MODELS_MAX ||
         options->overhead_ns < 0 || options->overhead_ns > BT_LADDER_NS_MAX)
         return bt_fail(error, BT_INVALID, "a simulation of %d models with an overhead of %lld ns a run",
@@ -229,9 +231,7 @@ static void answer(simulator *sim, const bt_action *action) {
 
 static void end_run(simulator *sim, const running *run) {
     bt_traffic *traffic = &sim->models[run->model];
-    bool known = bt_batcher_done(sim->batcher, sim->now_ns, run->run, run->outcome);
-    assert(known);
-    (void)known;
+    if (!bt_batcher_done(sim->batcher, sim->now_ns, run->run, run->outcome)) assert(!"a run of no batcher");
     sim->idle_since_ns[sim->first_of[run->lane / BT_LANES_PER_INSTANCE]] = sim->now_ns;
     const int64_t takes_ns = run->outcome == BT_RUN_GOOD ? bt_traffic_draw_delivery(traffic, run->count) : 0;
     traffic->busy_ns += run->course.end_ns - run->course.began_ns + takes_ns;
@@ -291,8 +291,8 @@ static int64_t sooner(int64_t a_ns, int64_t b_ns) {
 }
 
 /* The next thing that happens: a run or a delivery ends, a request arrives, or the batcher wants to be asked; at one
- * instant in this order. False when there is nothing more, or nothing before the clock's end. */
-static bool step(simulator *sim) {
+ * instant in this order. False when there is nothing more, or nothing until then. */
+static bool step(simulator *sim, int64_t until_ns) {
     int64_t run_ns = sim->run_count > 0 ? sim->runs[0].course.end_ns : BT_NEVER_NS;
     int64_t arrival_ns = BT_NEVER_NS, wake_ns = bt_batcher_wake_ns(sim->batcher);
     bt_traffic *arriving = NULL;
@@ -302,7 +302,7 @@ static bool step(simulator *sim) {
         arrival_ns = next_ns;
         arriving = &sim->models[i];
     }
-    if (sooner(sooner(run_ns, arrival_ns), wake_ns) > BT_HORIZON_NS) return false;
+    if (sooner(sooner(run_ns, arrival_ns), wake_ns) > until_ns) return false;
     if (run_ns <= arrival_ns && run_ns <= wake_ns) {
         running ended = pop_run(sim);
         sim->now_ns = run_ns;
@@ -335,29 +335,58 @@ static int instances_of(const bt_simulation_options *options, int model) {
     return count;
 }
 
-bt_status bt_simulate(bt_simulation **out, const bt_simulation_options *options, bt_error *error) {
-    simulator sim = {.run_count = 0};
-    *out = NULL;
-    bt_status status = open_all(&sim, options, error);
-    if (status != BT_OK) goto done;
-    find_devices(&sim, options);
-    while (step(&sim))
-        continue;
-    if (!bt_batcher_idle(sim.batcher) || has_arrivals(&sim)) {
-        status = bt_fail(error, BT_INVALID, "what is simulated is not over after 73 years");
-        goto done;
-    }
-    sim.result->duration_ns = later(sim.result->duration_ns, sim.now_ns);
-    for (int i = 0; status == BT_OK && i < sim.model_count; i++)
-        status = bt_traffic_sum_up(&sim.models[i], instances_of(options, i), error);
-done:
-    bt_batcher_close(&sim.batcher);
-    free(sim.models);
-    if (status != BT_OK)
-        bt_simulation_close(&sim.result);
-    else
-        *out = sim.result;
+bt_status bt_stepped_open(bt_stepped **out, const bt_simulation_options *options, bt_error *error) {
+    simulator *sim = calloc(1, sizeof *sim);
+    *out = sim;
+    if (!sim) return bt_no_memory(error, "a simulation");
+    bt_status status = open_all(sim, options, error);
+    if (status == BT_OK) find_devices(sim, options);
+    if (status != BT_OK) bt_stepped_close(out);
     return status;
+}
+
+void bt_stepped_until(bt_stepped *sim, int64_t until_ns) {
+    while (step(sim, until_ns))
+        continue;
+}
+
+int64_t bt_stepped_under_way(const bt_stepped *sim, int model) {
+    const bt_simulated *out = sim->models[model].out;
+    return sim->models[model].sent - out->ok - out->rejected - out->expired - out->failed;
+}
+
+bt_status bt_stepped_finish(bt_stepped **stepped, bt_simulation **out, bt_error *error) {
+    simulator *sim = *stepped;
+    bt_status status = BT_OK;
+    *out = NULL;
+    bt_stepped_until(sim, BT_HORIZON_NS);
+    if (!bt_batcher_idle(sim->batcher) || has_arrivals(sim))
+        status = bt_fail(error, BT_INVALID, "what is simulated is not over after 73 years");
+    sim->result->duration_ns = later(sim->result->duration_ns, sim->now_ns);
+    for (int i = 0; status == BT_OK && i < sim->model_count; i++)
+        status = bt_traffic_sum_up(&sim->models[i], instances_of(sim->options, i), error);
+    if (status == BT_OK) {
+        *out = sim->result;
+        sim->result = NULL;
+    }
+    bt_stepped_close(stepped);
+    return status;
+}
+
+void bt_stepped_close(bt_stepped **stepped) {
+    if (!stepped || !*stepped) return;
+    bt_batcher_close(&(*stepped)->batcher);
+    free((*stepped)->models);
+    bt_simulation_close(&(*stepped)->result);
+    free(*stepped);
+    *stepped = NULL;
+}
+
+bt_status bt_simulate(bt_simulation **out, const bt_simulation_options *options, bt_error *error) {
+    bt_stepped *stepped;
+    *out = NULL;
+    bt_status status = bt_stepped_open(&stepped, options, error);
+    return status == BT_OK ? bt_stepped_finish(&stepped, out, error) : status;
 }
 
 void bt_simulation_close(bt_simulation **simulation) {

@@ -23,13 +23,13 @@
 #define REQUESTS   5
 #define PATIENCE_S 20
 
-static atomic_bool answers_come_first;
+static atomic_bool answered_at_once;
 
 /* In libcurl's place of the C library's. */
 __attribute__((visibility("default"))) ssize_t send(int socket, const void *bytes, size_t size, int flags) {
     const ssize_t sent = syscall(SYS_sendto, socket, bytes, size, flags, NULL, 0);
     struct pollfd answer = {.fd = socket, .events = POLLIN};
-    if (sent > 0 && atomic_load(&answers_come_first)) poll(&answer, 1, PATIENCE_S * 1000);
+    if (sent > 0 && atomic_load(&answered_at_once)) poll(&answer, 1, PATIENCE_S * 1000);
     return sent;
 }
 
@@ -76,7 +76,7 @@ static void every_answer_is_told(void **state) {
     for (int i = 0; i < REQUESTS; i++) {
         const bt_client_request request = {.url = url, .body = body, .size = sizeof body, .json_size = 2};
         struct timespec until;
-        atomic_store(&answers_come_first, i > 0); /* once the connection is there */
+        atomic_store(&answered_at_once, i > 0); /* once the connection is there */
         assert_int_equal(bt_client_send(client, &request, told, &done, &error), BT_OK);
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += PATIENCE_S / 2;

@@ -281,6 +281,12 @@ plan-replicas: .deps/$(CORE).stamp ## how many replicas a rate takes within the 
 	$(call build,$(O)/bin/$@)
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+bench-export: .deps/$(CORE).stamp ## the same tuned plan here and in Triton by its export: P95 at 60 % of the capacity, in \
+    turns (ARGS="ROUNDS SECONDS MODEL"); downloads Triton (55 MB)
+	$(call build,$(patsubst %,$(O)/bin/%,optimize-batch export-triton serve-production test-production) $(TRITON))
+	@tools/setup/deps.sh tritonserver
+	$(Q)O=$(O) tests/export-comparison $(ARGS)
+
 bench-replicas: .deps/$(CORE).stamp ## predicted P95 of 2, 3 and 4 replicas beside that of as many servers, on the \
     simulated backend (ARGS="SECONDS")
 	$(call build,$(patsubst %,$(O)/bin/%,optimize-batch plan-replicas serve-production test-production))
@@ -595,10 +601,10 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
         fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
-        show-batch-config explain-batching export-triton plan-replicas bench-replicas bench bench-clients bench-http bench-kernels \
-        bench-predictions bench-steps bench-triton bench-networks bench-peers study-policies study-search \
-        gpu-check install uninstall deb check-wheel page-pictures nightly shim cuda deps deps-core deps-python \
-        deps-clients deps-deployment deps-monitoring deps-package deps-triton doctor test test-locale test-core \
-        unit-core check sanitizers lint docs help format clean FORCE
+        show-batch-config explain-batching export-triton plan-replicas bench-export bench-replicas bench \
+        bench-clients bench-http bench-kernels bench-predictions bench-steps bench-triton bench-networks \
+        bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
+        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-package deps-triton \
+        doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -101,10 +101,10 @@ def main():
         same_answers(triton, ours, model)
         batches(triton, model)
     picture = PICTURES[0]
-    low, high = (ask(triton, "hrnet", picture, parameters={"threshold": text}).as_numpy("mask").sum()
-                 for text in ("0.05", "0.95"))
-    ok(low > high, "the threshold counts", (low, high))
-    refused(triton, "a probability", "a threshold that is none is told", picture, parameters={"threshold": "2"})
+    low, high = (ask(triton, "hrnet", picture, parameters={"threshold": threshold}).as_numpy("mask").sum()
+                 for threshold in (0.05, "0.95"))
+    ok(low > high, "the threshold counts, as a number and as text", (low, high))
+    refused(triton, "a probability", "a threshold that is none is told", picture, parameters={"threshold": 2.5})
     refused(triton, "", "more pictures than a batch takes are refused", numpy.concatenate([picture] * 5))
     mode = ask(triton, "hrnet", picture).get_response()["parameters"]["inference_mode"]
     is_(mode, "production_optimized", "which path it took is told")

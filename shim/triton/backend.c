@@ -109,11 +109,10 @@ static bt_status find_folder(TRITONBACKEND_Model *of, char out[BT_PATH_SIZE], bt
 
 /* The service's settings over its config. Triton has waited for the batch already; the files are those that were copied
  * beside the config. */
-static bt_status write_settings(const json_t *parameters, const char *folder, char *out, size_t size, bt_error *error) {
-    char weights[BT_OPTION_TEXT_SIZE], file[BT_OPTION_TEXT_SIZE], name[64];
+static bt_status write_settings(const json_t *parameters, const char *name, const char *folder, char *out, size_t size, bt_error *error) {
+    char weights[BT_OPTION_TEXT_SIZE], file[BT_OPTION_TEXT_SIZE];
     bt_status status = read_parameter(parameters, BT_TRITON_WEIGHTS, weights, sizeof weights, error);
     if (status == BT_OK) status = read_parameter(parameters, BT_TRITON_MODEL_FILE, file, sizeof file, error);
-    if (status == BT_OK) status = read_parameter(parameters, BT_TRITON_MODEL, name, sizeof name, error);
     if (status != BT_OK) return status;
     int length = snprintf(out, size, "max_queue_delay_ms=0,policy=delay");
     if (weights[0])
@@ -126,7 +125,7 @@ static bt_status write_settings(const json_t *parameters, const char *folder, ch
 static bt_status open_service(model *m, const json_t *parameters, const char *folder, bt_error *error) {
     char config[BT_PATH_SIZE], settings[4 * BT_PATH_SIZE];
     bt_status status = bt_path_join(config, error, "%s/%s", folder, BT_TRITON_CONFIG);
-    if (status == BT_OK) status = write_settings(parameters, folder, settings, sizeof settings, error);
+    if (status == BT_OK) status = write_settings(parameters, m->name, folder, settings, sizeof settings, error);
     const bt_service_options options = {.config = config, .models = m->name, .settings = settings};
     if (status == BT_OK) status = bt_service_open(&m->service, &options, error);
     if (status == BT_OK) status = bt_service_start(m->service, error);

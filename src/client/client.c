@@ -56,6 +56,7 @@ typedef struct call {
     struct curl_slist *headers;
     bt_easy_answer answer;
     int64_t begun_ns;
+    bool again; /* it has been begun a second time */
 } call;
 
 /* A list that is taken from its front and added to at its end. */
@@ -139,6 +140,16 @@ static void end_call(bt_client *client, call *c, CURLcode code) {
     tell(client, c, code);
 }
 
+/* On a fresh connection, and within the time that it had. */
+static bool send_again(bt_client *client, call *c) {
+    const int64_t left_ms = client->limit_ms - (bt_clock_now_ns() - c->begun_ns) / BT_NS_PER_MS;
+    c->again = true;
+    curl_multi_remove_handle(client->multi, c->easy);
+    return curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+           curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L) == CURLE_OK &&
+           curl_multi_add_handle(client->multi, c->easy) == CURLM_OK;
+}
+
 /* Tells of those that have ended; whether there were any. */
 static bool end_all(bt_client *client) {
     bool any = false;
@@ -149,7 +160,8 @@ static bool end_all(bt_client *client) {
         if (message->msg != CURLMSG_DONE) continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &c);
         if (!c) continue;
-        end_call(client, c, code);
+        if (c->again || !bt_easy_unsent(&c->answer, c->easy, code) || !send_again(client, c))
+            end_call(client, c, code);
         any = true;
     }
     return any;
@@ -177,6 +189,8 @@ static bool set_up(const bt_client *client, call *c, const bt_client_request *be
         c->headers = headers_of(request);
     }
     return c->headers && curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c) == CURLE_OK &&
+           curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 0L) == CURLE_OK &&
+           curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)client->limit_ms) == CURLE_OK &&
            curl_easy_setopt(c->easy, CURLOPT_URL, request->url) == CURLE_OK &&
            curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, request->body) == CURLE_OK &&
            curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size) == CURLE_OK &&
@@ -199,6 +213,7 @@ static void begin(bt_client *client, call *fresh) {
     c->request = fresh->request;
     if (c != fresh) free_call(fresh);
     c->begun_ns = bt_clock_now_ns();
+    c->again = false;
     bt_easy_begin(&c->answer);
     if (!set_up(client, c, &before) || curl_multi_add_handle(client->multi, c->easy) != CURLM_OK) {
         tell(client, c, CURLE_OUT_OF_MEMORY);

@@ -115,6 +115,14 @@ void bt_easy_forget(bt_easy_answer *answer) {
     answer->size = answer->room = 0;
 }
 
+bool bt_easy_unsent(const bt_easy_answer *answer, CURL *easy, CURLcode code) {
+    long connected = 1, header = 1;
+    if (code != CURLE_SEND_ERROR || answer->size > 0) return false;
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connected);
+    curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header);
+    return connected == 0 && header == 0;
+}
+
 void bt_easy_read(const bt_easy_answer *answer, CURL *easy, CURLcode code, bt_client_answer *out) {
     long status = 0;
     out->timed_out = code == CURLE_OPERATION_TIMEDOUT;

@@ -31,6 +31,10 @@ void bt_easy_begin(bt_easy_answer *answer);
 /* Frees what was received. */
 void bt_easy_forget(bt_easy_answer *answer);
 
+/* It could not be sent to its end because the server had closed the connection that it had kept, and nothing was
+ * answered. (What was sent and then not answered, libcurl sends anew by itself.) */
+bool bt_easy_unsent(const bt_easy_answer *answer, CURL *easy, CURLcode code);
+
 /* What became of it; `easy` may be NULL where it was never begun. */
 void bt_easy_read(const bt_easy_answer *answer, CURL *easy, CURLcode code, bt_client_answer *out);
 

@@ -7,8 +7,6 @@
 
 #include <cmocka.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,95 +240,6 @@ static void closing_tells_those_that_wait(void **state) {
     close(silent);
 }
 
-/* ---- a server that closes a kept connection just as it is used again ---- */
-
-#define BODY_SIZE ((size_t)8 << 20) /* more than the system holds of it */
-
-typedef struct closer {
-    int listener;
-    bool reads; /* all of the request that gets no answer, or nothing of it */
-} closer;
-
-/* A head and its body; or what there is of them where the client has gone. */
-static void read_request(int client) {
-    char head[1024], piece[65536];
-    size_t size = 0;
-    do {
-        if (recv(client, head + size, 1, 0) != 1) return;
-        head[++size] = '\0';
-    } while (!strstr(head, "\r\n\r\n") && size < sizeof head - 1);
-    for (size_t left = BODY_SIZE; left > 0;) {
-        const ssize_t got = recv(client, piece, left < sizeof piece ? left : sizeof piece, 0);
-        if (got <= 0) return;
-        left -= (size_t)got;
-    }
-}
-
-static void *close_just_then(void *argument) {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-    const closer *c = argument;
-    char first;
-    int client = accept(c->listener, NULL, NULL);
-    read_request(client);
-    assert_int_equal(send(client, answer, sizeof answer - 1, MSG_NOSIGNAL), sizeof answer - 1);
-    if (c->reads)
-        read_request(client);
-    else
-        assert_int_equal(recv(client, &first, 1, MSG_PEEK), 1); /* it is on its way */
-    close(client);
-    client = accept(c->listener, NULL, NULL);
-    read_request(client);
-    (void)!send(client, answer, sizeof answer - 1, MSG_NOSIGNAL);
-    close(client);
-    return NULL;
-}
-
-/* A request's end, to be waited for. */
-typedef struct told {
-    sem_t ended;
-    int http_status;
-} told;
-
-static void note_status(void *context, const bt_client_answer *answer) {
-    told *t = context;
-    t->http_status = answer->http_status;
-    sem_post(&t->ended);
-}
-
-static int status_of(bt_client *client, const char *url, const uint8_t *body) {
-    bt_error error;
-    told t = {.http_status = -1};
-    const bt_client_request request = {.url = url, .body = body, .size = BODY_SIZE, .json_size = 2};
-    sem_init(&t.ended, 0, 0);
-    must(bt_client_send(client, &request, note_status, &t, &error), &error);
-    while (sem_wait(&t.ended) != 0) {
-    }
-    sem_destroy(&t.ended);
-    return t.http_status;
-}
-
-/* What a server has closed before it had the request is sent once more: on a fresh connection. */
-static void a_kept_connection_that_was_closed_loses_nothing(void **state) {
-    (void)state;
-    uint8_t *body = calloc(1, BODY_SIZE);
-    assert_non_null(body);
-    for (int reads = 0; reads < 2; reads++) {
-        pthread_t thread;
-        bt_client *client;
-        bt_error error;
-        char url[BT_URL_SIZE];
-        closer c = {.listener = listen_silently(url), .reads = reads};
-        assert_int_equal(pthread_create(&thread, NULL, close_just_then, &c), 0);
-        must(bt_client_open(&client, FOREVER_MS, &error), &error);
-        assert_int_equal(status_of(client, url, body), 200);
-        assert_int_equal(status_of(client, url, body), 200);
-        bt_client_close(&client);
-        pthread_join(thread, NULL);
-        close(c.listener);
-    }
-    free(body);
-}
-
 static void a_question_is_answered(void **state) {
     (void)state;
     world w;
@@ -363,7 +272,6 @@ int main(void) {
         cmocka_unit_test(what_a_server_says_of_a_failure_is_kept),
         cmocka_unit_test(who_never_answers_is_given_up),
         cmocka_unit_test(closing_tells_those_that_wait),
-        cmocka_unit_test(a_kept_connection_that_was_closed_loses_nothing),
         cmocka_unit_test(a_question_is_answered),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

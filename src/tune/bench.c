@@ -60,20 +60,25 @@ static bt_status fill_images(bt_bench *b, int from, int to, bt_error *error) {
     return status;
 }
 
-/* Room and images for `batch_size`, and at least the distinct ones. */
-static bt_status ensure_images(bt_bench *b, int batch_size, bt_error *error) {
-    if (batch_size < IMAGES) batch_size = IMAGES;
-    if (batch_size <= b->capacity) return BT_OK;
+static bt_status make_room(bt_bench *b, int batch_size, bt_error *error) {
     float *images = realloc(b->images, (size_t)batch_size * 3 * pixels(b) * sizeof *images);
     if (images) b->images = images;
     float *logits = realloc(b->logits, (size_t)batch_size * pixels(b) * sizeof *logits);
     if (logits) b->logits = logits;
     if (!images || !logits) return bt_no_memory(error, "a batch of %d images", batch_size);
-    int from = b->capacity;
     b->capacity = batch_size;
+    return BT_OK;
+}
+
+/* Room and images for `batch_size`, and at least the distinct ones. */
+static bt_status ensure_images(bt_bench *b, int batch_size, bt_error *error) {
+    const int from = b->capacity;
+    if (batch_size < IMAGES) batch_size = IMAGES;
+    if (batch_size <= from) return BT_OK;
+    bt_status status = make_room(b, batch_size, error);
+    if (status != BT_OK) return status;
     if (bt_team_session(b->team)->info.computes_masks) return fill_images(b, from, batch_size, error);
-    memset(images + (size_t)from * 3 * pixels(b), 0,
-           (size_t)(batch_size - from) * 3 * pixels(b) * sizeof *images);
+    memset(image_at(b, from), 0, (size_t)(batch_size - from) * 3 * pixels(b) * sizeof(float));
     return BT_OK;
 }
 
@@ -146,8 +151,10 @@ static bt_status step_measure(bt_bench *b, const bt_step *step, bt_step_result *
     return status;
 }
 
+/* A worker of that size runs nothing else: one image is drawn. */
 static bt_status step_full_size(bt_bench *b, bt_step_result *result, bt_error *error) {
-    bt_status status = ensure_images(b, 1, error);
+    bt_status status = b->capacity ? BT_OK : make_room(b, 1, error);
+    if (status == BT_OK) status = bt_bench_pictures(b->images, &b->order, &b->model.model.norm, 0, 1, error);
     if (status == BT_OK) status = bt_team_prepare(b->team, 1, pixels(b), error);
     if (status == BT_OK) status = time_team(b, 1, 1, result->samples_ms, error);
     if (status == BT_OK) result->sample_count = 1;

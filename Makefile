@@ -527,9 +527,9 @@ doctor: .deps/$(CORE).stamp ## print what a bug report needs, and what is wrong 
 test: all .deps/torch.stamp ## set up, build and run every test
 	@O=$(O) tests/run $(TESTS)
 
-test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## the same where every program has set a \
-    locale with decimal commas
-	@O=$(O) tests/under-locale tests/run $(TESTS)
+test-locale: all .deps/torch.stamp $(O)/tests/preload-locale.so ## those that write or read numbers, where every \
+    program has set a locale with decimal commas
+	@O=$(O) tests/under-locale tests/run $(or $(TESTS),--text)
 
 # With a compiler, nvcc, a Python with torch and jansson (its include/ and lib/ may lie in .deps/jansson) it
 # fetches nothing. PART=kernels,paths runs some of it; kernels are built for this machine's GPU alone.

@@ -55,6 +55,8 @@ const CudaParts &cuda_parts();
 at::Tensor fused_norm(const CudaParts &parts, at::Tensor x, const at::Tensor &residual,
                       const at::Tensor &scale, const at::Tensor &offset, bool relu);
 
+class Fitting;
+
 /* What turns images into logits, in a thread that ThreadMode has set up. */
 class Program {
   public:
@@ -70,6 +72,10 @@ class Program {
     /* What a single image is padded to. */
     virtual int least_batch_size() const {
         return 1;
+    }
+    /* Of a user's file: what lies between it and the pictures; null of a built-in network. */
+    virtual Fitting *fitting() {
+        return nullptr;
     }
 };
 

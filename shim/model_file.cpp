@@ -4,7 +4,7 @@
  * A package knows its input's shape and layout by heart and would read past a smaller one; AOTInductor's own
  * check of inputs, which is off unless an environment variable asks for it, is asked for when the shim is
  * loaded. What it then complains of tells what the package takes. */
-#include "internal.h"
+#include "fitting.h"
 
 #include <climits>
 #include <cstdlib>
@@ -31,13 +31,6 @@ constexpr int script_prepare_runs = 3, package_prepare_runs = 2;
 
 std::string name_of(const std::string &path) {
     return path.substr(path.rfind('/') + 1); /* npos + 1 is 0 */
-}
-
-std::string shape(at::IntArrayRef sizes) {
-    std::string text;
-    for (int64_t size : sizes)
-        text += (text.empty() ? "" : " x ") + std::to_string(size);
-    return text.empty() ? "one number" : text;
 }
 
 /* TorchScript's errors begin with a traceback of the program; the last line says what happened. */
@@ -67,31 +60,63 @@ std::string last_line(std::string text) {
     blame(path, "does not run on images of " + shape(images.sizes()), BT_BACKEND);
 }
 
-/* N x 1 x H x W of a float type, or a word about what it is. */
-at::Tensor logits_for(const at::Tensor &out, const at::Tensor &images, const std::string &path) {
-    std::vector<int64_t> wanted = {images.size(0), 1, images.size(2), images.size(3)};
-    if (out.sizes() != at::IntArrayRef(wanted))
-        throw Failure(BT_INVALID, name_of(path) + ": gives " + shape(out.sizes()) + " for images of " +
-                                      shape(images.sizes()) + "; logits of " + shape(wanted) + " are wanted");
-    if (!out.is_floating_point())
-        throw Failure(BT_INVALID, name_of(path) + ": gives numbers of type " +
-                                      std::string(c10::toString(out.scalar_type())) +
-                                      "; floating-point logits are wanted");
-    return out;
+/* Runs it with three channels, and where it fails and nobody has said how many go in, with one. The first failure
+ * counts where both fail. */
+template <typename Run> void in_its_channels(Fitting &fitting, Run run) {
+    try {
+        run();
+        return;
+    } catch (const Failure &) {
+        if (!fitting.tries_grey()) throw;
+        try {
+            run();
+            return;
+        } catch (const Failure &) {
+            fitting.forgets_grey();
+        }
+        throw;
+    }
 }
 
 /* ---- TorchScript ---- */
 
+void add_tensor(std::vector<Given> &to, std::string name, const c10::IValue &value) {
+    if (value.isTensor()) to.push_back({std::move(name), value.toTensor()});
+}
+
+/* The tensors of a tuple, a list or a dictionary, or the one that it is. */
+std::vector<Given> tensors_of(const c10::IValue &out, const std::string &path) {
+    std::vector<Given> given;
+    add_tensor(given, "", out);
+    if (out.isTuple())
+        for (const c10::IValue &value : out.toTupleRef().elements())
+            add_tensor(given, "", value);
+    if (out.isList())
+        for (const c10::IValue &value : out.toListRef())
+            add_tensor(given, "", value);
+    if (out.isGenericDict())
+        for (const auto &entry : out.toGenericDict())
+            add_tensor(given, entry.key().isString() ? entry.key().toStringRef() : "", entry.value());
+    if (given.empty())
+        throw Failure(BT_INVALID,
+                      name_of(path) + ": gives a " + out.tagKind() +
+                          " without a tensor; one is wanted, N x classes x H x W, or several in a "
+                          "tuple, a list or a dictionary");
+    return given;
+}
+
 class Script : public Program {
   public:
-    Script(const char *path, const Mode &mode) : path_(path), module_(load(path, mode)) {}
+    Script(const bt_torch_options &options, const Mode &mode)
+        : path_(options.files[0].path), module_(load(path_, mode)),
+          fitting_(*options.map, options.gives_probabilities, name_of(path_)) {}
 
     at::Tensor forward(at::Tensor images) override {
-        c10::IValue out = run(images);
-        if (!out.isTensor())
-            throw Failure(BT_INVALID, name_of(path_) + ": gives a " + out.tagKind() +
-                                          "; one tensor of logits, N x 1 x H x W, is wanted");
-        return logits_for(out.toTensor(), images, path_);
+        return fitting_.output(tensors_of(run(fitting_.input(images)), path_), images);
+    }
+
+    Fitting *fitting() override {
+        return &fitting_;
     }
 
     int prepare_runs() const override {
@@ -123,6 +148,7 @@ class Script : public Program {
 
     std::string path_;
     torch::jit::Module module_;
+    Fitting fitting_;
 };
 
 /* ---- packages ---- */
@@ -237,10 +263,13 @@ bool is_about_layout(const std::string &error) {
 
 class Packages : public Program {
   public:
-    Packages(const bt_torch_options &options, const Mode &mode) : device_(mode.device) {
+    Packages(const bt_torch_options &options, const Mode &mode)
+        : device_(mode.device),
+          fitting_(*options.map, options.gives_probabilities, name_of(options.files[0].path)) {
         for (int i = 0; i < options.file_count; i++)
             packages_[options.files[i].batch_size].path = options.files[i].path;
-        if (packages_.begin()->first == 0) find_batch_size(options.height, options.width);
+        if (packages_.begin()->first == 0)
+            in_its_channels(fitting_, [&] { find_batch_size(options.height, options.width); });
     }
 
     /* A size that no package is of runs in the next larger one, padded with black images. */
@@ -269,6 +298,10 @@ class Packages : public Program {
 
     int least_batch_size() const override {
         return packages_.begin()->first;
+    }
+
+    Fitting *fitting() override {
+        return &fitting_;
     }
 
   private:
@@ -306,11 +339,10 @@ class Packages : public Program {
     }
 
     at::Tensor run(Package &package, const at::Tensor &images) {
-        std::vector<at::Tensor> out = compute_as_compiled(package, images);
-        if (out.size() != 1)
-            throw Failure(BT_INVALID, name_of(package.path) + ": gives " + std::to_string(out.size()) +
-                                          " tensors; one of logits, N x 1 x H x W, is wanted");
-        return logits_for(out[0], images, package.path);
+        std::vector<Given> given;
+        for (at::Tensor &tensor : compute_as_compiled(package, fitting_.input(images)))
+            given.push_back({"", std::move(tensor)});
+        return fitting_.output(given, images);
     }
 
     /* Whether a batch of that size is taken; else its error. */
@@ -340,6 +372,7 @@ class Packages : public Program {
     }
 
     at::Device device_;
+    Fitting fitting_;
     std::map<int, Package> packages_; /* by batch size */
     int any_from_ = 0; /* a lone package that takes any batch from this size on; 0: it does not */
 };
@@ -348,13 +381,13 @@ class Packages : public Program {
 
 std::unique_ptr<Program> open_model_file(const bt_torch_options &options, const Mode &mode) {
     if (options.packages) return std::make_unique<Packages>(options, mode);
-    return std::make_unique<Script>(options.files[0].path, mode);
+    return std::make_unique<Script>(options, mode);
 }
 
 void try_model_file(Program &program, const bt_torch_options &options, const Mode &mode) {
     try {
         at::Tensor images = at::zeros({1, 3, options.height, options.width}, at::TensorOptions(mode.device));
-        program.forward(images.contiguous(mode.layout()));
+        in_its_channels(*program.fitting(), [&] { program.forward(images.contiguous(mode.layout())); });
     } catch (const Failure &failure) {
         if (failure.status != BT_BACKEND) throw;
         throw Failure(BT_INVALID, failure.message);

@@ -4,6 +4,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 
+#include "fitting.h"
 #include "session.h"
 
 using namespace bt;
@@ -101,6 +102,8 @@ bt_status session_open(bt_torch_session **out, const bt_torch_options *options, 
         *out = new bt_torch_session(*options, mode, fused ? &cuda_parts() : nullptr);
         facts->only_batch_size = (*out)->program->only_batch_size();
         facts->least_batch_size = (*out)->program->least_batch_size();
+        if (const Fitting *fitting = (*out)->program->fitting())
+            snprintf(facts->found, sizeof facts->found, "%s", fitting->found().c_str());
     });
 }
 

@@ -17,6 +17,7 @@
 
 #include "backend/torch.h"
 #include "base/error.h"
+#include "networks/model.h"
 #include "networks/network.h"
 #include "networks/weights.h"
 #include "settings/precision.h"
@@ -25,7 +26,7 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 6
+#define BT_TORCH_SHIM_ABI 7
 
 /* A user's file. */
 typedef struct bt_torch_file {
@@ -40,9 +41,11 @@ typedef struct bt_torch_options {
                                    each loaded when it is first needed */
     int file_count;
     bool packages;
-    int device_index;  /* of a CUDA device; -1 for the CPU */
-    int height, width; /* of the input, pixels */
-    int threads;       /* of the session on a CPU; positive */
+    const bt_model_map *map;  /* of files: how what they give becomes one map; copied at open */
+    bool gives_probabilities; /* files' output is no logits */
+    int device_index;         /* of a CUDA device; -1 for the CPU */
+    int height, width;        /* of the input, pixels */
+    int threads;              /* of the session on a CPU; positive */
     /* FP32, or a half, which means autocast. What is compiled is as it is. */
     bt_precision precision;
     bool standard; /* FP32, contiguous: the two below do not count */
@@ -56,8 +59,9 @@ typedef struct bt_torch_session_facts {
     char cuda[64]; /* "CUDA 13.2, cuDNN 9.14.0"; "" for the CPU */
     /* On the CUDA device before the weights, the context included; 0 for the CPU. */
     int64_t device_used_bytes;
-    int only_batch_size;  /* that runs without padding; 0: any, or several */
-    int least_batch_size; /* what a single image is padded to */
+    int only_batch_size;            /* that runs without padding; 0: any, or several */
+    int least_batch_size;           /* what a single image is padded to */
+    char found[BT_MODEL_NOTE_SIZE]; /* of files: what the first run told that nobody had said; else "" */
 } bt_torch_session_facts;
 
 /* Bytes on a CUDA device. */
@@ -77,7 +81,7 @@ typedef struct bt_torch_shim {
     int abi; /* BT_TORCH_SHIM_ABI; look at nothing else where it differs */
     bt_status (*describe)(bt_torch_facts *facts, bt_error *error);
     /* Copies the weights to the device in the session's precision and layout, or loads the files and runs one
-     * image. BT_INVALID names the file that cannot be loaded, or does not give logits of N x 1 x H x W. Free
+     * image. BT_INVALID names the file that cannot be loaded, or gives nothing that a map can be made of. Free
      * with close. */
     bt_status (*open)(bt_torch_session **out, const bt_torch_options *options, bt_torch_session_facts *facts,
                       bt_error *error);

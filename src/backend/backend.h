@@ -55,6 +55,7 @@ typedef struct bt_session_info {
     char path_note[200];      /* empty, or why the path is not what was asked for, or what it costs */
     char weights[64];         /* source; of a model file, its name without the folder */
     char weights_note[256];   /* empty, or which of several in a checkpoint were taken */
+    char found_note[256];     /* empty, or what opening a model file told that nobody had said */
     uint64_t weights_hash;    /* 0 where there are none */
     int threads;
     int only_batch_size;  /* of a package: others are padded to it; 0: any size is run as it is */

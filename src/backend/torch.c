@@ -180,6 +180,7 @@ static void describe(torch_session *session, const bt_session_options *options,
     bt_torch_subject_describe(s, info);
     info->only_batch_size = facts->only_batch_size;
     note_packages(info, s, inside->standard, facts->least_batch_size);
+    memcpy(info->found_note, facts->found, sizeof info->found_note);
     info->threads = inside->threads;
     info->computes_masks = true;
     info->device_memory = session->on_cuda;
@@ -211,6 +212,8 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
         .files = files,
         .file_count = s->file_count,
         .packages = s->model.kind == BT_MODEL_PACKAGES,
+        .map = &s->model.map,
+        .gives_probabilities = s->model.output == BT_OUTPUT_PROBABILITIES,
         .device_index = device_index,
         .height = options->height,
         .width = options->width,

@@ -5,59 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fields.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "networks/model-archive.h"
+#include "networks/model-json.h"
 #include "networks/network.h"
 #include "settings/model-file.h"
 
 #define PIECE (1 << 20) /* bytes hashed at a time */
 
 /* ---- the JSON file beside it ---- */
-
-/* Three numbers, one a channel. */
-static bt_status read_channels(const json_t *object, const char *key, double minimum, float out[3],
-                               const char *where, bt_error *error) {
-    json_t *array;
-    if (!json_object_get(object, key)) return BT_OK;
-    bt_status status = bt_json_array(object, key, &array, where, error);
-    if (status != BT_OK) return status;
-    if (json_array_size(array) != 3)
-        return bt_fail(error, BT_PARSE, "%s: %s has %zu numbers; 3 are wanted, of red, green and blue", where,
-                       key, json_array_size(array));
-    for (size_t i = 0; i < 3; i++) {
-        const json_t *item = json_array_get(array, i);
-        const double value = json_number_value(item);
-        if (!json_is_number(item) || value < minimum || value > 1000)
-            return bt_fail(error, BT_PARSE, "%s: %s[%zu] is no number from %g to 1000", where, key, i,
-                           minimum);
-        out[i] = (float)value;
-    }
-    return BT_OK;
-}
-
-static bt_status read_output(const json_t *object, bt_image_output *out, const char *where, bt_error *error) {
-    const json_t *said = json_object_get(object, "output");
-    const char *text = said ? json_string_value(said) : "logits";
-    *out = text && strcmp(text, "probabilities") == 0 ? BT_OUTPUT_PROBABILITIES : BT_OUTPUT_LOGITS;
-    if (*out == BT_OUTPUT_PROBABILITIES || (text && strcmp(text, "logits") == 0)) return BT_OK;
-    return bt_fail(error, BT_PARSE, "%s: output is \"logits\" or \"probabilities\"", where);
-}
-
-static bt_status read_input(bt_model *model, const json_t *json, const char *where, bt_error *error) {
-    static const char *const keys[] = {"input_size", "mean", "std", "output", NULL};
-    int64_t size = 0;
-    bt_status status = bt_fields_refuse_unknown(NULL, 0, keys, json, where, error);
-    if (status == BT_OK && json_object_get(json, "input_size"))
-        status = bt_json_integer(json, "input_size", 1, BT_IMAGE_SIDE_MAX, &size, where, error);
-    if (status == BT_OK) status = read_channels(json, "mean", -1000, model->norm.mean, where, error);
-    if (status == BT_OK) status = read_channels(json, "std", 1e-6, model->norm.std, where, error);
-    if (status == BT_OK) status = read_output(json, &model->output, where, error);
-    model->input_size = (int)size;
-    return status;
-}
 
 /* Says which of two files was read, unless `other` is not there or says the same. */
 static void note_other(bt_model *model, const json_t *read, const char *path, const char *other) {
@@ -85,7 +43,7 @@ static bt_status load_input(bt_model *model, bt_error *error) {
     status = bt_file_check_regular(by_name ? path : stem, error);
     if (status == BT_OK) status = bt_json_load(&json, by_name ? path : stem, error);
     if (status != BT_OK) return status;
-    status = read_input(model, json, by_name ? path : stem, error);
+    status = bt_model_json_read(model, json, by_name ? path : stem, error);
     if (status == BT_OK && by_name && stem[0]) note_other(model, json, path, stem);
     json_decref(json);
     if (status != BT_OK && !by_name)
@@ -146,7 +104,7 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
 }
 
 bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error) {
-    *out = (bt_model){.kind = BT_MODEL_NETWORK, .norm = bt_image_imagenet};
+    *out = (bt_model){.kind = BT_MODEL_NETWORK, .norm = bt_image_imagenet, .map.tensor_number = -1};
     snprintf(out->name, sizeof out->name, "%s", name);
     return file && *file ? describe_file(out, file, error) : describe_network(out, error);
 }
@@ -242,11 +200,11 @@ void bt_model_question(char out[BT_MODEL_NOTE_SIZE], bool from_file, bt_image_ou
         snprintf(
             out, BT_MODEL_NOTE_SIZE,
             "its output lies within [0, 1] everywhere: that looks like probabilities, not logits; if so, "
-            "say \"output\": \"probabilities\" in NAME.json beside the file");
+            "say \"outputs\": \"probabilities\" in NAME.json beside the file");
     else if (output == BT_OUTPUT_PROBABILITIES && (range->least < -0.05 || range->most > 1.05))
         bt_text_format(
             out, BT_MODEL_NOTE_SIZE,
-            "its output reaches from %.3g to %.3g: these are no probabilities; leave \"output\" out of "
+            "its output reaches from %.3g to %.3g: these are no probabilities; leave \"outputs\" out of "
             "its JSON file if they are logits",
             range->least, range->most);
     else if (range->mask_share == 0 || range->mask_share == 1)

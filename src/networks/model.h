@@ -6,10 +6,13 @@
  * there a JSON file of the file's own name (net.json beside net.pt or net-{batch}.pt2), may say what goes in
  * and what comes out:
  *
- *     {"input_size": 512, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "output": "probabilities"}
+ *     {"input_size": 512, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+ *      "output": "out", "classes": ["background", "cell", "border"], "mask": ["cell", "border"]}
  *
- * Without it the size is the one that a package was compiled for, else that of the built-in networks; mean
- * and standard deviation are ImageNet's, and the output is logits. */
+ * Every key may be left out (docs/models-and-weights.md has them all). The size is then the one that a package was
+ * compiled for, else that of the built-in networks; mean and standard deviation are ImageNet's, and the output is
+ * logits. What one run can tell (channels, which tensor, how many classes, how much smaller) is found out when the
+ * file is opened, and said. */
 #ifndef BT_NETWORKS_MODEL_H
 #define BT_NETWORKS_MODEL_H
 
@@ -20,6 +23,7 @@
 #include "base/options.h"
 #include "image/normalize.h"
 #include "image/resize.h"
+#include "networks/model-map.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +48,7 @@ typedef struct bt_model {
     int compiled_height, compiled_width; /* all that a package takes; 0: any, or unknown */
     bt_image_norm norm;
     bt_image_output output;
+    bt_model_map map;                    /* how that is made of what a file gives */
     char input_note[BT_MODEL_NOTE_SIZE]; /* "", or which of two JSON files that differ was read */
 } bt_model;
 

@@ -74,6 +74,7 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     if (info->path_note[0] && !already_reported(lane))
         bt_log_write(lane->service->log, BT_LOG_WARNING, "%s: %s", model->name, info->path_note);
     warn_of_model(lane, info->weights_note);
+    warn_of_model(lane, info->found_note);
     if (bt_served_model_has_changed(served, info->weights_hash)) {
         char words[BT_PATH_SIZE + 96];
         snprintf(words, sizeof words, "other weights than those that were measured: %s has changed since",

@@ -113,6 +113,7 @@ bt_status bt_sweep_model(const bt_tuning *t, bt_probe *probe, int instances, con
     warn(t, t->model->precision_note);
     warn(t, t->model->path_note);
     warn(t, facts->info.weights_note);
+    warn(t, facts->info.found_note);
     const bt_sweep_options options = sweep_options(t, &sizes, time_budget_s);
     status = bt_sweep_open(&sweep, &options, t->model, error);
     if (status == BT_OK) status = run_sweep(t, probe, sweep, error);

@@ -13,7 +13,7 @@ cd "$scratch" || exit 1
 # sweep ARGS...: a small one, half a second
 sweep() {
     run "$folder/optimize-batch" --quiet --models hrnet --backend sim:tau0_ms=0.2,alpha_ms=0.05,noise=0 --batches 1,2 \
-        --time-budget 1s --output c.json "$@"
+        --time-budget 20s --output c.json "$@"
 }
 
 # calls KIND: how many of them a whole sweep makes

@@ -23,7 +23,7 @@ adopt() {
     served=$1
     server=$!
     servers="$servers $server"
-    for i in $(seq 600); do
+    for i in $(seq 1800); do
         url=$(sed -n 's/^serving .* at //p' "$served.out")
         [ -z "$url" ] || return 0
         kill -0 "$server" 2>/dev/null || return 1

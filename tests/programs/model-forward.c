@@ -15,9 +15,9 @@
 #include "program-options.h"
 
 typedef struct forward_options {
-    char model[BT_OPTION_TEXT_SIZE], weights[BT_OPTION_TEXT_SIZE], shape[BT_OPTION_TEXT_SIZE],
-        counter_input[BT_OPTION_TEXT_SIZE], device[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE],
-        output[BT_OPTION_TEXT_SIZE];
+    char model[BT_OPTION_TEXT_SIZE], model_file[BT_OPTION_TEXT_SIZE], input[BT_OPTION_TEXT_SIZE],
+        weights[BT_OPTION_TEXT_SIZE], shape[BT_OPTION_TEXT_SIZE], counter_input[BT_OPTION_TEXT_SIZE],
+        device[BT_OPTION_TEXT_SIZE], backend[BT_OPTION_TEXT_SIZE], output[BT_OPTION_TEXT_SIZE];
     int64_t counter_weights, images_seed, threads, repeat;
     int precision, path;
     int batch, height, width; /* of `shape` */
@@ -32,11 +32,14 @@ static const char *const precisions[] = {"fp32", "bf16", "fp16"};
 static const bt_option table[] = {
     {VALUE(model), .type = BT_OPTION_TEXT, .placeholder = "NAME", .help = "Needed."},
     {VALUE(shape), .type = BT_OPTION_TEXT, .placeholder = "N,3,H,W", .help = "Needed."},
+    {VALUE(model_file), .type = BT_OPTION_TEXT, .placeholder = "FILE",
+     .help = "A user's network, under that name."},
     {VALUE(counter_weights), SEED, .initial = "20240917", .help = "Weights from the counter generator."},
     {VALUE(weights), .type = BT_OPTION_TEXT, .placeholder = "SOURCE", .help = "Other weights: demo."},
     {VALUE(counter_input), .type = BT_OPTION_TEXT, .placeholder = "NAME",
      .help = "Input from the counter generator under that name, and the weights' seed."},
     {VALUE(images_seed), SEED, .initial = "1", .help = "Input of synthetic spheroids instead."},
+    {VALUE(input), .type = BT_OPTION_TEXT, .placeholder = "FILE", .help = "Input of float32 bytes instead."},
     {VALUE(precision), .type = BT_OPTION_CHOICE, .initial = "fp32", .choices = "fp32|bf16|fp16",
      .help = "What convolutions compute in."},
     {VALUE(path), .type = BT_OPTION_CHOICE, .initial = "standard", .choices = "standard|plain|production",
@@ -73,6 +76,7 @@ static int open_session(bt_session **session, const forward_options *options, bt
     const bt_session_options inside = {
         .backend = options->backend,
         .model = options->model,
+        .model_file = options->model_file,
         .weights = weights,
         .device = options->device,
         .path = (bt_path)options->path,
@@ -85,7 +89,8 @@ static int open_session(bt_session **session, const forward_options *options, bt
     };
     if (bt_session_open(session, &inside, error) != BT_OK) return 1;
     const bt_session_info *info = bt_session_describe(*session);
-    if (strcmp(info->precision, precision) != 0 && info->computes_masks)
+    if (*info->found_note) printf("found: %s\n", info->found_note);
+    if (strcmp(info->precision, precision) != 0 && info->computes_masks && !*options->model_file)
         return program_options_refuse(&command, "--precision", precision,
                                       *info->precision_note ? info->precision_note
                                                             : "this path and device compute otherwise");
@@ -98,6 +103,14 @@ static bt_status write_file(const char *path, const float *values, size_t count,
     int closed = file ? fclose(file) : -1;
     if (written == count && closed == 0) return BT_OK;
     return bt_fail(error, BT_IO, "%s cannot be written", path);
+}
+
+static bt_status read_file(const char *path, float *values, size_t count, bt_error *error) {
+    FILE *file = fopen(path, "rbe");
+    const size_t got = file ? fread(values, sizeof *values, count, file) : 0;
+    if (file) fclose(file);
+    return got == count ? BT_OK
+                        : bt_fail(error, BT_IO, "%s has not the %zu floats of that shape", path, count);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -133,6 +146,8 @@ static bt_status forward(bt_session *session, const forward_options *options, bt
     bt_status status = BT_OK;
     if (!images || !logits)
         status = bt_no_memory(error, "a batch of %d", options->batch);
+    else if (*options->input)
+        status = read_file(options->input, images, 3 * pixels, error);
     else if (*options->counter_input)
         input_counter(images, 3 * pixels, options->counter_input, (uint64_t)options->counter_weights);
     else

@@ -98,6 +98,31 @@ static void a_file_says_whether_it_gives_probabilities(void **state) {
     assert_true(bt_model_threshold(BT_OUTPUT_PROBABILITIES) == 0.5f);
 }
 
+static void a_file_says_which_map_is_made_of_what_it_gives(void **state) {
+    (void)state;
+    bt_model_map map = described("usual", at("net.pt")).map;
+    assert_int_equal(map.channels, 0);
+    assert_string_equal(map.tensor, "");
+    assert_int_equal(map.tensor_number, -1);
+    assert_int_equal(map.class_count, 0);
+    assert_false(map.sigmoid);
+    put("named.json",
+        "{\"output\": \"out\", \"classes\": [\"ground\", \"cell\", \"border\"], \"mask\": [\"cell\", 2]}");
+    map = described("named", at("net.pt")).map;
+    assert_string_equal(map.tensor, "out");
+    assert_int_equal(map.class_count, 3);
+    assert_true(!map.in_mask[0] && map.in_mask[1] && map.in_mask[2] && !map.in_mask[3]);
+    put("grey.json",
+        "{\"channels\": 1, \"mean\": [0.5], \"std\": [2], \"output\": 1, \"outputs\": \"probabilities\", "
+        "\"activation\": \"sigmoid\", \"mask\": 4}");
+    const bt_model model = described("grey", at("net.pt"));
+    assert_int_equal(model.map.channels, 1);
+    assert_int_equal(model.map.tensor_number, 1);
+    assert_int_equal(model.output, BT_OUTPUT_PROBABILITIES);
+    assert_true(model.map.sigmoid && model.map.in_mask[4]);
+    assert_true(model.norm.mean[2] == 0.5f && model.norm.std[1] == 2);
+}
+
 /* NAME.json first, then that of the file's own name; where both are there and differ it is said which. */
 static void the_files_own_name_does_where_the_models_is_not_there(void **state) {
     (void)state;
@@ -193,7 +218,7 @@ static void what_is_odd_about_outputs_is_asked(void **state) {
     bt_model_question(words, true, BT_OUTPUT_PROBABILITIES, &range);
     assert_string_equal(words, "");
     bt_model_question(words, true, BT_OUTPUT_LOGITS, &range);
-    assert_non_null(strstr(words, "say \"output\": \"probabilities\" in NAME.json"));
+    assert_non_null(strstr(words, "say \"outputs\": \"probabilities\" in NAME.json"));
     bt_model_question(words, false, BT_OUTPUT_LOGITS, &range); /* a network of this house gives logits */
     assert_string_equal(words, "");
     range = bt_model_range(BT_OUTPUT_LOGITS, logits, 1);
@@ -217,10 +242,25 @@ static void what_is_wrong_beside_a_file_is_named(void **state) {
         {"{\"mean\": [0.5, 0.5, 1e30]}", "mean[2]"},
         {"{\"std\": [0.5, 0, 0.5]}", "std[1]"},
         {"{\"std\": [-1, 1, 1]}", "std[0]"},
-        {"{\"output\": \"probability\"}", "output is \"logits\" or \"probabilities\""},
-        {"{\"output\": 1}", "output is \"logits\" or \"probabilities\""},
-        {"{\"output\": null}", "output is \"logits\" or \"probabilities\""},
-        {"{\"outputs\": \"logits\"}", "did you mean \"output\"?"},
+        {"{\"mean\": [0.5]}", "or \"channels\": 1 beside it"},
+        {"{\"channels\": 2}", "channels is 3, of red, green and blue, or 1, of grey"},
+        {"{\"channels\": 4}", "channels"},
+        {"{\"output\": null}", "output is the name of one tensor"},
+        {"{\"output\": -1}", "output is the name of one tensor"},
+        {"{\"output\": \"\"}", "output is the name of one tensor"},
+        {"{\"outputs\": \"probability\"}", "outputs is \"logits\" or \"probabilities\""},
+        {"{\"outputs\": 1}", "outputs is \"logits\" or \"probabilities\""},
+        {"{\"activation\": \"relu\"}", "activation is \"softmax\" or \"sigmoid\""},
+        {"{\"classes\": 3}", "classes"},
+        {"{\"classes\": []}", "classes has 0 names; 1 to 256 are possible"},
+        {"{\"classes\": [\"a\", 2]}", "classes[1] is no name"},
+        {"{\"classes\": [\"a\", \"b\", \"a\"]}", "classes[0] and [2] are both \"a\""},
+        {"{\"classes\": [\"a\", \"b\"], \"mask\": \"c\"}", "mask names \"c\", which is no class"},
+        {"{\"classes\": [\"a\", \"b\"], \"mask\": 2}", "no class"},
+        {"{\"mask\": -1}", "no class"},
+        {"{\"mask\": []}", "mask has none of the classes"},
+        {"{\"classes\": [\"a\", \"b\"], \"mask\": [0, \"b\"]}", "mask has all of the classes"},
+        {"{\"maks\": 1}", "did you mean \"mask\"?"},
         {"[1]", "wrong.json"},
         {"{", "wrong.json"},
     };
@@ -333,6 +373,7 @@ int main(void) {
         cmocka_unit_test(a_built_in_network_is_described_by_its_name),
         cmocka_unit_test(a_file_says_what_its_input_is_or_the_usual_holds),
         cmocka_unit_test(a_file_says_whether_it_gives_probabilities),
+        cmocka_unit_test(a_file_says_which_map_is_made_of_what_it_gives),
         cmocka_unit_test(the_files_own_name_does_where_the_models_is_not_there),
         cmocka_unit_test(a_package_says_what_images_it_takes),
         cmocka_unit_test(what_is_odd_about_outputs_is_asked),

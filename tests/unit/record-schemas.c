@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "networks/model-json.h"
 #include "record/config-fields.h"
 #include "record/config.h"
 #include "record/parts.h"
 
 #define CONFIG_SCHEMA   "configs/schema/production_batch_config.schema.json"
+#define MODEL_SCHEMA    "configs/schema/model.schema.json"
 #define SETTINGS_SCHEMA "configs/schema/settings.schema.json"
 
 static json_t *load(const char *path) {
@@ -74,6 +76,17 @@ static void the_config_schema_has_the_keys_of_the_code(void **state) {
     compare_table("neighbour", json_object_get(property(model, "neighbours"), "items"),
                   &bt_config_neighbour_keys);
     compare_table("weights", property(model, "weights"), &bt_config_weights_keys);
+    json_decref(schema);
+}
+
+static void the_model_schema_has_the_keys_of_the_code(void **state) {
+    (void)state;
+    json_t *schema = load(MODEL_SCHEMA), *properties = json_object_get(schema, "properties");
+    size_t count = 0;
+    for (; bt_model_json_keys[count]; count++)
+        if (!json_object_get(json_object_get(properties, bt_model_json_keys[count]), "description"))
+            fail_msg("the schema does not say what \"%s\" is", bt_model_json_keys[count]);
+    assert_int_equal(json_object_size(properties), count + 1); /* and $schema */
     json_decref(schema);
 }
 
@@ -232,6 +245,7 @@ static void the_profiles_are_what_the_guide_says(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_config_schema_has_the_keys_of_the_code),
+        cmocka_unit_test(the_model_schema_has_the_keys_of_the_code),
         cmocka_unit_test(machine_and_subject_have_the_keys_of_the_code),
         cmocka_unit_test(the_schema_knows_every_outcome),
         cmocka_unit_test(an_entrys_settings_are_the_rows_that_hold_for_one_model),

@@ -4,8 +4,8 @@
     tools/setup/torch-python tools/python/export_example.py FOLDER [--name mine] [--size 64] [--batches 1,2,4]
 
 FOLDER/mine.pt, FOLDER/mine-1.pt2, ... and FOLDER/mine.json come of it. Put your own network in the place of Example: it
-takes N x 3 x H x W normalised floats and gives N x 1 x H x W logits (or probabilities: FOLDER/mine.json must then say
-"output": "probabilities"). Packages want a C++ compiler, and are for the kind of CPU (or, with model and input on it, the
+takes N x 3 x H x W normalised floats and gives a map of logits (or probabilities: FOLDER/mine.json must then say
+"outputs": "probabilities"; docs/models-and-weights.md has the other keys). Packages want a C++ compiler, and are for the kind of CPU (or, with model and input on it, the
 kind of GPU) that they are made on; for any with AVX2:
 
     ATEN_CPU_CAPABILITY=avx2 TORCHINDUCTOR_CPP_MARCH=x86-64-v3 tools/setup/torch-python tools/python/export_example.py FOLDER

@@ -1,0 +1,162 @@
+#include "networks/model-json.h"
+
+#include <string.h>
+
+#include "base/fields.h"
+#include "base/json.h"
+
+const char *const bt_model_json_keys[] = {"input_size", "channels", "mean",       "std",  "output",
+                                          "outputs",    "classes",  "activation", "mask", NULL};
+
+/* ---- what goes in ---- */
+
+/* Three numbers, one a channel; one number where there is one channel. */
+static bt_status read_channels(const json_t *object, const char *key, double minimum, int channels,
+                               float out[3], const char *where, bt_error *error) {
+    json_t *array;
+    if (!json_object_get(object, key)) return BT_OK;
+    bt_status status = bt_json_array(object, key, &array, where, error);
+    if (status != BT_OK) return status;
+    const size_t count = json_array_size(array);
+    if (count != 3 && !(count == 1 && channels == 1))
+        return bt_fail(error, BT_PARSE, "%s: %s has %zu numbers; 3 are wanted, of red, green and blue%s",
+                       where, key, count, count == 1 ? ", or \"channels\": 1 beside it" : "");
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *item = json_array_get(array, count == 3 ? i : 0);
+        const double value = json_number_value(item);
+        if (!json_is_number(item) || value < minimum || value > 1000)
+            return bt_fail(error, BT_PARSE, "%s: %s[%zu] is no number from %g to 1000", where, key, i,
+                           minimum);
+        out[i] = (float)value;
+    }
+    return BT_OK;
+}
+
+static bt_status read_input(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    int64_t size = 0, channels = 0;
+    bt_status status = BT_OK;
+    if (json_object_get(json, "input_size"))
+        status = bt_json_integer(json, "input_size", 1, BT_IMAGE_SIDE_MAX, &size, where, error);
+    if (status == BT_OK && json_object_get(json, "channels"))
+        status = bt_json_integer(json, "channels", 1, 3, &channels, where, error);
+    if (status == BT_OK && channels == 2)
+        status = bt_fail(error, BT_PARSE, "%s: channels is 3, of red, green and blue, or 1, of grey", where);
+    model->input_size = (int)size;
+    model->map.channels = (int)channels;
+    if (status == BT_OK)
+        status = read_channels(json, "mean", -1000, model->map.channels, model->norm.mean, where, error);
+    if (status == BT_OK)
+        status = read_channels(json, "std", 1e-6, model->map.channels, model->norm.std, where, error);
+    return status;
+}
+
+/* ---- what comes out ---- */
+
+/* One of two words; `usual` is not said. */
+static bt_status read_word(const json_t *object, const char *key, const char *usual, const char *other,
+                           bool *is_other, const char *where, bt_error *error) {
+    const json_t *said = json_object_get(object, key);
+    const char *text = said ? json_string_value(said) : usual;
+    *is_other = text && strcmp(text, other) == 0;
+    if (*is_other || (text && strcmp(text, usual) == 0)) return BT_OK;
+    return bt_fail(error, BT_PARSE, "%s: %s is \"%s\" or \"%s\"", where, key, usual, other);
+}
+
+/* Which tensor; or, as before there were several, what its numbers are. */
+static bt_status read_tensor(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    const json_t *said = json_object_get(json, "output");
+    const char *text = json_string_value(said);
+    bt_model_map *map = &model->map;
+    if (!said) return BT_OK;
+    if (json_is_integer(said) && json_integer_value(said) >= 0 && json_integer_value(said) < 1000) {
+        map->tensor_number = (int)json_integer_value(said);
+        return BT_OK;
+    }
+    if (!text || text[0] == '\0' || strlen(text) >= sizeof map->tensor)
+        return bt_fail(
+            error, BT_PARSE,
+            "%s: output is the name of one tensor of a dictionary, as \"out\", or a number from 0, or "
+            "\"logits\" or \"probabilities\"",
+            where);
+    if (strcmp(text, "probabilities") == 0)
+        model->output = BT_OUTPUT_PROBABILITIES;
+    else if (strcmp(text, "logits") != 0)
+        memcpy(map->tensor, text, strlen(text) + 1);
+    return BT_OK;
+}
+
+static bt_status read_classes(bt_model_map *map, const json_t *json, const char *where, bt_error *error) {
+    json_t *array;
+    if (!json_object_get(json, "classes")) return BT_OK;
+    bt_status status = bt_json_array(json, "classes", &array, where, error);
+    if (status != BT_OK) return status;
+    map->class_count = (int)json_array_size(array);
+    if (json_array_size(array) < 1 || json_array_size(array) > BT_MODEL_CLASSES_MAX)
+        return bt_fail(error, BT_PARSE, "%s: classes has %zu names; 1 to %d are possible", where,
+                       json_array_size(array), BT_MODEL_CLASSES_MAX);
+    for (int i = 0; i < map->class_count; i++) {
+        const char *name = json_string_value(json_array_get(array, (size_t)i));
+        if (!name || name[0] == '\0') return bt_fail(error, BT_PARSE, "%s: classes[%d] is no name", where, i);
+        for (int j = 0; j < i; j++)
+            if (strcmp(name, json_string_value(json_array_get(array, (size_t)j))) == 0)
+                return bt_fail(error, BT_PARSE, "%s: classes[%d] and [%d] are both \"%.60s\"", where, j, i,
+                               name);
+    }
+    return BT_OK;
+}
+
+/* A class by its name or number; -1 where there is none. */
+static int find_class(const bt_model_map *map, const json_t *classes, const json_t *item) {
+    const int most = map->class_count > 0 ? map->class_count : BT_MODEL_CLASSES_MAX;
+    if (json_is_integer(item))
+        return json_integer_value(item) >= 0 && json_integer_value(item) < most
+                   ? (int)json_integer_value(item)
+                   : -1;
+    for (int i = 0; i < map->class_count && json_is_string(item); i++)
+        if (strcmp(json_string_value(item), json_string_value(json_array_get(classes, (size_t)i))) == 0)
+            return i;
+    return -1;
+}
+
+/* One class, or a list of them. */
+static bt_status read_mask(bt_model_map *map, const json_t *json, const char *where, bt_error *error) {
+    const json_t *said = json_object_get(json, "mask"), *classes = json_object_get(json, "classes");
+    const size_t count = json_is_array(said) ? json_array_size(said) : 1;
+    int chosen = 0;
+    if (!said) return BT_OK;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_is_array(said) ? json_array_get(said, i) : said;
+        const int class = find_class(map, classes, item);
+        const char *name = json_string_value(item);
+        if (class < 0)
+            return bt_fail(error, BT_PARSE,
+                           "%s: mask names %s%.60s%s, which is no class: it takes names of \"classes\", or "
+                           "numbers from 0",
+                           where, name ? "\"" : "what", name ? name : " is neither name nor number",
+                           name ? "\"" : "");
+        chosen += !map->in_mask[class];
+        map->in_mask[class] = true;
+    }
+    if (chosen == 0 || (chosen == map->class_count && !map->sigmoid))
+        return bt_fail(error, BT_PARSE, "%s: mask has %s of the classes; some must be in it, and some not",
+                       where, chosen == 0 ? "none" : "all");
+    return BT_OK;
+}
+
+static bt_status read_output(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    bool probabilities = false;
+    bt_status status = read_tensor(model, json, where, error);
+    if (status == BT_OK)
+        status = read_word(json, "outputs", "logits", "probabilities", &probabilities, where, error);
+    if (probabilities) model->output = BT_OUTPUT_PROBABILITIES;
+    if (status == BT_OK)
+        status = read_word(json, "activation", "softmax", "sigmoid", &model->map.sigmoid, where, error);
+    if (status == BT_OK) status = read_classes(&model->map, json, where, error);
+    return status == BT_OK ? read_mask(&model->map, json, where, error) : status;
+}
+
+bt_status bt_model_json_read(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    bt_status status = bt_fields_refuse_unknown(NULL, 0, bt_model_json_keys, json, where, error);
+    if (status == BT_OK) status = read_input(model, json, where, error);
+    return status == BT_OK ? read_output(model, json, where, error) : status;
+}

@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# Networks as people have them: a dictionary or a tuple out, several classes, one channel in, a map smaller than the
+# picture, sigmoids of their own. Their maps are those that PyTorch makes of the same numbers.
+. tests/lib/tap.sh
+[ -e .deps/python.stamp ] || skip_all "torch's Python part is not set up: make deps-python"
+programs=$PWD/$bin
+forward=$PWD/${O:-build}/tests/model-forward
+
+cat >"$scratch/networks.py" <<'PYTHON'
+import json
+import sys
+from typing import Dict, Tuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.manual_seed(int(sys.argv[2]))
+
+
+class Dictionary(nn.Module):
+    """As torchvision's: a dictionary, the map that counts called "out"."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head, self.other = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 5, 1), nn.Conv2d(8, 5, 1)
+
+    def forward(self, x) -> Dict[str, torch.Tensor]:
+        y = F.relu(self.body(x))
+        size = [x.shape[2], x.shape[3]]
+        return {
+            "aux": F.interpolate(self.other(y), size=size, mode="bilinear", align_corners=False),
+            "out": F.interpolate(self.head(y), size=size, mode="bilinear", align_corners=False),
+        }
+
+
+class Pair(nn.Module):
+    """Features, and three classes at half the size."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Conv2d(3, 6, 3, 2, 1), nn.Conv2d(6, 3, 1)
+
+    def forward(self, x) -> Tuple[torch.Tensor, torch.Tensor]:
+        y = torch.tanh(self.body(x))
+        return y, 4 * self.head(y)
+
+
+class UNet(nn.Module):
+    """One level, with batch norm: one channel in, two classes out."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.low, self.up = nn.Conv2d(1, 8, 3, 1, 1), nn.Conv2d(8, 16, 3, 1, 1), nn.ConvTranspose2d(16, 8, 2, 2)
+        self.norm, self.head = nn.BatchNorm2d(8), nn.Conv2d(16, 2, 1)
+
+    def forward(self, x):
+        a = F.relu(self.norm(self.down(x)))
+        b = self.up(F.relu(self.low(F.max_pool2d(a, 2))))
+        return 5 * self.head(torch.cat([a, b], 1))
+
+
+class Sigmoids(nn.Module):
+    """Two classes that may overlap, as probabilities, N x H x W each in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 2, 5, 1, 2)
+
+    def forward(self, x):
+        return torch.sigmoid(6 * self.layer(x))
+
+
+class Flat(nn.Module):
+    """One map without a dimension for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 1, 3, 1, 1)
+
+    def forward(self, x):
+        return self.layer(x)[:, 0]
+
+
+class Vector(nn.Module):
+    """No map at all: a classifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 10)
+
+    def forward(self, x):
+        return self.layer(x.mean([2, 3]))
+
+
+folder = sys.argv[1]
+x = torch.randn(2, 3, 32, 48)
+
+
+def union(logits, inside):
+    p = torch.softmax(logits, 1)[:, inside].sum(1, keepdim=True)
+    return torch.log(p) - torch.log1p(-p)
+
+
+def make(name, network, wanted, **said):
+    with torch.no_grad():
+        torch.jit.script(network.eval()).save(f"{folder}/{name}.pt")
+        wanted(network).contiguous().numpy().astype("float32").tofile(f"{folder}/{name}.wanted")
+    if said:
+        json.dump(said, open(f"{folder}/{name}.json", "w"))
+
+
+x.numpy().tofile(f"{folder}/x.f32")
+large = lambda y: F.interpolate(y, size=[32, 48], mode="bilinear", align_corners=False)
+grey = x.mean(1, keepdim=True)
+make("dictionary", Dictionary(), lambda n: union(n(x)["out"], [1, 2, 3, 4]))
+make("aux", Dictionary(), lambda n: union(n(x)["aux"], [3]), output="aux", mask=3)
+make("pair", Pair(), lambda n: union(large(n(x)[1]), [1, 2]), output=1, classes=["ground", "cell", "border"], mask=["cell", "border"])
+make("unet", UNet(), lambda n: union(n(grey), [1]))
+make("said", UNet(), lambda n: union(n(grey), [0]), channels=1, mask=[0], mean=[0.5], std=[0.25])
+make("sigmoids", Sigmoids(), lambda n: n(x).amax(1, keepdim=True), outputs="probabilities", activation="sigmoid")
+make("softmax", nn.Sequential(nn.Conv2d(3, 4, 3, 1, 1), nn.Softmax(1)), lambda n: n(x)[:, 2:].sum(1, keepdim=True),
+     outputs="probabilities", mask=[2, 3])
+make("flat", Flat(), lambda n: n(x)[:, None])
+for name, network in ("vector", Vector()), ("four", nn.Conv2d(4, 1, 1)):
+    torch.jit.script(network.eval()).save(f"{folder}/{name}.pt")
+
+# argmax in the mask is what the map says, for two classes.
+with torch.no_grad():
+    torch.jit.load(f"{folder}/unet.pt")(grey).argmax(1).to(torch.float32).numpy().tofile(f"{folder}/unet.argmax")
+PYTHON
+seed=${SEED:-20261129}
+RUN_TIMEOUT_S=300 run tools/setup/torch-python -W ignore "$scratch/networks.py" "$scratch" "$seed"
+exits 0 'networks are made' || comment "$err"
+cd "$scratch" || exit 1
+
+# maps NAME: runs the network on the same numbers; what it found out is in $out.
+maps() {
+    run "$forward" --model "$1" --model-file "$1.pt" --input x.f32 --shape 2,3,32,48 --output "$1.given" --path "${2:-standard}" \
+        --precision fp32
+}
+# same A B KIND: the largest difference, and whether it is small; of masks, the share that is alike.
+same() {
+    python3 - "$@" <<'PYTHON'
+import array
+import sys
+
+given, wanted = (array.array("f", open(name, "rb").read()) for name in sys.argv[1:3])
+if len(given) != len(wanted):
+    sys.exit(f"{len(given)} numbers, {len(wanted)} wanted")
+if sys.argv[3] == "mask":
+    alike = sum((a > 0) == (b > 0.5) for a, b in zip(given, wanted)) / len(wanted)
+    sys.exit(None if alike >= 0.999 else f"{alike} of the pixels alike")
+most = max(abs(a - b) / (1 + abs(b)) for a, b in zip(given, wanted))
+sys.exit(None if most < 1e-4 else f"differs by {most}")
+PYTHON
+}
+for name in dictionary aux pair unet said sigmoids softmax flat; do
+    maps "$name"
+    exits 0 "$name is taken"
+    same "$name.given" "$name.wanted" map
+    ok $? "its map is PyTorch's" || comment "seed $seed"
+    printf '%s\n' "$out" >"$name.found"
+done
+same unet.given unet.argmax mask
+ok $? "a mask is where PyTorch's argmax is"
+maps dictionary plain
+same dictionary.given dictionary.wanted map
+ok $? 'on the plain path, too'
+found() { sed -n 's/^found: //p' "$1.found"; }
+like "$(found dictionary)" 'of its 2 tensors "out" is taken \("output": "out"\); gives 5 classes: its mask is where it is not the first' \
+    'which tensor and which classes were taken is told'
+like "$(found unet)" 'takes pictures of one channel, the mean of the three \("channels": 1\)' 'that one channel goes in, too'
+is "$(found said)" '' 'but not what was said'
+is "$(found aux)" '' 'or chosen'
+like "$(found pair)" 'its map is smaller by 2 and is enlarged' 'a smaller map is enlarged'
+is "$(found flat)" '' 'and of what is as usual nothing is said'
+
+# --- from the file to a tuned config, and a picture's polygons
+run "$programs/optimize-batch" --quiet --model-file unet=unet.pt --image-size 32 --batches 1,2 --threads 1 --instances 1 --time-budget 8s \
+    --min-mask-iou 0 --output c.json
+like "$status" '^[04]$' 'such a network is tuned'
+says_error 'warning: unet: takes pictures of one channel' 'and what was found is said once'
+is "$(printf '%s\n' "$err" | grep -c 'one channel')" 1 'for each model'
+"${programs%/bin}"/tests/draw-spheroids --seed 5 --size 32 --output . >/dev/null
+run "$programs/segment-image" --quiet --config c.json --models unet --image 0.png --image-size 32
+exits 0 'and serves pictures'
+
+# --- what does not fit
+refused() {
+    maps "$1"
+    refuses "$2" "$3"
+}
+refused vector 'vector\.pt: gives 1 x 10 for images of 1 x 3 x 32 x 48; N x classes x H x W is wanted' 'no map'
+refused four 'four\.pt: does not run on images of 1 x 3 x 32 x 48: .*4 channels' 'other channels than three or one'
+echo '{"output": "mask"}' >dictionary.json
+refused dictionary 'dictionary\.pt: gives no tensor "mask"; there is "(aux|out)", "(aux|out)", one of which its JSON file can name: "output"' \
+    'a tensor that is not there'
+echo '{"output": 4}' >pair.json
+refused pair 'pair\.pt: gives no tensor 4; there is 0, 1' 'or a number beyond'
+echo '{"classes": ["ground", "cell"]}' >dictionary.json
+refused dictionary 'dictionary\.pt: gives 5 classes; its JSON file names 2' 'another number of classes'
+echo '{"mask": 9}' >dictionary.json
+refused dictionary 'gives 5 classes; its JSON file.s "mask" has number 9' 'a class that is not there'
+done_testing

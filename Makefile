@@ -83,7 +83,7 @@ FAULTY       := $(patsubst %,$(O)/faulty/%,optimize-batch test-production probe-
 # What benches share with tests: without the test framework.
 BENCH_SUPPORT := $(patsubst %,$(O)/tests/lib/%.o,live-service inputs golden-cases compare checkpoint-file \
                      simulated-gate spread multiply-adds peaks device-case made-up-machine \
-                     made-up-family search-study device-kernels clairvoyant http-abuse)
+                     made-up-family search-study device-kernels clairvoyant http-abuse placing-family)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/*.c))
 MANUALS      := $(TOOLS:$(O)/bin/%=$(O)/man/%.1)
 BENCHES      := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
@@ -368,6 +368,11 @@ bench-predictions: .deps/$(CORE).stamp ## predicted P95 beside measured, on the 
 	$(call build,$(O)/bench/$@)
 	$(Q)$(O)/bench/$@ $(ARGS)
 
+bench-placing: .deps/$(CORE).stamp ## three models placed on eight devices: time, and how much the best of all placements \
+    would hold more (ARGS="FAMILIES")
+	$(call build,$(O)/bench/$@)
+	$(Q)$(O)/bench/$@ $(ARGS)
+
 bench-steps: .deps/$(CORE).stamp ## what each step of a plan takes (ARGS="hrnet 256 1 int8": network, size, batch, \
     precision or cuda:N)
 	$(call build,$(O)/bench/$@ $(if $(findstring cuda:,$(ARGS)),cuda))
@@ -602,8 +607,8 @@ FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
         fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
         show-batch-config explain-batching export-triton plan-replicas bench-export bench-replicas bench \
-        bench-clients bench-http bench-kernels bench-predictions bench-steps bench-triton bench-networks \
-        bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
+        bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
+        bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
         shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-package deps-triton \
         doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 

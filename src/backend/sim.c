@@ -129,6 +129,12 @@ bt_status bt_sim_check(const char *specification, bt_error *error) {
     return status != BT_OK ? status : parse_plan(&plan, &settings, true, error);
 }
 
+double bt_sim_memory_total_mb(const char *specification) {
+    sim_settings settings;
+    bt_error ignored;
+    return parse(&settings, specification, &ignored) == BT_OK ? settings.memory_total_mb : NAN;
+}
+
 static void describe(sim_session *session, const bt_session_options *options) {
     bt_session_info *info = &session->base.info;
     snprintf(info->backend, sizeof info->backend, "sim");

@@ -16,6 +16,9 @@ extern "C" {
 /* Writes one line a key: name, meaning and default, from the table that parsing uses. */
 void bt_sim_help(FILE *out);
 
+/* MiB that each simulated device has; NaN for a specification that is wrong. */
+double bt_sim_memory_total_mb(const char *specification);
+
 #ifdef __cplusplus
 }
 #endif

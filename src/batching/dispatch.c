@@ -17,7 +17,8 @@ static bool is_free(const bt_batcher *batcher, int member, bt_path path) {
 
 /* Some instance of the model whose lane of that path is not stuck. */
 static bool has_lane(const bt_batcher *batcher, int model, bt_path path) {
-    for (int i = 0; i < batcher->member_count; i++)
+    const bt_model_state *state = &batcher->models[model];
+    for (int i = state->first_member; i < state->end_member; i++)
         if (batcher->members[i].model == model && !lane_of(batcher, i, path)->stuck) return true;
     return false;
 }
@@ -33,14 +34,16 @@ static bool may_produce(const bt_batcher *batcher, int member) {
 }
 
 static bool model_may_produce(const bt_batcher *batcher, int model) {
-    for (int i = 0; i < batcher->member_count; i++)
+    const bt_model_state *state = &batcher->models[model];
+    for (int i = state->first_member; i < state->end_member; i++)
         if (batcher->members[i].model == model && may_produce(batcher, i)) return true;
     return false;
 }
 
 /* The first instance of the model that is free for the path, or -1. */
 static int find_free(const bt_batcher *batcher, int model, bt_path path) {
-    for (int i = 0; i < batcher->member_count; i++)
+    const bt_model_state *state = &batcher->models[model];
+    for (int i = state->first_member; i < state->end_member; i++)
         if (batcher->members[i].model == model && is_free(batcher, i, path) &&
             (path == BT_PATH_STANDARD || may_produce(batcher, i)))
             return i;
@@ -294,8 +297,9 @@ bool bt_dispatch(bt_batcher *batcher, bt_action *action) {
 
 /* When a free instance with an open breaker may be tried again: something that waits could then start. */
 static int64_t cooled_down_ns(const bt_batcher *batcher, int model) {
+    const bt_model_state *state = &batcher->models[model];
     int64_t least_ns = BT_NEVER_NS;
-    for (int i = 0; i < batcher->member_count; i++) {
+    for (int i = state->first_member; i < state->end_member; i++) {
         const bt_member *m = &batcher->members[i];
         if (m->model != model || !is_free(batcher, i, BT_PATH_PRODUCTION) || may_produce(batcher, i))
             continue;

@@ -103,6 +103,10 @@ static void open_models(bt_batcher *batcher, const bt_batcher_options *options) 
         bt_error ignored; /* the check has planned it once */
         model->options = options->models[i];
         model->queue_room = model->options.max_queue_size;
+        while (batcher->members[model->first_member].model != i)
+            model->first_member++;
+        for (int member = model->first_member; member < batcher->member_count; member++)
+            if (batcher->members[member].model == i) model->end_member = member + 1;
         model->close_by_ns = BT_NEVER_NS;
         model->gaps.last_ns = BT_NEVER_NS;
         if (bt_ladder_plan(&model->options.ladder, &ignored) != BT_OK) return;

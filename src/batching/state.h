@@ -98,7 +98,8 @@ typedef struct bt_gaps {
 
 typedef struct bt_model_state {
     bt_batcher_model options;
-    int queue_room; /* max_queue_size at open */
+    int first_member, end_member; /* its instances are among these, and mostly no others are */
+    int queue_room;               /* max_queue_size at open */
     bt_gaps gaps;
     bt_slot_line lines[BT_LINE_COUNT];
     int due;             /* of the queue's first so many their batch has closed, but was split */

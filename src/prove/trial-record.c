@@ -62,6 +62,8 @@ static void describe_model(bt_trial *t, int model) {
     out->image_size = (int)s->settings.image_size;
     out->batch_size = (int)s->settings.batch_size;
     out->instances = s->placement.count;
+    bt_placement_words(&s->placement, out->places, sizeof out->places);
+    out->placed_rps = s->placed_rps;
     out->threads = session->threads;
     for (int i = 0; i < ladder->size_count && i < BT_SIZES_MAX; i++)
         out->ladder[out->ladder_count++] = ladder->sizes[i];

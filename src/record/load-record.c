@@ -51,6 +51,7 @@ static void empty_scenario(bt_load_scenario *scenario) {
 
 static void empty_model(bt_load_model *model) {
     *model = (bt_load_model){
+        .placed_rps = NAN,
         .p95_sla_ms = NAN,
         .max_queue_delay_ms = NAN,
         .capacity_rps = NAN,

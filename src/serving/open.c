@@ -83,8 +83,6 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
     if (status != BT_OK) return status;
     const bt_service_settings *s = &model->served.settings;
     snprintf(model->name, sizeof model->name, "%s", name);
-    if (model->served.placement_note[0])
-        bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", name, model->served.placement_note);
     if (model->served.resolved.model.input_note[0])
         bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", name, model->served.resolved.model.input_note);
     model->height = model->width = (int)s->image_size;
@@ -99,6 +97,13 @@ static bt_status open_model(bt_service *service, int index, const bt_config *con
                                       .max_queue_delay_ns = model->batcher.max_queue_delay_ns,
                                       .policy = model->batcher.policy,
                                       .promise_ns = model->batcher.promise_ns};
+    return BT_OK;
+}
+
+static bt_status open_instances(bt_service *service, int index, bt_error *error) {
+    bt_service_model *model = &service->models[index];
+    if (model->served.placement_note[0])
+        bt_log_write(service->log, BT_LOG_WARNING, "%s: %s", model->name, model->served.placement_note);
     model->first_instance = service->instance_count;
     model->instance_count = model->served.placement.count;
     model->capacity_rps = bt_capacity_as_tuned(model);
@@ -184,7 +189,10 @@ static bt_status open_models(bt_service *service, const bt_config *config, const
             if (strcmp(service->models[j].name, name) == 0)
                 return bt_fail(error, BT_INVALID, "model %s is there twice", name);
     }
-    return BT_OK;
+    bt_status status = bt_service_place(service, given, error);
+    for (int i = 0; i < count && status == BT_OK; i++)
+        status = open_instances(service, i, error);
+    return status;
 }
 
 static bt_status check_names(const bt_service *service, const bt_service_settings *given, bt_error *error) {

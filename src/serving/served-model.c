@@ -186,14 +186,16 @@ static bt_status fail_unmeasurable(const bt_config_model *entry, bt_error *error
 bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
                                   const bt_service_settings *given, const bt_option_sources *sources,
                                   const bt_cores *cores, bt_error *error) {
-    *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given};
+    const bool is_auto = strcmp(given->instances, BT_INSTANCES_AUTO) == 0;
+    *out = (bt_served_model){.entry = bt_config_find(config, name), .settings = *given, .placed_rps = NAN};
     if (!out->entry) return bt_config_fail_model(config, name, error);
     if (out->entry->unmeasurable) return fail_unmeasurable(out->entry, error);
     fill(out, sources);
     bt_status status = resolve_model(out, error);
     if (status != BT_OK) return status;
     choose_image_size(out);
-    status = bt_placement_parse(&out->placement, given->instances, name, &cores->mask, error);
+    const char *places = is_auto ? "" : given->instances;
+    status = bt_placement_parse(&out->placement, places, name, &cores->mask, error);
     if (status != BT_OK) return bt_fail_at(error, status, "instances");
     const bool configured = out->placement.count == 0, simulated = out->resolved.simulated;
     if (configured) place_as_configured(out, config);

@@ -24,7 +24,9 @@ typedef struct bt_served_model {
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
     bt_placement placement;       /* at least one instance */
     char placement_note[240]; /* "", or what is to be said of it: it is cut to the cores, or beyond them */
-    bt_path path;             /* of the production lanes */
+    double
+        placed_rps; /* that it is predicted to hold beside the others; NaN where it was not placed by prediction */
+    bt_path path; /* of the production lanes */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
     bt_precision precision;         /* of the production lanes */
     char calibration[BT_PATH_SIZE]; /* of INT8: the file that the entry names; "" where it names none */
@@ -33,7 +35,7 @@ typedef struct bt_served_model {
 /* `given` and who set it (anything but DEFAULT counts as given). BT_INVALID for an unknown model (the message
  * lists the config's), one that could not be measured (it says why), or a placement that cannot be; BT_UNSUPPORTED
  * for a precision that was measured and that this machine has not, BT_IO for a calibration that is gone. `config`
- * is borrowed by *out. Instances that nobody asked for, but a tuning run chose where there were more cores,
+ * is borrowed by *out. Where they are to be placed by prediction, the placement is the config's yet. Instances that nobody asked for, but a tuning run chose where there were more cores,
  * are cut to those that there are. */
 BT_MUST_USE bt_status bt_served_model_resolve(bt_served_model *out, const bt_config *config, const char *name,
                                               const bt_service_settings *given,

@@ -6,7 +6,7 @@
  * something under the lock pumps the batcher dry before releasing it (pump.c): runs go into lanes' mailboxes,
  * answers are delivered after unlocking.
  *
- * open.c makes a service of its config, service.c starts and stops it, start-lanes.c its lanes; request.c takes
+ * open.c makes a service of its config, place.c says where it runs; service.c starts and stops it, start-lanes.c its lanes; request.c takes
  * requests, lane.c runs them on what gather.c brings, supervisor.c acts when time has passed; live-settings.c
  * changes it under way, facts.c tells of it, and capacity.c how much it could serve. */
 #ifndef BT_SERVING_STATE_H
@@ -226,6 +226,14 @@ void bt_pump_and_deliver(bt_service *service);
 
 /* Brings the inputs of a run there, and notes which of them are pictures'. On the lane's thread, while `reading`. */
 BT_MUST_USE bt_status bt_lane_gather(bt_worker_lane *lane, const bt_action *work, bt_error *error);
+
+/* ---- place.c ---- */
+
+/* Of models that are resolved, with their batchers: places those whose instances are "auto", and says so in the log.
+ * BT_INVALID for devices or shares that cannot be, models that do not fit or have no measured times; BT_UNSUPPORTED for
+ * a GPU that there is not, BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_service_place(bt_service *service, const bt_service_settings *given,
+                                       bt_error *error);
 
 /* ---- start-lanes.c ---- */
 

@@ -20,6 +20,15 @@ int bt_placement_threads(const bt_placement *placement, int cores) {
     return threads;
 }
 
+void bt_placement_words(const bt_placement *placement, char *out, size_t size) {
+    out[0] = '\0';
+    for (int i = 0; i < placement->count; i++) {
+        const bt_instance *instance = &placement->instances[i];
+        bt_text_append(out, size, "%s%s%s%s", i ? ", " : "", instance->device, instance->cpus[0] ? ":" : "",
+                       instance->cpus);
+    }
+}
+
 bt_status bt_cpus_parse(cpu_set_t *out, const char *text, bt_error *error) {
     const char *at = text;
     CPU_ZERO(out);

@@ -3,6 +3,7 @@
 #define BT_SETTINGS_PLACEMENT_H
 
 #include <sched.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -36,6 +37,9 @@ BT_MUST_USE bt_status bt_placement_parse(bt_placement *out, const char *text, co
 
 /* Threads that a placement runs on CPUs at a time, where one that is given none takes `cores`. */
 int bt_placement_threads(const bt_placement *placement, int cores);
+
+/* Where they are, for people: "cuda:0, cpu:0-3, cpu"; cut to size. */
+void bt_placement_words(const bt_placement *placement, char *out, size_t size);
 
 /* Numbers for so many instances, equal where they use the same hardware, directly or through others: a service lets those
  * take turns. Cores that nobody named are all of them. */

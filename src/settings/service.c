@@ -25,7 +25,15 @@ const bt_option bt_service_settings_table[] = {
     {ROW(TEXT, instances), .placeholder = "PLACES", SERVICE,
      .help = "Copies of each model and where they run: \"cuda:0,cuda:1\", \"cpu\", \"2x1\" (two of one "
              "thread each, on cores of their own), \"cpu:0-3,cpu:4-7\"; \"hrnet=cuda:0\" is of one model "
-             "only. The config's unless given."},
+             "only. \"auto\": by prediction, on --devices. The config's unless given."},
+    {ROW(TEXT, devices), .placeholder = "PLACES", SERVICE,
+     .help =
+         "Of --instances auto: the devices, or slices of cores, that models are placed on so that all of "
+         "them together hold the most: \"cuda:0,cuda:1\", \"4x2\", \"cpu:0-3,cpu:4-7\". Unless given, every "
+         "GPU where they were tuned on one, else the config's places."},
+    {ROW(TEXT, shares), .placeholder = "NAME=N,...", SERVICE,
+     .help = "Of --instances auto: how many of the requests each model is expected to get beside the others, "
+             "\"hrnet=3,cbam_resunet=1\"; requests a second do as well. Equal unless given."},
     {ROW(TEXT, backend), .placeholder = "NAME", SERVICE,
      .help = "What runs the networks: \"torch\", or \"sim:key=value,...\" for a try-out; the config's unless "
              "given."},

@@ -22,7 +22,10 @@ typedef struct bt_service_settings {
     int policy;                /* bt_batcher_policy; likewise */
     double timeout_ms;         /* of a request that names none; 0: none */
     /* fixed at open */
-    char instances[BT_OPTION_TEXT_SIZE];  /* placement: see bt_placement_parse; "": the config's */
+    char instances
+        [BT_OPTION_TEXT_SIZE]; /* placement: see bt_placement_parse; "auto": by prediction; "": the config's */
+    char devices[BT_OPTION_TEXT_SIZE];    /* of "auto": what there is to place on, as of bt_placement_parse */
+    char shares[BT_OPTION_TEXT_SIZE];     /* of "auto": "NAME=NUMBER,..."; "": equal */
     char backend[BT_OPTION_TEXT_SIZE];    /* "torch", "sim:..."; "": the config's */
     char weights[BT_OPTION_TEXT_SIZE];    /* "": the config's */
     char model_file[BT_OPTION_TEXT_SIZE]; /* "NAME=FILE,..."; once resolved, one model's; "": the config's */
@@ -35,6 +38,8 @@ typedef struct bt_service_settings {
     double metrics_window_seconds;
     double spin_us;
 } bt_service_settings;
+
+#define BT_INSTANCES_AUTO "auto"
 
 extern const bt_option bt_service_settings_table[];
 extern const size_t bt_service_settings_count;

@@ -69,6 +69,13 @@ static bt_status check_neighbours(const bt_simulation_model *model, int index, i
     return BT_OK;
 }
 
+static bt_status check_speeds(const bt_simulation_options *options, bt_error *error) {
+    for (int i = 0; options->speeds && i < options->instance_count; i++)
+        if (!(options->speeds[i] >= 1 / SLOWDOWN_MAX && options->speeds[i] <= SLOWDOWN_MAX))
+            return bt_fail(error, BT_INVALID, "instance %d: a speed of %g", i, options->speeds[i]);
+    return BT_OK;
+}
+
 static bt_status check_model(const bt_simulation_model *model, int index, bt_error *error) {
     if (model->timeout_ns < 0 || !(model->failure_probability >= 0 && model->failure_probability <= 1))
         return bt_fail(error, BT_INVALID, "model %d: a timeout of %lld ns, a failure probability of %g",
@@ -115,6 +122,7 @@ bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *opti
     const bt_simulation_model *model = &options->models[index];
     *traffic = (bt_traffic){
         .model = model,
+        .speeds = options->speeds,
         .out = out,
         .idle_clients = model->arrivals_ns ? 0 : model->clients,
         .first_ns = BT_NEVER_NS,
@@ -127,6 +135,7 @@ bt_status bt_traffic_open(bt_traffic *traffic, const bt_simulation_options *opti
     };
     bt_status status = check_model(model, index, error);
     if (status == BT_OK) status = check_neighbours(model, index, options->model_count, error);
+    if (status == BT_OK) status = check_speeds(options, error);
     if (status == BT_OK) status = find_times(traffic, index, error);
     if (status != BT_OK) return status;
     out->arrival_count = model->arrival_count;
@@ -201,11 +210,16 @@ int64_t bt_traffic_draw_preparing(bt_traffic *traffic, int count) {
     return draw_each_ns(&traffic->prepare_random, &traffic->model->prepare, count);
 }
 
+static int64_t at_speed_ns(const bt_traffic *traffic, int instance, int64_t takes_ns) {
+    return traffic->speeds ? (int64_t)((double)takes_ns / traffic->speeds[instance] + 0.5) : takes_ns;
+}
+
 int64_t bt_traffic_draw_run(bt_traffic *traffic, const bt_action *run, bt_run_outcome *outcome) {
     const bt_simulation_model *model = traffic->model;
     *outcome = BT_RUN_GOOD;
-    if (run->path == BT_PATH_STANDARD) return standard_ns(traffic);
-    const int64_t takes_ns = time_at_ns(&model->times[traffic->times_of[run->run_size]], next_share(traffic));
+    if (run->path == BT_PATH_STANDARD) return at_speed_ns(traffic, run->instance, standard_ns(traffic));
+    const bt_service_times *times = &model->times[traffic->times_of[run->run_size]];
+    const int64_t takes_ns = at_speed_ns(traffic, run->instance, time_at_ns(times, next_share(traffic)));
     if (model->failure_probability > 0 &&
         bt_random_uniform(&traffic->failure_random) < model->failure_probability)
         *outcome = BT_RUN_EXCEPTION;

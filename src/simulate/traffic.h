@@ -17,6 +17,7 @@ typedef struct bt_run_course {
 
 typedef struct bt_traffic {
     const bt_simulation_model *model;
+    const double *speeds; /* the options' */
     bt_simulated *out;
     int64_t sent, idle_clients;
     int64_t summed;            /* answers that the sums are of */

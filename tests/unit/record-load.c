@@ -74,6 +74,27 @@ static void servers_and_what_they_counted_come_back(void **state) {
     bt_load_record_close(&record);
 }
 
+static void where_models_ran_comes_back_and_older_records_do_not_say(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    snprintf(record->models[0].places, sizeof record->models[0].places, "cuda:0, cuda:2");
+    record->models[0].placed_rps = 210.5;
+    bt_load_record *again = there_and_back(record);
+    assert_string_equal(again->models[0].places, "cuda:0, cuda:2");
+    assert_true(again->models[0].placed_rps == 210.5);
+    bt_load_record_close(&again);
+    json_t *json = json_of(record), *model = json_array_get(json_object_get(json, "models"), 0);
+    bt_error error;
+    json_object_del(model, "places");
+    json_object_del(model, "placed_rps");
+    if (bt_load_record_from_json(&again, json, "older", &error)) fail_msg("%s", error.message);
+    assert_string_equal(again->models[0].places, "");
+    assert_true(isnan(again->models[0].placed_rps));
+    json_decref(json);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
 /* What the JSON cannot show when writing and reading forget the same. */
 static void every_kind_of_value_comes_back(void **state) {
     (void)state;
@@ -446,6 +467,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
         cmocka_unit_test(servers_and_what_they_counted_come_back),
+        cmocka_unit_test(where_models_ran_comes_back_and_older_records_do_not_say),
         cmocka_unit_test(every_kind_of_value_comes_back),
         cmocka_unit_test(predicted_curves_come_back_and_older_records_have_none),
         cmocka_unit_test(what_was_predicted_comes_back_and_older_records_had_less),

@@ -148,6 +148,16 @@ static void what_cannot_be_is_refused_by_name(void **state) {
     refused("cuda:0,,cuda:1", 4, "");
 }
 
+static void places_are_told_as_they_are_given(void **state) {
+    (void)state;
+    char words[64];
+    bt_placement p = placed("cuda:0,cpu:0-1,cpu", "hrnet", 4);
+    bt_placement_words(&p, words, sizeof words);
+    assert_string_equal(words, "cuda:0, cpu:0-1, cpu");
+    bt_placement_words(&p, words, 8);
+    assert_int_equal(strlen(words), 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_get_an_instance_each),
@@ -156,6 +166,7 @@ int main(void) {
         cmocka_unit_test(an_entry_may_be_for_one_model),
         cmocka_unit_test(what_cannot_be_is_refused_by_name),
         cmocka_unit_test(a_thread_is_kept_where_it_is_told),
+        cmocka_unit_test(places_are_told_as_they_are_given),
         cmocka_unit_test(lists_of_cores_end_where_they_end),
     };
     return cmocka_run_group_tests_name("settings-placement", tests, NULL, NULL);

@@ -66,7 +66,7 @@ void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SI
     if (model->threads > 0 && strncmp(model->device, "cpu", 3) == 0)
         ADD(out, " (%d %s each)", model->threads, model->threads == 1 ? "thread" : "threads");
     if (model->placed_rps > 0)
-        ADD(out, ", placed on %s, where it holds %.3g requests/s beside the others", model->places,
+        ADD(out, ", placed on %s, where it holds %.1f requests/s beside the others", model->places,
             model->placed_rps);
     if (model->backend[0]) ADD(out, ", %s", model->backend);
     if (model->weights[0] && strcmp(model->weights, "none") != 0) ADD(out, ", weights %s", model->weights);

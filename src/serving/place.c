@@ -261,7 +261,7 @@ static void tell(const placer *p, double factor) {
         bt_placement_words(&served->placement, words, sizeof words);
         if (factor > 0)
             bt_log_write(log, BT_LOG_INFO,
-                         "placement: %s on %s: predicted to hold %.3g requests/s beside the others",
+                         "placement: %s on %s: predicted to hold %.1f requests/s beside the others",
                          p->models[m].name, words, served->placed_rps);
         else
             bt_log_write(log, BT_LOG_INFO, "placement: %s on %s", p->models[m].name, words);

@@ -24,9 +24,8 @@ typedef struct bt_served_model {
     bt_service_settings settings; /* every value in effect: no 0 or "" is left that means "the config's" */
     bt_placement placement;       /* at least one instance */
     char placement_note[240]; /* "", or what is to be said of it: it is cut to the cores, or beyond them */
-    double
-        placed_rps; /* that it is predicted to hold beside the others; NaN where it was not placed by prediction */
-    bt_path path; /* of the production lanes */
+    double placed_rps;        /* that it should hold beside the others; NaN: nobody placed it by that */
+    bt_path path;             /* of the production lanes */
     bool use_amp, use_channels_last, use_cudnn_benchmark;
     bt_precision precision;         /* of the production lanes */
     char calibration[BT_PATH_SIZE]; /* of INT8: the file that the entry names; "" where it names none */

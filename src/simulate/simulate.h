@@ -79,9 +79,8 @@ typedef struct bt_simulation_options {
     int model_count;
     const bt_batcher_instance *instances;
     int instance_count;
-    const double
-        *speeds;         /* of instances: a run there takes its drawn time over this; NULL: all 1; borrowed */
-    int64_t overhead_ns; /* added to each run: what the service itself costs; 0 */
+    const double *speeds; /* by instance: a run takes its time over that; NULL: all 1; borrowed */
+    int64_t overhead_ns;  /* added to each run: what the service itself costs; 0 */
     uint64_t seed;
 } bt_simulation_options;
 

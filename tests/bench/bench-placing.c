@@ -79,7 +79,7 @@ static bt_status bench(const kind *k, int families, bt_error *error) {
 
 int main(int argc, char **argv) {
     static const kind kinds[] = {{"3 models, 8 devices", 3, 8, false},
-                                 {"3 models, 6 devices of two kinds", 3, 6, true}};
+                                 {"3 models, 5 devices of two kinds", 3, 5, true}};
     const int families = argc > 1 ? atoi(argv[1]) : 6;
     bt_error error = {BT_OK, ""};
     bt_status status = BT_OK;

@@ -158,6 +158,11 @@ void bt_sim_help(FILE *out) {
     (void)out;
 }
 
+double bt_sim_memory_total_mb(const char *specification) {
+    (void)specification;
+    return 1024;
+}
+
 /* ---- the service ---- */
 
 static bt_service *open_service(const char *instances, int models, bool (*may_open)(int, int),

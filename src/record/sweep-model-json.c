@@ -186,6 +186,7 @@ json_t *bt_model_record_to_json(const void *item) {
     failed = failed ||
              json_object_set_new(object, "standard_samples_ms",
                                  bt_numbers_write(model->standard_samples_ms, model->standard_sample_count));
+    failed = failed || bt_replicas_plan_write(object, "replicas", &model->replicas);
     failed = failed || bt_samples_write(object, "prepare_samples_ms", model->prepare_samples_ms,
                                         model->prepare_sample_count);
     failed = failed || bt_samples_write(object, "deliver_samples_ms", model->deliver_samples_ms,
@@ -336,6 +337,7 @@ bt_status bt_model_record_from_json(const json_t *object, bt_model_record *model
         status = bt_samples_read(object, "deliver_samples_ms", &model->deliver_samples_ms,
                                  &model->deliver_sample_count, where, error);
     if (status == BT_OK) status = read_idle(object, model, where, error);
+    if (status == BT_OK) status = bt_replicas_plan_read(object, "replicas", &model->replicas, where, error);
     if (status == BT_OK) status = read_neighbours(object, model, where, error);
     if (status == BT_OK) status = bt_json_array(object, "standard_samples_ms", &samples, where, error);
     if (status != BT_OK) return status;

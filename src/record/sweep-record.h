@@ -19,6 +19,7 @@
 #include "record/fingerprint.h"
 #include "record/neighbours.h"
 #include "record/rate-curve.h"
+#include "record/replicas.h"
 #include "settings/model-file.h"
 #include "settings/tuning.h"
 
@@ -210,7 +211,9 @@ typedef struct bt_model_record {
      * records. */
     double capacity_rps;    /* highest rate up to which P95 keeps the SLA and nothing is lost; 0: none does */
     double recommended_rps; /* with room to spare */
-    double predicted_p95_ms;   /* at the recommended rate; NaN where the capacity is 0 */
+    double predicted_p95_ms; /* at the recommended rate; NaN where the capacity is 0 */
+    /* Of --plan-rate: rate_rps is 0 where that was not asked, and in older records. */
+    bt_replicas_plan replicas;
     char advice[BT_TEXT_SIZE]; /* one closing sentence: what to do */
 } bt_model_record;
 

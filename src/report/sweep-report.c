@@ -5,6 +5,7 @@
 
 #include "report/document.h"
 #include "report/layout.h"
+#include "report/replicas.h"
 #include "report/sweep-contenders.h"
 #include "report/sweep-plots.h"
 #include "report/sweep-words.h"
@@ -116,6 +117,7 @@ static void put_model(bt_document *d, const bt_record *record, const bt_model_re
     bt_document_item(d, "scale", "%s", words);
     bt_words_warnings(model, words);
     bt_document_item(d, "warning", "%s", words);
+    bt_replicas_report_document(d, &model->replicas);
     put_contenders(d, model);
     put_pictures(d, model);
 }

@@ -3,6 +3,7 @@
 
 #include "base/terminal.h"
 #include "report/layout.h"
+#include "report/replicas.h"
 #include "report/sweep-words.h"
 #include "report/sweep.h"
 #include "report/table.h"
@@ -92,7 +93,9 @@ static bt_status put_model(const bt_record *record, const bt_model_record *model
     bt_words_warnings(model, words);
     say(out, "warning", words);
     say(out, "advice", model->advice);
-    return BT_OK;
+    if (!(model->replicas.rate_rps > 0)) return BT_OK;
+    fputc('\n', out);
+    return bt_replicas_report(&model->replicas, out, error);
 }
 
 static void put_run(const bt_record *record, FILE *out) {

@@ -117,6 +117,9 @@ const bt_option bt_settings_table[] = {
      .help = "The config file to write; entries of models that are not tuned now stay."},
     {ROW(TEXT, export_triton), .initial = "", .placeholder = "FOLDER", RUN,
      .help = "Also write the config as a model repository for NVIDIA's Triton, as export-triton does."},
+    {ROW(NUMBER, plan_rate), .initial = "0", BT_BOUNDS(0, BT_RATE_MOST_RPS), .placeholder = "RPS", RUN,
+     .help = "Also say how many replicas of each model such a rate takes, and when to have more or fewer, as "
+             "plan-replicas does of the config. It changes nothing that is chosen; 0: not asked."},
     {ROW(SWITCH, force), .initial = "false", ONCE,
      .help = "Let a simulation or a CPU's demonstration take the place of an entry that says more."},
     {ROW(TEXT, results), .initial = "results", .placeholder = "FOLDER", RUN,

@@ -69,6 +69,7 @@ typedef struct bt_settings {
     int format; /* bt_format, of what is printed */
     char output[BT_OPTION_TEXT_SIZE];
     char export_triton[BT_OPTION_TEXT_SIZE];                       /* a folder; "": none */
+    double plan_rate;                                              /* requests/s of each model; 0: no plan */
     char results[BT_OPTION_TEXT_SIZE], plots[BT_OPTION_TEXT_SIZE]; /* folders */
     char config[BT_OPTION_TEXT_SIZE], profile[BT_OPTION_TEXT_SIZE];
 } bt_settings;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "settings/replicas.h"
 #include "simulate/tuned-model.h"
 
 #ifdef __cplusplus
@@ -16,11 +17,6 @@ extern "C" {
 #endif
 
 #define BT_FLEET_REPLICAS_MAX 1024
-
-typedef enum bt_balancing {
-    BT_BALANCING_LEAST,      /* each request goes to the replica that has fewest, in turn where several do */
-    BT_BALANCING_ROUND_ROBIN /* in turn */
-} bt_balancing;
 
 typedef struct bt_fleet {
     const bt_tuned_model *model; /* of each replica; borrowed */

@@ -6,6 +6,7 @@
 #define BT_SIMULATE_REPLICAS_H
 
 #include "base/error.h"
+#include "record/replicas.h"
 #include "simulate/fleet.h"
 
 #ifdef __cplusplus
@@ -17,37 +18,23 @@ typedef struct bt_replicas_wanted {
     int instances;               /* of each replica */
     bt_balancing balancing;
     double rate_rps, p95_sla_ms;
-    double headroom; /* 0.25: the plan keeps the promise at a quarter more */
+    double headroom_percent; /* 25: the plan keeps the promise at a quarter more */
     uint64_t seed;
 } bt_replicas_wanted;
-
-#define BT_REPLICAS_ROWS 5
-
-typedef struct bt_replicas_row {
-    int replicas;
-    double holds_rps;   /* all of them together; 0: none */
-    bt_fleet_result at; /* the rate that was asked */
-    bool keeps;         /* the promise there */
-} bt_replicas_row;
-
-typedef struct bt_replicas_plan {
-    int least;                              /* fewest that keep the promise at the rate; 0: no number does */
-    int recommended;                        /* fewest that do with the headroom */
-    bt_replicas_row rows[BT_REPLICAS_ROWS]; /* around the recommended number, ascending, that among them */
-    int row_count;
-    /* When the recommended number is to become one more: requests a second of each, and how many of a replica's requests
-     * wait or run then; and one fewer: requests a second of all. NaN: never fewer. */
-    double up_each_rps, up_under_way, down_rps;
-} bt_replicas_plan;
 
 /* What a fleet of that size does at the rate. Errors as bt_fleet_try. */
 BT_MUST_USE bt_status bt_replicas_row_of(bt_replicas_row *out, const bt_replicas_wanted *wanted, int replicas,
                                          bt_error *error);
 
-/* BT_INVALID where a rate takes more than BT_FLEET_REPLICAS_MAX, or as bt_fleet_try. Takes seconds for hundreds of
- * replicas. */
+/* The plan, but for the model's name. BT_INVALID where a rate takes more than BT_FLEET_REPLICAS_MAX, or as bt_fleet_try.
+ * Takes seconds for hundreds of replicas. */
 BT_MUST_USE bt_status bt_replicas_find(bt_replicas_plan *out, const bt_replicas_wanted *wanted,
                                        bt_error *error);
+
+/* The same for an entry of the config, as the settings ask: with a number of replicas among them the plan has that one's
+ * row alone. Errors start with the model's name; BT_INVALID where it was never measured. */
+BT_MUST_USE bt_status bt_replicas_of(bt_replicas_plan *out, const bt_config_model *entry,
+                                     const bt_replicas_settings *settings, bt_error *error);
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,8 @@ BT_MUST_USE bt_status bt_capacities_find(bt_record *record, bt_error *error);
 
 /* Fills capacity_rps, recommended_rps and predicted_p95_ms of every model whose chosen batch size meets the
  * SLA, for one instance that has its device to itself, with the settings' seed; NaN for the others, and for a
- * batch size that no service forms. Takes a fraction of a second a model. BT_NO_MEMORY. */
+ * batch size that no service forms. Takes a fraction of a second a model. With a plan_rate, also the replicas of every
+ * model that has a choice: seconds where they are hundreds. BT_NO_MEMORY. */
 BT_MUST_USE bt_status bt_forecast(bt_record *record, bt_error *error);
 
 #ifdef __cplusplus

@@ -57,6 +57,16 @@ says 'no batch size holds 20000 requests/s under' 'and told'
 tune --backend $capacity --batches 1,4 --p95-sla-ms 250 --rate 10
 exits 0 'a rate that one holds is good'
 says 'at 10 requests/s' 'and told with its P95'
+tune --backend $capacity --batches 1,4 --p95-sla-ms 250 --plan-rate 100
+exits 0 'replicas are planned for a rate'
+"$(dirname "$program")/plan-replicas" --config c.json --rate 100 >planned 2>&1
+is "$(grep -c -x -F -f <(sed '/^$/d; /^verdict/d' planned) <<<"$out")" "$(sed '/^$/d; /^verdict/d' planned | wc -l)" \
+    'as plan-replicas does of the config'
+run "$(dirname "$program")/render-report" --format markdown "$(ls -dt results/*/ | head -n 1)record.json"
+says '^Replicas, by simulation: hrnet, 100 requests/s' 'the report has them, too'
+tune --backend $capacity --batches 1,4 --p95-sla-ms 250 --plan-rate 1e9
+exits 0 'a rate beyond what is planned loses nothing that was measured'
+says '--plan-rate: hrnet: 1e.09 requests/s take some' 'and is told'
 tune --rate 30 --objective latency --backend $capacity
 exits 2 'a rate with another objective is refused'
 says_error '--rate: asks for the capacity, not for --objective latency' 'in one line'

@@ -10,7 +10,7 @@ of() { perl -MJSON::PP -0777 -e 'my $o = decode_json(<STDIN>); for (@ARGV) { $o 
 
 asked --rate 400
 exits 0 'a plan is made'
-says '^hrnet, 400 requests/s, P95 within 200 ms, shared out to whoever has fewest under way, 1 instance each$' 'it says of what'
+says '^hrnet, 400 requests/s, P95 within 200 ms, sent to whoever has fewest under way, 1 instance each$' 'it says of what'
 says '^→ +[0-9]+ .* kept$' 'the number is marked'
 says ' broken' 'beside one that is too few'
 says '^plan +[0-9]+ replicas; [0-9]+ would do without headroom \(25 %\)$' 'with and without headroom'

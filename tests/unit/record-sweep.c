@@ -219,6 +219,32 @@ static void fill_neighbours(bt_random *random, bt_model_record *model) {
     }
 }
 
+/* As often none. */
+static void fill_replicas(bt_random *random, bt_replicas_plan *plan) {
+    plan->rate_rps = any_switch(random) ? 1 + (double)bt_random_below(random, 1000) / 8 : 0;
+    ANY_TEXT(plan->model);
+    plan->p95_sla_ms = any_number(random);
+    plan->headroom_percent = any_number(random);
+    plan->balancing = any_switch(random) ? BT_BALANCING_LEAST : BT_BALANCING_ROUND_ROBIN;
+    plan->instances = (int)bt_random_below(random, 16);
+    plan->least = (int)bt_random_below(random, 1025);
+    plan->recommended = (int)bt_random_below(random, 1025);
+    plan->more_above_rps_each = any_number(random);
+    plan->more_above_under_way_each = any_number(random);
+    plan->fewer_below_rps = any_number(random);
+    plan->row_count = (int)bt_random_below(random, BT_REPLICAS_ROWS + 1);
+    for (int i = 0; i < plan->row_count; i++)
+        plan->rows[i] = (bt_replicas_row){.replicas = (int)bt_random_below(random, 1025),
+                                          .holds_rps = any_number(random),
+                                          .keeps = any_switch(random),
+                                          .p50_ms = any_number(random),
+                                          .p95_ms = any_number(random),
+                                          .p99_ms = any_number(random),
+                                          .mean_batch_size = any_number(random),
+                                          .mean_under_way = any_number(random),
+                                          .lost = (int64_t)bt_random_below(random, 1 << 20)};
+}
+
 static bt_record *any_record(uint64_t seed) {
     bt_random random = bt_random_stream(seed, "record");
     bt_record *record;
@@ -234,6 +260,7 @@ static bt_record *any_record(uint64_t seed) {
             model->idle_extra_ms[gap] = (double)bt_random_below(&random, 1000) / 8;
         model->deliver_samples_ms = any_samples(&random, &model->deliver_sample_count);
         fill_neighbours(&random, model);
+        fill_replicas(&random, &model->replicas);
     }
     return record;
 }

@@ -275,6 +275,12 @@ export-triton: .deps/$(CORE).stamp ## the config as a model repository for NVIDI
 	$(call build,$(O)/bin/$@ $(TRITON))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
+export-kubernetes: export OFFLINE = 1
+export-kubernetes: .deps/$(CORE).stamp ## the config as manifests for Kubernetes and KServe, replicas by simulation \
+    (ARGS="--rate 400 FOLDER")
+	$(call build,$(O)/bin/$@)
+	$(Q)$(O)/bin/$@ $(ARGS)
+
 plan-replicas: export OFFLINE = 1
 plan-replicas: .deps/$(CORE).stamp ## how many replicas a rate takes within the promise, and when to scale, by simulation \
     (ARGS="--rate 400")
@@ -287,8 +293,8 @@ bench-export: .deps/$(CORE).stamp ## the same tuned plan here and in Triton by i
 	@tools/setup/deps.sh tritonserver
 	$(Q)O=$(O) tests/export-comparison $(ARGS)
 
-bench-replicas: .deps/$(CORE).stamp ## predicted P95 of 2, 3 and 4 replicas beside that of as many servers, on the \
-    simulated backend (ARGS="SECONDS")
+bench-replicas: .deps/$(CORE).stamp ## predicted P95 of 2, 3 and 4 replicas beside that of as many servers, and whether \
+    those recommended for a rate hold it, on the simulated backend (ARGS="SECONDS [shares|recommended]")
 	$(call build,$(patsubst %,$(O)/bin/%,optimize-batch plan-replicas serve-production test-production))
 	$(Q)O=$(O) tests/replica-agreement $(ARGS)
 
@@ -515,7 +521,7 @@ deps-clients: ## Triton's client and perf_analyzer, for their tests against serv
 deps-triton: ## NVIDIA's Triton, for the test of what export-triton writes, and to compare with (55 MB)
 	@tools/setup/deps.sh tritonserver
 
-deps-deployment: ## kubernetes-validate and hadolint, for the tests of the manifests and the Dockerfile
+deps-deployment: ## kubernetes-validate, KServe's models and hadolint, for the tests of manifests and the Dockerfile
 	@tools/setup/deps.sh deployment
 
 $(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
@@ -606,7 +612,7 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
         fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
-        show-batch-config explain-batching export-triton plan-replicas bench-export bench-replicas bench \
+        show-batch-config explain-batching export-kubernetes export-triton plan-replicas bench-export bench-replicas bench \
         bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
         bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
         shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-package deps-triton \

@@ -297,11 +297,19 @@ bt_status bt_json_write(const json_t *json, size_t flags, FILE *out, bt_error *e
     return written ? BT_OK : bt_fail(error, BT_NOT_WRITTEN, "the JSON could not be written");
 }
 
-bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error) {
+char *bt_json_file_text(const json_t *json, size_t *size) {
     char *text = bt_json_dump(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    if (!text) return NULL;
+    *size = tidy(text); /* which adds a newline */
+    text[*size] = '\0';
+    return text;
+}
+
+bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error) {
+    size_t size;
+    char *text = bt_json_file_text(json, &size);
     if (!text) return bt_no_memory(error, "writing %s", path);
-    bt_status status =
-        bt_file_replace(path, text, tidy(text), keep_backup, error); /* tidying adds a newline */
+    bt_status status = bt_file_replace(path, text, size, keep_backup, error);
     free(text);
     return status;
 }

@@ -38,6 +38,9 @@ BT_MUST_USE bt_status bt_json_from_text(json_t **out, const char *text, size_t s
  * side, every real as the shortest text that reads back to the same double. */
 BT_MUST_USE bt_status bt_json_save(const json_t *json, const char *path, bool keep_backup, bt_error *error);
 
+/* What that writes: malloc'ed, the caller's, NUL-terminated; NULL when memory is short. */
+char *bt_json_file_text(const json_t *json, size_t *size);
+
 /* `json` as text by jansson's flags: malloc'ed, the caller's, NUL-terminated with room for one byte more;
  * NULL when memory is short. In place of json_dumps, which (2.14) leaves a key out where its buffer cannot
  * grow, and says nothing. */

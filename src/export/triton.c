@@ -83,16 +83,11 @@ static bt_status copy_files(export *e) {
     return e->model->weights.path[0] ? copy_weights(e) : BT_OK;
 }
 
-/* The document as it was read, of this model alone. */
 static bt_status write_config(const export *e) {
     char path[BT_PATH_SIZE];
-    json_t *all = json_object_get(e->config->json, "configurations"),
-           *entry = json_object_get(all, e->model->name);
-    json_t *document = json_copy(e->config->json);
+    json_t *document = NULL;
     bt_status status = bt_path_join(path, e->error, "%s/%s", e->version, BT_TRITON_CONFIG);
-    if (status == BT_OK && (!document || json_object_set_new(document, "configurations",
-                                                             json_pack("{s:O}", e->model->name, entry)) != 0))
-        status = bt_no_memory(e->error, "a config");
+    if (status == BT_OK) status = bt_export_entry(&document, e->config, e->model, e->error);
     if (status == BT_OK) status = bt_json_save(document, path, false, e->error);
     json_decref(document);
     return status;
@@ -147,8 +142,7 @@ static bt_status write_configuration(const export *e) {
           "once before it\n"
           "# is ready.\n",
           out);
-    fprintf(out, "instance_group [ { count: %d kind: KIND_MODEL } ]\n",
-            model->instance_count > 0 ? model->instance_count : 1);
+    fprintf(out, "instance_group [ { count: %d kind: KIND_MODEL } ]\n", bt_export_instances(model));
     write_batching(out, model);
     write_parameter(out, BT_TRITON_MODEL, model->name);
     write_parameter(out, BT_TRITON_WEIGHTS, e->weights);
@@ -162,9 +156,8 @@ static bt_status write_configuration(const export *e) {
 bt_status bt_triton_export_model(const bt_config *config, const bt_config_model *model, const char *folder,
                                  const char *backend, bt_error *error) {
     export e = {.config = config, .model = model, .error = error};
-    if (model->unmeasurable)
-        return bt_fail(error, BT_INVALID, "%s was not measured (%s)", model->name, model->reason);
-    bt_status status = bt_path_join(e.folder, error, "%s/%s", folder, model->name);
+    bt_status status = bt_export_check(model, error);
+    if (status == BT_OK) status = bt_path_join(e.folder, error, "%s/%s", folder, model->name);
     if (status == BT_OK) status = bt_path_join(e.version, error, "%s/1", e.folder);
     if (status == BT_OK) status = bt_folder_make(e.version, error);
     if (status == BT_OK) status = copy_files(&e);
@@ -174,7 +167,7 @@ bt_status bt_triton_export_model(const bt_config *config, const bt_config_model 
 }
 
 static void tell(const bt_config_model *model, const char *folder, FILE *out) {
-    const int instances = model->instance_count > 0 ? model->instance_count : 1;
+    const int instances = bt_export_instances(model);
     bt_text_print(out, "%s/%s: batches of up to %d, queue delay %g ms, %d instance%s%s\n", folder,
                   model->name, model->optimal_batch_size, model->settings.max_queue_delay_ms, instances,
                   instances == 1 ? "" : "s",

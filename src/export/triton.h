@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "export/entry.h"
 #include "record/config.h"
 
 #ifdef __cplusplus
@@ -19,7 +20,7 @@ extern "C" {
 #endif
 
 /* What the backend finds in a version's folder, and the parameters of config.pbtxt that it reads. */
-#define BT_TRITON_CONFIG     "production_batch_config.json"
+#define BT_TRITON_CONFIG     BT_EXPORT_CONFIG
 #define BT_TRITON_MODEL      "model"      /* its name in that config */
 #define BT_TRITON_WEIGHTS    "weights"    /* a file there, FILE:PLACE likewise; none: what the config says */
 #define BT_TRITON_MODEL_FILE "model_file" /* likewise, "{batch}" in it included */

@@ -25,6 +25,8 @@ show-batch-config|what the config says|$bin/show-batch-config --config config.js
 explain-batching|the explanation|$bin/explain-batching config.json
 explain-batching|the explanation|$bin/explain-batching $load --format json
 explain-batching|the explanation|$bin/explain-batching $load --format markdown
+plan-replicas|the plan|$bin/plan-replicas --config config.json --rate 20
+export-kubernetes|what was written|$bin/export-kubernetes --config config.json --rate 20 written
 segment-image|what was segmented|$bin/segment-image --quiet --backend $sim --image $picture --image-size 64
 segment-image|what was segmented|$bin/segment-image --quiet --backend $sim --image $picture --image-size 64 --format coco
 segment-image|the verdict|$bin/segment-image --quiet --backend $sim --image $picture --image-size 64 --output polygons.json

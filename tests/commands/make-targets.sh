@@ -21,7 +21,7 @@ unlike "$out" 'shim/' 'the compiled plan does without libtorch too'
 dry optimize-batch ARGS='--images plan/sim'
 says 'shim/torch_shim' 'a folder of that name does not'
 
-for target in show-batch-config explain-batching test-production serve-production segment-image perf-gate doctor install; do
+for target in show-batch-config explain-batching export-kubernetes test-production serve-production segment-image perf-gate doctor install; do
     dry "$target" ARGS="$sim" PREFIX="$scratch/prefix"
     exits 0 "make -n $target"
     unlike "$out" '[^a-z]tests/(unit|lib|programs|bench)/' "$target builds no test"

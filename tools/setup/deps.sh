@@ -19,7 +19,7 @@
 #   peers  of python, with what bench-peers compares with: 97 MB more
 #   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
 #   tritonserver  NVIDIA's tritonserver, which bench-triton compares with: 55 MB
-#   deployment kubernetes-validate and hadolint, for the tests of configs/kubernetes and packaging/docker: 36 MB
+#   deployment kubernetes-validate, KServe's models and hadolint, for the tests of manifests and of packaging/docker: 37 MB
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings

@@ -66,7 +66,8 @@ run "$(dirname "$program")/render-report" --format markdown "$(ls -dt results/*/
 says '^Replicas, by simulation: hrnet, 100 requests/s' 'the report has them, too'
 tune --backend $capacity --batches 1,4 --p95-sla-ms 250 --plan-rate 1e9
 exits 0 'a rate beyond what is planned loses nothing that was measured'
-says '--plan-rate: hrnet: 1e.09 requests/s take some' 'and is told'
+like "$(json "$(ls -dt results/*/ | head -n 1)record.json" .models.0.advice)" 'plan-rate: hrnet: 1e.09 .* at most 1024 are planned' \
+    'and is told'
 tune --rate 30 --objective latency --backend $capacity
 exits 2 'a rate with another objective is refused'
 says_error '--rate: asks for the capacity, not for --objective latency' 'in one line'

@@ -12,6 +12,7 @@
 #   WITH_LIBTORCH=1           `make install` copies libtorch beside the programs
 #   BASE=v1.0                 what `make perf-gate` compares this tree with: any name that git knows (HEAD~1)
 #   TESTS="base-canary lint"  what `make test` runs: names of tests/unit/*.c, tests/commands/*.sh; * allowed
+#   MPI=1                     also builds what --mpi needs, against an MPI (`make deps-mpi`)
 #   V=1                       show every command
 #
 # `make help` lists the targets; it is made from the ## comments below.
@@ -24,6 +25,7 @@ CC        = gcc
 CXX       = g++
 OPTIMIZE  = -O2 -g
 SANITIZE  =
+MPI       =
 V         =
 Q        := $(if $(V),,@)
 
@@ -62,11 +64,12 @@ LIBRARY := $(O)/lib/libbatchtune.a
 SHARED  := $(O)/lib/libbatchtune.so.0
 CONTOURS := $(if $(filter core,$(CORE)),build/lib/libbatchtune_contours.so)
 TRITON   := $(if $(filter core,$(CORE)),$(O)/lib/libtriton_batchtune.so)
+MPI_SHIM := $(if $(filter-out 0,$(MPI)),build/lib/libbatchtune_mpi.so)
 # A GPU's check has no HTTP either.
 SOURCES := $(filter-out $(if $(filter gpu,$(CORE)),src/http/%),$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(O)/%.o)
 # What only this project's own programs have: a program that loads the library need not have what this needs.
-PROGRAMS_ONLY := $(foreach folder,http client load prove tune gate explain export report,$\
+PROGRAMS_ONLY := $(foreach folder,ranks http client load prove tune gate explain export report,$\
                    $(filter $(O)/src/$(folder)/%,$(OBJECTS)))
 TOOLS   := $(patsubst tools/%.c,$(O)/bin/%,$(wildcard tools/*.c))
 # Fault tests' calls of malloc, open, write, ... go through tests/lib/fault-calls.c.
@@ -102,7 +105,7 @@ CORE_TESTS := $(filter-out $(O)/tests/torch-% $(if $(filter thread,$(SANITIZE)),
 
 all: core shim cuda ## build everything into build/
 
-core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(FAULTY) $(BENCHES)
+core: $(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(MPI_SHIM) $(TOOLS) $(UNIT_TESTS) $(TEST_PROGRAMS) $(FAULTY) $(BENCHES)
 
 # Objects are built anew when the flags change, not only when a source does.
 $(O)/flags: FORCE
@@ -245,7 +248,8 @@ TORCH   = $(if $(findstring sim:,$(ARGS))$(findstring --backend plan,$(ARGS))$\
 SET_UP  = .deps/$(CORE).stamp $(if $(TORCH),.deps/torch.stamp)
 
 optimize-batch: $(SET_UP) ## tune both networks on this machine, write the config
-	$(call build,$(O)/bin/$@ $(O)/bin/probe-worker $(if $(findstring --export-triton,$(ARGS)),$(TRITON)) $(TORCH))
+	$(call build,$(O)/bin/$@ $(O)/bin/probe-worker $(if $(findstring --export-triton,$(ARGS)),$(TRITON)) $(MPI_SHIM) \
+	    $(TORCH))
 	$(Q)$(RUN)
 
 # Whoever only looks must not be made to download.
@@ -262,7 +266,7 @@ explain-batching: .deps/$(CORE).stamp ## why batching pays here or does not, in 
 	$(Q)$(O)/bin/$@ $(ARGS)
 
 test-production: $(SET_UP) ## prove the config under single, burst, sustained and mixed load
-	$(call build,$(O)/bin/$@ $(TORCH))
+	$(call build,$(O)/bin/$@ $(MPI_SHIM) $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
 
 serve-production: $(SET_UP) ## the tuned models over HTTP, for Triton's clients and Prometheus \
@@ -405,14 +409,14 @@ COPY    = cp -RL
 COPIED  = $(filter-out 0,$(WITH_LIBTORCH))
 install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file and Python module, and the \
     programs with their manual pages (PREFIX, DESTDIR)
-	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(TOOLS) $(MANUALS))
+	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(MPI_SHIM) $(TOOLS) $(MANUALS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/man/man1 \
 	    $(addprefix $(TO)/share/batchtune/,profiles schema python systemd)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
 	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
-	$(Q)for part in $(CONTOURS) $(TRITON); do install -m 755 $$part $(TO)/lib/; done
+	$(Q)for part in $(CONTOURS) $(TRITON) $(MPI_SHIM); do install -m 755 $$part $(TO)/lib/; done
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/batchtune.pc.in \
 	    >$(TO)/lib/pkgconfig/batchtune.pc
 	$(Q)install -m 644 shim/python/batchtune.py $(TO)/share/batchtune/python/
@@ -430,7 +434,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 uninstall: ## remove what install put there
 	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so \
 	    $(TO)/lib/$(notdir $(SHARED)) $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so \
-	    $(TO)/lib/$(notdir $(TORCH_NAME)) $(TO)/lib/libtriton_batchtune.so \
+	    $(TO)/lib/$(notdir $(TORCH_NAME)) $(TO)/lib/libtriton_batchtune.so $(TO)/lib/libbatchtune_mpi.so \
 	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \
 	    $(addprefix $(TO)/bin/,$(notdir $(TOOLS))) $(addprefix $(TO)/share/man/man1/,$(notdir $(MANUALS)))
 	$(Q)rm -rf $(TO)/share/batchtune $(TO)/lib/batchtune
@@ -515,6 +519,8 @@ deps-monitoring: ## Prometheus, whose promtool tests the metrics and the alert r
 
 deps-package: .deps/package.stamp ## what `make deb` and the tests of packages need: debhelper, lintian
 
+deps-mpi: .deps/mpi.stamp ## OpenMPI, for `make MPI=1` and its test
+
 deps-clients: ## Triton's client and perf_analyzer, for their tests against serve-production
 	@tools/setup/deps.sh clients
 
@@ -524,7 +530,7 @@ deps-triton: ## NVIDIA's Triton, for the test of what export-triton writes, and 
 deps-deployment: ## kubernetes-validate, KServe's models and hadolint, for the tests of manifests and the Dockerfile
 	@tools/setup/deps.sh deployment
 
-$(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package): .deps/%.stamp: tools/setup/packages.sh
+$(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package mpi): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
 .deps/torch.stamp: FORCE
@@ -615,7 +621,7 @@ FORCE:
         show-batch-config explain-batching export-kubernetes export-triton plan-replicas bench-export bench-replicas bench \
         bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
         bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
-        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-package deps-triton \
+        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-mpi deps-package deps-triton \
         doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -17,6 +17,21 @@ build/lib/libbatchtune_contours.so: build/shim/contours.o
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CXX) -shared -o $@ $^ -lopencv_imgproc -lopencv_core -Wl,--no-undefined
 
+# ---- MPI, behind shim/mpi/mpi_shim.h: loaded by src/ranks/ranks.c; where MPI=1 ----
+
+MPICC = mpicc
+
+build/shim/mpi/mpi_shim.o: shim/mpi/mpi_shim.c | .deps/$(CORE).stamp .deps/mpi.stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  MPICC $<")
+	$(Q)$(MPICC) -std=c17 $(OPTIMIZE) $(WARNINGS) -fvisibility=hidden -fPIC -ffile-prefix-map=$(CURDIR)/= -MMD -MP \
+	    -D_GNU_SOURCE -Isrc -Ishim -c -o $@ $<
+
+build/lib/libbatchtune_mpi.so: build/shim/mpi/mpi_shim.o
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(MPICC) -shared -o $@ $^ -Wl,--no-undefined
+
 # ---- libtorch, behind shim/torch_shim.h: loaded by src/backend/torch.c; all else does without it ----
 
 SHIM           := build/lib/libbatchtune_torch.so

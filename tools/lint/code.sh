@@ -7,7 +7,7 @@ layers=${layers% }
 
 # The shim's headers that plain C may know, each with the one file that does.
 boundaries='torch_shim.h=src/backend/torch.c cuda/probe.h=src/backend/cuda-check.c cuda/norm.h=src/backend/cuda-check.c
-    contours.h=src/image/contours.c'
+    contours.h=src/image/contours.c mpi/mpi_shim.h=src/ranks/ranks.c'
 
 check_layers() {
     local files=(src/*/*.[ch] tools/*.[ch])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|torch|python|peers|clients|tritonserver|deployment]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|mpi|torch|python|peers|clients|tritonserver|deployment]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -13,6 +13,7 @@
 #   fuzz   clang and its libFuzzer, for `make fuzz`
 #   coverage   gcovr, for `make coverage`
 #   package    debhelper, lintian and man, for `make deb` and its test
+#   mpi    OpenMPI, for `make MPI=1` and its test
 #   torch  libtorch: LIBTORCH=/path, else .deps/torch, else an installed Python's torch, else the pinned wheels
 #   python what it takes to use that torch from Python, for tools/setup/torch-python, COCO's and Prometheus's readers and
 #          Pillow: 35 MB
@@ -40,10 +41,10 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         --quiet) quiet=yes ;;
-        core | gpu | lint | gate | monitoring | fuzz | coverage | package | torch) parts="$parts $1" ;;
+        core | gpu | lint | gate | monitoring | fuzz | coverage | package | mpi | torch) parts="$parts $1" ;;
         python | peers) parts="$parts torch $1" ;;
         clients | tritonserver | deployment) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, torch, python, peers, clients, tritonserver and deployment" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, mpi, torch, python, peers, clients, tritonserver and deployment" ;;
         esac
         shift
     done

@@ -2,7 +2,7 @@
 #
 # A thing is missing when its probe fails, whatever package database there is: a compiler of one's own counts.
 
-# plan_packages core|gpu|lint|gate|monitoring|fuzz|coverage|package
+# plan_packages core|gpu|lint|gate|monitoring|fuzz|coverage|package|mpi
 plan_packages() {
     case $1 in
     core | gpu)
@@ -40,6 +40,10 @@ plan_packages() {
         probe debhelper needs_command dh
         probe lintian needs_command lintian
         probe man-db needs_command man
+        ;;
+    mpi)
+        probe libopenmpi-dev needs_command mpicc
+        probe openmpi-bin needs_command mpirun
         ;;
     esac
 }

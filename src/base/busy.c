@@ -1,22 +1,36 @@
 #include "base/busy.h"
 
 #include <math.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
-/* CPU time that all cores spent at anything but idling, s; NaN where the kernel does not tell. */
+/* CPU time that the process's CPUs spent at anything but idling, s; NaN where the kernel does not tell. Those that it may
+ * not run on do not disturb it. */
 static double all_seconds(void) {
+    cpu_set_t own;
+    const bool bound = sched_getaffinity(getpid(), sizeof own, &own) == 0;
     FILE *stat = fopen("/proc/stat", "re");
-    if (!stat) return NAN;
-    long long user, nice, system, idle, iowait, irq, softirq, steal;
-    int count = fscanf(stat, "cpu %lld %lld %lld %lld %lld %lld %lld %lld", &user, &nice, &system, &idle,
-                       &iowait, &irq, &softirq, &steal);
-    fclose(stat);
-    if (count != 8) return NAN;
-    return (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
+    char line[512];
+    double ticks = 0;
+    int found = 0;
+    while (stat && fgets(line, sizeof line, stat)) {
+        long long user, nice, system, idle, iowait, irq, softirq, steal;
+        int cpu;
+        if (line[0] != 'c' || line[3] < '0' || line[3] > '9') continue; /* the first line is all of them */
+        if (sscanf(line, "cpu%d %lld %lld %lld %lld %lld %lld %lld %lld", &cpu, &user, &nice, &system, &idle,
+                   &iowait, &irq, &softirq, &steal) != 9)
+            continue;
+        if (bound && cpu >= 0 && cpu < CPU_SETSIZE && !CPU_ISSET((size_t)cpu, &own)) continue;
+        ticks += (double)(user + nice + system + irq + softirq + steal);
+        found++;
+    }
+    if (stat) fclose(stat);
+    return found > 0 ? ticks / (double)sysconf(_SC_CLK_TCK) : NAN;
 }
 
 static double own_seconds(void) {

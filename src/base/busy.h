@@ -2,7 +2,7 @@
  *
  * On a machine that is shared a slow run says little about the program and much about its neighbours. A
  * parallel program suffers most: all its threads wait for the one that was pushed aside. What others used is
- * what all cores did, by the kernel's count, less what this process did itself. */
+ * what the cores that this process may run on did, by the kernel's count, less what it did itself. */
 #ifndef BT_BASE_BUSY_H
 #define BT_BASE_BUSY_H
 

@@ -1,6 +1,7 @@
 /* What others use of the cores is told apart from what the process uses itself. No timing is asserted but one
  * that a busy machine only makes truer: a spinning neighbour is seen. */
 #include <math.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -57,11 +58,47 @@ static void ones_own_work_does_not_count(void **state) {
     }
 }
 
+/* The process on one CPU, a neighbour that spins on another. */
+static void work_on_other_cpus_does_not_count(void **state) {
+    (void)state;
+    cpu_set_t all, one, other;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    if (CPU_COUNT(&all) < 2) skip();
+    CPU_ZERO(&one);
+    CPU_ZERO(&other);
+    for (size_t cpu = 0; CPU_COUNT(&other) == 0; cpu++)
+        if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, CPU_COUNT(&one) == 0 ? &one : &other);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        sched_setaffinity(0, sizeof other, &other);
+        for (volatile unsigned spin = 0;; spin++) {
+        }
+    }
+    assert_true(pid > 0);
+    double here = 1, everywhere = 0;
+    for (int attempt = 0; attempt < 20 && here > everywhere - 0.5; attempt++) {
+        assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+        bt_busy before = bt_busy_now();
+        bt_clock_sleep_until_ns(before.wall_ns + 300 * BT_NS_PER_MS);
+        everywhere = bt_busy_others_since(&before);
+        assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+        before = bt_busy_now();
+        bt_clock_sleep_until_ns(before.wall_ns + 300 * BT_NS_PER_MS);
+        here = bt_busy_others_since(&before);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    if (here > everywhere - 0.5) fail_msg("%.2f cores of others on one CPU, %.2f on all", here, everywhere);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_time_is_not_judged),
         cmocka_unit_test(a_spinning_neighbour_is_seen),
         cmocka_unit_test(ones_own_work_does_not_count),
+        cmocka_unit_test(work_on_other_cpus_does_not_count),
     };
     return cmocka_run_group_tests_name("base: busy", tests, NULL, NULL);
 }

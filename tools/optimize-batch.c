@@ -12,10 +12,12 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "export/triton.h"
+#include "ranks/ranks.h"
 #include "record/config.h"
 #include "record/sweep-record.h"
 #include "report/results-index.h"
 #include "report/sweep-publish.h"
+#include "tune/crew.h"
 #include "tune/optimize.h"
 #include "tune/resolve.h"
 
@@ -66,7 +68,9 @@ static bt_command command = {
         "batch size\n"
         "  optimize-batch --resume                           go on with a run that was cut off\n"
         "  optimize-batch --backend sim:tau0_ms=4,alpha_ms=2 --batches 1,2,4,8,16\n"
-        "                                                    a try-out in seconds, without libtorch\n",
+        "                                                    a try-out in seconds, without libtorch\n"
+        "  mpirun -n 4 --bind-to none --enable-recovery optimize-batch --mpi\n"
+        "                                                    four processes share the measuring\n",
     .exits = exits,
     .exit_words = exit_words,
     .table = bt_settings_table,
@@ -81,6 +85,8 @@ typedef struct optimization {
     bt_lock *lock;
     bt_run *run;
     bt_log *log;
+    bt_ranks *ranks; /* that measure together, and what they have measured; NULL: none */
+    bt_crew *crew;
     bt_config *before; /* the config file as it was; NULL where there was none */
     bt_record *record;
     bt_resolved_model models[BT_NAMES_MAX]; /* of settings.models */
@@ -90,17 +96,32 @@ typedef struct optimization {
     const volatile sig_atomic_t *stop;
 } optimization;
 
+/* Whether this is a rank that measures for rank 0: it prints and writes nothing. */
+static bool is_helper(const optimization *o) {
+    return o->ranks && bt_ranks_own(o->ranks) > 0;
+}
+
+/* What this rank measures on, of what its host has: a GPU, or a slice of the cores. Of a simulation, nothing. */
+static bt_status take_share(optimization *o, bt_error *error) {
+    if (!o->ranks || bt_backend_simulates(o->settings.backend)) return BT_OK;
+    bt_crew_take_device(o->ranks, o->settings.device, sizeof o->settings.device, o->machine.gpu[0] != '\0');
+    if (bt_crew_take_slice(o->ranks) > 0) return BT_OK;
+    return bt_fail(error, BT_UNSUPPORTED, "the other ranks of its host have all the CPUs");
+}
+
 /* Flags are in; adds the config file's and the profile's settings, and resolves what "auto" means here. */
 static bt_status resolve(optimization *o, bt_error *error) {
     bt_status status = bt_settings_read_config(&o->settings, &o->sources, error);
     if (status != BT_OK) return status;
     bt_machine_read(&o->machine);
     bt_cuda_fill_machine(&o->machine);
+    status = take_share(o, error);
     char *profile = o->settings.profile;
     if (profile[0] == '\0' && bt_resolve_on_cpu(&o->settings, &o->machine))
         snprintf(profile, sizeof o->settings.profile, "cpu-demo");
-    if (profile[0]) status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
-    if (status == BT_OK)
+    if (profile[0] && status == BT_OK)
+        status = bt_settings_read_profile(&o->settings, &o->sources, profile, error);
+    if (status == BT_OK && !is_helper(o))
         status = bt_log_open(&o->log, stderr, o->settings.quiet ? BT_LOG_WARNING : BT_LOG_INFO, NULL, error);
     if (status == BT_OK)
         status =
@@ -116,9 +137,15 @@ static bt_status check_replace(const optimization *o, bt_error *error) {
                                    (int)s->image_size, error);
 }
 
+static bt_status find_worker(optimization *o, bt_error *error) {
+    char program[BT_PATH_SIZE];
+    bt_status status = bt_path_of_program(program, error);
+    return status == BT_OK ? bt_path_join(o->worker_program, error, "%s/probe-worker", program) : status;
+}
+
 /* Takes what must be had before anything is measured: the outputs, the run's folder, the log. */
 static bt_status prepare(optimization *o, bt_error *error) {
-    char path[BT_PATH_SIZE], program[BT_PATH_SIZE];
+    char path[BT_PATH_SIZE];
     const bt_settings *s = &o->settings;
     bt_status status = bt_outputs_check(s->output, s->results, s->plots, error);
     if (status != BT_OK) return status;
@@ -128,9 +155,10 @@ static bt_status prepare(optimization *o, bt_error *error) {
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
     if (bt_file_exists(o->settings.output)) status = bt_config_load(&o->before, o->settings.output, error);
     if (status == BT_OK) status = check_replace(o, error);
-    if (status == BT_OK) status = bt_path_of_program(program, error);
-    if (status == BT_OK) status = bt_path_join(o->worker_program, error, "%s/probe-worker", program);
+    if (status == BT_OK) status = find_worker(o, error);
     if (status == BT_OK) status = bt_optimize_open_run(&o->run, &o->settings, &o->machine, error);
+    if (status == BT_OK && o->ranks && bt_ranks_count(o->ranks) > 1)
+        status = bt_crew_open(&o->crew, o->ranks, bt_run_folder(o->run), error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/log.txt", bt_run_folder(o->run));
     bt_log_close(&o->log); /* that without a file */
     if (status == BT_OK)
@@ -144,9 +172,11 @@ static void log_start(const optimization *o) {
             o->log, BT_LOG_INFO,
             "this is a demonstration on the CPU, with images of %lld px and an SLA of %g ms (profile %s)",
             (long long)o->settings.image_size, o->settings.p95_sla_ms, o->settings.profile);
-    if (bt_run_lines_left(o->run))
+    /* What other ranks measured is in the run's journal only as far as the run has asked for it. */
+    const int of_ranks = bt_pool_count(bt_crew_pool(o->crew)), lines = bt_run_lines_left(o->run);
+    if (lines > 0 || of_ranks > 0)
         bt_log_write(o->log, BT_LOG_INFO, "going on with %s: %d steps are measured already",
-                     bt_run_id(o->run), bt_run_lines_left(o->run));
+                     bt_run_id(o->run), lines > of_ranks ? lines : of_ranks);
     else if (o->settings.resume)
         bt_log_write(o->log, BT_LOG_INFO, "nothing to resume in %s: starting anew", o->settings.results);
     bt_log_write(o->log, BT_LOG_INFO, "run %s; Ctrl-C stops, --resume goes on", bt_run_folder(o->run));
@@ -303,8 +333,8 @@ static bt_status tell(optimization *o, int code, bt_error *error) {
     return status;
 }
 
-static bt_status run(optimization *o, int *code, bt_error *error) {
-    bt_optimize_options options = {
+static bt_optimize_options options_of(const optimization *o) {
+    return (bt_optimize_options){
         .settings = &o->settings,
         .sources = &o->sources,
         .machine = &o->machine,
@@ -313,9 +343,14 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
         .command = o->command_line,
         .worker_program = o->worker_program,
         .run = o->run,
+        .crew = o->crew,
         .log = o->log,
         .stop = o->stop,
     };
+}
+
+static bt_status run(optimization *o, int *code, bt_error *error) {
+    const bt_optimize_options options = options_of(o);
     log_start(o);
     bt_status status = bt_optimize(&o->record, &options, error);
     if (status == BT_INVALID || status == BT_UNSUPPORTED) {
@@ -327,6 +362,26 @@ static bt_status run(optimization *o, int *code, bt_error *error) {
     return tell(o, *code, error);
 }
 
+/* A rank that measures for rank 0, to whom it tells what goes wrong here. It ends well whatever comes: mpirun takes a
+ * failure of one for the failure of all. */
+static int help(optimization *o) {
+    bt_error error = {BT_OK, ""};
+    bool all_alive = false;
+    bt_status status = resolve(o, &error);
+    if (status == BT_OK) status = find_worker(o, &error);
+    const bt_optimize_options options = options_of(o);
+    const char *trouble = status == BT_OK ? "" : error.message;
+    if (bt_crew_serve(o->ranks, &options, trouble, &all_alive, &error) != BT_OK) all_alive = false;
+    bt_ranks_close(&o->ranks, all_alive);
+    return BT_EXIT_GOOD;
+}
+
+/* Whatever became of the run, the other ranks are told that it is over. */
+static void leave(optimization *o) {
+    bt_crew_close(&o->crew);
+    if (o->ranks) bt_ranks_close(&o->ranks, bt_crew_dismiss(o->ranks));
+}
+
 int main(int argc, char **argv) {
     static optimization o; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
@@ -334,7 +389,9 @@ int main(int argc, char **argv) {
     o.stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_start(&command, argc, argv, &o.settings, &o.sources, stdout, stderr);
     if (code >= 0) return code;
-    bt_status status = resolve(&o, &error);
+    bt_status status = o.settings.mpi ? bt_ranks_open(&o.ranks, &error) : BT_OK;
+    if (is_helper(&o)) return help(&o);
+    if (status == BT_OK) status = resolve(&o, &error);
     if (status == BT_OK)
         status = bt_command_line(o.command_line, &command, argv[0], &o.settings, &o.sources, &error);
     if (status == BT_OK) status = prepare(&o, &error);
@@ -344,6 +401,7 @@ int main(int argc, char **argv) {
     const bool for_people = !o.record || o.settings.format == BT_FORMAT_TABLE;
     code = bt_command_finish_as(&command, stdout, stderr, !for_people, code,
                                 status == BT_OK ? verdict_of(&o, code) : bt_exit_name(code));
+    leave(&o);
     bt_config_close(&o.before);
     bt_record_close(&o.record);
     bt_log_close(&o.log);

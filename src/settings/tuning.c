@@ -111,6 +111,10 @@ const bt_option bt_settings_table[] = {
      .help = "Settings from a JSON file with these names as keys; flags win over it."},
     {ROW(SWITCH, resume), .initial = "false", ONCE,
      .help = "Go on with the latest run that was cut off; its measurements are kept."},
+    {ROW(SWITCH, mpi), .initial = "false", RUN,
+     .help = "The processes that mpirun started share the measuring: each measures the sizes that it is "
+             "dealt, on its "
+             "own GPU or slice of the cores. Needs a build with MPI=1."},
     {ROW(SWITCH, require_sla), .initial = "false", RUN,
      .help = "Exit with 3 when a model has no batch size that keeps the promise."},
     {ROW(TEXT, output), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,

@@ -65,7 +65,7 @@ typedef struct bt_settings {
     int64_t time_budget_ns; /* of measuring, all models together */
     int64_t seed;
     /* this one run */
-    bool resume, require_sla, force, quiet;
+    bool resume, require_sla, force, quiet, mpi;
     int format; /* bt_format, of what is printed */
     char output[BT_OPTION_TEXT_SIZE];
     char export_triton[BT_OPTION_TEXT_SIZE];                       /* a folder; "": none */

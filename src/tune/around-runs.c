@@ -4,7 +4,7 @@
  * this share of the time budget. More turns: noise passes for the cost of a pause more seldom; a higher share: slow
  * networks are asked, too, and tuning takes that much longer. */
 #define IDLE_TURNS (BT_MAX_TURN_SAMPLES / BT_IDLE_GAPS)
-#define IDLE_STEPS 2
+#define IDLE_STEPS (BT_AROUND_RUNS_STEPS - 2)
 #define IDLE_SHARE 0.15
 
 /* Adds what a step timed; a model that cannot be asked any more has what it has. */
@@ -23,33 +23,38 @@ static bt_status time_samples(const bt_tuning *t, bt_probe *probe, bt_step step,
     return bt_samples_add(samples_ms, count, result.samples_ms, result.sample_count, error);
 }
 
-/* What a lane does around its runs, once the sizes are decided: it is the same for all of them. */
-static bt_status time_both(const bt_tuning *t, bt_probe *probe, bt_error *error) {
-    bt_model_record *model = t->model;
-    bt_status status = time_samples(t, probe, (bt_step){BT_STEP_PREPARE, 1, BT_MAX_TURN_SAMPLES},
-                                    &model->prepare_samples_ms, &model->prepare_sample_count, error);
-    return status == BT_OK ? time_samples(t, probe, (bt_step){BT_STEP_DELIVER, 1, BT_MAX_TURN_SAMPLES},
-                                          &model->deliver_samples_ms, &model->deliver_sample_count, error)
-                           : status;
-}
-
-/* What a first run after a pause takes longer. */
-static bt_status time_idle(const bt_tuning *t, bt_probe *probe, double time_budget_s, bt_error *error) {
-    bt_model_record *model = t->model;
+/* What a lane does around its runs is the same for all sizes; what a first run after a pause takes longer is asked of
+ * batches of one. */
+int bt_around_runs_steps(const bt_model_record *model, double time_budget_s,
+                         bt_step out[BT_AROUND_RUNS_STEPS]) {
     const bt_point *least = model->point_count > 0 ? &model->points[0] : NULL;
-    if (!least || least->batch_size > 1 || least->sample_count == 0) return BT_OK;
+    int count = 0;
+    out[count++] = (bt_step){BT_STEP_PREPARE, 1, BT_MAX_TURN_SAMPLES};
+    out[count++] = (bt_step){BT_STEP_DELIVER, 1, BT_MAX_TURN_SAMPLES};
+    if (!least || least->batch_size > 1 || least->sample_count == 0) return count;
     double turn_s = 0;
     for (int i = 0; i < BT_IDLE_GAPS; i++)
         turn_s += (bt_idle_gaps_ms[i] + least->samples_ms[least->sample_count - 1]) / 1e3;
     const int affordable = (int)(IDLE_SHARE * time_budget_s / (IDLE_TURNS * turn_s));
-    bt_status status = BT_OK;
-    for (int i = 0; i < IDLE_STEPS && i < affordable && status == BT_OK; i++)
-        status = time_samples(t, probe, (bt_step){BT_STEP_IDLE, 1, IDLE_TURNS * BT_IDLE_GAPS},
-                              &model->idle_samples_ms, &model->idle_sample_count, error);
-    return status;
+    for (int i = 0; i < IDLE_STEPS && i < affordable; i++)
+        out[count++] = (bt_step){BT_STEP_IDLE, 1, IDLE_TURNS * BT_IDLE_GAPS};
+    return count;
+}
+
+static bt_status take_step(const bt_tuning *t, bt_probe *probe, bt_step step, bt_error *error) {
+    bt_model_record *model = t->model;
+    if (step.kind == BT_STEP_PREPARE)
+        return time_samples(t, probe, step, &model->prepare_samples_ms, &model->prepare_sample_count, error);
+    if (step.kind == BT_STEP_DELIVER)
+        return time_samples(t, probe, step, &model->deliver_samples_ms, &model->deliver_sample_count, error);
+    return time_samples(t, probe, step, &model->idle_samples_ms, &model->idle_sample_count, error);
 }
 
 bt_status bt_time_around_runs(const bt_tuning *t, bt_probe *probe, double time_budget_s, bt_error *error) {
-    bt_status status = time_both(t, probe, error);
-    return status == BT_OK ? time_idle(t, probe, time_budget_s, error) : status;
+    bt_step steps[BT_AROUND_RUNS_STEPS];
+    const int count = bt_around_runs_steps(t->model, time_budget_s, steps);
+    bt_status status = BT_OK;
+    for (int i = 0; i < count && status == BT_OK; i++)
+        status = take_step(t, probe, steps[i], error);
+    return status;
 }

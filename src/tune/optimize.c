@@ -7,8 +7,8 @@
 
 #include "backend/cuda.h"
 #include "base/clock.h"
-#include "base/version.h"
 #include "tune/choose.h"
+#include "tune/crew.h"
 #include "tune/forecast.h"
 #include "tune/joint-memory.h"
 #include "tune/neighbours.h"
@@ -16,23 +16,6 @@
 #include "tune/resolve.h"
 #include "tune/score.h"
 #include "tune/sweep-model.h"
-
-#define JOURNAL_FORMAT 6 /* of what stands in the journal's lines */
-
-bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings, const bt_machine *machine,
-                               bt_error *error) {
-    *out = NULL;
-    json_t *header = bt_options_write_json(bt_settings_table, bt_settings_count, settings);
-    if (!header || json_object_set_new(header, "journal_format", json_integer(JOURNAL_FORMAT)) != 0 ||
-        json_object_set_new(header, "machine", json_string(machine->fingerprint)) != 0 ||
-        json_object_set_new(header, "tool_version", json_string(bt_version())) != 0) {
-        json_decref(header);
-        return bt_no_memory(error, "the run's header");
-    }
-    bt_status status = bt_run_open(out, settings->results, "optimize-batch", header, settings->resume, error);
-    json_decref(header);
-    return status;
-}
 
 /* ---- one model ---- */
 
@@ -83,6 +66,9 @@ static bt_status tune_models(const bt_optimize_options *options, bt_record *reco
     for (int i = 0; i < models; i++)
         record->models[i].measuring_s = 0;
     bt_status status = bt_choose_ways(options, record, budget_s, ways, error);
+    if (status == BT_OK && options->crew && !bt_tuning_stopped(options))
+        status =
+            bt_crew_measure(options->crew, options, ways, (budget_s - record->measuring_s) / models, error);
     for (int i = 0; i < models && status == BT_OK; i++) {
         double reserved_s = (1 - BT_CONTEST_SHARE) * budget_s / models;
         double share_s = fmax((budget_s - record->measuring_s) / (models - i), reserved_s);

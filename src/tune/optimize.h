@@ -23,6 +23,8 @@ extern "C" {
 BT_MUST_USE bt_status bt_optimize_open_run(bt_run **out, const bt_settings *settings,
                                            const bt_machine *machine, bt_error *error);
 
+typedef struct bt_crew bt_crew; /* tune/crew.h */
+
 typedef struct bt_optimize_options {
     const bt_settings *settings;     /* resolved, as the next two: by bt_resolve_settings */
     const bt_resolved_model *models; /* in the settings' order */
@@ -32,6 +34,8 @@ typedef struct bt_optimize_options {
     const char *command;        /* the shell line that repeats the run */
     const char *worker_program; /* path of probe-worker */
     bt_run *run;
+    const char *folder;                /* where `run` is NULL: of the run that this process measures for */
+    bt_crew *crew;                     /* ranks that measure, too; NULL: none */
     bt_log *log;                       /* may be NULL */
     const volatile sig_atomic_t *stop; /* set by a signal handler: stop cleanly; may be NULL */
 } bt_optimize_options;

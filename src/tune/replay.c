@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "tune/crew.h"
 
 /* What the caller must put right, or what no other model fares better with; anything else is one model's. */
 static bool is_fatal(bt_status status) {
@@ -33,6 +34,14 @@ static double seconds_since(int64_t start_ns) {
     return (double)(bt_clock_now_ns() - start_ns) / 1e9;
 }
 
+static bt_status journal_facts(const bt_tuning *t, const bt_worker_facts *facts, double elapsed_s,
+                               bt_error *error) {
+    return bt_run_append(t->options->run,
+                         json_pack("{s:s, s:f, s:o}", "model", t->model->model, "elapsed_s", elapsed_s,
+                                   "facts", bt_worker_facts_to_json(facts)),
+                         error);
+}
+
 bt_status bt_replay_facts(const bt_tuning *t, bt_probe *probe, bt_worker_facts *facts, double *elapsed_s,
                           bt_error *error) {
     bt_model_record *model = t->model;
@@ -46,6 +55,8 @@ bt_status bt_replay_facts(const bt_tuning *t, bt_probe *probe, bt_worker_facts *
                  json_is_string(ended) ? json_string_value(ended) : "");
         return model->reason[0] ? BT_OK : mismatch(t->options, error);
     }
+    if (bt_pool_facts(bt_crew_pool(t->options->crew), model->model, facts, elapsed_s))
+        return journal_facts(t, facts, *elapsed_s, error);
     bt_error why = {0};
     int64_t start_ns = bt_clock_now_ns();
     bt_status status = bt_probe_start(probe, facts, &why);
@@ -56,10 +67,7 @@ bt_status bt_replay_facts(const bt_tuning *t, bt_probe *probe, bt_worker_facts *
         return give_up(t, model->reason, error);
     }
     *elapsed_s = seconds_since(start_ns);
-    return bt_run_append(t->options->run,
-                         json_pack("{s:s, s:f, s:o}", "model", model->model, "elapsed_s", *elapsed_s, "facts",
-                                   bt_worker_facts_to_json(facts)),
-                         error);
+    return journal_facts(t, facts, *elapsed_s, error);
 }
 
 /* Whose step it is, beside the model's: a contender's, or a pair's with a neighbour; of a sweep neither. */
@@ -149,9 +157,12 @@ bt_status bt_replay_step(const bt_tuning *t, bt_probe *probe, const bt_step *ste
     why[0] = '\0';
     if (ended) snprintf(why, BT_TEXT_SIZE, "%s", json_string_value(ended) ? json_string_value(ended) : "?");
     if (ended) return BT_OK;
+    /* What a rank measured and the journal has already is had, too. */
+    const bool measured =
+        bt_pool_take(bt_crew_pool(t->options->crew), BT_POOL_RUN, t->model->model, step, result);
     if (line) return replay_step(t, line, &of_sweep, step, result, error);
     bt_error cause = {0};
-    bt_status status = bt_probe_run(probe, step, result, &cause);
+    bt_status status = measured ? BT_OK : bt_probe_run(probe, step, result, &cause);
     if (status == BT_OK) return journal_step(t, &of_sweep, step, result, error);
     if (error) *error = cause;
     if (is_fatal(status) || bt_tuning_stopped(t->options)) return status;

@@ -1,4 +1,5 @@
-/* Each question of a run is answered by its journal, where an earlier try left the answer, else by a worker.
+/* Each question of a run is answered by its journal, where an earlier try left the answer, else by what other ranks have
+ * measured, else by a worker.
  *
  * What a worker answers is journaled before anybody relies on it, so that a run that is cut off goes on with the
  * same answers in the same order, and so decides the same. Four questions are asked: what a session is, what a

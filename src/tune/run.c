@@ -85,23 +85,30 @@ static bt_status find_cut_off(bt_run *run, const char *results, const char *kind
     return status;
 }
 
+static bt_status refuse_header(const bt_run *run, const char *key, const json_t *recorded,
+                               const json_t *value, bt_error *error) {
+    char *before = recorded ? bt_json_dump(recorded, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    char *now = value ? bt_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    bt_status status =
+        bt_fail(error, BT_INVALID,
+                "--resume: the cut-off run %s had %s %s, now it is %s: give the same, or leave --resume out",
+                run->id, key, before ? before : "unset", now ? now : "unset");
+    free(before);
+    free(now);
+    return status;
+}
+
 /* The header must be what this command would write, or the journal's answers belong to other questions. */
 static bt_status check_header(const bt_run *run, const json_t *header, bt_error *error) {
-    const json_t *recorded = json_object_get(json_array_get(run->lines, 0), "run");
+    json_t *recorded = json_object_get(json_array_get(run->lines, 0), "run");
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)header, key, value) {
         const json_t *other = json_object_get(recorded, key);
-        if (json_equal(value, other)) continue;
-        char *before = other ? bt_json_dump(other, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-        char *now = bt_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        bt_status status = bt_fail(
-            error, BT_INVALID,
-            "--resume: the cut-off run %s had %s %s, now it is %s: give the same, or leave --resume out",
-            run->id, key, before ? before : "unset", now ? now : "?");
-        free(before);
-        free(now);
-        return status;
+        if (!json_equal(value, other)) return refuse_header(run, key, other, value, error);
+    }
+    json_object_foreach(recorded, key, value) {
+        if (!json_object_get(header, key)) return refuse_header(run, key, value, NULL, error);
     }
     return BT_OK;
 }

@@ -102,10 +102,10 @@ static bt_status run_sweep(const bt_tuning *t, bt_probe *probe, bt_sweep *sweep,
     }
 }
 
-bt_status bt_sweep_model(const bt_tuning *t, bt_probe *probe, int instances, const bt_worker_facts *facts,
-                         double time_budget_s, bt_error *error) {
+bt_status bt_sweep_model_open(bt_sweep **out, const bt_tuning *t, int instances, const bt_worker_facts *facts,
+                              double time_budget_s, bt_error *error) {
     bt_resolved_sizes sizes;
-    bt_sweep *sweep = NULL;
+    *out = NULL;
     bt_status status = bt_resolve_sizes(&sizes, t->options->settings, t->resolved,
                                         facts->info.only_batch_size, t->options->log, error);
     if (status != BT_OK) return status;
@@ -115,7 +115,13 @@ bt_status bt_sweep_model(const bt_tuning *t, bt_probe *probe, int instances, con
     warn(t, facts->info.weights_note);
     warn(t, facts->info.found_note);
     const bt_sweep_options options = sweep_options(t, &sizes, time_budget_s);
-    status = bt_sweep_open(&sweep, &options, t->model, error);
+    return bt_sweep_open(out, &options, t->model, error);
+}
+
+bt_status bt_sweep_model(const bt_tuning *t, bt_probe *probe, int instances, const bt_worker_facts *facts,
+                         double time_budget_s, bt_error *error) {
+    bt_sweep *sweep;
+    bt_status status = bt_sweep_model_open(&sweep, t, instances, facts, time_budget_s, error);
     if (status == BT_OK) status = run_sweep(t, probe, sweep, error);
     bt_sweep_close(&sweep);
     return status == BT_OK ? bt_time_around_runs(t, probe, time_budget_s, error) : status;

@@ -53,6 +53,14 @@ static int turn_runs(const bt_sweep *sweep, int index, int wanted) {
     return affordable < 1 ? 1 : affordable < wanted ? affordable : wanted;
 }
 
+int bt_sweep_proof_runs(const bt_sweep *sweep, int index) {
+    return turn_runs(sweep, index, CONFIRM_SAMPLES);
+}
+
+int bt_sweep_screening_runs(const bt_sweep *sweep, int index) {
+    return turn_runs(sweep, index, BT_TURN_SAMPLES);
+}
+
 static bool ascent_step(const bt_sweep *sweep, bt_step *step) {
     if (sweep->ascent_done) return false;
     for (int i = 0; i < sweep->count; i++) {
@@ -117,13 +125,17 @@ static int screening_samples(const bt_sweep *sweep, int index, int lead) {
     return bt_sweep_is_busy(sweep) && alike ? BUSY_SCREENING : BT_SCREENING_SAMPLES;
 }
 
+int bt_sweep_screening_missing(const bt_sweep *sweep, int index, int lead) {
+    const int missing = screening_samples(sweep, index, lead) - samples_of(sweep, index);
+    return missing > 0 && worth_screening(sweep, index) ? missing : 0;
+}
+
 /* The size with the fewest samples has the next turn, so that turns go round. The one that is being proved
  * has turns of its own. */
 static bool screening_step(const bt_sweep *sweep, bt_step *step) {
     int fewest = -1, lead = bt_sweep_to_prove(sweep, (bt_objective)sweep->options.objective);
     for (int i = 0; i < sweep->count && lead >= 0; i++) {
-        if (i == lead || !worth_screening(sweep, i)) continue;
-        if (samples_of(sweep, i) >= screening_samples(sweep, i, lead)) continue;
+        if (i == lead || bt_sweep_screening_missing(sweep, i, lead) == 0) continue;
         if (fewest < 0 || samples_of(sweep, i) < samples_of(sweep, fewest)) fewest = i;
     }
     if (fewest < 0) return false;

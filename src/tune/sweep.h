@@ -74,6 +74,19 @@ void bt_sweep_close(bt_sweep **sweep);
 /* The next step; the same until bt_sweep_done() has its result. */
 bt_step bt_sweep_next(const bt_sweep *sweep);
 
+/* Steps of one size that go to one worker, one after the other. */
+#define BT_PARCEL_STEPS 2
+typedef struct bt_parcel {
+    bt_step steps[BT_PARCEL_STEPS];
+    int count;
+} bt_parcel;
+
+/* For whoever has more hands than one: the next step, and what is likely to be asked for soon and depends on no answer
+ * that is still missing, soonest first: sizes further up the ascent, the turns that a proof lacks at least, turns of
+ * other sizes. One that stands there several times is wanted so often. What the sweep asks for in the end is what
+ * bt_sweep_next says; work done ahead may be in vain. Returns how many, at most `room`; 0 where nothing is left. */
+int bt_sweep_ahead(const bt_sweep *sweep, bt_parcel *out, int room);
+
 /* Takes a step's result into the model's record. BT_NO_MEMORY only. */
 BT_MUST_USE bt_status bt_sweep_done(bt_sweep *sweep, const bt_step *step, const bt_step_result *result,
                                     bt_error *error);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "record/config.h"
+#include "tune/resolve.h"
 
 /* The least that a worker has for one step, in seconds, before it counts as hung. Higher: a hang costs that much
  * more; lower: a first run of a large network on a slow CPU is taken for one. */
@@ -26,15 +27,24 @@ bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_
                        .model = model,
                        .progress_from = before + share * index / record->model_count,
                        .progress_share = share / record->model_count};
-    bt_status status =
-        bt_path_join(out->worker_log, error, "%s/worker-%s.txt", bt_run_folder(options->run), model->model);
+    const char *folder = options->run ? bt_run_folder(options->run) : options->folder;
+    bt_status status = bt_path_join(out->worker_log, error, "%s/worker-%s.txt", folder, model->model);
     if (status != BT_OK) return status;
     if (status == BT_OK)
-        status = bt_path_join(out->reference, error, "%s/reference-%s.f32", bt_run_folder(options->run),
-                              model->model);
+        status = bt_path_join(out->reference, error, "%s/reference-%s.f32", folder, model->model);
     if (status != BT_OK) return status;
     bt_config_calibration_name(name, options->settings->output, model->model);
-    return bt_path_join(out->calibration, error, "%s/%s", bt_run_folder(options->run), name);
+    return bt_path_join(out->calibration, error, "%s/%s", folder, name);
+}
+
+bt_status bt_tuning_record(bt_record **out, const bt_optimize_options *options, bt_error *error) {
+    bt_status status = bt_record_open(out, options->settings->models.count, error);
+    if (status != BT_OK) return status;
+    (*out)->settings = *options->settings;
+    (*out)->sources = *options->sources;
+    status = bt_resolve_models(*out, options->models, NULL, error);
+    if (status != BT_OK) bt_record_close(out);
+    return status;
 }
 
 bt_probe_options bt_tuning_probe(const bt_tuning *tuning, const bt_contender *contender) {

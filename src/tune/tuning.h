@@ -32,6 +32,10 @@ typedef struct bt_tuning {
 BT_MUST_USE bt_status bt_tuning_init(bt_tuning *out, const bt_optimize_options *options, bt_record *record,
                                      int index, double before, double share, bt_error *error);
 
+/* A record of the options' models, resolved, of which nothing is measured yet: the caller's. BT_NO_MEMORY, or what
+ * bt_resolve_models fails with. */
+BT_MUST_USE bt_status bt_tuning_record(bt_record **out, const bt_optimize_options *options, bt_error *error);
+
 /* What a probe of the model as that contender runs it is opened with; it borrows from both. */
 bt_probe_options bt_tuning_probe(const bt_tuning *tuning, const bt_contender *contender);
 

@@ -206,6 +206,8 @@ static void other_settings_are_refused_by_name(void **state) {
     assert_refused(BT_INVALID, "tuning", 4, "had device unset, now it is \"cpu\"");
     plant("2026-01-03T000000Z-tuning", "{\"no\":\"header\"}\n");
     assert_refused(BT_INVALID, "tuning", 4, "unset");
+    plant("2026-01-04T000000Z-tuning", "{\"run\":{\"device\":\"cpu\",\"batches\":4,\"cores_a_rank\":1}}\n");
+    assert_refused(BT_INVALID, "tuning", 4, "had cores_a_rank 1, now it is unset");
 }
 
 static void a_corrupt_journal_is_named(void **state) {

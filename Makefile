@@ -302,6 +302,11 @@ bench-replicas: .deps/$(CORE).stamp ## predicted P95 of 2, 3 and 4 replicas besi
 	$(call build,$(patsubst %,$(O)/bin/%,optimize-batch plan-replicas serve-production test-production))
 	$(Q)O=$(O) tests/replica-agreement $(ARGS)
 
+bench-senders: .deps/$(CORE).stamp .deps/mpi.stamp ## how fast one process and two of mpirun send on time, to a target \
+    that costs nothing (ARGS="SECONDS" of each run)
+	$(call build,$(O)/bench/$@ build/lib/libbatchtune_mpi.so)
+	$(Q)for count in 1 2; do mpirun --allow-run-as-root --oversubscribe --bind-to none -n $$count $(O)/bench/$@ $(ARGS); done
+
 segment-image: $(SET_UP) ## pictures to polygons and overlays (ARGS="--image cell.png --overlay seen.png")
 	$(call build,$(O)/bin/$@ $(CONTOURS) $(TORCH))
 	$(Q)$(O)/bin/$@ $(ARGS)
@@ -618,8 +623,8 @@ clean: ## remove build/
 FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
         fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
-        show-batch-config explain-batching export-kubernetes export-triton plan-replicas bench-export bench-replicas bench \
-        bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
+        show-batch-config explain-batching export-kubernetes export-triton plan-replicas bench-export bench-replicas \
+        bench-senders bench bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
         bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
         shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-mpi deps-package deps-triton \
         doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE

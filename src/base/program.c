@@ -70,3 +70,8 @@ bool bt_program_begun(void) {
 bool bt_program_stopped(void) {
     return stop != 0;
 }
+
+void bt_program_host(char *out, size_t size) {
+    if (gethostname(out, size) != 0) out[0] = '\0';
+    out[size - 1] = '\0'; /* a name that is cut need not end */
+}

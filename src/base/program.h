@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +39,9 @@ bool bt_program_begun(void);
 
 /* Whether the program was asked to stop. */
 bool bt_program_stopped(void);
+
+/* What the machine that it runs on is called, for people. */
+void bt_program_host(char *out, size_t size);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@
 /* The log that the caller sees, and what keeps its memory. */
 typedef struct owned_log {
     bt_request_log log;
-    bt_load_run_state *run;
+    bt_load_run_state *run; /* NULL: the log's requests are its own */
 } owned_log;
 
 /* ---- opening ---- */
@@ -33,6 +33,9 @@ static bt_status check(const bt_load_options *o, bt_error *error) {
         const bt_stream *s = &o->streams[i];
         if (s->input_count < 1 || !s->schedule == (s->clients <= 0))
             return bt_fail(error, BT_INVALID, "stream %d needs inputs, and either a schedule or clients", i);
+        for (int64_t k = 0; s->inputs && s->schedule && k < s->schedule->count; k++)
+            if (s->inputs[k] < 0 || s->inputs[k] >= s->input_count)
+                return bt_fail(error, BT_INVALID, "stream %d has no input %d", i, (int)s->inputs[k]);
         if (s->clients > 0 && s->clients_count == 0 && o->duration_ns == 0)
             return bt_fail(error, BT_INVALID, "stream %d would never end: neither a duration nor a count", i);
     }
@@ -64,8 +67,8 @@ static bt_status open_run(bt_load_run_state **out, const bt_load_options *o, bt_
     run->state.options = o;
     run->pacer =
         (bt_pacer){.spin_max_ns = o->spin_max_ns > 0 ? o->spin_max_ns : BT_LOAD_SPIN_NS, .stop = o->stop};
-    run->state.requests = calloc((size_t)run->room, sizeof *run->state.requests);
-    run->state.done = calloc((size_t)run->room, sizeof *run->state.done);
+    run->state.requests = calloc((size_t)run->room + 1, sizeof *run->state.requests);
+    run->state.done = calloc((size_t)run->room + 1, sizeof *run->state.done);
     if (!run->state.requests || !run->state.done) {
         bt_no_memory(error, "%lld requests", (long long)run->room);
         bt_load_run_release(run);
@@ -74,7 +77,7 @@ static bt_status open_run(bt_load_run_state **out, const bt_load_options *o, bt_
     for (int i = 0; i < o->stream_count; i++) {
         run->streams[i].options = &o->streams[i];
         run->streams[i].closed = o->streams[i].clients > 0;
-        run->streams[i].inputs = bt_random_stream(o->seed + (uint64_t)i, "load/inputs");
+        run->streams[i].inputs = bt_input_draw_begin(o->seed, i);
     }
     *out = run;
     return BT_OK;
@@ -133,7 +136,7 @@ bt_status bt_load_run(bt_request_log **out, const bt_load_options *options, bt_e
         return status;
     }
     owned->run = run;
-    run->state.start_ns = bt_clock_now_ns() + START_NS;
+    run->state.start_ns = options->start_ns > 0 ? options->start_ns : bt_clock_now_ns() + START_NS;
     status = bt_watcher_open(&watcher, &run->state, error);
     if (status == BT_OK) {
         bt_thread_priority before;
@@ -152,11 +155,23 @@ bt_status bt_load_run(bt_request_log **out, const bt_load_options *options, bt_e
     return status;
 }
 
+bt_status bt_request_log_open(bt_request_log **out, int64_t room, int seconds, bt_error *error) {
+    owned_log *owned = calloc(1, sizeof *owned);
+    *out = NULL;
+    if (!owned) return bt_no_memory(error, "a request log");
+    owned->log.requests = calloc((size_t)room + 1, sizeof *owned->log.requests);
+    owned->log.seconds = calloc((size_t)seconds + 1, sizeof *owned->log.seconds);
+    *out = &owned->log;
+    if (owned->log.requests && owned->log.seconds) return BT_OK;
+    bt_request_log_close(out);
+    return bt_no_memory(error, "a log of %lld requests", (long long)room);
+}
+
 void bt_request_log_close(bt_request_log **log) {
     if (!log || !*log) return;
     owned_log *owned = (owned_log *)*log; /* its first member */
-    if (owned->log.lost > 0) free(owned->log.requests);
-    bt_load_run_release(owned->run);
+    if (owned->log.lost > 0 || !owned->run) free(owned->log.requests);
+    if (owned->run) bt_load_run_release(owned->run);
     free(owned->log.seconds);
     free(owned);
     *log = NULL;

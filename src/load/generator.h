@@ -24,6 +24,8 @@
 extern "C" {
 #endif
 
+#define BT_LOAD_STREAMS_MAX 64
+
 /* One stream of requests: one model's. Exactly one of `schedule` and `clients` is set. */
 typedef struct bt_stream {
     const bt_schedule *schedule;
@@ -31,6 +33,8 @@ typedef struct bt_stream {
     int64_t clients_count; /* closed loop: ends after so many requests (0: only by time) */
     const double *weights; /* of the inputs 0..input_count-1, which are drawn by them; NULL: in turn */
     int input_count;       /* at least 1 */
+    /* Of each of the schedule's arrivals, drawn already; NULL: drawn as they are sent. */
+    const int32_t *inputs;
 } bt_stream;
 
 typedef struct bt_load_moment {
@@ -49,6 +53,7 @@ typedef struct bt_load_options {
     int64_t drain_ns;    /* wait for late answers so long after the last send */
     int64_t spin_max_ns; /* 0: BT_LOAD_SPIN_NS */
     uint64_t seed;       /* of drawing inputs */
+    int64_t start_ns;    /* time 0 of the schedules, by bt_clock_now_ns; 0: as soon as the threads are up */
     bool canary;         /* time the canary each second, on a thread of its own, and watch what others use */
     /* About four times a second, from another thread than the sending one; may be NULL. */
     void (*progress)(void *context, const bt_load_moment *moment);
@@ -86,6 +91,10 @@ typedef struct bt_request_log {
  * it. */
 BT_MUST_USE bt_status bt_load_run(bt_request_log **out, const bt_load_options *options, bt_error *error);
 void bt_request_log_close(bt_request_log **log); /* NULL-safe; nulls */
+
+/* An empty log with room for `room` requests and so many seconds, for one that is put together of others; to
+ * be closed as well. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_request_log_open(bt_request_log **out, int64_t room, int seconds, bt_error *error);
 
 /* How late the generator sent: sent - intended, over the open-loop requests, by bt_quantile. NaN where there
  * are none. */

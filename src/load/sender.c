@@ -52,18 +52,10 @@ static void listen_until(bt_load_run_state *run, unsigned seen, int64_t until_ns
 
 /* ---- sending ---- */
 
-static int draw_input(bt_running_stream *stream) {
+static int next_input(bt_running_stream *stream) {
     const bt_stream *o = stream->options;
-    if (!o->weights) return stream->turn++ % o->input_count;
-    double total = 0;
-    for (int i = 0; i < o->input_count; i++)
-        total += o->weights[i];
-    double place = bt_random_uniform(&stream->inputs) * total;
-    for (int i = 0; i + 1 < o->input_count; i++) {
-        if (place < o->weights[i]) return i;
-        place -= o->weights[i];
-    }
-    return o->input_count - 1;
+    if (o->inputs) return o->inputs[stream->next];
+    return bt_input_draw_next(&stream->inputs, o->weights, o->input_count);
 }
 
 static void send(bt_load_run_state *run, int index, int64_t intended_ns) {
@@ -71,7 +63,7 @@ static void send(bt_load_run_state *run, int index, int64_t intended_ns) {
     const bt_target *target = &run->state.options->target;
     int64_t number = atomic_load_explicit(&run->state.sent, memory_order_relaxed);
     bt_sent_request *request = &run->state.requests[number];
-    int input = draw_input(stream);
+    int input = next_input(stream);
     int64_t now_ns = bt_clock_now_ns();
     *request = (bt_sent_request){.intended_ns = intended_ns == NO_TIME ? now_ns : intended_ns,
                                  .sent_ns = now_ns,

@@ -3,15 +3,13 @@
 #ifndef BT_LOAD_SENDER_H
 #define BT_LOAD_SENDER_H
 
-#include "base/random.h"
+#include "load/draw.h"
 #include "load/pacing.h"
 #include "load/watcher.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define BT_LOAD_STREAMS_MAX 64
 
 /* One stream under way. */
 typedef struct bt_running_stream {
@@ -20,8 +18,7 @@ typedef struct bt_running_stream {
     int64_t next;             /* of its schedule */
     atomic_int outstanding;   /* closed loop */
     int64_t sent;
-    bt_random inputs;
-    int turn;
+    bt_input_draw inputs;
 } bt_running_stream;
 
 /* A run's own memory: it outlives the run where answers are missing, since they may still come. */

@@ -95,9 +95,10 @@ static int write_endpoints(json_t *top, const bt_load_record *record) {
 static json_t *write_scenario(const void *item) {
     const bt_load_scenario *scenario = item;
     json_t *object = bt_fields_to_json(BT_FIELDS(scenario_fields), scenario);
-    if (object && json_object_set_new(object, "parts",
-                                      bt_json_array_of(scenario->parts, sizeof *scenario->parts,
-                                                       scenario->part_count, bt_load_part_to_json)) == 0)
+    if (object && bt_load_senders_write(object, &scenario->senders) == 0 &&
+        json_object_set_new(object, "parts",
+                            bt_json_array_of(scenario->parts, sizeof *scenario->parts, scenario->part_count,
+                                             bt_load_part_to_json)) == 0)
         return object;
     json_decref(object);
     return NULL;
@@ -173,6 +174,7 @@ static bt_status read_scenario(void *record, const json_t *object, const char *w
     bt_load_scenario *scenario = bt_load_record_add(record, (int)json_array_size(parts));
     if (!scenario) return bt_no_memory(error, "reading %s", where);
     status = bt_fields_read(BT_FIELDS(scenario_fields), object, scenario, where, error);
+    if (status == BT_OK) status = bt_load_senders_read(object, &scenario->senders, where, error);
     for (int i = 0; i < scenario->part_count && status == BT_OK; i++) {
         char here[BT_WHERE_SIZE];
         bt_where_item(here, where, "parts", (size_t)i);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "record/fingerprint.h"
 #include "record/load-capacity.h"
+#include "record/load-senders.h"
 #include "record/rate-curve.h"
 #include "record/sweep-record.h"
 #include "settings/load-test.h"
@@ -113,6 +114,7 @@ typedef struct bt_load_scenario {
     int looks;                    /* after each but the last it was not decided, and went on */
     char disturbed[BT_TEXT_SIZE]; /* why the last attempt cannot be trusted; empty: it can */
     bool judged;                  /* false: informative only, counts for no verdict (largest-burst) */
+    bt_load_senders senders;      /* none: one process sent all */
     bt_load_part *parts;          /* owned */
     int part_count;
 } bt_load_scenario;

@@ -11,7 +11,9 @@
 #include "batching/batcher.h"
 #include "fault-documents.h"
 #include "load/generator.h"
+#include "load/log-packet.h"
 #include "load/schedule.h"
+#include "load/share.h"
 #include "prove/predict.h"
 #include "prove/sum.h"
 #include "simulate/capacity.h"
@@ -91,6 +93,34 @@ static bt_status run_load(bt_error *error) {
     return status;
 }
 
+/* Dealt out to three senders; one share, and what came of it, goes there and back, and becomes part of a log. */
+static bt_status send_a_share(bt_error *error) {
+    bt_schedule schedule = {.arrivals_ns = (int64_t[]){0, 1, 2, 3}, .count = 4, .duration_ns = 5};
+    const bt_stream stream = {.schedule = &schedule, .input_count = 1};
+    const bt_load_options options = {.target = bt_target_null(), .streams = &stream, .stream_count = 1};
+    bt_share share = {0}, again = {0};
+    bt_packet packet = {0}, answer = {0};
+    bt_packet_reader reader;
+    bt_request_log *log = NULL, *back = NULL, *all = NULL;
+    bt_status status = bt_share_cut(&share, &options, (int32_t[]){0}, 1, 3, error);
+    if (status == BT_OK) status = bt_share_write(&share, 1, &packet, error);
+    if (status == BT_OK) status = bt_packet_open(&reader, packet.bytes, packet.size, error);
+    if (status == BT_OK) status = bt_share_read(&again, &reader, error);
+    if (status == BT_OK) status = bt_load_run(&log, &options, error);
+    if (status == BT_OK) status = bt_request_log_write(log, 1, &answer, error);
+    if (status == BT_OK) status = bt_packet_open(&reader, answer.bytes, answer.size, error);
+    if (status == BT_OK) status = bt_request_log_read(&back, 1, &reader, error);
+    if (status == BT_OK) status = bt_request_log_merge(&all, &(bt_request_log_part){.log = back}, 1, error);
+    bt_request_log_close(&all);
+    bt_request_log_close(&back);
+    bt_request_log_close(&log);
+    bt_packet_close(&answer);
+    bt_packet_close(&packet);
+    bt_share_close(&again);
+    bt_share_close(&share);
+    return status;
+}
+
 static const fault_case cases[] = {
     {"open a batcher", .run = open_batcher},
     {"find the capacity", .run = find_capacity},
@@ -98,6 +128,7 @@ static const fault_case cases[] = {
     {"read a trace", .run = fault_read_trace},
     {"predict a scenario", .run = predict, .allowed = FAULT_SURVIVED},
     {"send to nobody", .run = run_load},
+    {"send a share", .run = send_a_share},
 };
 
 int main(void) {

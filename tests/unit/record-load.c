@@ -95,6 +95,54 @@ static void where_models_ran_comes_back_and_older_records_do_not_say(void **stat
     bt_load_record_close(&record);
 }
 
+static void senders_come_back_and_older_records_have_none(void **state) {
+    (void)state;
+    bt_load_record *record = fixture_load_record();
+    bt_load_record *older = there_and_back(record);
+    assert_int_equal(older->scenarios[0].senders.count, 0);
+    record->scenarios[0].senders =
+        (bt_load_senders){.of = {{.rank = 0, .host = "north", .sent = 51, .late_p99_us = 12.5},
+                                 {.rank = 3,
+                                  .host = "south",
+                                  .unsent = 50,
+                                  .gone = true,
+                                  .late_p99_us = NAN,
+                                  .clock_bound_us = 41}},
+                          .count = 2};
+    bt_load_record *again = there_and_back(record);
+    const bt_load_senders *senders = &again->scenarios[0].senders;
+    assert_int_equal(senders->count, 2);
+    assert_string_equal(senders->of[1].host, "south");
+    assert_true(senders->of[0].late_p99_us == 12.5 && isnan(senders->of[1].late_p99_us));
+    assert_int_equal(bt_load_senders_unsent(senders), 50);
+    assert_true(bt_load_senders_bound_us(senders) == 41);
+    assert_int_equal(bt_load_senders_ended(senders)->rank, 3);
+    assert_true(senders->of[1].gone && !senders->of[0].gone);
+    bt_load_record_close(&older);
+    bt_load_record_close(&again);
+    bt_load_record_close(&record);
+}
+
+/* Rank by rank: counts add up, and of how late and how far off one was, the worst stays. */
+static void senders_of_several_runs_add_up(void **state) {
+    (void)state;
+    bt_load_senders sum = {0};
+    const bt_load_senders first = {.of = {{.rank = 0, .host = "a", .sent = 5, .late_p99_us = 9},
+                                          {.rank = 2, .host = "c", .unsent = 4, .late_p99_us = NAN}},
+                                   .count = 2};
+    const bt_load_senders second = {
+        .of = {{.rank = 0, .host = "a", .sent = 6, .late_p99_us = 2},
+               {.rank = 1, .host = "b", .sent = 7, .late_p99_us = 3, .clock_bound_us = 8}},
+        .count = 2};
+    bt_load_senders_add(&sum, &first);
+    bt_load_senders_add(&sum, &second);
+    assert_int_equal(sum.count, 3);
+    assert_int_equal(sum.of[0].sent, 11);
+    assert_true(sum.of[0].late_p99_us == 9 && sum.of[1].clock_bound_us == 8);
+    assert_string_equal(sum.of[1].host, "b");
+    assert_int_equal(sum.of[2].unsent, 4);
+}
+
 /* What the JSON cannot show when writing and reading forget the same. */
 static void every_kind_of_value_comes_back(void **state) {
     (void)state;
@@ -468,6 +516,8 @@ int main(void) {
         cmocka_unit_test(a_saved_record_comes_back_the_same),
         cmocka_unit_test(servers_and_what_they_counted_come_back),
         cmocka_unit_test(where_models_ran_comes_back_and_older_records_do_not_say),
+        cmocka_unit_test(senders_come_back_and_older_records_have_none),
+        cmocka_unit_test(senders_of_several_runs_add_up),
         cmocka_unit_test(every_kind_of_value_comes_back),
         cmocka_unit_test(predicted_curves_come_back_and_older_records_have_none),
         cmocka_unit_test(what_was_predicted_comes_back_and_older_records_had_less),

@@ -50,6 +50,7 @@ bool bt_judge_generator_was_late(const bt_load_scenario *scenario, double p95_sl
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores) {
     double share = disturbed_share(scenario, tolerated_cores);
     scenario->disturbed[0] = '\0';
+    if (bt_judge_senders(scenario, p95_sla_ms)) return;
     if (bt_judge_generator_was_late(scenario, p95_sla_ms))
         bt_text_format(scenario->disturbed, sizeof scenario->disturbed,
                        "the load generator itself sent %.2f ms late at P99, more than 1 %% of the SLA",
@@ -239,8 +240,11 @@ static void name_other_cause(const bt_load_part *part, const bt_judge_facts *fac
 
 static void remedy_of_doubt(const bt_load_scenario *scenario, const bt_judge_facts *facts, char *out,
                             size_t size) {
+    const char *of_senders = bt_judge_mend_senders(scenario, facts->p95_sla_ms);
     if (!scenario->disturbed[0])
         snprintf(out, size, "more requests would decide: a longer --duration, or a larger --lengthen");
+    else if (of_senders)
+        snprintf(out, size, "%s", of_senders);
     else if (bt_judge_generator_was_late(scenario, facts->p95_sla_ms))
         snprintf(out, size,
                  "leave the load generator a core of its own (fewer --instances, no other programs) and run "

@@ -38,6 +38,12 @@ typedef struct bt_judge_facts {
  * counts from when it was to arrive. */
 void bt_judge_scenario(bt_load_scenario *scenario, double p95_sla_ms, double tolerated_cores);
 
+/* The same of several senders, into scenario->disturbed: one is gone with requests that nobody knows of, or their clocks
+ * are not compared to 1 % of the SLA, so that they were not one schedule. Returns whether it said so. */
+bool bt_judge_senders(bt_load_scenario *scenario, double p95_sla_ms);
+/* And what to try then; NULL where it was something else. */
+const char *bt_judge_mend_senders(const bt_load_scenario *scenario, double p95_sla_ms);
+
 /* Whether it was the generator that was late. */
 bool bt_judge_generator_was_late(const bt_load_scenario *scenario, double p95_sla_ms);
 

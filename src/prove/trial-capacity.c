@@ -20,11 +20,12 @@ typedef struct hunt {
     bt_load_scenario *scenario; /* in the record */
     bt_load_capacity found;
     double sla_ms;
-    double length_s;        /* of a first piece, where that was asked for; else 0 */
-    int64_t left_ns;        /* of what the plan thought it would take */
-    bt_remote_stats served; /* what servers counted in the run under way, while its queue filled, too */
-    bool kept_held;         /* the record has the figures of a rate that held, */
-    double kept_rps;        /* this one */
+    double length_s;         /* of a first piece, where that was asked for; else 0 */
+    int64_t left_ns;         /* of what the plan thought it would take */
+    bt_remote_stats served;  /* what servers counted in the run under way, while its queue filled, too */
+    bt_load_senders senders; /* of the run under way */
+    bool kept_held;          /* the record has the figures of a rate that held, */
+    double kept_rps;         /* this one */
 } hunt;
 
 /* ---- one piece of a run ---- */
@@ -77,13 +78,14 @@ static bt_status send_piece(hunt *h, const bt_plan_scenario *plan, const bt_look
     bt_status status = bt_trial_segment_send(&s, h->t, plan, error);
     if (status == BT_OK) {
         leave_out_warm_up(s->log, plan->warm_ns);
-        status = bt_trial_sum_up(h->t, now, plan, s->log, s->schedules, look, error);
+        bt_load_senders_add(&h->senders, &s->senders);
+        status = bt_trial_sum_up(h->t, now, plan, s->log, &h->senders, s->schedules, look, error);
     }
     if (status == BT_OK)
         status = bt_course_add(course, s->log, s->schedules, 1, plan->duration_ns - plan->warm_ns, error);
     memcpy(disturbed, now->disturbed, sizeof disturbed);
     if (status == BT_OK && course->looks > 1)
-        status = bt_trial_sum_up(h->t, now, plan, &course->log, s->schedules, look, error);
+        status = bt_trial_sum_up(h->t, now, plan, &course->log, &h->senders, s->schedules, look, error);
     if (status == BT_OK && disturbed[0]) memcpy(now->disturbed, disturbed, sizeof disturbed);
     if (status == BT_OK) status = bt_trial_predict_parts(h->t, plan, s->schedules, now, error);
     if (status == BT_OK && h->t->remote) {
@@ -166,6 +168,7 @@ static bt_status make_run(hunt *h, const bt_capacity_step *step, bt_error *error
     int64_t span_ns = 0;
     bt_status status = BT_OK;
     h->served = (bt_remote_stats){0};
+    h->senders = (bt_load_senders){0};
     const int looks = step->purpose == BT_RATE_SEARCH ? BT_CAPACITY_LOOKS : 1;
     *run = (bt_rate_run){.purpose = step->purpose, .word = BT_RATE_NOT_SHOWN, .rate_rps = step->rate_rps};
     for (int look = 0; look < looks && run->word == BT_RATE_NOT_SHOWN && status == BT_OK; look++) {

@@ -34,6 +34,7 @@ typedef struct progress {
     bt_course course;
     bt_failures failures[BT_NAMES_MAX];   /* of the course's parts */
     bt_remote_stats served[BT_NAMES_MAX]; /* likewise: what servers counted */
+    bt_load_senders senders;              /* of the course */
     bool ended;
     bt_trial_segment *held; /* was disturbed: comes again in this round, or counts for want of a better */
 } progress;
@@ -66,10 +67,11 @@ static void describe_part(const bt_trial *t, const bt_plan_part *plan, const bt_
 }
 
 bt_status bt_trial_sum_up(const bt_trial *t, bt_load_scenario *scenario, const bt_plan_scenario *plan,
-                          const bt_request_log *log, const bt_schedule *schedules, const bt_look *look,
-                          bt_error *error) {
+                          const bt_request_log *log, const bt_load_senders *senders,
+                          const bt_schedule *schedules, const bt_look *look, bt_error *error) {
     bt_status status = bt_load_scenario_reset(scenario, plan->part_count, error);
     if (status != BT_OK) return status;
+    scenario->senders = *senders;
     bt_sum_scenario(scenario, log);
     for (int i = 0; i < plan->part_count && status == BT_OK; i++) {
         describe_part(t, &plan->parts[i], &schedules[i], &scenario->parts[i]);
@@ -125,8 +127,10 @@ static bt_status take_segment(rounds *r, int index, const bt_trial_segment *s, b
     const bt_look look = bt_looks_at(course->looks, plan->lengthen);
     bt_status status =
         bt_course_add(course, s->log, s->schedules, plan->part_count, s->plan.duration_ns, error);
+    bt_load_senders_add(&r->all[index].senders, &s->senders);
     if (status == BT_OK && !first)
-        status = bt_trial_sum_up(t, scenario, plan, &course->log, course->schedules, &look, error);
+        status = bt_trial_sum_up(t, scenario, plan, &course->log, &r->all[index].senders, course->schedules,
+                                 &look, error);
     if (status == BT_OK) status = bt_trial_predict_parts(t, plan, course->schedules, scenario, error);
     if (status != BT_OK) return status;
     if (disturbed[0]) memcpy(scenario->disturbed, disturbed, sizeof disturbed);
@@ -146,9 +150,11 @@ static bt_status take_segment(rounds *r, int index, const bt_trial_segment *s, b
 
 /* ---- a scenario's turn ---- */
 
-/* Whether a disturbed segment may be sent once more. */
+/* Whether a disturbed segment may be sent once more. What went with a sender is not made good by another try: it
+ * stays told. */
 static bool may_repeat(const rounds *r, const bt_load_scenario *scenario, int64_t duration_ns) {
     return scenario->judged && scenario->disturbed[0] && !bt_trial_stopped(r->t) &&
+           bt_load_senders_unsent(&scenario->senders) == 0 &&
            r->repeated_ns + duration_ns <= REPEAT_SHARE * (double)r->planned_ns;
 }
 
@@ -173,7 +179,8 @@ static bt_status run_segment(rounds *r, int index, bool again, bt_error *error) 
     const bt_plan_scenario segment = bt_plan_segment(plan, looks);
     bt_trial_segment *s;
     bt_status status = bt_trial_segment_send(&s, t, &segment, error);
-    if (status == BT_OK) status = bt_trial_sum_up(t, scenario, plan, s->log, s->schedules, &look, error);
+    if (status == BT_OK)
+        status = bt_trial_sum_up(t, scenario, plan, s->log, &s->senders, s->schedules, &look, error);
     scenario->attempts += looks == 0 || again;
     if (status == BT_OK && !again && may_repeat(r, scenario, segment.duration_ns)) {
         hold(r, index, s);

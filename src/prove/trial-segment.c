@@ -62,6 +62,33 @@ static void look_after(const bt_trial *t, bt_trial_segment *s) {
     }
 }
 
+/* Each once. */
+static void warn_of_ended(bt_trial *t, const bt_trial_segment *s) {
+    for (int i = 0; i < s->senders.count; i++) {
+        const bt_load_sender *sender = &s->senders.of[i];
+        if (!sender->gone || t->told_gone[sender->rank]) continue;
+        t->told_gone[sender->rank] = true;
+        if (sender->unsent > 0)
+            bt_log_write(t->options->log, BT_LOG_WARNING,
+                         "%s: rank %d on %s is gone, and with it %lld requests; others go on without it",
+                         s->plan.title, sender->rank, sender->host, (long long)sender->unsent);
+        else
+            bt_log_write(t->options->log, BT_LOG_WARNING, "%s: rank %d is gone; its share is others'",
+                         s->plan.title, sender->rank);
+    }
+}
+
+/* By this process, or by all that there are. */
+static bt_status run_load(bt_trial *t, bt_trial_segment *s, const bt_load_options *load, bt_error *error) {
+    int32_t models[BT_NAMES_MAX];
+    if (!t->options->spread) return bt_load_run(&s->log, load, error);
+    for (int i = 0; i < s->plan.part_count; i++)
+        models[i] = s->plan.parts[i].model;
+    bt_status status = bt_spread_run(&s->log, t->options->spread, load, models, &s->senders, error);
+    warn_of_ended(t, s);
+    return status;
+}
+
 static bt_status send(bt_trial *t, bt_trial_segment *s, bt_error *error) {
     char what[128];
     snprintf(what, sizeof what, "%s, %s", bt_trial_parts_name(t, &s->plan), s->plan.title);
@@ -77,7 +104,7 @@ static bt_status send(bt_trial *t, bt_trial_segment *s, bt_error *error) {
                                   .progress_context = &live,
                                   .stop = t->options->stop};
     look_before(t, s);
-    bt_status status = bt_load_run(&s->log, &load, error);
+    bt_status status = run_load(t, s, &load, error);
     look_after(t, s);
     return status;
 }

@@ -1,7 +1,7 @@
 /* What a trial knows while it runs, shared by the files that it is made of: trial.c puts things in order,
  * trial-record.c writes down what is tested, trial-images.c has what is sent, trial-paths.c compares the two
  * paths, trial-segment.c sends a piece of a scenario, trial-scenarios.c decides which piece is next and what
- * it shows, trial-capacity.c searches for a capacity, trial-live.c tells how it goes. What is tested is a service of
+ * it shows, trial-capacity.c searches for a capacity, trial-live.c tells how it goes, trial-assist.c is another rank's part. What is tested is a service of
  * its own, or servers on the network, which trial-remote.c asks; trial-target.c sends to either. Nobody else
  * includes this. */
 #ifndef BT_PROVE_TRIAL_STATE_H
@@ -61,9 +61,10 @@ typedef struct bt_trial {
     int instance_count;
     bt_predict_options predict;
     bt_plan plan;
-    bool busy;          /* others used the cores when it began */
-    int64_t compare_ns; /* of comparing the paths, beside the plan */
-    double done_ns;     /* of both, for the progress line */
+    bool told_gone[BT_LOAD_SENDERS_MAX]; /* of the other senders, by rank */
+    bool busy;                           /* others used the cores when it began */
+    int64_t compare_ns;                  /* of comparing the paths, beside the plan */
+    double done_ns;                      /* of both, for the progress line */
 } bt_trial;
 
 static inline double bt_trial_sla_ms(const bt_trial *t, int model) {
@@ -78,6 +79,11 @@ static inline bool bt_trial_stopped(const bt_trial *t) {
 static inline const char *bt_trial_parts_name(const bt_trial *t, const bt_plan_scenario *plan) {
     return plan->part_count == 1 ? t->names[plan->parts[0].model] : "all models";
 }
+
+/* ---- trial.c ---- */
+
+/* Everything but the record, which is the caller's. */
+void bt_trial_release(bt_trial *t);
 
 /* ---- trial-images.c ---- */
 
@@ -166,6 +172,7 @@ typedef struct bt_trial_segment {
     bt_stream streams[BT_NAMES_MAX];
     bt_trial_target target;
     bt_request_log *log;
+    bt_load_senders senders;
     bt_failures_seen before[BT_NAMES_MAX]; /* of each part's model, before it was sent */
     bt_failures failures[BT_NAMES_MAX];    /* and what came to them meanwhile */
     bt_remote_stats served[BT_NAMES_MAX];  /* what the servers counted meanwhile */
@@ -182,10 +189,11 @@ void bt_trial_segment_close(bt_trial_segment **segment); /* NULL-safe; nulls */
  * judges. */
 BT_MUST_USE bt_status bt_trial_run_scenarios(bt_trial *t, bt_error *error);
 
-/* Figures of a log, anew; and whether others disturbed it. */
+/* Figures of a log, anew; and whether others disturbed it, or its senders did. */
 BT_MUST_USE bt_status bt_trial_sum_up(const bt_trial *t, bt_load_scenario *scenario,
                                       const bt_plan_scenario *plan, const bt_request_log *log,
-                                      const bt_schedule *schedules, const bt_look *look, bt_error *error);
+                                      const bt_load_senders *senders, const bt_schedule *schedules,
+                                      const bt_look *look, bt_error *error);
 /* What is predicted for the schedules that were sent. */
 BT_MUST_USE bt_status bt_trial_predict_parts(const bt_trial *t, const bt_plan_scenario *plan,
                                              const bt_schedule *schedules, bt_load_scenario *scenario,

@@ -199,6 +199,14 @@ static bt_status run_all(bt_trial *t, bt_error *error) {
     return status;
 }
 
+void bt_trial_release(bt_trial *t) {
+    bt_service_close(&t->service);
+    bt_trial_remote_close(t);
+    for (int i = 0; i < BT_INPUTS_MAX && !t->lost; i++)
+        bt_picture_close(&t->pictures[i]);
+    free(t);
+}
+
 bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt_error *error) {
     *out = NULL;
     bt_trial *t = calloc(1, sizeof *t);
@@ -213,10 +221,6 @@ bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt
     } else {
         bt_load_record_close(&t->record);
     }
-    bt_service_close(&t->service);
-    bt_trial_remote_close(t);
-    for (int i = 0; i < BT_INPUTS_MAX && !t->lost; i++)
-        bt_picture_close(&t->pictures[i]);
-    free(t);
+    bt_trial_release(t);
     return status;
 }

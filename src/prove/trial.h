@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "load/spread.h"
 #include "record/config.h"
 #include "record/load-record.h"
 
@@ -26,6 +27,8 @@ typedef struct bt_trial_options {
     const char *command; /* the shell line that repeats it */
     const char *run_id;
     bt_log *log; /* progress and warnings; may be NULL */
+    /* Others who send with this process (settings->mpi); NULL: there are none. */
+    bt_spread *spread;
     /* Not 0: the scenario under way is drained and kept, the others are not run. */
     const volatile sig_atomic_t *stop;
 } bt_trial_options;
@@ -40,6 +43,12 @@ BT_MUST_USE bt_status bt_trial_check(const bt_load_settings *settings, const bt_
  * (an unknown scenario or model, a rate that is no number), errors of the service's start; what fails later
  * is a verdict in the record, not a status. Blocks for minutes. The caller closes the record. */
 BT_MUST_USE bt_status bt_trial_run(bt_load_record **out, const bt_trial_options *options, bt_error *error);
+
+/* The part of another rank than 0 in a trial of servers: sends what rank 0 deals out (load/spread.h), until that has no
+ * more. `unable`: what has failed already, which rank 0 is told; NULL: nothing has. What fails here is rank 0's to tell,
+ * but for BT_CLOSED: it is gone. *all_alive as for bt_spread_serve. */
+BT_MUST_USE bt_status bt_trial_assist(const bt_trial_options *options, bt_ranks *ranks,
+                                      const bt_error *unable, bool *all_alive, bt_error *error);
 
 #ifdef __cplusplus
 }

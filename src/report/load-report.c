@@ -51,9 +51,11 @@ static void put_verdicts(bt_document *d, const bt_load_record *record) {
 static void put_machine(bt_document *d, const bt_load_record *record) {
     const bt_machine *machine = &record->machine;
     char cores[BT_MACHINE_CORES_SIZE];
-    char servers[BT_LOAD_WORDS_SIZE];
+    char servers[BT_LOAD_WORDS_SIZE]; /* and who sent to them */
     bt_load_words_servers(record, servers);
     bt_document_item(d, "server", "%s", servers);
+    bt_load_words_senders(record, servers);
+    bt_document_item(d, "senders", "%s", servers);
     if (record->config_path[0])
         bt_document_item(d, "config", "%s, measured %s%s%s", record->config_path,
                          record->config_generated_at[0] ? record->config_generated_at : "at an unknown time",

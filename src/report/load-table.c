@@ -105,6 +105,8 @@ bt_status bt_load_report_table(const bt_load_record *record, FILE *out, bt_error
         status = put_model(out, record, &record->models[i], error);
     bt_load_words_servers(record, words);
     put_words(out, "server", words);
+    bt_load_words_senders(record, words);
+    put_words(out, "senders", words);
     bt_layout_clean(record->images, words, sizeof words);
     put_words(out, "images", words);
     put_arrivals(out, record);

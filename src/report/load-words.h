@@ -78,6 +78,9 @@ const bt_load_part *bt_load_search_of(const bt_load_record *record, const bt_loa
 /* The servers that were tested: "batchtune 0.1.0 at http://localhost:8000"; "" where it was a service of the test's
  * own. */
 void bt_load_words_servers(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
+/* Where several processes sent together: what each sent, how late, and how far its clock may have been from the schedule;
+ * "" else. */
+void bt_load_words_senders(const bt_load_record *record, char out[BT_LOAD_WORDS_SIZE]);
 /* A new table of what the servers counted of one model, a row a scenario; empty where they told nothing. */
 BT_MUST_USE bt_status bt_load_server_table(bt_table **out, const bt_load_record *record,
                                            const bt_load_model *model, bt_error *error);

@@ -179,6 +179,34 @@ static void others_at_work_are_seen_by_the_seconds(void **state) {
     assert_string_equal(scenario.disturbed, "");
 }
 
+/* Requests that went with a sender are no fault of the service's, and no proof for it. */
+static void a_sender_that_is_gone_or_off_proves_nothing_either_way(void **state) {
+    (void)state;
+    bt_load_part part = part_of(10, 9, 11);
+    bt_load_scenario scenario = {.judged = true, .parts = &part, .part_count = 1};
+    scenario.senders =
+        (bt_load_senders){.of = {{.rank = 0, .host = "north", .sent = 100},
+                                 {.rank = 1, .host = "south", .sent = 100, .clock_bound_us = 990}},
+                          .count = 2};
+    bt_judge_scenario(&scenario, 100, 0.25);
+    assert_string_equal(scenario.disturbed, "");
+    scenario.senders.of[1].clock_bound_us = 1010;
+    bt_judge_scenario(&scenario, 100, 0.25);
+    says(scenario.disturbed, "the senders' clocks agree to 1.01 ms only, more than 1 % of the SLA");
+    bt_judge_part(&part, &scenario, &facts);
+    bt_judge_remedy(&part, &scenario, &facts);
+    says(part.remedy, "take senders that answer each other sooner");
+    part.remedy[0] = '\0';
+    scenario.senders.of[1].unsent = 77;
+    bt_judge_scenario(&scenario, 100, 0.25);
+    says(scenario.disturbed,
+         "rank 1 on south ended: what became of 77 requests of the schedule is not known");
+    bt_judge_part(&part, &scenario, &facts);
+    assert_int_equal(part.verdict, BT_LOAD_NOT_SHOWN);
+    bt_judge_remedy(&part, &scenario, &facts);
+    says(part.remedy, "find out why the sender ended");
+}
+
 static void only_what_more_requests_could_decide_goes_on(void **state) {
     (void)state;
     bt_load_part parts[2] = {{.sent = 9, .verdict = BT_LOAD_MET}, {.sent = 9, .verdict = BT_LOAD_NOT_SHOWN}};
@@ -262,6 +290,7 @@ int main(void) {
         cmocka_unit_test(a_quota_is_part_of_the_promise),
         cmocka_unit_test(a_generator_that_a_quota_stopped_disturbs_nothing),
         cmocka_unit_test(others_at_work_are_seen_by_the_seconds),
+        cmocka_unit_test(a_sender_that_is_gone_or_off_proves_nothing_either_way),
         cmocka_unit_test(only_what_more_requests_could_decide_goes_on),
         cmocka_unit_test(the_cause_is_whose_the_time_is),
         cmocka_unit_test(a_remedy_for_a_lone_request_is_not_a_lower_rate),

@@ -229,6 +229,37 @@ static void what_is_missing_of_a_capacity_is_told(void **state) {
     bt_load_record_close(&record);
 }
 
+/* All scenarios' together: a few one by one, of many only what is worst. */
+static void who_sent_a_load_is_told(void **state) {
+    bt_load_record *record = *state;
+    char words[BT_LOAD_WORDS_SIZE];
+    bt_load_words_senders(record, words);
+    assert_string_equal(words, ""); /* one process */
+    bt_load_senders *senders = &record->scenarios[0].senders;
+    senders->of[0] = (bt_load_sender){.rank = 0, .host = "north", .sent = 51, .late_p99_us = 12};
+    senders->of[1] = (bt_load_sender){.rank = 1,
+                                      .host = "south",
+                                      .sent = 40,
+                                      .unsent = 10,
+                                      .gone = true,
+                                      .late_p99_us = NAN,
+                                      .clock_bound_us = 41};
+    senders->count = 2;
+    PAGES_READ(record, "2 processes of one schedule", "rank 0 on north sent 51", "rank 1 on south sent 40",
+               "ended with 10 that nobody knows of");
+    record->scenarios[1].senders =
+        (bt_load_senders){.of = {{.rank = 0, .host = "north", .sent = 9}}, .count = 1};
+    bt_load_words_senders(record, words);
+    says(words, "rank 0 on north sent 60, 0.012 ms late (P99); rank 1");
+    says(words, "its clock within 0.041 ms");
+    for (int i = 2; i < 40; i++)
+        senders->of[senders->count++] =
+            (bt_load_sender){.rank = i, .host = "east", .sent = 1, .late_p99_us = i};
+    bt_load_words_senders(record, words);
+    says(words, "40 processes of one schedule; rank 1 on south sent 40");
+    says(words, "138 requests in all, the latest sender 0.039 ms late (P99), every clock within 0.041 ms");
+}
+
 static void a_bound_that_is_not_there_is_explained(void **state) {
     bt_load_record *record = *state;
     bt_load_latency *single = &record->scenarios[0].parts[0].latency;
@@ -721,6 +752,7 @@ int main(void) {
         WITH_RECORD(arrivals_that_are_not_poissons_are_told),
         WITH_RECORD(the_part_that_missed_is_named),
         WITH_RECORD(what_was_predicted_well_or_not_told_is_not_blamed),
+        WITH_RECORD(who_sent_a_load_is_told),
         WITH_RECORD(a_bound_that_is_not_there_is_explained),
         WITH_RECORD(losses_and_the_speed_up_are_told),
         WITH_RECORD(what_a_quota_did_is_told),

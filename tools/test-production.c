@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/program.h"
 #include "base/text.h"
+#include "load/spread.h"
 #include "prove/trial.h"
 #include "record/config.h"
 #include "record/load-record.h"
@@ -48,6 +49,8 @@ static bt_command command = {
         "  test-production --scenarios capacity             the highest rate that keeps the SLA\n"
         "  test-production --format junit --output sla.xml  for CI\n"
         "  test-production --endpoint http://localhost:8000 a server that runs: this one's, Triton's, ...\n"
+        "  mpirun -n 4 --enable-recovery test-production --mpi --endpoint http://server:8000\n"
+        "                                                   one load, sent by four machines\n"
         "  test-production --config configs/simulated.json --backend sim:tau0_ms=4,alpha_ms=2\n"
         "                                                   a try-out without libtorch\n",
     .exits = exits,
@@ -63,6 +66,8 @@ typedef struct test {
     bt_lock *lock;
     bt_log *log;
     bt_load_record *record;
+    bt_ranks *ranks;   /* NULL: this process is alone */
+    bt_spread *spread; /* rank 0's */
     char run_id[BT_RUN_ID_SIZE], folder[BT_PATH_SIZE];
     char command_line[BT_COMMAND_LINE_SIZE];
     const volatile sig_atomic_t *stop;
@@ -74,13 +79,20 @@ static bool needs_config(const test *t) {
     return !t->settings.endpoint[0] || t->sources.of[at] != BT_SOURCE_DEFAULT;
 }
 
+static bt_status read_config(test *t, bt_error *error) {
+    if (t->settings.mpi && !t->settings.endpoint[0])
+        return bt_fail(error, BT_INVALID,
+                       "--mpi sends to servers, from several processes: give their --endpoint");
+    bt_status status = needs_config(t) ? bt_config_load_flag(&t->config, t->settings.config, error) : BT_OK;
+    return status == BT_OK ? bt_trial_check(&t->settings, &t->sources, t->config, error) : status;
+}
+
 /* Takes what must be had before anything is sent: the config, the outputs, the run's folder, the log. Two
  * tests at once would disturb each other. */
 static bt_status prepare(test *t, bt_error *error) {
     char path[BT_PATH_SIZE];
     const bt_load_settings *s = &t->settings;
-    bt_status status = needs_config(t) ? bt_config_load_flag(&t->config, s->config, error) : BT_OK;
-    if (status == BT_OK) status = bt_trial_check(&t->settings, &t->sources, t->config, error);
+    bt_status status = read_config(t, error);
     if (status == BT_OK) status = bt_outputs_check(s->output, s->results, s->plots, error);
     if (status == BT_OK && t->settings.output[0]) {
         status = bt_file_check_writable(t->settings.output, error);
@@ -159,6 +171,7 @@ static bt_status run(test *t, int *code, bt_error *error) {
         .command = t->command_line,
         .run_id = t->run_id,
         .log = t->log,
+        .spread = t->spread,
         .stop = t->stop,
     };
     bt_log_write(t->log, BT_LOG_INFO, "run %s", t->folder);
@@ -168,6 +181,40 @@ static bt_status run(test *t, int *code, bt_error *error) {
     return tell(t, error);
 }
 
+/* ---- several processes ---- */
+
+/* Rank 0 tests, the others send for it. */
+static bt_status join(test *t, bt_error *error) {
+    bt_status status = t->settings.mpi ? bt_ranks_open(&t->ranks, error) : BT_OK;
+    if (status == BT_OK && t->ranks && bt_ranks_own(t->ranks) == 0)
+        status = bt_spread_open(&t->spread, t->ranks, error);
+    return status;
+}
+
+/* The line that repeats the test is one of mpirun. */
+static void name_group(test *t) {
+    char alone[sizeof t->command_line];
+    if (!t->ranks || bt_ranks_count(t->ranks) < 2) return;
+    memcpy(alone, t->command_line, sizeof alone);
+    bt_text_format(t->command_line, sizeof t->command_line, "mpirun -n %d %s", bt_ranks_count(t->ranks),
+                   alone);
+}
+
+/* All that another rank than 0 does. What fails is rank 0's to tell, unless that is gone. It ends well whatever comes:
+ * mpirun takes a failure of one for the failure of all. */
+static int assist(test *t) {
+    bt_trial_options options = {.settings = &t->settings, .sources = &t->sources, .stop = t->stop};
+    bt_error cause, error;
+    bool all_alive;
+    const bool able = read_config(t, &cause) == BT_OK;
+    options.config = t->config;
+    if (bt_trial_assist(&options, t->ranks, able ? NULL : &cause, &all_alive, &error) != BT_OK)
+        fprintf(stderr, "%s: rank %d: %s\n", command.name, bt_ranks_own(t->ranks), error.message);
+    bt_config_close(&t->config);
+    bt_ranks_close(&t->ranks, all_alive);
+    return BT_EXIT_GOOD;
+}
+
 int main(int argc, char **argv) {
     static test t; /* large: kept off the stack */
     bt_error error = {BT_OK, ""};
@@ -175,18 +222,24 @@ int main(int argc, char **argv) {
     t.stop = bt_program_begin(BT_SIGNALS_STOP);
     int code = bt_command_start(&command, argc, argv, &t.settings, &t.sources, stdout, stderr);
     if (code >= 0) return code;
+    bt_status status = join(&t, &error);
+    if (t.ranks && bt_ranks_own(t.ranks) > 0) return assist(&t);
     bt_machine_read(&t.machine);
     bt_cuda_fill_machine(&t.machine);
-    bt_status status = bt_command_line(t.command_line, &command, argv[0], &t.settings, &t.sources, &error);
+    if (status == BT_OK)
+        status = bt_command_line(t.command_line, &command, argv[0], &t.settings, &t.sources, &error);
+    name_group(&t);
     if (status == BT_OK) status = prepare(&t, &error);
     if (status == BT_OK) status = run(&t, &code, &error);
     if (status != BT_OK) code = bt_command_fail(&command, &error, stderr);
     /* What another program reads from standard output must not end in a verdict. */
     const bool for_people = !t.record || t.settings.output[0] || t.settings.format == BT_LOAD_FORMAT_TABLE;
     code = bt_command_finish(&command, stdout, stderr, !for_people, code);
+    const bool all_alive = bt_spread_close(&t.spread);
     bt_load_record_close(&t.record);
     bt_config_close(&t.config);
     bt_log_close(&t.log);
     bt_lock_close(&t.lock);
+    bt_ranks_close(&t.ranks, all_alive);
     return code;
 }

@@ -63,6 +63,10 @@ static const bt_option own[] = {
          "Servers to test in place of a service of its own: http://host:port of any that speaks the Open "
          "Inference Protocol (this one's, Triton, OpenVINO Model Server). Of several each request goes to "
          "the one with the fewest under way. A config is then read only where it is given, to predict from."},
+    {ROW(SWITCH, mpi), .initial = "false", RUN,
+     .help = "With --endpoint, under mpirun: every process sends its share of one schedule, for rates that "
+             "one machine does "
+             "not send on time. Rank 0 alone prints and writes."},
     {ROW(TEXT, config), .initial = BT_USUAL_CONFIG, .placeholder = "FILE", RUN,
      .help = "The config to prove, as optimize-batch wrote it."},
     {ROW(CHOICE, format), .initial = "table", .choices = "table|json|markdown|junit|html", RUN,

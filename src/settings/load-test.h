@@ -46,6 +46,7 @@ typedef struct bt_load_settings {
     /* this one run */
     char endpoint[BT_OPTION_TEXT_SIZE]; /* servers' addresses; "": a service of its own */
     char config[BT_OPTION_TEXT_SIZE];   /* configs/production_batch_config.json */
+    bool mpi;                           /* one of the processes that mpirun started, which send together */
     bool quiet;
     int format;                       /* bt_load_format, of what is printed */
     char output[BT_OPTION_TEXT_SIZE]; /* a file for what would be printed; "": standard output */

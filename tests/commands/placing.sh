@@ -18,7 +18,7 @@ ok $? 'two models are served on four devices' || comment "$(cat server.err)"
 like "$(cat server.err)" '^placement: hrnet on cuda:0: predicted to hold [0-9.]+ requests/s beside the others$' 'the fast one has one of them'
 like "$(cat server.err)" '^placement: cbam_resunet on cuda:1, cuda:2, cuda:3: predicted to hold [0-9.]+ requests/s beside the others$' \
     'the slow one has the others'
-like "$(cat server.err)" '^placement: memory, MiB: cuda:0 80[0-9]+ of 14746, cuda:1 90[0-9]+ of 14746,' 'and what each holds of the memory is said'
+like "$(cat server.err)" '^placement: memory, MiB: cuda:0 8[0-9]+ of 14746, cuda:1 9[0-9]+ of 14746,' 'and what each holds of the memory is said'
 run curl --silent "$url/v2/models/cbam_resunet/config"
 like "$out" '"count":3' 'so many instances run'
 kill "$server"

@@ -126,6 +126,7 @@ static void facts_of_an_older_journal_are_read(void **state) {
     assert_string_equal(facts.info.backend, "sim");
     assert_string_equal(facts.info.path_note, "a note");
     assert_string_equal(facts.info.weights_note, ""); /* it had none */
+    assert_string_equal(facts.info.found_note, "");
     assert_true(facts.info.weights_hash == 0xfffffffffffffffe);
     assert_int_equal(facts.info.only_batch_size, 4);
     assert_true(facts.info.computes_masks && facts.info.device_memory && !facts.info.trained_weights);
@@ -133,6 +134,7 @@ static void facts_of_an_older_journal_are_read(void **state) {
     /* And what is written now is what was written then, but for the key that came since. */
     json_t *again = bt_worker_facts_to_json(&facts), *before = json_loads(journal_of_before, 0, NULL);
     assert_int_equal(json_object_set_new(before, "weights_note", json_string("")), 0);
+    assert_int_equal(json_object_set_new(before, "found_note", json_string("")), 0);
     assert_true(json_equal(again, before));
     json_decref(before);
     json_decref(again);

@@ -13,8 +13,9 @@
  * makes a sender late from its first request on. */
 #define LEAD_NS (200 * BT_NS_PER_MS)
 
-/* How long comparing clocks may take. With a rank gone, rank 0 waits for it all that time. */
-#define COMPARE_LIMIT_MS 1000
+/* How long rank 0 answers questions about the time before it looks who has enough. Longer: where a rank is gone, each
+ * comparison takes so long; shorter: on a busy machine looking holds answers up. */
+#define ANSWER_MS 300
 
 /* Beyond what a run takes itself: opening targets (pictures are drawn), bringing logs in. Whoever takes longer
  * counts as gone, even if it still says that it is there. */
@@ -126,14 +127,23 @@ static bool is_awaited(bt_spread *s, int64_t until_ns) {
     return awaited;
 }
 
+/* Whoever is gone asks nothing, and is waited for here all the same. */
+static bt_status answer_clocks(const bt_spread *s, bt_error *error) {
+    bt_ranks_clock_offset own;
+    const bt_status status = bt_ranks_clock(s->ranks, ANSWER_MS, &own, error);
+    return status == BT_TIMEOUT ? BT_OK : status;
+}
+
 /* From everybody who is there. */
 static bt_status await_all(bt_spread *s, bt_packet_kind kind, int64_t limit_ns, bt_error *error) {
-    const int64_t now_ns = bt_clock_now_ns();
+    const int64_t until_ns = bt_clock_now_ns() + limit_ns;
     bt_status status = BT_OK;
     for (int rank = 1; rank < s->count; rank++)
         s->senders[rank].awaited = !s->senders[rank].gone;
-    while (status == BT_OK && is_awaited(s, now_ns + limit_ns))
-        status = receive(s, kind, error);
+    while (status == BT_OK && is_awaited(s, until_ns)) {
+        if (kind == BT_PACKET_CLOCK) status = answer_clocks(s, error);
+        if (status == BT_OK) status = receive(s, kind, error);
+    }
     return status;
 }
 
@@ -180,13 +190,10 @@ static bt_status deal_out(bt_spread *s, const bt_load_options *options, const in
     return status;
 }
 
-/* Of all, with rank 0's; those who are gone take no part, but for the time that they are waited for. */
+/* Of all who are there, with rank 0's. */
 static bt_status compare_clocks(bt_spread *s, bt_error *error) {
-    bt_ranks_clock_offset own;
     tell_all(s, BT_PACKET_COMPARE, 0);
-    bt_status status = bt_ranks_clock(s->ranks, COMPARE_LIMIT_MS, &own, error);
-    if (status == BT_TIMEOUT) status = BT_OK; /* whoever has no answer says so */
-    return status == BT_OK ? await_all(s, BT_PACKET_CLOCK, PATIENCE_NS, error) : status;
+    return await_all(s, BT_PACKET_CLOCK, PATIENCE_NS, error);
 }
 
 /* Until as many are ready as had a share. */

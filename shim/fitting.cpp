@@ -1,5 +1,7 @@
 #include "fitting.h"
 
+#include <algorithm>
+
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/sub.h>
@@ -170,9 +172,14 @@ at::Tensor Fitting::reduced(const at::Tensor &planes) const {
     return at::sub(at::logsumexp(inside, 1, true), at::logsumexp(outside, 1, true));
 }
 
+/* Than the first: of one map there is no other. */
+bool Fitting::masks_another_class() const {
+    return std::any_of(map_.in_mask + 1, map_.in_mask + BT_MODEL_CLASSES_MAX, [](bool in) { return in; });
+}
+
 at::Tensor Fitting::output(const std::vector<Given> &given, const at::Tensor &images) {
     at::Tensor map = planes(given, images);
-    const bool several = map.size(1) > 1 || map_.class_count > 1;
+    const bool several = map.size(1) > 1 || map_.class_count > 1 || masks_another_class();
     if (several || map.size(2) != images.size(2)) map = enlarged(map.to(at::kFloat), images);
     if (several) {
         if (class_count_ != map.size(1)) choose_classes(map.size(1), map.device());

@@ -44,6 +44,7 @@ class Fitting {
     at::Tensor planes(const std::vector<Given> &given, const at::Tensor &images);
     at::Tensor enlarged(at::Tensor planes, const at::Tensor &images);
     void choose_classes(int64_t count, const at::Device &device);
+    bool masks_another_class() const;
     at::Tensor reduced(const at::Tensor &planes) const;
     void note(const std::string &words);
 

@@ -21,6 +21,17 @@ typedef struct sending {
 
 static sending *under_way;
 
+/* The same of those that come in, in the order in which they began. */
+typedef struct receiving {
+    struct receiving *next;
+    MPI_Request request;
+    int channel, from;
+    size_t size;
+    void *bytes;
+} receiving;
+
+static receiving *arriving;
+
 /* The core has no part in this library: it fills the error itself. */
 __attribute__((format(printf, 3, 4))) static bt_status fail(bt_error *error, bt_status status, const char *format,
                                                             ...) {
@@ -116,26 +127,67 @@ static bt_status mpi_send(int to, int channel, const void *bytes, size_t size, b
     return BT_OK;
 }
 
-static bt_status mpi_take(int channel, int *from, void **bytes, size_t *size, bt_error *error) {
+/* One that has begun to arrive. Of a rank that dies meanwhile it is never whole: it stays, and others pass it by. */
+static bt_status begin_receiving(int channel, bool *there, bt_error *error) {
     MPI_Status found;
     MPI_Message message;
-    int there = 0, count = 0;
-    *bytes = NULL;
-    int code = MPI_Improbe(MPI_ANY_SOURCE, channel, MPI_COMM_WORLD, &there, &message, &found);
+    int any = 0, count = 0;
+    *there = false;
+    int code = MPI_Improbe(MPI_ANY_SOURCE, channel, MPI_COMM_WORLD, &any, &message, &found);
     if (code != MPI_SUCCESS) return fail_by_mpi(error, code, "look for messages");
-    if (!there) return BT_TIMEOUT;
+    if (!any) return BT_OK;
     MPI_Get_count(&found, MPI_BYTE, &count);
+    receiving *one = malloc(sizeof *one);
     void *room = malloc(count > 0 ? (size_t)count : 1);
-    if (!room) return fail(error, BT_NO_MEMORY, "out of memory for a message");
-    code = MPI_Mrecv(room, count, MPI_BYTE, &message, &found);
+    if (!one || !room) {
+        free(one);
+        free(room);
+        return fail(error, BT_NO_MEMORY, "out of memory for a message");
+    }
+    *one = (receiving){.channel = channel, .from = found.MPI_SOURCE, .size = (size_t)count, .bytes = room};
+    code = MPI_Imrecv(room, count, MPI_BYTE, &message, &one->request);
     if (code != MPI_SUCCESS) {
+        free(one);
         free(room);
         return fail_by_mpi(error, code, "receive");
     }
-    *from = found.MPI_SOURCE;
-    *bytes = room;
-    *size = (size_t)count;
+    receiving **end = &arriving;
+    while (*end)
+        end = &(*end)->next;
+    *end = one;
+    *there = true;
     return BT_OK;
+}
+
+/* Whether the rank has one in this channel that began before. */
+static bool is_second(const receiving *one) {
+    for (const receiving *before = arriving; before != one; before = before->next)
+        if (before->channel == one->channel && before->from == one->from) return true;
+    return false;
+}
+
+static bt_status mpi_take(int channel, int *from, void **bytes, size_t *size, bt_error *error) {
+    bool there = true;
+    *bytes = NULL;
+    while (there) {
+        bt_status status = begin_receiving(channel, &there, error);
+        if (status != BT_OK) return status;
+    }
+    for (receiving **at = &arriving; *at; at = &(*at)->next) {
+        receiving *one = *at;
+        int done = 0;
+        if (one->channel != channel || is_second(one)) continue;
+        const int code = MPI_Test(&one->request, &done, MPI_STATUS_IGNORE);
+        if (code != MPI_SUCCESS) return fail_by_mpi(error, code, "receive");
+        if (!done) continue;
+        *at = one->next;
+        *from = one->from;
+        *bytes = one->bytes;
+        *size = one->size;
+        free(one);
+        return BT_OK;
+    }
+    return BT_TIMEOUT;
 }
 
 /* What is still on its way is waited for, but not for ever: whoever is there receives it. */

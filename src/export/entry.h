@@ -18,6 +18,10 @@ extern "C" {
 BT_MUST_USE bt_status bt_export_entry(json_t **out, const bt_config *config, const bt_config_model *model,
                                       bt_error *error);
 
+/* Has the model's GPUs counted from 0, as whoever is given so many of a machine's finds them. `config` is bt_export_entry's,
+ * copied with all that is in it. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_export_renumber_gpus(json_t *config, const bt_config_model *model, bt_error *error);
+
 /* Copies of the model in a service: at least one. */
 int bt_export_instances(const bt_config_model *model);
 

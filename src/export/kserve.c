@@ -1,7 +1,8 @@
 /* The same for KServe: as a container of its own, and as a repository for its Triton. */
 #include "export/manifest.h"
 
-/* KServe's target is a whole number: of the two metrics the one that loses least by being rounded down. */
+/* KServe's target is a whole number, 1 at least: of the two metrics the one that loses least by being rounded down. Where
+ * both are less than 1, a replica is given more than it should have, and the file says so. */
 typedef struct scaling {
     const char *metric;
     int target;
@@ -50,7 +51,7 @@ static void put_scaling(const bt_yaml *yaml, const bt_manifest *manifest) {
         "    minReplicas: %d\n"
         "    maxReplicas: %d\n"
         "    # One more from %.4g requests/s of each on, or %.3g of each waiting or running: the one that a "
-        "whole number tells best.\n"
+        "whole number tells best%s.\n"
         "    scaleMetric: %s\n"
         "    scaleTarget: %d\n"
         "    # As many at a time as come: the batcher wants several, and has a bound of its own.\n"
@@ -59,7 +60,9 @@ static void put_scaling(const bt_yaml *yaml, const bt_manifest *manifest) {
         manifest->settings->min_replicas > 0 ? " with headroom, unless --min-replicas says otherwise"
                                              : " with headroom, and two at least",
         manifest->least, manifest->most, manifest->plan.more_above_rps_each,
-        manifest->plan.more_above_under_way_each, by.metric, by.target);
+        manifest->plan.more_above_under_way_each,
+        by.exact < 1 ? ", and still more than that: deployment.yaml's autoscaler is exact" : "", by.metric,
+        by.target);
 }
 
 void bt_manifest_kserve(const bt_manifest *manifest, FILE *out) {

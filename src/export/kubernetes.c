@@ -92,8 +92,10 @@ static bt_status read_text(char **out, json_t *json, bt_error *error) {
 
 static bt_status read_config(bt_manifest *m, const bt_config *config, bt_error *error) {
     char path[BT_PATH_SIZE];
-    json_t *entry = NULL, *calibration = NULL;
-    bt_status status = bt_export_entry(&entry, config, m->model, error);
+    json_t *part = NULL, *entry = NULL, *calibration = NULL;
+    bt_status status = bt_export_entry(&part, config, m->model, error);
+    if (status == BT_OK && !(entry = json_deep_copy(part))) status = bt_no_memory(error, "a config");
+    if (status == BT_OK) status = bt_export_renumber_gpus(entry, m->model, error);
     if (status == BT_OK) status = read_text(&m->config, entry, error);
     if (status == BT_OK) status = bt_config_calibration_path(path, config->path, m->model, error);
     if (status == BT_OK && path[0]) {
@@ -102,6 +104,7 @@ static bt_status read_config(bt_manifest *m, const bt_config *config, bt_error *
         if (status == BT_OK) status = bt_json_load(&calibration, path, error);
         if (status == BT_OK) status = read_text(&m->calibration, calibration, error);
     }
+    json_decref(part);
     json_decref(entry);
     json_decref(calibration);
     return status;

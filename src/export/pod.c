@@ -213,6 +213,7 @@ void bt_pod_put_container(const bt_yaml *yaml, const bt_pod *pod, bool knative) 
 void bt_pod_put_volumes(const bt_yaml *yaml, const bt_pod *pod) {
     bt_yaml_put(yaml, "volumes:\n  - name: config\n    configMap: {name: %s}\n", pod->config_name);
     if (pod->claim)
-        bt_yaml_put(yaml, "  - name: weights\n    persistentVolumeClaim: {claimName: %s, readOnly: true}\n",
+        bt_yaml_put(yaml,
+                    "  - name: weights\n    persistentVolumeClaim: {claimName: \"%s\", readOnly: true}\n",
                     pod->claim);
 }

@@ -34,7 +34,9 @@ struct bt_ranks {
     const bt_mpi_shim *shim;
     bt_mpi_place place;
     pthread_mutex_t lock; /* MPI is for one thread at a time; and over heard_ns */
-    int64_t *heard_ns;    /* when each was heard last */
+    int64_t *heard_ns;    /* when each was heard last, */
+    int64_t
+        looked_ns; /* and when all of them were last listened to: this process may have been held up itself */
     pthread_t beater;
     atomic_bool is_leaving;
 };
@@ -67,7 +69,7 @@ static bool is_peer(const bt_ranks *ranks, int rank) {
 
 static bool is_silent(const bt_ranks *ranks, int rank) {
     return is_peer(ranks, rank) &&
-           bt_clock_now_ns() - ranks->heard_ns[rank] > BT_RANKS_SILENCE_S * BT_NS_PER_S;
+           ranks->looked_ns - ranks->heard_ns[rank] > BT_RANKS_SILENCE_S * BT_NS_PER_S;
 }
 
 /* Hears everybody out, then says that it is there itself; nothing more to whoever is gone. */
@@ -80,6 +82,7 @@ static void beat(bt_ranks *ranks) {
         ranks->heard_ns[from] = bt_clock_now_ns();
         free(bytes);
     }
+    ranks->looked_ns = bt_clock_now_ns();
     for (int rank = 0; rank < ranks->place.count; rank++)
         if (is_peer(ranks, rank) && !is_silent(ranks, rank))
             (void)ranks->shim->send(rank, CHANNEL_BEAT, "", 0, NULL); /* one that fails is a silence */
@@ -117,8 +120,9 @@ bool bt_ranks_any_gone(bt_ranks *ranks) {
 static bt_status start_beating(bt_ranks *ranks, bt_error *error) {
     ranks->heard_ns = calloc((size_t)ranks->place.count, sizeof *ranks->heard_ns);
     if (!ranks->heard_ns) return bt_no_memory(error, "ranks");
+    ranks->looked_ns = bt_clock_now_ns();
     for (int rank = 0; rank < ranks->place.count; rank++)
-        ranks->heard_ns[rank] = bt_clock_now_ns();
+        ranks->heard_ns[rank] = ranks->looked_ns;
     if (pthread_create(&ranks->beater, NULL, keep_beating, ranks) != 0)
         return bt_fail(error, BT_NO_MEMORY, "cannot start a thread for the other ranks");
     return BT_OK;

@@ -97,7 +97,15 @@ static int threads_of(const placer *p, const bt_instance *instance) {
     return instance->threads > 0 ? instance->threads : p->service->cores.count;
 }
 
-/* Slices of more or fewer cores than it was tuned on are thought to be as much faster or slower. */
+/* What the times in its entry were measured with, whatever it is given here. */
+static int tuned_threads(const placer *p, int model) {
+    const bt_config_model *entry = served_of(p, model)->entry;
+    if (!entry) return p->service->cores.count;
+    if (entry->instance_count > 0 && entry->instances[0].threads > 0) return entry->instances[0].threads;
+    return entry->settings.threads > 0 ? (int)entry->settings.threads : p->service->cores.count;
+}
+
+/* Slices of more or fewer cores than all models were tuned on are thought to be as much faster or slower. */
 static bt_status find_speed(placer *p, int device, bt_error *error) {
     const bt_served_model *first = served_of(p, 0);
     const bt_instance *tuned = &first->placement.instances[0], *here = &p->places.instances[device];
@@ -107,7 +115,15 @@ static bt_status find_speed(placer *p, int device, bt_error *error) {
         return bt_fail(error, BT_INVALID,
                        "devices: the models were tuned on %s, and nothing tells how fast they are on %s",
                        tuned->device, here->device);
-    if (on_cpu(here)) p->devices[device].speed = (double)threads_of(p, here) / threads_of(p, tuned);
+    for (int m = 1; m < p->service->model_count && on_cpu(here); m++)
+        if (tuned_threads(p, m) != tuned_threads(p, 0))
+            return bt_fail(error, BT_INVALID,
+                           "instances auto: %s was tuned with %d threads and %s with %d, and nothing tells "
+                           "how fast both "
+                           "are with as many: tune them with the same --threads, or say where each runs",
+                           p->service->models[0].name, tuned_threads(p, 0), p->service->models[m].name,
+                           tuned_threads(p, m));
+    if (on_cpu(here)) p->devices[device].speed = (double)threads_of(p, here) / tuned_threads(p, 0);
     return BT_OK;
 }
 
@@ -161,12 +177,13 @@ static bt_status find_share(placer *p, int model, bt_error *error) {
     char text[BT_OPTION_TEXT_SIZE], *end;
     bt_placing_model *out = &p->models[model];
     out->rate_rps = 1;
-    bt_status status = bt_by_model_find(text, p->given->shares, out->name, error);
+    const char *name = p->service->models[model].name;
+    bt_status status = bt_by_model_find(text, p->given->shares, name, error);
     if (status != BT_OK || text[0] == '\0') return status;
     out->rate_rps = bt_text_read_number(text, &end);
     if (*end == '\0' && out->rate_rps > 0 && out->rate_rps <= 1e6) return BT_OK;
     return bt_fail(error, BT_INVALID, "\"%.32s\" is no share of %s: a number above 0 is, up to a million",
-                   text, out->name);
+                   text, name);
 }
 
 static bt_status find_shares(placer *p, bt_error *error) {
@@ -196,6 +213,7 @@ static bt_status describe_model(placer *p, int model, bt_error *error) {
     p->tuned[model].batcher = from->batcher;
     *out = (bt_placing_model){.name = from->name,
                               .tuned = &p->tuned[model],
+                              .rate_rps = out->rate_rps,
                               .memory_mb = memory_mb_of(p, model),
                               .p95_sla_ms = from->served.settings.p95_sla_ms};
     for (int other = 0; other < p->service->model_count; other++) {
@@ -210,7 +228,6 @@ static bt_status describe(placer *p, bt_error *error) {
     bt_status status = describe_devices(p, error);
     for (int m = 0; m < p->service->model_count && status == BT_OK; m++)
         status = describe_model(p, m, error);
-    if (status == BT_OK) status = find_shares(p, error);
     p->problem = (bt_placing_problem){.models = p->models,
                                       .model_count = p->service->model_count,
                                       .devices = p->devices,
@@ -293,12 +310,14 @@ static bt_status place(placer *p, bt_error *error) {
     return BT_OK;
 }
 
-/* There is nothing to choose. */
-static void put_on_one(placer *p) {
-    for (int m = 0; m < p->service->model_count; m++) {
+/* There is nothing to choose; but what was said is to be right. */
+static bt_status put_on_one(placer *p, bt_error *error) {
+    bt_status status = find_speed(p, 0, error);
+    for (int m = 0; m < p->service->model_count && status == BT_OK; m++) {
         served_of(p, m)->placement = p->places;
         served_of(p, m)->placement_note[0] = '\0';
     }
+    return status;
 }
 
 bt_status bt_service_place(bt_service *service, const bt_service_settings *given, bt_error *error) {
@@ -311,10 +330,11 @@ bt_status bt_service_place(bt_service *service, const bt_service_settings *given
     p->service = service;
     p->given = given;
     bt_status status = list_devices(p, error);
+    if (status == BT_OK) status = find_shares(p, error);
     if (status == BT_OK && p->places.count > 1)
         status = place(p, error);
     else if (status == BT_OK && p->places.count == 1)
-        put_on_one(p);
+        status = put_on_one(p, error);
     free(p);
     return status;
 }

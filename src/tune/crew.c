@@ -25,6 +25,7 @@ struct bt_crew {
     bt_pool *pool;
     bt_dealing *dealing;
     bool *lost; /* by rank: it was told of */
+    bool *fits; /* by rank: what it measures counts here */
     /* while work is dealt */
     const bt_optimize_options *options;
     const bt_contender *ways;
@@ -39,8 +40,10 @@ bt_status bt_crew_open(bt_crew **out, bt_ranks *ranks, const char *folder, bt_er
     *out = NULL;
     bt_crew *crew = calloc(1, sizeof *crew);
     if (crew) crew->lost = calloc(count, sizeof *crew->lost);
+    if (crew) crew->fits = calloc(count, sizeof *crew->fits);
     if (crew) crew->ids = calloc(count, sizeof *crew->ids);
-    bt_status status = crew && crew->lost && crew->ids ? BT_OK : bt_no_memory(error, "%zu ranks", count);
+    bt_status status =
+        crew && crew->lost && crew->fits && crew->ids ? BT_OK : bt_no_memory(error, "%zu ranks", count);
     if (status == BT_OK) status = bt_dealing_open(&crew->dealing, (int)count, error);
     if (status == BT_OK) status = bt_path_join(path, error, "%s/ranks.jsonl", folder);
     if (status == BT_OK) status = bt_pool_open(&crew->pool, path, error);
@@ -59,6 +62,7 @@ void bt_crew_close(bt_crew **crew) {
     bt_pool_close(&(*crew)->pool);
     bt_dealing_close(&(*crew)->dealing);
     free((*crew)->lost);
+    free((*crew)->fits);
     free((*crew)->ids);
     free(*crew);
     *crew = NULL;
@@ -89,7 +93,8 @@ static bool fits(const bt_crew *crew, const bt_ready *ready, char *why, size_t s
 
 static void take_ready(bt_crew *crew, int rank, const bt_ready *ready) {
     char why[BT_ERROR_MESSAGE_SIZE];
-    if (fits(crew, ready, why, sizeof why))
+    crew->fits[rank] = fits(crew, ready, why, sizeof why);
+    if (crew->fits[rank])
         bt_dealing_join(crew->dealing, rank);
     else
         bt_log_write(crew->options->log, BT_LOG_WARNING, "rank %d on %s measures nothing: %s", rank,
@@ -97,6 +102,22 @@ static void take_ready(bt_crew *crew, int rank, const bt_ready *ready) {
 }
 
 /* ---- news ---- */
+
+/* As of rank 0's device, on which the config is to be served: each rank of a host has another GPU, of the same kind. */
+static void name_own_device(const bt_crew *crew, char *device, size_t size) {
+    const char *own = crew->options->settings->device, *rest = strchr(device, ' ');
+    char named[sizeof((bt_session_info *)NULL)->device];
+    if (strncmp(device, "cuda:", 5) != 0 || strncmp(own, "cuda:", 5) != 0) return;
+    snprintf(named, sizeof named, "%.16s%.100s", own, rest ? rest : "");
+    snprintf(device, size, "%s", named);
+}
+
+static bt_status take_facts(bt_crew *crew, int rank, const bt_news *news, bt_error *error) {
+    bt_worker_facts facts = news->facts;
+    name_own_device(crew, facts.info.device, sizeof facts.info.device);
+    return bt_pool_add_facts(crew->pool, bt_foresight_model(crew->foresight, news->model), rank, &facts,
+                             news->elapsed_s, error);
+}
 
 static bt_status take_result(bt_crew *crew, int rank, const bt_news *news, bt_error *error) {
     const char *model = bt_foresight_model(crew->foresight, news->model);
@@ -123,8 +144,7 @@ static bt_status take_news(bt_crew *crew, int rank, const bt_news *news, bt_erro
     if (news->id != crew->ids[rank] || bt_dealing_at(crew->dealing, rank) != news->model) return BT_OK;
     switch (news->kind) {
     case BT_NEWS_FACTS:
-        status = bt_pool_add_facts(crew->pool, bt_foresight_model(crew->foresight, news->model), rank,
-                                   &news->facts, news->elapsed_s, error);
+        status = take_facts(crew, rank, news, error);
         break;
     case BT_NEWS_RESULT:
         status = take_result(crew, rank, news, error);
@@ -157,6 +177,12 @@ static bt_status take_loss(bt_crew *crew, int rank, int model, const bt_step *st
     return status == BT_OK ? bt_foresight_advance(crew->foresight, error) : status;
 }
 
+/* What the lost one alone could measure, nobody can. */
+static void give_up_barred(bt_crew *crew) {
+    for (int model = 0; model < bt_foresight_models(crew->foresight); model++)
+        if (bt_dealing_all_barred(crew->dealing, model)) bt_foresight_give_up(crew->foresight, model);
+}
+
 static bt_status look_for_losses(bt_crew *crew, bt_error *error) {
     bt_status status = BT_OK;
     for (int rank = 1; rank < bt_ranks_count(crew->ranks) && status == BT_OK; rank++) {
@@ -167,12 +193,13 @@ static bt_status look_for_losses(bt_crew *crew, bt_error *error) {
         crew->lost[rank] = gone;
         if (!gone) {
             bt_log_write(crew->options->log, BT_LOG_INFO, "rank %d is back", rank);
-            bt_dealing_join(crew->dealing, rank);
+            if (crew->fits[rank]) bt_dealing_join(crew->dealing, rank);
         } else if (bt_dealing_lose(crew->dealing, rank, &model, &step)) {
             status = take_loss(crew, rank, model, &step, error);
         } else {
             bt_log_write(crew->options->log, BT_LOG_WARNING, "rank %d is gone", rank);
         }
+        if (gone) give_up_barred(crew);
     }
     return status;
 }

@@ -48,14 +48,15 @@ run "$bin/export-kubernetes" --config weights.json --models hrnet --rate 400 wei
 refuses 'hrnet has its own weights or network in /srv/models: --weights-claim' 'a model with weights of its own wants a volume'
 run "$bin/export-kubernetes" --config weights.json --models hrnet --rate 400 --weights-claim models weights
 exits 0 'with one'
-is "$(grep -c -E 'mountPath: "/srv/models", readOnly: true|claimName: models, readOnly: true' weights/hrnet/{deployment,kserve}.yaml |
+is "$(grep -c -E 'mountPath: "/srv/models", readOnly: true|claimName: "models", readOnly: true' weights/hrnet/{deployment,kserve}.yaml |
     cut -d : -f 2 | tr '\n' ' ')" '2 2 ' 'it is mounted'
 
 # --- a GPU, copies that are bound to cores, and the scales of INT8
 perl -MJSON::PP -0777 -e 'my $c = decode_json(<STDIN>); my $m = $c->{configurations}{hrnet};
-    $m->{instances} = [map { { device => "cuda:$_", threads => 0, cpus => undef } } 0, 1, 1]; print encode_json($c)' <config.json >gpu.json
+    $m->{instances} = [map { { device => "cuda:$_", threads => 0, cpus => undef } } 2, 5, 5]; print encode_json($c)' <config.json >gpu.json
 run "$bin/export-kubernetes" --config gpu.json --models hrnet --rate 400 gpu
 like "$(cat gpu/hrnet/deployment.yaml)" 'limits: \{cpu: "[1-4]", memory: [0-9]+Mi, nvidia\.com/gpu: 2\}' 'devices are asked for, each once'
+is "$(grep -oE '"cuda:[0-9]"' gpu/hrnet/deployment.yaml | tr '\n' ' ')" '"cuda:0" "cuda:1" "cuda:1" ' 'and counted as the pod finds them'
 perl -MJSON::PP -0777 -e 'my $c = decode_json(<STDIN>); my $m = $c->{configurations}{hrnet};
     $m->{instances} = [map { { device => "cpu", threads => 2, cpus => $_ } } "0-1", "2-3"];
     $m->{calibration} = "config.hrnet.calibration.json"; print encode_json($c)' <config.json >bound.json

@@ -202,4 +202,6 @@ echo '{"classes": ["ground", "cell"]}' >dictionary.json
 refused dictionary 'dictionary\.pt: gives 5 classes; its JSON file names 2' 'another number of classes'
 echo '{"mask": 9}' >dictionary.json
 refused dictionary 'gives 5 classes; its JSON file.s "mask" has number 9' 'a class that is not there'
+echo '{"mask": [1]}' >flat.json
+refused flat 'flat\.pt: gives 1 classes; its JSON file.s "mask" has number 1' 'also of one'
 done_testing

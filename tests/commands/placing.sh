@@ -67,6 +67,8 @@ refused --instances auto --devices $four --shares 3
 refuses 'shares: "3" names no model' 'a share is of a model'
 refused --instances auto --devices $four --shares hrnet=much
 refuses 'shares: "much" is no share of hrnet' 'and a number'
+refused --instances auto --devices cuda:0 --shares hrnet=much
+refuses 'shares: "much" is no share of hrnet' 'on one device, too'
 refused --instances auto --devices $four --shares other=1
 refuses 'other' 'of one that there is'
 sed 's/memory_mb=[0-9]*/&,memory_total_mb=10000/' c.json >small.json

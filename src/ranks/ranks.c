@@ -35,8 +35,7 @@ struct bt_ranks {
     bt_mpi_place place;
     pthread_mutex_t lock; /* MPI is for one thread at a time; and over heard_ns */
     int64_t *heard_ns;    /* when each was heard last, */
-    int64_t
-        looked_ns; /* and when all of them were last listened to: this process may have been held up itself */
+    int64_t looked_ns;    /* and when somebody listened last: this process may have been held up itself */
     pthread_t beater;
     atomic_bool is_leaving;
 };

@@ -221,21 +221,6 @@ static bool all_are_there(const bt_placing_problem *problem, const uint32_t *on)
     return all == ((uint32_t)1 << problem->model_count) - 1;
 }
 
-bt_status bt_placing_holds(bool *out, const bt_placing_problem *problem, const uint32_t *on, double factor,
-                           bt_error *error) {
-    double speeds[BT_PLACING_DEVICES_MAX];
-    bt_trials trials;
-    *out = false;
-    bt_status status = bt_trials_open(&trials, problem, error);
-    if (status == BT_OK && all_are_there(problem, on)) {
-        bt_trials_speeds(problem, speeds);
-        const bt_placing_stage stage = {.on = on, .speeds = speeds, .devices = problem->device_count};
-        status = bt_trials_keeps(&trials, &stage, factor, out, error);
-    }
-    bt_trials_close(&trials);
-    return status;
-}
-
 /* From what all devices would hold of all models without a wait. */
 static double guess_of(const bt_trials *trials) {
     const bt_placing_problem *p = trials->problem;
@@ -247,17 +232,40 @@ static double guess_of(const bt_trials *trials) {
     return 0.5 * all / time;
 }
 
+/* The trials and the whole host as a stage; `speeds` has room for every device. False where a model has no instance: it is
+ * then on no stage. bt_trials_close in any case. */
+static bool set_up(bt_trials *trials, bt_placing_stage *stage, double *speeds,
+                   const bt_placing_problem *problem, const uint32_t *on, bt_status *status,
+                   bt_error *error) {
+    *status = bt_trials_open(trials, problem, error);
+    if (*status != BT_OK || !all_are_there(problem, on)) return false;
+    bt_trials_speeds(problem, speeds);
+    *stage = (bt_placing_stage){.on = on, .speeds = speeds, .devices = problem->device_count};
+    return true;
+}
+
+bt_status bt_placing_holds(bool *out, const bt_placing_problem *problem, const uint32_t *on, double factor,
+                           bt_error *error) {
+    double speeds[BT_PLACING_DEVICES_MAX];
+    bt_placing_stage stage;
+    bt_trials trials;
+    bt_status status;
+    *out = false;
+    if (set_up(&trials, &stage, speeds, problem, on, &status, error))
+        status = bt_trials_keeps(&trials, &stage, factor, out, error);
+    bt_trials_close(&trials);
+    return status;
+}
+
 bt_status bt_placing_factor(double *out, const bt_placing_problem *problem, const uint32_t *on,
                             bt_error *error) {
     double speeds[BT_PLACING_DEVICES_MAX];
+    bt_placing_stage stage;
     bt_trials trials;
+    bt_status status;
     *out = 0;
-    bt_status status = bt_trials_open(&trials, problem, error);
-    if (status == BT_OK && all_are_there(problem, on)) {
-        bt_trials_speeds(problem, speeds);
-        const bt_placing_stage stage = {.on = on, .speeds = speeds, .devices = problem->device_count};
+    if (set_up(&trials, &stage, speeds, problem, on, &status, error))
         status = bt_trials_highest(&trials, &stage, guess_of(&trials), BT_PLACING_FINE, out, error);
-    }
     bt_trials_close(&trials);
     return status;
 }

@@ -3,13 +3,12 @@
 # killed takes its own requests with it and nothing else.
 . tests/lib/tap.sh
 . tests/lib/serving.sh
+. tests/lib/mpi.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 program=$bin/test-production
 command -v mpirun >/dev/null && [ -e build/lib/libbatchtune_mpi.so ] ||
     skip_all 'no mpirun here, or this build is without MPI: make deps-mpi, make MPI=1'
-# Several ranks on one host, as whoever runs the tests; without --bind-to none mpirun gives each of two one core.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 COLUMNS=240
-mpi=(mpirun --oversubscribe --bind-to none)
+export COLUMNS=240
 # What else runs on this machine, the server and the other sender among it, is not these tests' business; and generators and
 # clocks may be off by 1 % of the promise.
 load=(--quiet --tolerate-cores 1024 --p95-sla-ms 60000 --rate 60)
@@ -71,19 +70,10 @@ sends() {
         sleep 0.1
     done
 }
-# rank_of N: the process of that rank in this folder.
-rank_of() {
-    local process
-    for process in /proc/[0-9]*; do
-        [ "$(readlink "$process/cwd")" = "$scratch" ] && grep -q test-production "$process/comm" &&
-            tr '\0' '\n' <"$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" && basename "$process" && return
-    done 2>/dev/null
-    return 1
-}
 "${mpi[@]}" --enable-recovery -n 2 "$program" "${load[@]}" --mpi --endpoint "$first" --scenarios sustained --duration 8s \
     >killed.out 2>killed.err </dev/null &
 mpirun=$!
-await 'killed=$(rank_of 1)'
+await 'killed=$(rank_of test-production 1)'
 while kill -0 "$killed" 2>/dev/null && ! sends "$killed"; do sleep 0.1; done
 kill -9 "$killed"
 ok $? 'rank 1 sends'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # --mpi: processes that mpirun started share the measuring, choose what one alone would, and may die.
 . tests/lib/tap.sh
+. tests/lib/mpi.sh
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 shim=$PWD/build/lib/libbatchtune_mpi.so
 cd "$scratch" || exit 1
@@ -17,15 +18,13 @@ if ! command -v mpirun >/dev/null || [ ! -e "$shim" ]; then
     exit
 fi
 
-# Several ranks on one host, as whoever runs the tests; without --bind-to none mpirun gives each of two one core.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-mpi=(mpirun --oversubscribe --bind-to none --enable-recovery)
+recovering=("${mpi[@]}" --enable-recovery)
 sim=(--backend 'sim:tau0_ms=10,alpha_ms=5,noise=0' --p95-sla-ms 500 --image-size 128 --batches '1,2,4' --seed 1)
 chosen() { json "$1" ".configurations.$2.optimal_batch_size"; }
 
 run "$bin/optimize-batch" "${sim[@]}" --results one --output one.json
 exits 0 'one process alone'
-run "${mpi[@]}" -n 2 "$bin/optimize-batch" --mpi "${sim[@]}" --results two --output two.json
+run "${recovering[@]}" -n 2 "$bin/optimize-batch" --mpi "${sim[@]}" --results two --output two.json
 exits 0 'two ranks'
 is "$(grep -c '^verdict: ' <<<"$out")" 1 'of whom one prints'
 for model in hrnet cbam_resunet; do
@@ -37,27 +36,17 @@ is "$(ls two | grep -c optimize-batch)" 1 'in one run'
 ok $? 'whose merged journal says who measured what'
 is "$(grep -c . two/*/ranks.jsonl)" "$(grep -c '^{"rank":[01],"model":"\(hrnet\|cbam_resunet\)",' two/*/ranks.jsonl)" 'line by line'
 
-run "${mpi[@]}" -n 3 "$bin/optimize-batch" --mpi "${sim[@]}" --models hrnet --results three --output three.json
+run "${recovering[@]}" -n 3 "$bin/optimize-batch" --mpi "${sim[@]}" --models hrnet --results three --output three.json
 exits 0 'three ranks at one model'
 is "$(chosen three.json hrnet)" "$(chosen one.json hrnet)" 'choose the same'
-run "${mpi[@]}" -n 1 "$bin/optimize-batch" --mpi "${sim[@]}" --models hrnet --output single.json
+run "${recovering[@]}" -n 1 "$bin/optimize-batch" --mpi "${sim[@]}" --models hrnet --output single.json
 exits 0 'one rank by itself'
 is "$(chosen single.json hrnet)" "$(chosen one.json hrnet)" 'too'
 
 # Where no rank may be lost, mpirun hands the exit code on.
-run mpirun --oversubscribe --bind-to none -n 2 "$bin/optimize-batch" --mpi "${sim[@]}" --models resnet
+run "${mpi[@]}" -n 2 "$bin/optimize-batch" --mpi "${sim[@]}" --models resnet
 exits 2 'what is wrong with the command'
 is "$(grep -c 'optimize-batch: --models: unknown model "resnet"' <<<"$err")" 1 'is told once'
-
-# rank_of N: the process id of a rank of this script.
-rank_of() {
-    local process
-    for process in /proc/[0-9]*; do
-        [ "$(readlink "$process/cwd")" = "$scratch" ] && grep -q optimize-batch "$process/comm" &&
-            tr '\0' '\n' <"$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" && basename "$process" && return
-    done 2>/dev/null
-    return 1
-}
 
 # wait_for COMMAND...: until it is true; a minute is long.
 wait_for() {
@@ -73,10 +62,10 @@ has_measured() { grep -q "\"rank\":$1,.*\"step\"" "$2"/*/ranks.jsonl; }
 
 # What is left for one rank takes longer than a silence that counts as death: 85 runs of a proof at least.
 slow=(--backend 'sim:tau0_ms=150,alpha_ms=15,noise=0' --p95-sla-ms 2000 --image-size 128 --batches '1,2,4' --seed 1 --models hrnet)
-"${mpi[@]}" -n 2 "$bin/optimize-batch" --mpi "${slow[@]}" --results lost --output lost.json >lost.out 2>lost.err </dev/null &
+"${recovering[@]}" -n 2 "$bin/optimize-batch" --mpi "${slow[@]}" --results lost --output lost.json >lost.out 2>lost.err </dev/null &
 mpirun=$!
 wait_for has_measured 1 lost
-victim=$(rank_of 1)
+victim=$(rank_of optimize-batch 1)
 ok $? 'a rank has measured something'
 kill -9 "$victim"
 wait "$mpirun"
@@ -87,17 +76,17 @@ is "$(chosen lost.json hrnet)" 4 'with the choice that the sizes make plain'
 
 # Without --enable-recovery mpirun ends all of them; what was measured is not measured again.
 quick=("${slow[@]}" --backend 'sim:tau0_ms=50,alpha_ms=5,noise=0')
-mpirun --oversubscribe --bind-to none -n 2 "$bin/optimize-batch" --mpi "${quick[@]}" --results cut --output cut.json \
+"${mpi[@]}" -n 2 "$bin/optimize-batch" --mpi "${quick[@]}" --results cut --output cut.json \
     >cut.out 2>cut.err </dev/null &
 mpirun=$!
 wait_for has_measured 1 cut
-kill -9 "$(rank_of 1)"
+kill -9 "$(rank_of optimize-batch 1)"
 wait "$mpirun"
 [ ! -e cut.json ]
 ok $? 'mpirun by itself ends them all'
 before=$(grep -c '"step"' cut/*/ranks.jsonl)
 cp cut/*/ranks.jsonl before.jsonl
-run "${mpi[@]}" -n 2 "$bin/optimize-batch" --mpi "${quick[@]}" --results cut --output cut.json --resume
+run "${recovering[@]}" -n 2 "$bin/optimize-batch" --mpi "${quick[@]}" --results cut --output cut.json --resume
 exits 0 '--resume'
 says_error "going on with .*: $before steps are measured already" 'goes on with what the ranks had measured'
 is "$(ls cut | grep -c optimize-batch)" 1 'in the same run'

@@ -6,12 +6,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +18,7 @@
 
 #include "client/client.h"
 #include "expect.h"
+#include "loopback.h"
 
 #define BODY_SIZE  ((size_t)8 << 20) /* more than the system holds of it */
 #define PART_SIZE  ((size_t)64 << 10)
@@ -53,17 +52,6 @@ __attribute__((visibility("default"))) ssize_t send(int socket, const void *byte
 }
 
 /* ---- the server ---- */
-
-static int listen_somewhere(char url[64]) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(listener, 16), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
-    snprintf(url, 64, "http://127.0.0.1:%d", ntohs(at.sin_port));
-    return listener;
-}
 
 /* So much of what comes; false where the client has gone. */
 static bool read_bytes(int client, size_t size) {
@@ -163,9 +151,9 @@ static int second_of(closer *c) {
     pthread_t thread;
     bt_client *client;
     bt_error error;
-    char url[64];
+    char url[LOOPBACK_URL_SIZE];
     assert_non_null(body);
-    c->listener = listen_somewhere(url);
+    c->listener = loopback_listen(url);
     assert_int_equal(pthread_create(&thread, NULL, close_just_then, c), 0);
     must(bt_client_open(&client, FOREVER_MS, &error), &error);
     assert_int_equal(status_of(client, url, body), 200);

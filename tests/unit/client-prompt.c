@@ -6,12 +6,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,6 +17,7 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "loopback.h"
 
 #define REQUESTS   5
 #define PATIENCE_S 20
@@ -57,19 +56,12 @@ static void told(void *context, const bt_client_answer *answer) {
 static void every_answer_is_told(void **state) {
     (void)state;
     static const uint8_t body[] = {'{', '}', '!'};
-    const struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in at;
-    socklen_t size = sizeof at;
-    int listening = socket(AF_INET, SOCK_STREAM, 0);
     pthread_t server;
     bt_client *client;
     bt_error error;
     sem_t done;
-    char url[64];
-    assert_int_equal(bind(listening, (const struct sockaddr *)&any, sizeof any), 0);
-    assert_int_equal(listen(listening, 1), 0);
-    assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &size), 0);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(at.sin_port));
+    char url[LOOPBACK_URL_SIZE];
+    int listening = loopback_listen(url);
     sem_init(&done, 0, 0);
     assert_int_equal(pthread_create(&server, NULL, serve, &listening), 0);
     if (bt_client_open(&client, 1000 * PATIENCE_S, &error) != BT_OK) fail_msg("%s", error.message);

@@ -19,6 +19,7 @@
 #include "live-service.h"
 #include "load/generator.h"
 #include "load/target-remote.h"
+#include "loopback.h"
 
 #define SERVERS_MAX 2
 #define FOREVER_MS  600000
@@ -191,24 +192,12 @@ static void what_a_server_says_of_a_failure_is_kept(void **state) {
     end(&w);
 }
 
-/* Somebody who listens and says nothing. */
-static int listen_silently(char url[BT_URL_SIZE]) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    const int silent = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(silent, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(silent, 16), 0);
-    assert_int_equal(getsockname(silent, (struct sockaddr *)&at, &size), 0);
-    snprintf(url, BT_URL_SIZE, "http://127.0.0.1:%d", ntohs(at.sin_port));
-    return silent;
-}
-
 static void who_never_answers_is_given_up(void **state) {
     (void)state;
     world w;
     begin(&w, 0, NULL, 20);
     w.endpoints.count = 1;
-    const int silent = listen_silently(w.endpoints.urls[0]);
+    const int silent = loopback_listen(w.endpoints.urls[0]);
     open_target(&w);
     bt_request_log *log = run(&w, 2, 4);
     all_are(log, BT_TIMEOUT);
@@ -229,7 +218,7 @@ static void closing_tells_those_that_wait(void **state) {
     bt_error error;
     char url[BT_URL_SIZE];
     int told = 0;
-    const int silent = listen_silently(url);
+    const int silent = loopback_listen(url);
     const bt_client_request request = {.url = url, .body = (const uint8_t *)"{}", .size = 2, .json_size = 2};
     must(bt_client_open(&client, FOREVER_MS, &error), &error);
     for (int i = 0; i < 3; i++)

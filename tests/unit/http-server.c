@@ -23,6 +23,7 @@
 #include "http/state.h"
 #include "image/encode.h"
 #include "live-service.h"
+#include "loopback.h"
 #include "scratch.h"
 
 typedef struct world {
@@ -873,20 +874,12 @@ static void who_hangs_up_after_a_swap_is_taken_back(void **state) {
 
 /* ---- a socket that others keep ---- */
 
-static int listen_anywhere(void) {
-    const struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (const struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(listener, 8), 0);
-    return listener;
-}
-
 /* Who comes before the models are loaded, or between two servers, is answered by whoever is ready next. */
 static void a_socket_handed_over_keeps_those_who_wait(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
-    const int kept = listen_anywhere();
+    const int kept = loopback_listen(NULL);
     begin_at(&w, NULL, false, NULL, dup(kept));
     int early = post(&w, "", PICTURES_4);
     bt_http_server_ready(w.server);
@@ -921,7 +914,7 @@ static void connections_are_bounded(void **state) {
     (void)state;
     world w;
     char answer[ANSWER_SIZE];
-    begin_at(&w, NULL, false, NULL, listen_anywhere());
+    begin_at(&w, NULL, false, NULL, loopback_listen(NULL));
     w.settings.connections = 2; /* nobody has been let in yet */
     bt_http_server_ready(w.server);
     const int first = dial(&w), second = dial(&w), third = post(&w, "", PICTURES_4);

@@ -120,7 +120,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = -O3 -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
-IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize normalize tensor value-scale)
+IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize labels normalize tensor value-scale)
 $(IMAGE_KERNELS): ALL_CFLAGS       += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/plan/byte-weights.o: ALL_CFLAGS += -fno-math-errno

@@ -1,6 +1,6 @@
 /* Between pictures, which everyone hands over as N x 3 x H x W, and what a user's network takes and gives: its
- * channels going in; coming out, one of its tensors, of its classes, in the pictures' size. What the model's
- * description does not say is found out in the first run. */
+ * channels going in; coming out, the tensor that is its map, a plane for each class, in the pictures' size. Which tensor
+ * that is the core decides (networks/fitting.h); what the model's description does not say is found out in the first run. */
 #ifndef BT_SHIM_FITTING_H
 #define BT_SHIM_FITTING_H
 
@@ -22,11 +22,11 @@ std::string shape(at::IntArrayRef sizes);
 
 class Fitting {
   public:
-    Fitting(const bt_model_map &map, bool probabilities, std::string file);
+    Fitting(const bt_torch_options &options, std::string file);
 
     /* In the network's channels, laid out as before. */
     at::Tensor input(const at::Tensor &images) const;
-    /* The one map, N x 1 x H x W; throws Failure(BT_INVALID) with the shapes where there is none. */
+    /* N x classes x H x W; throws Failure(BT_INVALID) with the shapes where there is no such map. */
     at::Tensor output(const std::vector<Given> &given, const at::Tensor &images);
 
     /* Whether nobody has said how many channels go in, and three have not been taken; from here on it is one. */
@@ -38,24 +38,22 @@ class Fitting {
     const std::string &found() const {
         return found_;
     }
+    /* After the first run. */
+    int classes() const {
+        return classes_;
+    }
 
   private:
-    const Given &choose(const std::vector<Given> &given, const at::Tensor &images);
-    at::Tensor planes(const std::vector<Given> &given, const at::Tensor &images);
-    at::Tensor enlarged(at::Tensor planes, const at::Tensor &images);
-    void choose_classes(int64_t count, const at::Device &device);
-    bool masks_another_class() const;
-    at::Tensor reduced(const at::Tensor &planes) const;
+    bt_fitted choose(const std::vector<Given> &given, const at::Tensor &images) const;
     void note(const std::string &words);
 
     const bt_model_map map_;
-    const bool probabilities_;
+    bt_model_fitter *const fit_;
     const std::string file_;
     bool grey_;
     std::string found_;
     bool noted_ = false; /* the first run is over */
-    int64_t class_count_ = 0;
-    at::Tensor inside_, outside_; /* numbers of the classes in the mask, and not in it */
+    int classes_ = 1;
 };
 
 } // namespace bt

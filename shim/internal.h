@@ -61,7 +61,7 @@ class Fitting;
 class Program {
   public:
     virtual ~Program() = default;
-    /* images: N x 3 x H x W on the device, float, laid out as the mode says. Returns N x 1 x H x W. */
+    /* images: N x 3 x H x W on the device, float, laid out as the mode says. Returns N x classes x H x W. */
     virtual at::Tensor forward(at::Tensor images) = 0;
     /* Runs until autotuning, compilation and caches are done with. */
     virtual int prepare_runs() const = 0;

@@ -108,8 +108,7 @@ std::vector<Given> tensors_of(const c10::IValue &out, const std::string &path) {
 class Script : public Program {
   public:
     Script(const bt_torch_options &options, const Mode &mode)
-        : path_(options.files[0].path), module_(load(path_, mode)),
-          fitting_(*options.map, options.gives_probabilities, name_of(path_)) {}
+        : path_(options.files[0].path), module_(load(path_, mode)), fitting_(options, name_of(path_)) {}
 
     at::Tensor forward(at::Tensor images) override {
         return fitting_.output(tensors_of(run(fitting_.input(images)), path_), images);
@@ -264,8 +263,7 @@ bool is_about_layout(const std::string &error) {
 class Packages : public Program {
   public:
     Packages(const bt_torch_options &options, const Mode &mode)
-        : device_(mode.device),
-          fitting_(*options.map, options.gives_probabilities, name_of(options.files[0].path)) {
+        : device_(mode.device), fitting_(options, name_of(options.files[0].path)) {
         for (int i = 0; i < options.file_count; i++)
             packages_[options.files[i].batch_size].path = options.files[i].path;
         if (packages_.begin()->first == 0)

@@ -42,6 +42,7 @@ struct bt_torch_session {
     bt_torch_session(const bt_torch_options &options, const Mode &chosen, const CudaParts *parts)
         : mode(chosen), height(options.height), width(options.width),
           program(open_program(options, chosen, parts)),
+          output_channels(options.network ? options.network->channels[options.network->output_tensor] : 1),
           graphs(parts ? parts->graphs_open(options.device_index) : nullptr) {}
 
     /* The failed batch's tensors are gone by the time this is called; what the allocator kept of them goes
@@ -52,6 +53,11 @@ struct bt_torch_session {
         std::string said = error ? error->message : "";
         return fail(error, status,
                     ("a batch of " + std::to_string(batch_size) + " does not fit: " + said).c_str());
+    }
+
+    int classes() const {
+        const Fitting *fitting = program->fitting();
+        return fitting ? fitting->classes() : output_channels;
     }
 
     at::Tensor forward(const at::Tensor &images) const {
@@ -84,6 +90,7 @@ struct bt_torch_session {
     Mode mode;
     int64_t height, width;
     std::unique_ptr<Program> program;
+    int output_channels;              /* of a network's list */
     std::map<int, Recorded> recorded; /* by batch size; emptied before the graphs go */
     std::unique_ptr<Graphs> graphs;   /* CUDA's production path only */
 };
@@ -102,6 +109,7 @@ bt_status session_open(bt_torch_session **out, const bt_torch_options *options, 
         *out = new bt_torch_session(*options, mode, fused ? &cuda_parts() : nullptr);
         facts->only_batch_size = (*out)->program->only_batch_size();
         facts->least_batch_size = (*out)->program->least_batch_size();
+        facts->classes = (*out)->classes();
         if (const Fitting *fitting = (*out)->program->fitting())
             snprintf(facts->found, sizeof facts->found, "%s", fitting->found().c_str());
     });
@@ -135,7 +143,7 @@ bt_status session_run(bt_torch_session *session, int batch_size, const float *im
         bool replays = session->graphs && session->graphs->has(batch_size);
         at::Tensor output =
             replays ? session->replay(batch_size, input) : session->forward(input.to(mode.device));
-        at::from_blob(logits, {batch_size, 1, height, width}, at::kFloat).copy_(output);
+        at::from_blob(logits, {batch_size, session->classes(), height, width}, at::kFloat).copy_(output);
     });
     return session->recovered(status, batch_size, error);
 }

@@ -3,7 +3,7 @@
  * The shim does what cannot be done without C++ (run a network's operation list through ATen, turn exceptions
  * into statuses, ask libtorch about itself) and nothing else: names, files, devices' drivers and the
  * process's memory are the core's business. It reads the core's plain structs and calls none of its
- * functions, so that neither side links to the other. Keep it thin: it is the one part that sanitizers cannot
+ * functions but what it is handed, so that neither side links to the other. Keep it thin: it is the one part that sanitizers cannot
  * see into.
  *
  * One exported function, bt_torch_shim_table, gives a table of functions. Bump BT_TORCH_SHIM_ABI when the
@@ -17,6 +17,7 @@
 
 #include "backend/torch.h"
 #include "base/error.h"
+#include "networks/fitting.h"
 #include "networks/model.h"
 #include "networks/network.h"
 #include "networks/weights.h"
@@ -26,7 +27,7 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 7
+#define BT_TORCH_SHIM_ABI 8
 
 /* A user's file. */
 typedef struct bt_torch_file {
@@ -41,11 +42,11 @@ typedef struct bt_torch_options {
                                    each loaded when it is first needed */
     int file_count;
     bool packages;
-    const bt_model_map *map;  /* of files: how what they give becomes one map; copied at open */
-    bool gives_probabilities; /* files' output is no logits */
-    int device_index;         /* of a CUDA device; -1 for the CPU */
-    int height, width;        /* of the input, pixels */
-    int threads;              /* of the session on a CPU; positive */
+    const bt_model_map *map; /* of files: what they take and give; copied at open */
+    bt_model_fitter *fit;    /* of files: which tensor is the map */
+    int device_index;        /* of a CUDA device; -1 for the CPU */
+    int height, width;       /* of the input, pixels */
+    int threads;             /* of the session on a CPU; positive */
     /* FP32, or a half, which means autocast. What is compiled is as it is. */
     bt_precision precision;
     bool standard; /* FP32, contiguous: the two below do not count */
@@ -61,6 +62,7 @@ typedef struct bt_torch_session_facts {
     int64_t device_used_bytes;
     int only_batch_size;            /* that runs without padding; 0: any, or several */
     int least_batch_size;           /* what a single image is padded to */
+    int classes;                    /* planes that a run gives for an image */
     char found[BT_MODEL_NOTE_SIZE]; /* of files: what the first run told that nobody had said; else "" */
 } bt_torch_session_facts;
 
@@ -88,7 +90,7 @@ typedef struct bt_torch_shim {
     /* Runs batches of that size, of zeros, until autotuning and primitive caches are filled; a fused CUDA
      * session records the graph that later runs replay. */
     bt_status (*prepare)(bt_torch_session *session, int batch_size, bt_error *error);
-    /* batch_size x 3 x H x W in, batch_size x 1 x H x W out, both float32, contiguous, in host memory. */
+    /* batch_size x 3 x H x W in, batch_size x classes x H x W out, both float32, contiguous, in host memory. */
     bt_status (*run)(bt_torch_session *session, int batch_size, const float *images, float *logits,
                      bt_error *error);
     /* Gives the calling thread's pool of OpenMP threads back, until its next run. A thread that waits long

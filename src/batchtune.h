@@ -119,11 +119,17 @@ typedef struct bt_model_facts {
      * choose; else, and until it was started, "". */
     char weights_note[256];
     bool changed_weights; /* once started: the config's checkpoint, or model file, is another than measured */
+    int class_count;      /* once started: the classes that it tells apart; 1: one mask */
 } bt_model_facts;
 
 /* Fills `out` (may be NULL where `room` is 0) with the present facts of the first `room` models, in their order, and
  * returns how many models there are: 0 for no service. From open on. */
 BT_API int bt_service_models(bt_service *service, bt_model_facts *out, int room);
+
+/* What class `number` of a model is called, where its description says so ("class 3" where not), and its colour: red,
+ * green and blue, 0..255. BT_INVALID for an unknown model, and for a number below 0 or above 255. From open on. */
+BT_API BT_MUST_USE bt_status bt_service_class(bt_service *service, const char *model, int number,
+                                              char name[64], uint8_t rgb[3], bt_error *error);
 
 /* ---- requests ---- */
 
@@ -151,7 +157,14 @@ typedef struct bt_request {
     float *logits;
     /* 1 goes first, 3 last; 0: 2. It overtakes those of the next that came up to 10 s before, and no others. */
     int priority;
+    /* As `mask`, of a model of several classes: the class of each pixel, from 0, as argmax has it; where each class has a
+     * sigmoid of its own, BT_NO_LABEL where none is above the threshold. Of one class: its mask. */
+    uint8_t *labels;
+    /* Likewise, class_count planes of height x width: the probability of each class. Of one class: `probabilities`. */
+    float *class_probabilities;
 } bt_request;
+
+#define BT_NO_LABEL 255
 
 typedef struct bt_result {
     const char *inference_mode; /* "production_optimized" or "standard_fallback"; static */

@@ -266,6 +266,7 @@ class _ModelFacts(ctypes.Structure):
         ("precision", ctypes.c_char * 8),
         ("weights_note", ctypes.c_char * 256),
         ("changed_weights", ctypes.c_bool),
+        ("class_count", ctypes.c_int),
     ]
 
 
@@ -284,6 +285,8 @@ class _Request(ctypes.Structure):
         ("tensor_type", ctypes.c_int),
         ("logits", ctypes.c_void_p),
         ("priority", ctypes.c_int),
+        ("labels", ctypes.c_void_p),
+        ("class_probabilities", ctypes.c_void_p),
     ]
 
 

@@ -113,7 +113,9 @@ bt_status bt_session_open(bt_session **out, const bt_session_options *options, b
     if (!backend) return BT_INVALID;
     bt_status status = check_options(options, error);
     if (status == BT_OK) status = backend->check(options->backend, error);
-    return status == BT_OK ? open_session(out, backend, options, error) : status;
+    if (status == BT_OK) status = open_session(out, backend, options, error);
+    if (status == BT_OK && (*out)->info.classes < 1) (*out)->info.classes = 1;
+    return status;
 }
 
 static bt_status check_batch_size(int batch_size, bt_error *error) {

@@ -58,6 +58,7 @@ typedef struct bt_session_info {
     char found_note[256];     /* empty, or what opening a model file told that nobody had said */
     uint64_t weights_hash;    /* 0 where there are none */
     int threads;
+    int classes;          /* planes that a run gives for an image; 1: one map */
     int only_batch_size;  /* of a package: others are padded to it; 0: any size is run as it is */
     bool trained_weights; /* masks mean something */
     bool computes_masks;  /* false for a simulated backend: agreement is not defined */
@@ -144,7 +145,7 @@ bool bt_session_sets_process(const bt_session_options *options);
 BT_MUST_USE bt_status bt_session_prepare(bt_session *session, int batch_size, bt_error *error);
 
 /* One forward pass: `images` is batch_size x 3 x H x W float32, normalised, in host memory; `logits` receives
- * batch_size x 1 x H x W. Returns when the logits are in host memory. After BT_OUT_OF_DEVICE_MEMORY or
+ * batch_size x info.classes x H x W. Returns when the logits are in host memory. After BT_OUT_OF_DEVICE_MEMORY or
  * BT_BACKEND the session can run again. */
 BT_MUST_USE bt_status bt_session_run(bt_session *session, int batch_size, const float *images, float *logits,
                                      bt_error *error);

@@ -181,6 +181,7 @@ static void describe(torch_session *session, const bt_session_options *options,
     info->only_batch_size = facts->only_batch_size;
     note_packages(info, s, inside->standard, facts->least_batch_size);
     memcpy(info->found_note, facts->found, sizeof info->found_note);
+    info->classes = facts->classes;
     info->threads = inside->threads;
     info->computes_masks = true;
     info->device_memory = session->on_cuda;
@@ -213,7 +214,7 @@ static bt_torch_options inside_options(const torch_session *session, const bt_se
         .file_count = s->file_count,
         .packages = s->model.kind == BT_MODEL_PACKAGES,
         .map = &s->model.map,
-        .gives_probabilities = s->model.output == BT_OUTPUT_PROBABILITIES,
+        .fit = bt_model_fit,
         .device_index = device_index,
         .height = options->height,
         .width = options->width,

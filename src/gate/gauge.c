@@ -28,6 +28,7 @@ struct bt_gauge {
     bt_session *sessions[BT_NAMES_MAX];
     int session_count;
     float *images, *logits;
+    int classes; /* that the logits have room for */
 };
 
 const bt_gate_record *bt_gauge_describe(const bt_gauge *gauge) {
@@ -88,15 +89,28 @@ static bt_status open_work(bt_gauge *gauge, const bt_work *work, bt_error *error
     return status == BT_OK ? add_metric(gauge, metric, "ns", work->work, of, error) : status;
 }
 
+static size_t largest_batch(const bt_gauge_settings *settings) {
+    const size_t pixels = (size_t)settings->image_size * (size_t)settings->image_size;
+    return pixels * (size_t)settings->batches.sizes[settings->batches.count - 1];
+}
+
+/* For so many planes an image. */
+static bt_status make_room(bt_gauge *gauge, const bt_gauge_settings *settings, int classes, bt_error *error) {
+    if (classes <= gauge->classes) return BT_OK;
+    const size_t count = largest_batch(settings) * (size_t)classes;
+    free(gauge->logits);
+    gauge->logits = malloc(count * sizeof *gauge->logits);
+    gauge->classes = gauge->logits ? classes : 0;
+    return gauge->logits ? BT_OK : bt_no_memory(error, "%zu logits", count);
+}
+
 static bt_status open_images(bt_gauge *gauge, const bt_gauge_settings *settings, bt_error *error) {
     if (settings->batches.count == 0)
         return bt_fail(error, BT_INVALID, "--batches: name the sizes; there is nothing to search for here");
-    size_t area = (size_t)settings->image_size * (size_t)settings->image_size;
-    size_t count = area * (size_t)settings->batches.sizes[settings->batches.count - 1];
+    const size_t count = largest_batch(settings);
     uint64_t key = bt_counter_key("gate images", 1);
     gauge->images = malloc(3 * count * sizeof *gauge->images);
-    gauge->logits = malloc(count * sizeof *gauge->logits);
-    if (!gauge->images || !gauge->logits) return bt_no_memory(error, "%zu pixels", count);
+    if (!gauge->images) return bt_no_memory(error, "%zu pixels", count);
     for (size_t i = 0; i < 3 * count; i++)
         gauge->images[i] = (float)(4 * bt_counter_uniform(key, i) - 2);
     return BT_OK;
@@ -146,6 +160,8 @@ static bt_status open_model(bt_gauge *gauge, const char *model, const bt_gauge_s
     if (status != BT_OK) return bt_fail_at(error, status, "%s", model);
     gauge->sessions[gauge->session_count++] = session;
     const bt_session_info *info = bt_session_describe(session);
+    status = make_room(gauge, settings, info->classes, error);
+    if (status != BT_OK) return status;
     bt_text_append_clause(gauge->metrics->settings, sizeof gauge->metrics->settings,
                           "%s: %s on %s, %s, weights %s (%016llx), %d thread%s", model, info->backend,
                           info->device, info->precision, info->weights,

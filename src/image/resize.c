@@ -6,10 +6,11 @@
  * loops are plain ones that the compiler turns into vectors, once for any CPU and once for AVX2. */
 #include "image/resize.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "image/resample.h"
 
 /* Values of a row that are blended at a time. They stay in the first cache (16 KiB of sums) while every row
  * of a window is added; twice as many do not on CPUs whose first cache is of 32 KiB, and far fewer make the
@@ -18,16 +19,6 @@
 /* A thread is not woken for fewer values than this. Fewer: waking it takes longer than it saves, which shows
  * in small pictures. More: one core works on a large picture while others idle. */
 #define THREAD_READS (1 << 19)
-#define PAD          16 /* floats behind a row: four are read at a time where three are wanted */
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* One direction of a separable resize: output i is the sum over k < count[i] of weights[first[i] + k] times
- * input start[i] + k. */
-typedef struct taps {
-    int *start, *count, *first;
-    float *weights;
-} taps;
 
 /* One call's work, which its threads share out by rows of the output. */
 typedef struct job {
@@ -43,74 +34,10 @@ typedef struct job {
     uint8_t *mask;
 } job;
 
-static int larger(int a, int b) {
-    return a > b ? a : b;
-}
-
-/* ---- windows and their weights ---- */
-
-/* A window is a triangle of radius max(1, in / out) around its output's centre, cut off at the input's ends
- * and scaled to a sum of 1; so many weights fit one direction. */
-static size_t weights_max(int in, int out) {
-    return 2 * (size_t)in + 5 * (size_t)out;
-}
-
-static size_t row_floats(int most) {
-    return 3 * (size_t)most + PAD;
-}
-
 size_t bt_image_scratch_bytes(int side, int height, int width) {
     int most = larger(side, larger(height, width));
     size_t rows = BT_IMAGE_THREADS_MAX * row_floats(most), tables = 3 * (size_t)most * sizeof(int);
     return tables + (rows + weights_max(most, most) + (size_t)height * (size_t)width) * sizeof(float);
-}
-
-/* One output's window of the input and the shape over it. */
-typedef struct window {
-    int start, count;
-    double centre, radius, sum;
-} window;
-
-INLINE double unscaled(const window *w, int k) {
-    double weight = 1 - fabs(w->start + k + 0.5 - w->centre) / w->radius;
-    return weight > 0 ? weight : 0;
-}
-
-INLINE window window_at(int i, int in, int out) {
-    double scale = (double)in / out;
-    window w = {.centre = (i + 0.5) * scale, .radius = scale > 1 ? scale : 1};
-    w.start = larger(0, (int)(w.centre - w.radius + 0.5));
-    int end = (int)(w.centre + w.radius + 0.5);
-    w.count = (end > in ? in : end) - w.start;
-    for (int k = 0; k < w.count; k++)
-        w.sum += unscaled(&w, k);
-    return w;
-}
-
-INLINE float weight_at(const window *w, int k) {
-    return (float)(unscaled(w, k) / w->sum);
-}
-
-static void fill_taps(taps *t, int in, int out) {
-    int used = 0;
-    for (int i = 0; i < out; i++) {
-        window w = window_at(i, in, out);
-        t->start[i] = w.start;
-        t->count[i] = w.count;
-        t->first[i] = used;
-        for (int k = 0; k < w.count; k++)
-            t->weights[used++] = weight_at(&w, k);
-    }
-}
-
-/* Lays the tables of one direction out in `scratch` for `out` outputs; returns what is left of it. */
-static float *lay_taps(taps *t, void *scratch, int in, int out) {
-    t->start = scratch;
-    t->count = t->start + out;
-    t->first = t->count + out;
-    t->weights = (float *)(t->first + out);
-    fill_taps(t, in, out);
-    return t->weights + weights_max(in, out);
 }
 
 /* ---- a picture's rows ---- */
@@ -146,7 +73,7 @@ INLINE four blend_pixels(const taps *t, const float *row, int x) {
 /* Rows [from, to) of the output. */
 INLINE void prepare_rows(const job *j, int from, int to, float *row) {
     const size_t plane = (size_t)j->height * (size_t)j->width, row_bytes = 3 * (size_t)j->from_width;
-    memset(row + row_bytes, 0, PAD * sizeof *row);
+    memset(row + row_bytes, 0, BT_IMAGE_PAD * sizeof *row);
     for (int y = from; y < to; y++) {
         const window down = window_at(y, j->from_height, j->height);
         float *out = j->planar + (size_t)y * (size_t)j->width;
@@ -202,26 +129,6 @@ INLINE void sigmoid_rows(const job *j, int from, int to) {
     float *restrict out = j->probabilities + first;
     for (size_t i = 0; i < count; i++)
         out[i] = sigmoid(logits[i]);
-}
-
-INLINE void blend_floats(float *restrict out, const float *restrict first, size_t count, const window *w) {
-    memset(out, 0, count * sizeof *out);
-    for (int k = 0; k < w->count; k++) {
-        const float *restrict line = first + (size_t)k * count;
-        const float weight = weight_at(w, k);
-        for (size_t i = 0; i < count; i++)
-            out[i] += weight * line[i];
-    }
-}
-
-INLINE void blend_across(float *restrict out, const float *restrict row, const taps *t, int count) {
-    for (int x = 0; x < count; x++) {
-        const float *weights = t->weights + t->first[x], *from = row + t->start[x];
-        float sum = 0;
-        for (int k = 0; k < t->count[x]; k++)
-            sum += weights[k] * from[k];
-        out[x] = sum;
-    }
 }
 
 INLINE void write_row(const job *j, int y, const float *restrict probability) {

@@ -9,6 +9,31 @@ bt_overlap bt_overlap_of(const float *a, const float *b, size_t pixels, double t
     return overlap;
 }
 
+bt_overlap bt_overlap_of_label(const uint8_t *a, const uint8_t *b, size_t pixels, uint8_t label) {
+    bt_overlap overlap = {0, 0};
+    for (size_t i = 0; i < pixels; i++) {
+        overlap.both += a[i] == label && b[i] == label;
+        overlap.either += a[i] == label || b[i] == label;
+    }
+    return overlap;
+}
+
+void bt_overlap_add(bt_overlap *to, bt_overlap more) {
+    to->both += more.both;
+    to->either += more.either;
+}
+
 double bt_overlap_iou(bt_overlap overlap) {
     return overlap.either ? (double)overlap.both / (double)overlap.either : 1;
+}
+
+double bt_overlap_mean_iou(const bt_overlap *of_classes, int count) {
+    double sum = 0;
+    int seen = 0;
+    for (int i = 0; i < count; i++) {
+        if (of_classes[i].either == 0) continue;
+        sum += bt_overlap_iou(of_classes[i]);
+        seen++;
+    }
+    return seen ? sum / seen : 1;
 }

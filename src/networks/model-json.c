@@ -1,5 +1,6 @@
 #include "networks/model-json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fields.h"
@@ -85,7 +86,41 @@ static bt_status read_tensor(bt_model *model, const json_t *json, const char *wh
     return BT_OK;
 }
 
-static bt_status read_classes(bt_model_map *map, const json_t *json, const char *where, bt_error *error) {
+/* "#ff8800" */
+static bool read_colour(uint8_t rgb[3], const json_t *said) {
+    const char *text = json_string_value(said);
+    unsigned red, green, blue;
+    char more;
+    if (!text || strlen(text) != 7 || strspn(text + 1, "0123456789abcdefABCDEF") != 6 ||
+        sscanf(text, "#%2x%2x%2x%c", &red, &green, &blue, &more) != 3)
+        return false;
+    memcpy(rgb, (uint8_t[]){(uint8_t)red, (uint8_t)green, (uint8_t)blue}, 3);
+    return true;
+}
+
+/* "cell", or {"name": "cell", "color": "#ff8800"} */
+static bt_status read_class(bt_model_class *out, const json_t *item, int number, const char *where,
+                            bt_error *error) {
+    const json_t *name = json_is_object(item) ? json_object_get(item, "name") : item;
+    const json_t *colour = json_object_get(item, "color");
+    const char *text = json_string_value(name);
+    if (!text || text[0] == '\0' || strlen(text) >= sizeof out->name)
+        return bt_fail(
+            error, BT_PARSE,
+            "%s: classes[%d] is no name of 1 to %zu bytes, nor {\"name\": ..., \"color\": \"#rrggbb\"}",
+            where, number, sizeof out->name - 1);
+    if (json_object_size(item) > (colour ? 2u : 1u))
+        return bt_fail(error, BT_PARSE, "%s: classes[%d] has other keys than name and color", where, number);
+    out->coloured = colour && read_colour(out->rgb, colour);
+    if (colour && !out->coloured)
+        return bt_fail(error, BT_PARSE, "%s: classes[%d]: color is written like \"#ff8800\"", where, number);
+    snprintf(out->name, sizeof out->name, "%s", text);
+    return BT_OK;
+}
+
+static bt_status read_classes(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    bt_model_map *map = &model->map;
+    bt_model_class *classes = model->classes.of;
     json_t *array;
     if (!json_object_get(json, "classes")) return BT_OK;
     bt_status status = bt_json_array(json, "classes", &array, where, error);
@@ -95,38 +130,39 @@ static bt_status read_classes(bt_model_map *map, const json_t *json, const char 
         return bt_fail(error, BT_PARSE, "%s: classes has %zu names; 1 to %d are possible", where,
                        json_array_size(array), BT_MODEL_CLASSES_MAX);
     for (int i = 0; i < map->class_count; i++) {
-        const char *name = json_string_value(json_array_get(array, (size_t)i));
-        if (!name || name[0] == '\0') return bt_fail(error, BT_PARSE, "%s: classes[%d] is no name", where, i);
+        status = read_class(&classes[i], json_array_get(array, (size_t)i), i, where, error);
+        if (status != BT_OK) return status;
         for (int j = 0; j < i; j++)
-            if (strcmp(name, json_string_value(json_array_get(array, (size_t)j))) == 0)
+            if (strcmp(classes[i].name, classes[j].name) == 0)
                 return bt_fail(error, BT_PARSE, "%s: classes[%d] and [%d] are both \"%.60s\"", where, j, i,
-                               name);
+                               classes[i].name);
     }
     return BT_OK;
 }
 
 /* A class by its name or number; -1 where there is none. */
-static int find_class(const bt_model_map *map, const json_t *classes, const json_t *item) {
+static int find_class(const bt_model *model, const json_t *item) {
+    const bt_model_map *map = &model->map;
     const int most = map->class_count > 0 ? map->class_count : BT_MODEL_CLASSES_MAX;
     if (json_is_integer(item))
         return json_integer_value(item) >= 0 && json_integer_value(item) < most
                    ? (int)json_integer_value(item)
                    : -1;
     for (int i = 0; i < map->class_count && json_is_string(item); i++)
-        if (strcmp(json_string_value(item), json_string_value(json_array_get(classes, (size_t)i))) == 0)
-            return i;
+        if (strcmp(json_string_value(item), model->classes.of[i].name) == 0) return i;
     return -1;
 }
 
 /* One class, or a list of them. */
-static bt_status read_mask(bt_model_map *map, const json_t *json, const char *where, bt_error *error) {
-    const json_t *said = json_object_get(json, "mask"), *classes = json_object_get(json, "classes");
+static bt_status read_mask(bt_model *model, const json_t *json, const char *where, bt_error *error) {
+    bt_model_map *map = &model->map;
+    const json_t *said = json_object_get(json, "mask");
     const size_t count = json_is_array(said) ? json_array_size(said) : 1;
     int chosen = 0;
     if (!said) return BT_OK;
     for (size_t i = 0; i < count; i++) {
         const json_t *item = json_is_array(said) ? json_array_get(said, i) : said;
-        const int class = find_class(map, classes, item);
+        const int class = find_class(model, item);
         const char *name = json_string_value(item);
         if (class < 0)
             return bt_fail(error, BT_PARSE,
@@ -151,8 +187,8 @@ static bt_status read_output(bt_model *model, const json_t *json, const char *wh
     if (probabilities) model->output = BT_OUTPUT_PROBABILITIES;
     if (status == BT_OK)
         status = read_word(json, "activation", "softmax", "sigmoid", &model->map.sigmoid, where, error);
-    if (status == BT_OK) status = read_classes(&model->map, json, where, error);
-    return status == BT_OK ? read_mask(&model->map, json, where, error) : status;
+    if (status == BT_OK) status = read_classes(model, json, where, error);
+    return status == BT_OK ? read_mask(model, json, where, error) : status;
 }
 
 bt_status bt_model_json_read(bt_model *model, const json_t *json, const char *where, bt_error *error) {

@@ -1,8 +1,7 @@
-/* How one map, which masks and polygons are made of, comes out of what a user's network gives.
+/* How class maps, which masks, labels and polygons are made of, come out of what a user's network gives.
  *
- * A network may give several tensors, of several classes, smaller than its pictures. One tensor is taken; a mask is
- * where the pixel's class is among those of the mask: with p the probability of those together, the map holds p, or
- * its logit log(p / (1 - p)), which is what a network of one class gives. */
+ * A network may give several tensors, of several classes, smaller than its pictures. One tensor is taken, and each of its
+ * classes is a plane of what a session gives; class-maps.h makes masks and labels of them. */
 #ifndef BT_NETWORKS_MODEL_MAP_H
 #define BT_NETWORKS_MODEL_MAP_H
 
@@ -12,6 +11,7 @@
 
 /* ADE20K, the largest that is common, has 150. */
 #define BT_MODEL_CLASSES_MAX 256
+#define BT_MODEL_NOTE_SIZE   256
 
 typedef struct bt_model_map {
     int channels;              /* that a picture goes in with: 3, or 1, their mean; 0: found out */

@@ -23,13 +23,12 @@
 #include "base/options.h"
 #include "image/normalize.h"
 #include "image/resize.h"
+#include "networks/model-classes.h"
 #include "networks/model-map.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define BT_MODEL_NOTE_SIZE 256
 
 typedef enum bt_model_kind {
     BT_MODEL_NETWORK,     /* built in: bt_network_open has it */
@@ -49,6 +48,7 @@ typedef struct bt_model {
     bt_image_norm norm;
     bt_image_output output;
     bt_model_map map;                    /* how that is made of what a file gives */
+    bt_model_classes classes;            /* what its classes are called, as far as its JSON file says */
     char input_note[BT_MODEL_NOTE_SIZE]; /* "", or which of two JSON files that differ was read */
 } bt_model;
 

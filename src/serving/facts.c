@@ -30,6 +30,7 @@ static void read_facts(const bt_service *service, const bt_service_model *model,
     if (service->phase < BT_PHASE_RUNNING) return;
     snprintf(out->precision, sizeof out->precision, "%s", production->found.session.precision);
     snprintf(out->weights_note, sizeof out->weights_note, "%s", production->found.session.weights_note);
+    out->class_count = production->found.session.classes;
     out->changed_weights =
         bt_served_model_has_changed(&model->served, production->found.session.weights_hash);
 }
@@ -47,6 +48,20 @@ void bt_serving_facts(bt_service *service, int index, bt_model_facts *out) {
     pthread_mutex_lock(&service->lock);
     read_facts(service, &service->models[index], out);
     pthread_mutex_unlock(&service->lock);
+}
+
+bt_status bt_service_class(bt_service *service, const char *model, int number, char name[64], uint8_t rgb[3],
+                           bt_error *error) {
+    if (!service) return bt_fail(error, BT_INVALID, "there is no service");
+    const int index = bt_service_find(service, model);
+    if (index < 0) return bt_service_fail_model(service, model, error);
+    if (number < 0 || number >= BT_MODEL_CLASSES_MAX)
+        return bt_fail(error, BT_INVALID, "%d is no class: they count from 0 to %d", number,
+                       BT_MODEL_CLASSES_MAX - 1);
+    const bt_model_classes *classes = &service->models[index].served.resolved.model.classes;
+    bt_model_class_name(name, classes, number);
+    bt_model_class_colour(rgb, classes, number);
+    return BT_OK;
 }
 
 /* ---- metrics ---- */

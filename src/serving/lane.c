@@ -11,6 +11,11 @@
 
 /* ---- getting ready ---- */
 
+size_t bt_lane_values(const bt_worker_lane *lane) {
+    const bt_service_model *model = &lane->service->models[lane->model];
+    return (size_t)lane->found.session.classes * (size_t)model->height * (size_t)model->width;
+}
+
 static int largest_run(const bt_worker_lane *lane) {
     const bt_ladder *ladder = &lane->service->models[lane->model].batcher.ladder;
     return lane->path == BT_PATH_STANDARD ? 1 : ladder->sizes[ladder->size_count - 1];
@@ -19,14 +24,16 @@ static int largest_run(const bt_worker_lane *lane) {
 /* Images and logits are the session's. */
 static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
-    size_t most = (size_t)largest_run(lane), pixels = (size_t)model->height * (size_t)model->width;
+    const size_t most = (size_t)largest_run(lane), pixels = (size_t)model->height * (size_t)model->width;
+    const size_t classes = (size_t)lane->found.session.classes;
     lane->own.scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, model->height, model->width));
     lane->own.tame = calloc(most, sizeof *lane->own.tame);
     lane->own.deliveries = calloc(lane->service->request_count, sizeof *lane->own.deliveries);
     lane->shared.requests = calloc(most, sizeof *lane->shared.requests);
     lane->shared.owed = calloc(most, sizeof *lane->shared.owed);
+    lane->own.merged = classes > 1 ? malloc(pixels * sizeof *lane->own.merged) : NULL;
     if (!lane->own.scratch || !lane->own.tame || !lane->own.deliveries || !lane->shared.requests ||
-        !lane->shared.owed)
+        !lane->shared.owed || (classes > 1 && !lane->own.merged))
         return bt_no_memory(error, "batches of %zu images", most);
     void *images, *logits;
     /* Of pictures, which the session keeps itself, only a blank one is wanted. */
@@ -34,7 +41,8 @@ static bt_status allocate(bt_worker_lane *lane, bt_error *error) {
         lane->found.session.takes_pictures ? 3 * pixels : 3 * most * pixels * sizeof(float);
     bt_status status = bt_session_buffer(lane->own.session, &images, image_bytes, error);
     if (status == BT_OK)
-        status = bt_session_buffer(lane->own.session, &logits, most * pixels * sizeof(float), error);
+        status =
+            bt_session_buffer(lane->own.session, &logits, most * classes * pixels * sizeof(float), error);
     if (status != BT_OK) return status;
     lane->own.images = images;
     lane->own.logits = logits;
@@ -177,12 +185,12 @@ static bt_status forward(bt_worker_lane *lane, const bt_action *work, bt_error *
 
 /* Of `count` results, *all_tame: none has an input that is no picture's. Those that have one may be anything: no
  * other path would make numbers of them, and their neighbours are as good as ever. */
-static bool are_finite(const bt_worker_lane *lane, int count, size_t pixels, bool *all_tame) {
+static bool are_finite(const bt_worker_lane *lane, int count, size_t values, bool *all_tame) {
     *all_tame = true;
     for (int i = 0; i < count; i++) {
         if (!lane->own.tame[i])
             *all_tame = false;
-        else if (!bt_logits_finite(lane->own.logits + (size_t)i * pixels, pixels))
+        else if (!bt_logits_finite(lane->own.logits + (size_t)i * values, values))
             return false;
     }
     return true;
@@ -191,14 +199,13 @@ static bool are_finite(const bt_worker_lane *lane, int count, size_t pixels, boo
 /* `gathered` is how bringing the images there went. */
 static bt_run_outcome compute(bt_worker_lane *lane, const bt_action *work, bt_status gathered,
                               bt_error *error) {
-    const bt_service_model *model = &lane->service->models[lane->model];
-    size_t pixels = (size_t)model->height * (size_t)model->width;
+    const size_t values = bt_lane_values(lane);
     bt_status status = gathered == BT_OK ? forward(lane, work, error) : gathered;
     if (status == BT_OUT_OF_DEVICE_MEMORY) return BT_RUN_OUT_OF_MEMORY;
     if (status != BT_OK) return BT_RUN_EXCEPTION;
     bool all_tame;
-    if (are_finite(lane, work->count, pixels, &all_tame)) {
-        if (all_tame) check_output(lane, (size_t)work->count * pixels);
+    if (are_finite(lane, work->count, values, &all_tame)) {
+        if (all_tame) check_output(lane, (size_t)work->count * values);
         return BT_RUN_GOOD;
     }
     bt_fail(error, BT_BACKEND, "a result is not a finite number");
@@ -350,12 +357,14 @@ bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns) {
 
 void bt_lane_free(bt_worker_lane *lane) {
     free(lane->own.scratch);
+    free(lane->own.merged);
     free(lane->own.tame);
     free(lane->own.deliveries);
     free(lane->shared.requests);
     free(lane->shared.owed);
     lane->own.images = lane->own.logits = NULL;
     lane->own.scratch = NULL;
+    lane->own.merged = NULL;
     lane->own.tame = NULL;
     lane->own.deliveries = NULL;
     lane->shared.requests = NULL;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "image/resize.h"
+#include "image/labels.h"
+#include "networks/class-maps.h"
 #include "serving/state.h"
 
 static bt_worker_lane *lane_of(bt_service *service, int instance, bt_path path) {
@@ -74,16 +75,67 @@ void bt_wake_all(bt_service *service, const bt_wakes *wakes) {
     if (wakes->idle) bt_futex_signal(&service->changed);
 }
 
-/* Its logits as they are, and what is made of them. */
+/* How a result is made: of one lane's logits, by its threads. */
+typedef struct result_job {
+    const bt_request *request;
+    bt_class_maps maps;
+    float *planes; /* the maps', which are this request's alone */
+    int height, width, threads;
+    float threshold;
+    void *scratch;
+} result_job;
+
+/* What there is of each class, in the planes' own size or the picture's. */
+static void write_classes(const result_job *j) {
+    const bt_request *request = j->request;
+    const bool resized = request->height != j->height || request->width != j->width;
+    const bool sigmoid = j->maps.map->sigmoid;
+    if (request->labels && !resized) bt_class_maps_label(&j->maps, j->threshold, request->labels);
+    if (!request->class_probabilities && !(request->labels && resized)) return;
+    bt_class_maps_to_probabilities(&j->maps, j->planes);
+    if (request->labels && resized)
+        bt_image_labels(j->planes, j->maps.classes, j->height, j->width, sigmoid ? j->threshold : -1,
+                        BT_LABEL_NONE, request->labels, request->height, request->width, j->threads,
+                        j->scratch);
+    for (int c = 0; c < j->maps.classes && request->class_probabilities; c++)
+        bt_image_mask(
+            j->planes + (size_t)c * j->maps.pixels, BT_OUTPUT_PROBABILITIES, j->height, j->width, 0.5f, NULL,
+            request->class_probabilities + (size_t)c * (size_t)request->height * (size_t)request->width,
+            request->height, request->width, j->threads, j->scratch);
+}
+
+/* Of one map, as it is: the mask is its labels. */
+static void write_map(const result_job *j, const float *map) {
+    const bt_request *request = j->request;
+    const bool one = j->maps.classes == 1;
+    if (request->logits) memcpy(request->logits, map, j->maps.pixels * sizeof *map);
+    bt_image_mask(map, j->maps.output, j->height, j->width, j->threshold, request->mask,
+                  request->probabilities, request->height, request->width, j->threads, j->scratch);
+    if (one)
+        bt_image_mask(map, j->maps.output, j->height, j->width, j->threshold, request->labels,
+                      request->class_probabilities, request->height, request->width, j->threads, j->scratch);
+}
+
+/* Its logits as they are, and what is made of them. Of several classes `merged` has room for one map. */
 static void write_results(const bt_delivery *delivery, const bt_service_model *model, bt_worker_lane *lane) {
     const bt_request *request = &delivery->waiting.request;
-    size_t pixels = (size_t)model->height * (size_t)model->width;
-    const float *logits = lane->own.logits + (size_t)delivery->action.position * pixels;
-    if (request->logits) memcpy(request->logits, logits, pixels * sizeof *logits);
-    float threshold = request->threshold > 0 ? request->threshold : 0.5f;
-    bt_image_mask(logits, model->served.resolved.model.output, model->height, model->width, threshold,
-                  request->mask, request->probabilities, request->height, request->width,
-                  lane->shares_cores ? 1 : lane->own.image_threads, lane->own.scratch);
+    float *planes = lane->own.logits + (size_t)delivery->action.position * bt_lane_values(lane);
+    const result_job job = {.request = request,
+                            .maps = {.planes = planes,
+                                     .classes = lane->found.session.classes,
+                                     .pixels = (size_t)model->height * (size_t)model->width,
+                                     .output = model->served.resolved.model.output,
+                                     .map = &model->served.resolved.model.map},
+                            .planes = planes,
+                            .height = model->height,
+                            .width = model->width,
+                            .threads = lane->shares_cores ? 1 : lane->own.image_threads,
+                            .threshold = request->threshold > 0 ? request->threshold : 0.5f,
+                            .scratch = lane->own.scratch};
+    const bool merges = job.maps.classes > 1 && (request->mask || request->probabilities || request->logits);
+    if (merges) bt_class_maps_merge(&job.maps, lane->own.merged);
+    if (merges || job.maps.classes == 1) write_map(&job, merges ? lane->own.merged : planes);
+    if (job.maps.classes > 1) write_classes(&job);
 }
 
 static const char *mode_of(const bt_action *action) {

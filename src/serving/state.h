@@ -67,6 +67,7 @@ typedef struct bt_worker_lane {
     struct {
         bt_session *session;
         float *images, *logits; /* room for the largest size */
+        float *merged;          /* of several classes: one picture's map of those in its mask */
         bool *tame;             /* of each: its input is a picture's, so that its logits must be numbers */
         void *scratch;
         bt_delivery *deliveries; /* as many as there are requests */
@@ -251,6 +252,8 @@ bool bt_lane_has_started(bt_worker_lane *lane, bt_status *status, bt_error *erro
 /* Ends a lane's thread, waiting at most `wait_ns` for its run; false where it hangs and was left behind. */
 bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns);
 void bt_lane_free(bt_worker_lane *lane);
+size_t
+bt_lane_values(const bt_worker_lane *lane); /* that a run gives for an image: of each class, each pixel */
 BT_MUST_USE bt_status bt_supervisor_start(bt_service *service, bt_error *error);
 void bt_supervisor_stop(bt_service *service);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "networks/class-maps.h"
 #include "record/sweep-record.h"
 #include "tune/bench-pictures.h"
 
@@ -21,6 +22,7 @@ typedef struct workroom {
     int threads;
     void *scratch;
     uint8_t *mask; /* of the largest picture */
+    float *merged; /* of several classes */
 } workroom;
 
 static void close_room(workroom *room) {
@@ -28,6 +30,7 @@ static void close_room(workroom *room) {
         bt_picture_close(&room->pictures[i]);
     free(room->scratch);
     free(room->mask);
+    free(room->merged);
 }
 
 static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error) {
@@ -42,7 +45,8 @@ static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error
     }
     room->scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, order->height, order->width));
     room->mask = malloc(most);
-    return room->scratch && room->mask ? BT_OK : bt_no_memory(error, "a picture's mask");
+    room->merged = malloc((size_t)order->height * (size_t)order->width * sizeof *room->merged);
+    return room->scratch && room->mask && room->merged ? BT_OK : bt_no_memory(error, "a picture's mask");
 }
 
 static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture *picture, int slot,
@@ -50,9 +54,9 @@ static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture 
     const size_t values = 3 * (size_t)h->order->height * (size_t)h->order->width;
     bt_session *session = bt_team_session(h->team);
     if (session->info.takes_pictures)
-        return bt_session_put_picture(session, 0, picture->rgb, picture->height, picture->width, h->norm,
-                                      error);
-    bt_image_prepare(picture->rgb, picture->height, picture->width, h->norm,
+        return bt_session_put_picture(session, 0, picture->rgb, picture->height, picture->width,
+                                      &h->model->norm, error);
+    bt_image_prepare(picture->rgb, picture->height, picture->width, &h->model->norm,
                      h->images + (size_t)slot * values, h->order->height, h->order->width, room->threads,
                      room->scratch);
     return BT_OK;
@@ -62,8 +66,15 @@ static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture 
 static bt_status handle(const bt_handling *h, workroom *room, bt_step_kind kind, int turn, bt_error *error) {
     const bt_picture *picture = &room->pictures[turn % PICTURES];
     if (kind == BT_STEP_PREPARE) return prepare(h, room, picture, turn % h->slots, error);
-    bt_image_mask(h->logits, h->output, h->order->height, h->order->width, 0.5f, room->mask, NULL,
-                  picture->height, picture->width, room->threads, room->scratch);
+    const bt_class_maps maps = {.planes = h->logits,
+                                .classes = bt_team_session(h->team)->info.classes,
+                                .pixels = (size_t)h->order->height * (size_t)h->order->width,
+                                .output = h->model->output,
+                                .map = &h->model->map};
+    if (maps.classes > 1) bt_class_maps_merge(&maps, room->merged);
+    bt_image_mask(maps.classes > 1 ? room->merged : h->logits, h->model->output, h->order->height,
+                  h->order->width, 0.5f, room->mask, NULL, picture->height, picture->width, room->threads,
+                  room->scratch);
     return BT_OK;
 }
 

@@ -4,7 +4,7 @@
 #define BT_TUNE_BENCH_HANDLING_H
 
 #include "base/error.h"
-#include "image/resize.h"
+#include "networks/model.h"
 #include "tune/protocol.h"
 #include "tune/team.h"
 
@@ -15,9 +15,8 @@ extern "C" {
 typedef struct bt_handling {
     const bt_open_order *order; /* its pictures */
     bt_team *team;              /* batches of one are prepared */
-    const bt_image_norm *norm;
-    bt_image_output output;
-    float *images; /* `slots` of them, written over in turn, as a lane fills a batch's */
+    const bt_model *model;      /* how its images are normalised, and what comes out */
+    float *images;              /* `slots` of them, written over in turn, as a lane fills a batch's */
     int slots;
     float *logits; /* of one picture at the least */
 } bt_handling;

@@ -45,6 +45,11 @@ static size_t pixels(const bt_bench *b) {
     return (size_t)b->session.height * (size_t)b->session.width;
 }
 
+/* What a run gives for an image. */
+static size_t values(const bt_bench *b) {
+    return (size_t)bt_team_session(b->team)->info.classes * pixels(b);
+}
+
 /* ---- images ---- */
 
 static float *image_at(const bt_bench *b, int index) {
@@ -63,7 +68,7 @@ static bt_status fill_images(bt_bench *b, int from, int to, bt_error *error) {
 static bt_status make_room(bt_bench *b, int batch_size, bt_error *error) {
     float *images = realloc(b->images, (size_t)batch_size * 3 * pixels(b) * sizeof *images);
     if (images) b->images = images;
-    float *logits = realloc(b->logits, (size_t)batch_size * pixels(b) * sizeof *logits);
+    float *logits = realloc(b->logits, (size_t)batch_size * values(b) * sizeof *logits);
     if (logits) b->logits = logits;
     if (!images || !logits) return bt_no_memory(error, "a batch of %d images", batch_size);
     b->capacity = batch_size;
@@ -106,7 +111,7 @@ static bt_status warm_up(bt_bench *b, int batch_size, bt_error *error) {
 static bt_status ensure_prepared(bt_bench *b, int batch_size, bt_error *error) {
     bt_status status = ensure_images(b, batch_size, error);
     if (status != BT_OK || b->prepared[batch_size]) return status;
-    status = bt_team_prepare(b->team, batch_size, pixels(b), error);
+    status = bt_team_prepare(b->team, batch_size, values(b), error);
     if (status == BT_OK) status = warm_up(b, batch_size, error);
     b->prepared[batch_size] = status == BT_OK;
     return status;
@@ -155,7 +160,7 @@ static bt_status step_measure(bt_bench *b, const bt_step *step, bt_step_result *
 static bt_status step_full_size(bt_bench *b, bt_step_result *result, bt_error *error) {
     bt_status status = b->capacity ? BT_OK : make_room(b, 1, error);
     if (status == BT_OK) status = bt_bench_pictures(b->images, &b->order, &b->model.model.norm, 0, 1, error);
-    if (status == BT_OK) status = bt_team_prepare(b->team, 1, pixels(b), error);
+    if (status == BT_OK) status = bt_team_prepare(b->team, 1, values(b), error);
     if (status == BT_OK) status = time_team(b, 1, 1, result->samples_ms, error);
     if (status == BT_OK) result->sample_count = 1;
     return status;
@@ -200,11 +205,11 @@ static bt_status step_standard(bt_bench *b, const bt_step *step, bt_step_result 
 /* The standard path's logits of the first `count` images at least. */
 static bt_status ensure_reference(bt_bench *b, int count, bt_error *error) {
     bt_status status = ensure_standard(b, error);
-    if (status == BT_OK && !b->reference) b->reference = malloc(IMAGES * pixels(b) * sizeof *b->reference);
+    if (status == BT_OK && !b->reference) b->reference = malloc(IMAGES * values(b) * sizeof *b->reference);
     if (status == BT_OK && !b->reference) return bt_no_memory(error, "the reference logits");
     while (b->referred < count && status == BT_OK) {
         status = bt_session_run(b->standard, 1, image_at(b, b->referred),
-                                b->reference + (size_t)b->referred * pixels(b), error);
+                                b->reference + (size_t)b->referred * values(b), error);
         b->referred += status == BT_OK;
     }
     return status;
@@ -215,11 +220,14 @@ static bt_status compare(const bt_bench *b, const float *reference, int referred
                          bt_step_result *result, bt_error *error) {
     const bt_agreement agreement = {.output = b->model.model.output,
                                     .pixels = pixels(b),
+                                    .classes = bt_team_session(b->team)->info.classes,
+                                    .map = &b->model.model.map,
                                     .reference = reference,
                                     .reference_count = referred,
                                     .logits = b->logits,
                                     .count = count};
-    bt_agreement_compare(&agreement, result);
+    bt_status status = bt_agreement_compare(&agreement, result, error);
+    if (status != BT_OK) return status;
     if (isfinite(result->logit_error)) return BT_OK;
     return bt_fail(error, BT_BACKEND, "%d image%s: logits that are not finite", count, count == 1 ? "" : "s");
 }
@@ -236,7 +244,7 @@ static bt_status step_agreement(bt_bench *b, const bt_step *step, bt_step_result
 static bt_status run_images(bt_bench *b, int count, bt_error *error) {
     bt_status status = ensure_prepared(b, 1, error);
     for (int i = 0; i < count && status == BT_OK; i++)
-        status = bt_team_run(b->team, 1, image_at(b, i), b->logits + (size_t)i * pixels(b), error);
+        status = bt_team_run(b->team, 1, image_at(b, i), b->logits + (size_t)i * values(b), error);
     b->last_batch = 0;
     return status;
 }
@@ -247,7 +255,7 @@ static bt_status step_reference(bt_bench *b, const bt_step *step, bt_error *erro
         return BT_OK; /* masks of random numbers say nothing */
     bt_status status = run_images(b, count, error);
     if (status != BT_OK) return status;
-    return bt_file_replace(b->order.reference, b->logits, (size_t)count * pixels(b) * sizeof *b->logits,
+    return bt_file_replace(b->order.reference, b->logits, (size_t)count * values(b) * sizeof *b->logits,
                            false, error);
 }
 
@@ -255,7 +263,7 @@ static bt_status step_reference(bt_bench *b, const bt_step *step, bt_error *erro
 static bt_status step_masks(bt_bench *b, const bt_step *step, bt_step_result *result, bt_error *error) {
     const int count = step->runs < IMAGES ? step->runs : IMAGES;
     if (!bt_team_session(b->team)->info.trained_weights) return BT_OK;
-    float *given = bt_bench_logits(b->order.reference, (size_t)count * pixels(b), IMAGES * pixels(b));
+    float *given = bt_bench_logits(b->order.reference, (size_t)count * values(b), IMAGES * values(b));
     bt_status status = run_images(b, count, error);
     if (status == BT_OK && !given) status = ensure_reference(b, count, error);
     if (status == BT_OK)
@@ -286,8 +294,7 @@ static bt_status step_handling(bt_bench *b, const bt_step *step, bt_step_result 
     if (status != BT_OK) return status;
     const bt_handling handling = {.order = &b->order,
                                   .team = b->team,
-                                  .norm = &b->model.model.norm,
-                                  .output = b->model.model.output,
+                                  .model = &b->model.model,
                                   .images = b->images,
                                   .slots = IMAGES,
                                   .logits = b->logits};

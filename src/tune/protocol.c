@@ -119,6 +119,7 @@ static const bt_field info_fields[] = {
     {BT_FIELD(TEXT, bt_session_info, weights)},
     {BT_FIELD(TEXT, bt_session_info, weights_note), .optional = true}, /* journals of before have none */
     {BT_FIELD(TEXT, bt_session_info, found_note), .optional = true},
+    {BT_FIELD(INTEGER, bt_session_info, classes), .optional = true},
     {BT_FIELD(INTEGER, bt_session_info, threads), .minimum = 0, .maximum = 65536},
     {BT_FIELD(INTEGER, bt_session_info, only_batch_size), .minimum = 0, .maximum = 65536},
     {BT_FIELD(SWITCH, bt_session_info, trained_weights)},

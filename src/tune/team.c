@@ -47,7 +47,7 @@ struct bt_team {
     pthread_cond_t given, done;
     /* what the tasks are about */
     int batch_size, runs;
-    size_t pixels;
+    size_t values;
     const float *images;
     float *logits;
 };
@@ -76,7 +76,7 @@ static bt_status put_pictures(instance *self, bt_error *error) {
 }
 
 static bt_status prepare_instance(instance *self, bt_error *error) {
-    const size_t count = (size_t)self->team->batch_size * self->team->pixels;
+    const size_t count = (size_t)self->team->batch_size * self->team->values;
     if (!is_first(self) && count > self->logits_count) {
         float *logits = realloc(self->logits, count * sizeof *logits);
         if (!logits) return bt_no_memory(error, "a batch of %d images", self->team->batch_size);
@@ -102,7 +102,7 @@ static bt_status run_as_served(instance *self, bt_error *error) {
     bt_status status = self->session->info.takes_pictures
                            ? bt_session_run_pictures(self->session, batch, batch, logits_of(self), error)
                            : run_instance(self, error);
-    if (status == BT_OK) (void)bt_logits_finite(logits_of(self), (size_t)batch * self->team->pixels);
+    if (status == BT_OK) (void)bt_logits_finite(logits_of(self), (size_t)batch * self->team->values);
     return status;
 }
 
@@ -294,9 +294,9 @@ bt_session *bt_team_session(const bt_team *team) {
     return team->instances[0].session;
 }
 
-bt_status bt_team_prepare(bt_team *team, int batch_size, size_t pixels, bt_error *error) {
+bt_status bt_team_prepare(bt_team *team, int batch_size, size_t values, bt_error *error) {
     team->batch_size = batch_size;
-    team->pixels = pixels;
+    team->values = values;
     return assign(team, TASK_PREPARE, 0, team->count, error);
 }
 

@@ -30,8 +30,8 @@ void bt_team_close(bt_team **team); /* NULL-safe; nulls */
 /* The first instance's: to describe it, and to ask for memory, which on a CPU is the whole process's. */
 bt_session *bt_team_session(const bt_team *team);
 
-/* Every instance prepares batches of `batch_size`; of pixels in all images of such a batch, `pixels` each. */
-BT_MUST_USE bt_status bt_team_prepare(bt_team *team, int batch_size, size_t pixels, bt_error *error);
+/* Every instance prepares batches of `batch_size`; a run gives `values` numbers for an image. */
+BT_MUST_USE bt_status bt_team_prepare(bt_team *team, int batch_size, size_t values, bt_error *error);
 
 /* Times forward passes of a prepared size, all instances at a time, until there are `runs` durations in
  * samples_ms, in rounds. Everybody reads the same `images`, or, where sessions take pictures, runs on blank ones that

@@ -3,7 +3,7 @@
  *   model-forward --model hrnet --counter-weights 20240917 --counter-input input/1x64x64 --shape 1,3,64,64 \
  *                 --precision fp32 --path standard --output logits.f32
  *
- * The output is the logits' float32 bytes, N x 1 x H x W. With --repeat N it also prints how long a batch
+ * The output is the logits' float32 bytes, N x classes x H x W. With --repeat N it also prints how long a batch
  * takes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +141,9 @@ static bt_status time_runs(bt_session *session, const forward_options *options, 
 }
 
 static bt_status forward(bt_session *session, const forward_options *options, bt_error *error) {
-    size_t pixels = (size_t)options->batch * (size_t)options->height * (size_t)options->width;
-    float *images = calloc(3 * pixels, sizeof *images), *logits = calloc(pixels, sizeof *logits);
+    const size_t pixels = (size_t)options->batch * (size_t)options->height * (size_t)options->width;
+    const size_t values = pixels * (size_t)bt_session_describe(session)->classes;
+    float *images = calloc(3 * pixels, sizeof *images), *logits = calloc(values, sizeof *logits);
     bt_status status = BT_OK;
     if (!images || !logits)
         status = bt_no_memory(error, "a batch of %d", options->batch);
@@ -155,7 +156,7 @@ static bt_status forward(bt_session *session, const forward_options *options, bt
                                  options->height, options->width, error);
     if (status == BT_OK) status = bt_session_prepare(session, options->batch, error);
     if (status == BT_OK) status = bt_session_run(session, options->batch, images, logits, error);
-    if (status == BT_OK && *options->output) status = write_file(options->output, logits, pixels, error);
+    if (status == BT_OK && *options->output) status = write_file(options->output, logits, values, error);
     if (status == BT_OK) status = time_runs(session, options, images, logits, error);
     free(images);
     free(logits);

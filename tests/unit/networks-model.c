@@ -253,7 +253,7 @@ static void what_is_wrong_beside_a_file_is_named(void **state) {
         {"{\"activation\": \"relu\"}", "activation is \"softmax\" or \"sigmoid\""},
         {"{\"classes\": 3}", "classes"},
         {"{\"classes\": []}", "classes has 0 names; 1 to 256 are possible"},
-        {"{\"classes\": [\"a\", 2]}", "classes[1] is no name"},
+        {"{\"classes\": [\"a\", 2]}", "classes[1] is no name of 1 to 63 bytes"},
         {"{\"classes\": [\"a\", \"b\", \"a\"]}", "classes[0] and [2] are both \"a\""},
         {"{\"classes\": [\"a\", \"b\"], \"mask\": \"c\"}", "mask names \"c\", which is no class"},
         {"{\"classes\": [\"a\", \"b\"], \"mask\": 2}", "no class"},

@@ -14,12 +14,14 @@ enum { PIXELS = 4 };
 static bt_step_result compare(const float *reference, int reference_count, const float *logits, int count) {
     const bt_agreement agreement = {.output = BT_OUTPUT_LOGITS,
                                     .pixels = PIXELS,
+                                    .classes = 1,
                                     .reference = reference,
                                     .reference_count = reference_count,
                                     .logits = logits,
                                     .count = count};
     bt_step_result result = bt_step_result_empty();
-    bt_agreement_compare(&agreement, &result);
+    bt_error error;
+    assert_int_equal(bt_agreement_compare(&agreement, &result, &error), BT_OK);
     return result;
 }
 

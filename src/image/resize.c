@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "image/exponential.h"
 #include "image/resample.h"
 
 /* Values of a row that are blended at a time. They stay in the first cache (16 KiB of sums) while every row
@@ -88,28 +89,8 @@ INLINE void prepare_rows(const job *j, int from, int to, float *row) {
 
 /* ---- a mask's rows ---- */
 
-/* To 2e-7: 2^t as a whole power of two, through the exponent's bits, times Taylor's series of the rest. */
 INLINE float sigmoid(float logit) {
-    const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves no bits for a fraction */
-    float t = -1.44269504f * logit;
-    t = t < -126.0f ? -126.0f : t > 126.0f ? 126.0f : t;
-    const union {
-        float value;
-        uint32_t bits;
-    } rounded = {.value = t + round}; /* the whole number in its lowest bits; of NaN some bits */
-    const float x = 0.693147181f * (t - (rounded.value - round));
-    float power = 1 + x * (1 / 7.0f);
-    power = 1 + x * (1 / 6.0f) * power;
-    power = 1 + x * (1 / 5.0f) * power;
-    power = 1 + x * (1 / 4.0f) * power;
-    power = 1 + x * (1 / 3.0f) * power;
-    power = 1 + x * (1 / 2.0f) * power;
-    power = 1 + x * power;
-    const union {
-        uint32_t bits;
-        float value;
-    } scale = {.bits = (rounded.bits + 127) << 23};
-    return 1.0f / (1.0f + power * scale.value);
+    return 1.0f / (1.0f + bt_exponential(-logit));
 }
 
 /* Rows [from, to) of the probabilities that come as such. */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "image/exponential.h"
 #include "networks/fitting.h"
 
 /* Pixels that are worked on at once: a plane after the other, in a first cache. */
@@ -52,7 +53,7 @@ static void log_sum(const bt_class_maps *m, const side *of, size_t from, size_t 
     for (int c = 0; c < of->count; c++) {
         const float *values = plane(m, of->classes[c], from);
         for (size_t i = 0; i < count; i++)
-            total[i] += expf(values[i] - out[i]);
+            total[i] += bt_exponential(values[i] - out[i]);
     }
     for (size_t i = 0; i < count; i++)
         out[i] += logf(total[i]);
@@ -94,21 +95,22 @@ static float least_value(const bt_class_maps *m, float threshold) {
 
 void bt_class_maps_label(const bt_class_maps *m, float threshold, uint8_t *labels) {
     float most[BLOCK];
+    int32_t label[BLOCK];
     const float least = least_value(m, threshold);
     for (size_t from = 0; from < m->pixels; from += BLOCK) {
         const size_t count = m->pixels - from < BLOCK ? m->pixels - from : BLOCK;
         memcpy(most, plane(m, 0, from), count * sizeof *most);
-        memset(labels + from, 0, count);
+        memset(label, 0, sizeof label);
         for (int c = 1; c < m->classes; c++) {
             const float *values = plane(m, c, from);
-            for (size_t i = 0; i < count; i++)
-                if (values[i] > most[i]) {
-                    most[i] = values[i];
-                    labels[from + i] = (uint8_t)c;
-                }
+            for (size_t i = 0; i < count; i++) {
+                const bool higher = values[i] > most[i];
+                most[i] = higher ? values[i] : most[i];
+                label[i] = higher ? c : label[i];
+            }
         }
-        for (size_t i = 0; i < count && m->map->sigmoid; i++)
-            if (!(most[i] > least)) labels[from + i] = BT_LABEL_NONE;
+        for (size_t i = 0; i < count; i++)
+            labels[from + i] = (uint8_t)(most[i] > least ? label[i] : BT_LABEL_NONE);
     }
 }
 
@@ -118,7 +120,7 @@ static void sigmoid_block(const bt_class_maps *m, float *planes, size_t from, si
     for (int c = 0; c < m->classes; c++) {
         float *values = planes + (size_t)c * m->pixels + from;
         for (size_t i = 0; i < count; i++)
-            values[i] = 1 / (1 + expf(-values[i]));
+            values[i] = 1 / (1 + bt_exponential(-values[i]));
     }
 }
 
@@ -128,7 +130,7 @@ static void softmax_block(const bt_class_maps *m, float *planes, const side *all
     for (int c = 0; c < m->classes; c++) {
         float *values = planes + (size_t)c * m->pixels + from;
         for (size_t i = 0; i < count; i++) {
-            values[i] = expf(values[i] - most[i]);
+            values[i] = bt_exponential(values[i] - most[i]);
             total[i] += values[i];
         }
     }

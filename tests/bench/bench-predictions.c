@@ -277,10 +277,11 @@ static bt_plan_scenario scenario_of(const cell *c, double seconds) {
     return scenario;
 }
 
-static bt_request_log *send(bt_service *service, const cell *c, const bt_schedule *schedules) {
+/* The target, to be closed when the service has been stopped: a request that came to no end is still under way. */
+static bt_request_log *send(bt_service_target **target, bt_service *service, const cell *c,
+                            const bt_schedule *schedules) {
     bt_load_images sent[BT_NAMES_MAX] = {{.model = NULL}};
     bt_stream streams[BT_NAMES_MAX] = {{.schedule = NULL}};
-    bt_service_target *target;
     bt_request_log *log;
     bt_error error;
     for (int i = 0; i < c->model_count; i++) {
@@ -288,13 +289,12 @@ static bt_request_log *send(bt_service *service, const cell *c, const bt_schedul
         sent[i] = (bt_load_images){.model = c->models[i], .inputs = {{side, side, NULL}}, .input_count = 1};
         streams[i] = (bt_stream){.schedule = &schedules[i], .input_count = 1};
     }
-    must(bt_service_target_open(&target, service, sent, c->model_count, 64, 1, &error), &error);
-    const bt_load_options load = {.target = bt_service_target_of(target),
+    must(bt_service_target_open(target, service, sent, c->model_count, 64, 1, &error), &error);
+    const bt_load_options load = {.target = bt_service_target_of(*target),
                                   .streams = streams,
                                   .stream_count = c->model_count,
                                   .drain_ns = 10 * BT_NS_PER_S};
     must(bt_load_run(&log, &load, &error), &error);
-    bt_service_target_close(&target);
     return log;
 }
 
@@ -436,7 +436,8 @@ static void bench_cell(tally tallies[WAYS], const cell *c) {
     bt_service *service = start(c);
     for (int i = 0; i < c->model_count; i++)
         must(bt_schedule_open(&schedules[i], &scenario.parts[i].schedule, &error), &error);
-    bt_request_log *log = send(service, c, schedules);
+    bt_service_target *target;
+    bt_request_log *log = send(&target, service, c, schedules);
     predict(predictions[BEFORE], service, c, &scenario, schedules, NULL);
     if (c->simulated) predict(predictions[AS_IT_RAN], service, c, &scenario, schedules, log);
     tell_all(tallies, c, spread, log, predictions);
@@ -444,6 +445,7 @@ static void bench_cell(tally tallies[WAYS], const cell *c) {
         bt_schedule_close(&schedules[i]);
     bt_request_log_close(&log);
     must(bt_service_stop(service, STOP_MS, &error), &error);
+    bt_service_target_close(&target);
     bt_service_close(&service);
 }
 
@@ -455,11 +457,24 @@ static void sum_up(const char *title, const char *way, const tally *t) {
                   t->worst, t->parts);
 }
 
+/* What was never timed is a guess. */
+static bool were_timed(const bt_config *config, const char *const *models, int model_count, int batch_size) {
+    for (int i = 0; i < model_count; i++) {
+        const bt_config_model *model = bt_config_find(config, models[i]);
+        bool timed = false;
+        for (int j = 0; j < model->point_count; j++)
+            timed |= model->points[j].batch_size == batch_size;
+        if (!timed) return false;
+    }
+    return true;
+}
+
 static void bench_cells(const char *title, const bt_config *config, const char *const *models,
                         int model_count, cell_length *length, bool simulated) {
     tally tallies[WAYS] = {{.cells = 0}};
     if (!length->plan) bt_text_print(stdout, "%s%s\n", title, simulated ? ", each predicted both ways" : "");
-    for (int b = 0; b < COUNT(sizes); b++)
+    for (int b = 0; b < COUNT(sizes); b++) {
+        if (!were_timed(config, models, model_count, sizes[b])) continue;
         for (int d = 0; d < COUNT(delays_ms); d++)
             for (int l = 0; l < COUNT(loads); l++) {
                 const cell c = {.config = config,
@@ -474,7 +489,9 @@ static void bench_cells(const char *title, const bt_config *config, const char *
                     length->planned_s += length_s(&c);
                 else
                     bench_cell(tallies, &c);
+                fflush(stdout);
             }
+    }
     if (length->plan) return;
     for (int way = 0; way < (simulated ? WAYS : 1); way++)
         sum_up(title, way_names[way], &tallies[way]);

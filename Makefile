@@ -515,6 +515,10 @@ deps-python: ## torch's Python part, for tools/setup/torch-python: to export net
     their tests
 	@tools/setup/deps.sh python
 
+deps-networks: ## torchvision, segmentation-models-pytorch, timm, MONAI and others, whose networks a test exports, tunes \
+    and serves (25 MB beside deps-python)
+	@tools/setup/deps.sh networks
+
 page-pictures: .deps/core.stamp ## pictures of serve-production's page under load, for docs/pictures (takes Chromium)
 	$(call build,$(O)/bin/serve-production $(O)/bin/optimize-batch $(O)/bin/probe-worker $(CONTOURS))
 	$(Q)tools/python/page_pictures.py $(O)/bin 40 docs/pictures
@@ -628,7 +632,7 @@ FORCE:
         show-batch-config explain-batching export-kubernetes export-triton plan-replicas bench-export bench-replicas \
         bench-senders bench bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
         bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
-        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-mpi deps-package deps-triton \
-        doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
+        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-mpi deps-networks deps-package \
+        deps-triton doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

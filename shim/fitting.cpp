@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <ATen/ops/replication_pad2d.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
 namespace bt {
@@ -23,7 +24,12 @@ void Fitting::note(const std::string &words) {
 /* ---- what goes in ---- */
 
 at::Tensor Fitting::input(const at::Tensor &images) const {
-    return grey_ ? images.mean(1, /*keepdim=*/true) : images;
+    at::Tensor x = grey_ ? images.mean(1, /*keepdim=*/true) : images;
+    const int64_t right = padded(x.size(3)) - x.size(3), below = padded(x.size(2)) - x.size(2);
+    if (right > 0 || below > 0) x = at::replication_pad2d(x, {0, right, 0, below});
+    if (map_.dtype == BT_MODEL_FLOAT16) x = x.to(at::kHalf);
+    if (map_.dtype == BT_MODEL_UINT8) x = x.round().clamp(0, 255).to(at::kByte);
+    return map_.channels_last ? x.permute({0, 2, 3, 1}).contiguous() : x;
 }
 
 bool Fitting::tries_grey() {
@@ -52,8 +58,8 @@ bt_fitted Fitting::choose(const std::vector<Given> &given, const at::Tensor &ima
         if (described.size() == BT_GIVEN_MAX) break;
     }
     const bt_given_for about = {file_.c_str(), static_cast<int>(images.size(0)),
-                                static_cast<int>(images.size(1)), static_cast<int>(images.size(2)),
-                                static_cast<int>(images.size(3))};
+                                static_cast<int>(images.size(1)), padded(images.size(2)),
+                                padded(images.size(3))};
     bt_fitted fitted;
     bt_error error;
     bt_status status =
@@ -62,18 +68,20 @@ bt_fitted Fitting::choose(const std::vector<Given> &given, const at::Tensor &ima
     return fitted;
 }
 
-/* Enlarged bilinearly, between the centres of pixels, as torchvision's networks themselves do it. */
+/* What was padded is cut off. Enlarged bilinearly, between the centres of pixels, as torchvision's networks themselves do it. */
 at::Tensor Fitting::output(const std::vector<Given> &given, const at::Tensor &images) {
     const bt_fitted fitted = choose(given, images);
     at::Tensor map = given[static_cast<size_t>(fitted.tensor)].tensor;
+    const int64_t height = images.size(2), width = images.size(3);
     if (map.dim() == 3) map = map.unsqueeze(1);
+    if (fitted.channels_last) map = map.permute({0, 3, 1, 2});
     if (fitted.factor > 1)
-        map = at::upsample_bilinear2d(map.to(at::kFloat), {images.size(2), images.size(3)},
+        map = at::upsample_bilinear2d(map.to(at::kFloat), {padded(height), padded(width)},
                                       /*align_corners=*/false);
     note(fitted.found);
     noted_ = true;
     classes_ = fitted.classes;
-    return map;
+    return map.narrow(2, 0, height).narrow(3, 0, width);
 }
 
 } // namespace bt

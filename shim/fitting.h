@@ -1,5 +1,5 @@
-/* Between pictures, which everyone hands over as N x 3 x H x W, and what a user's network takes and gives: its
- * channels going in; coming out, the tensor that is its map, a plane for each class, in the pictures' size. Which tensor
+/* Between pictures, which everyone hands over as N x 3 x H x W floats, and what a user's network takes and gives: its
+ * sides, channels, type and layout going in; coming out, the tensor that is its map, a plane for each class, in the pictures' size. Which tensor
  * that is the core decides (networks/fitting.h); what the model's description does not say is found out in the first run. */
 #ifndef BT_SHIM_FITTING_H
 #define BT_SHIM_FITTING_H
@@ -24,7 +24,7 @@ class Fitting {
   public:
     Fitting(const bt_torch_options &options, std::string file);
 
-    /* In the network's channels, laid out as before. */
+    /* In the network's size, channels, type and layout. */
     at::Tensor input(const at::Tensor &images) const;
     /* N x classes x H x W; throws Failure(BT_INVALID) with the shapes where there is no such map. */
     at::Tensor output(const std::vector<Given> &given, const at::Tensor &images);
@@ -44,6 +44,9 @@ class Fitting {
     }
 
   private:
+    int padded(int64_t side) const {
+        return bt_model_map_padded(&map_, static_cast<int>(side));
+    }
     bt_fitted choose(const std::vector<Given> &given, const at::Tensor &images) const;
     void note(const std::string &words);
 

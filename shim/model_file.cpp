@@ -56,8 +56,20 @@ std::string last_line(std::string text) {
     }
 }
 
+/* U-Nets and their like halve their images several times and join what they find no more alike where a side was odd. */
+bool is_about_odd_sizes(const std::string &error) {
+    return error.find("Sizes of tensors must match") != std::string::npos ||
+           error.find("must match the size of tensor") != std::string::npos;
+}
+
 [[noreturn]] void blame_run(const std::string &path, const at::Tensor &images) {
-    blame(path, "does not run on images of " + shape(images.sizes()), BT_BACKEND);
+    try {
+        blame(path, "does not run on images of " + shape(images.sizes()), BT_BACKEND);
+    } catch (Failure &failure) {
+        if (is_about_odd_sizes(failure.message))
+            failure.message += " (does {\"pad_to_multiple\": 32} in its JSON file help?)";
+        throw;
+    }
 }
 
 /* Runs it with three channels, and where it fails and nobody has said how many go in, with one. The first failure

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define BT_TORCH_SHIM_ABI 8
+#define BT_TORCH_SHIM_ABI 9
 
 /* A user's file. */
 typedef struct bt_torch_file {

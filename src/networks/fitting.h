@@ -26,21 +26,22 @@ typedef struct bt_given {
     int64_t dims[BT_GIVEN_RANK];
 } bt_given;
 
-/* A run's images, and whose they are. */
+/* A run's images as they went in, padded where they are, and whose they are. */
 typedef struct bt_given_for {
     const char *file; /* its name, which messages begin with */
     int batch_size, channels, height, width;
 } bt_given_for;
 
 typedef struct bt_fitted {
-    int tensor;  /* the one of them that is the map: N x classes x H x W, or N x H x W of one class */
-    int classes; /* its planes, 1 ... BT_MODEL_CLASSES_MAX */
-    int factor;  /* the pictures are so much larger; 1: as large */
+    int tensor;         /* the one of them that is the map: N x classes x H x W, or N x H x W of one class */
+    bool channels_last; /* no: it is N x H x W x classes */
+    int classes;        /* its planes, 1 ... BT_MODEL_CLASSES_MAX */
+    int factor;         /* the pictures are so much larger; 1: as large */
     char found[BT_MODEL_NOTE_SIZE]; /* what nobody had said; "" where all was said, or is as usual */
 } bt_fitted;
 
-/* Chooses. BT_INVALID in one line: nothing fits (the shapes that came, and what is wanted), the tensor or classes that the
- * map names are not there. Any thread. */
+/* Chooses. BT_INVALID in one line: nothing fits (the shapes that came, what is wanted, and what in the JSON file would
+ * make it fit where anything would), the tensor, classes or stride that the map names are not there. Any thread. */
 typedef bt_status bt_model_fitter(bt_fitted *out, const bt_model_map *map, const bt_given *given, int count,
                                   const bt_given_for *images, bt_error *error);
 BT_MUST_USE bt_model_fitter bt_model_fit;

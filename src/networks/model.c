@@ -13,7 +13,8 @@
 #include "networks/network.h"
 #include "settings/model-file.h"
 
-#define PIECE (1 << 20) /* bytes hashed at a time */
+#define PIECE         (1 << 20) /* bytes hashed at a time */
+#define POSSIBLE_SIZE 120       /* of a list of sizes in a message */
 
 /* ---- the JSON file beside it ---- */
 
@@ -59,8 +60,10 @@ static bt_status load_compiled(bt_model *model, bt_error *error) {
     bt_status status = bt_model_file_path(path, model->file, model->batches.sizes[0], error);
     if (status == BT_OK)
         status = bt_model_archive_input(path, &model->compiled_height, &model->compiled_width, error);
-    if (status == BT_OK && model->input_size == 0 && model->compiled_height == model->compiled_width)
-        model->input_size = model->compiled_height;
+    const int side = model->compiled_height == model->compiled_width ? model->compiled_height : 0;
+    const bool among_several = model->sizes.count > 1 || model->sizes.step > 0;
+    if (side > 0 && (model->input_size == 0 || (among_several && bt_model_sizes_have(&model->sizes, side))))
+        model->input_size = side;
     return status;
 }
 
@@ -116,6 +119,13 @@ bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_e
             error, BT_INVALID,
             "%s: %.80s was compiled for images of %d x %d pixels, not of %d x %d: ask for those, or for none",
             model->name, bt_model_file_name(model->file), h, w, height, width);
+    if (!bt_model_sizes_have(&model->sizes, height) || !bt_model_sizes_have(&model->sizes, width)) {
+        char possible[POSSIBLE_SIZE];
+        bt_model_sizes_write(possible, sizeof possible, &model->sizes);
+        return bt_fail(error, BT_INVALID,
+                       "%s: images of %d x %d pixels; its JSON file's \"input_size\" has %s for each side",
+                       model->name, height, width, possible);
+    }
     return bt_network_check_size(model->title, model->size_multiple, height, width, error);
 }
 

@@ -25,6 +25,7 @@
 #include "image/resize.h"
 #include "networks/model-classes.h"
 #include "networks/model-map.h"
+#include "networks/model-sizes.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,7 @@ typedef struct bt_model {
     bt_sizes batches;         /* of packages under a "{batch}": those that are there; else none */
     int size_multiple;        /* images' height and width must be multiples of this; 1 where unknown */
     int input_size; /* its images' own height and width, as its JSON file says or its package; 0: unknown */
+    bt_model_sizes sizes;                /* those that it takes, where its JSON file says more than one */
     int compiled_height, compiled_width; /* all that a package takes; 0: any, or unknown */
     bt_image_norm norm;
     bt_image_output output;

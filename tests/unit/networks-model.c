@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,73 @@ static void a_file_says_which_map_is_made_of_what_it_gives(void **state) {
     assert_true(model.norm.mean[2] == 0.5f && model.norm.std[1] == 2);
 }
 
+static void assert_near(double got, double wanted) {
+    if (fabs(got - wanted) > 1e-6 * (1 + fabs(wanted))) fail_msg("%.9g is not %.9g", got, wanted);
+}
+
+/* What a byte becomes, as whoever prepares pictures computes it. */
+static double becomes(const bt_model *model, int byte, int channel) {
+    float scale[3], offset[3];
+    bt_image_norm_factors(&model->norm, scale, offset);
+    return (double)((float)byte * scale[channel] + offset[channel]);
+}
+
+static void a_file_says_how_pictures_go_in(void **state) {
+    (void)state;
+    bt_model model = described("usual", at("net.pt"));
+    assert_true(!model.map.channels_last && model.map.dtype == BT_MODEL_FLOAT32);
+    assert_true(model.map.pad_to_multiple == 0 && model.map.stride == 0);
+    put("put.json", "{\"layout\": \"NHWC\", \"dtype\": \"float16\", \"pad_to_multiple\": 32, \"stride\": 4}");
+    model = described("put", at("net.pt"));
+    assert_true(model.map.channels_last && model.map.dtype == BT_MODEL_FLOAT16);
+    assert_true(model.map.pad_to_multiple == 32 && model.map.stride == 4);
+    assert_memory_equal(&model.norm, &bt_image_imagenet, sizeof model.norm);
+    put("scaled.json",
+        "{\"scale\": 1, \"mean\": [123.675, 116.28, 103.53], \"std\": [58.395, 57.12, 57.375]}");
+    model = described("scaled", at("net.pt"));
+    for (int c = 0; c < 3; c++) /* ImageNet's, in bytes */
+        assert_near(becomes(&model, 200, c), becomes(&(bt_model){.norm = bt_image_imagenet}, 200, c));
+    put("whole.json", "{\"scale\": 1}");
+    model = described("whole", at("net.pt"));
+    assert_near(becomes(&model, 0, 0), 0);
+    assert_near(becomes(&model, 255, 2), 255);
+    put("half.json", "{\"scale\": 0.5, \"channels\": 1, \"mean\": [10], \"std\": [2]}");
+    model = described("half", at("net.pt"));
+    assert_near(becomes(&model, 100, 1), (100 * 0.5 - 10) / 2);
+    put("bytes.json", "{\"dtype\": \"uint8\"}");
+    model = described("bytes", at("net.pt"));
+    assert_int_equal(model.map.dtype, BT_MODEL_UINT8);
+    for (int byte = 0; byte < 256; byte++)
+        assert_near(becomes(&model, byte, 0), byte);
+}
+
+static void a_file_says_which_sizes_it_takes(void **state) {
+    (void)state;
+    bt_error error = {0};
+    put("one.json", "{\"input_size\": 96}");
+    bt_model model = described("one", at("net.pt"));
+    assert_int_equal(bt_model_check_size(&model, 64, 64, &error), BT_OK); /* where to begin, not a limit */
+    put("several.json", "{\"input_size\": [512, 256, 1024]}");
+    model = described("several", at("net.pt"));
+    assert_int_equal(model.input_size, 512);
+    assert_int_equal(bt_model_check_size(&model, 256, 1024, &error), BT_OK);
+    assert_int_equal(bt_model_check_size(&model, 256, 300, &error), BT_INVALID);
+    assert_string_equal(error.message,
+                        "several: images of 256 x 300 pixels; its JSON file's \"input_size\" has 512, 256 "
+                        "or 1024 for each side");
+    put("range.json", "{\"input_size\": {\"from\": 256, \"to\": 2048, \"step\": 32}}");
+    model = described("range", at("net.pt"));
+    assert_int_equal(model.input_size, 256);
+    assert_int_equal(bt_model_check_size(&model, 2048, 288, &error), BT_OK);
+    assert_int_equal(bt_model_check_size(&model, 224, 256, &error), BT_INVALID);
+    assert_int_equal(bt_model_check_size(&model, 256, 2080, &error), BT_INVALID);
+    assert_int_equal(bt_model_check_size(&model, 256, 272, &error), BT_INVALID);
+    says(error.message, "256 to 2048 in steps of 32");
+    put("any.json", "{\"input_size\": {\"from\": 64, \"to\": 128}}");
+    model = described("any", at("net.pt"));
+    assert_int_equal(bt_model_check_size(&model, 65, 128, &error), BT_OK);
+}
+
 /* NAME.json first, then that of the file's own name; where both are there and differ it is said which. */
 static void the_files_own_name_does_where_the_models_is_not_there(void **state) {
     (void)state;
@@ -197,6 +265,8 @@ static void a_package_says_what_images_it_takes(void **state) {
         error.message,
         "sized: sized-2.pt2 was compiled for images of 64 x 64 pixels, not of 64 x 96: ask for "
         "those, or for none");
+    put("sized.json", "{\"input_size\": [32, 64]}");
+    assert_int_equal(described("sized", at("sized-2.pt2")).input_size, 64); /* what it was compiled for */
     put("sized.json", "{\"input_size\": 96}");
     assert_int_equal(described("sized", at("sized-2.pt2")).input_size,
                      96); /* and refused for its size later */
@@ -243,8 +313,26 @@ static void what_is_wrong_beside_a_file_is_named(void **state) {
         {"{\"std\": [0.5, 0, 0.5]}", "std[1]"},
         {"{\"std\": [-1, 1, 1]}", "std[0]"},
         {"{\"mean\": [0.5]}", "or \"channels\": 1 beside it"},
-        {"{\"channels\": 2}", "channels is 3, of red, green and blue, or 1, of grey"},
-        {"{\"channels\": 4}", "channels"},
+        {"{\"input_size\": []}", "input_size lists 0 sizes"},
+        {"{\"input_size\": [256, 0]}", "input_size[1] is no whole number from 1 to 16384"},
+        {"{\"input_size\": [256, \"512\"]}", "input_size[1]"},
+        {"{\"input_size\": {\"from\": 256}}", "input_size: to is missing"},
+        {"{\"input_size\": {\"from\": 256, \"to\": 128}}", "to"},
+        {"{\"input_size\": {\"from\": 1, \"to\": 2, \"step\": 0}}", "step"},
+        {"{\"input_size\": {\"from\": 1, \"to\": 2, \"by\": 1}}", "by"},
+        {"{\"input_size\": true}", "input_size is one size, several, as [256, 512], or"},
+        {"{\"scale\": 0}", "scale"},
+        {"{\"scale\": \"1/255\"}", "scale"},
+        {"{\"layout\": \"nhwc\"}", "layout is \"NCHW\" or \"NHWC\""},
+        {"{\"dtype\": \"float64\"}", "dtype is \"float32\", \"float16\" or \"uint8\""},
+        {"{\"dtype\": 8}", "dtype is"},
+        {"{\"dtype\": \"uint8\", \"mean\": [0, 0, 0]}", "takes bytes as they are"},
+        {"{\"pad_to_multiple\": 0}", "pad_to_multiple"},
+        {"{\"pad_to_multiple\": 2048}", "pad_to_multiple"},
+        {"{\"stride\": 65}", "stride"},
+        {"{\"stride\": 1.5}", "stride"},
+        {"{\"channels\": 2}", "channels is 3, of red, green and blue, or 1, their mean"},
+        {"{\"channels\": 4}", "export a network of 4 inside one that makes them of 3"},
         {"{\"output\": null}", "output is the name of one tensor"},
         {"{\"output\": -1}", "output is the name of one tensor"},
         {"{\"output\": \"\"}", "output is the name of one tensor"},
@@ -374,6 +462,8 @@ int main(void) {
         cmocka_unit_test(a_file_says_what_its_input_is_or_the_usual_holds),
         cmocka_unit_test(a_file_says_whether_it_gives_probabilities),
         cmocka_unit_test(a_file_says_which_map_is_made_of_what_it_gives),
+        cmocka_unit_test(a_file_says_how_pictures_go_in),
+        cmocka_unit_test(a_file_says_which_sizes_it_takes),
         cmocka_unit_test(the_files_own_name_does_where_the_models_is_not_there),
         cmocka_unit_test(a_package_says_what_images_it_takes),
         cmocka_unit_test(what_is_odd_about_outputs_is_asked),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|mpi|torch|python|peers|clients|tritonserver|deployment]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|mpi|torch|python|peers|networks|clients|tritonserver|deployment]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -18,6 +18,8 @@
 #   python what it takes to use that torch from Python, for tools/setup/torch-python, COCO's and Prometheus's readers and
 #          Pillow: 35 MB
 #   peers  of python, with what bench-peers compares with: 97 MB more
+#   networks   of python, with torchvision, segmentation-models-pytorch, timm, MONAI, nnU-Net's architectures and onnx: 25 MB
+#          more
 #   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
 #   tritonserver  NVIDIA's tritonserver, which bench-triton compares with: 55 MB
 #   deployment kubernetes-validate, KServe's models and hadolint, for the tests of manifests and of packaging/docker: 37 MB
@@ -42,9 +44,9 @@ main() {
         case $1 in
         --quiet) quiet=yes ;;
         core | gpu | lint | gate | monitoring | fuzz | coverage | package | mpi | torch) parts="$parts $1" ;;
-        python | peers) parts="$parts torch $1" ;;
+        python | peers | networks) parts="$parts torch $1" ;;
         clients | tritonserver | deployment) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, mpi, torch, python, peers, clients, tritonserver and deployment" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, mpi, torch, python, peers, networks, clients, tritonserver and deployment" ;;
         esac
         shift
     done
@@ -79,7 +81,7 @@ plan() {
     for part in $1; do
         case $part in
         torch) plan_torch ;;
-        python | peers) plan_python "$part" ;;
+        python | peers | networks) plan_python "$part" ;;
         clients | tritonserver) plan_clients "$part" ;;
         deployment) plan_deployment ;;
         *) plan_packages "$part" ;;
@@ -166,6 +168,11 @@ write_stamps() {
         case $part in
         python | peers)
             write_python
+            continue
+            ;;
+        networks)
+            write_python
+            [ "$(cat .deps/networks.stamp 2>/dev/null)" = networks ] || echo networks >.deps/networks.stamp
             continue
             ;;
         clients | tritonserver | deployment)

@@ -1,8 +1,8 @@
 # The libtorch part of deps.sh: where libtorch comes from, the pinned wheels, their cache. Sourced, not run.
 #
 # wheels.txt lists the wheels with their checksums in trees: `torch`, `nvidia` (what libtorch_cpu.so itself links) and
-# `cuda` (what a GPU needs besides, unpacked into the nvidia tree where a driver is present); `python` and `peers` are
-# python.sh's. libtorch finds the nvidia tree by its own RPATH, $ORIGIN/../../nvidia, so the two lie side by side.
+# `cuda` (what a GPU needs besides, unpacked into the nvidia tree where a driver is present); `python`, `peers` and
+# `networks` are python.sh's. libtorch finds the nvidia tree by its own RPATH, $ORIGIN/../../nvidia, so the two lie side by side.
 # .deps/TREE.wheels says which wheels a tree was made of; it is written last, so a tree without it is not used.
 
 cache=${XDG_CACHE_HOME:-${HOME:-$PWD/.deps}/.cache}/batchtune

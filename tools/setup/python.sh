@@ -5,14 +5,14 @@
 # There, libraries of the same names stand in for them, which hold every symbol that is asked for and no code. They lie
 # where only tools/setup/torch-python looks, and the real ones, where they are, come first by libtorch's own RPATH.
 
-# plan_python python|peers: after plan_torch.
+# plan_python python|peers|networks: after plan_torch.
 plan_python() {
     case $torch_origin in
     Python) torch_python=$python ;;
     LIBTORCH) fail 1 "LIBTORCH=$torch_home: use a Python of its own version; batchtune's Python part goes with its own torch" ;;
     .deps)
         find_python_3_11
-        if [ "$1" = peers ]; then plan_wheels python peers; else plan_wheels python; fi
+        if [ "$1" = python ]; then plan_wheels python; else plan_wheels python "$1"; fi
         ;;
     esac
 }

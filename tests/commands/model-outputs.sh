@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Networks as people have them: a dictionary or a tuple out, several classes, one channel in, a map smaller than the
-# picture, sigmoids of their own. Their classes are those that PyTorch makes of the same numbers.
+# picture, sigmoids of their own, channels that come last, bytes or halves in, sides that must be multiples. Their classes are those that PyTorch makes of the same numbers.
 . tests/lib/tap.sh
 [ -e .deps/python.stamp ] || skip_all "torch's Python part is not set up: make deps-python"
 programs=$PWD/$bin
@@ -82,6 +82,31 @@ class Flat(nn.Module):
         return self.layer(x)[:, 0]
 
 
+class Wants(nn.Module):
+    """Three classes of what goes in as one type."""
+
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self.layer, self.dtype = nn.Conv2d(3, 3, 3, 1, 1), dtype
+
+    def forward(self, x):
+        assert x.dtype == self.dtype
+        return self.layer(x.to(torch.float32))
+
+
+class Last(nn.Module):
+    """N x H x W x C out, and in."""
+
+    def __init__(self, both: bool):
+        super().__init__()
+        self.layer, self.both = nn.Conv2d(3, 5, 3, 1, 1), both
+
+    def forward(self, x):
+        if self.both:
+            x = x.permute(0, 3, 1, 2)
+        return self.layer(x).permute(0, 2, 3, 1)
+
+
 class Vector(nn.Module):
     """No map at all: a classifier."""
 
@@ -117,6 +142,12 @@ make("sigmoids", Sigmoids(), lambda n: n(x), outputs="probabilities", activation
 make("softmax", nn.Sequential(nn.Conv2d(3, 4, 3, 1, 1), nn.Softmax(1)), lambda n: n(x),
      outputs="probabilities", mask=[2, 3])
 make("flat", Flat(), lambda n: n(x)[:, None])
+make("bytes", Wants(torch.uint8), lambda n: n(x.round().clamp(0, 255).to(torch.uint8)), dtype="uint8")
+make("halves", Wants(torch.float16), lambda n: n(x.half()), dtype="float16")
+make("last", Last(True), lambda n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), layout="NHWC", mask=1)
+make("turned", Last(False), lambda n: n(x).permute(0, 3, 1, 2))
+make("padded", Pair(), lambda n: F.interpolate(n(F.pad(x, (0, 12, 0, 8), "replicate"))[1], scale_factor=2, mode="bilinear")[:, :, :32, :48],
+     pad_to_multiple=20, output=1, stride=2, mask=1)
 for name, network in ("vector", Vector()), ("four", nn.Conv2d(4, 1, 1)):
     torch.jit.script(network.eval()).save(f"{folder}/{name}.pt")
 
@@ -153,7 +184,7 @@ most = max(abs(a - b) / (1 + abs(b)) for a, b in zip(given, wanted))
 sys.exit(None if most < 1e-4 else f"differs by {most}")
 PYTHON
 }
-for name in dictionary aux pair unet said sigmoids softmax flat; do
+for name in dictionary aux pair unet said sigmoids softmax flat bytes halves last turned padded; do
     maps "$name"
     exits 0 "$name is taken"
     same "$name.given" "$name.wanted" map
@@ -172,6 +203,8 @@ like "$(found unet)" 'takes pictures of one channel, the mean of the three \("ch
 is "$(found said)" '' 'but not what was said'
 is "$(found aux)" '' 'or chosen'
 like "$(found pair)" 'its map is smaller by 2 and is enlarged' 'a smaller map is enlarged'
+is "$(found last)$(found padded)" '' 'and nothing of what was said'
+like "$(found turned)" 'its map is N x H x W x classes' 'classes that come last are found out'
 is "$(found flat)" '' 'and of what is as usual nothing is said'
 
 # --- from the file to a tuned config, and a picture's polygons
@@ -192,7 +225,7 @@ refused() {
 refused vector 'vector\.pt: gives 1 x 10 for images of 1 x 3 x 32 x 48; N x classes x H x W is wanted' 'no map'
 refused four 'four\.pt: does not run on images of 1 x 3 x 32 x 48: .*4 channels' 'other channels than three or one'
 echo '{"output": "mask"}' >dictionary.json
-refused dictionary 'dictionary\.pt: gives no tensor "mask"; there is "(aux|out)", "(aux|out)", one of which its JSON file can name: "output"' \
+refused dictionary 'dictionary\.pt: gives no tensor "mask"; there is "(aux|out)", "(aux|out)"; \{"output": "(aux|out)"\} in its JSON file would do' \
     'a tensor that is not there'
 echo '{"output": 4}' >pair.json
 refused pair 'pair\.pt: gives no tensor 4; there is 0, 1' 'or a number beyond'
@@ -200,6 +233,12 @@ echo '{"classes": ["ground", "cell"]}' >dictionary.json
 refused dictionary 'dictionary\.pt: gives 5 classes; its JSON file names 2' 'another number of classes'
 echo '{"mask": 9}' >dictionary.json
 refused dictionary 'gives 5 classes; its JSON file.s "mask" has number 9' 'a class that is not there'
+echo '{"output": 1, "stride": 4}' >pair.json
+refused pair 'pair\.pt: its map is smaller by 2; its JSON file.s "stride" says 4' 'another stride'
+echo '{"input_size": [32, 64]}' >dictionary.json
+refused dictionary 'images of 32 x 48 pixels; its JSON file.s "input_size" has 32 or 64 for each side' 'another size'
+run "$forward" --model said --model-file said.pt --input x.f32 --shape 1,3,33,48 --output odd.given --precision fp32
+refuses 'said\.pt: does not run on images of 1 x 1 x 33 x 48: .*"pad_to_multiple": 32' 'a side that cannot be halved, with what may help'
 echo '{"mask": [1]}' >flat.json
 refused flat 'flat\.pt: gives 1 classes; its JSON file.s "mask" has number 1' 'also of one'
 done_testing

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Networks that people have, from the libraries that they have them from, each exported as docs/models-and-weights.md has
+# it, but with random weights: the classes of pixels are those of PyTorch's own argmax; and a few are tuned, put under load
+# and served.
+. tests/lib/tap.sh
+. tests/lib/serving.sh
+[ -e .deps/networks.stamp ] || skip_all "the networks' libraries are not set up: make deps-networks"
+# The networks' own folder counts, and an installed Python's torch has what that Python has.
+tools/setup/torch-python -c 'import importlib.util as u, sys
+sys.exit(not all(map(u.find_spec, ("torchvision", "segmentation_models_pytorch", "timm", "monai", "dynamic_network_architectures"))))' ||
+    skip_all 'the Python that has torch has not the libraries of the networks'
+script=tools/python/export_networks.py
+page=$PWD/docs/models-and-weights.md
+case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
+forward=${bin%/bin}/tests/model-forward
+made=${bin%/bin}/networks
+names='fcn deeplabv3 lraspp smp_unet smp_fpn timm monai nnunet unet'
+
+# Importing the libraries takes half a minute of a core, so that what is newer than the script is kept.
+if [ ! "$made/done" -nt "$script" ] || [ ! "$made/done" -nt .deps/networks.wheels ]; then
+    rm -rf "$made"
+    RUN_TIMEOUT_S=800 run tools/setup/torch-python "$script" "$made" --names "${names// /,}" --onnx
+    exits 0 'every network is exported' || {
+        done_testing
+        exit 1
+    }
+    printf '%s\n' "$out" >"$made/done"
+fi
+while read -r line; do
+    grep -q -F -e "$line" "$page"
+    ok $? "the page has: $line"
+done < <(tools/setup/torch-python -c 'import ast, sys
+for node in ast.parse(open(sys.argv[1]).read()).body:
+    if isinstance(node, ast.Assign) and node.targets[0].id == "LINES":
+        for value in node.value.values: print(value.elts[0].value)' "$script" | grep -v PlainConvUNet)
+cd "$scratch" || exit 1
+
+# alike NAME PATH: the share of pixels whose class is PyTorch's, of two pictures of 64 x 64.
+alike() {
+    python3 - "$scratch/$1.$2" "$made/$1.argmax" <<'PYTHON'
+import array
+import sys
+
+planes, wanted = array.array("f", open(sys.argv[1], "rb").read()), open(sys.argv[2], "rb").read()
+pixels = len(wanted) // 2
+classes = len(planes) // len(wanted)
+same = 0
+for image in (0, 1):
+    of = [planes[(image * classes + c) * pixels : (image * classes + c + 1) * pixels] for c in range(classes)]
+    for i in range(pixels):
+        values = [plane[i] for plane in of]
+        same += values.index(max(values)) == wanted[image * pixels + i]
+print(f"{same / len(wanted):.5f}")
+PYTHON
+}
+for name in $names; do
+    for path in standard production; do
+        run "$forward" --model "$name" --model-file "$made/$name.pt" --input "$made/x.f32" --shape 2,3,64,64 --path $path --precision fp32 \
+            --output "$name.$path"
+        [ $path = standard ] || continue
+        exits 0 "$name is opened"
+        printf '%s\n' "$out" | sed -n 's/^found: /# found: /p'
+    done
+    share=$(alike "$name" standard)
+    awk -v share="${share:-0}" 'BEGIN { exit !(share >= 0.999) }'
+    ok $? "and its classes are PyTorch's in 99.9 % of the pixels"
+    comment "$name: $share of the pixels alike on the standard path, $(alike "$name" production) on the production path"
+done
+
+# --- tuned, under load, served
+run "$bin/optimize-batch" --quiet --model-file "unet=$made/unet.pt,monai=$made/monai.pt" --image-size 64 --batches 1,2 --threads 1 --instances 1 \
+    --precision fp32 --time-budget 6s --min-mask-iou 0 --output c.json
+like "$status" '^[04]$' 'two of them are tuned' || comment "$err"
+run "$bin/test-production" --quiet --config c.json --scenarios single --duration 2s
+like "$status" '^[034]$' 'and put under load' || comment "$err"
+"${bin%/bin}"/tests/draw-spheroids --seed 5 --size 64 --output . >/dev/null
+serve served --config c.json
+ok $? 'and served' || comment "$(cat served.err)"
+for name in unet monai; do
+    run curl --fail --silent "$url/segment/$name" --data-binary @0.png
+    says '"polygons"' "$name answers for a picture"
+done
+done_testing

@@ -114,7 +114,9 @@ bt_status bt_model_describe(bt_model *out, const char *name, const char *file, b
 
 bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_error *error) {
     const int h = model->compiled_height, w = model->compiled_width;
-    if ((h > 0 && h != height) || (w > 0 && w != width))
+    const int padded_height = bt_model_map_padded(&model->map, height),
+              padded_width = bt_model_map_padded(&model->map, width);
+    if ((h > 0 && h != padded_height) || (w > 0 && w != padded_width))
         return bt_fail(
             error, BT_INVALID,
             "%s: %.80s was compiled for images of %d x %d pixels, not of %d x %d: ask for those, or for none",

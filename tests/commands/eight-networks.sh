@@ -20,7 +20,8 @@ names='fcn deeplabv3 lraspp smp_unet smp_fpn timm monai nnunet unet'
 if [ ! "$made/done" -nt "$script" ] || [ ! "$made/done" -nt .deps/networks.wheels ]; then
     rm -rf "$made"
     RUN_TIMEOUT_S=800 run tools/setup/torch-python "$script" "$made" --names "${names// /,}" --onnx
-    exits 0 'every network is exported' || {
+    exits 0 'every network is exported'
+    [ "$status" = 0 ] || {
         done_testing
         exit 1
     }

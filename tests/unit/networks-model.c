@@ -265,6 +265,10 @@ static void a_package_says_what_images_it_takes(void **state) {
         error.message,
         "sized: sized-2.pt2 was compiled for images of 64 x 64 pixels, not of 64 x 96: ask for "
         "those, or for none");
+    put("sized.json", "{\"pad_to_multiple\": 64}");
+    model = described("sized", at("sized-2.pt2"));
+    assert_int_equal(bt_model_check_size(&model, 50, 64, &error), BT_OK); /* as it is padded */
+    assert_int_equal(bt_model_check_size(&model, 50, 65, &error), BT_INVALID);
     put("sized.json", "{\"input_size\": [32, 64]}");
     assert_int_equal(described("sized", at("sized-2.pt2")).input_size, 64); /* what it was compiled for */
     put("sized.json", "{\"input_size\": 96}");

@@ -340,7 +340,7 @@ typedef struct bt_pixel_run {
     int32_t y, begin, end;
 } bt_pixel_run;
 
-/* One region: pixels above the threshold that touch each other, by a side or a corner. */
+/* One region: pixels above the threshold, or of the same label, that touch each other, by a side or a corner. */
 typedef struct bt_polygon {
     bt_ring outline;      /* through the region's own outermost pixels */
     const bt_ring *holes; /* through the region's own pixels around each hole, the other way round */
@@ -350,6 +350,7 @@ typedef struct bt_polygon {
     int x, y, width, height;  /* the smallest box that holds its pixels */
     const bt_pixel_run *runs; /* its pixels, row by row from the top, each row from the left */
     int run_count;
+    int class_number; /* of bt_polygons_find_classes: its label; else 0 */
 } bt_polygon;
 
 /* The regions of one picture, by their topmost pixel and of that row the leftmost. A region inside another's
@@ -370,13 +371,41 @@ BT_API BT_MUST_USE bt_status bt_polygons_find(bt_polygons **out, const float *pr
                                               int width, float threshold, double min_area_px,
                                               bt_error *error);
 
-/* Frees what bt_polygons_find returned. NULL-safe; nulls. */
+/* A class of a network that tells several apart; bt_service_class says what it is called. */
+typedef struct bt_class {
+    const char *name; /* UTF-8; what finds polygons does not read it */
+    uint8_t rgb[3];   /* red, green and blue, 0..255, for who draws it */
+    bool left_out;    /* its pixels make no regions, as a background's do not */
+} bt_class;
+
+/* Finds the regions of `labels` (height x width, as bt_request's): pixels of the same label that touch each other, of
+ * `class_count` (1..256) classes, those left out and BT_NO_LABEL passed over. `classes` has as many; NULL: number 0 is
+ * left out. Regions of two classes may touch, and do not overlap: with sigmoids, where classes may, a pixel's label is
+ * the likeliest of them (bt_polygons_find takes one class's plane by itself). They come by their topmost pixel and of
+ * that row the leftmost, whatever their class. A region's confidence is the mean of its own class's probability, of
+ * `class_probabilities` (class_count x height x width, as bt_request's; NULL: not known, and each confidence is 1).
+ *
+ * Works on the caller's thread, needs no service, and takes a byte a pixel besides what it returns. The caller closes
+ * *out. BT_INVALID for a wrong size, number of classes or area, for a label that no class has, and for a value in a
+ * region that is no probability (the message says where); else as bt_polygons_find. */
+BT_API BT_MUST_USE bt_status bt_polygons_find_classes(bt_polygons **out, const uint8_t *labels,
+                                                      const float *class_probabilities,
+                                                      const bt_class *classes, int class_count, int height,
+                                                      int width, double min_area_px, bt_error *error);
+
+/* Frees what either returned. NULL-safe; nulls. */
 BT_API void bt_polygons_close(bt_polygons **polygons);
 
 /* As JSON: {"height": ..., "width": ..., "polygons": [{"type": "external", "points": [[x, y], ...],
  * "holes": [[[x, y], ...], ...], "area": ..., "confidence": ..., "bbox": [x, y, width, height]}, ...]}. A new
  * string, to be freed by bt_free. BT_NO_MEMORY. */
 BT_API BT_MUST_USE bt_status bt_polygons_json(const bt_polygons *polygons, char **out, bt_error *error);
+
+/* The same of several classes: each polygon has "class": its class's name, and "class_number", too. BT_INVALID for a class
+ * without a name or with one that is not UTF-8, and for a polygon of none of `classes`, or of one that is left out;
+ * BT_NO_MEMORY. */
+BT_API BT_MUST_USE bt_status bt_polygons_json_classes(const bt_polygons *polygons, const bt_class *classes,
+                                                      int class_count, char **out, bt_error *error);
 
 /* A picture of a COCO data set. */
 typedef struct bt_coco_picture {
@@ -403,6 +432,12 @@ BT_API BT_MUST_USE bt_status bt_polygons_coco(const bt_coco_picture *pictures, i
  * of pycocotools. `iscrowd` stays 0. Errors as bt_polygons_coco. */
 BT_API BT_MUST_USE bt_status bt_polygons_coco_rle(const bt_coco_picture *pictures, int count,
                                                   const char *category, char **out, bt_error *error);
+
+/* Either of the two with a category for each class that is not left out: their ids count from 1, in the classes' order.
+ * Errors as bt_polygons_coco, and as bt_polygons_json_classes. */
+BT_API BT_MUST_USE bt_status bt_polygons_coco_classes(const bt_coco_picture *pictures, int count,
+                                                      const bt_class *classes, int class_count,
+                                                      bool run_lengths, char **out, bt_error *error);
 
 /* Frees a string that this library made; NULL-safe. */
 BT_API void bt_free(char *text);

@@ -82,8 +82,8 @@ static void tell(const segmenting *s, const bt_segment_summary *summary) {
                      "%d of %d pictures segmented, %.2f a second; P95 %.1f ms, batches of up to %d",
                      summary->segmented, s->pictures.count, summary->pictures_per_s, summary->p95_latency_ms,
                      summary->batch_size);
-    bt_log_write(s->log, BT_LOG_INFO, "%lld %s on %.1f %% of the %s%s (%s)", (long long)summary->regions,
-                 summary->regions == 1 ? "region" : "regions", 100 * summary->area_share,
+    bt_log_write(s->log, BT_LOG_INFO, "%lld %s%s on %.1f %% of the %s%s (%s)", (long long)summary->regions,
+                 summary->regions == 1 ? "region" : "regions", summary->by_class, 100 * summary->area_share,
                  s->pictures.is_folder ? "pictures" : "picture", confidence, summary->runs);
     if (summary->fallbacks)
         bt_log_write(s->log, BT_LOG_WARNING, "%d of them by the standard path", summary->fallbacks);

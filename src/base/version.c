@@ -39,6 +39,7 @@ size_t bt_size_of(const char *type) {
         TYPE(bt_pixel_run),
         TYPE(bt_polygon),
         TYPE(bt_polygons),
+        TYPE(bt_class),
         TYPE(bt_coco_picture),
     };
     for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)

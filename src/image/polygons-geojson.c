@@ -44,20 +44,37 @@ static json_t *geometry_to_json(const bt_polygon *p) {
     return json_pack("{s:s, s:o}", "type", "Polygon", "coordinates", only);
 }
 
-/* The box goes from corner to corner, as the rings do. */
-static json_t *feature_to_json(const bt_polygon *p, const char *category) {
-    return json_pack("{s:s, s:[i,i,i,i], s:o, s:{s:s, s:{s:s}, s:f, s:f}}", "type", "Feature", "bbox", p->x,
-                     p->y, p->x + p->width, p->y + p->height, "geometry", geometry_to_json(p), "properties",
-                     "objectType", "detection", "classification", "name", category, "area", p->area_px,
+/* The box goes from corner to corner, as the rings do. `classification` is taken over. */
+static json_t *feature_to_json(const bt_polygon *p, json_t *classification) {
+    return json_pack("{s:s, s:[i,i,i,i], s:o, s:{s:s, s:o, s:f, s:f}}", "type", "Feature", "bbox", p->x, p->y,
+                     p->x + p->width, p->y + p->height, "geometry", geometry_to_json(p), "properties",
+                     "objectType", "detection", "classification", classification, "area", p->area_px,
                      "confidence", p->confidence);
 }
 
-json_t *bt_polygons_to_geojson(const bt_polygons *polygons, const char *category) {
+static json_t *class_to_json(const bt_class *one) {
+    return json_pack("{s:s, s:[i,i,i]}", "name", one->name, "color", one->rgb[0], one->rgb[1], one->rgb[2]);
+}
+
+/* Of one category without `classes`, else of these. */
+static json_t *collect(const bt_polygons *polygons, const char *category, const bt_class *classes) {
     json_t *features = json_array();
     bool good = features != NULL;
-    for (int i = 0; i < polygons->count && good; i++)
-        good = json_array_append_new(features, feature_to_json(&polygons->items[i], category)) == 0;
+    for (int i = 0; i < polygons->count && good; i++) {
+        const bt_polygon *p = &polygons->items[i];
+        json_t *classification =
+            classes ? class_to_json(&classes[p->class_number]) : json_pack("{s:s}", "name", category);
+        good = json_array_append_new(features, feature_to_json(p, classification)) == 0;
+    }
     if (good) return json_pack("{s:s, s:o}", "type", "FeatureCollection", "features", features);
     json_decref(features);
     return NULL;
+}
+
+json_t *bt_polygons_to_geojson(const bt_polygons *polygons, const char *category) {
+    return collect(polygons, category, NULL);
+}
+
+json_t *bt_polygons_classes_to_geojson(const bt_polygons *polygons, const bt_class *classes) {
+    return collect(polygons, NULL, classes);
 }

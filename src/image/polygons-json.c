@@ -27,10 +27,29 @@ static json_t *polygon_to_json(const void *item) {
                      p->area_px, "confidence", p->confidence, "bbox", box_to_json(p));
 }
 
+static json_t *to_json(const bt_polygons *polygons, json_t *list) {
+    return json_pack("{s:i, s:i, s:o}", "height", polygons->height, "width", polygons->width, "polygons",
+                     list);
+}
+
 json_t *bt_polygons_to_json(const bt_polygons *polygons) {
-    return json_pack(
-        "{s:i, s:i, s:o}", "height", polygons->height, "width", polygons->width, "polygons",
-        bt_json_array_of(polygons->items, sizeof *polygons->items, polygons->count, polygon_to_json));
+    return to_json(polygons, bt_json_array_of(polygons->items, sizeof *polygons->items, polygons->count,
+                                              polygon_to_json));
+}
+
+json_t *bt_polygons_classes_to_json(const bt_polygons *polygons, const bt_class *classes) {
+    json_t *list = json_array();
+    bool good = list != NULL;
+    for (int i = 0; i < polygons->count && good; i++) {
+        const bt_polygon *p = &polygons->items[i];
+        json_t *one = polygon_to_json(p);
+        good = json_array_append_new(list, one) == 0 &&
+               json_object_set_new(one, "class", json_string(classes[p->class_number].name)) == 0 &&
+               json_object_set_new(one, "class_number", json_integer(p->class_number)) == 0;
+    }
+    if (good) return to_json(polygons, list);
+    json_decref(list);
+    return NULL;
 }
 
 /* ---- as text ---- */
@@ -44,4 +63,14 @@ bt_status bt_polygons_to_text(json_t *json, char **out, bt_error *error) {
 bt_status bt_polygons_json(const bt_polygons *polygons, char **out, bt_error *error) {
     if (!out || !polygons) return bt_fail(error, BT_INVALID, "there are no polygons, or no place for text");
     return bt_polygons_to_text(bt_polygons_to_json(polygons), out, error);
+}
+
+bt_status bt_polygons_json_classes(const bt_polygons *polygons, const bt_class *classes, int class_count,
+                                   char **out, bt_error *error) {
+    if (!out || !polygons) return bt_fail(error, BT_INVALID, "there are no polygons, or no place for text");
+    *out = NULL;
+    bt_status status = bt_classes_check(classes, class_count, error);
+    if (status == BT_OK) status = bt_classes_check_polygons(classes, class_count, polygons, error);
+    return status == BT_OK ? bt_polygons_to_text(bt_polygons_classes_to_json(polygons, classes), out, error)
+                           : status;
 }

@@ -1,201 +1,81 @@
-/* Which pixels make a region, which regions count, and what is said of each. OpenCV only follows the borders
- * of what was decided here.
- *
- * A region is a set of runs, the rows' unbroken pieces above the threshold: runs that touch are joined by
- * union-find. That takes memory by what there is to see, not by the pixel. */
+/* What is said of each region: its outline and holes, which OpenCV follows, its area, confidence, box and pixels. Which
+ * pixels make a region, and which regions count, is decided in regions.c. */
 #include "image/polygons.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "image/contours.h"
+#include "image/regions.h"
 #include "image/resize.h"
-
-#define PROBABILITY_SLACK 1e-3f /* resizing rounds: a little over 1 is still 1 */
-
-typedef struct run {
-    int row, begin, end;
-    uint32_t region; /* another run of its region, never a later one; in the end the region's number */
-} run;
-
-typedef struct region {
-    int64_t pixels;
-    double sum;                   /* of probabilities */
-    int left, top, right, bottom; /* the last two past the end */
-    int run_count;
-    int index; /* of its polygon, or -1: too small */
-} region;
 
 /* All that one call works with. */
 typedef struct search {
-    const float *probabilities;
-    int height, width;
-    float threshold;
-    double min_area_px;
-    run *runs;
-    size_t run_count, run_room;
-    size_t *rows; /* height + 1: where each row's runs begin */
-    region *regions;
-    uint32_t region_count;
-    uint8_t *mask; /* the regions that count */
-    int kept;
-    size_t kept_runs;
-    bt_borders borders;
+    bt_region_map map;
+    bt_regions found;
+    uint8_t *mask;       /* the regions of one class that count */
+    bt_borders *borders; /* of each class */
+    int border_count;
 } search;
 
-/* ---- runs ---- */
+/* ---- borders ---- */
 
-static bt_status fail_memory(const search *s, bt_error *error) {
-    return bt_no_memory(error, "the regions of %d x %d pixels", s->height, s->width);
+static const bt_region *region_of(const search *s, const bt_region_run *run) {
+    return &s->found.items[run->region];
 }
 
-static bt_status add_run(search *s, int row, int begin, int end, bt_error *error) {
-    run *runs = bt_array_grow(s->runs, s->run_count, 1, &s->run_room, sizeof *runs);
-    if (!runs) return fail_memory(s, error);
-    s->runs = runs;
-    s->runs[s->run_count] = (run){row, begin, end, (uint32_t)s->run_count};
-    s->run_count++;
-    return BT_OK;
-}
-
-static bool is_probability(float value) {
-    return value >= -PROBABILITY_SLACK && value <= 1 + PROBABILITY_SLACK;
-}
-
-static bt_status find_runs_of_row(search *s, int y, bt_error *error) {
-    const float *row = s->probabilities + (size_t)y * s->width;
-    bt_status status = BT_OK;
-    int begin = -1;
-    for (int x = 0; x < s->width && status == BT_OK; x++) {
-        if (!is_probability(row[x]))
-            return bt_fail(error, BT_INVALID, "the value %g at x %d, y %d is no probability", (double)row[x],
-                           x, y);
-        bool inside = row[x] > s->threshold;
-        if (inside && begin < 0) begin = x;
-        if (inside || begin < 0) continue;
-        status = add_run(s, y, begin, x, error);
-        begin = -1;
+/* What is too small is left out here: its borders would be followed for nothing. Returns whether anything is there. */
+static bool fill_mask(search *s, int class_number, uint8_t value) {
+    bool any = false;
+    for (size_t i = 0; i < s->found.run_count; i++) {
+        const bt_region_run *r = &s->found.runs[i];
+        if (region_of(s, r)->index < 0 || region_of(s, r)->class_number != class_number) continue;
+        memset(s->mask + (size_t)r->row * (size_t)s->map.width + r->begin, value,
+               (size_t)(r->end - r->begin));
+        any = true;
     }
-    if (status == BT_OK && begin >= 0) status = add_run(s, y, begin, s->width, error);
-    return status;
-}
-
-/* The first run of a region, with the way there halved for the next who asks. */
-static uint32_t first_of(run *runs, uint32_t i) {
-    while (runs[i].region != i)
-        i = runs[i].region = runs[runs[i].region].region;
-    return i;
-}
-
-static void join(run *runs, uint32_t a, uint32_t b) {
-    a = first_of(runs, a);
-    b = first_of(runs, b);
-    if (a < b)
-        runs[b].region = a;
-    else
-        runs[a].region = b;
-}
-
-/* Joins the runs of row y with those above that they touch, corners included. */
-static void join_rows(search *s, int y) {
-    size_t above = s->rows[y - 1], here = s->rows[y], end = s->rows[y + 1], above_end = here;
-    while (above < above_end && here < end) {
-        const run *upper = &s->runs[above], *lower = &s->runs[here];
-        if (upper->begin <= lower->end && lower->begin <= upper->end)
-            join(s->runs, (uint32_t)above, (uint32_t)here);
-        if (upper->end < lower->end)
-            above++;
-        else
-            here++;
-    }
-}
-
-static bt_status find_runs(search *s, bt_error *error) {
-    for (int y = 0; y < s->height; y++) {
-        s->rows[y] = s->run_count;
-        bt_status status = find_runs_of_row(s, y, error);
-        if (status != BT_OK) return status;
-        s->rows[y + 1] = s->run_count;
-        if (y > 0) join_rows(s, y);
-    }
-    return BT_OK;
-}
-
-/* ---- regions ---- */
-
-/* From "an earlier run" to "the region's number". Regions are thereby numbered by their first pixel. */
-static void number_regions(search *s) {
-    for (uint32_t i = 0; i < s->run_count; i++) {
-        run *r = &s->runs[i];
-        r->region = r->region == i ? s->region_count++ : s->runs[r->region].region;
-    }
-}
-
-static void add_to_region(const search *s, const run *r) {
-    region *into = &s->regions[r->region];
-    const float *row = s->probabilities + (size_t)r->row * s->width;
-    if (into->pixels == 0) *into = (region){.left = r->begin, .top = r->row, .right = r->end};
-    if (r->begin < into->left) into->left = r->begin;
-    if (r->end > into->right) into->right = r->end;
-    into->bottom = r->row + 1;
-    into->run_count++;
-    into->pixels += r->end - r->begin;
-    for (int x = r->begin; x < r->end; x++)
-        into->sum += (double)row[x];
-}
-
-static bt_status find_regions(search *s, bt_error *error) {
-    number_regions(s);
-    s->regions = calloc((size_t)s->region_count + 1, sizeof *s->regions);
-    if (!s->regions) return fail_memory(s, error);
-    for (size_t i = 0; i < s->run_count; i++)
-        add_to_region(s, &s->runs[i]);
-    for (uint32_t i = 0; i < s->region_count; i++) {
-        region *r = &s->regions[i];
-        bool counts = (double)r->pixels >= s->min_area_px;
-        r->index = counts ? s->kept++ : -1;
-        if (counts) s->kept_runs += (size_t)r->run_count;
-    }
-    return BT_OK;
+    return any;
 }
 
 /* The room for polygons rests on it. */
 static bt_status check_borders(const search *s, bt_error *error) {
     int outlines = 0;
-    for (int i = 0; i < s->borders.count; i++)
-        outlines += s->borders.items[i].parent < 0;
-    if (outlines == s->kept) return BT_OK;
-    return bt_fail(error, BT_BACKEND, "OpenCV has %d outlines of %d regions", outlines, s->kept);
+    for (int c = 0; c < s->map.class_count; c++)
+        for (int i = 0; i < s->borders[c].count; i++)
+            outlines += s->borders[c].items[i].parent < 0;
+    if (outlines == s->found.kept) return BT_OK;
+    return bt_fail(error, BT_BACKEND, "OpenCV has %d outlines of %d regions", outlines, s->found.kept);
 }
 
-/* What is too small is left out here: its borders would be followed for nothing. */
+/* Class by class: regions of two may touch. */
 static bt_status find_borders(search *s, bt_error *error) {
-    s->mask = calloc((size_t)s->height, (size_t)s->width);
-    if (!s->mask) return fail_memory(s, error);
-    for (size_t i = 0; i < s->run_count; i++) {
-        const run *r = &s->runs[i];
-        if (s->regions[r->region].index >= 0)
-            memset(s->mask + (size_t)r->row * s->width + r->begin, 1, (size_t)(r->end - r->begin));
+    s->mask = calloc((size_t)s->map.height, (size_t)s->map.width);
+    s->borders = calloc((size_t)s->map.class_count, sizeof *s->borders);
+    if (!s->mask || !s->borders) return bt_regions_fail_memory(&s->map, error);
+    for (int c = 0; c < s->map.class_count; c++) {
+        if (!fill_mask(s, c, 1)) continue;
+        bt_status status = bt_borders_find(&s->borders[c], s->mask, s->map.height, s->map.width, error);
+        if (status != BT_OK) return status;
+        s->border_count += s->borders[c].count;
+        fill_mask(s, c, 0);
     }
-    bt_status status = bt_borders_find(&s->borders, s->mask, s->height, s->width, error);
-    return status == BT_OK ? check_borders(s, error) : status;
+    return check_borders(s, error);
 }
 
 /* ---- polygons ---- */
 
 /* The polygon that a border belongs to: that of the run in which its first point lies. */
 static int polygon_at(const search *s, bt_pixel at) {
-    size_t low = s->rows[at.y], high = s->rows[at.y + 1];
+    size_t low = s->found.rows[at.y], high = s->found.rows[at.y + 1];
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (s->runs[middle].begin <= at.x)
+        if (s->found.runs[middle].begin <= at.x)
             low = middle;
         else
             high = middle;
     }
-    return s->regions[s->runs[low].region].index;
+    return region_of(s, &s->found.runs[low])->index;
 }
 
 /* The polygons, then their holes, then all points, then all runs, in one block. */
@@ -204,23 +84,30 @@ typedef struct layout {
     bt_polygon items[];
 } layout;
 
+static size_t count_points(const search *s) {
+    size_t count = 0;
+    for (int c = 0; c < s->map.class_count; c++)
+        for (int i = 0; i < s->borders[c].count; i++)
+            count += (size_t)s->borders[c].items[i].ring.count;
+    return count;
+}
+
 static layout *lay_out(const search *s, bt_ring **holes, bt_pixel **points, bt_pixel_run **runs) {
-    size_t hole_count = (size_t)(s->borders.count - s->kept), point_count = 0;
-    for (int i = 0; i < s->borders.count; i++)
-        point_count += (size_t)s->borders.items[i].ring.count;
-    layout *out = calloc(1, sizeof *out + (size_t)s->kept * sizeof *out->items + hole_count * sizeof **holes +
-                                point_count * sizeof **points + s->kept_runs * sizeof **runs);
+    const size_t kept = (size_t)s->found.kept, hole_count = (size_t)s->border_count - kept;
+    const size_t point_count = count_points(s);
+    layout *out = calloc(1, sizeof *out + kept * sizeof *out->items + hole_count * sizeof **holes +
+                                point_count * sizeof **points + s->found.kept_runs * sizeof **runs);
     if (!out) return NULL;
-    *holes = (bt_ring *)(out->items + s->kept);
+    *holes = (bt_ring *)(out->items + kept);
     *points = (bt_pixel *)(*holes + hole_count);
     *runs = (bt_pixel_run *)(*points + point_count);
-    out->polygons = (bt_polygons){s->height, s->width, s->kept, out->items};
+    out->polygons = (bt_polygons){s->map.height, s->map.width, s->found.kept, out->items};
     return out;
 }
 
 static void describe(const search *s, bt_polygon *items) {
-    for (uint32_t i = 0; i < s->region_count; i++) {
-        const region *r = &s->regions[i];
+    for (uint32_t i = 0; i < s->found.count; i++) {
+        const bt_region *r = &s->found.items[i];
         if (r->index < 0) continue;
         bt_polygon *p = &items[r->index];
         p->area_px = (double)r->pixels;
@@ -229,6 +116,7 @@ static void describe(const search *s, bt_polygon *items) {
         p->y = r->top;
         p->width = r->right - r->left;
         p->height = r->bottom - r->top;
+        p->class_number = r->class_number;
     }
 }
 
@@ -244,44 +132,57 @@ static int by_first_point(const void *a, const void *b) {
     return p->y != q->y ? (p->y > q->y) - (p->y < q->y) : (p->x > q->x) - (p->x < q->x);
 }
 
-/* Hands every border to its polygon. Holes are counted first, so that each polygon's stand together. */
-static void hand_out(const search *s, bt_polygon *items, bt_ring *holes, bt_pixel *points) {
-    for (int i = 0; i < s->borders.count; i++) {
-        const bt_border *border = &s->borders.items[i];
+/* Outlines go to their polygons; holes are counted there, so that each polygon's may stand together. */
+static void hand_out_outlines(const search *s, const bt_borders *borders, bt_polygon *items,
+                              bt_pixel **points) {
+    for (int i = 0; i < borders->count; i++) {
+        const bt_border *border = &borders->items[i];
         bt_polygon *p = &items[polygon_at(s, border->ring.points[0])];
         if (border->parent < 0)
-            p->outline = copy_ring(border->ring, &points);
+            p->outline = copy_ring(border->ring, points);
         else
             p->hole_count++;
     }
+}
+
+static void hand_out_holes(const search *s, const bt_borders *borders, bt_polygon *items, bt_ring *holes,
+                           bt_pixel **points) {
+    for (int i = 0; i < borders->count; i++) {
+        const bt_border *border = &borders->items[i];
+        if (border->parent < 0) continue;
+        bt_polygon *p = &items[polygon_at(s, border->ring.points[0])];
+        holes[p->holes - holes + p->hole_count++] = copy_ring(border->ring, points);
+    }
+}
+
+/* Hands every border to its polygon. */
+static void hand_out(const search *s, bt_polygon *items, bt_ring *holes, bt_pixel *points) {
+    for (int c = 0; c < s->map.class_count; c++)
+        hand_out_outlines(s, &s->borders[c], items, &points);
     bt_ring *next = holes;
-    for (int i = 0; i < s->kept; i++) {
+    for (int i = 0; i < s->found.kept; i++) {
         items[i].holes = next;
         next += items[i].hole_count;
         items[i].hole_count = 0;
     }
-    for (int i = 0; i < s->borders.count; i++) {
-        const bt_border *border = &s->borders.items[i];
-        if (border->parent < 0) continue;
-        bt_polygon *p = &items[polygon_at(s, border->ring.points[0])];
-        holes[p->holes - holes + p->hole_count++] = copy_ring(border->ring, &points);
-    }
-    for (int i = 0; i < s->kept; i++)
+    for (int c = 0; c < s->map.class_count; c++)
+        hand_out_holes(s, &s->borders[c], items, holes, &points);
+    for (int i = 0; i < s->found.kept; i++)
         qsort(holes + (items[i].holes - holes), (size_t)items[i].hole_count, sizeof *holes, by_first_point);
 }
 
 /* Each polygon's stand together; regions are numbered as their polygons are. */
 static void hand_out_runs(const search *s, bt_polygon *items, bt_pixel_run *runs) {
     const bt_pixel_run *next = runs;
-    for (uint32_t i = 0; i < s->region_count; i++) {
-        if (s->regions[i].index < 0) continue;
-        items[s->regions[i].index].runs = next;
-        next += s->regions[i].run_count;
+    for (uint32_t i = 0; i < s->found.count; i++) {
+        if (s->found.items[i].index < 0) continue;
+        items[s->found.items[i].index].runs = next;
+        next += s->found.items[i].run_count;
     }
-    for (size_t i = 0; i < s->run_count; i++) {
-        const run *r = &s->runs[i];
-        if (s->regions[r->region].index < 0) continue;
-        bt_polygon *p = &items[s->regions[r->region].index];
+    for (size_t i = 0; i < s->found.run_count; i++) {
+        const bt_region_run *r = &s->found.runs[i];
+        if (region_of(s, r)->index < 0) continue;
+        bt_polygon *p = &items[region_of(s, r)->index];
         runs[p->runs - runs + p->run_count++] = (bt_pixel_run){r->row, r->begin, r->end};
     }
 }
@@ -291,7 +192,7 @@ static bt_status make_polygons(const search *s, bt_polygons **out, bt_error *err
     bt_pixel *points;
     bt_pixel_run *runs;
     layout *made = lay_out(s, &holes, &points, &runs);
-    if (!made) return fail_memory(s, error);
+    if (!made) return bt_regions_fail_memory(&s->map, error);
     describe(s, made->items);
     hand_out(s, made->items, holes, points);
     hand_out_runs(s, made->items, runs);
@@ -301,41 +202,72 @@ static bt_status make_polygons(const search *s, bt_polygons **out, bt_error *err
 
 /* ---- in and out ---- */
 
-static bt_status check(const search *s, bt_error *error) {
-    if (!s->probabilities) return bt_fail(error, BT_INVALID, "there are no probabilities");
-    if (s->height < 1 || s->width < 1 || s->height > BT_IMAGE_SIDE_MAX || s->width > BT_IMAGE_SIDE_MAX)
-        return bt_fail(error, BT_INVALID, "a map of %d x %d pixels: each side is 1 to %d", s->height,
-                       s->width, BT_IMAGE_SIDE_MAX);
-    if (!(s->threshold > 0 && s->threshold < 1))
-        return bt_fail(error, BT_INVALID, "a threshold of %g: give one between 0 and 1",
-                       (double)s->threshold);
-    if (!(s->min_area_px >= 0))
-        return bt_fail(error, BT_INVALID, "a least area of %g pixels: give 0 or more", s->min_area_px);
+static bt_status check_size(const bt_region_map *map, bt_error *error) {
+    if (map->height < 1 || map->width < 1 || map->height > BT_IMAGE_SIDE_MAX ||
+        map->width > BT_IMAGE_SIDE_MAX)
+        return bt_fail(error, BT_INVALID, "a map of %d x %d pixels: each side is 1 to %d", map->height,
+                       map->width, BT_IMAGE_SIDE_MAX);
+    if (!(map->min_area_px >= 0))
+        return bt_fail(error, BT_INVALID, "a least area of %g pixels: give 0 or more", map->min_area_px);
     return BT_OK;
+}
+
+static bt_status find(bt_polygons **out, search *s, bt_error *error) {
+    bt_status status = bt_regions_find(&s->found, &s->map, error);
+    if (status == BT_OK) status = find_borders(s, error);
+    if (status == BT_OK) status = make_polygons(s, out, error);
+    for (int c = 0; s->borders && c < s->map.class_count; c++)
+        bt_borders_close(&s->borders[c]);
+    free(s->borders);
+    free(s->mask);
+    bt_regions_close(&s->found);
+    return status;
 }
 
 bt_status bt_polygons_find(bt_polygons **out, const float *probabilities, int height, int width,
                            float threshold, double min_area_px, bt_error *error) {
-    search s = {.probabilities = probabilities,
-                .height = height,
-                .width = width,
-                .threshold = threshold == 0 ? BT_POLYGONS_THRESHOLD : threshold,
-                .min_area_px = min_area_px};
+    search s = {.map = {.height = height,
+                        .width = width,
+                        .min_area_px = min_area_px,
+                        .probabilities = probabilities,
+                        .threshold = threshold == 0 ? BT_POLYGONS_THRESHOLD : threshold,
+                        .class_count = 1}};
     if (!out) return bt_fail(error, BT_INVALID, "there is no place for the polygons");
     *out = NULL;
-    bt_status status = check(&s, error);
-    if (status != BT_OK) return status;
-    s.rows = malloc(((size_t)height + 1) * sizeof *s.rows);
-    status = s.rows ? find_runs(&s, error) : fail_memory(&s, error);
-    if (status == BT_OK) status = find_regions(&s, error);
-    if (status == BT_OK) status = find_borders(&s, error);
-    if (status == BT_OK) status = make_polygons(&s, out, error);
-    bt_borders_close(&s.borders);
-    free(s.mask);
-    free(s.regions);
-    free(s.runs);
-    free(s.rows);
-    return status;
+    if (!probabilities) return bt_fail(error, BT_INVALID, "there are no probabilities");
+    if (!(s.map.threshold > 0 && s.map.threshold < 1))
+        return bt_fail(error, BT_INVALID, "a threshold of %g: give one between 0 and 1",
+                       (double)s.map.threshold);
+    bt_status status = check_size(&s.map, error);
+    return status == BT_OK ? find(out, &s, error) : status;
+}
+
+bt_status bt_polygons_find_classes(bt_polygons **out, const uint8_t *labels, const float *class_probabilities,
+                                   const bt_class *classes, int class_count, int height, int width,
+                                   double min_area_px, bt_error *error) {
+    search s = {.map = {.height = height,
+                        .width = width,
+                        .min_area_px = min_area_px,
+                        .probabilities = class_probabilities,
+                        .labels = labels,
+                        .class_count = class_count}};
+    if (!out) return bt_fail(error, BT_INVALID, "there is no place for the polygons");
+    *out = NULL;
+    if (!labels) return bt_fail(error, BT_INVALID, "there are no labels");
+    if (class_count < 1 || class_count > BT_CLASSES_MAX)
+        return bt_fail(error, BT_INVALID, "%d classes: labels tell 1 to %d apart", class_count,
+                       BT_CLASSES_MAX);
+    for (int c = 0; c < class_count; c++)
+        s.map.wanted[c] = classes ? !classes[c].left_out : c > 0;
+    bt_status status = check_size(&s.map, error);
+    return status == BT_OK ? find(out, &s, error) : status;
+}
+
+/* They are this file's own, and the head of a layout. */
+void bt_polygons_set_class(bt_polygons *polygons, int class_number) {
+    bt_polygon *items = ((layout *)polygons)->items;
+    for (int i = 0; i < polygons->count; i++)
+        items[i].class_number = class_number;
 }
 
 void bt_polygons_close(bt_polygons **polygons) {

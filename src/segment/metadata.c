@@ -32,8 +32,10 @@ static json_t *describe_picture(const bt_picture *picture) {
 
 json_t *bt_segment_describe_job(const bt_segment_work *w, const bt_segment_job *j) {
     const bt_result *r = &j->result;
+    const double pixels = (double)j->picture.height * j->picture.width;
+    json_t *about = bt_segment_joined(describe_run(w), describe_picture(&j->picture));
     return bt_segment_joined(
-        bt_segment_joined(describe_run(w), describe_picture(&j->picture)),
+        bt_segment_joined(about, bt_segment_describe_classes(w, j->class_pixels, pixels)),
         json_pack("{s:s, s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "outlines", "through pixel centres",
                   "inference_mode", r->inference_mode, "batch_size", r->batch_size, "p95_latency_ms",
                   bt_json_real_or_null(r->p95_latency_ms), "latency_ms", r->latency_ms, "queue_ms",
@@ -45,8 +47,9 @@ json_t *bt_segment_describe_job(const bt_segment_work *w, const bt_segment_job *
 json_t *bt_segment_describe_all(const bt_segment_work *w) {
     const bt_segment_summary *s = w->summary;
     return bt_segment_joined(
-        describe_run(w), json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "inference_mode",
-                                   s->fallbacks ? "standard_fallback" : "production_optimized", "batch_size",
-                                   s->batch_size, "p95_latency_ms", bt_json_real_or_null(s->p95_latency_ms),
-                                   "pictures", s->segmented, "failed", s->failed, "fallbacks", s->fallbacks));
+        bt_segment_joined(describe_run(w), bt_segment_describe_classes(w, w->class_pixels, w->pixels)),
+        json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "inference_mode",
+                  s->fallbacks ? "standard_fallback" : "production_optimized", "batch_size", s->batch_size,
+                  "p95_latency_ms", bt_json_real_or_null(s->p95_latency_ms), "pictures", s->segmented,
+                  "failed", s->failed, "fallbacks", s->fallbacks));
 }

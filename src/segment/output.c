@@ -39,14 +39,23 @@ static bt_status resolve_output(bt_segment_outputs *out, const bt_segment_settin
                                  : resolve_file(out->output, settings->output, out, pictures, error);
 }
 
-static bt_status resolve_overlay(bt_segment_outputs *out, const bt_segment_settings *settings,
-                                 const bt_pictures *pictures, bt_error *error) {
-    if (!settings->overlay[0]) return BT_OK;
-    if (!pictures->is_folder) return resolve_file(out->overlay, settings->overlay, out, pictures, error);
-    out->overlay_is_folder = true;
-    if (bt_path_is_same(settings->overlay, settings->image))
+/* Where drawings go: a file, or of a folder of pictures a folder. */
+static bt_status resolve_drawing(char out[BT_PATH_SIZE], const char *given, const bt_segment_outputs *outputs,
+                                 const bt_segment_settings *settings, const bt_pictures *pictures,
+                                 bt_error *error) {
+    if (!given[0]) return BT_OK;
+    if (!pictures->is_folder) return resolve_file(out, given, outputs, pictures, error);
+    if (bt_path_is_same(given, settings->image))
         return bt_fail(error, BT_INVALID, "give another folder than the pictures' own");
-    return resolve_folder(out->overlay, settings->overlay, error);
+    return resolve_folder(out, given, error);
+}
+
+static bt_status resolve_labels(bt_segment_outputs *out, const bt_segment_settings *settings,
+                                const bt_pictures *pictures, bt_error *error) {
+    if (settings->labels[0] && settings->overlay[0] && bt_path_is_same(settings->labels, settings->overlay))
+        return bt_fail(error, BT_INVALID, "give another %s than the overlays', which have the same names",
+                       pictures->is_folder ? "folder" : "file");
+    return resolve_drawing(out->labels, settings->labels, out, settings, pictures, error);
 }
 
 bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_settings *settings,
@@ -56,8 +65,11 @@ bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_s
     if (settings->models.count > 1) snprintf(out->suffix, sizeof out->suffix, "-%s", model);
     bt_status status = resolve_output(out, settings, pictures, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
-    status = resolve_overlay(out, settings, pictures, error);
-    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--overlay");
+    out->drawings_in_folders = pictures->is_folder;
+    status = resolve_drawing(out->overlay, settings->overlay, out, settings, pictures, error);
+    if (status != BT_OK) return bt_fail_at(error, status, "--overlay");
+    status = resolve_labels(out, settings, pictures, error);
+    return status == BT_OK ? BT_OK : bt_fail_at(error, status, "--labels");
 }
 
 bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
@@ -67,11 +79,20 @@ bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_segment_outpu
                         outputs->suffix);
 }
 
+static bt_status drawing_path(char path[BT_PATH_SIZE], const char *where, const bt_segment_outputs *outputs,
+                              const bt_picture_file *picture, bt_error *error) {
+    if (!outputs->drawings_in_folders) return bt_path_join(path, error, "%s", where);
+    return bt_path_join(path, error, "%s/%s%s%s.png", where, picture->stem, outputs->page, outputs->suffix);
+}
+
 bt_status bt_segment_overlay_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
                                   const bt_picture_file *picture, bt_error *error) {
-    if (!outputs->overlay_is_folder) return bt_path_join(path, error, "%s", outputs->overlay);
-    return bt_path_join(path, error, "%s/%s%s%s.png", outputs->overlay, picture->stem, outputs->page,
-                        outputs->suffix);
+    return drawing_path(path, outputs->overlay, outputs, picture, error);
+}
+
+bt_status bt_segment_labels_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
+                                 const bt_picture_file *picture, bt_error *error) {
+    return drawing_path(path, outputs->labels, outputs, picture, error);
 }
 
 /* Whether `out` took it its owner asks, who then tells what is lost. */

@@ -29,23 +29,22 @@ static bt_status read_picture(const bt_segment_work *w, bt_segment_job *j, bt_er
     if (status != BT_OK) return status;
     if (!w->options->notes_told) bt_picture_tell(&j->picture, w->options->log);
     j->decode_ms = bt_ms(bt_clock_now_ns() - start_ns);
-    j->probabilities = malloc((size_t)j->picture.height * j->picture.width * sizeof *j->probabilities);
-    if (j->probabilities) return BT_OK;
-    return bt_no_memory(error, "%s: %d x %d pixels", j->file->path, j->picture.height, j->picture.width);
+    return bt_segment_make_room(w, j, error);
 }
 
 static bt_status find_polygons(const bt_segment_work *w, bt_segment_job *j, bt_error *error) {
-    const bt_segment_settings *s = w->settings;
     const bt_request request = {.image = j->picture.rgb,
                                 .height = j->picture.height,
                                 .width = j->picture.width,
                                 .model = w->options->model,
-                                .probabilities = j->probabilities};
+                                .threshold = (float)w->settings->threshold,
+                                .probabilities = j->probabilities,
+                                .labels = j->labels,
+                                .class_probabilities = j->class_probabilities};
     bt_status status = bt_service_infer(w->service, &request, &j->result, error);
     if (status != BT_OK) return status;
     int64_t start_ns = bt_clock_now_ns();
-    status = bt_polygons_find(&j->polygons, j->probabilities, j->picture.height, j->picture.width,
-                              (float)s->threshold, s->min_area_px, error);
+    status = bt_segment_find_polygons(w, j, error);
     j->polygons_ms = bt_ms(bt_clock_now_ns() - start_ns);
     return status;
 }
@@ -54,7 +53,10 @@ static bt_status write_overlay(const bt_segment_work *w, bt_segment_job *j, bt_e
     char path[BT_PATH_SIZE];
     if (!w->options->outputs->overlay[0]) return BT_OK;
     bt_status status = bt_segment_overlay_path(path, w->options->outputs, j->file, error);
-    if (status == BT_OK) status = bt_overlay_draw(j->picture.rgb, j->polygons, error);
+    if (status == BT_OK)
+        status = w->classes.count > 1 ? bt_overlay_draw_classes(j->picture.rgb, j->polygons, w->classes.of,
+                                                                w->classes.count, error)
+                                      : bt_overlay_draw(j->picture.rgb, j->polygons, error);
     if (status == BT_OK)
         status = bt_png_save(path, j->picture.rgb, j->picture.height, j->picture.width, 3, error);
     return status;
@@ -69,7 +71,8 @@ static bt_status write_polygons(const bt_segment_work *w, bt_segment_job *j, bt_
     bt_status status = bt_segment_output_path(path, w->options->outputs, j->file, error);
     if (status != BT_OK) return status;
     json_t *json = bt_segment_joined(
-        bt_polygons_to_json(j->polygons),
+        w->classes.count > 1 ? bt_polygons_classes_to_json(j->polygons, w->classes.of)
+                             : bt_polygons_to_json(j->polygons),
         json_pack("{s:s, s:o}", "image", j->file->name, "metadata", bt_segment_describe_job(w, j)));
     if (json && !path[0]) w->summary->printed = true; /* of one picture: of several each has a file */
     return bt_segment_write(json, path, w->options->out, error);
@@ -80,6 +83,7 @@ static bt_status write_polygons(const bt_segment_work *w, bt_segment_job *j, bt_
 static bt_status write_results(const bt_segment_work *w, bt_segment_job *j, bt_error *error) {
     bt_error cause;
     bt_status status = write_polygons(w, j, error);
+    bt_keep_first(&status, error, bt_segment_write_labels(w, j, &cause), &cause);
     bt_keep_first(&status, error, write_overlay(w, j, &cause), &cause);
     return status;
 }
@@ -97,7 +101,10 @@ static void add_to_summary(bt_segment_work *w, const bt_segment_job *j) {
     for (int i = 0; i < j->polygons->count; i++) {
         w->region_pixels += j->polygons->items[i].area_px;
         w->regions_confidence += j->polygons->items[i].confidence;
+        w->class_regions[j->polygons->items[i].class_number]++;
     }
+    for (int c = 0; c < BT_CLASSES_MAX; c++)
+        w->class_pixels[c] += j->class_pixels[c];
 }
 
 static void note(bt_segment_work *w, const bt_segment_job *j, bt_status status, const bt_error *error) {
@@ -134,6 +141,8 @@ static void segment_one(bt_segment_work *w, int index) {
     if (w->found[index] != j.polygons) bt_polygons_close(&j.polygons);
     bt_picture_close(&j.picture);
     free(j.probabilities);
+    free(j.class_probabilities);
+    free(j.labels);
 }
 
 static void *segment_some(void *context) {
@@ -170,9 +179,11 @@ static bt_status write_coco(const bt_segment_work *w, bt_error *error) {
     int count = 0;
     for (int i = 0; i < pictures->count; i++)
         if (w->found[i]) list[count++] = (bt_coco_picture){pictures->files[i].name, w->found[i]};
-    json_t *json = bt_polygons_to_coco(list, count, w->settings->category,
-                                       w->settings->format == BT_SEGMENT_FORMAT_COCO ? BT_COCO_OUTLINES
-                                                                                     : BT_COCO_RUN_LENGTHS);
+    const bt_coco_masks masks =
+        w->settings->format == BT_SEGMENT_FORMAT_COCO ? BT_COCO_OUTLINES : BT_COCO_RUN_LENGTHS;
+    json_t *json = w->classes.count > 1
+                       ? bt_polygons_classes_to_coco(list, count, w->classes.of, w->classes.count, masks)
+                       : bt_polygons_to_coco(list, count, w->settings->category, masks);
     free(list);
     if (!json || json_object_set_new(json, "metadata", bt_segment_describe_all(w))) {
         json_decref(json);
@@ -193,6 +204,7 @@ static void finish_summary(const bt_segment_work *w, double seconds) {
     snprintf(s->runs, sizeof s->runs, "%s at %d px, %s, %s on %s, weights %s", w->options->model,
              bt_segment_image_size(w), w->session.precision, w->session.backend, w->session.device,
              w->session.weights);
+    bt_segment_tell_classes(s->by_class, sizeof s->by_class, w);
 }
 
 /* That every picture's mask is of one value is hardly what anybody wanted. */
@@ -218,6 +230,7 @@ bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options 
         w.found ? bt_segment_choose_config(&w, error) : bt_no_memory(error, "a list of pictures");
     if (status == BT_OK) status = bt_segment_start_service(&w, error);
     if (status == BT_OK) {
+        bt_segment_find_classes(&w);
         int64_t start_ns = bt_clock_now_ns();
         segment_all(&w);
         finish_summary(&w, (double)(bt_clock_now_ns() - start_ns) / 1e9);

@@ -32,6 +32,7 @@ typedef struct bt_segment_options {
 typedef struct bt_segment_summary {
     int segmented, failed, fallbacks;
     int64_t regions;
+    char by_class[512];     /* of regions of several classes: " (8 cell, 4 border)"; else "" */
     double area_share;      /* of the pictures' pixels */
     double mean_confidence; /* of regions; NaN without one */
     double seconds, pictures_per_s;

@@ -8,8 +8,12 @@
 
 #include "base/atomic.h"
 #include "image/decode.h"
+#include "networks/class-list.h"
 #include "segment/segment.h"
 #include "serving/serving.h"
+
+/* Regions are of several classes; else all are of one, and found by its probability. */
+#define BT_SEGMENT_SEVERAL (-1)
 
 /* One network's work on all pictures. */
 typedef struct bt_segment_work {
@@ -21,11 +25,15 @@ typedef struct bt_segment_work {
     bt_config_model entry;
     bt_service *service;
     bt_session_info session;
-    bt_polygons **found; /* of each picture, kept for COCO's one file */
+    bt_class_list classes; /* of a network of one map, one */
+    int only_class;        /* which all regions are of, or BT_SEGMENT_SEVERAL */
+    bt_polygons **found;   /* of each picture, kept for COCO's one file */
     atomic_int next;
     pthread_mutex_t lock; /* of what follows */
     bt_segment_summary *summary;
     double regions_confidence, pixels, region_pixels;
+    int64_t class_regions[BT_CLASSES_MAX],
+        class_pixels[BT_CLASSES_MAX]; /* these where there are several classes */
     int done;
 } bt_segment_work;
 
@@ -34,7 +42,10 @@ typedef struct bt_segment_job {
     int index;
     const bt_picture_file *file;
     bt_picture picture;
-    float *probabilities;
+    /* what is asked of the service; NULL: not this */
+    float *probabilities, *class_probabilities;
+    uint8_t *labels;
+    int64_t class_pixels[BT_CLASSES_MAX]; /* where there are several classes */
     bt_polygons *polygons;
     bt_result result;
     double decode_ms, polygons_ms;
@@ -52,6 +63,22 @@ json_t *bt_segment_joined(json_t *json, json_t *more);
 /* What is said of one picture, and of all of them together; NULL where memory is short. */
 json_t *bt_segment_describe_job(const bt_segment_work *w, const bt_segment_job *j);
 json_t *bt_segment_describe_all(const bt_segment_work *w);
+
+/* ---- classes.c ---- */
+
+/* Which classes the started service's network tells apart. */
+void bt_segment_find_classes(bt_segment_work *w);
+/* Room for what is asked of the service for a picture; the job's, to be freed. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_segment_make_room(const bt_segment_work *w, bt_segment_job *j, bt_error *error);
+/* Of what the service gave. Errors as bt_polygons_find has them. */
+BT_MUST_USE bt_status bt_segment_find_polygons(const bt_segment_work *w, bt_segment_job *j, bt_error *error);
+/* The map of labels, where it is asked for. */
+BT_MUST_USE bt_status bt_segment_write_labels(const bt_segment_work *w, const bt_segment_job *j,
+                                              bt_error *error);
+/* {"classes": [...]}, of a network of one map {}: each class's share is of `pixels`. NULL where memory is short. */
+json_t *bt_segment_describe_classes(const bt_segment_work *w, const int64_t *class_pixels, double pixels);
+/* How many regions of each class there are, " (8 cell, 4 border)"; "" where they are of one. */
+void bt_segment_tell_classes(char *out, size_t size, const bt_segment_work *w);
 
 /* ---- serve.c ---- */
 

@@ -13,11 +13,12 @@
 
 static const bt_option own[] = {
     {ROW(NUMBER, threshold), .initial = "0.5", BT_ABOVE(0, 0.9999), .placeholder = "P", MASKS,
-     .help = "Probability that a pixel must exceed to belong to a region."},
+     .help = "Probability that a pixel must exceed to belong to a region. Of regions of several classes with "
+             "softmax there is none: a pixel is of its likeliest class."},
     {ROW(NUMBER, min_area_px), .initial = "50", BT_BOUNDS(0, 268435456), .placeholder = "PIXELS", MASKS,
      .help = "Regions of fewer pixels of the picture are left out."},
     {ROW(TEXT, category), .initial = "spheroid", .placeholder = "NAME", MASKS,
-     .help = "What COCO calls a region."},
+     .help = "What COCO calls a region, of a network that tells no classes apart."},
     {ROW(TEXT, image), .placeholder = "PATH", RUN,
      .help = "A picture (PNG, JPEG or TIFF), or a folder of pictures."},
     {BT_ROW_WHITE(bt_segment_settings), RUN},
@@ -28,6 +29,11 @@ static const bt_option own[] = {
     {ROW(TEXT, overlay), .placeholder = "PATH", RUN,
      .help =
          "A PNG file for the picture with its polygons drawn over it; of a folder of pictures: a folder."},
+    {ROW(TEXT, labels), .placeholder = "PATH", RUN,
+     .help = "A PNG file for the class of each pixel, of a folder of pictures a folder: gray, of 8 bits, the "
+             "value "
+             "is the class's number; 255 where there is none. Of a network that tells no classes apart, 1 in "
+             "regions."},
     {ROW(CHOICE, format), .initial = "json", .choices = "json|coco|coco-rle", RUN,
      .help = "json: polygons and holes through the centres of their outermost pixels, and how they came "
              "about, a file for each picture. "

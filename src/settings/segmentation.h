@@ -28,6 +28,7 @@ typedef struct bt_segment_settings {
     int64_t page;                      /* of a TIFF file, from 1; 0: the first */
     char output[BT_OPTION_TEXT_SIZE];  /* a file, or a folder; "": standard output */
     char overlay[BT_OPTION_TEXT_SIZE]; /* likewise; "": none */
+    char labels[BT_OPTION_TEXT_SIZE];  /* likewise */
     int format;                        /* bt_segment_format */
     char config[BT_OPTION_TEXT_SIZE];  /* "": the usual one where there is one */
     bool quiet;

@@ -143,6 +143,114 @@ static void the_same_polygons_draw_the_same_picture(void **state) {
     assert_memory_equal(first.rgb, second.rgb, sizeof first.rgb);
 }
 
+/* ---- by class ---- */
+
+static const bt_class classes[] = {{.name = "ground", .left_out = true},
+                                   {.name = "cell", .rgb = {230, 159, 0}},
+                                   {.name = "border", .rgb = {0, 114, 178}},
+                                   {.name = "\xc3\x9fpot", .rgb = {0, 0, 0}}};
+#define CLASSES 4
+
+static void draw_labels(uint8_t *rgb, const uint8_t *labels, int height, int width) {
+    bt_polygons *polygons;
+    bt_error error;
+    memset(rgb, GRAY, 3 * (size_t)height * (size_t)width);
+    if (bt_polygons_find_classes(&polygons, labels, NULL, classes, CLASSES, height, width, 0, &error) ||
+        bt_overlay_draw_classes(rgb, polygons, classes, CLASSES, &error))
+        fail_msg("%s", error.message);
+    bt_polygons_close(&polygons);
+}
+
+static void label_box(uint8_t *labels, int x, int y, int width, int height, uint8_t label) {
+    for (int v = y; v < y + height; v++)
+        memset(labels + v * SIDE + x, label, (size_t)width);
+}
+
+static bool is_colour(const uint8_t *pixel, int number) {
+    return memcmp(pixel, classes[number].rgb, 3) == 0;
+}
+
+static void each_class_has_its_own_colour(void **state) {
+    (void)state;
+    static uint8_t labels[SIDE * SIDE];
+    static scene s;
+    memset(labels, 0, sizeof labels);
+    label_box(labels, 10, 10, 30, 20, 1);
+    label_box(labels, 40, 10, 30, 20, 2); /* touches it */
+    draw_labels(s.rgb, labels, SIDE, SIDE);
+    assert_true(is_colour(at(&s, 10, 20), 1) && is_colour(at(&s, 39, 20), 1) && is_colour(at(&s, 20, 10), 1));
+    assert_true(is_colour(at(&s, 40, 20), 2) && is_colour(at(&s, 69, 20), 2) && is_colour(at(&s, 60, 29), 2));
+    const uint8_t *cell = at(&s, 14, 14), *border = at(&s, 60, 26), *ground = at(&s, 80, 40);
+    assert_true(cell[0] > cell[2] + 30 && border[2] > border[0] + 30); /* orange and blue */
+    assert_true(is_gray(ground));
+}
+
+static void a_dark_line_has_a_bright_seam(void **state) {
+    (void)state;
+    static uint8_t labels[SIDE * SIDE];
+    static scene s;
+    memset(labels, 0, sizeof labels);
+    label_box(labels, 10, 10, 30, 20, 3);
+    draw_labels(s.rgb, labels, SIDE, SIDE);
+    assert_true(is_colour(at(&s, 10, 20), 3) && at(&s, 9, 20)[0] > GRAY);
+}
+
+/* A patch of colour for each class that is there, with its name; where no region lies beneath. */
+static void the_classes_are_named_in_a_corner(void **state) {
+    (void)state;
+    static uint8_t labels[SIDE * SIDE];
+    static scene s;
+    memset(labels, 0, sizeof labels);
+    label_box(labels, 10, 10, 20, 12, 2);
+    label_box(labels, 40, 10, 20, 12, 1);
+    draw_labels(s.rgb, labels, SIDE, SIDE);
+    assert_true(is_colour(at(&s, 9, 73), 1) && is_colour(at(&s, 9, 84), 2));
+    assert_true(white_pixels(&s) > 50);
+    label_box(labels, 0, 64, 30, 32, 1);
+    draw_labels(s.rgb, labels, SIDE, SIDE);
+    assert_false(is_colour(at(&s, 9, 73), 1)); /* at the other side then */
+    int patch = 0;
+    for (int x = SIDE / 3; x < SIDE; x++)
+        patch += is_colour(at(&s, x, 73), 1);
+    assert_int_equal(patch, 5);
+}
+
+static void a_small_picture_names_nothing(void **state) {
+    (void)state;
+    uint8_t labels[40 * 40] = {0}, rgb[3 * 40 * 40];
+    labels[20 * 40 + 20] = 1;
+    draw_labels(rgb, labels, 40, 40);
+    for (int i = 0; i < 40 * 40; i++)
+        if (i / 40 < 15 || i / 40 > 25) assert_true(is_gray(rgb + 3 * i));
+}
+
+/* Points, lines and whole pictures at the edges: the sanitizers watch. */
+static void labels_of_any_size_can_be_drawn(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        bt_random random = bt_random_stream(seed, "label sizes");
+        static uint8_t labels[SIDE * SIDE], rgb[3 * SIDE * SIDE];
+        const int height = 1 + (int)bt_random_below(&random, SIDE),
+                  width = 1 + (int)bt_random_below(&random, SIDE);
+        const int block = 1 + (int)bt_random_below(&random, 40);
+        for (int i = 0; i < height * width; i++)
+            labels[i] = (uint8_t)((i / width / block + i % width / block) % CLASSES);
+        draw_labels(rgb, labels, height, width);
+        for (int i = 0; i < height * width; i++)
+            if (labels[i] > 0 && is_gray(rgb + 3 * i))
+                fail_msg("seed %llu: pixel %d is of a region and shows nothing", (unsigned long long)seed, i);
+    }
+}
+
+static void classes_without_names_are_not_drawn(void **state) {
+    (void)state;
+    static const bt_class unnamed[] = {{.left_out = true}, {.rgb = {1, 2, 3}}};
+    static uint8_t rgb[3 * SIDE * SIDE];
+    const bt_polygons none = {SIDE, SIDE, 0, NULL};
+    bt_error error;
+    assert_int_equal(bt_overlay_draw_classes(rgb, &none, unnamed, 2, &error), BT_INVALID);
+}
+
 /* Points, lines and whole pictures at the edges: the sanitizers watch. */
 static void any_mask_of_any_size_can_be_drawn(void **state) {
     (void)state;
@@ -179,6 +287,12 @@ int main(void) {
         cmocka_unit_test(a_label_says_the_confidence_where_there_is_room),
         cmocka_unit_test(a_label_stands_on_its_region),
         cmocka_unit_test(the_same_polygons_draw_the_same_picture),
+        cmocka_unit_test(each_class_has_its_own_colour),
+        cmocka_unit_test(a_dark_line_has_a_bright_seam),
+        cmocka_unit_test(the_classes_are_named_in_a_corner),
+        cmocka_unit_test(a_small_picture_names_nothing),
+        cmocka_unit_test(labels_of_any_size_can_be_drawn),
+        cmocka_unit_test(classes_without_names_are_not_drawn),
         cmocka_unit_test(any_mask_of_any_size_can_be_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

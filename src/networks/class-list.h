@@ -1,0 +1,24 @@
+/* A model's classes as batchtune.h has them: for polygons by class, and whoever writes or draws these. */
+#ifndef BT_NETWORKS_CLASS_LIST_H
+#define BT_NETWORKS_CLASS_LIST_H
+
+#include "batchtune.h"
+#include "networks/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bt_class_list {
+    bt_class of[BT_MODEL_CLASSES_MAX]; /* their names are those below: the list stays where it was made */
+    char names[BT_MODEL_CLASSES_MAX][BT_NAME_SIZE];
+    int count;
+} bt_class_list;
+
+/* The first `count` classes, as many as its session says; those that its mask has not are left out. */
+void bt_class_list_make(bt_class_list *out, const bt_model *model, int count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

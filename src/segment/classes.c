@@ -22,16 +22,40 @@ void bt_segment_find_classes(bt_segment_work *w) {
 
 /* ---- of one picture ---- */
 
-bt_status bt_segment_make_room(const bt_segment_work *w, bt_segment_job *j, bt_error *error) {
+/* A picture is not begun while the planes of others take this much with its own: a class's is four bytes a pixel, and
+ * many classes of many large pictures would take all memory. A single picture has what it needs. */
+#define PLANES_BYTES_MAX (INT64_C(2) << 30)
+
+static void wait_for_others(bt_segment_work *w, bt_segment_job *j, size_t bytes) {
+    pthread_mutex_lock(&w->lock);
+    while (w->planes_bytes > 0 && w->planes_bytes + (int64_t)bytes > PLANES_BYTES_MAX)
+        pthread_cond_wait(&w->less, &w->lock);
+    j->planes_bytes = (int64_t)bytes;
+    w->planes_bytes += j->planes_bytes;
+    pthread_mutex_unlock(&w->lock);
+}
+
+bt_status bt_segment_make_room(bt_segment_work *w, bt_segment_job *j, bt_error *error) {
     const size_t pixels = (size_t)j->picture.height * (size_t)j->picture.width;
     const bool several = w->only_class == BT_SEGMENT_SEVERAL;
     const bool labelled = w->classes.count > 1 || w->options->outputs->labels[0];
-    const size_t planes = several ? (size_t)w->classes.count : 1;
-    float *floats = malloc(planes * pixels * sizeof *floats);
-    *(several ? &j->class_probabilities : &j->probabilities) = floats;
+    const size_t bytes = (several ? (size_t)w->classes.count : 1) * pixels * sizeof(float);
+    if (several) wait_for_others(w, j, bytes);
+    float *planes = malloc(bytes);
+    *(several ? &j->class_probabilities : &j->probabilities) = planes;
     if (labelled) j->labels = malloc(pixels);
-    if (floats && (j->labels || !labelled)) return BT_OK;
+    if (planes && (j->labels || !labelled)) return BT_OK;
     return bt_no_memory(error, "%s: %d x %d pixels", j->file->path, j->picture.height, j->picture.width);
+}
+
+void bt_segment_give_room(bt_segment_work *w, bt_segment_job *j) {
+    free(j->probabilities);
+    free(j->class_probabilities);
+    free(j->labels);
+    pthread_mutex_lock(&w->lock);
+    w->planes_bytes -= j->planes_bytes;
+    pthread_cond_broadcast(&w->less);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void count_labels(const bt_segment_work *w, bt_segment_job *j) {

@@ -20,7 +20,7 @@
 
 /* ---- one picture ---- */
 
-static bt_status read_picture(const bt_segment_work *w, bt_segment_job *j, bt_error *error) {
+static bt_status read_picture(bt_segment_work *w, bt_segment_job *j, bt_error *error) {
     int64_t start_ns = bt_clock_now_ns();
     if (!bt_text_is_utf8(j->file->name))
         return bt_fail(error, BT_INVALID, "%s: the name is not UTF-8, which JSON must be; rename it",
@@ -140,9 +140,7 @@ static void segment_one(bt_segment_work *w, int index) {
     note(w, &j, status, &error);
     if (w->found[index] != j.polygons) bt_polygons_close(&j.polygons);
     bt_picture_close(&j.picture);
-    free(j.probabilities);
-    free(j.class_probabilities);
-    free(j.labels);
+    bt_segment_give_room(w, &j);
 }
 
 static void *segment_some(void *context) {
@@ -223,6 +221,7 @@ bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options 
                          .settings = s,
                          .wishes = {.white = s->white, .page = (int)s->page},
                          .lock = PTHREAD_MUTEX_INITIALIZER,
+                         .less = PTHREAD_COND_INITIALIZER,
                          .summary = out};
     *out = (bt_segment_summary){.p95_latency_ms = NAN};
     w.found = calloc((size_t)options->pictures->count, sizeof *w.found);

@@ -30,6 +30,8 @@ typedef struct bt_segment_work {
     bt_polygons **found;   /* of each picture, kept for COCO's one file */
     atomic_int next;
     pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t less;  /* planes_bytes is less than it was */
+    int64_t planes_bytes; /* of classes, of the pictures under way */
     bt_segment_summary *summary;
     double regions_confidence, pixels, region_pixels;
     int64_t class_regions[BT_CLASSES_MAX],
@@ -45,6 +47,7 @@ typedef struct bt_segment_job {
     /* what is asked of the service; NULL: not this */
     float *probabilities, *class_probabilities;
     uint8_t *labels;
+    int64_t planes_bytes;
     int64_t class_pixels[BT_CLASSES_MAX]; /* where there are several classes */
     bt_polygons *polygons;
     bt_result result;
@@ -68,8 +71,10 @@ json_t *bt_segment_describe_all(const bt_segment_work *w);
 
 /* Which classes the started service's network tells apart. */
 void bt_segment_find_classes(bt_segment_work *w);
-/* Room for what is asked of the service for a picture; the job's, to be freed. BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_segment_make_room(const bt_segment_work *w, bt_segment_job *j, bt_error *error);
+/* Room for what is asked of the service for a picture: waits while other pictures' classes have much of the memory.
+ * BT_NO_MEMORY. Given back in any case. */
+BT_MUST_USE bt_status bt_segment_make_room(bt_segment_work *w, bt_segment_job *j, bt_error *error);
+void bt_segment_give_room(bt_segment_work *w, bt_segment_job *j);
 /* Of what the service gave. Errors as bt_polygons_find has them. */
 BT_MUST_USE bt_status bt_segment_find_polygons(const bt_segment_work *w, bt_segment_job *j, bt_error *error);
 /* The map of labels, where it is asked for. */

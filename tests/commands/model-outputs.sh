@@ -4,13 +4,18 @@
 . tests/lib/tap.sh
 [ -e .deps/python.stamp ] || skip_all "torch's Python part is not set up: make deps-python"
 programs=$PWD/$bin
+tools=$PWD/tools/setup
 forward=$PWD/${O:-build}/tests/model-forward
+
+"${programs%/bin}"/tests/draw-spheroids --seed 5 --size 32 --output "$scratch" >/dev/null # 0.png
 
 cat >"$scratch/networks.py" <<'PYTHON'
 import json
 import sys
 from typing import Dict, Tuple
 
+import numpy
+import PIL.Image
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -151,6 +156,13 @@ make("padded", Pair(), lambda n: F.interpolate(n(F.pad(x, (0, 12, 0, 8), "replic
 for name, network in ("vector", Vector()), ("four", nn.Conv2d(4, 1, 1)):
     torch.jit.script(network.eval()).save(f"{folder}/{name}.pt")
 
+# The class of each pixel of the picture that segment-image gets.
+picture = torch.from_numpy(numpy.array(PIL.Image.open(f"{folder}/0.png").convert("RGB"))).permute(2, 0, 1)[None] / 255
+picture = (picture - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+with torch.no_grad():
+    given = torch.jit.load(f"{folder}/pair.pt")(picture)[1]
+    F.interpolate(given, size=[32, 32], mode="bilinear", align_corners=False).argmax(1).to(torch.uint8).numpy().tofile(f"{folder}/pair.labels")
+
 # The class of each pixel.
 with torch.no_grad():
     torch.jit.load(f"{folder}/unet.pt")(grey).argmax(1).to(torch.float32).numpy().tofile(f"{folder}/unet.argmax")
@@ -213,9 +225,50 @@ run "$programs/optimize-batch" --quiet --model-file unet=unet.pt --image-size 32
 like "$status" '^[04]$' 'such a network is tuned'
 says_error 'warning: unet: takes pictures of one channel' 'and what was found is said once'
 is "$(printf '%s\n' "$err" | grep -c 'one channel')" 1 'for each model'
-"${programs%/bin}"/tests/draw-spheroids --seed 5 --size 32 --output . >/dev/null
 run "$programs/segment-image" --quiet --config c.json --models unet --image 0.png --image-size 32
 exits 0 'and serves pictures'
+
+# --- polygons by class
+segment_pair() {
+    run "$programs/segment-image" --model-file pair=pair.pt --image 0.png --image-size 32 --precision fp32 --min-area-px 0 "$@"
+}
+segment_pair --output found.json --labels labels.png --overlay overlay.png
+exits 0 'a network of three classes segments pictures'
+says_error '^[0-9]+ regions \([0-9]+ cell, [0-9]+ border\) on' 'and the regions of each are counted'
+segment_pair --quiet --format coco --output coco.json
+exits 0 'also as COCO'
+cat >compare.py <<'PYTHON'
+import contextlib
+import json
+
+import numpy
+import PIL.Image
+from pycocotools.coco import COCO
+
+picture = PIL.Image.open("labels.png")
+labels, wanted = numpy.array(picture), numpy.fromfile("pair.labels", numpy.uint8).reshape(32, 32)
+assert picture.mode == "L" and (labels == wanted).mean() >= 0.999, (labels == wanted).mean()
+found = json.load(open("found.json"))
+names = {1: "cell", 2: "border"}
+assert {(one["class_number"], one["class"]) for one in found["polygons"]} == set(names.items())
+for number in names:
+    areas = [one["area"] for one in found["polygons"] if one["class_number"] == number]
+    assert sum(areas) == (labels == number).sum(), number
+classes = found["metadata"]["classes"]
+assert [one["name"] for one in classes] == ["ground", "cell", "border"]
+assert [one["polygons"] for one in classes] == [False, True, True]
+assert all(abs(one["share"] - (labels == one["number"]).mean()) < 1e-6 for one in classes)
+with contextlib.redirect_stdout(None):
+    coco = COCO("coco.json")
+assert {one["id"]: one["name"] for one in coco.dataset["categories"]} == names
+for number in names:
+    decoded = sum(coco.annToMask(one) for one in coco.loadAnns(coco.getAnnIds(catIds=[number])))
+    assert numpy.array_equal(decoded, labels == number), number
+colours = {tuple(pixel) for row in numpy.array(PIL.Image.open("overlay.png")) for pixel in row}
+assert {(230, 159, 0), (86, 180, 233)} <= colours
+PYTHON
+run "$tools/torch-python" compare.py
+exits 0 "labels are PyTorch's argmax; polygons, COCO's categories and the overlay are theirs" || comment "$err"
 
 # --- what does not fit
 refused() {

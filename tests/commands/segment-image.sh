@@ -150,8 +150,9 @@ is "$(json page.json .metadata.page)" 2 'is segmented'
 run "$program" --backend $sim --image-size 64 --image "$images/rgb-8-pages.tif" --page 3
 refuses 'rgb-8-pages\.tif: it has 2 pages in full resolution, and no page 3' 'one that is not there'
 mkdir stack && cp "$images/rgb-8-pages.tif" stack/a.tif && cp "$images/imagej-hyperstack.tif" stack/b.tif
-run "$program" --backend $sim --image-size 64 --image stack --page 2 --output by-page --overlay by-page
-is "$(cd by-page && echo *)" 'a-page2.json a-page2.png b-page2.json b-page2.png' "of a folder, a page's results are called so"
+run "$program" --backend $sim --image-size 64 --image stack --page 2 --output by-page --overlay by-page --labels labels
+is "$(cd by-page && echo *) $(cd labels && echo *)" 'a-page2.json a-page2.png b-page2.json b-page2.png a-page2.png b-page2.png' \
+    "of a folder, a page's results are called so"
 run "$program" --backend $sim --image-size 64 --image "$images/gray-16-untold.tif" --output white.json
 says_error 'warning: .*gray-16-untold\.tif: its values, 0 to 1023, use less than a sixteenth' 'a dark picture is warned of'
 says_error '0 to 65535 \(all that 16 bits hold\); --white N says otherwise' 'with what was taken, and what says otherwise'
@@ -201,6 +202,8 @@ run "$program" --image plate --backend $sim
 refuses '--output: give a folder' 'a folder of pictures without a place for polygons'
 run "$program" --image plate --output json --overlay plate
 refuses '--overlay: give another folder' 'overlays among the pictures'
+run "$program" --image plate --output json --overlay overlays --labels overlays
+refuses "--labels: give another folder than the overlays', which have the same names" 'labels among the overlays'
 run "$program" --image plate/w1.png --overlay plate/w1.png
 refuses '--overlay: plate/w1\.png is a picture' 'an overlay in place of the picture'
 run "$program" --image config.json --backend $sim --image-size 64

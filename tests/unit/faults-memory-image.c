@@ -11,6 +11,8 @@
 
 #include "fault-documents.h"
 #include "image/decode.h"
+#include "image/overlay.h"
+#include "image/polygons.h"
 #include "image/spheroids.h"
 
 static bt_status draw(bt_error *error) {
@@ -51,10 +53,66 @@ static bt_status write_coco(bt_error *error) {
     return BT_OK;
 }
 
+static const bt_class classes[] = {{.name = "ground", .left_out = true}, {.name = "cell", .rgb = {1, 2, 3}}};
+
+/* Regions that are all too small: OpenCV has no part in it. */
+static bt_status find_classes(bt_error *error) {
+    static const uint8_t labels[] = {1, 0, 1, 0, 0, 0, 1, 1, 0};
+    bt_polygons *found;
+    bt_status status = bt_polygons_find_classes(&found, labels, NULL, classes, 2, 3, 3, 9, error);
+    if (status == BT_OK && found->count != 0) fail_msg("a region of 9 pixels");
+    bt_polygons_close(&found);
+    return status;
+}
+
+static bt_status write_classes(bt_error *error) {
+    static const bt_pixel_run runs[] = {{1, 1, 2}};
+    static const bt_polygon pixel = {.area_px = 1,
+                                     .confidence = 1,
+                                     .width = 1,
+                                     .height = 1,
+                                     .runs = runs,
+                                     .run_count = 1,
+                                     .class_number = 1};
+    static const bt_polygons polygons = {2, 2, 1, &pixel};
+    const bt_coco_picture picture = {"pixel.png", &polygons};
+    char *text = NULL;
+    bt_status status = bt_polygons_json_classes(&polygons, classes, 2, &text, error);
+    if (status == BT_OK && !strstr(text, "\"class_number\":1}]}")) fail_msg("lost of it: %s", text);
+    bt_free(text);
+    if (status != BT_OK) return status;
+    status = bt_polygons_coco_classes(&picture, 1, classes, 2, false, &text, error);
+    if (status == BT_OK && !strstr(text, "\"name\":\"cell\"")) fail_msg("lost of it: %s", text);
+    bt_free(text);
+    if (status != BT_OK) return status;
+    status = bt_polygons_to_text(bt_polygons_classes_to_geojson(&polygons, classes), &text, error);
+    if (status == BT_OK && !strstr(text, "{\"name\":\"cell\",\"color\":[1,2,3]}"))
+        fail_msg("lost of it: %s", text);
+    bt_free(text);
+    return status;
+}
+
+static bt_status draw_classes(bt_error *error) {
+    static const bt_pixel points[] = {{20, 20}, {40, 20}, {40, 40}};
+    static const bt_polygon triangle = {.outline = {points, 3},
+                                        .confidence = 1,
+                                        .x = 20,
+                                        .y = 20,
+                                        .width = 21,
+                                        .height = 21,
+                                        .class_number = 1};
+    static const bt_polygons polygons = {64, 64, 1, &triangle};
+    static uint8_t rgb[3 * 64 * 64];
+    return bt_overlay_draw_classes(rgb, &polygons, classes, 2, error);
+}
+
 static const fault_case cases[] = {
     {"draw an image", .run = draw},
     {"decode a picture", .run = read_picture},
     {"write COCO", .run = write_coco},
+    {"find regions by class", .run = find_classes},
+    {"write polygons by class", .run = write_classes},
+    {"draw polygons by class", .run = draw_classes},
 };
 
 int main(void) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "image/decode.h"
 #include "image/encode.h"
 #include "image/spheroids.h"
 #include "scratch.h"
@@ -99,6 +100,40 @@ static void every_picture_gets_its_polygons(void **state) {
     bt_pictures_close(&r.pictures);
 }
 
+/* Of a network of one class: the pixels of its regions. */
+static void labels_are_one_in_regions(void **state) {
+    (void)state;
+    run r;
+    draw_pictures();
+    set_up(&r, BT_SEGMENT_FORMAT_JSON);
+    strcpy(r.settings.labels, "l");
+    if (bt_segment_outputs_resolve(&r.outputs, &r.settings, &r.pictures, "hrnet", &r.error) || segment(&r))
+        fail_msg("%s", r.error.message);
+    for (int i = 0; i < PICTURES; i++) {
+        char path[32];
+        bt_picture picture;
+        double area = 0;
+        snprintf(path, sizeof path, "l/%02d.png", i);
+        if (bt_picture_load(&picture, path, &(bt_picture_wishes){0}, &r.error))
+            fail_msg("%s", r.error.message);
+        for (int k = 0; k < SIDE * SIDE; k++) {
+            assert_in_range(picture.rgb[3 * k], 0, 1);
+            area -= picture.rgb[3 * k];
+        }
+        snprintf(path, sizeof path, "o/%02d.json", i);
+        json_t *json = load(path), *polygon;
+        size_t k;
+        json_array_foreach(json_object_get(json, "polygons"), k, polygon) {
+            area += json_number_value(json_object_get(polygon, "area"));
+        }
+        assert_true(area == 0);
+        assert_null(json_object_get(json_object_get(json, "metadata"), "classes"));
+        json_decref(json);
+        bt_picture_close(&picture);
+    }
+    bt_pictures_close(&r.pictures);
+}
+
 static void a_damaged_picture_stops_no_other(void **state) {
     (void)state;
     run r;
@@ -152,6 +187,7 @@ static void a_backend_that_is_none_fails_before_any_picture(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(every_picture_gets_its_polygons),
+        IN_SCRATCH(labels_are_one_in_regions),
         IN_SCRATCH(a_damaged_picture_stops_no_other),
         IN_SCRATCH(a_stop_begins_no_further_picture),
         IN_SCRATCH(a_backend_that_is_none_fails_before_any_picture),

@@ -48,13 +48,14 @@ static bt_status check_borders(const search *s, bt_error *error) {
     return bt_fail(error, BT_BACKEND, "OpenCV has %d outlines of %d regions", outlines, s->found.kept);
 }
 
-/* Class by class: regions of two may touch. */
+/* Class by class: regions of two may touch. OpenCV is asked once at least, so that where it is missing that is said
+ * whatever a picture shows. */
 static bt_status find_borders(search *s, bt_error *error) {
     s->mask = calloc((size_t)s->map.height, (size_t)s->map.width);
     s->borders = calloc((size_t)s->map.class_count, sizeof *s->borders);
     if (!s->mask || !s->borders) return bt_regions_fail_memory(&s->map, error);
     for (int c = 0; c < s->map.class_count; c++) {
-        if (!fill_mask(s, c, 1)) continue;
+        if (!fill_mask(s, c, 1) && (s->border_count > 0 || c < s->map.class_count - 1)) continue;
         bt_status status = bt_borders_find(&s->borders[c], s->mask, s->map.height, s->map.width, error);
         if (status != BT_OK) return status;
         s->border_count += s->borders[c].count;

@@ -125,21 +125,26 @@ static void cover_holes(bt_canvas *c, const bt_polygons *polygons, int class_num
 
 /* ---- labels ---- */
 
-static void mark_row(bt_canvas *c, const bt_ring *ring, int y) {
+static void mark_ring_in_row(bt_canvas *c, const bt_ring *ring, int y) {
     for (int i = 0; i < ring->count; i++) {
         int x = crossing(ring->points[i], ring->points[(i + 1) % ring->count], y);
         if (x >= 0) c->row[x] ^= 1;
     }
 }
 
+/* Marks where a row passes a region's edges. */
+static void mark_row(bt_canvas *c, const bt_polygon *p, int y) {
+    memset(c->row, 0, (size_t)c->width);
+    mark_ring_in_row(c, &p->outline, y);
+    for (int i = 0; i < p->hole_count; i++)
+        mark_ring_in_row(c, &p->holes[i], y);
+}
+
 /* The longest way through a region's inside at half its height: where it begins, and how long it is. */
 static int widest(bt_canvas *c, const bt_polygon *p, int *begin) {
-    int y = p->y + p->height / 2, longest = 0, run = 0;
-    memset(c->row, 0, (size_t)c->width);
-    mark_row(c, &p->outline, y);
-    for (int i = 0; i < p->hole_count; i++)
-        mark_row(c, &p->holes[i], y);
+    int longest = 0, run = 0;
     uint8_t inside = 0;
+    mark_row(c, p, p->y + p->height / 2);
     for (int x = p->x; x < p->x + p->width; x++) {
         inside ^= c->row[x];
         run = inside ? run + 1 : 0;
@@ -148,6 +153,17 @@ static int widest(bt_canvas *c, const bt_polygon *p, int *begin) {
         *begin = x + 1 - run;
     }
     return longest;
+}
+
+/* Whether a row lies inside all the way: a border's loop is as wide as a label where it turns, and too thin for one. */
+static bool is_inside(bt_canvas *c, const bt_polygon *p, int y, int left, int right) {
+    uint8_t inside = 0;
+    mark_row(c, p, y);
+    for (int x = p->x; x < right; x++) {
+        inside ^= c->row[x];
+        if (x >= left && !inside) return false;
+    }
+    return true;
 }
 
 /* On each region that is wide and high enough to hold it. */
@@ -160,6 +176,9 @@ static void cover_labels(bt_canvas *c, const bt_polygons *polygons, int dot, int
         int room = widest(c, p, &begin);
         if (room < 5 * width / 4 || p->height < 3 * height) continue;
         int left = begin + (room - width) / 2, top = p->y + (p->height - height) / 2;
+        if (!is_inside(c, p, top, left, left + width) ||
+            !is_inside(c, p, top + height - 1, left, left + width))
+            continue;
         bt_canvas_cover_text(c, text, left, top, dot, more);
     }
 }

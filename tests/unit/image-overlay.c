@@ -131,6 +131,18 @@ static void a_label_stands_on_its_region(void **state) {
             assert_true(is_gray(at(&s, x, y)));
 }
 
+/* Its middle row is a bar, wide enough for a label and too thin. */
+static void a_thin_loop_has_no_label(void **state) {
+    (void)state;
+    static scene s;
+    memset(&s, 0, sizeof s);
+    fill_box(&s, 10, 10, 70, 41, 0.88f);
+    fill_box(&s, 13, 13, 64, 16, 0);
+    fill_box(&s, 13, 32, 64, 16, 0);
+    draw(&s);
+    assert_int_equal(white_pixels(&s), 0);
+}
+
 static void the_same_polygons_draw_the_same_picture(void **state) {
     (void)state;
     static scene first, second;
@@ -286,6 +298,7 @@ int main(void) {
         cmocka_unit_test(nothing_found_leaves_the_picture_as_it_was),
         cmocka_unit_test(a_label_says_the_confidence_where_there_is_room),
         cmocka_unit_test(a_label_stands_on_its_region),
+        cmocka_unit_test(a_thin_loop_has_no_label),
         cmocka_unit_test(the_same_polygons_draw_the_same_picture),
         cmocka_unit_test(each_class_has_its_own_colour),
         cmocka_unit_test(a_dark_line_has_a_bright_seam),

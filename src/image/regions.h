@@ -21,9 +21,9 @@ extern "C" {
 typedef struct bt_region_map {
     int height, width;
     double min_area_px;
-    const float
-        *probabilities; /* height x width; with labels class_count such planes, or NULL: they are not known */
-    float threshold;    /* without labels */
+    /* height x width; with labels class_count such planes, or NULL: they are not known */
+    const float *probabilities;
+    float threshold;             /* without labels */
     const uint8_t *labels;       /* height x width; NULL: there is one map */
     int class_count;             /* 1 without labels */
     bool wanted[BT_CLASSES_MAX]; /* of labels: whose pixels make regions */

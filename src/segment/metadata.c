@@ -36,7 +36,9 @@ json_t *bt_segment_describe_job(const bt_segment_work *w, const bt_segment_job *
     json_t *about = bt_segment_joined(describe_run(w), describe_picture(&j->picture));
     return bt_segment_joined(
         bt_segment_joined(about, bt_segment_describe_classes(w, j->class_pixels, pixels)),
-        json_pack("{s:s, s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "outlines", "through pixel centres",
+        json_pack("{s:s, s:s, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "outlines",
+                  w->settings->format == BT_SEGMENT_FORMAT_GEOJSON ? "along pixel edges"
+                                                                   : "through pixel centres",
                   "inference_mode", r->inference_mode, "batch_size", r->batch_size, "p95_latency_ms",
                   bt_json_real_or_null(r->p95_latency_ms), "latency_ms", r->latency_ms, "queue_ms",
                   r->queue_ms, "preprocess_ms", r->preprocess_ms, "service_ms", r->service_ms, "decode_ms",

@@ -28,7 +28,7 @@ static bt_status resolve_file(char out[BT_PATH_SIZE], const char *given, const b
 
 static bt_status resolve_output(bt_segment_outputs *out, const bt_segment_settings *settings,
                                 const bt_pictures *pictures, bt_error *error) {
-    out->output_is_folder = pictures->is_folder && settings->format == BT_SEGMENT_FORMAT_JSON;
+    out->output_is_folder = pictures->is_folder && !bt_segment_format_is_coco(settings->format);
     if (!settings->output[0] && out->output_is_folder)
         return bt_fail(error, BT_INVALID, "give a folder for the polygons of %d pictures, or --format coco",
                        pictures->count);
@@ -65,6 +65,7 @@ bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_s
     if (settings->models.count > 1) snprintf(out->suffix, sizeof out->suffix, "-%s", model);
     bt_status status = resolve_output(out, settings, pictures, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--output");
+    out->is_geojson = settings->format == BT_SEGMENT_FORMAT_GEOJSON;
     out->drawings_in_folders = pictures->is_folder;
     status = resolve_drawing(out->overlay, settings->overlay, out, settings, pictures, error);
     if (status != BT_OK) return bt_fail_at(error, status, "--overlay");
@@ -75,8 +76,8 @@ bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_s
 bt_status bt_segment_output_path(char path[BT_PATH_SIZE], const bt_segment_outputs *outputs,
                                  const bt_picture_file *picture, bt_error *error) {
     if (!outputs->output_is_folder) return bt_path_join(path, error, "%s", outputs->output);
-    return bt_path_join(path, error, "%s/%s%s%s.json", outputs->output, picture->stem, outputs->page,
-                        outputs->suffix);
+    return bt_path_join(path, error, "%s/%s%s%s.%s", outputs->output, picture->stem, outputs->page,
+                        outputs->suffix, outputs->is_geojson ? "geojson" : "json");
 }
 
 static bt_status drawing_path(char path[BT_PATH_SIZE], const char *where, const bt_segment_outputs *outputs,

@@ -17,7 +17,8 @@ extern "C" {
 typedef struct bt_segment_outputs {
     char output[BT_PATH_SIZE], overlay[BT_PATH_SIZE], labels[BT_PATH_SIZE];
     bool output_is_folder, drawings_in_folders;
-    char page[16]; /* "-page2" behind the names in a folder where a page was asked for; else "" */
+    bool is_geojson; /* files of polygons in a folder end so */
+    char page[16];   /* "-page2" behind the names in a folder where a page was asked for; else "" */
     char suffix[BT_NAME_SIZE + 1]; /* "-hrnet" behind the names where there are several networks; else "" */
 } bt_segment_outputs;
 

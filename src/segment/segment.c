@@ -62,17 +62,24 @@ static bt_status write_overlay(const bt_segment_work *w, bt_segment_job *j, bt_e
     return status;
 }
 
+static json_t *polygons_to_json(const bt_segment_work *w, const bt_polygons *polygons) {
+    const bool by_class = w->classes.count > 1;
+    if (w->settings->format == BT_SEGMENT_FORMAT_GEOJSON)
+        return by_class ? bt_polygons_classes_to_geojson(polygons, w->classes.of)
+                        : bt_polygons_to_geojson(polygons, w->settings->category);
+    return by_class ? bt_polygons_classes_to_json(polygons, w->classes.of) : bt_polygons_to_json(polygons);
+}
+
 static bt_status write_polygons(const bt_segment_work *w, bt_segment_job *j, bt_error *error) {
     char path[BT_PATH_SIZE];
-    if (w->settings->format != BT_SEGMENT_FORMAT_JSON) {
+    if (bt_segment_format_is_coco(w->settings->format)) {
         w->found[j->index] = j->polygons;
         return BT_OK;
     }
     bt_status status = bt_segment_output_path(path, w->options->outputs, j->file, error);
     if (status != BT_OK) return status;
     json_t *json = bt_segment_joined(
-        w->classes.count > 1 ? bt_polygons_classes_to_json(j->polygons, w->classes.of)
-                             : bt_polygons_to_json(j->polygons),
+        polygons_to_json(w, j->polygons),
         json_pack("{s:s, s:o}", "image", j->file->name, "metadata", bt_segment_describe_job(w, j)));
     if (json && !path[0]) w->summary->printed = true; /* of one picture: of several each has a file */
     return bt_segment_write(json, path, w->options->out, error);
@@ -236,7 +243,7 @@ bt_status bt_segment_pictures(bt_segment_summary *out, const bt_segment_options 
         warn_constant(&w);
         status = bt_service_stop(w.service, DRAIN_MS, error);
     }
-    if (status == BT_OK && options->settings->format != BT_SEGMENT_FORMAT_JSON && out->segmented > 0)
+    if (status == BT_OK && bt_segment_format_is_coco(options->settings->format) && out->segmented > 0)
         status = write_coco(&w, error);
     bt_service_close(&w.service);
     bt_config_close(&w.untuned);

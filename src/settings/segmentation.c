@@ -18,7 +18,7 @@ static const bt_option own[] = {
     {ROW(NUMBER, min_area_px), .initial = "50", BT_BOUNDS(0, 268435456), .placeholder = "PIXELS", MASKS,
      .help = "Regions of fewer pixels of the picture are left out."},
     {ROW(TEXT, category), .initial = "spheroid", .placeholder = "NAME", MASKS,
-     .help = "What COCO calls a region, of a network that tells no classes apart."},
+     .help = "What COCO and GeoJSON call a region, of a network that tells no classes apart."},
     {ROW(TEXT, image), .placeholder = "PATH", RUN,
      .help = "A picture (PNG, JPEG or TIFF), or a folder of pictures."},
     {BT_ROW_WHITE(bt_segment_settings), RUN},
@@ -34,11 +34,13 @@ static const bt_option own[] = {
              "value "
              "is the class's number; 255 where there is none. Of a network that tells no classes apart, 1 in "
              "regions."},
-    {ROW(CHOICE, format), .initial = "json", .choices = "json|coco|coco-rle", RUN,
-     .help = "json: polygons and holes through the centres of their outermost pixels, and how they came "
-             "about, a file for each picture. "
-             "coco: one data set, polygons along the pixels' edges, as pycocotools reads them. "
-             "coco-rle: the same with run-length masks."},
+    {ROW(CHOICE, format), .initial = "json", .choices = "json|coco|coco-rle|geojson", RUN,
+     .help =
+         "json: polygons and holes through the centres of their outermost pixels, and how they came "
+         "about, a file for each picture. "
+         "coco: one data set, polygons along the pixels' edges, as pycocotools reads them. "
+         "coco-rle: the same with run-length masks. geojson: along the pixels' edges, as QuPath reads it, a "
+         "file for each picture."},
     {ROW(TEXT, config), .placeholder = "FILE", RUN,
      .help = "What optimize-batch wrote; unless given, " BT_USUAL_CONFIG
              " where it is there, and batches of one where it is not."},

@@ -13,8 +13,14 @@ extern "C" {
 typedef enum bt_segment_format {
     BT_SEGMENT_FORMAT_JSON,
     BT_SEGMENT_FORMAT_COCO, /* one data set of all pictures, as the next */
-    BT_SEGMENT_FORMAT_COCO_RLE
+    BT_SEGMENT_FORMAT_COCO_RLE,
+    BT_SEGMENT_FORMAT_GEOJSON /* of each picture, as JSON */
 } bt_segment_format;
+
+/* Whether all pictures go into one file. */
+static inline bool bt_segment_format_is_coco(int format) {
+    return format == BT_SEGMENT_FORMAT_COCO || format == BT_SEGMENT_FORMAT_COCO_RLE;
+}
 
 typedef struct bt_segment_settings {
     bt_service_settings service; /* first: rows of its table are rows of this one */

@@ -237,6 +237,8 @@ exits 0 'a network of three classes segments pictures'
 says_error '^[0-9]+ regions \([0-9]+ cell, [0-9]+ border\) on' 'and the regions of each are counted'
 segment_pair --quiet --format coco --output coco.json
 exits 0 'also as COCO'
+segment_pair --quiet --format geojson --output found.geojson
+exits 0 'and as GeoJSON'
 cat >compare.py <<'PYTHON'
 import contextlib
 import json
@@ -264,11 +266,15 @@ assert {one["id"]: one["name"] for one in coco.dataset["categories"]} == names
 for number in names:
     decoded = sum(coco.annToMask(one) for one in coco.loadAnns(coco.getAnnIds(catIds=[number])))
     assert numpy.array_equal(decoded, labels == number), number
+found = json.load(open("found.geojson"))["features"]
+given = {(one["properties"]["classification"]["name"], *one["properties"]["classification"]["color"]) for one in found}
+assert given == {("cell", 230, 159, 0), ("border", 86, 180, 233)}, given
+assert sum(one["properties"]["area"] for one in found) == (labels > 0).sum()
 colours = {tuple(pixel) for row in numpy.array(PIL.Image.open("overlay.png")) for pixel in row}
 assert {(230, 159, 0), (86, 180, 233)} <= colours
 PYTHON
 run "$tools/torch-python" compare.py
-exits 0 "labels are PyTorch's argmax; polygons, COCO's categories and the overlay are theirs" || comment "$err"
+exits 0 "labels are PyTorch's argmax; polygons, COCO's categories, GeoJSON and the overlay are theirs" || comment "$err"
 
 # --- what does not fit
 refused() {

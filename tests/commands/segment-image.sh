@@ -121,6 +121,9 @@ for number, one in enumerate(coco[\"annotations\"]):
     assert 0 <= x and x + width <= 64 and 0 < one[\"area\"] <= width * height and 0 <= one[\"score\"] <= 1
 "'
 exits 0 'which Python reads, one image for each picture in the order of their names'
+run "$program" --backend $sim --image plate --image-size 64 --format geojson --category cell --output geo --quiet
+is "$(cd geo && echo *)" 'w1.geojson w2.geojson w3.geojson w4.geojson' 'GeoJSON is a file for each picture'
+is "$(json geo/w1.geojson .type) $(json geo/w1.geojson .metadata.outlines)" 'FeatureCollection along pixel edges' 'and says so'
 run "$program" --backend $sim,echo=true --image cell.png --image-size 64 --format coco --min-area-px 0 --output wide.json
 run "$program" --backend $sim,echo=true --image cell.png --image-size 64 --format coco-rle --min-area-px 0 --output runs.json
 exits 0 'the same with run-length masks'

@@ -10,6 +10,9 @@ In a script, or in any thread without an event loop:
         results = service.infer_sync(image=[a, b, c], model_name="hrnet")       # all under way at once
         batchtune.find_polygons(result.probabilities)[0]["points"]              # [[x, y], ...]
 
+Of a model that tells several classes apart result.labels has the class of each pixel, too, and service.classes("mine")
+says what they are called. Its mask is where any class but the first is, unless the model's JSON file says otherwise.
+
 With asyncio, and in a notebook, which runs a loop:
 
     service = batchtune.get_production_service()          # one for the whole process
@@ -92,8 +95,8 @@ import warnings
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, fields
-from typing import (Any, Callable, Coroutine, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence, Set, Tuple,
-                    Type, TypeVar, Union, overload)
+from typing import (Any, Callable, Coroutine, Dict, Iterator, List, Mapping, NamedTuple, NoReturn, Optional, Sequence, Set,
+                    Tuple, Type, TypeVar, Union, overload)
 
 import numpy as np
 
@@ -337,6 +340,8 @@ _FUNCTIONS = [
     ("bt_service_stop", ctypes.c_int, [_HANDLE, ctypes.c_double, _P(_Error)]),
     ("bt_service_close", None, [_P(_HANDLE)]),
     ("bt_service_models", ctypes.c_int, [_HANDLE, _P(_ModelFacts), ctypes.c_int]),
+    ("bt_service_class", ctypes.c_int,
+     [_HANDLE, ctypes.c_char_p, ctypes.c_int, _P(ctypes.c_char), _P(ctypes.c_uint8), _P(_Error)]),
     ("bt_service_cancel", ctypes.c_int, [_HANDLE, ctypes.c_uint64, _P(_Error)]),
     ("bt_service_set", ctypes.c_int, [_HANDLE, ctypes.c_char_p, ctypes.c_char_p, _P(_Error)]),
     ("bt_service_metrics_json", ctypes.c_int, [_HANDLE, _OUT_TEXT, _P(_Error)]),
@@ -764,6 +769,11 @@ def _to_rgb(image: Any, name: str = "image", white: Optional[float] = None) -> n
     return np.ascontiguousarray(np.broadcast_to(rgb, rgb.shape[:2] + (3,)))
 
 
+NO_LABEL = 255  # in labels, of a model whose classes may overlap: none is above the threshold
+
+_PICTURES = ("mask", "probabilities", "logits", "labels", "class_probabilities")
+
+
 @dataclass(frozen=True)
 class Result:
     """What became of one image. result["mask"] is result.mask, for whoever is used to dictionaries."""
@@ -784,6 +794,8 @@ class Result:
     latency_ms: float                     # in the service, from the queue to the answer
     p95_latency_ms: float                 # of the model, over the window of its metrics
     logits: Optional[np.ndarray] = None   # float32, of input_size, as the network gives them; None: not wanted
+    labels: Optional[np.ndarray] = None   # height x width, uint8: each pixel's class, or NO_LABEL; None: not wanted
+    class_probabilities: Optional[np.ndarray] = None  # classes x height x width, float32; None: not wanted
 
     def __getitem__(self, key: str) -> Any:
         try:
@@ -795,7 +807,7 @@ class Result:
     def metadata(self) -> Dict[str, Any]:
         """All but the pictures."""
         names = (field.name for field in fields(self))
-        return {name: getattr(self, name) for name in names if name not in ("mask", "probabilities", "logits")}
+        return {name: getattr(self, name) for name in names if name not in _PICTURES}
 
 
 @dataclass(frozen=True)
@@ -816,6 +828,14 @@ class Model:
     precision: str                # of the production path: "fp32", "bf16", ...; "" until it was started
     weights_note: str             # which network of several in a checkpoint was taken, where nobody chose; else ""
     changed_weights: bool         # since they were measured, as a ChangedWeightsWarning said; False until then
+    class_count: int              # the classes that it tells apart, 1 where it gives one mask; 0 until it was started
+
+
+class ModelClass(NamedTuple):
+    """A class that a model tells apart."""
+
+    name: str                   # as the model file's NAME.json says; "class 3" where it does not
+    rgb: Tuple[int, int, int]   # the colour that it is drawn in, 0 to 255
 
 
 def find_polygons(probabilities: np.ndarray, threshold: float = 0.5, min_area_px: float = 50.0,
@@ -1126,6 +1146,7 @@ class _Run:
         _warn_of_weights(self.models())
         _warn_of_changed_weights(self.models())
         self.input_sizes = {name: model.input_size for name, model in self.models().items()}
+        self.class_counts = {name: model.class_count for name, model in self.models().items()}
         self.gates = {model: _Gate(model, figures["queue_limit"]) for model, figures in self.metrics().items()}
         self.capacity = sum(gate.room for gate in self.gates.values())
 
@@ -1162,6 +1183,16 @@ class _Run:
 
     def models(self) -> Dict[str, Model]:
         return _models(self.library, self.service)
+
+    def classes(self, model: str) -> List[ModelClass]:
+        self.gate(model)
+        name, rgb, error = ctypes.create_string_buffer(64), (ctypes.c_uint8 * 3)(), _Error()
+        classes = []
+        for number in range(self.class_counts[model]):
+            if self.library.bt_service_class(self.service, model.encode(), number, name, rgb, ctypes.byref(error)):
+                raise error.exception()
+            classes.append(ModelClass(name.value.decode("utf-8", "replace"), (rgb[0], rgb[1], rgb[2])))
+        return classes
 
     def metrics(self) -> Dict[str, Dict[str, Any]]:
         text = _text(self.library, self.library.bt_service_metrics_json, self.service)
@@ -1367,6 +1398,12 @@ class Service:
         finally:
             self._library.bt_service_close(ctypes.byref(service))
 
+    def classes(self, model_name: str) -> List[ModelClass]:
+        """The classes that a model tells apart, by their numbers in `labels` and their places in `class_probabilities`:
+        [one.name for one in service.classes("mine")]. How many there are is known once its file was loaded: before
+        start() it raises Closed."""
+        return self._last().classes(model_name)
+
     @overload
     async def infer(self, image: np.ndarray, model_name: str, threshold: float = ...,
                     timeout: Optional[float] = ..., **how: Any) -> Result: ...
@@ -1376,7 +1413,8 @@ class Service:
                     timeout: Optional[float] = ..., **how: Any) -> List[Result]: ...
 
     async def infer(self, image, model_name, threshold=0.5, timeout=None, *, white=None, probabilities=True,
-                    standard_path=False, ready=False, logits=False, priority=2, return_exceptions=False):
+                    standard_path=False, ready=False, logits=False, priority=2, return_exceptions=False,
+                    labels=None, class_probabilities=False):
         """Segments one image, or a list of them: all are under way at once, so that they are batched, and the results
         are in the list's order.
 
@@ -1385,8 +1423,13 @@ class Service:
         a camera of 12 bits; brighter ones are as white. `probabilities=False` saves writing them. `standard_path`
         skips the production path: FP32, one image at a time, for comparison. `ready=True` says that the image is the
         network's input already: 3 x height x width, float32 or float16, normalised, of the model's own size.
-        `logits=True` gives what the network gives, too, of its own size. `priority` is 1 (first), 2 or 3: it counts
-        in the service's queue, not among those that are held back here.
+        `logits=True` gives what the network gives, too, of its own size; of several classes it is one map, of those in
+        the mask. `priority` is 1 (first), 2 or 3: it counts in the service's queue, not among those that are held
+        back here.
+
+        `labels=True` gives each pixel's class, of the image's size, as argmax has it; of one class that is its mask.
+        None, which is usual, gives them where the model tells several classes apart. `class_probabilities=True` gives
+        the probability of each class; of one class it is probabilities[None].
 
         Raises InvalidRequest, Timeout, Closed, BackendFailed; QueueFull only where others share the service. Of a
         list the first error is raised, and the other images are taken back; with `return_exceptions` nothing is
@@ -1394,7 +1437,8 @@ class Service:
         _switch(return_exceptions, "return_exceptions")
         how = functools.partial(self._infer, model_name=model_name, threshold=threshold, timeout=timeout, white=white,
                                 probabilities=probabilities, standard_path=standard_path, ready=ready,
-                                logits=logits, priority=priority)
+                                logits=logits, priority=priority, labels=labels,
+                                class_probabilities=class_probabilities)
         if not isinstance(image, (list, tuple)):
             return await how(image, "image")
         return await _gather([how(one, f"image[{i}]") for i, one in enumerate(image)], return_exceptions)
@@ -1408,17 +1452,20 @@ class Service:
                    timeout: Optional[float] = ..., **how: Any) -> List[Result]: ...
 
     def infer_sync(self, image, model_name, threshold=0.5, timeout=None, *, white=None, probabilities=True,
-                   standard_path=False, ready=False, logits=False, priority=2, return_exceptions=False):
+                   standard_path=False, ready=False, logits=False, priority=2, return_exceptions=False,
+                   labels=None, class_probabilities=False):
         """infer(), for a thread without an event loop. Waiting does not hold the GIL; Ctrl-C takes the request back.
         Requests of several threads, and of a list, are batched together."""
         return _wait("infer", self.infer, image, model_name, threshold, timeout, white=white,
                      probabilities=probabilities, standard_path=standard_path, ready=ready, logits=logits,
-                     priority=priority, return_exceptions=return_exceptions)
+                     priority=priority, return_exceptions=return_exceptions, labels=labels,
+                     class_probabilities=class_probabilities)
 
     async def _infer(self, image: Any, called_name: str, *, model_name: str, threshold: float = 0.5,
                      timeout: Optional[float] = None, white: Optional[float] = None, probabilities: bool = True,
                      standard_path: bool = False, ready: bool = False, logits: bool = False,
-                     priority: int = 2) -> Result:
+                     priority: int = 2, labels: Optional[bool] = None,
+                     class_probabilities: bool = False) -> Result:
         called = time.monotonic()
         run = self._current()
         gate = run.gate(model_name)
@@ -1435,15 +1482,22 @@ class Service:
         mask = np.empty((height, width), np.uint8)
         likely = np.empty((height, width), np.float32) if probabilities else None
         raw = np.empty(run.input_sizes[model_name], np.float32) if _switch(logits, "logits") else None
+        count = run.class_counts[model_name]
+        labels = count > 1 if labels is None else _switch(labels, "labels")
+        numbers = np.empty((height, width), np.uint8) if labels else None
+        each = (np.empty((count, height, width), np.float32)
+                if _switch(class_probabilities, "class_probabilities") else None)
         request = _Request(
             height=height, width=width, model=model_name.encode(), threshold=threshold, mask=mask.ctypes.data,
             probabilities=_address(likely), standard_path=standard_path, logits=_address(raw),
+            labels=_address(numbers), class_probabilities=_address(each),
             priority=_priority(priority), tensor_type=int(pixels.dtype == np.float16))
         setattr(request, "tensor" if ready else "image", pixels.ctypes.data)
-        reply, held_ms = await _ask(run, request, (pixels, mask, likely, raw), gate, called, timeout)
+        reply, held_ms = await _ask(run, request, (pixels, mask, likely, raw, numbers, each), gate, called, timeout)
         if reply.error:
             raise reply.error
-        return Result(mask, likely, model_name, held_ms=held_ms, logits=raw, **reply.figures)
+        return Result(mask, likely, model_name, held_ms=held_ms, logits=raw, labels=numbers,
+                      class_probabilities=each, **reply.figures)
 
     async def segment_image_optimized(self, image_array: np.ndarray, model_name: str = "hrnet",
                                       threshold: float = 0.5, timeout: Optional[float] = None,

@@ -5,8 +5,8 @@
  * forms the batches; each comes here as a list of requests, goes to the service whole, and holds its Triton instance until
  * it is answered. So Triton has as many instances of a model as the service has lanes.
  *
- * A request has "image", pictures as they are (UINT8, N x height x width x 3), and gets of mask, probabilities and logits
- * those that it asks for, as over batchtune's own HTTP; its parameter "threshold" counts. What is wrong with a request is
+ * A request has "image", pictures as they are (UINT8, N x height x width x 3), and gets of mask, probabilities, labels,
+ * class_probabilities and logits those that it asks for, as over batchtune's own HTTP; its parameter "threshold" counts. What is wrong with a request is
  * its own answer, and the others of its batch go on. */
 #include "triton.h"
 
@@ -197,8 +197,8 @@ typedef struct asked {
     int height, width, pictures; /* none where it failed before it was sent */
     const uint8_t *rgb;
     uint8_t *own; /* rgb, where Triton has it in pieces; owned */
-    uint8_t *mask;
-    float *probabilities, *logits; /* the response's; NULL: not asked for */
+    uint8_t *mask, *labels;
+    float *probabilities, *class_probabilities, *logits; /* the response's; NULL: not asked for */
     const char *mode;              /* of the picture that was answered last */
 } asked;
 
@@ -315,26 +315,36 @@ static bt_status add_output(asked *a, const char *name, TRITONSERVER_DataType ty
     return status;
 }
 
-static bt_status add_outputs(asked *a, const bt_model_facts *facts, bt_error *error) {
+/* One output that Triton asks for by its name; others it has not, since config.pbtxt names them all. */
+static bt_status add_named(asked *a, const char *name, const bt_model_facts *facts, bt_error *error) {
     const int64_t own[] = {a->pictures, a->height, a->width},
+                  planes[] = {a->pictures, facts->class_count, a->height, a->width},
                   input[] = {a->pictures, 1, facts->input_height, facts->input_width};
+    void *bytes = NULL;
+    bt_status status = BT_OK;
+    if (strcmp(name, "mask") == 0 || strcmp(name, "labels") == 0) {
+        status = add_output(a, name, TRITONSERVER_TYPE_UINT8, own, 3, &bytes, error);
+        *(name[0] == 'm' ? &a->mask : &a->labels) = bytes;
+    } else if (strcmp(name, "probabilities") == 0) {
+        status = add_output(a, name, TRITONSERVER_TYPE_FP32, own, 3, &bytes, error);
+        a->probabilities = bytes;
+    } else if (strcmp(name, "class_probabilities") == 0) {
+        status = add_output(a, name, TRITONSERVER_TYPE_FP32, planes, 4, &bytes, error);
+        a->class_probabilities = bytes;
+    } else if (strcmp(name, "logits") == 0) {
+        status = add_output(a, name, TRITONSERVER_TYPE_FP32, input, 4, &bytes, error);
+        a->logits = bytes;
+    }
+    return status;
+}
+
+static bt_status add_outputs(asked *a, const bt_model_facts *facts, bt_error *error) {
     uint32_t count = 0;
     bt_status status = check(TRITONBACKEND_RequestOutputCount(a->request, &count), "a request's outputs", error);
     for (uint32_t i = 0; i < count && status == BT_OK; i++) {
         const char *name;
-        void *bytes = NULL;
         status = check(TRITONBACKEND_RequestOutputName(a->request, i, &name), "an output's name", error);
-        if (status != BT_OK) return status;
-        if (strcmp(name, "mask") == 0) {
-            status = add_output(a, name, TRITONSERVER_TYPE_UINT8, own, 3, &bytes, error);
-            a->mask = bytes;
-        } else if (strcmp(name, "probabilities") == 0) {
-            status = add_output(a, name, TRITONSERVER_TYPE_FP32, own, 3, &bytes, error);
-            a->probabilities = bytes;
-        } else if (strcmp(name, "logits") == 0) {
-            status = add_output(a, name, TRITONSERVER_TYPE_FP32, input, 4, &bytes, error);
-            a->logits = bytes;
-        }
+        if (status == BT_OK) status = add_named(a, name, facts, error);
     }
     return status;
 }
@@ -352,7 +362,8 @@ static void read_request(asked *a, TRITONBACKEND_Request *request, const bt_mode
 /* The service's request of picture `n`. */
 static bt_request request_of(const asked *a, const model *m, int n) {
     const size_t pixels = (size_t)a->height * (size_t)a->width * (size_t)n,
-                 logits = (size_t)m->facts.input_height * (size_t)m->facts.input_width * (size_t)n;
+                 logits = (size_t)m->facts.input_height * (size_t)m->facts.input_width * (size_t)n,
+                 classes = (size_t)m->facts.class_count;
     return (bt_request){.image = a->rgb + 3 * pixels,
                         .height = a->height,
                         .width = a->width,
@@ -360,6 +371,8 @@ static bt_request request_of(const asked *a, const model *m, int n) {
                         .threshold = a->threshold,
                         .mask = a->mask ? a->mask + pixels : NULL,
                         .probabilities = a->probabilities ? a->probabilities + pixels : NULL,
+                        .labels = a->labels ? a->labels + pixels : NULL,
+                        .class_probabilities = a->class_probabilities ? a->class_probabilities + classes * pixels : NULL,
                         .logits = a->logits ? a->logits + logits : NULL};
 }
 

@@ -14,12 +14,13 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "image/resize.h"
+#include "networks/model-map.h"
 
 typedef struct sim_settings {
     double tau0_ms, alpha_ms, noise, idle_ms, neighbour, switch_ms;
     double memory_mb, memory_per_image_mb, memory_total_mb, load_ms;
     double standard_ms;
-    int64_t seed, oom_at, fail_every, crash_at;
+    int64_t seed, oom_at, fail_every, crash_at, classes;
     bool echo, pictures;
     char faults[BT_OPTION_TEXT_SIZE], standard_faults[BT_OPTION_TEXT_SIZE];
 } sim_settings;
@@ -62,6 +63,8 @@ static const bt_option table[] = {
      .help = "time that a run takes longer where the last one on its cores was another model's"},
     {SWITCH(echo), .initial = "false",
      .help = "an image's logits are the mean of its input, so that results tell whose they are"},
+    {WHOLE(classes), .initial = "1", .minimum = 1, .maximum = BT_MODEL_CLASSES_MAX,
+     .help = "maps that it gives for an image; with echo those of class c are c times the mean"},
     {SWITCH(pictures), .initial = "false",
      .help = "sessions take pictures as they come, as those on a GPU do, and make images of them"},
     {TEXT(faults),
@@ -145,6 +148,7 @@ static void describe(sim_session *session, const bt_session_options *options) {
     info->threads = 1;
     info->device_memory = true;
     info->takes_pictures = session->settings.pictures;
+    info->classes = (int)session->settings.classes;
     info->never_idles = session->settings.idle_ms == 0;
     info->never_slowed = !session->has_neighbours;
 }
@@ -215,6 +219,11 @@ static double duration_ms(sim_session *session, int batch_size) {
     return stall ? ms + stall->ms : ms;
 }
 
+/* A single map is the mean itself. */
+static double factor_of(const sim_session *session, int64_t class_number) {
+    return session->settings.classes > 1 ? (double)class_number : 1;
+}
+
 /* Logits are left as the caller has them, unless they are asked for or would keep a planted NaN. */
 static void write_logits(const sim_session *session, int batch_size, const float *images, float *logits) {
     if (!session->settings.echo && session->plan.count == 0) return;
@@ -222,8 +231,9 @@ static void write_logits(const sim_session *session, int batch_size, const float
         double sum = 0;
         for (size_t i = 0; session->settings.echo && i < 3 * session->pixels; i++)
             sum += (double)images[i];
-        for (size_t i = 0; i < session->pixels; i++)
-            *logits++ = (float)(sum / (3 * (double)session->pixels));
+        for (int64_t c = 0; c < session->settings.classes; c++)
+            for (size_t i = 0; i < session->pixels; i++)
+                *logits++ = (float)(factor_of(session, c) * sum / (3 * (double)session->pixels));
     }
     if (bt_sim_planted(&session->plan, session->runs, BT_SIM_NAN)) logits[-1] = NAN;
 }

@@ -25,16 +25,16 @@ static json_t *shape_of(const bt_remote_model *model, int height, int width) {
     return NULL;
 }
 
-/* Every output in binary; the mask alone where there is one. */
+/* Every output in binary; labels or the mask alone where there are any. */
 static bool ask_outputs(json_t *top, const bt_remote_model *model, double timeout_ms) {
     json_t *parameters = json_object_get(top, "parameters");
     if (timeout_ms > 0 &&
         json_object_set_new(parameters, "timeout", json_integer((json_int_t)(timeout_ms * 1e3))) != 0)
         return false;
-    if (!model->mask[0]) return true;
+    if (!model->map[0]) return true;
     return json_object_set_new(
                top, "outputs",
-               json_pack("[{s:s, s:{s:b}}]", "name", model->mask, "parameters", "binary_data", 1)) == 0;
+               json_pack("[{s:s, s:{s:b}}]", "name", model->map, "parameters", "binary_data", 1)) == 0;
 }
 
 static char *write_head(const bt_remote_model *model, int height, int width, size_t tensor_size,
@@ -163,6 +163,14 @@ static bool is_mask(const uint8_t *bytes, size_t count) {
     return (all & ~UINT64_C(0x0101010101010101)) == 0;
 }
 
+/* Without a branch, for the same reason. */
+static bool are_labels(const uint8_t *bytes, size_t count, int classes) {
+    int others = 0;
+    for (size_t i = 0; i < count; i++)
+        others |= (bytes[i] >= classes) & (bytes[i] != BT_NO_LABEL);
+    return others == 0;
+}
+
 /* One answer being read. */
 typedef struct reading {
     const bt_remote_model *model;
@@ -172,13 +180,16 @@ typedef struct reading {
     bool found; /* what was asked for */
 } reading;
 
-static bt_status check_mask(const reading *r, const uint8_t *bytes, size_t elements, bt_error *error) {
+static bt_status check_map(const reading *r, const uint8_t *bytes, size_t elements, bt_error *error) {
     const size_t pixels = (size_t)r->message->height * (size_t)r->message->width;
+    const int classes = r->model->classes;
     if (elements != pixels)
-        return bt_fail(error, BT_PARSE, "the mask has %zu pixels where the picture has %zu", elements,
-                       pixels);
-    if (bytes && !is_mask(bytes, pixels))
+        return bt_fail(error, BT_PARSE, "the %s %zu pixels where the picture has %zu",
+                       classes > 0 ? "labels have" : "mask has", elements, pixels);
+    if (bytes && classes == 0 && !is_mask(bytes, pixels))
         return bt_fail(error, BT_PARSE, "the mask has values that are neither 0 nor 1");
+    if (bytes && classes > 0 && !are_labels(bytes, pixels, classes))
+        return bt_fail(error, BT_PARSE, "the labels have values that are none of the %d classes", classes);
     return BT_OK;
 }
 
@@ -212,9 +223,9 @@ static bt_status read_output(void *owner, const json_t *item, const char *where,
         return bt_fail(error, BT_PARSE, "%s is no output: it has a name, a datatype and a shape", where);
     bt_status status = take_tensor(r, item, name, size * elements, &bytes, error);
     if (status != BT_OK) return status;
-    const bool mask = r->model->mask[0] && strcmp(name, r->model->mask) == 0;
-    r->found = r->found || mask || !r->model->mask[0];
-    return mask ? check_mask(r, bytes, elements, error) : BT_OK;
+    const bool map = r->model->map[0] && strcmp(name, r->model->map) == 0;
+    r->found = r->found || map || !r->model->map[0];
+    return map ? check_map(r, bytes, elements, error) : BT_OK;
 }
 
 static double milliseconds(const json_t *parameters, const char *key) {

@@ -2,7 +2,7 @@
  *
  * A request is made once for each picture and sent many times: the JSON head and the picture as a binary tensor.
  * An answer is checked as far as its outputs allow: a mask has as many bytes as the picture has pixels, each 0 or
- * 1; of another output the shape and the size must fit. */
+ * 1, and labels the number of a class each; of another output the shape and the size must fit. */
 #ifndef BT_CLIENT_MESSAGE_H
 #define BT_CLIENT_MESSAGE_H
 

@@ -9,8 +9,9 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define LIST_MAX 4096
-#define SIDE_MAX 65536
+#define LIST_MAX    4096
+#define SIDE_MAX    65536
+#define CLASSES_MAX 256
 
 /* A text that may be absent, cut to its room. */
 static void take_text(const json_t *object, const char *key, char *out, size_t size) {
@@ -90,16 +91,34 @@ static bt_status read_input(bt_remote_model *out, const json_t *top, const char 
     return status == BT_OK ? read_shape(out, input, where, error) : status;
 }
 
-/* The one that is a mask by its name and type: what a user of segmentation asks for. */
-static void choose_output(bt_remote_model *out, const json_t *top) {
+/* Its shape, where there is an output of that name and type; else NULL. */
+static const json_t *find_output(const json_t *top, const char *name, const char *datatype) {
     size_t i;
     json_t *output;
     json_array_foreach(json_object_get(top, "outputs"), i, output) {
-        const char *name = json_string_value(json_object_get(output, "name"));
-        const char *datatype = json_string_value(json_object_get(output, "datatype"));
-        if (name && datatype && strcmp(name, "mask") == 0 && strcmp(datatype, "UINT8") == 0)
-            snprintf(out->mask, sizeof out->mask, "%s", name);
+        const char *its_name = json_string_value(json_object_get(output, "name"));
+        const char *its_datatype = json_string_value(json_object_get(output, "datatype"));
+        if (its_name && its_datatype && strcmp(its_name, name) == 0 && strcmp(its_datatype, datatype) == 0)
+            return json_object_get(output, "shape");
     }
+    return NULL;
+}
+
+/* As a plane a class tells, before height and width. */
+static int count_classes(const json_t *top) {
+    const json_t *shape = find_output(top, "class_probabilities", "FP32");
+    const size_t dims = json_array_size(shape);
+    const json_int_t count = dims > 2 ? json_integer_value(json_array_get(shape, dims - 3)) : 0;
+    return count > 0 && count <= CLASSES_MAX ? (int)count : CLASSES_MAX;
+}
+
+/* What a user of segmentation asks for: labels, where each pixel has one, else the one that is a mask by its name and
+ * type. */
+static void choose_output(bt_remote_model *out, const json_t *top) {
+    const bool labels = json_array_size(find_output(top, "labels", "UINT8")) == (out->batched ? 3 : 2);
+    if (labels) out->classes = count_classes(top);
+    if (labels || find_output(top, "mask", "UINT8"))
+        snprintf(out->map, sizeof out->map, "%s", labels ? "labels" : "mask");
 }
 
 bt_status bt_remote_model_read(bt_remote_model *out, const char *text, size_t size, const char *where,
@@ -116,9 +135,9 @@ bt_status bt_remote_model_read(bt_remote_model *out, const char *text, size_t si
 }
 
 bool bt_remote_model_alike(const bt_remote_model *a, const bt_remote_model *b) {
-    return strcmp(a->input, b->input) == 0 && strcmp(a->mask, b->mask) == 0 && a->pixels == b->pixels &&
-           a->batched == b->batched && a->channels_first == b->channels_first && a->height == b->height &&
-           a->width == b->width;
+    return strcmp(a->input, b->input) == 0 && strcmp(a->map, b->map) == 0 && a->classes == b->classes &&
+           a->pixels == b->pixels && a->batched == b->batched && a->channels_first == b->channels_first &&
+           a->height == b->height && a->width == b->width;
 }
 
 /* ---- its configuration ---- */

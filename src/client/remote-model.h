@@ -39,8 +39,10 @@ typedef struct bt_remote_model {
     bool channels_first;       /* 3 x height x width; else height x width x 3 */
     int height, width;         /* that it must have; 0: any */
     int own_height, own_width; /* that its network has, whatever it takes; 0 unknown */
-    /* The output that is asked for, a mask of zeros and ones; "": all that there are. */
-    char mask[BT_REMOTE_TENSOR_SIZE];
+    /* The output that is asked for, a byte for each pixel: its class, where the model tells several apart, else a mask of
+     * zeros and ones; "": all that there are. */
+    char map[BT_REMOTE_TENSOR_SIZE];
+    int classes; /* that the map tells apart; 0: it is a mask, or there is none */
     /* of the configuration: */
     int max_batch_size;        /* 1: it does not batch; 0 unknown */
     int instances;             /* 0 unknown */

@@ -118,6 +118,11 @@ static void write_tensors(FILE *out, const bt_config_model *model) {
           "output [\n  { name: \"mask\" data_type: TYPE_UINT8 dims: [ -1, -1 ] },\n"
           "  { name: \"probabilities\" data_type: TYPE_FP32 dims: [ -1, -1 ] },\n",
           out);
+    if (model->classes > 1)
+        fprintf(out,
+                "  { name: \"labels\" data_type: TYPE_UINT8 dims: [ -1, -1 ] },\n"
+                "  { name: \"class_probabilities\" data_type: TYPE_FP32 dims: [ %d, -1, -1 ] },\n",
+                model->classes);
     const int side = model->image_size > 0 ? model->image_size : -1; /* -1: whichever it will be served at */
     fprintf(out, "  { name: \"logits\" data_type: TYPE_FP32 dims: [ 1, %d, %d ] }\n]\n", side, side);
 }

@@ -1,6 +1,7 @@
 #include "http/documents.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fields.h"
@@ -41,9 +42,10 @@ static void list_alternatives(bt_infer_tensor out[ALTERNATIVES], const bt_model_
     out[2] = (bt_infer_tensor){BT_INFER_INPUT, "BYTES", {1}, 1};
 }
 
-/* Of a model: its logits have its own size. */
+/* Of a model: its logits have its own size, and a plane for each of its classes. */
 static bt_infer_tensor output_of(int output, const bt_model_facts *facts) {
     bt_infer_tensor tensor = bt_infer_outputs[output];
+    if (output == BT_INFER_CLASS_PROBABILITIES) tensor.dims[0] = facts->class_count;
     if (output != BT_INFER_LOGITS) return tensor;
     tensor.dims[1] = facts->input_height;
     tensor.dims[2] = facts->input_width;
@@ -75,11 +77,17 @@ static json_t *configured(const bt_infer_tensor *tensor) {
                      dims_of(tensor, false));
 }
 
+/* Of one class, what tells classes apart is there, too, but says nothing new. */
+static bool is_told(int output, const bt_model_facts *facts, bool polygons) {
+    if (output == BT_INFER_POLYGONS) return polygons;
+    return facts->class_count > 1 || (output != BT_INFER_LABELS && output != BT_INFER_CLASS_PROBABILITIES);
+}
+
 static json_t *outputs_of(json_t *(*write)(const bt_infer_tensor *), const bt_model_facts *facts,
                           bool polygons) {
     json_t *outputs = json_array();
     for (int i = 0; i < BT_INFER_OUTPUTS && outputs; i++) {
-        if (i == BT_INFER_POLYGONS && !polygons) continue;
+        if (!is_told(i, facts, polygons)) continue;
         const bt_infer_tensor output = output_of(i, facts);
         if (json_array_append_new(outputs, write(&output)) != 0) {
             json_decref(outputs);
@@ -95,33 +103,50 @@ static json_t *alternatives_of(const bt_model_facts *facts) {
     return json_pack("[o, o, o]", shaped(&of[0]), shaped(&of[1]), shaped(&of[2]));
 }
 
-char *bt_http_model_text(const bt_model_facts *facts, bool polygons) {
-    return text_of(json_pack("{s:s, s:[s], s:s, s:[o], s:o, s:{s:o}}", "name", facts->name, "versions",
-                             BT_HTTP_VERSION, "platform", "batchtune", "inputs", shaped(&input), "outputs",
-                             outputs_of(shaped, facts, polygons), "parameters", "input_alternatives",
-                             alternatives_of(facts)));
+/* Takes both over; NULL where memory is short. */
+static json_t *add_classes(json_t *parameters, json_t *classes) {
+    if (json_object_set_new(parameters, "classes", classes) == 0) return parameters;
+    json_decref(parameters);
+    return NULL;
 }
 
-/* What is the project's own is among the parameters, which are texts there. */
-static json_t *parameters_of(const bt_model_facts *facts) {
+char *bt_http_model_text(const bt_model_facts *facts, bool polygons, const bt_http_classes *classes) {
+    json_t *parameters = json_pack("{s:o}", "input_alternatives", alternatives_of(facts));
+    if (classes) parameters = add_classes(parameters, bt_http_classes_to_json(classes));
+    return text_of(json_pack("{s:s, s:[s], s:s, s:[o], s:o, s:o}", "name", facts->name, "versions",
+                             BT_HTTP_VERSION, "platform", "batchtune", "inputs", shaped(&input), "outputs",
+                             outputs_of(shaped, facts, polygons), "parameters", parameters));
+}
+
+/* What is the project's own is among the parameters, which are texts there; so the classes' is JSON in JSON. */
+static json_t *classes_as_text(const bt_http_classes *classes) {
+    char *text = text_of(bt_http_classes_to_json(classes));
+    json_t *value = text ? json_pack("{s:s}", "string_value", text) : NULL;
+    free(text);
+    return value;
+}
+
+static json_t *parameters_of(const bt_model_facts *facts, const bt_http_classes *classes) {
     char size[48], sla[BT_NUMBER_TEXT_SIZE], alternatives[96];
     const int height = facts->input_height, width = facts->input_width;
     snprintf(size, sizeof size, "%dx%d", width, height);
     snprintf(alternatives, sizeof alternatives, "FP32 [3,%d,%d], FP16 [3,%d,%d], BYTES [1]", height, width,
              height, width);
     bt_text_number(facts->p95_sla_ms, sla);
-    return json_pack("{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}", "input_alternatives", "string_value",
-                     alternatives, "input_size", "string_value", size, "p95_sla_ms", "string_value", sla,
-                     "policy", "string_value", facts->policy, "precision", "string_value", facts->precision);
+    json_t *parameters =
+        json_pack("{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}", "input_alternatives", "string_value",
+                  alternatives, "input_size", "string_value", size, "p95_sla_ms", "string_value", sla,
+                  "policy", "string_value", facts->policy, "precision", "string_value", facts->precision);
+    return classes ? add_classes(parameters, classes_as_text(classes)) : parameters;
 }
 
-char *bt_http_config_text(const bt_model_facts *facts, bool polygons) {
+char *bt_http_config_text(const bt_model_facts *facts, bool polygons, const bt_http_classes *classes) {
     return text_of(json_pack(
         "{s:s, s:s, s:s, s:i, s:[o], s:o, s:{s:I}, s:[{s:i}], s:o}", "name", facts->name, "platform",
         "batchtune", "backend", "batchtune", "max_batch_size", facts->batch_size, "input", configured(&input),
         "output", outputs_of(configured, facts, polygons), "dynamic_batching", "max_queue_delay_microseconds",
         (json_int_t)(facts->max_queue_delay_ms * 1e3), "instance_group", "count", facts->instance_count,
-        "parameters", parameters_of(facts)));
+        "parameters", parameters_of(facts, classes)));
 }
 
 /* ---- statistics ---- */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "batchtune.h"
+#include "http/classes.h"
 #include "serving/metrics.h"
 
 #ifdef __cplusplus
@@ -20,9 +21,9 @@ char *bt_http_error_text(const char *message);
 /* GET /v2 */
 char *bt_http_server_text(void);
 
-/* GET /v2/models/M and its /config. `polygons`: whether they can be found here. */
-char *bt_http_model_text(const bt_model_facts *facts, bool polygons);
-char *bt_http_config_text(const bt_model_facts *facts, bool polygons);
+/* GET /v2/models/M and its /config. `polygons`: whether they can be found here; `classes`: NULL of a model of one. */
+char *bt_http_model_text(const bt_model_facts *facts, bool polygons, const bt_http_classes *classes);
+char *bt_http_config_text(const bt_model_facts *facts, bool polygons, const bt_http_classes *classes);
 
 /* GET /v2/models/M/stats, or of all models. */
 char *bt_http_stats_text(const bt_metrics *metrics, const bt_metrics_totals *totals, int count);

@@ -54,11 +54,22 @@ static enum MHD_Result answer_stats(const bt_exchange *exchange, int first, int 
     return result;
 }
 
+static enum MHD_Result describe_model(const bt_exchange *exchange, const bt_model_facts *facts) {
+    const bool polygons = exchange->server->polygons;
+    bt_http_classes *classes;
+    bt_error error;
+    if (bt_http_classes_read(&classes, exchange->generation->service, facts, &error) != BT_OK)
+        return bt_reply_status(exchange, &error);
+    char *text = exchange->route.target == BT_HTTP_MODEL ? bt_http_model_text(facts, polygons, classes)
+                                                         : bt_http_config_text(facts, polygons, classes);
+    free(classes);
+    return bt_reply_text(exchange, text, NULL);
+}
+
 static enum MHD_Result answer_model(const bt_exchange *exchange) {
     bt_model_facts facts;
     bt_error error;
     int index;
-    const bool polygons = exchange->server->polygons;
     const bt_http_target target = exchange->route.target;
     if (bt_http_find_model(exchange, &facts, &index, &error) != BT_OK)
         return bt_reply_error(exchange,
@@ -66,10 +77,7 @@ static enum MHD_Result answer_model(const bt_exchange *exchange) {
                               error.message);
     if (target == BT_HTTP_MODEL_READY) return answer_readiness(exchange);
     if (target == BT_HTTP_MODEL_STATS) return answer_stats(exchange, index, index + 1);
-    return bt_reply_text(exchange,
-                         target == BT_HTTP_MODEL ? bt_http_model_text(&facts, polygons)
-                                                 : bt_http_config_text(&facts, polygons),
-                         NULL);
+    return describe_model(exchange, &facts);
 }
 
 static enum MHD_Result answer_index(const bt_exchange *exchange) {

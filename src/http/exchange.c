@@ -39,12 +39,16 @@ void bt_exchange_clear(bt_exchange *exchange) {
     free(exchange->probabilities);
     free(exchange->logits);
     free(exchange->masks);
+    free(exchange->labels);
+    free(exchange->class_probabilities);
+    free(exchange->classes);
     free(exchange->body);
     exchange->polygons = NULL;
     exchange->parts = NULL;
     exchange->results = NULL;
-    exchange->probabilities = exchange->logits = NULL;
-    exchange->masks = exchange->body = NULL;
+    exchange->probabilities = exchange->class_probabilities = exchange->logits = NULL;
+    exchange->masks = exchange->labels = exchange->body = NULL;
+    exchange->classes = NULL;
     exchange->size = exchange->room = 0;
     bt_infer_request_close(&exchange->request);
     bt_account_set(&exchange->account, 0);

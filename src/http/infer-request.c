@@ -11,6 +11,8 @@
 const bt_infer_tensor bt_infer_outputs[BT_INFER_OUTPUTS] = {
     [BT_INFER_MASK] = {"mask", "UINT8", {-1, -1}, 2},
     [BT_INFER_PROBABILITIES] = {"probabilities", "FP32", {-1, -1}, 2},
+    [BT_INFER_LABELS] = {"labels", "UINT8", {-1, -1}, 2},
+    [BT_INFER_CLASS_PROBABILITIES] = {"class_probabilities", "FP32", {-1, -1, -1}, 3},
     [BT_INFER_POLYGONS] = {"polygons", "BYTES", {1}, 1},
     [BT_INFER_LOGITS] = {"logits", "FP32", {1, -1, -1}, 3},
 };
@@ -21,8 +23,13 @@ bool bt_infer_wants(const bt_infer_request *request, bt_infer_output output) {
     return false;
 }
 
+bool bt_infer_is_bytes(bt_infer_output output) {
+    return output == BT_INFER_MASK || output == BT_INFER_LABELS;
+}
+
 size_t bt_infer_values(const bt_infer_request *request, bt_infer_output output) {
     if (output == BT_INFER_POLYGONS) return 0;
+    if (output == BT_INFER_CLASS_PROBABILITIES) return request->pixels * (size_t)request->classes;
     if (output != BT_INFER_LOGITS) return request->pixels;
     return (size_t)request->count * (size_t)request->input_height * (size_t)request->input_width;
 }
@@ -93,9 +100,16 @@ static void want(bt_infer_request *out, int output, bool binary) {
     out->outputs[out->output_count++].binary = binary;
 }
 
+/* Whether it comes to whoever names none. */
+static bool is_usual(int output, const bt_infer_limits *limits) {
+    if (output == BT_INFER_POLYGONS) return limits->polygons;
+    if (output == BT_INFER_LABELS) return limits->classes > 1;
+    return output != BT_INFER_CLASS_PROBABILITIES;
+}
+
 static void want_all(bt_infer_request *out, bool binary, const bt_infer_limits *limits) {
     for (int i = 0; i < BT_INFER_OUTPUTS; i++)
-        if (i != BT_INFER_POLYGONS || limits->polygons) want(out, i, binary);
+        if (is_usual(i, limits)) want(out, i, binary);
 }
 
 static bt_status find_output(int *out, const json_t *output, bt_error *error) {
@@ -107,9 +121,11 @@ static bt_status find_output(int *out, const json_t *output, bt_error *error) {
             return BT_OK;
         }
     bt_text_quote(name ? name : "", quoted);
-    return bt_fail(error, BT_INVALID,
-                   "outputs: no output is called %s: ask for mask, probabilities, polygons or logits",
-                   quoted);
+    return bt_fail(
+        error, BT_INVALID,
+        "outputs: no output is called %s: ask for mask, probabilities, labels, class_probabilities, "
+        "polygons or logits",
+        quoted);
 }
 
 static bt_status read_output(bt_infer_request *out, const json_t *output, bool binary,
@@ -148,8 +164,11 @@ static bt_status read_outputs(bt_infer_request *out, const json_t *top, bool bin
 
 /* Masks of pictures of several sizes are no tensor. */
 static bt_status check_sizes(const bt_infer_request *request, bt_error *error) {
-    if (!bt_infer_wants(request, BT_INFER_MASK) && !bt_infer_wants(request, BT_INFER_PROBABILITIES))
-        return BT_OK;
+    bool maps = false;
+    for (int i = 0; i < request->output_count; i++)
+        maps |=
+            request->outputs[i].output != BT_INFER_POLYGONS && request->outputs[i].output != BT_INFER_LOGITS;
+    if (!maps) return BT_OK;
     const bt_infer_picture *first = &request->pictures[0];
     for (int i = 1; i < request->count; i++) {
         const bt_infer_picture *p = &request->pictures[i];
@@ -273,8 +292,10 @@ bool bt_infer_is_slow(const void *body, size_t size, int64_t header_length) {
 
 bt_status bt_infer_request_read(bt_infer_request *out, const void *body, size_t size, int64_t header_length,
                                 const bt_infer_limits *limits, bt_error *error) {
-    *out = (bt_infer_request){
-        .account = limits->account, .input_height = limits->height, .input_width = limits->width};
+    *out = (bt_infer_request){.account = limits->account,
+                              .input_height = limits->height,
+                              .input_width = limits->width,
+                              .classes = limits->classes > 1 ? limits->classes : 1};
     bt_status status = read_body(out, body, size, header_length, limits, error);
     if (status != BT_OK) bt_infer_request_close(out);
     return status;

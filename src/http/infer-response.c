@@ -102,23 +102,28 @@ static bool write_head(FILE *out, const bt_infer_request *request, const char *m
 
 static size_t binary_size(const bt_infer_request *request, int output, const bt_infer_results *results) {
     size_t size = bt_infer_values(request, (bt_infer_output)output);
-    if (output == BT_INFER_MASK) return size;
+    if (bt_infer_is_bytes((bt_infer_output)output)) return size;
     if (output != BT_INFER_POLYGONS) return size * sizeof(float);
     for (int i = 0; i < request->count; i++)
         size += 4 + strlen(results->polygons[i]);
     return size;
 }
 
-/* Of an output that has some. */
+/* Each of an output that has some. */
 static const float *floats_of(const bt_infer_results *results, int output) {
-    return output == BT_INFER_LOGITS ? results->logits : results->probabilities;
+    if (output == BT_INFER_LOGITS) return results->logits;
+    return output == BT_INFER_CLASS_PROBABILITIES ? results->class_probabilities : results->probabilities;
+}
+
+static const uint8_t *bytes_of(const bt_infer_results *results, int output) {
+    return output == BT_INFER_LABELS ? results->labels : results->masks;
 }
 
 static void write_binary(FILE *out, const bt_infer_request *request, int output,
                          const bt_infer_results *results) {
     const size_t values = bt_infer_values(request, (bt_infer_output)output);
-    if (output == BT_INFER_MASK)
-        fwrite(results->masks, 1, values, out);
+    if (bt_infer_is_bytes((bt_infer_output)output))
+        fwrite(bytes_of(results, output), 1, values, out);
     else if (output != BT_INFER_POLYGONS)
         fwrite(floats_of(results, output), sizeof(float), values, out);
     for (int i = 0; i < request->count && output == BT_INFER_POLYGONS; i++) {
@@ -137,6 +142,14 @@ static void write_number(FILE *out, float value) {
         fputs("null", out);
 }
 
+/* Most have one digit. */
+static void write_byte(FILE *out, uint8_t value) {
+    if (value < 10)
+        fputc('0' + value, out);
+    else
+        write_count(out, value, 1);
+}
+
 static bool write_data(FILE *out, const bt_infer_request *request, int output,
                        const bt_infer_results *results) {
     bool written = true;
@@ -148,10 +161,11 @@ static bool write_data(FILE *out, const bt_infer_request *request, int output,
         }
     } else {
         const size_t values = bt_infer_values(request, (bt_infer_output)output);
+        const bool bytes = bt_infer_is_bytes((bt_infer_output)output);
         for (size_t i = 0; i < values; i++) {
             if (i > 0) fputc(',', out);
-            if (output == BT_INFER_MASK)
-                fputc('0' + results->masks[i], out);
+            if (bytes)
+                write_byte(out, bytes_of(results, output)[i]);
             else
                 write_number(out, floats_of(results, output)[i]);
         }
@@ -168,6 +182,7 @@ static void write_shape(FILE *out, const bt_infer_request *request, int output) 
         fputs(",1]", out);
         return;
     }
+    if (output == BT_INFER_CLASS_PROBABILITIES) write_named(out, ",", request->classes);
     write_named(out, logits ? ",1," : ",", logits ? request->input_height : first->height);
     write_named(out, ",", logits ? request->input_width : first->width);
     fputc(']', out);

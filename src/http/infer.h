@@ -5,12 +5,15 @@
  * them: PNG, JPEG, TIFF; base64 where they stand in JSON), or ready for the network (FP32 and FP16, N x 3 x height
  * x width, normalised and of the network's own size). It may choose among the outputs
  *
- *   mask           UINT8, N x height x width: 1 where the probability is above the threshold
- *   probabilities  FP32, N x height x width
- *   polygons       BYTES, N x 1: JSON, as bt_polygons_json's
- *   logits         FP32, N x 1 x height x width, of the network's size: as it gives them
+ *   mask                 UINT8, N x height x width: 1 where the probability is above the threshold
+ *   probabilities        FP32, N x height x width
+ *   labels               UINT8, N x height x width: the class of each pixel; of one class, its mask
+ *   class_probabilities  FP32, N x classes x height x width
+ *   polygons             BYTES, N x 1: JSON, as bt_polygons_json's
+ *   logits               FP32, N x 1 x height x width, of the network's size: as it gives them, of several classes one map
  *
- * and gets all of them otherwise. Nothing of a request is believed, and whatever is refused is told in one
+ * and gets all of them otherwise, but for labels of a model of one class, which are its mask, and class_probabilities,
+ * which may be many: they want to be asked for. Nothing of a request is believed, and whatever is refused is told in one
  * line that says what would be right. */
 #ifndef BT_HTTP_INFER_H
 #define BT_HTTP_INFER_H
@@ -31,6 +34,8 @@ extern "C" {
 typedef enum bt_infer_output {
     BT_INFER_MASK,
     BT_INFER_PROBABILITIES,
+    BT_INFER_LABELS,
+    BT_INFER_CLASS_PROBABILITIES,
     BT_INFER_POLYGONS,
     BT_INFER_LOGITS,
     BT_INFER_OUTPUTS
@@ -57,6 +62,7 @@ typedef struct bt_infer_limits {
     int pictures;        /* in one request */
     bool polygons;       /* can be found here */
     int height, width;   /* of the network's input */
+    int classes;         /* that it tells apart; 0 is as good as 1 */
     bt_account *account; /* that memory is taken from; NULL: none is counted */
 } bt_infer_limits;
 
@@ -86,6 +92,7 @@ typedef struct bt_infer_request {
     int priority;      /* as bt_request's */
     double min_area_px;
     int input_height, input_width; /* the network's */
+    int classes;                   /* at least 1 */
     void *numbers;                 /* the pictures, where they stood in JSON */
 } bt_infer_request;
 
@@ -106,6 +113,9 @@ bool bt_infer_is_slow(const void *body, size_t size, int64_t header_length);
 
 bool bt_infer_wants(const bt_infer_request *request, bt_infer_output output);
 
+/* Whether an output's numbers are bytes; else floats, but for polygons, which have none. */
+bool bt_infer_is_bytes(bt_infer_output output);
+
 /* Numbers that an output of the request has; of polygons, which have none, 0. */
 size_t bt_infer_values(const bt_infer_request *request, bt_infer_output output);
 
@@ -114,7 +124,9 @@ size_t bt_infer_values(const bt_infer_request *request, bt_infer_output output);
 typedef struct bt_infer_results {
     const uint8_t *masks;       /* by the pictures' offsets */
     const float *probabilities; /* likewise */
-    const float *logits;        /* one picture's behind another's, each of the network's size */
+    const uint8_t *labels;
+    const float *class_probabilities; /* one picture's planes behind another's */
+    const float *logits;              /* one picture's behind another's, each of the network's size */
     char *const *polygons;
     const bt_result *of;
 } bt_infer_results;

@@ -80,6 +80,8 @@ static bt_status find_polygons(bt_exchange *exchange, bt_error *error) {
 static void finish(bt_exchange *exchange) {
     const bt_infer_results results = {.masks = exchange->masks,
                                       .probabilities = exchange->probabilities,
+                                      .labels = exchange->labels,
+                                      .class_probabilities = exchange->class_probabilities,
                                       .logits = exchange->logits,
                                       .polygons = exchange->polygons,
                                       .of = exchange->results};
@@ -134,6 +136,11 @@ static bt_status make_room(bt_exchange *exchange, bt_error *error) {
     if (bt_infer_wants(request, BT_INFER_MASK)) there &= (exchange->masks = malloc(request->pixels)) != NULL;
     if (polygons || bt_infer_wants(request, BT_INFER_PROBABILITIES))
         there &= (exchange->probabilities = malloc(request->pixels * sizeof(float))) != NULL;
+    if (bt_infer_wants(request, BT_INFER_LABELS))
+        there &= (exchange->labels = malloc(request->pixels)) != NULL;
+    if (bt_infer_wants(request, BT_INFER_CLASS_PROBABILITIES))
+        there &= (exchange->class_probabilities =
+                      malloc(bt_infer_values(request, BT_INFER_CLASS_PROBABILITIES) * sizeof(float))) != NULL;
     if (bt_infer_wants(request, BT_INFER_LOGITS))
         there &=
             (exchange->logits = malloc(bt_infer_values(request, BT_INFER_LOGITS) * sizeof(float))) != NULL;
@@ -145,6 +152,7 @@ static bt_request request_of(const bt_exchange *exchange, int index) {
     const bt_infer_request *r = &exchange->request;
     const bt_infer_picture *picture = &r->pictures[index];
     const size_t logits = (size_t)index * (size_t)r->input_height * (size_t)r->input_width;
+    const size_t planes = picture->offset * (size_t)r->classes;
     return (bt_request){
         .image = picture->rgb,
         .tensor = picture->tensor,
@@ -157,6 +165,8 @@ static bt_request request_of(const bt_exchange *exchange, int index) {
         .priority = r->priority,
         .mask = exchange->masks ? exchange->masks + picture->offset : NULL,
         .probabilities = exchange->probabilities ? exchange->probabilities + picture->offset : NULL,
+        .labels = exchange->labels ? exchange->labels + picture->offset : NULL,
+        .class_probabilities = exchange->class_probabilities ? exchange->class_probabilities + planes : NULL,
         .logits = exchange->logits ? exchange->logits + logits : NULL,
     };
 }
@@ -207,12 +217,15 @@ static void submit_all(bt_exchange *exchange) {
 /* Bytes of text that a number takes at most, or nearly. */
 #define FLOAT_TEXT_BYTES 16
 #define MASK_TEXT_BYTES  2
+#define LABEL_TEXT_BYTES 4
 
 /* Of an output: what the service writes, and what stands in the answer. */
 static size_t bytes_of(const bt_infer_request *request, int index) {
     const bt_infer_output output = request->outputs[index].output;
-    const bool mask = output == BT_INFER_MASK;
-    const size_t each = mask ? 1 : sizeof(float), text = mask ? MASK_TEXT_BYTES : FLOAT_TEXT_BYTES;
+    const bool bytes = bt_infer_is_bytes(output);
+    const size_t each = bytes ? 1 : sizeof(float),
+                 digits = output == BT_INFER_LABELS ? LABEL_TEXT_BYTES : MASK_TEXT_BYTES;
+    const size_t text = bytes ? digits : FLOAT_TEXT_BYTES;
     if (output == BT_INFER_POLYGONS) return request->pixels * sizeof(float); /* of probabilities */
     return bt_infer_values(request, output) * (each + (request->outputs[index].binary ? each : text));
 }
@@ -229,6 +242,7 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
                                     .polygons = exchange->server->polygons,
                                     .height = facts->input_height,
                                     .width = facts->input_width,
+                                    .classes = facts->class_count,
                                     .account = &exchange->account};
     bt_status status = exchange->route.target == BT_HTTP_SEGMENT
                            ? bt_segment_request_read(&exchange->request, exchange->body, exchange->size,
@@ -236,6 +250,8 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
                            : bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
                                                    exchange->header_length, &limits, error);
     bt_envelope_note_id(exchange, exchange->request.id);
+    if (status == BT_OK && exchange->route.target == BT_HTTP_SEGMENT && facts->class_count > 1)
+        status = bt_http_classes_read(&exchange->classes, exchange->generation->service, facts, error);
     if (status == BT_OK) status = take_memory(exchange, error);
     return status == BT_OK ? make_room(exchange, error) : status;
 }

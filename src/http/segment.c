@@ -44,6 +44,7 @@ static const bt_option rows[] = {
     {ROW(NUMBER, min_area_px), .initial = "0", BT_BOUNDS(0, 268435456)},
     {ROW(NUMBER, timeout_ms), .initial = "0", BT_BOUNDS(0, DAY_MS)},
     {ROW(INTEGER, priority), .initial = "0", BT_BOUNDS(0, BT_PRIORITIES)},
+    {ROW(CHOICE, png), .choices = "auto|mask|labels"}, /* as bt_segment_png_kind */
     {ROW(TEXT, category), .initial = "spheroid"},
     {ROW(TEXT, file_name), .initial = "picture"},
 };
@@ -77,6 +78,23 @@ bt_status bt_segment_query_set(bt_segment_query *query, const char *key, const c
     return bt_options_read_pairs(rows, ROW_COUNT, pair, "query", query, &none, error);
 }
 
+static void want(bt_infer_request *out, bt_infer_output output) {
+    out->outputs[out->output_count].output = output;
+    out->outputs[out->output_count++].binary = true; /* no numbers are written as text */
+}
+
+static void want_form(bt_infer_request *out, const bt_segment_query *query, bt_segment_form form) {
+    const bool several = out->classes > 1;
+    out->output_count = 0;
+    if (form == BT_SEGMENT_MASK) {
+        const bool labels = query->png == BT_SEGMENT_PNG_AUTO ? several : query->png == BT_SEGMENT_PNG_LABELS;
+        want(out, labels ? BT_INFER_LABELS : BT_INFER_MASK);
+        return;
+    }
+    want(out, BT_INFER_POLYGONS);
+    if (several) want(out, BT_INFER_LABELS);
+}
+
 bt_status bt_segment_request_read(bt_infer_request *out, const void *body, size_t size,
                                   const bt_segment_query *query, bt_segment_form form,
                                   const bt_infer_limits *limits, bt_error *error) {
@@ -86,8 +104,7 @@ bt_status bt_segment_request_read(bt_infer_request *out, const void *body, size_
     out->timeout_ms = query->timeout_ms;
     out->min_area_px = query->min_area_px;
     out->priority = (int)query->priority;
-    out->output_count = 1;
-    out->outputs[0].output = form == BT_SEGMENT_MASK ? BT_INFER_MASK : BT_INFER_POLYGONS;
+    want_form(out, query, form);
     return BT_OK;
 }
 
@@ -108,6 +125,8 @@ static json_t *metadata_of(const bt_segment_facts *facts, const char *outlines) 
     json_t *asked = json_pack("{s:s, s:f, s:f, s:s}", "model", facts->model, "threshold", q->threshold,
                               "min_area_px", q->min_area_px, "outlines", outlines);
     bool good = json && asked && json_object_update(json, asked) == 0;
+    if (good && facts->classes)
+        good = json_object_set_new(json, "classes", bt_http_classes_to_json(facts->classes)) == 0;
     if (good && facts->id && facts->id[0])
         good = json_object_set_new(json, "id", bt_field_text(facts->id)) == 0;
     json_decref(asked);

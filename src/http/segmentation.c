@@ -55,13 +55,19 @@ bt_status bt_http_segment_write(const bt_exchange *exchange, const bt_polygons *
     const bt_segment_facts facts = {.model = exchange->route.model,
                                     .id = bt_envelope_id(exchange),
                                     .query = &exchange->query,
+                                    .classes = exchange->classes,
                                     .result = &exchange->results[0]};
+    const size_t pixels = (size_t)polygons->height * (size_t)polygons->width;
+    if (exchange->classes) bt_http_classes_share(exchange->classes, exchange->labels, pixels);
     return bt_segment_text(out, exchange->form, polygons, &facts, error);
 }
 
 bt_status bt_http_segment_finish(bt_exchange *exchange, bt_error *error) {
     const bt_infer_picture *picture = &exchange->request.pictures[0];
     bt_infer_response *response = &exchange->response;
+    if (exchange->form == BT_SEGMENT_MASK && exchange->labels)
+        return bt_http_classes_png((uint8_t **)&response->body, &response->size, exchange->classes,
+                                   exchange->labels, picture->height, picture->width, error);
     if (exchange->form == BT_SEGMENT_MASK)
         return bt_segment_png((uint8_t **)&response->body, &response->size, exchange->masks, picture->height,
                               picture->width, error);

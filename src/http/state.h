@@ -108,10 +108,11 @@ struct bt_exchange {
     /* of /segment */
     bt_segment_query query;
     bt_segment_form form;
+    bt_http_classes *classes; /* of a model of several, with their shares once it is answered; else NULL */
     /* an inference */
     bt_infer_request request;
-    uint8_t *masks;
-    float *probabilities, *logits;
+    uint8_t *masks, *labels;
+    float *probabilities, *class_probabilities, *logits;
     bt_result *results;
     bt_http_part *parts;
     bt_error refusal; /* why it has no result, but for what its parts say; status BT_OK: none */

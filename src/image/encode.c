@@ -7,9 +7,9 @@
 
 #ifdef BT_WITHOUT_FILE_LIBRARIES
 
-bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channels, uint8_t **out,
-                        size_t *size, bt_error *error) {
-    (void)pixels, (void)height, (void)width, (void)channels, (void)out, (void)size;
+static bt_status encode(const uint8_t *pixels, int height, int width, int channels,
+                        const uint8_t palette[][3], uint8_t **out, size_t *size, bt_error *error) {
+    (void)pixels, (void)height, (void)width, (void)channels, (void)palette, (void)out, (void)size;
     return bt_fail(error, BT_UNSUPPORTED, "this build cannot write pictures: it was made without libspng");
 }
 
@@ -33,21 +33,32 @@ static int colour_of(int channels) {
     }
 }
 
-static int write_all(spng_ctx *png, const uint8_t *pixels, int height, int width, int channels) {
+static int set_palette(spng_ctx *png, const uint8_t palette[][3]) {
+    struct spng_plte entries = {.n_entries = BT_PNG_COLOURS};
+    for (int i = 0; i < BT_PNG_COLOURS; i++)
+        entries.entries[i] =
+            (struct spng_plte_entry){.red = palette[i][0], .green = palette[i][1], .blue = palette[i][2]};
+    return spng_set_plte(png, &entries);
+}
+
+static int write_all(spng_ctx *png, const uint8_t *pixels, int height, int width, int channels,
+                     const uint8_t palette[][3]) {
     struct spng_ihdr header = {.width = (uint32_t)width,
                                .height = (uint32_t)height,
                                .bit_depth = 8,
-                               .color_type = (uint8_t)colour_of(channels)};
+                               .color_type =
+                                   (uint8_t)(palette ? SPNG_COLOR_TYPE_INDEXED : colour_of(channels))};
     size_t bytes = (size_t)height * (size_t)width * (size_t)channels;
     int failed = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
     if (!failed) failed = spng_set_option(png, SPNG_IMG_COMPRESSION_LEVEL, DEFLATE_LEVEL);
     if (!failed) failed = spng_set_ihdr(png, &header);
+    if (!failed && palette) failed = set_palette(png, palette);
     if (!failed) failed = spng_encode_image(png, pixels, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
     return failed;
 }
 
-bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channels, uint8_t **out,
-                        size_t *size, bt_error *error) {
+static bt_status encode(const uint8_t *pixels, int height, int width, int channels,
+                        const uint8_t palette[][3], uint8_t **out, size_t *size, bt_error *error) {
     if (height < 1 || width < 1 || height > BT_IMAGE_SIDE_MAX || width > BT_IMAGE_SIDE_MAX)
         return bt_fail(error, BT_INVALID, "a picture is 1 to %d pixels high and wide, not %d x %d",
                        BT_IMAGE_SIDE_MAX, height, width);
@@ -55,7 +66,7 @@ bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channe
         return bt_fail(error, BT_INVALID, "a PNG is written of 1, 3 or 4 channels, not %d", channels);
     spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
     if (!png) return bt_no_memory(error, "a PNG");
-    int failed = write_all(png, pixels, height, width, channels);
+    int failed = write_all(png, pixels, height, width, channels, palette);
     void *bytes = failed ? NULL : spng_get_png_buffer(png, size, &failed);
     spng_ctx_free(png);
     if (!bytes)
@@ -66,6 +77,17 @@ bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channe
 }
 
 #endif
+
+bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channels, uint8_t **out,
+                        size_t *size, bt_error *error) {
+    return encode(pixels, height, width, channels, NULL, out, size, error);
+}
+
+bt_status bt_png_encode_palette(const uint8_t *pixels, int height, int width,
+                                const uint8_t palette[BT_PNG_COLOURS][3], uint8_t **out, size_t *size,
+                                bt_error *error) {
+    return encode(pixels, height, width, 1, palette, out, size, error);
+}
 
 bt_status bt_png_save(const char *path, const uint8_t *pixels, int height, int width, int channels,
                       bt_error *error) {

@@ -19,7 +19,15 @@ extern "C" {
 BT_MUST_USE bt_status bt_png_encode(const uint8_t *pixels, int height, int width, int channels, uint8_t **out,
                                     size_t *size, bt_error *error);
 
-/* The same into a file, replaced whole as bt_file_replace does; BT_IO names it. */
+#define BT_PNG_COLOURS 256
+
+/* Encodes pixels of one byte each, which are places in a palette of red, green and blue. Viewers show the colours, and
+ * programs read the numbers back. Otherwise as bt_png_encode. */
+BT_MUST_USE bt_status bt_png_encode_palette(const uint8_t *pixels, int height, int width,
+                                            const uint8_t palette[BT_PNG_COLOURS][3], uint8_t **out,
+                                            size_t *size, bt_error *error);
+
+/* The same as bt_png_encode into a file, replaced whole as bt_file_replace does; BT_IO names it. */
 BT_MUST_USE bt_status bt_png_save(const char *path, const uint8_t *pixels, int height, int width,
                                   int channels, bt_error *error);
 

@@ -148,7 +148,7 @@ static bt_status submit(void *self, bt_sent_request *sent, bt_request_answered a
                                 .height = input->height,
                                 .width = input->width,
                                 .model = stream->model,
-                                .mask = take_mask(target, &sent->own_index),
+                                .labels = take_mask(target, &sent->own_index), /* of one class: its mask */
                                 .standard_path = stream->standard_path};
     bt_status status = bt_service_submit(target->service, &request, receive_answer, sent, NULL, &error);
     if (status == BT_OK) return BT_OK;

@@ -65,6 +65,7 @@ static void describe_model(bt_trial *t, int model) {
     bt_placement_words(&s->placement, out->places, sizeof out->places);
     out->placed_rps = s->placed_rps;
     out->threads = session->threads;
+    out->classes = session->classes;
     for (int i = 0; i < ladder->size_count && i < BT_SIZES_MAX; i++)
         out->ladder[out->ladder_count++] = ladder->sizes[i];
     out->p95_sla_ms = s->settings.p95_sla_ms;

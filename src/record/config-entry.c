@@ -157,6 +157,7 @@ static void take_origin(bt_config_model *out, const bt_record *record, const bt_
     if (!isnan(model->queue_delay_ms)) out->settings.max_queue_delay_ms = model->queue_delay_ms;
     out->p95_sla_ms = record->settings.p95_sla_ms;
     out->image_size = model->image_size;
+    out->classes = model->classes > 1 ? model->classes : 0;
     snprintf(out->precision, sizeof out->precision, "%s", model->precision);
     snprintf(out->generated_at, sizeof out->generated_at, "%s", record->finished_at);
     snprintf(out->run_id, sizeof out->run_id, "%s", record->run_id);

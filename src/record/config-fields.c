@@ -39,6 +39,7 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, precision_reason), ONLY_WHEN_KNOWN},
     {MODEL(TEXT, calibration), ONLY_WHEN_KNOWN},
     {MODEL(INTEGER, image_size), OPTIONAL},
+    {MODEL(INTEGER, classes), ONLY_WHEN_KNOWN, .minimum = 2, .maximum = 256},
     {MODEL(AMOUNT, capacity_rps), OPTIONAL},
     {MODEL(AMOUNT, recommended_rps), OPTIONAL},
     {MODEL(AMOUNT, predicted_p95_ms), OPTIONAL},

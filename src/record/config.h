@@ -88,6 +88,7 @@ typedef struct bt_config_model {
     char calibration
         [BT_CALIBRATION_NAME_SIZE]; /* of INT8: its scales' file, in the config's folder; "" where there is none */
     int image_size;
+    int classes; /* that it tells apart, where those are several; else 0 */
     double speedup_over_single_image, mask_iou;
     double capacity_rps, recommended_rps, predicted_p95_ms; /* as in bt_model_record */
     int full_size;                                          /* 0: no full-size image was timed */

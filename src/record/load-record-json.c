@@ -42,7 +42,8 @@ static const bt_field model_fields[] = {
     {MODEL(INTEGER, batch_size)},
     {MODEL(INTEGER, instances)},
     {MODEL(INTEGER, threads)},
-    {MODEL(TEXT, places), .optional = true}, /* older records have neither */
+    {MODEL(INTEGER, classes), .optional = true, .brief = true}, /* older records lack it */
+    {MODEL(TEXT, places), .optional = true},                    /* older records have neither */
     {MODEL(AMOUNT, placed_rps), .optional = true},
     {MODEL(AMOUNT, p95_sla_ms), .optional = true}, /* older records have these three not */
     {MODEL(AMOUNT, max_queue_delay_ms), .optional = true},

@@ -124,6 +124,7 @@ typedef struct bt_load_model {
     char model[BT_NAME_SIZE], title[BT_NAME_SIZE];
     char device[128], backend[64], precision[8], weights[64];
     int image_size, batch_size, instances, threads;
+    int classes; /* that it tells apart: their labels were asked for; 1: a mask; 0 in older records */
     char places[BT_TEXT_SIZE]; /* of its instances: "cuda:0, cuda:2"; "" in older records */
     double placed_rps; /* that it was to hold there beside the others; NaN where nobody predicted it */
     int ladder[BT_SIZES_MAX], ladder_count;

@@ -89,6 +89,7 @@ static const bt_field model_fields[] = {
     {MODEL(TEXT, output_note), OPTIONAL, .brief = true},
     {MODEL(INTEGER, instances), OPTIONAL},
     {MODEL(INTEGER, threads)},
+    {MODEL(INTEGER, classes), OPTIONAL, .brief = true},
     {MODEL(TEXT, device)},
     {MODEL(TEXT, backend)},
     {MODEL(TEXT, backend_detail)},

@@ -147,6 +147,7 @@ typedef struct bt_model_record {
     char output_note[BT_TEXT_SIZE]; /* empty, or what is odd about what it gave for the pictures */
     int instances; /* that ran at the same time while a batch was timed; throughput is all of theirs */
     int threads;   /* of each */
+    int classes;   /* that it tells apart; 1: it gives a mask; 0 in older records */
     bt_division divisions[BT_DIVISIONS_MAX]; /* compared before the sweep; none: nothing to choose from */
     int division_count;
     bt_contender contenders[BT_CONTENDERS_MAX]; /* compared before the sweep, the divisions among them */

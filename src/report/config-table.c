@@ -144,8 +144,10 @@ static bt_status put_summary(const bt_config *config, FILE *out, bt_error *error
 
 static void put_how(const bt_config_model *model, FILE *out) {
     char words[BT_WORDS_SIZE];
-    snprintf(words, sizeof words, "%s: %d × %d px, %s, %s", model->name, model->image_size, model->image_size,
-             or_unknown(model->precision), or_unknown(model->runtime));
+    char classes[32] = "";
+    if (model->classes > 1) snprintf(classes, sizeof classes, ", %d classes", model->classes);
+    snprintf(words, sizeof words, "%s: %d × %d px%s, %s, %s", model->name, model->image_size,
+             model->image_size, classes, or_unknown(model->precision), or_unknown(model->runtime));
     for (int i = 0; i < model->instance_count; i++) {
         const bt_instance *instance = &model->instances[i];
         bt_text_append(words, sizeof words, "%s %s", i == 0 ? ", on" : " and", instance->device);

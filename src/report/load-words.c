@@ -54,6 +54,7 @@ void bt_load_words_doubt(const bt_load_record *record, const bt_load_part *part,
 void bt_load_words_subject(const bt_load_model *model, char out[BT_LOAD_WORDS_SIZE]) {
     out[0] = '\0';
     ADD(out, "%s, %d × %d px", model->title, model->image_size, model->image_size);
+    if (model->classes > 1) ADD(out, ", labels of %d classes", model->classes);
     if (model->precision[0] && strcmp(model->precision, "none") != 0) {
         char precision[sizeof model->precision];
         memcpy(precision, model->precision, sizeof precision);

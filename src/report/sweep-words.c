@@ -137,6 +137,7 @@ void bt_words_subject(const bt_model_record *model, char out[BT_WORDS_SIZE]) {
     char size[48] = BT_UNKNOWN_TEXT " px";
     if (model->image_size > 0)
         snprintf(size, sizeof size, "%d × %d px", model->image_size, model->image_size);
+    if (model->classes > 1) bt_text_append(size, sizeof size, ", %d classes", model->classes);
     if (!computes(model)) {
         snprintf(out, BT_WORDS_SIZE, "%s, %s, simulated: nothing is computed", model->title, size);
         return;

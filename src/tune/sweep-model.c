@@ -26,6 +26,7 @@ static void fill_session(bt_model_record *model, int instances, const bt_worker_
     model->weights_hash = info->weights_hash;
     model->instances = instances;
     model->threads = info->threads;
+    model->classes = info->classes;
     model->trained_weights = info->trained_weights;
     model->computes_masks = info->computes_masks;
     model->device_memory = info->device_memory;

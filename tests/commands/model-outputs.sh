@@ -2,6 +2,7 @@
 # Networks as people have them: a dictionary or a tuple out, several classes, one channel in, a map smaller than the
 # picture, sigmoids of their own, channels that come last, bytes or halves in, sides that must be multiples. Their classes are those that PyTorch makes of the same numbers.
 . tests/lib/tap.sh
+. tests/lib/serving.sh
 [ -e .deps/python.stamp ] || skip_all "torch's Python part is not set up: make deps-python"
 programs=$PWD/$bin
 tools=$PWD/tools/setup
@@ -140,7 +141,8 @@ large = lambda y: F.interpolate(y, size=[32, 48], mode="bilinear", align_corners
 grey = x.mean(1, keepdim=True)
 make("dictionary", Dictionary(), lambda n: n(x)["out"])
 make("aux", Dictionary(), lambda n: n(x)["aux"], output="aux", mask=3)
-make("pair", Pair(), lambda n: large(n(x)[1]), output=1, classes=["ground", "cell", "border"], mask=["cell", "border"])
+make("pair", Pair(), lambda n: large(n(x)[1]), output=1, mask=["cell", "border"],
+     classes=["ground", {"name": "cell", "color": "#ff8800"}, "border"])
 make("unet", UNet(), lambda n: n(grey))
 make("said", UNet(), lambda n: n(grey), channels=1, mask=[0], mean=[0.5], std=[0.25])
 make("sigmoids", Sigmoids(), lambda n: n(x), outputs="probabilities", activation="sigmoid")
@@ -162,6 +164,18 @@ picture = (picture - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch
 with torch.no_grad():
     given = torch.jit.load(f"{folder}/pair.pt")(picture)[1]
     F.interpolate(given, size=[32, 32], mode="bilinear", align_corners=False).argmax(1).to(torch.uint8).numpy().tofile(f"{folder}/pair.labels")
+# Pictures for a served model, and its classes by PyTorch: at the model's own size, and in a picture's of another.
+mean, std = (torch.tensor(values)[:, None, None] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+pair = torch.jit.load(f"{folder}/pair.pt")
+resize = lambda y, height, width: F.interpolate(y, size=[height, width], mode="bilinear", align_corners=False, antialias=height < y.shape[2])
+for name, height, width in ("own", 32, 32), ("other", 48, 40), ("small", 20, 24):
+    rgb = torch.randint(0, 256, (height, width, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        seen = resize(rgb.permute(2, 0, 1)[None] / 255, 32, 32)
+        classes = resize(torch.softmax(resize(pair((seen - mean) / std)[1], 32, 32), 1), height, width)
+    rgb.numpy().tofile(f"{folder}/{name}.rgb")
+    classes.contiguous().numpy().tofile(f"{folder}/{name}.classes")
+    open(f"{folder}/{name}.size", "w").write(f"{height} {width}")
 
 # The class of each pixel.
 with torch.no_grad():
@@ -275,6 +289,25 @@ assert {(230, 159, 0), (86, 180, 233)} <= colours
 PYTHON
 run "$tools/torch-python" compare.py
 exits 0 "labels are PyTorch's argmax; polygons, COCO's categories, GeoJSON and the overlay are theirs" || comment "$err"
+# --- classes, over HTTP and from Python
+cat >pair-config.json <<END
+{"schema_version": 1, "settings": {"precision": "fp32", "threads": 1},
+ "configurations": {"pair": {"optimal_batch_size": 2, "image_size": 32, "model_file": "$PWD/pair.pt"}}}
+END
+cd - >/dev/null || exit 1
+if find_python; then
+    case $python in tools/*) python=$PWD/$python ;; esac
+    checks=$PWD/tests/python/test_classes.py
+    cd "$scratch" || exit 1
+    bin=$programs serve server --config pair-config.json
+    ok $? 'a model of three classes is served' || comment "$(cat server.err)"
+    tap < <("$python" "$checks" "$url" pair-config.json own other small 2>&1 || echo 'not ok 0 - the script ends well')
+    kill "$server"
+    ends 0 'it ends well'
+else
+    cd "$scratch" || exit 1
+    skip 'no Python here has numpy'
+fi
 
 # --- what does not fit
 refused() {

@@ -122,6 +122,16 @@ tap < <("$python3" "$root/tests/python/test_http.py" tensors "$url" 2>&1 || echo
 kill "$server"
 ends 0 'it ends well'
 
+# --- and of three classes
+serve_here --backend $sim,echo=true,classes=3
+tap < <("$python3" "$root/tests/python/test_http.py" classes "$url" 2>&1 || echo 'not ok 0 - the script ends well')
+run "$bin/test-production" --quiet --tolerate-cores 1024 --p95-sla-ms 60000 --duration 1s --scenarios single --endpoint "$url" \
+    --results . --plots .
+exits 0 'a load test asks for labels'
+says '^hrnet, 64 × 64 px, labels of 3 classes' 'and says so'
+kill "$server"
+ends 0 'it ends well'
+
 # --- SIGHUP: the config anew, and nobody is refused
 "$bin/optimize-batch" --quiet --backend $sim --image-size 64 --batches 1,2,4 --output both.json >/dev/null 2>&1
 cp config.json one.json

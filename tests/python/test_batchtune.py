@@ -472,6 +472,34 @@ class Requests(unittest.IsolatedAsyncioTestCase):
             edge = await s.infer(gray(0), "hrnet", threshold=echo_of(0) - 0.01)
             self.assertEqual(edge.mask.min(), 1)
 
+    async def test_a_model_of_several_classes_gives_each_pixels_class(self):
+        async with running(FAST + ",classes=3") as s:
+            dark, light = await s.infer([gray(0), gray(255)], "hrnet")
+            self.assertEqual((dark.labels.shape, dark.labels.dtype), ((3, 5), np.uint8))
+            self.assertEqual((dark.labels.tolist(), light.labels.tolist()), ([[0] * 5] * 3, [[2] * 5] * 3))
+            self.assertIsNone(dark.class_probabilities)
+            self.assertNotIn("labels", dark.metadata)
+            self.assertIsNone((await s.infer(gray(0), "hrnet", labels=False)).labels)
+            logit = math.log(echo_of(140) / (1 - echo_of(140)))
+            wanted = np.exp([0, logit, 2 * logit]) / np.exp([0, logit, 2 * logit]).sum()
+            result = await s.infer(gray(140), "hrnet", class_probabilities=True)
+            self.assertEqual((result.class_probabilities.shape, result.class_probabilities.dtype), ((3, 3, 5), np.float32))
+            np.testing.assert_allclose(result.class_probabilities[:, 1, 2], wanted, atol=1e-4)
+            np.testing.assert_allclose(result.probabilities, wanted[1:].sum(), atol=1e-4)
+            self.assertEqual(s.models["hrnet"].class_count, 3)
+            self.assertEqual(s.classes("hrnet")[1], ("class 1", (230, 159, 0)))
+            self.assertEqual([one.name for one in s.classes("hrnet")], ["class 0", "class 1", "class 2"])
+            with self.assertRaisesRegex(batchtune.InvalidRequest, "no model is called 'other'"):
+                s.classes("other")
+
+    async def test_labels_of_one_class_are_its_mask_where_they_are_asked_for(self):
+        async with running() as s:
+            self.assertIsNone((await s.infer(gray(255), "hrnet")).labels)
+            result = await s.infer(gray(255), "hrnet", labels=True, class_probabilities=True)
+            self.assertEqual(result.labels.tolist(), result.mask.tolist())
+            np.testing.assert_array_equal(result.class_probabilities, result.probabilities[None])
+            self.assertEqual(s.models["hrnet"].class_count, 1)
+
     async def test_a_ready_tensor_gives_what_its_picture_gives_and_logits_come_as_they_are(self):
         async with running() as s:
             picture = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
@@ -746,7 +774,8 @@ class Lives(unittest.IsolatedAsyncioTestCase):
                     (r"^timeout is 1000.*\.\.\.", {"timeout": 10 ** 400}),
                     ("^probabilities is 'no'.*: give True or False", {"probabilities": "no"}),
                     ("^standard_path is None: give True or False", {"standard_path": None}),
-                    ("^ready is 1", {"ready": 1}), ("^logits is None", {"logits": None}),
+                    ("^ready is 1", {"ready": 1}), ("^logits is None", {"logits": None}), ("^labels is 1", {"labels": 1}),
+                    ("^class_probabilities is None", {"class_probabilities": None}),
                     (r"^priority is 4 .*: give 1 \(first\), 2 or 3 \(last\)", {"priority": 4}),
                     ("^priority is True", {"priority": True}), ("^priority is 1.0", {"priority": 1.0}),
                     ("^white is 'bright'", {"white": "bright"}),

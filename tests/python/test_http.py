@@ -3,6 +3,7 @@
     test_http.py stdlib|segment|triton http://127.0.0.1:PORT    in a folder that has cell.png
     test_http.py around http://127.0.0.1:PORT           likewise; a server with the keys of keys.txt and scrapers.txt
     test_http.py tensors http://127.0.0.1:PORT          a server whose logits are the mean of its input
+    test_http.py classes http://127.0.0.1:PORT          likewise, of three classes: no, one, and two times the mean
 """
 
 import base64
@@ -152,6 +153,29 @@ def tensors():
     ok("FP32 tensors are [N,3,64,64] here" in error, "with the size that is taken", error)
     status, error, _ = infer_binary("BF16", [1, 3, 64, 64], bytes(2 * 12288))
     ok(status == 400 and "BF16" in error, "BF16 is refused", error)
+
+
+def classes():
+    pixels = bytes(64 * 64 * 3) + b"\xff" * (64 * 64 * 3)  # black and white
+    status, top, found = infer_binary("UINT8", [2, 64, 64, 3], pixels)
+    is_(status, 200, "pictures are answered")
+    is_([output["name"] for output in top["outputs"] if output["name"] != "polygons"],
+        ["mask", "probabilities", "labels", "logits"], "labels come without a word, each class's probabilities do not")
+    is_(found["labels"], bytes(64 * 64) + b"\2" * (64 * 64), "each picture has its class")
+    text = json.dumps({"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 2, 1, 3], "data": [255] * 6}],
+                       "outputs": [{"name": "class_probabilities"}, {"name": "labels"}]}).encode()
+    status, _, body = post(text)
+    planes, labels = json.loads(body)["outputs"]
+    is_((planes["shape"], labels["data"]), ([1, 3, 2, 1], [2, 2]), "numbers in JSON have a plane for each class")
+    ok(abs(sum(planes["data"][::2]) - 1) < 1e-6, "which come to 1", planes["data"])
+    status, error, _ = infer_binary("UINT8", [2, 1024, 1024, 3], bytes(2 * 1024 * 1024 * 3))
+    is_(status, 200, "many pixels are answered in binary")
+    text = json.dumps({"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1024, 1024, 3],
+                                   "parameters": {"binary_data_size": 1024 * 1024 * 3}}],
+                       "outputs": [{"name": "class_probabilities"}]}).encode()
+    status, _, body = post(text + bytes(1024 * 1024 * 3), {"Inference-Header-Content-Length": str(len(text))})
+    ok(status == 400 and "class_probabilities: 3145728 pixels are too many for JSON" in json.loads(body)["error"],
+       "and refused as text", body[:200])
 
 
 def triton():
@@ -305,5 +329,5 @@ def around():
     is_(len({one["id"] for one in lines}), 15, "each has an id of its own")
 
 
-{"stdlib": stdlib, "around": around, "segment": segment, "tensors": tensors, "triton": triton}[WHAT]()
+{"stdlib": stdlib, "around": around, "segment": segment, "tensors": tensors, "classes": classes, "triton": triton}[WHAT]()
 done()

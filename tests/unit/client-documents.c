@@ -75,9 +75,34 @@ static void pictures_as_they_are(void **state) {
     bt_error error;
     must(read(&model, MODEL(TENSOR("image", "UINT8", "-1,-1,-1,3"), MASK), &error), &error);
     assert_string_equal(model.input, "image");
-    assert_string_equal(model.mask, "mask");
+    assert_string_equal(model.map, "mask");
     assert_true(model.pixels == BT_REMOTE_UINT8 && model.batched && !model.channels_first);
     assert_int_equal(model.height, 0);
+}
+
+#define LABELS       TENSOR("labels", "UINT8", "-1,-1,-1")
+#define PLANES(dims) TENSOR("class_probabilities", "FP32", dims)
+
+/* Where a model tells several apart; of how many, its planes tell. */
+static void labels_go_before_the_mask(void **state) {
+    (void)state;
+    bt_remote_model model, other;
+    bt_error error;
+    must(read(&model, MODEL(TENSOR("image", "UINT8", "-1,-1,-1,3"), MASK "," LABELS "," PLANES("-1,5,-1,-1")),
+              &error),
+         &error);
+    assert_string_equal(model.map, "labels");
+    assert_int_equal(model.classes, 5);
+    must(read(&other, MODEL(TENSOR("image", "UINT8", "-1,-1,-1,3"), LABELS "," MASK), &error), &error);
+    assert_string_equal(other.map, "labels");
+    assert_int_equal(other.classes, 256);
+    assert_false(bt_remote_model_alike(&model, &other));
+    must(read(&model,
+              MODEL(TENSOR("image", "UINT8", "-1,-1,-1,3"), TENSOR("labels", "UINT8", "-1,10") "," MASK),
+              &error),
+         &error);
+    assert_string_equal(model.map, "mask"); /* labels of no picture */
+    assert_int_equal(model.classes, 0);
 }
 
 static void normalised_pictures_of_one_size(void **state) {
@@ -90,7 +115,7 @@ static void normalised_pictures_of_one_size(void **state) {
     assert_true(model.pixels == BT_REMOTE_FP32 && model.batched && model.channels_first);
     assert_int_equal(model.height, 480);
     assert_int_equal(model.width, 640);
-    assert_string_equal(model.mask, ""); /* all outputs are asked for */
+    assert_string_equal(model.map, ""); /* all outputs are asked for */
     must(read(&model, MODEL(TENSOR("x", "FP32", "3,480,640"), ""), &error), &error);
     assert_false(model.batched);
 }
@@ -198,6 +223,7 @@ int main(void) {
         cmocka_unit_test(a_models_name_is_escaped),
         cmocka_unit_test(the_fewest_under_way_are_chosen_and_equals_take_turns),
         cmocka_unit_test(pictures_as_they_are),
+        cmocka_unit_test(labels_go_before_the_mask),
         cmocka_unit_test(normalised_pictures_of_one_size),
         cmocka_unit_test(what_takes_no_picture_is_told),
         cmocka_unit_test(a_configuration_adds_to_it),

@@ -16,7 +16,7 @@
 static const uint8_t picture[2 * 1 * 3] = {1, 2, 3, 4, 5, 6}; /* two rows of one pixel */
 
 static const bt_remote_model bytes = {
-    .name = "net", .input = "image", .pixels = BT_REMOTE_UINT8, .batched = true, .mask = "mask"};
+    .name = "net", .input = "image", .pixels = BT_REMOTE_UINT8, .batched = true, .map = "mask"};
 
 static bt_message made(const bt_remote_model *model, double timeout_ms) {
     bt_message message;
@@ -46,7 +46,7 @@ static void planes_of_bytes(void **state) {
     bt_remote_model model = bytes;
     model.channels_first = true;
     model.batched = false;
-    model.mask[0] = '\0';
+    model.map[0] = '\0';
     bt_message message = made(&model, 0);
     assert_non_null(memmem(message.body, message.json_size, "\"shape\":[3,2,1]", 15));
     assert_null(memmem(message.body, message.json_size, "outputs", 7));
@@ -112,6 +112,25 @@ static void a_mask_is_of_zeros_and_ones(void **state) {
     says(error.message, "neither 0 nor 1");
 }
 
+static void labels_are_of_classes_or_of_none(void **state) {
+    (void)state;
+    bt_answer_times times;
+    bt_error error;
+    bt_remote_model model = bytes;
+    strcpy(model.map, "labels");
+    model.classes = 3;
+    must(check(&model, ANSWER(OUTPUT("labels", "UINT8", "1,2,1", "2")), "\2\377", 2, &times, &error), &error);
+    assert_int_equal(
+        check(&model, ANSWER(OUTPUT("labels", "UINT8", "1,2,1", "2")), "\2\3", 2, &times, &error), BT_PARSE);
+    says(error.message, "the labels have values that are none of the 3 classes");
+    assert_int_equal(check(&model, ANSWER(OUTPUT("labels", "UINT8", "1,1,1", "1")), "\2", 1, &times, &error),
+                     BT_PARSE);
+    says(error.message, "the labels have 1 pixels where the picture has 2");
+    assert_int_equal(check(&model, ANSWER(OUTPUT("mask", "UINT8", "1,2,1", "2")), "\1\0", 2, &times, &error),
+                     BT_PARSE);
+    says(error.message, "no output that was asked for");
+}
+
 static void what_this_server_tells_of_a_run_is_taken(void **state) {
     (void)state;
     bt_answer_times times;
@@ -132,7 +151,7 @@ static void other_outputs_must_fit_their_shapes(void **state) {
     bt_answer_times times;
     bt_error error;
     bt_remote_model model = bytes;
-    model.mask[0] = '\0';
+    model.map[0] = '\0';
     must(check(&model, ANSWER(OUTPUT("y", "FP32", "1,2", "8") "," OUTPUT("t", "BYTES", "1", "5")),
                "12345678\1\0\0\0x", 13, &times, &error),
          &error);
@@ -201,6 +220,7 @@ int main(void) {
         cmocka_unit_test(normalised_floats),
         cmocka_unit_test(another_size_is_refused),
         cmocka_unit_test(a_mask_is_of_zeros_and_ones),
+        cmocka_unit_test(labels_are_of_classes_or_of_none),
         cmocka_unit_test(what_this_server_tells_of_a_run_is_taken),
         cmocka_unit_test(other_outputs_must_fit_their_shapes),
         cmocka_unit_test(what_does_not_fit_is_told),

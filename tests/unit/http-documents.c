@@ -70,14 +70,14 @@ static void the_server_names_its_extensions(void **state) {
 
 static void shapes_begin_with_the_batch(void **state) {
     (void)state;
-    is_text(bt_http_model_text(facts, false), HEAD OUTPUTS "," LOGITS "]," ALTERNATIVES "}");
-    is_text(bt_http_model_text(facts, true), HEAD OUTPUTS
+    is_text(bt_http_model_text(facts, false, NULL), HEAD OUTPUTS "," LOGITS "]," ALTERNATIVES "}");
+    is_text(bt_http_model_text(facts, true, NULL), HEAD OUTPUTS
             ",{\"name\":\"polygons\",\"datatype\":\"BYTES\",\"shape\":[-1,1]}," LOGITS "]," ALTERNATIVES "}");
 }
 
 static void a_configuration_leaves_the_batch_out(void **state) {
     (void)state;
-    char *text = bt_http_config_text(facts, true);
+    char *text = bt_http_config_text(facts, true, NULL);
     says(text, "\"max_batch_size\":12,\"input\":[{\"name\":\"image\",\"data_type\":\"TYPE_UINT8\",\"dims\":[-"
                "1,-1,3]}]");
     says(text, "{\"name\":\"mask\",\"data_type\":\"TYPE_UINT8\",\"dims\":[-1,-1]}");
@@ -89,6 +89,30 @@ static void a_configuration_leaves_the_batch_out(void **state) {
          "{\"input_alternatives\":{\"string_value\":\"FP32 [3,128,256], FP16 [3,128,256], BYTES [1]\"}");
     says(text, "\"input_size\":{\"string_value\":\"256x128\"},\"p95_sla_ms\":{\"string_value\":\"250\"}");
     free(text);
+}
+
+/* With what they are called, and how they are drawn. */
+static void classes_are_told(void **state) {
+    (void)state;
+    static const bt_http_classes classes = {
+        .count = 2, .of = {{"ground", {0, 0, 0}, NAN}, {"a \"cell\"", {230, 159, 0}, NAN}}};
+    bt_model_facts of_two = facts[0];
+    of_two.class_count = 2;
+    char *text = bt_http_model_text(&of_two, false, &classes);
+    says(text, OUTPUTS
+         ",{\"name\":\"labels\",\"datatype\":\"UINT8\",\"shape\":[-1,-1,-1]},"
+         "{\"name\":\"class_probabilities\",\"datatype\":\"FP32\",\"shape\":[-1,2,-1,-1]}," LOGITS "]");
+    says(text,
+         "\"classes\":[{\"name\":\"ground\",\"color\":\"#000000\"},{\"name\":\"a \\\"cell\\\"\",\"color\":"
+         "\"#e69f00\"}]}}");
+    free(text);
+    json_t *top = read_text(bt_http_config_text(&of_two, false, &classes)); /* where parameters are texts */
+    const json_t *parameter = json_object_get(json_object_get(top, "parameters"), "classes");
+    json_t *list = read_text(strdup(json_string_value(json_object_get(parameter, "string_value"))));
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "name")), "a \"cell\"");
+    assert_int_equal(json_array_size(list), 2);
+    json_decref(list);
+    json_decref(top);
 }
 
 /* perf_analyzer divides by the counts, which have to be equal. */
@@ -145,6 +169,7 @@ int main(void) {
         cmocka_unit_test(the_server_names_its_extensions),
         cmocka_unit_test(shapes_begin_with_the_batch),
         cmocka_unit_test(a_configuration_leaves_the_batch_out),
+        cmocka_unit_test(classes_are_told),
         cmocka_unit_test(statistics_count_alike),
         cmocka_unit_test(the_index_tells_readiness),
     };

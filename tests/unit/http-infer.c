@@ -202,6 +202,9 @@ static void files_become_pictures(void **state) {
     free(body);
 }
 
+/* Of a model of one class: what tells classes apart has to be asked for. */
+#define USUAL_OUTPUTS (BT_INFER_OUTPUTS - 2)
+
 /* One row without JSON, and all outputs in binary. */
 static void a_raw_body_is_a_file(void **state) {
     (void)state;
@@ -211,8 +214,8 @@ static void a_raw_body_is_a_file(void **state) {
     const size_t end = append_file(file, 0, "tests/images/rgb-8.png");
     must(bt_infer_request_read(&request, file + 4, end - 4, 0, &limits, &error), &error);
     assert_int_equal(request.count, 1);
-    assert_int_equal(request.output_count, BT_INFER_OUTPUTS);
-    for (int i = 0; i < BT_INFER_OUTPUTS; i++)
+    assert_int_equal(request.output_count, USUAL_OUTPUTS);
+    for (int i = 0; i < USUAL_OUTPUTS; i++)
         assert_true(request.outputs[i].binary);
     bt_infer_request_close(&request);
     assert_int_equal(bt_infer_request_read(&request, "no picture", 10, 0, &limits, &error), BT_PARSE);
@@ -290,12 +293,29 @@ static void outputs_are_all_that_there_are(void **state) {
     bt_infer_request request;
     bt_error error;
     must(read_text(&request, text, &error), &error);
-    assert_int_equal(request.output_count, BT_INFER_OUTPUTS);
+    assert_int_equal(request.output_count, USUAL_OUTPUTS);
     assert_false(request.outputs[0].binary);
     bt_infer_request_close(&request);
     must(bt_infer_request_read(&request, text, strlen(text), -1, &without, &error), &error);
-    assert_int_equal(request.output_count, BT_INFER_OUTPUTS - 1);
+    assert_int_equal(request.output_count, USUAL_OUTPUTS - 1);
     assert_false(bt_infer_wants(&request, BT_INFER_POLYGONS));
+    bt_infer_request_close(&request);
+}
+
+static const bt_infer_limits of_three = {
+    .pictures = 4, .polygons = true, .height = 1, .width = 2, .classes = 3};
+
+/* Probabilities of a hundred classes would be too much for whoever names nothing. */
+static void labels_come_where_there_are_classes(void **state) {
+    (void)state;
+    static const char text[] = PIXELS(DATA);
+    bt_infer_request request;
+    bt_error error;
+    must(bt_infer_request_read(&request, text, strlen(text), -1, &of_three, &error), &error);
+    assert_true(bt_infer_wants(&request, BT_INFER_LABELS));
+    assert_false(bt_infer_wants(&request, BT_INFER_CLASS_PROBABILITIES));
+    assert_int_equal(bt_infer_values(&request, BT_INFER_LABELS), 2);
+    assert_int_equal(bt_infer_values(&request, BT_INFER_CLASS_PROBABILITIES), 6);
     bt_infer_request_close(&request);
 }
 
@@ -376,7 +396,9 @@ static void what_is_wrong_is_told(void **state) {
         {WITH("\"parameters\": {\"binary_data_output\": 1}"), "binary_data_output"},
         {WITH("\"outputs\": {}"), "outputs: an array"},
         {WITH("\"outputs\": [{\"name\": \"scores\"}]"),
-         "no output is called \"scores\": ask for mask, probabilities, polygons or logits"},
+         "no output is called \"scores\": ask for mask, probabilities, labels, class_probabilities, polygons "
+         "or "
+         "logits"},
         {WITH("\"outputs\": [{\"name\": \"mask\"}, {\"name\": \"mask\"}]"), "mask is asked for twice"},
         {WITH("\"outputs\": [{\"name\": \"mask\", \"parameters\": {\"classification\": 3}}]"),
          "mask: neither classification nor shared memory is offered"},
@@ -489,6 +511,11 @@ static void sizes_may_differ_only_without_masks(void **state) {
          &error);
     assert_int_equal(request.pixels, 3);
     bt_infer_request_close(&request);
+    assert_int_equal(read_text(&request, "{\"outputs\": [{\"name\": \"labels\"}], " TWO_SIZES, &error),
+                     BT_INVALID);
+    assert_int_equal(
+        read_text(&request, "{\"outputs\": [{\"name\": \"class_probabilities\"}], " TWO_SIZES, &error),
+        BT_INVALID);
 }
 
 /* ---- answers ---- */
@@ -582,6 +609,49 @@ static void answers_are_binary(void **state) {
     bt_infer_request_close(&request);
 }
 
+/* Two pictures of one pixel each, of three classes: a plane of each class, picture by picture. */
+static void classes_are_answered(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"outputs\": [{\"name\": \"labels\"}, {\"name\": \"class_probabilities\", \"parameters\": "
+        "{\"binary_data\": true}}], \"inputs\": [{\"name\": \"image\", \"datatype\": \"UINT8\", "
+        "\"shape\": [2,1,1,3], \"data\": [1,2,3,4,5,6]}]}";
+    static const uint8_t labels[] = {2, 255};
+    static const float planes[] = {0.125F, 0.25F, 0.625F, 0.5F, 0.25F, 0.25F};
+    const bt_infer_results of_classes = {.labels = labels, .class_probabilities = planes, .of = results};
+    bt_infer_request request;
+    bt_infer_response response;
+    bt_error error;
+    must(bt_infer_request_read(&request, text, strlen(text), -1, &of_three, &error), &error);
+    must(bt_infer_response_write(&response, &request, "net", &of_classes, &error), &error);
+    says(response.body, "{\"name\":\"labels\",\"datatype\":\"UINT8\",\"shape\":[2,1,1],\"data\":[2,255]}");
+    says(response.body,
+         "{\"name\":\"class_probabilities\",\"datatype\":\"FP32\",\"shape\":[2,3,1,1],\"parameters\":"
+         "{\"binary_data_size\":24}}");
+    assert_int_equal(response.size, response.header_length + sizeof planes);
+    assert_memory_equal(response.body + response.header_length, planes, sizeof planes);
+    free(response.body);
+    bt_infer_request_close(&request);
+}
+
+/* Its one plane. */
+static void a_model_of_one_class_has_a_plane(void **state) {
+    (void)state;
+    bt_infer_request request;
+    bt_infer_response response;
+    bt_error error;
+    const bt_infer_results of_one = {.class_probabilities = probabilities, .of = results};
+    must(read_text(&request,
+                   "{\"outputs\": [{\"name\": \"class_probabilities\"}], \"inputs\": [{\"name\": \"image\", "
+                   "\"datatype\": \"UINT8\", \"shape\": [1,1,2,3], " DATA "}]}",
+                   &error),
+         &error);
+    must(bt_infer_response_write(&response, &request, "net", &of_one, &error), &error);
+    says(response.body, "\"shape\":[1,1,1,2],\"data\":[0.25,0.75]}");
+    free(response.body);
+    bt_infer_request_close(&request);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_become_a_picture),
@@ -596,12 +666,15 @@ int main(void) {
         cmocka_unit_test(parameters_are_taken),
         cmocka_unit_test(null_is_as_good_as_absent),
         cmocka_unit_test(outputs_are_all_that_there_are),
+        cmocka_unit_test(labels_come_where_there_are_classes),
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(lying_lengths_are_refused),
         cmocka_unit_test(requests_that_ask_too_much_are_refused),
         cmocka_unit_test(sizes_may_differ_only_without_masks),
         cmocka_unit_test(answers_are_json),
         cmocka_unit_test(answers_are_binary),
+        cmocka_unit_test(classes_are_answered),
+        cmocka_unit_test(a_model_of_one_class_has_a_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,7 @@ static void a_wrong_query_is_told_what_would_be_right(void **state) {
         {"timeout_ms", "1e12", "timeout_ms"},
         {"priority", "4", "priority"},
         {"priority", "first", "priority"},
+        {"png", "colours", "png"},
         {"treshold", "0.4", "threshold"}, /* the nearest that there is */
         {"", "", "query"},
         {"category", "", "query: category: a text in UTF-8, of 1 to 511 bytes"},
@@ -141,6 +142,41 @@ static void the_body_is_one_picture(void **state) {
         bt_segment_request_read(&request, "no picture", 10, &query, BT_SEGMENT_MASK, &limits, &error), BT_OK);
     assert_int_not_equal(bt_segment_request_read(&request, "", 0, &query, BT_SEGMENT_MASK, &limits, &error),
                          BT_OK);
+    free(png);
+}
+
+/* Of a model of several classes a PNG is of their labels, unless the mask is asked for; and documents tell their shares. */
+static void what_a_form_is_made_of(void **state) {
+    (void)state;
+    static const uint8_t gray[1] = {0};
+    static const struct {
+        int classes, png;
+        bt_segment_form form;
+        bool mask, labels, polygons;
+    } cases[] = {
+        {1, BT_SEGMENT_PNG_AUTO, BT_SEGMENT_MASK, true, false, false},
+        {3, BT_SEGMENT_PNG_AUTO, BT_SEGMENT_MASK, false, true, false},
+        {3, BT_SEGMENT_PNG_MASK, BT_SEGMENT_MASK, true, false, false},
+        {1, BT_SEGMENT_PNG_LABELS, BT_SEGMENT_MASK, false, true, false},
+        {1, BT_SEGMENT_PNG_LABELS, BT_SEGMENT_JSON, false, false, true},
+        {3, BT_SEGMENT_PNG_AUTO, BT_SEGMENT_JSON, false, true, true},
+    };
+    uint8_t *png;
+    size_t size;
+    bt_error error;
+    must(bt_png_encode(gray, 1, 1, 1, &png, &size, &error), &error);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bt_infer_limits limits = {.pictures = 8, .polygons = true, .classes = cases[i].classes};
+        bt_infer_request request;
+        bt_segment_query query;
+        bt_segment_query_default(&query);
+        query.png = cases[i].png;
+        must(bt_segment_request_read(&request, png, size, &query, cases[i].form, &limits, &error), &error);
+        assert_int_equal(bt_infer_wants(&request, BT_INFER_MASK), cases[i].mask);
+        assert_int_equal(bt_infer_wants(&request, BT_INFER_LABELS), cases[i].labels);
+        assert_int_equal(bt_infer_wants(&request, BT_INFER_POLYGONS), cases[i].polygons);
+        bt_infer_request_close(&request);
+    }
     free(png);
 }
 
@@ -244,6 +280,51 @@ static void a_mask_is_black_and_white(void **state) {
     free(png);
 }
 
+static bt_http_classes three_classes(void) {
+    return (bt_http_classes){
+        .count = 3,
+        .of = {{"ground", {0, 0, 0}, NAN}, {"cell", {230, 159, 0}, NAN}, {"rim", {1, 2, 3}, NAN}}};
+}
+
+/* Of what has no label, white. */
+static void labels_are_in_their_classes_colours(void **state) {
+    (void)state;
+    static const uint8_t labels[6] = {0, 1, 2, 2, 255, 0},
+                         colours[6][3] = {{0, 0, 0}, {230, 159, 0},   {1, 2, 3},
+                                          {1, 2, 3}, {255, 255, 255}, {0, 0, 0}};
+    const bt_http_classes classes = three_classes();
+    uint8_t *png;
+    size_t size;
+    bt_picture picture;
+    bt_error error;
+    must(bt_http_classes_png(&png, &size, &classes, labels, 2, 3, &error), &error);
+    assert_int_equal(png[25], 3); /* of a palette, whose places are the classes' numbers */
+    must(bt_picture_decode(&picture, png, size, "labels", NULL, &error), &error);
+    assert_int_equal(picture.width, 3);
+    assert_memory_equal(picture.rgb, colours, sizeof colours);
+    bt_picture_close(&picture);
+    free(png);
+}
+
+static void documents_tell_each_class_and_its_share(void **state) {
+    (void)state;
+    static const uint8_t labels[8] = {0, 0, 0, 0, 1, 1, 2, 255};
+    static const bt_polygons none = {2, 4, 0, NULL};
+    bt_http_classes classes = three_classes();
+    bt_segment_query query;
+    const bt_result result = {.inference_mode = "production_optimized"};
+    const bt_segment_facts facts = {.model = "net", .query = &query, .result = &result, .classes = &classes};
+    char *text;
+    bt_error error;
+    bt_segment_query_default(&query);
+    bt_http_classes_share(&classes, labels, sizeof labels);
+    must(bt_segment_text(&text, BT_SEGMENT_JSON, &none, &facts, &error), &error);
+    says(text, "\"classes\":[{\"name\":\"ground\",\"color\":\"#000000\",\"share\":0.5},{\"name\":\"cell\","
+               "\"color\":\"#e69f00\","
+               "\"share\":0.25},{\"name\":\"rim\",\"color\":\"#010203\",\"share\":0.125}]");
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_is_read),
@@ -251,9 +332,12 @@ int main(void) {
         cmocka_unit_test(the_form_wanted_is_chosen),
         cmocka_unit_test(without_polygons_there_are_masks),
         cmocka_unit_test(the_body_is_one_picture),
+        cmocka_unit_test(what_a_form_is_made_of),
         cmocka_unit_test(each_form_has_its_place_for_metadata),
         cmocka_unit_test(outlines_are_each_forms_own),
         cmocka_unit_test(a_mask_is_black_and_white),
+        cmocka_unit_test(labels_are_in_their_classes_colours),
+        cmocka_unit_test(documents_tell_each_class_and_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

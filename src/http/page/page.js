@@ -302,19 +302,32 @@ new ResizeObserver(show).observe($("figures"));
 // ---- try it ----
 
 let chosen = null, shownUrl = null;
+const described = {}; // the classes of each model that was asked of
 function tell(text, bad = false) {
     $("told").textContent = text;
     $("told").className = bad ? "bad" : "quiet";
 }
+/* Names and colours of a model's classes; none of one that gives a mask. */
+async function classesOf(name) {
+    if (described[name]) return described[name];
+    const answer = await ask(`v2/models/${encodeURIComponent(name)}`, "inference");
+    if (!answer.ok) return []; // what is asked for next says why
+    return described[name] = (await answer.json()).parameters.classes ?? [];
+}
 /* The binary tensor extension: JSON, then the file behind its length. */
-async function bodyOf(file) {
+async function bodyOf(file, classes) {
     const contents = new Uint8Array(await file.arrayBuffer()), binary = new Uint8Array(4 + contents.length);
     new DataView(binary.buffer).setUint32(0, contents.length, true);
     binary.set(contents, 4);
     const header = new TextEncoder().encode(JSON.stringify({
         inputs: [{name: "image", datatype: "BYTES", shape: [1], parameters: {binary_data_size: binary.length}}],
-        outputs: [{name: "polygons"}], parameters: {threshold: Number($("threshold").value)}}));
+        outputs: [{name: "polygons"}, ...(classes.length ? [{name: "labels", parameters: {binary_data: true}}] : [])], parameters: {threshold: Number($("threshold").value)}}));
     return [new Blob([header, binary]), header.length];
+}
+/* The JSON of an answer, and the labels behind it, if any. */
+async function read(answer) {
+    const bytes = await answer.arrayBuffer(), length = Number(answer.headers.get("Inference-Header-Content-Length") ?? bytes.byteLength);
+    return [JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 0, length))), new Uint8Array(bytes, length)];
 }
 async function segment(file) {
     chosen = file;
@@ -323,14 +336,16 @@ async function segment(file) {
     if (!status.server.polygons) return tell("Polygons cannot be found here: libbatchtune_contours.so is not there.", true);
     tell("Sent …");
     try {
-        const [body, length] = await bodyOf(file), began = performance.now();
+        const classes = await classesOf(model), [body, length] = await bodyOf(file, classes), began = performance.now();
         const answer = await ask(`v2/models/${encodeURIComponent(model)}/infer`, "inference",
             {method: "POST", body, headers: {"Inference-Header-Content-Length": String(length)}});
-        const result = await answer.json();
+        const [result, labels] = await read(answer);
         $("try-unlock").hidden = answer.status !== 401;
         if (answer.status === 401) return tell(keyOf("inference") ? "That key does not open it." : "This server wants a key for that.", true);
         if (!answer.ok) return tell(result.error, true);
-        await showRegions(file, JSON.parse(result.outputs[0].data[0]), result.parameters, performance.now() - began);
+        const found = JSON.parse(result.outputs[0].data[0]), wall = performance.now() - began;
+        await showRegions(file, found, result.parameters, wall);
+        showClasses(found, labels, classes);
     } catch (error) {
         tell("No answer: " + error.message, true);
     }
@@ -358,6 +373,28 @@ async function showRegions(file, found, served, wall) {
     tell(`${found.polygons.length} region${found.polygons.length === 1 ? "" : "s"} in ${number(wall)} ms: ${number(served.queue_ms)} waiting, ` +
         `${number(served.preprocess_ms)} preparing, ${number(served.service_ms)} running in a batch of ${served.batch_size}` +
         (served.inference_mode === "standard_fallback" ? ", on the standard path" : "") + (drawn ? "." : ". The browser cannot show this kind of picture."));
+}
+/* Each pixel in its class's colour, under the outlines. What is black, as the first class is unless the model says otherwise,
+ * lets the picture through. */
+function showClasses(found, labels, classes) {
+    const shares = classes.map(() => 0);
+    $("regions").classList.toggle("classes", classes.length > 0);
+    if (classes.length) {
+        const [canvas, pen] = canvasOf(found.width, found.height), drawn = pen.createImageData(found.width, found.height);
+        const colours = classes.map(c => [1, 3, 5].map(at => parseInt(c.color.slice(at, at + 2), 16)));
+        labels.forEach((label, i) => {
+            if (!classes[label]) return; // in none
+            shares[label] += 1 / labels.length;
+            drawn.data.set([...colours[label], colours[label].some(Boolean) ? 150 : 0], 4 * i);
+        });
+        pen.putImageData(drawn, 0, 0);
+        $("regions").prepend(shape("image", {href: canvas.toDataURL(), width: found.width, height: found.height}));
+    }
+    $("classes").replaceChildren(...classes.map((c, i) => {
+        const mark = element("i", {className: "box"});
+        mark.style.background = c.color;
+        return element("span", {}, mark, c.name + " ", element("b", {textContent: percent(shares[i])}));
+    }));
 }
 function canvasOf(width, height) {
     const canvas = element("canvas", {width, height});

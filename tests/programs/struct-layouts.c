@@ -35,6 +35,7 @@ int main(void) {
     MEMBER(bt_model_facts, precision);
     MEMBER(bt_model_facts, weights_note);
     MEMBER(bt_model_facts, changed_weights);
+    MEMBER(bt_model_facts, class_count);
     WHOLE(bt_request);
     MEMBER(bt_request, image);
     MEMBER(bt_request, height);
@@ -49,6 +50,8 @@ int main(void) {
     MEMBER(bt_request, tensor_type);
     MEMBER(bt_request, logits);
     MEMBER(bt_request, priority);
+    MEMBER(bt_request, labels);
+    MEMBER(bt_request, class_probabilities);
     WHOLE(bt_result);
     MEMBER(bt_result, inference_mode);
     MEMBER(bt_result, batch_size);

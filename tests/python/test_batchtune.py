@@ -939,7 +939,7 @@ class Models(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(s.models["hrnet"], batchtune.Model(
             name="hrnet", input_size=(16, 16), tuned_size=16, demonstration=False, batch_size=8, max_queue_size=100,
             max_queue_delay_ms=1, p95_sla_ms=70, timeout_ms=0, policy="delay", instances=2, precision="",
-            weights_note="", changed_weights=False))
+            weights_note="", changed_weights=False, class_count=0))
         await s.start()
         s.set({"batch_size": 2, "timeout_ms": 500}, "cbam_resunet")
         self.assertEqual([model.batch_size for model in s.models.values()], [8, 2])
@@ -1510,7 +1510,7 @@ class Examples(unittest.TestCase):
     def test_the_pages_blocks_run_as_they_are_written(self):
         page = (ROOT / "docs" / "python.md").read_text()
         blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-        self.assertEqual(len(blocks), 2)
+        self.assertEqual(len(blocks), 3)
         env = dict(os.environ, BATCHTUNE_CONFIG=config(FAST), PYTHONPATH=str(ROOT / "shim" / "python"))
         for block in blocks:
             done = subprocess.run([sys.executable, "-W", "error", "-c", block], stdout=subprocess.PIPE,

@@ -236,7 +236,7 @@ static void help_names_every_key_that_is_taken(void **state) {
         snprintf(specification, sizeof specification, "sim:%s=%s", name, value);
         assert_int_equal(bt_backend_check(specification, &error), BT_OK);
     }
-    assert_int_equal(keys, 19);
+    assert_int_equal(keys, 20);
 }
 
 static bt_session *open_path(const char *specification, bt_path path) {
@@ -282,6 +282,20 @@ static void an_echo_tells_whose_result_it_is(void **state) {
 }
 
 /* Slot 1 is put first, and comes again for the third image of the batch. */
+static void each_class_has_a_plane_of_its_own(void **state) {
+    (void)state;
+    bt_session *session = open_path("sim:tau0_ms=0,alpha_ms=0,echo=true,classes=3", BT_PATH_PRODUCTION);
+    float images[2 * 3 * 4], logits[2 * 3 * 4];
+    bt_error error;
+    for (int i = 0; i < 24; i++)
+        images[i] = i < 12 ? 1 : -2;
+    assert_int_equal(bt_session_describe(session)->classes, 3);
+    must(bt_session_run(session, 2, images, logits, &error), &error);
+    for (int i = 0; i < 24; i++)
+        assert_float_equal(logits[i], (float)(i / 4 % 3) * (i < 12 ? 1.0F : -2.0F), 0);
+    bt_session_close(&session);
+}
+
 static void pictures_echo_what_their_images_do(void **state) {
     (void)state;
     bt_session *session = open_path("sim:tau0_ms=0,alpha_ms=0,echo=true,pictures=true", BT_PATH_PRODUCTION);
@@ -423,6 +437,7 @@ int main(void) {
         cmocka_unit_test(help_names_every_key_that_is_taken),
         cmocka_unit_test(planted_faults_come_at_their_runs_of_their_path),
         cmocka_unit_test(an_echo_tells_whose_result_it_is),
+        cmocka_unit_test(each_class_has_a_plane_of_its_own),
         cmocka_unit_test(pictures_echo_what_their_images_do),
         cmocka_unit_test(the_standard_path_may_take_its_own_time),
         cmocka_unit_test(description_says_that_nothing_is_computed),

@@ -38,7 +38,7 @@ typedef struct world {
 } world;
 
 static const bt_remote_model model = {
-    .name = "hrnet", .input = "image", .pixels = BT_REMOTE_UINT8, .batched = true, .mask = "mask"};
+    .name = "hrnet", .input = "image", .pixels = BT_REMOTE_UINT8, .batched = true, .map = "mask"};
 
 static void serve(server *s, const char *settings) {
     bt_option_sources sources;

@@ -38,6 +38,15 @@ run "$bin/export-triton" --config sim.json file
 exits 2 'a folder that cannot be made'
 says_error 'file' 'is told by name'
 
+# Of several classes, which the config tells.
+unlike "$text" 'labels' 'a model of one class has no labels'
+sed 's/^      "image_size": 128,/&\n      "classes": 3,/' sim.json >classes.json
+run "$bin/export-triton" --config classes.json --models hrnet --no-backend of-three
+exits 0 'a model of three classes'
+like "$(cat of-three/hrnet/config.pbtxt)" 'name: "labels" data_type: TYPE_UINT8 dims: \[ -1, -1 \]' 'has labels'
+like "$(cat of-three/hrnet/config.pbtxt)" 'name: "class_probabilities" data_type: TYPE_FP32 dims: \[ 3, -1, -1 \]' \
+    'and a plane for each'
+
 # A checkpoint goes along, wherever it was.
 sed 's|"source": "[^"]*"|"source": "hrnet.safetensors", "path": "'"$scratch"'/weights/hrnet.safetensors"|' sim.json >file.json
 mkdir weights && echo numbers >weights/hrnet.safetensors

@@ -177,6 +177,13 @@ static void a_precision_that_won_is_told_with_the_reason(void **state) {
     SAYS(json, "128 × 128 px, fp32", "precision FP32 taken: BF16 runs at 0.61 of its speed here");
 }
 
+static void of_several_classes_their_number_is_told(void **state) {
+    (void)state;
+    json_t *json = the_document();
+    json_object_set_new(hrnet(json), "classes", json_integer(3));
+    SAYS(json, "128 × 128 px, 3 classes, ");
+}
+
 static void a_calibration_that_is_not_there_is_told(void **state) {
     (void)state;
     json_t *json = the_document();
@@ -353,6 +360,7 @@ int main(void) {
         HERE(a_promise_that_is_not_kept_says_what_could_be),
         HERE(what_can_be_served_is_told),
         HERE(a_precision_that_won_is_told_with_the_reason),
+        HERE(of_several_classes_their_number_is_told),
         HERE(a_calibration_that_is_not_there_is_told),
         HERE(a_changed_promise_asks_to_tune_again),
         HERE(settings_of_its_own_are_told_where_they_differ),

@@ -19,7 +19,7 @@ names='fcn deeplabv3 lraspp smp_unet smp_fpn timm monai nnunet unet'
 # Importing the libraries takes half a minute of a core, so that what is newer than the script is kept.
 if [ ! "$made/done" -nt "$script" ] || [ ! "$made/done" -nt .deps/networks.wheels ]; then
     rm -rf "$made"
-    RUN_TIMEOUT_S=800 run tools/setup/torch-python "$script" "$made" --names "${names// /,}" --onnx
+    RUN_TIMEOUT_S=800 run tools/setup/torch-python "$script" "$made" --names "${names// /,}" --size 32 --onnx
     exits 0 'every network is exported'
     [ "$status" = 0 ] || {
         done_testing
@@ -36,7 +36,7 @@ for node in ast.parse(open(sys.argv[1]).read()).body:
         for value in node.value.values: print(value.elts[0].value)' "$script" | grep -v PlainConvUNet)
 cd "$scratch" || exit 1
 
-# alike NAME PATH: the share of pixels whose class is PyTorch's, of two pictures of 64 x 64.
+# alike NAME PATH: the share of pixels whose class is PyTorch's, of two pictures of 32 x 32.
 alike() {
     python3 - "$scratch/$1.$2" "$made/$1.argmax" <<'PYTHON'
 import array
@@ -56,7 +56,7 @@ PYTHON
 }
 for name in $names; do
     for path in standard production; do
-        run "$forward" --model "$name" --model-file "$made/$name.pt" --input "$made/x.f32" --shape 2,3,64,64 --path $path --precision fp32 \
+        run "$forward" --model "$name" --model-file "$made/$name.pt" --input "$made/x.f32" --shape 2,3,32,32 --path $path --precision fp32 \
             --output "$name.$path"
         [ $path = standard ] || continue
         exits 0 "$name is opened"
@@ -69,12 +69,12 @@ for name in $names; do
 done
 
 # --- tuned, under load, served
-run "$bin/optimize-batch" --quiet --model-file "unet=$made/unet.pt,monai=$made/monai.pt" --image-size 64 --batches 1,2 --threads 1 --instances 1 \
+run "$bin/optimize-batch" --quiet --model-file "unet=$made/unet.pt,monai=$made/monai.pt" --image-size 32 --batches 1,2 --threads 1 --instances 1 \
     --precision fp32 --time-budget 6s --min-mask-iou 0 --output c.json
 like "$status" '^[04]$' 'two of them are tuned' || comment "$err"
 run "$bin/test-production" --quiet --config c.json --scenarios single --duration 2s
 like "$status" '^[034]$' 'and put under load' || comment "$err"
-"${bin%/bin}"/tests/draw-spheroids --seed 5 --size 64 --output . >/dev/null
+"${bin%/bin}"/tests/draw-spheroids --seed 5 --size 32 --output . >/dev/null
 serve served --config c.json
 ok $? 'and served' || comment "$(cat served.err)"
 for name in unet monai; do

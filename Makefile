@@ -121,7 +121,7 @@ $(O)/%.o: %.c $(O)/flags | .deps/$(CORE).stamp
 # Kernels: the compiler's vectors, each version with its instructions; multiplying and adding in one rounding.
 KERNEL_FLAGS                        = $(if $(filter address thread,$(SANITIZE)),-O1,-O3) -ffp-contract=fast -fno-math-errno -fopenmp
 $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
-IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize labels normalize tensor value-scale)
+IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize labels enlarge normalize tensor value-scale)
 $(IMAGE_KERNELS) $(O)/src/networks/class-maps.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
 $(O)/src/plan/byte-weights.o: ALL_CFLAGS += -fno-math-errno
@@ -394,6 +394,12 @@ bench-steps: .deps/$(CORE).stamp ## what each step of a plan takes (ARGS="hrnet 
 	$(call build,$(O)/bench/$@ $(if $(findstring cuda:,$(ARGS)),cuda))
 	$(Q)$(O)/bench/$@ $(ARGS)
 
+bench-onnx: .deps/$(CORE).stamp ## an ONNX file here against ONNX Runtime by its own settings, in turns (ARGS="net.onnx 256 1": \
+    file, size, batch, threads)
+	$(call build,$(O)/bench/$@)
+	@tools/setup/deps.sh --quiet onnx
+	$(Q)$(O)/bench/$@ $(ARGS)
+
 bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both networks against each other \
     (ARGS="--models hrnet --image-size 128")
 	$(call build,$(O)/bench/$@ shim cuda)
@@ -540,6 +546,9 @@ deps-triton: ## NVIDIA's Triton, for the test of what export-triton writes, and 
 deps-deployment: ## kubernetes-validate, KServe's models and hadolint, for the tests of manifests and the Dockerfile
 	@tools/setup/deps.sh deployment
 
+deps-onnx: ## ONNX Runtime, which runs networks of your own in .onnx files, and what its tests take (55 MB)
+	@tools/setup/deps.sh onnx
+
 $(patsubst %,.deps/%.stamp,core gpu lint gate fuzz coverage package mpi): .deps/%.stamp: tools/setup/packages.sh
 	@tools/setup/deps.sh $*
 
@@ -630,9 +639,9 @@ FORCE:
 .PHONY: all built core cpu-levels coverage coverage-tests faults security perf-gate perf-gate-selftest fuzz \
         fuzz-short soak abuse-http soak-restarts optimize-batch test-production serve-production segment-image \
         show-batch-config explain-batching export-kubernetes export-triton plan-replicas bench-export bench-replicas \
-        bench-senders bench bench-clients bench-http bench-kernels bench-placing bench-predictions bench-steps bench-triton \
+        bench-senders bench bench-clients bench-http bench-kernels bench-onnx bench-placing bench-predictions bench-steps bench-triton \
         bench-networks bench-peers study-policies study-search gpu-check install uninstall deb check-wheel page-pictures nightly \
-        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-mpi deps-networks deps-package \
+        shim cuda deps deps-core deps-python deps-clients deps-deployment deps-monitoring deps-mpi deps-networks deps-onnx deps-package \
         deps-triton doctor test test-locale test-core unit-core check sanitizers lint docs help format clean FORCE
 
 -include $(shell find $(sort $(O) build/shim build/fuzz) -name '*.d' 2>/dev/null)

@@ -74,8 +74,8 @@ typedef struct bt_service_options {
     /* "key=value,key=value" over the config's own values; NULL: none. The keys are those of bt_service_help.
      * A value that holds a comma stands in double quotes: instances="cuda:0,cuda:1".
      * A network of your own that was tuned is served by its name alone, from the file that the config says;
-     * "model_file=mine=net.pt;other=net-{batch}.pt2" gives other files. They are programs, and run as such:
-     * give only files that you trust. */
+     * "model_file=mine=net.pt;other=net-{batch}.pt2" gives other files, net.onnx too. They are programs, and run as
+     * such: give only files that you trust. */
     const char *settings;
 } bt_service_options;
 

@@ -63,6 +63,7 @@ static bt_command command = {
         "  optimize-batch --objective throughput             the most images, whatever the latency within "
         "the SLA\n"
         "  optimize-batch --model-file mine=net.pt           a network of your own, as TorchScript\n"
+        "  optimize-batch --model-file mine=net.onnx         or as ONNX\n"
         "  optimize-batch --model-file 'mine=net-{batch}.pt2'\n"
         "                                                    the same, compiled by AOTInductor for each "
         "batch size\n"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/backends.h"
+#include "settings/model-file.h"
 
 typedef struct backend_entry {
     const bt_backend_operations *operations;
@@ -17,6 +18,7 @@ typedef struct backend_entry {
 static const backend_entry backends[] = {
     {.operations = &bt_backend_torch, .check = bt_torch_check, .load = bt_torch_load},
     {.operations = &bt_backend_plan, .check = bt_plan_backend_check},
+    {.operations = &bt_backend_onnx, .check = bt_onnx_check, .load = bt_onnx_load},
     {.operations = &bt_backend_sim, .check = bt_sim_check, .simulates = true},
 };
 
@@ -29,7 +31,7 @@ static const backend_entry *find(const char *specification, bt_error *error) {
         const char *name = backends[i].operations->name;
         if (strlen(name) == length && strncmp(name, specification, length) == 0) return &backends[i];
     }
-    bt_fail(error, BT_INVALID, "unknown backend '%.60s'; known: torch, plan, sim:key=value,...",
+    bt_fail(error, BT_INVALID, "unknown backend '%.60s'; known: torch, plan, onnx, sim:key=value,...",
             specification);
     return NULL;
 }
@@ -39,9 +41,23 @@ bt_status bt_backend_check(const char *specification, bt_error *error) {
     return backend ? backend->check(specification, error) : BT_INVALID;
 }
 
-bt_status bt_backend_load(const char *specification, bt_error *error) {
+static const backend_entry *entry_of(const bt_backend_operations *operations) {
+    const backend_entry *entry = backends;
+    while (entry->operations != operations)
+        entry++;
+    return entry;
+}
+
+/* Who runs it: libtorch and the plan leave ONNX files to ONNX Runtime. */
+static const backend_entry *runner_of(const backend_entry *backend, const char *model_file) {
+    const bool is_onnx = model_file && bt_model_file_is_onnx(model_file);
+    return is_onnx && !backend->simulates ? entry_of(&bt_backend_onnx) : backend;
+}
+
+bt_status bt_backend_load(const char *specification, const char *model_file, bt_error *error) {
     const backend_entry *backend = find(specification, error);
     if (!backend) return BT_INVALID;
+    backend = runner_of(backend, model_file);
     return backend->load ? backend->load(error) : BT_OK;
 }
 
@@ -77,6 +93,7 @@ static bool is_planned(const backend_entry *backend, const bt_session_options *o
 bool bt_session_sets_process(const bt_session_options *options) {
     bt_error ignored;
     const backend_entry *backend = find(options->backend, &ignored);
+    if (backend) backend = runner_of(backend, options->model_file);
     return backend && backend->operations == &bt_backend_torch && !is_planned(backend, options);
 }
 
@@ -113,7 +130,7 @@ bt_status bt_session_open(bt_session **out, const bt_session_options *options, b
     if (!backend) return BT_INVALID;
     bt_status status = check_options(options, error);
     if (status == BT_OK) status = backend->check(options->backend, error);
-    if (status == BT_OK) status = open_session(out, backend, options, error);
+    if (status == BT_OK) status = open_session(out, runner_of(backend, options->model_file), options, error);
     if (status == BT_OK && (*out)->info.classes < 1) (*out)->info.classes = 1;
     return status;
 }

@@ -39,7 +39,7 @@ static bt_status name_only(bt_model *out, const char *name, const char *file, bt
     const bt_status status = *file == '\0' ? bt_model_describe(out, name, NULL, &said) : BT_INVALID;
     if (status == BT_OK) return BT_OK;
     if (status == BT_NO_MEMORY) return bt_fail(error, status, "%s", said.message);
-    *out = (bt_model){.norm = bt_image_imagenet, .size_multiple = 1};
+    *out = (bt_model){.norm = bt_image_imagenet, .size_multiple = 1, .numbers = ""};
     snprintf(out->name, sizeof out->name, "%s", name);
     snprintf(out->title, sizeof out->title, "%s", name);
     snprintf(out->file, sizeof out->file, "%s", file);

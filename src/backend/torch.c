@@ -14,8 +14,8 @@
 #include "backend/cuda.h"
 #include "backend/host.h"
 #include "backend/session-precision.h"
+#include "backend/session-subject.h"
 #include "backend/torch-internal.h"
-#include "backend/torch-subject.h"
 #include "base/cores.h"
 #include "base/library.h"
 #include "base/memory.h"
@@ -146,7 +146,7 @@ bt_status bt_torch_check(const char *specification, bt_error *error) {
 }
 
 /* Packages are what they were compiled to, whatever path is asked for. */
-static void note_packages(bt_session_info *info, const bt_torch_subject *s, bool standard, int least) {
+static void note_packages(bt_session_info *info, const bt_session_subject *s, bool standard, int least) {
     if (s->model.kind != BT_MODEL_PACKAGES) return;
     const bool several = s->file_count == 1 && info->only_batch_size == 0;
     snprintf(info->precision_note, sizeof info->precision_note,
@@ -163,7 +163,7 @@ static void note_packages(bt_session_info *info, const bt_torch_subject *s, bool
 }
 
 static void describe(torch_session *session, const bt_session_options *options,
-                     const bt_torch_options *inside, const bt_torch_subject *s,
+                     const bt_torch_options *inside, const bt_session_subject *s,
                      const bt_torch_session_facts *facts, const bt_cuda_device *cuda) {
     bt_session_info *info = &session->base.info;
     snprintf(info->backend, sizeof info->backend, "torch %s", loaded.facts.version);
@@ -177,7 +177,7 @@ static void describe(torch_session *session, const bt_session_options *options,
     }
     snprintf(info->precision, sizeof info->precision, "%s",
              inside->packages ? "baked" : bt_precision_name(inside->precision));
-    bt_torch_subject_describe(s, info);
+    bt_session_subject_describe(s, info);
     info->only_batch_size = facts->only_batch_size;
     note_packages(info, s, inside->standard, facts->least_batch_size);
     memcpy(info->found_note, facts->found, sizeof info->found_note);
@@ -188,7 +188,7 @@ static void describe(torch_session *session, const bt_session_options *options,
 }
 
 /* A package has its own. */
-static bt_status choose_precision(bt_precision *out, torch_session *session, const bt_torch_subject *s,
+static bt_status choose_precision(bt_precision *out, torch_session *session, const bt_session_subject *s,
                                   const bt_session_options *options, bt_error *error) {
     *out = BT_PRECISION_FP32;
     if (s->model.kind != BT_MODEL_PACKAGES)
@@ -203,7 +203,7 @@ static bt_status choose_precision(bt_precision *out, torch_session *session, con
 
 /* `files` has room for the subject's, and must outlive the result. */
 static bt_torch_options inside_options(const torch_session *session, const bt_session_options *options,
-                                       const bt_torch_subject *s, bt_torch_file *files, int device_index,
+                                       const bt_session_subject *s, bt_torch_file *files, int device_index,
                                        bt_precision precision) {
     for (int i = 0; i < s->file_count; i++)
         files[i] = (bt_torch_file){.path = s->paths[i], .batch_size = s->model.batches.sizes[i]};
@@ -259,18 +259,18 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     bt_torch_session_facts facts;
     bt_torch_file files[BT_SIZES_MAX];
     torch_session *session = calloc(1, sizeof *session);
-    bt_torch_subject *s = calloc(1, sizeof *s);
+    bt_session_subject *s = calloc(1, sizeof *s);
     bt_status status = BT_OK;
     if (!session || !s) status = bt_no_memory(error, "opening a session");
     if (status == BT_OK) status = bt_cuda_index(&device_index, options->device, error);
     if (status == BT_OK) session->on_cuda = device_index >= 0;
-    if (status == BT_OK) status = bt_torch_subject_open(s, options, error);
+    if (status == BT_OK) status = bt_session_subject_open(s, options, error);
     if (status == BT_OK) status = choose_precision(&precision, session, s, options, error);
     if (status == BT_OK && session->on_cuda) status = bt_cuda_describe(&cuda, device_index, error);
     if (status == BT_OK) status = use_shim(&session->shim, error);
     if (status != BT_OK) goto done;
     session->before_bytes = bt_memory_resident_bytes();
-    status = bt_torch_subject_load(s, options->weights, error);
+    status = bt_session_subject_load(s, options->weights, error);
     if (status != BT_OK) goto done;
     session->network = s->network;
     s->network = NULL;
@@ -281,7 +281,7 @@ static bt_status torch_open(bt_session **out, const bt_session_options *options,
     describe(session, options, &inside, s, &facts, &cuda);
     *out = &session->base;
 done:
-    if (s) bt_torch_subject_close(s);
+    if (s) bt_session_subject_close(s);
     free(s);
     bt_host_trim();
     if (status != BT_OK && session) torch_close(&session->base);

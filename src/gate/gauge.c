@@ -181,7 +181,7 @@ static bt_status open_all(bt_gauge *gauge, const bt_gauge_settings *settings, bt
     if (status != BT_OK || !settings->networks) return status;
     status = open_images(gauge, settings, error);
     if (status == BT_OK && strcmp(settings->backend, "plan") != 0)
-        status = bt_backend_load(settings->backend, error);
+        status = bt_backend_load(settings->backend, NULL, error);
     for (int i = 0; i < settings->models.count && status == BT_OK; i++)
         status = open_model(gauge, settings->models.names[i], settings, error);
     return status;

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "image/resize.h"
+#include "networks/onnx-file.h"
 
 #define PIECE 65536 /* bytes read at a time, from the stack */
 
@@ -32,6 +33,8 @@ typedef struct contents {
 /* The first bytes say whether it is an archive at all. */
 static bt_status check_start(const char *path, bool package, bt_error *error) {
     char start[4] = {0};
+    bt_onnx_facts onnx;
+    bt_error ignored;
     bt_status status = bt_file_check_regular(path, error);
     if (status != BT_OK) return status;
     FILE *file = fopen(path, "rbe");
@@ -41,6 +44,8 @@ static bt_status check_start(const char *path, bool package, bt_error *error) {
     fclose(file);
     if (failed) return bt_fail(error, BT_IO, "%.150s: cannot be read", path);
     if (got == sizeof start && memcmp(start, "PK\3\4", 4) == 0) return BT_OK;
+    if (bt_onnx_file_read(&onnx, path, &ignored) == BT_OK)
+        return bt_fail(error, BT_PARSE, "%.150s: an ONNX network: its name must end in .onnx", path);
     return bt_fail(error, BT_PARSE, "%.150s: is no %s: not even an archive", path,
                    package ? "AOTInductor package" : "TorchScript file");
 }

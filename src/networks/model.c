@@ -11,6 +11,7 @@
 #include "networks/model-archive.h"
 #include "networks/model-json.h"
 #include "networks/network.h"
+#include "networks/onnx-file.h"
 #include "settings/model-file.h"
 
 #define PIECE         (1 << 20) /* bytes hashed at a time */
@@ -52,14 +53,31 @@ static bt_status load_input(bt_model *model, bt_error *error) {
     return status;
 }
 
+/* What an ONNX file says of its images. */
+static void load_exported(bt_model *model) {
+    bt_onnx_facts facts;
+    bt_error ignored;
+    if (bt_onnx_file_read(&facts, model->file, &ignored) != BT_OK) return;
+    if (facts.height > 0 && facts.width > 0 && facts.channels <= 3) {
+        model->compiled_height = facts.height;
+        model->compiled_width = facts.width;
+    }
+    model->numbers = bt_onnx_file_numbers(&facts);
+    if (facts.batch > 0) model->batches = (bt_sizes){.count = 1, .sizes = {facts.batch}};
+}
+
 /* What a package says of its images; of several the first's, since all are of one network. One that is not
  * there, or is none, says nothing: whoever wants to run it hears of that. */
 static bt_status load_compiled(bt_model *model, bt_error *error) {
     char path[BT_PATH_SIZE];
-    if (model->kind != BT_MODEL_PACKAGES) return BT_OK;
-    bt_status status = bt_model_file_path(path, model->file, model->batches.sizes[0], error);
-    if (status == BT_OK)
-        status = bt_model_archive_input(path, &model->compiled_height, &model->compiled_width, error);
+    bt_status status = BT_OK;
+    if (model->kind == BT_MODEL_ONNX) {
+        load_exported(model);
+    } else if (model->kind == BT_MODEL_PACKAGES) {
+        status = bt_model_file_path(path, model->file, model->batches.sizes[0], error);
+        if (status == BT_OK)
+            status = bt_model_archive_input(path, &model->compiled_height, &model->compiled_width, error);
+    }
     const int side = model->compiled_height == model->compiled_width ? model->compiled_height : 0;
     const bool among_several = model->sizes.count > 1 || model->sizes.step > 0;
     if (side > 0 && (model->input_size == 0 || (among_several && bt_model_sizes_have(&model->sizes, side))))
@@ -98,7 +116,9 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
                        out->name, file);
     snprintf(out->title, sizeof out->title, "%s", out->name);
     out->size_multiple = 1;
-    out->kind = ends_with(file, ".pt2") ? BT_MODEL_PACKAGES : BT_MODEL_TORCHSCRIPT;
+    out->kind = ends_with(file, ".pt2")       ? BT_MODEL_PACKAGES
+                : bt_model_file_is_onnx(file) ? BT_MODEL_ONNX
+                                              : BT_MODEL_TORCHSCRIPT;
     if (out->kind != BT_MODEL_PACKAGES && bt_model_file_is_pattern(file))
         return bt_fail(error, BT_INVALID, "%.150s: {batch} is for packages, whose names end in .pt2", file);
     status = bt_model_file_batches(&out->batches, file, error);
@@ -107,9 +127,14 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
 }
 
 bt_status bt_model_describe(bt_model *out, const char *name, const char *file, bt_error *error) {
-    *out = (bt_model){.kind = BT_MODEL_NETWORK, .norm = bt_image_imagenet, .map.tensor_number = -1};
+    *out = (bt_model){
+        .kind = BT_MODEL_NETWORK, .norm = bt_image_imagenet, .map.tensor_number = -1, .numbers = ""};
     snprintf(out->name, sizeof out->name, "%s", name);
     return file && *file ? describe_file(out, file, error) : describe_network(out, error);
+}
+
+bool bt_model_has_own_precision(const bt_model *model) {
+    return model->kind == BT_MODEL_PACKAGES || model->kind == BT_MODEL_ONNX;
 }
 
 bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_error *error) {
@@ -117,10 +142,10 @@ bt_status bt_model_check_size(const bt_model *model, int height, int width, bt_e
     const int padded_height = bt_model_map_padded(&model->map, height),
               padded_width = bt_model_map_padded(&model->map, width);
     if ((h > 0 && h != padded_height) || (w > 0 && w != padded_width))
-        return bt_fail(
-            error, BT_INVALID,
-            "%s: %.80s was compiled for images of %d x %d pixels, not of %d x %d: ask for those, or for none",
-            model->name, bt_model_file_name(model->file), h, w, height, width);
+        return bt_fail(error, BT_INVALID,
+                       "%s: %.80s %s images of %d x %d pixels, not of %d x %d: ask for those, or for none",
+                       model->name, bt_model_file_name(model->file),
+                       model->kind == BT_MODEL_ONNX ? "takes" : "was compiled for", h, w, height, width);
     if (!bt_model_sizes_have(&model->sizes, height) || !bt_model_sizes_have(&model->sizes, width)) {
         char possible[POSSIBLE_SIZE];
         bt_model_sizes_write(possible, sizeof possible, &model->sizes);
@@ -152,7 +177,9 @@ static bt_status check_file(const bt_model *model, const char *path, void *conte
     (void)context;
     if (!bt_file_exists(path))
         return bt_fail(error, BT_INVALID, "%s: there is no such file \"%.150s\"", model->name, path);
-    return bt_model_archive_check(path, model->kind == BT_MODEL_PACKAGES, error);
+    return model->kind == BT_MODEL_ONNX
+               ? bt_onnx_file_check(path, error)
+               : bt_model_archive_check(path, model->kind == BT_MODEL_PACKAGES, error);
 }
 
 bt_status bt_model_check_files(const bt_model *model, bt_error *error) {

@@ -26,7 +26,8 @@ static bt_status load_backends(lanes_start *start, bt_error *error) {
     for (int i = 0; i < service->model_count; i++) {
         const bt_service_model *model = &service->models[i];
         const int64_t began_ns = bt_clock_now_ns();
-        bt_status status = bt_backend_load(model->served.settings.backend, error);
+        bt_status status =
+            bt_backend_load(model->served.settings.backend, model->served.settings.model_file, error);
         if (status != BT_OK) return bt_fail_at(error, status, "%s", model->name);
         start->load_ns[i] = bt_clock_now_ns() - began_ns;
     }

@@ -29,6 +29,12 @@ static bt_status folder_of(char out[BT_PATH_SIZE], const char *file, bt_error *e
     return length > 0 ? bt_path_join(out, error, "%.*s", length, file) : bt_path_join(out, error, "./");
 }
 
+bool bt_model_file_is_onnx(const char *file) {
+    static const char ending[] = ".onnx";
+    const size_t length = strlen(file), end = sizeof ending - 1;
+    return length >= end && strcmp(file + length - end, ending) == 0;
+}
+
 bool bt_model_file_is_pattern(const char *file) {
     return strstr(file, BT_BATCH_PLACE) != NULL;
 }

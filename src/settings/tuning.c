@@ -62,9 +62,11 @@ const bt_option bt_settings_table[] = {
      .help = "Let cuDNN time its algorithms and keep the fastest (CUDA only)."},
     {ROW(TEXT, device), .initial = "auto", .placeholder = "auto|cpu|cuda:N", NETWORKS,
      .help = "Where to run; auto takes the first GPU that works, else the CPU."},
-    {ROW(TEXT, backend), .initial = "torch", .placeholder = "torch|plan|sim:KEY=VALUE,...", NETWORKS,
-     .help = "What runs the batches: libtorch (on a CPU its production path is the compiled plan), the plan "
-             "alone without libtorch, or a simulation that takes tau0_ms + alpha_ms * batch size."},
+    {ROW(TEXT, backend), .initial = "torch", .placeholder = "torch|plan|onnx|sim:KEY=VALUE,...", NETWORKS,
+     .help =
+         "What runs the batches: libtorch (on a CPU its production path is the compiled plan), the plan "
+         "alone without libtorch, or a simulation that takes tau0_ms + alpha_ms * batch size. ONNX files are "
+         "ONNX Runtime's with any of them; onnx is that alone."},
     {ROW(TEXT, weights), .initial = BT_WEIGHTS_DEMO, .placeholder = "demo|counter:SEED|FILE|MODEL=FILE,...",
      NETWORKS,
      .help =
@@ -76,7 +78,8 @@ const bt_option bt_settings_table[] = {
     {BT_ROW_WHITE(bt_settings), NETWORKS},
     {BT_ROW_PAGE(bt_settings), NETWORKS},
     {ROW(TEXT, model_file), .initial = "", .placeholder = "NAME=FILE,...", NETWORKS,
-     .help = "Networks of your own under names of your own: TorchScript (.pt), or packages that AOTInductor "
+     .help = "Networks of your own under names of your own: TorchScript (.pt), ONNX (.onnx), or packages "
+             "that AOTInductor "
              "compiled (.pt2; {batch} in the file's name stands for the batch size). They are programs and "
              "run as such: give only files that you trust. NAME.json beside one may say its input_size, "
              "mean, std and output (logits or probabilities)."},

@@ -32,7 +32,7 @@ static bt_ways ways_of(const bt_tuning *t) {
         .asked = (bt_precision)settings->precision,
         .use_amp = settings->use_amp,
         .fixed =
-            t->resolved->simulated || settings->path == BT_PATH_STANDARD || model->kind == BT_MODEL_PACKAGES,
+            t->resolved->simulated || settings->path == BT_PATH_STANDARD || bt_model_has_own_precision(model),
         .channels_last = settings->use_channels_last,
         .both_layouts = settings->use_channels_last && where != BT_RUNS_PLANNED && !fused,
     };

@@ -83,7 +83,7 @@ bt_status bt_race_hold(bt_race *r, bt_error *error) {
 /* The largest batch that may be asked for; 1 where only some sizes can be run. */
 static int largest_batch(const bt_tuning *t) {
     const bt_sizes *asked = &t->options->settings->batches;
-    if (t->resolved->model.kind == BT_MODEL_PACKAGES) return 1;
+    if (t->resolved->model.kind == BT_MODEL_PACKAGES || t->resolved->model.batches.count > 0) return 1;
     return asked->count > 0 ? asked->sizes[asked->count - 1] : BT_SEARCH_MAX_BATCH;
 }
 

@@ -91,7 +91,7 @@ static bt_status check_sizes(const bt_settings *settings, const char *title, con
     char list[160];
     if (settings->batches.count == 0 || sizes_for(&settings->batches, there, NULL).count > 0) return BT_OK;
     write_sizes(there, list, sizeof list);
-    return bt_fail(error, BT_INVALID, "--batches: %s has packages for batches of %s alone", title, list);
+    return bt_fail(error, BT_INVALID, "--batches: %s takes batches of %s alone", title, list);
 }
 
 bt_status bt_resolve_sizes(bt_resolved_sizes *out, const bt_settings *settings,
@@ -103,7 +103,7 @@ bt_status bt_resolve_sizes(bt_resolved_sizes *out, const bt_settings *settings,
     bool dropped;
     *out = (bt_resolved_sizes){.batches = settings->batches};
     if (model->simulated || model->model.kind == BT_MODEL_NETWORK) return BT_OK;
-    out->fixed_image_size = model->model.kind == BT_MODEL_PACKAGES;
+    out->fixed_image_size = model->model.kind == BT_MODEL_PACKAGES || model->model.compiled_height > 0;
     out->output = model->model.output;
     if (there.count == 0 && only_batch_size > 0) there = (bt_sizes){.count = 1, .sizes = {only_batch_size}};
     if (there.count == 0) return BT_OK;
@@ -112,7 +112,7 @@ bt_status bt_resolve_sizes(bt_resolved_sizes *out, const bt_settings *settings,
     out->batches = sizes_for(&settings->batches, &there, &dropped);
     write_sizes(&there, list, sizeof list);
     bt_log_write(log, dropped ? BT_LOG_WARNING : BT_LOG_INFO,
-                 "%s: has packages for batches of %s; no other size is tried", title, list);
+                 "%s: takes batches of %s; no other size is tried", title, list);
     return BT_OK;
 }
 
@@ -134,9 +134,10 @@ static bt_status check_precision(const bt_settings *settings, const bt_resolved_
                                  bt_error *error) {
     const bt_precision asked = (bt_precision)settings->precision;
     if (model->simulated || settings->path == BT_PATH_STANDARD || bt_precision_is_open(asked)) return BT_OK;
-    if (model->model.kind == BT_MODEL_PACKAGES)
-        return bt_fail(error, BT_INVALID, "--precision: %s computes in what its packages were compiled with",
-                       model->model.title);
+    if (bt_model_has_own_precision(&model->model))
+        return bt_fail(error, BT_INVALID, "--precision: %s computes in what %s", model->model.title,
+                       model->model.kind == BT_MODEL_ONNX ? "is in its file"
+                                                          : "its packages were compiled with");
     const bt_runs_on where = bt_resolve_runs_on(settings, model);
     if (bt_session_precision_exists(asked, where)) return BT_OK;
     return bt_fail_at(error, bt_session_precision_refuse(asked, where, error), "--precision");

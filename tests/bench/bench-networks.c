@@ -594,7 +594,7 @@ static bt_status choose_paths(bench *b, bt_error *error) {
 static bt_status run(bench *b, bt_error *error) {
     const settings *given = b->given;
     bt_status status = choose_paths(b, error);
-    if (status == BT_OK) status = bt_backend_load(given->backend, error);
+    if (status == BT_OK) status = bt_backend_load(given->backend, NULL, error);
     if (status == BT_OK) status = open_buffers(b, error);
     if (status != BT_OK || given->serve) return status == BT_OK ? serve(b, error) : status;
     const size_t blocks = (size_t)(given->models.count * given->image_sizes.count);

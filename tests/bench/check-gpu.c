@@ -152,7 +152,7 @@ static json_t *all_golden_json(check *c, const char *device) {
     bt_error error;
     json_t *array = json_array();
     bt_status status = golden_read(cases, &error);
-    if (status == BT_OK) status = bt_backend_load("torch", &error);
+    if (status == BT_OK) status = bt_backend_load("torch", NULL, &error);
     if (status != BT_OK) complain(c, error.message);
     for (int i = 0; i < GOLDEN_CASES && status == BT_OK; i++)
         json_array_append_new(array, golden_json(c, &cases[i], device, &sums));

@@ -120,7 +120,7 @@ for model in 0 1; do
         "model $model's masks agree with its standard path's"
     is "$(json "$record" .models.$model.trained_weights)" true 'and are judged'
 done
-grep -q 'packed: has packages for batches of 1, 2, 4' "$(dirname "$record")/log.txt"
+grep -q 'packed: takes batches of 1, 2, 4' "$(dirname "$record")/log.txt"
 ok $? 'which is said'
 is "$(json "$record" .models.1.precision)" baked "a package's precision is its own"
 
@@ -152,7 +152,7 @@ like "$status" '^[04]$' 'a package without {batch} is tuned'
 is "$(json "$(ls -td results/*optimize*/ | head -n 1)record.json" .models.0.points | grep -o '"batch_size":[0-9]*')" '"batch_size":4' \
     'at the one batch size that it is of'
 tune --model-file alone4=mine-4.pt2 --image-size 64 --batches 1,2
-refuses '--batches: alone4 has packages for batches of 4 alone' 'another is refused'
+refuses '--batches: alone4 takes batches of 4 alone' 'another is refused'
 # Weights by chance: how far two precisions agree on masks made with them says nothing.
 tune --model-file double=double.pt --image-size 64 --batches 1 --time-budget 15s --min-mask-iou 0
 exits 0 'logits of another float type are taken'

@@ -2,6 +2,7 @@
  * anything in it could run. */
 #include "input.h"
 #include "networks/model-archive.h"
+#include "networks/onnx-file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *path = fuzz_file(data, size);
@@ -10,6 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                program = bt_model_archive_check(path, false, &error) == BT_OK;
     int height, width;
     (void)!bt_model_archive_input(path, &height, &width, &error);
+    bt_onnx_facts facts;
+    (void)!bt_onnx_file_read(&facts, path, &error);
     (void)package, (void)program;
     return 0;
 }

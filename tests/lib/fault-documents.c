@@ -38,6 +38,14 @@ static void write_safetensors(void) {
     write_bytes("a.safetensors", file, sizeof file);
 }
 
+/* y = Relu(x), x of any x 3 x 8 x 8. */
+void fault_write_onnx(void) {
+    static const char network[] =
+        "\x08\x08\x3a\x33\x0a\x0c\x0a\x01x\x12\x01y\x22\x04Relu\x5a\x1c\x0a\x01x\x12\x17\x0a\x15\x08\x01"
+        "\x12\x11\x0a\x03\x12\x01n\x0a\x02\x08\x03\x0a\x02\x08\x08\x0a\x02\x08\x08\x62\x05\x0a\x01y\x12\x00";
+    write_bytes("a.onnx", network, sizeof network - 1);
+}
+
 /* Two turns of one metric, another's one run, a promise; and what was decided of them. */
 static void make_gate(void) {
     static const double samples[] = {3, 1, 2};
@@ -90,6 +98,7 @@ int fault_documents_make(void **state) {
     put("settings.json", "{\"p95_sla_ms\": 50, \"batches\": [1, 2], \"models\": \"hrnet\"}");
     put("trace.txt", "0\n0.5\n0.75\n");
     write_safetensors();
+    fault_write_onnx();
     return 0;
 }
 

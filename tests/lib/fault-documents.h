@@ -23,7 +23,7 @@ typedef struct fault_documents {
 } fault_documents;
 
 /* Besides the files named above there are journal.jsonl (cut off in a line), settings.json, trace.txt and
- * a.safetensors (two numbers). */
+ * a.safetensors (two numbers) and a.onnx (one operation). */
 extern fault_documents made;
 
 /* A group's set-up and tear-down, which says how many failures were planted. */
@@ -33,6 +33,9 @@ int fault_documents_remove(void **state);
 /* main() of a layer's test: memory runs out in each case, and jansson's in those that write documents.
  * BATCHTUNE_ONLY=a_document_runs_out_of_memory runs the latter alone. */
 int faults_memory_main(const char *layer, const fault_case *cases, size_t count);
+
+/* Writes a.onnx. */
+void fault_write_onnx(void);
 
 /* ---- cases of several tests ---- */
 

@@ -19,6 +19,7 @@
 #include "expect.h"
 #include "fault-documents.h"
 #include "networks/checkpoint-open.h"
+#include "networks/onnx-file.h"
 #include "tune/journal.h"
 
 #define LOST     (FAULT_SURVIVED | FAULT_NOT_WRITTEN)
@@ -202,6 +203,11 @@ static bt_status read_weights(bt_error *error) {
     return status;
 }
 
+static bt_status read_onnx(bt_error *error) {
+    bt_onnx_facts facts;
+    return bt_onnx_file_read(&facts, "a.onnx", error);
+}
+
 static bt_status check_writable(bt_error *error) {
     return bt_file_check_writable("deep/folder/file.txt", error);
 }
@@ -216,6 +222,7 @@ static void every_call_on_files_may_fail(void **state) {
         {"save and load a calibration", .run = save_and_load_calibration, .allowed = LOST},
         {"read a trace", .run = fault_read_trace, .allowed = FAULT_SURVIVED},
         {"read weights", .run = read_weights, .allowed = FAULT_SURVIVED},
+        {"read an ONNX file", .run = read_onnx, .allowed = FAULT_SURVIVED},
         {"begin a run", .run = fault_begin_run, .allowed = LOST},
         {"resume a run", .run = fault_resume_run, .allowed = LOST},
         {"publish", .run = fault_publish_files, .allowed = LOST | FAULT_NO_MEMORY},

@@ -15,11 +15,13 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "expect.h"
+#include "fault-documents.h"
 #include "fixture-calibration.h"
 #include "fixture-load-record.h"
 #include "fixture-record.h"
 #include "load/schedule.h"
 #include "networks/checkpoint-open.h"
+#include "networks/onnx-file.h"
 #include "record/config.h"
 #include "scratch.h"
 #include "serving/metrics-read.h"
@@ -105,6 +107,11 @@ static bt_status read_checkpoint(const char *path, bt_error *error) {
     return status;
 }
 
+static bt_status read_onnx(const char *path, bt_error *error) {
+    bt_onnx_facts facts;
+    return bt_onnx_file_read(&facts, path, error);
+}
+
 static bt_status read_metrics(const char *path, bt_error *error) {
     bt_metrics *metrics = NULL;
     char *text;
@@ -119,10 +126,15 @@ static bt_status read_metrics(const char *path, bt_error *error) {
 }
 
 static kind kinds[] = {
-    {"config.json", read_config, NULL, 0},       {"record.json", read_record, NULL, 0},
-    {"load.json", read_load_record, NULL, 0},    {"calibration.json", read_calibration, NULL, 0},
-    {"journal.jsonl", read_journal, NULL, 0},    {"trace.txt", read_trace, NULL, 0},
-    {"a.safetensors", read_checkpoint, NULL, 0}, {"page.txt", read_metrics, NULL, 0},
+    {"config.json", read_config, NULL, 0},
+    {"record.json", read_record, NULL, 0},
+    {"load.json", read_load_record, NULL, 0},
+    {"calibration.json", read_calibration, NULL, 0},
+    {"journal.jsonl", read_journal, NULL, 0},
+    {"trace.txt", read_trace, NULL, 0},
+    {"a.safetensors", read_checkpoint, NULL, 0},
+    {"page.txt", read_metrics, NULL, 0},
+    {"a.onnx", read_onnx, NULL, 0},
 };
 #define JOURNAL 4
 #define KINDS   (sizeof kinds / sizeof *kinds)
@@ -344,6 +356,7 @@ static void write_files(void) {
     bt_load_record_close(&load);
     memcpy(file + 8, header, sizeof header - 1);
     must(bt_file_replace("a.safetensors", file, sizeof file, false, &error), &error);
+    fault_write_onnx();
     must(bt_file_replace("page.txt", page, sizeof page - 1, false, &error), &error);
     must(bt_file_replace("trace.txt", trace, sizeof trace - 1, false, &error), &error);
     write_journal();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the build, the tests and the plots need, and nothing that is there already.
 #
-#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|mpi|torch|python|peers|networks|clients|tritonserver|deployment]...
+#   tools/setup/deps.sh [--quiet] [core|gpu|lint|gate|monitoring|fuzz|coverage|package|mpi|torch|python|peers|networks|clients|tritonserver|deployment|onnx]...
 #                                                                               core, lint and torch when none is named
 #
 #   core   Debian packages: compilers, jansson, oneDNN, readers of images and archives, an HTTP server and a
@@ -23,6 +23,7 @@
 #   clients    Triton's client and perf_analyzer, for tools/setup/client-python and tools/setup/perf-analyzer: 25 MB
 #   tritonserver  NVIDIA's tritonserver, which bench-triton compares with: 55 MB
 #   deployment kubernetes-validate, KServe's models and hadolint, for the tests of manifests and of packaging/docker: 37 MB
+#   onnx   ONNX Runtime, which runs users' .onnx files, and for its tests the onnx module: 28 MB and 27 MB
 #
 # The knobs are environment variables: OFFLINE=1 never downloads and says what is missing, YES=1 answers the question,
 # LIBTORCH=/path, PYTHON=python3, PYTHON_TORCH=no passes over an installed Python's torch. pip's and apt's own settings
@@ -37,6 +38,7 @@ cd "$(dirname "$0")/../.."
 . tools/setup/python.sh
 . tools/setup/clients.sh
 . tools/setup/deployment.sh
+. tools/setup/onnx.sh
 
 main() {
     local quiet='' parts=''
@@ -45,8 +47,8 @@ main() {
         --quiet) quiet=yes ;;
         core | gpu | lint | gate | monitoring | fuzz | coverage | package | mpi | torch) parts="$parts $1" ;;
         python | peers | networks) parts="$parts torch $1" ;;
-        clients | tritonserver | deployment) parts="$parts $1" ;;
-        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, mpi, torch, python, peers, networks, clients, tritonserver and deployment" ;;
+        clients | tritonserver | deployment | onnx) parts="$parts $1" ;;
+        *) fail 2 "'$1' is no part; the parts are core, gpu, lint, gate, monitoring, fuzz, coverage, package, mpi, torch, python, peers, networks, clients, tritonserver, deployment and onnx" ;;
         esac
         shift
     done
@@ -83,7 +85,7 @@ plan() {
         torch) plan_torch ;;
         python | peers | networks) plan_python "$part" ;;
         clients | tritonserver) plan_clients "$part" ;;
-        deployment) plan_deployment ;;
+        deployment | onnx) "plan_$part" ;;
         *) plan_packages "$part" ;;
         esac
     done
@@ -175,7 +177,7 @@ write_stamps() {
             [ "$(cat .deps/networks.stamp 2>/dev/null)" = networks ] || echo networks >.deps/networks.stamp
             continue
             ;;
-        clients | tritonserver | deployment)
+        clients | tritonserver | deployment | onnx)
             "write_$part"
             continue
             ;;

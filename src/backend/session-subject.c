@@ -1,17 +1,17 @@
-#include "backend/torch-subject.h"
+#include "backend/session-subject.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "settings/model-file.h"
 
-static bt_status find_model(bt_torch_subject *out, const bt_session_options *options, bt_error *error) {
+static bt_status find_model(bt_session_subject *out, const bt_session_options *options, bt_error *error) {
     if (!options->resolved) return bt_model_describe(&out->model, options->model, options->model_file, error);
     out->model = *options->resolved;
     return BT_OK;
 }
 
-static bt_status list_files(bt_torch_subject *out, bt_error *error) {
+static bt_status list_files(bt_session_subject *out, bt_error *error) {
     const bt_model *model = &out->model;
     bt_status status = BT_OK;
     out->file_count = model->batches.count > 0 ? model->batches.count : 1;
@@ -20,7 +20,8 @@ static bt_status list_files(bt_torch_subject *out, bt_error *error) {
     return status;
 }
 
-bt_status bt_torch_subject_open(bt_torch_subject *out, const bt_session_options *options, bt_error *error) {
+bt_status bt_session_subject_open(bt_session_subject *out, const bt_session_options *options,
+                                  bt_error *error) {
     bt_status status = find_model(out, options, error);
     if (status == BT_OK) status = bt_model_check_size(&out->model, options->height, options->width, error);
     if (status != BT_OK) return status;
@@ -29,12 +30,12 @@ bt_status bt_torch_subject_open(bt_torch_subject *out, const bt_session_options 
     return status == BT_OK ? list_files(out, error) : status;
 }
 
-bt_status bt_torch_subject_load(bt_torch_subject *subject, const char *weights, bt_error *error) {
+bt_status bt_session_subject_load(bt_session_subject *subject, const char *weights, bt_error *error) {
     return subject->network ? bt_weights_open(&subject->weights, subject->network, weights, error)
                             : bt_model_hash(&subject->model, &subject->hash, error);
 }
 
-void bt_torch_subject_describe(const bt_torch_subject *subject, bt_session_info *info) {
+void bt_session_subject_describe(const bt_session_subject *subject, bt_session_info *info) {
     if (subject->weights) {
         memcpy(info->weights, subject->weights->source, sizeof info->weights);
         memcpy(info->weights_note, subject->weights->note, sizeof info->weights_note);
@@ -47,7 +48,7 @@ void bt_torch_subject_describe(const bt_torch_subject *subject, bt_session_info 
     info->trained_weights = true;
 }
 
-void bt_torch_subject_close(bt_torch_subject *subject) {
+void bt_session_subject_close(bt_session_subject *subject) {
     bt_weights_close(&subject->weights);
     bt_network_close(&subject->network);
 }

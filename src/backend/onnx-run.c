@@ -66,26 +66,31 @@ static bt_status run_inside(bt_onnx_session *s, bt_status status, const bt_ort_v
         s->file, error);
 }
 
-/* What came, as floats of the pictures' size. */
+/* pixels x classes to classes x pixels, of each image. */
+static void part_planes(float *out, const float *values, size_t count, size_t pixels, size_t classes) {
+    for (size_t n = 0; n < count; n++, out += pixels * classes, values += pixels * classes)
+        for (size_t c = 0; c < classes; c++)
+            for (size_t i = 0; i < pixels; i++)
+                out[c * pixels + i] = values[i * classes + c];
+}
+
+/* What came, as floats of the pictures' size: as floats, by classes, enlarged, each where it must be. */
 static bt_status take_output(bt_onnx_session *s, int count, float *logits, bt_error *error) {
     const bt_onnx_map *m = &s->map;
-    const int planes = count * s->base.info.classes, height = s->height / m->factor,
-              width = s->width / m->factor;
-    const size_t values = (size_t)planes * (size_t)height * (size_t)width;
+    const int classes = s->base.info.classes, planes = count * classes;
+    const int height = s->height / m->factor, width = s->width / m->factor;
+    const size_t pixels = (size_t)height * (size_t)width, values = (size_t)planes * pixels;
     const size_t enlarging = m->factor > 1 ? bt_image_enlarge_bytes(planes, height, width, m->factor) : 0;
-    const float *maps = s->output.start;
-    bt_status status = grow(&s->scratch, enlarging + (m->factor > 1 ? values * sizeof *maps : 0), error);
+    bt_status status = grow(&s->scratch, enlarging + 2 * values * sizeof(float), error);
     if (status != BT_OK) return status;
-    if (m->factor == 1) {
-        bt_onnx_take_values(logits, s->output.start, m->type, values);
-        return BT_OK;
-    }
-    if (m->type != BT_ONNX_FLOAT) {
-        float *floats = (float *)((char *)s->scratch.start + enlarging);
-        bt_onnx_take_values(floats, s->output.start, m->type, values);
-        maps = floats;
-    }
-    bt_image_enlarge(maps, planes, height, width, m->factor, logits, s->base.info.threads, s->scratch.start);
+    float *floats = (float *)((char *)s->scratch.start + enlarging), *by_class = floats + values;
+    if (m->factor == 1 && !m->channels_last) floats = logits;
+    if (m->factor == 1) by_class = logits;
+    bt_onnx_take_values(floats, s->output.start, m->type, values);
+    if (m->channels_last) part_planes(by_class, floats, (size_t)count, pixels, (size_t)classes);
+    if (m->factor > 1)
+        bt_image_enlarge(m->channels_last ? by_class : floats, planes, height, width, m->factor, logits,
+                         s->base.info.threads, s->scratch.start);
     return BT_OK;
 }
 
@@ -93,7 +98,7 @@ static bt_status take_output(bt_onnx_session *s, int count, float *logits, bt_er
 static bt_status run_once(bt_onnx_session *s, int size, int count, const float *images, float *logits,
                           bt_error *error) {
     const bt_onnx_map *m = &s->map;
-    const bool direct = m->type == BT_ONNX_FLOAT && m->factor == 1 && size == count;
+    const bool direct = m->type == BT_ONNX_FLOAT && m->factor == 1 && !m->channels_last && size == count;
     const char *const names[] = {s->graph.outputs[m->number]};
     bt_ort_value *input = NULL, *output = NULL;
     int64_t dims[4];
@@ -142,8 +147,11 @@ static bt_status fit(bt_onnx_session *s, bt_ort_value **outputs, int size, bt_er
         status = bt_model_fit(&fitted, &s->subject.model.map, given, s->graph.output_count, &images, error);
     if (status != BT_OK) return status;
     const bt_given *chosen = &given[fitted.tensor];
-    s->map = (bt_onnx_map){
-        .number = fitted.tensor, .type = types[fitted.tensor], .rank = chosen->rank, .factor = fitted.factor};
+    s->map = (bt_onnx_map){.number = fitted.tensor,
+                           .type = types[fitted.tensor],
+                           .rank = chosen->rank,
+                           .factor = fitted.factor,
+                           .channels_last = fitted.channels_last};
     memcpy(s->map.dims, chosen->dims, sizeof s->map.dims);
     s->base.info.classes = fitted.classes;
     bt_text_append_clause(s->base.info.found_note, sizeof s->base.info.found_note, "%s", fitted.found);

@@ -15,7 +15,8 @@ typedef struct bt_onnx_map {
     int number; /* among the graph's outputs */
     bt_onnx_type type;
     int rank, factor;
-    int64_t dims[4]; /* as the trial's run gave it; the first is the batch's size */
+    bool channels_last; /* N x H x W x classes */
+    int64_t dims[4];    /* as the trial's run gave it; the first is the batch's size */
 } bt_onnx_map;
 
 /* Memory that grows. */

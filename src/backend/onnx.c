@@ -106,11 +106,13 @@ static bt_status check_map(const bt_onnx_session *s, bt_error *error) {
     const char *name = bt_model_file_name(s->subject.model.file);
     if (bt_model_map_padded(map, s->height) != s->height || bt_model_map_padded(map, s->width) != s->width)
         return bt_fail(error, BT_UNSUPPORTED,
-                       "%.80s: images of %d x %d pixels would be padded to multiples of %d, which is not done for ONNX: ask "
+                       "%.80s: images of %d x %d pixels would be padded to multiples of %d, which is not "
+                       "done for ONNX: ask "
                        "for a size that is one",
                        name, s->height, s->width, map->pad_to_multiple);
     if (map->channels_last)
-        return bt_fail(error, BT_UNSUPPORTED, "%.80s: its JSON file says \"layout\": \"NHWC\"; of ONNX N x C x H x W is wanted",
+        return bt_fail(error, BT_UNSUPPORTED,
+                       "%.80s: its JSON file says \"layout\": \"NHWC\"; of ONNX N x C x H x W is wanted",
                        name);
     return BT_OK;
 }

@@ -95,6 +95,12 @@ flat = [conv("x h", "p"), node("Squeeze", "p one", "y")]
 one = numpy_helper.from_array(numpy.array([1]), "one")
 wanted("flat", make("flat", flat, [weights("h", 1, 3, 3, 3), one]), x)
 
+def last_wanted(model):
+    numpy.ascontiguousarray(ReferenceEvaluator(model).run(None, {"x": x})[0].transpose(0, 3, 1, 2)).tofile(f"{folder}/lastly.wanted")
+
+
+last_wanted(make("lastly", [conv("x a", "p"), node("Relu", "p", "q"), conv("q b", "t"), node("Transpose", "t", "y", perm=[0, 2, 3, 1])], ab))
+make("padded", body, ab, pad_to_multiple=64)
 make("unknown", [node("Nonsense", "x", "y")], [])
 make("later", body, ab, opset=999)
 make("four", [conv("x a", "y")], [weights("a", 1, 4, 3, 3)], takes=("n", 4, "h", "w"))
@@ -136,7 +142,7 @@ most = max(abs(a - b) / (1 + abs(b)) for a, b in zip(given, wanted))
 sys.exit(None if most < float(sys.argv[2]) else f"differs by {most}")
 PYTHON
 }
-for name in three two unet small bytes quantised flat; do
+for name in three two unet small bytes quantised flat lastly; do
     maps "$name"
     exits 0 "$name is taken"
     same "$name"
@@ -188,6 +194,7 @@ refused later 'later\.onnx: .*opset 999' 'operators of a later version'
 refused four 'four\.onnx: takes images of any x 4 x any x any; N x 3 x H x W or N x 1 x H x W is wanted' 'other channels'
 refused last 'last\.onnx: takes images of any x any x any x 3; .*: export it with the channels first' 'channels at the end'
 refused pair 'pair\.onnx: takes 2 inputs \("x", "mask"\); one is wanted, the images' 'a second input'
+refused padded 'padded\.onnx: images of 32 x 48 pixels would be padded to multiples of 64, which is not done for ONNX' 'padding'
 refused whole 'whole\.onnx: gives numbers of type int64; floating-point logits are wanted' 'whole numbers'
 refused vector 'vector\.onnx: gives 1 x 3 x 1 x 1 for images of 1 x 3 x 32 x 48; N x classes x H x W is wanted' 'no map'
 maps alone

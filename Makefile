@@ -142,6 +142,7 @@ $(O)/src/base/version.o: $(O)/revision
 
 # The assembler copies these files into the object.
 $(O)/src/networks/demo.o: src/networks/demo/hrnet.f16 src/networks/demo/cbam_resunet.f16
+$(O)/src/networks/network.o: configs/networks/unet.list
 $(O)/src/http/page.o: $(wildcard src/http/page/*)
 
 $(foreach folder,lib unit programs bench,$(O)/tests/$(folder)/%.o): OWN_CPPFLAGS = -Itests/lib
@@ -436,6 +437,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 	$(Q)install -m 644 $(MANUALS) $(TO)/share/man/man1/
 	$(Q)install -m 644 configs/profiles/*.json $(TO)/share/batchtune/profiles/
 	$(Q)install -m 644 configs/schema/*.json $(TO)/share/batchtune/schema/
+	$(Q)install -m 644 configs/networks/*.list $(TO)/share/batchtune/networks/
 	$(Q)install -m 644 configs/perf-gate.json $(TO)/share/batchtune/
 	$(Q)install -m 644 configs/systemd/batchtune.* $(TO)/share/batchtune/systemd/
 	$(Q)sed -i 's|=/usr/bin|=$(PREFIX)/bin|' $(TO)/share/batchtune/systemd/batchtune.service

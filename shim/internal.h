@@ -97,6 +97,8 @@ class RunList : public Program {
 
   private:
     at::Tensor apply(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
+    at::Tensor finished(at::Tensor y, const bt_operation &operation,
+                        const std::vector<at::Tensor> &tensors) const;
     at::Tensor norm(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const;
 
     const bt_network &network_;

@@ -6,16 +6,20 @@
 #include <ATen/Context.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/amax.h>
+#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/instance_norm.h>
+#include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
 #include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/upsample_nearest2d.h>
 
 namespace bt {
 
@@ -33,21 +37,28 @@ at::Tensor load(const bt_parameter &parameter, float *values, const Mode &mode) 
                    layout);
 }
 
-at::Tensor activate(at::Tensor tensor, bt_activation activation) {
-    switch (activation) {
+at::Tensor activate(at::Tensor tensor, const bt_operation &operation) {
+    switch (operation.activation) {
     case BT_ACTIVATION_NONE:
         return tensor;
     case BT_ACTIVATION_RELU:
         return tensor.relu_();
     case BT_ACTIVATION_SIGMOID:
         return tensor.sigmoid_();
+    case BT_ACTIVATION_RELU6:
+        return tensor.clamp_(0, 6);
+    case BT_ACTIVATION_SILU:
+        return at::silu_(tensor);
+    case BT_ACTIVATION_LEAKY:
+        return at::leaky_relu_(tensor, operation.slope);
     }
     throw Failure(BT_INVALID, "the network has an activation that this shim does not know");
 }
 
-at::Tensor resized(const at::Tensor &tensor, int64_t height, int64_t width) {
+at::Tensor resized(const at::Tensor &tensor, int64_t height, int64_t width, bt_resize how) {
     if (tensor.size(2) == height && tensor.size(3) == width) return tensor;
-    return at::upsample_bilinear2d(tensor, {height, width}, /*align_corners=*/true);
+    if (how == BT_RESIZE_NEAREST) return at::upsample_nearest2d(tensor, {height, width});
+    return at::upsample_bilinear2d(tensor, {height, width}, /*align_corners=*/how == BT_RESIZE_ALIGNED);
 }
 
 /* tensor + other, into tensor where nobody else sees it and no wider type comes of it. */
@@ -80,7 +91,8 @@ std::vector<at::Tensor> same_size(const bt_operation &operation, const std::vect
     const at::Tensor &model = tensors[operation.inputs[operation.resize_to_input]];
     std::vector<at::Tensor> inputs;
     for (int i = 0; i < operation.input_count; i++)
-        inputs.push_back(resized(tensors[operation.inputs[i]], model.size(2), model.size(3)));
+        inputs.push_back(
+            resized(tensors[operation.inputs[i]], model.size(2), model.size(3), operation.resize));
     return inputs;
 }
 
@@ -89,7 +101,7 @@ at::Tensor sum(const bt_operation &operation, const std::vector<at::Tensor> &ten
     at::Tensor total = inputs[0];
     for (size_t i = 1; i < inputs.size(); i++)
         total = added(total, inputs[i], /*own=*/i > 1);
-    return activate(inputs.size() > 1 ? total : total.clone(), operation.activation);
+    return activate(inputs.size() > 1 ? total : total.clone(), operation);
 }
 
 } // namespace
@@ -139,13 +151,26 @@ at::Tensor RunList::norm(const bt_operation &operation, const std::vector<at::Te
     if (parts_ && own) {
         bool relu = operation.activation == BT_ACTIVATION_RELU;
         at::Tensor y = fused_norm(*parts_, x, residual, scale, offset, relu);
-        if (y.defined()) return relu ? y : activate(std::move(y), operation.activation);
+        if (y.defined()) return relu ? y : activate(std::move(y), operation);
     }
     at::Tensor y =
         at::instance_norm(x, scale, offset, {}, {}, /*use_input_stats=*/true,
                           /*momentum=*/0.0, BT_NORM_EPSILON, at::globalContext().userEnabledCuDNN());
     if (residual.defined()) y = added(std::move(y), residual, /*own=*/true);
-    return activate(std::move(y), operation.activation);
+    return activate(std::move(y), operation);
+}
+
+/* y, a convolution's result, with what the same operation has after it. */
+at::Tensor RunList::finished(at::Tensor y, const bt_operation &operation,
+                             const std::vector<at::Tensor> &tensors) const {
+    auto parameter = [&](int place) { return parameters_[operation.parameters[place]]; };
+    if (operation.parameters[BT_CONVOLUTION_MEAN] != BT_NO_PARAMETER)
+        y = at::batch_norm(y, parameter(BT_CONVOLUTION_SCALE), parameter(BT_CONVOLUTION_OFFSET),
+                           parameter(BT_CONVOLUTION_MEAN), parameter(BT_CONVOLUTION_VARIANCE),
+                           /*training=*/false, /*momentum=*/0.0, BT_NORM_EPSILON,
+                           at::globalContext().userEnabledCuDNN());
+    if (operation.input_count > 1) y = added(std::move(y), tensors[operation.inputs[1]], /*own=*/true);
+    return activate(std::move(y), operation);
 }
 
 at::Tensor RunList::apply(const bt_operation &operation, const std::vector<at::Tensor> &tensors) const {
@@ -157,10 +182,16 @@ at::Tensor RunList::apply(const bt_operation &operation, const std::vector<at::T
     int64_t kernel = operation.kernel;
     switch (operation.kind) {
     case BT_OPERATION_CONVOLUTION:
-        return at::conv2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride},
-                          at::IntArrayRef{operation.padding});
+        return finished(at::conv2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride},
+                                   at::IntArrayRef{operation.padding}, at::IntArrayRef{operation.dilation},
+                                   operation.groups),
+                        operation, tensors);
     case BT_OPERATION_TRANSPOSED_CONVOLUTION:
-        return at::conv_transpose2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride});
+        /* What is cut off is as much as makes the size grow `stride` times. */
+        return finished(at::conv_transpose2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride},
+                                             at::IntArrayRef{operation.padding},
+                                             at::IntArrayRef{operation.stride + 2 * operation.padding - kernel}),
+                        operation, tensors);
     case BT_OPERATION_NORM:
         return norm(operation, tensors);
     case BT_OPERATION_ADD:
@@ -170,7 +201,7 @@ at::Tensor RunList::apply(const bt_operation &operation, const std::vector<at::T
     case BT_OPERATION_MAX_POOL:
         return at::max_pool2d(x, at::IntArrayRef{kernel}, at::IntArrayRef{kernel});
     case BT_OPERATION_RESIZE:
-        return resized(x, x.size(2) * operation.scale, x.size(3) * operation.scale);
+        return resized(x, x.size(2) * operation.scale, x.size(3) * operation.scale, operation.resize);
     case BT_OPERATION_GATE:
         return x.mul(tensors[operation.inputs[1]]);
     case BT_OPERATION_CHANNEL_ATTENTION:

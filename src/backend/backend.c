@@ -85,7 +85,8 @@ const char *bt_path_name(bt_path path) {
 
 /* Whether torch leaves this session to the compiled plan. */
 static bool is_planned(const backend_entry *backend, const bt_session_options *options) {
-    if (options->model_file && options->model_file[0]) return false;
+    const char *file = options->model_file;
+    if (file && file[0] && !bt_model_file_is_list(file)) return false;
     return backend->operations == &bt_backend_torch && options->path == BT_PATH_PRODUCTION &&
            options->use_channels_last && options->device;
 }

@@ -8,8 +8,10 @@
 #include "backend/calibrate-wide.h"
 #include "base/cores.h"
 #include "measure/overlap.h"
+#include "networks/list-file.h"
 #include "plan/pays.h"
 #include "plan/plan.h"
+#include "settings/model-file.h"
 
 /* A channel that never spoke has a range all the same, so small that nothing of it is lost. */
 #define SILENT 1e-6F
@@ -165,7 +167,7 @@ static void close_network(subject *n) {
 }
 
 static bt_status open_network(subject *n, const bt_session_options *session, int held_out, bt_error *error) {
-    bt_status status = bt_network_open(&n->network, session->model, error);
+    bt_status status = bt_network_open_file(&n->network, session->model, session->model_file, error);
     if (status == BT_OK)
         status = bt_network_check_size(n->network->title, n->network->size_multiple, session->height,
                                        session->width, error);
@@ -216,7 +218,7 @@ bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error)
     if (!session->device || strcmp(session->device, "cpu") != 0)
         return bt_fail(error, BT_UNSUPPORTED, "INT8 is the CPU's: on %.40s give --precision auto",
                        session->device ? session->device : "nothing");
-    if (session->model_file && session->model_file[0])
+    if (session->model_file && session->model_file[0] && !bt_model_file_is_list(session->model_file))
         return bt_fail(error, BT_UNSUPPORTED,
                        "%.60s is a file of its own, which has no compiled plan and so no INT8: give "
                        "--precision auto",

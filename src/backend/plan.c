@@ -15,7 +15,9 @@
 #include "base/cores.h"
 #include "base/memory.h"
 #include "kernels/check.h"
+#include "networks/list-file.h"
 #include "plan/onednn.h"
+#include "settings/model-file.h"
 
 typedef struct plan_session {
     bt_session base;
@@ -31,7 +33,7 @@ bt_status bt_plan_backend_check(const char *specification, bt_error *error) {
 }
 
 static bt_status check_options(const bt_session_options *options, bool on_cuda, bt_error *error) {
-    if (options->model_file && options->model_file[0])
+    if (options->model_file && options->model_file[0] && !bt_model_file_is_list(options->model_file))
         return bt_fail(error, BT_UNSUPPORTED,
                        "%.60s is a file of its own, which libtorch runs: give --backend torch",
                        options->model);
@@ -85,6 +87,7 @@ static void describe(plan_session *session, bt_precision precision, const bt_pla
     info->weights_hash = weights->hash;
     info->trained_weights = weights->trained;
     info->threads = planned->threads;
+    info->classes = session->network->channels[session->network->output_tensor];
     info->computes_masks = true;
     info->device_memory = session->on_cuda;
     info->takes_pictures = bt_plan_takes_pictures(session->plan);
@@ -151,7 +154,7 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     session->on_cuda = device >= 0;
     if (session->on_cuda) status = use_device(session, &planned, options, &facts, error);
     session->before_bytes = bt_memory_resident_bytes();
-    if (status == BT_OK) status = bt_network_open(&session->network, options->model, error);
+    if (status == BT_OK) status = bt_network_open_file(&session->network, options->model, options->model_file, error);
     if (status == BT_OK)
         status = bt_network_check_size(session->network->title, session->network->size_multiple,
                                        options->height, options->width, error);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "backend/backend.h"
-#include "networks/network.h"
+#include "networks/list-file.h"
 #include "networks/weights.h"
 #include "settings/model-file.h"
 #include "settings/weights.h"
@@ -62,7 +62,7 @@ bt_status bt_model_resolve(bt_resolved_model *out, const bt_model_request *reque
     out->weights[0] = '\0';
     bt_status status = choose_file(file, request, error);
     if (status == BT_OK) status = describe(out, request, file, error);
-    if (status == BT_OK && file[0] == '\0') status = choose_weights(out->weights, request, error);
+    if (status == BT_OK && (file[0] == '\0' || bt_model_file_is_list(file))) status = choose_weights(out->weights, request, error);
     return status;
 }
 
@@ -70,7 +70,7 @@ bt_status bt_resolved_model_check_weights(const bt_resolved_model *model, bt_set
                                           bt_error *error) {
     bt_network *network;
     if (model->simulated || model->model.kind != BT_MODEL_NETWORK) return BT_OK;
-    bt_status status = bt_network_open(&network, model->model.name, error);
+    bt_status status = bt_network_open_file(&network, model->model.name, model->model.file, error);
     if (status != BT_OK) return status;
     status = bt_weights_check(network, model->weights, error);
     bt_network_close(&network);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "networks/list-file.h"
 #include "settings/model-file.h"
 
 static bt_status find_model(bt_session_subject *out, const bt_session_options *options, bt_error *error) {
@@ -25,7 +26,8 @@ bt_status bt_session_subject_open(bt_session_subject *out, const bt_session_opti
     bt_status status = find_model(out, options, error);
     if (status == BT_OK) status = bt_model_check_size(&out->model, options->height, options->width, error);
     if (status != BT_OK) return status;
-    if (out->model.kind == BT_MODEL_NETWORK) return bt_network_open(&out->network, options->model, error);
+    if (out->model.kind == BT_MODEL_NETWORK)
+        return bt_network_open_file(&out->network, options->model, out->model.file, error);
     if (!options->resolved) status = bt_model_check_files(&out->model, error);
     return status == BT_OK ? list_files(out, error) : status;
 }

@@ -19,6 +19,7 @@ static const struct {
     {"pool", bt_try_pool, true},
     {"interleave", bt_try_interleave, false},
     {"unfold", bt_try_unfold, true},
+    {"planes", bt_try_planes, false},
     {"border", bt_try_border, false},
     {"winograd_read", bt_try_winograd_read, false},
     {"winograd_write", bt_try_winograd_write, false},

@@ -96,10 +96,10 @@ typedef struct bt_loops {
 
     /* One tile's 16 pixels of `channels` values to its 16 places, `plane` values apart. */
     void (*tile_in)(void *tiles, size_t plane, const void *const pixels[16], int channels);
-    /* The 16 places of one tile's products, `plane` floats apart, to its four pixels; NULL for one beyond the
-     * edge. */
+    /* The 16 places of one tile's products, `plane` floats apart, to its four pixels, or added to them, then ReLU;
+     * NULL for a pixel beyond the edge. */
     void (*tile_out)(void *const pixels[4], const float *products, size_t plane, const float *bias,
-                     int channels);
+                     int channels, bool adds, bool relu);
 
     /* Of floats in either table: values = 1 / (1 + exp(-values)). */
     void (*sigmoid)(float *values, size_t count);

@@ -57,7 +57,61 @@ void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level) {
                  bt_threads_for(rows * u->width * u->size * u->size * u->channels, rows, u->threads));
 }
 
+/* Pixels at a time: their values of all channels stay in the nearest cache while plane after plane is written. */
+#define PIXELS_AT_A_TIME 64
+
+static void write_planes(const bt_planes *p, int64_t image, int64_t from, int64_t to) {
+    const char *x = (const char *)p->x + (size_t)(image * p->pixels + from) * p->stride * bt_value_bytes(p->type);
+    for (int c = 0; c < p->channels; c++) {
+        float *out = p->planes + (image * p->channels + c) * p->pixels + from;
+        const size_t count = (size_t)(to - from);
+        if (p->type == BT_BF16)
+            for (size_t i = 0; i < count; i++)
+                out[i] = bt_element(x, BT_BF16, i * p->stride + (size_t)c);
+        else
+            for (size_t i = 0; i < count; i++)
+                out[i] = bt_element(x, BT_F32, i * p->stride + (size_t)c);
+    }
+}
+
+static void write_blocks(const bt_share *share) {
+    const bt_planes *p = share->kernel;
+    const int64_t blocks = (p->pixels + PIXELS_AT_A_TIME - 1) / PIXELS_AT_A_TIME;
+    for (int64_t i = share->from; i < share->to; i++) {
+        const int64_t from = i % blocks * PIXELS_AT_A_TIME, to = from + PIXELS_AT_A_TIME;
+        write_planes(p, i / blocks, from, to < p->pixels ? to : p->pixels);
+    }
+}
+
+void bt_planes_run(const bt_planes *planes) {
+    const bt_planes *p = planes;
+    const int64_t blocks = p->batch * ((p->pixels + PIXELS_AT_A_TIME - 1) / PIXELS_AT_A_TIME);
+    const bt_share all = {.kernel = p, .to = blocks};
+    bt_share_out(write_blocks, &all, bt_threads_for(p->batch * p->pixels * p->channels, blocks, p->threads));
+}
+
 /* ---- made-up cases ---- */
+
+void bt_try_planes(bt_trial *t) {
+    bt_planes p = {.batch = 1 + bt_trial_below(t, 3),
+                   .channels = 1 + bt_trial_below(t, 21),
+                   .pixels = 1 + bt_trial_below(t, 300),
+                   .type = t->given->type,
+                   .threads = t->given->threads};
+    const size_t channels = (size_t)p.channels, all = (size_t)(p.batch * p.pixels);
+    p.stride = channels + (size_t)bt_trial_below(t, 5);
+    p.x = bt_trial_activations(t, all * p.stride);
+    p.planes = bt_trial_numbers(t, all * channels);
+    double *wanted = bt_trial_wanted(t, all * channels);
+    bt_trial_name(t, "%d x %lld pixels, %d channels of %zu", p.batch, (long long)p.pixels, p.channels, p.stride);
+    if (t->no_memory) return;
+    for (size_t i = 0; i < all; i++)
+        for (size_t c = 0; c < channels; c++)
+            wanted[(i / (size_t)p.pixels * channels + c) * (size_t)p.pixels + i % (size_t)p.pixels] =
+                (double)bt_element(p.x, p.type, i * p.stride + c);
+    bt_planes_run(&p);
+    bt_trial_compare(t, p.planes, BT_F32, all * channels, (int)(all * channels), 1, wanted);
+}
 
 void bt_try_interleave(bt_trial *t) {
     bt_interleave i = {.batch = 1 + bt_trial_below(t, 3),

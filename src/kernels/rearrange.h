@@ -1,5 +1,5 @@
-/* Moving values without computing: an image into channels_last, and a transposed convolution's result into
- * its place.
+/* Moving values without computing: an image into channels_last, a transposed convolution's result into its
+ * place, and logits of several classes into planes.
  *
  * A 2 x 2 transposed convolution of stride 2 is a 1 x 1 convolution to four times the channels, since no two
  * of its squares overlap; each pixel then holds a square of four, (row, column, channel), which bt_unfold_run
@@ -38,8 +38,19 @@ typedef struct bt_unfold {
     int threads;
 } bt_unfold;
 
+typedef struct bt_planes {
+    float *planes;  /* batch x channels x pixels */
+    const void *x;  /* batch x pixels of `channels` values, float or BF16 */
+    size_t stride;  /* values from one pixel of x to the next */
+    int batch, channels;
+    int64_t pixels; /* of an image */
+    bt_value_type type;
+    int threads;
+} bt_planes;
+
 void bt_interleave_run(const bt_interleave *interleave, bt_cpu_level level);
 void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level);
+void bt_planes_run(const bt_planes *planes);
 
 #ifdef __cplusplus
 }

@@ -46,8 +46,14 @@ static float *row_of(const bt_sum *s, void *scratch, int thread, int input) {
                              ((size_t)thread * inputs + (size_t)input) * row_bytes(s));
 }
 
-static bt_reading reading_of(int i, int fine, int coarse) {
-    float at = fine > 1 ? (float)i * (float)(coarse - 1) / (float)(fine - 1) : 0;
+static bt_reading reading_of(bt_resize how, int i, int fine, int coarse) {
+    float at = 0;
+    if (how == BT_RESIZE_NEAREST)
+        at = (float)((int64_t)i * coarse / fine);
+    else if (how == BT_RESIZE_BILINEAR)
+        at = fmaxf(((float)i + 0.5F) * (float)coarse / (float)fine - 0.5F, 0);
+    else if (fine > 1)
+        at = (float)i * (float)(coarse - 1) / (float)(fine - 1);
     int low = (int)at;
     if (low > coarse - 1) low = coarse - 1;
     return (bt_reading){low, low + 1 < coarse ? low + 1 : low, at - (float)low};
@@ -70,7 +76,7 @@ static bt_sum_term direct_term(const bt_sum *s, int input, size_t row) {
 /* A row between two of a coarser input, in this thread's scratch. */
 static bt_sum_term blended_term(const bt_sum *s, const bt_share *share, int input, size_t image, size_t y) {
     const bt_sum_input *from = &s->inputs[input];
-    const bt_reading at = reading_of((int)y, s->height, from->height);
+    const bt_reading at = reading_of(s->resize, (int)y, s->height, from->height);
     const size_t values = (size_t)from->width * (size_t)s->channels, bytes = bt_value_bytes(s->type);
     const char *x = (const char *)from->x + image * (size_t)from->height * values * bytes;
     float *blended = row_of(s, share->scratch, share->thread, input);
@@ -120,7 +126,7 @@ void bt_sum_run(const bt_sum *sum, bt_cpu_level level, void *scratch) {
                           .to = (int64_t)sum->batch * sum->height};
     for (int i = 0; i < sum->input_count; i++)
         for (int x = 0; is_coarse(sum, i) && x < sum->width; x++)
-            readings_of(sum, scratch, i)[x] = reading_of(x, sum->width, sum->inputs[i].width);
+            readings_of(sum, scratch, i)[x] = reading_of(sum->resize, x, sum->width, sum->inputs[i].width);
     bt_share_out(run_rows, &all, threads_of(sum));
 }
 
@@ -144,7 +150,9 @@ static double sample(const bt_sum *s, const bt_sum_input *input, int image, doub
            down * ((1 - along) * corners[1][0] + along * corners[1][1]);
 }
 
-static double place_of(int i, int fine, int coarse) {
+static double place_of(bt_resize how, int i, int fine, int coarse) {
+    if (how == BT_RESIZE_NEAREST) return floor((double)i * coarse / fine);
+    if (how == BT_RESIZE_BILINEAR) return fmax((i + 0.5) * coarse / fine - 0.5, 0);
     return fine > 1 ? (double)i * (coarse - 1) / (fine - 1) : 0;
 }
 
@@ -157,8 +165,8 @@ void bt_sum_reference(const bt_sum *s, double *out) {
                     double sum = 0;
                     for (int k = 0; k < s->input_count; k++) {
                         const bt_sum_input *input = &s->inputs[k];
-                        sum += sample(s, input, n, place_of(i, s->height, input->height),
-                                      place_of(j, s->width, input->width), c);
+                        sum += sample(s, input, n, place_of(s->resize, i, s->height, input->height),
+                                      place_of(s->resize, j, s->width, input->width), c);
                     }
                     sum = s->relu && sum < 0 ? 0 : sum;
                     out[place] = s->out_type == BT_U8 ? fmin(sum * (double)s->per_unit[c], 255) : sum;
@@ -176,6 +184,7 @@ void bt_try_sum(bt_trial *t) {
                   .width = 1 + bt_trial_below(t, 20),
                   .type = bytes ? bt_trial_below(t, 2) ? BT_BF16 : BT_F32 : t->given->type,
                   .relu = bytes || bt_trial_below(t, 2),
+                  .resize = (bt_resize)bt_trial_below(t, 3),
                   .threads = t->given->threads};
     const size_t pixels = (size_t)(sum.batch * sum.height * sum.width);
     sum.out_stride = (size_t)(sum.channels + bt_trial_below(t, 2) * 5);

@@ -2,8 +2,8 @@
  *
  *     out = activation(x0 + x1 + ...), each xi brought to out's size where it has another
  *
- * bilinearly with corners aligned, as HRNet does: place i of n reads place i * (m - 1) / (n - 1) of m (0
- * where n is 1), between its two neighbours. With one input it resizes, or copies. Everything is
+ * between its two neighbours, or from the nearest, as bt_resize says (with corners aligned, as HRNet does, place 0
+ * where n is 1). With one input it resizes, or copies. Everything is
  * channels_last; out may be a slice of the channels of a wider tensor, which is how a concatenation is
  * written. A resized tensor is never written anywhere: each row of the output blends two rows of a coarse
  * input into a scratch that stays in cache, and adds from there. Inputs may be bytes, and out may be: sums times
@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "kernels/cpu.h"
+#include "networks/network.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,6 +36,7 @@ typedef struct bt_sum {
     bt_sum_input inputs[BT_SUM_MOST];
     int input_count;
     int batch, channels, height, width;
+    bt_resize resize;       /* how inputs of another size are read */
     bt_value_type type;     /* floats or BF16 */
     bt_value_type out_type; /* the same, or bytes */
     const float *per_unit;  /* of bytes written: how many make one, channels */

@@ -65,6 +65,7 @@ void bt_try_dot(bt_trial *t);
 void bt_try_pool(bt_trial *t);
 void bt_try_interleave(bt_trial *t);
 void bt_try_unfold(bt_trial *t);
+void bt_try_planes(bt_trial *t);
 void bt_try_border(bt_trial *t);
 void bt_try_winograd_read(bt_trial *t);
 void bt_try_winograd_write(bt_trial *t);

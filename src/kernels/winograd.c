@@ -1,5 +1,6 @@
 #include "kernels/winograd.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "kernels/element.h"
@@ -88,7 +89,7 @@ static void write_tiles(const bt_share *share) {
             pixels[i] = pixel < 0 ? NULL : (char *)w->out + (size_t)pixel * bytes;
         }
         share->loops->tile_out(pixels, w->products + (size_t)tile * channels, (size_t)w->pitch * channels,
-                               w->bias, w->out_channels);
+                               w->bias, w->out_channels, w->adds, w->relu);
     }
 }
 
@@ -170,7 +171,10 @@ void bt_winograd_write_reference(const bt_winograd *w, int64_t first, double *ou
                 for (int k = 0; k < BT_WINOGRAD_PLACES; k++)
                     sum += pixel_matrix[i / 2][k / 4] * pixel_matrix[i % 2][k % 4] *
                            (double)w->products[((int64_t)k * w->pitch + tile) * w->out_channels + o];
-                if (pixel >= 0) out[pixel * w->out_channels + o] = sum;
+                if (pixel < 0) continue;
+                const int64_t place = pixel * w->out_channels + o;
+                if (w->adds) sum += (double)bt_element(w->out, w->type, (size_t)place);
+                out[place] = w->relu ? fmax(sum, 0) : sum;
             }
     }
 }
@@ -194,8 +198,10 @@ static bt_winograd some_winograd(bt_trial *t, int64_t *first) {
     w.x = bt_trial_activations(t, (size_t)(w.batch * w.height * w.width * w.channels));
     w.out = bt_trial_activations(t, (size_t)(w.batch * w.height * w.width * w.out_channels));
     if (bt_trial_below(t, 2)) w.bias = bt_trial_numbers(t, (size_t)w.out_channels);
-    bt_trial_name(t, "%d x %d x %d, %d channels to %d, groups of %d", w.batch, w.height, w.width, w.channels,
-                  w.out_channels, w.group);
+    w.adds = bt_trial_below(t, 2);
+    w.relu = bt_trial_below(t, 2);
+    bt_trial_name(t, "%d x %d x %d, %d channels to %d, groups of %d%s%s", w.batch, w.height, w.width, w.channels,
+                  w.out_channels, w.group, w.adds ? ", added" : "", w.relu ? ", ReLU" : "");
     return w;
 }
 

@@ -40,6 +40,8 @@ typedef struct bt_winograd {
     /* Tiles from one place's to the next one's, at least group. An odd number keeps the 16 from falling into
      * the same sets of a cache. */
     int pitch;
+    bool adds; /* to what out holds */
+    bool relu; /* of the sum */
     bt_value_type type;
     int threads; /* OpenMP's, at most */
 } bt_winograd;

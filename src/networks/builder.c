@@ -1,6 +1,7 @@
 #include "networks/builder.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,10 +94,11 @@ static int append_operation(bt_builder *builder, bt_operation operation, int cha
     return operation.output;
 }
 
-/* An operation on one tensor without parameters, to start from. */
-static bt_operation operation_on(bt_operation_kind kind, int x) {
-    return (bt_operation){
-        .kind = kind, .inputs = {x}, .input_count = 1, .parameters = {BT_NO_PARAMETER, BT_NO_PARAMETER}};
+bt_operation bt_build_start(bt_operation_kind kind, int x) {
+    bt_operation operation = {.kind = kind, .inputs = {x}, .input_count = 1, .dilation = 1, .groups = 1};
+    for (int i = 0; i < BT_MAX_PARAMETERS; i++)
+        operation.parameters[i] = BT_NO_PARAMETER;
+    return operation;
 }
 
 bt_builder bt_builder_start(bt_network *network, bt_error *error) {
@@ -121,7 +123,7 @@ bt_status bt_builder_finish(bt_builder *builder, int output) {
 
 static int append_convolution(bt_builder *builder, int x, bt_convolution convolution,
                               const name_prefix *name) {
-    bt_operation operation = operation_on(BT_OPERATION_CONVOLUTION, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_CONVOLUTION, x);
     int kernel = convolution.kernel;
     operation.kernel = kernel;
     operation.stride = convolution.stride > 0 ? convolution.stride : 1;
@@ -141,7 +143,7 @@ int bt_build_convolution(bt_builder *builder, int x, bt_convolution convolution,
 }
 
 int bt_build_transposed_convolution(bt_builder *builder, int x, int channels, const char *name, ...) {
-    bt_operation operation = operation_on(BT_OPERATION_TRANSPOSED_CONVOLUTION, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_TRANSPOSED_CONVOLUTION, x);
     NAME_PREFIX(builder, prefix, name);
     operation.kernel = operation.stride = 2;
     operation.parameters[0] = append_parameter(builder, &prefix, ".weight", BT_PARAMETER_WEIGHT,
@@ -151,9 +153,51 @@ int bt_build_transposed_convolution(bt_builder *builder, int x, int channels, co
     return append_operation(builder, operation, channels);
 }
 
+/* `name` with its suffix is a parameter of one dimension. */
+static int append_vector(bt_builder *builder, const char *name, const char *suffix, bt_parameter_role role,
+                         int channels) {
+    name_prefix prefix = {""};
+    if (strlen(name) >= sizeof prefix.text)
+        fail(builder, "a parameter's name is too long");
+    else
+        memcpy(prefix.text, name, strlen(name) + 1);
+    return append_parameter(builder, &prefix, suffix, role, (int[BT_MAX_RANK]){channels});
+}
+
+int bt_build_filter(bt_builder *builder, bt_operation operation, bt_filter filter) {
+    const bool transposed = operation.kind == BT_OPERATION_TRANSPOSED_CONVOLUTION;
+    const int in = channels_of(builder, operation.inputs[0]), out = filter.channels, kernel = operation.kernel;
+    name_prefix prefix = {""};
+    if (strlen(filter.weights) >= sizeof prefix.text)
+        fail(builder, "a parameter's name is too long");
+    else
+        memcpy(prefix.text, filter.weights, strlen(filter.weights) + 1);
+    operation.parameters[BT_CONVOLUTION_WEIGHT] = append_parameter(
+        builder, &prefix, ".weight", BT_PARAMETER_WEIGHT,
+        (int[BT_MAX_RANK]){transposed ? in : out, transposed ? out : in / operation.groups, kernel, kernel});
+    if (filter.bias)
+        operation.parameters[BT_CONVOLUTION_BIAS] =
+            append_vector(builder, filter.weights, ".bias", BT_PARAMETER_BIAS, out);
+    static const struct {
+        const char *suffix;
+        bt_parameter_role role;
+    } norm[] = {{".weight", BT_PARAMETER_SCALE},
+                {".bias", BT_PARAMETER_OFFSET},
+                {".running_mean", BT_PARAMETER_MEAN},
+                {".running_var", BT_PARAMETER_VARIANCE}};
+    for (int i = 0; filter.batch_norm && i < 4; i++)
+        operation.parameters[BT_CONVOLUTION_SCALE + i] =
+            append_vector(builder, filter.batch_norm, norm[i].suffix, norm[i].role, out);
+    return append_operation(builder, operation, out);
+}
+
+int bt_build_plain(bt_builder *builder, bt_operation operation, int channels) {
+    return append_operation(builder, operation, channels);
+}
+
 static int append_norm(bt_builder *builder, int x, int residual, bt_activation activation,
                        const name_prefix *name) {
-    bt_operation operation = operation_on(BT_OPERATION_NORM, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_NORM, x);
     int channels = channels_of(builder, x);
     if (residual != BT_NO_TENSOR) operation.inputs[operation.input_count++] = residual;
     operation.activation = activation;
@@ -184,7 +228,7 @@ int bt_build_sequence(bt_builder *builder, int x, bt_convolution convolution, in
 }
 
 int bt_build_add_relu(bt_builder *builder, const int *inputs, int count, int like) {
-    bt_operation operation = operation_on(BT_OPERATION_ADD, inputs[0]);
+    bt_operation operation = bt_build_start(BT_OPERATION_ADD, inputs[0]);
     memcpy(operation.inputs, inputs, (size_t)count * sizeof(*inputs));
     operation.input_count = count;
     operation.activation = BT_ACTIVATION_RELU;
@@ -193,7 +237,7 @@ int bt_build_add_relu(bt_builder *builder, const int *inputs, int count, int lik
 }
 
 int bt_build_concatenate(bt_builder *builder, const int *inputs, int count) {
-    bt_operation operation = operation_on(BT_OPERATION_CONCATENATE, inputs[0]);
+    bt_operation operation = bt_build_start(BT_OPERATION_CONCATENATE, inputs[0]);
     int channels = 0;
     memcpy(operation.inputs, inputs, (size_t)count * sizeof(*inputs));
     operation.input_count = count;
@@ -203,25 +247,25 @@ int bt_build_concatenate(bt_builder *builder, const int *inputs, int count) {
 }
 
 int bt_build_max_pool(bt_builder *builder, int x, int kernel) {
-    bt_operation operation = operation_on(BT_OPERATION_MAX_POOL, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_MAX_POOL, x);
     operation.kernel = operation.stride = kernel;
     return append_operation(builder, operation, channels_of(builder, x));
 }
 
 int bt_build_resize(bt_builder *builder, int x, int scale) {
-    bt_operation operation = operation_on(BT_OPERATION_RESIZE, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_RESIZE, x);
     operation.scale = scale;
     return append_operation(builder, operation, channels_of(builder, x));
 }
 
 int bt_build_gate(bt_builder *builder, int x, int gate) {
-    bt_operation operation = operation_on(BT_OPERATION_GATE, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_GATE, x);
     operation.inputs[operation.input_count++] = gate;
     return append_operation(builder, operation, channels_of(builder, x));
 }
 
 int bt_build_channel_attention(bt_builder *builder, int x, int hidden, const char *name, ...) {
-    bt_operation operation = operation_on(BT_OPERATION_CHANNEL_ATTENTION, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_CHANNEL_ATTENTION, x);
     int channels = channels_of(builder, x);
     NAME_PREFIX(builder, prefix, name);
     operation.parameters[0] = append_parameter(builder, &prefix, ".0.weight", BT_PARAMETER_WEIGHT,
@@ -232,7 +276,7 @@ int bt_build_channel_attention(bt_builder *builder, int x, int hidden, const cha
 }
 
 int bt_build_spatial_attention(bt_builder *builder, int x, int kernel, const char *name, ...) {
-    bt_operation operation = operation_on(BT_OPERATION_SPATIAL_ATTENTION, x);
+    bt_operation operation = bt_build_start(BT_OPERATION_SPATIAL_ATTENTION, x);
     NAME_PREFIX(builder, prefix, name);
     operation.kernel = kernel;
     operation.stride = 1;

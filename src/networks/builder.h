@@ -34,6 +34,19 @@ bt_builder bt_builder_start(bt_network *network, bt_error *error);
  * convolution's parameters are marked as the head's. */
 BT_MUST_USE bt_status bt_builder_finish(bt_builder *builder, int output);
 
+/* The general way, for whoever has an operation in hand (list-file.h): one of `kind` on tensor x, with neither
+ * parameters nor measures, to be filled in; */
+bt_operation bt_build_start(bt_operation_kind kind, int x);
+/* a convolution, transposed or not, with its parameters; */
+typedef struct bt_filter {
+    int channels; /* out */
+    int bias;     /* whether it has one */
+    const char *weights, *batch_norm; /* whose names begin so: weights.weight, batch_norm.running_mean; or NULL: none */
+} bt_filter;
+int bt_build_filter(bt_builder *builder, bt_operation operation, bt_filter filter);
+/* one without parameters, to a tensor of `channels`. */
+int bt_build_plain(bt_builder *builder, bt_operation operation, int channels);
+
 /* Parameters name.weight and, where asked for, name.bias. */
 int bt_build_convolution(bt_builder *builder, int x, bt_convolution convolution, const char *name, ...)
     BT_PRINTF(4, 5);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "networks/list-file.h"
 #include "networks/model-archive.h"
 #include "networks/model-json.h"
 #include "networks/network.h"
@@ -89,7 +90,7 @@ static bt_status load_compiled(bt_model *model, bt_error *error) {
 
 static bt_status describe_network(bt_model *out, bt_error *error) {
     bt_network *network;
-    bt_status status = bt_network_open(&network, out->name, error);
+    bt_status status = bt_network_open_file(&network, out->name, out->file, error);
     if (status != BT_OK) return status;
     snprintf(out->title, sizeof out->title, "%s", network->title);
     out->size_multiple = network->size_multiple;
@@ -114,6 +115,10 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
     if (is_built_in(out->name))
         return bt_fail(error, BT_INVALID, "%s is a network of batchtune's own: give %.100s another name",
                        out->name, file);
+    if (bt_model_file_is_list(file)) {
+        status = describe_network(out, error);
+        return status == BT_OK ? load_input(out, error) : status;
+    }
     snprintf(out->title, sizeof out->title, "%s", out->name);
     out->size_multiple = 1;
     out->kind = ends_with(file, ".pt2")       ? BT_MODEL_PACKAGES

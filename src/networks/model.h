@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 typedef enum bt_model_kind {
-    BT_MODEL_NETWORK,     /* built in: bt_network_open has it */
+    BT_MODEL_NETWORK,     /* a list of operations: built in, or a user's file; bt_network_open_file has it */
     BT_MODEL_TORCHSCRIPT, /* a program that libtorch runs, for batches of any size */
     BT_MODEL_PACKAGES,    /* machine code for one batch size, or a file for each of several */
     BT_MODEL_ONNX         /* a network that ONNX Runtime runs */

@@ -4,18 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "networks/builder.h"
+#include "networks/list-file.h"
 
 #define MAX_SIZE 16384
 
-/* A third network is one more file with a bt_describe_... function, and one more line here. */
+BT_EMBED(bt_list_unet, "configs/networks/unet.list");
+
+/* A fourth network is one more file with a bt_describe_... function, or a list, and one more line here. */
 static const struct {
     const char *name, *title;
     int (*describe)(bt_builder *builder);
-    int size_multiple; /* every halving must come out even */
+    int size_multiple;          /* every halving must come out even */
+    const uint8_t *list, *end; /* in place of the four */
 } known[] = {
-    {"hrnet", "HRNet", bt_describe_hrnet, 32},
-    {"cbam_resunet", "CBAM-ResUNet", bt_describe_cbam_resunet, 16},
+    {.name = "hrnet", .title = "HRNet", .describe = bt_describe_hrnet, .size_multiple = 32},
+    {.name = "cbam_resunet", .title = "CBAM-ResUNet", .describe = bt_describe_cbam_resunet, .size_multiple = 16},
+    {.name = "unet", .list = bt_list_unet, .end = bt_list_unet_end},
 };
 
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
@@ -39,6 +45,9 @@ bt_status bt_network_open(bt_network **out, const char *name, bt_error *error) {
     while (index < KNOWN_COUNT && strcmp(known[index].name, name) != 0)
         index++;
     if (index == KNOWN_COUNT) return unknown(name, error);
+    if (known[index].list)
+        return bt_network_list_read(out, name, name, (const char *)known[index].list,
+                            (size_t)(known[index].end - known[index].list), error);
     bt_network *network = calloc(1, sizeof(*network));
     if (network == NULL) return bt_no_memory(error, "network \"%s\"", name);
     network->name = known[index].name;
@@ -54,6 +63,17 @@ bt_status bt_network_open(bt_network **out, const char *name, bt_error *error) {
     return BT_OK;
 }
 
+bt_status bt_network_call(bt_network *network, const char *name, bt_error *error) {
+    if (strlen(name) >= sizeof network->own_name)
+        return bt_fail(error, BT_INVALID, "a model's name has at most %zu letters, unlike \"%.80s\"",
+                       sizeof network->own_name - 1, name);
+    memcpy(network->own_name, name, strlen(name) + 1);
+    memcpy(network->own_title, name, strlen(name) + 1);
+    network->name = network->own_name;
+    network->title = network->own_title;
+    return BT_OK;
+}
+
 void bt_network_close(bt_network **network) {
     if (network == NULL || *network == NULL) return;
     free((*network)->parameters);
@@ -63,13 +83,17 @@ void bt_network_close(bt_network **network) {
     *network = NULL;
 }
 
+static int filtered(int size, const bt_operation *operation) {
+    return (size + 2 * operation->padding - operation->dilation * (operation->kernel - 1) - 1) / operation->stride + 1;
+}
+
 static bt_shape output_shape(const bt_network *network, const bt_operation *operation,
                              const bt_shape *shapes) {
     bt_shape shape = shapes[operation->inputs[0]];
     switch (operation->kind) {
     case BT_OPERATION_CONVOLUTION:
-        shape.height = (shape.height + 2 * operation->padding - operation->kernel) / operation->stride + 1;
-        shape.width = (shape.width + 2 * operation->padding - operation->kernel) / operation->stride + 1;
+        shape.height = filtered(shape.height, operation);
+        shape.width = filtered(shape.width, operation);
         break;
     case BT_OPERATION_TRANSPOSED_CONVOLUTION:
         shape.height *= operation->stride;

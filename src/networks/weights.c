@@ -50,7 +50,8 @@ no_memory:
 }
 
 static void fill_counter(float *values, const bt_parameter *parameter, uint64_t seed) {
-    double scale = 0.1, offset = parameter->role == BT_PARAMETER_SCALE ? 1.0 : 0.0;
+    const bool around_one = parameter->role == BT_PARAMETER_SCALE || parameter->role == BT_PARAMETER_VARIANCE;
+    double scale = 0.1, offset = around_one ? 1.0 : 0.0;
     if (parameter->rank >= 2) scale = sqrt(6.0 / (double)(parameter->count / (size_t)parameter->dims[0]));
     bt_counter_fill(values, parameter->count, bt_counter_key(parameter->name, seed), scale, offset);
 }
@@ -194,12 +195,15 @@ bt_status bt_weights_open(bt_weights **out, const bt_network *network, const cha
 
 bt_status bt_weights_check(const bt_network *network, const char *source, bt_error *error) {
     bt_weights_found found;
+    const uint8_t *demo;
+    size_t size;
     uint64_t seed;
     if (bt_weights_is_file(source)) {
         bt_status status = check_file(source, error);
         return status == BT_OK ? bt_weights_read_file(network, source, NULL, &found, error) : status;
     }
-    return strcmp(source, BT_WEIGHTS_DEMO) == 0 ? BT_OK : parse_counter(source, &seed, error);
+    return strcmp(source, BT_WEIGHTS_DEMO) == 0 ? bt_demo_data(network, &demo, &size, error)
+                                                : parse_counter(source, &seed, error);
 }
 
 void bt_weights_close(bt_weights **weights) {

@@ -30,8 +30,8 @@ typedef struct bt_weights {
  * Errors: those of bt_weights_read_file for a file; BT_NO_MEMORY. The caller owns the result.
  *
  * Counter values: with u = 2 * bt_counter_uniform(key(name, seed), i) - 1, a tensor of two or more dimensions
- * is u * sqrt(6 / fan_in), fan_in the product of all dimensions but the first; a one-dimensional *.weight is
- * 1 + 0.1 u; any other one-dimensional tensor 0.1 u; in double, rounded to float last. */
+ * is u * sqrt(6 / fan_in), fan_in the product of all dimensions but the first; a one-dimensional *.weight and a
+ * running variance are 1 + 0.1 u; any other one-dimensional tensor 0.1 u; in double, rounded to float last. */
 BT_MUST_USE bt_status bt_weights_open(bt_weights **out, const bt_network *network, const char *source,
                                       bt_error *error);
 void bt_weights_close(bt_weights **weights);

@@ -34,7 +34,9 @@ struct bt_convolution {
 static bool tiles_pay(const bt_conv_shape *s) {
     const int fewest = s->channels < s->out_channels ? s->channels : s->out_channels,
               tiles = (s->height / 2) * (s->width / 2);
-    if (s->kernel != 3 || s->stride != 1 || s->padding != 1 || s->type == BT_U8) return false;
+    if (s->kernel != 3 || s->stride != 1 || s->padding != 1 || s->type == BT_U8 || s->out_type != s->type ||
+        bt_conv_groups(s) > 1 || bt_conv_dilation(s) > 1 || s->activation > BT_ACTIVATION_RELU)
+        return false;
     if (s->type == BT_BF16)
         return s->channels >= CHANNELS_LEAST_BF16 && fewest >= CHANNELS_LEAST_BF16 * 2 / 3 &&
                tiles >= TILES_LEAST_BF16;
@@ -62,6 +64,8 @@ static bt_status open_tiled(bt_convolution *c, const float *weights, bt_packed *
                                 .width = s->width,
                                 .channels = s->channels,
                                 .out_channels = s->out_channels,
+                                .adds = s->adds,
+                                .relu = s->activation == BT_ACTIVATION_RELU,
                                 .type = s->type,
                                 .threads = omp_get_max_threads()};
     c->winograd.group = group_of(&c->winograd);
@@ -118,9 +122,9 @@ void bt_convolution_text(const bt_convolution *c, char *text, size_t size) {
     const bt_conv_shape *s = &c->shape;
     char tiles[32] = "";
     if (c->tiled) snprintf(tiles, sizeof tiles, "winograd, %d tiles, ", c->winograd.group);
-    snprintf(text, size, "conv %dx%d/%d %d>%d %dx%d %s%s", s->kernel, s->kernel, s->stride, s->channels,
-             s->out_channels, bt_conv_out_size(s->height, s), bt_conv_out_size(s->width, s), tiles,
-             bt_primitive_name(c->primitive));
+    snprintf(text, size, "conv %dx%d/%d %d>%d %dx%d %s%s%s%s", s->kernel, s->kernel, s->stride, s->channels,
+             s->out_channels, bt_conv_out_size(s->height, s), bt_conv_out_size(s->width, s), s->adds ? "added, " : "",
+             s->activation != BT_ACTIVATION_NONE ? "activated, " : "", tiles, bt_primitive_name(c->primitive));
 }
 
 void bt_convolution_bind(bt_convolution *c, void *x, const float *bias, void *out, void *scratch) {

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "kernels/parallel.h"
+#include "plan/fold.h"
 
 bt_status bt_lowering_open(bt_lowering *l) {
     size_t tensors = (size_t)l->network->tensor_count, operations = (size_t)l->network->operation_count;
@@ -53,7 +54,8 @@ void bt_lowering_no_memory(bt_lowering *l) {
 /* ---- operations ---- */
 
 bool bt_is_pointwise(const bt_operation *operation) {
-    return operation->kind == BT_OPERATION_CONVOLUTION && operation->kernel == 1 && operation->stride == 1;
+    return operation->kind == BT_OPERATION_CONVOLUTION && operation->kernel == 1 && operation->stride == 1 &&
+           operation->groups == 1;
 }
 
 /* ---- values ---- */
@@ -182,6 +184,24 @@ const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, 
         *place = aligned_alloc(BT_CACHE_LINE, bt_rounded(bytes));
         if (*place) memcpy(*place, l->weights->values[number], bytes);
     }
+    if (!*place) bt_lowering_no_memory(l);
+    return *place;
+}
+
+float *bt_filter_weights(bt_lowering *l, int number) {
+    const bt_operation *operation = &l->network->operations[number];
+    if (!l->weights || l->status != BT_OK) return NULL;
+    float *weights = bt_folded_weights(l->network, operation, l->weights->values);
+    if (!weights) bt_lowering_no_memory(l);
+    return weights;
+}
+
+const float *bt_filter_bias(bt_lowering *l, int number, int tiles) {
+    const bt_operation *operation = &l->network->operations[number];
+    float **place = &l->plan->biases[number];
+    if (operation->parameters[BT_CONVOLUTION_BIAS] == BT_NO_PARAMETER && !bt_is_normed(operation)) return NULL;
+    if (!*place && l->weights && l->status == BT_OK)
+        *place = bt_folded_bias(l->network, operation, l->weights->values, tiles);
     if (!*place) bt_lowering_no_memory(l);
     return *place;
 }

@@ -70,6 +70,12 @@ const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, 
 /* The same where a step reads them: on a GPU, in its memory. */
 const float *bt_parameter_memory(bt_lowering *l, const bt_operation *operation, int index);
 
+/* The weights of a convolution with its BatchNorm within them: the caller's to free. NULL once they are packed, and
+ * where something failed. */
+float *bt_filter_weights(bt_lowering *l, int number);
+/* What it adds to each output channel, `tiles` times over, kept with the plan; NULL where it is nothing. */
+const float *bt_filter_bias(bt_lowering *l, int number, int tiles);
+
 /* ---- steps that several families use ---- */
 
 /* A convolution by `part` of an operation's weights, from value to value. The weights may be NULL where
@@ -78,8 +84,10 @@ void bt_add_convolution(bt_lowering *l, int number, int part, bt_conv_shape shap
                         int from, const float *bias, int to);
 bool bt_is_packed(const bt_lowering *l, int number, int part);
 bool bt_is_pointwise(const bt_operation *operation); /* a 1 x 1 convolution of stride 1 */
-/* Sum of values, resized to the output's size; one alone is resized or copied. */
-void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool relu);
+/* Sum of values, resized to the output's size as `resize` says; one alone is resized or copied. */
+void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bt_resize resize, bool relu);
+/* An operation's activation, of a value of its own, in place; nothing where it has none. */
+void bt_add_activation(bt_lowering *l, const bt_operation *operation, int value);
 
 /* Whether a concatenation is never written, since the 1 x 1 convolution that reads it goes to its inputs. */
 bool bt_is_split(const bt_lowering *l, const bt_operation *concatenation);
@@ -89,5 +97,7 @@ int bt_place_in_concatenation(bt_lowering *l, int tensor);
 
 /* What begins a program: the caller's image into channels_last. */
 void bt_lower_image(bt_lowering *l);
+/* What ends one whose last step cannot write to the caller: a value as planes of floats, one a channel. */
+int bt_lower_planes(bt_lowering *l, int from);
 
 #endif

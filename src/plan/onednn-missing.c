@@ -37,6 +37,12 @@ bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, con
     return missing(out, fresh, error);
 }
 
+bt_status bt_activation_open(bt_primitive **out, const bt_activation_shape *shape, bt_error *error) {
+    (void)shape;
+    *out = NULL;
+    return bt_onednn_load(BT_CPU_PORTABLE, error);
+}
+
 void bt_primitive_close(bt_primitive **primitive) {
     (void)primitive;
 }

@@ -3,64 +3,15 @@
 
 #if __has_include(<oneapi/dnnl/dnnl.h>)
 
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include <oneapi/dnnl/dnnl.h>
+#include "plan/onednn-library.h"
 
-#include "base/library.h"
-#include "base/text.h"
-
-#define LIBRARY   "libdnnl.so.2"
-#define REMEDY    "run `make deps`, or install libdnnl2"
 #define ALIGNMENT 64
 #define HUGE_PAGE (2 << 20)
-
-/* Everything that is called, by its name without the prefix: an X-macro table of a row a function, and so
- * over five lines. */
-#define FUNCTIONS(X)                                                                                         \
-    X(version)                                                                                               \
-    X(set_max_cpu_isa)                                                                                       \
-    X(engine_create)                                                                                         \
-    X(stream_create)                                                                                         \
-    X(stream_wait)                                                                                           \
-    X(memory_desc_init_by_tag)                                                                               \
-    X(memory_desc_equal)                                                                                     \
-    X(memory_desc_get_size)                                                                                  \
-    X(memory_create)                                                                                         \
-    X(memory_set_data_handle)                                                                                \
-    X(memory_destroy)                                                                                        \
-    X(convolution_forward_desc_init)                                                                         \
-    X(matmul_desc_init)                                                                                      \
-    X(primitive_attr_create)                                                                                 \
-    X(primitive_attr_set_scratchpad_mode)                                                                    \
-    X(primitive_attr_set_output_scales)                                                                      \
-    X(primitive_attr_destroy)                                                                                \
-    X(primitive_desc_create)                                                                                 \
-    X(primitive_desc_destroy)                                                                                \
-    X(primitive_desc_query)                                                                                  \
-    X(primitive_desc_query_md)                                                                               \
-    X(reorder_primitive_desc_create)                                                                         \
-    X(primitive_create)                                                                                      \
-    X(primitive_execute)                                                                                     \
-    X(primitive_destroy)
-
-#define DECLARE(function) __typeof__(dnnl_##function) *function;
-
-/* Of this process: loaded once, never unloaded. Engine and stream are for any thread: a CPU stream runs what
- * it is given in the calling thread. */
-static struct {
-    pthread_mutex_t lock;
-    bool ready;
-    char text[16]; /* its version */
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-    FUNCTIONS(DECLARE)
-} lib = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 enum { SOURCE, WEIGHTS, BIAS, TARGET, SCRATCH, MEMORIES };
 
@@ -79,60 +30,6 @@ struct bt_primitive {
     size_t scratch_bytes;
     char name[48];
 };
-
-/* ---- loading ---- */
-
-static dnnl_cpu_isa_t isa_of(bt_cpu_level level) {
-    switch (level) {
-    case BT_CPU_PORTABLE:
-        return dnnl_cpu_isa_sse41;
-    case BT_CPU_AVX2:
-        return dnnl_cpu_isa_avx2_vnni; /* AVX2 where there is no VNNI */
-    case BT_CPU_AVX512:
-        return dnnl_cpu_isa_avx512_core_vnni;
-    default:
-        return dnnl_cpu_isa_all;
-    }
-}
-
-static bt_status find_functions(void *library, bt_error *error) {
-#define FIND(function)                                                                                       \
-    if (!bt_library_symbol(library, "dnnl_" #function, &lib.function))                                       \
-        return bt_fail(error, BT_UNSUPPORTED, LIBRARY " has no dnnl_" #function ": " REMEDY);
-    FUNCTIONS(FIND)
-    return BT_OK;
-}
-
-static bt_status load(bt_cpu_level level, bt_error *error) {
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return bt_fail(error, BT_UNSUPPORTED, "oneDNN does not load: " REMEDY " (%s)", bt_text_load_error());
-    bt_status status = find_functions(library, error);
-    if (status != BT_OK) return status;
-    const dnnl_version_t *version = lib.version();
-    snprintf(lib.text, sizeof lib.text, "%d.%d.%d", version->major, version->minor, version->patch);
-    if (version->major != DNNL_VERSION_MAJOR || version->minor < DNNL_VERSION_MINOR)
-        return bt_fail(error, BT_UNSUPPORTED, "oneDNN %s is not the %d.%d that this was built for: " REMEDY,
-                       lib.text, DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR);
-    lib.set_max_cpu_isa(isa_of(level)); /* too late only where somebody else used this library before */
-    if (lib.engine_create(&lib.engine, dnnl_cpu, 0) != dnnl_success ||
-        lib.stream_create(&lib.stream, lib.engine, dnnl_stream_default_flags) != dnnl_success)
-        return bt_fail(error, BT_UNSUPPORTED, "oneDNN %s makes no engine on this CPU", lib.text);
-    lib.ready = true;
-    return BT_OK;
-}
-
-bt_status bt_onednn_load(bt_cpu_level level, bt_error *error) {
-    bt_status status = BT_OK;
-    pthread_mutex_lock(&lib.lock);
-    if (!lib.ready) status = load(level, error);
-    pthread_mutex_unlock(&lib.lock);
-    return status;
-}
-
-const char *bt_onednn_version(void) {
-    return lib.text;
-}
 
 static bt_status fail(dnnl_status_t status, const char *doing, bt_error *error) {
     if (status == dnnl_out_of_memory) return bt_fail(error, BT_NO_MEMORY, "oneDNN, %s: out of memory", doing);
@@ -216,15 +113,50 @@ static bt_status pack(bt_packed **out, const dnnl_memory_desc_t *layout, const d
 
 #define BY_OUT_CHANNEL (1 << 1)
 
-/* A description with oneDNN's favourite implementation; scratch memory is the caller's. `scales` of `count`
- * output channels, or NULL. */
-static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what, const float *scales, int count) {
+typedef struct eltwise {
+    dnnl_alg_kind_t kind;
+    float alpha, beta;
+} eltwise;
+
+static eltwise eltwise_of(bt_activation activation, float slope) {
+    switch (activation) {
+    case BT_ACTIVATION_SIGMOID:
+        return (eltwise){dnnl_eltwise_logistic, 0, 0};
+    case BT_ACTIVATION_RELU6:
+        return (eltwise){dnnl_eltwise_clip, 0, 6};
+    case BT_ACTIVATION_SILU:
+        return (eltwise){dnnl_eltwise_swish, 1, 0};
+    case BT_ACTIVATION_LEAKY:
+        return (eltwise){dnnl_eltwise_relu, slope, 0};
+    default:
+        return (eltwise){dnnl_eltwise_relu, 0, 0};
+    }
+}
+
+/* What follows a convolution within it: what its output holds is added, then the activation. */
+static dnnl_status_t follow(dnnl_primitive_attr_t attributes, const bt_conv_shape *s) {
+    dnnl_post_ops_t after = NULL;
+    const eltwise last = eltwise_of(s->activation, s->slope);
+    if (!s->adds && s->activation == BT_ACTIVATION_NONE) return dnnl_success;
+    dnnl_status_t status = lib.post_ops_create(&after);
+    if (status == dnnl_success && s->adds) status = lib.post_ops_append_sum(after, 1);
+    if (status == dnnl_success && s->activation != BT_ACTIVATION_NONE)
+        status = lib.post_ops_append_eltwise(after, 1, last.kind, last.alpha, last.beta);
+    if (status == dnnl_success) status = lib.primitive_attr_set_post_ops(attributes, after);
+    if (after) lib.post_ops_destroy(after);
+    return status;
+}
+
+/* A description with oneDNN's favourite implementation; scratch memory is the caller's. `conv` where it is a
+ * convolution. */
+static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what, const bt_conv_shape *conv) {
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_status_t status = lib.primitive_attr_create(&attributes);
     if (status == dnnl_success)
         status = lib.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success && scales)
-        status = lib.primitive_attr_set_output_scales(attributes, count, BY_OUT_CHANNEL, scales);
+    if (status == dnnl_success && conv && conv->scales)
+        status = lib.primitive_attr_set_output_scales(attributes, conv->out_channels, BY_OUT_CHANNEL, conv->scales);
+    if (status == dnnl_success && conv) status = follow(attributes, conv);
     if (status == dnnl_success) status = lib.primitive_desc_create(out, what, attributes, lib.engine, NULL);
     if (attributes) lib.primitive_attr_destroy(attributes);
     return status;
@@ -250,28 +182,37 @@ static dnnl_status_t lay_out(const tensor *tensors, size_t count) {
     return status;
 }
 
+/* A convolution's weights: groups are a dimension of their own, where there are several. */
+static tensor filter_of(dnnl_memory_desc_t *layout, const bt_conv_shape *s, dnnl_data_type_t type, bool plain) {
+    const int groups = bt_conv_groups(s), out = s->out_channels / groups, in = s->channels / groups, k = s->kernel;
+    if (groups == 1) return (tensor){layout, 4, {out, in, k, k}, type, plain ? dnnl_oihw : dnnl_format_tag_any};
+    return (tensor){layout, 5, {groups, out, in, k, k}, type, plain ? dnnl_goihw : dnnl_format_tag_any};
+}
+
 /* Activations are channels_last; `plain` is how the caller has the weights. */
 static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
                                    const bt_conv_shape *s) {
     const dnnl_data_type_t type = type_of(s->type), by = s->type == BT_U8 ? dnnl_s8 : type,
                            given = s->type == BT_U8 ? dnnl_s8 : dnnl_f32;
-    const int out_height = bt_conv_out_size(s->height, s), out_width = bt_conv_out_size(s->width, s);
-    const dnnl_dims_t strides = {s->stride, s->stride}, padding = {s->padding, s->padding};
+    const int out_height = bt_conv_out_size(s->height, s), out_width = bt_conv_out_size(s->width, s),
+              between = bt_conv_dilation(s) - 1;
+    const dnnl_dims_t strides = {s->stride, s->stride}, padding = {s->padding, s->padding},
+                      dilation = {between, between};
     dnnl_memory_desc_t from, weights, bias, to;
     const tensor tensors[] = {
         {&from, 4, {s->batch, s->channels, s->height, s->width}, type, dnnl_nhwc},
-        {&weights, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, by, dnnl_format_tag_any},
-        {plain, 4, {s->out_channels, s->channels, s->kernel, s->kernel}, given, dnnl_oihw},
+        filter_of(&weights, s, by, false),
+        filter_of(plain, s, given, true),
         {&bias, 1, {s->out_channels}, dnnl_f32, dnnl_a},
         {&to, 4, {s->batch, s->out_channels, out_height, out_width}, type_of(s->out_type), dnnl_nhwc},
     };
     dnnl_convolution_desc_t what;
     dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
     if (status == dnnl_success)
-        status = lib.convolution_forward_desc_init(&what, dnnl_forward_inference, dnnl_convolution_direct,
-                                                   &from, &weights, s->bias ? &bias : NULL, &to, strides,
-                                                   padding, padding);
-    return status == dnnl_success ? choose(out, &what, s->scales, s->out_channels) : status;
+        status = lib.dilated_convolution_forward_desc_init(
+            &what, dnnl_forward_inference, dnnl_convolution_direct, &from, &weights, s->bias ? &bias : NULL, &to,
+            strides, dilation, padding, padding);
+    return status == dnnl_success ? choose(out, &what, s) : status;
 }
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_desc_t *plain,
@@ -287,7 +228,19 @@ static dnnl_status_t describe_product(dnnl_primitive_desc_t *out, dnnl_memory_de
     dnnl_matmul_desc_t what;
     dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
     if (status == dnnl_success) status = lib.matmul_desc_init(&what, &from, &by, NULL, &to);
-    return status == dnnl_success ? choose(out, &what, NULL, 0) : status;
+    return status == dnnl_success ? choose(out, &what, NULL) : status;
+}
+
+static dnnl_status_t describe_activation(dnnl_primitive_desc_t *out, const bt_activation_shape *s) {
+    const eltwise kind = eltwise_of(s->activation, s->slope);
+    dnnl_memory_desc_t layout;
+    const tensor all = {&layout, 1, {s->count}, type_of(s->type), dnnl_a};
+    dnnl_eltwise_desc_t what;
+    dnnl_status_t status = lay_out(&all, 1);
+    if (status == dnnl_success)
+        status = lib.eltwise_forward_desc_init(&what, dnnl_forward_inference, kind.kind, &layout, kind.alpha,
+                                               kind.beta);
+    return status == dnnl_success ? choose(out, &what, NULL) : status;
 }
 
 /* ---- made and run ---- */
@@ -305,7 +258,7 @@ static dnnl_status_t make(bt_primitive *primitive, dnnl_primitive_desc_t descrip
     const char *name = "";
     dnnl_status_t status = lib.primitive_create(&primitive->itself, description);
     for (int i = 0; i < MEMORIES && status == dnnl_success; i++) {
-        if (i == BIAS && !bias) continue;
+        if ((i == BIAS && !bias) || (i == WEIGHTS && !packed)) continue;
         const dnnl_memory_desc_t *layout =
             lib.primitive_desc_query_md(description, parts[i].query, i == BIAS);
         if (i == SCRATCH) primitive->scratch_bytes = lib.memory_desc_get_size(layout);
@@ -318,7 +271,7 @@ static dnnl_status_t make(bt_primitive *primitive, dnnl_primitive_desc_t descrip
     return status;
 }
 
-/* From a description, or from why there is none. */
+/* From a description, or from why there is none. What has no weights has no `plain` layout of theirs. */
 static bt_status open_primitive(bt_primitive **out, dnnl_status_t done, dnnl_primitive_desc_t description,
                                 const dnnl_memory_desc_t *plain, const void *weights, bt_packed *packed,
                                 bt_packed **fresh, bool bias, bt_error *error) {
@@ -328,8 +281,9 @@ static bt_status open_primitive(bt_primitive **out, dnnl_status_t done, dnnl_pri
     *fresh = NULL;
     if (!primitive) status = bt_no_memory(error, "a convolution");
     if (status == BT_OK && done == dnnl_success) {
-        const dnnl_memory_desc_t *wanted = lib.primitive_desc_query_md(description, dnnl_query_weights_md, 0);
-        if (!packed || !lib.memory_desc_equal(wanted, &packed->layout))
+        const dnnl_memory_desc_t *wanted =
+            plain ? lib.primitive_desc_query_md(description, dnnl_query_weights_md, 0) : NULL;
+        if (wanted && (!packed || !lib.memory_desc_equal(wanted, &packed->layout)))
             status = pack(fresh, wanted, plain, weights, packed, error);
         if (status == BT_OK) done = make(primitive, description, *fresh ? *fresh : packed, bias);
     }
@@ -358,6 +312,13 @@ bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, con
     dnnl_memory_desc_t plain;
     dnnl_status_t done = describe_product(&description, &plain, shape);
     return open_primitive(out, done, description, &plain, weights, packed, fresh, false, error);
+}
+
+bt_status bt_activation_open(bt_primitive **out, const bt_activation_shape *shape, bt_error *error) {
+    dnnl_primitive_desc_t description = NULL;
+    bt_packed *none;
+    dnnl_status_t done = describe_activation(&description, shape);
+    return open_primitive(out, done, description, NULL, NULL, NULL, &none, false, error);
 }
 
 void bt_primitive_close(bt_primitive **primitive) {

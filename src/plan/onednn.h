@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "kernels/cpu.h"
+#include "networks/network.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +34,10 @@ typedef struct bt_packed bt_packed;
 typedef struct bt_conv_shape {
     int batch, channels, height, width; /* of the input */
     int out_channels, kernel, stride, padding;
+    int dilation, groups; /* 0 means 1 */
+    bool adds;            /* to what its output holds, of type out_type */
+    bt_activation activation;
+    float slope; /* of BT_ACTIVATION_LEAKY */
     bt_value_type type, out_type; /* of what is multiplied; of the output, which may be bytes after bytes */
     bool bias;                    /* FP32 */
     /* Of bytes: what a sum of products is worth in each output channel, read when the primitive is made. A
@@ -40,10 +45,26 @@ typedef struct bt_conv_shape {
     const float *scales;
 } bt_conv_shape;
 
+static inline int bt_conv_groups(const bt_conv_shape *shape) {
+    return shape->groups > 1 ? shape->groups : 1;
+}
+
+static inline int bt_conv_dilation(const bt_conv_shape *shape) {
+    return shape->dilation > 1 ? shape->dilation : 1;
+}
+
 /* Height or width of the output, of an input's. */
 static inline int bt_conv_out_size(int size, const bt_conv_shape *shape) {
-    return (size + 2 * shape->padding - shape->kernel) / shape->stride + 1;
+    return (size + 2 * shape->padding - bt_conv_dilation(shape) * (shape->kernel - 1) - 1) / shape->stride + 1;
 }
+
+/* An activation of `count` values by itself, in place. */
+typedef struct bt_activation_shape {
+    int64_t count;
+    bt_activation activation; /* not none */
+    float slope;
+    bt_value_type type; /* floats or BF16 */
+} bt_activation_shape;
 
 /* `count` products of matrices: rows x inner by inner x columns. */
 typedef struct bt_product_shape {
@@ -51,7 +72,7 @@ typedef struct bt_product_shape {
     bt_value_type type; /* of what is multiplied; the products are FP32 */
 } bt_product_shape;
 
-/* Either of them, ready to run. */
+/* Any of them, ready to run. */
 typedef struct bt_primitive bt_primitive;
 
 /* Makes the primitive, for as many threads as omp_get_max_threads() says now. `packed` is what an earlier
@@ -63,6 +84,7 @@ BT_MUST_USE bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shap
                                    bt_packed *packed, bt_packed **fresh, bt_error *error);
 BT_MUST_USE bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, const float *weights,
                                       bt_packed *packed, bt_packed **fresh, bt_error *error);
+BT_MUST_USE bt_status bt_activation_open(bt_primitive **out, const bt_activation_shape *shape, bt_error *error);
 void bt_primitive_close(bt_primitive **primitive);
 void bt_packed_close(bt_packed **packed);
 size_t bt_packed_bytes(const bt_packed *packed);

@@ -111,14 +111,14 @@ bt_status bt_plan_open(bt_plan **out, const bt_plan_options *options, bt_error *
     plan->options.calibration = NULL;
     plan->shapes = calloc((size_t)network->tensor_count, sizeof *plan->shapes);
     plan->parameters = calloc((size_t)network->parameter_count, sizeof *plan->parameters);
-    plan->tiled_biases = calloc((size_t)network->operation_count, sizeof *plan->tiled_biases);
+    plan->biases = calloc((size_t)network->operation_count, sizeof *plan->biases);
     plan->byte_weights = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->byte_weights);
     plan->packed = calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->packed);
     plan->device_parameters = calloc((size_t)network->parameter_count, sizeof *plan->device_parameters);
     plan->device_weights =
         calloc((size_t)network->operation_count * BT_PLAN_PARTS, sizeof *plan->device_weights);
     bt_status status = BT_OK;
-    if (!plan->shapes || !plan->parameters || !plan->tiled_biases || !plan->byte_weights || !plan->packed ||
+    if (!plan->shapes || !plan->parameters || !plan->biases || !plan->byte_weights || !plan->packed ||
         !plan->device_parameters || !plan->device_weights)
         status = bt_no_memory(error, "a plan");
     if (status == BT_OK)
@@ -147,8 +147,8 @@ void bt_plan_close(bt_plan **out) {
         bt_packed_close(&plan->all_packed[i]);
     for (int i = 0; plan->parameters && i < network->parameter_count; i++)
         free(plan->parameters[i]);
-    for (int i = 0; plan->tiled_biases && i < network->operation_count; i++)
-        free(plan->tiled_biases[i]);
+    for (int i = 0; plan->biases && i < network->operation_count; i++)
+        free(plan->biases[i]);
     for (int i = 0; plan->byte_weights && i < network->operation_count * BT_PLAN_PARTS; i++)
         bt_byte_weights_close(&plan->byte_weights[i]);
     bt_units_close(&plan->units, network);
@@ -163,7 +163,7 @@ void bt_plan_close(bt_plan **out) {
     free(plan->packed);
     free(plan->byte_weights);
     free(plan->parameters);
-    free(plan->tiled_biases);
+    free(plan->biases);
     free(plan->shapes);
     free(plan);
     *out = NULL;

@@ -58,7 +58,7 @@ static void lower_operations(bt_lowering *l) {
     }
 }
 
-/* The last step writes the logits, which are one channel of floats, to the caller's memory. */
+/* The last step writes the logits, floats, to the caller's memory. One channel is a plane as it is. */
 static void check_output(bt_lowering *l) {
     bt_program *program = l->program;
     if (l->status != BT_OK) return;
@@ -67,7 +67,7 @@ static void check_output(bt_lowering *l) {
     const bt_value *logits = &program->values[program->output];
     if (logits->channels != 1 || logits->type != BT_F32 || last->output != program->output ||
         !last->kind->only_writes)
-        bt_lowering_fail(l, BT_UNSUPPORTED, "the compiled plan wants logits of one channel last", NULL);
+        program->output = bt_lower_planes(l, program->output);
 }
 
 static size_t value_bytes(const bt_program *program, const bt_value *value) {
@@ -217,10 +217,11 @@ static void sample(bt_program *program, const bt_plan_step *step) {
 
 /* What became no number must not come out as a mask. */
 static void spoil_broken(const bt_program *program) {
-    const size_t pixels = (size_t)bt_pixels_of(&program->values[program->output]);
+    const bt_value *output = &program->values[program->output];
+    const size_t count = (size_t)bt_pixels_of(output) * (size_t)output->channels;
     for (int n = 0; n < program->batch; n++)
-        for (size_t p = 0; program->broken[n] && p < pixels; p++)
-            program->logits[(size_t)n * pixels + p] = NAN;
+        for (size_t p = 0; program->broken[n] && p < count; p++)
+            program->logits[(size_t)n * count + p] = NAN;
 }
 
 bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images, float *logits,

@@ -70,7 +70,7 @@ struct bt_plan {
     bt_plan_options options;
     bt_shape *shapes;              /* of the network's tensors, for one image */
     float **parameters;            /* copies of those that are not packed; NULL elsewhere */
-    float **tiled_biases;          /* of transposed convolutions, by operation; NULL elsewhere */
+    float **biases;                /* of convolutions, by operation, as steps read them; NULL elsewhere */
     bt_units *units;               /* of the network's tensors, where some are bytes; NULL: none is */
     bt_byte_weights *byte_weights; /* [operation * BT_PLAN_PARTS + part], where they are bytes */
     bt_packed **packed;            /* the latest, [operation * BT_PLAN_PARTS + part]; not owned */

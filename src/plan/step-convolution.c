@@ -1,6 +1,7 @@
 /* Convolutions.
  *
- * A bias before a norm is left out, since the norm takes away again what it adds to a whole channel. A 1 x 1
+ * BatchNorm is within the weights (fold.h), and what else an operation has after its convolution is done by it where
+ * that writes: the activation, and a residual that nobody reads afterwards. A bias before a norm is left out, since the norm takes away again what it adds to a whole channel. A 1 x 1
  * convolution to a single channel is a dot product. One over a concatenation of tensors to be resized goes to
  * each of them first, at its own size, and their sum resizes, since both are linear. */
 #include "plan/convolution.h"
@@ -12,6 +13,7 @@
 #include "kernels/border.h"
 #include "kernels/dot.h"
 #include "plan/cuda-convolution.h"
+#include "plan/fold.h"
 #include "plan/lowering.h"
 
 /* ---- one convolution ---- */
@@ -132,8 +134,8 @@ static int8_t *byte_weights_of(bt_lowering *l, int number, int part, const bt_co
 static void check_types(bt_lowering *l, int number, int from, int to) {
     const bt_value *x = bt_value_at(l, from), *y = bt_value_at(l, to);
     const bt_value_type type = l->plan->options.type;
-    const bool known =
-        x->type == BT_U8 ? y->type == BT_U8 || y->type == type : x->type == type && y->type == type;
+    const bool floats = y->type == type || (y->type == BT_F32 && !l->plan->cuda);
+    const bool known = x->type == BT_U8 ? y->type == BT_U8 || floats : x->type == type && floats;
     if (!known || x->home != from || y->home != to) bt_lowering_refuse(l, &l->network->operations[number]);
 }
 
@@ -223,18 +225,26 @@ static float *columns(const float *weights, int rows, int all, int first, int ch
     return part;
 }
 
+/* The sum of parts with the operation's activation, to where it writes. */
+static void add_finish(bt_lowering *l, const bt_operation *operation, const int *parts, int count, bt_resize resize) {
+    const int to = bt_value_of(l, operation->output);
+    bt_add_sum(l, parts, count, to, resize, operation->activation == BT_ACTIVATION_RELU);
+    if (operation->activation != BT_ACTIVATION_RELU) bt_add_activation(l, operation, to);
+}
+
 /* Each input through its own columns of the weights at its own size, then their sum. */
 static void lower_split(bt_lowering *l, int number, const bt_operation *operation,
                         const bt_operation *concatenation, const float *bias) {
-    int parts[BT_MAX_INPUTS], first = 0, all = l->plan->shapes[concatenation->output].channels,
-                              out_channels = l->plan->shapes[operation->output].channels;
+    int parts[BT_MAX_INPUTS + 1], first = 0, all = l->plan->shapes[concatenation->output].channels,
+                                  out_channels = l->plan->shapes[operation->output].channels,
+                                  count = concatenation->input_count;
+    float *all_weights = bt_filter_weights(l, number);
     for (int i = 0; i < concatenation->input_count; i++) {
         int from = bt_input_value(l, concatenation, i);
         const bt_value x = *bt_value_at(l, from);
         float *weights = NULL;
-        if (!bt_is_packed(l, number, i)) {
-            weights =
-                columns(l->weights->values[operation->parameters[0]], out_channels, all, first, x.channels);
+        if (all_weights) {
+            weights = columns(all_weights, out_channels, all, first, x.channels);
             if (!weights) bt_lowering_no_memory(l);
         }
         parts[i] = bt_new_value(l, out_channels, x.height, x.width, l->plan->options.type);
@@ -243,7 +253,59 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
         free(weights);
         first += x.channels;
     }
-    bt_add_sum(l, parts, concatenation->input_count, bt_value_of(l, operation->output), false);
+    free(all_weights);
+    if (operation->input_count > 1) parts[count++] = bt_input_value(l, operation, 1);
+    if (count > BT_MAX_INPUTS) bt_lowering_refuse(l, operation);
+    add_finish(l, operation, parts, count, concatenation->resize);
+}
+
+/* ---- with what follows within the operation ---- */
+
+/* A residual that nobody reads any more: the convolution adds to it where it lies. What reads it as its input too must
+ * have it whole. */
+static bool takes_over(const bt_lowering *l, int number, const bt_operation *operation, bool bytes) {
+    const int tensor = operation->inputs[1];
+    if (operation->input_count < 2 || l->plan->cuda || bytes || tensor == operation->inputs[0] ||
+        tensor == l->network->output_tensor || l->last_reader[tensor] != number)
+        return false;
+    const int residual = bt_input_value(l, operation, 1), x = bt_input_value(l, operation, 0);
+    const bt_value *r = bt_value_at(l, residual);
+    return r->home == residual && bt_value_at(l, x)->home != residual && r->type == l->plan->options.type;
+}
+
+/* Whether the border of what is convolved is mended afterwards (kernels/border.h), which nothing may precede. */
+static bool is_bordered(const bt_value *x, const bt_operation *operation) {
+    return x->type == BT_U8 && x->units->zero[0] != 0 && operation->padding > 0;
+}
+
+static void lower_whole(bt_lowering *l, int number, const bt_operation *operation, const float *bias) {
+    bt_conv_shape shape = {.channels = l->plan->shapes[operation->inputs[0]].channels,
+                           .kernel = operation->kernel,
+                           .stride = operation->stride,
+                           .padding = operation->padding,
+                           .dilation = operation->dilation,
+                           .groups = operation->groups};
+    const int from = bt_input_value(l, operation, 0);
+    const bt_value x = *bt_value_at(l, from);
+    const bool bytes = bt_units_of(l, operation->output),
+               apart = (bytes && x.type != BT_U8) || is_bordered(&x, operation) || operation->input_count > 1;
+    float *weights = bt_filter_weights(l, number);
+    if (takes_over(l, number, operation, bytes || is_bordered(&x, operation))) {
+        l->value[operation->output] = bt_input_value(l, operation, 1);
+        shape.adds = true;
+    }
+    if (shape.adds || !apart) {
+        shape.activation = operation->activation;
+        shape.slope = operation->slope;
+        bt_add_convolution(l, number, 0, shape, weights, from, bias, bt_value_of(l, operation->output));
+    } else {
+        const bt_shape *y = &l->plan->shapes[operation->output];
+        int parts[2] = {bt_new_value(l, y->channels, y->height, y->width, l->plan->options.type)};
+        bt_add_convolution(l, number, 0, shape, weights, from, bias, parts[0]);
+        if (operation->input_count > 1) parts[1] = bt_input_value(l, operation, 1);
+        add_finish(l, operation, parts, operation->input_count, BT_RESIZE_ALIGNED);
+    }
+    free(weights);
 }
 
 /* ---- which of them ---- */
@@ -253,21 +315,27 @@ static bool norm_follows(const bt_lowering *l, int tensor) {
     return reader && reader->kind == BT_OPERATION_NORM && reader->inputs[0] == tensor;
 }
 
+/* Only a convolution, with a bias at most. */
+static bool is_bare(const bt_operation *operation) {
+    return !bt_is_normed(operation) && operation->activation == BT_ACTIVATION_NONE && operation->input_count == 1;
+}
+
+static bool is_dot(const bt_lowering *l, const bt_operation *operation) {
+    return bt_is_pointwise(operation) && is_bare(operation) && l->plan->shapes[operation->output].channels == 1;
+}
+
 static void lower_convolution(bt_lowering *l, int number, const bt_operation *operation) {
     const int producer = l->producer[operation->inputs[0]];
     const bt_operation *source = producer == BT_NO_OPERATION ? NULL : &l->network->operations[producer];
-    const float *bias = norm_follows(l, operation->output) ? NULL : bt_parameter_values(l, operation, 1);
-    if (bt_is_pointwise(operation) && l->plan->shapes[operation->output].channels == 1) {
+    const bool bare = is_bare(operation);
+    const float *bias = bare && norm_follows(l, operation->output) ? NULL : bt_filter_bias(l, number, 1);
+    if (l->plan->cuda && (!bare || operation->groups > 1 || operation->dilation > 1))
+        bt_lowering_fail(l, BT_UNSUPPORTED, "a plan on a GPU has no BatchNorm, activation, groups or dilation in a",
+                         operation);
+    if (is_dot(l, operation))
         add_dot(l, operation, bias);
-    } else if (source && bt_is_split(l, source)) {
+    else if (source && bt_is_split(l, source))
         lower_split(l, number, operation, source, bias);
-    } else {
-        const float *weights = l->weights ? l->weights->values[operation->parameters[0]] : NULL;
-        const bt_conv_shape shape = {.channels = l->plan->shapes[operation->inputs[0]].channels,
-                                     .kernel = operation->kernel,
-                                     .stride = operation->stride,
-                                     .padding = operation->padding};
-        int from = bt_input_value(l, operation, 0), to = bt_value_of(l, operation->output);
-        bt_add_convolution(l, number, 0, shape, weights, from, bias, to);
-    }
+    else
+        lower_whole(l, number, operation, bias);
 }

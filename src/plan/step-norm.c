@@ -91,8 +91,9 @@ static void lower_norm(bt_lowering *l, int number, const bt_operation *operation
                           .relu = operation->activation == BT_ACTIVATION_RELU,
                           .threads = l->plan->options.threads};
     (void)number;
+    if (operation->activation > BT_ACTIVATION_SIGMOID) bt_lowering_refuse(l, operation);
     if ((r && r->type != x->type && r->type != BT_U8) || x->type == BT_U8) bt_lowering_refuse(l, operation);
-    if (from != to && !apart) bt_add_sum(l, &from, 1, to, false);
+    if (from != to && !apart) bt_add_sum(l, &from, 1, to, BT_RESIZE_ALIGNED, false);
     bt_plan_step *step = bt_add_step(l, &bt_step_norm, &norm, apart ? from : to, to);
     if (!step) return;
     bt_step_reads(step, residual);

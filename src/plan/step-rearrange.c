@@ -1,12 +1,12 @@
 /* Values that only move: the image into channels_last, and a transposed convolution's result into its place.
  *
- * A transposed convolution whose squares do not overlap is a 1 x 1 convolution to size x size times the
- * channels, and a rearrangement (kernels/rearrange.h). */
+ * A transposed convolution is one that is not, to stride x stride times the channels (1 x 1 where its squares do not
+ * overlap), and a rearrangement (kernels/rearrange.h). */
 #include "kernels/rearrange.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "plan/fold.h"
 #include "plan/lowering.h"
 
 /* ---- the image ---- */
@@ -55,6 +55,36 @@ void bt_lower_image(bt_lowering *l) {
     bt_add_step(l, &step_interleave, &interleave, l->program->image, to);
 }
 
+/* ---- the logits ---- */
+
+static void bind_planes(void *arguments, const bt_step_memory *memory) {
+    bt_planes *planes = arguments;
+    planes->x = memory->inputs[0];
+    planes->planes = memory->output;
+}
+
+static bt_status run_planes(const void *arguments, bt_cpu_level level, void *scratch, bt_error *error) {
+    (void)level, (void)scratch, (void)error;
+    bt_planes_run(arguments);
+    return BT_OK;
+}
+
+static const bt_step_kind step_planes = {
+    .name = "planes", .size = sizeof(bt_planes), .only_writes = true, .bind = bind_planes, .run = run_planes};
+
+int bt_lower_planes(bt_lowering *l, int from) {
+    const bt_value x = *bt_value_at(l, from);
+    const bt_planes planes = {.stride = bt_stride_of(l, from),
+                              .batch = l->program->batch,
+                              .channels = x.channels,
+                              .pixels = bt_pixels_of(&x),
+                              .type = x.type,
+                              .threads = l->plan->options.threads};
+    const int to = bt_new_value(l, x.channels, x.height, x.width, BT_F32);
+    bt_add_step(l, &step_planes, &planes, from, to);
+    return to;
+}
+
 /* ---- transposed convolutions ---- */
 
 static void bind_unfold(void *arguments, const bt_step_memory *memory) {
@@ -84,28 +114,25 @@ const bt_step_kind bt_step_unfold = {.name = "unfold",
                                      .launch = launch_unfold,
                                      .lowers = {{BT_OPERATION_TRANSPOSED_CONVOLUTION, lower_transposed}}};
 
-/* A transposed convolution's (in, out, k, k) as a 1 x 1 one's (k x k x out, in). */
-static float *transpose_weights(const float *weights, int in, int out, int size) {
-    float *rows = malloc((size_t)in * (size_t)out * (size_t)(size * size) * sizeof *rows);
-    for (int c = 0; rows && c < in; c++)
-        for (int o = 0; o < out; o++)
-            for (int i = 0; i < size * size; i++)
-                rows[((size_t)i * (size_t)out + (size_t)o) * (size_t)in + (size_t)c] =
-                    weights[((size_t)c * (size_t)out + (size_t)o) * (size_t)(size * size) + (size_t)i];
-    return rows;
-}
-
-/* Its bias once for each place of its square. */
-static const float *tiled_bias(bt_lowering *l, int number, int out, int size) {
-    float **place = &l->plan->tiled_biases[number];
-    const float *bias = bt_parameter_values(l, &l->network->operations[number], 1);
-    if (!*place && bias) {
-        *place = malloc((size_t)out * (size_t)(size * size) * sizeof **place);
-        for (int i = 0; *place && i < size * size; i++)
-            memcpy(*place + i * out, bias, (size_t)out * sizeof **place);
-        if (!*place) bt_lowering_no_memory(l);
-    }
-    return *place;
+/* A transposed convolution (in, out, k, k) as one that is not, to stride x stride times the channels: for each pixel
+ * what it gives each of its squares' places. Place r of a square takes tap r + padding - stride * d of the input d
+ * pixels further on, so a kernel no larger than the stride sees one pixel, and others their neighbours. */
+static float *gather_weights(const float *weights, const bt_operation *operation, int in, int out) {
+    const int reach = bt_transposed_reach(operation), window = 2 * reach + 1, k = operation->kernel,
+              stride = operation->stride;
+    const size_t places = (size_t)(stride * stride), taps = (size_t)(window * window);
+    float *gathered = calloc((size_t)in * (size_t)out * places * taps, sizeof *gathered);
+    for (size_t place = 0; gathered && place < places; place++)
+        for (size_t tap = 0; tap < taps; tap++) {
+            const int y = (int)place / stride + operation->padding - stride * ((int)tap / window - reach),
+                      x = (int)place % stride + operation->padding - stride * ((int)tap % window - reach);
+            if (y < 0 || y >= k || x < 0 || x >= k) continue;
+            for (size_t o = 0; o < (size_t)out; o++)
+                for (size_t c = 0; c < (size_t)in; c++)
+                    gathered[((place * (size_t)out + o) * (size_t)in + c) * taps + tap] =
+                        weights[(c * (size_t)out + o) * (size_t)(k * k) + (size_t)(y * k + x)];
+        }
+    return gathered;
 }
 
 static void add_unfold(bt_lowering *l, int size, int from, const float *bias, int to, int second) {
@@ -133,15 +160,25 @@ static void lower_transposed(bt_lowering *l, int number, const bt_operation *ope
         l->program->values[folded].units = bt_units_of(l, operation->output);
         l->program->values[folded].unit_channels = channels;
     }
-    float *weights = NULL;
-    if (!bt_is_packed(l, number, 0)) {
-        weights = transpose_weights(l->weights->values[operation->parameters[0]], x.channels, channels, size);
-        if (!weights) bt_lowering_no_memory(l);
+    float *weights = bt_filter_weights(l, number), *gathered = NULL;
+    if (weights) {
+        gathered = gather_weights(weights, operation, x.channels, channels);
+        if (!gathered) bt_lowering_no_memory(l);
     }
     /* A GPU's convolutions take no bias: the rearrangement adds it. */
     const bool later = l->plan->cuda;
-    bt_add_convolution(l, number, 0, (bt_conv_shape){.channels = x.channels, .kernel = 1, .stride = 1},
-                       weights, from, later ? NULL : tiled_bias(l, number, channels, size), folded);
+    const int reach = bt_transposed_reach(operation);
+    if (later && (reach > 0 || bt_is_normed(operation) || operation->activation != BT_ACTIVATION_NONE))
+        bt_lowering_refuse(l, operation);
+    const bt_conv_shape shape = {.channels = x.channels,
+                                 .kernel = 2 * reach + 1,
+                                 .stride = 1,
+                                 .padding = reach,
+                                 .activation = operation->activation,
+                                 .slope = operation->slope};
+    bt_add_convolution(l, number, 0, shape, gathered, from,
+                       later ? NULL : bt_filter_bias(l, number, size * size), folded);
+    free(gathered);
     free(weights);
     const float *bias = later ? bt_parameter_memory(l, operation, 1) : NULL;
     add_unfold(l, size, folded, bias, to, bt_place_in_concatenation(l, operation->output));

@@ -49,7 +49,8 @@ static bt_value_type floats_of(const bt_lowering *l, const int *values, int coun
     return l->plan->options.type;
 }
 
-void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool relu) {
+void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bt_resize resize,
+                bool relu) {
     const bt_value *to = bt_value_at(l, output);
     bt_sum sum = {.out_stride = bt_stride_of(l, output),
                   .input_count = count,
@@ -57,6 +58,7 @@ void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool r
                   .channels = to->channels,
                   .height = to->height,
                   .width = to->width,
+                  .resize = resize,
                   .type = floats_of(l, values, count, output),
                   .out_type = to->type,
                   .per_unit = to->units ? to->units->per_unit : NULL,
@@ -72,6 +74,8 @@ void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bool r
         if ((from->type != sum.type && (from->type != BT_U8 || coarse)) || from->channels != to->channels ||
             from->home != values[i])
             bt_lowering_fail(l, BT_UNSUPPORTED, "a sum of tensors that do not match", NULL);
+        if (l->plan->cuda && coarse && resize != BT_RESIZE_ALIGNED)
+            bt_lowering_fail(l, BT_UNSUPPORTED, "a plan on a GPU resizes with corners aligned only", NULL);
     }
     bt_plan_step *step = bt_add_step(l, &bt_step_sum, &sum, values[0], output);
     if (!step) return;
@@ -84,15 +88,15 @@ static void lower_add(bt_lowering *l, int number, const bt_operation *operation)
     (void)number;
     for (int i = 0; i < operation->input_count; i++)
         values[i] = bt_input_value(l, operation, i);
-    if (operation->activation == BT_ACTIVATION_SIGMOID) bt_lowering_refuse(l, operation);
-    bt_add_sum(l, values, operation->input_count, bt_value_of(l, operation->output),
-               operation->activation == BT_ACTIVATION_RELU);
+    const int to = bt_value_of(l, operation->output);
+    bt_add_sum(l, values, operation->input_count, to, operation->resize, operation->activation == BT_ACTIVATION_RELU);
+    if (operation->activation != BT_ACTIVATION_RELU) bt_add_activation(l, operation, to);
 }
 
 static void lower_resize(bt_lowering *l, int number, const bt_operation *operation) {
     int from = bt_input_value(l, operation, 0);
     (void)number;
-    bt_add_sum(l, &from, 1, bt_value_of(l, operation->output), false);
+    bt_add_sum(l, &from, 1, bt_value_of(l, operation->output), operation->resize, false);
 }
 
 /* ---- concatenations ---- */
@@ -144,7 +148,7 @@ static void lower_concatenation(bt_lowering *l, int number, const bt_operation *
     if (bt_is_split(l, operation)) return;
     for (int i = 0; i < operation->input_count; i++) {
         int from = bt_input_value(l, operation, i);
-        if (!l->placed[number * BT_MAX_INPUTS + i]) bt_add_sum(l, &from, 1, slice_of(l, number, i), false);
+        if (!l->placed[number * BT_MAX_INPUTS + i]) bt_add_sum(l, &from, 1, slice_of(l, number, i), operation->resize, false);
     }
     bt_value_of(l, operation->output);
 }

@@ -9,6 +9,7 @@
 #include "base/cores.h"
 #include "base/memory.h"
 #include "record/config-fields.h"
+#include "settings/model-file.h"
 #include "settings/placement.h"
 
 /* Four decimals of a millisecond or an image per second: people read this file. */
@@ -140,7 +141,8 @@ static void take_precisions(bt_config_model *out, const bt_model_record *model) 
 static bt_status take_weights(bt_config_weights *out, const bt_model_record *model, bt_error *error) {
     out->hash = model->weights_hash;
     snprintf(out->source, sizeof out->source, "%s", model->weights_source);
-    const char *path = model->model_file[0] ? model->model_file : model->weights_path;
+    const bool has_its_own = model->model_file[0] && !bt_model_file_is_list(model->model_file);
+    const char *path = has_its_own ? model->model_file : model->weights_path;
     return path[0] ? bt_config_weights_describe(out, path, error) : BT_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "backend/session-precision.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "settings/model-file.h"
 
 static bool is_given(const bt_option_sources *sources, const char *name) {
     int index = bt_options_find(bt_service_settings_table, bt_service_settings_count, name);
@@ -216,7 +217,8 @@ bool bt_served_model_is_measured(const bt_served_model *served) {
 bool bt_served_model_has_changed(const bt_served_model *served, uint64_t weights_hash) {
     const bt_config_weights *measured = &served->entry->weights;
     const bt_service_settings *s = &served->settings;
-    const char *loaded = s->model_file[0] ? s->model_file : s->weights;
+    const bool has_its_own = s->model_file[0] && !bt_model_file_is_list(s->model_file);
+    const char *loaded = has_its_own ? s->model_file : s->weights;
     return measured->hash != 0 && weights_hash != 0 && measured->hash != weights_hash &&
            strcmp(measured->path, loaded) == 0;
 }

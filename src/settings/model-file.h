@@ -1,7 +1,8 @@
 /* The setting `model_file`: where the networks that a user brings lie, "mine=net.pt,other=net-{batch}.pt2".
  *
- * A file is TorchScript, or, by its ending .onnx, ONNX, or, by its ending .pt2, a package that AOTInductor compiled. A
- * package is of one batch size; "{batch}" in the file's name stands for that number, so that one path names a package for each.
+ * A file is TorchScript, or, by its ending, ONNX (.onnx), a package that AOTInductor compiled (.pt2), or a list of
+ * operations (.list, networks/list-file.h), whose weights are another file. A package is of one batch size; "{batch}" in
+ * the file's name stands for that number, so that one path names a package for each.
  * Only names are dealt with here; what is in a file is networks/model.h's to know. */
 #ifndef BT_SETTINGS_MODEL_FILE_H
 #define BT_SETTINGS_MODEL_FILE_H
@@ -29,6 +30,9 @@ const char *bt_model_file_name(const char *file);
 
 /* Whether a file is ONNX, by its name, which ONNX Runtime runs and libtorch does not. */
 bool bt_model_file_is_onnx(const char *file);
+
+/* Whether a path ends as lists of operations do, which have weights as the built-in networks have. */
+bool bt_model_file_is_list(const char *file);
 
 /* Whether a path holds "{batch}". It may only once, and in the last part. */
 bool bt_model_file_is_pattern(const char *file);

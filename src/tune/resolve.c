@@ -242,9 +242,13 @@ static bt_status fill_model(const bt_record *record, const bt_resolved_model *re
     snprintf(model->title, sizeof model->title, "%s", m->title);
     model->image_size = image_size_of(&record->settings, &record->sources, resolved);
     if (m->input_note[0]) bt_log_write(log, BT_LOG_WARNING, "%s: %s", model->title, m->input_note);
-    if (m->kind == BT_MODEL_NETWORK) return name_weights(resolved, model, error);
-    snprintf(model->weights_source, sizeof model->weights_source, "none");
-    return resolved->simulated ? BT_OK : bt_model_file_absolute(model->model_file, m->file, error);
+    bt_status status = BT_OK;
+    if (m->kind == BT_MODEL_NETWORK)
+        status = name_weights(resolved, model, error);
+    else
+        snprintf(model->weights_source, sizeof model->weights_source, "none");
+    if (status != BT_OK || m->file[0] == '\0' || resolved->simulated) return status;
+    return bt_model_file_absolute(model->model_file, m->file, error);
 }
 
 /* The folder was listed before the run had its log; what was passed over there is told here. */

@@ -64,6 +64,7 @@ static void parameters_are_the_checkpoints(void **state) {
     (void)state;
     check_parameters("hrnet", 65846401);
     check_parameters("cbam_resunet", 52072673);
+    check_parameters("unet", 31049409);
 }
 
 /* How many numbers the demo weights train: norms and the last convolution. */
@@ -137,6 +138,8 @@ static void check_operation_shapes(const bt_network *network, const bt_operation
     const bt_shape *x = &shapes[operation->inputs[0]], *y = &shapes[operation->output];
     assert_true(y->height > 0 && y->width > 0);
     assert_int_equal(y->channels, network->channels[operation->output]);
+    if (operation->kind == BT_OPERATION_CONVOLUTION && operation->input_count == 2)
+        assert_memory_equal(&shapes[operation->inputs[1]], y, sizeof(*y));
     if (operation->kind == BT_OPERATION_NORM && operation->input_count == 2)
         assert_memory_equal(&shapes[operation->inputs[1]], x, sizeof(*x));
     if (operation->kind == BT_OPERATION_GATE) {
@@ -222,9 +225,9 @@ static void an_unknown_model_is_told_the_known_ones(void **state) {
     bt_network *network;
     bt_error error;
     (void)state;
-    assert_int_equal(bt_network_open(&network, "unet", &error), BT_INVALID);
+    assert_int_equal(bt_network_open(&network, "vnet", &error), BT_INVALID);
     assert_null(network);
-    assert_string_equal(error.message, "unknown model \"unet\": the known ones are hrnet, cbam_resunet");
+    assert_string_equal(error.message, "unknown model \"vnet\": the known ones are hrnet, cbam_resunet, unet");
 }
 
 static void closing_nothing_is_allowed(void **state) {

@@ -51,7 +51,7 @@ def counter_parameter(parameter, seed):
     if len(dims) >= 2:
         values = u * np.sqrt(6 / (count // dims[0]))
     else:
-        values = (1 if parameter["role"] == "scale" else 0) + 0.1 * u
+        values = (1 if parameter["role"] in ("scale", "variance") else 0) + 0.1 * u
     return torch.from_numpy(values.astype(np.float32).reshape(dims))
 
 

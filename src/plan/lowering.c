@@ -1,5 +1,6 @@
 #include "plan/lowering.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,11 +189,27 @@ const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, 
     return *place;
 }
 
-float *bt_filter_weights(bt_lowering *l, int number) {
+/* What is no number must be seen: an activation within a convolution makes 0 of it. */
+static void check_weights(bt_lowering *l, const bt_operation *operation, const float *weights) {
+    const size_t count = l->network->parameters[operation->parameters[BT_CONVOLUTION_WEIGHT]].count;
+    bool finite = true;
+    for (size_t i = 0; i < count && finite; i++)
+        finite = isfinite(weights[i]);
+    if (!finite)
+        bt_lowering_fail(l, BT_UNSUPPORTED, "a weight is no number, which a plan might hide", operation);
+}
+
+const float *bt_filter_weights(bt_lowering *l, int number, float **folded) {
     const bt_operation *operation = &l->network->operations[number];
+    *folded = NULL;
     if (!l->weights || l->status != BT_OK) return NULL;
-    float *weights = bt_folded_weights(l->network, operation, l->weights->values);
-    if (!weights) bt_lowering_no_memory(l);
+    if (bt_is_normed(operation)) {
+        *folded = bt_folded_weights(l->network, operation, l->weights->values);
+        if (!*folded) bt_lowering_no_memory(l);
+    }
+    const float *weights =
+        bt_is_normed(operation) ? *folded : l->weights->values[operation->parameters[BT_CONVOLUTION_WEIGHT]];
+    if (weights && operation->activation != BT_ACTIVATION_NONE) check_weights(l, operation, weights);
     return weights;
 }
 

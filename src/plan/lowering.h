@@ -70,9 +70,9 @@ const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, 
 /* The same where a step reads them: on a GPU, in its memory. */
 const float *bt_parameter_memory(bt_lowering *l, const bt_operation *operation, int index);
 
-/* The weights of a convolution with its BatchNorm within them: the caller's to free. NULL once they are packed, and
- * where something failed. */
-float *bt_filter_weights(bt_lowering *l, int number);
+/* The weights of a convolution with its BatchNorm within them: in *folded then, which is the caller's to free. NULL once
+ * they are packed, and where something failed. */
+const float *bt_filter_weights(bt_lowering *l, int number, float **folded);
 /* What it adds to each output channel, `tiles` times over, kept with the plan; NULL where it is nothing. */
 const float *bt_filter_bias(bt_lowering *l, int number, int tiles);
 

@@ -195,6 +195,8 @@ static void tell(const bt_program *program, const bt_plan_step *step, const bt_p
                        value->channels, (size_t)home->channels, program->batch * bt_pixels_of(value));
 }
 
+#define EXPONENT 0x7F800000U /* of a float: all ones where it is no number */
+
 /* Of bytes, one in so many is looked at. More cost time (each is a cache line); fewer tell late that a picture
  * is beyond what was calibrated. A prime, so that no channel is favoured. */
 #define SAMPLE_EVERY 509
@@ -224,10 +226,27 @@ static void spoil_broken(const bt_program *program) {
             program->logits[(size_t)n * count + p] = NAN;
 }
 
+/* Where an activation would hide it, what is no number is looked for in the image: it comes from nowhere else. */
+static void note_broken(const bt_program *program) {
+    const bt_value *image = &program->values[program->image];
+    const size_t count = (size_t)bt_pixels_of(image) * (size_t)image->channels;
+    memset(program->broken, 0, (size_t)program->batch * sizeof *program->broken);
+    for (int n = 0; program->hides && n < program->batch; n++) {
+        const float *values = program->images + (size_t)n * count;
+        unsigned wrong = 0;
+        for (size_t i = 0; i < count; i++) {
+            uint32_t bits;
+            memcpy(&bits, &values[i], sizeof bits);
+            wrong |= (bits & EXPONENT) == EXPONENT;
+        }
+        program->broken[n] = wrong != 0;
+    }
+}
+
 bt_status bt_program_run(bt_program *program, bt_cpu_level level, const float *images, float *logits,
                          const bt_program_watch *watch, bt_error *error) {
     bt_program_bind_ends(program, images, logits);
-    memset(program->broken, 0, (size_t)program->batch * sizeof *program->broken);
+    note_broken(program);
     int64_t before_ns = watch->step_ns ? bt_clock_now_ns() : 0;
     for (int i = 0; i < program->step_count; i++) {
         const bt_plan_step *step = &program->steps[i];

@@ -49,6 +49,7 @@ typedef struct bt_program {
     const float *images;   /* of the run under way */
     float *logits;
     bool *broken; /* of each image: something became no number, and then bytes, which cannot say so */
+    bool hides;   /* an activation within a convolution makes 0 of what is no number */
     int64_t sampled, saturated; /* bytes looked at in all runs, and those at the end of what a byte holds */
     bt_cuda_graph *graph;       /* on a GPU: the steps, recorded; NULL before, and when memory has moved */
     int kernels;                /* of the graph */

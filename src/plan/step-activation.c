@@ -43,6 +43,7 @@ void bt_add_activation(bt_lowering *l, const bt_operation *operation, int value)
                                        .activation = operation->activation,
                                        .slope = operation->slope,
                                        .type = y.type};
+    l->program->hides = true;
     l->status = bt_activation_open(&a.made, &shape, l->error);
     if (l->status == BT_OK && !bt_add_step(l, &step_activation, &a, value, value)) bt_primitive_close(&a.made);
 }

@@ -238,7 +238,8 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
     int parts[BT_MAX_INPUTS + 1], first = 0, all = l->plan->shapes[concatenation->output].channels,
                                   out_channels = l->plan->shapes[operation->output].channels,
                                   count = concatenation->input_count;
-    float *all_weights = bt_filter_weights(l, number);
+    float *folded;
+    const float *all_weights = bt_filter_weights(l, number, &folded);
     for (int i = 0; i < concatenation->input_count; i++) {
         int from = bt_input_value(l, concatenation, i);
         const bt_value x = *bt_value_at(l, from);
@@ -253,7 +254,7 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
         free(weights);
         first += x.channels;
     }
-    free(all_weights);
+    free(folded);
     if (operation->input_count > 1) parts[count++] = bt_input_value(l, operation, 1);
     if (count > BT_MAX_INPUTS) bt_lowering_refuse(l, operation);
     add_finish(l, operation, parts, count, concatenation->resize);
@@ -275,7 +276,10 @@ static bool takes_over(const bt_lowering *l, int number, const bt_operation *ope
 
 /* Whether the border of what is convolved is mended afterwards (kernels/border.h), which nothing may precede. */
 static bool is_bordered(const bt_value *x, const bt_operation *operation) {
-    return x->type == BT_U8 && x->units->zero[0] != 0 && operation->padding > 0;
+    bool signs = false;
+    for (int c = 0; x->type == BT_U8 && c < x->unit_channels; c++)
+        signs |= x->units->zero[c] != 0;
+    return signs && operation->padding > 0;
 }
 
 static void lower_whole(bt_lowering *l, int number, const bt_operation *operation, const float *bias) {
@@ -289,13 +293,15 @@ static void lower_whole(bt_lowering *l, int number, const bt_operation *operatio
     const bt_value x = *bt_value_at(l, from);
     const bool bytes = bt_units_of(l, operation->output),
                apart = (bytes && x.type != BT_U8) || is_bordered(&x, operation) || operation->input_count > 1;
-    float *weights = bt_filter_weights(l, number);
+    float *folded;
+    const float *weights = bt_filter_weights(l, number, &folded);
     if (takes_over(l, number, operation, bytes || is_bordered(&x, operation))) {
         l->value[operation->output] = bt_input_value(l, operation, 1);
         shape.adds = true;
     }
     if (shape.adds || !apart) {
         shape.activation = operation->activation;
+        l->program->hides = l->program->hides || shape.activation != BT_ACTIVATION_NONE;
         shape.slope = operation->slope;
         bt_add_convolution(l, number, 0, shape, weights, from, bias, bt_value_of(l, operation->output));
     } else {
@@ -305,7 +311,7 @@ static void lower_whole(bt_lowering *l, int number, const bt_operation *operatio
         if (operation->input_count > 1) parts[1] = bt_input_value(l, operation, 1);
         add_finish(l, operation, parts, operation->input_count, BT_RESIZE_ALIGNED);
     }
-    free(weights);
+    free(folded);
 }
 
 /* ---- which of them ---- */
@@ -330,7 +336,7 @@ static void lower_convolution(bt_lowering *l, int number, const bt_operation *op
     const bool bare = is_bare(operation);
     const float *bias = bare && norm_follows(l, operation->output) ? NULL : bt_filter_bias(l, number, 1);
     if (l->plan->cuda && (!bare || operation->groups > 1 || operation->dilation > 1))
-        bt_lowering_fail(l, BT_UNSUPPORTED, "a plan on a GPU has no BatchNorm, activation, groups or dilation in a",
+        bt_lowering_fail(l, BT_UNSUPPORTED, "a plan on a GPU has no BatchNorm, activation, groups or dilation in its convolutions",
                          operation);
     if (is_dot(l, operation))
         add_dot(l, operation, bias);

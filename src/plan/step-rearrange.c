@@ -160,7 +160,8 @@ static void lower_transposed(bt_lowering *l, int number, const bt_operation *ope
         l->program->values[folded].units = bt_units_of(l, operation->output);
         l->program->values[folded].unit_channels = channels;
     }
-    float *weights = bt_filter_weights(l, number), *gathered = NULL;
+    float *normed, *gathered = NULL;
+    const float *weights = bt_filter_weights(l, number, &normed);
     if (weights) {
         gathered = gather_weights(weights, operation, x.channels, channels);
         if (!gathered) bt_lowering_no_memory(l);
@@ -179,7 +180,8 @@ static void lower_transposed(bt_lowering *l, int number, const bt_operation *ope
     bt_add_convolution(l, number, 0, shape, gathered, from,
                        later ? NULL : bt_filter_bias(l, number, size * size), folded);
     free(gathered);
-    free(weights);
+    free(normed);
+    l->program->hides = l->program->hides || operation->activation != BT_ACTIVATION_NONE;
     const float *bias = later ? bt_parameter_memory(l, operation, 1) : NULL;
     add_unfold(l, size, folded, bias, to, bt_place_in_concatenation(l, operation->output));
 }

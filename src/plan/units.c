@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/fold.h"
+
 #define BYTE_MOST   255.0F
 #define SIGNED_ZERO 128.0F
 #define SIGNED_MOST 127.0F
@@ -41,11 +43,13 @@ static bool has_signs(const bt_operation *producer) {
 
 static bool can_write_bytes(const bt_operation *operation, const bt_shape *shapes) {
     switch (operation->kind) {
+    case BT_OPERATION_CONVOLUTION:
+        return operation->activation == BT_ACTIVATION_RELU && shapes[operation->output].channels > 1;
     case BT_OPERATION_NORM:
     case BT_OPERATION_ADD:
         return operation->activation == BT_ACTIVATION_RELU;
-    case BT_OPERATION_TRANSPOSED_CONVOLUTION:
-        return true;
+    case BT_OPERATION_TRANSPOSED_CONVOLUTION: /* with signs, which an activation would not know */
+        return operation->activation == BT_ACTIVATION_NONE;
     default:
         return hands_on(operation) || is_joined(operation, shapes);
     }
@@ -55,17 +59,19 @@ static bool can_write_bytes(const bt_operation *operation, const bt_shape *shape
  * (kernels/dot.h). */
 static bool multiplies_bytes(const bt_operation *operation, const bt_shape *shapes) {
     if (operation->kind == BT_OPERATION_TRANSPOSED_CONVOLUTION) return true;
-    return operation->kind == BT_OPERATION_CONVOLUTION && shapes[operation->output].channels > 1;
+    return operation->kind == BT_OPERATION_CONVOLUTION && shapes[operation->output].channels > 1 &&
+           operation->groups == 1 && operation->dilation == 1;
 }
 
 /* Whether a border can be mended where the zero is not 0. */
 static bool takes_signs(const bt_operation *operation) {
-    return operation->kind == BT_OPERATION_TRANSPOSED_CONVOLUTION || operation->padding == 0 ||
-           (operation->kernel == 3 && operation->padding == 1);
+    if (operation->kind == BT_OPERATION_TRANSPOSED_CONVOLUTION) return bt_transposed_reach(operation) == 0;
+    return operation->padding == 0 || (operation->kernel == 3 && operation->padding == 1);
 }
 
 /* Whether `reader` takes its input number `input` as bytes, with signs or without. */
 static bool can_read_bytes(const bt_operation *reader, int input, bool signs, const bt_shape *shapes) {
+    if (reader->kind == BT_OPERATION_CONVOLUTION && input == 1) return !signs; /* a residual */
     if (multiplies_bytes(reader, shapes)) return !signs || takes_signs(reader);
     switch (reader->kind) {
     case BT_OPERATION_NORM:
@@ -113,7 +119,7 @@ static void note_reader(choice *c, const bt_operation *operation) {
     for (int i = 0; i < operation->input_count; i++) {
         const int tensor = operation->inputs[i];
         const bool split = operation->kind == BT_OPERATION_CONCATENATE && !is_joined(operation, c->shapes);
-        c->read[tensor] |= split || multiplies_bytes(operation, c->shapes);
+        c->read[tensor] |= split || (i == 0 && multiplies_bytes(operation, c->shapes));
         c->able[tensor] &= can_read_bytes(operation, i, c->sign[tensor], c->shapes);
     }
 }

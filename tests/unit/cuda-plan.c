@@ -103,13 +103,38 @@ static void every_operation_gives_what_the_cpu_gives(void **state) {
 static void both_networks_give_what_the_cpu_gives(void **state) {
     (void)state;
     if (!is_possible() || TAKES_TOO_LONG) skip();
-    for (size_t i = 0; bt_network_name(i); i++) {
+    static const char *const names[] = {"hrnet", "cbam_resunet"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bt_network *network;
         bt_error error;
-        assert_int_equal(bt_network_open(&network, bt_network_name(i), &error), BT_OK);
+        assert_int_equal(bt_network_open(&network, names[i], &error), BT_OK);
         check_network(network, "demo", BT_F16, 32);
         bt_network_close(&network);
     }
+}
+
+/* Its convolutions have a BatchNorm and an activation, for which there are no kernels: libtorch's operators take over. */
+static void unet_is_left_to_libtorch(void **state) {
+    (void)state;
+    bt_network *network;
+    bt_weights *weights;
+    bt_plan *plan;
+    bt_error error;
+    assert_int_equal(bt_network_open(&network, "unet", &error), BT_OK);
+    assert_int_equal(bt_weights_open(&weights, network, "counter:7", &error), BT_OK);
+    const bt_plan_options options = {.network = network,
+                                     .weights = weights,
+                                     .height = 16,
+                                     .width = 16,
+                                     .type = BT_F16,
+                                     .threads = 1,
+                                     .on_cuda = true};
+    assert_int_equal(bt_plan_open(&plan, &options, &error), BT_UNSUPPORTED);
+    assert_string_equal(error.message,
+                        "unet: a plan on a GPU has no BatchNorm, activation, groups or dilation in its "
+                        "convolutions: convolution");
+    bt_weights_close(&weights);
+    bt_network_close(&network);
 }
 
 /* Sizes share one block, which moves when a larger one comes; graphs of the old place must not be replayed. */
@@ -254,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operation_gives_what_the_cpu_gives),
         cmocka_unit_test(both_networks_give_what_the_cpu_gives),
+        cmocka_unit_test(unet_is_left_to_libtorch),
         cmocka_unit_test(sizes_may_run_in_any_order),
         cmocka_unit_test(a_size_that_does_not_fit_leaves_the_others),
         cmocka_unit_test(memory_is_that_of_the_largest_size),

@@ -424,7 +424,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
     programs with their manual pages (PREFIX, DESTDIR)
 	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(MPI_SHIM) $(TOOLS) $(MANUALS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/man/man1 \
-	    $(addprefix $(TO)/share/batchtune/,profiles schema python systemd)
+	    $(addprefix $(TO)/share/batchtune/,networks profiles schema python systemd)
 	$(Q)install -m 644 src/batchtune.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/

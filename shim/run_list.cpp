@@ -188,10 +188,11 @@ at::Tensor RunList::apply(const bt_operation &operation, const std::vector<at::T
                         operation, tensors);
     case BT_OPERATION_TRANSPOSED_CONVOLUTION:
         /* What is cut off is as much as makes the size grow `stride` times. */
-        return finished(at::conv_transpose2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride},
-                                             at::IntArrayRef{operation.padding},
-                                             at::IntArrayRef{operation.stride + 2 * operation.padding - kernel}),
-                        operation, tensors);
+        return finished(
+            at::conv_transpose2d(x, parameter(0), parameter(1), at::IntArrayRef{operation.stride},
+                                 at::IntArrayRef{operation.padding},
+                                 at::IntArrayRef{operation.stride + 2 * operation.padding - kernel}),
+            operation, tensors);
     case BT_OPERATION_NORM:
         return norm(operation, tensors);
     case BT_OPERATION_ADD:

@@ -214,6 +214,19 @@ static bt_status calibrate(subject *n, bt_calibration *calibration, const bt_cal
     return widen(n, calibration, options, held, held_out, error);
 }
 
+/* Agreement is that of one map's masks. */
+static bt_status check_classes(const bt_session_options *session, bt_error *error) {
+    bt_network *network;
+    bt_status status = bt_network_open_file(&network, session->model, session->model_file, error);
+    if (status != BT_OK) return status;
+    const int classes = network->channels[network->output_tensor];
+    bt_network_close(&network);
+    if (classes == 1) return BT_OK;
+    return bt_fail(error, BT_UNSUPPORTED,
+                   "%.60s gives %d classes, for which INT8 is not calibrated: give --precision auto",
+                   session->model, classes);
+}
+
 bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error) {
     if (!session->device || strcmp(session->device, "cpu") != 0)
         return bt_fail(error, BT_UNSUPPORTED, "INT8 is the CPU's: on %.40s give --precision auto",
@@ -228,7 +241,7 @@ bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error)
     if (bt_cpu_best_level() < BT_CPU_AVX2)
         return bt_fail(error, BT_UNSUPPORTED,
                        "this CPU has no AVX2 with FMA, which INT8 needs: give --precision auto");
-    return BT_OK;
+    return check_classes(session, error);
 }
 
 bt_status bt_calibrate(bt_calibration **out, const char *path, const bt_calibrate_options *options,

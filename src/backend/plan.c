@@ -154,7 +154,8 @@ static bt_status plan_open(bt_session **out, const bt_session_options *options, 
     session->on_cuda = device >= 0;
     if (session->on_cuda) status = use_device(session, &planned, options, &facts, error);
     session->before_bytes = bt_memory_resident_bytes();
-    if (status == BT_OK) status = bt_network_open_file(&session->network, options->model, options->model_file, error);
+    if (status == BT_OK)
+        status = bt_network_open_file(&session->network, options->model, options->model_file, error);
     if (status == BT_OK)
         status = bt_network_check_size(session->network->title, session->network->size_multiple,
                                        options->height, options->width, error);

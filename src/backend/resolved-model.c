@@ -62,7 +62,8 @@ bt_status bt_model_resolve(bt_resolved_model *out, const bt_model_request *reque
     out->weights[0] = '\0';
     bt_status status = choose_file(file, request, error);
     if (status == BT_OK) status = describe(out, request, file, error);
-    if (status == BT_OK && (file[0] == '\0' || bt_model_file_is_list(file))) status = choose_weights(out->weights, request, error);
+    if (status == BT_OK && (file[0] == '\0' || bt_model_file_is_list(file)))
+        status = choose_weights(out->weights, request, error);
     return status;
 }
 

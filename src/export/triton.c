@@ -80,7 +80,8 @@ static bt_status copy_files(export *e) {
     if (status == BT_OK && calibration[0]) status = copy(e, calibration, e->version);
     if (status != BT_OK) return status;
     if (e->model->model_file[0]) status = copy_model_file(e);
-    if (status != BT_OK || (e->model->model_file[0] && !bt_model_file_is_list(e->model->model_file))) return status;
+    if (status != BT_OK || (e->model->model_file[0] && !bt_model_file_is_list(e->model->model_file)))
+        return status;
     return e->model->weights.path[0] ? copy_weights(e) : BT_OK;
 }
 

@@ -61,7 +61,8 @@ void bt_unfold_run(const bt_unfold *unfold, bt_cpu_level level) {
 #define PIXELS_AT_A_TIME 64
 
 static void write_planes(const bt_planes *p, int64_t image, int64_t from, int64_t to) {
-    const char *x = (const char *)p->x + (size_t)(image * p->pixels + from) * p->stride * bt_value_bytes(p->type);
+    const char *x =
+        (const char *)p->x + (size_t)(image * p->pixels + from) * p->stride * bt_value_bytes(p->type);
     for (int c = 0; c < p->channels; c++) {
         float *out = p->planes + (image * p->channels + c) * p->pixels + from;
         const size_t count = (size_t)(to - from);
@@ -103,7 +104,8 @@ void bt_try_planes(bt_trial *t) {
     p.x = bt_trial_activations(t, all * p.stride);
     p.planes = bt_trial_numbers(t, all * channels);
     double *wanted = bt_trial_wanted(t, all * channels);
-    bt_trial_name(t, "%d x %lld pixels, %d channels of %zu", p.batch, (long long)p.pixels, p.channels, p.stride);
+    bt_trial_name(t, "%d x %lld pixels, %d channels of %zu", p.batch, (long long)p.pixels, p.channels,
+                  p.stride);
     if (t->no_memory) return;
     for (size_t i = 0; i < all; i++)
         for (size_t c = 0; c < channels; c++)

@@ -39,9 +39,9 @@ typedef struct bt_unfold {
 } bt_unfold;
 
 typedef struct bt_planes {
-    float *planes;  /* batch x channels x pixels */
-    const void *x;  /* batch x pixels of `channels` values, float or BF16 */
-    size_t stride;  /* values from one pixel of x to the next */
+    float *planes; /* batch x channels x pixels */
+    const void *x; /* batch x pixels of `channels` values, float or BF16 */
+    size_t stride; /* values from one pixel of x to the next */
     int batch, channels;
     int64_t pixels; /* of an image */
     bt_value_type type;

@@ -200,8 +200,8 @@ static bt_winograd some_winograd(bt_trial *t, int64_t *first) {
     if (bt_trial_below(t, 2)) w.bias = bt_trial_numbers(t, (size_t)w.out_channels);
     w.adds = bt_trial_below(t, 2);
     w.relu = bt_trial_below(t, 2);
-    bt_trial_name(t, "%d x %d x %d, %d channels to %d, groups of %d%s%s", w.batch, w.height, w.width, w.channels,
-                  w.out_channels, w.group, w.adds ? ", added" : "", w.relu ? ", ReLU" : "");
+    bt_trial_name(t, "%d x %d x %d, %d channels to %d, groups of %d%s%s", w.batch, w.height, w.width,
+                  w.channels, w.out_channels, w.group, w.adds ? ", added" : "", w.relu ? ", ReLU" : "");
     return w;
 }
 

@@ -166,7 +166,8 @@ static int append_vector(bt_builder *builder, const char *name, const char *suff
 
 int bt_build_filter(bt_builder *builder, bt_operation operation, bt_filter filter) {
     const bool transposed = operation.kind == BT_OPERATION_TRANSPOSED_CONVOLUTION;
-    const int in = channels_of(builder, operation.inputs[0]), out = filter.channels, kernel = operation.kernel;
+    const int in = channels_of(builder, operation.inputs[0]), out = filter.channels,
+              kernel = operation.kernel;
     name_prefix prefix = {""};
     if (strlen(filter.weights) >= sizeof prefix.text)
         fail(builder, "a parameter's name is too long");

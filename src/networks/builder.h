@@ -41,7 +41,8 @@ bt_operation bt_build_start(bt_operation_kind kind, int x);
 typedef struct bt_filter {
     int channels; /* out */
     int bias;     /* whether it has one */
-    const char *weights, *batch_norm; /* whose names begin so: weights.weight, batch_norm.running_mean; or NULL: none */
+    const char *weights,
+        *batch_norm; /* whose names begin so: weights.weight, batch_norm.running_mean; or NULL: none */
 } bt_filter;
 int bt_build_filter(bt_builder *builder, bt_operation operation, bt_filter filter);
 /* one without parameters, to a tensor of `channels`. */

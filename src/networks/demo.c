@@ -30,9 +30,10 @@ bt_status bt_demo_data(const bt_network *network, const uint8_t **data, size_t *
             *size = (size_t)(embedded[i].end - embedded[i].begin);
             return BT_OK;
         }
-    return bt_fail(error, BT_INVALID,
-                   "there are no demo weights for %s: give --weights a checkpoint, or counter:SEED for random ones",
-                   network->title);
+    return bt_fail(
+        error, BT_INVALID,
+        "there are no demo weights for %s: give --weights a checkpoint, or counter:SEED for random ones",
+        network->title);
 }
 
 static uint64_t little_endian(const uint8_t *bytes, int count) {

@@ -76,7 +76,8 @@ static void check_whole(bt_list *list) {
     if (list->output == 0)
         bt_list_fail(list, "the image is no output");
     else if (output->up != 1 || output->down != 1)
-        bt_list_fail(list, "the output is %d/%d of the image's height: \"y = resize(%s) scale=N\" enlarges it",
+        bt_list_fail(list,
+                     "the output is %d/%d of the image's height: \"y = resize(%s) scale=N\" enlarges it",
                      output->up, output->down, output->name);
 }
 
@@ -110,8 +111,8 @@ static bt_status read_copy(bt_network *network, const char *file, char *text, si
     return bt_builder_finish(&list.builder, list.output);
 }
 
-bt_status bt_network_list_read(bt_network **out, const char *name, const char *file, const char *text, size_t size,
-                       bt_error *error) {
+bt_status bt_network_list_read(bt_network **out, const char *name, const char *file, const char *text,
+                               size_t size, bt_error *error) {
     *out = NULL;
     if (size > FILE_BYTES_MOST)
         return bt_fail(error, BT_PARSE, "%s: %zu bytes, a list has at most %d", file, size, FILE_BYTES_MOST);

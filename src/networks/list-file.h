@@ -23,12 +23,14 @@ extern "C" {
 
 /* Reads `size` bytes of text; `file` is what messages call it, `name` what flags call the network. BT_PARSE with
  * file and line: what was found, what would be right. BT_NO_MEMORY. Free with bt_network_close. */
-BT_MUST_USE bt_status bt_network_list_read(bt_network **out, const char *name, const char *file, const char *text, size_t size,
-                                   bt_error *error);
+BT_MUST_USE bt_status bt_network_list_read(bt_network **out, const char *name, const char *file,
+                                           const char *text, size_t size, bt_error *error);
 /* A network by its file, or, where that is NULL or "", the built-in one of that name. */
-BT_MUST_USE bt_status bt_network_open_file(bt_network **out, const char *name, const char *file, bt_error *error);
+BT_MUST_USE bt_status bt_network_open_file(bt_network **out, const char *name, const char *file,
+                                           bt_error *error);
 /* Of a file; BT_IO where it cannot be read. */
-BT_MUST_USE bt_status bt_network_list_load(bt_network **out, const char *name, const char *path, bt_error *error);
+BT_MUST_USE bt_status bt_network_list_load(bt_network **out, const char *name, const char *path,
+                                           bt_error *error);
 
 #ifdef __cplusplus
 }

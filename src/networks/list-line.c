@@ -33,7 +33,8 @@ static int lowest_multiple(int a, int b) {
 void bt_list_note(bt_list *list, const char *name, int up, int down) {
     const int number = list->network->tensor_count - 1;
     if (list->status != BT_OK) return;
-    bt_list_tensor *grown = bt_array_grow(list->tensors, (size_t)number, 1, &list->tensor_room, sizeof *grown);
+    bt_list_tensor *grown =
+        bt_array_grow(list->tensors, (size_t)number, 1, &list->tensor_room, sizeof *grown);
     if (!grown) {
         list->status = bt_no_memory(list->error, "reading %s", list->file);
         return;
@@ -54,7 +55,8 @@ void bt_list_done(bt_list *list, const bt_list_line *line, int up, int down) {
 
 static int find(const bt_list *list, const char *name, size_t length) {
     for (int i = 0; i < list->network->tensor_count; i++)
-        if (strncmp(list->tensors[i].name, name, length) == 0 && list->tensors[i].name[length] == '\0') return i;
+        if (strncmp(list->tensors[i].name, name, length) == 0 && list->tensors[i].name[length] == '\0')
+            return i;
     return BT_NO_TENSOR;
 }
 
@@ -63,7 +65,8 @@ int bt_list_find(bt_list *list, const char *name, size_t length) {
     if (list->status != BT_OK) return BT_NO_TENSOR;
     const int tensor = length < BT_LIST_NAME_SIZE ? find(list, name, length) : BT_NO_TENSOR;
     if (tensor == BT_NO_TENSOR) {
-        bt_text_format(copy, sizeof copy, "%.*s", (int)(length < sizeof copy ? length : sizeof copy - 1), name);
+        bt_text_format(copy, sizeof copy, "%.*s", (int)(length < sizeof copy ? length : sizeof copy - 1),
+                       name);
         bt_text_quote(copy, quoted);
         bt_list_fail(list, "there is no %s above; the picture is \"image\"", quoted);
     }
@@ -135,7 +138,8 @@ static void read_keys(bt_list_line *line, bt_list *list, char *text) {
 
 bool bt_list_line_read(bt_list_line *line, bt_list *list, char *text) {
     *line = (bt_list_line){0};
-    char *end = cut_name(list, &line->output, text, "\"title\", \"output\" or a tensor's name"), *operation, *rest;
+    char *end = cut_name(list, &line->output, text, "\"title\", \"output\" or a tensor's name"), *operation,
+         *rest;
     if (!end) return false;
     operation = skip_blanks(end);
     if (*operation != '=') {
@@ -203,7 +207,8 @@ double bt_list_fraction(bt_list *list, bt_list_line *line, const char *key, doub
     return least;
 }
 
-static void fail_word(bt_list *list, const char *key, const char *value, const char *const *words, size_t count) {
+static void fail_word(bt_list *list, const char *key, const char *value, const char *const *words,
+                      size_t count) {
     char quoted[BT_TEXT_QUOTE_SIZE], known[160] = "";
     for (size_t i = 0; i < count; i++)
         bt_text_append(known, sizeof known, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);

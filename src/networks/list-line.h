@@ -31,8 +31,8 @@ typedef struct bt_list_weights {
 typedef struct bt_list {
     bt_network *network;
     bt_builder builder;
-    const char *file; /* for messages */
-    int line;         /* being read, from 1 */
+    const char *file;        /* for messages */
+    int line;                /* being read, from 1 */
     bt_list_tensor *tensors; /* of the network's numbers; owned */
     size_t tensor_room;
     bt_list_weights *weights; /* prefixes that are taken; owned */
@@ -81,7 +81,8 @@ int bt_list_word(bt_list *list, bt_list_line *line, const char *key, const char 
 /* Any word, NULL where the key is not there; fails where it is `needed`. */
 const char *bt_list_text(bt_list *list, bt_list_line *line, const char *key, bool needed);
 /* Another number with a fraction, within [least, most]. */
-double bt_list_fraction(bt_list *list, bt_list_line *line, const char *key, double otherwise, double least, double most);
+double bt_list_fraction(bt_list *list, bt_list_line *line, const char *key, double otherwise, double least,
+                        double most);
 /* Fails for a key that nobody asked for. */
 void bt_list_check_keys(bt_list *list, const bt_list_line *line);
 

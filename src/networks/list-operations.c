@@ -32,9 +32,9 @@ static int channels_of(const bt_list *list, int tensor) {
 /* ---- keys that several operations have ---- */
 
 static void read_activation(bt_list *list, bt_list_line *line, bt_operation *operation) {
-    static const char *const words[] = {[BT_ACTIVATION_NONE] = "none",       [BT_ACTIVATION_RELU] = "relu",
-                                        [BT_ACTIVATION_SIGMOID] = "sigmoid", [BT_ACTIVATION_RELU6] = "relu6",
-                                        [BT_ACTIVATION_SILU] = "silu",       [BT_ACTIVATION_LEAKY] = "leaky_relu"};
+    static const char *const words[] = {
+        [BT_ACTIVATION_NONE] = "none",   [BT_ACTIVATION_RELU] = "relu", [BT_ACTIVATION_SIGMOID] = "sigmoid",
+        [BT_ACTIVATION_RELU6] = "relu6", [BT_ACTIVATION_SILU] = "silu", [BT_ACTIVATION_LEAKY] = "leaky_relu"};
     operation->activation = (bt_activation)bt_list_word(list, line, "activation", words, COUNT_OF(words));
     if (operation->activation == BT_ACTIVATION_LEAKY)
         operation->slope = (float)bt_list_fraction(list, line, "slope", BT_LEAKY_SLOPE, 0, 1);
@@ -82,7 +82,8 @@ static void check_inputs(bt_list *list, const bt_list_line *line, int least, int
         bt_list_fail(list, "%s takes %d input%s, not %d", line->operation, least, least > 1 ? "s" : "",
                      line->input_count);
     else
-        bt_list_fail(list, "%s takes %d to %d inputs, not %d", line->operation, least, most, line->input_count);
+        bt_list_fail(list, "%s takes %d to %d inputs, not %d", line->operation, least, most,
+                     line->input_count);
 }
 
 /* A tensor that is added to another, or weighs it, has its size. */
@@ -90,10 +91,11 @@ static void check_same(bt_list *list, int tensor, int channels, factor size) {
     const bt_list_tensor *t = &list->tensors[tensor];
     if (list->status != BT_OK) return;
     if (t->up != size.up || t->down != size.down)
-        bt_list_fail(list, "\"%s\" is %d/%d of the image's height, where %d/%d is right", t->name, t->up, t->down,
-                     size.up, size.down);
+        bt_list_fail(list, "\"%s\" is %d/%d of the image's height, where %d/%d is right", t->name, t->up,
+                     t->down, size.up, size.down);
     else if (channels_of(list, tensor) != channels)
-        bt_list_fail(list, "\"%s\" has %d channels, where %d are right", t->name, channels_of(list, tensor), channels);
+        bt_list_fail(list, "\"%s\" has %d channels, where %d are right", t->name, channels_of(list, tensor),
+                     channels);
 }
 
 static factor scaled(bt_list *list, factor of, int up, int down) {
@@ -120,7 +122,8 @@ static factor size_of_input(const bt_list *list, const bt_list_line *line, int i
 }
 
 /* An operation on the line's inputs. */
-static bt_operation start(bt_list *list, const bt_list_line *line, bt_operation_kind kind, int least, int most) {
+static bt_operation start(bt_list *list, const bt_list_line *line, bt_operation_kind kind, int least,
+                          int most) {
     bt_operation operation = bt_build_start(kind, line->inputs[0]);
     check_inputs(list, line, least, most);
     operation.input_count = line->input_count;
@@ -141,11 +144,13 @@ static void read_tail(bt_list *list, bt_list_line *line, bt_operation *operation
     read_activation(list, line, operation);
 }
 
-static void build_filter(bt_list *list, bt_list_line *line, bt_operation *operation, bt_filter filter, factor size) {
+static void build_filter(bt_list *list, bt_list_line *line, bt_operation *operation, bt_filter filter,
+                         factor size) {
     static const char *const words[] = {"no", "yes"};
     const int64_t taps = (int64_t)operation->kernel * operation->kernel,
                   values = taps * channels_of(list, line->inputs[0]) / operation->groups * filter.channels;
-    if (values > VALUES_MOST) bt_list_fail(list, "%lld weights, at most %d can be had", (long long)values, VALUES_MOST);
+    if (values > VALUES_MOST)
+        bt_list_fail(list, "%lld weights, at most %d can be had", (long long)values, VALUES_MOST);
     filter.bias = bt_list_word(list, line, "bias", words, COUNT_OF(words));
     filter.weights = read_weights(list, line, "weights", true);
     filter.batch_norm = read_weights(list, line, "batch_norm", false);
@@ -168,11 +173,14 @@ static void add_convolution(bt_list *list, bt_list_line *line) {
     const int reach = operation.dilation * (operation.kernel - 1);
     operation.padding = bt_list_number(list, line, "padding", reach / 2, 0, reach);
     if (in % operation.groups != 0 || filter.channels % operation.groups != 0)
-        bt_list_fail(list, "groups=%d does not divide %d channels in and %d out", operation.groups, in, filter.channels);
+        bt_list_fail(list, "groups=%d does not divide %d channels in and %d out", operation.groups, in,
+                     filter.channels);
     /* So that sizes which are multiples of the stride are divided by it, and nothing is cut off. */
     if (2 * operation.padding > reach || 2 * operation.padding < reach - operation.stride + 1)
-        bt_list_fail(list, "kernel=%d dilation=%d stride=%d with padding=%d: the height is not divided by the stride alone",
-                     operation.kernel, operation.dilation, operation.stride, operation.padding);
+        bt_list_fail(
+            list,
+            "kernel=%d dilation=%d stride=%d with padding=%d: the height is not divided by the stride alone",
+            operation.kernel, operation.dilation, operation.stride, operation.padding);
     if (list->status != BT_OK) return;
     const factor size = scaled(list, size_of_input(list, line, 0), 1, operation.stride);
     build_filter(list, line, &operation, filter, size);
@@ -181,14 +189,16 @@ static void add_convolution(bt_list *list, bt_list_line *line) {
 static void add_transposed(bt_list *list, bt_list_line *line) {
     bt_operation operation = start(list, line, BT_OPERATION_TRANSPOSED_CONVOLUTION, 1, 1);
     if (list->status != BT_OK) return;
-    const bt_filter filter = {.channels = bt_list_number(list, line, "channels", BT_LIST_NEEDED, 1, CHANNELS_MOST)};
+    const bt_filter filter = {.channels =
+                                  bt_list_number(list, line, "channels", BT_LIST_NEEDED, 1, CHANNELS_MOST)};
     operation.kernel = bt_list_number(list, line, "kernel", 2, 1, KERNEL_MOST);
     operation.stride = bt_list_number(list, line, "stride", 2, 1, STRIDE_MOST);
     const int beyond = operation.kernel - operation.stride;
     operation.padding =
         bt_list_number(list, line, "padding", beyond > 0 ? (beyond + 1) / 2 : 0, 0, operation.kernel - 1);
     if (2 * operation.padding < beyond || 2 * operation.padding >= operation.kernel)
-        bt_list_fail(list, "kernel=%d stride=%d with padding=%d: the height is not multiplied by the stride alone",
+        bt_list_fail(list,
+                     "kernel=%d stride=%d with padding=%d: the height is not multiplied by the stride alone",
                      operation.kernel, operation.stride, operation.padding);
     if (list->status != BT_OK) return;
     const factor size = scaled(list, size_of_input(list, line, 0), operation.stride, 1);
@@ -197,7 +207,8 @@ static void add_transposed(bt_list *list, bt_list_line *line) {
 
 /* ---- the others ---- */
 
-static void finish(bt_list *list, bt_list_line *line, const bt_operation *operation, int channels, factor size) {
+static void finish(bt_list *list, bt_list_line *line, const bt_operation *operation, int channels,
+                   factor size) {
     bt_list_check_keys(list, line);
     if (list->status != BT_OK) return;
     bt_build_plain(&list->builder, *operation, channels);
@@ -214,7 +225,8 @@ static void add_norm(bt_list *list, bt_list_line *line) {
     if (list->status != BT_OK) return;
     const int residual = operation.input_count > 1 ? operation.inputs[1] : BT_NO_TENSOR;
     bt_build_norm(&list->builder, line->inputs[0], residual, operation.activation, "%s", weights);
-    if (operation.activation > BT_ACTIVATION_SIGMOID) bt_list_fail(list, "instance_norm takes none, relu or sigmoid");
+    if (operation.activation > BT_ACTIVATION_SIGMOID)
+        bt_list_fail(list, "instance_norm takes none, relu or sigmoid");
     bt_list_done(list, line, size.up, size.down);
 }
 
@@ -223,7 +235,8 @@ static int read_size(bt_list *list, bt_list_line *line) {
     const int tensor = read_tensor(list, line, "size");
     for (int i = 0; i < line->input_count; i++)
         if (line->inputs[i] == tensor) return i;
-    if (tensor != BT_NO_TENSOR) bt_list_fail(list, "size=%s is none of the inputs", list->tensors[tensor].name);
+    if (tensor != BT_NO_TENSOR)
+        bt_list_fail(list, "size=%s is none of the inputs", list->tensors[tensor].name);
     return 0;
 }
 

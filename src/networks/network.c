@@ -16,11 +16,14 @@ BT_EMBED(bt_list_unet, "configs/networks/unet.list");
 static const struct {
     const char *name, *title;
     int (*describe)(bt_builder *builder);
-    int size_multiple;          /* every halving must come out even */
+    int size_multiple;         /* every halving must come out even */
     const uint8_t *list, *end; /* in place of the four */
 } known[] = {
     {.name = "hrnet", .title = "HRNet", .describe = bt_describe_hrnet, .size_multiple = 32},
-    {.name = "cbam_resunet", .title = "CBAM-ResUNet", .describe = bt_describe_cbam_resunet, .size_multiple = 16},
+    {.name = "cbam_resunet",
+     .title = "CBAM-ResUNet",
+     .describe = bt_describe_cbam_resunet,
+     .size_multiple = 16},
     {.name = "unet", .list = bt_list_unet, .end = bt_list_unet_end},
 };
 
@@ -47,7 +50,7 @@ bt_status bt_network_open(bt_network **out, const char *name, bt_error *error) {
     if (index == KNOWN_COUNT) return unknown(name, error);
     if (known[index].list)
         return bt_network_list_read(out, name, name, (const char *)known[index].list,
-                            (size_t)(known[index].end - known[index].list), error);
+                                    (size_t)(known[index].end - known[index].list), error);
     bt_network *network = calloc(1, sizeof(*network));
     if (network == NULL) return bt_no_memory(error, "network \"%s\"", name);
     network->name = known[index].name;
@@ -84,7 +87,9 @@ void bt_network_close(bt_network **network) {
 }
 
 static int filtered(int size, const bt_operation *operation) {
-    return (size + 2 * operation->padding - operation->dilation * (operation->kernel - 1) - 1) / operation->stride + 1;
+    return (size + 2 * operation->padding - operation->dilation * (operation->kernel - 1) - 1) /
+               operation->stride +
+           1;
 }
 
 static bt_shape output_shape(const bt_network *network, const bt_operation *operation,

@@ -123,8 +123,9 @@ void bt_convolution_text(const bt_convolution *c, char *text, size_t size) {
     char tiles[32] = "";
     if (c->tiled) snprintf(tiles, sizeof tiles, "winograd, %d tiles, ", c->winograd.group);
     snprintf(text, size, "conv %dx%d/%d %d>%d %dx%d %s%s%s%s", s->kernel, s->kernel, s->stride, s->channels,
-             s->out_channels, bt_conv_out_size(s->height, s), bt_conv_out_size(s->width, s), s->adds ? "added, " : "",
-             s->activation != BT_ACTIVATION_NONE ? "activated, " : "", tiles, bt_primitive_name(c->primitive));
+             s->out_channels, bt_conv_out_size(s->height, s), bt_conv_out_size(s->width, s),
+             s->adds ? "added, " : "", s->activation != BT_ACTIVATION_NONE ? "activated, " : "", tiles,
+             bt_primitive_name(c->primitive));
 }
 
 void bt_convolution_bind(bt_convolution *c, void *x, const float *bias, void *out, void *scratch) {

@@ -5,7 +5,8 @@
 #include <string.h>
 
 bool bt_is_normed(const bt_operation *operation) {
-    return (operation->kind == BT_OPERATION_CONVOLUTION || operation->kind == BT_OPERATION_TRANSPOSED_CONVOLUTION) &&
+    return (operation->kind == BT_OPERATION_CONVOLUTION ||
+            operation->kind == BT_OPERATION_TRANSPOSED_CONVOLUTION) &&
            operation->parameters[BT_CONVOLUTION_MEAN] != BT_NO_PARAMETER;
 }
 
@@ -39,7 +40,8 @@ float *bt_folded_weights(const bt_network *network, const bt_operation *operatio
     return folded;
 }
 
-float *bt_folded_bias(const bt_network *network, const bt_operation *operation, float *const *values, int tiles) {
+float *bt_folded_bias(const bt_network *network, const bt_operation *operation, float *const *values,
+                      int tiles) {
     const size_t channels = (size_t)network->channels[operation->output];
     const float *bias = values_of(operation, values, BT_CONVOLUTION_BIAS);
     float *folded = malloc(channels * (size_t)tiles * sizeof *folded);

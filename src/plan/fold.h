@@ -23,7 +23,8 @@ float *bt_folded_weights(const bt_network *network, const bt_operation *operatio
 
 /* What is added to each output channel, `tiles` times over: the bias, and what the norm makes of it. malloc'ed; NULL
  * without memory. The operation has a bias or a norm. */
-float *bt_folded_bias(const bt_network *network, const bt_operation *operation, float *const *values, int tiles);
+float *bt_folded_bias(const bt_network *network, const bt_operation *operation, float *const *values,
+                      int tiles);
 
 /* How many pixels a transposed convolution sees beside the one under a place of its output, on each side. */
 int bt_transposed_reach(const bt_operation *operation);

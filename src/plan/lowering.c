@@ -216,7 +216,8 @@ const float *bt_filter_weights(bt_lowering *l, int number, float **folded) {
 const float *bt_filter_bias(bt_lowering *l, int number, int tiles) {
     const bt_operation *operation = &l->network->operations[number];
     float **place = &l->plan->biases[number];
-    if (operation->parameters[BT_CONVOLUTION_BIAS] == BT_NO_PARAMETER && !bt_is_normed(operation)) return NULL;
+    if (operation->parameters[BT_CONVOLUTION_BIAS] == BT_NO_PARAMETER && !bt_is_normed(operation))
+        return NULL;
     if (!*place && l->weights && l->status == BT_OK)
         *place = bt_folded_bias(l->network, operation, l->weights->values, tiles);
     if (!*place) bt_lowering_no_memory(l);

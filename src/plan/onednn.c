@@ -155,7 +155,8 @@ static dnnl_status_t choose(dnnl_primitive_desc_t *out, const void *what, const 
     if (status == dnnl_success)
         status = lib.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
     if (status == dnnl_success && conv && conv->scales)
-        status = lib.primitive_attr_set_output_scales(attributes, conv->out_channels, BY_OUT_CHANNEL, conv->scales);
+        status = lib.primitive_attr_set_output_scales(attributes, conv->out_channels, BY_OUT_CHANNEL,
+                                                      conv->scales);
     if (status == dnnl_success && conv) status = follow(attributes, conv);
     if (status == dnnl_success) status = lib.primitive_desc_create(out, what, attributes, lib.engine, NULL);
     if (attributes) lib.primitive_attr_destroy(attributes);
@@ -183,9 +184,12 @@ static dnnl_status_t lay_out(const tensor *tensors, size_t count) {
 }
 
 /* A convolution's weights: groups are a dimension of their own, where there are several. */
-static tensor filter_of(dnnl_memory_desc_t *layout, const bt_conv_shape *s, dnnl_data_type_t type, bool plain) {
-    const int groups = bt_conv_groups(s), out = s->out_channels / groups, in = s->channels / groups, k = s->kernel;
-    if (groups == 1) return (tensor){layout, 4, {out, in, k, k}, type, plain ? dnnl_oihw : dnnl_format_tag_any};
+static tensor filter_of(dnnl_memory_desc_t *layout, const bt_conv_shape *s, dnnl_data_type_t type,
+                        bool plain) {
+    const int groups = bt_conv_groups(s), out = s->out_channels / groups, in = s->channels / groups,
+              k = s->kernel;
+    if (groups == 1)
+        return (tensor){layout, 4, {out, in, k, k}, type, plain ? dnnl_oihw : dnnl_format_tag_any};
     return (tensor){layout, 5, {groups, out, in, k, k}, type, plain ? dnnl_goihw : dnnl_format_tag_any};
 }
 
@@ -210,8 +214,8 @@ static dnnl_status_t describe_conv(dnnl_primitive_desc_t *out, dnnl_memory_desc_
     dnnl_status_t status = lay_out(tensors, sizeof tensors / sizeof *tensors);
     if (status == dnnl_success)
         status = lib.dilated_convolution_forward_desc_init(
-            &what, dnnl_forward_inference, dnnl_convolution_direct, &from, &weights, s->bias ? &bias : NULL, &to,
-            strides, dilation, padding, padding);
+            &what, dnnl_forward_inference, dnnl_convolution_direct, &from, &weights, s->bias ? &bias : NULL,
+            &to, strides, dilation, padding, padding);
     return status == dnnl_success ? choose(out, &what, s) : status;
 }
 

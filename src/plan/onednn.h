@@ -37,7 +37,7 @@ typedef struct bt_conv_shape {
     int dilation, groups; /* 0 means 1 */
     bool adds;            /* to what its output holds, of type out_type */
     bt_activation activation;
-    float slope; /* of BT_ACTIVATION_LEAKY */
+    float slope;                  /* of BT_ACTIVATION_LEAKY */
     bt_value_type type, out_type; /* of what is multiplied; of the output, which may be bytes after bytes */
     bool bias;                    /* FP32 */
     /* Of bytes: what a sum of products is worth in each output channel, read when the primitive is made. A
@@ -55,7 +55,8 @@ static inline int bt_conv_dilation(const bt_conv_shape *shape) {
 
 /* Height or width of the output, of an input's. */
 static inline int bt_conv_out_size(int size, const bt_conv_shape *shape) {
-    return (size + 2 * shape->padding - bt_conv_dilation(shape) * (shape->kernel - 1) - 1) / shape->stride + 1;
+    return (size + 2 * shape->padding - bt_conv_dilation(shape) * (shape->kernel - 1) - 1) / shape->stride +
+           1;
 }
 
 /* An activation of `count` values by itself, in place. */
@@ -84,7 +85,8 @@ BT_MUST_USE bt_status bt_conv_open(bt_primitive **out, const bt_conv_shape *shap
                                    bt_packed *packed, bt_packed **fresh, bt_error *error);
 BT_MUST_USE bt_status bt_product_open(bt_primitive **out, const bt_product_shape *shape, const float *weights,
                                       bt_packed *packed, bt_packed **fresh, bt_error *error);
-BT_MUST_USE bt_status bt_activation_open(bt_primitive **out, const bt_activation_shape *shape, bt_error *error);
+BT_MUST_USE bt_status bt_activation_open(bt_primitive **out, const bt_activation_shape *shape,
+                                         bt_error *error);
 void bt_primitive_close(bt_primitive **primitive);
 void bt_packed_close(bt_packed **packed);
 size_t bt_packed_bytes(const bt_packed *packed);

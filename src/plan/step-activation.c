@@ -45,5 +45,6 @@ void bt_add_activation(bt_lowering *l, const bt_operation *operation, int value)
                                        .type = y.type};
     l->program->hides = true;
     l->status = bt_activation_open(&a.made, &shape, l->error);
-    if (l->status == BT_OK && !bt_add_step(l, &step_activation, &a, value, value)) bt_primitive_close(&a.made);
+    if (l->status == BT_OK && !bt_add_step(l, &step_activation, &a, value, value))
+        bt_primitive_close(&a.made);
 }

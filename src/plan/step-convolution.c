@@ -226,7 +226,8 @@ static float *columns(const float *weights, int rows, int all, int first, int ch
 }
 
 /* The sum of parts with the operation's activation, to where it writes. */
-static void add_finish(bt_lowering *l, const bt_operation *operation, const int *parts, int count, bt_resize resize) {
+static void add_finish(bt_lowering *l, const bt_operation *operation, const int *parts, int count,
+                       bt_resize resize) {
     const int to = bt_value_of(l, operation->output);
     bt_add_sum(l, parts, count, to, resize, operation->activation == BT_ACTIVATION_RELU);
     if (operation->activation != BT_ACTIVATION_RELU) bt_add_activation(l, operation, to);
@@ -323,11 +324,13 @@ static bool norm_follows(const bt_lowering *l, int tensor) {
 
 /* Only a convolution, with a bias at most. */
 static bool is_bare(const bt_operation *operation) {
-    return !bt_is_normed(operation) && operation->activation == BT_ACTIVATION_NONE && operation->input_count == 1;
+    return !bt_is_normed(operation) && operation->activation == BT_ACTIVATION_NONE &&
+           operation->input_count == 1;
 }
 
 static bool is_dot(const bt_lowering *l, const bt_operation *operation) {
-    return bt_is_pointwise(operation) && is_bare(operation) && l->plan->shapes[operation->output].channels == 1;
+    return bt_is_pointwise(operation) && is_bare(operation) &&
+           l->plan->shapes[operation->output].channels == 1;
 }
 
 static void lower_convolution(bt_lowering *l, int number, const bt_operation *operation) {
@@ -336,8 +339,10 @@ static void lower_convolution(bt_lowering *l, int number, const bt_operation *op
     const bool bare = is_bare(operation);
     const float *bias = bare && norm_follows(l, operation->output) ? NULL : bt_filter_bias(l, number, 1);
     if (l->plan->cuda && (!bare || operation->groups > 1 || operation->dilation > 1))
-        bt_lowering_fail(l, BT_UNSUPPORTED, "a plan on a GPU has no BatchNorm, activation, groups or dilation in its convolutions",
-                         operation);
+        bt_lowering_fail(
+            l, BT_UNSUPPORTED,
+            "a plan on a GPU has no BatchNorm, activation, groups or dilation in its convolutions",
+            operation);
     if (is_dot(l, operation))
         add_dot(l, operation, bias);
     else if (source && bt_is_split(l, source))

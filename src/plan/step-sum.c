@@ -49,8 +49,7 @@ static bt_value_type floats_of(const bt_lowering *l, const int *values, int coun
     return l->plan->options.type;
 }
 
-void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bt_resize resize,
-                bool relu) {
+void bt_add_sum(bt_lowering *l, const int *values, int count, int output, bt_resize resize, bool relu) {
     const bt_value *to = bt_value_at(l, output);
     bt_sum sum = {.out_stride = bt_stride_of(l, output),
                   .input_count = count,
@@ -89,7 +88,8 @@ static void lower_add(bt_lowering *l, int number, const bt_operation *operation)
     for (int i = 0; i < operation->input_count; i++)
         values[i] = bt_input_value(l, operation, i);
     const int to = bt_value_of(l, operation->output);
-    bt_add_sum(l, values, operation->input_count, to, operation->resize, operation->activation == BT_ACTIVATION_RELU);
+    bt_add_sum(l, values, operation->input_count, to, operation->resize,
+               operation->activation == BT_ACTIVATION_RELU);
     if (operation->activation != BT_ACTIVATION_RELU) bt_add_activation(l, operation, to);
 }
 
@@ -148,7 +148,8 @@ static void lower_concatenation(bt_lowering *l, int number, const bt_operation *
     if (bt_is_split(l, operation)) return;
     for (int i = 0; i < operation->input_count; i++) {
         int from = bt_input_value(l, operation, i);
-        if (!l->placed[number * BT_MAX_INPUTS + i]) bt_add_sum(l, &from, 1, slice_of(l, number, i), operation->resize, false);
+        if (!l->placed[number * BT_MAX_INPUTS + i])
+            bt_add_sum(l, &from, 1, slice_of(l, number, i), operation->resize, false);
     }
     bt_value_of(l, operation->output);
 }

@@ -10,7 +10,7 @@
 #include "settings/by-model.h"
 
 #define BT_LIST_ENDING ".list"
-#define PLACE_BYTES (sizeof BT_BATCH_PLACE - 1)
+#define PLACE_BYTES    (sizeof BT_BATCH_PLACE - 1)
 
 bt_status bt_model_file_of(char out[BT_OPTION_TEXT_SIZE], const char *setting, const char *model,
                            bt_error *error) {

@@ -25,19 +25,20 @@ static bt_network *read_list(const char *text) {
 static void is_told(const char *text, const char *message) {
     bt_network *network;
     bt_error error;
-    assert_int_equal(bt_network_list_read(&network, "mine", "net.list", text, strlen(text), &error), BT_PARSE);
+    assert_int_equal(bt_network_list_read(&network, "mine", "net.list", text, strlen(text), &error),
+                     BT_PARSE);
     assert_null(network);
     assert_string_equal(error.message, message);
 }
 
 static void a_line_is_an_operation(void **state) {
     (void)state;
-    bt_network *network = read_list(
-        "title My net # and a comment\r\n"
-        "\n"
-        "  a = conv( image )  channels=8 kernel=3 stride=2 bias=yes weights=stem.0 batch_norm=stem.1 activation=relu\n"
-        "b = transposed_conv(a) channels=2 weights=up\n"
-        "output b");
+    bt_network *network = read_list("title My net # and a comment\r\n"
+                                    "\n"
+                                    "  a = conv( image )  channels=8 kernel=3 stride=2 bias=yes "
+                                    "weights=stem.0 batch_norm=stem.1 activation=relu\n"
+                                    "b = transposed_conv(a) channels=2 weights=up\n"
+                                    "output b");
     bt_shape shapes[3];
     bt_error error;
     assert_string_equal(network->name, "mine");
@@ -61,20 +62,23 @@ static void slips_of_the_pen_are_told_with_their_line(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {IMAGE, "net.list:1: the file ends without a line \"output NAME\""},
-        {IMAGE "z = con(y)\n", "net.list:2: there is no operation \"con\": the known ones are conv, transposed_conv, "
-                               "instance_norm, add, concatenate, max_pool, resize, gate, channel_attention, "
-                               "spatial_attention"},
+        {IMAGE "z = con(y)\n",
+         "net.list:2: there is no operation \"con\": the known ones are conv, transposed_conv, "
+         "instance_norm, add, concatenate, max_pool, resize, gate, channel_attention, "
+         "spatial_attention"},
         {"y = conv(x) channels=4\n", "net.list:1: there is no \"x\" above; the picture is \"image\""},
         {"\ny = conv(image) channels=four weights=a\n",
          "net.list:2: channels=\"four\": a whole number from 1 to 16384 is right"},
         {"y = conv(image) weights=a\n", "net.list:1: conv wants channels=..."},
         {"y = conv(image) channels=4 kernal=3 weights=a\n",
-         "net.list:1: conv knows no key \"kernal\": it has channels, kernel, stride, dilation, groups, padding, bias, "
+         "net.list:1: conv knows no key \"kernal\": it has channels, kernel, stride, dilation, groups, "
+         "padding, bias, "
          "weights, batch_norm, add, activation"},
         {"y = conv(image) channels=4 weights=a activation=rely\n",
          "net.list:1: activation=\"rely\": none, relu, sigmoid, relu6, silu or leaky_relu is right"},
         {"y = conv(image) channels=4 kernel=4 weights=a\n",
-         "net.list:1: kernel=4 dilation=1 stride=1 with padding=1: the height is not divided by the stride alone"},
+         "net.list:1: kernel=4 dilation=1 stride=1 with padding=1: the height is not divided by the stride "
+         "alone"},
         {"y = conv(image) channels=4 groups=2 weights=a\n",
          "net.list:1: groups=2 does not divide 3 channels in and 4 out"},
         {IMAGE "z = conv(y) channels=5 weights=b add=y\n",
@@ -121,11 +125,44 @@ static void what_is_asked_for_is_bounded(void **state) {
     free(many);
 }
 
+/* What the authors' checkpoints have: the names of hrnet.params.tsv, each norm with its statistics, 19 classes. */
+static void hrnet_w48_has_its_authors_names(void **state) {
+    (void)state;
+    bt_network *network;
+    bt_error error;
+    char name[128], shape[64], mine[96];
+    must(bt_network_open_file(&network, "big", "configs/networks/hrnet_w48.list", &error), &error);
+    FILE *file = fopen("tests/golden/hrnet.params.tsv", "r");
+    assert_non_null(file);
+    int lines = 0, statistics = 0;
+    assert_int_equal(fscanf(file, "%127s %63s", name, shape), 2);
+    for (; fscanf(file, "%127s %63s", name, shape) == 2; lines++) {
+        const bt_parameter *found = NULL;
+        for (int i = 0; i < network->parameter_count; i++)
+            if (strcmp(network->parameters[i].name, name) == 0) found = &network->parameters[i];
+        if (!found) fail_msg("there is no %s", name);
+        snprintf(mine, sizeof mine, "%lld", (long long)found->dims[0]);
+        for (int d = 1; d < found->rank; d++)
+            snprintf(mine + strlen(mine), sizeof mine - strlen(mine), "x%lld", (long long)found->dims[d]);
+        if (strncmp(name, "last_layer.3", 12) == 0)
+            assert_int_equal(found->dims[0], 19);
+        else
+            assert_string_equal(mine, shape);
+    }
+    fclose(file);
+    for (int i = 0; i < network->parameter_count; i++)
+        statistics += network->parameters[i].role >= BT_PARAMETER_MEAN;
+    assert_int_equal(lines + statistics, network->parameter_count);
+    assert_int_equal(statistics, 2 * 306); /* norms */
+    bt_network_close(&network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_an_operation),
         cmocka_unit_test(slips_of_the_pen_are_told_with_their_line),
         cmocka_unit_test(what_is_asked_for_is_bounded),
+        cmocka_unit_test(hrnet_w48_has_its_authors_names),
     };
     return cmocka_run_group_tests_name("networks/list-file", tests, NULL, NULL);
 }

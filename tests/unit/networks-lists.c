@@ -227,7 +227,8 @@ static void an_unknown_model_is_told_the_known_ones(void **state) {
     (void)state;
     assert_int_equal(bt_network_open(&network, "vnet", &error), BT_INVALID);
     assert_null(network);
-    assert_string_equal(error.message, "unknown model \"vnet\": the known ones are hrnet, cbam_resunet, unet");
+    assert_string_equal(error.message,
+                        "unknown model \"vnet\": the known ones are hrnet, cbam_resunet, unet");
 }
 
 static void closing_nothing_is_allowed(void **state) {

@@ -140,7 +140,7 @@ static void a_network_without_demo_weights_says_so(void **state) {
     (void)state;
     assert_int_equal(bt_weights_open(&weights, &tiny, "demo", &error), BT_INVALID);
     assert_string_equal(error.message, "there are no demo weights for Tiny: give --weights a checkpoint, or "
-                                      "counter:SEED for random ones");
+                                       "counter:SEED for random ones");
 }
 
 /* Trained numbers where they are trained, the counter's everywhere else. */

@@ -128,7 +128,8 @@ static void what_it_cannot_do_is_said_at_open(void **state) {
     bt_plan *plan;
     bt_error error;
     assert_int_equal(open_odd(&plan, network, BT_BF16, &error), BT_UNSUPPORTED);
-    assert_string_equal(error.message, "odd: the compiled plan does not know this form of operation: convolution");
+    assert_string_equal(error.message,
+                        "odd: the compiled plan does not know this form of operation: convolution");
     assert_null(plan);
     bt_network_close(&network);
 }

@@ -112,7 +112,8 @@ static void check_convolutions(subject *s) {
         if (!first && !dot && !reads_bytes(s, o->inputs[0]))
             fail_msg("%s: a convolution reads tensor %d as floats", s->network->name, o->inputs[0]);
         if (first || dot) assert_false(s->units[o->inputs[0]].bytes);
-        if (o->activation != BT_ACTIVATION_RELU) assert_false(s->units[o->output].bytes); /* a norm makes them */
+        if (o->activation != BT_ACTIVATION_RELU)
+            assert_false(s->units[o->output].bytes); /* a norm makes them */
         seen++;
     }
     from = 0;

@@ -65,7 +65,8 @@ static void check(const char *file, int classes, double fp32, double bf16) {
     if (bt_cpu_best_level() < BT_CPU_AVX512_BF16) return;
     forward(file, "plan", BT_PATH_PRODUCTION, true, got);
     const double rounded = compare_relative_error(got, wanted, count);
-    if (!(rounded <= bf16)) fail_msg("%s: the plan in BF16 is %g off, at most %g is right", file, rounded, bf16);
+    if (!(rounded <= bf16))
+        fail_msg("%s: the plan in BF16 is %g off, at most %g is right", file, rounded, bf16);
 }
 
 static void every_operation_of_a_list_is_computed_alike(void **state) {

@@ -15,6 +15,7 @@
 
 static bool can_be_calibrated(const bt_tuning *t) {
     const bt_session_options session = {.model = t->model->model,
+                                        .model_file = t->model->model_file,
                                         .device = t->options->settings->device,
                                         .path = (bt_path)t->options->settings->path};
     return bt_calibrate_check(&session, NULL) == BT_OK;

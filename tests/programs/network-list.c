@@ -17,7 +17,7 @@ static json_t *integers(const int *values, int count) {
 }
 
 static json_t *parameter_json(const bt_parameter *parameter) {
-    static const char *const roles[] = {"weight", "bias", "scale", "offset"};
+    static const char *const roles[] = {"weight", "bias", "scale", "offset", "mean", "variance"};
     json_t *dims = json_array();
     for (int i = 0; i < parameter->rank; i++)
         json_array_append_new(dims, json_integer(parameter->dims[i]));
@@ -25,14 +25,18 @@ static json_t *parameter_json(const bt_parameter *parameter) {
                      dims, "in_head", parameter->in_head);
 }
 
+static const char *const activations[] = {"none", "relu", "sigmoid", "relu6", "silu", "leaky_relu"};
+
 static json_t *operation_json(const bt_operation *operation) {
-    static const char *const activations[] = {"none", "relu", "sigmoid"};
-    return json_pack(
-        "{s:s, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:s, s:i}", "kind", bt_operation_name(operation->kind),
-        "inputs", integers(operation->inputs, operation->input_count), "output", operation->output,
-        "parameters", integers(operation->parameters, BT_MAX_PARAMETERS), "kernel", operation->kernel,
-        "stride", operation->stride, "padding", operation->padding, "scale", operation->scale, "activation",
-        activations[operation->activation], "resize_to_input", operation->resize_to_input);
+    static const char *const resizes[] = {"aligned", "bilinear", "nearest"};
+    return json_pack("{s:s, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:i, s:s}", "kind",
+                     bt_operation_name(operation->kind), "inputs",
+                     integers(operation->inputs, operation->input_count), "output", operation->output,
+                     "parameters", integers(operation->parameters, BT_MAX_PARAMETERS), "kernel",
+                     operation->kernel, "stride", operation->stride, "padding", operation->padding,
+                     "dilation", operation->dilation, "groups", operation->groups, "scale", operation->scale,
+                     "activation", activations[operation->activation], "slope", (double)operation->slope,
+                     "resize_to_input", operation->resize_to_input, "resize", resizes[operation->resize]);
 }
 
 static int print_json(const bt_network *network) {
@@ -51,7 +55,6 @@ static int print_json(const bt_network *network) {
 }
 
 static void print_operation(const bt_network *network, const bt_operation *operation) {
-    static const char *const activations[] = {"", "relu", "sigmoid"};
     char inputs[64] = "";
     for (int i = 0; i < operation->input_count; i++) {
         size_t length = strlen(inputs);
@@ -60,7 +63,8 @@ static void print_operation(const bt_network *network, const bt_operation *opera
     int first = operation->parameters[0];
     printf("%4d <- %-16s %-23s %4d channels  kernel %d stride %d  %-8s %s\n", operation->output, inputs,
            bt_operation_name(operation->kind), network->channels[operation->output], operation->kernel,
-           operation->stride, activations[operation->activation],
+           operation->stride,
+           operation->activation == BT_ACTIVATION_NONE ? "" : activations[operation->activation],
            first == BT_NO_PARAMETER ? "" : network->parameters[first].name);
 }
 

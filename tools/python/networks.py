@@ -10,6 +10,7 @@ the others. `hash` is FNV-1a over a line "name<TAB>64x3x3x3<NEWLINE>" of each tr
 another network. Everything is little-endian.
 """
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -57,14 +58,31 @@ def counter_parameter(parameter, seed):
 
 # ---- running an operation list ----
 
-ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "sigmoid": torch.sigmoid}
+ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "sigmoid": torch.sigmoid, "relu6": F.relu6, "silu": F.silu}
+
+
+def activation_of(operation):
+    if operation["activation"] == "leaky_relu":
+        return lambda x: F.leaky_relu(x, operation["slope"])
+    return ACTIVATIONS[operation["activation"]]
+
+
+def resize(x, operation, **size):
+    if operation["resize"] == "nearest":
+        return F.interpolate(x, mode="nearest", **size)
+    return F.interpolate(x, mode="bilinear", align_corners=operation["resize"] == "aligned", **size)
+
+
+def finished(y, operation, x, p):
+    """What a convolution's operation has after it; `p` by place, None where there is none."""
+    if p[4] is not None:
+        y = F.batch_norm(y, p[4], p[5], p[2], p[3], eps=1e-5)
+    return activation_of(operation)(y + x[1] if len(x) > 1 else y)
 
 
 def resized(inputs, operation):
     size = inputs[operation["resize_to_input"]].shape[2:]
-    return [
-        x if x.shape[2:] == size else F.interpolate(x, size=size, mode="bilinear", align_corners=True) for x in inputs
-    ]
+    return [x if x.shape[2:] == size else resize(x, operation, size=size) for x in inputs]
 
 
 def channel_attention(x, squeeze, widen):
@@ -83,11 +101,15 @@ def spatial_attention(x, weight, padding):
 def run_operation(operation, x, p):
     """x: the operation's input tensors; p: its parameters."""
     kind = operation["kind"]
-    activation = ACTIVATIONS[operation["activation"]]
+    activation = activation_of(operation)
     if kind == "convolution":
-        return F.conv2d(x[0], p[0], p[1] if len(p) > 1 else None, operation["stride"], operation["padding"])
+        measures = (operation[k] for k in ("stride", "padding", "dilation", "groups"))
+        y = F.conv2d(x[0], p[0], p[1], *measures)
+        return finished(y, operation, x, p)
     if kind == "transposed_convolution":
-        return F.conv_transpose2d(x[0], p[0], p[1], operation["stride"])
+        stride, padding, kernel = (operation[k] for k in ("stride", "padding", "kernel"))
+        y = F.conv_transpose2d(x[0], p[0], p[1], stride, padding, stride + 2 * padding - kernel)
+        return finished(y, operation, x, p)
     if kind == "norm":
         y = F.instance_norm(x[0], weight=p[0], bias=p[1], eps=1e-5)
         return activation(y + x[1] if len(x) > 1 else y)
@@ -98,11 +120,11 @@ def run_operation(operation, x, p):
     if kind == "max_pool":
         return F.max_pool2d(x[0], operation["kernel"])
     if kind == "resize":
-        return F.interpolate(x[0], scale_factor=float(operation["scale"]), mode="bilinear", align_corners=True)
+        return resize(x[0], operation, scale_factor=float(operation["scale"]))
     if kind == "gate":
         return x[0] * x[1]
     if kind == "channel_attention":
-        return channel_attention(x[0], *p)
+        return channel_attention(x[0], *p[:2])
     if kind == "spatial_attention":
         return spatial_attention(x[0], p[0], operation["padding"])
     raise ValueError(f"unknown operation {kind}")
@@ -113,7 +135,7 @@ def forward(network, parameters, image):
     tensors = {0: image}
     for i, operation in enumerate(network["operations"]):
         inputs = [tensors[t] for t in operation["inputs"]]
-        mine = [parameters[j] for j in operation["parameters"] if j >= 0]
+        mine = [parameters[j] if j >= 0 else None for j in operation["parameters"]]
         tensors[operation["output"]] = run_operation(operation, inputs, mine)
         for t in operation["inputs"]:
             if last_use[t] == i:
@@ -146,7 +168,14 @@ def save(path, network, parameters):
         file.write(header + values.tobytes())
 
 
+def demo_source(model):
+    """What --weights says of a built-in network: its demonstration weights, or, where it has none, random ones."""
+    return "demo" if os.path.exists(f"src/networks/demo/{model}.f16") else f"counter:{COUNTER_SEED}"
+
+
 def load(path, network):
+    if not os.path.exists(path):
+        return [counter_parameter(p, COUNTER_SEED) for p in network["parameters"]]
     with open(path, "rb") as file:
         data = file.read()
     magic, version, count, seed, known = struct.unpack("<4sIQQQ", data[:32])

@@ -231,10 +231,12 @@ class OpenVino:
 def cached(model, size, kind, made_of, make):
     """The file of a model that make() returns, written only where it is not there yet: `made_of` is what it depends on."""
     import openvino
-    from networks import load_network
+    from networks import demo_source, load_network
 
-    with open(f"src/networks/demo/{model}.f16", "rb") as file:
-        weights = hashlib.sha256(file.read()).hexdigest()
+    weights = demo_source(model)
+    if weights == "demo":
+        with open(f"src/networks/demo/{model}.f16", "rb") as file:
+            weights = hashlib.sha256(file.read()).hexdigest()
     facts = json.dumps([kind, made_of, openvino.__version__, weights, load_network(model)])
     name = f"{model}-{size}-{kind}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.xml"
     path = os.path.join(CACHE, name)

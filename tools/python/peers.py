@@ -118,9 +118,11 @@ def open_runner(name, arguments, model, size, folder):
     if name in (STANDARD, OWN) or name.startswith(OWN + "-"):
         words = name.split("-")[1:]
         path = "-".join(["production"] + [word for word in words if word != "instances"])
+        from networks import demo_source
+
         command = [arguments.own, "--serve", "--models", model, "--quiet", "--threads", threads, "--image-size", str(size)]
         command += ["--backend", "torch", "--paths", name] if name == STANDARD else ["--backend", "plan", "--paths", path]
-        command += ["--device", arguments.device]
+        command += ["--device", arguments.device, "--weights", demo_source(model)]
         command += ["--batches", ",".join(map(str, arguments.batches)), "--logits", logits, "--pictures", pictures]
         command += ["--instances", threads] if "instances" in words else []
         return Runner(name, command, environment, logits, folder)

@@ -425,7 +425,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 	$(call build,$(LIBRARY) $(SHARED) $(CONTOURS) $(TRITON) $(MPI_SHIM) $(TOOLS) $(MANUALS))
 	$(Q)install -d $(TO)/include $(TO)/lib/pkgconfig $(TO)/bin $(TO)/share/man/man1 \
 	    $(addprefix $(TO)/share/batchtune/,networks profiles schema python systemd)
-	$(Q)install -m 644 src/batchtune.h $(TO)/include/
+	$(Q)install -m 644 src/batchtune.h src/batchtune-polygons.h $(TO)/include/
 	$(Q)install -m 644 $(LIBRARY) $(TO)/lib/
 	$(Q)install -m 755 $(SHARED) $(TO)/lib/
 	$(Q)ln -sf $(notdir $(SHARED)) $(TO)/lib/libbatchtune.so
@@ -446,7 +446,7 @@ install: .deps/$(CORE).stamp ## install the library, its header, pkg-config file
 	    '(`make` builds it): the programs run --backend plan and sim:...')
 
 uninstall: ## remove what install put there
-	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so \
+	$(Q)rm -f $(TO)/include/batchtune.h $(TO)/include/batchtune-polygons.h $(TO)/lib/libbatchtune.a $(TO)/lib/libbatchtune.so \
 	    $(TO)/lib/$(notdir $(SHARED)) $(TO)/lib/$(notdir $(SHIM)) $(TO)/lib/libbatchtune_contours.so \
 	    $(TO)/lib/$(notdir $(TORCH_NAME)) $(TO)/lib/libtriton_batchtune.so $(TO)/lib/libbatchtune_mpi.so \
 	    $(addprefix $(TO)/lib/,$(notdir $(CUDA_PARTS))) $(TO)/lib/pkgconfig/batchtune.pc \

@@ -76,6 +76,11 @@ bool bt_text_is_control(char byte) {
     return iscntrl_l((unsigned char)byte, bt_text_locale());
 }
 
+bool bt_text_ends_with(const char *text, const char *ending) {
+    const size_t length = strlen(text), end = strlen(ending);
+    return length >= end && strcmp(text + length - end, ending) == 0;
+}
+
 void bt_text_upper(char *text) {
     for (; *text; text++)
         *text = (char)toupper_l((unsigned char)*text, bt_text_locale());

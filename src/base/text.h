@@ -50,6 +50,9 @@ double bt_text_read_number(const char *text, char **end);
 bool bt_text_is_alphanumeric(char byte);
 bool bt_text_is_control(char byte);
 
+/* Whether `text` ends so: "net.pt2" with ".pt2". */
+bool bt_text_ends_with(const char *text, const char *ending);
+
 /* Makes capitals of `text`'s small ASCII letters. */
 void bt_text_upper(char *text);
 

@@ -7,6 +7,8 @@
 
 #include "base/fields.h"
 #include "image/encode.h"
+#include "networks/fitting.h"
+#include "serving/serving.h"
 
 bt_status bt_http_classes_read(bt_http_classes **out, bt_service *service, const bt_model_facts *facts,
                                bt_error *error) {
@@ -15,10 +17,13 @@ bt_status bt_http_classes_read(bt_http_classes **out, bt_service *service, const
     if (facts->class_count < 2) return BT_OK;
     bt_http_classes *classes = calloc(1, sizeof *classes);
     if (!classes) return bt_no_memory(error, "a model's classes");
+    const int index = bt_service_find(service, facts->name);
+    const bt_model_map *map = &bt_serving_model(service, index < 0 ? 0 : index)->resolved.model.map;
     classes->count = facts->class_count < BT_HTTP_CLASSES_MAX ? facts->class_count : BT_HTTP_CLASSES_MAX;
     for (int i = 0; i < classes->count && status == BT_OK; i++) {
         bt_http_class *class = &classes->of[i];
         class->share = NAN;
+        class->left_out = !bt_model_map_masks(map, i, classes->count);
         status = bt_service_class(service, facts->name, i, class->name, class->rgb, error);
     }
     if (status == BT_OK)
@@ -26,6 +31,21 @@ bt_status bt_http_classes_read(bt_http_classes **out, bt_service *service, const
     else
         free(classes);
     return status;
+}
+
+bool bt_http_classes_several(const bt_http_classes *classes) {
+    int count = 0;
+    for (int i = 0; classes && i < classes->count; i++)
+        count += !classes->of[i].left_out;
+    return count > 1;
+}
+
+void bt_http_classes_list(bt_class out[BT_HTTP_CLASSES_MAX], const bt_http_classes *classes) {
+    for (int i = 0; i < classes->count; i++) {
+        const bt_http_class *class = &classes->of[i];
+        out[i] = (bt_class){.name = class->name, .left_out = class->left_out};
+        memcpy(out[i].rgb, class->rgb, sizeof out[i].rgb);
+    }
 }
 
 void bt_http_classes_share(bt_http_classes *classes, const uint8_t *labels, size_t pixels) {

@@ -4,10 +4,11 @@
 #define BT_HTTP_CLASSES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "batchtune.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,7 +19,8 @@ extern "C" {
 typedef struct bt_http_class {
     char name[64]; /* UTF-8 */
     uint8_t rgb[3];
-    double share; /* of a picture's pixels; NaN: of no picture */
+    double share;  /* of a picture's pixels; NaN: of no picture */
+    bool left_out; /* makes no polygons */
 } bt_http_class;
 
 typedef struct bt_http_classes {
@@ -30,6 +32,12 @@ typedef struct bt_http_classes {
  * BT_NO_MEMORY; BT_INVALID for a model that the service has not. */
 BT_MUST_USE bt_status bt_http_classes_read(bt_http_classes **out, bt_service *service,
                                            const bt_model_facts *facts, bt_error *error);
+
+/* Whether more than one makes polygons, which then are made of labels; else of the one mask. NULL: false. */
+bool bt_http_classes_several(const bt_http_classes *classes);
+
+/* As polygons' functions take them; the names are those of `classes`. */
+void bt_http_classes_list(bt_class out[BT_HTTP_CLASSES_MAX], const bt_http_classes *classes);
 
 /* Notes which share of a picture's pixels each class has: of `labels` that are none's (BT_NO_LABEL), no class. */
 void bt_http_classes_share(bt_http_classes *classes, const uint8_t *labels, size_t pixels);

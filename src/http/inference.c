@@ -48,24 +48,47 @@ static bt_status leave_out_nan(float **own, const float *probabilities, size_t p
     return BT_OK;
 }
 
-static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {
+static bt_status find_in_mask(bt_polygons **out, const bt_exchange *exchange, const bt_infer_picture *picture,
+                              bt_error *error) {
     const bt_infer_request *r = &exchange->request;
-    const bt_infer_picture *picture = &r->pictures[index];
     const float *probabilities = exchange->probabilities + picture->offset;
     float *own = NULL;
-    bt_polygons *found = NULL;
     bt_status status = BT_OK;
     if (picture->tensor)
         status = leave_out_nan(&own, probabilities, (size_t)picture->height * (size_t)picture->width, error);
     if (status == BT_OK)
-        status = bt_polygons_find(&found, own ? own : probabilities, picture->height, picture->width,
+        status = bt_polygons_find(out, own ? own : probabilities, picture->height, picture->width,
                                   r->threshold, r->min_area_px, error);
+    free(own);
+    return status;
+}
+
+/* What is no number has no label. */
+static bt_status find_in_labels(bt_polygons **out, const bt_exchange *exchange,
+                                const bt_infer_picture *picture, const bt_class *classes, bt_error *error) {
+    const bt_infer_request *r = &exchange->request;
+    return bt_polygons_find_classes(out, exchange->labels + picture->offset,
+                                    exchange->class_probabilities + picture->offset * (size_t)r->classes,
+                                    classes, r->classes, picture->height, picture->width, r->min_area_px,
+                                    error);
+}
+
+static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {
+    const bt_infer_picture *picture = &exchange->request.pictures[index];
+    const bool several = bt_http_classes_several(exchange->classes);
+    bt_class classes[BT_HTTP_CLASSES_MAX];
+    bt_polygons *found = NULL;
+    if (several) bt_http_classes_list(classes, exchange->classes);
+    bt_status status = several ? find_in_labels(&found, exchange, picture, classes, error)
+                               : find_in_mask(&found, exchange, picture, error);
     if (status == BT_OK && exchange->route.target == BT_HTTP_SEGMENT)
         status = bt_http_segment_write(exchange, found, &exchange->polygons[index], error);
+    else if (status == BT_OK && several)
+        status = bt_polygons_json_classes(found, classes, exchange->classes->count,
+                                          &exchange->polygons[index], error);
     else if (status == BT_OK)
         status = bt_polygons_json(found, &exchange->polygons[index], error);
     bt_polygons_close(&found);
-    free(own);
     return status;
 }
 
@@ -126,19 +149,20 @@ static void answered(void *context, const bt_result *result, const bt_error *err
 
 /* ---- on its way ---- */
 
-/* Room for what the service writes; polygons are made of probabilities. */
+/* Room for what the service writes; polygons are made of probabilities, or of labels and each class's probabilities. */
 static bt_status make_room(bt_exchange *exchange, bt_error *error) {
     const bt_infer_request *request = &exchange->request;
     const size_t count = (size_t)request->count;
-    const bool polygons = bt_infer_wants(request, BT_INFER_POLYGONS);
+    const bool polygons = bt_infer_wants(request, BT_INFER_POLYGONS),
+               several = polygons && bt_http_classes_several(exchange->classes);
     bool there = (exchange->parts = calloc(count, sizeof *exchange->parts)) != NULL;
     there &= (exchange->results = calloc(count, sizeof *exchange->results)) != NULL;
     if (bt_infer_wants(request, BT_INFER_MASK)) there &= (exchange->masks = malloc(request->pixels)) != NULL;
-    if (polygons || bt_infer_wants(request, BT_INFER_PROBABILITIES))
+    if ((polygons && !several) || bt_infer_wants(request, BT_INFER_PROBABILITIES))
         there &= (exchange->probabilities = malloc(request->pixels * sizeof(float))) != NULL;
-    if (bt_infer_wants(request, BT_INFER_LABELS))
+    if (several || bt_infer_wants(request, BT_INFER_LABELS))
         there &= (exchange->labels = malloc(request->pixels)) != NULL;
-    if (bt_infer_wants(request, BT_INFER_CLASS_PROBABILITIES))
+    if (several || bt_infer_wants(request, BT_INFER_CLASS_PROBABILITIES))
         there &= (exchange->class_probabilities =
                       malloc(bt_infer_values(request, BT_INFER_CLASS_PROBABILITIES) * sizeof(float))) != NULL;
     if (bt_infer_wants(request, BT_INFER_LOGITS))
@@ -220,12 +244,15 @@ static void submit_all(bt_exchange *exchange) {
 #define LABEL_TEXT_BYTES 4
 
 /* Of an output: what the service writes, and what stands in the answer. */
-static size_t bytes_of(const bt_infer_request *request, int index) {
+static size_t bytes_of(const bt_exchange *exchange, int index) {
+    const bt_infer_request *request = &exchange->request;
     const bt_infer_output output = request->outputs[index].output;
     const bool bytes = bt_infer_is_bytes(output);
     const size_t each = bytes ? 1 : sizeof(float),
                  digits = output == BT_INFER_LABELS ? LABEL_TEXT_BYTES : MASK_TEXT_BYTES;
     const size_t text = bytes ? digits : FLOAT_TEXT_BYTES;
+    if (output == BT_INFER_POLYGONS && bt_http_classes_several(exchange->classes))
+        return request->pixels * (1 + (size_t)request->classes * sizeof(float));
     if (output == BT_INFER_POLYGONS) return request->pixels * sizeof(float); /* of probabilities */
     return bt_infer_values(request, output) * (each + (request->outputs[index].binary ? each : text));
 }
@@ -233,7 +260,7 @@ static size_t bytes_of(const bt_infer_request *request, int index) {
 static bt_status take_memory(bt_exchange *exchange, bt_error *error) {
     size_t bytes = 0;
     for (int i = 0; i < exchange->request.output_count; i++)
-        bytes += bytes_of(&exchange->request, i);
+        bytes += bytes_of(exchange, i);
     return bt_account_take(&exchange->account, bytes, error);
 }
 
@@ -250,7 +277,8 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
                            : bt_infer_request_read(&exchange->request, exchange->body, exchange->size,
                                                    exchange->header_length, &limits, error);
     bt_envelope_note_id(exchange, exchange->request.id);
-    if (status == BT_OK && exchange->route.target == BT_HTTP_SEGMENT && facts->class_count > 1)
+    if (status == BT_OK && facts->class_count > 1 &&
+        (exchange->route.target == BT_HTTP_SEGMENT || bt_infer_wants(&exchange->request, BT_INFER_POLYGONS)))
         status = bt_http_classes_read(&exchange->classes, exchange->generation->service, facts, error);
     if (status == BT_OK) status = take_memory(exchange, error);
     return status == BT_OK ? make_room(exchange, error) : status;

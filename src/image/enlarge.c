@@ -1,7 +1,7 @@
 /* Every row of the source is stretched once, then each row of the output is blended of two stretched ones. */
 #include "image/enlarge.h"
 
-#include "image/resample.h"
+#include "image/resample.inc"
 
 /* The source's rows, all planes', stretched, and the tables of one direction before them. */
 size_t bt_image_enlarge_bytes(int count, int height, int width, int factor) {

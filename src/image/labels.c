@@ -5,7 +5,7 @@
 #include <math.h>
 #include <omp.h>
 
-#include "image/resample.h"
+#include "image/resample.inc"
 #include "image/resize.h"
 
 /* A thread is not woken for fewer values than this: see resize.c. */

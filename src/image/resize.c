@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "image/exponential.h"
-#include "image/resample.h"
+#include "image/exponential.inc"
+#include "image/resample.inc"
 
 /* Values of a row that are blended at a time. They stay in the first cache (16 KiB of sums) while every row
  * of a window is added; twice as many do not on CPUs whose first cache is of 32 KiB, and far fewer make the

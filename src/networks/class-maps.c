@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "image/exponential.h"
+#include "image/exponential.inc"
 #include "networks/fitting.h"
 
 /* Pixels that are worked on at once: a plane after the other, in a first cache. */

@@ -64,17 +64,12 @@ bt_status bt_model_archive_input(const char *path, int *height, int *width, bt_e
 
 #else
 
-static bool ends_with(const char *text, const char *ending) {
-    const size_t length = strlen(text), end = strlen(ending);
-    return length >= end && strcmp(text + length - end, ending) == 0;
-}
-
 static void note(contents *seen, const char *name) {
     const char *slash = strchr(name, '/'), *inner = slash ? slash + 1 : name;
     seen->code |= strncmp(inner, "code/", 5) == 0;
     seen->constants |= strcmp(inner, "constants.pkl") == 0;
     seen->pickle |= strcmp(inner, "data.pkl") == 0;
-    seen->compiled |= strncmp(inner, "data/aotinductor/", 17) == 0 && ends_with(inner, ".so");
+    seen->compiled |= strncmp(inner, "data/aotinductor/", 17) == 0 && bt_text_ends_with(inner, ".so");
     seen->exported |= strncmp(inner, "models/", 7) == 0;
 }
 
@@ -178,7 +173,7 @@ bt_status bt_model_archive_input(const char *path, int *height, int *width, bt_e
     for (zip_int64_t i = 0; i < entries && *height == 0 && status == BT_OK; i++) {
         char *text;
         const char *name = zip_get_name(zip, (zip_uint64_t)i, 0);
-        if (!name || !strstr(name, "/data/aotinductor/") || !ends_with(name, ".cpp")) continue;
+        if (!name || !strstr(name, "/data/aotinductor/") || !bt_text_ends_with(name, ".cpp")) continue;
         status = read_text(&text, zip, (zip_uint64_t)i, error);
         if (!text) continue;
         const int h = expected_at(text, 2), w = expected_at(text, 3);

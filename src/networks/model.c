@@ -104,11 +104,6 @@ static bool is_built_in(const char *name) {
     return false;
 }
 
-static bool ends_with(const char *text, const char *ending) {
-    const size_t length = strlen(text), end = strlen(ending);
-    return length >= end && strcmp(text + length - end, ending) == 0;
-}
-
 static bt_status describe_file(bt_model *out, const char *file, bt_error *error) {
     bt_status status = bt_path_join(out->file, error, "%s", file);
     if (status != BT_OK) return status;
@@ -121,9 +116,9 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
     }
     snprintf(out->title, sizeof out->title, "%s", out->name);
     out->size_multiple = 1;
-    out->kind = ends_with(file, ".pt2")       ? BT_MODEL_PACKAGES
-                : bt_model_file_is_onnx(file) ? BT_MODEL_ONNX
-                                              : BT_MODEL_TORCHSCRIPT;
+    out->kind = bt_text_ends_with(file, ".pt2") ? BT_MODEL_PACKAGES
+                : bt_model_file_is_onnx(file)   ? BT_MODEL_ONNX
+                                                : BT_MODEL_TORCHSCRIPT;
     if (out->kind != BT_MODEL_PACKAGES && bt_model_file_is_pattern(file))
         return bt_fail(error, BT_INVALID, "%.150s: {batch} is for packages, whose names end in .pt2", file);
     status = bt_model_file_batches(&out->batches, file, error);

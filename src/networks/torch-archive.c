@@ -11,6 +11,7 @@
 #include <zip.h>
 #endif
 
+#include "base/text.h"
 #include "networks/pickle.h"
 #include "networks/torch-state.h"
 
@@ -122,11 +123,6 @@ static bt_status read_entry(const bt_checkpoint *checkpoint, const char *entry, 
     return status;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* Which folder of the archive is torch's, and that it is a checkpoint rather than a program. */
 static bt_status find_prefix(bt_checkpoint *checkpoint, bt_error *error) {
     archive *a = checkpoint->inside;
@@ -134,7 +130,7 @@ static bt_status find_prefix(bt_checkpoint *checkpoint, bt_error *error) {
     for (zip_int64_t i = 0; i < entries; i++) {
         const char *name = zip_get_name(a->zip, (zip_uint64_t)i, 0);
         const size_t length = name ? strlen(name) : 0;
-        if (!name || !ends_with(name, "/data.pkl") || length - 8 >= sizeof a->prefix) continue;
+        if (!name || !bt_text_ends_with(name, "/data.pkl") || length - 8 >= sizeof a->prefix) continue;
         memcpy(a->prefix, name, length - 8);
         a->prefix[length - 8] = '\0';
         break;

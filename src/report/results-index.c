@@ -39,11 +39,6 @@ typedef struct listing {
 
 /* ---- what there is ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), ending = strlen(end);
-    return length > ending && strcmp(text + length - ending, end) == 0;
-}
-
 static bt_status add_entry(listing *l, const char *path, const struct stat *file, bt_error *error) {
     entry *entries = bt_array_grow(l->entries, l->count, 1, &l->room, sizeof *entries);
     if (!entries) return bt_no_memory(error, "the list of runs");
@@ -59,7 +54,7 @@ static bt_status add_entry(listing *l, const char *path, const struct stat *file
 /* Takes a name of the folder if it is a record, or a folder with one. */
 static bt_status add_name(listing *l, const char *name, bt_error *error) {
     char path[NAME_BYTES], whole[BT_PATH_SIZE];
-    bool file = ends_with(name, ".json");
+    bool file = bt_text_ends_with(name, ".json");
     struct stat found;
     bt_error ignored;
     if (name[0] == '.' || strcmp(name, CACHE) == 0) return BT_OK;

@@ -30,17 +30,12 @@ static bt_status folder_of(char out[BT_PATH_SIZE], const char *file, bt_error *e
     return length > 0 ? bt_path_join(out, error, "%.*s", length, file) : bt_path_join(out, error, "./");
 }
 
-static bool ends_with(const char *file, const char *ending) {
-    const size_t length = strlen(file), end = strlen(ending);
-    return length > end && strcmp(file + length - end, ending) == 0;
-}
-
 bool bt_model_file_is_onnx(const char *file) {
-    return ends_with(file, ".onnx");
+    return bt_text_ends_with(file, ".onnx");
 }
 
 bool bt_model_file_is_list(const char *file) {
-    return ends_with(file, BT_LIST_ENDING);
+    return bt_text_ends_with(file, BT_LIST_ENDING);
 }
 
 bool bt_model_file_is_pattern(const char *file) {

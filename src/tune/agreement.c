@@ -109,5 +109,7 @@ bt_status bt_agreement_compare(const bt_agreement *a, bt_step_result *result, bt
         status = compare_labels(a, result, error);
     else
         compare_masks(a, result);
-    return status;
+    if (status != BT_OK || isfinite(result->logit_error)) return status;
+    return bt_fail(error, BT_BACKEND, "%d image%s: logits that are not finite", a->count,
+                   a->count == 1 ? "" : "s");
 }

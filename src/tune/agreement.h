@@ -24,7 +24,8 @@ typedef struct bt_agreement {
 /* Fills in what a result says of agreement: the relative L2 error of the centred outputs and the masks' intersection
  * over union (probability > 0.5) over all images together, that of the worst image, and what the standard path gave.
  * Two empty masks agree. Of several classes the intersection over union is the mean over those that either has, of each
- * pixel's class. BT_NO_MEMORY, of several classes alone. */
+ * pixel's class. BT_NO_MEMORY, of several classes alone;
+ * BT_BACKEND where logits are no finite numbers. */
 BT_MUST_USE bt_status bt_agreement_compare(const bt_agreement *agreement, bt_step_result *result,
                                            bt_error *error);
 

@@ -48,7 +48,7 @@ run env LD_LIBRARY_PATH="$prefix/lib" "$scratch/polygons"
 says '^1 polygon of 3 pixels' 'polygons are found with what was installed beside the library'
 
 shown=$(nm -D --defined-only "$prefix/lib/libbatchtune.so" | awk '$2 == "T" { print $3 }' | sort)
-declared=$(grep -o 'BT_API [^;]*(' src/batchtune.h | grep -o 'bt_[a-z_]*(' | tr -d '(' | grep -v bt_status$ | sort -u)
+declared=$(grep -o 'BT_API [^;]*(' -h src/batchtune.h src/batchtune-polygons.h | grep -o 'bt_[a-z_]*(' | tr -d '(' | grep -v bt_status$ | sort -u)
 is "$shown" "$declared" 'the shared library shows what the header declares, and nothing else'
 
 if find_python; then

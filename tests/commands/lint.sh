@@ -4,7 +4,7 @@ plan 48
 
 copy=$scratch/copy
 mkdir "$copy"
-cp -r --parents .clang-format src/batchtune.h src/base/error.h src/base/error.c src/layers.txt tools/setup tools/lint tests/lib/tap.sh tests/run "$copy"
+cp -r --parents .clang-format src/batchtune.h src/batchtune-polygons.h src/base/error.h src/base/error.c src/layers.txt tools/setup tools/lint tests/lib/tap.sh tests/run "$copy"
 mkdir -p "$copy/shim" "$copy/.ci" "$copy/tests/commands"
 printf '#!/usr/bin/env bash\ntrue\n' >"$copy/.ci/run"
 

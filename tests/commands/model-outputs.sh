@@ -282,10 +282,10 @@ for number in names:
     assert numpy.array_equal(decoded, labels == number), number
 found = json.load(open("found.geojson"))["features"]
 given = {(one["properties"]["classification"]["name"], *one["properties"]["classification"]["color"]) for one in found}
-assert given == {("cell", 230, 159, 0), ("border", 86, 180, 233)}, given
+assert given == {("cell", 255, 136, 0), ("border", 86, 180, 233)}, given
 assert sum(one["properties"]["area"] for one in found) == (labels > 0).sum()
 colours = {tuple(pixel) for row in numpy.array(PIL.Image.open("overlay.png")) for pixel in row}
-assert {(230, 159, 0), (86, 180, 233)} <= colours
+assert {(255, 136, 0), (86, 180, 233)} <= colours
 PYTHON
 run "$tools/torch-python" compare.py
 exits 0 "labels are PyTorch's argmax; polygons, COCO's categories, GeoJSON and the overlay are theirs" || comment "$err"

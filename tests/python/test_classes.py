@@ -133,6 +133,22 @@ def as_pictures(case):
     told = document["metadata"]["classes"]
     is_([one["name"] for one in told], NAMES, "a document tells the classes")
     ok(all(abs(one["share"] - (case.labels == i).mean()) < 1e-3 for i, one in enumerate(told)), "and their shares", told)
+    by_class(case, document["polygons"])
+    found = ask("/v2/models/pair/infer", json.dumps(
+        {"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, *case.rgb.shape], "data": case.rgb.ravel().tolist()}],
+         "outputs": [{"name": "polygons"}]}).encode())[1]
+    by_class(case, json.loads(json.loads(found)["outputs"][0]["data"][0])["polygons"])
+    features = json.loads(ask("/segment/pair", picture, {"Accept": "application/geo+json"})[1])["features"]
+    given = {(one["properties"]["classification"]["name"], *one["properties"]["classification"]["color"]) for one in features}
+    is_(given, {(NAMES[i], *COLOURS[i]) for i in (1, 2)}, "GeoJSON has their names and colours")
+
+
+def by_class(case, polygons):
+    """Each class's polygons have its pixels; the ground has none."""
+    areas = [sum(one["area"] for one in polygons if one["class_number"] == i) for i in range(3)]
+    pixels = [int((case.labels == i).sum()) for i in range(3)]
+    ok(areas[0] == 0 and all(abs(a - b) <= case.labels.size / 1000 for a, b in zip(areas[1:], pixels[1:])),
+       "polygons are by class", (areas, pixels))
 
 
 def from_python(cases):

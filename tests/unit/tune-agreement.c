@@ -11,14 +11,18 @@
 
 enum { PIXELS = 4 };
 
+static bt_agreement of(const float *reference, int reference_count, const float *logits, int count) {
+    return (bt_agreement){.output = BT_OUTPUT_LOGITS,
+                          .pixels = PIXELS,
+                          .classes = 1,
+                          .reference = reference,
+                          .reference_count = reference_count,
+                          .logits = logits,
+                          .count = count};
+}
+
 static bt_step_result compare(const float *reference, int reference_count, const float *logits, int count) {
-    const bt_agreement agreement = {.output = BT_OUTPUT_LOGITS,
-                                    .pixels = PIXELS,
-                                    .classes = 1,
-                                    .reference = reference,
-                                    .reference_count = reference_count,
-                                    .logits = logits,
-                                    .count = count};
+    const bt_agreement agreement = of(reference, reference_count, logits, count);
     bt_step_result result = bt_step_result_empty();
     bt_error error;
     assert_int_equal(bt_agreement_compare(&agreement, &result, &error), BT_OK);
@@ -66,7 +70,27 @@ static void what_is_not_finite_is_no_agreement(void **state) {
     (void)state;
     static const float reference[PIXELS] = {1, 1, -1, -1};
     const float logits[PIXELS] = {1, NAN, -1, -1};
-    assert_false(isfinite(compare(reference, 1, logits, 1).logit_error));
+    const bt_agreement agreement = of(reference, 1, logits, 1);
+    bt_step_result result = bt_step_result_empty();
+    bt_error error;
+    assert_int_equal(bt_agreement_compare(&agreement, &result, &error), BT_BACKEND);
+}
+
+/* Four pixels of three classes: one of class 0 is taken for class 1. IoU: 1/2 of class 0, 1/2 of class 1, 1 of class 2. */
+static void of_several_classes_the_mean_over_those_that_are_there_counts(void **state) {
+    (void)state;
+    static const float reference[3 * PIXELS] = {5, 5, 0, 0, 0, 0, 5, 0, 0, 0, 0, 5};
+    static const float logits[3 * PIXELS] = {5, 0, 0, 0, 0, 5, 5, 0, 0, 0, 0, 5};
+    static const bt_model_map map = {.tensor_number = -1};
+    bt_agreement agreement = of(reference, 1, logits, 1);
+    bt_step_result result = bt_step_result_empty();
+    bt_error error;
+    agreement.classes = 3;
+    agreement.map = &map;
+    assert_int_equal(bt_agreement_compare(&agreement, &result, &error), BT_OK);
+    assert_true(fabs(result.mask_iou - (0.5 + 0.5 + 1) / 3) < 1e-12);
+    assert_true(result.mask_iou_least == result.mask_iou);
+    assert_true(fabs(result.mask_share - 2.0 / PIXELS) < 1e-12);
 }
 
 int main(void) {
@@ -76,6 +100,7 @@ int main(void) {
         cmocka_unit_test(two_empty_masks_agree),
         cmocka_unit_test(images_that_come_again_are_compared_with_their_own),
         cmocka_unit_test(what_is_not_finite_is_no_agreement),
+        cmocka_unit_test(of_several_classes_the_mean_over_those_that_are_there_counts),
     };
     return cmocka_run_group_tests_name("tune: agreement", tests, NULL, NULL);
 }

@@ -344,14 +344,14 @@ async function segment(file) {
         if (answer.status === 401) return tell(keyOf("inference") ? "That key does not open it." : "This server wants a key for that.", true);
         if (!answer.ok) return tell(result.error, true);
         const found = JSON.parse(result.outputs[0].data[0]), wall = performance.now() - began;
-        await showRegions(file, found, result.parameters, wall);
+        await showRegions(file, found, result.parameters, wall, classes);
         showClasses(found, labels, classes);
     } catch (error) {
         tell("No answer: " + error.message, true);
     }
 }
 const ring = points => "M" + points.map(p => (p[0] + .5) + " " + (p[1] + .5)).join("L") + "Z";
-async function showRegions(file, found, served, wall) {
+async function showRegions(file, found, served, wall, classes) {
     if (shownUrl) URL.revokeObjectURL(shownUrl);
     shownUrl = URL.createObjectURL(file);
     $("image").src = shownUrl;
@@ -363,7 +363,9 @@ async function showRegions(file, found, served, wall) {
     $("regions").replaceChildren(...found.polygons.map(polygon => {
         const path = shape("path", {d: ring(polygon.points) + (polygon.holes ?? []).map(ring).join(""), "fill-rule": "evenodd"});
         const title = shape("title", {});
-        title.textContent = `${number(polygon.area)} px, confidence ${percent(polygon.confidence)}`;
+        const kind = classes[polygon.class_number]; // of one mask, none
+        if (kind) path.style.stroke = kind.color;
+        title.textContent = `${kind ? kind.name + ", " : ""}${number(polygon.area)} px, confidence ${percent(polygon.confidence)}`;
         path.append(title);
         return path;
     }));
